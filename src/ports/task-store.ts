@@ -1,0 +1,164 @@
+import type { HoldfastError } from '../core/errors.ts';
+import type { TaskEvent } from '../core/event.ts';
+import type { Head, Progress, ShownState } from '../core/head.ts';
+import type { Limits } from '../core/limits.ts';
+import type { Scope, Submission } from '../core/submission.ts';
+
+/** Opaque to everyone but the engine that minted it in `accept`; never reused; names one acceptance. */
+export type TaskId = string;
+
+export interface QueueRef {
+  readonly tenant: string;
+  readonly queue: string;
+}
+
+export interface LaneKey extends QueueRef {
+  readonly orderingKey: string;
+}
+
+/** A task as read: what was accepted, where it stands, and the events after the submission. */
+export interface Snapshot {
+  readonly id: TaskId;
+  readonly submission: Submission;
+  /** Place in its lane; rises in commit order; a redrive from a released lane gets a new one. */
+  readonly laneSeq: number | undefined;
+  readonly head: Head;
+  /** Events 2…n, oldest first; where an engine moved older ones out, the newest of them. */
+  readonly tip: readonly TaskEvent[];
+}
+
+/** One submission to accept. */
+export interface Acceptance {
+  readonly submission: Submission;
+  /** The head after [submitted]. */
+  readonly head: Head;
+  /** A new generation of the key: stands only if the key's newest task is still this one at this revision. */
+  readonly supersedes: { readonly id: TaskId; readonly revision: number } | undefined;
+}
+
+export type Accepted =
+  | { readonly kind: 'fresh'; readonly snapshot: Snapshot }
+  /** The key is taken: by whom. */
+  | { readonly kind: 'existing'; readonly snapshot: Snapshot }
+  | { readonly kind: 'failed'; readonly error: HoldfastError };
+
+/** Events and the head after them (or a head that changed without an event: made ready, handed over). */
+export interface Transition {
+  readonly kind: 'transition';
+  readonly id: TaskId;
+  /**
+   * `revision`: everyone but the lease's holder. `token` and `version`: the holder's settlement, which
+   * heartbeats in between do not disturb.
+   */
+  readonly expect: { readonly revision: number } | { readonly token: number; readonly version: number };
+  readonly events: readonly TaskEvent[];
+  /** Written whole; `revision` in it is ignored: the store writes the stored one plus 1. */
+  readonly head: Head;
+  /** Result of a success: the bytes of a `holdfast.v1.Payload`. */
+  readonly result: Uint8Array | undefined;
+  /** Redrive from a released lane: a new pointer at the tail, in the same transaction. */
+  readonly rejoinLane: boolean;
+}
+
+/** A heartbeat: conditional on `running` and the token. */
+export interface Renewal {
+  readonly kind: 'renewal';
+  readonly id: TaskId;
+  readonly expect: { readonly token: number };
+  readonly leaseEndAtMs: number;
+  /** Undefined: as it was. */
+  readonly progress: Progress | undefined;
+}
+
+export type Change = Transition | Renewal;
+
+export type Outcome =
+  /** The head as stored, with its revision. */
+  | { readonly kind: 'done'; readonly head: Head; readonly laneSeq: number | undefined }
+  /** The condition failed; what stands there now (undefined: no such task). */
+  | { readonly kind: 'refused'; readonly stood: Snapshot | undefined }
+  | { readonly kind: 'failed'; readonly error: HoldfastError };
+
+export interface Filter extends QueueRef {
+  /** `retrying`: waiting after a failure. */
+  readonly state?: ShownState | 'retrying' | undefined;
+  readonly type?: string | undefined;
+  readonly tag?: string | undefined;
+  /** Unfinished tasks of this lane, in their order; other lists are newest first. */
+  readonly orderingKey?: string | undefined;
+  readonly acceptedFromMs?: number | undefined;
+  /** Exclusive. */
+  readonly acceptedUntilMs?: number | undefined;
+}
+
+export interface Page {
+  readonly items: readonly Snapshot[];
+  /** Undefined: no more. */
+  readonly cursor: string | undefined;
+  /** Tasks looked at, at most `limits.pageExamined`. */
+  readonly examined: number;
+}
+
+export interface DueEntry {
+  readonly id: TaskId;
+  readonly dueAtMs: number;
+}
+
+export interface LanePointer {
+  readonly id: TaskId;
+  readonly seq: number;
+}
+
+export interface QueueCounts {
+  readonly scheduled: number;
+  readonly ready: number;
+  readonly running: number;
+  readonly dead: number;
+}
+
+/**
+ * An event store with one head per task. Every method decides on a consistent view and enforces `limits`.
+ *
+ * A call of several items is never atomic across them: each has a result of its own, in its place. A rejected
+ * promise (always a HoldfastError) means that the outcome of every item is unknown or that none was done, as
+ * its `reason` says. To every reader a task past its `expiresAtMs` does not exist.
+ */
+export interface TaskStore {
+  readonly can: {
+    /** Bells and due entries are index entries of the same commit: `ring` after `accept` adds nothing. */
+    readonly bellsInCommit: boolean;
+    /** Other processes write the same store, so what happened must be read. */
+    readonly sharedWriters: boolean;
+  };
+  readonly limits: Limits;
+  /** Due entries are spread over this many shards, 0 … dueShards − 1. */
+  readonly dueShards: number;
+
+  /**
+   * The key's condition decides. Within one batch the first item of a key stands and later ones are judged
+   * against it. A task with an ordering key gets its `laneSeq` and its pointer in the same transaction.
+   * `existing` may be a task that has ended and whose window is over, or that has expired: whether it gives
+   * way is the service's decision (`supersedes`).
+   */
+  accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]>;
+  append(batch: readonly Change[]): Promise<readonly Outcome[]>;
+  /** In the order of the ids; undefined: no such task, or expired. */
+  read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
+  /** Newest generation; undefined where there is none or it has expired. */
+  byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
+  /** Events with a version above `fromVersion`; the submission is version 1. Empty: no such task. */
+  history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]>;
+  /** Bytes of a `holdfast.v1.Payload`; undefined: none. */
+  result(id: TaskId): Promise<Uint8Array | undefined>;
+  /** At most `limit` items (≤ limits.pageItems). A cursor that this engine did not make: INVALID_ARGUMENT. */
+  list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Promise<Page>;
+  /** Entries whose time has come, oldest first. May lag: whoever acts on one reads the task first. */
+  due(shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]>;
+  /** The first unfinished task of a lane. */
+  lowest(lane: LaneKey): Promise<LanePointer | undefined>;
+  /** Deletes the task's pointer; idempotent. */
+  leave(lane: LaneKey, id: TaskId): Promise<void>;
+  counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
+  /** Frees the space of expired tasks, pointers included; how many. 0 where the store does so itself. */
+  purge(nowMs: number, limit: number): Promise<number>;
+}

@@ -1,0 +1,159 @@
+/**
+ * The use cases, as the API and the runtime call them. Fields were checked against the limits before; tenants
+ * are resolved. Failures are HoldfastErrors: rejected for a whole call, values for items of a batch.
+ */
+import type { TaskEvent } from '../core/event.ts';
+import type { Progress, ShownState } from '../core/head.ts';
+import type {
+  Assignment,
+  CancelCause,
+  HandledTypeMessage,
+  HeartbeatAnswer,
+  HeartbeatItem,
+  SettleResult,
+  Settlement,
+  SubmitItem,
+  SubmitResult,
+} from '../core/messages.ts';
+import type { Scope } from '../core/submission.ts';
+import type { Filter, QueueCounts, QueueRef, Snapshot } from '../ports/task-store.ts';
+
+/** A task as read, and what only the service knows of it. */
+export interface TaskView {
+  readonly snapshot: Snapshot;
+  /** Bytes of a `holdfast.v1.Payload`, where asked for and there. */
+  readonly result: Uint8Array | undefined;
+  /** The task that this one's lane waits for. */
+  readonly waitingFor: string | undefined;
+}
+
+export interface TaskPage {
+  readonly items: readonly Snapshot[];
+  readonly cursor: string | undefined;
+  readonly examined: number;
+}
+
+export type WatchUpdate =
+  | { readonly kind: 'event'; readonly version: number; readonly event: TaskEvent; readonly state: ShownState }
+  | { readonly kind: 'progress'; readonly progress: Progress };
+
+export interface WorkerHello {
+  readonly tenant: string;
+  readonly workerName: string;
+  readonly workerId: string;
+  readonly queues: readonly string[];
+  readonly types: readonly HandledTypeMessage[];
+  /** First credits. */
+  readonly tasks: number;
+  readonly bytes: number;
+}
+
+/** What a session says to its worker. */
+export interface SessionSink {
+  /** `seq` counts up from 1. */
+  assign(seq: number, tasks: readonly Assignment[]): void;
+  cancel(id: string, token: number, cause: CancelCause): void;
+  /** This node stops giving work: open the next stream elsewhere. */
+  drain(): void;
+}
+
+/** One worker's stream of assignments. */
+export interface Session {
+  readonly id: string;
+  /** Additive. */
+  credit(tasks: number, bytes: number): void;
+  /** A hello again: the credits are these. */
+  reset(tasks: number, bytes: number): void;
+  received(seq: number): void;
+  /** The stream is gone: assignments without a word from the worker are released. Idempotent. */
+  close(): void;
+}
+
+export interface SettleContext {
+  readonly tenant: string;
+  /** The session whose credits a settlement returns, if it is on this node. */
+  readonly sessionId: string | undefined;
+}
+
+export interface SettleAnswer {
+  readonly results: readonly SettleResult[];
+  readonly credited: boolean;
+}
+
+export interface ClaimRequest {
+  readonly tenant: string;
+  readonly workerName: string;
+  readonly workerId: string;
+  readonly queues: readonly string[];
+  readonly types: readonly HandledTypeMessage[];
+  readonly maxTasks: number;
+  readonly waitMs: number;
+  readonly requestId: string;
+  /** The caller is gone: what was claimed for it is released. */
+  readonly signal: AbortSignal;
+}
+
+export interface RedriveManyRequest {
+  readonly filter: Filter;
+  readonly dryRun: boolean;
+  readonly limit: number;
+  readonly cursor: string | undefined;
+  readonly actor: string;
+}
+
+export interface RedriveManyResult {
+  readonly matched: number;
+  readonly redriven: number;
+  readonly refused: number;
+  readonly cursor: string | undefined;
+}
+
+export interface QueueView extends QueueRef {
+  readonly paused: boolean;
+  readonly onDead: 'release' | 'hold';
+  readonly workers: number;
+  readonly counts: QueueCounts;
+}
+
+export interface WorkerView {
+  readonly tenant: string;
+  readonly name: string;
+  readonly id: string;
+  readonly queues: readonly string[];
+  readonly types: readonly string[];
+  readonly inFlight: number;
+  readonly connectedAtMs: number;
+}
+
+export interface Service {
+  /** A result an item, in order. `notAfterMs`: not begun later than this. */
+  submit(
+    target: QueueRef,
+    items: readonly SubmitItem[],
+    call: { readonly notAfterMs: number | undefined },
+  ): Promise<readonly SubmitResult[]>;
+  /** NOT_FOUND where there is none, it has expired, or it is another tenant's. */
+  get(tenant: string, id: string, withResult: boolean): Promise<TaskView>;
+  getByKey(scope: Scope, withResult: boolean): Promise<TaskView>;
+  list(filter: Filter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
+  history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
+  /** Events after `fromVersion`, then those to come, until the task ends or the signal is aborted. */
+  watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
+  cancel(tenant: string, id: string, by: { readonly actor: string; readonly message: string }): Promise<TaskView>;
+  redrive(tenant: string, id: string, actor: string): Promise<TaskView>;
+  redriveMany(request: RedriveManyRequest): Promise<RedriveManyResult>;
+
+  openSession(hello: WorkerHello, sink: SessionSink): Session;
+  settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
+  heartbeat(items: readonly HeartbeatItem[], context: { readonly tenant: string }): Promise<readonly HeartbeatAnswer[]>;
+  claim(request: ClaimRequest): Promise<readonly Assignment[]>;
+
+  queues(tenant: string): Promise<readonly QueueView[]>;
+  queue(ref: QueueRef): Promise<QueueView>;
+  updateQueue(
+    ref: QueueRef,
+    change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
+    actor: string,
+  ): Promise<QueueView>;
+  workers(tenant: string, queue: string | undefined): readonly WorkerView[];
+}
