@@ -66,5 +66,10 @@ export type Rejection =
 
 export type Decision =
   /** `events` may be empty: the command already took effect. `head` is the head after them. */
-  | { readonly ok: true; readonly events: readonly TaskEvent[]; readonly head: Head; readonly recorded?: TaskEvent }
+  | {
+      readonly ok: true;
+      readonly events: readonly TaskEvent[];
+      readonly head: Head;
+      readonly recorded?: TaskEvent;
+    }
   | { readonly ok: false; readonly rejection: Rejection };

@@ -115,7 +115,9 @@ export class HoldfastError extends Error {
   }
 
   get retryable(): boolean {
-    return this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason);
+    return (
+      this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason)
+    );
   }
 }
 

@@ -12,7 +12,7 @@ export interface Submitted {
   /** Scheduled for this time; absent: ready at once. */
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
-  /** Only where the submission set a lifetime of its own; the default one is the reconciler's. */
+  /** Where the submission set a lifetime of its own or was scheduled; the default one of others is the reconciler's. */
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
 }

@@ -114,7 +114,8 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
  */
 export function evolve(head: Head | undefined, event: TaskEvent): Head {
   if (event.kind === 'submitted') return born(event);
-  if (head === undefined) throw new RangeError(`the first event of a task is 'submitted', not '${event.kind}'`);
+  if (head === undefined)
+    throw new RangeError(`the first event of a task is 'submitted', not '${event.kind}'`);
   return known(head, event, head.version + 1);
 }
 

@@ -69,7 +69,8 @@ export function dueAtMs(head: Head): number | undefined {
   if (head.handOver) return head.endedAtMs;
   if (head.state !== 'waiting') return undefined;
   let due = head.waitUntilMs;
-  if (head.deadlineAtMs !== undefined && (due === undefined || head.deadlineAtMs < due)) due = head.deadlineAtMs;
+  if (head.deadlineAtMs !== undefined && (due === undefined || head.deadlineAtMs < due))
+    due = head.deadlineAtMs;
   if (head.lifetimeEndAtMs !== undefined && (due === undefined || head.lifetimeEndAtMs < due)) {
     due = head.lifetimeEndAtMs;
   }

@@ -20,7 +20,8 @@ export function renew(
   if (head.state !== 'running' || head.fencingToken !== heartbeat.token) return { verdict: 'leaseLost' };
   if (head.cancelRequested) return { verdict: 'cancel', cause: 'cancelled' };
   if (lapsed(head, facts, nowMs) !== undefined) return { verdict: 'cancel', cause: 'deadline' };
-  if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs) return { verdict: 'cancel', cause: 'timeout' };
+  if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs)
+    return { verdict: 'cancel', cause: 'timeout' };
   const { leaseEndAtMs } = leased(head, nowMs, heartbeat.leaseMs);
   return { verdict: 'renewed', leaseEndAtMs: leaseEndAtMs ?? nowMs, progress: heartbeat.progress };
 }

@@ -69,7 +69,8 @@ function endAskedFor(head: Head, facts: Facts, command: Settle, nowMs: number): 
 
 function release(head: Head, facts: Facts, command: Release, nowMs: number): TaskEvent {
   const { token, counted } = command;
-  if (!counted || head.releases < limits.releases) return { kind: 'claimReleased', atMs: nowMs, token, counted };
+  if (!counted || head.releases < limits.releases)
+    return { kind: 'claimReleased', atMs: nowMs, token, counted };
   const message = `given back ${limits.releases} times without having been begun`;
   const failure: Failure = {
     kind: 'settle',
@@ -102,7 +103,8 @@ function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): Task
  * repeat adds no event and is answered with what was recorded; the same token with another outcome is refused.
  */
 export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: number): Decision {
-  if (head.state !== 'running' || head.fencingToken !== command.token) return decideLate(head, facts.tip, command);
+  if (head.state !== 'running' || head.fencingToken !== command.token)
+    return decideLate(head, facts.tip, command);
   if (command.outcome !== 'succeeded') {
     const end = endAskedFor(head, facts, command, nowMs);
     if (end !== undefined) return accepted(head, [end]);

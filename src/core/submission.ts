@@ -67,14 +67,18 @@ export function expiry(options: Options, acceptedAtMs: number): number {
 }
 
 /** The first event, out of what was asked for. */
-export function submittedEvent(options: Options, acceptedAtMs: number, orderingKey: string | undefined): Submitted {
+export function submittedEvent(
+  options: Options,
+  acceptedAtMs: number,
+  orderingKey: string | undefined,
+): Submitted {
   const scheduled = options.runAtMs !== undefined && options.runAtMs > acceptedAtMs;
   return {
     kind: 'submitted',
     atMs: acceptedAtMs,
     runAtMs: scheduled ? options.runAtMs : undefined,
     deadlineAtMs: options.deadlineAtMs,
-    lifetimeEndAtMs: options.ownLifetime ? lifetimeEnd(options, acceptedAtMs) : undefined,
+    lifetimeEndAtMs: options.ownLifetime || scheduled ? lifetimeEnd(options, acceptedAtMs) : undefined,
     inLane: orderingKey !== undefined,
   };
 }

@@ -34,7 +34,12 @@ export interface TaskPage {
 }
 
 export type WatchUpdate =
-  | { readonly kind: 'event'; readonly version: number; readonly event: TaskEvent; readonly state: ShownState }
+  | {
+      readonly kind: 'event';
+      readonly version: number;
+      readonly event: TaskEvent;
+      readonly state: ShownState;
+    }
   | { readonly kind: 'progress'; readonly progress: Progress };
 
 export interface WorkerHello {
@@ -139,13 +144,20 @@ export interface Service {
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Events after `fromVersion`, then those to come, until the task ends or the signal is aborted. */
   watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
-  cancel(tenant: string, id: string, by: { readonly actor: string; readonly message: string }): Promise<TaskView>;
+  cancel(
+    tenant: string,
+    id: string,
+    by: { readonly actor: string; readonly message: string },
+  ): Promise<TaskView>;
   redrive(tenant: string, id: string, actor: string): Promise<TaskView>;
   redriveMany(request: RedriveManyRequest): Promise<RedriveManyResult>;
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
-  heartbeat(items: readonly HeartbeatItem[], context: { readonly tenant: string }): Promise<readonly HeartbeatAnswer[]>;
+  heartbeat(
+    items: readonly HeartbeatItem[],
+    context: { readonly tenant: string },
+  ): Promise<readonly HeartbeatAnswer[]>;
   claim(request: ClaimRequest): Promise<readonly Assignment[]>;
 
   queues(tenant: string): Promise<readonly QueueView[]>;

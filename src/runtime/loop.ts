@@ -1,0 +1,70 @@
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+
+export interface Loop {
+  /** Ends the loop and waits for the round under way. */
+  stop(): Promise<void>;
+}
+
+export interface LoopOptions {
+  readonly name: string;
+  readonly everyMs: number;
+  /** A round that takes longer is taken for stuck: logged, left behind, and the loop begins anew. */
+  readonly stuckAfterMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** True: there is more to do, so the next round follows at once. */
+  readonly round: (signal: AbortSignal) => Promise<boolean>;
+}
+
+/**
+ * Runs rounds until it is stopped. A round that fails is logged and the next one follows; a round that never ends is
+ * noticed by the watchdog, since a loop that stops silently strands tasks without anybody being told.
+ */
+export function startLoop(options: LoopOptions): Loop {
+  const { clock, log, name } = options;
+  const stopping = new AbortController();
+  let current: Promise<void>;
+  let generation = 0;
+  let beganAtMs = clock.monotonic();
+
+  async function run(mine: number): Promise<void> {
+    while (!stopping.signal.aborted && mine === generation) {
+      beganAtMs = clock.monotonic();
+      let more = false;
+      try {
+        more = await options.round(stopping.signal);
+      } catch (err) {
+        log.error({ err, loop: name }, 'a round failed; the next one follows');
+      }
+      if (mine !== generation) return;
+      beganAtMs = clock.monotonic();
+      await clock.sleep(more ? 0 : options.everyMs, stopping.signal);
+    }
+  }
+
+  function begin(): Promise<void> {
+    generation++;
+    return run(generation);
+  }
+
+  async function watchdog(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      await clock.sleep(options.stuckAfterMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      const silentMs = clock.monotonic() - beganAtMs;
+      if (silentMs < options.stuckAfterMs + options.everyMs) continue;
+      log.error({ loop: name, silentMs }, 'a loop stopped silently and is begun anew');
+      current = begin();
+    }
+  }
+
+  current = begin();
+  const watching = watchdog();
+  return {
+    async stop() {
+      stopping.abort();
+      await Promise.race([Promise.all([current, watching]), clock.sleep(options.stuckAfterMs)]);
+    },
+  };
+}

@@ -1,0 +1,57 @@
+import { timing } from '../core/limits.ts';
+import type { RunningService } from '../service/create-service.ts';
+import { type Loop, startLoop } from './loop.ts';
+import { reconcile } from './reconcile.ts';
+import { expireSpent } from './spent.ts';
+import { sweep } from './sweep.ts';
+
+export interface Runtime {
+  /**
+   * Stops giving work and tells the workers to go elsewhere; waits at most `limitMs` until no lease of this node is
+   * held, then for what was begun. Leases that remain are spent in time and taken over.
+   */
+  drain(limitMs: number): Promise<void>;
+  /** Ends the loops. */
+  stop(): Promise<void>;
+}
+
+const spentMs = 500;
+const purgeMs = 60_000;
+const purgeBatch = 1_000;
+const settingsMs = 5_000;
+const stuckMs = 60_000;
+const drainPollMs = 50;
+
+/** Starts every loop, each under its watchdog. */
+export function startRuntime({ context, settled }: RunningService): Runtime {
+  const { clock, log } = context;
+  const loop = (name: string, everyMs: number, round: (signal: AbortSignal) => Promise<boolean>): Loop =>
+    startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
+  const loops = [
+    loop('sweep', timing.sweepMs, (signal) => sweep(context, signal)),
+    loop('reconcile', timing.reconcileMs, (signal) => reconcile(context, signal)),
+    loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
+  ];
+  if (context.bells.spent !== undefined) loops.push(loop('spent', spentMs, () => expireSpent(context)));
+  if (context.store.can.sharedWriters) {
+    loops.push(
+      loop('settings', settingsMs, async () => {
+        await context.queues.refresh();
+        return false;
+      }),
+    );
+  }
+  return {
+    async drain(limitMs) {
+      for (const session of context.sessions.all()) session.drain();
+      const untilMs = clock.monotonic() + limitMs;
+      const working = (): boolean => [...context.sessions.all()].some((session) => session.view().inFlight > 0);
+      while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
+      await settled();
+    },
+    async stop() {
+      await Promise.all(loops.map((one) => one.stop()));
+      await settled();
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { type Facts, leaseSpentAtMs } from '../core/decision.ts';
+import { decide } from '../core/decide.ts';
+import type { Command, Rejection } from '../core/command.ts';
+import type { TaskEvent } from '../core/event.ts';
+import { type Head, isEnded, isReady } from '../core/head.ts';
+import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
+import type { ServiceContext } from './context.ts';
+import { handOver } from './hand-over.ts';
+import { contended } from './rejections.ts';
+
+/** A loser of a race reads what stands and decides again, but not for ever. */
+const tries = 8;
+
+export function factsOf(context: ServiceContext, snapshot: Snapshot): Facts {
+  const { options, acceptedAtMs, expiresAtMs, scope } = snapshot.submission;
+  return { options, acceptedAtMs, expiresAtMs, onDead: context.queues.of(scope).onDead, tip: snapshot.tip };
+}
+
+export function transition(snapshot: Snapshot, events: readonly TaskEvent[], head: Head): Transition {
+  return {
+    kind: 'transition',
+    id: snapshot.id,
+    expect: { revision: snapshot.head.revision },
+    events,
+    head,
+    result: undefined,
+    rejoinLane: false,
+  };
+}
+
+export type Committed =
+  | { readonly kind: 'done'; readonly snapshot: Snapshot; readonly events: readonly TaskEvent[] }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly snapshot: Snapshot }
+  | { readonly kind: 'gone' };
+
+/**
+ * Decides a command on a snapshot and writes it, conditional on the exact revision that was read; whoever loses
+ * the race decides again on what stands. Follows an end with the lane's hand-over.
+ */
+export async function commitCommand(
+  context: ServiceContext,
+  read: Snapshot,
+  command: Command,
+  shape: (change: Transition, snapshot: Snapshot) => Transition = (change) => change,
+): Promise<Committed> {
+  let snapshot = read;
+  for (let i = 0; i < tries; i++) {
+    const decision = decide(snapshot.head, factsOf(context, snapshot), command, context.clock.now());
+    if (!decision.ok) return { kind: 'rejected', rejection: decision.rejection, snapshot };
+    if (decision.events.length === 0) return { kind: 'done', snapshot, events: [] };
+    const change = shape(transition(snapshot, decision.events, decision.head), snapshot);
+    const [outcome] = await context.store.append([change]);
+    if (outcome?.kind === 'failed') throw outcome.error;
+    if (outcome?.kind === 'done') {
+      const tip = [...snapshot.tip, ...decision.events];
+      const laneSeq = outcome.laneSeq ?? snapshot.laneSeq;
+      const done: Snapshot = { ...snapshot, head: outcome.head, laneSeq, tip };
+      after(context, done);
+      return { kind: 'done', snapshot: done, events: decision.events };
+    }
+    if (outcome?.stood === undefined) return { kind: 'gone' };
+    snapshot = outcome.stood;
+  }
+  throw contended(read.id);
+}
+
+/** What every committed change is followed by: watchers, the held lease, and an ended task's lane. */
+export function after(context: ServiceContext, snapshot: Snapshot): void {
+  context.feed.publish(snapshot.id);
+  if (snapshot.head.state === 'running') context.held.update(snapshot.id, snapshot.head);
+  if (snapshot.head.handOver) context.background('hand-over', handOver(context, snapshot));
+}
+
+/**
+ * Leaves a bell as its task's head says: silenced where the task has ended or waits for a time, hidden until the
+ * lease's end where it runs, audible where it is ready. Where bells live in the commit they follow by themselves.
+ */
+export async function keepBell(context: ServiceContext, handle: string, head: Head): Promise<void> {
+  if (context.store.can.bellsInCommit || handle === '') return;
+  const nowMs = context.clock.now();
+  if (isEnded(head)) await context.bells.silence([handle]);
+  else if (head.state === 'running') {
+    await context.bells.hide([{ handle, ms: Math.max(0, leaseSpentAtMs(head) - nowMs) }]);
+  } else if (isReady(head)) await context.bells.hide([{ handle, ms: 0 }]);
+  else await context.bells.silence([handle]);
+}
+
+/** Reads one task of a tenant; undefined where there is none for this reader. */
+export async function readOf(context: ServiceContext, tenant: string, id: TaskId): Promise<Snapshot | undefined> {
+  const [snapshot] = await context.store.read([id], context.clock.now());
+  return snapshot?.submission.scope.tenant === tenant ? snapshot : undefined;
+}

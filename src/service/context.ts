@@ -1,0 +1,25 @@
+import type { Bells } from '../ports/bells.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../ports/log.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { TaskStore } from '../ports/task-store.ts';
+import type { Feed } from './feed.ts';
+import type { HeldLeases } from './held-leases.ts';
+import type { QueueSettings } from './queue-settings.ts';
+import type { Sessions } from './sessions.ts';
+
+/** What the use cases share on one node. */
+export interface ServiceContext {
+  readonly node: string;
+  readonly store: TaskStore;
+  readonly bells: Bells;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly feed: Feed;
+  readonly held: HeldLeases;
+  readonly queues: QueueSettings;
+  readonly sessions: Sessions;
+  /** Work that was begun after an answer (hand-overs, releases); a drain waits for it. */
+  background(what: string, work: Promise<unknown>): void;
+}

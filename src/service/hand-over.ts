@@ -1,0 +1,82 @@
+import { isEnded } from '../core/head.ts';
+import type { RingReason } from '../ports/bells.ts';
+import type { LaneKey, Snapshot } from '../ports/task-store.ts';
+import type { ServiceContext } from './context.ts';
+
+export function laneOf(snapshot: Snapshot): LaneKey | undefined {
+  const { scope, orderingKey } = snapshot.submission;
+  return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
+}
+
+/** Throws where the bell could not be rung: then whatever waits for it must not be acknowledged or cleared. */
+export async function ring(context: ServiceContext, snapshot: Snapshot, version: number, reason: RingReason): Promise<void> {
+  const { scope, options, type, typeVersion } = snapshot.submission;
+  const queue = { tenant: scope.tenant, queue: scope.queue };
+  const ringing = { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
+  const [rung] = await context.bells.ring([ringing]);
+  if (rung !== true) throw rung ?? new RangeError('a ring without an answer');
+}
+
+/** True where the task is the first unfinished one of its lane, by a consistent read, or has no lane. */
+export async function isLowest(context: ServiceContext, snapshot: Snapshot): Promise<boolean> {
+  const lane = laneOf(snapshot);
+  if (lane === undefined) return true;
+  return (await context.store.lowest(lane))?.id === snapshot.id;
+}
+
+/**
+ * Rings whatever is lowest in a lane, unless it has ended: then its own hand-over is due. It is rung even while it
+ * waits for a time, since the sweep may just have passed over it as not the lowest.
+ */
+export async function ringLowest(context: ServiceContext, lane: LaneKey, reason: 'submit' | 'handOver'): Promise<void> {
+  const lowest = await context.store.lowest(lane);
+  if (lowest === undefined) return;
+  const [snapshot] = await context.store.read([lowest.id], context.clock.now());
+  if (snapshot === undefined || isEnded(snapshot.head)) return;
+  // A submitter rings as if it were that task's first ring: the one who should have may have died before it.
+  await ring(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
+}
+
+/**
+ * An ended task leaves its lane and the next one is rung. A crash anywhere leaves the due entry, the sweep repeats
+ * the steps, and all of them are idempotent.
+ */
+export async function handOver(context: ServiceContext, snapshot: Snapshot): Promise<void> {
+  const lane = laneOf(snapshot);
+  if (lane !== undefined) {
+    await context.store.leave(lane, snapshot.id);
+    await ringLowest(context, lane, 'handOver');
+  }
+  await context.store.append([
+    {
+      kind: 'transition',
+      id: snapshot.id,
+      expect: { revision: snapshot.head.revision },
+      events: [],
+      head: { ...snapshot.head, handOver: false },
+      result: undefined,
+      rejoinLane: false,
+    },
+  ]);
+}
+
+/**
+ * A task whose time has come: ring first, then clear, conditional on the exact revision that was read. A crash
+ * between rings twice, never not at all. Not the lowest of its lane: only cleared, the hand-over rings it.
+ */
+export async function makeReady(context: ServiceContext, snapshot: Snapshot, reason: 'due' | 'redrive'): Promise<boolean> {
+  if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);
+  const [outcome] = await context.store.append([
+    {
+      kind: 'transition',
+      id: snapshot.id,
+      expect: { revision: snapshot.head.revision },
+      events: [],
+      head: { ...snapshot.head, waitUntilMs: undefined },
+      result: undefined,
+      rejoinLane: false,
+    },
+  ]);
+  if (outcome?.kind === 'failed') throw outcome.error;
+  return outcome?.kind === 'done';
+}

@@ -1,0 +1,179 @@
+import { encodeLease } from '../core/codec/lease.ts';
+import type { Rejection } from '../core/command.ts';
+import { decide } from '../core/decide.ts';
+import { isEnded } from '../core/head.ts';
+import { timing } from '../core/limits.ts';
+import type { Assignment } from '../core/messages.ts';
+import type { Bell, HandledType } from '../ports/bells.ts';
+import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
+import { after, factsOf, keepBell, transition } from './commit.ts';
+import type { ServiceContext } from './context.ts';
+import { isLowest } from './hand-over.ts';
+
+export interface Hearer {
+  /** The worker's name and id. */
+  readonly worker: string;
+  readonly types: readonly HandledType[];
+  readonly sessionId: string | undefined;
+}
+
+/** A claim that another node's write beat is decided again on what stands, a few times. */
+const tries = 3;
+const minuteMs = 60_000;
+const unknownHideMs = 5_000;
+const unknownForgetMs = 10 * minuteMs;
+const unhandledHideMs = 15_000;
+const unhandledHideMaxMs = 15 * minuteMs;
+/** A bell heard this often is rung anew, since a message can be hidden for 12 h in all. */
+const receivesBeforeRingingAnew = 50;
+
+type Heard = { readonly bell: Bell; readonly snapshot: Snapshot };
+
+function handles(hearer: Hearer, snapshot: Snapshot): boolean {
+  const { type, typeVersion } = snapshot.submission;
+  return hearer.types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
+}
+
+async function ringAnew(context: ServiceContext, bell: Bell): Promise<void> {
+  const [rung] = await context.bells.ring([{ ...bell.ring, reason: 'again' }]);
+  if (rung === true) await context.bells.silence([bell.handle]);
+}
+
+async function unknown(context: ServiceContext, bell: Bell): Promise<void> {
+  if (context.clock.now() - bell.sentAtMs > unknownForgetMs) await context.bells.silence([bell.handle]);
+  else await context.bells.hide([{ handle: bell.handle, ms: unknownHideMs }]);
+}
+
+async function unhandled(context: ServiceContext, bell: Bell): Promise<void> {
+  const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** Math.max(0, bell.receives - 1));
+  await context.bells.hide([{ handle: bell.handle, ms }]);
+}
+
+/** Why it cannot be claimed says what becomes of its bell. */
+async function answerRejection(context: ServiceContext, bell: Bell, rejection: Rejection): Promise<void> {
+  const aheadMs = 'untilMs' in rejection ? rejection.untilMs - context.clock.now() : 0;
+  switch (rejection.why) {
+    case 'leased':
+      await context.bells.hide([{ handle: bell.handle, ms: Math.max(1, aheadMs) }]);
+      return;
+    case 'scheduled':
+      // Never claimed while scheduled: the sweep rings first and clears then, and this may be its ring.
+      if (aheadMs < minuteMs) await context.bells.hide([{ handle: bell.handle, ms: Math.max(0, aheadMs) + 1_000 }]);
+      else await context.bells.silence([bell.handle]);
+      return;
+    default:
+      await context.bells.silence([bell.handle]);
+  }
+}
+
+function assignmentOf(context: ServiceContext, bell: Bell, snapshot: Snapshot): Assignment {
+  const { head, submission, id } = snapshot;
+  const nowMs = context.clock.now();
+  const timeoutAtMs = head.timeoutAtMs ?? nowMs;
+  const { handle } = bell;
+  return {
+    id,
+    lease: encodeLease({ id, token: head.fencingToken, version: head.version, timeoutAtMs, handle }),
+    spec: submission.spec,
+    attempt: head.attempt,
+    maxAttempts: submission.options.retry.maxAttempts,
+    token: head.fencingToken,
+    key: submission.scope.key,
+    queue: submission.scope.queue,
+    tenant: submission.scope.tenant,
+    leaseMs: Math.max(0, (head.leaseEndAtMs ?? nowMs) - nowMs),
+    timeoutMs: Math.max(0, timeoutAtMs - nowMs),
+    deadlineInMs: head.deadlineAtMs === undefined ? 0 : Math.max(1, head.deadlineAtMs - nowMs),
+    traceparent: submission.traceparent,
+    parentId: submission.options.parentId ?? '',
+    tags: submission.options.tags,
+  };
+}
+
+/** Reads what the bells did not bring along; decides on that, never on anything older. */
+async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Heard[]> {
+  const blind = bells.filter((bell) => bell.hint === undefined);
+  const read = blind.length === 0 ? [] : await context.store.read(blind.map((bell) => bell.ring.id), context.clock.now());
+  const heard: Heard[] = [];
+  let next = 0;
+  for (const bell of bells) {
+    const snapshot = bell.hint ?? read[next++];
+    if (snapshot === undefined) context.background('unknown bell', unknown(context, bell));
+    else if (!handles(hearer, snapshot) && !isEnded(snapshot.head)) context.background('bell', unhandled(context, bell));
+    else heard.push({ bell, snapshot });
+    if (bell.receives >= receivesBeforeRingingAnew) context.background('bell', ringAnew(context, bell));
+  }
+  return heard;
+}
+
+type Decided = { readonly heard: Heard; readonly change: Transition };
+
+function decideClaim(context: ServiceContext, one: Heard, hearer: Hearer, lowest: boolean): Decided | undefined {
+  const claim = { kind: 'claim', worker: hearer.worker, leaseMs: timing.leaseMs, lowest } as const;
+  const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
+  if (decision.ok) return { heard: one, change: transition(one.snapshot, decision.events, decision.head) };
+  context.background('bell', answerRejection(context, one.bell, decision.rejection));
+  return undefined;
+}
+
+async function decideAll(context: ServiceContext, heard: readonly Heard[], hearer: Hearer): Promise<Decided[]> {
+  const decided: Decided[] = [];
+  for (const one of heard) {
+    // Only lanes pay for order.
+    const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;
+    const claim = decideClaim(context, one, hearer, lowest);
+    if (claim !== undefined) decided.push(claim);
+  }
+  return decided;
+}
+
+/** A claimed task becomes an assignment; one that ended instead (expired, attempts spent) leaves its bell. */
+function conclude(context: ServiceContext, one: Decided, outcome: Outcome & { kind: 'done' }, hearer: Hearer): Assignment | undefined {
+  const { bell, snapshot } = one.heard;
+  const { events } = one.change;
+  const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
+  const done: Snapshot = { ...snapshot, head: outcome.head, tip };
+  after(context, done);
+  if (outcome.head.state !== 'running') {
+    context.background('bell', keepBell(context, bell.handle, outcome.head));
+    return undefined;
+  }
+  context.held.put({ snapshot: done, handle: bell.handle, sessionId: hearer.sessionId });
+  return assignmentOf(context, bell, done);
+}
+
+async function write(context: ServiceContext, decided: readonly Decided[], hearer: Hearer): Promise<{ assigned: Assignment[]; again: Heard[] }> {
+  const assigned: Assignment[] = [];
+  const again: Heard[] = [];
+  const outcomes = await context.store.append(decided.map((one) => one.change));
+  for (let i = 0; i < outcomes.length; i++) {
+    const outcome = outcomes[i];
+    const one = decided[i];
+    if (outcome === undefined || one === undefined) throw new RangeError('the store answered fewer items than asked');
+    if (outcome.kind === 'done') {
+      const assignment = conclude(context, one, outcome, hearer);
+      if (assignment !== undefined) assigned.push(assignment);
+    } else if (outcome.kind === 'refused' && outcome.stood !== undefined) {
+      again.push({ bell: one.heard.bell, snapshot: outcome.stood });
+    }
+    // Failed, or gone: the bell comes back by itself.
+  }
+  return { assigned, again };
+}
+
+/**
+ * What a receiver does with the bells it heard: claims what is ready or whose lease is spent, ends what is over, and
+ * leaves every other bell as the task's state asks. Never throws for one bell's sake.
+ */
+export async function hear(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Assignment[]> {
+  let heard = await look(context, bells, hearer);
+  const assignments: Assignment[] = [];
+  for (let i = 0; i < tries && heard.length > 0; i++) {
+    const decided = await decideAll(context, heard, hearer);
+    if (decided.length === 0) break;
+    const { assigned, again } = await write(context, decided, hearer);
+    assignments.push(...assigned);
+    heard = again;
+  }
+  return assignments;
+}

@@ -1,0 +1,108 @@
+import { HoldfastError } from '../core/errors.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { QueueRef } from '../ports/task-store.ts';
+
+export interface QueueSetting {
+  readonly tenant: string;
+  readonly queue: string;
+  readonly paused: boolean;
+  readonly onDead: 'release' | 'hold';
+}
+
+type Stored = { readonly paused: boolean; readonly onDead: 'release' | 'hold' };
+
+const kind = 'queue';
+const initial: Stored = { paused: false, onDead: 'release' };
+
+/** Names cannot hold a slash, so the parts of a key cannot run into one another. */
+function keyOf(ref: QueueRef): string {
+  return `${ref.tenant}/${ref.queue}`;
+}
+
+/** Queue configuration, read at start and again every few seconds, so that decisions need no read of their own. */
+export class QueueSettings {
+  readonly #registry: Registry;
+  readonly #createOnUse: boolean;
+  readonly #known = new Map<string, QueueSetting>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(registry: Registry, createOnUse: boolean) {
+    this.#registry = registry;
+    this.#createOnUse = createOnUse;
+  }
+
+  async refresh(): Promise<void> {
+    let changed = false;
+    for (const entry of await this.#registry.list(kind, '')) {
+      changed = this.#learn(entry.key, entry.value as Stored) || changed;
+    }
+    if (changed) this.#tell();
+  }
+
+  /** The setting as last read; the initial one where the queue is not known yet. */
+  of(ref: QueueRef): QueueSetting {
+    return this.#known.get(keyOf(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
+  }
+
+  has(ref: QueueRef): boolean {
+    return this.#known.has(keyOf(ref));
+  }
+
+  ofTenant(tenant: string): readonly QueueSetting[] {
+    return this.all().filter((setting) => setting.tenant === tenant);
+  }
+
+  all(): readonly QueueSetting[] {
+    return [...this.#known.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  }
+
+  /** Queues come into being at the first use where the engine allows it, else they must be there: QUEUE_UNKNOWN. */
+  async ensure(ref: QueueRef): Promise<void> {
+    if (this.#known.has(keyOf(ref))) return;
+    const found = await this.#registry.get(kind, keyOf(ref));
+    if (found !== undefined) {
+      this.#learn(found.key, found.value as Stored);
+      return;
+    }
+    if (!this.#createOnUse) throw this.unknown(ref);
+    await this.#registry.put(kind, keyOf(ref), initial, 'absent');
+    this.#learn(keyOf(ref), ((await this.#registry.get(kind, keyOf(ref)))?.value as Stored | undefined) ?? initial);
+  }
+
+  async update(ref: QueueRef, change: Partial<Stored>): Promise<QueueSetting> {
+    await this.ensure(ref);
+    for (;;) {
+      const found = await this.#registry.get(kind, keyOf(ref));
+      const next = { ...initial, ...(found?.value as Stored | undefined), ...change };
+      if (await this.#registry.put(kind, keyOf(ref), next, found?.rev ?? 'absent')) {
+        if (this.#learn(keyOf(ref), next)) this.#tell();
+        return this.of(ref);
+      }
+    }
+  }
+
+  /** Calls back when a setting changed; the answer ends it. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  unknown(ref: QueueRef): HoldfastError {
+    const near = this.ofTenant(ref.tenant).map((setting) => setting.queue);
+    const hint = near.length > 0 ? ` Queues of this tenant: ${near.slice(0, 8).join(', ')}.` : '';
+    return new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', `There is no queue '${ref.queue}' for tenant '${ref.tenant}'.`, {
+      help: `Check the name, or submit to it once.${hint}`,
+    });
+  }
+
+  #learn(key: string, value: Stored): boolean {
+    const [tenant = '', queue = ''] = key.split('/');
+    const before = this.#known.get(key);
+    this.#known.set(key, { tenant, queue, paused: value.paused, onDead: value.onDead });
+    return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,72 @@
+import type { Rejection } from '../core/command.ts';
+import { asHoldfastError, HoldfastError } from '../core/errors.ts';
+import type { ItemError } from '../core/messages.ts';
+
+export function notFound(id: string): HoldfastError {
+  return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
+    taskId: id,
+    help: 'Check the id. A task is forgotten when its retention is over, and other tenants’ tasks are not shown.',
+  });
+}
+
+/** Somebody else changed the task between our read and our write, again and again. */
+export function contended(id: string): HoldfastError {
+  return new HoldfastError('ABORTED', 'CONFLICT', `Task '${id}' kept changing while this was tried.`, {
+    taskId: id,
+    help: 'Try again.',
+  });
+}
+
+function precondition(
+  reason: 'TASK_ENDED' | 'NOT_DEAD' | 'EXPIRES_SOON' | 'HAND_OVER_PENDING' | 'LEASE_LOST' | 'OUTCOME_RECORDED' | 'NO_CANCEL_REQUESTED' | 'CONFLICT',
+  message: string,
+  id: string,
+  help: string,
+): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', reason, message, { taskId: id, help });
+}
+
+/** A rejection of the core as the error that a caller gets. */
+export function rejectionError(id: string, rejection: Rejection): HoldfastError {
+  switch (rejection.why) {
+    case 'ended':
+      return precondition('TASK_ENDED', `Task '${id}' has already ended: ${rejection.state}.`, id, 'Nothing is left to do.');
+    case 'notDead':
+      return precondition('NOT_DEAD', `Task '${id}' is ${rejection.state}, not dead.`, id, 'Only dead tasks can be retried.');
+    case 'expiresSoon':
+      return precondition(
+        'EXPIRES_SOON',
+        `Task '${id}' expires in less than 24 h, too soon to be run again.`,
+        id,
+        'Submit the work anew under another key.',
+      );
+    case 'handOverPending':
+      return precondition('HAND_OVER_PENDING', `The lane of task '${id}' is just being handed on.`, id, 'Try again in a second.');
+    case 'outcomeRecorded':
+      return precondition(
+        'OUTCOME_RECORDED',
+        `This lease of task '${id}' already recorded another outcome: ${rejection.recorded.kind}.`,
+        id,
+        'Keep what was recorded; settle each lease once.',
+      );
+    case 'noCancelRequested':
+      return precondition('NO_CANCEL_REQUESTED', `Nobody asked to cancel task '${id}'.`, id, 'Settle with failed or fatal instead.');
+    case 'leaseLost':
+      return precondition(
+        'LEASE_LOST',
+        `The lease of task '${id}' is over, and another attempt may be running.`,
+        id,
+        'Stop this attempt and keep none of its effects that are not fenced by the token.',
+      );
+    case 'scheduled':
+    case 'leased':
+    case 'notLowest':
+    case 'nothingDue':
+      return precondition('CONFLICT', `Task '${id}' cannot do this now (${rejection.why}).`, id, 'Read the task and decide again.');
+  }
+}
+
+export function itemError(thrown: unknown): ItemError {
+  const { code, reason, message, help, taskId, retryAfterMs, violations } = asHoldfastError(thrown);
+  return { code, reason, message, help, taskId, retryAfterMs, violations };
+}

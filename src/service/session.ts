@@ -1,0 +1,196 @@
+import { limits } from '../core/limits.ts';
+import type { Assignment, CancelCause } from '../core/messages.ts';
+import type { Bell } from '../ports/bells.ts';
+import type { QueueRef } from '../ports/task-store.ts';
+import type { ServiceContext } from './context.ts';
+import { type Hearer, hear } from './hear.ts';
+import type { Session, SessionSink, WorkerHello, WorkerView } from './service.ts';
+import type { LiveSession } from './sessions.ts';
+import { releaseUnheard } from './settle.ts';
+
+/** One receive waits so long before it is made anew; bells that come meanwhile end it at once. */
+const receiveWaitMs = 20_000;
+const failurePauseMs = 1_000;
+
+/** One worker's stream: credits in, assignments out. One receive at a time, so that room is never given twice. */
+export class WorkerSession implements Session, LiveSession {
+  readonly id: string;
+  readonly #context: ServiceContext;
+  readonly #hello: WorkerHello;
+  readonly #sink: SessionSink;
+  readonly #hearer: Hearer;
+  readonly #connectedAtMs: number;
+  readonly #unheard = new Map<number, readonly Assignment[]>();
+  readonly #stopListening: () => void;
+  #tasks: number;
+  #bytes: number;
+  #seq = 0;
+  #closed = false;
+  #draining = false;
+  #wake: (() => void) | undefined;
+  #receiving = new AbortController();
+
+  constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
+    this.id = context.clock.uuid();
+    this.#context = context;
+    this.#hello = hello;
+    this.#sink = sink;
+    this.#tasks = Math.min(hello.tasks, limits.inFlightTasks);
+    this.#bytes = hello.bytes;
+    this.#hearer = { worker: `${hello.workerName}/${hello.workerId}`, types: hello.types, sessionId: this.id };
+    this.#connectedAtMs = context.clock.now();
+    this.#stopListening = context.queues.onChange(() => this.#nudge());
+  }
+
+  /** Gives work until the stream is closed. Survives failures of the store: they pass, the loop goes on. */
+  async run(): Promise<void> {
+    const { clock, log } = this.#context;
+    while (!this.#closed) {
+      if (this.#draining || !this.#hasRoom()) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        continue;
+      }
+      try {
+        const queues = await this.#openQueues();
+        if (queues.length > 0) this.#take(await this.#receive(queues));
+        else await clock.sleep(failurePauseMs, this.#receiving.signal);
+      } catch (err) {
+        log.warn({ err, worker: this.#hearer.worker }, 'could not look for work; trying again');
+        await clock.sleep(failurePauseMs);
+      }
+      if (this.#receiving.signal.aborted) this.#receiving = new AbortController();
+    }
+  }
+
+  credit(tasks: number, bytes: number): void {
+    this.#tasks = Math.min(this.#tasks + tasks, limits.inFlightTasks);
+    this.#bytes += bytes;
+    this.#wakeUp();
+  }
+
+  reset(tasks: number, bytes: number): void {
+    this.#tasks = Math.min(tasks, limits.inFlightTasks);
+    this.#bytes = bytes;
+    this.#wakeUp();
+  }
+
+  received(seq: number): void {
+    for (const sent of this.#unheard.keys()) {
+      if (sent > seq) break;
+      this.#unheard.delete(sent);
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopListening();
+    this.#nudge();
+    for (const tasks of this.#unheard.values()) this.#release(tasks);
+    this.#unheard.clear();
+    this.#context.sessions.remove(this.id);
+  }
+
+  drain(): void {
+    if (this.#draining || this.#closed) return;
+    this.#draining = true;
+    this.#nudge();
+    this.#sink.drain();
+  }
+
+  cancelAttempt(id: string, token: number, cause: CancelCause): void {
+    if (!this.#closed) this.#sink.cancel(id, token, cause);
+  }
+
+  view(): WorkerView {
+    const { tenant, workerName, workerId, queues, types } = this.#hello;
+    return {
+      tenant,
+      name: workerName,
+      id: workerId,
+      queues,
+      types: types.map((handled) => handled.type),
+      inFlight: this.#context.held.countOf(this.id),
+      connectedAtMs: this.#connectedAtMs,
+    };
+  }
+
+  #hasRoom(): boolean {
+    return this.#tasks > 0 && this.#bytes > 0;
+  }
+
+  #wakeUp(): void {
+    if (!this.#hasRoom()) return;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** Ends what the loop waits for, so that it looks at the world anew. */
+  #nudge(): void {
+    this.#receiving.abort();
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  async #openQueues(): Promise<QueueRef[]> {
+    const { tenant } = this.#hello;
+    const open: QueueRef[] = [];
+    for (const queue of this.#hello.queues) {
+      const ref = { tenant, queue };
+      if (!this.#context.queues.has(ref)) await this.#context.queues.ensure(ref);
+      if (!this.#context.queues.of(ref).paused) open.push(ref);
+    }
+    return open;
+  }
+
+  #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
+    return this.#context.bells.receive(queues, {
+      types: this.#hello.types,
+      room: () => (this.#closed || this.#draining ? { tasks: 0, bytes: 0 } : { tasks: this.#tasks, bytes: this.#bytes }),
+      waitMs: receiveWaitMs,
+      signal: this.#receiving.signal,
+    });
+  }
+
+  #take(bells: readonly Bell[]): void {
+    if (bells.length === 0) return;
+    // Size is known before the claim only where the engine gives a hint; a blind bell is paid for once it is read.
+    const bytes = bells.reduce((sum, bell) => sum + (bell.hint?.submission.spec.length ?? 0), 0);
+    this.#tasks -= bells.length;
+    this.#bytes -= bytes;
+    this.#context.background('assign', this.#assign(bells, bytes));
+  }
+
+  async #assign(bells: readonly Bell[], reservedBytes: number): Promise<void> {
+    let assigned: Assignment[] = [];
+    try {
+      assigned = await hear(this.#context, bells, this.#hearer);
+    } finally {
+      const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
+      if (assigned.length < bells.length || used !== reservedBytes) {
+        this.credit(bells.length - assigned.length, reservedBytes - used);
+      }
+    }
+    if (assigned.length === 0) return;
+    if (this.#closed) {
+      this.#release(assigned);
+      return;
+    }
+    this.#seq++;
+    this.#unheard.set(this.#seq, assigned);
+    this.#sink.assign(this.#seq, assigned);
+  }
+
+  #release(tasks: readonly Assignment[]): void {
+    this.#context.background('release', releaseUnheard(this.#context, tasks));
+  }
+}
+
+export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
+  const session = new WorkerSession(context, hello, sink);
+  context.sessions.add(session);
+  context.background('session', session.run());
+  return session;
+}

@@ -1,0 +1,142 @@
+import { peekSpec } from '../core/codec/spec.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { fold } from '../core/evolve.ts';
+import { isEnded, isReady, shownState } from '../core/head.ts';
+import type { SubmitItem, SubmitResult } from '../core/messages.ts';
+import { sameSpec } from '../core/sameness.ts';
+import { expiry, resolveOptions, type Submission, submittedEvent } from '../core/submission.ts';
+import type { Acceptance, LaneKey, QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { ServiceContext } from './context.ts';
+import { laneOf, ring, ringLowest } from './hand-over.ts';
+import { redriveSnapshot } from './redrive.ts';
+import { contended, itemError } from './rejections.ts';
+
+/** A key whose generations follow one another this fast is somebody's race; the caller may try again. */
+const tries = 4;
+
+function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submission {
+  const { type, typeVersion, orderingKey } = peekSpec(item.spec);
+  const options = resolveOptions(item.options, nowMs);
+  return {
+    scope: { tenant: target.tenant, queue: target.queue, key: item.key },
+    spec: item.spec,
+    type,
+    typeVersion,
+    orderingKey,
+    options,
+    traceparent: item.traceparent,
+    acceptedAtMs: nowMs,
+    expiresAtMs: expiry(options, nowMs),
+    submitted: submittedEvent(options, nowMs, orderingKey),
+  };
+}
+
+function acceptance(submission: Submission, supersedes?: Snapshot): Acceptance {
+  return {
+    submission,
+    head: fold([submission.submitted]),
+    supersedes: supersedes === undefined ? undefined : { id: supersedes.id, revision: supersedes.head.revision },
+  };
+}
+
+function answer(snapshot: Snapshot, deduplicated: boolean): SubmitResult {
+  const { head, id } = snapshot;
+  return { id, deduplicated, state: shownState(head), version: head.version, error: undefined };
+}
+
+/** The key stays taken until its window is over and its task has ended. */
+function isFree(existing: Snapshot, nowMs: number): boolean {
+  const { acceptedAtMs, options, expiresAtMs } = existing.submission;
+  if (nowMs >= expiresAtMs) return true;
+  return isEnded(existing.head) && nowMs >= acceptedAtMs + options.windowMs;
+}
+
+function keyReused(existing: Snapshot): HoldfastError {
+  const { key, queue } = existing.submission.scope;
+  return new HoldfastError(
+    'ALREADY_EXISTS',
+    'KEY_REUSED',
+    `The key '${key}' of queue '${queue}' is taken by task '${existing.id}' with another request.`,
+    { taskId: existing.id, help: 'Use another key for another request, or send the same type, ordering key and payload.' },
+  );
+}
+
+/**
+ * Rings what was accepted before it is acknowledged. In a lane the lowest is rung, whichever it is. Where bells are
+ * part of the commit there is nothing left to do.
+ */
+async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
+  if (context.store.can.bellsInCommit) return;
+  const lane: LaneKey | undefined = laneOf(snapshot);
+  if (lane !== undefined) await ringLowest(context, lane, 'submit');
+  else if (isReady(snapshot.head)) await ring(context, snapshot, 1, 'submit');
+}
+
+/** A duplicate: the task as it stands, redriven where it is dead and the caller or the task wants that. */
+async function duplicate(context: ServiceContext, existing: Snapshot, asked: Submission): Promise<SubmitResult> {
+  if (!sameSpec(existing.submission.spec, asked.spec)) return { error: itemError(keyReused(existing)) };
+  const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
+  if (existing.head.state === 'dead' && retry) {
+    return answer(await redriveSnapshot(context, existing, 'whenDead: retry'), true);
+  }
+  // Never claimed: its submitter may have died between the commit and the ring.
+  if (existing.head.revision === 1) await ringAccepted(context, existing);
+  return answer(existing, true);
+}
+
+async function judge(context: ServiceContext, first: Snapshot, asked: Submission): Promise<SubmitResult> {
+  let existing = first;
+  for (let i = 0; i < tries; i++) {
+    if (!isFree(existing, context.clock.now())) return duplicate(context, existing, asked);
+    const [accepted] = await context.store.accept([acceptance(asked, existing)]);
+    if (accepted?.kind === 'fresh') {
+      await ringAccepted(context, accepted.snapshot);
+      return answer(accepted.snapshot, false);
+    }
+    if (accepted?.kind === 'existing') existing = accepted.snapshot;
+    else throw accepted?.error ?? contended(existing.id);
+  }
+  throw contended(existing.id);
+}
+
+/**
+ * Accepts a batch: one commit for what is new, then the judgement of what was there. Acknowledged only after the
+ * bell rang, so that an acknowledged task never depends on its submitter.
+ */
+export async function submit(
+  context: ServiceContext,
+  target: QueueRef,
+  items: readonly SubmitItem[],
+  call: { readonly notAfterMs: number | undefined },
+): Promise<readonly SubmitResult[]> {
+  if (!context.queues.has(target)) await context.queues.ensure(target);
+  const nowMs = context.clock.now();
+  if (call.notAfterMs !== undefined && nowMs > call.notAfterMs) {
+    throw new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', 'The call’s deadline passed before its commit began; nothing was accepted.', {
+      help: 'Send it again with the same key and a longer deadline.',
+    });
+  }
+  const submissions = items.map((item) => submissionOf(target, item, nowMs));
+  const accepted = await context.store.accept(submissions.map((submission) => acceptance(submission)));
+  const results = new Array<SubmitResult>(items.length);
+  const waits: Promise<void>[] = [];
+  for (let i = 0; i < accepted.length; i++) {
+    const one = accepted[i];
+    const submission = submissions[i];
+    if (one === undefined || submission === undefined) throw new RangeError('the store answered fewer items than asked');
+    if (one.kind === 'fresh' && context.store.can.bellsInCommit) results[i] = answer(one.snapshot, false);
+    else waits.push(settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)));
+  }
+  if (waits.length > 0) await Promise.all(waits);
+  return results;
+
+  async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {
+    if (one.kind === 'failed') throw one.error;
+    if (one.kind === 'existing') return judge(context, one.snapshot, submission);
+    await ringAccepted(context, one.snapshot);
+    return answer(one.snapshot, false);
+  }
+  async function settleItem(index: number, work: Promise<SubmitResult>): Promise<void> {
+    results[index] = await work.catch((thrown: unknown): SubmitResult => ({ error: itemError(thrown) }));
+  }
+}
