@@ -1,5 +1,5 @@
 import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
-import { accepted, died, type Facts, lapsed, leaseSpentAtMs, leased, rejected } from './decision.ts';
+import { accepted, died, type Facts, lapsed, leased, leaseSpentAtMs, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { type Head, isEnded } from './head.ts';
 import { limits } from './limits.ts';

@@ -35,7 +35,13 @@ async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void
   if (await isLowest(context, snapshot)) await ring(context, snapshot, head.version, 'again');
 }
 
-async function lookRange(context: ServiceContext, ref: QueueRef, fromMs: number, untilMs: number, signal: AbortSignal): Promise<boolean> {
+async function lookRange(
+  context: ServiceContext,
+  ref: QueueRef,
+  fromMs: number,
+  untilMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   let cursor: string | undefined;
   do {
     const filter = { tenant: ref.tenant, queue: ref.queue, acceptedFromMs: fromMs, acceptedUntilMs: untilMs };

@@ -45,7 +45,8 @@ export function startRuntime({ context, settled }: RunningService): Runtime {
     async drain(limitMs) {
       for (const session of context.sessions.all()) session.drain();
       const untilMs = clock.monotonic() + limitMs;
-      const working = (): boolean => [...context.sessions.all()].some((session) => session.view().inFlight > 0);
+      const working = (): boolean =>
+        [...context.sessions.all()].some((session) => session.view().inFlight > 0);
       while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
       await settled();
     },

@@ -15,9 +15,13 @@ export async function expireSpent(context: ServiceContext): Promise<boolean> {
   const bells = await context.bells.spent(context.clock.now(), leaveToWorkersMs, batch);
   if (bells.length === 0) return false;
   const nowMs = context.clock.now();
-  const read = await context.store.read(bells.map((bell) => bell.ring.id), nowMs);
+  const read = await context.store.read(
+    bells.map((bell) => bell.ring.id),
+    nowMs,
+  );
   for (const snapshot of read) {
-    if (snapshot !== undefined && !isEnded(snapshot.head)) await commitCommand(context, snapshot, { kind: 'expire' });
+    if (snapshot !== undefined && !isEnded(snapshot.head))
+      await commitCommand(context, snapshot, { kind: 'expire' });
   }
   return bells.length === batch;
 }

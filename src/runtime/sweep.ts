@@ -14,15 +14,23 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   else if (head.state !== 'waiting') return;
   else if (lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
     await commitCommand(context, snapshot, { kind: 'lapse' });
-  } else if (head.waitUntilMs !== undefined && head.waitUntilMs <= nowMs) await makeReady(context, snapshot, 'due');
+  } else if (head.waitUntilMs !== undefined && head.waitUntilMs <= nowMs)
+    await makeReady(context, snapshot, 'due');
 }
 
 /** Serves one shard of the due index once; true: there may be more. */
-export async function sweepShard(context: ServiceContext, shard: number, signal: AbortSignal): Promise<boolean> {
+export async function sweepShard(
+  context: ServiceContext,
+  shard: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   const nowMs = context.clock.now();
   const entries = await context.store.due(shard, nowMs, batch);
   if (entries.length === 0) return false;
-  const snapshots = await context.store.read(entries.map((entry) => entry.id), nowMs);
+  const snapshots = await context.store.read(
+    entries.map((entry) => entry.id),
+    nowMs,
+  );
   const acts: Promise<void>[] = [];
   for (const snapshot of snapshots) {
     if (snapshot === undefined || signal.aborted) continue;

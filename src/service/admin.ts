@@ -3,7 +3,11 @@ import type { ServiceContext } from './context.ts';
 import type { QueueSetting } from './queue-settings.ts';
 import type { QueueView, WorkerView } from './service.ts';
 
-export function workers(context: ServiceContext, tenant: string, queue: string | undefined): readonly WorkerView[] {
+export function workers(
+  context: ServiceContext,
+  tenant: string,
+  queue: string | undefined,
+): readonly WorkerView[] {
   return [...context.sessions.all()]
     .map((session) => session.view())
     .filter((worker) => worker.tenant === tenant && (queue === undefined || worker.queues.includes(queue)));

@@ -15,13 +15,18 @@ export async function cancel(
 ): Promise<Snapshot> {
   const snapshot = await readOf(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
-  const done = await commitCommand(context, snapshot, { kind: 'cancel', actor: by.actor, message: by.message });
+  const done = await commitCommand(context, snapshot, {
+    kind: 'cancel',
+    actor: by.actor,
+    message: by.message,
+  });
   if (done.kind === 'gone') throw notFound(id);
   if (done.kind === 'rejected') throw rejectionError(id, done.rejection);
   const { head } = done.snapshot;
   if (head.state === 'running') {
     const held = context.held.get(id, head.fencingToken);
-    if (held?.sessionId !== undefined) context.sessions.cancelAttempt(held.sessionId, id, head.fencingToken, 'cancelled');
+    if (held?.sessionId !== undefined)
+      context.sessions.cancelAttempt(held.sessionId, id, head.fencingToken, 'cancelled');
   }
   return done.snapshot;
 }

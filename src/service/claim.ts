@@ -1,6 +1,6 @@
+import { limits, timing } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
 import type { QueueRef } from '../ports/task-store.ts';
-import { limits, timing } from '../core/limits.ts';
 import type { ServiceContext } from './context.ts';
 import { hear } from './hear.ts';
 import type { ClaimRequest } from './service.ts';
@@ -8,9 +8,16 @@ import { releaseUnheard } from './settle.ts';
 
 /** Answers of the last minute by request id, so that a caller whose answer was lost gets the same assignments. */
 export class RecentClaims {
-  readonly #answers = new Map<string, { readonly atMs: number; readonly answer: Promise<readonly Assignment[]> }>();
+  readonly #answers = new Map<
+    string,
+    { readonly atMs: number; readonly answer: Promise<readonly Assignment[]> }
+  >();
 
-  async once(key: string, nowMs: number, run: () => Promise<readonly Assignment[]>): Promise<readonly Assignment[]> {
+  async once(
+    key: string,
+    nowMs: number,
+    run: () => Promise<readonly Assignment[]>,
+  ): Promise<readonly Assignment[]> {
     this.#forget(nowMs);
     const known = this.#answers.get(key);
     if (known !== undefined) return known.answer;
@@ -36,7 +43,10 @@ async function claimOnce(context: ServiceContext, request: ClaimRequest): Promis
     if (!context.queues.of({ tenant, queue }).paused) queues.push({ tenant, queue });
   }
   if (queues.length === 0) return [];
-  const room = (): { tasks: number; bytes: number } => ({ tasks: maxTasks, bytes: limits.wireMessageBytes / 2 });
+  const room = (): { tasks: number; bytes: number } => ({
+    tasks: maxTasks,
+    bytes: limits.wireMessageBytes / 2,
+  });
   const bells = await context.bells.receive(queues, { types, room, waitMs, signal });
   if (bells.length === 0) return [];
   return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined });

@@ -1,6 +1,6 @@
-import { type Facts, leaseSpentAtMs } from '../core/decision.ts';
-import { decide } from '../core/decide.ts';
 import type { Command, Rejection } from '../core/command.ts';
+import { decide } from '../core/decide.ts';
+import { type Facts, leaseSpentAtMs } from '../core/decision.ts';
 import type { TaskEvent } from '../core/event.ts';
 import { type Head, isEnded, isReady } from '../core/head.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
@@ -86,7 +86,11 @@ export async function keepBell(context: ServiceContext, handle: string, head: He
 }
 
 /** Reads one task of a tenant; undefined where there is none for this reader. */
-export async function readOf(context: ServiceContext, tenant: string, id: TaskId): Promise<Snapshot | undefined> {
+export async function readOf(
+  context: ServiceContext,
+  tenant: string,
+  id: TaskId,
+): Promise<Snapshot | undefined> {
   const [snapshot] = await context.store.read([id], context.clock.now());
   return snapshot?.submission.scope.tenant === tenant ? snapshot : undefined;
 }

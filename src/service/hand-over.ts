@@ -9,7 +9,12 @@ export function laneOf(snapshot: Snapshot): LaneKey | undefined {
 }
 
 /** Throws where the bell could not be rung: then whatever waits for it must not be acknowledged or cleared. */
-export async function ring(context: ServiceContext, snapshot: Snapshot, version: number, reason: RingReason): Promise<void> {
+export async function ring(
+  context: ServiceContext,
+  snapshot: Snapshot,
+  version: number,
+  reason: RingReason,
+): Promise<void> {
   const { scope, options, type, typeVersion } = snapshot.submission;
   const queue = { tenant: scope.tenant, queue: scope.queue };
   const ringing = { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
@@ -28,7 +33,11 @@ export async function isLowest(context: ServiceContext, snapshot: Snapshot): Pro
  * Rings whatever is lowest in a lane, unless it has ended: then its own hand-over is due. It is rung even while it
  * waits for a time, since the sweep may just have passed over it as not the lowest.
  */
-export async function ringLowest(context: ServiceContext, lane: LaneKey, reason: 'submit' | 'handOver'): Promise<void> {
+export async function ringLowest(
+  context: ServiceContext,
+  lane: LaneKey,
+  reason: 'submit' | 'handOver',
+): Promise<void> {
   const lowest = await context.store.lowest(lane);
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
@@ -64,7 +73,11 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
  * A task whose time has come: ring first, then clear, conditional on the exact revision that was read. A crash
  * between rings twice, never not at all. Not the lowest of its lane: only cleared, the hand-over rings it.
  */
-export async function makeReady(context: ServiceContext, snapshot: Snapshot, reason: 'due' | 'redrive'): Promise<boolean> {
+export async function makeReady(
+  context: ServiceContext,
+  snapshot: Snapshot,
+  reason: 'due' | 'redrive',
+): Promise<boolean> {
   if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);
   const [outcome] = await context.store.append([
     {

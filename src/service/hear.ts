@@ -58,7 +58,8 @@ async function answerRejection(context: ServiceContext, bell: Bell, rejection: R
       return;
     case 'scheduled':
       // Never claimed while scheduled: the sweep rings first and clears then, and this may be its ring.
-      if (aheadMs < minuteMs) await context.bells.hide([{ handle: bell.handle, ms: Math.max(0, aheadMs) + 1_000 }]);
+      if (aheadMs < minuteMs)
+        await context.bells.hide([{ handle: bell.handle, ms: Math.max(0, aheadMs) + 1_000 }]);
       else await context.bells.silence([bell.handle]);
       return;
     default:
@@ -93,13 +94,20 @@ function assignmentOf(context: ServiceContext, bell: Bell, snapshot: Snapshot): 
 /** Reads what the bells did not bring along; decides on that, never on anything older. */
 async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Heard[]> {
   const blind = bells.filter((bell) => bell.hint === undefined);
-  const read = blind.length === 0 ? [] : await context.store.read(blind.map((bell) => bell.ring.id), context.clock.now());
+  const read =
+    blind.length === 0
+      ? []
+      : await context.store.read(
+          blind.map((bell) => bell.ring.id),
+          context.clock.now(),
+        );
   const heard: Heard[] = [];
   let next = 0;
   for (const bell of bells) {
     const snapshot = bell.hint ?? read[next++];
     if (snapshot === undefined) context.background('unknown bell', unknown(context, bell));
-    else if (!handles(hearer, snapshot) && !isEnded(snapshot.head)) context.background('bell', unhandled(context, bell));
+    else if (!handles(hearer, snapshot) && !isEnded(snapshot.head))
+      context.background('bell', unhandled(context, bell));
     else heard.push({ bell, snapshot });
     if (bell.receives >= receivesBeforeRingingAnew) context.background('bell', ringAnew(context, bell));
   }
@@ -108,7 +116,12 @@ async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hea
 
 type Decided = { readonly heard: Heard; readonly change: Transition };
 
-function decideClaim(context: ServiceContext, one: Heard, hearer: Hearer, lowest: boolean): Decided | undefined {
+function decideClaim(
+  context: ServiceContext,
+  one: Heard,
+  hearer: Hearer,
+  lowest: boolean,
+): Decided | undefined {
   const claim = { kind: 'claim', worker: hearer.worker, leaseMs: timing.leaseMs, lowest } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
   if (decision.ok) return { heard: one, change: transition(one.snapshot, decision.events, decision.head) };
@@ -116,7 +129,11 @@ function decideClaim(context: ServiceContext, one: Heard, hearer: Hearer, lowest
   return undefined;
 }
 
-async function decideAll(context: ServiceContext, heard: readonly Heard[], hearer: Hearer): Promise<Decided[]> {
+async function decideAll(
+  context: ServiceContext,
+  heard: readonly Heard[],
+  hearer: Hearer,
+): Promise<Decided[]> {
   const decided: Decided[] = [];
   for (const one of heard) {
     // Only lanes pay for order.
@@ -128,7 +145,12 @@ async function decideAll(context: ServiceContext, heard: readonly Heard[], heare
 }
 
 /** A claimed task becomes an assignment; one that ended instead (expired, attempts spent) leaves its bell. */
-function conclude(context: ServiceContext, one: Decided, outcome: Outcome & { kind: 'done' }, hearer: Hearer): Assignment | undefined {
+function conclude(
+  context: ServiceContext,
+  one: Decided,
+  outcome: Outcome & { kind: 'done' },
+  hearer: Hearer,
+): Assignment | undefined {
   const { bell, snapshot } = one.heard;
   const { events } = one.change;
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
@@ -142,14 +164,19 @@ function conclude(context: ServiceContext, one: Decided, outcome: Outcome & { ki
   return assignmentOf(context, bell, done);
 }
 
-async function write(context: ServiceContext, decided: readonly Decided[], hearer: Hearer): Promise<{ assigned: Assignment[]; again: Heard[] }> {
+async function write(
+  context: ServiceContext,
+  decided: readonly Decided[],
+  hearer: Hearer,
+): Promise<{ assigned: Assignment[]; again: Heard[] }> {
   const assigned: Assignment[] = [];
   const again: Heard[] = [];
   const outcomes = await context.store.append(decided.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
     const one = decided[i];
-    if (outcome === undefined || one === undefined) throw new RangeError('the store answered fewer items than asked');
+    if (outcome === undefined || one === undefined)
+      throw new RangeError('the store answered fewer items than asked');
     if (outcome.kind === 'done') {
       const assignment = conclude(context, one, outcome, hearer);
       if (assignment !== undefined) assigned.push(assignment);
@@ -165,7 +192,11 @@ async function write(context: ServiceContext, decided: readonly Decided[], heare
  * What a receiver does with the bells it heard: claims what is ready or whose lease is spent, ends what is over, and
  * leaves every other bell as the task's state asks. Never throws for one bell's sake.
  */
-export async function hear(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Assignment[]> {
+export async function hear(
+  context: ServiceContext,
+  bells: readonly Bell[],
+  hearer: Hearer,
+): Promise<Assignment[]> {
   let heard = await look(context, bells, hearer);
   const assignments: Assignment[] = [];
   for (let i = 0; i < tries && heard.length > 0; i++) {

@@ -65,8 +65,11 @@ async function begin(
     }
   });
   if (unread.length > 0) {
-    const read = await context.store.read(unread.map((one) => one.lease.id), context.clock.now());
-    unread.forEach(({ index, lease, item }, i) => add(index, lease, item, read[i]));
+    const read = await context.store.read(
+      unread.map((one) => one.lease.id),
+      context.clock.now(),
+    );
+    for (const [i, { index, lease, item }] of unread.entries()) add(index, lease, item, read[i]);
   }
   return beating;
 }
@@ -89,7 +92,13 @@ export async function heartbeat(
     }
     renewing.push(one);
     const { leaseEndAtMs, progress } = said;
-    changes.push({ kind: 'renewal', id: one.lease.id, expect: { token: one.lease.token }, leaseEndAtMs, progress });
+    changes.push({
+      kind: 'renewal',
+      id: one.lease.id,
+      expect: { token: one.lease.token },
+      leaseEndAtMs,
+      progress,
+    });
   }
   if (changes.length === 0) return answers;
   const outcomes = await context.store.append(changes);

@@ -1,5 +1,5 @@
-import { timing } from '../core/limits.ts';
 import type { Head } from '../core/head.ts';
+import { timing } from '../core/limits.ts';
 import type { Snapshot, TaskId } from '../ports/task-store.ts';
 
 /** A lease that this node gave out. A settlement that finds its lease here needs no read. */
@@ -35,7 +35,8 @@ export function createHeldLeases(): HeldLeases {
     },
     update(id, head) {
       const lease = held.get(id);
-      if (lease?.snapshot.head.fencingToken === head.fencingToken) lease.snapshot = { ...lease.snapshot, head };
+      if (lease?.snapshot.head.fencingToken === head.fencingToken)
+        lease.snapshot = { ...lease.snapshot, head };
     },
     drop(id, token) {
       if (held.get(id)?.snapshot.head.fencingToken === token) held.delete(id);

@@ -1,7 +1,7 @@
-import { shownState } from '../core/head.ts';
 import type { TaskEvent } from '../core/event.ts';
 import { evolve } from '../core/evolve.ts';
 import type { Head } from '../core/head.ts';
+import { shownState } from '../core/head.ts';
 import type { Scope } from '../core/submission.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import { readOf } from './commit.ts';
@@ -15,9 +15,14 @@ const pollFirstMs = 250;
 const pollLongestMs = 5_000;
 const pageLimit = 1_000;
 
-export async function view(context: ServiceContext, snapshot: Snapshot, withResult: boolean): Promise<TaskView> {
+export async function view(
+  context: ServiceContext,
+  snapshot: Snapshot,
+  withResult: boolean,
+): Promise<TaskView> {
   const lane = laneOf(snapshot);
-  const lowest = lane !== undefined && snapshot.head.state === 'waiting' ? await context.store.lowest(lane) : undefined;
+  const lowest =
+    lane !== undefined && snapshot.head.state === 'waiting' ? await context.store.lowest(lane) : undefined;
   return {
     snapshot,
     result: withResult ? await context.store.result(snapshot.id) : undefined,
@@ -25,13 +30,22 @@ export async function view(context: ServiceContext, snapshot: Snapshot, withResu
   };
 }
 
-export async function get(context: ServiceContext, tenant: string, id: string, withResult: boolean): Promise<TaskView> {
+export async function get(
+  context: ServiceContext,
+  tenant: string,
+  id: string,
+  withResult: boolean,
+): Promise<TaskView> {
   const snapshot = await readOf(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
   return view(context, snapshot, withResult);
 }
 
-export async function getByKey(context: ServiceContext, scope: Scope, withResult: boolean): Promise<TaskView> {
+export async function getByKey(
+  context: ServiceContext,
+  scope: Scope,
+  withResult: boolean,
+): Promise<TaskView> {
   const snapshot = await context.store.byKey(scope, context.clock.now());
   if (snapshot === undefined) throw notFound(`${scope.queue}/${scope.key}`);
   return view(context, snapshot, withResult);
@@ -47,7 +61,11 @@ export async function history(
   return context.store.history(id, fromVersion);
 }
 
-function changeOf(context: ServiceContext, id: string, signal: AbortSignal): { next(idleMs: number): Promise<void>; stop(): void } {
+function changeOf(
+  context: ServiceContext,
+  id: string,
+  signal: AbortSignal,
+): { next(idleMs: number): Promise<void>; stop(): void } {
   let changed = false;
   let wake: (() => void) | undefined;
   const stop = context.feed.subscribe(id, () => {
@@ -93,14 +111,19 @@ export async function* watch(
       const events = await context.store.history(id, head?.version ?? 0);
       for (const event of events.slice(0, pageLimit)) {
         head = evolve(head, event);
-        if (head.version > fromVersion) yield { kind: 'event', version: head.version, event, state: shownState(head) };
+        if (head.version > fromVersion)
+          yield { kind: 'event', version: head.version, event, state: shownState(head) };
       }
       const now = snapshot.head.progress;
       if (now !== undefined && now !== progress && snapshot.head.version === head?.version) {
         progress = now;
         yield { kind: 'progress', progress: now };
       }
-      if (head !== undefined && (head.state === 'succeeded' || head.state === 'dead' || head.state === 'cancelled')) return;
+      if (
+        head !== undefined &&
+        (head.state === 'succeeded' || head.state === 'dead' || head.state === 'cancelled')
+      )
+        return;
       if (signal.aborted) return;
       idleMs = events.length > 0 ? pollFirstMs : Math.min(idleMs * 2, pollLongestMs);
       await changes.next(idleMs);

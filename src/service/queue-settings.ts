@@ -66,7 +66,10 @@ export class QueueSettings {
     }
     if (!this.#createOnUse) throw this.unknown(ref);
     await this.#registry.put(kind, keyOf(ref), initial, 'absent');
-    this.#learn(keyOf(ref), ((await this.#registry.get(kind, keyOf(ref)))?.value as Stored | undefined) ?? initial);
+    this.#learn(
+      keyOf(ref),
+      ((await this.#registry.get(kind, keyOf(ref)))?.value as Stored | undefined) ?? initial,
+    );
   }
 
   async update(ref: QueueRef, change: Partial<Stored>): Promise<QueueSetting> {
@@ -90,9 +93,14 @@ export class QueueSettings {
   unknown(ref: QueueRef): HoldfastError {
     const near = this.ofTenant(ref.tenant).map((setting) => setting.queue);
     const hint = near.length > 0 ? ` Queues of this tenant: ${near.slice(0, 8).join(', ')}.` : '';
-    return new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', `There is no queue '${ref.queue}' for tenant '${ref.tenant}'.`, {
-      help: `Check the name, or submit to it once.${hint}`,
-    });
+    return new HoldfastError(
+      'NOT_FOUND',
+      'QUEUE_UNKNOWN',
+      `There is no queue '${ref.queue}' for tenant '${ref.tenant}'.`,
+      {
+        help: `Check the name, or submit to it once.${hint}`,
+      },
+    );
   }
 
   #learn(key: string, value: Stored): boolean {

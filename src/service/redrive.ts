@@ -9,7 +9,11 @@ import type { RedriveManyRequest, RedriveManyResult } from './service.ts';
  * A dead task waits again, due at once: the same write sets the due entry, so that a crash before the ring loses
  * nothing. From a released lane it joins at the tail; a held one still has its pointer.
  */
-export async function redriveSnapshot(context: ServiceContext, read: Snapshot, actor: string): Promise<Snapshot> {
+export async function redriveSnapshot(
+  context: ServiceContext,
+  read: Snapshot,
+  actor: string,
+): Promise<Snapshot> {
   const done = await commitCommand(context, read, { kind: 'redrive', actor }, (change, snapshot) => ({
     ...change,
     rejoinLane: snapshot.head.inLane && !snapshot.head.holdsLane,
@@ -19,20 +23,31 @@ export async function redriveSnapshot(context: ServiceContext, read: Snapshot, a
   if (done.events.length > 0) {
     // The redriver rings at once; where that fails the sweep does it, since the due entry stands.
     await makeReady(context, done.snapshot, 'redrive').catch((err: unknown) => {
-      context.log.warn({ err, task_id: read.id, queue: read.submission.scope.queue }, 'the sweep will ring this redriven task');
+      context.log.warn(
+        { err, task_id: read.id, queue: read.submission.scope.queue },
+        'the sweep will ring this redriven task',
+      );
     });
   }
   return done.snapshot;
 }
 
-export async function redrive(context: ServiceContext, tenant: string, id: string, actor: string): Promise<Snapshot> {
+export async function redrive(
+  context: ServiceContext,
+  tenant: string,
+  id: string,
+  actor: string,
+): Promise<Snapshot> {
   const snapshot = await readOf(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
   return redriveSnapshot(context, snapshot, actor);
 }
 
 /** Redrives dead tasks page by page, at most `limit` a call; the cursor goes on. Repeating it does no harm. */
-export async function redriveMany(context: ServiceContext, request: RedriveManyRequest): Promise<RedriveManyResult> {
+export async function redriveMany(
+  context: ServiceContext,
+  request: RedriveManyRequest,
+): Promise<RedriveManyResult> {
   const nowMs = context.clock.now();
   let { cursor } = request;
   let matched = 0;

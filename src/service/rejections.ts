@@ -18,7 +18,15 @@ export function contended(id: string): HoldfastError {
 }
 
 function precondition(
-  reason: 'TASK_ENDED' | 'NOT_DEAD' | 'EXPIRES_SOON' | 'HAND_OVER_PENDING' | 'LEASE_LOST' | 'OUTCOME_RECORDED' | 'NO_CANCEL_REQUESTED' | 'CONFLICT',
+  reason:
+    | 'TASK_ENDED'
+    | 'NOT_DEAD'
+    | 'EXPIRES_SOON'
+    | 'HAND_OVER_PENDING'
+    | 'LEASE_LOST'
+    | 'OUTCOME_RECORDED'
+    | 'NO_CANCEL_REQUESTED'
+    | 'CONFLICT',
   message: string,
   id: string,
   help: string,
@@ -30,9 +38,19 @@ function precondition(
 export function rejectionError(id: string, rejection: Rejection): HoldfastError {
   switch (rejection.why) {
     case 'ended':
-      return precondition('TASK_ENDED', `Task '${id}' has already ended: ${rejection.state}.`, id, 'Nothing is left to do.');
+      return precondition(
+        'TASK_ENDED',
+        `Task '${id}' has already ended: ${rejection.state}.`,
+        id,
+        'Nothing is left to do.',
+      );
     case 'notDead':
-      return precondition('NOT_DEAD', `Task '${id}' is ${rejection.state}, not dead.`, id, 'Only dead tasks can be retried.');
+      return precondition(
+        'NOT_DEAD',
+        `Task '${id}' is ${rejection.state}, not dead.`,
+        id,
+        'Only dead tasks can be retried.',
+      );
     case 'expiresSoon':
       return precondition(
         'EXPIRES_SOON',
@@ -41,7 +59,12 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'Submit the work anew under another key.',
       );
     case 'handOverPending':
-      return precondition('HAND_OVER_PENDING', `The lane of task '${id}' is just being handed on.`, id, 'Try again in a second.');
+      return precondition(
+        'HAND_OVER_PENDING',
+        `The lane of task '${id}' is just being handed on.`,
+        id,
+        'Try again in a second.',
+      );
     case 'outcomeRecorded':
       return precondition(
         'OUTCOME_RECORDED',
@@ -50,7 +73,12 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'Keep what was recorded; settle each lease once.',
       );
     case 'noCancelRequested':
-      return precondition('NO_CANCEL_REQUESTED', `Nobody asked to cancel task '${id}'.`, id, 'Settle with failed or fatal instead.');
+      return precondition(
+        'NO_CANCEL_REQUESTED',
+        `Nobody asked to cancel task '${id}'.`,
+        id,
+        'Settle with failed or fatal instead.',
+      );
     case 'leaseLost':
       return precondition(
         'LEASE_LOST',
@@ -62,7 +90,12 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
     case 'leased':
     case 'notLowest':
     case 'nothingDue':
-      return precondition('CONFLICT', `Task '${id}' cannot do this now (${rejection.why}).`, id, 'Read the task and decide again.');
+      return precondition(
+        'CONFLICT',
+        `Task '${id}' cannot do this now (${rejection.why}).`,
+        id,
+        'Read the task and decide again.',
+      );
   }
 }
 

@@ -10,8 +10,8 @@ import type {
   HandledTypeMessage,
   HeartbeatAnswer,
   HeartbeatItem,
-  SettleResult,
   Settlement,
+  SettleResult,
   SubmitItem,
   SubmitResult,
 } from '../core/messages.ts';

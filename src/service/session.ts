@@ -37,7 +37,11 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     this.#tasks = Math.min(hello.tasks, limits.inFlightTasks);
     this.#bytes = hello.bytes;
-    this.#hearer = { worker: `${hello.workerName}/${hello.workerId}`, types: hello.types, sessionId: this.id };
+    this.#hearer = {
+      worker: `${hello.workerName}/${hello.workerId}`,
+      types: hello.types,
+      sessionId: this.id,
+    };
     this.#connectedAtMs = context.clock.now();
     this.#stopListening = context.queues.onChange(() => this.#nudge());
   }
@@ -148,7 +152,8 @@ export class WorkerSession implements Session, LiveSession {
   #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
     return this.#context.bells.receive(queues, {
       types: this.#hello.types,
-      room: () => (this.#closed || this.#draining ? { tasks: 0, bytes: 0 } : { tasks: this.#tasks, bytes: this.#bytes }),
+      room: () =>
+        this.#closed || this.#draining ? { tasks: 0, bytes: 0 } : { tasks: this.#tasks, bytes: this.#bytes },
       waitMs: receiveWaitMs,
       signal: this.#receiving.signal,
     });

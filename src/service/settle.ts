@@ -3,7 +3,7 @@ import type { Settle } from '../core/command.ts';
 import { decide } from '../core/decide.ts';
 import { shownState } from '../core/head.ts';
 import type { Lease } from '../core/lease.ts';
-import type { Assignment, SettleResult, Settlement } from '../core/messages.ts';
+import type { Assignment, Settlement, SettleResult } from '../core/messages.ts';
 import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
 import { after, factsOf, keepBell } from './commit.ts';
 import type { ServiceContext } from './context.ts';
@@ -50,10 +50,19 @@ function changeOf(one: Settling, events: Transition['events'], head: Transition[
   };
 }
 
-function concluded(context: ServiceContext, one: Settling, change: Transition, outcome: Outcome & { kind: 'done' }): SettleResult {
+function concluded(
+  context: ServiceContext,
+  one: Settling,
+  change: Transition,
+  outcome: Outcome & { kind: 'done' },
+): SettleResult {
   const { head } = outcome;
   // A hand-over needs the whole snapshot; nobody else looks at the tip after this.
-  after(context, { ...one.snapshot, head, tip: change.head.handOver ? [...one.snapshot.tip, ...change.events] : one.snapshot.tip });
+  after(context, {
+    ...one.snapshot,
+    head,
+    tip: change.head.handOver ? [...one.snapshot.tip, ...change.events] : one.snapshot.tip,
+  });
   if (!context.store.can.bellsInCommit) context.background('bell', keepBell(context, one.lease.handle, head));
   return { state: shownState(head), error: undefined };
 }
@@ -81,14 +90,19 @@ function decideRound(context: ServiceContext, settling: readonly Settling[], res
   return round;
 }
 
-async function writeRound(context: ServiceContext, round: Round, results: SettleResult[]): Promise<Settling[]> {
+async function writeRound(
+  context: ServiceContext,
+  round: Round,
+  results: SettleResult[],
+): Promise<Settling[]> {
   const again: Settling[] = [];
   const outcomes = await context.store.append(round.changes);
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
     const one = round.going[i];
     const change = round.changes[i];
-    if (outcome === undefined || one === undefined || change === undefined) throw new RangeError('an answer is missing');
+    if (outcome === undefined || one === undefined || change === undefined)
+      throw new RangeError('an answer is missing');
     if (outcome.kind === 'done') {
       context.held.drop(one.lease.id, one.lease.token);
       results[one.index] = concluded(context, one, change, outcome);
@@ -124,7 +138,10 @@ async function begin(
     }
   }
   if (unread.length > 0) {
-    const read = await context.store.read(unread.map((one) => one.lease.id), context.clock.now());
+    const read = await context.store.read(
+      unread.map((one) => one.lease.id),
+      context.clock.now(),
+    );
     for (let i = 0; i < unread.length; i++) {
       const { index, lease, item } = unread[i] as (typeof unread)[number];
       const snapshot = read[i];
@@ -138,14 +155,24 @@ async function begin(
     return false;
   });
 
-  function settlingOf(index: number, lease: Lease, item: Settlement, snapshot: Snapshot, held: HeldLease | undefined): Settling {
+  function settlingOf(
+    index: number,
+    lease: Lease,
+    item: Settlement,
+    snapshot: Snapshot,
+    held: HeldLease | undefined,
+  ): Settling {
     const command = commandOf(lease, item, context.clock.random(), counted);
     return { index, lease, command, result: item.result, held, snapshot };
   }
 }
 
 /** Credits return before the commit, so that the next claims join it. */
-function returnCredits(context: ServiceContext, settling: readonly Settling[], sessionId: string | undefined): boolean {
+function returnCredits(
+  context: ServiceContext,
+  settling: readonly Settling[],
+  sessionId: string | undefined,
+): boolean {
   const session = sessionId === undefined ? undefined : context.sessions.get(sessionId);
   if (session === undefined) return false;
   let bytes = 0;

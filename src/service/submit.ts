@@ -35,7 +35,8 @@ function acceptance(submission: Submission, supersedes?: Snapshot): Acceptance {
   return {
     submission,
     head: fold([submission.submitted]),
-    supersedes: supersedes === undefined ? undefined : { id: supersedes.id, revision: supersedes.head.revision },
+    supersedes:
+      supersedes === undefined ? undefined : { id: supersedes.id, revision: supersedes.head.revision },
   };
 }
 
@@ -57,7 +58,10 @@ function keyReused(existing: Snapshot): HoldfastError {
     'ALREADY_EXISTS',
     'KEY_REUSED',
     `The key '${key}' of queue '${queue}' is taken by task '${existing.id}' with another request.`,
-    { taskId: existing.id, help: 'Use another key for another request, or send the same type, ordering key and payload.' },
+    {
+      taskId: existing.id,
+      help: 'Use another key for another request, or send the same type, ordering key and payload.',
+    },
   );
 }
 
@@ -73,7 +77,11 @@ async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promis
 }
 
 /** A duplicate: the task as it stands, redriven where it is dead and the caller or the task wants that. */
-async function duplicate(context: ServiceContext, existing: Snapshot, asked: Submission): Promise<SubmitResult> {
+async function duplicate(
+  context: ServiceContext,
+  existing: Snapshot,
+  asked: Submission,
+): Promise<SubmitResult> {
   if (!sameSpec(existing.submission.spec, asked.spec)) return { error: itemError(keyReused(existing)) };
   const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
   if (existing.head.state === 'dead' && retry) {
@@ -112,9 +120,14 @@ export async function submit(
   if (!context.queues.has(target)) await context.queues.ensure(target);
   const nowMs = context.clock.now();
   if (call.notAfterMs !== undefined && nowMs > call.notAfterMs) {
-    throw new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', 'The call’s deadline passed before its commit began; nothing was accepted.', {
-      help: 'Send it again with the same key and a longer deadline.',
-    });
+    throw new HoldfastError(
+      'DEADLINE_EXCEEDED',
+      'TIMED_OUT',
+      'The call’s deadline passed before its commit began; nothing was accepted.',
+      {
+        help: 'Send it again with the same key and a longer deadline.',
+      },
+    );
   }
   const submissions = items.map((item) => submissionOf(target, item, nowMs));
   const accepted = await context.store.accept(submissions.map((submission) => acceptance(submission)));
@@ -123,9 +136,13 @@ export async function submit(
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
     const submission = submissions[i];
-    if (one === undefined || submission === undefined) throw new RangeError('the store answered fewer items than asked');
+    if (one === undefined || submission === undefined)
+      throw new RangeError('the store answered fewer items than asked');
     if (one.kind === 'fresh' && context.store.can.bellsInCommit) results[i] = answer(one.snapshot, false);
-    else waits.push(settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)));
+    else
+      waits.push(
+        settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)),
+      );
   }
   if (waits.length > 0) await Promise.all(waits);
   return results;
