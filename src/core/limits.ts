@@ -12,6 +12,8 @@ export interface Limits {
   /** Payload of a task, in bytes, as sent. An SQS message and a DynamoDB item must still hold it. */
   readonly payloadBytes: number;
   readonly resultBytes: number;
+  /** What an envelope (Spec, Payload) may add to the bytes it carries: names, ordering key, content type. */
+  readonly envelopeBytes: number;
   /** Idempotency key and ordering key. */
   readonly keyChars: number;
   /** Queue, type and tenant names: `[A-Za-z0-9._-]{1,64}`. */
@@ -65,6 +67,7 @@ export interface Limits {
 export const limits: Limits = Object.freeze({
   payloadBytes: 262_144,
   resultBytes: 262_144,
+  envelopeBytes: 4_096,
   keyChars: 255,
   nameChars: 64,
   tags: 8,

@@ -1,0 +1,43 @@
+import { randomFillSync } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import type { Clock } from '../ports/clock.ts';
+import { sleepOver } from './sleep.ts';
+import { uuidV7 } from './uuid.ts';
+
+/** Node's timers fire at once when asked for more (about 24.8 days), so longer waits are made of several. */
+const longestTimerMs = 2 ** 31 - 1;
+
+function after(ms: number, run: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const arm = (leftMs: number): void => {
+    const partMs = Math.min(leftMs, longestTimerMs);
+    timer = setTimeout(() => (leftMs > partMs ? arm(leftMs - partMs) : run()), partMs);
+    timer.unref();
+  };
+  arm(Math.max(0, ms));
+  return () => clearTimeout(timer);
+}
+
+/** The machine's clock and chance. No timer of it keeps the process alive. */
+export function systemClock(): Clock {
+  const pool = new Uint8Array(4_096);
+  let used = pool.length;
+  // One system call for many: a fill of 16 bytes costs as much as one of 4 KB.
+  const random = (bytes: Uint8Array): void => {
+    if (used + bytes.length > pool.length) {
+      randomFillSync(pool);
+      used = 0;
+    }
+    bytes.set(pool.subarray(used, used + bytes.length));
+    used += bytes.length;
+  };
+  return {
+    now: Date.now,
+    monotonic: () => performance.now(),
+    sleep: sleepOver(after),
+    after,
+    soon: (run) => void setImmediate(run),
+    random: Math.random,
+    uuid: uuidV7(Date.now, random),
+  };
+}
