@@ -1,0 +1,51 @@
+// Refuses a dependency whose licence is not permissive, tools for development included: what is only used here can
+// still end up in an image or in a copied file. It reads the lock file and not node_modules, because packages for
+// other platforms are not installed on this one and are shipped to others all the same.
+import { readFileSync } from 'node:fs';
+
+const permissive = new Set([
+  '0BSD',
+  'Apache-2.0',
+  'BlueOak-1.0.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'MIT-0',
+  'MPL-2.0',
+  'Python-2.0',
+  'Unlicense',
+]);
+
+/** Packages whose package.json states no licence in SPDX form, and what their licence file says. */
+const readByHand: Readonly<Record<string, string>> = {};
+
+/** SPDX expressions as they occur: names joined by AND and OR, in parentheses or not. AND binds tighter. */
+function isPermissive(expression: string): boolean {
+  return expression
+    .replace(/[()]/g, '')
+    .split(/ OR /i)
+    .some((choice) => choice.split(/ AND /i).every((name) => permissive.has(name.trim())));
+}
+
+interface Lock {
+  packages: Record<string, { version?: string; license?: string; link?: boolean }>;
+}
+
+const lock = JSON.parse(readFileSync('package-lock.json', 'utf8')) as Lock;
+const packages = Object.entries(lock.packages).filter(([path, entry]) => path !== '' && !entry.link);
+const refused: string[] = [];
+const counts = new Map<string, number>();
+for (const [path, entry] of packages) {
+  const name = path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
+  const licence = entry.license ?? readByHand[name] ?? 'none stated';
+  counts.set(licence, (counts.get(licence) ?? 0) + 1);
+  if (!isPermissive(licence)) refused.push(`${name} ${entry.version}: ${licence}`);
+}
+
+for (const [licence, count] of [...counts].sort((a, b) => b[1] - a[1]))
+  console.log(`${String(count).padStart(5)}  ${licence}`);
+for (const line of refused) console.error(`not permissive: ${line}`);
+if (packages.length === 0 || refused.length > 0) process.exit(1);
+console.log(`${packages.length} packages, all permissive.`);

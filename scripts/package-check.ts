@@ -1,0 +1,21 @@
+// Judges the package as a user gets it: packs it once and lets publint (files, exports) and attw (do the types resolve
+// as the code does?) look into that same archive. The profile is ESM only, since Holdfast has no CommonJS build.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must } from './run.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
+process.on('exit', () => rmSync(dir, { recursive: true, force: true }));
+
+const packed = execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', dir], {
+  encoding: 'utf8',
+});
+const [archive] = JSON.parse(packed) as { filename: string; entryCount: number; size: number }[];
+if (archive === undefined) throw new Error(`npm pack answered ${packed}`);
+console.log(`${archive.filename}: ${archive.entryCount} files, ${Math.ceil(archive.size / 1024)} kB`);
+
+const path = join(dir, archive.filename);
+must('publint', 'run', path, '--strict');
+must('attw', path, '--profile', 'esm-only');
