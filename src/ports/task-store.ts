@@ -156,8 +156,11 @@ export interface TaskStore {
   due(shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]>;
   /** The first unfinished task of a lane. */
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
-  /** Deletes the task's pointer; idempotent. */
-  leave(lane: LaneKey, id: TaskId): Promise<void>;
+  /**
+   * Deletes the task's pointer; idempotent. With `seq` only the pointer of that place: a sweep that was late with a
+   * hand-over must not take away the place that a redrive gave the task since.
+   */
+  leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void>;
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
   /** Frees the space of expired tasks, pointers included; how many. 0 where the store does so itself. */
   purge(nowMs: number, limit: number): Promise<number>;

@@ -1,0 +1,58 @@
+import type { DueEntry, TaskId } from '../../ports/task-store.ts';
+
+interface Pending {
+  readonly visibleAtMs: number;
+  readonly id: TaskId;
+  readonly dueAtMs: number | undefined;
+}
+
+function shardOf(id: TaskId, shards: number): number {
+  let hash = 0;
+  for (let i = 0; i < id.length; i++) hash = (Math.imul(hash, 31) + id.charCodeAt(i)) >>> 0;
+  return hash % shards;
+}
+
+/** An entry for each task that waits for a time, spread over shards; it may lag behind the heads. */
+export class DueIndex {
+  readonly #shards: Map<TaskId, number>[];
+  readonly #pending: Pending[] = [];
+
+  constructor(shards: number) {
+    this.#shards = Array.from({ length: shards }, () => new Map());
+  }
+
+  set(id: TaskId, dueAtMs: number | undefined, nowMs: number, lagMs: number): void {
+    if (lagMs === 0 && this.#pending.length === 0) {
+      this.#apply(id, dueAtMs);
+      return;
+    }
+    // What was written later is never seen earlier.
+    const visibleAtMs = Math.max(this.#pending.at(-1)?.visibleAtMs ?? 0, nowMs + lagMs);
+    this.#pending.push({ id, dueAtMs, visibleAtMs });
+  }
+
+  at(shard: number, nowMs: number, limit: number): DueEntry[] {
+    this.#catchUp(nowMs);
+    const entries: DueEntry[] = [];
+    for (const [id, dueAtMs] of this.#shards[shard] ?? []) {
+      if (dueAtMs <= nowMs) entries.push({ id, dueAtMs });
+    }
+    return entries.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, limit);
+  }
+
+  #catchUp(nowMs: number): void {
+    let seen = 0;
+    for (const { id, dueAtMs, visibleAtMs } of this.#pending) {
+      if (visibleAtMs > nowMs) break;
+      seen++;
+      this.#apply(id, dueAtMs);
+    }
+    if (seen > 0) this.#pending.splice(0, seen);
+  }
+
+  #apply(id: TaskId, dueAtMs: number | undefined): void {
+    const shard = this.#shards[shardOf(id, this.#shards.length)];
+    if (dueAtMs === undefined) shard?.delete(id);
+    else shard?.set(id, dueAtMs);
+  }
+}

@@ -1,0 +1,2 @@
+export { type MemoryEngine, type MemoryOptions, memory } from './engine.ts';
+export type { Faults, Operation } from './faults.ts';

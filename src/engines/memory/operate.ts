@@ -1,0 +1,22 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { Faults } from './faults.ts';
+
+/** Runs one call of a port: its effect happens at one moment, in one piece; only the waits around it may fail. */
+export type Operate = <T>(name: string, items: number, effect: () => T) => Promise<T>;
+
+export function closedError(): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The store was closed.', {
+    help: 'Open it again, or send the request to another process.',
+  });
+}
+
+export function operator(caller: string, faults: Faults, closed: AbortSignal): Operate {
+  return async (name, items, effect) => {
+    const operation = { name, caller, items };
+    if (faults.before !== undefined) await faults.before(operation);
+    if (closed.aborted) throw closedError();
+    const answer = effect();
+    if (faults.after !== undefined) await faults.after(operation);
+    return answer;
+  };
+}

@@ -1,0 +1,33 @@
+import type { Registered, Registry } from '../../ports/registry.ts';
+import type { Operate } from './operate.ts';
+
+export type Kinds = Map<string, Map<string, Registered>>;
+
+/** One caller's view of what is registered. Values are copied, as a store that writes JSON would. */
+export function registry(kinds: Kinds, operate: Operate): Registry {
+  const copy = ({ key, value, rev }: Registered): Registered => ({ key, value: structuredClone(value), rev });
+
+  function put(kind: string, key: string, value: unknown, expectRev: number | 'absent'): boolean {
+    const entries = kinds.get(kind) ?? new Map<string, Registered>();
+    kinds.set(kind, entries);
+    const stood = entries.get(key);
+    if ((stood?.rev ?? 'absent') !== expectRev) return false;
+    entries.set(key, copy({ key, value, rev: (stood?.rev ?? 0) + 1 }));
+    return true;
+  }
+
+  function list(kind: string, prefix: string): Registered[] {
+    const found = [...(kinds.get(kind)?.values() ?? [])].filter((entry) => entry.key.startsWith(prefix));
+    return found.sort((a, b) => (a.key < b.key ? -1 : 1)).map(copy);
+  }
+
+  return {
+    get: (kind, key) =>
+      operate('registry.get', 1, () => {
+        const entry = kinds.get(kind)?.get(key);
+        return entry === undefined ? undefined : copy(entry);
+      }),
+    put: (kind, key, value, expectRev) => operate('registry.put', 1, () => put(kind, key, value, expectRev)),
+    list: (kind, prefix) => operate('registry.list', 1, () => list(kind, prefix)),
+  };
+}

@@ -1,0 +1,109 @@
+import type { TaskEvent } from '../../core/event.ts';
+import type { Head } from '../../core/head.ts';
+import type { Scope, Submission } from '../../core/submission.ts';
+import type { LaneKey, QueueRef, Snapshot, TaskId } from '../../ports/task-store.ts';
+
+/** What is kept of a task. Values in it are replaced, never changed, so that snapshots may share them. */
+export interface Row {
+  readonly id: TaskId;
+  /** Number of its acceptance. */
+  readonly order: number;
+  readonly submission: Submission;
+  laneSeq: number | undefined;
+  head: Head;
+  tip: readonly TaskEvent[];
+  result: Uint8Array | undefined;
+}
+
+export function snapshotOf(row: Row): Snapshot {
+  const { id, submission, laneSeq, head, tip } = row;
+  return { id, submission, laneSeq, head, tip };
+}
+
+export function laneOf(submission: Submission): LaneKey | undefined {
+  const { scope, orderingKey } = submission;
+  return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
+}
+
+/** Lengths before the parts, so that no two queues have one name. */
+export function queueName(ref: QueueRef): string {
+  return `${ref.tenant.length}:${ref.tenant}${ref.queue.length}:${ref.queue}/`;
+}
+
+function scopeName(scope: Scope): string {
+  return `${queueName(scope)}${scope.key}`;
+}
+
+export function isExpired(row: Row, nowMs: number): boolean {
+  return nowMs >= row.submission.expiresAtMs;
+}
+
+function isBefore(a: Row, b: Row): boolean {
+  const byTime = a.submission.acceptedAtMs - b.submission.acceptedAtMs;
+  return byTime < 0 || (byTime === 0 && a.order < b.order);
+}
+
+/** Every task by its id, its key's newest by its scope, and each queue's by time of acceptance. */
+export class Rows {
+  readonly #byId = new Map<TaskId, Row>();
+  readonly #newest = new Map<string, Row>();
+  readonly #byQueue = new Map<string, Row[]>();
+  /** No task expires before this. */
+  #earliestExpiryMs = Number.POSITIVE_INFINITY;
+
+  get(id: TaskId): Row | undefined {
+    return this.#byId.get(id);
+  }
+
+  newest(scope: Scope): Row | undefined {
+    return this.#newest.get(scopeName(scope));
+  }
+
+  /** Oldest first. */
+  queue(ref: QueueRef): readonly Row[] {
+    return this.#byQueue.get(queueName(ref)) ?? [];
+  }
+
+  add(row: Row): void {
+    const { scope, expiresAtMs } = row.submission;
+    this.#byId.set(row.id, row);
+    this.#newest.set(scopeName(scope), row);
+    this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, expiresAtMs);
+    const name = queueName(scope);
+    const rows = this.#byQueue.get(name);
+    if (rows === undefined) {
+      this.#byQueue.set(name, [row]);
+      return;
+    }
+    // Nearly always the newest; a clock that went back makes it an older one.
+    let at = rows.length;
+    for (let before = rows[at - 1]; before !== undefined && isBefore(row, before); before = rows[at - 1])
+      at--;
+    rows.splice(at, 0, row);
+  }
+
+  /** Takes out at most `limit` expired rows. */
+  takeExpired(nowMs: number, limit: number): Row[] {
+    const taken: Row[] = [];
+    if (nowMs < this.#earliestExpiryMs) return taken;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const row of this.#byId.values()) {
+      if (taken.length < limit && isExpired(row, nowMs)) taken.push(row);
+      else earliest = Math.min(earliest, row.submission.expiresAtMs);
+    }
+    this.#earliestExpiryMs = earliest;
+    for (const row of taken) this.#remove(row);
+    return taken;
+  }
+
+  #remove(row: Row): void {
+    const { scope } = row.submission;
+    this.#byId.delete(row.id);
+    if (this.newest(scope) === row) this.#newest.delete(scopeName(scope));
+    const name = queueName(scope);
+    const rows = this.#byQueue.get(name) ?? [];
+    const at = rows.indexOf(row);
+    if (at >= 0) rows.splice(at, 1);
+    if (rows.length === 0) this.#byQueue.delete(name);
+  }
+}

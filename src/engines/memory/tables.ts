@@ -1,0 +1,74 @@
+import { dueAtMs } from '../../core/head.ts';
+import type { LaneKey, TaskId } from '../../ports/task-store.ts';
+import { DueIndex } from './due.ts';
+import { Lanes } from './lanes.ts';
+import { laneOf, type Row, Rows } from './rows.ts';
+
+export interface TablesOptions {
+  readonly dueShards: number;
+  now(): number;
+  indexLagMs(): number;
+}
+
+/** The rows with everything that is derived from them, changed together. */
+export class Tables {
+  readonly rows = new Rows();
+  readonly lanes = new Lanes();
+  readonly due: DueIndex;
+  readonly #options: TablesOptions;
+  readonly #observers: ((row: Row) => void)[] = [];
+  #orders = 0;
+
+  constructor(options: TablesOptions) {
+    this.#options = options;
+    this.due = new DueIndex(options.dueShards);
+  }
+
+  nextOrder(): number {
+    return ++this.#orders;
+  }
+
+  /** Told of every row whose bell may have come or gone, in the commit that made it so. */
+  observe(changed: (row: Row) => void): void {
+    this.#observers.push(changed);
+  }
+
+  isLowest(row: Row): boolean {
+    const lane = laneOf(row.submission);
+    return lane === undefined || this.lanes.lowest(lane)?.id === row.id;
+  }
+
+  changed(row: Row): void {
+    this.due.set(row.id, dueAtMs(row.head), this.#options.now(), this.#options.indexLagMs());
+    this.#told(row);
+  }
+
+  leave(lane: LaneKey, id: TaskId, seq: number | undefined): void {
+    this.lanes.leave(lane, id, seq);
+    this.#told(this.rows.get(id));
+    this.#told(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
+  }
+
+  /** A new place at the tail; whoever is lowest then may be worked on. */
+  rejoin(row: Row): void {
+    const lane = laneOf(row.submission);
+    if (lane === undefined) return;
+    row.laneSeq = this.lanes.join(lane, row.id);
+    this.#told(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
+  }
+
+  purge(nowMs: number, limit: number): number {
+    const expired = this.rows.takeExpired(nowMs, limit);
+    for (const row of expired) {
+      this.due.set(row.id, undefined, this.#options.now(), 0);
+      const lane = laneOf(row.submission);
+      if (lane !== undefined) this.leave(lane, row.id, undefined);
+      this.#told(row);
+    }
+    return expired.length;
+  }
+
+  #told(row: Row | undefined): void {
+    if (row !== undefined) for (const observer of this.#observers) observer(row);
+  }
+}

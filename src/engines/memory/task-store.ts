@@ -1,0 +1,144 @@
+import { checkBatch, checkPage, checkProgress, checkSubmission, checkTransition } from '../../core/check.ts';
+import { shownState } from '../../core/head.ts';
+import { limits } from '../../core/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type {
+  Acceptance,
+  Accepted,
+  Change,
+  Outcome,
+  QueueCounts,
+  QueueRef,
+  Renewal,
+  TaskId,
+  TaskStore,
+  Transition,
+} from '../../ports/task-store.ts';
+import type { Faults } from './faults.ts';
+import { type Minted, sequenceId, slotId } from './ids.ts';
+import { listPage } from './lists.ts';
+import type { Operate } from './operate.ts';
+import { isExpired, laneOf, type Row, snapshotOf } from './rows.ts';
+import type { Tables } from './tables.ts';
+
+export interface StoreParts {
+  readonly tables: Tables;
+  readonly clock: Clock;
+  readonly faults: Faults;
+  readonly bells: 'in-commit' | 'apart';
+  readonly dueShards: number;
+}
+
+function acceptOne(parts: StoreParts, { submission, head, supersedes }: Acceptance): Accepted {
+  const { tables } = parts;
+  const error = checkSubmission(submission);
+  if (error !== undefined) return { kind: 'failed', error };
+  const existing = tables.rows.newest(submission.scope);
+  // A key whose task was purged meanwhile is free.
+  const gaveWay = existing?.id === supersedes?.id && existing?.head.revision === supersedes?.revision;
+  if (existing !== undefined && !gaveWay) return { kind: 'existing', snapshot: snapshotOf(existing) };
+  const order = tables.nextOrder();
+  const taken = (id: TaskId): boolean => tables.rows.get(id) !== undefined;
+  const minted: Minted = { submission, order, later: existing !== undefined, taken };
+  const id = parts.bells === 'apart' ? slotId(minted) : sequenceId(minted);
+  const lane = laneOf(submission);
+  const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
+  const row: Row = { id, order, submission, laneSeq, head, tip: [], result: undefined };
+  tables.rows.add(row);
+  tables.changed(row);
+  return { kind: 'fresh', snapshot: snapshotOf(row) };
+}
+
+function isMet(row: Row, change: Change): boolean {
+  const { state, revision, fencingToken, version } = row.head;
+  if (change.kind === 'renewal') return state === 'running' && fencingToken === change.expect.token;
+  const { expect } = change;
+  if ('revision' in expect) return revision === expect.revision;
+  return state === 'running' && fencingToken === expect.token && version === expect.version;
+}
+
+function renew(row: Row, { leaseEndAtMs, progress }: Renewal): void {
+  const { head } = row;
+  row.head = { ...head, leaseEndAtMs, progress: progress ?? head.progress, revision: head.revision + 1 };
+}
+
+function transit(parts: StoreParts, row: Row, change: Transition): void {
+  row.head = { ...change.head, revision: row.head.revision + 1 };
+  if (change.events.length > 0) row.tip = [...row.tip, ...change.events];
+  if (change.result !== undefined) row.result = change.result;
+  if (change.rejoinLane) parts.tables.rejoin(row);
+}
+
+function appendOne(parts: StoreParts, change: Change): Outcome {
+  const row = parts.tables.rows.get(change.id);
+  if (row === undefined) return { kind: 'refused', stood: undefined };
+  const met = isMet(row, change);
+  if (!(parts.faults.condition?.(change, met) ?? met)) return { kind: 'refused', stood: snapshotOf(row) };
+  const error =
+    change.kind === 'renewal' ? checkProgress(change.progress) : checkTransition(change, row.head.version);
+  if (error !== undefined && (met || error.reason !== 'BUG')) return { kind: 'failed', error };
+  if (change.kind === 'renewal') renew(row, change);
+  else transit(parts, row, change);
+  parts.tables.changed(row);
+  return { kind: 'done', head: row.head, laneSeq: row.laneSeq };
+}
+
+function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
+  const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };
+  for (const row of rows) {
+    const state = shownState(row.head);
+    if (state !== 'succeeded' && state !== 'cancelled' && !isExpired(row, nowMs)) counts[state]++;
+  }
+  return counts;
+}
+
+/** One caller's view of the store. */
+export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
+  const { tables, clock, bells, dueShards } = parts;
+  const { rows, lanes } = tables;
+  const alive = (id: TaskId, nowMs: number): Row | undefined => {
+    const row = rows.get(id);
+    return row === undefined || isExpired(row, nowMs) ? undefined : row;
+  };
+  const seen = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
+
+  return {
+    can: { bellsInCommit: bells === 'in-commit', sharedWriters: bells === 'apart' },
+    limits,
+    dueShards,
+    accept: async (batch) => {
+      checkBatch(batch);
+      return operate('store.accept', batch.length, () => batch.map((one) => acceptOne(parts, one)));
+    },
+    append: async (batch) => {
+      checkBatch(batch);
+      return operate('store.append', batch.length, () => batch.map((one) => appendOne(parts, one)));
+    },
+    read: async (ids, nowMs) => {
+      checkBatch(ids);
+      return operate('store.read', ids.length, () => ids.map((id) => seen(alive(id, nowMs))));
+    },
+    byKey: (scope, nowMs) =>
+      operate('store.byKey', 1, () => {
+        const row = rows.newest(scope);
+        return row === undefined || isExpired(row, nowMs) ? undefined : snapshotOf(row);
+      }),
+    history: (id, fromVersion) =>
+      operate('store.history', 1, () => {
+        const row = alive(id, clock.now());
+        return row === undefined
+          ? []
+          : [row.submission.submitted, ...row.tip].slice(Math.max(0, fromVersion));
+      }),
+    result: (id) => operate('store.result', 1, () => alive(id, clock.now())?.result),
+    list: async (filter, page) => {
+      checkPage(page.limit);
+      return operate('store.list', 1, () => listPage(rows, lanes, filter, page));
+    },
+    due: (shard, nowMs, limit) => operate('store.due', 1, () => tables.due.at(shard, nowMs, limit)),
+    lowest: (lane) => operate('store.lowest', 1, () => lanes.lowest(lane)),
+    leave: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
+    counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
+    purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),
+  };
+}
