@@ -25,6 +25,13 @@ export interface Limits {
   readonly reasonChars: number;
   readonly progressNoteChars: number;
   readonly contentTypeChars: number;
+  readonly cursorChars: number;
+  /** The request id of a claim. */
+  readonly requestIdChars: number;
+  /** What is kept of an error's type name. */
+  readonly errorTypeChars: number;
+  /** Batches of one Report stream that wait for their answer. */
+  readonly reportBatches: number;
   /** Items in one call: submissions, settlements, heartbeats, claims. */
   readonly batchItems: number;
   /** One message on the wire. */
@@ -76,6 +83,10 @@ export const limits: Limits = Object.freeze({
   reasonChars: 1_024,
   progressNoteChars: 256,
   contentTypeChars: 128,
+  cursorChars: 1_024,
+  requestIdChars: 64,
+  errorTypeChars: 255,
+  reportBatches: 64,
   batchItems: 100,
   wireMessageBytes: 1_048_576,
   leaseBytes: 2_048,

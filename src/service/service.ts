@@ -70,6 +70,8 @@ export interface Session {
   /** A hello again: the credits are these. */
   reset(tasks: number, bytes: number): void;
   received(seq: number): void;
+  /** Gives no more work and says so to the worker (`SessionSink.drain`). Idempotent. */
+  drain(): void;
   /** The stream is gone: assignments without a word from the worker are released. Idempotent. */
   close(): void;
 }

@@ -1,0 +1,57 @@
+import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
+import { mayUseQueue, requireQueue } from './access.ts';
+import type { CallContext } from './api.ts';
+import { onDeadNumbers, wordOf } from './enums.ts';
+import { admit } from './guard.ts';
+import type { Parts } from './parts.ts';
+import * as requests from './requests.ts';
+import { queueToWire, workerToWire } from './to-wire.ts';
+import type { Handlers } from './unary.ts';
+
+export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
+  const { service } = parts;
+
+  async function pause(ref: { tenant: string; queue: string }, paused: boolean, { identity }: CallContext) {
+    requireQueue(identity, ref.queue);
+    return { queue: queueToWire(await service.updateQueue(ref, { paused }, identity.name)) };
+  }
+
+  return {
+    async listQueues(request, context) {
+      const tenant = admit(parts, requests.listQueues, 'read', request, context);
+      const queues = await service.queues(tenant);
+      return {
+        queues: queues.filter(({ queue }) => mayUseQueue(context.identity, queue)).map(queueToWire),
+      };
+    },
+    async getQueue(request, context) {
+      const tenant = admit(parts, requests.getQueue, 'read', request, context);
+      requireQueue(context.identity, request.name);
+      return { queue: queueToWire(await service.queue({ tenant, queue: request.name })) };
+    },
+    async updateQueue(request, context) {
+      const tenant = admit(parts, requests.updateQueue, 'admin', request, context);
+      requireQueue(context.identity, request.name);
+      const onDead = wordOf(onDeadNumbers, request.onDead);
+      const change = onDead === undefined ? {} : { onDead };
+      const ref = { tenant, queue: request.name };
+      return { queue: queueToWire(await service.updateQueue(ref, change, context.identity.name)) };
+    },
+    async pauseQueue(request, context) {
+      const tenant = admit(parts, requests.pauseQueue, 'admin', request, context);
+      return pause({ tenant, queue: request.name }, true, context);
+    },
+    async resumeQueue(request, context) {
+      const tenant = admit(parts, requests.resumeQueue, 'admin', request, context);
+      return pause({ tenant, queue: request.name }, false, context);
+    },
+    async listWorkers(request, context) {
+      const tenant = admit(parts, requests.listWorkers, 'read', request, context);
+      const { identity } = context;
+      if (request.queue !== '') requireQueue(identity, request.queue);
+      const workers = service.workers(tenant, request.queue || undefined);
+      const shown = workers.filter(({ queues }) => queues.some((queue) => mayUseQueue(identity, queue)));
+      return { workers: shown.map(workerToWire) };
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { CallContext } from './api.ts';
+
+/** To be asked right before something is begun: what comes too late, or for nobody, is not executed. */
+export function ensureInTime(clock: Clock, context: CallContext): void {
+  if (context.signal.aborted) {
+    throw new HoldfastError(
+      'CANCELLED',
+      'ABANDONED',
+      'The caller went away before this began; nothing was done.',
+    );
+  }
+  if (context.notAfterMs === undefined || clock.now() <= context.notAfterMs) return;
+  throw new HoldfastError(
+    'DEADLINE_EXCEEDED',
+    'TIMED_OUT',
+    'The call’s deadline passed before it began; nothing was done.',
+    { help: 'Send it again with a longer deadline.' },
+  );
+}

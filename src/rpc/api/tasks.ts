@@ -1,0 +1,118 @@
+import { create } from '@bufbuild/protobuf';
+import { defaults, limits } from '../../core/limits.ts';
+import type { Filter } from '../../ports/task-store.ts';
+import type {
+  ListTasksRequest,
+  RedriveTasksRequest,
+  SubmitItem,
+  TaskService,
+} from '../gen/holdfast/v1/task_service_pb.ts';
+import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
+import { requireQueue } from './access.ts';
+import { stateNumbers, wordOf } from './enums.ts';
+import { itemFromWire, number } from './from-wire.ts';
+import { admit, admitTask, admitView } from './guard.ts';
+import type { Parts } from './parts.ts';
+import * as requests from './requests.ts';
+import { submit, submitOne } from './submit.ts';
+import { eventToWire, submitResultToWire, taskToWire, viewToWire } from './to-wire.ts';
+import type { Handlers } from './unary.ts';
+
+type Bounded = Pick<
+  ListTasksRequest | RedriveTasksRequest,
+  'queue' | 'type' | 'tag' | 'acceptedFromMs' | 'acceptedUntilMs'
+>;
+
+function filterOf(tenant: string, request: Bounded): Filter {
+  const { queue, type, tag } = request;
+  return {
+    tenant,
+    queue,
+    type: type || undefined,
+    tag: tag || undefined,
+    acceptedFromMs: number(request.acceptedFromMs),
+    acceptedUntilMs: number(request.acceptedUntilMs),
+  };
+}
+
+function listFilterOf(tenant: string, request: ListTasksRequest): Filter {
+  return {
+    ...filterOf(tenant, request),
+    state: request.retrying ? 'retrying' : wordOf(stateNumbers, request.state),
+    orderingKey: request.orderingKey || undefined,
+  };
+}
+
+function itemOf(item: SubmitItem | undefined): ReturnType<typeof itemFromWire> {
+  return itemFromWire(item ?? create(SubmitItemSchema));
+}
+
+export function taskHandlers(parts: Parts): Handlers<typeof TaskService> {
+  const { service } = parts;
+  return {
+    async submitTask(request, context) {
+      const { tenant, queue } = request;
+      const asked = { tenant, queue, item: itemOf(request.item) };
+      const { ok, tenant: owner } = await submitOne(parts, asked, context);
+      const view = await service.get(owner, ok.id, false);
+      return { task: viewToWire(view, false), deduplicated: ok.deduplicated };
+    },
+    async submitTasks({ tenant, queue, items }, context) {
+      const batch = { tenant, queue, items: items.map(itemFromWire) };
+      const { results } = await submit(parts, batch, context);
+      return { results: results.map(submitResultToWire) };
+    },
+    async getTask(request, context) {
+      const tenant = admit(parts, requests.getTask, 'read', request, context);
+      const view = await service.get(tenant, request.id, request.withResult);
+      admitView(view, context);
+      return { task: viewToWire(view, request.withPayload) };
+    },
+    async getTaskByKey(request, context) {
+      const tenant = admit(parts, requests.getTaskByKey, 'read', request, context);
+      const { queue, idempotencyKey: key } = request;
+      requireQueue(context.identity, queue);
+      const view = await service.getByKey({ tenant, queue, key }, request.withResult);
+      return { task: viewToWire(view, request.withPayload) };
+    },
+    async listTasks(request, context) {
+      const tenant = admit(parts, requests.listTasks, 'read', request, context);
+      requireQueue(context.identity, request.queue);
+      const limit = request.pageSize || defaults.pageItems;
+      const cursor = request.cursor || undefined;
+      const page = await service.list(listFilterOf(tenant, request), { limit, cursor });
+      const tasks = page.items.map((snapshot) => taskToWire(snapshot));
+      return { tasks, cursor: page.cursor ?? '', examined: page.examined };
+    },
+    async getTaskHistory(request, context) {
+      const tenant = admit(parts, requests.getTaskHistory, 'read', request, context);
+      await admitTask(parts, tenant, request.id, context);
+      const events = await service.history(tenant, request.id, request.fromVersion);
+      return { events: events.map(eventToWire) };
+    },
+    async cancelTask(request, context) {
+      const tenant = admit(parts, requests.cancelTask, 'submit', request, context);
+      await admitTask(parts, tenant, request.id, context);
+      const by = { actor: context.identity.name, message: request.reason };
+      return { task: viewToWire(await service.cancel(tenant, request.id, by), false) };
+    },
+    async retryTask(request, context) {
+      const tenant = admit(parts, requests.retryTask, 'submit', request, context);
+      await admitTask(parts, tenant, request.id, context);
+      const view = await service.redrive(tenant, request.id, context.identity.name);
+      return { task: viewToWire(view, false) };
+    },
+    async redriveTasks(request, context) {
+      const tenant = admit(parts, requests.redriveTasks, 'admin', request, context);
+      requireQueue(context.identity, request.queue);
+      const { matched, redriven, refused, cursor } = await service.redriveMany({
+        filter: { ...filterOf(tenant, request), state: 'dead' },
+        dryRun: request.dryRun,
+        limit: request.limit || limits.redriveItems,
+        cursor: request.cursor || undefined,
+        actor: context.identity.name,
+      });
+      return { matched, redriven, refused, cursor: cursor ?? '' };
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import type { DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type { CallContext } from './api.ts';
+
+export type Handler<M extends DescMethodUnary> = (
+  request: MessageShape<M['input']>,
+  context: CallContext,
+) => Promise<MessageInitShape<M['output']>>;
+
+type UnaryNames<S extends DescService> = {
+  [K in keyof S['method']]: S['method'][K] extends DescMethodUnary ? K : never;
+}[keyof S['method']];
+
+/** A handler for each unary method of a service. */
+export type Handlers<S extends DescService> = {
+  readonly [K in UnaryNames<S>]: S['method'][K] extends DescMethodUnary ? Handler<S['method'][K]> : never;
+};

@@ -1,0 +1,84 @@
+import { invalid } from '../../core/errors.ts';
+import type { ShownState } from '../../core/head.ts';
+import type { Settlement } from '../../core/messages.ts';
+import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
+import { requireQueue, requireVerb, tenantOf } from './access.ts';
+import type { CallContext } from './api.ts';
+import { ensureInTime } from './deadline.ts';
+import { failOutcomes, stateNumbers } from './enums.ts';
+import { errorOf, heartbeatFromWire, number, successFromWire } from './from-wire.ts';
+import { admit } from './guard.ts';
+import type { Parts } from './parts.ts';
+import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
+import * as requests from './requests.ts';
+import { settlement } from './tables.ts';
+import { assignmentToWire, heartbeatAnswerToWire } from './to-wire.ts';
+import type { Handlers } from './unary.ts';
+import { ensure } from './validate.ts';
+
+/** The worker's calls for simple clients that hold no streams. */
+export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
+  const { service, clock } = parts;
+
+  async function settleOne(item: Settlement, asked: string, context: CallContext): Promise<ShownState> {
+    ensure(settlement, item, clock.now());
+    requireVerb(context.identity, 'work');
+    const tenant = tenantOf(context.identity, asked);
+    ensureInTime(clock, context);
+    const { results } = await settleEach(parts, [item], { tenant, sessionId: undefined });
+    const [result] = results;
+    if (result === undefined) throw new RangeError('a settlement got no answer');
+    if (result.error !== undefined) throw errorOf(result.error);
+    return result.state;
+  }
+
+  return {
+    async claimTasks(request, context) {
+      const tenant = admit(parts, requests.claimTasks, 'work', request, context);
+      for (const queue of request.queues) requireQueue(context.identity, queue);
+      const { workerName, workerId, queues, requestId } = request;
+      const tasks = await service.claim({
+        tenant,
+        workerName,
+        workerId,
+        queues,
+        types: request.types.map(({ type, maxVersion }) => ({ type, maxVersion: maxVersion || 1 })),
+        maxTasks: request.maxTasks || 1,
+        waitMs: Number(request.waitMs),
+        requestId,
+        signal: context.signal,
+      });
+      return { tasks: tasks.map(assignmentToWire) };
+    },
+    async heartbeat(request, context) {
+      ensureCount(request.items, clock.now());
+      requireVerb(context.identity, 'work');
+      const tenant = tenantOf(context.identity, request.tenant);
+      ensureInTime(clock, context);
+      const answers = await heartbeatEach(parts, request.items.map(heartbeatFromWire), tenant);
+      return { answers: answers.map(heartbeatAnswerToWire) };
+    },
+    async succeedTask({ lease, result, tenant }, context) {
+      const state = await settleOne(successFromWire(lease, result), tenant, context);
+      return { state: stateNumbers[state] };
+    },
+    async failTask(request, context) {
+      const { lease, reason, message, errorType, tenant } = request;
+      const outcome = failOutcomes[reason];
+      if (outcome === undefined) throw invalid([{ field: 'reason', description: unknown(reason) }]);
+      const item = {
+        lease,
+        outcome,
+        result: undefined,
+        message,
+        errorType,
+        afterMs: number(request.afterMs),
+      };
+      return { state: stateNumbers[await settleOne(item, tenant, context)] };
+    },
+  };
+}
+
+function unknown(reason: number): string {
+  return reason === 0 ? 'is missing' : `is ${reason}; unknown to this version`;
+}
