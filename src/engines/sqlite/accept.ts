@@ -1,0 +1,96 @@
+import { checkSubmission } from '../../core/check.ts';
+import { dueAtMs, type Head } from '../../core/head.ts';
+import type { Acceptance, Accepted, Snapshot } from '../../ports/task-store.ts';
+import type { SqliteContext } from './context.ts';
+import { idOf, placeOf } from './ids.ts';
+import { isEmpty } from './lanes.ts';
+import type { QueueName } from './names.ts';
+import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows.ts';
+import { snapshotOfKey } from './snapshots.ts';
+
+function supersede(context: SqliteContext, queue: QueueName, item: Acceptance): void {
+  const { supersedes } = item;
+  const place = supersedes === undefined ? undefined : placeOf(supersedes.id);
+  if (supersedes === undefined || place === undefined) return;
+  const { key } = item.submission.scope;
+  const { seq, acceptedAtMs } = place;
+  context.sql.supersede.run(seq, acceptedAtMs, supersedes.revision, queue.id, key);
+}
+
+/** False: the key is taken. */
+function insertTask(
+  context: SqliteContext,
+  queue: QueueName,
+  kind: number,
+  seq: number,
+  bell: boolean,
+  { submission, head }: Acceptance,
+): boolean {
+  const { orderingKey } = submission;
+  const { changes } = context.sql.insertTask.run(
+    seq,
+    queue.id,
+    kind,
+    priorityNumber(submission.options.priority),
+    submission.acceptedAtMs,
+    submission.expiresAtMs,
+    submission.scope.key,
+    orderingKey ?? null,
+    orderingKey === undefined ? null : seq,
+    stateNumber(head),
+    bell ? 1 : null,
+    dueAtMs(head) ?? null,
+    flagsOf(head),
+    head.waitUntilMs ?? null,
+    head.deadlineAtMs ?? null,
+    head.lifetimeEndAtMs ?? null,
+  );
+  return changes === 1;
+}
+
+function isRung(context: SqliteContext, queue: QueueName, head: Head, ordering: string | undefined): boolean {
+  if (stateNumber(head) !== ready) return false;
+  return ordering === undefined || isEmpty(context, queue.id, ordering);
+}
+
+/**
+ * Within a transaction: the unique index on the key decides. A task of a lane gets its pointer, and its bell where
+ * nobody is before it.
+ */
+export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
+  const { submission, head } = item;
+  const error = checkSubmission(submission);
+  if (error !== undefined) return { kind: 'failed', error };
+  const { tenant, queue: queueName, key } = submission.scope;
+  const queue = context.names.queue(tenant, queueName);
+  if (context.names.writeQueue(queue)) context.ring.begin(queue);
+  const kind = context.names.kind(submission.type, submission.typeVersion);
+  if (item.supersedes !== undefined) supersede(context, queue, item);
+  const seq = context.lastSeq + 1;
+  const { orderingKey } = submission;
+  const bell = isRung(context, queue, head, orderingKey);
+  if (!insertTask(context, queue, kind.id, seq, bell, item)) {
+    const existing = snapshotOfKey(context, queue, key);
+    if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken by nobody`);
+    return { kind: 'existing', snapshot: existing };
+  }
+  context.lastSeq = seq;
+  context.sql.insertBody.run(seq, encodeBody(submission));
+  if (orderingKey !== undefined) context.sql.insertPointer.run(queue.id, orderingKey, seq, seq);
+  context.stats.rowsWritten += orderingKey === undefined ? 2 : 3;
+  context.stats.accepted++;
+  context.names.moved(queue, undefined, stateNumber(head));
+  context.firstExpiryMs = Math.min(context.firstExpiryMs, submission.expiresAtMs);
+  const snapshot: Snapshot = {
+    id: idOf(seq, submission.acceptedAtMs),
+    submission,
+    laneSeq: orderingKey === undefined ? undefined : seq,
+    head: head.revision === 1 ? head : { ...head, revision: 1 },
+    tip: [],
+  };
+  if (bell) {
+    const at = { queue, priority: priorityNumber(submission.options.priority), kind };
+    context.ring.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
+  }
+  return { kind: 'fresh', snapshot };
+}

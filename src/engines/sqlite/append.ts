@@ -1,0 +1,171 @@
+import { checkProgress, checkTransition } from '../../core/check.ts';
+import { encodeEvents } from '../../core/codec/event.ts';
+import { dueAtMs, type Head } from '../../core/head.ts';
+import type { Change, Outcome, Renewal, Transition } from '../../ports/task-store.ts';
+import type { SqliteContext } from './context.ts';
+import { type Place, placeOf } from './ids.ts';
+import { isLowest, type PlaceRow, placeAt, rejoinLane } from './lanes.ts';
+import type { Kind, QueueName } from './names.ts';
+import { flagsOf, progressText, ready, running, stateNumber } from './rows.ts';
+import { snapshotBy } from './snapshots.ts';
+
+const noEvents = new Uint8Array(0);
+
+/** The task before the change, as memory has it, else the file. */
+interface Before {
+  readonly queue: QueueName;
+  readonly kind: Kind;
+  readonly priority: number;
+  readonly state: number;
+  readonly revision: number;
+}
+
+function beforeOf(context: SqliteContext, seq: number): Before | undefined {
+  const entry = context.ring.entry(seq);
+  if (entry !== undefined && entry.revision > 0) {
+    const { queue, kind, priority } = entry.shelf;
+    return { queue, kind, priority, state: entry.state, revision: entry.revision };
+  }
+  const row = placeAt(context, seq);
+  return row === undefined ? undefined : beforeOfRow(context, row);
+}
+
+function beforeOfRow(context: SqliteContext, row: PlaceRow): Before {
+  const [, state, revision, , , queue, kind, priority] = row;
+  return { queue: context.names.queueOf(queue), kind: context.names.kindOf(kind), priority, state, revision };
+}
+
+function refused(context: SqliteContext, change: Change): Outcome {
+  context.stats.refused++;
+  return { kind: 'refused', stood: snapshotBy(context, change.id) };
+}
+
+/** Its condition failed, or it held and the change itself is at fault. */
+function unwritten(context: SqliteContext, place: Place, change: Transition): Outcome {
+  const row = placeAt(context, place.seq);
+  const error = row !== undefined && holds(row, place, change) ? checkTransition(change, row[3]) : undefined;
+  return error === undefined ? refused(context, change) : { kind: 'failed', error };
+}
+
+function countsItsEvents({ expect, head, events }: Transition): boolean {
+  return 'revision' in expect || head.version === expect.version + events.length;
+}
+
+/** True: the condition held and the row is written. */
+function update(context: SqliteContext, place: Place, change: Transition, bell: boolean): boolean {
+  const { head, expect, events } = change;
+  const byRevision = 'revision' in expect;
+  const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtToken;
+  const set = [
+    stateNumber(head),
+    bell ? 1 : null,
+    dueAtMs(head) ?? null,
+    head.version,
+    head.fencingToken,
+    head.attempt,
+    head.releases,
+    flagsOf(head),
+    head.waitUntilMs ?? null,
+    head.deadlineAtMs ?? null,
+    head.lifetimeEndAtMs ?? null,
+    head.leaseEndAtMs ?? null,
+    head.timeoutAtMs ?? null,
+    head.worker,
+    head.endedAtMs ?? null,
+    head.lastError,
+    progressText(head.progress),
+    events.length === 0 ? noEvents : encodeEvents(events),
+    place.seq,
+    place.acceptedAtMs,
+  ];
+  const { changes } = byRevision
+    ? statement.run(...set, expect.revision, head.version - events.length)
+    : statement.run(...set, expect.token, expect.version);
+  return changes === 1;
+}
+
+function holds(row: PlaceRow, place: Place, { expect }: Transition): boolean {
+  const [acceptedAtMs, , revision, version, token] = row;
+  if (acceptedAtMs !== place.acceptedAtMs) return false;
+  return 'revision' in expect
+    ? revision === expect.revision
+    : token === expect.token && version === expect.version;
+}
+
+/** A lane's task: where it stands in its lane decides whether it is rung. */
+function transitInLane(context: SqliteContext, place: Place, change: Transition): Outcome {
+  const row = placeAt(context, place.seq);
+  if (row === undefined || !holds(row, place, change)) return refused(context, change);
+  if (checkTransition(change, row[3]) !== undefined) return unwritten(context, place, change);
+  const [, , , , , queue, , , , oldLaneSeq, ordering] = row;
+  const laneSeq = change.rejoinLane ? rejoinLane(context, place.seq, row) : (oldLaneSeq ?? undefined);
+  const bell =
+    stateNumber(change.head) === ready &&
+    (ordering === null || isLowest(context, queue, ordering, laneSeq ?? 0));
+  if (!update(context, place, change, bell)) return refused(context, change);
+  return concluded(context, place.seq, beforeOfRow(context, row), change, bell, laneSeq);
+}
+
+function transit(context: SqliteContext, place: Place, change: Transition): Outcome {
+  const before = beforeOf(context, place.seq);
+  if (before === undefined) return refused(context, change);
+  const bell = stateNumber(change.head) === ready;
+  if (!update(context, place, change, bell)) return unwritten(context, place, change);
+  return concluded(context, place.seq, before, change, bell, undefined);
+}
+
+function concluded(
+  context: SqliteContext,
+  seq: number,
+  before: Before,
+  change: Transition,
+  bell: boolean,
+  laneSeq: number | undefined,
+): Outcome {
+  if (change.result !== undefined) {
+    context.sql.insertResult.run(seq, change.result);
+    context.stats.rowsWritten++;
+  }
+  context.stats.rowsWritten++;
+  context.stats.appended++;
+  const revision = before.revision + 1;
+  const state = stateNumber(change.head);
+  context.names.moved(before.queue, before.state, state);
+  if (bell) context.ring.ready(seq, before, revision, context.clock.now());
+  else if (state === running) context.ring.running(seq, revision);
+  else context.ring.gone(seq);
+  const head: Head = change.head.revision === revision ? change.head : { ...change.head, revision };
+  return { kind: 'done', head, laneSeq };
+}
+
+function renewOne(context: SqliteContext, place: Place, change: Renewal): Outcome {
+  const error = checkProgress(change.progress);
+  if (error !== undefined) return { kind: 'failed', error };
+  const { seq, acceptedAtMs } = place;
+  const progress = progressText(change.progress);
+  const { changes } = context.sql.renew.run(
+    change.leaseEndAtMs,
+    progress,
+    seq,
+    acceptedAtMs,
+    change.expect.token,
+  );
+  if (changes !== 1) return refused(context, change);
+  context.stats.rowsWritten++;
+  context.stats.renewed++;
+  const snapshot = snapshotBy(context, change.id);
+  if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed but is not there`);
+  context.ring.running(seq, snapshot.head.revision);
+  return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
+}
+
+/** Within a transaction: one change under its own condition, so that a conflict undoes only itself. */
+export function appendOne(context: SqliteContext, change: Change): Outcome {
+  const place = placeOf(change.id);
+  if (place === undefined) return refused(context, change);
+  if (change.kind === 'renewal') return renewOne(context, place, change);
+  const error = checkTransition(change, change.head.version - change.events.length);
+  if (error !== undefined) return { kind: 'failed', error };
+  if (!countsItsEvents(change)) return unwritten(context, place, change);
+  return change.head.inLane ? transitInLane(context, place, change) : transit(context, place, change);
+}

@@ -1,0 +1,212 @@
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
+import { type Priority, priorities } from '../../core/submission.ts';
+import type { Bell, Bells, HandledType, Ring, RingReason, Want } from '../../ports/bells.ts';
+import type { QueueRef, Snapshot } from '../../ports/task-store.ts';
+import type { Committer } from './commit.ts';
+import type { SqliteContext } from './context.ts';
+import { placeOf } from './ids.ts';
+import { placeAt, ringOne } from './lanes.ts';
+import type { Kind } from './names.ts';
+import type { Asked } from './ready-ring.ts';
+import type { Entry } from './shelf.ts';
+import { Waiters } from './waiters.ts';
+
+/** Spent leases are looked for at most this often. */
+const spentLookMs = 250;
+const spentRows = 1_000;
+const fromLowestEvery = 16;
+
+function handleOf(entry: Entry): string {
+  return `${entry.seq.toString(36)}.${entry.receipt.toString(36)}`;
+}
+
+function receiptOf(handle: string): { seq: number; receipt: number } {
+  const dot = handle.indexOf('.');
+  return {
+    seq: Number.parseInt(handle.slice(0, dot), 36),
+    receipt: Number.parseInt(handle.slice(dot + 1), 36),
+  };
+}
+
+function reasonOf(snapshot: Snapshot): RingReason {
+  return snapshot.head.version === 1 ? 'submit' : 'again';
+}
+
+function wantedBy(types: readonly HandledType[]): (kind: Kind) => boolean {
+  const most = new Map<string, number>();
+  for (const { type, maxVersion } of types) most.set(type, Math.max(maxVersion, most.get(type) ?? 0));
+  return (kind) => (most.get(kind.type) ?? -1) >= kind.version;
+}
+
+/** The bells are the file's ready index and its running tasks' lease ends; who holds one is known in memory only. */
+export class SqliteBells implements Bells {
+  readonly #context: SqliteContext;
+  readonly #committer: Committer;
+  readonly #waiters: Waiters;
+  #receives = 0;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(context: SqliteContext, committer: Committer) {
+    this.#context = context;
+    this.#committer = committer;
+    this.#waiters = new Waiters(context.clock);
+  }
+
+  ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
+    return Promise.all(rings.map((ring) => this.#ring(ring)));
+  }
+
+  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+    this.#check();
+    const { names, clock } = this.#context;
+    const asked: Asked = {
+      queues: queues.map(({ tenant, queue }) => names.queue(tenant, queue)),
+      wanted: wantedBy(want.types),
+    };
+    this.#look(clock.now());
+    this.#receives++;
+    const bells = this.#answer(asked, want, this.#receives % fromLowestEvery === 0);
+    if (bells.length > 0 || want.waitMs <= 0 || want.signal.aborted) return bells;
+    const waiting = this.#waiters.wait(asked, want);
+    this.#arm();
+    return waiting;
+  }
+
+  async hide(
+    bells: readonly { readonly handle: string; readonly ms: number }[],
+  ): Promise<readonly boolean[]> {
+    const { ring, clock } = this.#context;
+    const hidden = bells.map(({ handle, ms }) => {
+      const { seq, receipt } = receiptOf(handle);
+      const entry = ring.received(seq, receipt);
+      if (entry !== undefined) ring.hide(entry, ms, clock.now());
+      return entry !== undefined;
+    });
+    this.serve();
+    return hidden;
+  }
+
+  async silence(handles: readonly string[]): Promise<readonly boolean[]> {
+    const { ring, clock } = this.#context;
+    const silenced = handles.map((handle) => {
+      const { seq, receipt } = receiptOf(handle);
+      const entry = ring.received(seq, receipt);
+      if (entry !== undefined) ring.silence(entry, clock.now());
+      return entry !== undefined;
+    });
+    this.serve();
+    return silenced;
+  }
+
+  async spent(nowMs: number, spentForMs: number, limit: number): Promise<readonly Bell[]> {
+    this.#check();
+    const rows = this.#spentRows(nowMs - spentForMs, limit + spentRows);
+    return this.#context.ring.takeSpentOf(rows, limit, nowMs).map((taken) => this.#bell(taken));
+  }
+
+  /** Gives what became audible to those who wait for it; called after each commit. */
+  serve(): void {
+    const { touched } = this.#context.ring;
+    if (touched.size === 0) return;
+    const queues = [...touched];
+    touched.clear();
+    if (this.#waiters.count === 0) return;
+    for (const queue of queues) {
+      for (const waiter of [...this.#waiters.of(queue)]) {
+        const bells = this.#answer(waiter.asked, waiter.want, false);
+        if (bells.length > 0) waiter.end(bells);
+      }
+    }
+    this.#arm();
+  }
+
+  close(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#waiters.endAll();
+  }
+
+  #check(): void {
+    if (this.#committer.dead !== undefined) throw this.#committer.dead;
+  }
+
+  async #ring(ring: Ring): Promise<true | HoldfastError> {
+    const place = placeOf(ring.id);
+    if (place === undefined) return true;
+    try {
+      await this.#committer.write(() => {
+        if (placeAt(this.#context, place.seq)?.[0] === place.acceptedAtMs) ringOne(this.#context, place.seq);
+      });
+      return true;
+    } catch (thrown) {
+      return asHoldfastError(thrown);
+    }
+  }
+
+  #answer(asked: Asked, want: Want, fromLowest: boolean): Bell[] {
+    const { ring, clock } = this.#context;
+    return ring.take(asked, want.room(), clock.now(), fromLowest).map((taken) => this.#bell(taken));
+  }
+
+  #bell({ entry, snapshot }: { entry: Entry; snapshot: Snapshot }): Bell {
+    const { queue, priority, kind } = entry.shelf;
+    return {
+      ring: {
+        id: snapshot.id,
+        queue: { tenant: queue.tenant, queue: queue.queue },
+        priority: priorities[priority] as Priority,
+        type: kind.type,
+        typeVersion: kind.version,
+        version: snapshot.head.version,
+        reason: reasonOf(snapshot),
+      },
+      handle: handleOf(entry),
+      receives: entry.receives,
+      sentAtMs: entry.sentAtMs,
+      hint: snapshot,
+    };
+  }
+
+  /** What time alone makes audible: bells that were hidden until now, and spent leases. */
+  #look(nowMs: number): void {
+    const { ring } = this.#context;
+    ring.wake(nowMs);
+    // A clock that jumped back must not silence the look until it has caught up.
+    if (nowMs >= this.#lookedAtMs && nowMs - this.#lookedAtMs < spentLookMs) return;
+    this.#lookedAtMs = nowMs;
+    ring.spent(this.#spentRows(nowMs, spentRows));
+  }
+
+  #spentRows(nowMs: number, limit: number) {
+    const { sql, names } = this.#context;
+    const rows = sql.spent.all(nowMs - timing.clockGuardMs, limit) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ][];
+    return rows.map(([seq, queue, kind, priority]) => ({
+      seq,
+      queue: names.queueOf(queue),
+      kind: names.kindOf(kind),
+      priority,
+    }));
+  }
+
+  /** While somebody waits, time is watched for them. */
+  #arm(): void {
+    if (this.#cancelTimer !== undefined || this.#waiters.count === 0) return;
+    const { ring, clock } = this.#context;
+    const hiddenMs = (ring.nextWakeMs() ?? Number.POSITIVE_INFINITY) - clock.now();
+    this.#cancelTimer = clock.after(Math.max(1, Math.min(spentLookMs, hiddenMs)), () => {
+      this.#cancelTimer = undefined;
+      if (this.#committer.dead !== undefined) return;
+      this.#look(clock.now());
+      for (const queue of this.#waiters.queues()) ring.touched.add(queue);
+      this.serve();
+      this.#arm();
+    });
+  }
+}

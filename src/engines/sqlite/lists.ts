@@ -1,0 +1,140 @@
+import type { StatementSync } from 'node:sqlite';
+import { badCursor, checkPage } from '../../core/check.ts';
+import { limits } from '../../core/limits.ts';
+import type { Filter, Page, Snapshot } from '../../ports/task-store.ts';
+import type { SqliteContext } from './context.ts';
+import type { Kind } from './names.ts';
+import { columns, isRetrying, type Row, snapshotOf } from './rows.ts';
+
+/** Where a page ended: time and number of its last task, or the place in a lane. */
+interface Position {
+  readonly at: number;
+  readonly seq: number;
+}
+
+/** Each names the index that answers it, so that a plan that would scan the table fails when it is prepared. */
+const sources = {
+  all: ['task_list', 'true'],
+  scheduled: ['task_state', 't.state = 0'],
+  dead: ['task_state', 't.state = 4'],
+  cancelled: ['task_state', 't.state = 5'],
+  retrying: ['task_retrying', '(t.flags & 16) <> 0'],
+} as const;
+
+type Source = keyof typeof sources;
+
+const shown = { scheduled: 0, ready: 1, running: 2, succeeded: 3, dead: 4, cancelled: 5 } as const;
+
+function encode(position: Position): string {
+  return `${position.at.toString(36)}-${position.seq.toString(36)}`;
+}
+
+function decode(cursor: string): Position {
+  const [at, seq] = cursor.split('-').map((part) => Number.parseInt(part, 36));
+  if (at === undefined || seq === undefined || !Number.isSafeInteger(at) || !Number.isSafeInteger(seq))
+    throw badCursor();
+  if (encode({ at, seq }) !== cursor) throw badCursor();
+  return { at, seq };
+}
+
+function sourceOf({ state }: Filter): Source {
+  return state !== undefined && state in sources ? (state as Source) : 'all';
+}
+
+/** What the index did not decide already, by the row alone. */
+function fits(row: Row, kind: Kind, filter: Filter, nowMs: number): boolean {
+  const [, , , , acceptedAtMs, expiresAtMs, , , ordering, state] = row;
+  if (expiresAtMs <= nowMs) return false;
+  if (filter.type !== undefined && kind.type !== filter.type) return false;
+  if (filter.orderingKey !== undefined && ordering !== filter.orderingKey) return false;
+  if (filter.acceptedFromMs !== undefined && acceptedAtMs < filter.acceptedFromMs) return false;
+  if (filter.acceptedUntilMs !== undefined && acceptedAtMs >= filter.acceptedUntilMs) return false;
+  if (filter.state === undefined) return true;
+  if (filter.state === 'retrying') return isRetrying(row);
+  return state === shown[filter.state];
+}
+
+interface Scan {
+  readonly statement: StatementSync;
+  readonly arguments: (string | number)[];
+  position(row: Row): Position;
+}
+
+export class Lists {
+  readonly #context: SqliteContext;
+  readonly #newestFirst: Record<Source, StatementSync>;
+  readonly #lane: StatementSync;
+
+  constructor(context: SqliteContext) {
+    this.#context = context;
+    const prepare = (sql: string): StatementSync => {
+      const statement = context.db.prepare(sql);
+      statement.setReturnArrays(true);
+      return statement;
+    };
+    const newestFirst = (source: Source) => {
+      const [index, condition] = sources[source];
+      return prepare(`SELECT ${columns} FROM task t INDEXED BY ${index} JOIN body b ON b.seq = t.seq
+        WHERE t.queue = ? AND ${condition}
+        AND t.accepted_at <= ? AND (t.accepted_at < ? OR t.seq < ?) AND t.accepted_at >= ?
+        ORDER BY t.accepted_at DESC, t.seq DESC LIMIT ?`);
+    };
+    this.#newestFirst = {
+      all: newestFirst('all'),
+      scheduled: newestFirst('scheduled'),
+      dead: newestFirst('dead'),
+      cancelled: newestFirst('cancelled'),
+      retrying: newestFirst('retrying'),
+    };
+    this.#lane =
+      prepare(`SELECT ${columns} FROM lane l JOIN task t ON t.seq = l.seq JOIN body b ON b.seq = l.seq
+      WHERE l.queue = ? AND l.ordering = ? AND l.lane_seq > ? AND t.state <= 2 ORDER BY l.lane_seq LIMIT ?`);
+  }
+
+  list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Page {
+    checkPage(page.limit);
+    const from = page.cursor === undefined ? undefined : decode(page.cursor);
+    const { names } = this.#context;
+    const queue = names.queue(filter.tenant, filter.queue);
+    if (queue.id === 0) return { items: [], cursor: undefined, examined: 0 };
+    const scan =
+      filter.orderingKey === undefined
+        ? this.#byTime(queue.id, filter, from)
+        : this.#byLane(queue.id, filter.orderingKey, from);
+    const items: Snapshot[] = [];
+    let examined = 0;
+    let last: Position | undefined;
+    const rows = scan.statement.iterate(...scan.arguments, limits.pageExamined + 1) as Iterable<unknown>;
+    for (const row of rows as Iterable<Row>) {
+      if (items.length === page.limit || examined === limits.pageExamined) {
+        return { items, cursor: last === undefined ? undefined : encode(last), examined };
+      }
+      examined++;
+      last = scan.position(row);
+      if (!fits(row, names.kindOf(row[2]), filter, page.nowMs)) continue;
+      const snapshot = snapshotOf(row, names);
+      if (filter.tag === undefined || snapshot.submission.options.tags.includes(filter.tag))
+        items.push(snapshot);
+    }
+    return { items, cursor: undefined, examined };
+  }
+
+  #byTime(queue: number, filter: Filter, from: Position | undefined): Scan {
+    const until = filter.acceptedUntilMs === undefined ? Number.MAX_SAFE_INTEGER : filter.acceptedUntilMs - 1;
+    const at = Math.min(from?.at ?? Number.MAX_SAFE_INTEGER, until);
+    const seq = from !== undefined && from.at === at ? from.seq : Number.MAX_SAFE_INTEGER;
+    return {
+      statement: this.#newestFirst[sourceOf(filter)],
+      arguments: [queue, at, at, seq, filter.acceptedFromMs ?? 0],
+      position: (row) => ({ at: row[4], seq: row[0] }),
+    };
+  }
+
+  #byLane(queue: number, ordering: string, from: Position | undefined): Scan {
+    return {
+      statement: this.#lane,
+      arguments: [queue, ordering, from?.at ?? 0],
+      position: (row) => ({ at: row[7] ?? 0, seq: row[0] }),
+    };
+  }
+}

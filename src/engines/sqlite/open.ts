@@ -1,0 +1,89 @@
+import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { asStoreError, failureOf, storeLocked, storeReadOnly } from './failures.ts';
+import { prepareSchema } from './schema.ts';
+
+/**
+ * The settings that the hot path was measured with. The exclusive lock is the operating system's: it dies with
+ * its process, and makes a second opener's first read fail. Checkpoints are ours (checkpoint.ts); SQLite's own
+ * is only the net under them.
+ */
+const settings = `
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA page_size = 4096;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA fullfsync = ON;
+PRAGMA checkpoint_fullfsync = ON;
+PRAGMA cache_size = -32768;
+PRAGMA mmap_size = 0;
+PRAGMA temp_store = MEMORY;
+PRAGMA wal_autocheckpoint = 16000;
+`;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function holderOf(pidPath: string): string {
+  try {
+    const pid = Number.parseInt(readFileSync(pidPath, 'utf8'), 10);
+    if (pid === process.pid) return `this very process (pid ${pid})`;
+    if (pid > 0 && isAlive(pid)) return `process ${pid}`;
+  } catch {
+    // It has not said so yet, or may not be asked.
+  }
+  return 'another process';
+}
+
+/** Asked before SQLite is: it would open what it can't write, and fail at the first write. */
+function checkWritable(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+    if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK);
+  } catch (thrown) {
+    throw storeReadOnly(path, thrown);
+  }
+}
+
+export interface StoreFile {
+  readonly db: DatabaseSync;
+  /** Lets go of the lock. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens or makes the file, and holds it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
+ * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL.
+ */
+export function openStoreFile(path: string): StoreFile {
+  const pidPath = `${path}.pid`;
+  checkWritable(path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
+    db.exec(settings);
+    db.exec('BEGIN IMMEDIATE; COMMIT');
+    prepareSchema(db, path);
+    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+  } catch (thrown) {
+    db?.close();
+    if (failureOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
+    throw asStoreError(thrown, path);
+  }
+  const open = db;
+  return {
+    db: open,
+    close() {
+      if (!open.isOpen) return;
+      rmSync(pidPath, { force: true });
+      open.close();
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import type { Registered, Registry } from '../../ports/registry.ts';
+import type { Committer } from './commit.ts';
+import type { SqliteContext } from './context.ts';
+
+export function createRegistry(context: SqliteContext, committer: Committer): Registry {
+  const { sql } = context;
+  return {
+    async get(kind, key): Promise<Registered | undefined> {
+      if (committer.dead !== undefined) throw committer.dead;
+      const row = sql.registryGet.get(kind, key) as unknown as [number, string] | undefined;
+      return row === undefined ? undefined : { key, rev: row[0], value: JSON.parse(row[1]) };
+    },
+
+    put(kind, key, value, expectRev): Promise<boolean> {
+      const text = JSON.stringify(value ?? null);
+      return committer.write(() => {
+        const { changes } =
+          expectRev === 'absent'
+            ? sql.registryInsert.run(kind, key, text)
+            : sql.registryUpdate.run(text, kind, key, expectRev);
+        context.stats.rowsWritten += Number(changes);
+        return changes === 1;
+      });
+    },
+
+    async list(kind, prefix): Promise<readonly Registered[]> {
+      if (committer.dead !== undefined) throw committer.dead;
+      const rows = sql.registryList.all(kind, prefix, prefix, prefix) as unknown as [
+        string,
+        number,
+        string,
+      ][];
+      return rows.map(([key, rev, value]) => ({ key, rev, value: JSON.parse(value) }));
+    },
+  };
+}

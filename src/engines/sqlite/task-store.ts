@@ -1,0 +1,131 @@
+import { checkBatch } from '../../core/check.ts';
+import type { TaskEvent } from '../../core/event.ts';
+import { limits } from '../../core/limits.ts';
+import type { Scope } from '../../core/submission.ts';
+import type {
+  Acceptance,
+  Accepted,
+  Change,
+  DueEntry,
+  Filter,
+  LaneKey,
+  LanePointer,
+  Outcome,
+  Page,
+  QueueCounts,
+  QueueRef,
+  Snapshot,
+  TaskId,
+  TaskStore,
+} from '../../ports/task-store.ts';
+import type { Committer } from './commit.ts';
+import type { SqliteContext } from './context.ts';
+import { asStoreError } from './failures.ts';
+import { idOf, placeOf } from './ids.ts';
+import { leaveLane, lowestOf } from './lanes.ts';
+import { Lists } from './lists.ts';
+import { Purge } from './purge.ts';
+import { snapshotBy, snapshotOfKey } from './snapshots.ts';
+
+/** Reads answer at once from what was committed last; writes wait for the turn's commit. */
+export class SqliteTaskStore implements TaskStore {
+  readonly can = { bellsInCommit: true, sharedWriters: false };
+  readonly limits = limits;
+  readonly dueShards = 1;
+  readonly #context: SqliteContext;
+  readonly #committer: Committer;
+  readonly #lists: Lists;
+  readonly #purge: Purge;
+
+  constructor(context: SqliteContext, committer: Committer) {
+    this.#context = context;
+    this.#committer = committer;
+    this.#lists = new Lists(context);
+    this.#purge = new Purge(context, committer);
+  }
+
+  async accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]> {
+    checkBatch(batch);
+    return this.#committer.accept(batch);
+  }
+
+  async append(batch: readonly Change[]): Promise<readonly Outcome[]> {
+    checkBatch(batch);
+    return this.#committer.append(batch);
+  }
+
+  async read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
+    checkBatch(ids);
+    return this.#reading(() => ids.map((id) => unexpired(snapshotBy(this.#context, id), nowMs)));
+  }
+
+  async byKey({ tenant, queue, key }: Scope, nowMs: number): Promise<Snapshot | undefined> {
+    const name = this.#context.names.queue(tenant, queue);
+    return this.#reading(() => unexpired(snapshotOfKey(this.#context, name, key), nowMs));
+  }
+
+  async history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
+    const snapshot = this.#reading(() => snapshotBy(this.#context, id));
+    if (snapshot === undefined) return [];
+    return [snapshot.submission.submitted, ...snapshot.tip].slice(Math.max(0, fromVersion));
+  }
+
+  async result(id: TaskId): Promise<Uint8Array | undefined> {
+    const place = placeOf(id);
+    if (place === undefined) return undefined;
+    const row = this.#reading(() => this.#context.sql.result.get(place.seq, place.acceptedAtMs));
+    return (row as unknown as [Uint8Array] | undefined)?.[0];
+  }
+
+  async list(
+    filter: Filter,
+    page: { limit: number; cursor: string | undefined; nowMs: number },
+  ): Promise<Page> {
+    return this.#reading(() => this.#lists.list(filter, page));
+  }
+
+  async due(_shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]> {
+    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, nowMs, limit));
+    return (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
+      id: idOf(seq, acceptedAtMs),
+      dueAtMs,
+    }));
+  }
+
+  async lowest(lane: LaneKey): Promise<LanePointer | undefined> {
+    const queue = this.#context.names.queue(lane.tenant, lane.queue);
+    if (queue.id === 0) return undefined;
+    return this.#reading(() => lowestOf(this.#context, queue.id, lane.orderingKey));
+  }
+
+  async leave(lane: LaneKey, id: TaskId): Promise<void> {
+    const place = placeOf(id);
+    if (place === undefined) return;
+    await this.#committer.write(() => {
+      const queue = this.#context.names.queue(lane.tenant, lane.queue);
+      if (queue.id !== 0) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq);
+    });
+  }
+
+  async counts({ tenant, queue }: QueueRef): Promise<QueueCounts> {
+    const { scheduled, ready, running, dead } = this.#context.names.queue(tenant, queue);
+    return { scheduled, ready, running, dead };
+  }
+
+  async purge(nowMs: number, limit: number): Promise<number> {
+    return this.#purge.run(nowMs, limit);
+  }
+
+  #reading<T>(read: () => T): T {
+    if (this.#committer.dead !== undefined) throw this.#committer.dead;
+    try {
+      return read();
+    } catch (thrown) {
+      throw asStoreError(thrown, this.#context.path);
+    }
+  }
+}
+
+function unexpired(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
+  return snapshot !== undefined && snapshot.submission.expiresAtMs > nowMs ? snapshot : undefined;
+}
