@@ -15,12 +15,14 @@ describe('open streams', () => {
     close();
     streams.open(anyone);
     expect(streams.count).toBe(3);
-    expect(() => streams.open(anyone)).toThrow("'local' has 2 streams open on this node");
+    expect(() => streams.open(anyone)).toThrow("'local' has as many streams open on this node as it may: 2.");
   });
 
   it('are counted for the node', () => {
     const streams = new OpenStreams({ streams: 1, streamsPerIdentity: 2 });
     streams.open(anyone);
-    expect(() => streams.open({ ...anyone, name: 'other' })).toThrow('This node has 1 streams open');
+    expect(() => streams.open({ ...anyone, name: 'other' })).toThrow(
+      'This node has as many streams open as it may: 1.',
+    );
   });
 });

@@ -25,9 +25,9 @@ export class OpenStreams {
     const own = this.#byIdentity.get(identity.name) ?? 0;
     const { streams, streamsPerIdentity } = this.#bounds;
     if (own >= streamsPerIdentity) {
-      throw tooMany(`'${identity.name}' has ${own} streams open on this node, as many as one identity may`);
+      throw tooMany(`'${identity.name}' has as many streams open on this node as it may: ${own}`);
     }
-    if (this.#all >= streams) throw tooMany(`This node has ${this.#all} streams open, as many as it may`);
+    if (this.#all >= streams) throw tooMany(`This node has as many streams open as it may: ${streams}`);
     this.#all++;
     this.#byIdentity.set(identity.name, own + 1);
     let open = true;

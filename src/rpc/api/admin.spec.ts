@@ -1,0 +1,101 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { anyone, apiNode, calledBy, Heard, item, refusal, submitted } from '../../../test/rig/api-node.ts';
+import type { WorkResponse } from '../../core/messages.ts';
+import {
+  AdminService,
+  GetQueueRequestSchema,
+  ListQueuesRequestSchema,
+  ListWorkersRequestSchema,
+  OnDead,
+  PauseQueueRequestSchema,
+  ResumeQueueRequestSchema,
+  UpdateQueueRequestSchema,
+} from '../gen/holdfast/v1/admin_service_pb.ts';
+
+const { getQueue, listQueues, listWorkers, pauseQueue, resumeQueue, updateQueue } = AdminService.method;
+
+describe('queues', () => {
+  it('are shown with what waits in them', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'), item('b'));
+    const { queue } = await node.api.call(getQueue, create(GetQueueRequestSchema, { name: 'q' }), calledBy());
+    expect(queue).toMatchObject({
+      tenant: 'default',
+      name: 'q',
+      paused: false,
+      onDead: OnDead.RELEASE,
+      workers: 0,
+    });
+    expect(queue?.counts).toMatchObject({ ready: 2n, scheduled: 0n, running: 0n, dead: 0n });
+  });
+
+  it('are changed by who may', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'));
+    const hold = create(UpdateQueueRequestSchema, { name: 'q', onDead: OnDead.HOLD });
+    expect((await node.api.call(updateQueue, hold, calledBy())).queue?.onDead).toBe(OnDead.HOLD);
+    const pause = create(PauseQueueRequestSchema, { name: 'q' });
+    expect((await node.api.call(pauseQueue, pause, calledBy())).queue).toMatchObject({
+      paused: true,
+      onDead: OnDead.HOLD,
+    });
+    const resume = create(ResumeQueueRequestSchema, { name: 'q' });
+    expect((await node.api.call(resumeQueue, resume, calledBy())).queue?.paused).toBe(false);
+    const reader = calledBy({ ...anyone, verbs: ['read'] });
+    for (const [method, request] of [
+      [updateQueue, hold],
+      [pauseQueue, pause],
+      [resumeQueue, resume],
+    ] as const) {
+      expect((await refusal(node.api.call(method, request as never, reader))).reason).toBe('DENIED');
+    }
+  });
+
+  it('that are unknown are named so', async () => {
+    const { api } = await apiNode();
+    const error = await refusal(
+      api.call(getQueue, create(GetQueueRequestSchema, { name: 'nope' }), calledBy()),
+    );
+    expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+  });
+
+  it('are listed as far as the identity may use them', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'));
+    await node.api.submit({ tenant: '', queue: 'mail', items: [item('a')] }, calledBy());
+    const names = async (queues: string[]) => {
+      const call = node.api.call(
+        listQueues,
+        create(ListQueuesRequestSchema),
+        calledBy({ ...anyone, queues }),
+      );
+      return (await call).queues.map((queue) => queue.name).sort();
+    };
+    expect(await names([])).toEqual(['mail', 'q']);
+    expect(await names(['mail'])).toEqual(['mail']);
+  });
+});
+
+describe('workers', () => {
+  it('are listed while their stream lives', async () => {
+    const { api } = await apiNode();
+    const list = async () =>
+      (await api.call(listWorkers, create(ListWorkersRequestSchema, { queue: 'q' }), calledBy())).workers;
+    const worker = api.work(new Heard<WorkResponse>(), calledBy());
+    const types = [{ type: 'note', maxVersion: 2 }];
+    worker.message({
+      kind: 'hello',
+      tenant: '',
+      workerName: 'w',
+      workerId: 'i',
+      queues: ['q'],
+      types,
+      tasks: 1,
+      bytes: 1,
+    });
+    expect(await list()).toMatchObject([{ name: 'w', id: 'i', queues: ['q'], types: ['note'], inFlight: 0 }]);
+    worker.closed(undefined);
+    expect(await list()).toEqual([]);
+  });
+});

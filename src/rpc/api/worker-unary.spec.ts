@@ -1,0 +1,143 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import {
+  type ApiNode,
+  anyone,
+  apiNode,
+  calledBy,
+  item,
+  refusal,
+  specOf,
+  submitted,
+} from '../../../test/rig/api-node.ts';
+import { TaskState } from '../gen/holdfast/v1/task_pb.ts';
+import {
+  ClaimTasksRequestSchema,
+  FailReason,
+  FailTaskRequestSchema,
+  HeartbeatRequestSchema,
+  HeartbeatVerdict,
+  SucceedTaskRequestSchema,
+  WorkerService,
+} from '../gen/holdfast/v1/worker_service_pb.ts';
+
+const { claimTasks, heartbeat, succeedTask, failTask } = WorkerService.method;
+const json = (text: string) => ({ contentType: 'application/json', bytes: new TextEncoder().encode(text) });
+
+function claim(node: ApiNode, more: object = {}, context = calledBy()) {
+  const asked = { workerName: 'w', workerId: 'i', queues: ['q'], types: [{ type: 'note' }], ...more };
+  return node.api.call(claimTasks, create(ClaimTasksRequestSchema, asked), context);
+}
+
+async function claimed(...keys: string[]) {
+  const node = await apiNode();
+  await submitted(node, ...keys.map((key) => item(key, { spec: specOf('{"n":1}') })));
+  const { tasks } = await claim(node, { maxTasks: keys.length });
+  return { node, tasks, lease: tasks[0]?.lease as Uint8Array, id: tasks[0]?.taskId ?? '' };
+}
+const headOf = async (node: ApiNode, id: string) =>
+  (await node.service.get('default', id, true)).snapshot.head;
+
+describe('ClaimTasks', () => {
+  it('gives one task by default, with what the worker needs', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a', { spec: specOf('{"n":1}') }), item('b'));
+    const { tasks } = await claim(node);
+    expect(tasks).toMatchObject([
+      { idempotencyKey: 'a', attempt: 1, maxAttempts: 5, leaseMs: 30_000n, queue: 'q', tenant: 'default' },
+    ]);
+    expect(new TextDecoder().decode(tasks[0]?.spec?.payload?.bytes)).toBe('{"n":1}');
+  });
+
+  it('answers a repeat with the same assignments', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'), item('b'));
+    const first = await claim(node, { requestId: 'r' });
+    expect((await claim(node, { requestId: 'r' })).tasks[0]?.lease).toEqual(first.tasks[0]?.lease);
+  });
+
+  it('needs the verb and each queue', async () => {
+    const node = await apiNode();
+    expect((await refusal(claim(node, {}, calledBy({ ...anyone, verbs: [] })))).reason).toBe('DENIED');
+    const held = calledBy({ ...anyone, queues: ['q'] });
+    expect((await refusal(claim(node, { queues: ['q', 'r'] }, held))).message).toBe(
+      "'local' may not use the queue 'r'.",
+    );
+  });
+});
+
+describe('settling by unary calls', () => {
+  it('records a success with its result', async () => {
+    const { node, lease, id } = await claimed('a');
+    const request = create(SucceedTaskRequestSchema, { lease, result: json('{"ok":true}') });
+    expect((await node.api.call(succeedTask, request, calledBy())).state).toBe(TaskState.SUCCEEDED);
+    expect((await node.api.call(succeedTask, request, calledBy())).state).toBe(TaskState.SUCCEEDED);
+    expect(await headOf(node, id)).toMatchObject({ state: 'succeeded' });
+  });
+
+  it('refuses a result that is not JSON, and the lease lives on', async () => {
+    const { node, lease, id } = await claimed('a');
+    const error = await refusal(
+      node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease, result: json('{') }), calledBy()),
+    );
+    expect(error).toMatchObject({ reason: 'BAD_JSON', violations: [{ field: 'result.bytes' }] });
+    expect(await headOf(node, id)).toMatchObject({ state: 'running' });
+  });
+
+  it.each([
+    [FailReason.RETRY, {}, TaskState.SCHEDULED],
+    [FailReason.FATAL, {}, TaskState.DEAD],
+    [FailReason.SNOOZE, { afterMs: 60_000n }, TaskState.SCHEDULED],
+    [FailReason.RELEASED, {}, TaskState.READY],
+  ])('records a failure of reason %i', async (reason, more, state) => {
+    const { node, lease } = await claimed('a');
+    const request = create(FailTaskRequestSchema, { lease, reason, message: 'no', ...more });
+    expect((await node.api.call(failTask, request, calledBy())).state).toBe(state);
+  });
+
+  it('refuses a failure without a reason, and a cancel that nobody asked for', async () => {
+    const { node, lease, id } = await claimed('a');
+    const fail = (reason: FailReason) =>
+      refusal(node.api.call(failTask, create(FailTaskRequestSchema, { lease, reason }), calledBy()));
+    expect((await fail(FailReason.UNSPECIFIED)).message).toBe('reason: is missing');
+    expect((await fail(9 as FailReason)).message).toBe('reason: is 9; unknown to this version');
+    expect(await fail(FailReason.CANCELLED)).toMatchObject({ reason: 'NO_CANCEL_REQUESTED', taskId: id });
+  });
+
+  it('is not begun past the deadline', async () => {
+    const { node, lease, id } = await claimed('a');
+    const late = calledBy(anyone, { notAfterMs: node.clock.now() - 1 });
+    const error = await refusal(
+      node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), late),
+    );
+    expect(error.code).toBe('DEADLINE_EXCEEDED');
+    expect(await headOf(node, id)).toMatchObject({ state: 'running' });
+  });
+});
+
+describe('Heartbeat', () => {
+  it('renews, tells of a cancel, and of what it does not know', async () => {
+    const { node, tasks } = await claimed('a', 'b');
+    const [a, b] = tasks;
+    await node.service.cancel('default', b?.taskId ?? '', { actor: 'x', message: '' });
+    const items = [
+      { lease: a?.lease as Uint8Array, progress: { fraction: 0.25, note: 'on it' } },
+      { lease: b?.lease as Uint8Array },
+      { lease: new Uint8Array() },
+    ];
+    const { answers } = await node.api.call(heartbeat, create(HeartbeatRequestSchema, { items }), calledBy());
+    expect(answers.map((answer) => answer.verdict)).toEqual([
+      HeartbeatVerdict.RENEWED,
+      HeartbeatVerdict.CANCEL,
+      HeartbeatVerdict.ERROR,
+    ]);
+    expect(answers[2]?.error?.violations[0]?.field).toBe('items[2].lease');
+    expect((await headOf(node, a?.taskId ?? '')).progress).toEqual({ fraction: 0.25, note: 'on it' });
+  });
+
+  it('of nothing is refused', async () => {
+    const node = await apiNode();
+    const error = await refusal(node.api.call(heartbeat, create(HeartbeatRequestSchema), calledBy()));
+    expect(error.message).toBe('items: has 0 items; at least 1');
+  });
+});
