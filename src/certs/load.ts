@@ -1,0 +1,106 @@
+/** Certificate files as a server or client gives them, read and checked before anything is built on them. */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { HoldfastError } from '../core/errors.ts';
+
+/** Paths of PEM files. */
+export interface CertificateFiles {
+  /** The authorities that the other side's certificate must come from. */
+  readonly ca: string;
+  /** Our own certificate, with its chain. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface Certificates {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** When the own certificate, or the first of the authorities, stops being valid. */
+  readonly notAfterMs: number;
+}
+
+const helpIssue = 'Make one with `holdfast certs issue`, or name another file.';
+
+export function badCertificate(message: string, help: string = helpIssue, cause?: unknown): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CERTIFICATE', message, { help, cause });
+}
+
+/** Throws FAILED_PRECONDITION, BAD_CERTIFICATE, naming the file and what is wrong with it. */
+export function loadCertificates(files: CertificateFiles, nowMs: number): Certificates {
+  const ca = readPem(files.ca, 'authority');
+  const cert = readPem(files.cert, 'certificate');
+  const key = readPem(files.key, 'key');
+  const authorities = certificatesOf(ca, files.ca);
+  const own = certificatesOf(cert, files.cert)[0] as X509Certificate;
+  for (const authority of authorities) ensureValid(authority, files.ca, nowMs);
+  ensureValid(own, files.cert, nowMs);
+  if (!own.checkPrivateKey(keyOf(key, files.key))) {
+    throw badCertificate(
+      `The key in '${files.key}' does not belong to the certificate in '${files.cert}'.`,
+      'Name the two files that were issued together, or issue both anew with `holdfast certs issue`.',
+    );
+  }
+  const notAfterMs = Math.min(...[own, ...authorities].map((c) => c.validToDate.getTime()));
+  return { ca, cert, key, notAfterMs };
+}
+
+function readPem(file: string, what: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code;
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
+    throw badCertificate(`The ${what} file '${file}' ${why}.`, helpIssue, thrown);
+  }
+}
+
+const certificateBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
+
+/** Every certificate of a PEM file, at least one. */
+export function certificatesOf(pem: Buffer, file: string): X509Certificate[] {
+  const blocks = pem.toString('latin1').match(certificateBlock);
+  if (blocks === null) {
+    throw badCertificate(
+      `The file '${file}' holds no PEM certificate.`,
+      'It must contain a block that begins with -----BEGIN CERTIFICATE-----. Convert it, or name another file.',
+    );
+  }
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (thrown) {
+    throw badCertificate(`The file '${file}' holds a damaged certificate.`, helpIssue, thrown);
+  }
+}
+
+function keyOf(pem: Buffer, file: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (thrown) {
+    const locked = pem.includes('ENCRYPTED');
+    throw badCertificate(
+      locked
+        ? `The key in '${file}' is locked by a passphrase.`
+        : `The file '${file}' holds no PEM private key.`,
+      locked
+        ? 'Store it without one, in a file that only the server’s user may read.'
+        : 'It must contain a block such as -----BEGIN PRIVATE KEY-----.',
+      thrown,
+    );
+  }
+}
+
+function ensureValid(certificate: X509Certificate, file: string, nowMs: number): void {
+  const { validFromDate, validToDate } = certificate;
+  if (nowMs > validToDate.getTime()) {
+    const help = 'Issue a new one with `holdfast certs issue`; a running server takes it up by itself.';
+    throw badCertificate(`The certificate in '${file}' expired on ${validToDate.toISOString()}.`, help);
+  }
+  if (nowMs < validFromDate.getTime()) {
+    const help = 'Check the clock of this machine.';
+    throw badCertificate(
+      `The certificate in '${file}' is not valid before ${validFromDate.toISOString()}.`,
+      help,
+    );
+  }
+}

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { badCertificate, certificatesOf } from './load.ts';
+
+export interface ShownCertificate {
+  readonly subject: string;
+  readonly issuer: string;
+  /** As `DNS:localhost`, `IP Address:127.0.0.1`, `URI:spiffe://…`. */
+  readonly names: readonly string[];
+  /** Hexadecimal; what a policy's `revoked.serials` takes. */
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** SHA-256. */
+  readonly fingerprint: string;
+  readonly authority: boolean;
+}
+
+/** The first certificate of a PEM file. Throws BAD_CERTIFICATE. */
+export function show(file: string): ShownCertificate {
+  let pem: Buffer;
+  try {
+    pem = readFileSync(file);
+  } catch (thrown) {
+    throw badCertificate(`The file '${file}' cannot be read.`, 'Name a PEM certificate.', thrown);
+  }
+  const [certificate] = certificatesOf(pem, file);
+  if (certificate === undefined) throw badCertificate(`The file '${file}' holds no certificate.`);
+  return {
+    subject: certificate.subject.replaceAll('\n', ', '),
+    issuer: certificate.issuer.replaceAll('\n', ', '),
+    names: certificate.subjectAltName?.split(', ') ?? [],
+    serial: certificate.serialNumber,
+    notBeforeMs: certificate.validFromDate.getTime(),
+    notAfterMs: certificate.validToDate.getTime(),
+    fingerprint: certificate.fingerprint256,
+    authority: certificate.ca,
+  };
+}
