@@ -85,11 +85,11 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
 }
 
 function holds(row: PlaceRow, place: Place, { expect }: Transition): boolean {
-  const [acceptedAtMs, , revision, version, token] = row;
+  const [acceptedAtMs, state, revision, version, token] = row;
   if (acceptedAtMs !== place.acceptedAtMs) return false;
   return 'revision' in expect
     ? revision === expect.revision
-    : token === expect.token && version === expect.version;
+    : state === running && token === expect.token && version === expect.version;
 }
 
 /** A lane's task: where it stands in its lane decides whether it is rung. */
@@ -132,7 +132,7 @@ function concluded(
   const state = stateNumber(change.head);
   context.names.moved(before.queue, before.state, state);
   if (bell) context.ring.ready(seq, before, revision, context.clock.now());
-  else if (state === running) context.ring.running(seq, revision);
+  else if (state === running) context.ring.running(seq, revision, change.head.leaseEndAtMs);
   else context.ring.gone(seq);
   const head: Head = change.head.revision === revision ? change.head : { ...change.head, revision };
   return { kind: 'done', head, laneSeq };
@@ -155,7 +155,7 @@ function renewOne(context: SqliteContext, place: Place, change: Renewal): Outcom
   context.stats.renewed++;
   const snapshot = snapshotBy(context, change.id);
   if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed but is not there`);
-  context.ring.running(seq, snapshot.head.revision);
+  context.ring.running(seq, snapshot.head.revision, change.leaseEndAtMs);
   return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
 }
 

@@ -8,11 +8,11 @@ import type { SqliteContext } from './context.ts';
 import { placeOf } from './ids.ts';
 import { placeAt, ringOne } from './lanes.ts';
 import type { Kind } from './names.ts';
-import type { Asked } from './ready-ring.ts';
+import type { Asked, Given } from './ready-ring.ts';
 import type { Entry } from './shelf.ts';
 import { Waiters } from './waiters.ts';
 
-/** Spent leases are looked for at most this often. */
+/** Spent leases are looked for at least this often while somebody asks. */
 const spentLookMs = 250;
 const spentRows = 1_000;
 const fromLowestEvery = 16;
@@ -46,6 +46,8 @@ export class SqliteBells implements Bells {
   readonly #waiters: Waiters;
   #receives = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the next lease is spent, of those that ran at the last look. */
+  #nextSpentMs = 0;
   #cancelTimer: (() => void) | undefined;
 
   constructor(context: SqliteContext, committer: Committer) {
@@ -60,15 +62,15 @@ export class SqliteBells implements Bells {
 
   async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
     this.#check();
+    if (want.signal.aborted) return [];
     const { names, clock } = this.#context;
     const asked: Asked = {
       queues: queues.map(({ tenant, queue }) => names.queue(tenant, queue)),
       wanted: wantedBy(want.types),
     };
     this.#look(clock.now());
-    this.#receives++;
-    const bells = this.#answer(asked, want, this.#receives % fromLowestEvery === 0);
-    if (bells.length > 0 || want.waitMs <= 0 || want.signal.aborted) return bells;
+    const bells = this.#answer(asked, want);
+    if (bells.length > 0 || want.waitMs <= 0) return bells;
     const waiting = this.#waiters.wait(asked, want);
     this.#arm();
     return waiting;
@@ -78,10 +80,11 @@ export class SqliteBells implements Bells {
     bells: readonly { readonly handle: string; readonly ms: number }[],
   ): Promise<readonly boolean[]> {
     const { ring, clock } = this.#context;
+    const nowMs = clock.now();
     const hidden = bells.map(({ handle, ms }) => {
       const { seq, receipt } = receiptOf(handle);
-      const entry = ring.received(seq, receipt);
-      if (entry !== undefined) ring.hide(entry, ms, clock.now());
+      const entry = ring.holder(seq, receipt, nowMs);
+      if (entry !== undefined) ring.hide(entry, ms, nowMs);
       return entry !== undefined;
     });
     this.serve();
@@ -90,11 +93,13 @@ export class SqliteBells implements Bells {
 
   async silence(handles: readonly string[]): Promise<readonly boolean[]> {
     const { ring, clock } = this.#context;
+    const nowMs = clock.now();
     const silenced = handles.map((handle) => {
       const { seq, receipt } = receiptOf(handle);
-      const entry = ring.received(seq, receipt);
-      if (entry !== undefined) ring.silence(entry, clock.now());
-      return entry !== undefined;
+      const entry = ring.holder(seq, receipt, nowMs);
+      if (entry !== undefined) ring.silence(entry, nowMs);
+      // There is no bell where nobody knows of one.
+      return entry !== undefined || ring.entry(seq) === undefined;
     });
     this.serve();
     return silenced;
@@ -103,7 +108,7 @@ export class SqliteBells implements Bells {
   async spent(nowMs: number, spentForMs: number, limit: number): Promise<readonly Bell[]> {
     this.#check();
     const rows = this.#spentRows(nowMs - spentForMs, limit + spentRows);
-    return this.#context.ring.takeSpentOf(rows, limit, nowMs).map((taken) => this.#bell(taken));
+    return this.#context.ring.unheld(rows, limit).map((given) => ({ ...this.#bell(given), handle: '' }));
   }
 
   /** Gives what became audible to those who wait for it; called after each commit. */
@@ -115,7 +120,7 @@ export class SqliteBells implements Bells {
     if (this.#waiters.count === 0) return;
     for (const queue of queues) {
       for (const waiter of [...this.#waiters.of(queue)]) {
-        const bells = this.#answer(waiter.asked, waiter.want, false);
+        const bells = this.#answer(waiter.asked, waiter.want);
         if (bells.length > 0) waiter.end(bells);
       }
     }
@@ -145,12 +150,15 @@ export class SqliteBells implements Bells {
     }
   }
 
-  #answer(asked: Asked, want: Want, fromLowest: boolean): Bell[] {
+  #answer(asked: Asked, want: Want): Bell[] {
     const { ring, clock } = this.#context;
-    return ring.take(asked, want.room(), clock.now(), fromLowest).map((taken) => this.#bell(taken));
+    const fromLowest = this.#receives % fromLowestEvery === fromLowestEvery - 1;
+    const given = ring.take(asked, want.room(), clock.now(), fromLowest);
+    if (given.length > 0) this.#receives++;
+    return given.map((one) => this.#bell(one));
   }
 
-  #bell({ entry, snapshot }: { entry: Entry; snapshot: Snapshot }): Bell {
+  #bell({ entry, snapshot }: Given): Bell {
     const { queue, priority, kind } = entry.shelf;
     return {
       ring: {
@@ -171,12 +179,15 @@ export class SqliteBells implements Bells {
 
   /** What time alone makes audible: bells that were hidden until now, and spent leases. */
   #look(nowMs: number): void {
-    const { ring } = this.#context;
+    const { ring, sql } = this.#context;
     ring.wake(nowMs);
     // A clock that jumped back must not silence the look until it has caught up.
-    if (nowMs >= this.#lookedAtMs && nowMs - this.#lookedAtMs < spentLookMs) return;
+    const sinceMs = nowMs < this.#lookedAtMs ? Number.POSITIVE_INFINITY : nowMs - this.#lookedAtMs;
+    if (sinceMs === 0 || (sinceMs < spentLookMs && nowMs < this.#nextSpentMs)) return;
     this.#lookedAtMs = nowMs;
     ring.spent(this.#spentRows(nowMs, spentRows));
+    const [leaseEndMs] = sql.nextSpent.get(nowMs - timing.clockGuardMs) as unknown as [number | null];
+    this.#nextSpentMs = (leaseEndMs ?? Number.MAX_SAFE_INTEGER) + timing.clockGuardMs;
   }
 
   #spentRows(nowMs: number, limit: number) {
@@ -199,8 +210,8 @@ export class SqliteBells implements Bells {
   #arm(): void {
     if (this.#cancelTimer !== undefined || this.#waiters.count === 0) return;
     const { ring, clock } = this.#context;
-    const hiddenMs = (ring.nextWakeMs() ?? Number.POSITIVE_INFINITY) - clock.now();
-    this.#cancelTimer = clock.after(Math.max(1, Math.min(spentLookMs, hiddenMs)), () => {
+    const nextMs = Math.min(ring.nextWakeMs() ?? Number.POSITIVE_INFINITY, this.#nextSpentMs) - clock.now();
+    this.#cancelTimer = clock.after(Math.max(1, Math.min(spentLookMs, nextMs)), () => {
       this.#cancelTimer = undefined;
       if (this.#committer.dead !== undefined) return;
       this.#look(clock.now());

@@ -170,8 +170,10 @@ export class Committer {
       } catch (thrown) {
         this.#undo();
         if (thrown instanceof ItemFailed) thrown.call.excluded.set(thrown.index, thrown.error);
-        else if (failureOf(thrown) === 'full') return this.#runFull(turn, thrown);
-        else throw thrown;
+        else if (failureOf(thrown) === 'full') {
+          this.#runFull(turn, thrown);
+          return;
+        } else throw thrown;
       }
     }
   }

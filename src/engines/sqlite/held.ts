@@ -23,6 +23,7 @@ export class Held {
 
   hide(entry: Entry, untilMs: number): void {
     this.#received.delete(entry.seq);
+    entry.place = 'held';
     entry.hiddenUntilMs = untilMs;
     this.#hidden.push({ entry, receipt: entry.receipt, untilMs });
   }

@@ -100,7 +100,7 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
     ballastBytes: options.ballastBytes ?? 64 * 1_048_576,
     maxBytes: options.maxBytes,
   });
-  const mark = commitMark(options.commitMark ?? process.env['HOLDFAST_COMMIT_MARK']);
+  const mark = commitMark(options.commitMark ?? process.env.HOLDFAST_COMMIT_MARK);
   const committer: Committer = new Committer({
     context,
     full,

@@ -66,17 +66,17 @@ export function ringOne(context: SqliteContext, seq: number): void {
   context.ring.ring(seq, at, revision, context.clock.now());
 }
 
-/**
- * Within a transaction: the task's pointer goes, and the next one is rung in the same commit. A hand-over that was
- * overtaken by a redrive must not take away the new place: that task is unfinished and no longer where it began.
- */
-export function leaveLane(context: SqliteContext, queue: number, ordering: string, seq: number): void {
-  const place = placeAt(context, seq);
-  const laneSeq = place?.[9];
-  if (place === undefined || laneSeq === null || laneSeq === undefined) return;
-  const unfinished = place[1] <= 2;
-  if (unfinished && laneSeq !== seq) return;
-  context.stats.rowsWritten += Number(context.sql.deletePointer.run(queue, ordering, laneSeq, seq).changes);
+/** Within a transaction: the task's pointer goes, and the next one is rung in the same commit. */
+export function leaveLane(
+  context: SqliteContext,
+  queue: number,
+  ordering: string,
+  seq: number,
+  laneSeq: number | undefined,
+): void {
+  const pointer = laneSeq ?? placeAt(context, seq)?.[9] ?? undefined;
+  if (pointer === undefined) return;
+  context.stats.rowsWritten += Number(context.sql.deletePointer.run(queue, ordering, pointer, seq).changes);
   ringLowest(context, queue, ordering);
 }
 

@@ -6,7 +6,7 @@ import type { SqliteContext } from './context.ts';
 import type { Kind } from './names.ts';
 import { columns, isRetrying, type Row, snapshotOf } from './rows.ts';
 
-/** Where a page ended: time and number of its last task, or the place in a lane. */
+/** Where a page ended: time and number of its last task, or its place in a lane. */
 interface Position {
   readonly at: number;
   readonly seq: number;
@@ -25,15 +25,20 @@ type Source = keyof typeof sources;
 
 const shown = { scheduled: 0, ready: 1, running: 2, succeeded: 3, dead: 4, cancelled: 5 } as const;
 
-function encode(position: Position): string {
-  return `${position.at.toString(36)}-${position.seq.toString(36)}`;
+type Order = 'T' | 'L';
+
+function encode(order: Order, { at, seq }: Position): string {
+  return `${order}${at.toString(36)}-${seq.toString(36)}`;
 }
 
-function decode(cursor: string): Position {
-  const [at, seq] = cursor.split('-').map((part) => Number.parseInt(part, 36));
-  if (at === undefined || seq === undefined || !Number.isSafeInteger(at) || !Number.isSafeInteger(seq))
-    throw badCursor();
-  if (encode({ at, seq }) !== cursor) throw badCursor();
+function decode(order: Order, cursor: string): Position {
+  const [at, seq] = cursor
+    .slice(1)
+    .split('-')
+    .map((part) => Number.parseInt(part, 36));
+  if (at === undefined || seq === undefined) throw badCursor();
+  if (!Number.isSafeInteger(at) || !Number.isSafeInteger(seq)) throw badCursor();
+  if (encode(order, { at, seq }) !== cursor) throw badCursor();
   return { at, seq };
 }
 
@@ -93,7 +98,8 @@ export class Lists {
 
   list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Page {
     checkPage(page.limit);
-    const from = page.cursor === undefined ? undefined : decode(page.cursor);
+    const order = filter.orderingKey === undefined ? 'T' : 'L';
+    const from = page.cursor === undefined ? undefined : decode(order, page.cursor);
     const { names } = this.#context;
     const queue = names.queue(filter.tenant, filter.queue);
     if (queue.id === 0) return { items: [], cursor: undefined, examined: 0 };
@@ -107,7 +113,7 @@ export class Lists {
     const rows = scan.statement.iterate(...scan.arguments, limits.pageExamined + 1) as Iterable<unknown>;
     for (const row of rows as Iterable<Row>) {
       if (items.length === page.limit || examined === limits.pageExamined) {
-        return { items, cursor: last === undefined ? undefined : encode(last), examined };
+        return { items, cursor: last === undefined ? undefined : encode(order, last), examined };
       }
       examined++;
       last = scan.position(row);

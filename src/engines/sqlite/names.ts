@@ -51,19 +51,19 @@ export class Names {
     this.#kindById.clear();
     this.#kindsOfType.clear();
     for (const row of this.#db.prepare('SELECT * FROM queue').iterate()) {
-      const queue = this.queue(row['tenant'] as string, row['name'] as string);
-      queue.id = row['id'] as number;
-      queue.scheduled = row['scheduled'] as number;
-      queue.ready = row['ready'] as number;
-      queue.running = row['running'] as number;
-      queue.dead = row['dead'] as number;
+      const queue = this.queue(row.tenant as string, row.name as string);
+      queue.id = row.id as number;
+      queue.scheduled = row.scheduled as number;
+      queue.ready = row.ready as number;
+      queue.running = row.running as number;
+      queue.dead = row.dead as number;
       this.#queueById.set(queue.id, queue);
     }
     for (const row of this.#db.prepare('SELECT * FROM kind').iterate()) {
       this.#addKind({
-        id: row['id'] as number,
-        type: row['type'] as string,
-        version: row['version'] as number,
+        id: row.id as number,
+        type: row.type as string,
+        version: row.version as number,
       });
     }
   }

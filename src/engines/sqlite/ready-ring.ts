@@ -37,6 +37,12 @@ export interface Room {
   readonly bytes: number;
 }
 
+/** A bell that is given, with its task as it stands. */
+export interface Given {
+  readonly entry: Entry;
+  readonly snapshot: Snapshot;
+}
+
 /** What is asked for: queues, and which kinds of task. */
 export interface Asked {
   readonly queues: readonly QueueName[];
@@ -113,27 +119,25 @@ export class ReadyRing {
     else if (!wasReady || entry.place !== 'held') this.#ringAnew(entry, nowMs);
   }
 
-  /** Somebody rings a ready task. */
+  /** Somebody rings a ready task: whoever holds its bell still does. */
   ring(
     seq: number,
     at: { queue: QueueName; priority: number; kind: Kind },
     revision: number,
     nowMs: number,
   ): void {
-    const entry = this.#entries.get(seq);
-    if (entry?.place === 'held') entry.rungAgain = true;
-    else this.ready(seq, at, revision, nowMs);
+    if (this.#entries.get(seq)?.place !== 'held') this.ready(seq, at, revision, nowMs);
   }
 
   /** The task runs: its lease's end in the file is its timer now. */
-  running(seq: number, revision: number): void {
+  running(seq: number, revision: number, leaseEndAtMs: number | undefined): void {
     const entry = this.#entries.get(seq);
     if (entry === undefined) return;
     this.#takeOut(entry);
     entry.place = 'running';
     entry.state = running;
     entry.revision = revision;
-    entry.rungAgain = false;
+    entry.spentAtMs = (leaseEndAtMs ?? 0) + timing.clockGuardMs;
   }
 
   /** It has ended, waits for a time, or is not the lowest of its lane. */
@@ -143,8 +147,8 @@ export class ReadyRing {
   }
 
   /** Bells as fit into the room, each held from now on, with its task as it stands. */
-  take(asked: Asked, room: Room, nowMs: number, fromLowest: boolean): { entry: Entry; snapshot: Snapshot }[] {
-    const taken: { entry: Entry; snapshot: Snapshot }[] = [];
+  take(asked: Asked, room: Room, nowMs: number, fromLowest: boolean): Given[] {
+    const taken: Given[] = [];
     if (room.tasks <= 0 || room.bytes <= 0) return taken;
     const left = { tasks: room.tasks, bytes: room.bytes };
     this.#takeSpent(asked, left, taken, nowMs);
@@ -159,7 +163,7 @@ export class ReadyRing {
     asked: Asked,
     priority: number,
     left: { tasks: number; bytes: number },
-    taken: { entry: Entry; snapshot: Snapshot }[],
+    taken: Given[],
     nowMs: number,
   ): boolean {
     const shelves = this.#audible(asked, priority);
@@ -192,43 +196,39 @@ export class ReadyRing {
     }
   }
 
-  /** Takes these bells of running tasks whoever's they are. */
-  takeSpentOf(
+  /** Those of these bells of running tasks that nobody holds; they are looked at, not received. */
+  unheld(
     rows: readonly { seq: number; queue: QueueName; priority: number; kind: Kind }[],
     limit: number,
-    nowMs: number,
-  ): { entry: Entry; snapshot: Snapshot }[] {
-    const taken: { entry: Entry; snapshot: Snapshot }[] = [];
+  ): Given[] {
+    const unheld: Given[] = [];
     for (const row of rows) {
-      if (taken.length >= limit) break;
+      if (unheld.length >= limit) break;
       const entry = this.#entryOfRunning(row);
-      if (entry.place !== 'running') continue;
-      const snapshot = this.#source.load(entry.seq);
-      if (snapshot === undefined) continue;
-      this.#hold(entry, nowMs);
-      taken.push({ entry, snapshot });
+      const snapshot = entry.place === 'running' ? this.#source.load(entry.seq) : undefined;
+      if (snapshot !== undefined) unheld.push({ entry, snapshot });
     }
-    return taken;
+    return unheld;
   }
 
-  /** Undefined: a stale receipt. */
-  received(seq: number, receipt: number): Entry | undefined {
+  /** Whoever holds this receipt; undefined: it is stale. */
+  holder(seq: number, receipt: number, nowMs: number): Entry | undefined {
     const entry = this.#entries.get(seq);
-    return entry !== undefined && entry.receipt === receipt && entry.place !== 'shelf' ? entry : undefined;
+    if (entry === undefined || entry.receipt !== receipt || entry.place === 'shelf') return undefined;
+    const untilMs = entry.place === 'held' ? entry.hiddenUntilMs : entry.spentAtMs;
+    return untilMs > nowMs ? entry : undefined;
   }
 
   hide(entry: Entry, ms: number, nowMs: number): void {
-    // The lease's end is a running task's timer, whatever a late hider says.
-    if (entry.place !== 'held') return;
+    // The lease's end is a running task's timer, whatever a hider says who wants less.
+    if (entry.place === 'running' && nowMs + ms <= entry.spentAtMs) return;
     if (ms <= 0) this.#putBack(entry);
     else this.#held.hide(entry, nowMs + ms);
   }
 
+  /** A bell whose task may be worked on stays: it is heard again, as if rung anew. */
   silence(entry: Entry, nowMs: number): void {
-    if (entry.place !== 'held') return;
-    if (entry.state === running) this.#putBack(entry);
-    else if (entry.rungAgain) this.#ringAnew(entry, nowMs);
-    else this.#forgetEntry(entry);
+    if (entry.state === ready) this.#ringAnew(entry, nowMs);
   }
 
   /** Bells whose time has come are audible again. */
@@ -280,7 +280,7 @@ export class ReadyRing {
     entry: Entry,
     snapshot: Snapshot,
     left: { tasks: number; bytes: number },
-    taken: { entry: Entry; snapshot: Snapshot }[],
+    taken: Given[],
     nowMs: number,
   ): boolean {
     const bytes = snapshot.submission.spec.length;
@@ -293,12 +293,7 @@ export class ReadyRing {
     return true;
   }
 
-  #takeSpent(
-    asked: Asked,
-    left: { tasks: number; bytes: number },
-    taken: { entry: Entry; snapshot: Snapshot }[],
-    nowMs: number,
-  ): void {
+  #takeSpent(asked: Asked, left: { tasks: number; bytes: number }, taken: Given[], nowMs: number): void {
     if (this.#spent.length === 0) return;
     const kept: Entry[] = [];
     for (const entry of this.#spent) {
@@ -326,21 +321,24 @@ export class ReadyRing {
     this.#takeOut(entry);
     entry.receipt = ++this.#receipts;
     entry.receives++;
-    entry.rungAgain = false;
     this.#held.receive(entry, nowMs + holdMs);
   }
 
   #putBack(entry: Entry): void {
     this.#held.drop(entry);
-    if (entry.state === running) entry.place = 'running';
-    else this.#shelve(entry);
+    if (entry.state !== running) this.#shelve(entry);
+    else {
+      entry.place = 'running';
+      // Of a lease that was spent while somebody held its bell, the next look would be late.
+      this.#spent.push(entry);
+      this.touched.add(entry.shelf.queue);
+    }
   }
 
   #ringAnew(entry: Entry, nowMs: number): void {
     this.#held.drop(entry);
     entry.receives = 0;
     entry.sentAtMs = nowMs;
-    entry.rungAgain = false;
     entry.receipt = 0;
     this.#shelve(entry);
   }
@@ -387,7 +385,7 @@ export class ReadyRing {
       receives: 0,
       hiddenUntilMs: 0,
       sentAtMs: nowMs,
-      rungAgain: false,
+      spentAtMs: 0,
     };
     this.#entries.set(seq, entry);
     return entry;

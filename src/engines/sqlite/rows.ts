@@ -181,7 +181,7 @@ export function snapshotOf(row: Row, names: Names): Snapshot {
     id: idOf(seq, acceptedAtMs),
     submission: {
       scope: { tenant: queue.tenant, queue: queue.queue, key: row[6] },
-      spec: new Uint8Array(body.buffer, body.byteOffset + traceEnd, body.length - traceEnd),
+      spec: body.subarray(traceEnd),
       type: kind.type,
       typeVersion: kind.version,
       orderingKey: row[8] ?? undefined,

@@ -69,7 +69,7 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
     );
   }
   if (version === schemaVersion && pragma(db, 'application_id') === applicationId) return;
-  const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'];
+  const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n;
   if (version !== 0 || objects !== 0) {
     throw new HoldfastError(
       'FAILED_PRECONDITION',

@@ -22,8 +22,8 @@ export interface Entry {
   receives: number;
   hiddenUntilMs: number;
   sentAtMs: number;
-  /** It was rung while it was held: silencing that receipt does not silence it. */
-  rungAgain: boolean;
+  /** When its lease counts as spent, as far as this process knows: 0 where it does not. */
+  spentAtMs: number;
 }
 
 /**

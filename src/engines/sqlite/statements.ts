@@ -30,7 +30,7 @@ export function prepareStatements(db: DatabaseSync) {
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND revision = ? AND version = ?`,
     ),
     updateAtToken: write(
-      `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND token = ? AND version = ?`,
+      `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ?`,
     ),
     renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ?`),
@@ -44,14 +44,14 @@ export function prepareStatements(db: DatabaseSync) {
     snapshot: read(`${snapshot} WHERE t.seq = ?`),
     byKey: read(`${snapshot} WHERE t.queue = ? AND t.key = ? AND t.superseded IS NULL`),
     result: read(
-      'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ?',
+      'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
-    due: read(
-      'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND expires_at > ? ORDER BY due LIMIT ?',
-    ),
+    due: read('SELECT seq, accepted_at, due FROM task WHERE due <= ? ORDER BY due LIMIT ?'),
     spent: read(
       'SELECT seq, queue, kind, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
     ),
+
+    nextSpent: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
 
     readyAfter:
       read(`${snapshot} WHERE t.queue = ? AND t.priority = ? AND t.kind = ? AND t.bell = 1 AND t.seq > ?

@@ -65,7 +65,7 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
-    const snapshot = this.#reading(() => snapshotBy(this.#context, id));
+    const [snapshot] = await this.read([id], this.#context.clock.now());
     if (snapshot === undefined) return [];
     return [snapshot.submission.submitted, ...snapshot.tip].slice(Math.max(0, fromVersion));
   }
@@ -73,7 +73,8 @@ export class SqliteTaskStore implements TaskStore {
   async result(id: TaskId): Promise<Uint8Array | undefined> {
     const place = placeOf(id);
     if (place === undefined) return undefined;
-    const row = this.#reading(() => this.#context.sql.result.get(place.seq, place.acceptedAtMs));
+    const nowMs = this.#context.clock.now();
+    const row = this.#reading(() => this.#context.sql.result.get(place.seq, place.acceptedAtMs, nowMs));
     return (row as unknown as [Uint8Array] | undefined)?.[0];
   }
 
@@ -85,7 +86,7 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async due(_shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]> {
-    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, nowMs, limit));
+    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, limit));
     return (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
       id: idOf(seq, acceptedAtMs),
       dueAtMs,
@@ -98,12 +99,12 @@ export class SqliteTaskStore implements TaskStore {
     return this.#reading(() => lowestOf(this.#context, queue.id, lane.orderingKey));
   }
 
-  async leave(lane: LaneKey, id: TaskId): Promise<void> {
+  async leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
     const place = placeOf(id);
     if (place === undefined) return;
     await this.#committer.write(() => {
       const queue = this.#context.names.queue(lane.tenant, lane.queue);
-      if (queue.id !== 0) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq);
+      if (queue.id !== 0) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq, seq);
     });
   }
 
