@@ -54,7 +54,7 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
     }
   }
 
-  const { spent } = kind;
+  const spent = kind.spent?.bind(kind);
   return {
     ring: (rings) => operate('bells.ring', rings.length, () => rings.map((one) => kind.ring(one))),
     receive,

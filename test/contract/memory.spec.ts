@@ -1,0 +1,24 @@
+import { memory } from '../../src/engines/memory/index.ts';
+import { virtualClock } from '../../src/platform/virtual-clock.ts';
+import { storeContract } from './store-contract.ts';
+import type { Open } from './subject.ts';
+
+function inMemory(bells: 'in-commit' | 'apart'): Open {
+  return async () => {
+    const clock = virtualClock();
+    const engine = memory({ clock, bells });
+    let current = engine.connect('first');
+    return {
+      engine: current,
+      clock,
+      reopen: async () => {
+        await current.close();
+        current = engine.connect('next');
+        return current;
+      },
+    };
+  };
+}
+
+storeContract('memory, bells in the commit', inMemory('in-commit'));
+storeContract('memory, bells apart', inMemory('apart'));

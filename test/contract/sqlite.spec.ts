@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sqlite } from '../../src/engines/sqlite/index.ts';
+import { virtualClock } from '../../src/platform/virtual-clock.ts';
+import { storeContract } from './store-contract.ts';
+import type { Open } from './subject.ts';
+
+const inFile: Open = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-contract-'));
+  const clock = virtualClock();
+  const path = join(folder, 'queue.db');
+  let current = await sqlite({ path, clock, ballastBytes: 0 });
+  return {
+    engine: current,
+    clock,
+    reopen: async () => {
+      await current.close();
+      current = await sqlite({ path, clock, ballastBytes: 0 });
+      return current;
+    },
+    dispose: () => rm(folder, { recursive: true }),
+  };
+};
+
+storeContract('sqlite', inFile);
