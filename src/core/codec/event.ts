@@ -1,0 +1,206 @@
+import type { DeadReason, TaskEvent } from '../event.ts';
+import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
+
+/** Shape of the events written today; readers upcast older ones. */
+export const eventSchema = 1;
+
+/** The numbers of `holdfast.v1.EventKind`, by place. */
+const kinds = [
+  'unspecified',
+  'submitted',
+  'claimed',
+  'claimReleased',
+  'leaseExpired',
+  'failed',
+  'snoozed',
+  'succeeded',
+  'died',
+  'cancelRequested',
+  'cancelled',
+  'redriven',
+] as const;
+const deadReasons: readonly (DeadReason | undefined)[] = [
+  undefined,
+  'attempts',
+  'fatal',
+  'deadline',
+  'lifetime',
+];
+
+/** Every field of `holdfast.v1.TaskEvent`, as read. */
+export interface EventFields {
+  readonly kind: number;
+  readonly schema: number;
+  readonly atMs: number;
+  readonly token: number | undefined;
+  readonly attempt: number;
+  readonly worker: string;
+  readonly runAtMs: number | undefined;
+  readonly deadReason: number;
+  readonly message: string;
+  readonly errorType: string;
+  readonly timeoutAtMs: number;
+  readonly actor: string;
+  readonly resultBytes: number;
+  readonly deadlineAtMs: number | undefined;
+  readonly lifetimeEndAtMs: number | undefined;
+  readonly inLane: boolean;
+  readonly holdsLane: boolean;
+  readonly counted: boolean;
+}
+
+/** Brings an event of an older shape to the next one. */
+export type Upcast = (older: EventFields) => EventFields;
+
+/** By `<kind number>/<schema>`; the result has the next schema number. None yet: there is only the first shape. */
+export const upcasts: ReadonlyMap<string, Upcast> = new Map();
+
+const writer = new Writer();
+
+function writeEvent(into: Writer, event: TaskEvent): void {
+  if (event.kind === 'unknown') {
+    into.raw(event.bytes);
+    return;
+  }
+  const at = event as { readonly [field: string]: unknown };
+  const number = (name: string): number | undefined => at[name] as number | undefined;
+  const text = (name: string): string | undefined => at[name] as string | undefined;
+  into
+    .number(1, kinds.indexOf(event.kind))
+    .number(2, eventSchema)
+    .number(3, event.atMs)
+    .number(4, number('token'))
+    .number(5, number('attempt'))
+    .string(6, text('worker'))
+    .number(7, event.kind === 'failed' ? event.retryAtMs : number('runAtMs'));
+  if (event.kind === 'died') into.number(8, deadReasons.indexOf(event.reason));
+  into
+    .string(9, text('message'))
+    .string(10, text('errorType'))
+    .number(11, number('timeoutAtMs'))
+    .string(12, text('actor'))
+    .number(13, number('resultBytes'))
+    .number(14, number('deadlineAtMs'))
+    .number(15, number('lifetimeEndAtMs'))
+    .flag(16, at.inLane === true)
+    .flag(17, at.holdsLane === true)
+    .flag(18, at.counted === true);
+}
+
+function readFields(reader: Reader): EventFields {
+  const read: { -readonly [K in keyof EventFields]: EventFields[K] } = {
+    kind: 0,
+    schema: 0,
+    atMs: 0,
+    token: undefined,
+    attempt: 0,
+    worker: '',
+    runAtMs: undefined,
+    deadReason: 0,
+    message: '',
+    errorType: '',
+    timeoutAtMs: 0,
+    actor: '',
+    resultBytes: 0,
+    deadlineAtMs: undefined,
+    lifetimeEndAtMs: undefined,
+    inLane: false,
+    holdsLane: false,
+    counted: false,
+  };
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) read.kind = reader.number();
+    else if (field === 2) read.schema = reader.number();
+    else if (field === 3) read.atMs = reader.number();
+    else if (field === 4) read.token = reader.number();
+    else if (field === 5) read.attempt = reader.number();
+    else if (field === 6) read.worker = reader.string();
+    else if (field === 7) read.runAtMs = reader.number();
+    else if (field === 8) read.deadReason = reader.number();
+    else if (field === 9) read.message = reader.string();
+    else if (field === 10) read.errorType = reader.string();
+    else if (field === 11) read.timeoutAtMs = reader.number();
+    else if (field === 12) read.actor = reader.string();
+    else if (field === 13) read.resultBytes = reader.number();
+    else if (field === 14) read.deadlineAtMs = reader.number();
+    else if (field === 15) read.lifetimeEndAtMs = reader.number();
+    else if (field === 16) read.inLane = reader.flag();
+    else if (field === 17) read.holdsLane = reader.flag();
+    else if (field === 18) read.counted = reader.flag();
+    else reader.skip();
+  }
+  return read;
+}
+
+function upcast(read: EventFields, table: ReadonlyMap<string, Upcast>): EventFields {
+  let fields = read;
+  for (let step = table.get(`${fields.kind}/${fields.schema}`); step !== undefined; ) {
+    fields = { ...step(fields), schema: fields.schema + 1 };
+    step = table.get(`${fields.kind}/${fields.schema}`);
+  }
+  return fields;
+}
+
+function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
+  const { atMs, runAtMs, attempt, worker, timeoutAtMs, message, errorType, actor } = read;
+  const token = read.token ?? 0;
+  switch (kinds[read.kind]) {
+    case 'submitted': {
+      const { deadlineAtMs, lifetimeEndAtMs, inLane } = read;
+      return { kind: 'submitted', atMs, runAtMs, deadlineAtMs, lifetimeEndAtMs, inLane };
+    }
+    case 'claimed':
+      return { kind: 'claimed', atMs, token, attempt, worker, timeoutAtMs };
+    case 'claimReleased':
+      return { kind: 'claimReleased', atMs, token, counted: read.counted };
+    case 'leaseExpired':
+      return { kind: 'leaseExpired', atMs, token };
+    case 'failed':
+      return { kind: 'failed', atMs, token, retryAtMs: runAtMs ?? 0, message, errorType };
+    case 'snoozed':
+      return { kind: 'snoozed', atMs, token, runAtMs: runAtMs ?? 0 };
+    case 'succeeded':
+      return { kind: 'succeeded', atMs, token, resultBytes: read.resultBytes };
+    case 'died': {
+      const reason = deadReasons[read.deadReason] ?? 'fatal';
+      return { kind: 'died', atMs, token: read.token, reason, message, errorType, holdsLane: read.holdsLane };
+    }
+    case 'cancelRequested':
+      return { kind: 'cancelRequested', atMs, actor, message };
+    case 'cancelled':
+      return { kind: 'cancelled', atMs, token: read.token, actor, message };
+    case 'redriven':
+      return { kind: 'redriven', atMs, actor, lifetimeEndAtMs: read.lifetimeEndAtMs ?? 0 };
+    default:
+      return { kind: 'unknown', kindNumber: read.kind, atMs, bytes: Uint8Array.from(bytes) };
+  }
+}
+
+/** The bytes of one `holdfast.v1.TaskEvent`. */
+export function encodeEvent(event: TaskEvent): Uint8Array<ArrayBuffer> {
+  writer.reset();
+  writeEvent(writer, event);
+  return writer.finish();
+}
+
+export function decodeEvent(bytes: Uint8Array, table: ReadonlyMap<string, Upcast> = upcasts): TaskEvent {
+  return eventOf(upcast(readFields(new Reader(bytes)), table), bytes);
+}
+
+/** A list of events: each length-delimited as field 1, so that two lists put one behind the other are one list. */
+export function encodeEvents(events: readonly TaskEvent[]): Uint8Array<ArrayBuffer> {
+  writer.reset();
+  for (const event of events) writer.nested(1, (into) => writeEvent(into, event));
+  return writer.finish();
+}
+
+export function decodeEvents(bytes: Uint8Array, table: ReadonlyMap<string, Upcast> = upcasts): TaskEvent[] {
+  const events: TaskEvent[] = [];
+  const reader = new Reader(bytes);
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) events.push(decodeEvent(reader.bytes(), table));
+    else reader.skip();
+  }
+  return events;
+}

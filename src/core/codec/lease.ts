@@ -1,0 +1,42 @@
+import { HoldfastError } from '../errors.ts';
+import type { Lease } from '../lease.ts';
+import { limits } from '../limits.ts';
+import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
+
+const writer = new Writer();
+
+function badLease(): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', 'This is not a lease that Holdfast gave out.', {
+    help: 'Echo the lease of the assignment byte by byte.',
+  });
+}
+
+export function encodeLease(lease: Lease): Uint8Array<ArrayBuffer> {
+  writer.reset().string(1, lease.id).number(2, lease.token).number(3, lease.version);
+  return writer.number(4, lease.timeoutAtMs).string(5, lease.handle).finish();
+}
+
+export function decodeLease(bytes: Uint8Array): Lease {
+  if (bytes.length === 0 || bytes.length > limits.leaseBytes) throw badLease();
+  let id = '';
+  let token = 0;
+  let version = 0;
+  let timeoutAtMs = 0;
+  let handle = '';
+  try {
+    const reader = new Reader(bytes);
+    for (let field = reader.field(); field !== 0; field = reader.field()) {
+      if (field === 1) id = reader.string();
+      else if (field === 2) token = reader.number();
+      else if (field === 3) version = reader.number();
+      else if (field === 4) timeoutAtMs = reader.number();
+      else if (field === 5) handle = reader.string();
+      else reader.skip();
+    }
+  } catch {
+    throw badLease();
+  }
+  if (id === '' || token === 0 || version === 0) throw badLease();
+  return { id, token, version, timeoutAtMs, handle };
+}

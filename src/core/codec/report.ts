@@ -1,0 +1,238 @@
+import type { Progress } from '../head.ts';
+import type {
+  HeartbeatAnswer,
+  HeartbeatItem,
+  ItemError,
+  OutcomeKind,
+  ReportRequest,
+  ReportResponse,
+  Settlement,
+  SettleResult,
+} from '../messages.ts';
+import { readItemError, writeItemError } from './item-error.ts';
+import { malformed, Reader } from './reader.ts';
+import { stateNumber, stateOf } from './submit.ts';
+import { causeNumber, causeOf } from './work.ts';
+import { Writer } from './writer.ts';
+
+/** The numbers of `holdfast.v1.Outcome` and `HeartbeatVerdict`, by place. */
+const outcomes: readonly (OutcomeKind | undefined)[] = [
+  undefined,
+  'succeeded',
+  'failed',
+  'fatal',
+  'snoozed',
+  'released',
+  'cancelled',
+];
+const verdicts = [undefined, 'renewed', 'cancel', 'leaseLost', 'error'] as const;
+const noBytes = new Uint8Array(0);
+const writer = new Writer(65_536);
+
+function writeSettlement(into: Writer, item: Settlement): void {
+  into.bytes(1, item.lease).number(2, outcomes.indexOf(item.outcome));
+  if (item.result !== undefined) into.message(3, item.result);
+  into.string(4, item.message).string(5, item.errorType).number(6, item.afterMs);
+}
+
+function readSettlement(reader: Reader): Settlement {
+  let lease: Uint8Array = noBytes;
+  let outcome: OutcomeKind | undefined;
+  let result: Uint8Array | undefined;
+  let message = '';
+  let errorType = '';
+  let afterMs: number | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) lease = reader.bytes();
+    else if (field === 2) outcome = outcomes[reader.number()];
+    else if (field === 3) result = reader.bytes();
+    else if (field === 4) message = reader.string();
+    else if (field === 5) errorType = reader.string();
+    else if (field === 6) afterMs = reader.number() || undefined;
+    else reader.skip();
+  }
+  if (outcome === undefined) throw malformed('a settlement without a known outcome');
+  return { lease, outcome, result, message, errorType, afterMs };
+}
+
+function writeBeat(into: Writer, item: HeartbeatItem): void {
+  into.bytes(1, item.lease);
+  const { progress } = item;
+  if (progress !== undefined)
+    into.nested(2, (nested) => nested.double(1, progress.fraction).string(2, progress.note));
+}
+
+function readProgress(reader: Reader): Progress {
+  let fraction = 0;
+  let note = '';
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) fraction = reader.double();
+    else if (field === 2) note = reader.string();
+    else reader.skip();
+  }
+  return { fraction, note };
+}
+
+function readBeat(reader: Reader): HeartbeatItem {
+  let lease: Uint8Array = noBytes;
+  let progress: Progress | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) lease = reader.bytes();
+    else if (field === 2) progress = readProgress(reader.nested());
+    else reader.skip();
+  }
+  return { lease, progress };
+}
+
+/** A batch: its number, and its items as field 2. */
+function readBatch<T>(
+  reader: Reader,
+  read: (item: Reader) => T,
+): { batch: number; items: T[]; third: boolean } {
+  let batch = 0;
+  let third = false;
+  const items: T[] = [];
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) batch = reader.number();
+    else if (field === 2) items.push(read(reader.nested()));
+    else if (field === 3) third = reader.flag();
+    else reader.skip();
+  }
+  return { batch, items, third };
+}
+
+/** The bytes of a `holdfast.v1.ReportRequest`. */
+export function encodeReportRequest(request: ReportRequest): Uint8Array<ArrayBuffer> {
+  writer.reset();
+  if (request.kind === 'hello') {
+    writer.nested(1, (into) =>
+      into.string(1, request.sessionId).string(2, request.workerId).string(3, request.tenant),
+    );
+  } else if (request.kind === 'settlements') {
+    writer.nested(2, (into) => {
+      into.number(1, request.batch);
+      for (const item of request.items) into.nested(2, (nested) => writeSettlement(nested, item));
+    });
+  } else if (request.kind === 'heartbeats') {
+    writer.nested(3, (into) => {
+      into.number(1, request.batch);
+      for (const item of request.items) into.nested(2, (nested) => writeBeat(nested, item));
+    });
+  } else writer.message(4, noBytes);
+  return writer.finish();
+}
+
+function readHello(reader: Reader): ReportRequest {
+  let sessionId = '';
+  let workerId = '';
+  let tenant = '';
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) sessionId = reader.string();
+    else if (field === 2) workerId = reader.string();
+    else if (field === 3) tenant = reader.string();
+    else reader.skip();
+  }
+  return { kind: 'hello', sessionId, workerId, tenant };
+}
+
+export function decodeReportRequest(bytes: Uint8Array): ReportRequest {
+  const reader = new Reader(bytes);
+  let request: ReportRequest | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) request = readHello(reader.nested());
+    else if (field === 2) {
+      const { batch, items } = readBatch(reader.nested(), readSettlement);
+      request = { kind: 'settlements', batch, items };
+    } else if (field === 3) {
+      const { batch, items } = readBatch(reader.nested(), readBeat);
+      request = { kind: 'heartbeats', batch, items };
+    } else {
+      reader.skip();
+      if (field === 4) request = { kind: 'keepAlive' };
+    }
+  }
+  if (request === undefined) throw malformed('a stream message of an unknown kind');
+  return request;
+}
+
+function writeSettled(into: Writer, result: SettleResult): void {
+  const { error } = result;
+  if (error === undefined) into.number(1, stateNumber(result.state));
+  else into.nested(2, (nested) => writeItemError(nested, error));
+}
+
+function readSettled(reader: Reader): SettleResult {
+  let state = 0;
+  let error: ItemError | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) state = reader.number();
+    else if (field === 2) error = readItemError(reader.nested());
+    else reader.skip();
+  }
+  return error === undefined ? { state: stateOf(state), error } : { error };
+}
+
+function writeAnswer(into: Writer, answer: HeartbeatAnswer): void {
+  into.number(1, verdicts.indexOf(answer.verdict));
+  if (answer.verdict === 'renewed') into.number(2, answer.leaseMs);
+  else if (answer.verdict === 'cancel') into.number(3, causeNumber(answer.cause));
+  else if (answer.verdict === 'error') into.nested(4, (nested) => writeItemError(nested, answer.error));
+}
+
+function readAnswer(reader: Reader): HeartbeatAnswer {
+  let verdict = 0;
+  let leaseMs = 0;
+  let cause = 0;
+  let error: ItemError | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) verdict = reader.number();
+    else if (field === 2) leaseMs = reader.number();
+    else if (field === 3) cause = reader.number();
+    else if (field === 4) error = readItemError(reader.nested());
+    else reader.skip();
+  }
+  const said = verdicts[verdict];
+  if (said === 'renewed') return { verdict: said, leaseMs };
+  if (said === 'cancel') return { verdict: said, cause: causeOf(cause) };
+  if (said === 'leaseLost') return { verdict: said };
+  if (error === undefined) throw malformed('a heartbeat answer without a verdict');
+  return { verdict: 'error', error };
+}
+
+/** The bytes of a `holdfast.v1.ReportResponse`. */
+export function encodeReportResponse(response: ReportResponse): Uint8Array<ArrayBuffer> {
+  writer.reset();
+  if (response.kind === 'settled') {
+    writer.nested(1, (into) => {
+      into.number(1, response.batch);
+      for (const result of response.results) into.nested(2, (nested) => writeSettled(nested, result));
+      into.flag(3, response.credited);
+    });
+  } else if (response.kind === 'heartbeats') {
+    writer.nested(2, (into) => {
+      into.number(1, response.batch);
+      for (const answer of response.answers) into.nested(2, (nested) => writeAnswer(nested, answer));
+    });
+  } else writer.message(response.kind === 'drain' ? 3 : 4, noBytes);
+  return writer.finish();
+}
+
+export function decodeReportResponse(bytes: Uint8Array): ReportResponse {
+  const reader = new Reader(bytes);
+  let response: ReportResponse | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) {
+      const { batch, items, third } = readBatch(reader.nested(), readSettled);
+      response = { kind: 'settled', batch, results: items, credited: third };
+    } else if (field === 2) {
+      const { batch, items } = readBatch(reader.nested(), readAnswer);
+      response = { kind: 'heartbeats', batch, answers: items };
+    } else {
+      reader.skip();
+      if (field === 3) response = { kind: 'drain' };
+      if (field === 4) response = { kind: 'keepAlive' };
+    }
+  }
+  if (response === undefined) throw malformed('a stream message of an unknown kind');
+  return response;
+}

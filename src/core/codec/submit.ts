@@ -1,0 +1,115 @@
+import type { ShownState } from '../head.ts';
+import type { ItemError, SubmitBatch, SubmitBatchResult, SubmitItem, SubmitResult } from '../messages.ts';
+import { readItemError, writeItemError } from './item-error.ts';
+import { noOptions, readOptions, writeOptions } from './options.ts';
+import { Reader } from './reader.ts';
+import { Writer } from './writer.ts';
+
+/** The numbers of `holdfast.v1.TaskState`, by place. */
+const states: readonly (ShownState | undefined)[] = [
+  undefined,
+  'scheduled',
+  'ready',
+  'running',
+  'succeeded',
+  'dead',
+  'cancelled',
+];
+const noBytes = new Uint8Array(0);
+
+export function stateNumber(state: ShownState): number {
+  return states.indexOf(state);
+}
+
+export function stateOf(number: number): ShownState {
+  return states[number] ?? 'ready';
+}
+
+const writer = new Writer(65_536);
+
+function writeItem(into: Writer, item: SubmitItem): void {
+  into.string(1, item.key).message(2, item.spec);
+  if (item.options !== noOptions) into.nested(3, (nested) => writeOptions(nested, item.options));
+  into.string(4, item.traceparent);
+}
+
+function readItem(reader: Reader): SubmitItem {
+  let key = '';
+  let spec: Uint8Array = noBytes;
+  let options = noOptions;
+  let traceparent = '';
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) key = reader.string();
+    else if (field === 2) spec = reader.bytes();
+    else if (field === 3) options = readOptions(reader.nested());
+    else if (field === 4) traceparent = reader.string();
+    else reader.skip();
+  }
+  return { key, spec, options, traceparent };
+}
+
+/** The bytes of a `holdfast.v1.SubmitTasksRequest`; each spec is copied as it is. */
+export function encodeSubmitBatch(batch: SubmitBatch): Uint8Array<ArrayBuffer> {
+  writer.reset().string(1, batch.tenant).string(2, batch.queue);
+  for (const item of batch.items) writer.nested(3, (into) => writeItem(into, item));
+  return writer.finish();
+}
+
+/** Specs are views of `bytes`. */
+export function decodeSubmitBatch(bytes: Uint8Array): SubmitBatch {
+  let tenant = '';
+  let queue = '';
+  const items: SubmitItem[] = [];
+  const reader = new Reader(bytes);
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) tenant = reader.string();
+    else if (field === 2) queue = reader.string();
+    else if (field === 3) items.push(readItem(reader.nested()));
+    else reader.skip();
+  }
+  return { tenant, queue, items };
+}
+
+function writeResult(into: Writer, result: SubmitResult): void {
+  if (result.error !== undefined) {
+    const { error } = result;
+    into.nested(5, (nested) => writeItemError(nested, error));
+    return;
+  }
+  into.string(1, result.id).flag(2, result.deduplicated);
+  into.number(3, stateNumber(result.state)).number(4, result.version);
+}
+
+function readResult(reader: Reader): SubmitResult {
+  let id = '';
+  let deduplicated = false;
+  let state: ShownState = 'ready';
+  let version = 0;
+  let error: ItemError | undefined;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.string();
+    else if (field === 2) deduplicated = reader.flag();
+    else if (field === 3) state = stateOf(reader.number());
+    else if (field === 4) version = reader.number();
+    else if (field === 5) error = readItemError(reader.nested());
+    else reader.skip();
+  }
+  return error === undefined ? { id, deduplicated, state, version, error } : { error };
+}
+
+/** The bytes of a `holdfast.v1.SubmitTasksResponse`. */
+export function encodeSubmitResult(result: SubmitBatchResult): Uint8Array<ArrayBuffer> {
+  writer.reset();
+  for (const one of result.results) writer.nested(1, (into) => writeResult(into, one));
+  return writer.finish();
+}
+
+export function decodeSubmitResult(bytes: Uint8Array): SubmitBatchResult {
+  const results: SubmitResult[] = [];
+  const reader = new Reader(bytes);
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) results.push(readResult(reader.nested()));
+    else reader.skip();
+  }
+  return { results };
+}

@@ -1,0 +1,132 @@
+/**
+ * Writes the protobuf wire format. One growing buffer serves every message of this process, since encoding never
+ * waits: `finish` copies out exactly what was written. Numbers are whole and at most 2^53.
+ */
+export class Writer {
+  #buffer: Buffer;
+  #at = 0;
+
+  constructor(capacity = 4_096) {
+    this.#buffer = Buffer.allocUnsafe(capacity);
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Starts anew in the same buffer. */
+  reset(): this {
+    this.#at = 0;
+    return this;
+  }
+
+  finish(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.prototype.slice.call(this.#buffer, 0, this.#at) as Uint8Array<ArrayBuffer>;
+  }
+
+  varint(value: number): this {
+    if (value < 0) return this.#negative(value);
+    this.#room(10);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.#buffer[this.#at++] = (rest % 128) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    this.#buffer[this.#at++] = rest;
+    return this;
+  }
+
+  /** A varint field; proto3 leaves out zero. */
+  number(field: number, value: number | undefined): this {
+    if (value === undefined || value === 0) return this;
+    return this.varint(field * 8).varint(value);
+  }
+
+  flag(field: number, value: boolean): this {
+    return value ? this.varint(field * 8).varint(1) : this;
+  }
+
+  double(field: number, value: number | undefined): this {
+    if (value === undefined || Object.is(value, 0)) return this;
+    this.varint(field * 8 + 1).#room(8);
+    this.#at = this.#buffer.writeDoubleLE(value, this.#at);
+    return this;
+  }
+
+  /** proto3 leaves out the empty string. */
+  string(field: number, value: string | undefined): this {
+    return value === undefined || value === '' ? this : this.text(field, value);
+  }
+
+  /** Likewise, but written even where empty: an item of a list. */
+  text(field: number, value: string): this {
+    const bytes = Buffer.byteLength(value);
+    this.varint(field * 8 + 2)
+      .varint(bytes)
+      .#room(bytes);
+    if (bytes === value.length) this.#buffer.write(value, this.#at, bytes, 'latin1');
+    else this.#buffer.write(value, this.#at, bytes, 'utf8');
+    this.#at += bytes;
+    return this;
+  }
+
+  bytes(field: number, value: Uint8Array | undefined): this {
+    return value === undefined || value.length === 0 ? this : this.message(field, value);
+  }
+
+  /** A message whose bytes are at hand; written even where empty. */
+  message(field: number, value: Uint8Array): this {
+    this.varint(field * 8 + 2)
+      .varint(value.length)
+      .#room(value.length);
+    this.#buffer.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
+  /** Bytes as they are. */
+  raw(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#buffer.set(value, this.#at);
+    this.#at += value.length;
+    return this;
+  }
+
+  /** A message written by `write`; its length, unknown before, is put in front of it afterwards. */
+  nested(field: number, write: (writer: this) => void): this {
+    this.varint(field * 8 + 2).#room(5);
+    const start = this.#at + 1;
+    this.#at = start;
+    write(this);
+    const length = this.#at - start;
+    const extra = length < 0x80 ? 0 : length < 0x4000 ? 1 : length < 0x20_0000 ? 2 : 3;
+    if (extra > 0) {
+      this.#room(extra);
+      this.#buffer.copyWithin(start + extra, start, this.#at);
+    }
+    this.#at = start - 1;
+    this.varint(length);
+    this.#at += length;
+    return this;
+  }
+
+  /** Two's complement in ten bytes, as protobuf has it. */
+  #negative(value: number): this {
+    this.#room(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest > 0x7fn) {
+      this.#buffer[this.#at++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.#buffer[this.#at++] = Number(rest);
+    return this;
+  }
+
+  #room(bytes: number): void {
+    const needed = this.#at + bytes;
+    if (needed <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2));
+    this.#buffer.copy(grown, 0, 0, this.#at);
+    this.#buffer = grown;
+  }
+}
