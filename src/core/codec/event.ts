@@ -63,7 +63,7 @@ function writeEvent(into: Writer, event: TaskEvent): void {
     into.raw(event.bytes);
     return;
   }
-  const at = event as { readonly [field: string]: unknown };
+  const at = event as unknown as { readonly [field: string]: unknown };
   const number = (name: string): number | undefined => at[name] as number | undefined;
   const text = (name: string): string | undefined => at[name] as string | undefined;
   into
