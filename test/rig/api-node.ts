@@ -1,8 +1,8 @@
 /** One node as the listeners see it, on the memory engine and virtual time. */
+import { noOptions } from '../../src/core/codec/options.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { HoldfastError } from '../../src/core/errors.ts';
 import type { SubmitItem, SubmitOk, SubmitResult } from '../../src/core/messages.ts';
-import type { OptionsRequest } from '../../src/core/submission.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
@@ -37,20 +37,7 @@ export function calledBy(identity: Identity = anyone, more: Partial<CallContext>
   return { identity, notAfterMs: undefined, traceparent: '', signal: new AbortController().signal, ...more };
 }
 
-export const noOptions: OptionsRequest = {
-  runAtMs: undefined,
-  delayMs: undefined,
-  deadlineAtMs: undefined,
-  lifetimeMs: undefined,
-  retentionMs: undefined,
-  windowMs: undefined,
-  priority: undefined,
-  retry: undefined,
-  attemptTimeoutMs: undefined,
-  tags: [],
-  parentId: undefined,
-  whenDead: undefined,
-};
+export { noOptions };
 
 export function payload(text: string, contentType = 'application/json') {
   return { contentType, encoding: '', keyId: '', bytes: new TextEncoder().encode(text), reference: '' };

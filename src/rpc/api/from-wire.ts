@@ -1,5 +1,6 @@
 /** Requests that came as generated messages, as the plain values of the hot ones. 0 and empty mean absent. */
 import { toBinary } from '@bufbuild/protobuf';
+import { noOptions } from '../../core/codec/options.ts';
 import { emptyPayload } from '../../core/codec/payload.ts';
 import { encodeSpec } from '../../core/codec/spec.ts';
 import { type Code, codes, HoldfastError, type Reason } from '../../core/errors.ts';
@@ -19,21 +20,6 @@ export function number(value: bigint | number): number | undefined {
   const plain = Number(value);
   return plain === 0 ? undefined : plain;
 }
-
-const noOptions: OptionsRequest = Object.freeze({
-  runAtMs: undefined,
-  delayMs: undefined,
-  deadlineAtMs: undefined,
-  lifetimeMs: undefined,
-  retentionMs: undefined,
-  windowMs: undefined,
-  priority: undefined,
-  retry: undefined,
-  attemptTimeoutMs: undefined,
-  tags: Object.freeze([]),
-  parentId: undefined,
-  whenDead: undefined,
-});
 
 function retryOf(options: SubmitOptions): Partial<RetryPolicy> | undefined {
   const { retry } = options;

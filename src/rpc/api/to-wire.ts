@@ -1,5 +1,6 @@
 /** What the service answers, as generated messages. Lengths and times become bigints, absent ones 0. */
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { eventSchema } from '../../core/codec/event.ts';
 import type { TaskEvent } from '../../core/event.ts';
 import { type Progress, shownState } from '../../core/head.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../core/messages.ts';
@@ -107,8 +108,6 @@ export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): Message
 export function viewToWire(view: TaskView, withPayload: boolean): MessageInitShape<typeof TaskSchema> {
   return taskToWire(view.snapshot, { withPayload, result: view.result, waitingFor: view.waitingFor });
 }
-
-const eventSchema = 1;
 
 /** An event of a kind that this version does not know is shown as it was stored. */
 export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEventSchema> {
