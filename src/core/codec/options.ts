@@ -50,7 +50,12 @@ function readRetry(reader: Reader): Partial<RetryPolicy> {
   return read;
 }
 
-/** Zero on the wire is "not said". An enum value that nobody knows is read as "not said" too. */
+/** A number that no name stands for is read as its digits: no rule knows that word, so the validator refuses it. */
+function wordOf<W extends string>(words: readonly (W | undefined)[], number: number): W | undefined {
+  return number < words.length ? words[number] : (String(number) as W);
+}
+
+/** Zero on the wire is "not said". */
 export function readOptions(reader: Reader): OptionsRequest {
   const tags: string[] = [];
   const read: { -readonly [K in keyof OptionsRequest]: OptionsRequest[K] } = { ...noOptions, tags };
@@ -61,12 +66,12 @@ export function readOptions(reader: Reader): OptionsRequest {
     else if (field === 4) read.lifetimeMs = reader.number() || undefined;
     else if (field === 5) read.retentionMs = reader.number() || undefined;
     else if (field === 6) read.windowMs = reader.number() || undefined;
-    else if (field === 7) read.priority = priorityNumbers[reader.number()];
+    else if (field === 7) read.priority = wordOf(priorityNumbers, reader.number());
     else if (field === 8) read.retry = readRetry(reader.nested());
     else if (field === 9) read.attemptTimeoutMs = reader.number() || undefined;
     else if (field === 10) tags.push(reader.string());
     else if (field === 11) read.parentId = reader.string() || undefined;
-    else if (field === 12) read.whenDead = whenDeadNumbers[reader.number()];
+    else if (field === 12) read.whenDead = wordOf(whenDeadNumbers, reader.number());
     else reader.skip();
   }
   return read;
