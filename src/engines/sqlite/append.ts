@@ -56,7 +56,7 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
   const { head, expect, events } = change;
   const byRevision = 'revision' in expect;
   const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtToken;
-  const set = [
+  const { changes } = statement.run(
     stateNumber(head),
     bell ? 1 : null,
     dueAtMs(head) ?? null,
@@ -77,10 +77,9 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
     events.length === 0 ? noEvents : encodeEvents(events),
     place.seq,
     place.acceptedAtMs,
-  ];
-  const { changes } = byRevision
-    ? statement.run(...set, expect.revision, head.version - events.length)
-    : statement.run(...set, expect.token, expect.version);
+    byRevision ? expect.revision : expect.token,
+    byRevision ? head.version - events.length : expect.version,
+  );
   return changes === 1;
 }
 
