@@ -140,6 +140,21 @@ export const lists: Subject = (says) => {
     expect(ids((await bench.listAll({ orderingKey: 'bob' })).items)).toEqual([other.id]);
   });
 
+  says('a lane’s list may be filtered further', async (bench) => {
+    const eu = { tags: ['eu'] };
+    const first = await bench.accept({ orderingKey: 'ann', options: eu });
+    await bench.clock.advance(1_000);
+    await bench.accept({ orderingKey: 'ann' });
+    const third = await bench.claim(await bench.accept({ orderingKey: 'ann', type: 'other', options: eu }));
+    const list = async (filter: Parameters<Bench['listAll']>[0]) =>
+      ids((await bench.listAll({ orderingKey: 'ann', ...filter }, 1)).items);
+    expect(await list({ tag: 'eu' })).toEqual([first.id, third.id]);
+    expect(await list({ type: 'other' })).toEqual([third.id]);
+    expect(await list({ state: 'running' })).toEqual([third.id]);
+    expect(await list({ acceptedUntilMs: bench.now })).toEqual([first.id]);
+    expect(await list({ acceptedFromMs: bench.now, state: 'ready' })).toHaveLength(1);
+  });
+
   says('a task that was redriven from a released lane is listed at the tail', async (bench) => {
     const first = await bench.die(await bench.accept({ orderingKey: 'ann' }));
     await bench.store.leave(bench.lane('ann'), first.id);
