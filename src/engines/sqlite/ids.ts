@@ -12,8 +12,7 @@ export function idOf(seq: number, acceptedAtMs: number): TaskId {
 
 /** Digits of base 36 without a leading zero, from `from` to before `to`; −1: they are none. */
 function read(text: string, from: number, to: number): number {
-  // More digits than this are no safe integer, and no digits no number.
-  if (to <= from || to - from > 10) return -1;
+  if (to <= from || to - from > 11) return -1;
   let value = 0;
   for (let at = from; at < to; at++) {
     const unit = text.charCodeAt(at);
@@ -21,7 +20,7 @@ function read(text: string, from: number, to: number): number {
     if (digit < 0 || (digit === 0 && at === from)) return -1;
     value = value * 36 + digit;
   }
-  return value;
+  return value <= Number.MAX_SAFE_INTEGER ? value : -1;
 }
 
 /** Undefined for whatever this engine did not mint. Read digit by digit, since every change of a task comes by here. */
