@@ -53,7 +53,7 @@ export async function ringLowest(
 export async function handOver(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const lane = laneOf(snapshot);
   if (lane !== undefined) {
-    await context.store.leave(lane, snapshot.id);
+    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
     await ringLowest(context, lane, 'handOver');
   }
   await context.store.append([
