@@ -1,0 +1,39 @@
+import { type Code, HoldfastError } from '../core/errors.ts';
+
+/** What the command's exit status says; scripts may rely on these. */
+export const exitCodes = {
+  ok: 0,
+  /** The task ended otherwise than by success, or Holdfast itself failed. */
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  unavailable: 5,
+  denied: 6,
+  interrupted: 130,
+} as const;
+
+const byCode: Partial<Record<Code, number>> = {
+  INVALID_ARGUMENT: exitCodes.usage,
+  OUT_OF_RANGE: exitCodes.usage,
+  NOT_FOUND: exitCodes.notFound,
+  ALREADY_EXISTS: exitCodes.conflict,
+  FAILED_PRECONDITION: exitCodes.conflict,
+  ABORTED: exitCodes.conflict,
+  UNAVAILABLE: exitCodes.unavailable,
+  RESOURCE_EXHAUSTED: exitCodes.unavailable,
+  DEADLINE_EXCEEDED: exitCodes.unavailable,
+  PERMISSION_DENIED: exitCodes.denied,
+  UNAUTHENTICATED: exitCodes.denied,
+  CANCELLED: exitCodes.interrupted,
+};
+
+export function exitCodeOf(error: HoldfastError): number {
+  if (error.reason === 'TASK_DEAD' || error.reason === 'TASK_CANCELLED') return exitCodes.failed;
+  return byCode[error.code] ?? exitCodes.failed;
+}
+
+/** Bad use of the command line. */
+export function usage(message: string, help: string): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, { help });
+}

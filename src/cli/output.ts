@@ -1,0 +1,57 @@
+import { styleText } from 'node:util';
+import type { HoldfastError } from '../core/errors.ts';
+
+/** Where a verb writes: people read text, programs read one JSON value (`--json`). Results go to stdout, the rest to stderr. */
+export interface Output {
+  readonly json: boolean;
+  result(value: unknown, text: () => string): void;
+  note(text: string): void;
+  failure(error: HoldfastError): void;
+}
+
+/** protobuf and events carry bigints and bytes; JSON has neither. */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value);
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  return value;
+}
+
+export function createOutput(json: boolean): Output {
+  return {
+    json,
+    result(value, text) {
+      process.stdout.write(`${json ? JSON.stringify(value, plain) : text()}\n`);
+    },
+    note(text) {
+      if (!json) process.stderr.write(`${text}\n`);
+    },
+    failure(error) {
+      if (json) {
+        const { code, reason, message, help, taskId, violations } = error;
+        process.stdout.write(
+          `${JSON.stringify({ error: { code, reason, message, help, taskId, violations } })}\n`,
+        );
+        return;
+      }
+      const help = error.help === undefined ? '' : `\n  ${error.help}`;
+      process.stderr.write(
+        `${styleText('red', 'error', { stream: process.stderr })}: ${error.message}${help}\n`,
+      );
+    },
+  };
+}
+
+/** Columns padded to their widest cell. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [line(head), ...rows.map(line)].join('\n');
+}
+
+export function time(ms: bigint | number): string {
+  return Number(ms) === 0 ? '–' : new Date(Number(ms)).toISOString();
+}

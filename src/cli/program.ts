@@ -1,0 +1,76 @@
+import { Command, CommanderError } from '@commander-js/extra-typings';
+import { asHoldfastError } from '../core/errors.ts';
+import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import type { Globals } from './globals.ts';
+import { createOutput } from './output.ts';
+import { addCancel } from './verbs/cancel.ts';
+import { addCerts } from './verbs/certs.ts';
+import { addDev } from './verbs/dev.ts';
+import { addList } from './verbs/list.ts';
+import { addRetry } from './verbs/retry.ts';
+import { addServe } from './verbs/serve.ts';
+import { addShow } from './verbs/show.ts';
+import { addSubmit } from './verbs/submit.ts';
+import { addVersion, packageVersion } from './verbs/version.ts';
+
+function build(): { program: Command; globals: Globals } {
+  const base = new Command('holdfast')
+    .description('A durable task queue: accepted once, run until done, explained afterwards.')
+    .version(packageVersion())
+    .option('--json', 'print one JSON value')
+    .option('--url <url>', 'holdfast://host:port; default: HOLDFAST_URL, else what `holdfast dev` wrote')
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .exitOverride();
+  const program = base as unknown as Command;
+  const globals: Globals = () => {
+    const { json, url } = base.opts();
+    return { url, output: createOutput(json === true) };
+  };
+  for (const add of [
+    addDev,
+    addServe,
+    addSubmit,
+    addShow,
+    addList,
+    addCancel,
+    addRetry,
+    addCerts,
+    addVersion,
+  ]) {
+    add(program, globals);
+  }
+  for (const verb of program.commands) verb.exitOverride().showSuggestionAfterError();
+  return { program, globals };
+}
+
+/** Runs one command line; the answer is the exit status. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { program, globals } = build();
+  try {
+    // `--json` and `--url` are understood before and after the verb.
+    await program.parseAsync(hoist(argv), { from: 'user' });
+    return exitCodes.ok;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const error = asHoldfastError(thrown);
+    globals().output.failure(error);
+    return exitCodeOf(error);
+  }
+}
+
+function hoist(argv: readonly string[]): string[] {
+  const front: string[] = [];
+  const rest: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] as string;
+    if (word === '--') {
+      rest.push(...argv.slice(i));
+      break;
+    }
+    if (word === '--json' || word.startsWith('--url=')) front.push(word);
+    else if (word === '--url' && argv[i + 1] !== undefined) front.push(word, argv[++i] as string);
+    else rest.push(word);
+  }
+  return [...front, ...rest];
+}

@@ -1,0 +1,49 @@
+import type { Command } from '@commander-js/extra-typings';
+import { Option } from '@commander-js/extra-typings';
+import { initAuthority } from '../../certs/authority.ts';
+import { issue } from '../../certs/issue.ts';
+import { show } from '../../certs/show.ts';
+import type { Globals } from '../globals.ts';
+
+const defaultDir = '.holdfast/certs';
+
+export function addCerts(program: Command, globals: Globals): void {
+  const certs = program
+    .command('certs')
+    .description('make and look at the certificates of a development authority');
+  certs
+    .command('init')
+    .description('make a certificate authority')
+    .option('--dir <folder>', 'where it is kept', defaultDir)
+    .action(async ({ dir }) => {
+      const made = await initAuthority(dir, Date.now());
+      globals().output.result(made, () => `authority made in ${dir}\nnext: holdfast certs issue <name>`);
+    });
+  certs
+    .command('issue')
+    .argument('<name>', 'what it is for; a client’s identity is spiffe://holdfast.dev/client/<name>')
+    .description('issue a certificate')
+    .addOption(new Option('--kind <kind>').choices(['server', 'client'] as const).default('client' as const))
+    .option('--dir <folder>', 'where the authority is kept', defaultDir)
+    .option('--host <host...>', 'a server’s names and addresses; default: this machine')
+    .option('--days <n>', 'how long it is valid', Number)
+    .action(async (name, { kind, dir, host, days }) => {
+      const files = await issue(dir, { name, kind, hosts: host, days }, Date.now());
+      globals().output.result(files, () => `${files.cert}\n${files.key}`);
+    });
+  certs
+    .command('show')
+    .argument('<file>', 'a certificate in PEM')
+    .description('show what a certificate says')
+    .action((file) => {
+      const shown = show(file);
+      globals().output.result(shown, () =>
+        Object.entries(shown)
+          .map(
+            ([name, value]) =>
+              `${name.padEnd(14)} ${Array.isArray(value) ? value.join(', ') : String(value)}`,
+          )
+          .join('\n'),
+      );
+    });
+}

@@ -1,0 +1,76 @@
+import type { Command } from '@commander-js/extra-typings';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import type { Globals } from '../globals.ts';
+import { table, time } from '../output.ts';
+import { reach } from '../reach.ts';
+import { stateName, taskJson } from '../task-text.ts';
+
+const states = {
+  scheduled: TaskState.SCHEDULED,
+  ready: TaskState.READY,
+  running: TaskState.RUNNING,
+  succeeded: TaskState.SUCCEEDED,
+  dead: TaskState.DEAD,
+  cancelled: TaskState.CANCELLED,
+} as const;
+const stateNames = [...Object.keys(states), 'retrying'] as const;
+
+function pageSize(text: string): number {
+  const size = Number(text);
+  if (!Number.isInteger(size) || size < 1 || size > 100)
+    throw new InvalidArgumentError('a whole number from 1 to 100');
+  return size;
+}
+
+export function addList(program: Command, globals: Globals): void {
+  program
+    .command('list')
+    .description('list the tasks of a queue, newest first')
+    .option('--queue <name>', 'the queue', 'default')
+    .option('--tenant <name>', 'another tenant than your own', '')
+    .addOption(new Option('--state <state>', 'only tasks in this state').choices(stateNames))
+    .option('--type <type>', 'only tasks of this type')
+    .option('--tag <tag>', 'only tasks with this tag')
+    .option('--lane <ordering key>', 'unfinished tasks of this lane, in their order')
+    .option('--limit <n>', 'tasks a page, 1 to 100', pageSize, 20)
+    .option('--cursor <cursor>', 'go on from where the last page ended')
+    .action(async (options) => {
+      const { url, output } = globals();
+      await reach({ url }, async (transport) => {
+        const { state } = options;
+        const page = await transport.call(
+          TaskService.method.listTasks,
+          {
+            tenant: options.tenant,
+            queue: options.queue,
+            state:
+              state === undefined || state === 'retrying'
+                ? TaskState.UNSPECIFIED
+                : states[state as keyof typeof states],
+            retrying: state === 'retrying',
+            type: options.type ?? '',
+            tag: options.tag ?? '',
+            orderingKey: options.lane ?? '',
+            pageSize: options.limit,
+            cursor: options.cursor ?? '',
+          },
+          {},
+        );
+        const { tasks, cursor, examined } = page;
+        output.result({ tasks: tasks.map(taskJson), cursor, examined }, () => {
+          const rows = tasks.map((task) => [
+            task.id,
+            stateName(task.state),
+            task.spec?.type ?? '',
+            `${task.attempt}/${task.maxAttempts}`,
+            time(task.acceptedAtMs),
+            task.lastError.split('\n')[0]?.slice(0, 60) ?? '',
+          ]);
+          const more = cursor === '' ? '' : `\nmore: --cursor ${cursor}`;
+          return `${table(['ID', 'STATE', 'TYPE', 'ATTEMPT', 'ACCEPTED', 'LAST ERROR'], rows)}${more}`;
+        });
+      });
+    });
+}

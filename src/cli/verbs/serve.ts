@@ -1,0 +1,68 @@
+import type { Command } from '@commander-js/extra-typings';
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+import type { HoldfastError } from '../../core/errors.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { serve } from '../../server.ts';
+import { exitCodes, usage } from '../exit-codes.ts';
+import type { Globals } from '../globals.ts';
+import { processLog } from '../log.ts';
+import { untilStopped } from '../stop.ts';
+
+export const defaultPorts = { grpc: 7233, http: 7280 } as const;
+
+export function port(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw new InvalidArgumentError('a port from 0 to 65535');
+  return number;
+}
+
+export function addServe(program: Command, globals: Globals): void {
+  program
+    .command('serve')
+    .description('run the server: gRPC and HTTP over mutual TLS, on a store in a file')
+    .option('--store <url>', 'file:<path> or memory:', 'file:./holdfast.db')
+    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
+    .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
+    .option('--ca <file>', 'the authority that clients’ certificates come from')
+    .option('--cert <file>', 'the server’s certificate')
+    .option('--key <file>', 'its key')
+    .option('--policy <file>', 'who may do what; default: every identity of the authority may do everything')
+    .option('--plaintext', 'no TLS at all; only on a loopback address')
+    .action(async (options) => {
+      const { ca, cert, key, host } = options;
+      const files =
+        ca !== undefined && cert !== undefined && key !== undefined ? { ca, cert, key } : undefined;
+      if (options.plaintext !== true && files === undefined) {
+        throw usage(
+          'The server needs --ca, --cert and --key.',
+          'Make them with `holdfast certs init` and `holdfast certs issue server --kind server`, or use `holdfast dev`.',
+        );
+      }
+      const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
+      const log = processLog();
+      const serving = await serve({
+        store: options.store,
+        grpc: { host, port: options.port, ...security },
+        http: { host, port: options.httpPort, ...security },
+        auth: { policyFile: options.policy },
+        clock: systemClock(),
+        log,
+        onFatal: (error: HoldfastError) => {
+          log.error({ err: error }, 'the store failed; ending');
+          process.exit(exitCodes.failed);
+        },
+      });
+      const { grpcPort, httpPort } = serving.listening;
+      globals().output.result(
+        { grpcPort, httpPort, pid: process.pid },
+        () => `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}`,
+      );
+      const keepAlive = setInterval(() => {}, 60_000);
+      const signal = await untilStopped();
+      log.info({ signal }, 'draining');
+      await serving.close();
+      clearInterval(keepAlive);
+    });
+}
