@@ -45,6 +45,13 @@ export function loadCertificates(files: CertificateFiles, nowMs: number): Certif
   return { ca, cert, key, notAfterMs };
 }
 
+/** The authorities alone, for a side that shows no certificate of its own. Throws BAD_CERTIFICATE. */
+export function loadAuthorities(file: string, nowMs: number): Buffer {
+  const ca = readPem(file, 'authority');
+  for (const authority of certificatesOf(ca, file)) ensureValid(authority, file, nowMs);
+  return ca;
+}
+
 function readPem(file: string, what: string): Buffer {
   try {
     return readFileSync(file);

@@ -1,0 +1,96 @@
+import { type ClientDuplexStream, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import type { Outgoing, StreamEvents } from '../transport.ts';
+import type { GrpcChannel } from './channel.ts';
+import { abandoned } from './errors.ts';
+import { asIs, encoded, unreadable, type Wire } from './unary.ts';
+
+/** More than this unsent: whoever sends should wait. */
+const littleBytes = 262_144;
+
+type Call = ClientDuplexStream<Buffer, Buffer>;
+
+class GrpcOutgoing<I, O> implements Outgoing<I> {
+  readonly #call: Call;
+  readonly #wire: Wire<I, O>;
+  readonly #events: StreamEvents<O>;
+  #unsentBytes = 0;
+  #waiting: (() => void)[] = [];
+  #over = false;
+
+  constructor(call: Call, wire: Wire<I, O>, events: StreamEvents<O>) {
+    this.#call = call;
+    this.#wire = wire;
+    this.#events = events;
+  }
+
+  /** Throws TOO_LARGE. */
+  send(message: I): boolean {
+    if (this.#over) return true;
+    const bytes = encoded(this.#wire, message);
+    this.#unsentBytes += bytes.length;
+    this.#call.write(bytes, () => {
+      this.#unsentBytes -= bytes.length;
+      if (this.#unsentBytes === 0) this.#drained();
+    });
+    return this.#unsentBytes <= littleBytes;
+  }
+
+  drained(): Promise<void> {
+    if (this.#over || this.#unsentBytes === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  end(): void {
+    if (!this.#over) this.#call.end();
+  }
+
+  abort(error: HoldfastError = abandoned()): void {
+    if (this.#over) return;
+    this.finish(error);
+    this.#call.cancel();
+  }
+
+  received(bytes: Buffer): void {
+    if (this.#over) return;
+    let message: O;
+    try {
+      message = this.#wire.decode(bytes);
+    } catch (thrown) {
+      this.abort(unreadable(thrown));
+      return;
+    }
+    this.#events.message(message);
+  }
+
+  finish(error: HoldfastError | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#drained();
+    this.#events.end(error);
+  }
+
+  #drained(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+export function bidi<I, O>(channel: GrpcChannel, wire: Wire<I, O>, events: StreamEvents<O>): Outgoing<I> {
+  const call: Call = channel.client.makeBidiStreamRequest(wire.path, asIs, asIs, new Metadata(), {});
+  const outgoing = new GrpcOutgoing(call, wire, events);
+  let failed = false;
+  // Without a listener for this, cancelling would end the process.
+  call.on('error', (failure: ServiceError) => {
+    failed = true;
+    const told = typeof failure.code === 'number' ? channel.explain(failure) : asHoldfastError(failure);
+    void Promise.resolve(told).then((error) => outgoing.finish(error));
+  });
+  call.on('data', (bytes: Buffer) => outgoing.received(bytes));
+  // After `error`, and after the last message, where there was any.
+  call.on('end', () => {
+    if (!failed) outgoing.finish(undefined);
+  });
+  return outgoing;
+}

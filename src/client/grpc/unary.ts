@@ -1,0 +1,85 @@
+import { Metadata } from '@grpc/grpc-js';
+import { HoldfastError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { CallOptions } from '../transport.ts';
+import type { GrpcChannel } from './channel.ts';
+import { abandoned } from './errors.ts';
+
+export interface Wire<I, O> {
+  readonly path: string;
+  encode(input: I): Uint8Array;
+  decode(bytes: Uint8Array): O;
+}
+
+/** What the listener allows around its limit. */
+const slackBytes = 65_536;
+export const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** Throws RESOURCE_EXHAUSTED, TOO_LARGE here, where it costs no journey. */
+export function encoded<I>(wire: Pick<Wire<I, unknown>, 'encode'>, input: I): Buffer {
+  const bytes = wire.encode(input);
+  if (bytes.length > limits.wireMessageBytes + slackBytes) throw tooLarge(bytes.length);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+export function headers({ traceparent }: CallOptions): Metadata {
+  const metadata = new Metadata();
+  if (traceparent !== undefined && traceparent !== '') metadata.set('traceparent', traceparent);
+  return metadata;
+}
+
+export function deadlineOf({ timeoutMs }: CallOptions, clock: Clock): { deadline?: number } {
+  return timeoutMs === undefined ? {} : { deadline: clock.now() + timeoutMs };
+}
+
+export function unary<I, O>(
+  channel: GrpcChannel,
+  clock: Clock,
+  wire: Wire<I, O>,
+  input: I,
+  options: CallOptions,
+): Promise<O> {
+  return new Promise((resolve, reject) => {
+    const { signal } = options;
+    if (signal?.aborted === true) return reject(abandoned());
+    const bytes = encoded(wire, input);
+    const call = channel.client.makeUnaryRequest(
+      wire.path,
+      asIs,
+      asIs,
+      bytes,
+      headers(options),
+      deadlineOf(options, clock),
+      (failure, answer) => {
+        signal?.removeEventListener('abort', cancel);
+        if (failure !== null) {
+          void channel.explain(failure).then(reject);
+          return;
+        }
+        try {
+          resolve(wire.decode(answer as Buffer));
+        } catch (thrown) {
+          reject(unreadable(thrown));
+        }
+      },
+    );
+    const cancel = (): void => call.cancel();
+    signal?.addEventListener('abort', cancel);
+  });
+}
+
+function tooLarge(bytes: number): HoldfastError {
+  const most = limits.wireMessageBytes.toLocaleString('en');
+  const message = `The message has ${bytes.toLocaleString('en')} bytes; at most ${most} are taken.`;
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_LARGE', message, {
+    help: 'Send fewer items in one call, or smaller payloads.',
+  });
+}
+
+export function unreadable(cause: unknown): HoldfastError {
+  return new HoldfastError('INTERNAL', 'BUG', 'The answer of the server cannot be read.', {
+    cause,
+    help: 'Is it a Holdfast server, and not much older or newer than this client?',
+  });
+}
