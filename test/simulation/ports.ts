@@ -1,0 +1,87 @@
+import { HoldfastError } from '../../src/core/errors.ts';
+import type { Engine } from '../../src/ports/engine.ts';
+import type { World } from './world.ts';
+
+/** One life of a node: after its death no call of it ever has an effect or an answer. */
+export interface Life {
+  readonly name: string;
+  dead: boolean;
+  crash(): void;
+}
+
+function noAnswer(): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The answer of the store was lost.', {
+    help: 'Send the request again.',
+  });
+}
+
+function never(): Promise<never> {
+  return new Promise(() => {});
+}
+
+/** Where a call waits, and where its node may die: before the effect and after it. */
+async function gate(world: World, life: Life, point: string): Promise<void> {
+  if (world.faulty) {
+    if (world.strikes(`crash at ${point}`, 0.0006)) life.crash();
+    else if (world.strikes('slow store', 0.002)) await world.clock.sleep(world.between(2_000, 45_000));
+    else if (world.chance(0.4)) await world.clock.sleep(world.between(1, 30));
+  } else if (world.chance(0.1)) await world.clock.sleep(world.between(1, 5));
+  if (life.dead) await never();
+}
+
+async function call<T>(world: World, life: Life, name: string, effect: () => Promise<T>): Promise<T> {
+  world.tally.steps++;
+  // Sweeps ask all the time; only what they find is interesting.
+  const idle = name === 'store.due' || name === 'registry.get';
+  if (!idle || world.chance(0.02)) await gate(world, life, `${name}, before`);
+  if (life.dead) await never();
+  const answer = await effect();
+  if (!idle || world.chance(0.02)) await gate(world, life, `${name}, after`);
+  if (life.dead) await never();
+  if (world.strikes('lost answer', 0.004)) throw noAnswer();
+  return answer;
+}
+
+type Method = (...args: never[]) => Promise<unknown>;
+
+function wrapped<Port extends object>(world: World, life: Life, name: string, port: Port): Port {
+  const methods = { ...port } as Record<string, unknown>;
+  for (const [method, run] of Object.entries(port)) {
+    if (typeof run !== 'function') continue;
+    const point = `${name}.${method}`;
+    methods[method] = (...args: never[]) => call(world, life, point, () => (run as Method)(...args));
+  }
+  return methods as Port;
+}
+
+/** The store as the invariants watch it: every commit is judged, whatever becomes of its answer. */
+function watched(world: World, { store }: Engine): Engine['store'] {
+  const judge = async <T>(answers: Promise<T>, look: (answers: T) => void): Promise<T> => {
+    const known = await answers;
+    try {
+      look(known);
+    } catch (broken) {
+      world.fail(broken);
+    }
+    return known;
+  };
+  return {
+    ...store,
+    accept: (batch) => judge(store.accept(batch), (answers) => world.shadow.accepted(batch, answers)),
+    append: (batch) =>
+      judge(store.append(batch), (outcomes) => {
+        for (const change of batch) world.tally.note(`${world.clock.now()}${change.id}`);
+        world.shadow.appended(batch, outcomes);
+      }),
+  };
+}
+
+/** A node's way to its engine: every call may be slow, fail after its effect, or be its node's last. */
+export function portsOf(world: World, life: Life, engine: Engine): Engine {
+  return {
+    store: wrapped(world, life, 'store', watched(world, engine)),
+    bells: wrapped(world, life, 'bells', engine.bells),
+    registry: wrapped(world, life, 'registry', engine.registry),
+    close: () => engine.close(),
+  };
+}
