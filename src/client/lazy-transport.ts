@@ -1,0 +1,109 @@
+import type { DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
+import type { SubmitBatch, SubmitBatchResult } from '../core/messages.ts';
+import type { WatchTasksRequest, WatchTasksResponse } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
+import type { CallOptions, Outgoing, StreamEvents, Transport } from './transport.ts';
+
+type OpenStream<In, Out> = (transport: Transport, events: StreamEvents<Out>) => Outgoing<In>;
+
+/** Opens the real transport at its first use, once; a failed opening is tried again at the next use. */
+export class LazyTransport implements Transport {
+  readonly #open: () => Promise<Transport>;
+  #opening: Promise<Transport> | undefined;
+  #ready: Transport | undefined;
+
+  constructor(open: () => Promise<Transport>) {
+    this.#open = open;
+  }
+
+  async submit(batch: SubmitBatch, options: CallOptions): Promise<SubmitBatchResult> {
+    return (this.#ready ?? (await this.#opened())).submit(batch, options);
+  }
+
+  async call<M extends DescMethodUnary>(
+    method: M,
+    request: MessageInitShape<M['input']>,
+    options: CallOptions,
+  ): Promise<MessageShape<M['output']>> {
+    return (this.#ready ?? (await this.#opened())).call(method, request, options);
+  }
+
+  async *watch(request: WatchTasksRequest, options: CallOptions): AsyncGenerator<WatchTasksResponse> {
+    yield* (this.#ready ?? (await this.#opened())).watch(request, options);
+  }
+
+  work(events: Parameters<Transport['work']>[0]): ReturnType<Transport['work']> {
+    return this.#stream((transport, to) => transport.work(to), events);
+  }
+
+  report(events: Parameters<Transport['report']>[0]): ReturnType<Transport['report']> {
+    return this.#stream((transport, to) => transport.report(to), events);
+  }
+
+  async close(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    this.#ready = undefined;
+    const transport = await opening?.catch(() => undefined);
+    await transport?.close();
+  }
+
+  #opened(): Promise<Transport> {
+    this.#opening ??= this.#open().then(
+      (transport) => {
+        this.#ready = transport;
+        return transport;
+      },
+      (thrown: unknown) => {
+        this.#opening = undefined;
+        throw thrown;
+      },
+    );
+    return this.#opening;
+  }
+
+  #stream<In, Out>(open: OpenStream<In, Out>, events: StreamEvents<Out>): Outgoing<In> {
+    if (this.#ready !== undefined) return open(this.#ready, events);
+    return new PendingStream(this.#opened(), open, events);
+  }
+}
+
+/** What is sent before the transport is there waits for it. */
+class PendingStream<In, Out> implements Outgoing<In> {
+  readonly #opened: Promise<void>;
+  #waiting: ((stream: Outgoing<In>) => void)[] = [];
+  #stream: Outgoing<In> | undefined;
+
+  constructor(opening: Promise<Transport>, open: OpenStream<In, Out>, events: StreamEvents<Out>) {
+    this.#opened = opening.then(
+      (transport) => this.#start(open(transport, events)),
+      (thrown: unknown) => events.end(asHoldfastError(thrown)),
+    );
+  }
+
+  send(message: In): boolean {
+    if (this.#stream !== undefined) return this.#stream.send(message);
+    this.#waiting.push((stream) => void stream.send(message));
+    return true;
+  }
+
+  async drained(): Promise<void> {
+    await this.#opened;
+    await this.#stream?.drained();
+  }
+
+  end(): void {
+    if (this.#stream !== undefined) this.#stream.end();
+    else this.#waiting.push((stream) => stream.end());
+  }
+
+  abort(error?: HoldfastError): void {
+    if (this.#stream !== undefined) this.#stream.abort(error);
+    else this.#waiting = [(stream) => stream.abort(error)];
+  }
+
+  #start(stream: Outgoing<In>): void {
+    this.#stream = stream;
+    for (const say of this.#waiting.splice(0)) say(stream);
+  }
+}

@@ -1,0 +1,85 @@
+/** A submission as the wire carries it. */
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import { encodeSpec } from '../core/codec/spec.ts';
+import { invalid } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { SubmitItem } from '../core/messages.ts';
+import type { Clock } from '../ports/clock.ts';
+import { toPayload } from './json.ts';
+import { optionsRequest, type SubmitOptions } from './submit-options.ts';
+import type { Task } from './task.ts';
+import { badInput, check } from './validate.ts';
+
+/** The task that submits: its children get keys that a retry of it makes again. */
+export interface Parent {
+  readonly id: string;
+  readonly traceparent: string;
+}
+
+export interface Outbound {
+  readonly queue: string;
+  readonly item: SubmitItem;
+}
+
+/** The same parent, type and input: the same key, so that an attempt that is made again makes no second child. */
+export function childKey(parentId: string, type: string, input: unknown): string {
+  const form = input === undefined ? '' : (canonicalize(input as never) ?? '');
+  const hash = createHash('sha256');
+  for (const part of [parentId, type, form]) hash.update(`${part.length}:`).update(part);
+  return `child/${hash.digest('base64url')}`;
+}
+
+function keyOf(
+  task: Task,
+  input: unknown,
+  options: SubmitOptions,
+  parent: Parent | undefined,
+  clock: Clock,
+): string {
+  if (options.idempotencyKey === '') {
+    throw invalid([{ field: 'idempotencyKey', description: 'is empty; leave it out to have one made' }]);
+  }
+  const key = options.idempotencyKey ?? task.contract.idempotencyKey?.(input);
+  if (key === undefined || key === '') {
+    return parent === undefined ? clock.uuid() : childKey(parent.id, task.name, input);
+  }
+  if (key.length > limits.keyChars) {
+    const description = `has ${key.length} characters; at most ${limits.keyChars}`;
+    throw invalid([{ field: 'idempotencyKey', description }]);
+  }
+  return key;
+}
+
+/**
+ * Validates the input and builds the item; the input goes out as it was given, so that a schema's new default never
+ * makes a retry a conflict. A promise only where the schema is asynchronous.
+ * @throws HoldfastError INVALID_ARGUMENT
+ */
+export function outbound(
+  clock: Clock,
+  task: Task,
+  input: unknown,
+  options: SubmitOptions,
+  parent: Parent | undefined,
+): Outbound | Promise<Outbound> {
+  const checked = check(task.input, input);
+  const build = (result: Awaited<typeof checked>): Outbound => {
+    if (!result.ok) throw badInput(task.name, result.violations);
+    return {
+      queue: options.queue ?? task.contract.queue,
+      item: {
+        key: keyOf(task, input, options, parent, clock),
+        spec: encodeSpec({
+          type: task.name,
+          typeVersion: task.contract.version,
+          orderingKey: options.orderingKey ?? task.contract.orderingKey?.(input),
+          payload: toPayload(input, `The input of '${task.name}'`, limits.payloadBytes),
+        }),
+        options: optionsRequest(task.contract, options, parent?.id),
+        traceparent: options.traceparent ?? parent?.traceparent ?? '',
+      },
+    };
+  };
+  return checked instanceof Promise ? checked.then(build) : build(checked);
+}
