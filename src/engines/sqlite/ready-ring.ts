@@ -167,20 +167,12 @@ export class ReadyRing {
     nowMs: number,
   ): boolean {
     const shelves = this.#audible(asked, priority);
-    while (shelves.length > 0) {
+    for (let entry = first(shelves); entry !== undefined; entry = first(shelves)) {
       if (left.tasks <= 0) return false;
-      let at = 0;
-      let entry = shelves[0]?.peek() as Entry;
-      for (let i = 1; i < shelves.length; i++) {
-        const other = shelves[i]?.peek() as Entry;
-        if (other.seq < entry.seq) {
-          entry = other;
-          at = i;
-        }
-      }
       const snapshot = this.#load(entry, nowMs);
       if (snapshot !== undefined && !this.#give(entry, snapshot, left, taken, nowMs)) return false;
-      if (this.#first(entry.shelf) === undefined) shelves.splice(at, 1);
+      // The last one: there may be more in the file.
+      this.#first(entry.shelf);
     }
     return true;
   }
@@ -233,7 +225,10 @@ export class ReadyRing {
 
   /** Bells whose time has come are audible again. */
   wake(nowMs: number): void {
-    for (const entry of this.#held.ripe(nowMs)) this.#putBack(entry);
+    for (const entry of this.#held.ripe(nowMs)) {
+      // Hidden twice until the same moment, or given up meanwhile for want of room.
+      if (entry.place === 'held') this.#putBack(entry);
+    }
   }
 
   nextWakeMs(): number | undefined {
@@ -505,4 +500,14 @@ export class ReadyRing {
     of.discovered = true;
     return of;
   }
+}
+
+/** The oldest of what is in memory. A shelf that had to make room for another one waits for the next receive. */
+function first(shelves: readonly Shelf[]): Entry | undefined {
+  let oldest: Entry | undefined;
+  for (const shelf of shelves) {
+    const entry = shelf.peek();
+    if (entry !== undefined && (oldest === undefined || entry.seq < oldest.seq)) oldest = entry;
+  }
+  return oldest;
 }
