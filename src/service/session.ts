@@ -152,11 +152,16 @@ export class WorkerSession implements Session, LiveSession {
   #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
     return this.#context.bells.receive(queues, {
       types: this.#hello.types,
-      room: () =>
-        this.#closed || this.#draining ? { tasks: 0, bytes: 0 } : { tasks: this.#tasks, bytes: this.#bytes },
+      room: () => this.#room(),
       waitMs: receiveWaitMs,
       signal: this.#receiving.signal,
     });
+  }
+
+  /** At most one batch of the store at a time; the next receive follows at once. */
+  #room(): { tasks: number; bytes: number } {
+    if (this.#closed || this.#draining) return { tasks: 0, bytes: 0 };
+    return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: this.#bytes };
   }
 
   #take(bells: readonly Bell[]): void {
