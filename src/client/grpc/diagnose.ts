@@ -68,8 +68,15 @@ export class Diagnosis {
         socket.destroy();
         resolve(error);
       };
+      let heard = false;
       const lost = (): HoldfastError => unreachable(this.#address, 'the connection was lost', helpLost);
-      socket.on('error', (error) => finish(whyNot(this.#address, host, error)));
+      const hungUp = (): HoldfastError => {
+        if (certificates === undefined) return this.#wantsTls();
+        return connected && !heard ? unreachable(this.#address, hangsUp, helpCertificate) : lost();
+      };
+      socket.on('error', (error: NodeJS.ErrnoException) =>
+        finish(error.code === 'ECONNRESET' ? hungUp() : whyNot(this.#address, host, error)),
+      );
       cancel.push(this.#clock.after(tryMs, () => finish(this.#silent(connected))));
       socket.once(certificates === undefined ? 'connect' : 'secureConnect', () => {
         connected = true;
@@ -77,9 +84,10 @@ export class Diagnosis {
         cancel.push(this.#clock.after(afterwardsMs, () => finish(lost())));
       });
       socket.once('data', (bytes: Buffer) => {
+        heard = true;
         if (certificates === undefined && bytes[0] === tlsAlert) finish(this.#wantsTls());
       });
-      socket.once('close', () => finish(certificates === undefined ? this.#wantsTls() : lost()));
+      socket.once('close', () => finish(hungUp()));
     });
   }
 
@@ -92,4 +100,8 @@ export class Diagnosis {
   }
 }
 
+const hangsUp =
+  'it hangs up right after the handshake, as a server does that refuses the certificate of its client';
+const helpCertificate =
+  'Give this client a certificate from the authority that the server trusts (`holdfast certs issue`).';
 const helpLost = 'It may be restarting. Try again; a submit with the same idempotency key is safe to repeat.';

@@ -47,6 +47,8 @@ export interface ListenOptions {
 export interface Listening {
   readonly grpcPort: number;
   readonly httpPort: number | undefined;
+  /** Open ones, of both listeners. */
+  readonly connections: number;
   /** Requests refused because they claimed an identity by a header. */
   readonly forgedHeaders: number;
   /** Takes no more connections and says so to whoever asks for its health. Open ones go on. Idempotent. */
@@ -111,6 +113,9 @@ function listening(
   return {
     grpcPort: grpc.port,
     httpPort: http?.port,
+    get connections() {
+      return open.reduce((sum, { connections }) => sum + connections.count, 0);
+    },
     get forgedHeaders() {
       return open.reduce((sum, { admission }) => sum + admission.forgedHeaders, 0);
     },

@@ -1,0 +1,223 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { item, specOf } from '../../../test/rig/api-node.ts';
+import { serve } from '../../../test/rig/listening.ts';
+import type { HoldfastError } from '../../core/errors.ts';
+import type { ReportResponse, SubmitBatch, SubmitOk, WorkResponse } from '../../core/messages.ts';
+import { TaskService, WatchTasksRequestSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import type { StreamEvents } from '../transport.ts';
+
+const batch = (...keys: string[]): SubmitBatch => ({
+  tenant: '',
+  queue: 'q',
+  items: keys.map((key) => item(key)),
+});
+
+/** Keeps what comes, for whoever waits for it. */
+class Inbox<M extends { readonly kind: string }> implements StreamEvents<M> {
+  readonly messages: M[] = [];
+  readonly ended = Promise.withResolvers<HoldfastError | undefined>();
+  #changed = Promise.withResolvers<void>();
+
+  message(message: M): void {
+    this.messages.push(message);
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  end(error: HoldfastError | undefined): void {
+    this.ended.resolve(error);
+    this.#changed.resolve();
+  }
+
+  async first<K extends M['kind']>(kind: K): Promise<Extract<M, { readonly kind: K }>> {
+    for (;;) {
+      const found = this.messages.find((m) => m.kind === kind);
+      if (found !== undefined) return found as Extract<M, { readonly kind: K }>;
+      await this.#changed.promise;
+    }
+  }
+}
+
+describe('over mutual TLS', () => {
+  it('a batch is submitted, read, worked on and settled, each message by its own codec', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const { results } = await client.submit(batch('a', 'b', 'a'), { timeoutMs: 5_000 });
+    const ids = results.map((r) => (r as SubmitOk).id);
+    expect(results.map((r) => (r as SubmitOk).deduplicated)).toEqual([false, false, true]);
+
+    const work = new Inbox<WorkResponse>();
+    const assigned = client.work(work);
+    const workerId = crypto.randomUUID();
+    const types = [{ type: 'note', maxVersion: 1 }];
+    assigned.send({
+      kind: 'hello',
+      tenant: '',
+      workerName: 'w',
+      workerId,
+      queues: ['q'],
+      types,
+      tasks: 10,
+      bytes: 1_000_000,
+    });
+    const { sessionId } = await work.first('welcome');
+    const { seq, tasks } = await work.first('assignments');
+    assigned.send({ kind: 'received', seq });
+    expect(tasks[0]).toMatchObject({ id: ids[0], key: 'a', attempt: 1, queue: 'q', tenant: 'default' });
+    expect(Buffer.from(tasks[0]?.spec ?? []).equals(specOf())).toBe(true);
+
+    const report = new Inbox<ReportResponse>();
+    const settled = client.report(report);
+    settled.send({ kind: 'hello', sessionId, workerId, tenant: '' });
+    const lease = tasks[0]?.lease ?? new Uint8Array();
+    settled.send({ kind: 'heartbeats', batch: 1, items: [{ lease, progress: undefined }] });
+    expect((await report.first('heartbeats')).answers).toEqual([
+      { verdict: 'renewed', leaseMs: expect.closeTo(30_000, -3) },
+    ]);
+    settled.send({
+      kind: 'settlements',
+      batch: 2,
+      items: [
+        { lease, outcome: 'succeeded', result: undefined, message: '', errorType: '', afterMs: undefined },
+      ],
+    });
+    expect(await report.first('settled')).toMatchObject({
+      batch: 2,
+      credited: true,
+      results: [{ state: 'succeeded' }],
+    });
+    const { task } = await client.call(TaskService.method.getTask, { id: ids[0] ?? '' }, {});
+    expect(task?.state).toBe(4);
+    settled.end();
+    assigned.end();
+    expect(await Promise.all([work.ended.promise, report.ended.promise])).toEqual([undefined, undefined]);
+  });
+
+  it('an error keeps its code, reason, help, task and fields', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const { results } = await client.submit(batch('a'), {});
+    const id = (results[0] as SubmitOk).id;
+    await expect(client.call(TaskService.method.retryTask, { id }, {})).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'NOT_DEAD',
+      taskId: id,
+      help: expect.stringMatching(/./),
+    });
+    await expect(client.submit(batch(), {})).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'BAD_FIELD',
+      violations: [{ field: 'items' }],
+    });
+  });
+
+  it('a watch gives the events and ends with the task', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const { results } = await client.submit(batch('a'), {});
+    const id = (results[0] as SubmitOk).id;
+    const request = create(WatchTasksRequestSchema, { tasks: [{ id }, { id: 'none' }] });
+    const seen: unknown[] = [];
+    for await (const { update, error } of client.watch(request, {})) {
+      seen.push(error?.reason ?? update?.update.case);
+      if (seen.length === 2) await client.call(TaskService.method.cancelTask, { id }, {});
+    }
+    expect(seen.sort()).toEqual(['TASK_NOT_FOUND', 'event', 'event']);
+  });
+
+  it('leaving a watch early ends it at the server', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const { results } = await client.submit(batch('a'), {});
+    const id = (results[0] as SubmitOk).id;
+    for await (const _ of client.watch(create(WatchTasksRequestSchema, { tasks: [{ id }] }), {})) break;
+    await expect.poll(() => served.api.openStreams).toBe(0);
+  });
+
+  it('a call that is given up is CANCELLED, one that lasts too long DEADLINE_EXCEEDED', async () => {
+    await using served = await serve({
+      wrap: (api) => ({ ...api, submit: () => new Promise(() => {}) }),
+    });
+    const client = await served.client();
+    const signal = AbortSignal.timeout(50);
+    await expect(client.submit(batch('a'), { signal })).rejects.toMatchObject({ reason: 'ABANDONED' });
+    await expect(client.submit(batch('a'), { signal })).rejects.toMatchObject({ reason: 'ABANDONED' });
+    await expect(client.submit(batch('a'), { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      reason: 'TIMED_OUT',
+    });
+  });
+
+  it('the server is told the deadline, the trace and that the caller left', async () => {
+    const told = Promise.withResolvers<{ notAfterMs: number | undefined; traceparent: string }>();
+    const left = Promise.withResolvers<void>();
+    await using served = await serve({
+      wrap: (api) => ({
+        ...api,
+        submit(_, { notAfterMs, traceparent, signal }) {
+          told.resolve({ notAfterMs, traceparent });
+          signal.addEventListener('abort', () => left.resolve());
+          return new Promise(() => {});
+        },
+      }),
+    });
+    const client = await served.client();
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-03`;
+    const stop = new AbortController();
+    const call = client.submit(batch('a'), { timeoutMs: 5_000, traceparent, signal: stop.signal });
+    const { notAfterMs, ...rest } = await told.promise;
+    expect(rest).toEqual({ traceparent });
+    expect(Math.abs((notAfterMs ?? 0) - Date.now() - 5_000)).toBeLessThan(500);
+    stop.abort();
+    await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
+    await left.promise;
+  });
+
+  it('a message that is too large is refused here, and by the server too', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const many = Array.from({ length: 6 }, (_, i) => item(`k${i}`, { spec: new Uint8Array(200_000) }));
+    await expect(client.submit({ tenant: '', queue: 'q', items: many }, {})).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'TOO_LARGE',
+      message: expect.stringContaining('at most 1,048,576 are taken'),
+    });
+  });
+
+  it('sending tells when to wait, and drained when to go on', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const work = new Inbox<WorkResponse>();
+    const out = client.work(work);
+    const hello = { kind: 'hello', tenant: 't'.repeat(200_000), workerName: '', workerId: '' } as const;
+    const send = () => out.send({ ...hello, queues: [], types: [], tasks: 0, bytes: 0 });
+    expect([send(), send()]).toEqual([true, false]);
+    await out.drained();
+    expect(await work.ended.promise).toMatchObject({ reason: 'BAD_FIELD' });
+    expect(send()).toBe(true);
+    await out.drained();
+  });
+
+  it('aborting a stream ends it once, on both sides', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const report = new Inbox<ReportResponse>();
+    const out = client.report(report);
+    await expect.poll(() => served.api.openStreams).toBe(1);
+    out.abort();
+    expect(await report.ended.promise).toMatchObject({ code: 'CANCELLED' });
+    await expect.poll(() => served.api.openStreams).toBe(0);
+  });
+
+  it('one connection serves every client of a process', async () => {
+    await using served = await serve();
+    const tls = await served.authority.issue('alice', 'client');
+    const clients = await Promise.all([1, 2, 3].map(() => served.client('alice', { tls })));
+    await Promise.all(clients.map((client) => client.submit(batch('a'), {})));
+    await clients[0]?.close();
+    await clients[0]?.close();
+    await clients[1]?.submit(batch('a'), {});
+    expect(served.listening.connections).toBe(1);
+  });
+});

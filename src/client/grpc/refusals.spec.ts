@@ -1,0 +1,246 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { AddressInfo, Server } from 'node:net';
+import { createServer } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { item } from '../../../test/rig/api-node.ts';
+import { Authority, serve } from '../../../test/rig/listening.ts';
+import { systemClock } from '../../platform/clock.ts';
+import type { Transport } from '../transport.ts';
+import { type GrpcOptions, grpcTransport } from './transport.ts';
+import { whyNot } from './why.ts';
+
+const clock = systemClock();
+const day = 86_400_000;
+const submit = (client: Transport) =>
+  client.submit({ tenant: '', queue: 'q', items: [item('a')] }, { timeoutMs: 10_000 });
+
+let authority: Authority;
+let stranger: Authority;
+beforeAll(async () => {
+  authority = await Authority.make();
+  stranger = await Authority.make();
+});
+afterAll(() => {
+  authority.remove();
+  stranger.remove();
+});
+
+async function refusalOf(options: Omit<GrpcOptions, 'clock'>): Promise<unknown> {
+  const client = grpcTransport({ ...options, clock });
+  try {
+    return await submit(client).then(
+      () => 'accepted',
+      (error: unknown) => error,
+    );
+  } finally {
+    await client.close();
+  }
+}
+
+async function listening(server: Server): Promise<string> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** A server that does nothing but shake hands, as strictly as `options` say. */
+async function withTls<T>(options: TlsOptions, use: (address: string) => Promise<T>): Promise<T> {
+  const server = createTlsServer({ ALPNProtocols: ['h2'], ...options }, (socket) =>
+    socket.on('error', () => {}),
+  );
+  try {
+    return await use(await listening(server));
+  } finally {
+    server.close();
+  }
+}
+
+async function tlsOptions(name: string, more: Parameters<Authority['issue']>[2] = {}, nowMs = Date.now()) {
+  const files = await authority.issue(name, 'server', more, nowMs);
+  return { cert: readFileSync(files.cert), key: readFileSync(files.key), ca: readFileSync(files.ca) };
+}
+
+describe('a client is told in a sentence', () => {
+  it('that nothing listens there', async () => {
+    const server = createServer();
+    const address = await listening(server);
+    await new Promise((resolve) => server.close(resolve));
+    for (const plaintext of [true, undefined]) {
+      const tls = plaintext ? undefined : await authority.issue('c', 'client');
+      expect(await refusalOf({ address, plaintext, tls })).toMatchObject({
+        code: 'UNAVAILABLE',
+        reason: 'UNREACHABLE',
+        message: `No Holdfast server answers at ${address}: nothing listens there.`,
+        help: expect.stringContaining('holdfast dev'),
+      });
+    }
+  });
+
+  it('that the name is unknown', async () => {
+    expect(await refusalOf({ address: 'no-such-host.invalid:7233', plaintext: true })).toMatchObject({
+      reason: 'UNREACHABLE',
+      message: expect.stringContaining('no-such-host.invalid:7233'),
+    });
+  });
+
+  it('that it showed no certificate', async () => {
+    await using served = await serve();
+    const { ca } = await served.authority.issue('c', 'client');
+    expect(await refusalOf({ address: served.address, tls: { ca } })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      reason: 'NO_CERTIFICATE',
+      message: 'The server asks for a client certificate, and none was given.',
+      help: expect.stringContaining('holdfast certs issue'),
+    });
+    expect(served.lines).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        reason: 'NO_CERTIFICATE',
+        peer: expect.stringMatching(/^127.0.0.1:\d+$/),
+      }),
+    );
+  });
+
+  it('the same by a server that ends the connection over it, in either version of TLS', async () => {
+    const options = await tlsOptions('strict');
+    for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+      const strict = {
+        ...options,
+        requestCert: true,
+        rejectUnauthorized: true,
+        minVersion: version,
+        maxVersion: version,
+      };
+      const { ca } = await authority.issue('c', 'client');
+      const error = await withTls(strict, (address) => refusalOf({ address, tls: { ca } }));
+      expect(error).toMatchObject({ code: 'UNAUTHENTICATED' });
+      if (version === 'TLSv1.3') expect(error).toMatchObject({ reason: 'NO_CERTIFICATE' });
+    }
+  });
+
+  it('that its certificate comes from another authority', async () => {
+    await using served = await serve();
+    const own = await stranger.issue('mallory', 'client');
+    const { ca } = await served.authority.issue('c', 'client');
+    expect(await refusalOf({ address: served.address, tls: { ...own, ca } })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining('does not trust the authority that signed it'),
+    });
+    expect(served.lines).toContainEqual(expect.objectContaining({ reason: 'CERTIFICATE_REFUSED' }));
+  });
+
+  it('the same by a server that ends the connection over it', async () => {
+    const strict = { ...(await tlsOptions('strict')), requestCert: true, rejectUnauthorized: true };
+    const own = await stranger.issue('mallory', 'client');
+    const { ca } = await authority.issue('c', 'client');
+    expect(await withTls(strict, (address) => refusalOf({ address, tls: { ...own, ca } }))).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('refuses the certificate of its client'),
+      help: expect.stringContaining('holdfast certs issue'),
+    });
+  });
+
+  it.each([
+    ['ERR_SSL_TLSV1_ALERT_UNKNOWN_CA', 'CERTIFICATE_REFUSED', 'unknown ca'],
+    ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'CERTIFICATE_REFUSED', 'certificate expired'],
+    ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'CERTIFICATE_REFUSED', 'bad certificate'],
+    ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'NO_CERTIFICATE', 'asks for a client certificate'],
+  ])('what the alert %s means', (code, reason, words) => {
+    const error = whyNot('h:1', 'h', Object.assign(new Error('alert'), { code }));
+    expect(error).toMatchObject({ code: 'UNAUTHENTICATED', reason, message: expect.stringContaining(words) });
+  });
+
+  it('that its certificate is one for servers', async () => {
+    await using served = await serve();
+    const own = await served.authority.issue('other', 'server');
+    expect(await refusalOf({ address: served.address, tls: own })).toMatchObject({
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining('not issued for clients'),
+    });
+  });
+
+  it('that it does not know the authority of the server', async () => {
+    await using served = await serve();
+    const own = await served.authority.issue('c', 'client');
+    const { ca } = await stranger.issue('c', 'client');
+    expect(await refusalOf({ address: served.address, tls: { ...own, ca } })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining('an authority that this client does not know'),
+      help: expect.stringContaining('ca.crt'),
+    });
+  });
+
+  it('that the certificate of the server has expired', async () => {
+    const options = await tlsOptions('old', { days: 1 }, Date.now() - 2 * day);
+    const own = await authority.issue('c', 'client');
+    expect(await withTls(options, (address) => refusalOf({ address, tls: own }))).toMatchObject({
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining('has expired'),
+      help: expect.stringContaining('holdfast certs issue'),
+    });
+  });
+
+  it('that the certificate of the server is for another host', async () => {
+    await using served = await serve({ server: { hosts: ['queue.example'] } });
+    const own = await served.authority.issue('c', 'client');
+    expect(await refusalOf({ address: served.address, tls: own })).toMatchObject({
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringMatching(/not for '127\.0\.0\.1'.*queue|127\.0\.0\.1/),
+    });
+  });
+
+  it('that what listens there speaks no TLS, or nothing else', async () => {
+    await using plain = await serve({ plaintext: true });
+    const own = await authority.issue('c', 'client');
+    expect(await refusalOf({ address: plain.address, tls: own })).toMatchObject({
+      reason: 'UNREACHABLE',
+      message: expect.stringMatching(/speaks no TLS|closed the connection/),
+    });
+    await using served = await serve();
+    expect(await refusalOf({ address: served.address, plaintext: true })).toMatchObject({
+      reason: 'UNREACHABLE',
+      message: expect.stringContaining('takes no plaintext'),
+    });
+  });
+
+  it('that it was given neither certificates nor plaintext, or an address that is none', () => {
+    expect(() => grpcTransport({ address: '127.0.0.1:1', clock })).toThrow(
+      expect.objectContaining({ reason: 'BAD_CONFIGURATION' }),
+    );
+    for (const address of ['localhost', 'http://localhost:1', 'localhost:0', 'localhost:99999', '::1:7']) {
+      expect(() => grpcTransport({ address, plaintext: true, clock })).toThrow(
+        expect.objectContaining({ reason: 'BAD_FIELD' }),
+      );
+    }
+  });
+
+  it('which of its files is wrong', async () => {
+    const own = await authority.issue('c', 'client');
+    const key = `${own.key}.bad`;
+    writeFileSync(key, 'no key');
+    expect(() => grpcTransport({ address: 'localhost:1', tls: { ...own, key }, clock })).toThrow(
+      expect.objectContaining({ reason: 'BAD_CERTIFICATE', message: expect.stringContaining(key) }),
+    );
+  });
+});
+
+describe('a client whose certificate', () => {
+  it('is renewed in its files takes the new one up by itself', async () => {
+    await using served = await serve();
+    const tls = await served.authority.issue('c', 'client', { days: 1 });
+    const own = await stranger.issue('c', 'client');
+    const files = { ...tls, cert: `${tls.cert}.mine`, key: `${tls.key}.mine` };
+    const take = (from: { cert: string; key: string }): void => {
+      writeFileSync(files.key, readFileSync(from.key));
+      writeFileSync(files.cert, readFileSync(from.cert));
+    };
+    take(own);
+    const client = await served.client('c', { tls: files });
+    await expect(submit(client)).rejects.toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+    take(tls);
+    await expect(submit(client)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(submit(client)).resolves.toBeDefined();
+  });
+});
