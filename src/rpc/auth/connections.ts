@@ -60,6 +60,7 @@ export function keyOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): str
 
 export class Connections {
   readonly #open = new Map<string, OpenConnection>();
+  readonly #whenEmpty: (() => void)[] = [];
   readonly #deps: Deps;
   readonly #listener: string;
 
@@ -79,6 +80,7 @@ export class Connections {
 
   /** To be called when the handshake is done. */
   open(socket: Socket): void {
+    if (socket.destroyed) return;
     const connection = new OpenConnection(socket, (peer) => this.#verdictOf(peer));
     this.#open.set(connection.key, connection);
     const { verdict } = connection;
@@ -90,10 +92,17 @@ export class Connections {
     socket.once('close', () => {
       cancel();
       this.#open.delete(connection.key);
+      if (this.#open.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
   }
 
-  /** Cuts every stream, and soon after every connection. */
+  /** Resolves when no connection is open. */
+  empty(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  /** Every stream, not the connections. */
   cutAll(error: HoldfastError): void {
     for (const connection of this.#open.values()) connection.cut(error);
   }

@@ -62,7 +62,8 @@ interface Listener {
   readonly connections: Connections;
   readonly admission: Admission;
   readonly port: number;
-  stop(): Promise<void>;
+  /** Takes no more connections, and ends each open one when its last stream is over. */
+  stop(): void;
 }
 
 /**
@@ -82,7 +83,7 @@ export async function listen(options: ListenOptions): Promise<Listening> {
     if (options.http !== undefined) open.push(await openHttp(options, options.http, policy, health));
   } catch (thrown) {
     policy.stop();
-    for (const listener of open) await listener.stop();
+    for (const listener of open) listener.stop();
     throw thrown;
   }
   return listening(open, health, clock, policy);
@@ -104,11 +105,13 @@ function listening(
     drain();
     policy.stop();
     for (const { connections } of open) connections.cutAll(closed);
-    const stopped = Promise.all(open.map((listener) => listener.stop()));
-    const timeUp = new AbortController();
-    await Promise.race([stopped, clock.sleep(closeMs, timeUp.signal)]);
-    timeUp.abort();
+    for (const listener of open) listener.stop();
+    const gone = Promise.all(open.map(({ connections }) => connections.empty()));
+    const enough = new AbortController();
+    await Promise.race([gone, clock.sleep(closeMs, enough.signal)]);
+    enough.abort();
     for (const { connections } of open) connections.destroyAll();
+    await gone;
   }
   return {
     grpcPort: grpc.port,
@@ -155,12 +158,11 @@ async function openGrpc(
   logFailedHandshakes(server, 'grpc', log);
   const port = await openPort(server, grpc.host, grpc.port);
   const stopRenewing = renew(server, grpc, { clock, log });
-  const stop = (): Promise<void> =>
-    new Promise((resolve) => {
-      stopRenewing();
-      if (server.listening) server.close();
-      calls.tryShutdown(() => resolve());
-    });
+  const stop = (): void => {
+    stopRenewing();
+    if (server.listening) server.close();
+    calls.tryShutdown(() => {});
+  };
   return { server, connections, admission, port, stop };
 }
 
@@ -190,12 +192,9 @@ async function openHttp(
   logFailedHandshakes(server, 'http', log);
   const port = await openPort(server, http.host, http.port);
   const stopRenewing = renew(server, http, { clock, log });
-  const stop = (): Promise<void> =>
-    new Promise((resolve) => {
-      stopRenewing();
-      if (server.listening) server.close(() => resolve());
-      else if (connections.count === 0) resolve();
-      else server.once('close', () => resolve());
-    });
+  const stop = (): void => {
+    stopRenewing();
+    server.close();
+  };
   return { server, connections, admission, port, stop };
 }

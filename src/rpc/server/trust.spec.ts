@@ -1,0 +1,254 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { connect as connectTls } from 'node:tls';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { item } from '../../../test/rig/api-node.ts';
+import { Authority, keptLog, quickClock, type Served, serve } from '../../../test/rig/listening.ts';
+import { show } from '../../certs/show.ts';
+import type { Transport } from '../../client/transport.ts';
+import type { HoldfastError } from '../../core/errors.ts';
+import type { ReportResponse } from '../../core/messages.ts';
+import { listen } from './listen.ts';
+
+const batch = { tenant: '', queue: 'q', items: [item('a')] };
+const submit = (client: Transport) => client.submit(batch, { timeoutMs: 5_000 });
+
+/** A Report stream, held open; what it ended with. */
+function hold(client: Transport): Promise<HoldfastError | undefined> {
+  return new Promise((resolve) => {
+    const events = { message(_: ReportResponse) {}, end: resolve };
+    const out = client.report(events);
+    out.send({ kind: 'hello', sessionId: '', workerId: crypto.randomUUID(), tenant: '' });
+  });
+}
+
+/** The serial of the certificate that the server shows to a new connection. */
+function shownSerial({ listening: { grpcPort, httpPort } }: Served, which: 'grpc' | 'http'): Promise<string> {
+  const port = (which === 'grpc' ? grpcPort : httpPort) ?? 0;
+  return new Promise((resolve, reject) => {
+    const socket = connectTls(
+      { port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['h2'] },
+      () => {
+        resolve(socket.getPeerCertificate().serialNumber);
+        socket.destroy();
+      },
+    );
+    socket.on('error', reject);
+  });
+}
+
+describe('the server’s certificate', () => {
+  it('is exchanged under a live server, without cutting a stream', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    const held = hold(client);
+    await submit(client);
+    const before = await shownSerial(served, 'grpc');
+    const { cert } = await served.authority.issue('server', 'server');
+    expect(show(cert).serial).not.toBe(before);
+    for (const which of ['grpc', 'http'] as const) {
+      await expect.poll(() => shownSerial(served, which)).toBe(show(cert).serial);
+    }
+    await submit(client);
+    const other = await served.client('bob');
+    await submit(other);
+    expect(await Promise.race([held, 'open'])).toBe('open');
+  });
+
+  it('stays in use while its files are wrong, and that is logged', async () => {
+    await using served = await serve();
+    const before = await shownSerial(served, 'grpc');
+    const other = await served.authority.issue('x', 'server');
+    copyFileSync(other.key, `${served.authority.dir}/server.key`);
+    const complaints = () =>
+      served.lines.filter(({ level, message }) => level === 'error' && message.includes('stays in use'));
+    await expect.poll(() => complaints().length).toBeGreaterThan(0);
+    expect(complaints()[0]?.message).toContain('does not belong to the certificate');
+    expect(await shownSerial(served, 'grpc')).toBe(before);
+    copyFileSync(other.cert, `${served.authority.dir}/server.crt`);
+    await expect.poll(() => shownSerial(served, 'grpc')).toBe(show(other.cert).serial);
+  });
+});
+
+describe('a policy under a live server', () => {
+  const everyone = { rules: [{ identity: '*' }] };
+
+  it('that revokes a serial cuts the streams of that certificate and refuses its calls, no others', async () => {
+    await using served = await serve({ policy: everyone });
+    const tls = await served.authority.issue('mallory', 'client');
+    const mallory = await served.client('mallory', { tls });
+    const alice = await served.client('alice');
+    const cut = hold(mallory);
+    const held = hold(alice);
+    await submit(mallory);
+    await expect.poll(() => served.api.openStreams).toBe(2);
+    served.policy({ ...everyone, revoked: { serials: [show(tls.cert).serial] } });
+    expect(await cut).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'CERTIFICATE_REFUSED' });
+    await expect.poll(() => served.api.openStreams).toBe(1);
+    await expect(submit(mallory)).rejects.toMatchObject({
+      reason: 'CERTIFICATE_REFUSED',
+      message: expect.stringContaining('revoked'),
+    });
+    await submit(alice);
+    expect(await Promise.race([held, 'open'])).toBe('open');
+  });
+
+  it('that changes rights lets the streams be opened anew under the new ones', async () => {
+    await using served = await serve({ policy: everyone });
+    const client = await served.client('alice');
+    const cut = hold(client);
+    await submit(client);
+    await expect.poll(() => served.api.openStreams).toBe(1);
+    served.policy({ rules: [{ identity: '*', verbs: ['read'] }] });
+    expect(await cut).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('policy changed'),
+    });
+    await expect(submit(client)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', reason: 'DENIED' });
+  });
+
+  it('that names nobody of this identity refuses it', async () => {
+    await using served = await serve({
+      policy: { rules: [{ identity: 'spiffe://holdfast.dev/client/bob' }] },
+    });
+    await expect(submit(await served.client('alice'))).rejects.toMatchObject({
+      code: 'PERMISSION_DENIED',
+      message: expect.stringContaining('spiffe://holdfast.dev/client/alice'),
+    });
+    await submit(await served.client('bob'));
+  });
+
+  it('that is wrong leaves the one before in force', async () => {
+    await using served = await serve({ policy: everyone });
+    const client = await served.client('alice');
+    served.policy('{');
+    await expect
+      .poll(() => served.lines.map(({ message }) => message))
+      .toContainEqual(expect.stringContaining('the old policy stays in force'));
+    await submit(client);
+  });
+});
+
+describe('a request with a header of a load balancer', () => {
+  it('is refused and counted on both listeners', async () => {
+    await using served = await serve({ plaintext: true });
+    const metadata = new Metadata();
+    metadata.set('x-amzn-mtls-clientcert-subject', 'CN=admin');
+    const client = new Client(served.address, credentials.createInsecure());
+    const failure = await new Promise<ServiceError | null>((resolve) => {
+      const asIs = (bytes: Buffer) => bytes;
+      client.makeUnaryRequest(
+        '/holdfast.v1.TaskService/GetTask',
+        asIs,
+        asIs,
+        Buffer.alloc(0),
+        metadata,
+        resolve,
+      );
+    });
+    client.close();
+    expect(failure?.code).toBe(7);
+    const answer = await fetch(
+      `http://127.0.0.1:${served.listening.httpPort}/holdfast.v1.TaskService/GetTask`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-amzn-mtls-clientcert-leaf': 'x' },
+        body: '{}',
+      },
+    );
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toMatchObject({ code: 'permission_denied', reason: 'DENIED' });
+    expect(served.listening.forgedHeaders).toBe(2);
+  });
+});
+
+describe('listening', () => {
+  const base = async (served: Served) => ({ api: served.api, clock: quickClock(), log: keptLog() });
+  const plaintext = true as const;
+
+  it('on a port that is in use names the port and what to do, and leaves nothing open', async () => {
+    await using served = await serve({ plaintext: true });
+    const taken = served.listening.httpPort ?? 0;
+    const free = { host: '127.0.0.1', port: 0, plaintext };
+    await expect(
+      listen({ ...(await base(served)), grpc: free, http: { host: '127.0.0.1', port: taken, plaintext } }),
+    ).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'PORT_IN_USE',
+      message: `The port ${taken} of 127.0.0.1 is in use.`,
+      help: expect.stringContaining('Choose another port'),
+    });
+    await expect(
+      listen({
+        ...(await base(served)),
+        grpc: { host: '127.0.0.1', port: served.listening.grpcPort, plaintext },
+      }),
+    ).rejects.toMatchObject({ reason: 'PORT_IN_USE' });
+  });
+
+  it('in plaintext is allowed on loopback only', async () => {
+    await using served = await serve({ plaintext: true });
+    for (const host of ['0.0.0.0', '::', '192.168.1.2', 'queue.example']) {
+      await expect(
+        listen({ ...(await base(served)), grpc: { host, port: 0, plaintext } }),
+      ).rejects.toMatchObject({
+        reason: 'BAD_CONFIGURATION',
+        message: expect.stringContaining('loopback'),
+        help: expect.stringContaining('127.0.0.1'),
+      });
+    }
+  });
+
+  it('with wrong certificates or a wrong policy is refused before a port is open', async () => {
+    await using served = await serve({ plaintext: true });
+    const authority = await Authority.make();
+    const tls = await authority.issue('s', 'server');
+    writeFileSync(tls.key, 'x');
+    const grpc = { host: '127.0.0.1', port: 0 };
+    await expect(listen({ ...(await base(served)), grpc: { ...grpc, tls } })).rejects.toMatchObject({
+      reason: 'BAD_CERTIFICATE',
+      message: expect.stringContaining(tls.key),
+    });
+    const auth = { policyFile: tls.key };
+    await expect(
+      listen({ ...(await base(served)), grpc: { ...grpc, plaintext }, auth }),
+    ).rejects.toMatchObject({ reason: 'BAD_CONFIGURATION' });
+    authority.remove();
+  });
+
+  it('on an address that is not this machine’s says so', async () => {
+    await using served = await serve({ plaintext: true });
+    const authority = await Authority.make();
+    const tls = await authority.issue('s', 'server');
+    await expect(
+      listen({ ...(await base(served)), grpc: { host: '203.0.113.7', port: 0, tls } }),
+    ).rejects.toMatchObject({
+      reason: 'BAD_CONFIGURATION',
+      message: expect.stringContaining('no such address'),
+    });
+    authority.remove();
+  });
+
+  it('ends with every stream told, and no connection left', async () => {
+    const served = await serve();
+    const client = await served.client();
+    const held = hold(client);
+    await submit(client);
+    await expect.poll(() => served.api.openStreams).toBe(1);
+    await served.listening.close();
+    expect(await held).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' });
+    await expect.poll(() => served.listening.connections).toBe(0);
+    await expect(submit(client)).rejects.toMatchObject({ reason: 'UNREACHABLE' });
+    await served[Symbol.asyncDispose]();
+  });
+
+  it('that drains takes no more connections, while open ones go on', async () => {
+    await using served = await serve();
+    const client = await served.client();
+    await submit(client);
+    served.listening.drain();
+    await submit(client);
+    const late = await served.client('late');
+    await expect(submit(late)).rejects.toMatchObject({ reason: 'UNREACHABLE' });
+  });
+});
