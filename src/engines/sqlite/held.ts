@@ -29,7 +29,7 @@ export class Held {
   }
 
   drop(entry: Entry): void {
-    this.#received.delete(entry.seq);
+    if (entry.place === 'held') this.#received.delete(entry.seq);
   }
 
   /** Those whose time has come, out of here. */

@@ -7,10 +7,11 @@ import { FullDisk } from './full-disk.ts';
 import { placeOf } from './ids.ts';
 import { Names } from './names.ts';
 import { openStoreFile, type StoreFile } from './open.ts';
-import { ReadyRing, type RingSizes, type RingSource, ringSizes } from './ready-ring.ts';
+import { ReadyRing } from './ready-ring.ts';
 import { type Row, snapshotOf } from './rows.ts';
 import { snapshotAt } from './snapshots.ts';
 import { prepareStatements, type Statements } from './statements.ts';
+import { type RingSizes, type RingSource, ringSizes } from './window.ts';
 
 export interface SqliteOptions {
   /** Of the database file; made where it does not exist. Its folder must be there. */
@@ -31,9 +32,9 @@ export interface SqliteOptions {
 
 function sourceOf(sql: Statements, names: Names): RingSource {
   return {
-    readyAfter(shelf, after, limit) {
-      const rows = sql.readyAfter.all(shelf.queue.id, shelf.priority, shelf.kind.id, after, limit);
-      return (rows as unknown as Row[]).map((row) => snapshotOf(row, names));
+    *readyAfter({ queue, priority, kind }, after, limit) {
+      const rows = sql.readyAfter.iterate(queue.id, priority, kind.id, after, limit) as Iterable<unknown>;
+      for (const row of rows as Iterable<Row>) yield snapshotOf(row, names);
     },
     seqOf: (snapshot) => placeOf(snapshot.id)?.seq ?? 0,
     *kinds(queue, priority) {
