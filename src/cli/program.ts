@@ -12,6 +12,7 @@ import { addServe } from './verbs/serve.ts';
 import { addShow } from './verbs/show.ts';
 import { addSubmit } from './verbs/submit.ts';
 import { addVersion, packageVersion } from './verbs/version.ts';
+import { addWorker } from './verbs/worker.ts';
 
 function build(): { program: Command; globals: Globals } {
   const base = new Command('holdfast')
@@ -30,6 +31,7 @@ function build(): { program: Command; globals: Globals } {
   for (const add of [
     addDev,
     addServe,
+    addWorker,
     addSubmit,
     addShow,
     addList,

@@ -46,11 +46,19 @@ const submitters = startSubmitters(submitting, callers);
 const worker = new WireWorker(working);
 const run = worker.run();
 
+/** A kill counts only where work is under way: the callers have found the server again and submit. */
+async function underLoad(): Promise<void> {
+  const { size } = submitters.acknowledged;
+  const untilMs = performance.now() + 20_000;
+  while (submitters.acknowledged.size < size + 1_000 && performance.now() < untilMs) await sleep(5);
+  await sleep(Math.random() * 300);
+}
+
 const beganMs = performance.now();
 let kills = 0;
 let inCommit = 0;
 while (kills < mostKills && (kills < leastKills || inCommit < wantedInCommit)) {
-  await sleep(300 + Math.random() * 500);
+  await underLoad();
   if (await server.kill()) inCommit++;
   kills++;
   await server.start();
