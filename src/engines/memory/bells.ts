@@ -45,12 +45,17 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
     const endAtMs = clock.monotonic() + want.waitMs;
     for (;;) {
       if (signals.some((signal) => signal.aborted)) return [];
+      // Rung between the look and the wait for the next sound: nobody would hear it.
+      let rang = false;
+      const stopListening = kind.belfry.listen(queues, () => {
+        rang = true;
+      });
       const bells = await operate('bells.receive', queues.length, () =>
         want.signal.aborted ? [] : kind.take(queues, want),
-      );
+      ).finally(stopListening);
       const leftMs = endAtMs - clock.monotonic();
       if (bells.length > 0 || leftMs <= 0) return bells;
-      await nextSound(kind, clock, queues, leftMs, signals);
+      if (!rang) await nextSound(kind, clock, queues, leftMs, signals);
     }
   }
 
