@@ -1,13 +1,7 @@
 import type { Head } from '../../src/core/head.ts';
 
 /** What is not an event, or is cleared without one. */
-const beside = new Set<keyof Head>([
-  'revision',
-  'leaseEndAtMs',
-  'progress',
-  'waitUntilMs',
-  'handOver',
-]);
+const beside = new Set<keyof Head>(['revision', 'leaseEndAtMs', 'progress', 'waitUntilMs', 'handOver']);
 
 /** The first field in which a head is not the fold of its events, or undefined. */
 export function differingField(folded: Head, head: Head): string | undefined {

@@ -1,37 +1,63 @@
 import { parseArgs } from 'node:util';
-import { runSeed, type SeedRun } from './run-seed.ts';
+import { hunt } from './hunt.ts';
+import { mutants } from './mutants.ts';
+import { mutate } from './mutate.ts';
+import type { SeedRun } from './run-seed.ts';
 import { Violation } from './violation.ts';
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
     seed: { type: 'string' },
     mutants: { type: 'boolean', default: false },
+    mutant: { type: 'string' },
   },
 });
 
+async function worlds(first: number, count: number, look: (run: SeedRun) => boolean): Promise<void> {
+  // Loaded late, so that a mutant's edits come before it.
+  const { runSeed } = await import('./run-seed.ts');
+  for (let seed = first; seed < first + count; seed++) if (!look(await runSeed(seed))) return;
+}
+
 function explain({ seed, failure }: SeedRun): void {
-  const why = failure instanceof Violation ? failure.message : failure;
   console.log(`npm run sim -- --seed ${seed}`);
-  console.log(why);
+  console.log(failure instanceof Violation ? failure.message : failure);
 }
 
 async function simulate(first: number, count: number): Promise<void> {
   const faults = new Map<string, number>();
   let steps = 0;
   let violations = 0;
-  for (let seed = first; seed < first + count; seed++) {
-    const run = await runSeed(seed);
+  await worlds(first, count, (run) => {
     steps += run.steps;
     for (const [kind, times] of run.faults) faults.set(kind, (faults.get(kind) ?? 0) + times);
-    if (run.failure === undefined) continue;
-    violations++;
-    explain(run);
-  }
+    if (run.failure !== undefined) {
+      violations++;
+      explain(run);
+    }
+    return true;
+  });
   for (const [kind, times] of [...faults].sort()) console.log(`${times.toString().padStart(8)}  ${kind}`);
   console.log(`sim: seeds=${count} steps=${steps} violations=${violations}`);
   if (violations > 0) process.exitCode = 1;
 }
 
-if (values.seed === undefined) await simulate(1, Number(values.seeds));
-else await simulate(Number(values.seed), 1);
+/** One mutant until the first seed that notices it. */
+async function expose(name: string, first: number, count: number): Promise<void> {
+  const mutant = mutants.find((one) => one.name === name);
+  if (mutant === undefined) throw new Error(`There is no mutant '${name}'.`);
+  mutate(mutant);
+  await worlds(first, count, ({ seed, failure }) => {
+    if (!(failure instanceof Violation)) return true;
+    console.log(failure.message);
+    console.log(`caught: seed=${seed} invariant=${failure.invariant}`);
+    return false;
+  });
+}
+
+const first = Number(values.seed ?? 1);
+const ask = values.seeds ?? (values.seed === undefined ? undefined : '1');
+if (values.mutants) process.exitCode = hunt(Number(ask ?? 2_000)) ? 0 : 1;
+else if (values.mutant !== undefined) await expose(values.mutant, first, Number(ask ?? 2_000));
+else await simulate(first, Number(ask ?? 100));

@@ -22,8 +22,10 @@ function never(): Promise<never> {
 /** Where a call waits, and where its node may die: before the effect and after it. */
 async function gate(world: World, life: Life, point: string): Promise<void> {
   if (world.faulty) {
-    if (world.strikes(`crash at ${point}`, 0.0006)) life.crash();
+    if (world.strikes(`crash at ${point}`, 0.001)) life.crash();
     else if (world.strikes('slow store', 0.002)) await world.clock.sleep(world.between(2_000, 45_000));
+    else if (point.startsWith('bells.') && world.strikes('slow bells', 0.01))
+      await world.clock.sleep(world.between(2_000, 120_000));
     else if (world.chance(0.4)) await world.clock.sleep(world.between(1, 30));
   } else if (world.chance(0.1)) await world.clock.sleep(world.between(1, 5));
   if (life.dead) await never();

@@ -40,7 +40,8 @@ function isOver(world: World): boolean {
   if (world.elapsedMs < faultsEndMs + 40_000) return false;
   const waits = unfinished(world);
   if (waits.length === 0) return true;
-  const overdue = world.elapsedMs > acknowledgedEndByMs ? waits.find((one) => one.startsWith('ack')) : undefined;
+  const overdue =
+    world.elapsedMs > acknowledgedEndByMs ? waits.find((one) => one.startsWith('ack')) : undefined;
   if (overdue !== undefined) world.fail(new Violation('acknowledgedEnds', `${overdue} waits for ever`));
   else if (world.elapsedMs > endByMs) world.fail(new Violation('nothingWaitsForEver', waits.join('; ')));
   return world.failure !== undefined;

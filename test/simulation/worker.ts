@@ -63,7 +63,13 @@ export class SimWorker {
     if (this.#dead || service === undefined) return;
     this.#life = this.#node?.life ?? -1;
     const workerId = `${this.#name}-${this.#life}`;
-    const hello = { tenant, workerName: this.#name, workerId, queues, types: [{ type: 'job', maxVersion: 1 }] };
+    const hello = {
+      tenant,
+      workerName: this.#name,
+      workerId,
+      queues,
+      types: [{ type: 'job', maxVersion: 1 }],
+    };
     const sink: SessionSink = {
       assign: (seq, tasks) => this.#network.world.begin(this.#assigned(session, seq, tasks)),
       cancel: () => {},
@@ -78,7 +84,9 @@ export class SimWorker {
     if (world.strikes('lost assignment', 0.02)) return;
     await this.#network.travel();
     if (this.#dead) return;
-    session.received(seq);
+    if (world.strikes('lost receipt', 0.05))
+      world.clock.after(world.between(0, 3_000), () => session.close());
+    else session.received(seq);
     for (const task of tasks) world.begin(this.#work(session, task));
   }
 

@@ -1,5 +1,5 @@
-import { memory } from '../../src/engines/memory/index.ts';
 import type { MemoryEngine } from '../../src/engines/memory/index.ts';
+import { memory } from '../../src/engines/memory/index.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
 import { Shadow } from './shadow.ts';
