@@ -2,7 +2,7 @@ import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
 import { accepted, died, type Facts, lapsed, leased, leaseSpentAtMs, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { type Head, isEnded } from './head.ts';
-import { limits } from './limits.ts';
+import { limits, timing } from './limits.ts';
 import { decideSettle } from './settle.ts';
 
 /** What a spent lease leaves behind: an end that was due, or undefined where the task goes on. */
@@ -26,7 +26,8 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
     token: Math.max(head.fencingToken + 1, nowMs),
     attempt: head.attempt + 1,
     worker: command.worker,
-    timeoutAtMs: nowMs + facts.options.attemptTimeoutMs,
+    // The worker counts from the handler's start, which prefetch may put off: it must be the first to end the attempt.
+    timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
   };
 }
 

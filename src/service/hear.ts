@@ -83,7 +83,7 @@ function assignmentOf(context: ServiceContext, bell: Bell, snapshot: Snapshot): 
     queue: submission.scope.queue,
     tenant: submission.scope.tenant,
     leaseMs: Math.max(0, (head.leaseEndAtMs ?? nowMs) - nowMs),
-    timeoutMs: Math.max(0, timeoutAtMs - nowMs),
+    timeoutMs: submission.options.attemptTimeoutMs,
     deadlineInMs: head.deadlineAtMs === undefined ? 0 : Math.max(1, head.deadlineAtMs - nowMs),
     traceparent: submission.traceparent,
     parentId: submission.options.parentId ?? '',

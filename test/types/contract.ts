@@ -11,8 +11,8 @@ import {
   handle,
   type InputOf,
   type Middleware,
-  RetryAfter,
   type ResultOf,
+  RetryAfter,
   Snooze,
   typed,
 } from '../../src/index.ts';
@@ -52,7 +52,10 @@ export const polled = defineTask('poll', {
 });
 
 same<typeof sendInvoice.name, 'send-invoice'>(true);
-same<InputOf<typeof sendInvoice>, { orderId: string; cents: number; due: string; copies?: number | undefined }>(true);
+same<
+  InputOf<typeof sendInvoice>,
+  { orderId: string; cents: number; due: string; copies?: number | undefined }
+>(true);
 same<ResultOf<typeof sendInvoice>, { receipt: string }>(true);
 same<InputOf<typeof audit>, { who: string; when?: string }>(true);
 same<ResultOf<typeof note>, void>(true);

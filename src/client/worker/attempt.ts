@@ -45,8 +45,8 @@ export class Attempt {
     this.handler = handler;
     this.startedAtMs = startedAtMs;
     const ownEndMs = startedAtMs + (handler.timeoutMs ?? Number.POSITIVE_INFINITY);
-    // The server's time runs since the claim, so time spent waiting for a slot is part of it.
-    this.endAtMs = Math.min(receivedAtMs + timeoutMs, ownEndMs);
+    // The server gives the time of a prefetch on top (docs/decisions/003), so this end always comes first.
+    this.endAtMs = Math.min(startedAtMs + timeoutMs, ownEndMs);
     this.beatAtMs = receivedAtMs + leaseMs / 3;
   }
 
