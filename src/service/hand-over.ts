@@ -42,6 +42,9 @@ export async function ringLowest(
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
   if (snapshot === undefined || isEnded(snapshot.head)) return;
+  // Ended and redriven to the tail meanwhile: heard there it would be silenced, and this ring's id would swallow the
+  // one that it is due once it is the lowest.
+  if (snapshot.laneSeq !== lowest.seq) return ringLowest(context, lane, reason);
   // A submitter rings as if it were that task's first ring: the one who should have may have died before it.
   await ring(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
 }
