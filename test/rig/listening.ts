@@ -13,16 +13,22 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import type { Api } from '../../src/rpc/api/api.ts';
 import { createApi, type NodeApi } from '../../src/rpc/api/create-api.ts';
+import { cutMs } from '../../src/rpc/server/grpc-stream.ts';
 import { type Listening, listen } from '../../src/rpc/server/listen.ts';
+import { slowReaderMs } from '../../src/rpc/server/server-stream.ts';
 import { watchEveryMs } from '../../src/rpc/tls/watch-files.ts';
 import { createService } from '../../src/service/create-service.ts';
 
-const quickWatchMs = 25;
+const sooner: ReadonlyMap<number, number> = new Map([
+  [watchEveryMs, 25],
+  [slowReaderMs, 200],
+  [cutMs, 200],
+]);
 
-/** The machine's clock, but for the looks at changed files, which come sooner. */
+/** The machine's clock, but for looks at changed files and the patience with slow readers, which come sooner. */
 export function quickClock(): Clock {
   const clock = systemClock();
-  return { ...clock, after: (ms, run) => clock.after(ms === watchEveryMs ? quickWatchMs : ms, run) };
+  return { ...clock, after: (ms, run) => clock.after(sooner.get(ms) ?? ms, run) };
 }
 
 export interface Line extends LogFields {

@@ -10,6 +10,8 @@ import type { PolicySource } from './policy-file.ts';
 
 /** How long a connection without an identity may stay: health checks need no more. */
 const strangerMs = 60_000;
+/** So many of them may be open at once, on one listener. */
+const mostStrangers = 256;
 /** Until a cut stream's status has left. */
 const farewellMs = 500;
 
@@ -63,6 +65,7 @@ export class Connections {
   readonly #whenEmpty: (() => void)[] = [];
   readonly #deps: Deps;
   readonly #listener: string;
+  #strangers = 0;
 
   constructor(listener: string, deps: Deps) {
     this.#listener = listener;
@@ -87,7 +90,7 @@ export class Connections {
     let cancel = (): void => {};
     if (verdict instanceof HoldfastError) {
       this.#logRefusal(connection, verdict);
-      cancel = this.#deps.clock.after(strangerMs, () => socket.destroy());
+      cancel = this.#welcomeStranger(socket);
     }
     socket.once('close', () => {
       cancel();
@@ -109,6 +112,16 @@ export class Connections {
 
   destroyAll(): void {
     for (const { socket } of this.#open.values()) socket.destroy();
+  }
+
+  #welcomeStranger(socket: Socket): () => void {
+    if (this.#strangers >= mostStrangers) socket.destroy();
+    this.#strangers++;
+    const cancel = this.#deps.clock.after(strangerMs, () => socket.destroy());
+    return () => {
+      this.#strangers--;
+      cancel();
+    };
   }
 
   #verdictOf(peer: Peer | HoldfastError): Identity | HoldfastError {

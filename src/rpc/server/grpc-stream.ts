@@ -7,7 +7,7 @@ import type { ServerStream } from '../api/api.ts';
 import { type GrpcStatus, statusOf } from './status.ts';
 
 /** How long the status of a cut stream may take to leave; then the stream is reset. */
-const cutMs = 2_000;
+export const cutMs = 3_000;
 
 export type Writing = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
 

@@ -68,7 +68,7 @@ export function grpcServer(deps: GrpcDeps): Server {
     file_holdfast_v1_admin_service,
     file_health_v1_health,
   ];
-  addReflection(server, files, deps);
+  addReflection(server, files);
   return server;
 }
 

@@ -40,6 +40,8 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     grpc: false,
     grpcWeb: false,
     readMaxBytes: mostJsonBytes,
+    // A mistyped `idempotencyKey` that is ignored would be a task done twice.
+    jsonOptions: { ignoreUnknownFields: false },
     contextValues: (request) => createContextValues().set(admittedKey, admitted.get(request as Request)),
     fallback: (request, response) => answer(response as ServerResponse, notFound(request.url ?? '')),
   });

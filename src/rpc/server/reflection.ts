@@ -2,16 +2,15 @@
  * grpc.reflection: the services and their descriptors, for generic clients. v1 and v1alpha have the same messages,
  * few enough to be read and written here; the descriptors come from the generated code.
  */
+import { Transform, type Writable } from 'node:stream';
 import { create, createFileRegistry, type DescFile, type FileRegistry, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import type { Server } from '@grpc/grpc-js';
+import type { handleBidiStreamingCall, Server } from '@grpc/grpc-js';
 import { Reader } from '../../core/codec/reader.ts';
 import { Writer } from '../../core/codec/writer.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { ServerStream } from '../api/api.ts';
-import type { Admission } from './admission.ts';
-import { bidiHandler } from './bidi.ts';
-import { asBuffer, parser } from './parse.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
+import { asBuffer, type Parsed, parser } from './parse.ts';
+import { statusOf } from './status.ts';
 
 type Asked =
   | { readonly kind: 'file' | 'symbol' | 'numbers'; readonly name: string }
@@ -109,20 +108,23 @@ function writeFiles(writer: Writer, file: DescFile): void {
   write(file);
 }
 
-export function addReflection(
-  server: Server,
-  files: readonly DescFile[],
-  deps: { readonly admission: Admission; readonly clock: Clock },
-): void {
+/** Whoever asks needs no identity: the schema is public, and a client without one is told so by the call it makes. */
+export function addReflection(server: Server, files: readonly DescFile[]): void {
   const reflected = new Reflected(files);
-  const handler = bidiHandler(
-    deps,
-    (answer: Buffer) => answer,
-    (stream: ServerStream<Buffer>) => ({
-      message: (request: Request) => stream.send(reflected.answer(request)),
-      closed: () => stream.end(),
-    }),
-  );
+  const handler: handleBidiStreamingCall<Parsed<Request>, Buffer> = (call) => {
+    const fail = (error: Error): void => void call.emit('error', statusOf(asHoldfastError(error)));
+    const answers = new Transform({
+      objectMode: true,
+      transform(request: Parsed<Request>, _encoding, done) {
+        if (request instanceof HoldfastError) done(request);
+        else done(null, reflected.answer(request));
+      },
+    });
+    answers.on('error', fail);
+    call.on('error', () => answers.destroy());
+    // Piped, so that nobody can ask faster than they read.
+    call.pipe(answers).pipe(call as Writable);
+  };
   for (const version of ['v1', 'v1alpha']) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
     server.register(path, handler, (answer: Buffer) => answer, parser(readRequest), 'bidi');

@@ -9,7 +9,7 @@ import type { Parsed } from './parse.ts';
 import { statusOf } from './status.ts';
 
 /** A reader that takes nothing for so long is cut. */
-const slowReaderMs = 60_000;
+export const slowReaderMs = 60_000;
 
 /** Reads the source no faster than the network takes its messages. */
 export function serverStreamHandler<I, O>(

@@ -1,0 +1,268 @@
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from 'node:http2';
+import { connect as connectPlain } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { fromBinary } from '@bufbuild/protobuf';
+import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { item } from '../../../test/rig/api-node.ts';
+import { type Served, serve } from '../../../test/rig/listening.ts';
+import type { Transport } from '../../client/transport.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { WorkResponse } from '../../core/messages.ts';
+import type { ServerStream } from '../api/api.ts';
+import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
+import { StatusSchema } from '../gen/google/rpc/status_pb.ts';
+import { services } from './grpc.ts';
+
+const big = 'x'.repeat(200_000);
+const slow = new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', 'Cut.');
+
+/** Sends 12 MB at once, and ends when they are too many to keep, as the API does. */
+function flood(stream: ServerStream<WorkResponse>): void {
+  for (let i = 0; i < 60; i++) {
+    stream.send({ kind: 'welcome', sessionId: big, node: '', leaseMs: 0, heartbeatMs: 0 });
+  }
+  if (stream.bufferedBytes > 8_388_608) stream.end(slow);
+}
+
+let served: Served;
+let session: ClientHttp2Session;
+let other: Transport;
+beforeAll(async () => {
+  served = await serve({
+    plaintext: true,
+    wrap: (api) => ({
+      ...api,
+      work(stream, context) {
+        if (context.traceparent !== 'flood') return api.work(stream, context);
+        flood(stream);
+        return { message() {}, closed() {} };
+      },
+      watch(request, context) {
+        if (context.traceparent !== 'flood') return api.watch(request, context);
+        return (async function* () {
+          for (;;) yield { $typeName: 'holdfast.v1.WatchTasksResponse' as const, id: big };
+        })();
+      },
+    }),
+  });
+  other = await served.client();
+  session = connect(`http://${served.address}`);
+  session.on('error', () => {});
+});
+afterAll(async () => {
+  session.destroy();
+  await served[Symbol.asyncDispose]();
+});
+
+const submitTask = '/holdfast.v1.TaskService/SubmitTask';
+const submitTasks = '/holdfast.v1.TaskService/SubmitTasks';
+const work = '/holdfast.v1.WorkerService/Work';
+
+function frame(bytes: Uint8Array, flag = 0, length = bytes.length): Buffer {
+  const head = Buffer.alloc(5);
+  head[0] = flag;
+  head.writeUInt32BE(length, 1);
+  return Buffer.concat([head, bytes]);
+}
+
+/** Also where it broke. */
+function closed(stream: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => stream.once('close', () => resolve()));
+}
+
+interface Answer {
+  readonly http: number;
+  readonly status: number;
+  readonly message: string;
+  readonly reason: string | undefined;
+}
+
+function open(path: string, headers: Record<string, string> = {}): ClientHttp2Stream {
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    ...headers,
+  });
+  stream.on('error', () => {});
+  return stream;
+}
+
+async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
+  let found: Record<string, unknown> = {};
+  const keep = (headers: object): void => {
+    found = { ...found, ...headers };
+  };
+  stream.on('response', keep);
+  stream.on('trailers', keep);
+  stream.resume();
+  await closed(stream);
+  const details = found['grpc-status-details-bin'];
+  const status =
+    typeof details === 'string' ? fromBinary(StatusSchema, Buffer.from(details, 'base64')) : undefined;
+  return {
+    http: Number(found[':status']),
+    status: Number(found['grpc-status']),
+    message: decodeURI(String(found['grpc-message'] ?? '')),
+    reason: status?.details
+      .map((any) => anyUnpack(any, ErrorInfoSchema)?.reason)
+      .find((r) => r !== undefined),
+  };
+}
+
+function send(path: string, bytes: Uint8Array, headers?: Record<string, string>): Promise<Answer> {
+  const stream = open(path, headers);
+  const answer = answerOf(stream);
+  stream.end(bytes);
+  return answer;
+}
+
+async function othersAreServed(): Promise<void> {
+  const { results } = await other.submit(
+    { tenant: '', queue: 'q', items: [item('a')] },
+    { timeoutMs: 5_000 },
+  );
+  expect(results).toHaveLength(1);
+}
+
+describe('bytes that are no request', () => {
+  it('are refused in our words where protobuf cannot read them', async () => {
+    for (const path of [submitTask, submitTasks, work]) {
+      expect(await send(path, frame(Buffer.from([0xff, 0xff, 0xff])))).toMatchObject({
+        status: 3,
+        reason: 'BAD_FIELD',
+        message: expect.stringContaining('malformed'),
+      });
+    }
+    await othersAreServed();
+  });
+
+  it('that are too many are refused, whether read or not', async () => {
+    for (const path of [submitTask, submitTasks, work]) {
+      expect(await send(path, frame(Buffer.alloc(1_200_000)))).toMatchObject({
+        status: 8,
+        reason: 'TOO_LARGE',
+        message: 'The message has 1,200,000 bytes; at most 1,048,576 are taken.',
+      });
+    }
+    expect(await send(submitTask, frame(Buffer.alloc(100), 0, 2 ** 32 - 1))).toMatchObject({ status: 8 });
+    await othersAreServed();
+  });
+
+  it('that end too early, or never, keep nobody else waiting', async () => {
+    for (const path of [submitTask, submitTasks]) {
+      expect((await send(path, frame(Buffer.alloc(10), 0, 100))).status).not.toBe(0);
+      expect((await send(path, Buffer.from([0, 0]))).status).not.toBe(0);
+    }
+    expect((await send(work, frame(Buffer.alloc(10), 0, 100))).http).toBe(200);
+    const hanging = open(submitTask);
+    hanging.write(frame(Buffer.alloc(10), 0, 100));
+    await othersAreServed();
+    hanging.close(constants.NGHTTP2_CANCEL);
+    await closed(hanging);
+    await othersAreServed();
+  });
+
+  it('that pretend to be compressed are refused, bombs too', async () => {
+    const gzip = { 'grpc-encoding': 'gzip' };
+    expect((await send(submitTask, frame(Buffer.from('no gzip'), 1), gzip)).status).toBe(13);
+    expect((await send(submitTask, frame(gzipSync(Buffer.alloc(50_000_000)), 1), gzip)).status).toBe(8);
+    expect((await send(submitTask, frame(Buffer.alloc(5), 1), { 'grpc-encoding': 'br' })).status).toBe(12);
+    await othersAreServed();
+  });
+
+  it('with odd headers are answered, and no more', async () => {
+    expect((await send('/no.Such/Method', frame(Buffer.alloc(0)))).status).toBe(12);
+    expect((await send('/', frame(Buffer.alloc(0)))).status).toBe(12);
+    expect((await send('/%F0%9F%98%80/x', frame(Buffer.alloc(0)))).status).toBe(12);
+    expect((await send('/x y', frame(Buffer.alloc(0)))).http).toBeNaN();
+    expect((await send(submitTask, frame(Buffer.alloc(0)), { 'content-type': 'text/plain' })).http).toBe(415);
+    expect((await send(submitTask, frame(Buffer.alloc(0)), { 'grpc-timeout': 'soon' })).status).toBe(13);
+    expect((await send(submitTask, frame(Buffer.alloc(0)), { traceparent: 'nonsense' })).status).toBe(3);
+    await othersAreServed();
+  });
+
+  it('whatever they are, never end the server', async () => {
+    const paths = services.flatMap((service) =>
+      service.methods.map((method) => `/${service.typeName}/${method.name}`),
+    );
+    paths.push('/grpc.health.v1.Health/Check', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...paths),
+        fc.uint8Array({ maxLength: 64 }),
+        fc.boolean(),
+        async (path, bytes, framed) => {
+          const stream = open(path, { 'grpc-timeout': '100m' });
+          const answer = answerOf(stream);
+          stream.end(framed ? frame(bytes) : bytes);
+          expect((await answer).http).toBe(200);
+        },
+      ),
+      { numRuns: 150, seed: 7 },
+    );
+    await othersAreServed();
+  });
+
+  it('sent to the port by something that speaks no HTTP/2 are dropped', async () => {
+    for (const bytes of ['GET / HTTP/1.1\r\n\r\n', 'nonsense\0\0', '']) {
+      const socket = connectPlain(Number(served.address.split(':')[1]), '127.0.0.1');
+      socket.on('error', () => {});
+      socket.end(bytes);
+      socket.resume();
+      await closed(socket);
+    }
+    await othersAreServed();
+  });
+});
+
+describe('a reader that takes nothing', () => {
+  it('is cut with SLOW_READER, and reset where even that is not read', async () => {
+    const stream = open(work, { traceparent: 'flood' });
+    stream.pause();
+    await othersAreServed();
+    await closed(stream);
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await othersAreServed();
+  });
+
+  it('but reads again in time is told why', async () => {
+    const stream = open(work, { traceparent: 'flood' });
+    stream.pause();
+    await new Promise((resolve) => stream.once('response', resolve));
+    expect(await answerOf(stream)).toMatchObject({ status: 8, reason: 'SLOW_READER' });
+  });
+
+  it('of a watch is cut after a while, with nothing kept for it', async () => {
+    const stream = open('/holdfast.v1.TaskService/WatchTasks', { traceparent: 'flood' });
+    stream.end(frame(Buffer.alloc(0)));
+    stream.pause();
+    await closed(stream);
+    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    await othersAreServed();
+  });
+});
+
+describe('a port with TLS', () => {
+  it('logs peer and reason of a handshake that fails', async () => {
+    await using secured = await serve();
+    const socket = connectPlain(Number(secured.address.split(':')[1]), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.end('GET / HTTP/1.1\r\n\r\n');
+    socket.resume();
+    await closed(socket);
+    await expect
+      .poll(() => secured.lines)
+      .toContainEqual(
+        expect.objectContaining({
+          level: 'warn',
+          listener: 'grpc',
+          peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+          reason: expect.stringContaining('ERR_SSL'),
+        }),
+      );
+  });
+});
