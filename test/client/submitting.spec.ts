@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineTask, HoldfastError, typed } from '../../src/index.ts';
+import { rig } from './rig.ts';
+
+const note = defineTask('note', { input: typed<{ text: string }>() });
+const keyed = defineTask('keyed', {
+  input: z.object({ id: z.string(), copies: z.number().default(1) }),
+  queue: 'billing',
+  idempotencyKey: ({ id }) => `keyed/${id}`,
+});
+
+async function errorOf(promise: Promise<unknown>): Promise<HoldfastError> {
+  const thrown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (thrown instanceof HoldfastError) return thrown;
+  throw new Error(`no HoldfastError was thrown, but ${String(thrown)}`);
+}
+
+describe('a submission', () => {
+  it('answers with an id and a state, and can be read at once', async () => {
+    const { client } = await rig();
+    const task = await client.submit(note, { text: 'a' }, { tags: ['eu'], priority: 'high' });
+    expect(task).toMatchObject({ deduplicated: false, state: 'ready' });
+    const status = await task.status();
+    expect(status).toMatchObject({
+      id: task.id,
+      type: 'note',
+      queue: 'default',
+      state: 'ready',
+      tags: ['eu'],
+      priority: 'high',
+      input: { text: 'a' },
+      attempt: 0,
+      maxAttempts: 5,
+    });
+  });
+
+  it('is the same task under the same key, whatever the order of its fields', async () => {
+    const { client } = await rig();
+    const pair = defineTask('pair', { input: typed<{ a: number; b: number }>() });
+    const first = await client.submit(pair, { a: 1, b: 2 }, { idempotencyKey: 'k' });
+    const second = await client.submit(pair, { b: 2, a: 1 }, { idempotencyKey: 'k', delay: '1h' });
+    expect(second).toMatchObject({ id: first.id, deduplicated: true, state: 'ready' });
+  });
+
+  it('is refused under a key that was taken with another input, with the id that has it', async () => {
+    const { client } = await rig();
+    const first = await client.submit(note, { text: 'a' }, { idempotencyKey: 'k' });
+    const error = await errorOf(client.submit(note, { text: 'b' }, { idempotencyKey: 'k' }));
+    expect(error).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'KEY_REUSED', taskId: first.id });
+    expect(error.help).toMatch(/key/);
+  });
+
+  it("takes its key and queue from the contract; the caller's own key goes before it", async () => {
+    const { client } = await rig();
+    const task = await client.submit(keyed, { id: '7' });
+    expect(await task.status()).toMatchObject({ idempotencyKey: 'keyed/7', queue: 'billing' });
+    expect(await client.submit(keyed, { id: '7' })).toMatchObject({ id: task.id, deduplicated: true });
+    const own = await client.submit(keyed, { id: '7' }, { idempotencyKey: 'mine' });
+    expect(own.id).not.toBe(task.id);
+    expect(await client.getByKey('mine', { queue: 'billing' })).toMatchObject({ id: own.id });
+  });
+
+  it('goes out as it was given, so that a default that is added later makes no conflict', async () => {
+    const { client } = await rig();
+    const task = await client.submit(keyed, { id: '8' });
+    expect((await task.status()).input).toEqual({ id: '8' });
+  });
+
+  it('without a key is another task each time', async () => {
+    const { client } = await rig();
+    const [a, b] = await Promise.all([
+      client.submit(note, { text: 'a' }),
+      client.submit(note, { text: 'a' }),
+    ]);
+    expect(a.id).not.toBe(b.id);
+  });
+
+  it('that does not fit its contract is not sent, and every wrong field is named', async () => {
+    const { client, transport } = await rig();
+    const error = await errorOf(client.submit(keyed, { id: 7, copies: 'x' } as never));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD' });
+    expect(error.violations.map((violation) => violation.field)).toEqual(['id', 'copies']);
+    expect(transport.batches).toEqual([]);
+  });
+
+  it.each([
+    ['a Date', { text: new Date(0) }, /'text'.*Date/],
+    ['a bigint, deep down', { text: [{ n: 1n }] }, /'text\[0\]\.n'.*bigint/],
+    ['a Map', { text: new Map() }, /Map/],
+    ['not a number', { text: Number.NaN }, /NaN/],
+    ['undefined in an array', { text: [undefined] }, /undefined/],
+  ])('that holds %s is refused before it is sent', async (_what, input, told) => {
+    const { client, transport } = await rig();
+    const error = await errorOf(client.submit(note, input as never));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_JSON' });
+    expect(error.message).toMatch(told);
+    expect(transport.batches).toEqual([]);
+  });
+
+  it('that holds a circle is refused, and one object twice is none', async () => {
+    const { client } = await rig();
+    const circle: Record<string, unknown> = {};
+    circle.self = circle;
+    expect(await errorOf(client.submit(note, circle as never))).toMatchObject({ reason: 'BAD_JSON' });
+    const shared = { text: 'x' };
+    await client.submit(defineTask('two', { input: typed<{ a: object; b: object }>() }), {
+      a: shared,
+      b: shared,
+    });
+  });
+
+  it('of more than 256 KiB is refused before it is sent', async () => {
+    const { client } = await rig();
+    const error = await errorOf(client.submit(note, { text: 'x'.repeat(262_144) }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TOO_LARGE' });
+  });
+
+  it.each([
+    ['a delay in words', { delay: '10 minutes' }, 'delay'],
+    ['nine tags', { tags: Array.from({ length: 9 }, String) }, 'tags'],
+    ['an empty key', { idempotencyKey: '' }, 'idempotencyKey'],
+    ['a key of 256 characters', { idempotencyKey: 'k'.repeat(256) }, 'idempotencyKey'],
+    ['a delay and a run time', { delay: '1s', runAt: new Date() }, 'delay'],
+    ['an invalid date', { deadline: new Date('x') }, 'deadline'],
+  ])('with %s is refused by name', async (_what, options, field) => {
+    const { client } = await rig();
+    const error = await errorOf(client.submit(note, { text: '' }, options as never));
+    expect(error.violations.map((violation) => violation.field)).toEqual([field]);
+  });
+
+  it('whose answer was lost is sent again with its key, and is one task', async () => {
+    const { client, transport, until } = await rig();
+    transport.answersToLose = 2;
+    const task = await until(client.submit(note, { text: 'a' }));
+    expect(task.deduplicated).toBe(true);
+    expect(transport.batches).toEqual([1, 1, 1]);
+    expect((await client.list()).tasks.map(({ id }) => id)).toEqual([task.id]);
+  });
+
+  it('waits for a server that comes back within its time', async () => {
+    const { client, transport, advance } = await rig();
+    transport.unreachable = true;
+    const going = client.submit(note, { text: 'a' });
+    await advance(10_000);
+    transport.unreachable = false;
+    await advance(6_000);
+    expect(await going).toMatchObject({ deduplicated: false });
+  });
+
+  it('gives up after its time, with the reason and with what to do', async () => {
+    const { client, transport, clock, until } = await rig({ retryFor: '3s' });
+    transport.unreachable = true;
+    const beganMs = clock.now();
+    expect(await until(errorOf(client.submit(note, { text: 'a' })))).toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'UNREACHABLE',
+    });
+    expect(clock.now() - beganMs).toBeGreaterThanOrEqual(3_000);
+    expect(clock.now() - beganMs).toBeLessThan(10_000);
+  });
+});
+
+describe('submissions that are made together', () => {
+  it('go out as batches of at most 100, each with an answer of its own', async () => {
+    const { client, transport } = await rig();
+    const tasks = await Promise.all(
+      Array.from({ length: 250 }, (_, i) => client.submit(note, { text: `${i}` })),
+    );
+    expect(new Set(tasks.map((task) => task.id)).size).toBe(250);
+    expect(transport.batches).toEqual([100, 100, 50]);
+  });
+
+  it('stay below 1 MB a batch', async () => {
+    const { client, transport } = await rig();
+    const text = 'x'.repeat(200_000);
+    await Promise.all(Array.from({ length: 10 }, () => client.submit(note, { text })));
+    expect(transport.batches).toEqual([4, 4, 2]);
+  });
+
+  it('of different queues go apart', async () => {
+    const { client, transport } = await rig();
+    await Promise.all(['a', 'b', 'a'].map((queue) => client.submit(note, { text: '' }, { queue })));
+    expect(transport.batches.toSorted()).toEqual([1, 2]);
+  });
+
+  it('fail one by one', async () => {
+    const { client } = await rig();
+    await client.submit(note, { text: 'other' }, { idempotencyKey: 'taken' });
+    const outcomes = await client.submitMany(note, [
+      { input: { text: 'a' } },
+      { input: { text: 1 as never }, idempotencyKey: 'taken' },
+      { input: { text: 'b' }, tags: ['x'.repeat(65)] },
+      { input: { text: 'c' }, priority: 'high' },
+    ]);
+    expect(outcomes.map((outcome) => (outcome.ok ? 'ok' : outcome.error.reason))).toEqual([
+      'ok',
+      'KEY_REUSED',
+      'BAD_FIELD',
+      'ok',
+    ]);
+  });
+
+  it('are lists that can be read by page, by state and by tag', async () => {
+    const { client } = await rig();
+    await client.submitMany(note, [
+      ...Array.from({ length: 5 }, (_, i) => ({ input: { text: `${i}` } })),
+      { input: { text: 'late' }, delay: '1h' as const, tags: ['slow'] },
+    ]);
+    const first = await client.list({ limit: 4 });
+    const second = await client.list({
+      limit: 4,
+      ...(first.cursor !== undefined && { cursor: first.cursor }),
+    });
+    expect([first.tasks.length, second.tasks.length, second.cursor]).toEqual([4, 2, undefined]);
+    expect((await client.list({ state: 'scheduled' })).tasks).toHaveLength(1);
+    expect((await client.list({ tag: 'slow' })).tasks[0]).toMatchObject({
+      state: 'scheduled',
+      tags: ['slow'],
+    });
+  });
+});
+
+describe('a closed client', () => {
+  it('says so', async () => {
+    const { client } = await rig();
+    await client.close();
+    expect(await errorOf(client.submit(note, { text: '' }))).toMatchObject({
+      code: 'CANCELLED',
+      reason: 'ABANDONED',
+    });
+    expect(await errorOf(client.get('1.x'))).toMatchObject({ code: 'CANCELLED' });
+  });
+});
