@@ -101,8 +101,8 @@ export class Lists {
     const order = filter.orderingKey === undefined ? 'T' : 'L';
     const from = page.cursor === undefined ? undefined : decode(order, page.cursor);
     const { names } = this.#context;
-    const queue = names.queue(filter.tenant, filter.queue);
-    if (queue.id === 0) return { items: [], cursor: undefined, examined: 0 };
+    const queue = names.find(filter.tenant, filter.queue);
+    if (queue === undefined) return { items: [], cursor: undefined, examined: 0 };
     const scan =
       filter.orderingKey === undefined
         ? this.#byTime(queue.id, filter, from)

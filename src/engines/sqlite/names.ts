@@ -68,6 +68,12 @@ export class Names {
     }
   }
 
+  /** The queue, where it has or had tasks: whoever only asks must not fill the memory with names. */
+  find(tenant: string, name: string): QueueName | undefined {
+    const queue = this.#byTenant.get(tenant)?.get(name);
+    return queue === undefined || queue.id === 0 ? undefined : queue;
+  }
+
   /** The queue, also where it has no tasks yet. */
   queue(tenant: string, name: string): QueueName {
     let ofTenant = this.#byTenant.get(tenant);

@@ -21,7 +21,6 @@ export function snapshotBy(context: Context, id: TaskId): Snapshot | undefined {
 
 /** The newest generation of a key. */
 export function snapshotOfKey(context: Context, queue: QueueName, key: string): Snapshot | undefined {
-  if (queue.id === 0) return undefined;
   const row = context.sql.byKey.get(queue.id, key) as unknown as Row | undefined;
   return row === undefined ? undefined : snapshotOf(row, context.names);
 }

@@ -60,7 +60,8 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async byKey({ tenant, queue, key }: Scope, nowMs: number): Promise<Snapshot | undefined> {
-    const name = this.#context.names.queue(tenant, queue);
+    const name = this.#context.names.find(tenant, queue);
+    if (name === undefined) return undefined;
     return this.#reading(() => unexpired(snapshotOfKey(this.#context, name, key), nowMs));
   }
 
@@ -94,8 +95,8 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async lowest(lane: LaneKey): Promise<LanePointer | undefined> {
-    const queue = this.#context.names.queue(lane.tenant, lane.queue);
-    if (queue.id === 0) return undefined;
+    const queue = this.#context.names.find(lane.tenant, lane.queue);
+    if (queue === undefined) return undefined;
     return this.#reading(() => lowestOf(this.#context, queue.id, lane.orderingKey));
   }
 
@@ -103,13 +104,14 @@ export class SqliteTaskStore implements TaskStore {
     const place = placeOf(id);
     if (place === undefined) return;
     await this.#committer.write(() => {
-      const queue = this.#context.names.queue(lane.tenant, lane.queue);
-      if (queue.id !== 0) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq, seq);
+      const queue = this.#context.names.find(lane.tenant, lane.queue);
+      if (queue !== undefined) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq, seq);
     });
   }
 
   async counts({ tenant, queue }: QueueRef): Promise<QueueCounts> {
-    const { scheduled, ready, running, dead } = this.#context.names.queue(tenant, queue);
+    const name = this.#context.names.find(tenant, queue);
+    const { scheduled, ready, running, dead } = name ?? { scheduled: 0, ready: 0, running: 0, dead: 0 };
     return { scheduled, ready, running, dead };
   }
 
