@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { item, specOf } from '../../../test/rig/api-node.ts';
@@ -219,5 +223,27 @@ describe('over mutual TLS', () => {
     await clients[0]?.close();
     await clients[1]?.submit(batch('a'), {});
     expect(served.listening.connections).toBe(1);
+  });
+
+  it('does not keep a script alive that has nothing under way', async () => {
+    await using served = await serve();
+    const tls = await served.authority.issue('script', 'client');
+    const script = join(served.authority.dir, 'script.mjs');
+    const source = (path: string): string => JSON.stringify(resolve('src', path));
+    writeFileSync(
+      script,
+      `import { grpcTransport } from ${source('client/grpc/transport.ts')};
+       import { systemClock } from ${source('platform/clock.ts')};
+       const clock = systemClock();
+       const client = grpcTransport({ address: '${served.address}', tls: ${JSON.stringify(tls)}, clock });
+       console.log((await client.submit({ tenant: '', queue: 'q', items: [] }, {}).catch((e) => e)).reason);`,
+    );
+    const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.on('data', (text) => {
+      out += text;
+    });
+    const [code] = await once(child, 'close');
+    expect([code, out]).toEqual([0, 'BAD_FIELD\n']);
   });
 });
