@@ -2,6 +2,7 @@ import type { MemoryEngine } from '../../src/engines/memory/index.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
+import { Receipts } from './receipts.ts';
 import { Shadow } from './shadow.ts';
 import { Tally } from './tally.ts';
 
@@ -14,6 +15,7 @@ export class World {
   readonly clock: VirtualClock;
   readonly engine: MemoryEngine;
   readonly shadow: Shadow;
+  readonly receipts: Receipts;
   readonly tally = new Tally();
   readonly nature: 'apart' | 'in-commit';
   /** The first rule that was broken, or whatever else was thrown. */
@@ -34,6 +36,10 @@ export class World {
         indexLagMs: () => (this.faulty ? this.between(0, 800) : 0),
       },
     });
+    this.receipts = new Receipts(
+      () => this.clock.now(),
+      (broken) => this.fail(broken),
+    );
     this.shadow = new Shadow(() => this.clock.now());
   }
 
