@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type AttemptAborted,
+  defineTask,
+  defineWorker,
+  handle,
+  type TaskEvent,
+  typed,
+} from '../../src/index.ts';
+import { rig } from './rig.ts';
+
+const job = defineTask('job', { input: typed<{ ms: number }>(), output: typed<number>() });
+const many = (count: number, ms: number) => Array.from({ length: count }, () => ({ input: { ms } }));
+
+async function sleeper(concurrency = 4) {
+  const it = await rig();
+  const runs: number[] = [];
+  const spec = defineWorker({
+    concurrency,
+    handlers: [
+      handle(job, async ({ ms }, { attempt }) => {
+        runs.push(attempt);
+        await it.clock.sleep(ms);
+        return ms;
+      }),
+    ],
+  });
+  return { ...it, spec, runs };
+}
+
+async function eventsOf(events: AsyncIterable<TaskEvent>): Promise<string[]> {
+  const kinds: string[] = [];
+  for await (const { type } of events) kinds.push(type);
+  return kinds;
+}
+
+describe('a worker', () => {
+  it('settles what ended in one turn as one batch', async () => {
+    const it = await rig();
+    const gate = Promise.withResolvers<number>();
+    const spec = defineWorker({ concurrency: 50, handlers: [handle(job, () => gate.promise)] });
+    await it.client.work(spec);
+    await it.client.submitMany(job, many(50, 0));
+    await it.advance(1_000);
+    gate.resolve(7);
+    await it.advance(1_000);
+    const settlements = it.transport.said.filter(({ kind }) => kind === 'settlements');
+    expect(settlements.map(({ message }) => (message as { items: unknown[] }).items.length)).toEqual([50]);
+  });
+
+  it('keeps what it could not report, and reports it first when it can again', async () => {
+    const { client, spec, transport, advance, runs } = await sleeper();
+    await client.work(spec);
+    const task = await client.submit(job, { ms: 5_000 });
+    await advance(4_000);
+    transport.unreachable = true;
+    transport.cut('report');
+    await advance(10_000);
+    transport.unreachable = false;
+    await advance(6_000);
+    expect(await task.result()).toBe(5_000);
+    expect(runs).toEqual([1]);
+  });
+
+  it('whose settlement was recorded but not answered repeats it, and nothing happens twice', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    const tasks = await Promise.all(many(20, 1_000).map(({ input }) => client.submit(job, input)));
+    for (let i = 0; i < 30; i++) {
+      transport.cut('report');
+      await advance(250);
+    }
+    await advance(20_000);
+    for (const task of tasks) {
+      expect(await eventsOf(task.events())).toEqual(['submitted', 'claimed', 'succeeded']);
+    }
+  });
+
+  it('comes back after its stream of work was cut, and loses nothing', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    const tasks = await Promise.all(many(60, 500).map(({ input }) => client.submit(job, input)));
+    for (let i = 0; i < 10; i++) {
+      transport.cut('work');
+      await advance(700);
+    }
+    await advance(60_000);
+    for (const task of tasks) expect((await task.status()).state).toBe('succeeded');
+  });
+
+  it('moves to its next streams when the server drains them, without a pause', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    for (let i = 0; i < 10; i++) {
+      const task = await client.submit(job, { ms: 100 });
+      await advance(60_000);
+      expect(await task.result()).toBe(100);
+    }
+    expect(transport.opened.work).toBeGreaterThanOrEqual(3);
+    expect(transport.opened.report).toBeGreaterThanOrEqual(3);
+    expect(transport.opened.work).toBeLessThanOrEqual(5);
+  });
+
+  it('keeps its streams alive where nothing else is said', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    await advance(200_000);
+    const kept = transport.said.filter(({ kind, stream }) => kind === 'keepAlive' && stream === 'work');
+    expect(kept.length).toBeGreaterThanOrEqual(9);
+    expect(transport.opened.work).toBe(1);
+  });
+
+  it('gives back what it could not begin within 5 s, and another one does it', async () => {
+    const { client, spec, advance, another, clock } = await sleeper(2);
+    await client.work(spec);
+    const slow = await client.submitMany(job, many(2, 200_000));
+    await advance(100);
+    const quick = await Promise.all([1, 2].map(() => client.submit(job, { ms: 1 })));
+    await advance(1_000);
+    const other = another();
+    await other.client.work(defineWorker({ handlers: [handle(job, ({ ms }) => ms)] }));
+    await advance(8_000);
+    expect(slow).toHaveLength(2);
+    for (const task of quick) {
+      expect(await task.status()).toMatchObject({ state: 'succeeded', attempt: 1 });
+      expect(await eventsOf(task.events())).toEqual([
+        'submitted',
+        'claimed',
+        'claimReleased',
+        'claimed',
+        'succeeded',
+      ]);
+    }
+    expect(clock.now()).toBeGreaterThan(0);
+    await Promise.all([other.client.close(), advance(1_000)]);
+  });
+
+  it('does not take again and again what it has no slot for', async () => {
+    const { client, spec, advance } = await sleeper(2);
+    await client.work(spec);
+    await client.submitMany(job, many(2, 250_000));
+    await advance(100);
+    const waiting = await Promise.all(many(6, 1).map(({ input }) => client.submit(job, input)));
+    await advance(120_000);
+    let released = 0;
+    for (const task of waiting) {
+      const { version, state } = await task.status();
+      expect(state).toBe('ready');
+      released += (version - 1) / 2;
+    }
+    expect(released).toBeLessThanOrEqual(8);
+  });
+
+  it('uses all its slots again after a slow time', async () => {
+    const { client, spec, advance, clock } = await sleeper(4);
+    await client.work(spec);
+    await client.submitMany(job, many(4, 60_000));
+    await client.submitMany(job, many(8, 1));
+    await advance(65_000);
+    const beganMs = clock.now();
+    const outcomes = await client.submitMany(job, many(400, 100));
+    await advance(15_000);
+    const ended = await Promise.all(
+      outcomes.map(async (outcome) =>
+        outcome.ok ? (await outcome.task.status()).endedAt?.getTime() : undefined,
+      ),
+    );
+    // 400 × 100 ms in 4 slots are 10 s.
+    expect(Math.max(...ended.map((at) => at ?? Number.POSITIVE_INFINITY)) - beganMs).toBeLessThan(12_000);
+  });
+
+  it('never runs more of a type than its handler allows, and lets others pass meanwhile', async () => {
+    const it = await rig();
+    const other = defineTask('other', { input: typed<{ n: number }>() });
+    let running = 0;
+    let most = 0;
+    await it.client.work(
+      defineWorker({
+        concurrency: 8,
+        handlers: [
+          handle(
+            job,
+            async ({ ms }) => {
+              most = Math.max(most, ++running);
+              await it.clock.sleep(ms);
+              running--;
+              return ms;
+            },
+            { concurrency: 2 },
+          ),
+          handle(other, () => {}),
+        ],
+      }),
+    );
+    await it.client.submitMany(job, many(6, 2_000));
+    const passing = await it.client.submit(other, { n: 1 });
+    await it.advance(1_000);
+    expect((await passing.status()).state).toBe('succeeded');
+    await it.advance(20_000);
+    expect(most).toBe(2);
+    expect((await it.client.list({ type: 'job' })).tasks.every(({ state }) => state === 'succeeded')).toBe(
+      true,
+    );
+  });
+
+  it('that the server refuses says so', async () => {
+    const it = await rig({ tenant: 'not a tenant' });
+    const running = await it.client.work(defineWorker({ handlers: [handle(job, ({ ms }) => ms)] }));
+    await expect(it.until(running.done)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+});
+
+describe('a drain', () => {
+  it('takes no more, gives back what was not begun, and lets the rest finish', async () => {
+    const { client, spec, advance, until } = await sleeper(2);
+    const running = await client.work(spec);
+    const tasks = await Promise.all(many(4, 3_000).map(({ input }) => client.submit(job, input)));
+    await advance(1_000);
+    await until(running.drain());
+    await running.done;
+    const late = await client.submit(job, { ms: 1 });
+    await advance(10_000);
+    const states = await Promise.all(tasks.map(async (task) => (await task.status()).state));
+    expect(states).toEqual(['succeeded', 'succeeded', 'ready', 'ready']);
+    expect((await late.status()).state).toBe('ready');
+  });
+
+  it('aborts what takes longer than its limit, and gives it back without using an attempt', async () => {
+    const it = await rig();
+    let kind: string | undefined;
+    const running = await it.client.work(
+      defineWorker({
+        handlers: [
+          handle(job, (_input, { signal }) => {
+            signal.addEventListener('abort', () => {
+              kind = (signal.reason as AttemptAborted).kind;
+            });
+            return new Promise<never>(() => {});
+          }),
+        ],
+      }),
+    );
+    const task = await it.client.submit(job, { ms: 0 });
+    await it.advance(1_000);
+    const beganMs = it.clock.now();
+    await it.until(running.drain({ timeout: '5s' }));
+    expect(it.clock.now() - beganMs).toBeLessThan(8_000);
+    expect(kind).toBe('shutdown');
+    expect(
+      await eventsOf(it.client.task(task.id).events({ signal: AbortSignal.abort() })).catch(() => 'aborted'),
+    ).toBe('aborted');
+    expect(await task.status()).toMatchObject({ state: 'ready', attempt: 0 });
+  });
+
+  it('is what disposing of a running worker does, and what closing its client does', async () => {
+    const { client, spec, advance, until } = await sleeper();
+    const one = await client.work(spec);
+    const two = await client.work(spec);
+    await until(Promise.resolve(one[Symbol.asyncDispose]()));
+    const task = await client.submit(job, { ms: 2_000 });
+    await advance(500);
+    await until(client.close());
+    await Promise.all([one.done, two.done]);
+    expect(task.state).toBe('ready');
+  });
+});
+
+describe('the events of a task', () => {
+  it('go on after a drain of the stream, each once', async () => {
+    const { client, spec, advance, until } = await sleeper();
+    const task = await client.submit(job, { ms: 1 }, { delay: '20m' });
+    const seen = eventsOf(task.events());
+    await advance(600_000);
+    await client.work(spec);
+    expect(await until(seen)).toEqual(['submitted', 'claimed', 'succeeded']);
+  });
+
+  it('begin after the version that was asked for', async () => {
+    const { client, spec, until } = await sleeper();
+    await client.work(spec);
+    const task = await client.submit(job, { ms: 1 });
+    await until(task.result());
+    expect(await eventsOf(task.events({ after: 2 }))).toEqual(['succeeded']);
+  });
+});
