@@ -97,10 +97,11 @@ describe('opening the file', () => {
     await (await open()).close();
     chmodSync(path, fileMode);
     chmodSync(folder, folderMode);
-    // Whoever is root may write everything: another user opens it.
-    const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    const code = opener(path).replace('setInterval(() => {}, 1_000);', '');
-    const { stdout } = spawnSync(process.execPath, [...run, code], { ...user, encoding: 'utf8' });
+    // Whoever is root may write everything: another user opens it, once all code is loaded, since that user need not
+    // be able to read the checkout.
+    const user = process.getuid?.() === 0 ? 'process.setgid(65534); process.setuid(65534); try {' : 'try {';
+    const code = opener(path).replace('setInterval(() => {}, 1_000);', '').replace('try {', user);
+    const { stdout } = spawnSync(process.execPath, [...run, code], { encoding: 'utf8' });
     chmodSync(folder, 0o700);
     expect(stdout).toMatch(/^STORE_READ_ONLY .*write permission/);
   });
