@@ -12,6 +12,7 @@ export interface CallerOptions {
   readonly clock: Clock;
   readonly retryForMs: number;
   readonly presence: Presence;
+  readonly retrying: (error: HoldfastError) => void;
 }
 
 /** Unary calls that are safe to repeat: reads, and those whose repeat finds its work done. */
@@ -40,7 +41,7 @@ export class Caller {
     request: MessageInitShape<M['input']>,
     signal: AbortSignal | undefined,
   ): Promise<MessageShape<M['output']>> {
-    const { transport, clock, retryForMs } = this.#options;
+    const { transport, clock, retryForMs, retrying } = this.#options;
     const giveUpAtMs = clock.monotonic() + retryForMs;
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw closedError();
@@ -49,6 +50,7 @@ export class Caller {
       } catch (thrown) {
         const error = asHoldfastError(thrown);
         if (!mayRepeat(error) || signal?.aborted === true || clock.monotonic() >= giveUpAtMs) throw error;
+        retrying(error);
         await clock.sleep(reconnectMs(tries, clock.random(), error.retryAfterMs), signal);
       }
     }

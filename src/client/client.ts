@@ -97,6 +97,7 @@ export interface ClientOptions {
 }
 
 const retryForDefault: Duration = '30s';
+const tellEveryMs = 10_000;
 
 class TransportClient implements Client {
   readonly #transport: Transport;
@@ -106,15 +107,17 @@ class TransportClient implements Client {
   readonly #submitter: Submitter;
   readonly #workers = new Set<Running>();
   #closing: Promise<void> | undefined;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(transport: Transport, options: ClientOptions) {
     const { clock, tenant = '', retryFor = retryForDefault, presence = noPresence } = options;
     const retryForMs = durationMs(retryFor, 'retryFor');
     this.#transport = transport;
     this.#options = options;
-    this.#submitter = new Submitter({ transport, clock, tenant, retryForMs });
+    const retrying = (error: HoldfastError): void => this.#retrying(error, retryForMs);
+    this.#submitter = new Submitter({ transport, clock, tenant, retryForMs, retrying });
     this.#presence = presence;
-    const caller = new Caller({ transport, clock, retryForMs, presence });
+    const caller = new Caller({ transport, clock, retryForMs, presence, retrying });
     const watches = new Watches({ transport, clock, tenant });
     this.#parts = { transport, clock, tenant, caller, watches, presence };
   }
@@ -208,6 +211,15 @@ class TransportClient implements Client {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** A line at most each ten seconds: a server that is away is met by every call. */
+  #retrying(err: HoldfastError, retryForMs: number): void {
+    const nowMs = this.#parts.clock.monotonic();
+    if (nowMs - this.#toldAtMs < tellEveryMs) return;
+    this.#toldAtMs = nowMs;
+    const { log = silent } = this.#options;
+    log.warn({ err, help: err.help }, `${err.message} Trying again for up to ${retryForMs / 1_000} s.`);
   }
 
   async #close(): Promise<void> {

@@ -4,15 +4,26 @@ import { type Duration, durationMs } from './duration.ts';
 
 export { type Code, codes, HoldfastError, type Reason, reasons, type Violation } from '../core/errors.ts';
 
+/** How a thrown value is told from others, also where this package was loaded twice. */
+export const verdict: unique symbol = Symbol.for('holdfast.verdict') as never;
+
 /** Thrown by a handler: trying again is useless. The task is dead at once, whatever attempts it had left. */
 export class FatalError extends Error {
   override readonly name: string = 'FatalError';
+
+  get [verdict](): 'fatal' {
+    return 'fatal';
+  }
 }
 
 /** Thrown by a handler: failed, try again after exactly so long (at most 30 days). Uses an attempt. */
 export class RetryAfter extends Error {
   override readonly name: string = 'RetryAfter';
   readonly afterMs: number;
+
+  get [verdict](): 'retryAfter' {
+    return 'retryAfter';
+  }
 
   /** @param cause What went wrong; its message is kept. */
   constructor(after: Duration, cause?: unknown) {
@@ -26,10 +37,25 @@ export class Snooze extends Error {
   override readonly name: string = 'Snooze';
   readonly afterMs: number;
 
+  get [verdict](): 'snooze' {
+    return 'snooze';
+  }
+
   constructor(after: Duration) {
     super('snoozed');
     this.afterMs = atMost(durationMs(after, 'Snooze'), limits.runAheadMs, 'Snooze');
   }
+}
+
+export type Verdict =
+  | { readonly kind: 'fatal' }
+  | { readonly kind: 'retryAfter' | 'snooze'; readonly afterMs: number };
+
+/** What a handler said by what it threw; undefined: an ordinary failure. */
+export function verdictOf(thrown: unknown): Verdict | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !(verdict in thrown)) return undefined;
+  const { [verdict]: kind, afterMs } = thrown as { [verdict]: Verdict['kind']; afterMs: number };
+  return kind === 'fatal' ? { kind } : { kind, afterMs };
 }
 
 function atMost(ms: number, mostMs: number, field: string): number {

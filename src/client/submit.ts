@@ -3,6 +3,7 @@ import { limits } from '../core/limits.ts';
 import type { SubmitItem, SubmitOk } from '../core/messages.ts';
 import type { Clock } from '../ports/clock.ts';
 import { errorOf, mayRepeat, reconnectMs } from './backoff.ts';
+import { Fifo } from './fifo.ts';
 import type { Transport } from './transport.ts';
 
 /** Batches of one queue under way while more gather: enough to hide a round trip, few enough to make batches full. */
@@ -25,7 +26,7 @@ interface Pending {
 /** What goes to one queue: waiting items, and how many batches are under way. */
 interface Lane {
   readonly queue: string;
-  waiting: Pending[];
+  readonly waiting: Fifo<Pending>;
   inFlight: number;
   gathering: boolean;
 }
@@ -36,6 +37,8 @@ export interface SubmitterOptions {
   readonly tenant: string;
   /** How long a submission is tried again before its error is given to the caller. */
   readonly retryForMs: number;
+  /** Told of what is tried again, so that nobody waits without knowing why. */
+  readonly retrying: (error: HoldfastError) => void;
 }
 
 /**
@@ -65,15 +68,14 @@ export class Submitter {
   close(): void {
     this.#closed = true;
     for (const lane of this.#lanes.values()) {
-      for (const pending of lane.waiting) pending.reject(closed());
-      lane.waiting = [];
+      for (const pending of lane.waiting.clear()) pending.reject(closed());
     }
   }
 
   #add(queue: string, items: readonly Pending[]): void {
     let lane = this.#lanes.get(queue);
     if (lane === undefined) {
-      lane = { queue, waiting: [], inFlight: 0, gathering: false };
+      lane = { queue, waiting: new Fifo(), inFlight: 0, gathering: false };
       this.#lanes.set(queue, lane);
     }
     for (const pending of items) lane.waiting.push(pending);
@@ -81,11 +83,11 @@ export class Submitter {
   }
 
   #gather(lane: Lane): void {
-    if (lane.gathering || lane.inFlight >= batchesInFlight || lane.waiting.length === 0) return;
+    if (lane.gathering || lane.inFlight >= batchesInFlight || lane.waiting.size === 0) return;
     lane.gathering = true;
     this.#options.clock.soon(() => {
       lane.gathering = false;
-      while (lane.inFlight < batchesInFlight && lane.waiting.length > 0) {
+      while (lane.inFlight < batchesInFlight && lane.waiting.size > 0) {
         lane.inFlight++;
         void this.#send(lane, this.#cut(lane));
       }
@@ -94,15 +96,14 @@ export class Submitter {
   }
 
   #cut(lane: Lane): Pending[] {
-    let count = 0;
+    const batch: Pending[] = [];
     let bytes = 0;
-    for (const pending of lane.waiting) {
-      bytes += pending.bytes;
-      if (count === limits.batchItems || (count > 0 && bytes > batchBytes)) break;
-      count++;
+    for (let next = lane.waiting.peek(); next !== undefined; next = lane.waiting.peek()) {
+      bytes += next.bytes;
+      if (batch.length === limits.batchItems || (batch.length > 0 && bytes > batchBytes)) break;
+      batch.push(next);
+      lane.waiting.shift();
     }
-    const batch = lane.waiting.slice(0, count);
-    lane.waiting = lane.waiting.slice(count);
     return batch;
   }
 
@@ -134,13 +135,16 @@ export class Submitter {
     }
     lane.inFlight--;
     this.#gather(lane);
-    if (lane.inFlight === 0 && lane.waiting.length === 0) this.#lanes.delete(lane.queue);
+    if (lane.inFlight === 0 && lane.waiting.size === 0) this.#lanes.delete(lane.queue);
   }
 
   /** False: its caller has been told. */
   #mayTry(pending: Pending, error: HoldfastError): boolean {
     const over = this.#options.clock.monotonic() >= pending.giveUpAtMs;
-    if (mayRepeat(error) && !over && !this.#closed) return true;
+    if (mayRepeat(error) && !over && !this.#closed) {
+      this.#options.retrying(error);
+      return true;
+    }
     pending.reject(error);
     return false;
   }

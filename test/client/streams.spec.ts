@@ -105,9 +105,11 @@ describe('a worker', () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     await advance(200_000);
-    const kept = transport.said.filter(({ kind, stream }) => kind === 'keepAlive' && stream === 'work');
-    expect(kept.length).toBeGreaterThanOrEqual(9);
-    expect(transport.opened.work).toBe(1);
+    for (const kept of ['work', 'report'] as const) {
+      const said = transport.said.filter(({ kind, stream }) => kind === 'keepAlive' && stream === kept);
+      expect(said.length).toBeGreaterThanOrEqual(9);
+    }
+    expect(transport.opened).toEqual({ work: 1, report: 1 });
   });
 
   it('gives back what it could not begin within 5 s, and another one does it', async () => {

@@ -142,10 +142,13 @@ describe('a submission', () => {
   });
 
   it('waits for a server that comes back within its time', async () => {
-    const { client, transport, advance } = await rig();
+    const { client, transport, advance, lines } = await rig();
     transport.unreachable = true;
     const going = client.submit(note, { text: 'a' });
-    await advance(10_000);
+    await advance(9_000);
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([
+      ['warn', 'the test broke the connection Trying again for up to 30 s.'],
+    ]);
     transport.unreachable = false;
     await advance(6_000);
     expect(await going).toMatchObject({ deduplicated: false });

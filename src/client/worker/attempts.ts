@@ -1,7 +1,7 @@
 import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Context } from '../context.ts';
-import { type AbortKind, FatalError, RetryAfter, Snooze } from '../errors.ts';
+import { type AbortKind, verdictOf } from '../errors.ts';
 import type { Handler, Middleware } from '../handler.ts';
 import { Attempt, AttemptContext, type ContextParts, logFields } from './attempt.ts';
 import { inputOf } from './input.ts';
@@ -142,7 +142,7 @@ export class Attempts {
       return;
     }
     const { reason, handler, assignment } = attempt;
-    const own = thrown instanceof FatalError || thrown instanceof RetryAfter || thrown instanceof Snooze;
+    const own = verdictOf(thrown) !== undefined;
     const outcome =
       reason === undefined || (reason.kind === 'shutdown' && own)
         ? outcomeOfThrown(handler.task, assignment.attempt, thrown)

@@ -1,7 +1,7 @@
 import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import { Fifo } from '../fifo.ts';
 import type { Handler } from '../handler.ts';
-import { Fifo } from './fifo.ts';
 
 /** An assignment that waits for a slot. */
 export interface Received {

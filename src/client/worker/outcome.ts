@@ -3,7 +3,7 @@ import { encodePayload } from '../../core/codec/payload.ts';
 import { limits } from '../../core/limits.ts';
 import type { OutcomeKind } from '../../core/messages.ts';
 import { durationMs } from '../duration.ts';
-import { AttemptAborted, FatalError, RetryAfter, Snooze } from '../errors.ts';
+import { AttemptAborted, verdictOf } from '../errors.ts';
 import { toPayload } from '../json.ts';
 import type { Task } from '../task.ts';
 import { check, tell } from '../validate.ts';
@@ -86,10 +86,11 @@ function backoffOf(task: Task, attempt: number, thrown: unknown): number | undef
 
 export function outcomeOfThrown(task: Task, attempt: number, thrown: unknown): AttemptOutcome {
   const told = tellThrown(thrown);
-  if (thrown instanceof FatalError || thrown instanceof ContractMismatch)
+  const said = verdictOf(thrown);
+  if (said?.kind === 'snooze') return { ...blank, outcome: 'snoozed', afterMs: Math.max(1, said.afterMs) };
+  if (said?.kind === 'retryAfter') return { ...blank, ...told, outcome: 'failed', afterMs: said.afterMs };
+  if (said?.kind === 'fatal' || thrown instanceof ContractMismatch)
     return { ...blank, ...told, outcome: 'fatal' };
-  if (thrown instanceof Snooze) return { ...blank, outcome: 'snoozed', afterMs: Math.max(1, thrown.afterMs) };
-  if (thrown instanceof RetryAfter) return { ...blank, ...told, outcome: 'failed', afterMs: thrown.afterMs };
   return { ...blank, ...told, outcome: 'failed', afterMs: backoffOf(task, attempt, thrown) };
 }
 

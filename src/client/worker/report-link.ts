@@ -21,7 +21,7 @@ interface Stream {
   readonly channel: Channel<ReportRequest, ReportResponse>;
   readonly unanswered: Set<number>;
   /** The session that the last hello named. */
-  sessionId: string | undefined;
+  sessionId: string;
 }
 
 /** Heartbeats and settlements. Comes back after a cut; when the server drains, the next one is opened first. */
@@ -33,6 +33,7 @@ export class ReportLink {
   readonly #events: ReportLinkEvents;
   #stream: Stream | undefined;
   readonly #leaving = new Set<Stream>();
+  #sessionId = '';
   #batch = 0;
   #tries = 0;
   #closed = false;
@@ -69,13 +70,19 @@ export class ReportLink {
           ended: (error) => this.#ended(stream, error),
         },
       );
-      stream = { channel, unanswered: new Set(), sessionId: undefined };
+      stream = { channel, unanswered: new Set(), sessionId: '' };
     } catch (thrown) {
       this.#again(asHoldfastError(thrown));
       return;
     }
     this.#stream = stream;
+    this.#hello(stream, this.#sessionId);
     this.#events.opened();
+  }
+
+  /** The session that settlements belong to from now on. */
+  set sessionId(id: string) {
+    this.#sessionId = id;
   }
 
   /** The batch's number. `sessionId` empty: no credit is to come back for it. Ask `room` first. */
@@ -98,19 +105,15 @@ export class ReportLink {
     const stream = this.#stream;
     if (stream === undefined) throw new RangeError('no report stream is open');
     const batch = ++this.#batch;
-    if (stream.sessionId === undefined || (sessionId !== undefined && sessionId !== stream.sessionId)) {
-      stream.sessionId = sessionId ?? '';
-      const { sessionId: named } = stream;
-      stream.channel.send({
-        kind: 'hello',
-        sessionId: named,
-        workerId: this.#workerId,
-        tenant: this.#tenant,
-      });
-    }
+    if (sessionId !== undefined && sessionId !== stream.sessionId) this.#hello(stream, sessionId);
     stream.unanswered.add(batch);
     stream.channel.send(message(batch));
     return batch;
+  }
+
+  #hello(stream: Stream, sessionId: string): void {
+    stream.sessionId = sessionId;
+    stream.channel.send({ kind: 'hello', sessionId, workerId: this.#workerId, tenant: this.#tenant });
   }
 
   #take(stream: Stream, message: ReportResponse): void {

@@ -162,6 +162,7 @@ class WorkerRun implements Running {
 
   #welcome(sessionId: string, heartbeatMs: number): void {
     this.#sessionId = sessionId;
+    this.#report.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
     this.#balance();
   }
