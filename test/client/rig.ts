@@ -23,6 +23,11 @@ export class Breakable implements Transport {
   readonly said: { readonly stream: Streaming; readonly kind: string; readonly message: unknown }[] = [];
   /** So many submissions are accepted but their answers are lost. */
   answersToLose = 0;
+  /** What the server answers to reports is lost. */
+  deaf = false;
+  /** Watches that are open, and the most there were. */
+  watching = 0;
+  watchingMost = 0;
   /** Nothing reaches the server. */
   unreachable = false;
   readonly #streams = new Set<{ readonly kind: Streaming; readonly out: Outgoing<never> }>();
@@ -46,7 +51,12 @@ export class Breakable implements Transport {
 
   async *watch(...args: Parameters<Transport['watch']>): ReturnType<Transport['watch']> {
     this.#reach();
-    yield* this.inner.watch(...args);
+    this.watchingMost = Math.max(this.watchingMost, ++this.watching);
+    try {
+      yield* this.inner.watch(...args);
+    } finally {
+      this.watching--;
+    }
   }
 
   work: Transport['work'] = (events) => this.#open('work', (to) => this.inner.work(to), events);
@@ -77,7 +87,9 @@ export class Breakable implements Transport {
     this.opened[stream]++;
     const entry = { kind: stream, out: undefined as unknown as Outgoing<never> };
     const out = open({
-      message: (message) => events.message(message),
+      message: (message) => {
+        if (!(this.deaf && stream === 'report')) events.message(message);
+      },
       end: (error) => {
         this.#streams.delete(entry);
         events.end(error);

@@ -65,6 +65,19 @@ describe('a task', () => {
     );
   });
 
+  it('and hundreds of others that are awaited one after the other need few streams too', async () => {
+    const { client, until, advance, transport } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))]);
+    const results: Promise<unknown>[] = [];
+    for (let n = 0; n < 40; n++) {
+      results.push((await client.submit(job, { n }, { delay: '1m' })).result());
+      await advance(10);
+    }
+    expect(transport.watching).toBeLessThanOrEqual(9);
+    expect(await until(Promise.all(results))).toHaveLength(40);
+    await advance(1_000);
+    expect([transport.watching, transport.watchingMost <= 17]).toEqual([0, true]);
+  });
+
   it('without a result gives undefined', async () => {
     const quiet = defineTask('quiet', { input: typed<void>() });
     const { client, until } = await working([handle(quiet, () => {})]);
@@ -483,6 +496,7 @@ describe('an attempt', () => {
     await task.cancel();
     await it.advance(45_000);
     expect((await task.status()).state).toBe('cancelled');
+    expect(it.transport.said.filter(({ kind }) => kind === 'heartbeats').length).toBeLessThan(2);
     const next = await it.client.submit(job, { n: 2 });
     await it.advance(1_000);
     expect((await next.status()).state).toBe('running');
@@ -512,6 +526,7 @@ describe('an attempt', () => {
     it.transport.unreachable = false;
     await it.advance(90_000);
     expect(kinds).toEqual([undefined, 'lease-lost']);
+    expect(it.lines.filter(({ message }) => message.includes('refused'))).toEqual([]);
     expect(await task.result()).toEqual({ twice: 2 });
     await other.client.close();
   });
