@@ -25,6 +25,8 @@ const options = {
   /** Lists and histories have no limit in bytes of their own. */
   'grpc.max_receive_message_length': 33_554_432,
   'grpc.max_send_message_length': -1,
+  /** Node's own 64 KB would hold assignments up on any way longer than this machine's. */
+  'grpc-node.flow_control_window': 1_048_576,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,

@@ -68,11 +68,10 @@ export class Diagnosis {
         socket.destroy();
         resolve(error);
       };
-      let heard = false;
       const lost = (): HoldfastError => unreachable(this.#address, 'the connection was lost', helpLost);
       const hungUp = (): HoldfastError => {
         if (certificates === undefined) return this.#wantsTls();
-        return connected && !heard ? unreachable(this.#address, hangsUp, helpCertificate) : lost();
+        return connected ? unreachable(this.#address, hangsUp, helpCertificate) : lost();
       };
       socket.on('error', (error: NodeJS.ErrnoException) =>
         finish(error.code === 'ECONNRESET' ? hungUp() : whyNot(this.#address, host, error)),
@@ -84,8 +83,8 @@ export class Diagnosis {
         cancel.push(this.#clock.after(afterwardsMs, () => finish(lost())));
       });
       socket.once('data', (bytes: Buffer) => {
-        heard = true;
-        if (certificates === undefined && bytes[0] === tlsAlert) finish(this.#wantsTls());
+        // A server that talks has taken the certificate.
+        finish(certificates === undefined && bytes[0] === tlsAlert ? this.#wantsTls() : lost());
       });
       socket.once('close', () => finish(hungUp()));
     });

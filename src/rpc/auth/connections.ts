@@ -94,7 +94,8 @@ export class Connections {
     }
     socket.once('close', () => {
       cancel();
-      this.#open.delete(connection.key);
+      // The other side may have used its port anew before this was told.
+      if (this.#open.get(connection.key) === connection) this.#open.delete(connection.key);
       if (this.#open.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
   }

@@ -3,7 +3,7 @@ import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CallContext, Received, ServerStream } from '../api/api.ts';
 import type { Admission } from './admission.ts';
-import { begin } from './calls.ts';
+import { abandoned, begin } from './calls.ts';
 import { GrpcStream } from './grpc-stream.ts';
 import type { Parsed } from './parse.ts';
 import { statusOf } from './status.ts';
@@ -26,7 +26,7 @@ export function bidiHandler<I, O>(
       const unwatch = connection.watch((error) => {
         stream.end(error);
         closed(error);
-        abort.abort();
+        abort.abort(error);
       });
       call.on('cancelled', () => {
         unwatch();
@@ -37,8 +37,6 @@ export function bidiHandler<I, O>(
     }
   };
 }
-
-const abandoned = new HoldfastError('CANCELLED', 'ABANDONED', 'The other side ended the stream.');
 
 /** Hands on what comes, and its end once; the answer ends it from this side. */
 function receive<I, O>(

@@ -1,5 +1,6 @@
 /** From a gRPC call to what a handler is given. */
 import type { ServerUnaryCall } from '@grpc/grpc-js';
+import { HoldfastError } from '../../core/errors.ts';
 import type { CallContext } from '../api/api.ts';
 import type { Connection } from '../auth/connections.ts';
 import type { Admission } from './admission.ts';
@@ -12,6 +13,9 @@ export type AnyCall = Pick<
   on(event: 'cancelled', run: () => void): unknown;
 };
 
+/** The reason of a call's signal. */
+export const abandoned = new HoldfastError('CANCELLED', 'ABANDONED', 'The caller went away.');
+
 export interface Begun {
   readonly context: CallContext;
   readonly connection: Connection;
@@ -22,8 +26,9 @@ export interface Begun {
 export function begin(call: AnyCall, admission: Admission): Begun {
   const { identity, connection } = admission.admit(call.getPeer(), call.metadata.getMap());
   const abort = new AbortController();
-  call.on('cancelled', () => abort.abort());
-  if (call.cancelled) abort.abort();
+  // Also after every call that was answered; a reason of its own would be an exception made each time.
+  call.on('cancelled', () => abort.abort(abandoned));
+  if (call.cancelled) abort.abort(abandoned);
   const deadline = Number(call.getDeadline());
   const traceparent = call.metadata.get('traceparent')[0];
   return {

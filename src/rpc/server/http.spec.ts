@@ -148,7 +148,14 @@ describe('JSON over HTTP', () => {
   it('refuses web pages, but for those of a configured origin', async () => {
     const evil = await post('GetTask', { id: 'x' }, { origin: 'https://evil.example' });
     expect(evil).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
-    expect((await post('GetTask', { id: 'x' }, { origin: 'https://app.example' })).status).toBe(404);
+    const origin = 'https://app.example';
+    const allowed = await post('GetTask', { id: 'x' }, { origin });
+    expect(allowed.status).toBe(404);
+    expect(allowed.headers.get('access-control-allow-origin')).toBe(origin);
+    const url = `http://127.0.0.1:${plain.listening.httpPort}${service}GetTask`;
+    const preflight = await fetch(url, { method: 'OPTIONS', headers: { origin } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-headers')).toContain('Content-Type');
   });
 
   it('hands on the deadline, the trace and who calls', async () => {

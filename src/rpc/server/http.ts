@@ -3,7 +3,7 @@ import { createServer as createPlainServer, type IncomingMessage, type ServerRes
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Server } from 'node:net';
 import type { TlsOptions } from 'node:tls';
-import { type Code, createContextValues } from '@connectrpc/connect';
+import { type Code, cors, createContextValues } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { codeNumber } from '../../core/codec/item-error.ts';
@@ -49,7 +49,7 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     const url = request.url ?? '';
     if (url === '/healthz') return answerHealth(response, deps.health.serving);
     try {
-      ensureOrigin(request, deps.origins);
+      if (ensureOrigin(request, deps.origins) && sharesWith(request, response)) return;
       // Health asks nobody who they are.
       if (!url.startsWith(healthPath)) {
         admitted.set(request, deps.admission.admit(keyOf(request.socket), request.headers));
@@ -61,12 +61,27 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
   };
 }
 
-function ensureOrigin({ headers }: Request, origins: readonly string[]): void {
+/** True: from a web page that may call. */
+function ensureOrigin({ headers }: Request, origins: readonly string[]): boolean {
   const { origin } = headers;
-  if (origin === undefined || origins.includes(String(origin))) return;
+  if (origin === undefined) return false;
+  if (origins.includes(String(origin))) return true;
   throw new HoldfastError('PERMISSION_DENIED', 'DENIED', 'Requests from web pages are refused here.', {
     help: 'Call from a server, and let the page ask that.',
   });
+}
+
+/** What a browser must hear before it gives an answer to its page. True: that was all it asked. */
+function sharesWith({ headers, method }: Request, response: ServerResponse): boolean {
+  response.setHeader('access-control-allow-origin', String(headers.origin));
+  response.setHeader('vary', 'origin');
+  response.setHeader('access-control-expose-headers', cors.exposedHeaders.join(', '));
+  if (method !== 'OPTIONS') return false;
+  response.setHeader('access-control-allow-methods', cors.allowedMethods.join(', '));
+  response.setHeader('access-control-allow-headers', [...cors.allowedHeaders, 'traceparent'].join(', '));
+  response.writeHead(204);
+  response.end();
+  return true;
 }
 
 function answerHealth(response: ServerResponse, serving: boolean): void {

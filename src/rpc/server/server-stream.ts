@@ -26,7 +26,7 @@ export function serverStreamHandler<I, O>(
       const stream = new GrpcStream(call, encode, clock);
       const unwatch = connection.watch((error) => {
         stream.end(error);
-        abort.abort();
+        abort.abort(error);
       });
       void pour(open(request, context), stream, call, clock).finally(unwatch);
     } catch (thrown) {
