@@ -26,11 +26,12 @@ function nameOf(value: object): string | undefined {
   return undefined;
 }
 
-/** The first place whose value would not arrive as it was given. Whatever has a `toJSON` of its own speaks for itself. */
-function firstLost(value: unknown, path: string, above: readonly object[]): Lost | undefined {
-  if (typeof value === 'number') {
-    return Number.isFinite(value) ? undefined : { path, what: String(value) };
-  }
+/**
+ * The first place whose value would not arrive as it was given. Whatever has a `toJSON` of its own speaks for itself.
+ * `above` is what the value lies in, to know a circle.
+ */
+function firstLost(value: unknown, path: string, above: object[]): Lost | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, what: String(value) };
   if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') {
     return { path, what: `a ${typeof value}` };
   }
@@ -39,17 +40,27 @@ function firstLost(value: unknown, path: string, above: readonly object[]): Lost
   if (what !== undefined) return { path, what };
   if ('toJSON' in value && typeof value.toJSON === 'function') return undefined;
   if (above.includes(value)) return { path, what: 'a circle' };
-  const within = [...above, value];
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) {
-      if (value[i] === undefined) return { path: at(path, i), what: 'undefined in an array' };
-      const lost = firstLost(value[i], at(path, i), within);
-      if (lost !== undefined) return lost;
-    }
-    return undefined;
+  above.push(value);
+  const lost = Array.isArray(value) ? lostItem(value, path, above) : lostField(value, path, above);
+  above.pop();
+  return lost;
+}
+
+function lostItem(items: readonly unknown[], path: string, above: object[]): Lost | undefined {
+  for (let i = 0; i < items.length; i++) {
+    if (items[i] === undefined) return { path: at(path, i), what: 'undefined in an array' };
+    const lost = firstLost(items[i], at(path, i), above);
+    if (lost !== undefined) return lost;
   }
-  for (const key of Object.keys(value)) {
-    const lost = firstLost((value as Record<string, unknown>)[key], at(path, key), within);
+  return undefined;
+}
+
+function lostField(fields: object, path: string, above: object[]): Lost | undefined {
+  for (const key of Object.keys(fields)) {
+    const value = (fields as Record<string, unknown>)[key];
+    // Text is most of what is sent; its path is not worth making.
+    if (typeof value === 'string') continue;
+    const lost = firstLost(value, at(path, key), above);
     if (lost !== undefined) return lost;
   }
   return undefined;
