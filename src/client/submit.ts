@@ -38,7 +38,7 @@ export interface SubmitterOptions {
   /** How long a submission is tried again before its error is given to the caller. */
   readonly retryForMs: number;
   /** Told of what is tried again, so that nobody waits without knowing why. */
-  readonly retrying: (error: HoldfastError) => void;
+  readonly retrying?: ((error: HoldfastError) => void) | undefined;
 }
 
 /**
@@ -142,7 +142,7 @@ export class Submitter {
   #mayTry(pending: Pending, error: HoldfastError): boolean {
     const over = this.#options.clock.monotonic() >= pending.giveUpAtMs;
     if (mayRepeat(error) && !over && !this.#closed) {
-      this.#options.retrying(error);
+      this.#options.retrying?.(error);
       return true;
     }
     pending.reject(error);
