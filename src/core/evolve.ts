@@ -62,6 +62,7 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
         ...head,
         version,
         state: 'running',
+        waitUntilMs: undefined,
         fencingToken: event.token,
         attempt: event.attempt,
         timeoutAtMs: event.timeoutAtMs,
@@ -99,6 +100,8 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
         deadlineAtMs: undefined,
         lifetimeEndAtMs: event.lifetimeEndAtMs,
         cancelRequested: false,
+        // It is redriven only after its lane was handed on, which is no event.
+        handOver: false,
         holdsLane: false,
         endedAtMs: undefined,
         deadReason: undefined,

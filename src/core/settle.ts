@@ -10,37 +10,41 @@ type Release = Extract<Settle, { outcome: 'released' }>;
 
 const releaseLimit = 'ReleaseLimit';
 
-/** Which kind of outcome an event records for the lease that held `token`, if it records one. */
-function recordedKind(event: TaskEvent, token: number): Settle['outcome'] | undefined {
+type Outcome = Settle['outcome'];
+
+const failures: readonly Outcome[] = ['failed', 'fatal', 'cancelled'];
+const failuresAndRelease: readonly Outcome[] = [...failures, 'released'];
+const allButSuccess: readonly Outcome[] = [...failuresAndRelease, 'snoozed'];
+
+/** Of which outcomes an event is the record, for the lease that held `token`; undefined: of none. */
+function recordedOutcomes(event: TaskEvent, token: number): readonly Outcome[] | undefined {
   if (!('token' in event) || event.token !== token) return undefined;
   switch (event.kind) {
     case 'succeeded':
-      return 'succeeded';
-    case 'failed':
-      return event.errorType === releaseLimit ? 'released' : 'failed';
-    case 'died':
-      return event.errorType === releaseLimit ? 'released' : 'failed';
-    case 'cancelled':
-      return 'failed';
+      return ['succeeded'];
     case 'snoozed':
-      return 'snoozed';
+      return ['snoozed'];
     case 'claimReleased':
-      return 'released';
+      return ['released'];
+    // An end that was asked for or due took the place of whatever the worker told, but for a success.
+    case 'cancelled':
+      return allButSuccess;
+    case 'died':
+      if (event.reason === 'deadline' || event.reason === 'lifetime') return allButSuccess;
+      return event.errorType === releaseLimit ? failuresAndRelease : failures;
+    case 'failed':
+      return event.errorType === releaseLimit ? failuresAndRelease : failures;
     default:
       return undefined;
   }
 }
 
-function kindOf(outcome: Settle['outcome']): Settle['outcome'] {
-  return outcome === 'fatal' || outcome === 'cancelled' ? 'failed' : outcome;
-}
-
 /** The lease is over: a repeat is answered with what was recorded, anything else refused. */
 function decideLate(head: Head, tip: readonly TaskEvent[], command: Settle): Decision {
   for (const event of tip) {
-    const recorded = recordedKind(event, command.token);
-    if (recorded === undefined) continue;
-    if (recorded !== kindOf(command.outcome)) return rejected({ why: 'outcomeRecorded', recorded: event });
+    const outcomes = recordedOutcomes(event, command.token);
+    if (outcomes === undefined) continue;
+    if (!outcomes.includes(command.outcome)) return rejected({ why: 'outcomeRecorded', recorded: event });
     return { ok: true, events: [], head, recorded: event };
   }
   return rejected({ why: 'leaseLost' });

@@ -56,9 +56,9 @@ export interface Submission {
   readonly submitted: Submitted;
 }
 
-/** When a task's default or own lifetime is over: from its run time on, else from acceptance. */
+/** When a task's default or own lifetime is over: from its run time on, never from before its acceptance. */
 export function lifetimeEnd(options: Options, acceptedAtMs: number): number {
-  return (options.runAtMs ?? acceptedAtMs) + options.lifetimeMs;
+  return Math.max(options.runAtMs ?? 0, acceptedAtMs) + options.lifetimeMs;
 }
 
 /** Fixed at submission: everything of the task is gone after this. */

@@ -58,34 +58,57 @@ export const upcasts: ReadonlyMap<string, Upcast> = new Map();
 
 const writer = new Writer();
 
+type Known = Exclude<TaskEvent, { kind: 'unknown' }>;
+
+/** The fields from 4 on: which of them an event has is told by its kind. */
+function writeRest(into: Writer, event: Known): void {
+  switch (event.kind) {
+    case 'submitted':
+      into.number(7, event.runAtMs).number(14, event.deadlineAtMs).number(15, event.lifetimeEndAtMs);
+      into.flag(16, event.inLane);
+      break;
+    case 'claimed':
+      into.number(4, event.token).number(5, event.attempt).words(6, event.worker);
+      into.number(11, event.timeoutAtMs);
+      break;
+    case 'claimReleased':
+      into.number(4, event.token).flag(18, event.counted);
+      break;
+    case 'leaseExpired':
+      into.number(4, event.token);
+      break;
+    case 'failed':
+      into.number(4, event.token).number(7, event.retryAtMs);
+      into.words(9, event.message).words(10, event.errorType);
+      break;
+    case 'snoozed':
+      into.number(4, event.token).number(7, event.runAtMs);
+      break;
+    case 'succeeded':
+      into.number(4, event.token).number(13, event.resultBytes);
+      break;
+    case 'died':
+      into.number(4, event.token).number(8, deadReasons.indexOf(event.reason));
+      into.words(9, event.message).words(10, event.errorType).flag(17, event.holdsLane);
+      break;
+    case 'cancelRequested':
+      into.words(9, event.message).words(12, event.actor);
+      break;
+    case 'cancelled':
+      into.number(4, event.token).words(9, event.message).words(12, event.actor);
+      break;
+    case 'redriven':
+      into.words(12, event.actor).number(15, event.lifetimeEndAtMs);
+  }
+}
+
 function writeEvent(into: Writer, event: TaskEvent): void {
   if (event.kind === 'unknown') {
     into.raw(event.bytes);
     return;
   }
-  const at = event as unknown as { readonly [field: string]: unknown };
-  const number = (name: string): number | undefined => at[name] as number | undefined;
-  const text = (name: string): string | undefined => at[name] as string | undefined;
-  into
-    .number(1, kinds.indexOf(event.kind))
-    .number(2, eventSchema)
-    .number(3, event.atMs)
-    .number(4, number('token'))
-    .number(5, number('attempt'))
-    .string(6, text('worker'))
-    .number(7, event.kind === 'failed' ? event.retryAtMs : number('runAtMs'));
-  if (event.kind === 'died') into.number(8, deadReasons.indexOf(event.reason));
-  into
-    .string(9, text('message'))
-    .string(10, text('errorType'))
-    .number(11, number('timeoutAtMs'))
-    .string(12, text('actor'))
-    .number(13, number('resultBytes'))
-    .number(14, number('deadlineAtMs'))
-    .number(15, number('lifetimeEndAtMs'))
-    .flag(16, at.inLane === true)
-    .flag(17, at.holdsLane === true)
-    .flag(18, at.counted === true);
+  into.number(1, kinds.indexOf(event.kind)).number(2, eventSchema).number(3, event.atMs);
+  writeRest(into, event);
 }
 
 function readFields(reader: Reader): EventFields {
@@ -142,6 +165,11 @@ function upcast(read: EventFields, table: ReadonlyMap<string, Upcast>): EventFie
   return fields;
 }
 
+/** Kept byte by byte, so that whoever knows it finds it as it was written. */
+function unknown(read: EventFields, bytes: Uint8Array): TaskEvent {
+  return { kind: 'unknown', kindNumber: read.kind, atMs: read.atMs, bytes: Uint8Array.from(bytes) };
+}
+
 function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
   const { atMs, runAtMs, attempt, worker, timeoutAtMs, message, errorType, actor } = read;
   const token = read.token ?? 0;
@@ -163,7 +191,8 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
     case 'succeeded':
       return { kind: 'succeeded', atMs, token, resultBytes: read.resultBytes };
     case 'died': {
-      const reason = deadReasons[read.deadReason] ?? 'fatal';
+      const reason = deadReasons[read.deadReason];
+      if (reason === undefined) return unknown(read, bytes);
       return { kind: 'died', atMs, token: read.token, reason, message, errorType, holdsLane: read.holdsLane };
     }
     case 'cancelRequested':
@@ -173,7 +202,7 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
     case 'redriven':
       return { kind: 'redriven', atMs, actor, lifetimeEndAtMs: read.lifetimeEndAtMs ?? 0 };
     default:
-      return { kind: 'unknown', kindNumber: read.kind, atMs, bytes: Uint8Array.from(bytes) };
+      return unknown(read, bytes);
   }
 }
 
@@ -185,7 +214,9 @@ export function encodeEvent(event: TaskEvent): Uint8Array<ArrayBuffer> {
 }
 
 export function decodeEvent(bytes: Uint8Array, table: ReadonlyMap<string, Upcast> = upcasts): TaskEvent {
-  return eventOf(upcast(readFields(new Reader(bytes)), table), bytes);
+  const read = readFields(new Reader(bytes));
+  // A newer shape of a kind that we know means something else than ours, else its number would not have risen.
+  return read.schema > eventSchema ? unknown(read, bytes) : eventOf(upcast(read, table), bytes);
 }
 
 /** A list of events: each length-delimited as field 1, so that two lists put one behind the other are one list. */

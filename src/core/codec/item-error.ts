@@ -34,16 +34,16 @@ export function codeOf(number: number): Code {
   return numbered[number] ?? 'INTERNAL';
 }
 
-/** A reason of a newer server is read as the general one of its code. */
+/** A reason that only a newer server knows is none of ours; its code and its words still say what happened. */
 export function reasonOf(text: string): Reason {
   return known.has(text) ? (text as Reason) : 'BUG';
 }
 
 export function writeItemError(into: Writer, error: ItemError): void {
-  into.number(1, codeNumber(error.code)).string(2, error.reason).string(3, error.message);
-  into.string(4, error.help).string(5, error.taskId).number(6, error.retryAfterMs);
+  into.number(1, codeNumber(error.code)).string(2, error.reason).words(3, error.message);
+  into.words(4, error.help).string(5, error.taskId).number(6, error.retryAfterMs);
   for (const { field, description } of error.violations) {
-    into.nested(7, (nested) => nested.string(1, field).string(2, description));
+    into.nested(7, (nested) => nested.words(1, field).words(2, description));
   }
 }
 

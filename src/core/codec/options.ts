@@ -52,7 +52,7 @@ function readRetry(reader: Reader): Partial<RetryPolicy> {
 
 /** A number that no name stands for is read as its digits: no rule knows that word, so the validator refuses it. */
 function wordOf<W extends string>(words: readonly (W | undefined)[], number: number): W | undefined {
-  return number < words.length ? words[number] : (String(number) as W);
+  return number >= 0 && number < words.length ? words[number] : (String(number) as W);
 }
 
 /** Zero on the wire is "not said". */

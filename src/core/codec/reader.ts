@@ -45,13 +45,12 @@ export class Reader {
     throw malformed('a number is longer than ten bytes');
   }
 
-  /** A varint field that holds a whole number from 0 to 2^53 − 1; negative ones are read as they were meant. */
+  /** A varint field that holds a whole number of at most 2^53 − 1, either sign. */
   number(): number {
     this.#expect(0);
+    const start = this.#at;
     const value = this.varint();
-    if (value <= Number.MAX_SAFE_INTEGER) return value;
-    const signed = value - 2 ** 64;
-    return signed >= -(2 ** 31) && signed < 0 ? Math.round(signed) : value;
+    return value <= Number.MAX_SAFE_INTEGER ? value : this.#signed(start);
   }
 
   flag(): boolean {
@@ -99,6 +98,17 @@ export class Reader {
     else if (wire === 5) this.#jump(4);
     else if (wire === 2) this.#jump(this.#length());
     else throw malformed(`wire type ${wire} is not in use`);
+  }
+
+  /** Two's complement, which is how numbers below zero are sent. */
+  #signed(start: number): number {
+    let value = 0n;
+    for (let at = this.#at - 1; at >= start; at--) {
+      value = value * 128n + BigInt((this.#bytes[at] as number) & 0x7f);
+    }
+    const signed = Number(BigInt.asIntN(64, value));
+    if (!Number.isSafeInteger(signed)) throw malformed('a number is larger than 2^53');
+    return signed;
   }
 
   #jump(bytes: number): void {

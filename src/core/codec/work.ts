@@ -1,5 +1,5 @@
 import type { Assignment, CancelCause, HandledTypeMessage, WorkRequest, WorkResponse } from '../messages.ts';
-import { malformed, Reader } from './reader.ts';
+import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
 /** The numbers of `holdfast.v1.CancelCause`, by place. */
@@ -88,6 +88,7 @@ function readPair(reader: Reader): { first: number; second: number } {
   return { first, second };
 }
 
+/** A kind that a newer worker sends says nothing here: a sign of life. */
 export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
   const reader = new Reader(bytes);
   let request: WorkRequest | undefined;
@@ -102,8 +103,7 @@ export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
       request = { kind: 'keepAlive' };
     } else reader.skip();
   }
-  if (request === undefined) throw malformed('a stream message of an unknown kind');
-  return request;
+  return request ?? { kind: 'keepAlive' };
 }
 
 function writeAssignment(into: Writer, task: Assignment): void {
@@ -227,6 +227,7 @@ function readCancel(reader: Reader): WorkResponse {
   return { kind: 'cancel', id, token, cause };
 }
 
+/** A kind that a newer server sends says nothing here: a sign of life. */
 export function decodeWorkResponse(bytes: Uint8Array): WorkResponse {
   const reader = new Reader(bytes);
   let response: WorkResponse | undefined;
@@ -240,6 +241,5 @@ export function decodeWorkResponse(bytes: Uint8Array): WorkResponse {
       if (field === 5) response = { kind: 'keepAlive' };
     }
   }
-  if (response === undefined) throw malformed('a stream message of an unknown kind');
-  return response;
+  return response ?? { kind: 'keepAlive' };
 }

@@ -1,6 +1,15 @@
+import { HoldfastError } from '../errors.ts';
+
+function unwritable(what: string): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', `The message can't be written: ${what}.`, {
+    help: 'Correct the value and send it again.',
+  });
+}
+
 /**
- * Writes the protobuf wire format. One growing buffer serves every message of this process, since encoding never
- * waits: `finish` copies out exactly what was written. Numbers are whole and at most 2^53.
+ * Writes the protobuf wire format. One growing buffer serves every message of a writer, since encoding never
+ * waits: `finish` copies out exactly what was written. What the wire can't carry is refused, never bent: numbers
+ * that are not whole or exceed 2^53 − 1, and text with half of a surrogate pair.
  */
 export class Writer {
   #buffer: Buffer;
@@ -21,7 +30,9 @@ export class Writer {
   }
 
   finish(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.prototype.slice.call(this.#buffer, 0, this.#at) as Uint8Array<ArrayBuffer>;
+    const written = Buffer.allocUnsafe(this.#at);
+    this.#buffer.copy(written, 0, 0, this.#at);
+    return written;
   }
 
   varint(value: number): this {
@@ -39,6 +50,7 @@ export class Writer {
   /** A varint field; proto3 leaves out zero. */
   number(field: number, value: number | undefined): this {
     if (value === undefined || value === 0) return this;
+    if (!Number.isSafeInteger(value)) throw unwritable(`${value} is not a whole number of at most 2^53 − 1`);
     return this.varint(field * 8).varint(value);
   }
 
@@ -58,9 +70,16 @@ export class Writer {
     return value === undefined || value === '' ? this : this.text(field, value);
   }
 
-  /** Likewise, but written even where empty: an item of a list. */
+  /** Words for people, that must never stand in the way: half of a surrogate pair becomes U+FFFD. */
+  words(field: number, value: string | undefined): this {
+    return value === undefined ? this : this.string(field, value.toWellFormed());
+  }
+
+  /** Like `string`, but written even where empty: an item of a list. */
   text(field: number, value: string): this {
     const bytes = Buffer.byteLength(value);
+    if (bytes !== value.length && !value.isWellFormed())
+      throw unwritable('a text is not well-formed Unicode');
     this.varint(field * 8 + 2)
       .varint(bytes)
       .#room(bytes);
