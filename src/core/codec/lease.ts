@@ -37,6 +37,6 @@ export function decodeLease(bytes: Uint8Array): Lease {
   } catch {
     throw badLease();
   }
-  if (id === '' || token === 0 || version === 0) throw badLease();
+  if (id === '' || token <= 0 || version <= 0) throw badLease();
   return { id, token, version, timeoutAtMs, handle };
 }

@@ -1,0 +1,105 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { generatedEvent } from '../../../test/rig/generated.ts';
+import { event } from '../../../test/rig/messages.ts';
+import { type DeadReason, EventKind, TaskEventSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { GetTaskHistoryResponseSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { fold } from '../evolve.ts';
+import { decodeEvent, decodeEvents, encodeEvent, encodeEvents, type Upcast } from './event.ts';
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+describe('events', () => {
+  it('have the bytes that generated code makes, and come back as they were', () => {
+    fc.assert(
+      fc.property(event, (one) => {
+        const bytes = toBinary(TaskEventSchema, generatedEvent(one));
+        expect(hex(encodeEvent(one))).toBe(hex(bytes));
+        expect(decodeEvent(bytes)).toEqual(one);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('as a list are the bytes of a history, and two lists put one behind the other are one list', () => {
+    fc.assert(
+      fc.property(fc.array(event), fc.array(event), (first, second) => {
+        const events = [...first, ...second];
+        const joined = Buffer.concat([encodeEvents(first), encodeEvents(second)]);
+        const history = create(GetTaskHistoryResponseSchema, { events: events.map(generatedEvent) });
+        expect(hex(joined)).toBe(hex(toBinary(GetTaskHistoryResponseSchema, history)));
+        expect(decodeEvents(joined)).toEqual(events);
+      }),
+    );
+  });
+
+  it('keep a message whatever is in it', () => {
+    const died = { kind: 'cancelRequested', atMs: 1, actor: 'a', message: 'cut here \ud83d' } as const;
+    expect(decodeEvent(encodeEvent(died))).toEqual({ ...died, message: 'cut here \ufffd' });
+  });
+});
+
+describe('events of a newer version', () => {
+  const future = {
+    'a kind that is not known': { kind: 99 as EventKind },
+    'a newer shape of a known kind': { kind: EventKind.SNOOZED, schema: 2 },
+    'a death of an unknown reason': { kind: EventKind.DIED, schema: 1, deadReason: 9 as DeadReason },
+  };
+  it.each(Object.entries(future))('are kept byte by byte: %s', (_, shape) => {
+    const message = create(TaskEventSchema, { ...shape, atMs: 5n, message: 'from the future' });
+    const bytes = Buffer.concat([toBinary(TaskEventSchema, message), Uint8Array.of(0xf2, 7, 2, 1, 2)]);
+    const read = decodeEvent(bytes);
+    expect(read).toMatchObject({ kind: 'unknown', kindNumber: shape.kind, atMs: 5 });
+    expect(hex(encodeEvent(read))).toBe(hex(bytes));
+    expect(decodeEvents(encodeEvents([read]))).toEqual([read]);
+  });
+
+  it('count in the version of a head and change nothing else', () => {
+    const submitted = {
+      kind: 'submitted',
+      atMs: 1,
+      runAtMs: undefined,
+      deadlineAtMs: undefined,
+      lifetimeEndAtMs: undefined,
+      inLane: false,
+    } as const;
+    const newer = { kind: 'unknown', kindNumber: 99, atMs: 2, bytes: Uint8Array.of(8, 99) } as const;
+    expect(fold([submitted, newer])).toEqual({ ...fold([submitted]), version: 2 });
+  });
+});
+
+describe('events of an older shape', () => {
+  // Made up: a first shape held the seconds to wait in `message`, a second one the ms; today it is the time itself.
+  const seconds: Upcast = (older) => ({ ...older, message: String(Number(older.message) * 1_000) });
+  const length: Upcast = (older) => ({
+    ...older,
+    runAtMs: older.atMs + Number(older.message),
+    message: '',
+    token: older.token ?? 1,
+  });
+  const table = new Map([
+    [`${EventKind.SNOOZED}/0`, seconds],
+    [`${EventKind.SNOOZED}/1`, length],
+  ]);
+  const written = (schema: number, message: string) =>
+    toBinary(
+      TaskEventSchema,
+      create(TaskEventSchema, { kind: EventKind.SNOOZED, schema, atMs: 5n, message }),
+    );
+
+  it('are brought to today’s, step by step, when read', () => {
+    const today = { kind: 'snoozed', atMs: 5, token: 1, runAtMs: 60_005 };
+    expect(decodeEvent(written(0, '60'), table)).toEqual(today);
+    expect(decodeEvent(written(1, '60000'), table)).toEqual(today);
+  });
+
+  it('in a list too, and only their own kind', () => {
+    const released = { kind: 'claimReleased', atMs: 4, token: 9, counted: true } as const;
+    const old = written(0, '60');
+    const list = Buffer.concat([encodeEvents([released]), Uint8Array.of(0x0a, old.length), old]);
+    expect(decodeEvents(list, table)).toMatchObject([released, { kind: 'snoozed', runAtMs: 60_005 }]);
+  });
+});

@@ -1,0 +1,104 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { blob, count, filled, storedOptions, text } from '../../../test/rig/messages.ts';
+import { SpecSchema, SubmitOptionsSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { limits } from '../limits.ts';
+import { decodeLease, encodeLease } from './lease.ts';
+import { decodeOptions, encodeOptions } from './options.ts';
+import { encodeSpec, peekSpec, readSpec } from './spec.ts';
+
+const spec = fc.record({
+  type: filled,
+  typeVersion: count,
+  orderingKey: fc.option(filled, { nil: undefined }),
+  payload: fc.record({ contentType: text, encoding: text, keyId: text, bytes: blob, reference: text }),
+});
+
+describe('a spec', () => {
+  it('has the bytes of generated code, field by field, and is read back', () => {
+    fc.assert(
+      fc.property(spec, (one) => {
+        const bytes = encodeSpec(one);
+        const message = fromBinary(SpecSchema, bytes);
+        expect(Buffer.compare(toBinary(SpecSchema, message), bytes)).toBe(0);
+        const { payload } = one;
+        const { contentType, encoding, keyId, reference } = message.payload ?? {};
+        expect({ contentType, encoding, keyId, reference }).toEqual({ ...payload, bytes: undefined });
+        expect(Uint8Array.from(message.payload?.bytes ?? [])).toEqual(payload.bytes);
+        const { type, typeVersion, orderingKey } = message;
+        expect({ type, typeVersion, orderingKey: orderingKey || undefined }).toEqual(peekSpec(bytes));
+        const read = readSpec(bytes);
+        expect({ ...read, payload: { ...read.payload, bytes: Uint8Array.from(read.payload.bytes) } }).toEqual(
+          one,
+        );
+      }),
+    );
+  });
+
+  it('without a type version is of the first', () => {
+    expect(peekSpec(Uint8Array.of(0x0a, 1, 0x61))).toEqual({
+      type: 'a',
+      typeVersion: 1,
+      orderingKey: undefined,
+    });
+  });
+});
+
+describe('stored options', () => {
+  it('come back as they were', () => {
+    fc.assert(
+      fc.property(storedOptions, (stored) => {
+        expect(decodeOptions(encodeOptions(stored))).toEqual(stored);
+      }),
+    );
+  });
+
+  it('are the public message and one field more', () => {
+    const [stored] = fc.sample(
+      storedOptions.filter((one) => one.priority === 'low' && one.ownLifetime),
+      { numRuns: 1, seed: 3 },
+    );
+    if (stored === undefined) throw new Error('no sample');
+    const message = fromBinary(SubmitOptionsSchema, encodeOptions(stored));
+    expect(message).toMatchObject({ lifetimeMs: BigInt(stored.lifetimeMs), priority: 3 });
+    expect(message.$unknown).toHaveLength(1);
+  });
+
+  it('of equal bytes are decoded once, as most tasks have the same', () => {
+    const [stored] = fc.sample(storedOptions, { numRuns: 1, seed: 5 });
+    if (stored === undefined) throw new Error('no sample');
+    expect(decodeOptions(encodeOptions(stored))).toBe(decodeOptions(encodeOptions(stored)));
+  });
+});
+
+describe('a lease', () => {
+  const lease = {
+    id: 'a-1',
+    token: 1_764_000_000_123,
+    version: 2,
+    timeoutAtMs: 1_764_000_300_123,
+    handle: 'h',
+  };
+
+  it('comes back as it was', () => {
+    expect(decodeLease(encodeLease(lease))).toEqual(lease);
+  });
+
+  it('is refused in one sentence where it is none, too long, or lacks what names a lease', () => {
+    const none = [
+      new Uint8Array(0),
+      Uint8Array.of(1, 2, 3),
+      new Uint8Array(limits.leaseBytes + 1),
+      encodeLease({ ...lease, id: '' }),
+      encodeLease({ ...lease, token: 0 }),
+      encodeLease({ ...lease, version: 0 }),
+      encodeLease(lease).subarray(0, 5),
+    ];
+    for (const bytes of none) expect(() => decodeLease(bytes)).toThrow(/not a lease that Holdfast gave out/);
+  });
+
+  it('with a negative token is none', () => {
+    expect(() => decodeLease(encodeLease({ ...lease, token: -5 }))).toThrow(/not a lease/);
+  });
+});
