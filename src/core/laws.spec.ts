@@ -1,257 +1,117 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { noOptions } from './codec/options.ts';
-import type { Command } from './command.ts';
+import { type Life, lives, outcomes, settle, steps } from '../../test/rig/life.ts';
 import { decide } from './decide.ts';
-import type { Facts } from './decision.ts';
-import type { TaskEvent } from './event.ts';
 import { fold } from './evolve.ts';
-import { type Head, isEnded } from './head.ts';
-import { backoffMs } from './retry.ts';
-import { expiry, type OptionsRequest, resolveOptions, submittedEvent } from './submission.ts';
+import { dueAtMs, type Head, isEnded } from './head.ts';
 
-const startMs = 1_764_000_000_000;
-
-interface Life {
-  head: Head;
-  readonly events: TaskEvent[];
-  readonly facts: Facts;
-}
-
-function born(
-  asked: Partial<OptionsRequest> = {},
-  inLane = false,
-  onDead: 'release' | 'hold' = 'release',
-): Life {
-  const options = resolveOptions({ ...noOptions, ...asked }, startMs);
-  const submitted = submittedEvent(options, startMs, inLane ? 'lane' : undefined);
-  const events: TaskEvent[] = [submitted];
-  const facts = {
-    options,
-    acceptedAtMs: startMs,
-    expiresAtMs: expiry(options, startMs),
-    onDead,
-    tip: events,
-  };
-  return { head: fold(events), events, facts };
-}
-
-/** Applies a command; what is not an event (made ready, handed over) happens as the loops would do it. */
-function apply(life: Life, command: Command, nowMs: number): ReturnType<typeof decide> {
-  const decision = decide(life.head, life.facts, command, nowMs);
-  if (decision.ok) {
-    life.head = decision.head;
-    life.events.push(...decision.events);
-  }
-  return decision;
-}
-
-const deed = fc.oneof(
-  fc.record({ do: fc.constant('claim' as const), lowest: fc.boolean() }),
-  fc.record({ do: fc.constantFrom('expire', 'lapse', 'cancel', 'redrive', 'ready', 'handedOver') }),
-  fc.record({
-    do: fc.constant('settle' as const),
-    stale: fc.boolean(),
-    outcome: fc.constantFrom('succeeded', 'failed', 'fatal', 'snoozed', 'released', 'cancelled'),
-  }),
-);
-const deeds = fc.array(fc.record({ deed, afterMs: fc.integer({ min: 0, max: 60_000 }) }), { maxLength: 40 });
-
-function commandOf(
-  life: Life,
-  one: { do: string; lowest?: boolean; stale?: boolean; outcome?: string },
-): Command | undefined {
-  switch (one.do) {
-    case 'claim':
-      return { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: one.lowest === true };
-    case 'expire':
-    case 'lapse':
-      return { kind: one.do };
-    case 'cancel':
-      return { kind: 'cancel', actor: 'a', message: '' };
-    case 'redrive':
-      return { kind: 'redrive', actor: 'a' };
-    case 'settle': {
-      const token = life.head.fencingToken - (one.stale === true ? 1 : 0);
-      return {
-        kind: 'settle',
-        token,
-        outcome: one.outcome,
-        resultBytes: 0,
-        message: 'm',
-        errorType: 'E',
-        afterMs: 5,
-        random: 0.5,
-        counted: true,
-      } as Command;
-    }
-    default:
-      return undefined;
-  }
-}
-
-function withoutWhatIsNoEvent(head: Head): unknown {
+/** What no event tells: writes counted, the lease's end, progress, and that the loops cleared a due entry. */
+function toldByEvents(head: Head): unknown {
   const { revision, leaseEndAtMs, progress, waitUntilMs, handOver, ...rest } = head;
-  return rest;
+  return {
+    ...rest,
+    waitUntilMs: head.state === 'waiting' ? undefined : waitUntilMs,
+    handOver: isEnded(head) ? undefined : handOver,
+  };
+}
+
+/** Runs any life; `check` sees the head before a step and the life after it. */
+function always(check: (life: Life, before: Head) => void, numRuns = 500): void {
+  fc.assert(
+    fc.property(lives, steps, (life, run) => {
+      for (const step of run) {
+        const before = life.head;
+        step(life);
+        check(life, before);
+      }
+    }),
+    { numRuns },
+  );
 }
 
 describe('the laws of a task’s life', () => {
-  it('replay equals head, versions count events, and tokens only rise', () => {
-    fc.assert(
-      fc.property(deeds, fc.boolean(), fc.constantFrom('release', 'hold'), (run, inLane, onDead) => {
-        const life = born({ retry: { maxAttempts: 3 } }, inLane, onDead);
-        let nowMs = startMs;
-        for (const { deed: one, afterMs } of run) {
-          nowMs += afterMs;
-          const before = life.head;
-          if (one.do === 'ready') life.head = { ...life.head, waitUntilMs: undefined };
-          if (one.do === 'handedOver') life.head = { ...life.head, handOver: false };
-          const command = commandOf(life, one);
-          if (command === undefined) continue;
-          apply(life, command, nowMs);
-          expect(life.head.fencingToken).toBeGreaterThanOrEqual(before.fencingToken);
-          expect(life.head.version).toBe(life.events.length);
-          expect(withoutWhatIsNoEvent(fold(life.events))).toEqual(withoutWhatIsNoEvent(life.head));
+  it('replay equals head', () => {
+    always((life) => {
+      expect(toldByEvents(fold(life.events))).toEqual(toldByEvents(life.head));
+    });
+  });
+
+  it('the version counts events, tokens only rise, and each claim raises the token', () => {
+    always((life, before) => {
+      expect(life.head.version).toBe(life.events.length);
+      expect(life.head.fencingToken).toBeGreaterThanOrEqual(before.fencingToken);
+      const claims = life.events.filter((event) => event.kind === 'claimed').map((event) => event.token);
+      expect(claims).toEqual([...new Set(claims)].sort((a, b) => a - b));
+    });
+  });
+
+  it('an end is final but for redrive and the skip of a dead task that holds its lane', () => {
+    always((life, before) => {
+      if (!isEnded(before) || life.head.version === before.version) return;
+      expect(before.state).toBe('dead');
+      const last = life.events.at(-1)?.kind;
+      expect(last === 'redriven' || (last === 'cancelled' && before.holdsLane)).toBe(true);
+    });
+  });
+
+  it('a stale token changes nothing, whatever it tells', () => {
+    always((life) => {
+      const { head, facts, nowMs } = life;
+      for (const outcome of outcomes) {
+        for (const token of [head.fencingToken - 1, head.fencingToken + 1, 0]) {
+          if (token === head.fencingToken) continue;
+          const decision = decide(head, facts, settle(outcome, token), nowMs);
+          if (decision.ok) expect(decision).toMatchObject({ events: [], head });
         }
-      }),
-      { numRuns: 400 },
-    );
+      }
+    }, 200);
   });
 
-  it('an end is final but for redrive and the skip', () => {
+  it('an outcome told again, however late, adds no event and is answered with what was recorded', () => {
     fc.assert(
-      fc.property(deeds, fc.boolean(), fc.constantFrom('release', 'hold'), (run, inLane, onDead) => {
-        const life = born({ retry: { maxAttempts: 2 } }, inLane, onDead);
-        let nowMs = startMs;
-        for (const { deed: one, afterMs } of run) {
-          nowMs += afterMs;
-          const { head } = life;
-          const command = commandOf(life, one);
-          if (command === undefined) continue;
-          apply(life, command, nowMs);
-          if (!isEnded(head) || life.head.state === head.state) continue;
-          const skipped = head.holdsLane && command.kind === 'cancel';
-          expect(head.state === 'dead' && (command.kind === 'redrive' || skipped)).toBe(true);
-        }
+      fc.property(lives, fc.constantFrom(...outcomes), steps, steps, (life, outcome, first, then) => {
+        for (const step of first) step(life);
+        const token = life.head.fencingToken;
+        const told = life.settle(outcome);
+        if (!told.ok) return;
+        const recorded = told.recorded ?? told.events.at(-1);
+        for (const step of then) step(life);
+        expect(life.settle(outcome, token)).toEqual({ ok: true, events: [], head: life.head, recorded });
       }),
-      { numRuns: 400 },
+      { numRuns: 1_000 },
     );
   });
 
-  it('a stale token changes nothing', () => {
-    const life = born();
-    apply(life, { kind: 'claim', worker: 'w1', leaseMs: 30_000, lowest: true }, startMs);
-    const stale = life.head.fencingToken;
-    apply(life, { kind: 'claim', worker: 'w2', leaseMs: 30_000, lowest: true }, startMs + 32_000);
-    expect(life.head.fencingToken).toBeGreaterThan(stale);
-    const before = life.head;
-    for (const outcome of ['succeeded', 'failed', 'snoozed', 'released']) {
-      const command = { ...commandOf(life, { do: 'settle', outcome }), token: stale } as Command;
-      expect(apply(life, command, startMs + 33_000)).toMatchObject({
-        ok: false,
-        rejection: { why: 'leaseLost' },
-      });
-    }
-    expect(life.head).toEqual(before);
+  it('a repeated cancel or redrive adds no event', () => {
+    always((life) => {
+      for (const kind of ['cancel', 'redrive'] as const) {
+        const first = life[kind]();
+        if (!first.ok || first.events.length === 0) continue;
+        expect(life[kind]()).toMatchObject({ ok: true, events: [], head: life.head });
+      }
+    }, 100);
   });
 
-  it('a repeat of an outcome adds no event, another outcome for the same token is refused', () => {
-    const life = born();
-    apply(life, { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true }, startMs);
-    const token = life.head.fencingToken;
-    const succeed: Command = { kind: 'settle', token, outcome: 'succeeded', resultBytes: 2 };
-    apply(life, succeed, startMs + 1);
-    expect(apply(life, succeed, startMs + 2)).toMatchObject({
-      ok: true,
-      events: [],
-      recorded: { kind: 'succeeded' },
-    });
-    const snooze: Command = { kind: 'settle', token, outcome: 'snoozed', afterMs: 1 };
-    expect(apply(life, snooze, startMs + 3)).toMatchObject({
-      ok: false,
-      rejection: { why: 'outcomeRecorded' },
+  it('only a running task has a lease, and never past the end of its attempt', () => {
+    always((life) => {
+      const { state, leaseEndAtMs, timeoutAtMs } = life.head;
+      if (state === 'running') expect(leaseEndAtMs).toBeLessThanOrEqual(timeoutAtMs ?? 0);
+      else expect([leaseEndAtMs, timeoutAtMs]).toEqual([undefined, undefined]);
     });
   });
 
-  it('a claim is refused while the lease and its guard last, and takes over after', () => {
-    const life = born();
-    const claim: Command = { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true };
-    apply(life, claim, startMs);
-    expect(apply(life, claim, startMs + 31_999)).toMatchObject({ ok: false, rejection: { why: 'leased' } });
-    expect(apply(life, claim, startMs + 32_000)).toMatchObject({
-      ok: true,
-      events: [{ kind: 'leaseExpired' }, { kind: 'claimed', attempt: 2 }],
+  it('no attempt is begun beyond the most allowed', () => {
+    always((life) => {
+      expect(life.head.attempt).toBeLessThanOrEqual(life.facts.options.retry.maxAttempts);
+      expect(life.head.attempt).toBeGreaterThanOrEqual(0);
     });
   });
 
-  it('the last attempt’s spent lease is the end', () => {
-    const life = born({ retry: { maxAttempts: 1 } });
-    const claim: Command = { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true };
-    apply(life, claim, startMs);
-    apply(life, claim, startMs + 40_000);
-    expect(life.head).toMatchObject({ state: 'dead', deadReason: 'attempts' });
-  });
-
-  it('a scheduled task is never claimed, however late it is: the sweep makes it ready first', () => {
-    const life = born({ delayMs: 1_000 });
-    const claim: Command = { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true };
-    expect(apply(life, claim, startMs + 5_000)).toMatchObject({ ok: false, rejection: { why: 'scheduled' } });
-  });
-
-  it('a success that arrives before the forced end wins over a cancellation; a failure becomes it', () => {
-    for (const [outcome, state] of [
-      ['succeeded', 'succeeded'],
-      ['failed', 'cancelled'],
-      ['cancelled', 'cancelled'],
-    ] as const) {
-      const life = born();
-      apply(life, { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true }, startMs);
-      apply(life, { kind: 'cancel', actor: 'a', message: '' }, startMs + 1);
-      apply(life, commandOf(life, { do: 'settle', outcome }) as Command, startMs + 2);
-      expect(life.head.state).toBe(state);
-    }
-  });
-
-  it('a dead task that holds its lane is redriven in place; from a released lane only after the hand-over', () => {
-    const fatal = (life: Life): void => {
-      apply(life, { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true }, startMs);
-      apply(life, commandOf(life, { do: 'settle', outcome: 'fatal' }) as Command, startMs + 1);
-    };
-    const held = born({}, true, 'hold');
-    fatal(held);
-    expect(held.head).toMatchObject({ state: 'dead', holdsLane: true, handOver: false });
-    expect(apply(held, { kind: 'redrive', actor: 'a' }, startMs + 2).ok).toBe(true);
-    const released = born({}, true, 'release');
-    fatal(released);
-    expect(apply(released, { kind: 'redrive', actor: 'a' }, startMs + 2)).toMatchObject({
-      ok: false,
-      rejection: { why: 'handOverPending' },
+  it('what waits for a time has a due entry, and what is ready, running or over and handed on has none', () => {
+    always((life) => {
+      const { state, waitUntilMs, deadlineAtMs, lifetimeEndAtMs, handOver } = life.head;
+      const waitsFor = [waitUntilMs, deadlineAtMs, lifetimeEndAtMs].some((time) => time !== undefined);
+      expect(dueAtMs(life.head) !== undefined).toBe(state === 'waiting' ? waitsFor : handOver);
     });
-  });
-
-  it('the twenty-first release of a claim that never arrived counts as a failure', () => {
-    const life = born();
-    for (let i = 0; i <= 20; i++) {
-      apply(life, { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true }, startMs + i);
-      apply(life, commandOf(life, { do: 'settle', outcome: 'released' }) as Command, startMs + i);
-    }
-    expect(life.head).toMatchObject({ retrying: true, attempt: 1 });
-  });
-});
-
-describe('backoff', () => {
-  it('is exponential with full jitter, never above its longest', () => {
-    const policy = { maxAttempts: 9, baseMs: 1_000, factor: 2, maxMs: 300_000 };
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1_000 }),
-        fc.double({ min: 0, max: 0.999, noNaN: true }),
-        (attempt, random) => {
-          const ms = backoffMs(policy, attempt, random);
-          expect(ms).toBeGreaterThanOrEqual(1);
-          expect(ms).toBeLessThanOrEqual(Math.min(300_000, 1_000 * 2 ** (attempt - 1)));
-        },
-      ),
-    );
   });
 });
