@@ -1,28 +1,11 @@
-import { type Code, type Reason, reasons, type Violation } from '../errors.ts';
+import { type Code, codes, type Reason, reasons, type Violation } from '../errors.ts';
 import type { ItemError } from '../messages.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
-/** google.rpc.Code: OK is 0 and UNKNOWN 2, which Holdfast never sends; in the enum's order. */
-const numbered: readonly (Code | undefined)[] = [
-  undefined,
-  'CANCELLED',
-  undefined,
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
+/** By the numbers of google.rpc.Code, whose order `codes` has: OK is 0 and UNKNOWN 2, which Holdfast never sends. */
+const [cancelled, ...others] = codes;
+const numbered: readonly (Code | undefined)[] = [undefined, cancelled, undefined, ...others];
 const known: ReadonlySet<string> = new Set(reasons);
 
 /** The number of google.rpc.Code. */
