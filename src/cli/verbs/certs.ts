@@ -4,6 +4,7 @@ import { initAuthority } from '../../certs/authority.ts';
 import { issue } from '../../certs/issue.ts';
 import { show } from '../../certs/show.ts';
 import type { Globals } from '../globals.ts';
+import { whole } from '../numbers.ts';
 
 const defaultDir = '.holdfast/certs';
 
@@ -26,7 +27,7 @@ export function addCerts(program: Command, globals: Globals): void {
     .addOption(new Option('--kind <kind>').choices(['server', 'client'] as const).default('client' as const))
     .option('--dir <folder>', 'where the authority is kept', defaultDir)
     .option('--host <host...>', 'a server’s names and addresses; default: this machine')
-    .option('--days <n>', 'how long it is valid', Number)
+    .option('--days <n>', 'how long it is valid', whole(1, 3_650))
     .action(async (name, { kind, dir, host, days }) => {
       const files = await issue(dir, { name, kind, hosts: host, days }, Date.now());
       globals().output.result(files, () => `${files.cert}\n${files.key}`);

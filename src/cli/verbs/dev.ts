@@ -4,13 +4,13 @@ import type { Command } from '@commander-js/extra-typings';
 import { initAuthority } from '../../certs/authority.ts';
 import { issue } from '../../certs/issue.ts';
 import type { CertificateFiles } from '../../certs/load.ts';
+import { profileFile } from '../../client/profile.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { defaultLog } from '../../platform/log.ts';
 import { serve } from '../../server.ts';
 import { exitCodes } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { processLog } from '../log.ts';
-import { profileFile } from '../profile.ts';
 import { untilStopped } from '../stop.ts';
 import { defaultPorts, port } from './serve.ts';
 
@@ -80,7 +80,7 @@ export function addDev(program: Command, globals: Globals): void {
       const dir = resolve(options.dir);
       mkdirSync(dir, { recursive: true });
       const { server, client } = await ensureCertificates(dir);
-      const log = processLog();
+      const log = defaultLog();
       const serving = await serve({
         store: `file:${join(dir, 'queue.db')}`,
         grpc: { host: '127.0.0.1', port: options.port, tls: server },

@@ -1,8 +1,10 @@
 import type { Command } from '@commander-js/extra-typings';
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { Option } from '@commander-js/extra-typings';
+import { limits } from '../../core/limits.ts';
 import { TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { Globals } from '../globals.ts';
+import { whole } from '../numbers.ts';
 import { table, time } from '../output.ts';
 import { reach } from '../reach.ts';
 import { stateName, taskJson } from '../task-text.ts';
@@ -17,13 +19,6 @@ const states = {
 } as const;
 const stateNames = [...Object.keys(states), 'retrying'] as const;
 
-function pageSize(text: string): number {
-  const size = Number(text);
-  if (!Number.isInteger(size) || size < 1 || size > 100)
-    throw new InvalidArgumentError('a whole number from 1 to 100');
-  return size;
-}
-
 export function addList(program: Command, globals: Globals): void {
   program
     .command('list')
@@ -34,7 +29,7 @@ export function addList(program: Command, globals: Globals): void {
     .option('--type <type>', 'only tasks of this type')
     .option('--tag <tag>', 'only tasks with this tag')
     .option('--lane <ordering key>', 'unfinished tasks of this lane, in their order')
-    .option('--limit <n>', 'tasks a page, 1 to 100', pageSize, 20)
+    .option('--limit <n>', 'tasks a page, 1 to 100', whole(1, limits.pageItems), 20)
     .option('--cursor <cursor>', 'go on from where the last page ended')
     .action(async (options) => {
       const { url, output } = globals();

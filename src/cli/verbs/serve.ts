@@ -1,21 +1,16 @@
 import type { Command } from '@commander-js/extra-typings';
-import { InvalidArgumentError } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
 import { systemClock } from '../../platform/clock.ts';
+import { defaultLog } from '../../platform/log.ts';
 import { serve } from '../../server.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { processLog } from '../log.ts';
+import { whole } from '../numbers.ts';
 import { untilStopped } from '../stop.ts';
 
 export const defaultPorts = { grpc: 7233, http: 7280 } as const;
 
-export function port(text: string): number {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 0 || number > 65_535)
-    throw new InvalidArgumentError('a port from 0 to 65535');
-  return number;
-}
+export const port = whole(0, 65_535);
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -41,7 +36,7 @@ export function addServe(program: Command, globals: Globals): void {
         );
       }
       const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
-      const log = processLog();
+      const log = defaultLog();
       const serving = await serve({
         store: options.store,
         grpc: { host, port: options.port, ...security },

@@ -6,6 +6,7 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { durationMs } from '../../client/duration.ts';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import { Priority, type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
   SubmitItemSchema,
@@ -14,6 +15,7 @@ import {
 } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { whole } from '../numbers.ts';
 import { reach } from '../reach.ts';
 import { stateName, taskJson } from '../task-text.ts';
 
@@ -98,10 +100,10 @@ export function addSubmit(program: Command, globals: Globals): void {
     .option('--queue <name>', 'the queue', 'default')
     .option('--tenant <name>', 'another tenant than your own', '')
     .option('--ordering-key <key>', 'its lane: tasks of one lane run one at a time, in order')
-    .option('--type-version <n>', 'version of the payload’s contract', Number, 1)
+    .option('--type-version <n>', 'version of the payload’s contract', whole(1, 4_294_967_295), 1)
     .option('--delay <length>', 'not before so long: 10s, 5m, 2h', length)
     .option('--deadline <length>', 'complete within so long, else it is dead', length)
-    .option('--attempts <n>', 'attempts in all', Number)
+    .option('--attempts <n>', 'attempts in all', whole(1, limits.maxAttempts))
     .addOption(
       new Option('--priority <level>').choices(['high', 'normal', 'low'] as const).default('normal' as const),
     )

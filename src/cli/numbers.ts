@@ -1,0 +1,12 @@
+import { InvalidArgumentError } from '@commander-js/extra-typings';
+
+/** Reads a whole number of a range from the command line, so that a slip is told at once and never sent. */
+export function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() === '' || !Number.isInteger(number) || number < least || number > most) {
+      throw new InvalidArgumentError(`Write a whole number from ${least} to ${most}.`);
+    }
+    return number;
+  };
+}
