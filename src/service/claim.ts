@@ -59,7 +59,8 @@ export async function claim(
   request: ClaimRequest,
 ): Promise<readonly Assignment[]> {
   const run = (): Promise<readonly Assignment[]> => claimOnce(context, request);
-  const key = `${request.tenant}/${request.workerId}/${request.requestId}`;
+  // The queues too: whoever may claim from one must not be answered with what another got from the next.
+  const key = [request.tenant, request.workerId, ...request.queues, request.requestId].join('/');
   const assigned = request.requestId === '' ? await run() : await recent.once(key, context.clock.now(), run);
   if (!request.signal.aborted || request.requestId !== '') return assigned;
   context.background('release', releaseUnheard(context, assigned));

@@ -8,7 +8,8 @@ import { renew } from '../core/renew.ts';
 import type { Outcome, Renewal, Snapshot } from '../ports/task-store.ts';
 import { factsOf } from './commit.ts';
 import type { ServiceContext } from './context.ts';
-import { itemError, notFound } from './rejections.ts';
+import { itemError, notFound, reportRefusal } from './rejections.ts';
+import type { ReportContext } from './service.ts';
 
 interface Beating {
   readonly index: number;
@@ -45,14 +46,15 @@ function renewed(context: ServiceContext, one: Beating, head: Head): void {
 async function begin(
   context: ServiceContext,
   items: readonly HeartbeatItem[],
-  tenant: string,
+  from: ReportContext,
   answers: HeartbeatAnswer[],
 ): Promise<Beating[]> {
   const beating: Beating[] = [];
   const unread: { index: number; lease: Lease; item: HeartbeatItem }[] = [];
   const add = (index: number, lease: Lease, item: HeartbeatItem, snapshot: Snapshot | undefined): void => {
-    if (snapshot?.submission.scope.tenant === tenant) beating.push({ index, lease, item, snapshot });
-    else answers[index] = { verdict: 'error', error: itemError(notFound(lease.id)) };
+    const refused = snapshot === undefined ? notFound(lease.id) : reportRefusal(snapshot, from);
+    if (snapshot !== undefined && refused === undefined) beating.push({ index, lease, item, snapshot });
+    else answers[index] = { verdict: 'error', error: itemError(refused) };
   };
   items.forEach((item, index) => {
     try {
@@ -78,12 +80,12 @@ async function begin(
 export async function heartbeat(
   context: ServiceContext,
   items: readonly HeartbeatItem[],
-  { tenant }: { readonly tenant: string },
+  from: ReportContext,
 ): Promise<readonly HeartbeatAnswer[]> {
   const answers = new Array<HeartbeatAnswer>(items.length);
   const renewing: Beating[] = [];
   const changes: Renewal[] = [];
-  for (const one of await begin(context, items, tenant, answers)) {
+  for (const one of await begin(context, items, from, answers)) {
     const said = verdict(context, one.snapshot, one);
     if (said.verdict !== 'renewed') {
       if (said.verdict === 'leaseLost') context.held.drop(one.lease.id, one.lease.token);

@@ -1,12 +1,20 @@
 import type { Rejection } from '../core/command.ts';
 import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import type { ItemError } from '../core/messages.ts';
+import type { Snapshot } from '../ports/task-store.ts';
+import type { ReportContext } from './service.ts';
 
 export function notFound(id: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
     taskId: id,
     help: 'Check the id. A task is forgotten when its retention is over, and other tenants’ tasks are not shown.',
   });
+}
+
+/** Why whoever reports may not report of this task; undefined: they may. */
+export function reportRefusal(task: Snapshot, { tenant, refuse }: ReportContext): HoldfastError | undefined {
+  const { scope } = task.submission;
+  return scope.tenant === tenant ? refuse?.(scope.queue) : notFound(task.id);
 }
 
 /** Somebody else changed the task between our read and our write, again and again. */

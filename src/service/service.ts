@@ -2,6 +2,7 @@
  * The use cases, as the API and the runtime call them. Fields were checked against the limits before; tenants
  * are resolved. Failures are HoldfastErrors: rejected for a whole call, values for items of a batch.
  */
+import type { HoldfastError } from '../core/errors.ts';
 import type { TaskEvent } from '../core/event.ts';
 import type { Progress, ShownState } from '../core/head.ts';
 import type {
@@ -76,8 +77,14 @@ export interface Session {
   close(): void;
 }
 
-export interface SettleContext {
+/** Whose settlements and heartbeats these are. */
+export interface ReportContext {
   readonly tenant: string;
+  /** A lease tells nothing of its queue before it is read: why one of this queue is refused. Absent: none is. */
+  readonly refuse?: ((queue: string) => HoldfastError | undefined) | undefined;
+}
+
+export interface SettleContext extends ReportContext {
   /** The session whose credits a settlement returns, if it is on this node. */
   readonly sessionId: string | undefined;
 }
@@ -156,10 +163,7 @@ export interface Service {
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
-  heartbeat(
-    items: readonly HeartbeatItem[],
-    context: { readonly tenant: string },
-  ): Promise<readonly HeartbeatAnswer[]>;
+  heartbeat(items: readonly HeartbeatItem[], context: ReportContext): Promise<readonly HeartbeatAnswer[]>;
   claim(request: ClaimRequest): Promise<readonly Assignment[]>;
 
   queues(tenant: string): Promise<readonly QueueView[]>;

@@ -8,8 +8,8 @@ import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
 import { after, factsOf, keepBell } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import type { HeldLease } from './held-leases.ts';
-import { contended, itemError, notFound, rejectionError } from './rejections.ts';
-import type { SettleAnswer, SettleContext } from './service.ts';
+import { contended, itemError, notFound, rejectionError, reportRefusal } from './rejections.ts';
+import type { ReportContext, SettleAnswer, SettleContext } from './service.ts';
 
 const tries = 4;
 
@@ -120,7 +120,7 @@ async function writeRound(
 async function begin(
   context: ServiceContext,
   items: readonly Settlement[],
-  tenant: string,
+  from: ReportContext,
   results: SettleResult[],
   counted: boolean,
 ): Promise<Settling[]> {
@@ -150,9 +150,9 @@ async function begin(
     }
   }
   return settling.filter((one) => {
-    if (one.snapshot.submission.scope.tenant === tenant) return true;
-    results[one.index] = { error: itemError(notFound(one.lease.id)) };
-    return false;
+    const refused = reportRefusal(one.snapshot, from);
+    if (refused !== undefined) results[one.index] = { error: itemError(refused) };
+    return refused === undefined;
   });
 
   function settlingOf(
@@ -188,12 +188,12 @@ function returnCredits(
 export async function settle(
   context: ServiceContext,
   items: readonly Settlement[],
-  { tenant, sessionId }: SettleContext,
+  from: SettleContext,
   counted = false,
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
-  let settling = await begin(context, items, tenant, results, counted);
-  const credited = returnCredits(context, settling, sessionId);
+  let settling = await begin(context, items, from, results, counted);
+  const credited = returnCredits(context, settling, from.sessionId);
   for (let i = 0; i < tries && settling.length > 0; i++) {
     const round = decideRound(context, settling, results);
     settling = [];

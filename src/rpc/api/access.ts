@@ -1,6 +1,7 @@
 /** Who may do what: the tenant of a call, and whether its identity has the verb and the queue. */
 import { HoldfastError } from '../../core/errors.ts';
 import { defaults } from '../../core/limits.ts';
+import type { ReportContext } from '../../service/service.ts';
 import type { Identity, Verb } from './api.ts';
 
 function denied(identity: Identity, what: string, help: string): HoldfastError {
@@ -33,7 +34,21 @@ export function mayUseQueue(identity: Identity, queue: string): boolean {
   return identity.queues.length === 0 || identity.queues.includes(queue);
 }
 
+/** PERMISSION_DENIED, or undefined where it may. */
+export function queueRefusal(identity: Identity, queue: string): HoldfastError | undefined {
+  if (mayUseQueue(identity, queue)) return undefined;
+  return denied(identity, `use the queue '${queue}'`, grant(identity, `the queue '${queue}'`));
+}
+
 export function requireQueue(identity: Identity, queue: string): void {
-  if (mayUseQueue(identity, queue)) return;
-  throw denied(identity, `use the queue '${queue}'`, grant(identity, `the queue '${queue}'`));
+  const refused = queueRefusal(identity, queue);
+  if (refused !== undefined) throw refused;
+}
+
+/** Who reports, for the service: which queue a lease is of shows only when its task is at hand. */
+export function reporterOf(identity: Identity, asked: string): ReportContext {
+  const tenant = tenantOf(identity, asked);
+  return identity.queues.length === 0
+    ? { tenant }
+    : { tenant, refuse: (queue) => queueRefusal(identity, queue) };
 }

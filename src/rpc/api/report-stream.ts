@@ -1,18 +1,14 @@
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ReportRequest, ReportResponse } from '../../core/messages.ts';
-import { requireVerb, tenantOf } from './access.ts';
+import type { SettleContext } from '../../service/service.ts';
+import { reporterOf, requireVerb } from './access.ts';
 import type { CallContext, Received, ServerStream } from './api.ts';
 import { badSequence, type Channel, deaf, openChannel } from './channel.ts';
 import type { Parts } from './parts.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
 import { reportHello } from './tables.ts';
 import { ensure } from './validate.ts';
-
-interface Reporter {
-  readonly tenant: string;
-  readonly sessionId: string | undefined;
-}
 
 type Batch = Extract<ReportRequest, { batch: number }>;
 
@@ -25,7 +21,7 @@ export function reportStream(
   const channel = openChannel<ReportResponse>(parts, stream, context, { draining() {}, closed() {} });
   if (channel === undefined) return deaf;
   const open: Channel<ReportResponse> = channel;
-  let reporter: Reporter | undefined;
+  let reporter: SettleContext | undefined;
   let waiting = 0;
   let ended = false;
 
@@ -33,17 +29,17 @@ export function reportStream(
   function greet(hello: Extract<ReportRequest, { kind: 'hello' }>): void {
     ensure(reportHello, hello, parts.clock.now());
     requireVerb(context.identity, 'work');
-    const tenant = tenantOf(context.identity, hello.tenant);
-    reporter = { tenant, sessionId: hello.sessionId === '' ? undefined : hello.sessionId };
+    const sessionId = hello.sessionId === '' ? undefined : hello.sessionId;
+    reporter = { ...reporterOf(context.identity, hello.tenant), sessionId };
   }
 
-  async function answer(message: Batch, from: Reporter): Promise<void> {
+  async function answer(message: Batch, from: SettleContext): Promise<void> {
     const { batch } = message;
     if (message.kind === 'settlements') {
       const { results, credited } = await settleEach(parts, message.items, from);
       open.send({ kind: 'settled', batch, results, credited });
     } else {
-      const answers = await heartbeatEach(parts, message.items, from.tenant);
+      const answers = await heartbeatEach(parts, message.items, from);
       open.send({ kind: 'heartbeats', batch, answers });
     }
   }

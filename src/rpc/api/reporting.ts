@@ -8,7 +8,7 @@ import type {
   SettleResult,
 } from '../../core/messages.ts';
 import { itemError } from '../../service/rejections.ts';
-import type { SettleAnswer, SettleContext } from '../../service/service.ts';
+import type { ReportContext, SettleAnswer, SettleContext } from '../../service/service.ts';
 import type { Parts } from './parts.ts';
 import { merged } from './submit.ts';
 import { batchCount, heartbeatItem, settlement } from './tables.ts';
@@ -70,13 +70,13 @@ export async function settleEach(
 export async function heartbeatEach(
   parts: Parts,
   batch: readonly HeartbeatItem[],
-  tenant: string,
+  from: ReportContext,
 ): Promise<readonly HeartbeatAnswer[]> {
   const refuse = (error: ItemError): HeartbeatAnswer => ({ verdict: 'error', error });
   const { good, refused } = sorted(batch, heartbeatItem, parts.clock.now(), refuse);
   if (good.length === 0) return merged(batch.length, refused, []);
   try {
-    return merged(batch.length, refused, await parts.service.heartbeat(good, { tenant }));
+    return merged(batch.length, refused, await parts.service.heartbeat(good, from));
   } catch (thrown) {
     const failed = good.map(() => refuse(itemError(thrown)));
     return merged(batch.length, refused, failed);

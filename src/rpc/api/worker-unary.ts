@@ -2,7 +2,7 @@ import { invalid } from '../../core/errors.ts';
 import type { ShownState } from '../../core/head.ts';
 import type { Settlement } from '../../core/messages.ts';
 import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
-import { requireQueue, requireVerb, tenantOf } from './access.ts';
+import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
 import { ensureInTime } from './deadline.ts';
 import { failOutcomes, stateNumbers } from './enums.ts';
@@ -23,9 +23,9 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
   async function settleOne(item: Settlement, asked: string, context: CallContext): Promise<ShownState> {
     ensure(settlement, item, clock.now());
     requireVerb(context.identity, 'work');
-    const tenant = tenantOf(context.identity, asked);
+    const from = reporterOf(context.identity, asked);
     ensureInTime(clock, context);
-    const { results } = await settleEach(parts, [item], { tenant, sessionId: undefined });
+    const { results } = await settleEach(parts, [item], { ...from, sessionId: undefined });
     const [result] = results;
     if (result === undefined) throw new RangeError('a settlement got no answer');
     if (result.error !== undefined) throw errorOf(result.error);
@@ -53,9 +53,9 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
     async heartbeat(request, context) {
       ensureCount(request.items, clock.now());
       requireVerb(context.identity, 'work');
-      const tenant = tenantOf(context.identity, request.tenant);
+      const from = reporterOf(context.identity, request.tenant);
       ensureInTime(clock, context);
-      const answers = await heartbeatEach(parts, request.items.map(heartbeatFromWire), tenant);
+      const answers = await heartbeatEach(parts, request.items.map(heartbeatFromWire), from);
       return { answers: answers.map(heartbeatAnswerToWire) };
     },
     async succeedTask({ lease, result, tenant }, context) {
