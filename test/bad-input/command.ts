@@ -1,0 +1,59 @@
+/** The `holdfast` command in processes of its own, as a user runs it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import type { ItemError } from '../../src/core/messages.ts';
+
+const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+/** No command of these tests takes longer; one that hangs is killed, and its test fails. */
+const mostMs = 20_000;
+
+export interface CommandOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** The system lets the process write no file longer than this. */
+  readonly fileKb?: number;
+  /** Run as this user, once its code is loaded: it need not be able to read the checkout. */
+  readonly uid?: number;
+}
+
+/** How a command ended. `error`: what `--json` printed of it. */
+export interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly log: string;
+  readonly error: Partial<ItemError>;
+}
+
+const dropRights = (uid: number) =>
+  `process.setgid(${uid}); process.setuid(${uid}); process.exitCode = await run(process.argv.slice(1));`;
+
+function argv(args: readonly string[], { fileKb, uid }: CommandOptions): [string, string[]] {
+  const program = main.replace('main.ts', 'program.ts');
+  const asUser = ['--input-type=module-typescript', '-e'];
+  const node =
+    uid === undefined ? [main] : [...asUser, `import { run } from '${program}'; ${dropRights(uid)}`, '--'];
+  const words = [process.execPath, ...node, ...args];
+  if (fileKb === undefined) return [process.execPath, words.slice(1)];
+  return ['bash', ['-c', `ulimit -f ${fileKb}; exec "$@"`, 'bash', ...words]];
+}
+
+export function spawnCommand(args: readonly string[], options: CommandOptions = {}): ChildProcess {
+  const env = { ...process.env, HOLDFAST_URL: '', HOLDFAST_LOG: 'info', ...options.env };
+  const [program, words] = argv(args, options);
+  return spawn(program, words, { env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+/** Runs a command to its end. */
+export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<Ended> {
+  const child = spawnCommand(args, options);
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), mostMs);
+  const [out, log, [code]] = await Promise.all([
+    text(child.stdout as NodeJS.ReadableStream),
+    text(child.stderr as NodeJS.ReadableStream),
+    once(child, 'exit') as Promise<[number | null]>,
+  ]);
+  clearTimeout(tooLong);
+  const said = out.startsWith('{') ? (JSON.parse(out) as { readonly error?: Partial<ItemError> }) : {};
+  return { code, out, log, error: said.error ?? {} };
+}

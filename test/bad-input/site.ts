@@ -1,0 +1,120 @@
+/** One Holdfast as a user has it: a folder with certificates and a store, servers over it, clients of them. */
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { initAuthority } from '../../src/certs/authority.ts';
+import { issue, type Order } from '../../src/certs/issue.ts';
+import type { CertificateFiles } from '../../src/certs/load.ts';
+import { grpcTransport } from '../../src/client/grpc/transport.ts';
+import type { Transport } from '../../src/client/transport.ts';
+import { type Client, connect } from '../../src/index.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { type CommandOptions, type Ended, runCommand, spawnCommand } from './command.ts';
+
+export interface Line {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface ServerOptions extends CommandOptions {
+  readonly store?: string;
+  readonly port?: number;
+  readonly tls?: CertificateFiles;
+}
+
+export interface Server {
+  readonly pid: number;
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  readonly address: string;
+  /** What it logged so far. */
+  lines(): Line[];
+  /** With the site's client certificate, or another. */
+  transport(tls?: CertificateFiles): Transport;
+  client(tls?: CertificateFiles): Client;
+  /** `holdfast … --json` against this server. */
+  cli(args: readonly string[], tls?: CertificateFiles): Promise<Ended>;
+  /** Sends a signal, if it still runs; the exit status. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+export class Site implements AsyncDisposable {
+  readonly dir: string = mkdtempSync(join(tmpdir(), 'holdfast-bad-input-'));
+  readonly #servers: Server[] = [];
+  readonly #clients: { close(): Promise<void> }[] = [];
+  serverFiles!: CertificateFiles;
+  clientFiles!: CertificateFiles;
+
+  static async make(): Promise<Site> {
+    const site = new Site();
+    await initAuthority(site.dir, Date.now());
+    site.serverFiles = await site.issue('server', 'server');
+    site.clientFiles = await site.issue('alice', 'client');
+    return site;
+  }
+
+  get store(): string {
+    return join(this.dir, 'queue.db');
+  }
+
+  issue(name: string, kind: Order['kind'], more: Partial<Order> = {}, nowMs = Date.now()) {
+    return issue(this.dir, { name, kind, ...more }, nowMs);
+  }
+
+  #serveWords({ store = this.store, port = 0, tls = this.serverFiles }: ServerOptions): string[] {
+    const files = ['--ca', tls.ca, '--cert', tls.cert, '--key', tls.key];
+    return ['serve', '--json', '--store', `file:${store}`, '--port', `${port}`, '--http-port', '0', ...files];
+  }
+
+  /** A server that is not expected to start: how it ended. */
+  refused(options: ServerOptions = {}): Promise<Ended> {
+    return runCommand(this.#serveWords(options), options);
+  }
+
+  async serve(options: ServerOptions = {}): Promise<Server> {
+    const child = spawnCommand(this.#serveWords(options), options);
+    let log = '';
+    child.stderr?.on('data', (bytes) => (log += bytes));
+    let code: number | null | undefined;
+    const gone = once(child, 'exit').then(([status]) => (code = status as number | null));
+    const first = await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), gone]);
+    if (!Array.isArray(first)) throw new Error(`the server ended with status ${code}: ${log}`);
+    const { grpcPort, httpPort, pid } = JSON.parse(String(first[0]));
+    const address = `127.0.0.1:${grpcPort}`;
+    const keep = <T extends { close(): Promise<void> }>(client: T): T => {
+      this.#clients.push(client);
+      return client;
+    };
+    const server: Server = {
+      pid,
+      grpcPort,
+      httpPort,
+      address,
+      lines: () => log.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : [])),
+      transport: (tls = this.clientFiles) => keep(grpcTransport({ address, tls, clock: systemClock() })),
+      client: (tls = this.clientFiles) => keep(connect(`holdfast://${address}`, { tls, log: quiet })),
+      cli: (args, tls = this.clientFiles) => runCommand([...args, '--json'], { env: envOf(address, tls) }),
+      end(signal) {
+        if (code === undefined) child.kill(signal);
+        return gone;
+      },
+    };
+    this.#servers.push(server);
+    return server;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.all(this.#servers.map((server) => server.end('SIGKILL')));
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+export function envOf(address: string, { ca, cert, key }: CertificateFiles): Record<string, string> {
+  const files = { HOLDFAST_CA: ca, HOLDFAST_CERT: cert, HOLDFAST_KEY: key };
+  return { HOLDFAST_URL: `holdfast://${address}`, ...files };
+}

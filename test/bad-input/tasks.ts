@@ -1,0 +1,35 @@
+/** Tasks that were accepted before something bad happens, and the proof that each ended once after it. */
+import { expect } from 'vitest';
+import type { Client } from '../../src/index.ts';
+import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
+
+export const note = defineTask('note', { input: typed<{ n: number }>(), queue: 'notes' });
+
+/** Submits so many notes, each under a key of its own; their ids. */
+export async function acceptNotes(client: Client, count: number, name = 'before'): Promise<string[]> {
+  const items = Array.from({ length: count }, (_, n) => ({ input: { n }, idempotencyKey: `${name}/${n}` }));
+  const submitted = await client.submitMany(note, items);
+  return submitted.map((one) => {
+    if (!one.ok) throw one.error;
+    expect(one.task.deduplicated).toBe(false);
+    return one.task.id;
+  });
+}
+
+/** Works them all off, and then each has ended by exactly one success. */
+export async function expectEndOnce(client: Client, ids: readonly string[]): Promise<void> {
+  const runs = new Map<string, number>();
+  const worker = defineWorker({
+    handlers: [handle(note, (_, { id }) => void runs.set(id, (runs.get(id) ?? 0) + 1))],
+  });
+  await using running = await client.work(worker);
+  await Promise.all(ids.map((id) => client.task(id).result({ timeout: '20s' })));
+  for (const id of ids) {
+    const kinds: string[] = [];
+    for await (const event of client.task(id).events()) kinds.push(event.type);
+    expect(kinds.filter((kind) => kind === 'succeeded')).toEqual(['succeeded']);
+    expect(kinds.at(-1)).toBe('succeeded');
+    expect(runs.get(id)).toBe(1);
+  }
+  expect(running).toBeDefined();
+}
