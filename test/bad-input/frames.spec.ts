@@ -1,0 +1,112 @@
+/** Bytes that are no call, sent by raw HTTP/2 and raw sockets to a real server over mutual TLS. */
+import { randomBytes } from 'node:crypto';
+import { type ClientHttp2Session, constants } from 'node:http2';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeSubmitBatch } from '../../src/core/codec/submit.ts';
+import type { Client } from '../../src/index.ts';
+import { item } from '../rig/api-node.ts';
+import { answerOf, closed, frame, http2, open, sendBytes, sendInTls } from './raw.ts';
+import { type Server, Site } from './site.ts';
+import { acceptNotes, expectEndOnce } from './tasks.ts';
+
+const calls = ['SubmitTask', 'SubmitTasks', 'GetTask'].map((name) => `/holdfast.v1.TaskService/${name}`);
+const streams = ['Work', 'Report'].map((name) => `/holdfast.v1.WorkerService/${name}`);
+const submitTasks = calls[1] as string;
+
+let site: Site;
+let server: Server;
+let session: ClientHttp2Session;
+let client: Client;
+let before: string[];
+beforeAll(async () => {
+  site = await Site.make();
+  server = await site.serve();
+  client = server.client();
+  session = http2(server.grpcPort, site.clientFiles);
+  before = await acceptNotes(client, 20);
+});
+afterAll(async () => {
+  session.destroy();
+  await site[Symbol.asyncDispose]();
+});
+
+async function send(path: string, bytes: Uint8Array) {
+  const stream = open(session, path);
+  const answer = answerOf(stream);
+  stream.end(bytes);
+  return answer;
+}
+const batch = encodeSubmitBatch({ tenant: '', queue: 'frames', items: [item('whole')] });
+
+describe('a frame', () => {
+  it('that is oversized is refused with its size, whether it is read or only announced', async () => {
+    for (const path of [...calls, ...streams]) {
+      expect(await send(path, frame(Buffer.alloc(1_200_000)))).toMatchObject({
+        status: 8,
+        reason: 'TOO_LARGE',
+        message: 'The message has 1,200,000 bytes; at most 1,048,576 are taken.',
+      });
+      const announced = await send(path, frame(Buffer.alloc(100), { length: 2 ** 32 - 1 }));
+      expect(announced.status).toBe(8);
+    }
+  });
+
+  it('that is truncated, within its head or its message, accepts nothing', async () => {
+    const half = batch.subarray(0, batch.length - 3);
+    for (const bytes of [
+      frame(half, { length: batch.length }),
+      frame(batch).subarray(0, 3),
+      Buffer.alloc(0),
+    ]) {
+      expect((await send(submitTasks, bytes)).status).not.toBe(0);
+    }
+    expect((await client.list({ queue: 'frames' })).tasks).toEqual([]);
+    expect((await send(submitTasks, frame(batch))).status).toBe(0);
+    expect((await client.list({ queue: 'frames' })).tasks).toHaveLength(1);
+  });
+
+  it('that holds a message cut short, or noise, is malformed', async () => {
+    for (const bytes of [batch.subarray(0, batch.length - 3), Buffer.from([0xff, 0xff, 0xff])]) {
+      expect(await send(submitTasks, frame(bytes))).toMatchObject({
+        status: 3,
+        reason: 'BAD_FIELD',
+        message: expect.stringContaining('malformed'),
+      });
+    }
+  });
+
+  it('that never ends, or a stream that is reset, keeps nobody waiting', async () => {
+    const hanging = [...calls, ...streams].map((path) => {
+      const stream = open(session, path);
+      stream.write(frame(Buffer.alloc(10), { length: 100 }));
+      return stream;
+    });
+    expect((await client.list({ queue: 'frames' })).tasks).toHaveLength(1);
+    for (const stream of hanging) stream.close(constants.NGHTTP2_CANCEL);
+    await Promise.all(hanging.map(closed));
+    expect((await send(submitTasks, frame(batch))).status).toBe(0);
+  });
+});
+
+describe('the TLS port', () => {
+  it('hangs up on what is no TLS, and logs who it was', async () => {
+    const shakes = [randomBytes(512), 'GET / HTTP/1.1\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', ''];
+    for (const port of [server.grpcPort, server.httpPort])
+      for (const bytes of shakes) await sendBytes(port, bytes);
+    const refused = server.lines().filter((line) => line.msg === 'refused: the TLS handshake failed');
+    for (const listener of ['grpc', 'http']) {
+      expect(refused).toContainEqual(
+        expect.objectContaining({ listener, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) }),
+      );
+    }
+  });
+
+  it('hangs up on noise within TLS', async () => {
+    for (let i = 0; i < 5; i++) await sendInTls(server.grpcPort, site.clientFiles, randomBytes(2_000));
+  });
+});
+
+it('after all of this, what was accepted before has ended once, in the same process', async () => {
+  await expectEndOnce(client, before);
+  expect(() => process.kill(server.pid, 0)).not.toThrow();
+});
