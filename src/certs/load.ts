@@ -45,6 +45,23 @@ export function loadCertificates(files: CertificateFiles, nowMs: number): Certif
   return { ca, cert, key, notAfterMs };
 }
 
+const serverUse = '1.3.6.1.5.5.7.3.1';
+
+/**
+ * Clients hang up on a server whose certificate was issued for another use; so it is refused before. One that names no
+ * use is for every one. Throws BAD_CERTIFICATE.
+ */
+export function ensureForServers(cert: Buffer, file: string): void {
+  const own = certificatesOf(cert, file)[0] as X509Certificate;
+  // Missing where none is named, whatever the types say.
+  const uses = own.keyUsage as readonly string[] | undefined;
+  if (uses === undefined || uses.includes(serverUse)) return;
+  throw badCertificate(
+    `The certificate in '${file}' was not issued for servers.`,
+    'Make one with `holdfast certs issue <name> --kind server`, or name another file.',
+  );
+}
+
 /** The authorities alone, for a side that shows no certificate of its own. Throws BAD_CERTIFICATE. */
 export function loadAuthorities(file: string, nowMs: number): Buffer {
   const ca = readPem(file, 'authority');

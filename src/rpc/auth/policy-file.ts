@@ -22,11 +22,16 @@ export function policySource(
   if (file === undefined) return { current: openPolicy, onChange() {}, stop() {} };
   let current = readPolicy(file);
   const listeners: (() => void)[] = [];
+  let told = '';
   const stop = watchFiles(clock, [file], () => {
     try {
       current = readPolicy(file);
+      told = '';
     } catch (thrown) {
-      log.error({ file }, `the old policy stays in force: ${asHoldfastError(thrown).message}`);
+      const { message } = asHoldfastError(thrown);
+      // Looked at again and again until it is right, but told once.
+      if (message !== told) log.error({ file }, `the old policy stays in force: ${message}`);
+      told = message;
       return false;
     }
     log.info({ file }, 'the policy was read anew');

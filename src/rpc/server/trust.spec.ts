@@ -65,6 +65,9 @@ describe('the server’s certificate', () => {
     await expect.poll(() => complaints().length).toBeGreaterThan(0);
     expect(complaints()[0]?.message).toContain('does not belong to the certificate');
     expect(await shownSerial(served, 'grpc')).toBe(before);
+    // Looked at again every 25 ms here; told once by each listener.
+    await served.clock.sleep(150);
+    expect(complaints()).toHaveLength(2);
     copyFileSync(other.cert, `${served.authority.dir}/server.crt`);
     await expect.poll(() => shownSerial(served, 'grpc')).toBe(show(other.cert).serial);
   });
@@ -126,6 +129,8 @@ describe('a policy under a live server', () => {
       .poll(() => served.lines.map(({ message }) => message))
       .toContainEqual(expect.stringContaining('the old policy stays in force'));
     await submit(client);
+    await served.clock.sleep(150);
+    expect(served.lines.filter(({ level }) => level === 'error')).toHaveLength(1);
   });
 });
 

@@ -1,7 +1,7 @@
 /** The TLS settings of both listeners, and their renewal from the files without a restart. */
 import { constants } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
-import { type CertificateFiles, loadCertificates } from '../../certs/load.ts';
+import { type CertificateFiles, ensureForServers, loadCertificates } from '../../certs/load.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -14,6 +14,7 @@ import { watchFiles } from './watch-files.ts';
  */
 export function serverTls(files: CertificateFiles, clock: Clock): TlsOptions {
   const { ca, cert, key } = loadCertificates(files, clock.now());
+  ensureForServers(cert, files.cert);
   return {
     ca,
     cert,
@@ -36,14 +37,19 @@ export function renewCertificates(
   files: CertificateFiles,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): () => void {
+  let told = '';
   return watchFiles(clock, [files.ca, files.cert, files.key], () => {
     try {
       server.setSecureContext(serverTls(files, clock));
+      told = '';
       log.info({ file: files.cert }, 'the certificate was renewed');
       return true;
     } catch (thrown) {
       const { message, help } = asHoldfastError(thrown);
-      log.error({ file: files.cert, help }, `the old certificate stays in use: ${message}`);
+      // Looked at again and again until it is right, but told once.
+      if (message !== told)
+        log.error({ file: files.cert, help }, `the old certificate stays in use: ${message}`);
+      told = message;
       return false;
     }
   });
