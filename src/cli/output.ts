@@ -33,12 +33,15 @@ export function createOutput(json: boolean): Output {
         );
         return;
       }
-      const help = error.help === undefined ? '' : `\n  ${error.help}`;
-      process.stderr.write(
-        `${styleText('red', 'error', { stream: process.stderr })}: ${error.message}${help}\n`,
-      );
+      tellFailure(error.message, error.help);
     },
   };
+}
+
+/** What happened, and below it what to do; for whoever reads standard error. */
+export function tellFailure(message: string, help: string | undefined): void {
+  const red = styleText('red', 'error', { stream: process.stderr });
+  process.stderr.write(`${red}: ${message}${help ? `\n  ${help}` : ''}\n`);
 }
 
 /** Columns padded to their widest cell. */

@@ -1,30 +1,9 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Command } from '@commander-js/extra-typings';
-import type { WorkerSpec } from '../../client/handler.ts';
 import { connect } from '../../index.ts';
-import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { findModule } from '../module/find.ts';
+import { loadWorker } from '../module/load.ts';
 import { untilStopped } from '../stop.ts';
-
-/** The module's default export, which `defineWorker` made. */
-async function load(module: string): Promise<WorkerSpec> {
-  const file = resolve(module);
-  let loaded: { readonly default?: WorkerSpec };
-  try {
-    loaded = (await import(pathToFileURL(file).href)) as typeof loaded;
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    throw usage(`The worker '${module}' cannot be loaded: ${why}`, 'Check its path and its imports.');
-  }
-  if (!Array.isArray(loaded.default?.handlers)) {
-    throw usage(
-      `'${module}' has no worker.`,
-      'Write `export default defineWorker({ handlers: [...] })` in it.',
-    );
-  }
-  return loaded.default;
-}
 
 export function addWorker(program: Command, globals: Globals): void {
   program
@@ -33,7 +12,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .description('run a worker until it is stopped; SIGTERM lets what runs finish')
     .action(async (module) => {
       const { url, output } = globals();
-      const worker = await load(module);
+      const worker = await loadWorker(findModule(module));
       const client = connect(url);
       const running = await client.work(worker);
       const types = worker.handlers.map((handler) => handler.task.name);
