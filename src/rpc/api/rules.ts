@@ -100,9 +100,7 @@ export function utf8(maxBytes: number): Rule<string> {
 export function blob(maxBytes: number): Rule<Uint8Array> {
   return (value) => {
     if (value.length === 0) return 'is missing';
-    const size = value.length.toLocaleString('en');
-    return value.length > maxBytes
-      ? `has ${size} bytes; at most ${maxBytes.toLocaleString('en')}`
-      : undefined;
+    if (value.length <= maxBytes) return undefined;
+    return `has ${value.length.toLocaleString('en')} bytes; at most ${maxBytes.toLocaleString('en')}`;
   };
 }
