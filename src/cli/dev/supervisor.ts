@@ -104,7 +104,7 @@ export class Supervisor {
     const seconds = this.#waitMs / 1_000;
     this.#options.failed(
       `The worker ended by itself, ${how}.`,
-      `What it ran is run again once its lease is over. Starting it anew in ${seconds} s, or at the next save.`,
+      `What it ran will be run again. Starting it anew in ${seconds} s, or at the next save.`,
     );
     await this.#backOff();
   }

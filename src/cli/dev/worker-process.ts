@@ -22,9 +22,9 @@ export interface WorkerProcessOptions {
 
 const main = join(import.meta.dirname, `worker-main${extname(import.meta.filename)}`);
 const askEveryMs = 2_000;
-const silentMs = 10_000;
-/** After its limit: for the last settlements, and for handlers that heed their signal. */
-const graceMs = 7_000;
+const silentMs = 5_000;
+/** After its limit: for handlers that heed their signal, and for the last settlements. */
+const graceMs = 3_000;
 /** For a process that said that it ends. */
 const endMs = 1_000;
 
@@ -66,7 +66,8 @@ export class WorkerProcess {
   /** Resolves when it has ended: by itself within the limit and a grace, else killed. */
   async drain(limitMs: number): Promise<Ended> {
     this.#send({ kind: 'drain', limitMs });
-    const late = setTimeout(() => this.kill(), limitMs + graceMs);
+    // One that did not answer for long hears of no limit either.
+    const late = setTimeout(() => this.kill(), this.#silence > silentMs ? endMs : limitMs + graceMs);
     const ended = await this.ended;
     clearTimeout(late);
     return ended;
@@ -74,6 +75,10 @@ export class WorkerProcess {
 
   kill(): void {
     this.#child.kill('SIGKILL');
+  }
+
+  get #silence(): number {
+    return performance.now() - this.#heardAtMs;
   }
 
   #heard(message: FromWorker): void {
@@ -87,10 +92,9 @@ export class WorkerProcess {
   }
 
   #ask(): void {
-    const silence = performance.now() - this.#heardAtMs;
-    if (silence > silentMs && !this.#toldSilent) {
+    if (this.#silence > silentMs && !this.#toldSilent) {
       this.#toldSilent = true;
-      this.#options.silent(silence);
+      this.#options.silent(this.#silence);
     }
     this.#send({ kind: 'awake?' });
   }
