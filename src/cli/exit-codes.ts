@@ -1,4 +1,4 @@
-import { type Code, HoldfastError } from '../core/errors.ts';
+import { type Code, HoldfastError, type Reason } from '../core/errors.ts';
 
 /** What the command's exit status says; scripts may rely on these. */
 export const exitCodes = {
@@ -28,9 +28,16 @@ const byCode: Partial<Record<Code, number>> = {
   CANCELLED: exitCodes.interrupted,
 };
 
-export function exitCodeOf(error: HoldfastError): number {
-  if (error.reason === 'TASK_DEAD' || error.reason === 'TASK_CANCELLED') return exitCodes.failed;
-  return byCode[error.code] ?? exitCodes.failed;
+/** Where the reason says more than the code: a file or a setting that is wrong is a slip of whoever gave it. */
+const byReason: Partial<Record<Reason, number>> = {
+  TASK_DEAD: exitCodes.failed,
+  TASK_CANCELLED: exitCodes.failed,
+  BAD_CERTIFICATE: exitCodes.usage,
+  BAD_CONFIGURATION: exitCodes.usage,
+};
+
+export function exitCodeOf({ code, reason }: HoldfastError): number {
+  return byReason[reason] ?? byCode[code] ?? exitCodes.failed;
 }
 
 /** Bad use of the command line. */

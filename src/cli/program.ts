@@ -1,6 +1,6 @@
-import { Command, CommanderError } from '@commander-js/extra-typings';
-import { asHoldfastError } from '../core/errors.ts';
-import { exitCodeOf, exitCodes } from './exit-codes.ts';
+import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
+import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
+import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
 import { addCancel } from './verbs/cancel.ts';
@@ -42,8 +42,26 @@ function build(): { program: Command; globals: Globals } {
   ]) {
     add(program, globals);
   }
-  for (const verb of program.commands) verb.exitOverride().showSuggestionAfterError();
+  for (const verb of program.commands) tellOurWay(verb);
+  tellOurWay(program);
   return { program, globals };
+}
+
+/** Slips are thrown and told by us, so that `--json` holds for them too. */
+function tellOurWay(command: CommandUnknownOpts): void {
+  command
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({ outputError() {} });
+  for (const below of command.commands) tellOurWay(below);
+}
+
+/** In commander's words, with its suggestion as the help. */
+function slip({ message }: CommanderError, argv: readonly string[]): HoldfastError {
+  const [told = '', suggestion] = message.replace(/^error: /, '').split('\n');
+  const verb = argv.find((word) => !word.startsWith('-'));
+  const help = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`holdfast ${verb ?? ''} --help\`.`;
+  return usage(`${told.charAt(0).toUpperCase()}${told.slice(1).replace(/\.?$/, '.')}`, help);
 }
 
 /** Runs one command line; the answer is the exit status. */
@@ -54,9 +72,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     await program.parseAsync(hoist(argv), { from: 'user' });
     return exitCodes.ok;
   } catch (thrown) {
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const error = asHoldfastError(thrown);
-    globals().output.failure(error);
+    const isHelp = thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code);
+    if (isHelp) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const error = thrown instanceof CommanderError ? slip(thrown, argv) : asHoldfastError(thrown);
+    const { output } = globals();
+    output.failure(error);
     return exitCodeOf(error);
   }
 }

@@ -1,6 +1,7 @@
 import { resolveTarget } from '../client/connect.ts';
 import { grpcTransport } from '../client/grpc/transport.ts';
 import type { Transport } from '../client/transport.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { systemClock } from '../platform/clock.ts';
 import { usage } from './exit-codes.ts';
 
@@ -20,11 +21,30 @@ function transportFor({ url }: ReachOptions): Transport {
   return grpcTransport({ address: target.address, tls: target.tls, clock: systemClock() });
 }
 
-export async function reach<T>(options: ReachOptions, use: (transport: Transport) => Promise<T>): Promise<T> {
+/** What is under way, for whoever interrupts it. */
+export interface UnderWay {
+  taskId?: string;
+  help?: string;
+}
+
+/**
+ * Calls the server. Ctrl-C ends it with an error of the code CANCELLED, so that the exit status is 130 and `--json`
+ * holds.
+ */
+export async function reach<T>(
+  options: ReachOptions,
+  use: (transport: Transport, underWay: UnderWay) => Promise<T>,
+): Promise<T> {
   const transport = transportFor(options);
+  const underWay: UnderWay = {};
+  const interrupted = Promise.withResolvers<never>();
+  const stop = (): void =>
+    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', underWay));
+  process.once('SIGINT', stop);
   try {
-    return await use(transport);
+    return await Promise.race([use(transport, underWay), interrupted.promise]);
   } finally {
+    process.off('SIGINT', stop);
     await transport.close();
   }
 }

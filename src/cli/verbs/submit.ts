@@ -26,10 +26,8 @@ const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskStat
 function length(text: string): number {
   try {
     return durationMs(text as `${number}s`);
-  } catch (thrown) {
-    throw new InvalidArgumentError(
-      thrown instanceof Error ? thrown.message : 'a length such as 10s, 5m or 2h',
-    );
+  } catch {
+    throw new InvalidArgumentError("Write a number and one of ms, s, m, h, d, such as '10s' or '5m'.");
   }
 }
 
@@ -116,7 +114,7 @@ export function addSubmit(program: Command, globals: Globals): void {
     .action(async (type, payload, options) => {
       const { url, output } = globals();
       const bytes = readPayload(payload);
-      await reach({ url }, async (transport) => {
+      await reach({ url }, async (transport, underWay) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
           idempotencyKey: options.key ?? '',
@@ -146,6 +144,8 @@ export function addSubmit(program: Command, globals: Globals): void {
           return;
         }
         output.note(said);
+        underWay.taskId = task.id;
+        underWay.help = `The task goes on; see it: holdfast show ${task.id}`;
         const ended = await untilEnd(transport, task.id, tenant);
         if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
