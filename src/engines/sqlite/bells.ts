@@ -68,8 +68,10 @@ export class SqliteBells implements Bells {
       queues: queues.map(({ tenant, queue }) => names.queue(tenant, queue)),
       wanted: wantedBy(want.types),
     };
-    this.#look(clock.now());
-    const bells = this.#answer(asked, want);
+    const bells = this.#committer.reading(() => {
+      this.#look(clock.now());
+      return this.#answer(asked, want);
+    });
     if (bells.length > 0 || want.waitMs <= 0) return bells;
     const waiting = this.#waiters.wait(asked, want);
     this.#arm();
@@ -106,9 +108,10 @@ export class SqliteBells implements Bells {
   }
 
   async spent(nowMs: number, spentForMs: number, limit: number): Promise<readonly Bell[]> {
-    this.#check();
-    const rows = this.#spentRows(nowMs - spentForMs, limit + spentRows);
-    return this.#context.ring.unheld(rows, limit).map((given) => ({ ...this.#bell(given), handle: '' }));
+    return this.#committer.reading(() => {
+      const rows = this.#spentRows(nowMs - spentForMs, limit + spentRows);
+      return this.#context.ring.unheld(rows, limit).map((given) => ({ ...this.#bell(given), handle: '' }));
+    });
   }
 
   /** Gives what became audible to those who wait for it; called after each commit. */
@@ -118,12 +121,14 @@ export class SqliteBells implements Bells {
     const queues = [...touched];
     touched.clear();
     if (this.#waiters.count === 0) return;
-    for (const queue of queues) {
-      for (const waiter of [...this.#waiters.of(queue)]) {
-        const bells = this.#answer(waiter.asked, waiter.want);
-        if (bells.length > 0) waiter.end(bells);
+    this.#unasked(() => {
+      for (const queue of queues) {
+        for (const waiter of [...this.#waiters.of(queue)]) {
+          const bells = this.#answer(waiter.asked, waiter.want);
+          if (bells.length > 0) waiter.end(bells);
+        }
       }
-    }
+    });
     this.#arm();
   }
 
@@ -131,6 +136,15 @@ export class SqliteBells implements Bells {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#waiters.endAll();
+  }
+
+  /** Reads that no caller waits for. A store that they end has told of it, and ended whoever waited. */
+  #unasked(read: () => void): void {
+    try {
+      this.#committer.reading(read);
+    } catch (thrown) {
+      if (this.#committer.dead === undefined) throw thrown;
+    }
   }
 
   #check(): void {
@@ -213,8 +227,8 @@ export class SqliteBells implements Bells {
     const nextMs = Math.min(ring.nextWakeMs() ?? Number.POSITIVE_INFINITY, this.#nextSpentMs) - clock.now();
     this.#cancelTimer = clock.after(Math.max(1, Math.min(spentLookMs, nextMs)), () => {
       this.#cancelTimer = undefined;
+      this.#unasked(() => this.#look(clock.now()));
       if (this.#committer.dead !== undefined) return;
-      this.#look(clock.now());
       for (const queue of this.#waiters.queues()) ring.touched.add(queue);
       this.serve();
       this.#arm();

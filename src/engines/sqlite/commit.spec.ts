@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -89,20 +89,56 @@ describe('what is committed together', () => {
 });
 
 describe('a store that can’t go on', () => {
-  it('lets go of its file and says so, once it must write where a page is damaged', async () => {
-    const tasks = await bench.acceptMany(200, () => ({ payload: new Uint8Array(2_000) }));
+  const reopen = async (): Promise<void> => {
+    const onFatal = (error: HoldfastError) => void fatal.push(error);
+    engine = await sqlite({ path, clock, ballastBytes: 0, checkUpToBytes: 0, onFatal });
+    bench.engine = engine;
+  };
+  const corrupt = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' };
+  const accepted = () => bench.acceptMany(200, () => ({ payload: new Uint8Array(2_000) }));
+  const receive = () =>
+    engine.bells.receive([queue], {
+      types: [{ type: 'send', maxVersion: 1 }],
+      room: () => ({ tasks: 10, bytes: 1_000_000 }),
+      waitMs: 0,
+      signal: new AbortController().signal,
+    });
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    [
+      'a task is read',
+      'body',
+      () => bench.store.list({ ...queue }, { limit: 1, cursor: undefined, nowMs: bench.now }),
+    ],
+    ['work is looked for', 'task_ready', receive],
+    ['spent leases are looked for', 'task_lease', () => engine.bells.spent?.(bench.now, 0, 10) ?? receive()],
+    ['due tasks are looked for', 'task_due', () => bench.store.due(0, bench.now, 10)],
+    ['settings are read', 'registry', () => engine.registry.list('queue', '')],
+    ['something is written', 'body', () => bench.store.accept([bench.acceptance({ key: 'new' })])],
+  ])('lets go of its file and says so once a damaged page is met, where %s', async (_, table, meet) => {
+    await accepted();
     await engine.close();
-    damage('body');
+    damage(table);
+    await reopen();
+    const met = await refusal(meet());
+    expect(met).toMatchObject(corrupt);
+    expect(fatal).toEqual([met]);
+    expect(await refusal(bench.store.accept([bench.acceptance()]))).toBe(met);
+    expect(await refusal(receive())).toBe(met);
+    new DatabaseSync(path).close();
+  });
+
+  it('gives out no task with a byte that nobody submitted, and names it', async () => {
+    const [task] = await bench.acceptMany(1, () => ({ payload: Buffer.from('"a payload to be changed"') }));
+    await engine.close();
+    const bytes = readFileSync(path);
+    bytes[bytes.indexOf('payload to be changed')] = 0x50;
+    writeFileSync(path, bytes);
+    // Nothing is wrong with the pages.
     engine = await sqlite({ path, clock, ballastBytes: 0, onFatal: (error) => void fatal.push(error) });
     bench.engine = engine;
-    const read = await refusal(bench.store.read([tasks[0]?.id ?? ''], bench.now));
-    expect(read).toMatchObject({ code: 'DATA_LOSS', reason: 'STORE_CORRUPT' });
-    expect(fatal).toEqual([]);
-    const written = await refusal(bench.store.accept([bench.acceptance({ key: 'new' })]));
-    expect(written).toMatchObject({ code: 'DATA_LOSS', reason: 'STORE_CORRUPT' });
-    expect(fatal).toEqual([written]);
-    expect(await refusal(bench.store.accept([bench.acceptance()]))).toBe(written);
-    new DatabaseSync(path).close();
+    expect(await refusal(receive())).toMatchObject({ ...corrupt, taskId: task?.id });
+    expect(fatal).toHaveLength(1);
   });
 
   it('answers a COMMIT that failed with an unknown outcome, closes the file, and takes nothing any more', async () => {

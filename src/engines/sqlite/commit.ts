@@ -89,6 +89,21 @@ export class Committer {
     return result as T;
   }
 
+  /**
+   * Reads from the file. Throws a HoldfastError; a file that shows damage ends the store, so that nothing more is given
+   * out of it or written to it.
+   */
+  reading<T>(read: () => T): T {
+    if (this.#dead !== undefined) throw this.#dead;
+    try {
+      return read();
+    } catch (thrown) {
+      if (failureOf(thrown) !== 'corrupt') throw asStoreError(thrown, this.#context.path);
+      this.#die(newTurn(), thrown);
+      throw this.#dead;
+    }
+  }
+
   /** Commits what waits, at once. */
   flush(): void {
     while (callsOf(this.#waiting).length > 0) this.#commit();

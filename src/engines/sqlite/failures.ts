@@ -21,6 +21,7 @@ function isSqliteError(thrown: unknown): thrown is SqliteError {
 }
 
 export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
   if (!isSqliteError(thrown)) return 'item';
   const code = thrown.errcode;
   if (code === 13 || code === 778) return 'full';
@@ -76,6 +77,18 @@ export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
     cause,
     help: 'Restore the last backup, or move the file away to begin with an empty store. It was not changed.',
   });
+}
+
+export function damagedTask(taskId: string): HoldfastError {
+  return new HoldfastError(
+    'DATA_LOSS',
+    'STORE_CORRUPT',
+    `task '${taskId}' is damaged in the file of the store`,
+    {
+      taskId,
+      help: 'Restore the last backup. Nothing was done with the task, and the file was not changed.',
+    },
+  );
 }
 
 export function storeReadOnly(path: string, cause?: unknown): HoldfastError {

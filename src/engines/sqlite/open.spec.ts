@@ -85,6 +85,19 @@ describe('opening the file', () => {
     expect(await refusal(open())).toMatchObject({ code: 'DATA_LOSS', reason: 'STORE_CORRUPT' });
   });
 
+  it.each([
+    ['damaged in its middle', (bytes: Buffer) => bytes.fill(0xff, 6 * 4_096, 6 * 4_096 + 16)],
+    ['cut short', (bytes: Buffer) => bytes.subarray(0, 10 * 4_096)],
+    ['cut within a page', (bytes: Buffer) => bytes.subarray(0, 10 * 4_096 + 100)],
+  ])('refuses a file that is %s, and leaves it as it is', async (_, change) => {
+    await (await open()).close();
+    const changed = change(readFileSync(path));
+    writeFileSync(path, changed);
+    const before = Buffer.from(changed);
+    expect(await refusal(open())).toMatchObject({ code: 'DATA_LOSS', reason: 'STORE_CORRUPT' });
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
   it('refuses a folder that is not there', async () => {
     path = join(folder, 'none', 'queue.db');
     expect(await refusal(open())).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'STORE_READ_ONLY' });

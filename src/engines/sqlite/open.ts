@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asStoreError, failureOf, storeLocked, storeReadOnly } from './failures.ts';
+import { asStoreError, failureOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
 import { prepareSchema } from './schema.ts';
 
 /**
@@ -9,9 +9,10 @@ import { prepareSchema } from './schema.ts';
  * its process, and makes a second opener's first read fail. Checkpoints are ours (checkpoint.ts); SQLite's own
  * is only the net under them.
  */
+const pageBytes = 4_096;
 const settings = `
 PRAGMA locking_mode = EXCLUSIVE;
-PRAGMA page_size = 4096;
+PRAGMA page_size = ${pageBytes};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA fullfsync = ON;
@@ -52,6 +53,14 @@ function checkWritable(path: string): void {
   }
 }
 
+/** Before anything is given out: whether the file hangs together. Damage in a larger one shows when it is met. */
+function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
+  const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0);
+  if (pages * pageBytes > mostBytes) return;
+  const found = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
+  if (found !== 'ok') throw storeCorrupt(path, found);
+}
+
 export interface StoreFile {
   readonly db: DatabaseSync;
   /** Lets go of the lock. Idempotent. */
@@ -62,7 +71,7 @@ export interface StoreFile {
  * Opens or makes the file, and holds it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
  * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL.
  */
-export function openStoreFile(path: string): StoreFile {
+export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   const pidPath = `${path}.pid`;
   checkWritable(path);
   let db: DatabaseSync | undefined;
@@ -71,6 +80,7 @@ export function openStoreFile(path: string): StoreFile {
     db.exec(settings);
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
+    checkDamage(db, path, checkUpToBytes);
     writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
   } catch (thrown) {
     db?.close();

@@ -24,11 +24,16 @@ export interface SqliteOptions {
   readonly ballastBytes?: number | undefined;
   /** The file grows no further. Default: as far as the disk. */
   readonly maxBytes?: number | undefined;
+  /** A file of at most this size is looked through for damage when it is opened. Default 256 MB; 0: none is. */
+  readonly checkUpToBytes?: number | undefined;
   /** For crash tests: gets one byte before and one after each COMMIT. Default: $HOLDFAST_COMMIT_MARK, else none. */
   readonly commitMark?: string | undefined;
   /** How much of the ready backlog is held in memory. */
   readonly ring?: Partial<RingSizes> | undefined;
 }
+
+/** Looking through more would make a start last longer than a second. */
+const checkUpToBytes = 256 * 1_048_576;
 
 function sourceOf(sql: Statements, names: Names): RingSource {
   return {
@@ -78,7 +83,7 @@ export interface Opened {
 
 /** Throws a HoldfastError, and then holds nothing. */
 export function openParts(options: SqliteOptions): Opened {
-  const file = openStoreFile(options.path);
+  const file = openStoreFile(options.path, options.checkUpToBytes ?? checkUpToBytes);
   try {
     const context = contextOf(file, options);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;

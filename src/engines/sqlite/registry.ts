@@ -6,8 +6,9 @@ export function createRegistry(context: SqliteContext, committer: Committer): Re
   const { sql } = context;
   return {
     async get(kind, key): Promise<Registered | undefined> {
-      if (committer.dead !== undefined) throw committer.dead;
-      const row = sql.registryGet.get(kind, key) as unknown as [number, string] | undefined;
+      const row = committer.reading(() => sql.registryGet.get(kind, key)) as unknown as
+        | [number, string]
+        | undefined;
       return row === undefined ? undefined : { key, rev: row[0], value: JSON.parse(row[1]) };
     },
 
@@ -24,8 +25,7 @@ export function createRegistry(context: SqliteContext, committer: Committer): Re
     },
 
     async list(kind, prefix): Promise<readonly Registered[]> {
-      if (committer.dead !== undefined) throw committer.dead;
-      const rows = sql.registryList.all(kind, prefix, prefix, prefix) as unknown as [
+      const rows = committer.reading(() => sql.registryList.all(kind, prefix, prefix, prefix)) as unknown as [
         string,
         number,
         string,

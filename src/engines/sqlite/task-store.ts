@@ -20,7 +20,6 @@ import type {
 } from '../../ports/task-store.ts';
 import type { Committer } from './commit.ts';
 import type { SqliteContext } from './context.ts';
-import { asStoreError } from './failures.ts';
 import { idOf, placeOf } from './ids.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
 import { Lists } from './lists.ts';
@@ -120,12 +119,7 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   #reading<T>(read: () => T): T {
-    if (this.#committer.dead !== undefined) throw this.#committer.dead;
-    try {
-      return read();
-    } catch (thrown) {
-      throw asStoreError(thrown, this.#context.path);
-    }
+    return this.#committer.reading(read);
   }
 }
 
