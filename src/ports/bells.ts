@@ -48,6 +48,11 @@ export interface Want {
  * the lease's end, so that a dead worker's bell comes back by itself.
  */
 export interface Bells {
+  /**
+   * Whether this receive waits and was given nothing yet: so there is nothing ready that it would take. Exact, at this
+   * moment. There where the store can fuse a claim.
+   */
+  waits?(want: Want): boolean;
   /** In the order given, a result each. */
   ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]>;
   /**

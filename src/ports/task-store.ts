@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../core/errors.ts';
-import type { TaskEvent } from '../core/event.ts';
+import type { Claimed, TaskEvent } from '../core/event.ts';
 import type { Head, Progress, ShownState } from '../core/head.ts';
 import type { Limits } from '../core/limits.ts';
 import type { Scope, Submission } from '../core/submission.ts';
@@ -30,8 +30,13 @@ export interface Snapshot {
 /** One submission to accept. */
 export interface Acceptance {
   readonly submission: Submission;
-  /** The head after [submitted]. */
+  /** The head after [submitted], or after [submitted, claimed]. */
   readonly head: Head;
+  /**
+   * Where `can.fuseClaim`: its first claim, in the same write (stored at revision 2, as if it had been two). Never of a
+   * task with an ordering key: whether that is the lowest of its lane is known only after the commit.
+   */
+  readonly claimed?: Claimed | undefined;
   /** A new generation of the key: stands only if the key's newest task is still this one at this revision. */
   readonly supersedes: { readonly id: TaskId; readonly revision: number } | undefined;
 }
@@ -127,6 +132,8 @@ export interface TaskStore {
   readonly can: {
     /** Bells and due entries are index entries of the same commit: `ring` after `accept` adds nothing. */
     readonly bellsInCommit: boolean;
+    /** A task that a worker waits for may be claimed in the commit that accepts it: one sync instead of two. */
+    readonly fuseClaim: boolean;
     /** Other processes write the same store, so what happened must be read. */
     readonly sharedWriters: boolean;
   };

@@ -67,11 +67,11 @@ async function answerRejection(context: ServiceContext, bell: Bell, rejection: R
   }
 }
 
-function assignmentOf(context: ServiceContext, bell: Bell, snapshot: Snapshot): Assignment {
+/** What the worker is told of its lease. `handle`: of the bell that it holds; empty where bells follow the commit. */
+export function assignmentOf(context: ServiceContext, handle: string, snapshot: Snapshot): Assignment {
   const { head, submission, id } = snapshot;
   const nowMs = context.clock.now();
   const timeoutAtMs = head.timeoutAtMs ?? nowMs;
-  const { handle } = bell;
   return {
     id,
     lease: encodeLease({ id, token: head.fencingToken, version: head.version, timeoutAtMs, handle }),
@@ -161,7 +161,7 @@ function conclude(
     return undefined;
   }
   context.held.put({ snapshot: done, handle: bell.handle, sessionId: hearer.sessionId });
-  return assignmentOf(context, bell, done);
+  return assignmentOf(context, bell.handle, done);
 }
 
 async function write(

@@ -1,6 +1,7 @@
 import { limits } from '../core/limits.ts';
 import type { Assignment, CancelCause } from '../core/messages.ts';
-import type { Bell } from '../ports/bells.ts';
+import type { Submission } from '../core/submission.ts';
+import type { Bell, Want } from '../ports/bells.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { type Hearer, hear } from './hear.ts';
@@ -29,6 +30,8 @@ export class WorkerSession implements Session, LiveSession {
   #draining = false;
   #wake: (() => void) | undefined;
   #receiving = new AbortController();
+  /** The receive that is under way, and of which queues. */
+  #asked: { readonly queues: readonly QueueRef[]; readonly want: Want } | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
     this.id = context.clock.uuid();
@@ -108,6 +111,26 @@ export class WorkerSession implements Session, LiveSession {
     if (!this.#closed) this.#sink.cancel(id, token, cause);
   }
 
+  get worker(): string {
+    return this.#hearer.worker;
+  }
+
+  waitsFor({ tenant, queue }: QueueRef, { type, typeVersion, spec }: Submission): boolean {
+    const asked = this.#asked;
+    if (asked === undefined || this.#tasks <= 0 || spec.length > this.#bytes) return false;
+    if (this.#draining || this.#closed || this.#receiving.signal.aborted) return false;
+    if (!asked.queues.some((ref) => ref.queue === queue && ref.tenant === tenant)) return false;
+    const handled = this.#hello.types.some((one) => one.type === type && one.maxVersion >= typeVersion);
+    return handled && this.#context.bells.waits?.(asked.want) === true;
+  }
+
+  promise(bytes: number): void {
+    this.#tasks--;
+    this.#bytes -= bytes;
+    // A receive without room would go on waiting when room comes back.
+    if (!this.#hasRoom()) this.#receiving.abort();
+  }
+
   view(): WorkerView {
     const { tenant, workerName, workerId, queues, types } = this.#hello;
     return {
@@ -149,13 +172,22 @@ export class WorkerSession implements Session, LiveSession {
     return open;
   }
 
-  #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
-    return this.#context.bells.receive(queues, {
+  async #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
+    const { bells, sessions } = this.#context;
+    const want: Want = {
       types: this.#hello.types,
       room: () => this.#room(),
       waitMs: receiveWaitMs,
       signal: this.#receiving.signal,
-    });
+    };
+    this.#asked = { queues, want };
+    sessions.waiting.add(this);
+    try {
+      return await bells.receive(queues, want);
+    } finally {
+      this.#asked = undefined;
+      sessions.waiting.delete(this);
+    }
   }
 
   /** At most one batch of the store at a time; the next receive follows at once. */
@@ -183,14 +215,17 @@ export class WorkerSession implements Session, LiveSession {
         this.credit(bells.length - assigned.length, reservedBytes - used);
       }
     }
-    if (assigned.length === 0) return;
+    if (assigned.length > 0) this.deliver(assigned);
+  }
+
+  deliver(tasks: readonly Assignment[]): void {
     if (this.#closed) {
-      this.#release(assigned);
+      this.#release(tasks);
       return;
     }
     this.#seq++;
-    this.#unheard.set(this.#seq, assigned);
-    this.#sink.assign(this.#seq, assigned);
+    this.#unheard.set(this.#seq, tasks);
+    this.#sink.assign(this.#seq, tasks);
   }
 
   #release(tasks: readonly Assignment[]): void {

@@ -5,8 +5,9 @@ import { isEnded, isReady, shownState } from '../core/head.ts';
 import type { SubmitItem, SubmitResult } from '../core/messages.ts';
 import { sameSpec } from '../core/sameness.ts';
 import { expiry, resolveOptions, type Submission, submittedEvent } from '../core/submission.ts';
-import type { Acceptance, LaneKey, QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
+import { firstClaims } from './first-claim.ts';
 import { laneOf, ring, ringLowest } from './hand-over.ts';
 import { redriveSnapshot } from './redrive.ts';
 import { contended, itemError } from './rejections.ts';
@@ -107,6 +108,25 @@ async function judge(context: ServiceContext, first: Snapshot, asked: Submission
   throw contended(existing.id);
 }
 
+/** Claims at once what a worker waits for. */
+async function accept(
+  context: ServiceContext,
+  target: QueueRef,
+  batch: readonly Acceptance[],
+): Promise<readonly Accepted[]> {
+  const claims = firstClaims(context, target, batch);
+  if (claims === undefined) return context.store.accept(batch);
+  let accepted: readonly Accepted[];
+  try {
+    accepted = await context.store.accept(claims.batch);
+  } catch (thrown) {
+    claims.giveBack();
+    throw thrown;
+  }
+  claims.conclude(accepted);
+  return accepted;
+}
+
 /**
  * Accepts a batch: one commit for what is new, then the judgement of what was there. Acknowledged only after the
  * bell rang, so that an acknowledged task never depends on its submitter.
@@ -130,7 +150,11 @@ export async function submit(
     );
   }
   const submissions = items.map((item) => submissionOf(target, item, nowMs));
-  const accepted = await context.store.accept(submissions.map((submission) => acceptance(submission)));
+  const accepted = await accept(
+    context,
+    target,
+    submissions.map((submission) => acceptance(submission)),
+  );
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
   for (let i = 0; i < accepted.length; i++) {

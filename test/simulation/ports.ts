@@ -49,7 +49,8 @@ type Method = (...args: never[]) => Promise<unknown>;
 function wrapped<Port extends object>(world: World, life: Life, name: string, port: Port): Port {
   const methods = { ...port } as Record<string, unknown>;
   for (const [method, run] of Object.entries(port)) {
-    if (typeof run !== 'function') continue;
+    // What answers at once is no step.
+    if (typeof run !== 'function' || method === 'waits') continue;
     const point = `${name}.${method}`;
     methods[method] = (...args: never[]) => call(world, life, point, () => (run as Method)(...args));
   }

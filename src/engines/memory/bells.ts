@@ -22,6 +22,7 @@ function nextSound(
   queues: readonly QueueRef[],
   waitMs: number,
   signals: readonly AbortSignal[],
+  over: () => void,
 ): Promise<void> {
   return new Promise((resolve) => {
     const nextAtMs = kind.belfry.nextAtMs(queues, clock.now());
@@ -30,6 +31,7 @@ function nextSound(
     const stopListening = kind.belfry.listen(queues, done);
     for (const signal of signals) signal.addEventListener('abort', done);
     function done(): void {
+      over();
       cancel();
       stopListening();
       for (const signal of signals) signal.removeEventListener('abort', done);
@@ -40,6 +42,7 @@ function nextSound(
 
 /** One caller's view of the bells. */
 export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: AbortSignal): Bells {
+  const waiting = new Set<Want>();
   async function receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
     const signals = [want.signal, closed];
     const endAtMs = clock.monotonic() + want.waitMs;
@@ -55,7 +58,9 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
       ).finally(stopListening);
       const leftMs = endAtMs - clock.monotonic();
       if (bells.length > 0 || leftMs <= 0) return bells;
-      if (!rang) await nextSound(kind, clock, queues, leftMs, signals);
+      if (rang) continue;
+      waiting.add(want);
+      await nextSound(kind, clock, queues, leftMs, signals, () => waiting.delete(want));
     }
   }
 
@@ -63,6 +68,7 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
   return {
     ring: (rings) => operate('bells.ring', rings.length, () => rings.map((one) => kind.ring(one))),
     receive,
+    waits: (want) => waiting.has(want),
     hide: (bells) =>
       operate('bells.hide', bells.length, () => bells.map((one) => kind.hide(one.handle, one.ms))),
     silence: (handles) =>

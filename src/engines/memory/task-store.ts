@@ -29,7 +29,7 @@ export interface StoreParts {
   readonly dueShards: number;
 }
 
-function acceptOne(parts: StoreParts, { submission, head, supersedes }: Acceptance): Accepted {
+function acceptOne(parts: StoreParts, { submission, head, claimed, supersedes }: Acceptance): Accepted {
   const { tables } = parts;
   const error = checkSubmission(submission);
   if (error !== undefined) return { kind: 'failed', error };
@@ -43,7 +43,8 @@ function acceptOne(parts: StoreParts, { submission, head, supersedes }: Acceptan
   const id = parts.bells === 'apart' ? slotId(minted) : sequenceId(minted);
   const lane = laneOf(submission);
   const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
-  const row: Row = { id, order, submission, laneSeq, head, tip: [], result: undefined };
+  const born = claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
+  const row: Row = { id, order, submission, laneSeq, ...born, result: undefined };
   tables.rows.add(row);
   tables.changed(row);
   return { kind: 'fresh', snapshot: snapshotOf(row) };
@@ -103,7 +104,11 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
   const seen = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
 
   return {
-    can: { bellsInCommit: bells === 'in-commit', sharedWriters: bells === 'apart' },
+    can: {
+      bellsInCommit: bells === 'in-commit',
+      fuseClaim: bells === 'in-commit',
+      sharedWriters: bells === 'apart',
+    },
     limits,
     dueShards,
     accept: async (batch) => {

@@ -1,4 +1,6 @@
 import { checkSubmission } from '../../core/check.ts';
+import { encodeEvents } from '../../core/codec/event.ts';
+import type { Claimed } from '../../core/event.ts';
 import { dueAtMs, type Head } from '../../core/head.ts';
 import type { Acceptance, Accepted, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
@@ -48,6 +50,39 @@ function insertTask(
   return changes === 1;
 }
 
+/** The same of one that is claimed at once. Its due entry is cleared with the claim, so it never has one. */
+function insertClaimed(
+  context: SqliteContext,
+  queue: QueueName,
+  kind: number,
+  seq: number,
+  { submission, head }: Acceptance,
+  claimed: Claimed,
+): boolean {
+  const { changes } = context.sql.insertClaimed.run(
+    seq,
+    queue.id,
+    kind,
+    priorityNumber(submission.options.priority),
+    submission.acceptedAtMs,
+    submission.expiresAtMs,
+    submission.scope.key,
+    head.fencingToken,
+    head.attempt,
+    head.deadlineAtMs ?? null,
+    head.lifetimeEndAtMs ?? null,
+    head.leaseEndAtMs ?? null,
+    head.timeoutAtMs ?? null,
+    head.worker,
+    encodeEvents([claimed]),
+  );
+  return changes === 1;
+}
+
+function bornAt(head: Head, revision: number): Pick<Snapshot, 'head' | 'tip'> {
+  return { head: head.revision === revision ? head : { ...head, revision }, tip: [] };
+}
+
 function isRung(context: SqliteContext, queue: QueueName, head: Head, ordering: string | undefined): boolean {
   if (stateNumber(head) !== ready) return false;
   return ordering === undefined || isEmpty(context, queue.id, ordering);
@@ -69,7 +104,12 @@ export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
   const seq = context.lastSeq + 1;
   const { orderingKey } = submission;
   const bell = isRung(context, queue, head, orderingKey);
-  if (!insertTask(context, queue, kind.id, seq, bell, item)) {
+  const { claimed } = item;
+  const inserted =
+    claimed === undefined
+      ? insertTask(context, queue, kind.id, seq, bell, item)
+      : insertClaimed(context, queue, kind.id, seq, item, claimed);
+  if (!inserted) {
     const existing = snapshotOfKey(context, queue, key);
     if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken by nobody`);
     return { kind: 'existing', snapshot: existing };
@@ -85,12 +125,10 @@ export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
     id: idOf(seq, submission.acceptedAtMs),
     submission,
     laneSeq: orderingKey === undefined ? undefined : seq,
-    head: head.revision === 1 ? head : { ...head, revision: 1 },
-    tip: [],
+    ...(claimed === undefined ? bornAt(head, 1) : { ...bornAt(head, 2), tip: [claimed] }),
   };
-  if (bell) {
-    const at = { queue, priority: priorityNumber(submission.options.priority), kind };
-    context.ring.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
-  }
+  const at = { queue, priority: priorityNumber(submission.options.priority), kind };
+  if (bell) context.ring.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
+  else if (claimed !== undefined) context.ring.claimed(seq, at, 2, head.leaseEndAtMs);
   return { kind: 'fresh', snapshot };
 }

@@ -56,6 +56,10 @@ export class SqliteBells implements Bells {
     this.#waiters = new Waiters(context.clock);
   }
 
+  waits(want: Want): boolean {
+    return this.#waiters.has(want);
+  }
+
   ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
     return Promise.all(rings.map((ring) => this.#ring(ring)));
   }

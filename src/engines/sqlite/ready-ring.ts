@@ -88,6 +88,12 @@ export class ReadyRing {
     else if (!wasReady || entry.place !== 'held') this.#ringAnew(entry, nowMs);
   }
 
+  /** A new task that was claimed as it was accepted. */
+  claimed(seq: number, at: At, revision: number, leaseEndAtMs: number | undefined): void {
+    this.#window.make(seq, at, revision, 0).place = 'running';
+    this.running(seq, revision, leaseEndAtMs);
+  }
+
   /** Somebody rings a ready task: whoever holds its bell still does. */
   ring(seq: number, at: At, revision: number, nowMs: number): void {
     if (this.entry(seq)?.place !== 'held') this.ready(seq, at, revision, nowMs);

@@ -22,6 +22,11 @@ export function prepareStatements(db: DatabaseSync) {
       state, bell, due, flags, wait_until, deadline, lifetime_end)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
+    insertClaimed:
+      write(`INSERT INTO task (seq, queue, kind, priority, accepted_at, expires_at, key, state, flags, revision, version,
+      token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, events)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, 0, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
     insertResult: write('INSERT OR REPLACE INTO result (seq, result) VALUES (?, ?)'),
     supersede: write(`UPDATE task SET superseded = 1

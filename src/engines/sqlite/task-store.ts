@@ -28,7 +28,7 @@ import { snapshotBy, snapshotOfKey } from './snapshots.ts';
 
 /** Reads answer at once from what was committed last; writes wait for the turn's commit. */
 export class SqliteTaskStore implements TaskStore {
-  readonly can = { bellsInCommit: true, sharedWriters: false };
+  readonly can = { bellsInCommit: true, fuseClaim: true, sharedWriters: false };
   readonly limits = limits;
   readonly dueShards = 1;
   readonly #context: SqliteContext;

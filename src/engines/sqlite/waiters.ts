@@ -14,14 +14,18 @@ export interface Waiter {
 export class Waiters {
   readonly #clock: Clock;
   readonly #byQueue = new Map<QueueName, Set<Waiter>>();
-  #count = 0;
+  readonly #wants = new Set<Want>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get count(): number {
-    return this.#count;
+    return this.#wants.size;
+  }
+
+  has(want: Want): boolean {
+    return this.#wants.has(want);
   }
 
   of(queue: QueueName): Iterable<Waiter> {
@@ -56,7 +60,7 @@ export class Waiters {
   }
 
   #add(waiter: Waiter): void {
-    this.#count++;
+    this.#wants.add(waiter.want);
     for (const queue of waiter.asked.queues) {
       let waiters = this.#byQueue.get(queue);
       if (waiters === undefined) {
@@ -68,12 +72,11 @@ export class Waiters {
   }
 
   #remove(waiter: Waiter): void {
-    let was = false;
+    this.#wants.delete(waiter.want);
     for (const queue of waiter.asked.queues) {
       const waiters = this.#byQueue.get(queue);
-      was = waiters?.delete(waiter) === true || was;
+      waiters?.delete(waiter);
       if (waiters?.size === 0) this.#byQueue.delete(queue);
     }
-    if (was) this.#count--;
   }
 }
