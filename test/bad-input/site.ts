@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { vi } from 'vitest';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue, type Order } from '../../src/certs/issue.ts';
 import type { CertificateFiles } from '../../src/certs/load.ts';
@@ -11,6 +12,9 @@ import type { Transport } from '../../src/client/transport.ts';
 import { type Client, connect } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { type CommandOptions, type Ended, runCommand, spawnCommand } from './command.ts';
+
+// Processes start slowly where everything else runs too.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 export interface Line {
   readonly level: number;
