@@ -64,7 +64,7 @@ export class Shadow {
     seen.acknowledged = true;
   }
 
-  #fresh({ submission }: Acceptance, answer: Accepted & { kind: 'fresh' }): void {
+  #fresh({ submission, claimed }: Acceptance, answer: Accepted & { kind: 'fresh' }): void {
     const { id, head, laneSeq } = answer.snapshot;
     const { queue, key } = submission.scope;
     this.commits++;
@@ -76,9 +76,9 @@ export class Shadow {
       key,
       lane,
       laneSeq: laneSeq ?? 0,
-      folded: fold([submission.submitted]),
-      revision: 1,
-      leaseEndAtMs: undefined,
+      folded: fold(claimed === undefined ? [submission.submitted] : [submission.submitted, claimed]),
+      revision: claimed === undefined ? 1 : 2,
+      leaseEndAtMs: head.leaseEndAtMs,
       head,
       redriven: false,
       acknowledged: false,
