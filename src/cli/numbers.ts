@@ -10,3 +10,7 @@ export function whole(least: number, most: number): (text: string) => number {
     return number;
   };
 }
+
+export const defaultPorts = { grpc: 7233, http: 7280 } as const;
+
+export const port = whole(0, 65_535);

@@ -1,5 +1,4 @@
 import { resolveTarget } from '../client/connect.ts';
-import { grpcTransport } from '../client/grpc/transport.ts';
 import type { Transport } from '../client/transport.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { systemClock } from '../platform/clock.ts';
@@ -10,7 +9,7 @@ export interface ReachOptions {
 }
 
 /** The server that `connect()` would find too: `--url`, else HOLDFAST_URL, else the profile that `holdfast dev` wrote. */
-function transportFor({ url }: ReachOptions): Transport {
+async function transportFor({ url }: ReachOptions): Promise<Transport> {
   const target = resolveTarget({ env: process.env, cwd: () => process.cwd() }, url);
   if (target.kind === 'embedded') {
     throw usage(
@@ -18,11 +17,14 @@ function transportFor({ url }: ReachOptions): Transport {
       `Run \`holdfast serve --store ${target.url}\`, and name it: --url holdfast://host:port.`,
     );
   }
+  const { grpcTransport } = await import('../client/grpc/transport.ts');
   return grpcTransport({ address: target.address, tls: target.tls, clock: systemClock() });
 }
 
 /** What is under way, for whoever interrupts it. */
 export interface UnderWay {
+  /** Aborted by the interruption; for calls that stay open. */
+  readonly signal: AbortSignal;
   taskId?: string;
   help?: string;
 }
@@ -35,11 +37,14 @@ export async function reach<T>(
   options: ReachOptions,
   use: (transport: Transport, underWay: UnderWay) => Promise<T>,
 ): Promise<T> {
-  const transport = transportFor(options);
-  const underWay: UnderWay = {};
+  const transport = await transportFor(options);
+  const open = new AbortController();
+  const underWay: UnderWay = { signal: open.signal };
   const interrupted = Promise.withResolvers<never>();
-  const stop = (): void =>
+  const stop = (): void => {
     interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', underWay));
+    open.abort();
+  };
   process.once('SIGINT', stop);
   try {
     return await Promise.race([use(transport, underWay), interrupted.promise]);

@@ -1,8 +1,5 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
-import { initAuthority } from '../../certs/authority.ts';
-import { issue } from '../../certs/issue.ts';
-import { show } from '../../certs/show.ts';
 import type { Globals } from '../globals.ts';
 import { whole } from '../numbers.ts';
 
@@ -17,6 +14,7 @@ export function addCerts(program: Command, globals: Globals): void {
     .description('make a certificate authority')
     .option('--dir <folder>', 'where it is kept', defaultDir)
     .action(async ({ dir }) => {
+      const { initAuthority } = await import('../../certs/authority.ts');
       const made = await initAuthority(dir, Date.now());
       globals().output.result(made, () => `authority made in ${dir}\nnext: holdfast certs issue <name>`);
     });
@@ -29,6 +27,7 @@ export function addCerts(program: Command, globals: Globals): void {
     .option('--host <host...>', 'a server’s names and addresses; default: this machine')
     .option('--days <n>', 'how long it is valid', whole(1, 3_650))
     .action(async (name, { kind, dir, host, days }) => {
+      const { issue } = await import('../../certs/issue.ts');
       const files = await issue(dir, { name, kind, hosts: host, days }, Date.now());
       globals().output.result(files, () => `${files.cert}\n${files.key}`);
     });
@@ -36,7 +35,8 @@ export function addCerts(program: Command, globals: Globals): void {
     .command('show')
     .argument('<file>', 'a certificate in PEM')
     .description('show what a certificate says')
-    .action((file) => {
+    .action(async (file) => {
+      const { show } = await import('../../certs/show.ts');
       const shown = show(file);
       globals().output.result(shown, () =>
         Object.entries(shown)

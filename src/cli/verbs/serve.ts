@@ -1,16 +1,9 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
-import { systemClock } from '../../platform/clock.ts';
-import { defaultLog } from '../../platform/log.ts';
-import { serve } from '../../server.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
+import { defaultPorts, port } from '../numbers.ts';
 import { untilStopped } from '../stop.ts';
-
-export const defaultPorts = { grpc: 7233, http: 7280 } as const;
-
-export const port = whole(0, 65_535);
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -36,6 +29,11 @@ export function addServe(program: Command, globals: Globals): void {
         );
       }
       const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
+      const [{ serve }, { systemClock }, { defaultLog }] = await Promise.all([
+        import('../../server.ts'),
+        import('../../platform/clock.ts'),
+        import('../../platform/log.ts'),
+      ]);
       const log = defaultLog();
       const serving = await serve({
         store: options.store,

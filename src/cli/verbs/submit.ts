@@ -57,10 +57,15 @@ function readPayload(source: string | undefined): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-async function untilEnd(transport: Transport, id: string, tenant: string): Promise<Task> {
+async function untilEnd(
+  transport: Transport,
+  id: string,
+  tenant: string,
+  signal: AbortSignal,
+): Promise<Task> {
   for (;;) {
     const request = create(WatchTasksRequestSchema, { tasks: [{ id }], tenant });
-    for await (const { error } of transport.watch(request, {})) {
+    for await (const { error } of transport.watch(request, { signal })) {
       if (error !== undefined)
         throw new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', error.message, { taskId: id });
     }
@@ -146,7 +151,7 @@ export function addSubmit(program: Command, globals: Globals): void {
         output.note(said);
         underWay.taskId = task.id;
         underWay.help = `The task goes on; see it: holdfast show ${task.id}`;
-        const ended = await untilEnd(transport, task.id, tenant);
+        const ended = await untilEnd(transport, task.id, tenant, underWay.signal);
         if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
           JSON.stringify(taskJson(ended).result ?? null),

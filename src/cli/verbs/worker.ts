@@ -1,5 +1,4 @@
 import type { Command } from '@commander-js/extra-typings';
-import { connect } from '../../index.ts';
 import type { Globals } from '../globals.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
@@ -12,6 +11,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .description('run a worker until it is stopped; SIGTERM lets what runs finish')
     .action(async (module) => {
       const { url, output } = globals();
+      const { connect } = await import('../../index.ts');
       const worker = await loadWorker(findModule(module));
       const client = connect(url);
       const running = await client.work(worker);

@@ -1,0 +1,160 @@
+/** `holdfast dev`: the first minute with Holdfast, and the hour after it. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { contract, project, type Started, save, start, within, worker } from './rig.ts';
+
+// Each test starts a server and up to five workers as processes.
+vi.setConfig({ testTimeout: 30_000 });
+
+const free = ['--port', '0', '--http-port', '0'];
+const greets = { 'contract.ts': contract, 'worker.ts': worker('Hello') };
+const name = (who: string): string => JSON.stringify({ name: who });
+
+function dev(cwd: string, ...argv: readonly string[]): Started {
+  return start(['dev', ...argv, ...free], { cwd });
+}
+
+/** As from a second terminal in that folder. */
+async function greet(cwd: string, who: string, ...more: readonly string[]): Promise<string> {
+  return (await within(cwd, 'submit', 'greet', name(who), ...more)).out;
+}
+
+it('makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
+  const cwd = project(greets);
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/^holdfast is ready: gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\n/);
+  await running.until(/working on greet \(queue default/);
+  await running.until(/npx holdfast submit greet .*--wait/);
+  expect(await greet(cwd, 'Ada', '--wait')).toBe('{"greeting":"Hello, Ada!"}\n');
+  expect(statSync(join(cwd, '.holdfast/certs/ca.key')).mode & 0o077).toBe(0);
+  expect(readFileSync(join(cwd, '.holdfast/.gitignore'), 'utf8')).toBe('*\n');
+  running.signal('SIGINT');
+  expect(await running.exit).toBe(0);
+  expect(existsSync(join(cwd, '.holdfast/queue.db.pid'))).toBe(false);
+});
+
+it('starts the worker anew when it or what it imports is saved, and waits where that cannot be loaded', async () => {
+  const cwd = project({
+    ...greets,
+    'worker.ts': worker("' + word + '").replace(
+      'import { greet',
+      "import { word } from './word.js';\nimport { greet",
+    ),
+    'word.js': "export const word = 'Hello';",
+  });
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/working on greet/);
+  save(cwd, 'word.js', "export const word = 'Ahoy';");
+  await running.until(/word\.js changed/);
+  await running.until(/working on greet/);
+  expect(await greet(cwd, 'Bob', '--wait')).toBe('{"greeting":"Ahoy, Bob!"}\n');
+
+  save(cwd, 'word.js', 'export const good = 1;\nexport const = 2;');
+  await running.until(
+    /error: The worker worker\.ts cannot be loaded: Unexpected token '='\n +word\.js:2\n +export const = 2;\n/,
+  );
+  await running.until(/Waiting for the next save/);
+  save(cwd, 'word.js', "export const word = '';\nthrow new Error('not today');");
+  await running.until(/cannot be loaded: not today\n +at .*word\.js:2:7/);
+  save(cwd, 'word.js', "export const word = 'Hi';");
+  await running.until(/working on greet/);
+  expect(await greet(cwd, 'Cy', '--wait')).toBe('{"greeting":"Hi, Cy!"}\n');
+});
+
+it('lets a handler finish before the worker is started anew', async () => {
+  const slow = "console.log('begun'); await new Promise((r) => setTimeout(r, 800));";
+  const cwd = project({ ...greets, 'worker.ts': worker('Slow', slow) });
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/working on greet/);
+  const waiting = greet(cwd, 'Ada', '--wait');
+  await running.until(/begun/);
+  save(cwd, 'worker.ts', worker('Quick'));
+  await running.until(/worker\.ts changed/);
+  expect(await waiting).toBe('{"greeting":"Slow, Ada!"}\n');
+  await running.until(/working on greet/);
+});
+
+it('says what a module without a worker lacks, and takes it up once it is there', async () => {
+  const named = worker('Hello').replace('export default', 'export const mine =');
+  const cwd = project({ ...greets, 'worker.ts': named });
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/error: worker\.ts has no worker as its default export\.\n.*`export default mine`/);
+  save(cwd, 'worker.ts', worker('Hello'));
+  await running.until(/working on greet/);
+});
+
+it('outlives a handler that ends the process, and starts the worker anew after a while', async () => {
+  const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name === 'exit') process.exit(7);") });
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/working on greet/);
+  await greet(cwd, 'exit');
+  await running.until(/error: The worker ended by itself, with exit code 7\.\n.*anew in 1 s/);
+  await running.until(/working on greet/);
+  await running.until(/ended by itself.*\n.*anew in 2 s/);
+});
+
+it('outlives a handler that never ends, answers meanwhile, and leaves no process behind when it is killed', async () => {
+  const loop = "console.log('looping'); for (;;);";
+  const cwd = project({ ...greets, 'worker.ts': worker('Hello', loop) });
+  const running = dev(cwd, 'worker.ts');
+  const [, pid] = await running.until(/working on greet .*process (\d+)/);
+  await greet(cwd, 'Ada');
+  await running.until(/looping/);
+  expect((await within(cwd, 'list')).code).toBe(0);
+  running.signal('SIGKILL');
+  await expect.poll(() => isAlive(Number(pid)), { timeout: 4_000 }).toBe(false);
+});
+
+it('ends at once at the second signal: status 130, and the worker with it', async () => {
+  const cwd = project({
+    ...greets,
+    'worker.ts': worker('Hello', "console.log('begun'); await new Promise((r) => setTimeout(r, 20_000));"),
+  });
+  const running = dev(cwd, 'worker.ts');
+  const [, pid] = await running.until(/working on greet .*process (\d+)/);
+  await greet(cwd, 'Ada');
+  await running.until(/begun/);
+  running.signal('SIGTERM');
+  await running.until(/draining/);
+  running.signal('SIGTERM');
+  expect(await running.exit).toBe(130);
+  expect(isAlive(Number(pid))).toBe(false);
+});
+
+it('without a worker says how to give one; a second one in the folder, or on its port, reads why not', async () => {
+  const cwd = project(greets);
+  const running = start(['dev', '--json', ...free], { cwd });
+  await running.until(/\n/);
+  const ready = JSON.parse(running.out) as { grpcPort: number; profile: string };
+  expect(ready.profile).toBe(join(cwd, '.holdfast/profile.json'));
+  const second = dev(cwd, 'worker.ts');
+  expect(await second.exit).toBe(4);
+  expect(second.err).toMatch(
+    /^error: A holdfast already runs in this folder \(process \d+\)\.\n {2}Use that one \(npx holdfast worker worker\.ts\), or stop it first/,
+  );
+  const samePort = start(['dev', '--port', String(ready.grpcPort), '--dir', 'other'], { cwd });
+  expect(await samePort.exit).toBe(4);
+  expect(samePort.err).toMatch(/^error: The port \d+ of 127\.0\.0\.1 is in use\.\n.*--port 0 --http-port 0/);
+  running.signal('SIGTERM');
+  expect(await running.exit).toBe(0);
+  expect(running.err).toBe('');
+  const alone = dev(cwd);
+  await alone.until(/No worker runs here.*npx holdfast dev <worker\.ts>/);
+});
+
+it('keeps everything elsewhere with --dir, and the profile where connect() looks', async () => {
+  const cwd = project(greets);
+  const running = dev(cwd, 'worker.ts', '--dir', 'kept/here', '--json');
+  await running.until(/working on greet/);
+  expect(existsSync(join(cwd, 'kept/here/queue.db'))).toBe(true);
+  expect(await greet(cwd, 'Ada', '--wait')).toBe('{"greeting":"Hello, Ada!"}\n');
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}

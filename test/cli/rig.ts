@@ -1,0 +1,157 @@
+/** The command as it is typed: in this process where it answers and ends, in one of its own where it runs on. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished, vi } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  /** Standard output as the one JSON value that `--json` promises. */
+  // biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect in it
+  readonly json: any;
+}
+
+/** Runs one command line in this process. */
+export async function holdfast(...argv: readonly string[]): Promise<Ran> {
+  let out = '';
+  let err = '';
+  const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += String(text);
+    return true;
+  });
+  const stderr = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += String(text);
+    return true;
+  });
+  try {
+    const code = await run(argv);
+    return { code, out, err, json: argv.includes('--json') ? JSON.parse(out) : undefined };
+  } finally {
+    stdout.mockRestore();
+    stderr.mockRestore();
+  }
+}
+
+/** Runs one command line in this process, as from that folder. */
+export async function within(cwd: string, ...argv: readonly string[]): Promise<Ran> {
+  const before = process.cwd();
+  process.chdir(cwd);
+  try {
+    return await holdfast(...argv);
+  } finally {
+    process.chdir(before);
+  }
+}
+
+const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+const sdk = new URL('../../src/index.ts', import.meta.url).href;
+/** Halves the start of the many processes that these tests need. */
+const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
+const patienceMs = 15_000;
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly exit: Promise<number | NodeJS.Signals>;
+  /** Everything that it wrote so far, and everything since the last `until`. */
+  readonly out: string;
+  readonly err: string;
+  /** Resolves when what it has written since the last call matches; with the match. */
+  until(pattern: RegExp): Promise<RegExpExecArray>;
+  signal(name: NodeJS.Signals): void;
+}
+
+/** Starts `holdfast …` as a process, ended with the test. */
+export function start(
+  argv: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
+): Started {
+  const child = spawn(process.execPath, [main, ...argv], {
+    cwd: options.cwd,
+    env: { ...process.env, HOLDFAST_LOG: 'warn', NODE_COMPILE_CACHE: cache, ...options.env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const told = { out: '', err: '', fresh: '' };
+  let wake = (): void => {};
+  const take = (into: 'out' | 'err') => (data: Buffer) => {
+    told[into] += data;
+    told.fresh += data;
+    wake();
+  };
+  child.stdout.on('data', take('out'));
+  child.stderr.on('data', take('err'));
+  child.stdin.end(options.input ?? '');
+  const exit = new Promise<number | NodeJS.Signals>((resolve) =>
+    child.once('close', (code, signal) => resolve(code ?? signal ?? 1)),
+  );
+  onTestFinished(async () => {
+    child.kill('SIGKILL');
+    await exit;
+  });
+  return {
+    child,
+    exit,
+    get out() {
+      return told.out;
+    },
+    get err() {
+      return told.err;
+    },
+    until: (pattern) =>
+      new Promise((resolve, reject) => {
+        const late = setTimeout(
+          () => reject(new Error(`never said ${pattern}, but:\n${told.out}${told.err}`)),
+          patienceMs,
+        );
+        wake = () => {
+          const match = pattern.exec(told.fresh);
+          if (match === null) return;
+          told.fresh = told.fresh.slice(match.index + match[0].length);
+          clearTimeout(late);
+          wake = () => {};
+          resolve(match);
+        };
+        wake();
+      }),
+    signal: (name) => void child.kill(name),
+  };
+}
+
+/** A folder of a user's project, removed with the test. */
+export function project(files: Readonly<Record<string, string>> = {}): string {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  for (const [name, text] of Object.entries(files)) save(dir, name, text);
+  return dir;
+}
+
+/** As an editor saves; `'holdfast'` in it is this checkout's. */
+export function save(dir: string, name: string, text: string): void {
+  writeFileSync(join(dir, name), text.replaceAll("'holdfast'", `'${sdk}'`));
+}
+
+export const contract = `
+import { defineTask, typed } from 'holdfast';
+export const greet = defineTask('greet', {
+  input: typed<{ name: string }>(),
+  output: typed<{ greeting: string }>(),
+  timeout: '30s',
+});`;
+
+/** A worker that greets with this word; `body` goes before its answer. */
+export function worker(word: string, body = ''): string {
+  return `
+import { defineWorker, FatalError, handle } from 'holdfast';
+import { greet } from './contract.ts';
+export default defineWorker({
+  handlers: [handle(greet, async ({ name }) => {
+    ${body}
+    if (name === 'nobody') throw new FatalError('there is nobody');
+    return { greeting: '${word}, ' + name + '!' };
+  })],
+});`;
+}

@@ -1,0 +1,252 @@
+/** Each verb that asks and ends, against a real server over mutual TLS: what people read, what programs read, the status. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initAuthority } from '../../src/certs/authority.ts';
+import { issue } from '../../src/certs/issue.ts';
+import { silent } from '../../src/client/log.ts';
+import {
+  connect,
+  defineTask,
+  defineWorker,
+  FatalError,
+  handle,
+  type Running,
+  typed,
+} from '../../src/index.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { type Serving, serve } from '../../src/server.ts';
+import { holdfast, start } from './rig.ts';
+
+const echo = defineTask('echo', { input: typed<string>(), output: typed<string>(), queue: 'work' });
+const fail = defineTask('fail', { input: typed<unknown>(), queue: 'work' });
+
+let dir: string;
+let serving: Serving;
+let running: Running;
+let client: ReturnType<typeof connect>;
+const before = { ...process.env };
+
+async function use(name: string): Promise<void> {
+  const { ca, cert, key } = await issue(dir, { name, kind: 'client' }, Date.now());
+  Object.assign(process.env, { HOLDFAST_CA: ca, HOLDFAST_CERT: cert, HOLDFAST_KEY: key });
+}
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-verbs-'));
+  await initAuthority(dir, Date.now());
+  const tls = await issue(dir, { name: 'server', kind: 'server' }, Date.now());
+  const policyFile = join(dir, 'policy.json');
+  writeFileSync(
+    policyFile,
+    JSON.stringify({ rules: [{ identity: '*/reader', verbs: ['read'] }, { identity: '*/all' }] }),
+  );
+  serving = await serve({
+    store: `file:${join(dir, 'queue.db')}`,
+    grpc: { host: '127.0.0.1', port: 0, tls },
+    auth: { policyFile },
+    clock: systemClock(),
+    log: silentLog,
+  });
+  process.env.HOLDFAST_URL = `holdfast://127.0.0.1:${serving.listening.grpcPort}`;
+  await use('all');
+  client = connect(undefined, { log: silent });
+  running = await client.work(
+    defineWorker({
+      handlers: [
+        handle(echo, (input) => input),
+        handle(fail, () => {
+          throw new FatalError('it never works');
+        }),
+      ],
+    }),
+  );
+});
+afterAll(async () => {
+  await running.drain();
+  await client.close();
+  await serving.close(0);
+  process.env = before;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const work = ['--queue', 'work'];
+
+describe('submit', () => {
+  it('answers with the id and the state, and with the same task for the same key', async () => {
+    const first = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1');
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first.out).toMatch(/^1-\w+ ready\n$/);
+    const id = first.out.split(' ')[0];
+    const again = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1', '--json');
+    expect(again.json).toMatchObject({ id, key: 'k1', state: 'ready', deduplicated: true });
+    expect((await holdfast('submit', 'later', '{"a":1}', '--key', 'k1')).out).toBe(
+      `${id} deduplicated ready\n`,
+    );
+  });
+
+  it('refuses the key for another request, naming the task: status 4', async () => {
+    const first = await holdfast('submit', 'later', '1', '--key', 'k2', '--json');
+    const other = await holdfast('submit', 'later', '2', '--key', 'k2', '--json');
+    expect(other).toMatchObject({
+      code: 4,
+      json: { error: { reason: 'KEY_REUSED', taskId: first.json.id } },
+    });
+    const told = await holdfast('submit', 'later', '2', '--key', 'k2');
+    expect(told).toMatchObject({ code: 4, out: '' });
+    expect(told.err).toMatch(/^error: .*'k2'.*\n {2}Use another key/);
+  });
+
+  it('waits, and prints the result alone', async () => {
+    const ran = await holdfast('submit', 'echo', '{"b":[2]}', '--wait', ...work);
+    expect(ran).toMatchObject({ code: 0, out: '{"b":[2]}\n' });
+    expect(ran.err).toMatch(/^\S+ (ready|running)\n$/);
+    const asJson = await holdfast('submit', 'echo', '7', '--wait', '--json', ...work);
+    expect(asJson).toMatchObject({ code: 0, err: '', json: { state: 'succeeded', result: 7 } });
+  });
+
+  it('waits for a task that dies: status 1, with its error and where to look', async () => {
+    const ran = await holdfast('submit', 'fail', '--wait', ...work);
+    expect(ran).toMatchObject({ code: 1, out: '' });
+    expect(ran.err).toMatch(/error: .*dead: it never works\n {2}.*holdfast show \S+ --history/);
+    const asJson = await holdfast('submit', 'fail', '--wait', '--json', ...work);
+    expect(asJson).toMatchObject({ code: 1, json: { error: { reason: 'TASK_DEAD' } } });
+  });
+
+  it('takes the payload from a file, from standard input, or none', async () => {
+    writeFileSync(join(dir, 'payload.json'), '{"from":"file"}');
+    const file = await holdfast('submit', 'echo', `@${join(dir, 'payload.json')}`, '--wait', ...work);
+    expect(file.out).toBe('{"from":"file"}\n');
+    const piped = start(['submit', 'echo', '-', '--wait', ...work], { input: '{"from":"pipe"}' });
+    expect(await piped.exit).toBe(0);
+    expect(piped.out).toBe('{"from":"pipe"}\n');
+    expect((await holdfast('submit', 'echo', '--wait', ...work)).out).toBe('null\n');
+  });
+
+  it('takes delay, deadline, priority, tags, attempts, lane and type version', async () => {
+    const options = ['--delay', '1h', '--deadline', '2h', '--priority', 'high', '--tag', 'a', 'b'];
+    const more = ['--attempts', '3', '--ordering-key', 'lane-1', '--type-version', '2'];
+    const { json } = await holdfast('submit', 'later', '{}', '--json', ...options, ...more);
+    expect(json).toMatchObject({ state: 'scheduled', maxAttempts: 3, orderingKey: 'lane-1', typeVersion: 2 });
+    expect(json.runAtMs - json.acceptedAtMs).toBe(3_600_000);
+    const { out } = await holdfast('show', json.id);
+    expect(out).toMatch(/^state +scheduled$/m);
+    expect(out).toMatch(/^ordering key +lane-1$/m);
+  });
+
+  it('ends by Ctrl-C with status 130, and says that the task goes on', async () => {
+    const waiting = start(['submit', 'later', '1', '--wait']);
+    const [id] = await waiting.until(/\S+(?= ready\n)/);
+    waiting.signal('SIGINT');
+    expect(await waiting.exit).toBe(130);
+    expect(waiting.err).toContain(`The task goes on; see it: holdfast show ${id}`);
+  });
+});
+
+describe('show', () => {
+  it('tells where a task stands, and with --history what happened to it', async () => {
+    const { json } = await holdfast('submit', 'echo', '{"c":3}', '--wait', '--json', ...work);
+    const plain = await holdfast('show', json.id);
+    expect(plain.out).toMatch(/^id +\S+\n/);
+    expect(plain.out).toMatch(/^payload +\{"c":3\}$/m);
+    expect(plain.out).toMatch(/^result +\{"c":3\}$/m);
+    expect(plain.out).not.toContain('submitted');
+    const history = await holdfast('show', json.id, '--history');
+    expect(history.out).toMatch(
+      /1 {2}\S+Z {2}submitted\n +2 {2}\S+Z {2}claimed .*\n +3 {2}\S+Z {2}succeeded/,
+    );
+    const asJson = await holdfast('show', json.id, '--history', '--json');
+    expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', payload: { c: 3 } });
+    expect(asJson.json.history).toHaveLength(3);
+  });
+
+  it('says of an unknown id that there is none: status 3', async () => {
+    expect(await holdfast('show', '999-abc', '--json')).toMatchObject({
+      code: 3,
+      json: { error: { reason: 'TASK_NOT_FOUND' } },
+    });
+    expect((await holdfast('show', '999-abc')).err).toMatch(/^error: .*999-abc/);
+  });
+});
+
+describe('list', () => {
+  it('filters by state, type, tag and lane, and goes on by its cursor', async () => {
+    for (const i of [1, 2, 3]) {
+      const lane = ['--ordering-key', 'l', '--tag', `t${i}`, '--queue', 'listed'];
+      await holdfast('submit', i === 3 ? 'other' : 'item', `${i}`, ...lane);
+    }
+    const list = async (...argv: string[]): Promise<unknown[]> =>
+      (await holdfast('list', '--queue', 'listed', '--json', ...argv)).json.tasks.map(
+        (task: { payload: unknown; type: string }) => task.type,
+      );
+    expect(await list()).toEqual(['other', 'item', 'item']);
+    expect(await list('--type', 'item')).toEqual(['item', 'item']);
+    expect(await list('--tag', 't3')).toEqual(['other']);
+    expect(await list('--state', 'dead')).toEqual([]);
+    expect(await list('--lane', 'l')).toEqual(['item', 'item', 'other']);
+    const page = await holdfast('list', '--queue', 'listed', '--limit', '2');
+    expect(page.out).toMatch(/^ID +STATE +TYPE +ATTEMPT +ACCEPTED +LAST ERROR\n/);
+    const cursor = /^more: --cursor (\S+)$/m.exec(page.out)?.[1] as string;
+    expect(await list('--limit', '2', '--cursor', cursor)).toEqual(['item']);
+  });
+
+  it('shows the dead with their last error', async () => {
+    await holdfast('submit', 'fail', '--wait', ...work);
+    const { out } = await holdfast('list', '--state', 'dead', ...work);
+    expect(out).toMatch(/ dead +fail +1\/5 .*it never works/);
+  });
+});
+
+describe('cancel and retry', () => {
+  it('cancel ends a waiting task, once; of an ended one it says so: status 4', async () => {
+    const { json } = await holdfast('submit', 'later', '1', '--json');
+    expect(await holdfast('cancel', json.id, '--reason', 'a typo')).toMatchObject({
+      code: 0,
+      out: `${json.id} cancelled\n`,
+    });
+    expect((await holdfast('show', json.id, '--history')).out).toMatch(/cancelled +.*a typo.*asked by/);
+    const { json: done } = await holdfast('submit', 'echo', '1', '--wait', '--json', ...work);
+    expect(await holdfast('cancel', done.id, '--json')).toMatchObject({
+      code: 4,
+      json: { error: { reason: 'TASK_ENDED', taskId: done.id } },
+    });
+  });
+
+  it('retry runs a dead task again; of another it says that it is not dead: status 4', async () => {
+    await holdfast('submit', 'fail', '--wait', '--key', 'dead-1', ...work);
+    const { json } = await holdfast('submit', 'fail', '--key', 'dead-1', '--json', ...work);
+    const retried = await holdfast('retry', json.id);
+    expect(retried.code).toBe(0);
+    expect(retried.out).toMatch(new RegExp(`^${json.id} (ready|scheduled)\n$`));
+    const { json: waiting } = await holdfast('submit', 'later', '5', '--json');
+    expect(await holdfast('retry', waiting.id, '--json')).toMatchObject({
+      code: 4,
+      json: { error: { reason: 'NOT_DEAD' } },
+    });
+  });
+});
+
+describe('whoever may not, or cannot reach it', () => {
+  it('is denied by the policy: status 6', async () => {
+    await use('reader');
+    expect((await holdfast('list')).code).toBe(0);
+    const denied = await holdfast('submit', 'later', '1');
+    expect(denied).toMatchObject({ code: 6, out: '' });
+    expect(denied.err).toMatch(/^error: .*\n {2}\S/);
+    expect(await holdfast('cancel', '1-a', '--json')).toMatchObject({
+      code: 6,
+      json: { error: { code: 'PERMISSION_DENIED', reason: 'DENIED' } },
+    });
+    await use('all');
+  });
+
+  it('reads that nobody answers there: status 5', async () => {
+    const away = await holdfast('list', '--url', 'holdfast://127.0.0.1:1', '--json');
+    expect(away).toMatchObject({ code: 5, json: { error: { reason: 'UNREACHABLE' } } });
+    expect((await holdfast('--url=holdfast://127.0.0.1:1', 'show', '1-a')).err).toMatch(
+      /^error: .*127.0.0.1:1/,
+    );
+  });
+});
