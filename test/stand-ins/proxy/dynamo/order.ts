@@ -1,0 +1,50 @@
+/** One at a time on each item, so that what a write left can be read before the next comes. */
+export class KeyOrder {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async with<T>(names: readonly string[], run: () => Promise<T>): Promise<T> {
+    const held = [...new Set(names)];
+    const before = held.map((name) => this.#tails.get(name));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    // All names at one instant: two requests can't wait for each other.
+    for (const name of held) this.#tails.set(name, promise);
+    try {
+      await Promise.all(before);
+      return await run();
+    } finally {
+      for (const name of held) if (this.#tails.get(name) === promise) this.#tails.delete(name);
+      resolve();
+    }
+  }
+}
+
+/** Many inside at once, or one alone. */
+export class Turnstile {
+  #inside = 0;
+  #alone: Promise<void> | undefined;
+  #emptied: (() => void) | undefined;
+
+  async shared<T>(run: () => Promise<T>): Promise<T> {
+    while (this.#alone !== undefined) await this.#alone;
+    this.#inside++;
+    try {
+      return await run();
+    } finally {
+      if (--this.#inside === 0) this.#emptied?.();
+    }
+  }
+
+  async alone<T>(run: () => Promise<T>): Promise<T> {
+    while (this.#alone !== undefined) await this.#alone;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#alone = promise;
+    try {
+      if (this.#inside > 0) await new Promise<void>((emptied) => (this.#emptied = emptied));
+      return await run();
+    } finally {
+      this.#emptied = undefined;
+      this.#alone = undefined;
+      resolve();
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, type Call, type Json, type LoggedCall, serverError } from '../call.ts';
+import { draw } from '../chance.ts';
+import type { Forward, Protocol, Seen } from '../pipeline.ts';
+import { internalServerErrorType } from './answers.ts';
+import type { Ask } from './ask.ts';
+import { isBatch, withLeft } from './batches.ts';
+import { asAskedFor, askingForCapacity, charge } from './capacity.ts';
+import { Copies, type CopyKind, isCopy } from './copies.ts';
+import type { DynamoFaults } from './faults.ts';
+import { InFlight } from './in-flight.ts';
+import { LimitBook, type Place } from './limits.ts';
+import { KeyOrder, Turnstile } from './order.ts';
+import { placesOfQuery, placesOfTouch } from './places.ts';
+import { backFrom, redirected, rewritten } from './redirect.ts';
+import { keyName, Schemas } from './schemas.ts';
+import { type Admitted, admit, throttleAnyway } from './throttle.ts';
+import { expressionsOf, type Touch, tablesOf, touchesOf } from './touches.ts';
+
+const queries = new Set(['Query', 'Scan']);
+const onItems = /^(Get|Put|Update|Delete)Item$|^Batch(Get|Write)Item$|^Transact(Get|Write)Items$/;
+
+/** What the proxy makes of DynamoDB's calls. */
+export class DynamoProtocol implements Protocol {
+  readonly copies: Copies;
+  readonly #schemas: Schemas;
+  readonly #seed: number;
+  readonly #now: () => number;
+  readonly #inFlight = new InFlight();
+  readonly #order = new KeyOrder();
+  readonly #turnstile = new Turnstile();
+  #faults: DynamoFaults = {};
+  #book: LimitBook;
+
+  constructor(ask: Ask, seed: number, now: () => number) {
+    this.#schemas = new Schemas(ask);
+    this.copies = new Copies(ask, this.#schemas, seed);
+    this.#seed = seed;
+    this.#now = now;
+    this.#book = new LimitBook([], now);
+  }
+
+  /** Takes hold between two requests: none is half under the old faults. */
+  set(faults: DynamoFaults): Promise<void> {
+    return this.#turnstile.alone(async () => {
+      this.#faults = { ...this.#faults, ...faults };
+      if ('limits' in faults) this.#book = new LimitBook(faults.limits ?? [], this.#now);
+      const { indexLag, staleReads } = this.#faults;
+      this.copies.lags = { laggingMs: indexLag?.upToMs ?? 0, behindMs: staleReads?.upToMs ?? 0 };
+      const kinds: CopyKind[] = [];
+      if (indexLag !== undefined) kinds.push('lagging');
+      if (staleReads !== undefined) kinds.push('behind');
+      if (kinds.length > 0 || this.#book.traceIndexWrites) await this.copies.keep(kinds);
+    });
+  }
+
+  async see(operation: string, body: Json): Promise<Seen> {
+    const touches = await touchesOf(this.#schemas, operation, body);
+    return {
+      resources: tablesOf(operation, body),
+      index: body.IndexName as string | undefined,
+      keys: touches.map(({ key }) => JSON.stringify(key)),
+      expressions: expressionsOf(operation, body),
+    };
+  }
+
+  serve(call: LoggedCall, forward: Forward): Promise<Answer> {
+    const { operation } = call;
+    if (/^(Create|Update|Delete)Table$/.test(operation)) {
+      return this.#turnstile.alone(() => this.#onTable(call, forward));
+    }
+    if (queries.has(operation) || onItems.test(operation)) {
+      return this.#turnstile.shared(() => this.#onItems(call, forward));
+    }
+    return operation === 'ListTables' ? this.#listTables(forward) : forward();
+  }
+
+  throttled(call: Call): Answer {
+    const mode = this.#faults.billing ?? 'provisioned';
+    return throttleAnyway(mode, call.operation, call.keys.length, call.resources[0] ?? '');
+  }
+
+  serverError(): Answer {
+    return serverError(internalServerErrorType);
+  }
+
+  /** What is on its way to a table lands, whoever waits for the answer. */
+  abortsWithCaller(): boolean {
+    return false;
+  }
+
+  async #listTables(forward: Forward): Promise<Answer> {
+    const answer = await forward();
+    const body = JSON.parse(answer.body) as { TableNames?: string[] };
+    const TableNames = body.TableNames?.filter((name) => !isCopy(name));
+    return TableNames?.length === body.TableNames?.length
+      ? answer
+      : rewritten(answer, { ...body, TableNames });
+  }
+
+  async #onTable(call: LoggedCall, forward: Forward): Promise<Answer> {
+    const table = String(call.body.TableName);
+    const answer = await forward();
+    if (answer.status !== 200) return answer;
+    this.#schemas.forget(table);
+    if (call.operation !== 'CreateTable') await this.copies.remove(table);
+    if (call.operation !== 'DeleteTable') await this.copies.add(table);
+    return answer;
+  }
+
+  async #onItems(call: LoggedCall, forward: Forward): Promise<Answer> {
+    const touches = await touchesOf(this.#schemas, call.operation, call.body);
+    const admitted = await this.#admit(call, touches);
+    if ('status' in admitted) {
+      call.fault = 'throttled';
+      return admitted;
+    }
+    const entry = {
+      operation: call.operation,
+      keyNames: touches.map(({ schema, key }) => keyName(schema, key)),
+      token: call.body.ClientRequestToken as string | undefined,
+    };
+    const { conflicts } = this.#faults;
+    if (conflicts === undefined) return this.#inOrder(call, touches, admitted, forward);
+    const conflict = this.#inFlight.enter(entry);
+    if (conflict !== undefined) {
+      call.fault = 'conflict';
+      return conflict;
+    }
+    try {
+      const answer = await this.#inOrder(call, touches, admitted, forward);
+      if (conflicts.holdMs > 0) await sleep(conflicts.holdMs);
+      return answer;
+    } finally {
+      this.#inFlight.leave(entry);
+    }
+  }
+
+  async #admit(call: Call, touches: readonly Touch[]): Promise<Admitted | Answer> {
+    const { operation, body } = call;
+    if (this.#book.size === 0) return { body, places: [], left: {} };
+    const places: readonly (readonly Place[])[] = queries.has(operation)
+      ? [await placesOfQuery(this.#schemas, body)]
+      : touches.map((touch) => placesOfTouch(touch, this.copies));
+    return admit(this.#book, this.#faults.billing ?? 'provisioned', operation, body, places);
+  }
+
+  /** Where copies are kept, writes of one item go one by one, each learned before the next. */
+  async #inOrder(
+    call: LoggedCall,
+    touches: readonly Touch[],
+    admitted: Admitted,
+    forward: Forward,
+  ): Promise<Answer> {
+    const writes = this.copies.tracking ? touches.filter(({ kind }) => kind === 'write') : [];
+    if (writes.length === 0) return this.#forwarded(call, admitted, forward);
+    const names = writes.map(({ schema, key }) => keyName(schema, key));
+    return this.#order.with(names, async () => {
+      const answer = await this.#forwarded(call, admitted, forward);
+      if (answer.status === 200) for (const write of writes) await this.copies.learn(write);
+      return answer;
+    });
+  }
+
+  async #forwarded(call: LoggedCall, admitted: Admitted, forward: Forward): Promise<Answer> {
+    const { operation } = call;
+    const stale = draw(this.#seed, 'stale', call.n) < (this.#faults.staleReads?.share ?? 0);
+    const { body, names } = redirected(operation, admitted.body, (table, kind) =>
+      (kind === 'lagging' ? this.#faults.indexLag !== undefined : stale)
+        ? this.copies.tableOf(table, kind)
+        : undefined,
+    );
+    if (names.size > 0) call.fault = 'from a copy';
+    const limited = this.#book.size > 0;
+    const sent = limited ? askingForCapacity(body) : body;
+    let answer = backFrom(await forward(sent === call.body ? undefined : JSON.stringify(sent)), names);
+    if (limited) {
+      charge(this.#book, admitted.places, answer);
+      answer = asAskedFor(answer, call.body.ReturnConsumedCapacity);
+    }
+    return isBatch(operation) ? withLeft(operation, answer, admitted.left) : answer;
+  }
+}
