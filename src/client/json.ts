@@ -112,7 +112,7 @@ function tooLarge(what: string, bytes: number, maxBytes: number): HoldfastError 
   });
 }
 
-function unreadable(why: string): HoldfastError {
+export function unreadable(why: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `The payload cannot be read: ${why}.`, {
     help: 'Submit it as JSON, or read it with a worker that knows its form.',
   });

@@ -3,6 +3,7 @@
 import {
   DeadReason,
   EventKind,
+  type Payload,
   Priority,
   TaskState,
   type TaskEvent as WireEvent,
@@ -44,9 +45,9 @@ export interface TaskStatus {
   /** The task that this one's lane waits for. */
   readonly waitingFor: string | undefined;
   readonly fencingToken: number;
-  /** As submitted; only where it was asked for. */
+  /** As submitted; only where it was asked for. What is no JSON (another client sent it) is given as its bytes. */
   readonly input: unknown;
-  /** Succeeded: what the handler returned; only where it was asked for. */
+  /** Succeeded: what the handler returned; only where it was asked for. Likewise. */
   readonly result: unknown;
 }
 
@@ -143,9 +144,19 @@ export function statusOf(task: WireTask): TaskStatus {
     cancelRequested: task.cancelRequested,
     waitingFor: textOf(task.waitingFor),
     fencingToken: Number(task.fencingToken),
-    input: spec?.payload === undefined ? undefined : fromPayload(spec.payload),
-    result: task.result === undefined ? undefined : fromPayload(task.result),
+    input: contentOf(spec?.payload),
+    result: contentOf(task.result),
   };
+}
+
+/** Where a task stands can be told whatever it carries. */
+function contentOf(payload: Payload | undefined): unknown {
+  if (payload === undefined) return undefined;
+  try {
+    return fromPayload(payload);
+  } catch {
+    return payload.bytes;
+  }
 }
 
 export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {

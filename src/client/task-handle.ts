@@ -7,6 +7,7 @@ import { mayRepeat, reconnectMs } from './backoff.ts';
 import type { Caller } from './calls.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { TaskFailedError } from './errors.ts';
+import { unreadable } from './json.ts';
 import { during, type Presence } from './presence.ts';
 import { eventOf, isEnd, type State, statusOf, type TaskEvent, type TaskStatus } from './status.ts';
 import type { Task } from './task.ts';
@@ -126,6 +127,8 @@ class Handle<R> implements TaskHandle<R> {
     if (state !== 'succeeded') {
       throw new TaskFailedError(this.id, state === 'dead' ? 'dead' : 'cancelled', attempt, lastError ?? '');
     }
+    // Bytes: a worker of another kind returned what is no JSON.
+    if (result instanceof Uint8Array) throw unreadable('the result is not JSON');
     if (this.#output === undefined) return result as R;
     const checked = await check(this.#output, result);
     if (checked.ok) return checked.value as R;

@@ -92,8 +92,8 @@ describe('a client is told in a sentence that its certificate', () => {
       reason: 'CERTIFICATE_REFUSED',
       message: expect.stringMatching(told),
     });
-    const logged = server.lines().filter((line) => line.reason === 'CERTIFICATE_REFUSED');
-    expect(logged.at(-1)?.msg).toMatch(told);
+    const logged = () => server.lines().findLast((line) => line.reason === 'CERTIFICATE_REFUSED')?.msg;
+    await expect.poll(logged).toMatch(told);
   });
 });
 

@@ -93,11 +93,13 @@ describe('the TLS port', () => {
     const shakes = [randomBytes(512), 'GET / HTTP/1.1\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', ''];
     for (const port of [server.grpcPort, server.httpPort])
       for (const bytes of shakes) await sendBytes(port, bytes);
-    const refused = server.lines().filter((line) => line.msg === 'refused: the TLS handshake failed');
+    const refused = () => server.lines().filter((line) => line.msg === 'refused: the TLS handshake failed');
     for (const listener of ['grpc', 'http']) {
-      expect(refused).toContainEqual(
-        expect.objectContaining({ listener, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) }),
-      );
+      await expect
+        .poll(refused)
+        .toContainEqual(
+          expect.objectContaining({ listener, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) }),
+        );
     }
   });
 
