@@ -119,6 +119,8 @@ export interface QueueCounts {
   readonly ready: number;
   readonly running: number;
   readonly dead: number;
+  /** There are more tasks than the store looks at for this: the numbers are the least there are. */
+  readonly atLeast?: true;
 }
 
 /**
@@ -151,6 +153,12 @@ export interface TaskStore {
   append(batch: readonly Change[]): Promise<readonly Outcome[]>;
   /** In the order of the ids; undefined: no such task, or expired. */
   read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
+  /**
+   * For the first look of whoever heard a task's first bell: a task that was ready from its submission on may be
+   * answered as it was submitted, at revision 1, whatever happened since. A change on revision 1 tells, being refused
+   * with what stands; nothing else may be concluded. Others as by `read`. Absent where `read` costs no more.
+   */
+  presume?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /** Newest generation; undefined where there is none or it has expired. */
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
   /** Events with a version above `fromVersion`; the submission is version 1. Empty: no such task. */
