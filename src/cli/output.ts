@@ -58,3 +58,14 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function time(ms: bigint | number): string {
   return Number(ms) === 0 ? '–' : new Date(Number(ms)).toISOString();
 }
+
+/** A field on a line of its own: its name in words, times (…Ms) as people read them. */
+export function labelled(name: string, value: unknown): string {
+  const label = name
+    .replace(/(At)?Ms$/, '')
+    .replace(/([A-Z])/g, ' $1')
+    .toLowerCase();
+  const isTime = /Ms$/.test(name) && (typeof value === 'number' || typeof value === 'bigint');
+  const shown = isTime ? time(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return `${label.padEnd(14)} ${shown}`;
+}

@@ -5,7 +5,7 @@ import {
   type TaskEvent,
   TaskState,
 } from '../rpc/gen/holdfast/v1/task_pb.ts';
-import { time } from './output.ts';
+import { labelled, time } from './output.ts';
 
 function nameIn(values: Record<string, string | number>, value: number): string {
   const found = Object.entries(values).find(([, number]) => number === value);
@@ -57,24 +57,11 @@ export function taskJson(task: Task): Record<string, unknown> {
   };
 }
 
-const shownAsTime = new Set(['acceptedAtMs', 'runAtMs', 'endedAtMs', 'expiresAtMs', 'leaseEndAtMs']);
-
 export function taskText(task: Task): string {
-  const lines: string[] = [];
-  for (const [name, value] of Object.entries(taskJson(task))) {
-    if (value === undefined) continue;
-    const label = name
-      .replace(/AtMs$/, '')
-      .replace(/([A-Z])/g, ' $1')
-      .toLowerCase();
-    const shown = shownAsTime.has(name)
-      ? time(value as bigint)
-      : typeof value === 'object'
-        ? JSON.stringify(value)
-        : String(value);
-    lines.push(`${label.padEnd(14)} ${shown}`);
-  }
-  return lines.join('\n');
+  return Object.entries(taskJson(task))
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => labelled(name, value))
+    .join('\n');
 }
 
 export function eventLine(event: TaskEvent, index: number): string {

@@ -22,8 +22,6 @@ export interface RigServer {
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const tickMs = 10;
-/** A small nursery: with a million waiting tasks the default one alone costs 150 MB, and is no faster. */
-const heap = ['--max-semi-space-size=8'];
 
 async function launch(dir: string, files: CertificateFiles, client: CertificateFiles): Promise<RigServer> {
   const beganMs = performance.now();
@@ -39,7 +37,7 @@ async function launch(dir: string, files: CertificateFiles, client: CertificateF
   ];
   const tls = ['--ca', files.ca, '--cert', files.cert, '--key', files.key];
   const env = { ...process.env, HOLDFAST_LOG: 'error', MALLOC_ARENA_MAX: '1' };
-  const child: ChildProcess = spawn(process.execPath, [...heap, main, ...at, ...tls], {
+  const child: ChildProcess = spawn(process.execPath, [main, ...at, ...tls], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

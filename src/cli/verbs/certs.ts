@@ -2,6 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import type { Globals } from '../globals.ts';
 import { whole } from '../numbers.ts';
+import { labelled } from '../output.ts';
 
 const defaultDir = '.holdfast/certs';
 
@@ -16,7 +17,8 @@ export function addCerts(program: Command, globals: Globals): void {
     .action(async ({ dir }) => {
       const { initAuthority } = await import('../../certs/authority.ts');
       const made = await initAuthority(dir, Date.now());
-      globals().output.result(made, () => `authority made in ${dir}\nnext: holdfast certs issue <name>`);
+      const said = made.created ? `authority made in ${dir}` : `an authority is in ${dir} already`;
+      globals().output.result(made, () => `${said}\nnext: holdfast certs issue <name>`);
     });
   certs
     .command('issue')
@@ -40,10 +42,7 @@ export function addCerts(program: Command, globals: Globals): void {
       const shown = show(file);
       globals().output.result(shown, () =>
         Object.entries(shown)
-          .map(
-            ([name, value]) =>
-              `${name.padEnd(14)} ${Array.isArray(value) ? value.join(', ') : String(value)}`,
-          )
+          .map(([name, value]) => labelled(name, Array.isArray(value) ? value.join(', ') : value))
           .join('\n'),
       );
     });

@@ -1,0 +1,194 @@
+/** What it takes without `dev`: certificates, a server and a worker, each by a verb of its own; and how each ends. */
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it, vi } from 'vitest';
+import { packageVersion } from '../../src/cli/verbs/version.ts';
+import { contract, holdfast, project, type Started, start, within, worker } from './rig.ts';
+
+vi.setConfig({ testTimeout: 30_000 });
+
+const files = (name: string): string[] => [
+  '--ca',
+  'c/ca.crt',
+  '--cert',
+  `c/${name}.crt`,
+  '--key',
+  `c/${name}.key`,
+];
+
+async function certified(cwd: string): Promise<void> {
+  await within(cwd, 'certs', 'init', '--dir', 'c');
+  await within(cwd, 'certs', 'issue', 'server', '--kind', 'server', '--dir', 'c');
+  await within(cwd, 'certs', 'issue', 'ada', '--dir', 'c');
+}
+
+async function served(
+  cwd: string,
+  ...more: readonly string[]
+): Promise<Started & { readonly grpcPort: number }> {
+  const server = start(['serve', '--json', '--port', '0', '--http-port', '0', ...files('server'), ...more], {
+    cwd,
+  });
+  await server.until(/\n/);
+  return Object.assign(server, JSON.parse(server.out) as { grpcPort: number });
+}
+
+function clientEnv(cwd: string, grpcPort: number): NodeJS.ProcessEnv {
+  const at = (name: string): string => join(cwd, 'c', name);
+  return {
+    HOLDFAST_URL: `holdfast://127.0.0.1:${grpcPort}`,
+    HOLDFAST_CA: at('ca.crt'),
+    HOLDFAST_CERT: at('ada.crt'),
+    HOLDFAST_KEY: at('ada.key'),
+  };
+}
+
+it('certs makes an authority once, issues by it, and shows what a certificate says', async () => {
+  const cwd = project();
+  const made = await within(cwd, 'certs', 'init');
+  expect(made).toMatchObject({ code: 0 });
+  expect(made.out).toMatch(/^authority made in \.holdfast\/certs\nnext: holdfast certs issue/);
+  const again = await within(cwd, 'certs', 'init', '--json');
+  expect(again.json).toMatchObject({ created: false });
+  expect((await within(cwd, 'certs', 'init')).out).toMatch(/^an authority is in \.holdfast\/certs already/);
+  const issued = await within(cwd, 'certs', 'issue', 'ada', '--days', '7', '--json');
+  expect(issued.json).toMatchObject({ cert: '.holdfast/certs/ada.crt', key: '.holdfast/certs/ada.key' });
+  expect(statSync(join(cwd, '.holdfast/certs/ada.key')).mode & 0o077).toBe(0);
+  const shown = await within(cwd, 'certs', 'show', '.holdfast/certs/ada.crt');
+  expect(shown.out).toMatch(/^names +URI:spiffe:\/\/holdfast\.dev\/client\/ada$/m);
+  expect(shown.out).toMatch(/^not after +\d{4}-\d\d-\d\dT/m);
+  const asJson = await within(cwd, 'certs', 'show', '.holdfast/certs/ada.crt', '--json');
+  expect(asJson.json).toMatchObject({ subject: 'CN=ada', authority: false });
+  const wide = ['--kind', 'server', '--host', 'example.org', '10.0.0.1'];
+  expect((await within(cwd, 'certs', 'issue', 'web', ...wide)).out).toMatch(/web\.crt\n.*web\.key\n$/);
+});
+
+it('certs tells what is wrong with a name, a file or an authority: status 2', async () => {
+  const cwd = project({ 'no.crt': 'nothing' });
+  for (const argv of [
+    ['issue', 'ada'],
+    ['show', 'no.crt'],
+    ['show', 'nowhere.crt'],
+    ['issue', 'a/b'],
+    ['isue', 'a'],
+  ]) {
+    const { code, err, out } = await within(cwd, 'certs', ...argv);
+    expect({ argv, code, out }).toEqual({ argv, code: 2, out: '' });
+    expect(err).toMatch(/^error: .+\n {2}\S.+\n$/);
+  }
+});
+
+it('serve and worker work together, each ends by SIGTERM in order, and what was accepted is there afterwards', async () => {
+  const cwd = project({ 'contract.ts': contract, 'worker.ts': worker('Hello') });
+  await certified(cwd);
+  const server = await served(cwd);
+  const env = clientEnv(cwd, server.grpcPort);
+  const running = start(['worker', 'worker.ts'], { cwd, env });
+  await running.until(/^working on greet\n/);
+  const greeted = start(['submit', 'greet', '{"name":"Ada"}', '--key', 'a', '--wait'], { cwd, env });
+  expect(await greeted.exit).toBe(0);
+  expect(greeted.out).toBe('{"greeting":"Hello, Ada!"}\n');
+  running.signal('SIGTERM');
+  expect(await running.exit).toBe(0);
+  server.signal('SIGTERM');
+  expect(await server.exit).toBe(0);
+  expect(existsSync(join(cwd, 'holdfast.db.pid'))).toBe(false);
+
+  const again = await served(cwd);
+  const repeated = start(['submit', 'greet', '{"name":"Ada"}', '--key', 'a', '--json'], {
+    cwd,
+    env: clientEnv(cwd, again.grpcPort),
+  });
+  expect(await repeated.exit).toBe(0);
+  expect(JSON.parse(repeated.out)).toMatchObject({ deduplicated: true, state: 'succeeded' });
+});
+
+it('serve keeps its young generation small by itself, in one process, whatever else Node was told', async () => {
+  const cwd = project();
+  await certified(cwd);
+  const server = await served(cwd, '--store', 'memory:');
+  const argv = readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8').split('\0');
+  expect(argv.filter((word) => word.startsWith('--max-semi-space-size'))).toEqual([
+    '--max-semi-space-size=8',
+  ]);
+  expect(argv).toContain('memory:');
+  const options = { cwd, env: { NODE_OPTIONS: '--max-semi-space-size=32' } };
+  const own = start(['serve', '--port', '0', '--http-port', '0', ...files('server')], options);
+  await own.until(/^serving gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\n/);
+  expect(readFileSync(`/proc/${own.child.pid}/cmdline`, 'utf8')).not.toContain('semi-space');
+});
+
+it('serve says what it lacks, and who holds the store or the port', async () => {
+  const cwd = project();
+  await certified(cwd);
+  const bare = await within(cwd, 'serve');
+  expect(bare).toMatchObject({ code: 2 });
+  expect(bare.err).toContain('holdfast certs init');
+  expect((await within(cwd, 'serve', '--plaintext', '--host', '0.0.0.0', '--store', 'memory:')).code).toBe(2);
+  expect((await within(cwd, 'serve', '--store', 'queue.db', ...files('server'))).err).toContain(
+    'file:./queue.db',
+  );
+  rmSync(join(cwd, 'c/server.key'));
+  writeFileSync(join(cwd, 'c/server.key'), readFileSync(join(cwd, 'c/ada.key')));
+  const wrong = await within(cwd, 'serve', '--store', 'memory:', ...files('server'));
+  expect(wrong).toMatchObject({ code: 2 });
+  expect(wrong.err).toMatch(/error: The key in .* does not belong to the certificate/);
+  await within(cwd, 'certs', 'issue', 'server', '--kind', 'server', '--dir', 'c');
+  const server = await served(cwd);
+  const more = ['--port', '0', '--http-port', '0', ...files('server'), '--json'];
+  expect(await within(cwd, 'serve', ...more)).toMatchObject({
+    code: 4,
+    json: { error: { reason: 'STORE_LOCKED' } },
+  });
+  const samePort = ['--port', String(server.grpcPort), '--store', 'memory:', ...files('server')];
+  expect(await within(cwd, 'serve', ...samePort)).toMatchObject({ code: 4 });
+});
+
+it('worker refuses what is none, with what to do: status 2', async () => {
+  const cwd = project({
+    'worker.ts': 'export const a = 1;',
+    'handler.ts':
+      "import { defineTask, handle, typed } from 'holdfast';\nexport default handle(defineTask('a', { input: typed<null>() }), () => {});",
+    'typo.ts': "import { a } from './wroker.ts';\nexport default a;",
+    'enum.ts': 'enum A { b }\nexport default A;',
+    'empty.ts': "import { defineWorker } from 'holdfast';\nexport default defineWorker({ handlers: [] });",
+    'pkg.ts': "import a from 'no-such-package';\nexport default a;",
+    'string.ts': "throw 'up';",
+  });
+  // In processes of their own, since what the test runner imports is loaded otherwise.
+  const told = async (module: string): Promise<string> => {
+    const ran = start(['worker', module], { cwd });
+    expect({ module, code: await ran.exit, out: ran.out }).toEqual({ module, code: 2, out: '' });
+    return ran.err;
+  };
+  expect(await told('worker.ts')).toMatch(/no worker as its default export\.\n.*defineWorker/);
+  expect(await told('handler.ts')).toMatch(/exports a handler: write `export default defineWorker/);
+  expect(await told('typo.ts')).toMatch(
+    /Cannot find module 'wroker\.ts' imported from typo\.ts\n.*with its ending/,
+  );
+  expect(await told('enum.ts')).toMatch(
+    /enum is not supported.*\n +enum\.ts:1\n[\s\S]*leaving its types out/,
+  );
+  expect(await told('empty.ts')).toMatch(/handlers: is empty.*\n[\s\S]*empty\.ts:2/);
+  expect(await told('pkg.ts')).toMatch(/Cannot find package 'no-such-package'.*\n.*Install/);
+  expect(await told('string.ts')).toMatch(/it threw up\n +string\.ts/);
+  expect(await told('wroker.ts')).toMatch(/There is no file 'wroker\.ts'\.\n +Did you mean worker\.ts\?/);
+  expect(await told('worker')).toMatch(/Did you mean worker\.ts\?/);
+  expect(await told('.')).toMatch(/'\.' is a folder\.\n +Did you mean worker\.ts\?/);
+  expect(await told('zzz/worker.ts')).toMatch(/Did you mean worker\.ts\?/);
+  expect(await told('zzz.ts')).toMatch(/Give the path of a module/);
+});
+
+it('says the versions, and the use of everything', async () => {
+  expect((await holdfast('version')).out).toBe(
+    `holdfast ${packageVersion()}, node ${process.versions.node}\n`,
+  );
+  expect((await holdfast('version', '--json')).json).toEqual({
+    holdfast: packageVersion(),
+    node: process.versions.node,
+  });
+  expect(await holdfast('--version')).toMatchObject({ code: 0, out: `${packageVersion()}\n` });
+  const help = await holdfast('submit', '--help');
+  expect(help).toMatchObject({ code: 0 });
+  expect(help.out).toContain('--key <key>');
+});
