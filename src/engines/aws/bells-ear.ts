@@ -1,0 +1,188 @@
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import type { Priority } from '../../core/submission.ts';
+import type { Bell } from '../../ports/bells.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { type Level, receivedAtOnce } from './bells-level.ts';
+import type { LevelOrder } from './bells-levels.ts';
+import type { Listener } from './bells-listener.ts';
+
+/** The longest that SQS keeps a receive open. */
+const longPollSeconds = 20;
+/** Receives of one level at once, while there is a backlog and room for it. */
+const pollsAtOnce = 4;
+const firstPauseMs = 500;
+const longestPauseMs = 20_000;
+
+export interface EarContext {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly order: LevelOrder;
+  readonly closing: AbortSignal;
+  /** How long after its last sound a queue of several levels is polled one level at a time. */
+  readonly quietAfterMs: number;
+}
+
+/**
+ * Listens to one Holdfast queue for all listeners of this process: however many there are, one long poll of a level is
+ * open at a time, and none where nobody has room. A level is known to be empty while a long poll of it is open, so a
+ * lower one is asked only then.
+ */
+export class Ear {
+  readonly levels: ReadonlyMap<Priority, Level>;
+  readonly #context: EarContext;
+  readonly #listeners = new Map<Listener, number>();
+  #walking = false;
+  #walkAgain = false;
+  #failures = 0;
+  #pausing = false;
+  #rotation = 0;
+  #lastSoundAtMs: number;
+
+  constructor(levels: ReadonlyMap<Priority, Level>, context: EarContext) {
+    this.levels = levels;
+    this.#context = context;
+    this.#lastSoundAtMs = context.clock.monotonic();
+  }
+
+  /** `among`: how many queues the listener listens to. */
+  join(listener: Listener, among: number): void {
+    this.#listeners.set(listener, among);
+    this.pump();
+  }
+
+  leave(listener: Listener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** This process rang: somebody who waits without a poll may be wanted. */
+  rang(): void {
+    this.#lastSoundAtMs = this.#context.clock.monotonic();
+    if (this.#listeners.size > 0) this.pump();
+  }
+
+  /** Starts whatever polls are wanted and not under way. */
+  pump(): void {
+    this.#walkAgain = true;
+    if (this.#walking) return;
+    this.#walking = true;
+    void this.#walkWhileWanted();
+  }
+
+  async #walkWhileWanted(): Promise<void> {
+    while (this.#walkAgain && !this.#context.closing.aborted) {
+      this.#walkAgain = false;
+      this.#offerSpares();
+      if (this.#pausing || this.#room() === 0) continue;
+      if (this.#isQuiet()) this.#startNext();
+      else await this.#walk();
+    }
+    this.#walking = false;
+  }
+
+  /** From the level that comes first to the last; ends where something was heard. */
+  async #walk(): Promise<void> {
+    const idle = this.#context.order.levels
+      .map((priority) => this.levels.get(priority))
+      .filter((level) => level !== undefined && level.polls === 0) as Level[];
+    const last = idle.at(-1);
+    for (const level of idle) {
+      if (level !== last && (await this.#probe(level)) !== 'empty') return;
+      const room = this.#room();
+      if (room === 0 || this.#context.closing.aborted) return;
+      void this.#poll(level, room, this.#waitSeconds());
+      // Where there is more than one call brings; what finds nothing does not stay.
+      const more = level.full ? Math.min(pollsAtOnce, Math.ceil(room / receivedAtOnce)) - 1 : 0;
+      for (let i = 0; i < more; i++) void this.#poll(level, room, 0);
+    }
+  }
+
+  async #probe(level: Level): Promise<'empty' | 'heard' | 'failed'> {
+    const heard = await this.#poll(level, this.#room(), 0);
+    if (heard === undefined) return 'failed';
+    return heard > 0 ? 'heard' : 'empty';
+  }
+
+  /** Undefined: it failed. */
+  async #poll(level: Level, room: number, waitSeconds: number): Promise<number | undefined> {
+    try {
+      const bells = await level.poll(Math.min(receivedAtOnce, Math.max(1, room)), waitSeconds);
+      this.#failures = 0;
+      this.#deliver(level, bells);
+      this.#walkAgain = true;
+      return bells.length;
+    } catch (thrown) {
+      this.#fail(asHoldfastError(thrown));
+      return undefined;
+    } finally {
+      if (!this.#walking && this.#listeners.size > 0) this.pump();
+    }
+  }
+
+  #deliver(level: Level, bells: readonly Bell[]): void {
+    if (bells.length === 0) return;
+    this.#lastSoundAtMs = this.#context.clock.monotonic();
+    let left = bells;
+    for (const listener of this.#listeners.keys()) {
+      const room = listener.room;
+      if (room === 0) continue;
+      this.#context.order.heard();
+      listener.answer(left.slice(0, room));
+      left = left.slice(room);
+      if (left.length === 0) return;
+    }
+    level.keep(left);
+  }
+
+  #offerSpares(): void {
+    for (const priority of this.#context.order.levels) {
+      const level = this.levels.get(priority);
+      for (const listener of this.#listeners.keys()) {
+        const spares = level?.takeSpares(listener.room) ?? [];
+        if (spares.length > 0) listener.answer(spares);
+      }
+    }
+  }
+
+  /** Of all listeners; of one that listens to several queues a share, unless there is a backlog here. */
+  #room(): number {
+    const backlog = [...this.levels.values()].some((level) => level.full);
+    let room = 0;
+    for (const [listener, among] of this.#listeners) room += Math.ceil(listener.room / (backlog ? 1 : among));
+    return room;
+  }
+
+  #waitSeconds(): number {
+    const nowMs = this.#context.clock.monotonic();
+    let longestMs = 0;
+    for (const listener of this.#listeners.keys()) longestMs = Math.max(longestMs, listener.endAtMs - nowMs);
+    return Math.min(longPollSeconds, Math.max(1, Math.ceil(longestMs / 1_000)));
+  }
+
+  #isQuiet(): boolean {
+    if (this.levels.size < 2) return false;
+    return this.#context.clock.monotonic() - this.#lastSoundAtMs > this.#context.quietAfterMs;
+  }
+
+  /** So that an idle queue costs the same however many levels it has. */
+  #startNext(): void {
+    const levels = [...this.levels.values()];
+    if (levels.some((level) => level.polls > 0)) return;
+    const level = levels[this.#rotation++ % levels.length];
+    if (level !== undefined) void this.#poll(level, this.#room(), this.#waitSeconds());
+  }
+
+  #fail(error: HoldfastError): void {
+    const { clock, log, closing } = this.#context;
+    if (closing.aborted) return;
+    for (const listener of this.#listeners.keys()) listener.failed(this, error);
+    if (this.#pausing) return;
+    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++);
+    log.warn({ err: error, pause_ms: pauseMs }, 'could not listen for bells; trying again');
+    this.#pausing = true;
+    clock.after(pauseMs, () => {
+      this.#pausing = false;
+      this.pump();
+    });
+  }
+}

@@ -1,0 +1,92 @@
+import type { Bell } from '../../ports/bells.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import { decodeHandle } from './bells-handle.ts';
+import { readMessages } from './bells-received.ts';
+import type { SqsQueue } from './sqs-queue.ts';
+
+/** What one call to SQS brings at most. */
+export const receivedAtOnce = 10;
+/** A received bell that nobody has room for is kept so long for whoever comes, then given back. */
+const spareMs = 1_000;
+
+interface Spare {
+  readonly bell: Bell;
+  readonly cancel: () => void;
+}
+
+/** Receives from one SQS queue, and keeps what nobody had room for when it came. */
+export class Level {
+  readonly queue: SqsQueue;
+  /** Polls under way. While there is one, nothing is there that it would not have brought. */
+  polls = 0;
+  /** The last poll brought all that it asked for, so there is likely more. */
+  full = false;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #closing: AbortSignal;
+  #spares: Spare[] = [];
+
+  constructor(queue: SqsQueue, clock: Clock, log: Log, closing: AbortSignal) {
+    this.queue = queue;
+    this.#clock = clock;
+    this.#log = log;
+    this.#closing = closing;
+  }
+
+  async poll(most: number, waitSeconds: number): Promise<Bell[]> {
+    this.polls++;
+    try {
+      const attemptId = this.#clock.uuid();
+      const messages = await this.queue.receive({ most, waitSeconds, attemptId, signal: this.#closing });
+      this.full = messages.length === most;
+      const { bells, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
+      for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
+      for (const message of unreadable) {
+        const fields = {
+          queue: this.queue.queue.queue,
+          sqs_queue: this.queue.name,
+          message_id: message.MessageId,
+        };
+        this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
+      }
+      return [...bells];
+    } finally {
+      this.polls--;
+    }
+  }
+
+  keep(bells: readonly Bell[]): void {
+    for (const bell of bells) {
+      const spare: Spare = { bell, cancel: this.#clock.after(spareMs, () => void this.#giveBack(spare)) };
+      this.#spares.push(spare);
+    }
+  }
+
+  takeSpares(most: number): Bell[] {
+    const taken = this.#spares.slice(0, most);
+    this.#spares = this.#spares.slice(taken.length);
+    for (const spare of taken) spare.cancel();
+    return taken.map((spare) => spare.bell);
+  }
+
+  async giveBackSpares(): Promise<void> {
+    await Promise.all(this.#spares.map((spare) => this.#giveBack(spare)));
+  }
+
+  async #giveBack(spare: Spare): Promise<void> {
+    spare.cancel();
+    this.#spares = this.#spares.filter((one) => one !== spare);
+    const receipt = decodeHandle(spare.bell.handle)?.receipt;
+    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, 0));
+  }
+
+  /** Where it fails the message comes back by itself. */
+  async #quietly(call: Promise<boolean>): Promise<void> {
+    try {
+      await call;
+    } catch (err) {
+      this.#log.debug({ err, sqs_queue: this.queue.name }, 'a bell was left hidden');
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import type { HoldfastError } from '../../core/errors.ts';
+import type { Bell, Want } from '../../ports/bells.ts';
+
+/** Tasks that there is room for now. How large they are is not known before they are read. */
+export function roomOf(want: Want): number {
+  const { tasks, bytes } = want.room();
+  return bytes > 0 ? Math.max(0, tasks) : 0;
+}
+
+/** Whoever waits for bells of some queues, until some come, the time is over or the wait is called off. */
+export class Listener {
+  readonly want: Want;
+  /** On the monotonic clock. */
+  readonly endAtMs: number;
+  readonly heard: Promise<readonly Bell[]>;
+  readonly #settled = Promise.withResolvers<readonly Bell[]>();
+  readonly #among: number;
+  readonly #failed = new Set<object>();
+  #waiting = true;
+
+  /** `among`: to how many queues it listens. */
+  constructor(want: Want, among: number, endAtMs: number) {
+    this.want = want;
+    this.#among = among;
+    this.endAtMs = endAtMs;
+    this.heard = this.#settled.promise;
+  }
+
+  /** None, once it was answered. */
+  get room(): number {
+    return this.#waiting && !this.want.signal.aborted ? roomOf(this.want) : 0;
+  }
+
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  answer(bells: readonly Bell[]): void {
+    this.#waiting = false;
+    this.#settled.resolve(bells);
+  }
+
+  /** One of its queues could not be listened to. Once none can, it is told. */
+  failed(queue: object, error: HoldfastError): void {
+    this.#failed.add(queue);
+    if (!this.#waiting || this.#failed.size < this.#among) return;
+    this.#waiting = false;
+    this.#settled.reject(error);
+  }
+}

@@ -1,0 +1,92 @@
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import type { Bell, Want } from '../../ports/bells.ts';
+import type { QueueRef } from '../../ports/task-store.ts';
+import type { Ear, EarContext } from './bells-ear.ts';
+import { type Level, receivedAtOnce } from './bells-level.ts';
+import { Listener, roomOf } from './bells-listener.ts';
+
+/** A listener without room asks itself so often whether it has some. It costs no call. */
+const roomCheckMs = 250;
+
+/** Receives for whoever asks: at once what is there, or as soon as something comes. */
+export class Receiver {
+  readonly #context: EarContext;
+  readonly #earOf: (queue: QueueRef) => Ear;
+
+  constructor(context: EarContext, earOf: (queue: QueueRef) => Ear) {
+    this.#context = context;
+    this.#earOf = earOf;
+  }
+
+  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+    if (this.#context.closing.aborted || want.signal.aborted || queues.length === 0) return [];
+    const ears = [...new Set(queues.map((queue) => this.#earOf(queue)))];
+    return want.waitMs > 0 ? this.#wait(ears, want) : this.#look(ears, want);
+  }
+
+  /** One look at every level, higher priorities first, until there is no more room. */
+  async #look(ears: readonly Ear[], want: Want): Promise<readonly Bell[]> {
+    const heard: { readonly bell: Bell; readonly level: Level }[] = [];
+    const most = Math.min(roomOf(want), receivedAtOnce);
+    let failure: HoldfastError | undefined;
+    for (const level of this.#inOrder(ears)) {
+      const left = most - heard.length;
+      if (left <= 0 || want.signal.aborted) break;
+      const bells = level.takeSpares(left);
+      try {
+        if (bells.length < left) bells.push(...(await level.poll(left - bells.length, 0)));
+      } catch (thrown) {
+        failure = asHoldfastError(thrown);
+      }
+      heard.push(...bells.map((bell) => ({ bell, level })));
+    }
+    const room = this.#context.closing.aborted || want.signal.aborted ? 0 : roomOf(want);
+    for (const { bell, level } of heard.slice(room)) level.keep([bell]);
+    if (heard.length > 0) this.#context.order.heard();
+    else if (failure !== undefined && !this.#context.closing.aborted) throw failure;
+    return heard.slice(0, room).map(({ bell }) => bell);
+  }
+
+  #inOrder(ears: readonly Ear[]): Level[] {
+    const { levels, turn } = this.#context.order;
+    const levelsInOrder: Level[] = [];
+    for (const priority of levels) {
+      for (let i = 0; i < ears.length; i++) {
+        const level = ears[(turn + i) % ears.length]?.levels.get(priority);
+        if (level !== undefined) levelsInOrder.push(level);
+      }
+    }
+    return levelsInOrder;
+  }
+
+  async #wait(ears: readonly Ear[], want: Want): Promise<readonly Bell[]> {
+    const { clock, closing } = this.#context;
+    const listener = new Listener(want, ears.length, clock.monotonic() + want.waitMs);
+    const callOff = (): void => listener.answer([]);
+    const signals = [want.signal, closing];
+    for (const signal of signals) signal.addEventListener('abort', callOff);
+    const cancelEnd = clock.after(want.waitMs, callOff);
+    const cancelChecks = this.#whenRoomComes(ears, listener);
+    try {
+      for (const ear of ears) ear.join(listener, ears.length);
+      return await listener.heard;
+    } finally {
+      cancelEnd();
+      cancelChecks();
+      for (const ear of ears) ear.leave(listener);
+      for (const signal of signals) signal.removeEventListener('abort', callOff);
+    }
+  }
+
+  /** Nobody tells when a listener that had no room has some. */
+  #whenRoomComes(ears: readonly Ear[], listener: Listener): () => void {
+    if (listener.room > 0) return () => {};
+    const { clock } = this.#context;
+    const check = (): void => {
+      if (listener.room > 0) for (const ear of ears) ear.pump();
+      else cancel = clock.after(roomCheckMs, check);
+    };
+    let cancel = clock.after(roomCheckMs, check);
+    return () => cancel();
+  }
+}

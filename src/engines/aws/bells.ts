@@ -1,0 +1,183 @@
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { HoldfastError } from '../../core/errors.ts';
+import type { Priority } from '../../core/submission.ts';
+import type { Bell, Bells, Ring, Want } from '../../ports/bells.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { type Log, silentLog } from '../../ports/log.ts';
+import type { QueueRef } from '../../ports/task-store.ts';
+import { Ear, type EarContext } from './bells-ear.ts';
+import { decodeHandle } from './bells-handle.ts';
+import { Level } from './bells-level.ts';
+import { LevelOrder, levelOf } from './bells-levels.ts';
+import { deduplicationOf, encodeRing, groupOf } from './bells-message.ts';
+import { Receiver } from './bells-receiver.ts';
+import { SqsCalls } from './sqs-calls.ts';
+import { defaultPriorities } from './sqs-definition.ts';
+import { asBellError, bellsClosed } from './sqs-failures.ts';
+import { SqsMeter } from './sqs-meter.ts';
+import { SqsQueue } from './sqs-queue.ts';
+
+/** SQS hides a message for 12 h in all from its receipt on; a little less, since clocks differ. */
+const longestHiddenMs = 12 * 60 * 60_000 - 5_000;
+const defaultQuietAfterMs = 15 * 60_000;
+
+export interface SqsBellsOptions {
+  /** Of `sqsClient`, which retries as it should. The bells do not close it. */
+  readonly client: SQSClient;
+  readonly clock: Clock;
+  /** Default: none. */
+  readonly log?: Log | undefined;
+  /** What the names of the SQS queues begin with, as with `createQueues`. */
+  readonly prefix: string;
+  /**
+   * The priorities that a queue has an SQS queue for; a ring of any other falls to the nearest. Default: `normal`
+   * alone, since each is polled for itself.
+   */
+  readonly prioritiesOf?: ((queue: QueueRef) => readonly Priority[]) | undefined;
+  /**
+   * A queue of several priorities that was silent for so long, in ms, is polled one priority at a time, so that it
+   * costs no more than a queue of one. The first bell after that may then be heard 20 s later for each further
+   * priority, unless this process rings it. `Infinity` never does so. Default: 15 minutes.
+   */
+  readonly quietAfterMs?: number | undefined;
+}
+
+export interface SqsBells extends Bells {
+  readonly meter: SqsMeter;
+  /** Ends every wait with nothing, finishes what is under way, gives back what nobody took. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Bells on SQS FIFO queues, which `createQueues` made. */
+export function createSqsBells(options: SqsBellsOptions): SqsBells {
+  return new BellsOnSqs(options);
+}
+
+class BellsOnSqs implements SqsBells {
+  readonly meter = new SqsMeter();
+  readonly #options: SqsBellsOptions;
+  readonly #calls: SqsCalls;
+  readonly #context: EarContext;
+  readonly #closing = new AbortController();
+  readonly #queues = new Map<string, SqsQueue>();
+  readonly #ears = new Map<string, Ear>();
+  readonly #receiver: Receiver;
+  readonly #going = new Set<Promise<unknown>>();
+
+  constructor(options: SqsBellsOptions) {
+    const { client, clock, log = silentLog, quietAfterMs = defaultQuietAfterMs } = options;
+    this.#options = options;
+    this.#calls = new SqsCalls(client, this.meter);
+    this.#context = { clock, log, order: new LevelOrder(), closing: this.#closing.signal, quietAfterMs };
+    this.#receiver = new Receiver(this.#context, (queue) => this.#earOf(queue));
+  }
+
+  ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
+    return this.#do(() => Promise.all(rings.map((ring) => this.#ringOne(ring))));
+  }
+
+  receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+    return this.#receiver.receive(queues, want);
+  }
+
+  hide(bells: readonly { readonly handle: string; readonly ms: number }[]): Promise<readonly boolean[]> {
+    return this.#do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms))));
+  }
+
+  silence(handles: readonly string[]): Promise<readonly boolean[]> {
+    return this.#do(() =>
+      Promise.all(handles.map((handle) => this.#by(handle, (queue, receipt) => queue.delete(receipt)))),
+    );
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) {
+      this.#closing.abort();
+      for (const { levels } of this.#ears.values()) {
+        for (const level of levels.values()) this.#track(level.giveBackSpares());
+      }
+    }
+    await Promise.allSettled(this.#going);
+  }
+
+  async #do<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing.signal.aborted) throw bellsClosed();
+    return this.#track(work());
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#going.add(work);
+    const done = (): void => void this.#going.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  async #ringOne(ring: Ring): Promise<true | HoldfastError> {
+    const queue = this.#queueAt(ring.queue, levelOf(ring.priority, this.#enabled(ring.queue)));
+    const deduplication = deduplicationOf(ring, this.#options.clock.now());
+    try {
+      const sent = await queue.send({ body: encodeRing(ring), group: groupOf(ring), deduplication });
+      if (sent === true) this.#ears.get(nameOf(ring.queue))?.rang();
+      return sent;
+    } catch (thrown) {
+      return asBellError(thrown);
+    }
+  }
+
+  #hideOne(handle: string, ms: number): Promise<boolean> {
+    return this.#by(handle, (queue, receipt, receivedAtMs) => {
+      const leftMs = longestHiddenMs - (this.#options.clock.now() - receivedAtMs);
+      return queue.hide(receipt, Math.ceil(Math.max(0, Math.min(ms, leftMs)) / 1_000));
+    });
+  }
+
+  /** Does something by a handle. Where SQS does not answer it is as with a stale one: the bell comes back. */
+  async #by(
+    handle: string,
+    work: (queue: SqsQueue, receipt: string, receivedAtMs: number) => Promise<boolean>,
+  ): Promise<boolean> {
+    const said = decodeHandle(handle);
+    if (said === undefined) return false;
+    const queue = this.#queueAt(said.queue, said.level);
+    try {
+      return await work(queue, said.receipt, said.receivedAtMs);
+    } catch (err) {
+      this.#context.log.warn(
+        { err, queue: said.queue.queue },
+        'a bell was left as it is; it comes back by itself',
+      );
+      return false;
+    }
+  }
+
+  #enabled(queue: QueueRef): readonly Priority[] {
+    return this.#options.prioritiesOf?.(queue) ?? defaultPriorities;
+  }
+
+  #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
+    const name = `${nameOf(queue)}/${priority}`;
+    const known = this.#queues.get(name);
+    if (known !== undefined) return known;
+    const made = new SqsQueue(this.#calls, this.#options.clock, this.#options.prefix, queue, priority);
+    this.#queues.set(name, made);
+    return made;
+  }
+
+  #earOf(queue: QueueRef): Ear {
+    const name = nameOf(queue);
+    const known = this.#ears.get(name);
+    if (known !== undefined) return known;
+    const { clock, log, closing } = this.#context;
+    const levels = new Map<Priority, Level>();
+    for (const priority of this.#enabled(queue)) {
+      levels.set(priority, new Level(this.#queueAt(queue, priority), clock, log, closing));
+    }
+    const ear = new Ear(levels, this.#context);
+    this.#ears.set(name, ear);
+    return ear;
+  }
+}
+
+function nameOf({ tenant, queue }: QueueRef): string {
+  return `${tenant}/${queue}`;
+}
