@@ -1,0 +1,266 @@
+import {
+  BatchGetItemCommand,
+  type CancellationReason,
+  type ConsumedCapacity,
+  DeleteItemCommand,
+  type DeleteItemCommandInput,
+  type DynamoDBClient,
+  PutItemCommand,
+  type PutItemCommandInput,
+  QueryCommand,
+  type QueryCommandInput,
+  type TransactWriteItem,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+  type UpdateItemCommandInput,
+} from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../ports/clock.ts';
+import {
+  asStoreError,
+  failureOf,
+  reasonsIn,
+  stoodIn,
+  storeClosed,
+  storeContended,
+  storeThrottled,
+} from './failures.ts';
+import type { Item, Key } from './keys.ts';
+import type { CallKind, Meter } from './meter.ts';
+
+/** A write under a condition: done, or what stood in its way. */
+export type Written =
+  | { readonly ok: true; readonly item: Item | undefined }
+  | { readonly ok: false; readonly stood: Item | undefined; readonly cause: Error };
+
+/** A transaction under conditions: done, or per item why not (`code` is None where it would have been done). */
+export type Transacted =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reasons: readonly CancellationReason[]; readonly cause: Error };
+
+type WithoutTable<T> = Omit<
+  T,
+  'TableName' | 'ReturnConsumedCapacity' | 'ReturnValuesOnConditionCheckFailure'
+>;
+
+/** Our retries of what the SDK never sends again: conflicts of transactions, and parts of a batch that were left. */
+const tries = 8;
+const baseMs = 20;
+const longestMs = 1_000;
+const batchKeys = 100;
+
+const always = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
+
+function keyText(key: Item | Key): string {
+  return `${key.pk?.S}\n${key.sk?.S}`;
+}
+
+/** What a batch of reads found, by key. */
+export class Found {
+  readonly #items = new Map<string, Item>();
+
+  add(item: Item): void {
+    this.#items.set(keyText(item), item);
+  }
+
+  at(key: Key): Item | undefined {
+    return this.#items.get(keyText(key));
+  }
+}
+
+/**
+ * The requests that this engine makes of its table, and no others: there is no scan. Throttled requests are sent
+ * again by the SDK, conflicts of transactions here. Whatever is thrown is a HoldfastError.
+ */
+export class TableCalls {
+  readonly table: string;
+  readonly meter: Meter;
+  readonly #client: DynamoDBClient;
+  readonly #clock: Clock;
+  #going = 0;
+  #closed = false;
+  #idle: (() => void) | undefined;
+
+  constructor(client: DynamoDBClient, table: string, clock: Clock, meter: Meter) {
+    this.#client = client;
+    this.table = table;
+    this.#clock = clock;
+    this.meter = meter;
+  }
+
+  /** Fails every call from now on; resolves when those under way are done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#going === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+  }
+
+  /** For a piece of work of several calls: begun before the end, it is finished. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw storeClosed();
+    this.#going++;
+    try {
+      return await work();
+    } finally {
+      this.#going--;
+      if (this.#going === 0) this.#idle?.();
+    }
+  }
+
+  put(kind: CallKind, input: WithoutTable<PutItemCommandInput>): Promise<Written> {
+    const command = new PutItemCommand({ TableName: this.table, ...always, ...input });
+    return this.#write(kind, () => this.#client.send(command));
+  }
+
+  update(kind: CallKind, input: WithoutTable<UpdateItemCommandInput>): Promise<Written> {
+    const command = new UpdateItemCommand({ TableName: this.table, ...always, ...input });
+    return this.#write(kind, () => this.#client.send(command));
+  }
+
+  delete(kind: CallKind, input: WithoutTable<DeleteItemCommandInput>): Promise<Written> {
+    const command = new DeleteItemCommand({ TableName: this.table, ...always, ...input });
+    return this.#write(kind, () => this.#client.send(command));
+  }
+
+  /** One page of a query. */
+  async query(
+    kind: CallKind,
+    input: WithoutTable<QueryCommandInput>,
+  ): Promise<{ items: Item[]; next: Item | undefined }> {
+    const command = new QueryCommand({ TableName: this.table, ReturnConsumedCapacity: 'INDEXES', ...input });
+    const answer = await this.#told(() => this.#client.send(command));
+    this.meter.answered(kind, [answer.ConsumedCapacity], true);
+    return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
+  }
+
+  /** Any number of keys, each once or more often. */
+  async get(kind: CallKind, keys: readonly Key[], consistent: boolean): Promise<Found> {
+    const found = new Found();
+    const different = [...new Map(keys.map((key) => [keyText(key), key])).values()];
+    const parts: Promise<void>[] = [];
+    for (let from = 0; from < different.length; from += batchKeys) {
+      parts.push(this.#getPart(kind, different.slice(from, from + batchKeys), consistent, found));
+    }
+    await Promise.all(parts);
+    return found;
+  }
+
+  /** All or nothing. Conflicts with others that are under way are waited out. */
+  async transact(kind: CallKind, items: readonly TransactWriteItem[]): Promise<Transacted> {
+    const command = new TransactWriteItemsCommand({
+      TransactItems: items.map((item) => this.#inTable(item)),
+      ClientRequestToken: this.#clock.uuid(),
+      ReturnConsumedCapacity: 'INDEXES',
+    });
+    for (let i = 0; ; i++) {
+      try {
+        const answer = await this.#client.send(command);
+        this.meter.answered(kind, answer.ConsumedCapacity ?? [], false);
+        return { ok: true };
+      } catch (thrown) {
+        const failure = failureOf(thrown);
+        const reasons = failure === 'cancelled' ? reasonsIn(thrown) : [];
+        if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) {
+          this.#refusedTransaction(kind, reasons);
+          return { ok: false, reasons, cause: thrown as Error };
+        }
+        const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
+        if (!mayPass || i + 1 >= tries) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
+        await this.#pause(kind, i);
+      }
+    }
+  }
+
+  /** A wait before a try that follows a lost race, with full jitter. */
+  async #pause(kind: CallKind, i: number): Promise<void> {
+    this.meter.of(kind).retries++;
+    await this.#clock.sleep(this.#clock.random() * Math.min(longestMs, baseMs * 2 ** i));
+  }
+
+  #refusedTransaction(kind: CallKind, reasons: readonly CancellationReason[]): void {
+    this.meter.answered(kind, [], false);
+    for (const reason of reasons) this.meter.conditionFailed(kind, reason.Item, 2);
+  }
+
+  #inTable(item: TransactWriteItem): TransactWriteItem {
+    const named = <T extends object>(one: T | undefined): T | undefined =>
+      one && { ReturnValuesOnConditionCheckFailure: 'ALL_OLD', ...one, TableName: this.table };
+    return {
+      ConditionCheck: named(item.ConditionCheck),
+      Put: named(item.Put),
+      Delete: named(item.Delete),
+      Update: named(item.Update),
+    };
+  }
+
+  async #write(
+    kind: CallKind,
+    send: () => Promise<{ Attributes?: Item | undefined; ConsumedCapacity?: ConsumedCapacity | undefined }>,
+  ): Promise<Written> {
+    for (let i = 0; ; i++) {
+      try {
+        const answer = await send();
+        this.meter.answered(kind, [answer.ConsumedCapacity], false);
+        return { ok: true, item: answer.Attributes };
+      } catch (thrown) {
+        const failure = failureOf(thrown);
+        if (failure === 'condition') {
+          const stood = stoodIn(thrown);
+          this.meter.answered(kind, [], false);
+          this.meter.conditionFailed(kind, stood);
+          return { ok: false, stood, cause: thrown as Error };
+        }
+        if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);
+        await this.#pause(kind, i);
+      }
+    }
+  }
+
+  async #getPart(kind: CallKind, keys: readonly Key[], consistent: boolean, found: Found): Promise<void> {
+    let left: Item[] = keys.map((key) => ({ ...key }));
+    for (let i = 0; left.length > 0; ) {
+      const command = new BatchGetItemCommand({
+        RequestItems: { [this.table]: { Keys: left, ConsistentRead: consistent } },
+        ReturnConsumedCapacity: 'INDEXES',
+      });
+      const answer = await this.#told(() => this.#client.send(command));
+      this.meter.answered(kind, answer.ConsumedCapacity ?? [], true);
+      for (const item of answer.Responses?.[this.table] ?? []) found.add(item);
+      const unread = answer.UnprocessedKeys?.[this.table]?.Keys ?? [];
+      if (unread.length === left.length) {
+        if (++i >= tries) throw storeThrottled();
+        await this.#pause(kind, i);
+      }
+      left = unread;
+    }
+  }
+
+  async #told<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send();
+    } catch (thrown) {
+      throw this.#error(thrown);
+    }
+  }
+
+  #error(thrown: unknown): Error {
+    return asStoreError(thrown, this.table);
+  }
+}
+
+const passing: ReadonlySet<string> = new Set([
+  'None',
+  'TransactionConflict',
+  'ThrottlingError',
+  'ProvisionedThroughputExceeded',
+]);
+
+function passes({ Code }: CancellationReason): boolean {
+  return Code !== undefined && passing.has(Code);
+}
+
+function asBusy(thrown: unknown, reasons: readonly CancellationReason[]): Error {
+  const conflict = reasons.length === 0 || reasons.some(({ Code }) => Code === 'TransactionConflict');
+  return conflict ? storeContended('one item', thrown) : storeThrottled(thrown);
+}

@@ -1,0 +1,31 @@
+import { shownState } from '../../core/head.ts';
+import { limits } from '../../core/limits.ts';
+import type { QueueCounts, QueueRef } from '../../ports/task-store.ts';
+import type { AwsContext } from './context.ts';
+import { Entries } from './entries-listed.ts';
+import { placeOf } from './ids.ts';
+import { headKey } from './keys.ts';
+import { headOf, isGone, ownHead } from './rows.ts';
+
+/**
+ * Counts the newest tasks of a queue, as many as a page of a list may look at, and its dead ones by their index: with
+ * more than that the numbers are the least there are, and say so. Counters would cost every task two writes.
+ */
+export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: number): Promise<QueueCounts> {
+  const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };
+  const { tenant, queue: name } = queue;
+  const most = limits.pageExamined;
+  const listed = await new Entries(context, { tenant, queue: name }, undefined, most).next(most + 1);
+  const alive = listed.slice(0, most).filter((entry) => !isGone(entry.item, nowMs));
+  const places = alive.map((entry) => placeOf(entry.id)).filter((place) => place !== undefined);
+  const heads = await context.calls.get('list', places.map(headKey), false);
+  for (const place of places) {
+    const item = ownHead(place, heads.at(headKey(place)));
+    const state = item === undefined ? 'ready' : shownState(headOf(item));
+    if (state === 'ready' || state === 'scheduled' || state === 'running') counts[state]++;
+  }
+  const filter = { tenant, queue: name, state: 'dead' } as const;
+  const dead = await new Entries(context, filter, undefined, most).next(most + 1);
+  counts.dead = dead.slice(0, most).filter((entry) => !isGone(entry.item, nowMs)).length;
+  return listed.length > most || dead.length > most ? { ...counts, atLeast: true } : counts;
+}

@@ -1,0 +1,66 @@
+import type { TaskEvent } from '../../core/event.ts';
+import type { TaskId } from '../../ports/task-store.ts';
+import { decodeBody } from './body.ts';
+import { brokenAt, unchained } from './chain.ts';
+import type { AwsContext } from './context.ts';
+import { type Place, placeOf } from './ids.ts';
+import { headKey, type Item, submissionKey } from './keys.ts';
+import { movedOut } from './overflow.ts';
+import { isGone, numberOf, ownHead, storedEvents } from './rows.ts';
+
+/** The stored events from number 2 on, those that a full tip gave up included. */
+async function stored(
+  context: AwsContext,
+  place: Place,
+  head: Item | undefined,
+  fromVersion: number,
+): Promise<Uint8Array[]> {
+  const tip = storedEvents(head);
+  const version = numberOf(head?.v) ?? 1;
+  const firstInTip = version - tip.length + 1;
+  const from = Math.max(fromVersion + 1, 2);
+  if (from >= firstInTip) return tip.slice(from - firstInTip);
+  const moved = await movedOut(context, place);
+  const events: Uint8Array[] = [];
+  for (let number = from; number < firstInTip; number++) {
+    const event = moved.get(number);
+    if (event === undefined) throw new RangeError(`event ${number} of a task is missing`);
+    events.push(event);
+  }
+  return [...events, ...tip];
+}
+
+/** Events after a version. Only the first one needs the submission. */
+export async function historyOf(
+  context: AwsContext,
+  id: TaskId,
+  fromVersion: number,
+): Promise<readonly TaskEvent[]> {
+  const place = placeOf(id);
+  if (place === undefined) return [];
+  const nowMs = context.clock.now();
+  const wantsFirst = fromVersion < 1;
+  const keys = wantsFirst ? [headKey(place), submissionKey(place)] : [headKey(place)];
+  const found = await context.calls.get('read', keys, true);
+  const head = ownHead(place, found.at(headKey(place)));
+  if (head !== undefined && isGone(head, nowMs)) return [];
+  const events = (await stored(context, place, head, fromVersion)).map(unchained);
+  if (!wantsFirst) return events;
+  const item = found.at(submissionKey(place));
+  if (item === undefined || numberOf(item.at) !== place.mark) return [];
+  const { submission } = decodeBody(item.b?.B ?? new Uint8Array(0), '');
+  return submission.expiresAtMs <= nowMs ? [] : [submission.submitted, ...events];
+}
+
+/** The number of the first event that was tampered with, or is missing; undefined: the history is whole. */
+export async function verify(context: AwsContext, id: TaskId): Promise<number | undefined> {
+  const place = placeOf(id);
+  if (place === undefined) return undefined;
+  const keys = [headKey(place), submissionKey(place)];
+  const found = await context.calls.get('read', keys, true);
+  const item = found.at(submissionKey(place));
+  if (item === undefined) return undefined;
+  const { submitted } = decodeBody(item.b?.B ?? new Uint8Array(0), '');
+  const head = ownHead(place, found.at(headKey(place)));
+  return brokenAt(id, submitted, await stored(context, place, head, 1));
+}

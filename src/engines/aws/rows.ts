@@ -1,0 +1,172 @@
+import type { AttributeValue } from '@aws-sdk/client-dynamodb';
+import { fold } from '../../core/evolve.ts';
+import { dueAtMs, type Head } from '../../core/head.ts';
+import type { Submission } from '../../core/submission.ts';
+import type { LaneKey, Snapshot } from '../../ports/task-store.ts';
+import { type Body, decodeBody, encodeBody } from './body.ts';
+import { firstLink, linkAfter, unchained } from './chain.ts';
+import type { ShardCounts } from './definition.ts';
+import { decodeRest, encodeRest, letterOf, progressOf, progressText, stateOf } from './heads.ts';
+import { idOf, type Place, shardOf } from './ids.ts';
+import {
+  duePartition,
+  exceptionsPartition,
+  type Item,
+  listPartition,
+  listSort,
+  submissionKey,
+  ttlName,
+} from './keys.ts';
+import type { Known } from './known.ts';
+import { nonceName } from './nonces.ts';
+
+export const n = (number: number): AttributeValue => ({ N: String(number) });
+export const s = (text: string): AttributeValue => ({ S: text });
+export const b = (bytes: Uint8Array): AttributeValue => ({ B: bytes });
+
+export function numberOf(value: AttributeValue | undefined): number | undefined {
+  return value?.N === undefined ? undefined : Number(value.N);
+}
+
+/** Seconds, never before the task's time: to readers its exact time counts, this one only frees the space. */
+export function ttlOf(expiresAtMs: number): AttributeValue {
+  return n(Math.ceil(expiresAtMs / 1_000));
+}
+
+/** By the TTL attribute alone: exact to the second. */
+export function isGone(item: Item, nowMs: number): boolean {
+  return (numberOf(item[ttlName]) ?? Number.POSITIVE_INFINITY) * 1_000 <= nowMs;
+}
+
+export function laneOf({ scope, orderingKey }: Submission): LaneKey | undefined {
+  return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
+}
+
+/** S. Of all its attributes only an anchor's `g` and `x` are ever written again. */
+export function submissionItem(
+  place: Place,
+  submission: Submission,
+  laneSeq: number | undefined,
+  nonce: AttributeValue,
+  shards: ShardCounts,
+): Item {
+  const { tags } = submission.options;
+  return {
+    ...submissionKey(place),
+    at: n(place.mark),
+    ty: s(submission.type),
+    ...(tags.length === 0 ? {} : { tg: { SS: [...new Set(tags)] } }),
+    b: b(encodeBody(submission, laneSeq)),
+    lp: s(listPartition(submission.scope, shardOf(place.slot, shards.list))),
+    ls: s(listSort(submission.acceptedAtMs, idOf(place))),
+    [nonceName]: nonce,
+    [ttlName]: ttlOf(submission.expiresAtMs),
+  };
+}
+
+/** The newest later generation of an anchor's key. */
+export function newestOf(anchor: Item, place: Place): Place {
+  const mark = numberOf(anchor.g);
+  return mark === undefined ? place : { slot: place.slot, mark, anchor: false };
+}
+
+function exceptionOf(head: Head): string | undefined {
+  if (head.state === 'dead' || head.state === 'cancelled') return head.state;
+  return head.state === 'waiting' && head.retrying ? 'retrying' : undefined;
+}
+
+/** Attributes of a head by name; undefined: the head has none, whatever stood there. */
+export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
+
+/** Everything of H but its keys, revision, tip, nonce and result. */
+export function headAttributes(head: Head, known: Known, shards: ShardCounts): HeadAttributes {
+  const due = dueAtMs(head);
+  const exception = exceptionOf(head);
+  const { place, queue, laneSeq } = known;
+  return {
+    at: n(place.mark),
+    st: s(letterOf(head.state)),
+    v: n(head.version),
+    tk: n(head.fencingToken),
+    hd: b(encodeRest(head)),
+    le: head.leaseEndAtMs === undefined ? undefined : n(head.leaseEndAtMs),
+    pr: head.progress === undefined ? undefined : s(progressText(head.progress)),
+    q: laneSeq === undefined ? undefined : n(laneSeq),
+    dp: due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.due))),
+    ds: due === undefined ? undefined : n(due),
+    ep: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
+    es: exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(place))),
+    [ttlName]: ttlOf(known.expiresAtMs),
+  };
+}
+
+export function headOf(item: Item): Head {
+  return {
+    ...decodeRest(item.hd?.B ?? new Uint8Array(0)),
+    state: stateOf(item.st?.S),
+    revision: numberOf(item.rv) ?? 0,
+    version: numberOf(item.v) ?? 0,
+    fencingToken: numberOf(item.tk) ?? 0,
+    leaseEndAtMs: numberOf(item.le),
+    progress: progressOf(item.pr?.S),
+  };
+}
+
+/** Events as stored in a head or an overflow item. */
+export function storedEvents(item: Item | undefined): Uint8Array[] {
+  return (item?.ev?.L ?? []).map((one) => one.B ?? new Uint8Array(0));
+}
+
+export function bytesOfEvents(stored: readonly Uint8Array[]): number {
+  return stored.reduce((sum, one) => sum + 1 + one.length, 0);
+}
+
+/** A head that belongs to this acceptance; one of another counts as absent. */
+export function ownHead(place: Place, item: Item | undefined): Item | undefined {
+  return item !== undefined && numberOf(item.at) === place.mark ? item : undefined;
+}
+
+export interface Loaded {
+  readonly snapshot: Snapshot;
+  readonly known: Known;
+}
+
+export function knownOf(place: Place, body: Body, head: Item | undefined): Known {
+  const { submission } = body;
+  const { tenant, queue } = submission.scope;
+  const stored = storedEvents(head);
+  const last = stored.at(-1);
+  return {
+    place,
+    queue: { tenant, queue },
+    lane: laneOf(submission),
+    laneSeq: numberOf(head?.q) ?? body.laneSeq,
+    acceptedAtMs: submission.acceptedAtMs,
+    expiresAtMs: submission.expiresAtMs,
+    version: numberOf(head?.v) ?? 1,
+    link: last === undefined ? firstLink(idOf(place), body.submitted) : linkAfter(last),
+    tipBytes: bytesOfEvents(stored),
+  };
+}
+
+/** A task out of its items; undefined where the submission is absent or another acceptance's. */
+export function loadedOf(
+  place: Place,
+  submission: Item | undefined,
+  head: Item | undefined,
+): Loaded | undefined {
+  if (submission === undefined || numberOf(submission.at) !== place.mark) return undefined;
+  const body = decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
+  const own = ownHead(place, head);
+  const known = knownOf(place, body, own);
+  return {
+    known,
+    snapshot: {
+      id: idOf(place),
+      submission: body.submission,
+      laneSeq: known.laneSeq,
+      head: own === undefined ? fold([body.submission.submitted]) : headOf(own),
+      tip: storedEvents(own).map(unchained),
+    },
+  };
+}

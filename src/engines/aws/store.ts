@@ -1,0 +1,91 @@
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { Clock } from '../../ports/clock.ts';
+import { type Log, silentLog } from '../../ports/log.ts';
+import type { Registry } from '../../ports/registry.ts';
+import type { TaskId, TaskStore } from '../../ports/task-store.ts';
+import { TableCalls } from './calls.ts';
+import type { AwsContext } from './context.ts';
+import { defaultShards, type ShardCounts } from './definition.ts';
+import { verify } from './histories.ts';
+import { KnownTasks } from './known.ts';
+import { Meter } from './meter.ts';
+import { Nonces } from './nonces.ts';
+import { createRegistry } from './registry.ts';
+import { AwsTaskStore } from './task-store.ts';
+import { Turns } from './turns.ts';
+
+export interface TableOptions {
+  /** Name of the table, at least 3 characters. */
+  readonly table: string;
+  readonly clock: Clock;
+  readonly log?: Log | undefined;
+  /** Default: list 4, due 8. May only grow over the life of a table. */
+  readonly shards?: Partial<ShardCounts> | undefined;
+  /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
+  readonly client?: DynamoDBClientConfig | undefined;
+}
+
+/** The store and the registry on one table, without bells. */
+export interface TableParts {
+  readonly store: TaskStore;
+  readonly registry: Registry;
+  readonly client: DynamoDBClient;
+  /** What the calls so far consumed. */
+  readonly meter: Meter;
+  /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
+  verify(id: TaskId): Promise<number | undefined>;
+  /** Finishes what is under way. Idempotent. */
+  close(): Promise<void>;
+}
+
+const connectMs = 1_000;
+/** No call of ours takes so long; an answer that is later is taken for lost, and the call is sent again. */
+const answerMs = 5_000;
+const sockets = 256;
+
+/**
+ * A client as this engine needs it: throttled and lost requests are sent again by the SDK, four times at most, and by
+ * nobody above it.
+ */
+export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
+  return new DynamoDBClient({
+    retryMode: 'standard',
+    maxAttempts: 4,
+    requestHandler: {
+      connectionTimeout: connectMs,
+      requestTimeout: answerMs,
+      throwOnRequestTimeout: true,
+      httpAgent: { maxSockets: sockets },
+      httpsAgent: { maxSockets: sockets },
+    },
+    ...config,
+  });
+}
+
+export function openTable(options: TableOptions): TableParts {
+  const { table, clock, log = silentLog } = options;
+  const client = tableClient(options.client);
+  const meter = new Meter();
+  const calls = new TableCalls(client, table, clock, meter);
+  const context: AwsContext = {
+    calls,
+    clock,
+    log,
+    shards: { ...defaultShards, ...options.shards },
+    nonces: new Nonces(clock),
+    known: new KnownTasks(),
+    turns: new Turns(),
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    store: new AwsTaskStore(context),
+    registry: createRegistry(context),
+    client,
+    meter,
+    verify: (id) => calls.during(() => verify(context, id)),
+    close() {
+      closing ??= calls.close().then(() => client.destroy());
+      return closing;
+    },
+  };
+}

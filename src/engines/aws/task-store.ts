@@ -1,0 +1,120 @@
+import { checkBatch } from '../../core/check.ts';
+import type { TaskEvent } from '../../core/event.ts';
+import { limits } from '../../core/limits.ts';
+import type { Scope } from '../../core/submission.ts';
+import type {
+  Acceptance,
+  Accepted,
+  Change,
+  DueEntry,
+  Filter,
+  LaneKey,
+  LanePointer,
+  Outcome,
+  Page,
+  QueueCounts,
+  QueueRef,
+  Snapshot,
+  TaskId,
+  TaskStore,
+} from '../../ports/task-store.ts';
+import { acceptAll } from './accept.ts';
+import { appendAll } from './append.ts';
+import type { AwsContext } from './context.ts';
+import { countsOf } from './counts.ts';
+import { dueOf } from './due.ts';
+import { historyOf } from './histories.ts';
+import { placeOf, slotOf } from './ids.ts';
+import { leaveLane, lowestOf } from './lanes.ts';
+import { listPage, type PageRequest } from './lists.ts';
+import { resultOf } from './results.ts';
+import { anchorOf, loadAll, newest, presumeAll } from './snapshots.ts';
+
+function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
+  return snapshot !== undefined && snapshot.submission.expiresAtMs > nowMs ? snapshot : undefined;
+}
+
+/** Tasks on one DynamoDB table. */
+export class AwsTaskStore implements TaskStore {
+  readonly can = { bellsInCommit: false, fuseClaim: false, sharedWriters: true };
+  readonly limits = limits;
+  readonly dueShards: number;
+  readonly #context: AwsContext;
+
+  constructor(context: AwsContext) {
+    this.#context = context;
+    this.dueShards = context.shards.due;
+  }
+
+  async accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]> {
+    checkBatch(batch);
+    return this.#during((context) => acceptAll(context, batch));
+  }
+
+  async append(batch: readonly Change[]): Promise<readonly Outcome[]> {
+    checkBatch(batch);
+    return this.#during((context) => appendAll(context, batch));
+  }
+
+  async read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
+    checkBatch(ids);
+    return this.#during(async (context) => {
+      const loaded = await loadAll(context, ids.map(placeOf));
+      // An id names one place; another spelling of it names none.
+      return loaded.map((one, i) => (one?.snapshot.id === ids[i] ? alive(one?.snapshot, nowMs) : undefined));
+    });
+  }
+
+  async presume(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
+    checkBatch(ids);
+    return this.#during(async (context) =>
+      (await presumeAll(context, ids)).map((snapshot) => alive(snapshot, nowMs)),
+    );
+  }
+
+  byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined> {
+    return this.#during(async (context) => {
+      const slot = slotOf(scope);
+      const anchor = await anchorOf(context, slot);
+      return anchor && alive((await newest(context, slot, anchor))?.snapshot, nowMs);
+    });
+  }
+
+  history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
+    return this.#during((context) => historyOf(context, id, fromVersion));
+  }
+
+  result(id: TaskId): Promise<Uint8Array | undefined> {
+    const place = placeOf(id);
+    return this.#during(async (context) => place && resultOf(context, place));
+  }
+
+  list(filter: Filter, page: PageRequest): Promise<Page> {
+    return this.#during((context) => listPage(context, filter, page));
+  }
+
+  due(shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]> {
+    return this.#during((context) => dueOf(context, shard, nowMs, limit));
+  }
+
+  lowest(lane: LaneKey): Promise<LanePointer | undefined> {
+    return this.#during((context) => lowestOf(context, lane));
+  }
+
+  leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
+    return this.#during((context) => leaveLane(context, lane, id, seq));
+  }
+
+  counts(queue: QueueRef, nowMs: number): Promise<QueueCounts> {
+    return this.#during((context) => countsOf(context, queue, nowMs));
+  }
+
+  /** The table's TTL frees what has expired. */
+  async purge(): Promise<number> {
+    return 0;
+  }
+
+  #during<T>(work: (context: AwsContext) => Promise<T>): Promise<T> {
+    return this.#context.calls.during(() => work(this.#context));
+  }
+}

@@ -1,0 +1,92 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+
+export interface Dynoxide {
+  readonly endpoint: string;
+  readonly port: number;
+  /** Ends the process; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const patienceMs = 10_000;
+const lookMs = 10;
+
+/** The binary that came with the package; `HOLDFAST_DYNOXIDE` names another one. */
+function binary(): string {
+  const named = process.env.HOLDFAST_DYNOXIDE;
+  if (named !== undefined) return named;
+  const help =
+    'There is none for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.';
+  try {
+    const found = createRequire(import.meta.url).resolve('@dynoxide/linux-x64/package.json');
+    const path = join(dirname(found), 'dynoxide');
+    if (existsSync(path)) return path;
+  } catch {
+    // Not installed here.
+  }
+  throw new Error(`These tests need dynoxide, a stand-in for DynamoDB. ${help}`);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+async function answers(endpoint: string, child: ChildProcess): Promise<void> {
+  const untilMs = Date.now() + patienceMs;
+  while (Date.now() < untilMs) {
+    if (child.exitCode !== null) throw new Error(`dynoxide ended with ${child.exitCode}`);
+    const ready = await fetch(endpoint).then(
+      () => true,
+      () => false,
+    );
+    if (ready) return;
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+  }
+  throw new Error('dynoxide did not answer');
+}
+
+/** Starts one of its own, in memory or on a file, on a free port of loopback. */
+export async function startDynoxide(path?: string): Promise<Dynoxide> {
+  const port = await freePort();
+  const file = path === undefined ? [] : ['--db-path', path];
+  const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port), ...file], {
+    stdio: 'ignore',
+  });
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  // A test that is cut off must not leave it behind.
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const endpoint = `http://127.0.0.1:${port}`;
+  try {
+    await answers(endpoint, child);
+  } catch (thrown) {
+    kill();
+    throw thrown;
+  }
+  return {
+    endpoint,
+    port,
+    async stop() {
+      process.removeListener('exit', kill);
+      kill();
+      await gone;
+    },
+  };
+}
+
+/** For a client of the stand-in: it asks for credentials of whatever kind. */
+export const clientOf = (endpoint: string) => ({
+  endpoint,
+  region: 'eu-central-1',
+  credentials: { accessKeyId: 'stand-in', secretAccessKey: 'stand-in' },
+});
