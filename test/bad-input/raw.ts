@@ -5,9 +5,9 @@ import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import type { CertificateFiles } from '../../src/certs/load.ts';
 import { ErrorInfoSchema } from '../../src/rpc/gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../../src/rpc/gen/google/rpc/status_pb.ts';
+import type { CertificateFiles } from '../../src/tls/load.ts';
 
 function pem({ ca, cert, key }: CertificateFiles) {
   return { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) };

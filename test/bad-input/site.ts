@@ -1,16 +1,16 @@
 /** One Holdfast as a user has it: a folder with certificates and a store, servers over it, clients of them. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue, type Order } from '../../src/certs/issue.ts';
-import type { CertificateFiles } from '../../src/certs/load.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import type { Transport } from '../../src/client/transport.ts';
-import { type Client, connect } from '../../src/index.ts';
+import { type Client, connect, defineTask, typed } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import type { CertificateFiles } from '../../src/tls/load.ts';
 import { type CommandOptions, type Ended, runCommand, spawnCommand } from './command.ts';
 
 // Processes start slowly where everything else runs too.
@@ -26,6 +26,8 @@ export interface ServerOptions extends CommandOptions {
   readonly store?: string;
   readonly port?: number;
   readonly tls?: CertificateFiles;
+  /** Its clock can be set. */
+  readonly jumps?: boolean;
 }
 
 export interface Server {
@@ -40,10 +42,15 @@ export interface Server {
   client(tls?: CertificateFiles): Client;
   /** `holdfast … --json` against this server. */
   cli(args: readonly string[], tls?: CertificateFiles): Promise<Ended>;
+  /** Sets the server's clock so far from this machine's, and waits until it is. Where it was started so. */
+  setClock(offsetMs: number): Promise<void>;
   /** Sends a signal, if it still runs; the exit status. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
+const jumpingClock = new URL('./jumping-clock.ts', import.meta.url).pathname;
+/** Tells by its acceptance what the server's clock says; never run. */
+const clockProbe = defineTask('clock-probe', { input: typed<null>(), queue: 'clock-probe' });
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 export class Site implements AsyncDisposable {
@@ -80,7 +87,10 @@ export class Site implements AsyncDisposable {
   }
 
   async serve(options: ServerOptions = {}): Promise<Server> {
-    const child = spawnCommand(this.#serveWords(options), options);
+    const offsetFile = join(this.dir, 'clock-offset');
+    const jumping = { NODE_OPTIONS: `--import ${jumpingClock}`, CLOCK_OFFSET_FILE: offsetFile };
+    const env = { ...options.env, ...(options.jumps === true && jumping) };
+    const child = spawnCommand(this.#serveWords(options), { ...options, env });
     let log = '';
     child.stderr?.on('data', (bytes) => (log += bytes));
     let code: number | null | undefined;
@@ -102,6 +112,16 @@ export class Site implements AsyncDisposable {
       transport: (tls = this.clientFiles) => keep(grpcTransport({ address, tls, clock: systemClock() })),
       client: (tls = this.clientFiles) => keep(connect(`holdfast://${address}`, { tls, log: quiet })),
       cli: (args, tls = this.clientFiles) => runCommand([...args, '--json'], { env: envOf(address, tls) }),
+      async setClock(offsetMs) {
+        writeFileSync(offsetFile, String(offsetMs));
+        child.kill('SIGUSR2');
+        const probe = server.client();
+        const said = async () => {
+          const { acceptedAt } = await probe.get((await probe.submit(clockProbe, null, { delay: '1d' })).id);
+          return Math.abs(acceptedAt.getTime() - Date.now() - offsetMs) < 60_000;
+        };
+        while (!(await said()));
+      },
       end(signal) {
         if (code === undefined) child.kill(signal);
         return gone;

@@ -1,0 +1,119 @@
+/** The clock of a real server's machine is set, forth and back by an hour, while tasks run and wait. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Client, defineTask, defineWorker, handle, type TaskEvent, typed } from '../../src/index.ts';
+import { type Server, Site } from './site.ts';
+import { acceptNotes, expectEndOnce, note } from './tasks.ts';
+
+const hourMs = 3_600_000;
+const slow = defineTask('slow', {
+  input: typed<null>(),
+  queue: 'slow',
+  retry: { backoff: { base: '10ms' } },
+});
+
+let site: Site;
+let server: Server;
+let client: Client;
+beforeEach(async () => {
+  site = await Site.make();
+  server = await site.serve({ jumps: true });
+  client = server.client();
+});
+afterEach(() => site[Symbol.asyncDispose]());
+
+async function eventsOf(id: string): Promise<TaskEvent[]> {
+  const events: TaskEvent[] = [];
+  for await (const event of client.task(id).events()) events.push(event);
+  return events;
+}
+
+/** A worker whose attempts each wait to be told to end; the token of each. */
+async function slowWorker() {
+  const tokens: number[] = [];
+  const ends: ((error?: Error) => void)[] = [];
+  const reasons: unknown[] = [];
+  const worker = defineWorker({
+    handlers: [
+      handle(slow, (_, ctx) => {
+        tokens.push(ctx.fencingToken);
+        ctx.signal.addEventListener('abort', () =>
+          reasons.push((ctx.signal.reason as { kind: string }).kind),
+        );
+        return new Promise<void>((resolve, reject) => {
+          ends.push((error) => (error === undefined ? resolve() : reject(error)));
+        });
+      }),
+    ],
+  });
+  await client.work(worker);
+  return {
+    tokens,
+    ends,
+    reasons,
+    begun: (n: number) => expect.poll(() => tokens.length, { timeout: 10_000 }).toBe(n),
+  };
+}
+
+describe('a clock that jumps an hour ahead', () => {
+  it('ends leases and delays at once, and each task ends once, by its newest token', async () => {
+    const before = await acceptNotes(client, 50);
+    const { id } = await client.submit(slow, null);
+    const delayed = await client.submit(slow, null, { delay: '30m' });
+    const late = await client.submit(slow, null, {
+      delay: '2h',
+      deadline: new Date(Date.now() + hourMs / 2),
+    });
+    const { tokens, ends, reasons, begun } = await slowWorker();
+    await begun(1);
+    await server.setClock(hourMs);
+
+    await begun(3);
+    expect(tokens[0]).toBeLessThan(Math.min(...tokens.slice(1)));
+    await expect.poll(() => reasons).toEqual(['lease-lost']);
+    for (const end of ends) end();
+    await client.task(id).result({ timeout: '10s' });
+    await delayed.result({ timeout: '10s' });
+    expect((await eventsOf(id)).map(({ type }) => type)).toEqual([
+      'submitted',
+      'claimed',
+      'leaseExpired',
+      'claimed',
+      'succeeded',
+    ]);
+    expect(await late.status()).toMatchObject({ state: 'dead', deadReason: 'deadline' });
+    expect((await client.submit(note, { n: 0 }, { idempotencyKey: 'before/0' })).id).toBe(before[0]);
+    await expectEndOnce(client, before);
+  });
+});
+
+describe('a clock that jumps an hour back', () => {
+  it('cuts no lease short, tokens still rise, and what waits for a time waits for it', async () => {
+    const before = await acceptNotes(client, 50);
+    const { id } = await client.submit(slow, null);
+    const { tokens, ends, reasons, begun } = await slowWorker();
+    await begun(1);
+    const delayed = await client.submit(slow, null, { delay: '1s' });
+    await server.setClock(-hourMs);
+
+    ends[0]?.(new Error('once more'));
+    await begun(2);
+    expect(tokens[1]).toBeGreaterThan(tokens[0] ?? 0);
+    ends[1]?.();
+    await client.task(id).result({ timeout: '10s' });
+    expect((await eventsOf(id)).map(({ type }) => type)).toEqual([
+      'submitted',
+      'claimed',
+      'failed',
+      'claimed',
+      'succeeded',
+    ]);
+    await expectEndOnce(client, before);
+    await expectEndOnce(client, await acceptNotes(client, 50, 'after'));
+    expect(await delayed.status()).toMatchObject({ state: 'scheduled' });
+    expect(reasons).toEqual([]);
+    await server.setClock(0);
+    await begun(3);
+    ends[2]?.();
+    await delayed.result({ timeout: '10s' });
+  });
+});
