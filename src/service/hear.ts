@@ -91,20 +91,43 @@ export function assignmentOf(context: ServiceContext, handle: string, snapshot: 
   };
 }
 
+const noSnapshots: ReadonlyMap<Bell, Snapshot> = new Map();
+
+/** Heard for the first time after the submission: nearly always nobody was there before, so no head is read. */
+function isFirst({ ring, receives }: Bell): boolean {
+  return ring.reason === 'submit' && receives === 1;
+}
+
+async function readHeard(
+  context: ServiceContext,
+  bells: readonly Bell[],
+): Promise<ReadonlyMap<Bell, Snapshot>> {
+  const { store } = context;
+  const nowMs = context.clock.now();
+  const ids = (some: readonly Bell[]): string[] => some.map((bell) => bell.ring.id);
+  const first = store.presume === undefined ? [] : bells.filter(isFirst);
+  const rest = first.length === 0 ? bells : bells.filter((bell) => !isFirst(bell));
+  const [presumed, read] = await Promise.all([
+    first.length === 0 ? [] : (store.presume?.(ids(first), nowMs) ?? []),
+    rest.length === 0 ? [] : store.read(ids(rest), nowMs),
+  ]);
+  const found = new Map<Bell, Snapshot>();
+  for (const [some, snapshots] of [[first, presumed] as const, [rest, read] as const]) {
+    for (const [i, bell] of some.entries()) {
+      const snapshot = snapshots[i];
+      if (snapshot !== undefined) found.set(bell, snapshot);
+    }
+  }
+  return found;
+}
+
 /** Reads what the bells did not bring along; decides on that, never on anything older. */
 async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Heard[]> {
   const blind = bells.filter((bell) => bell.hint === undefined);
-  const read =
-    blind.length === 0
-      ? []
-      : await context.store.read(
-          blind.map((bell) => bell.ring.id),
-          context.clock.now(),
-        );
+  const read = blind.length === 0 ? noSnapshots : await readHeard(context, blind);
   const heard: Heard[] = [];
-  let next = 0;
   for (const bell of bells) {
-    const snapshot = bell.hint ?? read[next++];
+    const snapshot = bell.hint ?? read.get(bell);
     if (snapshot === undefined) context.background('unknown bell', unknown(context, bell));
     else if (!handles(hearer, snapshot) && !isEnded(snapshot.head))
       context.background('bell', unhandled(context, bell));

@@ -1,5 +1,6 @@
 import { checkBatch, checkPage, checkProgress, checkSubmission, checkTransition } from '../../core/check.ts';
-import { shownState } from '../../core/head.ts';
+import { fold } from '../../core/evolve.ts';
+import { isReady, shownState } from '../../core/head.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
   QueueCounts,
   QueueRef,
   Renewal,
+  Snapshot,
   TaskId,
   TaskStore,
   Transition,
@@ -93,6 +95,13 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   return counts;
 }
 
+/** As it was submitted, where it was ready from then on. */
+function presumed(row: Row | undefined): Snapshot | undefined {
+  if (row === undefined) return undefined;
+  const head = fold([row.submission.submitted]);
+  return isReady(head) ? { ...snapshotOf(row), head, tip: [] } : snapshotOf(row);
+}
+
 /** One caller's view of the store. */
 export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
   const { tables, clock, bells, dueShards } = parts;
@@ -102,6 +111,10 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     return row === undefined || isExpired(row, nowMs) ? undefined : row;
   };
   const seen = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
+  const presume: TaskStore['presume'] = async (ids, nowMs) => {
+    checkBatch(ids);
+    return operate('store.presume', ids.length, () => ids.map((id) => presumed(alive(id, nowMs))));
+  };
 
   return {
     can: {
@@ -123,6 +136,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
       checkBatch(ids);
       return operate('store.read', ids.length, () => ids.map((id) => seen(alive(id, nowMs))));
     },
+    ...(bells === 'apart' ? { presume } : {}),
     byKey: (scope, nowMs) =>
       operate('store.byKey', 1, () => {
         const row = rows.newest(scope);
