@@ -1,0 +1,60 @@
+// fauxqs on a thread of its own, so that it can live on the test's time: there Date.now and long timers are ours.
+import { parentPort, workerData } from 'node:worker_threads';
+
+const { time } = workerData as { readonly time: SharedArrayBuffer };
+const cell = new BigInt64Array(time);
+const realNow = Date.now;
+const realTimeout = globalThis.setTimeout;
+
+const sharedMs = (): number => Number(Atomics.load(cell, 0));
+Date.now = () => sharedMs() || realNow();
+
+/** Long polls end by the test's time. */
+const longMs = 1_000;
+const lookMs = 5;
+globalThis.setTimeout = Object.assign((run: () => void, ms = 0, ...rest: unknown[]) => {
+  if (sharedMs() === 0 || ms < longMs) return realTimeout(run, ms, ...(rest as []));
+  const endMs = Date.now() + ms;
+  const timer = setInterval(() => {
+    if (Date.now() < endMs) return;
+    clearInterval(timer);
+    run();
+  }, lookMs);
+  return timer;
+}, realTimeout) as typeof setTimeout;
+
+interface Fifo {
+  readonly fifoMessages: Map<string, { readonly sequenceNumber: string }[]>;
+  processTimers(): void;
+  dequeueFifo(...args: unknown[]): unknown[];
+}
+
+// fauxqs puts what comes back behind everything that waits. SQS promises no order between groups, but serves about in
+// the order of sending.
+const store = (await import(new URL('sqs/sqsStore.js', import.meta.resolve('fauxqs')).href)) as {
+  readonly SqsQueue: { readonly prototype: Fifo };
+};
+const { prototype } = store.SqsQueue;
+const dequeue = prototype.dequeueFifo;
+prototype.dequeueFifo = function (this: Fifo, ...args) {
+  this.processTimers();
+  const sequence = ([, messages]: [string, { readonly sequenceNumber: string }[]]): string =>
+    messages[0]?.sequenceNumber ?? '';
+  const groups = [...this.fifoMessages];
+  if (groups.some((group, i) => i > 0 && sequence(group) < sequence(groups[i - 1] ?? group))) {
+    this.fifoMessages.clear();
+    groups.sort((a, b) => (sequence(a) < sequence(b) ? -1 : 1));
+    for (const [name, messages] of groups) this.fifoMessages.set(name, messages);
+  }
+  return dequeue.apply(this, args);
+};
+
+const { buildApp } = await import('fauxqs');
+const app = buildApp({ logger: false });
+await app.listen({ port: 0, host: '127.0.0.1' });
+const address = app.server.address();
+parentPort?.on('message', async () => {
+  await app.close();
+  parentPort?.close();
+});
+parentPort?.postMessage(typeof address === 'object' && address !== null ? address.port : 0);

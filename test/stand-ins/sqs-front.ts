@@ -1,0 +1,162 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Receipts, type Refusal } from './receipts.ts';
+
+export interface SqsFaults {
+  /** The whole call fails: an error as SQS gives it. Asked before it is passed on. */
+  call?: ((action: string) => { status: number; type: string } | undefined) | undefined;
+  /** One entry of a batch fails, the others do not. */
+  entry?: ((action: string, entry: Record<string, unknown>) => Omit<Refusal, 'Id'> | undefined) | undefined;
+  /** The call is done and its answer lost. */
+  loseAnswer?: ((action: string) => boolean) | undefined;
+}
+
+/** Stands before an SQS stand-in: judges receipt handles as AWS does, makes calls fail, counts and remembers them. */
+export class SqsFront {
+  readonly faults: SqsFaults = {};
+  readonly calls: {
+    readonly action: string;
+    readonly body: Record<string, unknown>;
+    readonly atMs: number;
+  }[] = [];
+  readonly #receipts: Receipts;
+  readonly #now: () => number;
+  readonly #target: string;
+  readonly #server: Server;
+  #going = 0;
+
+  private constructor(target: string, now: () => number) {
+    this.#target = target;
+    this.#now = now;
+    this.#receipts = new Receipts(now);
+    this.#server = createServer((request, response) => void this.#handle(request, response));
+  }
+
+  static async open(target: string, now: () => number): Promise<SqsFront> {
+    const front = new SqsFront(target, now);
+    await new Promise<void>((resolve) => front.#server.listen(0, '127.0.0.1', resolve));
+    return front;
+  }
+
+  get endpoint(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Calls that were answered or are under way, long polls aside. */
+  get busy(): boolean {
+    return this.#going > 0;
+  }
+
+  count(action: string): number {
+    return this.calls.filter((call) => call.action === action).length;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const action = String(request.headers['x-amz-target'] ?? '').replace('AmazonSQS.', '');
+    const body = (await readJson(request)) as Record<string, unknown>;
+    this.calls.push({ action, body, atMs: this.#now() });
+    const isLong = action === 'ReceiveMessage' && Number(body.WaitTimeSeconds ?? 0) > 0;
+    if (!isLong) this.#going++;
+    try {
+      const failure = this.faults.call?.(action);
+      const answer = failure === undefined ? await this.#pass(request, action, body) : errorOf(failure);
+      if (this.faults.loseAnswer?.(action)) response.destroy();
+      else {
+        response.writeHead(answer.status, {
+          'content-type': 'application/x-amz-json-1.0',
+          ...answer.headers,
+        });
+        response.end(answer.text);
+      }
+    } catch {
+      response.destroy();
+    } finally {
+      if (!isLong) this.#going--;
+    }
+  }
+
+  async #pass(request: IncomingMessage, action: string, body: Record<string, unknown>): Promise<Answer> {
+    const refused: Refusal[] = [];
+    let passed = body;
+    if (action.endsWith('Batch')) {
+      const entries = (body.Entries ?? []) as (Record<string, unknown> & {
+        Id: string;
+        ReceiptHandle: string;
+      })[];
+      const left = entries.filter((entry) => {
+        const fault = this.faults.entry?.(action, entry);
+        const refusal =
+          fault !== undefined
+            ? { Id: entry.Id, ...fault }
+            : action === 'SendMessageBatch'
+              ? undefined
+              : this.#receipts.refusal(entry);
+        if (refusal !== undefined) refused.push(refusal);
+        return refusal === undefined;
+      });
+      if (left.length === 0)
+        return { status: 200, headers: {}, text: JSON.stringify({ Successful: [], Failed: refused }) };
+      for (const entry of left) {
+        if (action === 'DeleteMessageBatch') this.#receipts.deleted(entry);
+        if (action === 'ChangeMessageVisibilityBatch') this.#receipts.hidden(entry);
+      }
+      passed = { ...body, Entries: left };
+    }
+    const answer = await forward(this.#target, request, passed);
+    if (answer.status !== 200) return answer;
+    if (action === 'ReceiveMessage') this.#note(body, answer.text);
+    if (refused.length === 0) return answer;
+    const said = JSON.parse(answer.text) as { Failed?: Refusal[] };
+    return { ...answer, text: JSON.stringify({ ...said, Failed: [...(said.Failed ?? []), ...refused] }) };
+  }
+
+  #note(body: Record<string, unknown>, text: string): void {
+    const { Messages = [] } = JSON.parse(text) as {
+      Messages?: { MessageId: string; ReceiptHandle: string }[];
+    };
+    for (const { MessageId, ReceiptHandle } of Messages) {
+      const visibilityMs = Number(body.VisibilityTimeout ?? 32) * 1_000;
+      this.#receipts.received(String(body.QueueUrl), MessageId, ReceiptHandle, visibilityMs);
+    }
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
+}
+
+async function forward(target: string, request: IncomingMessage, body: unknown): Promise<Answer> {
+  const answer = await fetch(`${target}${request.url ?? '/'}`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': String(request.headers['x-amz-target']),
+      authorization: String(request.headers.authorization ?? ''),
+    },
+    body: JSON.stringify(body),
+  });
+  const queryError = answer.headers.get('x-amzn-query-error');
+  const headers: Record<string, string> = queryError === null ? {} : { 'x-amzn-query-error': queryError };
+  return { status: answer.status, headers, text: await answer.text() };
+}
+
+function errorOf({ status, type }: { status: number; type: string }): Answer {
+  return {
+    status,
+    headers: {},
+    text: JSON.stringify({ __type: `com.amazonaws.sqs#${type}`, message: type }),
+  };
+}
