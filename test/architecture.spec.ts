@@ -116,6 +116,43 @@ for (const folder of ['service', 'runtime', 'engines/sqlite', 'rpc', 'client']) 
   allows('testing', folder, `../${folder}/thing.ts`);
 }
 
+for (const folder of [
+  'core',
+  'ports',
+  'service',
+  'runtime',
+  'engines/sqlite',
+  'engines/aws',
+  'engines/memory',
+]) {
+  const up = folder.includes('/') ? '../..' : '..';
+  refuses(folder, 'the development authority', `${up}/certs/authority.ts`);
+  refuses(folder, 'what reads certificate files', `${up}/tls/load.ts`);
+}
+for (const folder of [
+  'client',
+  'client/grpc',
+  'rpc',
+  'rpc/api',
+  'rpc/tls',
+  'rpc/server',
+  'platform',
+  'telemetry',
+  'tls',
+]) {
+  const up = folder.includes('/') ? '../..' : '..';
+  refuses(folder, 'the development authority', `${up}/certs/authority.ts`);
+}
+for (const folder of ['rpc', 'client', 'service', 'platform', 'cli']) {
+  refuses('tls', folder, `../${folder}/thing.ts`);
+  refuses('certs', folder, `../${folder}/thing.ts`);
+}
+allows('certs', 'what reads certificate files', '../tls/load.ts');
+allows('certs', 'core', '../core/errors.ts');
+allows('client/grpc', 'what reads certificate files', '../../tls/load.ts');
+allows('rpc/tls', 'what reads certificate files', '../../tls/load.ts');
+allows('cli/verbs', 'the development authority', '../../certs/authority.ts');
+
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'performance'];
 for (const folder of ['core', 'service', 'engines/aws', 'client']) {
   for (const name of timers)

@@ -1,7 +1,7 @@
 /** The development authority: one CA in a directory, for one machine or one team. Not for the public. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { badCertificate, certificatesOf } from './load.ts';
+import { badCertificate, certificatesOf } from '../tls/load.ts';
 import { keyFromPem, keyPem, newKeys, signing, x509 } from './x509.ts';
 
 const day = 86_400_000;

@@ -3,9 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type CertificateFiles, loadCertificates } from '../tls/load.ts';
 import { initAuthority } from './authority.ts';
 import { issue } from './issue.ts';
-import { type CertificateFiles, loadCertificates } from './load.ts';
 import { show } from './show.ts';
 
 const nowMs = Date.now();

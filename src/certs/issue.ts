@@ -3,8 +3,8 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { invalid, type Violation } from '../core/errors.ts';
+import { badCertificate, type CertificateFiles } from '../tls/load.ts';
 import { backdateMs, openAuthority, privateMode } from './authority.ts';
-import { badCertificate, type CertificateFiles } from './load.ts';
 import { keyPem, newKeys, signing, x509 } from './x509.ts';
 
 const day = 86_400_000;

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { badCertificate, certificatesOf } from './load.ts';
+import { badCertificate, certificatesOf } from '../tls/load.ts';
 
 export interface ShownCertificate {
   readonly subject: string;

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CertificateFiles } from '../../src/certs/load.ts';
+import type { CertificateFiles } from '../../src/tls/load.ts';
 
 export interface ServerOptions {
   readonly dir: string;

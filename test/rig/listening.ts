@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue, type Order } from '../../src/certs/issue.ts';
-import type { CertificateFiles } from '../../src/certs/load.ts';
 import { type GrpcOptions, grpcTransport } from '../../src/client/grpc/transport.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { memory } from '../../src/engines/memory/index.ts';
@@ -18,6 +17,7 @@ import { type Listening, listen } from '../../src/rpc/server/listen.ts';
 import { slowReaderMs } from '../../src/rpc/server/server-stream.ts';
 import { watchEveryMs } from '../../src/rpc/tls/watch-files.ts';
 import { createService } from '../../src/service/create-service.ts';
+import type { CertificateFiles } from '../../src/tls/load.ts';
 
 const sooner: ReadonlyMap<number, number> = new Map([
   [watchEveryMs, 25],

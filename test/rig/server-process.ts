@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue } from '../../src/certs/issue.ts';
-import type { CertificateFiles } from '../../src/certs/load.ts';
+import type { CertificateFiles } from '../../src/tls/load.ts';
 
 export interface RigServer {
   readonly address: string;

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { initAuthority } from '../../certs/authority.ts';
 import { issue, type Order } from '../../certs/issue.ts';
-import type { CertificateFiles } from '../../certs/load.ts';
 import { show } from '../../certs/show.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 
 export interface DevCertificates {
   readonly server: CertificateFiles;

@@ -1,5 +1,5 @@
 /** What `holdfast dev` says. */
-import type { CertificateFiles } from '../../certs/load.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 import { shown } from '../module/find.ts';
 import type { DevPorts } from './profile.ts';
 

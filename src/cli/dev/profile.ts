@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
-import type { CertificateFiles } from '../../certs/load.ts';
 import { profileFile } from '../../client/profile.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 
 export interface DevPorts {
   readonly grpcPort: number;

@@ -3,8 +3,8 @@ import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
-import { loadAuthorities, loadCertificates } from '../../certs/load.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { loadAuthorities, loadCertificates } from '../../tls/load.ts';
 import type { Target } from './address.ts';
 
 /** Paths of PEM files. A server of Holdfast refuses clients without `cert` and `key`. */

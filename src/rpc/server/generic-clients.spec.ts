@@ -6,7 +6,7 @@ import { create } from '@bufbuild/protobuf';
 import { type ChannelCredentials, Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Served, serve } from '../../../test/rig/listening.ts';
-import type { CertificateFiles } from '../../certs/load.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 import {
   Health,
   HealthCheckRequestSchema,

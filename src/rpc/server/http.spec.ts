@@ -3,7 +3,7 @@ import { connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Served, serve } from '../../../test/rig/listening.ts';
-import type { CertificateFiles } from '../../certs/load.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 import type { CallContext } from '../api/api.ts';
 
 /** Of the last call. */

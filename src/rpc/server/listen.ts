@@ -2,10 +2,10 @@
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
-import type { CertificateFiles } from '../../certs/load.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import type { CertificateFiles } from '../../tls/load.ts';
 import type { Api } from '../api/api.ts';
 import { Connections } from '../auth/connections.ts';
 import { type PolicySource, policySource } from '../auth/policy-file.ts';

@@ -1,10 +1,10 @@
 /** The TLS settings of both listeners, and their renewal from the files without a restart. */
 import { constants } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
-import { type CertificateFiles, ensureForServers, loadCertificates } from '../../certs/load.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import { type CertificateFiles, ensureForServers, loadCertificates } from '../../tls/load.ts';
 import { watchFiles } from './watch-files.ts';
 
 /**
