@@ -2,7 +2,6 @@ import { decide } from '../core/decide.ts';
 import { isReady } from '../core/head.ts';
 import { timing } from '../core/limits.ts';
 import type { Acceptance, Accepted, QueueRef, Snapshot } from '../ports/task-store.ts';
-import { after } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { assignmentOf } from './hear.ts';
 import type { LiveSession } from './sessions.ts';
@@ -86,7 +85,7 @@ export function firstClaims(
 function assign(context: ServiceContext, session: LiveSession, snapshots: readonly Snapshot[]): void {
   session.deliver(
     snapshots.map((snapshot) => {
-      after(context, snapshot);
+      context.feed.publish(snapshot.id);
       context.held.put({ snapshot, handle: '', sessionId: session.id });
       return assignmentOf(context, '', snapshot);
     }),

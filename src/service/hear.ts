@@ -178,11 +178,12 @@ function conclude(
   const { events } = one.change;
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
-  after(context, done);
   if (outcome.head.state !== 'running') {
+    after(context, done);
     context.background('bell', keepBell(context, bell.handle, outcome.head));
     return undefined;
   }
+  context.feed.publish(done.id);
   context.held.put({ snapshot: done, handle: bell.handle, sessionId: hearer.sessionId });
   return assignmentOf(context, bell.handle, done);
 }

@@ -1,3 +1,4 @@
+import { noOptions } from '../core/codec/options.ts';
 import { peekSpec } from '../core/codec/spec.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { fold } from '../core/evolve.ts';
@@ -15,9 +16,12 @@ import { contended, itemError } from './rejections.ts';
 /** A key whose generations follow one another this fast is somebody's race; the caller may try again. */
 const tries = 4;
 
+/** Of whoever asks for nothing; one object, so that its bytes are made once. */
+const standard = Object.freeze(resolveOptions(noOptions, 0));
+
 function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submission {
   const { type, typeVersion, orderingKey } = peekSpec(item.spec);
-  const options = resolveOptions(item.options, nowMs);
+  const options = item.options === noOptions ? standard : resolveOptions(item.options, nowMs);
   return {
     scope: { tenant: target.tenant, queue: target.queue, key: item.key },
     spec: item.spec,

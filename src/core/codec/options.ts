@@ -82,12 +82,16 @@ const writer = new Writer();
 const ownLifetimeField = 100;
 const remembered = 64;
 const decoded = new Map<string, Options>();
+let lastEncoded: { readonly options: Options; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 
-/** Resolved options as an engine stores them. */
+/** Resolved options as an engine stores them. Most submissions share one object, so the last one is remembered. */
 export function encodeOptions(options: Options): Uint8Array<ArrayBuffer> {
+  if (lastEncoded?.options === options) return lastEncoded.bytes;
   writer.reset();
   writeOptions(writer, { ...options, delayMs: undefined });
-  return writer.flag(ownLifetimeField, options.ownLifetime).finish();
+  const bytes = writer.flag(ownLifetimeField, options.ownLifetime).finish();
+  lastEncoded = { options, bytes };
+  return bytes;
 }
 
 function decode(bytes: Uint8Array): Options {

@@ -51,6 +51,57 @@ function countsItsEvents({ expect, head, events }: Transition): boolean {
   return 'revision' in expect || head.version === expect.version + events.length;
 }
 
+/** A first claim of a task without a deadline or a lifetime of its own: its due entry and its flags stay empty. */
+function isPlainClaim({ head, expect, events }: Transition): boolean {
+  return (
+    'revision' in expect &&
+    expect.revision === 1 &&
+    events.length === 1 &&
+    events[0]?.kind === 'claimed' &&
+    head.version === 2 &&
+    head.deadlineAtMs === undefined &&
+    head.lifetimeEndAtMs === undefined
+  );
+}
+
+function claimFirst(context: SqliteContext, place: Place, { head, events }: Transition): boolean {
+  const { changes } = context.sql.claimFirst.run(
+    head.fencingToken,
+    head.leaseEndAtMs ?? null,
+    head.timeoutAtMs ?? null,
+    head.worker,
+    encodeEvents(events),
+    place.seq,
+    place.acceptedAtMs,
+  );
+  return changes === 1;
+}
+
+function isPlainSuccess({ expect, events, head }: Transition): boolean {
+  if (!('token' in expect) || head.version !== expect.version + 1 || flagsOf(head) !== 0) return false;
+  return events.length === 1 && events[0]?.kind === 'succeeded';
+}
+
+function succeed(context: SqliteContext, place: Place, { head, events, expect }: Transition): boolean {
+  if (!('token' in expect)) return false;
+  const { changes } = context.sql.succeed.run(
+    head.version,
+    head.endedAtMs ?? null,
+    encodeEvents(events),
+    place.seq,
+    place.acceptedAtMs,
+    expect.token,
+    expect.version,
+  );
+  return changes === 1;
+}
+
+/** The happy path has two statements that set few columns; what they do not match, the general one decides. */
+function updatePlain(context: SqliteContext, place: Place, change: Transition): boolean {
+  if (isPlainClaim(change)) return claimFirst(context, place, change);
+  return isPlainSuccess(change) && succeed(context, place, change);
+}
+
 /** True: the condition held and the row is written. */
 function update(context: SqliteContext, place: Place, change: Transition, bell: boolean): boolean {
   const { head, expect, events } = change;
@@ -109,7 +160,8 @@ function transit(context: SqliteContext, place: Place, change: Transition): Outc
   const before = beforeOf(context, place.seq);
   if (before === undefined) return refused(context, change);
   const bell = stateNumber(change.head) === ready;
-  if (!update(context, place, change, bell)) return unwritten(context, place, change);
+  if (!updatePlain(context, place, change) && !update(context, place, change, bell))
+    return unwritten(context, place, change);
   return concluded(context, place.seq, before, change, bell, undefined);
 }
 

@@ -37,6 +37,15 @@ export function prepareStatements(db: DatabaseSync) {
     updateAtToken: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ?`,
     ),
+    /** A first claim, and a success, of a task that has nothing but its life: most writes set no other columns. */
+    claimFirst:
+      write(`UPDATE task SET revision = 2, state = 2, bell = NULL, version = 2, token = ?, attempt = 1,
+      lease_end = ?, timeout_at = ?, worker = ?, events = ?
+      WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
+    succeed:
+      write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
+      ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
+      WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ? AND flags = 0`),
     renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ?`),
     setBell: write('UPDATE task SET bell = 1 WHERE seq = ?'),
