@@ -5,9 +5,10 @@ import {
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Running, type Stand, standAt, startDynoxide, tableName } from './stand.ts';
+import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
+import { type Stand, standAt, tableName } from './stand.ts';
 
-let dynoxide: Running;
+let dynoxide: Dynoxide;
 let stand: Stand;
 
 beforeAll(async () => {
@@ -15,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  stand = await standAt(dynoxide.url, { conflicts: { holdMs: 40 } });
+  stand = await standAt(dynoxide.endpoint, { conflicts: { holdMs: 40 } });
 });
 afterEach(() => stand.close());
 

@@ -11,7 +11,7 @@
  * whole); back-pressure of an index on writes that don't touch it; the index writes of an update are told from its
  * expression (top-level SET and REMOVE; anything else counts as a change).
  */
-import { askOf } from './dynamo/ask.ts';
+import { askOf } from './ask.ts';
 import type { DynamoFaults } from './dynamo/faults.ts';
 import { DynamoProtocol } from './dynamo/protocol.ts';
 import { type FaultProxy, type PipelineOptions, startPipeline } from './pipeline.ts';
@@ -41,7 +41,7 @@ export async function startDynamoProxy(options: DynamoProxyOptions): Promise<Dyn
     ...faults
   } = options;
   const own = upstreamAt(url);
-  const protocol = new DynamoProtocol(askOf(own), seed, now);
+  const protocol = new DynamoProtocol(askOf(own, 'DynamoDB_20120810'), seed, now);
   const hooks = { ...(beforeRequest && { beforeRequest }), ...(afterRequest && { afterRequest }) };
   const pipeline = await startPipeline(protocol, { upstream: url, seed, ...hooks });
   const set = async (next: DynamoFaults): Promise<void> => {

@@ -9,9 +9,10 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { type Running, type Stand, standAt, startDynoxide, tableName } from './stand.ts';
+import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
+import { type Stand, standAt, tableName } from './stand.ts';
 
-let dynoxide: Running;
+let dynoxide: Dynoxide;
 let stand: Stand;
 
 beforeAll(async () => {
@@ -19,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  stand = await standAt(dynoxide.url);
+  stand = await standAt(dynoxide.endpoint);
 });
 afterEach(() => stand.close());
 

@@ -1,9 +1,10 @@
 import { GetItemCommand, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
 import type { Call } from './call.ts';
-import { clientAt, type Running, type Stand, standAt, startDynoxide, tableName } from './stand.ts';
+import { clientAt, type Stand, standAt, tableName } from './stand.ts';
 
-let dynoxide: Running;
+let dynoxide: Dynoxide;
 let stand: Stand;
 
 beforeAll(async () => {
@@ -11,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  stand = await standAt(dynoxide.url);
+  stand = await standAt(dynoxide.endpoint);
 });
 afterEach(() => stand.close());
 
@@ -118,6 +119,7 @@ it('is down in three ways, and comes back on the same port', async () => {
   const name = (): Promise<string> =>
     stand.client.send(get('a')).then(String, (thrown) => thrown.name + thrown.code);
   await stand.proxy.outage('refuse');
+  expect(await name()).toMatch(/ECONN/); // on the connection that it had
   expect(await name()).toContain('ECONNREFUSED');
   await stand.proxy.outage('error');
   expect(await name()).toContain('InternalServerError');

@@ -11,12 +11,10 @@ export type Forward = (body?: string) => Promise<Answer>;
 /** What is particular to one service's wire. */
 export interface Protocol {
   see(operation: string, body: Json): Promise<Seen>;
-  /** Answers the call, mostly by `forward`. Says in `call.fault` what it did instead. */
-  serve(call: LoggedCall, forward: Forward): Promise<Answer>;
+  /** Answers the call, mostly by `forward`. Says in `call.fault` what it did instead. `gone`: its caller is. */
+  serve(call: LoggedCall, forward: Forward, gone: AbortSignal): Promise<Answer>;
   throttled(call: Call): Answer;
   serverError(): Answer;
-  /** The caller's going away takes its request with it: a long poll must not receive for nobody. */
-  abortsWithCaller(operation: string): boolean;
 }
 
 export interface PipelineOptions extends Hooks {
@@ -88,13 +86,13 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
       call.fault = early === 'lose' ? 'request lost' : `answered ${early.status} instead`;
       return early;
     }
-    const signal = protocol.abortsWithCaller(call.operation) ? received.gone : undefined;
-    const answer = await protocol.serve(call, async (body = received.body) => {
+    const forward: Forward = async (body = received.body) => {
       await delay(call, 'there');
-      const forwarded = await upstream.forward({ ...received, body, signal });
+      const forwarded = await upstream.forward({ ...received, body });
       await delay(call, 'back');
       return forwarded;
-    });
+    };
+    const answer = await protocol.serve(call, forward, received.gone);
     const late = (await hooks.afterRequest?.(call.n, call, answer)) || undefined;
     const lost = late ?? (happens('loseAnswer', call) ? 'lose' : undefined);
     if (lost !== undefined) call.fault = lost === 'lose' ? 'answer lost' : `answered ${lost.status} instead`;

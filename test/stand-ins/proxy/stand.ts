@@ -1,47 +1,6 @@
-/** A DynamoDB stand-in, the proxy before it, and SDK clients on both, for the specs of the proxy. */
-import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+/** The proxy before a DynamoDB stand-in, and SDK clients on both, for the specs of the proxy. */
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoProxy, type DynamoProxyOptions, startDynamoProxy } from './dynamo-proxy.ts';
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
-export interface Running {
-  readonly url: string;
-  stop(): Promise<void>;
-}
-
-export async function startDynoxide(): Promise<Running> {
-  const port = await freePort();
-  const binary = createRequire(import.meta.url).resolve('@dynoxide/linux-x64/dynoxide');
-  const child = spawn(binary, ['serve', '--port', String(port)], { stdio: 'ignore' });
-  const url = `http://127.0.0.1:${port}`;
-  for (let i = 0; ; i++) {
-    const answered = await fetch(url).then(
-      () => true,
-      () => false,
-    );
-    if (answered) break;
-    if (i > 200) throw new Error('dynoxide did not start');
-    await sleep(20);
-  }
-  return {
-    url,
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => resolve());
-        child.kill();
-      }),
-  };
-}
 
 /** A client that does not retry, unless it is told to, so that each answer is seen. */
 export function clientAt(endpoint: string, maxAttempts = 1): DynamoDBClient {

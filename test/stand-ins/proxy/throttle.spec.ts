@@ -8,9 +8,10 @@ import {
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { clientAt, type Running, type Stand, standAt, startDynoxide, tableName } from './stand.ts';
+import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
+import { clientAt, type Stand, standAt, tableName } from './stand.ts';
 
-let dynoxide: Running;
+let dynoxide: Dynoxide;
 let stand: Stand;
 let nowMs = 0;
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
   nowMs = 0;
-  stand = await standAt(dynoxide.url, { now: () => nowMs });
+  stand = await standAt(dynoxide.endpoint, { now: () => nowMs });
 });
 afterEach(() => stand.close());
 

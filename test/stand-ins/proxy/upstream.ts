@@ -8,8 +8,6 @@ export interface Upstream {
     readonly path: string;
     readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
     readonly body: string;
-    /** Aborts the upstream's request as well. */
-    readonly signal?: AbortSignal | undefined;
   }): Promise<Answer>;
   close(): void;
 }
@@ -21,7 +19,7 @@ export function upstreamAt(url: string): Upstream {
   const { hostname, port } = new URL(url);
   const agent = new Agent({ keepAlive: true, maxSockets: 256 });
   return {
-    forward: ({ method, path, headers, body, signal }) =>
+    forward: ({ method, path, headers, body }) =>
       new Promise((resolve, reject) => {
         const sent: Record<string, string | string[]> = {};
         for (const [name, value] of Object.entries(headers)) {
@@ -29,22 +27,19 @@ export function upstreamAt(url: string): Upstream {
         }
         const bytes = Buffer.from(body);
         sent['content-length'] = String(bytes.length);
-        const outgoing = request(
-          { hostname, port, method, path, headers: sent, agent, signal },
-          (incoming) => {
-            const parts: Buffer[] = [];
-            incoming.on('data', (part: Buffer) => parts.push(part));
-            incoming.on('error', reject);
-            incoming.on('end', () => {
-              const kept: Record<string, string> = {};
-              for (const [name, value] of Object.entries(incoming.headers)) {
-                if (typeof value === 'string' && !hopHeaders.has(name)) kept[name] = value;
-              }
-              const text = Buffer.concat(parts).toString();
-              resolve({ status: incoming.statusCode ?? 502, headers: kept, body: text });
-            });
-          },
-        );
+        const outgoing = request({ hostname, port, method, path, headers: sent, agent }, (incoming) => {
+          const parts: Buffer[] = [];
+          incoming.on('data', (part: Buffer) => parts.push(part));
+          incoming.on('error', reject);
+          incoming.on('end', () => {
+            const kept: Record<string, string> = {};
+            for (const [name, value] of Object.entries(incoming.headers)) {
+              if (typeof value === 'string' && !hopHeaders.has(name)) kept[name] = value;
+            }
+            const text = Buffer.concat(parts).toString();
+            resolve({ status: incoming.statusCode ?? 502, headers: kept, body: text });
+          });
+        });
         outgoing.on('error', reject);
         outgoing.end(bytes);
       }),

@@ -2,8 +2,9 @@
  * The copies from which lagging reads are answered. The proxy learns from what passes through it: it reads all of a
  * table once, when a copy is first wanted, and each item again after each write to it.
  */
+
+import type { Ask } from '../ask.ts';
 import { draw } from '../chance.ts';
-import type { Ask } from './ask.ts';
 import { type Follower, lagging, oneBehind } from './followers.ts';
 import { touchedIndexes } from './index-entries.ts';
 import type { Item } from './item.ts';

@@ -1,5 +1,5 @@
+import { Bucket } from '../bucket.ts';
 import type { ThrottlingReason } from './answers.ts';
-import { Bucket } from './bucket.ts';
 
 /** How much a table, an index or a partition of either carries. */
 export interface Limit {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ask } from '../ask.ts';
 import { type Answer, type Call, type Json, type LoggedCall, serverError } from '../call.ts';
 import { draw } from '../chance.ts';
 import type { Forward, Protocol, Seen } from '../pipeline.ts';
 import { internalServerErrorType } from './answers.ts';
-import type { Ask } from './ask.ts';
 import { isBatch, withLeft } from './batches.ts';
 import { asAskedFor, askingForCapacity, charge } from './capacity.ts';
 import { Copies, type CopyKind, isCopy } from './copies.ts';
@@ -82,11 +82,6 @@ export class DynamoProtocol implements Protocol {
 
   serverError(): Answer {
     return serverError(internalServerErrorType);
-  }
-
-  /** What is on its way to a table lands, whoever waits for the answer. */
-  abortsWithCaller(): boolean {
-    return false;
   }
 
   async #listTables(forward: Forward): Promise<Answer> {

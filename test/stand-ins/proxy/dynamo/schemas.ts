@@ -1,4 +1,4 @@
-import type { Ask } from './ask.ts';
+import type { Ask } from '../ask.ts';
 import type { AttributeValue, Item } from './item.ts';
 
 export interface IndexSchema {

@@ -1,4 +1,4 @@
-import type { Ask } from './ask.ts';
+import type { Ask } from '../ask.ts';
 import type { Item } from './item.ts';
 import type { TableSchema } from './schemas.ts';
 
