@@ -1,0 +1,119 @@
+import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Item } from '../../src/engines/aws/keys.ts';
+import { tableClient } from '../../src/engines/aws/store.ts';
+import type { Snapshot } from '../../src/ports/task-store.ts';
+import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { type Site, siteOn } from './rig.ts';
+
+let dynoxide: Dynoxide;
+beforeAll(async () => {
+  dynoxide = await startDynoxide();
+});
+afterAll(() => dynoxide.stop());
+
+interface Write {
+  readonly Key?: Item;
+  readonly Item?: Item;
+  readonly UpdateExpression?: string;
+}
+
+/** Every write of a request. */
+function writesOf(input: object): Write[] {
+  const { TransactItems, ...one } = input as { TransactItems?: Record<string, Write | undefined>[] } & Write;
+  if (TransactItems === undefined) return [one];
+  return TransactItems.flatMap((item) => Object.values(item).filter((write) => write !== undefined));
+}
+
+/** All events of a task as they are stored, moved out or not, by their numbers. */
+async function stored(site: Site, partition: string): Promise<Map<number, string>> {
+  const client = tableClient(clientOf(dynoxide.endpoint));
+  const events = new Map<number, string>();
+  const put = (first: number, item: Item | undefined): void => {
+    for (const [i, event] of (item?.ev?.L ?? []).entries()) {
+      const text = Buffer.from(event.B ?? []).toString('hex');
+      if (events.has(first + i)) expect(text).toBe(events.get(first + i));
+      events.set(first + i, text);
+    }
+  };
+  const moved = await client.send(
+    new QueryCommand({
+      TableName: site.table,
+      KeyConditionExpression: 'pk = :pk AND begins_with(sk, :e)',
+      ExpressionAttributeValues: { ':pk': { S: partition }, ':e': { S: 'E#' } },
+      ConsistentRead: true,
+    }),
+  );
+  for (const item of moved.Items ?? []) put(Number(item.f?.N), item);
+  const key = { pk: { S: partition }, sk: { S: 'H' } };
+  const { Item: head } = await client.send(
+    new GetItemCommand({ TableName: site.table, Key: key, ConsistentRead: true }),
+  );
+  if (head !== undefined) put(Number(head.v?.N) - (head.ev?.L?.length ?? 0) + 1, head);
+  client.destroy();
+  return events;
+}
+
+/** A life with every kind of event, longer than one head holds. */
+async function live(site: Site): Promise<Snapshot> {
+  const { bench } = site;
+  let task = await bench.accept({ orderingKey: 'ann', options: { retry: { maxAttempts: 100 } } });
+  for (let i = 0; i < 12; i++) {
+    task = await bench.claim(task);
+    await bench.append({
+      kind: 'renewal',
+      id: task.id,
+      expect: { token: task.head.fencingToken },
+      leaseEndAtMs: bench.now + 40_000,
+      progress: { fraction: 0.5, note: 'half' },
+    });
+    task = await bench.read(task);
+    if (i === 4) {
+      await bench.clock.advance(60_000);
+      task = await bench.done(bench.transition(task, { kind: 'expire' }));
+    } else {
+      task = i % 3 === 0 ? await bench.snooze(task) : await bench.fail(task);
+      await bench.clock.advance(1_000);
+      task = await bench.makeReady(task);
+    }
+  }
+  task = await bench.die(task);
+  await bench.store.leave(bench.lane('ann'), task.id, task.laneSeq);
+  task = await bench.redrive(await bench.handedOver(task), true);
+  return bench.cancel(await bench.makeReady(task));
+}
+
+test('no write ever changes an event that stands, and none but list_append touches them', async () => {
+  const site = await siteOn(dynoxide.endpoint);
+  let before = new Map<number, string>();
+  let writes = 0;
+  site.parts.client.middlewareStack.add(
+    (next, context) => async (args) => {
+      const answer = await next(args);
+      if (!/^(Put|Update|Delete|Transact)/.test(context.commandName ?? '')) return answer;
+      for (const write of writesOf(args.input)) {
+        const expression = write.UpdateExpression ?? '';
+        expect(expression.replace(/#ev = list_append\((#ev|:kept), :events\)/, '')).not.toMatch(/ev/);
+        expect(write.Item?.sk?.S, 'a head is never put').not.toBe('H');
+        const partition = (write.Key ?? write.Item)?.pk?.S ?? '';
+        if (!partition.startsWith('T#')) continue;
+        writes++;
+        const after = await stored(site, partition);
+        for (const [number, event] of before) expect(after.get(number)).toBe(event);
+        before = after;
+      }
+      return answer;
+    },
+    { step: 'initialize' },
+  );
+  const task = await live(site);
+  expect(writes).toBeGreaterThan(50);
+  const { head } = task;
+  expect([...before.keys()].toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: head.version - 1 }, (_, i) => i + 2),
+  );
+  expect(task.tip.length, 'older events were moved out').toBeLessThan(head.version - 1);
+  expect(await site.bench.store.history(task.id, 0)).toHaveLength(head.version);
+  expect(await site.parts.verify(task.id)).toBeUndefined();
+  await site.close();
+});
