@@ -1,8 +1,6 @@
 /** Tasks and events as readers of the SDK see them. */
-
+import { type DeadReason, deadReasons, type EventKind, eventKinds } from '../core/event.ts';
 import {
-  DeadReason,
-  EventKind,
   type Payload,
   Priority,
   TaskState,
@@ -13,7 +11,7 @@ import type { VersionedEvent } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { fromPayload } from './json.ts';
 
 export type State = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'dead' | 'cancelled';
-export type EndReason = 'attempts' | 'fatal' | 'deadline' | 'lifetime';
+export type EndReason = DeadReason;
 
 /** Where a task stands. Absent times and texts are undefined. */
 export interface TaskStatus {
@@ -69,27 +67,8 @@ export interface TaskEvent {
   readonly actor: string | undefined;
 }
 
-export type EventType = keyof typeof eventNumbers | 'unknown';
+export type EventType = EventKind;
 
-const eventNumbers = {
-  submitted: EventKind.SUBMITTED,
-  claimed: EventKind.CLAIMED,
-  claimReleased: EventKind.CLAIM_RELEASED,
-  leaseExpired: EventKind.LEASE_EXPIRED,
-  failed: EventKind.FAILED,
-  snoozed: EventKind.SNOOZED,
-  succeeded: EventKind.SUCCEEDED,
-  died: EventKind.DIED,
-  cancelRequested: EventKind.CANCEL_REQUESTED,
-  cancelled: EventKind.CANCELLED,
-  redriven: EventKind.REDRIVEN,
-} as const;
-const reasonNumbers = {
-  attempts: DeadReason.ATTEMPTS,
-  fatal: DeadReason.FATAL,
-  deadline: DeadReason.DEADLINE,
-  lifetime: DeadReason.LIFETIME,
-} as const;
 export const stateNumbers = {
   scheduled: TaskState.SCHEDULED,
   ready: TaskState.READY,
@@ -139,7 +118,7 @@ export function statusOf(task: WireTask): TaskStatus {
     leaseEndAt: timeOf(task.leaseEndAtMs),
     worker: textOf(task.worker),
     progress: progress === undefined ? undefined : { fraction: progress.fraction, note: progress.note },
-    deadReason: wordOf(reasonNumbers, task.deadReason),
+    deadReason: deadReasons[task.deadReason],
     lastError: textOf(task.lastError),
     cancelRequested: task.cancelRequested,
     waitingFor: textOf(task.waitingFor),
@@ -163,13 +142,13 @@ export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
   const told: Partial<WireEvent> = event ?? {};
   return {
     version,
-    type: wordOf(eventNumbers, told.kind ?? 0) ?? 'unknown',
+    type: eventKinds[told.kind ?? 0] ?? 'unknown',
     at: new Date(Number(told.atMs ?? 0n)),
     state: stateOf(state),
     attempt: told.attempt || undefined,
     worker: textOf(told.worker ?? ''),
     runAt: timeOf(told.runAtMs ?? 0n),
-    reason: wordOf(reasonNumbers, told.deadReason ?? 0),
+    reason: deadReasons[told.deadReason ?? 0],
     message: textOf(told.message ?? ''),
     errorType: textOf(told.errorType ?? ''),
     actor: textOf(told.actor ?? ''),

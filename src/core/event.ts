@@ -4,7 +4,9 @@
  * Times are ms since the epoch. `token` is the fencing token of the lease under which it happened.
  */
 
-export type DeadReason = 'attempts' | 'fatal' | 'deadline' | 'lifetime';
+/** By their numbers in `holdfast.v1.DeadReason`, which the stores keep too; 0 is none. Add at the end, never change. */
+export const deadReasons = [undefined, 'attempts', 'fatal', 'deadline', 'lifetime'] as const;
+export type DeadReason = NonNullable<(typeof deadReasons)[number]>;
 
 export interface Submitted {
   readonly kind: 'submitted';
@@ -123,3 +125,20 @@ export type TaskEvent =
   | UnknownEvent;
 
 export type EventKind = TaskEvent['kind'];
+export type KnownKind = Exclude<EventKind, 'unknown'>;
+
+/** By their numbers in `holdfast.v1.EventKind`; 0 is none. Add at the end, never change. */
+export const eventKinds = [
+  undefined,
+  'submitted',
+  'claimed',
+  'claimReleased',
+  'leaseExpired',
+  'failed',
+  'snoozed',
+  'succeeded',
+  'died',
+  'cancelRequested',
+  'cancelled',
+  'redriven',
+] as const satisfies readonly (KnownKind | undefined)[];

@@ -1,32 +1,9 @@
-import type { DeadReason, TaskEvent } from '../event.ts';
+import { deadReasons, eventKinds, type TaskEvent } from '../event.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
 /** Shape of the events written today; readers upcast older ones. */
 export const eventSchema = 1;
-
-/** The numbers of `holdfast.v1.EventKind`, by place. */
-const kinds = [
-  'unspecified',
-  'submitted',
-  'claimed',
-  'claimReleased',
-  'leaseExpired',
-  'failed',
-  'snoozed',
-  'succeeded',
-  'died',
-  'cancelRequested',
-  'cancelled',
-  'redriven',
-] as const;
-const deadReasons: readonly (DeadReason | undefined)[] = [
-  undefined,
-  'attempts',
-  'fatal',
-  'deadline',
-  'lifetime',
-];
 
 /** Every field of `holdfast.v1.TaskEvent`, as read. */
 export interface EventFields {
@@ -107,7 +84,7 @@ function writeEvent(into: Writer, event: TaskEvent): void {
     into.raw(event.bytes);
     return;
   }
-  into.number(1, kinds.indexOf(event.kind)).number(2, eventSchema).number(3, event.atMs);
+  into.number(1, eventKinds.indexOf(event.kind)).number(2, eventSchema).number(3, event.atMs);
   writeRest(into, event);
 }
 
@@ -173,7 +150,7 @@ function unknown(read: EventFields, bytes: Uint8Array): TaskEvent {
 function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
   const { atMs, runAtMs, attempt, worker, timeoutAtMs, message, errorType, actor } = read;
   const token = read.token ?? 0;
-  switch (kinds[read.kind]) {
+  switch (eventKinds[read.kind]) {
     case 'submitted': {
       const { deadlineAtMs, lifetimeEndAtMs, inLane } = read;
       return { kind: 'submitted', atMs, runAtMs, deadlineAtMs, lifetimeEndAtMs, inLane };

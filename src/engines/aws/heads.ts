@@ -1,6 +1,6 @@
 import { Reader } from '../../core/codec/reader.ts';
 import { Writer } from '../../core/codec/writer.ts';
-import type { DeadReason } from '../../core/event.ts';
+import { deadReasons } from '../../core/event.ts';
 import type { Head, Progress, StoredState } from '../../core/head.ts';
 
 /** The stored states, by one letter. */
@@ -18,13 +18,6 @@ const states: Readonly<Record<string, StoredState>> = {
   d: 'dead',
   c: 'cancelled',
 };
-const deadReasons: readonly (DeadReason | undefined)[] = [
-  undefined,
-  'attempts',
-  'fatal',
-  'deadline',
-  'lifetime',
-];
 
 const flags = { inLane: 1, handOver: 2, holdsLane: 4, cancelRequested: 8, retrying: 16 } as const;
 

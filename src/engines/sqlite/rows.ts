@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { decodeEvents, encodeEvents } from '../../core/codec/event.ts';
 import { decodeOptions, encodeOptions } from '../../core/codec/options.ts';
-import type { DeadReason, Submitted } from '../../core/event.ts';
+import { deadReasons, type Submitted } from '../../core/event.ts';
 import type { Head, Progress, StoredState } from '../../core/head.ts';
 import { type Priority, priorities, type Submission } from '../../core/submission.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
@@ -28,13 +28,6 @@ const storedStates: readonly StoredState[] = [
   'succeeded',
   'dead',
   'cancelled',
-];
-const deadReasons: readonly (DeadReason | undefined)[] = [
-  undefined,
-  'attempts',
-  'fatal',
-  'deadline',
-  'lifetime',
 ];
 const priorityNumbers: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
 

@@ -1,13 +1,13 @@
 /** The closed words of the core and their numbers on the wire. */
-import type { DeadReason, TaskEvent } from '../../core/event.ts';
+import { type DeadReason, deadReasons, eventKinds, type KnownKind } from '../../core/event.ts';
 import type { ShownState } from '../../core/head.ts';
 import type { CancelCause, HeartbeatAnswer, OutcomeKind } from '../../core/messages.ts';
 import type { Priority } from '../../core/submission.ts';
 import { OnDead as WireOnDead } from '../gen/holdfast/v1/admin_service_pb.ts';
 import {
-  EventKind,
+  type EventKind,
   TaskState,
-  DeadReason as WireDeadReason,
+  type DeadReason as WireDeadReason,
   Priority as WirePriority,
   WhenDead as WireWhenDead,
 } from '../gen/holdfast/v1/task_pb.ts';
@@ -26,26 +26,13 @@ export const stateNumbers: Readonly<Record<ShownState, TaskState>> = {
   cancelled: TaskState.CANCELLED,
 };
 
-export const eventNumbers: Readonly<Record<Exclude<TaskEvent['kind'], 'unknown'>, EventKind>> = {
-  submitted: EventKind.SUBMITTED,
-  claimed: EventKind.CLAIMED,
-  claimReleased: EventKind.CLAIM_RELEASED,
-  leaseExpired: EventKind.LEASE_EXPIRED,
-  failed: EventKind.FAILED,
-  snoozed: EventKind.SNOOZED,
-  succeeded: EventKind.SUCCEEDED,
-  died: EventKind.DIED,
-  cancelRequested: EventKind.CANCEL_REQUESTED,
-  cancelled: EventKind.CANCELLED,
-  redriven: EventKind.REDRIVEN,
-};
+export function eventNumber(kind: KnownKind): EventKind {
+  return eventKinds.indexOf(kind) as EventKind;
+}
 
-export const deadReasonNumbers: Readonly<Record<DeadReason, WireDeadReason>> = {
-  attempts: WireDeadReason.ATTEMPTS,
-  fatal: WireDeadReason.FATAL,
-  deadline: WireDeadReason.DEADLINE,
-  lifetime: WireDeadReason.LIFETIME,
-};
+export function deadReasonNumber(reason: DeadReason | undefined): WireDeadReason {
+  return deadReasons.indexOf(reason) as WireDeadReason;
+}
 
 export const priorityNumbers: Readonly<Record<Priority, WirePriority>> = {
   high: WirePriority.HIGH,

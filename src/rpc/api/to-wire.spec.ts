@@ -1,11 +1,12 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { codes, HoldfastError } from '../../core/errors.ts';
-import type { TaskEvent } from '../../core/event.ts';
+import { deadReasons, type TaskEvent } from '../../core/event.ts';
 import { itemError } from '../../service/rejections.ts';
 import { Code } from '../gen/google/rpc/code_pb.ts';
 import { DeadReason, EventKind, TaskEventSchema } from '../gen/holdfast/v1/task_pb.ts';
 import { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
+import { deadReasonNumber } from './enums.ts';
 import { errorFromWire } from './from-wire.ts';
 import { errorToWire, eventToWire } from './to-wire.ts';
 
@@ -38,6 +39,14 @@ describe('events on the wire', () => {
   it('have a number for each kind', () => {
     const known = Object.values(EventKind).filter((kind) => kind !== EventKind.UNSPECIFIED);
     expect(events.map((event) => wire(event).kind)).toEqual(known);
+  });
+
+  it('have a number for each reason of a death', () => {
+    const numbers = deadReasons.map(deadReasonNumber);
+    expect(numbers).toEqual(Object.values(DeadReason));
+    expect(deadReasons.map((reason) => reason?.toUpperCase() ?? 'UNSPECIFIED')).toEqual(
+      Object.keys(DeadReason),
+    );
   });
 
   it.each([

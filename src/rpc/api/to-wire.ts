@@ -25,8 +25,8 @@ import type {
 import type { AssignmentSchema, HeartbeatAnswerSchema } from '../gen/holdfast/v1/worker_service_pb.ts';
 import {
   causeNumbers,
-  deadReasonNumbers,
-  eventNumbers,
+  deadReasonNumber,
+  eventNumber,
   onDeadNumbers,
   priorityNumbers,
   stateNumbers,
@@ -96,7 +96,7 @@ export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): Message
     runAtMs: int64(head.waitUntilMs),
     ...(head.progress === undefined ? {} : { progress: head.progress }),
     ...(extras.result === undefined ? {} : { result: fromBinary(PayloadSchema, extras.result) }),
-    deadReason: head.deadReason === undefined ? 0 : deadReasonNumbers[head.deadReason],
+    deadReason: deadReasonNumber(head.deadReason),
     lastError: head.lastError,
     cancelRequested: head.cancelRequested,
     endedAtMs: int64(head.endedAtMs),
@@ -113,7 +113,7 @@ export function viewToWire(view: TaskView, withPayload: boolean): MessageInitSha
 export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEventSchema> {
   if (event.kind === 'unknown') return fromBinary(TaskEventSchema, event.bytes);
   return {
-    kind: eventNumbers[event.kind],
+    kind: eventNumber(event.kind),
     schema: eventSchema,
     atMs: int64(event.atMs),
     ...('token' in event ? { fencingToken: int64(event.token) } : {}),
@@ -146,7 +146,7 @@ function detailsOf(event: Known): MessageInitShape<typeof TaskEventSchema> {
       return { resultBytes: event.resultBytes };
     case 'died':
       return {
-        deadReason: deadReasonNumbers[event.reason],
+        deadReason: deadReasonNumber(event.reason),
         message: event.message,
         errorType: event.errorType,
         holdsLane: event.holdsLane,
