@@ -128,6 +128,15 @@ it('lets a stale read catch up after its lag, and only a share of the reads be s
   await expect.poll(() => read('a'), { timeout: 1_000 }).toBe('3');
 });
 
+it('stays one version back when an older lag ends after newer writes', async () => {
+  await stand.proxy.set({ staleReads: { share: 1, upToMs: 60 } });
+  for (const q of ['1', '2']) await put('a', 1, q);
+  await stand.proxy.set({ staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY } });
+  for (const q of ['3', '4']) await put('a', 1, q);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(await read('a')).toBe('3');
+});
+
 it('does not let a failed condition, or the copies, be seen', async () => {
   await stand.proxy.set({ indexLag: { upToMs: 0 }, staleReads: { share: 1, upToMs: 0 } });
   await put('a', 1, '1');

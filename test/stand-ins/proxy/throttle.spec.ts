@@ -56,6 +56,13 @@ it('admits while the bucket holds anything, charges what a write really cost, an
   ).toBe(true);
 });
 
+it('keeps no more unused units than its burst', async () => {
+  await stand.proxy.set({ limits: [{ writeUnitsPerS: 4, burstS: 2 }] });
+  nowMs = 100_000;
+  expect(await outcome(stand.client.send(put('a', big)))).toBe(true); // 10 units of 8
+  expect(await outcome(stand.client.send(put('b')))).toBe(throttled);
+});
+
 it('throws the typed error with its reasons for a single request, provisioned and on demand', async () => {
   await stand.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 0 }] });
   await expect(stand.client.send(put('a'))).rejects.toMatchObject({
@@ -164,6 +171,12 @@ it('charges an index by what the stand-in says it wrote', async () => {
   expect(await outcome(stand.client.send(put('a', due('L#1'))))).toBe(true);
   expect(await outcome(stand.client.send(put('b', due('L#2'))))).toBe(throttled);
   expect(await outcome(stand.client.send(put('c')))).toBe(true);
+  const leave = new UpdateItemCommand({
+    TableName: tableName(),
+    Key: key('c'),
+    UpdateExpression: 'REMOVE d',
+  });
+  expect(await outcome(stand.client.send(leave))).toBe(true); // it was never in
 });
 
 it('charges a failed condition, and tells its callers of capacity only what they ask for', async () => {

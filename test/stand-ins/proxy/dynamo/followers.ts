@@ -14,20 +14,18 @@ export interface Follower {
 /** Every image arrives, each after its own lag and never before its predecessor: as a global index does. */
 export function lagging(shadow: Shadow): Follower {
   const delays = new Delays();
-  const last = new Map<string, { readonly done: Promise<void>; readonly dueMs: number }>();
+  const last = new Map<string, Promise<void>>();
   return {
     shadow,
     async follow({ keyName }, after, lagMs) {
       const ahead = last.get(keyName);
       if (ahead === undefined && lagMs === 0) return shadow.write(after);
-      const dueMs = Math.max(performance.now() + lagMs, ahead?.dueMs ?? 0);
-      const done = delays.later(dueMs - performance.now(), async () => {
-        await ahead?.done;
+      const done = delays.later(lagMs, async () => {
+        await ahead;
         await shadow.write(after);
       });
-      const link = { done, dueMs };
-      last.set(keyName, link);
-      done.finally(() => last.get(keyName) === link && last.delete(keyName));
+      last.set(keyName, done);
+      done.finally(() => last.get(keyName) === done && last.delete(keyName));
     },
     caughtUp: () => delays.end(),
     close: () => delays.close(),
