@@ -23,7 +23,8 @@ export async function renewOne(context: AwsContext, change: Renewal, place: Plac
   const written = await context.calls.update('renew', {
     Key: { ...headKey(place) },
     UpdateExpression: `SET ${sets.join(', ')}`,
-    ConditionExpression: '#at = :at AND st = :running AND tk = :token',
+    // Never twice, though it would hold twice: where the answer was lost, the one that was sent again meets itself.
+    ConditionExpression: '#at = :at AND st = :running AND tk = :token AND n <> :n',
     ExpressionAttributeNames: { '#at': 'at' },
     ExpressionAttributeValues: {
       ':le': n(change.leaseEndAtMs),
