@@ -105,9 +105,11 @@ export class Ear {
 
   /** Undefined: it failed. */
   async #poll(level: Level, room: number, waitSeconds: number): Promise<number | undefined> {
+    level.polls++;
     try {
       const bells = await level.poll(Math.min(receivedAtOnce, Math.max(1, room)), waitSeconds);
       this.#failures = 0;
+      for (const listener of this.#listeners.keys()) listener.works(this);
       this.#deliver(level, bells);
       this.#walkAgain = true;
       return bells.length;
@@ -115,6 +117,7 @@ export class Ear {
       this.#fail(asHoldfastError(thrown));
       return undefined;
     } finally {
+      level.polls--;
       if (!this.#walking && this.#listeners.size > 0) this.pump();
     }
   }

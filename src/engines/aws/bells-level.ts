@@ -18,7 +18,7 @@ interface Spare {
 /** Receives from one SQS queue, and keeps what nobody had room for when it came. */
 export class Level {
   readonly queue: SqsQueue;
-  /** Polls under way. While there is one, nothing is there that it would not have brought. */
+  /** Polls of the ear under way. While there is one, nothing is there that it would not bring. */
   polls = 0;
   /** The last poll brought all that it asked for, so there is likely more. */
   full = false;
@@ -35,25 +35,16 @@ export class Level {
   }
 
   async poll(most: number, waitSeconds: number): Promise<Bell[]> {
-    this.polls++;
-    try {
-      const attemptId = this.#clock.uuid();
-      const messages = await this.queue.receive({ most, waitSeconds, attemptId, signal: this.#closing });
-      this.full = messages.length === most;
-      const { bells, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
-      for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
-      for (const message of unreadable) {
-        const fields = {
-          queue: this.queue.queue.queue,
-          sqs_queue: this.queue.name,
-          message_id: message.MessageId,
-        };
-        this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
-      }
-      return [...bells];
-    } finally {
-      this.polls--;
+    const attemptId = this.#clock.uuid();
+    const messages = await this.queue.receive({ most, waitSeconds, attemptId, signal: this.#closing });
+    this.full = messages.length === most;
+    const { bells, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
+    for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
+    for (const { MessageId } of unreadable) {
+      const fields = { queue: this.queue.queue.queue, sqs_queue: this.queue.name, message_id: MessageId };
+      this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
     }
+    return [...bells];
   }
 
   keep(bells: readonly Bell[]): void {

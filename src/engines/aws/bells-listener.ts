@@ -40,6 +40,10 @@ export class Listener {
     this.#settled.resolve(bells);
   }
 
+  works(queue: object): void {
+    this.#failed.delete(queue);
+  }
+
   /** One of its queues could not be listened to. Once none can, it is told. */
   failed(queue: object, error: HoldfastError): void {
     this.#failed.add(queue);

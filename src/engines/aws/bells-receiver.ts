@@ -42,6 +42,8 @@ export class Receiver {
     }
     const room = this.#context.closing.aborted || want.signal.aborted ? 0 : roomOf(want);
     for (const { bell, level } of heard.slice(room)) level.keep([bell]);
+    // Others who wait may have room for it.
+    if (heard.length > room) for (const ear of ears) ear.pump();
     if (heard.length > 0) this.#context.order.heard();
     else if (failure !== undefined && !this.#context.closing.aborted) throw failure;
     return heard.slice(0, room).map(({ bell }) => bell);

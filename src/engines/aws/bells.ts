@@ -151,7 +151,8 @@ class BellsOnSqs implements SqsBells {
   }
 
   #enabled(queue: QueueRef): readonly Priority[] {
-    return this.#options.prioritiesOf?.(queue) ?? defaultPriorities;
+    const enabled = this.#options.prioritiesOf?.(queue) ?? [];
+    return enabled.length > 0 ? enabled : defaultPriorities;
   }
 
   #queueAt(queue: QueueRef, priority: Priority): SqsQueue {

@@ -9,6 +9,7 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../core/errors.ts';
+import { visibilitySeconds } from './sqs-definition.ts';
 import { asBellError, asRingError } from './sqs-failures.ts';
 import type { SqsCall, SqsMeter } from './sqs-meter.ts';
 
@@ -103,6 +104,7 @@ export class SqsCalls {
       QueueUrl: url,
       MaxNumberOfMessages: most,
       WaitTimeSeconds: waitSeconds,
+      VisibilityTimeout: visibilitySeconds,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp', 'MessageGroupId'],
       ReceiveRequestAttemptId: attemptId,
     });

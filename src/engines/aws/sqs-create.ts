@@ -71,24 +71,30 @@ async function createQueue(
   client: SQSClient,
   name: string,
   attributes: Readonly<Record<string, string>>,
-): Promise<Record<string, string>> {
+): Promise<string> {
   const found = await attributesOf(client, name);
-  const wrong = differences(name, attributes, found);
-  if (found !== undefined && wrong.length === 0) return found;
+  if (found !== undefined && differences(name, attributes, found).length === 0) return found.QueueArn ?? '';
   try {
     if (found === undefined) {
-      await client.send(new CreateQueueCommand({ QueueName: name, Attributes: { ...attributes } }));
-    } else {
-      const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }));
-      // Whether it is FIFO cannot be changed, and need not be: its name says so.
-      const { FifoQueue: _, ...changeable } = attributes;
-      await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: changeable }));
+      const made = await client.send(
+        new CreateQueueCommand({ QueueName: name, Attributes: { ...attributes } }),
+      );
+      // By its URL: for a moment its name is not known everywhere.
+      const asked = { QueueUrl: made.QueueUrl, AttributeNames: ['QueueArn' as const] };
+      return (await client.send(new GetQueueAttributesCommand(asked))).Attributes?.QueueArn ?? '';
     }
+    const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }));
+    // Whether it is FIFO cannot be changed, and need not be: its name says so.
+    const { FifoQueue: _, ...changeable } = attributes;
+    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: changeable }));
+    return found.QueueArn ?? '';
   } catch (thrown) {
     throw asBellError(thrown);
   }
-  return (await attributesOf(client, name)) ?? {};
 }
+
+/** Queues at once: SQS throttles whoever creates many. */
+const atOnce = 8;
 
 /** Creates what is missing and corrects what differs; each dead-letter queue first. To do it twice does no harm. */
 export async function createQueues(
@@ -96,9 +102,11 @@ export async function createQueues(
   definitions: readonly SqsQueueDefinition[],
 ): Promise<void> {
   const create = async (definition: SqsQueueDefinition): Promise<void> => {
-    const { QueueArn = '' } = await createQueue(client, definition.deadName, definition.deadAttributes);
-    const policy = { RedrivePolicy: redrivePolicy(QueueArn) };
-    await createQueue(client, definition.name, { ...definition.attributes, ...policy });
+    const arn = await createQueue(client, definition.deadName, definition.deadAttributes);
+    const attributes = { ...definition.attributes, RedrivePolicy: redrivePolicy(arn) };
+    await createQueue(client, definition.name, attributes);
   };
-  await Promise.all(definitions.map(create));
+  for (let i = 0; i < definitions.length; i += atOnce) {
+    await Promise.all(definitions.slice(i, i + atOnce).map(create));
+  }
 }

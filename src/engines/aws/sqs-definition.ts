@@ -32,11 +32,12 @@ const hashChars = 10;
 
 /** SQS takes letters, digits, hyphens and underscores. */
 function printable(name: string, chars: number): string {
-  return name.replaceAll('.', '_').slice(0, chars);
+  return name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, chars);
 }
 
 function stem(prefix: string, { tenant, queue }: QueueRef): string {
-  const hash = createHash('sha256').update(`${tenant.length}:${tenant}${queue}`).digest('hex');
+  const said = `${prefix.length}:${prefix}${tenant.length}:${tenant}${queue}`;
+  const hash = createHash('sha256').update(said).digest('hex');
   const readable = `${printable(tenant, tenantChars)}-${printable(queue, queueChars)}`;
   return `${printable(prefix, prefixChars)}-${readable}-${hash.slice(0, hashChars)}`;
 }
