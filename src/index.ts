@@ -49,7 +49,7 @@ export {
 } from './client/task.ts';
 export type { SubmittedTask, TaskHandle } from './client/task-handle.ts';
 export type { Transport } from './client/transport.ts';
-export type { Running } from './client/worker/worker.ts';
+export type { Running } from './client/worker/running.ts';
 
 const clock = systemClock();
 

@@ -24,7 +24,8 @@ import {
 import type { Transport } from './transport.ts';
 import { Watches } from './watches.ts';
 import { outbound, type Parent } from './wire.ts';
-import { type Running, startWorker } from './worker/worker.ts';
+import type { Running } from './worker/running.ts';
+import { startWorker } from './worker/worker.ts';
 
 type Schema = StandardSchemaV1;
 

@@ -1,45 +1,22 @@
 import { peekSpec } from '../../core/codec/spec.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
-import type { Assignment, CancelCause, SettleResult } from '../../core/messages.ts';
-import type { Clock } from '../../ports/clock.ts';
-import { errorOf } from '../backoff.ts';
+import type { Assignment, CancelCause } from '../../core/messages.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import type { Handler, WorkerSpec } from '../handler.ts';
-import type { Logger } from '../log.ts';
-import type { Transport } from '../transport.ts';
 import { Alarm } from './alarm.ts';
-import { type Attempt, logFields, type SubmitChild } from './attempt.ts';
+import { type Attempt, logFields } from './attempt.ts';
 import { Attempts } from './attempts.ts';
-import { Credits, roomFor } from './credits.ts';
+import { Balance } from './balance.ts';
 import { Heartbeats } from './heartbeats.ts';
 import { Intake } from './intake.ts';
 import { type AttemptOutcome, released } from './outcome.ts';
 import { Prefetch } from './prefetch.ts';
+import { tellRecorded } from './recorded.ts';
 import { ReportLink } from './report-link.ts';
+import type { Running, WorkerParts } from './running.ts';
 import { Settlements } from './settlements.ts';
-import { type Room, refusedWorker, WorkLink } from './work-link.ts';
-
-/** A worker under way. Disposing of it drains it. */
-export interface Running extends AsyncDisposable {
-  /** Resolves when it has stopped; rejects where the server does not take this worker. */
-  readonly done: Promise<void>;
-  /**
-   * Takes no more work, gives back what was not begun, lets the rest finish. Past `timeout` (default 30 s) the
-   * handlers' signals are aborted (`shutdown`) and what does not end then is given back too. Resolves with `done`.
-   */
-  drain(options?: { readonly timeout?: Duration }): Promise<void>;
-}
-
-export interface WorkerParts {
-  readonly transport: Transport;
-  readonly clock: Clock;
-  readonly tenant: string;
-  readonly log: Logger;
-  /** For workers that have no name of their own. */
-  readonly workerName: string;
-  readonly submit: SubmitChild;
-}
+import { refusedWorker, WorkLink } from './work-link.ts';
 
 /** After the handlers were told to shut down. */
 const graceMs = 1_000;
@@ -51,7 +28,7 @@ class WorkerRun implements Running {
   readonly #parts: WorkerParts;
   readonly #intake: Intake;
   readonly #prefetch: Prefetch;
-  readonly #credits = new Credits();
+  readonly #balance: Balance;
   readonly #attempts: Attempts;
   readonly #work: WorkLink;
   readonly #report: ReportLink;
@@ -59,10 +36,6 @@ class WorkerRun implements Running {
   readonly #heartbeats: Heartbeats;
   readonly #alarm: Alarm;
   readonly #done = Promise.withResolvers<void>();
-  #sessionId = '';
-  /** Assigned and not yet settled for good, in bytes of spec. */
-  #heldBytes = 0;
-  #balancing = false;
   #draining: Promise<void> | undefined;
   #failure: HoldfastError | undefined;
   #idle: (() => void) | undefined;
@@ -99,8 +72,9 @@ class WorkerRun implements Running {
       },
     );
     this.#settlements = new Settlements(clock, this.#report, {
-      sessionFor: (count) => this.#sessionFor(count),
-      settled: (count, session, creditedCount, bytes) => this.#settled(count, session, creditedCount, bytes),
+      sessionFor: (count) => this.#balance.sessionFor(count),
+      settled: (count, session, creditedCount, bytes) =>
+        this.#balance.settled(count, session, creditedCount, bytes),
     });
     this.#heartbeats = new Heartbeats(clock, this.#report, {
       stop: (attempt, cause) => this.#attempts.stop(attempt, cause),
@@ -113,7 +87,7 @@ class WorkerRun implements Running {
       clock,
       { tenant, workerName, workerId, queues: spec.queues, types },
       {
-        room: () => this.#greet(),
+        room: () => this.#balance.greet(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, current) => this.#assigned(tasks, current),
         cancel: (id, token, cause) => this.#cancel(id, token, cause),
@@ -121,6 +95,13 @@ class WorkerRun implements Running {
         reconnecting: (error) => log.info({ err: error }, 'the stream of work was cut; opening another'),
       },
     );
+    this.#balance = new Balance({
+      clock,
+      intake: this.#intake,
+      prefetch: this.#prefetch,
+      unanswered: () => this.#settlements.unanswered,
+      credit: (room) => this.#work.credit(room),
+    });
     this.#done.promise.catch(() => {});
     this.#work.open();
     this.#report.open();
@@ -140,42 +121,20 @@ class WorkerRun implements Running {
     return this.drain();
   }
 
-  /** How many tasks this worker wants to hold in all. */
-  get #wanted(): number {
-    return this.#draining === undefined ? this.#intake.concurrency + this.#prefetch.tasks : 0;
-  }
-
-  /** Waiting, running, or settled and not yet answered. */
-  get #held(): number {
-    return this.#intake.waiting + this.#intake.running + this.#settlements.unanswered;
-  }
-
-  #room(): Room {
-    return roomFor(this.#wanted, this.#held, this.#heldBytes);
-  }
-
-  #greet(): Room {
-    const room = this.#room();
-    this.#credits.reset(room);
-    return room;
-  }
-
   #welcome(sessionId: string, heartbeatMs: number): void {
-    this.#sessionId = sessionId;
     this.#report.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
-    this.#balance();
+    this.#balance.welcome(sessionId);
   }
 
   #assigned(tasks: readonly Assignment[], current: boolean): void {
     const nowMs = this.#parts.clock.monotonic();
     for (const task of tasks) {
-      this.#heldBytes += task.spec.length;
-      if (current) this.#credits.used({ tasks: 1, bytes: task.spec.length });
+      this.#balance.assigned(task.spec.length, current);
       const handler = this.#handlerFor(task);
-      if (handler === undefined || this.#draining !== undefined) this.#settle(task, released);
+      if (handler === undefined || this.#balance.stopped) this.#settle(task, released);
       else if (this.#attempts.get(task.id)?.assignment.token === task.token)
-        this.#heldBytes -= task.spec.length;
+        this.#balance.dropped(task.spec.length);
       else this.#intake.add(task, handler, nowMs);
     }
     this.#startWhatMay();
@@ -204,10 +163,10 @@ class WorkerRun implements Running {
     const { clock } = this.#parts;
     const nowMs = clock.monotonic();
     this.#intake.ended(attempt.handler);
-    if (this.#prefetch.took(nowMs - attempt.startedAtMs, nowMs)) this.#balanceSoon();
+    if (this.#prefetch.took(nowMs - attempt.startedAtMs, nowMs)) this.#balance.soon();
     if (outcome === undefined) {
-      this.#heldBytes -= attempt.assignment.spec.length;
-      this.#balanceSoon();
+      this.#balance.dropped(attempt.assignment.spec.length);
+      this.#balance.soon();
     } else this.#settle(attempt.assignment, outcome);
     this.#startWhatMay();
     if (this.#intake.running === 0) this.#idle?.();
@@ -218,61 +177,13 @@ class WorkerRun implements Running {
       settlement: { lease: assignment.lease, ...outcome },
       specBytes: assignment.spec.length,
       tries: 0,
-      done: (result) => this.#recorded(assignment, outcome, result),
+      done: (result) => tellRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
     });
-  }
-
-  /** Empty where more would come than is wanted. */
-  #sessionFor(count: number): string {
-    return this.#credits.excess(this.#wanted, this.#held - count) + count > 0 ? '' : this.#sessionId;
-  }
-
-  #settled(count: number, session: string | undefined, creditedCount: number, specBytes: number): void {
-    this.#heldBytes -= specBytes;
-    if (session !== undefined && session === this.#sessionId) {
-      this.#credits.returned({ tasks: creditedCount, bytes: specBytes });
-    }
-    if (count > 0) this.#balance();
-  }
-
-  #recorded(assignment: Assignment, outcome: AttemptOutcome, result: SettleResult): void {
-    const { log } = this.#parts;
-    if (result.error !== undefined) {
-      const err = errorOf(result.error);
-      log.warn(
-        { ...logFields(assignment), err, outcome: outcome.outcome },
-        "an attempt's outcome was refused",
-      );
-      return;
-    }
-    const { onDead } = this.#spec;
-    if (result.state !== 'dead' || onDead === undefined) return;
-    const { id, queue, attempt, spec } = assignment;
-    const { message, errorType } = outcome;
-    const told = async (): Promise<void> =>
-      onDead({ id, type: peekSpec(spec).type, queue, attempt, message, errorType });
-    told().catch((err: unknown) => log.error({ ...logFields(assignment), err }, 'onDead failed'));
   }
 
   #cancel(id: string, token: number, cause: CancelCause): void {
     const attempt = this.#attempts.get(id);
     if (attempt?.assignment.token === token) this.#attempts.stop(attempt, cause);
-  }
-
-  #balanceSoon(): void {
-    if (this.#balancing) return;
-    this.#balancing = true;
-    this.#parts.clock.soon(() => {
-      this.#balancing = false;
-      this.#balance();
-    });
-  }
-
-  /** Gives the server the credits that nothing returned. */
-  #balance(): void {
-    if (this.#draining !== undefined || this.#sessionId === '') return;
-    const missing = this.#credits.missing(this.#room());
-    if (missing !== undefined) this.#work.credit(missing);
   }
 
   #sweep(nowMs: number): void {
@@ -296,7 +207,7 @@ class WorkerRun implements Running {
   }
 
   async #drain(timeoutMs: number): Promise<void> {
-    // Let the caller's assignment of #draining take effect, from which on nothing is wanted any more.
+    this.#balance.stop();
     await Promise.resolve();
     this.#work.resetCredit();
     for (const { assignment } of this.#intake.takeOut(Number.POSITIVE_INFINITY))
