@@ -1,20 +1,30 @@
 /** A real server in a process of its own, over mutual TLS, every commit synced. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue } from '../../src/certs/issue.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
 
+/** Of the server's process, since its start. */
+export interface ServerUsage {
+  /** Resident memory now. */
+  readonly rssMb: number;
+  readonly cpuMs: number;
+  /** Commits, each with one sync. */
+  readonly syncs: number;
+  /** What it had written to disk. */
+  readonly writtenBytes: number;
+}
+
 export interface RigServer {
   readonly address: string;
   readonly tls: CertificateFiles;
   /** From the start of the process until it serves. */
   readonly startMs: number;
-  /** Resident memory, and CPU used so far. */
-  usage(): { readonly rssMb: number; readonly cpuMs: number };
+  usage(): ServerUsage;
   /** SIGKILL, then a start on the same store. */
   restart(): Promise<RigServer>;
   stop(): Promise<void>;
@@ -36,7 +46,14 @@ async function launch(dir: string, files: CertificateFiles, client: CertificateF
     '0',
   ];
   const tls = ['--ca', files.ca, '--cert', files.cert, '--key', files.key];
-  const env = { ...process.env, HOLDFAST_LOG: 'error', MALLOC_ARENA_MAX: '1' };
+  const mark = join(dir, 'commits');
+  rmSync(mark, { force: true });
+  const env = {
+    ...process.env,
+    HOLDFAST_LOG: 'error',
+    MALLOC_ARENA_MAX: '1',
+    HOLDFAST_COMMIT_MARK: mark,
+  };
   const child: ChildProcess = spawn(process.execPath, [main, ...at, ...tls], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,7 +74,14 @@ async function launch(dir: string, files: CertificateFiles, client: CertificateF
       const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
       const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
       const rssKb = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
-      return { rssMb: rssKb / 1_024, cpuMs: (Number(stat[11]) + Number(stat[12])) * tickMs };
+      const io = readFileSync(`/proc/${child.pid}/io`, 'utf8');
+      return {
+        rssMb: rssKb / 1_024,
+        cpuMs: (Number(stat[11]) + Number(stat[12])) * tickMs,
+        // A byte before each commit and one after it.
+        syncs: statSync(mark).size / 2,
+        writtenBytes: Number(/^write_bytes: (\d+)/m.exec(io)?.[1] ?? 0),
+      };
     },
     async restart() {
       await end('SIGKILL');
