@@ -1,7 +1,9 @@
 import { startMinistack } from '../stand-ins/ministack.ts';
 import { bellsContract } from './bells-contract.ts';
+import { bellsOnSqs } from './bells-on-sqs.ts';
 
 // Set by scripts/test-sqs.ts, which makes the virtual environment.
 const python = process.env.HOLDFAST_MINISTACK_PYTHON ?? '';
 
 bellsContract('bells on SQS, ministack', () => startMinistack(python));
+bellsOnSqs('bells on SQS beside the contract, ministack', () => startMinistack(python));

@@ -30,16 +30,12 @@ async function attributesOf(client: SQSClient, name: string): Promise<Record<str
   }
 }
 
-/** As JSON where it is JSON, so that the order of its fields does not matter. */
+/** Of objects in JSON neither the order of the fields matters, nor whether a number is text. */
 function same(expected: string, found: string): boolean {
   if (expected === found) return true;
-  try {
-    const [a, b] = [JSON.parse(expected), JSON.parse(found)] as Record<string, unknown>[];
-    const names = Object.keys({ ...a, ...b });
-    return names.every((name) => String(a?.[name]) === String(b?.[name]));
-  } catch {
-    return false;
-  }
+  if (!expected.startsWith('{') || !found.startsWith('{')) return false;
+  const [a, b] = [JSON.parse(expected), JSON.parse(found)] as Record<string, unknown>[];
+  return Object.keys({ ...a, ...b }).every((name) => String(a?.[name]) === String(b?.[name]));
 }
 
 function differences(
@@ -84,9 +80,11 @@ async function createQueue(
       return (await client.send(new GetQueueAttributesCommand(asked))).Attributes?.QueueArn ?? '';
     }
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }));
-    // Whether it is FIFO cannot be changed, and need not be: its name says so.
-    const { FifoQueue: _, ...changeable } = attributes;
-    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: changeable }));
+    const wrong = differences(name, attributes, found).map(({ attribute, expected }) => [
+      attribute,
+      expected,
+    ]);
+    await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: Object.fromEntries(wrong) }));
     return found.QueueArn ?? '';
   } catch (thrown) {
     throw asBellError(thrown);

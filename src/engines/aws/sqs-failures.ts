@@ -39,12 +39,13 @@ export function noSqsQueue(queue: QueueRef, name: string, cause?: unknown): Hold
   });
 }
 
+/** SQS gives some errors the name that they had in its older protocol. */
 function named(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name : '';
+  return thrown instanceof Error ? thrown.name.replace('AWS.SimpleQueueService.', '') : '';
 }
 
 export function isMissingQueue(thrown: unknown): boolean {
-  return named(thrown) === 'QueueDoesNotExist' || named(thrown) === 'AWS.SimpleQueueService.NonExistentQueue';
+  return named(thrown) === 'QueueDoesNotExist' || named(thrown) === 'NonExistentQueue';
 }
 
 /** An error of the SDK, after its own retries, as callers are told of it. */
@@ -69,7 +70,7 @@ export function asBellError(thrown: unknown): HoldfastError {
       },
     );
   }
-  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `SQS did not answer (${said}).`, {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `SQS did not do what was asked (${said}).`, {
     cause: thrown,
     retryAfterMs: 1_000,
     help: 'The bell may not have rung. Send the request again with the same key.',

@@ -1,0 +1,96 @@
+import { GetQueueUrlCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { expect } from 'vitest';
+import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
+import type { Says } from './says.ts';
+import { idsOf, mail, ring, type Site, want } from './site.ts';
+
+async function urlOf(site: Site, name: string): Promise<string> {
+  const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: name }));
+  return QueueUrl ?? '';
+}
+
+async function sendRaw(site: Site, body: string, group: string): Promise<void> {
+  const QueueUrl = await urlOf(site, site.name());
+  const ids = { MessageGroupId: group, MessageDeduplicationId: `${group}-${body.length}` };
+  await site.client.send(new SendMessageCommand({ QueueUrl, MessageBody: body, ...ids }));
+}
+
+export function doublesAndPoison(says: Says): void {
+  says(
+    'several bells of one task are heard one at a time, and none is left when it is silenced',
+    async (site) => {
+      const bells = await site.open();
+      await bells.ring([ring('a'), ring('a', { reason: 'due' }), ring('a', { version: 2 }), ring('b')]);
+      const heard = await bells.receive([mail], want());
+      expect(idsOf(heard).toSorted()).toEqual(['a', 'b']);
+      await bells.silence(heard.map((bell) => bell.handle));
+      await site.clock.settle();
+      // A stand-in that gives one of a group at a time has the others still.
+      for (let i = 0; i < 3; i++) {
+        const more = await bells.receive([mail], want());
+        expect(more.length).toBeLessThanOrEqual(1);
+        await bells.silence(more.map((bell) => bell.handle));
+        await site.clock.settle();
+      }
+      await site.clock.advance(60_000);
+      expect(await bells.receive([mail], want())).toEqual([]);
+    },
+  );
+
+  says('the bell of a task that is held is not heard by another ring either', async (site) => {
+    const bells = await site.open();
+    await bells.ring([ring('a')]);
+    await bells.receive([mail], want());
+    await bells.ring([ring('a', { version: 3, reason: 'handOver' })]);
+    expect(await bells.receive([mail], want())).toEqual([]);
+  });
+
+  says('a repeated ring is swallowed for five minutes, also after it was silenced', async (site) => {
+    const bells = await site.open();
+    await bells.ring([ring('a')]);
+    const [bell] = await bells.receive([mail], want());
+    await bells.silence([bell?.handle ?? '']);
+    expect(await bells.ring([ring('a')])).toEqual([true]);
+    expect(await bells.receive([mail], want())).toEqual([]);
+    await site.clock.advance(301_000);
+    await bells.ring([ring('a')]);
+    expect(await bells.receive([mail], want())).toHaveLength(1);
+  });
+
+  says('ringing anew is swallowed for fifteen seconds only', async (site) => {
+    const bells = await site.open();
+    const again = ring('a', { reason: 'again' });
+    const silenceAll = async (): Promise<number> => {
+      const heard = await bells.receive([mail], want());
+      await bells.silence(heard.map((bell) => bell.handle));
+      return heard.length;
+    };
+    await bells.ring([again, again]);
+    expect(await silenceAll()).toBe(1);
+    await bells.ring([again]);
+    expect(await silenceAll()).toBe(0);
+    await site.clock.advance(15_000);
+    await bells.ring([again]);
+    expect(await silenceAll()).toBe(1);
+  });
+
+  says('what is no bell is told of, hinders no other bell, and is a dead letter in the end', async (site) => {
+    const bells = await site.open();
+    await sendRaw(site, 'not a bell', 'poison');
+    await sendRaw(site, '[2,"of a version to come"]', 'newer');
+    await bells.ring([ring('a')]);
+    expect(idsOf(await bells.receive([mail], want()))).toEqual(['a']);
+    expect(site.warnings.map((warning) => warning.message)).toEqual(
+      Array(2).fill('a message that is no bell of Holdfast is left to the dead-letter queue'),
+    );
+    for (let receives = 2; receives <= 101; receives++) {
+      await site.clock.advance(32_000);
+      await bells.receive([mail], want());
+    }
+    const [definition] = sqsQueuesOf(site.prefix, mail);
+    const QueueUrl = await urlOf(site, definition?.deadName ?? '');
+    const dead = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
+    const { Messages = [] } = await site.client.send(dead);
+    expect(Messages.map((message) => message.Body)).toContain('not a bell');
+  });
+}

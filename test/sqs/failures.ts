@@ -1,0 +1,110 @@
+import { expect } from 'vitest';
+import { HoldfastError } from '../../src/core/errors.ts';
+import { refusal } from '../contract/bench.ts';
+import type { Says } from './says.ts';
+import { idsOf, mail, ring, rings, want } from './site.ts';
+
+const unknown = { tenant: 'acme', queue: 'unknown' };
+
+export function failures(says: Says): void {
+  says('one bell of a batch that SQS does not take fails alone', async (site) => {
+    const bells = await site.open();
+    site.front.faults.entry = (_, entry) =>
+      String(entry.MessageGroupId) === 'task-1'
+        ? { SenderFault: false, Code: 'InternalError', Message: 'try again' }
+        : undefined;
+    const [first, second, third] = await bells.ring(rings(3));
+    expect([first, third]).toEqual([true, true]);
+    expect(second).toBeInstanceOf(HoldfastError);
+    expect(second).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', retryable: true });
+    expect(idsOf(await bells.receive([mail], want()))).toEqual(['task-0', 'task-2']);
+  });
+
+  says('one that is hidden or silenced in vain says so alone', async (site) => {
+    const bells = await site.open();
+    await bells.ring(rings(3));
+    const heard = await bells.receive([mail], want());
+    site.front.faults.entry = (_, entry) =>
+      entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
+    expect(await bells.hide(heard.map(({ handle }) => ({ handle, ms: 5_000 })))).toEqual([true, false, true]);
+    expect(await bells.silence(heard.map((bell) => bell.handle))).toEqual([true, false, true]);
+    delete site.front.faults.entry;
+    await site.clock.advance(32_000);
+    expect(idsOf(await bells.receive([mail], want()))).toEqual(['task-1']);
+  });
+
+  says('a send whose answer was lost is sent again by the SDK, and rings once', async (site) => {
+    const bells = await site.open();
+    let lost = 0;
+    site.front.faults.loseAnswer = (action) => action === 'SendMessageBatch' && lost++ === 0;
+    expect(await bells.ring([ring('a')])).toEqual([true]);
+    expect(site.front.count('SendMessageBatch')).toBe(2);
+    const [bell, ...more] = await bells.receive([mail], want());
+    expect(more).toEqual([]);
+    await bells.silence([bell?.handle ?? '']);
+    expect(await bells.receive([mail], want())).toEqual([]);
+  });
+
+  says('a throttled call is tried again by the SDK, and by nobody else', async (site) => {
+    const bells = await site.open();
+    site.front.faults.call = () => ({ status: 400, type: 'RequestThrottled' });
+    const [rung] = await bells.ring([ring('a')]);
+    expect(rung).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY', retryable: true });
+    expect((rung as HoldfastError).retryAfterMs).toBeGreaterThan(0);
+    expect(site.front.count('GetQueueUrl') + site.front.count('SendMessageBatch')).toBe(4);
+  });
+
+  says('a queue that SQS does not have is told by name', async (site) => {
+    const bells = await site.open();
+    const [rung] = await bells.ring([ring('a', { queue: unknown })]);
+    expect(rung).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    expect(String(rung)).toContain("'unknown'");
+    const error = await refusal(bells.receive([unknown], want()));
+    expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    expect(error.help).toContain('holdfast aws init');
+  });
+
+  says(
+    'who waits is told when none of its queues can be listened to, and served while one can',
+    async (site) => {
+      const bells = await site.open();
+      const error = await refusal(bells.receive([unknown], want({ waitMs: 20_000 })));
+      expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+      const waiting = bells.receive([unknown, mail], want({ waitMs: 20_000 }));
+      await bells.ring([ring('a')]);
+      expect(idsOf(await waiting)).toEqual(['a']);
+    },
+  );
+
+  says('a queue that fails is asked less and less often', async (site) => {
+    const bells = await site.open();
+    site.front.faults.call = (action) =>
+      action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
+    for (let i = 0; i < 8; i++) {
+      const waiting = refusal(bells.receive([mail], want({ waitMs: 60_000 })));
+      await site.clock.advance(20_000);
+      expect(await waiting).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+    }
+    expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(8);
+    delete site.front.faults.call;
+    await bells.ring([ring('a')]);
+    const waiting = bells.receive([mail], want({ waitMs: 60_000 }));
+    await site.clock.advance(20_000);
+    expect(idsOf(await waiting)).toEqual(['a']);
+  });
+
+  says('whoever calls after closing is told so, and a wait ends with nothing', async (site) => {
+    const bells = await site.open();
+    const waiting = bells.receive([mail], want({ waitMs: 20_000 }));
+    const ringing = bells.ring([ring('a')]);
+    await bells.close();
+    await bells.close();
+    expect(await ringing).toEqual([true]);
+    const heard = await waiting;
+    expect(heard.length).toBeLessThanOrEqual(1);
+    for (const call of [bells.ring([ring('b')]), bells.hide([]), bells.silence([])]) {
+      expect(await refusal(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+    }
+    expect(await bells.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
+  });
+}
