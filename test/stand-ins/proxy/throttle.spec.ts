@@ -170,7 +170,7 @@ it('charges an index by what the stand-in says it wrote', async () => {
   expect(await outcome(stand.client.send(put('a')))).toBe(true); // no entry, no unit
   expect(await outcome(stand.client.send(put('a', due('L#1'))))).toBe(true);
   expect(await outcome(stand.client.send(put('b', due('L#2'))))).toBe(throttled);
-  expect(await outcome(stand.client.send(put('c')))).toBe(true);
+  expect(await outcome(stand.client.send(put('c', { n: { N: '1' } })))).toBe(true);
   const leave = new UpdateItemCommand({
     TableName: tableName(),
     Key: key('c'),
