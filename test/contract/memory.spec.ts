@@ -1,7 +1,9 @@
+import { describe } from 'vitest';
 import { memory } from '../../src/engines/memory/index.ts';
 import { virtualClock } from '../../src/platform/virtual-clock.ts';
+import { firstClaims } from './first-claims.ts';
 import { storeContract } from './store-contract.ts';
-import type { Open } from './subject.ts';
+import { type Open, register } from './subject.ts';
 
 function inMemory(bells: 'in-commit' | 'apart'): Open {
   return async () => {
@@ -22,3 +24,4 @@ function inMemory(bells: 'in-commit' | 'apart'): Open {
 
 storeContract('memory, bells in the commit', inMemory('in-commit'));
 storeContract('memory, bells apart', inMemory('apart'));
+describe('memory, bells in the commit', () => register('first claims', inMemory('in-commit'), firstClaims));

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe } from 'vitest';
 import { sqlite } from '../../src/engines/sqlite/index.ts';
 import { virtualClock } from '../../src/platform/virtual-clock.ts';
+import { firstClaims } from './first-claims.ts';
 import { storeContract } from './store-contract.ts';
-import type { Open } from './subject.ts';
+import { type Open, register } from './subject.ts';
 
 const inFile: Open = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-contract-'));
@@ -24,3 +26,4 @@ const inFile: Open = async () => {
 };
 
 storeContract('sqlite', inFile);
+describe('sqlite', () => register('first claims', inFile, firstClaims));
