@@ -38,6 +38,35 @@ export const changes: Subject = (says) => {
     expect(await bench.read(task)).toEqual(running);
   });
 
+  says(
+    'a first look may presume what was submitted; whoever acts on it is refused with what stands',
+    async (bench) => {
+      const presume = async (...tasks: { readonly id: string }[]) =>
+        (bench.store.presume ?? bench.store.read).call(
+          bench.store,
+          tasks.map((task) => task.id),
+          bench.now,
+        );
+      const ready = await bench.accept();
+      const scheduled = await bench.accept({ options: { delayMs: 1_000 } });
+      const taken = await bench.accept();
+      expect(await presume(taken, { id: 'nobody' }, ready)).toEqual([taken, undefined, ready]);
+      const running = await bench.claim(taken);
+      expect(await presume(scheduled)).toEqual([scheduled]);
+      const made = await bench.makeReady(scheduled);
+      expect(await presume(made)).toEqual([made]);
+      const [presumed] = await presume(running);
+      if (presumed?.head.revision !== 1) expect(presumed).toEqual(running);
+      else {
+        expect(presumed).toEqual(taken);
+        const claim = bench.transition(presumed, bench.claimOf());
+        expect(await bench.append(claim)).toEqual({ kind: 'refused', stood: running });
+      }
+      // What it was told does no harm to what comes after.
+      expect((await bench.succeed(running)).tip).toHaveLength(2);
+    },
+  );
+
   says('a change of what does not exist is refused with nothing', async (bench) => {
     const task = await bench.accept();
     const change = { ...bench.transition(task, bench.claimOf()), id: 'nobody' };

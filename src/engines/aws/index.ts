@@ -1,0 +1,66 @@
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { Clock } from '../../ports/clock.ts';
+import type { Engine } from '../../ports/engine.ts';
+import type { Log } from '../../ports/log.ts';
+import type { TaskId } from '../../ports/task-store.ts';
+import { createSqsBells, type SqsBellsOptions } from './bells.ts';
+import type { ShardCounts } from './definition.ts';
+import type { Meter } from './meter.ts';
+import { sqsClient } from './sqs-calls.ts';
+import type { SqsMeter } from './sqs-meter.ts';
+import { openTable } from './store.ts';
+
+export { defaultShards, type IndexDefinition, type ShardCounts, tableDefinition } from './definition.ts';
+export type { Meter, Metered } from './meter.ts';
+export { sqsClient } from './sqs-calls.ts';
+export { checkQueues, createQueues } from './sqs-create.ts';
+export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
+export { openTable, type TableOptions, type TableParts, tableClient } from './store.ts';
+export { checkTable, createTable } from './table.ts';
+
+export interface AwsOptions {
+  /** Name of the table, which `createTable` made. */
+  readonly table: string;
+  /** What the names of the SQS queues begin with. Default: the table's name. */
+  readonly prefix?: string | undefined;
+  readonly clock: Clock;
+  readonly log?: Log | undefined;
+  /** Default: list 4, due 8. May only grow over the life of a table. */
+  readonly shards?: Partial<ShardCounts> | undefined;
+  readonly prioritiesOf?: SqsBellsOptions['prioritiesOf'];
+  /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
+  readonly dynamodb?: DynamoDBClientConfig | undefined;
+  readonly sqs?: SQSClientConfig | undefined;
+}
+
+export interface AwsEngine extends Engine {
+  /** What the calls so far consumed. */
+  readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
+  /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
+  verify(id: TaskId): Promise<number | undefined>;
+}
+
+/** The shared engine: tasks on one DynamoDB table, bells on SQS FIFO. Any number of processes, each opens it. */
+export function aws(options: AwsOptions): AwsEngine {
+  const { table, prefix = table, clock, log, shards, prioritiesOf } = options;
+  const parts = openTable({ table, clock, log, shards, client: options.dynamodb });
+  const client = sqsClient(options.sqs);
+  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf });
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([parts.close(), bells.close()]);
+    client.destroy();
+  };
+  return {
+    store: parts.store,
+    registry: parts.registry,
+    bells,
+    meters: { table: parts.meter, queues: bells.meter },
+    verify: parts.verify,
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+}

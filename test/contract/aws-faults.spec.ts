@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, vi } from 'vitest';
+import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
+import { onTable } from './on-table.ts';
+import { storeContract } from './store-contract.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+
+let dynoxide: Dynoxide;
+let proxy: DynamoProxy;
+beforeAll(async () => {
+  dynoxide = await startDynoxide();
+  proxy = await startDynamoProxy({
+    upstream: dynoxide.endpoint,
+    seed: 7,
+    chance: { loseAnswer: 0.01, loseRequest: 0.005, serverError: 0.005 },
+    staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY },
+    indexLag: { upToMs: 5_000 },
+    conflicts: { holdMs: 2 },
+  });
+});
+afterAll(async () => {
+  await proxy.close();
+  await dynoxide.stop();
+});
+
+storeContract(
+  'aws, where answers are lost, reads are stale and indexes lag',
+  onTable(
+    () => proxy.url,
+    () => proxy.caughtUp(),
+  ),
+);
