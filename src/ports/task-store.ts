@@ -85,8 +85,8 @@ export type Outcome =
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
 export interface Filter extends QueueRef {
-  /** `retrying`: waiting after a failure. */
-  readonly state?: ShownState | 'retrying' | undefined;
+  /** `retrying`: waiting after a failure. `unfinished`: not ended, by a read that may lag for what has ended. */
+  readonly state?: ShownState | 'retrying' | 'unfinished' | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
   /** Unfinished tasks of this lane, in their order; other lists are newest first. */

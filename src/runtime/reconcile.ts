@@ -1,7 +1,7 @@
 import { lapsed, leaseSpentAtMs } from '../core/decision.ts';
 import { dueAtMs, isEnded } from '../core/head.ts';
 import { defaults } from '../core/limits.ts';
-import type { QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { Filter, QueueRef, Snapshot } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { isLowest, ring } from '../service/hand-over.ts';
@@ -44,7 +44,14 @@ async function lookRange(
 ): Promise<boolean> {
   let cursor: string | undefined;
   do {
-    const filter = { tenant: ref.tenant, queue: ref.queue, acceptedFromMs: fromMs, acceptedUntilMs: untilMs };
+    const { tenant, queue } = ref;
+    const filter: Filter = {
+      tenant,
+      queue,
+      state: 'unfinished',
+      acceptedFromMs: fromMs,
+      acceptedUntilMs: untilMs,
+    };
     const limit = context.store.limits.pageItems;
     const page = await context.store.list(filter, { limit, cursor, nowMs: context.clock.now() });
     for (const snapshot of page.items) await lookAt(context, snapshot);

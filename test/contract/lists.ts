@@ -56,6 +56,7 @@ export const lists: Subject = (says) => {
     const tasks = await oneOfEach(bench);
     const expected = {
       ready: ['ready'],
+      unfinished: ['snoozed', 'retrying', 'running', 'scheduled', 'ready'],
       scheduled: ['snoozed', 'retrying', 'scheduled'],
       running: ['running'],
       retrying: ['retrying'],

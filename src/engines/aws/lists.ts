@@ -6,7 +6,7 @@ import type { AwsContext } from './context.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
 import { Entries, type Entry } from './entries-listed.ts';
 import { type Place, placeOf } from './ids.ts';
-import { headKey } from './keys.ts';
+import { headKey, type Item } from './keys.ts';
 import { pointers } from './lanes.ts';
 import { headOf, isGone, ownHead } from './rows.ts';
 import { loadAll } from './snapshots.ts';
@@ -22,6 +22,7 @@ const window = 100;
 
 function hasState(snapshot: Snapshot, state: Filter['state']): boolean {
   if (state === undefined) return true;
+  if (state === 'unfinished') return !isEnded(snapshot.head);
   if (state === 'retrying') return snapshot.head.state === 'waiting' && snapshot.head.retrying;
   return shownState(snapshot.head) === state;
 }
@@ -45,9 +46,18 @@ function mayMatch(entry: Entry, filter: Filter, nowMs: number): boolean {
   return filter.tag === undefined || entry.tags === undefined || entry.tags.includes(filter.tag);
 }
 
+function headFits(item: Item | undefined, state: Filter['state']): boolean {
+  // Without a head it is ready.
+  if (item === undefined) return state === 'unfinished';
+  const head = headOf(item);
+  if (state === 'unfinished') return !isEnded(head);
+  return state === 'retrying' ? head.state === 'waiting' && head.retrying : shownState(head) === state;
+}
+
 /**
  * Of many that are looked at for a state few have it, and a submission may be large: so the heads are read first,
- * the tasks only where the head fits. A task without a head is ready.
+ * the tasks only where the head fits. What was seen to have ended stays so, but for a redrive, which is due: so whoever
+ * looks for the unfinished takes a replica's word for that, at half the price.
  */
 async function byHead(
   context: AwsContext,
@@ -56,14 +66,10 @@ async function byHead(
 ): Promise<(Place | undefined)[]> {
   if (state === undefined || state === 'ready') return [...places];
   const known = places.filter((place) => place !== undefined);
-  const found = await context.calls.get('list', known.map(headKey), true);
-  return places.map((place) => {
-    const item = place && ownHead(place, found.at(headKey(place)));
-    if (item === undefined) return undefined;
-    const head = headOf(item);
-    if (state === 'retrying') return head.state === 'waiting' && head.retrying ? place : undefined;
-    return shownState(head) === state ? place : undefined;
-  });
+  const found = await context.calls.get('list', known.map(headKey), state !== 'unfinished');
+  return places.map((place) =>
+    place !== undefined && headFits(ownHead(place, found.at(headKey(place))), state) ? place : undefined,
+  );
 }
 
 /** The tasks of some entries that match, each in the entry's place. */

@@ -36,6 +36,7 @@ function decodeCursor(cursor: string, kind: 'time' | 'lane'): Place {
 
 function hasState(row: Row, state: Filter['state']): boolean {
   if (state === undefined) return true;
+  if (state === 'unfinished') return !isEnded(row.head);
   if (state === 'retrying') return row.head.state === 'waiting' && row.head.retrying;
   return shownState(row.head) === state;
 }

@@ -55,6 +55,7 @@ function fits(row: Row, kind: Kind, filter: Filter, nowMs: number): boolean {
   if (filter.acceptedFromMs !== undefined && acceptedAtMs < filter.acceptedFromMs) return false;
   if (filter.acceptedUntilMs !== undefined && acceptedAtMs >= filter.acceptedUntilMs) return false;
   if (filter.state === undefined) return true;
+  if (filter.state === 'unfinished') return state <= shown.running;
   if (filter.state === 'retrying') return isRetrying(row);
   return state === shown[filter.state];
 }
