@@ -5,6 +5,7 @@ import type { Change, Outcome, Renewal, Transition } from '../../ports/task-stor
 import type { SqliteContext } from './context.ts';
 import { type Place, placeOf } from './ids.ts';
 import { isLowest, type PlaceRow, placeAt, rejoinLane } from './lanes.ts';
+import { tellLostClaim } from './lost-race.ts';
 import type { Kind, QueueName } from './names.ts';
 import { flagsOf, progressText, ready, running, stateNumber } from './rows.ts';
 import { snapshotBy } from './snapshots.ts';
@@ -37,7 +38,9 @@ function beforeOfRow(context: SqliteContext, row: PlaceRow): Before {
 
 function refused(context: SqliteContext, change: Change): Outcome {
   context.stats.refused++;
-  return { kind: 'refused', stood: snapshotBy(context, change.id) };
+  const stood = snapshotBy(context, change.id);
+  if (stood !== undefined) tellLostClaim(context, change, stood);
+  return { kind: 'refused', stood };
 }
 
 /** Its condition failed, or it held and the change itself is at fault. */

@@ -1,0 +1,12 @@
+import { lostRace } from '../../core/conflict.ts';
+import type { Change, Snapshot } from '../../ports/task-store.ts';
+import type { SqliteContext } from './context.ts';
+
+/** A claim that another write beat: a line that names the winner, in the words of every engine. */
+export function tellLostClaim({ log }: SqliteContext, change: Change, { head, submission }: Snapshot): void {
+  if (change.kind !== 'transition' || !change.events.some(({ kind }) => kind === 'claimed')) return;
+  const { queue } = submission.scope;
+  const { attempt, worker } = head;
+  const err = lostRace(change.id, head);
+  log.info({ task_id: change.id, queue, attempt, winner: worker, err }, 'a claim lost its race');
+}
