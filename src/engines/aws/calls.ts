@@ -162,7 +162,7 @@ export class TableCalls {
         const failure = failureOf(thrown);
         const reasons = failure === 'cancelled' ? reasonsIn(thrown) : [];
         if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) {
-          this.#refusedTransaction(kind, reasons);
+          this.#refusedTransaction(kind, items, reasons);
           return { ok: false, reasons, cause: thrown as Error };
         }
         const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
@@ -178,9 +178,18 @@ export class TableCalls {
     await this.#clock.sleep(this.#clock.random() * Math.min(longestMs, baseMs * 2 ** i));
   }
 
-  #refusedTransaction(kind: CallKind, reasons: readonly CancellationReason[]): void {
+  /** Charged twice for every item that took part, whichever of them was the reason. */
+  #refusedTransaction(
+    kind: CallKind,
+    items: readonly TransactWriteItem[],
+    reasons: readonly CancellationReason[],
+  ): void {
     this.meter.answered(kind, [], false);
-    for (const reason of reasons) this.meter.conditionFailed(kind, reason.Item, 2);
+    this.meter.conditionFailed(
+      kind,
+      items.map((item, i) => reasons[i]?.Item ?? item.Put?.Item),
+      2,
+    );
   }
 
   #inTable(item: TransactWriteItem): TransactWriteItem {
@@ -208,7 +217,7 @@ export class TableCalls {
         if (failure === 'condition') {
           const stood = stoodIn(thrown);
           this.meter.answered(kind, [], false);
-          this.meter.conditionFailed(kind, stood);
+          this.meter.conditionFailed(kind, [stood]);
           return { ok: false, stood, cause: thrown as Error };
         }
         if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);

@@ -86,12 +86,14 @@ export class Meter {
     }
   }
 
-  /** In a transaction each item that takes part costs double; give each of them. */
-  conditionFailed(kind: CallKind, stood: Item | undefined, factor = 1): void {
+  /** `items`: what stood there, or was to be put; `factor`: a transaction doubles. */
+  conditionFailed(kind: CallKind, items: readonly (Item | undefined)[], factor = 1): void {
     const metered = this.of(kind);
     metered.failedConditions++;
-    metered.failedUnits +=
-      factor * Math.max(1, Math.ceil((stood === undefined ? 0 : itemBytes(stood)) / 1_024));
+    for (const item of items) {
+      const bytes = item === undefined ? 0 : itemBytes(item);
+      metered.failedUnits += factor * Math.max(1, Math.ceil(bytes / 1_024));
+    }
   }
 
   /** A copy of everything, by kind. */
