@@ -19,6 +19,13 @@ export interface CommandOptions {
   readonly uid?: number;
 }
 
+const living = new Set<ChildProcess>();
+
+/** Whatever a test that failed left behind ends with its file's tests. */
+export function endCommands(): void {
+  for (const child of living) child.kill('SIGKILL');
+}
+
 /** How a command ended. `error`: what `--json` printed of it. */
 export interface Ended {
   readonly code: number | null;
@@ -44,7 +51,10 @@ export function spawnCommand(args: readonly string[], options: CommandOptions = 
   const ours = { HOLDFAST_URL: '', HOLDFAST_LOG: 'info', NODE_COMPILE_CACHE: compiled };
   const env = { ...process.env, ...ours, ...options.env };
   const [program, words] = argv(args, options);
-  return spawn(program, words, { env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, words, { env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  living.add(child);
+  child.once('exit', () => living.delete(child));
+  return child;
 }
 
 /** Runs a command to its end. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { vi } from 'vitest';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue, type Order } from '../../src/certs/issue.ts';
@@ -11,7 +12,7 @@ import type { Transport } from '../../src/client/transport.ts';
 import { type Client, connect, defineTask, typed } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
-import { type CommandOptions, type Ended, runCommand, spawnCommand } from './command.ts';
+import { type CommandOptions, type Ended, endCommands, runCommand, spawnCommand } from './command.ts';
 
 // Processes start slowly where everything else runs too.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -51,6 +52,7 @@ export interface Server {
 const jumpingClock = new URL('./jumping-clock.ts', import.meta.url).pathname;
 /** Tells by its acceptance what the server's clock says; never run. */
 const clockProbe = defineTask('clock-probe', { input: typed<null>(), queue: 'clock-probe' });
+const closeMs = 3_000;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 export class Site implements AsyncDisposable {
@@ -132,8 +134,11 @@ export class Site implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    // A worker whose handlers hang, as in a test that failed, must not leave its server behind.
+    const closed = Promise.all(this.#clients.map((client) => client.close()));
+    await Promise.race([closed, sleep(closeMs)]);
     await Promise.all(this.#servers.map((server) => server.end('SIGKILL')));
+    endCommands();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
