@@ -89,6 +89,10 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'to leave a lane': [1, 0, 0],
   'the lowest of a lane': [0, 0, 1],
   'handed over': [2, 1, 0],
+  'a redrive into its lane': [8, 2, 1],
+  'a new generation': [12, 2, 1],
+  'to read a task': [0, 0, 2],
+  'the unfinished of two': [0, 0, 5],
 };
 
 test('the other ways of a life cost what docs/table-design.md says', async () => {
@@ -128,6 +132,19 @@ test('the other ways of a life cost what docs/table-design.md says', async () =>
   await cost('the lowest of a lane', () => bench.store.lowest(bench.lane('ann')));
   const handedOver = bench.headChange(await bench.read(running), { handOver: false });
   await cost('handed over', () => bench.append(handedOver));
+  let dead = await bench.die(await bench.accept({ orderingKey: 'bob' }));
+  await bench.store.leave(bench.lane('bob'), dead.id, dead.laneSeq);
+  dead = await bench.handedOver(dead);
+  const redrive = bench.transition(dead, { kind: 'redrive', actor: 'op' }, { rejoinLane: true });
+  await cost('a redrive into its lane', () => bench.append(redrive));
+  const first = await bench.cancel(await bench.accept({ key: 'k', payload }));
+  // Its anchor lives longer by that, which the list projects.
+  await bench.clock.advance(60_000);
+  await cost('a new generation', () => bench.accept({ key: 'k', payload }, first));
+  await cost('to read a task', () => bench.store.read([first.id], bench.now));
+  await bench.cancel(await bench.accept({ queue: 'other', payload }));
+  await bench.accept({ queue: 'other', payload });
+  await cost('the unfinished of two', () => bench.listAll({ queue: 'other', state: 'unfinished' }));
   expect(found).toEqual(prices);
   await site.close();
 });
