@@ -1,0 +1,2 @@
+/** Of the two processes that race. */
+export const claimerNames = ['ann', 'bob'] as const;
