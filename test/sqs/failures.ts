@@ -4,6 +4,7 @@ import { refusal } from '../contract/bench.ts';
 import type { Says } from './says.ts';
 import { idsOf, mail, ring, rings, want } from './site.ts';
 
+const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 const unknown = { tenant: 'acme', queue: 'unknown' };
 
 export function failures(says: Says): void {
@@ -75,6 +76,35 @@ export function failures(says: Says): void {
       expect(idsOf(await waiting)).toEqual(['a']);
     },
   );
+
+  says('who waits is not told of a failure that passed', async (site) => {
+    const other = { tenant: 'acme', queue: 'other' };
+    const bells = await site.open({}, [mail, other]);
+    const away = await site.open();
+    let failing = '';
+    site.front.faults.call = (action, body) =>
+      action === 'ReceiveMessage' && failing !== '' && String(body.QueueUrl).includes(failing)
+        ? { status: 400, type: 'AccessDenied' }
+        : undefined;
+    const polled = async (times: number): Promise<void> => {
+      for (let i = 0; i < 400 && site.front.count('ReceiveMessage') < times; i++) await briefly();
+      expect(site.front.count('ReceiveMessage')).toBe(times);
+    };
+    const short = bells.receive([other], want({ waitMs: 1_000 }));
+    await polled(1);
+    failing = 'mail';
+    const waiting = bells.receive([mail, other], want({ waitMs: 20_000 }));
+    await polled(2);
+    failing = '';
+    await site.clock.advance(500);
+    await polled(3);
+    failing = 'other';
+    await site.clock.advance(500);
+    expect(await short).toEqual([]);
+    await polled(4);
+    await away.ring([ring('a')]);
+    expect(idsOf(await waiting)).toEqual(['a']);
+  });
 
   says('a queue that fails is asked less and less often', async (site) => {
     const bells = await site.open();

@@ -7,18 +7,21 @@ import { idsOf, mail, ring, rings, type Site, want } from './site.ts';
 const minuteMs = 60_000;
 const other = { tenant: 'acme', queue: 'other' };
 
-/** As a worker's session does: 20 s a wait, one after the other, until it is called off. */
-function worker(bells: SqsBells, queues = [mail], tasks = 10): { readonly heard: string[]; stop(): void } {
-  const calledOff = new AbortController();
+/** As a worker's session does: 20 s a wait, one after the other, until it is called off or the site is closed. */
+function worker(site: Site, bells: SqsBells, queues = [mail], tasks = 10): Listening {
+  const { signal } = site.closing;
   const heard: string[] = [];
   const loop = async (): Promise<void> => {
-    while (!calledOff.signal.aborted) {
-      const signal = calledOff.signal;
+    while (!signal.aborted) {
       heard.push(...idsOf(await bells.receive(queues, want({ waitMs: 20_000, tasks, signal }))));
     }
   };
   void loop();
-  return { heard, stop: () => calledOff.abort() };
+  return { heard };
+}
+
+interface Listening {
+  readonly heard: readonly string[];
 }
 
 async function until(site: Site, done: () => boolean): Promise<void> {
@@ -39,11 +42,10 @@ async function pass(site: Site, ms: number): Promise<void> {
 export function polling(says: Says): void {
   says('idle workers of one process ask three times a minute, however many they are', async (site) => {
     const bells = await site.open();
-    const workers = [worker(bells), worker(bells), worker(bells)];
+    for (let i = 0; i < 3; i++) worker(site, bells);
     await until(site, () => site.front.count('ReceiveMessage') > 0);
     site.front.calls.length = 0;
     await pass(site, minuteMs);
-    for (const one of workers) one.stop();
     expect(site.front.count('ReceiveMessage')).toBeGreaterThan(0);
     expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(3);
   });
@@ -52,7 +54,7 @@ export function polling(says: Says): void {
     'a queue of three priorities that was silent for long asks no more often than one of one',
     async (site) => {
       const bells = await site.open({ quietAfterMs: minuteMs });
-      const listening = worker(bells);
+      const listening = worker(site, bells);
       await pass(site, 2 * minuteMs);
       site.front.calls.length = 0;
       await pass(site, minuteMs);
@@ -63,7 +65,6 @@ export function polling(says: Says): void {
       await bells.ring([ring('a', { priority: 'high' }), ring('b', { priority: 'low' })]);
       await until(site, () => listening.heard.length === 2);
       expect(listening.heard.toSorted()).toEqual(['a', 'b']);
-      listening.stop();
     },
     priorities,
   );
@@ -73,14 +74,13 @@ export function polling(says: Says): void {
     async (site) => {
       const bells = await site.open();
       const away = await site.open();
-      const listening = worker(bells);
+      const listening = worker(site, bells);
       for (const priority of priorities) {
         await until(site, () => site.front.calls.filter(isLongPoll).length >= 3);
         await away.ring([ring(priority, { priority })]);
         await until(site, () => listening.heard.includes(priority));
         expect(listening.heard).toContain(priority);
       }
-      listening.stop();
     },
     priorities,
   );
@@ -127,6 +127,35 @@ export function polling(says: Says): void {
     },
   );
 
+  says('what nobody had room for is given to the next who waits', async (site) => {
+    const bells = await site.open();
+    const away = await site.open();
+    const calledOff = new AbortController();
+    const left = bells.receive([mail], want({ waitMs: 20_000, signal: calledOff.signal }));
+    await until(site, () => site.front.calls.some(isLongPoll));
+    calledOff.abort();
+    await left;
+    await away.ring([ring('a')]);
+    await until(site, () => (bells.meter.read().receive?.calls ?? 0) === 1);
+    expect(idsOf(await bells.receive([mail], want({ waitMs: 20_000 })))).toEqual(['a']);
+  });
+
+  says(
+    'who waits hears higher priorities first, too',
+    async (site) => {
+      const bells = await site.open();
+      const away = await site.open();
+      await away.ring(['a', 'b', 'c'].map((id) => ring(id, { priority: 'low' })));
+      await away.ring(['d', 'e', 'f'].map((id) => ring(id, { priority: 'high' })));
+      const heard: string[] = [];
+      for (let i = 0; i < 6; i++) {
+        heard.push(...idsOf(await bells.receive([mail], want({ waitMs: 20_000, tasks: 1 }))));
+      }
+      expect(heard).toEqual(['d', 'e', 'f', 'a', 'b', 'c']);
+    },
+    priorities,
+  );
+
   says('closing gives back at once what nobody took', async (site) => {
     const bells = await site.open();
     const away = await site.open();
@@ -145,21 +174,19 @@ export function polling(says: Says): void {
     const bells = await site.open();
     await bells.ring(rings(60));
     site.front.calls.length = 0;
-    const listening = worker(bells, [mail], 100);
+    const listening = worker(site, bells, [mail], 100);
     await until(site, () => listening.heard.length === 60);
     expect(new Set(listening.heard).size).toBe(60);
     expect(bells.meter.read().receive?.calls).toBeLessThanOrEqual(8);
-    listening.stop();
   });
 
   says('a worker of several queues hears each', async (site) => {
     const bells = await site.open({}, [mail, other]);
     const away = await site.open({}, [mail, other]);
-    const listening = worker(bells, [mail, other]);
+    const listening = worker(site, bells, [mail, other]);
     await away.ring([ring('a'), ring('b', { queue: other })]);
     await until(site, () => listening.heard.length === 2);
     expect(listening.heard.toSorted()).toEqual(['a', 'b']);
-    listening.stop();
   });
 
   says(

@@ -19,6 +19,7 @@ export class Site {
   readonly prefix = `site${++sites}`;
   readonly warnings: (LogFields & { readonly message: string })[] = [];
   readonly standIn: SqsStandIn;
+  readonly closing = new AbortController();
   readonly #enabled: readonly Priority[];
   readonly #opened: SqsBells[] = [];
 
@@ -62,6 +63,7 @@ export class Site {
   }
 
   async close(): Promise<void> {
+    this.closing.abort();
     for (const fault of Object.keys(this.front.faults)) delete this.front.faults[fault as 'call'];
     for (const bells of this.#opened) await bells.close();
     this.client.destroy();

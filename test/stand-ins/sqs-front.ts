@@ -4,7 +4,9 @@ import { Receipts, type Refusal } from './receipts.ts';
 
 export interface SqsFaults {
   /** The whole call fails: an error as SQS gives it. Asked before it is passed on. */
-  call?: ((action: string) => { status: number; type: string } | undefined) | undefined;
+  call?:
+    | ((action: string, body: Record<string, unknown>) => { status: number; type: string } | undefined)
+    | undefined;
   /** One entry of a batch fails, the others do not. */
   entry?: ((action: string, entry: Record<string, unknown>) => Omit<Refusal, 'Id'> | undefined) | undefined;
   /** The call is done and its answer lost. */
@@ -63,7 +65,7 @@ export class SqsFront {
     const isLong = action === 'ReceiveMessage' && Number(body.WaitTimeSeconds ?? 0) > 0;
     if (!isLong) this.#going++;
     try {
-      const failure = this.faults.call?.(action);
+      const failure = this.faults.call?.(action, body);
       const answer = failure === undefined ? await this.#pass(request, action, body) : errorOf(failure);
       if (this.faults.loseAnswer?.(action)) response.destroy();
       else {

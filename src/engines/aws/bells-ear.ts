@@ -106,10 +106,10 @@ export class Ear {
   /** Undefined: it failed. */
   async #poll(level: Level, room: number, waitSeconds: number): Promise<number | undefined> {
     level.polls++;
+    for (const listener of this.#listeners.keys()) listener.triedAgain(this);
     try {
       const bells = await level.poll(Math.min(receivedAtOnce, Math.max(1, room)), waitSeconds);
       this.#failures = 0;
-      for (const listener of this.#listeners.keys()) listener.works(this);
       this.#deliver(level, bells);
       this.#walkAgain = true;
       return bells.length;

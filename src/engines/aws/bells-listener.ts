@@ -40,7 +40,8 @@ export class Listener {
     this.#settled.resolve(bells);
   }
 
-  works(queue: object): void {
+  /** Until it fails again it may well work. */
+  triedAgain(queue: object): void {
     this.#failed.delete(queue);
   }
 
