@@ -1,0 +1,95 @@
+import type { TaskEvent } from '../../src/core/event.ts';
+import { evolve } from '../../src/core/evolve.ts';
+import { type Head, isEnded } from '../../src/core/head.ts';
+import type { Change, Outcome, Snapshot, Transition } from '../../src/ports/task-store.ts';
+import { differingField } from '../simulation/fold-equals-head.ts';
+import { Violation } from '../simulation/violation.ts';
+
+function sameLane(a: Snapshot, b: Snapshot): boolean {
+  return (
+    a.id !== b.id &&
+    a.submission.orderingKey !== undefined &&
+    a.submission.orderingKey === b.submission.orderingKey
+  );
+}
+
+/** By the events: a redriven task has lost its first place. */
+function wasRedriven({ tip }: Snapshot): boolean {
+  return tip.some((event) => event.kind === 'redriven');
+}
+
+function claimed(task: Snapshot, mates: readonly Snapshot[]): void {
+  for (const mate of mates) {
+    if (mate.head.state === 'running') throw new Violation('oneLeaseALane', `${task.id} beside ${mate.id}`);
+    const earlier = (mate.laneSeq ?? 0) < (task.laneSeq ?? 0) && !wasRedriven(mate) && !wasRedriven(task);
+    if (earlier && !isEnded(mate.head))
+      throw new Violation('startOrderIsCommitOrder', `${task.id} before ${mate.id}`);
+  }
+}
+
+function happened(
+  task: Snapshot,
+  head: Head,
+  event: TaskEvent,
+  mates: readonly Snapshot[],
+  nowMs: number,
+): void {
+  const { key } = task.submission.scope;
+  if (isEnded(head)) {
+    const wayOut = event.kind === 'redriven' || (event.kind === 'cancelled' && head.holdsLane);
+    if (head.state !== 'dead' || !wayOut) throw new Violation('endsExactlyOnce', `${event.kind} of ${key}`);
+  }
+  if (event.kind === 'claimed') {
+    if (head.state !== 'waiting' || event.token <= head.fencingToken)
+      throw new Violation('noValidLeaseIsTaken', `${key} was ${head.state}`);
+    claimed(task, mates);
+  } else if ('token' in event && event.token !== undefined) {
+    if (head.state !== 'running' || event.token !== head.fencingToken)
+      throw new Violation('noStaleTokenChangesAnything', `${event.kind} of ${key} by ${event.token}`);
+  }
+  if (event.kind === 'leaseExpired' && (task.head.leaseEndAtMs ?? 0) > nowMs)
+    throw new Violation(
+      'noValidLeaseIsTaken',
+      `${key} was leased for ${(task.head.leaseEndAtMs ?? 0) - nowMs} ms`,
+    );
+}
+
+function isValid({ head }: Snapshot, expect: Change['expect']): boolean {
+  if ('revision' in expect) return expect.revision === head.revision;
+  const version = 'version' in expect ? expect.version : head.version;
+  return head.state === 'running' && expect.token === head.fencingToken && version === head.version;
+}
+
+function transition(
+  task: Snapshot,
+  change: Transition,
+  written: Head,
+  tasks: readonly Snapshot[],
+  nowMs: number,
+): void {
+  const mates = tasks.filter((mate) => sameLane(task, mate));
+  let { head } = task;
+  for (const event of change.events) {
+    happened(task, head, event, mates, nowMs);
+    head = evolve(head, event);
+  }
+  const field = change.events.length === 0 ? undefined : differingField(head, written);
+  if (field !== undefined) throw new Violation('foldEqualsHead', `${field} of ${task.id}`);
+}
+
+/** Judges what one call of `append` did to the tasks as they stood; throws the rule that it broke. */
+export function judge(
+  tasks: readonly Snapshot[],
+  changes: readonly Change[],
+  outcomes: readonly Outcome[],
+  nowMs: number,
+): void {
+  for (const [i, change] of changes.entries()) {
+    const outcome = outcomes[i];
+    if (outcome?.kind !== 'done') continue;
+    const task = tasks.find(({ id }) => id === change.id);
+    if (task === undefined || !isValid(task, change.expect))
+      throw new Violation('noStaleTokenChangesAnything', `${change.kind} of ${change.id}`);
+    if (change.kind === 'transition') transition(task, change, outcome.head, tasks, nowMs);
+  }
+}
