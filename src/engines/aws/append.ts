@@ -78,9 +78,10 @@ async function refused(
 async function write(context: AwsContext, writing: Writing): Promise<Outcome> {
   const { change, known, nonce } = writing;
   const { expect } = change;
+  const { Key, ...update } = updateOf(context, writing);
   const written = await context.calls.update('append', {
-    ...updateOf(context, writing),
-    Key: { ...updateOf(context, writing).Key },
+    ...update,
+    Key: { ...Key },
     ReturnValues: 'revision' in expect ? 'NONE' : 'UPDATED_NEW',
   });
   if (!written.ok) {

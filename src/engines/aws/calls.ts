@@ -167,13 +167,13 @@ export class TableCalls {
         }
         const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
         if (!mayPass || i + 1 >= tries) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
-        await this.#pause(kind, i);
+        await this.pause(kind, i);
       }
     }
   }
 
   /** A wait before a try that follows a lost race, with full jitter. */
-  async #pause(kind: CallKind, i: number): Promise<void> {
+  async pause(kind: CallKind, i: number): Promise<void> {
     this.meter.of(kind).retries++;
     await this.#clock.sleep(this.#clock.random() * Math.min(longestMs, baseMs * 2 ** i));
   }
@@ -221,7 +221,7 @@ export class TableCalls {
           return { ok: false, stood, cause: thrown as Error };
         }
         if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);
-        await this.#pause(kind, i);
+        await this.pause(kind, i);
       }
     }
   }
@@ -239,7 +239,7 @@ export class TableCalls {
       const unread = answer.UnprocessedKeys?.[this.table]?.Keys ?? [];
       if (unread.length === left.length) {
         if (++i >= tries) throw storeThrottled();
-        await this.#pause(kind, i);
+        await this.pause(kind, i);
       }
       left = unread;
     }

@@ -10,13 +10,11 @@ import {
   entryOf,
   freshSnapshot,
   knownOfEntry,
-  submissionOf,
 } from './entries.ts';
 import { storeContended } from './failures.ts';
 import { idOf } from './ids.ts';
 import { type Item, laneTailKey } from './keys.ts';
 import { advanceTail, readTail, type Tail, tailOf } from './lanes.ts';
-import { itemBytes } from './meter.ts';
 import { isOwn } from './nonces.ts';
 import { loadedOf } from './rows.ts';
 import { anchorOf, newest } from './snapshots.ts';
@@ -28,6 +26,8 @@ export type Answer = (entry: Entry, accepted: Accepted) => void;
 const mostTasks = 49;
 const mostActions = 99;
 const mostBytes = 3_500_000;
+/** Of a submission beside its spec: names, keys, tags, options. */
+const otherBytes = 6_000;
 /** Of one transaction that meets others at the tail of its lane. */
 const tries = 12;
 const refused = 'ConditionalCheckFailed';
@@ -59,13 +59,14 @@ export async function existing(
 }
 
 /** As many of the first entries as fit into one transaction. */
-function fitting(context: AwsContext, entries: readonly Entry[]): Entry[] {
+function fitting(entries: readonly Entry[]): Entry[] {
   const taken: Entry[] = [];
   let actions = 0;
   let bytes = 0;
   for (const entry of entries) {
     actions += actionCount(entry);
-    bytes += itemBytes(submissionOf(context, entry, undefined));
+    // At most; compressed it may be far less, which is not tried here.
+    bytes += entry.acceptance.submission.spec.length + otherBytes;
     const full = taken.length === mostTasks || actions > mostActions || bytes > mostBytes;
     if (full && taken.length > 0) break;
     taken.push(entry);
@@ -139,11 +140,12 @@ async function commitInTurn(
   let tail: Tail = lane === undefined ? { seq: 0, ttl: 0 } : await readTail(context, lane);
   let fruitless = 0;
   while (waiting.length > 0) {
-    const part = fitting(context, waiting);
+    const part = fitting(waiting);
     const rest = waiting.slice(part.length);
     const { left, tail: moved } = await attempt(context, part, lane, tail, answer);
     fruitless = left.length === part.length ? fruitless + 1 : 0;
     if (fruitless >= tries) throw storeContended(lane === undefined ? 'one key' : 'one lane');
+    if (fruitless > 0) await context.calls.pause('accept', fruitless);
     waiting = [...left, ...rest];
     tail = moved;
   }

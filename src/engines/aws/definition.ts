@@ -21,6 +21,8 @@ export interface IndexDefinition {
   readonly projected: readonly string[];
 }
 
+const { list, due, exceptions } = keyNames;
+
 /**
  * The one definition of the table: `createTable` makes it, `checkTable` compares with it, and infrastructure as code
  * reads it. Billed per request.
@@ -32,8 +34,14 @@ export const tableDefinition = Object.freeze({
   billing: 'PAY_PER_REQUEST',
   indexes: [
     // Type and tags: what a list can be filtered by without reading the task.
-    { name: 'list', partition: 'lp', sort: 'ls', sortType: 'S', projected: ['ty', 'tg', ttlName] },
-    { name: 'due', partition: 'dp', sort: 'ds', sortType: 'N', projected: ['at', ttlName] },
-    { name: 'exceptions', partition: 'ep', sort: 'es', sortType: 'S', projected: [ttlName] },
+    { name: 'list', partition: list[0], sort: list[1], sortType: 'S', projected: ['ty', 'tg', ttlName] },
+    { name: 'due', partition: due[0], sort: due[1], sortType: 'N', projected: ['at', ttlName] },
+    {
+      name: 'exceptions',
+      partition: exceptions[0],
+      sort: exceptions[1],
+      sortType: 'S',
+      projected: [ttlName],
+    },
   ] satisfies readonly IndexDefinition[],
 } as const);

@@ -1,8 +1,9 @@
 import type { DueEntry } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
-import { duePartition, type Item, idFromPartition } from './keys.ts';
+import { duePartition, type Item, idFromPartition, keyNames } from './keys.ts';
 import { isGone, n, numberOf, s } from './rows.ts';
 
+const [partition, sort] = keyNames.due;
 /** Beyond so many pages of what has expired and was not deleted yet, the next call goes on. */
 const mostPages = 10;
 
@@ -19,7 +20,7 @@ export async function dueOf(
   for (let pages = 0; pages < mostPages; pages++) {
     const page = await context.calls.query('due', {
       IndexName: 'due',
-      KeyConditionExpression: 'dp = :shard AND ds <= :now',
+      KeyConditionExpression: `${partition} = :shard AND ${sort} <= :now`,
       ExpressionAttributeValues: { ':shard': s(duePartition(shard)), ':now': n(nowMs) },
       Limit: limit - entries.length,
       ExclusiveStartKey: from,
@@ -27,7 +28,7 @@ export async function dueOf(
     for (const item of page.items) {
       if (isGone(item, goneMs)) continue;
       const id = idFromPartition(item.pk?.S ?? '', numberOf(item.at) ?? 0);
-      entries.push({ id, dueAtMs: numberOf(item.ds) ?? 0 });
+      entries.push({ id, dueAtMs: numberOf(item[sort]) ?? 0 });
     }
     from = page.next;
     if (from === undefined || entries.length >= limit) break;

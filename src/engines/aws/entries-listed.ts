@@ -1,6 +1,6 @@
 import type { Filter, TaskId } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
-import { exceptionsPartition, type Item, idFromListSort, listPartition, timeKey } from './keys.ts';
+import { exceptionsPartition, type Item, idFromListSort, keyNames, listPartition, timeKey } from './keys.ts';
 import { s } from './rows.ts';
 
 /** A task as an index shows it, newest first. */
@@ -81,7 +81,7 @@ class Stream {
   }
 
   #query(): ReturnType<AwsContext['calls']['query']> {
-    const [partition, sort] = this.#source.index === 'list' ? ['lp', 'ls'] : ['ep', 'es'];
+    const [partition, sort] = keyNames[this.#source.index];
     const empty = this.#least > this.#most;
     if (empty) return Promise.resolve({ items: [], next: undefined });
     return this.#context.calls.query('list', {
@@ -99,7 +99,7 @@ class Stream {
   }
 
   #entry(item: Item): Entry {
-    const sort = (this.#source.index === 'list' ? item.ls?.S : item.es?.S) ?? '';
+    const sort = item[keyNames[this.#source.index][1]]?.S ?? '';
     const isList = this.#source.index === 'list';
     const tags = isList ? (item.tg?.SS ?? []) : undefined;
     return { id: idFromListSort(sort), sort, type: isList ? item.ty?.S : undefined, tags, item };

@@ -38,6 +38,7 @@ export async function joinAnew(context: AwsContext, writing: Writing, lane: Lane
         return { ok: true, head: headOf(head.Item ?? {}), laneSeq: numberOf(head.Item?.q) };
       }
       tail = tailOf(moved?.Item);
+      await context.calls.pause('append', i);
     }
     throw storeContended('one lane');
   });

@@ -12,6 +12,7 @@ import {
   duePartition,
   exceptionsPartition,
   type Item,
+  keyNames,
   listPartition,
   listSort,
   submissionKey,
@@ -57,8 +58,8 @@ export function submissionItem(
     ty: s(submission.type),
     ...(tags.length === 0 ? {} : { tg: { SS: [...new Set(tags)] } }),
     b: b(encodeBody(submission, laneSeq)),
-    lp: s(listPartition(submission.scope, shardOf(place.slot, shards.list))),
-    ls: s(listSort(submission.acceptedAtMs, idOf(place))),
+    [keyNames.list[0]]: s(listPartition(submission.scope, shardOf(place.slot, shards.list))),
+    [keyNames.list[1]]: s(listSort(submission.acceptedAtMs, idOf(place))),
     [nonceName]: nonce,
     [ttlName]: ttlOf(submission.expiresAtMs),
   };
@@ -92,10 +93,11 @@ export function headAttributes(head: Head, known: Known, shards: ShardCounts): H
     le: head.leaseEndAtMs === undefined ? undefined : n(head.leaseEndAtMs),
     pr: head.progress === undefined ? undefined : s(progressText(head.progress)),
     q: laneSeq === undefined ? undefined : n(laneSeq),
-    dp: due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.due))),
-    ds: due === undefined ? undefined : n(due),
-    ep: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
-    es: exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(place))),
+    [keyNames.due[0]]: due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.due))),
+    [keyNames.due[1]]: due === undefined ? undefined : n(due),
+    [keyNames.exceptions[0]]: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
+    [keyNames.exceptions[1]]:
+      exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(place))),
     [ttlName]: ttlOf(known.expiresAtMs),
   };
 }
