@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Life, lives, outcomes, settle, steps } from '../../test/rig/life.ts';
+import { type Life, lives, outcomes, type Step, settle, step, steps } from '../../test/rig/life.ts';
 import { decide } from './decide.ts';
+import { leaseSpentAtMs } from './decision.ts';
 import { fold } from './evolve.ts';
 import { dueAtMs, type Head, isEnded } from './head.ts';
 
@@ -65,6 +66,38 @@ describe('the laws of a task’s life', () => {
         }
       }
     }, 200);
+  });
+
+  it('an expiry conditional on an older revision changes nothing, and any other ends a lease that is spent', () => {
+    const ran = { refused: 0, renewed: 0, written: 0 };
+    const beat: Step = (life) => void life.beat();
+    const since = fc.array(fc.tuple(fc.oneof(fc.constant(beat), step), fc.nat(40_000)), { maxLength: 2 });
+    fc.assert(
+      fc.property(lives, fc.array(step, { maxLength: 4 }), since, fc.nat(40_000), (life, first, then, ms) => {
+        for (const one of first) one(life);
+        life.claim();
+        const read = life.head;
+        for (const [one, afterMs] of then) one(life.later(afterMs));
+        life.later(ms);
+        const { head, nowMs } = life;
+        const events = [...life.events];
+        const expired = life.doOn(read, { kind: 'expire' });
+        if (expired) {
+          ran.written++;
+          expect(head).toBe(read);
+          expect(nowMs).toBeGreaterThanOrEqual(leaseSpentAtMs(head));
+          return;
+        }
+        expect([life.head, life.events]).toEqual([head, events]);
+        if (head.revision === read.revision || !decide(read, life.facts, { kind: 'expire' }, nowMs).ok)
+          return;
+        ran.refused++;
+        // A heartbeat leaves token and version as they were: only the revision tells that the lease goes on.
+        if (head.fencingToken === read.fencingToken && head.version === read.version) ran.renewed++;
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(Object.entries(ran).filter(([, times]) => times < 10)).toEqual([]);
   });
 
   it('an outcome told again, however late, adds no event and is answered with what was recorded', () => {

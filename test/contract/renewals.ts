@@ -41,13 +41,29 @@ export const renewals: Subject = (says) => {
     expect(await bench.append(unknown)).toEqual({ kind: 'refused', stood: undefined });
   });
 
-  says('an expiry decided before a heartbeat is refused after it', async (bench) => {
-    const running = await bench.claim(await bench.accept());
-    await bench.clock.advance(33_000);
-    const expiry = bench.transition(running, { kind: 'expire' });
-    const beaten = await bench.done(renewal(running, bench.now + 30_000));
-    expect(await bench.append(expiry)).toEqual({ kind: 'refused', stood: beaten });
-  });
+  says(
+    'an expiry conditional on an older revision changes nothing, whatever was written since',
+    async (bench) => {
+      const since: readonly ((task: Snapshot) => Promise<Snapshot>)[] = [
+        (task) => bench.done(renewal(task, bench.now + 30_000)),
+        // Not even the lease's end differs: it had come to the attempt's.
+        (task) => bench.done(renewal(task, task.head.leaseEndAtMs ?? 0)),
+        (task) => bench.cancel(task),
+        (task) => bench.fail(task),
+        (task) => bench.succeed(task),
+        (task) => bench.claim(task),
+      ];
+      for (const written of since) {
+        const running = await bench.claim(await bench.accept());
+        await bench.clock.advance(33_000);
+        const expiry = bench.transition(running, { kind: 'expire' });
+        const stands = await written(running);
+        expect(await bench.append(expiry)).toEqual({ kind: 'refused', stood: stands });
+        expect(await bench.read(running)).toEqual(stands);
+        expect(await bench.store.history(running.id, 1)).toEqual(stands.tip);
+      }
+    },
+  );
 
   says('heartbeats and settlements go together in one batch, in their order', async (bench) => {
     const running = await bench.claim(await bench.accept());

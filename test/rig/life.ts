@@ -7,6 +7,7 @@ import type { Facts } from '../../src/core/decision.ts';
 import type { TaskEvent } from '../../src/core/event.ts';
 import { fold } from '../../src/core/evolve.ts';
 import type { Head } from '../../src/core/head.ts';
+import { renew } from '../../src/core/renew.ts';
 import { expiry, type OptionsRequest, resolveOptions, submittedEvent } from '../../src/core/submission.ts';
 
 export const startMs = 1_764_000_000_000;
@@ -44,11 +45,32 @@ export class Life {
 
   do(command: Command): Decision {
     const decision = decide(this.head, this.facts, command, this.nowMs);
-    if (decision.ok) {
-      this.head = decision.head;
+    if (decision.ok && decision.events.length > 0) {
+      this.#write(decision.head);
       this.events.push(...decision.events);
     }
     return decision;
+  }
+
+  /** Decides on a head as somebody read it, and writes only where its revision still stands: whether it was written. */
+  doOn(read: Head, command: Command): boolean {
+    const decision = decide(read, this.facts, command, this.nowMs);
+    if (!decision.ok || decision.events.length === 0 || this.head.revision !== read.revision) return false;
+    this.#write(decision.head);
+    this.events.push(...decision.events);
+    return true;
+  }
+
+  /** A heartbeat of the lease's holder; no event. */
+  beat(): void {
+    const beat = { token: this.head.fencingToken, leaseMs: 30_000, progress: undefined };
+    const renewal = renew(this.head, this.facts, beat, this.nowMs);
+    if (renewal.verdict === 'renewed') this.#write({ ...this.head, leaseEndAtMs: renewal.leaseEndAtMs });
+  }
+
+  /** As every store does: the revision counts writes. */
+  #write(head: Head): void {
+    this.head = { ...head, revision: this.head.revision + 1 };
   }
 
   claim(lowest = true): Decision {
@@ -70,13 +92,13 @@ export class Life {
 
   /** What the sweep does after it rang; no event. */
   madeReady(): this {
-    this.head = { ...this.head, waitUntilMs: undefined };
+    this.#write({ ...this.head, waitUntilMs: undefined });
     return this;
   }
 
   /** What the hand-over does at its end; no event. */
   handedOver(): this {
-    this.head = { ...this.head, handOver: false };
+    this.#write({ ...this.head, handOver: false });
     return this;
   }
 }
@@ -122,11 +144,12 @@ const deed: fc.Arbitrary<Step> = fc.oneof(
     (life) => life.redrive(),
   ),
   fc.constantFrom<Step>(
+    (life) => void life.beat(),
     (life) => void life.madeReady(),
     (life) => void life.handedOver(),
   ),
 );
-const step: fc.Arbitrary<Step> = fc.tuple(deed, passedMs).map(
+export const step: fc.Arbitrary<Step> = fc.tuple(deed, passedMs).map(
   ([one, afterMs]) =>
     (life) =>
       one(life.later(afterMs)),
