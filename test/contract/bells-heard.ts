@@ -104,6 +104,20 @@ export const bellsHeard: Subject = (says) => {
     expect(await bench.hear()).toEqual([]);
   });
 
+  says('a bell that rings just when a receive has looked ends its wait at once', async (bench) => {
+    const beganMs = bench.now;
+    for (let steps = 0; steps < 8; steps++) {
+      // Where bells are in the commit, the acceptance is the ring.
+      const early = bench.bellsInCommit ? undefined : await bench.accept();
+      const waiting = bench.hear({ waitMs: 20_000 });
+      for (let i = 0; i < steps; i++) await undefined;
+      const task = early ?? (await bench.accept());
+      await bench.ringIfApart([task]);
+      expect(ringIds(await waiting)).toEqual([task.id]);
+    }
+    expect(bench.now).toBe(beganMs);
+  });
+
   says('of several that wait each is given what the others are not', async (bench) => {
     const waiting = Array.from({ length: 3 }, () => bench.hear({ waitMs: 20_000, tasks: 1 }));
     await bench.clock.settle();

@@ -53,14 +53,21 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
       const stopListening = kind.belfry.listen(queues, () => {
         rang = true;
       });
-      const bells = await operate('bells.receive', queues.length, () =>
-        want.signal.aborted ? [] : kind.take(queues, want),
-      ).finally(stopListening);
-      const leftMs = endAtMs - clock.monotonic();
-      if (bells.length > 0 || leftMs <= 0) return bells;
-      if (rang) continue;
-      waiting.add(want);
-      await nextSound(kind, clock, queues, leftMs, signals, () => waiting.delete(want));
+      let sound: Promise<void> | undefined;
+      try {
+        const bells = await operate('bells.receive', queues.length, () =>
+          want.signal.aborted ? [] : kind.take(queues, want),
+        );
+        const leftMs = endAtMs - clock.monotonic();
+        if (bells.length > 0 || leftMs <= 0) return bells;
+        if (rang) continue;
+        waiting.add(want);
+        // It listens from here on, before this ear is taken away.
+        sound = nextSound(kind, clock, queues, leftMs, signals, () => waiting.delete(want));
+      } finally {
+        stopListening();
+      }
+      await sound;
     }
   }
 
