@@ -1,36 +1,74 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { item, specOf } from '../../test/rig/api-node.ts';
 import { memory } from '../engines/memory/index.ts';
 import { virtualClock } from '../platform/virtual-clock.ts';
 import type { Ring } from '../ports/bells.ts';
 import { silentLog } from '../ports/log.ts';
 import { createService } from './create-service.ts';
-import { ringLowest } from './hand-over.ts';
+import { handOver, ringLowest } from './hand-over.ts';
 
-it('never rings a task for a place in its lane that it has left meanwhile', async () => {
+const tenant = 'default';
+const target = { tenant, queue: 'q' };
+const lane = { ...target, orderingKey: 'lane' };
+
+/** A node with one task in its lane, and every ring that it sent since. */
+async function given() {
   const clock = virtualClock();
   const rings: Ring[] = [];
   const ring = (rung: Ring): 'rung' => {
     rings.push(rung);
     return 'rung';
   };
-  const engine = memory({ clock, bells: 'apart', faults: { ring } });
-  const options = { ...engine, node: 'node-1', clock, log: silentLog, createQueues: true };
-  const { service, context } = await createService(options);
-  const target = { tenant: 'default', queue: 'q' };
-  const lane = { ...target, orderingKey: 'lane' };
-  await service.submit(target, [item('k', { spec: specOf('{}', 'note', 'lane') })], {
-    notAfterMs: undefined,
-  });
-  const now = await engine.store.lowest(lane);
+  const { store, ...engine } = memory({ clock, bells: 'apart', faults: { ring } });
+  const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
+  const node = await createService(options);
+  const spec = specOf('{}', 'note', 'lane');
+  const [task] = await node.service.submit(target, [item('k', { spec })], { notAfterMs: undefined });
+  if (task?.error !== undefined || task === undefined) throw new Error('refused');
   rings.length = 0;
+  const read = async () => (await store.read([task.id], clock.now()))[0] ?? expect.fail();
+  return { ...node, store, rings, id: task.id, read };
+}
 
-  // Read long ago by a process that stalled; today another task is the lowest.
-  const answers = [{ id: now?.id ?? '', seq: (now?.seq ?? 0) - 1 }, undefined];
-  const store = { ...engine.store, lowest: async () => answers.shift() };
-  await ringLowest({ ...context, store }, lane, 'handOver');
-  expect(rings).toEqual([]);
+/** Claims the task and tells that it never can be done; its lane is handed on. */
+async function die({ service, settled }: Awaited<ReturnType<typeof given>>): Promise<void> {
+  const [assigned] = await service.claim({
+    ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1 },
+    ...{ workerName: 'w', workerId: '1', waitMs: 0, requestId: '', signal: new AbortController().signal },
+  });
+  const told = { result: undefined, message: 'no', errorType: '', afterMs: undefined };
+  const fatal = { lease: assigned?.lease ?? expect.fail(), outcome: 'fatal', ...told } as const;
+  await service.settle([fatal], { tenant, sessionId: undefined });
+  await settled();
+}
 
-  await ringLowest(context, lane, 'handOver');
-  expect(rings.map(({ id }) => id)).toEqual([now?.id]);
+describe('a hand-over by a process that stalled', () => {
+  it('rings no task for a place in its lane that it has left meanwhile', async () => {
+    const { context, store, rings, id } = await given();
+    const now = (await store.lowest(lane)) ?? expect.fail();
+    // Read long ago; today another task is the lowest, and then none.
+    const answers = [{ id, seq: now.seq - 1 }, undefined];
+    const stalled = { ...store, lowest: async () => answers.shift() };
+    await ringLowest({ ...context, store: stalled }, lane, 'handOver');
+    expect(rings).toEqual([]);
+
+    await ringLowest(context, lane, 'handOver');
+    expect(rings.map((ring) => ring.id)).toEqual([now.id]);
+  });
+
+  it('takes away the place that the task left, never the one that a redrive gave it since', async () => {
+    const node = await given();
+    const { context, service, store, id, read } = node;
+    await die(node);
+    const { head, ...dead } = await read();
+    expect(head).toMatchObject({ state: 'dead', handOver: false });
+    await service.redrive(tenant, id, 'operator');
+    const redriven = await read();
+    expect(redriven.laneSeq).toBeGreaterThan(dead.laneSeq ?? 0);
+
+    // As it was read before the lane was handed on.
+    await handOver(context, { ...dead, head: { ...head, handOver: true, revision: head.revision - 1 } });
+    expect(await store.lowest(lane)).toEqual({ id, seq: redriven.laneSeq });
+    expect(await read()).toEqual(redriven);
+  });
 });
