@@ -21,7 +21,7 @@ export function queues(says: Says): void {
     expect(definitions).toHaveLength(3);
     await createQueues(site.client, definitions);
     expect(await checkQueues(site.client, definitions)).toEqual([]);
-    site.front.calls.length = 0;
+    site.front.forget();
     await createQueues(site.client, definitions);
     expect(site.front.count('CreateQueue') + site.front.count('SetQueueAttributes')).toBe(0);
   });

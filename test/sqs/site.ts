@@ -34,7 +34,7 @@ export class Site {
   async open(options: Partial<SqsBellsOptions> = {}, queues = [mail]): Promise<SqsBells> {
     const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.#enabled));
     if (this.#opened.length === 0) await createQueues(this.client, definitions);
-    this.front.calls.length = 0;
+    this.front.forget();
     const log: Log = {
       debug() {},
       info() {},

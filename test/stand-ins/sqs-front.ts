@@ -25,6 +25,7 @@ export class SqsFront {
   readonly #now: () => number;
   readonly #target: string;
   readonly #server: Server;
+  readonly #atOnce = new Map<string, { now: number; most: number }>();
   #going = 0;
 
   private constructor(target: string, now: () => number) {
@@ -53,6 +54,16 @@ export class SqsFront {
     return this.calls.filter((call) => call.action === action).length;
   }
 
+  forget(): void {
+    this.calls.length = 0;
+    this.#atOnce.clear();
+  }
+
+  /** The most calls of one kind that were under way at one moment. */
+  mostAtOnce(action: string): number {
+    return this.#atOnce.get(action)?.most ?? 0;
+  }
+
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -64,6 +75,9 @@ export class SqsFront {
     this.calls.push({ action, body, atMs: this.#now() });
     const isLong = action === 'ReceiveMessage' && Number(body.WaitTimeSeconds ?? 0) > 0;
     if (!isLong) this.#going++;
+    const atOnce = this.#atOnce.get(action) ?? { now: 0, most: 0 };
+    this.#atOnce.set(action, atOnce);
+    atOnce.most = Math.max(atOnce.most, ++atOnce.now);
     try {
       const failure = this.faults.call?.(action, body);
       const answer = failure === undefined ? await this.#pass(request, action, body) : errorOf(failure);
@@ -79,6 +93,7 @@ export class SqsFront {
       response.destroy();
     } finally {
       if (!isLong) this.#going--;
+      atOnce.now--;
     }
   }
 

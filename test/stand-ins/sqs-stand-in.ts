@@ -1,4 +1,4 @@
-import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sqsClient } from '../../src/engines/aws/sqs-calls.ts';
 import type { SqsFront } from './sqs-front.ts';
 
@@ -13,12 +13,13 @@ export interface SqsStandIn {
 }
 
 /** A client as the engine's own, for a stand-in. */
-export function standInClient(endpoint: string): SQSClient {
+export function standInClient(endpoint: string, config: SQSClientConfig = {}): SQSClient {
   return sqsClient({
     endpoint,
     region: 'eu-central-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     // Stand-ins name queues by hosts that do not exist.
     useQueueUrlAsEndpoint: false,
+    ...config,
   });
 }

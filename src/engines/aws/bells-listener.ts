@@ -28,11 +28,7 @@ export class Listener {
 
   /** None, once it was answered. */
   get room(): number {
-    return this.#waiting && !this.want.signal.aborted ? roomOf(this.want) : 0;
-  }
-
-  get waiting(): boolean {
-    return this.#waiting;
+    return this.#waiting ? roomOf(this.want) : 0;
   }
 
   answer(bells: readonly Bell[]): void {
