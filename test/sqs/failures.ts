@@ -1,5 +1,7 @@
 import { expect } from 'vitest';
 import { HoldfastError } from '../../src/core/errors.ts';
+import { createQueues } from '../../src/engines/aws/sqs-create.ts';
+import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
 import { refusal } from '../contract/bench.ts';
 import { standInClient } from '../stand-ins/sqs-stand-in.ts';
 import type { Says } from './says.ts';
@@ -59,6 +61,9 @@ export function failures(says: Says): void {
     expect(rung).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY', retryable: true });
     expect((rung as HoldfastError).retryAfterMs).toBeGreaterThan(0);
     expect(site.front.count('SendMessageBatch')).toBe(2);
+    delete site.front.faults.call;
+    expect(await bells.ring([ring('a')])).toEqual([true]);
+    expect(site.front.count('GetQueueUrl')).toBe(1);
     client.destroy();
   });
 
@@ -83,6 +88,15 @@ export function failures(says: Says): void {
       expect(idsOf(await waiting)).toEqual(['a']);
     },
   );
+
+  says('a queue that is created afterwards is found', async (site) => {
+    const bells = await site.open();
+    const [rung] = await bells.ring([ring('a', { queue: unknown })]);
+    expect(rung).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+    await createQueues(site.client, sqsQueuesOf(site.prefix, unknown));
+    expect(await bells.ring([ring('a', { queue: unknown })])).toEqual([true]);
+    expect(idsOf(await bells.receive([unknown], want()))).toEqual(['a']);
+  });
 
   says('who waits is not told of a failure that passed', async (site) => {
     const other = { tenant: 'acme', queue: 'other' };
