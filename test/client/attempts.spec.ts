@@ -1,0 +1,161 @@
+import { describe, expect, it } from 'vitest';
+import { AttemptAborted, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
+import { rig } from './rig.ts';
+import { failureOf, job, working } from './working.ts';
+
+describe('an attempt', () => {
+  it('that is long keeps its lease by heartbeats, all that run in one message', async () => {
+    const it = await rig();
+    const slow = defineTask('slow', { input: typed<{ n: number }>(), timeout: '10m' });
+    await it.client.work(
+      defineWorker({ handlers: [handle(slow, () => it.clock.sleep(120_000))], concurrency: 10 }),
+    );
+    const outcomes = await it.client.submitMany(
+      slow,
+      Array.from({ length: 10 }, (_, n) => ({ input: { n } })),
+    );
+    await it.advance(125_000);
+    for (const outcome of outcomes) {
+      if (!outcome.ok) throw outcome.error;
+      expect(await outcome.task.status()).toMatchObject({ state: 'succeeded', attempt: 1 });
+    }
+    const beats = it.transport.said.filter(({ kind }) => kind === 'heartbeats');
+    expect(beats.length).toBeLessThan(16);
+    expect(beats.every(({ message }) => (message as { items: unknown[] }).items.length === 10)).toBe(true);
+  });
+
+  it('that hangs past its timeout is failed by the worker, its heartbeats stop and its slot is free', async () => {
+    const hanging = defineTask('hanging', {
+      input: typed<{ hang: boolean }>(),
+      output: typed<string>(),
+      timeout: '20s',
+      retry: { maxAttempts: 1 },
+    });
+    let reason: unknown;
+    const it = await rig();
+    await it.client.work(
+      defineWorker({
+        concurrency: 1,
+        handlers: [
+          handle(hanging, ({ hang }, { signal }) => {
+            if (!hang) return 'done';
+            signal.addEventListener('abort', () => {
+              reason = signal.reason;
+            });
+            return new Promise<string>(() => {});
+          }),
+        ],
+      }),
+    );
+    const stuck = await it.client.submit(hanging, { hang: true });
+    await it.advance(15_000);
+    const next = await it.client.submit(hanging, { hang: false });
+    await it.advance(6_000);
+    expect(await stuck.status()).toMatchObject({ state: 'dead', attempt: 1, deadReason: 'attempts' });
+    const events = [];
+    for await (const event of stuck.events()) events.push(event);
+    expect(events.at(-1)).toMatchObject({ type: 'died', errorType: 'TimeoutError' });
+    expect(reason).toBeInstanceOf(AttemptAborted);
+    expect(reason).toMatchObject({ kind: 'timeout' });
+    expect(await it.until(next.result())).toBe('done');
+    const before = it.transport.said.filter(({ kind }) => kind === 'heartbeats').length;
+    await it.advance(60_000);
+    expect(it.transport.said.filter(({ kind }) => kind === 'heartbeats')).toHaveLength(before);
+  });
+
+  it('is given up sooner where its handler has a timeout of its own', async () => {
+    const it = await working([handle(job, () => new Promise<never>(() => {}), { timeout: '3s' })]);
+    const task = await it.client.submit(job, { n: 1 });
+    await it.advance(3_500);
+    expect(await task.status()).toMatchObject({ attempt: 1, lastError: expect.stringContaining('3000 ms') });
+  });
+
+  it('hears of a cancellation, and ends as cancelled', async () => {
+    let kind: string | undefined;
+    const it = await rig();
+    await it.client.work(
+      defineWorker({
+        handlers: [
+          handle(job, (_input, { signal }) => {
+            return new Promise<never>((_resolve, reject) => {
+              signal.addEventListener('abort', () => {
+                kind = (signal.reason as AttemptAborted).kind;
+                reject(signal.reason);
+              });
+            });
+          }),
+        ],
+      }),
+    );
+    const task = await it.client.submit(job, { n: 1 });
+    await it.advance(1_000);
+    await task.cancel('not needed');
+    await it.advance(12_000);
+    expect(kind).toBe('cancelled');
+    expect(await failureOf(task.result())).toMatchObject({ state: 'cancelled', reason: 'TASK_CANCELLED' });
+  });
+
+  it('that succeeds although it was cancelled has succeeded', async () => {
+    const it = await rig();
+    await it.client.work(
+      defineWorker({
+        handlers: [
+          handle(job, async () => {
+            await it.clock.sleep(15_000);
+            return { twice: 1 };
+          }),
+        ],
+      }),
+    );
+    const task = await it.client.submit(job, { n: 1 });
+    await it.advance(1_000);
+    await task.cancel();
+    await it.advance(15_000);
+    expect(await task.result()).toEqual({ twice: 1 });
+  });
+
+  it('that ignores its cancellation is ended when its lease would be, and its slot is free', async () => {
+    const it = await rig();
+    await it.client.work(
+      defineWorker({ concurrency: 1, handlers: [handle(job, () => new Promise<never>(() => {}))] }),
+    );
+    const task = await it.client.submit(job, { n: 1 });
+    await it.advance(1_000);
+    await task.cancel();
+    await it.advance(45_000);
+    expect((await task.status()).state).toBe('cancelled');
+    expect(it.transport.said.filter(({ kind }) => kind === 'heartbeats').length).toBeLessThan(2);
+    const next = await it.client.submit(job, { n: 2 });
+    await it.advance(1_000);
+    expect((await next.status()).state).toBe('running');
+  });
+
+  it('whose lease another one took hears it, and what it says changes nothing', async () => {
+    const it = await rig();
+    const kinds: (string | undefined)[] = [];
+    const spec = defineWorker({
+      handlers: [
+        handle(job, async (_input, { attempt, signal }) => {
+          if (attempt === 1) await it.clock.sleep(100_000);
+          kinds.push((signal.reason as AttemptAborted | undefined)?.kind);
+          return { twice: attempt };
+        }),
+      ],
+    });
+    await it.client.work(spec);
+    const task = await it.client.submit(job, { n: 1 });
+    await it.advance(1_000);
+    it.transport.unreachable = true;
+    it.transport.cut('report');
+    it.transport.cut('work');
+    const other = it.another();
+    await other.client.work(spec);
+    await it.advance(45_000);
+    it.transport.unreachable = false;
+    await it.advance(90_000);
+    expect(kinds).toEqual([undefined, 'lease-lost']);
+    expect(it.lines.filter(({ message }) => message.includes('refused'))).toEqual([]);
+    expect(await task.result()).toEqual({ twice: 2 });
+    await other.client.close();
+  });
+});

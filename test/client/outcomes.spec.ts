@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { defineTask, FatalError, handle, RetryAfter, Snooze, typed } from '../../src/index.ts';
+import { failureOf, job, kindsOf, working } from './working.ts';
+
+describe('a handler', () => {
+  it('that throws is tried again by policy, and dies after its last attempt with its last error', async () => {
+    const retried = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 3 } });
+    const dead: unknown[] = [];
+    const it = await working(
+      [
+        handle(retried, (_input, { attempt }) => {
+          throw new TypeError(`no luck at ${attempt}`);
+        }),
+      ],
+      { onDead: (task) => void dead.push(task) },
+    );
+    const task = await it.client.submit(retried, { n: 1 });
+    const failure = await it.until(failureOf(task.result()));
+    expect(failure).toMatchObject({ state: 'dead', attempts: 3, lastError: 'no luck at 3', taskId: task.id });
+    expect(failure.help).toContain(`holdfast retry ${task.id}`);
+    expect((await kindsOf(it, task.id)).filter((kind) => kind === 'failed')).toHaveLength(2);
+    expect(dead).toMatchObject([
+      { id: task.id, type: 'job', attempt: 3, message: 'no luck at 3', errorType: 'TypeError' },
+    ]);
+    expect((await task.status()).deadReason).toBe('attempts');
+  });
+
+  it('that throws a FatalError is not tried again', async () => {
+    const { client, until } = await working([
+      handle(job, () => {
+        throw new FatalError('never');
+      }),
+    ]);
+    const task = await client.submit(job, { n: 1 });
+    expect(await until(failureOf(task.result()))).toMatchObject({ attempts: 1, lastError: 'never' });
+    expect((await task.status()).deadReason).toBe('fatal');
+  });
+
+  it('that throws RetryAfter is tried again after exactly so long, and uses an attempt', async () => {
+    const times: number[] = [];
+    const { client, until, clock } = await working([
+      handle(job, (_input, { attempt }) => {
+        times.push(clock.now());
+        if (attempt === 1) throw new RetryAfter('7m', new Error('busy'));
+        return { twice: attempt };
+      }),
+    ]);
+    expect(await until((await client.submit(job, { n: 1 })).result())).toEqual({ twice: 2 });
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(420_000);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeLessThan(425_000);
+  });
+
+  it('that throws Snooze comes again later and uses no attempt', async () => {
+    let runs = 0;
+    const it = await working([
+      handle(job, (_input, { attempt }) => {
+        if (++runs < 8) throw new Snooze('2m');
+        return { twice: attempt };
+      }),
+    ]);
+    const task = await it.client.submit(job, { n: 1 });
+    expect(await it.until(task.result())).toEqual({ twice: 1 });
+    expect((await kindsOf(it, task.id)).filter((kind) => kind === 'snoozed')).toHaveLength(7);
+  });
+
+  it("is tried again after what its contract's own backoff says", async () => {
+    const paced = defineTask('job', {
+      input: typed<{ n: number }>(),
+      output: typed<string>(),
+      retry: { maxAttempts: 3, backoff: (attempt) => `${attempt * 10}m` },
+    });
+    const times: number[] = [];
+    const { client, until, clock } = await working([
+      handle(paced, () => {
+        times.push(clock.now());
+        if (times.length < 3) throw new Error('again');
+        return 'done';
+      }),
+    ]);
+    await until((await client.submit(paced, { n: 1 })).result());
+    const [a = 0, b = 0, c = 0] = times;
+    expect([Math.floor((b - a) / 60_000), Math.floor((c - b) / 60_000)]).toEqual([10, 20]);
+  });
+
+  it.each([
+    ['undefined', undefined, 'The handler threw undefined.'],
+    ['null', null, 'The handler threw null.'],
+    ['a string', 'oops', 'The handler threw a string: oops'],
+    ['an object', { code: 7 }, 'The handler threw a object: {"code":7}'],
+    ['an error without words', new RangeError(), 'RangeError'],
+  ])('that throws %s fails with a sentence', async (_what, thrown, told) => {
+    const once = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 1 } });
+    const { client, until } = await working([
+      handle(once, () => {
+        throw thrown;
+      }),
+    ]);
+    const task = await client.submit(once, { n: 1 });
+    expect((await until(failureOf(task.result()))).lastError).toBe(told);
+  });
+
+  it.each([
+    ['another shape than its contract says', () => ({ receipt: 7 }), /receipt/],
+    ['nothing', () => undefined, /output/],
+    ['a bigint where anything goes', () => ({ receipt: 'r', more: 1n }), /'more'.*bigint/],
+    ['more than 256 KiB', () => ({ receipt: 'x'.repeat(300_000) }), /262,144/],
+  ])('that returns %s fails its attempt with a sentence', async (_what, run, told) => {
+    const strict = defineTask('strict', {
+      input: typed<{ n: number }>(),
+      output: z.looseObject({ receipt: z.string() }),
+      retry: { maxAttempts: 1 },
+    });
+    const { client, until } = await working([handle(strict, run as never)]);
+    const task = await client.submit(strict, { n: 1 });
+    const failure = await until(failureOf(task.result()));
+    expect(failure.lastError).toMatch(told);
+    expect((await task.status()).deadReason).toBe('attempts');
+  });
+});
