@@ -1,63 +1,52 @@
-import type { Service } from '../../src/service/service.ts';
+import { HoldfastError } from '../../src/core/errors.ts';
 import type { SimNode } from './node.ts';
+import type { Serving } from './serving.ts';
 import type { World } from './world.ts';
 
-/** The call's outcome is unknown: it was lost, its node died, or it took too long. */
-export class NoAnswer extends Error {}
-
-const timeoutMs = 10_000;
-
-/** Calls of clients to nodes: delayed, lost on the way there or back, or delivered twice. */
+/** What lies between clients and nodes: a balancer that sends each call and each stream to any node that is up. */
 export class Network {
-  readonly nodes: readonly SimNode[];
   readonly world: World;
+  readonly nodes: readonly SimNode[];
 
   constructor(world: World, nodes: readonly SimNode[]) {
     this.world = world;
     this.nodes = nodes;
   }
 
-  /** Any node that answers, or undefined where all are down. */
-  node(): SimNode | undefined {
-    return this.world.pick(this.nodes.filter((node) => node.service !== undefined));
+  /** Undefined: all are down. */
+  serving(): Serving | undefined {
+    return this.world.pick(this.nodes.filter((node) => node.serving !== undefined))?.serving;
   }
 
-  async travel(): Promise<void> {
+  travel(): Promise<void> {
+    return this.world.clock.sleep(this.world.latencyMs());
+  }
+
+  /** Calls back when this end notices that the other is gone: soon, as a rule, else by the connection's keep-alive. */
+  noticed(soonMs: number, atLastMs: number, tell: () => void): void {
     const { world } = this;
-    const longestMs = world.strikes('delayed message', 0.02) ? 8_000 : 20;
-    await world.clock.sleep(world.between(1, longestMs));
+    const late = world.strikes('noticed late', 0.2);
+    world.clock.after(late ? world.between(soonMs, atLastMs) : world.between(1, soonMs), tell);
   }
+}
 
-  /** Rejects with NoAnswer where nobody knows; a refusal by the service is its own error. */
-  async call<T>(run: (service: Service) => Promise<T>): Promise<T> {
-    const { world } = this;
-    await this.travel();
-    const service = this.node()?.service;
-    if (service === undefined || world.strikes('lost request', 0.02)) return this.#silence();
-    const answers = [run(service)];
-    if (world.strikes('doubled message', 0.03)) answers.push(this.#late(service, run));
-    for (const answer of answers) answer.catch(() => {});
-    const answer = await this.#within(Promise.race(answers));
-    await this.travel();
-    if (world.strikes('lost response', 0.02)) return this.#silence();
-    return answer;
-  }
+/** By when the pings of a connection find that the other end is gone. */
+export const pingedMs = { client: 30_000, node: 80_000 } as const;
 
-  async #late<T>(service: Service, run: (service: Service) => Promise<T>): Promise<T> {
-    await this.world.clock.sleep(this.world.between(0, 3_000));
-    return run(service);
-  }
+export function unreachable(why: string): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', `No node answers: ${why}.`, {
+    help: 'It is tried again.',
+  });
+}
 
-  async #silence(): Promise<never> {
-    await this.world.clock.sleep(timeoutMs);
-    throw new NoAnswer();
-  }
+export function gaveUp(): HoldfastError {
+  return new HoldfastError('CANCELLED', 'ABANDONED', 'The call was given up.', {
+    help: 'Call again if it still matters.',
+  });
+}
 
-  #within<T>(answer: Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.world.clock.after(timeoutMs, () => reject(new NoAnswer()));
-      const settled = (): void => cancel();
-      answer.then(resolve, reject).then(settled, settled);
-    });
-  }
+export function timedOut(ms: number): HoldfastError {
+  return new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', `No answer came within ${ms} ms.`, {
+    help: 'Send it again with the same key.',
+  });
 }

@@ -1,23 +1,22 @@
 import type { ProcessClock } from '../../src/platform/virtual-clock.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { startRuntime } from '../../src/runtime/runtime.ts';
-import { createService } from '../../src/service/create-service.ts';
-import type { Service } from '../../src/service/service.ts';
-import { type Life, portsOf } from './ports.ts';
+import { type HoldfastNode, startNode } from '../../src/server.ts';
+import { portsOf } from './ports.ts';
+import { Life, type Serving } from './serving.ts';
 import type { World } from './world.ts';
 
 const furthestOffMs = 1_000;
 
-/** A process that serves: it may die at any await and comes back as another life on the same store. */
+/** A process that serves: it may die at any await, or stop in order, and comes back as another life on the same store. */
 export class SimNode {
   readonly name: string;
-  /** Absent while it is down or starting. */
-  service: Service | undefined;
   readonly #world: World;
+  #serving: Serving | undefined;
   #life: Life | undefined;
   #clock: ProcessClock | undefined;
   #engine: Engine | undefined;
+  #running: HoldfastNode | undefined;
   #offsetMs: number;
   #lives = 0;
 
@@ -27,38 +26,40 @@ export class SimNode {
     this.#offsetMs = world.between(-furthestOffMs, furthestOffMs);
   }
 
-  /** Names its present life; a caller that finds another one knows that its stream is gone. */
-  get life(): number {
-    return this.service === undefined ? -1 : this.#lives;
+  /** Undefined while it is down or starting. */
+  get serving(): Serving | undefined {
+    return this.#serving;
   }
 
   /** A start fails where the store does: then the process is started again. */
   begin(): void {
-    this.#start().catch(() => this.crash());
+    const life = new Life(`${this.name}.${++this.#lives}`, (ended) => this.#ended(ended));
+    this.#life = life;
+    this.#start(life).catch(() => life.crash());
   }
 
-  async #start(): Promise<void> {
+  async #start(life: Life): Promise<void> {
     const world = this.#world;
-    const life: Life = {
-      name: `${this.name}.${++this.#lives}`,
-      dead: false,
-      crash: () => {
-        if (!life.dead) this.#crash(life);
-      },
-    };
-    this.#life = life;
-    this.#clock = world.clock.process(this.#offsetMs);
+    const clock = world.clock.process(this.#offsetMs);
+    this.#clock = clock;
     this.#engine = world.engine.connect(life.name);
-    const ports = portsOf(world, life, this.#engine);
-    const options = { ...ports, node: life.name, clock: this.#clock, log: silentLog, createQueues: true };
-    const running = await createService(options);
+    const engine = portsOf(world, life, this.#engine);
+    const running = await startNode({ engine, clock, log: silentLog, node: life.name });
     if (life.dead) return;
-    startRuntime(running);
-    this.service = running.service;
+    this.#running = running;
+    this.#serving = { life, api: running.api, clock };
+    world.census.node(this.name);
   }
 
   crash(): void {
     this.#life?.crash();
+  }
+
+  /** As on SIGTERM: no new work, what runs finishes within a limit, then it is gone; it may crash meanwhile. */
+  drain(): void {
+    const [running, life] = [this.#running, this.#life];
+    if (running === undefined || life === undefined) return;
+    this.#world.begin(running.close(this.#world.between(1_000, 30_000)).then(() => life.crash()));
   }
 
   jump(): void {
@@ -67,12 +68,12 @@ export class SimNode {
     this.#offsetMs = to;
   }
 
-  #crash(life: Life): void {
-    life.dead = true;
-    this.service = undefined;
+  #ended(life: Life): void {
+    this.#serving = undefined;
+    this.#running = undefined;
     this.#clock?.kill();
     this.#world.begin(this.#engine?.close() ?? Promise.resolve());
-    this.#world.tally.note(`crash ${life.name}`);
+    this.#world.tally.note(`end ${life.name}`);
     this.#world.clock.after(this.#world.between(200, 15_000), () => this.begin());
   }
 }

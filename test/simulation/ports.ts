@@ -1,13 +1,7 @@
 import { HoldfastError } from '../../src/core/errors.ts';
 import type { Engine } from '../../src/ports/engine.ts';
+import type { Life } from './serving.ts';
 import type { World } from './world.ts';
-
-/** One life of a node: after its death no call of it ever has an effect or an answer. */
-export interface Life {
-  readonly name: string;
-  dead: boolean;
-  crash(): void;
-}
 
 function noAnswer(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The answer of the store was lost.', {
@@ -70,6 +64,8 @@ function watched(world: World, { store }: Engine): Engine['store'] {
   };
   return {
     ...store,
+    // Whatever the nature, several nodes write here.
+    can: { ...store.can, sharedWriters: true },
     accept: (batch) => judge(store.accept(batch), (answers) => world.shadow.accepted(batch, answers)),
     append: (batch) =>
       judge(store.append(batch), (outcomes) => {

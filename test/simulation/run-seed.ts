@@ -1,18 +1,23 @@
-import { isEnded } from '../../src/core/head.ts';
-import { misfortune, operator, staff } from './disorder.ts';
+import { type Counts, shortfall } from './census.ts';
+import { authors, misfortune, staff } from './disorder.ts';
+import { wishes } from './job.ts';
 import { Network } from './network.ts';
 import { SimNode } from './node.ts';
-import { submitUntilAcknowledged, wishes } from './submitter.ts';
+import { operator } from './operator.ts';
+import { judgeRest, unfinished } from './quiescence.ts';
 import { Violation } from './violation.ts';
 import { faultsEndMs, World } from './world.ts';
 
 export interface SeedRun {
   readonly seed: number;
+  /** Calls of ports. */
   readonly steps: number;
   readonly commits: number;
   readonly hash: string;
   readonly faults: ReadonlyMap<string, number>;
+  readonly counts: Counts;
   readonly elapsedMs: number;
+  /** A Violation, or whatever else was thrown; a seed that was too tame fails too. */
   readonly failure: unknown;
 }
 
@@ -21,57 +26,76 @@ const nodes = 3;
 const acknowledgedEndByMs = 595_000;
 /** Everything else by then. */
 const endByMs = 7_200_000;
+/** Whoever waits for a result is told so long after the last end. */
+const toldWithinMs = 120_000;
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-function unfinished(world: World): string[] {
-  const waits: string[] = [];
-  for (const { id, folded, head, acknowledged, lane } of world.shadow.tasks.values()) {
-    if (isEnded(folded) && !head.handOver) continue;
-    waits.push(`${acknowledged ? 'acknowledged ' : ''}${id} ${folded.state} ${lane ?? ''}`);
-  }
-  return waits;
-}
+/** Looks at a world from time to time: whether it came to rest, and what should have by now. */
+class Watch {
+  readonly #world: World;
+  #restedAtMs: number | undefined;
 
-function isOver(world: World): boolean {
-  if (world.failure !== undefined) return true;
-  if (world.elapsedMs < faultsEndMs + 40_000) return false;
-  const waits = unfinished(world);
-  if (waits.length === 0) return true;
-  const overdue =
-    world.elapsedMs > acknowledgedEndByMs ? waits.find((one) => one.startsWith('ack')) : undefined;
-  if (overdue !== undefined) world.fail(new Violation('acknowledgedEnds', `${overdue} waits for ever`));
-  else if (world.elapsedMs > endByMs) world.fail(new Violation('nothingWaitsForEver', waits.join('; ')));
-  return world.failure !== undefined;
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  get isOver(): boolean {
+    const world = this.#world;
+    if (world.elapsedMs < faultsEndMs + 40_000) return false;
+    const waits = unfinished(world);
+    if (waits.length === 0) return this.#isTold();
+    this.#restedAtMs = undefined;
+    const overdue =
+      world.elapsedMs > acknowledgedEndByMs ? waits.find((one) => one.startsWith('ack')) : undefined;
+    if (overdue !== undefined) throw new Violation('acknowledgedEnds', `${overdue} waits for ever`);
+    if (world.elapsedMs > endByMs) throw new Violation('nothingWaitsForEver', waits.join('; '));
+    return false;
+  }
+
+  #isTold(): boolean {
+    const { waits, elapsedMs } = this.#world;
+    const waiting = waits.some;
+    if (waiting === undefined) return true;
+    this.#restedAtMs ??= elapsedMs;
+    if (elapsedMs > this.#restedAtMs + toldWithinMs)
+      throw new Violation('whoWaitsIsTold', `nobody tells the result of ${waiting}`);
+    return false;
+  }
 }
 
 async function play(world: World): Promise<void> {
+  const watch = new Watch(world);
   let lookAtMs = 0;
   for (;;) {
     await turn();
     if (world.failure !== undefined) return;
     if (world.elapsedMs >= lookAtMs) {
-      if (isOver(world)) return;
+      if (watch.isOver) break;
       lookAtMs = world.elapsedMs + 500;
     }
-    if (!world.clock.step()) return world.fail(new Error('the world stood still'));
+    if (!world.clock.step()) throw new Error('the world stood still');
   }
+  await judgeRest(world);
+  const short = shortfall(world.census.counts(world.tally.faults.keys()));
+  if (short !== undefined) throw new Error(short);
 }
 
 /** One world from its beginning to its rest, decided by nothing but its seed. */
-export async function runSeed(seed: number): Promise<SeedRun> {
-  const world = new World(seed);
+export async function runSeed(seed: number, blindTo: readonly string[] = []): Promise<SeedRun> {
+  const world = new World({ seed, blindTo });
   const network = new Network(
     world,
     Array.from({ length: nodes }, (_, i) => new SimNode(world, `node-${i}`)),
   );
   for (const node of network.nodes) node.begin();
-  for (const wish of wishes(network)) world.begin(submitUntilAcknowledged(network, wish));
-  for (const actor of [staff, misfortune, operator]) world.begin(actor(network));
-  await play(world);
-  const { tally, shadow, elapsedMs, failure } = world;
-  const { steps, faults } = tally;
-  return { seed, steps, commits: shadow.commits, hash: tally.hash, faults, elapsedMs, failure };
+  for (const act of [authors(network, wishes(world)), staff(network), misfortune(network), operator(network)])
+    world.begin(act);
+  await play(world).catch((thrown: unknown) => world.fail(thrown));
+  const { tally, shadow, census, elapsedMs, failure } = world;
+  const { steps, faults, hash } = tally;
+  const counts = census.counts(faults.keys());
+  return { seed, steps, commits: shadow.commits, hash, faults, counts, elapsedMs, failure };
 }

@@ -1,5 +1,5 @@
-import type { TaskEvent } from '../../src/core/event.ts';
-import { evolve, fold } from '../../src/core/evolve.ts';
+import type { Claimed, TaskEvent } from '../../src/core/event.ts';
+import { evolve } from '../../src/core/evolve.ts';
 import { type Head, isEnded } from '../../src/core/head.ts';
 import type {
   Acceptance,
@@ -7,109 +7,106 @@ import type {
   Change,
   Outcome,
   Renewal,
+  Snapshot,
   TaskId,
   Transition,
 } from '../../src/ports/task-store.ts';
+import type { Census } from './census.ts';
 import { differingField } from './fold-equals-head.ts';
-import { Violation } from './violation.ts';
-
-/** A task as the invariants see it: kept beside the store, out of committed writes alone. */
-export interface Seen {
-  readonly id: TaskId;
-  readonly key: string;
-  readonly lane: string | undefined;
-  readonly laneSeq: number;
-  /** The fold of its events. */
-  folded: Head;
-  revision: number;
-  leaseEndAtMs: number | undefined;
-  /** The store's, as last written. */
-  head: Head;
-  redriven: boolean;
-  acknowledged: boolean;
-  ends: number;
-}
+import { LaneRules } from './lane-rules.ts';
+import { type Seen, seenOf } from './seen.ts';
+import { broken, type Rules } from './violation.ts';
 
 /** Clocks are off by a second at most, so a lease taken a guard of two after its end is a second past it. */
 const surelySpentMs = 1_000;
+/** Whoever says that a time has come may be ahead by so much. */
+const aheadMs = 1_000;
+
+export interface ShadowRules extends Rules {
+  readonly census: Census;
+}
 
 /** Judges every commit against the rules that hold at every moment. */
 export class Shadow {
   readonly tasks = new Map<TaskId, Seen>();
   readonly #keys = new Map<string, TaskId>();
-  readonly #lanes = new Map<string, Seen[]>();
-  readonly #now: () => number;
+  readonly #lanes: LaneRules;
+  readonly #rules: ShadowRules;
   commits = 0;
 
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(rules: ShadowRules) {
+    this.#rules = rules;
+    this.#lanes = new LaneRules(rules);
   }
 
   accepted(batch: readonly Acceptance[], answers: readonly Accepted[]): void {
     for (const [i, answer] of answers.entries()) {
-      if (answer.kind === 'fresh') this.#fresh(batch[i] as Acceptance, answer);
+      if (answer.kind === 'fresh') this.#fresh(answer.snapshot, batch[i]?.claimed);
     }
   }
 
   appended(batch: readonly Change[], outcomes: readonly Outcome[]): void {
     for (const [i, outcome] of outcomes.entries()) {
-      if (outcome.kind === 'done') this.#done(batch[i] as Change, outcome.head);
+      if (outcome.kind === 'done') this.#done(batch[i] as Change, outcome);
     }
   }
 
-  acknowledged(key: string, id: TaskId): void {
+  /** `key` undefined: the SDK made it. */
+  acknowledged(key: string | undefined, id: TaskId): void {
     const seen = this.tasks.get(id);
-    if (seen === undefined) throw new Violation('acknowledgedIsStored', `task ${id} was never committed`);
-    if (this.#keys.get(key) !== id) throw new Violation('oneKeyOneTask', `${key} was answered with ${id}`);
-    seen.acknowledged = true;
+    if (seen === undefined) this.#broken('acknowledgedIsStored', `task ${id} was never committed`);
+    if (key !== undefined && this.#keys.get(key) !== id)
+      this.#broken('oneKeyOneTask', `${key} was answered with ${id}`);
+    if (seen !== undefined) seen.acknowledged = true;
   }
 
-  #fresh({ submission, claimed }: Acceptance, answer: Accepted & { kind: 'fresh' }): void {
-    const { id, head, laneSeq } = answer.snapshot;
-    const { queue, key } = submission.scope;
+  #broken(invariant: string, message: string): void {
+    broken(this.#rules, invariant, message);
+  }
+
+  #fresh(snapshot: Snapshot, claimed: Claimed | undefined): void {
+    const seen = seenOf(snapshot);
+    const scoped = seen.key;
     this.commits++;
-    if (this.#keys.has(key)) throw new Violation('oneKeyOneTask', `${key} was accepted twice`);
-    this.#keys.set(key, id);
-    const lane = submission.orderingKey === undefined ? undefined : `${queue}/${submission.orderingKey}`;
-    const seen: Seen = {
-      id,
-      key,
-      lane,
-      laneSeq: laneSeq ?? 0,
-      folded: fold(claimed === undefined ? [submission.submitted] : [submission.submitted, claimed]),
-      revision: claimed === undefined ? 1 : 2,
-      leaseEndAtMs: head.leaseEndAtMs,
-      head,
-      redriven: false,
-      acknowledged: false,
-      ends: 0,
-    };
-    this.tasks.set(id, seen);
-    if (lane === undefined) return;
-    const mates = this.#lanes.get(lane) ?? [];
-    this.#lanes.set(lane, mates);
-    if ((mates.at(-1)?.laneSeq ?? 0) >= seen.laneSeq)
-      throw new Violation('laneNumbersRise', `${id} in ${lane}`);
-    mates.push(seen);
+    if (this.#keys.has(scoped)) this.#broken('oneKeyOneTask', `${scoped} was accepted twice`);
+    this.#keys.set(scoped, seen.id);
+    this.tasks.set(seen.id, seen);
+    this.#rules.census.task(seen.lane);
+    this.#lanes.joined(seen);
+    if (claimed === undefined) return;
+    this.#event(seen, claimed);
+    seen.revision++;
+    this.#stored(seen, snapshot.head);
   }
 
-  #done(change: Change, head: Head): void {
+  #done(change: Change, outcome: Outcome & { kind: 'done' }): void {
     this.commits++;
     const seen = this.tasks.get(change.id);
-    if (seen === undefined) throw new Violation('acknowledgedIsStored', `${change.id} is nobody's task`);
+    if (seen === undefined) {
+      this.#broken('acknowledgedIsStored', `${change.id} was written, but never accepted`);
+      return;
+    }
     if (change.kind === 'renewal') this.#renewed(seen, change);
     else this.#transition(seen, change);
     seen.revision++;
+    if (outcome.laneSeq !== undefined && outcome.laneSeq !== seen.laneSeq) {
+      seen.laneSeq = outcome.laneSeq;
+      this.#lanes.joined(seen);
+    }
+    this.#stored(seen, outcome.head);
+  }
+
+  #stored(seen: Seen, head: Head): void {
     seen.head = head;
     seen.leaseEndAtMs = head.leaseEndAtMs;
     const field = differingField(seen.folded, head);
-    if (field !== undefined) throw new Violation('foldEqualsHead', `${field} of ${seen.id}`);
+    if (field !== undefined) this.#broken('foldEqualsHead', `${field} of ${seen.id}`);
   }
 
   #renewed(seen: Seen, { expect }: Renewal): void {
     const { state, fencingToken } = seen.folded;
     if (state !== 'running' || fencingToken !== expect.token)
-      throw new Violation('validTokenOrRevision', `a renewal of ${seen.id} without its lease`);
+      this.#broken('validTokenOrRevision', `a renewal of ${seen.id} without its lease`);
   }
 
   #transition(seen: Seen, change: Transition): void {
@@ -121,7 +118,7 @@ export class Shadow {
         : state === 'running' && fencingToken === expect.token && version === expect.version;
     if (!valid) {
       const kinds = change.events.map((event) => event.kind).join(', ') || 'a clearing';
-      throw new Violation('validTokenOrRevision', `${kinds} of ${seen.id} (${state})`);
+      this.#broken('validTokenOrRevision', `${kinds} of ${seen.id} (${state})`);
     }
     for (const event of change.events) this.#event(seen, event);
   }
@@ -131,34 +128,32 @@ export class Shadow {
     if (isEnded(folded)) this.#afterTheEnd(seen, event);
     if ('token' in event && event.token !== undefined && event.kind !== 'claimed') {
       if (folded.state !== 'running' || event.token !== folded.fencingToken)
-        throw new Violation('validTokenOrRevision', `${event.kind} of ${seen.id} by ${event.token}`);
+        this.#broken('validTokenOrRevision', `${event.kind} of ${seen.id} by ${event.token}`);
     }
-    if (event.kind === 'leaseExpired' && (seen.leaseEndAtMs ?? 0) + surelySpentMs > this.#now())
-      throw new Violation('noValidLeaseIsTaken', `${seen.id} until ${seen.leaseEndAtMs}`);
-    if (event.kind === 'claimed') this.#claimed(seen, event.token);
-    if (event.kind === 'redriven') seen.redriven = true;
+    if (event.kind === 'leaseExpired' && (seen.leaseEndAtMs ?? 0) + surelySpentMs > this.#rules.now())
+      this.#broken('noValidLeaseIsTaken', `${seen.id} until ${seen.leaseEndAtMs}`);
+    if (event.kind === 'claimed') this.#claimed(seen, event);
+    if (event.kind === 'succeeded') seen.winners.push(event.token);
     seen.folded = evolve(folded, event);
-    if (isEnded(seen.folded) && !isEnded(folded)) seen.ends++;
+    seen.failed ||= seen.folded.state === 'dead' || seen.folded.state === 'cancelled';
   }
 
   #afterTheEnd(seen: Seen, event: TaskEvent): void {
     const { folded } = seen;
     const wayOut = event.kind === 'redriven' || (event.kind === 'cancelled' && folded.holdsLane);
     if (folded.state !== 'dead' || !wayOut)
-      throw new Violation('endsExactlyOnce', `${event.kind} of ${seen.id}, which is ${folded.state}`);
+      this.#broken('endsExactlyOnce', `${event.kind} of ${seen.id}, which is ${folded.state}`);
   }
 
-  #claimed(seen: Seen, token: number): void {
-    if (token <= seen.folded.fencingToken) throw new Violation('tokensRise', seen.id);
-    if (seen.folded.state !== 'waiting') throw new Violation('noValidLeaseIsTaken', `${seen.id} was running`);
-    if (seen.lane === undefined) return;
-    for (const mate of this.#lanes.get(seen.lane) ?? []) {
-      if (mate === seen) continue;
-      if (mate.folded.state === 'running')
-        throw new Violation('oneLeaseALane', `${seen.id} beside ${mate.id} in ${seen.lane}`);
-      const earlier = mate.laneSeq < seen.laneSeq && !mate.redriven && !seen.redriven;
-      if (earlier && !isEnded(mate.folded))
-        throw new Violation('startOrderIsCommitOrder', `${seen.id} before ${mate.id} in ${seen.lane}`);
-    }
+  #claimed(seen: Seen, { token, attempt, worker }: Claimed): void {
+    const { folded, id } = seen;
+    this.#rules.census.worker(worker);
+    if (token <= folded.fencingToken) this.#broken('tokensRise', id);
+    if (folded.state !== 'waiting') this.#broken('noValidLeaseIsTaken', `${id} was ${folded.state}`);
+    if (attempt > seen.submission.options.retry.maxAttempts)
+      this.#broken('attemptsAreBounded', `${id} begins attempt ${attempt}`);
+    if ((folded.waitUntilMs ?? 0) > this.#rules.now() + aheadMs)
+      this.#broken('nothingBeginsBeforeItsTime', `${id} waits until ${folded.waitUntilMs}`);
+    this.#lanes.begun(seen);
   }
 }

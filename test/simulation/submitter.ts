@@ -1,64 +1,82 @@
-import { noOptions } from '../../src/core/codec/options.ts';
-import { encodeSpec } from '../../src/core/codec/spec.ts';
-import type { SubmitItem } from '../../src/core/messages.ts';
+import type { Client } from '../../src/client/client.ts';
+import type { SubmittedTask } from '../../src/client/task-handle.ts';
+import { HoldfastError } from '../../src/core/errors.ts';
+import type { JobResult, Wish } from './job.ts';
 import type { Network } from './network.ts';
+import { clientOf, processOf } from './parties.ts';
+import type { SimProcess } from './process.ts';
+import { mustPass } from './refusals.ts';
+import { Violation } from './violation.ts';
+import { waitForResult } from './waiter.ts';
 
-export const tenant = 'default';
-export const queues = ['mail', 'bills'] as const;
-const lanes = 8;
-const priorities = ['high', 'normal', 'normal', 'normal', 'low'] as const;
+/** A program that submits by the SDK, some of it again, and waits for some results. */
+export class Submitter {
+  readonly process: SimProcess;
+  readonly #network: Network;
+  readonly #client: Client;
+  readonly #acknowledged = new Set<Wish>();
 
-export interface Wish {
-  readonly queue: string;
-  readonly item: SubmitItem;
-  readonly atMs: number;
-}
+  constructor(network: Network, name: string) {
+    this.#network = network;
+    this.process = processOf(network, name);
+    this.#client = clientOf(network, this.process);
+  }
 
-/** What will be submitted: half of it in lanes, some of it delayed, up to three attempts. */
-export function wishes({ world }: Network): Wish[] {
-  return Array.from({ length: world.between(60, 72) }, (_, i): Wish => {
-    const lane = world.chance(0.6) ? world.between(0, lanes - 1) : undefined;
-    const queue = queues[(lane ?? i) % queues.length] ?? 'mail';
-    const delayed = world.chance(0.3);
-    const payload = { contentType: '', encoding: '', keyId: '', bytes: new Uint8Array([i]), reference: '' };
-    const orderingKey = lane === undefined ? undefined : `lane-${lane}`;
-    return {
-      queue,
-      atMs: world.between(0, 45_000),
-      item: {
-        key: `key-${i}`,
-        spec: encodeSpec({ type: 'job', typeVersion: 1, orderingKey, payload }),
-        options: {
-          ...noOptions,
-          delayMs: delayed ? world.between(1, world.chance(0.3) ? 120_000 : 20_000) : undefined,
-          priority: world.pick(priorities),
-          retry: { maxAttempts: world.between(1, 3), baseMs: 1_000, maxMs: 8_000 },
-          attemptTimeoutMs: world.chance(0.2) ? 40_000 : undefined,
-          whenDead: world.chance(0.2) ? 'retry' : undefined,
-        },
-        traceparent: '',
-      },
-    };
-  });
-}
+  /** Each by itself. */
+  take(wishes: readonly Wish[]): void {
+    for (const wish of wishes) this.#network.world.begin(this.#see(wish));
+  }
 
-/** Sends one submission under one key until it is acknowledged; some give up, as a client that died does. */
-export async function submitUntilAcknowledged(network: Network, { queue, item, atMs }: Wish): Promise<void> {
-  const { world } = network;
-  await world.clock.sleep(atMs);
-  for (;;) {
-    try {
-      const [result] = await network.call((service) =>
-        service.submit({ tenant, queue }, [item], { notAfterMs: undefined }),
-      );
-      if (result !== undefined && result.error === undefined) {
-        world.shadow.acknowledged(item.key, result.id);
-        if (!world.strikes('submitted again', 0.1)) return;
-      }
-    } catch (thrown) {
-      if (thrown instanceof Error && 'invariant' in thrown) throw thrown;
+  /** What whoever takes its place must go on with. */
+  left(wishes: readonly Wish[]): Wish[] {
+    return wishes.filter((wish) => !this.#acknowledged.has(wish));
+  }
+
+  async #see(wish: Wish): Promise<void> {
+    const { world } = this.#network;
+    const { clock } = this.process;
+    await clock.sleep(wish.atMs - world.elapsedMs);
+    const task = await this.#untilAcknowledged(wish);
+    this.#acknowledged.add(wish);
+    if (world.chance(0.15)) world.begin(waitForResult(this.#network, this.process, task, wish));
+    while (world.strikes('submitted again', 0.2)) {
+      await clock.sleep(world.between(0, 30_000));
+      if (world.chance(0.3)) await this.#withAnotherPayload(wish, task.id);
+      else await this.#again(wish);
     }
-    if (world.strikes('submitter died', 0.05)) return;
-    await world.clock.sleep(world.between(200, 4_000));
+  }
+
+  async #untilAcknowledged(wish: Wish): Promise<SubmittedTask<JobResult>> {
+    const { world } = this.#network;
+    for (;;) {
+      const task = await this.#again(wish);
+      if (task !== undefined) return task;
+      await this.process.clock.sleep(world.between(200, 4_000));
+    }
+  }
+
+  async #again(wish: Wish): Promise<SubmittedTask<JobResult> | undefined> {
+    const { job, key, n } = wish;
+    const task = await this.#client
+      .submit(job, { n }, wish.options(this.process.clock.now()))
+      .catch((thrown: unknown) => mustPass(thrown, `${key} was refused`));
+    if (task !== undefined) this.#network.world.shadow.acknowledged(key, task.id);
+    return task;
+  }
+
+  async #withAnotherPayload(wish: Wish, id: string): Promise<void> {
+    const { job, key, n } = wish;
+    const options = wish.options(this.process.clock.now());
+    await this.#client.submit(job, { n: -n - 1 }, options).then(
+      (task) => {
+        throw new Violation('anotherPayloadIsRefused', `${key} was answered with ${task.id}`);
+      },
+      (thrown: unknown) => {
+        const refused = thrown instanceof HoldfastError && thrown.reason === 'KEY_REUSED';
+        if (!refused) mustPass(thrown, `${key} with another payload`);
+        else if (thrown.taskId !== id)
+          throw new Violation('oneKeyOneTask', `${key} is said to be ${thrown.taskId}, not ${id}`);
+      },
+    );
   }
 }

@@ -2,27 +2,39 @@ import type { MemoryEngine } from '../../src/engines/memory/index.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
+import { Census } from './census.ts';
 import { Receipts } from './receipts.ts';
 import { Shadow } from './shadow.ts';
 import { Tally } from './tally.ts';
+import type { Rules } from './violation.ts';
+import { Waits } from './waits.ts';
 
 /** Faults come until then, counted from the world's beginning. */
 export const faultsEndMs = 90_000;
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Invariants that say again what a mutant removed: for its hunt they do not count. */
+  readonly blindTo?: readonly string[] | undefined;
+}
 
 /** What everything in one simulated world shares: one clock, one store, one stream of chance. */
 export class World {
   readonly seed: number;
   readonly clock: VirtualClock;
   readonly engine: MemoryEngine;
+  readonly rules: Rules;
   readonly shadow: Shadow;
   readonly receipts: Receipts;
+  readonly waits = new Waits();
   readonly tally = new Tally();
+  readonly census = new Census();
   readonly nature: 'apart' | 'in-commit';
   /** The first rule that was broken, or whatever else was thrown. */
   failure: unknown;
   readonly #random: () => number;
 
-  constructor(seed: number) {
+  constructor({ seed, blindTo = [] }: WorldOptions) {
     this.seed = seed;
     this.#random = seededRandom(seed * 2_654_435_761 + 17);
     this.clock = virtualClock({ seed, turns: 'driven', shuffle: true });
@@ -36,11 +48,10 @@ export class World {
         indexLagMs: () => (this.faulty ? this.between(0, 800) : 0),
       },
     });
-    this.receipts = new Receipts(
-      () => this.clock.now(),
-      (broken) => this.fail(broken),
-    );
-    this.shadow = new Shadow(() => this.clock.now());
+    const rules = { blindTo: new Set(blindTo), now: () => this.clock.now(), census: this.census };
+    this.rules = rules;
+    this.receipts = new Receipts(rules, (broken) => this.fail(broken));
+    this.shadow = new Shadow(rules);
   }
 
   get elapsedMs(): number {
@@ -62,6 +73,11 @@ export class World {
 
   pick<T>(items: readonly T[]): T | undefined {
     return items[this.between(0, items.length - 1)];
+  }
+
+  /** How long the next message is under way. */
+  latencyMs(): number {
+    return this.between(1, this.strikes('delayed message', 0.01) ? 8_000 : 20);
   }
 
   /** Whether a fault falls now; it is counted by its kind. */
