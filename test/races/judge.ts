@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Lost, Race, Told } from './race.ts';
+import { type Child, hasSingleWinner, type Lost, type Race, type Told } from './race.ts';
 
 /** A claimer that does not answer, or a loser that nothing was told of, is waited for so long. */
-const patienceMs = 5_000;
+const patienceMs = 2_000;
 
 interface Open {
   readonly taskId: string;
@@ -11,6 +11,15 @@ interface Open {
   answered: number;
   settled: boolean;
   readonly over: () => void;
+}
+
+/** After so many without a single winner there is nothing more to learn. */
+const enoughFailures = 20;
+
+export interface Next {
+  readonly taskId: string;
+  /** What the claimers are told. */
+  readonly message: unknown;
 }
 
 /** Gathers what all processes tell of the race that is on. */
@@ -34,8 +43,26 @@ export class Judge {
     if (open.answered === this.#claimers && open.lost.length >= this.#claimers - 1) open.over();
   }
 
-  /** `start` sets the claimers off. */
-  async race(taskId: string, start: () => void): Promise<Race> {
+  /** `next` makes a task and says by which message the claimers are set off for it. */
+  async races(
+    count: number,
+    claimers: readonly Child[],
+    next: (i: number) => Promise<Next>,
+  ): Promise<Race[]> {
+    const races: Race[] = [];
+    let failures = 0;
+    while (races.length < count && failures < enoughFailures) {
+      const { taskId, message } = await next(races.length);
+      const race = await this.#race(taskId, () => {
+        for (const one of claimers) one.tell(message);
+      });
+      races.push(race);
+      if (!hasSingleWinner(race)) failures++;
+    }
+    return races;
+  }
+
+  async #race(taskId: string, start: () => void): Promise<Race> {
     const { promise, resolve: over } = Promise.withResolvers<void>();
     this.#open = { taskId, winners: [], lost: [], answered: 0, settled: false, over };
     start();
@@ -46,7 +73,7 @@ export class Judge {
   }
 }
 
-/** Resolves when each of them has told that it is ready, with what the last one told. */
+/** Resolves when each of them has told that it is ready. */
 export class Readiness {
   #left: number;
   readonly #resolve: () => void;

@@ -14,6 +14,9 @@ import { acceptedId, raceItem } from './task.ts';
 const table = 'races';
 /** So that the order in which writes arrive is drawn anew for each race. */
 const jitterMs = 2;
+/** No message goes by SQS here. */
+const nowhere = clientOf('http://127.0.0.1:1');
+const anyTime = { notAfterMs: undefined };
 
 async function racing(proxy: DynamoProxy, count: number, children: Child[]): Promise<Race[]> {
   const clock = systemClock();
@@ -30,29 +33,24 @@ async function racing(proxy: DynamoProxy, count: number, children: Child[]): Pro
     children.push(claimer);
   }
   await readiness.ready;
-  const sqs = clientOf('http://127.0.0.1:1');
-  const engine = aws({ table, clock, dynamodb: clientOf(proxy.url), sqs });
+  const engine = aws({ table, clock, dynamodb: clientOf(proxy.url), sqs: nowhere });
   const rung: Ring[] = [];
   const bells: Bells = {
     receive: async () => [],
-    ring: async (rings) => rings.map((ring) => rung.push(ring) > 0),
+    ring: async (rings) => {
+      rung.push(...rings);
+      return rings.map(() => true);
+    },
     hide: async (hidden) => hidden.map(() => true),
     silence: async (handles) => handles.map(() => true),
-  } as Bells;
+  };
   const running = { ...engine, bells, node: 'submitter', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(running);
-  const races: Race[] = [];
-  for (let i = 0; i < count; i++) {
-    const [result] = await service.submit({ tenant: 'default', queue: 'races' }, [raceItem(i)], {
-      notAfterMs: undefined,
-    });
-    const taskId = acceptedId(result);
+  const races = await judge.races(count, children, async (i) => {
+    const [result] = await service.submit({ tenant: 'default', queue: 'races' }, [raceItem(i)], anyTime);
     const [ring] = rung.splice(0);
-    const start = (): void => {
-      for (const one of children) one.tell({ ring });
-    };
-    races.push(await judge.race(taskId, start));
-  }
+    return { taskId: acceptedId(result), message: { ring } };
+  });
   await settled();
   await engine.close();
   return races;

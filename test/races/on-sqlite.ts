@@ -37,15 +37,11 @@ export async function raceOnSqlite(count: number): Promise<Race[]> {
     children.unshift(...claimers);
     await readiness.ready;
     const transport = grpcTransport({ address, tls, clock: systemClock() });
-    const races: Race[] = [];
-    for (let i = 0; i < count; i++) {
+    const races = await judge.races(count, claimers, async (i) => {
       const { results } = await transport.submit({ tenant: '', queue: 'races', items: [raceItem(i)] }, {});
       const taskId = acceptedId(results[0]);
-      const start = (): void => {
-        for (const one of claimers) one.tell({ taskId });
-      };
-      races.push(await judge.race(taskId, start));
-    }
+      return { taskId, message: { taskId } };
+    });
     await transport.close();
     return races;
   } finally {

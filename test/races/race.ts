@@ -56,19 +56,25 @@ export function child(file: string, args: readonly string[], hear: (told: Told) 
   const process = fork(new URL(file, import.meta.url), [...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  let stopping = false;
   const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()));
+  // The others end as well: they are disconnected.
+  process.once('exit', (status) => {
+    if (!stopping) throw new Error(`${file} ended with status ${status}`);
+  });
   process.on('message', (told) => hear(told as Told));
   return {
     process,
     tell: (message) => void process.send(message as object),
     async stop() {
+      stopping = true;
       process.kill('SIGTERM');
       await gone;
     },
   };
 }
 
-/** Of a child: to its parent; without one, or once it is gone, there is nobody to run for. */
+/** Of a child, to its parent. */
 export function tellParent(told: Told): void {
   process.send?.(told);
 }
