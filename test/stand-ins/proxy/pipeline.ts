@@ -27,7 +27,7 @@ export interface PipelineOptions extends Hooks {
 export interface FaultProxy<Faults extends CommonFaults> {
   /** For the client's `endpoint`. */
   readonly url: string;
-  /** Every call since the start or `restartCount()`, in the order of arrival. */
+  /** The calls since the start or `restartCount()`, in the order of arrival; of very many the newest. */
   readonly calls: readonly LoggedCall[];
   /** How many of them named this operation, or of all. */
   count(operation?: string): number;
@@ -41,6 +41,9 @@ export interface FaultProxy<Faults extends CommonFaults> {
   outage(kind: Outage | undefined): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A long run under load must not be kept whole. */
+const keptCalls = 20_000;
 
 /** The target header's last part, `DynamoDB_20120810.PutItem` → `PutItem`. */
 function operationOf(received: Received): string | undefined {
@@ -61,6 +64,8 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
   const startMs = performance.now();
   let hooks: Hooks = options;
   let calls: LoggedCall[] = [];
+  let counted = new Map<string, number>();
+  let arrived = 0;
   const state: { faults: CommonFaults } = { faults: {} };
 
   const happens = (what: keyof Chances, call: Call): boolean =>
@@ -105,7 +110,7 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
     const body = JSON.parse(received.body || '{}') as Json;
     // Numbered before anything is awaited, so that numbers are in the order of arrival.
     const call: LoggedCall = {
-      n: calls.length + 1,
+      n: ++arrived,
       atMs: performance.now() - startMs,
       operation,
       body,
@@ -114,6 +119,8 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
       expressions: [],
     };
     calls.push(call);
+    if (calls.length > 2 * keptCalls) calls = calls.slice(-keptCalls);
+    counted.set(operation, (counted.get(operation) ?? 0) + 1);
     Object.assign(call, await protocol.see(operation, body));
     const answer = await through(call, received);
     if (answer !== 'lose') call.status = answer.status;
@@ -126,10 +133,11 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
     get calls() {
       return calls;
     },
-    count: (operation) =>
-      operation === undefined ? calls.length : calls.filter((call) => call.operation === operation).length,
+    count: (operation) => (operation === undefined ? arrived : (counted.get(operation) ?? 0)),
     restartCount() {
       calls = [];
+      counted = new Map();
+      arrived = 0;
     },
     hook(next) {
       hooks = next;
