@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import { item } from '../../test/rig/api-node.ts';
+import { memory } from '../engines/memory/index.ts';
+import { virtualClock } from '../platform/virtual-clock.ts';
+import type { Ring } from '../ports/bells.ts';
+import { silentLog } from '../ports/log.ts';
+import type { Filter } from '../ports/task-store.ts';
+import { createService } from '../service/create-service.ts';
+import { hourMs, leave, leftoversOf } from './leftovers.ts';
+import { reconcile } from './reconcile.ts';
+
+const tenant = 'default';
+const target = { tenant, queue: 'q' };
+const minuteMs = 60_000;
+const dayMs = 24 * hourMs;
+const never = new AbortController().signal;
+
+/** A node whose reconciler runs once a minute or when it is told to; what it rings and how often it lists. */
+async function given(count: number) {
+  const clock = virtualClock();
+  const rings: Ring[] = [];
+  const filters: Filter[] = [];
+  const ring = (rung: Ring): 'rung' => {
+    rings.push(rung);
+    return 'rung';
+  };
+  const engine = memory({ clock, bells: 'apart', faults: { ring } });
+  const list: typeof engine.store.list = (filter, page) => {
+    filters.push(filter);
+    return engine.store.list(filter, page);
+  };
+  const store = Object.assign(Object.create(engine.store) as typeof engine.store, { list });
+  const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
+  const { service, context } = await createService(options);
+  const items = Array.from({ length: count }, (_, i) => item(`k${i}`));
+  const results = await service.submit(target, items, { notAfterMs: undefined });
+  const ids = results.map((one) => (one.error === undefined ? one.id : expect.fail()));
+  const atMs = clock.now();
+  rings.length = 0;
+  const at = async (ageMs: number) => {
+    await clock.advance(atMs + ageMs - clock.now());
+    rings.length = 0;
+    filters.length = 0;
+    await reconcile(context, never);
+    return rings.map((one) => one.id);
+  };
+  const stateOf = async (id = '') => (await service.get(tenant, id, false)).snapshot.head;
+  return { service, context, filters, ids, at, stateOf };
+}
+
+describe('the reconciler', () => {
+  it('rings a task that lost its bell at ten minutes, a day and 13 days, and ends it at its lifetime', async () => {
+    const { ids, at, stateOf } = await given(1);
+    expect(await at(9 * minuteMs)).toEqual([]);
+    expect(await at(10 * minuteMs + 1)).toEqual(ids);
+    expect(await at(11 * minuteMs + 1)).toEqual([]);
+    for (const days of [1, 13]) {
+      expect(await at(days * dayMs - 2 * hourMs)).toEqual([]);
+      expect(await at(days * dayMs + hourMs)).toEqual(ids);
+      expect(await at(days * dayMs + 2 * hourMs)).toEqual([]);
+    }
+    await at(14 * dayMs);
+    expect((await stateOf(ids[0])).state).toBe('waiting');
+    await at(14 * dayMs + 2 * minuteMs + 1);
+    expect(await stateOf(ids[0])).toMatchObject({ state: 'dead', deadReason: 'lifetime' });
+  });
+
+  it('looks again only at what the first look left unfinished', async () => {
+    const { service, filters, ids, at } = await given(3);
+    for (const id of ids.slice(1)) await service.cancel(tenant, id, { actor: 'x', message: '' });
+    await at(10 * minuteMs + 1);
+    expect(filters).not.toEqual([]);
+    expect(await at(dayMs + hourMs)).toEqual(ids.slice(0, 1));
+    // The tasks of the day between: the first look's own range.
+    expect(filters.filter(({ acceptedUntilMs = 0 }) => acceptedUntilMs < Date.UTC(2026, 0, 1, 23))).toEqual(
+      [],
+    );
+  });
+
+  it('of an hour that left many looks through all again', async () => {
+    const { ids, at } = await given(30);
+    expect((await at(10 * minuteMs + 1)).sort()).toEqual([...ids].sort());
+    expect((await at(dayMs + hourMs)).sort()).toEqual([...ids].sort());
+  });
+
+  it('that was away looks at what it missed', async () => {
+    const { ids, at } = await given(2);
+    expect((await at(5 * dayMs)).sort()).toEqual([...ids].sort());
+    expect((await at(13 * dayMs + hourMs)).sort()).toEqual([...ids].sort());
+  });
+
+  it('costs an idle queue no write', async () => {
+    const { context, at } = await given(1);
+    await at(2 * dayMs);
+    const put = context.registry.put;
+    let puts = 0;
+    Object.assign(context.registry, {
+      put: (...args: Parameters<typeof put>) => {
+        puts++;
+        return put.apply(context.registry, args);
+      },
+    });
+    for (let minute = 1; minute < 30; minute++) await at(2 * dayMs + minute * minuteMs);
+    expect(puts).toBe(0);
+  });
+});
+
+describe('the note of an hour', () => {
+  it('holds what all nodes left, and gives way to a later hour alone', async () => {
+    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
+    await Promise.all(['a', 'b', 'c'].map((id) => leave(registry, target, 1_000, [id])));
+    const of = (first: number, last = first) => leftoversOf(registry, target, first, last);
+    const [note] = await of(1_000);
+    expect([...(note?.ids ?? [])].sort()).toEqual(['a', 'b', 'c']);
+    await leave(registry, target, 1_000 + 384, ['d']);
+    await leave(registry, target, 1_000, ['e']);
+    expect(await of(1_000)).toEqual([]);
+    expect(await of(900, 2_000)).toEqual([{ hour: 1_384, ids: ['d'] }]);
+  });
+
+  it('names no more than twenty', async () => {
+    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
+    const ids = Array.from({ length: 20 }, (_, i) => `t${i}`);
+    await leave(registry, target, 5, ids);
+    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5, ids }]);
+    await leave(registry, target, 5, ['one more']);
+    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
+    await leave(registry, target, 5, ['another']);
+    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
+  });
+});
