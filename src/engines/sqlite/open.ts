@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { asStoreError, failureOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
 import { prepareSchema } from './schema.ts';
+import { ensureWholeText } from './whole-text.ts';
 
 /**
  * The settings that the hot path was measured with. The exclusive lock is the operating system's: it dies with
@@ -69,7 +70,7 @@ export interface StoreFile {
 
 /**
  * Opens or makes the file, and holds it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
- * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL.
+ * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL; BAD_CONFIGURATION under a Node that cannot keep a store.
  */
 export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   const pidPath = `${path}.pid`;
@@ -77,6 +78,7 @@ export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
+    ensureWholeText(db);
     db.exec(settings);
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
