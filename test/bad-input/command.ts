@@ -15,8 +15,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** The system lets the process write no file longer than this. */
   readonly fileKb?: number;
-  /** Run as this user, once its code is loaded: it need not be able to read the checkout. */
-  readonly uid?: number;
+  /** Files that nobody may write are not written by root either. */
+  readonly modesHold?: boolean;
 }
 
 const living = new Set<ChildProcess>();
@@ -34,16 +34,13 @@ export interface Ended {
   readonly error: Partial<ItemError>;
 }
 
-const dropRights = (uid: number) =>
-  `process.setgid(${uid}); process.setuid(${uid}); process.exitCode = await run(process.argv.slice(1));`;
+/** Root may write everything; without this capability its files' modes hold for it as for anybody. */
+const asAnybody = ['setpriv', '--bounding-set', '-dac_override'];
 
-function argv(args: readonly string[], { fileKb, uid }: CommandOptions): [string, string[]] {
-  const program = main.replace('main.ts', 'program.ts');
-  const asUser = ['--input-type=module-typescript', '-e'];
-  const node =
-    uid === undefined ? [main] : [...asUser, `import { run } from '${program}'; ${dropRights(uid)}`, '--'];
-  const words = [process.execPath, ...node, ...args];
-  if (fileKb === undefined) return [process.execPath, words.slice(1)];
+function argv(args: readonly string[], { fileKb, modesHold }: CommandOptions): [string, string[]] {
+  const isRoot = process.getuid?.() === 0;
+  const words = [...(modesHold === true && isRoot ? asAnybody : []), process.execPath, main, ...args];
+  if (fileKb === undefined) return [words[0] as string, words.slice(1)];
   return ['bash', ['-c', `ulimit -f ${fileKb}; exec "$@"`, 'bash', ...words]];
 }
 
