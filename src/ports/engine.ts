@@ -1,4 +1,5 @@
 import type { Bells } from './bells.ts';
+import type { Overload } from './overload.ts';
 import type { Registry } from './registry.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -7,6 +8,8 @@ export interface Engine {
   readonly store: TaskStore;
   readonly bells: Bells;
   readonly registry: Registry;
+  /** Absent: submissions are not refused for load before they reach the store. */
+  readonly overload?: Overload | undefined;
   /** Finishes what is under way, then lets go of every resource. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,6 +1,7 @@
 import type { Bells } from '../ports/bells.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import type { Feed } from './feed.ts';
@@ -14,6 +15,8 @@ export interface ServiceContext {
   readonly store: TaskStore;
   readonly bells: Bells;
   readonly registry: Registry;
+  /** Asked before any work of a submission. Absent: all are admitted. */
+  readonly overload?: Overload | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly feed: Feed;

@@ -1,6 +1,7 @@
 import type { Bells } from '../ports/bells.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
+import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import * as admin from './admin.ts';
@@ -25,6 +26,8 @@ export interface ServiceOptions {
   readonly store: TaskStore;
   readonly bells: Bells;
   readonly registry: Registry;
+  /** Asked before any work of a submission. Absent: all are admitted. */
+  readonly overload?: Overload | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Queues come into being at their first use; where false they must be configured. */

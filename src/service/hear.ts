@@ -27,6 +27,10 @@ const unhandledHideMaxMs = 15 * minuteMs;
 /** A bell heard this often is rung anew, since a message can be hidden for 12 h in all. */
 const receivesBeforeRingingAnew = 50;
 
+/** What could not be claimed is heard again after so long, twice as long each time. */
+const giveBackMs = 2_000;
+const giveBackMaxMs = 16_000;
+
 type Heard = { readonly bell: Bell; readonly snapshot: Snapshot };
 
 function handles(hearer: Hearer, snapshot: Snapshot): boolean {
@@ -47,6 +51,19 @@ async function unknown(context: ServiceContext, bell: Bell): Promise<void> {
 async function unhandled(context: ServiceContext, bell: Bell): Promise<void> {
   const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** Math.max(0, bell.receives - 1));
   await context.bells.hide([{ handle: bell.handle, ms }]);
+}
+
+/**
+ * The store could not be asked or did not take the claim, such as one that is throttled: heard again soon, not only when
+ * a lease would have ended. Where the claim stands nevertheless the next hearer finds its lease.
+ */
+async function giveBack(context: ServiceContext, bells: readonly Bell[]): Promise<void> {
+  if (context.store.can.bellsInCommit || bells.length === 0) return;
+  const hidden = bells.map(({ handle, receives }) => {
+    const ms = Math.min(giveBackMaxMs, giveBackMs * 2 ** Math.max(0, receives - 1));
+    return { handle, ms };
+  });
+  await context.bells.hide(hidden);
 }
 
 /** Why it cannot be claimed says what becomes of its bell. */
@@ -195,6 +212,7 @@ async function write(
 ): Promise<{ assigned: Assignment[]; again: Heard[] }> {
   const assigned: Assignment[] = [];
   const again: Heard[] = [];
+  const failed: Bell[] = [];
   const outcomes = await context.store.append(decided.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -206,10 +224,33 @@ async function write(
       if (assignment !== undefined) assigned.push(assignment);
     } else if (outcome.kind === 'refused' && outcome.stood !== undefined) {
       again.push({ bell: one.heard.bell, snapshot: outcome.stood });
-    }
-    // Failed, or gone: the bell comes back by itself.
+    } else if (outcome.kind === 'failed') failed.push(one.heard.bell);
+    // Gone: the bell comes back by itself.
   }
+  context.background('bell', giveBack(context, failed));
   return { assigned, again };
+}
+
+/** Claims in rounds: whoever lost a race decides again on what stands. */
+async function claimAll(context: ServiceContext, first: Heard[], hearer: Hearer): Promise<Assignment[]> {
+  let heard = first;
+  const assignments: Assignment[] = [];
+  for (let i = 0; i < tries && heard.length > 0; i++) {
+    try {
+      const decided = await decideAll(context, heard, hearer);
+      if (decided.length === 0) break;
+      const { assigned, again } = await write(context, decided, hearer);
+      assignments.push(...assigned);
+      heard = again;
+    } catch (thrown) {
+      const bells = heard.map(({ bell }) => bell);
+      context.background('bell', giveBack(context, bells));
+      // What was claimed in earlier rounds must reach its worker.
+      if (assignments.length === 0) throw thrown;
+      return assignments;
+    }
+  }
+  return assignments;
 }
 
 /**
@@ -221,14 +262,12 @@ export async function hear(
   bells: readonly Bell[],
   hearer: Hearer,
 ): Promise<Assignment[]> {
-  let heard = await look(context, bells, hearer);
-  const assignments: Assignment[] = [];
-  for (let i = 0; i < tries && heard.length > 0; i++) {
-    const decided = await decideAll(context, heard, hearer);
-    if (decided.length === 0) break;
-    const { assigned, again } = await write(context, decided, hearer);
-    assignments.push(...assigned);
-    heard = again;
+  let heard: Heard[];
+  try {
+    heard = await look(context, bells, hearer);
+  } catch (thrown) {
+    context.background('bell', giveBack(context, bells));
+    throw thrown;
   }
-  return assignments;
+  return claimAll(context, heard, hearer);
 }

@@ -131,11 +131,26 @@ async function accept(
   return accepted;
 }
 
+/** Refused before any work is done where the engine is overloaded; else accepted and rung. */
+export async function submit(
+  context: ServiceContext,
+  target: QueueRef,
+  items: readonly SubmitItem[],
+  call: { readonly notAfterMs: number | undefined },
+): Promise<readonly SubmitResult[]> {
+  const leave = context.overload?.admit(items.length);
+  try {
+    return await submitAdmitted(context, target, items, call);
+  } finally {
+    leave?.();
+  }
+}
+
 /**
  * Accepts a batch: one commit for what is new, then the judgement of what was there. Acknowledged only after the
  * bell rang, so that an acknowledged task never depends on its submitter.
  */
-export async function submit(
+async function submitAdmitted(
   context: ServiceContext,
   target: QueueRef,
   items: readonly SubmitItem[],

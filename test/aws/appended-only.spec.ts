@@ -87,25 +87,26 @@ test('no write ever changes an event that stands, and none but list_append touch
   const site = await siteOn(dynoxide.endpoint);
   let before = new Map<number, string>();
   let writes = 0;
-  site.parts.client.middlewareStack.add(
-    (next, context) => async (args) => {
-      const answer = await next(args);
-      if (!/^(Put|Update|Delete|Transact)/.test(context.commandName ?? '')) return answer;
-      for (const write of writesOf(args.input)) {
-        const expression = write.UpdateExpression ?? '';
-        expect(expression.replace(/#ev = list_append\((#ev|:kept), :events\)/, '')).not.toMatch(/ev/);
-        expect(write.Item?.sk?.S, 'a head is never put').not.toBe('H');
-        const partition = (write.Key ?? write.Item)?.pk?.S ?? '';
-        if (!partition.startsWith('T#')) continue;
-        writes++;
-        const after = await stored(site, partition);
-        for (const [number, event] of before) expect(after.get(number)).toBe(event);
-        before = after;
-      }
-      return answer;
-    },
-    { step: 'initialize' },
-  );
+  for (const client of site.parts.clients)
+    client.middlewareStack.add(
+      (next, context) => async (args) => {
+        const answer = await next(args);
+        if (!/^(Put|Update|Delete|Transact)/.test(context.commandName ?? '')) return answer;
+        for (const write of writesOf(args.input)) {
+          const expression = write.UpdateExpression ?? '';
+          expect(expression.replace(/#ev = list_append\((#ev|:kept), :events\)/, '')).not.toMatch(/ev/);
+          expect(write.Item?.sk?.S, 'a head is never put').not.toBe('H');
+          const partition = (write.Key ?? write.Item)?.pk?.S ?? '';
+          if (!partition.startsWith('T#')) continue;
+          writes++;
+          const after = await stored(site, partition);
+          for (const [number, event] of before) expect(after.get(number)).toBe(event);
+          before = after;
+        }
+        return answer;
+      },
+      { step: 'initialize' },
+    );
   const task = await live(site);
   expect(writes).toBeGreaterThan(50);
   const { head } = task;

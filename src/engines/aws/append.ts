@@ -54,6 +54,10 @@ function done(context: AwsContext, writing: Writing, head: Head, laneSeq: number
   return { kind: 'done', head, laneSeq };
 }
 
+function claims({ events }: Transition): boolean {
+  return events.some((event) => event.kind === 'claimed');
+}
+
 /** The loser's side of a race: what stands, and a line that names the winner. */
 async function refused(
   context: AwsContext,
@@ -68,9 +72,8 @@ async function refused(
   const { queue } = snapshot.submission.scope;
   const { attempt, worker } = snapshot.head;
   const err = lostRace(change.id, snapshot.head, cause);
-  const claims = change.events.some((event) => event.kind === 'claimed');
   const line = { task_id: change.id, queue, attempt, winner: worker, refusal: cause.name, err };
-  if (claims) context.log.info(line, 'a claim lost its race');
+  if (claims(change)) context.log.info(line, 'a claim lost its race');
   else context.log.debug(line, 'a change lost its race');
   return { kind: 'refused', stood: snapshot };
 }
@@ -79,11 +82,12 @@ async function write(context: AwsContext, writing: Writing): Promise<Outcome> {
   const { change, known, nonce } = writing;
   const { expect } = change;
   const { Key, ...update } = updateOf(context, writing);
-  const written = await context.calls.update('append', {
+  const input = {
     ...update,
     Key: { ...Key },
     ReturnValues: 'revision' in expect ? 'NONE' : 'UPDATED_NEW',
-  });
+  } as const;
+  const written = await context.calls.update('append', input, claims(change) ? 'claim' : 'lease');
   if (!written.ok) {
     if (!isOwn(written.stood, nonce)) return refused(context, writing, written.stood, written.cause);
     // The answer to this very write was lost, and it was sent again.

@@ -6,6 +6,8 @@ import type { Log } from '../../ports/log.ts';
 import { type Level, receivedAtOnce } from './bells-level.ts';
 import type { LevelOrder } from './bells-levels.ts';
 import type { Listener } from './bells-listener.ts';
+import { Pace } from './bells-pace.ts';
+import type { Breaker } from './breaker.ts';
 
 /** The longest that SQS keeps a receive open. */
 const longPollSeconds = 20;
@@ -21,6 +23,8 @@ export interface EarContext {
   readonly closing: AbortSignal;
   /** How long after its last sound a queue of several levels is polled one level at a time. */
   readonly quietAfterMs: number;
+  /** Of the table, on which what is heard has to be claimed. */
+  readonly table: Breaker | undefined;
 }
 
 /**
@@ -30,17 +34,20 @@ export interface EarContext {
  */
 export class Ear {
   readonly levels: ReadonlyMap<Priority, Level>;
+  readonly pace: Pace;
   readonly #context: EarContext;
   readonly #listeners = new Map<Listener, number>();
   #walking = false;
   #walkAgain = false;
   #failures = 0;
   #pausing = false;
+  #paced = false;
   #rotation = 0;
   #lastSoundAtMs: number;
 
   constructor(levels: ReadonlyMap<Priority, Level>, context: EarContext) {
     this.levels = levels;
+    this.pace = new Pace(context.clock, context.table);
     this.#context = context;
     this.#lastSoundAtMs = context.clock.monotonic();
   }
@@ -73,11 +80,24 @@ export class Ear {
     while (this.#walkAgain && !this.#context.closing.aborted) {
       this.#walkAgain = false;
       this.#offerSpares();
-      if (this.#pausing || this.#room() === 0) continue;
+      if (this.#pausing || this.#room() === 0 || this.#hasToWait()) continue;
       if (this.#isQuiet()) this.#startNext();
       else await this.#walk();
     }
     this.#walking = false;
+  }
+
+  /** Where claims are slowed down. */
+  #hasToWait(): boolean {
+    if (this.#paced) return true;
+    const waitMs = this.pace.take();
+    if (waitMs === 0) return false;
+    this.#paced = true;
+    this.#context.clock.after(waitMs, () => {
+      this.#paced = false;
+      this.pump();
+    });
+    return true;
   }
 
   /** From the level that comes first to the last; ends where something was heard. */
@@ -92,7 +112,8 @@ export class Ear {
       if (room === 0 || this.#context.closing.aborted) return;
       void this.#poll(level, room, this.#waitSeconds());
       // Where there is more than one call brings; what finds nothing does not stay.
-      const more = level.full ? Math.min(pollsAtOnce, Math.ceil(room / receivedAtOnce)) - 1 : 0;
+      const more =
+        level.full && !this.pace.slow ? Math.min(pollsAtOnce, Math.ceil(room / receivedAtOnce)) - 1 : 0;
       for (let i = 0; i < more; i++) void this.#poll(level, room, 0);
     }
   }

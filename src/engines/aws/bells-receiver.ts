@@ -21,7 +21,11 @@ export class Receiver {
   async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
     if (this.#context.closing.aborted || want.signal.aborted || queues.length === 0) return [];
     const ears = [...new Set(queues.map((queue) => this.#earOf(queue)))];
-    return want.waitMs > 0 ? this.#wait(ears, want) : this.#look(ears, want);
+    if (want.waitMs > 0) return this.#wait(ears, want);
+    return this.#look(
+      ears.filter((ear) => ear.pace.take() === 0),
+      want,
+    );
   }
 
   /** One look at every level, higher priorities first, until there is no more room. */

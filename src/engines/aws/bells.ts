@@ -11,6 +11,8 @@ import { Level } from './bells-level.ts';
 import { LevelOrder, levelOf } from './bells-levels.ts';
 import { deduplicationOf, encodeRing, groupOf } from './bells-message.ts';
 import { Receiver } from './bells-receiver.ts';
+import type { Breaker } from './breaker.ts';
+import { Dependency } from './dependency.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import { defaultPriorities } from './sqs-definition.ts';
 import { asBellError, bellsClosed } from './sqs-failures.ts';
@@ -40,6 +42,10 @@ export interface SqsBellsOptions {
    * priority, unless this process rings it. `Infinity` never does so. Default: 15 minutes.
    */
   readonly quietAfterMs?: number | undefined;
+  /** How it goes with SQS, as `watched` tells it of the client's requests. Default: nobody tells. */
+  readonly load?: Dependency | undefined;
+  /** While it is not closed, queues are asked for bells but once a second. Default: none. */
+  readonly table?: Breaker | undefined;
 }
 
 export interface SqsBells extends Bells {
@@ -65,10 +71,12 @@ class BellsOnSqs implements SqsBells {
   readonly #going = new Set<Promise<unknown>>();
 
   constructor(options: SqsBellsOptions) {
-    const { client, clock, log = silentLog, quietAfterMs = defaultQuietAfterMs } = options;
+    const { client, clock, log = silentLog, quietAfterMs = defaultQuietAfterMs, table } = options;
+    const { load = new Dependency('queues', clock, log) } = options;
     this.#options = options;
-    this.#calls = new SqsCalls(client, this.meter);
-    this.#context = { clock, log, order: new LevelOrder(), closing: this.#closing.signal, quietAfterMs };
+    this.#calls = new SqsCalls(client, this.meter, load.gate);
+    const closing = this.#closing.signal;
+    this.#context = { clock, log, order: new LevelOrder(), closing, quietAfterMs, table };
     this.#receiver = new Receiver(this.#context, (queue) => this.#earOf(queue));
   }
 

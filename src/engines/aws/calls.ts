@@ -15,6 +15,7 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../ports/clock.ts';
+import type { Dependency } from './dependency.ts';
 import {
   asStoreError,
   failureOf,
@@ -24,6 +25,7 @@ import {
   storeContended,
   storeThrottled,
 } from './failures.ts';
+import type { Urgency } from './gate.ts';
 import type { Item, Key } from './keys.ts';
 import type { CallKind, Meter } from './meter.ts';
 
@@ -48,6 +50,19 @@ const baseMs = 20;
 const longestMs = 1_000;
 const batchKeys = 100;
 
+/** What a call is for says whose turn it is. Claims are appended too, and say so themselves. */
+const urgencies: Readonly<Record<CallKind, Urgency>> = {
+  renew: 'lease',
+  append: 'lease',
+  registry: 'lease',
+  read: 'claim',
+  lane: 'claim',
+  accept: 'submit',
+  list: 'background',
+  due: 'background',
+  table: 'background',
+};
+
 const always = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
 function keyText(key: Item | Key): string {
@@ -67,6 +82,12 @@ export class Found {
   }
 }
 
+/** Two clients of one table, so that submissions cannot spend the SDK's budget of retries that leases need. */
+export interface TableClients {
+  readonly leases: DynamoDBClient;
+  readonly others: DynamoDBClient;
+}
+
 /**
  * The requests that this engine makes of its table, and no others: there is no scan. Throttled requests are sent
  * again by the SDK, conflicts of transactions here. Whatever is thrown is a HoldfastError.
@@ -74,14 +95,16 @@ export class Found {
 export class TableCalls {
   readonly table: string;
   readonly meter: Meter;
-  readonly #client: DynamoDBClient;
+  readonly #clients: TableClients;
+  readonly #load: Dependency;
   readonly #clock: Clock;
   #going = 0;
   #closed = false;
   #idle: (() => void) | undefined;
 
-  constructor(client: DynamoDBClient, table: string, clock: Clock, meter: Meter) {
-    this.#client = client;
+  constructor(clients: TableClients, load: Dependency, table: string, clock: Clock, meter: Meter) {
+    this.#clients = clients;
+    this.#load = load;
     this.table = table;
     this.#clock = clock;
     this.meter = meter;
@@ -110,17 +133,21 @@ export class TableCalls {
 
   put(kind: CallKind, input: WithoutTable<PutItemCommandInput>): Promise<Written> {
     const command = new PutItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#client.send(command));
+    return this.#write(kind, () => this.#send(urgencies[kind], (client) => client.send(command)));
   }
 
-  update(kind: CallKind, input: WithoutTable<UpdateItemCommandInput>): Promise<Written> {
+  update(
+    kind: CallKind,
+    input: WithoutTable<UpdateItemCommandInput>,
+    urgency = urgencies[kind],
+  ): Promise<Written> {
     const command = new UpdateItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#client.send(command));
+    return this.#write(kind, () => this.#send(urgency, (client) => client.send(command)));
   }
 
   delete(kind: CallKind, input: WithoutTable<DeleteItemCommandInput>): Promise<Written> {
     const command = new DeleteItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#client.send(command));
+    return this.#write(kind, () => this.#send(urgencies[kind], (client) => client.send(command)));
   }
 
   /** One page of a query. */
@@ -129,7 +156,7 @@ export class TableCalls {
     input: WithoutTable<QueryCommandInput>,
   ): Promise<{ items: Item[]; next: Item | undefined }> {
     const command = new QueryCommand({ TableName: this.table, ReturnConsumedCapacity: 'INDEXES', ...input });
-    const answer = await this.#told(() => this.#client.send(command));
+    const answer = await this.#told(() => this.#send(urgencies[kind], (client) => client.send(command)));
     this.meter.answered(kind, [answer.ConsumedCapacity], true);
     return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
   }
@@ -155,7 +182,7 @@ export class TableCalls {
     });
     for (let i = 0; ; i++) {
       try {
-        const answer = await this.#client.send(command);
+        const answer = await this.#send(urgencies[kind], (client) => client.send(command));
         this.meter.answered(kind, answer.ConsumedCapacity ?? [], false);
         return { ok: true };
       } catch (thrown) {
@@ -170,6 +197,12 @@ export class TableCalls {
         await this.pause(kind, i);
       }
     }
+  }
+
+  /** In its turn. What leases need has a client of its own. */
+  #send<T>(urgency: Urgency, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
+    const { leases, others } = this.#clients;
+    return this.#load.gate.run(urgency, () => send(urgency === 'lease' ? leases : others));
   }
 
   /** A wait before a try that follows a lost race, with full jitter. */
@@ -233,7 +266,7 @@ export class TableCalls {
         RequestItems: { [this.table]: { Keys: left, ConsistentRead: consistent } },
         ReturnConsumedCapacity: 'INDEXES',
       });
-      const answer = await this.#told(() => this.#client.send(command));
+      const answer = await this.#told(() => this.#send(urgencies[kind], (client) => client.send(command)));
       this.meter.answered(kind, answer.ConsumedCapacity ?? [], true);
       for (const item of answer.Responses?.[this.table] ?? []) found.add(item);
       const unread = answer.UnprocessedKeys?.[this.table]?.Keys ?? [];

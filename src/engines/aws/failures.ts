@@ -23,7 +23,8 @@ const failures: Readonly<Record<string, Failure>> = {
   ConditionalCheckFailedException: 'condition',
   TransactionCanceledException: 'cancelled',
   TransactionConflictException: 'conflict',
-  TransactionInProgressException: 'conflict',
+  // Of our own earlier request, whose outcome is not known yet. The SDK has waited for it already.
+  TransactionInProgressException: 'unknown',
   ReplicatedWriteConflictException: 'conflict',
   ProvisionedThroughputExceededException: 'throttled',
   ThrottlingException: 'throttled',

@@ -2,14 +2,18 @@ import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
-import type { Log } from '../../ports/log.ts';
+import { type Log, silentLog } from '../../ports/log.ts';
+import type { Overload } from '../../ports/overload.ts';
 import type { TaskId } from '../../ports/task-store.ts';
+import { Admission } from './admission.ts';
 import { createSqsBells, type SqsBellsOptions } from './bells.ts';
 import type { ShardCounts } from './definition.ts';
+import { Dependency } from './dependency.ts';
 import type { Meter } from './meter.ts';
 import { sqsClient } from './sqs-calls.ts';
 import type { SqsMeter } from './sqs-meter.ts';
 import { openTable } from './store.ts';
+import { watched } from './watched-client.ts';
 
 export { defaultShards, type IndexDefinition, type ShardCounts, tableDefinition } from './definition.ts';
 export type { Meter, Metered } from './meter.ts';
@@ -35,6 +39,8 @@ export interface AwsOptions {
 }
 
 export interface AwsEngine extends Engine {
+  /** Admission, and how it goes with `table` and `queues`. */
+  readonly overload: Overload;
   /** What the calls so far consumed. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
   /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
@@ -43,10 +49,12 @@ export interface AwsEngine extends Engine {
 
 /** The shared engine: tasks on one DynamoDB table, bells on SQS FIFO. Any number of processes, each opens it. */
 export function aws(options: AwsOptions): AwsEngine {
-  const { table, prefix = table, clock, log, shards, prioritiesOf } = options;
+  const { table, prefix = table, clock, log = silentLog, shards, prioritiesOf } = options;
   const parts = openTable({ table, clock, log, shards, client: options.dynamodb });
-  const client = sqsClient(options.sqs);
-  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf });
+  const load = new Dependency('queues', clock, log);
+  const client = watched(sqsClient(options.sqs), load);
+  const ofTable = parts.load.breaker;
+  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf, load, table: ofTable });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([parts.close(), bells.close()]);
@@ -56,6 +64,7 @@ export function aws(options: AwsOptions): AwsEngine {
     store: parts.store,
     registry: parts.registry,
     bells,
+    overload: new Admission(clock, log, [parts.load, load]),
     meters: { table: parts.meter, queues: bells.meter },
     verify: parts.verify,
     close() {

@@ -9,6 +9,7 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../core/errors.ts';
+import { Gate } from './gate.ts';
 import { visibilitySeconds } from './sqs-definition.ts';
 import { asBellError, asRingError } from './sqs-failures.ts';
 import type { SqsCall, SqsMeter } from './sqs-meter.ts';
@@ -51,14 +52,16 @@ export function sqsClient(config: SQSClientConfig = {}): SQSClient {
   });
 }
 
-/** The calls that bells make of SQS, and no others. Whole calls fail with a HoldfastError; their parts one by one. */
+/** The calls that bells make of SQS, and no others; what leases need goes first. Whole calls fail with a HoldfastError; their parts one by one. */
 export class SqsCalls {
   readonly #client: SQSClient;
   readonly #meter: SqsMeter;
+  readonly #gate: Gate;
 
-  constructor(client: SQSClient, meter: SqsMeter) {
+  constructor(client: SQSClient, meter: SqsMeter, gate = new Gate()) {
     this.#client = client;
     this.#meter = meter;
+    this.#gate = gate;
   }
 
   async #metered<T>(kind: SqsCall, call: () => Promise<T>, count: (answer: T) => number): Promise<T> {
@@ -91,7 +94,7 @@ export class SqsCalls {
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'send',
-      () => this.#client.send(command),
+      () => this.#gate.run('submit', () => this.#client.send(command)),
       () => batch.length,
     );
     const results: (true | HoldfastError)[] = batch.map(() => true);
@@ -123,7 +126,7 @@ export class SqsCalls {
     const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'hide',
-      () => this.#client.send(command),
+      () => this.#gate.run('lease', () => this.#client.send(command)),
       () => batch.length,
     );
     return withoutFailed(batch.length, answer.Failed);
@@ -135,7 +138,7 @@ export class SqsCalls {
     const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'delete',
-      () => this.#client.send(command),
+      () => this.#gate.run('lease', () => this.#client.send(command)),
       () => receipts.length,
     );
     return withoutFailed(receipts.length, answer.Failed);

@@ -6,6 +6,7 @@ import type { TaskId, TaskStore } from '../../ports/task-store.ts';
 import { TableCalls } from './calls.ts';
 import type { AwsContext } from './context.ts';
 import { defaultShards, type ShardCounts } from './definition.ts';
+import { Dependency } from './dependency.ts';
 import { verify } from './histories.ts';
 import { KnownTasks } from './known.ts';
 import { Meter } from './meter.ts';
@@ -13,6 +14,7 @@ import { Nonces } from './nonces.ts';
 import { createRegistry } from './registry.ts';
 import { AwsTaskStore } from './task-store.ts';
 import { Turns } from './turns.ts';
+import { watched } from './watched-client.ts';
 
 export interface TableOptions {
   /** Name of the table, at least 3 characters. */
@@ -30,8 +32,12 @@ export interface TableParts {
   readonly store: TaskStore;
   readonly registry: Registry;
   readonly client: DynamoDBClient;
+  /** Both that are written through: leases have one of their own, with its budget of retries. */
+  readonly clients: readonly DynamoDBClient[];
   /** What the calls so far consumed. */
   readonly meter: Meter;
+  /** How it goes with the table. */
+  readonly load: Dependency;
   /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
   verify(id: TaskId): Promise<number | undefined>;
   /** Finishes what is under way. Idempotent. */
@@ -64,9 +70,11 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 
 export function openTable(options: TableOptions): TableParts {
   const { table, clock, log = silentLog } = options;
-  const client = tableClient(options.client);
+  const load = new Dependency('table', clock, log);
+  const client = watched(tableClient(options.client), load);
+  const leases = watched(tableClient(options.client), load);
   const meter = new Meter();
-  const calls = new TableCalls(client, table, clock, meter);
+  const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
   const context: AwsContext = {
     calls,
     clock,
@@ -81,10 +89,15 @@ export function openTable(options: TableOptions): TableParts {
     store: new AwsTaskStore(context),
     registry: createRegistry(context),
     client,
+    clients: [client, leases],
     meter,
+    load,
     verify: (id) => calls.during(() => verify(context, id)),
     close() {
-      closing ??= calls.close().then(() => client.destroy());
+      closing ??= calls.close().then(() => {
+        client.destroy();
+        leases.destroy();
+      });
       return closing;
     },
   };
