@@ -8,7 +8,8 @@ export interface Loop {
 
 export interface LoopOptions {
   readonly name: string;
-  readonly everyMs: number;
+  /** Asked after each round where it is a function. */
+  readonly everyMs: number | (() => number);
   /** A round that takes longer is taken for stuck: logged, left behind, and the loop begins anew. */
   readonly stuckAfterMs: number;
   readonly clock: Clock;
@@ -24,6 +25,7 @@ export interface LoopOptions {
 export function startLoop(options: LoopOptions): Loop {
   const { clock, log, name } = options;
   const stopping = new AbortController();
+  const pauseMs = (): number => (typeof options.everyMs === 'number' ? options.everyMs : options.everyMs());
   let current: Promise<void>;
   let generation = 0;
   let beganAtMs = clock.monotonic();
@@ -39,7 +41,7 @@ export function startLoop(options: LoopOptions): Loop {
       }
       if (mine !== generation) return;
       beganAtMs = clock.monotonic();
-      await clock.sleep(more ? 0 : options.everyMs, stopping.signal);
+      await clock.sleep(more ? 0 : pauseMs(), stopping.signal);
     }
   }
 
@@ -53,7 +55,7 @@ export function startLoop(options: LoopOptions): Loop {
       await clock.sleep(options.stuckAfterMs, stopping.signal);
       if (stopping.signal.aborted) return;
       const silentMs = clock.monotonic() - beganAtMs;
-      if (silentMs < options.stuckAfterMs + options.everyMs) continue;
+      if (silentMs < options.stuckAfterMs + pauseMs()) continue;
       log.error({ loop: name, silentMs }, 'a loop stopped silently and is begun anew');
       current = begin();
     }

@@ -130,14 +130,20 @@ async function lookAgain(
 /**
  * Looks at each submission when it is 10 minutes old and, where it was unfinished then, when it is a day and 13 days
  * old and just after its default lifetime, so that a bell lost by any crash is rung again. How far each look has come
- * is remembered per queue.
+ * is remembered per queue. Where nodes share a store, each looks at its own queues.
  */
-export async function reconcile(context: ServiceContext, signal: AbortSignal): Promise<boolean> {
+export async function reconcile(
+  context: ServiceContext,
+  signal: AbortSignal,
+  isMine: (queue: QueueRef) => boolean = () => true,
+): Promise<boolean> {
   const markers = new Map((await context.registry.list(kind, '')).map((marker) => [marker.key, marker]));
   for (const queue of context.queues.all()) {
     // The last one first: what it still has to read, the first may write over once it is as far.
     for (const look of looks.toReversed()) {
       if (signal.aborted) return false;
+      // Asked anew each time: a look takes long, and nodes come and go.
+      if (!isMine(queue)) break;
       const key = `${look.name}/${queue.tenant}/${queue.queue}`;
       const marker = markers.get(key);
       const fromMs = typeof marker?.value === 'number' ? marker.value : 0;

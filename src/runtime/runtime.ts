@@ -1,5 +1,6 @@
 import { timing } from '../core/limits.ts';
 import type { RunningService } from '../service/create-service.ts';
+import { type DutyOptions, dutiesOf } from './duties.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { reconcile } from './reconcile.ts';
 import { expireSpent } from './spent.ts';
@@ -8,7 +9,8 @@ import { sweep } from './sweep.ts';
 export interface Runtime {
   /**
    * Stops giving work and tells the workers to go elsewhere; waits at most `limitMs` until no lease of this node is
-   * held, then for what was begun. Leases that remain are spent in time and taken over.
+   * held, then for what was begun. Leases that remain are spent in time and taken over. What it swept for all nodes it
+   * gives back first.
    */
   drain(limitMs: number): Promise<void>;
   /** Ends the loops. */
@@ -23,15 +25,38 @@ const stuckMs = 60_000;
 const drainPollMs = 50;
 
 /** Starts every loop, each under its watchdog. */
-export function startRuntime({ context, settled }: RunningService): Runtime {
+export function startRuntime({ context, settled }: RunningService, options: DutyOptions = {}): Runtime {
   const { clock, log } = context;
-  const loop = (name: string, everyMs: number, round: (signal: AbortSignal) => Promise<boolean>): Loop =>
-    startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
-  const loops = [
-    loop('sweep', timing.sweepMs, (signal) => sweep(context, signal)),
-    loop('reconcile', timing.reconcileMs, (signal) => reconcile(context, signal)),
+  const loop = (
+    name: string,
+    everyMs: number | (() => number),
+    round: (signal: AbortSignal) => Promise<boolean>,
+  ): Loop => startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
+  const duties = dutiesOf(context, options);
+  const { membership } = duties;
+  const loops: Loop[] = [];
+  if (membership !== undefined) {
+    const beat = async (): Promise<boolean> => {
+      await membership.beat();
+      return false;
+    };
+    loops.push(loop('membership', () => membership.nextInMs, beat));
+  }
+  loops.push(
+    loop('sweep', timing.sweepMs, async (signal) => {
+      await membership?.looked;
+      return sweep(context, signal, duties.sweeps);
+    }),
     loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
-  ];
+  );
+  if (options.takesPart !== false) {
+    loops.push(
+      loop('reconcile', timing.reconcileMs, async (signal) => {
+        await membership?.looked;
+        return reconcile(context, signal, duties.looksAfter);
+      }),
+    );
+  }
   if (context.bells.spent !== undefined) loops.push(loop('spent', spentMs, () => expireSpent(context)));
   if (context.store.can.sharedWriters) {
     loops.push(
@@ -41,16 +66,24 @@ export function startRuntime({ context, settled }: RunningService): Runtime {
       }),
     );
   }
+  const giveBack = async (): Promise<void> => {
+    await membership?.leave().catch((err: unknown) => {
+      log.warn({ err }, 'could not give its shards back; others take them once its lease is spent');
+    });
+  };
   return {
     async drain(limitMs) {
+      const given = giveBack();
       for (const session of context.sessions.all()) session.drain();
       const untilMs = clock.monotonic() + limitMs;
       const working = (): boolean =>
         [...context.sessions.all()].some((session) => session.view().inFlight > 0);
       while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
+      await given;
       await settled();
     },
     async stop() {
+      await giveBack();
       await Promise.all(loops.map((one) => one.stop()));
       await settled();
     },

@@ -45,9 +45,15 @@ export async function sweepShard(
   return entries.length === batch;
 }
 
-export async function sweep(context: ServiceContext, signal: AbortSignal): Promise<boolean> {
+/** Serves every shard that is this node's, asked anew before each: it may have been held up since the last. */
+export async function sweep(
+  context: ServiceContext,
+  signal: AbortSignal,
+  isMine: (shard: number) => boolean = () => true,
+): Promise<boolean> {
   let more = false;
   for (let shard = 0; shard < context.store.dueShards && !signal.aborted; shard++) {
+    if (!isMine(shard)) continue;
     more = (await sweepShard(context, shard, signal)) || more;
   }
   context.held.prune(context.clock.now());
