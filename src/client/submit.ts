@@ -29,6 +29,8 @@ interface Lane {
   readonly waiting: Fifo<Pending>;
   inFlight: number;
   gathering: boolean;
+  /** The server refused a whole call and asked not to be called sooner; on the monotonic clock. */
+  notBeforeMs: number;
 }
 
 export interface SubmitterOptions {
@@ -75,7 +77,7 @@ export class Submitter {
   #add(queue: string, items: readonly Pending[]): void {
     let lane = this.#lanes.get(queue);
     if (lane === undefined) {
-      lane = { queue, waiting: new Fifo(), inFlight: 0, gathering: false };
+      lane = { queue, waiting: new Fifo(), inFlight: 0, gathering: false, notBeforeMs: 0 };
       this.#lanes.set(queue, lane);
     }
     for (const pending of items) lane.waiting.push(pending);
@@ -85,14 +87,23 @@ export class Submitter {
   #gather(lane: Lane): void {
     if (lane.gathering || lane.inFlight >= batchesInFlight || lane.waiting.size === 0) return;
     lane.gathering = true;
-    this.#options.clock.soon(() => {
+    const { clock } = this.#options;
+    const holdMs = lane.notBeforeMs - clock.monotonic();
+    const when = (run: () => void): unknown => (holdMs > 0 ? clock.after(holdMs, run) : clock.soon(run));
+    when(() => {
       lane.gathering = false;
+      if (lane.notBeforeMs > clock.monotonic()) return this.#gather(lane);
       while (lane.inFlight < batchesInFlight && lane.waiting.size > 0) {
         lane.inFlight++;
         void this.#send(lane, this.#cut(lane));
       }
-      if (lane.inFlight === 0) this.#lanes.delete(lane.queue);
+      this.#forget(lane);
     });
+  }
+
+  #forget(lane: Lane): void {
+    const held = lane.notBeforeMs > this.#options.clock.monotonic();
+    if (lane.inFlight === 0 && lane.waiting.size === 0 && !held) this.#lanes.delete(lane.queue);
   }
 
   #cut(lane: Lane): Pending[] {
@@ -130,12 +141,22 @@ export class Submitter {
       this.#later(lane.queue, again, retryAfterMs);
     } catch (thrown) {
       const error = asHoldfastError(thrown);
+      this.#hold(lane, error.retryAfterMs ?? 0);
       const again = batch.filter((pending) => this.#mayTry(pending, error));
       this.#later(lane.queue, again, error.retryAfterMs ?? 0);
     }
     lane.inFlight--;
     this.#gather(lane);
-    if (lane.inFlight === 0 && lane.waiting.size === 0) this.#lanes.delete(lane.queue);
+    this.#forget(lane);
+  }
+
+  /** What is submitted meanwhile waits too, instead of being refused likewise; what was refused comes again then. */
+  #hold(lane: Lane, ms: number): void {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonic() + ms;
+    if (ms === 0 || untilMs <= lane.notBeforeMs) return;
+    lane.notBeforeMs = untilMs;
+    clock.after(ms, () => this.#forget(lane));
   }
 
   /** False: its caller has been told. */
