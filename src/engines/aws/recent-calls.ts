@@ -2,6 +2,8 @@ import type { Clock } from '../../ports/clock.ts';
 
 const sliceMs = 500;
 const slices = 8;
+/** The monotonic clock may begin at 0. */
+const never = Number.NEGATIVE_INFINITY;
 
 interface Slice {
   /** Which slice of time it counts. */
@@ -13,7 +15,7 @@ interface Slice {
 /** How the calls of the last 4 s went, in slices of half a second. */
 export class RecentCalls {
   readonly #clock: Clock;
-  readonly #slices: Slice[] = Array.from({ length: slices }, () => ({ number: -1, good: 0, bad: 0 }));
+  readonly #slices: Slice[] = Array.from({ length: slices }, () => ({ number: never, good: 0, bad: 0 }));
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -39,7 +41,7 @@ export class RecentCalls {
   }
 
   forget(): void {
-    for (const slice of this.#slices) slice.number = -1;
+    for (const slice of this.#slices) slice.number = never;
   }
 
   #now(): number {
