@@ -1,3 +1,4 @@
+import type { TaskEvent } from '../../src/core/event.ts';
 import type { Fate } from './machine.ts';
 import type { Script } from './performance.ts';
 
@@ -6,6 +7,8 @@ export interface Actor {
   readonly script: Script;
   /** How often it begins at most; absent: as often as it likes. Whoever said its own name begins no more. */
   readonly times?: number;
+  /** Once nothing goes wrong any more it begins as often as it likes all the same. */
+  readonly tireless?: boolean;
   /** Begins only once this was said. */
   readonly after?: string;
   /** How slow its clock is. */
@@ -16,6 +19,8 @@ export interface Actor {
 export interface Deed {
   readonly script: Script;
   readonly rings?: Fate;
+  /** It dies as soon as this has happened. */
+  readonly until?: TaskEvent['kind'];
 }
 
 /** A small world: who acts in it, and what may go wrong. */

@@ -116,6 +116,17 @@ export const cases = {
     actors: [...workers(1, 'succeed'), ...sweeps(1), someone('cancel', 'a')],
     crashes: 1,
   },
+  'a lane of two whose first died, between two sweeps and a redrive': {
+    ...undisturbed,
+    before: [...lined(), { script: worker(1, ['die']), until: 'died' }],
+    actors: [
+      ...sweeps(2),
+      someone('redrive', 'a'),
+      // Only once nothing goes wrong any more, so that it does not stand in the way.
+      ...workers(1, 'succeed').map((one) => ({ ...one, times: 0, tireless: true })),
+    ],
+    crashes: 1,
+  },
   'a lane of two whose first died, was driven again, and has an old bell': {
     ...undisturbed,
     before: [

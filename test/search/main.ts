@@ -1,7 +1,7 @@
 // Searches the cases one by one, of Holdfast as it is or of a mutant; tells what was found as a line of JSON each.
 import { parseArgs } from 'node:util';
-import { mutants } from '../simulation/mutants.ts';
 import { mutate } from '../simulation/mutate.ts';
+import { mutants } from './mutants.ts';
 
 const { values } = parseArgs({ options: { mutant: { type: 'string' }, case: { type: 'string' } } });
 

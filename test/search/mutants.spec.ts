@@ -30,6 +30,11 @@ const caught: readonly (readonly [mutant: string, by: CaseName, invariant: strin
   ],
   ['hand-over-clears-due-first', 'a lane of two between two workers and a sweep', 'acknowledgedEnds'],
   [
+    'hand-over-takes-any-place-away',
+    'a lane of two whose first died, between two sweeps and a redrive',
+    'acknowledgedEnds',
+  ],
+  [
     'expiry-conditional-on-the-token-only',
     'a task whose lease may be renewed when it is nearly spent',
     'noValidLeaseIsTaken',

@@ -1,5 +1,5 @@
 import type { Change, Outcome } from '../../src/ports/task-store.ts';
-import type { Actor, Case } from './case.ts';
+import type { Actor, Case, Deed } from './case.ts';
 import type { Fate } from './machine.ts';
 import { Names } from './names.ts';
 import type { Asked, Script } from './performance.ts';
@@ -71,8 +71,7 @@ export class World {
     const begun = actors.map(() => 0);
     const store = this.#stores.start;
     let place: Place = { store, nowMs: startMs, scenes, begun, said: [], crashes, misrings, bellLost: false };
-    for (const { script, rings } of before)
-      place = await this.#undisturbed(place, this.#playOf(script, 0), rings);
+    for (const deed of before) place = await this.#undisturbed(place, this.#playOf(deed.script, 0), deed);
     return place;
   }
 
@@ -110,7 +109,11 @@ export class World {
   async round(from: Place): Promise<Place> {
     let place = from;
     for (const actor of from.scenes.keys()) {
-      for (let scene = await this.#scene(place, actor); scene !== undefined; scene = place.scenes[actor]) {
+      for (
+        let scene = await this.#scene(place, actor, true);
+        scene !== undefined;
+        scene = place.scenes[actor]
+      ) {
         const moves: Move[] = [];
         await this.#deeds(place, actor, scene, 0, moves);
         place = moves[0]?.to ?? place;
@@ -124,10 +127,13 @@ export class World {
     return this.#undisturbed(from, this.#reconciler);
   }
 
-  async #undisturbed(from: Place, play: Play, rings: Fate = 'rung'): Promise<Place> {
+  async #undisturbed(from: Place, play: Play, deed: Omit<Deed, 'script'> = {}): Promise<Place> {
+    const { rings = 'rung', until } = deed;
+    const happened = ({ tasks }: StoreState): boolean =>
+      tasks.some(({ tip }) => tip.some(({ kind }) => kind === until));
     let { store } = from;
     let scene = await play.opening(from.nowMs);
-    while (!scene.isOver) {
+    while (!scene.isOver && !happened(store)) {
       const asked = scene.asked[0] as Asked;
       if (asked.port === 'choice') scene = await play.after(scene, 0, asked.options[0], -1, from.nowMs);
       else {
@@ -154,11 +160,16 @@ export class World {
   }
 
   /** Where an actor stands, or begins. */
-  #scene({ scenes, begun, said, nowMs }: Place, actor: number): Scene | undefined | Promise<Scene> {
+  #scene(
+    { scenes, begun, said, nowMs }: Place,
+    actor: number,
+    isFair = false,
+  ): Scene | undefined | Promise<Scene> {
     if (scenes[actor] !== undefined) return scenes[actor];
-    const { name, times = Number.POSITIVE_INFINITY, after } = this.#case.actors[actor] as Actor;
+    const { name, times = Number.POSITIVE_INFINITY, tireless, after } = this.#case.actors[actor] as Actor;
     if (after !== undefined && !said.includes(after)) return undefined;
-    if ((begun[actor] ?? 0) >= times || said.includes(name)) return undefined;
+    const isTired = (begun[actor] ?? 0) >= times && !(isFair && tireless);
+    if (isTired || said.includes(name)) return undefined;
     return (this.#plays[actor] as Play).opening(nowMs);
   }
 
@@ -182,7 +193,11 @@ export class World {
       const misrings = place.misrings - (fate === 'rung' ? 0 : 1);
       const effect = { ...from, store: step.to, misrings, bellLost: place.bellLost || fate === 'lost' };
       const what = this.#told(actor, `${asked.port}.${asked.method}${fate === 'rung' ? '' : `, ${fate}`}`);
-      moves.push({ what, to: await this.#after(effect, actor, scene, index, step.answer, step.name) });
+      const to = await this.#after(effect, actor, scene, index, step.answer, step.name);
+      // Who found nothing to do at its first look has not begun.
+      const isIdle =
+        to.scenes[actor] === place.scenes[actor] && to.store === place.store && to.said === place.said;
+      moves.push({ what, to: isIdle ? place : to });
       if (place.crashes === 0) continue;
       const scenes = place.scenes.with(actor, undefined);
       moves.push({ what: `${what}, then dies`, to: { ...effect, scenes, crashes: place.crashes - 1 } });
@@ -194,7 +209,8 @@ export class World {
   }
 
   #beginning(place: Place, actor: number): Place {
-    if (this.#case.actors[actor]?.times === undefined) return place;
+    const { times } = this.#case.actors[actor] as Actor;
+    if (times === undefined || (place.begun[actor] ?? 0) >= times) return place;
     return { ...place, begun: place.begun.with(actor, (place.begun[actor] ?? 0) + 1) };
   }
 
