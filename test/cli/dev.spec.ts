@@ -2,23 +2,10 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { contract, project, type Started, save, start, within, worker } from './rig.ts';
+import { dev, free, greet, greets, project, save, start, worker } from './rig.ts';
 
 // Each test starts a server and up to five workers as processes.
 vi.setConfig({ testTimeout: 30_000 });
-
-const free = ['--port', '0', '--http-port', '0'];
-const greets = { 'contract.ts': contract, 'worker.ts': worker('Hello') };
-const name = (who: string): string => JSON.stringify({ name: who });
-
-function dev(cwd: string, ...argv: readonly string[]): Started {
-  return start(['dev', ...argv, ...free], { cwd });
-}
-
-/** As from a second terminal in that folder. */
-async function greet(cwd: string, who: string, ...more: readonly string[]): Promise<string> {
-  return (await within(cwd, 'submit', 'greet', name(who), ...more)).out;
-}
 
 it('makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
   const cwd = project(greets);
@@ -84,44 +71,6 @@ it('says what a module without a worker lacks, and takes it up once it is there'
   await running.until(/working on greet/);
 });
 
-it('outlives a handler that ends the process, and starts the worker anew after a while', async () => {
-  const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name === 'exit') process.exit(7);") });
-  const running = dev(cwd, 'worker.ts');
-  await running.until(/working on greet/);
-  await greet(cwd, 'exit');
-  await running.until(/error: The worker ended by itself, with exit code 7\.\n.*anew in 1 s/);
-  await running.until(/working on greet/);
-  await running.until(/ended by itself.*\n.*anew in 2 s/);
-});
-
-it('outlives a handler that never ends, answers meanwhile, and leaves no process behind when it is killed', async () => {
-  const loop = "console.log('looping'); for (;;);";
-  const cwd = project({ ...greets, 'worker.ts': worker('Hello', loop) });
-  const running = dev(cwd, 'worker.ts');
-  const [, pid] = await running.until(/working on greet .*process (\d+)/);
-  await greet(cwd, 'Ada');
-  await running.until(/looping/);
-  expect((await within(cwd, 'list')).code).toBe(0);
-  running.signal('SIGKILL');
-  await expect.poll(() => isAlive(Number(pid)), { timeout: 4_000 }).toBe(false);
-});
-
-it('ends at once at the second signal: status 130, and the worker with it', async () => {
-  const cwd = project({
-    ...greets,
-    'worker.ts': worker('Hello', "console.log('begun'); await new Promise((r) => setTimeout(r, 20_000));"),
-  });
-  const running = dev(cwd, 'worker.ts');
-  const [, pid] = await running.until(/working on greet .*process (\d+)/);
-  await greet(cwd, 'Ada');
-  await running.until(/begun/);
-  running.signal('SIGTERM');
-  await running.until(/draining/);
-  running.signal('SIGTERM');
-  expect(await running.exit).toBe(130);
-  expect(isAlive(Number(pid))).toBe(false);
-});
-
 it('without a worker says how to give one; a second one in the folder, or on its port, reads why not', async () => {
   const cwd = project(greets);
   const running = start(['dev', '--json', ...free], { cwd });
@@ -150,11 +99,3 @@ it('keeps everything elsewhere with --dir, and the profile where connect() looks
   expect(existsSync(join(cwd, 'kept/here/queue.db'))).toBe(true);
   expect(await greet(cwd, 'Ada', '--wait')).toBe('{"greeting":"Hello, Ada!"}\n');
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}

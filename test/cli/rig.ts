@@ -155,3 +155,18 @@ export default defineWorker({
   })],
 });`;
 }
+
+export const free = ['--port', '0', '--http-port', '0'];
+/** A project whose worker greets. */
+export const greets = { 'contract.ts': contract, 'worker.ts': worker('Hello') };
+export const name = (who: string): string => JSON.stringify({ name: who });
+
+/** `holdfast dev` on free ports. */
+export function dev(cwd: string, ...argv: readonly string[]): Started {
+  return start(['dev', ...argv, ...free], { cwd });
+}
+
+/** As from a second terminal in that folder. */
+export async function greet(cwd: string, who: string, ...more: readonly string[]): Promise<string> {
+  return (await within(cwd, 'submit', 'greet', name(who), ...more)).out;
+}
