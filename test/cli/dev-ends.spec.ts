@@ -1,4 +1,5 @@
 /** What `holdfast dev` does when its worker ends badly, does not end, or must end at once. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { dev, greet, greets, project, save, within, worker } from './rig.ts';
@@ -50,9 +51,11 @@ it('ends at once at the second signal: status 130, and the worker with it', asyn
   await running.until(/looping/);
   running.signal('SIGTERM');
   await running.until(/draining/);
+  const exit = once(running.child, 'exit');
   running.signal('SIGTERM');
-  expect(await running.exit).toBe(130);
-  expect(isAlive(Number(pid))).toBe(false);
+  expect(await exit).toEqual([130, null]);
+  // Sooner than the worker would notice by itself.
+  await expect.poll(() => isAlive(Number(pid)), { timeout: 300, interval: 20 }).toBe(false);
 });
 
 function isAlive(pid: number): boolean {
