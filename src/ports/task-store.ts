@@ -104,6 +104,9 @@ export interface Page {
   readonly examined: number;
 }
 
+/** What tells whether something happened to a task, and how it goes on. */
+export type StandingHead = Pick<Head, 'revision' | 'version' | 'progress'>;
+
 export interface DueEntry {
   readonly id: TaskId;
   readonly dueAtMs: number;
@@ -159,6 +162,11 @@ export interface TaskStore {
    * with what stands; nothing else may be concluded. Others as by `read`. Absent where `read` costs no more.
    */
   presume?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
+  /**
+   * For who looks again and again whether something happened: as `read`, of the heads alone; undefined too where nobody
+   * has touched a task since its submission. Absent where `read` costs no more.
+   */
+  heads?(ids: readonly TaskId[], nowMs: number): Promise<readonly (StandingHead | undefined)[]>;
   /** Newest generation; undefined where there is none or it has expired. */
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
   /** Events with a version above `fromVersion`; the submission is version 1. Empty: no such task. */

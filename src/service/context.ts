@@ -8,6 +8,7 @@ import type { Feed } from './feed.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { QueueSettings } from './queue-settings.ts';
 import type { Sessions } from './sessions.ts';
+import type { WatchedTasks } from './watched-tasks.ts';
 
 /** What the use cases share on one node. */
 export interface ServiceContext {
@@ -20,6 +21,7 @@ export interface ServiceContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly feed: Feed;
+  readonly watched: WatchedTasks;
   readonly held: HeldLeases;
   readonly queues: QueueSettings;
   readonly sessions: Sessions;

@@ -19,6 +19,7 @@ import { openSession } from './session.ts';
 import { createSessions } from './sessions.ts';
 import { settle } from './settle.ts';
 import { submit } from './submit.ts';
+import { WatchedTasks } from './watched-tasks.ts';
 
 export interface ServiceOptions {
   /** Names this process among its peers. */
@@ -47,10 +48,12 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   const going = new Set<Promise<void>>();
   const queues = new QueueSettings(options.registry, options.createQueues);
   await queues.refresh();
+  const feed = createFeed();
   const context: ServiceContext = {
     ...options,
     queues,
-    feed: createFeed(),
+    feed,
+    watched: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     held: createHeldLeases(),
     sessions: createSessions(),
     background(what, work) {

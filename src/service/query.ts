@@ -1,7 +1,5 @@
 import type { TaskEvent } from '../core/event.ts';
-import { evolve } from '../core/evolve.ts';
-import type { Head } from '../core/head.ts';
-import { shownState } from '../core/head.ts';
+import type { Progress } from '../core/head.ts';
 import type { Scope } from '../core/submission.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import { readOf } from './commit.ts';
@@ -9,11 +7,7 @@ import type { ServiceContext } from './context.ts';
 import { laneOf } from './hand-over.ts';
 import { notFound } from './rejections.ts';
 import type { TaskView, WatchUpdate } from './service.ts';
-
-/** Where other nodes write the same store a watch looks again this often, slower while nothing happens. */
-const pollFirstMs = 250;
-const pollLongestMs = 5_000;
-const pageLimit = 1_000;
+import type { WatchedEvent } from './watched.ts';
 
 export async function view(
   context: ServiceContext,
@@ -61,37 +55,6 @@ export async function history(
   return context.store.history(id, fromVersion);
 }
 
-function changeOf(
-  context: ServiceContext,
-  id: string,
-  signal: AbortSignal,
-): { next(idleMs: number): Promise<void>; stop(): void } {
-  let changed = false;
-  let wake: (() => void) | undefined;
-  const stop = context.feed.subscribe(id, () => {
-    changed = true;
-    wake?.();
-  });
-  const aborted = (): void => wake?.();
-  signal.addEventListener('abort', aborted);
-  return {
-    async next(idleMs) {
-      if (!changed && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-          if (context.store.can.sharedWriters) void context.clock.sleep(idleMs, signal).then(resolve);
-        });
-      }
-      wake = undefined;
-      changed = false;
-    },
-    stop() {
-      stop();
-      signal.removeEventListener('abort', aborted);
-    },
-  };
-}
-
 /** Events after `fromVersion`, each with the state after it, then those to come; ends with the task. */
 export async function* watch(
   context: ServiceContext,
@@ -100,36 +63,29 @@ export async function* watch(
   fromVersion: number,
   signal: AbortSignal,
 ): AsyncGenerator<WatchUpdate> {
-  const changes = changeOf(context, id, signal);
-  let head: Head | undefined;
-  let progress: unknown;
-  let idleMs = pollFirstMs;
+  const task = context.watched.join(id);
+  let progress: Progress | undefined;
+  let version = 0;
   try {
+    await task.current();
     for (;;) {
-      const snapshot = await readOf(context, tenant, id);
-      if (snapshot === undefined) throw notFound(id);
-      const events = await context.store.history(id, head?.version ?? 0);
-      for (const event of events.slice(0, pageLimit)) {
-        head = evolve(head, event);
-        if (head.version > fromVersion)
-          yield { kind: 'event', version: head.version, event, state: shownState(head) };
+      if (task.failure !== undefined) throw task.failure;
+      if (task.tenant !== tenant) throw notFound(id);
+      const { turn } = task;
+      for (; version < task.events.length; version++) {
+        const { event, state } = task.events[version] as WatchedEvent;
+        if (version + 1 > fromVersion) yield { kind: 'event', version: version + 1, event, state };
       }
-      const now = snapshot.head.progress;
-      if (now !== undefined && now !== progress && snapshot.head.version === head?.version) {
-        progress = now;
-        yield { kind: 'progress', progress: now };
-      }
-      if (
-        head !== undefined &&
-        (head.state === 'succeeded' || head.state === 'dead' || head.state === 'cancelled')
-      )
-        return;
-      if (signal.aborted) return;
-      idleMs = events.length > 0 ? pollFirstMs : Math.min(idleMs * 2, pollLongestMs);
-      await changes.next(idleMs);
+      if (task.progress !== undefined && task.progress !== progress)
+        yield { kind: 'progress', progress: task.progress };
+      progress = task.progress;
+      // What came while the reader took its time is told first.
+      if (task.turn !== turn) continue;
+      if (task.isEnded || signal.aborted) return;
+      await task.after(turn, signal);
       if (signal.aborted) return;
     }
   } finally {
-    changes.stop();
+    context.watched.leave(id, task);
   }
 }

@@ -1,9 +1,9 @@
-import type { Snapshot, TaskId } from '../../ports/task-store.ts';
+import type { Snapshot, StandingHead, TaskId } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
 import { idOf, type Place, placeOf } from './ids.ts';
 import { anchorKey, headKey, type Item, submissionKey } from './keys.ts';
 import type { CallKind } from './meter.ts';
-import { type Loaded, loadedOf, newestOf, numberOf } from './rows.ts';
+import { headOf, isGone, type Loaded, loadedOf, newestOf, numberOf, ownHead } from './rows.ts';
 
 function remembered(context: AwsContext, loaded: Loaded | undefined): Loaded | undefined {
   if (loaded !== undefined) context.known.put(loaded.snapshot.id, loaded.known);
@@ -103,4 +103,18 @@ export async function presumeAll(
     if (loaded !== undefined) presumed.set(loaded.snapshot.id, loaded.snapshot);
   }
   return places.map((place) => place && presumed.get(idOf(place)));
+}
+
+/** Heads alone, by consistent reads: a unit each, however large the payload. */
+export async function standingHeads(
+  context: AwsContext,
+  places: readonly (Place | undefined)[],
+  nowMs: number,
+): Promise<(StandingHead | undefined)[]> {
+  const keys = places.flatMap((place) => (place === undefined ? [] : [headKey(place)]));
+  const found = await context.calls.get('read', keys, true);
+  return places.map((place) => {
+    const item = place && ownHead(place, found.at(headKey(place)));
+    return item === undefined || isGone(item, nowMs) ? undefined : headOf(item);
+  });
 }

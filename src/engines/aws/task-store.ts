@@ -15,6 +15,7 @@ import type {
   QueueCounts,
   QueueRef,
   Snapshot,
+  StandingHead,
   TaskId,
   TaskStore,
 } from '../../ports/task-store.ts';
@@ -28,7 +29,7 @@ import { placeOf, slotOf } from './ids.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
 import { listPage, type PageRequest } from './lists.ts';
 import { resultOf } from './results.ts';
-import { anchorOf, loadAll, newest, presumeAll } from './snapshots.ts';
+import { anchorOf, loadAll, newest, presumeAll, standingHeads } from './snapshots.ts';
 
 function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
   return snapshot !== undefined && snapshot.submission.expiresAtMs > nowMs ? snapshot : undefined;
@@ -70,6 +71,11 @@ export class AwsTaskStore implements TaskStore {
     return this.#during(async (context) =>
       (await presumeAll(context, ids)).map((snapshot) => alive(snapshot, nowMs)),
     );
+  }
+
+  async heads(ids: readonly TaskId[], nowMs: number): Promise<readonly (StandingHead | undefined)[]> {
+    checkBatch(ids);
+    return this.#during((context) => standingHeads(context, ids.map(placeOf), nowMs));
   }
 
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined> {
