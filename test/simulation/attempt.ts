@@ -24,7 +24,7 @@ function spanMs(world: World): number {
 
 /** How far ahead a snooze or a retry is: mostly soon, sometimes long enough for a bell to be given up meanwhile. */
 export function aheadMs(world: World): number {
-  return world.chance(0.25) ? world.between(61_000, 120_000) : world.between(500, 20_000);
+  return world.chance(0.25) ? world.between(61_000, 125_000) : world.between(500, 20_000);
 }
 
 /** How one attempt goes, some of them deaf to whatever they are told. */

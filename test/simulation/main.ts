@@ -14,10 +14,15 @@ const { values } = parseArgs({
   },
 });
 
-async function worlds(first: number, count: number, look: (run: SeedRun) => boolean): Promise<void> {
+async function worlds(
+  first: number,
+  count: number,
+  look: (run: SeedRun) => boolean,
+  blindTo: readonly string[] = [],
+): Promise<void> {
   // Loaded late, so that a mutant's edits come before it.
   const { runSeed } = await import('./run-seed.ts');
-  for (let seed = first; seed < first + count; seed++) if (!look(await runSeed(seed))) return;
+  for (let seed = first; seed < first + count; seed++) if (!look(await runSeed(seed, blindTo))) return;
 }
 
 function explain({ seed, failure }: SeedRun): void {
@@ -48,12 +53,13 @@ async function expose(name: string, first: number, count: number): Promise<void>
   const mutant = mutants.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`There is no mutant '${name}'.`);
   mutate(mutant);
-  await worlds(first, count, ({ seed, failure }) => {
+  const look = ({ seed, failure }: SeedRun): boolean => {
     if (!(failure instanceof Violation)) return true;
     console.log(failure.message);
     console.log(`caught: seed=${seed} invariant=${failure.invariant}`);
     return false;
-  });
+  };
+  await worlds(first, count, look, mutant.restatedBy);
 }
 
 const first = Number(values.seed ?? 1);

@@ -3,6 +3,11 @@ export interface Mutant {
   readonly name: string;
   /** From the root of the repository. */
   readonly file: string;
+  /**
+   * Invariants that judge just what this mutant no longer asks. They do not count: it must be caught by what goes
+   * wrong then.
+   */
+  readonly restatedBy?: readonly string[];
   readonly edits: readonly { readonly find: string; readonly replace: string }[];
 }
 
@@ -17,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no-fencing-condition',
     file: store,
+    restatedBy: ['validTokenOrRevision', 'foldEqualsHead'],
     edits: [
       {
         find: condition,
@@ -50,6 +56,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'bell-silenced-before-the-settlement',
     file: settle,
+    restatedBy: ['whatRunsKeepsABell'],
     edits: [
       {
         find: 'const outcomes = await context.store.append(round.changes);',
@@ -101,6 +108,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'clear-without-its-revision',
     file: store,
+    restatedBy: ['validTokenOrRevision', 'foldEqualsHead'],
     edits: [
       {
         find: condition,

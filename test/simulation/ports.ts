@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../src/core/errors.ts';
 import type { Engine } from '../../src/ports/engine.ts';
+import { watchedBells } from './bell-watch.ts';
 import type { Life } from './serving.ts';
 import type { World } from './world.ts';
 
@@ -13,15 +14,28 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
+/** A silence that comes late finds a bell that others hold by now, a very late one another bell of the same task. */
+function slowBellsMs(world: World, point: string): number {
+  const veryLate = point.startsWith('bells.silence') && world.chance(0.5);
+  return veryLate ? world.between(60_000, 130_000) : world.between(2_000, 60_000);
+}
+
+function slownessMs(world: World, point: string): number {
+  if (!world.faulty) return world.chance(0.1) ? world.between(1, 5) : 0;
+  if (world.strikes('slow store', 0.002)) return world.between(2_000, 45_000);
+  const slowBells = point.startsWith('bells.silence') ? 0.08 : 0.01;
+  if (point.startsWith('bells.') && world.strikes('slow bells', slowBells)) return slowBellsMs(world, point);
+  if (world.chance(0.03)) return world.between(30, 1_500);
+  return world.chance(0.4) ? world.between(1, 30) : 0;
+}
+
 /** Where a call waits, and where its node may die: before the effect and after it. */
 async function gate(world: World, life: Life, point: string): Promise<void> {
-  if (world.faulty) {
-    if (world.strikes(`crash at ${point}`, 0.001)) life.crash();
-    else if (world.strikes('slow store', 0.002)) await world.clock.sleep(world.between(2_000, 45_000));
-    else if (point.startsWith('bells.') && world.strikes('slow bells', 0.01))
-      await world.clock.sleep(world.between(2_000, 120_000));
-    else if (world.chance(0.4)) await world.clock.sleep(world.between(1, 30));
-  } else if (world.chance(0.1)) await world.clock.sleep(world.between(1, 5));
+  if (world.strikes(`crash at ${point}`, 0.001)) life.crash();
+  else {
+    const ms = slownessMs(world, point);
+    if (ms > 0) await world.clock.sleep(ms);
+  }
   if (life.dead) await never();
 }
 
@@ -78,7 +92,7 @@ function watched(world: World, { store }: Engine): Engine['store'] {
 /** A node's way to its engine: every call may be slow, fail after its effect, or be its node's last. */
 export function portsOf(world: World, life: Life, engine: Engine): Engine {
   // Where bells follow the commit, their handles do too.
-  const bells = world.nature === 'apart' ? world.receipts.watched(engine.bells) : engine.bells;
+  const bells = world.nature === 'apart' ? watchedBells(world, engine.bells) : engine.bells;
   return {
     store: wrapped(world, life, 'store', watched(world, engine)),
     bells: wrapped(world, life, 'bells', bells),

@@ -2,8 +2,8 @@ import type { MemoryEngine } from '../../src/engines/memory/index.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { seededRandom } from '../../src/platform/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
+import type { TaskId } from '../../src/ports/task-store.ts';
 import { Census } from './census.ts';
-import { Receipts } from './receipts.ts';
 import { Shadow } from './shadow.ts';
 import { Tally } from './tally.ts';
 import type { Rules } from './violation.ts';
@@ -25,7 +25,8 @@ export class World {
   readonly engine: MemoryEngine;
   readonly rules: Rules;
   readonly shadow: Shadow;
-  readonly receipts: Receipts;
+  /** Whose bell each receipt is. */
+  readonly heard = new Map<string, TaskId>();
   readonly waits = new Waits();
   readonly tally = new Tally();
   readonly census = new Census();
@@ -50,7 +51,6 @@ export class World {
     });
     const rules = { blindTo: new Set(blindTo), now: () => this.clock.now(), census: this.census };
     this.rules = rules;
-    this.receipts = new Receipts(rules, (broken) => this.fail(broken));
     this.shadow = new Shadow(rules);
   }
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Bell, Ring, Want } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
+import type { QueueRef, TaskId } from '../../ports/task-store.ts';
 import { Belfry, receivedMs } from './belfry.ts';
 import type { BellKind } from './bells.ts';
 import type { Faults } from './faults.ts';
@@ -87,6 +87,10 @@ export class BellsApart implements BellKind {
     // Its group may be given again.
     this.belfry.wake(message.ring.queue);
     return true;
+  }
+
+  hangs(id: TaskId): boolean {
+    return this.#groups.has(id);
   }
 
   #isRepeat(ring: Ring): boolean {

@@ -85,6 +85,10 @@ export class BellsInCommit implements BellKind {
     return true;
   }
 
+  hangs(id: TaskId): boolean {
+    return this.#hung.has(id);
+  }
+
   spent(nowMs: number, spentForMs: number, limit: number): Bell[] {
     const bells: Bell[] = [];
     for (const { row, running, visibleAtMs, receives, sinceMs } of this.#hung.values()) {

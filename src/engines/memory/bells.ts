@@ -1,7 +1,7 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import type { Bell, Bells, Ring, Want } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
+import type { QueueRef, TaskId } from '../../ports/task-store.ts';
 import type { Belfry } from './belfry.ts';
 import type { Operate } from './operate.ts';
 
@@ -12,6 +12,8 @@ export interface BellKind {
   take(queues: readonly QueueRef[], want: Want): Bell[];
   hide(handle: string, ms: number): boolean;
   silence(handle: string): boolean;
+  /** Whether the task has a bell, hidden or not. */
+  hangs(id: TaskId): boolean;
   spent?(nowMs: number, spentForMs: number, limit: number): Bell[];
 }
 

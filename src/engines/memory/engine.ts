@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
+import type { TaskId } from '../../ports/task-store.ts';
 import { type BellKind, bellsOf } from './bells.ts';
 import { BellsApart } from './bells-apart.ts';
 import { BellsInCommit } from './bells-in-commit.ts';
@@ -25,6 +26,8 @@ export interface MemoryEngine extends Engine {
    * Another process's way into the same store, named for faults. Closing it ends its own calls only; the store lives on as long as somebody refers to it.
    */
   connect(caller: string): Engine;
+  /** Whether a task has a bell, hidden or not: what no node can know, and what must not be lost. */
+  hasBell(id: TaskId): boolean;
 }
 
 const shardsApart = 8;
@@ -49,5 +52,5 @@ export function memory({ clock, bells, faults = {} }: MemoryOptions): MemoryEngi
       close: async () => closing.abort(),
     };
   }
-  return { ...connect(''), connect };
+  return { ...connect(''), connect, hasBell: (id) => kind.hangs(id) };
 }
