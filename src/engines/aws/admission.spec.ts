@@ -14,7 +14,7 @@ function site() {
   const queues = new Dependency('queues', clock, silentLog);
   const admission = new Admission(clock, log, [table, queues]);
   const trip = (one: Dependency): void => {
-    for (let i = 0; i < 10; i++) one.met('throttle', 'PutItem', true);
+    for (let i = 0; i < 5; i++) one.met('throttle', 'PutItem', true);
   };
   const heal = (one: Dependency): void => {
     for (let i = 0; i < 5; i++) one.met('answer', 'PutItem', true);
@@ -113,7 +113,7 @@ test('its view names the state of each dependency and what was met there', () =>
   trip(table);
   table.met('failure', 'GetItem', true);
   expect(admission.view().dependencies).toEqual({
-    table: { state: 'open', opened: 1, throttled: 10, failed: 1, inFlight: 0, waiting: 0 },
+    table: { state: 'open', opened: 1, throttled: 5, failed: 1, inFlight: 0, waiting: 0 },
     queues: { state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },
   });
 });

@@ -15,10 +15,10 @@ function site() {
   return { clock, breaker, calls, told };
 }
 
-test('opens once ten calls and half of all went badly within four seconds, not sooner', async () => {
+test('opens once five calls and half of all went badly within four seconds, not sooner', async () => {
   const { breaker, calls } = site();
-  calls('good', 11);
-  calls('bad', 10);
+  calls('good', 6);
+  calls('bad', 5);
   expect(breaker.state).toBe('closed');
   calls('bad', 1);
   expect(breaker.state).toBe('open');
@@ -27,7 +27,7 @@ test('opens once ten calls and half of all went badly within four seconds, not s
 
 test('a few bad calls alone open nothing', () => {
   const { breaker, calls } = site();
-  calls('bad', 9);
+  calls('bad', 4);
   expect(breaker.state).toBe('closed');
 });
 
@@ -42,9 +42,9 @@ test('one hot shard of four leaves it closed, however many calls there are', () 
 
 test('forgets calls after four seconds', async () => {
   const { clock, breaker, calls } = site();
-  calls('bad', 9);
+  calls('bad', 4);
   await clock.advance(4_000);
-  calls('bad', 9);
+  calls('bad', 4);
   expect(breaker.state).toBe('closed');
   calls('bad', 1);
   expect(breaker.state).toBe('open');
@@ -52,7 +52,7 @@ test('forgets calls after four seconds', async () => {
 
 test('open for a second, then half open; five good calls close it', async () => {
   const { clock, breaker, calls, told } = site();
-  calls('bad', 10);
+  calls('bad', 5);
   expect(breaker.leftMs).toBe(1_000);
   await clock.advance(999);
   expect(breaker.state).toBe('open');
@@ -68,7 +68,7 @@ test('open for a second, then half open; five good calls close it', async () => 
 
 test('three bad calls of a trial open it again, twice as long each time, up to four seconds', async () => {
   const { clock, breaker, calls } = site();
-  calls('bad', 10);
+  calls('bad', 5);
   for (const openMs of [1_000, 2_000, 4_000, 4_000]) {
     expect(breaker.leftMs).toBe(openMs);
     await clock.advance(openMs);
@@ -83,16 +83,16 @@ test('three bad calls of a trial open it again, twice as long each time, up to f
 
 test('after it closed, what went badly before is forgotten', async () => {
   const { clock, breaker, calls } = site();
-  calls('bad', 10);
+  calls('bad', 5);
   await clock.advance(1_000);
   calls('good', 5);
-  calls('bad', 9);
+  calls('bad', 4);
   expect(breaker.state).toBe('closed');
 });
 
 test('calls that end while it is open change nothing', async () => {
   const { clock, breaker, calls } = site();
-  calls('bad', 10);
+  calls('bad', 5);
   calls('good', 100);
   calls('bad', 100);
   expect(breaker.opened).toBe(1);

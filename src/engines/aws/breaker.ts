@@ -4,7 +4,7 @@ import type { BreakerState } from '../../ports/overload.ts';
 import { RecentCalls } from './recent-calls.ts';
 
 /** Opens where so many recent calls went badly, and they are so large a share of all. */
-const leastBad = 10;
+const leastBad = 5;
 const openingShare = 0.5;
 /** Half-open: closes after so many good calls, opens again after so many bad ones, whichever comes first. */
 const goodToClose = 5;

@@ -1,0 +1,191 @@
+/** A node on a table and queues that the test can throttle and take away, and what callers and workers do there. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { noOptions } from '../../../src/core/codec/options.ts';
+import { encodeSpec } from '../../../src/core/codec/spec.ts';
+import { timing } from '../../../src/core/limits.ts';
+import type { Assignment, HeartbeatAnswer, SubmitItem, SubmitOk } from '../../../src/core/messages.ts';
+import {
+  type AwsEngine,
+  aws,
+  createQueues,
+  createTable,
+  sqsQueuesOf,
+  tableClient,
+} from '../../../src/engines/aws/index.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import type { Log } from '../../../src/ports/log.ts';
+import type { LoadView } from '../../../src/ports/overload.ts';
+import { createService, type RunningService } from '../../../src/service/create-service.ts';
+import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../../stand-ins/fauxqs.ts';
+import { type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
+import { type SqsProxy, startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
+import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
+
+export const mail = { tenant: 'default', queue: 'mail' };
+const from = { tenant: mail.tenant, sessionId: undefined };
+
+export class Site {
+  readonly table: DynamoProxy;
+  readonly sqs: SqsProxy;
+  readonly engine: AwsEngine;
+  readonly running: RunningService;
+  /** What was logged, without its fields. */
+  readonly told: string[];
+
+  constructor(parts: Pick<Site, 'table' | 'sqs' | 'engine' | 'running' | 'told'>) {
+    this.table = parts.table;
+    this.sqs = parts.sqs;
+    this.engine = parts.engine;
+    this.running = parts.running;
+    this.told = parts.told;
+  }
+
+  get load(): LoadView {
+    return this.engine.overload.view();
+  }
+
+  /** One call with one submission: accepted, or its error thrown. */
+  async submit(key: string): Promise<SubmitOk> {
+    const items = [itemOf(key)];
+    const [result] = await this.running.service.submit(mail, items, { notAfterMs: undefined });
+    if (result === undefined || result.error !== undefined) throw result?.error;
+    return result;
+  }
+
+  /** As a caller does that heeds the time to wait: again and again, with the same key. */
+  async submitUntilAccepted(key: string): Promise<SubmitOk> {
+    for (;;) {
+      try {
+        return await this.submit(key);
+      } catch (thrown) {
+        await sleep((thrown as { retryAfterMs?: number }).retryAfterMs ?? 100);
+      }
+    }
+  }
+
+  async claim(maxTasks: number, waitMs: number): Promise<readonly Assignment[]> {
+    return this.running.service.claim({
+      tenant: mail.tenant,
+      workerName: 'w',
+      workerId: 'w-1',
+      queues: [mail.queue],
+      types: [{ type: 'send', maxVersion: 1 }],
+      maxTasks,
+      waitMs,
+      requestId: '',
+      signal: new AbortController().signal,
+    });
+  }
+
+  /** Submits so many and claims them, to be renewed and settled by the test. */
+  async leased(count: number): Promise<readonly Assignment[]> {
+    const ids = await Promise.all(Array.from({ length: count }, (_, i) => this.submit(`leased-${i}`)));
+    const leased: Assignment[] = [];
+    while (leased.length < ids.length) leased.push(...(await this.claim(10, 1_000)));
+    return leased;
+  }
+
+  async beat(leased: readonly Assignment[]): Promise<readonly HeartbeatAnswer['verdict'][]> {
+    const items = leased.map(({ lease }) => ({ lease, progress: undefined }));
+    const answers = await this.running.service.heartbeat(items, from);
+    return answers.map(({ verdict }) => verdict);
+  }
+
+  /** Renews each lease in its time: as workers do, again a second after one that failed. */
+  async renewAll(leased: readonly Assignment[]): Promise<void> {
+    const untilMs = performance.now() + timing.heartbeatMs;
+    let left = leased;
+    while (left.length > 0) {
+      const verdicts = await this.beat(left);
+      if (verdicts.includes('leaseLost')) throw new Error('a lease was lost');
+      left = left.filter((_, i) => verdicts[i] !== 'renewed');
+      if (performance.now() > untilMs) throw new Error(`${left.length} leases could not be renewed in time`);
+      if (left.length > 0) await sleep(1_000);
+    }
+  }
+
+  /** Until each is settled; as workers do, again after a second. */
+  async settle(leased: readonly Assignment[]): Promise<void> {
+    let left = leased;
+    while (left.length > 0) {
+      const items = left.map(({ lease }) => ({
+        lease,
+        outcome: 'succeeded' as const,
+        result: undefined,
+        message: '',
+        errorType: '',
+        afterMs: undefined,
+      }));
+      const { results } = await this.running.service.settle(items, from);
+      left = left.filter((_, i) => results[i]?.error !== undefined);
+      if (left.length > 0) await sleep(1_000);
+    }
+  }
+
+  /** Claims and settles until these tasks have succeeded. */
+  async workUntilDone(ids: ReadonlySet<string>): Promise<void> {
+    const left = new Set(ids);
+    while (left.size > 0) {
+      const claimed = await this.claim(10, 1_000).catch(async () => {
+        await sleep(500);
+        return [];
+      });
+      await this.settle(claimed);
+      for (const { id } of claimed) left.delete(id);
+    }
+  }
+
+  /** The kinds of events that these tasks had. */
+  async kinds(ids: Iterable<string>): Promise<Set<string>> {
+    const kinds = new Set<string>();
+    for (const id of ids) {
+      for (const { kind } of await this.running.service.history(mail.tenant, id, 0)) kinds.add(kind);
+    }
+    return kinds;
+  }
+}
+
+function itemOf(key: string): SubmitItem {
+  const bytes = new TextEncoder().encode(`{"key":"${key}"}`);
+  const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
+  const spec = encodeSpec({ type: 'send', typeVersion: 1, orderingKey: undefined, payload });
+  return { key, spec, options: noOptions, traceparent: '' };
+}
+
+/** One for each test, with stand-ins of its own, on the machine's clock. */
+export async function overloadedSite(use: (site: Site, clock: Clock) => Promise<void>): Promise<void> {
+  const ends: (() => Promise<unknown>)[] = [];
+  try {
+    const [dynoxide, fauxqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+    ends.push(dynoxide.stop, fauxqs.stop);
+    const table = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
+    const sqs = await startSqsProxy({ upstream: fauxqs.endpoint, seed: 1 });
+    ends.push(table.close, sqs.close);
+    const clock = systemClock();
+    const client = tableClient(clientOf(table.url));
+    await createTable(client, 'overloaded', clock);
+    client.destroy();
+    const queues = standInClient(sqs.url);
+    await createQueues(queues, sqsQueuesOf('overloaded', mail));
+    queues.destroy();
+    const told: string[] = [];
+    const note = (_fields: object, message: string): void => void told.push(message);
+    const log: Log = { debug() {}, info: note, warn: note, error: note };
+    const engine = aws({
+      table: 'overloaded',
+      clock,
+      log,
+      dynamodb: clientOf(table.url),
+      sqs: { ...clientOf(sqs.url), useQueueUrlAsEndpoint: false },
+    });
+    ends.push(engine.close);
+    const running = await createService({ ...engine, node: 'n', clock, log, createQueues: true });
+    await running.context.queues.ensure(mail);
+    await use(new Site({ table, sqs, engine, running, told }), clock);
+    await running.settled();
+  } finally {
+    for (const end of ends.toReversed()) await end();
+  }
+}
