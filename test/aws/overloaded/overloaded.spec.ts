@@ -63,6 +63,8 @@ test.concurrent('a throttled table: submissions are refused before any work, lea
     await site.settle(leased);
     await site.workUntilDone(ids);
     await until(() => site.load.dependencies.table?.state === 'closed');
+    await sleep(1_100);
+    await site.submitUntilAccepted('afterwards');
     expect(await site.kinds([...ids, ...leased.map(({ id }) => id)])).toEqual(plain);
     expect(site.told).toEqual(
       expect.arrayContaining([
