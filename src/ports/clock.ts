@@ -18,3 +18,16 @@ export interface Clock {
   /** A time-ordered UUID (version 7). */
   uuid(): string;
 }
+
+/** What an answer told of another clock, in whole seconds; when it was asked and heard by our `monotonic`. */
+export interface TimeTold {
+  /** Milliseconds since the epoch; the other clock then stood there or up to a second later. */
+  readonly toldMs: number;
+  readonly askedAtMs: number;
+  readonly heardAtMs: number;
+}
+
+/** Learns how far this machine's clock is off. */
+export interface Timekeeper {
+  heard(told: TimeTold): void;
+}

@@ -1,12 +1,13 @@
 import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { SQSClientConfig } from '@aws-sdk/client-sqs';
-import type { Clock } from '../../ports/clock.ts';
+import type { Clock, Timekeeper } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Overload } from '../../ports/overload.ts';
 import type { TaskId } from '../../ports/task-store.ts';
 import { Admission } from './admission.ts';
 import { createSqsBells, type SqsBellsOptions } from './bells.ts';
+import { tellTime } from './clock-offset.ts';
 import type { ShardCounts } from './definition.ts';
 import { Dependency } from './dependency.ts';
 import type { Meter } from './meter.ts';
@@ -29,6 +30,8 @@ export interface AwsOptions {
   /** What the names of the SQS queues begin with. Default: the table's name. */
   readonly prefix?: string | undefined;
   readonly clock: Clock;
+  /** Told the time that AWS's answers tell. */
+  readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
   /** Default: list 4, due 8. May only grow over the life of a table. */
   readonly shards?: Partial<ShardCounts> | undefined;
@@ -53,6 +56,7 @@ export function aws(options: AwsOptions): AwsEngine {
   const parts = openTable({ table, clock, log, shards, client: options.dynamodb });
   const load = new Dependency('queues', clock, log);
   const client = watched(sqsClient(options.sqs), load);
+  for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);
   const ofTable = parts.load.breaker;
   const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf, load, table: ofTable });
   let closing: Promise<void> | undefined;

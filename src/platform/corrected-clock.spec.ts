@@ -1,0 +1,98 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type CorrectedClock, correctedClock } from './corrected-clock.ts';
+import { type ProcessClock, type VirtualClock, virtualClock } from './virtual-clock.ts';
+
+let world: VirtualClock;
+let machine: ProcessClock;
+let clock: CorrectedClock;
+const begin = (offMs: number): void => {
+  world = virtualClock({ seed: 7 });
+  machine = world.process(offMs);
+  clock = correctedClock(machine);
+};
+beforeEach(() => begin(0));
+
+/** Answers of a service whose clock is right, each after a while, told in whole seconds. */
+async function answers(count: number, tookMs = 20): Promise<void> {
+  for (let i = 0; i < count; i++) {
+    await world.advance(Math.floor(world.random() * 1_000));
+    const askedAtMs = clock.monotonic();
+    await world.advance(tookMs);
+    const toldMs = Math.floor((world.now() - tookMs / 2) / 1_000) * 1_000;
+    clock.heard({ toldMs, askedAtMs, heardAtMs: clock.monotonic() });
+  }
+}
+
+describe('the corrected clock', () => {
+  it('is the machine’s own before anything was heard', () => {
+    begin(5_000);
+    expect(clock.now()).toBe(machine.now());
+    expect(clock.offsetMs).toBeUndefined();
+    expect(clock.fit).toBe(true);
+  });
+
+  it('leaves a clock alone that is right within what the header can tell', async () => {
+    for (let i = 0; i < 60; i++) {
+      await answers(1);
+      expect(clock.now()).toBe(machine.now());
+    }
+    expect(Math.abs(clock.offsetMs ?? Number.NaN)).toBeLessThan(350);
+    expect(clock.samples).toBe(20);
+  });
+
+  it.each([1_500, -1_500, 90_000, -90_000])(
+    'corrects one that is off by %i ms to within 0.4 s',
+    async (offMs) => {
+      begin(offMs);
+      await answers(20);
+      expect(Math.abs((clock.offsetMs ?? 0) - offMs)).toBeLessThan(400);
+      expect(Math.abs(clock.now() - world.now())).toBeLessThan(400);
+    },
+  );
+
+  it('corrects from the first answer on, to within a second', async () => {
+    begin(60_000);
+    await answers(1);
+    expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
+  });
+
+  it('is unfit beyond 2 s and fit again within 1.5 s, and tells of both once', async () => {
+    let told = 0;
+    clock.onFitness(() => told++);
+    await answers(20);
+    machine.jump(2_900);
+    await answers(5);
+    expect([clock.fit, told]).toEqual([false, 1]);
+    machine.jump(-2_900);
+    await answers(5);
+    expect([clock.fit, told]).toEqual([true, 2]);
+  });
+
+  it('knows a jump of the machine’s clock at once, and does not follow it', async () => {
+    await answers(20);
+    machine.jump(-3_600_000);
+    expect(clock.fit).toBe(false);
+    expect(Math.abs(clock.now() - world.now())).toBeLessThan(400);
+    expect(clock.offsetMs).toBeLessThan(-3_599_000);
+  });
+
+  it('believes three answers in a row that contradict the others: the machine slept', async () => {
+    await answers(20);
+    const monotonic = machine.monotonic;
+    machine.monotonic = () => monotonic() - 600_000;
+    clock = Object.assign(clock, { monotonic: () => machine.monotonic() });
+    await answers(3);
+    expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
+    expect(clock.fit).toBe(true);
+  });
+
+  it('is not misled by one wrong answer, nor by those that took long', async () => {
+    begin(1_000);
+    await answers(20);
+    const before = clock.offsetMs ?? 0;
+    const nowMs = clock.monotonic();
+    clock.heard({ toldMs: 0, askedAtMs: nowMs, heardAtMs: nowMs });
+    for (let i = 0; i < 20; i++) clock.heard({ toldMs: 0, askedAtMs: nowMs - 1_001, heardAtMs: nowMs });
+    expect(Math.abs((clock.offsetMs ?? 0) - before)).toBeLessThan(300);
+  });
+});

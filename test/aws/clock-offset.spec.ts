@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { aws, createQueues, createTable, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { correctedClock } from '../../src/platform/corrected-clock.ts';
+import type { TimeTold } from '../../src/ports/clock.ts';
+import { movingClock } from '../rig/moving-clock.ts';
+import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+
+const table = 'clocks';
+const mail = { tenant: 'default', queue: 'mail' };
+let dynoxide: Dynoxide;
+let sqs: SqsStandIn;
+beforeAll(async () => {
+  [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+  const client = tableClient(clientOf(dynoxide.endpoint));
+  await createTable(client, table, systemClock());
+  const queues = standInClient(sqs.endpoint);
+  await createQueues(queues, sqsQueuesOf(table, mail));
+  client.destroy();
+  queues.destroy();
+});
+afterAll(async () => {
+  await Promise.all([dynoxide.stop(), sqs.stop()]);
+});
+
+function engine(clock: ReturnType<typeof systemClock>, heard: (told: TimeTold) => void) {
+  const config = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
+  return aws({ table, clock, dynamodb: clientOf(dynoxide.endpoint), sqs: config, timekeeper: { heard } });
+}
+
+test('every answer tells the time, refusals and those of SQS too', async () => {
+  const told: TimeTold[] = [];
+  const { registry, bells, close } = engine(systemClock(), (time) => told.push(time));
+  expect(await registry.put('spec', 'a', 1, 'absent')).toBe(true);
+  expect(await registry.put('spec', 'a', 1, 'absent')).toBe(false);
+  expect(told).toHaveLength(2);
+  const ring = {
+    id: 'x',
+    queue: mail,
+    priority: 'normal',
+    type: 't',
+    typeVersion: 1,
+    version: 1,
+    reason: 'submit',
+  };
+  expect(await bells.ring([ring as never])).toEqual([true]);
+  expect(told.length).toBeGreaterThan(2);
+  const now = Date.now();
+  for (const { toldMs, askedAtMs, heardAtMs } of told) {
+    expect(Math.abs(now - toldMs)).toBeLessThan(5_000);
+    expect(heardAtMs).toBeGreaterThanOrEqual(askedAtMs);
+  }
+  await close();
+});
+
+test('a machine whose clock is a minute ahead is corrected to within half a second, and found unfit', async () => {
+  const machine = movingClock();
+  machine.move(60_000);
+  const clock = correctedClock(machine);
+  const { registry, close } = engine(clock, (time) => clock.heard(time));
+  for (let i = 0; i < 20; i++) {
+    await registry.get('spec', 'none');
+    await machine.sleep(37);
+  }
+  expect(clock.fit).toBe(false);
+  expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(600);
+  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(600);
+  await close();
+});
