@@ -1,3 +1,4 @@
+import type { HoldfastError } from '../core/errors.ts';
 import { limits, timing } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
 import type { QueueRef } from '../ports/task-store.ts';
@@ -49,7 +50,8 @@ async function claimOnce(context: ServiceContext, request: ClaimRequest): Promis
   });
   const bells = await context.bells.receive(queues, { types, room, waitMs, signal });
   if (bells.length === 0) return [];
-  return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined });
+  const lost = (error: HoldfastError): void => request.lost?.(error);
+  return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined, lost });
 }
 
 /** For workers that ask instead of holding a stream. Where the caller went away meanwhile, it is all released. */

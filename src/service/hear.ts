@@ -1,6 +1,8 @@
 import { encodeLease } from '../core/codec/lease.ts';
 import type { Rejection } from '../core/command.ts';
+import { lostRace } from '../core/conflict.ts';
 import { decide } from '../core/decide.ts';
+import type { HoldfastError } from '../core/errors.ts';
 import { isEnded } from '../core/head.ts';
 import { timing } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
@@ -15,6 +17,8 @@ export interface Hearer {
   readonly worker: string;
   readonly types: readonly HandledType[];
   readonly sessionId: string | undefined;
+  /** Told of each race that a claim lost: who has the task. */
+  lost?(error: HoldfastError): void;
 }
 
 /** A claim that another node's write beat is decided again on what stands, a few times. */
@@ -223,6 +227,7 @@ async function write(
       const assignment = conclude(context, one, outcome, hearer);
       if (assignment !== undefined) assigned.push(assignment);
     } else if (outcome.kind === 'refused' && outcome.stood !== undefined) {
+      hearer.lost?.(lostRace(outcome.stood.id, outcome.stood.head));
       again.push({ bell: one.heard.bell, snapshot: outcome.stood });
     } else if (outcome.kind === 'failed') failed.push(one.heard.bell);
     // Gone: the bell comes back by itself.

@@ -61,6 +61,8 @@ export interface SessionSink {
   cancel(id: string, token: number, cause: CancelCause): void;
   /** This node stops giving work: open the next stream elsewhere. */
   drain(): void;
+  /** This worker gets no work, and why: a queue that it named is unknown. */
+  refuse?(error: HoldfastError): void;
 }
 
 /** One worker's stream of assignments. */
@@ -105,6 +107,8 @@ export interface ClaimRequest {
   readonly requestId: string;
   /** The caller is gone: what was claimed for it is released. */
   readonly signal: AbortSignal;
+  /** Told of each race for a task that this claim lost: CONFLICT, with who has it. Not told again to a repeat. */
+  lost?(error: HoldfastError): void;
 }
 
 export interface RedriveManyRequest {

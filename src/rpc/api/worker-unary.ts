@@ -1,6 +1,9 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../../core/errors.ts';
 import type { ShownState } from '../../core/head.ts';
 import type { Settlement } from '../../core/messages.ts';
+import { itemError } from '../../service/rejections.ts';
+import type { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
@@ -12,7 +15,7 @@ import type { Parts } from './parts.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
 import * as requests from './requests.ts';
 import { settlement } from './tables.ts';
-import { assignmentToWire, heartbeatAnswerToWire } from './to-wire.ts';
+import { assignmentToWire, errorToWire, heartbeatAnswerToWire } from './to-wire.ts';
 import type { Handlers } from './unary.ts';
 import { ensure } from './validate.ts';
 
@@ -37,6 +40,7 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
       const tenant = admit(parts, requests.claimTasks, 'work', request, context);
       for (const queue of request.queues) requireQueue(context.identity, queue);
       const { workerName, workerId, queues, requestId } = request;
+      const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
       const tasks = await service.claim({
         tenant,
         workerName,
@@ -47,8 +51,9 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
         waitMs: Number(request.waitMs),
         requestId,
         signal: context.signal,
+        lost: (error) => void lost.push(errorToWire(itemError(error))),
       });
-      return { tasks: tasks.map(assignmentToWire) };
+      return { tasks: tasks.map(assignmentToWire), lost };
     },
     async heartbeat(request, context) {
       ensureCount(request.items, clock.now());
