@@ -33,7 +33,7 @@ export async function staff(network: Network): Promise<void> {
     else if (world.strikes('worker death', 0.3)) {
       hand.process.kill();
       team[at] = hire(at);
-    } else if (world.strikes('worker stop', 0.15)) {
+    } else if (world.happens('worker stopped', 0.15)) {
       world.begin(hand.stop());
       team[at] = hire(at);
     }
@@ -72,6 +72,6 @@ export async function misfortune(network: Network): Promise<void> {
     await world.clock.sleep(world.between(2_000, 15_000));
     if (world.strikes('clock jump', 0.5)) world.pick(network.nodes)?.jump();
     if (world.strikes('crash', 0.3)) world.pick(network.nodes)?.crash();
-    else if (world.strikes('node stop', 0.15)) world.pick(network.nodes)?.drain();
+    else if (world.happens('node stopped', 0.15)) world.pick(network.nodes)?.drain();
   }
 }

@@ -30,20 +30,32 @@ function explain({ seed, failure }: SeedRun): void {
   console.log(failure instanceof Violation ? failure.message : failure);
 }
 
+function add(to: Map<string, number>, more: ReadonlyMap<string, number>): void {
+  for (const [what, times] of more) to.set(what, (to.get(what) ?? 0) + times);
+}
+
+function print(title: string, counted: ReadonlyMap<string, number>): void {
+  console.log(`${title}:`);
+  for (const [what, times] of [...counted].sort()) console.log(`${times.toString().padStart(8)}  ${what}`);
+}
+
 async function simulate(first: number, count: number): Promise<void> {
   const faults = new Map<string, number>();
+  const events = new Map<string, number>();
   let steps = 0;
   let violations = 0;
   await worlds(first, count, (run) => {
     steps += run.steps;
-    for (const [kind, times] of run.faults) faults.set(kind, (faults.get(kind) ?? 0) + times);
+    add(faults, run.faults);
+    add(events, run.events);
     if (run.failure !== undefined) {
       violations++;
       explain(run);
     }
     return true;
   });
-  for (const [kind, times] of [...faults].sort()) console.log(`${times.toString().padStart(8)}  ${kind}`);
+  print('what happened', events);
+  print('faults', faults);
   console.log(`sim: seeds=${count} steps=${steps} violations=${violations}`);
   if (violations > 0) process.exitCode = 1;
 }
@@ -55,6 +67,7 @@ async function expose(name: string, first: number, count: number): Promise<void>
   mutate(mutant);
   const look = ({ seed, failure }: SeedRun): boolean => {
     if (!(failure instanceof Violation)) return true;
+    console.log(`npm run sim -- --mutant ${name} --seed ${seed}`);
     console.log(failure.message);
     console.log(`caught: seed=${seed} invariant=${failure.invariant}`);
     return false;

@@ -1,7 +1,8 @@
 import { registerHooks } from 'node:module';
 import type { Mutant } from './mutants.ts';
 
-function mutated(source: string, { name, file, edits }: Mutant): string {
+/** The mutant's file with its edits. @throws where the file has changed so that they no longer fit. */
+export function mutated(source: string, { name, file, edits }: Mutant): string {
   let text = source;
   for (const { find, replace } of edits) {
     if (text.split(find).length !== 2)

@@ -19,7 +19,7 @@ export async function operator(network: Network): Promise<void> {
   const transport = new SimTransport(network, process);
   for (;;) {
     await process.clock.sleep(world.between(1_000, 5_000));
-    if (world.strikes('onDead changed', 0.15)) await setOnDead();
+    if (world.happens('onDead changed', 0.15)) await setOnDead();
     const seen = world.pick([...world.shadow.tasks.values()]);
     if (seen === undefined) continue;
     const { state } = seen.folded;

@@ -41,6 +41,7 @@ async function gate(world: World, life: Life, point: string): Promise<void> {
 
 async function call<T>(world: World, life: Life, name: string, effect: () => Promise<T>): Promise<T> {
   world.tally.steps++;
+  world.tally.note(`${life.name} ${name}`);
   // Sweeps ask all the time; only what they find is interesting.
   const idle = name === 'store.due' || name === 'registry.get';
   if (!idle || world.chance(0.02)) await gate(world, life, `${name}, before`);

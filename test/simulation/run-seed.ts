@@ -15,6 +15,7 @@ export interface SeedRun {
   readonly commits: number;
   readonly hash: string;
   readonly faults: ReadonlyMap<string, number>;
+  readonly events: ReadonlyMap<string, number>;
   readonly counts: Counts;
   readonly elapsedMs: number;
   /** A Violation, or whatever else was thrown; a seed that was too tame fails too. */
@@ -95,7 +96,7 @@ export async function runSeed(seed: number, blindTo: readonly string[] = []): Pr
     world.begin(act);
   await play(world).catch((thrown: unknown) => world.fail(thrown));
   const { tally, shadow, census, elapsedMs, failure } = world;
-  const { steps, faults, hash } = tally;
+  const { steps, faults, events, hash } = tally;
   const counts = census.counts(faults.keys());
-  return { seed, steps, commits: shadow.commits, hash, faults, counts, elapsedMs, failure };
+  return { seed, steps, commits: shadow.commits, hash, faults, events, counts, elapsedMs, failure };
 }

@@ -12,9 +12,11 @@ import type {
   Transition,
 } from '../../src/ports/task-store.ts';
 import type { Census } from './census.ts';
+import { nameOf } from './event-name.ts';
 import { differingField } from './fold-equals-head.ts';
 import { LaneRules } from './lane-rules.ts';
 import { type Seen, seenOf } from './seen.ts';
+import type { Tally } from './tally.ts';
 import { broken, type Rules } from './violation.ts';
 
 /** Clocks are off by a second at most, so a lease taken a guard of two after its end is a second past it. */
@@ -24,6 +26,7 @@ const aheadMs = 1_000;
 
 export interface ShadowRules extends Rules {
   readonly census: Census;
+  readonly tally: Tally;
 }
 
 /** Judges every commit against the rules that hold at every moment. */
@@ -125,6 +128,7 @@ export class Shadow {
 
   #event(seen: Seen, event: TaskEvent): void {
     const { folded } = seen;
+    this.#rules.tally.happened(nameOf(folded, event));
     if (isEnded(folded)) this.#afterTheEnd(seen, event);
     if ('token' in event && event.token !== undefined && event.kind !== 'claimed') {
       if (folded.state !== 'running' || event.token !== folded.fencingToken)

@@ -39,7 +39,7 @@ export class Submitter {
     const task = await this.#untilAcknowledged(wish);
     this.#acknowledged.add(wish);
     if (world.chance(0.15)) world.begin(waitForResult(this.#network, this.process, task, wish));
-    while (world.strikes('submitted again', 0.2)) {
+    while (world.happens('submitted again', 0.2)) {
       await clock.sleep(world.between(0, 30_000));
       if (world.chance(0.3)) await this.#withAnotherPayload(wish, task.id);
       else await this.#again(wish);

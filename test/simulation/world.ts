@@ -49,7 +49,12 @@ export class World {
         indexLagMs: () => (this.faulty ? this.between(0, 800) : 0),
       },
     });
-    const rules = { blindTo: new Set(blindTo), now: () => this.clock.now(), census: this.census };
+    const rules = {
+      blindTo: new Set(blindTo),
+      now: () => this.clock.now(),
+      census: this.census,
+      tally: this.tally,
+    };
     this.rules = rules;
     this.shadow = new Shadow(rules);
   }
@@ -84,6 +89,13 @@ export class World {
   strikes(kind: string, p: number): boolean {
     if (!this.faulty || !this.chance(p)) return false;
     this.tally.count(kind);
+    return true;
+  }
+
+  /** The same for what is no fault, but in order: told among the events. */
+  happens(what: string, p: number): boolean {
+    if (!this.faulty || !this.chance(p)) return false;
+    this.tally.happened(what);
     return true;
   }
 

@@ -1,0 +1,34 @@
+import { expect, it } from 'vitest';
+import { Census, shortfall } from './census.ts';
+
+const faults = [
+  'crash',
+  'crash at store.append, before',
+  'stream cut',
+  'clock jump',
+  'lost answer',
+  'slow store',
+];
+
+function full(): Census {
+  const census = new Census();
+  for (let i = 0; i < 3; i++) census.node(`node-${i}`);
+  for (let i = 0; i < 5; i++) census.worker(`worker-${i}/id`);
+  for (let i = 0; i < 60; i++) census.task(`mail/lane-${i % 6}`);
+  return census;
+}
+
+it('counts a world of 3 nodes, 5 workers, 60 tasks, 6 lanes and 5 kinds of fault', () => {
+  expect(shortfall(full().counts(faults))).toBeUndefined();
+});
+
+it('says what a tamer world lacked: a crash at another await is no other kind, a node that never served is none', () => {
+  const census = new Census();
+  census.node('node-0');
+  census.node('node-0');
+  const told = shortfall(census.counts(['crash', 'crash at store.read, after', 'slow store']));
+  expect(told).toBe(
+    'this seed does not count: 1 nodes of at least 3, 0 workers of at least 5, 0 tasks of at least 60, ' +
+      '0 lanes of at least 6, 2 faults of at least 5',
+  );
+});
