@@ -1,4 +1,6 @@
 import { HoldfastError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
+import type { Priority } from '../core/submission.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 
@@ -7,15 +9,21 @@ export interface QueueSetting {
   readonly queue: string;
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
+  /** Those that have an SQS queue of their own; absent where the engine needs none, or has its default. */
+  readonly priorities?: readonly Priority[] | undefined;
 }
 
-type Stored = { readonly paused: boolean; readonly onDead: 'release' | 'hold' };
+/** A queue's configuration as it is registered, under `tenant/queue`. */
+export type StoredSetting = Omit<QueueSetting, 'tenant' | 'queue'>;
+type Stored = StoredSetting;
 
-const kind = 'queue';
-const initial: Stored = { paused: false, onDead: 'release' };
+export const queueKind = 'queue';
+const kind = queueKind;
+export const initialSetting: Stored = { paused: false, onDead: 'release' };
+const initial = initialSetting;
 
 /** Names cannot hold a slash, so the parts of a key cannot run into one another. */
-function keyOf(ref: QueueRef): string {
+export function queueKey(ref: QueueRef): string {
   return `${ref.tenant}/${ref.queue}`;
 }
 
@@ -41,11 +49,11 @@ export class QueueSettings {
 
   /** The setting as last read; the initial one where the queue is not known yet. */
   of(ref: QueueRef): QueueSetting {
-    return this.#known.get(keyOf(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
+    return this.#known.get(queueKey(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
   }
 
   has(ref: QueueRef): boolean {
-    return this.#known.has(keyOf(ref));
+    return this.#known.has(queueKey(ref));
   }
 
   ofTenant(tenant: string): readonly QueueSetting[] {
@@ -53,32 +61,32 @@ export class QueueSettings {
   }
 
   all(): readonly QueueSetting[] {
-    return [...this.#known.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    return [...this.#known.values()].sort((a, b) => (queueKey(a) < queueKey(b) ? -1 : 1));
   }
 
   /** Queues come into being at the first use where the engine allows it, else they must be there: QUEUE_UNKNOWN. */
   async ensure(ref: QueueRef): Promise<void> {
-    if (this.#known.has(keyOf(ref))) return;
-    const found = await this.#registry.get(kind, keyOf(ref));
+    if (this.#known.has(queueKey(ref))) return;
+    const found = await this.#registry.get(kind, queueKey(ref));
     if (found !== undefined) {
       this.#learn(found.key, found.value as Stored);
       return;
     }
     if (!this.#createOnUse) throw this.unknown(ref);
-    await this.#registry.put(kind, keyOf(ref), initial, 'absent');
+    await this.#registry.put(kind, queueKey(ref), initial, 'absent');
     this.#learn(
-      keyOf(ref),
-      ((await this.#registry.get(kind, keyOf(ref)))?.value as Stored | undefined) ?? initial,
+      queueKey(ref),
+      ((await this.#registry.get(kind, queueKey(ref)))?.value as Stored | undefined) ?? initial,
     );
   }
 
   async update(ref: QueueRef, change: Partial<Stored>): Promise<QueueSetting> {
     await this.ensure(ref);
     for (;;) {
-      const found = await this.#registry.get(kind, keyOf(ref));
+      const found = await this.#registry.get(kind, queueKey(ref));
       const next = { ...initial, ...(found?.value as Stored | undefined), ...change };
-      if (await this.#registry.put(kind, keyOf(ref), next, found?.rev ?? 'absent')) {
-        if (this.#learn(keyOf(ref), next)) this.#tell();
+      if (await this.#registry.put(kind, queueKey(ref), next, found?.rev ?? 'absent')) {
+        if (this.#learn(queueKey(ref), next)) this.#tell();
         return this.of(ref);
       }
     }
@@ -91,22 +99,24 @@ export class QueueSettings {
   }
 
   unknown(ref: QueueRef): HoldfastError {
-    const near = this.ofTenant(ref.tenant).map((setting) => setting.queue);
-    const hint = near.length > 0 ? ` Queues of this tenant: ${near.slice(0, 8).join(', ')}.` : '';
+    const names = this.ofTenant(ref.tenant).map((setting) => setting.queue);
+    const meant = nearest(ref.queue, names);
+    const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
+    const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
+    const create = this.#createOnUse ? 'submit to it once' : `\`holdfast aws init --queue ${ref.queue}\``;
     return new HoldfastError(
       'NOT_FOUND',
       'QUEUE_UNKNOWN',
       `There is no queue '${ref.queue}' for tenant '${ref.tenant}'.`,
-      {
-        help: `Check the name, or submit to it once.${hint}`,
-      },
+      { help: `${hint} To create it: ${create}.` },
     );
   }
 
   #learn(key: string, value: Stored): boolean {
     const [tenant = '', queue = ''] = key.split('/');
     const before = this.#known.get(key);
-    this.#known.set(key, { tenant, queue, paused: value.paused, onDead: value.onDead });
+    const { paused, onDead, priorities } = value;
+    this.#known.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }
 

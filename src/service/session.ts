@@ -1,3 +1,4 @@
+import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Assignment, CancelCause } from '../core/messages.ts';
 import type { Submission } from '../core/submission.ts';
@@ -64,8 +65,9 @@ export class WorkerSession implements Session, LiveSession {
         if (queues.length > 0) this.#take(await this.#receive(queues));
         else await clock.sleep(failurePauseMs, this.#receiving.signal);
       } catch (err) {
+        if (this.#namesUnknown(err)) this.#sink.refuse?.(err);
         log.warn({ err, worker: this.#hearer.worker }, 'could not look for work; trying again');
-        await clock.sleep(failurePauseMs);
+        if (!this.#closed) await clock.sleep(failurePauseMs);
       }
       if (this.#receiving.signal.aborted) this.#receiving = new AbortController();
     }
@@ -159,6 +161,13 @@ export class WorkerSession implements Session, LiveSession {
     this.#receiving.abort();
     this.#wake?.();
     this.#wake = undefined;
+  }
+
+  /** A queue that is registered and not found elsewhere may be a moment young. */
+  #namesUnknown(err: unknown): err is HoldfastError {
+    const { tenant, queues } = this.#hello;
+    const isSlip = queues.some((queue) => !this.#context.queues.has({ tenant, queue }));
+    return isSlip && err instanceof HoldfastError && err.reason === 'QUEUE_UNKNOWN';
   }
 
   async #openQueues(): Promise<QueueRef[]> {

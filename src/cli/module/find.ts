@@ -1,6 +1,7 @@
 /** The module that the command line names, and what may have been meant where it names none. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
+import { nearest } from '../../core/nearest.ts';
 import { usage } from '../exit-codes.ts';
 
 const kinds = ['.ts', '.mts', '.js', '.mjs'];
@@ -51,17 +52,8 @@ function nearby(file: string): string | undefined {
   const same = files.find(
     (other) => basename(other, extname(other)) === stem || other.startsWith(`${name}.`),
   );
-  const like = same ?? closest(name, files);
+  const like = same ?? nearest(name, files);
   return like === undefined ? below(process.cwd(), name) : join(folder, like);
-}
-
-function closest(name: string, candidates: readonly string[]): string | undefined {
-  const most = Math.max(2, Math.floor(name.length / 4));
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
-    .filter((one) => one.distance <= most)
-    .sort((a, b) => a.distance - b.distance);
-  return ranked[0]?.candidate;
 }
 
 /** Breadth first, so that the nearest is named. */
@@ -89,18 +81,4 @@ function entriesOf(folder: string): import('node:fs').Dirent[] {
   } catch {
     return [];
   }
-}
-
-/** Letters to add, leave out or change (Levenshtein). */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
 }

@@ -59,6 +59,7 @@ export function workStream(
         assign: (seq, tasks) => later(() => assign(seq, tasks)),
         cancel: (id, token, cause) => later(() => open.send({ kind: 'cancel', id, token, cause })),
         drain: () => later(() => open.drain()),
+        refuse: (error) => later(() => open.end(error)),
       },
       release() {
         const said = waiting ?? [];
