@@ -1,0 +1,18 @@
+import { leasesOf, type TaskRecord, turnsOf } from './judge.ts';
+
+/** How long each task waited for its first start from when it could: accepted, and all before it in its lane ended. */
+export function startLatencies(tasks: readonly TaskRecord[]): number[] {
+  const found: number[] = [];
+  for (const lane of Map.groupBy(tasks, (task) => task.lane).values()) {
+    for (const { task, turnAtMs } of turnsOf(lane)) {
+      const first = leasesOf(task)[0];
+      if (first !== undefined) found.push(first.fromMs - Math.max(task.acceptedAtMs, turnAtMs));
+    }
+  }
+  return found.sort((a, b) => a - b);
+}
+
+/** Of sorted numbers; 0 where there are none. */
+export function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}

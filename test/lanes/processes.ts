@@ -1,0 +1,112 @@
+/** The processes of a run: API nodes, workers and submitters, and how two of them are killed. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Child } from './children.ts';
+import { type Begun, readLedger } from './ledger.ts';
+import type { Site } from './site.ts';
+import type { Acknowledged, FromChild } from './told.ts';
+
+const nodes = 2;
+const submitters = 3;
+/** How each worker gets its tasks; the first one is killed. */
+const workers = ['sqs', 'grpc', 'sqs', 'grpc'] as const;
+/** The worker that is to be killed gets so long to hold a few attempts. */
+const holdMs = 5_000;
+const heldWanted = 3;
+
+/** A run's processes and what they told so far. */
+export class Processes {
+  readonly #site: Site;
+  readonly #dir = mkdtempSync(join(tmpdir(), 'holdfast-lanes-'));
+  readonly #living = new Set<Child>();
+  readonly #workers: { readonly child: Child; readonly ledger: string }[] = [];
+  #nodes: Child[] = [];
+  #submitters: Child[] = [];
+  readonly acknowledged: Acknowledged[] = [];
+  succeeded = 0;
+  held = 0;
+  #submitted = 0;
+  #failure: string | undefined;
+
+  constructor(site: Site) {
+    this.#site = site;
+  }
+
+  async start(): Promise<void> {
+    this.#nodes = Array.from({ length: nodes }, (_, i) => this.#child(`node-${i}`, './node-process.ts'));
+    for (const node of this.#nodes) this.#site.balancer.add((await node.ready) ?? 0);
+    for (const [i, over] of workers.entries()) {
+      const name = `worker-${i}-${over}`;
+      const ledger = join(this.#dir, name);
+      this.#workers.push({ child: this.#child(name, './worker-process.ts', over, ledger), ledger });
+    }
+    this.#submitters = Array.from({ length: submitters }, (_, i) =>
+      this.#child(`submitter-${i}`, './submitter-process.ts'),
+    );
+    await Promise.all([...this.#living].map((child) => child.ready));
+  }
+
+  #child(name: string, file: string, ...args: string[]): Child {
+    const child = new Child(name, file, this.#site.place, [name, ...args], (told) => this.#hear(told));
+    this.#living.add(child);
+    return child;
+  }
+
+  #hear(told: FromChild): void {
+    if (told.kind === 'acknowledged') this.acknowledged.push(...told.tasks);
+    else if (told.kind === 'submitted') this.#submitted++;
+    else if (told.kind === 'worked') this.succeeded += told.succeeded;
+    else if (told.kind === 'holding') this.held = told.attempts;
+    else if (told.kind === 'failed') this.#failure ??= told.message;
+  }
+
+  /** Sets the submitters off; each has its share of every lane. */
+  submit(lanes: readonly string[], tasksPerLane: number, perSecond: number, cancelled: number): void {
+    this.#submitted = 0;
+    for (const [submitter, child] of this.#submitters.entries()) {
+      const share = Math.floor((tasksPerLane + submitters - 1 - submitter) / submitters);
+      const task = { submitter, lanes, tasksPerLane: share, perSecond: perSecond / submitters, cancelled };
+      child.tell({ kind: 'submit', task });
+    }
+  }
+
+  get allSubmitted(): boolean {
+    return this.#submitted === submitters;
+  }
+
+  /** What went wrong in one of them. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  async killNode(): Promise<void> {
+    const [victim] = this.#nodes as [Child];
+    this.#site.balancer.remove((await victim.ready) ?? 0);
+    await this.#end(victim, 'SIGKILL');
+  }
+
+  /** In the middle of attempts. */
+  async killWorker(): Promise<void> {
+    const { child } = this.#workers[0] as { child: Child };
+    child.tell({ kind: 'hold' });
+    const untilMs = performance.now() + holdMs;
+    while (this.held < heldWanted && performance.now() < untilMs) await sleep(5);
+    await this.#end(child, 'SIGKILL');
+  }
+
+  async #end(child: Child, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    this.#living.delete(child);
+    await child.end(signal);
+  }
+
+  begun(): Begun[] {
+    return this.#workers.flatMap(({ child, ledger }) => readLedger(ledger, child.name));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#living].map((child) => this.#end(child, 'SIGKILL')));
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,78 @@
+/** What a run came to, in numbers. */
+import { longLane } from './contract.ts';
+import { judge, type TaskRecord } from './judge.ts';
+import { quantile, startLatencies } from './latency.ts';
+import type { RunOutcome } from './run.ts';
+
+export interface Report {
+  /** Beside the long one. */
+  readonly lanes: number;
+  readonly tasks: number;
+  readonly outOfOrder: number;
+  readonly overlapping: number;
+  /** Tasks of the lanes that have not ended, of lanes that were not handed on, and attempts that no history knows. */
+  readonly left: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly lines: readonly string[];
+}
+
+const named = 5;
+
+function ends(tasks: readonly TaskRecord[], kind: string): number {
+  return tasks.filter(({ events }) => events.some((event) => event.kind === kind)).length;
+}
+
+function count(tasks: readonly TaskRecord[], kind: string): number {
+  return tasks.reduce((sum, { events }) => sum + events.filter((event) => event.kind === kind).length, 0);
+}
+
+function some(what: string, ids: readonly string[]): string[] {
+  return ids.length === 0 ? [] : [`${ids.length} ${what}, such as ${ids.slice(0, named).join(', ')}`];
+}
+
+export function reportOf(run: RunOutcome): Report {
+  const verdict = judge(run);
+  const [long, tasks] = [
+    run.tasks.filter((task) => task.lane === longLane),
+    run.tasks.filter((task) => task.lane !== longLane),
+  ];
+  const unended = tasks.filter((task) => task.endedAtMs === undefined);
+  const latencies = startLatencies(tasks);
+  const [p50Ms, p99Ms] = [quantile(latencies, 0.5), quantile(latencies, 0.99)];
+  const attempts = count(tasks, 'claimed');
+  const failed = count(tasks, 'failed');
+  const lines = [
+    ...(long.length === 0
+      ? []
+      : [
+          `${long.length} waited in the long lane, accepted in ${run.longSeconds.toFixed(1)} s (${Math.round(long.length / run.longSeconds)}/s); ${ends(long, 'succeeded')} of them were done meanwhile`,
+        ]),
+    `${tasks.length} tasks in ${run.seconds.toFixed(1)} s (${(tasks.length / run.seconds).toFixed(0)}/s): ${ends(tasks, 'succeeded')} succeeded, ${ends(tasks, 'cancelled')} cancelled, ${ends(tasks, 'died')} dead`,
+    `${attempts} attempts, ${failed} failed, ${count(tasks, 'leaseExpired')} leases expired, ${count(tasks, 'claimReleased')} claims released; the killed worker held ${run.heldAtKill}`,
+    `start latency ${p50Ms} ms at the median, ${p99Ms} ms at p99, ${latencies.at(-1) ?? 0} ms at most`,
+    ...some('started before their turn', verdict.startedEarly),
+    ...some('stand before what was acknowledged before they were sent', verdict.committedEarly),
+    ...some('overlapping', verdict.overlapping),
+    ...some('begun under a lease that no history knows', verdict.strays),
+    ...some(
+      'without an end',
+      unended.map((task) => task.id),
+    ),
+    ...some('lanes not handed on', run.openLanes),
+  ];
+  return {
+    lanes: new Set(tasks.map((task) => task.lane)).size,
+    tasks: tasks.length,
+    outOfOrder: verdict.startedEarly.length + verdict.committedEarly.length,
+    overlapping: verdict.overlapping.length,
+    left: unended.length + run.openLanes.length + verdict.strays.length,
+    p50Ms,
+    p99Ms,
+    lines,
+  };
+}
+
+export function tellReport({ lines }: Report): void {
+  for (const line of lines) console.log(`  ${line}`);
+}

@@ -1,0 +1,48 @@
+/** The stand-ins of one run: a table, an SQS whose long polls end with their caller, and the time that they live in. */
+import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import { movingClock } from '../rig/moving-clock.ts';
+import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import { startSqsProxy } from '../stand-ins/proxy/sqs-proxy.ts';
+import { standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { type Balancer, startBalancer } from './balancer.ts';
+import { queue, tenant } from './contract.ts';
+import type { Place } from './told.ts';
+
+const table = 'lanes';
+const tickMs = 5;
+/** The front of the stand-in keeps every call. */
+const forgetMs = 1_000;
+
+export interface Site {
+  readonly place: Place;
+  readonly balancer: Balancer;
+  close(): Promise<void>;
+}
+
+export async function openSite(seed: number, speed: number): Promise<Site> {
+  const [dynoxide, sqs, balancer] = await Promise.all([startDynoxide(), startFauxqs(), startBalancer()]);
+  const proxy = await startSqsProxy({ upstream: sqs.endpoint, seed });
+  const startedAtMs = Date.now();
+  const clock = movingClock({ speed, realStartMs: startedAtMs });
+  const client = tableClient(clientOf(dynoxide.endpoint));
+  await createTable(client, table, clock);
+  client.destroy();
+  const queues = standInClient(proxy.url);
+  await createQueues(queues, sqsQueuesOf(table, { tenant, queue }));
+  queues.destroy();
+  const timers = [setInterval(() => sqs.front.forget(), forgetMs)];
+  if (speed !== 1) timers.push(setInterval(() => sqs.setTime(clock.now()), tickMs));
+  const { address } = balancer;
+  return {
+    place: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, address, seed, speed, startedAtMs },
+    balancer,
+    async close() {
+      for (const timer of timers) clearInterval(timer);
+      await balancer.close();
+      await proxy.close();
+      await sqs.stop();
+      await dynoxide.stop();
+    },
+  };
+}
