@@ -18,10 +18,10 @@ function ringOf(id: string, version = 1, reason: Ring['reason'] = 'submit'): Rin
 
 function given(faults?: Faults) {
   const clock = virtualClock();
-  const { bells } = memory({ clock, bells: 'apart', faults });
+  const { bells, hasBell } = memory({ clock, bells: 'apart', faults });
   const hear = () => bells.receive([queue], want);
   const hearIds = async () => (await hear()).map((bell) => bell.ring.id);
-  return { clock, bells, hear, hearIds };
+  return { clock, bells, hear, hearIds, hasBell };
 }
 
 describe('bells apart from the store', () => {
@@ -36,6 +36,18 @@ describe('bells apart from the store', () => {
     await clock.advance(1);
     await bells.ring([ringOf('a')]);
     expect(await hearIds()).toEqual(['a']);
+  });
+
+  it('are known of by who asks the engine itself, hidden or not, until they are silenced', async () => {
+    const { bells, hear, hasBell } = given();
+    expect(hasBell('a')).toBe(false);
+    await bells.ring([ringOf('a'), ringOf('a', 2)]);
+    const [one, other] = await hear();
+    expect(hasBell('a')).toBe(true);
+    await bells.silence([one?.handle ?? '']);
+    expect(hasBell('a')).toBe(true);
+    await bells.silence([other?.handle ?? '']);
+    expect(hasBell('a')).toBe(false);
   });
 
   it('do not swallow a ring of another version or for another reason', async () => {
