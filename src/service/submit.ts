@@ -81,6 +81,21 @@ async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promis
   else if (isReady(snapshot.head)) await ring(context, snapshot, 1, 'submit');
 }
 
+/**
+ * Rings what one call accepted, once it is all committed: so of a lane that several of it joined the lowest is rung
+ * once.
+ */
+function ringing(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
+  const lanes = new Map<string, Promise<void>>();
+  return (snapshot) => {
+    const { orderingKey } = snapshot.submission;
+    if (orderingKey === undefined) return ringAccepted(context, snapshot);
+    const rung = lanes.get(orderingKey) ?? ringAccepted(context, snapshot);
+    lanes.set(orderingKey, rung);
+    return rung;
+  };
+}
+
 /** A duplicate: the task as it stands, redriven where it is dead and the caller or the task wants that. */
 async function duplicate(
   context: ServiceContext,
@@ -176,6 +191,7 @@ async function submitAdmitted(
   );
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
+  const ringOne = ringing(context);
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
     const submission = submissions[i];
@@ -193,7 +209,7 @@ async function submitAdmitted(
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {
     if (one.kind === 'failed') throw one.error;
     if (one.kind === 'existing') return judge(context, one.snapshot, submission);
-    await ringAccepted(context, one.snapshot);
+    await ringOne(one.snapshot);
     return answer(one.snapshot, false);
   }
   async function settleItem(index: number, work: Promise<SubmitResult>): Promise<void> {
