@@ -1,5 +1,6 @@
 import { Command, CommanderError, type CommandUnknownOpts } from '@commander-js/extra-typings';
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
+import { packageVersion } from '../platform/version.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
@@ -11,7 +12,7 @@ import { addRetry } from './verbs/retry.ts';
 import { addServe } from './verbs/serve.ts';
 import { addShow } from './verbs/show.ts';
 import { addSubmit } from './verbs/submit.ts';
-import { addVersion, packageVersion } from './verbs/version.ts';
+import { addVersion } from './verbs/version.ts';
 import { addWorker } from './verbs/worker.ts';
 
 function build(): { program: Command; globals: Globals } {

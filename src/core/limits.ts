@@ -145,5 +145,7 @@ export const timing = Object.freeze({
   /** No stream lives longer, ± 10 %. */
   streamMaxAgeMs: 240 * second,
   drainMs: 30 * second,
+  /** Fargate gives a process 120 s at most between SIGTERM and SIGKILL. */
+  drainAwsMs: 110 * second,
   claimRepeatMs: minute,
 });

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
-import { packageVersion } from '../../src/cli/verbs/version.ts';
+import { packageVersion } from '../../src/platform/version.ts';
 import { contract, holdfast, project, type Started, start, within, worker } from './rig.ts';
 
 vi.setConfig({ testTimeout: 30_000 });

@@ -1,12 +1,6 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from '@commander-js/extra-typings';
+import { packageVersion } from '../../platform/version.ts';
 import type { Globals } from '../globals.ts';
-
-/** The package's own version; beside dist as beside src. */
-export function packageVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-}
 
 export function addVersion(program: Command, globals: Globals): void {
   program

@@ -18,6 +18,7 @@ import { watched } from './watched-client.ts';
 
 export { defaultShards, type IndexDefinition, type ShardCounts, tableDefinition } from './definition.ts';
 export type { Meter, Metered } from './meter.ts';
+export { ensureRegion } from './region.ts';
 export { sqsClient } from './sqs-calls.ts';
 export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';

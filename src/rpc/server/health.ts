@@ -19,29 +19,45 @@ const watchers = 256;
 export class ServingState {
   readonly #services: ReadonlySet<string>;
   readonly #listeners = new Set<() => void>();
-  #serving = true;
+  #stopped = false;
+  #ready = true;
 
   constructor(services: readonly string[]) {
     this.#services = new Set(['', ...services]);
   }
 
   get serving(): boolean {
-    return this.#serving;
+    return this.#ready && !this.#stopped;
   }
 
   get services(): ReadonlySet<string> {
     return this.#services;
   }
 
+  /** For good. */
   stop(): void {
-    this.#serving = false;
-    for (const tell of [...this.#listeners]) tell();
+    this.#change(() => {
+      this.#stopped = true;
+    });
+  }
+
+  /** Whether it would do well what it is asked for; it goes on answering calls meanwhile. */
+  ready(isReady: boolean): void {
+    this.#change(() => {
+      this.#ready = isReady;
+    });
+  }
+
+  #change(make: () => void): void {
+    const before = this.serving;
+    make();
+    if (this.serving !== before) for (const tell of [...this.#listeners]) tell();
   }
 
   of(service: string): HealthCheckResponse {
     const { NOT_SERVING, SERVICE_UNKNOWN, SERVING } = HealthCheckResponse_ServingStatus;
     const known = this.#services.has(service);
-    const status = known ? (this.#serving ? SERVING : NOT_SERVING) : SERVICE_UNKNOWN;
+    const status = known ? (this.serving ? SERVING : NOT_SERVING) : SERVICE_UNKNOWN;
     return create(HealthCheckResponseSchema, { status });
   }
 

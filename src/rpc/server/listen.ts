@@ -51,6 +51,8 @@ export interface Listening {
   readonly connections: number;
   /** Requests refused because they claimed an identity by a header. */
   readonly forgedHeaders: number;
+  /** What health says, until `drain`: balancers send their calls elsewhere while it is not ready. Default true. */
+  ready(isReady: boolean): void;
   /** Takes no more connections and says so to whoever asks for its health. Open ones go on. Idempotent. */
   drain(): void;
   /** Ends every stream with UNAVAILABLE, DRAINING, then every connection. Idempotent. */
@@ -122,6 +124,7 @@ function listening(
     get forgedHeaders() {
       return open.reduce((sum, { admission }) => sum + admission.forgedHeaders, 0);
     },
+    ready: (isReady) => health.ready(isReady),
     drain,
     close() {
       closing ??= close();
