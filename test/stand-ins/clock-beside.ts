@@ -3,11 +3,13 @@ import type { SqsStandIn } from './sqs-stand-in.ts';
 
 const lookMs = 2;
 
+type Beside = Pick<SqsStandIn, 'setTime'> & { readonly front: { readonly busy: boolean } };
+
 /**
  * A virtual clock that takes the stand-in along: what is hidden there comes back when this clock says so. Time moves
  * from timer to timer, and rests at each until the calls under way (long polls aside) are answered.
  */
-export function clockBeside({ front, setTime }: Pick<SqsStandIn, 'front' | 'setTime'>): VirtualClock {
+export function clockBeside({ front, setTime }: Beside): VirtualClock {
   const clock = virtualClock();
   setTime(clock.now());
 

@@ -27,7 +27,7 @@ import {
 } from './failures.ts';
 import type { Urgency } from './gate.ts';
 import type { Item, Key } from './keys.ts';
-import type { CallKind, Meter } from './meter.ts';
+import { type CallKind, largerOf, type Meter } from './meter.ts';
 
 /** A write under a condition: done, or what stood in its way. */
 export type Written =
@@ -133,7 +133,8 @@ export class TableCalls {
 
   put(kind: CallKind, input: WithoutTable<PutItemCommandInput>): Promise<Written> {
     const command = new PutItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#send(urgencies[kind], (client) => client.send(command)));
+    const send = () => this.#send(urgencies[kind], (client) => client.send(command));
+    return this.#write(kind, send, input.Item);
   }
 
   update(
@@ -220,7 +221,7 @@ export class TableCalls {
     this.meter.answered(kind, [], false);
     this.meter.conditionFailed(
       kind,
-      items.map((item, i) => reasons[i]?.Item ?? item.Put?.Item),
+      items.map((item, i) => largerOf(reasons[i]?.Item, item.Put?.Item)),
       2,
     );
   }
@@ -239,6 +240,7 @@ export class TableCalls {
   async #write(
     kind: CallKind,
     send: () => Promise<{ Attributes?: Item | undefined; ConsumedCapacity?: ConsumedCapacity | undefined }>,
+    asked?: Item,
   ): Promise<Written> {
     for (let i = 0; ; i++) {
       try {
@@ -250,7 +252,7 @@ export class TableCalls {
         if (failure === 'condition') {
           const stood = stoodIn(thrown);
           this.meter.answered(kind, [], false);
-          this.meter.conditionFailed(kind, [stood]);
+          this.meter.conditionFailed(kind, [largerOf(stood, asked)]);
           return { ok: false, stood, cause: thrown as Error };
         }
         if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);

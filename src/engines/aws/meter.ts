@@ -13,7 +13,10 @@ export interface Metered {
   readUnits: number;
   /** Writes whose condition failed. */
   failedConditions: number;
-  /** What they cost by AWS's rule: the size of the item that stood there, at least one unit. Counted apart. */
+  /**
+   * What they cost by AWS's rule: the size of the item that stood there or was to be put, whichever is larger, at
+   * least one unit. Counted apart.
+   */
   failedUnits: number;
   /** Requests that were sent again by us, after a conflict of transactions or a throttled part. */
   retries: number;
@@ -59,6 +62,11 @@ export function itemBytes(item: Item): number {
   return bytes;
 }
 
+export function largerOf(a: Item | undefined, b: Item | undefined): Item | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return itemBytes(a) > itemBytes(b) ? a : b;
+}
+
 /** Adds up the capacity that the table's answers say they consumed. */
 export class Meter {
   readonly #kinds = new Map<CallKind, Metered>();
@@ -86,7 +94,7 @@ export class Meter {
     }
   }
 
-  /** `items`: what stood there, or was to be put; `factor`: a transaction doubles. */
+  /** `items`: the larger of what stood there and what was to be put; `factor`: a transaction doubles. */
   conditionFailed(kind: CallKind, items: readonly (Item | undefined)[], factor = 1): void {
     const metered = this.of(kind);
     metered.failedConditions++;

@@ -1,0 +1,43 @@
+/** List prices of us-east-1, on demand, in dollars. */
+export const prices = {
+  writeUnit: 0.625e-6,
+  readUnit: 0.125e-6,
+  sqsRequest: 0.5e-6,
+  storedGbMonth: 0.25,
+} as const;
+
+/** What AWS adds to each item, and to each entry of an index, when it bills storage. */
+export const itemOverheadBytes = 100;
+export const gb = 1_000_000_000;
+export const daysAMonth = 30.4;
+
+/** What something consumed; per task, or per whatever a row says. */
+export interface Units {
+  readonly writes: number;
+  /** The part of `writes` that went to indexes. */
+  readonly indexWrites: number;
+  /** The part of `writes` that refused conditions cost. */
+  readonly refusedWrites: number;
+  readonly reads: number;
+  readonly sqsCalls: number;
+}
+
+export const noUnits: Units = { writes: 0, indexWrites: 0, refusedWrites: 0, reads: 0, sqsCalls: 0 };
+
+function combined(a: Units, b: Units, how: (a: number, b: number) => number): Units {
+  return {
+    writes: how(a.writes, b.writes),
+    indexWrites: how(a.indexWrites, b.indexWrites),
+    refusedWrites: how(a.refusedWrites, b.refusedWrites),
+    reads: how(a.reads, b.reads),
+    sqsCalls: how(a.sqsCalls, b.sqsCalls),
+  };
+}
+
+export const plus = (a: Units, b: Units): Units => combined(a, b, (x, y) => x + y);
+export const minus = (a: Units, b: Units): Units => combined(a, b, (x, y) => x - y);
+export const times = (a: Units, factor: number): Units => combined(a, a, (x) => x * factor);
+
+export function usd({ writes, reads, sqsCalls }: Units): number {
+  return writes * prices.writeUnit + reads * prices.readUnit + sqsCalls * prices.sqsRequest;
+}
