@@ -1,5 +1,14 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
+import {
+  chosenAws,
+  endpointDynamodbOption,
+  endpointSqsOption,
+  engineOption,
+  queuePrefixOption,
+  regionOption,
+  tableOption,
+} from '../aws-options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { defaultPorts, port } from '../numbers.ts';
@@ -8,8 +17,14 @@ import { untilStopped } from '../stop.ts';
 export function addServe(program: Command, globals: Globals): void {
   program
     .command('serve')
-    .description('run the server: gRPC and HTTP over mutual TLS, on a store in a file')
-    .option('--store <url>', 'file:<path> or memory:', 'file:./holdfast.db')
+    .description('run the server: gRPC and HTTP over mutual TLS, on a store in a file or on AWS')
+    .addOption(engineOption())
+    .option('--store <url>', 'sqlite: file:<path> or memory:', 'file:./holdfast.db')
+    .addOption(tableOption())
+    .addOption(queuePrefixOption())
+    .addOption(regionOption())
+    .addOption(endpointDynamodbOption())
+    .addOption(endpointSqsOption())
     .option('--host <address>', 'where to listen', '127.0.0.1')
     .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
     .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
@@ -18,7 +33,13 @@ export function addServe(program: Command, globals: Globals): void {
     .option('--key <file>', 'its key')
     .option('--policy <file>', 'who may do what; default: every identity of the authority may do everything')
     .option('--plaintext', 'no TLS at all; only on a loopback address')
-    .action(async (options) => {
+    .action(async (options, command) => {
+      const isTyped = (flag: string): boolean =>
+        command.getOptionValueSource(flag as keyof typeof options) === 'cli';
+      const shared = chosenAws(options, isTyped);
+      if (shared !== undefined && isTyped('store')) {
+        throw usage('--store is for the engine sqlite.', 'Leave it out, or --engine aws.');
+      }
       const { ca, cert, key, host } = options;
       const files =
         ca !== undefined && cert !== undefined && key !== undefined ? { ca, cert, key } : undefined;
@@ -36,7 +57,7 @@ export function addServe(program: Command, globals: Globals): void {
       ]);
       const log = defaultLog();
       const serving = await serve({
-        store: options.store,
+        store: shared ?? options.store,
         grpc: { host, port: options.port, ...security },
         http: { host, port: options.httpPort, ...security },
         auth: { policyFile: options.policy },

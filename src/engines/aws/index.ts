@@ -23,7 +23,7 @@ export { sqsClient } from './sqs-calls.ts';
 export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
 export { openTable, type TableOptions, type TableParts, tableClient } from './store.ts';
-export { checkTable, createTable } from './table.ts';
+export { checkTable, createTable, enableTtl } from './table.ts';
 
 export interface AwsOptions {
   /** Name of the table, which `createTable` made. */

@@ -102,9 +102,18 @@ export async function createTable(client: DynamoDBClient, table: string, clock: 
   while ((await describe(client, table))?.TableStatus !== 'ACTIVE' && clock.monotonic() < untilMs) {
     await clock.sleep(lookMs);
   }
-  const specification = { Enabled: true, AttributeName: tableDefinition.ttl };
-  await client.send(
-    new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: specification }),
-  );
+  await enableTtl(client, table);
   return true;
+}
+
+/** Has expired items deleted. An error where something else is deleted by: one attribute at most. */
+export async function enableTtl(client: DynamoDBClient, table: string): Promise<void> {
+  const specification = { Enabled: true, AttributeName: tableDefinition.ttl };
+  try {
+    await client.send(
+      new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: specification }),
+    );
+  } catch (thrown) {
+    throw asStoreError(thrown, table);
+  }
 }
