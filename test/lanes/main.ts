@@ -12,7 +12,10 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '200' },
     tasks: { type: 'string', default: '50' },
     long: { type: 'string', default: '20000' },
-    rate: { type: 'string', default: '60' },
+    /** The most submissions a second. */
+    rate: { type: 'string', default: '150' },
+    /** Of one lane, on average, unfinished at once. */
+    window: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
     /** Of each of the two runs. */
     limit: { type: 'string', default: '260' },
@@ -22,6 +25,7 @@ const options: Omit<RunOptions, 'longTasks'> = {
   lanes: Number(values.lanes),
   tasksPerLane: Number(values.tasks),
   perSecond: Number(values.rate),
+  window: Number(values.window) * Number(values.lanes),
   seed: Number(values.seed),
   speed: 1,
   limitMs: Number(values.limit) * 1_000,

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './children.ts';
 import { type Begun, readLedger } from './ledger.ts';
 import type { Site } from './site.ts';
-import type { Acknowledged, FromChild } from './told.ts';
+import type { Acknowledged, FromChild, SubmitterTask } from './told.ts';
 
 const nodes = 2;
 const submitters = 3;
@@ -15,6 +15,16 @@ const workers = ['sqs', 'grpc', 'sqs', 'grpc'] as const;
 /** The worker that is to be killed gets so long to hold a few attempts. */
 const holdMs = 5_000;
 const heldWanted = 3;
+
+/** What all submitters together are to submit. */
+export interface Work {
+  readonly lanes: readonly string[];
+  readonly tasksPerLane: number;
+  readonly perSecond: number;
+  /** So many may be unfinished at once. */
+  readonly window: number;
+  readonly cancelled: number;
+}
 
 /** A run's processes and what they told so far. */
 export class Processes {
@@ -25,7 +35,7 @@ export class Processes {
   #nodes: Child[] = [];
   #submitters: Child[] = [];
   readonly acknowledged: Acknowledged[] = [];
-  succeeded = 0;
+  #succeeded = 0;
   held = 0;
   #submitted = 0;
   #failure: string | undefined;
@@ -57,17 +67,33 @@ export class Processes {
   #hear(told: FromChild): void {
     if (told.kind === 'acknowledged') this.acknowledged.push(...told.tasks);
     else if (told.kind === 'submitted') this.#submitted++;
-    else if (told.kind === 'worked') this.succeeded += told.succeeded;
+    else if (told.kind === 'worked') this.#worked(told.succeeded);
     else if (told.kind === 'holding') this.held = told.attempts;
     else if (told.kind === 'failed') this.#failure ??= told.message;
   }
 
+  get succeeded(): number {
+    return this.#succeeded;
+  }
+
+  #worked(succeeded: number): void {
+    this.#succeeded += succeeded;
+    for (const child of this.#submitters) child.tell({ kind: 'succeeded', count: this.#succeeded });
+  }
+
   /** Sets the submitters off; each has its share of every lane. */
-  submit(lanes: readonly string[], tasksPerLane: number, perSecond: number, cancelled: number): void {
+  submit(work: Work): void {
     this.#submitted = 0;
     for (const [submitter, child] of this.#submitters.entries()) {
-      const share = Math.floor((tasksPerLane + submitters - 1 - submitter) / submitters);
-      const task = { submitter, lanes, tasksPerLane: share, perSecond: perSecond / submitters, cancelled };
+      const task: SubmitterTask = {
+        submitter,
+        lanes: work.lanes,
+        tasksPerLane: Math.floor((work.tasksPerLane + submitters - 1 - submitter) / submitters),
+        share: 1 / submitters,
+        perSecond: work.perSecond / submitters,
+        window: work.window / submitters,
+        cancelled: work.cancelled,
+      };
       child.tell({ kind: 'submit', task });
     }
   }

@@ -23,8 +23,10 @@ export interface RunOptions {
   readonly tasksPerLane: number;
   /** Tasks that wait in one lane beside the others. */
   readonly longTasks: number;
-  /** Of all submitters. */
+  /** The most that all submitters submit. */
   readonly perSecond: number;
+  /** So many tasks may be unfinished at once: what waits longer says nothing of how soon a task starts. */
+  readonly window: number;
   readonly seed: number;
   readonly speed: number;
   /** The run is ended then, whatever is left. */
@@ -88,7 +90,9 @@ class Course {
 async function waitInLongLane(processes: Processes, course: Course, longTasks: number): Promise<number> {
   if (longTasks === 0) return 0;
   const beganS = course.seconds;
-  processes.submit([longLane], longTasks, Number.MAX_SAFE_INTEGER, 0);
+  const unlimited = Number.MAX_SAFE_INTEGER;
+  const lanes = [longLane];
+  processes.submit({ lanes, tasksPerLane: longTasks, perSecond: unlimited, window: unlimited, cancelled: 0 });
   while (!processes.allSubmitted && !course.isOver) {
     await course.look(processes.acknowledged.length, longTasks, 'waiting in the long lane');
   }
@@ -96,11 +100,11 @@ async function waitInLongLane(processes: Processes, course: Course, longTasks: n
 }
 
 async function throughLanes(options: RunOptions, processes: Processes, course: Course, store: TaskStore) {
-  const { lanes, tasksPerLane, perSecond } = options;
+  const { lanes, tasksPerLane, perSecond, window } = options;
   const names = Array.from({ length: lanes }, (_, i) => laneName(i));
   const all = lanes * tasksPerLane;
   const before = processes.acknowledged.length;
-  processes.submit(names, tasksPerLane, perSecond, cancelled);
+  processes.submit({ lanes: names, tasksPerLane, perSecond, window, cancelled });
   while (!processes.allSubmitted && !course.isOver) {
     const done = processes.acknowledged.length - before;
     await course.killWhereDue(done / all);

@@ -6,8 +6,9 @@ import { clockOf, given, openClient, tell } from './opening.ts';
 import type { Acknowledged, SubmitterTask, ToChild } from './told.ts';
 
 const burstMax = 3;
-/** What waits is submitted as fast as it goes. */
-const longBurst = 490;
+/** Two whole transactions. */
+const longBurst = 98;
+const lookMs = 20;
 
 const { place, rest } = given();
 const [name = ''] = rest;
@@ -29,16 +30,20 @@ function burstsOf({ lanes, tasksPerLane, submitter }: SubmitterTask): Step[][] {
   return bursts.sort((a, b) => a.at - b.at).map(({ steps }) => steps);
 }
 
+let succeeded = 0;
+let cancelled = 0;
+
 async function cancel(task: SubmittedTask<unknown>): Promise<void> {
   try {
     await task.cancel('as it was to be');
+    cancelled++;
   } catch (thrown) {
     // It had ended before.
     if ((thrown as { reason?: string }).reason !== 'TASK_ENDED') throw thrown;
   }
 }
 
-async function submit(client: Client, steps: readonly Step[], cancelled: number): Promise<void> {
+async function submit(client: Client, steps: readonly Step[], cancelling: number): Promise<void> {
   const sentAtMs = clock.now();
   const outcomes = await client.submitMany(
     laneStep,
@@ -46,16 +51,16 @@ async function submit(client: Client, steps: readonly Step[], cancelled: number)
   );
   const acknowledgedAtMs = clock.now();
   const tasks: Acknowledged[] = [];
-  const cancelling: Promise<void>[] = [];
+  const cancels: Promise<void>[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     const { lane, submitter, number } = steps[i] as Step;
     if (!outcome.ok) throw outcome.error;
     tasks.push({ id: outcome.task.id, lane, sentAtMs, acknowledgedAtMs });
-    if (chanceOf(place.seed, 'cancel', lane, submitter, number) < cancelled)
-      cancelling.push(cancel(outcome.task));
+    if (chanceOf(place.seed, 'cancel', lane, submitter, number) < cancelling)
+      cancels.push(cancel(outcome.task));
   }
   tell({ kind: 'acknowledged', tasks });
-  await Promise.all(cancelling);
+  await Promise.all(cancels);
 }
 
 async function submitAll(task: SubmitterTask): Promise<void> {
@@ -66,6 +71,7 @@ async function submitAll(task: SubmitterTask): Promise<void> {
     const lane = steps[0]?.lane ?? '';
     const aheadMs = (sent / task.perSecond) * 1_000 - (performance.now() - beganAtMs);
     if (aheadMs > 0) await sleep(aheadMs);
+    while (sent - cancelled - succeeded * task.share > task.window) await sleep(lookMs);
     const chain = (before.get(lane) ?? Promise.resolve()).then(() => submit(client, steps, task.cancelled));
     chain.catch((error: Error) => tell({ kind: 'failed', message: error.message }));
     before.set(lane, chain);
@@ -77,6 +83,7 @@ async function submitAll(task: SubmitterTask): Promise<void> {
 
 process.on('message', (message: ToChild) => {
   if (message.kind === 'submit') void submitAll(message.task);
+  else if (message.kind === 'succeeded') succeeded = message.count;
 });
 process.once('SIGTERM', () => process.exit(0));
 tell({ kind: 'ready' });

@@ -16,9 +16,13 @@ export interface Place {
 /** What a submitter is to submit: its share of each lane. */
 export interface SubmitterTask {
   readonly submitter: number;
+  /** Of all tasks that are submitted, its part. */
+  readonly share: number;
   readonly lanes: readonly string[];
   readonly tasksPerLane: number;
   readonly perSecond: number;
+  /** So many of its tasks may be unfinished at once. */
+  readonly window: number;
   /** Share of the tasks that it cancels as soon as they were acknowledged. */
   readonly cancelled: number;
 }
@@ -44,5 +48,7 @@ export type FromChild =
 
 export type ToChild =
   | { readonly kind: 'submit'; readonly task: SubmitterTask }
+  /** So many of all tasks succeeded by now. */
+  | { readonly kind: 'succeeded'; readonly count: number }
   /** From now on attempts hang until the process is killed. */
   | { readonly kind: 'hold' };
