@@ -4,6 +4,7 @@ import { packageVersion } from '../platform/version.ts';
 import { exitCodeOf, exitCodes, usage } from './exit-codes.ts';
 import type { Globals } from './globals.ts';
 import { createOutput } from './output.ts';
+import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addDev } from './verbs/dev.ts';
@@ -39,6 +40,7 @@ function build(): { program: Command; globals: Globals } {
     addCancel,
     addRetry,
     addCerts,
+    addAws,
     addVersion,
   ]) {
     add(program, globals);

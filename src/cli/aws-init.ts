@@ -1,0 +1,137 @@
+/** Makes, or compares, what the engine aws needs: the table, the SQS queues, and what is registered of them. */
+import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import type { SQSClient } from '@aws-sdk/client-sqs';
+import { priorities as levels, type Priority } from '../core/submission.ts';
+import { systemClock } from '../platform/clock.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { QueueRef } from '../ports/task-store.ts';
+import { type AwsStore, awsClients, loadAws } from '../server.ts';
+import { initialSetting, queueKey, queueKind, type StoredSetting } from '../service/queue-settings.ts';
+
+export interface InitRequest {
+  readonly store: AwsStore;
+  readonly tenant: string;
+  readonly queues: readonly string[];
+  /** Undefined: those that a queue has, else `normal` alone. */
+  readonly priorities: readonly Priority[] | undefined;
+  /** Change nothing. */
+  readonly check: boolean;
+}
+
+export type Did = 'created' | 'corrected' | 'unchanged' | 'missing' | 'differs';
+
+export interface InitResult {
+  readonly table: { readonly name: string; readonly did: Did; readonly differs: readonly string[] };
+  readonly queues: readonly QueueResult[];
+}
+
+export interface QueueResult {
+  readonly tenant: string;
+  readonly queue: string;
+  readonly priorities: readonly Priority[];
+  readonly did: Did;
+  readonly sqs: readonly string[];
+  /** What was, or is, other than it should be, in words. */
+  readonly differs: readonly string[];
+}
+
+type Aws = Awaited<ReturnType<typeof loadAws>>;
+
+interface Site {
+  readonly aws: Aws;
+  readonly table: DynamoDBClient;
+  readonly sqs: SQSClient;
+  readonly registry: Registry;
+  readonly request: InitRequest;
+}
+
+/** To do it twice does no harm. Nothing is ever deleted. */
+export async function initAws(request: InitRequest): Promise<InitResult> {
+  const aws = await loadAws();
+  const clients = awsClients(request.store);
+  await aws.ensureRegion(clients.dynamodb);
+  const parts = aws.openTable({
+    table: request.store.table,
+    clock: systemClock(),
+    client: clients.dynamodb,
+  });
+  const sqs = aws.sqsClient(clients.sqs);
+  const site: Site = { aws, table: parts.client, sqs, registry: parts.registry, request };
+  try {
+    const table = await initTable(site);
+    const queues: QueueResult[] = [];
+    for (const queue of request.queues) {
+      queues.push(await initQueue(site, { tenant: request.tenant, queue }, table.did === 'missing'));
+    }
+    return { table, queues };
+  } finally {
+    await parts.close();
+    sqs.destroy();
+  }
+}
+
+async function initTable({ aws, table, request }: Site): Promise<InitResult['table']> {
+  const { table: name } = request.store;
+  const differs = await aws.checkTable(table, name);
+  if (differs === undefined) {
+    if (request.check) return { name, did: 'missing', differs: [] };
+    await aws.createTable(table, name, systemClock());
+    return { name, did: 'created', differs: [] };
+  }
+  if (differs.length === 0) return { name, did: 'unchanged', differs };
+  const isTtl = (fault: string): boolean => fault.startsWith('its time to live');
+  if (request.check || !differs.some(isTtl)) return { name, did: 'differs', differs };
+  await aws.enableTtl(table, name);
+  const left = differs.filter((fault) => !isTtl(fault));
+  return { name, did: left.length === 0 ? 'corrected' : 'differs', differs };
+}
+
+/** Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. */
+async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Promise<QueueResult> {
+  const { aws, sqs, registry, request } = site;
+  const { store, check } = request;
+  const found = isTableMissing ? undefined : await registry.get(queueKind, queueKey(ref));
+  const stored = found?.value as StoredSetting | undefined;
+  const had = stored === undefined ? [] : (stored.priorities ?? ['normal']);
+  const wanted = new Set<Priority>([...had, ...(request.priorities ?? (had.length === 0 ? ['normal'] : []))]);
+  const priorities = levels.filter((level) => wanted.has(level));
+  const definitions = aws.sqsQueuesOf(store.queuePrefix ?? store.table, ref, priorities);
+  const differences = await aws.checkQueues(sqs, definitions);
+  const isMade = stored !== undefined;
+  const isComplete = isMade && priorities.length === had.length;
+  const differs = told(differences);
+  if (!isMade) differs.unshift('it is not registered');
+  else if (!isComplete) differs.unshift(`its priorities are ${had.join(', ')}`);
+  const result = { ...ref, priorities, sqs: definitions.map(({ name }) => name), differs };
+  if (differs.length === 0) return { ...result, did: 'unchanged' };
+  if (check) return { ...result, did: isMade ? 'differs' : 'missing' };
+  if (differences.length > 0) await aws.createQueues(sqs, definitions);
+  // Last: a queue is known once all that it needs is there.
+  if (!isComplete) {
+    const setting = { ...initialSetting, ...stored, priorities };
+    await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent');
+  }
+  return { ...result, did: isMade ? 'corrected' : 'created' };
+}
+
+interface Difference {
+  readonly name: string;
+  readonly attribute: string;
+  readonly expected: string;
+  readonly found: string | undefined;
+}
+
+function told(differences: readonly Difference[]): string[] {
+  // Every SQS queue of ours has this attribute, and no other kind ever does.
+  const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
+  const absent = new Set(missing.map(({ name }) => name));
+  return [
+    ...[...absent].map((name) => `${name} is missing`),
+    ...differences
+      .filter(({ name }) => !absent.has(name))
+      .map(
+        ({ name, attribute, expected, found }) =>
+          `${name}: ${attribute} is ${found ?? 'absent'}, not ${expected}`,
+      ),
+  ];
+}
