@@ -1,0 +1,52 @@
+/**
+ * `npm run demo:aws`: the demo on a DynamoDB table and SQS FIFO queues, here their stand-ins. Two API nodes and three
+ * worker processes: one over gRPC, two that listen to SQS by themselves. One node and one worker are killed while the
+ * webhooks are submitted.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startAwsSite } from '../../test/rig/aws-site.ts';
+import { startCommand } from '../../test/rig/command.ts';
+import { Demo, report } from './demo.ts';
+
+const workerKilledMs = 2_000;
+const nodeKilledMs = 4_000;
+const limitMs = 90_000;
+
+const beganMs = performance.now();
+const site = await startAwsSite({ queues: ['webhooks'], nodes: 2 });
+const demo = await Demo.open({ url: `holdfast://${site.address}`, tls: site.tls, limitMs });
+const module = new URL('./worker.ts', import.meta.url).pathname;
+const ofServer = startCommand(['worker', module], { ...site.clientEnv, ...demo.workerEnv });
+const ofQueues = [1, 2].map(() => startCommand(['worker', module], { ...site.env, ...demo.workerEnv }));
+const running = await Promise.all([ofServer, ...ofQueues]);
+const [node] = site.nodes;
+const [, victim] = running;
+
+const submittingMs = performance.now();
+function tell(what: string): void {
+  console.log(`${((performance.now() - submittingMs) / 1_000).toFixed(1).padStart(5)} s  ${what}`);
+}
+
+async function strike(): Promise<void> {
+  await sleep(workerKilledMs);
+  await victim?.end('SIGKILL');
+  tell('a worker that listens to SQS was killed with SIGKILL');
+  await sleep(nodeKilledMs - workerKilledMs);
+  await node?.end('SIGKILL');
+  tell('an API node was killed with SIGKILL');
+}
+
+console.log(
+  `two API nodes and three workers on one table, up after ${Math.round(submittingMs - beganMs)} ms`,
+);
+const struck = strike();
+await demo.submitTwice();
+tell(`${demo.sent.length} payloads were submitted twice`);
+await struck;
+await demo.untilDone();
+tell('all have ended, or time is over');
+const total = await demo.total();
+for (const worker of running) await worker.end('SIGTERM');
+await demo.close();
+await site.stop();
+process.exit(report(total, demo.receiver));
