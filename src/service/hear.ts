@@ -33,7 +33,7 @@ const receivesBeforeRingingAnew = 50;
 
 /** What could not be claimed is heard again after so long, twice as long each time. */
 const giveBackMs = 2_000;
-const giveBackMaxMs = 16_000;
+const giveBackMaxMs = 4_000;
 
 type Heard = { readonly bell: Bell; readonly snapshot: Snapshot };
 

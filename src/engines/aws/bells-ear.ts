@@ -7,7 +7,7 @@ import { type Level, receivedAtOnce } from './bells-level.ts';
 import type { LevelOrder } from './bells-levels.ts';
 import type { Listener } from './bells-listener.ts';
 import { Pace } from './bells-pace.ts';
-import type { Breaker } from './breaker.ts';
+import type { Dependency } from './dependency.ts';
 
 /** The longest that SQS keeps a receive open. */
 const longPollSeconds = 20;
@@ -24,7 +24,7 @@ export interface EarContext {
   /** How long after its last sound a queue of several levels is polled one level at a time. */
   readonly quietAfterMs: number;
   /** Of the table, on which what is heard has to be claimed. */
-  readonly table: Breaker | undefined;
+  readonly table: Dependency | undefined;
 }
 
 /**

@@ -11,7 +11,6 @@ import { Level } from './bells-level.ts';
 import { LevelOrder, levelOf } from './bells-levels.ts';
 import { deduplicationOf, encodeRing, groupOf } from './bells-message.ts';
 import { Receiver } from './bells-receiver.ts';
-import type { Breaker } from './breaker.ts';
 import { Dependency } from './dependency.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import { defaultPriorities } from './sqs-definition.ts';
@@ -44,8 +43,8 @@ export interface SqsBellsOptions {
   readonly quietAfterMs?: number | undefined;
   /** How it goes with SQS, as `watched` tells it of the client's requests. Default: nobody tells. */
   readonly load?: Dependency | undefined;
-  /** While it is not closed, queues are asked for bells but once a second. Default: none. */
-  readonly table?: Breaker | undefined;
+  /** The table, on which bells are claimed: queues are asked for no more than it takes. Default: unknown. */
+  readonly table?: Dependency | undefined;
 }
 
 export interface SqsBells extends Bells {

@@ -15,9 +15,9 @@ function site() {
   return { clock, breaker, calls, told };
 }
 
-test('opens once five calls and half of all went badly within four seconds, not sooner', async () => {
+test('opens once five calls and more than a third of all went badly within four seconds, not sooner', async () => {
   const { breaker, calls } = site();
-  calls('good', 6);
+  calls('good', 10);
   calls('bad', 5);
   expect(breaker.state).toBe('closed');
   calls('bad', 1);

@@ -5,7 +5,7 @@ import { RecentCalls } from './recent-calls.ts';
 
 /** Opens where so many recent calls went badly, and they are so large a share of all. */
 const leastBad = 5;
-const openingShare = 0.5;
+const openingShare = 0.35;
 /** Half-open: closes after so many good calls, opens again after so many bad ones, whichever comes first. */
 const goodToClose = 5;
 const badToReopen = 3;

@@ -30,10 +30,10 @@ export class Dependency {
   }
 
   /** One request; `first`: the first trouble of its call. The breaker counts calls, not requests. */
-  met(met: Met, operation: string, first: boolean): void {
+  met(met: Met, operation: string, first: boolean, error?: string): void {
     if (met === 'throttle') this.#throttled++;
     else if (met === 'failure') this.#failed++;
-    if (met !== 'answer') this.#tell(met, operation);
+    if (met !== 'answer') this.#tell(met, operation, error);
     // A poll says little: it is not what is refused while the breaker is open, and pauses by itself.
     if (operation.startsWith('ReceiveMessage')) return;
     if (met === 'answer') {
@@ -52,12 +52,12 @@ export class Dependency {
     };
   }
 
-  #tell(met: Met, operation: string): void {
+  #tell(met: Met, operation: string, error: string | undefined): void {
     const nowMs = this.#clock.monotonic();
     const isNew = nowMs - this.#troubledAtMs > quietMs;
     this.#troubledAtMs = nowMs;
     if (!isNew) return;
     const said = met === 'throttle' ? 'first throttle' : 'first failure';
-    this.#log.warn({ dependency: this.name, operation }, `${said}; the SDK sends it again`);
+    this.#log.warn({ dependency: this.name, operation, error }, `${said}; the SDK sends it again`);
   }
 }

@@ -42,6 +42,11 @@ export class Gate {
     return order.reduce((sum, urgency) => sum + this.#waiting[urgency].length, 0);
   }
 
+  /** Of one kind, under way or waiting. */
+  going(urgency: Urgency): number {
+    return this.#running[urgency] + this.#waiting[urgency].length;
+  }
+
   async run<T>(urgency: Urgency, work: () => Promise<T>): Promise<T> {
     if (this.#waiting[urgency].length === 0 && this.#hasRoom(urgency)) this.#running[urgency]++;
     else await new Promise<void>((resolve) => this.#waiting[urgency].push(resolve));

@@ -58,8 +58,7 @@ export function aws(options: AwsOptions): AwsEngine {
   const load = new Dependency('queues', clock, log);
   const client = watched(sqsClient(options.sqs), load);
   for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);
-  const ofTable = parts.load.breaker;
-  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf, load, table: ofTable });
+  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf, load, table: parts.load });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([parts.close(), bells.close()]);

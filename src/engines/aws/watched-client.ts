@@ -44,6 +44,13 @@ function metBy(thrown: unknown): Met | undefined {
   return 'failure';
 }
 
+/** Of Node's own errors only the code says what happened. */
+function nameOf(thrown: unknown): string | undefined {
+  if (thrown === undefined) return undefined;
+  const { name, code } = thrown as { readonly name?: string; readonly code?: string };
+  return code === undefined || name !== 'Error' ? name : code;
+}
+
 /** Of a batch that was answered: parts of it may have been throttled. */
 function metIn(output: unknown): Met {
   const { Failed = [] } = output as { Failed?: readonly { readonly Code?: string }[] };
@@ -59,9 +66,9 @@ export function watched<Client extends { readonly middlewareStack: object }>(
     (next, { commandName = '' }) => {
       const operation = commandName.replace(/Command$/, '');
       let first = true;
-      const tell = (met: Met | undefined): void => {
+      const tell = (met: Met | undefined, thrown?: unknown): void => {
         if (met === undefined) return;
-        dependency.met(met, operation, first);
+        dependency.met(met, operation, first, nameOf(thrown));
         if (met !== 'answer') first = false;
       };
       return async (args) => {
@@ -70,7 +77,7 @@ export function watched<Client extends { readonly middlewareStack: object }>(
           tell(metIn(answer.output));
           return answer;
         } catch (thrown) {
-          tell(metBy(thrown));
+          tell(metBy(thrown), thrown);
           throw thrown;
         }
       };
