@@ -67,6 +67,8 @@ export interface Limits {
   readonly streamsPerIdentity: number;
   /** Bytes buffered for one slow reader before its stream is cut. */
   readonly streamBufferBytes: number;
+  /** A worker's stream is given more tasks only while fewer bytes than this wait to be taken. */
+  readonly streamFillBytes: number;
   /** Bytes of work that wait for the store on one node before submits are refused. */
   readonly storeQueueBytes: number;
 }
@@ -112,6 +114,7 @@ export const limits: Limits = Object.freeze({
   streams: 4_096,
   streamsPerIdentity: 1_024,
   streamBufferBytes: 8_388_608,
+  streamFillBytes: 2_097_152,
   storeQueueBytes: 67_108_864,
 });
 

@@ -1,7 +1,8 @@
 import { decide } from '../core/decide.ts';
 import { isReady } from '../core/head.ts';
 import { timing } from '../core/limits.ts';
-import type { Acceptance, Accepted, QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { Assignment } from '../core/messages.ts';
+import type { Acceptance, Accepted, QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { assignmentOf } from './hear.ts';
 import type { LiveSession } from './sessions.ts';
@@ -61,33 +62,25 @@ export function firstClaims(
     return claimed;
   });
   if (promised.length === 0) return undefined;
-  return {
-    batch: fused,
-    conclude(accepted) {
-      const bySession = new Map<LiveSession, Snapshot[]>();
-      for (const { index, session, bytes } of promised) {
-        const one = accepted[index];
-        if (one?.kind !== 'fresh') session.credit(1, bytes);
-        else {
-          const snapshots = bySession.get(session);
-          if (snapshots === undefined) bySession.set(session, [one.snapshot]);
-          else snapshots.push(one.snapshot);
-        }
-      }
-      for (const [session, snapshots] of bySession) assign(context, session, snapshots);
-    },
-    giveBack() {
-      for (const { session, bytes } of promised) session.credit(1, bytes);
-    },
+  const bySession = Map.groupBy(promised, (one) => one.session);
+  const keep = (accepted: readonly Accepted[]): void => {
+    for (const [session, all] of bySession) {
+      const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
+      const tasks = all.flatMap(({ index }) => assigned(context, session, accepted[index]));
+      session.keep({ tasks: all.length, bytes }, tasks);
+    }
   };
+  return { batch: fused, conclude: keep, giveBack: () => keep([]) };
 }
 
-function assign(context: ServiceContext, session: LiveSession, snapshots: readonly Snapshot[]): void {
-  session.deliver(
-    snapshots.map((snapshot) => {
-      context.feed.publish(snapshot.id);
-      context.held.put({ snapshot, handle: '', sessionId: session.id });
-      return assignmentOf(context, '', snapshot);
-    }),
-  );
+function assigned(
+  context: ServiceContext,
+  session: LiveSession,
+  accepted: Accepted | undefined,
+): readonly Assignment[] {
+  if (accepted?.kind !== 'fresh') return [];
+  const { snapshot } = accepted;
+  context.feed.publish(snapshot.id);
+  context.held.put({ snapshot, handle: '', sessionId: session.id });
+  return [assignmentOf(context, '', snapshot)];
 }

@@ -58,6 +58,8 @@ export interface WorkerHello {
 export interface SessionSink {
   /** `seq` counts up from 1. */
   assign(seq: number, tasks: readonly Assignment[]): void;
+  /** Bytes that the stream takes now without waiting for its reader. Absent: any number. */
+  roomBytes?(): number;
   cancel(id: string, token: number, cause: CancelCause): void;
   /** This node stops giving work: open the next stream elsewhere. */
   drain(): void;
@@ -73,6 +75,8 @@ export interface Session {
   /** A hello again: the credits are these. */
   reset(tasks: number, bytes: number): void;
   received(seq: number): void;
+  /** The stream has taken something of what was assigned: there may be room again. */
+  taken(): void;
   /** Gives no more work and says so to the worker (`SessionSink.drain`). Idempotent. */
   drain(): void;
   /** The stream is gone: assignments without a word from the worker are released. Idempotent. */

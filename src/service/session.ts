@@ -26,6 +26,8 @@ export class WorkerSession implements Session, LiveSession {
   readonly #stopListening: () => void;
   #tasks: number;
   #bytes: number;
+  /** Of tasks that are being claimed for this stream and not handed to it yet. */
+  #underWayBytes = 0;
   #seq = 0;
   #closed = false;
   #draining = false;
@@ -119,7 +121,8 @@ export class WorkerSession implements Session, LiveSession {
 
   waitsFor({ tenant, queue }: QueueRef, { type, typeVersion, spec }: Submission): boolean {
     const asked = this.#asked;
-    if (asked === undefined || this.#tasks <= 0 || spec.length > this.#bytes) return false;
+    const { tasks, bytes } = this.#room();
+    if (asked === undefined || tasks <= 0 || spec.length > bytes) return false;
     if (this.#draining || this.#closed || this.#receiving.signal.aborted) return false;
     if (!asked.queues.some((ref) => ref.queue === queue && ref.tenant === tenant)) return false;
     const handled = this.#hello.types.some((one) => one.type === type && one.maxVersion >= typeVersion);
@@ -129,8 +132,20 @@ export class WorkerSession implements Session, LiveSession {
   promise(bytes: number): void {
     this.#tasks--;
     this.#bytes -= bytes;
+    this.#underWayBytes += bytes;
     // A receive without room would go on waiting when room comes back.
     if (!this.#hasRoom()) this.#receiving.abort();
+  }
+
+  keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void {
+    this.#underWayBytes -= promised.bytes;
+    const used = tasks.reduce((sum, task) => sum + task.spec.length, 0);
+    if (tasks.length < promised.tasks) this.credit(promised.tasks - tasks.length, promised.bytes - used);
+    if (tasks.length > 0) this.#deliver(tasks);
+  }
+
+  taken(): void {
+    this.#wakeUp();
   }
 
   view(): WorkerView {
@@ -147,7 +162,13 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   #hasRoom(): boolean {
-    return this.#tasks > 0 && this.#bytes > 0;
+    return this.#tasks > 0 && this.#roomBytes() > 0;
+  }
+
+  /** By its credit, and by what its stream takes: a fast reader must not be cut for what was written in one go. */
+  #roomBytes(): number {
+    const takes = this.#sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#bytes, takes - this.#underWayBytes);
   }
 
   #wakeUp(): void {
@@ -202,7 +223,7 @@ export class WorkerSession implements Session, LiveSession {
   /** At most one batch of the store at a time; the next receive follows at once. */
   #room(): { tasks: number; bytes: number } {
     if (this.#closed || this.#draining) return { tasks: 0, bytes: 0 };
-    return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: this.#bytes };
+    return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
   }
 
   #take(bells: readonly Bell[]): void {
@@ -211,6 +232,7 @@ export class WorkerSession implements Session, LiveSession {
     const bytes = bells.reduce((sum, bell) => sum + (bell.hint?.submission.spec.length ?? 0), 0);
     this.#tasks -= bells.length;
     this.#bytes -= bytes;
+    this.#underWayBytes += bytes;
     this.#context.background('assign', this.#assign(bells, bytes));
   }
 
@@ -219,15 +241,16 @@ export class WorkerSession implements Session, LiveSession {
     try {
       assigned = await hear(this.#context, bells, this.#hearer);
     } finally {
+      this.#underWayBytes -= reservedBytes;
       const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
       if (assigned.length < bells.length || used !== reservedBytes) {
         this.credit(bells.length - assigned.length, reservedBytes - used);
       }
     }
-    if (assigned.length > 0) this.deliver(assigned);
+    if (assigned.length > 0) this.#deliver(assigned);
   }
 
-  deliver(tasks: readonly Assignment[]): void {
+  #deliver(tasks: readonly Assignment[]): void {
     if (this.#closed) {
       this.#release(tasks);
       return;

@@ -13,8 +13,8 @@ export interface LiveSession {
   waitsFor(queue: QueueRef, submission: Submission): boolean;
   /** Takes a credit for a task that is being claimed for it. */
   promise(bytes: number): void;
-  /** Hands over tasks that were claimed for it and paid for. */
-  deliver(tasks: readonly Assignment[]): void;
+  /** Of what was promised, these were claimed: hands them over, and gives the other credits back. */
+  keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void;
   /** A settled task gives its credit back, so that the next claim can join the same commit. */
   credit(tasks: number, bytes: number): void;
   cancelAttempt(id: string, token: number, cause: CancelCause): void;

@@ -65,6 +65,7 @@ export function accepted(result: SubmitResult | undefined): SubmitOk {
 /** The client's side of a stream: what it was sent, and how it ended. */
 export class Heard<Message extends { readonly kind: string }> implements ServerStream<Message> {
   bufferedBytes = 0;
+  taken?: (() => void) | undefined;
   readonly messages: Message[] = [];
   ended = false;
   error: HoldfastError | undefined;

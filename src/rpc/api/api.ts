@@ -41,6 +41,8 @@ export interface CallContext {
 export interface ServerStream<Message> {
   /** Bytes handed over and not yet taken by the transport; past `limits.streamBufferBytes` the stream is cut. */
   readonly bufferedBytes: number;
+  /** Set by who sends: called when the transport has taken something of what was buffered. */
+  taken?: (() => void) | undefined;
   send(message: Message): void;
   /** Undefined: in good order. */
   end(error?: HoldfastError): void;

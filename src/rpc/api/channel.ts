@@ -1,6 +1,6 @@
 /** The server's end of a Work or Report stream: counted, kept alive, bounded, ended once. */
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
+import { limits, timing } from '../../core/limits.ts';
 import type { CallContext, ServerStream } from './api.ts';
 import type { Parts } from './parts.ts';
 import { beginLife } from './stream-life.ts';
@@ -8,11 +8,15 @@ import { beginLife } from './stream-life.ts';
 export interface ChannelEvents {
   /** This stream gives no more; the peer has just been told. */
   draining(): void;
+  /** The transport has taken something: there may be room again. */
+  taken?(): void;
   /** Over, however it came; nothing can be sent any more. */
   closed(): void;
 }
 
 export interface Channel<Message> {
+  /** How much may be sent now without waiting for the reader. */
+  roomBytes(): number;
   send(message: Message): void;
   end(error?: HoldfastError): void;
   heard(): void;
@@ -36,20 +40,30 @@ export function openChannel<Message>(
     return undefined;
   }
   let open = true;
+  let takenAtMs = parts.clock.monotonic();
   const life = beginLife(parts.clock, {
-    keepAlive: () => send({ kind: 'keepAlive' }),
+    keepAlive() {
+      const stuckMs = stream.bufferedBytes === 0 ? 0 : parts.clock.monotonic() - takenAtMs;
+      if (stuckMs >= timing.keepAliveMs) end(slowReader(stream.bufferedBytes));
+      else send({ kind: 'keepAlive' });
+    },
     drain() {
       send({ kind: 'drain' });
       events.draining();
     },
     over: end,
   });
+  stream.taken = () => {
+    takenAtMs = parts.clock.monotonic();
+    events.taken?.();
+  };
   const forget = parts.onDrain(() => life.drain());
   const abandoned = (): void => end();
   context.signal.addEventListener('abort', abandoned);
 
   function send(message: Message | Common): void {
     if (!open) return;
+    if (stream.bufferedBytes === 0) takenAtMs = parts.clock.monotonic();
     stream.send(message);
     if (stream.bufferedBytes > limits.streamBufferBytes) end(slowReader(stream.bufferedBytes));
   }
@@ -66,7 +80,8 @@ export function openChannel<Message>(
     stream.end(error);
   }
   if (context.signal.aborted) end();
-  return { send, end, heard: life.heard, drain: life.drain };
+  const roomBytes = (): number => Math.max(0, limits.streamFillBytes - stream.bufferedBytes);
+  return { roomBytes, send, end, heard: life.heard, drain: life.drain };
 }
 
 /** Throws where this node drains or has too many streams; the answer uncounts the stream. */
@@ -87,8 +102,7 @@ function draining(node: string): HoldfastError {
 }
 
 function slowReader(bytes: number): HoldfastError {
-  const most = limits.streamBufferBytes.toLocaleString('en');
-  const told = `${bytes.toLocaleString('en')} bytes wait unread on this stream, more than ${most}`;
+  const told = `${bytes.toLocaleString('en')} bytes wait unread on this stream`;
   return new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', `${told}; it was cut.`, {
     help: 'Read the stream as it comes, give fewer credits, or use more streams; then open it again.',
   });

@@ -194,17 +194,47 @@ describe('a Work stream', () => {
     expect(heard.messages.map((m) => m.kind)).toEqual(['welcome', 'cancel']);
   });
 
-  it('cuts a reader that is too slow, and gives its work to others', async () => {
+  it('gives no more to a reader that lags, and cuts it when it takes nothing for 20 s', async () => {
     const node = await apiNode();
     const { heard, worker } = connect(node);
     worker.message(hello);
-    heard.bufferedBytes = limits.streamBufferBytes + 1;
+    heard.bufferedBytes = limits.streamFillBytes;
     const [task] = await submitted(node, item('a'));
     await node.clock.settle();
-    expect(heard.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'SLOW_READER', retryable: true });
     const { snapshot } = await node.service.get('default', task?.id ?? '', false);
     expect(snapshot.head.state).toBe('waiting');
+    expect(heard.of('assignments')).toEqual([]);
+    await node.clock.advance(timing.keepAliveMs - 1);
+    expect(heard.ended).toBe(false);
+    await node.clock.advance(timing.keepAliveMs);
+    expect(heard.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'SLOW_READER', retryable: true });
     expect(node.service.workers('default', undefined)).toEqual([]);
+  });
+
+  it('is filled only as far as its reader takes it, however large the credit', async () => {
+    const node = await apiNode();
+    const spec = specOf(JSON.stringify('x'.repeat(200_000)));
+    for (let i = 0; i < 40; i++) await submitted(node, item(`k${i}`, { spec }));
+    const { heard, worker } = connect(node);
+    const keep = heard.send.bind(heard);
+    heard.send = (message) => {
+      if (message.kind === 'assignments') heard.bufferedBytes += message.tasks.length * spec.length;
+      keep(message);
+    };
+    worker.message({ ...hello, tasks: 100, bytes: 64_000_000 });
+    const given = (): number => heard.of('assignments').reduce((sum, { tasks }) => sum + tasks.length, 0);
+    let most = 0;
+    for (let round = 0; round < 40 && given() < 40; round++) {
+      await node.clock.settle();
+      most = Math.max(most, heard.bufferedBytes);
+      heard.bufferedBytes = 0;
+      heard.taken?.();
+    }
+    expect(given()).toBe(40);
+    expect(most).toBeGreaterThan(spec.length);
+    // One task is given whatever its size.
+    expect(most).toBeLessThanOrEqual(limits.streamFillBytes + limits.payloadBytes);
+    expect(heard.ended).toBe(false);
   });
 
   it('keeps alive each 20 s, and cuts a worker that is silent for three of them', async () => {

@@ -22,6 +22,7 @@ export function workStream(
   let greeted: Hello | undefined;
   const channel = openChannel<WorkResponse>(parts, stream, context, {
     draining: () => session?.drain(),
+    taken: () => session?.taken(),
     closed: () => session?.close(),
   });
   if (channel === undefined) return deaf;
@@ -57,6 +58,7 @@ export function workStream(
     return {
       sink: {
         assign: (seq, tasks) => later(() => assign(seq, tasks)),
+        roomBytes: () => open.roomBytes(),
         cancel: (id, token, cause) => later(() => open.send({ kind: 'cancel', id, token, cause })),
         drain: () => later(() => open.drain()),
         refuse: (error) => later(() => open.end(error)),

@@ -1,9 +1,10 @@
 /** The server's end of a gRPC stream: counts what the network has not taken, and can cut a reader that takes nothing. */
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ServerStream } from '../api/api.ts';
+import type { Below } from './calls.ts';
 import { type GrpcStatus, statusOf } from './status.ts';
 
 /** How long the status of a cut stream may take to leave; then the stream is reset. */
@@ -11,17 +12,13 @@ export const cutMs = 3_000;
 
 export type Writing = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
 
-/** Below the stream objects of grpc-js; undocumented, so every part of it may be missing. */
-interface Below {
-  readonly call?: { sendStatus?(status: GrpcStatus): void; readonly stream?: ServerHttp2Stream };
-}
-
 export class GrpcStream<Message> implements ServerStream<Message> {
   readonly #call: Writing;
   readonly #encode: (message: Message) => Buffer;
   readonly #clock: Clock;
   #bufferedBytes = 0;
   #ended = false;
+  taken: (() => void) | undefined;
 
   constructor(call: Writing, encode: (message: Message) => Buffer, clock: Clock) {
     this.#call = call;
@@ -38,7 +35,7 @@ export class GrpcStream<Message> implements ServerStream<Message> {
   }
 
   send(message: Message): void {
-    this.write(message, () => {});
+    this.write(message, () => this.taken?.());
   }
 
   /** Calls back when the network has taken it; never where the stream is over before. */
