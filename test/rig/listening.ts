@@ -83,13 +83,16 @@ export interface Served extends AsyncDisposable {
 export interface Serving {
   readonly policy?: unknown;
   readonly plaintext?: boolean;
+  /** Default: 127.0.0.1. */
+  readonly host?: string;
   readonly server?: Partial<Order>;
   readonly origins?: readonly string[];
   /** Stands between the listeners and the API. */
   wrap?(api: NodeApi): Api;
 }
 
-export async function serve({ policy, plaintext, server, origins, wrap }: Serving = {}): Promise<Served> {
+export async function serve(serving: Serving = {}): Promise<Served> {
+  const { policy, plaintext, host = '127.0.0.1', server, origins, wrap } = serving;
   const authority = await Authority.make();
   const clock = quickClock();
   const log = keptLog();
@@ -106,8 +109,8 @@ export async function serve({ policy, plaintext, server, origins, wrap }: Servin
       : { tls: await authority.issue('server', 'server', server) };
   const listening = await listen({
     api: wrap?.(api) ?? api,
-    grpc: { host: '127.0.0.1', port: 0, ...secured },
-    http: { host: '127.0.0.1', port: 0, ...secured, origins },
+    grpc: { host, port: 0, ...secured },
+    http: { host, port: 0, ...secured, origins },
     auth: { policyFile: policy === undefined ? undefined : policyFile },
     clock,
     log,

@@ -18,8 +18,8 @@ const farewellMs = 500;
 export type Cut = (error: HoldfastError) => void;
 
 export interface Connection {
-  /** `address:port` of the other side. */
-  readonly key: string;
+  /** `address:port` of the other side, for people: two connections to two addresses of this machine may share it. */
+  readonly address: string;
   /** What this peer may now, or why it may nothing. */
   readonly verdict: Identity | HoldfastError;
   /** Registers a stream, to be cut should its peer's rights change; the answer unregisters it. */
@@ -32,8 +32,23 @@ export interface Deps {
   readonly log: Log;
 }
 
+/**
+ * Where a socket carries its connection. HTTP/2 shows sockets behind proxies only, which pass a property through and
+ * could not be keys of a WeakMap.
+ */
+const behind = Symbol('connection');
+
+interface Carrier {
+  [behind]?: Connection;
+}
+
+/** The connection of this very socket, also through the proxies of HTTP/2. Undefined: none that was opened. */
+export function connectionOf(socket: object | undefined): Connection | undefined {
+  return (socket as Carrier | undefined)?.[behind];
+}
+
 class OpenConnection implements Connection {
-  readonly key: string;
+  readonly address: string;
   readonly peer: Peer | HoldfastError;
   readonly socket: Socket;
   readonly cuts = new Set<Cut>();
@@ -41,7 +56,7 @@ class OpenConnection implements Connection {
 
   constructor(socket: Socket, verdictOf: (peer: Peer | HoldfastError) => Identity | HoldfastError) {
     this.socket = socket;
-    this.key = keyOf(socket);
+    this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     this.peer = socket instanceof TLSSocket ? peerOf(socket) : localPeer;
     this.verdict = verdictOf(this.peer);
   }
@@ -56,12 +71,8 @@ class OpenConnection implements Connection {
   }
 }
 
-export function keyOf(socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string {
-  return `${socket.remoteAddress}:${socket.remotePort}`;
-}
-
 export class Connections {
-  readonly #open = new Map<string, OpenConnection>();
+  readonly #open = new Set<OpenConnection>();
   readonly #whenEmpty: (() => void)[] = [];
   readonly #deps: Deps;
   readonly #listener: string;
@@ -77,15 +88,12 @@ export class Connections {
     return this.#open.size;
   }
 
-  of(key: string): Connection | undefined {
-    return this.#open.get(key);
-  }
-
   /** To be called when the handshake is done. */
   open(socket: Socket): void {
     if (socket.destroyed) return;
     const connection = new OpenConnection(socket, (peer) => this.#verdictOf(peer));
-    this.#open.set(connection.key, connection);
+    (socket as Carrier)[behind] = connection;
+    this.#open.add(connection);
     const { verdict } = connection;
     let cancel = (): void => {};
     if (verdict instanceof HoldfastError) {
@@ -94,8 +102,7 @@ export class Connections {
     }
     socket.once('close', () => {
       cancel();
-      // The other side may have used its port anew before this was told.
-      if (this.#open.get(connection.key) === connection) this.#open.delete(connection.key);
+      this.#open.delete(connection);
       if (this.#open.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
   }
@@ -108,11 +115,11 @@ export class Connections {
 
   /** Every stream, not the connections. */
   cutAll(error: HoldfastError): void {
-    for (const connection of this.#open.values()) connection.cut(error);
+    for (const connection of this.#open) connection.cut(error);
   }
 
   destroyAll(): void {
-    for (const { socket } of this.#open.values()) socket.destroy();
+    for (const { socket } of this.#open) socket.destroy();
   }
 
   #welcomeStranger(socket: Socket): () => void {
@@ -130,7 +137,7 @@ export class Connections {
   }
 
   #judgeAgain(): void {
-    for (const connection of this.#open.values()) {
+    for (const connection of this.#open) {
       const before = connection.verdict;
       const verdict = this.#verdictOf(connection.peer);
       connection.verdict = verdict;
@@ -145,10 +152,10 @@ export class Connections {
     }
   }
 
-  #logRefusal({ key, peer }: OpenConnection, { code, reason, message }: HoldfastError): void {
+  #logRefusal({ address, peer }: OpenConnection, { code, reason, message }: HoldfastError): void {
     const identity = peer instanceof HoldfastError ? undefined : peer.name;
     this.#deps.log.warn(
-      { listener: this.#listener, peer: key, identity, code, reason },
+      { listener: this.#listener, peer: address, identity, code, reason },
       `refused: ${message}`,
     );
   }

@@ -2,7 +2,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Identity } from '../api/api.ts';
-import type { Connection, Connections } from '../auth/connections.ts';
+import { type Connection, connectionOf } from '../auth/connections.ts';
 
 /** What a load balancer that checked a certificate says of it. Anyone else could write the same. */
 const forwarded = 'x-amzn-mtls-';
@@ -13,21 +13,19 @@ export interface Admitted {
 }
 
 export class Admission {
-  readonly #connections: Connections;
   readonly #log: Log;
   /** Requests refused because they claimed an identity by a header. */
   forgedHeaders = 0;
 
-  constructor(connections: Connections, log: Log) {
-    this.#connections = connections;
+  constructor(log: Log) {
     this.#log = log;
   }
 
-  /** Throws UNAUTHENTICATED or PERMISSION_DENIED. */
-  admit(peer: string, headers: Readonly<Record<string, unknown>>): Admitted {
-    for (const name in headers) if (name.startsWith(forwarded)) throw this.#forged(peer, name);
-    const connection = this.#connections.of(peer);
+  /** By the socket that the request came over. Throws UNAUTHENTICATED or PERMISSION_DENIED. */
+  admit(socket: object | undefined, headers: Readonly<Record<string, unknown>>): Admitted {
+    const connection = connectionOf(socket);
     if (connection === undefined) throw gone;
+    for (const name in headers) if (name.startsWith(forwarded)) throw this.#forged(connection.address, name);
     const { verdict } = connection;
     if (verdict instanceof HoldfastError) throw verdict;
     return { identity: verdict, connection };

@@ -8,7 +8,6 @@ import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { codeNumber } from '../../core/codec/item-error.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import { keyOf } from '../auth/connections.ts';
 import type { Admission, Admitted } from './admission.ts';
 import { addRoutes, admittedKey, type RouteDeps } from './connect-routes.ts';
 import { mostMessageBytes } from './parse.ts';
@@ -52,7 +51,7 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
       if (ensureOrigin(request, deps.origins) && sharesWith(request, response)) return;
       // Health asks nobody who they are.
       if (!url.startsWith(healthPath)) {
-        admitted.set(request, deps.admission.admit(keyOf(request.socket), request.headers));
+        admitted.set(request, deps.admission.admit(request.socket, request.headers));
       }
       connect(request, response);
     } catch (thrown) {

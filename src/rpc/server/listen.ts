@@ -143,7 +143,7 @@ async function openGrpc(
   health: ServingState,
 ): Promise<Listener> {
   const connections = new Connections('grpc', { policy, clock, log });
-  const admission = new Admission(connections, log);
+  const admission = new Admission(log);
   const calls = grpcServer({ api, admission, health, clock });
   const injector = calls.createConnectionInjector(ServerCredentials.createInsecure());
   const take = (socket: Socket): void => {
@@ -185,7 +185,7 @@ async function openHttp(
   health: ServingState,
 ): Promise<Listener> {
   const connections = new Connections('http', { policy, clock, log });
-  const admission = new Admission(connections, log);
+  const admission = new Admission(log);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
   const server = httpServer(tls, { api, clock, health, admission, origins: http.origins ?? [] });
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
