@@ -20,6 +20,8 @@ export class Child {
     this.name = name;
     const ready = Promise.withResolvers<number | undefined>();
     this.ready = ready.promise;
+    // Whoever waits for it gets the error; the run is told of it too.
+    this.ready.catch(() => {});
     const env = { HOLDFAST_LOG: 'fatal', ...process.env };
     this.#process = fork(new URL(file, import.meta.url), [JSON.stringify(place), ...args], {
       env,

@@ -1,7 +1,8 @@
 /**
  * `npm run lanes`: 200 lanes of 50 tasks from three submitters through two API nodes, worked on by four workers, two of
- * which poll SQS themselves; attempts fail, tasks are cancelled, a node and a worker are killed. Once without and once
- * beside a lane of 20,000 that wait. Judged from the histories and the workers' ledgers.
+ * which poll SQS themselves; a tenth of the attempts fails, one task in twenty is cancelled, a node and a worker are
+ * killed, and 20,000 more tasks wait in a lane of their own. Judged from the histories and the workers' ledgers. Before
+ * that a fifth of it without the long lane, to compare how soon tasks start.
  */
 import { parseArgs } from 'node:util';
 import { type Report, reportOf, tellReport } from './report.ts';
@@ -12,47 +13,49 @@ const { values } = parseArgs({
     lanes: { type: 'string', default: '200' },
     tasks: { type: 'string', default: '50' },
     long: { type: 'string', default: '20000' },
+    /** Of each lane in the run without the long one. */
+    alone: { type: 'string', default: '10' },
     /** The most submissions a second. */
-    rate: { type: 'string', default: '150' },
+    rate: { type: 'string', default: '50' },
     /** Of one lane, on average, unfinished at once. */
     window: { type: 'string', default: '4' },
     seed: { type: 'string', default: '1' },
-    /** Of each of the two runs. */
-    limit: { type: 'string', default: '260' },
+    /** Seconds for all of it; whatever has not ended by then counts as left. */
+    limit: { type: 'string', default: '510' },
   },
 });
-const options: Omit<RunOptions, 'longTasks'> = {
+const untilMs = performance.now() + Number(values.limit) * 1_000;
+const options: Omit<RunOptions, 'longTasks' | 'tasksPerLane' | 'limitMs'> = {
+  cast: { submitters: 3, workers: ['sqs', 'grpc', 'sqs', 'grpc'] },
   lanes: Number(values.lanes),
-  tasksPerLane: Number(values.tasks),
   perSecond: Number(values.rate),
   window: Number(values.window) * Number(values.lanes),
   seed: Number(values.seed),
   speed: 1,
-  limitMs: Number(values.limit) * 1_000,
   progress: (line) => console.log(`  ${line}`),
 };
 
-async function run(title: string, longTasks: number): Promise<Report> {
+async function run(title: string, tasksPerLane: number, longTasks: number): Promise<Report> {
   console.log(`${title}:`);
-  const report = reportOf(await runLanes({ ...options, longTasks }));
+  const limitMs = untilMs - performance.now();
+  const report = reportOf(await runLanes({ ...options, tasksPerLane, longTasks, limitMs }));
   tellReport(report);
   return report;
 }
 
-const alone = await run('without the long lane', 0);
-const beside = await run(`beside a lane of ${values.long}`, Number(values.long));
+const alone = await run('without the long lane', Number(values.alone), 0);
+const beside = await run(`beside a lane of ${values.long}`, Number(values.tasks), Number(values.long));
 console.log(
   `p99 start latency in the other lanes: ${alone.p99Ms} ms alone, ${beside.p99Ms} ms beside the long lane`,
 );
-const sum = (of: (report: Report) => number): number => of(alone) + of(beside);
-const [outOfOrder, overlapping, left] = [
-  sum((one) => one.outOfOrder),
-  sum((one) => one.overlapping),
-  sum((one) => one.left),
-];
-if (left > 0) console.log(`${left} tasks are left`);
+const runs = [alone, beside];
+const sum = (of: (report: Report) => number): number => runs.reduce((total, one) => total + of(one), 0);
+const outOfOrder = sum((one) => one.outOfOrder);
+const overlapping = sum((one) => one.overlapping);
+const wanted = options.lanes * Number(values.tasks);
+const left = sum((one) => one.left) + wanted - beside.tasks;
+if (left > 0) console.log(`left: ${left}`);
 console.log(
   `lanes: lanes=${beside.lanes} tasks=${beside.tasks} outOfOrder=${outOfOrder} overlapping=${overlapping}`,
 );
-const whole = beside.tasks === options.lanes * options.tasksPerLane;
-process.exit(outOfOrder === 0 && overlapping === 0 && left === 0 && whole ? 0 : 1);
+process.exit(outOfOrder === 0 && overlapping === 0 && left === 0 ? 0 : 1);

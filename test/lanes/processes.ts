@@ -9,12 +9,15 @@ import type { Site } from './site.ts';
 import type { Acknowledged, FromChild, SubmitterTask } from './told.ts';
 
 const nodes = 2;
-const submitters = 3;
-/** How each worker gets its tasks; the first one is killed. */
-const workers = ['sqs', 'grpc', 'sqs', 'grpc'] as const;
 /** The worker that is to be killed gets so long to hold a few attempts. */
 const holdMs = 5_000;
 const heldWanted = 3;
+
+export interface Cast {
+  readonly submitters: number;
+  /** How each worker gets its tasks: by polling SQS itself or from a node. The first one is killed. */
+  readonly workers: readonly ('sqs' | 'grpc')[];
+}
 
 /** What all submitters together are to submit. */
 export interface Work {
@@ -28,6 +31,7 @@ export interface Work {
 
 /** A run's processes and what they told so far. */
 export class Processes {
+  readonly #cast: Cast;
   readonly #site: Site;
   readonly #dir = mkdtempSync(join(tmpdir(), 'holdfast-lanes-'));
   readonly #living = new Set<Child>();
@@ -40,21 +44,22 @@ export class Processes {
   #submitted = 0;
   #failure: string | undefined;
 
-  constructor(site: Site) {
+  constructor(cast: Cast, site: Site) {
+    this.#cast = cast;
     this.#site = site;
   }
 
   async start(): Promise<void> {
     this.#nodes = Array.from({ length: nodes }, (_, i) => this.#child(`node-${i}`, './node-process.ts'));
-    for (const node of this.#nodes) this.#site.balancer.add((await node.ready) ?? 0);
-    for (const [i, over] of workers.entries()) {
+    for (const [i, over] of this.#cast.workers.entries()) {
       const name = `worker-${i}-${over}`;
       const ledger = join(this.#dir, name);
       this.#workers.push({ child: this.#child(name, './worker-process.ts', over, ledger), ledger });
     }
-    this.#submitters = Array.from({ length: submitters }, (_, i) =>
+    this.#submitters = Array.from({ length: this.#cast.submitters }, (_, i) =>
       this.#child(`submitter-${i}`, './submitter-process.ts'),
     );
+    for (const node of this.#nodes) this.#site.balancer.add((await node.ready) ?? 0);
     await Promise.all([...this.#living].map((child) => child.ready));
   }
 
@@ -83,6 +88,7 @@ export class Processes {
 
   /** Sets the submitters off; each has its share of every lane. */
   submit(work: Work): void {
+    const { submitters } = this.#cast;
     this.#submitted = 0;
     for (const [submitter, child] of this.#submitters.entries()) {
       const task: SubmitterTask = {
@@ -99,7 +105,7 @@ export class Processes {
   }
 
   get allSubmitted(): boolean {
-    return this.#submitted === submitters;
+    return this.#submitted === this.#cast.submitters;
   }
 
   /** What went wrong in one of them. */

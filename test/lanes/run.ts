@@ -6,7 +6,7 @@ import { laneName, longLane } from './contract.ts';
 import type { TaskRecord } from './judge.ts';
 import type { Begun } from './ledger.ts';
 import { clockOf, engineOf } from './opening.ts';
-import { Processes } from './processes.ts';
+import { type Cast, Processes } from './processes.ts';
 import { openSite } from './site.ts';
 import type { Acknowledged } from './told.ts';
 
@@ -19,6 +19,7 @@ const endLookMs = 1_000;
 const tellEveryMs = 5_000;
 
 export interface RunOptions {
+  readonly cast: Cast;
   readonly lanes: number;
   readonly tasksPerLane: number;
   /** Tasks that wait in one lane beside the others. */
@@ -122,7 +123,7 @@ async function throughLanes(options: RunOptions, processes: Processes, course: C
 
 export async function runLanes(options: RunOptions): Promise<RunOutcome> {
   const site = await openSite(options.seed, options.speed);
-  const processes = new Processes(site);
+  const processes = new Processes(options.cast, site);
   const clock = clockOf(site.place);
   const engine = engineOf(site.place, clock);
   try {
