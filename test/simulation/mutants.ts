@@ -48,8 +48,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/service/submit.ts',
     edits: [
       {
-        find: 'await ringAccepted(context, one.snapshot);',
-        replace: `context.background('ring', ringAccepted(context, one.snapshot));`,
+        find: 'await ringOne(one.snapshot);',
+        replace: `context.background('ring', ringOne(one.snapshot));`,
       },
     ],
   },

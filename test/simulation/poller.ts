@@ -41,7 +41,7 @@ export class Poller {
     this.#world.begin(this.#run());
   }
 
-  /** What it has begun is left to the ends of its leases. */
+  /** Asks no more; what it has begun it ends. */
   async stop(): Promise<void> {
     this.#stopping = true;
   }

@@ -69,10 +69,9 @@ export class Shadow {
 
   #fresh(snapshot: Snapshot, claimed: Claimed | undefined): void {
     const seen = seenOf(snapshot);
-    const scoped = seen.key;
     this.commits++;
-    if (this.#keys.has(scoped)) this.#broken('oneKeyOneTask', `${scoped} was accepted twice`);
-    this.#keys.set(scoped, seen.id);
+    if (this.#keys.has(seen.key)) this.#broken('oneKeyOneTask', `${seen.key} was accepted twice`);
+    this.#keys.set(seen.key, seen.id);
     this.tasks.set(seen.id, seen);
     this.#rules.census.task(seen.lane);
     this.#lanes.joined(seen);
