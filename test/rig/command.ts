@@ -7,8 +7,8 @@ export interface CommandProcess {
   /** What its first line says, with `--json`. */
   readonly told: Readonly<Record<string, unknown>>;
   readonly isRunning: boolean;
-  /** Resolves when it is gone. */
-  end(signal: NodeJS.Signals): Promise<void>;
+  /** Resolves when it is gone, with its exit status; null: killed by a signal. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
@@ -47,6 +47,7 @@ export async function startCommand(
     async end(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await gone;
+      return child.exitCode;
     },
   };
 }

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { initAws } from '../../src/cli/aws-init.ts';
+import { openTable } from '../../src/engines/aws/index.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import { nodeKind } from '../../src/runtime/membership.ts';
+import type { NodeEntry } from '../../src/runtime/share.ts';
+import { type AwsStore, type Serving, serve } from '../../src/server.ts';
+import { item } from '../rig/api-node.ts';
+import { keptLog } from '../rig/listening.ts';
+import { movingClock } from '../rig/moving-clock.ts';
+import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
+
+let dynoxide: Dynoxide;
+let sqs: SqsStandIn;
+let store: AwsStore;
+beforeAll(async () => {
+  process.env.AWS_ACCESS_KEY_ID = 'stand-in';
+  process.env.AWS_SECRET_ACCESS_KEY = 'stand-in';
+  [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+  const endpoints = { endpointDynamodb: dynoxide.endpoint, endpointSqs: sqs.endpoint };
+  store = { table: 'serving', region: 'eu-central-1', ...endpoints };
+  const priorities = ['high', 'normal'] as const;
+  await initAws({ store, tenant: 'default', queues: ['mail'], priorities, check: false });
+});
+afterAll(async () => {
+  await Promise.all([dynoxide.stop(), sqs.stop()]);
+});
+
+const log = keptLog();
+const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
+
+async function server(node: string, clock: Clock = systemClock()): Promise<Serving> {
+  const serving = await serve({ store, node, clock, log, grpc: free, http: free });
+  onTestFinished(() => serving.close(0));
+  return serving;
+}
+
+async function healthOf({ listening }: Serving): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${listening.httpPort}/healthz`)).status;
+}
+
+async function entryOf(name: string): Promise<NodeEntry | undefined> {
+  const parts = openTable({ table: store.table, clock: systemClock(), client: clientOf(dynoxide.endpoint) });
+  const entries = await parts.registry.list(nodeKind, '');
+  await parts.close();
+  return entries.map(({ value }) => value as NodeEntry).find((entry) => entry.name === name);
+}
+
+test('a node whose clock goes wrong leaves sweeping to others and is not ready, until it is right again', async () => {
+  const clock = movingClock();
+  const [, wrong] = await Promise.all([server('right'), server('wrong', clock)]);
+  await expect.poll(async () => (await entryOf('wrong'))?.shards.length, { timeout: 12_000 }).toBe(4);
+  expect(await healthOf(wrong)).toBe(200);
+  clock.move(-60_000);
+  await expect.poll(() => healthOf(wrong), { timeout: 8_000 }).toBe(503);
+  await expect.poll(async () => (await entryOf('wrong'))?.sweeps, { timeout: 8_000 }).toBe(false);
+  expect((await entryOf('wrong'))?.clockOffsetMs).toBeLessThan(-59_000);
+  await expect.poll(async () => (await entryOf('right'))?.shards.length, { timeout: 12_000 }).toBe(8);
+  const told = log.lines.find(({ message }) => message.includes('more than 2 s off'));
+  expect(told).toMatchObject({ level: 'error', help: expect.stringContaining('time service') });
+  clock.move(60_000);
+  await expect.poll(() => healthOf(wrong), { timeout: 8_000 }).toBe(200);
+}, 60_000);
+
+test('tasks are rung at the priorities that their queue was given', async () => {
+  const { node } = await server('priorities');
+  sqs.front.forget();
+  const urgent = { ...item('a'), options: { ...item('a').options, priority: 'high' as const } };
+  await node.service.submit({ tenant: 'default', queue: 'mail' }, [urgent, item('b')], {
+    notAfterMs: undefined,
+  });
+  const urls = sqs.front.calls
+    .filter(({ action }) => action === 'SendMessageBatch')
+    .map(({ body }) => body.QueueUrl);
+  expect(urls.map((url) => /-(high|normal)\.fifo$/.exec(String(url))?.[1]).sort()).toEqual([
+    'high',
+    'normal',
+  ]);
+});
+
+test('a queue that nobody created is unknown, with the nearest name', async () => {
+  const { node } = await server('unknown');
+  const submitted = node.service.submit({ tenant: 'default', queue: 'mial' }, [item('a')], {
+    notAfterMs: undefined,
+  });
+  await expect(submitted).rejects.toMatchObject({
+    reason: 'QUEUE_UNKNOWN',
+    help: expect.stringContaining("Did you mean 'mail'?"),
+  });
+});
+
+test('a table that is not there is told at the start', async () => {
+  const elsewhere = serve({ store: { ...store, table: 'elsewhere' }, clock: systemClock(), log, grpc: free });
+  await expect(elsewhere).rejects.toMatchObject({
+    reason: 'BAD_CONFIGURATION',
+    help: expect.stringContaining('holdfast aws init'),
+  });
+});

@@ -1,0 +1,157 @@
+import { spawnSync } from 'node:child_process';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { sqsClient, tableClient } from '../../src/engines/aws/index.ts';
+import { createTable } from '../../src/engines/aws/table.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
+import { holdfast } from './rig.ts';
+
+let dynoxide: Dynoxide;
+let sqs: SqsStandIn;
+let tables = 0;
+let table: string;
+beforeAll(async () => {
+  [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+  Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'stand-in', AWS_SECRET_ACCESS_KEY: 'stand-in' });
+});
+afterAll(async () => {
+  await Promise.all([dynoxide.stop(), sqs.stop()]);
+});
+beforeEach(() => {
+  table = `cli-${++tables}`;
+});
+
+function init(...argv: readonly string[]) {
+  const endpoints = ['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint];
+  return holdfast('aws', 'init', '--table', table, '--region', 'eu-central-1', ...endpoints, ...argv);
+}
+
+test('makes table and queues, and says so; done again it changes nothing', async () => {
+  const first = await init('--queue', 'mail', 'webhooks', '--priorities', 'normal,high');
+  expect(first.code).toBe(0);
+  expect(first.out).toMatch(
+    new RegExp(
+      `^table ${table}: created\nqueue mail \\(high, normal\\): created\n {2}${table}-default-mail-.*-high.fifo\n`,
+    ),
+  );
+  const again = await init('--queue', 'mail', 'webhooks', '--json');
+  expect(again.json).toMatchObject({
+    table: { did: 'unchanged', differs: [] },
+    queues: [
+      { queue: 'mail', priorities: ['high', 'normal'], did: 'unchanged', differs: [] },
+      { queue: 'webhooks', did: 'unchanged' },
+    ],
+  });
+});
+
+test('adds priorities, and takes none away', async () => {
+  await init('--queue', 'mail', '--priorities', 'normal');
+  const added = await init('--queue', 'mail', '--priorities', 'low', '--json');
+  expect(added.json.queues).toMatchObject([{ did: 'corrected', priorities: ['normal', 'low'] }]);
+  expect(added.json.queues[0].differs[0]).toBe('its priorities are normal');
+});
+
+test('corrects what was changed of a queue, and says what it was', async () => {
+  const { json } = await init('--queue', 'mail', '--json');
+  const client = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
+  const { GetQueueUrlCommand, SetQueueAttributesCommand } = await import('@aws-sdk/client-sqs');
+  const [QueueName] = json.queues[0].sqs;
+  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName }));
+  await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '5' } }));
+  client.destroy();
+  const found = await init('--queue', 'mail', '--check');
+  expect(found).toMatchObject({ code: 4, err: expect.stringContaining('VisibilityTimeout is 5, not 32') });
+  expect((await init('--queue', 'mail')).out).toContain('queue mail (normal): corrected');
+  expect((await init('--queue', 'mail', '--check')).code).toBe(0);
+});
+
+test('--check makes nothing, says what is missing, and ends with status 4', async () => {
+  for (let i = 0; i < 2; i++) {
+    const { code, json } = await init('--queue', 'mail', '--check', '--json');
+    expect(code).toBe(4);
+    expect(json.error.message).toContain(`table ${table}: missing\nqueue mail (normal): missing\n`);
+  }
+});
+
+test('a table of another kind is left as it is: what differs, and status 4', async () => {
+  const client = tableClient({ ...clientOf(dynoxide.endpoint) });
+  const { CreateTableCommand } = await import('@aws-sdk/client-dynamodb');
+  await client.send(
+    new CreateTableCommand({
+      TableName: table,
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+    }),
+  );
+  client.destroy();
+  const { code, err } = await init();
+  expect(code).toBe(4);
+  expect(err).toContain("its keys are not pk, sk\n  it has no index 'list'");
+});
+
+test('a table whose expired items are not deleted is corrected', async () => {
+  const client = tableClient({ ...clientOf(dynoxide.endpoint) });
+  const { UpdateTimeToLiveCommand } = await import('@aws-sdk/client-dynamodb');
+  await createTable(client, table, systemClock());
+  const off = { Enabled: false, AttributeName: 'x' };
+  await client.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: off }));
+  client.destroy();
+  expect((await init()).out).toContain(`table ${table}: corrected\n  its time to live`);
+  expect((await init()).out).toContain(`table ${table}: unchanged`);
+});
+
+test.each([
+  [['aws', 'init'], 'The engine aws needs --table.'],
+  [['aws', 'init', '--table', 'abc', '--queue', 'a b'], "'--queue <name...>' argument 'a b' is invalid"],
+  [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write some of"],
+  [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is no URL."],
+  [['serve', '--table', 'abc', '--plaintext'], '--table is for the engine aws.'],
+  [['serve', '--engine', 'aws', '--plaintext'], 'The engine aws needs --table.'],
+  [['serve', '--engine', 'aws', '--table', 'abc', '--store', 'memory:'], '--store is for the engine sqlite.'],
+  [['worker', 'w.ts', '--endpoint-sqs', 'http://127.0.0.1:1'], '--endpoint-sqs is for the engine aws.'],
+  [
+    ['worker', 'w.ts', '--engine', 'aws', '--table', 'abc', '--url', 'holdfast://a:1'],
+    '--url names a server, and --engine aws needs none.',
+  ],
+])('%j is refused as a slip', async (argv, message) => {
+  const { code, err } = await holdfast(...argv);
+  expect(code).toBe(2);
+  expect(err).toContain(message);
+});
+
+const withoutSdk = `data:text/javascript,${encodeURIComponent(`
+import { registerHooks } from 'node:module';
+registerHooks({ resolve(name, context, next) {
+  if (!name.startsWith('@aws-sdk/')) return next(name, context);
+  throw Object.assign(new Error("Cannot find package '" + name + "' imported from here"), { code: 'ERR_MODULE_NOT_FOUND' });
+} });
+`)}`;
+
+test.each([
+  ['aws', 'init', '--table', 'abc'],
+  ['serve', '--engine', 'aws', '--table', 'abc', '--plaintext'],
+  ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', 'abc'],
+])('where the AWS SDK is not installed, %s says what to install', (...argv) => {
+  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+  const { status, stderr } = spawnSync(process.execPath, ['--import', withoutSdk, main, ...argv], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toContain('The AWS SDK is not installed here.');
+  expect(stderr).toContain('npm install @aws-sdk/client-dynamodb @aws-sdk/client-sqs');
+  expect(status).toBe(2);
+});
+
+test('without a region nothing is begun', async () => {
+  const { AWS_REGION } = process.env;
+  delete process.env.AWS_REGION;
+  try {
+    const { code, err } = await holdfast('aws', 'init', '--table', 'abc');
+    expect(code).toBe(2);
+    expect(err).toContain('No AWS region is known here.');
+  } finally {
+    if (AWS_REGION !== undefined) process.env.AWS_REGION = AWS_REGION;
+  }
+});
