@@ -50,6 +50,7 @@ export const reasons = [
   'DENIED',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'TOO_MANY_QUEUES',
   'BAD_SEQUENCE',
   'TIMED_OUT',
   'ABANDONED',

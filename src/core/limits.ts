@@ -40,6 +40,8 @@ export interface Limits {
   readonly pageItems: number;
   /** Tasks looked at for one page of a bounded filter. */
   readonly pageExamined: number;
+  /** Events of one answer of a history. */
+  readonly historyEvents: number;
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
@@ -57,6 +59,8 @@ export interface Limits {
   readonly redriveBeforeExpiryMs: number;
   /** … and the redriven task must have ended so long before. */
   readonly endBeforeExpiryMs: number;
+  /** Queues of a tenant that come into being by use: each is kept, looked at and listed for ever. */
+  readonly queuesPerTenant: number;
   readonly workerQueues: number;
   readonly workerTypes: number;
   /** Tasks assigned to one worker stream and not settled. */
@@ -71,6 +75,10 @@ export interface Limits {
   readonly streamFillBytes: number;
   /** Bytes of work that wait for the store on one node before submits are refused. */
   readonly storeQueueBytes: number;
+  /** Bytes by which one node remembers what it answered to claims of the last minute; the oldest is forgotten first. */
+  readonly recentClaimBytes: number;
+  /** Bytes of tasks claimed by calls that one node keeps at hand; the rest are read when they are settled. */
+  readonly heldCallBytes: number;
 }
 
 export const limits: Limits = Object.freeze({
@@ -94,6 +102,7 @@ export const limits: Limits = Object.freeze({
   leaseBytes: 2_048,
   pageItems: 100,
   pageExamined: 1_000,
+  historyEvents: 500,
   watchedTasks: 256,
   redriveItems: 1_000,
   maxAttempts: 1_000,
@@ -107,6 +116,7 @@ export const limits: Limits = Object.freeze({
   backoffMaxMs: 30 * day,
   redriveBeforeExpiryMs: day,
   endBeforeExpiryMs: hour,
+  queuesPerTenant: 1_000,
   workerQueues: 64,
   workerTypes: 256,
   inFlightTasks: 4_096,
@@ -116,6 +126,8 @@ export const limits: Limits = Object.freeze({
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
   storeQueueBytes: 67_108_864,
+  recentClaimBytes: 4_194_304,
+  heldCallBytes: 16_777_216,
 });
 
 /** What holds where a submission says nothing. */

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { nearest } from '../core/nearest.ts';
 import type { Priority } from '../core/submission.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -73,6 +74,7 @@ export class QueueSettings {
       return;
     }
     if (!this.#createOnUse) throw this.unknown(ref);
+    if (this.ofTenant(ref.tenant).length >= limits.queuesPerTenant) throw tooMany(ref);
     await this.#registry.put(kind, queueKey(ref), initial, 'absent');
     this.#learn(
       queueKey(ref),
@@ -123,4 +125,11 @@ export class QueueSettings {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+function tooMany({ tenant, queue }: QueueRef): HoldfastError {
+  const has = `Tenant '${tenant}' has ${limits.queuesPerTenant.toLocaleString('en')} queues, as many as may be made`;
+  return new HoldfastError('FAILED_PRECONDITION', 'TOO_MANY_QUEUES', `${has}; '${queue}' was not.`, {
+    help: 'Use ordering keys or tags to tell tasks apart, and queues for what is worked on differently.',
+  });
 }

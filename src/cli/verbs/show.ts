@@ -1,8 +1,24 @@
 import type { Command } from '@commander-js/extra-typings';
+import type { Transport } from '../../client/transport.ts';
+import type { TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { Globals } from '../globals.ts';
 import { reach } from '../reach.ts';
 import { eventLine, taskJson, taskText } from '../task-text.ts';
+
+async function historyOf(
+  transport: Transport,
+  task: { readonly id: string; readonly tenant: string },
+): Promise<TaskEvent[]> {
+  const all: TaskEvent[] = [];
+  for (let more = true; more; ) {
+    const asked = { ...task, fromVersion: all.length };
+    const page = await transport.call(TaskService.method.getTaskHistory, asked, {});
+    all.push(...page.events);
+    more = page.more && page.events.length > 0;
+  }
+  return all;
+}
 
 export function addShow(program: Command, globals: Globals): void {
   program
@@ -18,9 +34,7 @@ export function addShow(program: Command, globals: Globals): void {
         const asked = { id, tenant, withResult: true, withPayload: true };
         const { task } = await transport.call(TaskService.method.getTask, asked, {});
         if (task === undefined) return;
-        const history = options.history
-          ? (await transport.call(TaskService.method.getTaskHistory, { id, tenant }, {})).events
-          : undefined;
+        const history = options.history ? await historyOf(transport, { id, tenant }) : undefined;
         output.result({ ...taskJson(task), ...(history && { history }) }, () =>
           [taskText(task), ...(history?.map(eventLine) ?? [])].join('\n'),
         );

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf';
+import type { TaskEvent } from '../../core/event.ts';
 import { defaults, limits } from '../../core/limits.ts';
 import type { Filter } from '../../ports/task-store.ts';
 import type {
@@ -88,7 +89,8 @@ export function taskHandlers(parts: Parts): Handlers<typeof TaskService> {
       const tenant = admit(parts, requests.getTaskHistory, 'read', request, context);
       await admitTask(parts, tenant, request.id, context);
       const events = await service.history(tenant, request.id, request.fromVersion);
-      return { events: events.map(eventToWire) };
+      const page = historyPage(events);
+      return { events: page.map(eventToWire), more: page.length < events.length };
     },
     async cancelTask(request, context) {
       const tenant = admit(parts, requests.cancelTask, 'submit', request, context);
@@ -115,4 +117,16 @@ export function taskHandlers(parts: Parts): Handlers<typeof TaskService> {
       return { matched, redriven, refused, cursor: cursor ?? '' };
     },
   };
+}
+
+/** As many as fit into one message: words are the only long part of an event. */
+function historyPage(events: readonly TaskEvent[]): readonly TaskEvent[] {
+  let bytes = 0;
+  let count = 0;
+  for (const event of events.slice(0, limits.historyEvents)) {
+    bytes += 128 + ('message' in event ? event.message.length * 3 : 0);
+    if (count > 0 && bytes > limits.wireMessageBytes / 2) break;
+    count++;
+  }
+  return events.slice(0, count);
 }
