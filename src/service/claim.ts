@@ -1,40 +1,12 @@
 import type { HoldfastError } from '../core/errors.ts';
-import { limits, timing } from '../core/limits.ts';
+import { limits } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
-import { hear } from './hear.ts';
+import { assignmentOf, hear } from './hear.ts';
+import type { Claimed, RecentClaims } from './recent-claims.ts';
 import type { ClaimRequest } from './service.ts';
 import { releaseUnheard } from './settle.ts';
-
-/** Answers of the last minute by request id, so that a caller whose answer was lost gets the same assignments. */
-export class RecentClaims {
-  readonly #answers = new Map<
-    string,
-    { readonly atMs: number; readonly answer: Promise<readonly Assignment[]> }
-  >();
-
-  async once(
-    key: string,
-    nowMs: number,
-    run: () => Promise<readonly Assignment[]>,
-  ): Promise<readonly Assignment[]> {
-    this.#forget(nowMs);
-    const known = this.#answers.get(key);
-    if (known !== undefined) return known.answer;
-    const answer = run();
-    this.#answers.set(key, { atMs: nowMs, answer });
-    answer.catch(() => this.#answers.delete(key));
-    return answer;
-  }
-
-  #forget(nowMs: number): void {
-    for (const [key, { atMs }] of this.#answers) {
-      if (nowMs - atMs < timing.claimRepeatMs && this.#answers.size <= limits.inFlightTasks) break;
-      this.#answers.delete(key);
-    }
-  }
-}
 
 async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
   const { tenant, workerName, workerId, types, maxTasks, waitMs, signal } = request;
@@ -54,17 +26,45 @@ async function claimOnce(context: ServiceContext, request: ClaimRequest): Promis
   return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined, lost });
 }
 
+/** What a claim was answered with, as far as its leases still hold. */
+async function claimedAgain(
+  context: ServiceContext,
+  claimed: readonly Claimed[],
+): Promise<readonly Assignment[]> {
+  const nowMs = context.clock.now();
+  const ids = claimed.map(({ id }) => id);
+  const read = await context.store.read(ids, nowMs);
+  return claimed.flatMap(({ token, handle }, i) => {
+    const snapshot = read[i];
+    if (snapshot === undefined) return [];
+    const { state, fencingToken, leaseEndAtMs = 0 } = snapshot.head;
+    const holds = state === 'running' && fencingToken === token && leaseEndAtMs > nowMs;
+    return holds ? [assignmentOf(context, handle, snapshot)] : [];
+  });
+}
+
+/** All that says what a caller may be given, so that nobody is answered with what another asked for. */
+function keyOf(request: ClaimRequest): string {
+  const { tenant, caller, workerName, workerId, queues, types, maxTasks, requestId } = request;
+  const handled = types.map(({ type, maxVersion }) => [type, maxVersion]);
+  // A list, since a separator could be part of a name.
+  return JSON.stringify([tenant, caller, workerName, workerId, queues, handled, maxTasks, requestId]);
+}
+
 /** For workers that ask instead of holding a stream. Where the caller went away meanwhile, it is all released. */
 export async function claim(
   context: ServiceContext,
   recent: RecentClaims,
   request: ClaimRequest,
 ): Promise<readonly Assignment[]> {
-  const run = (): Promise<readonly Assignment[]> => claimOnce(context, request);
-  // The queues too: whoever may claim from one must not be answered with what another got from the next.
-  const key = [request.tenant, request.workerId, ...request.queues, request.requestId].join('/');
-  const assigned = request.requestId === '' ? await run() : await recent.once(key, context.clock.now(), run);
-  if (!request.signal.aborted || request.requestId !== '') return assigned;
+  if (request.requestId !== '') {
+    return recent.once(keyOf(request), context.clock.now(), {
+      claim: () => claimOnce(context, request),
+      again: (claimed) => claimedAgain(context, claimed),
+    });
+  }
+  const assigned = await claimOnce(context, request);
+  if (!request.signal.aborted) return assigned;
   context.background('release', releaseUnheard(context, assigned));
   return [];
 }

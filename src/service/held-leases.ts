@@ -1,8 +1,8 @@
 import type { Head } from '../core/head.ts';
-import { timing } from '../core/limits.ts';
+import { limits, timing } from '../core/limits.ts';
 import type { Snapshot, TaskId } from '../ports/task-store.ts';
 
-/** A lease that this node gave out. A settlement that finds its lease here needs no read. */
+/** A lease that this node gave out. A settlement that finds its lease here needs no read; the others do. */
 export interface HeldLease {
   snapshot: Snapshot;
   readonly handle: string;
@@ -21,29 +21,56 @@ export interface HeldLeases {
   countOf(sessionId: string): number;
 }
 
-/** Memory is bounded by the credits that workers gave. */
+/** What a lease takes beside its payload. */
+const leaseBytes = 1_024;
+
+function bytesOf({ snapshot, handle }: HeldLease): number {
+  return snapshot.submission.spec.length + handle.length + leaseBytes;
+}
+
+/** Memory is bounded by the credits that workers gave, and for claims by calls, which give none, by `heldCallBytes`. */
 export function createHeldLeases(): HeldLeases {
   const held = new Map<TaskId, HeldLease>();
+  /** Of no session, oldest first. */
+  const byCalls = new Set<HeldLease>();
+  let bytes = 0;
   const forgetAfterMs = timing.clockGuardMs + 60_000;
+
+  function remove(lease: HeldLease): void {
+    held.delete(lease.snapshot.id);
+    if (byCalls.delete(lease)) bytes -= bytesOf(lease);
+  }
+
+  function find(id: TaskId, token: number): HeldLease | undefined {
+    const lease = held.get(id);
+    return lease?.snapshot.head.fencingToken === token ? lease : undefined;
+  }
+
   return {
     put(lease) {
+      const before = held.get(lease.snapshot.id);
+      if (before !== undefined) remove(before);
       held.set(lease.snapshot.id, lease);
+      if (lease.sessionId !== undefined) return;
+      byCalls.add(lease);
+      bytes += bytesOf(lease);
+      for (const oldest of byCalls) {
+        if (bytes <= limits.heldCallBytes) break;
+        remove(oldest);
+      }
     },
-    get(id, token) {
-      const lease = held.get(id);
-      return lease?.snapshot.head.fencingToken === token ? lease : undefined;
-    },
+    get: find,
     update(id, head) {
-      const lease = held.get(id);
-      if (lease?.snapshot.head.fencingToken === head.fencingToken)
-        lease.snapshot = { ...lease.snapshot, head };
+      const lease = find(id, head.fencingToken);
+      if (lease !== undefined) lease.snapshot = { ...lease.snapshot, head };
     },
     drop(id, token) {
-      if (held.get(id)?.snapshot.head.fencingToken === token) held.delete(id);
+      const lease = find(id, token);
+      if (lease !== undefined) remove(lease);
     },
     prune(nowMs) {
-      for (const [id, lease] of held) {
-        if ((lease.snapshot.head.leaseEndAtMs ?? 0) + forgetAfterMs < nowMs) held.delete(id);
+      for (const lease of held.values()) {
+        if ((lease.snapshot.head.leaseEndAtMs ?? 0) + forgetAfterMs < nowMs) remove(lease);
       }
     },
     countOf(sessionId) {

@@ -108,7 +108,10 @@ export interface ClaimRequest {
   readonly types: readonly HandledTypeMessage[];
   readonly maxTasks: number;
   readonly waitMs: number;
+  /** Of a repeat, which is answered with the same assignments for a minute. Empty: none. */
   readonly requestId: string;
+  /** The identity that asks: another's request id means nothing to it. */
+  readonly caller?: string | undefined;
   /** The caller is gone: what was claimed for it is released. */
   readonly signal: AbortSignal;
   /** Told of each race for a task that this claim lost: CONFLICT, with who has it. Not told again to a repeat. */

@@ -56,6 +56,45 @@ describe('ClaimTasks', () => {
     expect((await claim(node, { requestId: 'r' })).tasks[0]?.lease).toEqual(first.tasks[0]?.lease);
   });
 
+  it('answers nobody with what another asked for, however the request is spelled', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'));
+    const worker = { workerId: 'w', requestId: '7' };
+    expect((await claim(node, { ...worker, queues: ['r', 'q'] })).tasks).toHaveLength(1);
+    const low = calledBy({ ...anyone, name: 'low', queues: ['r'] });
+    for (const more of [
+      { ...worker, queues: ['r'], requestId: 'q/7' },
+      { ...worker, queues: ['r'], workerId: 'w/r/q' },
+      { ...worker, queues: ['r'] },
+    ]) {
+      expect((await claim(node, more, low)).tasks).toEqual([]);
+    }
+    const other = calledBy({ ...anyone, name: 'other' });
+    expect((await claim(node, { ...worker, queues: ['r', 'q'] }, other)).tasks).toEqual([]);
+    for (const more of [{ workerName: 'v' }, { maxTasks: 2 }, { types: [{ type: 'note', maxVersion: 2 }] }]) {
+      expect((await claim(node, { ...worker, queues: ['r', 'q'], ...more })).tasks).toEqual([]);
+    }
+    expect((await claim(node, { ...worker, queues: ['r', 'q'] })).tasks).toHaveLength(1);
+  });
+
+  it('repeats only what still holds: the lease as long as it is, and no settled task', async () => {
+    const node = await apiNode();
+    await submitted(node, item('a'), item('b'));
+    const first = await claim(node, { requestId: 'r', maxTasks: 2 });
+    await node.clock.advance(10_000);
+    const lease = first.tasks[0]?.lease as Uint8Array;
+    await node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), calledBy());
+    const again = await claim(node, { requestId: 'r', maxTasks: 2 });
+    expect(again.tasks).toMatchObject([{ idempotencyKey: 'b', leaseMs: 20_000n }]);
+  });
+
+  it('does not remember that there was nothing', async () => {
+    const node = await apiNode();
+    expect((await claim(node, { requestId: 'r' })).tasks).toEqual([]);
+    await submitted(node, item('a'));
+    expect((await claim(node, { requestId: 'r' })).tasks).toHaveLength(1);
+  });
+
   it('needs the verb and each queue', async () => {
     const node = await apiNode();
     expect((await refusal(claim(node, {}, calledBy({ ...anyone, verbs: [] })))).reason).toBe('DENIED');

@@ -50,6 +50,7 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
         maxTasks: request.maxTasks || 1,
         waitMs: Number(request.waitMs),
         requestId,
+        caller: context.identity.name,
         signal: context.signal,
         lost: (error) => void lost.push(errorToWire(itemError(error))),
       });
