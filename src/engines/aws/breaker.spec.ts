@@ -99,3 +99,17 @@ test('calls that end while it is open change nothing', async () => {
   await clock.advance(1_000);
   expect(breaker.state).toBe('halfOpen');
 });
+
+test('where nobody calls, it closes ten seconds after it became half open; not where a call went badly', async () => {
+  const { clock, breaker, calls } = site();
+  calls('bad', 5);
+  await clock.advance(1_000 + 9_999);
+  expect(breaker.state).toBe('halfOpen');
+  await clock.advance(1);
+  expect(breaker.state).toBe('closed');
+  calls('bad', 5);
+  await clock.advance(1_000);
+  calls('bad', 1);
+  await clock.advance(20_000);
+  expect(breaker.state).toBe('halfOpen');
+});

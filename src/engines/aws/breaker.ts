@@ -10,6 +10,8 @@ const openingShare = 0.35;
 const goodToClose = 5;
 const badToReopen = 3;
 const firstOpenMs = 1_000;
+/** Half-open without a bad call for so long, such as where nobody calls: closes. */
+const idleMs = 10_000;
 /** Doubles up to this with each trial that failed. */
 const longestOpenMs = 4_000;
 
@@ -88,8 +90,12 @@ export class Breaker {
 
   #try(): void {
     this.#become('halfOpen');
-    this.#trial = { good: 0, bad: 0 };
+    const trial = { good: 0, bad: 0 };
+    this.#trial = trial;
     this.#log.info({ dependency: this.name }, 'breaker half open: trying with one submission at a time');
+    this.#clock.after(idleMs, () => {
+      if (this.#state === 'halfOpen' && this.#trial === trial && trial.bad === 0) this.#close();
+    });
   }
 
   #close(): void {

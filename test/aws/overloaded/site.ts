@@ -33,6 +33,7 @@ export class Site {
   readonly running: RunningService;
   /** What was logged, without its fields. */
   readonly told: string[];
+  readonly #done = new Set<string>();
 
   constructor(parts: Pick<Site, 'table' | 'sqs' | 'engine' | 'running' | 'told'>) {
     this.table = parts.table;
@@ -126,14 +127,17 @@ export class Site {
 
   /** Claims and settles until these tasks have succeeded. */
   async workUntilDone(ids: ReadonlySet<string>): Promise<void> {
-    const left = new Set(ids);
+    const left = ids.difference(this.#done);
     while (left.size > 0) {
       const claimed = await this.claim(10, 1_000).catch(async () => {
         await sleep(500);
         return [];
       });
       await this.settle(claimed);
-      for (const { id } of claimed) left.delete(id);
+      for (const { id } of claimed) {
+        this.#done.add(id);
+        left.delete(id);
+      }
     }
   }
 
