@@ -21,9 +21,15 @@ export function peerOf(socket: TLSSocket): Peer | HoldfastError {
   if (!socket.authorized) return refused(String(socket.authorizationError));
   const uris = spiffeIds(certificate.subjectaltname ?? '');
   if (uris.length > 1) return unnamed('carries more than one SPIFFE id');
-  const names: unknown = uris[0] ?? certificate.subject?.CN;
-  if (typeof names !== 'string' || names === '') return unnamed('names nobody: no SPIFFE id, and not one CN');
-  return { name: names, serial: certificate.serialNumber };
+  const name = uris[0] ?? commonName(certificate.subject?.CN);
+  return name instanceof HoldfastError ? name : { name, serial: certificate.serialNumber };
+}
+
+/** An authority that checks ids and lets a CN be anything must not let one pass as the id of another. */
+function commonName(name: unknown): string | HoldfastError {
+  if (typeof name !== 'string' || name === '') return unnamed('names nobody: no SPIFFE id, and not one CN');
+  if (name.includes('://')) return unnamed('has a URI as its CN, where it proves nothing');
+  return name;
 }
 
 /**
