@@ -1,7 +1,7 @@
 /**
  * `npm run demo:aws`: the demo on a DynamoDB table and SQS FIFO queues, here their stand-ins. Two API nodes and three
  * worker processes: one over gRPC, two that listen to SQS by themselves. One node and one worker are killed while the
- * webhooks are submitted.
+ * webhooks are submitted. With `-- --faults` indexes lag, reads are stale, and answers are late or lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startAwsSite } from '../../test/rig/aws-site.ts';
@@ -13,7 +13,8 @@ const nodeKilledMs = 4_000;
 const limitMs = 90_000;
 
 const beganMs = performance.now();
-const site = await startAwsSite({ queues: ['webhooks'], nodes: 2 });
+const faults = process.argv.includes('--faults');
+const site = await startAwsSite({ queues: ['webhooks'], nodes: 2, faults });
 const demo = await Demo.open({ url: `holdfast://${site.address}`, tls: site.tls, limitMs });
 const module = new URL('./worker.ts', import.meta.url).pathname;
 const ofServer = startCommand(['worker', module], { ...site.clientEnv, ...demo.workerEnv });

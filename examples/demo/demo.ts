@@ -29,6 +29,8 @@ export interface Total extends Audit {
   readonly deduplicated: number;
 }
 
+/** Submissions under way at one time, beside the ordered ones. */
+const besides = 3;
 const barWidth = 30;
 const lookMs = 200;
 
@@ -91,18 +93,28 @@ export class Demo {
     rmSync(this.#dir, { recursive: true, force: true });
   }
 
+  /** Lanes keep the order of commits, so what is ordered is submitted one after the other; the rest at its side. */
   async #submitAll(): Promise<void> {
-    for (const input of this.sent) {
-      const orderingKey = input.lane === '' ? undefined : input.lane;
-      // Lanes keep the order of commits, so what is ordered is submitted one after the other.
-      const task = await this.#holdfast.submit(deliver, input, { orderingKey });
-      const known = this.#ids.get(input.delivery);
-      if (known !== undefined && known !== task.id) throw new Error(`${input.delivery} became two tasks`);
-      // Accepted by a server that was killed before it answered, and known to the one that was asked again.
-      if (known === undefined || !task.deduplicated) this.#accepted++;
-      else this.#deduplicated++;
-      this.#ids.set(input.delivery, task.id);
+    const flows: Delivery[][] = Array.from({ length: 1 + besides }, () => []);
+    for (const [i, delivery] of this.sent.entries()) {
+      flows[delivery.lane === '' ? 1 + (i % besides) : 0]?.push(delivery);
     }
+    await Promise.all(
+      flows.map(async (flow) => {
+        for (const delivery of flow) await this.#submit(delivery);
+      }),
+    );
+  }
+
+  async #submit(input: Delivery): Promise<void> {
+    const orderingKey = input.lane === '' ? undefined : input.lane;
+    const task = await this.#holdfast.submit(deliver, input, { orderingKey });
+    const known = this.#ids.get(input.delivery);
+    if (known !== undefined && known !== task.id) throw new Error(`${input.delivery} became two tasks`);
+    // Accepted by a server that was killed before it answered, and known to the one that was asked again.
+    if (known === undefined || !task.deduplicated) this.#accepted++;
+    else this.#deduplicated++;
+    this.#ids.set(input.delivery, task.id);
   }
 
   #bar(done: number): void {

@@ -15,6 +15,12 @@ const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 /** Halves the start of each. */
 const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
 
+const running = new Set<ChildProcess>();
+// Whatever ends this process, nothing that it started stays.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Resolves with its first line; rejects where it ends before. */
 export async function startCommand(
   args: readonly string[],
@@ -24,12 +30,10 @@ export async function startCommand(
     env: { ...process.env, HOLDFAST_LOG: 'fatal', NODE_COMPILE_CACHE: cache, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  const kill = (): void => void child.kill('SIGKILL');
-  // Whatever ends this process, nothing that it started stays.
-  process.once('exit', kill);
+  running.add(child);
   const gone = new Promise<void>((resolve) => {
     child.once('exit', () => {
-      process.removeListener('exit', kill);
+      running.delete(child);
       resolve();
     });
   });
