@@ -1,20 +1,24 @@
-/** What each process of a run opens: its clock, its node over the shared table, its client. */
+/**
+ * What each process of a run opens: its clock, its node over the shared table, its client. All go by the machine's clock
+ * as it is, so that times of different processes compare exactly.
+ */
 import { createClient } from '../../src/client/client.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import { aws } from '../../src/engines/aws/index.ts';
 import type { Client } from '../../src/index.ts';
 import { defaultLog } from '../../src/platform/log.ts';
 import type { Clock } from '../../src/ports/clock.ts';
+import type { DutyOptions } from '../../src/runtime/duties.ts';
 import { type HoldfastNode, startNode } from '../../src/server.ts';
 import { movingClock } from '../rig/moving-clock.ts';
 import { clientOf } from '../stand-ins/dynoxide.ts';
-import type { FromChild, Place } from './told.ts';
+import type { FromChild, Place, SharedPlace } from './told.ts';
 
-export function clockOf({ speed, startedAtMs }: Place): Clock {
+export function clockOf({ speed, startedAtMs }: SharedPlace): Clock {
   return movingClock({ speed, realStartMs: startedAtMs });
 }
 
-export function engineOf(place: Place, clock: Clock) {
+export function engineOf(place: SharedPlace, clock: Clock) {
   return aws({
     table: place.table,
     clock,
@@ -24,8 +28,13 @@ export function engineOf(place: Place, clock: Clock) {
   });
 }
 
-export function openNode(place: Place, clock: Clock, node: string): Promise<HoldfastNode> {
-  return startNode({ engine: engineOf(place, clock), clock, log: defaultLog(), node });
+export function openNode(
+  place: Place,
+  clock: Clock,
+  node: string,
+  duties: DutyOptions = {},
+): Promise<HoldfastNode> {
+  return startNode({ engine: engineOf(place, clock), clock, log: defaultLog(), node, duties });
 }
 
 export function openClient(place: Place, clock: Clock, workerName: string): Client {

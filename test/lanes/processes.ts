@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Balancer, startBalancer } from '../rig/balancer.ts';
 import { Child } from './children.ts';
 import { type Begun, readLedger } from './ledger.ts';
-import type { Site } from './site.ts';
-import type { Acknowledged, FromChild, SubmitterTask } from './told.ts';
+import type { Acknowledged, FromChild, SharedPlace, SubmitterTask } from './told.ts';
 
 const nodes = 2;
 /** The worker that is to be killed gets so long to hold a few attempts. */
@@ -32,10 +32,11 @@ export interface Work {
 /** A run's processes and what they told so far. */
 export class Processes {
   readonly #cast: Cast;
-  readonly #site: Site;
+  readonly #place: SharedPlace;
   readonly #dir = mkdtempSync(join(tmpdir(), 'holdfast-lanes-'));
   readonly #living = new Set<Child>();
   readonly #workers: { readonly child: Child; readonly ledger: string }[] = [];
+  #balancer: Balancer | undefined;
   #nodes: Child[] = [];
   #submitters: Child[] = [];
   readonly acknowledged: Acknowledged[] = [];
@@ -44,13 +45,15 @@ export class Processes {
   #submitted = 0;
   #failure: string | undefined;
 
-  constructor(cast: Cast, site: Site) {
+  constructor(cast: Cast, place: SharedPlace) {
     this.#cast = cast;
-    this.#site = site;
+    this.#place = place;
   }
 
   async start(): Promise<void> {
     this.#nodes = Array.from({ length: nodes }, (_, i) => this.#child(`node-${i}`, './node-process.ts'));
+    const ports = await Promise.all(this.#nodes.map(async (node) => (await node.ready) ?? 0));
+    this.#balancer = await startBalancer(ports);
     for (const [i, over] of this.#cast.workers.entries()) {
       const name = `worker-${i}-${over}`;
       const ledger = join(this.#dir, name);
@@ -59,12 +62,12 @@ export class Processes {
     this.#submitters = Array.from({ length: this.#cast.submitters }, (_, i) =>
       this.#child(`submitter-${i}`, './submitter-process.ts'),
     );
-    for (const node of this.#nodes) this.#site.balancer.add((await node.ready) ?? 0);
     await Promise.all([...this.#living].map((child) => child.ready));
   }
 
   #child(name: string, file: string, ...args: string[]): Child {
-    const child = new Child(name, file, this.#site.place, [name, ...args], (told) => this.#hear(told));
+    const place = { ...this.#place, address: this.#balancer?.address ?? '' };
+    const child = new Child(name, file, place, [name, ...args], (told) => this.#hear(told));
     this.#living.add(child);
     return child;
   }
@@ -115,7 +118,6 @@ export class Processes {
 
   async killNode(): Promise<void> {
     const [victim] = this.#nodes as [Child];
-    this.#site.balancer.remove((await victim.ready) ?? 0);
     await this.#end(victim, 'SIGKILL');
   }
 
@@ -139,6 +141,8 @@ export class Processes {
 
   async close(): Promise<void> {
     await Promise.all([...this.#living].map((child) => this.#end(child, 'SIGKILL')));
+    await this.#balancer?.close();
+    this.#balancer = undefined;
     rmSync(this.#dir, { recursive: true, force: true });
   }
 }

@@ -123,7 +123,7 @@ async function throughLanes(options: RunOptions, processes: Processes, course: C
 
 export async function runLanes(options: RunOptions): Promise<RunOutcome> {
   const site = await openSite(options.seed, options.speed);
-  const processes = new Processes(options.cast, site);
+  const processes = new Processes(options.cast, site.place);
   const clock = clockOf(site.place);
   const engine = engineOf(site.place, clock);
   try {

@@ -5,9 +5,8 @@ import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { startSqsProxy } from '../stand-ins/proxy/sqs-proxy.ts';
 import { standInClient } from '../stand-ins/sqs-stand-in.ts';
-import { type Balancer, startBalancer } from './balancer.ts';
 import { queue, tenant } from './contract.ts';
-import type { Place } from './told.ts';
+import type { SharedPlace } from './told.ts';
 
 const table = 'lanes';
 const tickMs = 5;
@@ -15,13 +14,12 @@ const tickMs = 5;
 const forgetMs = 1_000;
 
 export interface Site {
-  readonly place: Place;
-  readonly balancer: Balancer;
+  readonly place: SharedPlace;
   close(): Promise<void>;
 }
 
 export async function openSite(seed: number, speed: number): Promise<Site> {
-  const [dynoxide, sqs, balancer] = await Promise.all([startDynoxide(), startFauxqs(), startBalancer()]);
+  const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const proxy = await startSqsProxy({ upstream: sqs.endpoint, seed });
   const startedAtMs = Date.now();
   const clock = movingClock({ speed, realStartMs: startedAtMs });
@@ -33,13 +31,10 @@ export async function openSite(seed: number, speed: number): Promise<Site> {
   queues.destroy();
   const timers = [setInterval(() => sqs.front.forget(), forgetMs)];
   if (speed !== 1) timers.push(setInterval(() => sqs.setTime(clock.now()), tickMs));
-  const { address } = balancer;
   return {
-    place: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, address, seed, speed, startedAtMs },
-    balancer,
+    place: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, seed, speed, startedAtMs },
     async close() {
       for (const timer of timers) clearInterval(timer);
-      await balancer.close();
       await proxy.close();
       await sqs.stop();
       await dynoxide.stop();

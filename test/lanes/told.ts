@@ -1,12 +1,15 @@
 /** What the processes of a run and their parent tell each other. */
 
 /** Where everything is; given to each process at its start. */
-export interface Place {
+export interface Place extends SharedPlace {
+  /** Of what stands before the nodes; empty for the nodes themselves. */
+  readonly address: string;
+}
+
+export interface SharedPlace {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
-  /** Of the balancer in front of the nodes. */
-  readonly address: string;
   readonly seed: number;
   /** How many times as fast as the machine's clock theirs goes, all from one moment. */
   readonly speed: number;

@@ -26,7 +26,8 @@ let hold = false;
 
 async function openWorkerClient(): Promise<Client> {
   if (over === 'grpc') return openClient(place, clock, name);
-  const node = await openNode(place, clock, name);
+  // As `holdfast worker --engine aws` does: sweeping is left to the servers.
+  const node = await openNode(place, clock, name, { takesPart: false });
   return createClient(inProcess({ api: node.api, clock }), { clock, log: defaultLog(), workerName: name });
 }
 
