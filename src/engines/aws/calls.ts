@@ -46,6 +46,9 @@ type WithoutTable<T> = Omit<
 
 /** Our retries of what the SDK never sends again: conflicts of transactions, and parts of a batch that were left. */
 const tries = 8;
+/** A transaction that was cancelled for a throttle: as often, and about as late, as the SDK sends other requests. */
+const throttledTries = 4;
+const throttledFrom = 4;
 const baseMs = 20;
 const longestMs = 1_000;
 const batchKeys = 100;
@@ -194,8 +197,9 @@ export class TableCalls {
           return { ok: false, reasons, cause: thrown as Error };
         }
         const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
-        if (!mayPass || i + 1 >= tries) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
-        await this.pause(kind, i);
+        const most = reasons.some(isThrottle) ? throttledTries : tries;
+        if (!mayPass || i + 1 >= most) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
+        await this.pause(kind, reasons.some(isThrottle) ? i + throttledFrom : i);
       }
     }
   }
@@ -293,12 +297,12 @@ export class TableCalls {
   }
 }
 
-const passing: ReadonlySet<string> = new Set([
-  'None',
-  'TransactionConflict',
-  'ThrottlingError',
-  'ProvisionedThroughputExceeded',
-]);
+const throttles: ReadonlySet<string> = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded']);
+const passing: ReadonlySet<string> = new Set(['None', 'TransactionConflict', ...throttles]);
+
+function isThrottle({ Code = '' }: CancellationReason): boolean {
+  return throttles.has(Code);
+}
 
 function passes({ Code }: CancellationReason): boolean {
   return Code !== undefined && passing.has(Code);
