@@ -95,6 +95,26 @@ describe('an attempt', () => {
     expect(await failureOf(task.result())).toMatchObject({ state: 'cancelled', reason: 'TASK_CANCELLED' });
   });
 
+  it('is asked to stop at its task’s deadline, not at the next heartbeat after it', async () => {
+    const it = await rig();
+    let abortedAtMs = 0;
+    const patient = handle(job, (_, { signal }) => {
+      return new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => {
+          abortedAtMs = it.clock.now();
+          reject(signal.reason);
+        });
+      });
+    });
+    await it.client.work(defineWorker({ handlers: [patient] }));
+    const deadline = new Date(it.clock.now() + 2_000);
+    const task = await it.client.submit(job, { n: 1 }, { deadline });
+    await it.advance(3_000);
+    expect(abortedAtMs - deadline.getTime()).toBeGreaterThanOrEqual(0);
+    expect(abortedAtMs - deadline.getTime()).toBeLessThan(500);
+    expect(await task.status()).toMatchObject({ state: 'dead', deadReason: 'deadline', attempt: 1 });
+  });
+
   it('that succeeds although it was cancelled has succeeded', async () => {
     const it = await rig();
     await it.client.work(

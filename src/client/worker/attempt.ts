@@ -12,6 +12,8 @@ import type { Task } from '../task.ts';
 import type { SubmittedTask } from '../task-handle.ts';
 import type { Parent } from '../wire.ts';
 
+const deadlineGuardMs = 100;
+
 export type SubmitChild = (
   task: Task,
   input: unknown,
@@ -26,6 +28,8 @@ export class Attempt {
   readonly startedAtMs: number;
   /** Over by then, whatever the handler does. */
   endAtMs: number;
+  /** The task's own deadline; Infinity: it has none. */
+  readonly deadlineAtMs: number;
   beatAtMs: number;
   lastBeatAtMs = Number.NEGATIVE_INFINITY;
   /** A heartbeat is on its way. */
@@ -40,7 +44,7 @@ export class Attempt {
   #controller: AbortController | undefined;
 
   constructor(assignment: Assignment, handler: Handler, receivedAtMs: number, startedAtMs: number) {
-    const { leaseMs, timeoutMs } = assignment;
+    const { leaseMs, timeoutMs, deadlineInMs } = assignment;
     this.assignment = assignment;
     this.handler = handler;
     this.startedAtMs = startedAtMs;
@@ -48,6 +52,9 @@ export class Attempt {
     // The server gives the time of a prefetch on top (docs/decisions/003), so this end always comes first.
     this.endAtMs = Math.min(startedAtMs + timeoutMs, ownEndMs);
     this.beatAtMs = receivedAtMs + leaseMs / 3;
+    // A little late, so that the server sees it passed when it is told.
+    this.deadlineAtMs =
+      deadlineInMs === 0 ? Number.POSITIVE_INFINITY : receivedAtMs + deadlineInMs + deadlineGuardMs;
   }
 
   get signal(): AbortSignal {

@@ -67,7 +67,7 @@ export class Attempts {
     if (before !== undefined) this.stop(before, 'leaseLost');
     const attempt = new Attempt(assignment, handler, receivedAtMs, this.#clock.monotonic());
     this.#running.set(assignment.id, attempt);
-    this.#events.due(Math.min(attempt.endAtMs, attempt.beatAtMs));
+    this.#events.due(Math.min(attempt.endAtMs, attempt.beatAtMs, attempt.deadlineAtMs));
     void this.#run(attempt);
   }
 
@@ -98,14 +98,16 @@ export class Attempts {
     }
   }
 
-  /** Ends the attempts whose time is over; when the next one's is. */
+  /** Ends the attempts whose time is over, asks those past their deadline to stop; when the next one's time is. */
   expire(nowMs: number): number | undefined {
-    let next: number | undefined;
+    let next = Number.POSITIVE_INFINITY;
     for (const attempt of [...this.#running.values()]) {
+      // Known here as well as there: the next heartbeat's answer may be long in coming.
+      if (!attempt.stopping && attempt.deadlineAtMs <= nowMs) this.stop(attempt, 'deadline');
       if (attempt.endAtMs <= nowMs) this.#expire(attempt, nowMs);
-      else if (next === undefined || attempt.endAtMs < next) next = attempt.endAtMs;
+      else next = Math.min(next, attempt.endAtMs, attempt.stopping ? next : attempt.deadlineAtMs);
     }
-    return next;
+    return Number.isFinite(next) ? next : undefined;
   }
 
   #expire(attempt: Attempt, nowMs: number): void {
