@@ -1,9 +1,46 @@
-import { expect, it } from 'vitest';
+/** What README shows, run as README says. */
+import { readFileSync } from 'node:fs';
+import { expect, it, vi } from 'vitest';
 import { greet } from '../examples/greet/contract.ts';
 import worker from '../examples/greet/worker.ts';
 import { connect } from '../src/index.ts';
+import { dev, node, project } from './cli/rig.ts';
 
-it('the README’s first task: submitted, worked, answered; again, the same task; with another input, refused', async () => {
+vi.setConfig({ testTimeout: 40_000 });
+
+const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const names = ['contract.ts', 'worker.ts', 'submit.ts', 'embedded.ts'];
+/** The programs of README, each named by the sentence before it. */
+const shown = [...readme.matchAll(/((?:.+\n)+)\n```ts\n([\s\S]*?)```/g)].map(
+  ([, before = '', code = '']) => ({
+    name: names.find((name) => before.includes(`, \`${name}\``)) ?? before,
+    code,
+  }),
+);
+const files = Object.fromEntries(shown.map(({ name, code }) => [name, code]));
+
+it('README shows the programs of examples/greet, letter by letter, and no others', () => {
+  expect(shown.map(({ name }) => name)).toEqual(names);
+  for (const { name, code } of shown) {
+    expect(code, name).toBe(readFileSync(new URL(`../examples/greet/${name}`, import.meta.url), 'utf8'));
+  }
+});
+
+it('README’s worker under dev, and its submitter beside it: greeted, and the second time deduplicated', async () => {
+  expect(readme).toContain('`npx holdfast dev worker.ts`');
+  expect(readme).toContain('`npx node submit.ts`');
+  const cwd = project(files);
+  await dev(cwd, 'worker.ts').until(/working on greet/);
+  expect(await node(cwd, 'submit.ts')).toMatch(/^1-\w+: Hello, Ada!\n$/);
+  expect(await node(cwd, 'submit.ts')).toMatch(/^1-\w+ deduplicated: Hello, Ada!\n$/);
+});
+
+it('README’s program without a server: it works and ends', async () => {
+  expect(readme).toContain('`npx node embedded.ts`');
+  expect(await node(project(files), 'embedded.ts')).toBe('Hello, Eve!\n');
+});
+
+it('README’s first task: submitted, worked, answered; again, the same task; with another input, refused', async () => {
   await using holdfast = connect('memory:');
   await using running = await holdfast.work(worker);
   const task = await holdfast.submit(greet, { name: 'Ada' });

@@ -71,6 +71,18 @@ it('says what a module without a worker lacks, and takes it up once it is there'
   await running.until(/working on greet/);
 });
 
+it('says of a module that awaits its own task that it is still loading, and takes it up once that is gone', async () => {
+  const waits = `
+import { connect } from 'holdfast';
+await using holdfast = connect();
+await (await holdfast.submit(greet, { name: 'Ada' })).result();`;
+  const cwd = project({ ...greets, 'worker.ts': worker('Hello') + waits });
+  const running = dev(cwd, 'worker.ts');
+  await running.until(/^worker\.ts is still loading after 5 s, .*in another program\.\n/m);
+  save(cwd, 'worker.ts', worker('Hello'));
+  await running.until(/working on greet/);
+});
+
 it('without a worker says how to give one; a second one in the folder, or on its port, reads why not', async () => {
   const cwd = project(greets);
   const running = start(['dev', '--json', ...free], { cwd });

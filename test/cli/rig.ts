@@ -64,12 +64,27 @@ export interface Started {
   signal(name: NodeJS.Signals): void;
 }
 
+interface StartOptions {
+  readonly cwd?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string;
+}
+
 /** Starts `holdfast …` as a process, ended with the test. */
-export function start(
-  argv: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
-): Started {
-  const child = spawn(process.execPath, [main, ...argv], {
+export function start(argv: readonly string[], options: StartOptions = {}): Started {
+  return startNode([main, ...argv], options);
+}
+
+/** Runs a program of a project to its end; what it printed. */
+export async function node(cwd: string, program: string): Promise<string> {
+  const ran = startNode([program], { cwd });
+  const code = await ran.exit;
+  if (code !== 0) throw new Error(`${program} ended with ${code}:\n${ran.out}${ran.err}`);
+  return ran.out;
+}
+
+function startNode(argv: readonly string[], options: StartOptions): Started {
+  const child = spawn(process.execPath, argv, {
     cwd: options.cwd,
     env: { ...process.env, HOLDFAST_LOG: 'warn', NODE_COMPILE_CACHE: cache, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],

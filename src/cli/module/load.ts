@@ -6,6 +6,8 @@ import { usage } from '../exit-codes.ts';
 import { shown } from './find.ts';
 import { whyNotLoaded } from './why.ts';
 
+const tellAfterMs = 5_000;
+
 /**
  * The module's default export, which `defineWorker` made. `lastLoaded` says which file was read last, for errors that
  * do not say where they are.
@@ -14,7 +16,7 @@ import { whyNotLoaded } from './why.ts';
 export async function loadWorker(file: string, lastLoaded?: () => string): Promise<WorkerSpec> {
   let loaded: Readonly<Record<string, unknown>>;
   try {
-    loaded = (await import(pathToFileURL(file).href)) as typeof loaded;
+    loaded = await tellingSlow(file, import(pathToFileURL(file).href) as Promise<typeof loaded>);
   } catch (thrown) {
     const { what, where, help } = whyNotLoaded(thrown, lastLoaded?.() ?? file);
     const at = where === '' ? '' : `\n${where}`;
@@ -22,6 +24,23 @@ export async function loadWorker(file: string, lastLoaded?: () => string): Promi
   }
   if (isWorker(loaded.default)) return loaded.default;
   throw noWorker(file, loaded);
+}
+
+/** A module that awaits its own tasks never ends loading, and would else be silent for ever. */
+async function tellingSlow<T>(file: string, loading: Promise<T>): Promise<T> {
+  const seconds = tellAfterMs / 1_000;
+  const late = setTimeout(() => {
+    process.stderr.write(
+      `${shown(file)} is still loading after ${seconds} s, and nothing is worked on until it is loaded: something at its top level is awaited. ` +
+        'A module that has a worker defines it and no more: submit, and await results, in another program.\n',
+    );
+  }, tellAfterMs);
+  late.unref();
+  try {
+    return await loading;
+  } finally {
+    clearTimeout(late);
+  }
 }
 
 function isWorker(value: unknown): value is WorkerSpec {
