@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { asStoreError, failureOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
@@ -77,6 +86,8 @@ export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   checkWritable(path);
   let db: DatabaseSync | undefined;
   try {
+    // Payloads are for whoever runs the server; SQLite gives the files beside it the same mode.
+    closeSync(openSync(path, 'a', 0o600));
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
     ensureWholeText(db);
     db.exec(settings);
