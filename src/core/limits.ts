@@ -69,6 +69,9 @@ export interface Limits {
   /** Streams open on one node, and those of one identity. */
   readonly streams: number;
   readonly streamsPerIdentity: number;
+  /** Connections of one listener whose TLS handshake is not done, and those of one address. The oldest gives way. */
+  readonly handshakes: number;
+  readonly handshakesPerAddress: number;
   /** Bytes buffered for one slow reader before its stream is cut. */
   readonly streamBufferBytes: number;
   /** A worker's stream is given more tasks only while fewer bytes than this wait to be taken. */
@@ -123,6 +126,8 @@ export const limits: Limits = Object.freeze({
   claimWaitMs: 20 * second,
   streams: 4_096,
   streamsPerIdentity: 1_024,
+  handshakes: 2_048,
+  handshakesPerAddress: 1_024,
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
   storeQueueBytes: 67_108_864,
@@ -163,4 +168,6 @@ export const timing = Object.freeze({
   /** Fargate gives a process 120 s at most between SIGTERM and SIGKILL. */
   drainAwsMs: 110 * second,
   claimRepeatMs: minute,
+  /** A TLS handshake that takes longer is given up. */
+  handshakeMs: 5 * second,
 });

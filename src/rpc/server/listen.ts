@@ -15,7 +15,7 @@ import { Admission } from './admission.ts';
 import { grpcServer, services } from './grpc.ts';
 import { ServingState } from './health.ts';
 import { httpServer } from './http.ts';
-import { logFailedHandshakes, openPort } from './sockets.ts';
+import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
 /** How long streams may take to end in order. */
 const closeMs = 1_000;
@@ -158,7 +158,8 @@ async function openGrpc(
     'tls' in grpc
       ? createTlsServer({ ...serverTls(grpc.tls, clock), ALPNProtocols: ['h2'] }, take)
       : createNetServer({ noDelay: true }, take);
-  logFailedHandshakes(server, 'grpc', log);
+  if ('tls' in grpc) watchHandshakes(server, 'grpc', clock, log);
+  logDrops(server, 'grpc', log);
   const port = await openPort(server, grpc.host, grpc.port);
   const stopRenewing = renew(server, grpc, { clock, log });
   const stop = (): void => {
@@ -192,7 +193,8 @@ async function openHttp(
     socket.on('error', () => {});
     connections.open(socket);
   });
-  logFailedHandshakes(server, 'http', log);
+  if ('tls' in http) watchHandshakes(server, 'http', clock, log);
+  logDrops(server, 'http', log);
   const port = await openPort(server, http.host, http.port);
   const stopRenewing = renew(server, http, { clock, log });
   const stop = (): void => {

@@ -2,6 +2,7 @@
 import { constants } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
 import { asHoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { type CertificateFiles, ensureForServers, loadCertificates } from '../../tls/load.ts';
@@ -23,7 +24,7 @@ export function serverTls(files: CertificateFiles, clock: Clock): TlsOptions {
     requestCert: true,
     rejectUnauthorized: false,
     secureOptions: constants.SSL_OP_NO_TICKET,
-    handshakeTimeout: 10_000,
+    handshakeTimeout: timing.handshakeMs,
   };
 }
 
