@@ -1,0 +1,82 @@
+/** docs/options.md says what src/core/limits.ts says. */
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { defaults, limits, timing } from '../src/core/limits.ts';
+
+const text = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
+const lines = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').split('\n');
+const rows = new Map(
+  lines
+    .filter((line) => /^\| (`|the )/.test(line))
+    .map((line) => line.split('|').map((cell) => cell.trim()))
+    .map(([, name = '', byDefault = '', limit = '']) => [name, { byDefault, limit }]),
+);
+
+const units = [
+  ['days', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** As a person writes it: days only where there are several. */
+function long(ms: number): string {
+  const found = units.find(([unit, size]) => ms % size === 0 && ms / size > (unit === 'days' ? 1 : 0));
+  return found === undefined ? `${ms} ms` : `${ms / found[1]} ${found[0]}`;
+}
+
+const characters = `${limits.keyChars} characters`;
+const kib = (bytes: number): string => `${bytes / 1_024} KiB`;
+
+it('the default and the limit of every option', () => {
+  expect(Object.fromEntries(rows)).toEqual({
+    '`idempotencyKey`': { byDefault: "the contract's, else a random one", limit: characters },
+    '`window`': {
+      byDefault: long(defaults.windowMs),
+      limit: `${long(limits.windowMinMs)} to ${long(limits.windowMaxMs)}`,
+    },
+    '`whenDead`': { byDefault: '`return`', limit: '' },
+    '`delay`, `runAt`': { byDefault: 'none', limit: `${long(limits.runAheadMs)} ahead` },
+    '`deadline`': { byDefault: 'none', limit: '' },
+    '`lifetime`': { byDefault: long(defaults.lifetimeMs), limit: long(limits.lifetimeMaxMs) },
+    '`retention`': { byDefault: long(defaults.retentionMs), limit: long(limits.retentionMaxMs) },
+    '`orderingKey`': { byDefault: "the contract's, else none", limit: characters },
+    '`priority`': { byDefault: '`normal`', limit: '' },
+    '`tags`': { byDefault: 'none', limit: `${limits.tags}, each ${limits.tagBytes} bytes` },
+    // Of a task type, which comes later in the page; a submission's is the contract's.
+    '`queue`': { byDefault: '`default`', limit: `${limits.nameChars} characters` },
+    '`timeout`': { byDefault: long(defaults.attemptTimeoutMs), limit: long(limits.attemptTimeoutMaxMs) },
+    '`retry.maxAttempts`': {
+      byDefault: String(defaults.maxAttempts),
+      limit: limits.maxAttempts.toLocaleString('en'),
+    },
+    '`retry.backoff.base`': { byDefault: long(defaults.backoffBaseMs), limit: long(limits.backoffMaxMs) },
+    '`retry.backoff.factor`': { byDefault: String(defaults.backoffFactor), limit: '' },
+    '`retry.backoff.max`': { byDefault: long(defaults.backoffMaxMs), limit: long(limits.backoffMaxMs) },
+    '`version`': { byDefault: String(defaults.typeVersion), limit: '' },
+    'the input, as JSON': { byDefault: '', limit: kib(limits.payloadBytes) },
+    'the result, as JSON': { byDefault: '', limit: kib(limits.resultBytes) },
+  });
+});
+
+/** The longest waits in all between so many attempts; in the mean it is half of that. */
+function mostWaitMs(attempts: number): number {
+  const { backoffBaseMs, backoffFactor, backoffMaxMs } = defaults;
+  const waits = Array.from({ length: attempts - 1 }, (_, i) => backoffBaseMs * backoffFactor ** i);
+  return waits.reduce((sum, wait) => sum + Math.min(wait, backoffMaxMs), 0);
+}
+
+it('what the defaults come to', () => {
+  const most = mostWaitMs(defaults.maxAttempts);
+  expect(text).toContain(
+    `some ${Math.round(most / 2_000)} s in the mean and never more than ${most / 1_000} s`,
+  );
+  expect(text).toContain(`\`retry: { maxAttempts: 40 }\``);
+  expect(text).toContain(`some ${Math.round(mostWaitMs(40) / 2 / 600_000) * 10} min.`);
+  expect(text).toContain(`repeat within ${long(defaults.windowMs)} of acceptance`);
+  expect(text).toContain(`by default ${long(defaults.lifetimeMs + defaults.retentionMs)} after its run time`);
+  expect(text).toContain(`up to ${long(timing.sweepMs)} late`);
+  expect(text).toContain(
+    `within ${(timing.leaseMs + timing.clockGuardMs + timing.sweepMs) / 1_000 <= 35 ? 35 : 'more than 35'} s`,
+  );
+});
