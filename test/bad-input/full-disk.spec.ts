@@ -4,6 +4,7 @@ import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { ItemError } from '../../src/core/messages.ts';
 import { defineWorker, handle } from '../../src/index.ts';
 import { item, payload } from '../rig/api-node.ts';
+import type { Ended } from './command.ts';
 import { type Server, Site } from './site.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
@@ -11,6 +12,7 @@ import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 const fileKb = 66_000;
 const batch = 5;
 const mostBatches = 200;
+const mostTries = 10;
 const full = { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_FULL', retryAfterMs: 5_000 };
 
 let site: Site;
@@ -27,17 +29,26 @@ const large = encodeSpec({
 });
 
 /** Submits large tasks until one is refused: what was taken, and the refusals. */
-async function fill(server: Server): Promise<{ taken: string[]; refused: ItemError[] }> {
+async function fill(server: Server, key = 'large'): Promise<{ taken: string[]; refused: ItemError[] }> {
   const transport = server.transport();
   const taken: string[] = [];
   for (let n = 0; n < mostBatches; n++) {
-    const items = Array.from({ length: batch }, (_, i) => item(`large/${n}/${i}`, { spec: large }));
+    const items = Array.from({ length: batch }, (_, i) => item(`${key}/${n}/${i}`, { spec: large }));
     const { results } = await transport.submit({ tenant: '', queue: 'large', items }, {});
     for (const result of results) if (result.error === undefined) taken.push(result.id);
     const refused = results.flatMap((result) => result.error ?? []);
     if (refused.length > 0) return { taken, refused };
   }
   throw new Error('it was never full');
+}
+
+/** The server looks for room each second, and the limit of one file's length leaves it some: so it is filled again. */
+async function whileFull(server: Server, args: readonly string[]): Promise<Ended> {
+  for (let tries = 0; ; tries++) {
+    await fill(server, `again/${tries}`);
+    const ended = await server.cli(args);
+    if (ended.code !== 0 || tries === mostTries) return ended;
+  }
 }
 
 describe('a full disk', () => {
@@ -63,7 +74,7 @@ describe('a full disk', () => {
     end.resolve();
     await draining;
     expect(await client.get(id)).toMatchObject({ state: 'succeeded' });
-    expect(await limited.cli(['submit', 'note', '{}'])).toMatchObject({
+    expect(await whileFull(limited, ['submit', 'note', '{}'])).toMatchObject({
       code: 5,
       error: { code: full.code, reason: full.reason, help: expect.stringContaining('Free space') },
     });
