@@ -7,7 +7,7 @@ import type { ReportContext } from './service.ts';
 export function notFound(id: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
     taskId: id,
-    help: 'Check the id. A task is forgotten when its retention is over, and other tenants’ tasks are not shown.',
+    help: 'Check the id. A task is forgotten after its retention; other tenants’ and forbidden queues’ are not shown.',
   });
 }
 

@@ -98,4 +98,20 @@ describe('workers', () => {
     worker.closed(undefined);
     expect(await list()).toEqual([]);
   });
+
+  it('are shown with the queues that the asker may use, and not at all without one', async () => {
+    const { api } = await apiNode();
+    const list = async (queues: readonly string[]) => {
+      const request = create(ListWorkersRequestSchema, {});
+      return (await api.call(listWorkers, request, calledBy({ ...anyone, queues }))).workers;
+    };
+    const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
+    const types = [{ type: 'note', maxVersion: 1 }];
+    const worker = api.work(new Heard<WorkResponse>(), calledBy());
+    worker.message({ kind: 'hello', ...hello, queues: ['q', 'secret'], types });
+    expect(await list(['q', 'mail'])).toMatchObject([{ name: 'w', queues: ['q'] }]);
+    expect(await list([])).toMatchObject([{ name: 'w', queues: ['q', 'secret'] }]);
+    expect(await list(['mail'])).toEqual([]);
+    worker.closed(undefined);
+  });
 });

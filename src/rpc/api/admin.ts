@@ -49,8 +49,13 @@ export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
       const tenant = admit(parts, requests.listWorkers, 'read', request, context);
       const { identity } = context;
       if (request.queue !== '') requireQueue(identity, request.queue);
-      const workers = service.workers(tenant, request.queue || undefined);
-      const shown = workers.filter(({ queues }) => queues.some((queue) => mayUseQueue(identity, queue)));
+      const shown = service
+        .workers(tenant, request.queue || undefined)
+        .map((worker) => ({
+          ...worker,
+          queues: worker.queues.filter((queue) => mayUseQueue(identity, queue)),
+        }))
+        .filter(({ queues }) => queues.length > 0);
       return { workers: shown.map(workerToWire) };
     },
   };

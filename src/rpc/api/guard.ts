@@ -1,5 +1,6 @@
+import { notFound } from '../../service/rejections.ts';
 import type { TaskView } from '../../service/service.ts';
-import { requireQueue, requireVerb, tenantOf } from './access.ts';
+import { mayUseQueue, requireVerb, tenantOf } from './access.ts';
 import type { CallContext, Verb } from './api.ts';
 import { ensureInTime } from './deadline.ts';
 import type { Parts } from './parts.ts';
@@ -26,7 +27,8 @@ export function admit<R extends OfTenant>(
 
 /**
  * For identities that are held to certain queues: a task is named by its id, so which queue it is in must be read
- * before it is shown or changed.
+ * before it is shown or changed. One of another queue is not found, as if there were none: DENIED would tell that it is
+ * there.
  */
 export async function admitTask(
   parts: Parts,
@@ -39,6 +41,6 @@ export async function admitTask(
   ensureInTime(parts.clock, context);
 }
 
-export function admitView(view: TaskView, context: CallContext): void {
-  requireQueue(context.identity, view.snapshot.submission.scope.queue);
+export function admitView({ snapshot }: TaskView, { identity }: CallContext): void {
+  if (!mayUseQueue(identity, snapshot.submission.scope.queue)) throw notFound(snapshot.id);
 }

@@ -65,19 +65,32 @@ describe('GetTask', () => {
 });
 
 describe('an identity that is held to certain queues', () => {
-  it('sees and changes no task in others', async () => {
+  it('sees and changes no task in others, and is not told whether there is one', async () => {
     const { api, id } = await withTask();
     const held = calledBy({ ...anyone, queues: ['mail'] });
-    const calls = [
-      api.call(getTask, create(GetTaskRequestSchema, { id }), held),
+    const byId = (named: string) => [
+      api.call(getTask, create(GetTaskRequestSchema, { id: named }), held),
+      api.call(getTaskHistory, create(GetTaskHistoryRequestSchema, { id: named }), held),
+      api.call(cancelTask, create(CancelTaskRequestSchema, { id: named }), held),
+      api.call(retryTask, create(RetryTaskRequestSchema, { id: named }), held),
+    ];
+    const told = async (named: string) => {
+      const errors = await Promise.all(byId(named).map(refusal));
+      return errors.map(({ code, reason, message, help }) => [
+        code,
+        reason,
+        message.replace(named, 'id'),
+        help,
+      ]);
+    };
+    expect(await told(id)).toEqual(await told('nope'));
+    for (const call of byId(id)) expect((await refusal(call)).reason).toBe('TASK_NOT_FOUND');
+    const byQueue = [
       api.call(getTaskByKey, create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' }), held),
       api.call(listTasks, create(ListTasksRequestSchema, { queue: 'q' }), held),
-      api.call(getTaskHistory, create(GetTaskHistoryRequestSchema, { id }), held),
-      api.call(cancelTask, create(CancelTaskRequestSchema, { id }), held),
-      api.call(retryTask, create(RetryTaskRequestSchema, { id }), held),
       api.call(redriveTasks, create(RedriveTasksRequestSchema, { queue: 'q' }), held),
     ];
-    for (const call of calls) expect((await refusal(call)).reason).toBe('DENIED');
+    for (const call of byQueue) expect((await refusal(call)).reason).toBe('DENIED');
     const after = await api.call(getTask, create(GetTaskRequestSchema, { id }), calledBy());
     expect(after.task?.state).toBe(TaskState.READY);
   });

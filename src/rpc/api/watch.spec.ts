@@ -75,11 +75,11 @@ describe('WatchTasks', () => {
     expect(watch.updates.filter((u) => u.id === ids[0])).toHaveLength(2);
   });
 
-  it('of another queue’s task says that it is denied', async () => {
+  it('of another queue’s task finds none', async () => {
     const { node, ids } = await three();
     const watch = follow(node, [{ id: ids[0] as string }], calledBy({ ...anyone, queues: ['mail'] }));
     await watch.done;
-    expect(watch.updates).toMatchObject([{ error: { reason: 'DENIED' } }]);
+    expect(watch.updates).toMatchObject([{ error: { reason: 'TASK_NOT_FOUND' } }]);
   });
 
   it('needs the verb read, and valid fields', async () => {
