@@ -67,6 +67,13 @@ function kept(found: readonly Found[], promised: readonly string[]): string[] {
   return promised.filter((what) => !happened.has(what)).map((what) => `${what} was promised and is not so`);
 }
 
+/** Only a submission that nobody was told of may wait for the reconciler. */
+function late({ keys, generations = 1 }: Scenario, promised: readonly string[], rounds: number): string[] {
+  const acknowledged = (key: string): number => promised.filter((what) => what === `${key}:submitted`).length;
+  const all = keys.every((key) => acknowledged(key) >= generations);
+  return all && rounds > reconciledRound ? ['what was acknowledged needed the reconciler'] : [];
+}
+
 function counted({ keys, generations = 1 }: Scenario, found: readonly Found[]): string[] {
   return keys.flatMap((key) => {
     const count = found.filter((one) => one.key === key).length;
@@ -106,9 +113,10 @@ export async function recover(
     stage.ids.set(submission.scope.key, id);
   }
   const rounds = await toTheEnd(stage);
+  const problems = late(scenario, promised, rounds);
   const unanswered = (await everything(stage)).filter(({ head }) => !isEnded(head));
-  const problems = unanswered.map(
-    ({ submission }) => `${submission.scope.key} is stuck before it is asked again`,
+  problems.push(
+    ...unanswered.map(({ submission }) => `${submission.scope.key} is stuck before it is asked again`),
   );
   await scenario.again?.(stage);
   await toTheEnd(stage);
