@@ -10,19 +10,26 @@ const form = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
 
 /**
  * Milliseconds of a duration, rounded to a whole number.
- * @throws HoldfastError INVALID_ARGUMENT where the text has another form, or the number is negative or not finite.
+ * @throws HoldfastError INVALID_ARGUMENT where the text has another form, or the number is negative or longer than the
+ * wire carries.
  */
 export function durationMs(duration: Duration, field = 'duration'): number {
   if (typeof duration === 'number') {
-    if (Number.isFinite(duration) && duration >= 0) return Math.round(duration);
-    throw invalid([{ field, description: `is ${duration}; a number of milliseconds from 0` }]);
+    return carried(duration, duration, field);
   }
   const parts = form.exec(duration);
   if (parts === null) {
     const description = `is '${duration}'; write a number and one of ms, s, m, h, d, such as '10s' or '5m'`;
     throw invalid([{ field, description }]);
   }
-  return Math.round(Number(parts[1]) * unitMs[parts[2] as Unit]);
+  return carried(Number(parts[1]) * unitMs[parts[2] as Unit], duration, field);
+}
+
+/** What the wire carries: a length past 2^53 ms would fail the whole batch that it goes out with. */
+function carried(ms: number, duration: Duration, field: string): number {
+  const whole = Math.round(ms);
+  if (whole >= 0 && whole <= Number.MAX_SAFE_INTEGER) return whole;
+  throw invalid([{ field, description: `is ${duration}; a number of milliseconds from 0` }]);
 }
 
 /** The same for an option that may be absent. */

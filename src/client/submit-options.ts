@@ -1,5 +1,5 @@
+import { isDate } from 'node:util/types';
 import { invalid } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
 import type { OptionsRequest, Priority } from '../core/submission.ts';
 import { type Duration, optionalMs } from './duration.ts';
 import type { Contract } from './task.ts';
@@ -42,8 +42,8 @@ const noTags: readonly string[] = Object.freeze([]);
 
 function timeOf(date: Date | undefined, field: string): number | undefined {
   if (date === undefined) return undefined;
-  const ms = date.getTime();
-  if (Number.isNaN(ms)) throw invalid([{ field, description: 'is an invalid Date' }]);
+  const ms = isDate(date) ? date.getTime() : Number.NaN;
+  if (Number.isNaN(ms)) throw invalid([{ field, description: 'is no valid Date' }]);
   return ms;
 }
 
@@ -70,16 +70,13 @@ function cachedRetry(contract: Contract): OptionsRequest['retry'] {
   return known.retry;
 }
 
-/** The wire's options of one submission. */
+/** The wire's options of one submission; `ensureSendable` has yet to look at words, tags and ids. */
 export function optionsRequest(
   contract: Contract,
   options: SubmitOptions,
   parentId: string | undefined,
 ): OptionsRequest {
   const { tags = noTags, delay, runAt } = options;
-  if (tags.length > limits.tags) {
-    throw invalid([{ field: 'tags', description: `has ${tags.length} tags; at most ${limits.tags}` }]);
-  }
   if (delay !== undefined && runAt !== undefined) {
     throw invalid([{ field: 'delay', description: 'is given together with runAt; give one of them' }]);
   }

@@ -1,3 +1,4 @@
+import { mostItemBytes } from '../core/codec/submit.ts';
 import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { SubmitItem, SubmitOk } from '../core/messages.ts';
@@ -8,10 +9,8 @@ import type { Transport } from './transport.ts';
 
 /** Batches of one queue under way while more gather: enough to hide a round trip, few enough to make batches full. */
 const batchesInFlight = 4;
-/** Of the message's limit: the rest is for framing. */
-const batchBytes = limits.wireMessageBytes - 65_536;
-/** What an item adds to its spec and key: options, trace, tags. */
-const itemOverheadBytes = 1_024;
+/** Of the message's limit: the rest is for the names of tenant and queue. */
+const batchBytes = limits.wireMessageBytes - 1_024;
 const callTimeoutMs = 10_000;
 
 interface Pending {
@@ -60,7 +59,7 @@ export class Submitter {
     if (this.#closed) return Promise.reject(closed());
     const { clock, retryForMs } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<SubmitOk>();
-    const bytes = item.spec.length + item.key.length * 3 + itemOverheadBytes;
+    const bytes = mostItemBytes(item);
     const giveUpAtMs = clock.monotonic() + retryForMs;
     this.#add(queue, [{ item, bytes, giveUpAtMs, tries: 0, resolve, reject }]);
     return promise;

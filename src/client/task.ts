@@ -128,6 +128,11 @@ function outside(field: string, value: number | undefined, min: number, max: num
   return { field, description: `is ${value}; a whole number from ${min} to ${max.toLocaleString('en')}` };
 }
 
+function badFactor(factor: number | undefined): Violation | undefined {
+  if (factor === undefined || (Number.isFinite(factor) && factor >= 1)) return undefined;
+  return { field: 'retry.backoff.factor', description: `is ${factor}; a number from 1` };
+}
+
 function missingUpgrades({ version, upgrade }: Contract): Violation[] {
   return Object.keys(upgrade)
     .map(Number)
@@ -145,6 +150,7 @@ function problems(name: string, contract: Contract): Violation[] {
     outside('version', contract.version, 1, 4_294_967_295),
     outside('retry.maxAttempts', contract.maxAttempts, 1, limits.maxAttempts),
     outside('retry.backoff.base', contract.baseMs, 0, limits.backoffMaxMs),
+    badFactor(contract.factor),
     outside('retry.backoff.max', contract.maxMs, 0, limits.backoffMaxMs),
     outside('timeout', contract.timeoutMs, 1, limits.attemptTimeoutMaxMs),
     ...missingUpgrades(contract),

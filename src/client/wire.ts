@@ -7,6 +7,7 @@ import { limits } from '../core/limits.ts';
 import type { SubmitItem } from '../core/messages.ts';
 import type { Clock } from '../ports/clock.ts';
 import { toPayload } from './json.ts';
+import { ensureSendable } from './submit-check.ts';
 import { optionsRequest, type SubmitOptions } from './submit-options.ts';
 import type { Task } from './task.ts';
 import { badInput, check } from './validate.ts';
@@ -41,14 +42,8 @@ function keyOf(
     throw invalid([{ field: 'idempotencyKey', description: 'is empty; leave it out to have one made' }]);
   }
   const key = options.idempotencyKey ?? task.contract.idempotencyKey?.(input);
-  if (key === undefined || key === '') {
-    return parent === undefined ? clock.uuid() : childKey(parent.id, task.name, input);
-  }
-  if (key.length > limits.keyChars) {
-    const description = `has ${key.length} characters; at most ${limits.keyChars}`;
-    throw invalid([{ field: 'idempotencyKey', description }]);
-  }
-  return key;
+  if (key !== undefined && key !== '') return key;
+  return parent === undefined ? clock.uuid() : childKey(parent.id, task.name, input);
 }
 
 /**
@@ -66,20 +61,20 @@ export function outbound(
   const checked = check(task.input, input);
   const build = (result: Awaited<typeof checked>): Outbound => {
     if (!result.ok) throw badInput(task.name, result.violations);
-    return {
-      queue: options.queue ?? task.contract.queue,
-      item: {
-        key: keyOf(task, input, options, parent, clock),
-        spec: encodeSpec({
-          type: task.name,
-          typeVersion: task.contract.version,
-          orderingKey: options.orderingKey ?? task.contract.orderingKey?.(input),
-          payload: toPayload(input, `The input of '${task.name}'`, limits.payloadBytes),
-        }),
-        options: optionsRequest(task.contract, options, parent?.id),
-        traceparent: options.traceparent ?? parent?.traceparent ?? '',
-      },
-    };
+    const { contract } = task;
+    const key = keyOf(task, input, options, parent, clock);
+    const queue = options.queue ?? contract.queue;
+    const orderingKey = options.orderingKey ?? contract.orderingKey?.(input);
+    const traceparent = options.traceparent ?? parent?.traceparent ?? '';
+    const asked = optionsRequest(contract, options, parent?.id);
+    ensureSendable({ ...asked, idempotencyKey: key, queue, orderingKey, traceparent });
+    const spec = encodeSpec({
+      type: task.name,
+      typeVersion: contract.version,
+      orderingKey,
+      payload: toPayload(input, `The input of '${task.name}'`, limits.payloadBytes),
+    });
+    return { queue, item: { key, spec, options: asked, traceparent } };
   };
   return checked instanceof Promise ? checked.then(build) : build(checked);
 }

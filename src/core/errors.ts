@@ -116,6 +116,8 @@ export class HoldfastError extends Error {
   }
 
   get retryable(): boolean {
+    // The same bytes are too many the next time, too.
+    if (this.reason === 'TOO_LARGE') return false;
     return (
       this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason)
     );

@@ -28,7 +28,9 @@ import {
   WorkResponseSchema,
 } from '../../rpc/gen/holdfast/v1/worker_service_pb.ts';
 import { HoldfastError } from '../errors.ts';
+import type { OptionsRequest } from '../submission.ts';
 import { decodeLease } from './lease.ts';
+import { noOptions } from './options.ts';
 import { decodePayload } from './payload.ts';
 import {
   decodeReportRequest,
@@ -37,7 +39,13 @@ import {
   encodeReportResponse,
 } from './report.ts';
 import { readSpec } from './spec.ts';
-import { decodeSubmitBatch, decodeSubmitResult, encodeSubmitBatch, encodeSubmitResult } from './submit.ts';
+import {
+  decodeSubmitBatch,
+  decodeSubmitResult,
+  encodeSubmitBatch,
+  encodeSubmitResult,
+  mostItemBytes,
+} from './submit.ts';
 import { decodeWorkRequest, decodeWorkResponse, encodeWorkRequest, encodeWorkResponse } from './work.ts';
 
 interface Coded<T, D extends DescMessage> {
@@ -195,6 +203,52 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
         if (bytes.length > 0) bytes[place % bytes.length] = byte;
         readsOrRefuses(decode, bytes);
       }),
+    );
+  });
+});
+
+describe('an item of a batch', () => {
+  it('takes no more bytes than it is counted for, and not many fewer', () => {
+    fc.assert(
+      fc.property(batch, ({ items }) => {
+        for (const item of items) {
+          const took = encodeSubmitBatch({ tenant: '', queue: '', items: [item] }).length;
+          expect(mostItemBytes(item)).toBeGreaterThanOrEqual(took);
+          const { tags, parentId = '' } = item.options;
+          const chars = [item.key, item.traceparent, parentId, ...tags].join('').length;
+          expect(mostItemBytes(item) - took).toBeLessThanOrEqual(256 + chars * 2);
+        }
+      }),
+    );
+  });
+
+  it('is counted with the largest of everything that it may have', () => {
+    const most = Number.MAX_SAFE_INTEGER;
+    const options: OptionsRequest = {
+      runAtMs: most,
+      delayMs: most,
+      deadlineAtMs: most,
+      lifetimeMs: most,
+      retentionMs: most,
+      windowMs: most,
+      priority: 'low',
+      retry: { maxAttempts: most, baseMs: most, factor: 1.5, maxMs: most },
+      attemptTimeoutMs: most,
+      tags: Array.from({ length: 8 }, () => '键'.repeat(21)),
+      parentId: '键'.repeat(255),
+      whenDead: 'retry',
+    };
+    const [key, traceparent] = ['键'.repeat(255), '键'.repeat(255)];
+    const item = { key, spec: new Uint8Array(262_144), options, traceparent };
+    const took = encodeSubmitBatch({ tenant: '', queue: '', items: [item] }).length;
+    expect(mostItemBytes(item)).toBeGreaterThanOrEqual(took);
+  });
+
+  it('with a priority that has no number is refused by that word', () => {
+    const options = { ...noOptions, priority: 'urgent' as 'high' };
+    const item = { key: '', spec: new Uint8Array(1), options, traceparent: '' };
+    expect(() => encodeSubmitBatch({ tenant: '', queue: '', items: [item] })).toThrow(
+      'priority: is urgent; one of high, normal, low',
     );
   });
 });

@@ -1,3 +1,4 @@
+import { invalid } from '../errors.ts';
 import type { Options, OptionsRequest, Priority, RetryPolicy } from '../submission.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
@@ -25,17 +26,24 @@ function writeRetry(into: Writer, retry: Partial<RetryPolicy>): void {
   into.number(1, retry.maxAttempts).number(2, retry.baseMs).double(3, retry.factor).number(4, retry.maxMs);
 }
 
+/** A word without a number is refused by its name: no number could say it. */
+function numberOf<W extends string>(words: readonly (W | undefined)[], word: W | undefined, field: string) {
+  const number = words.indexOf(word);
+  if (number >= 0) return number;
+  throw invalid([{ field, description: `is ${word}; one of ${words.slice(1).join(', ')}` }]);
+}
+
 /** The bytes of a `holdfast.v1.SubmitOptions`. */
 export function writeOptions(into: Writer, asked: OptionsRequest): void {
   into.number(1, asked.runAtMs).number(2, asked.delayMs).number(3, asked.deadlineAtMs);
   into.number(4, asked.lifetimeMs).number(5, asked.retentionMs).number(6, asked.windowMs);
-  if (asked.priority !== undefined) into.number(7, priorityNumbers.indexOf(asked.priority));
+  into.number(7, numberOf(priorityNumbers, asked.priority, 'priority'));
   const { retry } = asked;
   if (retry !== undefined) into.nested(8, (nested) => writeRetry(nested, retry));
   into.number(9, asked.attemptTimeoutMs);
   for (const tag of asked.tags) into.text(10, tag);
   into.string(11, asked.parentId);
-  if (asked.whenDead !== undefined) into.number(12, whenDeadNumbers.indexOf(asked.whenDead));
+  into.number(12, numberOf(whenDeadNumbers, asked.whenDead, 'whenDead'));
 }
 
 function readRetry(reader: Reader): Partial<RetryPolicy> {

@@ -48,6 +48,21 @@ function readItem(reader: Reader): SubmitItem {
   return { key, spec, options, traceparent };
 }
 
+/** The most that an item's numbers and the framing of its fields take. */
+const numbersBytes = 256;
+/** UTF-8 takes at most so much of a UTF-16 unit. */
+const unitBytes = 3;
+const tagFramingBytes = 3;
+
+/** No fewer bytes than the item takes in a batch, told without encoding it. */
+export function mostItemBytes({ key, spec, options, traceparent }: SubmitItem): number {
+  const { tags, parentId = '' } = options;
+  const ids = (key.length + parentId.length + traceparent.length) * unitBytes;
+  let tagBytes = 0;
+  for (const tag of tags) tagBytes += tag.length * unitBytes + tagFramingBytes;
+  return spec.length + ids + tagBytes + numbersBytes;
+}
+
 /** The bytes of a `holdfast.v1.SubmitTasksRequest`; each spec is copied as it is. */
 export function encodeSubmitBatch(batch: SubmitBatch): Uint8Array<ArrayBuffer> {
   writer.reset().string(1, batch.tenant).string(2, batch.queue);
