@@ -2,7 +2,7 @@ import { HoldfastError, invalid, type Violation } from './errors.ts';
 import type { TaskEvent } from './event.ts';
 import type { Head, Progress } from './head.ts';
 import { limits } from './limits.ts';
-import type { Options, Submission } from './submission.ts';
+import { type Options, priorities, type RetryPolicy, type Submission } from './submission.ts';
 
 /**
  * The limits that a store enforces, once for all engines: what the cloud would refuse the embedded store refuses
@@ -11,6 +11,12 @@ import type { Options, Submission } from './submission.ts';
  */
 
 const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** Whether it is a W3C traceparent. */
+export function isTraceparent(text: string): boolean {
+  return traceparentPattern.test(text);
+}
 
 function tooLarge(what: string, bytes: number, most: number): HoldfastError {
   return new HoldfastError(
@@ -60,6 +66,10 @@ class Violations {
     else this.add(field, 'must be a whole number');
   }
 
+  oneOf(field: string, value: string, known: readonly string[]): void {
+    if (!known.includes(value)) this.add(field, `must be one of ${known.join(', ')}, not ${value}`);
+  }
+
   add(field: string, description: string): void {
     this.found.push({ field, description });
   }
@@ -75,19 +85,41 @@ function checkTags(tags: readonly string[], to: Violations): void {
   }
 }
 
-function checkOptions(options: Options, acceptedAtMs: number, to: Violations): void {
-  const { retry, runAtMs } = options;
-  if (runAtMs !== undefined) {
-    to.whole('options.runAtMs', runAtMs, 0, acceptedAtMs + limits.runAheadMs);
-  }
-  to.whole('options.windowMs', options.windowMs, limits.windowMinMs, limits.windowMaxMs);
-  to.whole('options.lifetimeMs', options.lifetimeMs, 1, limits.lifetimeMaxMs);
-  to.whole('options.retentionMs', options.retentionMs, 0, limits.retentionMaxMs);
-  to.whole('options.attemptTimeoutMs', options.attemptTimeoutMs, 1, limits.attemptTimeoutMaxMs);
-  to.whole('options.retry.maxAttempts', retry.maxAttempts, 1, limits.maxAttempts);
-  to.between('options.retry.maxMs', retry.maxMs, 0, limits.backoffMaxMs);
-  checkTags(options.tags, to);
+type Look<V> = (value: V, to: Violations, acceptedAtMs: number) => void;
+/** A look at every field: one that is added to M and has none does not compile. */
+type Looks<M> = { readonly [K in keyof M]-?: Look<M[K]> };
+
+function lookAll<M extends object>(looks: Looks<M>, value: M, to: Violations, acceptedAtMs: number): void {
+  for (const key in looks) looks[key](value[key], to, acceptedAtMs);
 }
+
+const retryLooks: Looks<RetryPolicy> = {
+  maxAttempts: (count, to) => to.whole('options.retry.maxAttempts', count, 1, limits.maxAttempts),
+  baseMs: (ms, to) => to.whole('options.retry.baseMs', ms, 0, limits.backoffMaxMs),
+  factor: (factor, to) => to.between('options.retry.factor', factor, 1, Number.MAX_VALUE),
+  maxMs: (ms, to) => to.whole('options.retry.maxMs', ms, 0, limits.backoffMaxMs),
+};
+
+const optionLooks: Looks<Options> = {
+  runAtMs(ms, to, acceptedAtMs) {
+    if (ms !== undefined) to.whole('options.runAtMs', ms, 0, acceptedAtMs + limits.runAheadMs);
+  },
+  deadlineAtMs(ms, to) {
+    if (ms !== undefined) to.whole('options.deadlineAtMs', ms, 0, Number.MAX_SAFE_INTEGER);
+  },
+  lifetimeMs: (ms, to) => to.whole('options.lifetimeMs', ms, 1, limits.lifetimeMaxMs),
+  ownLifetime() {},
+  retentionMs: (ms, to) => to.whole('options.retentionMs', ms, 0, limits.retentionMaxMs),
+  windowMs: (ms, to) => to.whole('options.windowMs', ms, limits.windowMinMs, limits.windowMaxMs),
+  priority: (word, to) => to.oneOf('options.priority', word, priorities),
+  retry: (retry, to, acceptedAtMs) => lookAll(retryLooks, retry, to, acceptedAtMs),
+  attemptTimeoutMs: (ms, to) => to.whole('options.attemptTimeoutMs', ms, 1, limits.attemptTimeoutMaxMs),
+  tags: checkTags,
+  parentId(id, to) {
+    if (id !== undefined) to.key('options.parentId', id);
+  },
+  whenDead: (word, to) => to.oneOf('options.whenDead', word, ['return', 'retry']),
+};
 
 /** A submission's fields and sizes. */
 export function checkSubmission(submission: Submission): HoldfastError | undefined {
@@ -103,7 +135,10 @@ export function checkSubmission(submission: Submission): HoldfastError | undefin
   to.whole('typeVersion', submission.typeVersion, 1, 0xffff_ffff);
   to.whole('acceptedAtMs', submission.acceptedAtMs, 0, Number.MAX_SAFE_INTEGER);
   to.whole('expiresAtMs', submission.expiresAtMs, submission.acceptedAtMs, Number.MAX_SAFE_INTEGER);
-  checkOptions(options, submission.acceptedAtMs, to);
+  if (submission.traceparent !== '' && !isTraceparent(submission.traceparent)) {
+    to.add('traceparent', 'must be a W3C traceparent or empty');
+  }
+  lookAll(optionLooks, options, to, submission.acceptedAtMs);
   return to.found.length === 0 ? undefined : invalid(to.found);
 }
 

@@ -17,6 +17,7 @@ export interface Asked {
   readonly typeVersion?: number;
   readonly orderingKey?: string | undefined;
   readonly payload?: Uint8Array;
+  readonly traceparent?: string;
   readonly options?: Partial<OptionsRequest>;
 }
 
@@ -25,6 +26,7 @@ export const queue: QueueRef = { tenant: 'acme', queue: 'mail' };
 /** What a caller asks for, under a key and at a time; what it leaves open is alike for all. */
 export function submissionOf(asked: Asked, key: string, nowMs: number): Submission {
   const { type = 'send', typeVersion = 1, orderingKey } = asked;
+  const { traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03' } = asked;
   const bytes = asked.payload ?? new TextEncoder().encode('{"to":"ann"}');
   const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
   const options = resolveOptions({ ...noOptions, ...asked.options }, nowMs);
@@ -39,7 +41,7 @@ export function submissionOf(asked: Asked, key: string, nowMs: number): Submissi
     typeVersion,
     orderingKey,
     options,
-    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03',
+    traceparent,
     acceptedAtMs: nowMs,
     expiresAtMs: expiry(options, nowMs),
     submitted: submittedEvent(options, nowMs, orderingKey),

@@ -1,4 +1,5 @@
 /** Words that are kept as far as there is room for them, instead of being refused. */
+import { isTraceparent } from '../../core/check.ts';
 
 /** At most so many bytes of UTF-8, cut between characters; half surrogate pairs are replaced. */
 export function clipBytes(words: string, maxBytes: number): string {
@@ -15,9 +16,7 @@ export function clipChars(words: string, maxChars: number): string {
   return (words.length <= maxChars ? words : words.slice(0, maxChars)).toWellFormed();
 }
 
-const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 /** A W3C traceparent, or empty: a malformed one is dropped, as the standard asks. */
 export function traceparentOf(given: string): string {
-  return given !== '' && traceparentPattern.test(given) ? given : '';
+  return given !== '' && isTraceparent(given) ? given : '';
 }
