@@ -17,11 +17,15 @@ const faults = process.argv.includes('--faults');
 const site = await startAwsSite({ queues: ['webhooks'], nodes: 2, faults });
 const demo = await Demo.open({ url: `holdfast://${site.address}`, tls: site.tls, limitMs });
 const module = new URL('./worker.ts', import.meta.url).pathname;
-const ofServer = startCommand(['worker', module], { ...site.clientEnv, ...demo.workerEnv });
-const ofQueues = [1, 2].map(() => startCommand(['worker', module], { ...site.env, ...demo.workerEnv }));
-const running = await Promise.all([ofServer, ...ofQueues]);
+const worker = (name: string, env: Readonly<Record<string, string>>) =>
+  startCommand(['worker', module], { ...env, ...demo.workerEnv(name) });
+const running = await Promise.all([
+  worker('over gRPC', site.clientEnv),
+  worker('on SQS', site.env),
+  worker('on SQS, killed', site.env),
+]);
 const [node] = site.nodes;
-const [, victim] = running;
+const [, , victim] = running;
 
 const submittingMs = performance.now();
 function tell(what: string): void {
@@ -30,6 +34,7 @@ function tell(what: string): void {
 
 async function strike(): Promise<void> {
   await sleep(workerKilledMs);
+  await demo.untilBusy('on SQS, killed');
   await victim?.end('SIGKILL');
   tell('a worker that listens to SQS was killed with SIGKILL');
   await sleep(nodeKilledMs - workerKilledMs);

@@ -33,6 +33,7 @@ export interface Total extends Audit {
 const besides = 3;
 const barWidth = 30;
 const lookMs = 200;
+const busyLookMs = 5;
 
 export class Demo {
   readonly sent: readonly Delivery[];
@@ -58,8 +59,14 @@ export class Demo {
   }
 
   /** What a worker's process needs to know. */
-  get workerEnv(): Readonly<Record<string, string>> {
-    return { RECEIVER_URL: this.receiver.url };
+  workerEnv(name: string): Readonly<Record<string, string>> {
+    return { RECEIVER_URL: this.receiver.url, WORKER_NAME: name };
+  }
+
+  /** Resolves when that worker has a delivery in its hands: a good moment to kill it. */
+  async untilBusy(name: string, limitMs = 3_000): Promise<void> {
+    const untilMs = performance.now() + limitMs;
+    while (this.receiver.inHands(name) === 0 && performance.now() < untilMs) await sleep(busyLookMs);
   }
 
   async submitTwice(): Promise<void> {

@@ -6,7 +6,7 @@ import { startCommand } from '../../test/rig/command.ts';
 import { startServer } from '../../test/rig/server-process.ts';
 import { Demo, report } from './demo.ts';
 
-const workers = 3;
+const names = ['one', 'two', 'three'];
 const killAfterMs = 700;
 const limitMs = 55_000;
 
@@ -19,17 +19,17 @@ const env = {
   HOLDFAST_CA: tls.ca,
   HOLDFAST_CERT: tls.cert,
   HOLDFAST_KEY: tls.key,
-  ...demo.workerEnv,
 };
 
 await demo.submitTwice();
 console.log(
-  `${demo.sent.length} payloads submitted twice; ${workers} workers start, one is killed with SIGKILL`,
+  `${demo.sent.length} payloads submitted twice; ${names.length} workers start, one is killed with SIGKILL`,
 );
 const running = await Promise.all(
-  Array.from({ length: workers }, () => startCommand(['worker', module], env)),
+  names.map((name) => startCommand(['worker', module], { ...env, ...demo.workerEnv(name) })),
 );
 await sleep(killAfterMs);
+await demo.untilBusy('one');
 await running[0]?.end('SIGKILL');
 await demo.untilDone();
 const total = await demo.total();

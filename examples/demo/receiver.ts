@@ -11,6 +11,8 @@ export interface Entry {
 export interface Receiver {
   readonly url: string;
   readonly misbehaved: { readonly unavailable: number; readonly hung: number; readonly reset: number };
+  /** Deliveries of a worker, by its name, that are under way and will be answered. */
+  inHands(worker: string): number;
   close(): void;
 }
 
@@ -22,6 +24,9 @@ const answerMs = 100;
 export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   const ledger = openSync(ledgerFile, 'a');
   const misbehaved = { unavailable: 0, hung: 0, reset: 0 };
+  const inHands = new Map<string, number>();
+  const count = (worker: string, more: number): void =>
+    void inHands.set(worker, (inHands.get(worker) ?? 0) + more);
 
   function misbehave(request: IncomingMessage, response: ServerResponse): boolean {
     if (Number(request.headers['x-attempt']) > badAttempts) return false;
@@ -51,8 +56,13 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
       const { 'x-github-delivery': delivery, 'x-lane': lane, 'x-attempt': attempt } = request.headers;
       writeSync(ledger, `${JSON.stringify({ delivery, lane: lane ?? '', attempt: Number(attempt) })}\n`);
       fsyncSync(ledger);
+      const worker = String(request.headers['x-worker'] ?? '');
+      count(worker, 1);
       // Slow enough that a killed worker dies with work in its hands.
-      setTimeout(() => response.writeHead(200).end(), answerMs);
+      setTimeout(() => {
+        count(worker, -1);
+        response.writeHead(200).end();
+      }, answerMs);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -60,6 +70,7 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${port}/`,
     misbehaved,
+    inHands: (worker) => inHands.get(worker) ?? 0,
     close() {
       server.closeAllConnections();
       server.close();

@@ -13,6 +13,7 @@ const webhook = handle(
       'x-github-event': event,
       'x-lane': lane,
       'x-attempt': String(attempt),
+      'x-worker': process.env.WORKER_NAME ?? '',
       'x-fencing-token': String(fencingToken),
     };
     const response = await fetch(receiver, { method: 'POST', headers, body: JSON.stringify(body), signal });
