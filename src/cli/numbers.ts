@@ -11,6 +11,11 @@ export function whole(least: number, most: number): (text: string) => number {
   };
 }
 
+/** For flags that may be given several times, one value each: a variadic one would swallow the words after it. */
+export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
 export const defaultPorts = { grpc: 7233, http: 7280 } as const;
 
 export const port = whole(0, 65_535);

@@ -25,6 +25,16 @@ it.each([
   ['a mistyped verb', ['sumbit'], 'Did you mean submit?'],
   ['a mistyped flag', ['list', '--stat', 'dead'], 'Did you mean --state?'],
   [
+    'a deadline within the delay',
+    ['submit', 'greet', '1', '--delay', '5s', '--deadline', '1s'],
+    'The deadline comes before the delay is over',
+  ],
+  [
+    'a wrong number of a verb below another, with that verb’s help',
+    ['certs', 'issue', 'foo', '--days', '0'],
+    'See `holdfast certs issue --help`.',
+  ],
+  [
     'a store instead of a server',
     ['--url', 'file:./queue.db', 'list'],
     'holdfast serve --store file:./queue.db',

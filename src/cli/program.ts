@@ -60,11 +60,23 @@ function tellOurWay(command: CommandUnknownOpts): void {
 }
 
 /** In commander's words, with its suggestion as the help. */
-function slip({ message }: CommanderError, argv: readonly string[]): HoldfastError {
+function slip(program: Command, { message }: CommanderError, argv: readonly string[]): HoldfastError {
   const [told = '', suggestion] = message.replace(/^error: /, '').split('\n');
-  const verb = argv.find((word) => !word.startsWith('-'));
-  const help = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`holdfast ${verb ?? ''} --help\`.`;
+  const help = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`${verbOf(program, argv)} --help\`.`;
   return usage(`${told.charAt(0).toUpperCase()}${told.slice(1).replace(/\.?$/, '.')}`, help);
+}
+
+/** `holdfast certs issue`: as far as the words name verbs. */
+function verbOf(program: Command, argv: readonly string[]): string {
+  let command: CommandUnknownOpts = program;
+  const named = ['holdfast'];
+  for (const word of hoist(argv)) {
+    const below: CommandUnknownOpts | undefined = command.commands.find((one) => one.name() === word);
+    if (below === undefined) continue;
+    command = below;
+    named.push(word);
+  }
+  return named.join(' ');
 }
 
 /** Runs one command line; the answer is the exit status. */
@@ -77,7 +89,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     const isHelp = thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code);
     if (isHelp) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const error = thrown instanceof CommanderError ? slip(thrown, argv) : asHoldfastError(thrown);
+    const error = thrown instanceof CommanderError ? slip(program, thrown, argv) : asHoldfastError(thrown);
     const { output } = globals();
     output.failure(error);
     return exitCodeOf(error);

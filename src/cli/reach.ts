@@ -18,7 +18,8 @@ async function transportFor({ url }: ReachOptions): Promise<Transport> {
     );
   }
   const { grpcTransport } = await import('../client/grpc/transport.ts');
-  return grpcTransport({ address: target.address, tls: target.tls, clock: systemClock() });
+  const { address, tls } = target;
+  return grpcTransport({ address, tls, plaintext: tls === undefined, clock: systemClock() });
 }
 
 /** What is under way, for whoever interrupts it. */

@@ -43,6 +43,8 @@ export type Target =
   | { readonly kind: 'server'; readonly address: string; readonly tls: ClientTls | undefined };
 
 const scheme = 'holdfast://';
+/** Without TLS, said by the URL, so that HOLDFAST_URL and --url can say it too. */
+const plaintextScheme = 'holdfast+plaintext://';
 
 /**
  * Which server is meant: the URL, else HOLDFAST_URL, else the profile that `holdfast dev` wrote in this folder or one
@@ -57,17 +59,24 @@ export function resolveTarget(
   const { env } = parts;
   const named = asked ?? (env.HOLDFAST_URL === '' ? undefined : env.HOLDFAST_URL);
   if (named !== undefined && isEmbedded(named)) return { kind: 'embedded', url: named };
+  if (named?.startsWith(plaintextScheme) === true) {
+    return { kind: 'server', address: addressIn(named, plaintextScheme), tls: undefined };
+  }
   const own = options.tls ?? certificatesIn(env);
   const needsProfile = named === undefined || (own === undefined && options.plaintext !== true);
   const profile = needsProfile ? findProfile(parts.cwd()) : undefined;
   const url = named ?? profile?.url;
   if (url === undefined) throw noConfiguration();
   if (!url.startsWith(scheme)) throw badUrl(url);
-  const address = url.slice(scheme.length).replace(/\/$/, '');
+  const address = addressIn(url, scheme);
   if (options.plaintext === true) return { kind: 'server', address, tls: undefined };
   const tls = own ?? profile?.tls;
   if (tls === undefined) throw noCertificates(url);
   return { kind: 'server', address, tls };
+}
+
+function addressIn(url: string, before: string): string {
+  return url.slice(before.length).replace(/\/$/, '');
 }
 
 /** Makes `connect`. */
@@ -113,7 +122,7 @@ function noConfiguration(): HoldfastError {
   const both =
     'Run `npx holdfast dev` in another terminal for a server on this machine, or `export HOLDFAST_URL=holdfast://host:7233` for another one';
   return configuration(
-    `No server is known here. ${both}.`,
+    'No server is known here.',
     `${both}. Without any server: connect('file:./queue.db') or connect('memory:').`,
   );
 }
@@ -121,7 +130,7 @@ function noConfiguration(): HoldfastError {
 function badUrl(url: string): HoldfastError {
   return configuration(
     `'${url}' is no address of Holdfast.`,
-    'Write holdfast://host:port for a server, file:./queue.db for a store in a file, memory: for one in memory.',
+    'Write holdfast://host:port for a server (holdfast+plaintext://host:port for one without TLS), file:./queue.db for a store in a file, memory: for one in memory.',
   );
 }
 

@@ -1,4 +1,5 @@
 import { HoldfastError, invalid } from '../core/errors.ts';
+import type { DeadReason } from '../core/event.ts';
 import { limits } from '../core/limits.ts';
 import { type Duration, durationMs } from './duration.ts';
 
@@ -71,12 +72,26 @@ export class TaskFailedError extends HoldfastError {
   readonly attempts: number;
   /** The last error's message, as the worker told it; empty where no attempt failed. */
   readonly lastError: string;
+  /**
+   * Why it is dead: `attempts` (all failed), `fatal` (the handler said so, or the contract did not fit), `deadline`,
+   * `lifetime`. Undefined: cancelled.
+   */
+  readonly deadReason: DeadReason | undefined;
 
-  constructor(taskId: string, state: 'dead' | 'cancelled', attempts: number, lastError: string) {
+  constructor(
+    taskId: string,
+    state: 'dead' | 'cancelled',
+    attempts: number,
+    lastError: string,
+    deadReason?: DeadReason,
+  ) {
     const why = lastError === '' ? '' : `: ${lastError}`;
+    const reason = deadReason === undefined ? '' : ` (reason: ${deadReason})`;
     const times = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
     const told =
-      state === 'dead' ? `Task ${taskId} is dead after ${times}${why}` : `Task ${taskId} was cancelled${why}`;
+      state === 'dead'
+        ? `Task ${taskId} is dead${reason} after ${times}${why}`
+        : `Task ${taskId} was cancelled${why}`;
     const help = `See what happened: holdfast show ${taskId} --history.`;
     super('FAILED_PRECONDITION', state === 'dead' ? 'TASK_DEAD' : 'TASK_CANCELLED', told, {
       taskId,
@@ -86,6 +101,7 @@ export class TaskFailedError extends HoldfastError {
     this.state = state;
     this.attempts = attempts;
     this.lastError = lastError;
+    this.deadReason = deadReason;
   }
 }
 

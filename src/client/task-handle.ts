@@ -123,9 +123,10 @@ class Handle<R> implements TaskHandle<R> {
   }
 
   async #outcome(status: TaskStatus): Promise<R> {
-    const { state, attempt, lastError, result } = status;
+    const { state, attempt, lastError, deadReason, result } = status;
     if (state !== 'succeeded') {
-      throw new TaskFailedError(this.id, state === 'dead' ? 'dead' : 'cancelled', attempt, lastError ?? '');
+      const ended = state === 'dead' ? 'dead' : 'cancelled';
+      throw new TaskFailedError(this.id, ended, attempt, lastError ?? '', deadReason);
     }
     // Bytes: a worker of another kind returned what is no JSON.
     if (result instanceof Uint8Array) throw unreadable('the result is not JSON');

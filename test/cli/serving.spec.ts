@@ -59,8 +59,15 @@ it('certs makes an authority once, issues by it, and shows what a certificate sa
   expect(shown.out).toMatch(/^not after +\d{4}-\d\d-\d\dT/m);
   const asJson = await within(cwd, 'certs', 'show', '.holdfast/certs/ada.crt', '--json');
   expect(asJson.json).toMatchObject({ subject: 'CN=ada', authority: false });
-  const wide = ['--kind', 'server', '--host', 'example.org', '10.0.0.1'];
-  expect((await within(cwd, 'certs', 'issue', 'web', ...wide)).out).toMatch(/web\.crt\n.*web\.key\n$/);
+  const wide = ['--kind', 'server', '--host', 'example.org', '--host', '10.0.0.1'];
+  const web = await within(cwd, 'certs', 'issue', ...wide, 'web');
+  expect(web).toMatchObject({ code: 0, err: '' });
+  expect(web.out).toMatch(/web\.crt\n.*web\.key\n$/);
+  const names = await within(cwd, 'certs', 'show', '.holdfast/certs/web.crt');
+  expect(names.out).toMatch(/^names +DNS:example\.org, IP Address:10\.0\.0\.1$/m);
+  expect((await within(cwd, 'certs', 'issue', 'web')).err).toBe(
+    "replaced the certificate and the key that 'web' had there\n",
+  );
 });
 
 it('certs tells what is wrong with a name, a file or an authority: status 2', async () => {
@@ -89,6 +96,9 @@ it('serve and worker work together, each ends by SIGTERM in order, and what was 
   expect(await greeted.exit).toBe(0);
   expect(greeted.out).toBe('{"greeting":"Hello, Ada!"}\n');
   running.signal('SIGTERM');
+  await running.until(
+    /^draining: what runs may finish within 30 s; a second signal \(Ctrl-C\) ends this at once\n/m,
+  );
   expect(await running.exit).toBe(0);
   server.signal('SIGTERM');
   expect(await server.exit).toBe(0);

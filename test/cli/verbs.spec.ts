@@ -77,7 +77,10 @@ const work = ['--queue', 'work'];
 describe('submit', () => {
   it('answers with the id and the state, and with the same task for the same key', async () => {
     const first = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1');
-    expect(first).toMatchObject({ code: 0, err: '' });
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.err).toBe(
+      "No worker for 'later' of queue 'default' is connected to this server; the task waits until one takes it.\n",
+    );
     expect(first.out).toMatch(/^1-\w+ ready\n$/);
     const id = first.out.split(' ')[0];
     const again = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1', '--json');
@@ -110,7 +113,9 @@ describe('submit', () => {
   it('waits for a task that dies: status 1, with its error and where to look', async () => {
     const ran = await holdfast('submit', 'fail', '--wait', ...work);
     expect(ran).toMatchObject({ code: 1, out: '' });
-    expect(ran.err).toMatch(/error: .*dead: it never works\n {2}.*holdfast show \S+ --history/);
+    expect(ran.err).toMatch(
+      /error: .*dead \(reason: fatal\): it never works\n {2}.*holdfast show \S+ --history/,
+    );
     const asJson = await holdfast('submit', 'fail', '--wait', '--json', ...work);
     expect(asJson).toMatchObject({ code: 1, json: { error: { reason: 'TASK_DEAD' } } });
   });
@@ -126,14 +131,23 @@ describe('submit', () => {
   });
 
   it('takes delay, deadline, priority, tags, attempts, lane and type version', async () => {
-    const options = ['--delay', '1h', '--deadline', '2h', '--priority', 'high', '--tag', 'a', 'b'];
+    const options = ['--delay', '1h', '--deadline', '2h', '--priority', 'high', '--tag', 'a', '--tag', 'b'];
     const more = ['--attempts', '3', '--ordering-key', 'lane-1', '--type-version', '2'];
     const { json } = await holdfast('submit', 'later', '{}', '--json', ...options, ...more);
     expect(json).toMatchObject({ state: 'scheduled', maxAttempts: 3, orderingKey: 'lane-1', typeVersion: 2 });
     expect(json.runAtMs - json.acceptedAtMs).toBe(3_600_000);
+    for (const tag of ['a', 'b']) {
+      const { json: page } = await holdfast('list', '--tag', tag, '--json');
+      expect(page.tasks).toMatchObject([{ id: json.id }]);
+    }
     const { out } = await holdfast('show', json.id);
     expect(out).toMatch(/^state +scheduled$/m);
     expect(out).toMatch(/^ordering key +lane-1$/m);
+  });
+
+  it('takes one value for each --tag, so that the payload may follow', async () => {
+    const { json } = await holdfast('submit', 'later', '--tag', 'a', '{"name":"x"}', '--json');
+    expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ payload: { name: 'x' } });
   });
 
   it('ends by Ctrl-C with status 130, and says that the task goes on', async () => {
@@ -159,7 +173,16 @@ describe('show', () => {
     );
     const asJson = await holdfast('show', json.id, '--history', '--json');
     expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', payload: { c: 3 } });
-    expect(asJson.json.history).toHaveLength(3);
+    const token = asJson.json.fencingToken;
+    expect(asJson.json.history).toMatchObject([
+      { version: 1, kind: 'submitted' },
+      { version: 2, kind: 'claimed', attempt: 1, fencingToken: token },
+      { version: 3, kind: 'succeeded', fencingToken: token },
+    ]);
+    expect(asJson.out).not.toContain('$typeName');
+    const died = await holdfast('submit', 'fail', '--key', 'told', '--wait', '--json', ...work);
+    const { json: dead } = await holdfast('show', died.json.error.taskId, '--history', '--json');
+    expect(dead.history.at(-1)).toMatchObject({ kind: 'died', deadReason: 'fatal', errorType: 'FatalError' });
   });
 
   it('says of an unknown id that there is none: status 3', async () => {
@@ -188,8 +211,17 @@ describe('list', () => {
     expect(await list('--lane', 'l')).toEqual(['item', 'item', 'other']);
     const page = await holdfast('list', '--queue', 'listed', '--limit', '2');
     expect(page.out).toMatch(/^ID +STATE +TYPE +ATTEMPT +ACCEPTED +LAST ERROR\n/);
-    const cursor = /^more: --cursor (\S+)$/m.exec(page.out)?.[1] as string;
+    expect(page.out).not.toContain('cursor');
+    const cursor = /^more: --cursor (\S+)$/m.exec(page.err)?.[1] as string;
     expect(await list('--limit', '2', '--cursor', cursor)).toEqual(['item']);
+  });
+
+  it('says of an empty list that its queue is unknown, and which may be meant', async () => {
+    await holdfast('submit', 'echo', '1', '--wait', ...work);
+    const unknown = await holdfast('list', '--queue', 'wrok');
+    expect(unknown).toMatchObject({ code: 0, out: 'ID  STATE  TYPE  ATTEMPT  ACCEPTED  LAST ERROR\n' });
+    expect(unknown.err).toMatch(/^There is no queue 'wrok' for tenant 'default'\. Did you mean 'work'\?/);
+    expect(await holdfast('list', '--type', 'none', ...work)).toMatchObject({ code: 0, err: '' });
   });
 
   it('shows the dead with their last error', async () => {

@@ -42,8 +42,18 @@ describe('connecting', () => {
   it('without any configuration names both commands that help', () => {
     const error = errorOf(() => resolveTarget(where(folder()), undefined));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_CONFIGURATION' });
-    expect(error.message).toContain('npx holdfast dev');
-    expect(error.message).toContain('export HOLDFAST_URL=');
+    expect(error.message).toBe('No server is known here.');
+    expect(error.help).toContain('npx holdfast dev');
+    expect(error.help).toContain('export HOLDFAST_URL=');
+  });
+
+  it('is without TLS where the URL says so, whatever certificates are known', () => {
+    const dir = folder();
+    profileIn(dir, profile);
+    const env = { HOLDFAST_URL: 'holdfast+plaintext://127.0.0.1:7233/' };
+    const plain = { kind: 'server', address: '127.0.0.1:7233', tls: undefined };
+    expect(resolveTarget(where(dir, env), undefined)).toEqual(plain);
+    expect(resolveTarget(where(dir), env.HOLDFAST_URL)).toEqual(plain);
   });
 
   it('finds the profile that holdfast dev wrote, from any folder below', () => {

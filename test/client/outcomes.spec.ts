@@ -18,6 +18,7 @@ describe('a handler', () => {
     const task = await it.client.submit(retried, { n: 1 });
     const failure = await it.until(failureOf(task.result()));
     expect(failure).toMatchObject({ state: 'dead', attempts: 3, lastError: 'no luck at 3', taskId: task.id });
+    expect(failure.deadReason).toBe('attempts');
     expect(failure.help).toContain(`holdfast retry ${task.id}`);
     expect((await kindsOf(it, task.id)).filter((kind) => kind === 'failed')).toHaveLength(2);
     expect(dead).toMatchObject([
@@ -33,7 +34,12 @@ describe('a handler', () => {
       }),
     ]);
     const task = await client.submit(job, { n: 1 });
-    expect(await until(failureOf(task.result()))).toMatchObject({ attempts: 1, lastError: 'never' });
+    expect(await until(failureOf(task.result()))).toMatchObject({
+      attempts: 1,
+      lastError: 'never',
+      deadReason: 'fatal',
+      message: `Task ${task.id} is dead (reason: fatal) after 1 attempt: never`,
+    });
     expect((await task.status()).deadReason).toBe('fatal');
   });
 

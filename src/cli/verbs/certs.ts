@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
+import { collect, whole } from '../numbers.ts';
 import { labelled } from '../output.ts';
 
 const defaultDir = '.holdfast/certs';
@@ -26,12 +28,15 @@ export function addCerts(program: Command, globals: Globals): void {
     .description('issue a certificate')
     .addOption(new Option('--kind <kind>').choices(['server', 'client'] as const).default('client' as const))
     .option('--dir <folder>', 'where the authority is kept', defaultDir)
-    .option('--host <host...>', 'a server’s names and addresses; default: this machine')
+    .option('--host <host>', 'a server’s name or address, repeatable; default: this machine', collect)
     .option('--days <n>', 'how long it is valid', whole(1, 3_650))
     .action(async (name, { kind, dir, host, days }) => {
       const { issue } = await import('../../certs/issue.ts');
+      const { output } = globals();
+      const isThere = existsSync(join(dir, `${name}.crt`));
       const files = await issue(dir, { name, kind, hosts: host, days }, Date.now());
-      globals().output.result(files, () => `${files.cert}\n${files.key}`);
+      if (isThere) output.note(`replaced the certificate and the key that '${name}' had there`);
+      output.result({ ...files, replaced: isThere }, () => `${files.cert}\n${files.key}`);
     });
   certs
     .command('show')

@@ -1,6 +1,9 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
+import type { Transport } from '../../client/transport.ts';
+import { asHoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { Globals } from '../globals.ts';
@@ -18,6 +21,17 @@ const states = {
   cancelled: TaskState.CANCELLED,
 } as const;
 const stateNames = [...Object.keys(states), 'retrying'] as const;
+
+/** What an empty list may come from. Undefined: the queue is there. */
+async function unknownQueue(transport: Transport, tenant: string, name: string): Promise<string | undefined> {
+  try {
+    await transport.call(AdminService.method.getQueue, { tenant, name }, {});
+  } catch (thrown) {
+    const { reason, message, help } = asHoldfastError(thrown);
+    if (reason === 'QUEUE_UNKNOWN') return `${message} ${help ?? ''}`.trimEnd();
+  }
+  return undefined;
+}
 
 export function addList(program: Command, globals: Globals): void {
   program
@@ -63,9 +77,13 @@ export function addList(program: Command, globals: Globals): void {
             time(task.acceptedAtMs),
             task.lastError.split('\n')[0]?.slice(0, 60) ?? '',
           ]);
-          const more = cursor === '' ? '' : `\nmore: --cursor ${cursor}`;
-          return `${table(['ID', 'STATE', 'TYPE', 'ATTEMPT', 'ACCEPTED', 'LAST ERROR'], rows)}${more}`;
+          return table(['ID', 'STATE', 'TYPE', 'ATTEMPT', 'ACCEPTED', 'LAST ERROR'], rows);
         });
+        if (cursor !== '') output.note(`more: --cursor ${cursor}`);
+        if (tasks.length === 0 && !output.json) {
+          const told = await unknownQueue(transport, options.tenant, options.queue);
+          if (told !== undefined) output.note(told);
+        }
       });
     });
 }

@@ -2,6 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
 import type { TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { eventJson } from '../event-json.ts';
 import type { Globals } from '../globals.ts';
 import { reach } from '../reach.ts';
 import { eventLine, taskJson, taskText } from '../task-text.ts';
@@ -35,7 +36,7 @@ export function addShow(program: Command, globals: Globals): void {
         const { task } = await transport.call(TaskService.method.getTask, asked, {});
         if (task === undefined) return;
         const history = options.history ? await historyOf(transport, { id, tenant }) : undefined;
-        output.result({ ...taskJson(task), ...(history && { history }) }, () =>
+        output.result({ ...taskJson(task), ...(history && { history: history.map(eventJson) }) }, () =>
           [taskText(task), ...(history?.map(eventLine) ?? [])].join('\n'),
         );
       });

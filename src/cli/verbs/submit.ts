@@ -6,7 +6,9 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { durationMs } from '../../client/duration.ts';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { deadReasons } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
+import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { Priority, type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
   SubmitItemSchema,
@@ -15,12 +17,14 @@ import {
 } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
+import { collect, whole } from '../numbers.ts';
+import type { Output } from '../output.ts';
 import { reach } from '../reach.ts';
 import { stateName, taskJson } from '../task-text.ts';
 
 const priorities = { high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW } as const;
 
+const waiting: ReadonlySet<TaskState> = new Set([TaskState.SCHEDULED, TaskState.READY]);
 const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskState.DEAD, TaskState.CANCELLED]);
 
 function length(text: string): number {
@@ -79,13 +83,36 @@ async function untilEnd(
   }
 }
 
+/** It would be dead before it may begin. */
+function ensureOrder(delay: number | undefined, deadline: number | undefined): void {
+  if (delay === undefined || deadline === undefined || delay < deadline) return;
+  throw usage(
+    'The deadline comes before the delay is over: the task would be dead before it may begin.',
+    'Both count from now: make --deadline longer than --delay.',
+  );
+}
+
+/** Not an error: a worker may come later. An identity that may not read hears nothing of workers. */
+async function tellUnhandled(transport: Transport, task: Task, output: Output): Promise<void> {
+  const type = task.spec?.type ?? '';
+  const { tenant, queue } = task;
+  const asked = transport.call(AdminService.method.listWorkers, { tenant, queue }, { timeoutMs: 2_000 });
+  const workers = await asked.then((answer) => answer.workers).catch(() => undefined);
+  if (workers === undefined || workers.some((worker) => worker.types.includes(type))) return;
+  output.note(
+    `No worker for '${type}' of queue '${queue}' is connected to this server; the task waits until one takes it.`,
+  );
+}
+
 function failure(task: Task): HoldfastError {
   const state = stateName(task.state);
   const why = task.lastError === '' ? '' : `: ${task.lastError}`;
+  const known = deadReasons[task.deadReason];
+  const reason = known === undefined ? '' : ` (reason: ${known})`;
   return new HoldfastError(
     'FAILED_PRECONDITION',
     state === 'dead' ? 'TASK_DEAD' : 'TASK_CANCELLED',
-    `The task ended as ${state}${why}`,
+    `The task ended as ${state}${reason}${why}`,
     {
       taskId: task.id,
       help: `See what happened: holdfast show ${task.id} --history`,
@@ -110,15 +137,16 @@ export function addSubmit(program: Command, globals: Globals): void {
     .addOption(
       new Option('--priority <level>').choices(['high', 'normal', 'low'] as const).default('normal' as const),
     )
-    .option('--tag <tag...>', 'a tag; repeatable')
+    .option('--tag <tag>', 'a tag; repeatable', collect)
     .option('--wait', 'wait for its end and print the result')
     .addHelpText(
       'after',
-      `\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/ada --wait\n  holdfast submit report @report.json --delay 10m`,
+      `\nIt knows no contract: queue, attempts, ordering key and key are what these flags say, not what defineTask says.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
     .action(async (type, payload, options) => {
       const { url, output } = globals();
       const bytes = readPayload(payload);
+      ensureOrder(options.delay, options.deadline);
       await reach({ url }, async (transport, underWay) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
@@ -133,7 +161,7 @@ export function addSubmit(program: Command, globals: Globals): void {
             delayMs: BigInt(options.delay ?? 0),
             deadlineAtMs: BigInt(options.deadline === undefined ? 0 : Date.now() + options.deadline),
             priority: priorities[options.priority],
-            tags: options.tag ?? [],
+            tags: [...(options.tag ?? [])],
             ...(options.attempts !== undefined && { retry: { maxAttempts: options.attempts } }),
           },
         });
@@ -144,11 +172,10 @@ export function addSubmit(program: Command, globals: Globals): void {
         );
         if (task === undefined) return;
         const said = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
-        if (!options.wait) {
-          output.result({ ...taskJson(task), deduplicated }, () => said);
-          return;
-        }
-        output.note(said);
+        if (options.wait) output.note(said);
+        else output.result({ ...taskJson(task), deduplicated }, () => said);
+        if (!output.json && waiting.has(task.state)) await tellUnhandled(transport, task, output);
+        if (!options.wait) return;
         underWay.taskId = task.id;
         underWay.help = `The task goes on; see it: holdfast show ${task.id}`;
         const ended = await untilEnd(transport, task.id, tenant, underWay.signal);

@@ -1,6 +1,7 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
-import type { Duration } from '../../client/duration.ts';
+import { type Duration, durationMs } from '../../client/duration.ts';
+import { timing } from '../../core/limits.ts';
 import type { AwsStore } from '../../server.ts';
 import {
   chosenAws,
@@ -53,13 +54,19 @@ export function addWorker(program: Command, globals: Globals): void {
         () => `working on ${types.join(', ')}`,
       );
       try {
-        await Promise.race([untilStopped(), running.done]);
+        const signal = await Promise.race([untilStopped(), running.done]);
+        if (signal !== undefined) output.note(drainingText(drain.timeout ?? timing.drainMs));
         await running.drain(drain);
         await running.done;
       } finally {
         await close();
       }
     });
+}
+
+function drainingText(limit: Duration): string {
+  const seconds = durationMs(limit) / 1_000;
+  return `draining: what runs may finish within ${seconds} s; a second signal (Ctrl-C) ends this at once`;
 }
 
 async function ofServer(url: string | undefined): Promise<Source> {
