@@ -155,7 +155,8 @@ class Callers {
   /** A turn that is undone and done again: memory is taken from the file anew. */
   async #failTurn(): Promise<void> {
     const broken = bench.acceptance();
-    const submission = { ...broken.submission, traceparent: 'x'.repeat(70_000) };
+    const submitted = { ...broken.submission.submitted, deadlineAtMs: 1.5 };
+    const submission = { ...broken.submission, submitted };
     const [failed] = await bench.store.accept([{ ...broken, submission }]);
     expect(failed?.kind).toBe('failed');
   }
