@@ -16,8 +16,17 @@ const reconciledRound = 2;
 const farAheadMs = 400 * 86_400_000;
 const never = new AbortController().signal;
 
-async function everything({ service }: Stage): Promise<readonly Snapshot[]> {
-  return (await service.list(queue, { limit: 100, cursor: undefined })).items;
+/** All acceptances of all keys. */
+async function everything(stage: Stage): Promise<readonly Snapshot[]> {
+  await stage.caughtUp();
+  return (await stage.service.list(queue, { limit: 100, cursor: undefined })).items;
+}
+
+/** The newest acceptance of each key, as it is at this moment. */
+async function newest({ running, clock }: Stage, { keys }: Scenario): Promise<readonly Snapshot[]> {
+  const { store } = running.context;
+  const found = await Promise.all(keys.map((key) => store.byKey({ ...queue, key }, clock.now())));
+  return found.filter((one) => one !== undefined);
 }
 
 /** Works off whatever is heard. */
@@ -31,9 +40,9 @@ async function work(stage: Stage): Promise<void> {
 }
 
 /** Sweeps, works, and looks once as the reconciler, with the clock moved on before each. How many rounds it took. */
-async function toTheEnd(stage: Stage): Promise<number> {
+async function toTheEnd(stage: Stage, scenario: Scenario): Promise<number> {
   for (let round = 0; round < mostRounds; round++) {
-    const tasks = await everything(stage);
+    const tasks = await newest(stage, scenario);
     if (tasks.every(({ head }) => isEnded(head) && !head.handOver)) return round;
     await stage.move(roundMs);
     if (round === reconciledRound) {
@@ -109,17 +118,15 @@ export async function recover(
   promised: string[],
 ): Promise<{ problems: readonly string[]; rounds: number }> {
   await stage.warmUp();
-  for (const { id, submission } of (await everything(stage)).toReversed()) {
-    stage.ids.set(submission.scope.key, id);
-  }
-  const rounds = await toTheEnd(stage);
+  for (const { id, submission } of await newest(stage, scenario)) stage.ids.set(submission.scope.key, id);
+  const rounds = await toTheEnd(stage, scenario);
   const problems = late(scenario, promised, rounds);
-  const unanswered = (await everything(stage)).filter(({ head }) => !isEnded(head));
+  const unanswered = (await newest(stage, scenario)).filter(({ head }) => !isEnded(head));
   problems.push(
     ...unanswered.map(({ submission }) => `${submission.scope.key} is stuck before it is asked again`),
   );
   await scenario.again?.(stage);
-  await toTheEnd(stage);
+  await toTheEnd(stage, scenario);
   const tasks = await everything(stage);
   const found = await Promise.all(tasks.map((task) => foundOf(stage, task)));
   problems.push(...found.flatMap(lifeProblems), ...counted(scenario, found));

@@ -41,7 +41,7 @@ export async function startSite(seed: number, faults: DynamoFaults): Promise<Sit
       const table = `points-${++places}`;
       await createTable(tables, table, clock);
       await createQueues(queues, sqsQueuesOf(table, queue));
-      return { table, dynamodb: dynamo.url, sqs: sqs.url };
+      return { table, dynamodb: dynamo.url, sqs: sqs.url, lagMs: faults.indexLag?.upToMs ?? 0 };
     },
     get movedMs() {
       return movedMs;

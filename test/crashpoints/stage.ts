@@ -158,7 +158,13 @@ export class Stage {
     await this.running.settled();
   }
 
+  /** So that what was written is in the indexes: whoever polls them sees it a little later. */
+  async caughtUp(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.#options.place.lagMs));
+  }
+
   async sweep(): Promise<void> {
+    await this.caughtUp();
     await sweep(this.running.context, never);
     await this.running.settled();
   }

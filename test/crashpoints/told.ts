@@ -5,6 +5,8 @@ export interface Place {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
+  /** By how much an index may be behind its table, in ms of the machine. Who reads one waits so long first. */
+  readonly lagMs: number;
 }
 
 /** A place, and how far the parent has moved the wall clock of everything on by now. */
