@@ -60,12 +60,19 @@ describe('the corrected clock', () => {
     let told = 0;
     clock.onFitness(() => told++);
     await answers(20);
-    machine.jump(2_900);
-    await answers(5);
-    expect([clock.fit, told]).toEqual([false, 1]);
-    machine.jump(-2_900);
-    await answers(5);
-    expect([clock.fit, told]).toEqual([true, 2]);
+    const found: unknown[] = [];
+    for (const offMs of [1_900, 2_100, 1_600, 1_400, 1_900, -2_100]) {
+      machine.jump(offMs - (clock.offsetMs ?? 0));
+      found.push([offMs, clock.fit, told]);
+    }
+    expect(found).toEqual([
+      [1_900, true, 0],
+      [2_100, false, 1],
+      [1_600, false, 1],
+      [1_400, true, 2],
+      [1_900, true, 2],
+      [-2_100, false, 3],
+    ]);
   });
 
   it('knows a jump of the machine’s clock at once, and does not follow it', async () => {
