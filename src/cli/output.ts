@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
+import { visible, visibleJson, visibleLines } from './visible.ts';
 
 /** Where a verb writes: people read text, programs read one JSON value (`--json`). Results go to stdout, the rest to stderr. */
 export interface Output {
@@ -20,7 +21,7 @@ export function createOutput(json: boolean): Output {
   return {
     json,
     result(value, text) {
-      process.stdout.write(`${json ? JSON.stringify(value, plain) : text()}\n`);
+      process.stdout.write(`${json ? visibleJson(JSON.stringify(value, plain)) : text()}\n`);
     },
     note(text) {
       if (!json) process.stderr.write(`${text}\n`);
@@ -28,9 +29,8 @@ export function createOutput(json: boolean): Output {
     failure(error) {
       if (json) {
         const { code, reason, message, help, taskId, violations } = error;
-        process.stdout.write(
-          `${JSON.stringify({ error: { code, reason, message, help, taskId, violations } })}\n`,
-        );
+        const told = { error: { code, reason, message, help, taskId, violations } };
+        process.stdout.write(`${visibleJson(JSON.stringify(told))}\n`);
         return;
       }
       tellFailure(error.message, error.help);
@@ -41,14 +41,15 @@ export function createOutput(json: boolean): Output {
 /** What happened, and below it what to do; for whoever reads standard error. */
 export function tellFailure(message: string, help: string | undefined): void {
   const red = styleText('red', 'error', { stream: process.stderr });
-  process.stderr.write(`${red}: ${message}${help ? `\n  ${help}` : ''}\n`);
+  process.stderr.write(`${red}: ${visibleLines(message)}${help ? `\n  ${visibleLines(help)}` : ''}\n`);
 }
 
 /** Columns padded to their widest cell. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
+  const rows = cells.map((row) => row.map(visible));
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  const line = (cells: readonly string[]): string =>
-    cells
+  const line = (row: readonly string[]): string =>
+    row
       .map((cell, i) => cell.padEnd(widths[i] ?? 0))
       .join('  ')
       .trimEnd();
@@ -67,5 +68,5 @@ export function labelled(name: string, value: unknown): string {
     .toLowerCase();
   const isTime = /Ms$/.test(name) && (typeof value === 'number' || typeof value === 'bigint');
   const shown = isTime ? time(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return `${label.padEnd(14)} ${shown}`;
+  return `${label.padEnd(14)} ${visible(shown)}`;
 }

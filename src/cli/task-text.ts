@@ -6,6 +6,7 @@ import {
   TaskState,
 } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { labelled, time } from './output.ts';
+import { visible } from './visible.ts';
 
 function nameIn(values: Record<string, string | number>, value: number): string {
   const found = Object.entries(values).find(([, number]) => number === value);
@@ -76,5 +77,6 @@ export function eventLine(event: TaskEvent, index: number): string {
     event.actor === '' ? '' : `asked by ${event.actor}`,
   ];
   const kind = nameIn(EventKind, event.kind).padEnd(16);
-  return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${told.filter((part) => part !== '').join(', ')}`.trimEnd();
+  const words = visible(told.filter((part) => part !== '').join(', '));
+  return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${words}`.trimEnd();
 }

@@ -21,6 +21,7 @@ import { collect, whole } from '../numbers.ts';
 import type { Output } from '../output.ts';
 import { reach } from '../reach.ts';
 import { stateName, taskJson } from '../task-text.ts';
+import { visibleJson } from '../visible.ts';
 
 const priorities = { high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW } as const;
 
@@ -181,7 +182,7 @@ export function addSubmit(program: Command, globals: Globals): void {
         const ended = await untilEnd(transport, task.id, tenant, underWay.signal);
         if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
-          JSON.stringify(taskJson(ended).result ?? null),
+          visibleJson(JSON.stringify(taskJson(ended).result ?? null)),
         );
       });
     });
