@@ -124,7 +124,7 @@ it('serve keeps its young generation small by itself, in one process, whatever e
   expect(argv).toContain('memory:');
   const options = { cwd, env: { NODE_OPTIONS: '--max-semi-space-size=32' } };
   const own = start(['serve', '--port', '0', '--http-port', '0', ...files('server')], options);
-  await own.until(/^serving gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\n/);
+  await own.until(/^serving gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\nstore: \/.*\/holdfast\.db\n/);
   expect(readFileSync(`/proc/${own.child.pid}/cmdline`, 'utf8')).not.toContain('semi-space');
 });
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
 import {
@@ -69,9 +70,10 @@ export function addServe(program: Command, globals: Globals): void {
         },
       });
       const { grpcPort, httpPort } = serving.listening;
+      const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
       globals().output.result(
-        { grpcPort, httpPort, pid: process.pid },
-        () => `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}`,
+        { grpcPort, httpPort, pid: process.pid, store },
+        () => `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}`,
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await untilStopped();
@@ -79,4 +81,9 @@ export function addServe(program: Command, globals: Globals): void {
       await serving.close();
       clearInterval(keepAlive);
     });
+}
+
+/** Absolute, for whoever looks for the file later. */
+function storePath(url: string): string {
+  return url.startsWith('file:') ? resolve(url.slice('file:'.length)) : url;
 }

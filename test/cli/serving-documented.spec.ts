@@ -1,0 +1,118 @@
+/** docs/serving.md, run as it is written, on ports of its own. */
+import { execFile } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { expect, it, vi } from 'vitest';
+import { readPolicy } from '../../src/rpc/auth/policy.ts';
+import { project, type Started, start, within } from './rig.ts';
+
+vi.setConfig({ testTimeout: 40_000 });
+
+const page = readFileSync(new URL('../../docs/serving.md', import.meta.url), 'utf8');
+const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
+const buf = new URL('../../node_modules/.bin/buf', import.meta.url).pathname;
+
+/** The first block of that kind after a heading. */
+function block(heading: string, kind: string): string {
+  const after = page.split(`\n${heading}\n`)[1] ?? '';
+  const found = new RegExp(`\`\`\`${kind}\n([\\s\\S]*?)\`\`\``).exec(after)?.[1];
+  if (found === undefined) throw new Error(`no ${kind} below '${heading}'`);
+  return found;
+}
+
+function asHere(script: string, ports?: Ports): string {
+  return script
+    .replaceAll('npx holdfast', `'${process.execPath}' '${main}'`)
+    .replaceAll('npx buf', `'${buf}'`)
+    .replaceAll(':7233', `:${ports?.grpcPort}`)
+    .replaceAll(':7280', `:${ports?.httpPort}`);
+}
+
+interface Ports {
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  readonly store: string;
+}
+
+async function shell(cwd: string, script: string): Promise<string> {
+  return (await promisify(execFile)('bash', ['-euc', script], { cwd })).stdout;
+}
+
+async function serve(cwd: string, ...argv: string[]): Promise<Started & Ports> {
+  const server = start(['serve', '--json', '--port', '0', '--http-port', '0', ...argv], { cwd });
+  await server.until(/\n/);
+  return Object.assign(server, JSON.parse(server.out) as Ports);
+}
+
+/** The words of the page's own command line, after `npx holdfast serve`. */
+const served = block('## The server', 'sh').replaceAll('\\\n', ' ').trim().split(/\s+/).slice(3);
+
+it('certificates, policy, server, the command, curl and buf curl: each as the page has it', async () => {
+  const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
+  await shell(cwd, asHere(block('## Certificates', 'sh')));
+  const server = await serve(cwd, ...served);
+  expect(server.store).toBe(join(cwd, 'queue.db'));
+  const clients = asHere(block('### Clients', 'sh'), server);
+  const api = page.slice(page.indexOf('## The API by curl'));
+  const [called = '', bufCurl = ''] = [...api.matchAll(/```sh\n([\s\S]*?)```/g)].map((found) => found[1]);
+  const out = await shell(cwd, clients + asHere(called, server) + asHere(bufCurl, server));
+  const answers = out.split('\n').filter((line) => /^\{.*\}$/.test(line));
+  const [submitted, byKey, queues, paused, resumed, redriven] = answers.map((line) => JSON.parse(line));
+  expect(submitted.task.id).toBe(byKey.task.id);
+  expect(atob(byKey.task.spec.payload.bytes)).toBe('{"name":"Ada"}');
+  expect(queues.queues).toMatchObject([{ name: 'default' }]);
+  expect([paused.queue.paused, resumed.queue.paused ?? false]).toEqual([true, false]);
+  expect(redriven).toEqual({});
+  expect(out.slice(out.lastIndexOf('\n{\n'))).toContain(`"id": "${byKey.task.id}"`);
+  server.signal('SIGTERM');
+  expect(await server.exit).toBe(0);
+});
+
+it('the policy of the page: operators may everything, billing its queue, others nothing', () => {
+  const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
+  const { judge } = readPolicy(join(cwd, 'policy.json'));
+  const judged = (name: string) => judge({ name: `spiffe://holdfast.dev/client/${name}`, serial: '1' });
+  expect(judged('ops')).toMatchObject({
+    tenants: [],
+    queues: [],
+    verbs: ['submit', 'work', 'read', 'admin'],
+  });
+  expect(judged('billing-eu')).toMatchObject({ queues: ['billing'], verbs: ['submit', 'work', 'read'] });
+  expect(judged('other')).toMatchObject({ reason: 'DENIED' });
+  expect(judged('intern')).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+});
+
+it('without TLS: by the URL that the page names', async () => {
+  const cwd = project();
+  const server = await serve(cwd, '--plaintext');
+  const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;
+  expect(page).toContain('HOLDFAST_URL=holdfast+plaintext://127.0.0.1:7233');
+  const submitted = await within(cwd, 'submit', 'greet', '1', '--key', 'a', '--url', url);
+  expect(submitted).toMatchObject({ code: 0 });
+  const asked = `curl -sS -H 'content-type: application/json' -d '{"queue":"default"}' http://127.0.0.1:${server.httpPort}`;
+  expect(await shell(cwd, `${asked}/holdfast.v1.TaskService/ListTasks`)).toContain('"greet"');
+});
+
+it('beside the store lie the files of the page; a copy of a stopped one is all, and beside a running one there is none', async () => {
+  const cwd = project();
+  const server = await serve(cwd, '--plaintext', '--store', 'file:./queue.db');
+  const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;
+  const { json } = await within(cwd, 'submit', 'greet', '1', '--json', '--url', url);
+  for (const [, file = ''] of page.matchAll(/^\| `(queue\.db\S*)` \|/gm)) {
+    expect(existsSync(join(cwd, file)), file).toBe(true);
+  }
+  expect(statSync(join(cwd, 'queue.db.ballast')).size).toBe(64 * 1_048_576);
+  const beside = new DatabaseSync(join(cwd, 'queue.db'));
+  expect(() => beside.exec(`VACUUM INTO '${join(cwd, 'hot.db')}'`)).toThrow(/locked/);
+  beside.close();
+  server.signal('SIGTERM');
+  expect(await server.exit).toBe(0);
+  expect(existsSync(join(cwd, 'queue.db-wal'))).toBe(false);
+  mkdirSync(join(cwd, 'restored'));
+  copyFileSync(join(cwd, 'queue.db'), join(cwd, 'restored/queue.db'));
+  const restored = await serve(cwd, '--plaintext', '--store', 'file:./restored/queue.db');
+  const again = `holdfast+plaintext://127.0.0.1:${restored.grpcPort}`;
+  expect((await within(cwd, 'show', json.id, '--json', '--url', again)).json).toMatchObject({ payload: 1 });
+});
