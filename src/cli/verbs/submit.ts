@@ -175,10 +175,10 @@ export function addSubmit(program: Command, globals: Globals): void {
         const said = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
         if (options.wait) output.note(said);
         else output.result({ ...taskJson(task), deduplicated }, () => said);
-        if (!output.json && waiting.has(task.state)) await tellUnhandled(transport, task, output);
-        if (!options.wait) return;
         underWay.taskId = task.id;
         underWay.help = `The task goes on; see it: holdfast show ${task.id}`;
+        if (!output.json && waiting.has(task.state)) await tellUnhandled(transport, task, output);
+        if (!options.wait) return;
         const ended = await untilEnd(transport, task.id, tenant, underWay.signal);
         if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
