@@ -27,6 +27,29 @@ describe('a handler', () => {
     expect((await task.status()).deadReason).toBe('attempts');
   });
 
+  it('that throws is a short line of the log at each attempt, its stack one of level debug, and its death another', async () => {
+    const retried = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 2 } });
+    const it = await working([
+      handle(retried, () => {
+        throw new TypeError('no luck');
+      }),
+    ]);
+    const task = await it.client.submit(retried, { n: 1 });
+    await it.until(failureOf(task.result()));
+    await it.advance(1_000);
+    const error = { task_id: task.id, type: 'job', error: 'no luck', error_type: 'TypeError' };
+    const at = expect.stringMatching(/^\/.*outcomes\.spec\.ts:\d+:\d+$/);
+    const told = it.lines.filter(({ level }) => level === 'warn' || level === 'error');
+    expect(told).toMatchObject([
+      { level: 'warn', message: 'an attempt failed', fields: { ...error, attempt: 1, max_attempts: 2, at } },
+      { level: 'warn', message: 'an attempt failed', fields: { ...error, attempt: 2, max_attempts: 2, at } },
+      { level: 'error', message: expect.stringContaining(`holdfast retry ${task.id}`), fields: error },
+    ]);
+    expect(JSON.stringify(told)).not.toContain('    at ');
+    const [stack] = it.lines.filter(({ level }) => level === 'debug');
+    expect(stack?.fields.err).toBeInstanceOf(TypeError);
+  });
+
   it('that throws a FatalError is not tried again', async () => {
     const { client, until } = await working([
       handle(job, () => {

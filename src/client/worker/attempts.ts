@@ -4,6 +4,7 @@ import type { Context } from '../context.ts';
 import { type AbortKind, verdictOf } from '../errors.ts';
 import type { Handler, Middleware } from '../handler.ts';
 import { Attempt, AttemptContext, type ContextParts, logFields } from './attempt.ts';
+import { tellFailed } from './failed-lines.ts';
 import { inputOf } from './input.ts';
 import type { Received } from './intake.ts';
 import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
@@ -150,10 +151,7 @@ export class Attempts {
         ? outcomeOfThrown(handler.task, assignment.attempt, thrown)
         : outcomeOfAbort(reason, thrown);
     if (outcome !== undefined && outcome.outcome !== 'snoozed') {
-      this.#events.log.warn(
-        { ...logFields(assignment), err: thrown, outcome: outcome.outcome },
-        'an attempt failed',
-      );
+      tellFailed(this.#events.log, assignment, handler.task.name, thrown, outcome);
     }
     this.#end(attempt, outcome);
   }
