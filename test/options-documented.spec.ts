@@ -1,7 +1,9 @@
 /** docs/options.md says what src/core/limits.ts says. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { silent } from '../src/client/log.ts';
 import { defaults, limits, timing } from '../src/core/limits.ts';
+import { connect, defineTask, typed } from '../src/index.ts';
 
 const text = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').replace(/\s+/g, ' ');
 const lines = readFileSync(new URL('../docs/options.md', import.meta.url), 'utf8').split('\n');
@@ -79,4 +81,17 @@ it('what the defaults come to', () => {
   expect(text).toContain(
     `within ${(timing.leaseMs + timing.clockGuardMs + timing.sweepMs) / 1_000 <= 35 ? 35 : 'more than 35'} s`,
   );
+});
+
+it('a deadline in the past is accepted, its task is dead, and a redrive drops it', async () => {
+  await using holdfast = connect('memory:', { log: silent });
+  const late = defineTask('late', { input: typed<null>() });
+  const task = await holdfast.submit(late, null, { deadline: new Date(Date.now() - 1_000) });
+  await expect(task.result({ timeout: '10s' })).rejects.toMatchObject({
+    reason: 'TASK_DEAD',
+    deadReason: 'deadline',
+    attempts: 0,
+  });
+  await task.retry();
+  expect(await task.status()).toMatchObject({ state: 'ready', deadReason: undefined });
 });

@@ -14,7 +14,10 @@ export type { ClientTls } from './grpc/tls.ts';
 export interface ConnectOptions {
   /** Files of the CA, the certificate and its key. Default: HOLDFAST_CA, HOLDFAST_CERT, HOLDFAST_KEY, else the profile's. */
   readonly tls?: ClientTls | undefined;
-  /** Without TLS: anyone on the way can read and act. For a server on this machine that was started so. Default false. */
+  /**
+   * Without TLS: anyone on the way can read and act. For a server on this machine that was started so. The same as
+   * a URL `holdfast+plaintext://host:port`. Default false.
+   */
   readonly plaintext?: boolean | undefined;
   /** Default: the certificate's only tenant, else `default`. */
   readonly tenant?: string | undefined;

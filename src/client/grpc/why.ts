@@ -74,5 +74,5 @@ export function whyNot(address: string, host: string, error: NodeJS.ErrnoExcepti
   return unreachable(address, network[code] ?? error.message);
 }
 
-const helpNoTls = 'Leave the certificates out and ask for plaintext, or check the port.';
+const helpNoTls = 'Write holdfast+plaintext://host:port for a server without TLS, or check the port.';
 export const helpTls = 'Give certificates instead of plaintext (`holdfast certs issue`), or check the port.';
