@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
+import { told } from '../rpc/api/rules.ts';
 import { visible, visibleJson, visibleLines } from './visible.ts';
 
 /** Where a verb writes: people read text, programs read one JSON value (`--json`). Results go to stdout, the rest to stderr. */
@@ -60,13 +61,20 @@ export function time(ms: bigint | number): string {
   return Number(ms) === 0 ? '–' : new Date(Number(ms)).toISOString();
 }
 
-/** A field on a line of its own: its name in words, times (…Ms) as people read them. */
+/** A field on a line of its own: its name in words, times and lengths (…Ms) as people read them. */
 export function labelled(name: string, value: unknown): string {
   const label = name
     .replace(/(At)?Ms$/, '')
     .replace(/([A-Z])/g, ' $1')
     .toLowerCase();
-  const isTime = /Ms$/.test(name) && (typeof value === 'number' || typeof value === 'bigint');
-  const shown = isTime ? time(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return `${label.padEnd(14)} ${visible(shown)}`;
+  return `${label.padEnd(14)} ${visible(shown(name, value))}`;
+}
+
+/** Lengths in the largest unit that is whole, and times: those that something is at, before or after. */
+function shown(name: string, value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'bigint') {
+    if (/(At|Before|After)Ms$/.test(name)) return time(value);
+    if (name.endsWith('Ms')) return told(Number(value));
+  }
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

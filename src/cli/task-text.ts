@@ -1,9 +1,14 @@
+import type { Message } from '@bufbuild/protobuf';
 import {
   DeadReason,
   EventKind,
+  Priority,
+  type RetryPolicy,
+  type SubmitOptions,
   type Task,
   type TaskEvent,
   TaskState,
+  WhenDead,
 } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { labelled, time } from './output.ts';
 import { visible } from './visible.ts';
@@ -26,6 +31,44 @@ function payloadValue(payload: { contentType: string; bytes: Uint8Array } | unde
   } catch {
     return { base64: Buffer.from(payload.bytes).toString('base64') };
   }
+}
+
+type Tell<M> = (message: M) => unknown;
+/** What is told of each field: one that is added to the schema and left out here does not compile. */
+type TellAll<M> = { readonly [K in Exclude<keyof M, keyof Message>]-?: Tell<M> };
+
+const optionTexts: TellAll<SubmitOptions> = {
+  priority: ({ priority }) => (priority === Priority.UNSPECIFIED ? undefined : nameIn(Priority, priority)),
+  tags: ({ tags }) => (tags.length === 0 ? undefined : tags),
+  parentId: ({ parentId }) => parentId || undefined,
+  whenDead: ({ whenDead }) => (whenDead === WhenDead.UNSPECIFIED ? undefined : nameIn(WhenDead, whenDead)),
+  // What was asked for; `runAtMs` of the task is when it may run next.
+  runAtMs: ({ runAtMs }) => runAtMs || undefined,
+  delayMs: ({ delayMs }) => delayMs || undefined,
+  deadlineAtMs: ({ deadlineAtMs }) => deadlineAtMs || undefined,
+  lifetimeMs: ({ lifetimeMs }) => lifetimeMs || undefined,
+  retentionMs: ({ retentionMs }) => retentionMs || undefined,
+  windowMs: ({ windowMs }) => windowMs || undefined,
+  attemptTimeoutMs: ({ attemptTimeoutMs }) => attemptTimeoutMs || undefined,
+  retry: ({ retry }) => retry && told(retryTexts, retry),
+};
+
+const retryTexts: TellAll<RetryPolicy> = {
+  maxAttempts: ({ maxAttempts }) => maxAttempts,
+  baseMs: ({ baseMs }) => Number(baseMs),
+  factor: ({ factor }) => factor,
+  maxMs: ({ maxMs }) => Number(maxMs),
+};
+
+function told<M>(texts: TellAll<M>, message: M): Record<string, unknown> {
+  const entries = Object.entries(texts) as [string, Tell<M>][];
+  return Object.fromEntries(entries.map(([name, tell]) => [name, tell(message)]));
+}
+
+function optionsJson(options: SubmitOptions | undefined): Record<string, unknown> {
+  if (options === undefined) return {};
+  const { runAtMs, ...rest } = told(optionTexts, options);
+  return { notBeforeMs: runAtMs, ...rest };
 }
 
 export function taskJson(task: Task): Record<string, unknown> {
@@ -54,7 +97,9 @@ export function taskJson(task: Task): Record<string, unknown> {
     progress: task.progress && { fraction: task.progress.fraction, note: task.progress.note },
     payload: payloadValue(task.spec?.payload),
     result: payloadValue(task.result),
+    cancelRequested: task.cancelRequested || undefined,
     traceparent: task.traceparent || undefined,
+    ...optionsJson(task.options),
   };
 }
 

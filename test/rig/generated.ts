@@ -19,6 +19,7 @@ import type {
   WorkResponse,
 } from '../../src/core/messages.ts';
 import type { OptionsRequest } from '../../src/core/submission.ts';
+import type { Whole } from '../../src/rpc/api/whole.ts';
 import { Code } from '../../src/rpc/gen/google/rpc/code_pb.ts';
 import {
   DeadReason,
@@ -26,7 +27,7 @@ import {
   PayloadSchema,
   Priority,
   SpecSchema,
-  type SubmitOptionsSchema,
+  type SubmitOptions,
   TaskEventSchema,
   TaskState,
   WhenDead,
@@ -53,7 +54,11 @@ function big(ms: number | undefined): bigint {
   return BigInt(ms ?? 0);
 }
 
-export function generatedOptions(asked: OptionsRequest): MessageInitShape<typeof SubmitOptionsSchema> {
+type Fields = Whole<SubmitOptions>;
+
+export function generatedOptions(
+  asked: OptionsRequest,
+): Omit<Fields, 'retry'> & { retry?: Partial<Fields['retry']> } {
   const { retry } = asked;
   return {
     runAtMs: big(asked.runAtMs),

@@ -14,7 +14,16 @@ import type {
 import { type OptionsRequest, priorities, type RetryPolicy } from '../../core/submission.ts';
 import { payloadOf } from './payload-rule.ts';
 import { blob, count, fraction, length, name, oneOf, text, time, told, utf8, whole } from './rules.ts';
-import { type Check, type Findings, field, list, message, optional, path } from './validate.ts';
+import {
+  type Check,
+  type EveryField,
+  type Findings,
+  field,
+  list,
+  message,
+  optional,
+  path,
+} from './validate.ts';
 
 const uint32 = 4_294_967_295;
 
@@ -53,7 +62,7 @@ const retry = message<Partial<RetryPolicy>>({
     ),
   ),
   maxMs: optional(field(length(0, limits.backoffMaxMs))),
-});
+} satisfies EveryField<Partial<RetryPolicy>>);
 
 function runTime(options: OptionsRequest, at: string, findings: Findings): void {
   const { runAtMs, delayMs } = options;
@@ -78,7 +87,7 @@ export const options = message<OptionsRequest>(
     tags,
     parentId: optional(field(text(limits.keyChars))),
     whenDead: optional(field(oneOf(['return', 'retry']))),
-  },
+  } satisfies EveryField<OptionsRequest>,
   runTime,
 );
 

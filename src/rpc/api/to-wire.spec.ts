@@ -1,14 +1,18 @@
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { generatedOptions } from '../../../test/rig/generated.ts';
+import { options as asked, storedOptions } from '../../../test/rig/messages.ts';
 import { codes, HoldfastError } from '../../core/errors.ts';
 import { deadReasons, type TaskEvent } from '../../core/event.ts';
+import { resolveOptions } from '../../core/submission.ts';
 import { itemError } from '../../service/rejections.ts';
 import { Code } from '../gen/google/rpc/code_pb.ts';
-import { DeadReason, EventKind, TaskEventSchema } from '../gen/holdfast/v1/task_pb.ts';
+import { DeadReason, EventKind, SubmitOptionsSchema, TaskEventSchema } from '../gen/holdfast/v1/task_pb.ts';
 import { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import { deadReasonNumber } from './enums.ts';
-import { errorFromWire } from './from-wire.ts';
-import { errorToWire, eventToWire } from './to-wire.ts';
+import { errorFromWire, optionsFromWire } from './from-wire.ts';
+import { errorToWire, eventToWire, optionsOf } from './to-wire.ts';
 
 const wire = (event: TaskEvent) => create(TaskEventSchema, eventToWire(event));
 
@@ -70,6 +74,30 @@ describe('events on the wire', () => {
     const bytes = toBinary(TaskEventSchema, newer);
     const shown = wire({ kind: 'unknown', kindNumber: 99, atMs: 5, bytes });
     expect(toBinary(TaskEventSchema, shown)).toEqual(bytes);
+  });
+});
+
+describe('options on the wire', () => {
+  const carried = (sent: MessageInitShape<typeof SubmitOptionsSchema>) =>
+    optionsFromWire(
+      fromBinary(SubmitOptionsSchema, toBinary(SubmitOptionsSchema, create(SubmitOptionsSchema, sent))),
+    );
+
+  it('are asked for as they were asked for', () => {
+    fc.assert(
+      fc.property(asked, (options) => {
+        expect(carried(generatedOptions(options))).toEqual(options);
+      }),
+    );
+  });
+
+  it('are shown as they were resolved', () => {
+    fc.assert(
+      fc.property(storedOptions, (options) => {
+        const shown = resolveOptions(carried(optionsOf(options)), 0);
+        expect({ ...shown, ownLifetime: options.ownLifetime }).toEqual(options);
+      }),
+    );
   });
 });
 

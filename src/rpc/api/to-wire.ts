@@ -13,7 +13,7 @@ import {
   PayloadSchema,
   type Spec,
   SpecSchema,
-  type SubmitOptionsSchema,
+  type SubmitOptions,
   TaskEventSchema,
   type TaskSchema,
 } from '../gen/holdfast/v1/task_pb.ts';
@@ -33,6 +33,7 @@ import {
   verdictNumbers,
   whenDeadNumbers,
 } from './enums.ts';
+import type { Whole } from './whole.ts';
 
 function int64(value: number | undefined): bigint {
   return value === undefined ? 0n : BigInt(value);
@@ -44,10 +45,12 @@ function specOf(submission: Submission, withPayload: boolean): Spec {
   return create(SpecSchema, { type, typeVersion, orderingKey: orderingKey ?? '' });
 }
 
-function optionsOf(options: Options): MessageInitShape<typeof SubmitOptionsSchema> {
+export function optionsOf(options: Options): Whole<SubmitOptions> {
   const { retry } = options;
   return {
     runAtMs: int64(options.runAtMs),
+    // Made a run time at acceptance.
+    delayMs: 0n,
     deadlineAtMs: int64(options.deadlineAtMs),
     lifetimeMs: int64(options.lifetimeMs),
     retentionMs: int64(options.retentionMs),

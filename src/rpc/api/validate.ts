@@ -1,7 +1,7 @@
 /**
  * The one validator. A message's rules are a table, a rule a field (tables.ts); every violation is collected
  * with its path, such as `items[3].options.tags[0]`. The same tables serve the hot plain messages and, after
- * convert.ts, the generated ones.
+ * from-wire.ts, the generated ones.
  */
 import { type Code, HoldfastError, invalid, type Reason, type Violation } from '../../core/errors.ts';
 
@@ -102,6 +102,8 @@ export function optional<V>(check: Check<V>): Check<V | undefined> {
 }
 
 type Table<M> = { readonly [K in keyof M]?: Check<M[K]> };
+/** For `satisfies`: a table that leaves out no field. */
+export type EveryField<M> = { readonly [K in keyof M]-?: Check<M[K]> };
 /** What no single field can tell. `at` is the message's path. */
 type Together<M> = (message: M, at: string, findings: Findings) => void;
 

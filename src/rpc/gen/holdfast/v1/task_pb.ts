@@ -179,6 +179,8 @@ export type SubmitOptions = Message<"holdfast.v1.SubmitOptions"> & {
   tags: string[];
 
   /**
+   * The task whose handler submits this one; at most 255 characters.
+   *
    * @generated from field: string parent_id = 11;
    */
   parentId: string;
