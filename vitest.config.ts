@@ -10,6 +10,10 @@ export default defineConfig({
     maxWorkers: 2,
     allowOnly: false,
     passWithNoTests: false,
+    // No test is judged by its speed: so long lasts only what hangs, on a busy machine too.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
     reporters: ['default', new NoSkips()],
   },
 });

@@ -104,5 +104,5 @@ describe('the same request', () => {
     expect(sameSpec(deep(''), deep(' '))).toBe(true);
     const zeros = (space: string) => spec(`[${space}1${'0'.repeat(250_000)}1]`);
     expect(sameSpec(zeros(''), zeros(' '))).toBe(false);
-  }, 1_000);
+  });
 });

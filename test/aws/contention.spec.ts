@@ -73,7 +73,7 @@ test('one that conflicts for ever is refused, to be tried again later', async ()
     retryAfterMs: 500,
   });
   expect(accepted.error.retryable).toBe(true);
-}, 20_000);
+});
 
 test('what is throttled beyond the SDK’s retries is refused, each item alone', async () => {
   const task = await site.bench.accept();
@@ -95,7 +95,7 @@ test('what is throttled beyond the SDK’s retries is refused, each item alone',
   expect(outcomes[0]).toMatchObject({
     error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY', retryAfterMs: 1_000 },
   });
-}, 30_000);
+});
 
 test('a table that is not there is told as such', async () => {
   const __type = `${prefix}ResourceNotFoundException`;
@@ -169,7 +169,7 @@ test('processes that fill one lane at once give each task a place of its own, in
   const listed = await bench.listAll({ orderingKey: 'ann' });
   const inOrder = accepted.flat().toSorted((a, b) => (a.laneSeq ?? 0) - (b.laneSeq ?? 0));
   expect(ids(listed.items)).toEqual(ids(inOrder));
-}, 30_000);
+});
 
 test('a lane takes a batch that no transaction can, with duplicates in it', async () => {
   const { bench } = site;

@@ -36,21 +36,21 @@ test('a throttled write is sent four times, and by nobody more', async () => {
   const [accepted] = await site.bench.store.accept([site.bench.acceptance()]);
   expect(accepted).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' } });
   expect(proxy.count('PutItem')).toBe(mostRequests);
-}, 20_000);
+});
 
 test('a throttled read likewise', async () => {
   const task = await site.bench.accept();
   refuse('BatchGetItem', throttled);
   await expect(site.bench.store.read([task.id], 0)).rejects.toMatchObject({ reason: 'STORE_BUSY' });
   expect(proxy.count('BatchGetItem')).toBe(mostRequests);
-}, 20_000);
+});
 
 test('a transaction that AWS says is still in progress likewise; what became of it is not known', async () => {
   refuse('TransactWriteItems', refusalOf('TransactionInProgressException'));
   const [accepted] = await site.bench.store.accept([site.bench.acceptance({ orderingKey: 'ann' })]);
   expect(accepted).toMatchObject({ error: { code: 'UNAVAILABLE', reason: 'STORE_FAILED' } });
   expect(proxy.count('TransactWriteItems')).toBe(mostRequests);
-}, 20_000);
+});
 
 test('a transaction that was cancelled for a throttle is sent as often, by us', async () => {
   const reasons = [{ Code: 'ThrottlingError' }, { Code: 'None' }, { Code: 'None' }];
@@ -59,7 +59,7 @@ test('a transaction that was cancelled for a throttle is sent as often, by us', 
   const [accepted] = await site.bench.store.accept([site.bench.acceptance({ orderingKey: 'ann' })]);
   expect(accepted).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' } });
   expect(proxy.count('TransactWriteItems')).toBe(mostRequests);
-}, 20_000);
+});
 
 test('submissions that spent all retries of theirs leave those of a lease untouched', async () => {
   const { bench } = site;
@@ -80,4 +80,4 @@ test('submissions that spent all retries of theirs leave those of a lease untouc
   ]);
   expect(renewed?.kind).toBe('done');
   expect(left).toBeLessThan(0);
-}, 30_000);
+});

@@ -111,4 +111,4 @@ test('two nodes share a table and its queues: each task once, at the units of do
   const page = { limit: 100, cursor: undefined };
   expect((await b.service.list({ ...mail, state: 'succeeded' }, page)).items).toHaveLength(tasks);
   await Promise.all([a.engine.close(), b.engine.close()]);
-}, 30_000);
+});

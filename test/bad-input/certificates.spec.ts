@@ -143,7 +143,7 @@ describe('a certificate that is exchanged for a broken one', () => {
     copyFileSync(good.key, key);
     copyFileSync(good.cert, cert);
     await expect.poll(shown, { timeout: 6_000, interval: 100 }).toBe(show(good.cert).serial);
-  }, 15_000);
+  });
 });
 
 it('after all of this, what was accepted before has ended once, in the same process', async () => {

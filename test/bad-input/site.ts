@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { vi } from 'vitest';
 import { initAuthority } from '../../src/certs/authority.ts';
 import { issue, type Order } from '../../src/certs/issue.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
@@ -13,9 +12,6 @@ import { type Client, connect, defineTask, typed } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
 import { type CommandOptions, type Ended, endCommands, runCommand, spawnCommand } from './command.ts';
-
-// Processes start slowly where everything else runs too.
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 export interface Line {
   readonly level: number;

@@ -1,11 +1,8 @@
 /** What `holdfast dev` does when its worker ends badly, does not end, or must end at once. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { dev, greet, greets, project, save, within, worker } from './rig.ts';
-
-// Each test starts a server and workers as processes, and one waits for a silence of 5 s.
-vi.setConfig({ testTimeout: 30_000 });
 
 const looping = "console.log('looping'); for (;;);";
 

@@ -1,11 +1,8 @@
 /** `holdfast dev`: the first minute with Holdfast, and the hour after it. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { dev, free, greet, greets, project, save, start, worker } from './rig.ts';
-
-// Each test starts a server and up to five workers as processes.
-vi.setConfig({ testTimeout: 30_000 });
 
 it('makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
   const cwd = project(greets);

@@ -1,11 +1,9 @@
 /** What it takes without `dev`: certificates, a server and a worker, each by a verb of its own; and how each ends. */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { packageVersion } from '../../src/platform/version.ts';
 import { contract, holdfast, project, type Started, start, within, worker } from './rig.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const files = (name: string): string[] => [
   '--ca',

@@ -4,7 +4,7 @@ import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-pr
 import { onTable } from './on-table.ts';
 import { storeContract } from './store-contract.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;

@@ -3,7 +3,7 @@ import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { onTable } from './on-table.ts';
 import { storeContract } from './store-contract.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {

@@ -9,7 +9,7 @@ it('of two processes that claim one task on SQLite at one instant, one wins and 
   const races = await raceOnSqlite(count);
   expect(races.length).toBe(count);
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
-}, 15_000);
+});
 
 it('of two nodes that claim one task on the table at one instant, one wins and the other is told who', async () => {
   const races = await raceOnAws(count, 1);
@@ -17,7 +17,7 @@ it('of two nodes that claim one task on the table at one instant, one wins and t
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
   expect(races[0]?.lost[0]).toMatchObject({ cause: 'ConditionalCheckFailedException' });
   expect(new Set(races.flatMap(({ winners }) => winners)).size).toBe(2);
-}, 15_000);
+});
 
 it('is no single winner: two, none, a settlement that did not stand, a loser that nothing was told of', () => {
   const lost = {

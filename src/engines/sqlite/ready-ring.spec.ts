@@ -234,7 +234,7 @@ it('whatever happens, nothing that is ready is silent for ever, and nothing else
       .beforeEach(fresh),
     { numRuns: 25 },
   );
-}, 30_000);
+});
 
 /** Waits for bells, and is careless with the first of them: forgets, silences, hides, or dies on the lease. */
 async function worker(careless: number, done: AbortSignal): Promise<void> {
@@ -285,4 +285,4 @@ it('whoever waits is told of everything that there is to do, without asking agai
       .beforeEach(fresh),
     { numRuns: 15 },
   );
-}, 30_000);
+});
