@@ -12,7 +12,8 @@ import type { Acknowledged } from './told.ts';
 
 const killNodeAt = 0.4;
 const killWorkerAt = 0.5;
-const cancelled = 0.05;
+/** More than a third of these has ended before: one task in twenty is cancelled. */
+const cancelled = 0.08;
 const lookMs = 200;
 /** Asking each lane whether it is over costs a read. */
 const endLookMs = 1_000;
