@@ -23,9 +23,22 @@ export interface Outbound {
   readonly item: SubmitItem;
 }
 
-/** The same parent, type and input: the same key, so that an attempt that is made again makes no second child. */
-export function childKey(parentId: string, type: string, input: unknown): string {
-  const form = input === undefined ? '' : (canonicalize(input as never) ?? '');
+/** The input whatever the order of its fields; half a surrogate pair, which has no such form, as it was written. */
+function formOf(input: unknown): string {
+  if (input === undefined) return '';
+  try {
+    return canonicalize(input as never) ?? '';
+  } catch {
+    return JSON.stringify(input);
+  }
+}
+
+/**
+ * The same parent, type and input: the same key, so that an attempt that is made again makes no second child. The
+ * input is known to be JSON.
+ */
+function childKey(parentId: string, type: string, input: unknown): string {
+  const form = formOf(input);
   const hash = createHash('sha256');
   for (const part of [parentId, type, form]) hash.update(`${part.length}:`).update(part);
   return `child/${hash.digest('base64url')}`;
@@ -62,6 +75,8 @@ export function outbound(
   const build = (result: Awaited<typeof checked>): Outbound => {
     if (!result.ok) throw badInput(task.name, result.violations);
     const { contract } = task;
+    // First, since the key of a child is made of what is JSON.
+    const payload = toPayload(input, `The input of '${task.name}'`, limits.payloadBytes);
     const key = keyOf(task, input, options, parent, clock);
     const queue = options.queue ?? contract.queue;
     const orderingKey = options.orderingKey ?? contract.orderingKey?.(input);
@@ -72,7 +87,7 @@ export function outbound(
       type: task.name,
       typeVersion: contract.version,
       orderingKey,
-      payload: toPayload(input, `The input of '${task.name}'`, limits.payloadBytes),
+      payload,
     });
     return { queue, item: { key, spec, options: asked, traceparent } };
   };

@@ -108,6 +108,22 @@ describe('a handler', () => {
     expect(children[0]?.idempotencyKey).toMatch(/^child\//);
   });
 
+  it('submits a child whose input holds half a surrogate pair, and is told by name of one that is no JSON', async () => {
+    const parent = defineTask('parent', { input: typed<null>(), output: typed<string>() });
+    const child = defineTask('child', { input: typed<{ text: string }>() });
+    const { client, until } = await working([
+      handle(parent, async (_input, context) => {
+        const half = await context.submit(child, { text: '\ud83d' });
+        const again = await context.submit(child, { text: '\ud83d' });
+        const refused = await context
+          .submit(child, { text: Number.NaN } as never)
+          .catch((error) => error.reason);
+        return `${half.id === again.id} ${refused}`;
+      }),
+    ]);
+    expect(await until((await client.submit(parent, null)).result())).toBe('true BAD_JSON');
+  });
+
   it('tells its progress, at most once a second, and the last counts', async () => {
     const it = await rig();
     await it.client.work(
