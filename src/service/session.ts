@@ -33,6 +33,8 @@ export class WorkerSession implements Session, LiveSession {
   #draining = false;
   #wake: (() => void) | undefined;
   #receiving = new AbortController();
+  /** The receive was asked for its room and had none: what came then is not offered to it again. */
+  #starved = false;
   /** The receive that is under way, and of which queues. */
   #asked: { readonly queues: readonly QueueRef[]; readonly want: Want } | undefined;
 
@@ -121,9 +123,9 @@ export class WorkerSession implements Session, LiveSession {
 
   waitsFor({ tenant, queue }: QueueRef, { type, typeVersion, spec }: Submission): boolean {
     const asked = this.#asked;
+    if (asked === undefined || this.#draining || this.#closed || this.#receiving.signal.aborted) return false;
     const { tasks, bytes } = this.#room();
-    if (asked === undefined || tasks <= 0 || spec.length > bytes) return false;
-    if (this.#draining || this.#closed || this.#receiving.signal.aborted) return false;
+    if (tasks <= 0 || spec.length > bytes) return false;
     if (!asked.queues.some((ref) => ref.queue === queue && ref.tenant === tenant)) return false;
     const handled = this.#hello.types.some((one) => one.type === type && one.maxVersion >= typeVersion);
     return handled && this.#context.bells.waits?.(asked.want) === true;
@@ -133,8 +135,6 @@ export class WorkerSession implements Session, LiveSession {
     this.#tasks--;
     this.#bytes -= bytes;
     this.#underWayBytes += bytes;
-    // A receive without room would go on waiting when room comes back.
-    if (!this.#hasRoom()) this.#receiving.abort();
   }
 
   keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void {
@@ -173,6 +173,8 @@ export class WorkerSession implements Session, LiveSession {
 
   #wakeUp(): void {
     if (!this.#hasRoom()) return;
+    if (this.#starved) this.#receiving.abort();
+    this.#starved = false;
     this.#wake?.();
     this.#wake = undefined;
   }
@@ -223,6 +225,7 @@ export class WorkerSession implements Session, LiveSession {
   /** At most one batch of the store at a time; the next receive follows at once. */
   #room(): { tasks: number; bytes: number } {
     if (this.#closed || this.#draining) return { tasks: 0, bytes: 0 };
+    if (!this.#hasRoom()) this.#starved = true;
     return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
   }
 

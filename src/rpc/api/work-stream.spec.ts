@@ -211,6 +211,22 @@ describe('a Work stream', () => {
     expect(node.service.workers('default', undefined)).toEqual([]);
   });
 
+  it('is given at once what came while it was full, when its reader has taken something', async () => {
+    const node = await apiNode();
+    const { heard, worker } = connect(node);
+    worker.message(hello);
+    await node.clock.settle();
+    heard.bufferedBytes = limits.streamFillBytes;
+    await submitted(node, item('a'));
+    await node.clock.settle();
+    expect(heard.of('assignments')).toEqual([]);
+    heard.bufferedBytes = 0;
+    heard.taken?.();
+    // No time passes.
+    await node.clock.settle();
+    expect(heard.of('assignments')).toHaveLength(1);
+  });
+
   it('is filled only as far as its reader takes it, however large the credit', async () => {
     const node = await apiNode();
     const spec = specOf(JSON.stringify('x'.repeat(200_000)));
