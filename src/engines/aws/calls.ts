@@ -16,6 +16,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../ports/clock.ts';
 import type { Dependency } from './dependency.ts';
+import { isThrottle } from './error-names.ts';
 import {
   asStoreError,
   failureOf,
@@ -25,6 +26,7 @@ import {
   storeContended,
   storeThrottled,
 } from './failures.ts';
+import { Found, keyText } from './found.ts';
 import type { Urgency } from './gate.ts';
 import type { Item, Key } from './keys.ts';
 import { type CallKind, largerOf, type Meter } from './meter.ts';
@@ -67,23 +69,6 @@ const urgencies: Readonly<Record<CallKind, Urgency>> = {
 };
 
 const always = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
-
-function keyText(key: Item | Key): string {
-  return `${key.pk?.S}\n${key.sk?.S}`;
-}
-
-/** What a batch of reads found, by key. */
-export class Found {
-  readonly #items = new Map<string, Item>();
-
-  add(item: Item): void {
-    this.#items.set(keyText(item), item);
-  }
-
-  at(key: Key): Item | undefined {
-    return this.#items.get(keyText(key));
-  }
-}
 
 /** Two clients of one table, so that submissions cannot spend the SDK's budget of retries that leases need. */
 export interface TableClients {
@@ -197,9 +182,9 @@ export class TableCalls {
           return { ok: false, reasons, cause: thrown as Error };
         }
         const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
-        const most = reasons.some(isThrottle) ? throttledTries : tries;
+        const most = reasons.some(isThrottled) ? throttledTries : tries;
         if (!mayPass || i + 1 >= most) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
-        await this.pause(kind, reasons.some(isThrottle) ? i + throttledFrom : i);
+        await this.pause(kind, reasons.some(isThrottled) ? i + throttledFrom : i);
       }
     }
   }
@@ -297,15 +282,12 @@ export class TableCalls {
   }
 }
 
-const throttles: ReadonlySet<string> = new Set(['ThrottlingError', 'ProvisionedThroughputExceeded']);
-const passing: ReadonlySet<string> = new Set(['None', 'TransactionConflict', ...throttles]);
-
-function isThrottle({ Code = '' }: CancellationReason): boolean {
-  return throttles.has(Code);
+function isThrottled({ Code }: CancellationReason): boolean {
+  return isThrottle(Code);
 }
 
-function passes({ Code }: CancellationReason): boolean {
-  return Code !== undefined && passing.has(Code);
+function passes(reason: CancellationReason): boolean {
+  return reason.Code === 'None' || reason.Code === 'TransactionConflict' || isThrottled(reason);
 }
 
 function asBusy(thrown: unknown, reasons: readonly CancellationReason[]): Error {

@@ -1,5 +1,6 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { HoldfastError } from '../../core/errors.ts';
+import { isDenial, isThrottle } from './error-names.ts';
 import type { Item } from './keys.ts';
 
 /** What an error of the SDK means to us. */
@@ -26,25 +27,15 @@ const failures: Readonly<Record<string, Failure>> = {
   // Of our own earlier request, whose outcome is not known yet. The SDK has waited for it already.
   TransactionInProgressException: 'unknown',
   ReplicatedWriteConflictException: 'conflict',
-  ProvisionedThroughputExceededException: 'throttled',
-  ThrottlingException: 'throttled',
-  RequestLimitExceeded: 'throttled',
-  RequestThrottled: 'throttled',
-  LimitExceededException: 'throttled',
   ResourceNotFoundException: 'noTable',
-  AccessDeniedException: 'denied',
-  UnrecognizedClientException: 'denied',
-  InvalidSignatureException: 'denied',
-  MissingAuthenticationTokenException: 'denied',
-  ExpiredTokenException: 'denied',
-  IncompleteSignatureException: 'denied',
-  CredentialsProviderError: 'denied',
   ValidationException: 'invalid',
   SerializationException: 'invalid',
 };
 
 export function failureOf(thrown: unknown): Failure {
-  return thrown instanceof Error ? (failures[thrown.name] ?? 'unknown') : 'unknown';
+  const name = thrown instanceof Error ? thrown.name : '';
+  if (isThrottle(name)) return 'throttled';
+  return isDenial(name) ? 'denied' : (failures[name] ?? 'unknown');
 }
 
 /** What stood where a condition failed, if the service said. */

@@ -1,28 +1,7 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import { HoldfastError } from '../../core/errors.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
-
-const denied: ReadonlySet<string> = new Set([
-  'AccessDenied',
-  'AccessDeniedException',
-  'CredentialsProviderError',
-  'ExpiredTokenException',
-  'InvalidClientTokenId',
-  'InvalidSecurity',
-  'InvalidSignatureException',
-  'MissingAuthenticationToken',
-  'MissingAuthenticationTokenException',
-  'SignatureDoesNotMatch',
-  'UnrecognizedClientException',
-]);
-const throttled: ReadonlySet<string> = new Set([
-  'OverLimit',
-  'RequestLimitExceeded',
-  'RequestThrottled',
-  'ThrottlingException',
-  'Throttling',
-  'KmsThrottled',
-]);
+import { isDenial, isThrottle, plainName } from './error-names.ts';
 
 export function bellsClosed(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The connection to the bells is closed.', {
@@ -39,9 +18,8 @@ export function noSqsQueue(queue: QueueRef, name: string, cause?: unknown): Hold
   });
 }
 
-/** SQS gives some errors the name that they had in its older protocol. */
 function named(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.name.replace('AWS.SimpleQueueService.', '') : '';
+  return thrown instanceof Error ? plainName(thrown.name) : '';
 }
 
 export function isMissingQueue(thrown: unknown): boolean {
@@ -52,14 +30,14 @@ export function isMissingQueue(thrown: unknown): boolean {
 export function asBellError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   const said = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  if (throttled.has(named(thrown))) {
+  if (isThrottle(named(thrown))) {
     return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'SQS is throttled.', {
       cause: thrown,
       retryAfterMs: 1_000,
       help: 'Send the request again with the same key a little later, or fewer at once.',
     });
   }
-  if (denied.has(named(thrown))) {
+  if (isDenial(named(thrown))) {
     return new HoldfastError(
       'UNAVAILABLE',
       'STORE_FAILED',
@@ -80,8 +58,7 @@ export function asBellError(thrown: unknown): HoldfastError {
 /** One message of a batch that was not sent, the others of it notwithstanding. */
 export function asRingError(entry: BatchResultErrorEntry): HoldfastError {
   const said = `${entry.Code}: ${entry.Message ?? 'no reason given'}`;
-  if (throttled.has(entry.Code ?? ''))
-    return asBellError(Object.assign(new Error(said), { name: entry.Code }));
+  if (isThrottle(entry.Code)) return asBellError(Object.assign(new Error(said), { name: entry.Code }));
   if (entry.SenderFault === true) {
     return new HoldfastError('INTERNAL', 'BUG', `SQS refused a bell as invalid (${said}).`, {
       help: 'This is a defect. Please report it with the log lines around it.',

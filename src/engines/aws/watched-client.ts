@@ -1,4 +1,5 @@
 import type { Dependency, Met } from './dependency.ts';
+import { isThrottle } from './error-names.ts';
 import { failureOf, reasonsIn } from './failures.ts';
 
 /** The part of a client's middleware stack that is used here; the SDK's own types differ by client. */
@@ -12,20 +13,6 @@ interface Stack {
   ): void;
 }
 
-const throttles: ReadonlySet<string> = new Set([
-  'ProvisionedThroughputExceededException',
-  'ThrottlingException',
-  'ThrottlingError',
-  'ProvisionedThroughputExceeded',
-  'RequestLimitExceeded',
-  'RequestThrottled',
-  'RequestThrottledException',
-  'Throttling',
-  'OverLimit',
-  'KmsThrottled',
-  'LimitExceededException',
-]);
-
 interface Thrown {
   readonly name?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
@@ -33,9 +20,9 @@ interface Thrown {
 
 function metBy(thrown: unknown): Met | undefined {
   const { name = '', $metadata } = thrown as Thrown;
-  if (throttles.has(name)) return 'throttle';
+  if (isThrottle(name)) return 'throttle';
   if (failureOf(thrown) === 'cancelled') {
-    return reasonsIn(thrown).some(({ Code = '' }) => throttles.has(Code)) ? 'throttle' : 'answer';
+    return reasonsIn(thrown).some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
   }
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) return status >= 500 ? 'failure' : 'answer';
@@ -54,7 +41,7 @@ function nameOf(thrown: unknown): string | undefined {
 /** Of a batch that was answered: parts of it may have been throttled. */
 function metIn(output: unknown): Met {
   const { Failed = [] } = output as { Failed?: readonly { readonly Code?: string }[] };
-  return Failed.some(({ Code = '' }) => throttles.has(Code)) ? 'throttle' : 'answer';
+  return Failed.some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
 }
 
 /** Tells the dependency of every request of this client, those that the SDK's retries send included. */
