@@ -45,6 +45,7 @@ for (const folder of [
   refuses('core', folder, `../${folder}/thing.ts`);
 }
 refuses('core', 'the composition root', '../server.ts');
+refuses('core', 'a part of the composition root', '../opening/thing.ts');
 refuses('core', 'the public entry', '../index.ts');
 refuses('core', 'a Node module', 'node:fs');
 refuses('core', 'a Node module below another', 'node:fs/promises');
@@ -99,6 +100,7 @@ for (const folder of ['service', 'runtime', 'engines/sqlite', 'cli', 'testing', 
   refuses('client', folder, `../${folder}/thing.ts`);
 }
 refuses('client', 'the composition root', '../server.ts');
+refuses('client', 'a part of the composition root', '../opening/thing.ts');
 refuses('client', 'rpc beside its generated code', '../rpc/api/api.ts');
 refuses('client', 'a port other than the clock', '../ports/task-store.ts');
 allows('client', 'core', '../core/errors.ts');

@@ -2,10 +2,10 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { priorities as levels, type Priority } from '../core/submission.ts';
+import { type AwsStore, awsClients, loadAws } from '../opening/aws.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { QueueRef } from '../ports/task-store.ts';
-import { type AwsStore, awsClients, loadAws } from '../server.ts';
 import { initialSetting, queueKey, queueKind, type StoredSetting } from '../service/queue-settings.ts';
 
 export interface InitRequest {

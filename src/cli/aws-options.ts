@@ -1,6 +1,6 @@
 /** The options by which verbs name a table and its queues on AWS. */
 import { Option } from '@commander-js/extra-typings';
-import type { AwsStore } from '../server.ts';
+import type { AwsStore } from '../opening/aws.ts';
 import { usage } from './exit-codes.ts';
 
 /** As commander reads them. */

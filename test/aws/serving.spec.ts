@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { initAws } from '../../src/cli/aws-init.ts';
 import { openTable } from '../../src/engines/aws/index.ts';
+import type { AwsStore } from '../../src/opening/aws.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { nodeKind } from '../../src/runtime/membership.ts';
 import type { NodeEntry } from '../../src/runtime/share.ts';
-import { type AwsStore, type Serving, serve } from '../../src/server.ts';
+import { type Serving, serve } from '../../src/server.ts';
 import { item } from '../rig/api-node.ts';
 import { keptLog } from '../rig/listening.ts';
 import { movingClock } from '../rig/moving-clock.ts';

@@ -2,7 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
 import { type Duration, durationMs } from '../../client/duration.ts';
 import { timing } from '../../core/limits.ts';
-import type { AwsStore } from '../../server.ts';
+import type { AwsStore } from '../../opening/aws.ts';
 import {
   chosenAws,
   endpointDynamodbOption,
