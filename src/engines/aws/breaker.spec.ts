@@ -15,15 +15,23 @@ function site() {
   return { clock, breaker, calls, told };
 }
 
-test('opens once five calls and more than a third of all went badly within four seconds, not sooner', async () => {
-  const { breaker, calls } = site();
-  calls('good', 10);
-  calls('bad', 5);
-  expect(breaker.state).toBe('closed');
-  calls('bad', 1);
-  expect(breaker.state).toBe('open');
-  expect(breaker.opened).toBe(1);
-});
+test.each([
+  { good: 0, bad: 5 },
+  { good: 10, bad: 10 },
+  { good: 172, bad: 81 },
+  { good: 700, bad: 279 },
+])(
+  'opens once more than a quarter went badly within four seconds, beyond chance: $bad beside $good',
+  async ({ good, bad }) => {
+    const { breaker, calls } = site();
+    calls('good', good);
+    calls('bad', bad - 1);
+    expect(breaker.state).toBe('closed');
+    calls('bad', 1);
+    expect(breaker.state).toBe('open');
+    expect(breaker.opened).toBe(1);
+  },
+);
 
 test('a few bad calls alone open nothing', () => {
   const { breaker, calls } = site();

@@ -3,9 +3,10 @@ import type { Log } from '../../ports/log.ts';
 import type { BreakerState } from '../../ports/overload.ts';
 import { RecentCalls } from './recent-calls.ts';
 
-/** Opens where so many recent calls went badly, and they are so large a share of all. */
+/** Opens where so many recent calls went badly, and they are more than a quarter of all, beyond chance. */
 const leastBad = 5;
-const openingShare = 0.35;
+const toleratedShare = 0.25;
+const beyondChance = 2.5;
 /** Half-open: closes after so many good calls, opens again after so many bad ones, whichever comes first. */
 const goodToClose = 5;
 const badToReopen = 3;
@@ -14,6 +15,16 @@ const firstOpenMs = 1_000;
 const idleMs = 10_000;
 /** Doubles up to this with each trial that failed. */
 const longestOpenMs = 4_000;
+
+/**
+ * One hot shard of the list index meets a quarter of all submissions, and nobody else is to be refused for it. Of few calls a
+ * larger share may be chance, so it is judged by standard deviations of that quarter.
+ */
+function isOverload(good: number, bad: number): boolean {
+  const calls = good + bad;
+  const tolerated = toleratedShare * calls;
+  return bad >= leastBad && bad > tolerated + beyondChance * Math.sqrt(tolerated * (1 - toleratedShare));
+}
 
 /**
  * Notices that something is overloaded or gone. It refuses nothing itself: whoever would add load asks for its state.
@@ -66,7 +77,7 @@ export class Breaker {
     if (this.#state === 'closed') {
       this.#recent.add('bad');
       const { good, bad } = this.#recent.sum();
-      if (bad >= leastBad && bad >= openingShare * (good + bad)) this.#open(firstOpenMs, { good, bad });
+      if (isOverload(good, bad)) this.#open(firstOpenMs, { good, bad });
     } else if (this.#state === 'halfOpen' && ++this.#trial.bad >= badToReopen) {
       this.#open(Math.min(longestOpenMs, this.#openMs * 2), this.#trial);
     }
