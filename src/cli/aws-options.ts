@@ -1,5 +1,5 @@
 /** The options by which verbs name a table and its queues on AWS. */
-import { Option } from '@commander-js/extra-typings';
+import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import type { AwsStore } from '../opening/aws.ts';
 import { usage } from './exit-codes.ts';
 
@@ -16,21 +16,56 @@ export const engineOption = () =>
   new Option('--engine <engine>', 'sqlite: a store in a file; aws: a table and queues that many share')
     .choices(['sqlite', 'aws'] as const)
     .env('HOLDFAST_ENGINE');
-export const tableOption = () =>
-  new Option('--table <name>', 'aws: the DynamoDB table').env('HOLDFAST_AWS_TABLE');
-export const queuePrefixOption = () =>
+
+/** Said first of each option where a verb knows other engines too; a verb about AWS alone gives ''. */
+const amongEngines = 'aws: ';
+export const tableOption = (lead = amongEngines) =>
+  new Option('--table <name>', `${lead}the DynamoDB table`).env('HOLDFAST_AWS_TABLE');
+export const queuePrefixOption = (lead = amongEngines) =>
   new Option(
     '--queue-prefix <prefix>',
-    'aws: what names of the SQS queues begin with; default: the table',
+    `${lead}what names of the SQS queues begin with; default: the table`,
   ).env('HOLDFAST_AWS_QUEUE_PREFIX');
-export const regionOption = () =>
-  new Option('--region <region>', 'aws: the region; default: AWS_REGION, else the profile’s').env(
+export const regionOption = (lead = amongEngines) =>
+  new Option('--region <region>', `${lead}the region; default: AWS_REGION, else the profile’s`).env(
     'HOLDFAST_AWS_REGION',
   );
-export const endpointDynamodbOption = () =>
-  new Option('--endpoint-dynamodb <url>', 'aws: in place of DynamoDB').env('HOLDFAST_AWS_ENDPOINT_DYNAMODB');
-export const endpointSqsOption = () =>
-  new Option('--endpoint-sqs <url>', 'aws: in place of SQS').env('HOLDFAST_AWS_ENDPOINT_SQS');
+export const endpointDynamodbOption = (lead = amongEngines) =>
+  new Option('--endpoint-dynamodb <url>', `${lead}in place of DynamoDB`).env(
+    'HOLDFAST_AWS_ENDPOINT_DYNAMODB',
+  );
+export const endpointSqsOption = (lead = amongEngines) =>
+  new Option('--endpoint-sqs <url>', `${lead}in place of SQS`).env('HOLDFAST_AWS_ENDPOINT_SQS');
+
+const name = /^[A-Za-z0-9._-]{1,64}$/;
+
+/** Reads the name of a queue or a tenant. */
+export function nameOf(text: string): string {
+  if (!name.test(text)) throw new InvalidArgumentError('Write 1 to 64 of letters, digits, . _ and -.');
+  return text;
+}
+
+/**
+ * Queues, each once: the flag again for each, or names with commas, which no name has. The verb must
+ * `.allowExcessArguments()` and call `refuseWords`: `--queue mail webhooks` is told how it is written.
+ */
+export const queuesOption = (what: string) =>
+  new Option('--queue <name>', `${what}; again for each, or a,b`).argParser(queuesOf);
+
+function queuesOf(text: string, before: readonly string[] = []): readonly string[] {
+  return [...new Set([...before, ...text.split(',').map((each) => nameOf(each.trim()))])];
+}
+
+/** @throws HoldfastError INVALID_ARGUMENT: words that belong to no option, of a verb that takes none. */
+export function refuseWords(words: readonly string[], queues: readonly string[] = []): void {
+  if (words.length === 0) return;
+  const told = words.map((word) => `'${word}'`).join(', ');
+  const meant = [...queues, ...words].map((queue) => `--queue ${queue}`).join(' ');
+  const help = words.every((word) => name.test(word))
+    ? `Name each queue: ${meant}.`
+    : 'Quote a value that has spaces, and begin each option with --.';
+  throw usage(`Nothing takes ${told}: each --queue takes one word.`, help);
+}
 
 /** The endpoints that the AWS SDK knows from its own variables are named to it, since it treats those of SQS apart. */
 function endpoint(asked: string | undefined, service: 'DYNAMODB' | 'SQS'): string | undefined {

@@ -29,14 +29,14 @@ function init(...argv: readonly string[]) {
 }
 
 test('makes table and queues, and says so; done again it changes nothing', async () => {
-  const first = await init('--queue', 'mail', 'webhooks', '--priorities', 'normal,high');
+  const first = await init('--queue', 'mail', '--queue', 'webhooks', '--priorities', 'normal,high');
   expect(first.code).toBe(0);
   expect(first.out).toMatch(
     new RegExp(
       `^table ${table}: created\nqueue mail \\(high, normal\\): created\n {2}${table}-default-mail-.*-high.fifo\n`,
     ),
   );
-  const again = await init('--queue', 'mail', 'webhooks', '--json');
+  const again = await init('--queue', 'mail,webhooks', '--json');
   expect(again.json).toMatchObject({
     table: { did: 'unchanged', differs: [] },
     queues: [
@@ -44,6 +44,18 @@ test('makes table and queues, and says so; done again it changes nothing', async
       { queue: 'webhooks', did: 'unchanged' },
     ],
   });
+});
+
+test('a new table without a queue is made, and what it lacks is told', async () => {
+  const made = await init();
+  expect(made).toMatchObject({ code: 0, out: `table ${table}: created\n` });
+  expect(made.err).toBe('No queue was named, so none was made. Tasks need one: --queue <name>.\n');
+  expect((await init()).err).toBe('');
+});
+
+test('a queue that is named twice is one', async () => {
+  const { json } = await init('--queue', 'mail', '--queue', 'webhooks, mail', '--json');
+  expect(json.queues.map(({ queue }: { queue: string }) => queue)).toEqual(['mail', 'webhooks']);
 });
 
 test('adds priorities, and takes none away', async () => {
@@ -72,6 +84,10 @@ test('--check makes nothing, says what is missing, and ends with status 4', asyn
     const { code, json } = await init('--queue', 'mail', '--check', '--json');
     expect(code).toBe(4);
     expect(json.error.message).toContain(`table ${table}: missing\nqueue mail (normal): missing\n`);
+    expect(json.error.violations.slice(0, 2)).toEqual([
+      { field: `table ${table}`, description: 'it is missing' },
+      { field: 'queue mail', description: 'it is not registered' },
+    ]);
   }
 });
 
@@ -105,7 +121,17 @@ test('a table whose expired items are not deleted is corrected', async () => {
 
 test.each([
   [['aws', 'init'], 'The engine aws needs --table.'],
-  [['aws', 'init', '--table', 'abc', '--queue', 'a b'], "'--queue <name...>' argument 'a b' is invalid"],
+  [['aws', 'init', '--table', 'abc', '--queue', 'a b'], "'--queue <name>' argument 'a b' is invalid"],
+  [['aws', 'init', '--table', 'abc', '--queue', 'a,'], "'--queue <name>' argument 'a,' is invalid"],
+  [
+    ['aws', 'init', '--queue', 'mail', 'webhooks', '--check', 'jobs'],
+    "Nothing takes 'webhooks', 'jobs': each --queue takes one word.\n  Name each queue: --queue mail --queue webhooks --queue jobs.",
+  ],
+  [['aws', 'init', 'mail', 'a b'], "Nothing takes 'mail', 'a b': each --queue takes one word.\n  Quote"],
+  [
+    ['aws', 'init', '--queue', 'mail', '--priorities', 'normal', 'high'],
+    "Nothing takes 'high': --priorities takes one word.\n  Write --priorities high,normal.",
+  ],
   [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write some of"],
   [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is no URL."],
   [['serve', '--table', 'abc', '--plaintext'], '--table is for the engine aws.'],

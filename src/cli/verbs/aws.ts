@@ -6,36 +6,53 @@ import {
   awsStore,
   endpointDynamodbOption,
   endpointSqsOption,
+  nameOf,
   queuePrefixOption,
+  queuesOption,
+  refuseWords,
   regionOption,
   tableOption,
 } from '../aws-options.ts';
+import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-
-const name = /^[A-Za-z0-9._-]{1,64}$/;
 
 export function addAws(program: Command, globals: Globals): void {
   program
     .command('aws')
     .description('prepare a table and queues on AWS')
     .command('init')
-    .description('make the table and the queues, or say what differs; nothing is ever deleted')
-    .addOption(tableOption())
-    .option('--queue <name...>', 'queues to make', namesOf)
-    .option('--tenant <name>', 'whose queues', one, 'default')
-    .option('--priorities <levels>', 'which they have, such as high,normal; default: normal', prioritiesOf)
-    .option('--check', 'change nothing')
-    .addOption(queuePrefixOption())
-    .addOption(regionOption())
-    .addOption(endpointDynamodbOption())
-    .addOption(endpointSqsOption())
-    .action(async (options) => {
+    .description('make the table and the queues, correct what may be; nothing is ever deleted')
+    .addOption(tableOption(''))
+    .addOption(queuesOption('a queue to make'))
+    .option('--tenant <name>', 'whose queues', nameOf, 'default')
+    .option(
+      '--priorities <levels>',
+      'levels of these queues, such as high,normal; default: those they have, else normal',
+      prioritiesOf,
+    )
+    .option('--check', 'change nothing; status 4 where something is missing or differs')
+    .addOption(queuePrefixOption(''))
+    .addOption(regionOption(''))
+    .addOption(endpointDynamodbOption(''))
+    .addOption(endpointSqsOption(''))
+    .allowExcessArguments()
+    .addHelpText(
+      'after',
+      '\nExamples:\n  holdfast aws init --table jobs --queue mail --queue webhooks\n  holdfast aws init --table jobs --queue mail --priorities high,normal --check',
+    )
+    .action(async (options, command) => {
       const { queue: queues = [], tenant, priorities, check = false } = options;
-      const { initAws } = await import('../aws-init.ts');
+      refuseLevels(command.args, priorities);
+      refuseWords(command.args, queues);
       const store = awsStore(options);
+      const { initAws } = await import('../aws-init.ts');
       const result = await initAws({ store, tenant, queues, priorities, check });
       if (isWrong(result)) throw wrong(result, check);
-      globals().output.result(result, () => textOf(result));
+      const { output } = globals();
+      output.result(result, () => textOf(result));
+      if (result.table.did === 'created' && queues.length === 0) {
+        output.note('No queue was named, so none was made. Tasks need one: --queue <name>.');
+      }
     });
 }
 
@@ -46,8 +63,9 @@ function isWrong({ table, queues }: InitResult): boolean {
 /** What cannot be corrected, or was not to be, must not look like success to a script. */
 function wrong(result: InitResult, check: boolean): HoldfastError {
   const { table, queues } = result;
+  const faults = table.did === 'missing' ? ['it is missing'] : table.differs;
   const violations = [
-    ...table.differs.map((description) => ({ field: `table ${table.name}`, description })),
+    ...faults.map((description) => ({ field: `table ${table.name}`, description })),
     ...queues.flatMap(({ queue, differs }) =>
       differs.map((description) => ({ field: `queue ${queue}`, description })),
     ),
@@ -58,20 +76,22 @@ function wrong(result: InitResult, check: boolean): HoldfastError {
   return new HoldfastError('FAILED_PRECONDITION', 'CONFLICT', textOf(result), { help, violations });
 }
 
-function one(text: string): string {
-  if (!name.test(text)) throw new InvalidArgumentError('Write 1 to 64 of letters, digits, . _ and -.');
-  return text;
-}
-
-function namesOf(text: string, before: readonly string[] = []): string[] {
-  return [...new Set([...before, one(text)])];
-}
-
 function prioritiesOf(text: string): Priority[] {
   const asked = text.split(',').map((word) => word.trim());
   const wrong = asked.find((word) => !levels.includes(word as Priority));
   if (wrong !== undefined) throw new InvalidArgumentError(`Write some of ${levels.join(',')}.`);
   return levels.filter((level) => asked.includes(level));
+}
+
+/** `--priorities high normal`: levels, not queues, were meant. */
+function refuseLevels(words: readonly string[], priorities: readonly Priority[] | undefined): void {
+  if (priorities === undefined || words.length === 0) return;
+  if (!words.every((word) => levels.includes(word as Priority))) return;
+  const meant = levels.filter((level) => priorities.includes(level) || words.includes(level));
+  throw usage(
+    `Nothing takes '${words.join("', '")}': --priorities takes one word.`,
+    `Write --priorities ${meant.join(',')}.`,
+  );
 }
 
 function textOf({ table, queues }: InitResult): string {
