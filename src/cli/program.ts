@@ -8,6 +8,7 @@ import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
 import { addDev } from './verbs/dev.ts';
+import { addDlq } from './verbs/dlq.ts';
 import { addList } from './verbs/list.ts';
 import { addRetry } from './verbs/retry.ts';
 import { addServe } from './verbs/serve.ts';
@@ -41,6 +42,7 @@ function build(): { program: Command; globals: Globals } {
     addRetry,
     addCerts,
     addAws,
+    addDlq,
     addVersion,
   ]) {
     add(program, globals);

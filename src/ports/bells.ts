@@ -2,8 +2,11 @@ import type { HoldfastError } from '../core/errors.ts';
 import type { Priority } from '../core/submission.ts';
 import type { QueueRef, Snapshot, TaskId } from './task-store.ts';
 
-/** Why a task is rung. Part of a ring's identity on SQS, where a repeat of the same ring is swallowed. */
-export type RingReason = 'submit' | 'due' | 'handOver' | 'redrive' | 'again';
+/**
+ * Why a task is rung. Part of a ring's identity on SQS, where a repeat of the same ring is swallowed. `dead` is no ring
+ * but the notice of a death (dead-letters.ts): whoever hears it as a bell finds that the task has ended.
+ */
+export type RingReason = 'submit' | 'due' | 'handOver' | 'redrive' | 'again' | 'dead';
 
 export interface Ring {
   readonly id: TaskId;

@@ -1,4 +1,5 @@
 import type { Bells } from './bells.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { Overload } from './overload.ts';
 import type { Registry } from './registry.ts';
 import type { TaskStore } from './task-store.ts';
@@ -10,6 +11,8 @@ export interface Engine {
   readonly registry: Registry;
   /** Absent: submissions are not refused for load before they reach the store. */
   readonly overload?: Overload | undefined;
+  /** Absent: deaths are told by the store's list of what is dead, and nowhere else. */
+  readonly deadLetters?: DeadLetters | undefined;
   /** Finishes what is under way, then lets go of every resource. Idempotent. */
   close(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { TaskEvent } from '../core/event.ts';
 import { type Head, isEnded, isReady } from '../core/head.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
+import { tellDeath } from './dead-letters.ts';
 import { handOver } from './hand-over.ts';
 import { contended } from './rejections.ts';
 
@@ -64,11 +65,15 @@ export async function commitCommand(
   throw contended(read.id);
 }
 
-/** What every committed change is followed by: watchers, the held lease, and an ended task's lane. */
+/**
+ * What every committed change is followed by, once: watchers, the held lease, an ended task's lane, the notice of a death
+ * (nothing changes a dead task and leaves it dead).
+ */
 export function after(context: ServiceContext, snapshot: Snapshot): void {
   context.feed.publish(snapshot.id);
   if (snapshot.head.state === 'running') context.held.update(snapshot.id, snapshot.head);
   if (snapshot.head.handOver) context.background('hand-over', handOver(context, snapshot));
+  if (snapshot.head.state === 'dead') tellDeath(context, snapshot);
 }
 
 /**

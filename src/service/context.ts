@@ -1,5 +1,6 @@
 import type { Bells } from '../ports/bells.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -18,6 +19,8 @@ export interface ServiceContext {
   readonly registry: Registry;
   /** Asked before any work of a submission. Absent: all are admitted. */
   readonly overload?: Overload | undefined;
+  /** Told of every death. Absent: nobody is. */
+  readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly feed: Feed;

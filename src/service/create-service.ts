@@ -1,5 +1,6 @@
 import type { Bells } from '../ports/bells.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -8,6 +9,7 @@ import * as admin from './admin.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import type { ServiceContext } from './context.ts';
+import { drainDeadLetters } from './drain-dead-letters.ts';
 import { createFeed } from './feed.ts';
 import { heartbeat } from './heartbeat.ts';
 import { createHeldLeases } from './held-leases.ts';
@@ -30,6 +32,8 @@ export interface ServiceOptions {
   readonly registry: Registry;
   /** Asked before any work of a submission. Absent: all are admitted. */
   readonly overload?: Overload | undefined;
+  /** Told of every death. Absent: nobody is. */
+  readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** Queues come into being at their first use; where false they must be configured. */
@@ -88,6 +92,7 @@ function serviceOf(context: ServiceContext): Service {
     cancel: async (tenant, id, by) => view(context, await cancel(context, tenant, id, by), false),
     redrive: async (tenant, id, actor) => view(context, await redrive(context, tenant, id, actor), false),
     redriveMany: (request) => redriveMany(context, request),
+    drainDeadLetters: (request) => drainDeadLetters(context, request),
     openSession: (hello, sink) => openSession(context, hello, sink),
     settle: (items, to) => settle(context, items, to),
     heartbeat: (items, from) => heartbeat(context, items, from),

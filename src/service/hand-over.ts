@@ -1,11 +1,17 @@
 import { isEnded } from '../core/head.ts';
-import type { RingReason } from '../ports/bells.ts';
+import type { Ring, RingReason } from '../ports/bells.ts';
 import type { LaneKey, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 
 export function laneOf(snapshot: Snapshot): LaneKey | undefined {
   const { scope, orderingKey } = snapshot.submission;
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
+}
+
+export function ringOf(snapshot: Snapshot, version: number, reason: RingReason): Ring {
+  const { scope, options, type, typeVersion } = snapshot.submission;
+  const queue = { tenant: scope.tenant, queue: scope.queue };
+  return { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
 }
 
 /** Throws where the bell could not be rung: then whatever waits for it must not be acknowledged or cleared. */
@@ -15,10 +21,7 @@ export async function ring(
   version: number,
   reason: RingReason,
 ): Promise<void> {
-  const { scope, options, type, typeVersion } = snapshot.submission;
-  const queue = { tenant: scope.tenant, queue: scope.queue };
-  const ringing = { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
-  const [rung] = await context.bells.ring([ringing]);
+  const [rung] = await context.bells.ring([ringOf(snapshot, version, reason)]);
   if (rung !== true) throw rung ?? new RangeError('a ring without an answer');
 }
 

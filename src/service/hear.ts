@@ -25,7 +25,8 @@ export interface Hearer {
 const tries = 3;
 const minuteMs = 60_000;
 const unknownHideMs = 5_000;
-const unknownForgetMs = 10 * minuteMs;
+/** A task that is not there is taken for gone once the message that names it is so old. */
+export const unknownForgetMs = 10 * minuteMs;
 const unhandledHideMs = 15_000;
 const unhandledHideMaxMs = 15 * minuteMs;
 /** A bell heard this often is rung anew, since a message can be hidden for 12 h in all. */

@@ -133,6 +133,38 @@ export interface RedriveManyResult {
   readonly cursor: string | undefined;
 }
 
+export interface DrainDeadLettersRequest {
+  readonly tenant: string;
+  /** Empty: all of the tenant's. */
+  readonly queues: readonly string[];
+  /** Looks and changes nothing; what it looked at is hidden meanwhile. */
+  readonly dryRun: boolean;
+  /** What is nothing of ours is dropped too. */
+  readonly dropUnreadable: boolean;
+  /** Of each queue so many are examined at most. */
+  readonly limit: number;
+  /** Ends it in order: what was not dropped is given back. */
+  readonly signal: AbortSignal;
+}
+
+/** What became of one queue's dead letters; with `dryRun`, what would have. */
+export interface DrainedDeadLetters extends QueueRef {
+  /** All of the following. */
+  readonly examined: number;
+  /** The task is dead; or it is not known yet; or they could not be dropped. */
+  readonly kept: number;
+  /** The task is no longer dead, and needs no bell. */
+  readonly dropped: number;
+  /** The task was waiting or running: its bell was rung, then they were dropped. */
+  readonly rung: number;
+  /** Nothing that this version wrote: kept, or dropped where that was asked for. */
+  readonly unreadable: number;
+  /** The message ids of the first hundred of these. */
+  readonly unreadableIds: readonly string[];
+  /** False: there may be more. */
+  readonly isComplete: boolean;
+}
+
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
@@ -171,6 +203,8 @@ export interface Service {
   ): Promise<TaskView>;
   redrive(tenant: string, id: string, actor: string): Promise<TaskView>;
   redriveMany(request: RedriveManyRequest): Promise<RedriveManyResult>;
+  /** For whoever operates the engine's own queues; FAILED_PRECONDITION where the engine has none of that kind. */
+  drainDeadLetters(request: DrainDeadLettersRequest): Promise<readonly DrainedDeadLetters[]>;
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;

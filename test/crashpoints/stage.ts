@@ -4,7 +4,7 @@ import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { Assignment, OutcomeKind } from '../../src/core/messages.ts';
 import type { OptionsRequest } from '../../src/core/submission.ts';
 import { type AwsEngine, aws } from '../../src/engines/aws/index.ts';
-import { silentLog } from '../../src/ports/log.ts';
+import { type Log, silentLog } from '../../src/ports/log.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { createService, type RunningService } from '../../src/service/create-service.ts';
 import { type MovingClock, movingClock } from '../rig/moving-clock.ts';
@@ -22,6 +22,7 @@ export interface StageOptions {
   readonly place: Now;
   readonly move: (ms: number) => Promise<void>;
   readonly promise: (what: string) => void;
+  readonly log?: Log | undefined;
 }
 
 export interface Asked {
@@ -44,7 +45,8 @@ export class Stage {
   }
 
   static async open(options: StageOptions): Promise<Stage> {
-    const { table, dynamodb, sqs, movedMs } = options.place;
+    const { place, log = silentLog } = options;
+    const { table, dynamodb, sqs, movedMs } = place;
     const clock = movingClock();
     clock.move(movedMs);
     const engine = aws({
@@ -55,7 +57,7 @@ export class Stage {
       sqs: { ...clientOf(sqs), useQueueUrlAsEndpoint: false },
     });
     const node = `node-${process.pid}`;
-    const running = await createService({ ...engine, node, clock, log: silentLog, createQueues: true });
+    const running = await createService({ ...engine, node, clock, log, createQueues: true });
     return new Stage(options, clock, engine, running);
   }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
 import { batches } from './batches.ts';
+import { deadLetters } from './dead-letters.ts';
 import { doublesAndPoison } from './doubles-and-poison.ts';
 import { failures } from './failures.ts';
 import { polling } from './polling.ts';
@@ -13,6 +14,7 @@ const subjects: Readonly<Record<string, (says: Says) => void>> = {
   'how often is asked': polling,
   'doubles and poison': doublesAndPoison,
   'when SQS fails': failures,
+  'dead letters': deadLetters,
   'creating and checking queues': queues,
 };
 

@@ -20,19 +20,19 @@ export class Site {
   readonly warnings: (LogFields & { readonly message: string })[] = [];
   readonly standIn: SqsStandIn;
   readonly closing = new AbortController();
-  readonly #enabled: readonly Priority[];
+  readonly enabled: readonly Priority[];
   readonly #opened: SqsBells[] = [];
 
   constructor(standIn: SqsStandIn, enabled: readonly Priority[] = ['normal']) {
     this.standIn = standIn;
-    this.#enabled = enabled;
+    this.enabled = enabled;
     this.clock = clockBeside(standIn);
     this.client = standInClient(standIn.endpoint);
   }
 
   /** Queues of these Holdfast queues, and bells that listen to them. */
   async open(options: Partial<SqsBellsOptions> = {}, queues = [mail]): Promise<SqsBells> {
-    const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.#enabled));
+    const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.enabled));
     if (this.#opened.length === 0) await createQueues(this.client, definitions);
     this.front.forget();
     const log: Log = {
@@ -47,7 +47,7 @@ export class Site {
       clock,
       prefix,
       log,
-      prioritiesOf: () => this.#enabled,
+      prioritiesOf: () => this.enabled,
       ...options,
     });
     this.#opened.push(bells);

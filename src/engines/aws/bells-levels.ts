@@ -1,4 +1,14 @@
 import { type Priority, priorities } from '../../core/submission.ts';
+import type { QueueRef } from '../../ports/task-store.ts';
+import { defaultPriorities } from './sqs-definition.ts';
+
+/** The priorities that a queue has an SQS queue for. None, or undefined: the default ones. */
+export type PrioritiesOf = (queue: QueueRef) => readonly Priority[];
+
+export function enabledOf(queue: QueueRef, prioritiesOf: PrioritiesOf | undefined): readonly Priority[] {
+  const enabled = prioritiesOf?.(queue) ?? [];
+  return enabled.length > 0 ? enabled : defaultPriorities;
+}
 
 /**
  * Where a bell goes: its own priority if that is enabled, else the nearest one; of two that are equally near, the

@@ -66,7 +66,7 @@ test('SQS takes what is made of any id, and no two meet', () => {
   const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
   // An id that is another's hash.
   ids.push(groupOf({ ...one, id: 'a b' }));
-  const reasons: RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again'];
+  const reasons: RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
   const groups = ids.map((id) => groupOf({ ...one, id }));
   const deduplications = ids.flatMap((id) =>
     reasons.map((reason) => deduplicationOf({ ...one, id, reason }, 0)),

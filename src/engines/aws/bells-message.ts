@@ -8,7 +8,7 @@ const againSlotMs = 15_000;
 const idChars = 128;
 /** What SQS takes in a group and a deduplication id. */
 const takenBySqs = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
-const reasons: readonly RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again'];
+const reasons: readonly RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
 /** Of the body. A reader that does not know it leaves the message to those who do. */
 const format = 1;
 

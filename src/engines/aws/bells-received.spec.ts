@@ -12,7 +12,7 @@ import { SqsQueue } from './sqs-queue.ts';
 const ref = { tenant: 'acme', queue: 'mail' };
 // It is not called here.
 const calls = new SqsCalls(sqsClient({ region: 'eu-central-1' }), new SqsMeter());
-const queue = new SqsQueue(calls, virtualClock(), 'holdfast', ref, 'normal');
+const queue = new SqsQueue(calls, virtualClock(), { queue: ref, priority: 'normal', name: 'mail.fifo' });
 
 function message(id: string, receipt: string, receives: number, version = 1): Message {
   const fresh = { queue: ref, priority: 'normal', type: 'send', typeVersion: 1, reason: 'submit' } as const;

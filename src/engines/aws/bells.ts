@@ -8,15 +8,16 @@ import type { QueueRef } from '../../ports/task-store.ts';
 import { Ear, type EarContext } from './bells-ear.ts';
 import { decodeHandle } from './bells-handle.ts';
 import { Level } from './bells-level.ts';
-import { LevelOrder, levelOf } from './bells-levels.ts';
+import { enabledOf, LevelOrder, levelOf, type PrioritiesOf } from './bells-levels.ts';
 import { deduplicationOf, encodeRing, groupOf } from './bells-message.ts';
 import { Receiver } from './bells-receiver.ts';
 import { Dependency } from './dependency.ts';
 import { SqsCalls } from './sqs-calls.ts';
-import { defaultPriorities } from './sqs-definition.ts';
-import { asBellError, bellsClosed } from './sqs-failures.ts';
+import { sqsQueueName } from './sqs-definition.ts';
+import { asBellError } from './sqs-failures.ts';
 import { SqsMeter } from './sqs-meter.ts';
 import { SqsQueue } from './sqs-queue.ts';
+import { UnderWay } from './under-way.ts';
 
 /** SQS hides a message for 12 h in all from its receipt on; a little less, since clocks differ. */
 const longestHiddenMs = 12 * 60 * 60_000 - 5_000;
@@ -34,7 +35,7 @@ export interface SqsBellsOptions {
    * The priorities that a queue has an SQS queue for; a ring of any other falls to the nearest. Default: `normal`
    * alone, since each is polled for itself.
    */
-  readonly prioritiesOf?: ((queue: QueueRef) => readonly Priority[]) | undefined;
+  readonly prioritiesOf?: PrioritiesOf | undefined;
   /**
    * A queue of several priorities that was silent for so long, in ms, is polled one priority at a time, so that it
    * costs no more than a queue of one. The first bell after that may then be heard 20 s later for each further
@@ -63,24 +64,23 @@ class BellsOnSqs implements SqsBells {
   readonly #options: SqsBellsOptions;
   readonly #calls: SqsCalls;
   readonly #context: EarContext;
-  readonly #closing = new AbortController();
   readonly #queues = new Map<string, SqsQueue>();
   readonly #ears = new Map<string, Ear>();
   readonly #receiver: Receiver;
-  readonly #going = new Set<Promise<unknown>>();
+  readonly #underWay = new UnderWay();
 
   constructor(options: SqsBellsOptions) {
     const { client, clock, log = silentLog, quietAfterMs = defaultQuietAfterMs, table } = options;
     const { load = new Dependency('queues', clock, log) } = options;
     this.#options = options;
     this.#calls = new SqsCalls(client, this.meter, load.gate);
-    const closing = this.#closing.signal;
+    const { closing } = this.#underWay;
     this.#context = { clock, log, order: new LevelOrder(), closing, quietAfterMs, table };
     this.#receiver = new Receiver(this.#context, (queue) => this.#earOf(queue));
   }
 
   ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
-    return this.#do(() => Promise.all(rings.map((ring) => this.#ringOne(ring))));
+    return this.#underWay.do(() => Promise.all(rings.map((ring) => this.#ringOne(ring))));
   }
 
   receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
@@ -88,35 +88,21 @@ class BellsOnSqs implements SqsBells {
   }
 
   hide(bells: readonly { readonly handle: string; readonly ms: number }[]): Promise<readonly boolean[]> {
-    return this.#do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms))));
+    return this.#underWay.do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms))));
   }
 
   silence(handles: readonly string[]): Promise<readonly boolean[]> {
-    return this.#do(() =>
+    return this.#underWay.do(() =>
       Promise.all(handles.map((handle) => this.#by(handle, (queue, receipt) => queue.delete(receipt)))),
     );
   }
 
-  async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
-      this.#closing.abort();
+  close(): Promise<void> {
+    return this.#underWay.close(() => {
       for (const { levels } of this.#ears.values()) {
-        for (const level of levels.values()) this.#track(level.giveBackSpares());
+        for (const level of levels.values()) this.#underWay.track(level.giveBackSpares());
       }
-    }
-    await Promise.allSettled(this.#going);
-  }
-
-  async #do<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#closing.signal.aborted) throw bellsClosed();
-    return this.#track(work());
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#going.add(work);
-    const done = (): void => void this.#going.delete(work);
-    work.then(done, done);
-    return work;
+    });
   }
 
   async #ringOne(ring: Ring): Promise<true | HoldfastError> {
@@ -158,15 +144,16 @@ class BellsOnSqs implements SqsBells {
   }
 
   #enabled(queue: QueueRef): readonly Priority[] {
-    const enabled = this.#options.prioritiesOf?.(queue) ?? [];
-    return enabled.length > 0 ? enabled : defaultPriorities;
+    return enabledOf(queue, this.#options.prioritiesOf);
   }
 
   #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
     const name = `${nameOf(queue)}/${priority}`;
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const made = new SqsQueue(this.#calls, this.#options.clock, this.#options.prefix, queue, priority);
+    const { clock, prefix } = this.#options;
+    const at = { queue, priority, name: sqsQueueName(prefix, queue, priority) };
+    const made = new SqsQueue(this.#calls, clock, at);
     this.#queues.set(name, made);
     return made;
   }

@@ -8,6 +8,7 @@ import type { TaskId } from '../../ports/task-store.ts';
 import { Admission } from './admission.ts';
 import { createSqsBells, type SqsBellsOptions } from './bells.ts';
 import { tellTime } from './clock-offset.ts';
+import { createSqsDeadLetters } from './dead-letters.ts';
 import type { ShardCounts } from './definition.ts';
 import { Dependency } from './dependency.ts';
 import type { Meter } from './meter.ts';
@@ -58,16 +59,19 @@ export function aws(options: AwsOptions): AwsEngine {
   const load = new Dependency('queues', clock, log);
   const client = watched(sqsClient(options.sqs), load);
   for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);
-  const bells = createSqsBells({ client, clock, log, prefix, prioritiesOf, load, table: parts.load });
+  const queues = { client, clock, log, prefix, prioritiesOf, load };
+  const bells = createSqsBells({ ...queues, table: parts.load });
+  const deadLetters = createSqsDeadLetters({ ...queues, meter: bells.meter });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all([parts.close(), bells.close()]);
+    await Promise.all([parts.close(), bells.close(), deadLetters.close()]);
     client.destroy();
   };
   return {
     store: parts.store,
     registry: parts.registry,
     bells,
+    deadLetters,
     overload: new Admission(clock, log, [parts.load, load]),
     meters: { table: parts.meter, queues: bells.meter },
     verify: parts.verify,

@@ -9,7 +9,7 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../core/errors.ts';
-import { Gate } from './gate.ts';
+import { Gate, type Urgency } from './gate.ts';
 import { visibilitySeconds } from './sqs-definition.ts';
 import { asBellError, asRingError } from './sqs-failures.ts';
 import type { SqsCall, SqsMeter } from './sqs-meter.ts';
@@ -25,6 +25,8 @@ export interface Receiving {
   readonly most: number;
   /** 0 to 20. */
   readonly waitSeconds: number;
+  /** For how long what is received is hidden. Default: a lease and its guard. */
+  readonly hiddenSeconds?: number | undefined;
   /** By it SQS knows a repeat of this receive whose answer was lost, and answers the same messages. */
   readonly attemptId: string;
   readonly signal: AbortSignal;
@@ -84,7 +86,11 @@ export class SqsCalls {
     return QueueUrl ?? '';
   }
 
-  async send(url: string, batch: readonly Sending[]): Promise<(true | HoldfastError)[]> {
+  async send(
+    url: string,
+    batch: readonly Sending[],
+    urgency: Urgency = 'submit',
+  ): Promise<(true | HoldfastError)[]> {
     const Entries = batch.map(({ body, group, deduplication }, i) => ({
       Id: String(i),
       MessageBody: body,
@@ -94,7 +100,7 @@ export class SqsCalls {
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'send',
-      () => this.#gate.run('submit', () => this.#client.send(command)),
+      () => this.#gate.run(urgency, () => this.#client.send(command)),
       () => batch.length,
     );
     const results: (true | HoldfastError)[] = batch.map(() => true);
@@ -102,12 +108,13 @@ export class SqsCalls {
     return results;
   }
 
-  async receive(url: string, { most, waitSeconds, attemptId, signal }: Receiving): Promise<Message[]> {
+  async receive(url: string, receiving: Receiving): Promise<Message[]> {
+    const { most, waitSeconds, hiddenSeconds = visibilitySeconds, attemptId, signal } = receiving;
     const command = new ReceiveMessageCommand({
       QueueUrl: url,
       MaxNumberOfMessages: most,
       WaitTimeSeconds: waitSeconds,
-      VisibilityTimeout: visibilitySeconds,
+      VisibilityTimeout: hiddenSeconds,
       MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp', 'MessageGroupId'],
       ReceiveRequestAttemptId: attemptId,
     });

@@ -56,6 +56,11 @@ export function sqsQueueName(prefix: string, queue: QueueRef, priority: Priority
   return `${stem(prefix, queue)}-${priority}.fifo`;
 }
 
+/** The name of the one that takes its dead letters. */
+export function sqsDeadQueueName(prefix: string, queue: QueueRef, priority: Priority): string {
+  return `${stem(prefix, queue)}-${priority}-dead.fifo`;
+}
+
 /**
  * The SQS queues of one Holdfast queue, one a priority: the only place that knows their names and attributes. Both
  * `holdfast aws init` and infrastructure as code read it.
@@ -71,7 +76,7 @@ export function sqsQueuesOf(
       queue,
       priority,
       name: sqsQueueName(prefix, queue, priority),
-      deadName: `${stem(prefix, queue)}-${priority}-dead.fifo`,
+      deadName: sqsDeadQueueName(prefix, queue, priority),
       attributes: { ...fifo, VisibilityTimeout: String(visibilitySeconds) },
       deadAttributes: fifo,
     }));

@@ -3,12 +3,21 @@ import type { HoldfastError } from '../../core/errors.ts';
 import type { Priority } from '../../core/submission.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
+import type { Urgency } from './gate.ts';
 import { SqsBatcher } from './sqs-batcher.ts';
 import type { Receiving, Sending, SqsCalls } from './sqs-calls.ts';
-import { sqsQueueName } from './sqs-definition.ts';
 import { asBellError, isMissingQueue, noSqsQueue } from './sqs-failures.ts';
 
-/** The SQS queue of one Holdfast queue and priority. What is sent, hidden or deleted within one turn shares its calls. */
+export interface SqsQueueAt {
+  readonly queue: QueueRef;
+  readonly priority: Priority;
+  /** On SQS. */
+  readonly name: string;
+  /** What is sent to it waits for this turn. Default: `submit`. */
+  readonly urgency?: Urgency | undefined;
+}
+
+/** An SQS queue of one Holdfast queue and priority. What is sent, hidden or deleted within one turn shares its calls. */
 export class SqsQueue {
   readonly queue: QueueRef;
   readonly priority: Priority;
@@ -19,14 +28,14 @@ export class SqsQueue {
   readonly #deletes: SqsBatcher<string, boolean>;
   #url: Promise<string> | undefined;
 
-  constructor(calls: SqsCalls, clock: Clock, prefix: string, queue: QueueRef, priority: Priority) {
+  constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, urgency }: SqsQueueAt) {
     this.queue = queue;
     this.priority = priority;
-    this.name = sqsQueueName(prefix, queue, priority);
+    this.name = name;
     this.#calls = calls;
     this.#sends = new SqsBatcher(
       clock,
-      (batch) => this.#at((url) => calls.send(url, batch)),
+      (batch) => this.#at((url) => calls.send(url, batch, urgency)),
       ({ body, group, deduplication }) => Buffer.byteLength(body) + group.length + deduplication.length,
     );
     this.#hides = new SqsBatcher(clock, (batch) => this.#at((url) => calls.hide(url, batch)));

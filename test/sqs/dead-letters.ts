@@ -1,0 +1,173 @@
+import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
+import { expect } from 'vitest';
+import { encodeRing } from '../../src/engines/aws/bells-message.ts';
+import { createSqsDeadLetters, type SqsDeadLetters } from '../../src/engines/aws/dead-letters.ts';
+import { Dependency } from '../../src/engines/aws/dependency.ts';
+import { sqsDeadQueueName } from '../../src/engines/aws/sqs-definition.ts';
+import { SqsMeter } from '../../src/engines/aws/sqs-meter.ts';
+import type { Ring } from '../../src/ports/bells.ts';
+import type { DeadLetter } from '../../src/ports/dead-letters.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { refusal } from '../contract/bench.ts';
+import type { Says } from './says.ts';
+import { idsOf, mail, ring, type Site, want } from './site.ts';
+
+const hiddenMs = 900_000;
+const unknown = { tenant: 'acme', queue: 'unknown' };
+const death = (id: string, more: Partial<Ring> = {}): Ring =>
+  ring(id, { version: 3, reason: 'dead', ...more });
+const handlesOf = (letters: readonly DeadLetter[]): string[] => letters.map(({ handle }) => handle);
+const taskIds = (letters: readonly DeadLetter[]): (string | undefined)[] =>
+  letters.map((letter) => letter.ring?.id).toSorted();
+
+interface Opened {
+  readonly letters: SqsDeadLetters;
+  readonly meter: SqsMeter;
+  /** Looks as long as it takes to find nothing. */
+  receive(most?: number): Promise<readonly DeadLetter[]>;
+}
+
+async function open(site: Site, enabled = site.enabled): Promise<Opened> {
+  await site.open();
+  const { client, clock, prefix } = site;
+  const meter = new SqsMeter();
+  const load = new Dependency('queues', clock, silentLog);
+  const options = { client, meter, load, clock, log: silentLog, prefix, prioritiesOf: () => enabled };
+  const letters = createSqsDeadLetters(options);
+  async function receive(most = 10): Promise<readonly DeadLetter[]> {
+    let found: readonly DeadLetter[] | undefined;
+    const receiving = letters.receive(mail, most, hiddenMs).then((some) => {
+      found = some;
+    });
+    while (found === undefined) await Promise.race([receiving, site.clock.advance(1_000)]);
+    return found;
+  }
+  return { letters, meter, receive };
+}
+
+async function sendRaw(site: Site, queue: string, body: string): Promise<string> {
+  const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: queue }));
+  const ids = { MessageGroupId: 'raw', MessageDeduplicationId: body.replaceAll(/[^a-z]/g, '') };
+  const sent = await site.client.send(new SendMessageCommand({ QueueUrl, MessageBody: body, ...ids }));
+  return sent.MessageId ?? '';
+}
+
+export function deadLetters(says: Says): void {
+  says('a death is told once, however often it is repeated, and a later one again', async (site) => {
+    const { letters, receive } = await open(site);
+    expect(await letters.tell([death('a'), death('a'), death('b')])).toEqual([true, true, true]);
+    expect(await letters.tell([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
+    const first = await receive();
+    expect(taskIds(first)).toEqual(expect.arrayContaining(['a', 'b']));
+    expect(first.find((letter) => letter.ring?.id === 'a')?.ring).toEqual(death('a'));
+    await letters.drop(handlesOf(first));
+    const second = await receive();
+    await letters.drop(handlesOf(second));
+    expect([...first, ...second].map((letter) => letter.ring?.version).toSorted()).toEqual([3, 3, 6]);
+    expect(await receive()).toEqual([]);
+  });
+
+  says('deaths of one turn share calls of ten', async (site) => {
+    const { letters, meter } = await open(site);
+    const deaths = Array.from({ length: 25 }, (_, i) => letters.tell([death(`task-${i}`)]));
+    expect((await Promise.all(deaths)).flat()).toEqual(Array(25).fill(true));
+    expect(meter.read().send).toEqual({ calls: 3, messages: 25, failed: 0 });
+  });
+
+  says(
+    'a death is told at the level that its priority falls to, and all levels are looked at',
+    async (site) => {
+      const { letters, receive } = await open(site);
+      await letters.tell([death('a', { priority: 'high' }), death('b', { priority: 'low' })]);
+      const urls = site.front.calls.filter(({ action }) => action === 'SendMessageBatch');
+      expect(urls.map(({ body }) => /-(high|normal)-dead\.fifo$/.exec(String(body.QueueUrl))?.[1])).toEqual([
+        'high',
+        'normal',
+      ]);
+      expect(taskIds(await receive())).toEqual(['a']);
+      expect(taskIds(await receive())).toEqual(['b']);
+    },
+    ['high', 'normal'],
+  );
+
+  says('more than a call brings come together, each once', async (site) => {
+    const { letters, receive } = await open(site);
+    const all = Array.from({ length: 25 }, (_, i) => `task-${i}`);
+    await letters.tell(all.map((id) => death(id)));
+    expect(await receive(3)).toHaveLength(3);
+    const others = await receive(40);
+    expect(others).toHaveLength(22);
+    expect(await receive(40)).toEqual([]);
+  });
+
+  says('what was received is hidden until its time is over, it is given back, or dropped', async (site) => {
+    const { letters, receive } = await open(site);
+    await letters.tell([death('a')]);
+    const [first] = await receive();
+    expect(await receive()).toEqual([]);
+    await site.clock.advance(hiddenMs);
+    const [second] = await receive();
+    expect(second?.messageId).toBe(first?.messageId);
+    expect(second?.sentAtMs).toBe(first?.sentAtMs);
+    expect(await letters.giveBack([first?.handle ?? '', 'nonsense'])).toEqual([false, false]);
+    expect(await letters.giveBack([second?.handle ?? ''])).toEqual([true]);
+    const third = await receive();
+    expect(taskIds(third)).toEqual(['a']);
+    expect(await letters.drop(handlesOf(third))).toEqual([true]);
+    await site.clock.advance(hiddenMs);
+    expect(await receive()).toEqual([]);
+  });
+
+  says('what Holdfast did not write is told by its message id', async (site) => {
+    const { receive } = await open(site);
+    const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a bell');
+    expect(await receive()).toMatchObject([{ ring: undefined, messageId: id }]);
+  });
+
+  says('a notice that was moved to the queue of bells is heard there, and can be silenced', async (site) => {
+    const bells = await site.open();
+    await sendRaw(site, site.name(), encodeRing(death('a')));
+    const heard = await bells.receive([mail], want());
+    expect(idsOf(heard)).toEqual(['a']);
+    expect(heard[0]?.ring).toEqual(death('a'));
+    expect(await bells.silence(heard.map(({ handle }) => handle))).toEqual([true]);
+  });
+
+  says('one of a batch that SQS does not take fails alone', async (site) => {
+    const { letters } = await open(site);
+    site.front.faults.entry = (_, entry) =>
+      entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
+    const told = await letters.tell([death('a'), death('b'), death('c')]);
+    expect(told).toMatchObject([true, { code: 'UNAVAILABLE', reason: 'STORE_FAILED' }, true]);
+  });
+
+  says('a queue that has no dead-letter queue is told by both names', async (site) => {
+    const { letters } = await open(site);
+    const [told] = await letters.tell([death('a', { queue: unknown })]);
+    expect(told).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    const error = await refusal(letters.receive(unknown, 10, hiddenMs));
+    expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    expect(error.message).toContain("'unknown'");
+    expect(error.message).toContain('-dead.fifo');
+  });
+
+  says('what some calls brought is not lost where others failed', async (site) => {
+    const { letters, receive } = await open(site);
+    await letters.tell(Array.from({ length: 20 }, (_, i) => death(`task-${i}`)));
+    let calls = 0;
+    site.front.faults.call = (action) =>
+      action === 'ReceiveMessage' && ++calls === 1 ? { status: 403, type: 'AccessDenied' } : undefined;
+    expect(await receive(20)).toHaveLength(10);
+    site.front.faults.call = (action) =>
+      action === 'ReceiveMessage' ? { status: 403, type: 'AccessDenied' } : undefined;
+    expect(await refusal(letters.receive(mail, 20, hiddenMs))).toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  says('a close waits for what was being told, and nobody tells after it', async (site) => {
+    const { letters } = await open(site);
+    const telling = letters.tell([death('a')]);
+    await letters.close();
+    expect(await telling).toEqual([true]);
+    expect(await refusal(letters.tell([death('b')]))).toMatchObject({ reason: 'STORE_FAILED' });
+  });
+}
