@@ -126,6 +126,26 @@ export interface QueueCounts {
   readonly atLeast?: true;
 }
 
+/** What is wrong with a history, and from which event on; the submission is event 1, those before it are as written. */
+export interface HistoryFault {
+  /**
+   * `changed`: this event, or what followed it, is not what was written. `missing`: it is not there. `uncounted`: it is
+   * there, and the head counts fewer events or is gone.
+   */
+  readonly kind: 'changed' | 'missing' | 'uncounted';
+  readonly event: number;
+}
+
+/** What came out when the events of a task were held against their chain. */
+export interface Verified {
+  /** Whose task it is: told even where no more of it can be read. */
+  readonly queue: QueueRef;
+  /** How many events the task counts, the submission included. */
+  readonly events: number;
+  /** Undefined: whole. */
+  readonly fault: HistoryFault | undefined;
+}
+
 /**
  * An event store with one head per task. Every method decides on a consistent view and enforces `limits`.
  *
@@ -171,6 +191,11 @@ export interface TaskStore {
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
   /** Events with a version above `fromVersion`; the submission is version 1. Empty: no such task. */
   history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]>;
+  /**
+   * Whether the events of a task are those that were written, by the hashes that each carries of the one before it;
+   * undefined: no such task. Absent where the store keeps no such chain.
+   */
+  verify?(id: TaskId, nowMs: number): Promise<Verified | undefined>;
   /** Bytes of a `holdfast.v1.Payload`; undefined: none. */
   result(id: TaskId): Promise<Uint8Array | undefined>;
   /** At most `limit` items (≤ limits.pageItems). A cursor that this engine did not make: INVALID_ARGUMENT. */

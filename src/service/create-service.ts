@@ -13,7 +13,7 @@ import { drainDeadLetters } from './drain-dead-letters.ts';
 import { createFeed } from './feed.ts';
 import { heartbeat } from './heartbeat.ts';
 import { createHeldLeases } from './held-leases.ts';
-import { get, getByKey, history, view, watch } from './query.ts';
+import { get, getByKey, history, verify, view, watch } from './query.ts';
 import { QueueSettings } from './queue-settings.ts';
 import { RecentClaims } from './recent-claims.ts';
 import { redrive, redriveMany } from './redrive.ts';
@@ -88,6 +88,7 @@ function serviceOf(context: ServiceContext): Service {
     getByKey: (scope, withResult) => getByKey(context, scope, withResult),
     list: (filter, page) => context.store.list(filter, { ...page, nowMs: context.clock.now() }),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
+    verify: (tenant, id) => verify(context, tenant, id),
     watch: (tenant, id, fromVersion, signal) => watch(context, tenant, id, fromVersion, signal),
     cancel: async (tenant, id, by) => view(context, await cancel(context, tenant, id, by), false),
     redrive: async (tenant, id, actor) => view(context, await redrive(context, tenant, id, actor), false),

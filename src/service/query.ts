@@ -1,11 +1,11 @@
 import type { TaskEvent } from '../core/event.ts';
 import type { Progress } from '../core/head.ts';
 import type { Scope } from '../core/submission.ts';
-import type { Snapshot } from '../ports/task-store.ts';
+import type { Snapshot, Verified } from '../ports/task-store.ts';
 import { readOf } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { laneOf } from './hand-over.ts';
-import { notFound } from './rejections.ts';
+import { keepsNoChain, notFound } from './rejections.ts';
 import type { TaskView, WatchUpdate } from './service.ts';
 import type { WatchedEvent } from './watched.ts';
 
@@ -53,6 +53,15 @@ export async function history(
 ): Promise<readonly TaskEvent[]> {
   if ((await readOf(context, tenant, id)) === undefined) throw notFound(id);
   return context.store.history(id, fromVersion);
+}
+
+/** Nothing else of the task is read for it: a damaged one could not be. */
+export async function verify(context: ServiceContext, tenant: string, id: string): Promise<Verified> {
+  const { store, clock } = context;
+  if (store.verify === undefined) throw keepsNoChain();
+  const verified = await store.verify(id, clock.now());
+  if (verified?.queue.tenant !== tenant) throw notFound(id);
+  return verified;
 }
 
 /** Events after `fromVersion`, each with the state after it, then those to come; ends with the task. */

@@ -11,6 +11,15 @@ export function notFound(id: string): HoldfastError {
   });
 }
 
+export function keepsNoChain(): HoldfastError {
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    'NOT_BUILT',
+    'This store keeps no chain of hashes, so that nothing tells whether a history was changed.',
+    { help: 'Only the engine aws keeps one. Read the history without verifying it.' },
+  );
+}
+
 /** Why whoever reports may not report of this task; undefined: they may. */
 export function reportRefusal(task: Snapshot, { tenant, refuse }: ReportContext): HoldfastError | undefined {
   const { scope } = task.submission;

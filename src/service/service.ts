@@ -17,7 +17,7 @@ import type {
   SubmitResult,
 } from '../core/messages.ts';
 import type { Scope } from '../core/submission.ts';
-import type { Filter, QueueCounts, QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { Filter, QueueCounts, QueueRef, Snapshot, Verified } from '../ports/task-store.ts';
 
 /** A task as read, and what only the service knows of it. */
 export interface TaskView {
@@ -194,6 +194,8 @@ export interface Service {
   getByKey(scope: Scope, withResult: boolean): Promise<TaskView>;
   list(filter: Filter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
+  /** Whether a task's events are those that were written. FAILED_PRECONDITION where the store cannot tell. */
+  verify(tenant: string, id: string): Promise<Verified>;
   /** Events after `fromVersion`, then those to come, until the task ends or the signal is aborted. */
   watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
   cancel(

@@ -103,8 +103,11 @@ async function leftovers(stage: Stage, { lane }: Scenario, tasks: readonly Snaps
     if (lowest !== undefined) problems.push(`${lowest.id} has ended and still has its place`);
   }
   for (const { id } of tasks) {
-    const tampered = await stage.engine.verify(id);
-    if (tampered !== undefined) problems.push(`${id} is not whole from event ${tampered} on`);
+    const verified = await store.verify?.(id, stage.clock.now());
+    if (verified === undefined) problems.push(`${id} cannot be verified`);
+    else if (verified.fault !== undefined) {
+      problems.push(`${id} is not whole: event ${verified.fault.event} is ${verified.fault.kind}`);
+    }
   }
   await stage.move(roundMs);
   const heard = await stage.take(10);

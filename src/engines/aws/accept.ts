@@ -12,11 +12,12 @@ import { anchorOf } from './snapshots.ts';
 
 /** The commonest: a task that is ready at once, by one conditional write, which decides whose the key is. */
 async function putOne(context: AwsContext, entry: Entry, answer: Answer): Promise<void> {
+  const item = submissionOf(context, entry, undefined);
   const written = await context.calls.put('accept', {
-    Item: submissionOf(context, entry, undefined),
+    Item: item,
     ConditionExpression: 'attribute_not_exists(pk)',
   });
-  if (written.ok) return answer(entry, fresh(context, entry, undefined));
+  if (written.ok) return answer(entry, fresh(context, entry, item, undefined));
   const { stood } = written;
   if (stood !== undefined && isOwn(stood, entry.nonce))
     return answer(entry, freshFound(context, entry, stood));

@@ -10,8 +10,6 @@ import { pack, unpack } from './packing.ts';
 export interface Body {
   readonly submission: Submission;
   readonly laneSeq: number | undefined;
-  /** The first event as it was written, which the hashes of later ones begin with. */
-  readonly submitted: Uint8Array;
 }
 
 const writer = new Writer();
@@ -100,5 +98,5 @@ export function decodeBody(bytes: Uint8Array, type: string): Body {
     expiresAtMs: read.expiresAtMs,
     submitted: decodeEvent(submitted) as Submitted,
   };
-  return { submission, laneSeq, submitted };
+  return { submission, laneSeq };
 }

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { decodeEvent, encodeEvent } from '../../core/codec/event.ts';
 import type { TaskEvent } from '../../core/event.ts';
 import type { TaskId } from '../../ports/task-store.ts';
+import type { Item } from './keys.ts';
 
 /**
  * Each stored event begins with 8 bytes of the hash of the one before it, the first of them with those of the
- * submission: whoever changes, drops or inserts one breaks the chain.
+ * submission, and the head keeps those of the last one: whoever changes, drops or inserts one breaks the chain. It has
+ * no key, so that whoever knows this and writes all of it anew is not found out.
  */
 const linkBytes = 8;
 
@@ -15,12 +17,12 @@ function hash(...parts: readonly Uint8Array[]): Buffer {
   return sha.digest().subarray(0, linkBytes);
 }
 
-/** What the second event begins with. */
-export function firstLink(id: TaskId, submitted: Uint8Array): Buffer {
-  return hash(Buffer.from(id), submitted);
+/** What the second event begins with: it answers for the whole submission, payload and options included. */
+export function firstLink(id: TaskId, { ty, b }: Item): Buffer {
+  return hash(Buffer.from(`${id}\n${ty?.S ?? ''}\n`), b?.B ?? new Uint8Array(0));
 }
 
-/** What the event after this one begins with. */
+/** What the event after this one begins with; after the last one, what the head keeps. */
 export function linkAfter(stored: Uint8Array): Buffer {
   return hash(stored);
 }
@@ -44,16 +46,7 @@ export function unchained(stored: Uint8Array): TaskEvent {
   return decodeEvent(stored.subarray(linkBytes));
 }
 
-/** The number of the first event whose link does not fit the one before it; undefined: the chain is whole. */
-export function brokenAt(
-  id: TaskId,
-  submitted: Uint8Array,
-  stored: readonly Uint8Array[],
-): number | undefined {
-  let link = firstLink(id, submitted);
-  for (const [i, one] of stored.entries()) {
-    if (Buffer.compare(one.subarray(0, linkBytes), link) !== 0) return i + 2;
-    link = linkAfter(one);
-  }
-  return undefined;
+/** Whether it was written after the event, or the submission, that this link is of. */
+export function follows(stored: Uint8Array, link: Uint8Array): boolean {
+  return Buffer.compare(stored.subarray(0, linkBytes), link) === 0;
 }

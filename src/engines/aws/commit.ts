@@ -10,6 +10,7 @@ import {
   entryOf,
   freshSnapshot,
   knownOfEntry,
+  submissionOf,
 } from './entries.ts';
 import { storeContended } from './failures.ts';
 import { idOf } from './ids.ts';
@@ -32,14 +33,15 @@ const otherBytes = 6_000;
 const tries = 12;
 const refused = 'ConditionalCheckFailed';
 
-export function fresh(context: AwsContext, entry: Entry, laneSeq: number | undefined): Accepted {
-  context.known.put(idOf(entry.place), knownOfEntry(entry, laneSeq));
+/** `item`: the submission as it stands. */
+export function fresh(context: AwsContext, entry: Entry, item: Item, laneSeq: number | undefined): Accepted {
+  context.known.put(idOf(entry.place), knownOfEntry(entry, item, laneSeq));
   return { kind: 'fresh', snapshot: freshSnapshot(entry, laneSeq) };
 }
 
 /** Its own submission stood in its way: the answer to the write that put it there was lost. */
 export function freshFound(context: AwsContext, entry: Entry, item: Item): Accepted {
-  return fresh(context, entry, loadedOf(entry.place, item, undefined)?.snapshot.laneSeq);
+  return fresh(context, entry, item, loadedOf(entry.place, item, undefined)?.snapshot.laneSeq);
 }
 
 /**
@@ -76,6 +78,7 @@ function fitting(entries: readonly Entry[]): Entry[] {
 
 interface Sent {
   readonly entry: Entry;
+  readonly item: Item;
   readonly laneSeq: number | undefined;
   readonly actions: readonly Action[];
 }
@@ -100,14 +103,15 @@ async function attempt(
 ): Promise<{ left: Entry[]; tail: Tail }> {
   const sent: Sent[] = entries.map((entry, i) => {
     const laneSeq = lane && tail.seq + i + 1;
-    return { entry, laneSeq, actions: actionsOf(context, entry, laneSeq) };
+    const item = submissionOf(context, entry, laneSeq);
+    return { entry, item, laneSeq, actions: actionsOf(context, entry, item, laneSeq) };
   });
   const expiresAtMs = Math.max(...entries.map((entry) => entry.acceptance.submission.expiresAtMs));
   const items = sent.flatMap((one) => one.actions.map((action) => action.item));
   const moved = lane && advanceTail(lane, tail, entries.length, expiresAtMs);
   const transacted = await context.calls.transact('accept', moved ? [...items, moved] : items);
   if (transacted.ok) {
-    for (const { entry, laneSeq } of sent) answer(entry, fresh(context, entry, laneSeq));
+    for (const { entry, item, laneSeq } of sent) answer(entry, fresh(context, entry, item, laneSeq));
     return { left: [], tail: { ...tail, seq: tail.seq + entries.length } };
   }
   const left: Entry[] = [];

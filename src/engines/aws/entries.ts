@@ -1,5 +1,4 @@
 import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
-import { encodeEvent } from '../../core/codec/event.ts';
 import { dueAtMs } from '../../core/head.ts';
 import type { Acceptance, LaneKey, Snapshot } from '../../ports/task-store.ts';
 import { firstLink } from './chain.ts';
@@ -8,7 +7,7 @@ import { idOf, type Place } from './ids.ts';
 import { anchorKey, headKey, type Item, ttlName } from './keys.ts';
 import type { Known } from './known.ts';
 import { putPointer } from './lanes.ts';
-import { headAttributes, laneOf, n, newestOf, numberOf, submissionItem, ttlOf } from './rows.ts';
+import { b, headAttributes, laneOf, linkName, n, newestOf, numberOf, submissionItem, ttlOf } from './rows.ts';
 import { cleared, headUpdate } from './tip.ts';
 
 /** The generation that a new one follows; absent: its items were deleted, only the anchor points to it. */
@@ -94,11 +93,16 @@ function checkPrevious({ place, revision }: Previous): TransactWriteItem {
   };
 }
 
-export function knownOfEntry({ acceptance, place, lane }: Entry, laneSeq: number | undefined): Known {
+/** `item`: the submission as it was, or will be, written. */
+export function knownOfEntry(
+  { acceptance, place, lane }: Entry,
+  item: Item,
+  laneSeq: number | undefined,
+): Known {
   const { submission } = acceptance;
   const { tenant, queue } = submission.scope;
   const { acceptedAtMs, expiresAtMs } = submission;
-  const link = firstLink(idOf(place), encodeEvent(submission.submitted));
+  const link = firstLink(idOf(place), item);
   const queueRef = { tenant, queue };
   return { place, queue: queueRef, lane, laneSeq, acceptedAtMs, expiresAtMs, version: 1, link, tipBytes: 0 };
 }
@@ -108,9 +112,15 @@ export function hasHead({ acceptance }: Entry): boolean {
   return dueAtMs(acceptance.head) !== undefined;
 }
 
-function putHead(context: AwsContext, entry: Entry, laneSeq: number | undefined): TransactWriteItem {
-  const known = knownOfEntry(entry, laneSeq);
-  const attributes = { ...cleared, ...headAttributes(entry.acceptance.head, known, context.shards) };
+function putHead(
+  context: AwsContext,
+  entry: Entry,
+  item: Item,
+  laneSeq: number | undefined,
+): TransactWriteItem {
+  const known = knownOfEntry(entry, item, laneSeq);
+  const head = headAttributes(entry.acceptance.head, known, context.shards);
+  const attributes = { ...cleared, ...head, [linkName]: b(known.link) };
   const tip = { how: 'begin', kept: [], events: [] } as const;
   const update = headUpdate(attributes, tip, 1, entry.nonce);
   // The condition on the submission beside it is enough: at most another acceptance's head stands here.
@@ -127,13 +137,18 @@ export function actionCount(entry: Entry): number {
   return 1 + (hasHead(entry) ? 1 : 0) + (lane ? 1 : 0) + (anchor ? 1 : 0) + (previous === undefined ? 0 : 1);
 }
 
-export function actionsOf(context: AwsContext, entry: Entry, laneSeq: number | undefined): Action[] {
+/** `item`: its submission. */
+export function actionsOf(
+  context: AwsContext,
+  entry: Entry,
+  item: Item,
+  laneSeq: number | undefined,
+): Action[] {
   const { place, lane, anchor, previous, acceptance } = entry;
   const { expiresAtMs } = acceptance.submission;
-  const Item = submissionOf(context, entry, laneSeq);
-  const put = { TableName: undefined, Item, ConditionExpression: 'attribute_not_exists(pk)' };
+  const put = { TableName: undefined, Item: item, ConditionExpression: 'attribute_not_exists(pk)' };
   const actions: Action[] = [{ role: 'submission', item: { Put: put } }];
-  if (hasHead(entry)) actions.push({ role: 'head', item: putHead(context, entry, laneSeq) });
+  if (hasHead(entry)) actions.push({ role: 'head', item: putHead(context, entry, item, laneSeq) });
   if (lane !== undefined && laneSeq !== undefined) {
     actions.push({ role: 'pointer', item: putPointer(lane, laneSeq, idOf(place), expiresAtMs) });
   }

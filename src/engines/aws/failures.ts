@@ -71,6 +71,20 @@ export function storeContended(what: string, cause?: unknown): HoldfastError {
   });
 }
 
+export function damagedTask(taskId: string, cause: unknown): HoldfastError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new HoldfastError(
+    'DATA_LOSS',
+    'STORE_CORRUPT',
+    `Task '${taskId}' is damaged in the table: ${said}`,
+    {
+      taskId,
+      cause,
+      help: 'Something else than Holdfast wrote there. Restore the items of the task from a backup of the table.',
+    },
+  );
+}
+
 /** An error of the SDK, as callers are told of it. */
 export function asStoreError(thrown: unknown, table: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;

@@ -1,12 +1,12 @@
 import type { TaskEvent } from '../../core/event.ts';
 import type { TaskId } from '../../ports/task-store.ts';
-import { decodeBody } from './body.ts';
-import { brokenAt, unchained } from './chain.ts';
+import { unchained } from './chain.ts';
 import type { AwsContext } from './context.ts';
-import { type Place, placeOf } from './ids.ts';
+import { damagedTask } from './failures.ts';
+import { idOf, type Place, placeOf } from './ids.ts';
 import { headKey, type Item, submissionKey } from './keys.ts';
 import { movedOut } from './overflow.ts';
-import { isGone, numberOf, ownHead, storedEvents } from './rows.ts';
+import { bodyOf, isGone, numberOf, ownHead, storedEvents } from './rows.ts';
 
 /** The stored events from number 2 on, those that a full tip gave up included. */
 async function stored(
@@ -20,17 +20,21 @@ async function stored(
   const firstInTip = version - tip.length + 1;
   const from = Math.max(fromVersion + 1, 2);
   if (from >= firstInTip) return tip.slice(from - firstInTip);
-  const moved = await movedOut(context, place);
+  const moved = new Map(await movedOut(context, place));
   const events: Uint8Array[] = [];
   for (let number = from; number < firstInTip; number++) {
     const event = moved.get(number);
-    if (event === undefined) throw new RangeError(`event ${number} of a task is missing`);
+    if (event === undefined) throw damagedTask(idOf(place), new RangeError(`event ${number} is missing`));
     events.push(event);
   }
   return [...events, ...tip];
 }
 
-/** Events after a version. Only the first one needs the submission. */
+/**
+ * Events after a version. Only the first one needs the submission.
+ *
+ * @throws HoldfastError DATA_LOSS, STORE_CORRUPT: one is missing or cannot be read.
+ */
 export async function historyOf(
   context: AwsContext,
   id: TaskId,
@@ -44,23 +48,14 @@ export async function historyOf(
   const found = await context.calls.get('read', keys, true);
   const head = ownHead(place, found.at(headKey(place)));
   if (head !== undefined && isGone(head, nowMs)) return [];
-  const events = (await stored(context, place, head, fromVersion)).map(unchained);
-  if (!wantsFirst) return events;
+  const events = await stored(context, place, head, fromVersion);
   const item = found.at(submissionKey(place));
-  if (item === undefined || numberOf(item.at) !== place.mark) return [];
-  const { submission } = decodeBody(item.b?.B ?? new Uint8Array(0), '');
-  return submission.expiresAtMs <= nowMs ? [] : [submission.submitted, ...events];
-}
-
-/** The number of the first event that was tampered with, or is missing; undefined: the history is whole. */
-export async function verify(context: AwsContext, id: TaskId): Promise<number | undefined> {
-  const place = placeOf(id);
-  if (place === undefined) return undefined;
-  const keys = [headKey(place), submissionKey(place)];
-  const found = await context.calls.get('read', keys, true);
-  const item = found.at(submissionKey(place));
-  if (item === undefined) return undefined;
-  const { submitted } = decodeBody(item.b?.B ?? new Uint8Array(0), '');
-  const head = ownHead(place, found.at(headKey(place)));
-  return brokenAt(id, submitted, await stored(context, place, head, 1));
+  try {
+    if (!wantsFirst) return events.map(unchained);
+    if (item === undefined || numberOf(item.at) !== place.mark) return [];
+    const { submission } = bodyOf(item);
+    return submission.expiresAtMs <= nowMs ? [] : [submission.submitted, ...events.map(unchained)];
+  } catch (thrown) {
+    throw damagedTask(id, thrown);
+  }
 }

@@ -4,7 +4,6 @@ import type { Clock, Timekeeper } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Overload } from '../../ports/overload.ts';
-import type { TaskId } from '../../ports/task-store.ts';
 import { Admission } from './admission.ts';
 import { createSqsBells, type SqsBellsOptions } from './bells.ts';
 import { tellTime } from './clock-offset.ts';
@@ -48,8 +47,6 @@ export interface AwsEngine extends Engine {
   readonly overload: Overload;
   /** What the calls so far consumed. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
-  /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
-  verify(id: TaskId): Promise<number | undefined>;
 }
 
 /** The shared engine: tasks on one DynamoDB table, bells on SQS FIFO. Any number of processes, each opens it. */
@@ -74,7 +71,6 @@ export function aws(options: AwsOptions): AwsEngine {
     deadLetters,
     overload: new Admission(clock, log, [parts.load, load]),
     meters: { table: parts.meter, queues: bells.meter },
-    verify: parts.verify,
     close() {
       closing ??= close();
       return closing;

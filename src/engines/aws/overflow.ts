@@ -54,10 +54,13 @@ export async function moveOut(context: AwsContext, known: Known): Promise<Uint8A
   return stored.slice(moved.length);
 }
 
-/** Events that were moved out, by their numbers; those of the tip are not among them. */
-export async function movedOut(context: AwsContext, place: Place): Promise<ReadonlyMap<number, Uint8Array>> {
+/** A stored event and its number. */
+export type Numbered = readonly [number: number, stored: Uint8Array];
+
+/** Events that were moved out; one that was copied more than once as often. Those of the tip may be among them. */
+export async function movedOut(context: AwsContext, place: Place): Promise<readonly Numbered[]> {
   const { pk, prefix } = overflowRange(place);
-  const events = new Map<number, Uint8Array>();
+  const events: Numbered[] = [];
   let from: Item | undefined;
   do {
     const page = await context.calls.query('read', {
@@ -69,7 +72,7 @@ export async function movedOut(context: AwsContext, place: Place): Promise<Reado
     for (const item of page.items) {
       if (numberOf(item.at) !== place.mark) continue;
       const first = numberOf(item.f) ?? 0;
-      for (const [i, event] of storedEvents(item).entries()) events.set(first + i, event);
+      for (const [i, event] of storedEvents(item).entries()) events.push([first + i, event]);
     }
     from = page.next;
   } while (from !== undefined);

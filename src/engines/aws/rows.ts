@@ -4,8 +4,9 @@ import { dueAtMs, type Head } from '../../core/head.ts';
 import type { Submission } from '../../core/submission.ts';
 import type { LaneKey, Snapshot } from '../../ports/task-store.ts';
 import { type Body, decodeBody, encodeBody } from './body.ts';
-import { firstLink, linkAfter, unchained } from './chain.ts';
+import { firstLink, unchained } from './chain.ts';
 import type { ShardCounts } from './definition.ts';
+import { damagedTask } from './failures.ts';
 import { decodeRest, encodeRest, letterOf, progressOf, progressText, stateOf } from './heads.ts';
 import { idOf, type Place, shardOf } from './ids.ts';
 import {
@@ -20,6 +21,9 @@ import {
 } from './keys.ts';
 import type { Known } from './known.ts';
 import { nonceName } from './nonces.ts';
+
+/** Of a head: the link after its last event. */
+export const linkName = 'lk';
 
 export const n = (number: number): AttributeValue => ({ N: String(number) });
 export const s = (text: string): AttributeValue => ({ S: text });
@@ -79,7 +83,7 @@ function exceptionOf(head: Head): string | undefined {
 /** Attributes of a head by name; undefined: the head has none, whatever stood there. */
 export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
-/** Everything of H but its keys, revision, tip, nonce and result. */
+/** Everything of H but its keys, revision, tip and what closes it, nonce and result. */
 export function headAttributes(head: Head, known: Known, shards: ShardCounts): HeadAttributes {
   const due = dueAtMs(head);
   const exception = exceptionOf(head);
@@ -114,6 +118,10 @@ export function headOf(item: Item): Head {
   };
 }
 
+export function bodyOf(submission: Item): Body {
+  return decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
+}
+
 /** Events as stored in a head or an overflow item. */
 export function storedEvents(item: Item | undefined): Uint8Array[] {
   return (item?.ev?.L ?? []).map((one) => one.B ?? new Uint8Array(0));
@@ -133,11 +141,14 @@ export interface Loaded {
   readonly known: Known;
 }
 
-export function knownOf(place: Place, body: Body, head: Item | undefined): Known {
+/** What the next event begins with: as the head keeps it, so that an event that was changed is never taken for right. */
+function linkOf(place: Place, submission: Item, head: Item | undefined): Uint8Array {
+  return head === undefined ? firstLink(idOf(place), submission) : (head[linkName]?.B ?? new Uint8Array(0));
+}
+
+function knownOf(place: Place, item: Item, body: Body, head: Item | undefined): Known {
   const { submission } = body;
   const { tenant, queue } = submission.scope;
-  const stored = storedEvents(head);
-  const last = stored.at(-1);
   return {
     place,
     queue: { tenant, queue },
@@ -146,21 +157,32 @@ export function knownOf(place: Place, body: Body, head: Item | undefined): Known
     acceptedAtMs: submission.acceptedAtMs,
     expiresAtMs: submission.expiresAtMs,
     version: numberOf(head?.v) ?? 1,
-    link: last === undefined ? firstLink(idOf(place), body.submitted) : linkAfter(last),
-    tipBytes: bytesOfEvents(stored),
+    link: linkOf(place, item, head),
+    tipBytes: bytesOfEvents(storedEvents(head)),
   };
 }
 
-/** A task out of its items; undefined where the submission is absent or another acceptance's. */
+/**
+ * A task out of its items; undefined where the submission is absent or another acceptance's.
+ *
+ * @throws HoldfastError DATA_LOSS, STORE_CORRUPT: what stands there is not what this engine writes.
+ */
 export function loadedOf(
   place: Place,
   submission: Item | undefined,
   head: Item | undefined,
 ): Loaded | undefined {
   if (submission === undefined || numberOf(submission.at) !== place.mark) return undefined;
-  const body = decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
-  const own = ownHead(place, head);
-  const known = knownOf(place, body, own);
+  try {
+    return readOf(place, submission, ownHead(place, head));
+  } catch (thrown) {
+    throw damagedTask(idOf(place), thrown);
+  }
+}
+
+function readOf(place: Place, submission: Item, own: Item | undefined): Loaded {
+  const body = bodyOf(submission);
+  const known = knownOf(place, submission, body, own);
   return {
     known,
     snapshot: {

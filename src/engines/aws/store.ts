@@ -2,12 +2,11 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import type { Clock } from '../../ports/clock.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Registry } from '../../ports/registry.ts';
-import type { TaskId, TaskStore } from '../../ports/task-store.ts';
+import type { TaskStore } from '../../ports/task-store.ts';
 import { TableCalls } from './calls.ts';
 import type { AwsContext } from './context.ts';
 import { defaultShards, type ShardCounts } from './definition.ts';
 import { Dependency } from './dependency.ts';
-import { verify } from './histories.ts';
 import { KnownTasks } from './known.ts';
 import { Meter } from './meter.ts';
 import { Nonces } from './nonces.ts';
@@ -38,8 +37,6 @@ export interface TableParts {
   readonly meter: Meter;
   /** How it goes with the table. */
   readonly load: Dependency;
-  /** The number of the first event of a task that was tampered with; undefined: its history is whole. */
-  verify(id: TaskId): Promise<number | undefined>;
   /** Finishes what is under way. Idempotent. */
   close(): Promise<void>;
 }
@@ -92,7 +89,6 @@ export function openTable(options: TableOptions): TableParts {
     clients: [client, leases],
     meter,
     load,
-    verify: (id) => calls.during(() => verify(context, id)),
     close() {
       closing ??= calls.close().then(() => {
         client.destroy();

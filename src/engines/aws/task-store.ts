@@ -18,6 +18,7 @@ import type {
   StandingHead,
   TaskId,
   TaskStore,
+  Verified,
 } from '../../ports/task-store.ts';
 import { acceptAll } from './accept.ts';
 import { appendAll } from './append.ts';
@@ -30,6 +31,7 @@ import { leaveLane, lowestOf } from './lanes.ts';
 import { listPage, type PageRequest } from './lists.ts';
 import { resultOf } from './results.ts';
 import { anchorOf, loadAll, newest, presumeAll, standingHeads } from './snapshots.ts';
+import { verify } from './verification.ts';
 
 function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
   return snapshot !== undefined && snapshot.submission.expiresAtMs > nowMs ? snapshot : undefined;
@@ -88,6 +90,10 @@ export class AwsTaskStore implements TaskStore {
 
   history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
     return this.#during((context) => historyOf(context, id, fromVersion));
+  }
+
+  verify(id: TaskId, nowMs: number): Promise<Verified | undefined> {
+    return this.#during((context) => verify(context, id, nowMs));
   }
 
   result(id: TaskId): Promise<Uint8Array | undefined> {

@@ -6,7 +6,7 @@ import { headKey } from './keys.ts';
 import type { Known } from './known.ts';
 import { moveOut, overflows } from './overflow.ts';
 import { storeResult } from './results.ts';
-import { bytesOfEvents, type HeadAttributes, headAttributes } from './rows.ts';
+import { b, bytesOfEvents, type HeadAttributes, headAttributes, linkName } from './rows.ts';
 import { cleared, type HeadUpdate, headUpdate, type Tip } from './tip.ts';
 
 /** One transition, ready to be written: everything but who writes it and how. */
@@ -56,13 +56,14 @@ export async function prepare(
 /** `laneSeq`: a new place in the lane. */
 export function updateOf(
   context: AwsContext,
-  { change, known, tip, result, nonce }: Writing,
+  { change, known, tip, result, link, nonce }: Writing,
   laneSeq = known.laneSeq,
 ): HeadUpdate & { Key: ReturnType<typeof headKey>; ConditionExpression: string } {
   const { expect } = change;
   const attributes = {
     ...(isBirth(change) ? cleared : {}),
     ...headAttributes(change.head, { ...known, laneSeq }, context.shards),
+    [linkName]: b(link),
   };
   const revision = 'revision' in expect ? expect.revision + 1 : undefined;
   const update = headUpdate(attributes, tip, revision, nonce, result);

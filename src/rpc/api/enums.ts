@@ -3,6 +3,7 @@ import { type DeadReason, deadReasons, eventKinds, type KnownKind } from '../../
 import type { ShownState } from '../../core/head.ts';
 import type { CancelCause, HeartbeatAnswer, OutcomeKind } from '../../core/messages.ts';
 import type { Priority } from '../../core/submission.ts';
+import type { HistoryFault } from '../../ports/task-store.ts';
 import { OnDead as WireOnDead } from '../gen/holdfast/v1/admin_service_pb.ts';
 import {
   type EventKind,
@@ -11,6 +12,7 @@ import {
   Priority as WirePriority,
   WhenDead as WireWhenDead,
 } from '../gen/holdfast/v1/task_pb.ts';
+import { HistoryFault as WireHistoryFault } from '../gen/holdfast/v1/task_service_pb.ts';
 import {
   FailReason,
   HeartbeatVerdict,
@@ -48,6 +50,12 @@ export const whenDeadNumbers: Readonly<Record<'return' | 'retry', WireWhenDead>>
 export const onDeadNumbers: Readonly<Record<'release' | 'hold', WireOnDead>> = {
   release: WireOnDead.RELEASE,
   hold: WireOnDead.HOLD,
+};
+
+export const faultNumbers: Readonly<Record<HistoryFault['kind'], WireHistoryFault>> = {
+  changed: WireHistoryFault.CHANGED,
+  missing: WireHistoryFault.MISSING,
+  uncounted: WireHistoryFault.UNCOUNTED,
 };
 
 export const causeNumbers: Readonly<Record<CancelCause, WireCancelCause>> = {

@@ -1,7 +1,7 @@
 import { notFound } from '../../service/rejections.ts';
 import type { TaskView } from '../../service/service.ts';
 import { mayUseQueue, requireVerb, tenantOf } from './access.ts';
-import type { CallContext, Verb } from './api.ts';
+import type { CallContext, Identity, Verb } from './api.ts';
 import { ensureInTime } from './deadline.ts';
 import type { Parts } from './parts.ts';
 import { type Check, ensure } from './validate.ts';
@@ -42,5 +42,10 @@ export async function admitTask(
 }
 
 export function admitView({ snapshot }: TaskView, { identity }: CallContext): void {
-  if (!mayUseQueue(identity, snapshot.submission.scope.queue)) throw notFound(snapshot.id);
+  admitQueue(snapshot.submission.scope.queue, snapshot.id, identity);
+}
+
+/** A task of that queue, as far as the identity may know of it. */
+export function admitQueue(queue: string, id: string, identity: Identity): void {
+  if (!mayUseQueue(identity, queue)) throw notFound(id);
 }

@@ -18,6 +18,7 @@ import type {
   ListTasksRequest,
   RedriveTasksRequest,
   RetryTaskRequest,
+  VerifyTaskHistoryRequest,
   WatchTaskRequest,
   WatchTasksRequest,
 } from '../gen/holdfast/v1/task_service_pb.ts';
@@ -39,6 +40,7 @@ export const getTaskByKey = message<GetTaskByKeyRequest>({
   idempotencyKey: field(text(limits.keyChars, 'required')),
 });
 export const getTaskHistory = message<GetTaskHistoryRequest>(byId);
+export const verifyTaskHistory = message<VerifyTaskHistoryRequest>(byId);
 export const cancelTask = message<CancelTaskRequest>({ ...byId, reason: field(text(limits.reasonChars)) });
 export const retryTask = message<RetryTaskRequest>(byId);
 

@@ -10,9 +10,9 @@ import type {
 } from '../gen/holdfast/v1/task_service_pb.ts';
 import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import { requireQueue } from './access.ts';
-import { stateNumbers, wordOf } from './enums.ts';
+import { faultNumbers, stateNumbers, wordOf } from './enums.ts';
 import { itemFromWire, number } from './from-wire.ts';
-import { admit, admitTask, admitView } from './guard.ts';
+import { admit, admitQueue, admitTask, admitView } from './guard.ts';
 import type { Parts } from './parts.ts';
 import * as requests from './requests.ts';
 import { submit, submitOne } from './submit.ts';
@@ -91,6 +91,15 @@ export function taskHandlers(parts: Parts): Handlers<typeof TaskService> {
       const events = await service.history(tenant, request.id, request.fromVersion);
       const page = historyPage(events);
       return { events: page.map(eventToWire), more: page.length < events.length };
+    },
+    async verifyTaskHistory(request, context) {
+      const { id } = request;
+      const tenant = admit(parts, requests.verifyTaskHistory, 'read', request, context);
+      const { queue, events, fault } = await service.verify(tenant, id);
+      admitQueue(queue.queue, id, context.identity);
+      return fault === undefined
+        ? { events }
+        : { events, fault: faultNumbers[fault.kind], faultAt: fault.event };
     },
     async cancelTask(request, context) {
       const tenant = admit(parts, requests.cancelTask, 'submit', request, context);

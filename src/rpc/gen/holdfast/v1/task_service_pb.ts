@@ -2,17 +2,17 @@
 // @generated from file holdfast/v1/task_service.proto (package holdfast.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Progress, Spec, SubmitOptions, Task, TaskEvent, TaskState } from "./task_pb.ts";
 import { file_holdfast_v1_task } from "./task_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file holdfast/v1/task_service.proto.
  */
 export const file_holdfast_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJXCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRITCgt3aXRoX3Jlc3VsdBgCIAEoCBIUCgx3aXRoX3BheWxvYWQYAyABKAgSDgoGdGVuYW50GAQgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJ4ChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSEwoLd2l0aF9yZXN1bHQYBCABKAgSFAoMd2l0aF9wYXlsb2FkGAUgASgIIjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvMBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SDgoGY3Vyc29yGAsgASgJIlcKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuaG9sZGZhc3QudjEuVGFzaxIOCgZjdXJzb3IYAiABKAkSEAoIZXhhbWluZWQYAyABKA0iSQoVR2V0VGFza0hpc3RvcnlSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAkiTgoWR2V0VGFza0hpc3RvcnlSZXNwb25zZRImCgZldmVudHMYASADKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSDAoEbW9yZRgCIAEoCCJEChBXYXRjaFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAki0wEKEVdhdGNoVGFza1Jlc3BvbnNlEiwKBWV2ZW50GAEgASgLMhsuaG9sZGZhc3QudjEuVmVyc2lvbmVkRXZlbnRIABIpCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzSAASMQoKa2VlcF9hbGl2ZRgDIAEoCzIbLmhvbGRmYXN0LnYxLldhdGNoS2VlcEFsaXZlSAASKAoFZHJhaW4YBCABKAsyFy5ob2xkZmFzdC52MS5XYXRjaERyYWluSABCCAoGdXBkYXRlIm8KDlZlcnNpb25lZEV2ZW50Eg8KB3ZlcnNpb24YASABKA0SJQoFZXZlbnQYAiABKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUiEAoOV2F0Y2hLZWVwQWxpdmUiDAoKV2F0Y2hEcmFpbiJRChFXYXRjaFRhc2tzUmVxdWVzdBIsCgV0YXNrcxgBIAMoCzIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QSDgoGdGVuYW50GAIgASgJIncKEldhdGNoVGFza3NSZXNwb25zZRIKCgJpZBgBIAEoCRIuCgZ1cGRhdGUYAiABKAsyHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZRIlCgVlcnJvchgDIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciI/ChFDYW5jZWxUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGdGVuYW50GAMgASgJIjUKEkNhbmNlbFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayIuChBSZXRyeVRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCSI0ChFSZXRyeVRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayK0AQoTUmVkcml2ZVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSDAoEdHlwZRgDIAEoCRILCgN0YWcYBCABKAkSGAoQYWNjZXB0ZWRfZnJvbV9tcxgFIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgGIAEoAxIPCgdkcnlfcnVuGAcgASgIEg0KBWxpbWl0GAggASgNEg4KBmN1cnNvchgJIAEoCSJaChRSZWRyaXZlVGFza3NSZXNwb25zZRIPCgdtYXRjaGVkGAEgASgNEhAKCHJlZHJpdmVuGAIgASgNEg8KB3JlZnVzZWQYAyABKA0SDgoGY3Vyc29yGAQgASgJMv8GCgtUYXNrU2VydmljZRJNCgpTdWJtaXRUYXNrEh4uaG9sZGZhc3QudjEuU3VibWl0VGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrUmVzcG9uc2USUAoLU3VibWl0VGFza3MSHy5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWJtaXRUYXNrc1Jlc3BvbnNlEkQKB0dldFRhc2sSGy5ob2xkZmFzdC52MS5HZXRUYXNrUmVxdWVzdBocLmhvbGRmYXN0LnYxLkdldFRhc2tSZXNwb25zZRJTCgxHZXRUYXNrQnlLZXkSIC5ob2xkZmFzdC52MS5HZXRUYXNrQnlLZXlSZXF1ZXN0GiEuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVzcG9uc2USSgoJTGlzdFRhc2tzEh0uaG9sZGZhc3QudjEuTGlzdFRhc2tzUmVxdWVzdBoeLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1Jlc3BvbnNlElkKDkdldFRhc2tIaXN0b3J5EiIuaG9sZGZhc3QudjEuR2V0VGFza0hpc3RvcnlSZXF1ZXN0GiMuaG9sZGZhc3QudjEuR2V0VGFza0hpc3RvcnlSZXNwb25zZRJMCglXYXRjaFRhc2sSHS5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVzcG9uc2UwARJPCgpXYXRjaFRhc2tzEh4uaG9sZGZhc3QudjEuV2F0Y2hUYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVzcG9uc2UwARJNCgpDYW5jZWxUYXNrEh4uaG9sZGZhc3QudjEuQ2FuY2VsVGFza1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVzcG9uc2USSgoJUmV0cnlUYXNrEh0uaG9sZGZhc3QudjEuUmV0cnlUYXNrUmVxdWVzdBoeLmhvbGRmYXN0LnYxLlJldHJ5VGFza1Jlc3BvbnNlElMKDFJlZHJpdmVUYXNrcxIgLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1JlcXVlc3QaIS5ob2xkZmFzdC52MS5SZWRyaXZlVGFza3NSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task]);
+  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJXCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRITCgt3aXRoX3Jlc3VsdBgCIAEoCBIUCgx3aXRoX3BheWxvYWQYAyABKAgSDgoGdGVuYW50GAQgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJ4ChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSEwoLd2l0aF9yZXN1bHQYBCABKAgSFAoMd2l0aF9wYXlsb2FkGAUgASgIIjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvMBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SDgoGY3Vyc29yGAsgASgJIlcKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuaG9sZGZhc3QudjEuVGFzaxIOCgZjdXJzb3IYAiABKAkSEAoIZXhhbWluZWQYAyABKA0iSQoVR2V0VGFza0hpc3RvcnlSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAkiTgoWR2V0VGFza0hpc3RvcnlSZXNwb25zZRImCgZldmVudHMYASADKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSDAoEbW9yZRgCIAEoCCI2ChhWZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJImcKGVZlcmlmeVRhc2tIaXN0b3J5UmVzcG9uc2USDgoGZXZlbnRzGAEgASgNEigKBWZhdWx0GAIgASgOMhkuaG9sZGZhc3QudjEuSGlzdG9yeUZhdWx0EhAKCGZhdWx0X2F0GAMgASgNIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIi4KEFJldHJ5VGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJIjQKEVJldHJ5VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIrQBChNSZWRyaXZlVGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIMCgR0eXBlGAMgASgJEgsKA3RhZxgEIAEoCRIYChBhY2NlcHRlZF9mcm9tX21zGAUgASgDEhkKEWFjY2VwdGVkX3VudGlsX21zGAYgASgDEg8KB2RyeV9ydW4YByABKAgSDQoFbGltaXQYCCABKA0SDgoGY3Vyc29yGAkgASgJIloKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIOCgZjdXJzb3IYBCABKAkqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAzLjBwoLVGFza1NlcnZpY2USTQoKU3VibWl0VGFzaxIeLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuU3VibWl0VGFza1Jlc3BvbnNlElAKC1N1Ym1pdFRhc2tzEh8uaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuaG9sZGZhc3QudjEuR2V0VGFza1JlcXVlc3QaHC5ob2xkZmFzdC52MS5HZXRUYXNrUmVzcG9uc2USUwoMR2V0VGFza0J5S2V5EiAuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVxdWVzdBohLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlc3BvbnNlEkoKCUxpc3RUYXNrcxIdLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXNwb25zZRJZCg5HZXRUYXNrSGlzdG9yeRIiLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVxdWVzdBojLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVzcG9uc2USYgoRVmVyaWZ5VGFza0hpc3RvcnkSJS5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QaJi5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlc3BvbnNlEkwKCVdhdGNoVGFzaxIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QaHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZTABEk8KCldhdGNoVGFza3MSHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLldhdGNoVGFza3NSZXNwb25zZTABEk0KCkNhbmNlbFRhc2sSHi5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJKCglSZXRyeVRhc2sSHS5ob2xkZmFzdC52MS5SZXRyeVRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuUmV0cnlUYXNrUmVzcG9uc2USUwoMUmVkcml2ZVRhc2tzEiAuaG9sZGZhc3QudjEuUmVkcml2ZVRhc2tzUmVxdWVzdBohLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task]);
 
 /**
  * @generated from message holdfast.v1.SubmitItem
@@ -532,6 +532,61 @@ export const GetTaskHistoryResponseSchema: GenMessage<GetTaskHistoryResponse> = 
   messageDesc(file_holdfast_v1_task_service, 15);
 
 /**
+ * @generated from message holdfast.v1.VerifyTaskHistoryRequest
+ */
+export type VerifyTaskHistoryRequest = Message<"holdfast.v1.VerifyTaskHistoryRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+};
+
+/**
+ * Describes the message holdfast.v1.VerifyTaskHistoryRequest.
+ * Use `create(VerifyTaskHistoryRequestSchema)` to create a new message.
+ */
+export const VerifyTaskHistoryRequestSchema: GenMessage<VerifyTaskHistoryRequest> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 16);
+
+/**
+ * @generated from message holdfast.v1.VerifyTaskHistoryResponse
+ */
+export type VerifyTaskHistoryResponse = Message<"holdfast.v1.VerifyTaskHistoryResponse"> & {
+  /**
+   * How many events the task counts; the submission is the first.
+   *
+   * @generated from field: uint32 events = 1;
+   */
+  events: number;
+
+  /**
+   * Unspecified: the history is whole.
+   *
+   * @generated from field: holdfast.v1.HistoryFault fault = 2;
+   */
+  fault: HistoryFault;
+
+  /**
+   * The first event that the fault is about; those before it are as they were written. 0: none.
+   *
+   * @generated from field: uint32 fault_at = 3;
+   */
+  faultAt: number;
+};
+
+/**
+ * Describes the message holdfast.v1.VerifyTaskHistoryResponse.
+ * Use `create(VerifyTaskHistoryResponseSchema)` to create a new message.
+ */
+export const VerifyTaskHistoryResponseSchema: GenMessage<VerifyTaskHistoryResponse> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_task_service, 17);
+
+/**
  * @generated from message holdfast.v1.WatchTaskRequest
  */
 export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
@@ -558,7 +613,7 @@ export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
  * Use `create(WatchTaskRequestSchema)` to create a new message.
  */
 export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 16);
+  messageDesc(file_holdfast_v1_task_service, 18);
 
 /**
  * @generated from message holdfast.v1.WatchTaskResponse
@@ -603,7 +658,7 @@ export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
  * Use `create(WatchTaskResponseSchema)` to create a new message.
  */
 export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 17);
+  messageDesc(file_holdfast_v1_task_service, 19);
 
 /**
  * @generated from message holdfast.v1.VersionedEvent
@@ -632,7 +687,7 @@ export type VersionedEvent = Message<"holdfast.v1.VersionedEvent"> & {
  * Use `create(VersionedEventSchema)` to create a new message.
  */
 export const VersionedEventSchema: GenMessage<VersionedEvent> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 18);
+  messageDesc(file_holdfast_v1_task_service, 20);
 
 /**
  * @generated from message holdfast.v1.WatchKeepAlive
@@ -645,7 +700,7 @@ export type WatchKeepAlive = Message<"holdfast.v1.WatchKeepAlive"> & {
  * Use `create(WatchKeepAliveSchema)` to create a new message.
  */
 export const WatchKeepAliveSchema: GenMessage<WatchKeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 19);
+  messageDesc(file_holdfast_v1_task_service, 21);
 
 /**
  * @generated from message holdfast.v1.WatchDrain
@@ -658,7 +713,7 @@ export type WatchDrain = Message<"holdfast.v1.WatchDrain"> & {
  * Use `create(WatchDrainSchema)` to create a new message.
  */
 export const WatchDrainSchema: GenMessage<WatchDrain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 20);
+  messageDesc(file_holdfast_v1_task_service, 22);
 
 /**
  * @generated from message holdfast.v1.WatchTasksRequest
@@ -682,7 +737,7 @@ export type WatchTasksRequest = Message<"holdfast.v1.WatchTasksRequest"> & {
  * Use `create(WatchTasksRequestSchema)` to create a new message.
  */
 export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 21);
+  messageDesc(file_holdfast_v1_task_service, 23);
 
 /**
  * @generated from message holdfast.v1.WatchTasksResponse
@@ -711,7 +766,7 @@ export type WatchTasksResponse = Message<"holdfast.v1.WatchTasksResponse"> & {
  * Use `create(WatchTasksResponseSchema)` to create a new message.
  */
 export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 22);
+  messageDesc(file_holdfast_v1_task_service, 24);
 
 /**
  * @generated from message holdfast.v1.CancelTaskRequest
@@ -740,7 +795,7 @@ export type CancelTaskRequest = Message<"holdfast.v1.CancelTaskRequest"> & {
  * Use `create(CancelTaskRequestSchema)` to create a new message.
  */
 export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 23);
+  messageDesc(file_holdfast_v1_task_service, 25);
 
 /**
  * @generated from message holdfast.v1.CancelTaskResponse
@@ -757,7 +812,7 @@ export type CancelTaskResponse = Message<"holdfast.v1.CancelTaskResponse"> & {
  * Use `create(CancelTaskResponseSchema)` to create a new message.
  */
 export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 24);
+  messageDesc(file_holdfast_v1_task_service, 26);
 
 /**
  * @generated from message holdfast.v1.RetryTaskRequest
@@ -779,7 +834,7 @@ export type RetryTaskRequest = Message<"holdfast.v1.RetryTaskRequest"> & {
  * Use `create(RetryTaskRequestSchema)` to create a new message.
  */
 export const RetryTaskRequestSchema: GenMessage<RetryTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 25);
+  messageDesc(file_holdfast_v1_task_service, 27);
 
 /**
  * @generated from message holdfast.v1.RetryTaskResponse
@@ -796,7 +851,7 @@ export type RetryTaskResponse = Message<"holdfast.v1.RetryTaskResponse"> & {
  * Use `create(RetryTaskResponseSchema)` to create a new message.
  */
 export const RetryTaskResponseSchema: GenMessage<RetryTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 26);
+  messageDesc(file_holdfast_v1_task_service, 28);
 
 /**
  * @generated from message holdfast.v1.RedriveTasksRequest
@@ -857,7 +912,7 @@ export type RedriveTasksRequest = Message<"holdfast.v1.RedriveTasksRequest"> & {
  * Use `create(RedriveTasksRequestSchema)` to create a new message.
  */
 export const RedriveTasksRequestSchema: GenMessage<RedriveTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 27);
+  messageDesc(file_holdfast_v1_task_service, 29);
 
 /**
  * @generated from message holdfast.v1.RedriveTasksResponse
@@ -891,7 +946,49 @@ export type RedriveTasksResponse = Message<"holdfast.v1.RedriveTasksResponse"> &
  * Use `create(RedriveTasksResponseSchema)` to create a new message.
  */
 export const RedriveTasksResponseSchema: GenMessage<RedriveTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_task_service, 28);
+  messageDesc(file_holdfast_v1_task_service, 30);
+
+/**
+ * @generated from enum holdfast.v1.HistoryFault
+ */
+export const HistoryFault = {
+  /**
+   * @generated from enum value: HISTORY_FAULT_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The event, or what followed it, is not what was written.
+   *
+   * @generated from enum value: HISTORY_FAULT_CHANGED = 1;
+   */
+  CHANGED: 1,
+
+  /**
+   * The event is not there.
+   *
+   * @generated from enum value: HISTORY_FAULT_MISSING = 2;
+   */
+  MISSING: 2,
+
+  /**
+   * The event is there, and the task's head counts fewer, or is gone.
+   *
+   * @generated from enum value: HISTORY_FAULT_UNCOUNTED = 3;
+   */
+  UNCOUNTED: 3,
+} as const;
+
+/**
+ * @generated from enum holdfast.v1.HistoryFault
+ */
+export type HistoryFault = (typeof HistoryFault)[keyof typeof HistoryFault] | UnknownEnum;
+
+/**
+ * Describes the enum holdfast.v1.HistoryFault.
+ */
+export const HistoryFaultSchema: GenEnum<HistoryFault> = /*@__PURE__*/
+  enumDesc(file_holdfast_v1_task_service, 0);
 
 /**
  * For those who have work to be done.
@@ -955,6 +1052,17 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof GetTaskHistoryRequestSchema;
     output: typeof GetTaskHistoryResponseSchema;
+  },
+  /**
+   * Whether the events of a task are those that were written, as far as the hashes tell that each carries of the one
+   * before it. FAILED_PRECONDITION, reason NOT_BUILT, where the server's store keeps none.
+   *
+   * @generated from rpc holdfast.v1.TaskService.VerifyTaskHistory
+   */
+  verifyTaskHistory: {
+    methodKind: "unary";
+    input: typeof VerifyTaskHistoryRequestSchema;
+    output: typeof VerifyTaskHistoryResponseSchema;
   },
   /**
    * The events of one task from a version on, until it ends.
