@@ -6,10 +6,21 @@ import {
   type QueryCommandOutput,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb';
+import { create } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Item } from '../../src/engines/aws/keys.ts';
+import { silentLog } from '../../src/ports/log.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
+import type { Identity } from '../../src/rpc/api/api.ts';
+import { createApi } from '../../src/rpc/api/create-api.ts';
+import {
+  HistoryFault,
+  TaskService,
+  VerifyTaskHistoryRequestSchema,
+} from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
+import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
+import { anyone, calledBy } from '../rig/api-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { type Site, siteOn } from './rig.ts';
 
@@ -256,4 +267,23 @@ test('a history with a hole is told as damage, not shown without it', async () =
     reason: 'STORE_CORRUPT',
     message: expect.stringContaining('event 2 is missing'),
   });
+});
+
+test('is told to readers of its tenant and queue, and to nobody else', async () => {
+  const { bench, clock } = site;
+  const options = { ...bench.engine, node: 'node-1', clock, log: silentLog, createQueues: true };
+  const { service } = await createService(options);
+  const api = createApi({ service, clock, log: silentLog, node: 'node-1' });
+  const { id } = await lived();
+  const by = (tenant: string, identity: Partial<Identity> = {}) =>
+    api.call(
+      TaskService.method.verifyTaskHistory,
+      create(VerifyTaskHistoryRequestSchema, { id, tenant }),
+      calledBy({ ...anyone, ...identity }),
+    );
+  expect(await by('acme')).toMatchObject({ events: 5, fault: HistoryFault.UNSPECIFIED, faultAt: 0 });
+  expect(await by('acme', { queues: ['mail'] })).toMatchObject({ events: 5 });
+  const unknown = { code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' };
+  await expect(by('other')).rejects.toMatchObject(unknown);
+  await expect(by('acme', { queues: ['other'] })).rejects.toMatchObject(unknown);
 });

@@ -21,10 +21,11 @@ import {
   RetryTaskRequestSchema,
   SubmitTasksRequestSchema,
   TaskService,
+  VerifyTaskHistoryRequestSchema,
 } from '../gen/holdfast/v1/task_service_pb.ts';
 
-const { getTask, getTaskByKey, listTasks, getTaskHistory, cancelTask, retryTask, redriveTasks, submitTasks } =
-  TaskService.method;
+const { getTask, getTaskByKey, listTasks, getTaskHistory, verifyTaskHistory } = TaskService.method;
+const { cancelTask, retryTask, redriveTasks, submitTasks } = TaskService.method;
 
 async function withTask(more: Parameters<typeof item>[1] = {}) {
   const node = await apiNode();
@@ -156,6 +157,25 @@ describe('cancel, history and retry', () => {
     expect(error.code).toBe('DEADLINE_EXCEEDED');
     const { task } = await api.call(getTask, create(GetTaskRequestSchema, { id }), calledBy());
     expect(task?.state).toBe(TaskState.READY);
+  });
+});
+
+describe('VerifyTaskHistory', () => {
+  it('says so where the store keeps no chain, which is neither whole nor changed', async () => {
+    const { api, id } = await withTask();
+    const request = create(VerifyTaskHistoryRequestSchema, { id });
+    expect(await refusal(api.call(verifyTaskHistory, request, calledBy()))).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'NOT_BUILT',
+      message: expect.stringContaining('keeps no chain'),
+    });
+  });
+
+  it('is for readers', async () => {
+    const { api, id } = await withTask();
+    const request = create(VerifyTaskHistoryRequestSchema, { id });
+    const submitter = calledBy({ ...anyone, verbs: ['submit'] });
+    expect((await refusal(api.call(verifyTaskHistory, request, submitter))).reason).toBe('DENIED');
   });
 });
 
