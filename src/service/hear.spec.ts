@@ -4,6 +4,7 @@ import { HoldfastError } from '../core/errors.ts';
 import type { Assignment } from '../core/messages.ts';
 import { memory } from '../engines/memory/index.ts';
 import { virtualClock } from '../platform/virtual-clock.ts';
+import type { Bells } from '../ports/bells.ts';
 import { silentLog } from '../ports/log.ts';
 import type { Change, LaneKey, Outcome, TaskId, TaskStore } from '../ports/task-store.ts';
 import { createService } from './create-service.ts';
@@ -44,7 +45,20 @@ async function given(keys: readonly string[], orderingKey?: string | ((key: stri
       return typeof value === 'function' ? value.bind(of) : value;
     },
   });
-  const options = { ...engine, store, node: 'n', clock, log: silentLog, createQueues: true };
+  const receives: number[] = [];
+  const bells = new Proxy(engine.bells, {
+    get(of, name) {
+      const value = Reflect.get(of, name) as unknown;
+      if (typeof value !== 'function') return value;
+      if (name !== 'receive') return value.bind(of);
+      return async (...asked: Parameters<Bells['receive']>) => {
+        const heard = await of.receive(...asked);
+        receives.push(...heard.map((bell) => bell.receives));
+        return heard;
+      };
+    },
+  });
+  const options = { ...engine, store, bells, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
   const ids = new Map<string, TaskId>();
   for (const key of keys) {
@@ -61,7 +75,7 @@ async function given(keys: readonly string[], orderingKey?: string | ((key: stri
     await settled();
     return claimed;
   };
-  return { clock, failing, claim, ids };
+  return { clock, failing, claim, ids, receives };
 }
 
 /** Much less than a lease and its guard, after which every bell comes back by itself. */
@@ -84,6 +98,19 @@ test('so is one that could not even be read', async () => {
   failing.reads = 1;
   await expect(claim()).rejects.toBe(busy);
   await clock.advance(soonMs);
+  expect((await claim()).map(({ key }) => key)).toEqual(['a']);
+});
+
+test('one that cannot be read for long is rung anew at its 50th receive, long before SQS takes it for poison', async () => {
+  const { clock, failing, claim, receives } = await given(['a']);
+  for (let i = 0; i < 120; i++) {
+    failing.reads = 1;
+    await claim().catch((error: unknown) => expect(error).toBe(busy));
+    await clock.advance(2 * soonMs);
+  }
+  expect(receives.length).toBeGreaterThan(100);
+  expect(Math.max(...receives)).toBe(50);
+  failing.reads = 0;
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });
 

@@ -71,6 +71,18 @@ async function giveBack(context: ServiceContext, bells: readonly Bell[]): Promis
   await context.bells.hide(hidden);
 }
 
+/**
+ * Nothing could be learned of their tasks. One that was heard so often meanwhile is rung anew here too, else SQS would
+ * take it for what nobody can read, and move it to the dead letters after some minutes.
+ */
+async function giveBackUnread(context: ServiceContext, bells: readonly Bell[]): Promise<void> {
+  if (context.store.can.bellsInCommit) return;
+  const isOld = ({ receives }: Bell): boolean => receives >= receivesBeforeRingingAnew;
+  const young = bells.filter((bell) => !isOld(bell));
+  const old = bells.filter(isOld).map((bell) => ringAnew(context, bell));
+  await Promise.all([giveBack(context, young), ...old]);
+}
+
 /** Why it cannot be claimed says what becomes of its bell. */
 async function answerRejection(context: ServiceContext, bell: Bell, rejection: Rejection): Promise<void> {
   const aheadMs = 'untilMs' in rejection ? rejection.untilMs - context.clock.now() : 0;
@@ -272,7 +284,7 @@ export async function hear(
   try {
     heard = await look(context, bells, hearer);
   } catch (thrown) {
-    context.background('bell', giveBack(context, bells));
+    context.background('bell', giveBackUnread(context, bells));
     throw thrown;
   }
   return claimAll(context, heard, hearer);
