@@ -121,6 +121,7 @@ test('a table whose expired items are not deleted is corrected', async () => {
 
 test.each([
   [['aws', 'init'], 'The engine aws needs --table.'],
+  [['dlq', 'drain'], 'The engine aws needs --table.'],
   [['aws', 'init', '--table', 'abc', '--queue', 'a b'], "'--queue <name>' argument 'a b' is invalid"],
   [['aws', 'init', '--table', 'abc', '--queue', 'a,'], "'--queue <name>' argument 'a,' is invalid"],
   [
@@ -158,6 +159,7 @@ registerHooks({ resolve(name, context, next) {
 
 test.each([
   ['aws', 'init', '--table', 'abc'],
+  ['dlq', 'drain', '--table', 'abc'],
   ['serve', '--engine', 'aws', '--table', 'abc', '--plaintext'],
   ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', 'abc'],
 ])('where the AWS SDK is not installed, %s says what to install', (...argv) => {

@@ -5,12 +5,15 @@ import {
   awsStore,
   endpointDynamodbOption,
   endpointSqsOption,
+  nameOf,
   queuePrefixOption,
+  queuesOption,
+  refuseWords,
   regionOption,
   tableOption,
 } from '../aws-options.ts';
 import type { Globals } from '../globals.ts';
-import { collect, whole } from '../numbers.ts';
+import { whole } from '../numbers.ts';
 import { table } from '../output.ts';
 
 const defaultLimit = 10_000;
@@ -23,18 +26,20 @@ export function addDlq(program: Command, globals: Globals): void {
     .description('look after the dead-letter queues on AWS')
     .command('drain')
     .description('drop notices of tasks that are not dead any more, and ring bells that lie there')
-    .addOption(tableOption())
-    .option('--queue <name>', 'only this queue; repeatable; default: all', collect)
-    .option('--tenant <name>', 'whose queues', 'default')
-    .option('--dry-run', 'change nothing')
+    .addOption(tableOption(''))
+    .addOption(queuesOption('a queue to look at; default: all'))
+    .option('--tenant <name>', 'whose queues', nameOf, 'default')
+    .option('--dry-run', 'change nothing; say what would be done')
     .option('--drop-unreadable', 'drop what Holdfast did not write, too')
     .option('--limit <n>', 'messages of a queue to look at', whole(1, mostExamined), defaultLimit)
-    .addOption(queuePrefixOption())
-    .addOption(regionOption())
-    .addOption(endpointDynamodbOption())
-    .addOption(endpointSqsOption())
-    .action(async (options) => {
+    .addOption(queuePrefixOption(''))
+    .addOption(regionOption(''))
+    .addOption(endpointDynamodbOption(''))
+    .addOption(endpointSqsOption(''))
+    .allowExcessArguments()
+    .action(async (options, command) => {
       const { queue: queues = [], tenant, dryRun = false, dropUnreadable = false, limit } = options;
+      refuseWords(command.args, queues);
       const store = awsStore(options);
       const request = { tenant, queues, dryRun, dropUnreadable, limit };
       const drained = await untilDone(async (signal) => {
