@@ -92,6 +92,7 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'a redrive into its lane': [8, 2, 1],
   'a new generation': [12, 2, 1],
   'to read a task': [0, 0, 2],
+  'to verify a history': [0, 0, 3],
   'the unfinished of two': [0, 0, 5],
 };
 
@@ -142,6 +143,7 @@ test('the other ways of a life cost what docs/table-design.md says', async () =>
   await bench.clock.advance(60_000);
   await cost('a new generation', () => bench.accept({ key: 'k', payload }, first));
   await cost('to read a task', () => bench.store.read([first.id], bench.now));
+  await cost('to verify a history', async () => bench.store.verify?.(first.id, bench.now));
   await bench.cancel(await bench.accept({ queue: 'other', payload }));
   await bench.accept({ queue: 'other', payload });
   await cost('the unfinished of two', () => bench.listAll({ queue: 'other', state: 'unfinished' }));
