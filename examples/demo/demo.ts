@@ -69,8 +69,21 @@ export class Demo {
     while (this.receiver.inHands(name) === 0 && performance.now() < untilMs) await sleep(busyLookMs);
   }
 
+  /** Once. Lanes keep the order of commits, so what is ordered is submitted one after the other; the rest at its side. */
+  async submitAll(): Promise<void> {
+    const flows: Delivery[][] = Array.from({ length: 1 + besides }, () => []);
+    for (const [i, delivery] of this.sent.entries()) {
+      flows[delivery.lane === '' ? 1 + (i % besides) : 0]?.push(delivery);
+    }
+    await Promise.all(
+      flows.map(async (flow) => {
+        for (const delivery of flow) await this.#submit(delivery);
+      }),
+    );
+  }
+
   async submitTwice(): Promise<void> {
-    for (let time = 0; time < 2; time++) await this.#submitAll();
+    for (let time = 0; time < 2; time++) await this.submitAll();
   }
 
   /** Waits until every task has ended, or its time is over. */
@@ -98,19 +111,6 @@ export class Demo {
     await this.#holdfast.close();
     this.receiver.close();
     rmSync(this.#dir, { recursive: true, force: true });
-  }
-
-  /** Lanes keep the order of commits, so what is ordered is submitted one after the other; the rest at its side. */
-  async #submitAll(): Promise<void> {
-    const flows: Delivery[][] = Array.from({ length: 1 + besides }, () => []);
-    for (const [i, delivery] of this.sent.entries()) {
-      flows[delivery.lane === '' ? 1 + (i % besides) : 0]?.push(delivery);
-    }
-    await Promise.all(
-      flows.map(async (flow) => {
-        for (const delivery of flow) await this.#submit(delivery);
-      }),
-    );
   }
 
   async #submit(input: Delivery): Promise<void> {

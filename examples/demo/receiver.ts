@@ -13,6 +13,8 @@ export interface Receiver {
   readonly misbehaved: { readonly unavailable: number; readonly hung: number; readonly reset: number };
   /** Deliveries of a worker, by its name, that are under way and will be answered. */
   inHands(worker: string): number;
+  /** From now on deliveries of that worker are written down and never answered, so that it has them until it dies. */
+  hold(worker: string): void;
   close(): void;
 }
 
@@ -25,6 +27,7 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   const ledger = openSync(ledgerFile, 'a');
   const misbehaved = { unavailable: 0, hung: 0, reset: 0 };
   const inHands = new Map<string, number>();
+  const held = new Set<string>();
   const count = (worker: string, more: number): void =>
     void inHands.set(worker, (inHands.get(worker) ?? 0) + more);
 
@@ -58,6 +61,7 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
       fsyncSync(ledger);
       const worker = String(request.headers['x-worker'] ?? '');
       count(worker, 1);
+      if (held.has(worker)) return;
       // Slow enough that a killed worker dies with work in its hands.
       setTimeout(() => {
         count(worker, -1);
@@ -71,6 +75,7 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
     url: `http://127.0.0.1:${port}/`,
     misbehaved,
     inHands: (worker) => inHands.get(worker) ?? 0,
+    hold: (worker) => void held.add(worker),
     close() {
       server.closeAllConnections();
       server.close();

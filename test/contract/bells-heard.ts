@@ -146,7 +146,8 @@ export const bellsHeard: Subject = (says) => {
     expect(await waiting).toEqual([]);
     const task = await bench.acceptRung();
     expect(await bench.hear({ waitMs: 20_000, signal: calledOff.signal })).toEqual([]);
-    expect(ringIds(await bench.hear())).toEqual([task.id]);
+    // Where a poll outlasts the wait that began it, the bell may still be on its way to this process.
+    expect(ringIds(await bench.hear({ waitMs: 20_000 }))).toEqual([task.id]);
   });
 
   says('a wait ends when a hidden bell’s time comes', async (bench) => {
