@@ -163,8 +163,13 @@ export interface TaskStore {
     readonly sharedWriters: boolean;
   };
   readonly limits: Limits;
-  /** Due entries are spread over this many shards, 0 … dueShards − 1. */
+  /** Due entries are spread over this many shards, 0 … dueShards − 1, as far as this process knows. Never falls. */
   readonly dueShards: number;
+  /**
+   * Sees to it that `dueShards` counts every shard that anybody had written to before this call, and answers it. Absent
+   * where it never changes.
+   */
+  countDueShards?(): Promise<number>;
 
   /**
    * The key's condition decides. Within one batch the first item of a key stands and later ones are judged

@@ -34,8 +34,8 @@ export function dutiesOf(context: ServiceContext, options: DutyOptions = {}): Du
     return { sweeps: () => true, looksAfter: () => true, membership: undefined };
   }
   const { version = '', fitness = () => fit } = options;
-  const shardCount = store.dueShards;
-  const membership = new Membership({ node, version, registry, clock, log, shardCount, fitness });
+  const countShards = async (): Promise<number> => (await store.countDueShards?.()) ?? store.dueShards;
+  const membership = new Membership({ node, version, registry, clock, log, countShards, fitness });
   const sweeps = (shard: number): boolean => membership.shards.includes(shard);
-  return { sweeps, looksAfter: (queue) => sweeps(shardOfQueue(queue, shardCount)), membership };
+  return { sweeps, looksAfter: (queue) => sweeps(shardOfQueue(queue, membership.shardCount)), membership };
 }

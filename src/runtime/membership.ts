@@ -26,7 +26,8 @@ export interface MembershipOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
-  readonly shardCount: number;
+  /** How many there are at this moment; they may become more. */
+  readonly countShards: () => Promise<number>;
   readonly fitness: () => Fitness;
 }
 
@@ -45,6 +46,7 @@ export class Membership {
   readonly #id: string;
   #own: Own | undefined;
   #swept: readonly number[] = [];
+  #shardCount = 1;
   #untilMs = Number.NEGATIVE_INFINITY;
   #others: readonly string[] = [];
   #left = false;
@@ -62,6 +64,11 @@ export class Membership {
   get shards(): readonly number[] {
     const { clock, fitness } = this.#options;
     return !this.#left && fitness().fit && clock.monotonic() < this.#untilMs ? this.#swept : [];
+  }
+
+  /** How many shards there were at its last beat. */
+  get shardCount(): number {
+    return this.#shardCount;
   }
 
   /** Resolves when it has looked once, with whatever success. */
@@ -99,6 +106,7 @@ export class Membership {
     for (let i = 0; i < mostTries && !this.#left; i++) {
       const beganAtMs = this.#options.clock.monotonic();
       const entries = await this.#options.registry.list(nodeKind, '');
+      this.#shardCount = await this.#options.countShards();
       if (this.#left) return;
       if (await this.#write(entries, beganAtMs)) return;
     }
@@ -106,13 +114,13 @@ export class Membership {
 
   /** False: another process was quicker on this seat. */
   async #write(entries: readonly Registered[], beganAtMs: number): Promise<boolean> {
-    const { registry, clock, shardCount, fitness } = this.#options;
+    const { registry, clock, fitness } = this.#options;
     const living = this.#peers.living(entries).filter(({ entry }) => entry.id !== this.#id);
     const { key, rev } = this.#seat(entries, living);
     const sweeps = fitness().fit;
     const self: Seat = { key, entry: this.#entry([], 1) };
     const all = [...living, self].sort((a, b) => (a.key < b.key ? -1 : 1));
-    const shares = sweeps ? sharesOf(key, this.#swept, all, shardCount) : [];
+    const shares = sweeps ? sharesOf(key, this.#swept, all, this.#shardCount) : [];
     const entry = this.#entry(shares, clock.now() + leaseMs);
     if (!(await registry.put(nodeKind, key, entry, rev ?? 'absent'))) {
       this.#own = undefined;

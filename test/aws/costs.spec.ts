@@ -20,7 +20,9 @@ interface Cost {
 async function costOf(site: Site, work: () => Promise<unknown>): Promise<Cost> {
   site.parts.meter.reset();
   await work();
-  const kinds: Metered[] = Object.values(site.parts.meter.read());
+  // How many shards there are is asked twice a minute, whatever happens to tasks: test/aws/shards.spec.ts.
+  const { registry: _, ...told } = site.parts.meter.read();
+  const kinds: Metered[] = Object.values(told);
   const sum = (of: (one: Metered) => number): number => kinds.reduce((total, one) => total + of(one), 0);
   return {
     writes: sum((one) => one.writeUnits + one.failedUnits),

@@ -102,7 +102,9 @@ test('two nodes share a table and its queues: each task once, at the units of do
   await Promise.all([a.settled(), b.settled()]);
   const units = { writes: 0, reads: 0 };
   for (const { engine } of [a, b]) {
-    for (const one of Object.values(engine.meters.table.read())) {
+    // How many shards there are is asked twice a minute, whatever happens to tasks.
+    const { registry: _, ...told } = engine.meters.table.read();
+    for (const one of Object.values(told)) {
       units.writes += one.writeUnits + one.failedUnits;
       units.reads += one.readUnits;
     }

@@ -3,6 +3,7 @@ import { noOptions } from '../../src/core/codec/options.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { Assignment, OutcomeKind } from '../../src/core/messages.ts';
 import type { OptionsRequest } from '../../src/core/submission.ts';
+import { placeOf, shardOf } from '../../src/engines/aws/ids.ts';
 import { type AwsEngine, aws } from '../../src/engines/aws/index.ts';
 import { type Log, silentLog } from '../../src/ports/log.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
@@ -52,7 +53,6 @@ export class Stage {
     const engine = aws({
       table,
       clock,
-      shards: { list: 1, due: 2 },
       dynamodb: clientOf(dynamodb),
       sqs: { ...clientOf(sqs), useQueueUrlAsEndpoint: false },
     });
@@ -74,6 +74,7 @@ export class Stage {
   async warmUp(): Promise<void> {
     await this.running.context.queues.ensure(queue);
     await this.take(1);
+    await this.running.context.store.countDueShards?.();
   }
 
   async submit(key: string, { lane, options = {} }: Asked = {}): Promise<void> {
@@ -167,8 +168,15 @@ export class Stage {
 
   async sweep(): Promise<void> {
     await this.caughtUp();
-    await sweep(this.running.context, never);
+    await sweep(this.running.context, never, (shard) => this.#shards().has(shard));
     await this.running.settled();
+  }
+
+  /** Those that its tasks are due in: a query of any other would be a point that can tell nothing. */
+  #shards(): ReadonlySet<number> {
+    const { dueShards } = this.running.context.store;
+    const slots = [...this.ids.values()].map((id) => placeOf(id)?.slot ?? '');
+    return new Set(slots.map((slot) => shardOf(slot, dueShards)));
   }
 
   async close(): Promise<void> {

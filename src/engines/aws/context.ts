@@ -1,9 +1,9 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { TableCalls } from './calls.ts';
-import type { ShardCounts } from './definition.ts';
 import type { KnownTasks } from './known.ts';
 import type { Nonces } from './nonces.ts';
+import type { Shards } from './shards.ts';
 import type { Turns } from './turns.ts';
 
 /** What the parts of the engine share: one table, and what this process knows of it. */
@@ -11,7 +11,7 @@ export interface AwsContext {
   readonly calls: TableCalls;
   readonly clock: Clock;
   readonly log: Log;
-  readonly shards: ShardCounts;
+  readonly shards: Shards;
   readonly nonces: Nonces;
   readonly known: KnownTasks;
   readonly turns: Turns;

@@ -15,7 +15,8 @@ export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: numb
   const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };
   const { tenant, queue: name } = queue;
   const most = limits.pageExamined;
-  const listed = await new Entries(context, { tenant, queue: name }, undefined, most).next(most + 1);
+  const tasks = await Entries.from(context, { tenant, queue: name }, undefined, most);
+  const listed = await tasks.next(most + 1);
   const alive = listed.slice(0, most).filter((entry) => !isGone(entry.item, nowMs));
   const places = alive.map((entry) => placeOf(entry.id)).filter((place) => place !== undefined);
   const heads = await context.calls.get('list', places.map(headKey), false);
@@ -25,7 +26,7 @@ export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: numb
     if (state === 'ready' || state === 'scheduled' || state === 'running') counts[state]++;
   }
   const filter = { tenant, queue: name, state: 'dead' } as const;
-  const dead = await new Entries(context, filter, undefined, most).next(most + 1);
+  const dead = await (await Entries.from(context, filter, undefined, most)).next(most + 1);
   counts.dead = dead.slice(0, most).filter((entry) => !isGone(entry.item, nowMs)).length;
   return listed.length > most || dead.length > most ? { ...counts, atLeast: true } : counts;
 }

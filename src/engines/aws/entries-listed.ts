@@ -22,12 +22,13 @@ interface Source {
 /** Found by key among however many others; every other state is looked for in the list. */
 const exceptions: ReadonlySet<Filter['state']> = new Set(['dead', 'cancelled', 'retrying']);
 
-function sourcesOf(context: AwsContext, filter: Filter): Source[] {
+async function sourcesOf(context: AwsContext, filter: Filter): Promise<Source[]> {
   const { state } = filter;
   if (state !== undefined && exceptions.has(state)) {
     return [{ index: 'exceptions', partition: exceptionsPartition(filter, state) }];
   }
-  return Array.from({ length: context.shards.list }, (_, shard) => ({
+  const { list } = await context.shards.toRead();
+  return Array.from({ length: list }, (_, shard) => ({
     index: 'list',
     partition: listPartition(filter, shard),
   }));
@@ -110,10 +111,19 @@ class Stream {
 export class Entries {
   readonly #streams: Stream[];
 
-  constructor(context: AwsContext, filter: Filter, after: string | undefined, pageItems: number) {
-    this.#streams = sourcesOf(context, filter).map(
-      (source) => new Stream(context, source, filter, after, pageItems),
-    );
+  private constructor(streams: Stream[]) {
+    this.#streams = streams;
+  }
+
+  /** `after`: where a page ended, also one that knew of fewer shards; what is in new ones was accepted since, or follows. */
+  static async from(
+    context: AwsContext,
+    filter: Filter,
+    after: string | undefined,
+    pageItems: number,
+  ): Promise<Entries> {
+    const sources = await sourcesOf(context, filter);
+    return new Entries(sources.map((source) => new Stream(context, source, filter, after, pageItems)));
   }
 
   /** The next entries, at most so many; fewer only at the end. */

@@ -8,7 +8,6 @@ import { Admission } from './admission.ts';
 import { createSqsBells, type SqsBellsOptions } from './bells.ts';
 import { tellTime } from './clock-offset.ts';
 import { createSqsDeadLetters } from './dead-letters.ts';
-import type { ShardCounts } from './definition.ts';
 import { Dependency } from './dependency.ts';
 import type { Meter } from './meter.ts';
 import { sqsClient } from './sqs-calls.ts';
@@ -16,9 +15,16 @@ import type { SqsMeter } from './sqs-meter.ts';
 import { openTable } from './store.ts';
 import { watched } from './watched-client.ts';
 
-export { defaultShards, type IndexDefinition, type ShardCounts, tableDefinition } from './definition.ts';
+export {
+  defaultShards,
+  type IndexDefinition,
+  mostShards,
+  type ShardCounts,
+  tableDefinition,
+} from './definition.ts';
 export type { Meter, Metered } from './meter.ts';
 export { ensureRegion } from './region.ts';
+export { checkShards, growShards, shardsOf, type TableShards } from './shards-registered.ts';
 export { sqsClient } from './sqs-calls.ts';
 export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
@@ -34,8 +40,6 @@ export interface AwsOptions {
   /** Told the time that AWS's answers tell. */
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
-  /** Default: list 4, due 8. May only grow over the life of a table. */
-  readonly shards?: Partial<ShardCounts> | undefined;
   readonly prioritiesOf?: SqsBellsOptions['prioritiesOf'];
   /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
   readonly dynamodb?: DynamoDBClientConfig | undefined;
@@ -51,8 +55,8 @@ export interface AwsEngine extends Engine {
 
 /** The shared engine: tasks on one DynamoDB table, bells on SQS FIFO. Any number of processes, each opens it. */
 export function aws(options: AwsOptions): AwsEngine {
-  const { table, prefix = table, clock, log = silentLog, shards, prioritiesOf } = options;
-  const parts = openTable({ table, clock, log, shards, client: options.dynamodb });
+  const { table, prefix = table, clock, log = silentLog, prioritiesOf } = options;
+  const parts = openTable({ table, clock, log, client: options.dynamodb });
   const load = new Dependency('queues', clock, log);
   const client = watched(sqsClient(options.sqs), load);
   for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);

@@ -88,7 +88,7 @@ async function look(
 async function byTime(context: AwsContext, filter: Filter, page: PageRequest): Promise<Page> {
   const after = page.cursor === undefined ? undefined : decodeCursor('T', page.cursor);
   const filtered = filter.state !== undefined || filter.type !== undefined || filter.tag !== undefined;
-  const entries = new Entries(context, filter, after, filtered ? 2 * window : page.limit + 1);
+  const entries = await Entries.from(context, filter, after, filtered ? 2 * window : page.limit + 1);
   const items: Snapshot[] = [];
   let examined = 0;
   for (;;) {

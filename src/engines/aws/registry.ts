@@ -9,8 +9,10 @@ function registeredOf(item: Item): Registered {
   return { key: nameFromRegistrySort(item.sk?.S ?? ''), value, rev: numberOf(item.rv) ?? 0 };
 }
 
+type Context = Pick<AwsContext, 'calls' | 'nonces'>;
+
 async function put(
-  context: AwsContext,
+  context: Context,
   kind: string,
   key: string,
   value: unknown,
@@ -31,7 +33,7 @@ async function put(
   return written.ok || isOwn(written.stood, nonce);
 }
 
-async function list(context: AwsContext, kind: string, prefix: string): Promise<Registered[]> {
+async function list(context: Context, kind: string, prefix: string): Promise<Registered[]> {
   const found: Registered[] = [];
   let from: Item | undefined;
   do {
@@ -49,7 +51,7 @@ async function list(context: AwsContext, kind: string, prefix: string): Promise<
 }
 
 /** One partition a kind, by consistent reads. */
-export function createRegistry(context: AwsContext): Registry {
+export function createRegistry(context: Context): Registry {
   const { calls } = context;
   return {
     get: (kind, key) =>

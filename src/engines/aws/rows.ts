@@ -5,7 +5,6 @@ import type { Submission } from '../../core/submission.ts';
 import type { LaneKey, Snapshot } from '../../ports/task-store.ts';
 import { type Body, decodeBody, encodeBody } from './body.ts';
 import { firstLink, unchained } from './chain.ts';
-import type { ShardCounts } from './definition.ts';
 import { damagedTask } from './failures.ts';
 import { decodeRest, encodeRest, letterOf, progressOf, progressText, stateOf } from './heads.ts';
 import { idOf, type Place, shardOf } from './ids.ts';
@@ -21,6 +20,7 @@ import {
 } from './keys.ts';
 import type { Known } from './known.ts';
 import { nonceName } from './nonces.ts';
+import type { Shards } from './shards.ts';
 
 /** Of a head: the link after its last event. */
 export const linkName = 'lk';
@@ -53,7 +53,7 @@ export function submissionItem(
   submission: Submission,
   laneSeq: number | undefined,
   nonce: AttributeValue,
-  shards: ShardCounts,
+  shards: Shards,
 ): Item {
   const { tags } = submission.options;
   return {
@@ -62,7 +62,7 @@ export function submissionItem(
     ty: s(submission.type),
     ...(tags.length === 0 ? {} : { tg: { SS: [...new Set(tags)] } }),
     b: b(encodeBody(submission, laneSeq)),
-    [keyNames.list[0]]: s(listPartition(submission.scope, shardOf(place.slot, shards.list))),
+    [keyNames.list[0]]: s(listPartition(submission.scope, shardOf(place.slot, shards.toWrite().list))),
     [keyNames.list[1]]: s(listSort(submission.acceptedAtMs, idOf(place))),
     [nonceName]: nonce,
     [ttlName]: ttlOf(submission.expiresAtMs),
@@ -84,7 +84,7 @@ function exceptionOf(head: Head): string | undefined {
 export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 /** Everything of H but its keys, revision, tip and what closes it, nonce and result. */
-export function headAttributes(head: Head, known: Known, shards: ShardCounts): HeadAttributes {
+export function headAttributes(head: Head, known: Known, shards: Shards): HeadAttributes {
   const due = dueAtMs(head);
   const exception = exceptionOf(head);
   const { place, queue, laneSeq } = known;
@@ -97,7 +97,8 @@ export function headAttributes(head: Head, known: Known, shards: ShardCounts): H
     le: head.leaseEndAtMs === undefined ? undefined : n(head.leaseEndAtMs),
     pr: head.progress === undefined ? undefined : s(progressText(head.progress)),
     q: laneSeq === undefined ? undefined : n(laneSeq),
-    [keyNames.due[0]]: due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.due))),
+    [keyNames.due[0]]:
+      due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.toWrite().due))),
     [keyNames.due[1]]: due === undefined ? undefined : n(due),
     [keyNames.exceptions[0]]: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
     [keyNames.exceptions[1]]:

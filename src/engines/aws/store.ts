@@ -5,12 +5,12 @@ import type { Registry } from '../../ports/registry.ts';
 import type { TaskStore } from '../../ports/task-store.ts';
 import { TableCalls } from './calls.ts';
 import type { AwsContext } from './context.ts';
-import { defaultShards, type ShardCounts } from './definition.ts';
 import { Dependency } from './dependency.ts';
 import { KnownTasks } from './known.ts';
 import { Meter } from './meter.ts';
 import { Nonces } from './nonces.ts';
 import { createRegistry } from './registry.ts';
+import { Shards } from './shards.ts';
 import { AwsTaskStore } from './task-store.ts';
 import { Turns } from './turns.ts';
 import { watched } from './watched-client.ts';
@@ -20,8 +20,6 @@ export interface TableOptions {
   readonly table: string;
   readonly clock: Clock;
   readonly log?: Log | undefined;
-  /** Default: list 4, due 8. May only grow over the life of a table. */
-  readonly shards?: Partial<ShardCounts> | undefined;
   /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
   readonly client?: DynamoDBClientConfig | undefined;
 }
@@ -72,19 +70,21 @@ export function openTable(options: TableOptions): TableParts {
   const leases = watched(tableClient(options.client), load);
   const meter = new Meter();
   const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
+  const nonces = new Nonces(clock);
+  const registry = createRegistry({ calls, nonces });
   const context: AwsContext = {
     calls,
     clock,
     log,
-    shards: { ...defaultShards, ...options.shards },
-    nonces: new Nonces(clock),
+    shards: new Shards(registry, clock, log),
+    nonces,
     known: new KnownTasks(),
     turns: new Turns(),
   };
   let closing: Promise<void> | undefined;
   return {
     store: new AwsTaskStore(context),
-    registry: createRegistry(context),
+    registry,
     client,
     clients: [client, leases],
     meter,

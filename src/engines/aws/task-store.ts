@@ -41,12 +41,18 @@ function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefi
 export class AwsTaskStore implements TaskStore {
   readonly can = { bellsInCommit: false, fuseClaim: false, sharedWriters: true };
   readonly limits = limits;
-  readonly dueShards: number;
   readonly #context: AwsContext;
 
   constructor(context: AwsContext) {
     this.#context = context;
-    this.dueShards = context.shards.due;
+  }
+
+  get dueShards(): number {
+    return this.#context.shards.known.due;
+  }
+
+  countDueShards(): Promise<number> {
+    return this.#during(async (context) => (await context.shards.toRead()).due);
   }
 
   async accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]> {
