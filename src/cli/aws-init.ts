@@ -2,6 +2,8 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { priorities as levels, type Priority } from '../core/submission.ts';
+import type { ShardCounts } from '../engines/aws/definition.ts';
+import type { AskedShards } from '../engines/aws/shards-registered.ts';
 import { type AwsStore, awsClients, loadAws } from '../opening/aws.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Registry } from '../ports/registry.ts';
@@ -14,6 +16,8 @@ export interface InitRequest {
   readonly queues: readonly string[];
   /** Undefined: those that a queue has, else `normal` alone. */
   readonly priorities: readonly Priority[] | undefined;
+  /** Of the table's indexes; they only grow. Undefined: as many as there are. */
+  readonly shards?: AskedShards | undefined;
   /** Change nothing. */
   readonly check: boolean;
 }
@@ -21,8 +25,16 @@ export interface InitRequest {
 export type Did = 'created' | 'corrected' | 'unchanged' | 'missing' | 'differs';
 
 export interface InitResult {
-  readonly table: { readonly name: string; readonly did: Did; readonly differs: readonly string[] };
+  readonly table: TableResult;
   readonly queues: readonly QueueResult[];
+}
+
+export interface TableResult {
+  readonly name: string;
+  readonly did: Did;
+  readonly differs: readonly string[];
+  /** `written`: those that new entries go to, fewer while a growth is new. Undefined: there is no such table, or it differs. */
+  readonly shards: (ShardCounts & { readonly written: ShardCounts }) | undefined;
 }
 
 export interface QueueResult {
@@ -70,20 +82,38 @@ export async function initAws(request: InitRequest): Promise<InitResult> {
   }
 }
 
-async function initTable({ aws, table, request }: Site): Promise<InitResult['table']> {
-  const { table: name } = request.store;
-  const differs = await aws.checkTable(table, name);
-  if (differs === undefined) {
-    if (request.check) return { name, did: 'missing', differs: [] };
+async function initTable(site: Site): Promise<TableResult> {
+  const { aws, table, registry, request } = site;
+  const { store, check, shards: asked = {} } = request;
+  const { table: name } = store;
+  const faults = await aws.checkTable(table, name);
+  if (faults === undefined) {
+    if (check) return { name, did: 'missing', differs: [], shards: undefined };
     await aws.createTable(table, name, systemClock());
-    return { name, did: 'created', differs: [] };
+    await aws.growShards(registry, asked);
+    return { name, did: 'created', differs: [], shards: await shardsIn(site) };
   }
-  if (differs.length === 0) return { name, did: 'unchanged', differs };
   const isTtl = (fault: string): boolean => fault.startsWith('its time to live');
-  if (request.check || !differs.some(isTtl)) return { name, did: 'differs', differs };
-  await aws.enableTtl(table, name);
-  const left = differs.filter((fault) => !isTtl(fault));
-  return { name, did: left.length === 0 ? 'corrected' : 'differs', differs };
+  const isOurs = faults.every(isTtl);
+  // Before anything is changed: fewer than there are is refused.
+  const fewer = isOurs ? fewerThan(asked, (await aws.checkShards(registry, asked)).read) : [];
+  const differs = [...faults, ...fewer];
+  if (!check && faults.some(isTtl)) await aws.enableTtl(table, name);
+  if (!check && fewer.length > 0) await aws.growShards(registry, asked);
+  const shards = isOurs ? await shardsIn(site) : undefined;
+  if (differs.length === 0) return { name, did: 'unchanged', differs, shards };
+  return { name, did: check || !isOurs ? 'differs' : 'corrected', differs, shards };
+}
+
+async function shardsIn({ aws, registry }: Site): Promise<TableResult['shards']> {
+  const { read, written } = await aws.shardsOf(registry);
+  return { ...read, written };
+}
+
+function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
+  return (['list', 'due'] as const)
+    .filter((index) => (asked[index] ?? 0) > found[index])
+    .map((index) => `its index '${index}' has ${found[index]} shards, not ${asked[index]}`);
 }
 
 /** Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. */

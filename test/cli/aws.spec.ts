@@ -33,12 +33,12 @@ test('makes table and queues, and says so; done again it changes nothing', async
   expect(first.code).toBe(0);
   expect(first.out).toMatch(
     new RegExp(
-      `^table ${table}: created\nqueue mail \\(high, normal\\): created\n {2}${table}-default-mail-.*-high.fifo\n`,
+      `^table ${table} \\(shards: list 4, due 8\\): created\nqueue mail \\(high, normal\\): created\n {2}${table}-default-mail-.*-high.fifo\n`,
     ),
   );
   const again = await init('--queue', 'mail,webhooks', '--json');
   expect(again.json).toMatchObject({
-    table: { did: 'unchanged', differs: [] },
+    table: { did: 'unchanged', differs: [], shards: { list: 4, due: 8, written: { list: 4, due: 8 } } },
     queues: [
       { queue: 'mail', priorities: ['high', 'normal'], did: 'unchanged', differs: [] },
       { queue: 'webhooks', did: 'unchanged' },
@@ -48,7 +48,7 @@ test('makes table and queues, and says so; done again it changes nothing', async
 
 test('a new table without a queue is made, and what it lacks is told', async () => {
   const made = await init();
-  expect(made).toMatchObject({ code: 0, out: `table ${table}: created\n` });
+  expect(made).toMatchObject({ code: 0, out: `table ${table} (shards: list 4, due 8): created\n` });
   expect(made.err).toBe('No queue was named, so none was made. Tasks need one: --queue <name>.\n');
   expect((await init()).err).toBe('');
 });
@@ -91,6 +91,41 @@ test('--check makes nothing, says what is missing, and ends with status 4', asyn
   }
 });
 
+test('a table is made with as many shards as are asked for', async () => {
+  const { code, json } = await init('--list-shards', '64', '--due-shards', '16', '--json');
+  expect(code).toBe(0);
+  expect(json.table).toMatchObject({ did: 'created', shards: { list: 64, due: 16 } });
+  expect((await init('--list-shards', '64', '--check')).code).toBe(0);
+});
+
+test('shards are added, and none is taken away: that is refused before anything is made', async () => {
+  await init('--due-shards', '12');
+  const asked = ['--list-shards', '6', '--due-shards', '12'];
+  const checked = await init(...asked, '--check');
+  expect(checked).toMatchObject({
+    code: 4,
+    err: expect.stringContaining("its index 'list' has 4 shards, not 6"),
+  });
+  const grown = await init(...asked);
+  expect(grown).toMatchObject({ code: 0, err: '' });
+  expect(grown.out).toBe(
+    `table ${table} (shards: list 6, due 12; writers keep to list 4, due 8 until every process knows): corrected\n` +
+      "  its index 'list' has 4 shards, not 6\n",
+  );
+  expect((await init(...asked, '--json')).json.table).toMatchObject({
+    did: 'unchanged',
+    shards: { list: 6, due: 12, written: { list: 4, due: 8 } },
+  });
+  const fewer = await init('--list-shards', '5', '--queue', 'mail', '--json');
+  expect(fewer.code).toBe(2);
+  expect(fewer.json.error).toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    reason: 'BAD_CONFIGURATION',
+    message: 'The list index has 6 shards, and 5 were asked for: their number only grows.',
+  });
+  expect((await init('--queue', 'mail', '--check')).err).toContain('queue mail (normal): missing');
+});
+
 test('a table of another kind is left as it is: what differs, and status 4', async () => {
   const client = tableClient({ ...clientOf(dynoxide.endpoint) });
   const { CreateTableCommand } = await import('@aws-sdk/client-dynamodb');
@@ -115,8 +150,10 @@ test('a table whose expired items are not deleted is corrected', async () => {
   const off = { Enabled: false, AttributeName: 'x' };
   await client.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: off }));
   client.destroy();
-  expect((await init()).out).toContain(`table ${table}: corrected\n  its time to live`);
-  expect((await init()).out).toContain(`table ${table}: unchanged`);
+  expect((await init()).out).toContain(
+    `table ${table} (shards: list 4, due 8): corrected\n  its time to live`,
+  );
+  expect((await init()).out).toContain(`table ${table} (shards: list 4, due 8): unchanged`);
 });
 
 test.each([
@@ -134,6 +171,8 @@ test.each([
     "Nothing takes 'high': --priorities takes one word.\n  Write --priorities high,normal.",
   ],
   [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write some of"],
+  [['aws', 'init', '--table', 'abc', '--list-shards', '3'], 'Write a whole number from 4 to 64.'],
+  [['aws', 'init', '--table', 'abc', '--due-shards', '65'], 'Write a whole number from 8 to 64.'],
   [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is no URL."],
   [['serve', '--table', 'abc', '--plaintext'], '--table is for the engine aws.'],
   [['serve', '--engine', 'aws', '--plaintext'], 'The engine aws needs --table.'],

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { HoldfastError } from '../../core/errors.ts';
 import { priorities as levels, type Priority } from '../../core/submission.ts';
-import type { InitResult } from '../aws-init.ts';
+import { defaultShards, mostShards } from '../../engines/aws/definition.ts';
+import type { InitResult, TableResult } from '../aws-init.ts';
 import {
   awsStore,
   endpointDynamodbOption,
@@ -15,6 +16,7 @@ import {
 } from '../aws-options.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
+import { whole } from '../numbers.ts';
 
 export function addAws(program: Command, globals: Globals): void {
   program
@@ -30,6 +32,16 @@ export function addAws(program: Command, globals: Globals): void {
       'levels of these queues, such as high,normal; default: those they have, else normal',
       prioritiesOf,
     )
+    .option(
+      '--list-shards <n>',
+      `shards of the list index, ${defaultShards.list} to ${mostShards.list}, only more; default: those it has`,
+      whole(defaultShards.list, mostShards.list),
+    )
+    .option(
+      '--due-shards <n>',
+      `shards of the due index, ${defaultShards.due} to ${mostShards.due}, only more; default: those it has`,
+      whole(defaultShards.due, mostShards.due),
+    )
     .option('--check', 'change nothing; status 4 where something is missing or differs')
     .addOption(queuePrefixOption(''))
     .addOption(regionOption(''))
@@ -42,11 +54,12 @@ export function addAws(program: Command, globals: Globals): void {
     )
     .action(async (options, command) => {
       const { queue: queues = [], tenant, priorities, check = false } = options;
+      const shards = { list: options.listShards, due: options.dueShards };
       refuseLevels(command.args, priorities);
       refuseWords(command.args, queues);
       const store = awsStore(options);
       const { initAws } = await import('../aws-init.ts');
-      const result = await initAws({ store, tenant, queues, priorities, check });
+      const result = await initAws({ store, tenant, queues, priorities, shards, check });
       if (isWrong(result)) throw wrong(result, check);
       const { output } = globals();
       output.result(result, () => textOf(result));
@@ -95,7 +108,7 @@ function refuseLevels(words: readonly string[], priorities: readonly Priority[] 
 }
 
 function textOf({ table, queues }: InitResult): string {
-  const lines = [`table ${table.name}: ${table.did}`, ...table.differs.map(indented)];
+  const lines = [`table ${table.name}${shardsIn(table)}: ${table.did}`, ...table.differs.map(indented)];
   for (const { tenant, queue, priorities, did, sqs, differs } of queues) {
     const whose = tenant === 'default' ? '' : ` of ${tenant}`;
     lines.push(`queue ${queue}${whose} (${priorities.join(', ')}): ${did}`);
@@ -104,6 +117,14 @@ function textOf({ table, queues }: InitResult): string {
     else lines.push(...differs.map(indented));
   }
   return lines.join('\n');
+}
+
+function shardsIn({ shards }: TableResult): string {
+  if (shards === undefined) return '';
+  const { written } = shards;
+  const isNew = written.list < shards.list || written.due < shards.due;
+  const until = `; writers keep to list ${written.list}, due ${written.due} until every process knows`;
+  return ` (shards: list ${shards.list}, due ${shards.due}${isNew ? until : ''})`;
 }
 
 function indented(text: string): string {

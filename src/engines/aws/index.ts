@@ -24,7 +24,13 @@ export {
 } from './definition.ts';
 export type { Meter, Metered } from './meter.ts';
 export { ensureRegion } from './region.ts';
-export { checkShards, growShards, shardsOf, type TableShards } from './shards-registered.ts';
+export {
+  type AskedShards,
+  checkShards,
+  growShards,
+  shardsOf,
+  type TableShards,
+} from './shards-registered.ts';
 export { sqsClient } from './sqs-calls.ts';
 export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';

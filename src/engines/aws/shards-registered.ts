@@ -15,6 +15,12 @@ export interface TableShards {
   readonly rev: number | 'absent';
 }
 
+/** What is not named stays as it is. */
+export interface AskedShards {
+  readonly list?: number | undefined;
+  readonly due?: number | undefined;
+}
+
 export const initialShards: TableShards = Object.freeze({
   read: defaultShards,
   written: defaultShards,
@@ -40,7 +46,7 @@ function put(registry: Registry, stored: Stored, rev: TableShards['rev']): Promi
 
 const indexes = ['list', 'due'] as const;
 
-function checkLimits(asked: Partial<ShardCounts>): void {
+function checkLimits(asked: AskedShards): void {
   const violations = indexes
     .filter((index) => {
       const count = asked[index] ?? defaultShards[index];
@@ -53,7 +59,7 @@ function checkLimits(asked: Partial<ShardCounts>): void {
   if (violations.length > 0) throw invalid(violations);
 }
 
-function refuseFewer(asked: Partial<ShardCounts>, { read }: TableShards): void {
+function refuseFewer(asked: AskedShards, { read }: TableShards): void {
   for (const index of indexes) {
     const count = asked[index] ?? read[index];
     if (count >= read[index]) continue;
@@ -72,15 +78,15 @@ function refuseFewer(asked: Partial<ShardCounts>, { read }: TableShards): void {
  * @throws HoldfastError INVALID_ARGUMENT, BAD_FIELD: beyond a limit. FAILED_PRECONDITION, BAD_CONFIGURATION: fewer
  * than there are.
  */
-export async function checkShards(registry: Registry, asked: Partial<ShardCounts>): Promise<TableShards> {
+export async function checkShards(registry: Registry, asked: AskedShards): Promise<TableShards> {
   checkLimits(asked);
   const found = await shardsOf(registry);
   refuseFewer(asked, found);
   return found;
 }
 
-/** Makes them so many; what is not named stays. Answers what was found before. Throws as `checkShards`. */
-export async function growShards(registry: Registry, asked: Partial<ShardCounts>): Promise<TableShards> {
+/** Makes them so many. Answers what was found before. Throws as `checkShards`. */
+export async function growShards(registry: Registry, asked: AskedShards): Promise<TableShards> {
   for (;;) {
     const found = await checkShards(registry, asked);
     const { list = found.read.list, due = found.read.due } = asked;
