@@ -2,7 +2,7 @@ import { encodeLease } from '../core/codec/lease.ts';
 import type { Rejection } from '../core/command.ts';
 import { lostRace } from '../core/conflict.ts';
 import { decide } from '../core/decide.ts';
-import type { HoldfastError } from '../core/errors.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { isEnded } from '../core/head.ts';
 import { timing } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
@@ -11,6 +11,7 @@ import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
 import { after, factsOf, keepBell, transition } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { isLowest } from './hand-over.ts';
+import { type ReadOne, readEach } from './read-each.ts';
 
 export interface Hearer {
   /** The worker's name and id. */
@@ -125,7 +126,7 @@ export function assignmentOf(context: ServiceContext, handle: string, snapshot: 
   };
 }
 
-const noSnapshots: ReadonlyMap<Bell, Snapshot> = new Map();
+const noSnapshots: ReadonlyMap<Bell, ReadOne> = new Map();
 
 /** Heard for the first time after the submission: nearly always nobody was there before, so no head is read. */
 function isFirst({ ring, receives }: Bell): boolean {
@@ -135,24 +136,20 @@ function isFirst({ ring, receives }: Bell): boolean {
 async function readHeard(
   context: ServiceContext,
   bells: readonly Bell[],
-): Promise<ReadonlyMap<Bell, Snapshot>> {
+): Promise<ReadonlyMap<Bell, ReadOne>> {
   const { store } = context;
   const nowMs = context.clock.now();
   const ids = (some: readonly Bell[]): string[] => some.map((bell) => bell.ring.id);
   const first = store.presume === undefined ? [] : bells.filter(isFirst);
   const rest = first.length === 0 ? bells : bells.filter((bell) => !isFirst(bell));
   const [presumed, read] = await Promise.all([
-    first.length === 0 ? [] : (store.presume?.(ids(first), nowMs) ?? []),
-    rest.length === 0 ? [] : store.read(ids(rest), nowMs),
+    readEach(ids(first), async (some) => (await store.presume?.(some, nowMs)) ?? []),
+    readEach(ids(rest), (some) => store.read(some, nowMs)),
   ]);
-  const found = new Map<Bell, Snapshot>();
-  for (const [some, snapshots] of [[first, presumed] as const, [rest, read] as const]) {
-    for (const [i, bell] of some.entries()) {
-      const snapshot = snapshots[i];
-      if (snapshot !== undefined) found.set(bell, snapshot);
-    }
-  }
-  return found;
+  return new Map([
+    ...first.map((bell, i) => [bell, presumed[i]] as const),
+    ...rest.map((bell, i) => [bell, read[i]] as const),
+  ]);
 }
 
 /** Reads what the bells did not bring along; decides on that, never on anything older. */
@@ -161,11 +158,15 @@ async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hea
   const read = blind.length === 0 ? noSnapshots : await readHeard(context, blind);
   const heard: Heard[] = [];
   for (const bell of bells) {
-    const snapshot = bell.hint ?? read.get(bell);
-    if (snapshot === undefined) context.background('unknown bell', unknown(context, bell));
-    else if (!handles(hearer, snapshot) && !isEnded(snapshot.head))
+    const found = bell.hint ?? read.get(bell);
+    if (found === undefined) context.background('unknown bell', unknown(context, bell));
+    else if (found instanceof HoldfastError) {
+      // It may be mended, and waits for that as for a worker of its type.
+      context.log.error({ task_id: bell.ring.id, err: found }, 'a task that is damaged was left alone');
       context.background('bell', unhandled(context, bell));
-    else heard.push({ bell, snapshot });
+    } else if (!handles(hearer, found) && !isEnded(found.head))
+      context.background('bell', unhandled(context, bell));
+    else heard.push({ bell, snapshot: found });
     if (bell.receives >= receivesBeforeRingingAnew) context.background('bell', ringAnew(context, bell));
   }
   return heard;

@@ -1,5 +1,6 @@
 import { decodeLease } from '../core/codec/lease.ts';
 import { leaseSpentAtMs } from '../core/decision.ts';
+import { HoldfastError } from '../core/errors.ts';
 import type { Head } from '../core/head.ts';
 import type { Lease } from '../core/lease.ts';
 import { timing } from '../core/limits.ts';
@@ -8,6 +9,7 @@ import { renew } from '../core/renew.ts';
 import type { Outcome, Renewal, Snapshot } from '../ports/task-store.ts';
 import { factsOf } from './commit.ts';
 import type { ServiceContext } from './context.ts';
+import { readEach } from './read-each.ts';
 import { itemError, notFound, reportRefusal } from './rejections.ts';
 import type { ReportContext } from './service.ts';
 
@@ -51,10 +53,10 @@ async function begin(
 ): Promise<Beating[]> {
   const beating: Beating[] = [];
   const unread: { index: number; lease: Lease; item: HeartbeatItem }[] = [];
-  const add = (index: number, lease: Lease, item: HeartbeatItem, snapshot: Snapshot | undefined): void => {
-    const refused = snapshot === undefined ? notFound(lease.id) : reportRefusal(snapshot, from);
-    if (snapshot !== undefined && refused === undefined) beating.push({ index, lease, item, snapshot });
-    else answers[index] = { verdict: 'error', error: itemError(refused) };
+  const add = (index: number, lease: Lease, item: HeartbeatItem, found: Snapshot | HoldfastError): void => {
+    const refused = found instanceof HoldfastError ? found : reportRefusal(found, from);
+    if (refused !== undefined) answers[index] = { verdict: 'error', error: itemError(refused) };
+    else if (!(found instanceof HoldfastError)) beating.push({ index, lease, item, snapshot: found });
   };
   items.forEach((item, index) => {
     try {
@@ -67,11 +69,12 @@ async function begin(
     }
   });
   if (unread.length > 0) {
-    const read = await context.store.read(
-      unread.map((one) => one.lease.id),
-      context.clock.now(),
-    );
-    for (const [i, { index, lease, item }] of unread.entries()) add(index, lease, item, read[i]);
+    const nowMs = context.clock.now();
+    const ids = unread.map((one) => one.lease.id);
+    const read = await readEach(ids, (some) => context.store.read(some, nowMs));
+    for (const [i, { index, lease, item }] of unread.entries()) {
+      add(index, lease, item, read[i] ?? notFound(lease.id));
+    }
   }
   return beating;
 }

@@ -1,6 +1,7 @@
 import { decodeLease } from '../core/codec/lease.ts';
 import type { Settle } from '../core/command.ts';
 import { decide } from '../core/decide.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { shownState } from '../core/head.ts';
 import type { Lease } from '../core/lease.ts';
 import type { Assignment, Settlement, SettleResult } from '../core/messages.ts';
@@ -8,6 +9,7 @@ import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
 import { after, factsOf, keepBell } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import type { HeldLease } from './held-leases.ts';
+import { readEach } from './read-each.ts';
 import { contended, itemError, notFound, rejectionError, reportRefusal } from './rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from './service.ts';
 
@@ -138,15 +140,13 @@ async function begin(
     }
   }
   if (unread.length > 0) {
-    const read = await context.store.read(
-      unread.map((one) => one.lease.id),
-      context.clock.now(),
-    );
-    for (let i = 0; i < unread.length; i++) {
-      const { index, lease, item } = unread[i] as (typeof unread)[number];
-      const snapshot = read[i];
-      if (snapshot === undefined) results[index] = { error: itemError(notFound(lease.id)) };
-      else settling.push(settlingOf(index, lease, item, snapshot, undefined));
+    const nowMs = context.clock.now();
+    const ids = unread.map((one) => one.lease.id);
+    const read = await readEach(ids, (some) => context.store.read(some, nowMs));
+    for (const [i, { index, lease, item }] of unread.entries()) {
+      const found = read[i] ?? notFound(lease.id);
+      if (found instanceof HoldfastError) results[index] = { error: itemError(found) };
+      else settling.push(settlingOf(index, lease, item, found, undefined));
     }
   }
   return settling.filter((one) => {

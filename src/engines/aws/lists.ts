@@ -9,7 +9,7 @@ import { type Place, placeOf } from './ids.ts';
 import { headKey, type Item } from './keys.ts';
 import { pointers } from './lanes.ts';
 import { headOf, isGone, ownHead } from './rows.ts';
-import { loadAll } from './snapshots.ts';
+import { loadWhole } from './snapshots.ts';
 
 export interface PageRequest {
   readonly limit: number;
@@ -80,7 +80,7 @@ async function look(
   nowMs: number,
 ): Promise<(Snapshot | undefined)[]> {
   const places = entries.map((entry) => (mayMatch(entry, filter, nowMs) ? placeOf(entry.id) : undefined));
-  const loaded = await loadAll(context, await byHead(context, places, filter.state), 'list');
+  const loaded = await loadWhole(context, await byHead(context, places, filter.state));
   return loaded.map((one) => (one && matches(one.snapshot, filter, nowMs) ? one.snapshot : undefined));
 }
 
@@ -120,10 +120,9 @@ async function byLane(
   for (let examined = 0; ; ) {
     const limit = Math.min(window, limits.pageExamined - examined, page.limit + 1);
     const found = await pointers(context, { tenant, queue, orderingKey }, after, limit);
-    const loaded = await loadAll(
+    const loaded = await loadWhole(
       context,
       found.pointers.map((pointer) => placeOf(pointer.id)),
-      'list',
     );
     for (const [i, pointer] of found.pointers.entries()) {
       examined++;
