@@ -95,6 +95,13 @@ export const scenarios: readonly Scenario[] = [
     keys: ['a'],
   },
   {
+    name: 'die',
+    scene: claimed,
+    play: (stage, held) => stage.settle(held, 'fatal'),
+    keys: ['a'],
+    ends: { a: ['dead'] },
+  },
+  {
     name: 'retry',
     scene: claimed,
     async play(stage, held) {
