@@ -1,9 +1,11 @@
+import { HoldfastError } from '../core/errors.ts';
 import { dueAtMs, isEnded } from '../core/head.ts';
 import type { DeadLetter } from '../ports/dead-letters.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { isLowest } from './hand-over.ts';
 import { unknownForgetMs } from './hear.ts';
+import { type ReadOne, readEach } from './read-each.ts';
 
 /** What is to become of a dead letter. `rung`: its task's bell first, then it is dropped. */
 export type Verdict = 'kept' | 'dropped' | 'rung' | 'unreadable';
@@ -17,19 +19,23 @@ export interface Judged {
 async function judge(
   context: ServiceContext,
   { ring, sentAtMs }: DeadLetter,
-  snapshot: Snapshot | undefined,
+  found: ReadOne,
 ): Promise<Verdict> {
   const nowMs = context.clock.now();
   if (ring === undefined) return 'unreadable';
   // As with a bell: a submission that is on its way is not there yet.
-  if (snapshot === undefined) return nowMs - sentAtMs > unknownForgetMs ? 'dropped' : 'kept';
-  const { head } = snapshot;
+  if (found === undefined) return nowMs - sentAtMs > unknownForgetMs ? 'dropped' : 'kept';
+  if (found instanceof HoldfastError) {
+    context.log.error({ task_id: ring.id, err: found }, 'a task that is damaged was left alone');
+    return 'kept';
+  }
+  const { head } = found;
   if (head.state === 'dead') return 'kept';
   if (isEnded(head)) return 'dropped';
   // The sweep rings it in its time.
   if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return 'dropped';
   // Else the hand-over rings it, once it is the lowest. One that runs may have no other bell than this.
-  return (await isLowest(context, snapshot)) ? 'rung' : 'dropped';
+  return (await isLowest(context, found)) ? 'rung' : 'dropped';
 }
 
 /** By a consistent read of each task; a verdict each, in order. */
@@ -38,12 +44,14 @@ export async function judgeAll(
   letters: readonly DeadLetter[],
 ): Promise<readonly Judged[]> {
   const ids = [...new Set(letters.flatMap(({ ring }) => (ring === undefined ? [] : [ring.id])))];
-  const read = ids.length === 0 ? [] : await context.store.read(ids, context.clock.now());
-  const found = new Map(ids.map((id, i) => [id, read[i]]));
+  const nowMs = context.clock.now();
+  const read = await readEach(ids, (some) => context.store.read(some, nowMs));
+  const byId = new Map(ids.map((id, i) => [id, read[i]]));
   return Promise.all(
     letters.map(async (letter) => {
-      const snapshot = letter.ring && found.get(letter.ring.id);
-      return { letter, snapshot, verdict: await judge(context, letter, snapshot) };
+      const found = letter.ring && byId.get(letter.ring.id);
+      const verdict = await judge(context, letter, found);
+      return { letter, snapshot: found instanceof HoldfastError ? undefined : found, verdict };
     }),
   );
 }

@@ -168,6 +168,23 @@ describe('a drain', () => {
     expect(await site.lying()).toEqual({ visible: 0, hidden: 0 });
   });
 
+  test('keeps what tells of a damaged task, names it in the log, and goes on with the others', async () => {
+    const log = keptLog();
+    const site = await Site.open(standIns, log);
+    const { stage } = site;
+    for (const key of ['a', 'b', 'c']) {
+      await die(site, key);
+      await stage.redrive(key);
+      await stage.settle(await stage.claim(key));
+    }
+    await site.damage('b');
+    expect(await site.drain()).toEqual(drained({ examined: 3, kept: 1, dropped: 2 }));
+    expect(await site.lying()).toEqual({ visible: 1, hidden: 0 });
+    expect(log.lines).toMatchObject([
+      { level: 'error', task_id: stage.id('b'), err: { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' } },
+    ]);
+  });
+
   test('that is dry changes nothing, and says what it would do', async () => {
     const site = await Site.open(standIns);
     const { stage } = site;
@@ -205,6 +222,23 @@ describe('a drain', () => {
     });
     const told = await site.drain({ signal: interrupted.signal });
     expect(told).toMatchObject({ examined: 40, unreadable: 40, isComplete: false });
+    expect(await site.lying()).toEqual({ visible: 50, hidden: 0 });
+  });
+
+  test('that takes longer than they are hidden ends instead of going round, and counts none twice', async () => {
+    const site = await Site.open(standIns);
+    for (let i = 0; i < 50; i++) await site.put(site.dead, `no. ${i}`, `${i}`);
+    let receives = 0;
+    standIns.sqs.hook({
+      beforeRequest: (_, { operation }) => {
+        // The first of the second round.
+        if (operation === 'ReceiveMessage' && ++receives === 5) standIns.move(16 * minuteMs);
+        return undefined;
+      },
+    });
+    const { unreadableIds, ...told } = await site.drain();
+    expect(told).toMatchObject({ unreadable: unreadableIds.length, isComplete: false });
+    expect(new Set(unreadableIds).size).toBe(told.examined);
     expect(await site.lying()).toEqual({ visible: 50, hidden: 0 });
   });
 

@@ -1,4 +1,5 @@
 /** A node on a table and its queues, with the dead-letter queue at hand, as an operator of SQS sees it. */
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import {
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
@@ -9,11 +10,14 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { onTestFinished } from 'vitest';
+import { placeOf } from '../../../src/engines/aws/ids.ts';
+import { tableClient } from '../../../src/engines/aws/index.ts';
 import { sqsDeadQueueName, sqsQueueName } from '../../../src/engines/aws/sqs-definition.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../../src/service/service.ts';
 import { type Site as CrashSite, startSite } from '../../crashpoints/site.ts';
 import { queue, Stage } from '../../crashpoints/stage.ts';
+import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 
 export { leaseSpentMs, queue } from '../../crashpoints/stage.ts';
@@ -33,11 +37,13 @@ export class Site {
   /** Names of the two SQS queues. */
   readonly bells: string;
   readonly dead: string;
+  readonly #table: string;
   readonly #client: SQSClient;
 
   private constructor(standIns: StandIns, stage: Stage, table: string) {
     this.standIns = standIns;
     this.stage = stage;
+    this.#table = table;
     this.bells = sqsQueueName(table, queue, 'normal');
     this.dead = sqsDeadQueueName(table, queue, 'normal');
     this.#client = standInClient(standIns.sqs.url);
@@ -103,6 +109,21 @@ export class Site {
   async submitUnheard(key: string): Promise<void> {
     await this.stage.submit(key);
     for (const bell of await this.takeOut(this.bells)) await this.put(this.dead, bell, key);
+  }
+
+  /** Something else than Holdfast wrote a state that no head has. */
+  async damage(key: string): Promise<void> {
+    const place = placeOf(this.stage.id(key));
+    const client = tableClient(clientOf(this.standIns.dynamo.url));
+    await client.send(
+      new UpdateItemCommand({
+        TableName: this.#table,
+        Key: { pk: { S: `T#${place?.slot}` }, sk: { S: 'H' } },
+        UpdateExpression: 'SET st = :st',
+        ExpressionAttributeValues: { ':st': { S: 'z' } },
+      }),
+    );
+    client.destroy();
   }
 
   async drain(asked: Partial<DrainDeadLettersRequest> = {}): Promise<DrainedDeadLetters> {
