@@ -22,7 +22,10 @@ let engine: MemoryEngine;
 let sweeps: Sweep[];
 /** By whom each queue was looked through. */
 let looks: Map<string, Set<string>>;
+/** How many shards each node counts. */
+let counted: (node: string) => number;
 beforeEach(() => {
+  counted = () => shards;
   looks = new Map();
   clock = virtualClock();
   engine = memory({ clock, bells: 'apart' });
@@ -46,6 +49,8 @@ async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Prom
         return ports.store.due(shard, nowMs, limit);
       },
     },
+    dueShards: { get: () => counted(name) },
+    countDueShards: { value: async () => counted(name) },
     list: {
       value: (...[filter, page]: Parameters<TaskStore['list']>) => {
         looks.set(filter.queue, (looks.get(filter.queue) ?? new Set()).add(name));
@@ -76,9 +81,9 @@ function sweptIn(ms: number): Map<number, Set<string>> {
 }
 
 /** How many shards each sweeps; every one is swept, by one alone. */
-function sharedOut(): Record<string, number> {
+function sharedOut(count = shards): Record<string, number> {
   const by = sweptIn(3_000);
-  expect(by.size).toBe(shards);
+  expect(by.size).toBe(count);
   const counts: Record<string, number> = {};
   for (const names of by.values()) {
     expect([...names]).toHaveLength(1);
@@ -130,6 +135,18 @@ test('more nodes than shards: some sweep nothing', async () => {
   await Promise.all(Array.from({ length: 10 }, (_, i) => node(`n${i}`)));
   await clock.advance(20_000);
   expect(Object.values(sharedOut())).toEqual(Array(8).fill(1));
+});
+
+test('shards that are added are swept once their node has counted them, and each by one alone', async () => {
+  await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  counted = (name) => (name === 'a' ? 12 : shards);
+  await clock.advance(25_000);
+  const known = [...sweptIn(3_000)].filter(([shard]) => shard >= shards);
+  expect(known.map(([, names]) => [...names])).toEqual([['a'], ['a']]);
+  counted = () => 12;
+  await clock.advance(8_000);
+  expect(sharedOut(12)).toEqual({ a: 6, b: 6 });
 });
 
 test('a dead node’s shards are swept by others within 15 s of its last breath', async () => {

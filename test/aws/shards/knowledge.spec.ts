@@ -1,0 +1,123 @@
+/** What processes know of a table's shards, on virtual time: a registry in memory, slow, failing and stopping on the way. */
+import { expect, test } from 'vitest';
+import { growShards, type ShardCounts } from '../../../src/engines/aws/index.ts';
+import { Shards } from '../../../src/engines/aws/shards.ts';
+import { memory } from '../../../src/engines/memory/index.ts';
+import { seededRandom } from '../../../src/platform/random.ts';
+import { type VirtualClock, virtualClock } from '../../../src/platform/virtual-clock.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import { silentLog } from '../../../src/ports/log.ts';
+import type { Registry } from '../../../src/ports/registry.ts';
+
+const second = 1_000;
+const minute = 60 * second;
+
+type Random = () => number;
+
+/** Mostly quick; now and then the process is stopped there, or the request or its answer is lost. */
+async function troubled<T>(clock: VirtualClock, random: Random, call: () => Promise<T>): Promise<T> {
+  const way = async (): Promise<void> => {
+    const fate = random();
+    await clock.sleep(fate < 0.01 ? 5 * minute : random() * (fate < 0.1 ? 20 * second : 50));
+    if (fate > 0.97) throw new Error('lost');
+  };
+  await way();
+  const answer = await call();
+  await way();
+  return answer;
+}
+
+function troubledRegistry(registry: Registry, clock: VirtualClock, random: Random): Registry {
+  return {
+    get: (...of) => troubled(clock, random, () => registry.get(...of)),
+    put: (...of) => troubled(clock, random, () => registry.put(...of)),
+    list: (...of) => registry.list(...of),
+  };
+}
+
+/** A clock that is off; of a machine that stands still now and then; that is set anew now and then. */
+const machines: readonly ((clock: VirtualClock, random: Random) => Pick<Clock, 'now' | 'monotonic'>)[] = [
+  (clock) => ({ now: () => clock.now() + 2 * second, monotonic: () => clock.monotonic() }),
+  (clock, random) => {
+    let stood = 0;
+    let stands = false;
+    let seen = 0;
+    return {
+      now: () => clock.now(),
+      monotonic() {
+        const passed = clock.monotonic() - seen;
+        seen += passed;
+        if (random() < 0.02) stands = !stands;
+        if (stands) stood += passed;
+        return seen - stood;
+      },
+    };
+  },
+  (clock, random) => {
+    let off = 0;
+    return {
+      now() {
+        if (random() < 0.2) off = (random() - 0.5) * 10 * minute;
+        return clock.now() + off;
+      },
+      monotonic: () => clock.monotonic(),
+    };
+  },
+];
+
+const larger = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
+  list: Math.max(a.list, b.list),
+  due: Math.max(a.due, b.due),
+});
+
+/** The most that was written to, and what readers would have missed. */
+async function play(seed: number): Promise<{ written: ShardCounts; problems: string[] }> {
+  const clock = virtualClock({ seed });
+  const random = seededRandom(seed);
+  const { registry } = memory({ clock, bells: 'apart' });
+  const processes = machines.map((machine) => {
+    const own: Clock = { ...clock, ...machine(clock, random) };
+    return new Shards(troubledRegistry(registry, clock, random), own, silentLog);
+  });
+  let counts: ShardCounts = { list: 4, due: 8 };
+  let written = counts;
+  const problems: string[] = [];
+  let grewAt = 0;
+  const heldUntilMs: number[] = [];
+  for (let step = 0; step < 800; step++) {
+    await clock.advance(random() * (random() < 0.02 ? 100 : 4) * second);
+    const which = Math.floor(random() * processes.length);
+    const one = processes[which] as Shards;
+    if (clock.now() < (heldUntilMs[which] ?? 0)) continue;
+    // Now and then one is held up, or has nothing to do.
+    if (random() < 0.02) heldUntilMs[which] = clock.now() + random() * 5 * minute;
+    const what = random();
+    // One growth is often followed by the next.
+    if (what < (step - grewAt < 20 ? 0.05 : 0.005)) {
+      grewAt = step;
+      counts = { list: counts.list + 1, due: counts.due + (random() < 0.5 ? 1 : 0) };
+      if (counts.list <= 64) await growShards(registry, counts);
+    } else if (what < 0.5) written = larger(written, one.toWrite());
+    else {
+      const before = written;
+      const look = ({ list, due }: ShardCounts): void => {
+        if (list < before.list || due < before.due)
+          problems.push(`step ${step}: looks at ${list}, ${due} of ${before.list}, ${before.due}`);
+      };
+      // Its caller is told that it could not look.
+      one.toRead().then(look, () => {});
+    }
+  }
+  return { written, problems };
+}
+
+test('no reader looks at fewer shards than anybody has written to, whatever clocks, requests and processes do', async () => {
+  let used = 0;
+  for (let seed = 1; seed <= 300; seed++) {
+    const { written, problems } = await play(seed);
+    expect(problems, `seed ${seed}`).toEqual([]);
+    if (written.list > 4) used++;
+  }
+  // In nearly every play the new shards come into use.
+  expect(used).toBeGreaterThan(200);
+});
