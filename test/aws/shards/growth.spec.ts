@@ -61,10 +61,10 @@ test('while shards are added every task is listed once, made ready when it is du
 
   // The quick one is gone; the slow one was held up all the while, and knows nothing of it.
   await site.clock.advance(hour);
-  await both(slow);
   expect(slow.shares).toEqual([]);
   await slow.beat();
   expect(slow.shares).toEqual(Array.from({ length: 13 }, (_, shard) => shard));
+  await both(slow);
   expect(idsOf(await slow.list(7))).toEqual(site.accepted.toSorted());
   await site.clock.advance(20 * minute + 2 * second);
   await slow.beat();
