@@ -19,12 +19,13 @@ interface Stage {
   readonly queue: QueueRef;
 }
 
-/** A site of its own, whose first calls (queues, settings) are not counted. */
+/** A site of its own, whose first calls (queues, settings, counts of shards) are not counted. */
 export async function onStage<T>(play: (stage: Stage) => Promise<T>): Promise<T> {
   const site = await startSite();
   try {
     const [api, worker] = [await site.node('api'), await site.node('worker')];
     const queue = await site.queue('webhooks');
+    for (const { context } of [api, worker]) await context.store.countDueShards?.();
     site.reset();
     return await play({ site, api, worker, queue });
   } finally {
