@@ -1,5 +1,6 @@
 import type { Filter, TaskId } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
+import { defaultShards } from './definition.ts';
 import { exceptionsPartition, type Item, idFromListSort, keyNames, listPartition, timeKey } from './keys.ts';
 import { s } from './rows.ts';
 
@@ -35,6 +36,8 @@ async function sourcesOf(context: AwsContext, filter: Filter): Promise<Source[]>
 }
 
 const afterAll = '~';
+/** Of entries so many are read for the least price. */
+const cheapItems = 16;
 
 /** One partition of an index, from the newest on, a page at a time. */
 class Stream {
@@ -115,7 +118,10 @@ export class Entries {
     this.#streams = streams;
   }
 
-  /** `after`: where a page ended, also one that knew of fewer shards; what is in new ones was accepted since, or follows. */
+  /**
+   * `after`: where a page ended, also one that knew of fewer shards: what new ones hold was accepted since.
+   * `pageItems`: as many as may be needed of one partition, where there are no more than a new table has.
+   */
   static async from(
     context: AwsContext,
     filter: Filter,
@@ -123,7 +129,10 @@ export class Entries {
     pageItems: number,
   ): Promise<Entries> {
     const sources = await sourcesOf(context, filter);
-    return new Entries(sources.map((source) => new Stream(context, source, filter, after, pageItems)));
+    // Of more partitions each has fewer that are wanted; a few cost no more than one.
+    const share = Math.max(cheapItems, Math.ceil((pageItems * defaultShards.list) / sources.length));
+    const each = Math.min(pageItems, share);
+    return new Entries(sources.map((source) => new Stream(context, source, filter, after, each)));
   }
 
   /** The next entries, at most so many; fewer only at the end. */
