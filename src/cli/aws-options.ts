@@ -73,7 +73,25 @@ function endpoint(asked: string | undefined, service: 'DYNAMODB' | 'SQS'): strin
   return asked || process.env[`AWS_ENDPOINT_URL_${service}`] || common || undefined;
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT: no table, or an endpoint that is no URL. */
+/** As DynamoDB takes them. */
+const tableName = /^[A-Za-z0-9._-]{3,255}$/;
+/** SQS takes no names longer than 80, and no dots but that of `.fifo`. */
+const prefixOfQueues = /^[A-Za-z0-9_-]{1,80}$/;
+
+function checkNames(table: string, queuePrefix: string | undefined): void {
+  if (!tableName.test(table)) {
+    throw usage(`'${table}' is no name of a table.`, 'Write 3 to 255 of letters, digits, . _ and -.');
+  }
+  // The table's name is made into one where none is given.
+  if (queuePrefix && !prefixOfQueues.test(queuePrefix)) {
+    throw usage(
+      `Names of SQS queues cannot begin with '${queuePrefix}'.`,
+      'Write 1 to 80 of letters, digits, _ and - for --queue-prefix; the first 16 of them are seen.',
+    );
+  }
+}
+
+/** @throws HoldfastError INVALID_ARGUMENT: no table, a name that AWS does not take, or an endpoint that is no URL. */
 export function awsStore(flags: AwsFlags): AwsStore {
   const { table, queuePrefix, region } = flags;
   if (!table) {
@@ -82,6 +100,7 @@ export function awsStore(flags: AwsFlags): AwsStore {
       'Name the table that `holdfast aws init --table <name> --queue <name>` made, or set HOLDFAST_AWS_TABLE.',
     );
   }
+  checkNames(table, queuePrefix);
   const endpointDynamodb = endpoint(flags.endpointDynamodb, 'DYNAMODB');
   const endpointSqs = endpoint(flags.endpointSqs, 'SQS');
   for (const url of [endpointDynamodb, endpointSqs]) {
