@@ -28,8 +28,11 @@ const minuteMs = 60_000;
 const unknownHideMs = 5_000;
 /** A task that is not there is taken for gone once the message that names it is so old. */
 export const unknownForgetMs = 10 * minuteMs;
-const unhandledHideMs = 15_000;
-const unhandledHideMaxMs = 15 * minuteMs;
+/** Not for this worker, but maybe for the next that polls: at first it is heard again soon, so that workers of one queue that
+ * handle different types do not keep tasks from each other. Later more rarely, since each hearing costs. */
+const unhandledHideMs = 1_000;
+const unhandledSoon = 8;
+const unhandledHideMaxMs = 2 * minuteMs;
 /** A bell heard this often is rung anew, since a message can be hidden for 12 h in all. */
 const receivesBeforeRingingAnew = 50;
 
@@ -55,7 +58,8 @@ async function unknown(context: ServiceContext, bell: Bell): Promise<void> {
 }
 
 async function unhandled(context: ServiceContext, bell: Bell): Promise<void> {
-  const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** Math.max(0, bell.receives - 1));
+  const doublings = Math.max(0, bell.receives - unhandledSoon);
+  const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** doublings);
   await context.bells.hide([{ handle: bell.handle, ms }]);
 }
 

@@ -8,6 +8,7 @@ import { polling } from './polling.ts';
 import { queues } from './queues.ts';
 import type { Says } from './says.ts';
 import { Site } from './site.ts';
+import { typesApart } from './types-apart.ts';
 
 const subjects: Readonly<Record<string, (says: Says) => void>> = {
   'what a call carries': batches,
@@ -15,6 +16,7 @@ const subjects: Readonly<Record<string, (says: Says) => void>> = {
   'doubles and poison': doublesAndPoison,
   'when SQS fails': failures,
   'dead letters': deadLetters,
+  'workers of different types': typesApart,
   'creating and checking queues': queues,
 };
 

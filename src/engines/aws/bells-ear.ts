@@ -143,26 +143,37 @@ export class Ear {
     }
   }
 
+  /** Some worker of this process has the task's type, whether or not it has room now. */
+  isHandled(bell: Bell): boolean {
+    for (const listener of this.#listeners.keys()) if (listener.handles(bell)) return true;
+    return false;
+  }
+
   #deliver(level: Level, bells: readonly Bell[]): void {
     if (bells.length === 0) return;
     this.#lastSoundAtMs = this.#context.clock.monotonic();
     let left = bells;
     for (const listener of this.#listeners.keys()) {
-      const room = listener.room;
-      if (room === 0) continue;
+      const given = left.filter(this.#wantedBy(listener)).slice(0, listener.room);
+      if (given.length === 0) continue;
       this.#context.order.heard();
-      listener.answer(left.slice(0, room));
-      left = left.slice(room);
+      listener.answer(given);
+      left = left.filter((bell) => !given.includes(bell));
       if (left.length === 0) return;
     }
     level.keep(left);
+  }
+
+  /** What it handles; and what nobody here does, since somebody must say what becomes of that bell. */
+  #wantedBy(listener: Listener): (bell: Bell) => boolean {
+    return (bell) => listener.handles(bell) || !this.isHandled(bell);
   }
 
   #offerSpares(): void {
     for (const priority of this.#context.order.levels) {
       const level = this.levels.get(priority);
       for (const listener of this.#listeners.keys()) {
-        const spares = level?.takeSpares(listener.room) ?? [];
+        const spares = level?.takeSpares(listener.room, this.#wantedBy(listener)) ?? [];
         if (spares.length > 0) listener.answer(spares);
       }
     }

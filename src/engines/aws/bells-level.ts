@@ -54,9 +54,9 @@ export class Level {
     }
   }
 
-  takeSpares(most: number): Bell[] {
-    const taken = this.#spares.slice(0, most);
-    this.#spares = this.#spares.slice(taken.length);
+  takeSpares(most: number, wanted: (bell: Bell) => boolean): Bell[] {
+    const taken = this.#spares.filter(({ bell }) => wanted(bell)).slice(0, most);
+    this.#spares = this.#spares.filter((spare) => !taken.includes(spare));
     for (const spare of taken) spare.cancel();
     return taken.map((spare) => spare.bell);
   }

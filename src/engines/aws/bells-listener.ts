@@ -26,6 +26,13 @@ export class Listener {
     this.heard = this.#settled.promise;
   }
 
+  /** Whether the task may be given to this one's worker, by what its bell says of it. */
+  handles({ ring }: Bell): boolean {
+    return this.want.types.some(
+      ({ type, maxVersion }) => type === ring.type && maxVersion >= ring.typeVersion,
+    );
+  }
+
   /** None, once it was answered. */
   get room(): number {
     return this.#waiting ? roomOf(this.want) : 0;

@@ -32,11 +32,14 @@ export class Receiver {
   async #look(ears: readonly Ear[], want: Want): Promise<readonly Bell[]> {
     const heard: { readonly bell: Bell; readonly level: Level }[] = [];
     const most = Math.min(roomOf(want), receivedAtOnce);
+    // What another worker of this process handles, and this one does not, is left to it.
+    const asks = new Listener(want, ears.length, 0);
+    const wanted = (bell: Bell): boolean => asks.handles(bell) || !ears.some((ear) => ear.isHandled(bell));
     let failure: HoldfastError | undefined;
     for (const level of this.#inOrder(ears)) {
       const left = most - heard.length;
       if (left <= 0 || want.signal.aborted) break;
-      const bells = level.takeSpares(left);
+      const bells = level.takeSpares(left, wanted);
       try {
         if (bells.length < left) bells.push(...(await level.poll(left - bells.length, 0)));
       } catch (thrown) {
@@ -45,12 +48,14 @@ export class Receiver {
       heard.push(...bells.map((bell) => ({ bell, level })));
     }
     const room = this.#context.closing.aborted || want.signal.aborted ? 0 : roomOf(want);
-    for (const { bell, level } of heard.slice(room)) level.keep([bell]);
+    const given = heard.filter(({ bell }) => wanted(bell)).slice(0, room);
+    const left = heard.filter((one) => !given.includes(one));
+    for (const { bell, level } of left) level.keep([bell]);
     // Others who wait may have room for it.
-    if (heard.length > room) for (const ear of ears) ear.pump();
+    if (left.length > 0) for (const ear of ears) ear.pump();
     if (heard.length > 0) this.#context.order.heard();
     else if (failure !== undefined && !this.#context.closing.aborted) throw failure;
-    return heard.slice(0, room).map(({ bell }) => bell);
+    return given.map(({ bell }) => bell);
   }
 
   #inOrder(ears: readonly Ear[]): Level[] {
