@@ -1,12 +1,12 @@
 import { noOptions } from '../core/codec/options.ts';
 import { peekSpec } from '../core/codec/spec.ts';
-import { HoldfastError } from '../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { fold } from '../core/evolve.ts';
 import { isEnded, isReady, shownState } from '../core/head.ts';
 import type { SubmitItem, SubmitResult } from '../core/messages.ts';
 import { sameSpec } from '../core/sameness.ts';
 import { expiry, resolveOptions, type Submission, submittedEvent } from '../core/submission.ts';
-import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot } from '../ports/task-store.ts';
+import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot, TaskId } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { firstClaims } from './first-claim.ts';
 import { laneOf, ring, ringLowest } from './hand-over.ts';
@@ -77,8 +77,23 @@ function keyReused(existing: Snapshot): HoldfastError {
 async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   if (context.store.can.bellsInCommit) return;
   const lane: LaneKey | undefined = laneOf(snapshot);
-  if (lane !== undefined) await ringLowest(context, lane, 'submit');
-  else if (isReady(snapshot.head)) await ring(context, snapshot, 1, 'submit');
+  try {
+    if (lane !== undefined) await ringLowest(context, lane, 'submit');
+    else if (isReady(snapshot.head)) await ring(context, snapshot, 1, 'submit');
+  } catch (thrown) {
+    throw notRung(snapshot.id, asHoldfastError(thrown));
+  }
+}
+
+/** It is in the store, so that no error may read as if it were not: whoever sent it elsewhere would have it done twice. */
+function notRung(taskId: TaskId, error: HoldfastError): HoldfastError {
+  if (error.retryable) return error;
+  const told = `The task was written, but could not be announced to workers: ${error.message}`;
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', told, {
+    cause: error,
+    taskId,
+    help: `${error.help} Then send the request again with the same key; else the task is found in some ten minutes.`,
+  });
 }
 
 /**

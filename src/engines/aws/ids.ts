@@ -13,14 +13,17 @@ export interface Place {
   readonly anchor: boolean;
 }
 
-const slotChars = 22; // 132 bits
+const slotChars = 22; // 132 bits, but for the first character
 const pattern = /^([A-Za-z0-9_-]{22})([.~])(0|[1-9a-z][0-9a-z]{0,10})$/;
 
-/** Lengths before the parts, so that no two scopes have one slot. */
+/**
+ * Lengths before the parts, so that no two scopes have one slot. It never begins with '-', which a command would take for
+ * an option.
+ */
 export function slotOf(scope: Scope): string {
   const hash = createHash('sha256');
   for (const part of [scope.tenant, scope.queue, scope.key]) hash.update(`${part.length}:${part}`);
-  return hash.digest('base64url').slice(0, slotChars);
+  return hash.digest('base64url').slice(0, slotChars).replace(/^-/, '0');
 }
 
 export function idOf({ slot, mark, anchor }: Place): TaskId {
