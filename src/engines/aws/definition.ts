@@ -4,7 +4,7 @@ import { keyNames, ttlName } from './keys.ts';
 export interface ShardCounts {
   /** Each takes about 1,000 submissions a second of one queue, and each is a query of every page of a list. */
   readonly list: number;
-  /** Each takes about 1,000 due tasks a second of all queues together, and each is a query a second. */
+  /** Each takes about 1,000 begins and ends of waits a second of all queues together, and each is a query a second. */
   readonly due: number;
 }
 
