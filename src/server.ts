@@ -79,7 +79,7 @@ async function startOn(
     return await startNode({ ...opened, ...options, duties: { ...opened.duties, ...options.duties } });
   } catch (thrown) {
     await opened.engine.close();
-    throw thrown;
+    throw opened.startError?.(thrown) ?? thrown;
   }
 }
 

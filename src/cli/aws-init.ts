@@ -4,7 +4,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { priorities as levels, type Priority } from '../core/submission.ts';
 import type { ShardCounts } from '../engines/aws/definition.ts';
 import type { AskedShards } from '../engines/aws/shards-registered.ts';
-import { type AwsStore, awsClients, loadAws } from '../opening/aws.ts';
+import { type AwsStore, awsClients, loadAws, queuesPlace, tablePlace } from '../opening/aws.ts';
 import { systemClock } from '../platform/clock.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { QueueRef } from '../ports/task-store.ts';
@@ -76,6 +76,8 @@ export async function initAws(request: InitRequest): Promise<InitResult> {
       queues.push(await initQueue(site, { tenant: request.tenant, queue }, table.did === 'missing'));
     }
     return { table, queues };
+  } catch (thrown) {
+    throw aws.asStartError(thrown, tablePlace(request.store));
   } finally {
     await parts.close();
     sqs.destroy();
@@ -116,6 +118,15 @@ function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
     .map((index) => `its index '${index}' has ${found[index]} shards, not ${asked[index]}`);
 }
 
+/** Its failures are told as those of SQS, not of the table. */
+async function ofSqs<T>({ aws, request }: Site, call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (thrown) {
+    throw aws.asStartError(thrown, queuesPlace(request.store));
+  }
+}
+
 /** Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. */
 async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Promise<QueueResult> {
   const { aws, sqs, registry, request } = site;
@@ -126,7 +137,7 @@ async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Pr
   const wanted = new Set<Priority>([...had, ...(request.priorities ?? (had.length === 0 ? ['normal'] : []))]);
   const priorities = levels.filter((level) => wanted.has(level));
   const definitions = aws.sqsQueuesOf(store.queuePrefix ?? store.table, ref, priorities);
-  const differences = await aws.checkQueues(sqs, definitions);
+  const differences = await ofSqs(site, aws.checkQueues(sqs, definitions));
   const isMade = stored !== undefined;
   const isComplete = isMade && priorities.length === had.length;
   const differs = told(differences);
@@ -135,7 +146,7 @@ async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Pr
   const result = { ...ref, priorities, sqs: definitions.map(({ name }) => name), differs };
   if (differs.length === 0) return { ...result, did: 'unchanged' };
   if (check) return { ...result, did: isMade ? 'differs' : 'missing' };
-  if (differences.length > 0) await aws.createQueues(sqs, definitions);
+  if (differences.length > 0) await ofSqs(site, aws.createQueues(sqs, definitions));
   // Last: a queue is known once all that it needs is there.
   if (!isComplete) {
     const setting = { ...initialSetting, ...stored, priorities };

@@ -49,8 +49,17 @@ export function awsClients({ region, endpointDynamodb, endpointSqs }: AwsStore) 
   };
 }
 
+/** Where its table is looked for, and its queues: for whoever is told that nobody answers there. */
+export function tablePlace({ region, endpointDynamodb: endpoint }: AwsStore) {
+  return { service: 'DynamoDB', region, endpoint } as const;
+}
+
+export function queuesPlace({ region, endpointSqs: endpoint }: AwsStore) {
+  return { service: 'SQS', region, endpoint } as const;
+}
+
 export async function openAws(store: AwsStore, { clock: machine, log }: EngineChoice): Promise<OpenedStore> {
-  const { aws, ensureRegion } = await loadAws();
+  const { aws, asStartError, ensureRegion } = await loadAws();
   const clients = awsClients(store);
   await ensureRegion(clients.dynamodb);
   const clock = correctedClock(machine);
@@ -77,6 +86,7 @@ export async function openAws(store: AwsStore, { clock: machine, log }: EngineCh
     clock,
     corrected: clock,
     createQueues: false,
+    startError: (thrown) => asStartError(thrown, tablePlace(store)),
     drainMs: timing.drainAwsMs,
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
     learn: (queues) => {

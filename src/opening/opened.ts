@@ -21,6 +21,8 @@ export interface OpenedStore {
   /** How long running work gets when the node closes. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;
+  /** What the node's start met, as it is told to whoever starts it. Default: as it is. */
+  readonly startError?: (thrown: unknown) => unknown;
   readonly learn?: (settings: QueueSettings) => void;
   /** Where the clock is measured by the store's. */
   readonly corrected?: CorrectedClock;

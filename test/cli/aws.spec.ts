@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { sqsClient, tableClient } from '../../src/engines/aws/index.ts';
 import { createTable } from '../../src/engines/aws/table.ts';
 import { systemClock } from '../../src/platform/clock.ts';
@@ -199,6 +199,51 @@ test.each([
   const { code, err } = await holdfast(...argv);
   expect(code).toBe(2);
   expect(err).toContain(message);
+});
+
+const nowhere = 'http://127.0.0.1:1';
+const onTable = ['--table', 'abc', '--region', 'eu-central-1', '--endpoint-dynamodb'];
+
+test.each([
+  ['aws', 'init'],
+  ['dlq', 'drain'],
+  ['serve', '--engine', 'aws', '--plaintext'],
+  ['worker', 'examples/greet/worker.ts', '--engine', 'aws'],
+])('where no DynamoDB answers, %s says what to check', async (...argv) => {
+  const { code, err } = await holdfast(...argv, ...onTable, nowhere);
+  expect(code).toBe(5);
+  expect(err).toContain(`DynamoDB does not answer at ${nowhere} (`);
+  expect(err).toContain('Check --region and --endpoint-dynamodb, and that the network leads there.');
+});
+
+test('where something else answers for DynamoDB, or no SQS does, aws init says what to check', async () => {
+  const other = await holdfast('aws', 'init', ...onTable, sqs.endpoint);
+  expect(other).toMatchObject({
+    code: 5,
+    err: expect.stringContaining('Check --region and --endpoint-dynamodb'),
+  });
+  const queues = ['--queue', 'mail', '--endpoint-sqs', nowhere];
+  const { code, err } = await holdfast('aws', 'init', ...onTable, dynoxide.endpoint, ...queues);
+  expect(code).toBe(5);
+  expect(err).toContain(`SQS does not answer at ${nowhere} (`);
+  expect(err).toContain('Check --region and --endpoint-sqs, and that the network leads there.');
+});
+
+test.each([
+  ['aws', 'init'],
+  ['dlq', 'drain'],
+  ['serve', '--engine', 'aws', '--plaintext'],
+])('where no credentials are found, %s says where they are looked for', async (...argv) => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined);
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
+  vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { code, err } = await holdfast(...argv, ...onTable, dynoxide.endpoint);
+  expect(code).toBe(2);
+  expect(err).toContain('No AWS credentials were found (');
+  expect(err).toContain('AWS_ACCESS_KEY_ID');
 });
 
 const withoutSdk = `data:text/javascript,${encodeURIComponent(`

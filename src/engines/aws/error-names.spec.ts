@@ -26,6 +26,11 @@ it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClient
   },
 );
 
+it('credentials that were not found are no denial: AWS was not asked', () => {
+  expect(isDenial('CredentialsProviderError')).toBe(false);
+  expect(failureOf(named('CredentialsProviderError'))).toBe('noCredentials');
+});
+
 it('anything else is neither', () => {
   expect(isThrottle(undefined)).toBe(false);
   expect(failureOf(named('TimeoutError'))).toBe('unknown');

@@ -19,7 +19,6 @@ const throttles: ReadonlySet<string> = new Set([
 const denials: ReadonlySet<string> = new Set([
   'AccessDenied',
   'AccessDeniedException',
-  'CredentialsProviderError',
   'ExpiredTokenException',
   'IncompleteSignatureException',
   'InvalidClientTokenId',
@@ -44,4 +43,9 @@ export function isThrottle(name: string | undefined): boolean {
 /** The credentials are not accepted, or may not do this. */
 export function isDenial(name: string | undefined): boolean {
   return denials.has(plainName(name));
+}
+
+/** The SDK found no credentials, so AWS was not asked. */
+export function lacksCredentials(name: string | undefined): boolean {
+  return name === 'CredentialsProviderError';
 }

@@ -1,6 +1,6 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { HoldfastError } from '../../core/errors.ts';
-import { isDenial, isThrottle } from './error-names.ts';
+import { isDenial, isThrottle, lacksCredentials } from './error-names.ts';
 import type { Item } from './keys.ts';
 
 /** What an error of the SDK means to us. */
@@ -15,6 +15,8 @@ export type Failure =
   | 'throttled'
   | 'noTable'
   | 'denied'
+  /** None were found; nothing was sent. */
+  | 'noCredentials'
   /** The request itself is at fault. */
   | 'invalid'
   /** No answer, or one that says nothing: whether it was done is unknown. */
@@ -35,6 +37,7 @@ const failures: Readonly<Record<string, Failure>> = {
 export function failureOf(thrown: unknown): Failure {
   const name = thrown instanceof Error ? thrown.name : '';
   if (isThrottle(name)) return 'throttled';
+  if (lacksCredentials(name)) return 'noCredentials';
   return isDenial(name) ? 'denied' : (failures[name] ?? 'unknown');
 }
 
@@ -85,6 +88,15 @@ export function damagedTask(taskId: string, cause: unknown): HoldfastError {
   );
 }
 
+export const helpCredentials =
+  'The AWS SDK looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile of ~/.aws that AWS_PROFILE names, and for the role of the machine or of the Fargate task.';
+
+/** Of a process that runs: it may be given some yet. */
+export function noCredentials(cause: Error): HoldfastError {
+  const said = `The server found no AWS credentials (${cause.message}).`;
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', said, { cause, help: helpCredentials });
+}
+
 /** An error of the SDK, as callers are told of it. */
 export function asStoreError(thrown: unknown, table: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
@@ -114,6 +126,8 @@ export function asStoreError(thrown: unknown, table: string): HoldfastError {
           help: 'Give the server credentials that are valid and may use the table and its indexes.',
         },
       );
+    case 'noCredentials':
+      return noCredentials(thrown as Error);
     case 'invalid':
       return new HoldfastError('INTERNAL', 'BUG', `The table refused a request as invalid (${said}).`, {
         cause: thrown,

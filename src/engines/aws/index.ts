@@ -34,6 +34,7 @@ export {
 export { sqsClient } from './sqs-calls.ts';
 export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
+export { asStartError } from './start-failures.ts';
 export { openTable, type TableOptions, type TableParts, tableClient } from './store.ts';
 export { checkTable, createTable, enableTtl } from './table.ts';
 

@@ -25,6 +25,12 @@ test('credentials that AWS refuses are told from an answer that did not come', (
   expect(asBellError(thrown('TimeoutError')).message).not.toContain('credentials');
 });
 
+test('credentials that were not found are told so: AWS refused nothing', () => {
+  const { message, help } = asBellError(thrown('CredentialsProviderError'));
+  expect(message).toBe('The server found no AWS credentials (no).');
+  expect(help).toContain('AWS_ACCESS_KEY_ID');
+});
+
 test('an error of ours stays as it is, anything else is told', () => {
   const ours = noSqsQueue({ tenant: 'acme', queue: 'mail' }, 'holdfast-mail.fifo');
   expect(asBellError(ours)).toBe(ours);

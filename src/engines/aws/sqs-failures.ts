@@ -1,7 +1,8 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import { HoldfastError } from '../../core/errors.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
-import { isDenial, isThrottle, plainName } from './error-names.ts';
+import { isDenial, isThrottle, lacksCredentials, plainName } from './error-names.ts';
+import { noCredentials } from './failures.ts';
 
 export function bellsClosed(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The connection to the bells is closed.', {
@@ -37,6 +38,7 @@ export function asBellError(thrown: unknown): HoldfastError {
       help: 'Send the request again with the same key a little later, or fewer at once.',
     });
   }
+  if (lacksCredentials(named(thrown))) return noCredentials(thrown as Error);
   if (isDenial(named(thrown))) {
     return new HoldfastError(
       'UNAVAILABLE',

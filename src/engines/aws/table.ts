@@ -50,7 +50,10 @@ async function describe(client: DynamoDBClient, table: string): Promise<TableDes
 }
 
 async function ttlOf(client: DynamoDBClient, table: string): Promise<string | undefined> {
-  const told = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
+  const asked = client.send(new DescribeTimeToLiveCommand({ TableName: table }));
+  const told = await asked.catch((thrown: unknown) => {
+    throw asStoreError(thrown, table);
+  });
   const { TimeToLiveStatus: status, AttributeName: name } = told.TimeToLiveDescription ?? {};
   return status === 'ENABLED' || status === 'ENABLING' ? name : undefined;
 }

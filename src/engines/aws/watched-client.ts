@@ -27,7 +27,7 @@ function metBy(thrown: unknown): Met | undefined {
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) return status >= 500 ? 'failure' : 'answer';
   // Called off by us, or never sent.
-  if (name === 'AbortError' || failureOf(thrown) === 'denied') return undefined;
+  if (name === 'AbortError' || ['denied', 'noCredentials'].includes(failureOf(thrown))) return undefined;
   return 'failure';
 }
 
