@@ -5,19 +5,17 @@
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { grpcTransport } from '../src/client/grpc/transport.ts';
 import type { Transport } from '../src/client/transport.ts';
 import { systemClock } from '../src/platform/clock.ts';
+import { programOptions } from '../test/rig/program-options.ts';
 import { type RigServer, type ServerUsage, startServer } from '../test/rig/server-process.ts';
 import { bulk, singly } from './load.ts';
 import { median, Report } from './report.ts';
 import { rowsPerTask } from './rows.ts';
 import { startWorker } from './worker-process.ts';
 
-const { values: options } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, waiting: { type: 'string', default: '1000000' } },
-});
+const options = programOptions('bench', { json: false, waiting: 1_000_000 });
 const tasks = 20_000;
 const rounds = 3;
 const idleSamples = 200;
@@ -155,7 +153,7 @@ await submitting(transport, server);
 await processing(transport, server);
 await both(transport, server);
 await rows();
-const waiting = Number(options.waiting);
+const { waiting } = options;
 if (waiting > 0) server = await backlog(transport, server, waiting);
 await transport.close();
 await server.stop();

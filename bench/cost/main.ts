@@ -3,7 +3,7 @@
  * tell by AWS's rules, at list prices. A refused condition, for which it tells none, is charged as AWS does: the size
  * of what stood there, doubled in a transaction. `--json` prints one object.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../../test/rig/program-options.ts';
 import { designs, unitsOf } from './designs.ts';
 import { idleHour } from './idle.ts';
 import { delayed, happyLife, heartbeat, type Life, minuteOfWork, ordered, retried } from './lives.ts';
@@ -13,7 +13,7 @@ import { duplicate, looking, waitedFor } from './reads.ts';
 import { CostReport } from './report.ts';
 import { type Stored, stored } from './storage.ts';
 
-const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+const options = programOptions('bench:cost', { json: false });
 const report = new CostReport(options.json);
 const many = 1_000;
 const some = 100;

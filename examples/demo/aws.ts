@@ -6,14 +6,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startAwsSite } from '../../test/rig/aws-site.ts';
 import { startCommand } from '../../test/rig/command.ts';
+import { programOptions } from '../../test/rig/program-options.ts';
 import { Demo, report } from './demo.ts';
 
 const workerKilledMs = 2_000;
 const nodeKilledMs = 4_000;
 const limitMs = 90_000;
 
+const { faults } = programOptions('demo:aws', { faults: false });
 const beganMs = performance.now();
-const faults = process.argv.includes('--faults');
 const site = await startAwsSite({ queues: ['webhooks'], nodes: 2, faults });
 const demo = await Demo.open({ url: `holdfast://${site.address}`, tls: site.tls, limitMs });
 const module = new URL('./worker.ts', import.meta.url).pathname;

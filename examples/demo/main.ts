@@ -3,6 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCommand } from '../../test/rig/command.ts';
+import { programOptions } from '../../test/rig/program-options.ts';
 import { startServer } from '../../test/rig/server-process.ts';
 import { Demo, report } from './demo.ts';
 
@@ -10,6 +11,7 @@ const names = ['one', 'two', 'three'];
 const killAfterMs = 700;
 const limitMs = 55_000;
 
+programOptions('demo', {});
 const server = await startServer();
 const { address, tls } = server;
 const demo = await Demo.open({ url: `holdfast://${address}`, tls, limitMs });

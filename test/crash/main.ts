@@ -11,6 +11,7 @@ import { initAuthority } from '../../src/certs/authority.ts';
 import { issue } from '../../src/certs/issue.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import { programOptions } from '../rig/program-options.ts';
 import { audit } from './audit.ts';
 import { ServerProcess } from './server-process.ts';
 import { startSubmitters } from './submitters.ts';
@@ -31,6 +32,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+programOptions('crash', {});
 const dir = mkdtempSync(join(tmpdir(), 'holdfast-crash-'));
 await initAuthority(dir, Date.now());
 const tls = await issue(dir, { name: 'server', kind: 'server' }, Date.now());

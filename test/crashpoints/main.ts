@@ -4,23 +4,17 @@
  * process sweeps, works and looks as the reconciler, and nothing may be lost, doubled, out of its lane's order or
  * stuck. Time is not waited for: the wall clock of every process and of SQS is moved on together. A second pass kills
  * at each request while indexes lag, reads are stale and calls are slow.
- * `--only TEXT`: the scenarios whose name has it; `--at N`: so many points at once (2); `--seed N` (1).
+ * `--only TEXT`: the scenarios whose name has it; `--at N`: so many points at once (2); `--seed N` (1); `--limit-s N`:
+ * seconds (900), after which no further point is begun.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../rig/program-options.ts';
 import type { DynamoFaults } from '../stand-ins/proxy/dynamo-proxy.ts';
 import { Booth } from './booth.ts';
 import { type Fate, fates, isDeadly, type Point } from './point.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
+import { reasons, sum, type Tally } from './tally.ts';
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    at: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-  },
-});
-const limitMs = 8 * 60_000 - 15_000;
-const leastPoints = 40;
+const options = programOptions('crashpoints', { only: '', at: 2, seed: 1, limitS: 900 });
 const beganMs = performance.now();
 const seconds = (): number => Math.round((performance.now() - beganMs) / 1_000);
 
@@ -43,27 +37,33 @@ const passes: readonly Pass[] = [
   },
 ];
 
-/** Takes one after the other from the list, as many at once as there are booths. */
+/** Takes one after the other from the list, as many at once as there are booths. How many time was over for. */
 async function share<T>(
   booths: readonly Booth[],
   all: readonly T[],
   work: (booth: Booth, one: T) => Promise<void>,
-) {
+): Promise<number> {
   const left = [...all];
-  const late = (): boolean => performance.now() - beganMs > limitMs;
+  const late = (): boolean => performance.now() - beganMs > options.limitS * 1_000;
   await Promise.all(
     booths.map(async (booth) => {
-      for (let one = left.shift(); one !== undefined && !late(); one = left.shift()) await work(booth, one);
+      while (left.length > 0 && !late()) await work(booth, left.shift() as T);
     }),
   );
+  return left.length;
 }
 
-async function pointsOf(booths: readonly Booth[], chosen: readonly Scenario[], pass: Pass): Promise<Point[]> {
+async function pointsOf(
+  booths: readonly Booth[],
+  chosen: readonly Scenario[],
+  pass: Pass,
+): Promise<{ points: Point[]; unrecorded: number }> {
   const points: Point[] = [];
-  await share(booths, chosen, async (booth, scenario) => {
+  const unrecorded = await share(booths, chosen, async (booth, scenario) => {
     points.push(...(await booth.record(scenario, pass.fates)));
   });
-  return points.sort((a, b) => scenarios.indexOf(a.scenario) - scenarios.indexOf(b.scenario));
+  points.sort((a, b) => scenarios.indexOf(a.scenario) - scenarios.indexOf(b.scenario));
+  return { points, unrecorded };
 }
 
 /** A line a point; whether it was recovered. */
@@ -76,29 +76,28 @@ async function tried(booth: Booth, point: Point): Promise<boolean> {
   return recovered;
 }
 
-async function run(pass: Pass): Promise<{ points: number; recovered: number }> {
-  const numbers = Array.from({ length: Number(options.at) }, (_, i) => i);
-  const booths = await Promise.all(numbers.map((i) => Booth.open(Number(options.seed) + i, pass.faults)));
+async function run(pass: Pass): Promise<Tally> {
+  const numbers = Array.from({ length: Math.max(1, options.at) }, (_, i) => i);
+  const booths = await Promise.all(numbers.map((i) => Booth.open(options.seed + i, pass.faults)));
   const chosen = scenarios.filter(({ name }) => name.includes(options.only));
-  const points = await pointsOf(booths, chosen, pass);
+  const { points, unrecorded } = await pointsOf(booths, chosen, pass);
   const requests = points.length / pass.fates.length;
-  console.log(`${pass.name}: ${chosen.length} scenarios, ${requests} requests, ${points.length} points`);
+  console.log(
+    `${pass.name}: ${chosen.length - unrecorded} scenarios, ${requests} requests, ${points.length} points`,
+  );
   let recovered = 0;
-  await share(booths, points, async (booth, point) => {
+  const untried = await share(booths, points, async (booth, point) => {
     if (await tried(booth, point)) recovered++;
   });
   for (const booth of booths) await booth.close();
-  console.log(`${pass.name}: ${recovered} of ${points.length} recovered, after ${seconds()} s`);
-  return { points: points.length, recovered };
+  const left = untried > 0 ? `, ${untried} not tried` : '';
+  console.log(`${pass.name}: ${recovered} of ${points.length} recovered${left}, after ${seconds()} s`);
+  return { points: points.length, recovered, untried, unrecorded };
 }
 
-let points = 0;
-let recovered = 0;
-for (const pass of passes) {
-  const found = await run(pass);
-  points += found.points;
-  recovered += found.recovered;
-}
-console.log(`crashpoints: points=${points} recovered=${recovered}`);
-const enough = options.only !== '' || points >= leastPoints;
-process.exit(enough && points > 0 && recovered === points ? 0 : 1);
+let tally: Tally = { points: 0, recovered: 0, untried: 0, unrecorded: 0 };
+for (const pass of passes) tally = sum(tally, await run(pass));
+const wrong = reasons(tally, options);
+for (const reason of wrong) console.log(`crashpoints: ${reason}`);
+console.log(`crashpoints: points=${tally.points} recovered=${tally.recovered}`);
+process.exit(wrong.length === 0 ? 0 : 1);

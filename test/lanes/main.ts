@@ -4,33 +4,31 @@
  * killed, and 20,000 more tasks wait in a lane of their own. Judged from the histories and the workers' ledgers. Before
  * that a fifth of it without the long lane, to compare how soon tasks start.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../rig/program-options.ts';
 import { type Report, reportOf, tellReport } from './report.ts';
 import { type RunOptions, runLanes } from './run.ts';
 
-const { values } = parseArgs({
-  options: {
-    lanes: { type: 'string', default: '200' },
-    tasks: { type: 'string', default: '50' },
-    long: { type: 'string', default: '20000' },
-    /** Of each lane in the run without the long one. */
-    alone: { type: 'string', default: '10' },
-    /** The most submissions a second. */
-    rate: { type: 'string', default: '50' },
-    /** Of one lane, on average, unfinished at once. */
-    window: { type: 'string', default: '4' },
-    seed: { type: 'string', default: '1' },
-    /** Seconds for all of it; whatever has not ended by then counts as left. */
-    limit: { type: 'string', default: '510' },
-  },
+const values = programOptions('lanes', {
+  lanes: 200,
+  tasks: 50,
+  long: 20_000,
+  /** Of each lane in the run without the long one. */
+  alone: 10,
+  /** The most submissions a second. */
+  rate: 50,
+  /** Of one lane, on average, unfinished at once. */
+  window: 4,
+  seed: 1,
+  /** Seconds for all of it; whatever has not ended by then counts as left. */
+  limit: 510,
 });
-const untilMs = performance.now() + Number(values.limit) * 1_000;
+const untilMs = performance.now() + values.limit * 1_000;
 const options: Omit<RunOptions, 'longTasks' | 'tasksPerLane' | 'limitMs'> = {
   cast: { submitters: 3, workers: ['sqs', 'grpc', 'sqs', 'grpc'] },
-  lanes: Number(values.lanes),
-  perSecond: Number(values.rate),
-  window: Number(values.window) * Number(values.lanes),
-  seed: Number(values.seed),
+  lanes: values.lanes,
+  perSecond: values.rate,
+  window: values.window * values.lanes,
+  seed: values.seed,
   speed: 1,
   progress: (line) => console.log(`  ${line}`),
 };
@@ -43,8 +41,8 @@ async function run(title: string, tasksPerLane: number, longTasks: number): Prom
   return report;
 }
 
-const alone = await run('without the long lane', Number(values.alone), 0);
-const beside = await run(`beside a lane of ${values.long}`, Number(values.tasks), Number(values.long));
+const alone = await run('without the long lane', values.alone, 0);
+const beside = await run(`beside a lane of ${values.long}`, values.tasks, values.long);
 console.log(
   `p99 start latency in the other lanes: ${alone.p99Ms} ms alone, ${beside.p99Ms} ms beside the long lane`,
 );
@@ -52,7 +50,7 @@ const runs = [alone, beside];
 const sum = (of: (report: Report) => number): number => runs.reduce((total, one) => total + of(one), 0);
 const outOfOrder = sum((one) => one.outOfOrder);
 const overlapping = sum((one) => one.overlapping);
-const wanted = options.lanes * Number(values.tasks);
+const wanted = options.lanes * values.tasks;
 const left = sum((one) => one.left) + wanted - beside.tasks;
 if (left > 0) console.log(`left: ${left}`);
 console.log(

@@ -3,7 +3,7 @@
  * is cut to a third for a while. Prints what happens in each second and what the engines' logs say; ends with 0 where
  * nothing acknowledged was lost, no lease was lost, and all was as before within 30 s.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../rig/program-options.ts';
 import { audit } from './audit.ts';
 import { heldAt } from './contract.ts';
 import { Processes } from './processes.ts';
@@ -11,18 +11,11 @@ import { calibrate, drained, drainS, run } from './run.ts';
 import { openSite } from './site.ts';
 import { recoveredInS } from './timeline.ts';
 
-const { values } = parseArgs({
-  options: {
-    rate: { type: 'string', default: '500' },
-    seconds: { type: 'string', default: '60' },
-    cut: { type: 'string', default: '15' },
-    calibration: { type: 'string', default: '10' },
-  },
-});
+const values = programOptions('overload', { rate: 500, seconds: 60, cut: 15, calibration: 10 });
 /** Of what the calibration carried: the rest is needed to make up for what was refused. */
 const share = 0.6;
 const recoverWithinS = 30;
-const [seconds, cutS] = [Number(values.seconds), Number(values.cut)];
+const { seconds, cut: cutS } = values;
 const fromS = Math.floor((seconds - cutS) / 2.5);
 const cut = { fromS, untilS: fromS + cutS };
 
@@ -36,8 +29,8 @@ const processes = new Processes((role, message, fields) => {
 });
 try {
   await processes.start(site.place);
-  const carried = await calibrate(site, processes, Number(values.calibration));
-  const perS = Math.floor(Math.min(Number(values.rate), share * carried.tasksPerS));
+  const carried = await calibrate(site, processes, values.calibration);
+  const perS = Math.floor(Math.min(values.rate, share * carried.tasksPerS));
   const writeUnitsPerS = (perS / share) * carried.writeUnitsPerTask;
   console.log(
     `carried ${Math.round(carried.tasksPerS)} tasks/s for ${values.calibration} s, at ` +

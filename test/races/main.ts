@@ -3,16 +3,13 @@
  * says how many. In each, both claim one task at one instant. It has a single winner where one was given the task and
  * its settlement stood, and the other's claim was refused by the store with an error that names that winner.
  */
-import { parseArgs } from 'node:util';
+import { programOptions } from '../rig/program-options.ts';
 import { claimerNames } from './names.ts';
 import { raceOnAws } from './on-aws.ts';
 import { raceOnSqlite } from './on-sqlite.ts';
 import { hasSingleWinner, type Race } from './race.ts';
 
-const { values } = parseArgs({
-  options: { races: { type: 'string', default: '1000' }, seed: { type: 'string', default: '1' } },
-});
-const count = Number(values.races);
+const { races: count, seed } = programOptions('races', { races: 1_000, seed: 1 });
 
 function report(engine: string, races: readonly Race[], seconds: number): number {
   const single = races.filter(hasSingleWinner).length;
@@ -38,7 +35,7 @@ async function run(engine: string, races: () => Promise<Race[]>): Promise<[numbe
 }
 
 const onSqlite = await run('sqlite', () => raceOnSqlite(count));
-const onAws = await run('aws', () => raceOnAws(count, Number(values.seed)));
+const onAws = await run('aws', () => raceOnAws(count, seed));
 const [races, single] = [onSqlite[0] + onAws[0], onSqlite[1] + onAws[1]];
 console.log(`races: races=${races} singleWinners=${single}`);
 process.exitCode = races > 0 && races === single ? 0 : 1;

@@ -1,18 +1,11 @@
-import { parseArgs } from 'node:util';
+import { programOptions } from '../rig/program-options.ts';
 import { hunt } from './hunt.ts';
 import { mutants } from './mutants.ts';
 import { mutate } from './mutate.ts';
 import type { SeedRun } from './run-seed.ts';
 import { Violation } from './violation.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string' },
-    seed: { type: 'string' },
-    mutants: { type: 'boolean', default: false },
-    mutant: { type: 'string' },
-  },
-});
+const values = programOptions('sim', { seeds: Number.NaN, seed: Number.NaN, mutants: false, mutant: '' });
 
 async function worlds(
   first: number,
@@ -75,8 +68,9 @@ async function expose(name: string, first: number, count: number): Promise<void>
   await worlds(first, count, look, mutant.restatedBy);
 }
 
-const first = Number(values.seed ?? 1);
-const ask = values.seeds ?? (values.seed === undefined ? undefined : '1');
-if (values.mutants) process.exitCode = hunt(Number(ask ?? 2_000)) ? 0 : 1;
-else if (values.mutant !== undefined) await expose(values.mutant, first, Number(ask ?? 2_000));
-else await simulate(first, Number(ask ?? 100));
+const given = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);
+const first = given(values.seed) ?? 1;
+const ask = given(values.seeds) ?? (given(values.seed) === undefined ? undefined : 1);
+if (values.mutants) process.exitCode = hunt(ask ?? 2_000) ? 0 : 1;
+else if (values.mutant !== '') await expose(values.mutant, first, ask ?? 2_000);
+else await simulate(first, ask ?? 100);
