@@ -105,7 +105,7 @@ export class QueueSettings {
     const meant = nearest(ref.queue, names);
     const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
     const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
-    const create = this.#createOnUse ? 'submit to it once' : `\`holdfast aws init --queue ${ref.queue}\``;
+    const create = this.#createOnUse ? 'submit to it once' : `\`${commandThatMakes(ref)}\``;
     return new HoldfastError(
       'NOT_FOUND',
       'QUEUE_UNKNOWN',
@@ -125,6 +125,12 @@ export class QueueSettings {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** What the store is named by, only its engine knows. */
+function commandThatMakes({ tenant, queue }: QueueRef): string {
+  const whose = tenant === 'default' ? '' : `--tenant ${tenant} `;
+  return `holdfast aws init --table <name> ${whose}--queue ${queue}`;
 }
 
 function tooMany({ tenant, queue }: QueueRef): HoldfastError {

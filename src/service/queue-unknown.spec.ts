@@ -20,7 +20,7 @@ async function node(...queues: readonly string[]) {
 const told = {
   code: 'NOT_FOUND',
   reason: 'QUEUE_UNKNOWN',
-  help: "Did you mean 'webhooks'? To create it: `holdfast aws init --queue webhoks`.",
+  help: "Did you mean 'webhooks'? To create it: `holdfast aws init --table <name> --queue webhoks`.",
 };
 
 test('a submission to a queue that was not created is refused, with the nearest name', async () => {
@@ -42,11 +42,20 @@ test('a worker that names such a queue is refused, and ends with the nearest nam
   await close(0);
 });
 
+test('the queue of a tenant is told how to be made for it', async () => {
+  const { service, close } = await node();
+  const ref = { tenant: 'acme', queue: 'late' };
+  await expect(service.submit(ref, [item('a')], { notAfterMs: undefined })).rejects.toMatchObject({
+    help: 'Check the name. To create it: `holdfast aws init --table <name> --tenant acme --queue late`.',
+  });
+  await close(0);
+});
+
 test('a queue that is created while the node runs is known at its next use', async () => {
   const { service, engine, close } = await node();
   const ref = { tenant: 'default', queue: 'late' };
   await expect(service.submit(ref, [item('a')], { notAfterMs: undefined })).rejects.toMatchObject({
-    help: 'Check the name. To create it: `holdfast aws init --queue late`.',
+    help: 'Check the name. To create it: `holdfast aws init --table <name> --queue late`.',
   });
   await engine.registry.put(queueKind, 'default/late', initialSetting, 'absent');
   const [result] = await service.submit(ref, [item('a')], { notAfterMs: undefined });
