@@ -104,7 +104,8 @@ async function initTable(site: Site): Promise<TableResult> {
   if (!check && fewer.length > 0) await aws.growShards(registry, asked);
   const shards = isOurs ? await shardsIn(site) : undefined;
   if (differs.length === 0) return { name, did: 'unchanged', differs, shards };
-  return { name, did: check || !isOurs ? 'differs' : 'corrected', differs, shards };
+  if (check || !isOurs) return { name, did: 'differs', differs, shards };
+  return { name, did: 'corrected', differs: differs.map(asItWas), shards };
 }
 
 async function shardsIn({ aws, registry }: Site): Promise<TableResult['shards']> {
@@ -116,6 +117,11 @@ function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
   return (['list', 'due'] as const)
     .filter((index) => (asked[index] ?? 0) > found[index])
     .map((index) => `its index '${index}' has ${found[index]} shards, not ${asked[index]}`);
+}
+
+/** What was wrong with the table and is so no more. */
+function asItWas(fault: string): string {
+  return fault.replace(/ (is|has) /, (verb) => (verb === ' is ' ? ' was ' : ' had '));
 }
 
 /** Its failures are told as those of SQS, not of the table. */
@@ -140,9 +146,9 @@ async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Pr
   const differences = await ofSqs(site, aws.checkQueues(sqs, definitions));
   const isMade = stored !== undefined;
   const isComplete = isMade && priorities.length === had.length;
-  const differs = told(differences);
-  if (!isMade) differs.unshift('it is not registered');
-  else if (!isComplete) differs.unshift(`its priorities are ${had.join(', ')}`);
+  const differs = told(differences, !check);
+  if (!isMade) differs.unshift(`it ${check ? 'is' : 'was'} not registered`);
+  else if (!isComplete) differs.unshift(`its priorities ${check ? 'are' : 'were'} ${had.join(', ')}`);
   const result = { ...ref, priorities, sqs: definitions.map(({ name }) => name), differs };
   if (differs.length === 0) return { ...result, did: 'unchanged' };
   if (check) return { ...result, did: isMade ? 'differs' : 'missing' };
@@ -162,17 +168,18 @@ interface Difference {
   readonly found: string | undefined;
 }
 
-function told(differences: readonly Difference[]): string[] {
+/** `isDone`: they are corrected by the time that this is read. */
+function told(differences: readonly Difference[], isDone: boolean): string[] {
   // Every SQS queue of ours has this attribute, and no other kind ever does.
   const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
   const absent = new Set(missing.map(({ name }) => name));
   return [
-    ...[...absent].map((name) => `${name} is missing`),
+    ...[...absent].map((name) => `${name} ${isDone ? 'was missing, and was made' : 'is missing'}`),
     ...differences
       .filter(({ name }) => !absent.has(name))
       .map(
         ({ name, attribute, expected, found }) =>
-          `${name}: ${attribute} is ${found ?? 'absent'}, not ${expected}`,
+          `${name}: ${attribute} ${isDone ? 'was' : 'is'} ${found ?? 'absent'}, not ${expected}`,
       ),
   ];
 }

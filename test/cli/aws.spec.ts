@@ -62,7 +62,12 @@ test('adds priorities, and takes none away', async () => {
   await init('--queue', 'mail', '--priorities', 'normal');
   const added = await init('--queue', 'mail', '--priorities', 'low', '--json');
   expect(added.json.queues).toMatchObject([{ did: 'corrected', priorities: ['normal', 'low'] }]);
-  expect(added.json.queues[0].differs[0]).toBe('its priorities are normal');
+  const [, low] = added.json.queues[0].sqs;
+  expect(added.json.queues[0].differs).toEqual([
+    'its priorities were normal',
+    `${low.replace('.fifo', '-dead.fifo')} was missing, and was made`,
+    `${low} was missing, and was made`,
+  ]);
 });
 
 test('corrects what was changed of a queue, and says what it was', async () => {
@@ -75,7 +80,9 @@ test('corrects what was changed of a queue, and says what it was', async () => {
   client.destroy();
   const found = await init('--queue', 'mail', '--check');
   expect(found).toMatchObject({ code: 4, err: expect.stringContaining('VisibilityTimeout is 5, not 32') });
-  expect((await init('--queue', 'mail')).out).toContain('queue mail (normal): corrected');
+  expect((await init('--queue', 'mail')).out).toContain(
+    `queue mail (normal): corrected\n  ${QueueName}: VisibilityTimeout was 5, not 32`,
+  );
   expect((await init('--queue', 'mail', '--check')).code).toBe(0);
 });
 
@@ -110,7 +117,7 @@ test('shards are added, and none is taken away: that is refused before anything 
   expect(grown).toMatchObject({ code: 0, err: '' });
   expect(grown.out).toBe(
     `table ${table} (shards: list 6, due 12; writers keep to list 4, due 8 until every process knows): corrected\n` +
-      "  its index 'list' has 4 shards, not 6\n",
+      "  its index 'list' had 4 shards, not 6\n",
   );
   expect((await init(...asked, '--json')).json.table).toMatchObject({
     did: 'unchanged',
@@ -151,7 +158,7 @@ test('a table whose expired items are not deleted is corrected', async () => {
   await client.send(new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: off }));
   client.destroy();
   expect((await init()).out).toContain(
-    `table ${table} (shards: list 4, due 8): corrected\n  its time to live`,
+    `table ${table} (shards: list 4, due 8): corrected\n  its time to live was not on the attribute 'x'`,
   );
   expect((await init()).out).toContain(`table ${table} (shards: list 4, due 8): unchanged`);
 });
