@@ -61,16 +61,23 @@ export const histories: Subject = (says) => {
     expect(claimed.tip).toMatchObject([event, { kind: 'claimed' }]);
   });
 
-  says('a long life is kept to its first event', async (bench) => {
+  says('a long life is kept to its first event, and goes on from any version', async (bench) => {
     let task = await bench.accept({ options: { retry: { maxAttempts: 1_000 } } });
-    for (let i = 0; i < 60; i++) {
+    for (let i = 0; i < 150; i++) {
       task = await bench.makeReady(await bench.fail(await bench.claim(task), 0));
     }
-    expect(await bench.store.history(task.id, 0)).toHaveLength(121);
-    expect((await bench.store.history(task.id, 119)).map((event) => event.kind)).toEqual([
+    task = await bench.succeed(await bench.claim(task));
+    const history = await bench.store.history(task.id, 0);
+    expect(history.map((event) => event.kind)).toEqual([
+      'submitted',
+      ...Array.from({ length: 150 }, () => ['claimed', 'failed']).flat(),
       'claimed',
-      'failed',
+      'succeeded',
     ]);
-    expect((await bench.read(task)).tip.at(-1)?.kind).toBe('failed');
+    expect({ ...fold(history), revision: task.head.revision }).toEqual(task.head);
+    for (const from of [1, 111, 112, 113, 200, 240, 241, 299, 302, 303, 304]) {
+      expect(await bench.store.history(task.id, from)).toEqual(history.slice(from));
+    }
+    expect((await bench.read(task)).tip.at(-1)?.kind).toBe('succeeded');
   });
 };

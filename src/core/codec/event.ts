@@ -212,3 +212,21 @@ export function decodeEvents(bytes: Uint8Array, table: ReadonlyMap<string, Upcas
   }
   return events;
 }
+
+/** Splits a list before its newest `count` events, byte by byte as they were written. */
+export function splitEvents(
+  bytes: Uint8Array,
+  count: number,
+): { readonly older: Uint8Array; readonly newest: Uint8Array } {
+  const ends = [0];
+  const reader = new Reader(bytes);
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field !== 1) reader.skip();
+    else {
+      const event = reader.bytes();
+      ends.push(event.byteOffset + event.length - bytes.byteOffset);
+    }
+  }
+  const end = ends[Math.max(0, ends.length - 1 - count)] ?? 0;
+  return { older: bytes.subarray(0, end), newest: bytes.subarray(end) };
+}

@@ -7,6 +7,7 @@ import { type Place, placeOf } from './ids.ts';
 import { isLowest, type PlaceRow, placeAt, rejoinLane } from './lanes.ts';
 import { tellLostClaim } from './lost-race.ts';
 import type { Kind, QueueName } from './names.ts';
+import { moveOut } from './past.ts';
 import { flagsOf, progressText, ready, running, stateNumber } from './rows.ts';
 import { snapshotBy } from './snapshots.ts';
 
@@ -134,6 +135,7 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
     byRevision ? expect.revision : expect.token,
     byRevision ? head.version - events.length : expect.version,
   );
+  if (changes === 1) moveOut(context, place.seq, change);
   return changes === 1;
 }
 

@@ -73,6 +73,7 @@ export class Purge {
     sql.deleteTask.run(seq);
     sql.deleteBody.run(seq);
     sql.deleteResult.run(seq);
+    sql.deletePast.run(seq);
     names.moved(names.queueOf(queue), state, undefined);
     ring.gone(seq);
     if (ordering !== null) ringLowest(this.#context, queue, ordering);

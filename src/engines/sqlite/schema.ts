@@ -2,10 +2,17 @@ import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../core/errors.ts';
 
 /** Rises with every change of the tables. A file of a newer one is refused, one of an older one is upgraded. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** 'hold' in ASCII: tells our files from another program's. */
 const applicationId = 0x686f6c64;
+
+/** Events that a task's row gave up, by the number of the last of them: a row is written anew with each event. */
+const past = `
+CREATE TABLE past (
+  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
+) STRICT, WITHOUT ROWID;
+`;
 
 /**
  * `task` is narrow and in acceptance order, so that claims and settlements touch neighbouring pages; `body` is
@@ -50,14 +57,14 @@ CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
 CREATE INDEX task_list ON task (queue, accepted_at);
 CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
 CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
-`;
+${past}`;
 
 function pragma(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get();
   return Number(row?.[name] ?? 0);
 }
 
-/** Makes the tables of a new file; refuses what is newer or not ours. */
+/** Makes the tables of a new file, upgrades those of an older one; refuses what is newer or not ours. */
 export function prepareSchema(db: DatabaseSync, path: string): void {
   const version = pragma(db, 'user_version');
   if (version > schemaVersion) {
@@ -68,7 +75,11 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
       { help: 'Run the newer version again, or restore a backup that was made before the upgrade.' },
     );
   }
-  if (version === schemaVersion && pragma(db, 'application_id') === applicationId) return;
+  if (version > 0 && pragma(db, 'application_id') === applicationId) {
+    if (version < schemaVersion)
+      db.exec(`BEGIN IMMEDIATE; ${past} PRAGMA user_version = ${schemaVersion}; COMMIT`);
+    return;
+  }
   const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n;
   if (version !== 0 || objects !== 0) {
     throw new HoldfastError(

@@ -48,6 +48,8 @@ export function prepareStatements(db: DatabaseSync) {
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ? AND flags = 0`),
     renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ?`),
+    setEvents: write('UPDATE task SET events = ? WHERE seq = ?'),
+    insertPast: write('INSERT INTO past (seq, last, events) VALUES (?, ?, ?)'),
     setBell: write('UPDATE task SET bell = 1 WHERE seq = ?'),
     setLaneSeq: write('UPDATE task SET lane_seq = ? WHERE seq = ?'),
 
@@ -60,6 +62,8 @@ export function prepareStatements(db: DatabaseSync) {
     result: read(
       'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
+    events: read('SELECT events FROM task WHERE seq = ?'),
+    past: read('SELECT last, events FROM past WHERE seq = ? AND last > ? ORDER BY last'),
     due: read('SELECT seq, accepted_at, due FROM task WHERE due <= ? ORDER BY due LIMIT ?'),
     spent: read(
       'SELECT seq, queue, kind, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
@@ -82,6 +86,7 @@ export function prepareStatements(db: DatabaseSync) {
     expiries: read('SELECT seq, expires_at FROM task WHERE seq > ? ORDER BY seq LIMIT ?'),
     deleteTask: write('DELETE FROM task WHERE seq = ?'),
     deleteBody: write('DELETE FROM body WHERE seq = ?'),
+    deletePast: write('DELETE FROM past WHERE seq = ?'),
     deleteResult: write('DELETE FROM result WHERE seq = ?'),
     lastSeq: read(
       'SELECT max((SELECT coalesce(max(seq), 0) FROM task), coalesce((SELECT value FROM counter WHERE name = ?), 0))',

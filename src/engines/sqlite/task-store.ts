@@ -23,6 +23,7 @@ import type { SqliteContext } from './context.ts';
 import { idOf, placeOf } from './ids.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
 import { Lists } from './lists.ts';
+import { eventsAfter } from './past.ts';
 import { Purge } from './purge.ts';
 import { snapshotBy, snapshotOfKey } from './snapshots.ts';
 
@@ -66,8 +67,9 @@ export class SqliteTaskStore implements TaskStore {
 
   async history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
     const [snapshot] = await this.read([id], this.#context.clock.now());
-    if (snapshot === undefined) return [];
-    return [snapshot.submission.submitted, ...snapshot.tip].slice(Math.max(0, fromVersion));
+    const place = placeOf(id);
+    if (snapshot === undefined || place === undefined) return [];
+    return this.#reading(() => eventsAfter(this.#context, place.seq, snapshot, Math.max(0, fromVersion)));
   }
 
   async result(id: TaskId): Promise<Uint8Array | undefined> {
