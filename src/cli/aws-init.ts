@@ -13,6 +13,7 @@ import { initialSetting, queueKey, queueKind, type StoredSetting } from '../serv
 export interface InitRequest {
   readonly store: AwsStore;
   readonly tenant: string;
+  /** None: those of the tenant that are registered. */
   readonly queues: readonly string[];
   /** Undefined: those that a queue has, else `normal` alone. */
   readonly priorities: readonly Priority[] | undefined;
@@ -72,7 +73,7 @@ export async function initAws(request: InitRequest): Promise<InitResult> {
   try {
     const table = await initTable(site);
     const queues: QueueResult[] = [];
-    for (const queue of request.queues) {
+    for (const queue of await queuesOf(site, table)) {
       queues.push(await initQueue(site, { tenant: request.tenant, queue }, table.did === 'missing'));
     }
     return { table, queues };
@@ -117,6 +118,14 @@ function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
   return (['list', 'due'] as const)
     .filter((index) => (asked[index] ?? 0) > found[index])
     .map((index) => `its index '${index}' has ${found[index]} shards, not ${asked[index]}`);
+}
+
+async function queuesOf({ registry, request }: Site, table: TableResult): Promise<readonly string[]> {
+  const { tenant, queues } = request;
+  // Of a table that is not ours nothing is read.
+  if (queues.length > 0 || table.shards === undefined) return queues;
+  const all = queueKey({ tenant, queue: '' });
+  return (await registry.list(queueKind, all)).map(({ key }) => key.slice(all.length));
 }
 
 /** What was wrong with the table and is so no more. */

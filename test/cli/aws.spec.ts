@@ -98,6 +98,28 @@ test('--check makes nothing, says what is missing, and ends with status 4', asyn
   }
 });
 
+test('without --queue the queues that were made are looked after', async () => {
+  await init('--queue', 'mail,webhooks', '--priorities', 'normal,high');
+  await init('--queue', 'other', '--tenant', 'acme');
+  const whole = await init('--check', '--json');
+  expect(whole).toMatchObject({ code: 0, json: { queues: [{ queue: 'mail' }, { queue: 'webhooks' }] } });
+  const [lost] = whole.json.queues[1].sqs;
+  const client = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
+  const { DeleteQueueCommand, GetQueueUrlCommand } = await import('@aws-sdk/client-sqs');
+  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: lost }));
+  await client.send(new DeleteQueueCommand({ QueueUrl }));
+  client.destroy();
+  const checked = await init('--check');
+  expect(checked).toMatchObject({ code: 4, err: expect.stringContaining(`  ${lost} is missing\n`) });
+  const { code, json } = await init('--json');
+  expect(code).toBe(0);
+  expect(json.queues).toMatchObject([
+    { queue: 'mail', did: 'unchanged' },
+    { queue: 'webhooks', did: 'corrected', priorities: ['high', 'normal'] },
+  ]);
+  expect((await init('--check')).code).toBe(0);
+});
+
 test('a table is made with as many shards as are asked for', async () => {
   const { code, json } = await init('--list-shards', '64', '--due-shards', '16', '--json');
   expect(code).toBe(0);
@@ -191,6 +213,10 @@ test.each([
     "Names of SQS queues cannot begin with 'a.b'.",
   ],
   [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write some of"],
+  [
+    ['aws', 'init', '--table', 'abc', '--priorities', 'high'],
+    '--priorities are those of queues that are named.\n  Add --queue <name>.',
+  ],
   [['aws', 'init', '--table', 'abc', '--list-shards', '3'], 'Write a whole number from 4 to 64.'],
   [['aws', 'init', '--table', 'abc', '--due-shards', '65'], 'Write a whole number from 8 to 64.'],
   [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is no URL."],

@@ -25,7 +25,7 @@ export function addAws(program: Command, globals: Globals): void {
     .command('init')
     .description('make the table and the queues, correct what may be; nothing is ever deleted')
     .addOption(tableOption(''))
-    .addOption(queuesOption('a queue to make'))
+    .addOption(queuesOption('a queue to make; none: those that there are'))
     .option('--tenant <name>', 'whose queues', nameOf, 'default')
     .option(
       '--priorities <levels>',
@@ -57,6 +57,9 @@ export function addAws(program: Command, globals: Globals): void {
       const shards = { list: options.listShards, due: options.dueShards };
       refuseLevels(command.args, priorities);
       refuseWords(command.args, queues);
+      if (priorities !== undefined && queues.length === 0) {
+        throw usage('--priorities are those of queues that are named.', 'Add --queue <name>.');
+      }
       const store = awsStore(options);
       const { initAws } = await import('../aws-init.ts');
       const result = await initAws({ store, tenant, queues, priorities, shards, check });
