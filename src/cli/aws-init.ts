@@ -122,8 +122,9 @@ function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
 
 async function queuesOf({ registry, request }: Site, table: TableResult): Promise<readonly string[]> {
   const { tenant, queues } = request;
-  // Of a table that is not ours nothing is read.
-  if (queues.length > 0 || table.shards === undefined) return queues;
+  // A table of another kind can register none: for it none is looked at, nor made.
+  if (table.did === 'differs' && table.shards === undefined) return [];
+  if (queues.length > 0 || table.did === 'missing') return queues;
   const all = queueKey({ tenant, queue: '' });
   return (await registry.list(queueKind, all)).map(({ key }) => key.slice(all.length));
 }

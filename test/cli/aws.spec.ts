@@ -167,9 +167,11 @@ test('a table of another kind is left as it is: what differs, and status 4', asy
     }),
   );
   client.destroy();
-  const { code, err } = await init();
-  expect(code).toBe(4);
-  expect(err).toContain("its keys are not pk, sk\n  it has no index 'list'");
+  for (const argv of [[], ['--queue', 'mail'], ['--queue', 'mail', '--check']]) {
+    const { code, err } = await init(...argv);
+    expect(code).toBe(4);
+    expect(err).toContain("its keys are not pk, sk\n  it has no index 'list'");
+  }
 });
 
 test('a table whose expired items are not deleted is corrected', async () => {
