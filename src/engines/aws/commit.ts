@@ -15,7 +15,7 @@ import {
 import { storeContended } from './failures.ts';
 import { idOf } from './ids.ts';
 import { type Item, laneTailKey } from './keys.ts';
-import { advanceTail, readTail, type Tail, tailOf } from './lanes.ts';
+import { advanceTail, movedOn, noTail, pastPointers, readTail, type Tail, tailOf } from './lanes.ts';
 import { isOwn } from './nonces.ts';
 import { loadedOf } from './rows.ts';
 import { anchorOf, newest } from './snapshots.ts';
@@ -85,12 +85,17 @@ interface Sent {
 
 function reasonOf(sent: Sent, reasons: readonly CancellationReason[]): Item | true | undefined {
   for (const [i, { role }] of sent.actions.entries()) {
-    if (reasons[i]?.Code !== refused) continue;
+    // A place that is taken says nothing of the task that was to have it.
+    if (reasons[i]?.Code !== refused || role === 'pointer') continue;
     const item = reasons[i]?.Item;
     // A later generation's own item says nothing of who has the key; its anchor is read for that.
     return role === 'submission' && item?.pk !== undefined ? item : true;
   }
   return undefined;
+}
+
+function isPlaceTaken({ actions }: Sent, reasons: readonly CancellationReason[]): boolean {
+  return actions.some(({ role }, i) => role === 'pointer' && reasons[i]?.Code === refused);
 }
 
 /** One transaction. Those whose condition failed are answered, or come again; the others come again without them. */
@@ -108,18 +113,21 @@ async function attempt(
   });
   const expiresAtMs = Math.max(...entries.map((entry) => entry.acceptance.submission.expiresAtMs));
   const items = sent.flatMap((one) => one.actions.map((action) => action.item));
-  const moved = lane && advanceTail(lane, tail, entries.length, expiresAtMs);
-  const transacted = await context.calls.transact('accept', moved ? [...items, moved] : items);
+  const next = movedOn(tail, entries.length, expiresAtMs);
+  if (lane !== undefined) items.push(advanceTail(lane, tail, next));
+  const transacted = await context.calls.transact('accept', items);
   if (transacted.ok) {
     for (const { entry, item, laneSeq } of sent) answer(entry, fresh(context, entry, item, laneSeq));
-    return { left: [], tail: { ...tail, seq: tail.seq + entries.length } };
+    return { left: [], tail: next };
   }
   const left: Entry[] = [];
   let from = 0;
+  let placeTaken = false;
   for (const one of sent) {
-    const until = from + one.actions.length;
-    const why = reasonOf(one, transacted.reasons.slice(from, until));
-    from = until;
+    const reasons = transacted.reasons.slice(from, from + one.actions.length);
+    from += one.actions.length;
+    placeTaken ||= isPlaceTaken(one, reasons);
+    const why = reasonOf(one, reasons);
     if (why === undefined) left.push(one.entry);
     else if (why !== true && isOwn(why, one.entry.nonce))
       answer(one.entry, freshFound(context, one.entry, why));
@@ -131,7 +139,8 @@ async function attempt(
     }
   }
   const last = transacted.reasons[from];
-  return { left, tail: last?.Code === refused ? tailOf(last.Item) : tail };
+  if (last?.Code === refused) return { left, tail: tailOf(last.Item) };
+  return { left, tail: lane && placeTaken ? await pastPointers(context, lane, tail) : tail };
 }
 
 async function commitInTurn(
@@ -141,7 +150,7 @@ async function commitInTurn(
   answer: Answer,
 ): Promise<void> {
   let waiting = [...entries];
-  let tail: Tail = lane === undefined ? { seq: 0, ttl: 0 } : await readTail(context, lane);
+  let tail: Tail = lane === undefined ? noTail : await readTail(context, lane);
   let fruitless = 0;
   while (waiting.length > 0) {
     const part = fitting(waiting);

@@ -10,16 +10,21 @@ import { load } from './snapshots.ts';
 const tailOutlivesMs = 30 * 86_400_000;
 
 export interface Tail {
+  /** How many places the lane has given. */
   readonly seq: number;
+  /** The same as the table has it; undefined: it has no tail of this lane. */
+  readonly stored: number | undefined;
   /** Seconds. */
   readonly ttl: number;
 }
 
 /** Of a lane nobody was in yet: nothing was given. */
-const noTail: Tail = { seq: 0, ttl: 0 };
+export const noTail: Tail = { seq: 0, stored: undefined, ttl: 0 };
 
 export function tailOf(item: Item | undefined): Tail {
-  return item === undefined ? noTail : { seq: numberOf(item.t) ?? 0, ttl: numberOf(item[ttlName]) ?? 0 };
+  if (item === undefined) return noTail;
+  const seq = numberOf(item.t) ?? 0;
+  return { seq, stored: seq, ttl: numberOf(item[ttlName]) ?? 0 };
 }
 
 export async function readTail(context: AwsContext, lane: LaneKey): Promise<Tail> {
@@ -27,31 +32,36 @@ export async function readTail(context: AwsContext, lane: LaneKey): Promise<Tail
   return tailOf((await context.calls.get('lane', [key], true)).at(key));
 }
 
-/** Moves the tail on by some places, if it stands where it was read. */
-export function advanceTail(
-  lane: LaneKey,
-  tail: Tail,
-  places: number,
-  expiresAtMs: number,
-): TransactWriteItem {
-  const outlives = numberOf(ttlOf(expiresAtMs + tailOutlivesMs)) ?? 0;
-  const fresh = tail.seq === 0;
+/** Seconds. */
+function outlivesUntil(expiresAtMs: number): number {
+  return numberOf(ttlOf(expiresAtMs + tailOutlivesMs)) ?? 0;
+}
+
+/** After so many places more, the longest of whose tasks lives until then. A tail's own end never comes nearer. */
+export function movedOn({ seq, ttl }: Tail, places: number, expiresAtMs: number): Tail {
+  const next = seq + places;
+  return { seq: next, stored: next, ttl: Math.max(ttl, outlivesUntil(expiresAtMs)) };
+}
+
+/** Moves the tail on, if it stands as it was read. */
+export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttl }: Tail): TransactWriteItem {
   return {
     Update: {
       TableName: undefined,
       Key: { ...laneTailKey(lane) },
       UpdateExpression: 'SET #t = :next, #x = :ttl',
-      ConditionExpression: fresh ? 'attribute_not_exists(pk)' : '#t = :read',
+      ConditionExpression: stored === undefined ? 'attribute_not_exists(pk)' : '#t = :read',
       ExpressionAttributeNames: { '#t': 't', '#x': ttlName },
       ExpressionAttributeValues: {
-        ':next': n(tail.seq + places),
-        ':ttl': n(Math.max(tail.ttl, outlives)),
-        ...(fresh ? {} : { ':read': n(tail.seq) }),
+        ':next': n(seq),
+        ':ttl': n(ttl),
+        ...(stored === undefined ? {} : { ':read': n(stored) }),
       },
     },
   };
 }
 
+/** A place where a pointer stands is somebody's: the tail was lost (`pastPointers` says what then). */
 export function putPointer(lane: LaneKey, seq: number, id: TaskId, expiresAtMs: number): TransactWriteItem {
   const item: Item = {
     ...pointerKey(lane, seq),
@@ -59,7 +69,7 @@ export function putPointer(lane: LaneKey, seq: number, id: TaskId, expiresAtMs: 
     e: n(expiresAtMs),
     [ttlName]: ttlOf(expiresAtMs),
   };
-  return { Put: { TableName: undefined, Item: item } };
+  return { Put: { TableName: undefined, Item: item, ConditionExpression: 'attribute_not_exists(pk)' } };
 }
 
 export interface Pointer extends LanePointer {
@@ -72,12 +82,14 @@ export async function pointers(
   lane: LaneKey,
   after: number,
   limit: number,
+  order: 'upwards' | 'downwards' = 'upwards',
 ): Promise<{ pointers: Pointer[]; more: boolean }> {
   const { pk, from, to } = pointerRange(lane, after);
   const page = await context.calls.query('lane', {
     KeyConditionExpression: 'pk = :pk AND sk BETWEEN :from AND :to',
     ExpressionAttributeValues: { ':pk': s(pk), ':from': s(from), ':to': s(to) },
     ConsistentRead: true,
+    ScanIndexForward: order === 'upwards',
     Limit: limit,
   });
   const found = page.items.map((item) => ({
@@ -86,6 +98,17 @@ export async function pointers(
     expiresAtMs: numberOf(item.e) ?? 0,
   }));
   return { pointers: found, more: page.next !== undefined };
+}
+
+/**
+ * The tail of a lane in which a place that it would give is taken, as after somebody deleted it: it goes on after every
+ * place that stands, so that the next try meets none of them.
+ */
+export async function pastPointers(context: AwsContext, lane: LaneKey, tail: Tail): Promise<Tail> {
+  const [highest] = (await pointers(context, lane, 0, 1, 'downwards')).pointers;
+  if (highest === undefined) return tail;
+  const { seq, expiresAtMs } = highest;
+  return { ...tail, seq: Math.max(tail.seq, seq), ttl: Math.max(tail.ttl, outlivesUntil(expiresAtMs)) };
 }
 
 /** An expired task holds no lane, deleted or not. */

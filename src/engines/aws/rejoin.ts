@@ -3,7 +3,7 @@ import type { LaneKey } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
 import { storeContended } from './failures.ts';
 import { type Item, laneTailKey } from './keys.ts';
-import { advanceTail, putPointer, readTail, tailOf } from './lanes.ts';
+import { advanceTail, movedOn, pastPointers, putPointer, readTail, tailOf } from './lanes.ts';
 import { isOwn } from './nonces.ts';
 import { headOf, numberOf } from './rows.ts';
 import { updateOf, type Writing } from './writing.ts';
@@ -25,7 +25,7 @@ export async function joinAnew(context: AwsContext, writing: Writing, lane: Lane
       const { Key, ...update } = updateOf(context, writing, laneSeq);
       const transacted = await context.calls.transact('append', [
         { Update: { TableName: undefined, Key: { ...Key }, ...update } },
-        advanceTail(lane, tail, 1, known.expiresAtMs),
+        advanceTail(lane, tail, movedOn(tail, 1, known.expiresAtMs)),
         putPointer(lane, laneSeq, change.id, known.expiresAtMs),
       ]);
       if (transacted.ok) {
@@ -37,7 +37,8 @@ export async function joinAnew(context: AwsContext, writing: Writing, lane: Lane
         if (!isOwn(head.Item, nonce)) return { ok: false, stood: head.Item, cause: transacted.cause };
         return { ok: true, head: headOf(head.Item ?? {}), laneSeq: numberOf(head.Item?.q) };
       }
-      tail = tailOf(moved?.Item);
+      // Else the place is somebody's.
+      tail = moved?.Code === refusedBy ? tailOf(moved.Item) : await pastPointers(context, lane, tail);
       await context.calls.pause('append', i);
     }
     throw storeContended('one lane');
