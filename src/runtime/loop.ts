@@ -14,8 +14,11 @@ export interface LoopOptions {
   readonly stuckAfterMs: number;
   readonly clock: Clock;
   readonly log: Log;
-  /** True: there is more to do, so the next round follows at once. */
-  readonly round: (signal: AbortSignal) => Promise<boolean>;
+  /**
+   * True: there is more to do, so the next round follows at once. A round that may take long says `alive` on its way; one
+   * that was left behind is called off by its signal.
+   */
+  readonly round: (signal: AbortSignal, alive: () => void) => Promise<boolean>;
 }
 
 /**
@@ -27,34 +30,40 @@ export function startLoop(options: LoopOptions): Loop {
   const stopping = new AbortController();
   const pauseMs = (): number => (typeof options.everyMs === 'number' ? options.everyMs : options.everyMs());
   let current: Promise<void>;
-  let generation = 0;
-  let beganAtMs = clock.monotonic();
+  let leftBehind = new AbortController();
+  let aliveAtMs = clock.monotonic();
 
-  async function run(mine: number): Promise<void> {
-    while (!stopping.signal.aborted && mine === generation) {
-      beganAtMs = clock.monotonic();
+  async function run(mine: AbortController): Promise<void> {
+    const signal = AbortSignal.any([stopping.signal, mine.signal]);
+    const alive = (): void => {
+      if (!mine.signal.aborted) aliveAtMs = clock.monotonic();
+    };
+    while (!signal.aborted) {
+      alive();
       let more = false;
       try {
-        more = await options.round(stopping.signal);
+        more = await options.round(signal, alive);
       } catch (err) {
         log.error({ err, loop: name }, 'a round failed; the next one follows');
       }
-      if (mine !== generation) return;
-      beganAtMs = clock.monotonic();
+      if (mine.signal.aborted) return;
+      alive();
       await clock.sleep(more ? 0 : pauseMs(), stopping.signal);
     }
   }
 
   function begin(): Promise<void> {
-    generation++;
-    return run(generation);
+    leftBehind.abort();
+    leftBehind = new AbortController();
+    aliveAtMs = clock.monotonic();
+    return run(leftBehind);
   }
 
   async function watchdog(): Promise<void> {
     while (!stopping.signal.aborted) {
       await clock.sleep(options.stuckAfterMs, stopping.signal);
       if (stopping.signal.aborted) return;
-      const silentMs = clock.monotonic() - beganAtMs;
+      const silentMs = clock.monotonic() - aliveAtMs;
       if (silentMs < options.stuckAfterMs + pauseMs()) continue;
       log.error({ loop: name, silentMs }, 'a loop stopped silently and is begun anew');
       current = begin();

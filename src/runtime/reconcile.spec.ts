@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { item } from '../../test/rig/api-node.ts';
+import { noOptions } from '../core/codec/options.ts';
+import type { OptionsRequest } from '../core/submission.ts';
 import { memory } from '../engines/memory/index.ts';
 import { virtualClock } from '../platform/virtual-clock.ts';
 import type { Ring } from '../ports/bells.ts';
 import { silentLog } from '../ports/log.ts';
 import type { Filter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
-import { hourMs, leave, leftoversOf } from './leftovers.ts';
-import { reconcile } from './reconcile.ts';
+import { carry, hourMs, leave, leftoversOf } from '../service/leftovers.ts';
+import { Resting, reconcile } from './reconcile.ts';
+import { sweep } from './sweep.ts';
 
 const tenant = 'default';
 const target = { tenant, queue: 'q' };
@@ -15,12 +18,37 @@ const minuteMs = 60_000;
 const dayMs = 24 * hourMs;
 const never = new AbortController().signal;
 
+const asks = {
+  tenant,
+  workerName: 'w',
+  workerId: 'w',
+  queues: ['q'],
+  types: [{ type: 'note', maxVersion: 1 }],
+  maxTasks: 10,
+  waitMs: 0,
+  requestId: '',
+  signal: never,
+};
+
+function failed(lease: Uint8Array = new Uint8Array(0)) {
+  return {
+    lease,
+    outcome: 'failed' as const,
+    result: undefined,
+    message: 'no',
+    errorType: '',
+    afterMs: undefined,
+  };
+}
+
 /** A node whose reconciler runs once a minute or when it is told to; what it rings and how often it lists. */
-async function given(count: number) {
+async function given(count: number, asked: Partial<OptionsRequest> = {}) {
   const clock = virtualClock();
   const rings: Ring[] = [];
   const filters: Filter[] = [];
-  const ring = (rung: Ring): 'rung' => {
+  const silent = new Set<string>();
+  const ring = (rung: Ring): 'rung' | 'failed' => {
+    if (silent.has(rung.queue.queue)) return 'failed';
     rings.push(rung);
     return 'rung';
   };
@@ -30,22 +58,32 @@ async function given(count: number) {
     return engine.store.list(filter, page);
   };
   const store = Object.assign(Object.create(engine.store) as typeof engine.store, { list });
-  const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
-  const { service, context } = await createService(options);
-  const items = Array.from({ length: count }, (_, i) => item(`k${i}`));
+  const node = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
+  const { service, context, settled } = await createService(node);
+  const options = { ...noOptions, ...asked };
+  const items = Array.from({ length: count }, (_, i) => item(`k${i}`, { options }));
   const results = await service.submit(target, items, { notAfterMs: undefined });
   const ids = results.map((one) => (one.error === undefined ? one.id : expect.fail()));
   const atMs = clock.now();
   rings.length = 0;
+  const resting = new Resting();
   const at = async (ageMs: number) => {
     await clock.advance(atMs + ageMs - clock.now());
     rings.length = 0;
     filters.length = 0;
-    await reconcile(context, never);
+    await reconcile(context, never, { resting });
     return rings.map((one) => one.id);
   };
+  /** As a node does that is never away: which days it rang, hour by hour. */
+  const daysOf = async (id: string, fromDay: number, untilDay: number) => {
+    const days: number[] = [];
+    for (let hour = fromDay * 24; hour < untilDay * 24; hour++) {
+      if ((await at(hour * hourMs)).includes(id)) days.push(Math.floor(hour / 24));
+    }
+    return days;
+  };
   const stateOf = async (id = '') => (await service.get(tenant, id, false)).snapshot.head;
-  return { service, context, filters, ids, at, stateOf };
+  return { service, context, settled, clock, silent, filters, ids, at, daysOf, stateOf };
 }
 
 describe('the reconciler', () => {
@@ -89,6 +127,45 @@ describe('the reconciler', () => {
     expect((await at(13 * dayMs + hourMs)).sort()).toEqual([...ids].sort());
   });
 
+  it('looks at what outlives its last look as if it were new, and so on until it ends', async () => {
+    const { ids, daysOf, stateOf } = await given(1, { lifetimeMs: 60 * dayMs });
+    expect(await daysOf(ids[0] ?? '', 0, 45)).toEqual([0, 1, 13, 14, 15, 27, 28, 29, 41, 42, 43]);
+    expect((await stateOf(ids[0])).state).toBe('waiting');
+  });
+
+  it('finds the bell of a task that was made ready long after it was submitted', async () => {
+    const runAtMs = Date.UTC(2026, 0, 1) + 20 * dayMs;
+    const { ids, context, at, daysOf } = await given(1, { runAtMs });
+    for (let day = 0; day < 20; day++) await at(day * dayMs);
+    await at(20 * dayMs + hourMs);
+    await sweep(context, never);
+    expect(await daysOf(ids[0] ?? '', 21, 33)).toEqual([28, 29, 30]);
+  });
+
+  it('looks at a redriven task as if it were new, though its first look found it dead', async () => {
+    const { service, settled, ids, at, daysOf } = await given(1, {
+      retry: { ...noOptions.retry, maxAttempts: 1 },
+    });
+    const [task] = await service.claim(asks);
+    await service.settle([failed(task?.lease)], { tenant, sessionId: undefined });
+    await at(11 * minuteMs);
+    await at(13 * hourMs);
+    await service.redrive(tenant, ids[0] ?? '', 'me');
+    await settled();
+    expect(await daysOf(ids[0] ?? '', 1, 15)).toEqual([1, 13, 14]);
+  });
+
+  it('goes on with other queues and tasks where some cannot be rung, and comes back to them ever more rarely', async () => {
+    const { service, silent, ids, at } = await given(2);
+    const other = { tenant, queue: 'z' };
+    const [there] = await service.submit(other, [item('k')], { notAfterMs: undefined });
+    silent.add('q');
+    expect(await at(10 * minuteMs + 1)).toEqual([there?.error === undefined ? there?.id : '']);
+    silent.clear();
+    expect(await at(10 * minuteMs + 30_000)).toEqual([]);
+    expect((await at(11 * minuteMs + 30_000)).sort()).toEqual([...ids].sort());
+  });
+
   it('costs an idle queue no write', async () => {
     const { context, at } = await given(1);
     await at(2 * dayMs);
@@ -106,6 +183,15 @@ describe('the reconciler', () => {
 });
 
 describe('the note of an hour', () => {
+  it('carries what is looked at along with it, by the hour of its acceptance', async () => {
+    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
+    await carry(registry, target, 1_000, [{ hour: 3, ids: ['a'] }]);
+    await leave(registry, target, 1_000, ['z']);
+    await carry(registry, target, 1_000, [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }]);
+    const carried = [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }];
+    expect(await leftoversOf(registry, target, 1_000, 1_000)).toEqual([{ hour: 1_000, ids: ['z'], carried }]);
+  });
+
   it('holds what all nodes left, and gives way to a later hour alone', async () => {
     const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
     await Promise.all(['a', 'b', 'c'].map((id) => leave(registry, target, 1_000, [id])));

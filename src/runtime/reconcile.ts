@@ -1,11 +1,8 @@
-import { lapsed, leaseSpentAtMs } from '../core/decision.ts';
-import { dueAtMs, isEnded } from '../core/head.ts';
 import { defaults } from '../core/limits.ts';
-import type { Filter, QueueRef, Snapshot, TaskId } from '../ports/task-store.ts';
-import { commitCommand, factsOf } from '../service/commit.ts';
+import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { isLowest, ring } from '../service/hand-over.ts';
-import { hourMs, leave, leftoversOf } from './leftovers.ts';
+import { hourMs } from '../service/leftovers.ts';
+import { type Looking, lookAgain, lookFirst } from './looks.ts';
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
@@ -19,142 +16,99 @@ interface Look {
 }
 
 const first: Look = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
+const last: Look = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
 export const looks: readonly Look[] = [
   first,
   { name: '1d', ageMs: dayMs, everyMs: hourMs },
   { name: '13d', ageMs: 13 * dayMs, everyMs: hourMs },
-  { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs },
+  last,
 ];
 const kind = 'reconciled';
 
-/**
- * One unfinished task: its end where its time is over, else its bell where it has no valid lease and no due entry
- * ahead. Ringing a task that has its bell does no harm: the claim's condition decides.
- */
-async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void> {
-  const { head } = snapshot;
-  const nowMs = context.clock.now();
-  if (isEnded(head)) return;
-  if (head.state === 'waiting' && lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
-    await commitCommand(context, snapshot, { kind: 'lapse' });
-    return;
+/** After a failure a queue is left alone for so long, doubled with each. */
+const firstRestMs = minuteMs;
+const longestRestMs = 64 * minuteMs;
+
+/** Queues that could not be looked at, such as one whose SQS queue is gone: they keep nobody else from being looked at. */
+export class Resting {
+  readonly #queues = new Map<string, { readonly untilMs: number; readonly ms: number }>();
+
+  has(name: string, nowMs: number): boolean {
+    return (this.#queues.get(name)?.untilMs ?? 0) > nowMs;
   }
-  if (context.store.can.bellsInCommit) return;
-  if (head.state === 'running' && nowMs < leaseSpentAtMs(head)) return;
-  if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return;
-  if (await isLowest(context, snapshot)) await ring(context, snapshot, head.version, 'again');
-}
 
-/** How a look went on: how many tasks it looked at; undefined: it was stopped. */
-type Looked = number | undefined;
-
-async function lookThrough(
-  context: ServiceContext,
-  { tenant, queue }: QueueRef,
-  { fromMs, untilMs }: Range,
-  signal: AbortSignal,
-  found: (snapshot: Snapshot) => void = () => {},
-): Promise<Looked> {
-  let cursor: string | undefined;
-  let looked = 0;
-  const range = { acceptedFromMs: fromMs, acceptedUntilMs: untilMs };
-  const filter: Filter = { tenant, queue, state: 'unfinished', ...range };
-  do {
-    const limit = context.store.limits.pageItems;
-    const page = await context.store.list(filter, { limit, cursor, nowMs: context.clock.now() });
-    for (const snapshot of page.items) {
-      found(snapshot);
-      await lookAt(context, snapshot);
-    }
-    looked += page.examined;
-    cursor = page.cursor;
-    if (signal.aborted) return undefined;
-  } while (cursor !== undefined);
-  return looked;
-}
-
-/** Of acceptance; `untilMs` is exclusive. */
-interface Range {
-  readonly fromMs: number;
-  readonly untilMs: number;
-}
-
-/** The first look: at everything, with a note of what it left unfinished. */
-async function lookFirst(
-  context: ServiceContext,
-  queue: QueueRef,
-  range: Range,
-  signal: AbortSignal,
-): Promise<Looked> {
-  const left = new Map<number, TaskId[]>();
-  const looked = await lookThrough(context, queue, range, signal, ({ id, submission }) => {
-    const hour = Math.floor(submission.acceptedAtMs / hourMs);
-    left.set(hour, [...(left.get(hour) ?? []), id]);
-  });
-  for (const [hour, ids] of left) await leave(context.registry, queue, hour, ids);
-  return looked;
-}
-
-/** A later look: only at what the first one left. */
-async function lookAgain(
-  context: ServiceContext,
-  queue: QueueRef,
-  { fromMs, untilMs }: Range,
-  signal: AbortSignal,
-): Promise<Looked> {
-  let looked = 0;
-  const firstHour = Math.floor(fromMs / hourMs);
-  const lastHour = Math.floor((untilMs - 1) / hourMs);
-  for (const { hour, ids } of await leftoversOf(context.registry, queue, firstHour, lastHour)) {
-    if (signal.aborted) return undefined;
-    const part: Range = {
-      fromMs: Math.max(fromMs, hour * hourMs),
-      untilMs: Math.min(untilMs, (hour + 1) * hourMs),
-    };
-    if (ids === undefined) {
-      const through = await lookThrough(context, queue, part, signal);
-      if (through === undefined) return undefined;
-      looked += through;
-      continue;
-    }
-    for (const snapshot of await context.store.read(ids, context.clock.now())) {
-      const acceptedAtMs = snapshot?.submission.acceptedAtMs ?? 0;
-      if (snapshot === undefined || acceptedAtMs < part.fromMs || acceptedAtMs >= part.untilMs) continue;
-      looked++;
-      await lookAt(context, snapshot);
-    }
+  failed(name: string, nowMs: number): void {
+    const before = this.#queues.get(name)?.ms;
+    const ms = before === undefined ? firstRestMs : Math.min(longestRestMs, 2 * before);
+    this.#queues.set(name, { untilMs: nowMs + ms, ms });
   }
-  return looked;
+
+  worked(name: string): void {
+    this.#queues.delete(name);
+  }
+}
+
+export interface ReconcileOptions {
+  /** Where nodes share a store, each looks at its own queues. Default: all. */
+  readonly isMine?: (queue: QueueRef) => boolean;
+  /** Kept from one round to the next. Default: none rests. */
+  readonly resting?: Resting;
+  /** Told while it goes on, however long it takes. */
+  readonly alive?: () => void;
+}
+
+type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
+
+/** Every look at one queue that is due; false: it was stopped. */
+async function lookAtQueue(
+  looking: Looking,
+  markers: Markers,
+  isMine: (queue: QueueRef) => boolean,
+): Promise<boolean> {
+  const { context, queue, signal } = looking;
+  // The last one first: what it still has to read, the first may write over once it is as far.
+  for (const look of looks.toReversed()) {
+    if (signal.aborted) return false;
+    // Asked anew each time: a look takes long, and nodes come and go.
+    if (!isMine(queue)) return true;
+    const key = `${look.name}/${queue.tenant}/${queue.queue}`;
+    const marker = markers.get(key);
+    const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
+    const untilMs = context.clock.now() - look.ageMs;
+    if (untilMs < fromMs + look.everyMs) continue;
+    const range = { fromMs, untilMs };
+    const looked =
+      look === first ? await lookFirst(looking, range) : await lookAgain(looking, range, look === last);
+    if (looked === undefined) return false;
+    // Where nothing was, looking there again costs less than a note of it.
+    if (looked === 0 && untilMs - fromMs < hourMs) continue;
+    await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
+  }
+  return true;
 }
 
 /**
  * Looks at each submission when it is 10 minutes old and, where it was unfinished then, when it is a day and 13 days
- * old and just after its default lifetime, so that a bell lost by any crash is rung again. How far each look has come
- * is remembered per queue. Where nodes share a store, each looks at its own queues.
+ * old and just after its default lifetime, so that a bell lost by any crash is rung again. What is unfinished even then,
+ * and what was redriven, is looked at as if it had been submitted at that time, and so on. How far each look has come is
+ * remembered per queue.
  */
 export async function reconcile(
   context: ServiceContext,
   signal: AbortSignal,
-  isMine: (queue: QueueRef) => boolean = () => true,
+  { isMine = () => true, resting = new Resting(), alive = () => {} }: ReconcileOptions = {},
 ): Promise<boolean> {
   const markers = new Map((await context.registry.list(kind, '')).map((marker) => [marker.key, marker]));
   for (const queue of context.queues.all()) {
-    // The last one first: what it still has to read, the first may write over once it is as far.
-    for (const look of looks.toReversed()) {
-      if (signal.aborted) return false;
-      // Asked anew each time: a look takes long, and nodes come and go.
-      if (!isMine(queue)) break;
-      const key = `${look.name}/${queue.tenant}/${queue.queue}`;
-      const marker = markers.get(key);
-      const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
-      const untilMs = context.clock.now() - look.ageMs;
-      if (untilMs < fromMs + look.everyMs) continue;
-      const go = look === first ? lookFirst : lookAgain;
-      const looked = await go(context, queue, { fromMs, untilMs }, signal);
-      if (looked === undefined) return false;
-      // Where nothing was, looking there again costs less than a note of it.
-      if (looked === 0 && untilMs - fromMs < hourMs) continue;
-      await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
+    const name = `${queue.tenant}/${queue.queue}`;
+    if (resting.has(name, context.clock.now())) continue;
+    try {
+      if (!(await lookAtQueue({ context, queue, signal, alive }, markers, isMine))) return false;
+      resting.worked(name);
+    } catch (err) {
+      resting.failed(name, context.clock.now());
+      const fields = { err, tenant: queue.tenant, queue: queue.queue };
+      context.log.warn(fields, 'could not look after all tasks of a queue; the other queues go on');
     }
   }
   return false;

@@ -2,7 +2,7 @@ import { timing } from '../core/limits.ts';
 import type { RunningService } from '../service/create-service.ts';
 import { type DutyOptions, dutiesOf } from './duties.ts';
 import { type Loop, startLoop } from './loop.ts';
-import { reconcile } from './reconcile.ts';
+import { Resting, reconcile } from './reconcile.ts';
 import { expireSpent } from './spent.ts';
 import { sweep } from './sweep.ts';
 
@@ -30,7 +30,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   const loop = (
     name: string,
     everyMs: number | (() => number),
-    round: (signal: AbortSignal) => Promise<boolean>,
+    round: (signal: AbortSignal, alive: () => void) => Promise<boolean>,
   ): Loop => startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
   const duties = dutiesOf(context, options);
   const { membership } = duties;
@@ -50,10 +50,11 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
   );
   if (options.takesPart !== false) {
+    const resting = new Resting();
     loops.push(
-      loop('reconcile', timing.reconcileMs, async (signal) => {
+      loop('reconcile', timing.reconcileMs, async (signal, alive) => {
         await membership?.looked;
-        return reconcile(context, signal, duties.looksAfter);
+        return reconcile(context, signal, { isMine: duties.looksAfter, resting, alive });
       }),
     );
   }

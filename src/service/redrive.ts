@@ -2,6 +2,7 @@ import type { Snapshot } from '../ports/task-store.ts';
 import { commitCommand, readOf } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { makeReady } from './hand-over.ts';
+import { carry, hourMs } from './leftovers.ts';
 import { notFound, rejectionError } from './rejections.ts';
 import type { RedriveManyRequest, RedriveManyResult } from './service.ts';
 
@@ -32,6 +33,22 @@ export async function redriveSnapshot(
   return done.snapshot;
 }
 
+/** Where a bell can be lost: a redriven task is looked after as if it had been submitted now. */
+export async function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): Promise<void> {
+  if (context.store.can.bellsInCommit) return;
+  const hour = Math.floor(context.clock.now() / hourMs);
+  const byQueue = Map.groupBy(redriven, ({ submission: { scope } }) => `${scope.tenant}/${scope.queue}`);
+  for (const some of byQueue.values()) {
+    const scope = some[0]?.submission.scope;
+    if (scope === undefined) continue;
+    const notes = some.map(({ id, submission }) => ({
+      hour: Math.floor(submission.acceptedAtMs / hourMs),
+      ids: [id],
+    }));
+    await carry(context.registry, { tenant: scope.tenant, queue: scope.queue }, hour, notes);
+  }
+}
+
 export async function redrive(
   context: ServiceContext,
   tenant: string,
@@ -40,7 +57,9 @@ export async function redrive(
 ): Promise<Snapshot> {
   const snapshot = await readOf(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
-  return redriveSnapshot(context, snapshot, actor);
+  const redriven = await redriveSnapshot(context, snapshot, actor);
+  context.background('a note of what was redriven', noteRedriven(context, [redriven]));
+  return redriven;
 }
 
 /** Redrives dead tasks page by page, at most `limit` a call; the cursor goes on. Repeating it does no harm. */
@@ -57,14 +76,17 @@ export async function redriveMany(
     const limit = Math.min(context.store.limits.pageItems, request.limit - matched);
     const page = await context.store.list({ ...request.filter, state: 'dead' }, { limit, cursor, nowMs });
     cursor = page.cursor;
+    const done: Snapshot[] = [];
     for (const snapshot of page.items) {
       matched++;
       if (request.dryRun) continue;
       await redriveSnapshot(context, snapshot, request.actor).then(
-        () => redriven++,
+        (one) => done.push(one),
         () => refused++,
       );
     }
+    redriven += done.length;
+    context.background('a note of what was redriven', noteRedriven(context, done));
   } while (cursor !== undefined && matched < request.limit);
   return { matched, redriven, refused, cursor };
 }

@@ -10,7 +10,7 @@ import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot, TaskId } from '
 import type { ServiceContext } from './context.ts';
 import { firstClaims } from './first-claim.ts';
 import { laneOf, ring, ringLowest } from './hand-over.ts';
-import { redriveSnapshot } from './redrive.ts';
+import { noteRedriven, redriveSnapshot } from './redrive.ts';
 import { contended, itemError } from './rejections.ts';
 
 /** A key whose generations follow one another this fast is somebody's race; the caller may try again. */
@@ -87,12 +87,12 @@ async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promis
 
 /** It is in the store, so that no error may read as if it were not: whoever sent it elsewhere would have it done twice. */
 function notRung(taskId: TaskId, error: HoldfastError): HoldfastError {
-  if (error.retryable) return error;
   const told = `The task was written, but could not be announced to workers: ${error.message}`;
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', told, {
     cause: error,
     taskId,
-    help: `${error.help} Then send the request again with the same key; else the task is found in some ten minutes.`,
+    retryAfterMs: error.retryAfterMs,
+    help: `${(error.help ?? '').replace(/^Nothing was done\. /, '')} Then send the request again with the same key; else the task is found in some ten minutes.`,
   });
 }
 
@@ -120,7 +120,9 @@ async function duplicate(
   if (!sameSpec(existing.submission.spec, asked.spec)) return { error: itemError(keyReused(existing)) };
   const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
   if (existing.head.state === 'dead' && retry) {
-    return answer(await redriveSnapshot(context, existing, 'whenDead: retry'), true);
+    const redriven = await redriveSnapshot(context, existing, 'whenDead: retry');
+    context.background('a note of what was redriven', noteRedriven(context, [redriven]));
+    return answer(redriven, true);
   }
   // Never claimed: its submitter may have died between the commit and the ring.
   if (existing.head.revision === 1) await ringAccepted(context, existing);

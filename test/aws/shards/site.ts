@@ -178,7 +178,7 @@ export class GrowingNode {
   }
 
   async reconcile(): Promise<void> {
-    await reconcile(this.#running.context, never, this.#duties.looksAfter);
+    await reconcile(this.#running.context, never, { isMine: this.#duties.looksAfter });
   }
 }
 
