@@ -2,10 +2,11 @@
 import { HoldfastError } from '../core/errors.ts';
 import { timing } from '../core/limits.ts';
 import type { Priority } from '../core/submission.ts';
+import type { AwsEngine } from '../engines/aws/index.ts';
 import { type CorrectedClock, correctedClock } from '../platform/corrected-clock.ts';
 import type { Log } from '../ports/log.ts';
 import type { QueueRef } from '../ports/task-store.ts';
-import type { QueueSettings } from '../service/queue-settings.ts';
+import type { QueueSetting, QueueSettings } from '../service/queue-settings.ts';
 import type { EngineChoice, OpenedStore } from './opened.ts';
 
 /** A DynamoDB table and SQS queues, which `holdfast aws init` made. */
@@ -58,7 +59,8 @@ export function queuesPlace({ region, endpointSqs: endpoint }: AwsStore) {
   return { service: 'SQS', region, endpoint } as const;
 }
 
-export async function openAws(store: AwsStore, { clock: machine, log }: EngineChoice): Promise<OpenedStore> {
+export async function openAws(store: AwsStore, choice: EngineChoice): Promise<OpenedStore> {
+  const { clock: machine, log } = choice;
   const { aws, asStartError, ensureRegion } = await loadAws();
   const clients = awsClients(store);
   await ensureRegion(clients.dynamodb);
@@ -91,8 +93,31 @@ export async function openAws(store: AwsStore, { clock: machine, log }: EngineCh
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
     learn: (queues) => {
       settings = queues;
+      const own = (choice.queues ?? queues.all()).filter((queue) => queues.has(queue));
+      void tellMissing(engine, own.map(queues.of, queues), log, (thrown) =>
+        asStartError(thrown, queuesPlace(store)),
+      );
     },
   };
+}
+
+/** In the background: queues that are not there yet, or an SQS that is away, keep nobody from starting. */
+async function tellMissing(
+  { bells }: AwsEngine,
+  queues: readonly QueueSetting[],
+  log: Log,
+  errorOf: (thrown: unknown) => unknown,
+): Promise<void> {
+  try {
+    await bells.lookUp(queues, ({ tenant, queue, name: sqs_queue, help }) =>
+      log.error(
+        { tenant, queue, sqs_queue, help },
+        'a queue has no SQS queue: its tasks are not given to workers',
+      ),
+    );
+  } catch (thrown) {
+    log.error({ err: errorOf(thrown) }, 'the SQS queues could not be looked up at the start');
+  }
 }
 
 function tellFitness({ fit, offsetMs: clock_offset_ms }: CorrectedClock, log: Log): void {

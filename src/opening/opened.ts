@@ -3,12 +3,15 @@ import type { CorrectedClock } from '../platform/corrected-clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
 import type { Log } from '../ports/log.ts';
+import type { QueueRef } from '../ports/task-store.ts';
 import type { DutyOptions } from '../runtime/duties.ts';
 import type { QueueSettings } from '../service/queue-settings.ts';
 
 export interface EngineChoice {
   readonly clock: Clock;
   readonly log: Log;
+  /** Those that this process is for; what they lack is told at its start. Default: all that are registered. */
+  readonly queues?: readonly QueueRef[] | undefined;
   /** The store let go of its file: the process must end, and the next start recovers. */
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
 }

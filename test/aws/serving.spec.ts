@@ -6,7 +6,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { nodeKind } from '../../src/runtime/membership.ts';
 import type { NodeEntry } from '../../src/runtime/share.ts';
-import { type Serving, serve } from '../../src/server.ts';
+import { openWorkerNode, type Serving, serve } from '../../src/server.ts';
 import { item } from '../rig/api-node.ts';
 import { keptLog } from '../rig/listening.ts';
 import { movingClock } from '../rig/moving-clock.ts';
@@ -91,6 +91,59 @@ test('a queue that nobody created is unknown, with the nearest name', async () =
     reason: 'QUEUE_UNKNOWN',
     help: expect.stringContaining("Did you mean 'mail'?"),
   });
+});
+
+test('SQS queues that are not there are told at the start, each once, and keep no server from starting', async () => {
+  const told = keptLog();
+  const wrong = { ...store, queuePrefix: 'wrong' };
+  const serving = await serve({ store: wrong, clock: systemClock(), log: told, grpc: free });
+  onTestFinished(() => serving.close(0));
+  const lines = () => told.lines.filter(({ level }) => level === 'error');
+  await expect.poll(() => lines().length, { timeout: 8_000 }).toBe(2);
+  expect(
+    lines()
+      .map(({ sqs_queue }) => sqs_queue)
+      .sort(),
+  ).toEqual([
+    expect.stringMatching(/^wrong-default-mail-.*-high\.fifo$/),
+    expect.stringMatching(/^wrong-default-mail-.*-normal\.fifo$/),
+  ]);
+  expect(lines()[0]).toMatchObject({
+    tenant: 'default',
+    queue: 'mail',
+    message: 'a queue has no SQS queue: its tasks are not given to workers',
+    help: 'Check --queue-prefix, --region and --endpoint-sqs, or make it with `holdfast aws init`.',
+  });
+});
+
+test('an SQS that does not answer is told at the start in one line, to a worker by itself too', async () => {
+  const told = keptLog();
+  const away = { ...store, endpointSqs: 'http://127.0.0.1:1' };
+  const queues = [{ tenant: 'default', queue: 'mail' }];
+  const { node } = await openWorkerNode(away, { clock: systemClock(), log: told, queues });
+  onTestFinished(() => node.close(0));
+  const lines = () => told.lines.filter(({ level }) => level === 'error');
+  await expect.poll(() => lines().length, { timeout: 8_000 }).toBe(1);
+  expect(lines()[0]).toMatchObject({
+    message: 'the SQS queues could not be looked up at the start',
+    err: {
+      reason: 'UNREACHABLE',
+      message: expect.stringContaining('SQS does not answer at http://127.0.0.1:1 ('),
+      help: expect.stringContaining('--endpoint-sqs'),
+    },
+  });
+});
+
+test('a worker by itself looks for the queues of its own alone', async () => {
+  await initAws({ store, tenant: 'default', queues: ['letters'], priorities: undefined, check: false });
+  sqs.front.forget();
+  const queues = [{ tenant: 'default', queue: 'letters' }];
+  const { node } = await openWorkerNode(store, { clock: systemClock(), log, queues });
+  onTestFinished(() => node.close(0));
+  const lookedUp = () => sqs.front.calls.filter(({ action }) => action === 'GetQueueUrl');
+  await expect
+    .poll(lookedUp)
+    .toMatchObject([{ body: { QueueName: expect.stringMatching(/-letters-.*-normal\.fifo$/) } }]);
 });
 
 test('a table that is not there is told at the start', async () => {

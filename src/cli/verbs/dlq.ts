@@ -46,7 +46,9 @@ export function addDlq(program: Command, globals: Globals): void {
         const { openWorkerNode } = await import('../../server.ts');
         const { systemClock } = await import('../../platform/clock.ts');
         const { defaultLog } = await import('../../platform/log.ts');
-        const { node } = await openWorkerNode(store, { clock: systemClock(), log: defaultLog() });
+        // What a queue lacks is told by its drain.
+        const choice = { clock: systemClock(), log: defaultLog(), queues: [] };
+        const { node } = await openWorkerNode(store, choice);
         try {
           return await node.service.drainDeadLetters({ ...request, signal });
         } finally {

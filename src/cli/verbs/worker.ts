@@ -46,7 +46,8 @@ export function addWorker(program: Command, globals: Globals): void {
         throw usage('--url names a server, and --engine aws needs none.', 'Leave one of them out.');
       }
       const worker = await loadWorker(findModule(module));
-      const { client, drain, close } = shared === undefined ? await ofServer(url) : await ofTable(shared);
+      const { client, drain, close } =
+        shared === undefined ? await ofServer(url) : await ofTable(shared, worker.queues);
       const running = await client.work(worker);
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
@@ -76,7 +77,7 @@ async function ofServer(url: string | undefined): Promise<Source> {
 }
 
 /** It listens to SQS and writes the table by itself: no server stands between. */
-async function ofTable(store: AwsStore): Promise<Source> {
+async function ofTable(store: AwsStore, names: readonly string[]): Promise<Source> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
       import('../../server.ts'),
@@ -88,7 +89,9 @@ async function ofTable(store: AwsStore): Promise<Source> {
     ]);
   const { processPresence } = await import('../../platform/presence.ts');
   const log = defaultLog();
-  const { node, clock, drainMs } = await openWorkerNode(store, { clock: platform.systemClock(), log });
+  const queues = names.map((queue) => ({ tenant: 'default', queue }));
+  const choice = { clock: platform.systemClock(), log, queues };
+  const { node, clock, drainMs } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
   const client = createClient(transport, { clock, log, workerName, presence: processPresence() });

@@ -15,6 +15,7 @@ import { Dependency } from './dependency.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import { sqsQueueName } from './sqs-definition.ts';
 import { asBellError } from './sqs-failures.ts';
+import { lookUpAll, type MissingQueue, type RegisteredQueue } from './sqs-look-up.ts';
 import { SqsMeter } from './sqs-meter.ts';
 import { SqsQueue } from './sqs-queue.ts';
 import { UnderWay } from './under-way.ts';
@@ -50,6 +51,12 @@ export interface SqsBellsOptions {
 
 export interface SqsBells extends Bells {
   readonly meter: SqsMeter;
+  /**
+   * Looks for the SQS queues of these and tells of those that are not there. Nothing where it is closed meanwhile.
+   *
+   * @throws HoldfastError UNAVAILABLE: SQS does not answer, or not to this process.
+   */
+  lookUp(queues: readonly RegisteredQueue[], missing: (queue: MissingQueue) => void): Promise<void>;
   /** Ends every wait with nothing, finishes what is under way, gives back what nobody took. Idempotent. */
   close(): Promise<void>;
 }
@@ -81,6 +88,13 @@ class BellsOnSqs implements SqsBells {
 
   ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
     return this.#underWay.do(() => Promise.all(rings.map((ring) => this.#ringOne(ring))));
+  }
+
+  lookUp(queues: readonly RegisteredQueue[], missing: (queue: MissingQueue) => void): Promise<void> {
+    const all = queues.flatMap(({ tenant, queue, priorities = [] }) =>
+      enabledOf({ tenant, queue }, () => priorities).map((level) => this.#queueAt({ tenant, queue }, level)),
+    );
+    return this.#underWay.do(() => lookUpAll(all, missing, this.#underWay.closing));
   }
 
   receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {

@@ -5,7 +5,7 @@ import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Overload } from '../../ports/overload.ts';
 import { Admission } from './admission.ts';
-import { createSqsBells, type SqsBellsOptions } from './bells.ts';
+import { createSqsBells, type SqsBells, type SqsBellsOptions } from './bells.ts';
 import { tellTime } from './clock-offset.ts';
 import { createSqsDeadLetters } from './dead-letters.ts';
 import { Dependency } from './dependency.ts';
@@ -56,6 +56,7 @@ export interface AwsOptions {
 export interface AwsEngine extends Engine {
   /** Admission, and how it goes with `table` and `queues`. */
   readonly overload: Overload;
+  readonly bells: SqsBells;
   /** What the calls so far consumed. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
 }

@@ -80,8 +80,9 @@ export class SqsCalls {
   }
 
   /** Throws what the SDK threw: the caller knows what a missing queue means to it. */
-  async url(name: string): Promise<string> {
-    const { QueueUrl } = await this.#client.send(new GetQueueUrlCommand({ QueueName: name }));
+  async url(name: string, abortSignal?: AbortSignal): Promise<string> {
+    const command = new GetQueueUrlCommand({ QueueName: name });
+    const { QueueUrl } = await this.#client.send(command, { ...(abortSignal && { abortSignal }) });
     this.#meter.answered('lookUp', 1);
     return QueueUrl ?? '';
   }

@@ -15,7 +15,7 @@ export function noSqsQueue(queue: QueueRef, name: string, cause?: unknown): Hold
   const said = `Queue '${queue.queue}' of tenant '${queue.tenant}' has no SQS queue ('${name}').`;
   return new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', said, {
     cause,
-    help: 'Check the name and the region, or create it with `holdfast aws init`.',
+    help: 'Check --queue-prefix, --region and --endpoint-sqs, or make it with `holdfast aws init`.',
   });
 }
 

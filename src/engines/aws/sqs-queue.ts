@@ -42,6 +42,11 @@ export class SqsQueue {
     this.#deletes = new SqsBatcher(clock, (batch) => this.#at((url) => calls.delete(url, batch)));
   }
 
+  /** @throws HoldfastError NOT_FOUND, reason QUEUE_UNKNOWN: SQS has none of this name. */
+  lookUp(signal: AbortSignal): Promise<void> {
+    return this.#at(async () => {}, signal);
+  }
+
   send(sending: Sending): Promise<true | HoldfastError> {
     return this.#sends.add(sending);
   }
@@ -59,8 +64,8 @@ export class SqsQueue {
   }
 
   /** Looked up once; again after it failed or was gone. */
-  async #at<T>(call: (url: string) => Promise<T>): Promise<T> {
-    this.#url ??= this.#calls.url(this.name);
+  async #at<T>(call: (url: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#url ??= this.#calls.url(this.name, signal);
     const url = this.#url;
     let found = false;
     try {
