@@ -10,7 +10,7 @@ import type { Bell, HandledType } from '../ports/bells.ts';
 import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
 import { after, factsOf, keepBell, transition } from './commit.ts';
 import type { ServiceContext } from './context.ts';
-import { isLowest } from './hand-over.ts';
+import { isLowest, ring } from './hand-over.ts';
 import { type ReadOne, readEach } from './read-each.ts';
 
 export interface Hearer {
@@ -61,6 +61,21 @@ async function unhandled(context: ServiceContext, bell: Bell): Promise<void> {
   const doublings = Math.max(0, bell.receives - unhandledSoon);
   const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** doublings);
   await context.bells.hide([{ handle: bell.handle, ms }]);
+}
+
+/**
+ * It lies in another queue than its task's: forged, or put there from a dead-letter queue. Whoever listens there has no
+ * right to the task; it is rung for where it belongs.
+ */
+async function misplaced(context: ServiceContext, bell: Bell, snapshot: Snapshot): Promise<void> {
+  const { tenant, queue } = bell.ring.queue;
+  context.log.warn({ task_id: snapshot.id, tenant, queue }, 'a bell lay in a queue that is not its task’s');
+  if (!isEnded(snapshot.head)) await ring(context, snapshot, snapshot.head.version, 'again');
+  await context.bells.silence([bell.handle]);
+}
+
+function isMisplaced({ ring: { queue } }: Bell, { submission: { scope } }: Snapshot): boolean {
+  return scope.tenant !== queue.tenant || scope.queue !== queue.queue;
 }
 
 /**
@@ -168,7 +183,8 @@ async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hea
       // It may be mended, and waits for that as for a worker of its type.
       context.log.error({ task_id: bell.ring.id, err: found }, 'a task that is damaged was left alone');
       context.background('bell', unhandled(context, bell));
-    } else if (!handles(hearer, found) && !isEnded(found.head))
+    } else if (isMisplaced(bell, found)) context.background('bell', misplaced(context, bell, found));
+    else if (!handles(hearer, found) && !isEnded(found.head))
       context.background('bell', unhandled(context, bell));
     else heard.push({ bell, snapshot: found });
     if (bell.receives >= receivesBeforeRingingAnew) context.background('bell', ringAnew(context, bell));
