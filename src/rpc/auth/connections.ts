@@ -22,6 +22,8 @@ export interface Connection {
   readonly address: string;
   /** What this peer may now, or why it may nothing. */
   readonly verdict: Identity | HoldfastError;
+  /** A call of it was refused by this verdict: logged once, since whoever only asks for health is let in silently. */
+  refused(verdict: HoldfastError): void;
   /** Registers a stream, to be cut should its peer's rights change; the answer unregisters it. */
   watch(cut: Cut): () => void;
 }
@@ -52,13 +54,26 @@ class OpenConnection implements Connection {
   readonly peer: Peer | HoldfastError;
   readonly socket: Socket;
   readonly cuts = new Set<Cut>();
+  readonly #log: (connection: OpenConnection, verdict: HoldfastError) => void;
+  #isTold = false;
   verdict: Identity | HoldfastError;
 
-  constructor(socket: Socket, verdictOf: (peer: Peer | HoldfastError) => Identity | HoldfastError) {
+  constructor(
+    socket: Socket,
+    verdictOf: (peer: Peer | HoldfastError) => Identity | HoldfastError,
+    log: (connection: OpenConnection, verdict: HoldfastError) => void,
+  ) {
     this.socket = socket;
     this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     this.peer = socket instanceof TLSSocket ? peerOf(socket) : localPeer;
     this.verdict = verdictOf(this.peer);
+    this.#log = log;
+  }
+
+  refused(verdict: HoldfastError): void {
+    if (this.#isTold) return;
+    this.#isTold = true;
+    this.#log(this, verdict);
   }
 
   watch(cut: Cut): () => void {
@@ -91,15 +106,15 @@ export class Connections {
   /** To be called when the handshake is done. */
   open(socket: Socket): void {
     if (socket.destroyed) return;
-    const connection = new OpenConnection(socket, (peer) => this.#verdictOf(peer));
+    const connection = new OpenConnection(
+      socket,
+      (peer) => this.#verdictOf(peer),
+      (refused, verdict) => this.#logRefusal(refused, verdict),
+    );
     (socket as Carrier)[behind] = connection;
     this.#open.add(connection);
-    const { verdict } = connection;
     let cancel = (): void => {};
-    if (verdict instanceof HoldfastError) {
-      this.#logRefusal(connection, verdict);
-      cancel = this.#welcomeStranger(socket);
-    }
+    if (connection.verdict instanceof HoldfastError) cancel = this.#welcomeStranger(socket);
     socket.once('close', () => {
       cancel();
       this.#open.delete(connection);
@@ -143,7 +158,7 @@ export class Connections {
       connection.verdict = verdict;
       if (verdict instanceof HoldfastError) {
         if (before instanceof HoldfastError) continue;
-        this.#logRefusal(connection, verdict);
+        connection.refused(verdict);
         connection.cut(verdict);
         this.#deps.clock.after(farewellMs, () => connection.socket.destroy());
       } else if (JSON.stringify(before) !== JSON.stringify(verdict)) {

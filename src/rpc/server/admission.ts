@@ -27,7 +27,10 @@ export class Admission {
     if (connection === undefined) throw gone;
     for (const name in headers) if (name.startsWith(forwarded)) throw this.#forged(connection.address, name);
     const { verdict } = connection;
-    if (verdict instanceof HoldfastError) throw verdict;
+    if (verdict instanceof HoldfastError) {
+      connection.refused(verdict);
+      throw verdict;
+    }
     return { identity: verdict, connection };
   }
 

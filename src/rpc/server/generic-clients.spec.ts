@@ -109,12 +109,14 @@ describe('health', () => {
   const stranger = (): ChannelCredentials => credentials.createSsl(readFileSync(files.ca));
 
   it('is told to whoever asks, also without a certificate', async () => {
+    const before = served.lines.length;
     const named = { 'grpc.ssl_target_name_override': 'localhost' };
     const client = new Client(served.address, stranger(), named);
     expect(await check(client, '')).toBe(SERVING);
     expect(await check(client, 'holdfast.v1.TaskService')).toBe(SERVING);
     await expect(check(client, 'no.Such')).rejects.toMatchObject({ code: 5 });
     client.close();
+    expect(served.lines.slice(before)).toEqual([]);
   });
 
   it('is watched from now on, until the server drains', async () => {

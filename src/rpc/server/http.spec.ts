@@ -240,6 +240,16 @@ describe('HTTP with mutual TLS', () => {
         /^The server asks for a client certificate, and none was given\. .*holdfast certs issue/,
       ),
     });
+  });
+
+  it('tells its health to whoever has none without a word in the log, which tells of each refused caller', async () => {
+    const before = secured.lines.length;
     expect((await over1({}, '/healthz')).status).toBe(200);
+    expect((await over1({}, '/grpc.health.v1.Health/Check')).status).not.toBe(401);
+    expect(secured.lines.slice(before)).toEqual([]);
+    await over1({}, `${service}GetTask`);
+    expect(secured.lines.slice(before)).toMatchObject([
+      { level: 'warn', reason: 'NO_CERTIFICATE', message: expect.stringContaining('none was given') },
+    ]);
   });
 });
