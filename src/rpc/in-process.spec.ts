@@ -141,11 +141,12 @@ describe('the transport within a process', () => {
     first.abort();
     await clock.settle();
     expect(one.ends).toMatchObject([{ code: 'CANCELLED' }]);
-    expect(service.workers('default', undefined)).toHaveLength(1);
+    const workers = async () => (await service.workers('default', undefined)).workers;
+    expect(await workers()).toHaveLength(1);
     await transport.close();
     await clock.settle();
     expect(two.ends).toHaveLength(1);
-    expect(service.workers('default', undefined)).toEqual([]);
+    expect(await workers()).toEqual([]);
   });
 
   it('tells the client why the server ended a stream, once and last', async () => {

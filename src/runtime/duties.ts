@@ -26,7 +26,7 @@ const fit: Fitness = { fit: true, clockOffsetMs: undefined };
 
 /** A store with one writer needs nobody to agree with: its process does all of it, and nothing is registered. */
 export function dutiesOf(context: ServiceContext, options: DutyOptions = {}): Duties {
-  const { store, registry, clock, log, node } = context;
+  const { store, registry, clock, log, node, processId: id } = context;
   if (options.takesPart === false) {
     return { sweeps: () => false, looksAfter: () => false, membership: undefined };
   }
@@ -35,7 +35,7 @@ export function dutiesOf(context: ServiceContext, options: DutyOptions = {}): Du
   }
   const { version = '', fitness = () => fit } = options;
   const countShards = async (): Promise<number> => (await store.countDueShards?.()) ?? store.dueShards;
-  const membership = new Membership({ node, version, registry, clock, log, countShards, fitness });
+  const membership = new Membership({ id, node, version, registry, clock, log, countShards, fitness });
   const sweeps = (shard: number): boolean => membership.shards.includes(shard);
   return { sweeps, looksAfter: (queue) => sweeps(shardOfQueue(queue, membership.shardCount)), membership };
 }

@@ -20,6 +20,8 @@ export interface Fitness {
 }
 
 export interface MembershipOptions {
+  /** Of one life of this process. */
+  readonly id: string;
   /** Names this process to people. */
   readonly node: string;
   readonly version: string;
@@ -57,7 +59,7 @@ export class Membership {
   constructor(options: MembershipOptions) {
     this.#options = options;
     this.#peers = new Peers(options.clock, leaseMs, timing.clockGuardMs);
-    this.#id = options.clock.uuid();
+    this.#id = options.id;
   }
 
   /** What this node sweeps at this moment: nothing once its own lease is over, whatever held it up. */

@@ -5,6 +5,7 @@ import { type Loop, startLoop } from './loop.ts';
 import { Resting, reconcile } from './reconcile.ts';
 import { expireSpent } from './spent.ts';
 import { sweep } from './sweep.ts';
+import { lookMs, WorkersTold } from './workers-told.ts';
 
 export interface Runtime {
   /**
@@ -13,7 +14,7 @@ export interface Runtime {
    * gives back first.
    */
   drain(limitMs: number): Promise<void>;
-  /** Ends the loops. */
+  /** Takes this process's workers off the list that others read, and ends the loops. */
   stop(): Promise<void>;
 }
 
@@ -59,10 +60,15 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     );
   }
   if (context.bells.spent !== undefined) loops.push(loop('spent', spentMs, () => expireSpent(context)));
-  if (context.store.can.sharedWriters) {
+  const told = context.store.can.sharedWriters ? new WorkersTold(context) : undefined;
+  if (told !== undefined) {
     loops.push(
       loop('settings', settingsMs, async () => {
         await context.queues.refresh();
+        return false;
+      }),
+      loop('workers', lookMs, async () => {
+        await told.tell();
         return false;
       }),
     );
@@ -72,19 +78,27 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       log.warn({ err }, 'could not give its shards back; others take them once its lease is spent');
     });
   };
+  const leaveList = async (): Promise<void> => {
+    await told?.leave().catch((err: unknown) => {
+      log.warn({ err }, 'could not take its workers off the list; others leave them out within 3 minutes');
+    });
+  };
   return {
     async drain(limitMs) {
       const given = giveBack();
       for (const session of context.sessions.all()) session.drain();
       const untilMs = clock.monotonic() + limitMs;
-      const working = (): boolean =>
-        [...context.sessions.all()].some((session) => session.view().inFlight > 0);
+      const working = (): boolean => {
+        const counts = context.held.counts();
+        return [...context.sessions.all()].some(({ id }) => counts.has(id));
+      };
       while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
       await given;
       await settled();
     },
     async stop() {
       await giveBack();
+      await leaveList();
       await Promise.all(loops.map((one) => one.stop()));
       await settled();
     },

@@ -14,6 +14,8 @@ import type { WatchedTasks } from './watched-tasks.ts';
 /** What the use cases share on one node. */
 export interface ServiceContext {
   readonly node: string;
+  /** Of one life of this process, unlike its name, which may be any other's too. */
+  readonly processId: string;
   readonly store: TaskStore;
   readonly bells: Bells;
   readonly registry: Registry;

@@ -56,6 +56,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   const feed = createFeed();
   const context: ServiceContext = {
     ...options,
+    processId: options.clock.uuid(),
     queues,
     feed,
     watched: new WatchedTasks({ store: options.store, clock: options.clock, feed }),

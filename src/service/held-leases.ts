@@ -17,8 +17,8 @@ export interface HeldLeases {
   drop(id: TaskId, token: number): void;
   /** Forgets leases that have been spent for a minute: their workers are gone. */
   prune(nowMs: number): void;
-  /** Those that a session holds. */
-  countOf(sessionId: string): number;
+  /** How many each session holds that holds any. */
+  counts(): ReadonlyMap<string, number>;
 }
 
 /** What a lease takes beside its payload. */
@@ -73,10 +73,12 @@ export function createHeldLeases(): HeldLeases {
         if ((lease.snapshot.head.leaseEndAtMs ?? 0) + forgetAfterMs < nowMs) remove(lease);
       }
     },
-    countOf(sessionId) {
-      let count = 0;
-      for (const lease of held.values()) if (lease.sessionId === sessionId) count++;
-      return count;
+    counts() {
+      const counts = new Map<string, number>();
+      for (const { sessionId } of held.values()) {
+        if (sessionId !== undefined) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+      }
+      return counts;
     },
   };
 }

@@ -168,18 +168,33 @@ export interface DrainedDeadLetters extends QueueRef {
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
+  /** Of all nodes, as far as they tell of them. */
   readonly workers: number;
   readonly counts: QueueCounts;
 }
 
+/** A worker's stream on this node, or what another node tells of one. */
 export interface WorkerView {
   readonly tenant: string;
   readonly name: string;
   readonly id: string;
   readonly queues: readonly string[];
   readonly types: readonly string[];
+  /** Of each type, in the same order: the highest version that it handles. */
+  readonly maxVersions: readonly number[];
   readonly inFlight: number;
   readonly connectedAtMs: number;
+  /** That gives it work. */
+  readonly node: string;
+  /** So many more of that node handle the same types of the same queues, and have no view of their own. */
+  readonly othersAlike: number;
+}
+
+/** The workers of all nodes that share the store. */
+export interface KnownWorkers {
+  readonly workers: readonly WorkerView[];
+  /** False: there are others, which are not told. */
+  readonly isComplete: boolean;
 }
 
 export interface Service {
@@ -220,5 +235,6 @@ export interface Service {
     change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
     actor: string,
   ): Promise<QueueView>;
-  workers(tenant: string, queue: string | undefined): readonly WorkerView[];
+  /** Those of other nodes as these told last, at most three minutes ago. `queue` undefined: of all queues. */
+  workers(tenant: string, queue: string | undefined): Promise<KnownWorkers>;
 }

@@ -148,7 +148,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#wakeUp();
   }
 
-  view(): WorkerView {
+  view(inFlight: number): WorkerView {
     const { tenant, workerName, workerId, queues, types } = this.#hello;
     return {
       tenant,
@@ -156,8 +156,11 @@ export class WorkerSession implements Session, LiveSession {
       id: workerId,
       queues,
       types: types.map((handled) => handled.type),
-      inFlight: this.#context.held.countOf(this.id),
+      maxVersions: types.map((handled) => handled.maxVersion),
+      inFlight,
       connectedAtMs: this.#connectedAtMs,
+      node: this.#context.node,
+      othersAlike: 0,
     };
   }
 

@@ -8,7 +8,7 @@ export interface LiveSession {
   readonly id: string;
   /** The worker's name and id, as events record them. */
   readonly worker: string;
-  view(): WorkerView;
+  view(inFlight: number): WorkerView;
   /** It waits for work with nothing ready, has room for this task and handles it. */
   waitsFor(queue: QueueRef, submission: Submission): boolean;
   /** Takes a credit for a task that is being claimed for it. */

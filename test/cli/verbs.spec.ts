@@ -79,7 +79,7 @@ describe('submit', () => {
     const first = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1');
     expect(first).toMatchObject({ code: 0 });
     expect(first.err).toBe(
-      "No worker for 'later' of queue 'default' is connected to this server; the task waits until one takes it.\n",
+      "No worker for 'later' of queue 'default' is known (one that has just started may not be yet); the task waits until one takes it.\n",
     );
     expect(first.out).toMatch(/^1-\w+ ready\n$/);
     const id = first.out.split(' ')[0];

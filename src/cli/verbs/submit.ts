@@ -8,7 +8,7 @@ import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { deadReasons } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
-import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
+import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { Priority, type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
   SubmitItemSchema,
@@ -93,15 +93,24 @@ function ensureOrder(delay: number | undefined, deadline: number | undefined): v
   );
 }
 
-/** Not an error: a worker may come later. An identity that may not read hears nothing of workers. */
+function handles({ types, maxVersions }: Worker, type: string, version: number): boolean {
+  return types.some((one, i) => one === type && (maxVersions[i] ?? version) >= version);
+}
+
+/**
+ * Not an error: a worker may come later, and one on another node is known some seconds after it came. An identity that
+ * may not read hears nothing of workers, and nothing is said where not all of them are told.
+ */
 async function tellUnhandled(transport: Transport, task: Task, output: Output): Promise<void> {
-  const type = task.spec?.type ?? '';
+  const { type = '', typeVersion = 1 } = task.spec ?? {};
   const { tenant, queue } = task;
   const asked = transport.call(AdminService.method.listWorkers, { tenant, queue }, { timeoutMs: 2_000 });
-  const workers = await asked.then((answer) => answer.workers).catch(() => undefined);
-  if (workers === undefined || workers.some((worker) => worker.types.includes(type))) return;
+  const known = await asked.catch(() => undefined);
+  if (known === undefined || known.incomplete) return;
+  if (known.workers.some((worker) => handles(worker, type, typeVersion))) return;
+  const version = typeVersion > 1 ? `, type version ${typeVersion},` : '';
   output.note(
-    `No worker for '${type}' of queue '${queue}' is connected to this server; the task waits until one takes it.`,
+    `No worker for '${type}'${version} of queue '${queue}' is known (one that has just started may not be yet); the task waits until one takes it.`,
   );
 }
 

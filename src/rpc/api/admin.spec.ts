@@ -2,6 +2,11 @@ import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { anyone, apiNode, calledBy, Heard, item, refusal, submitted } from '../../../test/rig/api-node.ts';
 import type { WorkResponse } from '../../core/messages.ts';
+import { memory } from '../../engines/memory/index.ts';
+import { virtualClock } from '../../platform/virtual-clock.ts';
+import { silentLog } from '../../ports/log.ts';
+import { startRuntime } from '../../runtime/runtime.ts';
+import { createService } from '../../service/create-service.ts';
 import {
   AdminService,
   GetQueueRequestSchema,
@@ -12,6 +17,7 @@ import {
   ResumeQueueRequestSchema,
   UpdateQueueRequestSchema,
 } from '../gen/holdfast/v1/admin_service_pb.ts';
+import { createApi } from './create-api.ts';
 
 const { getQueue, listQueues, listWorkers, pauseQueue, resumeQueue, updateQueue } = AdminService.method;
 
@@ -113,5 +119,31 @@ describe('workers', () => {
     expect(await list([])).toMatchObject([{ name: 'w', queues: ['q', 'secret'] }]);
     expect(await list(['mail'])).toEqual([]);
     worker.closed(undefined);
+  });
+
+  it('of another node are shown by the same rules, with their node and versions', async () => {
+    const clock = virtualClock();
+    const engine = memory({ clock, bells: 'apart' });
+    const begin = (node: string) =>
+      createService({ ...engine, node, clock, log: silentLog, createQueues: true });
+    const [server, other] = [await begin('server'), await begin('other')];
+    startRuntime(other, { takesPart: false });
+    const hello = { tenant: 'default', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
+    const types = [{ type: 'note', maxVersion: 3 }];
+    const sink = { assign() {}, cancel() {}, drain() {} };
+    other.service.openSession({ ...hello, queues: ['q', 'secret'], types }, sink);
+    await clock.advance(5_000);
+    const api = createApi({ service: server.service, clock, log: silentLog, node: 'server' });
+    const list = (asker: Partial<typeof anyone>) =>
+      api.call(listWorkers, create(ListWorkersRequestSchema, {}), calledBy({ ...anyone, ...asker }));
+    const all = { name: 'w', node: 'other', types: ['note'], maxVersions: [3], othersAlike: 0 };
+    expect(await list({})).toMatchObject({
+      incomplete: false,
+      workers: [{ ...all, queues: ['q', 'secret'] }],
+    });
+    expect((await list({ queues: ['q'] })).workers).toMatchObject([{ ...all, queues: ['q'] }]);
+    expect((await list({ queues: ['mail'] })).workers).toEqual([]);
+    expect((await list({ tenants: ['acme'] })).workers).toEqual([]);
+    expect((await refusal(list({ verbs: ['submit'] }))).reason).toBe('DENIED');
   });
 });

@@ -49,14 +49,14 @@ export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
       const tenant = admit(parts, requests.listWorkers, 'read', request, context);
       const { identity } = context;
       if (request.queue !== '') requireQueue(identity, request.queue);
-      const shown = service
-        .workers(tenant, request.queue || undefined)
+      const { workers, isComplete } = await service.workers(tenant, request.queue || undefined);
+      const shown = workers
         .map((worker) => ({
           ...worker,
           queues: worker.queues.filter((queue) => mayUseQueue(identity, queue)),
         }))
         .filter(({ queues }) => queues.length > 0);
-      return { workers: shown.map(workerToWire) };
+      return { workers: shown.map(workerToWire), incomplete: !isComplete };
     },
   };
 }

@@ -243,6 +243,16 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
-  const { name, id, queues, types, inFlight, connectedAtMs } = view;
-  return { name, id, queues: [...queues], types: [...types], inFlight, connectedAtMs: int64(connectedAtMs) };
+  const { name, id, queues, types, maxVersions, inFlight, connectedAtMs, node, othersAlike } = view;
+  return {
+    name,
+    id,
+    queues: [...queues],
+    types: [...types],
+    maxVersions: [...maxVersions],
+    inFlight,
+    connectedAtMs: int64(connectedAtMs),
+    node,
+    othersAlike,
+  };
 }

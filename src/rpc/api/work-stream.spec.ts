@@ -208,7 +208,7 @@ describe('a Work stream', () => {
     expect(heard.ended).toBe(false);
     await node.clock.advance(timing.keepAliveMs);
     expect(heard.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'SLOW_READER', retryable: true });
-    expect(node.service.workers('default', undefined)).toEqual([]);
+    expect((await node.service.workers('default', undefined)).workers).toEqual([]);
   });
 
   it('is given at once what came while it was full, when its reader has taken something', async () => {
@@ -294,7 +294,7 @@ describe('a Work stream', () => {
     worker.message(hello);
     gone.abort();
     expect(heard.ended).toBe(true);
-    expect(node.service.workers('default', undefined)).toEqual([]);
+    expect((await node.service.workers('default', undefined)).workers).toEqual([]);
   });
 });
 

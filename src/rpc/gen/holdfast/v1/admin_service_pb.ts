@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/admin_service.proto.
  */
 export const file_holdfast_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJOCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJYChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZCI4ChNVcGRhdGVRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMQoRUGF1c2VRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkiNwoSUGF1c2VRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMgoSUmVzdW1lUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIm0KBldvcmtlchIMCgRuYW1lGAEgASgJEgoKAmlkGAIgASgJEg4KBnF1ZXVlcxgDIAMoCRINCgV0eXBlcxgEIAMoCRIRCglpbl9mbGlnaHQYBSABKA0SFwoPY29ubmVjdGVkX2F0X21zGAYgASgDIjsKE0xpc3RXb3JrZXJzUmVzcG9uc2USJAoHd29ya2VycxgBIAMoCzITLmhvbGRmYXN0LnYxLldvcmtlcipICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJOCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJYChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZCI4ChNVcGRhdGVRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMQoRUGF1c2VRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkiNwoSUGF1c2VRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMgoSUmVzdW1lUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIqcBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIUCgxvdGhlcnNfYWxpa2UYCSABKA0iTwoTTGlzdFdvcmtlcnNSZXNwb25zZRIkCgd3b3JrZXJzGAEgAygLMhMuaG9sZGZhc3QudjEuV29ya2VyEhIKCmluY29tcGxldGUYAiABKAgqSAoGT25EZWFkEhcKE09OX0RFQURfVU5TUEVDSUZJRUQQABITCg9PTl9ERUFEX1JFTEVBU0UQARIQCgxPTl9ERUFEX0hPTEQQAjLrAwoMQWRtaW5TZXJ2aWNlEk0KCkxpc3RRdWV1ZXMSHi5ob2xkZmFzdC52MS5MaXN0UXVldWVzUmVxdWVzdBofLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXNwb25zZRJHCghHZXRRdWV1ZRIcLmhvbGRmYXN0LnYxLkdldFF1ZXVlUmVxdWVzdBodLmhvbGRmYXN0LnYxLkdldFF1ZXVlUmVzcG9uc2USUAoLVXBkYXRlUXVldWUSHy5ob2xkZmFzdC52MS5VcGRhdGVRdWV1ZVJlcXVlc3QaIC5ob2xkZmFzdC52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlEk0KClBhdXNlUXVldWUSHi5ob2xkZmFzdC52MS5QYXVzZVF1ZXVlUmVxdWVzdBofLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXNwb25zZRJQCgtSZXN1bWVRdWV1ZRIfLmhvbGRmYXN0LnYxLlJlc3VtZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlJlc3VtZVF1ZXVlUmVzcG9uc2USUAoLTGlzdFdvcmtlcnMSHy5ob2xkZmFzdC52MS5MaXN0V29ya2Vyc1JlcXVlc3QaIC5ob2xkZmFzdC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message holdfast.v1.Queue
@@ -37,7 +37,7 @@ export type Queue = Message<"holdfast.v1.Queue"> & {
   onDead: OnDead;
 
   /**
-   * Workers connected to the node that answers.
+   * Workers of all nodes that share the store, as ListWorkers knows them.
    *
    * @generated from field: uint32 workers = 5;
    */
@@ -308,6 +308,10 @@ export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 12);
 
 /**
+ * Holds a stream on the node that answers, or on another node that shares its store. Of the latter nodes tell each other
+ * within 10 s of a change, and each minute; what was not told anew for 3 minutes is left out. A worker that asks by
+ * ClaimTasks is not known.
+ *
  * @generated from message holdfast.v1.Worker
  */
 export type Worker = Message<"holdfast.v1.Worker"> & {
@@ -332,6 +336,8 @@ export type Worker = Message<"holdfast.v1.Worker"> & {
   types: string[];
 
   /**
+   * Tasks that it holds. On another node: a minute ago, or longer where that node cannot write.
+   *
    * @generated from field: uint32 in_flight = 5;
    */
   inFlight: number;
@@ -340,6 +346,27 @@ export type Worker = Message<"holdfast.v1.Worker"> & {
    * @generated from field: int64 connected_at_ms = 6;
    */
   connectedAtMs: bigint;
+
+  /**
+   * The node that gives it work: its own process where it listens to SQS by itself.
+   *
+   * @generated from field: string node = 7;
+   */
+  node: string;
+
+  /**
+   * Of each type, in the same order: the highest version that it handles.
+   *
+   * @generated from field: repeated uint32 max_versions = 8;
+   */
+  maxVersions: number[];
+
+  /**
+   * So many more of the same node handle the same types of the same queues and are not listed one by one.
+   *
+   * @generated from field: uint32 others_alike = 9;
+   */
+  othersAlike: number;
 };
 
 /**
@@ -357,6 +384,13 @@ export type ListWorkersResponse = Message<"holdfast.v1.ListWorkersResponse"> & {
    * @generated from field: repeated holdfast.v1.Worker workers = 1;
    */
   workers: Worker[];
+
+  /**
+   * There are others: a node tells the rest of no more than some kilobytes, and an answer holds no more than 4,096.
+   *
+   * @generated from field: bool incomplete = 2;
+   */
+  incomplete: boolean;
 };
 
 /**
