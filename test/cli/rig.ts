@@ -83,7 +83,8 @@ export async function node(cwd: string, program: string): Promise<string> {
   return ran.out;
 }
 
-function startNode(argv: readonly string[], options: StartOptions): Started {
+/** Starts a program of this checkout as a process, ended with the test. */
+export function startNode(argv: readonly string[], options: StartOptions): Started {
   const child = spawn(process.execPath, argv, {
     cwd: options.cwd,
     env: { ...process.env, HOLDFAST_LOG: 'warn', NODE_COMPILE_CACHE: cache, ...options.env },

@@ -9,7 +9,7 @@ const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as {
 };
 /** The programs that stand here by script: what a script gives itself is left out. */
 const programs = Object.entries(scripts).flatMap(([script, line]) => {
-  const [, program] = /^node ((?:test|bench|examples)\/\S+)$/.exec(line) ?? [];
+  const [, program] = /^(?:exec )?node ((?:test|bench|examples)\/\S+)$/.exec(line) ?? [];
   return program === undefined ? [] : [[script, program] as const];
 });
 const programOf = new Map(programs);

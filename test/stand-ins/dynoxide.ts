@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 export interface Dynoxide {
   readonly endpoint: string;
   readonly port: number;
+  /** Resolves when the process has ended, whoever ended it. */
+  readonly gone: Promise<void>;
   /** Ends the process; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -18,8 +20,6 @@ const lookMs = 10;
 function binary(): string {
   const named = process.env.HOLDFAST_DYNOXIDE;
   if (named !== undefined) return named;
-  const help =
-    'There is none for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.';
   try {
     const found = createRequire(import.meta.url).resolve('@dynoxide/linux-x64/package.json');
     const path = join(dirname(found), 'dynoxide');
@@ -27,14 +27,17 @@ function binary(): string {
   } catch {
     // Not installed here.
   }
-  throw new Error(`These tests need dynoxide, a stand-in for DynamoDB. ${help}`);
+  throw new Error(
+    'This needs dynoxide, a stand-in for DynamoDB, and no package brings one for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.',
+  );
 }
 
-function freePort(): Promise<number> {
+/** That one where nobody listens there, else EADDRINUSE; for 0 any free one. */
+function freePort(asked: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(asked, '127.0.0.1', () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
@@ -44,7 +47,10 @@ function freePort(): Promise<number> {
 async function answers(endpoint: string, child: ChildProcess): Promise<void> {
   const untilMs = Date.now() + patienceMs;
   while (Date.now() < untilMs) {
-    if (child.exitCode !== null) throw new Error(`dynoxide ended with ${child.exitCode}`);
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`dynoxide ended with ${child.exitCode ?? child.signalCode}`);
+    }
+    if (child.pid === undefined) throw new Error(`dynoxide could not be started: ${child.spawnfile}`);
     const ready = await fetch(endpoint).then(
       () => true,
       () => false,
@@ -55,13 +61,14 @@ async function answers(endpoint: string, child: ChildProcess): Promise<void> {
   throw new Error('dynoxide did not answer');
 }
 
-/** Starts one of its own, in memory or on a file, on a free port of loopback. */
-export async function startDynoxide(path?: string): Promise<Dynoxide> {
-  const port = await freePort();
-  const file = path === undefined ? [] : ['--db-path', path];
-  const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port), ...file], {
+/** Starts one of its own, in memory, on that port of loopback; 0: any free one. */
+export async function startDynoxide(asked = 0): Promise<Dynoxide> {
+  const port = await freePort(asked);
+  const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port)], {
     stdio: 'ignore',
   });
+  // Where there is no such program it never has a pid, which `answers` sees.
+  child.once('error', () => {});
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   // A test that is cut off must not leave it behind.
   const kill = (): void => void child.kill('SIGKILL');
@@ -76,6 +83,7 @@ export async function startDynoxide(path?: string): Promise<Dynoxide> {
   return {
     endpoint,
     port,
+    gone,
     async stop() {
       process.removeListener('exit', kill);
       kill();

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Receipts, type Refusal } from './receipts.ts';
@@ -35,9 +36,11 @@ export class SqsFront {
     this.#server = createServer((request, response) => void this.#handle(request, response));
   }
 
-  static async open(target: string, now: () => number): Promise<SqsFront> {
+  /** `port`: of loopback; 0: any free one. Throws EADDRINUSE. */
+  static async open(target: string, now: () => number, port = 0): Promise<SqsFront> {
     const front = new SqsFront(target, now);
-    await new Promise<void>((resolve) => front.#server.listen(0, '127.0.0.1', resolve));
+    front.#server.listen(port, '127.0.0.1');
+    await once(front.#server, 'listening');
     return front;
   }
 
