@@ -6,7 +6,7 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { holdfast } from './rig.ts';
+import { holdfast, start } from './rig.ts';
 
 let dynoxide: Dynoxide;
 let sqs: SqsStandIn;
@@ -279,6 +279,19 @@ test.each([
   expect(code).toBe(2);
   expect(err).toContain('No AWS credentials were found (');
   expect(err).toContain('AWS_ACCESS_KEY_ID');
+});
+
+test('a worker whose queue was not made is refused, in the log too by a message that says it once', async () => {
+  await init('--queue', 'mail');
+  const endpoints = ['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint];
+  const argv = ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', table, ...endpoints];
+  const worker = start(argv, { env: { AWS_REGION: 'eu-central-1' } });
+  expect(await worker.exit).toBe(3);
+  const unknown = "There is no queue 'default' for tenant 'default'.";
+  const told = worker.err.split('\n').filter((line) => line.startsWith('{'));
+  expect(told.map((line) => JSON.parse(line).err.message)).toContain(
+    `The server does not take this worker: ${unknown}`,
+  );
 });
 
 const withoutSdk = `data:text/javascript,${encodeURIComponent(`

@@ -164,7 +164,8 @@ export function refusedWorker(error: HoldfastError): HoldfastError {
     {
       help: error.help,
       violations: error.violations,
-      cause: error,
+      // Not the error itself: a log that tells causes after the message would say it twice.
+      cause: error.cause,
     },
   );
 }
