@@ -92,6 +92,25 @@ describe('a worker', () => {
     for (const task of tasks) expect((await task.status()).state).toBe('succeeded');
   });
 
+  it('says that it cannot reach its server at once and less and less often, and when it does at last', async () => {
+    const { client, spec, transport, advance, lines } = await sleeper();
+    transport.unreachable = true;
+    await client.work(spec);
+    const told = () => lines.splice(0).map(({ level, message }) => `${level}: ${message}`);
+    const cannot = 'warn: the server cannot be reached; trying again';
+    await advance(1_000);
+    expect(lines[0]?.fields).toMatchObject({ error: 'the test broke the connection', reason: 'UNREACHABLE' });
+    expect(told()).toEqual([cannot]);
+    await advance(10 * 60_000);
+    expect(told()).toEqual([cannot, cannot, cannot, cannot]);
+    transport.unreachable = false;
+    await advance(10_000);
+    expect(told()).toEqual(['info: connected to the server']);
+    transport.cut('work');
+    await advance(10_000);
+    expect(told()).toEqual(['info: the stream of work was cut; opening another']);
+  });
+
   it('moves to its next streams when the server drains them, without a pause', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);

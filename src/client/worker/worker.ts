@@ -12,6 +12,7 @@ import { Heartbeats } from './heartbeats.ts';
 import { Intake } from './intake.ts';
 import { type AttemptOutcome, released } from './outcome.ts';
 import { Prefetch } from './prefetch.ts';
+import { ReachLines } from './reach-lines.ts';
 import { tellRecorded } from './recorded.ts';
 import { ReportLink } from './report-link.ts';
 import type { Running, WorkerParts } from './running.ts';
@@ -35,6 +36,7 @@ class WorkerRun implements Running {
   readonly #settlements: Settlements;
   readonly #heartbeats: Heartbeats;
   readonly #alarm: Alarm;
+  readonly #reach: ReachLines;
   readonly #done = Promise.withResolvers<void>();
   #draining: Promise<void> | undefined;
   #failure: HoldfastError | undefined;
@@ -46,6 +48,7 @@ class WorkerRun implements Running {
     this.#parts = parts;
     this.#intake = new Intake(spec.handlers, spec.concurrency);
     this.#prefetch = new Prefetch(this.#intake.concurrency);
+    this.#reach = new ReachLines(clock, log);
     this.#alarm = new Alarm(clock, (nowMs) => this.#sweep(nowMs));
     const due = (atMs: number): void => this.#alarm.notLaterThan(atMs);
     this.#attempts = new Attempts(clock, spec.handlers, spec.use, {
@@ -92,7 +95,7 @@ class WorkerRun implements Running {
         assigned: (tasks, current) => this.#assigned(tasks, current),
         cancel: (id, token, cause) => this.#cancel(id, token, cause),
         refused: (error) => this.#refused(error),
-        reconnecting: (error) => log.info({ err: error }, 'the stream of work was cut; opening another'),
+        reconnecting: (error) => this.#reach.lost(error),
       },
     );
     this.#balance = new Balance({
@@ -122,6 +125,7 @@ class WorkerRun implements Running {
   }
 
   #welcome(sessionId: string, heartbeatMs: number): void {
+    this.#reach.connected();
     this.#report.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
     this.#balance.welcome(sessionId);
