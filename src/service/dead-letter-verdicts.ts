@@ -4,7 +4,7 @@ import type { DeadLetter } from '../ports/dead-letters.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { isLowest } from './hand-over.ts';
-import { unknownForgetMs } from './hear.ts';
+import { unknownForgetMs } from './put-aside.ts';
 import { type ReadOne, readEach } from './read-each.ts';
 
 /** What is to become of a dead letter. `rung`: its task's bell first, then it is dropped. */
