@@ -71,7 +71,7 @@ export class GrpcChannel {
 
   /** What a failure was about, in our words; never rejects. */
   async explain(failure: Failure): Promise<HoldfastError> {
-    const error = errorOf(failure);
+    const error = errorOf(failure, this.#address);
     if (error !== 'connection' && error.code !== 'UNAUTHENTICATED') return error;
     try {
       if (this.#renew()) return renewed;

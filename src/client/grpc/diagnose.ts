@@ -8,7 +8,7 @@ import type { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Target } from './address.ts';
 import type { ClientCertificates } from './tls.ts';
-import { helpTls, unreachable, whyNot } from './why.ts';
+import { helpTls, noGrpc, unreachable, whyNot } from './why.ts';
 
 const tryMs = 2_000;
 /** A refusal arrives within a round trip of the handshake. */
@@ -16,6 +16,8 @@ const afterwardsMs = 300;
 const rememberMs = 1_000;
 const http2Preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
 const tlsAlert = 0x15;
+/** How an answer over HTTP/1.1 begins; over HTTP/2 grpc-js reads the answer itself. */
+const http1 = Buffer.from('HTTP/1.');
 
 /** One attempt at a time, its finding kept for a second: hundreds of calls fail at once. */
 export class Diagnosis {
@@ -83,6 +85,7 @@ export class Diagnosis {
         cancel.push(this.#clock.after(afterwardsMs, () => finish(lost())));
       });
       socket.once('data', (bytes: Buffer) => {
+        if (bytes.subarray(0, http1.length).equals(http1)) return finish(noGrpc(this.#address));
         // A server that talks has taken the certificate.
         finish(certificates === undefined && bytes[0] === tlsAlert ? this.#wantsTls() : lost());
       });

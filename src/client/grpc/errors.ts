@@ -3,15 +3,24 @@ import { type ServiceError, status } from '@grpc/grpc-js';
 import { codeOf } from '../../core/codec/item-error.ts';
 import { type Code, HoldfastError, type Reason } from '../../core/errors.ts';
 import { errorInDetails } from './details.ts';
+import { noGrpc } from './why.ts';
 
 export type Failure = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
-/** 'connection': the server was not reached, or the connection broke: whoever asks finds out why. */
-export function errorOf(failure: Failure): HoldfastError | 'connection' {
+/** What grpc-js says of an answer that is HTTP and no gRPC. */
+const plainHttp = /^Received HTTP status code (\d+)/;
+
+/**
+ * `address`: where the call went. 'connection': the server was not reached, or the connection broke: whoever asks finds
+ * out why.
+ */
+export function errorOf(failure: Failure, address: string): HoldfastError | 'connection' {
   const told = errorInDetails(failure.metadata);
   if (told !== undefined) return told;
   const { code, details } = failure;
   if (code === status.UNAVAILABLE || lostConnection(failure)) return 'connection';
+  const [, httpStatus] = plainHttp.exec(details) ?? [];
+  if (httpStatus !== undefined) return noGrpc(address, ` (status ${httpStatus})`);
   const known = plain[code];
   if (known !== undefined) return known(details);
   const name: Code = codeOf(code);

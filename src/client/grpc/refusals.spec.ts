@@ -191,6 +191,20 @@ describe('a client is told in a sentence', () => {
     });
   });
 
+  it('that it found the HTTP port, with TLS and without', async () => {
+    for (const plaintext of [undefined, true] as const) {
+      await using served = await serve(plaintext === undefined ? {} : { plaintext });
+      const tls = plaintext ? undefined : await served.authority.issue('c', 'client');
+      const address = `127.0.0.1:${served.listening.httpPort}`;
+      expect(await refusalOf({ address, tls, plaintext })).toMatchObject({
+        code: 'UNAVAILABLE',
+        reason: 'UNREACHABLE',
+        message: expect.stringContaining('what answers there speaks HTTP and no gRPC'),
+        help: expect.stringContaining('Is that the HTTP port?'),
+      });
+    }
+  });
+
   it('that what listens there speaks no TLS, or nothing else', async () => {
     await using plain = await serve({ plaintext: true });
     const own = await authority.issue('c', 'client');

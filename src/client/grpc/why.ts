@@ -1,6 +1,7 @@
 /** Connection errors in sentences. */
 import { HoldfastError } from '../../core/errors.ts';
 
+const helpHttp = 'Is that the HTTP port? Give the gRPC port; `holdfast serve` tells both.';
 const helpRunning = 'Is `holdfast dev` (or `holdfast serve`) running there? Check the address and the port.';
 const helpIssue = 'Make one with `holdfast certs issue <name>` and give its files to this client.';
 
@@ -13,6 +14,11 @@ export function unreachable(address: string, why: string, help: string = helpRun
       help,
     },
   );
+}
+
+/** Something else answers there, such as the HTTP listener of a Holdfast server. */
+export function noGrpc(address: string, how = ''): HoldfastError {
+  return unreachable(address, `what answers there speaks HTTP and no gRPC${how}`, helpHttp);
 }
 
 function refused(message: string, help: string): HoldfastError {
