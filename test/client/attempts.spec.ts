@@ -93,6 +93,13 @@ describe('an attempt', () => {
     await it.advance(12_000);
     expect(kind).toBe('cancelled');
     expect(await failureOf(task.result())).toMatchObject({ state: 'cancelled', reason: 'TASK_CANCELLED' });
+    expect(it.lines).toMatchObject([
+      {
+        level: 'info',
+        message: 'an attempt ended, as it was asked to',
+        fields: { task_id: task.id, type: 'job', why: 'The task was cancelled.' },
+      },
+    ]);
   });
 
   it('is asked to stop at its task’s deadline, not at the next heartbeat after it', async () => {

@@ -277,6 +277,22 @@ describe('a drain', () => {
     expect(await task.status()).toMatchObject({ state: 'ready', attempt: 0 });
   });
 
+  it('tells of what stops when it is asked to as of nothing wrong', async () => {
+    const it = await rig();
+    const heeds = handle(job, (_input, { signal }) => {
+      return new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('stopped half way')));
+      });
+    });
+    const running = await it.client.work(defineWorker({ handlers: [heeds] }));
+    await it.client.submit(job, { ms: 0 });
+    await it.advance(1_000);
+    await it.until(running.drain({ timeout: '1s' }));
+    expect(it.lines).toMatchObject([
+      { level: 'info', fields: { why: 'This worker stops.', error: 'stopped half way' } },
+    ]);
+  });
+
   it('is what disposing of a running worker does, and what closing its client does', async () => {
     const { client, spec, advance, until } = await sleeper();
     const one = await client.work(spec);

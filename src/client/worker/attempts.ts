@@ -4,7 +4,7 @@ import type { Context } from '../context.ts';
 import { type AbortKind, verdictOf } from '../errors.ts';
 import type { Handler, Middleware } from '../handler.ts';
 import { Attempt, AttemptContext, type ContextParts, logFields } from './attempt.ts';
-import { tellFailed } from './failed-lines.ts';
+import { tellFailed, tellStopped } from './failed-lines.ts';
 import { inputOf } from './input.ts';
 import type { Received } from './intake.ts';
 import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
@@ -150,10 +150,17 @@ export class Attempts {
       reason === undefined || (reason.kind === 'shutdown' && own)
         ? outcomeOfThrown(handler.task, assignment.attempt, thrown)
         : outcomeOfAbort(reason, thrown);
-    if (outcome !== undefined && outcome.outcome !== 'snoozed') {
-      tellFailed(this.#events.log, assignment, handler.task.name, thrown, outcome);
-    }
+    if (outcome !== undefined) this.#tell(attempt, thrown, outcome);
     this.#end(attempt, outcome);
+  }
+
+  #tell({ assignment, handler, reason }: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
+    const { log } = this.#events;
+    const { name } = handler.task;
+    if (outcome.outcome === 'snoozed') return;
+    const isAsked = outcome.outcome === 'cancelled' || outcome.outcome === 'released';
+    if (isAsked && reason !== undefined) tellStopped(log, assignment, name, thrown, reason);
+    else tellFailed(log, assignment, name, thrown, outcome);
   }
 
   #late(attempt: Attempt): void {

@@ -1,5 +1,6 @@
-/** What the log says of attempts that failed: a short line each, the whole stack for those who ask for it. */
+/** What the log says of attempts that did not succeed: a short line each, the whole stack for those who ask for it. */
 import type { Assignment } from '../../core/messages.ts';
+import { AttemptAborted } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import { logFields } from './attempt.ts';
 import { type AttemptOutcome, tellThrown } from './outcome.ts';
@@ -18,6 +19,21 @@ export function tellFailed(
   const said = { max_attempts: maxAttempts, error: message, error_type: errorType, at: placeOf(thrown) };
   log.warn({ ...fields, ...said, outcome }, 'an attempt failed');
   log.debug({ ...fields, err: thrown }, 'what the attempt threw');
+}
+
+/** It ended because it was asked to: nothing is wrong. */
+export function tellStopped(
+  log: Logger,
+  assignment: Assignment,
+  type: string,
+  thrown: unknown,
+  why: AttemptAborted,
+): void {
+  const error = thrown instanceof AttemptAborted ? undefined : tellThrown(thrown).message;
+  log.info(
+    { ...logFields(assignment), type, why: why.message, error },
+    'an attempt ended, as it was asked to',
+  );
 }
 
 /** Once the server has recorded that there is no further attempt. */
