@@ -37,8 +37,6 @@ export interface Acceptance {
    * task with an ordering key: whether that is the lowest of its lane is known only after the commit.
    */
   readonly claimed?: Claimed | undefined;
-  /** A new generation of the key: stands only if the key's newest task is still this one at this revision. */
-  readonly supersedes: { readonly id: TaskId; readonly revision: number } | undefined;
 }
 
 export type Accepted =
@@ -172,10 +170,10 @@ export interface TaskStore {
   countDueShards?(): Promise<number>;
 
   /**
-   * The key's condition decides. Within one batch the first item of a key stands and later ones are judged
-   * against it. A task with an ordering key gets its `laneSeq` and its pointer in the same transaction.
-   * `existing` may be a task that has ended and whose window is over, or that has expired: whether it gives
-   * way is the service's decision (`supersedes`).
+   * The key's condition decides: it is free where no task has it, or its newest task gives it up (`isKeyFree` of the
+   * core, at the time of this acceptance) and is still as it was read when the new one is written. Within one batch the
+   * first item of a key stands and later ones are judged against it. A task with an ordering key gets its `laneSeq` and
+   * its pointer in the same transaction; those of one batch and lane that are accepted get places in the order given.
    */
   accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]>;
   append(batch: readonly Change[]): Promise<readonly Outcome[]>;

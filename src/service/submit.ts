@@ -2,7 +2,7 @@ import { noOptions } from '../core/codec/options.ts';
 import { peekSpec } from '../core/codec/spec.ts';
 import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { fold } from '../core/evolve.ts';
-import { isEnded, isReady, shownState } from '../core/head.ts';
+import { isReady, shownState } from '../core/head.ts';
 import type { SubmitItem, SubmitResult } from '../core/messages.ts';
 import { sameSpec } from '../core/sameness.ts';
 import { expiry, resolveOptions, type Submission, submittedEvent } from '../core/submission.ts';
@@ -11,10 +11,7 @@ import type { ServiceContext } from './context.ts';
 import { firstClaims } from './first-claim.ts';
 import { laneOf, ring, ringLowest } from './hand-over.ts';
 import { noteRedriven, redriveSnapshot } from './redrive.ts';
-import { contended, itemError } from './rejections.ts';
-
-/** A key whose generations follow one another this fast is somebody's race; the caller may try again. */
-const tries = 4;
+import { itemError } from './rejections.ts';
 
 /** Of whoever asks for nothing; one object, so that its bytes are made once. */
 const standard = Object.freeze(resolveOptions(noOptions, 0));
@@ -36,25 +33,13 @@ function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submis
   };
 }
 
-function acceptance(submission: Submission, supersedes?: Snapshot): Acceptance {
-  return {
-    submission,
-    head: fold([submission.submitted]),
-    supersedes:
-      supersedes === undefined ? undefined : { id: supersedes.id, revision: supersedes.head.revision },
-  };
+function acceptance(submission: Submission): Acceptance {
+  return { submission, head: fold([submission.submitted]) };
 }
 
 function answer(snapshot: Snapshot, deduplicated: boolean): SubmitResult {
   const { head, id } = snapshot;
   return { id, deduplicated, state: shownState(head), version: head.version, error: undefined };
-}
-
-/** The key stays taken until its window is over and its task has ended. */
-function isFree(existing: Snapshot, nowMs: number): boolean {
-  const { acceptedAtMs, options, expiresAtMs } = existing.submission;
-  if (nowMs >= expiresAtMs) return true;
-  return isEnded(existing.head) && nowMs >= acceptedAtMs + options.windowMs;
 }
 
 function keyReused(existing: Snapshot): HoldfastError {
@@ -111,37 +96,36 @@ function ringing(context: ServiceContext): (snapshot: Snapshot) => Promise<void>
   };
 }
 
+/** Redrives what one call wants redriven; of one lane one after the other, since each joins at its tail. */
+function redriving(context: ServiceContext): (dead: Snapshot) => Promise<Snapshot> {
+  const lanes = new Map<string, Promise<Snapshot>>();
+  return (dead) => {
+    const { orderingKey } = dead.submission;
+    const redrive = (): Promise<Snapshot> => redriveSnapshot(context, dead, 'whenDead: retry');
+    if (orderingKey === undefined) return redrive();
+    const redriven = lanes.get(orderingKey)?.then(redrive, redrive) ?? redrive();
+    lanes.set(orderingKey, redriven);
+    return redriven;
+  };
+}
+
 /** A duplicate: the task as it stands, redriven where it is dead and the caller or the task wants that. */
 async function duplicate(
   context: ServiceContext,
   existing: Snapshot,
   asked: Submission,
+  redrive: (dead: Snapshot) => Promise<Snapshot>,
 ): Promise<SubmitResult> {
   if (!sameSpec(existing.submission.spec, asked.spec)) return { error: itemError(keyReused(existing)) };
   const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
   if (existing.head.state === 'dead' && retry) {
-    const redriven = await redriveSnapshot(context, existing, 'whenDead: retry');
+    const redriven = await redrive(existing);
     context.background('a note of what was redriven', noteRedriven(context, [redriven]));
     return answer(redriven, true);
   }
   // Never claimed: its submitter may have died between the commit and the ring.
   if (existing.head.revision === 1) await ringAccepted(context, existing);
   return answer(existing, true);
-}
-
-async function judge(context: ServiceContext, first: Snapshot, asked: Submission): Promise<SubmitResult> {
-  let existing = first;
-  for (let i = 0; i < tries; i++) {
-    if (!isFree(existing, context.clock.now())) return duplicate(context, existing, asked);
-    const [accepted] = await context.store.accept([acceptance(asked, existing)]);
-    if (accepted?.kind === 'fresh') {
-      await ringAccepted(context, accepted.snapshot);
-      return answer(accepted.snapshot, false);
-    }
-    if (accepted?.kind === 'existing') existing = accepted.snapshot;
-    else throw accepted?.error ?? contended(existing.id);
-  }
-  throw contended(existing.id);
 }
 
 /** Claims at once what a worker waits for. */
@@ -179,7 +163,7 @@ export async function submit(
 }
 
 /**
- * Accepts a batch: one commit for what is new, then the judgement of what was there. Acknowledged only after the
+ * Accepts a batch: one commit for what is new, then the judgement of duplicates. Acknowledged only after the
  * bell rang, so that an acknowledged task never depends on its submitter.
  */
 async function submitAdmitted(
@@ -209,6 +193,7 @@ async function submitAdmitted(
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
   const ringOne = ringing(context);
+  const redriveOne = redriving(context);
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
     const submission = submissions[i];
@@ -225,7 +210,7 @@ async function submitAdmitted(
 
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {
     if (one.kind === 'failed') throw one.error;
-    if (one.kind === 'existing') return judge(context, one.snapshot, submission);
+    if (one.kind === 'existing') return duplicate(context, one.snapshot, submission, redriveOne);
     await ringOne(one.snapshot);
     return answer(one.snapshot, false);
   }

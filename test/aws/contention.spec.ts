@@ -147,6 +147,26 @@ test('the loser of a transaction finds what stands in its reasons', async () => 
   expect(stood).toMatchObject({ stood: { head: { state: 'waiting' }, laneSeq: 2 } });
 });
 
+test('a dead task that is redriven while another would take its key keeps it', async () => {
+  const { bench } = site;
+  const late = { key: 'k', options: { windowMs: 60_000 } };
+  const dead = await bench.die(await bench.accept(late));
+  await bench.clock.advance(60_000);
+  let redriving: Promise<unknown> | undefined;
+  proxy.hook({
+    beforeRequest: async (_, { operation }) => {
+      if (operation !== 'TransactWriteItems') return undefined;
+      redriving ??= bench.redrive(dead);
+      await redriving;
+      return undefined;
+    },
+  });
+  const [accepted] = await bench.store.accept([bench.acceptance(late)]);
+  expect(redriving).toBeDefined();
+  expect(accepted).toEqual({ kind: 'existing', snapshot: await bench.read(dead) });
+  expect(accepted).toMatchObject({ snapshot: { head: { state: 'waiting' } } });
+});
+
 test('processes that fill one lane at once give each task a place of its own, in the order of its commit', async () => {
   const { bench } = site;
   const others = [site.parts, site.another(proxy.url), site.another(proxy.url)];

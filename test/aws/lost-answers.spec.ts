@@ -58,8 +58,10 @@ test('a delayed one, one of a lane and a later generation know their own', async
   expect(await bench.read(delayed)).toEqual(delayed);
   const laned = await losingAnswers(() => bench.acceptMany(3, () => ({ orderingKey: 'ann' })));
   expect(laned.map((task) => task.laneSeq)).toEqual([1, 2, 3]);
-  const first = await bench.cancel(await bench.accept({ key: 'k' }));
-  const second = await losingAnswers(() => bench.accept({ key: 'k' }, first));
+  const late = { key: 'k', options: { windowMs: 60_000 } };
+  await bench.cancel(await bench.accept(late));
+  await bench.clock.advance(60_000);
+  const second = await losingAnswers(() => bench.accept(late));
   expect(await bench.store.byKey(second.submission.scope, bench.now)).toEqual(second);
 });
 

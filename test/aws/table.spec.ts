@@ -87,8 +87,9 @@ test('an item of another acceptance counts as absent', async () => {
 
 test('a key whose newest generation was deleted before its anchor is free', async () => {
   const { bench, parts, table, close } = await siteOn(dynoxide.endpoint);
-  const first = await bench.cancel(await bench.accept({ key: 'k' }));
-  const second = await bench.accept({ key: 'k' }, first);
+  const first = await bench.cancel(await bench.accept({ key: 'k', options: { windowMs: 60_000 } }));
+  await bench.clock.advance(60_000);
+  const second = await bench.accept({ key: 'k' });
   const pk = { S: `T#${second.id}` };
   await parts.client.send(new DeleteItemCommand({ TableName: table, Key: { pk, sk: { S: 'S' } } }));
   expect(await bench.store.byKey(first.submission.scope, bench.now)).toBeUndefined();

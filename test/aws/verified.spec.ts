@@ -118,9 +118,10 @@ test('what nobody touched is whole, whatever happened to it', async () => {
   await bench.store.leave(bench.lane('ann'), laned.id, laned.laneSeq);
   const redriven = await bench.redrive(await bench.handedOver(laned), true);
   expect(await verify(redriven)).toMatchObject({ events: 4, fault: undefined });
-  const second = await bench.claim(
-    await bench.accept({ key: 'k' }, await bench.cancel(await bench.accept({ key: 'k' }))),
-  );
+  const late = { key: 'k', options: { windowMs: 60_000 } };
+  await bench.cancel(await bench.accept(late));
+  await bench.clock.advance(60_000);
+  const second = await bench.claim(await bench.accept(late));
   expect(second.id).toContain('~');
   expect(await verify(second)).toMatchObject({ events: 2, fault: undefined });
 });

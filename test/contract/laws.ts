@@ -9,7 +9,7 @@ import type { Subject } from './subject.ts';
 
 const deeds = [
   'accept',
-  'supersede',
+  'accept late',
   'claim',
   'succeed',
   'fail',
@@ -49,12 +49,15 @@ class Model {
   }
 }
 
-async function accept(bench: Bench, model: Model, who: number, supersede: boolean): Promise<void> {
+const windowMs = 60_000;
+
+async function accept(bench: Bench, model: Model, who: number): Promise<void> {
   const key = `k${who % 7}`;
   const orderingKey = who % 3 === 0 ? undefined : `lane${who % 3}`;
   const known = model.tasks.get(model.keys.get(key) ?? '');
-  const free = known === undefined || (supersede && isEnded(known.head));
-  const acceptance = bench.acceptance({ key, orderingKey }, free ? known : undefined);
+  const isOver = (one: Snapshot): boolean => bench.now >= one.submission.acceptedAtMs + windowMs;
+  const free = known === undefined || (isEnded(known.head) && isOver(known));
+  const acceptance = bench.acceptance({ key, orderingKey, options: { windowMs } });
   const [accepted] = await bench.store.accept([acceptance]);
   if (!free) {
     expect(accepted).toEqual({ kind: 'existing', snapshot: known });
@@ -145,7 +148,8 @@ function expectFollows(changed: Snapshot, task: Snapshot): void {
 }
 
 async function doOne(bench: Bench, model: Model, { what, who }: Deed): Promise<void> {
-  if (what === 'accept' || what === 'supersede') return accept(bench, model, who, what === 'supersede');
+  if (what === 'accept late') await bench.clock.advance(windowMs);
+  if (what === 'accept' || what === 'accept late') return accept(bench, model, who);
   if (what === 'wait') return bench.clock.advance(who * 100);
   if (what === 'reopen') return bench.reopen();
   const task = model.pick(who);

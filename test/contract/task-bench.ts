@@ -68,17 +68,13 @@ export class TaskBench {
     return submissionOf(asked, asked.key ?? `key-${++this.#keys}`, this.now);
   }
 
-  acceptance(asked: Asked = {}, supersedes?: Snapshot): Acceptance {
+  acceptance(asked: Asked = {}): Acceptance {
     const submission = this.submission(asked);
-    return {
-      submission,
-      head: fold([submission.submitted]),
-      supersedes: supersedes && { id: supersedes.id, revision: supersedes.head.revision },
-    };
+    return { submission, head: fold([submission.submitted]) };
   }
 
-  async accept(asked: Asked = {}, supersedes?: Snapshot): Promise<Snapshot> {
-    const [accepted] = await this.store.accept([this.acceptance(asked, supersedes)]);
+  async accept(asked: Asked = {}): Promise<Snapshot> {
+    const [accepted] = await this.store.accept([this.acceptance(asked)]);
     if (accepted?.kind !== 'fresh') throw new Error(`not accepted: ${describe(accepted)}`);
     return accepted.snapshot;
   }

@@ -4,11 +4,9 @@ import type { Acceptance, Accepted, LaneKey } from '../../ports/task-store.ts';
 import { type Answer, commit, existing, fresh, freshFound } from './commit.ts';
 import type { AwsContext } from './context.ts';
 import { type Entry, entryOf, hasHead, submissionOf } from './entries.ts';
-import { idOf, type Place, placeOf, slotOf } from './ids.ts';
+import { slotOf } from './ids.ts';
 import { laneTailKey } from './keys.ts';
 import { isOwn } from './nonces.ts';
-import { newestOf, numberOf } from './rows.ts';
-import { anchorOf } from './snapshots.ts';
 
 /** The commonest: a task that is ready at once, by one conditional write, which decides whose the key is. */
 async function putOne(context: AwsContext, entry: Entry, answer: Answer): Promise<void> {
@@ -26,33 +24,8 @@ async function putOne(context: AwsContext, entry: Entry, answer: Answer): Promis
   else answer(entry, who);
 }
 
-/** A new generation follows the one that was read, if that is still the newest; undefined: the key is answered. */
-async function generation(
-  context: AwsContext,
-  index: number,
-  acceptance: Acceptance,
-  answer: Answer,
-): Promise<Entry | undefined> {
-  const slot = slotOf(acceptance.submission.scope);
-  const first = entryOf(context, index, acceptance, slot);
-  const { supersedes } = acceptance;
-  if (supersedes === undefined) return first;
-  const anchor = await anchorOf(context, slot);
-  // Deleted meanwhile: the key is free.
-  if (anchor === undefined) return first;
-  const newest = newestOf(anchor, { slot, mark: numberOf(anchor.at) ?? 0, anchor: true });
-  const place: Place | undefined = placeOf(supersedes.id);
-  if (place !== undefined && idOf(newest) === supersedes.id) {
-    return entryOf(context, index, acceptance, slot, anchor, { place, revision: supersedes.revision });
-  }
-  const who = await existing(context, first, anchor);
-  if (who.kind === 'again') return who.entry;
-  answer(first, who);
-  return undefined;
-}
-
 async function acceptLoose(context: AwsContext, entry: Entry, answer: Answer): Promise<void> {
-  if (entry.anchor !== undefined || hasHead(entry)) return commit(context, [entry], undefined, answer);
+  if (hasHead(entry)) return commit(context, [entry], undefined, answer);
   try {
     await putOne(context, entry, answer);
   } catch (thrown) {
@@ -64,13 +37,10 @@ type Indexed = readonly [index: number, acceptance: Acceptance];
 
 /** Different keys: those without a lane at once, those of each lane in their order. */
 async function acceptWave(context: AwsContext, wave: readonly Indexed[], answer: Answer): Promise<void> {
-  const prepared = await Promise.all(
-    wave.map(([index, acceptance]) => generation(context, index, acceptance, answer)),
-  );
-  const entries = prepared.filter((entry) => entry !== undefined);
   const lanes = new Map<string, { lane: LaneKey; entries: Entry[] }>();
   const work: Promise<void>[] = [];
-  for (const entry of entries) {
+  for (const [index, acceptance] of wave) {
+    const entry = entryOf(context, index, acceptance, slotOf(acceptance.submission.scope));
     const { lane } = entry;
     if (lane === undefined) {
       work.push(acceptLoose(context, entry, answer));

@@ -1,5 +1,6 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { asHoldfastError } from '../../core/errors.ts';
+import { isKeyFree } from '../../core/key.ts';
 import type { Accepted, LaneKey } from '../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
 import {
@@ -45,8 +46,8 @@ export function freshFound(context: AwsContext, entry: Entry, item: Item): Accep
 }
 
 /**
- * Who has the key. Where the newest generation was deleted and its anchor not yet, nobody has: then the next entry to
- * try follows that anchor.
+ * Who has the key. Where its newest task gives it up, or was deleted and its anchor not yet, nobody has: then the next
+ * entry to try follows that task, or that anchor.
  */
 export async function existing(
   context: AwsContext,
@@ -56,8 +57,11 @@ export async function existing(
   const { acceptance, place, index } = entry;
   const anchor = read ?? (await anchorOf(context, place.slot));
   const found = anchor && (await newest(context, place.slot, anchor));
-  if (found !== undefined) return { kind: 'existing', snapshot: found.snapshot };
-  return { kind: 'again', entry: entryOf(context, index, acceptance, place.slot, anchor) };
+  if (found !== undefined && !isKeyFree(found.snapshot, acceptance.submission.acceptedAtMs)) {
+    return { kind: 'existing', snapshot: found.snapshot };
+  }
+  const previous = found && { place: found.known.place, revision: found.snapshot.head.revision };
+  return { kind: 'again', entry: entryOf(context, index, acceptance, place.slot, anchor, previous) };
 }
 
 /** As many of the first entries as fit into one transaction. */

@@ -1,6 +1,7 @@
 import { checkBatch, checkPage, checkProgress, checkSubmission, checkTransition } from '../../core/check.ts';
 import { fold } from '../../core/evolve.ts';
 import { isReady, shownState } from '../../core/head.ts';
+import { isKeyFree } from '../../core/key.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
@@ -31,14 +32,14 @@ export interface StoreParts {
   readonly dueShards: number;
 }
 
-function acceptOne(parts: StoreParts, { submission, head, claimed, supersedes }: Acceptance): Accepted {
+function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance): Accepted {
   const { tables } = parts;
   const error = checkSubmission(submission);
   if (error !== undefined) return { kind: 'failed', error };
   const existing = tables.rows.newest(submission.scope);
-  // A key whose task was purged meanwhile is free.
-  const gaveWay = existing?.id === supersedes?.id && existing?.head.revision === supersedes?.revision;
-  if (existing !== undefined && !gaveWay) return { kind: 'existing', snapshot: snapshotOf(existing) };
+  if (existing !== undefined && !isKeyFree(existing, submission.acceptedAtMs)) {
+    return { kind: 'existing', snapshot: snapshotOf(existing) };
+  }
   const order = tables.nextOrder();
   const taken = (id: TaskId): boolean => tables.rows.get(id) !== undefined;
   const minted: Minted = { submission, order, later: existing !== undefined, taken };

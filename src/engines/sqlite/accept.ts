@@ -2,6 +2,7 @@ import { checkSubmission } from '../../core/check.ts';
 import { encodeEvents } from '../../core/codec/event.ts';
 import type { Claimed } from '../../core/event.ts';
 import { dueAtMs, type Head } from '../../core/head.ts';
+import { isKeyFree } from '../../core/key.ts';
 import type { Acceptance, Accepted, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 import { idOf, placeOf } from './ids.ts';
@@ -10,13 +11,12 @@ import type { QueueName } from './names.ts';
 import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows.ts';
 import { snapshotOfKey } from './snapshots.ts';
 
-function supersede(context: SqliteContext, queue: QueueName, item: Acceptance): void {
-  const { supersedes } = item;
-  const place = supersedes === undefined ? undefined : placeOf(supersedes.id);
-  if (supersedes === undefined || place === undefined) return;
-  const { key } = item.submission.scope;
+/** It leaves the index of keys, and is still found by its id. */
+function giveUpKey(context: SqliteContext, queue: QueueName, { id, head, submission }: Snapshot): void {
+  const place = placeOf(id);
+  if (place === undefined) throw new RangeError(`the id ${id} is none of this engine`);
   const { seq, acceptedAtMs } = place;
-  context.sql.supersede.run(seq, acceptedAtMs, supersedes.revision, queue.id, key);
+  context.sql.supersede.run(seq, acceptedAtMs, head.revision, queue.id, submission.scope.key);
 }
 
 /** False: the key is taken. */
@@ -100,19 +100,20 @@ export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
   const queue = context.names.queue(tenant, queueName);
   if (context.names.writeQueue(queue)) context.ring.begin(queue);
   const kind = context.names.kind(submission.type, submission.typeVersion);
-  if (item.supersedes !== undefined) supersede(context, queue, item);
   const seq = context.lastSeq + 1;
   const { orderingKey } = submission;
   const bell = isRung(context, queue, head, orderingKey);
   const { claimed } = item;
-  const inserted =
+  const insert = (): boolean =>
     claimed === undefined
       ? insertTask(context, queue, kind.id, seq, bell, item)
       : insertClaimed(context, queue, kind.id, seq, item, claimed);
-  if (!inserted) {
+  if (!insert()) {
     const existing = snapshotOfKey(context, queue, key);
     if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken by nobody`);
-    return { kind: 'existing', snapshot: existing };
+    if (!isKeyFree(existing, submission.acceptedAtMs)) return { kind: 'existing', snapshot: existing };
+    giveUpKey(context, queue, existing);
+    if (!insert()) throw new RangeError(`the key of task ${seq} was not given up`);
   }
   context.lastSeq = seq;
   context.sql.insertBody.run(seq, encodeBody(submission));

@@ -139,7 +139,7 @@ export class GrowingNode {
   async accept(count: number, asked: Omit<Asked, 'key'> = {}): Promise<string[]> {
     const batch = Array.from({ length: count }, () => {
       const submission = submissionOf(asked, `${this.#name}-${++this.#keys}`, this.clock.now());
-      return { submission, head: fold([submission.submitted]), supersedes: undefined };
+      return { submission, head: fold([submission.submitted]) };
     });
     const ids = (await this.parts.store.accept(batch)).map((one) => {
       if (one.kind !== 'fresh') throw new Error(`not accepted: ${one.kind}`);

@@ -1008,7 +1008,9 @@ export const TaskService: GenService<{
     output: typeof SubmitTaskResponseSchema;
   },
   /**
-   * Accepts up to 100 tasks. Never atomic: each item has a result of its own.
+   * Accepts up to 100 tasks. Never atomic: each item has a result of its own. Those of one ordering key run in the order
+   * given, whether their keys were new or those of tasks that ended and whose windows are over. Dead tasks that duplicates
+   * run again (`when_dead`) follow behind, in the order given.
    *
    * @generated from rpc holdfast.v1.TaskService.SubmitTasks
    */
