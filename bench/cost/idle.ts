@@ -1,4 +1,4 @@
-/** What nothing costs: one API node with its loops and one worker process that listens to every queue. */
+/** What nothing costs: one API node and one worker process that listens to every queue, each with its loops. */
 import { startRuntime } from '../../src/runtime/runtime.ts';
 import { times, type Units } from './prices.ts';
 import { startStillSite } from './site.ts';
@@ -18,7 +18,7 @@ export async function idleHour(queueCount: number): Promise<Units> {
   const [api, worker] = [await site.node('api'), await site.node('worker')];
   const names = Array.from({ length: queueCount }, (_, i) => `queue-${i}`);
   const queues = await Promise.all(names.map((name) => site.queue(name)));
-  const runtime = startRuntime(api);
+  const runtimes = [startRuntime(api), startRuntime(worker, { takesPart: false })];
   const sessions = [];
   for (let i = 0; i < queues.length; i += queuesAStream) {
     const some = queues.slice(i, i + queuesAStream);
@@ -29,7 +29,7 @@ export async function idleHour(queueCount: number): Promise<Units> {
   await site.clock.advance(measuredMs);
   const consumed = times(site.consumed(), hourMs / measuredMs);
   for (const session of sessions) session.close();
-  void runtime.stop();
+  for (const runtime of runtimes) void runtime.stop();
   await site.clock.advance(minuteMs);
   await site.stop();
   return consumed;

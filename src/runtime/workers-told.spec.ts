@@ -21,11 +21,14 @@ let puts: { readonly node: string; readonly key: string; readonly won: boolean }
 let isDown: boolean;
 /** Requests take a while, so that those of several processes are under way at once. */
 let isSlow: boolean;
+/** What is written is there, and its writer is told that it failed. */
+let isUnheard: boolean;
 
 function begin(bells: 'apart' | 'in-commit' = 'apart'): void {
   clock = virtualClock();
   isDown = false;
   isSlow = false;
+  isUnheard = false;
   puts = [];
   const before = ({ name }: { readonly name: string }) => {
     if (isDown && name.startsWith('registry')) return Promise.reject(new Error('down'));
@@ -53,6 +56,7 @@ async function process(name: string, takesPart = false): Promise<Process> {
   const put: typeof ports.registry.put = async (kind, key, value, rev) => {
     const won = await ports.registry.put(kind, key, value, rev);
     if (kind === workersKind) puts.push({ node: name, key, won });
+    if (isUnheard) throw new Error('cut');
     return won;
   };
   const registry = { ...ports.registry, put };
@@ -138,15 +142,26 @@ describe('what is told', () => {
 
   test('a worker that moved is told once, by the node that has it now', async () => {
     const nodes = [await process('a', true), await process('b', true), await process('c', true)] as const;
-    const before = nodes[0].worker('w');
+    const before = [nodes[0].worker('w'), nodes[1].worker('v')];
     await clock.advance(toldMs);
     nodes[1].worker('w');
+    nodes[0].worker('v');
     await clock.advance(toldMs);
-    before.close();
-    for (const each of [nodes[1], nodes[2]]) {
-      const { workers } = await each.service.workers('default', 'mail');
-      expect(workers).toMatchObject([{ name: 'w', node: 'b' }]);
-    }
+    const nodesOf = async ({ service }: Process): Promise<string[]> => {
+      const { workers } = await service.workers('default', 'mail');
+      return workers.map((one) => `${one.name} on ${one.node}`).sort();
+    };
+    expect(await nodesOf(nodes[2])).toEqual(['v on a', 'w on b']);
+    for (const stream of before) stream.close();
+    for (const each of nodes) expect(await nodesOf(each)).toEqual(['v on a', 'w on b']);
+  });
+
+  test('a worker that is gone is known no more to its own node, whatever its line says yet', async () => {
+    const server = await process('server', true);
+    const stream = server.worker('w');
+    await clock.advance(toldMs);
+    stream.close();
+    expect(await server.known()).toEqual([]);
   });
 
   test('a store with one writer is told nothing, and its process knows its own', async () => {
@@ -265,7 +280,7 @@ describe('lines', () => {
   });
 
   test('that many want at the same moment go to one each, and all are told', async () => {
-    const before = await Promise.all(['a', 'b', 'c'].map((name) => process(name)));
+    const before = await Promise.all(Array.from({ length: 15 }, (_, i) => process(`before-${i}`)));
     for (const one of before) one.worker('old');
     await clock.advance(toldMs);
     for (const one of before) one.kill();
@@ -278,6 +293,18 @@ describe('lines', () => {
     expect(await many[0]?.known()).toHaveLength(20);
     expect(await lines()).toHaveLength(20);
     expect(puts.some(({ won }) => !won)).toBe(true);
+  });
+
+  test('that were written without an answer are gone on with', async () => {
+    const sqs = await process('sqs');
+    const stream = sqs.worker('w');
+    isUnheard = true;
+    await clock.advance(3 * toldMs);
+    isUnheard = false;
+    await clock.advance(toldMs);
+    stream.close();
+    await clock.advance(toldMs);
+    expect(await lines()).toMatchObject([{ value: { kinds: [] } }]);
   });
 
   test('of a process that was held up may be another’s when it goes on: both are told', async () => {

@@ -35,7 +35,6 @@ export class WorkersTold {
 
   /** Writes where something is to be told. */
   async tell(): Promise<void> {
-    if (this.#left) return;
     this.#telling = this.#tell(newestOfEach(ownStreams(this.#context)));
     await this.#telling;
   }

@@ -74,11 +74,10 @@ test('tells each kind before it names a second worker of any', () => {
   expect(told.reduce((sum, { othersAlike }) => sum + 1 + othersAlike, 0)).toBe(1_002);
 });
 
-test('says so where there are kinds that found no room', () => {
-  const line = lineOf(
-    who,
-    Array.from({ length: 1_000 }, (_, i) => worker(i, { queues: [`queue-${i}`] })),
-  );
+test('says so where there are kinds that found no room, and leaves out the rarest', () => {
+  const rare = Array.from({ length: 1_000 }, (_, i) => worker(i, { queues: [`queue-${i}`] }));
+  const line = lineOf(who, [...rare, ...many(2)]);
+  expect(workersOf(line)[0]?.queues).toEqual(['mail']);
   expect(bytesOf(line)).toBeLessThan(mostLineBytes + aroundBytes);
   expect(line.isComplete).toBe(false);
 });

@@ -59,12 +59,14 @@ it('certificates, policy, server, the command, curl and buf curl: each as the pa
   const [called = '', bufCurl = ''] = [...api.matchAll(/```sh\n([\s\S]*?)```/g)].map((found) => found[1]);
   const out = await shell(cwd, clients + asHere(called, server) + asHere(bufCurl, server));
   const answers = out.split('\n').filter((line) => /^\{.*\}$/.test(line));
-  const [submitted, byKey, queues, paused, resumed, redriven] = answers.map((line) => JSON.parse(line));
+  const [submitted, byKey, queues, paused, resumed, redriven, workers] = answers.map((line) =>
+    JSON.parse(line),
+  );
   expect(submitted.task.id).toBe(byKey.task.id);
   expect(atob(byKey.task.spec.payload.bytes)).toBe('{"name":"Ada"}');
   expect(queues.queues).toMatchObject([{ name: 'default' }]);
   expect([paused.queue.paused, resumed.queue.paused ?? false]).toEqual([true, false]);
-  expect(redriven).toEqual({});
+  expect([redriven, workers]).toEqual([{}, {}]);
   expect(out.slice(out.lastIndexOf('\n{\n'))).toContain(`"id": "${byKey.task.id}"`);
   server.signal('SIGTERM');
   expect(await server.exit).toBe(0);
