@@ -93,6 +93,57 @@ describe('the corrected clock', () => {
     expect(clock.fit).toBe(true);
   });
 
+  it.each([3_600_000, -3_600_000])(
+    'is corrected, and unfit, by slow answers where there are no others: off by %i ms',
+    async (offMs) => {
+      begin(offMs);
+      await answers(1, 1_100);
+      expect(clock.fit).toBe(false);
+      expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_600);
+      await answers(20, 8_000);
+      await answers(20, 1_100);
+      expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_100);
+      expect(Math.abs((clock.offsetMs ?? 0) - offMs)).toBeLessThan(1_100);
+      expect(clock.samples).toBe(0);
+    },
+  );
+
+  it('is left alone where it is right within what slow answers can tell', async () => {
+    begin(2_000);
+    for (const tookMs of [4_000, 20_000]) {
+      for (let i = 0; i < 20; i++) await answers(1, tookMs);
+      expect(clock.now()).toBe(machine.now());
+      expect(clock.fit).toBe(true);
+    }
+  });
+
+  it('goes by exact answers alone from the first one on', async () => {
+    begin(60_000);
+    await answers(20, 20_000);
+    await answers(20);
+    expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(400);
+    await answers(20, 20_000);
+    expect(clock.samples).toBe(20);
+    expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(400);
+  });
+
+  it('is not misled by one wrong answer among slow ones, and believes three: the machine slept', async () => {
+    await answers(5, 2_000);
+    const wrong = (toldMs: number) => {
+      const nowMs = clock.monotonic();
+      clock.heard({ toldMs, askedAtMs: nowMs - 2_000, heardAtMs: nowMs });
+    };
+    wrong(0);
+    expect(clock.fit).toBe(true);
+    expect(clock.now()).toBe(machine.now());
+    await answers(1, 2_000);
+    for (let i = 0; i < 2; i++) wrong(world.now() + 600_000);
+    expect(clock.fit).toBe(true);
+    wrong(world.now() + 600_000);
+    expect(clock.fit).toBe(false);
+    expect(Math.abs(clock.now() - world.now() - 600_000)).toBeLessThan(1_600);
+  });
+
   it('is not misled by one wrong answer, nor by those that took long', async () => {
     begin(1_000);
     await answers(20);

@@ -1,11 +1,12 @@
 import type { Clock, Timekeeper, TimeTold } from '../ports/clock.ts';
+import { coarseOffset } from './coarse-offset.ts';
 
 export interface CorrectedClock extends Clock, Timekeeper {
   /** How far the machine's clock is ahead of the one that it is measured by, in ms; undefined: not measured yet. */
   readonly offsetMs: number | undefined;
-  /** Of answers that the offset is the median of, at most 20. */
+  /** Of answers that the offset is the median of, at most 20; none where all were slow. */
   readonly samples: number;
-  /** False from where the offset is beyond 2 s until it is within 1.5 s again. */
+  /** False from where the offset is beyond 2 s and the error of its measure until it is within 1.5 s and that again. */
   readonly fit: boolean;
   /** Calls back when `fit` changed; the answer ends it. */
   onFitness(changed: () => void): () => void;
@@ -14,12 +15,12 @@ export interface CorrectedClock extends Clock, Timekeeper {
 const mostSamples = 20;
 /** A header tells whole seconds: on average the other clock stood half a second later. */
 const halfMs = 500;
-/** An answer that took longer says too little. */
+/** An answer that took longer says too little, and counts only where none was faster. */
 const longestAnswerMs = 1_000;
 /** Below it is within the error of the measure, and the machine's own clock is the better one … */
 const correctFromMs = 500;
-/** … which it is again below this. */
-const correctUntilMs = 250;
+/** … which it is again below this part of it. */
+const correctUntil = 0.5;
 const unfitFromMs = 2_000;
 const fitUntilMs = 1_500;
 /** So many answers in a row that contradict the median are believed: the machine slept. */
@@ -27,9 +28,9 @@ const contradictions = 3;
 const contradictsMs = 1_500;
 
 /**
- * A clock that is measured by the answers of a service whose clock counts, and corrected by the median. It remembers
- * where the service's clock stands against `monotonic`, so that a jump of the machine's clock is seen at once and
- * followed never.
+ * A clock that is measured by the answers of a service whose clock counts, and corrected by the median; where every answer
+ * is slow, as far as those can tell. It remembers where the service's clock stands against `monotonic`, so that a jump of
+ * the machine's clock is seen at once and followed never.
  */
 export function correctedClock(machine: Clock): CorrectedClock {
   let against: number[] = [];
@@ -38,20 +39,33 @@ export function correctedClock(machine: Clock): CorrectedClock {
   let isFit = true;
   const listeners = new Set<() => void>();
 
-  const told = (): number => machine.monotonic() + median;
-  const offset = (): number | undefined =>
-    against.length === 0 ? undefined : Math.round(machine.now() - told());
+  const coarse = coarseOffset();
+
+  /** What the other clock says, and how far the machine's is ahead of it; undefined: not measured yet. */
+  function measured():
+    | { readonly toldMs: number; readonly offMs: number; readonly coarseMs: number }
+    | undefined {
+    const found = against.length > 0 ? { againstMs: median, errorMs: 0 } : coarse.found;
+    if (found === undefined) return undefined;
+    const toldMs = machine.monotonic() + found.againstMs;
+    return { toldMs, offMs: Math.round(machine.now() - toldMs), coarseMs: found.errorMs };
+  }
 
   function judge(): boolean {
-    const offMs = Math.abs(offset() ?? 0);
+    const { offMs, coarseMs } = measured() ?? { offMs: 0, coarseMs: 0 };
     const before = isFit;
-    isFit = offMs <= (isFit ? unfitFromMs : fitUntilMs);
+    isFit = Math.abs(offMs) <= (isFit ? unfitFromMs : fitUntilMs) + coarseMs;
     if (isFit !== before) for (const changed of [...listeners]) changed();
     return isFit;
   }
 
-  function heard({ toldMs, askedAtMs, heardAtMs }: TimeTold): void {
-    if (heardAtMs - askedAtMs > longestAnswerMs) return;
+  function heard(time: TimeTold): void {
+    const { toldMs, askedAtMs, heardAtMs } = time;
+    if (heardAtMs - askedAtMs > longestAnswerMs) {
+      coarse.heard(time);
+      judge();
+      return;
+    }
     against.push(toldMs + halfMs - (askedAtMs + heardAtMs) / 2);
     const last = against.slice(-contradictions);
     const contradicted =
@@ -64,14 +78,15 @@ export function correctedClock(machine: Clock): CorrectedClock {
   return {
     ...machine,
     now() {
-      const offMs = offset();
-      if (offMs === undefined) return machine.now();
-      isCorrecting = Math.abs(offMs) > (isCorrecting ? correctUntilMs : correctFromMs);
-      return isCorrecting ? Math.round(told()) : machine.now();
+      const found = measured();
+      if (found === undefined) return machine.now();
+      const fromMs = Math.max(correctFromMs, found.coarseMs);
+      isCorrecting = Math.abs(found.offMs) > (isCorrecting ? fromMs * correctUntil : fromMs);
+      return isCorrecting ? Math.round(found.toldMs) : machine.now();
     },
     heard,
     get offsetMs() {
-      return offset();
+      return measured()?.offMs;
     },
     get samples() {
       return against.length;

@@ -6,6 +6,7 @@ import type { TimeTold } from '../../src/ports/clock.ts';
 import { movingClock } from '../rig/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import { startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
 
 const table = 'clocks';
@@ -25,9 +26,13 @@ afterAll(async () => {
   await Promise.all([dynoxide.stop(), sqs.stop()]);
 });
 
-function engine(clock: ReturnType<typeof systemClock>, heard: (told: TimeTold) => void) {
+function engine(
+  clock: ReturnType<typeof systemClock>,
+  heard: (told: TimeTold) => void,
+  endpoint = dynoxide.endpoint,
+) {
   const config = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
-  return aws({ table, clock, dynamodb: clientOf(dynoxide.endpoint), sqs: config, timekeeper: { heard } });
+  return aws({ table, clock, dynamodb: clientOf(endpoint), sqs: config, timekeeper: { heard } });
 }
 
 test('every answer tells the time, refusals and those of SQS too', async () => {
@@ -68,4 +73,20 @@ test('a machine whose clock is a minute ahead is corrected to within half a seco
   expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(600);
   expect(Math.abs(clock.now() - Date.now())).toBeLessThan(600);
   await close();
+});
+
+test('one that is an hour ahead is corrected, and found unfit, though no answer comes within a second', async () => {
+  const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
+  await proxy.set({ latency: { fixedMs: 1_100, jitterMs: 0 } });
+  const machine = movingClock();
+  machine.move(3_600_000);
+  const clock = correctedClock(machine);
+  const { registry, close } = engine(clock, (time) => clock.heard(time), proxy.url);
+  await registry.get('spec', 'none');
+  expect(clock.samples).toBe(0);
+  expect(clock.fit).toBe(false);
+  // Half of what the answer took, and the header's half second; the machine may have been busy.
+  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(10_000);
+  await close();
+  await proxy.close();
 });
