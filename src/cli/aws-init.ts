@@ -1,6 +1,7 @@
 /** Makes, or compares, what the engine aws needs: the table, the SQS queues, and what is registered of them. */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import { HoldfastError } from '../core/errors.ts';
 import { priorities as levels, type Priority } from '../core/submission.ts';
 import type { ShardCounts } from '../engines/aws/definition.ts';
 import type { AskedShards } from '../engines/aws/shards-registered.ts';
@@ -58,6 +59,9 @@ interface Site {
   readonly request: InitRequest;
 }
 
+/** Of registering one queue, while others do the same. */
+const tries = 5;
+
 /** To do it twice does no harm. Nothing is ever deleted. */
 export async function initAws(request: InitRequest): Promise<InitResult> {
   const aws = await loadAws();
@@ -89,10 +93,12 @@ async function initTable(site: Site): Promise<TableResult> {
   const { aws, table, registry, request } = site;
   const { store, check, shards: asked = {} } = request;
   const { table: name } = store;
+  await aws.untilMade(table, name, systemClock());
   const faults = await aws.checkTable(table, name);
   if (faults === undefined) {
     if (check) return { name, did: 'missing', differs: [], shards: undefined };
-    await aws.createTable(table, name, systemClock());
+    // Somebody else was making it: looked at as any that is there.
+    if (!(await aws.createTable(table, name, systemClock()))) return initTable(site);
     await aws.growShards(registry, asked);
     return { name, did: 'created', differs: [], shards: await shardsIn(site) };
   }
@@ -143,8 +149,16 @@ async function ofSqs<T>({ aws, request }: Site, call: Promise<T>): Promise<T> {
   }
 }
 
-/** Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. */
-async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Promise<QueueResult> {
+/**
+ * Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. Whoever was
+ * registering the same queue meanwhile is met again, and his are kept.
+ */
+async function initQueue(
+  site: Site,
+  ref: QueueRef,
+  isTableMissing: boolean,
+  triesLeft = tries,
+): Promise<QueueResult> {
   const { aws, sqs, registry, request } = site;
   const { store, check } = request;
   const found = isTableMissing ? undefined : await registry.get(queueKind, queueKey(ref));
@@ -166,9 +180,23 @@ async function initQueue(site: Site, ref: QueueRef, isTableMissing: boolean): Pr
   // Last: a queue is known once all that it needs is there.
   if (!isComplete) {
     const setting = { ...initialSetting, ...stored, priorities };
-    await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent');
+    if (!(await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent'))) {
+      if (triesLeft <= 1) throw changedMeanwhile(ref);
+      const again = await initQueue(site, ref, isTableMissing, triesLeft - 1);
+      // What this try made or corrected it finds as it should be.
+      const did = again.did === 'unchanged' ? 'corrected' : again.did;
+      return { ...again, did, differs: [...new Set([...differs, ...again.differs])] };
+    }
   }
   return { ...result, did: isMade ? 'corrected' : 'created' };
+}
+
+function changedMeanwhile({ tenant, queue }: QueueRef): HoldfastError {
+  const whose = tenant === 'default' ? '' : ` of tenant '${tenant}'`;
+  const told = `The queue '${queue}'${whose} was registered or changed by others each time that it was to be registered.`;
+  return new HoldfastError('ABORTED', 'CONFLICT', told, {
+    help: 'Run it again once no other `aws init` runs on this table: what is there already stays.',
+  });
 }
 
 interface Difference {

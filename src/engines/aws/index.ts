@@ -36,7 +36,7 @@ export { checkQueues, createQueues } from './sqs-create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
 export { asStartError } from './start-failures.ts';
 export { openTable, type TableOptions, type TableParts, tableClient } from './store.ts';
-export { checkTable, createTable, enableTtl } from './table.ts';
+export { checkTable, createTable, enableTtl, untilMade } from './table.ts';
 
 export interface AwsOptions {
   /** Name of the table, which `createTable` made. */

@@ -93,7 +93,19 @@ export async function checkTable(client: DynamoDBClient, table: string): Promise
   return faults;
 }
 
-/** Makes the table and waits until it can be used. One that is there already is left as it is: false. */
+async function untilActive(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
+  const untilMs = clock.monotonic() + patienceMs;
+  while ((await describe(client, table))?.TableStatus !== 'ACTIVE' && clock.monotonic() < untilMs) {
+    await clock.sleep(lookMs);
+  }
+}
+
+/** Waits where somebody is making the table just now: nothing can be read of it before. */
+export async function untilMade(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
+  if ((await describe(client, table))?.TableStatus === 'CREATING') await untilActive(client, table, clock);
+}
+
+/** Makes the table and waits until it can be used. One that is there already, or is being made, is left as it is: false. */
 export async function createTable(client: DynamoDBClient, table: string, clock: Clock): Promise<boolean> {
   try {
     await client.send(new CreateTableCommand(createInput(table)));
@@ -101,10 +113,7 @@ export async function createTable(client: DynamoDBClient, table: string, clock: 
     if (thrown instanceof Error && thrown.name === 'ResourceInUseException') return false;
     throw asStoreError(thrown, table);
   }
-  const untilMs = clock.monotonic() + patienceMs;
-  while ((await describe(client, table))?.TableStatus !== 'ACTIVE' && clock.monotonic() < untilMs) {
-    await clock.sleep(lookMs);
-  }
+  await untilActive(client, table, clock);
   await enableTtl(client, table);
   return true;
 }
@@ -117,6 +126,8 @@ export async function enableTtl(client: DynamoDBClient, table: string): Promise<
       new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: specification }),
     );
   } catch (thrown) {
+    // To ask for what is so already is refused; somebody else may have done it meanwhile.
+    if ((await ttlOf(client, table)) === tableDefinition.ttl) return;
     throw asStoreError(thrown, table);
   }
 }
