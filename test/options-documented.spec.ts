@@ -77,6 +77,7 @@ it('what the defaults come to', () => {
   expect(text).toContain(`some ${Math.round(mostWaitMs(40) / 2 / 600_000) * 10} min.`);
   expect(text).toContain(`repeat within ${long(defaults.windowMs)} of acceptance`);
   expect(text).toContain(`by default ${long(defaults.lifetimeMs + defaults.retentionMs)} after its run time`);
+  expect(text).toContain(`until ${long(limits.endBeforeExpiryMs)} after its lifetime's end`);
   expect(text).toContain(`up to ${long(timing.sweepMs)} late`);
   expect(text).toContain(
     `within ${(timing.leaseMs + timing.clockGuardMs + timing.sweepMs) / 1_000 <= 35 ? 35 : 'more than 35'} s`,

@@ -24,7 +24,7 @@ export interface SubmitOptions {
   readonly deadline?: Date | undefined;
   /** Longest time from run time to an end. Default 14 days, at most 365. */
   readonly lifetime?: Duration | undefined;
-  /** How long the ended task is kept. Default 7 days, at most 365. */
+  /** How long the ended task is kept. Default 7 days, at most 365; in any case an hour after its lifetime's end. */
   readonly retention?: Duration | undefined;
   /** Default: the contract's, else no lane. */
   readonly orderingKey?: string | undefined;

@@ -55,9 +55,12 @@ export interface Limits {
   /** SQS hides a message for 12 h at most. */
   readonly attemptTimeoutMaxMs: number;
   readonly backoffMaxMs: number;
-  /** A redrive needs so long before the task's items expire … */
+  /** A redrive needs so long before the task's items expire. */
   readonly redriveBeforeExpiryMs: number;
-  /** … and the redriven task must have ended so long before. */
+  /**
+   * A task's lifetime, that of a redriven one too, is over so long before its items expire, whatever its retention: an end
+   * takes time to be written, and to be handed on in a lane.
+   */
   readonly endBeforeExpiryMs: number;
   /** Queues of a tenant that come into being by use: each is kept, looked at and listed for ever. */
   readonly queuesPerTenant: number;

@@ -48,6 +48,17 @@ describe('a task’s times', () => {
     expect(expiry(resolve({ windowMs: 30 * dayMs }), startMs)).toBe(startMs + 37 * dayMs);
     expect(expiry(resolve({ delayMs: 20 * dayMs, retentionMs: dayMs }), startMs)).toBe(startMs + 35 * dayMs);
   });
+
+  it('leave an hour after the lifetime for its end to be written, however short the retention', () => {
+    const brief = { lifetimeMs: 5 * minuteMs, windowMs: minuteMs };
+    for (const retentionMs of [0, 1, 59 * minuteMs]) {
+      expect(expiry(resolve({ ...brief, retentionMs }), startMs)).toBe(startMs + 65 * minuteMs);
+    }
+    expect(expiry(resolve({ ...brief, retentionMs: 61 * minuteMs }), startMs)).toBe(startMs + 66 * minuteMs);
+    const windowLonger = { ...brief, windowMs: 30 * minuteMs, retentionMs: 0 };
+    expect(expiry(resolve(windowLonger), startMs)).toBe(startMs + 65 * minuteMs);
+    expect(expiry(resolve({ ...windowLonger, windowMs: dayMs }), startMs)).toBe(startMs + dayMs);
+  });
 });
 
 describe('the first event', () => {

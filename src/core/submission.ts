@@ -1,5 +1,5 @@
 import type { Submitted } from './event.ts';
-import { defaults } from './limits.ts';
+import { defaults, limits } from './limits.ts';
 
 export type Priority = 'high' | 'normal' | 'low';
 export const priorities: readonly Priority[] = ['high', 'normal', 'low'];
@@ -61,9 +61,14 @@ export function lifetimeEnd(options: Options, acceptedAtMs: number): number {
   return Math.max(options.runAtMs ?? 0, acceptedAtMs) + options.lifetimeMs;
 }
 
-/** Fixed at submission: everything of the task is gone after this. */
+/**
+ * Fixed at submission: everything of the task is gone after this. A task that expired as its lifetime ended would never be
+ * dead, and in a lane nobody would ring the next one.
+ */
 export function expiry(options: Options, acceptedAtMs: number): number {
-  return Math.max(acceptedAtMs + options.windowMs, lifetimeEnd(options, acceptedAtMs)) + options.retentionMs;
+  const endAtMs = lifetimeEnd(options, acceptedAtMs);
+  const keptUntilMs = Math.max(acceptedAtMs + options.windowMs, endAtMs) + options.retentionMs;
+  return Math.max(keptUntilMs, endAtMs + limits.endBeforeExpiryMs);
 }
 
 /** The first event, out of what was asked for. */

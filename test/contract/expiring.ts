@@ -3,8 +3,8 @@ import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Bench, ids, queue } from './bench.ts';
 import type { Subject } from './subject.ts';
 
-const brief = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 60_000 };
-const briefMs = 120_000;
+const brief = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 7_200_000 };
+const briefMs = 7_260_000;
 
 async function purgeAll(bench: Bench): Promise<number> {
   let purged = 0;
@@ -42,6 +42,21 @@ export const expiring: Subject = (says) => {
     await bench.clock.advance(1);
     expect(await sightings(bench, task)).toEqual([]);
     await purgeAll(bench);
+    expect(await sightings(bench, task)).toEqual([]);
+  });
+
+  says('a task whose retention is nothing is still there when its lifetime ends, and can end', async (bench) => {
+    const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 0 };
+    const task = await bench.accept({ options, orderingKey: 'ann' });
+    await bench.clock.advance(60_000);
+    await purgeAll(bench);
+    expect(await bench.dueIds()).toEqual([task.id]);
+    const dead = await bench.done(bench.transition(await bench.read(task), { kind: 'lapse' }));
+    expect(dead.head).toMatchObject({ state: 'dead', deadReason: 'lifetime', handOver: true });
+    expect(await bench.dueIds()).toEqual([task.id]);
+    await bench.clock.advance(3_600_000 - 1);
+    expect(await sightings(bench, task)).not.toEqual([]);
+    await bench.clock.advance(1);
     expect(await sightings(bench, task)).toEqual([]);
   });
 

@@ -141,7 +141,7 @@ export type SubmitOptions = Message<"holdfast.v1.SubmitOptions"> & {
   lifetimeMs: bigint;
 
   /**
-   * How long an ended task is kept; default 7 days, at most 365.
+   * How long an ended task is kept; default 7 days, at most 365. In any case an hour after its lifetime's end.
    *
    * @generated from field: int64 retention_ms = 5;
    */
