@@ -110,6 +110,12 @@ export interface DueEntry {
   readonly dueAtMs: number;
 }
 
+export interface DuePage {
+  readonly entries: readonly DueEntry[];
+  /** Where to go on: everything up to there was looked at. Undefined: nothing else was due. */
+  readonly next: DueEntry | undefined;
+}
+
 export interface LanePointer {
   readonly id: TaskId;
   readonly seq: number;
@@ -203,8 +209,12 @@ export interface TaskStore {
   result(id: TaskId): Promise<Uint8Array | undefined>;
   /** At most `limit` items (≤ limits.pageItems). A cursor that this engine did not make: INVALID_ARGUMENT. */
   list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Promise<Page>;
-  /** Entries whose time has come, oldest first. May lag: whoever acts on one reads the task first. */
-  due(shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]>;
+  /**
+   * Entries whose time has come, oldest first; of equal times in an order of the store's own. May lag: whoever acts on one
+   * reads the task first. `after`: only those behind this place, an entry that may be gone meanwhile, so that what cannot
+   * be helped now keeps nobody else waiting. There may be fewer than `limit`, even none, and a `next` nevertheless.
+   */
+  due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage>;
   /** The first unfinished task of a lane. */
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
   /**

@@ -44,9 +44,9 @@ async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Prom
   const ports = engine.connect(name);
   const store: TaskStore = Object.create(ports.store, {
     due: {
-      value: (shard: number, nowMs: number, limit: number) => {
-        sweeps.push({ node: name, shard, atMs: clock.now() });
-        return ports.store.due(shard, nowMs, limit);
+      value: (...asked: Parameters<TaskStore['due']>) => {
+        sweeps.push({ node: name, shard: asked[0], atMs: clock.now() });
+        return ports.store.due(...asked);
       },
     },
     dueShards: { get: () => counted(name) },

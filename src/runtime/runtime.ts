@@ -4,7 +4,7 @@ import { type DutyOptions, dutiesOf } from './duties.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { Resting, reconcile } from './reconcile.ts';
 import { expireSpent } from './spent.ts';
-import { sweep } from './sweep.ts';
+import { Sweeper } from './sweep.ts';
 import { lookMs, WorkersTold } from './workers-told.ts';
 
 export interface Runtime {
@@ -35,6 +35,7 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   ): Loop => startLoop({ name, everyMs, stuckAfterMs: stuckMs, clock, log, round });
   const duties = dutiesOf(context, options);
   const { membership } = duties;
+  const sweeper = new Sweeper(context);
   const loops: Loop[] = [];
   if (membership !== undefined) {
     const beat = async (): Promise<boolean> => {
@@ -44,9 +45,9 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     loops.push(loop('membership', () => membership.nextInMs, beat));
   }
   loops.push(
-    loop('sweep', timing.sweepMs, async (signal) => {
+    loop('sweep', timing.sweepMs, async (signal, alive) => {
       await membership?.looked;
-      return sweep(context, signal, duties.sweeps);
+      return sweeper.round(signal, duties.sweeps, alive);
     }),
     loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
   );

@@ -1,61 +1,122 @@
-import { lapsed } from '../core/decision.ts';
-import type { Snapshot } from '../ports/task-store.ts';
-import { commitCommand, factsOf } from '../service/commit.ts';
+import { timing } from '../core/limits.ts';
+import type { DueEntry } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { handOver, makeReady } from '../service/hand-over.ts';
+import { actOnAll } from './due-act.ts';
+import { Pauses } from './pauses.ts';
+import { Troubles } from './troubles.ts';
 
+/** Tasks that are acted on at once. */
 const batch = 100;
+/** Entries asked for at once, where some of them are to be passed over. */
+const mostAsked = 1_000;
+/** A shard's turn is over after so many pages, even where nobody in them could be helped. */
+const mostPages = 10;
+/** A shard that was gone through is left alone for so long, though others have more. */
+const restMs = timing.sweepMs / 2;
 
-/** One task whose due entry came up: its hand-over, its end, or its readiness. The entry may lag, so the head decides. */
-async function act(context: ServiceContext, snapshot: Snapshot): Promise<void> {
-  const { head } = snapshot;
-  const nowMs = context.clock.now();
-  if (head.handOver) await handOver(context, snapshot);
-  else if (head.state !== 'waiting') return;
-  else if (lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
-    await commitCommand(context, snapshot, { kind: 'lapse' });
-  } else if (head.waitUntilMs !== undefined && head.waitUntilMs <= nowMs)
-    await makeReady(context, snapshot, 'due');
+/** One way through what is due in a shard at its beginning, from the oldest on, in as many turns as it takes. */
+interface Walk {
+  readonly untilMs: number;
+  /** By the monotonic clock. */
+  readonly beganAtMs: number;
+  /** Undefined: it begins at the front, or is over. */
+  place: DueEntry | undefined;
+  isOver: boolean;
 }
 
-/** Serves one shard of the due index once; true: there may be more. */
-export async function sweepShard(
-  context: ServiceContext,
-  shard: number,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const nowMs = context.clock.now();
-  const entries = await context.store.due(shard, nowMs, batch);
-  if (entries.length === 0) return false;
-  const snapshots = await context.store.read(
-    entries.map((entry) => entry.id),
-    nowMs,
-  );
-  const acts: Promise<void>[] = [];
-  for (const snapshot of snapshots) {
-    if (snapshot === undefined || signal.aborted) continue;
-    acts.push(
-      act(context, snapshot).catch((err: unknown) => {
-        const { queue } = snapshot.submission.scope;
-        context.log.warn({ err, task_id: snapshot.id, queue }, 'could not act on a due task; it stays due');
-      }),
-    );
-  }
-  await Promise.all(acts);
-  return entries.length === batch;
+/** What a round has beside what it remembers. */
+interface Round {
+  readonly signal: AbortSignal;
+  readonly troubles: Troubles;
+  /** Says that it goes on, however long it takes. */
+  alive(): void;
 }
 
-/** Serves every shard that is this node's, asked anew before each: it may have been held up since the last. */
-export async function sweep(
+/**
+ * Serves what is due. Tasks that cannot be helped stay due in front of all others, so it goes on behind them, and tries
+ * them again after pauses that grow: who cannot be helped costs the others nothing.
+ */
+export class Sweeper {
+  readonly #context: ServiceContext;
+  readonly #pauses = new Pauses();
+  readonly #walks = new Map<number, Walk>();
+
+  constructor(context: ServiceContext) {
+    this.#context = context;
+  }
+
+  /**
+   * A turn for every shard that is this node's, asked anew before each: it may have been held up since the last. True:
+   * there is more, to go on with at once.
+   */
+  async round(
+    signal: AbortSignal,
+    isMine: (shard: number) => boolean = () => true,
+    alive: () => void = () => {},
+  ): Promise<boolean> {
+    const { clock, held, log, store } = this.#context;
+    const troubles = new Troubles();
+    const failures: unknown[] = [];
+    let more = false;
+    for (let shard = 0; shard < store.dueShards && !signal.aborted; shard++) {
+      if (!isMine(shard)) {
+        this.#walks.delete(shard);
+        continue;
+      }
+      try {
+        more = (await this.#turn(shard, { signal, troubles, alive })) || more;
+      } catch (err) {
+        failures.push(err);
+      }
+    }
+    troubles.tell(log, this.#pauses);
+    held.prune(clock.now());
+    if (!more) this.#pauses.prune(clock.monotonic());
+    if (failures.length === 0) return more;
+    if (!more) throw failures[0];
+    log.error({ err: failures[0], shards: failures.length }, 'could not sweep some shards; the others go on');
+    return true;
+  }
+
+  /** Until somebody was helped, so that the other shards have their turns too. True: the walk is not over. */
+  async #turn(shard: number, round: Round): Promise<boolean> {
+    const { store, clock } = this.#context;
+    const walk = this.#walkOf(shard);
+    for (let pages = 0; pages < mostPages && !walk.isOver && !round.signal.aborted; pages++) {
+      round.alive();
+      walk.isOver = true;
+      const limit = Math.min(mostAsked, batch + this.#pauses.size);
+      const page = await store.due(shard, walk.untilMs, limit, walk.place);
+      if (round.signal.aborted) break;
+      const nowMs = clock.monotonic();
+      const entries = page.entries.filter((entry) => !this.#pauses.has(entry, nowMs));
+      const some = entries.slice(0, batch);
+      walk.place = some.length < entries.length ? some.at(-1) : page.next;
+      walk.isOver = walk.place === undefined;
+      if (some.length === 0) continue;
+      const { signal, troubles } = round;
+      const acting = { context: this.#context, signal, pauses: this.#pauses, troubles };
+      if ((await actOnAll(acting, some)) > 0) break;
+    }
+    return !walk.isOver;
+  }
+
+  #walkOf(shard: number): Walk {
+    const { clock } = this.#context;
+    const beganAtMs = clock.monotonic();
+    const before = this.#walks.get(shard);
+    if (before !== undefined && (!before.isOver || beganAtMs - before.beganAtMs < restMs)) return before;
+    const walk = { untilMs: clock.now(), beganAtMs, place: undefined, isOver: false };
+    this.#walks.set(shard, walk);
+    return walk;
+  }
+}
+
+/** One round of a process that remembers nothing. */
+export function sweep(
   context: ServiceContext,
   signal: AbortSignal,
-  isMine: (shard: number) => boolean = () => true,
+  isMine?: (shard: number) => boolean,
 ): Promise<boolean> {
-  let more = false;
-  for (let shard = 0; shard < context.store.dueShards && !signal.aborted; shard++) {
-    if (!isMine(shard)) continue;
-    more = (await sweepShard(context, shard, signal)) || more;
-  }
-  context.held.prune(context.clock.now());
-  return more;
+  return new Sweeper(context).round(signal, isMine);
 }

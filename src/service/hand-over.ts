@@ -62,7 +62,7 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
     await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
     await ringLowest(context, lane, 'handOver');
   }
-  await context.store.append([
+  const [outcome] = await context.store.append([
     {
       kind: 'transition',
       id: snapshot.id,
@@ -73,6 +73,7 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
       rejoinLane: false,
     },
   ]);
+  if (outcome?.kind === 'failed') throw outcome.error;
 }
 
 /**

@@ -79,7 +79,7 @@ export class Bench extends TaskBench {
   async dueIds(nowMs = this.now, limit = 100): Promise<string[]> {
     const ids: string[] = [];
     for (let shard = 0; shard < this.store.dueShards; shard++) {
-      for (const entry of await this.store.due(shard, nowMs, limit)) ids.push(entry.id);
+      for (const { id } of (await this.store.due(shard, nowMs, limit)).entries) ids.push(id);
     }
     return ids;
   }

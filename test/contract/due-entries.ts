@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { dueAtMs } from '../../src/core/head.ts';
-import type { Snapshot } from '../../src/ports/task-store.ts';
+import type { DueEntry, Snapshot } from '../../src/ports/task-store.ts';
 import type { Bench } from './bench.ts';
 import type { Subject } from './subject.ts';
 
@@ -82,15 +82,57 @@ export const dueEntries: Subject = (says) => {
     await bench.clock.advance(65_000);
     const seen: string[] = [];
     for (let shard = 0; shard < bench.store.dueShards; shard++) {
-      const entries = await bench.store.due(shard, bench.now, 100);
+      const { entries } = await bench.store.due(shard, bench.now, 100);
       const times = entries.map((entry) => entry.dueAtMs);
       expect(times).toEqual(times.toSorted((a, b) => a - b));
       seen.push(...entries.map((entry) => entry.id));
       const first = await bench.store.due(shard, bench.now, 1);
-      expect(first).toEqual(entries.slice(0, 1));
+      expect(first.entries).toEqual(entries.slice(0, 1));
     }
     const expected = tasks.slice(0, 6).map((task) => task.id);
     expect(seen.toSorted()).toEqual(expected.toSorted());
+  });
+
+  says('whoever goes on from a place finds each of the others once, whatever their times', async (bench) => {
+    const delays = [10, 30, 30, 30, 20, 30, 40, 30, 30, 50].map((s) => s * 1_000);
+    await bench.acceptMany(40, (i) => ({ options: { delayMs: delays[i % 10] } }));
+    await bench.clock.advance(45_000);
+    for (let shard = 0; shard < bench.store.dueShards; shard++) {
+      const all = await bench.store.due(shard, bench.now, 100);
+      expect(all.next).toBe(undefined);
+      for (const limit of [1, 2, 3]) {
+        const found = [];
+        let after: DueEntry | undefined;
+        do {
+          const page = await bench.store.due(shard, bench.now, limit, after);
+          expect(page.entries.length).toBeLessThanOrEqual(limit);
+          found.push(...page.entries);
+          after = page.next;
+        } while (after !== undefined);
+        expect(found).toEqual(all.entries);
+      }
+    }
+  });
+
+  says('a place whose entry is gone is a place still', async (bench) => {
+    const tasks = await bench.acceptMany(60, (i) => ({ options: { delayMs: 5_000 + (i % 3) } }));
+    await bench.clock.advance(6_000);
+    for (let shard = 0; shard < bench.store.dueShards; shard++) {
+      const { entries } = await bench.store.due(shard, bench.now, 100);
+      const [gone] = entries.slice(1);
+      if (gone === undefined) continue;
+      await bench.cancel(tasks.find((task) => task.id === gone.id) as Snapshot);
+      const rest = await bench.store.due(shard, bench.now, 100, gone);
+      expect(rest).toEqual({ entries: entries.slice(2), next: undefined });
+    }
+  });
+
+  says('behind a place that is later than now nothing is due', async (bench) => {
+    const task = await bench.accept({ options: { delayMs: 5_000 } });
+    for (let shard = 0; shard < bench.store.dueShards; shard++) {
+      const page = await bench.store.due(shard, bench.now, 10, { id: task.id, dueAtMs: bench.now + 5_000 });
+      expect(page).toEqual({ entries: [], next: undefined });
+    }
   });
 
   says('entries outlive the process', async (bench) => {

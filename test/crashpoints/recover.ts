@@ -95,8 +95,8 @@ async function leftovers(stage: Stage, { lane }: Scenario, tasks: readonly Snaps
   const { store } = stage.running.context;
   const problems: string[] = [];
   for (let shard = 0; shard < store.dueShards; shard++) {
-    const due = await store.due(shard, stage.clock.now() + farAheadMs, 10);
-    for (const { id } of due) problems.push(`${id} has ended and is still due`);
+    const { entries } = await store.due(shard, stage.clock.now() + farAheadMs, 10);
+    for (const { id } of entries) problems.push(`${id} has ended and is still due`);
   }
   if (lane !== undefined) {
     const lowest = await store.lowest({ ...queue, orderingKey: lane });

@@ -7,6 +7,7 @@ import type {
   Accepted,
   Change,
   DueEntry,
+  DuePage,
   Filter,
   LaneKey,
   LanePointer,
@@ -111,8 +112,8 @@ export class AwsTaskStore implements TaskStore {
     return this.#during((context) => listPage(context, filter, page));
   }
 
-  due(shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]> {
-    return this.#during((context) => dueOf(context, shard, nowMs, limit));
+  due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage> {
+    return this.#during((context) => dueOf(context, shard, nowMs, limit, after));
   }
 
   lowest(lane: LaneKey): Promise<LanePointer | undefined> {

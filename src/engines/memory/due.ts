@@ -1,4 +1,4 @@
-import type { DueEntry, TaskId } from '../../ports/task-store.ts';
+import type { DueEntry, DuePage, TaskId } from '../../ports/task-store.ts';
 
 interface Pending {
   readonly visibleAtMs: number;
@@ -10,6 +10,11 @@ function shardOf(id: TaskId, shards: number): number {
   let hash = 0;
   for (let i = 0; i < id.length; i++) hash = (Math.imul(hash, 31) + id.charCodeAt(i)) >>> 0;
   return hash % shards;
+}
+
+function order(a: DueEntry, b: DueEntry): number {
+  if (a.dueAtMs !== b.dueAtMs) return a.dueAtMs - b.dueAtMs;
+  return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
 }
 
 /** An entry for each task that waits for a time, spread over shards; it may lag behind the heads. */
@@ -31,13 +36,15 @@ export class DueIndex {
     this.#pending.push({ id, dueAtMs, visibleAtMs });
   }
 
-  at(shard: number, nowMs: number, limit: number): DueEntry[] {
+  at(shard: number, nowMs: number, limit: number, after?: DueEntry): DuePage {
     this.#catchUp(nowMs);
-    const entries: DueEntry[] = [];
+    const due: DueEntry[] = [];
     for (const [id, dueAtMs] of this.#shards[shard] ?? []) {
-      if (dueAtMs <= nowMs) entries.push({ id, dueAtMs });
+      const entry = { id, dueAtMs };
+      if (dueAtMs <= nowMs && (after === undefined || order(after, entry) < 0)) due.push(entry);
     }
-    return entries.sort((a, b) => a.dueAtMs - b.dueAtMs).slice(0, limit);
+    const entries = due.sort(order).slice(0, limit);
+    return { entries, next: entries.length < due.length ? entries.at(-1) : undefined };
   }
 
   #catchUp(nowMs: number): void {

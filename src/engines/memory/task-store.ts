@@ -155,7 +155,8 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
       checkPage(page.limit);
       return operate('store.list', 1, () => listPage(rows, lanes, filter, page));
     },
-    due: (shard, nowMs, limit) => operate('store.due', 1, () => tables.due.at(shard, nowMs, limit)),
+    due: (shard, nowMs, limit, after) =>
+      operate('store.due', 1, () => tables.due.at(shard, nowMs, limit, after)),
     lowest: (lane) => operate('store.lowest', 1, () => lanes.lowest(lane)),
     leave: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),

@@ -64,7 +64,9 @@ export function prepareStatements(db: DatabaseSync) {
     ),
     events: read('SELECT events FROM task WHERE seq = ?'),
     past: read('SELECT last, events FROM past WHERE seq = ? AND last > ? ORDER BY last'),
-    due: read('SELECT seq, accepted_at, due FROM task WHERE due <= ? ORDER BY due LIMIT ?'),
+    due: read(
+      'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
+    ),
     spent: read(
       'SELECT seq, queue, kind, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
     ),

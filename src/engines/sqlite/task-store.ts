@@ -7,6 +7,7 @@ import type {
   Accepted,
   Change,
   DueEntry,
+  DuePage,
   Filter,
   LaneKey,
   LanePointer,
@@ -87,12 +88,14 @@ export class SqliteTaskStore implements TaskStore {
     return this.#reading(() => this.#lists.list(filter, page));
   }
 
-  async due(_shard: number, nowMs: number, limit: number): Promise<readonly DueEntry[]> {
-    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, limit));
-    return (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
+  async due(_shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage> {
+    const afterSeq = (after && placeOf(after.id)?.seq) ?? 0;
+    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, after?.dueAtMs ?? 0, afterSeq, limit));
+    const entries = (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
       id: idOf(seq, acceptedAtMs),
       dueAtMs,
     }));
+    return { entries, next: entries.length < limit ? undefined : entries.at(-1) };
   }
 
   async lowest(lane: LaneKey): Promise<LanePointer | undefined> {
