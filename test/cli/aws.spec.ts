@@ -155,23 +155,38 @@ test('shards are added, and none is taken away: that is refused before anything 
   expect((await init('--queue', 'mail', '--check')).err).toContain('queue mail (normal): missing');
 });
 
-test('a table of another kind is left as it is: what differs, and status 4', async () => {
+test.each([
+  ['with other keys', ['id'], "its keys are not pk, sk\n  it has no index 'list'"],
+  ['without our indexes', ['pk', 'sk'], "it has no index 'list'\n  it has no index 'due'"],
+])('a table %s is left as it is: what differs, and status 4', async (_, keys, told) => {
   const client = tableClient({ ...clientOf(dynoxide.endpoint) });
-  const { CreateTableCommand } = await import('@aws-sdk/client-dynamodb');
+  const { CreateTableCommand, DescribeTimeToLiveCommand, ScanCommand } = await import(
+    '@aws-sdk/client-dynamodb'
+  );
+  const { ListQueuesCommand } = await import('@aws-sdk/client-sqs');
+  const queues = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
+  onTestFinished(() => {
+    client.destroy();
+    queues.destroy();
+  });
   await client.send(
     new CreateTableCommand({
       TableName: table,
       BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
-      AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+      KeySchema: keys.map((AttributeName, i) => ({ AttributeName, KeyType: i === 0 ? 'HASH' : 'RANGE' })),
+      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
     }),
   );
-  client.destroy();
-  for (const argv of [[], ['--queue', 'mail'], ['--queue', 'mail', '--check']]) {
+  for (const argv of [[], ['--queue', 'mail'], ['--queue', 'mail', '--check'], ['--list-shards', '8']]) {
     const { code, err } = await init(...argv);
     expect(code).toBe(4);
-    expect(err).toContain("its keys are not pk, sk\n  it has no index 'list'");
+    expect(err).toContain(told);
+    expect(err).toContain('name another table, or give this one what it lacks by hand.');
   }
+  const ttl = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
+  expect(ttl.TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED');
+  expect((await client.send(new ScanCommand({ TableName: table }))).Items).toEqual([]);
+  expect((await queues.send(new ListQueuesCommand({ QueueNamePrefix: table }))).QueueUrls ?? []).toEqual([]);
 });
 
 test('a table whose expired items are not deleted is corrected', async () => {

@@ -86,9 +86,11 @@ function wrong(result: InitResult, check: boolean): HoldfastError {
       differs.map((description) => ({ field: `queue ${queue}`, description })),
     ),
   ];
-  const help = check
-    ? 'Run it without --check: it makes what is missing and corrects what may be.'
-    : 'Keys and indexes of a table cannot be changed: name another table, or give this one what it lacks by hand.';
+  const isOurs = table.did === 'missing' || table.shards !== undefined;
+  const help =
+    check && isOurs
+      ? 'Run it without --check: it makes what is missing and corrects what may be.'
+      : 'Keys and indexes of a table cannot be changed: name another table, or give this one what it lacks by hand.';
   return new HoldfastError('FAILED_PRECONDITION', 'CONFLICT', textOf(result), { help, violations });
 }
 
