@@ -45,7 +45,7 @@ export const expiring: Subject = (says) => {
     expect(await sightings(bench, task)).toEqual([]);
   });
 
-  says('a task whose retention is nothing is still there when its lifetime ends, and can end', async (bench) => {
+  says('a task without retention is still there when its lifetime ends, and can end', async (bench) => {
     const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 0 };
     const task = await bench.accept({ options, orderingKey: 'ann' });
     await bench.clock.advance(60_000);
