@@ -9,6 +9,6 @@ export interface Lease {
   /** Number of events right after the claim. */
   readonly version: number;
   readonly timeoutAtMs: number;
-  /** The bell's handle. */
+  /** The bell's handle. It is no secret and no proof: it is used for the bells of the task's own queue only. */
   readonly handle: string;
 }

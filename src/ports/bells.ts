@@ -64,9 +64,17 @@ export interface Bells {
    * than the room in bytes is given where the room is untouched.
    */
   receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]>;
-  /** From now on for `ms`. False: a stale handle; the bell comes back by itself. */
-  hide(bells: readonly { readonly handle: string; readonly ms: number }[]): Promise<readonly boolean[]>;
-  silence(handles: readonly string[]): Promise<readonly boolean[]>;
+  /**
+   * From now on for `ms`. False: a stale handle; the bell comes back by itself. `of`: for handles that came back from
+   * outside, as in a lease: the queue of the task that they are used for. Where bells are apart a handle of another queue
+   * then does nothing, and costs no call: whoever saw another tenant's lease must not silence its bell.
+   */
+  hide(
+    bells: readonly { readonly handle: string; readonly ms: number }[],
+    of?: QueueRef,
+  ): Promise<readonly boolean[]>;
+  /** `of`: as with `hide`. */
+  silence(handles: readonly string[], of?: QueueRef): Promise<readonly boolean[]>;
   /**
    * Where the bells live in this process: bells of running tasks whose lease has been spent for `spentForMs`
    * and that nobody came for. Absent where a bell is heard only by who polls its queue.

@@ -80,14 +80,19 @@ export function after(context: ServiceContext, snapshot: Snapshot): void {
  * Leaves a bell as its task's head says: silenced where the task has ended or waits for a time, hidden until the
  * lease's end where it runs, audible where it is ready. Where bells live in the commit they follow by themselves.
  */
-export async function keepBell(context: ServiceContext, handle: string, head: Head): Promise<void> {
+export async function keepBell(
+  context: ServiceContext,
+  handle: string,
+  { head, submission }: Pick<Snapshot, 'head' | 'submission'>,
+): Promise<void> {
   if (context.store.can.bellsInCommit || handle === '') return;
+  const { scope } = submission;
   const nowMs = context.clock.now();
-  if (isEnded(head)) await context.bells.silence([handle]);
+  if (isEnded(head)) await context.bells.silence([handle], scope);
   else if (head.state === 'running') {
-    await context.bells.hide([{ handle, ms: Math.max(0, leaseSpentAtMs(head) - nowMs) }]);
-  } else if (isReady(head)) await context.bells.hide([{ handle, ms: 0 }]);
-  else await context.bells.silence([handle]);
+    await context.bells.hide([{ handle, ms: Math.max(0, leaseSpentAtMs(head) - nowMs) }], scope);
+  } else if (isReady(head)) await context.bells.hide([{ handle, ms: 0 }], scope);
+  else await context.bells.silence([handle], scope);
 }
 
 /** Reads one task of a tenant; undefined where there is none for this reader. */

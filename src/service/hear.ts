@@ -156,7 +156,7 @@ function conclude(
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
   if (outcome.head.state !== 'running') {
     after(context, done);
-    context.background('bell', keepBell(context, bell.handle, outcome.head));
+    context.background('bell', keepBell(context, bell.handle, done));
     return undefined;
   }
   context.feed.publish(done.id);

@@ -42,7 +42,8 @@ function renewed(context: ServiceContext, one: Beating, head: Head): void {
   if (one.item.progress !== undefined) context.feed.publish(one.lease.id);
   if (context.store.can.bellsInCommit) return;
   const ms = Math.max(0, leaseSpentAtMs(head) - context.clock.now());
-  context.background('bell', context.bells.hide([{ handle: one.lease.handle, ms }]));
+  const { scope } = one.snapshot.submission;
+  context.background('bell', context.bells.hide([{ handle: one.lease.handle, ms }], scope));
 }
 
 async function begin(

@@ -59,13 +59,16 @@ function concluded(
   outcome: Outcome & { kind: 'done' },
 ): SettleResult {
   const { head } = outcome;
+  const { submission } = one.snapshot;
   // A hand-over needs the whole snapshot; nobody else looks at the tip after this.
   after(context, {
     ...one.snapshot,
     head,
     tip: change.head.handOver ? [...one.snapshot.tip, ...change.events] : one.snapshot.tip,
   });
-  if (!context.store.can.bellsInCommit) context.background('bell', keepBell(context, one.lease.handle, head));
+  if (!context.store.can.bellsInCommit) {
+    context.background('bell', keepBell(context, one.lease.handle, { head, submission }));
+  }
   return { state: shownState(head), error: undefined };
 }
 

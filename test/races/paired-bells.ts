@@ -26,8 +26,8 @@ export function pairedBells(inner: Bells): Bells {
   return {
     receive,
     ring: (rings) => inner.ring(rings),
-    hide: (bells) => inner.hide(bells),
-    silence: (handles) => inner.silence(handles),
+    hide: (bells, of) => inner.hide(bells, of),
+    silence: (handles, of) => inner.silence(handles, of),
     ...(inner.spent && {
       spent: (nowMs, forMs, limit) => inner.spent?.(nowMs, forMs, limit) ?? Promise.resolve([]),
     }),

@@ -12,8 +12,8 @@ export function watchedBells(world: World, bells: Bells): Bells {
       for (const { handle, ring } of heard) world.heard.set(handle, ring.id);
       return heard;
     },
-    silence: async (handles) => {
-      const done = await bells.silence(handles);
+    silence: async (handles, of) => {
+      const done = await bells.silence(handles, of);
       for (const handle of handles) judge(world, world.heard.get(handle));
       return done;
     },

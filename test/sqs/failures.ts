@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { HoldfastError } from '../../src/core/errors.ts';
+import { encodeHandle } from '../../src/engines/aws/bells-handle.ts';
 import { createQueues } from '../../src/engines/aws/sqs-create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
 import { refusal } from '../contract/bench.ts';
@@ -35,6 +36,21 @@ export function failures(says: Says): void {
     delete site.front.faults.entry;
     await site.clock.advance(32_000);
     expect(idsOf(await bells.receive([mail], want()))).toEqual(['task-1']);
+  });
+
+  says('a handle does nothing for a task of another queue than it names, and costs no call', async (site) => {
+    const bells = await site.open();
+    await bells.ring([ring('a')]);
+    const [bell] = await bells.receive([mail], want());
+    const handle = bell?.handle ?? '';
+    const other = { tenant: 'other', queue: mail.queue };
+    const madeUp = encodeHandle({ queue: other, level: 'normal', receivedAtMs: 1, receipt: 'x' });
+    site.front.forget();
+    expect(await bells.silence([handle], other)).toEqual([false]);
+    expect(await bells.hide([{ handle, ms: 60_000 }], other)).toEqual([false]);
+    expect(await bells.hide([{ handle: madeUp, ms: 60_000 }], mail)).toEqual([false]);
+    expect(site.front.calls).toEqual([]);
+    expect(await bells.silence([handle], mail)).toEqual([true]);
   });
 
   says('a send whose answer was lost is sent again by the SDK, and rings once', async (site) => {

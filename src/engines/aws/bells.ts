@@ -1,5 +1,5 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
-import type { HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { Priority } from '../../core/submission.ts';
 import type { Bell, Bells, Ring, Want } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -101,13 +101,16 @@ class BellsOnSqs implements SqsBells {
     return this.#receiver.receive(queues, want);
   }
 
-  hide(bells: readonly { readonly handle: string; readonly ms: number }[]): Promise<readonly boolean[]> {
-    return this.#underWay.do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms))));
+  hide(
+    bells: readonly { readonly handle: string; readonly ms: number }[],
+    of?: QueueRef,
+  ): Promise<readonly boolean[]> {
+    return this.#underWay.do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms, of))));
   }
 
-  silence(handles: readonly string[]): Promise<readonly boolean[]> {
+  silence(handles: readonly string[], of?: QueueRef): Promise<readonly boolean[]> {
     return this.#underWay.do(() =>
-      Promise.all(handles.map((handle) => this.#by(handle, (queue, receipt) => queue.delete(receipt)))),
+      Promise.all(handles.map((handle) => this.#by(handle, of, (queue, receipt) => queue.delete(receipt)))),
     );
   }
 
@@ -131,8 +134,8 @@ class BellsOnSqs implements SqsBells {
     }
   }
 
-  #hideOne(handle: string, ms: number): Promise<boolean> {
-    return this.#by(handle, (queue, receipt, receivedAtMs) => {
+  #hideOne(handle: string, ms: number, of: QueueRef | undefined): Promise<boolean> {
+    return this.#by(handle, of, (queue, receipt, receivedAtMs) => {
       const leftMs = longestHiddenMs - (this.#options.clock.now() - receivedAtMs);
       return queue.hide(receipt, Math.ceil(Math.max(0, Math.min(ms, leftMs)) / 1_000));
     });
@@ -141,10 +144,11 @@ class BellsOnSqs implements SqsBells {
   /** Does something by a handle. Where SQS does not answer it is as with a stale one: the bell comes back. */
   async #by(
     handle: string,
+    of: QueueRef | undefined,
     work: (queue: SqsQueue, receipt: string, receivedAtMs: number) => Promise<boolean>,
   ): Promise<boolean> {
     const said = decodeHandle(handle);
-    if (said === undefined) return false;
+    if (said === undefined || (of !== undefined && nameOf(of) !== nameOf(said.queue))) return false;
     const queue = this.#queueAt(said.queue, said.level);
     try {
       return await work(queue, said.receipt, said.receivedAtMs);
@@ -153,6 +157,8 @@ class BellsOnSqs implements SqsBells {
         { err, queue: said.queue.queue },
         'a bell was left as it is; it comes back by itself',
       );
+      // Anybody can make up a handle; what it names and is not there is not kept.
+      if (asHoldfastError(err).reason === 'QUEUE_UNKNOWN') this.#queues.delete(levelName(queue));
       return false;
     }
   }
@@ -162,7 +168,7 @@ class BellsOnSqs implements SqsBells {
   }
 
   #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
-    const name = `${nameOf(queue)}/${priority}`;
+    const name = levelName({ queue, priority });
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     const { clock, prefix } = this.#options;
@@ -189,4 +195,8 @@ class BellsOnSqs implements SqsBells {
 
 function nameOf({ tenant, queue }: QueueRef): string {
   return `${tenant}/${queue}`;
+}
+
+function levelName({ queue, priority }: { readonly queue: QueueRef; readonly priority: Priority }): string {
+  return `${nameOf(queue)}/${priority}`;
 }

@@ -5,6 +5,7 @@ import type { QueueRef, TaskId } from '../../ports/task-store.ts';
 import { Belfry, receivedMs } from './belfry.ts';
 import type { BellKind } from './bells.ts';
 import type { Faults } from './faults.ts';
+import { queueName } from './rows.ts';
 
 const minuteMs = 60_000;
 /** A queue remembers a deduplication id so long, even after its message was deleted. */
@@ -71,8 +72,8 @@ export class BellsApart implements BellKind {
     });
   }
 
-  hide(handle: string, ms: number): boolean {
-    const message = this.#heldBy(handle);
+  hide(handle: string, ms: number, of?: QueueRef): boolean {
+    const message = this.#heldBy(handle, of);
     if (message === undefined) return false;
     const untilMs = Math.min(this.#clock.now() + ms, message.receivedAtMs + longestHiddenMs);
     this.belfry.line(message.ring).hide(message, untilMs);
@@ -80,8 +81,8 @@ export class BellsApart implements BellKind {
     return true;
   }
 
-  silence(handle: string): boolean {
-    const message = this.#heldBy(handle);
+  silence(handle: string, of?: QueueRef): boolean {
+    const message = this.#heldBy(handle, of);
     if (message === undefined) return false;
     this.#delete(message);
     // Its group may be given again.
@@ -135,9 +136,10 @@ export class BellsApart implements BellKind {
     return false;
   }
 
-  #heldBy(handle: string): Message | undefined {
+  #heldBy(handle: string, of: QueueRef | undefined): Message | undefined {
     const message = this.#byHandle.get(handle) ?? this.#anyOf(handle);
     if (message === undefined) return undefined;
+    if (of !== undefined && queueName(of) !== queueName(message.ring.queue)) return undefined;
     const current = message.handle === handle && message.visibleAtMs > this.#clock.now();
     return (this.#faults.handle?.(current) ?? current) ? message : undefined;
   }

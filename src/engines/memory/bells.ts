@@ -10,8 +10,9 @@ export interface BellKind {
   readonly belfry: Pick<Belfry<never>, 'nextAtMs' | 'listen'>;
   ring(ring: Ring): true | HoldfastError;
   take(queues: readonly QueueRef[], want: Want): Bell[];
-  hide(handle: string, ms: number): boolean;
-  silence(handle: string): boolean;
+  /** `of`: only where it is a bell of that queue. */
+  hide(handle: string, ms: number, of: QueueRef | undefined): boolean;
+  silence(handle: string, of: QueueRef | undefined): boolean;
   /** Whether the task has a bell, hidden or not. */
   hangs(id: TaskId): boolean;
   spent?(nowMs: number, spentForMs: number, limit: number): Bell[];
@@ -78,10 +79,10 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
     ring: (rings) => operate('bells.ring', rings.length, () => rings.map((one) => kind.ring(one))),
     receive,
     waits: (want) => waiting.has(want),
-    hide: (bells) =>
-      operate('bells.hide', bells.length, () => bells.map((one) => kind.hide(one.handle, one.ms))),
-    silence: (handles) =>
-      operate('bells.silence', handles.length, () => handles.map((handle) => kind.silence(handle))),
+    hide: (bells, of) =>
+      operate('bells.hide', bells.length, () => bells.map((one) => kind.hide(one.handle, one.ms, of))),
+    silence: (handles, of) =>
+      operate('bells.silence', handles.length, () => handles.map((handle) => kind.silence(handle, of))),
     ...(spent === undefined
       ? {}
       : {
