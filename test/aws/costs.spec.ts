@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { placeOf, shardOf } from '../../src/engines/aws/ids.ts';
 import type { Metered } from '../../src/engines/aws/meter.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
@@ -96,6 +97,7 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'to read a task': [0, 0, 2],
   'to verify a history': [0, 0, 3],
   'the unfinished of two': [0, 0, 5],
+  'an expired head that is still due': [2, 1, 0.5],
 };
 
 test('the other ways of a life cost what docs/table-design.md says', async () => {
@@ -150,6 +152,13 @@ test('the other ways of a life cost what docs/table-design.md says', async () =>
   await bench.cancel(await bench.accept({ queue: 'other', payload }));
   await bench.accept({ queue: 'other', payload });
   await cost('the unfinished of two', () => bench.listAll({ queue: 'other', state: 'unfinished' }));
+  const brief = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 1 };
+  const expired = await bench.accept({ options: brief });
+  await bench.clock.advance(3 * 3_600_000);
+  const shard = shardOf(placeOf(expired.id)?.slot ?? '', bench.store.dueShards);
+  await cost('an expired head that is still due', () =>
+    bench.store.due(shard, expired.submission.expiresAtMs, 10),
+  );
   expect(found).toEqual(prices);
   await site.close();
 });

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { placeOf } from '../../src/engines/aws/ids.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
+import { sweep } from '../../src/runtime/sweep.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
@@ -71,6 +72,18 @@ test('a damaged task keeps no other from being claimed, and waits to be mended',
   await settled();
   const others = tasks.filter(({ id }) => id !== victim.id).map(({ id }) => id);
   expect(claimed.map(({ id }) => id).toSorted()).toEqual(others.toSorted());
+});
+
+test('a damaged task keeps no other from being made ready when its time comes', async () => {
+  const tasks = await site.bench.acceptMany(40, () => ({ options: { delayMs: 1_000 } }));
+  const victim = tasks[0] as Snapshot;
+  await damage(victim);
+  await site.clock.advance(2_000);
+  const { context } = await node('node-1');
+  await sweep(context, new AbortController().signal);
+  const others = tasks.slice(1).map(({ id }) => id);
+  const read = await site.bench.store.read(others, site.bench.now);
+  expect(read.filter((task) => task?.head.waitUntilMs !== undefined)).toEqual([]);
 });
 
 test('a damaged task is left out of a list and told in the log; asked for by itself it is an error', async () => {

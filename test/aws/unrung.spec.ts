@@ -1,0 +1,86 @@
+/** A queue whose SQS queue is gone has due tasks that nobody can ring: they must not hold up those of other queues. */
+import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
+import { expect, test } from 'vitest';
+import { noOptions } from '../../src/core/codec/options.ts';
+import { defaultShards } from '../../src/engines/aws/definition.ts';
+import { shardOf, slotOf } from '../../src/engines/aws/ids.ts';
+import { aws, createQueues, createTable, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import { sqsQueueName } from '../../src/engines/aws/sqs-definition.ts';
+import { systemClock } from '../../src/platform/clock.ts';
+import { type LogFields, silentLog } from '../../src/ports/log.ts';
+import type { QueueRef } from '../../src/ports/task-store.ts';
+import { Sweeper } from '../../src/runtime/sweep.ts';
+import { createService } from '../../src/service/create-service.ts';
+import { item } from '../rig/api-node.ts';
+import { movingClock } from '../rig/moving-clock.ts';
+import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../stand-ins/fauxqs.ts';
+import { standInClient } from '../stand-ins/sqs-stand-in.ts';
+
+const table = 'unrung';
+const gone: QueueRef = { tenant: 'default', queue: 'gone' };
+const sound: QueueRef = { tenant: 'other', queue: 'sound' };
+const never = new AbortController().signal;
+
+/** Of tasks that are due in one shard, so that more of them stand in front than a look takes. */
+function keys(queue: QueueRef, count: number): string[] {
+  const found: string[] = [];
+  for (let i = 0; found.length < count; i++) {
+    if (shardOf(slotOf({ ...queue, key: `k${i}` }), defaultShards.due) === 0) found.push(`k${i}`);
+  }
+  return found;
+}
+
+test('due tasks of a queue that is gone hold up nobody of their shard, and are told in one line a round', async () => {
+  const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+  const clock = movingClock();
+  const lines: LogFields[] = [];
+  const log = { ...silentLog, warn: (fields: LogFields): void => void lines.push(fields) };
+  const client = tableClient(clientOf(dynoxide.endpoint));
+  await createTable(client, table, systemClock());
+  const queues = standInClient(sqs.endpoint);
+  for (const queue of [gone, sound]) await createQueues(queues, sqsQueuesOf(table, queue));
+  const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
+  const engine = aws({ table, clock, dynamodb: clientOf(dynoxide.endpoint), sqs: sqsConfig });
+  const running = await createService({ ...engine, node: 'n', clock, log, createQueues: true });
+
+  const submit = async (queue: QueueRef, count: number, delayMs: number): Promise<void> => {
+    const some = keys(queue, count);
+    for (let from = 0; from < count; from += 100) {
+      const items = some
+        .slice(from, from + 100)
+        .map((key) => item(key, { options: { ...noOptions, delayMs } }));
+      const results = await running.service.submit(queue, items, { notAfterMs: undefined });
+      expect(results.every(({ error }) => error === undefined)).toBe(true);
+    }
+  };
+  await submit(gone, 250, 60_000);
+  await submit(sound, 5, 120_000);
+  const name = sqsQueueName(table, gone, 'normal');
+  const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: name }));
+  await queues.send(new DeleteQueueCommand({ QueueUrl }));
+  clock.move(130_000);
+
+  // There is nothing to go on with at once.
+  expect(await new Sweeper(running.context).round(never)).toBe(false);
+  const claimed = await running.service.claim({
+    tenant: sound.tenant,
+    workerName: 'w',
+    workerId: 'w',
+    queues: [sound.queue],
+    types: [{ type: 'note', maxVersion: 1 }],
+    maxTasks: 10,
+    waitMs: 5_000,
+    requestId: '',
+    signal: never,
+  });
+  expect(claimed.map(({ key }) => key).sort()).toEqual(keys(sound, 5).sort());
+  expect(lines).toEqual([expect.objectContaining({ ...gone, failed: expect.any(Number), waiting: 250 })]);
+  expect(lines[0]?.err).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+
+  await running.settled();
+  await engine.close();
+  client.destroy();
+  queues.destroy();
+  await Promise.all([dynoxide.stop(), sqs.stop()]);
+});
