@@ -1,6 +1,7 @@
 import type { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
+import type { Bell } from '../ports/bells.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { assignmentOf, hear } from './hear.ts';
@@ -8,19 +9,55 @@ import type { Claimed, RecentClaims } from './recent-claims.ts';
 import type { ClaimRequest } from './service.ts';
 import { releaseUnheard } from './settle.ts';
 
-async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
-  const { tenant, workerName, workerId, types, maxTasks, waitMs, signal } = request;
-  const queues: QueueRef[] = [];
-  for (const queue of request.queues) {
+async function openOf(context: ServiceContext, { tenant, queues }: ClaimRequest): Promise<QueueRef[]> {
+  const open: QueueRef[] = [];
+  for (const queue of queues) {
     await context.queues.ensure({ tenant, queue });
-    if (!context.queues.of({ tenant, queue }).paused) queues.push({ tenant, queue });
+    if (!context.queues.of({ tenant, queue }).paused) open.push({ tenant, queue });
   }
-  if (queues.length === 0) return [];
-  const room = (): { tasks: number; bytes: number } => ({
-    tasks: maxTasks,
-    bytes: limits.wireMessageBytes / 2,
-  });
-  const bells = await context.bells.receive(queues, { types, room, waitMs, signal });
+  return open;
+}
+
+/** Waits for a bell of those queues that are not paused; where all are, until that changes. */
+async function receive(
+  context: ServiceContext,
+  request: ClaimRequest,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<readonly Bell[]> {
+  const { types, maxTasks } = request;
+  const queues = await openOf(context, request);
+  if (queues.length === 0) {
+    await context.clock.sleep(waitMs, signal);
+    return [];
+  }
+  const bytes = limits.wireMessageBytes / 2;
+  return context.bells.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
+}
+
+/** As `receive`; where a setting of a queue changes meanwhile, by the new ones for the rest of the time. */
+async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Promise<readonly Bell[]> {
+  const { clock, queues } = context;
+  if (request.waitMs === 0) return receive(context, request, 0, request.signal);
+  const untilMs = clock.monotonic() + request.waitMs;
+  for (;;) {
+    const changed = new AbortController();
+    const stopListening = queues.onChange(() => changed.abort());
+    try {
+      const leftMs = Math.max(0, untilMs - clock.monotonic());
+      const signal = AbortSignal.any([request.signal, changed.signal]);
+      const bells = await receive(context, request, leftMs, signal);
+      const isOver = request.signal.aborted || clock.monotonic() >= untilMs;
+      if (bells.length > 0 || isOver || !changed.signal.aborted) return bells;
+    } finally {
+      stopListening();
+    }
+  }
+}
+
+async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
+  const { workerName, workerId, types } = request;
+  const bells = await receiveAsSet(context, request);
   if (bells.length === 0) return [];
   const lost = (error: HoldfastError): void => request.lost?.(error);
   return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined, lost });
