@@ -13,6 +13,14 @@ import { releaseUnheard } from './settle.ts';
 /** One receive waits so long before it is made anew; bells that come meanwhile end it at once. */
 const receiveWaitMs = 20_000;
 const failurePauseMs = 1_000;
+/** A stream that was given something and says nothing for so long is given nothing more until it does: its worker hangs. */
+const silentMs = 1_000;
+
+interface Given {
+  readonly tasks: readonly Assignment[];
+  /** On the monotonic clock. */
+  readonly atMs: number;
+}
 
 /** One worker's stream: credits in, assignments out. One receive at a time, so that room is never given twice. */
 export class WorkerSession implements Session, LiveSession {
@@ -22,13 +30,14 @@ export class WorkerSession implements Session, LiveSession {
   readonly #sink: SessionSink;
   readonly #hearer: Hearer;
   readonly #connectedAtMs: number;
-  readonly #unheard = new Map<number, readonly Assignment[]>();
+  readonly #unheard = new Map<number, Given>();
   readonly #stopListening: () => void;
   #tasks: number;
   #bytes: number;
   /** Of tasks that are being claimed for this stream and not handed to it yet. */
   #underWayBytes = 0;
   #seq = 0;
+  #heardAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   #draining = false;
   #wake: (() => void) | undefined;
@@ -78,22 +87,24 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   credit(tasks: number, bytes: number): void {
-    this.#tasks = Math.min(this.#tasks + tasks, limits.inFlightTasks);
-    this.#bytes += bytes;
-    this.#wakeUp();
+    this.#heardAtMs = this.#context.clock.monotonic();
+    this.#giveBack(tasks, bytes);
   }
 
   reset(tasks: number, bytes: number): void {
+    this.#heardAtMs = this.#context.clock.monotonic();
     this.#tasks = Math.min(tasks, limits.inFlightTasks);
     this.#bytes = bytes;
     this.#wakeUp();
   }
 
   received(seq: number): void {
+    this.#heardAtMs = this.#context.clock.monotonic();
     for (const sent of this.#unheard.keys()) {
       if (sent > seq) break;
       this.#unheard.delete(sent);
     }
+    this.#wakeUp();
   }
 
   close(): void {
@@ -101,7 +112,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#closed = true;
     this.#stopListening();
     this.#nudge();
-    for (const tasks of this.#unheard.values()) this.#release(tasks);
+    for (const { tasks } of this.#unheard.values()) this.#release(tasks);
     this.#unheard.clear();
     this.#context.sessions.remove(this.id);
   }
@@ -140,7 +151,7 @@ export class WorkerSession implements Session, LiveSession {
   keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void {
     this.#underWayBytes -= promised.bytes;
     const used = tasks.reduce((sum, task) => sum + task.spec.length, 0);
-    if (tasks.length < promised.tasks) this.credit(promised.tasks - tasks.length, promised.bytes - used);
+    if (tasks.length < promised.tasks) this.#giveBack(promised.tasks - tasks.length, promised.bytes - used);
     if (tasks.length > 0) this.#deliver(tasks);
   }
 
@@ -165,7 +176,20 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   #hasRoom(): boolean {
-    return this.#tasks > 0 && this.#roomBytes() > 0;
+    return this.#tasks > 0 && this.#roomBytes() > 0 && !this.#isSilent();
+  }
+
+  #isSilent(): boolean {
+    if (this.#unheard.size === 0) return false;
+    const [oldest] = this.#unheard.values();
+    if (oldest === undefined || this.#heardAtMs > oldest.atMs) return false;
+    return this.#context.clock.monotonic() - oldest.atMs > silentMs;
+  }
+
+  #giveBack(tasks: number, bytes: number): void {
+    this.#tasks = Math.min(this.#tasks + tasks, limits.inFlightTasks);
+    this.#bytes += bytes;
+    this.#wakeUp();
   }
 
   /** By its credit, and by what its stream takes: a fast reader must not be cut for what was written in one go. */
@@ -228,8 +252,10 @@ export class WorkerSession implements Session, LiveSession {
   /** At most one batch of the store at a time; the next receive follows at once. */
   #room(): { tasks: number; bytes: number } {
     if (this.#closed || this.#draining) return { tasks: 0, bytes: 0 };
-    if (!this.#hasRoom()) this.#starved = true;
-    return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
+    if (this.#hasRoom())
+      return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
+    this.#starved = true;
+    return { tasks: 0, bytes: 0 };
   }
 
   #take(bells: readonly Bell[]): void {
@@ -250,7 +276,7 @@ export class WorkerSession implements Session, LiveSession {
       this.#underWayBytes -= reservedBytes;
       const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
       if (assigned.length < bells.length || used !== reservedBytes) {
-        this.credit(bells.length - assigned.length, reservedBytes - used);
+        this.#giveBack(bells.length - assigned.length, reservedBytes - used);
       }
     }
     if (assigned.length > 0) this.#deliver(assigned);
@@ -262,7 +288,7 @@ export class WorkerSession implements Session, LiveSession {
       return;
     }
     this.#seq++;
-    this.#unheard.set(this.#seq, tasks);
+    this.#unheard.set(this.#seq, { tasks, atMs: this.#context.clock.monotonic() });
     this.#sink.assign(this.#seq, tasks);
   }
 

@@ -1,5 +1,6 @@
 /** Handlers that hang, throw nothing, or take their whole process with them: real servers, real worker processes. */
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, defineWorker, type EventType, handle, type SubmittedTask } from '../../src/index.ts';
 import { spawnCommand } from './command.ts';
@@ -10,6 +11,8 @@ import { acceptNotes, expectEndOnce } from './tasks.ts';
 const module = new URL('./odd.ts', import.meta.url).pathname;
 /** A lease, its guard, and a little. */
 const pastLeaseMs = 40_000;
+/** A second, and a little. */
+const silentMs = 1_500;
 
 let site: Site;
 let server: Server;
@@ -99,6 +102,8 @@ describe('a handler that takes its process with it', () => {
     for (const task of [neighbour, blocking]) {
       await expect.poll(async () => (await task.status()).state, { timeout: 10_000 }).toBe('running');
     }
+    // Silent for so long, it is given nothing more: else it might be first to hear that its own leases are spent.
+    await sleep(silentMs);
     await passLeases();
     await using _ = await good();
     for (const task of [neighbour, blocking]) {

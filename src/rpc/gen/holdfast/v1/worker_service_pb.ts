@@ -159,7 +159,8 @@ export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 3);
 
 /**
- * All Assignments messages up to this number arrived.
+ * All Assignments messages up to this number arrived. A stream that was given something and says nothing for a second is
+ * given nothing more until it does; what it never said this of is given back when it ends.
  *
  * @generated from message holdfast.v1.AssignmentsReceived
  */
