@@ -28,6 +28,7 @@ interface Walk {
 interface Round {
   readonly signal: AbortSignal;
   readonly troubles: Troubles;
+  isMine(shard: number): boolean;
   /** Says that it goes on, however long it takes. */
   alive(): void;
 }
@@ -46,8 +47,8 @@ export class Sweeper {
   }
 
   /**
-   * A turn for every shard that is this node's, asked anew before each: it may have been held up since the last. True:
-   * there is more, to go on with at once.
+   * A turn for every shard that is this node's, asked anew before each page: it may have been held up since the last.
+   * True: there is more, to go on with at once.
    */
   async round(
     signal: AbortSignal,
@@ -56,6 +57,7 @@ export class Sweeper {
   ): Promise<boolean> {
     const { clock, held, log, store } = this.#context;
     const troubles = new Troubles();
+    const round: Round = { signal, troubles, isMine, alive };
     const failures: unknown[] = [];
     let more = false;
     for (let shard = 0; shard < store.dueShards && !signal.aborted; shard++) {
@@ -64,7 +66,7 @@ export class Sweeper {
         continue;
       }
       try {
-        more = (await this.#turn(shard, { signal, troubles, alive })) || more;
+        more = (await this.#turn(shard, round)) || more;
       } catch (err) {
         failures.push(err);
       }
@@ -81,21 +83,21 @@ export class Sweeper {
   /** Until somebody was helped, so that the other shards have their turns too. True: the walk is not over. */
   async #turn(shard: number, round: Round): Promise<boolean> {
     const { store, clock } = this.#context;
+    const { signal, troubles, isMine } = round;
+    const acting = { context: this.#context, signal, pauses: this.#pauses, troubles };
     const walk = this.#walkOf(shard);
-    for (let pages = 0; pages < mostPages && !walk.isOver && !round.signal.aborted; pages++) {
+    for (let pages = 0; pages < mostPages && !walk.isOver && isMine(shard) && !signal.aborted; pages++) {
       round.alive();
       walk.isOver = true;
       const limit = Math.min(mostAsked, batch + this.#pauses.size);
       const page = await store.due(shard, walk.untilMs, limit, walk.place);
-      if (round.signal.aborted) break;
+      if (signal.aborted) break;
       const nowMs = clock.monotonic();
       const entries = page.entries.filter((entry) => !this.#pauses.has(entry, nowMs));
       const some = entries.slice(0, batch);
       walk.place = some.length < entries.length ? some.at(-1) : page.next;
       walk.isOver = walk.place === undefined;
       if (some.length === 0) continue;
-      const { signal, troubles } = round;
-      const acting = { context: this.#context, signal, pauses: this.#pauses, troubles };
       if ((await actOnAll(acting, some)) > 0) break;
     }
     return !walk.isOver;
