@@ -19,7 +19,12 @@ test.concurrent.for([
     const site = await startAwsSite({ queues: ['webhooks'], nodes: 2, faults });
     onTestFinished(() => site.stop(), 20_000);
     const sent = payloads().slice(0, count);
-    const demo = await Demo.open({ url: `holdfast://${site.address}`, tls: site.tls, limitMs: 150_000, sent });
+    const demo = await Demo.open({
+      url: `holdfast://${site.address}`,
+      tls: site.tls,
+      limitMs: 150_000,
+      sent,
+    });
     onTestFinished(() => demo.close());
     const worker = async (name: string, env: Readonly<Record<string, string>>): Promise<CommandProcess> => {
       const started = await startCommand(['worker', module], { ...env, ...demo.workerEnv(name) });
