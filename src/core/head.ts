@@ -37,6 +37,7 @@ export interface Head {
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;
+  /** Of the latest claim: the worker's name, a slash and its id. A name may hold slashes itself. */
   readonly worker: string;
   readonly cancelRequested: boolean;
   /** Waiting after a failure. */

@@ -90,9 +90,14 @@ test('a damaged task is left out of a list and told in the log; asked for by its
   const tasks = await fiveRung();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
-  const { items } = await site.bench.listAll();
-  expect(items.length).toBe(4);
-  expect(told).toEqual([expect.objectContaining({ task_id: victim.id })]);
+  for (const filter of [{}, { state: 'ready' }, { state: 'unfinished' }] as const) {
+    told.length = 0;
+    const { items } = await site.bench.listAll(filter);
+    expect(items.length).toBe(4);
+    expect(told).toEqual([expect.objectContaining({ task_id: victim.id })]);
+  }
+  expect((await site.bench.listAll({ state: 'running' })).items).toEqual([]);
+  expect(await site.bench.store.counts(queue, site.clock.now())).toMatchObject({ ready: 4, running: 0 });
   const { service } = await node('node-1');
   await expect(service.get(queue.tenant, victim.id, false)).rejects.toMatchObject(damaged);
 });

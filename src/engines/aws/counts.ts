@@ -5,7 +5,7 @@ import type { AwsContext } from './context.ts';
 import { Entries } from './entries-listed.ts';
 import { placeOf } from './ids.ts';
 import { headKey } from './keys.ts';
-import { headOf, isGone, ownHead } from './rows.ts';
+import { headIfWhole, isGone, ownHead } from './rows.ts';
 
 /**
  * Counts the newest tasks of a queue, as many as a page of a list may look at, and its dead ones by their index: with
@@ -22,7 +22,9 @@ export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: numb
   const heads = await context.calls.get('list', places.map(headKey), false);
   for (const place of places) {
     const item = ownHead(place, heads.at(headKey(place)));
-    const state = item === undefined ? 'ready' : shownState(headOf(item));
+    const head = item && headIfWhole(item);
+    if (item !== undefined && head === undefined) continue;
+    const state = head === undefined ? 'ready' : shownState(head);
     if (state === 'ready' || state === 'scheduled' || state === 'running') counts[state]++;
   }
   const filter = { tenant, queue: name, state: 'dead' } as const;

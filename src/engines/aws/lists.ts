@@ -8,7 +8,7 @@ import { Entries, type Entry } from './entries-listed.ts';
 import { type Place, placeOf } from './ids.ts';
 import { headKey, type Item } from './keys.ts';
 import { pointers } from './lanes.ts';
-import { headOf, isGone, ownHead } from './rows.ts';
+import { headIfWhole, isGone, ownHead } from './rows.ts';
 import { loadWhole } from './snapshots.ts';
 
 export interface PageRequest {
@@ -49,7 +49,9 @@ function mayMatch(entry: Entry, filter: Filter, nowMs: number): boolean {
 function headFits(item: Item | undefined, state: Filter['state']): boolean {
   // Without a head it is ready.
   if (item === undefined) return state === 'unfinished';
-  const head = headOf(item);
+  const head = headIfWhole(item);
+  // Whoever reads the whole task then tells of it and leaves it out.
+  if (head === undefined) return true;
   if (state === 'unfinished') return !isEnded(head);
   return state === 'retrying' ? head.state === 'waiting' && head.retrying : shownState(head) === state;
 }

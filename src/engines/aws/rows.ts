@@ -119,6 +119,19 @@ export function headOf(item: Item): Head {
   };
 }
 
+/**
+ * For lists and counts, in which one damaged head must not keep the others from being told.
+ *
+ * @returns undefined: what stands there is not what this engine writes.
+ */
+export function headIfWhole(item: Item): Head | undefined {
+  try {
+    return headOf(item);
+  } catch {
+    return undefined;
+  }
+}
+
 export function bodyOf(submission: Item): Body {
   return decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
 }

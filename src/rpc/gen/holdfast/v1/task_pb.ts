@@ -464,6 +464,8 @@ export type Task = Message<"holdfast.v1.Task"> & {
   leaseEndAtMs: bigint;
 
   /**
+   * Who holds the lease: the worker's name, a slash and its id; as with the claim's event.
+   *
    * @generated from field: string worker = 16;
    */
   worker: string;
