@@ -1,20 +1,23 @@
 /** How the reconciler looks at one queue's submissions of a range of time. */
 
 import { lapsed, leaseSpentAtMs } from '../core/decision.ts';
-import { asHoldfastError, HoldfastError } from '../core/errors.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { dueAtMs, isEnded } from '../core/head.ts';
+import type { Priority } from '../core/submission.ts';
 import type { Filter, QueueRef, Snapshot, TaskId } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { isLowest, ring } from '../service/hand-over.ts';
 import { carry, hourMs, leave, leftoversOf, type Note } from '../service/leftovers.ts';
 import { readEach } from '../service/read-each.ts';
+import type { UnhelpedTasks } from './unhelped.ts';
 
 /** Of one look at one queue. */
 export interface Looking {
   readonly context: ServiceContext;
   readonly queue: QueueRef;
   readonly signal: AbortSignal;
+  readonly unhelped: UnhelpedTasks;
   /** Says that it goes on, however long it takes. */
   alive(): void;
 }
@@ -27,9 +30,6 @@ export interface Range {
 
 /** How many tasks it looked at; undefined: it was stopped. */
 export type Looked = number | undefined;
-
-/** Of one look: with more, something is wrong with the queue, not with them. */
-const mostFailures = 10;
 
 /**
  * One unfinished task: its end where its time is over, else its bell where it has no valid lease and no due entry
@@ -49,29 +49,75 @@ async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void
   if (await isLowest(context, snapshot)) await ring(context, snapshot, head.version, 'again');
 }
 
-/** Looks at each, whatever happens to others; the look itself fails at its end, so that it is done again. */
-class Failures {
-  #count = 0;
-  #first: HoldfastError | undefined;
+/** After so many failures without a success between them the others of their priority are not even tried. */
+const mostFailures = 10;
 
-  async without(work: () => Promise<void>): Promise<void> {
+/** One look: at each task, whatever happens to others. */
+class Look {
+  readonly #looking: Looking;
+  readonly #failures = new Map<Priority, number>();
+  #unhelped = 0;
+  #first: { readonly id: TaskId; readonly err: unknown } | undefined;
+
+  constructor(looking: Looking) {
+    this.#looking = looking;
+  }
+
+  /** Where too many like it failed it is not tried now, but with those that were. */
+  async atOneOfMany(snapshot: Snapshot): Promise<void> {
+    const { context, queue, unhelped } = this.#looking;
+    // A queue of another priority may be there where this one's is not.
+    const failures = this.#failures.get(snapshot.submission.options.priority) ?? 0;
+    if (failures < mostFailures) await this.at(snapshot);
+    else unhelped.untried(snapshot.id, queue, context.clock.now());
+  }
+
+  async at(snapshot: Snapshot): Promise<void> {
+    const { context, queue, unhelped, alive } = this.#looking;
+    const { id, submission } = snapshot;
+    const { priority } = submission.options;
+    alive();
     try {
-      await work();
-    } catch (thrown) {
-      this.#first ??= asHoldfastError(thrown);
-      if (++this.#count >= mostFailures) throw this.#first;
+      await lookAt(context, snapshot);
+      this.#failures.delete(priority);
+      unhelped.helped(id);
+    } catch (err) {
+      this.#first ??= { id, err };
+      this.#failures.set(priority, (this.#failures.get(priority) ?? 0) + 1);
+      this.#unhelped++;
+      unhelped.failed(id, queue, context.clock.now());
     }
   }
 
-  check(): void {
-    if (this.#first !== undefined) throw this.#first;
+  /** One line, however many they were. */
+  tell(): void {
+    if (this.#first === undefined) return;
+    const { context, queue } = this.#looking;
+    const { id: task_id, err } = this.#first;
+    const fields = { err, task_id, ...queue, unhelped: this.#unhelped };
+    context.log.warn(fields, 'could not look after some tasks; they are tried again');
   }
+}
+
+/** Those that could not be helped before, and whose pause is over. */
+export async function lookAtUnhelped(looking: Looking): Promise<void> {
+  const { context, queue, unhelped } = looking;
+  const nowMs = context.clock.now();
+  const ids = unhelped.due(queue, nowMs);
+  if (ids.length === 0) return;
+  const look = new Look(looking);
+  const read = await readEach(ids, (some) => context.store.read(some, nowMs));
+  for (const [i, one] of read.entries()) {
+    if (one === undefined || one instanceof HoldfastError) unhelped.helped(ids[i] ?? '');
+    else await look.at(one);
+  }
+  look.tell();
 }
 
 async function lookThrough(
   { context, queue: { tenant, queue }, signal, alive }: Looking,
   { fromMs, untilMs }: Range,
-  failures: Failures,
+  look: Look,
   found: (snapshot: Snapshot) => void = () => {},
 ): Promise<Looked> {
   let cursor: string | undefined;
@@ -84,7 +130,7 @@ async function lookThrough(
     const page = await context.store.list(filter, { limit, cursor, nowMs: context.clock.now() });
     for (const snapshot of page.items) {
       found(snapshot);
-      await failures.without(() => lookAt(context, snapshot));
+      await look.atOneOfMany(snapshot);
     }
     looked += page.examined;
     cursor = page.cursor;
@@ -113,10 +159,10 @@ class Found {
 export async function lookFirst(looking: Looking, range: Range): Promise<Looked> {
   const { context, queue } = looking;
   const left = new Found();
-  const failures = new Failures();
-  const looked = await lookThrough(looking, range, failures, left.add);
-  for (const { hour, ids } of left.notes) await leave(context.registry, queue, hour, ids);
-  failures.check();
+  const look = new Look(looking);
+  const looked = await lookThrough(looking, range, look, left.add);
+  look.tell();
+  for (const { hour, ids } of left.notes) await leave(context, queue, hour, ids);
   return looked;
 }
 
@@ -125,7 +171,7 @@ async function lookAtNote(
   looking: Looking,
   { hour, ids }: Note,
   range: Range,
-  failures: Failures,
+  look: Look,
   found: (snapshot: Snapshot) => void,
 ): Promise<Looked> {
   const { context } = looking;
@@ -133,7 +179,7 @@ async function lookAtNote(
     fromMs: Math.max(range.fromMs, hour * hourMs),
     untilMs: Math.min(range.untilMs, (hour + 1) * hourMs),
   };
-  if (ids === undefined) return lookThrough(looking, part, failures, found);
+  if (ids === undefined) return lookThrough(looking, part, look, found);
   looking.alive();
   let looked = 0;
   const nowMs = context.clock.now();
@@ -143,7 +189,7 @@ async function lookAtNote(
     if (acceptedAtMs < part.fromMs || acceptedAtMs >= part.untilMs) continue;
     looked++;
     found(snapshot);
-    await failures.without(() => lookAt(context, snapshot));
+    await look.atOneOfMany(snapshot);
   }
   return looked;
 }
@@ -156,7 +202,7 @@ const always: Range = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
  */
 export async function lookAgain(looking: Looking, range: Range, isLast: boolean): Promise<Looked> {
   const { context, queue, signal } = looking;
-  const failures = new Failures();
+  const look = new Look(looking);
   const left = new Found();
   const found = (snapshot: Snapshot): void => {
     if (isLast && snapshot.head.state !== 'succeeded' && snapshot.head.state !== 'cancelled')
@@ -174,14 +220,14 @@ export async function lookAgain(looking: Looking, range: Range, isLast: boolean)
     ];
     for (const { part, within } of parts) {
       if (signal.aborted) return undefined;
-      const some = await lookAtNote(looking, part, within, failures, found);
+      const some = await lookAtNote(looking, part, within, look, found);
       if (some === undefined) return undefined;
       looked += some;
     }
   }
   const unfinished = await stillUnfinished(looking, left.notes);
-  await carry(context.registry, queue, Math.floor(context.clock.now() / hourMs), unfinished);
-  failures.check();
+  await carry(context, queue, Math.floor(context.clock.now() / hourMs), unfinished);
+  look.tell();
   return looked;
 }
 

@@ -9,8 +9,10 @@ import { silentLog } from '../ports/log.ts';
 import type { Filter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
 import { carry, hourMs, leave, leftoversOf } from '../service/leftovers.ts';
+import { Redriven } from '../service/redriven.ts';
 import { Resting, reconcile } from './reconcile.ts';
 import { sweep } from './sweep.ts';
+import { UnhelpedTasks } from './unhelped.ts';
 
 const tenant = 'default';
 const target = { tenant, queue: 'q' };
@@ -47,8 +49,9 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
   const rings: Ring[] = [];
   const filters: Filter[] = [];
   const silent = new Set<string>();
+  const cannot = new Set<string>();
   const ring = (rung: Ring): 'rung' | 'failed' => {
-    if (silent.has(rung.queue.queue)) return 'failed';
+    if (silent.has(rung.queue.queue) || cannot.has(rung.id)) return 'failed';
     rings.push(rung);
     return 'rung';
   };
@@ -66,12 +69,12 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
   const ids = results.map((one) => (one.error === undefined ? one.id : expect.fail()));
   const atMs = clock.now();
   rings.length = 0;
-  const resting = new Resting();
+  const remembered = { resting: new Resting(), unhelped: new UnhelpedTasks() };
   const at = async (ageMs: number) => {
     await clock.advance(atMs + ageMs - clock.now());
     rings.length = 0;
     filters.length = 0;
-    await reconcile(context, never, { resting });
+    await reconcile(context, never, remembered);
     return rings.map((one) => one.id);
   };
   /** As a node does that is never away: which days it rang, hour by hour. */
@@ -83,7 +86,7 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     return days;
   };
   const stateOf = async (id = '') => (await service.get(tenant, id, false)).snapshot.head;
-  return { service, context, settled, clock, silent, filters, ids, at, daysOf, stateOf };
+  return { service, context, settled, clock, silent, cannot, filters, ids, at, daysOf, stateOf };
 }
 
 describe('the reconciler', () => {
@@ -166,6 +169,31 @@ describe('the reconciler', () => {
     expect((await at(11 * minuteMs + 30_000)).sort()).toEqual([...ids].sort());
   });
 
+  it('comes to older tasks past those that cannot be rung, however many they are', async () => {
+    const { service, cannot, clock, ids, at } = await given(1);
+    await clock.advance(1_000);
+    const items = Array.from({ length: 30 }, (_, i) => item(`later-${i}`));
+    for (const one of await service.submit(target, items, { notAfterMs: undefined })) {
+      if (one.error === undefined) cannot.add(one.id);
+    }
+    const rung: string[] = [];
+    for (let minute = 11; minute < 20; minute++) rung.push(...(await at(minute * minuteMs)));
+    expect(rung).toEqual(ids);
+    cannot.clear();
+    for (let minute = 20; minute < 100; minute++) rung.push(...(await at(minute * minuteMs)));
+    expect(new Set(rung).size).toBe(31);
+  });
+
+  it('takes its first look at new tasks whatever a last look meets', async () => {
+    const { service, cannot, ids, at } = await given(1, { lifetimeMs: 60 * dayMs });
+    for (const age of [11 * minuteMs, dayMs + hourMs, 13 * dayMs + hourMs]) await at(age);
+    cannot.add(ids[0] ?? '');
+    await at(14 * dayMs + 5 * minuteMs);
+    const [later] = await service.submit(target, [item('later')], { notAfterMs: undefined });
+    const rung = await at(14 * dayMs + 16 * minuteMs);
+    expect(rung).toEqual([later?.error === undefined ? later?.id : '']);
+  });
+
   it('costs an idle queue no write', async () => {
     const { context, at } = await given(1);
     await at(2 * dayMs);
@@ -182,36 +210,76 @@ describe('the reconciler', () => {
   });
 });
 
+/** Where nobody waits long. */
+function bookOf() {
+  const clock = virtualClock();
+  const { registry } = memory({ clock, bells: 'apart' });
+  return { registry, clock: { random: () => 0, sleep: async () => {} } };
+}
+
 describe('the note of an hour', () => {
   it('carries what is looked at along with it, by the hour of its acceptance', async () => {
-    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
-    await carry(registry, target, 1_000, [{ hour: 3, ids: ['a'] }]);
-    await leave(registry, target, 1_000, ['z']);
-    await carry(registry, target, 1_000, [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }]);
+    const book = bookOf();
+    const { registry } = book;
+    await carry(book, target, 1_000, [{ hour: 3, ids: ['a'] }]);
+    await leave(book, target, 1_000, ['z']);
+    await carry(book, target, 1_000, [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }]);
     const carried = [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }];
     expect(await leftoversOf(registry, target, 1_000, 1_000)).toEqual([{ hour: 1_000, ids: ['z'], carried }]);
   });
 
+  it('drops the names of what it carries where they are many, and stays small', async () => {
+    const book = bookOf();
+    const carried = Array.from({ length: 80 }, (_, hour) => ({
+      hour,
+      ids: Array.from({ length: 15 }, (_, i) => `task-${hour}-${i}`),
+    }));
+    await carry(book, target, 1_000, carried);
+    const [note] = await leftoversOf(book.registry, target, 1_000, 1_000);
+    expect(note?.carried).toEqual(carried.map(({ hour }) => ({ hour })));
+  });
+
+  it('is written once for all that are redriven at once', async () => {
+    const clock = virtualClock();
+    const { registry } = memory({ clock, bells: 'apart' });
+    let puts = 0;
+    const counting: typeof registry = {
+      ...registry,
+      get: (...asked) => registry.get(...asked),
+      put: (...asked) => {
+        puts++;
+        return registry.put(...asked);
+      },
+    };
+    const redriven = new Redriven({ registry: counting, clock });
+    const { ids, context } = await given(100);
+    const tasks = await context.store.read(ids, context.clock.now());
+    await Promise.all(tasks.map((task) => redriven.note(task === undefined ? [] : [task])));
+    expect(puts).toBeLessThanOrEqual(2);
+  });
+
   it('holds what all nodes left, and gives way to a later hour alone', async () => {
-    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
-    await Promise.all(['a', 'b', 'c'].map((id) => leave(registry, target, 1_000, [id])));
+    const book = bookOf();
+    const { registry } = book;
+    await Promise.all(['a', 'b', 'c'].map((id) => leave(book, target, 1_000, [id])));
     const of = (first: number, last = first) => leftoversOf(registry, target, first, last);
     const [note] = await of(1_000);
     expect([...(note?.ids ?? [])].sort()).toEqual(['a', 'b', 'c']);
-    await leave(registry, target, 1_000 + 384, ['d']);
-    await leave(registry, target, 1_000, ['e']);
+    await leave(book, target, 1_000 + 384, ['d']);
+    await leave(book, target, 1_000, ['e']);
     expect(await of(1_000)).toEqual([]);
     expect(await of(900, 2_000)).toEqual([{ hour: 1_384, ids: ['d'] }]);
   });
 
   it('names no more than twenty', async () => {
-    const { registry } = memory({ clock: virtualClock(), bells: 'apart' });
+    const book = bookOf();
+    const { registry } = book;
     const ids = Array.from({ length: 20 }, (_, i) => `t${i}`);
-    await leave(registry, target, 5, ids);
+    await leave(book, target, 5, ids);
     expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5, ids }]);
-    await leave(registry, target, 5, ['one more']);
+    await leave(book, target, 5, ['one more']);
     expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
-    await leave(registry, target, 5, ['another']);
+    await leave(book, target, 5, ['another']);
     expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
   });
 });

@@ -2,7 +2,8 @@ import { defaults } from '../core/limits.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { hourMs } from '../service/leftovers.ts';
-import { type Looking, lookAgain, lookFirst } from './looks.ts';
+import { type Looking, lookAgain, lookAtUnhelped, lookFirst } from './looks.ts';
+import { UnhelpedTasks } from './unhelped.ts';
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
@@ -29,7 +30,7 @@ const kind = 'reconciled';
 const firstRestMs = minuteMs;
 const longestRestMs = 64 * minuteMs;
 
-/** Queues that could not be looked at, such as one whose SQS queue is gone: they keep nobody else from being looked at. */
+/** Queues that could not be read: they keep nobody else from being looked at. */
 export class Resting {
   readonly #queues = new Map<string, { readonly untilMs: number; readonly ms: number }>();
 
@@ -51,39 +52,57 @@ export class Resting {
 export interface ReconcileOptions {
   /** Where nodes share a store, each looks at its own queues. Default: all. */
   readonly isMine?: (queue: QueueRef) => boolean;
-  /** Kept from one round to the next. Default: none rests. */
+  /** Both kept from one round to the next. Default: nothing is remembered. */
   readonly resting?: Resting;
+  readonly unhelped?: UnhelpedTasks;
   /** Told while it goes on, however long it takes. */
   readonly alive?: () => void;
 }
 
 type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
 
-/** Every look at one queue that is due; false: it was stopped. */
+/** One look at one queue, where it is due; false: it was stopped. */
+async function lookIfDue(look: Look, looking: Looking, markers: Markers): Promise<boolean> {
+  const { context, queue } = looking;
+  const key = `${look.name}/${queue.tenant}/${queue.queue}`;
+  const marker = markers.get(key);
+  const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
+  const untilMs = context.clock.now() - look.ageMs;
+  if (untilMs < fromMs + look.everyMs) return true;
+  const range = { fromMs, untilMs };
+  const looked =
+    look === first ? await lookFirst(looking, range) : await lookAgain(looking, range, look === last);
+  if (looked === undefined) return false;
+  // Where nothing was, looking there again costs less than a note of it.
+  if (looked === 0 && untilMs - fromMs < hourMs) return true;
+  await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
+  return true;
+}
+
+/** Every look at one queue that is due, whatever happens to one of them; false: it was stopped. */
 async function lookAtQueue(
   looking: Looking,
   markers: Markers,
   isMine: (queue: QueueRef) => boolean,
 ): Promise<boolean> {
-  const { context, queue, signal } = looking;
+  const { queue, signal, unhelped } = looking;
+  const failures: unknown[] = [];
   // The last one first: what it still has to read, the first may write over once it is as far.
   for (const look of looks.toReversed()) {
     if (signal.aborted) return false;
     // Asked anew each time: a look takes long, and nodes come and go.
-    if (!isMine(queue)) return true;
-    const key = `${look.name}/${queue.tenant}/${queue.queue}`;
-    const marker = markers.get(key);
-    const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
-    const untilMs = context.clock.now() - look.ageMs;
-    if (untilMs < fromMs + look.everyMs) continue;
-    const range = { fromMs, untilMs };
-    const looked =
-      look === first ? await lookFirst(looking, range) : await lookAgain(looking, range, look === last);
-    if (looked === undefined) return false;
-    // Where nothing was, looking there again costs less than a note of it.
-    if (looked === 0 && untilMs - fromMs < hourMs) continue;
-    await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
+    if (!isMine(queue)) {
+      unhelped.forget(queue);
+      return true;
+    }
+    try {
+      if (!(await lookIfDue(look, looking, markers))) return false;
+    } catch (err) {
+      failures.push(err);
+    }
   }
+  if (failures.length > 0) throw failures[0];
+  await lookAtUnhelped(looking);
   return true;
 }
 
@@ -96,14 +115,16 @@ async function lookAtQueue(
 export async function reconcile(
   context: ServiceContext,
   signal: AbortSignal,
-  { isMine = () => true, resting = new Resting(), alive = () => {} }: ReconcileOptions = {},
+  options: ReconcileOptions = {},
 ): Promise<boolean> {
+  const { isMine = () => true, resting = new Resting(), alive = () => {} } = options;
+  const { unhelped = new UnhelpedTasks() } = options;
   const markers = new Map((await context.registry.list(kind, '')).map((marker) => [marker.key, marker]));
   for (const queue of context.queues.all()) {
     const name = `${queue.tenant}/${queue.queue}`;
     if (resting.has(name, context.clock.now())) continue;
     try {
-      if (!(await lookAtQueue({ context, queue, signal, alive }, markers, isMine))) return false;
+      if (!(await lookAtQueue({ context, queue, signal, unhelped, alive }, markers, isMine))) return false;
       resting.worked(name);
     } catch (err) {
       resting.failed(name, context.clock.now());

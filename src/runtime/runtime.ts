@@ -5,6 +5,7 @@ import { type Loop, startLoop } from './loop.ts';
 import { Resting, reconcile } from './reconcile.ts';
 import { expireSpent } from './spent.ts';
 import { Sweeper } from './sweep.ts';
+import { UnhelpedTasks } from './unhelped.ts';
 import { lookMs, WorkersTold } from './workers-told.ts';
 
 export interface Runtime {
@@ -52,11 +53,11 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
     loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
   );
   if (options.takesPart !== false) {
-    const resting = new Resting();
+    const remembered = { resting: new Resting(), unhelped: new UnhelpedTasks() };
     loops.push(
       loop('reconcile', timing.reconcileMs, async (signal, alive) => {
         await membership?.looked;
-        return reconcile(context, signal, { isMine: duties.looksAfter, resting, alive });
+        return reconcile(context, signal, { isMine: duties.looksAfter, ...remembered, alive });
       }),
     );
   }

@@ -8,6 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts';
 import type { Feed } from './feed.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { QueueSettings } from './queue-settings.ts';
+import type { Redriven } from './redriven.ts';
 import type { Sessions } from './sessions.ts';
 import type { WatchedTasks } from './watched-tasks.ts';
 
@@ -30,6 +31,7 @@ export interface ServiceContext {
   readonly held: HeldLeases;
   readonly queues: QueueSettings;
   readonly sessions: Sessions;
+  readonly redriven: Redriven;
   /** Work that was begun after an answer (hand-overs, releases); a drain waits for it. */
   background(what: string, work: Promise<unknown>): void;
 }

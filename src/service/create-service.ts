@@ -17,6 +17,7 @@ import { get, getByKey, history, verify, view, watch } from './query.ts';
 import { QueueSettings } from './queue-settings.ts';
 import { RecentClaims } from './recent-claims.ts';
 import { redrive, redriveMany } from './redrive.ts';
+import { Redriven } from './redriven.ts';
 import type { Service } from './service.ts';
 import { openSession } from './session.ts';
 import { createSessions } from './sessions.ts';
@@ -62,6 +63,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     watched: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     held: createHeldLeases(),
     sessions: createSessions(),
+    redriven: new Redriven(options),
     background(what, work) {
       const watched = work.then(
         () => {},

@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.ts';
 import type { Registered, Registry } from '../ports/registry.ts';
 import type { QueueRef, TaskId } from '../ports/task-store.ts';
 
@@ -54,15 +55,25 @@ function joined(one: Note, other: Note): Note {
   return ids.length > mostNamed ? { hour } : { hour, ids };
 }
 
+/** What the notes are kept in, and the time between tries. */
+export interface NoteBook {
+  readonly registry: Registry;
+  readonly clock: Pick<Clock, 'random' | 'sleep'>;
+}
+
+/** After a lost race, at random up to so long, doubled with each. */
+const firstPauseMs = 20;
+const longestPauseMs = 1_000;
+
 /** Changes the note of an hour, whoever else does so at the same time. */
 async function change(
-  registry: Registry,
+  { registry, clock }: NoteBook,
   queue: QueueRef,
   hour: number,
   next: (before: Leftover) => Leftover,
 ): Promise<void> {
   const key = keyOf(queue, hour);
-  for (;;) {
+  for (let ms = firstPauseMs; ; ms = Math.min(longestPauseMs, 2 * ms)) {
     const found = await registry.get(kind, key);
     const stood = found?.value as Leftover | undefined;
     // The note of a later hour stands: this one is behind the last look.
@@ -71,34 +82,39 @@ async function change(
     const after = next(before);
     if (JSON.stringify(after) === JSON.stringify(before)) return;
     if (await registry.put(kind, key, after, found?.rev ?? 'absent')) return;
+    await clock.sleep(clock.random() * ms);
   }
 }
 
 /** Adds to what was left of an hour's own submissions. */
-export function leave(
-  registry: Registry,
-  queue: QueueRef,
-  hour: number,
-  ids: readonly TaskId[],
-): Promise<void> {
-  return change(registry, queue, hour, ({ carried, ...before }) => {
+export function leave(book: NoteBook, queue: QueueRef, hour: number, ids: readonly TaskId[]): Promise<void> {
+  return change(book, queue, hour, ({ carried, ...before }) => {
     const own = joined(before, { hour, ids });
     return carried === undefined ? own : { ...own, carried };
   });
 }
 
+/** A note is one item of the registry, and some 400 KB is the most that one holds: without names it is small. */
+const mostCarriedNames = 1_000;
+
+function withoutNamesIfMany(carried: readonly Note[]): readonly Note[] {
+  const names = carried.reduce((sum, { ids }) => sum + (ids?.length ?? 0), 0);
+  return names > mostCarriedNames ? carried.map(({ hour }) => ({ hour })) : carried;
+}
+
 /** Adds what is looked at again along with an hour: as often, and as long after it, as if it were submitted then. */
 export async function carry(
-  registry: Registry,
+  book: NoteBook,
   queue: QueueRef,
   hour: number,
   carried: readonly Note[],
 ): Promise<void> {
   if (carried.length === 0) return;
-  await change(registry, queue, hour, (before) => {
+  await change(book, queue, hour, (before) => {
     const all = new Map((before.carried ?? []).map((note) => [note.hour, note]));
     for (const note of carried)
       all.set(note.hour, joined(note, all.get(note.hour) ?? { hour: note.hour, ids: [] }));
-    return { ...before, carried: [...all.values()].sort((a, b) => a.hour - b.hour) };
+    const sorted = [...all.values()].sort((a, b) => a.hour - b.hour);
+    return { ...before, carried: withoutNamesIfMany(sorted) };
   });
 }

@@ -2,7 +2,6 @@ import type { Snapshot } from '../ports/task-store.ts';
 import { commitCommand, readOf } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { makeReady } from './hand-over.ts';
-import { carry, hourMs } from './leftovers.ts';
 import { notFound, rejectionError } from './rejections.ts';
 import type { RedriveManyRequest, RedriveManyResult } from './service.ts';
 
@@ -34,19 +33,9 @@ export async function redriveSnapshot(
 }
 
 /** Where a bell can be lost: a redriven task is looked after as if it had been submitted now. */
-export async function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): Promise<void> {
-  if (context.store.can.bellsInCommit) return;
-  const hour = Math.floor(context.clock.now() / hourMs);
-  const byQueue = Map.groupBy(redriven, ({ submission: { scope } }) => `${scope.tenant}/${scope.queue}`);
-  for (const some of byQueue.values()) {
-    const scope = some[0]?.submission.scope;
-    if (scope === undefined) continue;
-    const notes = some.map(({ id, submission }) => ({
-      hour: Math.floor(submission.acceptedAtMs / hourMs),
-      ids: [id],
-    }));
-    await carry(context.registry, { tenant: scope.tenant, queue: scope.queue }, hour, notes);
-  }
+export function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): void {
+  if (context.store.can.bellsInCommit || redriven.length === 0) return;
+  context.background('a note of what was redriven', context.redriven.note(redriven));
 }
 
 export async function redrive(
@@ -58,7 +47,7 @@ export async function redrive(
   const snapshot = await readOf(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
   const redriven = await redriveSnapshot(context, snapshot, actor);
-  context.background('a note of what was redriven', noteRedriven(context, [redriven]));
+  noteRedriven(context, [redriven]);
   return redriven;
 }
 
@@ -86,7 +75,7 @@ export async function redriveMany(
       );
     }
     redriven += done.length;
-    context.background('a note of what was redriven', noteRedriven(context, done));
+    noteRedriven(context, done);
   } while (cursor !== undefined && matched < request.limit);
   return { matched, redriven, refused, cursor };
 }

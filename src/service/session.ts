@@ -182,8 +182,9 @@ export class WorkerSession implements Session, LiveSession {
   #isSilent(): boolean {
     if (this.#unheard.size === 0) return false;
     const [oldest] = this.#unheard.values();
-    if (oldest === undefined || this.#heardAtMs > oldest.atMs) return false;
-    return this.#context.clock.monotonic() - oldest.atMs > silentMs;
+    // What was said before it hung may have crossed with what it was given.
+    const sinceMs = Math.max(this.#heardAtMs, oldest?.atMs ?? 0);
+    return this.#context.clock.monotonic() - sinceMs > silentMs;
   }
 
   #giveBack(tasks: number, bytes: number): void {

@@ -120,7 +120,7 @@ async function duplicate(
   const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
   if (existing.head.state === 'dead' && retry) {
     const redriven = await redrive(existing);
-    context.background('a note of what was redriven', noteRedriven(context, [redriven]));
+    noteRedriven(context, [redriven]);
     return answer(redriven, true);
   }
   // Never claimed: its submitter may have died between the commit and the ring.
