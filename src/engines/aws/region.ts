@@ -8,12 +8,14 @@ import { HoldfastError } from '../../core/errors.ts';
  */
 export async function ensureRegion(config: DynamoDBClientConfig): Promise<void> {
   const client = new DynamoDBClient(config);
+  const named = typeof config.region === 'string' ? config.region : undefined;
   try {
     await client.config.region();
   } catch (cause) {
-    throw new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', 'No AWS region is known here.', {
+    const told = named === undefined ? 'No AWS region is known here.' : `'${named}' is no AWS region.`;
+    throw new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', told, {
       cause,
-      help: 'Name it with --region or AWS_REGION, or in the profile of ~/.aws/config that AWS_PROFILE names.',
+      help: 'Name one, such as eu-central-1, with --region or AWS_REGION, or in the profile of ~/.aws/config that AWS_PROFILE names.',
     });
   } finally {
     client.destroy();
