@@ -3,6 +3,7 @@ import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
 import { batches } from './batches.ts';
 import { deadLetters } from './dead-letters.ts';
 import { doublesAndPoison } from './doubles-and-poison.ts';
+import { failingLevels } from './failing-levels.ts';
 import { failures } from './failures.ts';
 import { polling } from './polling.ts';
 import { queues } from './queues.ts';
@@ -15,6 +16,7 @@ const subjects: Readonly<Record<string, (says: Says) => void>> = {
   'how often is asked': polling,
   'doubles and poison': doublesAndPoison,
   'when SQS fails': failures,
+  'when one priority fails': failingLevels,
   'dead letters': deadLetters,
   'workers of different types': typesApart,
   'creating and checking queues': queues,

@@ -1,4 +1,4 @@
-import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError } from '../../core/errors.ts';
 import type { Priority } from '../../core/submission.ts';
 import type { Bell } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -13,8 +13,6 @@ import type { Dependency } from './dependency.ts';
 const longPollSeconds = 20;
 /** Receives of one level at once, while there is a backlog and room for it. */
 const pollsAtOnce = 4;
-const firstPauseMs = 500;
-const longestPauseMs = 20_000;
 
 export interface EarContext {
   readonly clock: Clock;
@@ -30,7 +28,7 @@ export interface EarContext {
 /**
  * Listens to one Holdfast queue for all listeners of this process: however many there are, one long poll of a level is
  * open at a time, and none where nobody has room. A level is known to be empty while a long poll of it is open, so a
- * lower one is asked only then.
+ * lower one is asked only then, or while the higher one fails: each level pauses for itself.
  */
 export class Ear {
   readonly levels: ReadonlyMap<Priority, Level>;
@@ -39,8 +37,6 @@ export class Ear {
   readonly #listeners = new Map<Listener, number>();
   #walking = false;
   #walkAgain = false;
-  #failures = 0;
-  #pausing = false;
   #paced = false;
   #rotation = 0;
   #lastSoundAtMs: number;
@@ -80,7 +76,7 @@ export class Ear {
     while (this.#walkAgain && !this.#context.closing.aborted) {
       this.#walkAgain = false;
       this.#offerSpares();
-      if (this.#pausing || this.#room() === 0 || this.#hasToWait()) continue;
+      if (this.#room() === 0 || this.#hasToWait()) continue;
       if (this.#isQuiet()) this.#startNext();
       else await this.#walk();
     }
@@ -100,14 +96,16 @@ export class Ear {
     return true;
   }
 
-  /** From the level that comes first to the last; ends where something was heard. */
+  /** From the level that comes first to the last; ends where something was heard, and goes on past what fails. */
   async #walk(): Promise<void> {
     const idle = this.#context.order.levels
       .map((priority) => this.levels.get(priority))
-      .filter((level) => level !== undefined && level.polls === 0) as Level[];
+      .filter((level) => level !== undefined && level.polls === 0 && !level.pause.isOn) as Level[];
     const last = idle.at(-1);
     for (const level of idle) {
-      if (level !== last && (await this.#probe(level)) !== 'empty') return;
+      const found = level === last ? 'empty' : await this.#probe(level);
+      if (found === 'heard') return;
+      if (found === 'failed') continue;
       const room = this.#room();
       if (room === 0 || this.#context.closing.aborted) return;
       void this.#poll(level, room, this.#waitSeconds());
@@ -130,12 +128,12 @@ export class Ear {
     for (const listener of this.#listeners.keys()) listener.triedAgain(this);
     try {
       const bells = await level.poll(Math.min(receivedAtOnce, Math.max(1, room)), waitSeconds);
-      this.#failures = 0;
+      level.pause.worked();
       this.#deliver(level, bells);
       this.#walkAgain = true;
       return bells.length;
     } catch (thrown) {
-      this.#fail(asHoldfastError(thrown));
+      this.#fail(level, thrown);
       return undefined;
     } finally {
       level.polls--;
@@ -203,20 +201,29 @@ export class Ear {
   #startNext(): void {
     const levels = [...this.levels.values()];
     if (levels.some((level) => level.polls > 0)) return;
-    const level = levels[this.#rotation++ % levels.length];
-    if (level !== undefined) void this.#poll(level, this.#room(), this.#waitSeconds());
+    for (let turns = 0; turns < levels.length; turns++) {
+      const level = levels[this.#rotation++ % levels.length];
+      if (level === undefined || level.pause.isOn) continue;
+      void this.#poll(level, this.#room(), this.#waitSeconds());
+      return;
+    }
   }
 
-  #fail(error: HoldfastError): void {
+  /** One level may fail alone, and the others serve: listeners are told once none does. */
+  #fail(failed: Level, thrown: unknown): void {
     const { clock, log, closing } = this.#context;
     if (closing.aborted) return;
-    for (const listener of this.#listeners.keys()) listener.failed(this, error);
-    if (this.#pausing) return;
-    const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++);
-    log.warn({ err: error, pause_ms: pauseMs }, 'could not listen for bells; trying again');
-    this.#pausing = true;
+    const error = asHoldfastError(thrown);
+    const pauseMs = failed.pause.failed();
+    const others = [...this.levels.values()].filter((level) => level !== failed);
+    if (others.every((level) => level.isFailing)) {
+      for (const listener of this.#listeners.keys()) listener.failed(this, error);
+    }
+    if (pauseMs === undefined) return;
+    const fields = { err: error, sqs_queue: failed.queue.name, pause_ms: pauseMs };
+    log.warn(fields, 'could not listen for bells; trying again');
     clock.after(pauseMs, () => {
-      this.#pausing = false;
+      failed.pause.end();
       this.pump();
     });
   }

@@ -2,6 +2,7 @@ import type { Bell } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { decodeHandle } from './bells-handle.ts';
+import { Pause } from './bells-pause.ts';
 import { readMessages } from './bells-received.ts';
 import type { SqsQueue } from './sqs-queue.ts';
 
@@ -22,6 +23,8 @@ export class Level {
   polls = 0;
   /** The last poll brought all that it asked for, so there is likely more. */
   full = false;
+  /** Of the polls of the ear, after one that failed. */
+  readonly pause = new Pause();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #closing: AbortSignal;
@@ -32,6 +35,11 @@ export class Level {
     this.#clock = clock;
     this.#log = log;
     this.#closing = closing;
+  }
+
+  /** Its last poll failed and none is under way, which may well work. */
+  get isFailing(): boolean {
+    return this.pause.hasFailed && this.polls === 0;
   }
 
   async poll(most: number, waitSeconds: number): Promise<Bell[]> {
