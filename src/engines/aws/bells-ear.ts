@@ -14,6 +14,9 @@ const longPollSeconds = 20;
 /** Receives of one level at once, while there is a backlog and room for it. */
 const pollsAtOnce = 4;
 
+/** From so many receives on whoever hears a bell rings it anew, before SQS takes it for what nobody can read. */
+const receivesBeforeAnybody = 50;
+
 export interface EarContext {
   readonly clock: Clock;
   readonly log: Log;
@@ -141,9 +144,12 @@ export class Ear {
     }
   }
 
-  /** Some worker of this process has the task's type, whether or not it has room now. */
+  /** Left to a worker of this process that has the task's type, also where it has no room now, but not for ever. */
   isHandled(bell: Bell): boolean {
-    for (const listener of this.#listeners.keys()) if (listener.handles(bell)) return true;
+    const isOld = bell.receives >= receivesBeforeAnybody;
+    for (const listener of this.#listeners.keys()) {
+      if (listener.handles(bell) && (listener.room > 0 || !isOld)) return true;
+    }
     return false;
   }
 
@@ -151,6 +157,7 @@ export class Ear {
     if (bells.length === 0) return;
     this.#lastSoundAtMs = this.#context.clock.monotonic();
     let left = bells;
+    const roomy = [...this.#listeners.keys()].filter((listener) => listener.room > 0);
     for (const listener of this.#listeners.keys()) {
       const given = left.filter(this.#wantedBy(listener)).slice(0, listener.room);
       if (given.length === 0) continue;
@@ -159,7 +166,7 @@ export class Ear {
       left = left.filter((bell) => !given.includes(bell));
       if (left.length === 0) return;
     }
-    level.keep(left);
+    level.keep(left, (bell) => roomy.some((listener) => !this.#wantedBy(listener)(bell)));
   }
 
   /** What it handles; and what nobody here does, since somebody must say what becomes of that bell. */

@@ -10,6 +10,8 @@ import type { SqsQueue } from './sqs-queue.ts';
 export const receivedAtOnce = 10;
 /** A received bell that nobody has room for is kept so long for whoever comes, then given back. */
 const spareMs = 1_000;
+/** Who polls on would be brought it again at once: hidden for 1 s, twice as long with each receive, 8 s at most. */
+const passedOverDoublings = 3;
 
 interface Spare {
   readonly bell: Bell;
@@ -55,9 +57,13 @@ export class Level {
     return [...bells];
   }
 
-  keep(bells: readonly Bell[]): void {
+  /** `isPassedOver`: whoever it is left to has no room, and another polls on. */
+  keep(bells: readonly Bell[], isPassedOver: (bell: Bell) => boolean): void {
     for (const bell of bells) {
-      const spare: Spare = { bell, cancel: this.#clock.after(spareMs, () => void this.#giveBack(spare)) };
+      const doublings = Math.min(passedOverDoublings, Math.max(0, bell.receives - 1));
+      const hiddenSeconds = isPassedOver(bell) ? 2 ** doublings : 0;
+      const giveBack = (): void => void this.#giveBack(spare, hiddenSeconds);
+      const spare: Spare = { bell, cancel: this.#clock.after(spareMs, giveBack) };
       this.#spares.push(spare);
     }
   }
@@ -69,15 +75,16 @@ export class Level {
     return taken.map((spare) => spare.bell);
   }
 
+  /** At once, since this process hears no more. */
   async giveBackSpares(): Promise<void> {
-    await Promise.all(this.#spares.map((spare) => this.#giveBack(spare)));
+    await Promise.all(this.#spares.map((spare) => this.#giveBack(spare, 0)));
   }
 
-  async #giveBack(spare: Spare): Promise<void> {
+  async #giveBack(spare: Spare, hiddenSeconds: number): Promise<void> {
     spare.cancel();
     this.#spares = this.#spares.filter((one) => one !== spare);
     const receipt = decodeHandle(spare.bell.handle)?.receipt;
-    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, 0));
+    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, hiddenSeconds));
   }
 
   /** Where it fails the message comes back by itself. */

@@ -50,7 +50,7 @@ export class Receiver {
     const room = this.#context.closing.aborted || want.signal.aborted ? 0 : roomOf(want);
     const given = heard.filter(({ bell }) => wanted(bell)).slice(0, room);
     const left = heard.filter((one) => !given.includes(one));
-    for (const { bell, level } of left) level.keep([bell]);
+    for (const { bell, level } of left) level.keep([bell], (one) => !wanted(one));
     // Others who wait may have room for it.
     if (left.length > 0) for (const ear of ears) ear.pump();
     if (heard.length > 0) this.#context.order.heard();
