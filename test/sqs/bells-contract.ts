@@ -11,6 +11,7 @@ import { bellsOfTasks } from '../contract/bells-of-tasks.ts';
 import { type Open, register } from '../contract/subject.ts';
 import { clockBeside } from '../stand-ins/clock-beside.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { closeBells } from './site.ts';
 
 /** The queues that the contract's sentences name. */
 const queues = [
@@ -37,7 +38,7 @@ function openOn(standIn: () => SqsStandIn): Open {
       const connected = tasks.connect('it');
       const bells = createSqsBells({ client, clock, prefix, prioritiesOf: () => priorities });
       const close = async (): Promise<void> => {
-        await bells.close();
+        await closeBells(bells, clock);
         await connected.close();
       };
       return { ...connected, bells, close };

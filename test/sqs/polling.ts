@@ -204,6 +204,19 @@ export function polling(says: Says): void {
     expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
   });
 
+  says('what a poll is just being told at the close is given back, not hidden for a lease', async (site) => {
+    const bells = await site.open();
+    const away = await site.open();
+    const waiting = bells.receive([mail], want({ waitMs: 20_000 }));
+    await until(site, () => site.front.calls.some(isLongPoll));
+    // Rung while the close is under way: the poll that is still open has it.
+    const closed = bells.close();
+    await away.ring([ring('a')]);
+    await closed;
+    expect(await waiting).toEqual([]);
+    expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
+  });
+
   says('a backlog is asked for with several calls at once', async (site) => {
     const bells = await site.open();
     await bells.ring(rings(60));

@@ -1,5 +1,6 @@
 import type { Priority } from '../../src/core/submission.ts';
 import { createSqsBells, type SqsBells, type SqsBellsOptions } from '../../src/engines/aws/bells.ts';
+import { lastPollMs } from '../../src/engines/aws/bells-level.ts';
 import { createQueues } from '../../src/engines/aws/sqs-create.ts';
 import { sqsQueueName, sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
 import type { VirtualClock } from '../../src/platform/virtual-clock.ts';
@@ -11,6 +12,13 @@ import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
 export const mail = { tenant: 'acme', queue: 'mail' };
 
 let sites = 0;
+
+/** Polls under way are let finish for a moment; here time passes only when it is told to. */
+export async function closeBells(bells: SqsBells, clock: VirtualClock): Promise<void> {
+  const closed = bells.close();
+  await clock.advance(lastPollMs);
+  await closed;
+}
 
 /** Bells on a stand-in, with queues of their own; more processes can be opened on them. */
 export class Site {
@@ -51,7 +59,14 @@ export class Site {
       ...options,
     });
     this.#opened.push(bells);
-    return bells;
+    const close = async (): Promise<void> => closeBells(bells, this.clock);
+    return new Proxy(bells, {
+      get(of, name) {
+        if (name === 'close') return close;
+        const value = Reflect.get(of, name) as unknown;
+        return typeof value === 'function' ? value.bind(of) : value;
+      },
+    });
   }
 
   get front(): SqsStandIn['front'] {
@@ -65,7 +80,7 @@ export class Site {
   async close(): Promise<void> {
     this.closing.abort();
     for (const fault of Object.keys(this.front.faults)) delete this.front.faults[fault as 'call'];
-    for (const bells of this.#opened) await bells.close();
+    await Promise.all(this.#opened.map((bells) => closeBells(bells, this.clock)));
     this.client.destroy();
   }
 }

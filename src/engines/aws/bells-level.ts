@@ -1,3 +1,4 @@
+import type { Message } from '@aws-sdk/client-sqs';
 import type { Bell } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -5,6 +6,7 @@ import { decodeHandle } from './bells-handle.ts';
 import { Pause } from './bells-pause.ts';
 import { readMessages } from './bells-received.ts';
 import type { SqsQueue } from './sqs-queue.ts';
+import type { UnderWay } from './under-way.ts';
 
 /** What one call to SQS brings at most. */
 export const receivedAtOnce = 10;
@@ -12,6 +14,8 @@ export const receivedAtOnce = 10;
 const spareMs = 1_000;
 /** Who polls on would be brought it again at once: hidden for 1 s, twice as long with each receive, 8 s at most. */
 const passedOverDoublings = 3;
+/** At the end a poll under way is let finish for so long: what it is just being answered would stay hidden for a lease. */
+export const lastPollMs = 1_000;
 
 interface Spare {
   readonly bell: Bell;
@@ -29,14 +33,14 @@ export class Level {
   readonly pause = new Pause();
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #closing: AbortSignal;
+  readonly #underWay: UnderWay;
   #spares: Spare[] = [];
 
-  constructor(queue: SqsQueue, clock: Clock, log: Log, closing: AbortSignal) {
+  constructor(queue: SqsQueue, clock: Clock, log: Log, underWay: UnderWay) {
     this.queue = queue;
     this.#clock = clock;
     this.#log = log;
-    this.#closing = closing;
+    this.#underWay = underWay;
   }
 
   /** Its last poll failed and none is under way, which may well work. */
@@ -44,9 +48,13 @@ export class Level {
     return this.pause.hasFailed && this.polls === 0;
   }
 
-  async poll(most: number, waitSeconds: number): Promise<Bell[]> {
-    const attemptId = this.#clock.uuid();
-    const messages = await this.queue.receive({ most, waitSeconds, attemptId, signal: this.#closing });
+  /** Nothing, where this process hears no more: what came then is given back at once. */
+  poll(most: number, waitSeconds: number): Promise<Bell[]> {
+    return this.#underWay.track(this.#poll(most, waitSeconds));
+  }
+
+  async #poll(most: number, waitSeconds: number): Promise<Bell[]> {
+    const messages = await this.#receive(most, waitSeconds);
     this.full = messages.length === most;
     const { bells, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
     for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
@@ -54,7 +62,30 @@ export class Level {
       const fields = { queue: this.queue.queue.queue, sqs_queue: this.queue.name, message_id: MessageId };
       this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
     }
-    return [...bells];
+    if (!this.#underWay.closing.aborted) return [...bells];
+    await Promise.all(bells.map((bell) => this.#show(bell, 0)));
+    return [];
+  }
+
+  async #receive(most: number, waitSeconds: number): Promise<Message[]> {
+    const { closing } = this.#underWay;
+    const asked = { most, attemptId: this.#clock.uuid() };
+    const cut = new AbortController();
+    let cancel = (): void => {};
+    const cutSoon = (): void => {
+      cancel = this.#clock.after(lastPollMs, () => cut.abort());
+    };
+    closing.addEventListener('abort', cutSoon);
+    try {
+      return await this.queue.receive({ ...asked, waitSeconds, signal: cut.signal });
+    } catch (thrown) {
+      if (!cut.signal.aborted) throw thrown;
+      // By its id SQS knows the one that was cut, and tells again what it had told.
+      return await this.queue.receive({ ...asked, waitSeconds: 0, signal: new AbortController().signal });
+    } finally {
+      cancel();
+      closing.removeEventListener('abort', cutSoon);
+    }
   }
 
   /** `isPassedOver`: whoever it is left to has no room, and another polls on. */
@@ -83,8 +114,13 @@ export class Level {
   async #giveBack(spare: Spare, hiddenSeconds: number): Promise<void> {
     spare.cancel();
     this.#spares = this.#spares.filter((one) => one !== spare);
-    const receipt = decodeHandle(spare.bell.handle)?.receipt;
-    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, hiddenSeconds));
+    await this.#show(spare.bell, hiddenSeconds);
+  }
+
+  /** In so many seconds, to whoever polls then. */
+  async #show({ handle }: Bell, inSeconds: number): Promise<void> {
+    const receipt = decodeHandle(handle)?.receipt;
+    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, inSeconds));
   }
 
   /** Where it fails the message comes back by itself. */

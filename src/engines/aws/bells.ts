@@ -182,10 +182,10 @@ class BellsOnSqs implements SqsBells {
     const name = nameOf(queue);
     const known = this.#ears.get(name);
     if (known !== undefined) return known;
-    const { clock, log, closing } = this.#context;
+    const { clock, log } = this.#context;
     const levels = new Map<Priority, Level>();
     for (const priority of this.#enabled(queue)) {
-      levels.set(priority, new Level(this.#queueAt(queue, priority), clock, log, closing));
+      levels.set(priority, new Level(this.#queueAt(queue, priority), clock, log, this.#underWay));
     }
     const ear = new Ear(levels, this.#context);
     this.#ears.set(name, ear);
