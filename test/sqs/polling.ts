@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { priorities } from '../../src/core/submission.ts';
-import type { SqsBells } from '../../src/engines/aws/bells.ts';
+import { createSqsBells, type SqsBells } from '../../src/engines/aws/bells.ts';
+import { lastPollMs } from '../../src/engines/aws/bells-level.ts';
 import type { Says } from './says.ts';
 import { idsOf, mail, ring, rings, type Site, want } from './site.ts';
 
@@ -205,14 +206,17 @@ export function polling(says: Says): void {
   });
 
   says('what a poll is just being told at the close is given back, not hidden for a lease', async (site) => {
-    const bells = await site.open();
     const away = await site.open();
+    const { client, clock, prefix, enabled } = site;
+    const bells = createSqsBells({ client, clock, prefix, prioritiesOf: () => enabled });
     const waiting = bells.receive([mail], want({ waitMs: 20_000 }));
     await until(site, () => site.front.calls.some(isLongPoll));
-    // Rung while the close is under way: the poll that is still open has it.
     const closed = bells.close();
     await away.ring([ring('a')]);
+    await until(site, () => (bells.meter.read().receive?.calls ?? 0) === 1);
+    await clock.advance(lastPollMs);
     await closed;
+    expect(bells.meter.read().receive?.calls).toBe(1);
     expect(await waiting).toEqual([]);
     expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
   });
