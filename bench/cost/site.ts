@@ -1,4 +1,6 @@
 /** A table, its SQS queues, and nodes on them: on stand-ins, with a clock of the bench's. */
+
+import { lastPollMs } from '../../src/engines/aws/bells-level.ts';
 import {
   type AwsEngine,
   aws,
@@ -43,7 +45,8 @@ async function startOn<C extends Clock>(
   sqs: SqsStandIn,
   clock: C,
   underWay: UnderWay,
-  end: () => void,
+  /** Lets the time pass that a close takes. */
+  end: (closed: Promise<unknown>) => Promise<void>,
 ): Promise<Site<C>> {
   const dynoxide = await startDynoxide();
   const table = `cost-${++sites}`;
@@ -80,9 +83,8 @@ async function startOn<C extends Clock>(
       }
     },
     async stop() {
-      for (const { engine } of nodes) await engine.close();
+      await end(Promise.all(nodes.map(({ engine }) => engine.close())));
       queues.destroy();
-      end();
       await Promise.all([dynoxide.stop(), sqs.stop()]);
     },
   };
@@ -94,7 +96,10 @@ export async function startSite(): Promise<Site<MovingClock>> {
   const sqs = await startFauxqs();
   sqs.setTime(clock.now());
   const ticking = setInterval(() => sqs.setTime(clock.now()), tickMs);
-  return startOn(sqs, clock, new UnderWay(), () => clearInterval(ticking));
+  return startOn(sqs, clock, new UnderWay(), async (closed) => {
+    await closed;
+    clearInterval(ticking);
+  });
 }
 
 /** Time stands still until it is advanced, and waits at each moment for what is under way. */
@@ -103,7 +108,10 @@ export async function startStillSite(): Promise<Site<VirtualClock>> {
   const underWay = new UnderWay();
   const clock = clockBeside({ front: underWay, setTime: sqs.setTime });
   underWay.clock = clock;
-  return startOn(sqs, clock, underWay, () => {});
+  return startOn(sqs, clock, underWay, async (closed) => {
+    await clock.advance(lastPollMs);
+    await closed;
+  });
 }
 
 function consumedBy({ meters }: AwsEngine, without: string | undefined): Units {
