@@ -1,5 +1,4 @@
 /** How the reconciler looks at one queue's submissions of a range of time. */
-
 import { lapsed, leaseSpentAtMs } from '../core/decision.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { dueAtMs, isEnded } from '../core/head.ts';

@@ -1,18 +1,12 @@
 import type { DueEntry, TaskId } from '../ports/task-store.ts';
+import { nextPause, type Pause } from './growing-pause.ts';
 
-/** After a failure, doubled with each. */
-const firstMs = 1_000;
-const longestMs = 60_000;
+const range = { firstMs: 1_000, longestMs: 60_000 } as const;
 /** So many failures in a queue at once, and no success: something is wrong with the queue, not with its tasks. */
 const queueFailures = 10;
 /** Some 8 MB. Those beyond are tried each time that they are met. */
 export const mostRemembered = 50_000;
 const mostQueues = 1_000;
-
-interface Pause {
-  readonly ms: number;
-  readonly untilMs: number;
-}
 
 interface PausedTask extends Pause {
   readonly dueAtMs: number;
@@ -23,11 +17,6 @@ interface PausedTask extends Pause {
 export interface Tries {
   readonly rung: number;
   readonly failed: number;
-}
-
-function longer(before: Pause | undefined, nowMs: number): Pause {
-  const ms = Math.min(longestMs, Math.max(firstMs, 2 * (before?.ms ?? 0)));
-  return { ms, untilMs: nowMs + ms };
 }
 
 /**
@@ -68,7 +57,7 @@ export class Pauses {
 
   failed(entry: DueEntry, queue: string, nowMs: number): void {
     const before = this.#tasks.get(entry.id);
-    this.#put(entry, queue, longer(before?.dueAtMs === entry.dueAtMs ? before : undefined, nowMs));
+    this.#put(entry, queue, nextPause(before?.dueAtMs === entry.dueAtMs ? before : undefined, nowMs, range));
   }
 
   /** It was not tried, since its queue pauses. */
@@ -90,16 +79,16 @@ export class Pauses {
     }
     if (failed < queueFailures && (failed === 0 || before === undefined)) return;
     this.#queues.delete(queue);
-    if (this.#queues.size < mostQueues) this.#queues.set(queue, longer(before, nowMs));
+    if (this.#queues.size < mostQueues) this.#queues.set(queue, nextPause(before, nowMs, range));
   }
 
   /** Forgets what nobody met again for some time, such as tasks that were cancelled or that another node looks after. */
   prune(nowMs: number): void {
     for (const [queue, { untilMs }] of this.#queues) {
-      if (untilMs + 2 * longestMs < nowMs) this.#queues.delete(queue);
+      if (untilMs + 2 * range.longestMs < nowMs) this.#queues.delete(queue);
     }
     for (const [id, { untilMs, queue }] of this.#tasks) {
-      if (untilMs + 2 * longestMs < nowMs && !this.#queues.has(queue)) this.#tasks.delete(id);
+      if (untilMs + 2 * range.longestMs < nowMs && !this.#queues.has(queue)) this.#tasks.delete(id);
     }
   }
 

@@ -56,7 +56,9 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     return 'rung';
   };
   const engine = memory({ clock, bells: 'apart', faults: { ring } });
+  const unreadable = new Set<string>();
   const list: typeof engine.store.list = (filter, page) => {
+    if (unreadable.has(filter.queue)) throw new Error('not now');
     filters.push(filter);
     return engine.store.list(filter, page);
   };
@@ -86,7 +88,7 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     return days;
   };
   const stateOf = async (id = '') => (await service.get(tenant, id, false)).snapshot.head;
-  return { service, context, settled, clock, silent, cannot, filters, ids, at, daysOf, stateOf };
+  return { service, context, settled, clock, silent, cannot, unreadable, filters, ids, at, daysOf, stateOf };
 }
 
 describe('the reconciler', () => {
@@ -182,6 +184,15 @@ describe('the reconciler', () => {
     cannot.clear();
     for (let minute = 20; minute < 100; minute++) rung.push(...(await at(minute * minuteMs)));
     expect(new Set(rung).size).toBe(31);
+  });
+
+  it('tries again what could not be helped, also where its queue cannot be looked through', async () => {
+    const { cannot, unreadable, ids, at } = await given(1);
+    cannot.add(ids[0] ?? '');
+    expect(await at(11 * minuteMs)).toEqual([]);
+    cannot.clear();
+    unreadable.add('q');
+    expect(await at(13 * minuteMs)).toEqual(ids);
   });
 
   it('takes its first look at new tasks whatever a last look meets', async () => {

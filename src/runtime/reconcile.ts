@@ -2,13 +2,15 @@ import { defaults } from '../core/limits.ts';
 import type { QueueRef } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { hourMs } from '../service/leftovers.ts';
+import { queueKey } from '../service/queue-settings.ts';
+import { nextPause, type Pause } from './growing-pause.ts';
 import { type Looking, lookAgain, lookAtUnhelped, lookFirst } from './looks.ts';
 import { UnhelpedTasks } from './unhelped.ts';
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
 
-interface Look {
+interface ScheduledLook {
   readonly name: string;
   /** How old a submission is when it is looked at; the last look is just after its default lifetime. */
   readonly ageMs: number;
@@ -16,9 +18,9 @@ interface Look {
   readonly everyMs: number;
 }
 
-const first: Look = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
-const last: Look = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
-export const looks: readonly Look[] = [
+const first: ScheduledLook = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
+const last: ScheduledLook = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
+export const looks: readonly ScheduledLook[] = [
   first,
   { name: '1d', ageMs: dayMs, everyMs: hourMs },
   { name: '13d', ageMs: 13 * dayMs, everyMs: hourMs },
@@ -26,22 +28,19 @@ export const looks: readonly Look[] = [
 ];
 const kind = 'reconciled';
 
-/** After a failure a queue is left alone for so long, doubled with each. */
-const firstRestMs = minuteMs;
-const longestRestMs = 64 * minuteMs;
+const restRange = { firstMs: minuteMs, longestMs: 64 * minuteMs } as const;
 
 /** Queues that could not be read: they keep nobody else from being looked at. */
 export class Resting {
-  readonly #queues = new Map<string, { readonly untilMs: number; readonly ms: number }>();
+  readonly #queues = new Map<string, Pause>();
 
   has(name: string, nowMs: number): boolean {
     return (this.#queues.get(name)?.untilMs ?? 0) > nowMs;
   }
 
   failed(name: string, nowMs: number): void {
-    const before = this.#queues.get(name)?.ms;
-    const ms = before === undefined ? firstRestMs : Math.min(longestRestMs, 2 * before);
-    this.#queues.set(name, { untilMs: nowMs + ms, ms });
+    const before = this.#queues.get(name);
+    this.#queues.set(name, nextPause(before, nowMs, restRange));
   }
 
   worked(name: string): void {
@@ -62,9 +61,9 @@ export interface ReconcileOptions {
 type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
 
 /** One look at one queue, where it is due; false: it was stopped. */
-async function lookIfDue(look: Look, looking: Looking, markers: Markers): Promise<boolean> {
+async function lookIfDue(look: ScheduledLook, looking: Looking, markers: Markers): Promise<boolean> {
   const { context, queue } = looking;
-  const key = `${look.name}/${queue.tenant}/${queue.queue}`;
+  const key = `${look.name}/${queueKey(queue)}`;
   const marker = markers.get(key);
   const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
   const untilMs = context.clock.now() - look.ageMs;
@@ -101,8 +100,8 @@ async function lookAtQueue(
       failures.push(err);
     }
   }
-  if (failures.length > 0) throw failures[0];
   await lookAtUnhelped(looking);
+  if (failures.length > 0) throw failures[0];
   return true;
 }
 
@@ -121,7 +120,7 @@ export async function reconcile(
   const { unhelped = new UnhelpedTasks() } = options;
   const markers = new Map((await context.registry.list(kind, '')).map((marker) => [marker.key, marker]));
   for (const queue of context.queues.all()) {
-    const name = `${queue.tenant}/${queue.queue}`;
+    const name = queueKey(queue);
     if (resting.has(name, context.clock.now())) continue;
     try {
       if (!(await lookAtQueue({ context, queue, signal, unhelped, alive }, markers, isMine))) return false;

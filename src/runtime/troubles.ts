@@ -1,5 +1,6 @@
 import type { Log } from '../ports/log.ts';
 import type { QueueRef, TaskId } from '../ports/task-store.ts';
+import { queueKey } from '../service/queue-settings.ts';
 import type { Pauses } from './pauses.ts';
 
 interface Trouble {
@@ -11,7 +12,7 @@ interface Trouble {
 
 /** Of a task that is damaged so that its queue cannot be read: empty. */
 export function queueName(ref: QueueRef | undefined): string {
-  return ref === undefined ? '' : `${ref.tenant}/${ref.queue}`;
+  return ref === undefined ? '' : queueKey(ref);
 }
 
 /** What went wrong in one round of the sweep: told in one line a queue, however many tasks it was. */

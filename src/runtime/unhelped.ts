@@ -1,20 +1,14 @@
 import type { QueueRef, TaskId } from '../ports/task-store.ts';
+import { queueKey } from '../service/queue-settings.ts';
+import { nextPause, type Pause } from './growing-pause.ts';
 
-/** After a failure, doubled with each. */
-const firstMs = 60_000;
-const longestMs = 64 * 60_000;
+const range = { firstMs: 60_000, longestMs: 64 * 60_000 } as const;
 const mostTasks = 10_000;
 /** Of one queue in one round. */
 const mostAtOnce = 100;
 
-interface Unhelped {
+interface Unhelped extends Pause {
   readonly queue: string;
-  readonly untilMs: number;
-  readonly ms: number;
-}
-
-function nameOf({ tenant, queue }: QueueRef): string {
-  return `${tenant}/${queue}`;
 }
 
 /**
@@ -27,14 +21,13 @@ export class UnhelpedTasks {
   failed(id: TaskId, queue: QueueRef, nowMs: number): void {
     const before = this.#tasks.get(id);
     if (before === undefined && this.#tasks.size >= mostTasks) return;
-    const ms = Math.min(longestMs, Math.max(firstMs, 2 * (before?.ms ?? 0)));
-    this.#tasks.set(id, { queue: nameOf(queue), untilMs: nowMs + ms, ms });
+    this.#tasks.set(id, { queue: queueKey(queue), ...nextPause(before, nowMs, range) });
   }
 
   /** It was passed over, since too many before it could not be helped. */
   untried(id: TaskId, queue: QueueRef, nowMs: number): void {
     if (this.#tasks.has(id) || this.#tasks.size >= mostTasks) return;
-    this.#tasks.set(id, { queue: nameOf(queue), untilMs: nowMs, ms: 0 });
+    this.#tasks.set(id, { queue: queueKey(queue), untilMs: nowMs, ms: 0 });
   }
 
   helped(id: TaskId): void {
@@ -43,7 +36,7 @@ export class UnhelpedTasks {
 
   /** Some of a queue that are to be tried again, those that were tried least first. */
   due(queue: QueueRef, nowMs: number): TaskId[] {
-    const name = nameOf(queue);
+    const name = queueKey(queue);
     return [...this.#tasks]
       .filter(([, task]) => task.queue === name && task.untilMs <= nowMs)
       .sort(([, one], [, other]) => one.ms - other.ms)
@@ -53,7 +46,7 @@ export class UnhelpedTasks {
 
   /** Another node looks after it now. */
   forget(queue: QueueRef): void {
-    const name = nameOf(queue);
+    const name = queueKey(queue);
     for (const [id, task] of this.#tasks) if (task.queue === name) this.#tasks.delete(id);
   }
 }

@@ -1,5 +1,6 @@
 import type { Snapshot } from '../ports/task-store.ts';
 import { carry, hourMs, type Note, type NoteBook } from './leftovers.ts';
+import { queueKey } from './queue-settings.ts';
 
 /**
  * Notes of redriven tasks, by which they are looked after as if they had been submitted at that time. However many are
@@ -28,7 +29,7 @@ export class Redriven {
       const some = this.#waiting;
       this.#waiting = [];
       const hour = Math.floor(this.#book.clock.now() / hourMs);
-      const byQueue = Map.groupBy(some, ({ submission: { scope } }) => `${scope.tenant}/${scope.queue}`);
+      const byQueue = Map.groupBy(some, ({ submission }) => queueKey(submission.scope));
       for (const [first, ...others] of byQueue.values()) {
         if (first === undefined) continue;
         const { tenant, queue } = first.submission.scope;
