@@ -3,7 +3,7 @@ import { lostRace } from '../core/conflict.ts';
 import { decide } from '../core/decide.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { isEnded } from '../core/head.ts';
-import { timing } from '../core/limits.ts';
+import { limits, timing } from '../core/limits.ts';
 import type { Assignment } from '../core/messages.ts';
 import type { Bell, HandledType } from '../ports/bells.ts';
 import type { Outcome, Snapshot, Transition } from '../ports/task-store.ts';
@@ -16,7 +16,6 @@ import {
   giveBackUnread,
   isMisplaced,
   misplaced,
-  receivesBeforeRingingAnew,
   ringAnew,
   unhandled,
   unknown,
@@ -108,7 +107,7 @@ async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hea
     else if (!handles(hearer, found) && !isEnded(found.head))
       context.background('bell', unhandled(context, bell));
     else heard.push({ bell, snapshot: found });
-    if (bell.receives >= receivesBeforeRingingAnew) context.background('bell', ringAnew(context, bell));
+    if (bell.receives >= limits.bellReceives) context.background('bell', ringAnew(context, bell));
   }
   return heard;
 }

@@ -1,6 +1,7 @@
 /** What becomes of a bell whose task is not claimed by whoever heard it. */
 import type { Rejection } from '../core/command.ts';
 import { isEnded } from '../core/head.ts';
+import { limits } from '../core/limits.ts';
 import type { Bell } from '../ports/bells.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
@@ -17,8 +18,6 @@ export const unknownForgetMs = 10 * minuteMs;
 const unhandledHideMs = 1_000;
 const unhandledSoon = 8;
 const unhandledHideMaxMs = 2 * minuteMs;
-/** A bell heard this often is rung anew, since a message can be hidden for 12 h in all. */
-export const receivesBeforeRingingAnew = 50;
 
 /** What could not be claimed is heard again after so long, twice as long each time. */
 const giveBackMs = 2_000;
@@ -74,7 +73,7 @@ export async function giveBack(context: ServiceContext, bells: readonly Bell[]):
  */
 export async function giveBackUnread(context: ServiceContext, bells: readonly Bell[]): Promise<void> {
   if (context.store.can.bellsInCommit) return;
-  const isOld = ({ receives }: Bell): boolean => receives >= receivesBeforeRingingAnew;
+  const isOld = ({ receives }: Bell): boolean => receives >= limits.bellReceives;
   const young = bells.filter((bell) => !isOld(bell));
   const old = bells.filter(isOld).map((bell) => ringAnew(context, bell));
   await Promise.all([giveBack(context, young), ...old]);

@@ -9,18 +9,11 @@ import { type Hearer, hear } from './hear.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from './service.ts';
 import type { LiveSession } from './sessions.ts';
 import { releaseUnheard } from './settle.ts';
+import { Unheard } from './unheard.ts';
 
 /** One receive waits so long before it is made anew; bells that come meanwhile end it at once. */
 const receiveWaitMs = 20_000;
 const failurePauseMs = 1_000;
-/** A stream that was given something and says nothing for so long is given nothing more until it does: its worker hangs. */
-const silentMs = 1_000;
-
-interface Given {
-  readonly tasks: readonly Assignment[];
-  /** On the monotonic clock. */
-  readonly atMs: number;
-}
 
 /** One worker's stream: credits in, assignments out. One receive at a time, so that room is never given twice. */
 export class WorkerSession implements Session, LiveSession {
@@ -30,14 +23,13 @@ export class WorkerSession implements Session, LiveSession {
   readonly #sink: SessionSink;
   readonly #hearer: Hearer;
   readonly #connectedAtMs: number;
-  readonly #unheard = new Map<number, Given>();
+  readonly #unheard = new Unheard();
   readonly #stopListening: () => void;
   #tasks: number;
   #bytes: number;
   /** Of tasks that are being claimed for this stream and not handed to it yet. */
   #underWayBytes = 0;
   #seq = 0;
-  #heardAtMs = Number.NEGATIVE_INFINITY;
   #closed = false;
   #draining = false;
   #wake: (() => void) | undefined;
@@ -87,23 +79,20 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   credit(tasks: number, bytes: number): void {
-    this.#heardAtMs = this.#context.clock.monotonic();
+    this.#unheard.said(this.#context.clock.monotonic());
     this.#giveBack(tasks, bytes);
   }
 
   reset(tasks: number, bytes: number): void {
-    this.#heardAtMs = this.#context.clock.monotonic();
+    this.#unheard.said(this.#context.clock.monotonic());
     this.#tasks = Math.min(tasks, limits.inFlightTasks);
     this.#bytes = bytes;
     this.#wakeUp();
   }
 
   received(seq: number): void {
-    this.#heardAtMs = this.#context.clock.monotonic();
-    for (const sent of this.#unheard.keys()) {
-      if (sent > seq) break;
-      this.#unheard.delete(sent);
-    }
+    this.#unheard.said(this.#context.clock.monotonic());
+    this.#unheard.arrived(seq);
     this.#wakeUp();
   }
 
@@ -112,8 +101,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#closed = true;
     this.#stopListening();
     this.#nudge();
-    for (const { tasks } of this.#unheard.values()) this.#release(tasks);
-    this.#unheard.clear();
+    for (const tasks of this.#unheard.takeAll()) this.#release(tasks);
     this.#context.sessions.remove(this.id);
   }
 
@@ -176,15 +164,8 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   #hasRoom(): boolean {
-    return this.#tasks > 0 && this.#roomBytes() > 0 && !this.#isSilent();
-  }
-
-  #isSilent(): boolean {
-    if (this.#unheard.size === 0) return false;
-    const [oldest] = this.#unheard.values();
-    // What was said before it hung may have crossed with what it was given.
-    const sinceMs = Math.max(this.#heardAtMs, oldest?.atMs ?? 0);
-    return this.#context.clock.monotonic() - sinceMs > silentMs;
+    if (this.#tasks <= 0 || this.#roomBytes() <= 0) return false;
+    return !this.#unheard.isSilent(this.#context.clock.monotonic());
   }
 
   #giveBack(tasks: number, bytes: number): void {
@@ -289,7 +270,7 @@ export class WorkerSession implements Session, LiveSession {
       return;
     }
     this.#seq++;
-    this.#unheard.set(this.#seq, { tasks, atMs: this.#context.clock.monotonic() });
+    this.#unheard.gave(this.#seq, tasks, this.#context.clock.monotonic());
     this.#sink.assign(this.#seq, tasks);
   }
 

@@ -72,12 +72,14 @@ async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promis
 
 /** It is in the store, so that no error may read as if it were not: whoever sent it elsewhere would have it done twice. */
 function notRung(taskId: TaskId, error: HoldfastError): HoldfastError {
+  // That of a retryable error says the same, or that nothing was done.
+  const first = error.retryable || error.help === undefined ? 'Send' : `${error.help} Then send`;
   const told = `The task was written, but could not be announced to workers: ${error.message}`;
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', told, {
     cause: error,
     taskId,
     retryAfterMs: error.retryAfterMs,
-    help: `${(error.help ?? '').replace(/^Nothing was done\. /, '')} Then send the request again with the same key; else the task is found in some ten minutes.`,
+    help: `${first} the request again with the same key; else the task is found in some ten minutes.`,
   });
 }
 

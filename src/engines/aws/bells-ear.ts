@@ -1,4 +1,5 @@
 import { asHoldfastError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import type { Priority } from '../../core/submission.ts';
 import type { Bell } from '../../ports/bells.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -13,9 +14,6 @@ import type { Dependency } from './dependency.ts';
 const longPollSeconds = 20;
 /** Receives of one level at once, while there is a backlog and room for it. */
 const pollsAtOnce = 4;
-
-/** From so many receives on whoever hears a bell rings it anew, before SQS takes it for what nobody can read. */
-const receivesBeforeAnybody = 50;
 
 export interface EarContext {
   readonly clock: Clock;
@@ -146,7 +144,7 @@ export class Ear {
 
   /** Left to a worker of this process that has the task's type, also where it has no room now, but not for ever. */
   isHandled(bell: Bell): boolean {
-    const isOld = bell.receives >= receivesBeforeAnybody;
+    const isOld = bell.receives >= limits.bellReceives;
     for (const listener of this.#listeners.keys()) {
       if (listener.handles(bell) && (listener.room > 0 || !isOld)) return true;
     }
