@@ -1,5 +1,5 @@
 /** What the bench submits, and how: singly by many callers, or in bulk. */
-import { Submitter } from '../src/client/submit.ts';
+import { Submitter } from '../src/client/submit/submitter.ts';
 import type { Transport } from '../src/client/transport.ts';
 import { noOptions } from '../src/core/codec/options.ts';
 import { encodeSpec } from '../src/core/codec/spec.ts';

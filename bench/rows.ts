@@ -6,9 +6,9 @@ import { noOptions } from '../src/core/codec/options.ts';
 import { encodeSpec } from '../src/core/codec/spec.ts';
 import type { Assignment } from '../src/core/messages.ts';
 import { sqlite } from '../src/engines/sqlite/index.ts';
+import { startNode } from '../src/node/node.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { silentLog } from '../src/ports/log.ts';
-import { startNode } from '../src/server.ts';
 
 const payload = {
   contentType: 'application/json',

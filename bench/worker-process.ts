@@ -1,7 +1,7 @@
 /** A worker in a process of its own (worker.ts), as the bench sees it. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { RigServer } from '../test/rig/server-process.ts';
+import type { RigServer } from '../test/fixtures/server-process.ts';
 
 export interface BenchWorker {
   readonly child: ChildProcess;

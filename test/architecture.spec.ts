@@ -2,10 +2,12 @@
 // as one that is obeyed, so each rule is shown an offender here, and the allowed imports are shown to pass. All
 // files are written to a scratch project with our own biome.json and judged in one run of Biome.
 import { execFile } from 'node:child_process';
+import { globSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, normalize, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deniedTo, layers, mayImport } from '../lint/layers.ts';
 
 const imports = 'style/noRestrictedImports';
 const globals = 'style/noRestrictedGlobals';
@@ -31,25 +33,39 @@ const refuses = (folder: string, what: string, target: string): void =>
 const allows = (folder: string, what: string, target: string): void =>
   add(`${folder} may import ${what}`, folder, `export * from '${target}';`);
 
-for (const folder of [
-  'ports',
-  'service',
-  'runtime',
-  'engines/sqlite',
-  'rpc',
-  'client',
-  'telemetry',
-  'cli',
-  'platform',
-]) {
-  refuses('core', folder, `../${folder}/thing.ts`);
+/** From one folder of src/ to another, as an import writes it. */
+const upFrom = (folder: string): string => folder.replaceAll(/[^/]+/g, '..');
+
+for (const layer of layers) {
+  const { folder } = layer;
+  for (const target of layers) {
+    if (target === layer) continue;
+    const judge = mayImport(`${folder}/a.ts`, `${target.folder}/a.ts`) ? allows : refuses;
+    judge(folder, target.folder, `${upFrom(folder)}/${target.folder}/thing.ts`);
+  }
+  const { folders, parts } = deniedTo(layer);
+  const [denied] = folders;
+  if (denied !== undefined) {
+    refuses(
+      `${folder}/part`,
+      `${denied}, from a folder of its own either`,
+      `../${upFrom(folder)}/${denied}/a.ts`,
+    );
+  }
+  for (const part of parts) {
+    const file = part.endsWith('.ts') ? part : `${part}/thing.ts`;
+    allows(folder, part, `${upFrom(folder)}/${file}`);
+  }
+  allows(`${folder}/part`, 'its own files', '../thing.ts');
 }
-refuses('core', 'the composition root', '../server.ts');
-refuses('core', 'a part of the composition root', '../opening/thing.ts');
-refuses('core', 'the public entry', '../index.ts');
+for (const engine of ['sqlite', 'aws', 'memory']) {
+  for (const other of ['sqlite', 'aws', 'memory'].filter((name) => name !== engine))
+    refuses(`engines/${engine}`, `its neighbour ${other}`, `../${other}/task-store.ts`);
+}
+refuses('client', 'a port other than the clock', '../ports/task-store.ts');
+refuses('client', 'rpc beside its generated code', '../rpc/api/api.ts');
 refuses('core', 'a Node module', 'node:fs');
 refuses('core', 'a Node module below another', 'node:fs/promises');
-refuses('core/codec', 'a port, from a folder of its own either', '../../ports/task-store.ts');
 add(
   'core may not import a type from the outside either',
   'core',
@@ -57,103 +73,6 @@ add(
   imports,
 );
 add('core may not import lazily', 'core', "export const a = () => import('../ports/a.ts');", imports);
-allows('core/codec', 'core', '../event.ts');
-
-for (const folder of ['service', 'runtime', 'engines/sqlite', 'rpc', 'client', 'cli']) {
-  refuses('ports', folder, `../${folder}/thing.ts`);
-}
-allows('ports', 'core', '../core/event.ts');
-
-for (const folder of ['runtime', 'engines/aws', 'rpc', 'client', 'cli', 'testing']) {
-  refuses('service', folder, `../${folder}/thing.ts`);
-}
-allows('service', 'core', '../core/event.ts');
-allows('service', 'ports', '../ports/task-store.ts');
-
-for (const folder of ['engines/memory', 'rpc', 'client', 'cli', 'testing']) {
-  refuses('runtime', folder, `../${folder}/thing.ts`);
-}
-allows('runtime', 'ports', '../ports/task-store.ts');
-allows('runtime', 'service', '../service/service.ts');
-
-for (const engine of ['sqlite', 'aws', 'memory']) {
-  for (const other of ['sqlite', 'aws', 'memory'].filter((name) => name !== engine)) {
-    refuses(`engines/${engine}`, `engines/${other}`, `../${other}/task-store.ts`);
-  }
-  for (const folder of ['service', 'runtime', 'rpc', 'client', 'cli']) {
-    refuses(`engines/${engine}`, folder, `../../${folder}/thing.ts`);
-  }
-  allows(`engines/${engine}`, 'core', '../../core/event.ts');
-  allows(`engines/${engine}`, 'ports', '../../ports/task-store.ts');
-  allows(`engines/${engine}`, 'its own files', './schema.ts');
-}
-
-for (const folder of ['runtime', 'engines/sqlite', 'client', 'cli', 'testing']) {
-  refuses('rpc', folder, `../${folder}/thing.ts`);
-}
-allows('rpc', 'core', '../core/errors.ts');
-allows('rpc', 'ports', '../ports/clock.ts');
-allows('rpc', 'service', '../service/service.ts');
-allows('rpc/api', 'its generated code', '../gen/holdfast/v1/task_pb.ts');
-
-for (const folder of ['service', 'runtime', 'engines/sqlite', 'cli', 'testing', 'telemetry']) {
-  refuses('client', folder, `../${folder}/thing.ts`);
-}
-refuses('client', 'the composition root', '../server.ts');
-refuses('client', 'a part of the composition root', '../opening/thing.ts');
-refuses('client', 'rpc beside its generated code', '../rpc/api/api.ts');
-refuses('client', 'a port other than the clock', '../ports/task-store.ts');
-allows('client', 'core', '../core/errors.ts');
-allows('client', 'the clock port', '../ports/clock.ts');
-allows('client', 'the generated code of rpc', '../rpc/gen/holdfast/v1/task_pb.ts');
-
-for (const folder of ['service', 'engines/sqlite', 'rpc']) {
-  refuses('telemetry', folder, `../${folder}/thing.ts`);
-  refuses('platform', folder, `../${folder}/thing.ts`);
-}
-allows('platform', 'the clock port that it implements', '../ports/clock.ts');
-
-for (const folder of ['service', 'runtime', 'engines/sqlite', 'rpc', 'client']) {
-  allows('cli', folder, `../${folder}/thing.ts`);
-  allows('testing', folder, `../${folder}/thing.ts`);
-}
-
-for (const folder of [
-  'core',
-  'ports',
-  'service',
-  'runtime',
-  'engines/sqlite',
-  'engines/aws',
-  'engines/memory',
-]) {
-  const up = folder.includes('/') ? '../..' : '..';
-  refuses(folder, 'the development authority', `${up}/certs/authority.ts`);
-  refuses(folder, 'what reads certificate files', `${up}/tls/load.ts`);
-}
-for (const folder of [
-  'client',
-  'client/grpc',
-  'rpc',
-  'rpc/api',
-  'rpc/tls',
-  'rpc/server',
-  'platform',
-  'telemetry',
-  'tls',
-]) {
-  const up = folder.includes('/') ? '../..' : '..';
-  refuses(folder, 'the development authority', `${up}/certs/authority.ts`);
-}
-for (const folder of ['rpc', 'client', 'service', 'platform', 'cli']) {
-  refuses('tls', folder, `../${folder}/thing.ts`);
-  refuses('certs', folder, `../${folder}/thing.ts`);
-}
-allows('certs', 'what reads certificate files', '../tls/load.ts');
-allows('certs', 'core', '../core/errors.ts');
-allows('client/grpc', 'what reads certificate files', '../../tls/load.ts');
-allows('rpc/tls', 'what reads certificate files', '../../tls/load.ts');
-allows('cli/verbs', 'the development authority', '../../certs/authority.ts');
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'performance'];
 for (const folder of ['core', 'service', 'engines/aws', 'client']) {
@@ -282,3 +201,34 @@ afterAll(() => scratch.dir && rm(scratch.dir, { recursive: true, force: true }))
 for (const { sentence, path, source, rules } of cases) {
   test(sentence, () => expect(scratch.found.get(path) ?? [], source).toEqual(rules));
 }
+
+const sources = globSync('src/**/*.ts').filter((file) => !file.startsWith(join('src', 'rpc', 'gen')));
+const products = sources.filter((file) => !file.endsWith('.spec.ts'));
+
+/** Every relative import of a file, types and lazy ones too, as a path below src/. */
+function importsOf(file: string): string[] {
+  const specifiers = readFileSync(file, 'utf8').matchAll(/(?:from|import\(|import) ?'(\.[^']+)'/g);
+  return [...specifiers].map(([, specifier = '']) =>
+    normalize(join(dirname(file), specifier)).slice('src/'.length),
+  );
+}
+
+test('every import of the tree stands in the table of layers', () => {
+  const offenders = products.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => target !== 'index.ts' && !mayImport(file.slice('src/'.length), target))
+      .map((target) => `${file} imports ${target}`),
+  );
+  expect(products.length).toBeGreaterThan(300);
+  expect(offenders).toEqual([]);
+});
+
+test('only the command, beside tests, imports the public entry', () => {
+  const importers = products.filter((file) => importsOf(file).includes('index.ts'));
+  expect(importers.filter((file) => !file.startsWith(join('src', 'cli')))).toEqual([]);
+});
+
+test('no folder of src/ has more than 15 source files of its own', () => {
+  const counts = Map.groupBy(products, (file) => dirname(file));
+  expect([...counts].filter(([, files]) => files.length > 15).map(([folder]) => folder)).toEqual([]);
+});

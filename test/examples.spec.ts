@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 import { greet } from '../examples/greet/contract.ts';
 import worker from '../examples/greet/worker.ts';
 import { connect } from '../src/index.ts';
-import { dev, node, project } from './cli/rig.ts';
+import { dev, node, project } from './cli/command-server.ts';
 
 vi.setConfig({ testTimeout: 40_000 });
 

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { noOptions } from '../src/core/codec/options.ts';
-import type { Command } from '../src/core/command.ts';
-import { decide } from '../src/core/decide.ts';
-import type { TaskEvent } from '../src/core/event.ts';
-import { fold } from '../src/core/evolve.ts';
-import { type Head, shownState } from '../src/core/head.ts';
-import { expiry, resolveOptions, submittedEvent } from '../src/core/submission.ts';
+import { expiry, resolveOptions, submittedEvent } from '../src/core/submission/submission.ts';
+import type { Command } from '../src/core/task/command.ts';
+import { decide } from '../src/core/task/decide.ts';
+import type { TaskEvent } from '../src/core/task/event.ts';
+import { fold } from '../src/core/task/evolve.ts';
+import { type Head, shownState } from '../src/core/task/head.ts';
 
 const startMs = 1_764_000_000_000;
 const deadlineMs = 3_600_000;

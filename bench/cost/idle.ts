@@ -1,7 +1,7 @@
 /** What nothing costs: one API node and one worker process that listens to every queue, each with its loops. */
 import { startRuntime } from '../../src/runtime/runtime.ts';
+import { startStillSite } from './cost-table.ts';
 import { times, type Units } from './prices.ts';
-import { startStillSite } from './site.ts';
 import { openWorker } from './work.ts';
 
 const minuteMs = 60_000;

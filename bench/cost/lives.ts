@@ -3,10 +3,10 @@
 import type { QueueRef } from '../../src/ports/task-store.ts';
 import { looks, reconcile } from '../../src/runtime/reconcile.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
-import type { MovingClock } from '../../test/rig/moving-clock.ts';
+import type { MovingClock } from '../../test/fixtures/moving-clock.ts';
+import { type CostNode, type Site, startSite } from './cost-table.ts';
 import { itemOf, oneKb, type PayloadOf } from './payloads.ts';
 import { times, type Units } from './prices.ts';
-import { type CostNode, type Site, startSite } from './site.ts';
 import { type Batches, claimAll, settleAll, submitAll, work } from './work.ts';
 
 const never = new AbortController().signal;

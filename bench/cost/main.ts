@@ -3,7 +3,7 @@
  * tell by AWS's rules, at list prices. A refused condition, for which it tells none, is charged as AWS does: the size
  * of what stood there, doubled in a transaction. `--json` prints one object.
  */
-import { programOptions } from '../../test/rig/program-options.ts';
+import { programOptions } from '../../test/fixtures/program-options.ts';
 import { designs, unitsOf } from './designs.ts';
 import { idleHour } from './idle.ts';
 import { delayed, happyLife, heartbeat, type Life, minuteOfWork, ordered, retried } from './lives.ts';

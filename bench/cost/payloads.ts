@@ -3,7 +3,7 @@ import { payloads } from '../../examples/demo/payloads.ts';
 import { noOptions } from '../../src/core/codec/options.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { SubmitItem } from '../../src/core/messages.ts';
-import type { OptionsRequest } from '../../src/core/submission.ts';
+import type { OptionsRequest } from '../../src/core/submission/submission.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
 /** The bytes of the i-th task's payload. */

@@ -1,10 +1,10 @@
 /** What the items and index entries of a done task take up, as AWS bills them. */
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { noOptions } from '../../src/core/codec/options.ts';
-import { expiry, resolveOptions } from '../../src/core/submission.ts';
-import { tableDefinition } from '../../src/engines/aws/definition.ts';
-import type { Item } from '../../src/engines/aws/keys.ts';
-import { itemBytes } from '../../src/engines/aws/meter.ts';
+import { expiry, resolveOptions } from '../../src/core/submission/submission.ts';
+import { itemBytes } from '../../src/engines/aws/table/meter.ts';
+import { tableDefinition } from '../../src/engines/aws/table/schema/definition.ts';
+import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
 import { clientOf } from '../../test/stand-ins/dynoxide.ts';
 import { onStage } from './lives.ts';
 import { itemOf, type PayloadOf } from './payloads.ts';

@@ -2,8 +2,8 @@
 import type { Assignment, OutcomeKind, Settlement, SubmitItem } from '../../src/core/messages.ts';
 import type { QueueRef } from '../../src/ports/task-store.ts';
 import type { Session } from '../../src/service/service.ts';
+import type { CostNode } from './cost-table.ts';
 import { taskType } from './payloads.ts';
-import type { CostNode } from './site.ts';
 
 /** `full`: calls of 100 tasks, and a worker with as many slots. `single`: one task a call, one slot. */
 export type Batches = 'full' | 'single';

@@ -4,9 +4,9 @@
  * webhooks are submitted. With `-- --faults` indexes lag, reads are stale, and answers are late or lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startAwsSite } from '../../test/rig/aws-site.ts';
-import { startCommand } from '../../test/rig/command.ts';
-import { programOptions } from '../../test/rig/program-options.ts';
+import { startAwsSite } from '../../test/fixtures/aws-site.ts';
+import { startCommand } from '../../test/fixtures/command.ts';
+import { programOptions } from '../../test/fixtures/program-options.ts';
 import { Demo, report } from './demo.ts';
 
 const workerKilledMs = 2_000;

@@ -2,9 +2,9 @@
  * `npm run demo`: the demo on one machine. Three worker processes over mutual TLS, one of which is killed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCommand } from '../../test/rig/command.ts';
-import { programOptions } from '../../test/rig/program-options.ts';
-import { startServer } from '../../test/rig/server-process.ts';
+import { startCommand } from '../../test/fixtures/command.ts';
+import { programOptions } from '../../test/fixtures/program-options.ts';
+import { startServer } from '../../test/fixtures/server-process.ts';
 import { Demo, report } from './demo.ts';
 
 const names = ['one', 'two', 'three'];

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { tellTooOld, tooOld } from './node-version.ts';
-import { ensureSmallNursery } from './nursery.ts';
+import { ensureSmallNursery } from './young-generation.ts';
 
 const argv = process.argv.slice(2);
 const wrong = tooOld(process.versions.node);

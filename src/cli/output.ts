@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
-import { told } from '../rpc/api/rules.ts';
-import { visible, visibleJson, visibleLines } from './visible.ts';
+import { told } from '../rpc/api/validation/rules.ts';
+import { visible, visibleJson, visibleLines } from './text/escape-controls.ts';
 
 /** Where a verb writes: people read text, programs read one JSON value (`--json`). Results go to stdout, the rest to stderr. */
 export interface Output {

@@ -5,25 +5,25 @@ import type { SubmitOk } from '../core/messages.ts';
 import type { Clock } from '../ports/clock.ts';
 import { TaskService } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { Caller, closedError } from './calls.ts';
+import type { WorkerSpec } from './contract/handler.ts';
+import type { Task } from './contract/task.ts';
 import { type Duration, durationMs } from './duration.ts';
-import type { WorkerSpec } from './handler.ts';
 import { type Logger, silent } from './log.ts';
 import { during, noPresence, type Presence } from './presence.ts';
-import { type State, stateNumbers, statusOf, type TaskStatus } from './status.ts';
-import { Submitter } from './submit.ts';
-import type { Submit } from './submit-call.ts';
-import type { SubmitOptions } from './submit-options.ts';
-import type { Task } from './task.ts';
+import { outbound, type Parent } from './submit/build-submission.ts';
+import type { Submit } from './submit/submit-call.ts';
+import type { SubmitOptions } from './submit/submit-options.ts';
+import { Submitter } from './submit/submitter.ts';
+import { type State, stateNumbers, statusOf, type TaskStatus } from './tasks/status.ts';
 import {
   type HandleParts,
   type SubmittedTask,
   submittedTask,
   type TaskHandle,
   taskHandle,
-} from './task-handle.ts';
+} from './tasks/task-handle.ts';
+import { Watches } from './tasks/watches.ts';
 import type { Transport } from './transport.ts';
-import { Watches } from './watches.ts';
-import { outbound, type Parent } from './wire.ts';
 import type { Running } from './worker/running.ts';
 import { startWorker } from './worker/worker.ts';
 

@@ -1,5 +1,5 @@
 import type { Logger } from './log.ts';
-import type { Submit } from './submit-call.ts';
+import type { Submit } from './submit/submit-call.ts';
 
 /** What a handler knows of its attempt. */
 export interface Context {

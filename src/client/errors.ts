@@ -1,6 +1,6 @@
 import { HoldfastError, invalid } from '../core/errors.ts';
-import type { DeadReason } from '../core/event.ts';
 import { limits } from '../core/limits.ts';
+import type { DeadReason } from '../core/task/event.ts';
 import { type Duration, durationMs } from './duration.ts';
 
 export { type Code, codes, HoldfastError, type Reason, reasons, type Violation } from '../core/errors.ts';

@@ -4,8 +4,8 @@
  * else on the wire is generated code. Times and lengths are ms; an absent optional value is undefined.
  */
 import type { Code, Reason, Violation } from './errors.ts';
-import type { Progress, ShownState } from './head.ts';
-import type { OptionsRequest } from './submission.ts';
+import type { OptionsRequest } from './submission/submission.ts';
+import type { Progress, ShownState } from './task/head.ts';
 
 export interface SubmitItem {
   /** Empty: none was given. */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type ProcessClock, type VirtualClock, virtualClock } from '../testing/virtual-clock.ts';
 import { type CorrectedClock, correctedClock } from './corrected-clock.ts';
-import { type ProcessClock, type VirtualClock, virtualClock } from './virtual-clock.ts';
 
 let world: VirtualClock;
 let machine: ProcessClock;

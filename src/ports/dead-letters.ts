@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../core/errors.ts';
-import type { Ring } from './bells.ts';
+import type { Ring } from './broker.ts';
 import type { QueueRef } from './task-store.ts';
 
 /** What lies in a dead-letter queue: a notice of a death, or a bell that was not heard in its time. */

@@ -1,4 +1,4 @@
-import type { Bells } from './bells.ts';
+import type { Bells } from './broker.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Overload } from './overload.ts';
 import type { Registry } from './registry.ts';

@@ -1,8 +1,8 @@
 import type { HoldfastError } from '../core/errors.ts';
-import type { Claimed, TaskEvent } from '../core/event.ts';
-import type { Head, Progress, ShownState } from '../core/head.ts';
 import type { Limits } from '../core/limits.ts';
-import type { Scope, Submission } from '../core/submission.ts';
+import type { Scope, Submission } from '../core/submission/submission.ts';
+import type { Claimed, TaskEvent } from '../core/task/event.ts';
+import type { Head, Progress, ShownState } from '../core/task/head.ts';
 
 /** Opaque to everyone but the engine that minted it in `accept`; never reused; names one acceptance. */
 export type TaskId = string;

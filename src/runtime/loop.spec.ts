@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { virtualClock } from '../platform/virtual-clock.ts';
 import { silentLog } from '../ports/log.ts';
+import { virtualClock } from '../testing/virtual-clock.ts';
 import { startLoop } from './loop.ts';
 
 const secondMs = 1_000;

@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { item } from '../../test/rig/api-node.ts';
+import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
-import type { OptionsRequest } from '../core/submission.ts';
+import type { OptionsRequest } from '../core/submission/submission.ts';
 import { memory } from '../engines/memory/index.ts';
-import { virtualClock } from '../platform/virtual-clock.ts';
-import type { Ring } from '../ports/bells.ts';
+import type { Ring } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
 import type { Filter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
-import { carry, hourMs, leave, leftoversOf } from '../service/leftovers.ts';
-import { Redriven } from '../service/redriven.ts';
+import { carry, hourMs, leave, leftoversOf } from '../service/redrive/reconcile-notes.ts';
+import { Redriven } from '../service/redrive/redrive-notes.ts';
+import { virtualClock } from '../testing/virtual-clock.ts';
+import { UnhelpedTasks } from './failed-tasks.ts';
 import { Resting, reconcile } from './reconcile.ts';
 import { sweep } from './sweep.ts';
-import { UnhelpedTasks } from './unhelped.ts';
 
 const tenant = 'default';
 const target = { tenant, queue: 'q' };

@@ -1,11 +1,11 @@
 import { defaults } from '../core/limits.ts';
 import type { QueueRef } from '../ports/task-store.ts';
+import { queueKey } from '../service/admin/queue-settings.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { hourMs } from '../service/leftovers.ts';
-import { queueKey } from '../service/queue-settings.ts';
+import { hourMs } from '../service/redrive/reconcile-notes.ts';
+import { UnhelpedTasks } from './failed-tasks.ts';
 import { nextPause, type Pause } from './growing-pause.ts';
-import { type Looking, lookAgain, lookAtUnhelped, lookFirst } from './looks.ts';
-import { UnhelpedTasks } from './unhelped.ts';
+import { type Looking, lookAgain, lookAtUnhelped, lookFirst } from './reconcile-pass.ts';
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;

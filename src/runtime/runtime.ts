@@ -1,12 +1,12 @@
 import { timing } from '../core/limits.ts';
 import type { RunningService } from '../service/create-service.ts';
-import { type DutyOptions, dutiesOf } from './duties.ts';
+import { expireSpent } from './expire-leases.ts';
+import { UnhelpedTasks } from './failed-tasks.ts';
 import { type Loop, startLoop } from './loop.ts';
+import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
+import { lookMs, WorkersTold } from './nodes/worker-announcer.ts';
 import { Resting, reconcile } from './reconcile.ts';
-import { expireSpent } from './spent.ts';
 import { Sweeper } from './sweep.ts';
-import { UnhelpedTasks } from './unhelped.ts';
-import { lookMs, WorkersTold } from './workers-told.ts';
 
 export interface Runtime {
   /**

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import { item } from '../../test/rig/api-node.ts';
+import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
 import { HoldfastError } from '../core/errors.ts';
-import type { OptionsRequest } from '../core/submission.ts';
+import type { OptionsRequest } from '../core/submission/submission.ts';
 import { memory } from '../engines/memory/index.ts';
-import { virtualClock } from '../platform/virtual-clock.ts';
-import type { Ring } from '../ports/bells.ts';
+import type { Ring } from '../ports/broker.ts';
 import { type LogFields, silentLog } from '../ports/log.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
+import { virtualClock } from '../testing/virtual-clock.ts';
 import { startRuntime } from './runtime.ts';
 import { Sweeper } from './sweep.ts';
 

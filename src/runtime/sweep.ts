@@ -1,9 +1,9 @@
 import { timing } from '../core/limits.ts';
 import type { DueEntry } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { actOnAll } from './due-act.ts';
-import { Pauses } from './pauses.ts';
-import { Troubles } from './troubles.ts';
+import { actOnAll } from './due-actions.ts';
+import { Pauses } from './due-backoff.ts';
+import { Troubles } from './sweep-failure-log.ts';
 
 /** Tasks that are acted on at once. */
 const batch = 100;

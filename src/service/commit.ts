@@ -1,8 +1,8 @@
-import type { Command, Rejection } from '../core/command.ts';
-import { decide } from '../core/decide.ts';
-import { type Facts, leaseSpentAtMs } from '../core/decision.ts';
-import type { TaskEvent } from '../core/event.ts';
-import { type Head, isEnded, isReady } from '../core/head.ts';
+import type { Command, Rejection } from '../core/task/command.ts';
+import { decide } from '../core/task/decide.ts';
+import { type Facts, leaseSpentAtMs } from '../core/task/decision.ts';
+import type { TaskEvent } from '../core/task/event.ts';
+import { type Head, isEnded, isReady } from '../core/task/head.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { tellDeath } from './dead-letters.ts';

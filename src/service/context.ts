@@ -1,16 +1,16 @@
-import type { Bells } from '../ports/bells.ts';
+import type { Bells } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
-import type { Feed } from './feed.ts';
-import type { HeldLeases } from './held-leases.ts';
-import type { QueueSettings } from './queue-settings.ts';
-import type { Redriven } from './redriven.ts';
-import type { Sessions } from './sessions.ts';
-import type { WatchedTasks } from './watched-tasks.ts';
+import type { QueueSettings } from './admin/queue-settings.ts';
+import type { Redriven } from './redrive/redrive-notes.ts';
+import type { Sessions } from './session/sessions.ts';
+import type { HeldLeases } from './settle/held-leases.ts';
+import type { Feed } from './watch/change-feed.ts';
+import type { WatchedTasks } from './watch/watched-tasks.ts';
 
 /** What the use cases share on one node. */
 export interface ServiceContext {

@@ -1,29 +1,29 @@
-import type { Bells } from '../ports/bells.ts';
+import type { Bells } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
-import * as admin from './admin.ts';
+import * as admin from './admin/admin.ts';
+import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
-import { claim } from './claim.ts';
+import { claim } from './claim/claim.ts';
+import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
-import { drainDeadLetters } from './drain-dead-letters.ts';
-import { createFeed } from './feed.ts';
-import { heartbeat } from './heartbeat.ts';
-import { createHeldLeases } from './held-leases.ts';
-import { get, getByKey, history, verify, view, watch } from './query.ts';
-import { QueueSettings } from './queue-settings.ts';
-import { RecentClaims } from './recent-claims.ts';
-import { redrive, redriveMany } from './redrive.ts';
-import { Redriven } from './redriven.ts';
+import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
+import { redrive, redriveMany } from './redrive/redrive.ts';
+import { Redriven } from './redrive/redrive-notes.ts';
 import type { Service } from './service.ts';
-import { openSession } from './session.ts';
-import { createSessions } from './sessions.ts';
-import { settle } from './settle.ts';
-import { submit } from './submit.ts';
-import { WatchedTasks } from './watched-tasks.ts';
+import { openSession } from './session/session.ts';
+import { createSessions } from './session/sessions.ts';
+import { heartbeat } from './settle/heartbeat.ts';
+import { createHeldLeases } from './settle/held-leases.ts';
+import { settle } from './settle/settle.ts';
+import { submit } from './submit/submit.ts';
+import { createFeed } from './watch/change-feed.ts';
+import { get, getByKey, history, verify, view, watch } from './watch/query.ts';
+import { WatchedTasks } from './watch/watched-tasks.ts';
 
 export interface ServiceOptions {
   /** Names this process among its peers. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { item, specOf } from '../../test/rig/api-node.ts';
+import { item, specOf } from '../../test/fixtures/api-node.ts';
 import { memory } from '../engines/memory/index.ts';
-import { virtualClock } from '../platform/virtual-clock.ts';
-import type { Ring } from '../ports/bells.ts';
+import type { Ring } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
+import { virtualClock } from '../testing/virtual-clock.ts';
 import { createService } from './create-service.ts';
 import { handOver, ringLowest } from './hand-over.ts';
 

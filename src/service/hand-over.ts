@@ -1,5 +1,5 @@
-import { isEnded } from '../core/head.ts';
-import type { Ring, RingReason } from '../ports/bells.ts';
+import { isEnded } from '../core/task/head.ts';
+import type { Ring, RingReason } from '../ports/broker.ts';
 import type { LaneKey, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 

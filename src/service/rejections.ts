@@ -1,6 +1,6 @@
-import type { Rejection } from '../core/command.ts';
 import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import type { ItemError } from '../core/messages.ts';
+import type { Rejection } from '../core/task/command.ts';
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ReportContext } from './service.ts';
 

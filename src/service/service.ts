@@ -3,8 +3,6 @@
  * are resolved. Failures are HoldfastErrors: rejected for a whole call, values for items of a batch.
  */
 import type { HoldfastError } from '../core/errors.ts';
-import type { TaskEvent } from '../core/event.ts';
-import type { Progress, ShownState } from '../core/head.ts';
 import type {
   Assignment,
   CancelCause,
@@ -16,7 +14,9 @@ import type {
   SubmitItem,
   SubmitResult,
 } from '../core/messages.ts';
-import type { Scope } from '../core/submission.ts';
+import type { Scope } from '../core/submission/submission.ts';
+import type { TaskEvent } from '../core/task/event.ts';
+import type { Progress, ShownState } from '../core/task/head.ts';
 import type { Filter, QueueCounts, QueueRef, Snapshot, Verified } from '../ports/task-store.ts';
 
 /** A task as read, and what only the service knows of it. */

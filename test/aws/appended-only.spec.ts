@@ -1,10 +1,10 @@
 import { GetItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Item } from '../../src/engines/aws/keys.ts';
-import { tableClient } from '../../src/engines/aws/store.ts';
+import { tableClient } from '../../src/engines/aws/table/open.ts';
+import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {

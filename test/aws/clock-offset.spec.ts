@@ -3,7 +3,7 @@ import { aws, createQueues, createTable, sqsQueuesOf, tableClient } from '../../
 import { systemClock } from '../../src/platform/clock.ts';
 import { correctedClock } from '../../src/platform/corrected-clock.ts';
 import type { TimeTold } from '../../src/ports/clock.ts';
-import { movingClock } from '../rig/moving-clock.ts';
+import { movingClock } from '../fixtures/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';

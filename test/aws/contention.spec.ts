@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HoldfastError } from '../../src/core/errors.ts';
 import type { Accepted } from '../../src/ports/task-store.ts';
-import { ids } from '../contract/bench.ts';
-import { keptLog } from '../rig/listening.ts';
+import { ids } from '../contract/store-fixture.ts';
+import { keptLog } from '../fixtures/listening.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { noise, type Site, siteOn } from './rig.ts';
+import { noise, type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { placeOf, shardOf } from '../../src/engines/aws/ids.ts';
-import type { Metered } from '../../src/engines/aws/meter.ts';
+import type { Metered } from '../../src/engines/aws/table/meter.ts';
+import { placeOf, shardOf } from '../../src/engines/aws/table/schema/ids.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { noise, type Site, siteOn } from './rig.ts';
+import { noise, type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {

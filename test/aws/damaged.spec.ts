@@ -1,13 +1,13 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { placeOf } from '../../src/engines/aws/ids.ts';
+import { placeOf } from '../../src/engines/aws/table/schema/ids.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let site: Site;

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'vitest';
 import { Demo } from '../../examples/demo/demo.ts';
 import { payloads } from '../../examples/demo/payloads.ts';
-import { startAwsSite } from '../rig/aws-site.ts';
-import { type CommandProcess, startCommand } from '../rig/command.ts';
+import { startAwsSite } from '../fixtures/aws-site.ts';
+import { type CommandProcess, startCommand } from '../fixtures/command.ts';
 
 const count = 64;
 const module = new URL('../../examples/demo/worker.ts', import.meta.url).pathname;

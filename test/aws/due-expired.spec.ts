@@ -1,15 +1,15 @@
 /** Due entries of tasks that have expired, which TTL deletes days late: they keep nobody waiting, and are deleted when met. */
 import { DeleteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { defaultShards } from '../../src/engines/aws/definition.ts';
-import { placeOf, shardOf, slotOf } from '../../src/engines/aws/ids.ts';
-import { duePartition, keyNames, submissionKey } from '../../src/engines/aws/keys.ts';
+import { defaultShards } from '../../src/engines/aws/table/schema/definition.ts';
+import { placeOf, shardOf, slotOf } from '../../src/engines/aws/table/schema/ids.ts';
+import { duePartition, keyNames, submissionKey } from '../../src/engines/aws/table/schema/keys.ts';
 import type { DueEntry, Snapshot } from '../../src/ports/task-store.ts';
 import { queue } from '../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 const shard = 0;
 const minuteMs = 60_000;

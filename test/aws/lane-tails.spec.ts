@@ -1,9 +1,9 @@
 import { DeleteItemCommand, GetItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Key, laneTailKey } from '../../src/engines/aws/keys.ts';
+import { type Key, laneTailKey } from '../../src/engines/aws/table/schema/keys.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 const dayMs = 86_400_000;
 const orderingKey = 'ann';

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { queue } from '../contract/bench.ts';
+import { queue } from '../contract/store-fixture.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { noise, type Site, siteOn } from './rig.ts';
+import { noise, type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;

@@ -4,7 +4,7 @@ import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueUrlCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { expect, onTestFinished, test } from 'vitest';
 import { sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
-import { holdfast } from '../cli/rig.ts';
+import { holdfast } from '../cli/command-server.ts';
 import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;

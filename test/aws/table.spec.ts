@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CreateTableCommand, DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { tableClient } from '../../src/engines/aws/store.ts';
-import { checkTable, createTable } from '../../src/engines/aws/table.ts';
+import { checkTable, createTable } from '../../src/engines/aws/table/create.ts';
+import { tableClient } from '../../src/engines/aws/table/open.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { siteOn } from './rig.ts';
+import { siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {

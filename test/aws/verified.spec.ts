@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Item } from '../../src/engines/aws/keys.ts';
+import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import type { Identity } from '../../src/rpc/api/api.ts';
@@ -20,9 +20,9 @@ import {
 } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
-import { anyone, calledBy } from '../rig/api-node.ts';
+import { anyone, calledBy } from '../fixtures/api-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './rig.ts';
+import { type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let site: Site;

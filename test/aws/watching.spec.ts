@@ -5,7 +5,7 @@ import { silentLog } from '../../src/ports/log.ts';
 import { createService } from '../../src/service/create-service.ts';
 import type { WatchUpdate } from '../../src/service/service.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { noise, type Site, siteOn } from './rig.ts';
+import { noise, type Site, siteOn } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let site: Site;

@@ -16,7 +16,7 @@ import { createService, type RunningService } from '../../src/service/create-ser
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
-import { noise } from './rig.ts';
+import { noise } from './engine-on-table.ts';
 
 const clock = systemClock();
 const mail = { tenant: 'default', queue: 'mail' };

@@ -1,10 +1,11 @@
 /** Workers that listen to SQS by themselves, as a server on the same table tells of them. */
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { initAws } from '../../src/cli/aws-init.ts';
+import { initAws } from '../../src/cli/aws/init.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import { aws } from '../../src/engines/aws/index.ts';
-import type { AwsStore } from '../../src/opening/aws.ts';
+import { serve } from '../../src/node/node.ts';
+import type { AwsStore } from '../../src/node/open/aws.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import {
@@ -13,16 +14,15 @@ import {
   ListWorkersRequestSchema,
   type Worker,
 } from '../../src/rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { serve } from '../../src/server.ts';
+import { lineOf, workersKind } from '../../src/service/admin/worker-announcement.ts';
 import { createService } from '../../src/service/create-service.ts';
 import type { WorkerView } from '../../src/service/service.ts';
-import { lineOf, workersKind } from '../../src/service/workers-line.ts';
-import { greets, holdfast, name, project, type Started, start } from '../cli/rig.ts';
-import { movingClock } from '../rig/moving-clock.ts';
+import { greets, holdfast, name, project, type Started, start } from '../cli/command-server.ts';
+import { movingClock } from '../fixtures/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { siteOn } from './rig.ts';
+import { siteOn } from './engine-on-table.ts';
 
 const queue = 'default';
 const minuteMs = 60_000;

@@ -7,8 +7,8 @@ import { show } from '../../src/certs/show.ts';
 import type { Client } from '../../src/index.ts';
 import { GetTaskRequestSchema } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import { type Answer, answerOf, frame, http2, open } from './raw.ts';
-import { type Server, Site } from './site.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const day = 86_400_000;

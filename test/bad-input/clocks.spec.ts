@@ -1,7 +1,7 @@
 /** The clock of a real server's machine is set, forth and back by an hour, while tasks run and wait. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Client, defineTask, defineWorker, handle, type TaskEvent, typed } from '../../src/index.ts';
-import { type Server, Site } from './site.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
 const hourMs = 3_600_000;

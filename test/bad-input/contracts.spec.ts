@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Client, defineTask, defineWorker, handle, type Task, typed } from '../../src/index.ts';
-import { type Server, Site } from './site.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 let site: Site;

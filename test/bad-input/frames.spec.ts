@@ -4,9 +4,9 @@ import { type ClientHttp2Session, constants } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSubmitBatch } from '../../src/core/codec/submit.ts';
 import type { Client } from '../../src/index.ts';
-import { item } from '../rig/api-node.ts';
+import { item } from '../fixtures/api-node.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import { answerOf, closed, frame, http2, open, sendBytes, sendInTls } from './raw.ts';
-import { type Server, Site } from './site.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const calls = ['SubmitTask', 'SubmitTasks', 'GetTask'].map((name) => `/holdfast.v1.TaskService/${name}`);

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { ItemError } from '../../src/core/messages.ts';
 import { defineWorker, handle } from '../../src/index.ts';
-import { item, payload } from '../rig/api-node.ts';
+import { item, payload } from '../fixtures/api-node.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import type { Ended } from './command.ts';
-import { type Server, Site } from './site.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
 /** Just above the 64 MB that a server keeps free for the outcomes of work. */

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, defineWorker, type EventType, handle, type SubmittedTask } from '../../src/index.ts';
+import { envOf, type Server, Site } from './bad-input-server.ts';
 import { spawnCommand } from './command.ts';
 import { type Deed, odd, oddOnce } from './odd.ts';
-import { envOf, type Server, Site } from './site.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const module = new URL('./odd.ts', import.meta.url).pathname;

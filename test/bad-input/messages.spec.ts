@@ -8,8 +8,8 @@ import type { SubmitItem, SubmitResult } from '../../src/core/messages.ts';
 import { type Client, defineTask, defineWorker, handle, type TaskHandle, typed } from '../../src/index.ts';
 import { AdminService, GetQueueRequestSchema } from '../../src/rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { ListTasksRequestSchema, TaskService } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
-import { item, payload } from '../rig/api-node.ts';
-import { type Server, Site } from './site.ts';
+import { item, payload } from '../fixtures/api-node.ts';
+import { type Server, Site } from './bad-input-server.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 let site: Site;

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Transport } from '../../src/client/transport.ts';
 import { type Client, createClient, defineTask, HoldfastError, typed } from '../../src/index.ts';
-import { item } from '../rig/api-node.ts';
-import { type Served, serve } from '../rig/listening.ts';
+import { item } from '../fixtures/api-node.ts';
+import { type Served, serve } from '../fixtures/listening.ts';
 
 let served: Served;
 let transport: Transport;

@@ -5,8 +5,8 @@ import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { Client } from '../../src/index.ts';
 import { createClient } from '../../src/index.ts';
 import { WorkerService } from '../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
-import { item, payload } from '../rig/api-node.ts';
-import { type Served, serve } from '../rig/listening.ts';
+import { item, payload } from '../fixtures/api-node.ts';
+import { type Served, serve } from '../fixtures/listening.ts';
 
 let served: Served;
 let transport: Transport;

@@ -3,8 +3,8 @@ import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { defineWorker, handle } from '../../src/index.ts';
+import { Site } from './bad-input-server.ts';
 import type { Ended } from './command.ts';
-import { Site } from './site.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
 const page = 4_096;

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { contract, project, type Started, start, startNode, worker } from './rig.ts';
+import { contract, project, type Started, start, startNode, worker } from './command-server.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

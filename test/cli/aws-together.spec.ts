@@ -7,7 +7,7 @@ import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { answerOf, type Hooks } from '../stand-ins/proxy/call.ts';
 import { startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { holdfast } from './rig.ts';
+import { holdfast } from './command-server.ts';
 
 let dynoxide: Dynoxide;
 let sqs: SqsStandIn;

@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { sqsClient, tableClient } from '../../src/engines/aws/index.ts';
-import { createTable } from '../../src/engines/aws/table.ts';
+import { createTable } from '../../src/engines/aws/table/create.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { holdfast, start } from './rig.ts';
+import { holdfast, start } from './command-server.ts';
 
 let dynoxide: Dynoxide;
 let sqs: SqsStandIn;

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { dev, greet, greets, project, save, within, worker } from './rig.ts';
+import { dev, greet, greets, project, save, within, worker } from './command-server.ts';
 
 const looping = "console.log('looping'); for (;;);";
 

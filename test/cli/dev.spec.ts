@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { dev, free, greet, greets, project, save, start, worker } from './rig.ts';
+import { dev, free, greet, greets, project, save, start, worker } from './command-server.ts';
 
 it('makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
   const cwd = project(greets);

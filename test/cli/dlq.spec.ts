@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { GetQueueAttributesCommand, GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { initAws } from '../../src/cli/aws-init.ts';
-import { sqsDeadQueueName } from '../../src/engines/aws/sqs-definition.ts';
-import type { AwsStore } from '../../src/opening/aws.ts';
+import { initAws } from '../../src/cli/aws/init.ts';
+import { sqsDeadQueueName } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { openWorkerNode } from '../../src/node/node.ts';
+import type { AwsStore } from '../../src/node/open/aws.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { openWorkerNode } from '../../src/server.ts';
 import type { Service } from '../../src/service/service.ts';
-import { accepted, item, specOf } from '../rig/api-node.ts';
+import { accepted, item, specOf } from '../fixtures/api-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
-import { holdfast } from './rig.ts';
+import { holdfast } from './command-server.ts';
 
 const mail = { tenant: 'default', queue: 'mail' };
 let dynoxide: Dynoxide;

@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { expect, it, vi } from 'vitest';
 import { readPolicy } from '../../src/rpc/auth/policy.ts';
-import { project, type Started, start, within } from './rig.ts';
+import { project, type Started, start, within } from './command-server.ts';
 
 vi.setConfig({ testTimeout: 40_000 });
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageVersion } from '../../src/platform/version.ts';
-import { contract, holdfast, project, type Started, start, within, worker } from './rig.ts';
+import { contract, holdfast, project, type Started, start, within, worker } from './command-server.ts';
 
 const files = (name: string): string[] => [
   '--ca',

@@ -1,16 +1,16 @@
 /** `show --verify` against servers on the table and on the embedded store: what people read, what programs read, the status. */
 import { DeleteItemCommand, GetItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { initAws } from '../../src/cli/aws-init.ts';
+import { initAws } from '../../src/cli/aws/init.ts';
 import { tableClient } from '../../src/engines/aws/index.ts';
-import type { Item } from '../../src/engines/aws/keys.ts';
+import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
+import { type Serving, serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { type Serving, serve } from '../../src/server.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { holdfast } from './rig.ts';
+import { holdfast } from './command-server.ts';
 
 const table = 'verified';
 let dynoxide: Dynoxide;

@@ -15,10 +15,10 @@ import {
   type Running,
   typed,
 } from '../../src/index.ts';
+import { type Serving, serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { type Serving, serve } from '../../src/server.ts';
-import { holdfast, start } from './rig.ts';
+import { holdfast, start } from './command-server.ts';
 
 const echo = defineTask('echo', { input: typed<string>(), output: typed<string>(), queue: 'work' });
 const fail = defineTask('fail', { input: typed<unknown>(), queue: 'work' });

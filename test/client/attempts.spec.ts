@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { AttemptAborted, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
-import { rig } from './rig.ts';
+import { rig } from './client-server.ts';
 import { failureOf, job, working } from './working.ts';
 
 describe('an attempt', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Context, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
-import { rig } from './rig.ts';
+import { rig } from './client-server.ts';
 import { failureOf, job, working } from './working.ts';
 
 describe('a handler', () => {

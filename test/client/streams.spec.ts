@@ -7,7 +7,7 @@ import {
   type TaskEvent,
   typed,
 } from '../../src/index.ts';
-import { rig } from './rig.ts';
+import { rig } from './client-server.ts';
 
 const job = defineTask('job', { input: typed<{ ms: number }>(), output: typed<number>() });
 const many = (count: number, ms: number) => Array.from({ length: count }, () => ({ input: { ms } }));

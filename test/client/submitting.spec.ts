@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTask, HoldfastError, typed } from '../../src/index.ts';
-import { rig } from './rig.ts';
+import { rig } from './client-server.ts';
 
 const note = defineTask('note', { input: typed<{ text: string }>() });
 const keyed = defineTask('keyed', {

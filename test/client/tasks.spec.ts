@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTask, FatalError, handle, typed } from '../../src/index.ts';
-import { rig } from './rig.ts';
+import { rig } from './client-server.ts';
 import { failureOf, job, kindsOf, working } from './working.ts';
 
 describe('a task', () => {

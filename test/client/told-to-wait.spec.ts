@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { HoldfastError } from '../../src/core/errors.ts';
 import type { SubmitBatch } from '../../src/core/messages.ts';
 import { defineTask, typed } from '../../src/index.ts';
-import { item } from '../rig/api-node.ts';
-import { serve } from '../rig/listening.ts';
-import { type Rig, rig } from './rig.ts';
+import { item } from '../fixtures/api-node.ts';
+import { serve } from '../fixtures/listening.ts';
+import { type Rig, rig } from './client-server.ts';
 
 const note = defineTask('note', { input: typed<{ text: string }>() });
 const waitMs = 4_000;

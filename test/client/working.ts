@@ -6,7 +6,7 @@ import {
   typed,
   type WorkerOptions,
 } from '../../src/index.ts';
-import { type Rig, rig } from './rig.ts';
+import { type Rig, rig } from './client-server.ts';
 
 export const job = defineTask('job', { input: typed<{ n: number }>(), output: typed<{ twice: number }>() });
 

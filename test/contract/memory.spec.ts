@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import { memory } from '../../src/engines/memory/index.ts';
-import { virtualClock } from '../../src/platform/virtual-clock.ts';
-import { firstClaims } from './first-claims.ts';
+import { virtualClock } from '../../src/testing/virtual-clock.ts';
+import { firstClaims } from './broker/claims-on-accept.ts';
 import { storeContract } from './store-contract.ts';
 import { type Open, register } from './subject.ts';
 

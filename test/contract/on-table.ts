@@ -1,11 +1,11 @@
-import { openTable } from '../../src/engines/aws/store.ts';
-import { createTable } from '../../src/engines/aws/table.ts';
+import { createTable } from '../../src/engines/aws/table/create.ts';
+import { openTable } from '../../src/engines/aws/table/open.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
-import { virtualClock } from '../../src/platform/virtual-clock.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import type { TaskStore } from '../../src/ports/task-store.ts';
-import { engineClock } from '../aws/rig.ts';
+import { virtualClock } from '../../src/testing/virtual-clock.ts';
+import { engineClock } from '../aws/engine-on-table.ts';
 import { clientOf } from '../stand-ins/dynoxide.ts';
 import type { Open } from './subject.ts';
 

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
 import { sqlite } from '../../src/engines/sqlite/index.ts';
-import { virtualClock } from '../../src/platform/virtual-clock.ts';
-import { firstClaims } from './first-claims.ts';
+import { virtualClock } from '../../src/testing/virtual-clock.ts';
+import { firstClaims } from './broker/claims-on-accept.ts';
 import { storeContract } from './store-contract.ts';
 import { type Open, register } from './subject.ts';
 

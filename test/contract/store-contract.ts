@@ -1,20 +1,20 @@
 import { describe } from 'vitest';
-import { accepting } from './accepting.ts';
-import { bellsHeard } from './bells-heard.ts';
-import { bellsHeld } from './bells-held.ts';
-import { bellsOfTasks } from './bells-of-tasks.ts';
-import { changes } from './changes.ts';
-import { closing } from './closing.ts';
-import { dueEntries } from './due-entries.ts';
-import { expiring } from './expiring.ts';
-import { generations } from './generations.ts';
-import { histories } from './histories.ts';
-import { lanes } from './lanes.ts';
-import { laws } from './laws.ts';
-import { limitsKept } from './limits-kept.ts';
-import { lists } from './lists.ts';
-import { registered } from './registered.ts';
-import { renewals } from './renewals.ts';
+import { bellsHeard } from './broker/deliveries.ts';
+import { bellsOfTasks } from './broker/task-deliveries.ts';
+import { bellsHeld } from './broker/visibility.ts';
+import { accepting } from './store/accepting.ts';
+import { changes } from './store/changes.ts';
+import { closing } from './store/closing.ts';
+import { dueEntries } from './store/due-entries.ts';
+import { expiring } from './store/expiring.ts';
+import { generations } from './store/generations.ts';
+import { histories } from './store/histories.ts';
+import { lanes } from './store/lanes.ts';
+import { laws } from './store/laws.ts';
+import { limitsKept } from './store/limits-kept.ts';
+import { lists } from './store/lists.ts';
+import { registered } from './store/registered.ts';
+import { renewals } from './store/renewals.ts';
 import { type Open, register, type Subject } from './subject.ts';
 
 const subjects: Readonly<Record<string, Subject>> = {

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { Bench, type Opened } from './bench.ts';
+import { Bench, type Opened } from './store-fixture.ts';
 
 export type Open = () => Promise<Opened>;
 /** A sentence about behaviour, and what shows it on a store of its own; `another` opens one more. */

@@ -6,7 +6,7 @@ import {
   resolveOptions,
   type Submission,
   submittedEvent,
-} from '../../src/core/submission.ts';
+} from '../../src/core/submission/submission.ts';
 import type { QueueRef } from '../../src/ports/task-store.ts';
 
 export interface Asked {

@@ -1,4 +1,4 @@
-import type { TaskEvent } from '../../src/core/event.ts';
+import type { TaskEvent } from '../../src/core/task/event.ts';
 import type { Fate } from './machine.ts';
 import type { Script } from './performance.ts';
 

@@ -1,5 +1,5 @@
 import { noOptions } from '../../src/core/codec/options.ts';
-import type { OptionsRequest } from '../../src/core/submission.ts';
+import type { OptionsRequest } from '../../src/core/submission/submission.ts';
 import type { Actor, Case } from './case.ts';
 import { type Outcome, operator, submitter, sweeper, worker } from './scripts.ts';
 

@@ -14,7 +14,7 @@
  * (workers claim by calls); the reconciler, but for its looks at the end; other fair orders than the one of
  * `World.round`; more tasks, actors and mishaps than a case has. Those are the simulation's part.
  */
-import { Violation } from '../simulation/violation.ts';
+import { Violation } from '../simulation/checks/violation.ts';
 import type { Case } from './case.ts';
 import { Fairness } from './fairness.ts';
 import { type Place, World } from './world.ts';

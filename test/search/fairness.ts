@@ -1,6 +1,6 @@
-import { isEnded } from '../../src/core/head.ts';
+import { isEnded } from '../../src/core/task/head.ts';
 import { looks } from '../../src/runtime/reconcile.ts';
-import { Violation } from '../simulation/violation.ts';
+import { Violation } from '../simulation/checks/violation.ts';
 import { startMs } from './still-clock.ts';
 import { nextMoment } from './store-state.ts';
 import type { Place, World } from './world.ts';

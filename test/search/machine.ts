@@ -1,10 +1,10 @@
-import { type BellKind, bellsOf } from '../../src/engines/memory/bells.ts';
-import { BellsApart } from '../../src/engines/memory/bells-apart.ts';
+import { type BellKind, bellsOf } from '../../src/engines/memory/broker/broker.ts';
+import { BellsApart } from '../../src/engines/memory/broker/external-broker.ts';
 import type { Operate } from '../../src/engines/memory/operate.ts';
 import { laneOf, snapshotOf } from '../../src/engines/memory/rows.ts';
 import { Tables } from '../../src/engines/memory/tables.ts';
 import { taskStore } from '../../src/engines/memory/task-store.ts';
-import type { Bell, Bells, Ring } from '../../src/ports/bells.ts';
+import type { Bell, Bells, Ring } from '../../src/ports/broker.ts';
 import type { QueueRef, Snapshot, TaskStore } from '../../src/ports/task-store.ts';
 import { StillClock } from './still-clock.ts';
 

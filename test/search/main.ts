@@ -1,6 +1,6 @@
 // Searches the cases one by one, of Holdfast as it is or of a mutant; tells what was found as a line of JSON each.
 import { parseArgs } from 'node:util';
-import { mutate } from '../simulation/mutate.ts';
+import { mutate } from '../simulation/mutants/mutate.ts';
 import { mutants } from './mutants.ts';
 
 const { values } = parseArgs({ options: { mutant: { type: 'string' }, case: { type: 'string' } } });

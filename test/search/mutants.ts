@@ -1,4 +1,4 @@
-import { type Mutant, mutants as simulated } from '../simulation/mutants.ts';
+import { type Mutant, mutants as simulated } from '../simulation/mutants/mutants.ts';
 
 /** What is too rare for the simulation to be relied on, and everything that it is tried with. */
 export const mutants: readonly Mutant[] = [

@@ -1,4 +1,4 @@
-import type { Submission } from '../../src/core/submission.ts';
+import type { Submission } from '../../src/core/submission/submission.ts';
 
 function brief(key: string, value: unknown): unknown {
   // A submission never changes, so its key and its time stand for all of it.

@@ -1,9 +1,9 @@
-import type { TaskEvent } from '../../src/core/event.ts';
-import { evolve } from '../../src/core/evolve.ts';
-import { type Head, isEnded } from '../../src/core/head.ts';
+import type { TaskEvent } from '../../src/core/task/event.ts';
+import { evolve } from '../../src/core/task/evolve.ts';
+import { type Head, isEnded } from '../../src/core/task/head.ts';
 import type { Change, Outcome, Snapshot, Transition } from '../../src/ports/task-store.ts';
-import { differingField } from '../simulation/fold-equals-head.ts';
-import { Violation } from '../simulation/violation.ts';
+import { differingField } from '../simulation/checks/fold-equals-head.ts';
+import { Violation } from '../simulation/checks/violation.ts';
 
 function sameLane(a: Snapshot, b: Snapshot): boolean {
   return (

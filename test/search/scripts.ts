@@ -1,9 +1,9 @@
 import { noOptions } from '../../src/core/codec/options.ts';
 import type { Assignment, Settlement } from '../../src/core/messages.ts';
-import type { OptionsRequest } from '../../src/core/submission.ts';
+import type { OptionsRequest } from '../../src/core/submission/submission.ts';
 import { reconcile } from '../../src/runtime/reconcile.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
-import { specOf } from '../rig/api-node.ts';
+import { specOf } from '../fixtures/api-node.ts';
 import { target } from './machine.ts';
 import type { Script, Stage } from './performance.ts';
 

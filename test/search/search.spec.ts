@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskEvent } from '../../src/core/event.ts';
+import type { TaskEvent } from '../../src/core/task/event.ts';
 import { type CaseName, cases } from './cases.ts';
 import { explore } from './explore.ts';
 

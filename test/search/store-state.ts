@@ -1,6 +1,6 @@
-import { leaseSpentAtMs } from '../../src/core/decision.ts';
-import type { TaskEvent } from '../../src/core/event.ts';
-import { dueAtMs } from '../../src/core/head.ts';
+import { leaseSpentAtMs } from '../../src/core/task/decision.ts';
+import type { TaskEvent } from '../../src/core/task/event.ts';
+import { dueAtMs } from '../../src/core/task/head.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Call, type Fate, fates, Machine } from './machine.ts';
 import { type Names, textOf } from './names.ts';

@@ -1,9 +1,9 @@
-import { programOptions } from '../rig/program-options.ts';
-import { hunt } from './hunt.ts';
-import { mutants } from './mutants.ts';
-import { mutate } from './mutate.ts';
+import { programOptions } from '../fixtures/program-options.ts';
+import { Violation } from './checks/violation.ts';
+import { hunt } from './mutants/hunt.ts';
+import { mutants } from './mutants/mutants.ts';
+import { mutate } from './mutants/mutate.ts';
 import type { SeedRun } from './run-seed.ts';
-import { Violation } from './violation.ts';
 
 const values = programOptions('sim', { seeds: Number.NaN, seed: Number.NaN, mutants: false, mutant: '' });
 

@@ -1,11 +1,11 @@
-import { type Counts, shortfall } from './census.ts';
-import { authors, misfortune, staff } from './disorder.ts';
-import { wishes } from './job.ts';
-import { Network } from './network.ts';
-import { SimNode } from './node.ts';
-import { operator } from './operator.ts';
-import { judgeRest, unfinished } from './quiescence.ts';
-import { Violation } from './violation.ts';
+import { type Counts, shortfall } from './checks/census.ts';
+import { judgeRest, unfinished } from './checks/quiescence.ts';
+import { Violation } from './checks/violation.ts';
+import { authors, misfortune, staff } from './network/disorder.ts';
+import { Network } from './network/network.ts';
+import { SimNode } from './network/node.ts';
+import { wishes } from './parties/job.ts';
+import { operator } from './parties/operator.ts';
 import { faultsEndMs, World } from './world.ts';
 
 export interface SeedRun {

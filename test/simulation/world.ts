@@ -1,13 +1,13 @@
 import type { MemoryEngine } from '../../src/engines/memory/index.ts';
 import { memory } from '../../src/engines/memory/index.ts';
-import { seededRandom } from '../../src/platform/random.ts';
-import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
 import type { TaskId } from '../../src/ports/task-store.ts';
-import { Census } from './census.ts';
-import { Shadow } from './shadow.ts';
+import { seededRandom } from '../../src/testing/random.ts';
+import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
+import { Census } from './checks/census.ts';
+import { Shadow } from './checks/shadow.ts';
+import type { Rules } from './checks/violation.ts';
+import { Waits } from './checks/waits.ts';
 import { Tally } from './tally.ts';
-import type { Rules } from './violation.ts';
-import { Waits } from './waits.ts';
 
 /** Faults come until then, counted from the world's beginning. */
 export const faultsEndMs = 90_000;

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import { idsOf, mail, ring, rings, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, rings, want } from './site.ts';
 
 export function batches(says: Says): void {
   says('bells rung in one turn share calls of ten', async (site) => {

@@ -1,16 +1,16 @@
 import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { encodeRing } from '../../src/engines/aws/bells-message.ts';
-import { createSqsDeadLetters, type SqsDeadLetters } from '../../src/engines/aws/dead-letters.ts';
-import { Dependency } from '../../src/engines/aws/dependency.ts';
-import { sqsDeadQueueName } from '../../src/engines/aws/sqs-definition.ts';
-import { SqsMeter } from '../../src/engines/aws/sqs-meter.ts';
-import type { Ring } from '../../src/ports/bells.ts';
+import { createSqsDeadLetters, type SqsDeadLetters } from '../../src/engines/aws/broker/dead-letters.ts';
+import { encodeRing } from '../../src/engines/aws/broker/message.ts';
+import { sqsDeadQueueName } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { SqsMeter } from '../../src/engines/aws/broker/sqs/meter.ts';
+import { Dependency } from '../../src/engines/aws/load/dependency.ts';
+import type { Ring } from '../../src/ports/broker.ts';
 import type { DeadLetter } from '../../src/ports/dead-letters.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { refusal } from '../contract/bench.ts';
+import { refusal } from '../contract/store-fixture.ts';
+import { idsOf, mail, ring, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, type Site, want } from './site.ts';
 
 const hiddenMs = 900_000;
 const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));

@@ -1,8 +1,8 @@
 import { GetQueueUrlCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
+import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { idsOf, mail, ring, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, type Site, want } from './site.ts';
 
 async function urlOf(site: Site, name: string): Promise<string> {
   const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: name }));

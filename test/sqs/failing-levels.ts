@@ -1,11 +1,11 @@
 import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import type { Priority } from '../../src/core/submission.ts';
-import type { SqsBells } from '../../src/engines/aws/bells.ts';
-import type { Bell } from '../../src/ports/bells.ts';
-import { refusal } from '../contract/bench.ts';
+import type { Priority } from '../../src/core/submission/submission.ts';
+import type { SqsBells } from '../../src/engines/aws/broker/broker.ts';
+import type { Bell } from '../../src/ports/broker.ts';
+import { refusal } from '../contract/store-fixture.ts';
+import { idsOf, mail, ring, rings, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, rings, type Site, want } from './site.ts';
 
 const minuteMs = 60_000;
 const levels: readonly Priority[] = ['normal', 'low'];

@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import { HoldfastError } from '../../src/core/errors.ts';
-import { encodeHandle } from '../../src/engines/aws/bells-handle.ts';
-import { createQueues } from '../../src/engines/aws/sqs-create.ts';
-import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
-import { refusal } from '../contract/bench.ts';
+import { encodeHandle } from '../../src/engines/aws/broker/receipt-handle.ts';
+import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
+import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { refusal } from '../contract/store-fixture.ts';
 import { standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { idsOf, mail, ring, rings, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, rings, want } from './site.ts';
 
 const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 const unknown = { tenant: 'acme', queue: 'unknown' };

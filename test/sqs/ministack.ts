@@ -1,6 +1,6 @@
 import { startMinistack } from '../stand-ins/ministack.ts';
-import { bellsContract } from './bells-contract.ts';
-import { bellsOnSqs } from './bells-on-sqs.ts';
+import { bellsContract } from './broker-contract.ts';
+import { bellsOnSqs } from './sqs-contract.ts';
 
 // Set by scripts/test-sqs.ts, which makes the virtual environment.
 const python = process.env.HOLDFAST_MINISTACK_PYTHON ?? '';

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { priorities } from '../../src/core/submission.ts';
-import { createSqsBells, type SqsBells } from '../../src/engines/aws/bells.ts';
-import { lastPollMs } from '../../src/engines/aws/bells-level.ts';
+import { priorities } from '../../src/core/submission/submission.ts';
+import { createSqsBells, type SqsBells } from '../../src/engines/aws/broker/broker.ts';
+import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import { idsOf, mail, ring, rings, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, rings, type Site, want } from './site.ts';
 
 const minuteMs = 60_000;
 const other = { tenant: 'acme', queue: 'other' };

@@ -5,11 +5,11 @@ import {
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { priorities } from '../../src/core/submission.ts';
-import { checkQueues, createQueues } from '../../src/engines/aws/sqs-create.ts';
-import { sqsQueuesOf } from '../../src/engines/aws/sqs-definition.ts';
+import { priorities } from '../../src/core/submission/submission.ts';
+import { checkQueues, createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
+import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { mail, type Site } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { mail, type Site } from './site.ts';
 
 async function urlOf(site: Site, name: string): Promise<string> {
   return (await site.client.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl ?? '';

@@ -1,5 +1,5 @@
-import type { Priority } from '../../src/core/submission.ts';
-import type { Site } from './site.ts';
+import type { Priority } from '../../src/core/submission/submission.ts';
+import type { Site } from './broker-on-sqs.ts';
 
 /** A sentence, and what shows it on a site of its own with these priorities enabled; `normal` alone by default. */
 export type Says = (

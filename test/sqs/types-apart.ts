@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import type { SqsBells } from '../../src/engines/aws/bells.ts';
-import type { Want } from '../../src/ports/bells.ts';
+import type { SqsBells } from '../../src/engines/aws/broker/broker.ts';
+import type { Want } from '../../src/ports/broker.ts';
+import { idsOf, mail, ring, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
-import { idsOf, mail, ring, type Site, want } from './site.ts';
 
 const roomForTen: Want['room'] = () => ({ tasks: 10, bytes: 1_000_000 });
 

@@ -1,4 +1,4 @@
-import { type VirtualClock, virtualClock } from '../../src/platform/virtual-clock.ts';
+import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 import type { SqsStandIn } from './sqs-stand-in.ts';
 
 const lookMs = 2;

@@ -4,7 +4,7 @@
  * memory. `-- --dynamodb-port N --sqs-port N`: other ports; 0: any free one.
  */
 import { untilStopped } from '../../src/cli/stop.ts';
-import { programOptions } from '../rig/program-options.ts';
+import { programOptions } from '../fixtures/program-options.ts';
 import { startDynoxide } from './dynoxide.ts';
 import { startFauxqs } from './fauxqs.ts';
 

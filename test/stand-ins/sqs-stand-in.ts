@@ -1,5 +1,5 @@
 import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
-import { sqsClient } from '../../src/engines/aws/sqs-calls.ts';
+import { sqsClient } from '../../src/engines/aws/broker/sqs/calls.ts';
 import type { SqsFront } from './sqs-front.ts';
 
 /** A running SQS to test on. */

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
-import { startNode } from '../cli/rig.ts';
+import { startNode } from '../cli/command-server.ts';
 
 const program = new URL('./main.ts', import.meta.url).pathname;
 const free = ['--dynamodb-port', '0', '--sqs-port', '0'];

@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
+import { type Serving, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
-import { type Serving, serve } from '../../server.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findModule, shown } from '../module/find.ts';
@@ -13,7 +13,7 @@ import { untilStopped } from '../stop.ts';
 import { ensureCertificates } from './certificates.ts';
 import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, workerEnv, writeProfile } from './profile.ts';
-import { refusedStart } from './refused.ts';
+import { refusedStart } from './start-errors.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface DevOptions {

@@ -5,9 +5,9 @@ import { timing } from '../../core/limits.ts';
 import { connect, type Running } from '../../index.ts';
 import { loadWorker } from '../module/load.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
-import { endWithParent } from './orphan.ts';
-import { watchLoads } from './own-files.ts';
+import { endWithParent } from './parent-watch.ts';
 import { printOf } from './print.ts';
+import { watchLoads } from './watch-imports.ts';
 
 const file = process.argv[2] as string;
 let lastLoaded = file;

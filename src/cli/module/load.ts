@@ -1,6 +1,6 @@
 /** Loads the module that has a worker, and says what is wrong with one that has none. */
 import { pathToFileURL } from 'node:url';
-import type { WorkerSpec } from '../../client/handler.ts';
+import type { WorkerSpec } from '../../client/contract/handler.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { usage } from '../exit-codes.ts';
 import { shown } from './find.ts';

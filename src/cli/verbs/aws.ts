@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { HoldfastError } from '../../core/errors.ts';
-import { priorities as levels, type Priority } from '../../core/submission.ts';
-import { defaultShards, mostShards } from '../../engines/aws/definition.ts';
-import type { InitResult, TableResult } from '../aws-init.ts';
+import { priorities as levels, type Priority } from '../../core/submission/submission.ts';
+import { defaultShards, mostShards } from '../../engines/aws/table/schema/definition.ts';
+import type { InitResult, TableResult } from '../aws/init.ts';
 import {
   awsStore,
   endpointDynamodbOption,
@@ -13,10 +13,10 @@ import {
   refuseWords,
   regionOption,
   tableOption,
-} from '../aws-options.ts';
+} from '../aws/options.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
+import { whole } from '../text/numbers.ts';
 
 export function addAws(program: Command, globals: Globals): void {
   program
@@ -61,7 +61,7 @@ export function addAws(program: Command, globals: Globals): void {
         throw usage('--priorities are those of queues that are named.', 'Add --queue <name>.');
       }
       const store = awsStore(options);
-      const { initAws } = await import('../aws-init.ts');
+      const { initAws } = await import('../aws/init.ts');
       const result = await initAws({ store, tenant, queues, priorities, shards, check });
       if (isWrong(result)) throw wrong(result, check);
       const { output } = globals();

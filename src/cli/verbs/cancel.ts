@@ -1,8 +1,8 @@
 import type { Command } from '@commander-js/extra-typings';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { reach } from '../connect.ts';
 import type { Globals } from '../globals.ts';
-import { reach } from '../reach.ts';
-import { stateName, taskJson } from '../task-text.ts';
+import { stateName, taskJson } from '../text/task-text.ts';
 
 export function addCancel(program: Command, globals: Globals): void {
   program

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
 import type { Globals } from '../globals.ts';
-import { collect, whole } from '../numbers.ts';
 import { labelled } from '../output.ts';
+import { collect, whole } from '../text/numbers.ts';
 
 const defaultDir = '.holdfast/certs';
 

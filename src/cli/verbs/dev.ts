@@ -1,6 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Globals } from '../globals.ts';
-import { defaultPorts, port } from '../numbers.ts';
+import { defaultPorts, port } from '../text/numbers.ts';
 
 export function addDev(program: Command, globals: Globals): void {
   program

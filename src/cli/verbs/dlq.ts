@@ -11,10 +11,10 @@ import {
   refuseWords,
   regionOption,
   tableOption,
-} from '../aws-options.ts';
+} from '../aws/options.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
 import { table } from '../output.ts';
+import { whole } from '../text/numbers.ts';
 
 const defaultLimit = 10_000;
 /** SQS hides 120,000 messages of one queue at most. */
@@ -43,7 +43,7 @@ export function addDlq(program: Command, globals: Globals): void {
       const store = awsStore(options);
       const request = { tenant, queues, dryRun, dropUnreadable, limit };
       const drained = await untilDone(async (signal) => {
-        const { openWorkerNode } = await import('../../server.ts');
+        const { openWorkerNode } = await import('../../node/node.ts');
         const { systemClock } = await import('../../platform/clock.ts');
         const { defaultLog } = await import('../../platform/log.ts');
         // What a queue lacks is told by its drain.

@@ -6,11 +6,11 @@ import { limits } from '../../core/limits.ts';
 import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { reach } from '../connect.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../numbers.ts';
 import { table, time } from '../output.ts';
-import { reach } from '../reach.ts';
-import { stateName, taskJson } from '../task-text.ts';
+import { whole } from '../text/numbers.ts';
+import { stateName, taskJson } from '../text/task-text.ts';
 
 const states = {
   scheduled: TaskState.SCHEDULED,

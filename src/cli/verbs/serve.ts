@@ -9,11 +9,11 @@ import {
   queuePrefixOption,
   regionOption,
   tableOption,
-} from '../aws-options.ts';
+} from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { defaultPorts, port } from '../numbers.ts';
 import { untilStopped } from '../stop.ts';
+import { defaultPorts, port } from '../text/numbers.ts';
 
 export function addServe(program: Command, globals: Globals): void {
   program
@@ -52,7 +52,7 @@ export function addServe(program: Command, globals: Globals): void {
       }
       const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
       const [{ serve }, { systemClock }, { defaultLog }] = await Promise.all([
-        import('../../server.ts'),
+        import('../../node/node.ts'),
         import('../../platform/clock.ts'),
         import('../../platform/log.ts'),
       ]);

@@ -2,12 +2,12 @@ import type { Command } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
 import type { Task, TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { eventJson } from '../event-json.ts';
+import { reach } from '../connect.ts';
 import type { Globals } from '../globals.ts';
 import { labelled } from '../output.ts';
-import { reach } from '../reach.ts';
-import { eventLine, taskJson, taskText } from '../task-text.ts';
-import { tampered, wholeText } from '../verified.ts';
+import { eventJson } from '../text/event-json.ts';
+import { eventLine, taskJson, taskText } from '../text/task-text.ts';
+import { tampered, wholeText } from '../text/verify-text.ts';
 
 interface Named {
   readonly id: string;

@@ -6,8 +6,8 @@ import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { durationMs } from '../../client/duration.ts';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { deadReasons } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
+import { deadReasons } from '../../core/task/event.ts';
 import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { Priority, type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
@@ -15,13 +15,13 @@ import {
   TaskService,
   WatchTasksRequestSchema,
 } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
+import { reach } from '../connect.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { collect, whole } from '../numbers.ts';
 import type { Output } from '../output.ts';
-import { reach } from '../reach.ts';
-import { stateName, taskJson } from '../task-text.ts';
-import { visibleJson } from '../visible.ts';
+import { visibleJson } from '../text/escape-controls.ts';
+import { collect, whole } from '../text/numbers.ts';
+import { stateName, taskJson } from '../text/task-text.ts';
 
 const priorities = { high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW } as const;
 

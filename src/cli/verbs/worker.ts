@@ -2,7 +2,7 @@ import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
 import { type Duration, durationMs } from '../../client/duration.ts';
 import { timing } from '../../core/limits.ts';
-import type { AwsStore } from '../../opening/aws.ts';
+import type { AwsStore } from '../../node/open/aws.ts';
 import {
   chosenAws,
   endpointDynamodbOption,
@@ -11,7 +11,7 @@ import {
   queuePrefixOption,
   regionOption,
   tableOption,
-} from '../aws-options.ts';
+} from '../aws/options.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { findModule } from '../module/find.ts';
@@ -80,8 +80,8 @@ async function ofServer(url: string | undefined): Promise<Source> {
 async function ofTable(store: AwsStore, names: readonly string[]): Promise<Source> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
-      import('../../server.ts'),
-      import('../../rpc/in-process.ts'),
+      import('../../node/node.ts'),
+      import('../../node/in-process.ts'),
       import('../../client/client.ts'),
       import('../../platform/clock.ts'),
       import('../../platform/log.ts'),

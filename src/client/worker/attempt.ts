@@ -1,16 +1,16 @@
-import type { Progress } from '../../core/head.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import type { Progress } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Context } from '../context.ts';
+import type { Handler } from '../contract/handler.ts';
+import type { Task } from '../contract/task.ts';
 import { type AbortKind, AttemptAborted } from '../errors.ts';
-import type { Handler } from '../handler.ts';
 import { type Logger, withFields } from '../log.ts';
-import type { Submit } from '../submit-call.ts';
-import type { SubmitOptions } from '../submit-options.ts';
-import type { Task } from '../task.ts';
-import type { SubmittedTask } from '../task-handle.ts';
-import type { Parent } from '../wire.ts';
+import type { Parent } from '../submit/build-submission.ts';
+import type { Submit } from '../submit/submit-call.ts';
+import type { SubmitOptions } from '../submit/submit-options.ts';
+import type { SubmittedTask } from '../tasks/task-handle.ts';
 
 const deadlineGuardMs = 100;
 

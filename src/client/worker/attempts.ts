@@ -1,13 +1,13 @@
 import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Context } from '../context.ts';
+import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, verdictOf } from '../errors.ts';
-import type { Handler, Middleware } from '../handler.ts';
 import { Attempt, AttemptContext, type ContextParts, logFields } from './attempt.ts';
-import { tellFailed, tellStopped } from './failed-lines.ts';
+import { tellFailed, tellStopped } from './failure-log.ts';
 import { inputOf } from './input.ts';
-import type { Received } from './intake.ts';
 import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
+import type { Received } from './slots.ts';
 
 export interface AttemptsEvents extends ContextParts {
   /** Over: its slot is free. Undefined: there is nothing to say. */

@@ -1,7 +1,7 @@
 import { readSpec } from '../../core/codec/spec.ts';
-import { fromPayload } from '../json.ts';
-import type { Task } from '../task.ts';
-import { check, tell } from '../validate.ts';
+import { fromPayload } from '../contract/json.ts';
+import type { Task } from '../contract/task.ts';
+import { check, tell } from '../contract/validate.ts';
 
 /** What was submitted is not what this worker's contract says. No later attempt by it could do better. */
 export class ContractMismatch extends Error {

@@ -2,11 +2,11 @@
 import { encodePayload } from '../../core/codec/payload.ts';
 import { limits } from '../../core/limits.ts';
 import type { OutcomeKind } from '../../core/messages.ts';
+import { toPayload } from '../contract/json.ts';
+import type { Task } from '../contract/task.ts';
+import { check, tell } from '../contract/validate.ts';
 import { durationMs } from '../duration.ts';
 import { AttemptAborted, verdictOf } from '../errors.ts';
-import { toPayload } from '../json.ts';
-import type { Task } from '../task.ts';
-import { check, tell } from '../validate.ts';
 import { ContractMismatch } from './input.ts';
 
 export interface AttemptOutcome {

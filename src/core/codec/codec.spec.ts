@@ -8,7 +8,7 @@ import {
   generatedResult,
   generatedWorkRequest,
   generatedWorkResponse,
-} from '../../../test/rig/generated.ts';
+} from '../../../test/fixtures/generated.ts';
 import {
   batch,
   reportRequest,
@@ -16,7 +16,7 @@ import {
   submitResult,
   workRequest,
   workResponse,
-} from '../../../test/rig/messages.ts';
+} from '../../../test/fixtures/messages.ts';
 import {
   SubmitTasksRequestSchema,
   SubmitTasksResponseSchema,
@@ -28,7 +28,7 @@ import {
   WorkResponseSchema,
 } from '../../rpc/gen/holdfast/v1/worker_service_pb.ts';
 import { HoldfastError } from '../errors.ts';
-import type { OptionsRequest } from '../submission.ts';
+import type { OptionsRequest } from '../submission/submission.ts';
 import { decodeLease } from './lease.ts';
 import { noOptions } from './options.ts';
 import { decodePayload } from './payload.ts';

@@ -1,11 +1,11 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generatedEvent } from '../../../test/rig/generated.ts';
-import { event } from '../../../test/rig/messages.ts';
+import { generatedEvent } from '../../../test/fixtures/generated.ts';
+import { event } from '../../../test/fixtures/messages.ts';
 import { type DeadReason, EventKind, TaskEventSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { GetTaskHistoryResponseSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { fold } from '../evolve.ts';
+import { fold } from '../task/evolve.ts';
 import { decodeEvent, decodeEvents, encodeEvent, encodeEvents, type Upcast } from './event.ts';
 
 function hex(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { deadReasons, eventKinds, type TaskEvent } from '../event.ts';
+import { deadReasons, eventKinds, type TaskEvent } from '../task/event.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../errors.ts';
-import type { Lease } from '../lease.ts';
 import { limits } from '../limits.ts';
+import type { Lease } from '../task/lease.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 

@@ -1,5 +1,5 @@
 import { invalid } from '../errors.ts';
-import type { Options, OptionsRequest, Priority, RetryPolicy } from '../submission.ts';
+import type { Options, OptionsRequest, Priority, RetryPolicy } from '../submission/submission.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 

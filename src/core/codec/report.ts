@@ -1,4 +1,3 @@
-import type { Progress } from '../head.ts';
 import type {
   HeartbeatAnswer,
   HeartbeatItem,
@@ -9,6 +8,7 @@ import type {
   Settlement,
   SettleResult,
 } from '../messages.ts';
+import type { Progress } from '../task/head.ts';
 import { readItemError, writeItemError } from './item-error.ts';
 import { malformed, Reader } from './reader.ts';
 import { stateNumber, stateOf } from './submit.ts';

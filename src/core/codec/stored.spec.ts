@@ -1,7 +1,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blob, count, filled, storedOptions, text } from '../../../test/rig/messages.ts';
+import { blob, count, filled, storedOptions, text } from '../../../test/fixtures/messages.ts';
 import { SpecSchema, SubmitOptionsSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { limits } from '../limits.ts';
 import { decodeLease, encodeLease } from './lease.ts';

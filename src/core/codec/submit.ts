@@ -1,5 +1,5 @@
-import type { ShownState } from '../head.ts';
 import type { ItemError, SubmitBatch, SubmitBatchResult, SubmitItem, SubmitResult } from '../messages.ts';
+import type { ShownState } from '../task/head.ts';
 import { readItemError, writeItemError } from './item-error.ts';
 import { noOptions, readOptions, writeOptions } from './options.ts';
 import { Reader } from './reader.ts';

@@ -4,39 +4,39 @@ import type { Clock, Timekeeper } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Overload } from '../../ports/overload.ts';
-import { Admission } from './admission.ts';
-import { createSqsBells, type SqsBells, type SqsBellsOptions } from './bells.ts';
-import { tellTime } from './clock-offset.ts';
-import { createSqsDeadLetters } from './dead-letters.ts';
-import { Dependency } from './dependency.ts';
-import type { Meter } from './meter.ts';
-import { sqsClient } from './sqs-calls.ts';
-import type { SqsMeter } from './sqs-meter.ts';
-import { openTable } from './store.ts';
-import { watched } from './watched-client.ts';
+import { createSqsBells, type SqsBells, type SqsBellsOptions } from './broker/broker.ts';
+import { createSqsDeadLetters } from './broker/dead-letters.ts';
+import { sqsClient } from './broker/sqs/calls.ts';
+import type { SqsMeter } from './broker/sqs/meter.ts';
+import { Admission } from './load/admission.ts';
+import { Dependency } from './load/dependency.ts';
+import { watched } from './load/instrument-client.ts';
+import { tellTime } from './sdk/server-time.ts';
+import type { Meter } from './table/meter.ts';
+import { openTable } from './table/open.ts';
 
+export { sqsClient } from './broker/sqs/calls.ts';
+export { checkQueues, createQueues } from './broker/sqs/create.ts';
+export { type SqsQueueDefinition, sqsQueuesOf } from './broker/sqs/definition.ts';
+export { ensureRegion } from './sdk/region.ts';
+export { asStartError } from './sdk/start-errors.ts';
+export { checkTable, createTable, enableTtl, untilMade } from './table/create.ts';
+export type { Meter, Metered } from './table/meter.ts';
+export { openTable, type TableOptions, type TableParts, tableClient } from './table/open.ts';
 export {
   defaultShards,
   type IndexDefinition,
   mostShards,
   type ShardCounts,
   tableDefinition,
-} from './definition.ts';
-export type { Meter, Metered } from './meter.ts';
-export { ensureRegion } from './region.ts';
+} from './table/schema/definition.ts';
 export {
   type AskedShards,
   checkShards,
   growShards,
   shardsOf,
   type TableShards,
-} from './shards-registered.ts';
-export { sqsClient } from './sqs-calls.ts';
-export { checkQueues, createQueues } from './sqs-create.ts';
-export { type SqsQueueDefinition, sqsQueuesOf } from './sqs-definition.ts';
-export { asStartError } from './start-failures.ts';
-export { openTable, type TableOptions, type TableParts, tableClient } from './store.ts';
-export { checkTable, createTable, enableTtl, untilMade } from './table.ts';
+} from './table/schema/shard-counts.ts';
 
 export interface AwsOptions {
   /** Name of the table, which `createTable` made. */

@@ -1,9 +1,9 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { TaskId } from '../../ports/task-store.ts';
-import { type BellKind, bellsOf } from './bells.ts';
-import { BellsApart } from './bells-apart.ts';
-import { BellsInCommit } from './bells-in-commit.ts';
+import { type BellKind, bellsOf } from './broker/broker.ts';
+import { BellsApart } from './broker/external-broker.ts';
+import { BellsInCommit } from './broker/transactional-broker.ts';
 import type { Faults } from './faults.ts';
 import { operator } from './operate.ts';
 import { type Kinds, registry } from './registry.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Bench } from '../../../test/contract/bench.ts';
+import { Bench } from '../../../test/contract/store-fixture.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { virtualClock } from '../../platform/virtual-clock.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
 import { type Faults, memory, type Operation } from './index.ts';
 
 const cut = new HoldfastError('UNAVAILABLE', 'UNREACHABLE', 'cut');

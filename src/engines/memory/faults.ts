@@ -1,4 +1,4 @@
-import type { Ring } from '../../ports/bells.ts';
+import type { Ring } from '../../ports/broker.ts';
 import type { Change } from '../../ports/task-store.ts';
 
 /** One call of a port, as a fault sees it. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Scope, Submission } from '../../core/submission.ts';
+import type { Scope, Submission } from '../../core/submission/submission.ts';
 import type { TaskId } from '../../ports/task-store.ts';
 
 const slotChars = 22; // 132 bits

@@ -1,6 +1,6 @@
-import { badCursor } from '../../core/check.ts';
-import { isEnded, shownState } from '../../core/head.ts';
 import { limits } from '../../core/limits.ts';
+import { badCursor } from '../../core/submission/check.ts';
+import { isEnded, shownState } from '../../core/task/head.ts';
 import type { Filter, LaneKey, Page } from '../../ports/task-store.ts';
 import type { Lanes } from './lanes.ts';
 import { isExpired, type Row, type Rows, snapshotOf } from './rows.ts';

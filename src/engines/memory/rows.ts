@@ -1,6 +1,6 @@
-import type { TaskEvent } from '../../core/event.ts';
-import type { Head } from '../../core/head.ts';
-import type { Scope, Submission } from '../../core/submission.ts';
+import type { Scope, Submission } from '../../core/submission/submission.ts';
+import type { TaskEvent } from '../../core/task/event.ts';
+import type { Head } from '../../core/task/head.ts';
 import type { LaneKey, QueueRef, Snapshot, TaskId } from '../../ports/task-store.ts';
 
 /** What is kept of a task. Values in it are replaced, never changed, so that snapshots may share them. */

@@ -1,4 +1,4 @@
-import { dueAtMs } from '../../core/head.ts';
+import { dueAtMs } from '../../core/task/head.ts';
 import type { LaneKey, TaskId } from '../../ports/task-store.ts';
 import { DueIndex } from './due.ts';
 import { Lanes } from './lanes.ts';

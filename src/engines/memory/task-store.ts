@@ -1,8 +1,14 @@
-import { checkBatch, checkPage, checkProgress, checkSubmission, checkTransition } from '../../core/check.ts';
-import { fold } from '../../core/evolve.ts';
-import { isReady, shownState } from '../../core/head.ts';
-import { isKeyFree } from '../../core/key.ts';
 import { limits } from '../../core/limits.ts';
+import {
+  checkBatch,
+  checkPage,
+  checkProgress,
+  checkSubmission,
+  checkTransition,
+} from '../../core/submission/check.ts';
+import { isKeyFree } from '../../core/submission/key.ts';
+import { fold } from '../../core/task/evolve.ts';
+import { isReady, shownState } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   Acceptance,

@@ -1,14 +1,14 @@
-import { checkSubmission } from '../../core/check.ts';
 import { encodeEvents } from '../../core/codec/event.ts';
-import type { Claimed } from '../../core/event.ts';
-import { dueAtMs, type Head } from '../../core/head.ts';
-import { isKeyFree } from '../../core/key.ts';
+import { checkSubmission } from '../../core/submission/check.ts';
+import { isKeyFree } from '../../core/submission/key.ts';
+import type { Claimed } from '../../core/task/event.ts';
+import { dueAtMs, type Head } from '../../core/task/head.ts';
 import type { Acceptance, Accepted, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { idOf, placeOf } from './ids.ts';
 import { isEmpty } from './lanes.ts';
-import type { QueueName } from './names.ts';
-import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows.ts';
+import { idOf, placeOf } from './rows/ids.ts';
+import type { QueueName } from './rows/interned-names.ts';
+import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows/rows.ts';
 import { snapshotOfKey } from './snapshots.ts';
 
 /** It leaves the index of keys, and is still found by its id. */

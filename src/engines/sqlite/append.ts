@@ -1,14 +1,14 @@
-import { checkProgress, checkTransition } from '../../core/check.ts';
 import { encodeEvents } from '../../core/codec/event.ts';
-import { dueAtMs, type Head } from '../../core/head.ts';
+import { checkProgress, checkTransition } from '../../core/submission/check.ts';
+import { dueAtMs, type Head } from '../../core/task/head.ts';
 import type { Change, Outcome, Renewal, Transition } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { type Place, placeOf } from './ids.ts';
 import { isLowest, type PlaceRow, placeAt, rejoinLane } from './lanes.ts';
 import { tellLostClaim } from './lost-race.ts';
-import type { Kind, QueueName } from './names.ts';
-import { moveOut } from './past.ts';
-import { flagsOf, progressText, ready, running, stateNumber } from './rows.ts';
+import { moveOut } from './rows/archived-events.ts';
+import { type Place, placeOf } from './rows/ids.ts';
+import type { Kind, QueueName } from './rows/interned-names.ts';
+import { flagsOf, progressText, ready, running, stateNumber } from './rows/rows.ts';
 import { snapshotBy } from './snapshots.ts';
 
 const noEvents = new Uint8Array(0);

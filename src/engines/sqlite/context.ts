@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Names } from './names.ts';
-import type { ReadyRing } from './ready-ring.ts';
-import type { Statements } from './statements.ts';
+import type { ReadyRing } from './broker/ready-index.ts';
+import type { Names } from './rows/interned-names.ts';
+import type { Statements } from './rows/statements.ts';
 
 /** Cheap integers for benchmarks; they only rise. */
 export interface Stats {

@@ -1,16 +1,16 @@
 import type { Engine } from '../../ports/engine.ts';
-import { SqliteBells } from './bells.ts';
-import { Checkpoints } from './checkpoint.ts';
-import { Committer } from './commit.ts';
-import { commitMark } from './commit-mark.ts';
+import { SqliteBells } from './broker/broker.ts';
 import type { SqliteContext, Stats } from './context.ts';
-import type { StoreFile } from './open.ts';
-import { openParts, type SqliteOptions } from './parts.ts';
+import { Checkpoints } from './file/checkpoint.ts';
+import { commitMark } from './file/commit-mark.ts';
+import type { StoreFile } from './file/open.ts';
+import { Committer } from './group-commit.ts';
+import { openParts, type SqliteOptions } from './open-engine.ts';
 import { createRegistry } from './registry.ts';
 import { SqliteTaskStore } from './task-store.ts';
 
 export type { Stats } from './context.ts';
-export type { SqliteOptions } from './parts.ts';
+export type { SqliteOptions } from './open-engine.ts';
 
 export interface SqliteEngine extends Engine {
   stats(): Stats;

@@ -1,7 +1,7 @@
 import type { LanePointer } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { idOf } from './ids.ts';
-import { ready } from './rows.ts';
+import { idOf } from './rows/ids.ts';
+import { ready } from './rows/rows.ts';
 
 /** Columns of `statements.place`. */
 export type PlaceRow = [

@@ -1,10 +1,10 @@
 import type { StatementSync } from 'node:sqlite';
-import { badCursor, checkPage } from '../../core/check.ts';
 import { limits } from '../../core/limits.ts';
+import { badCursor, checkPage } from '../../core/submission/check.ts';
 import type { Filter, Page, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import type { Kind } from './names.ts';
-import { columns, isRetrying, type Row, snapshotOf } from './rows.ts';
+import type { Kind } from './rows/interned-names.ts';
+import { columns, isRetrying, type Row, snapshotOf } from './rows/rows.ts';
 
 /** Where a page ended: time and number of its last task, or its place in a lane. */
 interface Position {

@@ -1,4 +1,4 @@
-import { lostRace } from '../../core/conflict.ts';
+import { lostRace } from '../../core/task/conflict.ts';
 import type { Change, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 

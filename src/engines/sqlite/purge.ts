@@ -1,5 +1,5 @@
-import type { Committer } from './commit.ts';
 import type { SqliteContext } from './context.ts';
+import type { Committer } from './group-commit.ts';
 import { placeAt, ringLowest } from './lanes.ts';
 
 /** Rows looked at by one call: a fraction of a millisecond each thousand. */

@@ -1,6 +1,6 @@
 import type { Registered, Registry } from '../../ports/registry.ts';
-import type { Committer } from './commit.ts';
 import type { SqliteContext } from './context.ts';
+import type { Committer } from './group-commit.ts';
 
 export function createRegistry(context: SqliteContext, committer: Committer): Registry {
   const { sql } = context;

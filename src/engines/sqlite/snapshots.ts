@@ -1,8 +1,8 @@
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { placeOf } from './ids.ts';
-import type { QueueName } from './names.ts';
-import { type Row, snapshotOf } from './rows.ts';
+import { placeOf } from './rows/ids.ts';
+import type { QueueName } from './rows/interned-names.ts';
+import { type Row, snapshotOf } from './rows/rows.ts';
 
 type Context = Pick<SqliteContext, 'sql' | 'names'>;
 

@@ -1,7 +1,7 @@
-import { checkBatch } from '../../core/check.ts';
-import type { TaskEvent } from '../../core/event.ts';
 import { limits } from '../../core/limits.ts';
-import type { Scope } from '../../core/submission.ts';
+import { checkBatch } from '../../core/submission/check.ts';
+import type { Scope } from '../../core/submission/submission.ts';
+import type { TaskEvent } from '../../core/task/event.ts';
 import type {
   Acceptance,
   Accepted,
@@ -19,13 +19,13 @@ import type {
   TaskId,
   TaskStore,
 } from '../../ports/task-store.ts';
-import type { Committer } from './commit.ts';
 import type { SqliteContext } from './context.ts';
-import { idOf, placeOf } from './ids.ts';
+import type { Committer } from './group-commit.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
 import { Lists } from './lists.ts';
-import { eventsAfter } from './past.ts';
 import { Purge } from './purge.ts';
+import { eventsAfter } from './rows/archived-events.ts';
+import { idOf, placeOf } from './rows/ids.ts';
 import { snapshotBy, snapshotOfKey } from './snapshots.ts';
 
 /** Reads answer at once from what was committed last; writes wait for the turn's commit. */

@@ -1,12 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { anyone, apiNode, calledBy, Heard, item, refusal, submitted } from '../../../test/rig/api-node.ts';
+import {
+  anyone,
+  apiNode,
+  calledBy,
+  Heard,
+  item,
+  refusal,
+  submitted,
+} from '../../../test/fixtures/api-node.ts';
 import type { WorkResponse } from '../../core/messages.ts';
 import { memory } from '../../engines/memory/index.ts';
-import { virtualClock } from '../../platform/virtual-clock.ts';
 import { silentLog } from '../../ports/log.ts';
 import { startRuntime } from '../../runtime/runtime.ts';
 import { createService } from '../../service/create-service.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
 import {
   AdminService,
   GetQueueRequestSchema,

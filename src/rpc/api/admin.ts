@@ -1,12 +1,12 @@
 import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
 import { mayUseQueue, requireQueue } from './access.ts';
 import type { CallContext } from './api.ts';
-import { onDeadNumbers, wordOf } from './enums.ts';
 import { admit } from './guard.ts';
 import type { Parts } from './parts.ts';
-import * as requests from './requests.ts';
-import { queueToWire, workerToWire } from './to-wire.ts';
 import type { Handlers } from './unary.ts';
+import * as requests from './validation/requests.ts';
+import { onDeadNumbers, wordOf } from './wire/enums.ts';
+import { queueToWire, workerToWire } from './wire/to-wire.ts';
 
 export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
   const { service } = parts;

@@ -14,14 +14,14 @@ import { TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { adminHandlers } from './admin.ts';
 import type { Api } from './api.ts';
-import { OpenStreams } from './open-streams.ts';
 import type { Parts } from './parts.ts';
-import { reportStream } from './report-stream.ts';
+import { OpenStreams } from './streams/open-streams.ts';
+import { reportStream } from './streams/report-stream.ts';
+import { watchTasks } from './streams/watch.ts';
+import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
 import { taskHandlers } from './tasks.ts';
 import type { Handler } from './unary.ts';
-import { watchTasks } from './watch.ts';
-import { workStream } from './work-stream.ts';
 import { workerHandlers } from './worker-unary.ts';
 
 export interface ApiOptions {

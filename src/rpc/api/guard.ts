@@ -4,7 +4,7 @@ import { mayUseQueue, requireVerb, tenantOf } from './access.ts';
 import type { CallContext, Identity, Verb } from './api.ts';
 import { ensureInTime } from './deadline.ts';
 import type { Parts } from './parts.ts';
-import { type Check, ensure } from './validate.ts';
+import { type Check, ensure } from './validation/validate.ts';
 
 interface OfTenant {
   readonly tenant: string;

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
-import { apiNode, calledBy, item, submitted } from '../../../test/rig/api-node.ts';
+import { apiNode, calledBy, item, submitted } from '../../../test/fixtures/api-node.ts';
 import { limits } from '../../core/limits.ts';
 import { GetTaskHistoryRequestSchema, TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Service } from '../../service/service.ts';
-import type { OpenStreams } from './open-streams.ts';
+import type { OpenStreams } from './streams/open-streams.ts';
 
 /** What the calls share on one node. */
 export interface Parts {

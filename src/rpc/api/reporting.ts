@@ -11,9 +11,9 @@ import { itemError } from '../../service/rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../../service/service.ts';
 import type { Parts } from './parts.ts';
 import { merged } from './submit.ts';
-import { batchCount, heartbeatItem, settlement } from './tables.ts';
-import { type Check, ensure, field, judge } from './validate.ts';
-import { clipBytes, clipChars } from './wording.ts';
+import { clipBytes, clipChars } from './validation/clip.ts';
+import { batchCount, heartbeatItem, settlement } from './validation/tables.ts';
+import { type Check, ensure, field, judge } from './validation/validate.ts';
 
 const items = field(batchCount);
 

@@ -9,7 +9,7 @@ import {
   noOptions,
   refusal,
   specOf,
-} from '../../../test/rig/api-node.ts';
+} from '../../../test/fixtures/api-node.ts';
 import type { SubmitRefused } from '../../core/messages.ts';
 import { SubmitTaskRequestSchema, TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 

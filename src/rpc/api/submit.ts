@@ -9,11 +9,11 @@ import { itemError } from '../../service/rejections.ts';
 import { requireQueue, requireVerb, tenantOf } from './access.ts';
 import type { CallContext } from './api.ts';
 import { ensureInTime } from './deadline.ts';
-import { errorOf } from './from-wire.ts';
 import type { Parts } from './parts.ts';
-import { batchCount, queue, submitItem, tenant } from './tables.ts';
-import { type Check, ensure, field, judge, message } from './validate.ts';
-import { traceparentOf } from './wording.ts';
+import { traceparentOf } from './validation/clip.ts';
+import { batchCount, queue, submitItem, tenant } from './validation/tables.ts';
+import { type Check, ensure, field, judge, message } from './validation/validate.ts';
+import { errorOf } from './wire/from-wire.ts';
 
 const batch: Check<SubmitBatch> = message<SubmitBatch>({
   tenant,

@@ -9,7 +9,7 @@ import {
   refusal,
   specOf,
   submitted,
-} from '../../../test/rig/api-node.ts';
+} from '../../../test/fixtures/api-node.ts';
 import { EventKind, TaskState } from '../gen/holdfast/v1/task_pb.ts';
 import {
   CancelTaskRequestSchema,

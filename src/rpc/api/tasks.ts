@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import type { TaskEvent } from '../../core/event.ts';
 import { defaults, limits } from '../../core/limits.ts';
+import type { TaskEvent } from '../../core/task/event.ts';
 import type { Filter } from '../../ports/task-store.ts';
 import type {
   ListTasksRequest,
@@ -10,14 +10,14 @@ import type {
 } from '../gen/holdfast/v1/task_service_pb.ts';
 import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import { requireQueue } from './access.ts';
-import { faultNumbers, stateNumbers, wordOf } from './enums.ts';
-import { itemFromWire, number } from './from-wire.ts';
 import { admit, admitQueue, admitTask, admitView } from './guard.ts';
 import type { Parts } from './parts.ts';
-import * as requests from './requests.ts';
 import { submit, submitOne } from './submit.ts';
-import { eventToWire, submitResultToWire, taskToWire, viewToWire } from './to-wire.ts';
 import type { Handlers } from './unary.ts';
+import * as requests from './validation/requests.ts';
+import { faultNumbers, stateNumbers, wordOf } from './wire/enums.ts';
+import { itemFromWire, number } from './wire/from-wire.ts';
+import { eventToWire, submitResultToWire, taskToWire, viewToWire } from './wire/to-wire.ts';
 
 type Bounded = Pick<
   ListTasksRequest | RedriveTasksRequest,

@@ -1,23 +1,23 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../../core/errors.ts';
-import type { ShownState } from '../../core/head.ts';
 import type { Settlement } from '../../core/messages.ts';
+import type { ShownState } from '../../core/task/head.ts';
 import { itemError } from '../../service/rejections.ts';
 import type { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
 import { ensureInTime } from './deadline.ts';
-import { failOutcomes, stateNumbers } from './enums.ts';
-import { errorOf, heartbeatFromWire, number, successFromWire } from './from-wire.ts';
 import { admit } from './guard.ts';
 import type { Parts } from './parts.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
-import * as requests from './requests.ts';
-import { settlement } from './tables.ts';
-import { assignmentToWire, errorToWire, heartbeatAnswerToWire } from './to-wire.ts';
 import type { Handlers } from './unary.ts';
-import { ensure } from './validate.ts';
+import * as requests from './validation/requests.ts';
+import { settlement } from './validation/tables.ts';
+import { ensure } from './validation/validate.ts';
+import { failOutcomes, stateNumbers } from './wire/enums.ts';
+import { errorOf, heartbeatFromWire, number, successFromWire } from './wire/from-wire.ts';
+import { assignmentToWire, errorToWire, heartbeatAnswerToWire } from './wire/to-wire.ts';
 
 /** The worker's calls for simple clients that hold no streams. */
 export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {

@@ -4,8 +4,8 @@ import { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
-import { localPeer, type Peer, peerOf } from '../tls/peer.ts';
 import type { PolicySource } from './policy-file.ts';
 
 /** How long a connection without an identity may stay: health checks need no more. */

@@ -1,7 +1,7 @@
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { watchFiles } from '../tls/watch-files.ts';
+import { watchFiles } from '../../tls/watch-files.ts';
 import { openPolicy, type Policy, readPolicy } from './policy.ts';
 
 export interface PolicySource {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { spiffeIds } from '../tls/peer.ts';
+import { spiffeIds } from '../../tls/peer.ts';
 import { openPolicy, type Policy, readPolicy } from './policy.ts';
 
 let dir: string;

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import type { Peer } from '../../tls/peer.ts';
 import type { Identity, Verb } from '../api/api.ts';
-import type { Peer } from '../tls/peer.ts';
 
 export const verbs: readonly Verb[] = ['submit', 'work', 'read', 'admin'];
 

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type ChannelCredentials, Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Served, serve } from '../../../test/rig/listening.ts';
+import { type Served, serve } from '../../../test/fixtures/listening.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import {
   Health,

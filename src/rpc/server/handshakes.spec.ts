@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
-import { item } from '../../../test/rig/api-node.ts';
-import { Authority, keptLog, quickClock, serve } from '../../../test/rig/listening.ts';
+import { item } from '../../../test/fixtures/api-node.ts';
+import { Authority, keptLog, quickClock, serve } from '../../../test/fixtures/listening.ts';
 import { limits } from '../../core/limits.ts';
 import { Handshakes } from './handshakes.ts';
 

@@ -6,15 +6,15 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
+import { ensurePlaintextAllowed } from '../../tls/loopback.ts';
+import { type Renewable, renewCertificates, serverTls } from '../../tls/secure-context.ts';
 import type { Api } from '../api/api.ts';
 import { Connections } from '../auth/connections.ts';
 import { type PolicySource, policySource } from '../auth/policy-file.ts';
-import { ensurePlaintextAllowed } from '../tls/loopback.ts';
-import { type Renewable, renewCertificates, serverTls } from '../tls/secure-context.ts';
 import { Admission } from './admission.ts';
-import { grpcServer, services } from './grpc.ts';
+import { grpcServer, services } from './grpc/grpc.ts';
 import { ServingState } from './health.ts';
-import { httpServer } from './http.ts';
+import { httpServer } from './http/http.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
 /** How long streams may take to end in order. */

@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Served, serve } from '../../../test/rig/listening.ts';
+import { type Served, serve } from '../../../test/fixtures/listening.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 
 let served: Served;

@@ -5,15 +5,15 @@ import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { item } from '../../../test/rig/api-node.ts';
-import { type Served, serve } from '../../../test/rig/listening.ts';
+import { item } from '../../../test/fixtures/api-node.ts';
+import { type Served, serve } from '../../../test/fixtures/listening.ts';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { WorkResponse } from '../../core/messages.ts';
 import type { ServerStream } from '../api/api.ts';
 import { ErrorInfoSchema } from '../gen/google/rpc/error_details_pb.ts';
 import { StatusSchema } from '../gen/google/rpc/status_pb.ts';
-import { services } from './grpc.ts';
+import { services } from './grpc/grpc.ts';
 
 const big = 'x'.repeat(200_000);
 const slow = new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', 'Cut.');

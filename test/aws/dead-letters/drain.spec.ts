@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HoldfastError } from '../../../src/core/errors.ts';
-import { decodeRing } from '../../../src/engines/aws/bells-message.ts';
+import { decodeRing } from '../../../src/engines/aws/broker/message.ts';
 import { memory } from '../../../src/engines/memory/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { createService } from '../../../src/service/create-service.ts';
-import { keptLog } from '../../rig/listening.ts';
+import { keptLog } from '../../fixtures/listening.ts';
 import { answerOf } from '../../stand-ins/proxy/call.ts';
-import { queue, Site, type StandIns, startStandIns } from './site.ts';
+import { queue, Site, type StandIns, startStandIns } from './dead-letter-node.ts';
 
 let standIns: StandIns;
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { timing } from '../../../src/core/limits.ts';
 import type { SubmitOk } from '../../../src/core/messages.ts';
-import { slotOf } from '../../../src/engines/aws/ids.ts';
-import { listPartition } from '../../../src/engines/aws/keys.ts';
+import { slotOf } from '../../../src/engines/aws/table/schema/ids.ts';
+import { listPartition } from '../../../src/engines/aws/table/schema/keys.ts';
 import { reconcile } from '../../../src/runtime/reconcile.ts';
-import { mail, overloadedSite, type Site } from './site.ts';
+import { mail, overloadedSite, type Site } from './throttled-node.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

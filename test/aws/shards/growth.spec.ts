@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest';
-import { seededRandom } from '../../../src/platform/random.ts';
+import { seededRandom } from '../../../src/testing/random.ts';
 import { queue } from '../../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../../stand-ins/dynoxide.ts';
 import { answerOf } from '../../stand-ins/proxy/call.ts';
 import { startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
-import { type GrowingNode, GrowingSite, idsOf } from './site.ts';
+import { type GrowingNode, GrowingSite, idsOf } from './growing-table.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,13 +1,13 @@
 /** What processes know of a table's shards, on virtual time: a registry in memory, slow, failing and stopping on the way. */
 import { expect, test } from 'vitest';
 import { growShards, type ShardCounts } from '../../../src/engines/aws/index.ts';
-import { Shards } from '../../../src/engines/aws/shards.ts';
+import { Shards } from '../../../src/engines/aws/table/schema/shards.ts';
 import { memory } from '../../../src/engines/memory/index.ts';
-import { seededRandom } from '../../../src/platform/random.ts';
-import { type VirtualClock, virtualClock } from '../../../src/platform/virtual-clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Registry } from '../../../src/ports/registry.ts';
+import { seededRandom } from '../../../src/testing/random.ts';
+import { type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts';
 
 const second = 1_000;
 const minute = 60 * second;

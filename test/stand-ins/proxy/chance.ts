@@ -1,4 +1,4 @@
-import { seededRandom } from '../../../src/platform/random.ts';
+import { seededRandom } from '../../../src/testing/random.ts';
 
 /**
  * A number in [0, 1) out of a seed and what it decides about. It depends on nothing else, so the answer to a call is

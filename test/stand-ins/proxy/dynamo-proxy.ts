@@ -18,7 +18,7 @@ import { type FaultProxy, type PipelineOptions, startPipeline } from './pipeline
 import { upstreamAt } from './upstream.ts';
 
 export type { DynamoFaults } from './dynamo/faults.ts';
-export type { Limit } from './dynamo/limits.ts';
+export type { Limit } from './dynamo/throttle/limits.ts';
 
 export interface DynamoProxyOptions extends PipelineOptions, DynamoFaults {
   /** The clock of the buckets, in ms; default: the machine's monotonic one. */

@@ -1,6 +1,6 @@
 /** A batch of which some items are throttled: those come back unprocessed, the others go on. */
 import type { Answer, Json } from '../call.ts';
-import { rewritten } from './redirect.ts';
+import { rewritten } from './lag/redirect.ts';
 
 type PerTable = Readonly<Record<string, unknown>>;
 

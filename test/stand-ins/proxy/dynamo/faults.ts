@@ -1,6 +1,6 @@
 import type { CommonFaults } from '../faults.ts';
 import type { BillingMode } from './answers.ts';
-import type { Limit } from './limits.ts';
+import type { Limit } from './throttle/limits.ts';
 
 /** What the DynamoDB proxy can do besides. Each part is off where it is undefined. */
 export interface DynamoFaults extends CommonFaults {

@@ -1,0 +1,131 @@
+/** A table, its SQS queues, and nodes on them: on stand-ins, with a clock of the bench's. */
+
+import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import {
+  type AwsEngine,
+  aws,
+  createQueues,
+  createTable,
+  sqsQueuesOf,
+  tableClient,
+} from '../../src/engines/aws/index.ts';
+import type { Clock } from '../../src/ports/clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import type { QueueRef } from '../../src/ports/task-store.ts';
+import { createService, type RunningService } from '../../src/service/create-service.ts';
+import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { type MovingClock, movingClock } from '../../test/fixtures/moving-clock.ts';
+import { clockBeside } from '../../test/stand-ins/clock-beside.ts';
+import { clientOf, startDynoxide } from '../../test/stand-ins/dynoxide.ts';
+import { startFauxqs } from '../../test/stand-ins/fauxqs.ts';
+import { type SqsStandIn, standInClient } from '../../test/stand-ins/sqs-stand-in.ts';
+import { UnderWay, WatchedHandler } from './in-flight-calls.ts';
+import { noUnits, plus, type Units } from './prices.ts';
+
+export interface CostNode extends RunningService {
+  readonly engine: AwsEngine;
+}
+
+export interface Site<C extends Clock = Clock> {
+  readonly clock: C;
+  readonly endpoint: string;
+  readonly table: string;
+  node(name: string): Promise<CostNode>;
+  queue(name: string): Promise<QueueRef>;
+  /** What all nodes consumed since the last `reset`, the registry's calls left out where asked. */
+  consumed(without?: 'registry'): Units;
+  reset(): void;
+  stop(): Promise<void>;
+}
+
+const tickMs = 5;
+let sites = 0;
+
+async function startOn<C extends Clock>(
+  sqs: SqsStandIn,
+  clock: C,
+  underWay: UnderWay,
+  /** Lets the time pass that a close takes. */
+  end: (closed: Promise<unknown>) => Promise<void>,
+): Promise<Site<C>> {
+  const dynoxide = await startDynoxide();
+  const table = `cost-${++sites}`;
+  const tables = tableClient(clientOf(dynoxide.endpoint));
+  await createTable(tables, table, movingClock());
+  tables.destroy();
+  const queues = standInClient(sqs.endpoint);
+  const nodes: CostNode[] = [];
+  return {
+    clock,
+    endpoint: dynoxide.endpoint,
+    table,
+    async node(name) {
+      const requestHandler = new WatchedHandler(underWay);
+      const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false, requestHandler };
+      const dynamodb = { ...clientOf(dynoxide.endpoint), requestHandler };
+      const engine = aws({ table, clock, dynamodb, sqs: sqsConfig });
+      const options = { ...engine, node: name, clock, log: silentLog, createQueues: true };
+      const made = { ...(await createService(options)), engine };
+      nodes.push(made);
+      return made;
+    },
+    async queue(name) {
+      const ref = { tenant: 'default', queue: name };
+      await createQueues(queues, sqsQueuesOf(table, ref));
+      for (const { context } of nodes) await context.queues.ensure(ref);
+      return ref;
+    },
+    consumed: (without) => nodes.map(({ engine }) => consumedBy(engine, without)).reduce(plus, noUnits),
+    reset() {
+      for (const { engine } of nodes) {
+        engine.meters.table.reset();
+        engine.meters.queues.reset();
+      }
+    },
+    async stop() {
+      await end(Promise.all(nodes.map(({ engine }) => engine.close())));
+      queues.destroy();
+      await Promise.all([dynoxide.stop(), sqs.stop()]);
+    },
+  };
+}
+
+/** Time runs as on the machine, and can be moved on. */
+export async function startSite(): Promise<Site<MovingClock>> {
+  const clock = movingClock();
+  const sqs = await startFauxqs();
+  sqs.setTime(clock.now());
+  const ticking = setInterval(() => sqs.setTime(clock.now()), tickMs);
+  return startOn(sqs, clock, new UnderWay(), async (closed) => {
+    await closed;
+    clearInterval(ticking);
+  });
+}
+
+/** Time stands still until it is advanced, and waits at each moment for what is under way. */
+export async function startStillSite(): Promise<Site<VirtualClock>> {
+  const sqs = await startFauxqs();
+  const underWay = new UnderWay();
+  const clock = clockBeside({ front: underWay, setTime: sqs.setTime });
+  underWay.clock = clock;
+  return startOn(sqs, clock, underWay, async (closed) => {
+    await clock.advance(lastPollMs);
+    await closed;
+  });
+}
+
+function consumedBy({ meters }: AwsEngine, without: string | undefined): Units {
+  let [writes, indexWrites, refusedWrites, reads, sqsCalls] = [0, 0, 0, 0, 0];
+  for (const [kind, one] of Object.entries(meters.table.read())) {
+    if (kind === without) continue;
+    writes += one.writeUnits + one.failedUnits;
+    indexWrites += one.indexWriteUnits;
+    refusedWrites += one.failedUnits;
+    reads += one.readUnits;
+  }
+  for (const [kind, one] of Object.entries(meters.queues.read())) {
+    // A queue's URL is looked up once in a process's life.
+    if (kind !== 'lookUp') sqsCalls += one.calls;
+  }
+  return { writes, indexWrites, refusedWrites, reads, sqsCalls };
+}

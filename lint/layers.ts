@@ -1,0 +1,103 @@
+/**
+ * Which folder of src/ may import which: the one table behind the lint rules (`npm run layers` writes
+ * lint/layers.json, which biome.json extends) and behind test/architecture.spec.ts, which shows that each rule bites.
+ */
+export interface Layer {
+  /** Its folder below src/. */
+  readonly folder: string;
+  /** The layers that it may import beside itself; `all`: every layer but `testing`. A path names one part of a layer. */
+  readonly may: readonly string[] | 'all';
+  /** The lint message. */
+  readonly message: string;
+}
+
+export const layers: readonly Layer[] = [
+  {
+    folder: 'core',
+    may: [],
+    message: 'core imports no other folder of src/: it is pure, and every other layer stands on it.',
+  },
+  { folder: 'ports', may: ['core'], message: 'ports may import core only.' },
+  { folder: 'service', may: ['core', 'ports'], message: 'service may import core and ports only.' },
+  {
+    folder: 'runtime',
+    may: ['core', 'ports', 'service'],
+    message: 'runtime may import core, ports and service only.',
+  },
+  {
+    folder: 'telemetry',
+    may: ['core', 'ports'],
+    message: 'telemetry wraps the ports: it may import core and ports only.',
+  },
+  { folder: 'platform', may: ['core', 'ports'], message: 'platform may import core and ports only.' },
+  {
+    folder: 'engines/memory',
+    may: ['core', 'ports'],
+    message: 'An engine may import core and ports only, never another engine.',
+  },
+  {
+    folder: 'engines/sqlite',
+    may: ['core', 'ports'],
+    message: 'An engine may import core and ports only, never another engine.',
+  },
+  {
+    folder: 'engines/aws',
+    may: ['core', 'ports'],
+    message: 'An engine may import core and ports only, never another engine.',
+  },
+  {
+    folder: 'rpc',
+    may: ['core', 'ports', 'service', 'tls'],
+    message: 'rpc may import core, ports, service and tls only.',
+  },
+  {
+    folder: 'client',
+    may: ['core', 'tls', 'ports/clock.ts', 'rpc/gen'],
+    message: 'client may import core, tls, ports/clock.ts and rpc/gen only.',
+  },
+  {
+    folder: 'tls',
+    may: ['core', 'ports/clock.ts', 'ports/log.ts'],
+    message: 'tls may import core, ports/clock.ts and ports/log.ts only.',
+  },
+  { folder: 'certs', may: ['core', 'tls'], message: 'certs may import core and tls only.' },
+  { folder: 'cli', may: 'all', message: 'cli may import everything but testing.' },
+  {
+    folder: 'node',
+    may: 'all',
+    message: 'node, the composition root, may import everything but testing and cli.',
+  },
+  { folder: 'testing', may: 'all', message: 'testing may import everything but cli and node.' },
+];
+
+/** Nobody but tests may import it, `all` or not. */
+const forTestsOnly = 'testing';
+
+/** Layers above: `all` does not mean them. */
+const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
+
+/** Whether a file of one layer may import a file of another, both as paths below src/. */
+export function mayImport(from: string, to: string): boolean {
+  const layer = layerOf(from);
+  const target = layerOf(to);
+  if (layer === undefined || layer === target) return true;
+  if (target === undefined) return false;
+  if (target.folder === forTestsOnly) return false;
+  if (layer.may === 'all') return !above[layer.folder]?.includes(target.folder);
+  return layer.may.some((allowed) => to === allowed || to.startsWith(`${allowed}/`));
+}
+
+export function layerOf(path: string): Layer | undefined {
+  return layers.find(({ folder }) => path.startsWith(`${folder}/`));
+}
+
+/** The folders that a layer may not import, and the parts of them that it may. */
+export function deniedTo({ folder, may }: Layer): { readonly folders: string[]; readonly parts: string[] } {
+  const allowed = may === 'all' ? [] : may;
+  const isDenied = (target: string): boolean =>
+    target !== folder && !mayImport(`${folder}/a.ts`, `${target}/a.ts`);
+  return {
+    folders: layers.map((one) => one.folder).filter(isDenied),
+    parts: allowed.filter((part) => !layers.some((one) => one.folder === part)),
+  };
+}

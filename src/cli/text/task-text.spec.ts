@@ -1,0 +1,56 @@
+import { create, type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf';
+import { expect, it } from 'vitest';
+import {
+  RetryPolicySchema,
+  SpecSchema,
+  SubmitOptionsSchema,
+  TaskSchema,
+} from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { taskJson, taskText } from './task-text.ts';
+
+/** A value that is not the default, of any field's kind. */
+function someOf(field: DescField): unknown {
+  if (field.fieldKind === 'list') return ['x'];
+  if (field.fieldKind === 'enum') return 2;
+  if (field.fieldKind === 'message')
+    return create(field.message, { bytes: new TextEncoder().encode('1') } as never);
+  if (field.fieldKind === 'map') throw new Error('nothing that a submission says is a map');
+  if (field.scalar === ScalarType.STRING) return 'x';
+  return field.scalar === ScalarType.INT64 ? 7n : 7;
+}
+
+const fieldsOf = (desc: DescMessage): string[] => desc.fields.map(({ localName }) => localName);
+const plain = (task: object): string =>
+  JSON.stringify(taskJson(create(TaskSchema, task)), (_, value) =>
+    typeof value === 'bigint' ? Number(value) : value,
+  );
+
+function tells(desc: DescMessage, name: string, within: (message: object) => object): void {
+  const field = desc.fields.find(({ localName }) => localName === name) ?? expect.fail();
+  const given = create(desc, { [name]: someOf(field) } as never);
+  expect(plain(within(given))).not.toBe(plain(within(create(desc))));
+}
+
+it.each(fieldsOf(SubmitOptionsSchema))('show tells %s of the options', (name) => {
+  tells(SubmitOptionsSchema, name, (options) => ({ options }));
+});
+
+it.each(fieldsOf(RetryPolicySchema))('show tells %s of the retry policy', (name) => {
+  tells(RetryPolicySchema, name, (retry) => ({ options: { retry } }));
+});
+
+it.each(fieldsOf(SpecSchema))('show tells %s of the spec', (name) => {
+  tells(SpecSchema, name, (spec) => ({ spec }));
+});
+
+it('show tells times as times and lengths as lengths', () => {
+  const deadlineAtMs = BigInt(Date.UTC(2030, 0, 1));
+  const retry = { maxAttempts: 3, baseMs: 1_000n, factor: 2, maxMs: 60_000n };
+  const text = taskText(
+    create(TaskSchema, { options: { deadlineAtMs, lifetimeMs: 86_400_000n, tags: ['eu', 'b'], retry } }),
+  );
+  expect(text).toMatch(/^deadline +2030-01-01T00:00:00.000Z$/m);
+  expect(text).toMatch(/^lifetime +1 d$/m);
+  expect(text).toMatch(/^tags +\["eu","b"\]$/m);
+  expect(text).toMatch(/^retry +\{"maxAttempts":3,"baseMs":1000,"factor":2,"maxMs":60000\}$/m);
+});

@@ -1,0 +1,127 @@
+import type { Message } from '@bufbuild/protobuf';
+import {
+  DeadReason,
+  EventKind,
+  Priority,
+  type RetryPolicy,
+  type SubmitOptions,
+  type Task,
+  type TaskEvent,
+  TaskState,
+  WhenDead,
+} from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { labelled, time } from '../output.ts';
+import { visible } from './escape-controls.ts';
+
+function nameIn(values: Record<string, string | number>, value: number): string {
+  const found = Object.entries(values).find(([, number]) => number === value);
+  return found === undefined ? `#${value}` : found[0].toLowerCase().replaceAll('_', ' ');
+}
+
+export function stateName(state: TaskState): string {
+  return nameIn(TaskState, state);
+}
+
+/** A JSON payload as its value, anything else as base64. */
+function payloadValue(payload: { contentType: string; bytes: Uint8Array } | undefined): unknown {
+  if (payload === undefined || payload.bytes.length === 0) return undefined;
+  const text = Buffer.from(payload.bytes).toString('utf8');
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { base64: Buffer.from(payload.bytes).toString('base64') };
+  }
+}
+
+type Tell<M> = (message: M) => unknown;
+/** What is told of each field: one that is added to the schema and left out here does not compile. */
+type TellAll<M> = { readonly [K in Exclude<keyof M, keyof Message>]-?: Tell<M> };
+
+const optionTexts: TellAll<SubmitOptions> = {
+  priority: ({ priority }) => (priority === Priority.UNSPECIFIED ? undefined : nameIn(Priority, priority)),
+  tags: ({ tags }) => (tags.length === 0 ? undefined : tags),
+  parentId: ({ parentId }) => parentId || undefined,
+  whenDead: ({ whenDead }) => (whenDead === WhenDead.UNSPECIFIED ? undefined : nameIn(WhenDead, whenDead)),
+  // What was asked for; `runAtMs` of the task is when it may run next.
+  runAtMs: ({ runAtMs }) => runAtMs || undefined,
+  delayMs: ({ delayMs }) => delayMs || undefined,
+  deadlineAtMs: ({ deadlineAtMs }) => deadlineAtMs || undefined,
+  lifetimeMs: ({ lifetimeMs }) => lifetimeMs || undefined,
+  retentionMs: ({ retentionMs }) => retentionMs || undefined,
+  windowMs: ({ windowMs }) => windowMs || undefined,
+  attemptTimeoutMs: ({ attemptTimeoutMs }) => attemptTimeoutMs || undefined,
+  retry: ({ retry }) => retry && told(retryTexts, retry),
+};
+
+const retryTexts: TellAll<RetryPolicy> = {
+  maxAttempts: ({ maxAttempts }) => maxAttempts,
+  baseMs: ({ baseMs }) => Number(baseMs),
+  factor: ({ factor }) => factor,
+  maxMs: ({ maxMs }) => Number(maxMs),
+};
+
+function told<M>(texts: TellAll<M>, message: M): Record<string, unknown> {
+  const entries = Object.entries(texts) as [string, Tell<M>][];
+  return Object.fromEntries(entries.map(([name, tell]) => [name, tell(message)]));
+}
+
+function optionsJson(options: SubmitOptions | undefined): Record<string, unknown> {
+  if (options === undefined) return {};
+  const { runAtMs, ...rest } = told(optionTexts, options);
+  return { notBeforeMs: runAtMs, ...rest };
+}
+
+export function taskJson(task: Task): Record<string, unknown> {
+  return {
+    id: task.id,
+    tenant: task.tenant,
+    queue: task.queue,
+    key: task.idempotencyKey,
+    state: stateName(task.state),
+    type: task.spec?.type,
+    typeVersion: task.spec?.typeVersion,
+    orderingKey: task.spec?.orderingKey || undefined,
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    version: task.version,
+    acceptedAtMs: task.acceptedAtMs,
+    runAtMs: task.runAtMs || undefined,
+    endedAtMs: task.endedAtMs || undefined,
+    expiresAtMs: task.expiresAtMs,
+    leaseEndAtMs: task.leaseEndAtMs || undefined,
+    fencingToken: task.fencingToken || undefined,
+    worker: task.worker || undefined,
+    lastError: task.lastError || undefined,
+    deadReason: task.deadReason === DeadReason.UNSPECIFIED ? undefined : nameIn(DeadReason, task.deadReason),
+    waitingFor: task.waitingFor || undefined,
+    progress: task.progress && { fraction: task.progress.fraction, note: task.progress.note },
+    payload: payloadValue(task.spec?.payload),
+    result: payloadValue(task.result),
+    cancelRequested: task.cancelRequested || undefined,
+    traceparent: task.traceparent || undefined,
+    ...optionsJson(task.options),
+  };
+}
+
+export function taskText(task: Task): string {
+  return Object.entries(taskJson(task))
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => labelled(name, value))
+    .join('\n');
+}
+
+export function eventLine(event: TaskEvent, index: number): string {
+  const told = [
+    event.attempt > 0 ? `attempt ${event.attempt}` : '',
+    event.worker === '' ? '' : `by ${event.worker}`,
+    event.fencingToken === 0n ? '' : `token ${event.fencingToken}`,
+    event.runAtMs === 0n ? '' : `not before ${time(event.runAtMs)}`,
+    event.deadReason === DeadReason.UNSPECIFIED ? '' : nameIn(DeadReason, event.deadReason),
+    event.errorType,
+    event.message,
+    event.actor === '' ? '' : `asked by ${event.actor}`,
+  ];
+  const kind = nameIn(EventKind, event.kind).padEnd(16);
+  const words = visible(told.filter((part) => part !== '').join(', '));
+  return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${words}`.trimEnd();
+}

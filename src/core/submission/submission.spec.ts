@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import { dayMs, minuteMs, startMs } from '../../../test/fixtures/life.ts';
+import { noOptions } from '../codec/options.ts';
+import { fold } from '../task/evolve.ts';
+import { shownState } from '../task/head.ts';
+import { expiry, lifetimeEnd, type OptionsRequest, resolveOptions, submittedEvent } from './submission.ts';
+
+function resolve(asked: Partial<OptionsRequest> = {}) {
+  return resolveOptions({ ...noOptions, ...asked }, startMs);
+}
+
+describe('options as accepted', () => {
+  it('have every default filled in', () => {
+    expect(resolve()).toEqual({
+      runAtMs: undefined,
+      deadlineAtMs: undefined,
+      lifetimeMs: 14 * dayMs,
+      ownLifetime: false,
+      retentionMs: 7 * dayMs,
+      windowMs: dayMs,
+      priority: 'normal',
+      retry: { maxAttempts: 5, baseMs: 1_000, factor: 2, maxMs: 300_000 },
+      attemptTimeoutMs: 300_000,
+      tags: [],
+      parentId: undefined,
+      whenDead: 'return',
+    });
+  });
+
+  it('keep what was asked for beside the defaults', () => {
+    expect(resolve({ retry: { maxAttempts: 9 } }).retry).toMatchObject({ maxAttempts: 9, baseMs: 1_000 });
+  });
+
+  it('make a delay a time', () => {
+    expect(resolve({ delayMs: minuteMs }).runAtMs).toBe(startMs + minuteMs);
+  });
+});
+
+describe('a task’s times', () => {
+  it('count the lifetime from the run time, and from acceptance where that is later', () => {
+    expect(lifetimeEnd(resolve({ runAtMs: startMs + dayMs }), startMs)).toBe(startMs + 15 * dayMs);
+    expect(lifetimeEnd(resolve(), startMs)).toBe(startMs + 14 * dayMs);
+    expect(lifetimeEnd(resolve({ runAtMs: startMs - 30 * dayMs }), startMs)).toBe(startMs + 14 * dayMs);
+  });
+
+  it('let everything of it expire after window and lifetime, kept for its retention', () => {
+    expect(expiry(resolve(), startMs)).toBe(startMs + 21 * dayMs);
+    expect(expiry(resolve({ windowMs: 30 * dayMs }), startMs)).toBe(startMs + 37 * dayMs);
+    expect(expiry(resolve({ delayMs: 20 * dayMs, retentionMs: dayMs }), startMs)).toBe(startMs + 35 * dayMs);
+  });
+
+  it('leave an hour after the lifetime for its end to be written, however short the retention', () => {
+    const brief = { lifetimeMs: 5 * minuteMs, windowMs: minuteMs };
+    for (const retentionMs of [0, 1, 59 * minuteMs]) {
+      expect(expiry(resolve({ ...brief, retentionMs }), startMs)).toBe(startMs + 65 * minuteMs);
+    }
+    expect(expiry(resolve({ ...brief, retentionMs: 61 * minuteMs }), startMs)).toBe(startMs + 66 * minuteMs);
+    const windowLonger = { ...brief, windowMs: 30 * minuteMs, retentionMs: 0 };
+    expect(expiry(resolve(windowLonger), startMs)).toBe(startMs + 65 * minuteMs);
+    expect(expiry(resolve({ ...windowLonger, windowMs: dayMs }), startMs)).toBe(startMs + dayMs);
+  });
+});
+
+describe('the first event', () => {
+  it('schedules a task only for a time that is ahead', () => {
+    const of = (asked: Partial<OptionsRequest>) =>
+      shownState(fold([submittedEvent(resolve(asked), startMs, undefined)]));
+    expect(of({ delayMs: 1 })).toBe('scheduled');
+    expect(of({ runAtMs: startMs })).toBe('ready');
+    expect(of({ runAtMs: startMs - dayMs })).toBe('ready');
+    expect(of({})).toBe('ready');
+  });
+
+  it('holds a lifetime of its own, and that of a scheduled task, so that the sweep sees them', () => {
+    const of = (asked: Partial<OptionsRequest>) =>
+      submittedEvent(resolve(asked), startMs, undefined).lifetimeEndAtMs;
+    expect(of({})).toBe(undefined);
+    expect(of({ lifetimeMs: minuteMs })).toBe(startMs + minuteMs);
+    expect(of({ delayMs: minuteMs })).toBe(startMs + minuteMs + 14 * dayMs);
+  });
+
+  it('says whether the task is in a lane', () => {
+    expect(submittedEvent(resolve(), startMs, 'customer-7').inLane).toBe(true);
+    expect(submittedEvent(resolve(), startMs, undefined).inLane).toBe(false);
+  });
+});

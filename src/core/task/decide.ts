@@ -1,0 +1,115 @@
+import { limits, timing } from '../limits.ts';
+import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
+import { accepted, died, type Facts, lapsed, leased, leaseSpentAtMs, rejected } from './decision.ts';
+import type { TaskEvent } from './event.ts';
+import { type Head, isEnded } from './head.ts';
+import { decideSettle } from './settle.ts';
+
+/** What a spent lease leaves behind: an end that was due, or undefined where the task goes on. */
+function endAfterExpiry(head: Head, facts: Facts, nowMs: number): TaskEvent | undefined {
+  // No token: these ends are nobody's outcome, so that the late worker's settlement is never taken for a repeat.
+  if (head.cancelRequested) {
+    return { kind: 'cancelled', atMs: nowMs, token: undefined, actor: '', message: 'the lease ended' };
+  }
+  const reason = lapsed(head, facts, nowMs);
+  if (reason !== undefined) return died(head, facts, reason, nowMs);
+  if (head.attempt >= facts.options.retry.maxAttempts) {
+    return { ...died(head, facts, 'attempts', nowMs), message: 'the lease of the last attempt expired' };
+  }
+  return undefined;
+}
+
+function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskEvent {
+  return {
+    kind: 'claimed',
+    atMs: nowMs,
+    token: Math.max(head.fencingToken + 1, nowMs),
+    attempt: head.attempt + 1,
+    worker: command.worker,
+    // The worker counts from the handler's start, which prefetch may put off: it must be the first to end the attempt.
+    timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
+  };
+}
+
+function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decision {
+  if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
+  const events: TaskEvent[] = [];
+  if (head.state === 'running') {
+    if (nowMs < leaseSpentAtMs(head)) return rejected({ why: 'leased', untilMs: leaseSpentAtMs(head) });
+    events.push({ kind: 'leaseExpired', atMs: nowMs, token: head.fencingToken });
+    const end = endAfterExpiry(head, facts, nowMs);
+    if (end !== undefined) return accepted(head, [...events, end]);
+  } else {
+    const reason = lapsed(head, facts, nowMs);
+    if (reason !== undefined) return accepted(head, [died(head, facts, reason, nowMs)]);
+    if (head.waitUntilMs !== undefined) return rejected({ why: 'scheduled', untilMs: head.waitUntilMs });
+  }
+  if (!command.lowest) return rejected({ why: 'notLowest' });
+  events.push(claimed(head, facts, command, nowMs));
+  const decision = accepted(head, events);
+  return decision.ok ? { ...decision, head: leased(decision.head, nowMs, command.leaseMs) } : decision;
+}
+
+function expire(head: Head, facts: Facts, nowMs: number): Decision {
+  if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
+  if (head.state !== 'running') return rejected({ why: 'nothingDue' });
+  if (nowMs < leaseSpentAtMs(head)) return rejected({ why: 'leased', untilMs: leaseSpentAtMs(head) });
+  const end = endAfterExpiry(head, facts, nowMs);
+  const expired: TaskEvent = { kind: 'leaseExpired', atMs: nowMs, token: head.fencingToken };
+  return accepted(head, end === undefined ? [expired] : [expired, end]);
+}
+
+function lapse(head: Head, facts: Facts, nowMs: number): Decision {
+  if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
+  const reason = lapsed(head, facts, nowMs);
+  if (head.state !== 'waiting' || reason === undefined) return rejected({ why: 'nothingDue' });
+  return accepted(head, [died(head, facts, reason, nowMs)]);
+}
+
+function cancel(head: Head, command: Cancel, nowMs: number): Decision {
+  const { actor, message } = command;
+  if (head.state === 'cancelled') return accepted(head, []);
+  if (head.state === 'running') {
+    if (head.cancelRequested) return accepted(head, []);
+    return accepted(head, [{ kind: 'cancelRequested', atMs: nowMs, actor, message }]);
+  }
+  // Cancelling the dead task that holds its lane is the skip: beside redrive the only way out of dead.
+  if (head.state === 'waiting' || head.holdsLane) {
+    return accepted(head, [{ kind: 'cancelled', atMs: nowMs, token: undefined, actor, message }]);
+  }
+  return rejected({ why: 'ended', state: head.state });
+}
+
+function redrive(head: Head, facts: Facts, command: Redrive, nowMs: number): Decision {
+  if (head.state !== 'dead') {
+    const again = !isEnded(head) && facts.tip.some((event) => event.kind === 'redriven');
+    return again ? accepted(head, []) : rejected({ why: 'notDead', state: head.state });
+  }
+  if (facts.expiresAtMs - nowMs < limits.redriveBeforeExpiryMs) return rejected({ why: 'expiresSoon' });
+  // Until its lane is handed on, its old pointer is still the lowest, and joining at the tail would break order.
+  if (head.handOver) return rejected({ why: 'handOverPending' });
+  const lifetimeEndAtMs = facts.expiresAtMs - limits.endBeforeExpiryMs;
+  return accepted(head, [{ kind: 'redriven', atMs: nowMs, actor: command.actor, lifetimeEndAtMs }]);
+}
+
+/**
+ * What a command does to a task: the events to append and the head after them, or a rejection, as values.
+ * Pure: the time, the jitter and the identity of whoever asks come in from outside. No events: it had already
+ * taken effect.
+ */
+export function decide(head: Head, facts: Facts, command: Command, nowMs: number): Decision {
+  switch (command.kind) {
+    case 'claim':
+      return claim(head, facts, command, nowMs);
+    case 'expire':
+      return expire(head, facts, nowMs);
+    case 'lapse':
+      return lapse(head, facts, nowMs);
+    case 'settle':
+      return decideSettle(head, facts, command, nowMs);
+    case 'cancel':
+      return cancel(head, command, nowMs);
+    case 'redrive':
+      return redrive(head, facts, command, nowMs);
+  }
+}

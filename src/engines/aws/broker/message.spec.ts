@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import type { Ring, RingReason } from '../../../ports/broker.ts';
+import { decodeRing, deduplicationOf, encodeRing, groupOf } from './message.ts';
+
+const queue = { tenant: 'acme', queue: 'mail' };
+const one: Ring = {
+  id: 'abcdefghijklmnopqrstuv.mjuohs00',
+  queue,
+  priority: 'high',
+  type: 'send',
+  typeVersion: 3,
+  version: 7,
+  reason: 'due',
+};
+const taken = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
+
+test('a ring comes back from its message as it was', () => {
+  expect(decodeRing(encodeRing(one), queue)).toEqual(one);
+  const odd = { ...one, id: 'ümläut "\\\n', type: '[1,2]', typeVersion: 0 };
+  expect(decodeRing(encodeRing(odd), queue)).toEqual(odd);
+});
+
+test.each([
+  '',
+  'null',
+  '{}',
+  '[]',
+  'nonsense',
+  '[2,"a","send",1,1,"submit","normal"]',
+  '[1,"","send",1,1,"submit","normal"]',
+  '[1,"a",5,1,1,"submit","normal"]',
+  '[1,"a","send",-1,1,"submit","normal"]',
+  '[1,"a","send",1,"1","submit","normal"]',
+  '[1,"a","send",1,1,"because","normal"]',
+  '[1,"a","send",1,1,"submit","urgent"]',
+  '[1,"a","send",1,1,"submit"]',
+])('%j is no ring', (body) => {
+  expect(decodeRing(body, queue)).toBeUndefined();
+});
+
+test('task, version and reason make a ring another one; nothing else does', () => {
+  const of = (more: Partial<Ring>, nowMs = 0): string => deduplicationOf({ ...one, ...more }, nowMs);
+  const others = [
+    of({}),
+    of({ id: 'b' }),
+    of({ version: 8 }),
+    of({ reason: 'redrive' }),
+    of({ reason: 'again' }),
+  ];
+  expect(new Set(others).size).toBe(others.length);
+  expect(of({ type: 'other', typeVersion: 9, priority: 'low' }, 60_000)).toBe(of({}));
+});
+
+test('ringing anew is another ring every fifteen seconds', () => {
+  const at = (nowMs: number): string => deduplicationOf({ ...one, reason: 'again' }, nowMs);
+  expect(at(14_999)).toBe(at(0));
+  expect(at(15_000)).not.toBe(at(0));
+});
+
+test('ids of tasks of the table are groups as they are', () => {
+  expect(groupOf(one)).toBe(one.id);
+  expect(groupOf({ ...one, id: 'abcdefghijklmnopqrstuv~mjuohs00' })).toBe('abcdefghijklmnopqrstuv~mjuohs00');
+});
+
+test('SQS takes what is made of any id, and no two meet', () => {
+  const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
+  // An id that is another's hash.
+  ids.push(groupOf({ ...one, id: 'a b' }));
+  const reasons: RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
+  const groups = ids.map((id) => groupOf({ ...one, id }));
+  const deduplications = ids.flatMap((id) =>
+    reasons.map((reason) => deduplicationOf({ ...one, id, reason }, 0)),
+  );
+  for (const all of [groups, deduplications]) {
+    expect(new Set(all).size).toBe(all.length);
+    for (const id of all) expect(id).toMatch(taken);
+  }
+});

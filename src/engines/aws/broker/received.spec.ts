@@ -1,0 +1,50 @@
+import type { Message } from '@aws-sdk/client-sqs';
+import { expect, test } from 'vitest';
+import type { Ring } from '../../../ports/broker.ts';
+import { virtualClock } from '../../../testing/virtual-clock.ts';
+import { encodeRing } from './message.ts';
+import { decodeHandle } from './receipt-handle.ts';
+import { readMessages } from './received.ts';
+import { SqsCalls, sqsClient } from './sqs/calls.ts';
+import { SqsMeter } from './sqs/meter.ts';
+import { SqsQueue } from './sqs/queue.ts';
+
+const ref = { tenant: 'acme', queue: 'mail' };
+// It is not called here.
+const calls = new SqsCalls(sqsClient({ region: 'eu-central-1' }), new SqsMeter());
+const queue = new SqsQueue(calls, virtualClock(), { queue: ref, priority: 'normal', name: 'mail.fifo' });
+
+function message(id: string, receipt: string, receives: number, version = 1): Message {
+  const fresh = { queue: ref, priority: 'normal', type: 'send', typeVersion: 1, reason: 'submit' } as const;
+  const ring: Ring = { ...fresh, id, version };
+  const Attributes = { ApproximateReceiveCount: String(receives), SentTimestamp: '1000' };
+  return { MessageId: receipt, Body: encodeRing(ring), ReceiptHandle: receipt, Attributes };
+}
+
+test('each task has one bell, its last message’s; the receipts of the others are told', () => {
+  const messages = [
+    message('a', 'r1', 7),
+    message('b', 'r2', 1),
+    message('a', 'r3', 2, 2),
+    message('a', 'r4', 1, 3),
+  ];
+  const { bells, doubles, unreadable } = readMessages(messages, queue, 5_000);
+  expect(bells.map(({ ring, receives, sentAtMs }) => [ring.id, ring.version, receives, sentAtMs])).toEqual([
+    ['a', 3, 1, 1_000],
+    ['b', 1, 1, 1_000],
+  ]);
+  expect(bells.map((bell) => decodeHandle(bell.handle))).toEqual([
+    { queue: ref, level: 'normal', receivedAtMs: 5_000, receipt: 'r4' },
+    { queue: ref, level: 'normal', receivedAtMs: 5_000, receipt: 'r2' },
+  ]);
+  expect(doubles).toEqual(['r1', 'r3']);
+  expect(unreadable).toEqual([]);
+});
+
+test('what is no bell is no double of one either', () => {
+  const poison: Message = { MessageId: 'm', Body: 'nonsense', ReceiptHandle: 'r2', Attributes: {} };
+  const { bells, doubles, unreadable } = readMessages([message('a', 'r1', 1), poison], queue, 0);
+  expect(bells).toHaveLength(1);
+  expect(doubles).toEqual([]);
+  expect(unreadable).toEqual([poison]);
+});

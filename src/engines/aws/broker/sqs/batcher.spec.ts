@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { virtualClock } from '../../../../testing/virtual-clock.ts';
+import { SqsBatcher } from './batcher.ts';
+
+const clock = virtualClock();
+
+function recording(): { readonly sent: string[][]; readonly batcher: SqsBatcher<string, string> } {
+  const sent: string[][] = [];
+  const batcher = new SqsBatcher<string, string>(
+    clock,
+    async (batch) => {
+      sent.push([...batch]);
+      if (batch.includes('bad')) throw new Error('refused');
+      return batch.map((item) => item.toUpperCase());
+    },
+    (item) => item.length,
+  );
+  return { sent, batcher };
+}
+
+test('what comes in one turn is sent together, ten at a time, answered each its own', async () => {
+  const { sent, batcher } = recording();
+  const items = Array.from({ length: 23 }, (_, i) => `item${i}`);
+  const answers = await Promise.all(items.map((item) => batcher.add(item)));
+  expect(answers).toEqual(items.map((item) => item.toUpperCase()));
+  expect(sent.map((batch) => batch.length)).toEqual([10, 10, 3]);
+});
+
+test('what comes alone goes alone, without waiting for time to pass', async () => {
+  const { sent, batcher } = recording();
+  const before = clock.now();
+  await batcher.add('a');
+  await batcher.add('b');
+  expect(sent).toEqual([['a'], ['b']]);
+  expect(clock.now()).toBe(before);
+});
+
+test('no batch is larger than 256 KB, unless one item is', async () => {
+  const { sent, batcher } = recording();
+  const sizes = [100_000, 100_000, 62_144, 1, 300_000, 1];
+  await Promise.all(sizes.map((size) => batcher.add('x'.repeat(size))));
+  expect(sent.map((batch) => batch.map((item) => item.length))).toEqual([
+    [100_000, 100_000, 62_144],
+    [1],
+    [300_000],
+    [1],
+  ]);
+});
+
+test('a call that fails, fails for its own items only', async () => {
+  const { batcher } = recording();
+  const items = [...Array.from({ length: 10 }, (_, i) => `item${i}`), 'bad', 'other'];
+  const answers = await Promise.allSettled(items.map((item) => batcher.add(item)));
+  const failed = answers.map((answer, i) => (answer.status === 'rejected' ? items[i] : '')).filter(Boolean);
+  expect(failed).toEqual(['bad', 'other']);
+});

@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest';
+import { limits, timing } from '../../../../core/limits.ts';
+import { priorities } from '../../../../core/submission/submission.ts';
+import { sqsQueuesOf, visibilitySeconds } from './definition.ts';
+
+const taken = /^[A-Za-z0-9_-]{1,75}\.fifo$/;
+
+function namesOf(prefix: string, tenant: string, queue: string): string[] {
+  return sqsQueuesOf(prefix, { tenant, queue }, priorities).flatMap(({ name, deadName }) => [name, deadName]);
+}
+
+test('normal priority alone is enabled by default', () => {
+  const queues = sqsQueuesOf('holdfast', { tenant: 'acme', queue: 'mail' });
+  expect(queues.map((queue) => queue.priority)).toEqual(['normal']);
+  expect(queues[0]?.name).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal\.fifo$/);
+  expect(queues[0]?.deadName).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal-dead\.fifo$/);
+});
+
+test('SQS takes the longest names, and no two queues have one name', () => {
+  const long = 'x'.repeat(limits.nameChars - 1);
+  const names = [
+    ...namesOf('holdfast', 'a-b', 'c'),
+    ...namesOf('holdfast', 'a', 'b-c'),
+    ...namesOf('holdfast', 'a', 'b.c'),
+    ...namesOf('holdfast', 'a', 'b_c'),
+    ...namesOf('staging', 'a', 'b_c'),
+    ...namesOf(`${long}1`, `${long}1`, `${long}1`),
+    ...namesOf(`${long}2`, `${long}1`, `${long}1`),
+    ...namesOf(`${long}1`, `${long}2`, `${long}1`),
+    ...namesOf(`${long}1`, `${long}1`, `${long}2`),
+  ];
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) expect(name).toMatch(taken);
+});
+
+test('a received bell is hidden for a lease and its guard', () => {
+  expect(visibilitySeconds * 1_000).toBe(timing.leaseMs + timing.clockGuardMs);
+});

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import type { HoldfastError } from '../../../core/errors.ts';
+import { type Log, silentLog } from '../../../ports/log.ts';
+import { virtualClock } from '../../../testing/virtual-clock.ts';
+import { Admission } from './admission.ts';
+import { Dependency } from './dependency.ts';
+
+function site() {
+  const clock = virtualClock();
+  const told: string[] = [];
+  const note = (_fields: object, message: string): void => void told.push(message);
+  const log: Log = { ...silentLog, info: note, warn: note };
+  const table = new Dependency('table', clock, silentLog);
+  const queues = new Dependency('queues', clock, silentLog);
+  const admission = new Admission(clock, log, [table, queues]);
+  const trip = (one: Dependency): void => {
+    for (let i = 0; i < 5; i++) one.met('throttle', 'PutItem', true);
+  };
+  const heal = (one: Dependency): void => {
+    for (let i = 0; i < 5; i++) one.met('answer', 'PutItem', true);
+  };
+  const refusal = (count = 1): HoldfastError | undefined => {
+    try {
+      admission.admit(count)();
+      return undefined;
+    } catch (thrown) {
+      return thrown as HoldfastError;
+    }
+  };
+  return { clock, table, queues, admission, trip, heal, refusal, told };
+}
+
+for (const name of ['table', 'queues'] as const) {
+  test(`submissions are refused while the breaker of the ${name} is open, with a time that outlasts it`, async () => {
+    const { trip, refusal, clock, ...rest } = site();
+    trip(rest[name]);
+    await clock.advance(400);
+    for (let i = 0; i < 50; i++) {
+      const error = refusal();
+      expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
+      expect(error?.retryAfterMs).toBeGreaterThanOrEqual(600);
+      expect(error?.retryAfterMs).toBeLessThanOrEqual(1_600);
+    }
+    expect(rest.admission.view().submissions).toMatchObject({ admitted: 0, refused: 50, limit: 0 });
+  });
+}
+
+test('callers are not all asked to come back at the same time', () => {
+  const { trip, refusal, table } = site();
+  trip(table);
+  const times = new Set(Array.from({ length: 50 }, () => refusal()?.retryAfterMs));
+  expect(times.size).toBeGreaterThan(25);
+});
+
+test('half open, one call at a time is let through, whatever its size', async () => {
+  const { trip, table, clock, admission, refusal } = site();
+  trip(table);
+  await clock.advance(1_000);
+  const leave = admission.admit(100);
+  expect(refusal()?.message).toMatch(/being tried/);
+  leave();
+  expect(refusal(100)).toBeUndefined();
+});
+
+test('what was in flight before does not stand in the way of the trial', async () => {
+  const { trip, table, clock, admission, refusal } = site();
+  admission.admit(100);
+  trip(table);
+  await clock.advance(1_000);
+  expect(refusal()).toBeUndefined();
+});
+
+test('once closed it admits more and more, and in the end as much as before', async () => {
+  const { trip, heal, table, clock, admission } = site();
+  const limit = (): number => admission.view().submissions.limit;
+  const before = limit();
+  trip(table);
+  await clock.advance(1_000);
+  heal(table);
+  const limits: number[] = [];
+  for (let i = 0; i < 8; i++) {
+    limits.push(limit());
+    await clock.advance(1_000);
+  }
+  expect(limits).toEqual([50, 100, 200, 400, 800, 1_600, 2_000, 2_000]);
+  expect(before).toBe(2_000);
+});
+
+test('only so many submissions are in flight at once; one call of any size may be alone', () => {
+  const { admission, refusal } = site();
+  const leave = admission.admit(5_000);
+  expect(refusal()).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
+  expect(refusal()?.retryAfterMs).toBeGreaterThanOrEqual(250);
+  leave();
+  admission.admit(1_999);
+  expect(refusal(1)).toBeUndefined();
+  expect(refusal(2)?.message).toMatch(/1999 submissions in flight; at most 2000/);
+});
+
+test('the log tells when it begins to refuse and when it ended, once each', async () => {
+  const { trip, heal, table, clock, refusal, told } = site();
+  trip(table);
+  for (let i = 0; i < 10; i++) refusal();
+  await clock.advance(1_000);
+  heal(table);
+  await clock.advance(1_000);
+  for (let i = 0; i < 10; i++) refusal();
+  expect(told).toEqual(['refusing submissions', 'admitting submissions again']);
+});
+
+test('its view names the state of each dependency and what was met there', () => {
+  const { trip, table, admission } = site();
+  trip(table);
+  table.met('failure', 'GetItem', true);
+  expect(admission.view().dependencies).toEqual({
+    table: { state: 'open', opened: 1, throttled: 5, failed: 1, inFlight: 0, waiting: 0 },
+    queues: { state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },
+  });
+});

@@ -1,0 +1,50 @@
+import type { Clock } from '../../../ports/clock.ts';
+
+const sliceMs = 500;
+const slices = 8;
+/** The monotonic clock may begin at 0. */
+const never = Number.NEGATIVE_INFINITY;
+
+interface Slice {
+  /** Which slice of time it counts. */
+  number: number;
+  good: number;
+  bad: number;
+}
+
+/** How the calls of the last 4 s went, in slices of half a second. */
+export class RecentCalls {
+  readonly #clock: Clock;
+  readonly #slices: Slice[] = Array.from({ length: slices }, () => ({ number: never, good: 0, bad: 0 }));
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(how: 'good' | 'bad'): void {
+    const number = this.#now();
+    const slice = this.#slices[number % slices] as Slice;
+    if (slice.number !== number) Object.assign(slice, { number, good: 0, bad: 0 });
+    slice[how]++;
+  }
+
+  sum(): { readonly good: number; readonly bad: number } {
+    const oldest = this.#now() - slices;
+    let good = 0;
+    let bad = 0;
+    for (const slice of this.#slices) {
+      if (slice.number <= oldest) continue;
+      good += slice.good;
+      bad += slice.bad;
+    }
+    return { good, bad };
+  }
+
+  forget(): void {
+    for (const slice of this.#slices) slice.number = never;
+  }
+
+  #now(): number {
+    return Math.floor(this.#clock.monotonic() / sliceMs);
+  }
+}

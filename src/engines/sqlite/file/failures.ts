@@ -1,0 +1,128 @@
+import { HoldfastError } from '../../../core/errors.ts';
+
+/** What an error of SQLite means to us. */
+export type Failure =
+  /** No room: 13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE. Everything of the transaction is undone. */
+  | 'full'
+  | 'corrupt'
+  | 'locked'
+  | 'readOnly'
+  /** The statement's own values are at fault: nothing is wrong with the store. */
+  | 'item'
+  /** An input or output error, or anything unforeseen: the store can't be trusted to go on. */
+  | 'broken';
+
+interface SqliteError {
+  readonly errcode: number;
+}
+
+function isSqliteError(thrown: unknown): thrown is SqliteError {
+  return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number';
+}
+
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
+  if (!isSqliteError(thrown)) return 'item';
+  const code = thrown.errcode;
+  if (code === 13 || code === 778) return 'full';
+  switch (code & 0xff) {
+    case 11:
+    case 26:
+      return 'corrupt';
+    case 5:
+    case 6:
+      return 'locked';
+    case 8:
+      return 'readOnly';
+    case 18:
+    case 19:
+    case 20:
+    case 25:
+      return 'item';
+    default:
+      return 'broken';
+  }
+}
+
+export function storeFull(cause?: unknown): HoldfastError {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_FULL', 'the disk of the store is full', {
+    cause,
+    retryAfterMs: 5_000,
+    help: 'Nothing was done. Free space on the disk of the store, then send the request again.',
+  });
+}
+
+export function storeBusy(): HoldfastError {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'too much work waits for the store', {
+    retryAfterMs: 200,
+    help: 'Nothing was done. Send the request again a little later, or fewer at once.',
+  });
+}
+
+export function storeFailed(cause?: unknown): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'the store failed while it wrote', {
+    cause,
+    help: 'The outcome is unknown. Retry with the same idempotency key once the server is back.',
+  });
+}
+
+export function storeClosed(): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'the store is closed', {
+    help: 'Nothing was done. Retry once the server is back.',
+  });
+}
+
+export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', `${path} is damaged, or is not a database`, {
+    cause,
+    help: 'Restore the last backup, or move the file away to begin with an empty store. It was not changed.',
+  });
+}
+
+export function damagedTask(taskId: string): HoldfastError {
+  return new HoldfastError(
+    'DATA_LOSS',
+    'STORE_CORRUPT',
+    `task '${taskId}' is damaged in the file of the store`,
+    {
+      taskId,
+      help: 'Restore the last backup. Nothing was done with the task, and the file was not changed.',
+    },
+  );
+}
+
+export function storeReadOnly(path: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'FAILED_PRECONDITION',
+    'STORE_READ_ONLY',
+    `${path} or its folder can't be written`,
+    {
+      cause,
+      help: 'Give this user write permission for the file and its folder, or name another path.',
+    },
+  );
+}
+
+export function storeLocked(path: string, holder: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'STORE_LOCKED', `${path} is held by ${holder}`, {
+    cause,
+    help: 'One process holds the file at a time. Stop the other one, or connect to it instead.',
+  });
+}
+
+/** An error of SQLite outside of a commit, as callers are told of it. */
+export function asStoreError(thrown: unknown, path: string): HoldfastError {
+  if (thrown instanceof HoldfastError) return thrown;
+  switch (failureOf(thrown)) {
+    case 'full':
+      return storeFull(thrown);
+    case 'corrupt':
+      return storeCorrupt(path, thrown);
+    case 'readOnly':
+      return storeReadOnly(path, thrown);
+    case 'locked':
+      return storeLocked(path, 'another process', thrown);
+    default:
+      return storeFailed(thrown);
+  }
+}

@@ -1,0 +1,18 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { HoldfastError } from '../../../core/errors.ts';
+
+const probe = 'a\0b';
+
+/**
+ * Before 24.16 and 26.1 Node cuts text that it reads at its first NUL character, so that two keys would look like one.
+ * Throws FAILED_PRECONDITION, BAD_CONFIGURATION there.
+ */
+export function ensureWholeText(db: Pick<DatabaseSync, 'prepare'>): void {
+  if (db.prepare('SELECT ? AS text').get(probe)?.text === probe) return;
+  throw new HoldfastError(
+    'FAILED_PRECONDITION',
+    'BAD_CONFIGURATION',
+    `The SQLite of this Node (${process.version}) cuts text at a NUL character, so no store can be kept with it.`,
+    { help: 'Use Node 24.16 or a later 24, or 26.1 or later.' },
+  );
+}

@@ -1,0 +1,202 @@
+import { crc32 } from 'node:zlib';
+import { decodeEvents, encodeEvents } from '../../../core/codec/event.ts';
+import { decodeOptions, encodeOptions } from '../../../core/codec/options.ts';
+import { type Priority, priorities, type Submission } from '../../../core/submission/submission.ts';
+import { deadReasons, type Submitted } from '../../../core/task/event.ts';
+import type { Head, Progress, StoredState } from '../../../core/task/head.ts';
+import type { Snapshot } from '../../../ports/task-store.ts';
+import { damagedTask } from '../file/failures.ts';
+import { idOf } from './ids.ts';
+import type { Names } from './interned-names.ts';
+
+export const scheduled = 0;
+export const ready = 1;
+export const running = 2;
+
+const inLane = 1;
+const handOver = 2;
+const holdsLane = 4;
+const cancelRequested = 8;
+/** The retrying index of schema.ts names this bit. */
+const retrying = 16;
+const deadReasonShift = 8;
+
+const storedStates: readonly StoredState[] = [
+  'waiting',
+  'waiting',
+  'running',
+  'succeeded',
+  'dead',
+  'cancelled',
+];
+const priorityNumbers: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 };
+
+export function priorityNumber(priority: Priority): number {
+  return priorityNumbers[priority];
+}
+
+export function stateNumber(head: Head): number {
+  switch (head.state) {
+    case 'waiting':
+      return head.waitUntilMs === undefined ? ready : scheduled;
+    case 'running':
+      return running;
+    case 'succeeded':
+      return 3;
+    case 'dead':
+      return 4;
+    case 'cancelled':
+      return 5;
+  }
+}
+
+export function flagsOf(head: Head): number {
+  return (
+    (head.inLane ? inLane : 0) |
+    (head.handOver ? handOver : 0) |
+    (head.holdsLane ? holdsLane : 0) |
+    (head.cancelRequested ? cancelRequested : 0) |
+    (head.retrying ? retrying : 0) |
+    (head.deadReason === undefined ? 0 : deadReasons.indexOf(head.deadReason) << deadReasonShift)
+  );
+}
+
+export function progressText(progress: Progress | undefined): string | null {
+  return progress === undefined ? null : JSON.stringify([progress.fraction, progress.note]);
+}
+
+function progressOf(text: string | null): Progress | undefined {
+  if (text === null) return undefined;
+  const [fraction, note] = JSON.parse(text) as [number, string];
+  return { fraction, note };
+}
+
+/** Columns of a snapshot, in the order in which `snapshotOf` takes them. */
+export const columns = `t.seq, t.queue, t.kind, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering,
+ t.state, t.revision, t.version, t.token, t.attempt, t.releases, t.flags, t.wait_until, t.deadline,
+ t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
+ nullif(t.events, x''), b.body`;
+
+export type Row = [
+  seq: number,
+  queue: number,
+  kind: number,
+  priority: number,
+  acceptedAt: number,
+  expiresAt: number,
+  key: string,
+  laneSeq: number | null,
+  ordering: string | null,
+  state: number,
+  revision: number,
+  version: number,
+  token: number,
+  attempt: number,
+  releases: number,
+  flags: number,
+  waitUntil: number | null,
+  deadline: number | null,
+  lifetimeEnd: number | null,
+  leaseEnd: number | null,
+  timeoutAt: number | null,
+  worker: string,
+  endedAt: number | null,
+  lastError: string,
+  progress: string | null,
+  events: Uint8Array | null,
+  body: Uint8Array,
+];
+
+/** Waiting after a failure. */
+export function isRetrying(row: Row): boolean {
+  return row[9] <= ready && (row[15] & retrying) !== 0;
+}
+
+function headOf(row: Row): Head {
+  const flags = row[15];
+  return {
+    state: storedStates[row[9]] as StoredState,
+    revision: row[10],
+    version: row[11],
+    fencingToken: row[12],
+    attempt: row[13],
+    releases: row[14],
+    waitUntilMs: row[16] ?? undefined,
+    deadlineAtMs: row[17] ?? undefined,
+    lifetimeEndAtMs: row[18] ?? undefined,
+    inLane: (flags & inLane) !== 0,
+    handOver: (flags & handOver) !== 0,
+    holdsLane: (flags & holdsLane) !== 0,
+    leaseEndAtMs: row[19] ?? undefined,
+    timeoutAtMs: row[20] ?? undefined,
+    worker: row[21],
+    cancelRequested: (flags & cancelRequested) !== 0,
+    retrying: (flags & retrying) !== 0,
+    endedAtMs: row[22] ?? undefined,
+    deadReason: deadReasons[flags >> deadReasonShift],
+    lastError: row[23],
+    progress: progressOf(row[24]),
+  };
+}
+
+/** A checksum and three lengths. */
+const bodyHead = 10;
+
+/**
+ * What of a submission is neither a column nor looked for: a checksum of what follows, three lengths, the options, the
+ * first event, the trace, and at the end the spec as it came. One blob, since each one read costs as much as ten other
+ * columns. SQLite would not notice another byte in it, and a worker would run what nobody submitted.
+ */
+export function encodeBody(submission: Submission): Uint8Array {
+  const options = encodeOptions(submission.options);
+  const submitted = encodeEvents([submission.submitted]);
+  const { spec, traceparent } = submission;
+  const traceBytes = Buffer.byteLength(traceparent);
+  const body = Buffer.allocUnsafe(bodyHead + options.length + submitted.length + traceBytes + spec.length);
+  body.writeUInt16LE(options.length, 4);
+  body.writeUInt16LE(submitted.length, 6);
+  body.writeUInt16LE(traceBytes, 8);
+  let at = bodyHead;
+  body.set(options, at);
+  at += options.length;
+  body.set(submitted, at);
+  at += submitted.length;
+  at += body.write(traceparent, at);
+  body.set(spec, at);
+  body.writeUInt32LE(crc32(body.subarray(4)), 0);
+  return body;
+}
+
+/** Throws STORE_CORRUPT where its body is not what was written. */
+export function snapshotOf(row: Row, names: Names): Snapshot {
+  const [seq, queueId, kindId, priority, acceptedAtMs] = row;
+  const queue = names.queueOf(queueId);
+  const kind = names.kindOf(kindId);
+  const body = Buffer.from(row[26].buffer, row[26].byteOffset, row[26].byteLength);
+  if (body.length < bodyHead || crc32(body.subarray(4)) !== body.readUInt32LE(0)) {
+    throw damagedTask(idOf(seq, acceptedAtMs));
+  }
+  const optionsEnd = bodyHead + body.readUInt16LE(4);
+  const submittedEnd = optionsEnd + body.readUInt16LE(6);
+  const traceEnd = submittedEnd + body.readUInt16LE(8);
+  const options = decodeOptions(body.subarray(bodyHead, optionsEnd));
+  const events = row[25];
+  return {
+    id: idOf(seq, acceptedAtMs),
+    submission: {
+      scope: { tenant: queue.tenant, queue: queue.queue, key: row[6] },
+      spec: body.subarray(traceEnd),
+      type: kind.type,
+      typeVersion: kind.version,
+      orderingKey: row[8] ?? undefined,
+      options: { ...options, priority: priorities[priority] as Priority },
+      traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
+      acceptedAtMs,
+      expiresAtMs: row[5],
+      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as Submitted,
+    },
+    laneSeq: row[7] ?? undefined,
+    head: headOf(row),
+    tip: events === null ? [] : decodeEvents(events),
+  };
+}

@@ -1,0 +1,81 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { payload } from '../../../../test/fixtures/api-node.ts';
+import { encodeSpec } from '../../../core/codec/spec.ts';
+import { limits } from '../../../core/limits.ts';
+import type { Assignment } from '../../../core/messages.ts';
+import { AssignmentsSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import { assignmentToWire } from '../wire/to-wire.ts';
+import { Numbering, pieces } from './assignment-pieces.ts';
+
+function assignment(bytes: number): Assignment {
+  const spec = encodeSpec({
+    type: 't',
+    typeVersion: 1,
+    orderingKey: undefined,
+    payload: payload('x'.repeat(bytes), 'a/b'),
+  });
+  return {
+    id: 'i'.repeat(255),
+    lease: new Uint8Array(limits.leaseBytes),
+    spec,
+    attempt: 1_000,
+    maxAttempts: 1_000,
+    token: Number.MAX_SAFE_INTEGER,
+    key: '字'.repeat(limits.keyChars),
+    queue: 'q'.repeat(limits.nameChars),
+    tenant: 't'.repeat(limits.nameChars),
+    leaseMs: Number.MAX_SAFE_INTEGER,
+    timeoutMs: Number.MAX_SAFE_INTEGER,
+    deadlineInMs: Number.MAX_SAFE_INTEGER,
+    traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    parentId: 'p'.repeat(255),
+    tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
+  };
+}
+
+function wireBytes(tasks: readonly Assignment[]): number {
+  return toBinary(
+    AssignmentsSchema,
+    create(AssignmentsSchema, { seq: 1, tasks: tasks.map(assignmentToWire) }),
+  ).length;
+}
+
+describe('assignments', () => {
+  it('stay together while they fit', () => {
+    const few = [assignment(10), assignment(10)];
+    expect(pieces(few)).toEqual([few]);
+    expect(pieces([])).toEqual([]);
+  });
+
+  it('are cut at 100', () => {
+    const many = Array<Assignment>(201).fill(assignment(0));
+    expect(pieces(many).map((piece) => piece.length)).toEqual([100, 100, 1]);
+  });
+
+  it('are cut before a message grows past 1 MiB, all fields at their longest', () => {
+    const large = Array<Assignment>(9).fill(assignment(limits.payloadBytes));
+    const cut = pieces(large);
+    expect(cut.flat()).toEqual(large);
+    expect(cut.map((piece) => piece.length)).toEqual([3, 3, 3]);
+    for (const piece of cut) expect(wireBytes(piece)).toBeLessThanOrEqual(limits.wireMessageBytes);
+  });
+});
+
+describe('numbers of messages', () => {
+  it('count pieces, and are the service’s once the last piece is in', () => {
+    const numbering = new Numbering();
+    for (const [service, count] of [
+      [1, 1],
+      [2, 3],
+      [3, 1],
+    ] as const) {
+      for (let i = 0; i < count; i++) numbering.next();
+      numbering.ends(service);
+    }
+    expect(numbering.sent).toBe(5);
+    expect([1, 2, 3].map((wire) => numbering.heard(wire))).toEqual([1, undefined, undefined]);
+    expect(numbering.heard(5)).toBe(3);
+    expect(numbering.heard(5)).toBeUndefined();
+  });
+});

@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { anyone } from '../../../../test/fixtures/api-node.ts';
+import { OpenStreams } from './open-streams.ts';
+
+describe('open streams', () => {
+  it('are counted for each identity', () => {
+    const streams = new OpenStreams({ streams: 10, streamsPerIdentity: 2 });
+    const close = streams.open(anyone);
+    streams.open(anyone);
+    expect(() => streams.open(anyone)).toThrow(
+      expect.objectContaining({ code: 'RESOURCE_EXHAUSTED', reason: 'TOO_MANY_STREAMS', retryable: true }),
+    );
+    streams.open({ ...anyone, name: 'other' });
+    close();
+    close();
+    streams.open(anyone);
+    expect(streams.count).toBe(3);
+    expect(() => streams.open(anyone)).toThrow("'local' has as many streams open on this node as it may: 2.");
+  });
+
+  it('are counted for the node', () => {
+    const streams = new OpenStreams({ streams: 1, streamsPerIdentity: 2 });
+    streams.open(anyone);
+    expect(() => streams.open({ ...anyone, name: 'other' })).toThrow(
+      'This node has as many streams open as it may: 1.',
+    );
+  });
+});

@@ -1,0 +1,180 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import {
+  type ApiNode,
+  anyone,
+  apiNode,
+  calledBy,
+  item,
+  noOptions,
+  refusal,
+  submitted,
+} from '../../../../test/fixtures/api-node.ts';
+import { EventKind, TaskState } from '../../gen/holdfast/v1/task_pb.ts';
+import {
+  WatchTaskRequestSchema,
+  WatchTasksRequestSchema,
+  type WatchTasksResponse,
+} from '../../gen/holdfast/v1/task_service_pb.ts';
+import { watchTask } from './watch.ts';
+
+/** Reads a watch as it comes. */
+function follow(node: ApiNode, tasks: { id: string; fromVersion?: number }[], context = calledBy()) {
+  const updates: WatchTasksResponse[] = [];
+  const request = create(WatchTasksRequestSchema, { tasks });
+  const done = (async () => {
+    for await (const update of node.api.watch(request, context)) updates.push(update);
+  })();
+  done.catch(() => {});
+  const kinds = () => updates.map((u) => u.update?.update.case ?? 'error');
+  return { updates, done, kinds };
+}
+
+async function three() {
+  const node = await apiNode();
+  const ids = (await submitted(node, item('a'), item('b'), item('c'))).map((task) => task.id);
+  return { node, ids };
+}
+const cancel = (node: ApiNode, id: string) => node.service.cancel('default', id, { actor: 'x', message: '' });
+
+describe('WatchTasks', () => {
+  it('tells the events of each task, then those to come, and ends when all have ended', async () => {
+    const { node, ids } = await three();
+    const watch = follow(
+      node,
+      ids.map((id) => ({ id })),
+    );
+    await node.clock.settle();
+    expect(watch.kinds()).toEqual(['event', 'event', 'event']);
+    for (const id of ids) await cancel(node, id);
+    await watch.done;
+    const last = watch.updates.filter((u) => u.id === ids[1]).map((u) => u.update?.update.value);
+    expect(last).toMatchObject([
+      { version: 1, state: TaskState.READY, event: { kind: EventKind.SUBMITTED } },
+      { version: 2, state: TaskState.CANCELLED, event: { kind: EventKind.CANCELLED } },
+    ]);
+    expect(node.api.openStreams).toBe(0);
+  });
+
+  it('goes on from the version that was seen', async () => {
+    const { node, ids } = await three();
+    await cancel(node, ids[0] as string);
+    const watch = follow(node, [{ id: ids[0] as string, fromVersion: 1 }]);
+    await watch.done;
+    expect(watch.updates.map((u) => u.update?.update.value)).toMatchObject([{ version: 2 }]);
+  });
+
+  it('tells which task cannot be watched, and watches the others', async () => {
+    const { node, ids } = await three();
+    await cancel(node, ids[0] as string);
+    const watch = follow(node, [{ id: 'nope' }, { id: ids[0] as string }]);
+    await watch.done;
+    expect(watch.updates.filter((u) => u.id === 'nope')).toMatchObject([
+      { error: { code: 5, reason: 'TASK_NOT_FOUND' } },
+    ]);
+    expect(watch.updates.filter((u) => u.id === ids[0])).toHaveLength(2);
+  });
+
+  it('of another queue’s task finds none', async () => {
+    const { node, ids } = await three();
+    const watch = follow(node, [{ id: ids[0] as string }], calledBy({ ...anyone, queues: ['mail'] }));
+    await watch.done;
+    expect(watch.updates).toMatchObject([{ error: { reason: 'TASK_NOT_FOUND' } }]);
+  });
+
+  it('needs the verb read, and valid fields', async () => {
+    const { node } = await three();
+    const denied = follow(node, [{ id: 'x' }], calledBy({ ...anyone, verbs: ['work'] }));
+    expect((await refusal(denied.done)).reason).toBe('DENIED');
+    expect((await refusal(follow(node, []).done)).message).toBe('tasks: has 0 tasks; at least 1');
+  });
+
+  it('keeps alive each 20 s, and drains at 240 s ± 10 %', async () => {
+    const { node, ids } = await three();
+    const watch = follow(node, [{ id: ids[0] as string }]);
+    await node.clock.advance(41_000);
+    expect(watch.kinds()).toEqual(['event', 'keepAlive', 'keepAlive']);
+    await node.clock.advance(174_000);
+    expect(watch.kinds()).not.toContain('drain');
+    await node.clock.advance(50_000);
+    await watch.done;
+    expect(watch.kinds().at(-1)).toBe('drain');
+    expect(node.clock.pending).toBe(0);
+  });
+
+  it('drains at once when its node does', async () => {
+    const { node, ids } = await three();
+    const watch = follow(node, [{ id: ids[0] as string }]);
+    await node.clock.settle();
+    node.api.drain();
+    await watch.done;
+    expect(watch.kinds()).toEqual(['event', 'drain']);
+    expect((await refusal(follow(node, [{ id: ids[0] as string }]).done)).reason).toBe('DRAINING');
+  });
+
+  it('ends with its caller', async () => {
+    const { node, ids } = await three();
+    const gone = new AbortController();
+    const watch = follow(
+      node,
+      ids.map((id) => ({ id })),
+      calledBy(anyone, { signal: gone.signal }),
+    );
+    await node.clock.settle();
+    gone.abort();
+    await watch.done;
+    expect(node.api.openStreams).toBe(0);
+    expect(node.clock.pending).toBe(0);
+  });
+
+  it('reads no further than its reader takes', async () => {
+    const node = await apiNode();
+    let read = 0;
+    const slow = await apiNode((service) => ({
+      ...service,
+      async *watch(_tenant, _id, _from, signal) {
+        for (; !signal.aborted; read++)
+          yield { kind: 'progress', progress: { fraction: 0, note: String(read) } };
+      },
+    }));
+    const updates = slow.api.watch(create(WatchTasksRequestSchema, { tasks: [{ id: 'x' }] }), calledBy());
+    const reader = updates[Symbol.asyncIterator]();
+    await reader.next();
+    await slow.clock.settle();
+    expect(read).toBeLessThanOrEqual(2);
+    await reader.return?.();
+    expect(node.api.openStreams + slow.api.openStreams).toBe(0);
+  });
+});
+
+describe('WatchTask', () => {
+  const one = (id: string) => create(WatchTaskRequestSchema, { id });
+
+  it('is the same for one task', async () => {
+    const { node, ids } = await three();
+    await cancel(node, ids[0] as string);
+    const cases: unknown[] = [];
+    for await (const { update } of watchTask(node.api, one(ids[0] as string), calledBy()))
+      cases.push(update.case);
+    expect(cases).toEqual(['event', 'event']);
+  });
+
+  it('fails where the task cannot be watched', async () => {
+    const { node } = await three();
+    const error = await refusal(watchTask(node.api, one('nope'), calledBy()).next());
+    expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND', taskId: 'nope' });
+  });
+});
+
+// A task that waits for a time is shown as scheduled from its first event on.
+describe('a watched task', () => {
+  it('shows its state after each event', async () => {
+    const node = await apiNode();
+    const [task] = await submitted(node, item('later', { options: { ...noOptions, delayMs: 60_000 } }));
+    const watch = follow(node, [{ id: task?.id ?? '' }]);
+    await node.clock.settle();
+    expect(watch.updates.map((u) => u.update?.update.value)).toMatchObject([{ state: TaskState.SCHEDULED }]);
+    await cancel(node, task?.id ?? '');
+    await watch.done;
+  });
+});

@@ -1,0 +1,94 @@
+/** Tables of the generated requests that are no hot messages. */
+import { limits } from '../../../core/limits.ts';
+import type {
+  GetQueueRequest,
+  ListQueuesRequest,
+  ListWorkersRequest,
+  PauseQueueRequest,
+  ResumeQueueRequest,
+  UpdateQueueRequest,
+} from '../../gen/holdfast/v1/admin_service_pb.ts';
+import { OnDead } from '../../gen/holdfast/v1/admin_service_pb.ts';
+import { TaskState } from '../../gen/holdfast/v1/task_pb.ts';
+import type {
+  CancelTaskRequest,
+  GetTaskByKeyRequest,
+  GetTaskHistoryRequest,
+  GetTaskRequest,
+  ListTasksRequest,
+  RedriveTasksRequest,
+  RetryTaskRequest,
+  VerifyTaskHistoryRequest,
+  WatchTaskRequest,
+  WatchTasksRequest,
+} from '../../gen/holdfast/v1/task_service_pb.ts';
+import type { ClaimTasksRequest } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import { count, enumOf, length, name, text, time, utf8, whole } from './rules.ts';
+import { queue, taskId, tenant, worker } from './tables.ts';
+import { field, list, message } from './validate.ts';
+
+const byId = { id: taskId, tenant } as const;
+const range = { acceptedFromMs: field(time), acceptedUntilMs: field(time) } as const;
+const cursor = field(text(limits.cursorChars));
+const type = field(name('optional'));
+const tag = field((value: string) => (value === '' ? undefined : utf8(limits.tagBytes)(value)));
+
+export const getTask = message<GetTaskRequest>(byId);
+export const getTaskByKey = message<GetTaskByKeyRequest>({
+  tenant,
+  queue,
+  idempotencyKey: field(text(limits.keyChars, 'required')),
+});
+export const getTaskHistory = message<GetTaskHistoryRequest>(byId);
+export const verifyTaskHistory = message<VerifyTaskHistoryRequest>(byId);
+export const cancelTask = message<CancelTaskRequest>({ ...byId, reason: field(text(limits.reasonChars)) });
+export const retryTask = message<RetryTaskRequest>(byId);
+
+export const listTasks = message<ListTasksRequest>(
+  {
+    tenant,
+    queue,
+    state: field(enumOf(TaskState)),
+    type,
+    tag,
+    orderingKey: field(text(limits.keyChars)),
+    ...range,
+    pageSize: field(whole(0, limits.pageItems, 'tasks')),
+    cursor,
+  },
+  ({ retrying, state }, at, findings) => {
+    if (retrying && state !== TaskState.UNSPECIFIED) {
+      findings.add(at, 'retrying', 'is given together with state; give one of them');
+    }
+  },
+);
+export const redriveTasks = message<RedriveTasksRequest>({
+  tenant,
+  queue,
+  type,
+  tag,
+  ...range,
+  limit: field(whole(0, limits.redriveItems, 'tasks')),
+  cursor,
+});
+
+export const watchTask = message<WatchTaskRequest>(byId);
+export const watchTasks = message<WatchTasksRequest>({
+  tasks: list(count(1, limits.watchedTasks, 'tasks'), watchTask),
+  tenant,
+});
+
+export const claimTasks = message<ClaimTasksRequest>({
+  ...worker,
+  maxTasks: field(whole(0, limits.batchItems, 'tasks')),
+  waitMs: field(length(0, limits.claimWaitMs)),
+  requestId: field(text(limits.requestIdChars)),
+});
+
+const named = { tenant, name: queue } as const;
+export const listQueues = message<ListQueuesRequest>({ tenant });
+export const getQueue = message<GetQueueRequest>(named);
+export const updateQueue = message<UpdateQueueRequest>({ ...named, onDead: field(enumOf(OnDead)) });
+export const pauseQueue = message<PauseQueueRequest>(named);
+export const resumeQueue = message<ResumeQueueRequest>(named);
+export const listWorkers = message<ListWorkersRequest>({ tenant, queue: field(name('optional')) });

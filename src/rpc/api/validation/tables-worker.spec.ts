@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { payload } from '../../../../test/fixtures/api-node.ts';
+import { day, nowMs, told } from '../../../../test/fixtures/judged.ts';
+import { encodePayload } from '../../../core/codec/payload.ts';
+import { limits } from '../../../core/limits.ts';
+import type { HeartbeatItem, Settlement } from '../../../core/messages.ts';
+import { credit, heartbeatItem, hello, settlement } from './tables.ts';
+import { judge } from './validate.ts';
+
+describe('a settlement', () => {
+  const good: Settlement = {
+    lease: Uint8Array.of(1),
+    outcome: 'failed',
+    result: undefined,
+    message: 'x'.repeat(limits.messageBytes * 2),
+    errorType: '',
+    afterMs: undefined,
+  };
+  const settled = (more: Partial<Settlement>) => told(judge(settlement, { ...good, ...more }, '', nowMs));
+
+  it('is not refused for a long message, which is cut', () => {
+    expect(settled({})).toEqual([]);
+  });
+
+  it.each<[string, Partial<Settlement>, string]>([
+    ['without a lease', { lease: new Uint8Array() }, 'lease: is missing'],
+    ['with a long lease', { lease: new Uint8Array(2_049) }, 'lease: has 2,049 bytes; at most 2,048'],
+    [
+      'with an unknown outcome',
+      { outcome: '9' as never },
+      'outcome: is 9; one of succeeded, failed, fatal, snoozed, released, cancelled',
+    ],
+    [
+      'that snoozes without saying how long',
+      { outcome: 'snoozed' },
+      'afterMs: is missing; a snooze says how long',
+    ],
+    [
+      'that snoozes too long',
+      { outcome: 'snoozed', afterMs: 366 * day },
+      'afterMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
+    ],
+    [
+      'that backs off too long',
+      { afterMs: 31 * day },
+      'afterMs: is 2678400000 ms; a whole number of ms from 0 ms to 30 d',
+    ],
+    [
+      'with a large result',
+      { outcome: 'succeeded', result: encodePayload(payload('x'.repeat(limits.resultBytes + 1), 'a/b')) },
+      'result.bytes: has 262,145 bytes; at most 262,144',
+    ],
+    [
+      'with a result that is not JSON',
+      { outcome: 'succeeded', result: encodePayload(payload('no')) },
+      `result.bytes: is not valid JSON: Unexpected token 'o', "no" is not valid JSON`,
+    ],
+  ])('%s is refused', (_what, more, violation) => {
+    expect(settled(more)).toEqual([violation]);
+  });
+});
+
+describe('a heartbeat', () => {
+  it.each<[string, HeartbeatItem['progress'], string]>([
+    ['past the end', { fraction: 1.1, note: '' }, 'progress.fraction: is 1.1; from 0 to 1'],
+    ['of no number', { fraction: Number.NaN, note: '' }, 'progress.fraction: is NaN; from 0 to 1'],
+    [
+      'with a long note',
+      { fraction: 1, note: 'n'.repeat(257) },
+      'progress.note: has 257 characters; at most 256',
+    ],
+  ])('with progress %s is refused', (_what, progress, violation) => {
+    expect(told(judge(heartbeatItem, { lease: Uint8Array.of(1), progress }, '', nowMs))).toEqual([violation]);
+  });
+});
+
+describe('a worker’s hello', () => {
+  type Hello = Parameters<typeof hello>[0];
+  const good: Hello = {
+    kind: 'hello',
+    tenant: '',
+    workerName: 'w',
+    workerId: 'id',
+    queues: ['q'],
+    types: [{ type: 't', maxVersion: 1 }],
+    tasks: 1,
+    bytes: 1,
+  };
+
+  it.each<[string, Partial<Hello>, string]>([
+    ['without a name', { workerName: '' }, 'workerName: is missing'],
+    ['with a long id', { workerId: 'i'.repeat(65) }, 'workerId: has 65 characters; at most 64'],
+    ['for no queue', { queues: [] }, 'queues: has 0 queues; at least 1'],
+    ['for too many queues', { queues: Array(65).fill('q') }, 'queues: has 65 queues; at most 64'],
+    [
+      'for a bad queue',
+      { queues: ['q', 'a/b'] },
+      'queues[1]: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
+    ],
+    ['for a bad tenant', { tenant: 'ü' }, 'tenant: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen'],
+    [
+      'for too many types',
+      { types: Array(257).fill({ type: 't', maxVersion: 1 }) },
+      'types: has 257 types; at most 256',
+    ],
+    ['for a bad type', { types: [{ type: '', maxVersion: 1 }] }, 'types[0].type: is missing'],
+    ['with too many credits', { tasks: 4_097 }, 'tasks: is 4097; a whole number from 0 to 4,096 tasks'],
+    ['with negative credits', { bytes: -1 }, 'bytes: is -1; a whole number from 0 to 4,294,967,295 bytes'],
+  ])('%s is refused', (_what, more, violation) => {
+    expect(told(judge(hello, { ...good, ...more }, '', nowMs))).toEqual([violation]);
+  });
+
+  it('is followed by credits within the same limits', () => {
+    expect(told(judge(credit, { kind: 'credit', tasks: 4_097, bytes: 0 }, '', nowMs))).toHaveLength(1);
+  });
+});

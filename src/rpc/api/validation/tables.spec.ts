@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { noOptions, payload } from '../../../../test/fixtures/api-node.ts';
+import { day, nowMs, specWith, submission, told } from '../../../../test/fixtures/judged.ts';
+import { encodeSpec } from '../../../core/codec/spec.ts';
+import type { HoldfastError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
+import type { OptionsRequest } from '../../../core/submission/submission.ts';
+
+const options = (more: Partial<OptionsRequest>) => submission({ options: { ...noOptions, ...more } });
+
+describe('a submission', () => {
+  it('passes at every limit', () => {
+    const atLimits: OptionsRequest = {
+      runAtMs: nowMs + limits.runAheadMs,
+      delayMs: undefined,
+      deadlineAtMs: nowMs,
+      lifetimeMs: limits.lifetimeMaxMs,
+      retentionMs: limits.retentionMaxMs,
+      windowMs: limits.windowMaxMs,
+      priority: 'low',
+      retry: { maxAttempts: limits.maxAttempts, baseMs: 0, factor: 1, maxMs: limits.backoffMaxMs },
+      attemptTimeoutMs: limits.attemptTimeoutMaxMs,
+      tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
+      parentId: 'p',
+      whenDead: 'retry',
+    };
+    const spec = encodeSpec({
+      type: 'T'.repeat(limits.nameChars),
+      typeVersion: 7,
+      orderingKey: 'o'.repeat(limits.keyChars),
+      payload: payload(`"${'x'.repeat(limits.payloadBytes - 2)}"`),
+    });
+    expect(told(submission({ key: 'k'.repeat(limits.keyChars), spec, options: atLimits }))).toEqual([]);
+  });
+
+  it.each<[string, HoldfastError | undefined, string]>([
+    ['a long key', submission({ key: 'k'.repeat(256) }), 'idempotencyKey: has 256 characters; at most 255'],
+    [
+      'half a surrogate pair',
+      submission({ key: 'a\ud800' }),
+      'idempotencyKey: holds half of a surrogate pair; send well-formed Unicode',
+    ],
+    ['no spec', submission({ spec: new Uint8Array() }), 'spec.type: is missing'],
+    ['a long type', specWith({ type: 't'.repeat(65) }), 'spec.type: has 65 characters; at most 64'],
+    [
+      'a type with a space',
+      specWith({ type: 'a b' }),
+      'spec.type: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
+    ],
+    [
+      'a long ordering key',
+      specWith({ orderingKey: 'o'.repeat(256) }),
+      'spec.orderingKey: has 256 characters; at most 255',
+    ],
+    [
+      'a long content type',
+      specWith({ payload: payload('', 'c'.repeat(129)) }),
+      'spec.payload.contentType: has 129 characters; at most 128',
+    ],
+    [
+      'a run time too far ahead',
+      options({ runAtMs: nowMs + limits.runAheadMs + 1 }),
+      'options.runAtMs: is more than 365 d ahead',
+    ],
+    [
+      'a delay too long',
+      options({ delayMs: 365 * day + 1 }),
+      'options.delayMs: is 31536000001 ms; a whole number of ms from 0 ms to 365 d',
+    ],
+    [
+      'a run time and a delay',
+      options({ runAtMs: nowMs, delayMs: 1 }),
+      'options.delayMs: is given together with runAtMs; give one of them',
+    ],
+    [
+      'a negative deadline',
+      options({ deadlineAtMs: -1 }),
+      'options.deadlineAtMs: is -1; milliseconds since the epoch',
+    ],
+    [
+      'a lifetime too long',
+      options({ lifetimeMs: 366 * day }),
+      'options.lifetimeMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
+    ],
+    [
+      'a retention too long',
+      options({ retentionMs: 366 * day }),
+      'options.retentionMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
+    ],
+    [
+      'a window too short',
+      options({ windowMs: 59_999 }),
+      'options.windowMs: is 59999 ms; a whole number of ms from 1 min to 30 d',
+    ],
+    [
+      'a window too long',
+      options({ windowMs: 31 * day }),
+      'options.windowMs: is 2678400000 ms; a whole number of ms from 1 min to 30 d',
+    ],
+    [
+      'an unknown priority',
+      options({ priority: 'urgent' as never }),
+      'options.priority: is urgent; one of high, normal, low',
+    ],
+    [
+      'too many attempts',
+      options({ retry: { maxAttempts: 1_001 } }),
+      'options.retry.maxAttempts: is 1001; a whole number from 1 to 1,000',
+    ],
+    [
+      'a backoff too long',
+      options({ retry: { maxMs: 31 * day } }),
+      'options.retry.maxMs: is 2678400000 ms; a whole number of ms from 0 ms to 30 d',
+    ],
+    [
+      'a first backoff of a fraction',
+      options({ retry: { baseMs: 1.5 } }),
+      'options.retry.baseMs: is 1.5 ms; a whole number of ms from 0 ms to 30 d',
+    ],
+    ['a shrinking backoff', options({ retry: { factor: 0.5 } }), 'options.retry.factor: is 0.5; at least 1'],
+    [
+      'a growth without end',
+      options({ retry: { factor: Number.POSITIVE_INFINITY } }),
+      'options.retry.factor: is Infinity; at least 1',
+    ],
+    [
+      'an attempt too long',
+      options({ attemptTimeoutMs: 12 * 3_600_000 }),
+      'options.attemptTimeoutMs: is 43200000 ms; a whole number of ms from 1 ms to 11 h',
+    ],
+    ['too many tags', options({ tags: Array(9).fill('t') }), 'options.tags: has 9 tags; at most 8'],
+    ['a long tag', options({ tags: ['ok', 'é'.repeat(33)] }), 'options.tags[1]: has 66 bytes; at most 64'],
+    ['an empty tag', options({ tags: [''] }), 'options.tags[0]: is empty'],
+    [
+      'a long parent',
+      options({ parentId: 'p'.repeat(256) }),
+      'options.parentId: has 256 characters; at most 255',
+    ],
+    [
+      'an unknown word for dead',
+      options({ whenDead: '7' as never }),
+      'options.whenDead: is 7; one of return, retry',
+    ],
+  ])('with %s is refused', (_what, error, violation) => {
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD' });
+    expect(told(error)).toEqual([`items[3].${violation}`]);
+  });
+
+  it('is told of every violation at once', () => {
+    const error = options({ tags: [''], windowMs: 1, priority: 'x' as never });
+    expect(error?.violations.map((v) => v.field)).toEqual([
+      'items[3].options.windowMs',
+      'items[3].options.priority',
+      'items[3].options.tags[0]',
+    ]);
+  });
+
+  it('with bytes that are no spec is refused', () => {
+    const error = submission({ spec: Uint8Array.of(0x0a, 0x7f, 0x41) });
+    expect(told(error)).toEqual(['items[3].spec: The message is malformed: it ends too early.']);
+  });
+});

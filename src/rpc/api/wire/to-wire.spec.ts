@@ -1,0 +1,124 @@
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { generatedOptions } from '../../../../test/fixtures/generated.ts';
+import { options as asked, storedOptions } from '../../../../test/fixtures/messages.ts';
+import { codes, HoldfastError } from '../../../core/errors.ts';
+import { resolveOptions } from '../../../core/submission/submission.ts';
+import { deadReasons, type TaskEvent } from '../../../core/task/event.ts';
+import { itemError } from '../../../service/rejections.ts';
+import { Code } from '../../gen/google/rpc/code_pb.ts';
+import {
+  DeadReason,
+  EventKind,
+  SubmitOptionsSchema,
+  TaskEventSchema,
+} from '../../gen/holdfast/v1/task_pb.ts';
+import { ItemErrorSchema } from '../../gen/holdfast/v1/task_service_pb.ts';
+import { deadReasonNumber } from './enums.ts';
+import { errorFromWire, optionsFromWire } from './from-wire.ts';
+import { errorToWire, eventToWire, optionsOf } from './to-wire.ts';
+
+const wire = (event: TaskEvent) => create(TaskEventSchema, eventToWire(event));
+
+describe('events on the wire', () => {
+  const at = { atMs: 1_000, token: 7 };
+  const events: TaskEvent[] = [
+    { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
+    { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9 },
+    { kind: 'claimReleased', ...at, counted: true },
+    { kind: 'leaseExpired', ...at },
+    { kind: 'failed', ...at, retryAtMs: 8, message: 'm', errorType: 'E' },
+    { kind: 'snoozed', ...at, runAtMs: 8 },
+    { kind: 'succeeded', ...at, resultBytes: 3 },
+    {
+      kind: 'died',
+      ...at,
+      token: undefined,
+      reason: 'deadline',
+      message: 'm',
+      errorType: '',
+      holdsLane: true,
+    },
+    { kind: 'cancelRequested', atMs: 1_000, actor: 'a', message: 'm' },
+    { kind: 'cancelled', ...at, actor: 'a', message: 'm' },
+    { kind: 'redriven', atMs: 1_000, actor: 'a', lifetimeEndAtMs: 4 },
+  ];
+
+  it('have a number for each kind', () => {
+    const known = Object.values(EventKind).filter((kind) => kind !== EventKind.UNSPECIFIED);
+    expect(events.map((event) => wire(event).kind)).toEqual(known);
+  });
+
+  it('have a number for each reason of a death', () => {
+    const numbers = deadReasons.map(deadReasonNumber);
+    expect(numbers).toEqual(Object.values(DeadReason));
+    expect(deadReasons.map((reason) => reason?.toUpperCase() ?? 'UNSPECIFIED')).toEqual(
+      Object.keys(DeadReason),
+    );
+  });
+
+  it.each([
+    [0, { atMs: 1_000n, fencingToken: 0n, runAtMs: 5n, deadlineAtMs: 6n, lifetimeEndAtMs: 0n, inLane: true }],
+    [1, { fencingToken: 7n, attempt: 2, worker: 'w/i', timeoutAtMs: 9n }],
+    [2, { fencingToken: 7n, counted: true }],
+    [3, { fencingToken: 7n }],
+    [4, { runAtMs: 8n, message: 'm', errorType: 'E' }],
+    [5, { runAtMs: 8n }],
+    [6, { resultBytes: 3 }],
+    [7, { fencingToken: 0n, deadReason: DeadReason.DEADLINE, message: 'm', holdsLane: true }],
+    [8, { actor: 'a', message: 'm' }],
+    [9, { fencingToken: 7n, actor: 'a', message: 'm' }],
+    [10, { actor: 'a', lifetimeEndAtMs: 4n }],
+  ])('carry what belongs to kind %i', (i, fields) => {
+    expect(wire(events[i] as TaskEvent)).toMatchObject({ schema: 1, atMs: 1_000n, ...fields });
+  });
+
+  it('of a kind from a newer version are shown byte by byte', () => {
+    const newer = create(TaskEventSchema, { kind: 99 as EventKind, schema: 2, atMs: 5n, message: 'new' });
+    const bytes = toBinary(TaskEventSchema, newer);
+    const shown = wire({ kind: 'unknown', kindNumber: 99, atMs: 5, bytes });
+    expect(toBinary(TaskEventSchema, shown)).toEqual(bytes);
+  });
+});
+
+describe('options on the wire', () => {
+  const carried = (sent: MessageInitShape<typeof SubmitOptionsSchema>) =>
+    optionsFromWire(
+      fromBinary(SubmitOptionsSchema, toBinary(SubmitOptionsSchema, create(SubmitOptionsSchema, sent))),
+    );
+
+  it('are asked for as they were asked for', () => {
+    fc.assert(
+      fc.property(asked, (options) => {
+        expect(carried(generatedOptions(options))).toEqual(options);
+      }),
+    );
+  });
+
+  it('are shown as they were resolved', () => {
+    fc.assert(
+      fc.property(storedOptions, (options) => {
+        // 0 is "not said" on the wire; as a factor it is refused long before.
+        fc.pre(options.retry.factor !== 0);
+        const shown = resolveOptions(carried(optionsOf(options)), 0);
+        expect({ ...shown, ownLifetime: options.ownLifetime }).toEqual(options);
+      }),
+    );
+  });
+});
+
+describe('errors on the wire', () => {
+  it.each(codes)('%s keeps its number and everything it says', (code) => {
+    const error = new HoldfastError(code, 'KEY_REUSED', 'what happened', {
+      help: 'what to do',
+      taskId: 't',
+      retryAfterMs: 5,
+      violations: [{ field: 'f', description: 'd' }],
+    });
+    const sent = create(ItemErrorSchema, errorToWire(itemError(error)));
+    expect(sent.code).toBe(Code[code]);
+    const got = errorFromWire(fromBinary(ItemErrorSchema, toBinary(ItemErrorSchema, sent)));
+    expect(itemError(got)).toEqual(itemError(error));
+  });
+});

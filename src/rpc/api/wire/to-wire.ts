@@ -1,0 +1,258 @@
+/** What the service answers, as generated messages. Lengths and times become bigints, absent ones 0. */
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { eventSchema } from '../../../core/codec/event.ts';
+import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
+import type { Options, Submission } from '../../../core/submission/submission.ts';
+import type { TaskEvent } from '../../../core/task/event.ts';
+import { type Progress, shownState } from '../../../core/task/head.ts';
+import type { Snapshot } from '../../../ports/task-store.ts';
+import type { QueueView, TaskView, WatchUpdate, WorkerView } from '../../../service/service.ts';
+import { Code } from '../../gen/google/rpc/code_pb.ts';
+import type { QueueSchema, WorkerSchema } from '../../gen/holdfast/v1/admin_service_pb.ts';
+import {
+  PayloadSchema,
+  type Spec,
+  SpecSchema,
+  type SubmitOptions,
+  TaskEventSchema,
+  type TaskSchema,
+} from '../../gen/holdfast/v1/task_pb.ts';
+import type {
+  ItemErrorSchema,
+  SubmitResultSchema,
+  WatchTaskResponseSchema,
+} from '../../gen/holdfast/v1/task_service_pb.ts';
+import type { AssignmentSchema, HeartbeatAnswerSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import type { Whole } from '../whole.ts';
+import {
+  causeNumbers,
+  deadReasonNumber,
+  eventNumber,
+  onDeadNumbers,
+  priorityNumbers,
+  stateNumbers,
+  verdictNumbers,
+  whenDeadNumbers,
+} from './enums.ts';
+
+function int64(value: number | undefined): bigint {
+  return value === undefined ? 0n : BigInt(value);
+}
+
+function specOf(submission: Submission, withPayload: boolean): Spec {
+  if (withPayload) return fromBinary(SpecSchema, submission.spec);
+  const { type, typeVersion, orderingKey } = submission;
+  return create(SpecSchema, { type, typeVersion, orderingKey: orderingKey ?? '' });
+}
+
+export function optionsOf(options: Options): Whole<SubmitOptions> {
+  const { retry } = options;
+  return {
+    runAtMs: int64(options.runAtMs),
+    // Made a run time at acceptance.
+    delayMs: 0n,
+    deadlineAtMs: int64(options.deadlineAtMs),
+    lifetimeMs: int64(options.lifetimeMs),
+    retentionMs: int64(options.retentionMs),
+    windowMs: int64(options.windowMs),
+    priority: priorityNumbers[options.priority],
+    retry: {
+      maxAttempts: retry.maxAttempts,
+      baseMs: int64(retry.baseMs),
+      factor: retry.factor,
+      maxMs: int64(retry.maxMs),
+    },
+    attemptTimeoutMs: int64(options.attemptTimeoutMs),
+    tags: [...options.tags],
+    parentId: options.parentId ?? '',
+    whenDead: whenDeadNumbers[options.whenDead],
+  };
+}
+
+/** What only a read of the one task tells beside its snapshot. */
+export interface TaskExtras {
+  readonly withPayload?: boolean;
+  readonly result?: Uint8Array | undefined;
+  readonly waitingFor?: string | undefined;
+}
+
+export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): MessageInitShape<typeof TaskSchema> {
+  const { id, submission, head } = snapshot;
+  const { scope, options } = submission;
+  return {
+    id,
+    tenant: scope.tenant,
+    queue: scope.queue,
+    idempotencyKey: scope.key,
+    state: stateNumbers[shownState(head)],
+    version: head.version,
+    revision: head.revision,
+    spec: specOf(submission, extras.withPayload ?? false),
+    options: optionsOf(options),
+    acceptedAtMs: int64(submission.acceptedAtMs),
+    expiresAtMs: int64(submission.expiresAtMs),
+    attempt: head.attempt,
+    maxAttempts: options.retry.maxAttempts,
+    fencingToken: int64(head.fencingToken),
+    leaseEndAtMs: int64(head.leaseEndAtMs),
+    worker: head.worker,
+    runAtMs: int64(head.waitUntilMs),
+    ...(head.progress === undefined ? {} : { progress: head.progress }),
+    ...(extras.result === undefined ? {} : { result: fromBinary(PayloadSchema, extras.result) }),
+    deadReason: deadReasonNumber(head.deadReason),
+    lastError: head.lastError,
+    cancelRequested: head.cancelRequested,
+    endedAtMs: int64(head.endedAtMs),
+    waitingFor: extras.waitingFor ?? '',
+    traceparent: submission.traceparent,
+  };
+}
+
+export function viewToWire(view: TaskView, withPayload: boolean): MessageInitShape<typeof TaskSchema> {
+  return taskToWire(view.snapshot, { withPayload, result: view.result, waitingFor: view.waitingFor });
+}
+
+/** An event of a kind that this version does not know is shown as it was stored. */
+export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEventSchema> {
+  if (event.kind === 'unknown') return fromBinary(TaskEventSchema, event.bytes);
+  return {
+    kind: eventNumber(event.kind),
+    schema: eventSchema,
+    atMs: int64(event.atMs),
+    ...('token' in event ? { fencingToken: int64(event.token) } : {}),
+    ...detailsOf(event),
+  };
+}
+
+type Known = Exclude<TaskEvent, { kind: 'unknown' }>;
+
+function detailsOf(event: Known): MessageInitShape<typeof TaskEventSchema> {
+  switch (event.kind) {
+    case 'submitted':
+      return {
+        runAtMs: int64(event.runAtMs),
+        deadlineAtMs: int64(event.deadlineAtMs),
+        lifetimeEndAtMs: int64(event.lifetimeEndAtMs),
+        inLane: event.inLane,
+      };
+    case 'claimed':
+      return { attempt: event.attempt, worker: event.worker, timeoutAtMs: int64(event.timeoutAtMs) };
+    case 'claimReleased':
+      return { counted: event.counted };
+    case 'leaseExpired':
+      return {};
+    case 'failed':
+      return { runAtMs: int64(event.retryAtMs), message: event.message, errorType: event.errorType };
+    case 'snoozed':
+      return { runAtMs: int64(event.runAtMs) };
+    case 'succeeded':
+      return { resultBytes: event.resultBytes };
+    case 'died':
+      return {
+        deadReason: deadReasonNumber(event.reason),
+        message: event.message,
+        errorType: event.errorType,
+        holdsLane: event.holdsLane,
+      };
+    case 'cancelRequested':
+    case 'cancelled':
+      return { actor: event.actor, message: event.message };
+    case 'redriven':
+      return { actor: event.actor, lifetimeEndAtMs: int64(event.lifetimeEndAtMs) };
+  }
+}
+
+export function updateToWire(update: WatchUpdate): MessageInitShape<typeof WatchTaskResponseSchema> {
+  if (update.kind === 'progress')
+    return { update: { case: 'progress', value: progressToWire(update.progress) } };
+  const { version, event, state } = update;
+  return {
+    update: { case: 'event', value: { version, event: eventToWire(event), state: stateNumbers[state] } },
+  };
+}
+
+function progressToWire({ fraction, note }: Progress): { fraction: number; note: string } {
+  return { fraction, note };
+}
+
+export function errorToWire(error: ItemError): MessageInitShape<typeof ItemErrorSchema> {
+  return {
+    code: Code[error.code],
+    reason: error.reason,
+    message: error.message,
+    help: error.help ?? '',
+    taskId: error.taskId ?? '',
+    retryAfterMs: int64(error.retryAfterMs),
+    violations: error.violations.map(({ field, description }) => ({ field, description })),
+  };
+}
+
+export function submitResultToWire(result: SubmitResult): MessageInitShape<typeof SubmitResultSchema> {
+  if (result.error !== undefined) return { error: errorToWire(result.error) };
+  const { id, deduplicated, state, version } = result;
+  return { id, deduplicated, state: stateNumbers[state], version };
+}
+
+export function assignmentToWire(task: Assignment): MessageInitShape<typeof AssignmentSchema> {
+  return {
+    taskId: task.id,
+    lease: task.lease,
+    spec: fromBinary(SpecSchema, task.spec),
+    attempt: task.attempt,
+    maxAttempts: task.maxAttempts,
+    fencingToken: int64(task.token),
+    idempotencyKey: task.key,
+    queue: task.queue,
+    tenant: task.tenant,
+    leaseMs: int64(task.leaseMs),
+    timeoutMs: int64(task.timeoutMs),
+    deadlineInMs: int64(task.deadlineInMs),
+    traceparent: task.traceparent,
+    parentId: task.parentId,
+    tags: [...task.tags],
+  };
+}
+
+export function heartbeatAnswerToWire(
+  answer: HeartbeatAnswer,
+): MessageInitShape<typeof HeartbeatAnswerSchema> {
+  const verdict = verdictNumbers[answer.verdict];
+  switch (answer.verdict) {
+    case 'renewed':
+      return { verdict, leaseMs: int64(answer.leaseMs) };
+    case 'cancel':
+      return { verdict, cause: causeNumbers[answer.cause] };
+    case 'leaseLost':
+      return { verdict };
+    case 'error':
+      return { verdict, error: errorToWire(answer.error) };
+  }
+}
+
+export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchema> {
+  const { tenant, queue, paused, onDead, workers, counts } = view;
+  const { scheduled, ready, running, dead } = counts;
+  return {
+    tenant,
+    name: queue,
+    paused,
+    onDead: onDeadNumbers[onDead],
+    workers,
+    counts: { scheduled: int64(scheduled), ready: int64(ready), running: int64(running), dead: int64(dead) },
+  };
+}
+
+export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
+  const { name, id, queues, types, maxVersions, inFlight, connectedAtMs, node, othersAlike } = view;
+  return {
+    name,
+    id,
+    queues: [...queues],
+    types: [...types],
+    maxVersions: [...maxVersions],
+    inFlight,
+    connectedAtMs: int64(connectedAtMs),
+    node,
+    othersAlike,
+  };
+}

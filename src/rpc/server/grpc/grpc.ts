@@ -1,0 +1,142 @@
+/** The gRPC listener's calls: every method of the schema, with the handlers of the Api behind it. */
+import type { DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
+import { Server } from '@grpc/grpc-js';
+import { decodeReportRequest, encodeReportResponse } from '../../../core/codec/report.ts';
+import { decodeSubmitBatch, encodeSubmitResult } from '../../../core/codec/submit.ts';
+import { decodeWorkRequest, encodeWorkResponse } from '../../../core/codec/work.ts';
+import type { ReportResponse, SubmitBatch, SubmitBatchResult, WorkResponse } from '../../../core/messages.ts';
+import type { Clock } from '../../../ports/clock.ts';
+import type { Api } from '../../api/api.ts';
+import { watchTask } from '../../api/streams/watch.ts';
+import { file_health_v1_health } from '../../gen/health/v1/health_pb.ts';
+import { AdminService, file_holdfast_v1_admin_service } from '../../gen/holdfast/v1/admin_service_pb.ts';
+import {
+  file_holdfast_v1_task_service,
+  TaskService,
+  type WatchTaskRequest,
+  type WatchTasksRequest,
+} from '../../gen/holdfast/v1/task_service_pb.ts';
+import { file_holdfast_v1_worker_service, WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import type { Admission } from '../admission.ts';
+import { addHealth, type ServingState } from '../health.ts';
+import { asBuffer, messageParser, messageWriter, mostReadBytes, parser } from '../parse.ts';
+import { addReflection } from '../reflection.ts';
+import { bidiHandler } from './bidi.ts';
+import { serverStreamHandler } from './server-stream.ts';
+import { unaryHandler } from './unary.ts';
+
+export const services: readonly DescService[] = [TaskService, WorkerService, AdminService];
+
+const options = {
+  'grpc.max_receive_message_length': mostReadBytes,
+  'grpc.max_send_message_length': -1,
+  /** Of one connection. A client that wants more waits its turn. */
+  'grpc.max_concurrent_streams': 1_000,
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.max_connection_idle_ms': 1_800_000,
+  /** Its counters cost something on every message, and nobody reads them. */
+  'grpc.enable_channelz': 0,
+};
+
+export interface GrpcDeps {
+  readonly api: Api;
+  readonly admission: Admission;
+  readonly health: ServingState;
+  readonly clock: Clock;
+}
+
+function pathOf(method: { readonly name: string; readonly parent: DescService }): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+export function grpcServer(deps: GrpcDeps): Server {
+  const server = new Server(options);
+  for (const service of services) {
+    for (const method of service.methods) {
+      if (method.methodKind === 'unary') addUnary(server, method as DescMethodUnary, deps);
+    }
+  }
+  addHot(server, deps);
+  addWatches(server, deps);
+  addHealth(server, deps.health);
+  const files = [
+    file_holdfast_v1_task_service,
+    file_holdfast_v1_worker_service,
+    file_holdfast_v1_admin_service,
+    file_health_v1_health,
+  ];
+  addReflection(server, files);
+  return server;
+}
+
+function addUnary(server: Server, method: DescMethodUnary, { api, admission }: GrpcDeps): void {
+  if (method === TaskService.method.submitTasks) return;
+  server.register(
+    pathOf(method),
+    unaryHandler(admission, (request: Message, context) => api.call(method, request, context)),
+    messageWriter(method.output) as (value: unknown) => Buffer,
+    messageParser(method.input),
+    'unary',
+  );
+}
+
+/** What runs thousands of times a second is read and written by the codec of core, without generated code. */
+function addHot(server: Server, deps: GrpcDeps): void {
+  const { api } = deps;
+  server.register(
+    pathOf(TaskService.method.submitTasks),
+    unaryHandler(deps.admission, (batch: SubmitBatch, context) => api.submit(batch, context)),
+    (result: SubmitBatchResult) => asBuffer(encodeSubmitResult(result)),
+    parser(decodeSubmitBatch),
+    'unary',
+  );
+  server.register(
+    pathOf(WorkerService.method.work),
+    bidiHandler(
+      deps,
+      (response: WorkResponse) => asBuffer(encodeWorkResponse(response)),
+      (stream, context) => api.work(stream, context),
+    ),
+    asIs,
+    parser(decodeWorkRequest),
+    'bidi',
+  );
+  server.register(
+    pathOf(WorkerService.method.report),
+    bidiHandler(
+      deps,
+      (response: ReportResponse) => asBuffer(encodeReportResponse(response)),
+      (stream, context) => api.report(stream, context),
+    ),
+    asIs,
+    parser(decodeReportRequest),
+    'bidi',
+  );
+}
+
+function addWatches(server: Server, deps: GrpcDeps): void {
+  const { api } = deps;
+  const one = TaskService.method.watchTask;
+  const many = TaskService.method.watchTasks;
+  server.register(
+    pathOf(one),
+    serverStreamHandler(deps, messageWriter(one.output), (request: WatchTaskRequest, context) =>
+      watchTask(api, request, context),
+    ),
+    asIs,
+    messageParser(one.input),
+    'serverStream',
+  );
+  server.register(
+    pathOf(many),
+    serverStreamHandler(deps, messageWriter(many.output), (request: WatchTasksRequest, context) =>
+      api.watch(request, context),
+    ),
+    asIs,
+    messageParser(many.input),
+    'serverStream',
+  );
+}

@@ -1,0 +1,17 @@
+import { type Code, ConnectError } from '@connectrpc/connect';
+import { codeNumber } from '../../../core/codec/item-error.ts';
+import { asHoldfastError } from '../../../core/errors.ts';
+import { detailsOf, told } from '../status.ts';
+
+/** The same error as over gRPC, in the form of Connect: a sentence and the google.rpc details. */
+export function connectError(thrown: unknown): ConnectError {
+  if (thrown instanceof ConnectError) return thrown;
+  const error = asHoldfastError(thrown);
+  const code = codeNumber(error.code) as Code;
+  const headers: Record<string, string> = {};
+  if (error.retryAfterMs !== undefined)
+    headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1_000));
+  const connect = new ConnectError(told(error), code, headers);
+  connect.details = detailsOf(error) as ConnectError['details'];
+  return connect;
+}

@@ -1,0 +1,291 @@
+import { beforeEach, expect, test } from 'vitest';
+import { type StallingClock, stallingClock } from '../../../test/fixtures/stalling-clock.ts';
+import { type MemoryEngine, memory } from '../../engines/memory/index.ts';
+import { silentLog } from '../../ports/log.ts';
+import type { TaskStore } from '../../ports/task-store.ts';
+import { createService } from '../../service/create-service.ts';
+import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
+import { type Runtime, startRuntime } from '../runtime.ts';
+import type { DutyOptions } from './duties.ts';
+import { nodeKind } from './membership.ts';
+import type { NodeEntry } from './shard-ownership.ts';
+
+interface Sweep {
+  readonly node: string;
+  readonly shard: number;
+  readonly atMs: number;
+}
+
+const shards = 8;
+let clock: VirtualClock;
+let engine: MemoryEngine;
+let sweeps: Sweep[];
+/** By whom each queue was looked through. */
+let looks: Map<string, Set<string>>;
+/** How many shards each node counts. */
+let counted: (node: string) => number;
+beforeEach(() => {
+  counted = () => shards;
+  looks = new Map();
+  clock = virtualClock();
+  engine = memory({ clock, bells: 'apart' });
+  sweeps = [];
+});
+
+interface Node {
+  readonly name: string;
+  readonly clock: StallingClock;
+  readonly runtime: Runtime;
+  kill(): void;
+}
+
+async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Promise<Node> {
+  const own = stallingClock(clock.process(offsetMs));
+  const ports = engine.connect(name);
+  const store: TaskStore = Object.create(ports.store, {
+    due: {
+      value: (...asked: Parameters<TaskStore['due']>) => {
+        sweeps.push({ node: name, shard: asked[0], atMs: clock.now() });
+        return ports.store.due(...asked);
+      },
+    },
+    dueShards: { get: () => counted(name) },
+    countDueShards: { value: async () => counted(name) },
+    list: {
+      value: (...[filter, page]: Parameters<TaskStore['list']>) => {
+        looks.set(filter.queue, (looks.get(filter.queue) ?? new Set()).add(name));
+        return ports.store.list(filter, page);
+      },
+    },
+  });
+  const running = await createService({
+    ...ports,
+    store,
+    node: name,
+    clock: own,
+    log: silentLog,
+    createQueues: true,
+  });
+  const runtime = startRuntime(running, options);
+  return { name, clock: own, runtime, kill: () => own.kill() };
+}
+
+/** Who swept what in the last `ms`. */
+function sweptIn(ms: number): Map<number, Set<string>> {
+  const by = new Map<number, Set<string>>();
+  for (const { node: name, shard, atMs } of sweeps) {
+    if (atMs <= clock.now() - ms) continue;
+    by.set(shard, (by.get(shard) ?? new Set()).add(name));
+  }
+  return by;
+}
+
+/** How many shards each sweeps; every one is swept, by one alone. */
+function sharedOut(count = shards): Record<string, number> {
+  const by = sweptIn(3_000);
+  expect(by.size).toBe(count);
+  const counts: Record<string, number> = {};
+  for (const names of by.values()) {
+    expect([...names]).toHaveLength(1);
+    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** The longest that a shard was swept by several (each within the last two sweeps), and by nobody. */
+function longest(): { overlapMs: number; gapMs: number } {
+  let overlapMs = 0;
+  let gapMs = 0;
+  for (let shard = 0; shard < shards; shard++) {
+    const mine = sweeps.filter((one) => one.shard === shard);
+    let overlapSinceMs: number | undefined;
+    for (const [i, { node: name, atMs }] of mine.entries()) {
+      gapMs = Math.max(gapMs, atMs - (mine[i - 1]?.atMs ?? atMs));
+      const isShared = mine.some((other) => other.node !== name && Math.abs(other.atMs - atMs) < 1_500);
+      overlapSinceMs = isShared ? (overlapSinceMs ?? atMs) : undefined;
+      if (overlapSinceMs !== undefined) overlapMs = Math.max(overlapMs, atMs - overlapSinceMs);
+    }
+  }
+  return { overlapMs, gapMs };
+}
+
+test('one node sweeps everything from its start', async () => {
+  await node('a');
+  await clock.advance(2_000);
+  expect(sharedOut()).toEqual({ a: 8 });
+});
+
+test('nodes that come later get their even share, and meanwhile no shard is left out', async () => {
+  await node('a');
+  await clock.advance(7_300);
+  await node('b');
+  await node('c');
+  await clock.advance(20_000);
+  expect(Object.values(sharedOut()).sort()).toEqual([2, 3, 3]);
+  expect(longest()).toEqual({ overlapMs: expect.toSatisfy((ms) => ms <= 7_000), gapMs: 1_000 });
+});
+
+test('nodes that start at the same moment sit on seats of their own', async () => {
+  await Promise.all(['a', 'b', 'c', 'd'].map((name) => node(name)));
+  await clock.advance(20_000);
+  expect(sharedOut()).toEqual({ a: 2, b: 2, c: 2, d: 2 });
+});
+
+test('more nodes than shards: some sweep nothing', async () => {
+  await Promise.all(Array.from({ length: 10 }, (_, i) => node(`n${i}`)));
+  await clock.advance(20_000);
+  expect(Object.values(sharedOut())).toEqual(Array(8).fill(1));
+});
+
+test('shards that are added are swept once their node has counted them, and each by one alone', async () => {
+  await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  counted = (name) => (name === 'a' ? 12 : shards);
+  await clock.advance(25_000);
+  const known = [...sweptIn(3_000)].filter(([shard]) => shard >= shards);
+  expect(known.map(([, names]) => [...names])).toEqual([['a'], ['a']]);
+  counted = () => 12;
+  await clock.advance(8_000);
+  expect(sharedOut(12)).toEqual({ a: 6, b: 6 });
+});
+
+test('a dead node’s shards are swept by others within 15 s of its last breath', async () => {
+  for (const lateMs of [0, 1_700, 4_990]) {
+    clock = virtualClock();
+    engine = memory({ clock, bells: 'apart' });
+    sweeps = [];
+    const [, , victim] = await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
+    await clock.advance(20_000 + lateMs);
+    victim?.kill();
+    const diedAtMs = clock.now();
+    await clock.advance(15_000);
+    const { gapMs } = longest();
+    expect(gapMs).toBeLessThanOrEqual(15_000);
+    const heirs = sweptIn(clock.now() - diedAtMs - 14_000);
+    expect(heirs.size).toBe(shards);
+    await clock.advance(8_000);
+    expect(sharedOut()).toEqual({ a: 4, b: 4 });
+  }
+});
+
+test('a node that drains gives its shards back at once: others have them by their next beat', async () => {
+  const [first] = await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  sweeps = [];
+  await first?.runtime.drain(0);
+  await clock.advance(6_000);
+  expect(sharedOut()).toEqual({ b: 8 });
+  expect(sweeps.filter((one) => one.node === 'a')).toEqual([]);
+  expect(longest().gapMs).toBeLessThanOrEqual(6_000);
+});
+
+test('a seat that was left or whose node died is taken again', async () => {
+  for (let life = 0; life < 5; life++) {
+    const one = await node(`n${life}`);
+    await clock.advance(3_000);
+    if (life % 2 === 0) await one.runtime.stop();
+    else one.kill();
+    await clock.advance(12_000);
+  }
+  expect(await engine.registry.list(nodeKind, '')).toHaveLength(1);
+});
+
+test('a node that was held up sweeps nothing when it goes on, until it has looked who has its shards', async () => {
+  const [held] = await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  held?.clock.stall();
+  await clock.advance(40_000);
+  expect(sharedOut()).toEqual({ b: 8 });
+  sweeps = [];
+  held?.clock.goOn();
+  await clock.settle();
+  const stale = sweeps.filter((one) => one.node === 'a' && one.atMs === clock.now());
+  expect(stale).toEqual([]);
+  await clock.advance(12_000);
+  expect(sharedOut()).toEqual({ a: 4, b: 4 });
+  expect(longest().overlapMs).toBeLessThanOrEqual(6_000);
+});
+
+test('a clock that jumps by an hour, forth and back, moves no shard', async () => {
+  const [jumper] = await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
+  await clock.advance(20_000);
+  const before = sweptIn(3_000);
+  for (const ms of [3_600_000, -7_200_000]) {
+    jumper?.clock.jump(ms);
+    sweeps = [];
+    await clock.advance(25_000);
+    expect(sweptIn(3_000)).toEqual(before);
+    expect(longest()).toEqual({ overlapMs: 0, gapMs: 1_000 });
+  }
+});
+
+test('a node whose clock is an hour off takes its share and robs nobody for long', async () => {
+  await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  await node('off', {}, 3_600_000);
+  await clock.advance(25_000);
+  expect(Object.values(sharedOut()).sort()).toEqual([2, 3, 3]);
+  expect(longest().overlapMs).toBeLessThanOrEqual(11_000);
+});
+
+test('a node that is not fit sweeps nothing and says so; fit again, it has its share again', async () => {
+  let isFit = true;
+  await node('a');
+  await node('b', { fitness: () => ({ fit: isFit, clockOffsetMs: 2_500 }) });
+  await clock.advance(20_000);
+  isFit = false;
+  sweeps = [];
+  await clock.advance(10_000);
+  expect(sharedOut()).toEqual({ a: 8 });
+  expect(sweeps.some((one) => one.node === 'b')).toBe(false);
+  const entries = (await engine.registry.list(nodeKind, '')).map((one) => one.value as NodeEntry);
+  expect(entries.find((entry) => entry.name === 'b')).toMatchObject({ sweeps: false, clockOffsetMs: 2_500 });
+  isFit = true;
+  await clock.advance(15_000);
+  expect(sharedOut()).toEqual({ a: 4, b: 4 });
+});
+
+test('a node that takes no part sweeps nothing, even alone, and is not registered', async () => {
+  await node('a', { takesPart: false });
+  await clock.advance(20_000);
+  expect(sweeps).toEqual([]);
+  expect(await engine.registry.list(nodeKind, '')).toEqual([]);
+});
+
+test('the reconciler’s queues are shared out too: each is looked through by one node', async () => {
+  const queues = Array.from({ length: 12 }, (_, i) => `queue-${i}`);
+  for (const queue of queues) {
+    const setting = { paused: false, onDead: 'release' };
+    await engine.registry.put('queue', `default/${queue}`, setting, 'absent');
+  }
+  await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
+  await clock.advance(20_000);
+  looks.clear();
+  await clock.advance(3_600_000);
+  expect([...looks.keys()].sort()).toEqual(queues.sort());
+  for (const names of looks.values()) expect([...names]).toHaveLength(1);
+  expect(new Set([...looks.values()].flatMap((names) => [...names])).size).toBe(3);
+});
+
+test('while the registry fails nobody sweeps on a spent lease, and all go on when it is back', async () => {
+  let isDown = false;
+  clock = virtualClock();
+  const before = async (): Promise<void> => {
+    if (isDown) throw new Error('down');
+  };
+  engine = memory({
+    clock,
+    bells: 'apart',
+    faults: { before: ({ name }) => (name.startsWith('registry') ? before() : undefined) },
+  });
+  await Promise.all(['a', 'b'].map((name) => node(name)));
+  await clock.advance(20_000);
+  isDown = true;
+  await clock.advance(10_000);
+  sweeps = [];
+  await clock.advance(20_000);
+  expect(sweeps).toEqual([]);
+  isDown = false;
+  await clock.advance(8_000);
+  expect(sharedOut()).toEqual({ a: 4, b: 4 });
+});

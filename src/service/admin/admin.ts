@@ -1,0 +1,59 @@
+import { limits } from '../../core/limits.ts';
+import type { QueueRef } from '../../ports/task-store.ts';
+import type { ServiceContext } from '../context.ts';
+import type { KnownWorkers, QueueView, WorkerView } from '../service.ts';
+import { everyWorker } from './known-workers.ts';
+import type { QueueSetting } from './queue-settings.ts';
+
+function workOn(workers: readonly WorkerView[], tenant: string, queue: string | undefined): WorkerView[] {
+  return workers.filter(
+    (worker) => worker.tenant === tenant && (queue === undefined || worker.queues.includes(queue)),
+  );
+}
+
+export async function workers(
+  context: ServiceContext,
+  tenant: string,
+  queue: string | undefined,
+): Promise<KnownWorkers> {
+  const known = await everyWorker(context);
+  const all = workOn(known.workers, tenant, queue);
+  // No more than one node may have.
+  const told = all.slice(0, limits.streams);
+  return { workers: told, isComplete: known.isComplete && told.length === all.length };
+}
+
+async function viewOf(
+  context: ServiceContext,
+  setting: QueueSetting,
+  { workers: all }: KnownWorkers,
+): Promise<QueueView> {
+  const mine = workOn(all, setting.tenant, setting.queue);
+  return {
+    ...setting,
+    workers: mine.reduce((sum, { othersAlike }) => sum + 1 + othersAlike, 0),
+    counts: await context.store.counts(setting, context.clock.now()),
+  };
+}
+
+export async function queues(context: ServiceContext, tenant: string): Promise<readonly QueueView[]> {
+  const known = await everyWorker(context);
+  return Promise.all(context.queues.ofTenant(tenant).map((setting) => viewOf(context, setting, known)));
+}
+
+export async function queue(context: ServiceContext, ref: QueueRef): Promise<QueueView> {
+  if (!context.queues.has(ref)) await context.queues.refresh();
+  if (!context.queues.has(ref)) throw context.queues.unknown(ref);
+  return viewOf(context, context.queues.of(ref), await everyWorker(context));
+}
+
+export async function updateQueue(
+  context: ServiceContext,
+  ref: QueueRef,
+  change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
+  actor: string,
+): Promise<QueueView> {
+  const setting = await context.queues.update(ref, change);
+  context.log.info({ queue: ref.queue, tenant: ref.tenant, actor, ...change }, 'queue configuration changed');
+  return viewOf(context, setting, await everyWorker(context));
+}

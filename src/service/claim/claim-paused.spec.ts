@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { item } from '../../../test/fixtures/api-node.ts';
+import type { Assignment } from '../../core/messages.ts';
+import { memory } from '../../engines/memory/index.ts';
+import { silentLog } from '../../ports/log.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import { createService } from '../create-service.ts';
+
+const ref = (queue: string) => ({ tenant: 'default', queue });
+
+/** A node; what a claim came to, and how long it took; and how often it asked for bells. */
+async function given() {
+  const clock = virtualClock();
+  const engine = memory({ clock, bells: 'in-commit' });
+  let receives = 0;
+  const receive: typeof engine.bells.receive = (queues, want) => {
+    receives++;
+    return engine.bells.receive(queues, want);
+  };
+  const bells = { ...engine.bells, receive };
+  const options = { ...engine, bells, node: 'n', clock, log: silentLog, createQueues: true };
+  const { service } = await createService(options);
+  const claim = (queues: readonly string[], signal = new AbortController().signal) => {
+    const answered: { tasks: readonly Assignment[]; tookMs: number }[] = [];
+    const beganMs = clock.monotonic();
+    const worker = { tenant: 'default', workerName: 'w', workerId: '1', requestId: '', maxTasks: 1 };
+    const types = [{ type: 'note', maxVersion: 1 }];
+    void service.claim({ ...worker, queues, types, waitMs: 20_000, signal }).then((tasks) => {
+      answered.push({ tasks, tookMs: clock.monotonic() - beganMs });
+    });
+    return answered;
+  };
+  const pause = (queue: string, paused = true) => service.updateQueue(ref(queue), { paused }, 'op');
+  const submit = (queue: string, key: string) =>
+    service.submit(ref(queue), [item(key)], { notAfterMs: undefined });
+  return { clock, claim, pause, submit, receives: () => receives };
+}
+
+describe('a claim whose queues are all paused', () => {
+  it('waits as long as it was told to, and asks for nothing meanwhile', async () => {
+    const { clock, claim, pause, submit, receives } = await given();
+    await submit('q', 'k');
+    await pause('q');
+    const answered = claim(['q']);
+    await clock.advance(19_999);
+    expect(answered).toEqual([]);
+    await clock.advance(1);
+    expect(answered).toEqual([{ tasks: [], tookMs: 20_000 }]);
+    expect(receives()).toBe(0);
+  });
+
+  it('is given work as soon as one is resumed', async () => {
+    const { clock, claim, pause, submit } = await given();
+    await submit('q', 'k');
+    await pause('q');
+    await pause('r');
+    const answered = claim(['r', 'q']);
+    await clock.advance(5_000);
+    await pause('q', false);
+    await clock.advance(0);
+    expect(answered).toMatchObject([{ tasks: [{ key: 'k' }], tookMs: 5_000 }]);
+  });
+
+  it('waits no longer in all where settings change meanwhile', async () => {
+    const { clock, claim, pause } = await given();
+    await pause('q');
+    const answered = claim(['q']);
+    for (let i = 0; i < 3; i++) {
+      await clock.advance(5_000);
+      await pause('other', i % 2 === 0);
+    }
+    await clock.advance(4_999);
+    expect(answered).toEqual([]);
+    await clock.advance(1);
+    expect(answered).toEqual([{ tasks: [], tookMs: 20_000 }]);
+  });
+
+  it('ends with its caller', async () => {
+    const { clock, claim, pause } = await given();
+    await pause('q');
+    const caller = new AbortController();
+    const answered = claim(['q'], caller.signal);
+    await clock.advance(1_000);
+    caller.abort();
+    await clock.advance(0);
+    expect(answered).toMatchObject([{ tasks: [], tookMs: 1_000 }]);
+  });
+});
+
+describe('a claim that waits', () => {
+  it('is given nothing of a queue that is paused meanwhile, and what comes to another that is resumed', async () => {
+    const { clock, claim, pause, submit } = await given();
+    await pause('r');
+    await submit('r', 'of r');
+    const answered = claim(['q', 'r']);
+    await clock.advance(1_000);
+    await pause('q');
+    await submit('q', 'of q');
+    await clock.advance(1_000);
+    expect(answered).toEqual([]);
+    await pause('r', false);
+    await clock.advance(0);
+    expect(answered).toMatchObject([{ tasks: [{ key: 'of r' }] }]);
+  });
+});

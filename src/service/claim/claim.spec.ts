@@ -1,0 +1,55 @@
+import { expect, it } from 'vitest';
+import { item } from '../../../test/fixtures/api-node.ts';
+import type { HoldfastError } from '../../core/errors.ts';
+import { memory } from '../../engines/memory/index.ts';
+import type { Bell } from '../../ports/broker.ts';
+import { silentLog } from '../../ports/log.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import { createService } from '../create-service.ts';
+import type { ClaimRequest } from '../service.ts';
+
+const target = { tenant: 'default', queue: 'q' };
+
+it('whoever loses the race for a task is told who has it', async () => {
+  const clock = virtualClock();
+  const bothWrite = Promise.withResolvers<void>();
+  let writing = 0;
+  const before = ({ name }: { readonly name: string }): Promise<void> | undefined => {
+    if (name !== 'store.append') return undefined;
+    if (++writing === 2) bothWrite.resolve();
+    return bothWrite.promise;
+  };
+  const engine = memory({ clock, bells: 'apart', faults: { before } });
+  let heard: readonly Bell[] = [];
+  const nodeOf = async (node: string) => {
+    const parts = engine.connect(node);
+    // A queue's message that was delivered twice, at one moment.
+    const bells = { ...parts.bells, receive: async () => heard };
+    const options = { ...parts, bells, node, clock, log: silentLog, createQueues: true };
+    return (await createService(options)).service;
+  };
+  const services = [await nodeOf('one'), await nodeOf('other')];
+  const [submitted] = (await services[0]?.submit(target, [item('k')], { notAfterMs: undefined })) ?? [];
+  if (submitted === undefined || submitted.error !== undefined) expect.fail('not accepted');
+  const asked: Omit<ClaimRequest, 'workerName'> = {
+    ...{ tenant: 'default', workerId: 'w', queues: ['q'], requestId: '', maxTasks: 1, waitMs: 0 },
+    types: [{ type: 'note', maxVersion: 1 }],
+    signal: new AbortController().signal,
+  };
+  const room = () => ({ tasks: 1, bytes: 1_000 });
+  heard = await engine.bells.receive([target], { ...asked, room });
+  const races = await Promise.all(
+    services.map(async (service, i) => {
+      const lost: HoldfastError[] = [];
+      const workerName = `worker-${i}`;
+      const tasks = await service.claim({ ...asked, workerName, lost: (error) => void lost.push(error) });
+      return { worker: `${workerName}/w`, won: tasks.length > 0, lost };
+    }),
+  );
+  const winner = races.find(({ won }) => won);
+  const loser = races.find(({ won }) => !won);
+  expect(winner?.lost).toEqual([]);
+  expect(loser?.lost).toHaveLength(1);
+  expect(loser?.lost[0]).toMatchObject({ code: 'ABORTED', reason: 'CONFLICT', taskId: submitted.id });
+  expect(loser?.lost[0]?.message).toContain(winner?.worker);
+});

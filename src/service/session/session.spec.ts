@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { apiNode, item, submitted } from '../../../test/fixtures/api-node.ts';
+import type { Assignment } from '../../core/messages.ts';
+
+it('a worker with more credits than one batch holds is given all that it has room for', async () => {
+  const node = await apiNode();
+  for (const part of ['a', 'b', 'c']) {
+    await submitted(node, ...Array.from({ length: 100 }, (_, i) => item(`${part}-${i}`)));
+  }
+  const assigned: Assignment[] = [];
+  const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
+  const types = [{ type: 'note', maxVersion: 1 }];
+  const session = node.service.openSession(
+    { ...hello, types, tasks: 256, bytes: 1_000_000 },
+    { assign: (_seq, tasks) => void assigned.push(...tasks), cancel() {}, drain() {} },
+  );
+  await node.clock.advance(1_000);
+  expect(assigned).toHaveLength(256);
+  session.close();
+});
+
+it('a worker that says nothing of what it was given is given nothing more until it does', async () => {
+  const node = await apiNode();
+  const assigned: number[] = [];
+  const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
+  const types = [{ type: 'note', maxVersion: 1 }];
+  const session = node.service.openSession(
+    { ...hello, types, tasks: 10, bytes: 1_000_000 },
+    { assign: (seq) => void assigned.push(seq), cancel() {}, drain() {} },
+  );
+  const given = async (key: string): Promise<number> => {
+    await submitted(node, item(key));
+    await node.clock.advance(10);
+    return assigned.length;
+  };
+  expect(await given('a')).toBe(1);
+  // Said before it hung, and heard after it was given something.
+  session.credit(0, 0);
+  expect(await given('b')).toBe(2);
+  await node.clock.advance(1_100);
+  expect(await given('c')).toBe(2);
+  await node.clock.advance(25_000);
+  expect(assigned.length).toBe(2);
+  session.received(2);
+  await node.clock.advance(10);
+  expect(assigned.length).toBe(3);
+  session.close();
+});

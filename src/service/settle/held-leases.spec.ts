@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { limits } from '../../core/limits.ts';
+import type { Snapshot } from '../../ports/task-store.ts';
+import { createHeldLeases, type HeldLease } from './held-leases.ts';
+
+const payloadBytes = 200_000;
+const most = Math.floor(limits.heldCallBytes / payloadBytes);
+
+function leaseOf(i: number, sessionId?: string): HeldLease {
+  const submission = { spec: new Uint8Array(payloadBytes) };
+  const head = { fencingToken: 1, leaseEndAtMs: 0 };
+  return { snapshot: { id: String(i), submission, head } as unknown as Snapshot, handle: '', sessionId };
+}
+
+it('leases of calls are kept up to so many bytes, the newest', () => {
+  const held = createHeldLeases();
+  for (let i = 0; i < 3 * most; i++) held.put(leaseOf(i));
+  const kept = Array.from({ length: 3 * most }, (_, i) => held.get(String(i), 1) !== undefined);
+  expect(kept.indexOf(true)).toBeGreaterThanOrEqual(2 * most);
+  expect(kept.lastIndexOf(false)).toBeLessThan(kept.indexOf(true));
+  expect(kept.filter(Boolean).length).toBeGreaterThan(most - 2);
+});
+
+it('those that were given back, taken anew or pruned count no more', () => {
+  const held = createHeldLeases();
+  held.put(leaseOf(-1));
+  for (let i = 0; i < 3 * most; i++) {
+    held.put(leaseOf(i));
+    held.put(leaseOf(i));
+    held.drop(String(i), 1);
+  }
+  expect(held.get('-1', 1)).toBeDefined();
+  for (let i = 0; i < most - 3; i++) held.put(leaseOf(i));
+  held.prune(Number.MAX_SAFE_INTEGER);
+  held.put(leaseOf(-2));
+  for (let i = 0; i < most - 3; i++) held.put(leaseOf(i));
+  expect(held.get('-2', 1)).toBeDefined();
+});
+
+it('those of sessions are bounded by their credits alone', () => {
+  const held = createHeldLeases();
+  for (let i = 0; i < 2 * most; i++) held.put(leaseOf(i, 's'));
+  expect(held.counts()).toEqual(new Map([['s', 2 * most]]));
+});

@@ -1,0 +1,84 @@
+import { limits, timing } from '../../core/limits.ts';
+import type { Head } from '../../core/task/head.ts';
+import type { Snapshot, TaskId } from '../../ports/task-store.ts';
+
+/** A lease that this node gave out. A settlement that finds its lease here needs no read; the others do. */
+export interface HeldLease {
+  snapshot: Snapshot;
+  readonly handle: string;
+  readonly sessionId: string | undefined;
+}
+
+export interface HeldLeases {
+  put(lease: HeldLease): void;
+  get(id: TaskId, token: number): HeldLease | undefined;
+  /** The lease's head as it stands now, e.g. with a cancellation asked for. */
+  update(id: TaskId, head: Head): void;
+  drop(id: TaskId, token: number): void;
+  /** Forgets leases that have been spent for a minute: their workers are gone. */
+  prune(nowMs: number): void;
+  /** How many each session holds that holds any. */
+  counts(): ReadonlyMap<string, number>;
+}
+
+/** What a lease takes beside its payload. */
+const leaseBytes = 1_024;
+
+function bytesOf({ snapshot, handle }: HeldLease): number {
+  return snapshot.submission.spec.length + handle.length + leaseBytes;
+}
+
+/** Memory is bounded by the credits that workers gave, and for claims by calls, which give none, by `heldCallBytes`. */
+export function createHeldLeases(): HeldLeases {
+  const held = new Map<TaskId, HeldLease>();
+  /** Of no session, oldest first. */
+  const byCalls = new Set<HeldLease>();
+  let bytes = 0;
+  const forgetAfterMs = timing.clockGuardMs + 60_000;
+
+  function remove(lease: HeldLease): void {
+    held.delete(lease.snapshot.id);
+    if (byCalls.delete(lease)) bytes -= bytesOf(lease);
+  }
+
+  function find(id: TaskId, token: number): HeldLease | undefined {
+    const lease = held.get(id);
+    return lease?.snapshot.head.fencingToken === token ? lease : undefined;
+  }
+
+  return {
+    put(lease) {
+      const before = held.get(lease.snapshot.id);
+      if (before !== undefined) remove(before);
+      held.set(lease.snapshot.id, lease);
+      if (lease.sessionId !== undefined) return;
+      byCalls.add(lease);
+      bytes += bytesOf(lease);
+      for (const oldest of byCalls) {
+        if (bytes <= limits.heldCallBytes) break;
+        remove(oldest);
+      }
+    },
+    get: find,
+    update(id, head) {
+      const lease = find(id, head.fencingToken);
+      if (lease !== undefined) lease.snapshot = { ...lease.snapshot, head };
+    },
+    drop(id, token) {
+      const lease = find(id, token);
+      if (lease !== undefined) remove(lease);
+    },
+    prune(nowMs) {
+      for (const lease of held.values()) {
+        if ((lease.snapshot.head.leaseEndAtMs ?? 0) + forgetAfterMs < nowMs) remove(lease);
+      }
+    },
+    counts() {
+      const counts = new Map<string, number>();
+      for (const { sessionId } of held.values()) {
+        if (sessionId !== undefined) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
+      }
+      return counts;
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { accepted, item, noOptions, specOf } from '../../../test/fixtures/api-node.ts';
+import type { OptionsRequest } from '../../core/submission/submission.ts';
+import { memory } from '../../engines/memory/index.ts';
+import type { Ring } from '../../ports/broker.ts';
+import { silentLog } from '../../ports/log.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import { createService } from '../create-service.ts';
+
+const target = { tenant: 'default', queue: 'q' };
+const call = { notAfterMs: undefined };
+
+/** A node, what it rings, and how often it asks for the lowest of a lane. */
+async function given() {
+  const clock = virtualClock();
+  const rings: Ring[] = [];
+  let fails = false;
+  const slow = { appends: 0 };
+  const ring = (rung: Ring): 'rung' | 'failed' => {
+    rings.push(rung);
+    return fails ? 'failed' : 'rung';
+  };
+  const before = ({ name }: { readonly name: string }): Promise<void> | undefined =>
+    name === 'store.append' && slow.appends-- > 0 ? clock.sleep(1_000) : undefined;
+  const engine = memory({ clock, bells: 'apart', faults: { ring, before } });
+  const asked: string[] = [];
+  const lowest: typeof engine.store.lowest = (lane) => {
+    asked.push(lane.orderingKey);
+    return engine.store.lowest(lane);
+  };
+  const store = Object.assign(Object.create(engine.store) as typeof engine.store, { lowest });
+  const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
+  const { service, settled } = await createService(options);
+  const bellsFail = (fail: boolean): void => {
+    fails = fail;
+  };
+  /** Runs all that can be, one after the other: the keys in their order. */
+  const runAll = async (outcome: 'succeeded' | 'fatal'): Promise<string[]> => {
+    const ran: string[] = [];
+    for (;;) {
+      const [task] = await service.claim({
+        ...{ tenant: 'default', queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], waitMs: 0 },
+        ...{
+          workerName: 'w',
+          workerId: '1',
+          requestId: '',
+          signal: new AbortController().signal,
+          maxTasks: 1,
+        },
+      });
+      if (task === undefined) return ran;
+      ran.push(task.key);
+      const settlement = { lease: task.lease, outcome, result: undefined, message: '', errorType: '' };
+      await service.settle([{ ...settlement, afterMs: undefined }], {
+        tenant: 'default',
+        sessionId: undefined,
+      });
+      await settled();
+    }
+  };
+  return { clock, service, rings, asked, bellsFail, runAll, slow };
+}
+
+const inLane = (key: string, lane: string, options: Partial<OptionsRequest> = {}) =>
+  item(key, { spec: specOf('{}', 'note', lane), options: { ...noOptions, ...options } });
+
+describe('a call that submits several tasks of a lane', () => {
+  it('rings the lowest once, after all of them', async () => {
+    const { service, rings, asked } = await given();
+    const keys = ['a', 'b', 'c', 'd'];
+    const items = [...keys.map((key) => inLane(key, 'ann')), ...keys.map((key) => inLane(`${key}2`, 'bob'))];
+    const results = await service.submit(target, items, call);
+    expect(asked.sort()).toEqual(['ann', 'bob']);
+    const first = [results[0], results[4]].map((one) => (one?.error === undefined ? one?.id : ''));
+    expect(rings.map((rung) => rung.id).sort()).toEqual(first.sort());
+  });
+
+  it('acknowledges none of them where that bell was not rung, and rings for a repeat', async () => {
+    const { service, rings, bellsFail } = await given();
+    const items = [inLane('a', 'ann'), inLane('b', 'ann')];
+    bellsFail(true);
+    const refused = await service.submit(target, items, call);
+    expect(refused.every(({ error }) => error !== undefined)).toBe(true);
+    bellsFail(false);
+    rings.length = 0;
+    const repeated = await service.submit(target, items, call);
+    expect(repeated.every(({ error }) => error === undefined)).toBe(true);
+    expect(rings).not.toEqual([]);
+  });
+
+  it('has them run in the order given, keys of tasks that ended long ago and new ones alike', async () => {
+    const { clock, service, runAll } = await given();
+    const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { windowMs: 60_000 }));
+    await service.submit(target, batch('ace'), call);
+    expect((await runAll('succeeded')).join('')).toBe('ace');
+    await clock.advance(60_000);
+    const results = await service.submit(target, batch('abcdef'), call);
+    expect(results.map((one) => accepted(one).deduplicated)).toEqual(new Array(6).fill(false));
+    expect((await runAll('succeeded')).join('')).toBe('abcdef');
+  });
+
+  it('has those that are dead run again behind the new ones, in the order given, however long each takes', async () => {
+    const { clock, service, runAll, slow } = await given();
+    const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { whenDead: 'retry' }));
+    await service.submit(target, batch('ace'), call);
+    await runAll('fatal');
+    slow.appends = 1;
+    const submitted = service.submit(target, batch('ebcda'), call);
+    await clock.advance(1_000);
+    const results = await submitted;
+    expect(results.map((one) => accepted(one).deduplicated)).toEqual([true, false, true, false, true]);
+    expect((await runAll('succeeded')).join('')).toBe('bdeca');
+  });
+});

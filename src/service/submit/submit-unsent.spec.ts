@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { item } from '../../../test/fixtures/api-node.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { memory } from '../../engines/memory/index.ts';
+import type { Ring } from '../../ports/broker.ts';
+import { silentLog } from '../../ports/log.ts';
+import { virtualClock } from '../../testing/virtual-clock.ts';
+import { createService } from '../create-service.ts';
+
+const target = { tenant: 'default', queue: 'mail' };
+
+/** A node whose bells fail as the test says. */
+async function given(failure: { error: HoldfastError | undefined }) {
+  const clock = virtualClock();
+  const engine = memory({ clock, bells: 'apart' });
+  const ring = async (rings: readonly Ring[]) =>
+    failure.error === undefined ? engine.bells.ring(rings) : rings.map(() => failure.error as HoldfastError);
+  const bells = new Proxy(engine.bells, {
+    get(of, name) {
+      if (name === 'ring') return ring;
+      const value = Reflect.get(of, name) as unknown;
+      return typeof value === 'function' ? value.bind(of) : value;
+    },
+  });
+  const options = { ...engine, bells, node: 'n', clock, log: silentLog, createQueues: true };
+  return (await createService(options)).service;
+}
+
+const missing = new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', 'It has no SQS queue.', {
+  help: 'Check the name.',
+});
+
+test('a task that was written and not rung is never told as one that is not there, and its key finds it again', async () => {
+  const failure: { error: HoldfastError | undefined } = { error: missing };
+  const service = await given(failure);
+  const submit = async () => (await service.submit(target, [item('k')], { notAfterMs: undefined }))[0];
+  const refused = await submit();
+  expect(refused?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+  expect(refused?.error?.message).toMatch(/written, but could not be announced/);
+  expect(refused?.error?.help).toMatch(/Check the name\. Then send the request again with the same key/);
+  failure.error = undefined;
+  expect(await submit()).toMatchObject({ deduplicated: true, state: 'ready' });
+});

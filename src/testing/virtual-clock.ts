@@ -1,0 +1,187 @@
+import { sleepOver } from '../platform/sleep.ts';
+import { uuidV7 } from '../platform/uuid.ts';
+import type { Clock } from '../ports/clock.ts';
+import { seededRandom } from './random.ts';
+import { type Timer, Timers } from './timers.ts';
+
+export interface VirtualClockOptions {
+  /** Where the wall clock begins. Default: 2026-01-01T00:00:00Z. */
+  readonly startMs?: number | undefined;
+  /** Of everything random, default 1: the same seed gives the same run. */
+  readonly seed?: number | undefined;
+  /**
+   * `real` (default): `soon` calls back in Node's next turn, so that only timers wait for `advance`. `driven`:
+   * nothing happens by itself; `step` runs whatever is next.
+   */
+  readonly turns?: 'real' | 'driven' | undefined;
+  /** What falls on one moment is run in an order that the seed decides instead of the order in which it was set. */
+  readonly shuffle?: boolean | undefined;
+}
+
+/** One process's view of a virtual clock: its wall clock may be off, and the process may die. */
+export interface ProcessClock extends Clock {
+  /** Moves the wall clock of this process (not its timers) by so much, forth or back. */
+  jump(ms: number): void;
+  /** The process is dead: nothing that it set is ever called back, now or later. */
+  kill(): void;
+}
+
+/** A clock whose time moves only when told to. */
+export interface VirtualClock extends Clock {
+  /** Calls back whatever falls into the next `ms`, in order, letting promises settle in between. */
+  advance(ms: number): Promise<void>;
+  /** Lets promises and turns that are under way come to rest, without moving time. */
+  settle(): Promise<void>;
+  /**
+   * Runs one thing: a turn's callback if there is one (`driven` only), else the earliest timer, time moving on to
+   * it. False: there is nothing. Promises that it resolves are not waited for.
+   */
+  step(): boolean;
+  /** The next timer's time on this clock, or undefined. */
+  readonly nextAtMs: number | undefined;
+  /** Callbacks that wait, of turns and timers. */
+  readonly pending: number;
+  process(offsetMs?: number): ProcessClock;
+}
+
+const defaultStartMs = Date.UTC(2026, 0, 1);
+/** A chain of promises may need a turn of its own for each link that does real I/O; pure ones need one. */
+const turnsToRest = 4;
+
+function nodeTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function randomBytesOf(random: () => number): (bytes: Uint8Array) => void {
+  return (bytes) => {
+    for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random() * 256);
+  };
+}
+
+class Virtual implements VirtualClock {
+  readonly sleep: Clock['sleep'];
+  readonly uuid: () => string;
+  readonly random: () => number;
+  readonly #driven: boolean;
+  readonly #pick: (n: number) => number;
+  readonly #timers = new Timers();
+  readonly #turns: (() => void)[] = [];
+  readonly #startMs: number;
+  #nowMs: number;
+  #realTurns = 0;
+
+  constructor(options: VirtualClockOptions) {
+    this.#startMs = options.startMs ?? defaultStartMs;
+    this.#nowMs = this.#startMs;
+    this.#driven = options.turns === 'driven';
+    this.random = seededRandom(options.seed ?? 1);
+    // A stream of its own, so that asking for a number does not change the order of turns.
+    const order = seededRandom((options.seed ?? 1) ^ 0x5eed);
+    this.#pick = options.shuffle === true ? (n) => Math.floor(order() * n) : () => 0;
+    this.sleep = sleepOver((ms, run) => this.after(ms, run));
+    this.uuid = uuidV7(() => this.#nowMs, randomBytesOf(this.random));
+  }
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  monotonic(): number {
+    return this.#nowMs - this.#startMs;
+  }
+
+  after(ms: number, run: () => void): () => void {
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, Math.ceil(ms)), run };
+    this.#timers.add(timer);
+    return () => this.#timers.remove(timer);
+  }
+
+  soon(run: () => void): void {
+    if (this.#driven) {
+      this.#turns.push(run);
+      return;
+    }
+    this.#realTurns++;
+    setImmediate(() => {
+      this.#realTurns--;
+      run();
+    });
+  }
+
+  get nextAtMs(): number | undefined {
+    return this.#timers.nextAtMs;
+  }
+
+  get pending(): number {
+    return this.#turns.length + this.#realTurns + this.#timers.size;
+  }
+
+  step(): boolean {
+    if (this.#turns.length > 0) {
+      this.#turns.splice(this.#pick(this.#turns.length), 1)[0]?.();
+      return true;
+    }
+    const timer = this.#timers.take(this.#pick);
+    if (timer === undefined) return false;
+    this.#nowMs = timer.atMs;
+    timer.run();
+    return true;
+  }
+
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < turnsToRest; quiet++) {
+      await nodeTurn();
+      while (this.#turns.length > 0) {
+        this.step();
+        await nodeTurn();
+        quiet = 0;
+      }
+      if (this.#realTurns > 0) quiet = 0;
+    }
+  }
+
+  async advance(ms: number): Promise<void> {
+    const endMs = this.#nowMs + ms;
+    await this.settle();
+    for (;;) {
+      const nextMs = this.#timers.nextAtMs;
+      if (nextMs === undefined || nextMs > endMs) break;
+      this.step();
+      await this.settle();
+    }
+    this.#nowMs = endMs;
+  }
+
+  process(offsetMs = 0): ProcessClock {
+    return processClock(this, offsetMs);
+  }
+}
+
+function processClock(clock: VirtualClock, offsetMs: number): ProcessClock {
+  let offset = offsetMs;
+  let dead = false;
+  const guarded = (run: () => void) => () => {
+    if (!dead) run();
+  };
+  const now = (): number => clock.now() + offset;
+  const after: Clock['after'] = (ms, run) => (dead ? () => {} : clock.after(ms, guarded(run)));
+  return {
+    now,
+    monotonic: () => clock.monotonic(),
+    after,
+    sleep: sleepOver(after),
+    soon: (run) => clock.soon(guarded(run)),
+    random: () => clock.random(),
+    uuid: uuidV7(now, randomBytesOf(clock.random)),
+    jump(ms) {
+      offset += ms;
+    },
+    kill() {
+      dead = true;
+    },
+  };
+}
+
+export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
+  return new Virtual(options);
+}

@@ -1,0 +1,51 @@
+/** Reads from the store, when all is over, what became of the tasks. */
+import { isEnded } from '../../../src/core/task/head.ts';
+import type { Snapshot, TaskStore } from '../../../src/ports/task-store.ts';
+import { queue, tenant } from './contract.ts';
+import type { TaskRecord } from './judge.ts';
+import type { Acknowledged } from './process-messages.ts';
+
+const readItems = 100;
+const readsAtOnce = 4;
+
+async function recordOf(store: TaskStore, snapshot: Snapshot): Promise<TaskRecord> {
+  const { id, submission, laneSeq, head, tip } = snapshot;
+  const whole = tip.length === head.version - 1;
+  return {
+    id,
+    lane: submission.orderingKey ?? '',
+    seq: laneSeq ?? Number.NaN,
+    acceptedAtMs: submission.acceptedAtMs,
+    endedAtMs: isEnded(head) ? head.endedAtMs : undefined,
+    events: whole ? tip : await store.history(id, 1),
+  };
+}
+
+/** A task that is acknowledged and not there is an error of its own. */
+export async function readTasks(
+  store: TaskStore,
+  acknowledged: readonly Acknowledged[],
+  nowMs: number,
+): Promise<TaskRecord[]> {
+  const ids = [...new Set(acknowledged.map(({ id }) => id))];
+  const records: TaskRecord[] = [];
+  const read = async (part: readonly string[]): Promise<void> => {
+    for (const [i, snapshot] of (await store.read(part, nowMs)).entries()) {
+      if (snapshot === undefined) throw new Error(`task ${part[i]} was acknowledged and is not there`);
+      records.push(await recordOf(store, snapshot));
+    }
+  };
+  for (let i = 0; i < ids.length; i += readItems * readsAtOnce) {
+    const parts = Array.from({ length: readsAtOnce }, (_, n) =>
+      ids.slice(i + n * readItems, i + (n + 1) * readItems),
+    );
+    await Promise.all(parts.filter((part) => part.length > 0).map(read));
+  }
+  return records;
+}
+
+/** Those of the lanes in which somebody still waits or was not handed on. */
+export async function openLanes(store: TaskStore, lanes: readonly string[]): Promise<string[]> {
+  const lowest = await Promise.all(lanes.map((orderingKey) => store.lowest({ tenant, queue, orderingKey })));
+  return lanes.filter((_, i) => lowest[i] !== undefined);
+}

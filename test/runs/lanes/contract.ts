@@ -1,0 +1,33 @@
+/** What submitters, workers and the judge of the lanes share. */
+import { createHash } from 'node:crypto';
+import { defineTask, typed } from '../../../src/index.ts';
+
+export const tenant = 'default';
+export const queue = 'lanes';
+/** The lane that only waits while the others are measured. */
+export const longLane = 'long';
+
+export interface Step {
+  readonly lane: string;
+  readonly submitter: number;
+  /** From 0, of this submitter in this lane. */
+  readonly number: number;
+}
+
+export const laneStep = defineTask('lane-step', {
+  input: typed<Step>(),
+  queue,
+  retry: { maxAttempts: 50, backoff: { base: '200ms', max: '1s' } },
+  timeout: '1m',
+  idempotencyKey: ({ lane, submitter, number }) => `${lane}/${submitter}/${number}`,
+  orderingKey: ({ lane }) => lane,
+});
+
+export function laneName(number: number): string {
+  return `lane-${String(number).padStart(4, '0')}`;
+}
+
+/** In [0, 1); the same for the same words in every process. */
+export function chanceOf(...words: readonly (string | number)[]): number {
+  return createHash('sha256').update(words.join(' ')).digest().readUInt32BE() / 2 ** 32;
+}

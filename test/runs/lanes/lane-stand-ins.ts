@@ -1,0 +1,43 @@
+/** The stand-ins of one run: a table, an SQS whose long polls end with their caller, and the time that they live in. */
+import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
+import { movingClock } from '../../fixtures/moving-clock.ts';
+import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
+import { startFauxqs } from '../../stand-ins/fauxqs.ts';
+import { startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
+import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
+import { queue, tenant } from './contract.ts';
+import type { SharedPlace } from './process-messages.ts';
+
+const table = 'lanes';
+const tickMs = 5;
+/** The front of the stand-in keeps every call. */
+const forgetMs = 1_000;
+
+export interface Site {
+  readonly place: SharedPlace;
+  close(): Promise<void>;
+}
+
+export async function openSite(seed: number, speed: number): Promise<Site> {
+  const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
+  const proxy = await startSqsProxy({ upstream: sqs.endpoint, seed });
+  const startedAtMs = Date.now();
+  const clock = movingClock({ speed, realStartMs: startedAtMs });
+  const client = tableClient(clientOf(dynoxide.endpoint));
+  await createTable(client, table, clock);
+  client.destroy();
+  const queues = standInClient(proxy.url);
+  await createQueues(queues, sqsQueuesOf(table, { tenant, queue }));
+  queues.destroy();
+  const timers = [setInterval(() => sqs.front.forget(), forgetMs)];
+  if (speed !== 1) timers.push(setInterval(() => sqs.setTime(clock.now()), tickMs));
+  return {
+    place: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, seed, speed, startedAtMs },
+    async close() {
+      for (const timer of timers) clearInterval(timer);
+      await proxy.close();
+      await sqs.stop();
+      await dynoxide.stop();
+    },
+  };
+}

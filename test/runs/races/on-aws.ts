@@ -1,0 +1,71 @@
+/** Two processes, each with an engine of its own, on one table: a bell that SQS delivers twice is heard by both. */
+import { aws, createTable, tableClient } from '../../../src/engines/aws/index.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import type { Bells, Ring } from '../../../src/ports/broker.ts';
+import { silentLog } from '../../../src/ports/log.ts';
+import { createService } from '../../../src/service/create-service.ts';
+import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
+import { type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
+import { Judge, Readiness } from './judge.ts';
+import { claimerNames } from './names.ts';
+import { type Child, child, type Race } from './race.ts';
+import { acceptedId, raceItem } from './task.ts';
+
+const table = 'races';
+/** So that the order in which writes arrive is drawn anew for each race. */
+const jitterMs = 2;
+/** No message goes by SQS here. */
+const nowhere = clientOf('http://127.0.0.1:1');
+const anyTime = { notAfterMs: undefined };
+
+async function racing(proxy: DynamoProxy, count: number, children: Child[]): Promise<Race[]> {
+  const clock = systemClock();
+  const client = tableClient(clientOf(proxy.url));
+  await createTable(client, table, clock);
+  client.destroy();
+  const judge = new Judge(claimerNames.length);
+  const readiness = new Readiness(claimerNames.length);
+  for (const name of claimerNames) {
+    const claimer = child('./aws-claimer.ts', [name, table, proxy.url], (told) => {
+      readiness.hear(told);
+      judge.hear(name, told);
+    });
+    children.push(claimer);
+  }
+  await readiness.ready;
+  const engine = aws({ table, clock, dynamodb: clientOf(proxy.url), sqs: nowhere });
+  const rung: Ring[] = [];
+  const bells: Bells = {
+    receive: async () => [],
+    ring: async (rings) => {
+      rung.push(...rings);
+      return rings.map(() => true);
+    },
+    hide: async (hidden) => hidden.map(() => true),
+    silence: async (handles) => handles.map(() => true),
+  };
+  const running = { ...engine, bells, node: 'submitter', clock, log: silentLog, createQueues: true };
+  const { service, settled } = await createService(running);
+  const races = await judge.races(count, children, async (i) => {
+    const [result] = await service.submit({ tenant: 'default', queue: 'races' }, [raceItem(i)], anyTime);
+    const [ring] = rung.splice(0);
+    return { taskId: acceptedId(result), message: { ring } };
+  });
+  await settled();
+  await engine.close();
+  return races;
+}
+
+export async function raceOnAws(count: number, seed: number): Promise<Race[]> {
+  const children: Child[] = [];
+  const dynoxide = await startDynoxide();
+  const latency = { fixedMs: 0, jitterMs };
+  const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed, latency });
+  try {
+    return await racing(proxy, count, children);
+  } finally {
+    for (const one of children) await one.stop();
+    await proxy.close();
+    await dynoxide.stop();
+  }
+}

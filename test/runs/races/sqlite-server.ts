@@ -1,0 +1,24 @@
+/** A real server on a store in a file, over mutual TLS; each bell of it is heard by two. */
+import { sqlite } from '../../../src/engines/sqlite/index.ts';
+import { startNode } from '../../../src/node/node.ts';
+import { systemClock } from '../../../src/platform/clock.ts';
+import { listen } from '../../../src/rpc/server/listen.ts';
+import { lostLog } from './lost-log.ts';
+import { pairedBells } from './paired-deliveries.ts';
+import { tellParent } from './race.ts';
+
+const [path = '', ca = '', cert = '', key = ''] = process.argv.slice(2);
+process.once('disconnect', () => process.exit(1));
+const clock = systemClock();
+const log = lostLog;
+const engine = await sqlite({ path, clock, log });
+const node = await startNode({ engine: { ...engine, bells: pairedBells(engine.bells) }, clock, log });
+const grpc = { host: '127.0.0.1', port: 0, tls: { ca, cert, key } };
+const listening = await listen({ api: node.api, grpc, clock, log });
+process.once('SIGTERM', async () => {
+  listening.drain();
+  await node.close(0);
+  await listening.close();
+  process.exit(0);
+});
+tellParent({ kind: 'ready', port: listening.grpcPort });

@@ -1,0 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { mutants } from './mutants.ts';
+import { mutated } from './mutate.ts';
+
+const root = new URL('../../../', import.meta.url);
+
+it('has eleven mutants', () => {
+  expect(new Set(mutants.map((mutant) => mutant.name)).size).toBe(11);
+});
+
+it.each(mutants)('$name still fits its file, and changes it', (mutant) => {
+  const source = readFileSync(new URL(mutant.file, root), 'utf8');
+  expect(mutated(source, mutant)).not.toBe(source);
+});

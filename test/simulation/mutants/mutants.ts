@@ -1,0 +1,160 @@
+/** Holdfast made wrong on purpose, one rule at a time: the invariants must notice each of them. */
+export interface Mutant {
+  readonly name: string;
+  /** From the root of the repository. */
+  readonly file: string;
+  /**
+   * Invariants that judge just what this mutant no longer asks. They do not count: it must be caught by what goes
+   * wrong then.
+   */
+  readonly restatedBy?: readonly string[];
+  readonly edits: readonly { readonly find: string; readonly replace: string }[];
+}
+
+const store = 'src/engines/memory/task-store.ts';
+const bells = 'src/engines/memory/broker/external-broker.ts';
+const hear = 'src/service/claim/claim-deliveries.ts';
+const settle = 'src/service/settle/settle.ts';
+const handOver = 'src/service/hand-over.ts';
+const condition = 'if (!(parts.faults.condition?.(change, met) ?? met))';
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'no-fencing-condition',
+    file: store,
+    restatedBy: ['validTokenOrRevision', 'foldEqualsHead'],
+    edits: [
+      {
+        find: condition,
+        replace: `if (!(met || (change.kind === 'transition' && 'token' in change.expect)))`,
+      },
+    ],
+  },
+  {
+    name: 'expiry-conditional-on-the-token-only',
+    file: hear,
+    edits: [
+      {
+        find: 'change: transition(one.snapshot, decision.events, decision.head) };',
+        replace: `change: { ...transition(one.snapshot, decision.events, decision.head),
+          expect: one.snapshot.head.state === 'running'
+            ? { token: one.snapshot.head.fencingToken, version: one.snapshot.head.version }
+            : { revision: one.snapshot.head.revision } } };`,
+      },
+    ],
+  },
+  {
+    name: 'acknowledged-before-the-ring',
+    file: 'src/service/submit/submit.ts',
+    edits: [
+      {
+        find: 'await ringOne(one.snapshot);',
+        replace: `context.background('ring', ringOne(one.snapshot));`,
+      },
+    ],
+  },
+  {
+    name: 'bell-silenced-before-the-settlement',
+    file: settle,
+    restatedBy: ['whatRunsKeepsABell'],
+    edits: [
+      {
+        find: 'const outcomes = await context.store.append(round.changes);',
+        replace: `await context.bells.silence(round.going.map((one) => one.lease.handle));
+          const outcomes = await context.store.append(round.changes);`,
+      },
+    ],
+  },
+  {
+    name: 'bell-silenced-after-a-refused-settlement',
+    file: settle,
+    edits: [
+      {
+        find: '// Refused: whoever holds the lease now holds the bell too, so it is left alone.',
+        replace: `context.background('bell', context.bells.silence([one.lease.handle]));`,
+      },
+    ],
+  },
+  {
+    name: 'stale-handle-accepted',
+    file: bells,
+    edits: [
+      {
+        find: 'return (this.#faults.handle?.(current) ?? current) ? message : undefined;',
+        replace: 'return current ? message : message;',
+      },
+    ],
+  },
+  {
+    name: 'ring-id-without-its-reason',
+    file: bells,
+    edits: [{ find: `/\${ring.reason}/\${slot}`, replace: `/\${slot}` }],
+  },
+  {
+    name: 'sweep-clears-before-it-rings',
+    file: handOver,
+    edits: [
+      {
+        find: 'if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);',
+        replace: '',
+      },
+      {
+        find: "return outcome?.kind === 'done';",
+        replace: `if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);
+          return outcome?.kind === 'done';`,
+      },
+    ],
+  },
+  {
+    name: 'clear-without-its-revision',
+    file: store,
+    restatedBy: ['validTokenOrRevision', 'foldEqualsHead'],
+    edits: [
+      {
+        find: condition,
+        replace: `const clears =
+            change.kind === 'transition' && change.events.length === 0 && change.head.state === 'waiting';
+          if (!met && !clears)`,
+      },
+    ],
+  },
+  {
+    name: 'lane-claim-without-the-lowest-check',
+    file: hear,
+    edits: [
+      {
+        find: 'const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;',
+        replace: 'const lowest = one !== undefined || (await isLowest(context, one));',
+      },
+    ],
+  },
+  {
+    name: 'hand-over-clears-due-first',
+    file: handOver,
+    edits: [
+      {
+        find: `  if (lane !== undefined) {
+    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
+    await ringLowest(context, lane, 'handOver');
+  }`,
+        replace: '',
+      },
+      {
+        find: `head: { ...snapshot.head, handOver: false },
+      result: undefined,
+      rejoinLane: false,
+    },
+  ]);`,
+        replace: `head: { ...snapshot.head, handOver: false },
+      result: undefined,
+      rejoinLane: false,
+    },
+  ]);
+  if (lane !== undefined) {
+    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
+    await ringLowest(context, lane, 'handOver');
+  }`,
+      },
+    ],
+  },
+];

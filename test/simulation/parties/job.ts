@@ -1,0 +1,80 @@
+import { defineTask, type Task, typed } from '../../../src/client/contract/task.ts';
+import type { SubmitOptions } from '../../../src/client/submit/submit-options.ts';
+import type { World } from '../world.ts';
+
+/** What a job does with itself is the worker's secret; its number tells it from every other. */
+export interface JobInput {
+  readonly n: number;
+}
+
+/** By which attempt it was done. */
+export interface JobResult {
+  readonly n: number;
+  readonly token: number;
+}
+
+export const queues = ['mail', 'bills'] as const;
+const lanes = 8;
+const priorities = ['high', 'normal', 'normal', 'normal', 'low'] as const;
+
+interface Contract {
+  readonly maxAttempts: number;
+  readonly timeoutMs: number | undefined;
+}
+
+export function jobOf({ maxAttempts, timeoutMs }: Contract) {
+  return defineTask('job', {
+    input: typed<JobInput>(),
+    output: typed<JobResult>(),
+    queue: 'mail',
+    retry: { maxAttempts, backoff: { base: '1s', max: '8s' } },
+    ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+  });
+}
+
+export type Job = ReturnType<typeof jobOf> & Task;
+
+export interface Wish {
+  readonly key: string;
+  readonly n: number;
+  readonly job: Job;
+  readonly atMs: number;
+  /** For a clock that its submitter reads. */
+  options(nowMs: number): SubmitOptions;
+}
+
+/** What will be submitted: half of it in lanes, some of it delayed, with a deadline or a short life; three attempts at most. */
+export function wishes(world: World): Wish[] {
+  return Array.from({ length: world.between(72, 80) }, (_, n) => wish(world, n));
+}
+
+function wish(world: World, n: number): Wish {
+  const inLane = n < lanes || world.chance(0.6);
+  const lane = n < lanes ? n : world.between(0, lanes - 1);
+  const queue = queues[(inLane ? lane : n) % queues.length] ?? 'mail';
+  const delay = world.chance(0.3) ? world.between(1, world.chance(0.3) ? 120_000 : 20_000) : undefined;
+  const deadlineMs = world.chance(0.06) ? world.between(5_000, 90_000) : undefined;
+  const lifetime = world.chance(0.06) ? world.between(5_000, 90_000) : undefined;
+  const priority = world.pick(priorities);
+  const whenDead = world.chance(0.3) ? 'retry' : undefined;
+  const key = `key-${n}`;
+  return {
+    key,
+    n,
+    atMs: world.between(0, 45_000),
+    job: jobOf({
+      maxAttempts: world.between(1, 3),
+      timeoutMs: world.chance(0.25) ? world.between(8_000, 40_000) : undefined,
+    }),
+    options: (nowMs) => ({
+      idempotencyKey: key,
+      queue,
+      priority,
+      ...(inLane && { orderingKey: `lane-${lane}` }),
+      ...(delay !== undefined && { delay }),
+      ...(deadlineMs !== undefined && { deadline: new Date(nowMs + deadlineMs) }),
+      ...(lifetime !== undefined && { lifetime }),
+      ...(whenDead !== undefined && { whenDead }),
+    }),
+  };
+}

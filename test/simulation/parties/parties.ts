@@ -1,0 +1,15 @@
+import { type Client, createClient } from '../../../src/client/client.ts';
+import type { Network } from '../network/network.ts';
+import { SimProcess } from '../network/process.ts';
+import { SimTransport } from '../network/transport.ts';
+
+const furthestOffMs = 1_000;
+
+export function processOf({ world }: Network, name: string): SimProcess {
+  return new SimProcess(world, name, world.between(-furthestOffMs, furthestOffMs));
+}
+
+/** The SDK of a process, on the simulated network. */
+export function clientOf(network: Network, process: SimProcess): Client {
+  return createClient(new SimTransport(network, process), { clock: process.clock, workerName: process.name });
+}

@@ -1,0 +1,148 @@
+import { HoldfastError } from '../../../src/core/errors.ts';
+import type { Assignment } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
+import {
+  FailReason,
+  HeartbeatVerdict,
+  WorkerService,
+} from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
+import type { Network } from '../network/network.ts';
+import type { SimProcess } from '../network/process.ts';
+import { mustPass } from '../network/refusals.ts';
+import { SimTransport } from '../network/transport.ts';
+import type { World } from '../world.ts';
+import { aheadMs } from './attempt.ts';
+import { type JobInput, type JobResult, queues } from './job.ts';
+import { processOf } from './parties.ts';
+
+const timeoutMs = 10_000;
+const heartbeatMs = 10_000;
+const failures = [
+  FailReason.RETRY,
+  FailReason.RETRY,
+  FailReason.FATAL,
+  FailReason.SNOOZE,
+  FailReason.RELEASED,
+];
+
+/**
+ * A worker without the SDK and without streams, as curl or another language would write it: it asks, renews and
+ * settles by single calls. Some of its attempts hear nothing until they are done, past the end of their lease.
+ */
+export class Poller {
+  readonly process: SimProcess;
+  readonly #world: World;
+  readonly #transport: SimTransport;
+  #stopping = false;
+
+  constructor(network: Network, name: string) {
+    this.#world = network.world;
+    this.process = processOf(network, name);
+    this.#transport = new SimTransport(network, this.process);
+    this.#world.begin(this.#run());
+  }
+
+  /** Asks no more; what it has begun it ends. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.process;
+    let requestId = clock.uuid();
+    while (!this.#stopping) {
+      const tasks = await this.#claim(requestId).catch((thrown: unknown) => mustPass(thrown, 'a claim'));
+      // Without an answer the same request again, so that what it may have been given is not lost.
+      if (tasks !== undefined) requestId = clock.uuid();
+      for (const task of tasks ?? []) this.#world.begin(this.#work(task));
+      await clock.sleep(this.#world.between(500, 4_000));
+    }
+  }
+
+  async #claim(requestId: string): Promise<readonly Assignment[]> {
+    const { name } = this.process;
+    const request = {
+      workerName: name,
+      workerId: name,
+      queues: [...queues],
+      types: [{ type: 'job', maxVersion: 1 }],
+      maxTasks: 2,
+      waitMs: 5_000n,
+      requestId,
+    };
+    return (await this.#transport.call(WorkerService.method.claimTasks, request, { timeoutMs })).tasks;
+  }
+
+  async #work(task: Assignment): Promise<void> {
+    const world = this.#world;
+    const { clock } = this.process;
+    const deaf = world.strikes('ran on after its lease', 0.1);
+    const endMs =
+      world.elapsedMs + (deaf ? deafMs(world) : world.between(50, world.chance(0.15) ? 35_000 : 4_000));
+    while (world.elapsedMs + heartbeatMs < endMs) {
+      await clock.sleep(heartbeatMs);
+      if (!deaf && !(await this.#heartbeat(task))) return;
+    }
+    await clock.sleep(endMs - world.elapsedMs);
+    if (deaf) await this.#catchUp(task);
+    await this.#settle(task);
+  }
+
+  /** It sends the heartbeats that it owes, all at once. */
+  async #catchUp(task: Assignment): Promise<void> {
+    const owed = Array.from({ length: 8 }, async () => {
+      await this.process.clock.sleep(this.#world.between(0, 2_500));
+      await this.#heartbeat(task);
+    });
+    await Promise.all(owed);
+  }
+
+  /** False: the work is to be left. */
+  async #heartbeat({ lease }: Assignment): Promise<boolean> {
+    const asked = this.#transport.call(WorkerService.method.heartbeat, { items: [{ lease }] }, { timeoutMs });
+    const answered = await asked.catch((thrown: unknown) => mustPass(thrown, 'a heartbeat'));
+    const verdict = answered?.answers[0]?.verdict;
+    return verdict !== HeartbeatVerdict.CANCEL && verdict !== HeartbeatVerdict.LEASE_LOST;
+  }
+
+  async #settle(task: Assignment): Promise<void> {
+    const { lease, attempt } = task;
+    const result = resultOf(task);
+    const world = this.#world;
+    const succeeds = attempt > 3 || !world.faulty || world.chance(0.7);
+    const reason = world.pick(failures) ?? FailReason.RETRY;
+    const afterMs = reason === FailReason.SNOOZE ? BigInt(aheadMs(world)) : 0n;
+    for (;;) {
+      const told = succeeds
+        ? this.#transport.call(WorkerService.method.succeedTask, { lease, result }, { timeoutMs })
+        : this.#transport.call(
+            WorkerService.method.failTask,
+            { lease, reason, afterMs, message: 'no' },
+            { timeoutMs },
+          );
+      const answer = await told.catch((thrown: unknown) =>
+        isFinal(thrown) ? 'refused' : mustPass(thrown, 'a settlement'),
+      );
+      if (answer !== undefined) return;
+      // Unknown: the same outcome is sent again.
+      await this.process.clock.sleep(world.between(200, 3_000));
+    }
+  }
+}
+
+/** Around the moment at which others take its task, or well past it. */
+function deafMs(world: World): number {
+  return world.between(30_500, world.chance(0.6) ? 33_000 : 60_000);
+}
+
+function resultOf({ spec, fencingToken }: Assignment) {
+  const { n } = JSON.parse(new TextDecoder().decode(spec?.payload?.bytes)) as JobInput;
+  const result: JobResult = { n, token: Number(fencingToken) };
+  return { contentType: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(result)) };
+}
+
+function isFinal(thrown: unknown): boolean {
+  return (
+    thrown instanceof HoldfastError &&
+    (thrown.reason === 'LEASE_LOST' || thrown.reason === 'OUTCOME_RECORDED')
+  );
+}

@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { priorities } from '../../src/core/submission/submission.ts';
+import { createSqsBells } from '../../src/engines/aws/broker/broker.ts';
+import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
+import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import { memory } from '../../src/engines/memory/index.ts';
+import type { Engine } from '../../src/ports/engine.ts';
+import { bellsHeard } from '../contract/broker/deliveries.ts';
+import { bellsOfTasks } from '../contract/broker/task-deliveries.ts';
+import { bellsHeld } from '../contract/broker/visibility.ts';
+import { type Open, register } from '../contract/subject.ts';
+import { clockBeside } from '../stand-ins/clock-beside.ts';
+import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { closeBells } from './broker-on-sqs.ts';
+
+/** The queues that the contract's sentences name. */
+const queues = [
+  { tenant: 'acme', queue: 'mail' },
+  { tenant: 'acme', queue: 'other' },
+  { tenant: 'acme', queue: 'nobody' },
+  { tenant: 'other', queue: 'mail' },
+];
+
+/** Tasks in memory, their bells on SQS; queues of its own for each sentence. */
+function openOn(standIn: () => SqsStandIn): Open {
+  let opened = 0;
+  return async () => {
+    const { front, setTime, endpoint } = standIn();
+    const clock = clockBeside({ front, setTime });
+    const client = standInClient(endpoint);
+    const prefix = `t${++opened}`;
+    await createQueues(
+      client,
+      queues.flatMap((queue) => sqsQueuesOf(prefix, queue, priorities)),
+    );
+    const tasks = memory({ clock, bells: 'apart' });
+    const connect = (): Engine => {
+      const connected = tasks.connect('it');
+      const bells = createSqsBells({ client, clock, prefix, prioritiesOf: () => priorities });
+      const close = async (): Promise<void> => {
+        await closeBells(bells, clock);
+        await connected.close();
+      };
+      return { ...connected, bells, close };
+    };
+    let current = connect();
+    return {
+      engine: current,
+      clock,
+      reopen: async () => {
+        await current.close();
+        current = connect();
+        return current;
+      },
+      dispose: async () => client.destroy(),
+    };
+  };
+}
+
+/** What is promised of bells, on an SQS that is started for it. */
+export function bellsContract(name: string, start: () => Promise<SqsStandIn>): void {
+  describe(name, () => {
+    let standIn: SqsStandIn;
+    beforeAll(async () => {
+      standIn = await start();
+    });
+    afterAll(() => standIn.stop());
+    const open = openOn(() => standIn);
+    register('which tasks have a bell', open, bellsOfTasks);
+    register('hearing bells', open, bellsHeard);
+    register('bells that are held', open, bellsHeld);
+  });
+}

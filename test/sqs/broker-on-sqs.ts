@@ -1,0 +1,108 @@
+import type { Priority } from '../../src/core/submission/submission.ts';
+import { createSqsBells, type SqsBells, type SqsBellsOptions } from '../../src/engines/aws/broker/broker.ts';
+import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
+import { sqsQueueName, sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
+import type { Bell, Ring, Want } from '../../src/ports/broker.ts';
+import type { Log, LogFields } from '../../src/ports/log.ts';
+import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
+import { clockBeside } from '../stand-ins/clock-beside.ts';
+import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+
+export const mail = { tenant: 'acme', queue: 'mail' };
+
+let sites = 0;
+
+/** Polls under way are let finish for a moment; here time passes only when it is told to. */
+export async function closeBells(bells: SqsBells, clock: VirtualClock): Promise<void> {
+  const closed = bells.close();
+  await clock.advance(lastPollMs);
+  await closed;
+}
+
+/** Bells on a stand-in, with queues of their own; more processes can be opened on them. */
+export class Site {
+  readonly clock: VirtualClock;
+  readonly client;
+  readonly prefix = `site${++sites}`;
+  readonly warnings: (LogFields & { readonly message: string })[] = [];
+  readonly standIn: SqsStandIn;
+  readonly closing = new AbortController();
+  readonly enabled: readonly Priority[];
+  readonly #opened: SqsBells[] = [];
+
+  constructor(standIn: SqsStandIn, enabled: readonly Priority[] = ['normal']) {
+    this.standIn = standIn;
+    this.enabled = enabled;
+    this.clock = clockBeside(standIn);
+    this.client = standInClient(standIn.endpoint);
+  }
+
+  /** Queues of these Holdfast queues, and bells that listen to them. */
+  async open(options: Partial<SqsBellsOptions> = {}, queues = [mail]): Promise<SqsBells> {
+    const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.enabled));
+    if (this.#opened.length === 0) await createQueues(this.client, definitions);
+    this.front.forget();
+    const log: Log = {
+      debug() {},
+      info() {},
+      warn: (fields, message) => void this.warnings.push({ ...fields, message }),
+      error() {},
+    };
+    const { client, clock, prefix } = this;
+    const bells = createSqsBells({
+      client,
+      clock,
+      prefix,
+      log,
+      prioritiesOf: () => this.enabled,
+      ...options,
+    });
+    this.#opened.push(bells);
+    const close = async (): Promise<void> => closeBells(bells, this.clock);
+    return new Proxy(bells, {
+      get(of, name) {
+        if (name === 'close') return close;
+        const value = Reflect.get(of, name) as unknown;
+        return typeof value === 'function' ? value.bind(of) : value;
+      },
+    });
+  }
+
+  get front(): SqsStandIn['front'] {
+    return this.standIn.front;
+  }
+
+  name(priority: Priority = 'normal'): string {
+    return sqsQueueName(this.prefix, mail, priority);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    for (const fault of Object.keys(this.front.faults)) delete this.front.faults[fault as 'call'];
+    await Promise.all(this.#opened.map((bells) => closeBells(bells, this.clock)));
+    this.client.destroy();
+  }
+}
+
+export function ring(id: string, more: Partial<Ring> = {}): Ring {
+  const fresh = { queue: mail, priority: 'normal', type: 'send', typeVersion: 1, version: 1 } as const;
+  return { id, reason: 'submit', ...fresh, ...more };
+}
+
+export function rings(count: number, more: Partial<Ring> = {}): Ring[] {
+  return Array.from({ length: count }, (_, i) => ring(`task-${i}`, more));
+}
+
+export function want(more: Partial<Want> & { tasks?: number } = {}): Want {
+  const { tasks = 10 } = more;
+  return {
+    types: [{ type: 'send', maxVersion: 1 }],
+    room: () => ({ tasks, bytes: 1_000_000 }),
+    waitMs: 0,
+    signal: new AbortController().signal,
+    ...more,
+  };
+}
+
+export const idsOf = (bells: readonly Bell[]): string[] => bells.map((bell) => bell.ring.id);
