@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
 import type { OptionsRequest } from '../core/submission/submission.ts';
-import { memory } from '../engines/memory/index.ts';
 import type { Ring } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
 import type { Filter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
 import { carry, hourMs, leave, leftoversOf } from '../service/redrive/reconcile-notes.ts';
 import { Redriven } from '../service/redrive/redrive-notes.ts';
+import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { UnhelpedTasks } from './failed-tasks.ts';
 import { Resting, reconcile } from './reconcile.ts';
@@ -55,7 +55,7 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     rings.push(rung);
     return 'rung';
   };
-  const engine = memory({ clock, bells: 'apart', faults: { ring } });
+  const engine = externalMemory({ clock, faults: { ring } });
   const unreadable = new Set<string>();
   const list: typeof engine.store.list = (filter, page) => {
     if (unreadable.has(filter.queue)) throw new Error('not now');
@@ -224,7 +224,7 @@ describe('the reconciler', () => {
 /** Where nobody waits long. */
 function bookOf() {
   const clock = virtualClock();
-  const { registry } = memory({ clock, bells: 'apart' });
+  const { registry } = externalMemory({ clock });
   return { registry, clock: { random: () => 0, sleep: async () => {} } };
 }
 
@@ -252,7 +252,7 @@ describe('the note of an hour', () => {
 
   it('is written once for all that are redriven at once', async () => {
     const clock = virtualClock();
-    const { registry } = memory({ clock, bells: 'apart' });
+    const { registry } = externalMemory({ clock });
     let puts = 0;
     const counting: typeof registry = {
       ...registry,

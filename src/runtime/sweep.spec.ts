@@ -3,11 +3,11 @@ import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { OptionsRequest } from '../core/submission/submission.ts';
-import { memory } from '../engines/memory/index.ts';
 import type { Ring } from '../ports/broker.ts';
 import { type LogFields, silentLog } from '../ports/log.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
+import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { startRuntime } from './runtime.ts';
 import { Sweeper } from './sweep.ts';
@@ -40,7 +40,7 @@ async function given(runs = true) {
     rung.push(tried);
     return 'rung';
   };
-  const engine = memory({ clock, bells: 'apart', faults: { ring } });
+  const engine = externalMemory({ clock, faults: { ring } });
   let reads = 0;
   const store: TaskStore = Object.assign(Object.create(engine.store) as TaskStore, {
     due: async (...asked: Parameters<TaskStore['due']>) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { item, specOf } from '../../test/fixtures/api-node.ts';
-import { memory } from '../engines/memory/index.ts';
 import type { Ring } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
+import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { createService } from './create-service.ts';
 import { handOver, ringLowest } from './hand-over.ts';
@@ -19,7 +19,7 @@ async function given() {
     rings.push(rung);
     return 'rung';
   };
-  const { store, ...engine } = memory({ clock, bells: 'apart', faults: { ring } });
+  const { store, ...engine } = externalMemory({ clock, faults: { ring } });
   const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
   const node = await createService(options);
   const spec = specOf('{}', 'note', 'lane');

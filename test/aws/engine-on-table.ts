@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createTable } from '../../src/engines/aws/table/create.ts';
 import { openTable, type TableParts } from '../../src/engines/aws/table/open.ts';
-import { memory } from '../../src/engines/memory/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 import { Bench } from '../contract/store-fixture.ts';
 import { clientOf } from '../stand-ins/dynoxide.ts';
@@ -51,7 +51,7 @@ export async function siteOn(endpoint: string, log?: Log): Promise<Site> {
   await createTable(parts.client, table, systemClock());
   // So that the first write asks for nothing beside.
   await parts.store.countDueShards?.();
-  const { bells } = memory({ clock, bells: 'apart' });
+  const { bells } = externalMemory({ clock });
   const engine = { store: parts.store, registry: parts.registry, bells, close: parts.close };
   const bench = new Bench({ engine, clock, reopen: async () => engine });
   const close = async (): Promise<void> => void (await Promise.all(opened.map((one) => one.close())));

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { memory } from '../../src/engines/memory/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { createService } from '../../src/service/create-service.ts';
 import type { WatchUpdate } from '../../src/service/service.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { noise, type Site, siteOn } from './engine-on-table.ts';
 
@@ -22,7 +22,7 @@ test('watchers on another node cost one read unit a look between them, however l
   const { bench } = site;
   const clock = { ...systemClock(), now: () => site.clock.now() };
   const { store, registry, meter } = site.another();
-  const { bells } = memory({ clock, bells: 'apart' });
+  const { bells } = externalMemory({ clock });
   const options = { store, registry, bells, node: 'other', clock, log: silentLog, createQueues: true };
   const { service } = await createService(options);
   const task = await bench.accept({ payload: noise(100_000) });

@@ -133,7 +133,7 @@ export interface Rig {
 export async function rig(options: Partial<ClientOptions> = {}): Promise<Rig> {
   const clock = virtualClock();
   const node = await startNode({
-    engine: memory({ clock, bells: 'in-commit' }),
+    engine: memory({ clock }),
     clock,
     log: silentLog,
     node: 'test',

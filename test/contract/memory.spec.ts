@@ -1,14 +1,15 @@
 import { describe } from 'vitest';
 import { memory } from '../../src/engines/memory/index.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
 import { firstClaims } from './broker/claims-on-accept.ts';
 import { storeContract } from './store-contract.ts';
 import { type Open, register } from './subject.ts';
 
-function inMemory(bells: 'in-commit' | 'apart'): Open {
+function inMemory(start: typeof externalMemory): Open {
   return async () => {
     const clock = virtualClock();
-    const engine = memory({ clock, bells });
+    const engine = start({ clock });
     let current = engine.connect('first');
     return {
       engine: current,
@@ -22,6 +23,6 @@ function inMemory(bells: 'in-commit' | 'apart'): Open {
   };
 }
 
-storeContract('memory, bells in the commit', inMemory('in-commit'));
-storeContract('memory, bells apart', inMemory('apart'));
-describe('memory, bells in the commit', () => register('first claims', inMemory('in-commit'), firstClaims));
+storeContract('memory, bells in the commit', inMemory(memory));
+storeContract('memory, bells apart', inMemory(externalMemory));
+describe('memory, bells in the commit', () => register('first claims', inMemory(memory), firstClaims));

@@ -1,9 +1,9 @@
 import { createTable } from '../../src/engines/aws/table/create.ts';
 import { openTable } from '../../src/engines/aws/table/open.ts';
-import { memory } from '../../src/engines/memory/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import type { TaskStore } from '../../src/ports/task-store.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
 import { engineClock } from '../aws/engine-on-table.ts';
 import { clientOf } from '../stand-ins/dynoxide.ts';
@@ -36,7 +36,7 @@ export function onTable(endpoint: () => string, caughtUp?: () => Promise<void>):
     // Tokens and nonces come from the clock's chance, and the stand-in knows those of every table.
     const clock = virtualClock({ seed: ++tables });
     const table = `contract-${process.pid}-${tables}`;
-    const bells = memory({ clock, bells: 'apart' });
+    const bells = externalMemory({ clock });
     const open = (name: string): Engine => {
       const parts = openTable({ table, clock: engineClock(clock), client: clientOf(endpoint()) });
       const ringing = bells.connect(name);

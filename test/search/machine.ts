@@ -1,11 +1,11 @@
 import { type BellKind, bellsOf } from '../../src/engines/memory/broker/broker.ts';
-import { BellsApart } from '../../src/engines/memory/broker/external-broker.ts';
 import type { Operate } from '../../src/engines/memory/operate.ts';
 import { laneOf, snapshotOf } from '../../src/engines/memory/rows.ts';
 import { Tables } from '../../src/engines/memory/tables.ts';
 import { taskStore } from '../../src/engines/memory/task-store.ts';
 import type { Bell, Bells, Ring } from '../../src/ports/broker.ts';
 import type { QueueRef, Snapshot, TaskStore } from '../../src/ports/task-store.ts';
+import { BellsApart } from '../../src/testing/external-broker.ts';
 import { StillClock } from './still-clock.ts';
 
 export const target: QueueRef = { tenant: 'acme', queue: 'q' };
@@ -58,7 +58,13 @@ export class Machine {
       this.#answer = answer;
       return answer;
     };
-    const parts = { tables: this.#tables, clock: this.#clock, faults, bells: 'apart', dueShards: 1 } as const;
+    const parts = {
+      tables: this.#tables,
+      clock: this.#clock,
+      faults,
+      isExternal: true,
+      dueShards: 1,
+    } as const;
     const never = new AbortController().signal;
     const kind: BellKind = this.#kind;
     this.ports = { store: taskStore(parts, operate), bells: bellsOf(kind, this.#clock, operate, never) };

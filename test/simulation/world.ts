@@ -1,6 +1,7 @@
 import type { MemoryEngine } from '../../src/engines/memory/index.ts';
 import { memory } from '../../src/engines/memory/index.ts';
 import type { TaskId } from '../../src/ports/task-store.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 import { Census } from './checks/census.ts';
@@ -30,7 +31,7 @@ export class World {
   readonly waits = new Waits();
   readonly tally = new Tally();
   readonly census = new Census();
-  readonly nature: 'apart' | 'in-commit';
+  readonly nature: 'external' | 'transactional';
   /** The first rule that was broken, or whatever else was thrown. */
   failure: unknown;
   readonly #random: () => number;
@@ -39,10 +40,10 @@ export class World {
     this.seed = seed;
     this.#random = seededRandom(seed * 2_654_435_761 + 17);
     this.clock = virtualClock({ seed, turns: 'driven', shuffle: true });
-    this.nature = seed % 3 === 0 ? 'in-commit' : 'apart';
-    this.engine = memory({
+    this.nature = seed % 3 === 0 ? 'transactional' : 'external';
+    const open = this.nature === 'external' ? externalMemory : memory;
+    this.engine = open({
       clock: this.clock,
-      bells: this.nature,
       faults: {
         ring: () => (this.strikes('ring failed', 0.01) ? 'failed' : this.#doubles()),
         ringDelayMs: () => (this.strikes('ring delayed', 0.03) ? this.between(1, 4_000) : 0),

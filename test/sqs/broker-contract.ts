@@ -3,8 +3,8 @@ import { priorities } from '../../src/core/submission/submission.ts';
 import { createSqsBells } from '../../src/engines/aws/broker/broker.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
-import { memory } from '../../src/engines/memory/index.ts';
 import type { Engine } from '../../src/ports/engine.ts';
+import { externalMemory } from '../../src/testing/external-broker.ts';
 import { bellsHeard } from '../contract/broker/deliveries.ts';
 import { bellsOfTasks } from '../contract/broker/task-deliveries.ts';
 import { bellsHeld } from '../contract/broker/visibility.ts';
@@ -33,7 +33,7 @@ function openOn(standIn: () => SqsStandIn): Open {
       client,
       queues.flatMap((queue) => sqsQueuesOf(prefix, queue, priorities)),
     );
-    const tasks = memory({ clock, bells: 'apart' });
+    const tasks = externalMemory({ clock });
     const connect = (): Engine => {
       const connected = tasks.connect('it');
       const bells = createSqsBells({ client, clock, prefix, prioritiesOf: () => priorities });

@@ -2,7 +2,6 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { TaskId } from '../../ports/task-store.ts';
 import { type BellKind, bellsOf } from './broker/broker.ts';
-import { BellsApart } from './broker/external-broker.ts';
 import { BellsInCommit } from './broker/transactional-broker.ts';
 import type { Faults } from './faults.ts';
 import { operator } from './operate.ts';
@@ -13,10 +12,10 @@ import { type StoreParts, taskStore } from './task-store.ts';
 export interface MemoryOptions {
   readonly clock: Clock;
   /**
-   * `in-commit`: like the embedded store, one process, bells and due entries derived from the heads. `apart`: like a
-   * table with a message queue beside it, which knows only what was rung.
+   * A broker beside the store, which knows only the messages that were sent to it, as SQS beside a table does. Default:
+   * none; the broker follows each commit of the store, as in the embedded engine.
    */
-  readonly bells: 'in-commit' | 'apart';
+  readonly external?: ((clock: Clock, faults: Faults) => BellKind) | undefined;
   /** What goes wrong; nothing by default. */
   readonly faults?: Faults | undefined;
 }
@@ -30,17 +29,17 @@ export interface MemoryEngine extends Engine {
   hasBell(id: TaskId): boolean;
 }
 
-const shardsApart = 8;
+const externalShards = 8;
 
 /** The reference engine: everything in memory, gone with the process. For tests, the test kit and the simulation. */
-export function memory({ clock, bells, faults = {} }: MemoryOptions): MemoryEngine {
-  const dueShards = bells === 'apart' ? shardsApart : 1;
+export function memory({ clock, external, faults = {} }: MemoryOptions): MemoryEngine {
+  const isExternal = external !== undefined;
+  const dueShards = isExternal ? externalShards : 1;
   const indexLagMs = (): number => faults.indexLagMs?.() ?? 0;
   const tables = new Tables({ dueShards, now: () => clock.now(), indexLagMs });
-  const kind: BellKind =
-    bells === 'apart' ? new BellsApart(clock, faults) : new BellsInCommit(tables, clock, faults);
+  const kind: BellKind = external?.(clock, faults) ?? new BellsInCommit(tables, clock, faults);
   const kinds: Kinds = new Map();
-  const parts: StoreParts = { tables, clock, faults, bells, dueShards };
+  const parts: StoreParts = { tables, clock, faults, isExternal, dueShards };
 
   function connect(caller: string): Engine {
     const closing = new AbortController();

@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Bench } from '../../../test/contract/store-fixture.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
-import { type Faults, memory, type Operation } from './index.ts';
+import type { Faults, Operation } from './index.ts';
 
 const cut = new HoldfastError('UNAVAILABLE', 'UNREACHABLE', 'cut');
 
 function given(faults: Faults) {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'apart', faults });
+  const engine = externalMemory({ clock, faults });
   const sane = new Bench({ engine, clock, reopen: async () => engine });
   const node = new Bench({ engine: engine.connect('node'), clock, reopen: async () => engine });
   return { clock, sane, node };

@@ -34,7 +34,8 @@ export interface StoreParts {
   readonly tables: Tables;
   readonly clock: Clock;
   readonly faults: Faults;
-  readonly bells: 'in-commit' | 'apart';
+  /** Whether the broker stands beside the store. */
+  readonly isExternal: boolean;
   readonly dueShards: number;
 }
 
@@ -49,7 +50,7 @@ function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance)
   const order = tables.nextOrder();
   const taken = (id: TaskId): boolean => tables.rows.get(id) !== undefined;
   const minted: Minted = { submission, order, later: existing !== undefined, taken };
-  const id = parts.bells === 'apart' ? slotId(minted) : sequenceId(minted);
+  const id = parts.isExternal ? slotId(minted) : sequenceId(minted);
   const lane = laneOf(submission);
   const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
   const born = claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
@@ -111,7 +112,7 @@ function presumed(row: Row | undefined): Snapshot | undefined {
 
 /** One caller's view of the store. */
 export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
-  const { tables, clock, bells, dueShards } = parts;
+  const { tables, clock, isExternal, dueShards } = parts;
   const { rows, lanes } = tables;
   const alive = (id: TaskId, nowMs: number): Row | undefined => {
     const row = rows.get(id);
@@ -125,9 +126,9 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
 
   return {
     can: {
-      bellsInCommit: bells === 'in-commit',
-      fuseClaim: bells === 'in-commit',
-      sharedWriters: bells === 'apart',
+      bellsInCommit: !isExternal,
+      fuseClaim: !isExternal,
+      sharedWriters: isExternal,
     },
     limits,
     dueShards,
@@ -143,7 +144,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
       checkBatch(ids);
       return operate('store.read', ids.length, () => ids.map((id) => seen(alive(id, nowMs))));
     },
-    ...(bells === 'apart' ? { presume } : {}),
+    ...(isExternal ? { presume } : {}),
     byKey: (scope, nowMs) =>
       operate('store.byKey', 1, () => {
         const row = rows.newest(scope);

@@ -8,7 +8,7 @@ import type { EngineChoice, OpenedStore } from './opened.ts';
 
 /** `file:<path>` is the embedded store, `memory:` is gone with the process. Anything else: BAD_CONFIGURATION. */
 export async function openEngine(url: string, choice: EngineChoice): Promise<Engine> {
-  if (url === 'memory:') return memory({ clock: choice.clock, bells: 'in-commit' });
+  if (url === 'memory:') return memory({ clock: choice.clock });
   if (url.startsWith('file:')) {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
     if (path !== '') return sqlite({ path, ...choice });

@@ -10,10 +10,10 @@ import {
   submitted,
 } from '../../../test/fixtures/api-node.ts';
 import type { WorkResponse } from '../../core/messages.ts';
-import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import { startRuntime } from '../../runtime/runtime.ts';
 import { createService } from '../../service/create-service.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import {
   AdminService,
@@ -131,7 +131,7 @@ describe('workers', () => {
 
   it('of another node are shown by the same rules, with their node and versions', async () => {
     const clock = virtualClock();
-    const engine = memory({ clock, bells: 'apart' });
+    const engine = externalMemory({ clock });
     const begin = (node: string) =>
       createService({ ...engine, node, clock, log: silentLog, createQueues: true });
     const [server, other] = [await begin('server'), await begin('other')];

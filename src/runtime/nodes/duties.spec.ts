@@ -1,9 +1,10 @@
 import { beforeEach, expect, test } from 'vitest';
 import { type StallingClock, stallingClock } from '../../../test/fixtures/stalling-clock.ts';
-import { type MemoryEngine, memory } from '../../engines/memory/index.ts';
+import type { MemoryEngine } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { TaskStore } from '../../ports/task-store.ts';
 import { createService } from '../../service/create-service.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
 import { type Runtime, startRuntime } from '../runtime.ts';
 import type { DutyOptions } from './duties.ts';
@@ -28,7 +29,7 @@ beforeEach(() => {
   counted = () => shards;
   looks = new Map();
   clock = virtualClock();
-  engine = memory({ clock, bells: 'apart' });
+  engine = externalMemory({ clock });
   sweeps = [];
 });
 
@@ -152,7 +153,7 @@ test('shards that are added are swept once their node has counted them, and each
 test('a dead node’s shards are swept by others within 15 s of its last breath', async () => {
   for (const lateMs of [0, 1_700, 4_990]) {
     clock = virtualClock();
-    engine = memory({ clock, bells: 'apart' });
+    engine = externalMemory({ clock });
     sweeps = [];
     const [, , victim] = await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
     await clock.advance(20_000 + lateMs);
@@ -273,9 +274,8 @@ test('while the registry fails nobody sweeps on a spent lease, and all go on whe
   const before = async (): Promise<void> => {
     if (isDown) throw new Error('down');
   };
-  engine = memory({
+  engine = externalMemory({
     clock,
-    bells: 'apart',
     faults: { before: ({ name }) => (name.startsWith('registry') ? before() : undefined) },
   });
   await Promise.all(['a', 'b'].map((name) => node(name)));

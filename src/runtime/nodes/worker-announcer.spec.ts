@@ -6,6 +6,7 @@ import type { Registered } from '../../ports/registry.ts';
 import { type WorkersLine, workersKind } from '../../service/admin/worker-announcement.ts';
 import { createService } from '../../service/create-service.ts';
 import type { Service, Session, WorkerHello } from '../../service/service.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
 import { type Runtime, startRuntime } from '../runtime.ts';
 
@@ -24,7 +25,7 @@ let isSlow: boolean;
 /** What is written is there, and its writer is told that it failed. */
 let isUnheard: boolean;
 
-function begin(bells: 'apart' | 'in-commit' = 'apart'): void {
+function begin(open = externalMemory): void {
   clock = virtualClock();
   isDown = false;
   isSlow = false;
@@ -34,7 +35,7 @@ function begin(bells: 'apart' | 'in-commit' = 'apart'): void {
     if (isDown && name.startsWith('registry')) return Promise.reject(new Error('down'));
     return isSlow ? clock.sleep(20) : undefined;
   };
-  engine = memory({ clock, bells, faults: { before } });
+  engine = open({ clock, faults: { before } });
 }
 beforeEach(() => begin());
 
@@ -165,7 +166,7 @@ describe('what is told', () => {
   });
 
   test('a store with one writer is told nothing, and its process knows its own', async () => {
-    begin('in-commit');
+    begin(memory);
     const only = await process('only', true);
     only.worker('w');
     expect(await only.known()).toEqual(['w']);

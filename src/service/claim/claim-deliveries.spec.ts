@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { item, specOf } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Assignment } from '../../core/messages.ts';
-import { memory } from '../../engines/memory/index.ts';
 import type { Bells } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { Change, LaneKey, Outcome, TaskId, TaskStore } from '../../ports/task-store.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -16,7 +16,7 @@ const busy = new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'throttled by
 /** A node whose bells live apart from its store, and a store that the test can make fail. */
 async function given(keys: readonly string[], orderingKey?: string | ((key: string) => string | undefined)) {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'apart' });
+  const engine = externalMemory({ clock });
   const failing = { appends: 0, reads: 0, lowests: 0, race: undefined as TaskId | undefined };
   const wrapped: Partial<Record<keyof TaskStore, unknown>> = {
     append: async (batch: readonly Change[]): Promise<readonly Outcome[]> => {

@@ -11,7 +11,7 @@ const ref = (queue: string) => ({ tenant: 'default', queue });
 /** A node; what a claim came to, and how long it took; and how often it asked for bells. */
 async function given() {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'in-commit' });
+  const engine = memory({ clock });
   let receives = 0;
   const receive: typeof engine.bells.receive = (queues, want) => {
     receives++;

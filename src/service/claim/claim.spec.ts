@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import type { HoldfastError } from '../../core/errors.ts';
-import { memory } from '../../engines/memory/index.ts';
 import type { Bell } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 import type { ClaimRequest } from '../service.ts';
@@ -19,7 +19,7 @@ it('whoever loses the race for a task is told who has it', async () => {
     if (++writing === 2) bothWrite.resolve();
     return bothWrite.promise;
   };
-  const engine = memory({ clock, bells: 'apart', faults: { before } });
+  const engine = externalMemory({ clock, faults: { before } });
   let heard: readonly Bell[] = [];
   const nodeOf = async (node: string) => {
     const parts = engine.connect(node);

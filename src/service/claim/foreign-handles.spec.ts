@@ -3,8 +3,8 @@ import { item } from '../../../test/fixtures/api-node.ts';
 import { decodeLease, encodeLease } from '../../core/codec/lease.ts';
 import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
-import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -15,7 +15,7 @@ const heldMs = timing.leaseMs + timing.clockGuardMs;
 /** Two tenants' tasks, claimed; and her lease with the handle of his, which she saw somewhere. */
 async function given() {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'apart' });
+  const engine = externalMemory({ clock });
   const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
   const claim = async ({ tenant, queue }: typeof hers): Promise<Assignment | undefined> => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -10,7 +10,7 @@ const his = { tenant: 'bob', queue: 'mail' };
 
 test('a bell that lies in another tenant’s queue gives nobody there the task, and is rung where it belongs', async () => {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'apart' });
+  const engine = externalMemory({ clock });
   const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
   const claim = ({ tenant, queue }: typeof hers) =>

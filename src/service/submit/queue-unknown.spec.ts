@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { memory } from '../../engines/memory/index.ts';
 import { createClient, defineTask, defineWorker, handle, typed } from '../../index.ts';
 import { inProcess } from '../../node/in-process.ts';
 import { startNode } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { initialSetting, queueKind } from '../admin/queue-settings.ts';
 
 const clock = systemClock();
 
 async function node(...queues: readonly string[]) {
-  const engine = memory({ clock, bells: 'apart' });
+  const engine = externalMemory({ clock });
   for (const queue of queues)
     await engine.registry.put(queueKind, `default/${queue}`, initialSetting, 'absent');
   return startNode({ engine, clock, log: silentLog, createQueues: false });

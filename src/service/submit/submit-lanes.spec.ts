@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { accepted, item, noOptions, specOf } from '../../../test/fixtures/api-node.ts';
 import type { OptionsRequest } from '../../core/submission/submission.ts';
-import { memory } from '../../engines/memory/index.ts';
 import type { Ring } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -22,7 +22,7 @@ async function given() {
   };
   const before = ({ name }: { readonly name: string }): Promise<void> | undefined =>
     name === 'store.append' && slow.appends-- > 0 ? clock.sleep(1_000) : undefined;
-  const engine = memory({ clock, bells: 'apart', faults: { ring, before } });
+  const engine = externalMemory({ clock, faults: { ring, before } });
   const asked: string[] = [];
   const lowest: typeof engine.store.lowest = (lane) => {
     asked.push(lane.orderingKey);

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { memory } from '../../engines/memory/index.ts';
 import type { Ring } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -12,7 +12,7 @@ const target = { tenant: 'default', queue: 'mail' };
 /** A node whose bells fail as the test says. */
 async function given(failure: { error: HoldfastError | undefined }) {
   const clock = virtualClock();
-  const engine = memory({ clock, bells: 'apart' });
+  const engine = externalMemory({ clock });
   const ring = async (rings: readonly Ring[]) =>
     failure.error === undefined ? engine.bells.ring(rings) : rings.map(() => failure.error as HoldfastError);
   const bells = new Proxy(engine.bells, {

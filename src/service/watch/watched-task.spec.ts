@@ -1,8 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import { storeError } from '../../../test/fixtures/store-error.ts';
-import { type MemoryEngine, memory } from '../../engines/memory/index.ts';
+import type { MemoryEngine } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
 import { createService, type RunningService } from '../create-service.ts';
 import type { WatchUpdate } from '../service.ts';
@@ -26,7 +27,7 @@ beforeEach(() => {
       reads.push({ caller, name, items, atMs: clock.now() });
     return failing === caller ? Promise.reject(storeError()) : undefined;
   };
-  engine = memory({ clock, bells: 'apart', faults: { before } });
+  engine = externalMemory({ clock, faults: { before } });
 });
 
 function node(name: string): Promise<RunningService> {

@@ -283,7 +283,7 @@ describe('a drain', () => {
 
   test('is refused by a store that has no dead-letter queues', async () => {
     const clock = systemClock();
-    const engine = memory({ clock, bells: 'in-commit' });
+    const engine = memory({ clock });
     const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
     const { service } = await createService(options);
     const { signal } = new AbortController();

@@ -10,7 +10,7 @@ import {
 } from '../../../src/engines/aws/index.ts';
 import { openTable, type TableParts } from '../../../src/engines/aws/table/open.ts';
 import { duePartition, keyNames, listPartition } from '../../../src/engines/aws/table/schema/keys.ts';
-import { type MemoryEngine, memory } from '../../../src/engines/memory/index.ts';
+import type { MemoryEngine } from '../../../src/engines/memory/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { type Log, silentLog } from '../../../src/ports/log.ts';
@@ -19,6 +19,7 @@ import { type Duties, dutiesOf } from '../../../src/runtime/nodes/duties.ts';
 import { reconcile } from '../../../src/runtime/reconcile.ts';
 import { sweep } from '../../../src/runtime/sweep.ts';
 import { createService, type RunningService } from '../../../src/service/create-service.ts';
+import { externalMemory } from '../../../src/testing/external-broker.ts';
 import { type ProcessClock, type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts';
 import { type Asked, queue, submissionOf } from '../../contract/submissions.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
@@ -47,7 +48,7 @@ export class GrowingSite {
   private constructor(endpoint: string) {
     // Tokens come from the clock's chance, and the stand-in knows those of every table.
     this.clock = virtualClock({ seed: 20_000 + ++tables });
-    this.bells = memory({ clock: this.clock, bells: 'apart' });
+    this.bells = externalMemory({ clock: this.clock });
     this.endpoint = endpoint;
     this.table = `growing-${tables}`;
     this.#outside = openTable({ table: this.table, clock: systemClock(), client: clientOf(endpoint) });

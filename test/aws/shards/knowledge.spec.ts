@@ -2,10 +2,10 @@
 import { expect, test } from 'vitest';
 import { growShards, type ShardCounts } from '../../../src/engines/aws/index.ts';
 import { Shards } from '../../../src/engines/aws/table/schema/shards.ts';
-import { memory } from '../../../src/engines/memory/index.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { Registry } from '../../../src/ports/registry.ts';
+import { externalMemory } from '../../../src/testing/external-broker.ts';
 import { seededRandom } from '../../../src/testing/random.ts';
 import { type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts';
 
@@ -74,7 +74,7 @@ const larger = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
 async function play(seed: number): Promise<{ written: ShardCounts; problems: string[] }> {
   const clock = virtualClock({ seed });
   const random = seededRandom(seed);
-  const { registry } = memory({ clock, bells: 'apart' });
+  const { registry } = externalMemory({ clock });
   const processes = machines.map((machine) => {
     const own: Clock = { ...clock, ...machine(clock, random) };
     return new Shards(troubledRegistry(registry, clock, random), own, silentLog);

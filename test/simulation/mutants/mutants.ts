@@ -12,7 +12,7 @@ export interface Mutant {
 }
 
 const store = 'src/engines/memory/task-store.ts';
-const bells = 'src/engines/memory/broker/external-broker.ts';
+const bells = 'src/testing/external-broker.ts';
 const hear = 'src/service/claim/claim-deliveries.ts';
 const settle = 'src/service/settle/settle.ts';
 const handOver = 'src/service/hand-over.ts';

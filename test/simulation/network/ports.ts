@@ -93,7 +93,7 @@ function watched(world: World, { store }: Engine): Engine['store'] {
 /** A node's way to its engine: every call may be slow, fail after its effect, or be its node's last. */
 export function portsOf(world: World, life: Life, engine: Engine): Engine {
   // Where bells follow the commit, their handles do too.
-  const bells = world.nature === 'apart' ? watchedBells(world, engine.bells) : engine.bells;
+  const bells = world.nature === 'external' ? watchedBells(world, engine.bells) : engine.bells;
   return {
     store: wrapped(world, life, 'store', watched(world, engine)),
     bells: wrapped(world, life, 'bells', bells),

@@ -1,11 +1,12 @@
-import { HoldfastError } from '../../../core/errors.ts';
-import type { Bell, Ring, Want } from '../../../ports/broker.ts';
-import type { Clock } from '../../../ports/clock.ts';
-import type { QueueRef, TaskId } from '../../../ports/task-store.ts';
-import type { Faults } from '../faults.ts';
-import { queueName } from '../rows.ts';
-import type { BellKind } from './broker.ts';
-import { Belfry, receivedMs } from './priority-queues.ts';
+import { HoldfastError } from '../core/errors.ts';
+import type { BellKind } from '../engines/memory/broker/broker.ts';
+import { Belfry, receivedMs } from '../engines/memory/broker/priority-queues.ts';
+import type { Faults } from '../engines/memory/faults.ts';
+import { type MemoryEngine, type MemoryOptions, memory } from '../engines/memory/index.ts';
+import { queueName } from '../engines/memory/rows.ts';
+import type { Bell, Ring, Want } from '../ports/broker.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { QueueRef, TaskId } from '../ports/task-store.ts';
 
 const minuteMs = 60_000;
 /** A queue remembers a deduplication id so long, even after its message was deleted. */
@@ -157,6 +158,11 @@ export class BellsApart implements BellKind {
     group?.delete(message);
     if (group?.size === 0) this.#groups.delete(message.ring.id);
   }
+}
+
+/** The reference engine with a message queue beside it, as on AWS. */
+export function externalMemory(options: Omit<MemoryOptions, 'external'>): MemoryEngine {
+  return memory({ ...options, external: (clock, faults) => new BellsApart(clock, faults) });
 }
 
 function ringFailed(): HoldfastError {

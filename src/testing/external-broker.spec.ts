@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Ring, Want } from '../../../ports/broker.ts';
-import { virtualClock } from '../../../testing/virtual-clock.ts';
-import { type Faults, memory } from '../index.ts';
+import type { Faults } from '../engines/memory/index.ts';
+import type { Ring, Want } from '../ports/broker.ts';
+import { externalMemory } from './external-broker.ts';
+import { virtualClock } from './virtual-clock.ts';
 
 const queue = { tenant: 'acme', queue: 'mail' };
 const minuteMs = 60_000;
@@ -18,7 +19,7 @@ function ringOf(id: string, version = 1, reason: Ring['reason'] = 'submit'): Rin
 
 function given(faults?: Faults) {
   const clock = virtualClock();
-  const { bells, hasBell } = memory({ clock, bells: 'apart', faults });
+  const { bells, hasBell } = externalMemory({ clock, faults });
   const hear = () => bells.receive([queue], want);
   const hearIds = async () => (await hear()).map((bell) => bell.ring.id);
   return { clock, bells, hear, hearIds, hasBell };
