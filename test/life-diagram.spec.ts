@@ -25,10 +25,10 @@ const cases: Case[] = [undefined, 60_000].flatMap((delayMs) => [
 ]);
 
 function commandsFor(head: Head): Command[] {
-  const token = head.fencingToken;
+  const fencingToken = head.fencingToken;
   const failure = {
     kind: 'settle',
-    token,
+    fencingToken,
     message: 'm',
     errorType: 'E',
     afterMs: undefined,
@@ -40,12 +40,12 @@ function commandsFor(head: Head): Command[] {
     { kind: 'lapse' },
     { kind: 'cancel', actor: 'a', message: '' },
     { kind: 'redrive', actor: 'a' },
-    { kind: 'settle', token, outcome: 'succeeded', resultBytes: 0 },
+    { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: 0 },
     { ...failure, outcome: 'failed' },
     { ...failure, outcome: 'fatal' },
     { ...failure, outcome: 'cancelled' },
-    { kind: 'settle', token, outcome: 'snoozed', afterMs: 1_000 },
-    { kind: 'settle', token, outcome: 'released', counted: true, random: 0.5 },
+    { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: 1_000 },
+    { kind: 'settle', fencingToken, outcome: 'released', counted: true, random: 0.5 },
   ];
 }
 

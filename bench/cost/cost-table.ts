@@ -19,7 +19,7 @@ import { clockBeside } from '../../test/stand-ins/clock-beside.ts';
 import { clientOf, startDynoxide } from '../../test/stand-ins/dynoxide.ts';
 import { startFauxqs } from '../../test/stand-ins/fauxqs.ts';
 import { type SqsStandIn, standInClient } from '../../test/stand-ins/sqs-stand-in.ts';
-import { UnderWay, WatchedHandler } from './in-flight-calls.ts';
+import { InFlightTracker, WatchedHandler } from './in-flight-calls.ts';
 import { noUnits, plus, type Units } from './prices.ts';
 
 export interface CostNode extends RunningService {
@@ -44,7 +44,7 @@ let sites = 0;
 async function startOn<C extends Clock>(
   sqs: SqsStandIn,
   clock: C,
-  underWay: UnderWay,
+  inFlight: InFlightTracker,
   /** Lets the time pass that a close takes. */
   end: (closed: Promise<unknown>) => Promise<void>,
 ): Promise<Site<C>> {
@@ -60,7 +60,7 @@ async function startOn<C extends Clock>(
     endpoint: dynoxide.endpoint,
     table,
     async node(name) {
-      const requestHandler = new WatchedHandler(underWay);
+      const requestHandler = new WatchedHandler(inFlight);
       const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false, requestHandler };
       const dynamodb = { ...clientOf(dynoxide.endpoint), requestHandler };
       const engine = aws({ table, clock, dynamodb, sqs: sqsConfig });
@@ -96,7 +96,7 @@ export async function startSite(): Promise<Site<MovingClock>> {
   const sqs = await startFauxqs();
   sqs.setTime(clock.now());
   const ticking = setInterval(() => sqs.setTime(clock.now()), tickMs);
-  return startOn(sqs, clock, new UnderWay(), async (closed) => {
+  return startOn(sqs, clock, new InFlightTracker(), async (closed) => {
     await closed;
     clearInterval(ticking);
   });
@@ -105,10 +105,10 @@ export async function startSite(): Promise<Site<MovingClock>> {
 /** Time stands still until it is advanced, and waits at each moment for what is under way. */
 export async function startStillSite(): Promise<Site<VirtualClock>> {
   const sqs = await startFauxqs();
-  const underWay = new UnderWay();
-  const clock = clockBeside({ front: underWay, setTime: sqs.setTime });
-  underWay.clock = clock;
-  return startOn(sqs, clock, underWay, async (closed) => {
+  const inFlight = new InFlightTracker();
+  const clock = clockBeside({ front: inFlight, setTime: sqs.setTime });
+  inFlight.clock = clock;
+  return startOn(sqs, clock, inFlight, async (closed) => {
     await clock.advance(lastPollMs);
     await closed;
   });

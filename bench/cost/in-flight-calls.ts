@@ -17,7 +17,7 @@ interface LongPoll {
 }
 
 /** Knows of a site's calls to AWS that are under way, so that a clock that stands still can wait for them. */
-export class UnderWay {
+export class InFlightTracker {
   /** Of the site, where it is one that stands still. */
   clock: Clock | undefined;
   readonly #polls = new Set<LongPoll>();
@@ -63,14 +63,14 @@ export class UnderWay {
 
 /** What an SDK's client sends its requests by. */
 export class WatchedHandler extends NodeHttpHandler {
-  readonly #underWay: UnderWay;
+  readonly #inFlight: InFlightTracker;
 
-  constructor(underWay: UnderWay) {
+  constructor(inFlight: InFlightTracker) {
     super({ httpAgent: { maxSockets: 1_024 } });
-    this.#underWay = underWay;
+    this.#inFlight = inFlight;
   }
 
   override handle(...args: Parameters<Handle>): ReturnType<Handle> {
-    return this.#underWay.during(args[0].body, () => super.handle(...args));
+    return this.#inFlight.during(args[0].body, () => super.handle(...args));
   }
 }

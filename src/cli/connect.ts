@@ -36,19 +36,19 @@ export interface UnderWay {
  */
 export async function reach<T>(
   options: ReachOptions,
-  use: (transport: Transport, underWay: UnderWay) => Promise<T>,
+  use: (transport: Transport, inFlight: UnderWay) => Promise<T>,
 ): Promise<T> {
   const transport = await transportFor(options);
   const open = new AbortController();
-  const underWay: UnderWay = { signal: open.signal };
+  const inFlight: UnderWay = { signal: open.signal };
   const interrupted = Promise.withResolvers<never>();
   const stop = (): void => {
-    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', underWay));
+    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', inFlight));
     open.abort();
   };
   process.once('SIGINT', stop);
   try {
-    return await Promise.race([use(transport, underWay), interrupted.promise]);
+    return await Promise.race([use(transport, inFlight), interrupted.promise]);
   } finally {
     process.off('SIGINT', stop);
     await transport.close();

@@ -66,7 +66,7 @@ export interface Limits {
    * A bell heard this often is rung anew by whoever hears it: a message can be hidden for 12 h in all, and SQS takes one
    * that was received 100 times for what nobody can read.
    */
-  readonly bellReceives: number;
+  readonly deliveryReceives: number;
   /** Queues of a tenant that come into being by use: each is kept, looked at and listed for ever. */
   readonly queuesPerTenant: number;
   readonly workerQueues: number;
@@ -127,7 +127,7 @@ export const limits: Limits = Object.freeze({
   backoffMaxMs: 30 * day,
   redriveBeforeExpiryMs: day,
   endBeforeExpiryMs: hour,
-  bellReceives: 50,
+  deliveryReceives: 50,
   queuesPerTenant: 1_000,
   workerQueues: 64,
   workerTypes: 256,

@@ -81,7 +81,7 @@ export interface Assignment {
   readonly spec: Uint8Array;
   readonly attempt: number;
   readonly maxAttempts: number;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly key: string;
   readonly queue: string;
   readonly tenant: string;
@@ -106,7 +106,12 @@ export type WorkResponse =
       readonly heartbeatMs: number;
     }
   | { readonly kind: 'assignments'; readonly seq: number; readonly tasks: readonly Assignment[] }
-  | { readonly kind: 'cancel'; readonly id: string; readonly token: number; readonly cause: CancelCause }
+  | {
+      readonly kind: 'cancel';
+      readonly id: string;
+      readonly fencingToken: number;
+      readonly cause: CancelCause;
+    }
   | { readonly kind: 'drain' }
   | { readonly kind: 'keepAlive' };
 

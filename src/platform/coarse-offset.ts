@@ -1,4 +1,4 @@
-import type { TimeTold } from '../ports/clock.ts';
+import type { TimeSample } from '../ports/clock.ts';
 
 /** Between which bounds another clock stands against `monotonic`, in ms. */
 interface Bounds {
@@ -7,7 +7,7 @@ interface Bounds {
 }
 
 export interface CoarseOffset {
-  heard(told: TimeTold): void;
+  addSample(told: TimeSample): void;
   /** The middle of what all agree on, and how far off that is at most, in ms; undefined: nothing was heard. */
   readonly found: { readonly againstMs: number; readonly errorMs: number } | undefined;
 }
@@ -24,8 +24,8 @@ export function coarseOffset(): CoarseOffset {
   let agreed: Bounds | undefined;
   let contradicted = 0;
   return {
-    heard({ toldMs, askedAtMs, heardAtMs }) {
-      const said: Bounds = { low: toldMs - heardAtMs, high: toldMs + secondMs - askedAtMs };
+    addSample({ serverMs, requestedAtMs, receivedAtMs }) {
+      const said: Bounds = { low: serverMs - receivedAtMs, high: serverMs + secondMs - requestedAtMs };
       const both = agreed && common(agreed, said);
       contradicted = agreed !== undefined && both === undefined ? contradicted + 1 : 0;
       if (contradicted > 0 && contradicted < contradictions) return;

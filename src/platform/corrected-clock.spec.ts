@@ -16,10 +16,10 @@ beforeEach(() => begin(0));
 async function answers(count: number, tookMs = 20): Promise<void> {
   for (let i = 0; i < count; i++) {
     await world.advance(Math.floor(world.random() * 1_000));
-    const askedAtMs = clock.monotonic();
+    const requestedAtMs = clock.monotonic();
     await world.advance(tookMs);
-    const toldMs = Math.floor((world.now() - tookMs / 2) / 1_000) * 1_000;
-    clock.heard({ toldMs, askedAtMs, heardAtMs: clock.monotonic() });
+    const serverMs = Math.floor((world.now() - tookMs / 2) / 1_000) * 1_000;
+    clock.addSample({ serverMs, requestedAtMs, receivedAtMs: clock.monotonic() });
   }
 }
 
@@ -129,9 +129,9 @@ describe('the corrected clock', () => {
 
   it('is not misled by one wrong answer among slow ones, and believes three: the machine slept', async () => {
     await answers(5, 2_000);
-    const wrong = (toldMs: number) => {
+    const wrong = (serverMs: number) => {
       const nowMs = clock.monotonic();
-      clock.heard({ toldMs, askedAtMs: nowMs - 2_000, heardAtMs: nowMs });
+      clock.addSample({ serverMs, requestedAtMs: nowMs - 2_000, receivedAtMs: nowMs });
     };
     wrong(0);
     expect(clock.fit).toBe(true);
@@ -149,8 +149,9 @@ describe('the corrected clock', () => {
     await answers(20);
     const before = clock.offsetMs ?? 0;
     const nowMs = clock.monotonic();
-    clock.heard({ toldMs: 0, askedAtMs: nowMs, heardAtMs: nowMs });
-    for (let i = 0; i < 20; i++) clock.heard({ toldMs: 0, askedAtMs: nowMs - 1_001, heardAtMs: nowMs });
+    clock.addSample({ serverMs: 0, requestedAtMs: nowMs, receivedAtMs: nowMs });
+    for (let i = 0; i < 20; i++)
+      clock.addSample({ serverMs: 0, requestedAtMs: nowMs - 1_001, receivedAtMs: nowMs });
     expect(Math.abs((clock.offsetMs ?? 0) - before)).toBeLessThan(300);
   });
 });

@@ -1,4 +1,4 @@
-import type { Clock, Timekeeper, TimeTold } from '../ports/clock.ts';
+import type { Clock, Timekeeper, TimeSample } from '../ports/clock.ts';
 import { coarseOffset } from './coarse-offset.ts';
 
 export interface CorrectedClock extends Clock, Timekeeper {
@@ -43,12 +43,12 @@ export function correctedClock(machine: Clock): CorrectedClock {
 
   /** What the other clock says, and how far the machine's is ahead of it; undefined: not measured yet. */
   function measured():
-    | { readonly toldMs: number; readonly offMs: number; readonly coarseMs: number }
+    | { readonly serverMs: number; readonly offMs: number; readonly coarseMs: number }
     | undefined {
     const found = against.length > 0 ? { againstMs: median, errorMs: 0 } : coarse.found;
     if (found === undefined) return undefined;
-    const toldMs = machine.monotonic() + found.againstMs;
-    return { toldMs, offMs: Math.round(machine.now() - toldMs), coarseMs: found.errorMs };
+    const serverMs = machine.monotonic() + found.againstMs;
+    return { serverMs, offMs: Math.round(machine.now() - serverMs), coarseMs: found.errorMs };
   }
 
   function judge(): boolean {
@@ -59,14 +59,14 @@ export function correctedClock(machine: Clock): CorrectedClock {
     return isFit;
   }
 
-  function heard(time: TimeTold): void {
-    const { toldMs, askedAtMs, heardAtMs } = time;
-    if (heardAtMs - askedAtMs > longestAnswerMs) {
-      coarse.heard(time);
+  function addSample(time: TimeSample): void {
+    const { serverMs, requestedAtMs, receivedAtMs } = time;
+    if (receivedAtMs - requestedAtMs > longestAnswerMs) {
+      coarse.addSample(time);
       judge();
       return;
     }
-    against.push(toldMs + halfMs - (askedAtMs + heardAtMs) / 2);
+    against.push(serverMs + halfMs - (requestedAtMs + receivedAtMs) / 2);
     const last = against.slice(-contradictions);
     const contradicted =
       last.length < against.length && last.every((one) => Math.abs(one - median) > contradictsMs);
@@ -82,9 +82,9 @@ export function correctedClock(machine: Clock): CorrectedClock {
       if (found === undefined) return machine.now();
       const fromMs = Math.max(correctFromMs, found.coarseMs);
       isCorrecting = Math.abs(found.offMs) > (isCorrecting ? fromMs * correctUntil : fromMs);
-      return isCorrecting ? Math.round(found.toldMs) : machine.now();
+      return isCorrecting ? Math.round(found.serverMs) : machine.now();
     },
-    heard,
+    addSample,
     get offsetMs() {
       return measured()?.offMs;
     },

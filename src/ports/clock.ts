@@ -20,14 +20,14 @@ export interface Clock {
 }
 
 /** What an answer told of another clock, in whole seconds; when it was asked and heard by our `monotonic`. */
-export interface TimeTold {
+export interface TimeSample {
   /** Milliseconds since the epoch; the other clock then stood there or up to a second later. */
-  readonly toldMs: number;
-  readonly askedAtMs: number;
-  readonly heardAtMs: number;
+  readonly serverMs: number;
+  readonly requestedAtMs: number;
+  readonly receivedAtMs: number;
 }
 
 /** Learns how far this machine's clock is off. */
 export interface Timekeeper {
-  heard(told: TimeTold): void;
+  addSample(told: TimeSample): void;
 }

@@ -1,4 +1,4 @@
-import type { Bells } from './broker.ts';
+import type { Broker } from './broker.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Overload } from './overload.ts';
 import type { Registry } from './registry.ts';
@@ -7,7 +7,7 @@ import type { TaskStore } from './task-store.ts';
 /** What an engine is: the three ports over one store. */
 export interface Engine {
   readonly store: TaskStore;
-  readonly bells: Bells;
+  readonly broker: Broker;
   readonly registry: Registry;
   /** Absent: submissions are not refused for load before they reach the store. */
   readonly overload?: Overload | undefined;

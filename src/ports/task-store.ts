@@ -53,7 +53,9 @@ export interface Transition {
    * `revision`: everyone but the lease's holder. `token` and `version`: the holder's settlement, which
    * heartbeats in between do not disturb.
    */
-  readonly expect: { readonly revision: number } | { readonly token: number; readonly version: number };
+  readonly expect:
+    | { readonly revision: number }
+    | { readonly fencingToken: number; readonly version: number };
   readonly events: readonly TaskEvent[];
   /** Written whole; `revision` in it is ignored: the store writes the stored one plus 1. */
   readonly head: Head;
@@ -67,7 +69,7 @@ export interface Transition {
 export interface Renewal {
   readonly kind: 'renewal';
   readonly id: TaskId;
-  readonly expect: { readonly token: number };
+  readonly expect: { readonly fencingToken: number };
   readonly leaseEndAtMs: number;
   /** Undefined: as it was. */
   readonly progress: Progress | undefined;
@@ -79,7 +81,7 @@ export type Outcome =
   /** The head as stored, with its revision. */
   | { readonly kind: 'done'; readonly head: Head; readonly laneSeq: number | undefined }
   /** The condition failed; what stands there now (undefined: no such task). */
-  | { readonly kind: 'refused'; readonly stood: Snapshot | undefined }
+  | { readonly kind: 'refused'; readonly current: Snapshot | undefined }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
 export interface Filter extends QueueRef {
@@ -160,9 +162,9 @@ export interface Verified {
 export interface TaskStore {
   readonly can: {
     /** Bells and due entries are index entries of the same commit: `ring` after `accept` adds nothing. */
-    readonly bellsInCommit: boolean;
+    readonly transactionalDispatch: boolean;
     /** A task that a worker waits for may be claimed in the commit that accepts it: one sync instead of two. */
-    readonly fuseClaim: boolean;
+    readonly claimOnAccept: boolean;
     /** Other processes write the same store, so what happened must be read. */
     readonly sharedWriters: boolean;
   };
@@ -190,7 +192,7 @@ export interface TaskStore {
    * answered as it was submitted, at revision 1, whatever happened since. A change on revision 1 tells, being refused
    * with what stands; nothing else may be concluded. Others as by `read`. Absent where `read` costs no more.
    */
-  presume?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
+  readAsSubmitted?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /**
    * For who looks again and again whether something happened: as `read`, of the heads alone; undefined too where nobody
    * has touched a task since its submission. Absent where `read` costs no more.

@@ -17,7 +17,7 @@ export interface Acting {
 }
 
 /** What was done: nothing where the entry lagged, or somebody else was quicker. */
-type Done = 'rung' | 'ended' | 'nothing';
+type Done = 'sent' | 'ended' | 'nothing';
 
 /** One task whose due entry came up: its hand-over, its end, or its readiness. The entry may lag, so the head decides. */
 async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
@@ -25,7 +25,7 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
   const nowMs = context.clock.now();
   if (head.handOver) {
     await handOver(context, snapshot);
-    return 'rung';
+    return 'sent';
   }
   if (head.state !== 'waiting') return 'nothing';
   if (lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
@@ -33,13 +33,13 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
     return 'ended';
   }
   if (head.waitUntilMs === undefined || head.waitUntilMs > nowMs) return 'nothing';
-  return (await makeReady(context, snapshot, 'due')) ? 'rung' : 'nothing';
+  return (await makeReady(context, snapshot, 'due')) ? 'sent' : 'nothing';
 }
 
 /** How the tries of one queue's tasks came out. */
 class Tries {
   ended = 0;
-  rung = 0;
+  sent = 0;
   failed = 0;
 }
 
@@ -86,7 +86,7 @@ export async function actOnAll(acting: Acting, entries: readonly DueEntry[]): Pr
   let helped = 0;
   for (const [queue, counts] of tries) {
     pauses.judge(queue, counts, clock.monotonic());
-    helped += counts.rung + counts.ended;
+    helped += counts.sent + counts.ended;
   }
   return helped;
 }

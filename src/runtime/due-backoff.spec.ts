@@ -26,7 +26,7 @@ describe('the pauses of due tasks', () => {
 
   it('of a queue in which everything fails double to a minute', () => {
     const pauses = new Pauses();
-    const fail = (nowMs: number) => pauses.judge('q', { rung: 0, failed: 10 }, nowMs);
+    const fail = (nowMs: number) => pauses.judge('q', { sent: 0, failed: 10 }, nowMs);
     expect(pausesOf(8, fail, (nowMs) => pauses.hasQueue('q', nowMs))).toEqual(doubled);
   });
 
@@ -42,22 +42,22 @@ describe('the pauses of due tasks', () => {
 
   it('are a queue’s own only where ten or more failed and none could be rung', () => {
     const pauses = new Pauses();
-    pauses.judge('few', { rung: 0, failed: 9 }, 0);
-    pauses.judge('some', { rung: 1, failed: 90 }, 0);
-    pauses.judge('none', { rung: 0, failed: 0 }, 0);
-    pauses.judge('all', { rung: 0, failed: 10 }, 0);
+    pauses.judge('few', { sent: 0, failed: 9 }, 0);
+    pauses.judge('some', { sent: 1, failed: 90 }, 0);
+    pauses.judge('none', { sent: 0, failed: 0 }, 0);
+    pauses.judge('all', { sent: 0, failed: 10 }, 0);
     expect(['few', 'some', 'none', 'all'].filter((queue) => pauses.hasQueue(queue, 1))).toEqual(['all']);
   });
 
   it('of a queue hold for each of its tasks that was met, and for none once one of them could be rung', () => {
     const pauses = new Pauses();
-    pauses.judge('q', { rung: 0, failed: 10 }, 0);
+    pauses.judge('q', { sent: 0, failed: 10 }, 0);
     pauses.leftAlone(entry('a'), 'q');
     pauses.failed(entry('b'), 'q', 0);
     expect([pauses.has(entry('a'), 999), pauses.has(entry('b'), 999)]).toEqual([true, true]);
-    pauses.judge('q', { rung: 0, failed: 1 }, 1_000);
+    pauses.judge('q', { sent: 0, failed: 1 }, 1_000);
     expect([pauses.has(entry('a'), 2_999), pauses.has(entry('b'), 2_999)]).toEqual([true, true]);
-    pauses.judge('q', { rung: 1, failed: 99 }, 3_000);
+    pauses.judge('q', { sent: 1, failed: 99 }, 3_000);
     expect([pauses.has(entry('a'), 3_000), pauses.has(entry('b'), 3_000)]).toEqual([false, false]);
     expect(pauses.size).toBe(0);
   });
@@ -73,12 +73,12 @@ describe('the pauses of due tasks', () => {
   it('are forgotten where nobody met them again for two minutes', () => {
     const pauses = new Pauses();
     pauses.failed(entry('a'), 'q', 0);
-    pauses.judge('q', { rung: 0, failed: 10 }, 0);
+    pauses.judge('q', { sent: 0, failed: 10 }, 0);
     pauses.prune(121_000);
     expect(pauses.size).toBe(1);
     pauses.prune(121_001);
     expect(pauses.size).toBe(0);
-    pauses.judge('q', { rung: 0, failed: 10 }, 122_000);
+    pauses.judge('q', { sent: 0, failed: 10 }, 122_000);
     expect(pauses.hasQueue('q', 123_000)).toBe(false);
   });
 });

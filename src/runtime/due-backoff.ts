@@ -15,7 +15,7 @@ interface PausedTask extends Pause {
 
 /** How tries of one queue's tasks came out, made together. */
 export interface Tries {
-  readonly rung: number;
+  readonly sent: number;
   readonly failed: number;
 }
 
@@ -70,9 +70,9 @@ export class Pauses {
   }
 
   /** A queue that can be rung again has all its tasks tried at once. */
-  judge(queue: string, { rung, failed }: Tries, nowMs: number): void {
+  judge(queue: string, { sent, failed }: Tries, nowMs: number): void {
     const before = this.#queues.get(queue);
-    if (rung > 0) {
+    if (sent > 0) {
       if (!this.#queues.delete(queue)) return;
       for (const [id, task] of this.#tasks) if (task.queue === queue) this.#tasks.delete(id);
       return;

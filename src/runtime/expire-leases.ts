@@ -10,18 +10,18 @@ const leaveToWorkersMs = 1_500;
  * Where bells live in this process, nobody else would hear the bell of a lease that was spent while no worker had a
  * slot: ends it, so that the task shows as ready.
  */
-export async function expireSpent(context: ServiceContext): Promise<boolean> {
-  if (context.bells.spent === undefined) return false;
-  const bells = await context.bells.spent(context.clock.now(), leaveToWorkersMs, batch);
-  if (bells.length === 0) return false;
+export async function expireLeases(context: ServiceContext): Promise<boolean> {
+  if (context.broker.expiredLeases === undefined) return false;
+  const deliveries = await context.broker.expiredLeases(context.clock.now(), leaveToWorkersMs, batch);
+  if (deliveries.length === 0) return false;
   const nowMs = context.clock.now();
   const read = await context.store.read(
-    bells.map((bell) => bell.ring.id),
+    deliveries.map((delivery) => delivery.message.id),
     nowMs,
   );
   for (const snapshot of read) {
     if (snapshot !== undefined && !isEnded(snapshot.head))
       await commitCommand(context, snapshot, { kind: 'expire' });
   }
-  return bells.length === batch;
+  return deliveries.length === batch;
 }

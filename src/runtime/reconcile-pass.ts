@@ -2,12 +2,12 @@
 
 import { HoldfastError } from '../core/errors.ts';
 import type { Priority } from '../core/submission/submission.ts';
-import { lapsed, leaseSpentAtMs } from '../core/task/decision.ts';
+import { lapsed, leaseExpiredAtMs } from '../core/task/decision.ts';
 import { dueAtMs, isEnded } from '../core/task/head.ts';
 import type { Filter, QueueRef, Snapshot, TaskId } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { isLowest, ring } from '../service/hand-over.ts';
+import { dispatch, isLowest } from '../service/hand-over.ts';
 import { readEach } from '../service/read-each.ts';
 import { carry, hourMs, leave, leftoversOf, type Note } from '../service/redrive/reconcile-notes.ts';
 import type { UnhelpedTasks } from './failed-tasks.ts';
@@ -43,10 +43,10 @@ async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void
     await commitCommand(context, snapshot, { kind: 'lapse' });
     return;
   }
-  if (context.store.can.bellsInCommit) return;
-  if (head.state === 'running' && nowMs < leaseSpentAtMs(head)) return;
+  if (context.store.can.transactionalDispatch) return;
+  if (head.state === 'running' && nowMs < leaseExpiredAtMs(head)) return;
   if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return;
-  if (await isLowest(context, snapshot)) await ring(context, snapshot, head.version, 'again');
+  if (await isLowest(context, snapshot)) await dispatch(context, snapshot, head.version, 'again');
 }
 
 /** After so many failures without a success between them the others of their priority are not even tried. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
 import type { OptionsRequest } from '../core/submission/submission.ts';
-import type { Ring } from '../ports/broker.ts';
+import type { DispatchMessage } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
 import type { Filter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
@@ -46,16 +46,16 @@ function failed(lease: Uint8Array = new Uint8Array(0)) {
 /** A node whose reconciler runs once a minute or when it is told to; what it rings and how often it lists. */
 async function given(count: number, asked: Partial<OptionsRequest> = {}) {
   const clock = virtualClock();
-  const rings: Ring[] = [];
+  const messages: DispatchMessage[] = [];
   const filters: Filter[] = [];
   const silent = new Set<string>();
   const cannot = new Set<string>();
-  const ring = (rung: Ring): 'rung' | 'failed' => {
-    if (silent.has(rung.queue.queue) || cannot.has(rung.id)) return 'failed';
-    rings.push(rung);
-    return 'rung';
+  const send = (message: DispatchMessage): 'sent' | 'failed' => {
+    if (silent.has(message.queue.queue) || cannot.has(message.id)) return 'failed';
+    messages.push(message);
+    return 'sent';
   };
-  const engine = externalMemory({ clock, faults: { ring } });
+  const engine = externalMemory({ clock, faults: { send } });
   const unreadable = new Set<string>();
   const list: typeof engine.store.list = (filter, page) => {
     if (unreadable.has(filter.queue)) throw new Error('not now');
@@ -70,14 +70,14 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
   const results = await service.submit(target, items, { notAfterMs: undefined });
   const ids = results.map((one) => (one.error === undefined ? one.id : expect.fail()));
   const atMs = clock.now();
-  rings.length = 0;
+  messages.length = 0;
   const remembered = { resting: new Resting(), unhelped: new UnhelpedTasks() };
   const at = async (ageMs: number) => {
     await clock.advance(atMs + ageMs - clock.now());
-    rings.length = 0;
+    messages.length = 0;
     filters.length = 0;
     await reconcile(context, never, remembered);
-    return rings.map((one) => one.id);
+    return messages.map((one) => one.id);
   };
   /** As a node does that is never away: which days it rang, hour by hour. */
   const daysOf = async (id: string, fromDay: number, untilDay: number) => {
@@ -178,12 +178,12 @@ describe('the reconciler', () => {
     for (const one of await service.submit(target, items, { notAfterMs: undefined })) {
       if (one.error === undefined) cannot.add(one.id);
     }
-    const rung: string[] = [];
-    for (let minute = 11; minute < 20; minute++) rung.push(...(await at(minute * minuteMs)));
-    expect(rung).toEqual(ids);
+    const sent: string[] = [];
+    for (let minute = 11; minute < 20; minute++) sent.push(...(await at(minute * minuteMs)));
+    expect(sent).toEqual(ids);
     cannot.clear();
-    for (let minute = 20; minute < 100; minute++) rung.push(...(await at(minute * minuteMs)));
-    expect(new Set(rung).size).toBe(31);
+    for (let minute = 20; minute < 100; minute++) sent.push(...(await at(minute * minuteMs)));
+    expect(new Set(sent).size).toBe(31);
   });
 
   it('tries again what could not be helped, also where its queue cannot be looked through', async () => {
@@ -201,8 +201,8 @@ describe('the reconciler', () => {
     cannot.add(ids[0] ?? '');
     await at(14 * dayMs + 5 * minuteMs);
     const [later] = await service.submit(target, [item('later')], { notAfterMs: undefined });
-    const rung = await at(14 * dayMs + 16 * minuteMs);
-    expect(rung).toEqual([later?.error === undefined ? later?.id : '']);
+    const sent = await at(14 * dayMs + 16 * minuteMs);
+    expect(sent).toEqual([later?.error === undefined ? later?.id : '']);
   });
 
   it('costs an idle queue no write', async () => {

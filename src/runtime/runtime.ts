@@ -1,6 +1,6 @@
 import { timing } from '../core/limits.ts';
 import type { RunningService } from '../service/create-service.ts';
-import { expireSpent } from './expire-leases.ts';
+import { expireLeases } from './expire-leases.ts';
 import { UnhelpedTasks } from './failed-tasks.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
@@ -19,7 +19,7 @@ export interface Runtime {
   stop(): Promise<void>;
 }
 
-const spentMs = 500;
+const expireLeasesMs = 500;
 const purgeMs = 60_000;
 const purgeBatch = 1_000;
 const settingsMs = 5_000;
@@ -61,7 +61,8 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
       }),
     );
   }
-  if (context.bells.spent !== undefined) loops.push(loop('spent', spentMs, () => expireSpent(context)));
+  if (context.broker.expiredLeases !== undefined)
+    loops.push(loop('expire leases', expireLeasesMs, () => expireLeases(context)));
   const told = context.store.can.sharedWriters ? new WorkersTold(context) : undefined;
   if (told !== undefined) {
     loops.push(

@@ -3,7 +3,7 @@ import { item } from '../../test/fixtures/api-node.ts';
 import { noOptions } from '../core/codec/options.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { OptionsRequest } from '../core/submission/submission.ts';
-import type { Ring } from '../ports/broker.ts';
+import type { DispatchMessage } from '../ports/broker.ts';
 import { type LogFields, silentLog } from '../ports/log.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
@@ -19,7 +19,7 @@ const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 
 interface Tried {
-  readonly ring: Ring;
+  readonly message: DispatchMessage;
   readonly atMs: number;
 }
 
@@ -27,20 +27,20 @@ interface Tried {
 async function given(runs = true) {
   const clock = virtualClock();
   const tries: Tried[] = [];
-  const rung: Tried[] = [];
+  const sent: Tried[] = [];
   const lines: LogFields[] = [];
   const dues: number[] = [];
   /** Whether a ring fails. */
-  const wrong = { ring: ({ queue }: Ring): boolean => queue.queue === broken };
+  const wrong = { isSent: ({ queue }: DispatchMessage): boolean => queue.queue === broken };
   const wrongShards = new Set<number>();
-  const ring = (one: Ring): 'rung' | 'failed' => {
-    const tried = { ring: one, atMs: clock.now() };
+  const send = (one: DispatchMessage): 'sent' | 'failed' => {
+    const tried = { message: one, atMs: clock.now() };
     tries.push(tried);
-    if (wrong.ring(one)) return 'failed';
-    rung.push(tried);
-    return 'rung';
+    if (wrong.isSent(one)) return 'failed';
+    sent.push(tried);
+    return 'sent';
   };
-  const engine = externalMemory({ clock, faults: { ring } });
+  const engine = externalMemory({ clock, faults: { send } });
   let reads = 0;
   const store: TaskStore = Object.assign(Object.create(engine.store) as TaskStore, {
     due: async (...asked: Parameters<TaskStore['due']>) => {
@@ -73,32 +73,32 @@ async function given(runs = true) {
     await clock.advance(ms);
     return reads - before;
   };
-  return { clock, tries, rung, lines, dues, wrong, wrongShards, submit, readsIn, context: running.context };
+  return { clock, tries, sent, lines, dues, wrong, wrongShards, submit, readsIn, context: running.context };
 }
 
 function of(queue: string, tries: readonly Tried[]): Tried[] {
-  return tries.filter(({ ring }) => ring.queue.queue === queue);
+  return tries.filter(({ message }) => message.queue.queue === queue);
 }
 
 test('1,200 due tasks whose queue cannot be rung do not keep the ten behind them waiting', async () => {
-  const { clock, rung, submit } = await given();
+  const { clock, sent, submit } = await given();
   const dueAtMs = clock.now() + 10 * secondMs;
   await submit(broken, 1_200, { runAtMs: dueAtMs });
   await submit(sound, 10, { runAtMs: dueAtMs + 500 });
   await clock.advance(11.5 * secondMs);
-  expect(of(sound, rung)).toHaveLength(10);
-  for (const { atMs } of of(sound, rung)) expect(atMs).toBeLessThan(dueAtMs + 1_500);
+  expect(of(sound, sent)).toHaveLength(10);
+  for (const { atMs } of of(sound, sent)) expect(atMs).toBeLessThan(dueAtMs + 1_500);
 });
 
 test('tasks that come due while a queue cannot be rung are never late, whatever it had before', async () => {
-  const { clock, rung, submit } = await given();
+  const { clock, sent, submit } = await given();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   for (let i = 0; i < 30; i++) {
     const dueAtMs = clock.now() + 2 * secondMs;
     await submit(sound, 1, { runAtMs: dueAtMs });
     await submit(broken, 20, { runAtMs: dueAtMs });
     await clock.advance(5 * secondMs);
-    expect(of(sound, rung).at(-1)?.atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
+    expect(of(sound, sent).at(-1)?.atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
   }
 });
 
@@ -107,9 +107,9 @@ test('what failed is tried again after pauses that grow to a minute, a few tasks
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(2 * minuteMs);
   const timesOf = (id: string): number[] =>
-    tries.filter(({ ring }) => ring.id === id).map(({ atMs }) => Math.round(atMs / secondMs));
+    tries.filter(({ message }) => message.id === id).map(({ atMs }) => Math.round(atMs / secondMs));
   const [first] = tries;
-  const times = timesOf(first?.ring.id ?? '');
+  const times = timesOf(first?.message.id ?? '');
   expect(times.slice(1).map((at, i) => at - (times[i] ?? 0))).toEqual([1, 2, 4, 8, 16, 32]);
   tries.length = 0;
   dues.length = 0;
@@ -122,17 +122,17 @@ test('what failed is tried again after pauses that grow to a minute, a few tasks
 });
 
 test('a queue that can be rung again has all its tasks rung within a minute', async () => {
-  const { clock, rung, submit, wrong } = await given();
+  const { clock, sent, submit, wrong } = await given();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(10 * minuteMs);
-  wrong.ring = () => false;
+  wrong.isSent = () => false;
   await clock.advance(minuteMs + 2 * secondMs);
-  expect(new Set(of(broken, rung).map(({ ring }) => ring.id)).size).toBe(1_200);
+  expect(new Set(of(broken, sent).map(({ message }) => message.id)).size).toBe(1_200);
 });
 
 test('one line of the log tells a round’s failures of a queue, with the first error and how many', async () => {
   const { clock, lines, submit, wrong } = await given();
-  wrong.ring = () => true;
+  wrong.isSent = () => true;
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await submit('other', 3, { runAtMs: clock.now() + secondMs });
   await clock.advance(secondMs);
@@ -154,10 +154,10 @@ test('one line of the log tells a round’s failures of a queue, with the first 
 });
 
 test('a task that always fails keeps no other of its queue waiting', async () => {
-  const { clock, rung, tries, submit, wrong } = await given();
+  const { clock, sent, tries, submit, wrong } = await given();
   const ill = new Set<string>();
   await submit(sound, 3, { runAtMs: clock.now() + secondMs });
-  wrong.ring = ({ id }) => {
+  wrong.isSent = ({ id }) => {
     if (ill.size < 3) ill.add(id);
     return ill.has(id);
   };
@@ -165,33 +165,33 @@ test('a task that always fails keeps no other of its queue waiting', async () =>
   const dueAtMs = clock.now() + secondMs;
   await submit(sound, 300, { runAtMs: dueAtMs });
   await clock.advance(2 * secondMs);
-  expect(rung.length).toBe(300);
-  for (const { atMs } of rung) expect(atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
+  expect(sent.length).toBe(300);
+  for (const { atMs } of sent) expect(atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
   tries.length = 0;
   await clock.advance(10 * minuteMs);
   // The reconciler tries too.
-  expect(tries.filter(({ ring }) => ring.reason === 'due').length).toBeLessThanOrEqual(3 * 11);
+  expect(tries.filter(({ message }) => message.reason === 'due').length).toBeLessThanOrEqual(3 * 11);
 });
 
 test('due entries of tasks that are gone keep nobody waiting', async () => {
-  const { clock, rung, submit, context } = await given(false);
+  const { clock, sent, submit, context } = await given(false);
   await submit(sound, 1_200, { windowMs: minuteMs, lifetimeMs: minuteMs, retentionMs: 1 });
   await clock.advance(2 * 60 * minuteMs);
   await submit(sound, 10, { runAtMs: clock.now() + secondMs });
   await clock.advance(secondMs);
-  rung.length = 0;
+  sent.length = 0;
   // Nothing was purged, and one round is enough.
   await new Sweeper(context).round(new AbortController().signal);
-  expect(rung).toHaveLength(10);
+  expect(sent).toHaveLength(10);
 });
 
 test('a shard that cannot be asked keeps no other from being swept', async () => {
-  const { clock, rung, submit, wrongShards } = await given();
+  const { clock, sent, submit, wrongShards } = await given();
   wrongShards.add(0);
   await submit(sound, 400, { runAtMs: clock.now() + secondMs });
   await clock.advance(2 * secondMs);
-  expect(rung.length).toBeGreaterThan(300);
+  expect(sent.length).toBeGreaterThan(300);
   wrongShards.clear();
   await clock.advance(2 * secondMs);
-  expect(rung.length).toBe(400);
+  expect(sent.length).toBe(400);
 });

@@ -1,6 +1,6 @@
 import type { Command, Rejection } from '../core/task/command.ts';
 import { decide } from '../core/task/decide.ts';
-import { type Facts, leaseSpentAtMs } from '../core/task/decision.ts';
+import { type Facts, leaseExpiredAtMs } from '../core/task/decision.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import { type Head, isEnded, isReady } from '../core/task/head.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
@@ -59,8 +59,8 @@ export async function commitCommand(
       after(context, done);
       return { kind: 'done', snapshot: done, events: decision.events };
     }
-    if (outcome?.stood === undefined) return { kind: 'gone' };
-    snapshot = outcome.stood;
+    if (outcome?.current === undefined) return { kind: 'gone' };
+    snapshot = outcome.current;
   }
   throw contended(read.id);
 }
@@ -80,19 +80,22 @@ export function after(context: ServiceContext, snapshot: Snapshot): void {
  * Leaves a bell as its task's head says: silenced where the task has ended or waits for a time, hidden until the
  * lease's end where it runs, audible where it is ready. Where bells live in the commit they follow by themselves.
  */
-export async function keepBell(
+export async function syncDelivery(
   context: ServiceContext,
-  handle: string,
+  receiptHandle: string,
   { head, submission }: Pick<Snapshot, 'head' | 'submission'>,
 ): Promise<void> {
-  if (context.store.can.bellsInCommit || handle === '') return;
+  if (context.store.can.transactionalDispatch || receiptHandle === '') return;
   const { scope } = submission;
   const nowMs = context.clock.now();
-  if (isEnded(head)) await context.bells.silence([handle], scope);
+  if (isEnded(head)) await context.broker.delete([receiptHandle], scope);
   else if (head.state === 'running') {
-    await context.bells.hide([{ handle, ms: Math.max(0, leaseSpentAtMs(head) - nowMs) }], scope);
-  } else if (isReady(head)) await context.bells.hide([{ handle, ms: 0 }], scope);
-  else await context.bells.silence([handle], scope);
+    await context.broker.changeVisibility(
+      [{ receiptHandle, ms: Math.max(0, leaseExpiredAtMs(head) - nowMs) }],
+      scope,
+    );
+  } else if (isReady(head)) await context.broker.changeVisibility([{ receiptHandle, ms: 0 }], scope);
+  else await context.broker.delete([receiptHandle], scope);
 }
 
 /** Reads one task of a tenant; undefined where there is none for this reader. */

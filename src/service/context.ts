@@ -1,4 +1,4 @@
-import type { Bells } from '../ports/broker.ts';
+import type { Broker } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { DeadLetters } from '../ports/dead-letters.ts';
 import type { Log } from '../ports/log.ts';
@@ -18,7 +18,7 @@ export interface ServiceContext {
   /** Of one life of this process, unlike its name, which may be any other's too. */
   readonly processId: string;
   readonly store: TaskStore;
-  readonly bells: Bells;
+  readonly broker: Broker;
   readonly registry: Registry;
   /** Asked before any work of a submission. Absent: all are admitted. */
   readonly overload?: Overload | undefined;

@@ -1,6 +1,6 @@
 import type { Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
-import { ringOf } from './hand-over.ts';
+import { messageOf } from './hand-over.ts';
 
 /**
  * One notice of a death, after its commit. Nothing waits for it and nothing repeats it: it is there for alarms, and the
@@ -15,7 +15,7 @@ async function tell({ deadLetters, log }: ServiceContext, snapshot: Snapshot): P
   const { id, head, submission } = snapshot;
   let told: unknown;
   try {
-    [told = true] = (await deadLetters?.tell([ringOf(snapshot, head.version, 'dead')])) ?? [];
+    [told = true] = (await deadLetters?.tell([messageOf(snapshot, head.version, 'dead')])) ?? [];
   } catch (thrown) {
     told = thrown;
   }

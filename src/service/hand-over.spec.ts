@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { item, specOf } from '../../test/fixtures/api-node.ts';
-import type { Ring } from '../ports/broker.ts';
+import type { DispatchMessage } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
 import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { createService } from './create-service.ts';
-import { handOver, ringLowest } from './hand-over.ts';
+import { dispatchLowest, handOver } from './hand-over.ts';
 
 const tenant = 'default';
 const target = { tenant, queue: 'q' };
@@ -14,20 +14,20 @@ const lane = { ...target, orderingKey: 'lane' };
 /** A node with one task in its lane, and every ring that it sent since. */
 async function given() {
   const clock = virtualClock();
-  const rings: Ring[] = [];
-  const ring = (rung: Ring): 'rung' => {
-    rings.push(rung);
-    return 'rung';
+  const messages: DispatchMessage[] = [];
+  const send = (message: DispatchMessage): 'sent' => {
+    messages.push(message);
+    return 'sent';
   };
-  const { store, ...engine } = externalMemory({ clock, faults: { ring } });
+  const { store, ...engine } = externalMemory({ clock, faults: { send } });
   const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
   const node = await createService(options);
   const spec = specOf('{}', 'note', 'lane');
   const [task] = await node.service.submit(target, [item('k', { spec })], { notAfterMs: undefined });
   if (task?.error !== undefined || task === undefined) throw new Error('refused');
-  rings.length = 0;
+  messages.length = 0;
   const read = async () => (await store.read([task.id], clock.now()))[0] ?? expect.fail();
-  return { ...node, store, rings, id: task.id, read };
+  return { ...node, store, messages, id: task.id, read };
 }
 
 /** Claims the task and tells that it never can be done; its lane is handed on. */
@@ -44,16 +44,16 @@ async function die({ service, settled }: Awaited<ReturnType<typeof given>>): Pro
 
 describe('a hand-over by a process that stalled', () => {
   it('rings no task for a place in its lane that it has left meanwhile', async () => {
-    const { context, store, rings, id } = await given();
+    const { context, store, messages, id } = await given();
     const now = (await store.lowest(lane)) ?? expect.fail();
     // Read long ago; today another task is the lowest, and then none.
     const answers = [{ id, seq: now.seq - 1 }, undefined];
     const stalled = { ...store, lowest: async () => answers.shift() };
-    await ringLowest({ ...context, store: stalled }, lane, 'handOver');
-    expect(rings).toEqual([]);
+    await dispatchLowest({ ...context, store: stalled }, lane, 'handOver');
+    expect(messages).toEqual([]);
 
-    await ringLowest(context, lane, 'handOver');
-    expect(rings.map((ring) => ring.id)).toEqual([now.id]);
+    await dispatchLowest(context, lane, 'handOver');
+    expect(messages.map((message) => message.id)).toEqual([now.id]);
   });
 
   it('takes away the place that the task left, never the one that a redrive gave it since', async () => {

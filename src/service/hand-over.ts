@@ -1,5 +1,5 @@
 import { isEnded } from '../core/task/head.ts';
-import type { Ring, RingReason } from '../ports/broker.ts';
+import type { DispatchMessage, DispatchReason } from '../ports/broker.ts';
 import type { LaneKey, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 
@@ -8,21 +8,21 @@ export function laneOf(snapshot: Snapshot): LaneKey | undefined {
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
 }
 
-export function ringOf(snapshot: Snapshot, version: number, reason: RingReason): Ring {
+export function messageOf(snapshot: Snapshot, version: number, reason: DispatchReason): DispatchMessage {
   const { scope, options, type, typeVersion } = snapshot.submission;
   const queue = { tenant: scope.tenant, queue: scope.queue };
   return { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
 }
 
 /** Throws where the bell could not be rung: then whatever waits for it must not be acknowledged or cleared. */
-export async function ring(
+export async function dispatch(
   context: ServiceContext,
   snapshot: Snapshot,
   version: number,
-  reason: RingReason,
+  reason: DispatchReason,
 ): Promise<void> {
-  const [rung] = await context.bells.ring([ringOf(snapshot, version, reason)]);
-  if (rung !== true) throw rung ?? new RangeError('a ring without an answer');
+  const [sent] = await context.broker.send([messageOf(snapshot, version, reason)]);
+  if (sent !== true) throw sent ?? new RangeError('a ring without an answer');
 }
 
 /** True where the task is the first unfinished one of its lane, by a consistent read, or has no lane. */
@@ -36,7 +36,7 @@ export async function isLowest(context: ServiceContext, snapshot: Snapshot): Pro
  * Rings whatever is lowest in a lane, unless it has ended: then its own hand-over is due. It is rung even while it
  * waits for a time, since the sweep may just have passed over it as not the lowest.
  */
-export async function ringLowest(
+export async function dispatchLowest(
   context: ServiceContext,
   lane: LaneKey,
   reason: 'submit' | 'handOver',
@@ -47,9 +47,9 @@ export async function ringLowest(
   if (snapshot === undefined || isEnded(snapshot.head)) return;
   // Ended and redriven to the tail meanwhile: heard there it would be silenced, and this ring's id would swallow the
   // one that it is due once it is the lowest.
-  if (snapshot.laneSeq !== lowest.seq) return ringLowest(context, lane, reason);
+  if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
   // A submitter rings as if it were that task's first ring: the one who should have may have died before it.
-  await ring(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
+  await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
 }
 
 /**
@@ -60,7 +60,7 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
   const lane = laneOf(snapshot);
   if (lane !== undefined) {
     await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
-    await ringLowest(context, lane, 'handOver');
+    await dispatchLowest(context, lane, 'handOver');
   }
   const [outcome] = await context.store.append([
     {
@@ -85,7 +85,7 @@ export async function makeReady(
   snapshot: Snapshot,
   reason: 'due' | 'redrive',
 ): Promise<boolean> {
-  if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);
+  if (await isLowest(context, snapshot)) await dispatch(context, snapshot, snapshot.head.version, reason);
   const [outcome] = await context.store.append([
     {
       kind: 'transition',

@@ -60,7 +60,7 @@ export interface SessionSink {
   assign(seq: number, tasks: readonly Assignment[]): void;
   /** Bytes that the stream takes now without waiting for its reader. Absent: any number. */
   roomBytes?(): number;
-  cancel(id: string, token: number, cause: CancelCause): void;
+  cancel(id: string, fencingToken: number, cause: CancelCause): void;
   /** This node stops giving work: open the next stream elsewhere. */
   drain(): void;
   /** This worker gets no work, and why: a queue that it named is unknown. */
@@ -156,7 +156,7 @@ export interface DrainedDeadLetters extends QueueRef {
   /** The task is no longer dead, and needs no bell. */
   readonly dropped: number;
   /** The task was waiting or running: its bell was rung, then they were dropped. */
-  readonly rung: number;
+  readonly sent: number;
   /** Nothing that this version wrote: kept, or dropped where that was asked for. */
   readonly unreadable: number;
   /** The message ids of the first hundred of these. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Faults } from '../engines/memory/index.ts';
-import type { Ring, Want } from '../ports/broker.ts';
+import type { DispatchMessage, Want } from '../ports/broker.ts';
 import { externalMemory } from './external-broker.ts';
 import { virtualClock } from './virtual-clock.ts';
 
@@ -13,126 +13,126 @@ const want: Want = {
   signal: new AbortController().signal,
 };
 
-function ringOf(id: string, version = 1, reason: Ring['reason'] = 'submit'): Ring {
+function messageOf(id: string, version = 1, reason: DispatchMessage['reason'] = 'submit'): DispatchMessage {
   return { id, queue, priority: 'normal', type: 'send', typeVersion: 1, version, reason };
 }
 
 function given(faults?: Faults) {
   const clock = virtualClock();
-  const { bells, hasBell } = externalMemory({ clock, faults });
-  const hear = () => bells.receive([queue], want);
-  const hearIds = async () => (await hear()).map((bell) => bell.ring.id);
-  return { clock, bells, hear, hearIds, hasBell };
+  const { broker, hasMessage } = externalMemory({ clock, faults });
+  const receive = () => broker.receive([queue], want);
+  const receiveIds = async () => (await receive()).map((delivery) => delivery.message.id);
+  return { clock, broker, receive, receiveIds, hasMessage };
 }
 
 describe('bells apart from the store', () => {
   it('swallow the repeat of a ring for five minutes, though its bell was silenced', async () => {
-    const { clock, bells, hear, hearIds } = given();
-    await bells.ring([ringOf('a')]);
-    const [bell] = await hear();
-    await bells.silence([bell?.handle ?? '']);
+    const { clock, broker, receive, receiveIds } = given();
+    await broker.send([messageOf('a')]);
+    const [delivery] = await receive();
+    await broker.delete([delivery?.receiptHandle ?? '']);
     await clock.advance(5 * minuteMs - 1);
-    await bells.ring([ringOf('a')]);
-    expect(await hearIds()).toEqual([]);
+    await broker.send([messageOf('a')]);
+    expect(await receiveIds()).toEqual([]);
     await clock.advance(1);
-    await bells.ring([ringOf('a')]);
-    expect(await hearIds()).toEqual(['a']);
+    await broker.send([messageOf('a')]);
+    expect(await receiveIds()).toEqual(['a']);
   });
 
   it('are known of by who asks the engine itself, hidden or not, until they are silenced', async () => {
-    const { bells, hear, hasBell } = given();
-    expect(hasBell('a')).toBe(false);
-    await bells.ring([ringOf('a'), ringOf('a', 2)]);
-    const [one, other] = await hear();
-    expect(hasBell('a')).toBe(true);
-    await bells.silence([one?.handle ?? '']);
-    expect(hasBell('a')).toBe(true);
-    await bells.silence([other?.handle ?? '']);
-    expect(hasBell('a')).toBe(false);
+    const { broker, receive, hasMessage } = given();
+    expect(hasMessage('a')).toBe(false);
+    await broker.send([messageOf('a'), messageOf('a', 2)]);
+    const [one, other] = await receive();
+    expect(hasMessage('a')).toBe(true);
+    await broker.delete([one?.receiptHandle ?? '']);
+    expect(hasMessage('a')).toBe(true);
+    await broker.delete([other?.receiptHandle ?? '']);
+    expect(hasMessage('a')).toBe(false);
   });
 
   it('do not swallow a ring of another version or for another reason', async () => {
-    const { bells, hearIds } = given();
-    await bells.ring([ringOf('a'), ringOf('a', 2), ringOf('a', 1, 'due'), ringOf('a')]);
-    expect(await hearIds()).toEqual(['a', 'a', 'a']);
+    const { broker, receiveIds } = given();
+    await broker.send([messageOf('a'), messageOf('a', 2), messageOf('a', 1, 'due'), messageOf('a')]);
+    expect(await receiveIds()).toEqual(['a', 'a', 'a']);
   });
 
   it('swallow a ring anew only within fifteen seconds', async () => {
-    const { clock, bells, hearIds } = given();
-    await bells.ring([ringOf('a', 1, 'again'), ringOf('a', 1, 'again')]);
+    const { clock, broker, receiveIds } = given();
+    await broker.send([messageOf('a', 1, 'again'), messageOf('a', 1, 'again')]);
     await clock.advance(15_000);
-    await bells.ring([ringOf('a', 1, 'again')]);
-    expect(await hearIds()).toEqual(['a', 'a']);
+    await broker.send([messageOf('a', 1, 'again')]);
+    expect(await receiveIds()).toEqual(['a', 'a']);
   });
 
   it('give no bell of a task while another of it is held', async () => {
-    const { bells, hear, hearIds } = given();
-    await bells.ring([ringOf('a')]);
-    const [held] = await hear();
-    await bells.ring([ringOf('a', 2), ringOf('b')]);
-    expect(await hearIds()).toEqual(['b']);
-    await bells.silence([held?.handle ?? '']);
-    expect(await hearIds()).toEqual(['a']);
+    const { broker, receive, receiveIds } = given();
+    await broker.send([messageOf('a')]);
+    const [held] = await receive();
+    await broker.send([messageOf('a', 2), messageOf('b')]);
+    expect(await receiveIds()).toEqual(['b']);
+    await broker.delete([held?.receiptHandle ?? '']);
+    expect(await receiveIds()).toEqual(['a']);
   });
 
   it('give at most ten at once', async () => {
-    const { bells, hear } = given();
-    await bells.ring(Array.from({ length: 12 }, (_, i) => ringOf(`t${i}`)));
-    expect(await hear()).toHaveLength(10);
-    expect(await hear()).toHaveLength(2);
+    const { broker, receive } = given();
+    await broker.send(Array.from({ length: 12 }, (_, i) => messageOf(`t${i}`)));
+    expect(await receive()).toHaveLength(10);
+    expect(await receive()).toHaveLength(2);
   });
 
   it('are gone after fourteen days', async () => {
-    const { clock, bells, hearIds } = given();
-    await bells.ring([ringOf('a')]);
+    const { clock, broker, receiveIds } = given();
+    await broker.send([messageOf('a')]);
     await clock.advance(14 * 24 * 60 * minuteMs);
-    expect(await hearIds()).toEqual([]);
+    expect(await receiveIds()).toEqual([]);
   });
 
   it('cannot be hidden for more than twelve hours after their receipt', async () => {
-    const { clock, bells, hear, hearIds } = given();
-    await bells.ring([ringOf('a')]);
-    const [bell] = await hear();
-    await bells.hide([{ handle: bell?.handle ?? '', ms: 11 * 60 * minuteMs }]);
+    const { clock, broker, receive, receiveIds } = given();
+    await broker.send([messageOf('a')]);
+    const [delivery] = await receive();
+    await broker.changeVisibility([{ receiptHandle: delivery?.receiptHandle ?? '', ms: 11 * 60 * minuteMs }]);
     await clock.advance(10 * 60 * minuteMs);
-    await bells.hide([{ handle: bell?.handle ?? '', ms: 11 * 60 * minuteMs }]);
+    await broker.changeVisibility([{ receiptHandle: delivery?.receiptHandle ?? '', ms: 11 * 60 * minuteMs }]);
     await clock.advance(2 * 60 * minuteMs - 1);
-    expect(await hearIds()).toEqual([]);
+    expect(await receiveIds()).toEqual([]);
     await clock.advance(1);
-    expect(await hearIds()).toEqual(['a']);
+    expect(await receiveIds()).toEqual(['a']);
   });
 });
 
-describe('faults of bells', () => {
+describe('faults of the broker', () => {
   it('lose, double, delay or refuse a ring', async () => {
-    const fates: Record<string, 'lost' | 'doubled' | 'failed' | 'rung'> = {
+    const fates: Record<string, 'lost' | 'doubled' | 'failed' | 'sent'> = {
       lost: 'lost',
       doubled: 'doubled',
       failed: 'failed',
     };
-    const { clock, bells, hearIds } = given({
-      ring: ({ id }) => fates[id] ?? 'rung',
-      ringDelayMs: ({ id }) => (id === 'late' ? 4_000 : 0),
+    const { clock, broker, receiveIds } = given({
+      send: ({ id }) => fates[id] ?? 'sent',
+      deliveryDelayMs: ({ id }) => (id === 'late' ? 4_000 : 0),
     });
-    const rung = await bells.ring(['lost', 'doubled', 'failed', 'late'].map((id) => ringOf(id)));
-    expect(rung.map((one) => (one === true ? true : one.code))).toEqual([true, true, 'UNAVAILABLE', true]);
-    expect(await hearIds()).toEqual(['doubled', 'doubled']);
+    const sent = await broker.send(['lost', 'doubled', 'failed', 'late'].map((id) => messageOf(id)));
+    expect(sent.map((one) => (one === true ? true : one.code))).toEqual([true, true, 'UNAVAILABLE', true]);
+    expect(await receiveIds()).toEqual(['doubled', 'doubled']);
     await clock.advance(4_000);
-    expect(await hearIds()).toEqual(['late']);
+    expect(await receiveIds()).toEqual(['late']);
   });
 
   it('make a handle stale early, or count though it is stale', async () => {
     let verdict: boolean | undefined = false;
-    const { clock, bells, hear, hearIds } = given({ handle: (current) => verdict ?? current });
-    await bells.ring([ringOf('a')]);
-    const [first] = await hear();
-    const handle = first?.handle ?? '';
-    expect(await bells.silence([handle])).toEqual([false]);
+    const { clock, broker, receive, receiveIds } = given({ handle: (current) => verdict ?? current });
+    await broker.send([messageOf('a')]);
+    const [first] = await receive();
+    const receiptHandle = first?.receiptHandle ?? '';
+    expect(await broker.delete([receiptHandle])).toEqual([false]);
     await clock.advance(32_000);
-    expect(await hearIds()).toEqual(['a']);
+    expect(await receiveIds()).toEqual(['a']);
     verdict = true;
-    expect(await bells.silence([handle])).toEqual([true]);
+    expect(await broker.delete([receiptHandle])).toEqual([true]);
     await clock.advance(32_000);
-    expect(await hearIds()).toEqual([]);
+    expect(await receiveIds()).toEqual([]);
   });
 });

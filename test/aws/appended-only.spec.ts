@@ -63,7 +63,7 @@ async function live(site: Site): Promise<Snapshot> {
     await bench.append({
       kind: 'renewal',
       id: task.id,
-      expect: { token: task.head.fencingToken },
+      expect: { fencingToken: task.head.fencingToken },
       leaseEndAtMs: bench.now + 40_000,
       progress: { fraction: 0.5, note: 'half' },
     });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { aws, createQueues, createTable, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { correctedClock } from '../../src/platform/corrected-clock.ts';
-import type { TimeTold } from '../../src/ports/clock.ts';
+import type { TimeSample } from '../../src/ports/clock.ts';
 import { movingClock } from '../fixtures/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
@@ -28,20 +28,20 @@ afterAll(async () => {
 
 function engine(
   clock: ReturnType<typeof systemClock>,
-  heard: (told: TimeTold) => void,
+  addSample: (told: TimeSample) => void,
   endpoint = dynoxide.endpoint,
 ) {
   const config = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
-  return aws({ table, clock, dynamodb: clientOf(endpoint), sqs: config, timekeeper: { heard } });
+  return aws({ table, clock, dynamodb: clientOf(endpoint), sqs: config, timekeeper: { addSample } });
 }
 
 test('every answer tells the time, refusals and those of SQS too', async () => {
-  const told: TimeTold[] = [];
-  const { registry, bells, close } = engine(systemClock(), (time) => told.push(time));
+  const told: TimeSample[] = [];
+  const { registry, broker, close } = engine(systemClock(), (time) => told.push(time));
   expect(await registry.put('spec', 'a', 1, 'absent')).toBe(true);
   expect(await registry.put('spec', 'a', 1, 'absent')).toBe(false);
   expect(told).toHaveLength(2);
-  const ring = {
+  const message = {
     id: 'x',
     queue: mail,
     priority: 'normal',
@@ -50,12 +50,12 @@ test('every answer tells the time, refusals and those of SQS too', async () => {
     version: 1,
     reason: 'submit',
   };
-  expect(await bells.ring([ring as never])).toEqual([true]);
+  expect(await broker.send([message as never])).toEqual([true]);
   expect(told.length).toBeGreaterThan(2);
   const now = Date.now();
-  for (const { toldMs, askedAtMs, heardAtMs } of told) {
-    expect(Math.abs(now - toldMs)).toBeLessThan(5_000);
-    expect(heardAtMs).toBeGreaterThanOrEqual(askedAtMs);
+  for (const { serverMs, requestedAtMs, receivedAtMs } of told) {
+    expect(Math.abs(now - serverMs)).toBeLessThan(5_000);
+    expect(receivedAtMs).toBeGreaterThanOrEqual(requestedAtMs);
   }
   await close();
 });
@@ -64,7 +64,7 @@ test('a machine whose clock is a minute ahead is corrected to within half a seco
   const machine = movingClock();
   machine.move(60_000);
   const clock = correctedClock(machine);
-  const { registry, close } = engine(clock, (time) => clock.heard(time));
+  const { registry, close } = engine(clock, (time) => clock.addSample(time));
   for (let i = 0; i < 20; i++) {
     await registry.get('spec', 'none');
     await machine.sleep(37);
@@ -81,7 +81,7 @@ test('one that is an hour ahead is corrected, and found unfit, though no answer 
   const machine = movingClock();
   machine.move(3_600_000);
   const clock = correctedClock(machine);
-  const { registry, close } = engine(clock, (time) => clock.heard(time), proxy.url);
+  const { registry, close } = engine(clock, (time) => clock.addSample(time), proxy.url);
   await registry.get('spec', 'none');
   expect(clock.samples).toBe(0);
   expect(clock.fit).toBe(false);

@@ -121,7 +121,7 @@ test('the loser of a claim is told who won it', async () => {
   const won = outcomes.findIndex((one) => one.kind === 'done');
   const winner = ['ann', 'bob'][won];
   expect(outcomes.map((one) => one.kind).toSorted()).toEqual(['done', 'refused']);
-  expect(outcomes[1 - won]).toMatchObject({ stood: { head: { worker: winner } } });
+  expect(outcomes[1 - won]).toMatchObject({ current: { head: { worker: winner } } });
   const [line] = log.lines.filter((one) => one.level === 'info');
   expect(line).toMatchObject({ task_id: task.id, queue: 'mail', winner, attempt: 1 });
   const err = line?.err as HoldfastError;
@@ -143,8 +143,8 @@ test('the loser of a transaction finds what stands in its reasons', async () => 
   ]);
   expect(outcomes.map((one) => one?.kind).toSorted()).toEqual(['done', 'refused']);
   expect(await bench.store.lowest(bench.lane('ann'))).toEqual({ id: first.id, seq: 2 });
-  const stood = outcomes.find((one) => one?.kind === 'refused');
-  expect(stood).toMatchObject({ stood: { head: { state: 'waiting' }, laneSeq: 2 } });
+  const current = outcomes.find((one) => one?.kind === 'refused');
+  expect(current).toMatchObject({ current: { head: { state: 'waiting' }, laneSeq: 2 } });
 });
 
 test('a dead task that is redriven while another would take its key keeps it', async () => {

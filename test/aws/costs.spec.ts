@@ -34,9 +34,9 @@ async function costOf(site: Site, work: () => Promise<unknown>): Promise<Cost> {
 
 const worker = 'w-1/0198c5f2-1c7e-7c4e-8f6a-5b1d2e3f4a5b';
 
-async function claimPresumed(site: Site, task: Snapshot): Promise<Snapshot> {
+async function claimAsSubmitted(site: Site, task: Snapshot): Promise<Snapshot> {
   const { bench } = site;
-  const [seen] = (await bench.store.presume?.([task.id], bench.now)) ?? [];
+  const [seen] = (await bench.store.readAsSubmitted?.([task.id], bench.now)) ?? [];
   if (seen === undefined) throw new Error('no task');
   const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true } as const;
   const change = bench.transition(seen, claim);
@@ -47,7 +47,7 @@ async function claimPresumed(site: Site, task: Snapshot): Promise<Snapshot> {
 
 async function settle(site: Site, running: Snapshot): Promise<void> {
   const { bench } = site;
-  const expect_ = { token: running.head.fencingToken, version: running.head.version };
+  const expect_ = { fencingToken: running.head.fencingToken, version: running.head.version };
   const outcome = await bench.append(bench.transition(running, bench.settleOf(running), { expect: expect_ }));
   if (outcome.kind !== 'done') throw new Error(outcome.kind);
 }
@@ -69,7 +69,7 @@ test.each([
     const { id } = task;
     let running: Snapshot | undefined;
     const claimed = await costOf(site, async () => {
-      running = await claimPresumed(site, task as Snapshot);
+      running = await claimAsSubmitted(site, task as Snapshot);
     });
     expect(claimed).toEqual({ writes: 1, indexWrites: 0, reads: size.reads });
     expect(id).toBe(running?.id);
@@ -113,8 +113,13 @@ test('the other ways of a life cost what docs/table-design.md says', async () =>
   const { key } = task.submission.scope;
   await cost('a duplicate', () => bench.store.accept([bench.acceptance({ key, payload })]));
   task = await bench.claim(task);
-  const token = task.head.fencingToken;
-  const beat = { kind: 'renewal', id: task.id, expect: { token }, leaseEndAtMs: bench.now + 30_000 } as const;
+  const fencingToken = task.head.fencingToken;
+  const beat = {
+    kind: 'renewal',
+    id: task.id,
+    expect: { fencingToken },
+    leaseEndAtMs: bench.now + 30_000,
+  } as const;
   await cost('a heartbeat', () => bench.append({ ...beat, progress: undefined }));
   task = await bench.read(task);
   const failure = bench.transition(task, bench.failureOf(task, 'failed', 1_000));

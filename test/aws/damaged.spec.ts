@@ -42,9 +42,9 @@ async function node(name: string) {
   return createService({ ...bench.engine, node: name, clock, log: silentLog, createQueues: true });
 }
 
-async function fiveRung(): Promise<Snapshot[]> {
+async function fiveSent(): Promise<Snapshot[]> {
   const tasks: Snapshot[] = [];
-  for (let i = 0; i < 5; i++) tasks.push(await site.bench.acceptRung());
+  for (let i = 0; i < 5; i++) tasks.push(await site.bench.acceptSent());
   return tasks;
 }
 
@@ -62,7 +62,7 @@ const asked = {
 const damaged = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' };
 
 test('a damaged task keeps no other from being claimed, and waits to be mended', async () => {
-  const tasks = await fiveRung();
+  const tasks = await fiveSent();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
   // Heard again, so that heads are read.
@@ -87,7 +87,7 @@ test('a damaged task keeps no other from being made ready when its time comes', 
 });
 
 test('a damaged task is left out of a list and told in the log; asked for by itself it is an error', async () => {
-  const tasks = await fiveRung();
+  const tasks = await fiveSent();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
   for (const filter of [{}, { state: 'ready' }, { state: 'unfinished' }] as const) {
@@ -103,7 +103,7 @@ test('a damaged task is left out of a list and told in the log; asked for by its
 });
 
 test('a damaged task keeps no other of a batch from being renewed or settled through another node', async () => {
-  const tasks = await fiveRung();
+  const tasks = await fiveSent();
   const first = await node('node-1');
   const claimed = await first.service.claim(asked);
   expect(claimed.length).toBe(5);

@@ -51,8 +51,8 @@ export async function siteOn(endpoint: string, log?: Log): Promise<Site> {
   await createTable(parts.client, table, systemClock());
   // So that the first write asks for nothing beside.
   await parts.store.countDueShards?.();
-  const { bells } = externalMemory({ clock });
-  const engine = { store: parts.store, registry: parts.registry, bells, close: parts.close };
+  const { broker } = externalMemory({ clock });
+  const engine = { store: parts.store, registry: parts.registry, broker, close: parts.close };
   const bench = new Bench({ engine, clock, reopen: async () => engine });
   const close = async (): Promise<void> => void (await Promise.all(opened.map((one) => one.close())));
   return { bench, parts, clock, table, another, close };

@@ -70,7 +70,7 @@ test('a claim, a heartbeat and a settlement know their own, and none of them cou
   const task = await bench.accept();
   const running = await losingAnswers(() => bench.claim(task));
   expect(running.head).toMatchObject({ state: 'running', revision: 2, attempt: 1 });
-  const expect_ = { token: running.head.fencingToken };
+  const expect_ = { fencingToken: running.head.fencingToken };
   const leaseEndAtMs = bench.now + 50_000;
   const beat = { kind: 'renewal', id: task.id, expect: expect_, leaseEndAtMs, progress: undefined } as const;
   const beaten = await losingAnswers(() => bench.append(beat));

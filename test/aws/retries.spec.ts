@@ -74,7 +74,7 @@ test('submissions that spent all retries of theirs leave those of a lease untouc
   proxy.hook({
     beforeRequest: (_, { operation }) => (operation === 'UpdateItem' && left-- > 0 ? throttled : undefined),
   });
-  const expected = { token: task.head.fencingToken };
+  const expected = { fencingToken: task.head.fencingToken };
   const [renewed] = await bench.store.append([
     { kind: 'renewal', id: task.id, expect: expected, leaseEndAtMs: 1, progress: undefined },
   ]);

@@ -31,8 +31,8 @@ afterAll(async () => {
 async function node(name: string) {
   const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
   const engine = aws({ table: 'apart', clock, dynamodb: clientOf(dynoxide.endpoint), sqs: sqsConfig });
-  const { store, bells, registry } = engine;
-  const options = { node: name, store, bells, registry, clock, log: silentLog, createQueues: true };
+  const { store, broker, registry } = engine;
+  const options = { node: name, store, broker, registry, clock, log: silentLog, createQueues: true };
   return { ...(await createService(options)), engine };
 }
 

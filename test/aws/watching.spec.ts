@@ -22,8 +22,8 @@ test('watchers on another node cost one read unit a look between them, however l
   const { bench } = site;
   const clock = { ...systemClock(), now: () => site.clock.now() };
   const { store, registry, meter } = site.another();
-  const { bells } = externalMemory({ clock });
-  const options = { store, registry, bells, node: 'other', clock, log: silentLog, createQueues: true };
+  const { broker } = externalMemory({ clock });
+  const options = { store, registry, broker, node: 'other', clock, log: silentLog, createQueues: true };
   const { service } = await createService(options);
   const task = await bench.accept({ payload: noise(100_000) });
   const held = await bench.claim(task);

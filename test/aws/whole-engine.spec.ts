@@ -43,8 +43,8 @@ interface Node extends RunningService {
 async function node(name: string): Promise<Node> {
   const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
   const engine = aws({ table: 'whole', clock, dynamodb: clientOf(dynoxide.endpoint), sqs: sqsConfig });
-  const { store, bells, registry } = engine;
-  const options = { node: name, store, bells, registry, clock, log: silentLog, createQueues: true };
+  const { store, broker, registry } = engine;
+  const options = { node: name, store, broker, registry, clock, log: silentLog, createQueues: true };
   return { ...(await createService(options)), engine };
 }
 

@@ -85,8 +85,16 @@ async function later() {
   const clock = movingClock();
   const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
   const engine = aws({ table: store.table, clock, dynamodb: clientOf(dynoxide.endpoint), sqs: sqsConfig });
-  const { store: tasks, bells, registry } = engine;
-  const options = { store: tasks, bells, registry, node: 'later', clock, log: silentLog, createQueues: true };
+  const { store: tasks, broker, registry } = engine;
+  const options = {
+    store: tasks,
+    broker,
+    registry,
+    node: 'later',
+    clock,
+    log: silentLog,
+    createQueues: true,
+  };
   const { service } = await createService(options);
   onTestFinished(() => engine.close());
   return { clock, known: async () => (await service.workers('default', queue)).workers };

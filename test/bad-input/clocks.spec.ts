@@ -29,13 +29,13 @@ async function eventsOf(id: string): Promise<TaskEvent[]> {
 
 /** A worker whose attempts each wait to be told to end; the token of each. */
 async function slowWorker() {
-  const tokens: number[] = [];
+  const fencingTokens: number[] = [];
   const ends: ((error?: Error) => void)[] = [];
   const reasons: unknown[] = [];
   const worker = defineWorker({
     handlers: [
       handle(slow, (_, ctx) => {
-        tokens.push(ctx.fencingToken);
+        fencingTokens.push(ctx.fencingToken);
         ctx.signal.addEventListener('abort', () =>
           reasons.push((ctx.signal.reason as { kind: string }).kind),
         );
@@ -47,10 +47,10 @@ async function slowWorker() {
   });
   await client.work(worker);
   return {
-    tokens,
+    fencingTokens,
     ends,
     reasons,
-    begun: (n: number) => expect.poll(() => tokens.length, { timeout: 10_000 }).toBe(n),
+    begun: (n: number) => expect.poll(() => fencingTokens.length, { timeout: 10_000 }).toBe(n),
   };
 }
 
@@ -63,12 +63,12 @@ describe('a clock that jumps an hour ahead', () => {
       delay: '2h',
       deadline: new Date(Date.now() + hourMs / 2),
     });
-    const { tokens, ends, reasons, begun } = await slowWorker();
+    const { fencingTokens, ends, reasons, begun } = await slowWorker();
     await begun(1);
     await server.setClock(hourMs);
 
     await begun(3);
-    expect(tokens[0]).toBeLessThan(Math.min(...tokens.slice(1)));
+    expect(fencingTokens[0]).toBeLessThan(Math.min(...fencingTokens.slice(1)));
     await expect.poll(() => reasons).toEqual(['lease-lost']);
     for (const end of ends) end();
     await client.task(id).result({ timeout: '10s' });
@@ -90,14 +90,14 @@ describe('a clock that jumps an hour back', () => {
   it('cuts no lease short, tokens still rise, and what waits for a time waits for it', async () => {
     const before = await acceptNotes(client, 50);
     const { id } = await client.submit(slow, null);
-    const { tokens, ends, reasons, begun } = await slowWorker();
+    const { fencingTokens, ends, reasons, begun } = await slowWorker();
     await begun(1);
     const delayed = await client.submit(slow, null, { delay: '1s' });
     await server.setClock(-hourMs);
 
     ends[0]?.(new Error('once more'));
     await begun(2);
-    expect(tokens[1]).toBeGreaterThan(tokens[0] ?? 0);
+    expect(fencingTokens[1]).toBeGreaterThan(fencingTokens[0] ?? 0);
     ends[1]?.();
     await client.task(id).result({ timeout: '10s' });
     expect((await eventsOf(id)).map(({ type }) => type)).toEqual([

@@ -111,7 +111,7 @@ test('tells of each queue what lay there, and what was none of ours by its messa
   expect([code, out.split('\n')]).toEqual([
     0,
     [
-      'QUEUE     EXAMINED  KEPT  DROPPED  RUNG  UNREADABLE',
+      'QUEUE     EXAMINED  KEPT  DROPPED  SENT  UNREADABLE',
       'mail      2         1     0        0     1',
       'webhooks  0         0     0        0     0',
       '',
@@ -127,7 +127,7 @@ test('with --json it is one value, of the queues that were named', async () => {
   await die();
   const id = await put('not ours');
   const first = await drain('--queue', 'webhooks,mail', '--dry-run', '--drop-unreadable', '--json');
-  const nothing = { tenant: 'default', examined: 0, kept: 0, dropped: 0, rung: 0, unreadable: 0 };
+  const nothing = { tenant: 'default', examined: 0, kept: 0, dropped: 0, sent: 0, unreadable: 0 };
   expect(first.json).toEqual({
     dryRun: true,
     queues: [
@@ -189,7 +189,7 @@ test('needs no more of AWS than docs/aws.md lets it', async () => {
   dynamo.restartCount();
   sqs.front.forget();
   const { json } = await drain('--drop-unreadable', '--json');
-  expect(json.queues[0]).toMatchObject({ kept: 1, rung: 1, unreadable: 1 });
+  expect(json.queues[0]).toMatchObject({ kept: 1, sent: 1, unreadable: 1 });
   const page = readFileSync(new URL('../../docs/aws.md', import.meta.url), 'utf8');
   const [, row = ''] = /^\| `dlq drain` \| (.*) \|$/m.exec(page) ?? [];
   expect([...new Set(dynamo.calls.map(({ operation }) => operation))].sort().join(', ')).toBe(

@@ -173,11 +173,11 @@ describe('show', () => {
     );
     const asJson = await holdfast('show', json.id, '--history', '--json');
     expect(asJson.json).toMatchObject({ id: json.id, state: 'succeeded', payload: { c: 3 } });
-    const token = asJson.json.fencingToken;
+    const fencingToken = asJson.json.fencingToken;
     expect(asJson.json.history).toMatchObject([
       { version: 1, kind: 'submitted' },
-      { version: 2, kind: 'claimed', attempt: 1, fencingToken: token },
-      { version: 3, kind: 'succeeded', fencingToken: token },
+      { version: 2, kind: 'claimed', attempt: 1, fencingToken: fencingToken },
+      { version: 3, kind: 'succeeded', fencingToken: fencingToken },
     ]);
     expect(asJson.out).not.toContain('$typeName');
     const died = await holdfast('submit', 'fail', '--key', 'told', '--wait', '--json', ...work);

@@ -24,5 +24,5 @@ function inMemory(start: typeof externalMemory): Open {
 }
 
 storeContract('memory, bells in the commit', inMemory(memory));
-storeContract('memory, bells apart', inMemory(externalMemory));
+storeContract('memory, external broker', inMemory(externalMemory));
 describe('memory, bells in the commit', () => register('first claims', inMemory(memory), firstClaims));

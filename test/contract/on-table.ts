@@ -36,13 +36,14 @@ export function onTable(endpoint: () => string, caughtUp?: () => Promise<void>):
     // Tokens and nonces come from the clock's chance, and the stand-in knows those of every table.
     const clock = virtualClock({ seed: ++tables });
     const table = `contract-${process.pid}-${tables}`;
-    const bells = externalMemory({ clock });
+    const brokerEngine = externalMemory({ clock });
     const open = (name: string): Engine => {
       const parts = openTable({ table, clock: engineClock(clock), client: clientOf(endpoint()) });
-      const ringing = bells.connect(name);
+      const externalEngine = brokerEngine.connect(name);
       const store = caughtUp === undefined ? parts.store : afterIndexes(parts.store, caughtUp);
-      const close = async (): Promise<void> => void (await Promise.all([parts.close(), ringing.close()]));
-      return { store, registry: parts.registry, bells: ringing.bells, close };
+      const close = async (): Promise<void> =>
+        void (await Promise.all([parts.close(), externalEngine.close()]));
+      return { store, registry: parts.registry, broker: externalEngine.broker, close };
     };
     const { client, close } = openTable({ table, clock, client: clientOf(endpoint()) });
     await createTable(client, table, systemClock());

@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
-import { bellsHeard } from './broker/deliveries.ts';
-import { bellsOfTasks } from './broker/task-deliveries.ts';
-import { bellsHeld } from './broker/visibility.ts';
+import { deliveries } from './broker/deliveries.ts';
+import { taskDeliveries } from './broker/task-deliveries.ts';
+import { visibility } from './broker/visibility.ts';
 import { accepting } from './store/accepting.ts';
 import { changes } from './store/changes.ts';
 import { closing } from './store/closing.ts';
@@ -28,9 +28,9 @@ const subjects: Readonly<Record<string, Subject>> = {
   'history and result': histories,
   limits: limitsKept,
   'expired tasks': expiring,
-  'which tasks have a bell': bellsOfTasks,
-  'hearing bells': bellsHeard,
-  'bells that are held': bellsHeld,
+  'which tasks have a bell': taskDeliveries,
+  receiving: deliveries,
+  'bells that are held': visibility,
   'the registry': registered,
   closing,
   'laws, by random sequences': laws,

@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../../src/core/errors.ts';
-import type { Bell, Ring, RingReason, Want } from '../../src/ports/broker.ts';
+import type { Delivery, DispatchMessage, DispatchReason, Want } from '../../src/ports/broker.ts';
 import type { Filter, LaneKey, QueueRef, Snapshot } from '../../src/ports/task-store.ts';
 import { type Asked, queue } from './submissions.ts';
 import { TaskBench } from './task-fixture.ts';
@@ -13,7 +13,7 @@ export class Bench extends TaskBench {
     return { ...queue, orderingKey };
   }
 
-  ringOf(task: Snapshot, reason: RingReason = 'submit'): Ring {
+  messageOf(task: Snapshot, reason: DispatchReason = 'submit'): DispatchMessage {
     const { scope, options, type, typeVersion } = task.submission;
     const { version } = task.head;
     const ref = { tenant: scope.tenant, queue: scope.queue };
@@ -21,16 +21,16 @@ export class Bench extends TaskBench {
   }
 
   /** Where bells are apart, what makes a ready task be heard; where they are in the commit, nothing. */
-  async ringIfApart(tasks: readonly Snapshot[], reason: RingReason = 'submit'): Promise<void> {
-    if (this.bellsInCommit) return;
-    const rung = await this.bells.ring(tasks.map((task) => this.ringOf(task, reason)));
-    if (!rung.every((one) => one === true)) throw new Error('not rung');
+  async sendIfExternal(tasks: readonly Snapshot[], reason: DispatchReason = 'submit'): Promise<void> {
+    if (this.transactionalDispatch) return;
+    const sent = await this.broker.send(tasks.map((task) => this.messageOf(task, reason)));
+    if (!sent.every((one) => one === true)) throw new Error('not sent');
   }
 
   /** Accepted, and its bell rung. */
-  async acceptRung(asked: Asked = {}): Promise<Snapshot> {
+  async acceptSent(asked: Asked = {}): Promise<Snapshot> {
     const task = await this.accept(asked);
-    await this.ringIfApart([task]);
+    await this.sendIfExternal([task]);
     return task;
   }
 
@@ -45,17 +45,17 @@ export class Bench extends TaskBench {
     };
   }
 
-  hear(
+  receive(
     want: Parameters<Bench['want']>[0] = {},
     queues: readonly QueueRef[] = [queue],
-  ): Promise<readonly Bell[]> {
-    return this.bells.receive(queues, this.want(want));
+  ): Promise<readonly Delivery[]> {
+    return this.broker.receive(queues, this.want(want));
   }
 
-  async hearOne(): Promise<Bell> {
-    const [bell] = await this.hear({ tasks: 1 });
-    if (bell === undefined) throw new Error('no bell');
-    return bell;
+  async receiveOne(): Promise<Delivery> {
+    const [delivery] = await this.receive({ tasks: 1 });
+    if (delivery === undefined) throw new Error('no delivery');
+    return delivery;
   }
 
   /** Every page of a list; what each page examined. */

@@ -44,8 +44,8 @@ export class TaskBench {
     return this.engine.store;
   }
 
-  get bells(): Engine['bells'] {
-    return this.engine.bells;
+  get broker(): Engine['broker'] {
+    return this.engine.broker;
   }
 
   get clock(): VirtualClock {
@@ -56,8 +56,8 @@ export class TaskBench {
     return this.clock.now();
   }
 
-  get bellsInCommit(): boolean {
-    return this.store.can.bellsInCommit;
+  get transactionalDispatch(): boolean {
+    return this.store.can.transactionalDispatch;
   }
 
   async reopen(): Promise<void> {
@@ -160,12 +160,12 @@ export class TaskBench {
   }
 
   settleOf(task: Snapshot, outcome: Partial<Settle> = {}): Settle {
-    const token = task.head.fencingToken;
-    return { kind: 'settle', token, outcome: 'succeeded', resultBytes: 0, ...outcome } as Settle;
+    const fencingToken = task.head.fencingToken;
+    return { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: 0, ...outcome } as Settle;
   }
 
   succeed(task: Snapshot, result?: Uint8Array): Promise<Snapshot> {
-    const expect = { token: task.head.fencingToken, version: task.head.version };
+    const expect = { fencingToken: task.head.fencingToken, version: task.head.version };
     return this.done(this.transition(task, this.settleOf(task), { expect, result }));
   }
 

@@ -18,7 +18,7 @@ export interface Actor {
 /** What happened before, to its end and undisturbed, but for the fate of its rings. */
 export interface Deed {
   readonly script: Script;
-  readonly rings?: Fate;
+  readonly sends?: Fate;
   /** It dies as soon as this has happened. */
   readonly until?: TaskEvent['kind'];
 }

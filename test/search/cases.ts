@@ -130,7 +130,7 @@ export const cases = {
   'a lane of two whose first died, was driven again, and has an old bell': {
     ...undisturbed,
     before: [
-      { script: client('a', {}, lane).script, rings: 'doubled' },
+      { script: client('a', {}, lane).script, sends: 'doubled' },
       { script: worker(1, ['die']) },
       { script: client('b', {}, lane).script },
     ],

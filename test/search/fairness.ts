@@ -37,7 +37,7 @@ export class Fairness {
   async judge(place: Place): Promise<void> {
     const fair = { ...place, crashes: 0, misrings: 0 };
     const rest = await this.#rest(fair);
-    const stranded = fair.bellLost ? undefined : unfinished(rest, 'acknowledged');
+    const stranded = fair.messageLost ? undefined : unfinished(rest, 'acknowledged');
     if (stranded !== undefined) throw new Violation('acknowledgedEnds', `'${stranded}' waits for ever`);
     let last = rest;
     for (const atMs of looksMs) {

@@ -1,29 +1,29 @@
-import { type BellKind, bellsOf } from '../../src/engines/memory/broker/broker.ts';
+import { type BrokerKind, brokerOf } from '../../src/engines/memory/broker/broker.ts';
 import type { Operate } from '../../src/engines/memory/operate.ts';
 import { laneOf, snapshotOf } from '../../src/engines/memory/rows.ts';
 import { Tables } from '../../src/engines/memory/tables.ts';
 import { taskStore } from '../../src/engines/memory/task-store.ts';
-import type { Bell, Bells, Ring } from '../../src/ports/broker.ts';
+import type { Broker, Delivery, DispatchMessage } from '../../src/ports/broker.ts';
 import type { QueueRef, Snapshot, TaskStore } from '../../src/ports/task-store.ts';
-import { BellsApart } from '../../src/testing/external-broker.ts';
+import { ExternalBroker } from '../../src/testing/external-broker.ts';
 import { StillClock } from './still-clock.ts';
 
 export const target: QueueRef = { tenant: 'acme', queue: 'q' };
 
 /** One call of a port. */
 export interface Call {
-  readonly port: 'store' | 'bells';
+  readonly port: 'store' | 'broker';
   readonly method: string;
   readonly args: readonly unknown[];
 }
 
 /** What becomes of a ring. */
-export const fates = ['rung', 'doubled', 'lost', 'failed'] as const;
+export const fates = ['sent', 'doubled', 'lost', 'failed'] as const;
 export type Fate = (typeof fates)[number];
 
 export interface Ports {
   readonly store: TaskStore;
-  readonly bells: Bells;
+  readonly broker: Broker;
 }
 
 /** No call has answered yet. */
@@ -31,7 +31,7 @@ const nothing = Symbol('nothing');
 
 /** As the engine keeps it. */
 export type Message =
-  ReturnType<BellsApart['belfry']['line']> extends { heard(nowMs: number): Generator<infer One> }
+  ReturnType<ExternalBroker['queues']['line']> extends { visible(nowMs: number): Generator<infer One> }
     ? One
     : never;
 
@@ -41,18 +41,21 @@ type Method = (...args: readonly unknown[]) => Promise<unknown>;
 export class Machine {
   readonly #clock = new StillClock();
   readonly #tables = new Tables({ dueShards: 1, now: () => this.#clock.nowMs, indexLagMs: () => 0 });
-  readonly #kind: BellsApart;
+  readonly #kind: ExternalBroker;
   readonly ports: Ports;
   /** Messages of the queue, in the order in which each was last touched. */
   readonly #messages = new Set<Message>();
   /** When each ring that was not swallowed was sent. */
   readonly #sent = new Map<string, number>();
-  #fate: Fate = 'rung';
+  #fate: Fate = 'sent';
   #answer: unknown;
 
   constructor() {
-    const faults = { ring: () => this.#fate, ringDelayMs: (ring: Ring) => this.#sending(ring) };
-    this.#kind = new BellsApart(this.#clock, faults);
+    const faults = {
+      send: () => this.#fate,
+      deliveryDelayMs: (message: DispatchMessage) => this.#sending(message),
+    };
+    this.#kind = new ExternalBroker(this.#clock, faults);
     const operate: Operate = async (_name, _items, effect) => {
       const answer = effect();
       this.#answer = answer;
@@ -66,8 +69,8 @@ export class Machine {
       dueShards: 1,
     } as const;
     const never = new AbortController().signal;
-    const kind: BellKind = this.#kind;
-    this.ports = { store: taskStore(parts, operate), bells: bellsOf(kind, this.#clock, operate, never) };
+    const kind: BrokerKind = this.#kind;
+    this.ports = { store: taskStore(parts, operate), broker: brokerOf(kind, this.#clock, operate, never) };
   }
 
   /** The effect and its answer, at once. */
@@ -79,8 +82,8 @@ export class Machine {
     // Refused calls are nobody's here: the answer stays away, and whoever reads it will tell.
     called(...args).catch(() => {});
     if (this.#answer === nothing) throw new Error(`${port}.${method} had no effect`);
-    if (method === 'ring') for (const message of this.#line()) this.#messages.add(message);
-    else if (port === 'bells') this.#touched(this.#handlesOf(method, args), method === 'silence');
+    if (method === 'send') for (const message of this.#line()) this.#messages.add(message);
+    else if (port === 'broker') this.#touched(this.#receiptHandlesOf(method, args), method === 'delete');
     return this.#answer;
   }
 
@@ -95,7 +98,7 @@ export class Machine {
     return lane === undefined ? '' : [...this.#tables.lanes.of(lane)].join(' ');
   }
 
-  bells(): readonly Message[] {
+  messages(): readonly Message[] {
     return [...this.#messages];
   }
 
@@ -103,25 +106,26 @@ export class Machine {
     return [...this.#sent].sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
-  #sending({ id, version, reason }: Ring): number {
+  #sending({ id, version, reason }: DispatchMessage): number {
     this.#sent.set(`${id}/${version}/${reason}`, this.#clock.nowMs);
     return 0;
   }
 
   #line(): Iterable<Message> {
-    return this.#kind.belfry.line({ queue: target, priority: 'normal' }).heard(this.#clock.nowMs);
+    return this.#kind.queues.line({ queue: target, priority: 'normal' }).visible(this.#clock.nowMs);
   }
 
-  #handlesOf(method: string, args: readonly unknown[]): Set<string | undefined> {
-    if (method === 'receive') return new Set((this.#answer as Bell[]).map((bell) => bell.handle));
-    const asked = args[0] as readonly (string | { readonly handle: string })[];
+  #receiptHandlesOf(method: string, args: readonly unknown[]): Set<string | undefined> {
+    if (method === 'receive')
+      return new Set((this.#answer as Delivery[]).map((delivery) => delivery.receiptHandle));
+    const asked = args[0] as readonly (string | { readonly receiptHandle: string })[];
     const done = asked.filter((_, i) => (this.#answer as boolean[])[i]);
-    return new Set(done.map((one) => (typeof one === 'string' ? one : one.handle)));
+    return new Set(done.map((one) => (typeof one === 'string' ? one : one.receiptHandle)));
   }
 
-  #touched(handles: Set<string | undefined>, isGone: boolean): void {
+  #touched(receiptHandles: Set<string | undefined>, isGone: boolean): void {
     for (const message of [...this.#messages]) {
-      if (!handles.has(message.handle)) continue;
+      if (!receiptHandles.has(message.receiptHandle)) continue;
       this.#messages.delete(message);
       if (!isGone) this.#messages.add(message);
     }

@@ -9,17 +9,17 @@ const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 /** Each rule that is broken on purpose, the case that notices it, and by what. */
 const caught: readonly (readonly [mutant: string, by: CaseName, invariant: string])[] = [
   [
-    'acknowledged-before-the-ring',
+    'acknowledged-before-the-send',
     'a task whose bell may be lost or doubled and whose lease may be spent',
     'acknowledgedEnds',
   ],
   [
-    'bell-silenced-before-the-settlement',
+    'message-deleted-before-the-settlement',
     'a task whose lease may be renewed when it is nearly spent',
     'acknowledgedEnds',
   ],
   [
-    'sweep-clears-before-it-rings',
+    'sweep-clears-before-it-sends',
     'a delayed task, two sweeps, and a worker whose clock is slow',
     'acknowledgedEnds',
   ],
@@ -35,7 +35,7 @@ const caught: readonly (readonly [mutant: string, by: CaseName, invariant: strin
     'acknowledgedEnds',
   ],
   [
-    'expiry-conditional-on-the-token-only',
+    'expiry-conditional-on-the-fencing-token-only',
     'a task whose lease may be renewed when it is nearly spent',
     'noValidLeaseIsTaken',
   ],

@@ -89,7 +89,7 @@ export class Performance {
   async #run(script: Script): Promise<void> {
     const running = await createService({
       store: this.#port('store'),
-      bells: this.#port('bells'),
+      broker: this.#port('broker'),
       registry,
       clock: this.clock,
       log: silentLog,

@@ -40,12 +40,12 @@ function happened(
     if (head.state !== 'dead' || !wayOut) throw new Violation('endsExactlyOnce', `${event.kind} of ${key}`);
   }
   if (event.kind === 'claimed') {
-    if (head.state !== 'waiting' || event.token <= head.fencingToken)
+    if (head.state !== 'waiting' || event.fencingToken <= head.fencingToken)
       throw new Violation('noValidLeaseIsTaken', `${key} was ${head.state}`);
     claimed(task, mates);
-  } else if ('token' in event && event.token !== undefined) {
-    if (head.state !== 'running' || event.token !== head.fencingToken)
-      throw new Violation('noStaleTokenChangesAnything', `${event.kind} of ${key} by ${event.token}`);
+  } else if ('fencingToken' in event && event.fencingToken !== undefined) {
+    if (head.state !== 'running' || event.fencingToken !== head.fencingToken)
+      throw new Violation('noStaleTokenChangesAnything', `${event.kind} of ${key} by ${event.fencingToken}`);
   }
   if (event.kind === 'leaseExpired' && (task.head.leaseEndAtMs ?? 0) > nowMs)
     throw new Violation(
@@ -57,7 +57,7 @@ function happened(
 function isValid({ head }: Snapshot, expect: Change['expect']): boolean {
   if ('revision' in expect) return expect.revision === head.revision;
   const version = 'version' in expect ? expect.version : head.version;
-  return head.state === 'running' && expect.token === head.fencingToken && version === head.version;
+  return head.state === 'running' && expect.fencingToken === head.fencingToken && version === head.version;
 }
 
 function transition(

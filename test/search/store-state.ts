@@ -1,4 +1,4 @@
-import { leaseSpentAtMs } from '../../src/core/task/decision.ts';
+import { leaseExpiredAtMs } from '../../src/core/task/decision.ts';
 import type { TaskEvent } from '../../src/core/task/event.ts';
 import { dueAtMs } from '../../src/core/task/head.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
@@ -31,18 +31,18 @@ export interface Step {
 }
 
 function keyOf(machine: Machine, tasks: readonly Snapshot[]): string {
-  const bells = machine.bells().map(({ ring, sentAtMs, visibleAtMs, handle }) => {
-    return `${ring.id}/${ring.version}/${ring.reason} ${sentAtMs} ${visibleAtMs} ${handle}`;
+  const messages = machine.messages().map(({ message, sentAtMs, visibleAtMs, receiptHandle }) => {
+    return `${message.id}/${message.version}/${message.reason} ${sentAtMs} ${visibleAtMs} ${receiptHandle}`;
   });
-  return textOf([tasks, tasks.map((task) => machine.lane(task)), bells, machine.sent()]);
+  return textOf([tasks, tasks.map((task) => machine.lane(task)), messages, machine.sent()]);
 }
 
 function momentsOf(machine: Machine, tasks: readonly Snapshot[]): number[] {
-  const moments = machine.bells().map((bell) => bell.visibleAtMs);
+  const moments = machine.messages().map((message) => message.visibleAtMs);
   for (const { head } of tasks) {
     const due = dueAtMs(head);
     if (due !== undefined) moments.push(due);
-    if (head.state === 'running') moments.push(leaseSpentAtMs(head));
+    if (head.state === 'running') moments.push(leaseExpiredAtMs(head));
   }
   return moments;
 }

@@ -20,7 +20,7 @@ export interface Place {
   readonly crashes: number;
   readonly misrings: number;
   /** A bell may be gone for good. */
-  readonly bellLost: boolean;
+  readonly messageLost: boolean;
 }
 
 export interface Move {
@@ -70,13 +70,22 @@ export class World {
     const scenes = actors.map(() => undefined);
     const begun = actors.map(() => 0);
     const store = this.#stores.start;
-    let place: Place = { store, nowMs: startMs, scenes, begun, said: [], crashes, misrings, bellLost: false };
+    let place: Place = {
+      store,
+      nowMs: startMs,
+      scenes,
+      begun,
+      said: [],
+      crashes,
+      misrings,
+      messageLost: false,
+    };
     for (const deed of before) place = await this.#undisturbed(place, this.#playOf(deed.script, 0), deed);
     return place;
   }
 
   /** Tells places apart; actors that are interchangeable (they stand side by side) are not told apart. */
-  keyOf({ store, nowMs, scenes, begun, said, crashes, misrings, bellLost }: Place): string {
+  keyOf({ store, nowMs, scenes, begun, said, crashes, misrings, messageLost }: Place): string {
     const actors = scenes.map((scene, i) => keyOfActor(scene, begun[i] ?? 0));
     for (let i = 1; i < actors.length; i++) {
       for (let j = i; j > 0 && this.#plays[j] === this.#plays[j - 1]; j--) {
@@ -84,7 +93,7 @@ export class World {
         if (a > b) [actors[j - 1], actors[j]] = [b, a];
       }
     }
-    const luck = (crashes * 8 + misrings) * 2 + Number(bellLost);
+    const luck = (crashes * 8 + misrings) * 2 + Number(messageLost);
     return `${store.id},${nowMs - startMs},${actors.join()},${luck}${said.join()}`;
   }
 
@@ -128,7 +137,7 @@ export class World {
   }
 
   async #undisturbed(from: Place, play: Play, deed: Omit<Deed, 'script'> = {}): Promise<Place> {
-    const { rings = 'rung', until } = deed;
+    const { sends = 'sent', until } = deed;
     const happened = ({ tasks }: StoreState): boolean =>
       tasks.some(({ tip }) => tip.some(({ kind }) => kind === until));
     let { store } = from;
@@ -137,16 +146,16 @@ export class World {
       const asked = scene.asked[0] as Asked;
       if (asked.port === 'choice') scene = await play.after(scene, 0, asked.options[0], -1, from.nowMs);
       else {
-        const fate = asked.method === 'ring' ? rings : 'rung';
+        const fate = asked.method === 'send' ? sends : 'sent';
         const step = this.#stores.step(store, scene.names[0] as number, asked, from.nowMs, fate);
         store = step.to;
         scene = await play.after(scene, 0, step.answer, step.name, from.nowMs);
       }
     }
-    return this.#heard({ ...from, store }, scene.said);
+    return this.#receiveMessage({ ...from, store }, scene.said);
   }
 
-  #heard(place: Place, said: string | undefined): Place {
+  #receiveMessage(place: Place, said: string | undefined): Place {
     if (said === undefined || said === '' || place.said.includes(said)) return place;
     return { ...place, said: [...place.said, said].sort() };
   }
@@ -190,9 +199,9 @@ export class World {
       const step = this.#stores.step(place.store, name, asked, place.nowMs, fate);
       if (asked.method === 'append')
         judge(place.store.tasks, asked.args[0] as Change[], step.answer as Outcome[], place.nowMs);
-      const misrings = place.misrings - (fate === 'rung' ? 0 : 1);
-      const effect = { ...from, store: step.to, misrings, bellLost: place.bellLost || fate === 'lost' };
-      const what = this.#told(actor, `${asked.port}.${asked.method}${fate === 'rung' ? '' : `, ${fate}`}`);
+      const misrings = place.misrings - (fate === 'sent' ? 0 : 1);
+      const effect = { ...from, store: step.to, misrings, messageLost: place.messageLost || fate === 'lost' };
+      const what = this.#told(actor, `${asked.port}.${asked.method}${fate === 'sent' ? '' : `, ${fate}`}`);
       const to = await this.#after(effect, actor, scene, index, step.answer, step.name);
       // Who found nothing to do at its first look has not begun.
       const isIdle =
@@ -225,10 +234,10 @@ export class World {
     const next = (this.#plays[actor] as Play).after(scene, index, answer, name, from.nowMs);
     const to = next instanceof Promise ? await next : next;
     const scenes = from.scenes.with(actor, to.isOver ? undefined : to);
-    return this.#heard({ ...from, scenes }, to.said);
+    return this.#receiveMessage({ ...from, scenes }, to.said);
   }
 
   #fates({ misrings }: Place, method: string): readonly Fate[] {
-    return method === 'ring' && misrings > 0 ? ['rung', ...this.#case.fates] : ['rung'];
+    return method === 'send' && misrings > 0 ? ['sent', ...this.#case.fates] : ['sent'];
   }
 }

@@ -27,7 +27,7 @@ export class World {
   readonly rules: Rules;
   readonly shadow: Shadow;
   /** Whose bell each receipt is. */
-  readonly heard = new Map<string, TaskId>();
+  readonly receiveMessage = new Map<string, TaskId>();
   readonly waits = new Waits();
   readonly tally = new Tally();
   readonly census = new Census();
@@ -45,8 +45,8 @@ export class World {
     this.engine = open({
       clock: this.clock,
       faults: {
-        ring: () => (this.strikes('ring failed', 0.01) ? 'failed' : this.#doubles()),
-        ringDelayMs: () => (this.strikes('ring delayed', 0.03) ? this.between(1, 4_000) : 0),
+        send: () => (this.strikes('send failed', 0.01) ? 'failed' : this.#doubles()),
+        deliveryDelayMs: () => (this.strikes('delivery delayed', 0.03) ? this.between(1, 4_000) : 0),
         indexLagMs: () => (this.faulty ? this.between(0, 800) : 0),
       },
     });
@@ -109,7 +109,7 @@ export class World {
     work.catch((thrown: unknown) => this.fail(thrown));
   }
 
-  #doubles(): 'rung' | 'doubled' {
-    return this.strikes('ring doubled', 0.03) ? 'doubled' : 'rung';
+  #doubles(): 'sent' | 'doubled' {
+    return this.strikes('delivery doubled', 0.03) ? 'doubled' : 'sent';
   }
 }

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { priorities } from '../../src/core/submission/submission.ts';
-import { createSqsBells } from '../../src/engines/aws/broker/broker.ts';
+import { createSqsBroker } from '../../src/engines/aws/broker/broker.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
-import { bellsHeard } from '../contract/broker/deliveries.ts';
-import { bellsOfTasks } from '../contract/broker/task-deliveries.ts';
-import { bellsHeld } from '../contract/broker/visibility.ts';
+import { deliveries } from '../contract/broker/deliveries.ts';
+import { taskDeliveries } from '../contract/broker/task-deliveries.ts';
+import { visibility } from '../contract/broker/visibility.ts';
 import { type Open, register } from '../contract/subject.ts';
 import { clockBeside } from '../stand-ins/clock-beside.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
-import { closeBells } from './broker-on-sqs.ts';
+import { closeBroker } from './broker-on-sqs.ts';
 
 /** The queues that the contract's sentences name. */
 const queues = [
@@ -36,12 +36,12 @@ function openOn(standIn: () => SqsStandIn): Open {
     const tasks = externalMemory({ clock });
     const connect = (): Engine => {
       const connected = tasks.connect('it');
-      const bells = createSqsBells({ client, clock, prefix, prioritiesOf: () => priorities });
+      const broker = createSqsBroker({ client, clock, prefix, prioritiesOf: () => priorities });
       const close = async (): Promise<void> => {
-        await closeBells(bells, clock);
+        await closeBroker(broker, clock);
         await connected.close();
       };
-      return { ...connected, bells, close };
+      return { ...connected, broker, close };
     };
     let current = connect();
     return {
@@ -58,7 +58,7 @@ function openOn(standIn: () => SqsStandIn): Open {
 }
 
 /** What is promised of bells, on an SQS that is started for it. */
-export function bellsContract(name: string, start: () => Promise<SqsStandIn>): void {
+export function brokerContract(name: string, start: () => Promise<SqsStandIn>): void {
   describe(name, () => {
     let standIn: SqsStandIn;
     beforeAll(async () => {
@@ -66,8 +66,8 @@ export function bellsContract(name: string, start: () => Promise<SqsStandIn>): v
     });
     afterAll(() => standIn.stop());
     const open = openOn(() => standIn);
-    register('which tasks have a bell', open, bellsOfTasks);
-    register('hearing bells', open, bellsHeard);
-    register('bells that are held', open, bellsHeld);
+    register('which tasks have a bell', open, taskDeliveries);
+    register('receiving', open, deliveries);
+    register('bells that are held', open, visibility);
   });
 }

@@ -1,9 +1,13 @@
 import type { Priority } from '../../src/core/submission/submission.ts';
-import { createSqsBells, type SqsBells, type SqsBellsOptions } from '../../src/engines/aws/broker/broker.ts';
+import {
+  createSqsBroker,
+  type SqsBroker,
+  type SqsBrokerOptions,
+} from '../../src/engines/aws/broker/broker.ts';
 import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueueName, sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
-import type { Bell, Ring, Want } from '../../src/ports/broker.ts';
+import type { Delivery, DispatchMessage, Want } from '../../src/ports/broker.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { clockBeside } from '../stand-ins/clock-beside.ts';
@@ -14,8 +18,8 @@ export const mail = { tenant: 'acme', queue: 'mail' };
 let sites = 0;
 
 /** Polls under way are let finish for a moment; here time passes only when it is told to. */
-export async function closeBells(bells: SqsBells, clock: VirtualClock): Promise<void> {
-  const closed = bells.close();
+export async function closeBroker(broker: SqsBroker, clock: VirtualClock): Promise<void> {
+  const closed = broker.close();
   await clock.advance(lastPollMs);
   await closed;
 }
@@ -29,7 +33,7 @@ export class Site {
   readonly standIn: SqsStandIn;
   readonly closing = new AbortController();
   readonly enabled: readonly Priority[];
-  readonly #opened: SqsBells[] = [];
+  readonly #opened: SqsBroker[] = [];
 
   constructor(standIn: SqsStandIn, enabled: readonly Priority[] = ['normal']) {
     this.standIn = standIn;
@@ -39,7 +43,7 @@ export class Site {
   }
 
   /** Queues of these Holdfast queues, and bells that listen to them. */
-  async open(options: Partial<SqsBellsOptions> = {}, queues = [mail]): Promise<SqsBells> {
+  async open(options: Partial<SqsBrokerOptions> = {}, queues = [mail]): Promise<SqsBroker> {
     const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.enabled));
     if (this.#opened.length === 0) await createQueues(this.client, definitions);
     this.front.forget();
@@ -50,7 +54,7 @@ export class Site {
       error() {},
     };
     const { client, clock, prefix } = this;
-    const bells = createSqsBells({
+    const broker = createSqsBroker({
       client,
       clock,
       prefix,
@@ -58,9 +62,9 @@ export class Site {
       prioritiesOf: () => this.enabled,
       ...options,
     });
-    this.#opened.push(bells);
-    const close = async (): Promise<void> => closeBells(bells, this.clock);
-    return new Proxy(bells, {
+    this.#opened.push(broker);
+    const close = async (): Promise<void> => closeBroker(broker, this.clock);
+    return new Proxy(broker, {
       get(of, name) {
         if (name === 'close') return close;
         const value = Reflect.get(of, name) as unknown;
@@ -80,18 +84,18 @@ export class Site {
   async close(): Promise<void> {
     this.closing.abort();
     for (const fault of Object.keys(this.front.faults)) delete this.front.faults[fault as 'call'];
-    await Promise.all(this.#opened.map((bells) => closeBells(bells, this.clock)));
+    await Promise.all(this.#opened.map((broker) => closeBroker(broker, this.clock)));
     this.client.destroy();
   }
 }
 
-export function ring(id: string, more: Partial<Ring> = {}): Ring {
+export function message(id: string, more: Partial<DispatchMessage> = {}): DispatchMessage {
   const fresh = { queue: mail, priority: 'normal', type: 'send', typeVersion: 1, version: 1 } as const;
   return { id, reason: 'submit', ...fresh, ...more };
 }
 
-export function rings(count: number, more: Partial<Ring> = {}): Ring[] {
-  return Array.from({ length: count }, (_, i) => ring(`task-${i}`, more));
+export function messages(count: number, more: Partial<DispatchMessage> = {}): DispatchMessage[] {
+  return Array.from({ length: count }, (_, i) => message(`task-${i}`, more));
 }
 
 export function want(more: Partial<Want> & { tasks?: number } = {}): Want {
@@ -105,4 +109,5 @@ export function want(more: Partial<Want> & { tasks?: number } = {}): Want {
   };
 }
 
-export const idsOf = (bells: readonly Bell[]): string[] => bells.map((bell) => bell.ring.id);
+export const idsOf = (deliveries: readonly Delivery[]): string[] =>
+  deliveries.map((delivery) => delivery.message.id);

@@ -1,25 +1,26 @@
 import { GetQueueUrlCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
 import { createSqsDeadLetters, type SqsDeadLetters } from '../../src/engines/aws/broker/dead-letters.ts';
-import { encodeRing } from '../../src/engines/aws/broker/message.ts';
+import { encodeMessage } from '../../src/engines/aws/broker/message.ts';
 import { sqsDeadQueueName } from '../../src/engines/aws/broker/sqs/definition.ts';
 import { SqsMeter } from '../../src/engines/aws/broker/sqs/meter.ts';
 import { Dependency } from '../../src/engines/aws/load/dependency.ts';
-import type { Ring } from '../../src/ports/broker.ts';
+import type { DispatchMessage } from '../../src/ports/broker.ts';
 import type { DeadLetter } from '../../src/ports/dead-letters.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { refusal } from '../contract/store-fixture.ts';
-import { idsOf, mail, ring, type Site, want } from './broker-on-sqs.ts';
+import { idsOf, mail, message, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 const hiddenMs = 900_000;
 const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 const unknown = { tenant: 'acme', queue: 'unknown' };
-const death = (id: string, more: Partial<Ring> = {}): Ring =>
-  ring(id, { version: 3, reason: 'dead', ...more });
-const handlesOf = (letters: readonly DeadLetter[]): string[] => letters.map(({ handle }) => handle);
+const death = (id: string, more: Partial<DispatchMessage> = {}): DispatchMessage =>
+  message(id, { version: 3, reason: 'dead', ...more });
+const receiptHandlesOf = (letters: readonly DeadLetter[]): string[] =>
+  letters.map(({ receiptHandle }) => receiptHandle);
 const taskIds = (letters: readonly DeadLetter[]): (string | undefined)[] =>
-  letters.map((letter) => letter.ring?.id).toSorted();
+  letters.map((letter) => letter.message?.id).toSorted();
 
 interface Opened {
   readonly letters: SqsDeadLetters;
@@ -64,11 +65,11 @@ export function deadLetters(says: Says): void {
     expect(await letters.tell([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
     const first = await receive();
     expect(taskIds(first)).toEqual(expect.arrayContaining(['a', 'b']));
-    expect(first.find((letter) => letter.ring?.id === 'a')?.ring).toEqual(death('a'));
-    await letters.drop(handlesOf(first));
+    expect(first.find((letter) => letter.message?.id === 'a')?.message).toEqual(death('a'));
+    await letters.drop(receiptHandlesOf(first));
     const second = await receive();
-    await letters.drop(handlesOf(second));
-    expect([...first, ...second].map((letter) => letter.ring?.version).toSorted()).toEqual([3, 3, 6]);
+    await letters.drop(receiptHandlesOf(second));
+    expect([...first, ...second].map((letter) => letter.message?.version).toSorted()).toEqual([3, 3, 6]);
     expect(await receive()).toEqual([]);
   });
 
@@ -114,28 +115,28 @@ export function deadLetters(says: Says): void {
     const [second] = await receive();
     expect(second?.messageId).toBe(first?.messageId);
     expect(second?.sentAtMs).toBe(first?.sentAtMs);
-    expect(await letters.giveBack([first?.handle ?? '', 'nonsense'])).toEqual([false, false]);
-    expect(await letters.giveBack([second?.handle ?? ''])).toEqual([true]);
+    expect(await letters.giveBack([first?.receiptHandle ?? '', 'nonsense'])).toEqual([false, false]);
+    expect(await letters.giveBack([second?.receiptHandle ?? ''])).toEqual([true]);
     const third = await receive();
     expect(taskIds(third)).toEqual(['a']);
-    expect(await letters.drop(handlesOf(third))).toEqual([true]);
+    expect(await letters.drop(receiptHandlesOf(third))).toEqual([true]);
     await site.clock.advance(hiddenMs);
     expect(await receive()).toEqual([]);
   });
 
   says('what Holdfast did not write is told by its message id', async (site) => {
     const { receive } = await open(site);
-    const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a bell');
-    expect(await receive()).toMatchObject([{ ring: undefined, messageId: id }]);
+    const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a dispatch message');
+    expect(await receive()).toMatchObject([{ message: undefined, messageId: id }]);
   });
 
   says('a notice that was moved to the queue of bells is heard there, and can be silenced', async (site) => {
-    const bells = await site.open();
-    await sendRaw(site, site.name(), encodeRing(death('a')));
-    const heard = await bells.receive([mail], want());
-    expect(idsOf(heard)).toEqual(['a']);
-    expect(heard[0]?.ring).toEqual(death('a'));
-    expect(await bells.silence(heard.map(({ handle }) => handle))).toEqual([true]);
+    const broker = await site.open();
+    await sendRaw(site, site.name(), encodeMessage(death('a')));
+    const received = await broker.receive([mail], want());
+    expect(idsOf(received)).toEqual(['a']);
+    expect(received[0]?.message).toEqual(death('a'));
+    expect(await broker.delete(received.map(({ receiptHandle }) => receiptHandle))).toEqual([true]);
   });
 
   says('one of a batch that SQS does not take fails alone', async (site) => {

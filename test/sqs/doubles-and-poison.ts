@@ -1,7 +1,7 @@
 import { GetQueueUrlCommand, ReceiveMessageCommand, SendMessageCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
-import { idsOf, mail, ring, type Site, want } from './broker-on-sqs.ts';
+import { idsOf, mail, message, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 async function urlOf(site: Site, name: string): Promise<string> {
@@ -19,79 +19,85 @@ export function doublesAndPoison(says: Says): void {
   says(
     'several bells of one task are heard one at a time, and none is left when it is silenced',
     async (site) => {
-      const bells = await site.open();
-      await bells.ring([ring('a'), ring('a', { reason: 'due' }), ring('a', { version: 2 }), ring('b')]);
-      const heard = await bells.receive([mail], want());
-      expect(idsOf(heard).toSorted()).toEqual(['a', 'b']);
-      await bells.silence(heard.map((bell) => bell.handle));
+      const broker = await site.open();
+      await broker.send([
+        message('a'),
+        message('a', { reason: 'due' }),
+        message('a', { version: 2 }),
+        message('b'),
+      ]);
+      const received = await broker.receive([mail], want());
+      expect(idsOf(received).toSorted()).toEqual(['a', 'b']);
+      await broker.delete(received.map((delivery) => delivery.receiptHandle));
       await site.clock.settle();
       // A stand-in that gave all of a group has no other; one that gives one at a time has them still.
-      if (bells.meter.read().receive?.messages === 4) expect(await bells.receive([mail], want())).toEqual([]);
+      if (broker.meter.read().receive?.messages === 4)
+        expect(await broker.receive([mail], want())).toEqual([]);
       for (let i = 0; i < 3; i++) {
-        const more = await bells.receive([mail], want());
+        const more = await broker.receive([mail], want());
         expect(more.length).toBeLessThanOrEqual(1);
-        await bells.silence(more.map((bell) => bell.handle));
+        await broker.delete(more.map((delivery) => delivery.receiptHandle));
         await site.clock.settle();
       }
       await site.clock.advance(60_000);
-      expect(await bells.receive([mail], want())).toEqual([]);
+      expect(await broker.receive([mail], want())).toEqual([]);
     },
   );
 
   says('the bell of a task that is held is not heard by another ring either', async (site) => {
-    const bells = await site.open();
-    await bells.ring([ring('a')]);
-    await bells.receive([mail], want());
-    await bells.ring([ring('a', { version: 3, reason: 'handOver' })]);
-    expect(await bells.receive([mail], want())).toEqual([]);
+    const broker = await site.open();
+    await broker.send([message('a')]);
+    await broker.receive([mail], want());
+    await broker.send([message('a', { version: 3, reason: 'handOver' })]);
+    expect(await broker.receive([mail], want())).toEqual([]);
   });
 
   says('a repeated ring is swallowed for five minutes, also after it was silenced', async (site) => {
-    const bells = await site.open();
-    await bells.ring([ring('a')]);
-    const [bell] = await bells.receive([mail], want());
-    await bells.silence([bell?.handle ?? '']);
-    expect(await bells.ring([ring('a')])).toEqual([true]);
-    expect(await bells.receive([mail], want())).toEqual([]);
+    const broker = await site.open();
+    await broker.send([message('a')]);
+    const [delivery] = await broker.receive([mail], want());
+    await broker.delete([delivery?.receiptHandle ?? '']);
+    expect(await broker.send([message('a')])).toEqual([true]);
+    expect(await broker.receive([mail], want())).toEqual([]);
     await site.clock.advance(301_000);
-    await bells.ring([ring('a')]);
-    expect(await bells.receive([mail], want())).toHaveLength(1);
+    await broker.send([message('a')]);
+    expect(await broker.receive([mail], want())).toHaveLength(1);
   });
 
   says('ringing anew is swallowed for fifteen seconds only', async (site) => {
-    const bells = await site.open();
-    const again = ring('a', { reason: 'again' });
-    const silenceAll = async (): Promise<number> => {
-      const heard = await bells.receive([mail], want());
-      await bells.silence(heard.map((bell) => bell.handle));
-      return heard.length;
+    const broker = await site.open();
+    const again = message('a', { reason: 'again' });
+    const deleteAll = async (): Promise<number> => {
+      const received = await broker.receive([mail], want());
+      await broker.delete(received.map((delivery) => delivery.receiptHandle));
+      return received.length;
     };
-    await bells.ring([again, again]);
-    expect(await silenceAll()).toBe(1);
-    await bells.ring([again]);
-    expect(await silenceAll()).toBe(0);
+    await broker.send([again, again]);
+    expect(await deleteAll()).toBe(1);
+    await broker.send([again]);
+    expect(await deleteAll()).toBe(0);
     await site.clock.advance(15_000);
-    await bells.ring([again]);
-    expect(await silenceAll()).toBe(1);
+    await broker.send([again]);
+    expect(await deleteAll()).toBe(1);
   });
 
   says('what is no bell is told of, hinders no other bell, and is a dead letter in the end', async (site) => {
-    const bells = await site.open();
-    await sendRaw(site, 'not a bell', 'poison');
+    const broker = await site.open();
+    await sendRaw(site, 'not a dispatch message', 'poison');
     await sendRaw(site, '[2,"of a version to come"]', 'newer');
-    await bells.ring([ring('a')]);
-    expect(idsOf(await bells.receive([mail], want()))).toEqual(['a']);
+    await broker.send([message('a')]);
+    expect(idsOf(await broker.receive([mail], want()))).toEqual(['a']);
     expect(site.warnings.map((warning) => warning.message)).toEqual(
       Array(2).fill('a message that is no bell of Holdfast is left to the dead-letter queue'),
     );
-    for (let receives = 2; receives <= 101; receives++) {
+    for (let receiveCount = 2; receiveCount <= 101; receiveCount++) {
       await site.clock.advance(32_000);
-      await bells.receive([mail], want());
+      await broker.receive([mail], want());
     }
     const [definition] = sqsQueuesOf(site.prefix, mail);
     const QueueUrl = await urlOf(site, definition?.deadName ?? '');
     const dead = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
     const { Messages = [] } = await site.client.send(dead);
-    expect(Messages.map((message) => message.Body)).toContain('not a bell');
+    expect(Messages.map((message) => message.Body)).toContain('not a dispatch message');
   });
 }

@@ -1,10 +1,10 @@
 import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
 import type { Priority } from '../../src/core/submission/submission.ts';
-import type { SqsBells } from '../../src/engines/aws/broker/broker.ts';
-import type { Bell } from '../../src/ports/broker.ts';
+import type { SqsBroker } from '../../src/engines/aws/broker/broker.ts';
+import type { Delivery } from '../../src/ports/broker.ts';
 import { refusal } from '../contract/store-fixture.ts';
-import { idsOf, mail, ring, rings, type Site, want } from './broker-on-sqs.ts';
+import { idsOf, mail, message, messages, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 const minuteMs = 60_000;
@@ -24,14 +24,14 @@ function polls(site: Site, priority: Priority): number {
 }
 
 /** As a worker's session does, one wait after the other until the site is closed. */
-function worker(site: Site, bells: SqsBells, tasks = 1): readonly string[] {
+function worker(site: Site, broker: SqsBroker, tasks = 1): readonly string[] {
   const { signal } = site.closing;
-  const heard: string[] = [];
+  const received: string[] = [];
   const loop = async (): Promise<void> => {
-    while (!signal.aborted) heard.push(...idsOf(await bells.receive([mail], waits({ tasks, signal }))));
+    while (!signal.aborted) received.push(...idsOf(await broker.receive([mail], waits({ tasks, signal }))));
   };
   void loop();
-  return heard;
+  return received;
 }
 
 const waits = (more: Parameters<typeof want>[0] = {}) => want({ waitMs: 20_000, ...more });
@@ -55,14 +55,14 @@ export function failingLevels(says: Says): void {
   says(
     'a queue one of whose priorities is gone from SQS is heard on the others, on and on',
     async (site) => {
-      const bells = await site.open();
+      const broker = await site.open();
       const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: site.name('low') }));
       await site.client.send(new DeleteQueueCommand({ QueueUrl }));
       // More than the receives of which one begins at the lowest.
-      await bells.ring(rings(40));
-      const heard = worker(site, bells);
-      await until(site, () => heard.length >= 40);
-      expect(new Set(heard).size).toBe(40);
+      await broker.send(messages(40));
+      const received = worker(site, broker);
+      await until(site, () => received.length >= 40);
+      expect(new Set(received).size).toBe(40);
     },
     levels,
   );
@@ -70,12 +70,12 @@ export function failingLevels(says: Says): void {
   says(
     'what comes first and fails keeps nobody from the next',
     async (site) => {
-      const bells = await site.open();
+      const broker = await site.open();
       refuse(site, 'normal');
-      await bells.ring(rings(20, { priority: 'low' }));
-      const heard = worker(site, bells);
-      await until(site, () => heard.length >= 20);
-      expect(new Set(heard).size).toBe(20);
+      await broker.send(messages(20, { priority: 'low' }));
+      const received = worker(site, broker);
+      await until(site, () => received.length >= 20);
+      expect(new Set(received).size).toBe(20);
     },
     levels,
   );
@@ -83,10 +83,10 @@ export function failingLevels(says: Says): void {
   says(
     'a priority that fails is asked less and less often, told each time, and heard once it works',
     async (site) => {
-      const bells = await site.open();
+      const broker = await site.open();
       const away = await site.open();
       refuse(site, 'low');
-      const heard = worker(site, bells);
+      const received = worker(site, broker);
       await until(site, () => polls(site, 'low') > 0);
       await pass(site, 2 * minuteMs);
       expect(polls(site, 'low')).toBeGreaterThan(5);
@@ -98,10 +98,10 @@ export function failingLevels(says: Says): void {
       expect(pauses.slice(0, 3)).toEqual([500, 1_000, 2_000]);
       expect(pauses.at(-1)).toBe(20_000);
       delete site.front.faults.call;
-      await away.ring([ring('a', { priority: 'low' })]);
+      await away.send([message('a', { priority: 'low' })]);
       await pass(site, 20_000);
-      await until(site, () => heard.length > 0);
-      expect(heard).toEqual(['a']);
+      await until(site, () => received.length > 0);
+      expect(received).toEqual(['a']);
       // The next failure is the first again.
       const before = site.warnings.length;
       refuse(site, 'low');
@@ -115,16 +115,16 @@ export function failingLevels(says: Says): void {
   says(
     'who waits is told of a failure only once all priorities of its queues fail',
     async (site) => {
-      const bells = await site.open();
+      const broker = await site.open();
       const away = await site.open();
       refuse(site, 'low');
-      const waiting: Promise<readonly Bell[]> = bells.receive([mail], waits());
+      const waiting: Promise<readonly Delivery[]> = broker.receive([mail], waits());
       await until(site, () => site.warnings.length > 0);
-      await away.ring([ring('a')]);
+      await away.send([message('a')]);
       expect(idsOf(await waiting)).toEqual(['a']);
       site.front.faults.call = (action) =>
         action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
-      const told = refusal(bells.receive([mail], waits()));
+      const told = refusal(broker.receive([mail], waits()));
       await pass(site, 5_000);
       expect(await told).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     },
@@ -134,19 +134,19 @@ export function failingLevels(says: Says): void {
   says(
     'a queue that was silent for long is heard though one of its priorities fails',
     async (site) => {
-      const bells = await site.open({ quietAfterMs: minuteMs });
+      const broker = await site.open({ quietAfterMs: minuteMs });
       const away = await site.open();
       refuse(site, 'low');
-      const heard = worker(site, bells);
+      const received = worker(site, broker);
       await pass(site, 3 * minuteMs);
       site.front.forget();
       await pass(site, minuteMs);
       expect(polls(site, 'normal')).toBeGreaterThan(1);
       expect(polls(site, 'normal')).toBeLessThanOrEqual(3);
       expect(polls(site, 'low')).toBeLessThanOrEqual(3);
-      await away.ring([ring('a')]);
-      await until(site, () => heard.length > 0);
-      expect(heard).toEqual(['a']);
+      await away.send([message('a')]);
+      await until(site, () => received.length > 0);
+      expect(received).toEqual(['a']);
     },
     levels,
   );

@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
 import { HoldfastError } from '../../src/core/errors.ts';
-import { encodeHandle } from '../../src/engines/aws/broker/receipt-handle.ts';
+import { encodeReceiptHandle } from '../../src/engines/aws/broker/receipt-handle.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
 import { refusal } from '../contract/store-fixture.ts';
 import { standInClient } from '../stand-ins/sqs-stand-in.ts';
-import { idsOf, mail, ring, rings, want } from './broker-on-sqs.ts';
+import { idsOf, mail, message, messages, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
@@ -13,56 +13,62 @@ const unknown = { tenant: 'acme', queue: 'unknown' };
 
 export function failures(says: Says): void {
   says('one bell of a batch that SQS does not take fails alone', async (site) => {
-    const bells = await site.open();
+    const broker = await site.open();
     site.front.faults.entry = (_, entry) =>
       String(entry.MessageGroupId) === 'task-1'
         ? { SenderFault: false, Code: 'InternalError', Message: 'try again' }
         : undefined;
-    const [first, second, third] = await bells.ring(rings(3));
+    const [first, second, third] = await broker.send(messages(3));
     expect([first, third]).toEqual([true, true]);
     expect(second).toBeInstanceOf(HoldfastError);
     expect(second).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', retryable: true });
-    expect(idsOf(await bells.receive([mail], want()))).toEqual(['task-0', 'task-2']);
+    expect(idsOf(await broker.receive([mail], want()))).toEqual(['task-0', 'task-2']);
   });
 
   says('one that is hidden or silenced in vain says so alone', async (site) => {
-    const bells = await site.open();
-    await bells.ring(rings(3));
-    const heard = await bells.receive([mail], want());
+    const broker = await site.open();
+    await broker.send(messages(3));
+    const received = await broker.receive([mail], want());
     site.front.faults.entry = (_, entry) =>
       entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
-    expect(await bells.hide(heard.map(({ handle }) => ({ handle, ms: 5_000 })))).toEqual([true, false, true]);
-    expect(await bells.silence(heard.map((bell) => bell.handle))).toEqual([true, false, true]);
+    expect(
+      await broker.changeVisibility(received.map(({ receiptHandle }) => ({ receiptHandle, ms: 5_000 }))),
+    ).toEqual([true, false, true]);
+    expect(await broker.delete(received.map((delivery) => delivery.receiptHandle))).toEqual([
+      true,
+      false,
+      true,
+    ]);
     delete site.front.faults.entry;
     await site.clock.advance(32_000);
-    expect(idsOf(await bells.receive([mail], want()))).toEqual(['task-1']);
+    expect(idsOf(await broker.receive([mail], want()))).toEqual(['task-1']);
   });
 
   says('a handle does nothing for a task of another queue than it names, and costs no call', async (site) => {
-    const bells = await site.open();
-    await bells.ring([ring('a')]);
-    const [bell] = await bells.receive([mail], want());
-    const handle = bell?.handle ?? '';
+    const broker = await site.open();
+    await broker.send([message('a')]);
+    const [delivery] = await broker.receive([mail], want());
+    const receiptHandle = delivery?.receiptHandle ?? '';
     const other = { tenant: 'other', queue: mail.queue };
-    const madeUp = encodeHandle({ queue: other, level: 'normal', receivedAtMs: 1, receipt: 'x' });
+    const madeUp = encodeReceiptHandle({ queue: other, level: 'normal', receivedAtMs: 1, receipt: 'x' });
     site.front.forget();
-    expect(await bells.silence([handle], other)).toEqual([false]);
-    expect(await bells.hide([{ handle, ms: 60_000 }], other)).toEqual([false]);
-    expect(await bells.hide([{ handle: madeUp, ms: 60_000 }], mail)).toEqual([false]);
+    expect(await broker.delete([receiptHandle], other)).toEqual([false]);
+    expect(await broker.changeVisibility([{ receiptHandle, ms: 60_000 }], other)).toEqual([false]);
+    expect(await broker.changeVisibility([{ receiptHandle: madeUp, ms: 60_000 }], mail)).toEqual([false]);
     expect(site.front.calls).toEqual([]);
-    expect(await bells.silence([handle], mail)).toEqual([true]);
+    expect(await broker.delete([receiptHandle], mail)).toEqual([true]);
   });
 
   says('a send whose answer was lost is sent again by the SDK, and rings once', async (site) => {
-    const bells = await site.open();
+    const broker = await site.open();
     let lost = 0;
     site.front.faults.loseAnswer = (action) => action === 'SendMessageBatch' && lost++ === 0;
-    expect(await bells.ring([ring('a')])).toEqual([true]);
+    expect(await broker.send([message('a')])).toEqual([true]);
     expect(site.front.count('SendMessageBatch')).toBe(2);
-    const [bell, ...more] = await bells.receive([mail], want());
+    const [delivery, ...more] = await broker.receive([mail], want());
     expect(more).toEqual([]);
-    await bells.silence([bell?.handle ?? '']);
-    expect(await bells.receive([mail], want())).toEqual([]);
+    await broker.delete([delivery?.receiptHandle ?? '']);
+    expect(await broker.receive([mail], want())).toEqual([]);
   });
 
   says('a throttled call is tried again by the SDK, and by nobody else', async (site) => {
@@ -70,25 +76,25 @@ export function failures(says: Says): void {
     expect(await site.client.config.maxAttempts()).toBe(4);
     // Fewer here, since the SDK waits for seconds between them.
     const client = standInClient(site.standIn.endpoint, { maxAttempts: 2 });
-    const bells = await site.open({ client });
-    await bells.receive([mail], want());
+    const broker = await site.open({ client });
+    await broker.receive([mail], want());
     site.front.faults.call = () => ({ status: 400, type: 'RequestThrottled' });
-    const [rung] = await bells.ring([ring('a')]);
-    expect(rung).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY', retryable: true });
-    expect((rung as HoldfastError).retryAfterMs).toBeGreaterThan(0);
+    const [sent] = await broker.send([message('a')]);
+    expect(sent).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY', retryable: true });
+    expect((sent as HoldfastError).retryAfterMs).toBeGreaterThan(0);
     expect(site.front.count('SendMessageBatch')).toBe(2);
     delete site.front.faults.call;
-    expect(await bells.ring([ring('a')])).toEqual([true]);
+    expect(await broker.send([message('a')])).toEqual([true]);
     expect(site.front.count('GetQueueUrl')).toBe(1);
     client.destroy();
   });
 
   says('a queue that SQS does not have is told by name', async (site) => {
-    const bells = await site.open();
-    const [rung] = await bells.ring([ring('a', { queue: unknown })]);
-    expect(rung).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
-    expect(String(rung)).toContain("'unknown'");
-    const error = await refusal(bells.receive([unknown], want()));
+    const broker = await site.open();
+    const [sent] = await broker.send([message('a', { queue: unknown })]);
+    expect(sent).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    expect(String(sent)).toContain("'unknown'");
+    const error = await refusal(broker.receive([unknown], want()));
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
     expect(error.help).toContain('holdfast aws init');
   });
@@ -96,27 +102,27 @@ export function failures(says: Says): void {
   says(
     'who waits is told when none of its queues can be listened to, and served while one can',
     async (site) => {
-      const bells = await site.open();
-      const error = await refusal(bells.receive([unknown], want({ waitMs: 20_000 })));
+      const broker = await site.open();
+      const error = await refusal(broker.receive([unknown], want({ waitMs: 20_000 })));
       expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
-      const waiting = bells.receive([unknown, mail], want({ waitMs: 20_000 }));
-      await bells.ring([ring('a')]);
+      const waiting = broker.receive([unknown, mail], want({ waitMs: 20_000 }));
+      await broker.send([message('a')]);
       expect(idsOf(await waiting)).toEqual(['a']);
     },
   );
 
   says('a queue that is created afterwards is found', async (site) => {
-    const bells = await site.open();
-    const [rung] = await bells.ring([ring('a', { queue: unknown })]);
-    expect(rung).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+    const broker = await site.open();
+    const [sent] = await broker.send([message('a', { queue: unknown })]);
+    expect(sent).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
     await createQueues(site.client, sqsQueuesOf(site.prefix, unknown));
-    expect(await bells.ring([ring('a', { queue: unknown })])).toEqual([true]);
-    expect(idsOf(await bells.receive([unknown], want()))).toEqual(['a']);
+    expect(await broker.send([message('a', { queue: unknown })])).toEqual([true]);
+    expect(idsOf(await broker.receive([unknown], want()))).toEqual(['a']);
   });
 
   says('who waits is not told of a failure that passed', async (site) => {
     const other = { tenant: 'acme', queue: 'other' };
-    const bells = await site.open({}, [mail, other]);
+    const broker = await site.open({}, [mail, other]);
     const away = await site.open();
     let failing = '';
     site.front.faults.call = (action, body) =>
@@ -127,10 +133,10 @@ export function failures(says: Says): void {
       for (let i = 0; i < 400 && site.front.count('ReceiveMessage') < times; i++) await briefly();
       expect(site.front.count('ReceiveMessage')).toBe(times);
     };
-    const short = bells.receive([other], want({ waitMs: 1_000 }));
+    const short = broker.receive([other], want({ waitMs: 1_000 }));
     await polled(1);
     failing = 'mail';
-    const waiting = bells.receive([mail, other], want({ waitMs: 20_000 }));
+    const waiting = broker.receive([mail, other], want({ waitMs: 20_000 }));
     await polled(2);
     failing = '';
     await site.clock.advance(500);
@@ -139,21 +145,21 @@ export function failures(says: Says): void {
     await site.clock.advance(500);
     expect(await short).toEqual([]);
     await polled(4);
-    await away.ring([ring('a')]);
+    await away.send([message('a')]);
     expect(idsOf(await waiting)).toEqual(['a']);
   });
 
   says('a queue that fails is asked less and less often', async (site) => {
-    const bells = await site.open();
+    const broker = await site.open();
     site.front.faults.call = (action) =>
       action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
     // As a session does: told of it, it waits a second and asks again.
     const told: unknown[] = [];
-    const heard: string[] = [];
+    const received: string[] = [];
     const loop = async (): Promise<void> => {
-      while (heard.length === 0 && !site.closing.signal.aborted) {
+      while (received.length === 0 && !site.closing.signal.aborted) {
         try {
-          heard.push(...idsOf(await bells.receive([mail], want({ waitMs: 20_000 }))));
+          received.push(...idsOf(await broker.receive([mail], want({ waitMs: 20_000 }))));
         } catch (error) {
           told.push(error);
           await site.clock.sleep(1_000);
@@ -166,26 +172,26 @@ export function failures(says: Says): void {
     expect(told[0]).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(12);
     delete site.front.faults.call;
-    await bells.ring([ring('a')]);
-    for (let i = 0; i < 60 && heard.length === 0; i++) {
+    await broker.send([message('a')]);
+    for (let i = 0; i < 60 && received.length === 0; i++) {
       await site.clock.advance(1_000);
       await briefly();
     }
-    expect(heard).toEqual(['a']);
+    expect(received).toEqual(['a']);
   });
 
   says('whoever calls after closing is told so, and a wait ends with nothing', async (site) => {
-    const bells = await site.open();
-    const waiting = bells.receive([mail], want({ waitMs: 20_000 }));
-    const ringing = bells.ring([ring('a')]);
-    await bells.close();
-    await bells.close();
-    expect(await ringing).toEqual([true]);
-    const heard = await waiting;
-    expect(heard.length).toBeLessThanOrEqual(1);
-    for (const call of [bells.ring([ring('b')]), bells.hide([]), bells.silence([])]) {
+    const broker = await site.open();
+    const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
+    const sending = broker.send([message('a')]);
+    await broker.close();
+    await broker.close();
+    expect(await sending).toEqual([true]);
+    const received = await waiting;
+    expect(received.length).toBeLessThanOrEqual(1);
+    for (const call of [broker.send([message('b')]), broker.changeVisibility([]), broker.delete([])]) {
       expect(await refusal(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     }
-    expect(await bells.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
+    expect(await broker.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
   });
 }

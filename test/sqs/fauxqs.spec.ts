@@ -1,6 +1,6 @@
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
-import { bellsContract } from './broker-contract.ts';
-import { bellsOnSqs } from './sqs-contract.ts';
+import { brokerContract } from './broker-contract.ts';
+import { brokerOnSqs } from './sqs-contract.ts';
 
-bellsContract('bells on SQS, fauxqs', startFauxqs);
-bellsOnSqs('bells on SQS beside the contract, fauxqs', startFauxqs);
+brokerContract('broker on SQS, fauxqs', startFauxqs);
+brokerOnSqs('bells on SQS beside the contract, fauxqs', startFauxqs);

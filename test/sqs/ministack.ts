@@ -1,9 +1,9 @@
 import { startMinistack } from '../stand-ins/ministack.ts';
-import { bellsContract } from './broker-contract.ts';
-import { bellsOnSqs } from './sqs-contract.ts';
+import { brokerContract } from './broker-contract.ts';
+import { brokerOnSqs } from './sqs-contract.ts';
 
 // Set by scripts/test-sqs.ts, which makes the virtual environment.
 const python = process.env.HOLDFAST_MINISTACK_PYTHON ?? '';
 
-bellsContract('bells on SQS, ministack', () => startMinistack(python));
-bellsOnSqs('bells on SQS beside the contract, ministack', () => startMinistack(python));
+brokerContract('broker on SQS, ministack', () => startMinistack(python));
+brokerOnSqs('bells on SQS beside the contract, ministack', () => startMinistack(python));

@@ -23,7 +23,7 @@ const subjects: Readonly<Record<string, (says: Says) => void>> = {
 };
 
 /** What bells on SQS do beside what every engine's bells do. */
-export function bellsOnSqs(name: string, start: () => Promise<SqsStandIn>): void {
+export function brokerOnSqs(name: string, start: () => Promise<SqsStandIn>): void {
   describe(name, () => {
     let standIn: SqsStandIn;
     beforeAll(async () => {

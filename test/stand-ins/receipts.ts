@@ -27,24 +27,28 @@ const longestHiddenMs = 43_200_000;
 export class Receipts {
   readonly #now: () => number;
   readonly #current = new Map<string, string>();
-  readonly #byHandle = new Map<string, Receipt>();
+  readonly #byReceiptHandle = new Map<string, Receipt>();
 
   constructor(now: () => number) {
     this.#now = now;
   }
 
-  received(queue: string, message: string, handle: string, visibilityMs: number): void {
+  received(queue: string, message: string, receiptHandle: string, visibilityMs: number): void {
     const name = `${queue} ${message}`;
     const before = this.#current.get(name);
-    if (before !== undefined) this.#byHandle.delete(before);
-    this.#current.set(name, handle);
+    if (before !== undefined) this.#byReceiptHandle.delete(before);
+    this.#current.set(name, receiptHandle);
     const receivedAtMs = this.#now();
-    this.#byHandle.set(handle, { message: name, receivedAtMs, visibleAtMs: receivedAtMs + visibilityMs });
+    this.#byReceiptHandle.set(receiptHandle, {
+      message: name,
+      receivedAtMs,
+      visibleAtMs: receivedAtMs + visibilityMs,
+    });
   }
 
   /** Undefined: SQS would take it. */
   refusal({ Id, ReceiptHandle, VisibilityTimeout = 0 }: Entry): Refusal | undefined {
-    const receipt = this.#byHandle.get(ReceiptHandle);
+    const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     const refused = (Code: string, Message: string): Refusal => ({ Id, SenderFault: true, Code, Message });
     if (receipt === undefined)
       return refused('ReceiptHandleIsInvalid', 'The input receipt handle is invalid.');
@@ -61,13 +65,13 @@ export class Receipts {
   }
 
   hidden({ ReceiptHandle, VisibilityTimeout = 0 }: Entry): void {
-    const receipt = this.#byHandle.get(ReceiptHandle);
+    const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     if (receipt !== undefined) receipt.visibleAtMs = this.#now() + VisibilityTimeout * 1_000;
   }
 
   deleted({ ReceiptHandle }: Entry): void {
-    const receipt = this.#byHandle.get(ReceiptHandle);
-    this.#byHandle.delete(ReceiptHandle);
+    const receipt = this.#byReceiptHandle.get(ReceiptHandle);
+    this.#byReceiptHandle.delete(ReceiptHandle);
     if (receipt !== undefined) this.#current.delete(receipt.message);
   }
 }

@@ -33,7 +33,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess;
   readonly #options: WorkerProcessOptions;
   #failure: Ended['failure'];
-  #heardAtMs = performance.now();
+  #receivedAtMs = performance.now();
   #toldSilent = false;
 
   constructor(options: WorkerProcessOptions) {
@@ -43,7 +43,7 @@ export class WorkerProcess {
       execArgv: process.execArgv.filter((flag) => !/^--(inspect|max-semi-space-size)/.test(flag)),
       stdio: ['ignore', options.stdout, 2, 'ipc'],
     });
-    this.#child.on('message', (message: FromWorker) => this.#heard(message));
+    this.#child.on('message', (message: FromWorker) => this.#receiveMessage(message));
     // A process that could not be started or told something ends, which `exit` says.
     this.#child.on('error', () => {});
     const asking = setInterval(() => this.#ask(), askEveryMs);
@@ -78,11 +78,11 @@ export class WorkerProcess {
   }
 
   get #silence(): number {
-    return performance.now() - this.#heardAtMs;
+    return performance.now() - this.#receivedAtMs;
   }
 
-  #heard(message: FromWorker): void {
-    this.#heardAtMs = performance.now();
+  #receiveMessage(message: FromWorker): void {
+    this.#receivedAtMs = performance.now();
     this.#toldSilent = false;
     if (message.kind === 'failed') {
       this.#failure = message;

@@ -81,7 +81,7 @@ async function untilDone(
   }
 }
 
-const counts = ['examined', 'kept', 'dropped', 'rung', 'unreadable'] as const;
+const counts = ['examined', 'kept', 'dropped', 'sent', 'unreadable'] as const;
 
 function textOf(drained: readonly DrainedDeadLetters[]): string {
   const head = ['QUEUE', ...counts.map((name) => name.toUpperCase())];

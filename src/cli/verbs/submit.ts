@@ -157,7 +157,7 @@ export function addSubmit(program: Command, globals: Globals): void {
       const { url, output } = globals();
       const bytes = readPayload(payload);
       ensureOrder(options.delay, options.deadline);
-      await reach({ url }, async (transport, underWay) => {
+      await reach({ url }, async (transport, inFlight) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
           idempotencyKey: options.key ?? '',
@@ -184,11 +184,11 @@ export function addSubmit(program: Command, globals: Globals): void {
         const said = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
         if (options.wait) output.note(said);
         else output.result({ ...taskJson(task), deduplicated }, () => said);
-        underWay.taskId = task.id;
-        underWay.help = `The task goes on; see it: holdfast show ${task.id}`;
+        inFlight.taskId = task.id;
+        inFlight.help = `The task goes on; see it: holdfast show ${task.id}`;
         if (!output.json && waiting.has(task.state)) await tellUnhandled(transport, task, output);
         if (!options.wait) return;
-        const ended = await untilEnd(transport, task.id, tenant, underWay.signal);
+        const ended = await untilEnd(transport, task.id, tenant, inFlight.signal);
         if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
           visibleJson(JSON.stringify(taskJson(ended).result ?? null)),

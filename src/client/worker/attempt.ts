@@ -112,7 +112,7 @@ export class AttemptContext implements Context {
     return this.#attempt.assignment.key;
   }
   get fencingToken(): number {
-    return this.#attempt.assignment.token;
+    return this.#attempt.assignment.fencingToken;
   }
   get tags(): readonly string[] {
     return this.#attempt.assignment.tags;

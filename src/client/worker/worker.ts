@@ -93,7 +93,7 @@ class WorkerRun implements Running {
         room: () => this.#balance.greet(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, current) => this.#assigned(tasks, current),
-        cancel: (id, token, cause) => this.#cancel(id, token, cause),
+        cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
         reconnecting: (error) => this.#reach.lost(error),
       },
@@ -137,7 +137,7 @@ class WorkerRun implements Running {
       this.#balance.assigned(task.spec.length, current);
       const handler = this.#handlerFor(task);
       if (handler === undefined || this.#balance.stopped) this.#settle(task, released);
-      else if (this.#attempts.get(task.id)?.assignment.token === task.token)
+      else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
         this.#balance.dropped(task.spec.length);
       else this.#intake.add(task, handler, nowMs);
     }
@@ -185,9 +185,9 @@ class WorkerRun implements Running {
     });
   }
 
-  #cancel(id: string, token: number, cause: CancelCause): void {
+  #cancel(id: string, fencingToken: number, cause: CancelCause): void {
     const attempt = this.#attempts.get(id);
-    if (attempt?.assignment.token === token) this.#attempts.stop(attempt, cause);
+    if (attempt?.assignment.fencingToken === fencingToken) this.#attempts.stop(attempt, cause);
   }
 
   #sweep(nowMs: number): void {

@@ -78,7 +78,7 @@ describe('events of an older shape', () => {
     ...older,
     runAtMs: older.atMs + Number(older.message),
     message: '',
-    token: older.token ?? 1,
+    fencingToken: older.fencingToken ?? 1,
   });
   const table = new Map([
     [`${EventKind.SNOOZED}/0`, seconds],
@@ -91,13 +91,13 @@ describe('events of an older shape', () => {
     );
 
   it('are brought to today’s, step by step, when read', () => {
-    const today = { kind: 'snoozed', atMs: 5, token: 1, runAtMs: 60_005 };
+    const today = { kind: 'snoozed', atMs: 5, fencingToken: 1, runAtMs: 60_005 };
     expect(decodeEvent(written(0, '60'), table)).toEqual(today);
     expect(decodeEvent(written(1, '60000'), table)).toEqual(today);
   });
 
   it('in a list too, and only their own kind', () => {
-    const released = { kind: 'claimReleased', atMs: 4, token: 9, counted: true } as const;
+    const released = { kind: 'claimReleased', atMs: 4, fencingToken: 9, counted: true } as const;
     const old = written(0, '60');
     const list = Buffer.concat([encodeEvents([released]), Uint8Array.of(0x0a, old.length), old]);
     expect(decodeEvents(list, table)).toMatchObject([released, { kind: 'snoozed', runAtMs: 60_005 }]);

@@ -10,7 +10,7 @@ export interface EventFields {
   readonly kind: number;
   readonly schema: number;
   readonly atMs: number;
-  readonly token: number | undefined;
+  readonly fencingToken: number | undefined;
   readonly attempt: number;
   readonly worker: string;
   readonly runAtMs: number | undefined;
@@ -45,34 +45,34 @@ function writeRest(into: Writer, event: Known): void {
       into.flag(16, event.inLane);
       break;
     case 'claimed':
-      into.number(4, event.token).number(5, event.attempt).words(6, event.worker);
+      into.number(4, event.fencingToken).number(5, event.attempt).words(6, event.worker);
       into.number(11, event.timeoutAtMs);
       break;
     case 'claimReleased':
-      into.number(4, event.token).flag(18, event.counted);
+      into.number(4, event.fencingToken).flag(18, event.counted);
       break;
     case 'leaseExpired':
-      into.number(4, event.token);
+      into.number(4, event.fencingToken);
       break;
     case 'failed':
-      into.number(4, event.token).number(7, event.retryAtMs);
+      into.number(4, event.fencingToken).number(7, event.retryAtMs);
       into.words(9, event.message).words(10, event.errorType);
       break;
     case 'snoozed':
-      into.number(4, event.token).number(7, event.runAtMs);
+      into.number(4, event.fencingToken).number(7, event.runAtMs);
       break;
     case 'succeeded':
-      into.number(4, event.token).number(13, event.resultBytes);
+      into.number(4, event.fencingToken).number(13, event.resultBytes);
       break;
     case 'died':
-      into.number(4, event.token).number(8, deadReasons.indexOf(event.reason));
+      into.number(4, event.fencingToken).number(8, deadReasons.indexOf(event.reason));
       into.words(9, event.message).words(10, event.errorType).flag(17, event.holdsLane);
       break;
     case 'cancelRequested':
       into.words(9, event.message).words(12, event.actor);
       break;
     case 'cancelled':
-      into.number(4, event.token).words(9, event.message).words(12, event.actor);
+      into.number(4, event.fencingToken).words(9, event.message).words(12, event.actor);
       break;
     case 'redriven':
       into.words(12, event.actor).number(15, event.lifetimeEndAtMs);
@@ -93,7 +93,7 @@ function readFields(reader: Reader): EventFields {
     kind: 0,
     schema: 0,
     atMs: 0,
-    token: undefined,
+    fencingToken: undefined,
     attempt: 0,
     worker: '',
     runAtMs: undefined,
@@ -113,7 +113,7 @@ function readFields(reader: Reader): EventFields {
     if (field === 1) read.kind = reader.number();
     else if (field === 2) read.schema = reader.number();
     else if (field === 3) read.atMs = reader.number();
-    else if (field === 4) read.token = reader.number();
+    else if (field === 4) read.fencingToken = reader.number();
     else if (field === 5) read.attempt = reader.number();
     else if (field === 6) read.worker = reader.string();
     else if (field === 7) read.runAtMs = reader.number();
@@ -149,33 +149,41 @@ function unknown(read: EventFields, bytes: Uint8Array): TaskEvent {
 
 function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
   const { atMs, runAtMs, attempt, worker, timeoutAtMs, message, errorType, actor } = read;
-  const token = read.token ?? 0;
+  const fencingToken = read.fencingToken ?? 0;
   switch (eventKinds[read.kind]) {
     case 'submitted': {
       const { deadlineAtMs, lifetimeEndAtMs, inLane } = read;
       return { kind: 'submitted', atMs, runAtMs, deadlineAtMs, lifetimeEndAtMs, inLane };
     }
     case 'claimed':
-      return { kind: 'claimed', atMs, token, attempt, worker, timeoutAtMs };
+      return { kind: 'claimed', atMs, fencingToken, attempt, worker, timeoutAtMs };
     case 'claimReleased':
-      return { kind: 'claimReleased', atMs, token, counted: read.counted };
+      return { kind: 'claimReleased', atMs, fencingToken, counted: read.counted };
     case 'leaseExpired':
-      return { kind: 'leaseExpired', atMs, token };
+      return { kind: 'leaseExpired', atMs, fencingToken };
     case 'failed':
-      return { kind: 'failed', atMs, token, retryAtMs: runAtMs ?? 0, message, errorType };
+      return { kind: 'failed', atMs, fencingToken, retryAtMs: runAtMs ?? 0, message, errorType };
     case 'snoozed':
-      return { kind: 'snoozed', atMs, token, runAtMs: runAtMs ?? 0 };
+      return { kind: 'snoozed', atMs, fencingToken, runAtMs: runAtMs ?? 0 };
     case 'succeeded':
-      return { kind: 'succeeded', atMs, token, resultBytes: read.resultBytes };
+      return { kind: 'succeeded', atMs, fencingToken, resultBytes: read.resultBytes };
     case 'died': {
       const reason = deadReasons[read.deadReason];
       if (reason === undefined) return unknown(read, bytes);
-      return { kind: 'died', atMs, token: read.token, reason, message, errorType, holdsLane: read.holdsLane };
+      return {
+        kind: 'died',
+        atMs,
+        fencingToken: read.fencingToken,
+        reason,
+        message,
+        errorType,
+        holdsLane: read.holdsLane,
+      };
     }
     case 'cancelRequested':
       return { kind: 'cancelRequested', atMs, actor, message };
     case 'cancelled':
-      return { kind: 'cancelled', atMs, token: read.token, actor, message };
+      return { kind: 'cancelled', atMs, fencingToken: read.fencingToken, actor, message };
     case 'redriven':
       return { kind: 'redriven', atMs, actor, lifetimeEndAtMs: read.lifetimeEndAtMs ?? 0 };
     default:

@@ -75,10 +75,10 @@ describe('stored options', () => {
 describe('a lease', () => {
   const lease = {
     id: 'a-1',
-    token: 1_764_000_000_123,
+    fencingToken: 1_764_000_000_123,
     version: 2,
     timeoutAtMs: 1_764_000_300_123,
-    handle: 'h',
+    receiptHandle: 'h',
   };
 
   it('comes back as it was', () => {
@@ -91,7 +91,7 @@ describe('a lease', () => {
       Uint8Array.of(1, 2, 3),
       new Uint8Array(limits.leaseBytes + 1),
       encodeLease({ ...lease, id: '' }),
-      encodeLease({ ...lease, token: 0 }),
+      encodeLease({ ...lease, fencingToken: 0 }),
       encodeLease({ ...lease, version: 0 }),
       encodeLease(lease).subarray(0, 5),
     ];
@@ -99,6 +99,6 @@ describe('a lease', () => {
   });
 
   it('with a negative token is none', () => {
-    expect(() => decodeLease(encodeLease({ ...lease, token: -5 }))).toThrow(/not a lease/);
+    expect(() => decodeLease(encodeLease({ ...lease, fencingToken: -5 }))).toThrow(/not a lease/);
   });
 });

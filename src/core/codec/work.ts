@@ -108,7 +108,7 @@ export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
 
 function writeAssignment(into: Writer, task: Assignment): void {
   into.string(1, task.id).bytes(2, task.lease).message(3, task.spec);
-  into.number(4, task.attempt).number(5, task.maxAttempts).number(6, task.token);
+  into.number(4, task.attempt).number(5, task.maxAttempts).number(6, task.fencingToken);
   into.string(7, task.key).string(8, task.queue).string(9, task.tenant);
   into.number(10, task.leaseMs).number(11, task.timeoutMs).number(12, task.deadlineInMs);
   into.string(13, task.traceparent).string(14, task.parentId);
@@ -123,7 +123,7 @@ function readAssignment(reader: Reader): Assignment {
     spec: noBytes,
     attempt: 0,
     maxAttempts: 0,
-    token: 0,
+    fencingToken: 0,
     key: '',
     queue: '',
     tenant: '',
@@ -140,7 +140,7 @@ function readAssignment(reader: Reader): Assignment {
     else if (field === 3) read.spec = reader.bytes();
     else if (field === 4) read.attempt = reader.number();
     else if (field === 5) read.maxAttempts = reader.number();
-    else if (field === 6) read.token = reader.number();
+    else if (field === 6) read.fencingToken = reader.number();
     else if (field === 7) read.key = reader.string();
     else if (field === 8) read.queue = reader.string();
     else if (field === 9) read.tenant = reader.string();
@@ -176,7 +176,7 @@ export function encodeWorkResponse(response: WorkResponse): Uint8Array<ArrayBuff
       break;
     case 'cancel':
       writer.nested(3, (into) =>
-        into.string(1, response.id).number(2, response.token).number(3, causeNumber(response.cause)),
+        into.string(1, response.id).number(2, response.fencingToken).number(3, causeNumber(response.cause)),
       );
       break;
     case 'drain':
@@ -216,15 +216,15 @@ function readAssignments(reader: Reader): WorkResponse {
 
 function readCancel(reader: Reader): WorkResponse {
   let id = '';
-  let token = 0;
+  let fencingToken = 0;
   let cause: CancelCause = 'cancelled';
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) id = reader.string();
-    else if (field === 2) token = reader.number();
+    else if (field === 2) fencingToken = reader.number();
     else if (field === 3) cause = causeOf(reader.number());
     else reader.skip();
   }
-  return { kind: 'cancel', id, token, cause };
+  return { kind: 'cancel', id, fencingToken, cause };
 }
 
 /** A kind that a newer server sends says nothing here: a sign of life. */

@@ -21,7 +21,7 @@ export interface Lapse {
 }
 
 /** The outcome of an attempt, as its worker tells it. `random` in [0, 1) is the jitter. */
-export type Settle = { readonly kind: 'settle'; readonly token: number } & (
+export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } & (
   | { readonly outcome: 'succeeded'; readonly resultBytes: number }
   | {
       readonly outcome: 'failed' | 'fatal' | 'cancelled';

@@ -1,6 +1,6 @@
 import { limits, timing } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
-import { accepted, died, type Facts, lapsed, leased, leaseSpentAtMs, rejected } from './decision.ts';
+import { accepted, died, type Facts, lapsed, leased, leaseExpiredAtMs, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { type Head, isEnded } from './head.ts';
 import { decideSettle } from './settle.ts';
@@ -9,7 +9,7 @@ import { decideSettle } from './settle.ts';
 function endAfterExpiry(head: Head, facts: Facts, nowMs: number): TaskEvent | undefined {
   // No token: these ends are nobody's outcome, so that the late worker's settlement is never taken for a repeat.
   if (head.cancelRequested) {
-    return { kind: 'cancelled', atMs: nowMs, token: undefined, actor: '', message: 'the lease ended' };
+    return { kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor: '', message: 'the lease ended' };
   }
   const reason = lapsed(head, facts, nowMs);
   if (reason !== undefined) return died(head, facts, reason, nowMs);
@@ -23,7 +23,7 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
   return {
     kind: 'claimed',
     atMs: nowMs,
-    token: Math.max(head.fencingToken + 1, nowMs),
+    fencingToken: Math.max(head.fencingToken + 1, nowMs),
     attempt: head.attempt + 1,
     worker: command.worker,
     // The worker counts from the handler's start, which prefetch may put off: it must be the first to end the attempt.
@@ -35,8 +35,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   const events: TaskEvent[] = [];
   if (head.state === 'running') {
-    if (nowMs < leaseSpentAtMs(head)) return rejected({ why: 'leased', untilMs: leaseSpentAtMs(head) });
-    events.push({ kind: 'leaseExpired', atMs: nowMs, token: head.fencingToken });
+    if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
+    events.push({ kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken });
     const end = endAfterExpiry(head, facts, nowMs);
     if (end !== undefined) return accepted(head, [...events, end]);
   } else {
@@ -53,9 +53,9 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
 function expire(head: Head, facts: Facts, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   if (head.state !== 'running') return rejected({ why: 'nothingDue' });
-  if (nowMs < leaseSpentAtMs(head)) return rejected({ why: 'leased', untilMs: leaseSpentAtMs(head) });
+  if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
   const end = endAfterExpiry(head, facts, nowMs);
-  const expired: TaskEvent = { kind: 'leaseExpired', atMs: nowMs, token: head.fencingToken };
+  const expired: TaskEvent = { kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken };
   return accepted(head, end === undefined ? [expired] : [expired, end]);
 }
 
@@ -75,7 +75,7 @@ function cancel(head: Head, command: Cancel, nowMs: number): Decision {
   }
   // Cancelling the dead task that holds its lane is the skip: beside redrive the only way out of dead.
   if (head.state === 'waiting' || head.holdsLane) {
-    return accepted(head, [{ kind: 'cancelled', atMs: nowMs, token: undefined, actor, message }]);
+    return accepted(head, [{ kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor, message }]);
   }
   return rejected({ why: 'ended', state: head.state });
 }

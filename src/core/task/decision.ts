@@ -27,7 +27,7 @@ export function rejected(rejection: Rejection): Decision {
 }
 
 /** A lease counts as spent a guard after its end, since the clocks of nodes may differ by as much. */
-export function leaseSpentAtMs(head: Head): number {
+export function leaseExpiredAtMs(head: Head): number {
   return (head.leaseEndAtMs ?? 0) + timing.clockGuardMs;
 }
 
@@ -38,9 +38,15 @@ export function lapsed(head: Head, facts: Facts, nowMs: number): DeadReason | un
   return nowMs >= end ? 'lifetime' : undefined;
 }
 
-export function died(head: Head, facts: Facts, reason: DeadReason, atMs: number, token?: number): Died {
+export function died(
+  head: Head,
+  facts: Facts,
+  reason: DeadReason,
+  atMs: number,
+  fencingToken?: number,
+): Died {
   const holdsLane = head.inLane && facts.onDead === 'hold';
-  return { kind: 'died', atMs, token, reason, message: '', errorType: '', holdsLane };
+  return { kind: 'died', atMs, fencingToken, reason, message: '', errorType: '', holdsLane };
 }
 
 /** A lease ends at its attempt's timeout at the latest. */

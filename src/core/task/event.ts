@@ -22,7 +22,7 @@ export interface Submitted {
 export interface Claimed {
   readonly kind: 'claimed';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly attempt: number;
   readonly worker: string;
   /** The attempt is over by then, whatever is heartbeaten. */
@@ -32,7 +32,7 @@ export interface Claimed {
 export interface ClaimReleased {
   readonly kind: 'claimReleased';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
   /** Counts towards the limit of releases; a prefetched task that was given back does not. */
   readonly counted: boolean;
 }
@@ -40,13 +40,13 @@ export interface ClaimReleased {
 export interface LeaseExpired {
   readonly kind: 'leaseExpired';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
 }
 
 export interface Failed {
   readonly kind: 'failed';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
   /** Recorded, so that replay never consults today's policy. */
   readonly retryAtMs: number;
   readonly message: string;
@@ -56,14 +56,14 @@ export interface Failed {
 export interface Snoozed {
   readonly kind: 'snoozed';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly runAtMs: number;
 }
 
 export interface Succeeded {
   readonly kind: 'succeeded';
   readonly atMs: number;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly resultBytes: number;
 }
 
@@ -71,7 +71,7 @@ export interface Died {
   readonly kind: 'died';
   readonly atMs: number;
   /** Absent where it died waiting. */
-  readonly token: number | undefined;
+  readonly fencingToken: number | undefined;
   readonly reason: DeadReason;
   readonly message: string;
   readonly errorType: string;
@@ -89,7 +89,7 @@ export interface CancelRequested {
 export interface Cancelled {
   readonly kind: 'cancelled';
   readonly atMs: number;
-  readonly token: number | undefined;
+  readonly fencingToken: number | undefined;
   readonly actor: string;
   readonly message: string;
 }

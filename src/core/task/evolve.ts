@@ -63,7 +63,7 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
         version,
         state: 'running',
         waitUntilMs: undefined,
-        fencingToken: event.token,
+        fencingToken: event.fencingToken,
         attempt: event.attempt,
         timeoutAtMs: event.timeoutAtMs,
         worker: event.worker,

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Life, lives, outcomes, type Step, settle, step, steps } from '../../../test/fixtures/life.ts';
 import { decide } from './decide.ts';
-import { leaseSpentAtMs } from './decision.ts';
+import { leaseExpiredAtMs } from './decision.ts';
 import { fold } from './evolve.ts';
 import { dueAtMs, type Head, isEnded } from './head.ts';
 
@@ -41,7 +41,9 @@ describe('the laws of a task’s life', () => {
     always((life, before) => {
       expect(life.head.version).toBe(life.events.length);
       expect(life.head.fencingToken).toBeGreaterThanOrEqual(before.fencingToken);
-      const claims = life.events.filter((event) => event.kind === 'claimed').map((event) => event.token);
+      const claims = life.events
+        .filter((event) => event.kind === 'claimed')
+        .map((event) => event.fencingToken);
       expect(claims).toEqual([...new Set(claims)].sort((a, b) => a - b));
     });
   });
@@ -59,9 +61,9 @@ describe('the laws of a task’s life', () => {
     always((life) => {
       const { head, facts, nowMs } = life;
       for (const outcome of outcomes) {
-        for (const token of [head.fencingToken - 1, head.fencingToken + 1, 0]) {
-          if (token === head.fencingToken) continue;
-          const decision = decide(head, facts, settle(outcome, token), nowMs);
+        for (const fencingToken of [head.fencingToken - 1, head.fencingToken + 1, 0]) {
+          if (fencingToken === head.fencingToken) continue;
+          const decision = decide(head, facts, settle(outcome, fencingToken), nowMs);
           if (decision.ok) expect(decision).toMatchObject({ events: [], head });
         }
       }
@@ -85,7 +87,7 @@ describe('the laws of a task’s life', () => {
         if (expired) {
           ran.written++;
           expect(head).toBe(read);
-          expect(nowMs).toBeGreaterThanOrEqual(leaseSpentAtMs(head));
+          expect(nowMs).toBeGreaterThanOrEqual(leaseExpiredAtMs(head));
           return;
         }
         expect([life.head, life.events]).toEqual([head, events]);
@@ -104,12 +106,17 @@ describe('the laws of a task’s life', () => {
     fc.assert(
       fc.property(lives, fc.constantFrom(...outcomes), steps, steps, (life, outcome, first, then) => {
         for (const step of first) step(life);
-        const token = life.head.fencingToken;
+        const fencingToken = life.head.fencingToken;
         const told = life.settle(outcome);
         if (!told.ok) return;
         const recorded = told.recorded ?? told.events.at(-1);
         for (const step of then) step(life);
-        expect(life.settle(outcome, token)).toEqual({ ok: true, events: [], head: life.head, recorded });
+        expect(life.settle(outcome, fencingToken)).toEqual({
+          ok: true,
+          events: [],
+          head: life.head,
+          recorded,
+        });
       }),
       { numRuns: 1_000 },
     );

@@ -5,10 +5,10 @@
  */
 export interface Lease {
   readonly id: string;
-  readonly token: number;
+  readonly fencingToken: number;
   /** Number of events right after the claim. */
   readonly version: number;
   readonly timeoutAtMs: number;
   /** The bell's handle. It is no secret and no proof: it is used for the bells of the task's own queue only. */
-  readonly handle: string;
+  readonly receiptHandle: string;
 }

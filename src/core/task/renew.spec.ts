@@ -8,8 +8,8 @@ function running(...args: ConstructorParameters<typeof Life>): Life {
   return life;
 }
 
-function beat(life: Life, token = life.head.fencingToken): Renewal {
-  const heartbeat = { token, leaseMs: 30_000, progress: { fraction: 0.5, note: 'half' } };
+function beat(life: Life, fencingToken = life.head.fencingToken): Renewal {
+  const heartbeat = { fencingToken, leaseMs: 30_000, progress: { fraction: 0.5, note: 'half' } };
   return renew(life.head, life.facts, heartbeat, life.nowMs);
 }
 

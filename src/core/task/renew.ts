@@ -14,10 +14,15 @@ export type Renewal =
 export function renew(
   head: Head,
   facts: Facts,
-  heartbeat: { readonly token: number; readonly leaseMs: number; readonly progress: Progress | undefined },
+  heartbeat: {
+    readonly fencingToken: number;
+    readonly leaseMs: number;
+    readonly progress: Progress | undefined;
+  },
   nowMs: number,
 ): Renewal {
-  if (head.state !== 'running' || head.fencingToken !== heartbeat.token) return { verdict: 'leaseLost' };
+  if (head.state !== 'running' || head.fencingToken !== heartbeat.fencingToken)
+    return { verdict: 'leaseLost' };
   if (head.cancelRequested) return { verdict: 'cancel', cause: 'cancelled' };
   if (lapsed(head, facts, nowMs) !== undefined) return { verdict: 'cancel', cause: 'deadline' };
   if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs)

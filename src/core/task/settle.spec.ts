@@ -50,8 +50,8 @@ describe('a settlement', () => {
     const life = new Life();
     for (let i = 0; i < 30; i++) {
       life.claim();
-      const token = life.head.fencingToken;
-      life.do({ kind: 'settle', token, outcome: 'released', counted: false, random: 0 });
+      const fencingToken = life.head.fencingToken;
+      life.do({ kind: 'settle', fencingToken, outcome: 'released', counted: false, random: 0 });
     }
     expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, releases: 0 });
   });
@@ -79,9 +79,9 @@ describe('a settlement told again', () => {
     for (const outcome of outcomes) {
       const life = running();
       life.cancel();
-      const token = life.head.fencingToken;
+      const fencingToken = life.head.fencingToken;
       life.settle(outcome);
-      expect(life.settle(outcome, token)).toMatchObject({ ok: true, events: [] });
+      expect(life.settle(outcome, fencingToken)).toMatchObject({ ok: true, events: [] });
     }
   });
 

@@ -17,8 +17,8 @@ const failuresAndRelease: readonly Outcome[] = [...failures, 'released'];
 const allButSuccess: readonly Outcome[] = [...failuresAndRelease, 'snoozed'];
 
 /** Of which outcomes an event is the record, for the lease that held `token`; undefined: of none. */
-function recordedOutcomes(event: TaskEvent, token: number): readonly Outcome[] | undefined {
-  if (!('token' in event) || event.token !== token) return undefined;
+function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Outcome[] | undefined {
+  if (!('fencingToken' in event) || event.fencingToken !== fencingToken) return undefined;
   switch (event.kind) {
     case 'succeeded':
       return ['succeeded'];
@@ -42,7 +42,7 @@ function recordedOutcomes(event: TaskEvent, token: number): readonly Outcome[] |
 /** The lease is over: a repeat is answered with what was recorded, anything else refused. */
 function decideLate(head: Head, tip: readonly TaskEvent[], command: Settle): Decision {
   for (const event of tip) {
-    const outcomes = recordedOutcomes(event, command.token);
+    const outcomes = recordedOutcomes(event, command.fencingToken);
     if (outcomes === undefined) continue;
     if (!outcomes.includes(command.outcome)) return rejected({ why: 'outcomeRecorded', recorded: event });
     return { ok: true, events: [], head, recorded: event };
@@ -51,34 +51,34 @@ function decideLate(head: Head, tip: readonly TaskEvent[], command: Settle): Dec
 }
 
 function retryOrDie(head: Head, facts: Facts, command: Failure, nowMs: number): TaskEvent {
-  const { token, message, errorType } = command;
+  const { fencingToken, message, errorType } = command;
   const fatal = command.outcome === 'fatal';
   if (fatal || head.attempt >= facts.options.retry.maxAttempts) {
-    return { ...died(head, facts, fatal ? 'fatal' : 'attempts', nowMs, token), message, errorType };
+    return { ...died(head, facts, fatal ? 'fatal' : 'attempts', nowMs, fencingToken), message, errorType };
   }
   const waitMs = command.afterMs ?? backoffMs(facts.options.retry, head.attempt, command.random);
-  return { kind: 'failed', atMs: nowMs, token, retryAtMs: nowMs + waitMs, message, errorType };
+  return { kind: 'failed', atMs: nowMs, fencingToken, retryAtMs: nowMs + waitMs, message, errorType };
 }
 
 /** An end that was asked for while the attempt ran, and that everything but a success now brings. */
 function endAskedFor(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent | undefined {
   const message = 'message' in command ? command.message : '';
-  const { token } = command;
-  if (head.cancelRequested) return { kind: 'cancelled', atMs: nowMs, token, actor: '', message };
+  const { fencingToken } = command;
+  if (head.cancelRequested) return { kind: 'cancelled', atMs: nowMs, fencingToken, actor: '', message };
   const reason = lapsed(head, facts, nowMs);
   if (reason === undefined) return undefined;
   const errorType = 'errorType' in command ? command.errorType : '';
-  return { ...died(head, facts, reason, nowMs, token), message, errorType };
+  return { ...died(head, facts, reason, nowMs, fencingToken), message, errorType };
 }
 
 function release(head: Head, facts: Facts, command: Release, nowMs: number): TaskEvent {
-  const { token, counted } = command;
+  const { fencingToken, counted } = command;
   if (!counted || head.releases < limits.releases)
-    return { kind: 'claimReleased', atMs: nowMs, token, counted };
+    return { kind: 'claimReleased', atMs: nowMs, fencingToken, counted };
   const message = `given back ${limits.releases} times without having been begun`;
   const failure: Failure = {
     kind: 'settle',
-    token,
+    fencingToken,
     outcome: 'failed',
     message,
     errorType: releaseLimit,
@@ -89,12 +89,12 @@ function release(head: Head, facts: Facts, command: Release, nowMs: number): Tas
 }
 
 function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent {
-  const { token } = command;
+  const { fencingToken } = command;
   switch (command.outcome) {
     case 'succeeded':
-      return { kind: 'succeeded', atMs: nowMs, token, resultBytes: command.resultBytes };
+      return { kind: 'succeeded', atMs: nowMs, fencingToken, resultBytes: command.resultBytes };
     case 'snoozed':
-      return { kind: 'snoozed', atMs: nowMs, token, runAtMs: nowMs + command.afterMs };
+      return { kind: 'snoozed', atMs: nowMs, fencingToken, runAtMs: nowMs + command.afterMs };
     case 'released':
       return release(head, facts, command, nowMs);
     default:
@@ -107,7 +107,7 @@ function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): Task
  * repeat adds no event and is answered with what was recorded; the same token with another outcome is refused.
  */
 export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: number): Decision {
-  if (head.state !== 'running' || head.fencingToken !== command.token)
+  if (head.state !== 'running' || head.fencingToken !== command.fencingToken)
     return decideLate(head, facts.tip, command);
   if (command.outcome !== 'succeeded') {
     const end = endAskedFor(head, facts, command, nowMs);

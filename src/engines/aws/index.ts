@@ -4,13 +4,13 @@ import type { Clock, Timekeeper } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
 import type { Overload } from '../../ports/overload.ts';
-import { createSqsBells, type SqsBells, type SqsBellsOptions } from './broker/broker.ts';
+import { createSqsBroker, type SqsBroker, type SqsBrokerOptions } from './broker/broker.ts';
 import { createSqsDeadLetters } from './broker/dead-letters.ts';
 import { sqsClient } from './broker/sqs/calls.ts';
 import type { SqsMeter } from './broker/sqs/meter.ts';
 import { Admission } from './load/admission.ts';
 import { Dependency } from './load/dependency.ts';
-import { watched } from './load/instrument-client.ts';
+import { instrument } from './load/instrument-client.ts';
 import { tellTime } from './sdk/server-time.ts';
 import type { Meter } from './table/meter.ts';
 import { openTable } from './table/open.ts';
@@ -47,7 +47,7 @@ export interface AwsOptions {
   /** Told the time that AWS's answers tell. */
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
-  readonly prioritiesOf?: SqsBellsOptions['prioritiesOf'];
+  readonly prioritiesOf?: SqsBrokerOptions['prioritiesOf'];
   /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
   readonly dynamodb?: DynamoDBClientConfig | undefined;
   readonly sqs?: SQSClientConfig | undefined;
@@ -56,7 +56,7 @@ export interface AwsOptions {
 export interface AwsEngine extends Engine {
   /** Admission, and how it goes with `table` and `queues`. */
   readonly overload: Overload;
-  readonly bells: SqsBells;
+  readonly broker: SqsBroker;
   /** What the calls so far consumed. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
 }
@@ -66,23 +66,23 @@ export function aws(options: AwsOptions): AwsEngine {
   const { table, prefix = table, clock, log = silentLog, prioritiesOf } = options;
   const parts = openTable({ table, clock, log, client: options.dynamodb });
   const load = new Dependency('queues', clock, log);
-  const client = watched(sqsClient(options.sqs), load);
+  const client = instrument(sqsClient(options.sqs), load);
   for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);
   const queues = { client, clock, log, prefix, prioritiesOf, load };
-  const bells = createSqsBells({ ...queues, table: parts.load });
-  const deadLetters = createSqsDeadLetters({ ...queues, meter: bells.meter });
+  const broker = createSqsBroker({ ...queues, table: parts.load });
+  const deadLetters = createSqsDeadLetters({ ...queues, meter: broker.meter });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all([parts.close(), bells.close(), deadLetters.close()]);
+    await Promise.all([parts.close(), broker.close(), deadLetters.close()]);
     client.destroy();
   };
   return {
     store: parts.store,
     registry: parts.registry,
-    bells,
+    broker,
     deadLetters,
     overload: new Admission(clock, log, [parts.load, load]),
-    meters: { table: parts.meter, queues: bells.meter },
+    meters: { table: parts.meter, queues: broker.meter },
     close() {
       closing ??= close();
       return closing;

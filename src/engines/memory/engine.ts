@@ -1,8 +1,8 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { TaskId } from '../../ports/task-store.ts';
-import { type BellKind, bellsOf } from './broker/broker.ts';
-import { BellsInCommit } from './broker/transactional-broker.ts';
+import { type BrokerKind, brokerOf } from './broker/broker.ts';
+import { TransactionalBroker } from './broker/transactional-broker.ts';
 import type { Faults } from './faults.ts';
 import { operator } from './operate.ts';
 import { type Kinds, registry } from './registry.ts';
@@ -15,7 +15,7 @@ export interface MemoryOptions {
    * A broker beside the store, which knows only the messages that were sent to it, as SQS beside a table does. Default:
    * none; the broker follows each commit of the store, as in the embedded engine.
    */
-  readonly external?: ((clock: Clock, faults: Faults) => BellKind) | undefined;
+  readonly external?: ((clock: Clock, faults: Faults) => BrokerKind) | undefined;
   /** What goes wrong; nothing by default. */
   readonly faults?: Faults | undefined;
 }
@@ -26,7 +26,7 @@ export interface MemoryEngine extends Engine {
    */
   connect(caller: string): Engine;
   /** Whether a task has a bell, hidden or not: what no node can know, and what must not be lost. */
-  hasBell(id: TaskId): boolean;
+  hasMessage(id: TaskId): boolean;
 }
 
 const externalShards = 8;
@@ -37,7 +37,7 @@ export function memory({ clock, external, faults = {} }: MemoryOptions): MemoryE
   const dueShards = isExternal ? externalShards : 1;
   const indexLagMs = (): number => faults.indexLagMs?.() ?? 0;
   const tables = new Tables({ dueShards, now: () => clock.now(), indexLagMs });
-  const kind: BellKind = external?.(clock, faults) ?? new BellsInCommit(tables, clock, faults);
+  const kind: BrokerKind = external?.(clock, faults) ?? new TransactionalBroker(tables, clock, faults);
   const kinds: Kinds = new Map();
   const parts: StoreParts = { tables, clock, faults, isExternal, dueShards };
 
@@ -46,10 +46,10 @@ export function memory({ clock, external, faults = {} }: MemoryOptions): MemoryE
     const operate = operator(caller, faults, closing.signal);
     return {
       store: taskStore(parts, operate),
-      bells: bellsOf(kind, clock, operate, closing.signal),
+      broker: brokerOf(kind, clock, operate, closing.signal),
       registry: registry(kinds, operate),
       close: async () => closing.abort(),
     };
   }
-  return { ...connect(''), connect, hasBell: (id) => kind.hangs(id) };
+  return { ...connect(''), connect, hasMessage: (id) => kind.hasMessage(id) };
 }

@@ -1,4 +1,4 @@
-import type { Ring } from '../../ports/broker.ts';
+import type { DispatchMessage } from '../../ports/broker.ts';
 import type { Change } from '../../ports/task-store.ts';
 
 /** One call of a port, as a fault sees it. */
@@ -20,9 +20,9 @@ export interface Faults {
   /** Waits, throws (done, but the answer was lost), or never ends (the caller died after the effect). */
   after?(operation: Operation): Promise<void> | undefined;
   /** `lost`: answered as rung and never heard. Only where bells are apart. */
-  ring?(ring: Ring): 'rung' | 'lost' | 'doubled' | 'failed';
+  send?(message: DispatchMessage): 'sent' | 'lost' | 'doubled' | 'failed';
   /** How long a ring takes to be heard. Only where bells are apart. */
-  ringDelayMs?(ring: Ring): number;
+  deliveryDelayMs?(message: DispatchMessage): number;
   /** How long the index behind `due` lags behind the heads. */
   indexLagMs?(): number;
   /** Whether a handle counts, `current` being the truth. False for one that is current: gone stale early. */

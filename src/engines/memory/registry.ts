@@ -10,9 +10,9 @@ export function registry(kinds: Kinds, operate: Operate): Registry {
   function put(kind: string, key: string, value: unknown, expectRev: number | 'absent'): boolean {
     const entries = kinds.get(kind) ?? new Map<string, Registered>();
     kinds.set(kind, entries);
-    const stood = entries.get(key);
-    if ((stood?.rev ?? 'absent') !== expectRev) return false;
-    entries.set(key, copy({ key, value, rev: (stood?.rev ?? 0) + 1 }));
+    const current = entries.get(key);
+    if ((current?.rev ?? 'absent') !== expectRev) return false;
+    entries.set(key, copy({ key, value, rev: (current?.rev ?? 0) + 1 }));
     return true;
   }
 

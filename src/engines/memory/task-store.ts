@@ -62,10 +62,10 @@ function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance)
 
 function isMet(row: Row, change: Change): boolean {
   const { state, revision, fencingToken, version } = row.head;
-  if (change.kind === 'renewal') return state === 'running' && fencingToken === change.expect.token;
+  if (change.kind === 'renewal') return state === 'running' && fencingToken === change.expect.fencingToken;
   const { expect } = change;
   if ('revision' in expect) return revision === expect.revision;
-  return state === 'running' && fencingToken === expect.token && version === expect.version;
+  return state === 'running' && fencingToken === expect.fencingToken && version === expect.version;
 }
 
 function renew(row: Row, { leaseEndAtMs, progress }: Renewal): void {
@@ -82,9 +82,9 @@ function transit(parts: StoreParts, row: Row, change: Transition): void {
 
 function appendOne(parts: StoreParts, change: Change): Outcome {
   const row = parts.tables.rows.get(change.id);
-  if (row === undefined) return { kind: 'refused', stood: undefined };
+  if (row === undefined) return { kind: 'refused', current: undefined };
   const met = isMet(row, change);
-  if (!(parts.faults.condition?.(change, met) ?? met)) return { kind: 'refused', stood: snapshotOf(row) };
+  if (!(parts.faults.condition?.(change, met) ?? met)) return { kind: 'refused', current: snapshotOf(row) };
   const error =
     change.kind === 'renewal' ? checkProgress(change.progress) : checkTransition(change, row.head.version);
   if (error !== undefined && (met || error.reason !== 'BUG')) return { kind: 'failed', error };
@@ -104,7 +104,7 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
 }
 
 /** As it was submitted, where it was ready from then on. */
-function presumed(row: Row | undefined): Snapshot | undefined {
+function asSubmitted(row: Row | undefined): Snapshot | undefined {
   if (row === undefined) return undefined;
   const head = fold([row.submission.submitted]);
   return isReady(head) ? { ...snapshotOf(row), head, tip: [] } : snapshotOf(row);
@@ -119,15 +119,15 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     return row === undefined || isExpired(row, nowMs) ? undefined : row;
   };
   const seen = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
-  const presume: TaskStore['presume'] = async (ids, nowMs) => {
+  const readAsSubmitted: TaskStore['readAsSubmitted'] = async (ids, nowMs) => {
     checkBatch(ids);
-    return operate('store.presume', ids.length, () => ids.map((id) => presumed(alive(id, nowMs))));
+    return operate('store.readAsSubmitted', ids.length, () => ids.map((id) => asSubmitted(alive(id, nowMs))));
   };
 
   return {
     can: {
-      bellsInCommit: !isExternal,
-      fuseClaim: !isExternal,
+      transactionalDispatch: !isExternal,
+      claimOnAccept: !isExternal,
       sharedWriters: isExternal,
     },
     limits,
@@ -144,7 +144,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
       checkBatch(ids);
       return operate('store.read', ids.length, () => ids.map((id) => seen(alive(id, nowMs))));
     },
-    ...(isExternal ? { presume } : {}),
+    ...(isExternal ? { readAsSubmitted } : {}),
     byKey: (scope, nowMs) =>
       operate('store.byKey', 1, () => {
         const row = rows.newest(scope);

@@ -25,7 +25,7 @@ function insertTask(
   queue: QueueName,
   kind: number,
   seq: number,
-  bell: boolean,
+  dispatchable: boolean,
   { submission, head }: Acceptance,
 ): boolean {
   const { orderingKey } = submission;
@@ -40,7 +40,7 @@ function insertTask(
     orderingKey ?? null,
     orderingKey === undefined ? null : seq,
     stateNumber(head),
-    bell ? 1 : null,
+    dispatchable ? 1 : null,
     dueAtMs(head) ?? null,
     flagsOf(head),
     head.waitUntilMs ?? null,
@@ -83,7 +83,12 @@ function bornAt(head: Head, revision: number): Pick<Snapshot, 'head' | 'tip'> {
   return { head: head.revision === revision ? head : { ...head, revision }, tip: [] };
 }
 
-function isRung(context: SqliteContext, queue: QueueName, head: Head, ordering: string | undefined): boolean {
+function isDispatchable(
+  context: SqliteContext,
+  queue: QueueName,
+  head: Head,
+  ordering: string | undefined,
+): boolean {
   if (stateNumber(head) !== ready) return false;
   return ordering === undefined || isEmpty(context, queue.id, ordering);
 }
@@ -98,15 +103,15 @@ export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
   if (error !== undefined) return { kind: 'failed', error };
   const { tenant, queue: queueName, key } = submission.scope;
   const queue = context.names.queue(tenant, queueName);
-  if (context.names.writeQueue(queue)) context.ring.begin(queue);
+  if (context.names.writeQueue(queue)) context.readyIndex.begin(queue);
   const kind = context.names.kind(submission.type, submission.typeVersion);
   const seq = context.lastSeq + 1;
   const { orderingKey } = submission;
-  const bell = isRung(context, queue, head, orderingKey);
+  const dispatchable = isDispatchable(context, queue, head, orderingKey);
   const { claimed } = item;
   const insert = (): boolean =>
     claimed === undefined
-      ? insertTask(context, queue, kind.id, seq, bell, item)
+      ? insertTask(context, queue, kind.id, seq, dispatchable, item)
       : insertClaimed(context, queue, kind.id, seq, item, claimed);
   if (!insert()) {
     const existing = snapshotOfKey(context, queue, key);
@@ -129,7 +134,7 @@ export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
     ...(claimed === undefined ? bornAt(head, 1) : { ...bornAt(head, 2), tip: [claimed] }),
   };
   const at = { queue, priority: priorityNumber(submission.options.priority), kind };
-  if (bell) context.ring.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
-  else if (claimed !== undefined) context.ring.claimed(seq, at, 2, head.leaseEndAtMs);
+  if (dispatchable) context.readyIndex.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
+  else if (claimed !== undefined) context.readyIndex.claimed(seq, at, 2, head.leaseEndAtMs);
   return { kind: 'fresh', snapshot };
 }

@@ -23,9 +23,9 @@ interface Before {
 }
 
 function beforeOf(context: SqliteContext, seq: number): Before | undefined {
-  const entry = context.ring.entry(seq);
+  const entry = context.readyIndex.entry(seq);
   if (entry !== undefined && entry.revision > 0) {
-    const { queue, kind, priority } = entry.shelf;
+    const { queue, kind, priority } = entry.list;
     return { queue, kind, priority, state: entry.state, revision: entry.revision };
   }
   const row = placeAt(context, seq);
@@ -39,9 +39,9 @@ function beforeOfRow(context: SqliteContext, row: PlaceRow): Before {
 
 function refused(context: SqliteContext, change: Change): Outcome {
   context.stats.refused++;
-  const stood = snapshotBy(context, change.id);
-  if (stood !== undefined) tellLostClaim(context, change, stood);
-  return { kind: 'refused', stood };
+  const current = snapshotBy(context, change.id);
+  if (current !== undefined) tellLostClaim(context, change, current);
+  return { kind: 'refused', current };
 }
 
 /** Its condition failed, or it held and the change itself is at fault. */
@@ -82,19 +82,19 @@ function claimFirst(context: SqliteContext, place: Place, { head, events }: Tran
 }
 
 function isPlainSuccess({ expect, events, head }: Transition): boolean {
-  if (!('token' in expect) || head.version !== expect.version + 1 || flagsOf(head) !== 0) return false;
+  if (!('fencingToken' in expect) || head.version !== expect.version + 1 || flagsOf(head) !== 0) return false;
   return events.length === 1 && events[0]?.kind === 'succeeded';
 }
 
 function succeed(context: SqliteContext, place: Place, { head, events, expect }: Transition): boolean {
-  if (!('token' in expect)) return false;
+  if (!('fencingToken' in expect)) return false;
   const { changes } = context.sql.succeed.run(
     head.version,
     head.endedAtMs ?? null,
     encodeEvents(events),
     place.seq,
     place.acceptedAtMs,
-    expect.token,
+    expect.fencingToken,
     expect.version,
   );
   return changes === 1;
@@ -107,13 +107,13 @@ function updatePlain(context: SqliteContext, place: Place, change: Transition): 
 }
 
 /** True: the condition held and the row is written. */
-function update(context: SqliteContext, place: Place, change: Transition, bell: boolean): boolean {
+function update(context: SqliteContext, place: Place, change: Transition, dispatchable: boolean): boolean {
   const { head, expect, events } = change;
   const byRevision = 'revision' in expect;
-  const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtToken;
+  const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtFencingToken;
   const { changes } = statement.run(
     stateNumber(head),
-    bell ? 1 : null,
+    dispatchable ? 1 : null,
     dueAtMs(head) ?? null,
     head.version,
     head.fencingToken,
@@ -132,7 +132,7 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
     events.length === 0 ? noEvents : encodeEvents(events),
     place.seq,
     place.acceptedAtMs,
-    byRevision ? expect.revision : expect.token,
+    byRevision ? expect.revision : expect.fencingToken,
     byRevision ? head.version - events.length : expect.version,
   );
   if (changes === 1) moveOut(context, place.seq, change);
@@ -140,11 +140,11 @@ function update(context: SqliteContext, place: Place, change: Transition, bell: 
 }
 
 function holds(row: PlaceRow, place: Place, { expect }: Transition): boolean {
-  const [acceptedAtMs, state, revision, version, token] = row;
+  const [acceptedAtMs, state, revision, version, fencingToken] = row;
   if (acceptedAtMs !== place.acceptedAtMs) return false;
   return 'revision' in expect
     ? revision === expect.revision
-    : state === running && token === expect.token && version === expect.version;
+    : state === running && fencingToken === expect.fencingToken && version === expect.version;
 }
 
 /** A lane's task: where it stands in its lane decides whether it is rung. */
@@ -154,20 +154,20 @@ function transitInLane(context: SqliteContext, place: Place, change: Transition)
   if (checkTransition(change, row[3]) !== undefined) return unwritten(context, place, change);
   const [, , , , , queue, , , , oldLaneSeq, ordering] = row;
   const laneSeq = change.rejoinLane ? rejoinLane(context, place.seq, row) : (oldLaneSeq ?? undefined);
-  const bell =
+  const dispatchable =
     stateNumber(change.head) === ready &&
     (ordering === null || isLowest(context, queue, ordering, laneSeq ?? 0));
-  if (!update(context, place, change, bell)) return refused(context, change);
-  return concluded(context, place.seq, beforeOfRow(context, row), change, bell, laneSeq);
+  if (!update(context, place, change, dispatchable)) return refused(context, change);
+  return concluded(context, place.seq, beforeOfRow(context, row), change, dispatchable, laneSeq);
 }
 
 function transit(context: SqliteContext, place: Place, change: Transition): Outcome {
   const before = beforeOf(context, place.seq);
   if (before === undefined) return refused(context, change);
-  const bell = stateNumber(change.head) === ready;
-  if (!updatePlain(context, place, change) && !update(context, place, change, bell))
+  const dispatchable = stateNumber(change.head) === ready;
+  if (!updatePlain(context, place, change) && !update(context, place, change, dispatchable))
     return unwritten(context, place, change);
-  return concluded(context, place.seq, before, change, bell, undefined);
+  return concluded(context, place.seq, before, change, dispatchable, undefined);
 }
 
 function concluded(
@@ -175,7 +175,7 @@ function concluded(
   seq: number,
   before: Before,
   change: Transition,
-  bell: boolean,
+  dispatchable: boolean,
   laneSeq: number | undefined,
 ): Outcome {
   if (change.result !== undefined) {
@@ -187,9 +187,9 @@ function concluded(
   const revision = before.revision + 1;
   const state = stateNumber(change.head);
   context.names.moved(before.queue, before.state, state);
-  if (bell) context.ring.ready(seq, before, revision, context.clock.now());
-  else if (state === running) context.ring.running(seq, revision, change.head.leaseEndAtMs);
-  else context.ring.gone(seq);
+  if (dispatchable) context.readyIndex.ready(seq, before, revision, context.clock.now());
+  else if (state === running) context.readyIndex.running(seq, revision, change.head.leaseEndAtMs);
+  else context.readyIndex.gone(seq);
   const head: Head = change.head.revision === revision ? change.head : { ...change.head, revision };
   return { kind: 'done', head, laneSeq };
 }
@@ -204,14 +204,14 @@ function renewOne(context: SqliteContext, place: Place, change: Renewal): Outcom
     progress,
     seq,
     acceptedAtMs,
-    change.expect.token,
+    change.expect.fencingToken,
   );
   if (changes !== 1) return refused(context, change);
   context.stats.rowsWritten++;
   context.stats.renewed++;
   const snapshot = snapshotBy(context, change.id);
   if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed but is not there`);
-  context.ring.running(seq, snapshot.head.revision, change.leaseEndAtMs);
+  context.readyIndex.running(seq, snapshot.head.revision, change.leaseEndAtMs);
   return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
 }
 

@@ -16,18 +16,18 @@ export interface Call<Item, Result> {
 export type Write = () => unknown;
 
 /** What is committed together, in this order. */
-export interface Turn {
+export interface CommitBatch {
   readonly changes: Call<Change, Outcome>[];
   readonly accepts: Call<Acceptance, Accepted>[];
   readonly writes: Call<Write, unknown>[];
 }
 
-export function newTurn(): Turn {
+export function newBatch(): CommitBatch {
   return { changes: [], accepts: [], writes: [] };
 }
 
-export function callsOf(turn: Turn): readonly Call<unknown, unknown>[] {
-  return [...turn.changes, ...turn.accepts, ...turn.writes] as Call<unknown, unknown>[];
+export function callsOf(batch: CommitBatch): readonly Call<unknown, unknown>[] {
+  return [...batch.changes, ...batch.accepts, ...batch.writes] as Call<unknown, unknown>[];
 }
 
 /** An item whose own values broke its statement: the turn is undone and done again without it. */

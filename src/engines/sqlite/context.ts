@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { ReadyRing } from './broker/ready-index.ts';
+import type { ReadyIndex } from './broker/ready-index.ts';
 import type { Names } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
@@ -25,7 +25,7 @@ export interface SqliteContext {
   readonly db: DatabaseSync;
   readonly sql: Statements;
   readonly names: Names;
-  readonly ring: ReadyRing;
+  readonly readyIndex: ReadyIndex;
   readonly clock: Clock;
   readonly log: Log;
   readonly stats: Stats;

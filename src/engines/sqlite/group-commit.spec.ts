@@ -9,7 +9,7 @@ import type { Change, Outcome } from '../../ports/task-store.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
 import { Checkpoints } from './file/checkpoint.ts';
 import { commitMark } from './file/commit-mark.ts';
-import { Committer } from './group-commit.ts';
+import { GroupCommitter } from './group-commit.ts';
 import { type SqliteEngine, sqlite } from './index.ts';
 import { type Opened, openParts } from './open-engine.ts';
 
@@ -71,7 +71,7 @@ describe('what is committed together', () => {
     expect(results[1]).toMatchObject({ error: { message: expect.stringContaining('1.5') } });
     expect((await elsewhere).head.state).toBe('waiting');
     expect(await bench.store.counts(queue, bench.now)).toMatchObject({ ready: 2 });
-    expect(await bench.hear()).toHaveLength(2);
+    expect(await bench.receive()).toHaveLength(2);
   });
 
   it('is bounded: submissions beyond it are refused before they cost anything, settlements still have room', async () => {
@@ -98,7 +98,7 @@ describe('a store that can’t go on', () => {
   const corrupt = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' };
   const accepted = () => bench.acceptMany(200, () => ({ payload: new Uint8Array(2_000) }));
   const receive = () =>
-    engine.bells.receive([queue], {
+    engine.broker.receive([queue], {
       types: [{ type: 'send', maxVersion: 1 }],
       room: () => ({ tasks: 10, bytes: 1_000_000 }),
       waitMs: 0,
@@ -112,7 +112,11 @@ describe('a store that can’t go on', () => {
       () => bench.store.list({ ...queue }, { limit: 1, cursor: undefined, nowMs: bench.now }),
     ],
     ['work is looked for', 'task_ready', receive],
-    ['spent leases are looked for', 'task_lease', () => engine.bells.spent?.(bench.now, 0, 10) ?? receive()],
+    [
+      'spent leases are looked for',
+      'task_lease',
+      () => engine.broker.expiredLeases?.(bench.now, 0, 10) ?? receive(),
+    ],
     ['due tasks are looked for', 'task_due', () => bench.store.due(0, bench.now, 10)],
     ['settings are read', 'registry', () => engine.registry.list('queue', '')],
     ['something is written', 'body', () => bench.store.accept([bench.acceptance({ key: 'new' })])],
@@ -151,7 +155,7 @@ describe('a store that can’t go on', () => {
         throw Object.assign(new Error('disk I/O error'), { errcode: 1_034 });
       },
     };
-    const committer = new Committer({
+    const committer = new GroupCommitter({
       context: { ...context, sql: { ...context.sql, commit: commit as never } },
       full,
       checkpoints: new Checkpoints(context),

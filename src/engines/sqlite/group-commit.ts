@@ -3,7 +3,7 @@ import { limits } from '../../core/limits.ts';
 import type { Acceptance, Accepted, Change, Outcome } from '../../ports/task-store.ts';
 import { acceptOne } from './accept.ts';
 import { appendOne } from './append.ts';
-import { type Call, callsOf, ItemFailed, newTurn, type Turn, type Write } from './commit-batch.ts';
+import { type Call, type CommitBatch, callsOf, ItemFailed, newBatch, type Write } from './commit-batch.ts';
 import type { SqliteContext } from './context.ts';
 import type { Checkpoints } from './file/checkpoint.ts';
 import type { CommitMark } from './file/commit-mark.ts';
@@ -11,8 +11,8 @@ import { asStoreError, failureOf, storeBusy, storeClosed, storeFailed, storeFull
 import type { FullDisk } from './file/full-disk.ts';
 
 /** One turn commits at most so much, so that heartbeats never wait long behind a flood of submits. */
-const turnItems = 4_096;
-const turnBytes = 8 * 1_048_576;
+const batchItems = 4_096;
+const batchBytes = 8 * 1_048_576;
 /** Heartbeats and settlements have room beyond what submits may take. */
 const settlementRoom = 2;
 const itemBytes = 256;
@@ -36,14 +36,14 @@ function bytesOfChanges(batch: readonly Change[]): number {
  * The one writer. Calls are gathered until the turn's input has been read, then committed together with one sync:
  * settlements and heartbeats first, then submissions. Every promise is answered after the commit.
  */
-export class Committer {
+export class GroupCommitter {
   readonly #context: SqliteContext;
   readonly #full: FullDisk;
   readonly #checkpoints: Checkpoints;
   readonly #mark: CommitMark;
   readonly #onFatal: (error: HoldfastError) => void;
   readonly #afterCommit: () => void;
-  #waiting: Turn = newTurn();
+  #waiting: CommitBatch = newBatch();
   #waitingBytes = 0;
   #soon = false;
   #dead: HoldfastError | undefined;
@@ -99,7 +99,7 @@ export class Committer {
       return read();
     } catch (thrown) {
       if (failureOf(thrown) !== 'corrupt') throw asStoreError(thrown, this.#context.path);
-      this.#die(newTurn(), thrown);
+      this.#die(newBatch(), thrown);
       throw this.#dead;
     }
   }
@@ -138,29 +138,29 @@ export class Committer {
   }
 
   #commit(): void {
-    const turn = this.#takeTurn();
-    if (callsOf(turn).length === 0) return;
+    const batch = this.#takeBatch();
+    if (callsOf(batch).length === 0) return;
     try {
-      this.#run(turn);
+      this.#run(batch);
     } catch (thrown) {
-      this.#die(turn, thrown);
+      this.#die(batch, thrown);
       return;
     }
-    for (const call of callsOf(turn)) call.resolve(call.results);
+    for (const call of callsOf(batch)) call.resolve(call.results);
     this.#afterCommit();
     if (this.#checkpoints.isDue()) this.#context.clock.soon(() => this.#checkpoint());
   }
 
   /** The whole of what waits, or its beginning where that is too much for one turn. */
-  #takeTurn(): Turn {
+  #takeBatch(): CommitBatch {
     const waiting = this.#waiting;
-    const turn = newTurn();
+    const batch = newBatch();
     let items = 0;
     let bytes = 0;
     const take = <C extends Call<never, never>>(from: C[], to: C[]) => {
       let taken = 0;
       for (const call of from) {
-        if (items > 0 && (items + call.items.length > turnItems || bytes + call.bytes > turnBytes)) break;
+        if (items > 0 && (items + call.items.length > batchItems || bytes + call.bytes > batchBytes)) break;
         items += call.items.length;
         bytes += call.bytes;
         to.push(call);
@@ -168,25 +168,25 @@ export class Committer {
       }
       from.splice(0, taken);
     };
-    take(waiting.changes as Call<never, never>[], turn.changes as Call<never, never>[]);
-    take(waiting.accepts as Call<never, never>[], turn.accepts as Call<never, never>[]);
-    take(waiting.writes as Call<never, never>[], turn.writes as Call<never, never>[]);
+    take(waiting.changes as Call<never, never>[], batch.changes as Call<never, never>[]);
+    take(waiting.accepts as Call<never, never>[], batch.accepts as Call<never, never>[]);
+    take(waiting.writes as Call<never, never>[], batch.writes as Call<never, never>[]);
     this.#waitingBytes -= bytes;
     if (callsOf(waiting).length > 0) this.#schedule();
-    return turn;
+    return batch;
   }
 
   /** Throws where the outcome is unknown, or the store can't go on. */
-  #run(turn: Turn): void {
+  #run(batch: CommitBatch): void {
     for (;;) {
       try {
-        this.#transaction(turn);
+        this.#transaction(batch);
         return;
       } catch (thrown) {
         this.#undo();
         if (thrown instanceof ItemFailed) thrown.call.excluded.set(thrown.index, thrown.error);
         else if (failureOf(thrown) === 'full') {
-          this.#runFull(turn, thrown);
+          this.#runFull(batch, thrown);
           return;
         } else throw thrown;
       }
@@ -194,30 +194,30 @@ export class Committer {
   }
 
   /** The disk is full: what was done is written with the room that was kept for it, nothing new is begun. */
-  #runFull(turn: Turn, cause: unknown): void {
+  #runFull(batch: CommitBatch, cause: unknown): void {
     this.#full.enter();
     try {
-      this.#transaction(turn);
+      this.#transaction(batch);
     } catch (thrown) {
       this.#undo();
       if (failureOf(thrown) !== 'full') throw thrown;
       const error = storeFull(cause);
-      for (const call of [...turn.changes, ...turn.accepts] as Call<unknown, Outcome | Accepted>[]) {
+      for (const call of [...batch.changes, ...batch.accepts] as Call<unknown, Outcome | Accepted>[]) {
         call.items.forEach((_, index) => {
           call.results[index] = { kind: 'failed', error };
         });
       }
-      for (const call of turn.writes) call.reject(error);
+      for (const call of batch.writes) call.reject(error);
     }
   }
 
-  #transaction(turn: Turn): void {
+  #transaction(batch: CommitBatch): void {
     const { sql, names, stats } = this.#context;
     const full = this.#full.isFull;
     sql.begin.run();
-    for (const call of turn.changes) this.#apply(call, (change) => this.#append(change, full), asFailed);
-    for (const call of turn.accepts) this.#apply(call, (item) => this.#accept(item, full), asFailed);
-    for (const call of turn.writes) this.#apply(call, runWrite, (error) => error);
+    for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, full), asFailed);
+    for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, full), asFailed);
+    for (const call of batch.writes) this.#apply(call, runWrite, (error) => error);
     stats.rowsWritten += names.writeCounts();
     this.#mark.before();
     sql.commit.run();
@@ -255,10 +255,10 @@ export class Committer {
 
   /** After an undone transaction, memory is what the file says. */
   #undo(): void {
-    const { db, names, ring } = this.#context;
+    const { db, names, readyIndex } = this.#context;
     if (db.isTransaction) db.exec('ROLLBACK');
     names.reload();
-    ring.forget();
+    readyIndex.forget();
   }
 
   #checkpoint(): void {
@@ -267,16 +267,16 @@ export class Committer {
       this.#checkpoints.run();
     } catch (thrown) {
       if (failureOf(thrown) === 'full') this.#full.enter();
-      else this.#die(newTurn(), thrown);
+      else this.#die(newBatch(), thrown);
     }
   }
 
-  #die(turn: Turn, thrown: unknown): void {
+  #die(batch: CommitBatch, thrown: unknown): void {
     const error =
       failureOf(thrown) === 'corrupt' ? asStoreError(thrown, this.#context.path) : storeFailed(thrown);
     this.#dead = error;
-    for (const call of [...callsOf(turn), ...callsOf(this.#waiting)]) call.reject(error);
-    this.#waiting = newTurn();
+    for (const call of [...callsOf(batch), ...callsOf(this.#waiting)]) call.reject(error);
+    this.#waiting = newBatch();
     this.#onFatal(error);
   }
 }

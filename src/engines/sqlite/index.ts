@@ -1,10 +1,10 @@
 import type { Engine } from '../../ports/engine.ts';
-import { SqliteBells } from './broker/broker.ts';
+import { SqliteBroker } from './broker/broker.ts';
 import type { SqliteContext, Stats } from './context.ts';
 import { Checkpoints } from './file/checkpoint.ts';
 import { commitMark } from './file/commit-mark.ts';
 import type { StoreFile } from './file/open.ts';
-import { Committer } from './group-commit.ts';
+import { GroupCommitter } from './group-commit.ts';
 import { openParts, type SqliteOptions } from './open-engine.ts';
 import { createRegistry } from './registry.ts';
 import { SqliteTaskStore } from './task-store.ts';
@@ -32,30 +32,30 @@ function closeFile(context: SqliteContext, file: StoreFile): void {
 export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
   const { file, context, full } = openParts(options);
   const mark = commitMark(options.commitMark ?? process.env.HOLDFAST_COMMIT_MARK);
-  const committer: Committer = new Committer({
+  const committer: GroupCommitter = new GroupCommitter({
     context,
     full,
     checkpoints: new Checkpoints(context),
     mark,
-    afterCommit: () => bells.serve(),
+    afterCommit: () => broker.serve(),
     onFatal(error) {
       context.log.error({ err: error }, 'the store failed and lets go of its file');
-      bells.close();
+      broker.close();
       file.close();
       options.onFatal?.(error);
     },
   });
-  const bells = new SqliteBells(context, committer);
+  const broker = new SqliteBroker(context, committer);
   let closed = false;
   return {
     store: new SqliteTaskStore(context, committer),
-    bells,
+    broker,
     registry: createRegistry(context, committer),
-    stats: () => ({ ...context.stats, refills: context.ring.refills }),
+    stats: () => ({ ...context.stats, refills: context.readyIndex.refills }),
     async close() {
       if (closed) return;
       closed = true;
-      bells.close();
+      broker.close();
       committer.flush();
       committer.stop();
       mark.close();

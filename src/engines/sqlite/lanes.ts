@@ -47,23 +47,23 @@ export function isLowest(context: SqliteContext, queue: number, ordering: string
 }
 
 /** Within a transaction: rings whatever is lowest in a lane, if it is ready. Idempotent. */
-export function ringLowest(context: SqliteContext, queue: number, ordering: string): void {
+export function dispatchLowest(context: SqliteContext, queue: number, ordering: string): void {
   const pointer = first(context, queue, ordering);
-  if (pointer !== undefined) ringOne(context, pointer[1]);
+  if (pointer !== undefined) dispatchOne(context, pointer[1]);
 }
 
 /** Within a transaction: the task's bell, where it is ready and the lowest of its lane. */
-export function ringOne(context: SqliteContext, seq: number): void {
+export function dispatchOne(context: SqliteContext, seq: number): void {
   const place = placeAt(context, seq);
   if (place === undefined || place[1] !== ready) return;
-  const [, , revision, , , queue, kind, priority, bell, laneSeq, ordering] = place;
+  const [, , revision, , , queue, kind, priority, dispatchable, laneSeq, ordering] = place;
   if (ordering !== null && !isLowest(context, queue, ordering, laneSeq ?? 0)) return;
-  if (bell !== 1) {
-    context.sql.setBell.run(seq);
+  if (dispatchable !== 1) {
+    context.sql.setDispatchable.run(seq);
     context.stats.rowsWritten++;
   }
   const at = { queue: context.names.queueOf(queue), priority, kind: context.names.kindOf(kind) };
-  context.ring.ring(seq, at, revision, context.clock.now());
+  context.readyIndex.send(seq, at, revision, context.clock.now());
 }
 
 /** Within a transaction: the task's pointer goes, and the next one is rung in the same commit. */
@@ -77,7 +77,7 @@ export function leaveLane(
   const pointer = laneSeq ?? placeAt(context, seq)?.[9] ?? undefined;
   if (pointer === undefined) return;
   context.stats.rowsWritten += Number(context.sql.deletePointer.run(queue, ordering, pointer, seq).changes);
-  ringLowest(context, queue, ordering);
+  dispatchLowest(context, queue, ordering);
 }
 
 /** Within a transaction: a new place at the tail, for a task that a released lane no longer waits for. */

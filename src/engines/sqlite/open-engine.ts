@@ -1,8 +1,8 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { type Log, silentLog } from '../../ports/log.ts';
-import { type RingSizes, type RingSource, ringSizes } from './broker/ready-cache.ts';
-import { ReadyRing } from './broker/ready-index.ts';
+import { type ReadyCacheSizes, type ReadyCacheSource, readyCacheSizes } from './broker/ready-cache.ts';
+import { ReadyIndex } from './broker/ready-index.ts';
 import { newStats, type SqliteContext } from './context.ts';
 import { asStoreError } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
@@ -29,13 +29,13 @@ export interface SqliteOptions {
   /** For crash tests: gets one byte before and one after each COMMIT. Default: $HOLDFAST_COMMIT_MARK, else none. */
   readonly commitMark?: string | undefined;
   /** How much of the ready backlog is held in memory. */
-  readonly ring?: Partial<RingSizes> | undefined;
+  readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
 }
 
 /** Looking through more would make a start last longer than a second. */
 const checkUpToBytes = 256 * 1_048_576;
 
-function sourceOf(sql: Statements, names: Names): RingSource {
+function sourceOf(sql: Statements, names: Names): ReadyCacheSource {
   return {
     *readyAfter({ queue, priority, kind }, after, limit) {
       const rows = sql.readyAfter.iterate(queue.id, priority, kind.id, after, limit) as Iterable<unknown>;
@@ -65,7 +65,7 @@ function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
     db,
     sql,
     names,
-    ring: new ReadyRing(sourceOf(sql, names), { ...ringSizes, ...options.ring }),
+    readyIndex: new ReadyIndex(sourceOf(sql, names), { ...readyCacheSizes, ...options.readyCache }),
     clock: options.clock,
     log: options.log ?? silentLog,
     stats: newStats(),

@@ -1,6 +1,6 @@
 import type { SqliteContext } from './context.ts';
-import type { Committer } from './group-commit.ts';
-import { placeAt, ringLowest } from './lanes.ts';
+import type { GroupCommitter } from './group-commit.ts';
+import { dispatchLowest, placeAt } from './lanes.ts';
 
 /** Rows looked at by one call: a fraction of a millisecond each thousand. */
 const lookedAt = 2_000;
@@ -11,12 +11,12 @@ const lookedAt = 2_000;
  */
 export class Purge {
   readonly #context: SqliteContext;
-  readonly #committer: Committer;
+  readonly #committer: GroupCommitter;
   #after = 0;
   /** The first expiry that this round met. */
   #firstMs = Number.MAX_SAFE_INTEGER;
 
-  constructor(context: SqliteContext, committer: Committer) {
+  constructor(context: SqliteContext, committer: GroupCommitter) {
     this.#context = context;
     this.#committer = committer;
   }
@@ -62,7 +62,7 @@ export class Purge {
   }
 
   #delete(seq: number): void {
-    const { sql, names, ring, stats } = this.#context;
+    const { sql, names, readyIndex, stats } = this.#context;
     const place = placeAt(this.#context, seq);
     if (place === undefined) return;
     const [, state, , , , queue, , , , laneSeq, ordering] = place;
@@ -73,9 +73,9 @@ export class Purge {
     sql.deleteTask.run(seq);
     sql.deleteBody.run(seq);
     sql.deleteResult.run(seq);
-    sql.deletePast.run(seq);
+    sql.deleteArchived.run(seq);
     names.moved(names.queueOf(queue), state, undefined);
-    ring.gone(seq);
-    if (ordering !== null) ringLowest(this.#context, queue, ordering);
+    readyIndex.gone(seq);
+    if (ordering !== null) dispatchLowest(this.#context, queue, ordering);
   }
 }

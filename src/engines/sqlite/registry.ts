@@ -1,8 +1,8 @@
 import type { Registered, Registry } from '../../ports/registry.ts';
 import type { SqliteContext } from './context.ts';
-import type { Committer } from './group-commit.ts';
+import type { GroupCommitter } from './group-commit.ts';
 
-export function createRegistry(context: SqliteContext, committer: Committer): Registry {
+export function createRegistry(context: SqliteContext, committer: GroupCommitter): Registry {
   const { sql } = context;
   return {
     async get(kind, key): Promise<Registered | undefined> {

@@ -20,7 +20,7 @@ import type {
   TaskStore,
 } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import type { Committer } from './group-commit.ts';
+import type { GroupCommitter } from './group-commit.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
 import { Lists } from './lists.ts';
 import { Purge } from './purge.ts';
@@ -30,15 +30,15 @@ import { snapshotBy, snapshotOfKey } from './snapshots.ts';
 
 /** Reads answer at once from what was committed last; writes wait for the turn's commit. */
 export class SqliteTaskStore implements TaskStore {
-  readonly can = { bellsInCommit: true, fuseClaim: true, sharedWriters: false };
+  readonly can = { transactionalDispatch: true, claimOnAccept: true, sharedWriters: false };
   readonly limits = limits;
   readonly dueShards = 1;
   readonly #context: SqliteContext;
-  readonly #committer: Committer;
+  readonly #committer: GroupCommitter;
   readonly #lists: Lists;
   readonly #purge: Purge;
 
-  constructor(context: SqliteContext, committer: Committer) {
+  constructor(context: SqliteContext, committer: GroupCommitter) {
     this.#context = context;
     this.#committer = committer;
     this.#lists = new Lists(context);

@@ -103,13 +103,13 @@ export async function openAws(store: AwsStore, choice: EngineChoice): Promise<Op
 
 /** In the background: queues that are not there yet, or an SQS that is away, keep nobody from starting. */
 async function tellMissing(
-  { bells }: AwsEngine,
+  { broker }: AwsEngine,
   queues: readonly QueueSetting[],
   log: Log,
   errorOf: (thrown: unknown) => unknown,
 ): Promise<void> {
   try {
-    await bells.lookUp(queues, ({ tenant, queue, name: sqs_queue, help }) =>
+    await broker.lookUp(queues, ({ tenant, queue, name: sqs_queue, help }) =>
       log.error(
         { tenant, queue, sqs_queue, help },
         'a queue has no SQS queue: its tasks are not given to workers',

@@ -4,8 +4,8 @@ import {
   anyone,
   apiNode,
   calledBy,
-  Heard,
   item,
+  Recorded,
   refusal,
   submitted,
 } from '../../../test/fixtures/api-node.ts';
@@ -96,7 +96,7 @@ describe('workers', () => {
     const { api } = await apiNode();
     const list = async () =>
       (await api.call(listWorkers, create(ListWorkersRequestSchema, { queue: 'q' }), calledBy())).workers;
-    const worker = api.work(new Heard<WorkResponse>(), calledBy());
+    const worker = api.work(new Recorded<WorkResponse>(), calledBy());
     const types = [{ type: 'note', maxVersion: 2 }];
     worker.message({
       kind: 'hello',
@@ -121,7 +121,7 @@ describe('workers', () => {
     };
     const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
     const types = [{ type: 'note', maxVersion: 1 }];
-    const worker = api.work(new Heard<WorkResponse>(), calledBy());
+    const worker = api.work(new Recorded<WorkResponse>(), calledBy());
     worker.message({ kind: 'hello', ...hello, queues: ['q', 'secret'], types });
     expect(await list(['q', 'mail'])).toMatchObject([{ name: 'w', queues: ['q'] }]);
     expect(await list([])).toMatchObject([{ name: 'w', queues: ['q', 'secret'] }]);

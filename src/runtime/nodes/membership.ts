@@ -81,7 +81,7 @@ export class Membership {
   /** Until the next beat: sooner after one that failed, and where somebody's lease will be spent. */
   get nextInMs(): number {
     const ownMs = this.#beatAtMs - this.#options.clock.monotonic();
-    return Math.max(soonestMs, Math.min(ownMs, this.#peers.firstSpentInMs(this.#others) + 1));
+    return Math.max(soonestMs, Math.min(ownMs, this.#peers.firstExpiredInMs(this.#others) + 1));
   }
 
   /** Says that this node lives, and looks who else does. */

@@ -41,7 +41,7 @@ export class Peers {
   }
 
   /** In how many ms the first of these seats is spent, if nothing more is heard of it. */
-  firstSpentInMs(keys: readonly string[]): number {
+  firstExpiredInMs(keys: readonly string[]): number {
     const nowMs = this.#clock.monotonic();
     const ends = keys.map((key) => (this.#seen.get(key)?.atMs ?? nowMs) + this.#leaseMs - nowMs);
     return Math.max(0, Math.min(...ends));

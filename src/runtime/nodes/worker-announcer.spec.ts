@@ -23,13 +23,13 @@ let isDown: boolean;
 /** Requests take a while, so that those of several processes are under way at once. */
 let isSlow: boolean;
 /** What is written is there, and its writer is told that it failed. */
-let isUnheard: boolean;
+let isAnswerLost: boolean;
 
 function begin(open = externalMemory): void {
   clock = virtualClock();
   isDown = false;
   isSlow = false;
-  isUnheard = false;
+  isAnswerLost = false;
   puts = [];
   const before = ({ name }: { readonly name: string }) => {
     if (isDown && name.startsWith('registry')) return Promise.reject(new Error('down'));
@@ -57,7 +57,7 @@ async function process(name: string, takesPart = false): Promise<Process> {
   const put: typeof ports.registry.put = async (kind, key, value, rev) => {
     const won = await ports.registry.put(kind, key, value, rev);
     if (kind === workersKind) puts.push({ node: name, key, won });
-    if (isUnheard) throw new Error('cut');
+    if (isAnswerLost) throw new Error('cut');
     return won;
   };
   const registry = { ...ports.registry, put };
@@ -299,9 +299,9 @@ describe('lines', () => {
   test('that were written without an answer are gone on with', async () => {
     const sqs = await process('sqs');
     const stream = sqs.worker('w');
-    isUnheard = true;
+    isAnswerLost = true;
     await clock.advance(3 * toldMs);
-    isUnheard = false;
+    isAnswerLost = false;
     await clock.advance(toldMs);
     stream.close();
     await clock.advance(toldMs);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { item, specOf } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Assignment } from '../../core/messages.ts';
-import type { Bells } from '../../ports/broker.ts';
+import type { Broker } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { Change, LaneKey, Outcome, TaskId, TaskStore } from '../../ports/task-store.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
@@ -25,16 +25,16 @@ async function given(keys: readonly string[], orderingKey?: string | ((key: stri
       failing.race = undefined;
       const outcomes = await engine.store.append(batch.filter((change) => !races.includes(change)));
       // It lost a race, and whoever won left the task as it was.
-      const [stood] = await engine.store.read(
+      const [current] = await engine.store.read(
         races.map(({ id }) => id),
         clock.now(),
       );
       if (races.length > 0) failing.lowests = 1;
-      return [...outcomes, ...races.map(() => ({ kind: 'refused' as const, stood }))];
+      return [...outcomes, ...races.map(() => ({ kind: 'refused' as const, current }))];
     },
     read: async (ids: readonly TaskId[], nowMs: number) =>
       failing.reads-- > 0 ? Promise.reject(busy) : engine.store.read(ids, nowMs),
-    presume: undefined,
+    readAsSubmitted: undefined,
     lowest: async (lane: LaneKey) =>
       failing.lowests-- > 0 ? Promise.reject(busy) : engine.store.lowest(lane),
   };
@@ -45,20 +45,20 @@ async function given(keys: readonly string[], orderingKey?: string | ((key: stri
       return typeof value === 'function' ? value.bind(of) : value;
     },
   });
-  const receives: number[] = [];
-  const bells = new Proxy(engine.bells, {
+  const receiveCount: number[] = [];
+  const broker = new Proxy(engine.broker, {
     get(of, name) {
       const value = Reflect.get(of, name) as unknown;
       if (typeof value !== 'function') return value;
       if (name !== 'receive') return value.bind(of);
-      return async (...asked: Parameters<Bells['receive']>) => {
-        const heard = await of.receive(...asked);
-        receives.push(...heard.map((bell) => bell.receives));
-        return heard;
+      return async (...asked: Parameters<Broker['receive']>) => {
+        const received = await of.receive(...asked);
+        receiveCount.push(...received.map((delivery) => delivery.receiveCount));
+        return received;
       };
     },
   });
-  const options = { ...engine, store, bells, node: 'n', clock, log: silentLog, createQueues: true };
+  const options = { ...engine, store, broker, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
   const ids = new Map<string, TaskId>();
   for (const key of keys) {
@@ -75,7 +75,7 @@ async function given(keys: readonly string[], orderingKey?: string | ((key: stri
     await settled();
     return claimed;
   };
-  return { clock, failing, claim, ids, receives };
+  return { clock, failing, claim, ids, receiveCount };
 }
 
 /** Much less than a lease and its guard, after which every bell comes back by itself. */
@@ -102,14 +102,14 @@ test('so is one that could not even be read', async () => {
 });
 
 test('one that cannot be read for long is rung anew at its 50th receive, long before SQS takes it for poison', async () => {
-  const { clock, failing, claim, receives } = await given(['a']);
+  const { clock, failing, claim, receiveCount } = await given(['a']);
   for (let i = 0; i < 120; i++) {
     failing.reads = 1;
     await claim().catch((error: unknown) => expect(error).toBe(busy));
     await clock.advance(2 * soonMs);
   }
-  expect(receives.length).toBeGreaterThan(100);
-  expect(Math.max(...receives)).toBe(50);
+  expect(receiveCount.length).toBeGreaterThan(100);
+  expect(Math.max(...receiveCount)).toBe(50);
   failing.reads = 0;
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });

@@ -5,9 +5,9 @@ import type { Assignment } from '../../core/messages.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
 import { isEnded } from '../../core/task/head.ts';
-import type { Bell, HandledType } from '../../ports/broker.ts';
+import type { Delivery, HandledType } from '../../ports/broker.ts';
 import type { Outcome, Snapshot, Transition } from '../../ports/task-store.ts';
-import { after, factsOf, keepBell, transition } from '../commit.ts';
+import { after, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
 import { type ReadOne, readEach } from '../read-each.ts';
@@ -17,12 +17,12 @@ import {
   giveBackUnread,
   isMisplaced,
   misplaced,
-  ringAnew,
+  resend,
   unhandled,
   unknown,
 } from './return-deliveries.ts';
 
-export interface Hearer {
+export interface Claimant {
   /** The worker's name and id. */
   readonly worker: string;
   readonly types: readonly HandledType[];
@@ -34,25 +34,31 @@ export interface Hearer {
 /** A claim that another node's write beat is decided again on what stands, a few times. */
 const tries = 3;
 
-type Heard = { readonly bell: Bell; readonly snapshot: Snapshot };
+type Candidate = { readonly delivery: Delivery; readonly snapshot: Snapshot };
 
-function handles(hearer: Hearer, snapshot: Snapshot): boolean {
+function handles(claimant: Claimant, snapshot: Snapshot): boolean {
   const { type, typeVersion } = snapshot.submission;
-  return hearer.types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
+  return claimant.types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
 }
 
 /** What the worker is told of its lease. `handle`: of the bell that it holds; empty where bells follow the commit. */
-export function assignmentOf(context: ServiceContext, handle: string, snapshot: Snapshot): Assignment {
+export function assignmentOf(context: ServiceContext, receiptHandle: string, snapshot: Snapshot): Assignment {
   const { head, submission, id } = snapshot;
   const nowMs = context.clock.now();
   const timeoutAtMs = head.timeoutAtMs ?? nowMs;
   return {
     id,
-    lease: encodeLease({ id, token: head.fencingToken, version: head.version, timeoutAtMs, handle }),
+    lease: encodeLease({
+      id,
+      fencingToken: head.fencingToken,
+      version: head.version,
+      timeoutAtMs,
+      receiptHandle,
+    }),
     spec: submission.spec,
     attempt: head.attempt,
     maxAttempts: submission.options.retry.maxAttempts,
-    token: head.fencingToken,
+    fencingToken: head.fencingToken,
     key: submission.scope.key,
     queue: submission.scope.queue,
     tenant: submission.scope.tenant,
@@ -65,78 +71,88 @@ export function assignmentOf(context: ServiceContext, handle: string, snapshot: 
   };
 }
 
-const noSnapshots: ReadonlyMap<Bell, ReadOne> = new Map();
+const noSnapshots: ReadonlyMap<Delivery, ReadOne> = new Map();
 
 /** Heard for the first time after the submission: nearly always nobody was there before, so no head is read. */
-function isFirst({ ring, receives }: Bell): boolean {
-  return ring.reason === 'submit' && receives === 1;
+function isFirst({ message, receiveCount }: Delivery): boolean {
+  return message.reason === 'submit' && receiveCount === 1;
 }
 
-async function readHeard(
+async function readCandidates(
   context: ServiceContext,
-  bells: readonly Bell[],
-): Promise<ReadonlyMap<Bell, ReadOne>> {
+  deliveries: readonly Delivery[],
+): Promise<ReadonlyMap<Delivery, ReadOne>> {
   const { store } = context;
   const nowMs = context.clock.now();
-  const ids = (some: readonly Bell[]): string[] => some.map((bell) => bell.ring.id);
-  const first = store.presume === undefined ? [] : bells.filter(isFirst);
-  const rest = first.length === 0 ? bells : bells.filter((bell) => !isFirst(bell));
-  const [presumed, read] = await Promise.all([
-    readEach(ids(first), async (some) => (await store.presume?.(some, nowMs)) ?? []),
+  const ids = (some: readonly Delivery[]): string[] => some.map((delivery) => delivery.message.id);
+  const first = store.readAsSubmitted === undefined ? [] : deliveries.filter(isFirst);
+  const rest = first.length === 0 ? deliveries : deliveries.filter((delivery) => !isFirst(delivery));
+  const [asSubmitted, read] = await Promise.all([
+    readEach(ids(first), async (some) => (await store.readAsSubmitted?.(some, nowMs)) ?? []),
     readEach(ids(rest), (some) => store.read(some, nowMs)),
   ]);
   return new Map([
-    ...first.map((bell, i) => [bell, presumed[i]] as const),
-    ...rest.map((bell, i) => [bell, read[i]] as const),
+    ...first.map((delivery, i) => [delivery, asSubmitted[i]] as const),
+    ...rest.map((delivery, i) => [delivery, read[i]] as const),
   ]);
 }
 
 /** Reads what the bells did not bring along; decides on that, never on anything older. */
-async function look(context: ServiceContext, bells: readonly Bell[], hearer: Hearer): Promise<Heard[]> {
-  const blind = bells.filter((bell) => bell.hint === undefined);
-  const read = blind.length === 0 ? noSnapshots : await readHeard(context, blind);
-  const heard: Heard[] = [];
-  for (const bell of bells) {
-    const found = bell.hint ?? read.get(bell);
-    if (found === undefined) context.background('unknown bell', unknown(context, bell));
+async function look(
+  context: ServiceContext,
+  deliveries: readonly Delivery[],
+  claimant: Claimant,
+): Promise<Candidate[]> {
+  const blind = deliveries.filter((delivery) => delivery.snapshot === undefined);
+  const read = blind.length === 0 ? noSnapshots : await readCandidates(context, blind);
+  const candidates: Candidate[] = [];
+  for (const delivery of deliveries) {
+    const found = delivery.snapshot ?? read.get(delivery);
+    if (found === undefined) context.background('unknown delivery', unknown(context, delivery));
     else if (found instanceof HoldfastError) {
       // It may be mended, and waits for that as for a worker of its type.
-      context.log.error({ task_id: bell.ring.id, err: found }, 'a task that is damaged was left alone');
-      context.background('bell', unhandled(context, bell));
-    } else if (isMisplaced(bell, found)) context.background('bell', misplaced(context, bell, found));
-    else if (!handles(hearer, found) && !isEnded(found.head))
-      context.background('bell', unhandled(context, bell));
-    else heard.push({ bell, snapshot: found });
-    if (bell.receives >= limits.bellReceives) context.background('bell', ringAnew(context, bell));
+      context.log.error(
+        { task_id: delivery.message.id, err: found },
+        'a task that is damaged was left alone',
+      );
+      context.background('delivery', unhandled(context, delivery));
+    } else if (isMisplaced(delivery, found))
+      context.background('delivery', misplaced(context, delivery, found));
+    else if (!handles(claimant, found) && !isEnded(found.head))
+      context.background('delivery', unhandled(context, delivery));
+    else candidates.push({ delivery, snapshot: found });
+    if (delivery.receiveCount >= limits.deliveryReceives)
+      context.background('delivery', resend(context, delivery));
   }
-  return heard;
+  return candidates;
 }
 
-type Decided = { readonly heard: Heard; readonly change: Transition };
+type Decided = { readonly candidate: Candidate; readonly change: Transition };
 
 function decideClaim(
   context: ServiceContext,
-  one: Heard,
-  hearer: Hearer,
+  one: Candidate,
+  claimant: Claimant,
   lowest: boolean,
 ): Decided | undefined {
-  const claim = { kind: 'claim', worker: hearer.worker, leaseMs: timing.leaseMs, lowest } as const;
+  const claim = { kind: 'claim', worker: claimant.worker, leaseMs: timing.leaseMs, lowest } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
-  if (decision.ok) return { heard: one, change: transition(one.snapshot, decision.events, decision.head) };
-  context.background('bell', answerRejection(context, one.bell, decision.rejection));
+  if (decision.ok)
+    return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
+  context.background('delivery', answerRejection(context, one.delivery, decision.rejection));
   return undefined;
 }
 
 async function decideAll(
   context: ServiceContext,
-  heard: readonly Heard[],
-  hearer: Hearer,
+  candidates: readonly Candidate[],
+  claimant: Claimant,
 ): Promise<Decided[]> {
   const decided: Decided[] = [];
-  for (const one of heard) {
+  for (const one of candidates) {
     // Only lanes pay for order.
     const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;
-    const claim = decideClaim(context, one, hearer, lowest);
+    const claim = decideClaim(context, one, claimant, lowest);
     if (claim !== undefined) decided.push(claim);
   }
   return decided;
@@ -147,30 +163,30 @@ function conclude(
   context: ServiceContext,
   one: Decided,
   outcome: Outcome & { kind: 'done' },
-  hearer: Hearer,
+  claimant: Claimant,
 ): Assignment | undefined {
-  const { bell, snapshot } = one.heard;
+  const { delivery, snapshot } = one.candidate;
   const { events } = one.change;
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
   if (outcome.head.state !== 'running') {
     after(context, done);
-    context.background('bell', keepBell(context, bell.handle, done));
+    context.background('delivery', syncDelivery(context, delivery.receiptHandle, done));
     return undefined;
   }
   context.feed.publish(done.id);
-  context.held.put({ snapshot: done, handle: bell.handle, sessionId: hearer.sessionId });
-  return assignmentOf(context, bell.handle, done);
+  context.held.put({ snapshot: done, receiptHandle: delivery.receiptHandle, sessionId: claimant.sessionId });
+  return assignmentOf(context, delivery.receiptHandle, done);
 }
 
 async function write(
   context: ServiceContext,
   decided: readonly Decided[],
-  hearer: Hearer,
-): Promise<{ assigned: Assignment[]; again: Heard[] }> {
+  claimant: Claimant,
+): Promise<{ assigned: Assignment[]; again: Candidate[] }> {
   const assigned: Assignment[] = [];
-  const again: Heard[] = [];
-  const failed: Bell[] = [];
+  const again: Candidate[] = [];
+  const failed: Delivery[] = [];
   const outcomes = await context.store.append(decided.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -178,32 +194,36 @@ async function write(
     if (outcome === undefined || one === undefined)
       throw new RangeError('the store answered fewer items than asked');
     if (outcome.kind === 'done') {
-      const assignment = conclude(context, one, outcome, hearer);
+      const assignment = conclude(context, one, outcome, claimant);
       if (assignment !== undefined) assigned.push(assignment);
-    } else if (outcome.kind === 'refused' && outcome.stood !== undefined) {
-      hearer.lost?.(lostRace(outcome.stood.id, outcome.stood.head));
-      again.push({ bell: one.heard.bell, snapshot: outcome.stood });
-    } else if (outcome.kind === 'failed') failed.push(one.heard.bell);
+    } else if (outcome.kind === 'refused' && outcome.current !== undefined) {
+      claimant.lost?.(lostRace(outcome.current.id, outcome.current.head));
+      again.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
+    } else if (outcome.kind === 'failed') failed.push(one.candidate.delivery);
     // Gone: the bell comes back by itself.
   }
-  context.background('bell', giveBack(context, failed));
+  context.background('delivery', giveBack(context, failed));
   return { assigned, again };
 }
 
 /** Claims in rounds: whoever lost a race decides again on what stands. */
-async function claimAll(context: ServiceContext, first: Heard[], hearer: Hearer): Promise<Assignment[]> {
-  let heard = first;
+async function claimAll(
+  context: ServiceContext,
+  first: Candidate[],
+  claimant: Claimant,
+): Promise<Assignment[]> {
+  let candidates = first;
   const assignments: Assignment[] = [];
-  for (let i = 0; i < tries && heard.length > 0; i++) {
+  for (let i = 0; i < tries && candidates.length > 0; i++) {
     try {
-      const decided = await decideAll(context, heard, hearer);
+      const decided = await decideAll(context, candidates, claimant);
       if (decided.length === 0) break;
-      const { assigned, again } = await write(context, decided, hearer);
+      const { assigned, again } = await write(context, decided, claimant);
       assignments.push(...assigned);
-      heard = again;
+      candidates = again;
     } catch (thrown) {
-      const bells = heard.map(({ bell }) => bell);
-      context.background('bell', giveBack(context, bells));
+      const deliveries = candidates.map(({ delivery }) => delivery);
+      context.background('delivery', giveBack(context, deliveries));
       // What was claimed in earlier rounds must reach its worker.
       if (assignments.length === 0) throw thrown;
       return assignments;
@@ -216,17 +236,17 @@ async function claimAll(context: ServiceContext, first: Heard[], hearer: Hearer)
  * What a receiver does with the bells it heard: claims what is ready or whose lease is spent, ends what is over, and
  * leaves every other bell as the task's state asks. Never throws for one bell's sake.
  */
-export async function hear(
+export async function claimDeliveries(
   context: ServiceContext,
-  bells: readonly Bell[],
-  hearer: Hearer,
+  deliveries: readonly Delivery[],
+  claimant: Claimant,
 ): Promise<Assignment[]> {
-  let heard: Heard[];
+  let candidates: Candidate[];
   try {
-    heard = await look(context, bells, hearer);
+    candidates = await look(context, deliveries, claimant);
   } catch (thrown) {
-    context.background('bell', giveBackUnread(context, bells));
+    context.background('delivery', giveBackUnread(context, deliveries));
     throw thrown;
   }
-  return claimAll(context, heard, hearer);
+  return claimAll(context, candidates, claimant);
 }

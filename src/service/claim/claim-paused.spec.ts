@@ -12,13 +12,13 @@ const ref = (queue: string) => ({ tenant: 'default', queue });
 async function given() {
   const clock = virtualClock();
   const engine = memory({ clock });
-  let receives = 0;
-  const receive: typeof engine.bells.receive = (queues, want) => {
-    receives++;
-    return engine.bells.receive(queues, want);
+  let receiveCount = 0;
+  const receive: typeof engine.broker.receive = (queues, want) => {
+    receiveCount++;
+    return engine.broker.receive(queues, want);
   };
-  const bells = { ...engine.bells, receive };
-  const options = { ...engine, bells, node: 'n', clock, log: silentLog, createQueues: true };
+  const broker = { ...engine.broker, receive };
+  const options = { ...engine, broker, node: 'n', clock, log: silentLog, createQueues: true };
   const { service } = await createService(options);
   const claim = (queues: readonly string[], signal = new AbortController().signal) => {
     const answered: { tasks: readonly Assignment[]; tookMs: number }[] = [];
@@ -33,12 +33,12 @@ async function given() {
   const pause = (queue: string, paused = true) => service.updateQueue(ref(queue), { paused }, 'op');
   const submit = (queue: string, key: string) =>
     service.submit(ref(queue), [item(key)], { notAfterMs: undefined });
-  return { clock, claim, pause, submit, receives: () => receives };
+  return { clock, claim, pause, submit, receiveCount: () => receiveCount };
 }
 
 describe('a claim whose queues are all paused', () => {
   it('waits as long as it was told to, and asks for nothing meanwhile', async () => {
-    const { clock, claim, pause, submit, receives } = await given();
+    const { clock, claim, pause, submit, receiveCount } = await given();
     await submit('q', 'k');
     await pause('q');
     const answered = claim(['q']);
@@ -46,7 +46,7 @@ describe('a claim whose queues are all paused', () => {
     expect(answered).toEqual([]);
     await clock.advance(1);
     expect(answered).toEqual([{ tasks: [], tookMs: 20_000 }]);
-    expect(receives()).toBe(0);
+    expect(receiveCount()).toBe(0);
   });
 
   it('is given work as soon as one is resumed', async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import type { HoldfastError } from '../../core/errors.ts';
-import type { Bell } from '../../ports/broker.ts';
+import type { Delivery } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
@@ -20,12 +20,12 @@ it('whoever loses the race for a task is told who has it', async () => {
     return bothWrite.promise;
   };
   const engine = externalMemory({ clock, faults: { before } });
-  let heard: readonly Bell[] = [];
+  let received: readonly Delivery[] = [];
   const nodeOf = async (node: string) => {
     const parts = engine.connect(node);
     // A queue's message that was delivered twice, at one moment.
-    const bells = { ...parts.bells, receive: async () => heard };
-    const options = { ...parts, bells, node, clock, log: silentLog, createQueues: true };
+    const broker = { ...parts.broker, receive: async () => received };
+    const options = { ...parts, broker, node, clock, log: silentLog, createQueues: true };
     return (await createService(options)).service;
   };
   const services = [await nodeOf('one'), await nodeOf('other')];
@@ -37,7 +37,7 @@ it('whoever loses the race for a task is told who has it', async () => {
     signal: new AbortController().signal,
   };
   const room = () => ({ tasks: 1, bytes: 1_000 });
-  heard = await engine.bells.receive([target], { ...asked, room });
+  received = await engine.broker.receive([target], { ...asked, room });
   const races = await Promise.all(
     services.map(async (service, i) => {
       const lost: HoldfastError[] = [];

@@ -1,12 +1,12 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
-import type { Bell } from '../../ports/broker.ts';
+import type { Delivery } from '../../ports/broker.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import type { ClaimRequest } from '../service.ts';
-import { releaseUnheard } from '../settle/settle.ts';
-import { assignmentOf, hear } from './claim-deliveries.ts';
+import { releaseUnacknowledged } from '../settle/settle.ts';
+import { assignmentOf, claimDeliveries } from './claim-deliveries.ts';
 import type { Claimed, RecentClaims } from './recent-claims.ts';
 
 async function openOf(context: ServiceContext, { tenant, queues }: ClaimRequest): Promise<QueueRef[]> {
@@ -24,7 +24,7 @@ async function receive(
   request: ClaimRequest,
   waitMs: number,
   signal: AbortSignal,
-): Promise<readonly Bell[]> {
+): Promise<readonly Delivery[]> {
   const { types, maxTasks } = request;
   const queues = await openOf(context, request);
   if (queues.length === 0) {
@@ -32,11 +32,11 @@ async function receive(
     return [];
   }
   const bytes = limits.wireMessageBytes / 2;
-  return context.bells.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
+  return context.broker.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
 }
 
 /** As `receive`; where a setting of a queue changes meanwhile, by the new ones for the rest of the time. */
-async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Promise<readonly Bell[]> {
+async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Promise<readonly Delivery[]> {
   const { clock, queues } = context;
   if (request.waitMs === 0) return receive(context, request, 0, request.signal);
   const untilMs = clock.monotonic() + request.waitMs;
@@ -46,9 +46,9 @@ async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Pro
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
       const signal = AbortSignal.any([request.signal, changed.signal]);
-      const bells = await receive(context, request, leftMs, signal);
+      const deliveries = await receive(context, request, leftMs, signal);
       const isOver = request.signal.aborted || clock.monotonic() >= untilMs;
-      if (bells.length > 0 || isOver || !changed.signal.aborted) return bells;
+      if (deliveries.length > 0 || isOver || !changed.signal.aborted) return deliveries;
     } finally {
       stopListening();
     }
@@ -57,10 +57,15 @@ async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Pro
 
 async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
   const { workerName, workerId, types } = request;
-  const bells = await receiveAsSet(context, request);
-  if (bells.length === 0) return [];
+  const deliveries = await receiveAsSet(context, request);
+  if (deliveries.length === 0) return [];
   const lost = (error: HoldfastError): void => request.lost?.(error);
-  return hear(context, bells, { worker: `${workerName}/${workerId}`, types, sessionId: undefined, lost });
+  return claimDeliveries(context, deliveries, {
+    worker: `${workerName}/${workerId}`,
+    types,
+    sessionId: undefined,
+    lost,
+  });
 }
 
 /** What a claim was answered with, as far as its leases still hold. */
@@ -71,12 +76,12 @@ async function claimedAgain(
   const nowMs = context.clock.now();
   const ids = claimed.map(({ id }) => id);
   const read = await context.store.read(ids, nowMs);
-  return claimed.flatMap(({ token, handle }, i) => {
+  return claimed.flatMap(({ fencingToken: claimedToken, receiptHandle }, i) => {
     const snapshot = read[i];
     if (snapshot === undefined) return [];
     const { state, fencingToken, leaseEndAtMs = 0 } = snapshot.head;
-    const holds = state === 'running' && fencingToken === token && leaseEndAtMs > nowMs;
-    return holds ? [assignmentOf(context, handle, snapshot)] : [];
+    const holds = state === 'running' && fencingToken === claimedToken && leaseEndAtMs > nowMs;
+    return holds ? [assignmentOf(context, receiptHandle, snapshot)] : [];
   });
 }
 
@@ -102,6 +107,6 @@ export async function claim(
   }
   const assigned = await claimOnce(context, request);
   if (!request.signal.aborted) return assigned;
-  context.background('release', releaseUnheard(context, assigned));
+  context.background('release', releaseUnacknowledged(context, assigned));
   return [];
 }

@@ -28,8 +28,8 @@ async function given() {
   for (const queue of [hers, his]) await service.submit(queue, [item('k')], { notAfterMs: undefined });
   const [her, him] = [await claim(hers), await claim(his)];
   if (her === undefined || him === undefined) expect.fail('not claimed');
-  const { handle } = decodeLease(him.lease);
-  const lease = encodeLease({ ...decodeLease(her.lease), handle });
+  const { receiptHandle } = decodeLease(him.lease);
+  const lease = encodeLease({ ...decodeLease(her.lease), receiptHandle });
   return { clock, service, settled, claim, lease, him };
 }
 

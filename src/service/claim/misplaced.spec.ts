@@ -28,16 +28,16 @@ test('a bell that lies in another tenant’s queue gives nobody there the task, 
   await service.submit(hers, [item('k')], { notAfterMs: undefined });
   const [result] = await service.submit(his, [item('k')], { notAfterMs: undefined });
   if (result?.error !== undefined || result === undefined) throw new Error('not accepted');
-  const [own] = await engine.bells.receive([his], {
+  const [own] = await engine.broker.receive([his], {
     types: [{ type: 'note', maxVersion: 1 }],
     room: () => ({ tasks: 1, bytes: 1_000_000 }),
     waitMs: 0,
     signal: new AbortController().signal,
   });
-  if (own === undefined) throw new Error('not rung');
+  if (own === undefined) throw new Error('not sent');
   // Whoever may write to SQS moved it.
-  await engine.bells.silence([own.handle]);
-  await engine.bells.ring([{ ...own.ring, queue: hers, reason: 'due' }]);
+  await engine.broker.delete([own.receiptHandle]);
+  await engine.broker.send([{ ...own.message, queue: hers, reason: 'due' }]);
   expect((await claim(hers)).map(({ tenant }) => tenant)).toEqual(['alice']);
   await settled();
   expect((await claim(his)).map(({ id }) => id)).toEqual([result.id]);

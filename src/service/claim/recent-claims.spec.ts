@@ -4,8 +4,8 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { type Asking, RecentClaims } from './recent-claims.ts';
 
-function assignment(id: string, handle = ''): Assignment {
-  const lease = encodeLease({ id, token: 1, version: 1, timeoutAtMs: 1, handle });
+function assignment(id: string, receiptHandle = ''): Assignment {
+  const lease = encodeLease({ id, fencingToken: 1, version: 1, timeoutAtMs: 1, receiptHandle });
   return { id, lease } as Assignment;
 }
 
@@ -57,8 +57,8 @@ it('an answer without tasks, one of which nothing holds any more, and a failure 
 
 it('no more is remembered than a node may, and the newest of it', async () => {
   const recent = new RecentClaims();
-  const handle = 'h'.repeat(1_000);
-  const asked = asking(Array.from({ length: 100 }, (_, i) => assignment(String(i), handle)));
+  const receiptHandle = 'h'.repeat(1_000);
+  const asked = asking(Array.from({ length: 100 }, (_, i) => assignment(String(i), receiptHandle)));
   for (let i = 0; i < 100; i++) await recent.once(String(i), 0, asked);
   expect(asked.claims).toBe(100);
   // The next question is what makes room.

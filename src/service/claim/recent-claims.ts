@@ -4,7 +4,7 @@ import type { Assignment } from '../../core/messages.ts';
 import type { Lease } from '../../core/task/lease.ts';
 
 /** Enough to find the assignment again. Its payload is left where it lies. */
-export type Claimed = Pick<Lease, 'id' | 'token' | 'handle'>;
+export type Claimed = Pick<Lease, 'id' | 'fencingToken' | 'receiptHandle'>;
 
 interface Answer {
   readonly atMs: number;
@@ -56,7 +56,7 @@ export class RecentClaims {
       else if (this.#answers.get(key) === answer) {
         this.#count(
           answer,
-          tasks.reduce((sum, { handle }) => sum + handle.length + claimedBytes, 0),
+          tasks.reduce((sum, { receiptHandle }) => sum + receiptHandle.length + claimedBytes, 0),
         );
       }
     } catch {

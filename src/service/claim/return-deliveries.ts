@@ -3,10 +3,10 @@
 import { limits } from '../../core/limits.ts';
 import type { Rejection } from '../../core/task/command.ts';
 import { isEnded } from '../../core/task/head.ts';
-import type { Bell } from '../../ports/broker.ts';
+import type { Delivery } from '../../ports/broker.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
-import { ring } from '../hand-over.ts';
+import { dispatch } from '../hand-over.ts';
 
 const minuteMs = 60_000;
 const unknownHideMs = 5_000;
@@ -24,34 +24,39 @@ const unhandledHideMaxMs = 2 * minuteMs;
 const giveBackMs = 2_000;
 const giveBackMaxMs = 4_000;
 
-export async function ringAnew(context: ServiceContext, bell: Bell): Promise<void> {
-  const [rung] = await context.bells.ring([{ ...bell.ring, reason: 'again' }]);
-  if (rung === true) await context.bells.silence([bell.handle]);
+export async function resend(context: ServiceContext, delivery: Delivery): Promise<void> {
+  const [sent] = await context.broker.send([{ ...delivery.message, reason: 'again' }]);
+  if (sent === true) await context.broker.delete([delivery.receiptHandle]);
 }
 
-export async function unknown(context: ServiceContext, bell: Bell): Promise<void> {
-  if (context.clock.now() - bell.sentAtMs > unknownForgetMs) await context.bells.silence([bell.handle]);
-  else await context.bells.hide([{ handle: bell.handle, ms: unknownHideMs }]);
+export async function unknown(context: ServiceContext, delivery: Delivery): Promise<void> {
+  if (context.clock.now() - delivery.sentAtMs > unknownForgetMs)
+    await context.broker.delete([delivery.receiptHandle]);
+  else await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: unknownHideMs }]);
 }
 
-export async function unhandled(context: ServiceContext, bell: Bell): Promise<void> {
-  const doublings = Math.max(0, bell.receives - unhandledSoon);
+export async function unhandled(context: ServiceContext, delivery: Delivery): Promise<void> {
+  const doublings = Math.max(0, delivery.receiveCount - unhandledSoon);
   const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** doublings);
-  await context.bells.hide([{ handle: bell.handle, ms }]);
+  await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms }]);
 }
 
 /**
  * It lies in another queue than its task's: forged, or put there from a dead-letter queue. Whoever listens there has no
  * right to the task; it is rung for where it belongs.
  */
-export async function misplaced(context: ServiceContext, bell: Bell, snapshot: Snapshot): Promise<void> {
-  const { tenant, queue } = bell.ring.queue;
+export async function misplaced(
+  context: ServiceContext,
+  delivery: Delivery,
+  snapshot: Snapshot,
+): Promise<void> {
+  const { tenant, queue } = delivery.message.queue;
   context.log.warn({ task_id: snapshot.id, tenant, queue }, 'a bell lay in a queue that is not its task’s');
-  if (!isEnded(snapshot.head)) await ring(context, snapshot, snapshot.head.version, 'again');
-  await context.bells.silence([bell.handle]);
+  if (!isEnded(snapshot.head)) await dispatch(context, snapshot, snapshot.head.version, 'again');
+  await context.broker.delete([delivery.receiptHandle]);
 }
 
-export function isMisplaced({ ring: { queue } }: Bell, { submission: { scope } }: Snapshot): boolean {
+export function isMisplaced({ message: { queue } }: Delivery, { submission: { scope } }: Snapshot): boolean {
   return scope.tenant !== queue.tenant || scope.queue !== queue.queue;
 }
 
@@ -59,45 +64,52 @@ export function isMisplaced({ ring: { queue } }: Bell, { submission: { scope } }
  * The store could not be asked or did not take the claim, such as one that is throttled: heard again soon, not only when
  * a lease would have ended. Where the claim stands nevertheless the next hearer finds its lease.
  */
-export async function giveBack(context: ServiceContext, bells: readonly Bell[]): Promise<void> {
-  if (context.store.can.bellsInCommit || bells.length === 0) return;
-  const hidden = bells.map(({ handle, receives }) => {
-    const ms = Math.min(giveBackMaxMs, giveBackMs * 2 ** Math.max(0, receives - 1));
-    return { handle, ms };
+export async function giveBack(context: ServiceContext, deliveries: readonly Delivery[]): Promise<void> {
+  if (context.store.can.transactionalDispatch || deliveries.length === 0) return;
+  const changes = deliveries.map(({ receiptHandle, receiveCount }) => {
+    const ms = Math.min(giveBackMaxMs, giveBackMs * 2 ** Math.max(0, receiveCount - 1));
+    return { receiptHandle, ms };
   });
-  await context.bells.hide(hidden);
+  await context.broker.changeVisibility(changes);
 }
 
 /**
  * Nothing could be learned of their tasks. One that was heard so often meanwhile is rung anew here too, else SQS would
  * take it for what nobody can read, and move it to the dead letters after some minutes.
  */
-export async function giveBackUnread(context: ServiceContext, bells: readonly Bell[]): Promise<void> {
-  if (context.store.can.bellsInCommit) return;
-  const isOld = ({ receives }: Bell): boolean => receives >= limits.bellReceives;
-  const young = bells.filter((bell) => !isOld(bell));
-  const old = bells.filter(isOld).map((bell) => ringAnew(context, bell));
+export async function giveBackUnread(
+  context: ServiceContext,
+  deliveries: readonly Delivery[],
+): Promise<void> {
+  if (context.store.can.transactionalDispatch) return;
+  const isOld = ({ receiveCount }: Delivery): boolean => receiveCount >= limits.deliveryReceives;
+  const young = deliveries.filter((delivery) => !isOld(delivery));
+  const old = deliveries.filter(isOld).map((delivery) => resend(context, delivery));
   await Promise.all([giveBack(context, young), ...old]);
 }
 
 /** Why it cannot be claimed says what becomes of its bell. */
 export async function answerRejection(
   context: ServiceContext,
-  bell: Bell,
+  delivery: Delivery,
   rejection: Rejection,
 ): Promise<void> {
   const aheadMs = 'untilMs' in rejection ? rejection.untilMs - context.clock.now() : 0;
   switch (rejection.why) {
     case 'leased':
-      await context.bells.hide([{ handle: bell.handle, ms: Math.max(1, aheadMs) }]);
+      await context.broker.changeVisibility([
+        { receiptHandle: delivery.receiptHandle, ms: Math.max(1, aheadMs) },
+      ]);
       return;
     case 'scheduled':
       // Never claimed while scheduled: the sweep rings first and clears then, and this may be its ring.
       if (aheadMs < minuteMs)
-        await context.bells.hide([{ handle: bell.handle, ms: Math.max(0, aheadMs) + 1_000 }]);
-      else await context.bells.silence([bell.handle]);
+        await context.broker.changeVisibility([
+          { receiptHandle: delivery.receiptHandle, ms: Math.max(0, aheadMs) + 1_000 },
+        ]);
+      else await context.broker.delete([delivery.receiptHandle]);
       return;
     default:
-      await context.bells.silence([bell.handle]);
+      await context.broker.delete([delivery.receiptHandle]);
   }
 }

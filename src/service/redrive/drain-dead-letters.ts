@@ -2,7 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { DeadLetter, DeadLetters } from '../../ports/dead-letters.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
-import { ringOf } from '../hand-over.ts';
+import { messageOf } from '../hand-over.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../service.ts';
 import { type Judged, judgeAll, type Verdict } from './dead-letter-verdicts.ts';
 
@@ -55,7 +55,7 @@ class Drain {
   readonly #request: DrainDeadLettersRequest;
   /** Handles of what was received and is still there, by message. */
   readonly #held = new Map<string, string>();
-  readonly #counts: Record<Verdict, number> = { kept: 0, dropped: 0, rung: 0, unreadable: 0 };
+  readonly #counts: Record<Verdict, number> = { kept: 0, dropped: 0, sent: 0, unreadable: 0 };
   readonly #unreadableIds: string[] = [];
   #examined = 0;
 
@@ -79,7 +79,7 @@ class Drain {
         const most = Math.min(roundLetters, limit - this.#examined);
         const letters = await this.#deadLetters.receive(this.#queue, most, hiddenMs);
         const fresh = letters.filter(({ messageId }) => !this.#held.has(messageId));
-        for (const { messageId, handle } of letters) this.#held.set(messageId, handle);
+        for (const { messageId, receiptHandle } of letters) this.#held.set(messageId, receiptHandle);
         await this.#round(fresh);
         isComplete = letters.length === 0;
         // The first ones are not hidden any more: to go on would be to go round.
@@ -105,9 +105,9 @@ class Drain {
 
   /** Rings first, and drops only what was rung. What could not be done is kept. */
   async #act(judged: readonly Judged[]): Promise<Judged[]> {
-    const unrung = await this.#ring(judged.filter(({ verdict }) => verdict === 'rung'));
-    const going = judged.filter((one) => this.#goes(one) && !unrung.has(one));
-    const dropped = await this.#deadLetters.drop(going.map(({ letter }) => letter.handle));
+    const unsent = await this.#resendAll(judged.filter(({ verdict }) => verdict === 'sent'));
+    const going = judged.filter((one) => this.#goes(one) && !unsent.has(one));
+    const dropped = await this.#deadLetters.drop(going.map(({ letter }) => letter.receiptHandle));
     const gone = new Set(going.filter((_, i) => dropped[i] === true));
     for (const { letter } of gone) this.#held.delete(letter.messageId);
     return judged.map((one) =>
@@ -121,15 +121,15 @@ class Drain {
   }
 
   /** Those that could not be rung. */
-  async #ring(judged: readonly Judged[]): Promise<ReadonlySet<Judged>> {
-    const { bells, log } = this.#context;
-    const rings = judged.flatMap(({ snapshot }) =>
-      snapshot === undefined ? [] : [ringOf(snapshot, snapshot.head.version, 'again')],
+  async #resendAll(judged: readonly Judged[]): Promise<ReadonlySet<Judged>> {
+    const { broker, log } = this.#context;
+    const messages = judged.flatMap(({ snapshot }) =>
+      snapshot === undefined ? [] : [messageOf(snapshot, snapshot.head.version, 'again')],
     );
-    const rung = rings.length === 0 ? [] : await bells.ring(rings);
-    const failed = judged.filter((_, i) => rung[i] !== true);
+    const sent = messages.length === 0 ? [] : await broker.send(messages);
+    const failed = judged.filter((_, i) => sent[i] !== true);
     for (const one of failed) {
-      const fields = { err: rung[judged.indexOf(one)], task_id: one.snapshot?.id, queue: this.#queue.queue };
+      const fields = { err: sent[judged.indexOf(one)], task_id: one.snapshot?.id, queue: this.#queue.queue };
       log.warn(fields, 'the bell of a dead letter could not be rung; the letter is kept');
     }
     return new Set(failed);
@@ -137,14 +137,17 @@ class Drain {
 
   /** Where that fails they come back by themselves. */
   async #giveBack(): Promise<void> {
-    const handles = [...this.#held.values()];
+    const receiptHandles = [...this.#held.values()];
     const { log } = this.#context;
     try {
-      const back = await this.#deadLetters.giveBack(handles);
+      const back = await this.#deadLetters.giveBack(receiptHandles);
       const left = back.filter((one) => !one).length;
       if (left > 0) log.warn({ queue: this.#queue.queue, left, hidden_ms: hiddenMs }, stayHidden);
     } catch (err) {
-      log.warn({ err, queue: this.#queue.queue, left: handles.length, hidden_ms: hiddenMs }, stayHidden);
+      log.warn(
+        { err, queue: this.#queue.queue, left: receiptHandles.length, hidden_ms: hiddenMs },
+        stayHidden,
+      );
     }
   }
 }

@@ -75,10 +75,10 @@ async function change(
   const key = keyOf(queue, hour);
   for (let ms = firstPauseMs; ; ms = Math.min(longestPauseMs, 2 * ms)) {
     const found = await registry.get(kind, key);
-    const stood = found?.value as Leftover | undefined;
+    const current = found?.value as Leftover | undefined;
     // The note of a later hour stands: this one is behind the last look.
-    if (stood !== undefined && stood.hour > hour) return;
-    const before = stood?.hour === hour ? stood : { hour, ids: [] };
+    if (current !== undefined && current.hour > hour) return;
+    const before = current?.hour === hour ? current : { hour, ids: [] };
     const after = next(before);
     if (JSON.stringify(after) === JSON.stringify(before)) return;
     if (await registry.put(kind, key, after, found?.rev ?? 'absent')) return;

@@ -34,7 +34,7 @@ export async function redriveSnapshot(
 
 /** Where a bell can be lost: a redriven task is looked after as if it had been submitted now. */
 export function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): void {
-  if (context.store.can.bellsInCommit || redriven.length === 0) return;
+  if (context.store.can.transactionalDispatch || redriven.length === 0) return;
   context.background('a note of what was redriven', context.redriven.note(redriven));
 }
 

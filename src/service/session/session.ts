@@ -2,14 +2,14 @@ import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Submission } from '../../core/submission/submission.ts';
-import type { Bell, Want } from '../../ports/broker.ts';
+import type { Delivery, Want } from '../../ports/broker.ts';
 import type { QueueRef } from '../../ports/task-store.ts';
-import { type Hearer, hear } from '../claim/claim-deliveries.ts';
+import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
-import { releaseUnheard } from '../settle/settle.ts';
+import { releaseUnacknowledged } from '../settle/settle.ts';
 import type { LiveSession } from './sessions.ts';
-import { Unheard } from './unacknowledged.ts';
+import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
 /** One receive waits so long before it is made anew; bells that come meanwhile end it at once. */
 const receiveWaitMs = 20_000;
@@ -21,9 +21,9 @@ export class WorkerSession implements Session, LiveSession {
   readonly #context: ServiceContext;
   readonly #hello: WorkerHello;
   readonly #sink: SessionSink;
-  readonly #hearer: Hearer;
+  readonly #claimant: Claimant;
   readonly #connectedAtMs: number;
-  readonly #unheard = new Unheard();
+  readonly #unacknowledged = new UnacknowledgedAssignments();
   readonly #stopListening: () => void;
   #tasks: number;
   #bytes: number;
@@ -46,7 +46,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     this.#tasks = Math.min(hello.tasks, limits.inFlightTasks);
     this.#bytes = hello.bytes;
-    this.#hearer = {
+    this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
       sessionId: this.id,
@@ -71,7 +71,7 @@ export class WorkerSession implements Session, LiveSession {
         else await clock.sleep(failurePauseMs, this.#receiving.signal);
       } catch (err) {
         if (this.#namesUnknown(err)) this.#sink.refuse?.(err);
-        log.warn({ err, worker: this.#hearer.worker }, 'could not look for work; trying again');
+        log.warn({ err, worker: this.#claimant.worker }, 'could not look for work; trying again');
         if (!this.#closed) await clock.sleep(failurePauseMs);
       }
       if (this.#receiving.signal.aborted) this.#receiving = new AbortController();
@@ -79,20 +79,20 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   credit(tasks: number, bytes: number): void {
-    this.#unheard.said(this.#context.clock.monotonic());
+    this.#unacknowledged.said(this.#context.clock.monotonic());
     this.#giveBack(tasks, bytes);
   }
 
   reset(tasks: number, bytes: number): void {
-    this.#unheard.said(this.#context.clock.monotonic());
+    this.#unacknowledged.said(this.#context.clock.monotonic());
     this.#tasks = Math.min(tasks, limits.inFlightTasks);
     this.#bytes = bytes;
     this.#wakeUp();
   }
 
   received(seq: number): void {
-    this.#unheard.said(this.#context.clock.monotonic());
-    this.#unheard.arrived(seq);
+    this.#unacknowledged.said(this.#context.clock.monotonic());
+    this.#unacknowledged.arrived(seq);
     this.#wakeUp();
   }
 
@@ -101,7 +101,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#closed = true;
     this.#stopListening();
     this.#nudge();
-    for (const tasks of this.#unheard.takeAll()) this.#release(tasks);
+    for (const tasks of this.#unacknowledged.takeAll()) this.#release(tasks);
     this.#context.sessions.remove(this.id);
   }
 
@@ -112,12 +112,12 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink.drain();
   }
 
-  cancelAttempt(id: string, token: number, cause: CancelCause): void {
-    if (!this.#closed) this.#sink.cancel(id, token, cause);
+  cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void {
+    if (!this.#closed) this.#sink.cancel(id, fencingToken, cause);
   }
 
   get worker(): string {
-    return this.#hearer.worker;
+    return this.#claimant.worker;
   }
 
   waitsFor({ tenant, queue }: QueueRef, { type, typeVersion, spec }: Submission): boolean {
@@ -127,7 +127,7 @@ export class WorkerSession implements Session, LiveSession {
     if (tasks <= 0 || spec.length > bytes) return false;
     if (!asked.queues.some((ref) => ref.queue === queue && ref.tenant === tenant)) return false;
     const handled = this.#hello.types.some((one) => one.type === type && one.maxVersion >= typeVersion);
-    return handled && this.#context.bells.waits?.(asked.want) === true;
+    return handled && this.#context.broker.isIdle?.(asked.want) === true;
   }
 
   promise(bytes: number): void {
@@ -165,7 +165,7 @@ export class WorkerSession implements Session, LiveSession {
 
   #hasRoom(): boolean {
     if (this.#tasks <= 0 || this.#roomBytes() <= 0) return false;
-    return !this.#unheard.isSilent(this.#context.clock.monotonic());
+    return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
   }
 
   #giveBack(tasks: number, bytes: number): void {
@@ -213,8 +213,8 @@ export class WorkerSession implements Session, LiveSession {
     return open;
   }
 
-  async #receive(queues: readonly QueueRef[]): Promise<readonly Bell[]> {
-    const { bells, sessions } = this.#context;
+  async #receive(queues: readonly QueueRef[]): Promise<readonly Delivery[]> {
+    const { broker, sessions } = this.#context;
     const want: Want = {
       types: this.#hello.types,
       room: () => this.#room(),
@@ -224,7 +224,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#asked = { queues, want };
     sessions.waiting.add(this);
     try {
-      return await bells.receive(queues, want);
+      return await broker.receive(queues, want);
     } finally {
       this.#asked = undefined;
       sessions.waiting.delete(this);
@@ -240,25 +240,28 @@ export class WorkerSession implements Session, LiveSession {
     return { tasks: 0, bytes: 0 };
   }
 
-  #take(bells: readonly Bell[]): void {
-    if (bells.length === 0) return;
+  #take(deliveries: readonly Delivery[]): void {
+    if (deliveries.length === 0) return;
     // Size is known before the claim only where the engine gives a hint; a blind bell is paid for once it is read.
-    const bytes = bells.reduce((sum, bell) => sum + (bell.hint?.submission.spec.length ?? 0), 0);
-    this.#tasks -= bells.length;
+    const bytes = deliveries.reduce(
+      (sum, delivery) => sum + (delivery.snapshot?.submission.spec.length ?? 0),
+      0,
+    );
+    this.#tasks -= deliveries.length;
     this.#bytes -= bytes;
     this.#underWayBytes += bytes;
-    this.#context.background('assign', this.#assign(bells, bytes));
+    this.#context.background('assign', this.#assign(deliveries, bytes));
   }
 
-  async #assign(bells: readonly Bell[], reservedBytes: number): Promise<void> {
+  async #assign(deliveries: readonly Delivery[], reservedBytes: number): Promise<void> {
     let assigned: Assignment[] = [];
     try {
-      assigned = await hear(this.#context, bells, this.#hearer);
+      assigned = await claimDeliveries(this.#context, deliveries, this.#claimant);
     } finally {
       this.#underWayBytes -= reservedBytes;
       const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
-      if (assigned.length < bells.length || used !== reservedBytes) {
-        this.#giveBack(bells.length - assigned.length, reservedBytes - used);
+      if (assigned.length < deliveries.length || used !== reservedBytes) {
+        this.#giveBack(deliveries.length - assigned.length, reservedBytes - used);
       }
     }
     if (assigned.length > 0) this.#deliver(assigned);
@@ -270,12 +273,12 @@ export class WorkerSession implements Session, LiveSession {
       return;
     }
     this.#seq++;
-    this.#unheard.gave(this.#seq, tasks, this.#context.clock.monotonic());
+    this.#unacknowledged.gave(this.#seq, tasks, this.#context.clock.monotonic());
     this.#sink.assign(this.#seq, tasks);
   }
 
   #release(tasks: readonly Assignment[]): void {
-    this.#context.background('release', releaseUnheard(this.#context, tasks));
+    this.#context.background('release', releaseUnacknowledged(this.#context, tasks));
   }
 }
 

@@ -17,7 +17,7 @@ export interface LiveSession {
   keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void;
   /** A settled task gives its credit back, so that the next claim can join the same commit. */
   credit(tasks: number, bytes: number): void;
-  cancelAttempt(id: string, token: number, cause: CancelCause): void;
+  cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
 }
 
@@ -30,7 +30,7 @@ export interface Sessions {
   readonly waiting: Set<LiveSession>;
   /** One that waits for such a task; the next one at the next call, so that work is spread. */
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
-  cancelAttempt(sessionId: string, id: string, token: number, cause: CancelCause): void;
+  cancelAttempt(sessionId: string, id: string, fencingToken: number, cause: CancelCause): void;
 }
 
 export function createSessions(): Sessions {
@@ -57,8 +57,8 @@ export function createSessions(): Sessions {
     },
     get: (id) => live.get(id),
     all: () => live.values(),
-    cancelAttempt(sessionId, id, token, cause) {
-      live.get(sessionId)?.cancelAttempt(id, token, cause);
+    cancelAttempt(sessionId, id, fencingToken, cause) {
+      live.get(sessionId)?.cancelAttempt(id, fencingToken, cause);
     },
   };
 }

@@ -9,7 +9,7 @@ interface Given {
 }
 
 /** What a stream was given and its worker has not yet said a word of. Times are of the monotonic clock. */
-export class Unheard {
+export class UnacknowledgedAssignments {
   readonly #given = new Map<number, Given>();
   #saidAtMs = Number.NEGATIVE_INFINITY;
 
@@ -30,7 +30,7 @@ export class Unheard {
     }
   }
 
-  isSilent(nowMs: number): boolean {
+  isUnresponsive(nowMs: number): boolean {
     if (this.#given.size === 0) return false;
     const [oldest] = this.#given.values();
     // What was said before it hung may have crossed with what it was given.

@@ -2,7 +2,7 @@ import { decodeLease } from '../../core/codec/lease.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import type { HeartbeatAnswer, HeartbeatItem } from '../../core/messages.ts';
-import { leaseSpentAtMs } from '../../core/task/decision.ts';
+import { leaseExpiredAtMs } from '../../core/task/decision.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Lease } from '../../core/task/lease.ts';
 import { renew } from '../../core/task/renew.ts';
@@ -21,14 +21,18 @@ interface Beating {
 }
 
 function verdict(context: ServiceContext, snapshot: Snapshot, one: Beating): ReturnType<typeof renew> {
-  const heartbeat = { token: one.lease.token, leaseMs: timing.leaseMs, progress: one.item.progress };
+  const heartbeat = {
+    fencingToken: one.lease.fencingToken,
+    leaseMs: timing.leaseMs,
+    progress: one.item.progress,
+  };
   return renew(snapshot.head, factsOf(context, snapshot), heartbeat, context.clock.now());
 }
 
 function answerOf(context: ServiceContext, one: Beating, outcome: Outcome): HeartbeatAnswer {
   if (outcome.kind === 'failed') return { verdict: 'error', error: itemError(outcome.error) };
   if (outcome.kind === 'refused') {
-    context.held.drop(one.lease.id, one.lease.token);
+    context.held.drop(one.lease.id, one.lease.fencingToken);
     return { verdict: 'leaseLost' };
   }
   renewed(context, one, outcome.head);
@@ -40,10 +44,13 @@ function answerOf(context: ServiceContext, one: Beating, outcome: Outcome): Hear
 function renewed(context: ServiceContext, one: Beating, head: Head): void {
   context.held.update(one.lease.id, head);
   if (one.item.progress !== undefined) context.feed.publish(one.lease.id);
-  if (context.store.can.bellsInCommit) return;
-  const ms = Math.max(0, leaseSpentAtMs(head) - context.clock.now());
+  if (context.store.can.transactionalDispatch) return;
+  const ms = Math.max(0, leaseExpiredAtMs(head) - context.clock.now());
   const { scope } = one.snapshot.submission;
-  context.background('bell', context.bells.hide([{ handle: one.lease.handle, ms }], scope));
+  context.background(
+    'delivery',
+    context.broker.changeVisibility([{ receiptHandle: one.lease.receiptHandle, ms }], scope),
+  );
 }
 
 async function begin(
@@ -62,7 +69,7 @@ async function begin(
   items.forEach((item, index) => {
     try {
       const lease = decodeLease(item.lease);
-      const held = context.held.get(lease.id, lease.token);
+      const held = context.held.get(lease.id, lease.fencingToken);
       if (held === undefined) unread.push({ index, lease, item });
       else add(index, lease, item, held.snapshot);
     } catch (thrown) {
@@ -92,7 +99,7 @@ export async function heartbeat(
   for (const one of await begin(context, items, from, answers)) {
     const said = verdict(context, one.snapshot, one);
     if (said.verdict !== 'renewed') {
-      if (said.verdict === 'leaseLost') context.held.drop(one.lease.id, one.lease.token);
+      if (said.verdict === 'leaseLost') context.held.drop(one.lease.id, one.lease.fencingToken);
       answers[one.index] = said;
       continue;
     }
@@ -101,7 +108,7 @@ export async function heartbeat(
     changes.push({
       kind: 'renewal',
       id: one.lease.id,
-      expect: { token: one.lease.token },
+      expect: { fencingToken: one.lease.fencingToken },
       leaseEndAtMs,
       progress,
     });

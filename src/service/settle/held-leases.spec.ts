@@ -9,7 +9,11 @@ const most = Math.floor(limits.heldCallBytes / payloadBytes);
 function leaseOf(i: number, sessionId?: string): HeldLease {
   const submission = { spec: new Uint8Array(payloadBytes) };
   const head = { fencingToken: 1, leaseEndAtMs: 0 };
-  return { snapshot: { id: String(i), submission, head } as unknown as Snapshot, handle: '', sessionId };
+  return {
+    snapshot: { id: String(i), submission, head } as unknown as Snapshot,
+    receiptHandle: '',
+    sessionId,
+  };
 }
 
 it('leases of calls are kept up to so many bytes, the newest', () => {

@@ -5,16 +5,16 @@ import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 /** A lease that this node gave out. A settlement that finds its lease here needs no read; the others do. */
 export interface HeldLease {
   snapshot: Snapshot;
-  readonly handle: string;
+  readonly receiptHandle: string;
   readonly sessionId: string | undefined;
 }
 
 export interface HeldLeases {
   put(lease: HeldLease): void;
-  get(id: TaskId, token: number): HeldLease | undefined;
+  get(id: TaskId, fencingToken: number): HeldLease | undefined;
   /** The lease's head as it stands now, e.g. with a cancellation asked for. */
   update(id: TaskId, head: Head): void;
-  drop(id: TaskId, token: number): void;
+  drop(id: TaskId, fencingToken: number): void;
   /** Forgets leases that have been spent for a minute: their workers are gone. */
   prune(nowMs: number): void;
   /** How many each session holds that holds any. */
@@ -24,8 +24,8 @@ export interface HeldLeases {
 /** What a lease takes beside its payload. */
 const leaseBytes = 1_024;
 
-function bytesOf({ snapshot, handle }: HeldLease): number {
-  return snapshot.submission.spec.length + handle.length + leaseBytes;
+function bytesOf({ snapshot, receiptHandle }: HeldLease): number {
+  return snapshot.submission.spec.length + receiptHandle.length + leaseBytes;
 }
 
 /** Memory is bounded by the credits that workers gave, and for claims by calls, which give none, by `heldCallBytes`. */
@@ -41,9 +41,9 @@ export function createHeldLeases(): HeldLeases {
     if (byCalls.delete(lease)) bytes -= bytesOf(lease);
   }
 
-  function find(id: TaskId, token: number): HeldLease | undefined {
+  function find(id: TaskId, fencingToken: number): HeldLease | undefined {
     const lease = held.get(id);
-    return lease?.snapshot.head.fencingToken === token ? lease : undefined;
+    return lease?.snapshot.head.fencingToken === fencingToken ? lease : undefined;
   }
 
   return {
@@ -64,8 +64,8 @@ export function createHeldLeases(): HeldLeases {
       const lease = find(id, head.fencingToken);
       if (lease !== undefined) lease.snapshot = { ...lease.snapshot, head };
     },
-    drop(id, token) {
-      const lease = find(id, token);
+    drop(id, fencingToken) {
+      const lease = find(id, fencingToken);
       if (lease !== undefined) remove(lease);
     },
     prune(nowMs) {

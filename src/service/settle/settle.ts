@@ -6,7 +6,7 @@ import { decide } from '../../core/task/decide.ts';
 import { shownState } from '../../core/task/head.ts';
 import type { Lease } from '../../core/task/lease.ts';
 import type { Outcome, Snapshot, Transition } from '../../ports/task-store.ts';
-import { after, factsOf, keepBell } from '../commit.ts';
+import { after, factsOf, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
 import { contended, itemError, notFound, rejectionError, reportRefusal } from '../rejections.ts';
@@ -26,17 +26,17 @@ interface Settling {
 }
 
 function commandOf(lease: Lease, item: Settlement, random: number, counted: boolean): Settle {
-  const { token } = lease;
+  const { fencingToken } = lease;
   const { message, errorType, afterMs } = item;
   switch (item.outcome) {
     case 'succeeded':
-      return { kind: 'settle', token, outcome: 'succeeded', resultBytes: item.result?.length ?? 0 };
+      return { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: item.result?.length ?? 0 };
     case 'snoozed':
-      return { kind: 'settle', token, outcome: 'snoozed', afterMs: afterMs ?? 0 };
+      return { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: afterMs ?? 0 };
     case 'released':
-      return { kind: 'settle', token, outcome: 'released', counted, random };
+      return { kind: 'settle', fencingToken, outcome: 'released', counted, random };
     default:
-      return { kind: 'settle', token, outcome: item.outcome, message, errorType, afterMs, random };
+      return { kind: 'settle', fencingToken, outcome: item.outcome, message, errorType, afterMs, random };
   }
 }
 
@@ -44,7 +44,7 @@ function changeOf(one: Settling, events: Transition['events'], head: Transition[
   return {
     kind: 'transition',
     id: one.lease.id,
-    expect: { token: one.lease.token, version: one.snapshot.head.version },
+    expect: { fencingToken: one.lease.fencingToken, version: one.snapshot.head.version },
     events,
     head,
     result: one.command.outcome === 'succeeded' ? one.result : undefined,
@@ -66,8 +66,8 @@ function concluded(
     head,
     tip: change.head.handOver ? [...one.snapshot.tip, ...change.events] : one.snapshot.tip,
   });
-  if (!context.store.can.bellsInCommit) {
-    context.background('bell', keepBell(context, one.lease.handle, { head, submission }));
+  if (!context.store.can.transactionalDispatch) {
+    context.background('delivery', syncDelivery(context, one.lease.receiptHandle, { head, submission }));
   }
   return { state: shownState(head), error: undefined };
 }
@@ -82,10 +82,10 @@ function decideRound(context: ServiceContext, settling: readonly Settling[], res
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
     if (!decision.ok) {
       // Refused: whoever holds the lease now holds the bell too, so it is left alone.
-      context.held.drop(one.lease.id, one.lease.token);
+      context.held.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };
     } else if (decision.events.length === 0) {
-      context.held.drop(one.lease.id, one.lease.token);
+      context.held.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { state: shownState(head), error: undefined };
     } else {
       round.changes.push(changeOf(one, decision.events, decision.head));
@@ -109,12 +109,12 @@ async function writeRound(
     if (outcome === undefined || one === undefined || change === undefined)
       throw new RangeError('an answer is missing');
     if (outcome.kind === 'done') {
-      context.held.drop(one.lease.id, one.lease.token);
+      context.held.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = concluded(context, one, change, outcome);
     } else if (outcome.kind === 'failed') results[one.index] = { error: itemError(outcome.error) };
-    else if (outcome.stood === undefined) results[one.index] = { error: itemError(notFound(one.lease.id)) };
+    else if (outcome.current === undefined) results[one.index] = { error: itemError(notFound(one.lease.id)) };
     else {
-      one.snapshot = outcome.stood;
+      one.snapshot = outcome.current;
       again.push(one);
     }
   }
@@ -135,7 +135,7 @@ async function begin(
     const item = items[index] as Settlement;
     try {
       const lease = decodeLease(item.lease);
-      const held = context.held.get(lease.id, lease.token);
+      const held = context.held.get(lease.id, lease.fencingToken);
       if (held === undefined) unread.push({ index, lease, item });
       else settling.push(settlingOf(index, lease, item, held.snapshot, held));
     } catch (thrown) {
@@ -212,7 +212,10 @@ export async function settle(
 }
 
 /** Assignments that no worker said a word about: not an attempt, but only so often. */
-export async function releaseUnheard(context: ServiceContext, tasks: readonly Assignment[]): Promise<void> {
+export async function releaseUnacknowledged(
+  context: ServiceContext,
+  tasks: readonly Assignment[],
+): Promise<void> {
   const byTenant = Map.groupBy(tasks, (task) => task.tenant);
   for (const [tenant, group] of byTenant) {
     const items = group.map(

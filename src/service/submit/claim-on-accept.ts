@@ -48,7 +48,7 @@ export function firstClaims(
   target: QueueRef,
   batch: readonly Acceptance[],
 ): FirstClaims | undefined {
-  if (!context.store.can.fuseClaim || context.sessions.waiting.size === 0) return undefined;
+  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0) return undefined;
   const promised: Promised[] = [];
   const fused = batch.map((acceptance, index) => {
     const { submission, head } = acceptance;
@@ -81,6 +81,6 @@ function assigned(
   if (accepted?.kind !== 'fresh') return [];
   const { snapshot } = accepted;
   context.feed.publish(snapshot.id);
-  context.held.put({ snapshot, handle: '', sessionId: session.id });
+  context.held.put({ snapshot, receiptHandle: '', sessionId: session.id });
   return [assignmentOf(context, '', snapshot)];
 }

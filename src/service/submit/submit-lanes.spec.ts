@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { accepted, item, noOptions, specOf } from '../../../test/fixtures/api-node.ts';
 import type { OptionsRequest } from '../../core/submission/submission.ts';
-import type { Ring } from '../../ports/broker.ts';
+import type { DispatchMessage } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
@@ -13,16 +13,16 @@ const call = { notAfterMs: undefined };
 /** A node, what it rings, and how often it asks for the lowest of a lane. */
 async function given() {
   const clock = virtualClock();
-  const rings: Ring[] = [];
+  const messages: DispatchMessage[] = [];
   let fails = false;
   const slow = { appends: 0 };
-  const ring = (rung: Ring): 'rung' | 'failed' => {
-    rings.push(rung);
-    return fails ? 'failed' : 'rung';
+  const send = (message: DispatchMessage): 'sent' | 'failed' => {
+    messages.push(message);
+    return fails ? 'failed' : 'sent';
   };
   const before = ({ name }: { readonly name: string }): Promise<void> | undefined =>
     name === 'store.append' && slow.appends-- > 0 ? clock.sleep(1_000) : undefined;
-  const engine = externalMemory({ clock, faults: { ring, before } });
+  const engine = externalMemory({ clock, faults: { send, before } });
   const asked: string[] = [];
   const lowest: typeof engine.store.lowest = (lane) => {
     asked.push(lane.orderingKey);
@@ -31,7 +31,7 @@ async function given() {
   const store = Object.assign(Object.create(engine.store) as typeof engine.store, { lowest });
   const options = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
-  const bellsFail = (fail: boolean): void => {
+  const sendsFail = (fail: boolean): void => {
     fails = fail;
   };
   /** Runs all that can be, one after the other: the keys in their order. */
@@ -58,7 +58,7 @@ async function given() {
       await settled();
     }
   };
-  return { clock, service, rings, asked, bellsFail, runAll, slow };
+  return { clock, service, messages, asked, sendsFail, runAll, slow };
 }
 
 const inLane = (key: string, lane: string, options: Partial<OptionsRequest> = {}) =>
@@ -66,26 +66,26 @@ const inLane = (key: string, lane: string, options: Partial<OptionsRequest> = {}
 
 describe('a call that submits several tasks of a lane', () => {
   it('rings the lowest once, after all of them', async () => {
-    const { service, rings, asked } = await given();
+    const { service, messages, asked } = await given();
     const keys = ['a', 'b', 'c', 'd'];
     const items = [...keys.map((key) => inLane(key, 'ann')), ...keys.map((key) => inLane(`${key}2`, 'bob'))];
     const results = await service.submit(target, items, call);
     expect(asked.sort()).toEqual(['ann', 'bob']);
     const first = [results[0], results[4]].map((one) => (one?.error === undefined ? one?.id : ''));
-    expect(rings.map((rung) => rung.id).sort()).toEqual(first.sort());
+    expect(messages.map((message) => message.id).sort()).toEqual(first.sort());
   });
 
   it('acknowledges none of them where that bell was not rung, and rings for a repeat', async () => {
-    const { service, rings, bellsFail } = await given();
+    const { service, messages, sendsFail } = await given();
     const items = [inLane('a', 'ann'), inLane('b', 'ann')];
-    bellsFail(true);
+    sendsFail(true);
     const refused = await service.submit(target, items, call);
     expect(refused.every(({ error }) => error !== undefined)).toBe(true);
-    bellsFail(false);
-    rings.length = 0;
+    sendsFail(false);
+    messages.length = 0;
     const repeated = await service.submit(target, items, call);
     expect(repeated.every(({ error }) => error === undefined)).toBe(true);
-    expect(rings).not.toEqual([]);
+    expect(messages).not.toEqual([]);
   });
 
   it('has them run in the order given, keys of tasks that ended long ago and new ones alike', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Ring } from '../../ports/broker.ts';
+import type { DispatchMessage } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
@@ -13,16 +13,18 @@ const target = { tenant: 'default', queue: 'mail' };
 async function given(failure: { error: HoldfastError | undefined }) {
   const clock = virtualClock();
   const engine = externalMemory({ clock });
-  const ring = async (rings: readonly Ring[]) =>
-    failure.error === undefined ? engine.bells.ring(rings) : rings.map(() => failure.error as HoldfastError);
-  const bells = new Proxy(engine.bells, {
+  const send = async (messages: readonly DispatchMessage[]) =>
+    failure.error === undefined
+      ? engine.broker.send(messages)
+      : messages.map(() => failure.error as HoldfastError);
+  const broker = new Proxy(engine.broker, {
     get(of, name) {
-      if (name === 'ring') return ring;
+      if (name === 'send') return send;
       const value = Reflect.get(of, name) as unknown;
       return typeof value === 'function' ? value.bind(of) : value;
     },
   });
-  const options = { ...engine, bells, node: 'n', clock, log: silentLog, createQueues: true };
+  const options = { ...engine, broker, node: 'n', clock, log: silentLog, createQueues: true };
   return (await createService(options)).service;
 }
 

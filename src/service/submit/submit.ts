@@ -8,7 +8,7 @@ import { fold } from '../../core/task/evolve.ts';
 import { isReady, shownState } from '../../core/task/head.ts';
 import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot, TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
-import { laneOf, ring, ringLowest } from '../hand-over.ts';
+import { dispatch, dispatchLowest, laneOf } from '../hand-over.ts';
 import { noteRedriven, redriveSnapshot } from '../redrive/redrive.ts';
 import { itemError } from '../rejections.ts';
 import { firstClaims } from './claim-on-accept.ts';
@@ -59,19 +59,19 @@ function keyReused(existing: Snapshot): HoldfastError {
  * Rings what was accepted before it is acknowledged. In a lane the lowest is rung, whichever it is. Where bells are
  * part of the commit there is nothing left to do.
  */
-async function ringAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
-  if (context.store.can.bellsInCommit) return;
+async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
+  if (context.store.can.transactionalDispatch) return;
   const lane: LaneKey | undefined = laneOf(snapshot);
   try {
-    if (lane !== undefined) await ringLowest(context, lane, 'submit');
-    else if (isReady(snapshot.head)) await ring(context, snapshot, 1, 'submit');
+    if (lane !== undefined) await dispatchLowest(context, lane, 'submit');
+    else if (isReady(snapshot.head)) await dispatch(context, snapshot, 1, 'submit');
   } catch (thrown) {
-    throw notRung(snapshot.id, asHoldfastError(thrown));
+    throw notDispatched(snapshot.id, asHoldfastError(thrown));
   }
 }
 
 /** It is in the store, so that no error may read as if it were not: whoever sent it elsewhere would have it done twice. */
-function notRung(taskId: TaskId, error: HoldfastError): HoldfastError {
+function notDispatched(taskId: TaskId, error: HoldfastError): HoldfastError {
   // That of a retryable error says the same, or that nothing was done.
   const first = error.retryable || error.help === undefined ? 'Send' : `${error.help} Then send`;
   const told = `The task was written, but could not be announced to workers: ${error.message}`;
@@ -87,14 +87,14 @@ function notRung(taskId: TaskId, error: HoldfastError): HoldfastError {
  * Rings what one call accepted, once it is all committed: so of a lane that several of it joined the lowest is rung
  * once.
  */
-function ringing(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
+function dispatching(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
   const lanes = new Map<string, Promise<void>>();
   return (snapshot) => {
     const { orderingKey } = snapshot.submission;
-    if (orderingKey === undefined) return ringAccepted(context, snapshot);
-    const rung = lanes.get(orderingKey) ?? ringAccepted(context, snapshot);
-    lanes.set(orderingKey, rung);
-    return rung;
+    if (orderingKey === undefined) return dispatchAccepted(context, snapshot);
+    const sent = lanes.get(orderingKey) ?? dispatchAccepted(context, snapshot);
+    lanes.set(orderingKey, sent);
+    return sent;
   };
 }
 
@@ -126,7 +126,7 @@ async function duplicate(
     return answer(redriven, true);
   }
   // Never claimed: its submitter may have died between the commit and the ring.
-  if (existing.head.revision === 1) await ringAccepted(context, existing);
+  if (existing.head.revision === 1) await dispatchAccepted(context, existing);
   return answer(existing, true);
 }
 
@@ -194,14 +194,15 @@ async function submitAdmitted(
   );
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
-  const ringOne = ringing(context);
+  const dispatchOne = dispatching(context);
   const redriveOne = redriving(context);
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
     const submission = submissions[i];
     if (one === undefined || submission === undefined)
       throw new RangeError('the store answered fewer items than asked');
-    if (one.kind === 'fresh' && context.store.can.bellsInCommit) results[i] = answer(one.snapshot, false);
+    if (one.kind === 'fresh' && context.store.can.transactionalDispatch)
+      results[i] = answer(one.snapshot, false);
     else
       waits.push(
         settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)),
@@ -213,7 +214,7 @@ async function submitAdmitted(
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {
     if (one.kind === 'failed') throw one.error;
     if (one.kind === 'existing') return duplicate(context, one.snapshot, submission, redriveOne);
-    await ringOne(one.snapshot);
+    await dispatchOne(one.snapshot);
     return answer(one.snapshot, false);
   }
   async function settleItem(index: number, work: Promise<SubmitResult>): Promise<void> {

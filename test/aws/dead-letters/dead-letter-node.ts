@@ -20,7 +20,7 @@ import { queue, Stage } from '../../runs/crashpoints/stage.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 
-export { leaseSpentMs, queue } from '../../runs/crashpoints/stage.ts';
+export { leaseExpiredMs, queue } from '../../runs/crashpoints/stage.ts';
 
 export type StandIns = CrashSite;
 export const startStandIns = (): Promise<StandIns> => startSite(1, {});
@@ -35,7 +35,7 @@ export class Site {
   readonly standIns: StandIns;
   readonly stage: Stage;
   /** Names of the two SQS queues. */
-  readonly bells: string;
+  readonly sqsQueue: string;
   readonly dead: string;
   readonly #table: string;
   readonly #client: SQSClient;
@@ -44,7 +44,7 @@ export class Site {
     this.standIns = standIns;
     this.stage = stage;
     this.#table = table;
-    this.bells = sqsQueueName(table, queue, 'normal');
+    this.sqsQueue = sqsQueueName(table, queue, 'normal');
     this.dead = sqsDeadQueueName(table, queue, 'normal');
     this.#client = standInClient(standIns.sqs.url);
   }
@@ -106,9 +106,9 @@ export class Site {
   }
 
   /** A task that nobody will hear of, since its bell lies among the dead letters. */
-  async submitUnheard(key: string): Promise<void> {
+  async submitUnreceived(key: string): Promise<void> {
     await this.stage.submit(key);
-    for (const bell of await this.takeOut(this.bells)) await this.put(this.dead, bell, key);
+    for (const body of await this.takeOut(this.sqsQueue)) await this.put(this.dead, body, key);
   }
 
   /** Something else than Holdfast wrote a state that no head has. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { HoldfastError } from '../../../src/core/errors.ts';
-import { decodeRing } from '../../../src/engines/aws/broker/message.ts';
+import { decodeMessage } from '../../../src/engines/aws/broker/message.ts';
 import { memory } from '../../../src/engines/memory/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { silentLog } from '../../../src/ports/log.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => standIns.stop());
 
 const minuteMs = 60_000;
-const nothing = { examined: 0, kept: 0, dropped: 0, rung: 0, unreadable: 0, unreadableIds: [] };
+const nothing = { examined: 0, kept: 0, dropped: 0, sent: 0, unreadable: 0, unreadableIds: [] };
 const drained = (counts: Partial<typeof nothing>, isComplete = true) => ({
   ...queue,
   ...nothing,
@@ -56,7 +56,7 @@ describe('notices', () => {
     await die(site, 'c');
     expect(await site.lying()).toEqual({ visible: 3, hidden: 0 });
     expect(await site.drain()).toEqual(drained({ examined: 3, kept: 1, dropped: 2 }));
-    const left = (await site.takeOut(site.dead)).map((body) => decodeRing(body, queue)?.id);
+    const left = (await site.takeOut(site.dead)).map((body) => decodeMessage(body, queue)?.id);
     expect(left).toEqual([stage.id('c')]);
     expect(await site.drain()).toEqual(drained({}));
   });
@@ -67,7 +67,7 @@ describe('notices', () => {
     await die(site, 'a');
     await stage.redrive('a');
     const held = await stage.claim('a');
-    expect(await site.drain()).toEqual(drained({ examined: 1, rung: 1 }));
+    expect(await site.drain()).toEqual(drained({ examined: 1, sent: 1 }));
     expect(await stage.take(10)).toEqual([]);
     await stage.settle(held);
     expect(await stateOf(site, 'a')).toBe('succeeded');
@@ -91,9 +91,9 @@ describe('a live bell among dead letters', () => {
   test('is rung, and its task is worked on', async () => {
     const site = await Site.open(standIns);
     const { stage } = site;
-    await site.submitUnheard('a');
+    await site.submitUnreceived('a');
     expect(await stage.take(10)).toEqual([]);
-    expect(await site.drain()).toEqual(drained({ examined: 1, rung: 1 }));
+    expect(await site.drain()).toEqual(drained({ examined: 1, sent: 1 }));
     expect(await site.lying()).toEqual({ visible: 0, hidden: 0 });
     await stage.settle(await stage.claim('a'));
     expect(await stateOf(site, 'a')).toBe('succeeded');
@@ -103,7 +103,7 @@ describe('a live bell among dead letters', () => {
     const log = keptLog();
     const site = await Site.open(standIns, log);
     const { stage } = site;
-    await site.submitUnheard('a');
+    await site.submitUnreceived('a');
     standIns.sqs.hook({
       beforeRequest: (_, { operation }) => (operation === 'SendMessageBatch' ? denied : undefined),
     });
@@ -111,12 +111,12 @@ describe('a live bell among dead letters', () => {
     expect(await site.lying()).toEqual({ visible: 1, hidden: 0 });
     expect(log.lines).toMatchObject([{ task_id: stage.id('a'), err: { reason: 'STORE_FAILED' } }]);
     standIns.sqs.hook({});
-    expect(await site.drain()).toEqual(drained({ examined: 1, rung: 1 }));
+    expect(await site.drain()).toEqual(drained({ examined: 1, sent: 1 }));
   });
 
   test('was rung before it is dropped, so that no crash between loses it', async () => {
     const site = await Site.open(standIns);
-    await site.submitUnheard('a');
+    await site.submitUnreceived('a');
     standIns.sqs.restartCount();
     await site.drain();
     const changes = standIns.sqs.calls
@@ -131,11 +131,11 @@ describe('a live bell among dead letters', () => {
     await stage.submit('a', { lane: 'lane' });
     await stage.submit('b', { lane: 'lane' });
     await stage.submit('c', { options: { delayMs: minuteMs } });
-    const [bell = ''] = await site.takeOut(site.bells);
-    for (const key of ['b', 'c']) await site.put(site.dead, bell.replace(stage.id('a'), stage.id(key)), key);
+    const [body = ''] = await site.takeOut(site.sqsQueue);
+    for (const key of ['b', 'c']) await site.put(site.dead, body.replace(stage.id('a'), stage.id(key)), key);
     expect(await site.drain()).toEqual(drained({ examined: 2, dropped: 2 }));
-    expect(await site.lying(site.bells)).toEqual({ visible: 0, hidden: 0 });
-    await site.put(site.bells, bell, 'a');
+    expect(await site.lying(site.sqsQueue)).toEqual({ visible: 0, hidden: 0 });
+    await site.put(site.sqsQueue, body, 'a');
     for (const key of ['a', 'b']) await stage.settle(await stage.claim(key));
     await stage.move(2 * minuteMs);
     await stage.sweep();
@@ -145,8 +145,8 @@ describe('a live bell among dead letters', () => {
   test('of a task that is not there is kept for ten minutes, since it may be on its way', async () => {
     const site = await Site.open(standIns);
     await site.stage.submit('a');
-    const [bell = ''] = await site.takeOut(site.bells);
-    await site.put(site.dead, bell.replace(site.stage.id('a'), 'AAAAAAAAAAAAAAAAAAAAAA.mjuohs00'));
+    const [body = ''] = await site.takeOut(site.sqsQueue);
+    await site.put(site.dead, body.replace(site.stage.id('a'), 'AAAAAAAAAAAAAAAAAAAAAA.mjuohs00'));
     expect(await site.drain()).toEqual(drained({ examined: 1, kept: 1 }));
     await site.stage.move(11 * minuteMs);
     expect(await site.drain()).toEqual(drained({ examined: 1, dropped: 1 }));
@@ -192,8 +192,8 @@ describe('a drain', () => {
     await stage.redrive('a');
     await stage.settle(await stage.claim('a'));
     await die(site, 'b');
-    await site.submitUnheard('c');
-    const would = drained({ examined: 3, kept: 1, dropped: 1, rung: 1 });
+    await site.submitUnreceived('c');
+    const would = drained({ examined: 3, kept: 1, dropped: 1, sent: 1 });
     expect(await site.drain({ dryRun: true })).toEqual(would);
     expect(await site.lying()).toEqual({ visible: 3, hidden: 0 });
     expect(await stage.take(10)).toEqual([]);
@@ -228,11 +228,11 @@ describe('a drain', () => {
   test('that takes longer than they are hidden ends instead of going round, and counts none twice', async () => {
     const site = await Site.open(standIns);
     for (let i = 0; i < 50; i++) await site.put(site.dead, `no. ${i}`, `${i}`);
-    let receives = 0;
+    let receiveCount = 0;
     standIns.sqs.hook({
       beforeRequest: (_, { operation }) => {
         // The first of the second round.
-        if (operation === 'ReceiveMessage' && ++receives === 5) standIns.move(16 * minuteMs);
+        if (operation === 'ReceiveMessage' && ++receiveCount === 5) standIns.move(16 * minuteMs);
         return undefined;
       },
     });
@@ -245,7 +245,7 @@ describe('a drain', () => {
   test('that fails gives back too; what cannot be given back comes back by itself', async () => {
     const log = keptLog();
     const site = await Site.open(standIns, log);
-    await site.submitUnheard('a');
+    await site.submitUnreceived('a');
     const notFound = answerOf(400, {
       __type: 'com.amazonaws.dynamodb.v20120810#ResourceNotFoundException',
       message: 'no',
@@ -262,7 +262,7 @@ describe('a drain', () => {
     expect(await site.lying()).toEqual({ visible: 0, hidden: 1 });
     expect(log.lines).toMatchObject([{ level: 'warn', left: 1, hidden_ms: 15 * minuteMs }]);
     await site.stage.move(15 * minuteMs);
-    expect(await site.drain()).toEqual(drained({ examined: 1, rung: 1 }));
+    expect(await site.drain()).toEqual(drained({ examined: 1, sent: 1 }));
   });
 
   test('takes every queue of the tenant where none is named, and knows all names before it begins', async () => {

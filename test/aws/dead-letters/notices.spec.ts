@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeRing } from '../../../src/engines/aws/broker/message.ts';
+import { decodeMessage } from '../../../src/engines/aws/broker/message.ts';
 import { reconcile } from '../../../src/runtime/reconcile.ts';
 import { keptLog } from '../../fixtures/listening.ts';
 import { answerOf } from '../../stand-ins/proxy/call.ts';
-import { leaseSpentMs, queue, Site, type StandIns, startStandIns } from './dead-letter-node.ts';
+import { leaseExpiredMs, queue, Site, type StandIns, startStandIns } from './dead-letter-node.ts';
 
 let standIns: StandIns;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ const deaths: Readonly<Record<string, (site: Site) => Promise<void>>> = {
   'by a worker that is gone, in its last attempt': async ({ stage }) => {
     await stage.submit('a', { options: once });
     await stage.claim('a');
-    await stage.move(leaseSpentMs);
+    await stage.move(leaseExpiredMs);
     expect(await stage.take(1)).toEqual([]);
   },
   'by its deadline, which passed while it waited': async ({ stage }) => {
@@ -57,7 +57,7 @@ test.each(Object.entries(deaths))('a death %s has one notice', async (_, die) =>
   await stage.sweep();
   const { head } = (await stage.service.get(queue.tenant, stage.id('a'), false)).snapshot;
   expect(head.state).toBe('dead');
-  const notices = (await site.takeOut(site.dead)).map((body) => decodeRing(body, queue));
+  const notices = (await site.takeOut(site.dead)).map((body) => decodeMessage(body, queue));
   expect(notices).toEqual([
     expect.objectContaining({ id: stage.id('a'), version: head.version, reason: 'dead', priority: 'normal' }),
   ]);
@@ -87,7 +87,7 @@ test('a task that dies again has another one; a worker that repeats its outcome 
   await stage.settle(first, 'fatal');
   await stage.redrive('a');
   await stage.settle(await stage.claim('a'), 'fatal');
-  const notices = (await site.takeOut(site.dead)).map((body) => decodeRing(body, queue)?.version);
+  const notices = (await site.takeOut(site.dead)).map((body) => decodeMessage(body, queue)?.version);
   expect(notices).toEqual([3, 6]);
 });
 
@@ -128,10 +128,10 @@ test('notices that SQS moved back are heard as bells: silenced for what is dead,
   expect(notices).toHaveLength(2);
   await stage.redrive('b');
   // The bell of the redrive is lost: the notice alone is there.
-  await site.takeOut(site.bells);
-  for (const notice of notices) await site.put(site.bells, notice, decodeRing(notice, queue)?.id);
+  await site.takeOut(site.sqsQueue);
+  for (const notice of notices) await site.put(site.sqsQueue, notice, decodeMessage(notice, queue)?.id);
   const [claimed, ...others] = await stage.take(10);
   expect([claimed?.key, others]).toEqual(['b', []]);
   await stage.running.settled();
-  expect(await site.lying(site.bells)).toEqual({ visible: 0, hidden: 1 });
+  expect(await site.lying(site.sqsQueue)).toEqual({ visible: 0, hidden: 1 });
 });

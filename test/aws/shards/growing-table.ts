@@ -38,7 +38,7 @@ export interface NodeOptions {
 
 export class GrowingSite {
   readonly clock: VirtualClock;
-  readonly bells: MemoryEngine;
+  readonly brokerEngine: MemoryEngine;
   readonly endpoint: string;
   readonly table: string;
   readonly #outside: TableParts;
@@ -48,7 +48,7 @@ export class GrowingSite {
   private constructor(endpoint: string) {
     // Tokens come from the clock's chance, and the stand-in knows those of every table.
     this.clock = virtualClock({ seed: 20_000 + ++tables });
-    this.bells = externalMemory({ clock: this.clock });
+    this.brokerEngine = externalMemory({ clock: this.clock });
     this.endpoint = endpoint;
     this.table = `growing-${tables}`;
     this.#outside = openTable({ table: this.table, clock: systemClock(), client: clientOf(endpoint) });
@@ -122,11 +122,11 @@ export class GrowingNode {
     const parts = openTable({ table: site.table, clock: engineClock, log, client: clientOf(endpoint) });
     onTestFinished(() => parts.close());
     const { store, registry } = parts;
-    const { bells } = site.bells.connect(name);
+    const { broker } = site.brokerEngine.connect(name);
     const running = await createService({
       store,
       registry,
-      bells,
+      broker,
       node: name,
       clock,
       log,

@@ -73,7 +73,7 @@ test('while shards are added every task is listed once, made ready when it is du
   const tasks = await slow.list();
   expect(tasks).toHaveLength(site.accepted.length);
   expect(tasks.filter(({ head }) => head.waitUntilMs !== undefined)).toEqual([]);
-  expect(tasks.filter(({ id }) => !site.bells.hasBell(id))).toEqual([]);
+  expect(tasks.filter(({ id }) => !site.brokerEngine.hasMessage(id))).toEqual([]);
 });
 
 /** Any of three nodes does something, or nothing for a while; whoever lists must find everything. */

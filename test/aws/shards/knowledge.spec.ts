@@ -39,7 +39,7 @@ function troubledRegistry(registry: Registry, clock: VirtualClock, random: Rando
 const machines: readonly ((clock: VirtualClock, random: Random) => Pick<Clock, 'now' | 'monotonic'>)[] = [
   (clock) => ({ now: () => clock.now() + 2 * second, monotonic: () => clock.monotonic() }),
   (clock, random) => {
-    let stood = 0;
+    let current = 0;
     let stands = false;
     let seen = 0;
     return {
@@ -48,8 +48,8 @@ const machines: readonly ((clock: VirtualClock, random: Random) => Pick<Clock, '
         const passed = clock.monotonic() - seen;
         seen += passed;
         if (random() < 0.02) stands = !stands;
-        if (stands) stood += passed;
-        return seen - stood;
+        if (stands) current += passed;
+        return seen - current;
       },
     };
   },

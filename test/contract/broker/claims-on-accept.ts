@@ -25,7 +25,7 @@ async function acceptClaimed(bench: Bench, asked: Asked = {}): Promise<Snapshot>
 /** For stores that can fuse a claim with its acceptance. */
 export const firstClaims: Subject = (says) => {
   says('it runs at once, as if accepted and then claimed: two events, two writes', async (bench) => {
-    expect(bench.store.can.fuseClaim).toBe(true);
+    expect(bench.store.can.claimOnAccept).toBe(true);
     const task = await acceptClaimed(bench, { options: { deadlineAtMs: bench.now + 60_000 } });
     expect(task.head).toMatchObject({ state: 'running', revision: 2, version: 2, attempt: 1 });
     expect(fold([task.submission.submitted, ...task.tip])).toMatchObject({ state: 'running', version: 2 });
@@ -37,22 +37,22 @@ export const firstClaims: Subject = (says) => {
 
   says('its holder settles it, and nobody hears it meanwhile', async (bench) => {
     const task = await acceptClaimed(bench);
-    expect(await bench.hear()).toEqual([]);
+    expect(await bench.receive()).toEqual([]);
     const ended = await bench.succeed(task, new Uint8Array([7]));
     expect(ended.head).toMatchObject({ state: 'succeeded', revision: 3, version: 3 });
     expect(await bench.store.result(task.id)).toEqual(new Uint8Array([7]));
     await bench.clock.advance(timing.leaseMs * 2);
-    expect(await bench.hear()).toEqual([]);
+    expect(await bench.receive()).toEqual([]);
   });
 
   says('its bell comes back by itself when the lease is spent, also in the next process', async (bench) => {
     const task = await acceptClaimed(bench);
     await bench.reopen();
     await bench.clock.advance(timing.leaseMs + timing.clockGuardMs - 1);
-    expect(await bench.hear()).toEqual([]);
+    expect(await bench.receive()).toEqual([]);
     await bench.clock.advance(500);
-    const bell = await bench.hearOne();
-    expect(bell.hint).toEqual(task);
+    const delivery = await bench.receiveOne();
+    expect(delivery.snapshot).toEqual(task);
     const second = await bench.claim(task);
     expect(second.tip.map((event) => event.kind)).toEqual(['claimed', 'leaseExpired', 'claimed']);
   });
@@ -71,19 +71,19 @@ export const firstClaims: Subject = (says) => {
   says('a receive waits until it is given something or ended', async (bench) => {
     const ending = new AbortController();
     const want = bench.want({ waitMs: 60_000, signal: ending.signal });
-    expect(bench.bells.waits?.(want)).toBe(false);
-    const received = bench.bells.receive([queue], want);
+    expect(bench.broker.isIdle?.(want)).toBe(false);
+    const received = bench.broker.receive([queue], want);
     await bench.clock.advance(10);
-    expect(bench.bells.waits?.(want)).toBe(true);
+    expect(bench.broker.isIdle?.(want)).toBe(true);
     await bench.accept();
-    expect(bench.bells.waits?.(want)).toBe(false);
+    expect(bench.broker.isIdle?.(want)).toBe(false);
     expect(await received).toHaveLength(1);
     const another = bench.want({ waitMs: 60_000, signal: ending.signal, tasks: 0 });
-    const waiting = bench.bells.receive([queue], another);
+    const waiting = bench.broker.receive([queue], another);
     await bench.clock.advance(10);
-    expect(bench.bells.waits?.(another)).toBe(true);
+    expect(bench.broker.isIdle?.(another)).toBe(true);
     ending.abort();
-    expect(bench.bells.waits?.(another)).toBe(false);
+    expect(bench.broker.isIdle?.(another)).toBe(false);
     expect(await waiting).toEqual([]);
   });
 };

@@ -4,8 +4,8 @@ import type { Bench } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
 function settlement(bench: Bench, task: Snapshot): Transition {
-  const { fencingToken: token, version } = task.head;
-  return bench.transition(task, bench.settleOf(task), { expect: { token, version } });
+  const { fencingToken, version } = task.head;
+  return bench.transition(task, bench.settleOf(task), { expect: { fencingToken, version } });
 }
 
 export const changes: Subject = (says) => {
@@ -32,17 +32,17 @@ export const changes: Subject = (says) => {
     const task = await bench.accept();
     const running = await bench.claim(task);
     const late = bench.transition(task, { kind: 'cancel', actor: 'op', message: '' });
-    expect(await bench.append(late)).toEqual({ kind: 'refused', stood: running });
+    expect(await bench.append(late)).toEqual({ kind: 'refused', current: running });
     const early = bench.transition(running, bench.settleOf(running), { expect: { revision: 3 } });
-    expect(await bench.append(early)).toEqual({ kind: 'refused', stood: running });
+    expect(await bench.append(early)).toEqual({ kind: 'refused', current: running });
     expect(await bench.read(task)).toEqual(running);
   });
 
   says(
     'a first look may presume what was submitted; whoever acts on it is refused with what stands',
     async (bench) => {
-      const presume = async (...tasks: { readonly id: string }[]) =>
-        (bench.store.presume ?? bench.store.read).call(
+      const readAsSubmitted = async (...tasks: { readonly id: string }[]) =>
+        (bench.store.readAsSubmitted ?? bench.store.read).call(
           bench.store,
           tasks.map((task) => task.id),
           bench.now,
@@ -50,17 +50,17 @@ export const changes: Subject = (says) => {
       const ready = await bench.accept();
       const scheduled = await bench.accept({ options: { delayMs: 1_000 } });
       const taken = await bench.accept();
-      expect(await presume(taken, { id: 'nobody' }, ready)).toEqual([taken, undefined, ready]);
+      expect(await readAsSubmitted(taken, { id: 'nobody' }, ready)).toEqual([taken, undefined, ready]);
       const running = await bench.claim(taken);
-      expect(await presume(scheduled)).toEqual([scheduled]);
+      expect(await readAsSubmitted(scheduled)).toEqual([scheduled]);
       const made = await bench.makeReady(scheduled);
-      expect(await presume(made)).toEqual([made]);
-      const [presumed] = await presume(running);
-      if (presumed?.head.revision !== 1) expect(presumed).toEqual(running);
+      expect(await readAsSubmitted(made)).toEqual([made]);
+      const [asSubmitted] = await readAsSubmitted(running);
+      if (asSubmitted?.head.revision !== 1) expect(asSubmitted).toEqual(running);
       else {
-        expect(presumed).toEqual(taken);
-        const claim = bench.transition(presumed, bench.claimOf());
-        expect(await bench.append(claim)).toEqual({ kind: 'refused', stood: running });
+        expect(asSubmitted).toEqual(taken);
+        const claim = bench.transition(asSubmitted, bench.claimOf());
+        expect(await bench.append(claim)).toEqual({ kind: 'refused', current: running });
       }
       // What it was told does no harm to what comes after.
       expect((await bench.succeed(running)).tip).toHaveLength(2);
@@ -70,7 +70,7 @@ export const changes: Subject = (says) => {
   says('a change of what does not exist is refused with nothing', async (bench) => {
     const task = await bench.accept();
     const change = { ...bench.transition(task, bench.claimOf()), id: 'nobody' };
-    expect(await bench.append(change)).toEqual({ kind: 'refused', stood: undefined });
+    expect(await bench.append(change)).toEqual({ kind: 'refused', current: undefined });
   });
 
   says('of two that race on one revision exactly one wins', async (bench) => {
@@ -95,12 +95,12 @@ export const changes: Subject = (says) => {
 
   says('the holder settles by token and version, undisturbed by heartbeats in between', async (bench) => {
     const running = await bench.claim(await bench.accept());
-    const { fencingToken: token } = running.head;
+    const { fencingToken } = running.head;
     const leaseEndAtMs = bench.now + 60_000;
     await bench.done({
       kind: 'renewal',
       id: running.id,
-      expect: { token },
+      expect: { fencingToken },
       leaseEndAtMs,
       progress: undefined,
     });
@@ -112,15 +112,15 @@ export const changes: Subject = (says) => {
     const running = await bench.claim(await bench.accept());
     const change = settlement(bench, running);
     const { version, fencingToken } = running.head;
-    const stale = { ...change, expect: { token: fencingToken - 1, version } };
-    expect(await bench.append(stale)).toEqual({ kind: 'refused', stood: running });
+    const stale = { ...change, expect: { fencingToken: fencingToken - 1, version } };
+    expect(await bench.append(stale)).toEqual({ kind: 'refused', current: running });
   });
 
   says('a settlement with another version is refused: something happened since', async (bench) => {
     const running = await bench.claim(await bench.accept());
     const asked = await bench.cancel(running);
     expect(asked.head).toMatchObject({ state: 'running', cancelRequested: true });
-    expect(await bench.append(settlement(bench, running))).toEqual({ kind: 'refused', stood: asked });
+    expect(await bench.append(settlement(bench, running))).toEqual({ kind: 'refused', current: asked });
   });
 
   says(
@@ -129,10 +129,10 @@ export const changes: Subject = (says) => {
       const running = await bench.claim(await bench.accept());
       const change = settlement(bench, running);
       const done = await bench.done(change);
-      const { version, fencingToken: token } = done.head;
+      const { version, fencingToken } = done.head;
       const head = { ...change.head, version: version + 1 };
-      const again = await bench.append({ ...change, head, expect: { token, version } });
-      expect(again).toEqual({ kind: 'refused', stood: done });
+      const again = await bench.append({ ...change, head, expect: { fencingToken, version } });
+      expect(again).toEqual({ kind: 'refused', current: done });
     },
   );
 

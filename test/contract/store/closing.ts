@@ -10,10 +10,10 @@ export const closing: Subject = (says) => {
   });
 
   says('closing ends the wait of whoever listens, with nothing', async (bench) => {
-    const heard = bench.hear({ waitMs: 20_000 });
+    const received = bench.receive({ waitMs: 20_000 });
     await bench.clock.settle();
     await bench.engine.close();
-    expect(await heard).toEqual([]);
+    expect(await received).toEqual([]);
   });
 
   says('what was begun before is finished', async (bench) => {

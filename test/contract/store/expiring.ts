@@ -120,8 +120,8 @@ export const expiring: Subject = (says) => {
     await bench.clock.advance(briefMs);
     await purgeAll(bench);
     expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(next.id);
-    await bench.ringIfApart([next]);
-    expect((await bench.hear()).map((bell) => bell.ring.id)).toEqual([next.id]);
+    await bench.sendIfExternal([next]);
+    expect((await bench.receive()).map((delivery) => delivery.message.id)).toEqual([next.id]);
   });
 
   says('an expired task is due no more once it was purged', async (bench) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { leaseSpentAtMs } from '../../../src/core/task/decision.ts';
+import { leaseExpiredAtMs } from '../../../src/core/task/decision.ts';
 import { fold } from '../../../src/core/task/evolve.ts';
 import { dueAtMs, isEnded, isReady } from '../../../src/core/task/head.ts';
 import type { Snapshot } from '../../../src/ports/task-store.ts';
@@ -76,7 +76,7 @@ async function changeRunning(
   task: Snapshot,
   what: Deed['what'],
 ): Promise<Snapshot | undefined> {
-  const { fencingToken: token, cancelRequested } = task.head;
+  const { fencingToken, cancelRequested } = task.head;
   const leaseEndAtMs = bench.now + 30_000;
   switch (what) {
     case 'succeed':
@@ -90,10 +90,10 @@ async function changeRunning(
       return bench.done(bench.transition(task, settle));
     }
     case 'expire':
-      await bench.clock.advance(Math.max(0, leaseSpentAtMs(task.head) - bench.now));
+      await bench.clock.advance(Math.max(0, leaseExpiredAtMs(task.head) - bench.now));
       return bench.done(bench.transition(task, { kind: 'expire' }));
     case 'beat': {
-      const beat = { kind: 'renewal', id: task.id, expect: { token }, leaseEndAtMs } as const;
+      const beat = { kind: 'renewal', id: task.id, expect: { fencingToken }, leaseEndAtMs } as const;
       return bench.done({ ...beat, progress: undefined });
     }
     default:
@@ -135,7 +135,7 @@ async function leave(bench: Bench, model: Model, task: Snapshot): Promise<void> 
 async function refuseStale(bench: Bench, task: Snapshot): Promise<void> {
   const stale = bench.headChange(task, { waitUntilMs: 1 });
   const outcome = await bench.append({ ...stale, expect: { revision: task.head.revision - 1 } });
-  expect(outcome).toEqual({ kind: 'refused', stood: task });
+  expect(outcome).toEqual({ kind: 'refused', current: task });
 }
 
 /** The events go on from those before; an engine may have moved older ones out of the tip. */
@@ -164,20 +164,20 @@ async function doOne(bench: Bench, model: Model, { what, who }: Deed): Promise<v
 }
 
 /** Ready and the lowest of its lane, or running on a lease that is spent. */
-function isHeard(model: Model, task: Snapshot, nowMs: number): boolean {
-  if (task.head.state === 'running') return nowMs >= leaseSpentAtMs(task.head);
+function isDeliverable(model: Model, task: Snapshot, nowMs: number): boolean {
+  if (task.head.state === 'running') return nowMs >= leaseExpiredAtMs(task.head);
   const { orderingKey } = task.submission;
   const lowest = orderingKey === undefined || model.lane(orderingKey)[0] === task.id;
   return isReady(task.head) && lowest;
 }
 
-async function compareBells(bench: Bench, model: Model): Promise<void> {
+async function compareDeliveries(bench: Bench, model: Model): Promise<void> {
   // Where bells are apart nothing was rung here, so that nothing may be heard.
-  const tasks = bench.bellsInCommit ? [...model.tasks.values()] : [];
-  const expected = tasks.filter((task) => isHeard(model, task, bench.now));
-  const bells = await bench.hear({ tasks: 100 });
-  expect(bells.map((bell) => bell.ring.id).toSorted()).toEqual(ids(expected).toSorted());
-  for (const bell of bells) expect(bell.hint).toEqual(model.tasks.get(bell.ring.id));
+  const tasks = bench.transactionalDispatch ? [...model.tasks.values()] : [];
+  const expected = tasks.filter((task) => isDeliverable(model, task, bench.now));
+  const deliveries = await bench.receive({ tasks: 100 });
+  expect(deliveries.map((delivery) => delivery.message.id).toSorted()).toEqual(ids(expected).toSorted());
+  for (const delivery of deliveries) expect(delivery.snapshot).toEqual(model.tasks.get(delivery.message.id));
 }
 
 async function compare(bench: Bench, model: Model): Promise<void> {
@@ -198,7 +198,7 @@ async function compare(bench: Bench, model: Model): Promise<void> {
   for (const [orderingKey, lane] of model.lanes) {
     expect((await bench.store.lowest(bench.lane(orderingKey)))?.id).toBe(lane[0]);
   }
-  await compareBells(bench, model);
+  await compareDeliveries(bench, model);
 }
 
 const years = 400 * 86_400_000;

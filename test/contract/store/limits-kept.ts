@@ -126,7 +126,7 @@ export const limitsKept: Subject = (says) => {
       { fraction: 1.5, note: '' },
       { fraction: Number.NaN, note: '' },
     ]) {
-      const expect_ = { token: running.head.fencingToken };
+      const expect_ = { fencingToken: running.head.fencingToken };
       const beat = { kind: 'renewal', id: running.id, expect: expect_, leaseEndAtMs: 1, progress } as const;
       const outcome = await bench.append(beat);
       expect(outcome).toMatchObject({ kind: 'failed', error: { reason: 'BAD_FIELD' } });

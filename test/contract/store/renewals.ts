@@ -4,7 +4,13 @@ import type { Renewal, Snapshot } from '../../../src/ports/task-store.ts';
 import type { Subject } from '../subject.ts';
 
 function renewal(task: Snapshot, leaseEndAtMs: number, progress?: Progress): Renewal {
-  return { kind: 'renewal', id: task.id, expect: { token: task.head.fencingToken }, leaseEndAtMs, progress };
+  return {
+    kind: 'renewal',
+    id: task.id,
+    expect: { fencingToken: task.head.fencingToken },
+    leaseEndAtMs,
+    progress,
+  };
 }
 
 export const renewals: Subject = (says) => {
@@ -29,16 +35,19 @@ export const renewals: Subject = (says) => {
 
   says('a heartbeat of another token is refused with what stands', async (bench) => {
     const running = await bench.claim(await bench.accept());
-    const stale = { ...renewal(running, bench.now + 1), expect: { token: running.head.fencingToken + 1 } };
-    expect(await bench.append(stale)).toEqual({ kind: 'refused', stood: running });
+    const stale = {
+      ...renewal(running, bench.now + 1),
+      expect: { fencingToken: running.head.fencingToken + 1 },
+    };
+    expect(await bench.append(stale)).toEqual({ kind: 'refused', current: running });
   });
 
   says('a heartbeat of a task that runs no more is refused', async (bench) => {
     const running = await bench.claim(await bench.accept());
     const done = await bench.succeed(running);
-    expect(await bench.append(renewal(running, bench.now + 1))).toEqual({ kind: 'refused', stood: done });
+    expect(await bench.append(renewal(running, bench.now + 1))).toEqual({ kind: 'refused', current: done });
     const unknown = { ...renewal(running, bench.now + 1), id: 'nobody' };
-    expect(await bench.append(unknown)).toEqual({ kind: 'refused', stood: undefined });
+    expect(await bench.append(unknown)).toEqual({ kind: 'refused', current: undefined });
   });
 
   says(
@@ -58,7 +67,7 @@ export const renewals: Subject = (says) => {
         await bench.clock.advance(33_000);
         const expiry = bench.transition(running, { kind: 'expire' });
         const stands = await written(running);
-        expect(await bench.append(expiry)).toEqual({ kind: 'refused', stood: stands });
+        expect(await bench.append(expiry)).toEqual({ kind: 'refused', current: stands });
         expect(await bench.read(running)).toEqual(stands);
         expect(await bench.store.history(running.id, 1)).toEqual(stands.tip);
       }
@@ -67,8 +76,8 @@ export const renewals: Subject = (says) => {
 
   says('heartbeats and settlements go together in one batch, in their order', async (bench) => {
     const running = await bench.claim(await bench.accept());
-    const { fencingToken: token, version } = running.head;
-    const settle = bench.transition(running, bench.settleOf(running), { expect: { token, version } });
+    const { fencingToken, version } = running.head;
+    const settle = bench.transition(running, bench.settleOf(running), { expect: { fencingToken, version } });
     const beat = renewal(running, bench.now + 30_000);
     const outcomes = await bench.store.append([beat, settle, beat]);
     expect(outcomes.map((one) => one.kind)).toEqual(['done', 'done', 'refused']);

@@ -16,7 +16,7 @@ export class Child {
   readonly #process: ChildProcess;
   readonly #gone: Promise<void>;
   readonly #ready: Promise<unknown>;
-  #heard: (told: FromChild) => void = () => {};
+  #receiveMessage: (told: FromChild) => void = () => {};
   #lost: (error: Error) => void = () => {};
   #dead = false;
 
@@ -30,10 +30,10 @@ export class Child {
         resolve();
       });
     });
-    this.#process.on('message', (told) => this.#heard(told as FromChild));
+    this.#process.on('message', (told) => this.#receiveMessage(told as FromChild));
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#ready = promise;
-    this.#heard = () => resolve();
+    this.#receiveMessage = () => resolve();
   }
 
   get dead(): boolean {
@@ -43,14 +43,14 @@ export class Child {
   /** Tells it to do something; `hear` gets all that it says until it answers true. Rejects where it dies before. */
   async told(
     what: ToChild,
-    hear: (told: FromChild, answer: (to: ToChild) => void) => boolean,
+    receiveMessage: (told: FromChild, answer: (to: ToChild) => void) => boolean,
   ): Promise<void> {
     await this.#ready;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const timer = setTimeout(() => reject(new Error('the child does not answer')), patienceMs);
     this.#lost = reject;
-    this.#heard = (told) => {
-      if (hear(told, (to) => this.#send(to))) resolve();
+    this.#receiveMessage = (told) => {
+      if (receiveMessage(told, (to) => this.#send(to))) resolve();
     };
     if (this.#dead) reject(new Error('the child is gone'));
     else this.#send(what);

@@ -11,10 +11,12 @@ const submitted: TaskEvent = {
   lifetimeEndAtMs: undefined,
   inLane: true,
 };
-const claimed = (token: number, attempt = 1) =>
-  ({ kind: 'claimed', atMs: token, token, attempt, worker: 'w', timeoutAtMs: 1_000 }) as const;
-const expired = (token: number) => ({ kind: 'leaseExpired', atMs: token + 1, token }) as const;
-const succeeded = (token: number) => ({ kind: 'succeeded', atMs: token + 1, token, resultBytes: 0 }) as const;
+const claimed = (fencingToken: number, attempt = 1) =>
+  ({ kind: 'claimed', atMs: fencingToken, fencingToken, attempt, worker: 'w', timeoutAtMs: 1_000 }) as const;
+const expired = (fencingToken: number) =>
+  ({ kind: 'leaseExpired', atMs: fencingToken + 1, fencingToken }) as const;
+const succeeded = (fencingToken: number) =>
+  ({ kind: 'succeeded', atMs: fencingToken + 1, fencingToken, resultBytes: 0 }) as const;
 
 function found(key: string, ...events: readonly TaskEvent[]): Found {
   const all = [submitted, ...events];

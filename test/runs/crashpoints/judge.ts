@@ -15,7 +15,7 @@ const ends = new Set(['succeeded', 'died', 'cancelled']);
 interface Life {
   holder: number | undefined;
   ended: boolean;
-  lastToken: number;
+  lastFencingToken: number;
 }
 
 function step(life: Life, event: TaskEvent): string | undefined {
@@ -24,11 +24,11 @@ function step(life: Life, event: TaskEvent): string | undefined {
     case 'unknown':
       return undefined;
     case 'claimed': {
-      const { holder, ended, lastToken } = life;
-      Object.assign(life, { holder: event.token, lastToken: event.token });
+      const { holder, ended, lastFencingToken } = life;
+      Object.assign(life, { holder: event.fencingToken, lastFencingToken: event.fencingToken });
       if (holder !== undefined) return 'was claimed under a lease that stood';
       if (ended) return 'was claimed after its end';
-      return event.token > lastToken ? undefined : 'was claimed with a token that did not rise';
+      return event.fencingToken > lastFencingToken ? undefined : 'was claimed with a token that did not rise';
     }
     case 'redriven': {
       const { ended } = life;
@@ -42,14 +42,14 @@ function step(life: Life, event: TaskEvent): string | undefined {
       life.holder = undefined;
       if (ends.has(event.kind)) life.ended = true;
       if (ended) return `has '${event.kind}' after its end`;
-      return event.token === holder ? undefined : `has '${event.kind}' of a lease that did not stand`;
+      return event.fencingToken === holder ? undefined : `has '${event.kind}' of a lease that did not stand`;
     }
   }
 }
 
 /** What is wrong with one task's history, and whether its head is what its events make. */
 export function lifeProblems({ key, head, events }: Found): string[] {
-  const life: Life = { holder: undefined, ended: false, lastToken: 0 };
+  const life: Life = { holder: undefined, ended: false, lastFencingToken: 0 };
   const problems = events.map((event) => step(life, event)).filter((one) => one !== undefined);
   if (!life.ended || !isEnded(head)) problems.push(`is stuck: ${head.state}`);
   const { state, version, attempt, fencingToken } = fold(events);

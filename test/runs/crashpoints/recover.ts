@@ -110,8 +110,8 @@ async function leftovers(stage: Stage, { lane }: Scenario, tasks: readonly Snaps
     }
   }
   await stage.move(roundMs);
-  const heard = await stage.take(10);
-  if (heard.length > 0) problems.push(`${heard[0]?.key} was given to a worker after its end`);
+  const received = await stage.take(10);
+  if (received.length > 0) problems.push(`${received[0]?.key} was given to a worker after its end`);
   return problems;
 }
 

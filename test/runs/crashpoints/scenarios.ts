@@ -1,5 +1,5 @@
 import type { Assignment } from '../../../src/core/messages.ts';
-import { type Asked, leaseSpentMs, type Stage } from './stage.ts';
+import { type Asked, leaseExpiredMs, type Stage } from './stage.ts';
 
 /** Something that happens to tasks, of which every request is a crash point. */
 export interface Scenario {
@@ -81,7 +81,7 @@ export const scenarios: readonly Scenario[] = [
     name: 'claim a spent lease',
     async scene(stage) {
       const held = await claimed(stage);
-      await stage.move(leaseSpentMs);
+      await stage.move(leaseExpiredMs);
       return held;
     },
     play: async (stage) => void (await stage.claim('a')),

@@ -15,7 +15,7 @@ import type { Now } from './child-messages.ts';
 export const queue = { tenant: 'default', queue: 'points' };
 export const type = 'point';
 /** A lease and its guard, and some more. */
-export const leaseSpentMs = 33_000;
+export const leaseExpiredMs = 33_000;
 const never = new AbortController().signal;
 const tries = 4;
 
@@ -116,7 +116,7 @@ export class Stage {
         return task;
       }
       await this.running.settled();
-      await this.move(leaseSpentMs);
+      await this.move(leaseExpiredMs);
     }
     throw new Error(`${key} was never heard of`);
   }

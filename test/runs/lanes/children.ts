@@ -18,7 +18,7 @@ export class Child {
     file: string,
     place: Place,
     args: readonly string[],
-    hear: (told: FromChild) => void,
+    receiveMessage: (told: FromChild) => void,
   ) {
     this.name = name;
     const ready = Promise.withResolvers<number | undefined>();
@@ -32,14 +32,14 @@ export class Child {
     });
     this.#process.on('message', (told: FromChild) => {
       if (told.kind === 'ready') ready.resolve(told.port);
-      else hear(told);
+      else receiveMessage(told);
     });
     this.#gone = new Promise((resolve) => this.#process.once('exit', () => resolve()));
     this.#process.once('exit', (status) => {
       if (this.#expected) return;
       const message = `${name} ended by itself with status ${status}`;
       ready.reject(new Error(message));
-      hear({ kind: 'failed', message });
+      receiveMessage({ kind: 'failed', message });
     });
   }
 

@@ -10,16 +10,20 @@ import type {
 import { type Evidence, judge, type TaskRecord } from './judge.ts';
 import { quantile, startLatencies } from './latency.ts';
 
-const claimed = (atMs: number, token: number): Claimed => ({
-  ...{ kind: 'claimed', atMs, token, attempt: 1, worker: 'w', timeoutAtMs: atMs + 60_000 },
+const claimed = (atMs: number, fencingToken: number): Claimed => ({
+  ...{ kind: 'claimed', atMs, fencingToken, attempt: 1, worker: 'w', timeoutAtMs: atMs + 60_000 },
 });
-const succeeded = (atMs: number, token: number): Succeeded => ({
-  ...{ kind: 'succeeded', atMs, token, resultBytes: 0 },
+const succeeded = (atMs: number, fencingToken: number): Succeeded => ({
+  ...{ kind: 'succeeded', atMs, fencingToken, resultBytes: 0 },
 });
-const failed = (atMs: number, token: number): Failed => ({
-  ...{ kind: 'failed', atMs, token, retryAtMs: atMs, message: '', errorType: '' },
+const failed = (atMs: number, fencingToken: number): Failed => ({
+  ...{ kind: 'failed', atMs, fencingToken, retryAtMs: atMs, message: '', errorType: '' },
 });
-const expired = (atMs: number, token: number): LeaseExpired => ({ kind: 'leaseExpired', atMs, token });
+const expired = (atMs: number, fencingToken: number): LeaseExpired => ({
+  kind: 'leaseExpired',
+  atMs,
+  fencingToken,
+});
 const submitted: Submitted = {
   ...{ kind: 'submitted', atMs: 0, runAtMs: undefined, deadlineAtMs: undefined },
   ...{ lifetimeEndAtMs: undefined, inLane: true },

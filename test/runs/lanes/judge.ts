@@ -49,7 +49,7 @@ export function leasesOf({ id, events }: TaskRecord): Lease[] {
       leases.push({ id, ...open, untilMs: event.atMs, lost });
       open = undefined;
     }
-    if (event.kind === 'claimed') open = { token: event.token, fromMs: event.atMs };
+    if (event.kind === 'claimed') open = { token: event.fencingToken, fromMs: event.atMs };
   }
   if (open !== undefined) leases.push({ id, ...open, untilMs: Number.POSITIVE_INFINITY, lost: false });
   return leases;

@@ -67,12 +67,12 @@ export class Processes {
 
   #child(name: string, file: string, ...args: string[]): Child {
     const place = { ...this.#place, address: this.#balancer?.address ?? '' };
-    const child = new Child(name, file, place, [name, ...args], (told) => this.#hear(told));
+    const child = new Child(name, file, place, [name, ...args], (told) => this.#receiveMessage(told));
     this.#living.add(child);
     return child;
   }
 
-  #hear(told: FromChild): void {
+  #receiveMessage(told: FromChild): void {
     if (told.kind === 'acknowledged') this.acknowledged.push(...told.tasks);
     else if (told.kind === 'submitted') this.#submitted++;
     else if (told.kind === 'worked') this.#worked(told.succeeded);

@@ -6,7 +6,7 @@ import type { FromChild, LoadTold, Place, Role, ToChild } from './process-messag
 
 export class Processes {
   readonly #children: ChildProcess[] = [];
-  readonly #hearSaid: (role: Role, message: string, fields: object) => void;
+  readonly #onLogLine: (role: Role, message: string, fields: object) => void;
   readonly ids: string[] = [];
   readonly loads = new Map<Role, LoadTold>();
   readonly #states = new Map<Role, Set<BreakerState>>();
@@ -18,8 +18,8 @@ export class Processes {
   #submitter: ChildProcess | undefined;
   #closing = false;
 
-  constructor(hearSaid: (role: Role, message: string, fields: object) => void) {
-    this.#hearSaid = hearSaid;
+  constructor(onLogLine: (role: Role, message: string, fields: object) => void) {
+    this.#onLogLine = onLogLine;
   }
 
   get acknowledged(): number {
@@ -64,7 +64,7 @@ export class Processes {
     return new Promise((resolve, reject) => {
       child.on('message', (told: FromChild) => {
         if (told.kind === 'ready') resolve(told.port);
-        else this.#hear(told);
+        else this.#receiveMessage(told);
       });
       child.once('exit', (status) => {
         if (this.#closing) return;
@@ -75,9 +75,9 @@ export class Processes {
     });
   }
 
-  #hear(told: FromChild): void {
-    if (told.kind === 'load') this.#hearLoad(told);
-    else if (told.kind === 'said') this.#hearSaid(told.role, told.message, told.fields);
+  #receiveMessage(told: FromChild): void {
+    if (told.kind === 'load') this.#receiveLoad(told);
+    else if (told.kind === 'said') this.#onLogLine(told.role, told.message, told.fields);
     else if (told.kind === 'submitted') {
       this.offered += told.offered;
       this.ids.push(...told.ids);
@@ -91,7 +91,7 @@ export class Processes {
     }
   }
 
-  #hearLoad(told: LoadTold): void {
+  #receiveLoad(told: LoadTold): void {
     this.loads.set(told.role, told);
     const states = this.#states.get(told.role) ?? new Set();
     for (const state of told.states) states.add(state);

@@ -1,7 +1,7 @@
 /** A node of its own over the shared table. Its bells come from its parent, who gives each to every claimer. */
 import { aws } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
-import type { Bell, Bells, Ring } from '../../../src/ports/broker.ts';
+import type { Broker, Delivery, DispatchMessage } from '../../../src/ports/broker.ts';
 import { createService } from '../../../src/service/create-service.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { lostLog } from './lost-log.ts';
@@ -13,16 +13,16 @@ const clock = systemClock();
 const log = lostLog;
 const engine = aws({ table, clock, log, dynamodb: clientOf(endpoint), sqs: clientOf('http://127.0.0.1:1') });
 
-let heard: Bell[] = [];
-const bells: Bells = {
-  receive: async () => heard.splice(0),
-  ring: async (rings) => rings.map(() => true),
-  hide: async (hidden) => hidden.map(() => true),
-  silence: async (handles) => handles.map(() => true),
+let received: Delivery[] = [];
+const broker: Broker = {
+  receive: async () => received.splice(0),
+  send: async (messages) => messages.map(() => true),
+  changeVisibility: async (changes) => changes.map(() => true),
+  delete: async (receiptHandles) => receiptHandles.map(() => true),
 };
 const { service, settled } = await createService({
   ...engine,
-  bells,
+  broker,
   node: workerName,
   clock,
   log,
@@ -30,8 +30,8 @@ const { service, settled } = await createService({
 });
 const workerId = clock.uuid();
 
-async function claim(ring: Ring): Promise<void> {
-  heard = [{ ring, handle: '', receives: 1, sentAtMs: clock.now(), hint: undefined }];
+async function claim(message: DispatchMessage): Promise<void> {
+  received = [{ message, receiptHandle: '', receiveCount: 1, sentAtMs: clock.now(), snapshot: undefined }];
   const tasks = await service.claim({
     tenant: 'default',
     workerName,
@@ -53,12 +53,12 @@ async function claim(ring: Ring): Promise<void> {
   }));
   const to = { tenant: 'default', sessionId: undefined };
   const { results } = items.length === 0 ? { results: [] } : await service.settle(items, to);
-  const won = tasks.some(({ id }) => id === ring.id);
-  const stood = results.length > 0 && results.every(({ error }) => error === undefined);
-  tellParent({ kind: 'claimed', taskId: ring.id, won, settled: stood });
+  const won = tasks.some(({ id }) => id === message.id);
+  const current = results.length > 0 && results.every(({ error }) => error === undefined);
+  tellParent({ kind: 'claimed', taskId: message.id, won, settled: current });
 }
 
-process.on('message', ({ ring }: { ring: Ring }) => void claim(ring));
+process.on('message', ({ message }: { message: DispatchMessage }) => void claim(message));
 process.once('SIGTERM', async () => {
   await settled();
   await engine.close();

@@ -31,7 +31,7 @@ export class Judge {
     this.#claimers = claimers;
   }
 
-  hear(from: string, told: Told): void {
+  receiveMessage(from: string, told: Told): void {
     const open = this.#open;
     if (open === undefined || told.kind === 'ready' || told.taskId !== open.taskId) return;
     if (told.kind === 'lost') open.lost.push(told);
@@ -86,7 +86,7 @@ export class Readiness {
     this.ready = promise;
   }
 
-  hear(told: Told): void {
+  receiveMessage(told: Told): void {
     if (told.kind === 'ready' && --this.#left === 0) this.#resolve();
   }
 }

@@ -1,7 +1,7 @@
 /** Two processes, each with an engine of its own, on one table: a bell that SQS delivers twice is heard by both. */
 import { aws, createTable, tableClient } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
-import type { Bells, Ring } from '../../../src/ports/broker.ts';
+import type { Broker, DispatchMessage } from '../../../src/ports/broker.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import { createService } from '../../../src/service/create-service.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -27,29 +27,29 @@ async function racing(proxy: DynamoProxy, count: number, children: Child[]): Pro
   const readiness = new Readiness(claimerNames.length);
   for (const name of claimerNames) {
     const claimer = child('./aws-claimer.ts', [name, table, proxy.url], (told) => {
-      readiness.hear(told);
-      judge.hear(name, told);
+      readiness.receiveMessage(told);
+      judge.receiveMessage(name, told);
     });
     children.push(claimer);
   }
   await readiness.ready;
   const engine = aws({ table, clock, dynamodb: clientOf(proxy.url), sqs: nowhere });
-  const rung: Ring[] = [];
-  const bells: Bells = {
+  const sent: DispatchMessage[] = [];
+  const broker: Broker = {
     receive: async () => [],
-    ring: async (rings) => {
-      rung.push(...rings);
-      return rings.map(() => true);
+    send: async (messages) => {
+      sent.push(...messages);
+      return messages.map(() => true);
     },
-    hide: async (hidden) => hidden.map(() => true),
-    silence: async (handles) => handles.map(() => true),
+    changeVisibility: async (changes) => changes.map(() => true),
+    delete: async (receiptHandles) => receiptHandles.map(() => true),
   };
-  const running = { ...engine, bells, node: 'submitter', clock, log: silentLog, createQueues: true };
+  const running = { ...engine, broker, node: 'submitter', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(running);
   const races = await judge.races(count, children, async (i) => {
     const [result] = await service.submit({ tenant: 'default', queue: 'races' }, [raceItem(i)], anyTime);
-    const [ring] = rung.splice(0);
-    return { taskId: acceptedId(result), message: { ring } };
+    const [message] = sent.splice(0);
+    return { taskId: acceptedId(result), message: { message } };
   });
   await settled();
   await engine.close();

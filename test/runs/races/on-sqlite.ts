@@ -22,7 +22,7 @@ export async function raceOnSqlite(count: number): Promise<Race[]> {
     const port = await new Promise<number>((resolve) => {
       const args = [join(dir, 'queue.db'), own.ca, own.cert, own.key];
       const server = child('./sqlite-server.ts', args, (told) =>
-        told.kind === 'ready' ? resolve(told.port ?? 0) : judge.hear('server', told),
+        told.kind === 'ready' ? resolve(told.port ?? 0) : judge.receiveMessage('server', told),
       );
       children.push(server);
     });
@@ -30,8 +30,8 @@ export async function raceOnSqlite(count: number): Promise<Race[]> {
     const readiness = new Readiness(claimerNames.length);
     const claimers = claimerNames.map((name) =>
       child('./sqlite-claimer.ts', [name, address, tls.ca, tls.cert, tls.key], (told) => {
-        readiness.hear(told);
-        judge.hear(name, told);
+        readiness.receiveMessage(told);
+        judge.receiveMessage(name, told);
       }),
     );
     children.unshift(...claimers);

@@ -52,7 +52,7 @@ export interface Child {
 }
 
 /** A process of its own on one of the files beside this. `hear` gets whatever it tells. */
-export function child(file: string, args: readonly string[], hear: (told: Told) => void): Child {
+export function child(file: string, args: readonly string[], receiveMessage: (told: Told) => void): Child {
   const process = fork(new URL(file, import.meta.url), [...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
@@ -62,7 +62,7 @@ export function child(file: string, args: readonly string[], hear: (told: Told) 
   process.once('exit', (status) => {
     if (!stopping) throw new Error(`${file} ended with status ${status}`);
   });
-  process.on('message', (told) => hear(told as Told));
+  process.on('message', (told) => receiveMessage(told as Told));
   return {
     process,
     tell: (message) => void process.send(message as object),

@@ -4,7 +4,7 @@ import { startNode } from '../../../src/node/node.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { listen } from '../../../src/rpc/server/listen.ts';
 import { lostLog } from './lost-log.ts';
-import { pairedBells } from './paired-deliveries.ts';
+import { pairedDeliveries } from './paired-deliveries.ts';
 import { tellParent } from './race.ts';
 
 const [path = '', ca = '', cert = '', key = ''] = process.argv.slice(2);
@@ -12,7 +12,7 @@ process.once('disconnect', () => process.exit(1));
 const clock = systemClock();
 const log = lostLog;
 const engine = await sqlite({ path, clock, log });
-const node = await startNode({ engine: { ...engine, bells: pairedBells(engine.bells) }, clock, log });
+const node = await startNode({ engine: { ...engine, broker: pairedDeliveries(engine.broker) }, clock, log });
 const grpc = { host: '127.0.0.1', port: 0, tls: { ca, cert, key } };
 const listening = await listen({ api: node.api, grpc, clock, log });
 process.once('SIGTERM', async () => {

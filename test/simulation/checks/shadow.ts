@@ -20,7 +20,7 @@ import { type Seen, seenOf } from './seen.ts';
 import { broken, type Rules } from './violation.ts';
 
 /** Clocks are off by a second at most, so a lease taken a guard of two after its end is a second past it. */
-const surelySpentMs = 1_000;
+const surelyExpiredMs = 1_000;
 /** Whoever says that a time has come may be ahead by so much. */
 const aheadMs = 1_000;
 
@@ -107,7 +107,7 @@ export class Shadow {
 
   #renewed(seen: Seen, { expect }: Renewal): void {
     const { state, fencingToken } = seen.folded;
-    if (state !== 'running' || fencingToken !== expect.token)
+    if (state !== 'running' || fencingToken !== expect.fencingToken)
       this.#broken('validTokenOrRevision', `a renewal of ${seen.id} without its lease`);
   }
 
@@ -117,7 +117,7 @@ export class Shadow {
     const valid =
       'revision' in expect
         ? expect.revision === seen.revision
-        : state === 'running' && fencingToken === expect.token && version === expect.version;
+        : state === 'running' && fencingToken === expect.fencingToken && version === expect.version;
     if (!valid) {
       const kinds = change.events.map((event) => event.kind).join(', ') || 'a clearing';
       this.#broken('validTokenOrRevision', `${kinds} of ${seen.id} (${state})`);
@@ -129,14 +129,14 @@ export class Shadow {
     const { folded } = seen;
     this.#rules.tally.happened(nameOf(folded, event));
     if (isEnded(folded)) this.#afterTheEnd(seen, event);
-    if ('token' in event && event.token !== undefined && event.kind !== 'claimed') {
-      if (folded.state !== 'running' || event.token !== folded.fencingToken)
-        this.#broken('validTokenOrRevision', `${event.kind} of ${seen.id} by ${event.token}`);
+    if ('fencingToken' in event && event.fencingToken !== undefined && event.kind !== 'claimed') {
+      if (folded.state !== 'running' || event.fencingToken !== folded.fencingToken)
+        this.#broken('validTokenOrRevision', `${event.kind} of ${seen.id} by ${event.fencingToken}`);
     }
-    if (event.kind === 'leaseExpired' && (seen.leaseEndAtMs ?? 0) + surelySpentMs > this.#rules.now())
+    if (event.kind === 'leaseExpired' && (seen.leaseEndAtMs ?? 0) + surelyExpiredMs > this.#rules.now())
       this.#broken('noValidLeaseIsTaken', `${seen.id} until ${seen.leaseEndAtMs}`);
     if (event.kind === 'claimed') this.#claimed(seen, event);
-    if (event.kind === 'succeeded') seen.winners.push(event.token);
+    if (event.kind === 'succeeded') seen.winners.push(event.fencingToken);
     seen.folded = evolve(folded, event);
     seen.failed ||= seen.folded.state === 'dead' || seen.folded.state === 'cancelled';
   }
@@ -148,10 +148,10 @@ export class Shadow {
       this.#broken('endsExactlyOnce', `${event.kind} of ${seen.id}, which is ${folded.state}`);
   }
 
-  #claimed(seen: Seen, { token, attempt, worker }: Claimed): void {
+  #claimed(seen: Seen, { fencingToken, attempt, worker }: Claimed): void {
     const { folded, id } = seen;
     this.#rules.census.worker(worker);
-    if (token <= folded.fencingToken) this.#broken('tokensRise', id);
+    if (fencingToken <= folded.fencingToken) this.#broken('tokensRise', id);
     if (folded.state !== 'waiting') this.#broken('noValidLeaseIsTaken', `${id} was ${folded.state}`);
     if (attempt > seen.submission.options.retry.maxAttempts)
       this.#broken('attemptsAreBounded', `${id} begins attempt ${attempt}`);

@@ -12,8 +12,8 @@ export interface Mutant {
 }
 
 const store = 'src/engines/memory/task-store.ts';
-const bells = 'src/testing/external-broker.ts';
-const hear = 'src/service/claim/claim-deliveries.ts';
+const externalBroker = 'src/testing/external-broker.ts';
+const claimDeliveries = 'src/service/claim/claim-deliveries.ts';
 const settle = 'src/service/settle/settle.ts';
 const handOver = 'src/service/hand-over.ts';
 const condition = 'if (!(parts.faults.condition?.(change, met) ?? met))';
@@ -26,81 +26,81 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: condition,
-        replace: `if (!(met || (change.kind === 'transition' && 'token' in change.expect)))`,
+        replace: `if (!(met || (change.kind === 'transition' && 'fencingToken' in change.expect)))`,
       },
     ],
   },
   {
-    name: 'expiry-conditional-on-the-token-only',
-    file: hear,
+    name: 'expiry-conditional-on-the-fencing-token-only',
+    file: claimDeliveries,
     edits: [
       {
         find: 'change: transition(one.snapshot, decision.events, decision.head) };',
         replace: `change: { ...transition(one.snapshot, decision.events, decision.head),
           expect: one.snapshot.head.state === 'running'
-            ? { token: one.snapshot.head.fencingToken, version: one.snapshot.head.version }
+            ? { fencingToken: one.snapshot.head.fencingToken, version: one.snapshot.head.version }
             : { revision: one.snapshot.head.revision } } };`,
       },
     ],
   },
   {
-    name: 'acknowledged-before-the-ring',
+    name: 'acknowledged-before-the-send',
     file: 'src/service/submit/submit.ts',
     edits: [
       {
-        find: 'await ringOne(one.snapshot);',
-        replace: `context.background('ring', ringOne(one.snapshot));`,
+        find: 'await dispatchOne(one.snapshot);',
+        replace: `context.background('send', dispatchOne(one.snapshot));`,
       },
     ],
   },
   {
-    name: 'bell-silenced-before-the-settlement',
+    name: 'message-deleted-before-the-settlement',
     file: settle,
     restatedBy: ['whatRunsKeepsABell'],
     edits: [
       {
         find: 'const outcomes = await context.store.append(round.changes);',
-        replace: `await context.bells.silence(round.going.map((one) => one.lease.handle));
+        replace: `await context.broker.delete(round.going.map((one) => one.lease.receiptHandle));
           const outcomes = await context.store.append(round.changes);`,
       },
     ],
   },
   {
-    name: 'bell-silenced-after-a-refused-settlement',
+    name: 'message-deleted-after-a-refused-settlement',
     file: settle,
     edits: [
       {
         find: '// Refused: whoever holds the lease now holds the bell too, so it is left alone.',
-        replace: `context.background('bell', context.bells.silence([one.lease.handle]));`,
+        replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));`,
       },
     ],
   },
   {
-    name: 'stale-handle-accepted',
-    file: bells,
+    name: 'stale-receipt-handle-accepted',
+    file: externalBroker,
     edits: [
       {
-        find: 'return (this.#faults.handle?.(current) ?? current) ? message : undefined;',
-        replace: 'return current ? message : message;',
+        find: 'return (this.#faults.handle?.(current) ?? current) ? queued : undefined;',
+        replace: 'return current ? queued : queued;',
       },
     ],
   },
   {
-    name: 'ring-id-without-its-reason',
-    file: bells,
-    edits: [{ find: `/\${ring.reason}/\${slot}`, replace: `/\${slot}` }],
+    name: 'message-id-without-its-reason',
+    file: externalBroker,
+    edits: [{ find: `/\${message.reason}/\${slot}`, replace: `/\${slot}` }],
   },
   {
-    name: 'sweep-clears-before-it-rings',
+    name: 'sweep-clears-before-it-sends',
     file: handOver,
     edits: [
       {
-        find: 'if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);',
+        find: 'if (await isLowest(context, snapshot)) await dispatch(context, snapshot, snapshot.head.version, reason);',
         replace: '',
       },
       {
         find: "return outcome?.kind === 'done';",
-        replace: `if (await isLowest(context, snapshot)) await ring(context, snapshot, snapshot.head.version, reason);
+        replace: `if (await isLowest(context, snapshot)) await dispatch(context, snapshot, snapshot.head.version, reason);
           return outcome?.kind === 'done';`,
       },
     ],
@@ -120,7 +120,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lane-claim-without-the-lowest-check',
-    file: hear,
+    file: claimDeliveries,
     edits: [
       {
         find: 'const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;',
@@ -135,7 +135,7 @@ export const mutants: readonly Mutant[] = [
       {
         find: `  if (lane !== undefined) {
     await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
-    await ringLowest(context, lane, 'handOver');
+    await dispatchLowest(context, lane, 'handOver');
   }`,
         replace: '',
       },
@@ -152,7 +152,7 @@ export const mutants: readonly Mutant[] = [
   ]);
   if (lane !== undefined) {
     await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
-    await ringLowest(context, lane, 'handOver');
+    await dispatchLowest(context, lane, 'handOver');
   }`,
       },
     ],

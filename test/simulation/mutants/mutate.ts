@@ -14,7 +14,7 @@ export function mutated(source: string, { name, file, edits }: Mutant): string {
 
 /** From now on this process loads the mutant's file with its edits. Nothing of Holdfast may be loaded before. */
 export function mutate(mutant: Mutant): void {
-  const target = new URL(`../../${mutant.file}`, import.meta.url).href;
+  const target = new URL(`../../../${mutant.file}`, import.meta.url).href;
   registerHooks({
     load(url, context, nextLoad) {
       const loaded = nextLoad(url, context);

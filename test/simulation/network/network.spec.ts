@@ -8,22 +8,22 @@ describe('one direction of a simulated stream', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const world = new World({ seed });
       const pipe = new Pipe(world);
-      const heard: number[] = [];
-      for (let i = 0; i < 30; i++) pipe.send(() => heard.push(i));
+      const received: number[] = [];
+      for (let i = 0; i < 30; i++) pipe.send(() => received.push(i));
       await world.clock.advance(20_000);
-      expect(heard).toEqual(Array.from({ length: 30 }, (_, i) => i));
+      expect(received).toEqual(Array.from({ length: 30 }, (_, i) => i));
     }
   });
 
   it('loses what is under way when it is cut, and takes no more', async () => {
     const world = new World({ seed: 1 });
     const pipe = new Pipe(world);
-    const heard: string[] = [];
-    pipe.send(() => heard.push('before'));
+    const received: string[] = [];
+    pipe.send(() => received.push('before'));
     pipe.cut();
-    pipe.send(() => heard.push('after'));
+    pipe.send(() => received.push('after'));
     await world.clock.advance(20_000);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 });
 
@@ -31,27 +31,27 @@ describe('a simulated process', () => {
   it('hears nothing while it is held up, then everything in order', async () => {
     const world = new World({ seed: 3 });
     const process = new SimProcess(world, 'worker', 0);
-    const heard: string[] = [];
+    const received: string[] = [];
     process.holdUp(30_000);
-    process.clock.after(10, () => heard.push('timer'));
-    world.clock.after(20_000, () => process.run(() => heard.push('message')));
-    const cancel = process.clock.after(15, () => heard.push('cancelled'));
+    process.clock.after(10, () => received.push('timer'));
+    world.clock.after(20_000, () => process.run(() => received.push('message')));
+    const cancel = process.clock.after(15, () => received.push('cancelled'));
     world.clock.after(25_000, cancel);
     await world.clock.advance(29_000);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
     await world.clock.advance(10_000);
-    expect(heard).toEqual(['timer', 'message']);
+    expect(received).toEqual(['timer', 'message']);
   });
 
   it('is never called back once it is dead', async () => {
     const world = new World({ seed: 3 });
     const process = new SimProcess(world, 'worker', 0);
-    const heard: string[] = [];
-    process.clock.after(10, () => heard.push('timer'));
-    process.clock.soon(() => heard.push('turn'));
+    const received: string[] = [];
+    process.clock.after(10, () => received.push('timer'));
+    process.clock.soon(() => received.push('turn'));
     process.kill();
-    process.run(() => heard.push('message'));
+    process.run(() => received.push('message'));
     await world.clock.advance(1_000);
-    expect(heard).toEqual([]);
+    expect(received).toEqual([]);
   });
 });

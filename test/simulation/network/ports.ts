@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../src/core/errors.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
-import { watchedBells } from '../checks/delivery-watch.ts';
+import { watchedBroker } from '../checks/delivery-watch.ts';
 import type { World } from '../world.ts';
 import type { Life } from './serving.ts';
 
@@ -15,16 +15,17 @@ function never(): Promise<never> {
 }
 
 /** A silence that comes late finds a bell that others hold by now, a very late one another bell of the same task. */
-function slowBellsMs(world: World, point: string): number {
-  const veryLate = point.startsWith('bells.silence') && world.chance(0.5);
+function slowBrokerMs(world: World, point: string): number {
+  const veryLate = point.startsWith('broker.delete') && world.chance(0.5);
   return veryLate ? world.between(60_000, 130_000) : world.between(2_000, 60_000);
 }
 
 function slownessMs(world: World, point: string): number {
   if (!world.faulty) return world.chance(0.1) ? world.between(1, 5) : 0;
   if (world.strikes('slow store', 0.002)) return world.between(2_000, 45_000);
-  const slowBells = point.startsWith('bells.silence') ? 0.08 : 0.01;
-  if (point.startsWith('bells.') && world.strikes('slow bells', slowBells)) return slowBellsMs(world, point);
+  const slowBroker = point.startsWith('broker.delete') ? 0.08 : 0.01;
+  if (point.startsWith('broker.') && world.strikes('slow broker', slowBroker))
+    return slowBrokerMs(world, point);
   if (world.chance(0.03)) return world.between(30, 1_500);
   return world.chance(0.4) ? world.between(1, 30) : 0;
 }
@@ -59,7 +60,7 @@ function wrapped<Port extends object>(world: World, life: Life, name: string, po
   const methods = { ...port } as Record<string, unknown>;
   for (const [method, run] of Object.entries(port)) {
     // What answers at once is no step.
-    if (typeof run !== 'function' || method === 'waits') continue;
+    if (typeof run !== 'function' || method === 'isIdle') continue;
     const point = `${name}.${method}`;
     methods[method] = (...args: never[]) => call(world, life, point, () => (run as Method)(...args));
   }
@@ -93,10 +94,10 @@ function watched(world: World, { store }: Engine): Engine['store'] {
 /** A node's way to its engine: every call may be slow, fail after its effect, or be its node's last. */
 export function portsOf(world: World, life: Life, engine: Engine): Engine {
   // Where bells follow the commit, their handles do too.
-  const bells = world.nature === 'external' ? watchedBells(world, engine.bells) : engine.bells;
+  const broker = world.nature === 'external' ? watchedBroker(world, engine.broker) : engine.broker;
   return {
     store: wrapped(world, life, 'store', watched(world, engine)),
-    bells: wrapped(world, life, 'bells', bells),
+    broker: wrapped(world, life, 'bells', broker),
     registry: wrapped(world, life, 'registry', engine.registry),
     close: () => engine.close(),
   };

@@ -52,5 +52,5 @@ export async function attempt(
     const made = await context.submit(child, { n: n + 1_000 });
     world.shadow.acknowledged(undefined, made.id);
   }
-  return { n, token: context.fencingToken };
+  return { n, fencingToken: context.fencingToken };
 }

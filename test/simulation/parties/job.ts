@@ -10,7 +10,7 @@ export interface JobInput {
 /** By which attempt it was done. */
 export interface JobResult {
   readonly n: number;
-  readonly token: number;
+  readonly fencingToken: number;
 }
 
 export const queues = ['mail', 'bills'] as const;

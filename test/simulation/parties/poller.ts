@@ -136,7 +136,7 @@ function deafMs(world: World): number {
 
 function resultOf({ spec, fencingToken }: Assignment) {
   const { n } = JSON.parse(new TextDecoder().decode(spec?.payload?.bytes)) as JobInput;
-  const result: JobResult = { n, token: Number(fencingToken) };
+  const result: JobResult = { n, fencingToken: Number(fencingToken) };
   return { contentType: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(result)) };
 }
 

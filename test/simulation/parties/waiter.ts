@@ -37,7 +37,7 @@ export async function waitForResult(
   }
   function judge(result: JobResult): void {
     const [winner] = seen().winners;
-    if (result.n !== n || result.token !== winner)
+    if (result.n !== n || result.fencingToken !== winner)
       throw new Violation('resultIsTheWinners', `${task.id}: ${JSON.stringify(result)}, won by ${winner}`);
   }
 }

@@ -93,8 +93,8 @@ it('lets be what does not conflict: other items, reads, two single writes, a tra
 
 it('says that a transaction is in progress to a second request with its token', async () => {
   const [first, second] = await both(
-    () => stand.client.send(transaction(['a'], 'token')),
-    () => stand.client.send(transaction(['a'], 'token')),
+    () => stand.client.send(transaction(['a'], 'fencingToken')),
+    () => stand.client.send(transaction(['a'], 'fencingToken')),
   );
   expect(first).toBe(true);
   expect(second).toMatchObject({ name: 'TransactionInProgressException' });

@@ -3,13 +3,13 @@ import type { Clock } from '../../../ports/clock.ts';
 /** One timer for many times: rings at the earliest that was asked for, and whoever hears it looks at everything. */
 export class Alarm {
   readonly #clock: Clock;
-  readonly #ring: (nowMs: number) => void;
+  readonly #fire: (nowMs: number) => void;
   #atMs = Number.POSITIVE_INFINITY;
   #cancel: (() => void) | undefined;
 
-  constructor(clock: Clock, ring: (nowMs: number) => void) {
+  constructor(clock: Clock, fire: (nowMs: number) => void) {
     this.#clock = clock;
-    this.#ring = ring;
+    this.#fire = fire;
   }
 
   /** On the monotonic clock. */
@@ -20,7 +20,7 @@ export class Alarm {
     this.#cancel = this.#clock.after(Math.max(0, Math.ceil(atMs - this.#clock.monotonic())), () => {
       this.#atMs = Number.POSITIVE_INFINITY;
       this.#cancel = undefined;
-      this.#ring(this.#clock.monotonic());
+      this.#fire(this.#clock.monotonic());
     });
   }
 

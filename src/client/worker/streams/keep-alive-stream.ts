@@ -20,7 +20,7 @@ export class Channel<Out, In> {
   readonly #clock: Clock;
   readonly #events: ChannelEvents<In>;
   readonly #out: Outgoing<Out | KeepAlive>;
-  #heardAtMs: number;
+  #receivedAtMs: number;
   #cancelTick: () => void;
   #open = true;
 
@@ -31,11 +31,11 @@ export class Channel<Out, In> {
   ) {
     this.#clock = clock;
     this.#events = events;
-    this.#heardAtMs = clock.monotonic();
+    this.#receivedAtMs = clock.monotonic();
     this.#cancelTick = clock.after(timing.keepAliveMs, () => this.#tick());
     this.#out = open({
       message: (message) => {
-        this.#heardAtMs = this.#clock.monotonic();
+        this.#receivedAtMs = this.#clock.monotonic();
         if (this.#open) this.#events.message(message);
       },
       end: (error) => this.#close(error),
@@ -61,7 +61,7 @@ export class Channel<Out, In> {
   }
 
   #tick(): void {
-    const silentMs = this.#clock.monotonic() - this.#heardAtMs;
+    const silentMs = this.#clock.monotonic() - this.#receivedAtMs;
     if (silentMs > silentKeepAlives * timing.keepAliveMs) {
       const error = silence(silentMs);
       this.#out.abort(error);

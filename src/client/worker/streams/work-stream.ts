@@ -22,7 +22,7 @@ export interface WorkLinkEvents {
   welcome(sessionId: string, heartbeatMs: number): void;
   /** `current`: on the stream whose credits count. */
   assigned(tasks: readonly Assignment[], current: boolean): void;
-  cancel(id: string, token: number, cause: CancelCause): void;
+  cancel(id: string, fencingToken: number, cause: CancelCause): void;
   /** Trying again is useless: the worker is refused. */
   refused(error: HoldfastError): void;
   reconnecting(error: HoldfastError | undefined): void;
@@ -117,7 +117,7 @@ export class WorkLink {
         this.#events.assigned(message.tasks, stream === this.#newest);
         break;
       case 'cancel':
-        this.#events.cancel(message.id, message.token, message.cause);
+        this.#events.cancel(message.id, message.fencingToken, message.cause);
         break;
       case 'drain':
         if (stream === this.#newest && !this.#closed) {

@@ -1,21 +1,21 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
 import type { Priority } from '../../../core/submission/submission.ts';
-import type { Bell, Bells, Ring, Want } from '../../../ports/broker.ts';
+import type { Broker, Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { type Log, silentLog } from '../../../ports/log.ts';
 import type { QueueRef } from '../../../ports/task-store.ts';
 import { Dependency } from '../load/dependency.ts';
-import { UnderWay } from './in-flight.ts';
-import { deduplicationOf, encodeRing, groupOf } from './message.ts';
-import { Level } from './priority-level.ts';
-import { enabledOf, LevelOrder, levelOf, type PrioritiesOf } from './priority-levels.ts';
-import { Ear, type EarContext } from './queue-poller.ts';
-import { decodeHandle } from './receipt-handle.ts';
+import { InFlightTracker } from './in-flight.ts';
+import { deduplicationOf, encodeMessage, groupOf } from './message.ts';
+import { PriorityLevel } from './priority-level.ts';
+import { enabledOf, levelOf, type PrioritiesOf, PriorityRotation } from './priority-levels.ts';
+import { type PollerContext, QueuePoller } from './queue-poller.ts';
+import { decodeReceiptHandle } from './receipt-handle.ts';
 import { Receiver } from './receiver.ts';
 import { SqsCalls } from './sqs/calls.ts';
 import { sqsQueueName } from './sqs/definition.ts';
-import { asBellError } from './sqs/errors.ts';
+import { asBrokerError } from './sqs/errors.ts';
 import { lookUpAll, type MissingQueue, type RegisteredQueue } from './sqs/look-up.ts';
 import { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
@@ -24,7 +24,7 @@ import { SqsQueue } from './sqs/queue.ts';
 const longestHiddenMs = 12 * 60 * 60_000 - 5_000;
 const defaultQuietAfterMs = 15 * 60_000;
 
-export interface SqsBellsOptions {
+export interface SqsBrokerOptions {
   /** Of `sqsClient`, which retries as it should. The bells do not close it. */
   readonly client: SQSClient;
   readonly clock: Clock;
@@ -49,7 +49,7 @@ export interface SqsBellsOptions {
   readonly table?: Dependency | undefined;
 }
 
-export interface SqsBells extends Bells {
+export interface SqsBroker extends Broker {
   readonly meter: SqsMeter;
   /**
    * Looks for the SQS queues of these and tells of those that are not there. Nothing where it is closed meanwhile.
@@ -62,92 +62,98 @@ export interface SqsBells extends Bells {
 }
 
 /** Bells on SQS FIFO queues, which `createQueues` made. */
-export function createSqsBells(options: SqsBellsOptions): SqsBells {
-  return new BellsOnSqs(options);
+export function createSqsBroker(options: SqsBrokerOptions): SqsBroker {
+  return new BrokerOnSqs(options);
 }
 
-class BellsOnSqs implements SqsBells {
+class BrokerOnSqs implements SqsBroker {
   readonly meter = new SqsMeter();
-  readonly #options: SqsBellsOptions;
+  readonly #options: SqsBrokerOptions;
   readonly #calls: SqsCalls;
-  readonly #context: EarContext;
+  readonly #context: PollerContext;
   readonly #queues = new Map<string, SqsQueue>();
-  readonly #ears = new Map<string, Ear>();
+  readonly #pollers = new Map<string, QueuePoller>();
   readonly #receiver: Receiver;
-  readonly #underWay = new UnderWay();
+  readonly #inFlight = new InFlightTracker();
 
-  constructor(options: SqsBellsOptions) {
+  constructor(options: SqsBrokerOptions) {
     const { client, clock, log = silentLog, quietAfterMs = defaultQuietAfterMs, table } = options;
     const { load = new Dependency('queues', clock, log) } = options;
     this.#options = options;
-    this.#calls = new SqsCalls(client, this.meter, load.gate);
-    const { closing } = this.#underWay;
-    this.#context = { clock, log, order: new LevelOrder(), closing, quietAfterMs, table };
-    this.#receiver = new Receiver(this.#context, (queue) => this.#earOf(queue));
+    this.#calls = new SqsCalls(client, this.meter, load.limiter);
+    const { closing } = this.#inFlight;
+    this.#context = { clock, log, rotation: new PriorityRotation(), closing, quietAfterMs, table };
+    this.#receiver = new Receiver(this.#context, (queue) => this.#pollerOf(queue));
   }
 
-  ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
-    return this.#underWay.do(() => Promise.all(rings.map((ring) => this.#ringOne(ring))));
+  send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
+    return this.#inFlight.do(() => Promise.all(messages.map((message) => this.#dispatchOne(message))));
   }
 
   lookUp(queues: readonly RegisteredQueue[], missing: (queue: MissingQueue) => void): Promise<void> {
     const all = queues.flatMap(({ tenant, queue, priorities = [] }) =>
       enabledOf({ tenant, queue }, () => priorities).map((level) => this.#queueAt({ tenant, queue }, level)),
     );
-    return this.#underWay.do(() => lookUpAll(all, missing, this.#underWay.closing));
+    return this.#inFlight.do(() => lookUpAll(all, missing, this.#inFlight.closing));
   }
 
-  receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+  receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
     return this.#receiver.receive(queues, want);
   }
 
-  hide(
-    bells: readonly { readonly handle: string; readonly ms: number }[],
+  changeVisibility(
+    changes: readonly { readonly receiptHandle: string; readonly ms: number }[],
     of?: QueueRef,
   ): Promise<readonly boolean[]> {
-    return this.#underWay.do(() => Promise.all(bells.map(({ handle, ms }) => this.#hideOne(handle, ms, of))));
+    return this.#inFlight.do(() =>
+      Promise.all(changes.map(({ receiptHandle, ms }) => this.#changeVisibilityOfOne(receiptHandle, ms, of))),
+    );
   }
 
-  silence(handles: readonly string[], of?: QueueRef): Promise<readonly boolean[]> {
-    return this.#underWay.do(() =>
-      Promise.all(handles.map((handle) => this.#by(handle, of, (queue, receipt) => queue.delete(receipt)))),
+  delete(receiptHandles: readonly string[], of?: QueueRef): Promise<readonly boolean[]> {
+    return this.#inFlight.do(() =>
+      Promise.all(
+        receiptHandles.map((receiptHandle) =>
+          this.#by(receiptHandle, of, (queue, receipt) => queue.delete(receipt)),
+        ),
+      ),
     );
   }
 
   close(): Promise<void> {
-    return this.#underWay.close(() => {
-      for (const { levels } of this.#ears.values()) {
-        for (const level of levels.values()) this.#underWay.track(level.giveBackSpares());
+    return this.#inFlight.close(() => {
+      for (const { levels } of this.#pollers.values()) {
+        for (const level of levels.values()) this.#inFlight.track(level.returnBuffered());
       }
     });
   }
 
-  async #ringOne(ring: Ring): Promise<true | HoldfastError> {
-    const queue = this.#queueAt(ring.queue, levelOf(ring.priority, this.#enabled(ring.queue)));
-    const deduplication = deduplicationOf(ring, this.#options.clock.now());
+  async #dispatchOne(message: DispatchMessage): Promise<true | HoldfastError> {
+    const queue = this.#queueAt(message.queue, levelOf(message.priority, this.#enabled(message.queue)));
+    const deduplication = deduplicationOf(message, this.#options.clock.now());
     try {
-      const sent = await queue.send({ body: encodeRing(ring), group: groupOf(ring), deduplication });
-      if (sent === true) this.#ears.get(nameOf(ring.queue))?.rang();
+      const sent = await queue.send({ body: encodeMessage(message), group: groupOf(message), deduplication });
+      if (sent === true) this.#pollers.get(nameOf(message.queue))?.wake();
       return sent;
     } catch (thrown) {
-      return asBellError(thrown);
+      return asBrokerError(thrown);
     }
   }
 
-  #hideOne(handle: string, ms: number, of: QueueRef | undefined): Promise<boolean> {
-    return this.#by(handle, of, (queue, receipt, receivedAtMs) => {
+  #changeVisibilityOfOne(receiptHandle: string, ms: number, of: QueueRef | undefined): Promise<boolean> {
+    return this.#by(receiptHandle, of, (queue, receipt, receivedAtMs) => {
       const leftMs = longestHiddenMs - (this.#options.clock.now() - receivedAtMs);
-      return queue.hide(receipt, Math.ceil(Math.max(0, Math.min(ms, leftMs)) / 1_000));
+      return queue.changeVisibility(receipt, Math.ceil(Math.max(0, Math.min(ms, leftMs)) / 1_000));
     });
   }
 
   /** Does something by a handle. Where SQS does not answer it is as with a stale one: the bell comes back. */
   async #by(
-    handle: string,
+    receiptHandle: string,
     of: QueueRef | undefined,
     work: (queue: SqsQueue, receipt: string, receivedAtMs: number) => Promise<boolean>,
   ): Promise<boolean> {
-    const said = decodeHandle(handle);
+    const said = decodeReceiptHandle(receiptHandle);
     if (said === undefined || (of !== undefined && nameOf(of) !== nameOf(said.queue))) return false;
     const queue = this.#queueAt(said.queue, said.level);
     try {
@@ -178,18 +184,18 @@ class BellsOnSqs implements SqsBells {
     return made;
   }
 
-  #earOf(queue: QueueRef): Ear {
+  #pollerOf(queue: QueueRef): QueuePoller {
     const name = nameOf(queue);
-    const known = this.#ears.get(name);
+    const known = this.#pollers.get(name);
     if (known !== undefined) return known;
     const { clock, log } = this.#context;
-    const levels = new Map<Priority, Level>();
+    const levels = new Map<Priority, PriorityLevel>();
     for (const priority of this.#enabled(queue)) {
-      levels.set(priority, new Level(this.#queueAt(queue, priority), clock, log, this.#underWay));
+      levels.set(priority, new PriorityLevel(this.#queueAt(queue, priority), clock, log, this.#inFlight));
     }
-    const ear = new Ear(levels, this.#context);
-    this.#ears.set(name, ear);
-    return ear;
+    const poller = new QueuePoller(levels, this.#context);
+    this.#pollers.set(name, poller);
+    return poller;
   }
 }
 

@@ -1,20 +1,20 @@
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../../core/errors.ts';
 import type { Priority } from '../../../core/submission/submission.ts';
-import type { Ring } from '../../../ports/broker.ts';
+import type { DispatchMessage } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { DeadLetter, DeadLetters } from '../../../ports/dead-letters.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { QueueRef } from '../../../ports/task-store.ts';
 import type { Dependency } from '../load/dependency.ts';
-import { UnderWay } from './in-flight.ts';
-import { decodeRing, deduplicationOf, encodeRing, groupOf } from './message.ts';
+import { InFlightTracker } from './in-flight.ts';
+import { decodeMessage, deduplicationOf, encodeMessage, groupOf } from './message.ts';
 import { receivedAtOnce } from './priority-level.ts';
 import { enabledOf, levelOf, type PrioritiesOf } from './priority-levels.ts';
-import { decodeHandle, encodeHandle } from './receipt-handle.ts';
+import { decodeReceiptHandle, encodeReceiptHandle } from './receipt-handle.ts';
 import { SqsCalls } from './sqs/calls.ts';
 import { sqsDeadQueueName } from './sqs/definition.ts';
-import { asBellError } from './sqs/errors.ts';
+import { asBrokerError } from './sqs/errors.ts';
 import type { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
@@ -35,7 +35,7 @@ export interface SqsDeadLetters extends DeadLetters {
 }
 
 /** A short receive asks some of SQS's servers; one that waits asks all of them, so only that one finds a queue empty. */
-const waits = [0, 1];
+const isIdle = [0, 1];
 const never = new AbortController().signal;
 
 /** The dead-letter queues that `createQueues` made, one a priority. */
@@ -47,21 +47,21 @@ class DeadLettersOnSqs implements SqsDeadLetters {
   readonly #options: SqsDeadLettersOptions;
   readonly #calls: SqsCalls;
   readonly #queues = new Map<string, SqsQueue>();
-  readonly #underWay = new UnderWay();
+  readonly #inFlight = new InFlightTracker();
 
   constructor(options: SqsDeadLettersOptions) {
     const { client, meter, load } = options;
     this.#options = options;
-    this.#calls = new SqsCalls(client, meter, load.gate);
+    this.#calls = new SqsCalls(client, meter, load.limiter);
   }
 
-  tell(deaths: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
-    return this.#underWay.do(() => Promise.all(deaths.map((ring) => this.#tellOne(ring))));
+  tell(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
+    return this.#inFlight.do(() => Promise.all(deaths.map((message) => this.#tellOne(message))));
   }
 
   receive(queue: QueueRef, most: number, hiddenMs: number): Promise<readonly DeadLetter[]> {
-    return this.#underWay.do(async () => {
-      for (const waitSeconds of waits) {
+    return this.#inFlight.do(async () => {
+      for (const waitSeconds of isIdle) {
         for (const priority of enabledOf(queue, this.#options.prioritiesOf)) {
           const found = await this.#receiveFrom(this.#queueAt(queue, priority), most, hiddenMs, waitSeconds);
           if (found.length > 0) return found;
@@ -71,26 +71,26 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     });
   }
 
-  drop(handles: readonly string[]): Promise<readonly boolean[]> {
-    return this.#each(handles, (queue, receipt) => queue.delete(receipt));
+  drop(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
+    return this.#each(receiptHandles, (queue, receipt) => queue.delete(receipt));
   }
 
-  giveBack(handles: readonly string[]): Promise<readonly boolean[]> {
-    return this.#each(handles, (queue, receipt) => queue.hide(receipt, 0));
+  giveBack(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
+    return this.#each(receiptHandles, (queue, receipt) => queue.changeVisibility(receipt, 0));
   }
 
   close(): Promise<void> {
-    return this.#underWay.close();
+    return this.#inFlight.close();
   }
 
-  async #tellOne(ring: Ring): Promise<true | HoldfastError> {
-    const enabled = enabledOf(ring.queue, this.#options.prioritiesOf);
-    const queue = this.#queueAt(ring.queue, levelOf(ring.priority, enabled));
-    const deduplication = deduplicationOf(ring, this.#options.clock.now());
+  async #tellOne(message: DispatchMessage): Promise<true | HoldfastError> {
+    const enabled = enabledOf(message.queue, this.#options.prioritiesOf);
+    const queue = this.#queueAt(message.queue, levelOf(message.priority, enabled));
+    const deduplication = deduplicationOf(message, this.#options.clock.now());
     try {
-      return await queue.send({ body: encodeRing(ring), group: groupOf(ring), deduplication });
+      return await queue.send({ body: encodeMessage(message), group: groupOf(message), deduplication });
     } catch (thrown) {
-      return asBellError(thrown);
+      return asBrokerError(thrown);
     }
   }
 
@@ -117,11 +117,11 @@ class DeadLettersOnSqs implements SqsDeadLetters {
   }
 
   #each(
-    handles: readonly string[],
+    receiptHandles: readonly string[],
     work: (queue: SqsQueue, receipt: string) => Promise<boolean>,
   ): Promise<readonly boolean[]> {
-    const one = async (handle: string): Promise<boolean> => {
-      const said = decodeHandle(handle);
+    const one = async (receiptHandle: string): Promise<boolean> => {
+      const said = decodeReceiptHandle(receiptHandle);
       if (said === undefined) return false;
       try {
         return await work(this.#queueAt(said.queue, said.level), said.receipt);
@@ -130,7 +130,7 @@ class DeadLettersOnSqs implements SqsDeadLetters {
         return false;
       }
     };
-    return this.#underWay.do(() => Promise.all(handles.map(one)));
+    return this.#inFlight.do(() => Promise.all(receiptHandles.map(one)));
   }
 
   #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
@@ -139,7 +139,7 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     // Whoever submits or renews does not wait behind notices.
-    const made = new SqsQueue(this.#calls, clock, { queue, priority, name, urgency: 'background' });
+    const made = new SqsQueue(this.#calls, clock, { queue, priority, name, callPriority: 'background' });
     this.#queues.set(name, made);
     return made;
   }
@@ -148,8 +148,8 @@ class DeadLettersOnSqs implements SqsDeadLetters {
 function letterOf(message: Message, { queue, priority: level }: SqsQueue, receivedAtMs: number): DeadLetter {
   const { Body = '', MessageId = '', ReceiptHandle: receipt = '', Attributes } = message;
   return {
-    ring: decodeRing(Body, queue),
-    handle: encodeHandle({ queue, level, receivedAtMs, receipt }),
+    message: decodeMessage(Body, queue),
+    receiptHandle: encodeReceiptHandle({ queue, level, receivedAtMs, receipt }),
     messageId: MessageId,
     sentAtMs: Number(Attributes?.SentTimestamp ?? receivedAtMs),
   };

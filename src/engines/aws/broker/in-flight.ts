@@ -1,7 +1,7 @@
-import { bellsClosed } from './sqs/errors.ts';
+import { brokerClosed } from './sqs/errors.ts';
 
 /** What a close waits for, and nobody begins after it. */
-export class UnderWay {
+export class InFlightTracker {
   readonly #closing = new AbortController();
   readonly #going = new Set<Promise<unknown>>();
 
@@ -12,7 +12,7 @@ export class UnderWay {
 
   /** @throws HoldfastError UNAVAILABLE, reason STORE_FAILED: it is closed, and nothing was begun. */
   async do<T>(work: () => Promise<T>): Promise<T> {
-    if (this.closing.aborted) throw bellsClosed();
+    if (this.closing.aborted) throw brokerClosed();
     return this.track(work());
   }
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Ring, RingReason } from '../../../ports/broker.ts';
-import { decodeRing, deduplicationOf, encodeRing, groupOf } from './message.ts';
+import type { DispatchMessage, DispatchReason } from '../../../ports/broker.ts';
+import { decodeMessage, deduplicationOf, encodeMessage, groupOf } from './message.ts';
 
 const queue = { tenant: 'acme', queue: 'mail' };
-const one: Ring = {
+const one: DispatchMessage = {
   id: 'abcdefghijklmnopqrstuv.mjuohs00',
   queue,
   priority: 'high',
@@ -15,9 +15,9 @@ const one: Ring = {
 const taken = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
 
 test('a ring comes back from its message as it was', () => {
-  expect(decodeRing(encodeRing(one), queue)).toEqual(one);
+  expect(decodeMessage(encodeMessage(one), queue)).toEqual(one);
   const odd = { ...one, id: 'ümläut "\\\n', type: '[1,2]', typeVersion: 0 };
-  expect(decodeRing(encodeRing(odd), queue)).toEqual(odd);
+  expect(decodeMessage(encodeMessage(odd), queue)).toEqual(odd);
 });
 
 test.each([
@@ -35,11 +35,12 @@ test.each([
   '[1,"a","send",1,1,"submit","urgent"]',
   '[1,"a","send",1,1,"submit"]',
 ])('%j is no ring', (body) => {
-  expect(decodeRing(body, queue)).toBeUndefined();
+  expect(decodeMessage(body, queue)).toBeUndefined();
 });
 
 test('task, version and reason make a ring another one; nothing else does', () => {
-  const of = (more: Partial<Ring>, nowMs = 0): string => deduplicationOf({ ...one, ...more }, nowMs);
+  const of = (more: Partial<DispatchMessage>, nowMs = 0): string =>
+    deduplicationOf({ ...one, ...more }, nowMs);
   const others = [
     of({}),
     of({ id: 'b' }),
@@ -66,7 +67,7 @@ test('SQS takes what is made of any id, and no two meet', () => {
   const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
   // An id that is another's hash.
   ids.push(groupOf({ ...one, id: 'a b' }));
-  const reasons: RingReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
+  const reasons: DispatchReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
   const groups = ids.map((id) => groupOf({ ...one, id }));
   const deduplications = ids.flatMap((id) =>
     reasons.map((reason) => deduplicationOf({ ...one, id, reason }, 0)),

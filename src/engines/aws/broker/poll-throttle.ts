@@ -11,7 +11,7 @@ const rampMs = 1_000;
 const fullMs = 50;
 
 /** How fast one queue is asked for bells: what cannot be claimed now had better not be heard. */
-export class Pace {
+export class PollThrottle {
   readonly #clock: Clock;
   readonly #table: Dependency | undefined;
   #lastMs = Number.NEGATIVE_INFINITY;
@@ -36,7 +36,7 @@ export class Pace {
 
   #waitMs(table: Dependency, nowMs: number): number {
     if (table.breaker.state !== 'closed') return this.#lastMs + slowMs - nowMs;
-    return table.gate.going('claim') < this.#limit(table) ? 0 : fullMs;
+    return table.limiter.going('claim') < this.#limit(table) ? 0 : fullMs;
   }
 
   #limit({ breaker }: Dependency): number {

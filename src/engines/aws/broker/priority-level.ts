@@ -1,29 +1,29 @@
 import type { Message } from '@aws-sdk/client-sqs';
-import type { Bell } from '../../../ports/broker.ts';
+import type { Delivery } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
-import type { UnderWay } from './in-flight.ts';
+import type { InFlightTracker } from './in-flight.ts';
 import { Pause } from './poll-backoff.ts';
-import { decodeHandle } from './receipt-handle.ts';
+import { decodeReceiptHandle } from './receipt-handle.ts';
 import { readMessages } from './received.ts';
 import type { SqsQueue } from './sqs/queue.ts';
 
 /** What one call to SQS brings at most. */
 export const receivedAtOnce = 10;
 /** A received bell that nobody has room for is kept so long for whoever comes, then given back. */
-const spareMs = 1_000;
+const bufferedMs = 1_000;
 /** Who polls on would be brought it again at once: hidden for 1 s, twice as long with each receive, 8 s at most. */
 const passedOverDoublings = 3;
 /** At the end a poll under way is let finish for so long: what it is just being answered would stay hidden for a lease. */
 export const lastPollMs = 1_000;
 
-interface Spare {
-  readonly bell: Bell;
+interface BufferedDelivery {
+  readonly delivery: Delivery;
   readonly cancel: () => void;
 }
 
 /** Receives from one SQS queue, and keeps what nobody had room for when it came. */
-export class Level {
+export class PriorityLevel {
   readonly queue: SqsQueue;
   /** Polls of the ear under way. While there is one, nothing is there that it would not bring. */
   polls = 0;
@@ -33,14 +33,14 @@ export class Level {
   readonly pause = new Pause();
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #underWay: UnderWay;
-  #spares: Spare[] = [];
+  readonly #inFlight: InFlightTracker;
+  #buffered: BufferedDelivery[] = [];
 
-  constructor(queue: SqsQueue, clock: Clock, log: Log, underWay: UnderWay) {
+  constructor(queue: SqsQueue, clock: Clock, log: Log, inFlight: InFlightTracker) {
     this.queue = queue;
     this.#clock = clock;
     this.#log = log;
-    this.#underWay = underWay;
+    this.#inFlight = inFlight;
   }
 
   /** Its last poll failed and none is under way, which may well work. */
@@ -49,26 +49,26 @@ export class Level {
   }
 
   /** Nothing, where this process hears no more: what came then is given back at once. */
-  poll(most: number, waitSeconds: number): Promise<Bell[]> {
-    return this.#underWay.track(this.#poll(most, waitSeconds));
+  poll(most: number, waitSeconds: number): Promise<Delivery[]> {
+    return this.#inFlight.track(this.#poll(most, waitSeconds));
   }
 
-  async #poll(most: number, waitSeconds: number): Promise<Bell[]> {
+  async #poll(most: number, waitSeconds: number): Promise<Delivery[]> {
     const messages = await this.#receive(most, waitSeconds);
     this.full = messages.length === most;
-    const { bells, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
+    const { deliveries, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
     for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
     for (const { MessageId } of unreadable) {
       const fields = { queue: this.queue.queue.queue, sqs_queue: this.queue.name, message_id: MessageId };
       this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
     }
-    if (!this.#underWay.closing.aborted) return [...bells];
-    await Promise.all(bells.map((bell) => this.#show(bell, 0)));
+    if (!this.#inFlight.closing.aborted) return [...deliveries];
+    await Promise.all(deliveries.map((delivery) => this.#show(delivery, 0)));
     return [];
   }
 
   async #receive(most: number, waitSeconds: number): Promise<Message[]> {
-    const { closing } = this.#underWay;
+    const { closing } = this.#inFlight;
     const asked = { most, attemptId: this.#clock.uuid() };
     const cut = new AbortController();
     let cancel = (): void => {};
@@ -89,38 +89,38 @@ export class Level {
   }
 
   /** `isPassedOver`: whoever it is left to has no room, and another polls on. */
-  keep(bells: readonly Bell[], isPassedOver: (bell: Bell) => boolean): void {
-    for (const bell of bells) {
-      const doublings = Math.min(passedOverDoublings, Math.max(0, bell.receives - 1));
-      const hiddenSeconds = isPassedOver(bell) ? 2 ** doublings : 0;
-      const giveBack = (): void => void this.#giveBack(spare, hiddenSeconds);
-      const spare: Spare = { bell, cancel: this.#clock.after(spareMs, giveBack) };
-      this.#spares.push(spare);
+  buffer(deliveries: readonly Delivery[], isPassedOver: (delivery: Delivery) => boolean): void {
+    for (const delivery of deliveries) {
+      const doublings = Math.min(passedOverDoublings, Math.max(0, delivery.receiveCount - 1));
+      const hiddenSeconds = isPassedOver(delivery) ? 2 ** doublings : 0;
+      const giveBack = (): void => void this.#giveBack(buffered, hiddenSeconds);
+      const buffered: BufferedDelivery = { delivery, cancel: this.#clock.after(bufferedMs, giveBack) };
+      this.#buffered.push(buffered);
     }
   }
 
-  takeSpares(most: number, wanted: (bell: Bell) => boolean): Bell[] {
-    const taken = this.#spares.filter(({ bell }) => wanted(bell)).slice(0, most);
-    this.#spares = this.#spares.filter((spare) => !taken.includes(spare));
-    for (const spare of taken) spare.cancel();
-    return taken.map((spare) => spare.bell);
+  takeBuffered(most: number, wanted: (delivery: Delivery) => boolean): Delivery[] {
+    const taken = this.#buffered.filter(({ delivery }) => wanted(delivery)).slice(0, most);
+    this.#buffered = this.#buffered.filter((buffered) => !taken.includes(buffered));
+    for (const buffered of taken) buffered.cancel();
+    return taken.map((buffered) => buffered.delivery);
   }
 
   /** At once, since this process hears no more. */
-  async giveBackSpares(): Promise<void> {
-    await Promise.all(this.#spares.map((spare) => this.#giveBack(spare, 0)));
+  async returnBuffered(): Promise<void> {
+    await Promise.all(this.#buffered.map((buffered) => this.#giveBack(buffered, 0)));
   }
 
-  async #giveBack(spare: Spare, hiddenSeconds: number): Promise<void> {
-    spare.cancel();
-    this.#spares = this.#spares.filter((one) => one !== spare);
-    await this.#show(spare.bell, hiddenSeconds);
+  async #giveBack(buffered: BufferedDelivery, hiddenSeconds: number): Promise<void> {
+    buffered.cancel();
+    this.#buffered = this.#buffered.filter((one) => one !== buffered);
+    await this.#show(buffered.delivery, hiddenSeconds);
   }
 
   /** In so many seconds, to whoever polls then. */
-  async #show({ handle }: Bell, inSeconds: number): Promise<void> {
-    const receipt = decodeHandle(handle)?.receipt;
-    if (receipt !== undefined) await this.#quietly(this.queue.hide(receipt, inSeconds));
+  async #show({ receiptHandle }: Delivery, inSeconds: number): Promise<void> {
+    const receipt = decodeReceiptHandle(receiptHandle)?.receipt;
+    if (receipt !== undefined) await this.#quietly(this.queue.changeVisibility(receipt, inSeconds));
   }
 
   /** Where it fails the message comes back by itself. */

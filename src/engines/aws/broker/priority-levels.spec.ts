@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LevelOrder, levelOf } from './priority-levels.ts';
+import { levelOf, PriorityRotation } from './priority-levels.ts';
 
 test('an enabled priority is its own level', () => {
   for (const priority of ['high', 'normal', 'low'] as const) {
@@ -17,11 +17,11 @@ test('one that is not enabled falls to the nearest, between two to the higher', 
 });
 
 test('every sixteenth receive that brings something begins at the lowest', () => {
-  const order = new LevelOrder();
+  const rotation = new PriorityRotation();
   const first: (string | undefined)[] = [];
   for (let i = 0; i < 32; i++) {
-    first.push(order.levels[0]);
-    order.heard();
+    first.push(rotation.levels[0]);
+    rotation.received();
   }
   expect(first.map((level, i) => (level === 'low' ? i : -1)).filter((i) => i >= 0)).toEqual([15, 31]);
   expect(first.filter((level) => level === 'high')).toHaveLength(30);

@@ -29,19 +29,19 @@ export function levelOf(priority: Priority, enabled: readonly Priority[]): Prior
 const lowestEach = 16;
 
 /** The order in which levels are looked at. Receives that bring something are counted, others do not matter. */
-export class LevelOrder {
-  #receives = 0;
+export class PriorityRotation {
+  #receiveCount = 0;
 
-  heard(): void {
-    this.#receives++;
+  received(): void {
+    this.#receiveCount++;
   }
 
   /** Which of several queues is looked at first goes round. */
   get turn(): number {
-    return this.#receives;
+    return this.#receiveCount;
   }
 
   get levels(): readonly Priority[] {
-    return this.#receives % lowestEach === lowestEach - 1 ? priorities.toReversed() : priorities;
+    return this.#receiveCount % lowestEach === lowestEach - 1 ? priorities.toReversed() : priorities;
   }
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { decodeLease, encodeLease } from '../../../core/codec/lease.ts';
 import { limits } from '../../../core/limits.ts';
-import { decodeHandle, encodeHandle, type SqsHandle } from './receipt-handle.ts';
+import { decodeReceiptHandle, encodeReceiptHandle, type SqsReceipt } from './receipt-handle.ts';
 
-const handle: SqsHandle = {
+const handle: SqsReceipt = {
   queue: { tenant: 'acme', queue: 'mail' },
   level: 'normal',
   receivedAtMs: 1_767_225_600_123,
@@ -11,31 +11,37 @@ const handle: SqsHandle = {
 };
 
 test('a handle says what it said, a receipt with slashes too', () => {
-  expect(decodeHandle(encodeHandle(handle))).toEqual(handle);
+  expect(decodeReceiptHandle(encodeReceiptHandle(handle))).toEqual(handle);
 });
 
 test('the longest handle fits a lease with its other fields', () => {
-  const longest = encodeHandle({
+  const longest = encodeReceiptHandle({
     queue: { tenant: 't'.repeat(limits.nameChars), queue: 'q'.repeat(limits.nameChars) },
     level: 'normal',
     receivedAtMs: 8_640_000_000_000_000,
     receipt: 'r'.repeat(1_024),
   });
   const most = Number.MAX_SAFE_INTEGER;
-  const lease = { id: 'i'.repeat(128), token: most, version: most, timeoutAtMs: most, handle: longest };
+  const lease = {
+    id: 'i'.repeat(128),
+    fencingToken: most,
+    version: most,
+    timeoutAtMs: most,
+    receiptHandle: longest,
+  };
   const bytes = encodeLease(lease);
   expect(bytes.length).toBeLessThanOrEqual(limits.leaseBytes);
   expect(decodeLease(bytes)).toEqual(lease);
 });
 
 test('a handle that was changed anywhere, cut or made up is none', () => {
-  const whole = encodeHandle(handle);
+  const whole = encodeReceiptHandle(handle);
   for (let i = 0; i < whole.length; i++) {
     const other = whole[i] === 'x' ? 'y' : 'x';
-    expect(decodeHandle(whole.slice(0, i) + other + whole.slice(i + 1))).toBeUndefined();
-    expect(decodeHandle(whole.slice(0, i))).toBeUndefined();
+    expect(decodeReceiptHandle(whole.slice(0, i) + other + whole.slice(i + 1))).toBeUndefined();
+    expect(decodeReceiptHandle(whole.slice(0, i))).toBeUndefined();
   }
   for (const nonsense of ['', '/', `${whole}x`, `x${whole}`, 'a/b/c/d/e/f/g']) {
-    expect(decodeHandle(nonsense)).toBeUndefined();
+    expect(decodeReceiptHandle(nonsense)).toBeUndefined();
   }
 });

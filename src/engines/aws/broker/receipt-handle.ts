@@ -3,7 +3,7 @@ import { type Priority, priorities } from '../../../core/submission/submission.t
 import type { QueueRef } from '../../../ports/task-store.ts';
 
 /** What names one receipt of a message, in whichever process it is used. */
-export interface SqsHandle {
+export interface SqsReceipt {
   readonly queue: QueueRef;
   /** Of the SQS queue; a ring whose own priority is not enabled lies in another. */
   readonly level: Priority;
@@ -20,15 +20,16 @@ function checkOf(text: string): string {
 }
 
 /** Text that a lease has room for beside its other fields: at most 1,024 for the receipt and 165 for the rest. */
-export function encodeHandle({ queue, level, receivedAtMs, receipt }: SqsHandle): string {
+export function encodeReceiptHandle({ queue, level, receivedAtMs, receipt }: SqsReceipt): string {
   const said = [format, queue.tenant, queue.queue, level, receivedAtMs.toString(36), receipt].join('/');
   return `${checkOf(said)}/${said}`;
 }
 
 /** Undefined: not a handle that Holdfast gave, or not whole. So no call is spent on it. */
-export function decodeHandle(handle: string): SqsHandle | undefined {
-  const said = handle.slice(checkChars + 1);
-  if (handle[checkChars] !== '/' || handle.slice(0, checkChars) !== checkOf(said)) return undefined;
+export function decodeReceiptHandle(receiptHandle: string): SqsReceipt | undefined {
+  const said = receiptHandle.slice(checkChars + 1);
+  if (receiptHandle[checkChars] !== '/' || receiptHandle.slice(0, checkChars) !== checkOf(said))
+    return undefined;
   const [version, tenant, name, level, receivedAt, ...receipt] = said.split('/');
   if (version !== format || tenant === undefined || name === undefined) return undefined;
   if (!priorities.includes(level as Priority) || receipt.length === 0) return undefined;

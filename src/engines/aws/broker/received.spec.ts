@@ -1,9 +1,9 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import { expect, test } from 'vitest';
-import type { Ring } from '../../../ports/broker.ts';
+import type { DispatchMessage } from '../../../ports/broker.ts';
 import { virtualClock } from '../../../testing/virtual-clock.ts';
-import { encodeRing } from './message.ts';
-import { decodeHandle } from './receipt-handle.ts';
+import { encodeMessage } from './message.ts';
+import { decodeReceiptHandle } from './receipt-handle.ts';
 import { readMessages } from './received.ts';
 import { SqsCalls, sqsClient } from './sqs/calls.ts';
 import { SqsMeter } from './sqs/meter.ts';
@@ -14,11 +14,11 @@ const ref = { tenant: 'acme', queue: 'mail' };
 const calls = new SqsCalls(sqsClient({ region: 'eu-central-1' }), new SqsMeter());
 const queue = new SqsQueue(calls, virtualClock(), { queue: ref, priority: 'normal', name: 'mail.fifo' });
 
-function message(id: string, receipt: string, receives: number, version = 1): Message {
+function message(id: string, receipt: string, receiveCount: number, version = 1): Message {
   const fresh = { queue: ref, priority: 'normal', type: 'send', typeVersion: 1, reason: 'submit' } as const;
-  const ring: Ring = { ...fresh, id, version };
-  const Attributes = { ApproximateReceiveCount: String(receives), SentTimestamp: '1000' };
-  return { MessageId: receipt, Body: encodeRing(ring), ReceiptHandle: receipt, Attributes };
+  const dispatch: DispatchMessage = { ...fresh, id, version };
+  const Attributes = { ApproximateReceiveCount: String(receiveCount), SentTimestamp: '1000' };
+  return { MessageId: receipt, Body: encodeMessage(dispatch), ReceiptHandle: receipt, Attributes };
 }
 
 test('each task has one bell, its last message’s; the receipts of the others are told', () => {
@@ -28,12 +28,19 @@ test('each task has one bell, its last message’s; the receipts of the others a
     message('a', 'r3', 2, 2),
     message('a', 'r4', 1, 3),
   ];
-  const { bells, doubles, unreadable } = readMessages(messages, queue, 5_000);
-  expect(bells.map(({ ring, receives, sentAtMs }) => [ring.id, ring.version, receives, sentAtMs])).toEqual([
+  const { deliveries, doubles, unreadable } = readMessages(messages, queue, 5_000);
+  expect(
+    deliveries.map(({ message: dispatch, receiveCount, sentAtMs }) => [
+      dispatch.id,
+      dispatch.version,
+      receiveCount,
+      sentAtMs,
+    ]),
+  ).toEqual([
     ['a', 3, 1, 1_000],
     ['b', 1, 1, 1_000],
   ]);
-  expect(bells.map((bell) => decodeHandle(bell.handle))).toEqual([
+  expect(deliveries.map((delivery) => decodeReceiptHandle(delivery.receiptHandle))).toEqual([
     { queue: ref, level: 'normal', receivedAtMs: 5_000, receipt: 'r4' },
     { queue: ref, level: 'normal', receivedAtMs: 5_000, receipt: 'r2' },
   ]);
@@ -43,8 +50,8 @@ test('each task has one bell, its last message’s; the receipts of the others a
 
 test('what is no bell is no double of one either', () => {
   const poison: Message = { MessageId: 'm', Body: 'nonsense', ReceiptHandle: 'r2', Attributes: {} };
-  const { bells, doubles, unreadable } = readMessages([message('a', 'r1', 1), poison], queue, 0);
-  expect(bells).toHaveLength(1);
+  const { deliveries, doubles, unreadable } = readMessages([message('a', 'r1', 1), poison], queue, 0);
+  expect(deliveries).toHaveLength(1);
   expect(doubles).toEqual([]);
   expect(unreadable).toEqual([poison]);
 });

@@ -1,5 +1,5 @@
 import type { HoldfastError } from '../../../core/errors.ts';
-import type { Bell, Want } from '../../../ports/broker.ts';
+import type { Delivery, Want } from '../../../ports/broker.ts';
 
 /** Tasks that there is room for now. How large they are is not known before they are read. */
 export function roomOf(want: Want): number {
@@ -8,12 +8,12 @@ export function roomOf(want: Want): number {
 }
 
 /** Whoever waits for bells of some queues, until some come, the time is over or the wait is called off. */
-export class Listener {
+export class Waiter {
   readonly want: Want;
   /** On the monotonic clock. */
   readonly endAtMs: number;
-  readonly heard: Promise<readonly Bell[]>;
-  readonly #settled = Promise.withResolvers<readonly Bell[]>();
+  readonly received: Promise<readonly Delivery[]>;
+  readonly #settled = Promise.withResolvers<readonly Delivery[]>();
   readonly #among: number;
   readonly #failed = new Set<object>();
   #waiting = true;
@@ -23,13 +23,13 @@ export class Listener {
     this.want = want;
     this.#among = among;
     this.endAtMs = endAtMs;
-    this.heard = this.#settled.promise;
+    this.received = this.#settled.promise;
   }
 
   /** Whether the task may be given to this one's worker, by what its bell says of it. */
-  handles({ ring }: Bell): boolean {
+  handles({ message }: Delivery): boolean {
     return this.want.types.some(
-      ({ type, maxVersion }) => type === ring.type && maxVersion >= ring.typeVersion,
+      ({ type, maxVersion }) => type === message.type && maxVersion >= message.typeVersion,
     );
   }
 
@@ -38,9 +38,9 @@ export class Listener {
     return this.#waiting ? roomOf(this.want) : 0;
   }
 
-  answer(bells: readonly Bell[]): void {
+  answer(deliveries: readonly Delivery[]): void {
     this.#waiting = false;
-    this.#settled.resolve(bells);
+    this.#settled.resolve(deliveries);
   }
 
   /** Until it fails again it may well work. */

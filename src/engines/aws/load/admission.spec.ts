@@ -14,10 +14,10 @@ function site() {
   const queues = new Dependency('queues', clock, silentLog);
   const admission = new Admission(clock, log, [table, queues]);
   const trip = (one: Dependency): void => {
-    for (let i = 0; i < 5; i++) one.met('throttle', 'PutItem', true);
+    for (let i = 0; i < 5; i++) one.record('throttle', 'PutItem', true);
   };
   const heal = (one: Dependency): void => {
-    for (let i = 0; i < 5; i++) one.met('answer', 'PutItem', true);
+    for (let i = 0; i < 5; i++) one.record('answer', 'PutItem', true);
   };
   const refusal = (count = 1): HoldfastError | undefined => {
     try {
@@ -111,7 +111,7 @@ test('the log tells when it begins to refuse and when it ended, once each', asyn
 test('its view names the state of each dependency and what was met there', () => {
   const { trip, table, admission } = site();
   trip(table);
-  table.met('failure', 'GetItem', true);
+  table.record('failure', 'GetItem', true);
   expect(admission.view().dependencies).toEqual({
     table: { state: 'open', opened: 1, throttled: 5, failed: 1, inFlight: 0, waiting: 0 },
     queues: { state: 'closed', opened: 0, throttled: 0, failed: 0, inFlight: 0, waiting: 0 },

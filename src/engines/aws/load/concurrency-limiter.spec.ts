@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
-import { Gate, type Urgency } from './concurrency-limiter.ts';
+import { type CallPriority, ConcurrencyLimiter } from './concurrency-limiter.ts';
 
 const limits = { all: 4, butLeases: 3, claim: 2, submit: 2, background: 1 };
 
 /** Calls that end when they are told to, and which began, in their order. */
 function site() {
-  const gate = new Gate(limits);
+  const limiter = new ConcurrencyLimiter(limits);
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
-  const call = (urgency: Urgency, name: string): Promise<void> =>
-    gate.run(urgency, async () => {
+  const call = (callPriority: CallPriority, name: string): Promise<void> =>
+    limiter.run(callPriority, async () => {
       begun.push(name);
       await new Promise<void>((resolve) => ends.set(name, resolve));
     });
@@ -17,25 +17,25 @@ function site() {
     ends.get(name)?.();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { gate, begun, call, end };
+  return { limiter, begun, call, end };
 }
 
 test('renewals and settlements find a place while everything else is full', () => {
-  const { gate, begun, call } = site();
+  const { limiter, begun, call } = site();
   for (let i = 0; i < 9; i++) void call('submit', `s${i}`);
   for (let i = 0; i < 9; i++) void call('claim', `c${i}`);
   void call('lease', 'l');
   expect(begun).toEqual(['s0', 's1', 'c0', 'l']);
-  expect(gate.inFlight).toBe(4);
-  expect(gate.waiting).toBe(15);
+  expect(limiter.inFlight).toBe(4);
+  expect(limiter.waiting).toBe(15);
 });
 
 test('of what waits the most urgent goes first, and among equals the first', async () => {
   const { begun, call, end } = site();
   for (const name of ['a', 'b', 'c', 'd']) void call('lease', name);
-  for (const urgency of ['background', 'submit', 'claim', 'lease'] as const) {
-    void call(urgency, `${urgency}1`);
-    void call(urgency, `${urgency}2`);
+  for (const callPriority of ['background', 'submit', 'claim', 'lease'] as const) {
+    void call(callPriority, `${callPriority}1`);
+    void call(callPriority, `${callPriority}2`);
   }
   for (const name of ['a', 'b', 'c', 'd', 'lease1', 'lease2', 'claim1']) await end(name);
   expect(begun.slice(4)).toEqual(['lease1', 'lease2', 'claim1', 'claim2', 'submit1', 'submit2']);
@@ -51,11 +51,13 @@ test('each kind has a limit of its own', async () => {
 });
 
 test('a call that fails gives its place back', async () => {
-  const { gate, call, begun } = site();
-  const failing = Array.from({ length: 5 }, () => gate.run('submit', () => Promise.reject(new Error('no'))));
+  const { limiter, call, begun } = site();
+  const failing = Array.from({ length: 5 }, () =>
+    limiter.run('submit', () => Promise.reject(new Error('no'))),
+  );
   const results = await Promise.allSettled(failing);
   expect(results.every(({ status }) => status === 'rejected')).toBe(true);
-  expect(gate.inFlight).toBe(0);
+  expect(limiter.inFlight).toBe(0);
   void call('submit', 'after');
   expect(begun).toEqual(['after']);
 });

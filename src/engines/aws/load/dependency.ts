@@ -2,7 +2,7 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { DependencyLoad } from '../../../ports/overload.ts';
 import { Breaker } from './breaker.ts';
-import { Gate, type GateLimits } from './concurrency-limiter.ts';
+import { ConcurrencyLimiter, type ConcurrencyLimits } from './concurrency-limiter.ts';
 
 /** What a request of the SDK's met: each one, also those that it sends again. */
 export type Met = 'answer' | 'throttle' | 'failure';
@@ -14,23 +14,23 @@ const quietMs = 10_000;
 export class Dependency {
   readonly name: string;
   readonly breaker: Breaker;
-  readonly gate: Gate;
+  readonly limiter: ConcurrencyLimiter;
   readonly #clock: Clock;
   readonly #log: Log;
   #throttled = 0;
   #failed = 0;
   #troubledAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(name: string, clock: Clock, log: Log, limits?: GateLimits) {
+  constructor(name: string, clock: Clock, log: Log, limits?: ConcurrencyLimits) {
     this.name = name;
     this.breaker = new Breaker(name, clock, log);
-    this.gate = new Gate(limits);
+    this.limiter = new ConcurrencyLimiter(limits);
     this.#clock = clock;
     this.#log = log;
   }
 
   /** One request; `first`: the first trouble of its call. The breaker counts calls, not requests. */
-  met(met: Met, operation: string, first: boolean, error?: string): void {
+  record(met: Met, operation: string, first: boolean, error?: string): void {
     if (met === 'throttle') this.#throttled++;
     else if (met === 'failure') this.#failed++;
     if (met !== 'answer') this.#tell(met, operation, error);
@@ -47,8 +47,8 @@ export class Dependency {
       opened: this.breaker.opened,
       throttled: this.#throttled,
       failed: this.#failed,
-      inFlight: this.gate.inFlight,
-      waiting: this.gate.waiting,
+      inFlight: this.limiter.inFlight,
+      waiting: this.limiter.waiting,
     };
   }
 

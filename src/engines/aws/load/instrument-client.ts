@@ -45,7 +45,7 @@ function metIn(output: unknown): Met {
 }
 
 /** Tells the dependency of every request of this client, those that the SDK's retries send included. */
-export function watched<Client extends { readonly middlewareStack: object }>(
+export function instrument<Client extends { readonly middlewareStack: object }>(
   client: Client,
   dependency: Dependency,
 ): Client {
@@ -55,7 +55,7 @@ export function watched<Client extends { readonly middlewareStack: object }>(
       let first = true;
       const tell = (met: Met | undefined, thrown?: unknown): void => {
         if (met === undefined) return;
-        dependency.met(met, operation, first, nameOf(thrown));
+        dependency.record(met, operation, first, nameOf(thrown));
         if (met !== 'answer') first = false;
       };
       return async (args) => {

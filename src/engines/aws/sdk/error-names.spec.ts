@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { asBellError } from '../broker/sqs/errors.ts';
+import { asBrokerError } from '../broker/sqs/errors.ts';
 import { isDenial, isThrottle } from './error-names.ts';
 import { failureOf } from './errors.ts';
 
@@ -14,7 +14,7 @@ it.each([
 ])('%s is a throttle to the breaker, to the table and to the queues alike', (name) => {
   expect(isThrottle(name)).toBe(true);
   expect(failureOf(named(name))).toBe('throttled');
-  expect(asBellError(named(name))).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
+  expect(asBrokerError(named(name))).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
 });
 
 it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClientTokenId'])(
@@ -22,7 +22,7 @@ it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClient
   (name) => {
     expect(isDenial(name)).toBe(true);
     expect(failureOf(named(name))).toBe('denied');
-    expect(asBellError(named(name)).message).toContain('credentials');
+    expect(asBrokerError(named(name)).message).toContain('credentials');
   },
 );
 

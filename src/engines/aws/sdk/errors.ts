@@ -42,7 +42,7 @@ export function failureOf(thrown: unknown): Failure {
 }
 
 /** What stood where a condition failed, if the service said. */
-export function stoodIn(thrown: unknown): Item | undefined {
+export function currentItemIn(thrown: unknown): Item | undefined {
   const item = (thrown as { Item?: Item }).Item;
   return item === undefined || Object.keys(item).length === 0 ? undefined : item;
 }

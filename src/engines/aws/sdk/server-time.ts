@@ -26,10 +26,11 @@ export function tellTime<Client extends { readonly middlewareStack: object }>(
   if (timekeeper === undefined) return client;
   (client.middlewareStack as Stack).add(
     (next) => async (args) => {
-      const askedAtMs = clock.monotonic();
+      const requestedAtMs = clock.monotonic();
       const answer = await next(args);
-      const toldMs = toldBy(answer);
-      if (!Number.isNaN(toldMs)) timekeeper.heard({ toldMs, askedAtMs, heardAtMs: clock.monotonic() });
+      const serverMs = toldBy(answer);
+      if (!Number.isNaN(serverMs))
+        timekeeper.addSample({ serverMs, requestedAtMs, receivedAtMs: clock.monotonic() });
       return answer;
     },
     // Next to the wire: before an answer that is a refusal becomes an error.

@@ -15,14 +15,14 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../ports/clock.ts';
-import type { Urgency } from '../load/concurrency-limiter.ts';
+import type { CallPriority } from '../load/concurrency-limiter.ts';
 import type { Dependency } from '../load/dependency.ts';
 import { isThrottle } from '../sdk/error-names.ts';
 import {
   asStoreError,
+  currentItemIn,
   failureOf,
   reasonsIn,
-  stoodIn,
   storeClosed,
   storeContended,
   storeThrottled,
@@ -34,7 +34,7 @@ import type { Item, Key } from './schema/keys.ts';
 /** A write under a condition: done, or what stood in its way. */
 export type Written =
   | { readonly ok: true; readonly item: Item | undefined }
-  | { readonly ok: false; readonly stood: Item | undefined; readonly cause: Error };
+  | { readonly ok: false; readonly current: Item | undefined; readonly cause: Error };
 
 /** A transaction under conditions: done, or per item why not (`code` is None where it would have been done). */
 export type Transacted =
@@ -56,7 +56,7 @@ const longestMs = 1_000;
 const batchKeys = 100;
 
 /** What a call is for says whose turn it is. Claims are appended too, and say so themselves. */
-const urgencies: Readonly<Record<CallKind, Urgency>> = {
+const urgencies: Readonly<Record<CallKind, CallPriority>> = {
   renew: 'lease',
   append: 'lease',
   registry: 'lease',
@@ -128,10 +128,10 @@ export class TableCalls {
   update(
     kind: CallKind,
     input: WithoutTable<UpdateItemCommandInput>,
-    urgency = urgencies[kind],
+    callPriority = urgencies[kind],
   ): Promise<Written> {
     const command = new UpdateItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#send(urgency, (client) => client.send(command)));
+    return this.#write(kind, () => this.#send(callPriority, (client) => client.send(command)));
   }
 
   delete(kind: CallKind, input: WithoutTable<DeleteItemCommandInput>): Promise<Written> {
@@ -190,9 +190,9 @@ export class TableCalls {
   }
 
   /** In its turn. What leases need has a client of its own. */
-  #send<T>(urgency: Urgency, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
+  #send<T>(callPriority: CallPriority, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
     const { leases, others } = this.#clients;
-    return this.#load.gate.run(urgency, () => send(urgency === 'lease' ? leases : others));
+    return this.#load.limiter.run(callPriority, () => send(callPriority === 'lease' ? leases : others));
   }
 
   /** A wait before a try that follows a lost race, with full jitter. */
@@ -239,10 +239,10 @@ export class TableCalls {
       } catch (thrown) {
         const failure = failureOf(thrown);
         if (failure === 'condition') {
-          const stood = stoodIn(thrown);
+          const current = currentItemIn(thrown);
           this.meter.answered(kind, [], false);
-          this.meter.conditionFailed(kind, [largerOf(stood, asked)]);
-          return { ok: false, stood, cause: thrown as Error };
+          this.meter.conditionFailed(kind, [largerOf(current, asked)]);
+          return { ok: false, current, cause: thrown as Error };
         }
         if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);
         await this.pause(kind, i);

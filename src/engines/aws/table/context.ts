@@ -3,7 +3,7 @@ import type { Log } from '../../../ports/log.ts';
 import type { TableCalls } from './calls.ts';
 import type { KnownTasks } from './items/known-tasks.ts';
 import type { Nonces } from './items/nonces.ts';
-import type { Turns } from './keyed-mutex.ts';
+import type { KeyedMutex } from './keyed-mutex.ts';
 import type { Shards } from './schema/shards.ts';
 
 /** What the parts of the engine share: one table, and what this process knows of it. */
@@ -14,5 +14,5 @@ export interface AwsContext {
   readonly shards: Shards;
   readonly nonces: Nonces;
   readonly known: KnownTasks;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
 }

@@ -1,5 +1,5 @@
 /** Lets what touches one thing go in turn within this process, so that it does not race with itself. */
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
   run<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -4,12 +4,12 @@ import { type Log, silentLog } from '../../../ports/log.ts';
 import type { Registry } from '../../../ports/registry.ts';
 import type { TaskStore } from '../../../ports/task-store.ts';
 import { Dependency } from '../load/dependency.ts';
-import { watched } from '../load/instrument-client.ts';
+import { instrument } from '../load/instrument-client.ts';
 import { TableCalls } from './calls.ts';
 import type { AwsContext } from './context.ts';
 import { KnownTasks } from './items/known-tasks.ts';
 import { Nonces } from './items/nonces.ts';
-import { Turns } from './keyed-mutex.ts';
+import { KeyedMutex } from './keyed-mutex.ts';
 import { Meter } from './meter.ts';
 import { createRegistry } from './registry.ts';
 import { Shards } from './schema/shards.ts';
@@ -66,8 +66,8 @@ export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
 export function openTable(options: TableOptions): TableParts {
   const { table, clock, log = silentLog } = options;
   const load = new Dependency('table', clock, log);
-  const client = watched(tableClient(options.client), load);
-  const leases = watched(tableClient(options.client), load);
+  const client = instrument(tableClient(options.client), load);
+  const leases = instrument(tableClient(options.client), load);
   const meter = new Meter();
   const calls = new TableCalls({ leases, others: client }, load, table, clock, meter);
   const nonces = new Nonces(clock);
@@ -79,7 +79,7 @@ export function openTable(options: TableOptions): TableParts {
     shards: new Shards(registry, clock, log),
     nonces,
     known: new KnownTasks(),
-    turns: new Turns(),
+    mutex: new KeyedMutex(),
   };
   let closing: Promise<void> | undefined;
   return {

@@ -36,7 +36,7 @@ async function put(
     ConditionExpression: absent ? 'attribute_not_exists(pk)' : 'rv = :rv',
     ...(absent ? {} : { ExpressionAttributeValues: { ':rv': n(expectRev) } }),
   });
-  return written.ok || isOwn(written.stood, nonce);
+  return written.ok || isOwn(written.current, nonce);
 }
 
 async function list(context: Context, kind: string, prefix: string): Promise<Registered[]> {

@@ -27,7 +27,7 @@ import { dueOf } from './read/due.ts';
 import { historyOf } from './read/history.ts';
 import { leaveLane, lowestOf } from './read/lanes.ts';
 import { listPage, type PageRequest } from './read/lists.ts';
-import { anchorOf, loadAll, newest, presumeAll, standingHeads } from './read/snapshots.ts';
+import { anchorOf, loadAll, newest, readAllAsSubmitted, standingHeads } from './read/snapshots.ts';
 import { verify } from './read/verification.ts';
 import { placeOf, slotOf } from './schema/ids.ts';
 import { acceptAll } from './write/accept.ts';
@@ -40,7 +40,7 @@ function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefi
 
 /** Tasks on one DynamoDB table. */
 export class AwsTaskStore implements TaskStore {
-  readonly can = { bellsInCommit: false, fuseClaim: false, sharedWriters: true };
+  readonly can = { transactionalDispatch: false, claimOnAccept: false, sharedWriters: true };
   readonly limits = limits;
   readonly #context: AwsContext;
 
@@ -75,10 +75,10 @@ export class AwsTaskStore implements TaskStore {
     });
   }
 
-  async presume(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
+  async readAsSubmitted(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
     checkBatch(ids);
     return this.#during(async (context) =>
-      (await presumeAll(context, ids)).map((snapshot) => alive(snapshot, nowMs)),
+      (await readAllAsSubmitted(context, ids)).map((snapshot) => alive(snapshot, nowMs)),
     );
   }
 

@@ -1,26 +1,26 @@
 import type { HoldfastError } from '../../../core/errors.ts';
-import type { Bell, Bells, Ring, Want } from '../../../ports/broker.ts';
+import type { Broker, Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { QueueRef, TaskId } from '../../../ports/task-store.ts';
 import type { Operate } from '../operate.ts';
-import type { Belfry } from './priority-queues.ts';
+import type { PriorityQueues } from './priority-queues.ts';
 
 /** What each nature of bells does at one moment; what both share is here. */
-export interface BellKind {
-  readonly belfry: Pick<Belfry<never>, 'nextAtMs' | 'listen'>;
-  ring(ring: Ring): true | HoldfastError;
-  take(queues: readonly QueueRef[], want: Want): Bell[];
+export interface BrokerKind {
+  readonly queues: Pick<PriorityQueues<never>, 'nextAtMs' | 'listen'>;
+  send(message: DispatchMessage): true | HoldfastError;
+  take(queues: readonly QueueRef[], want: Want): Delivery[];
   /** `of`: only where it is a bell of that queue. */
-  hide(handle: string, ms: number, of: QueueRef | undefined): boolean;
-  silence(handle: string, of: QueueRef | undefined): boolean;
+  changeVisibility(receiptHandle: string, ms: number, of: QueueRef | undefined): boolean;
+  delete(receiptHandle: string, of: QueueRef | undefined): boolean;
   /** Whether the task has a bell, hidden or not. */
-  hangs(id: TaskId): boolean;
-  spent?(nowMs: number, spentForMs: number, limit: number): Bell[];
+  hasMessage(id: TaskId): boolean;
+  expiredLeases?(nowMs: number, expiredForMs: number, limit: number): Delivery[];
 }
 
 /** Until a bell may be heard, the time is over, or somebody ends the wait. */
 function nextSound(
-  kind: BellKind,
+  kind: BrokerKind,
   clock: Clock,
   queues: readonly QueueRef[],
   waitMs: number,
@@ -28,10 +28,10 @@ function nextSound(
   over: () => void,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const nextAtMs = kind.belfry.nextAtMs(queues, clock.now());
+    const nextAtMs = kind.queues.nextAtMs(queues, clock.now());
     const soundMs = nextAtMs === undefined ? waitMs : Math.max(1, nextAtMs - clock.now());
     const cancel = clock.after(Math.min(waitMs, soundMs), done);
-    const stopListening = kind.belfry.listen(queues, done);
+    const stopListening = kind.queues.listen(queues, done);
     for (const signal of signals) signal.addEventListener('abort', done);
     function done(): void {
       over();
@@ -44,26 +44,26 @@ function nextSound(
 }
 
 /** One caller's view of the bells. */
-export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: AbortSignal): Bells {
+export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, closed: AbortSignal): Broker {
   const waiting = new Set<Want>();
-  async function receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+  async function receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
     const signals = [want.signal, closed];
     const endAtMs = clock.monotonic() + want.waitMs;
     for (;;) {
       if (signals.some((signal) => signal.aborted)) return [];
       // Rung between the look and the wait for the next sound: nobody would hear it.
-      let rang = false;
-      const stopListening = kind.belfry.listen(queues, () => {
-        rang = true;
+      let isWoken = false;
+      const stopListening = kind.queues.listen(queues, () => {
+        isWoken = true;
       });
       let sound: Promise<void> | undefined;
       try {
-        const bells = await operate('bells.receive', queues.length, () =>
+        const deliveries = await operate('broker.receive', queues.length, () =>
           want.signal.aborted ? [] : kind.take(queues, want),
         );
         const leftMs = endAtMs - clock.monotonic();
-        if (bells.length > 0 || leftMs <= 0) return bells;
-        if (rang) continue;
+        if (deliveries.length > 0 || leftMs <= 0) return deliveries;
+        if (isWoken) continue;
         waiting.add(want);
         // It listens from here on, before this ear is taken away.
         sound = nextSound(kind, clock, queues, leftMs, signals, () => waiting.delete(want));
@@ -74,20 +74,24 @@ export function bellsOf(kind: BellKind, clock: Clock, operate: Operate, closed: 
     }
   }
 
-  const spent = kind.spent?.bind(kind);
+  const expiredLeases = kind.expiredLeases?.bind(kind);
   return {
-    ring: (rings) => operate('bells.ring', rings.length, () => rings.map((one) => kind.ring(one))),
+    send: (messages) => operate('broker.send', messages.length, () => messages.map((one) => kind.send(one))),
     receive,
-    waits: (want) => waiting.has(want),
-    hide: (bells, of) =>
-      operate('bells.hide', bells.length, () => bells.map((one) => kind.hide(one.handle, one.ms, of))),
-    silence: (handles, of) =>
-      operate('bells.silence', handles.length, () => handles.map((handle) => kind.silence(handle, of))),
-    ...(spent === undefined
+    isIdle: (want) => waiting.has(want),
+    changeVisibility: (changes, of) =>
+      operate('broker.changeVisibility', changes.length, () =>
+        changes.map((one) => kind.changeVisibility(one.receiptHandle, one.ms, of)),
+      ),
+    delete: (receiptHandles, of) =>
+      operate('broker.delete', receiptHandles.length, () =>
+        receiptHandles.map((receiptHandle) => kind.delete(receiptHandle, of)),
+      ),
+    ...(expiredLeases === undefined
       ? {}
       : {
-          spent: (nowMs: number, spentForMs: number, limit: number) =>
-            operate('bells.spent', 1, () => spent(nowMs, spentForMs, limit)),
+          expiredLeases: (nowMs: number, expiredForMs: number, limit: number) =>
+            operate('broker.expiredLeases', 1, () => expiredLeases(nowMs, expiredForMs, limit)),
         }),
   };
 }

@@ -1,6 +1,6 @@
 import { timing } from '../../../core/limits.ts';
 import { type Priority, priorities } from '../../../core/submission/submission.ts';
-import type { Bell, Ring, Want } from '../../../ports/broker.ts';
+import type { Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
 import type { QueueRef } from '../../../ports/task-store.ts';
 import { queueName } from '../rows.ts';
 import { Line, type Waiting } from './visibility-queue.ts';
@@ -11,29 +11,29 @@ const lowestEach = 16;
 export const receivedMs = timing.leaseMs + timing.clockGuardMs;
 
 /** What a kind of bells does with one that is wanted: the bell as received, 'skip', or 'full'. */
-export type Take<T> = (item: T, soFar: readonly Bell[]) => Bell | 'skip' | 'full';
+export type Take<T> = (item: T, soFar: readonly Delivery[]) => Delivery | 'skip' | 'full';
 
 /** The lines of all queues and priorities, and who waits at them. */
-export class Belfry<T extends Waiting> {
+export class PriorityQueues<T extends Waiting> {
   readonly #lines = new Map<string, Line<T>>();
-  readonly #ears = new Map<string, Set<() => void>>();
-  #receives = 0;
+  readonly #listeners = new Map<string, Set<() => void>>();
+  #receiveCount = 0;
 
-  line(ring: Pick<Ring, 'queue' | 'priority'>): Line<T> {
-    const name = lineName(ring.queue, ring.priority);
+  line(message: Pick<DispatchMessage, 'queue' | 'priority'>): Line<T> {
+    const name = lineName(message.queue, message.priority);
     const line = this.#lines.get(name) ?? new Line<T>();
     this.#lines.set(name, line);
     return line;
   }
 
   /** Higher priorities first; which queue comes first goes round. */
-  take(queues: readonly QueueRef[], nowMs: number, take: Take<T>): Bell[] {
-    const fromLowest = this.#receives % lowestEach === lowestEach - 1;
+  take(queues: readonly QueueRef[], nowMs: number, take: Take<T>): Delivery[] {
+    const fromLowest = this.#receiveCount % lowestEach === lowestEach - 1;
     const order = fromLowest ? priorities.toReversed() : priorities;
-    const bells: Bell[] = [];
-    this.#takeInOrder(order, queues, nowMs, take, bells);
-    if (bells.length > 0) this.#receives++;
-    return bells;
+    const deliveries: Delivery[] = [];
+    this.#takeInOrder(order, queues, nowMs, take, deliveries);
+    if (deliveries.length > 0) this.#receiveCount++;
+    return deliveries;
   }
 
   #takeInOrder(
@@ -41,16 +41,16 @@ export class Belfry<T extends Waiting> {
     queues: readonly QueueRef[],
     nowMs: number,
     take: Take<T>,
-    bells: Bell[],
+    deliveries: Delivery[],
   ): void {
     for (const priority of order) {
       for (let i = 0; i < queues.length; i++) {
-        const queue = queues[(this.#receives + i) % queues.length] as QueueRef;
-        for (const item of this.#lines.get(lineName(queue, priority))?.heard(nowMs) ?? []) {
-          const taken = take(item, bells);
+        const queue = queues[(this.#receiveCount + i) % queues.length] as QueueRef;
+        for (const item of this.#lines.get(lineName(queue, priority))?.visible(nowMs) ?? []) {
+          const taken = take(item, deliveries);
           // Nothing lower goes first because it is smaller.
           if (taken === 'full') return;
-          if (taken !== 'skip') bells.push(taken);
+          if (taken !== 'skip') deliveries.push(taken);
         }
       }
     }
@@ -69,22 +69,22 @@ export class Belfry<T extends Waiting> {
 
   /** Something in this queue may be heard now, or sooner than it was. */
   wake(queue: QueueRef): void {
-    for (const ear of [...(this.#ears.get(queueName(queue)) ?? [])]) ear();
+    for (const listener of [...(this.#listeners.get(queueName(queue)) ?? [])]) listener();
   }
 
   /** The answer ends the listening. */
-  listen(queues: readonly QueueRef[], ear: () => void): () => void {
+  listen(queues: readonly QueueRef[], listener: () => void): () => void {
     for (const queue of queues) {
       const name = queueName(queue);
-      const ears = this.#ears.get(name) ?? new Set();
-      this.#ears.set(name, ears.add(ear));
+      const listeners = this.#listeners.get(name) ?? new Set();
+      this.#listeners.set(name, listeners.add(listener));
     }
     return () => {
       for (const queue of queues) {
         const name = queueName(queue);
-        const ears = this.#ears.get(name);
-        ears?.delete(ear);
-        if (ears?.size === 0) this.#ears.delete(name);
+        const listeners = this.#listeners.get(name);
+        listeners?.delete(listener);
+        if (listeners?.size === 0) this.#listeners.delete(name);
       }
     };
   }

@@ -1,13 +1,13 @@
-import { leaseSpentAtMs } from '../../../core/task/decision.ts';
+import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
-import type { Bell, Ring, Want } from '../../../ports/broker.ts';
+import type { Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { QueueRef, TaskId } from '../../../ports/task-store.ts';
 import type { Faults } from '../faults.ts';
 import { isExpired, type Row, snapshotOf } from '../rows.ts';
 import type { Tables } from '../tables.ts';
-import type { BellKind } from './broker.ts';
-import { Belfry, isWanted, receivedMs } from './priority-queues.ts';
+import type { BrokerKind } from './broker.ts';
+import { isWanted, PriorityQueues, receivedMs } from './priority-queues.ts';
 
 /** The bell of a task: there because of its head, beside it only what its receivers did. */
 interface Hung {
@@ -15,11 +15,11 @@ interface Hung {
   readonly sinceMs: number;
   running: boolean;
   visibleAtMs: number;
-  receives: number;
-  handle: string;
+  receiveCount: number;
+  receiptHandle: string;
 }
 
-function ringOf(row: Row): Ring {
+function messageOf(row: Row): DispatchMessage {
   const { scope, options, type, typeVersion } = row.submission;
   const queue = { tenant: scope.tenant, queue: scope.queue };
   const { version } = row.head;
@@ -30,13 +30,13 @@ function ringOf(row: Row): Ring {
  * As in the embedded store: a bell exists if and only if its task is running (hidden until the lease is spent), or is
  * ready and the lowest of its lane. It comes and goes in the commit that makes it so; to ring adds nothing.
  */
-export class BellsInCommit implements BellKind {
-  readonly belfry = new Belfry<Hung>();
+export class TransactionalBroker implements BrokerKind {
+  readonly queues = new PriorityQueues<Hung>();
   readonly #hung = new Map<TaskId, Hung>();
   readonly #tables: Tables;
   readonly #clock: Clock;
   readonly #faults: Faults;
-  #handles = 0;
+  #receiptHandles = 0;
 
   constructor(tables: Tables, clock: Clock, faults: Faults) {
     this.#tables = tables;
@@ -45,15 +45,15 @@ export class BellsInCommit implements BellKind {
     tables.observe((row) => this.#follow(row));
   }
 
-  ring(): true {
+  send(): true {
     return true;
   }
 
-  take(queues: readonly QueueRef[], want: Want): Bell[] {
+  take(queues: readonly QueueRef[], want: Want): Delivery[] {
     const nowMs = this.#clock.now();
     const room = want.room();
     let { bytes } = room;
-    return this.belfry.take(queues, nowMs, (hung, soFar) => {
+    return this.queues.take(queues, nowMs, (hung, soFar) => {
       const { submission } = hung.row;
       if (soFar.length >= room.tasks || bytes <= 0) return 'full';
       if (!isWanted(want, submission.type, submission.typeVersion) || isExpired(hung.row, nowMs))
@@ -64,19 +64,19 @@ export class BellsInCommit implements BellKind {
     });
   }
 
-  hide(handle: string, ms: number): boolean {
-    const hung = this.#heldBy(handle);
+  changeVisibility(receiptHandle: string, ms: number): boolean {
+    const hung = this.#heldBy(receiptHandle);
     if (hung === undefined) return false;
-    this.belfry.line(ringOf(hung.row)).hide(hung, this.#clock.now() + ms);
-    this.belfry.wake(ringOf(hung.row).queue);
+    this.queues.line(messageOf(hung.row)).hide(hung, this.#clock.now() + ms);
+    this.queues.wake(messageOf(hung.row).queue);
     return true;
   }
 
   /** A bell whose task may be worked on stays: it can be heard again, as if rung anew. */
-  silence(handle: string): boolean {
-    const id = handle.slice(handle.indexOf('/') + 1);
+  delete(receiptHandle: string): boolean {
+    const id = receiptHandle.slice(receiptHandle.indexOf('/') + 1);
     if (!this.#hung.has(id)) return true;
-    const hung = this.#heldBy(handle);
+    const hung = this.#heldBy(receiptHandle);
     if (hung === undefined) return false;
     if (!hung.running) {
       this.#drop(hung);
@@ -85,53 +85,60 @@ export class BellsInCommit implements BellKind {
     return true;
   }
 
-  hangs(id: TaskId): boolean {
+  hasMessage(id: TaskId): boolean {
     return this.#hung.has(id);
   }
 
-  spent(nowMs: number, spentForMs: number, limit: number): Bell[] {
-    const bells: Bell[] = [];
-    for (const { row, running, visibleAtMs, receives, sinceMs } of this.#hung.values()) {
-      if (bells.length === limit) break;
-      const isSpent = running && visibleAtMs <= nowMs && leaseSpentAtMs(row.head) + spentForMs <= nowMs;
+  expiredLeases(nowMs: number, expiredForMs: number, limit: number): Delivery[] {
+    const deliveries: Delivery[] = [];
+    for (const { row, running, visibleAtMs, receiveCount, sinceMs } of this.#hung.values()) {
+      if (deliveries.length === limit) break;
+      const isLeaseExpired =
+        running && visibleAtMs <= nowMs && leaseExpiredAtMs(row.head) + expiredForMs <= nowMs;
       // Looked at, not received: a worker with a free slot may still come for it.
-      if (isSpent)
-        bells.push({ ring: ringOf(row), handle: '', receives, sentAtMs: sinceMs, hint: snapshotOf(row) });
+      if (isLeaseExpired)
+        deliveries.push({
+          message: messageOf(row),
+          receiptHandle: '',
+          receiveCount,
+          sentAtMs: sinceMs,
+          snapshot: snapshotOf(row),
+        });
     }
-    return bells;
+    return deliveries;
   }
 
-  #heldBy(handle: string): Hung | undefined {
-    const hung = this.#hung.get(handle.slice(handle.indexOf('/') + 1));
+  #heldBy(receiptHandle: string): Hung | undefined {
+    const hung = this.#hung.get(receiptHandle.slice(receiptHandle.indexOf('/') + 1));
     if (hung === undefined) return undefined;
-    const current = hung.handle === handle && hung.visibleAtMs > this.#clock.now();
+    const current = hung.receiptHandle === receiptHandle && hung.visibleAtMs > this.#clock.now();
     return (this.#faults.handle?.(current) ?? current) ? hung : undefined;
   }
 
-  #receive(hung: Hung, nowMs: number): Bell {
+  #receive(hung: Hung, nowMs: number): Delivery {
     const { row } = hung;
-    hung.handle = `${++this.#handles}/${row.id}`;
-    hung.receives++;
-    const ring = ringOf(row);
-    this.belfry.line(ring).hide(hung, nowMs + receivedMs);
-    const { handle, receives, sinceMs } = hung;
-    return { ring, handle, receives, sentAtMs: sinceMs, hint: snapshotOf(row) };
+    hung.receiptHandle = `${++this.#receiptHandles}/${row.id}`;
+    hung.receiveCount++;
+    const message = messageOf(row);
+    this.queues.line(message).hide(hung, nowMs + receivedMs);
+    const { receiptHandle, receiveCount, sinceMs } = hung;
+    return { message, receiptHandle, receiveCount, sentAtMs: sinceMs, snapshot: snapshotOf(row) };
   }
 
   #follow(row: Row): void {
     const hung = this.#hung.get(row.id);
     const running = row.head.state === 'running';
-    const hangs =
+    const hasMessage =
       this.#tables.rows.get(row.id) === row && (running || (isReady(row.head) && this.#tables.isLowest(row)));
-    if (!hangs) {
+    if (!hasMessage) {
       if (hung !== undefined) this.#drop(hung);
     } else if (hung === undefined) {
       this.#hang(row);
     } else if (running) {
       // The claim keeps its receiver's handle; the lease's end moves the bell on.
       hung.running = true;
-      this.belfry.line(ringOf(row)).hide(hung, leaseSpentAtMs(row.head));
-      this.belfry.wake(ringOf(row).queue);
+      this.queues.line(messageOf(row)).hide(hung, leaseExpiredAtMs(row.head));
+      this.queues.wake(messageOf(row).queue);
     } else if (hung.running) {
       this.#drop(hung);
       this.#hang(row);
@@ -141,16 +148,16 @@ export class BellsInCommit implements BellKind {
   #hang(row: Row): void {
     const nowMs = this.#clock.now();
     const running = row.head.state === 'running';
-    const visibleAtMs = running ? leaseSpentAtMs(row.head) : nowMs;
-    const hung: Hung = { row, sinceMs: nowMs, running, visibleAtMs, receives: 0, handle: '' };
+    const visibleAtMs = running ? leaseExpiredAtMs(row.head) : nowMs;
+    const hung: Hung = { row, sinceMs: nowMs, running, visibleAtMs, receiveCount: 0, receiptHandle: '' };
     this.#hung.set(row.id, hung);
-    const ring = ringOf(row);
-    this.belfry.line(ring).add(hung, nowMs);
-    this.belfry.wake(ring.queue);
+    const message = messageOf(row);
+    this.queues.line(message).add(hung, nowMs);
+    this.queues.wake(message.queue);
   }
 
   #drop(hung: Hung): void {
     this.#hung.delete(hung.row.id);
-    this.belfry.line(ringOf(hung.row)).remove(hung);
+    this.queues.line(messageOf(hung.row)).remove(hung);
   }
 }

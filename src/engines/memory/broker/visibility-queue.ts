@@ -37,7 +37,7 @@ export class Line<T extends Waiting> {
   }
 
   /** Those that may be heard; they may be hidden or removed while this goes on. */
-  *heard(nowMs: number): Generator<T> {
+  *visible(nowMs: number): Generator<T> {
     this.#wake(nowMs);
     yield* this.#returned;
     yield* this.#fresh;

@@ -1,35 +1,42 @@
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
 import { timing } from '../../../core/limits.ts';
 import { type Priority, priorities } from '../../../core/submission/submission.ts';
-import type { Bell, Bells, HandledType, Ring, RingReason, Want } from '../../../ports/broker.ts';
+import type {
+  Broker,
+  Delivery,
+  DispatchMessage,
+  DispatchReason,
+  HandledType,
+  Want,
+} from '../../../ports/broker.ts';
 import type { QueueRef, Snapshot } from '../../../ports/task-store.ts';
 import type { SqliteContext } from '../context.ts';
-import type { Committer } from '../group-commit.ts';
-import { placeAt, ringOne } from '../lanes.ts';
+import type { GroupCommitter } from '../group-commit.ts';
+import { dispatchOne, placeAt } from '../lanes.ts';
 import { placeOf } from '../rows/ids.ts';
 import type { Kind } from '../rows/interned-names.ts';
 import type { Asked, Given } from './ready-index.ts';
-import type { Entry } from './ready-list.ts';
+import type { ReadyEntry } from './ready-list.ts';
 import { Waiters } from './waiters.ts';
 
 /** Spent leases are looked for at least this often while somebody asks. */
-const spentLookMs = 250;
-const spentRows = 1_000;
+const expiredLeaseCheckMs = 250;
+const expiredLeaseRows = 1_000;
 const fromLowestEvery = 16;
 
-function handleOf(entry: Entry): string {
+function receiptHandleOf(entry: ReadyEntry): string {
   return `${entry.seq.toString(36)}.${entry.receipt.toString(36)}`;
 }
 
-function receiptOf(handle: string): { seq: number; receipt: number } {
-  const dot = handle.indexOf('.');
+function receiptOf(receiptHandle: string): { seq: number; receipt: number } {
+  const dot = receiptHandle.indexOf('.');
   return {
-    seq: Number.parseInt(handle.slice(0, dot), 36),
-    receipt: Number.parseInt(handle.slice(dot + 1), 36),
+    seq: Number.parseInt(receiptHandle.slice(0, dot), 36),
+    receipt: Number.parseInt(receiptHandle.slice(dot + 1), 36),
   };
 }
 
-function reasonOf(snapshot: Snapshot): RingReason {
+function reasonOf(snapshot: Snapshot): DispatchReason {
   return snapshot.head.version === 1 ? 'submit' : 'again';
 }
 
@@ -40,31 +47,31 @@ function wantedBy(types: readonly HandledType[]): (kind: Kind) => boolean {
 }
 
 /** The bells are the file's ready index and its running tasks' lease ends; who holds one is known in memory only. */
-export class SqliteBells implements Bells {
+export class SqliteBroker implements Broker {
   readonly #context: SqliteContext;
-  readonly #committer: Committer;
+  readonly #committer: GroupCommitter;
   readonly #waiters: Waiters;
-  #receives = 0;
+  #receiveCount = 0;
   #lookedAtMs = Number.NEGATIVE_INFINITY;
   /** When the next lease is spent, of those that ran at the last look. */
-  #nextSpentMs = 0;
+  #nextLeaseExpiredMs = 0;
   #cancelTimer: (() => void) | undefined;
 
-  constructor(context: SqliteContext, committer: Committer) {
+  constructor(context: SqliteContext, committer: GroupCommitter) {
     this.#context = context;
     this.#committer = committer;
     this.#waiters = new Waiters(context.clock);
   }
 
-  waits(want: Want): boolean {
+  isIdle(want: Want): boolean {
     return this.#waiters.has(want);
   }
 
-  ring(rings: readonly Ring[]): Promise<readonly (true | HoldfastError)[]> {
-    return Promise.all(rings.map((ring) => this.#ring(ring)));
+  send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
+    return Promise.all(messages.map((message) => this.#send(message)));
   }
 
-  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Bell[]> {
+  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
     this.#check();
     if (want.signal.aborted) return [];
     const { names, clock } = this.#context;
@@ -72,64 +79,66 @@ export class SqliteBells implements Bells {
       queues: queues.map(({ tenant, queue }) => names.queue(tenant, queue)),
       wanted: wantedBy(want.types),
     };
-    const bells = this.#committer.reading(() => {
+    const deliveries = this.#committer.reading(() => {
       this.#look(clock.now());
       return this.#answer(asked, want);
     });
-    if (bells.length > 0 || want.waitMs <= 0) return bells;
+    if (deliveries.length > 0 || want.waitMs <= 0) return deliveries;
     const waiting = this.#waiters.wait(asked, want);
     this.#arm();
     return waiting;
   }
 
-  async hide(
-    bells: readonly { readonly handle: string; readonly ms: number }[],
+  async changeVisibility(
+    changes: readonly { readonly receiptHandle: string; readonly ms: number }[],
   ): Promise<readonly boolean[]> {
-    const { ring, clock } = this.#context;
+    const { readyIndex, clock } = this.#context;
     const nowMs = clock.now();
-    const hidden = bells.map(({ handle, ms }) => {
-      const { seq, receipt } = receiptOf(handle);
-      const entry = ring.holder(seq, receipt, nowMs);
-      if (entry !== undefined) ring.hide(entry, ms, nowMs);
+    const hidden = changes.map(({ receiptHandle, ms }) => {
+      const { seq, receipt } = receiptOf(receiptHandle);
+      const entry = readyIndex.holder(seq, receipt, nowMs);
+      if (entry !== undefined) readyIndex.hide(entry, ms, nowMs);
       return entry !== undefined;
     });
     this.serve();
     return hidden;
   }
 
-  async silence(handles: readonly string[]): Promise<readonly boolean[]> {
-    const { ring, clock } = this.#context;
+  async delete(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
+    const { readyIndex, clock } = this.#context;
     const nowMs = clock.now();
-    const silenced = handles.map((handle) => {
-      const { seq, receipt } = receiptOf(handle);
-      const entry = ring.holder(seq, receipt, nowMs);
-      if (entry !== undefined) ring.silence(entry, nowMs);
+    const deleted = receiptHandles.map((receiptHandle) => {
+      const { seq, receipt } = receiptOf(receiptHandle);
+      const entry = readyIndex.holder(seq, receipt, nowMs);
+      if (entry !== undefined) readyIndex.delete(entry, nowMs);
       // There is no bell where nobody knows of one.
-      return entry !== undefined || ring.entry(seq) === undefined;
+      return entry !== undefined || readyIndex.entry(seq) === undefined;
     });
     this.serve();
-    return silenced;
+    return deleted;
   }
 
-  async spent(nowMs: number, spentForMs: number, limit: number): Promise<readonly Bell[]> {
+  async expiredLeases(nowMs: number, expiredForMs: number, limit: number): Promise<readonly Delivery[]> {
     return this.#committer.reading(() => {
-      const rows = this.#spentRows(nowMs - spentForMs, limit + spentRows);
-      return this.#context.ring.unheld(rows, limit).map((given) => ({ ...this.#bell(given), handle: '' }));
+      const rows = this.#expiredLeaseRows(nowMs - expiredForMs, limit + expiredLeaseRows);
+      return this.#context.readyIndex
+        .unheld(rows, limit)
+        .map((given) => ({ ...this.#bell(given), receiptHandle: '' }));
     });
   }
 
   /** Gives what became audible to those who wait for it; called after each commit. */
   serve(): void {
-    const { touched } = this.#context.ring;
-    if (touched.size === 0) return;
-    const queues = [...touched];
-    touched.clear();
+    const { changedQueues } = this.#context.readyIndex;
+    if (changedQueues.size === 0) return;
+    const queues = [...changedQueues];
+    changedQueues.clear();
     if (this.#waiters.count === 0) return;
     this.#unasked(() => {
       for (const queue of queues) {
         for (const waiter of [...this.#waiters.of(queue)]) {
-          const bells = this.#answer(waiter.asked, waiter.want);
-          if (bells.length > 0) waiter.end(bells);
+          const deliveries = this.#answer(waiter.asked, waiter.want);
+          if (deliveries.length > 0) waiter.end(deliveries);
         }
       }
     });
@@ -155,12 +164,13 @@ export class SqliteBells implements Bells {
     if (this.#committer.dead !== undefined) throw this.#committer.dead;
   }
 
-  async #ring(ring: Ring): Promise<true | HoldfastError> {
-    const place = placeOf(ring.id);
+  async #send(message: DispatchMessage): Promise<true | HoldfastError> {
+    const place = placeOf(message.id);
     if (place === undefined) return true;
     try {
       await this.#committer.write(() => {
-        if (placeAt(this.#context, place.seq)?.[0] === place.acceptedAtMs) ringOne(this.#context, place.seq);
+        if (placeAt(this.#context, place.seq)?.[0] === place.acceptedAtMs)
+          dispatchOne(this.#context, place.seq);
       });
       return true;
     } catch (thrown) {
@@ -168,18 +178,18 @@ export class SqliteBells implements Bells {
     }
   }
 
-  #answer(asked: Asked, want: Want): Bell[] {
-    const { ring, clock } = this.#context;
-    const fromLowest = this.#receives % fromLowestEvery === fromLowestEvery - 1;
-    const given = ring.take(asked, want.room(), clock.now(), fromLowest);
-    if (given.length > 0) this.#receives++;
+  #answer(asked: Asked, want: Want): Delivery[] {
+    const { readyIndex, clock } = this.#context;
+    const fromLowest = this.#receiveCount % fromLowestEvery === fromLowestEvery - 1;
+    const given = readyIndex.take(asked, want.room(), clock.now(), fromLowest);
+    if (given.length > 0) this.#receiveCount++;
     return given.map((one) => this.#bell(one));
   }
 
-  #bell({ entry, snapshot }: Given): Bell {
-    const { queue, priority, kind } = entry.shelf;
+  #bell({ entry, snapshot }: Given): Delivery {
+    const { queue, priority, kind } = entry.list;
     return {
-      ring: {
+      message: {
         id: snapshot.id,
         queue: { tenant: queue.tenant, queue: queue.queue },
         priority: priorities[priority] as Priority,
@@ -188,27 +198,27 @@ export class SqliteBells implements Bells {
         version: snapshot.head.version,
         reason: reasonOf(snapshot),
       },
-      handle: handleOf(entry),
-      receives: entry.receives,
+      receiptHandle: receiptHandleOf(entry),
+      receiveCount: entry.receiveCount,
       sentAtMs: entry.sentAtMs,
-      hint: snapshot,
+      snapshot: snapshot,
     };
   }
 
   /** What time alone makes audible: bells that were hidden until now, and spent leases. */
   #look(nowMs: number): void {
-    const { ring, sql } = this.#context;
-    ring.wake(nowMs);
+    const { readyIndex, sql } = this.#context;
+    readyIndex.wake(nowMs);
     // A clock that jumped back must not silence the look until it has caught up.
     const sinceMs = nowMs < this.#lookedAtMs ? Number.POSITIVE_INFINITY : nowMs - this.#lookedAtMs;
-    if (sinceMs === 0 || (sinceMs < spentLookMs && nowMs < this.#nextSpentMs)) return;
+    if (sinceMs === 0 || (sinceMs < expiredLeaseCheckMs && nowMs < this.#nextLeaseExpiredMs)) return;
     this.#lookedAtMs = nowMs;
-    ring.spent(this.#spentRows(nowMs, spentRows));
-    const [leaseEndMs] = sql.nextSpent.get(nowMs - timing.clockGuardMs) as unknown as [number | null];
-    this.#nextSpentMs = (leaseEndMs ?? Number.MAX_SAFE_INTEGER) + timing.clockGuardMs;
+    readyIndex.spent(this.#expiredLeaseRows(nowMs, expiredLeaseRows));
+    const [leaseEndMs] = sql.nextLeaseEnd.get(nowMs - timing.clockGuardMs) as unknown as [number | null];
+    this.#nextLeaseExpiredMs = (leaseEndMs ?? Number.MAX_SAFE_INTEGER) + timing.clockGuardMs;
   }
 
-  #spentRows(nowMs: number, limit: number) {
+  #expiredLeaseRows(nowMs: number, limit: number) {
     const { sql, names } = this.#context;
     const rows = sql.spent.all(nowMs - timing.clockGuardMs, limit) as unknown as [
       number,
@@ -227,13 +237,14 @@ export class SqliteBells implements Bells {
   /** While somebody waits, time is watched for them. */
   #arm(): void {
     if (this.#cancelTimer !== undefined || this.#waiters.count === 0) return;
-    const { ring, clock } = this.#context;
-    const nextMs = Math.min(ring.nextWakeMs() ?? Number.POSITIVE_INFINITY, this.#nextSpentMs) - clock.now();
-    this.#cancelTimer = clock.after(Math.max(1, Math.min(spentLookMs, nextMs)), () => {
+    const { readyIndex, clock } = this.#context;
+    const nextMs =
+      Math.min(readyIndex.nextWakeMs() ?? Number.POSITIVE_INFINITY, this.#nextLeaseExpiredMs) - clock.now();
+    this.#cancelTimer = clock.after(Math.max(1, Math.min(expiredLeaseCheckMs, nextMs)), () => {
       this.#cancelTimer = undefined;
       this.#unasked(() => this.#look(clock.now()));
       if (this.#committer.dead !== undefined) return;
-      for (const queue of this.#waiters.queues()) ring.touched.add(queue);
+      for (const queue of this.#waiters.queues()) readyIndex.changedQueues.add(queue);
       this.serve();
       this.#arm();
     });

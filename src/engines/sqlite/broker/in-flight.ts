@@ -1,8 +1,8 @@
 import { Heap } from './heap.ts';
-import type { Entry } from './ready-list.ts';
+import type { ReadyEntry } from './ready-list.ts';
 
 interface Hidden {
-  readonly entry: Entry;
+  readonly entry: ReadyEntry;
   readonly receipt: number;
   readonly untilMs: number;
 }
@@ -11,30 +11,30 @@ interface Hidden {
  * Bells that somebody received and that come back at a time. Those as received all wait equally long, so the order
  * of receipt is the order of their ends; only those that were hidden by hand need a heap.
  */
-export class Held {
-  readonly #received = new Map<number, Entry>();
+export class InFlight {
+  readonly #received = new Map<number, ReadyEntry>();
   readonly #hidden = new Heap<Hidden>((one) => one.untilMs);
 
-  receive(entry: Entry, untilMs: number): void {
-    entry.place = 'held';
+  receive(entry: ReadyEntry, untilMs: number): void {
+    entry.place = 'inFlight';
     entry.hiddenUntilMs = untilMs;
     this.#received.set(entry.seq, entry);
   }
 
-  hide(entry: Entry, untilMs: number): void {
+  hide(entry: ReadyEntry, untilMs: number): void {
     this.#received.delete(entry.seq);
-    entry.place = 'held';
+    entry.place = 'inFlight';
     entry.hiddenUntilMs = untilMs;
     this.#hidden.push({ entry, receipt: entry.receipt, untilMs });
   }
 
-  drop(entry: Entry): void {
-    if (entry.place === 'held') this.#received.delete(entry.seq);
+  drop(entry: ReadyEntry): void {
+    if (entry.place === 'inFlight') this.#received.delete(entry.seq);
   }
 
   /** Those whose time has come, out of here. */
-  ripe(nowMs: number): Entry[] {
-    const ripe: Entry[] = [];
+  ripe(nowMs: number): ReadyEntry[] {
+    const ripe: ReadyEntry[] = [];
     for (const entry of this.#received.values()) {
       if (entry.hiddenUntilMs > nowMs) break;
       ripe.push(entry);
@@ -63,6 +63,6 @@ export class Held {
   }
 
   #isCurrent({ entry, receipt, untilMs }: Hidden): boolean {
-    return entry.place === 'held' && entry.receipt === receipt && entry.hiddenUntilMs === untilMs;
+    return entry.place === 'inFlight' && entry.receipt === receipt && entry.hiddenUntilMs === untilMs;
   }
 }

@@ -6,15 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Bench, queue } from '../../../../test/contract/store-fixture.ts';
 import { type Priority, priorities } from '../../../core/submission/submission.ts';
 import type { Command } from '../../../core/task/command.ts';
-import { leaseSpentAtMs } from '../../../core/task/decision.ts';
+import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
-import type { Bell } from '../../../ports/broker.ts';
+import type { Delivery } from '../../../ports/broker.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { type SqliteEngine, sqlite } from '../index.ts';
 
 /** So small that everything overflows, refills and is given up all the time. */
-const ring = { entries: 8, refillBelow: 4, refillBy: 3, bytes: 2_000 };
+const readyCache = { entries: 8, refillBelow: 4, refillBy: 3, bytes: 2_000 };
 const queues = [queue, { tenant: 'acme', queue: 'bulk' }];
 const types = ['send', 'note'];
 const wanted = types.map((type) => ({ type, maxVersion: 2 }));
@@ -25,11 +25,11 @@ let engine: SqliteEngine;
 let bench: Bench;
 
 async function open(): Promise<SqliteEngine> {
-  return sqlite({ path: join(folder, 'queue.db'), clock, ballastBytes: 0, ring });
+  return sqlite({ path: join(folder, 'queue.db'), clock, ballastBytes: 0, readyCache });
 }
 
 beforeEach(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'holdfast-ring-'));
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-ready-'));
   clock = virtualClock();
   engine = await open();
   bench = new Bench({ engine, clock, reopen: async () => engine });
@@ -46,26 +46,26 @@ async function reopen(): Promise<void> {
 }
 
 /** Everything that can be heard, each held when it is. */
-async function drain(): Promise<Bell[]> {
-  const heard: Bell[] = [];
+async function drain(): Promise<Delivery[]> {
+  const received: Delivery[] = [];
   for (;;) {
-    const bells = await bench.hear({ types: wanted, tasks: 5 }, queues);
-    if (bells.length === 0) return heard;
-    heard.push(...bells);
+    const deliveries = await bench.receive({ types: wanted, tasks: 5 }, queues);
+    if (deliveries.length === 0) return received;
+    received.push(...deliveries);
   }
 }
 
 describe('a backlog larger than the memory for it', () => {
   it('is heard to its end, in the order in which it was accepted', async () => {
     const tasks = await bench.acceptMany(100);
-    expect((await drain()).map((bell) => bell.ring.id)).toEqual(tasks.map((task) => task.id));
+    expect((await drain()).map((delivery) => delivery.message.id)).toEqual(tasks.map((task) => task.id));
   });
 
   it('is heard after a restart without having been read at the start', async () => {
     const tasks = await bench.acceptMany(50);
     await reopen();
     expect(engine.stats().refills).toBe(0);
-    expect((await drain()).map((bell) => bell.ring.id)).toEqual(tasks.map((task) => task.id));
+    expect((await drain()).map((delivery) => delivery.message.id)).toEqual(tasks.map((task) => task.id));
   });
 
   it('of one queue does not keep another queue’s tasks from being heard', async () => {
@@ -73,26 +73,26 @@ describe('a backlog larger than the memory for it', () => {
     await bench.acceptMany(50, () => ({ type: 'note' }));
     const [other] = await bench.acceptMany(1, () => ({ queue: 'bulk' }));
     await reopen();
-    await bench.hear({ types: wanted, tasks: 1 }, [queue]);
-    const [bell] = await bench.hear({ types: wanted }, [{ tenant: 'acme', queue: 'bulk' }]);
-    expect(bell?.ring.id).toBe(other?.id);
+    await bench.receive({ types: wanted, tasks: 1 }, [queue]);
+    const [delivery] = await bench.receive({ types: wanted }, [{ tenant: 'acme', queue: 'bulk' }]);
+    expect(delivery?.message.id).toBe(other?.id);
     expect(await drain()).toHaveLength(99);
   });
 
   it('of low priority does not delay what is high, and is not starved by it', async () => {
     const low = await bench.acceptMany(30, () => ({ options: { priority: 'low' } }));
     const high = await bench.acceptMany(60, () => ({ options: { priority: 'high' } }));
-    const heard: Priority[] = [];
-    for (let i = 0; i < 32; i++) heard.push((await bench.hearOne()).ring.priority);
-    expect(heard.filter((priority) => priority === 'low')).toHaveLength(2);
-    expect(heard[0]).toBe('high');
+    const received: Priority[] = [];
+    for (let i = 0; i < 32; i++) received.push((await bench.receiveOne()).message.priority);
+    expect(received.filter((priority) => priority === 'low')).toHaveLength(2);
+    expect(received[0]).toBe('high');
     expect((await drain()).length).toBe(low.length + high.length - 32);
   });
 
   it('holds large tasks in the file, however few they are', async () => {
     const payload = new Uint8Array(1_500);
     const tasks = await bench.acceptMany(20, () => ({ payload }));
-    expect((await drain()).map((bell) => bell.ring.id)).toEqual(tasks.map((task) => task.id));
+    expect((await drain()).map((delivery) => delivery.message.id)).toEqual(tasks.map((task) => task.id));
   });
 });
 
@@ -115,7 +115,7 @@ type Deed = { readonly what: (typeof deeds)[number] | (typeof more)[number]; rea
 /** One process's callers, doing whatever the task's state allows. */
 class Callers {
   readonly ids: string[] = [];
-  bells: Bell[] = [];
+  deliveries: Delivery[] = [];
 
   async do({ what, who }: Deed): Promise<void> {
     const asked = {
@@ -130,17 +130,20 @@ class Callers {
     if (what === 'wait') return clock.advance((who % 5) * 10_000);
     if (what === 'reopen') return this.#reopen();
     if (what === 'hear') {
-      const heard = await bench.hear({ types: wanted, tasks: 1 + (who % 4) }, queues);
-      this.bells.push(...heard);
-      for (const { hint, ring } of heard)
-        expect(hint).toEqual((await bench.store.read([ring.id], bench.now))[0]);
+      const received = await bench.receive({ types: wanted, tasks: 1 + (who % 4) }, queues);
+      this.deliveries.push(...received);
+      for (const { snapshot, message } of received)
+        expect(snapshot).toEqual((await bench.store.read([message.id], bench.now))[0]);
       return;
     }
     if (what === 'full') return this.#failTurn();
-    const bell = this.bells[who % Math.max(1, this.bells.length)];
-    if (what === 'hide' && bell) await bench.bells.hide([{ handle: bell.handle, ms: (who % 4) * 10_000 }]);
-    else if (what === 'silence' && bell) await bench.bells.silence([bell.handle]);
-    else await this.#change(what, who, bell);
+    const delivery = this.deliveries[who % Math.max(1, this.deliveries.length)];
+    if (what === 'hide' && delivery)
+      await bench.broker.changeVisibility([
+        { receiptHandle: delivery.receiptHandle, ms: (who % 4) * 10_000 },
+      ]);
+    else if (what === 'silence' && delivery) await bench.broker.delete([delivery.receiptHandle]);
+    else await this.#change(what, who, delivery);
   }
 
   async #accept(count: number, asked: Parameters<Bench['accept']>[0]): Promise<void> {
@@ -149,7 +152,7 @@ class Callers {
 
   async #reopen(): Promise<void> {
     await reopen();
-    this.bells = [];
+    this.deliveries = [];
   }
 
   /** A turn that is undone and done again: memory is taken from the file anew. */
@@ -161,13 +164,13 @@ class Callers {
     expect(failed?.kind).toBe('failed');
   }
 
-  async #change(what: Deed['what'], who: number, bell: Bell | undefined): Promise<void> {
-    const id = what === 'claim' ? bell?.ring.id : this.ids[who % Math.max(1, this.ids.length)];
+  async #change(what: Deed['what'], who: number, delivery: Delivery | undefined): Promise<void> {
+    const id = what === 'claim' ? delivery?.message.id : this.ids[who % Math.max(1, this.ids.length)];
     if (id === undefined) return;
     const [task] = await bench.store.read([id], bench.now);
     if (task === undefined) return;
     const { state } = task.head;
-    if (what === 'ring') await bench.bells.ring([bench.ringOf(task, 'again')]);
+    if (what === 'ring') await bench.broker.send([bench.messageOf(task, 'again')]);
     else if (what === 'leave' && task.head.handOver) await leave(task);
     else {
       // Whoever was faster wins, and that is as it should be.
@@ -202,20 +205,20 @@ async function leave(task: Snapshot): Promise<void> {
 }
 
 /** Tasks that must be heard by now: ready and first in their lane, or running on a lease that is spent. */
-async function audible(ids: readonly string[]): Promise<string[]> {
-  const audible: string[] = [];
+async function visible(ids: readonly string[]): Promise<string[]> {
+  const visible: string[] = [];
   for (const id of ids) {
     const [task] = await bench.store.read([id], bench.now);
     if (task === undefined) continue;
-    if (task.head.state === 'running' || (isReady(task.head) && (await isFirst(task)))) audible.push(id);
+    if (task.head.state === 'running' || (isReady(task.head) && (await isFirst(task)))) visible.push(id);
   }
-  return audible;
+  return visible;
 }
 
 async function fresh(): Promise<void> {
   await engine.close();
   rmSync(folder, { recursive: true });
-  folder = mkdtempSync(join(tmpdir(), 'holdfast-ring-'));
+  folder = mkdtempSync(join(tmpdir(), 'holdfast-ready-'));
   engine = await open();
   bench.engine = engine;
 }
@@ -228,8 +231,8 @@ it('whatever happens, nothing that is ready is silent for ever, and nothing else
         for (const one of sequence) await callers.do(one as Deed);
         // Longer than any bell was hidden and any lease runs.
         await clock.advance(60_000);
-        const heard = (await drain()).map((bell) => bell.ring.id);
-        expect(heard.toSorted()).toEqual((await audible(callers.ids)).toSorted());
+        const received = (await drain()).map((delivery) => delivery.message.id);
+        expect(received.toSorted()).toEqual((await visible(callers.ids)).toSorted());
       })
       .beforeEach(fresh),
     { numRuns: 25 },
@@ -238,15 +241,17 @@ it('whatever happens, nothing that is ready is silent for ever, and nothing else
 
 /** Waits for bells, and is careless with the first of them: forgets, silences, hides, or dies on the lease. */
 async function worker(careless: number, done: AbortSignal): Promise<void> {
-  let heard = 0;
+  let received = 0;
   while (!done.aborted) {
-    const bells = await bench.hear({ types: wanted, tasks: 2, waitMs: 20_000, signal: done }, queues);
-    for (const { ring: rung, handle, hint } of bells) {
+    const deliveries = await bench.receive({ types: wanted, tasks: 2, waitMs: 20_000, signal: done }, queues);
+    for (const { message, receiptHandle, snapshot } of deliveries) {
       const way =
-        ++heard > careless ? 'work' : (['forget', 'silence', 'hide', 'die', 'work'] as const)[heard % 5];
-      if (way === 'silence') await bench.bells.silence([handle]);
-      else if (way === 'hide') await bench.bells.hide([{ handle, ms: 5_000 }]);
-      else if (way !== 'forget' && hint !== undefined) await work(rung.id, way === 'die');
+        ++received > careless
+          ? 'work'
+          : (['forget', 'silence', 'hide', 'die', 'work'] as const)[received % 5];
+      if (way === 'silence') await bench.broker.delete([receiptHandle]);
+      else if (way === 'hide') await bench.broker.changeVisibility([{ receiptHandle, ms: 5_000 }]);
+      else if (way !== 'forget' && snapshot !== undefined) await work(message.id, way === 'die');
     }
   }
 }
@@ -254,7 +259,7 @@ async function worker(careless: number, done: AbortSignal): Promise<void> {
 async function work(id: string, dies: boolean): Promise<void> {
   const [task] = await bench.store.read([id], bench.now);
   if (task === undefined || !(await isFirst(task))) return;
-  const spent = task.head.state === 'running' && leaseSpentAtMs(task.head) <= bench.now;
+  const spent = task.head.state === 'running' && leaseExpiredAtMs(task.head) <= bench.now;
   if (!spent && !isReady(task.head)) return;
   const claimed = await bench.append(bench.transition(task, bench.claimOf()));
   if (claimed.kind !== 'done' || claimed.head.state !== 'running' || dies) return;
@@ -277,7 +282,7 @@ it('whoever waits is told of everything that there is to do, without asking agai
           const calm = ['accept', 'lane', 'later', 'cancel', 'ring', 'ready', 'leave', 'full', 'wait'];
           for (const one of sequence) if (calm.includes(one.what)) await callers.do(one as Deed);
           for (let i = 0; i < 10; i++) await clock.advance(35_000);
-          expect(await audible(callers.ids)).toEqual([]);
+          expect(await visible(callers.ids)).toEqual([]);
           done.abort();
           await Promise.all(workers);
         },

@@ -2,9 +2,9 @@ import { timing } from '../../../core/limits.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
 import type { Kind, QueueName } from '../rows/interned-names.ts';
 import { ready, running } from '../rows/rows.ts';
-import { Held } from './in-flight.ts';
-import { type At, type RingSizes, type RingSource, Window } from './ready-cache.ts';
-import type { Entry, Shelf } from './ready-list.ts';
+import { InFlight } from './in-flight.ts';
+import { type At, ReadyCache, type ReadyCacheSizes, type ReadyCacheSource } from './ready-cache.ts';
+import type { ReadyEntry, ReadyList } from './ready-list.ts';
 
 export interface Room {
   readonly tasks: number;
@@ -13,7 +13,7 @@ export interface Room {
 
 /** A bell that is given, with its task as it stands. */
 export interface Given {
-  readonly entry: Entry;
+  readonly entry: ReadyEntry;
   readonly snapshot: Snapshot;
 }
 
@@ -24,7 +24,7 @@ export interface Asked {
 }
 
 /** A running task of which the file says that its lease is spent. */
-export interface SpentRow extends At {
+export interface ExpiredLeaseRow extends At {
   readonly seq: number;
 }
 
@@ -45,58 +45,58 @@ const lowestFirst = [2, 1, 0];
  * The audible and the held bells of this process. The file is the truth: everything here can be forgotten at any
  * moment, and is then looked up again.
  */
-export class ReadyRing {
-  readonly #window: Window;
-  readonly #held = new Held();
-  #spent: Entry[] = [];
+export class ReadyIndex {
+  readonly #cache: ReadyCache;
+  readonly #inFlight = new InFlight();
+  #spent: ReadyEntry[] = [];
   #receipts = 0;
 
-  constructor(source: RingSource, sizes: RingSizes) {
-    this.#window = new Window(source, sizes);
+  constructor(source: ReadyCacheSource, sizes: ReadyCacheSizes) {
+    this.#cache = new ReadyCache(source, sizes);
   }
 
   get refills(): number {
-    return this.#window.refills;
+    return this.#cache.refills;
   }
 
   /** Queues in which a bell became audible since somebody last looked. */
-  get touched(): Set<QueueName> {
-    return this.#window.touched;
+  get changedQueues(): Set<QueueName> {
+    return this.#cache.changedQueues;
   }
 
-  entry(seq: number): Entry | undefined {
-    return this.#window.entry(seq);
+  entry(seq: number): ReadyEntry | undefined {
+    return this.#cache.entry(seq);
   }
 
   /** The queue has no rows yet, so that there is nothing to look up in the file. */
   begin(queue: QueueName): void {
-    this.#window.begin(queue);
+    this.#cache.begin(queue);
   }
 
   /** The file's row says that the task is ready and has a bell. */
   ready(seq: number, at: At, revision: number, nowMs: number, snapshot?: Snapshot): void {
     const entry = this.entry(seq);
     if (entry === undefined) {
-      this.#window.admit(seq, at, revision, nowMs, snapshot);
+      this.#cache.admit(seq, at, revision, nowMs, snapshot);
       return;
     }
     const wasReady = entry.state === ready;
     entry.revision = revision;
     entry.state = ready;
-    if (entry.place === 'shelf') this.#window.weigh(entry, undefined);
+    if (entry.place === 'listed') this.#cache.setSnapshot(entry, undefined);
     // Whoever holds the bell of a task that was ready all along still does.
-    else if (!wasReady || entry.place !== 'held') this.#ringAnew(entry, nowMs);
+    else if (!wasReady || entry.place !== 'inFlight') this.#resend(entry, nowMs);
   }
 
   /** A new task that was claimed as it was accepted. */
   claimed(seq: number, at: At, revision: number, leaseEndAtMs: number | undefined): void {
-    this.#window.make(seq, at, revision, 0).place = 'running';
+    this.#cache.make(seq, at, revision, 0).place = 'running';
     this.running(seq, revision, leaseEndAtMs);
   }
 
   /** Somebody rings a ready task: whoever holds its bell still does. */
-  ring(seq: number, at: At, revision: number, nowMs: number): void {
-    if (this.entry(seq)?.place !== 'held') this.ready(seq, at, revision, nowMs);
+  send(seq: number, at: At, revision: number, nowMs: number): void {
+    if (this.entry(seq)?.place !== 'inFlight') this.ready(seq, at, revision, nowMs);
   }
 
   /** The task runs: its lease's end in the file is its timer now. */
@@ -107,22 +107,22 @@ export class ReadyRing {
     entry.place = 'running';
     entry.state = running;
     entry.revision = revision;
-    entry.spentAtMs = (leaseEndAtMs ?? 0) + timing.clockGuardMs;
+    entry.leaseExpiredAtMs = (leaseEndAtMs ?? 0) + timing.clockGuardMs;
   }
 
   /** It has ended, waits for a time, or is not the lowest of its lane. */
   gone(seq: number): void {
     const entry = this.entry(seq);
     if (entry === undefined) return;
-    this.#held.drop(entry);
-    this.#window.forget(entry);
+    this.#inFlight.drop(entry);
+    this.#cache.forget(entry);
   }
 
   /** Bells as fit into the room, each held from now on, with its task as it stands. */
   take(asked: Asked, room: Room, nowMs: number, fromLowest: boolean): Given[] {
     const answer: Answer = { asked, nowMs, given: [], tasks: room.tasks, bytes: room.bytes };
     if (room.tasks <= 0 || room.bytes <= 0) return answer.given;
-    this.#giveSpent(answer);
+    this.#giveExpired(answer);
     for (const priority of fromLowest ? lowestFirst : strict) {
       if (!this.#giveOf(priority, answer)) break;
     }
@@ -130,92 +130,96 @@ export class ReadyRing {
   }
 
   /** Running tasks whose lease is spent, by the file. Their bells are audible until the next look. */
-  spent(rows: readonly SpentRow[]): void {
+  spent(rows: readonly ExpiredLeaseRow[]): void {
     this.#spent = [];
     for (const row of rows) {
       const entry = this.#entryOf(row);
       if (entry.place !== 'running') continue;
       this.#spent.push(entry);
-      this.touched.add(row.queue);
+      this.changedQueues.add(row.queue);
     }
   }
 
   /** Those of these bells of running tasks that nobody holds; they are looked at, not received. */
-  unheld(rows: readonly SpentRow[], limit: number): Given[] {
+  unheld(rows: readonly ExpiredLeaseRow[], limit: number): Given[] {
     const unheld: Given[] = [];
     for (const row of rows) {
       if (unheld.length >= limit) break;
       const entry = this.#entryOf(row);
-      const snapshot = entry.place === 'running' ? this.#window.load(entry) : undefined;
+      const snapshot = entry.place === 'running' ? this.#cache.load(entry) : undefined;
       if (snapshot !== undefined) unheld.push({ entry, snapshot });
     }
     return unheld;
   }
 
   /** Whoever holds this receipt; undefined: it is stale. */
-  holder(seq: number, receipt: number, nowMs: number): Entry | undefined {
+  holder(seq: number, receipt: number, nowMs: number): ReadyEntry | undefined {
     const entry = this.entry(seq);
-    if (entry === undefined || entry.receipt !== receipt || entry.place === 'shelf') return undefined;
-    const untilMs = entry.place === 'held' ? entry.hiddenUntilMs : entry.spentAtMs;
+    if (entry === undefined || entry.receipt !== receipt || entry.place === 'listed') return undefined;
+    const untilMs = entry.place === 'inFlight' ? entry.hiddenUntilMs : entry.leaseExpiredAtMs;
     return untilMs > nowMs ? entry : undefined;
   }
 
-  hide(entry: Entry, ms: number, nowMs: number): void {
+  hide(entry: ReadyEntry, ms: number, nowMs: number): void {
     // The lease's end is a running task's timer, whatever a hider says who wants less.
-    if (entry.place === 'running' && nowMs + ms <= entry.spentAtMs) return;
+    if (entry.place === 'running' && nowMs + ms <= entry.leaseExpiredAtMs) return;
     if (ms <= 0) this.#putBack(entry);
-    else this.#held.hide(entry, nowMs + ms);
+    else this.#inFlight.hide(entry, nowMs + ms);
   }
 
   /** A bell whose task may be worked on stays: it is heard again, as if rung anew. */
-  silence(entry: Entry, nowMs: number): void {
-    if (entry.state === ready) this.#ringAnew(entry, nowMs);
+  delete(entry: ReadyEntry, nowMs: number): void {
+    if (entry.state === ready) this.#resend(entry, nowMs);
   }
 
   /** Bells whose time has come are audible again. */
   wake(nowMs: number): void {
-    for (const entry of this.#held.ripe(nowMs)) {
+    for (const entry of this.#inFlight.ripe(nowMs)) {
       // Hidden twice until the same moment, or given up meanwhile for want of room.
-      if (entry.place === 'held') this.#putBack(entry);
+      if (entry.place === 'inFlight') this.#putBack(entry);
     }
   }
 
   nextWakeMs(): number | undefined {
-    return this.#held.nextMs();
+    return this.#inFlight.nextMs();
   }
 
   /** Everything is looked up in the file again; receipts of before are stale. */
   forget(): void {
-    this.#window.clear();
-    this.#held.clear();
+    this.#cache.clear();
+    this.#inFlight.clear();
     this.#spent = [];
   }
 
   /** False: no more room. */
   #giveOf(priority: number, answer: Answer): boolean {
     const { asked, nowMs } = answer;
-    const shelves = asked.queues.flatMap((queue) => this.#window.audible(queue, priority, asked.wanted));
-    for (let entry = first(shelves); entry !== undefined; entry = first(shelves)) {
+    const lists = asked.queues.flatMap((queue) => this.#cache.visible(queue, priority, asked.wanted));
+    for (let entry = first(lists); entry !== undefined; entry = first(lists)) {
       if (answer.tasks <= 0) return false;
-      const snapshot = this.#window.load(entry);
-      if (snapshot === undefined || snapshot.submission.expiresAtMs <= nowMs) this.#window.forget(entry);
+      const snapshot = this.#cache.load(entry);
+      if (snapshot === undefined || snapshot.submission.expiresAtMs <= nowMs) this.#cache.forget(entry);
       else if (!this.#give(entry, snapshot, answer)) return false;
-      this.#window.fill(entry.shelf);
+      this.#cache.fill(entry.list);
     }
     return true;
   }
 
-  #giveSpent(answer: Answer): void {
+  #giveExpired(answer: Answer): void {
     if (this.#spent.length === 0) return;
     const { asked, nowMs } = answer;
-    const kept: Entry[] = [];
+    const kept: ReadyEntry[] = [];
     for (const entry of this.#spent) {
       if (entry.place !== 'running') continue;
-      const isWanted = asked.queues.includes(entry.shelf.queue) && asked.wanted(entry.shelf.kind);
-      const snapshot = isWanted ? this.#window.load(entry) : undefined;
+      const isWanted = asked.queues.includes(entry.list.queue) && asked.wanted(entry.list.kind);
+      const snapshot = isWanted ? this.#cache.load(entry) : undefined;
       if (!isWanted) kept.push(entry);
       // Undefined or renewed: it was purged, or a heartbeat came since the look.
-      else if (snapshot !== undefined && isSpent(snapshot, nowMs) && !this.#give(entry, snapshot, answer)) {
+      else if (
+        snapshot !== undefined &&
+        isLeaseExpired(snapshot, nowMs) &&
+        !this.#give(entry, snapshot, answer)
+      ) {
         kept.push(entry);
       }
     }
@@ -223,64 +227,64 @@ export class ReadyRing {
   }
 
   /** False: it does not fit. One bell is given whatever its size. */
-  #give(entry: Entry, snapshot: Snapshot, answer: Answer): boolean {
+  #give(entry: ReadyEntry, snapshot: Snapshot, answer: Answer): boolean {
     const bytes = snapshot.submission.spec.length;
     if (answer.tasks <= 0 || (answer.given.length > 0 && bytes > answer.bytes)) return false;
-    if (entry.place === 'shelf') entry.shelf.shift(entry);
+    if (entry.place === 'listed') entry.list.shift(entry);
     this.#takeOut(entry);
     entry.receipt = ++this.#receipts;
-    entry.receives++;
-    this.#held.receive(entry, answer.nowMs + holdMs);
+    entry.receiveCount++;
+    this.#inFlight.receive(entry, answer.nowMs + holdMs);
     answer.tasks--;
     answer.bytes -= bytes;
     answer.given.push({ entry, snapshot });
     return true;
   }
 
-  #takeOut(entry: Entry): void {
-    this.#held.drop(entry);
-    this.#window.takeOut(entry);
+  #takeOut(entry: ReadyEntry): void {
+    this.#inFlight.drop(entry);
+    this.#cache.takeOut(entry);
   }
 
-  #putBack(entry: Entry): void {
-    this.#held.drop(entry);
+  #putBack(entry: ReadyEntry): void {
+    this.#inFlight.drop(entry);
     if (entry.state !== running) {
-      this.#window.shelve(entry);
+      this.#cache.putBack(entry);
       return;
     }
     entry.place = 'running';
     // Of a lease that was spent while somebody held its bell, the next look would be late.
     this.#spent.push(entry);
-    this.touched.add(entry.shelf.queue);
+    this.changedQueues.add(entry.list.queue);
   }
 
-  #ringAnew(entry: Entry, nowMs: number): void {
-    this.#held.drop(entry);
-    entry.receives = 0;
+  #resend(entry: ReadyEntry, nowMs: number): void {
+    this.#inFlight.drop(entry);
+    entry.receiveCount = 0;
     entry.sentAtMs = nowMs;
     entry.receipt = 0;
-    this.#window.shelve(entry);
+    this.#cache.putBack(entry);
   }
 
-  #entryOf(row: SpentRow): Entry {
+  #entryOf(row: ExpiredLeaseRow): ReadyEntry {
     const known = this.entry(row.seq);
     if (known !== undefined) return known;
-    const entry = this.#window.make(row.seq, row, 0, 0);
+    const entry = this.#cache.make(row.seq, row, 0, 0);
     entry.place = 'running';
     entry.state = running;
     return entry;
   }
 }
 
-function isSpent({ head }: Snapshot, nowMs: number): boolean {
+function isLeaseExpired({ head }: Snapshot, nowMs: number): boolean {
   return head.state === 'running' && (head.leaseEndAtMs ?? 0) + timing.clockGuardMs <= nowMs;
 }
 
 /** The oldest of what is in memory. A shelf that had to make room for another one waits for the next receive. */
-function first(shelves: readonly Shelf[]): Entry | undefined {
-  let oldest: Entry | undefined;
-  for (const shelf of shelves) {
-    const entry = shelf.peek();
+function first(lists: readonly ReadyList[]): ReadyEntry | undefined {
+  let oldest: ReadyEntry | undefined;
+  for (const list of lists) {
+    const entry = list.peek();
     if (entry !== undefined && (oldest === undefined || entry.seq < oldest.seq)) oldest = entry;
   }
   return oldest;

@@ -3,14 +3,14 @@ import type { Kind, QueueName } from '../rows/interned-names.ts';
 import { Heap } from './heap.ts';
 
 /** One task's bell, as this process knows it. */
-export interface Entry {
+export interface ReadyEntry {
   readonly seq: number;
-  readonly shelf: Shelf;
+  readonly list: ReadyList;
   /**
    * `shelf`: audible. `held`: received and hidden. `running`: the lease's end in the file is its timer. `gone`: it
    * has no bell any more, and whoever still meets the entry passes over it.
    */
-  place: 'shelf' | 'held' | 'running' | 'gone';
+  place: 'listed' | 'inFlight' | 'running' | 'gone';
   /** As in the file; undefined: read when it is received. */
   snapshot: Snapshot | undefined;
   revision: number;
@@ -19,28 +19,28 @@ export interface Entry {
   bytes: number;
   /** Names the latest receipt. */
   receipt: number;
-  receives: number;
+  receiveCount: number;
   hiddenUntilMs: number;
   sentAtMs: number;
   /** When its lease counts as spent, as far as this process knows: 0 where it does not. */
-  spentAtMs: number;
+  leaseExpiredAtMs: number;
 }
 
 /**
  * The ready tasks of one (queue, priority, kind), in acceptance order. Those up to `filledTo` are in memory or held
  * by somebody; those above it are in the file only, and there are none where the shelf is `complete`.
  */
-export class Shelf {
+export class ReadyList {
   readonly queue: QueueName;
   readonly priority: number;
   readonly kind: Kind;
   filledTo = 0;
   complete: boolean;
   /** In order; `#next` is the first that was not taken. */
-  #row: Entry[] = [];
+  #row: ReadyEntry[] = [];
   #next = 0;
   /** Became ready again, below `filledTo`. */
-  #returned = new Heap<Entry>((entry) => entry.seq);
+  #returned = new Heap<ReadyEntry>((entry) => entry.seq);
 
   constructor(queue: QueueName, priority: number, kind: Kind, complete: boolean) {
     this.queue = queue;
@@ -54,24 +54,24 @@ export class Shelf {
     return this.#row.length - this.#next + this.#returned.size;
   }
 
-  append(entry: Entry): void {
+  append(entry: ReadyEntry): void {
     this.#row.push(entry);
     this.filledTo = entry.seq;
   }
 
-  giveBack(entry: Entry): void {
+  giveBack(entry: ReadyEntry): void {
     this.#returned.push(entry);
   }
 
   /** The first audible one in memory. */
-  peek(): Entry | undefined {
+  peek(): ReadyEntry | undefined {
     let first = this.#row[this.#next];
-    while (first !== undefined && first.place !== 'shelf') {
+    while (first !== undefined && first.place !== 'listed') {
       this.#pass();
       first = this.#row[this.#next];
     }
     let back = this.#returned.peek();
-    while (back !== undefined && back.place !== 'shelf') {
+    while (back !== undefined && back.place !== 'listed') {
       this.#returned.pop();
       back = this.#returned.peek();
     }
@@ -80,13 +80,13 @@ export class Shelf {
   }
 
   /** Takes out what `peek` answered. */
-  shift(entry: Entry): void {
+  shift(entry: ReadyEntry): void {
     if (this.#returned.peek() === entry) this.#returned.pop();
     else this.#pass();
   }
 
   /** Gives up the newer half of what is in memory; answers what is no longer there. The file still has it. */
-  dropNewer(): Entry[] {
+  dropNewer(): ReadyEntry[] {
     const keep = this.#next + Math.floor((this.#row.length - this.#next) / 2);
     const dropped = this.#row.splice(keep);
     this.complete = false;
@@ -95,7 +95,7 @@ export class Shelf {
   }
 
   /** Gives up all of it, to be filled from the file again. */
-  dropAll(): Entry[] {
+  dropAll(): ReadyEntry[] {
     const dropped = this.#row.slice(this.#next);
     for (let entry = this.#returned.pop(); entry !== undefined; entry = this.#returned.pop())
       dropped.push(entry);

@@ -1,4 +1,4 @@
-import type { Bell, Want } from '../../../ports/broker.ts';
+import type { Delivery, Want } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { QueueName } from '../rows/interned-names.ts';
 import type { Asked } from './ready-index.ts';
@@ -7,7 +7,7 @@ export interface Waiter {
   readonly asked: Asked;
   readonly want: Want;
   /** Idempotent. */
-  end(bells: readonly Bell[]): void;
+  end(deliveries: readonly Delivery[]): void;
 }
 
 /** Receives that found nothing. First come, first served; whoever was served comes again at the end. */
@@ -36,21 +36,21 @@ export class Waiters {
     return this.#byQueue.keys();
   }
 
-  wait(asked: Asked, want: Want): Promise<readonly Bell[]> {
+  wait(asked: Asked, want: Want): Promise<readonly Delivery[]> {
     return new Promise((resolve) => {
-      const giveUp = () => waiter.end([]);
+      const evict = () => waiter.end([]);
       const waiter: Waiter = {
         asked,
         want,
-        end: (bells) => {
+        end: (deliveries) => {
           cancelTimer();
-          want.signal.removeEventListener('abort', giveUp);
+          want.signal.removeEventListener('abort', evict);
           this.#remove(waiter);
-          resolve(bells);
+          resolve(deliveries);
         },
       };
-      const cancelTimer = this.#clock.after(want.waitMs, giveUp);
-      want.signal.addEventListener('abort', giveUp, { once: true });
+      const cancelTimer = this.#clock.after(want.waitMs, evict);
+      want.signal.addEventListener('abort', evict, { once: true });
       this.#add(waiter);
     });
   }

@@ -81,11 +81,11 @@ describe('a disk that is full', () => {
     const claim = await bench.append(bench.transition(second, bench.claimOf()));
     expect(claim).toMatchObject({ kind: 'failed', error: { reason: 'STORE_FULL' } });
     const leaseEndAtMs = bench.now + 30_000;
-    const expectToken = { token: running.head.fencingToken };
+    const expectFencingToken = { fencingToken: running.head.fencingToken };
     await bench.done({
       kind: 'renewal',
       id: running.id,
-      expect: expectToken,
+      expect: expectFencingToken,
       leaseEndAtMs,
       progress: undefined,
     });

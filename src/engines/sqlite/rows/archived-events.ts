@@ -18,7 +18,7 @@ export function moveOut(context: SqliteContext, seq: number, change: Transition)
   const row = context.sql.events.get(seq) as unknown as [Uint8Array] | undefined;
   const { older, newest } = splitEvents(row?.[0] ?? new Uint8Array(0), kept);
   if (older.length === 0) return;
-  context.sql.insertPast.run(seq, change.head.version - kept, older);
+  context.sql.insertArchived.run(seq, change.head.version - kept, older);
   context.sql.setEvents.run(newest, seq);
   context.stats.rowsWritten += 2;
 }
@@ -33,7 +33,7 @@ export function eventsAfter(
   const before = head.version - tip.length;
   if (version >= before) return tip.slice(version - before);
   const events: TaskEvent[] = version < 1 ? [submission.submitted] : [];
-  const rows = context.sql.past.all(seq, version) as unknown as [number, Uint8Array][];
+  const rows = context.sql.archived.all(seq, version) as unknown as [number, Uint8Array][];
   for (const [last, bytes] of rows) {
     const some = decodeEvents(bytes);
     const first = last - some.length + 1;

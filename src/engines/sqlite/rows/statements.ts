@@ -34,7 +34,7 @@ export function prepareStatements(db: DatabaseSync) {
     updateAtRevision: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND revision = ? AND version = ?`,
     ),
-    updateAtToken: write(
+    updateAtFencingToken: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ?`,
     ),
     /** A first claim, and a success, of a task that has nothing but its life: most writes set no other columns. */
@@ -49,8 +49,8 @@ export function prepareStatements(db: DatabaseSync) {
     renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ?`),
     setEvents: write('UPDATE task SET events = ? WHERE seq = ?'),
-    insertPast: write('INSERT INTO past (seq, last, events) VALUES (?, ?, ?)'),
-    setBell: write('UPDATE task SET bell = 1 WHERE seq = ?'),
+    insertArchived: write('INSERT INTO past (seq, last, events) VALUES (?, ?, ?)'),
+    setDispatchable: write('UPDATE task SET bell = 1 WHERE seq = ?'),
     setLaneSeq: write('UPDATE task SET lane_seq = ? WHERE seq = ?'),
 
     /** What memory may not know of a task. */
@@ -63,7 +63,7 @@ export function prepareStatements(db: DatabaseSync) {
       'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
     events: read('SELECT events FROM task WHERE seq = ?'),
-    past: read('SELECT last, events FROM past WHERE seq = ? AND last > ? ORDER BY last'),
+    archived: read('SELECT last, events FROM past WHERE seq = ? AND last > ? ORDER BY last'),
     due: read(
       'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
@@ -71,7 +71,7 @@ export function prepareStatements(db: DatabaseSync) {
       'SELECT seq, queue, kind, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
     ),
 
-    nextSpent: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
+    nextLeaseEnd: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
 
     readyAfter:
       read(`${snapshot} WHERE t.queue = ? AND t.priority = ? AND t.kind = ? AND t.bell = 1 AND t.seq > ?
@@ -88,7 +88,7 @@ export function prepareStatements(db: DatabaseSync) {
     expiries: read('SELECT seq, expires_at FROM task WHERE seq > ? ORDER BY seq LIMIT ?'),
     deleteTask: write('DELETE FROM task WHERE seq = ?'),
     deleteBody: write('DELETE FROM body WHERE seq = ?'),
-    deletePast: write('DELETE FROM past WHERE seq = ?'),
+    deleteArchived: write('DELETE FROM past WHERE seq = ?'),
     deleteResult: write('DELETE FROM result WHERE seq = ?'),
     lastSeq: read(
       'SELECT max((SELECT coalesce(max(seq), 0) FROM task), coalesce((SELECT value FROM counter WHERE name = ?), 0))',

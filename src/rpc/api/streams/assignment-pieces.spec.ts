@@ -21,7 +21,7 @@ function assignment(bytes: number): Assignment {
     spec,
     attempt: 1_000,
     maxAttempts: 1_000,
-    token: Number.MAX_SAFE_INTEGER,
+    fencingToken: Number.MAX_SAFE_INTEGER,
     key: '字'.repeat(limits.keyChars),
     queue: 'q'.repeat(limits.nameChars),
     tenant: 't'.repeat(limits.nameChars),
@@ -74,8 +74,8 @@ describe('numbers of messages', () => {
       numbering.ends(service);
     }
     expect(numbering.sent).toBe(5);
-    expect([1, 2, 3].map((wire) => numbering.heard(wire))).toEqual([1, undefined, undefined]);
-    expect(numbering.heard(5)).toBe(3);
-    expect(numbering.heard(5)).toBeUndefined();
+    expect([1, 2, 3].map((wire) => numbering.acknowledge(wire))).toEqual([1, undefined, undefined]);
+    expect(numbering.acknowledge(5)).toBe(3);
+    expect(numbering.acknowledge(5)).toBeUndefined();
   });
 });

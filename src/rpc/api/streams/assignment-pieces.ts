@@ -36,7 +36,7 @@ export function pieces(tasks: readonly Assignment[]): readonly (readonly Assignm
  * latter. A worker's `received` of the wire is the service's once the last piece is in.
  */
 export class Numbering {
-  readonly #unheard: { readonly wire: number; readonly service: number }[] = [];
+  readonly #unacknowledged: { readonly wire: number; readonly service: number }[] = [];
   #wire = 0;
 
   next(): number {
@@ -45,15 +45,15 @@ export class Numbering {
 
   /** The last message handed out carries the end of what the service calls `service`. */
   ends(service: number): void {
-    this.#unheard.push({ wire: this.#wire, service });
+    this.#unacknowledged.push({ wire: this.#wire, service });
   }
 
   /** What the service may take as received; undefined: nothing more. RangeError: never sent. */
-  heard(wire: number): number | undefined {
+  acknowledge(wire: number): number | undefined {
     if (wire > this.#wire) throw new RangeError('never sent');
     let service: number | undefined;
-    while (this.#unheard.length > 0 && (this.#unheard[0]?.wire ?? 0) <= wire)
-      service = this.#unheard.shift()?.service;
+    while (this.#unacknowledged.length > 0 && (this.#unacknowledged[0]?.wire ?? 0) <= wire)
+      service = this.#unacknowledged.shift()?.service;
     return service;
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { apiNode, calledBy, Heard } from '../../../../test/fixtures/api-node.ts';
+import { apiNode, calledBy, Recorded } from '../../../../test/fixtures/api-node.ts';
 import type { WorkResponse } from '../../../core/messages.ts';
 import { silentLog } from '../../../ports/log.ts';
 import type { Parts } from '../parts.ts';
@@ -24,7 +24,7 @@ describe('a stream that ended', () => {
     };
     const gone = new AbortController();
     let closed = 0;
-    const stream = new Heard<WorkResponse>();
+    const stream = new Recorded<WorkResponse>();
     const events = { draining() {}, closed: () => closed++ };
     const channel = openChannel<WorkResponse>(
       parts,
@@ -44,7 +44,7 @@ describe('a stream that ended', () => {
 
   it('never begins where its caller has already gone', async () => {
     const { api } = await apiNode();
-    const stream = new Heard<WorkResponse>();
+    const stream = new Recorded<WorkResponse>();
     api.work(stream, calledBy(undefined, { signal: AbortSignal.abort() }));
     expect(stream.ended).toBe(true);
     expect(api.openStreams).toBe(0);

@@ -19,7 +19,7 @@ export interface Channel<Message> {
   roomBytes(): number;
   send(message: Message): void;
   end(error?: HoldfastError): void;
-  heard(): void;
+  messageReceived(): void;
   drain(): void;
 }
 
@@ -81,7 +81,7 @@ export function openChannel<Message>(
   }
   if (context.signal.aborted) end();
   const roomBytes = (): number => Math.max(0, limits.streamFillBytes - stream.bufferedBytes);
-  return { roomBytes, send, end, heard: life.heard, drain: life.drain };
+  return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
 }
 
 /** Throws where this node drains or has too many streams; the answer uncounts the stream. */

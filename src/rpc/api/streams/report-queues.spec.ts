@@ -5,8 +5,8 @@ import {
   anyone,
   apiNode,
   calledBy,
-  Heard,
   item,
+  Recorded,
   refusal,
   submitted,
 } from '../../../../test/fixtures/api-node.ts';
@@ -51,10 +51,10 @@ beforeEach(async () => {
 const head = async () => (await node.service.get('default', id, false)).snapshot.head;
 
 function report(context: typeof ours) {
-  const heard = new Heard<ReportResponse>();
-  const worker = node.api.report(heard, context);
+  const recorded = new Recorded<ReportResponse>();
+  const worker = node.api.report(recorded, context);
   worker.message({ kind: 'hello', sessionId: '', workerId: 'i', tenant: '' });
-  return { heard, worker };
+  return { recorded, worker };
 }
 const settlement = (): Settlement => {
   const said = { result: undefined, message: '', errorType: '', afterMs: undefined };
@@ -63,25 +63,25 @@ const settlement = (): Settlement => {
 
 describe('an identity that is held to other queues', () => {
   it('cannot settle a lease by a stream, which goes on', async () => {
-    const { heard, worker } = report(theirs);
+    const { recorded, worker } = report(theirs);
     worker.message({ kind: 'settlements', batch: 1, items: [settlement()] });
     await node.clock.settle();
-    expect(heard.of('settled')).toMatchObject([{ results: [{ error: denied }] }]);
-    expect(heard.ended).toBe(false);
+    expect(recorded.of('settled')).toMatchObject([{ results: [{ error: denied }] }]);
+    expect(recorded.ended).toBe(false);
     expect(await head()).toMatchObject({ state: 'running' });
   });
 
   it('cannot renew one by a stream', async () => {
     const before = await head();
     await node.clock.advance(5_000);
-    const { heard, worker } = report(theirs);
+    const { recorded, worker } = report(theirs);
     worker.message({
       kind: 'heartbeats',
       batch: 1,
       items: [{ lease, progress: { fraction: 0.5, note: '' } }],
     });
     await node.clock.settle();
-    expect(heard.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'error', error: denied }] }]);
+    expect(recorded.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'error', error: denied }] }]);
     expect(await head()).toEqual(before);
   });
 
@@ -105,11 +105,11 @@ describe('an identity that is held to other queues', () => {
 });
 
 it('an identity of the lease’s queue settles and renews it', async () => {
-  const { heard, worker } = report(ours);
+  const { recorded, worker } = report(ours);
   worker.message({ kind: 'heartbeats', batch: 1, items: [{ lease, progress: undefined }] });
   await node.clock.settle();
   worker.message({ kind: 'settlements', batch: 2, items: [settlement()] });
   await node.clock.settle();
-  expect(heard.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'renewed' }] }]);
-  expect(heard.of('settled')).toMatchObject([{ results: [{ state: 'succeeded' }] }]);
+  expect(recorded.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'renewed' }] }]);
+  expect(recorded.of('settled')).toMatchObject([{ results: [{ state: 'succeeded' }] }]);
 });

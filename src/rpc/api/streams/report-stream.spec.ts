@@ -4,8 +4,8 @@ import {
   anyone,
   apiNode,
   calledBy,
-  Heard,
   item,
+  Recorded,
   submitted,
 } from '../../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../../core/errors.ts';
@@ -23,16 +23,16 @@ const ok = (lease: Uint8Array): Settlement => ({
 });
 
 function report(node: ApiNode, context = calledBy()) {
-  const heard = new Heard<ReportResponse>();
-  return { heard, worker: node.api.report(heard, context) };
+  const recorded = new Recorded<ReportResponse>();
+  return { recorded, worker: node.api.report(recorded, context) };
 }
 
 /** A worker that was given these tasks. */
 async function working(node: ApiNode, ...keys: string[]) {
   await submitted(node, ...keys.map((key) => item(key)));
-  const heard = new Heard<WorkResponse>();
+  const recorded = new Recorded<WorkResponse>();
   const types = [{ type: 'note', maxVersion: 1 }];
-  const work = node.api.work(heard, calledBy());
+  const work = node.api.work(recorded, calledBy());
   work.message({
     kind: 'hello',
     tenant: '',
@@ -44,21 +44,21 @@ async function working(node: ApiNode, ...keys: string[]) {
     bytes: 1_000_000,
   });
   await node.clock.settle();
-  const leases = heard.of('assignments').flatMap((m) => m.tasks.map((task) => task.lease));
-  return { heard, leases, sessionId: heard.of('welcome')[0]?.sessionId ?? '' };
+  const leases = recorded.of('assignments').flatMap((m) => m.tasks.map((task) => task.lease));
+  return { recorded, leases, sessionId: recorded.of('welcome')[0]?.sessionId ?? '' };
 }
 
 describe('a Report stream', () => {
   it('settles, answers each item in its place, and returns credits to the session', async () => {
     const node = await apiNode();
-    const { heard: work, leases, sessionId } = await working(node, 'a', 'b');
+    const { recorded: work, leases, sessionId } = await working(node, 'a', 'b');
     await submitted(node, item('c'));
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message({ ...hello, sessionId });
     const [a, b] = leases as [Uint8Array, Uint8Array];
     worker.message({ kind: 'settlements', batch: 7, items: [ok(a), ok(new Uint8Array()), ok(b)] });
     await node.clock.settle();
-    expect(heard.of('settled')).toMatchObject([
+    expect(recorded.of('settled')).toMatchObject([
       {
         batch: 7,
         credited: true,
@@ -71,17 +71,17 @@ describe('a Report stream', () => {
   it('says where it did not return credits, since the session is not here', async () => {
     const node = await apiNode();
     const { leases } = await working(node, 'a');
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message({ ...hello, sessionId: 'elsewhere' });
     worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
     await node.clock.settle();
-    expect(heard.of('settled')).toMatchObject([{ credited: false, results: [{ state: 'succeeded' }] }]);
+    expect(recorded.of('settled')).toMatchObject([{ credited: false, results: [{ state: 'succeeded' }] }]);
   });
 
   it('renews leases, and refuses bad progress alone', async () => {
     const node = await apiNode();
     const { leases } = await working(node, 'a');
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message(hello);
     const [lease] = leases as [Uint8Array];
     const items = [
@@ -91,7 +91,7 @@ describe('a Report stream', () => {
     ];
     worker.message({ kind: 'heartbeats', batch: 1, items });
     await node.clock.settle();
-    expect(heard.of('heartbeats')).toMatchObject([
+    expect(recorded.of('heartbeats')).toMatchObject([
       {
         answers: [
           { verdict: 'renewed' },
@@ -104,15 +104,15 @@ describe('a Report stream', () => {
 
   it('that does not begin with hello is refused', async () => {
     const node = await apiNode();
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message({ kind: 'settlements', batch: 1, items: [] });
-    expect(heard.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BAD_SEQUENCE' });
+    expect(recorded.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BAD_SEQUENCE' });
   });
 
   it('needs the verb work', async () => {
-    const { heard, worker } = report(await apiNode(), calledBy({ ...anyone, verbs: ['read'] }));
+    const { recorded, worker } = report(await apiNode(), calledBy({ ...anyone, verbs: ['read'] }));
     worker.message(hello);
-    expect(heard.error).toMatchObject({ reason: 'DENIED' });
+    expect(recorded.error).toMatchObject({ reason: 'DENIED' });
   });
 
   it('refuses a batch of none or of more than 100', async () => {
@@ -121,14 +121,14 @@ describe('a Report stream', () => {
       [0, 'at least 1'],
       [101, 'at most 100'],
     ] as const) {
-      const { heard, worker } = report(node);
+      const { recorded, worker } = report(node);
       worker.message(hello);
       worker.message({
         kind: 'heartbeats',
         batch: 1,
         items: Array(n).fill({ lease: new Uint8Array(1), progress: undefined }),
       });
-      expect(heard.error?.message).toBe(`items: has ${n} items; ${told}`);
+      expect(recorded.error?.message).toBe(`items: has ${n} items; ${told}`);
     }
   });
 
@@ -139,7 +139,7 @@ describe('a Report stream', () => {
       settle: () => Promise.reject(failed),
       heartbeat: () => Promise.reject(failed),
     }));
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message(hello);
     worker.message({ kind: 'settlements', batch: 1, items: [ok(Uint8Array.of(1)), ok(Uint8Array.of(2))] });
     worker.message({
@@ -148,26 +148,26 @@ describe('a Report stream', () => {
       items: [{ lease: Uint8Array.of(1), progress: undefined }],
     });
     await node.clock.settle();
-    expect(heard.of('settled')[0]?.results.map((r) => r.error?.reason)).toEqual([
+    expect(recorded.of('settled')[0]?.results.map((r) => r.error?.reason)).toEqual([
       'STORE_FAILED',
       'STORE_FAILED',
     ]);
-    expect(heard.of('heartbeats')[0]?.answers).toMatchObject([
+    expect(recorded.of('heartbeats')[0]?.answers).toMatchObject([
       { verdict: 'error', error: { reason: 'STORE_FAILED' } },
     ]);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
   });
 
   it('is cut when 64 batches wait for their answer and another comes', async () => {
     const node = await apiNode((service) => ({ ...service, settle: () => new Promise<never>(() => {}) }));
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message(hello);
     const settle = (batch: number) =>
       worker.message({ kind: 'settlements', batch, items: [ok(Uint8Array.of(1))] });
     for (let batch = 1; batch <= limits.reportBatches; batch++) settle(batch);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
     settle(65);
-    expect(heard.error).toMatchObject({
+    expect(recorded.error).toMatchObject({
       code: 'RESOURCE_EXHAUSTED',
       reason: 'STORE_BUSY',
       retryAfterMs: 1_000,
@@ -177,14 +177,14 @@ describe('a Report stream', () => {
   it('answers what is under way before it ends with its worker', async () => {
     const node = await apiNode();
     const { leases } = await working(node, 'a');
-    const { heard, worker } = report(node);
+    const { recorded, worker } = report(node);
     worker.message(hello);
     worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
     worker.closed(undefined);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
     await node.clock.settle();
-    expect(heard.messages.map((m) => m.kind)).toEqual(['settled']);
-    expect(heard).toMatchObject({ ended: true, error: undefined });
+    expect(recorded.messages.map((m) => m.kind)).toEqual(['settled']);
+    expect(recorded).toMatchObject({ ended: true, error: undefined });
   });
 
   it('keeps a long message as far as 8 KiB go, cut between characters', async () => {

@@ -64,7 +64,7 @@ export function reportStream(
 
   return {
     message(message) {
-      open.heard();
+      open.messageReceived();
       try {
         take(message);
       } catch (thrown) {

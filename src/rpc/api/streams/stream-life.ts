@@ -19,7 +19,7 @@ export interface LifeEvents {
 
 export interface Life {
   /** The peer said something. */
-  heard(): void;
+  messageReceived(): void;
   /** Drains now instead of at its age. */
   drain(): void;
   /** No more of it. */
@@ -31,13 +31,13 @@ export function streamAgeMs(clock: Clock): number {
 }
 
 export function beginLife(clock: Clock, events: LifeEvents): Life {
-  let heardAtMs = clock.monotonic();
+  let receivedAtMs = clock.monotonic();
   let draining = false;
   let cancelTick = clock.after(timing.keepAliveMs, tick);
   let cancelAge = clock.after(streamAgeMs(clock), drain);
 
   function tick(): void {
-    const silentMs = clock.monotonic() - heardAtMs;
+    const silentMs = clock.monotonic() - receivedAtMs;
     if (silentMs > silentKeepAlives * timing.keepAliveMs) {
       events.over(silence(silentMs));
       return;
@@ -53,8 +53,8 @@ export function beginLife(clock: Clock, events: LifeEvents): Life {
     events.drain();
   }
   return {
-    heard() {
-      heardAtMs = clock.monotonic();
+    messageReceived() {
+      receivedAtMs = clock.monotonic();
     },
     drain,
     stop() {

@@ -4,8 +4,8 @@ import {
   anyone,
   apiNode,
   calledBy,
-  Heard,
   item,
+  Recorded,
   specOf,
   submitted,
 } from '../../../../test/fixtures/api-node.ts';
@@ -26,31 +26,31 @@ const hello: Hello = {
 };
 
 function connect(node: ApiNode, context = calledBy()) {
-  const heard = new Heard<WorkResponse>();
-  const worker = node.api.work(heard, context);
-  return { heard, worker };
+  const recorded = new Recorded<WorkResponse>();
+  const worker = node.api.work(recorded, context);
+  return { recorded, worker };
 }
 
-const assigned = (heard: Heard<WorkResponse>) =>
-  heard.of('assignments').flatMap((m) => m.tasks.map((task) => task.key));
+const assigned = (recorded: Recorded<WorkResponse>) =>
+  recorded.of('assignments').flatMap((m) => m.tasks.map((task) => task.key));
 
 describe('a Work stream', () => {
   it('welcomes a hello and then gives work as far as credits go', async () => {
     const node = await apiNode();
     await submitted(node, item('a'), item('b'), item('c'));
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 2 });
     await node.clock.settle();
-    expect(heard.messages[0]).toMatchObject({
+    expect(recorded.messages[0]).toMatchObject({
       kind: 'welcome',
       node: 'node-1',
       leaseMs: 30_000,
       heartbeatMs: 10_000,
     });
-    expect(assigned(heard)).toEqual(['a', 'b']);
+    expect(assigned(recorded)).toEqual(['a', 'b']);
     worker.message({ kind: 'credit', tasks: 1, bytes: 0 });
     await node.clock.settle();
-    expect(assigned(heard)).toEqual(['a', 'b', 'c']);
+    expect(assigned(recorded)).toEqual(['a', 'b', 'c']);
   });
 
   it('that does not begin with hello is refused', async () => {
@@ -60,9 +60,9 @@ describe('a Work stream', () => {
       { kind: 'received', seq: 1 },
       { kind: 'keepAlive' },
     ] as const) {
-      const { heard, worker } = connect(node);
+      const { recorded, worker } = connect(node);
       worker.message(first);
-      expect(heard.error).toMatchObject({
+      expect(recorded.error).toMatchObject({
         code: 'FAILED_PRECONDITION',
         reason: 'BAD_SEQUENCE',
         message: `The stream began with '${first.kind}'.`,
@@ -73,67 +73,67 @@ describe('a Work stream', () => {
 
   it('with a bad hello is told every violation', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message({ ...hello, queues: [], workerName: '' });
-    expect(heard.error?.violations.map((v) => v.field)).toEqual(['workerName', 'queues']);
+    expect(recorded.error?.violations.map((v) => v.field)).toEqual(['workerName', 'queues']);
   });
 
   it('needs the verb work, and its queues', async () => {
     const node = await apiNode();
     const submitter = connect(node, calledBy({ ...anyone, verbs: ['submit'] }));
     submitter.worker.message(hello);
-    expect(submitter.heard.error?.message).toBe("'local' may not work (its verbs: submit).");
+    expect(submitter.recorded.error?.message).toBe("'local' may not work (its verbs: submit).");
     const other = connect(node, calledBy({ ...anyone, queues: ['mail'] }));
     other.worker.message(hello);
-    expect(other.heard.error?.message).toBe("'local' may not use the queue 'q'.");
+    expect(other.recorded.error?.message).toBe("'local' may not use the queue 'q'.");
   });
 
   it('takes a second hello as new credits, and only from the same worker', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 0 });
     worker.message({ ...hello, tasks: 1 });
     await submitted(node, item('a'), item('b'));
     await node.clock.settle();
-    expect(assigned(heard)).toEqual(['a']);
-    expect(heard.of('welcome')).toHaveLength(1);
+    expect(assigned(recorded)).toEqual(['a']);
+    expect(recorded.of('welcome')).toHaveLength(1);
     worker.message({ ...hello, workerId: 'another' });
-    expect(heard.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
+    expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
   it('tells its worker that a task was cancelled', async () => {
     const node = await apiNode();
     const [task] = await submitted(node, item('a'));
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
     await node.service.cancel('default', task?.id ?? '', { actor: 'x', message: '' });
-    expect(heard.of('cancel')).toMatchObject([{ id: task?.id, cause: 'cancelled' }]);
+    expect(recorded.of('cancel')).toMatchObject([{ id: task?.id, cause: 'cancelled' }]);
   });
 
   it('gives back what its worker never heard of, and keeps what was acknowledged', async () => {
     const node = await apiNode();
     const [a] = await submitted(node, item('a'));
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
     worker.message({ kind: 'received', seq: 1 });
     const [b] = await submitted(node, item('b'));
     await node.clock.settle();
-    expect(assigned(heard)).toEqual(['a', 'b']);
+    expect(assigned(recorded)).toEqual(['a', 'b']);
     worker.closed(undefined);
     await node.clock.settle();
     const state = async (id = '') => (await node.service.get('default', id, false)).snapshot.head.state;
     expect([await state(a?.id), await state(b?.id)]).toEqual(['running', 'waiting']);
-    expect(heard).toMatchObject({ ended: true, error: undefined });
+    expect(recorded).toMatchObject({ ended: true, error: undefined });
   });
 
   it('refuses an acknowledgement of what was never sent', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     worker.message({ kind: 'received', seq: 1 });
-    expect(heard.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
+    expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
   it('cuts large assignments into messages of at most 1 MiB, and counts them as one to the service', async () => {
@@ -151,7 +151,7 @@ describe('a Work stream', () => {
         };
       },
     }));
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 0 });
     const task = {
       id: 'x',
@@ -169,7 +169,7 @@ describe('a Work stream', () => {
     }) as Assignment[];
     sink?.assign(1, tasks);
     sink?.assign(2, tasks.slice(0, 1));
-    expect(heard.of('assignments').map((m) => [m.seq, m.tasks.length])).toEqual([
+    expect(recorded.of('assignments').map((m) => [m.seq, m.tasks.length])).toEqual([
       [1, 4],
       [2, 4],
       [3, 1],
@@ -189,111 +189,115 @@ describe('a Work stream', () => {
         return service.openSession(asked, sink);
       },
     }));
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
-    expect(heard.messages.map((m) => m.kind)).toEqual(['welcome', 'cancel']);
+    expect(recorded.messages.map((m) => m.kind)).toEqual(['welcome', 'cancel']);
   });
 
   it('gives no more to a reader that lags, and cuts it when it takes nothing for 20 s', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
-    heard.bufferedBytes = limits.streamFillBytes;
+    recorded.bufferedBytes = limits.streamFillBytes;
     const [task] = await submitted(node, item('a'));
     await node.clock.settle();
     const { snapshot } = await node.service.get('default', task?.id ?? '', false);
     expect(snapshot.head.state).toBe('waiting');
-    expect(heard.of('assignments')).toEqual([]);
+    expect(recorded.of('assignments')).toEqual([]);
     await node.clock.advance(timing.keepAliveMs - 1);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
     await node.clock.advance(timing.keepAliveMs);
-    expect(heard.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'SLOW_READER', retryable: true });
+    expect(recorded.error).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'SLOW_READER',
+      retryable: true,
+    });
     expect((await node.service.workers('default', undefined)).workers).toEqual([]);
   });
 
   it('is given at once what came while it was full, when its reader has taken something', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
-    heard.bufferedBytes = limits.streamFillBytes;
+    recorded.bufferedBytes = limits.streamFillBytes;
     await submitted(node, item('a'));
     await node.clock.settle();
-    expect(heard.of('assignments')).toEqual([]);
-    heard.bufferedBytes = 0;
-    heard.taken?.();
+    expect(recorded.of('assignments')).toEqual([]);
+    recorded.bufferedBytes = 0;
+    recorded.taken?.();
     // No time passes.
     await node.clock.settle();
-    expect(heard.of('assignments')).toHaveLength(1);
+    expect(recorded.of('assignments')).toHaveLength(1);
   });
 
   it('is filled only as far as its reader takes it, however large the credit', async () => {
     const node = await apiNode();
     const spec = specOf(JSON.stringify('x'.repeat(200_000)));
     for (let i = 0; i < 40; i++) await submitted(node, item(`k${i}`, { spec }));
-    const { heard, worker } = connect(node);
-    const keep = heard.send.bind(heard);
-    heard.send = (message) => {
-      if (message.kind === 'assignments') heard.bufferedBytes += message.tasks.length * spec.length;
+    const { recorded, worker } = connect(node);
+    const keep = recorded.send.bind(recorded);
+    recorded.send = (message) => {
+      if (message.kind === 'assignments') recorded.bufferedBytes += message.tasks.length * spec.length;
       keep(message);
     };
     worker.message({ ...hello, tasks: 100, bytes: 64_000_000 });
-    const given = (): number => heard.of('assignments').reduce((sum, { tasks }) => sum + tasks.length, 0);
+    const given = (): number => recorded.of('assignments').reduce((sum, { tasks }) => sum + tasks.length, 0);
     let most = 0;
     for (let round = 0; round < 40 && given() < 40; round++) {
       await node.clock.settle();
-      most = Math.max(most, heard.bufferedBytes);
-      heard.bufferedBytes = 0;
-      heard.taken?.();
+      most = Math.max(most, recorded.bufferedBytes);
+      recorded.bufferedBytes = 0;
+      recorded.taken?.();
     }
     expect(given()).toBe(40);
     expect(most).toBeGreaterThan(spec.length);
     // One task is given whatever its size.
     expect(most).toBeLessThanOrEqual(limits.streamFillBytes + limits.payloadBytes);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
   });
 
   it('keeps alive each 20 s, and cuts a worker that is silent for three of them', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.advance(timing.keepAliveMs);
-    expect(heard.of('keepAlive')).toHaveLength(1);
+    expect(recorded.of('keepAlive')).toHaveLength(1);
     await node.clock.advance(2 * timing.keepAliveMs);
     worker.message({ kind: 'keepAlive' });
     await node.clock.advance(3 * timing.keepAliveMs);
-    expect(heard.ended).toBe(false);
+    expect(recorded.ended).toBe(false);
     await node.clock.advance(timing.keepAliveMs);
-    expect(heard.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'TIMED_OUT' });
+    expect(recorded.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'TIMED_OUT' });
     expect(node.api.openStreams).toBe(0);
   });
 
   it('drains at 240 s ± 10 %, gives no more work, and ends 30 s later if its worker stays', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     const startMs = node.clock.now();
     let drainedAtMs = 0;
-    for (let i = 0; i < 30 && !heard.ended; i++) {
+    for (let i = 0; i < 30 && !recorded.ended; i++) {
       await node.clock.advance(10_000);
       worker.message({ kind: 'keepAlive' });
-      if (drainedAtMs === 0 && heard.of('drain').length > 0) drainedAtMs = node.clock.now() - startMs;
+      if (drainedAtMs === 0 && recorded.of('drain').length > 0) drainedAtMs = node.clock.now() - startMs;
       if (drainedAtMs > 0 && i % 2 === 0) await submitted(node, item(`late-${i}`));
     }
     expect(drainedAtMs).toBeGreaterThanOrEqual(216_000);
     expect(drainedAtMs).toBeLessThanOrEqual(270_000);
-    expect(heard).toMatchObject({ ended: true, error: undefined });
-    expect(assigned(heard)).toEqual([]);
-    expect(heard.of('drain')).toHaveLength(1);
+    expect(recorded).toMatchObject({ ended: true, error: undefined });
+    expect(assigned(recorded)).toEqual([]);
+    expect(recorded.of('drain')).toHaveLength(1);
   });
 
   it('ends when its caller’s connection is gone', async () => {
     const node = await apiNode();
     const gone = new AbortController();
-    const { heard, worker } = connect(node, calledBy(anyone, { signal: gone.signal }));
+    const { recorded, worker } = connect(node, calledBy(anyone, { signal: gone.signal }));
     worker.message(hello);
     gone.abort();
-    expect(heard.ended).toBe(true);
+    expect(recorded.ended).toBe(true);
     expect((await node.service.workers('default', undefined)).workers).toEqual([]);
   });
 });
@@ -301,12 +305,12 @@ describe('a Work stream', () => {
 describe('a node that drains', () => {
   it('asks each stream to move, and opens no more', async () => {
     const node = await apiNode();
-    const { heard, worker } = connect(node);
+    const { recorded, worker } = connect(node);
     worker.message(hello);
     node.api.drain();
-    expect(heard.of('drain')).toHaveLength(1);
+    expect(recorded.of('drain')).toHaveLength(1);
     const next = connect(node);
     next.worker.message(hello);
-    expect(next.heard.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' });
+    expect(next.recorded.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' });
   });
 });

@@ -59,7 +59,8 @@ export function workStream(
       sink: {
         assign: (seq, tasks) => later(() => assign(seq, tasks)),
         roomBytes: () => open.roomBytes(),
-        cancel: (id, token, cause) => later(() => open.send({ kind: 'cancel', id, token, cause })),
+        cancel: (id, fencingToken, cause) =>
+          later(() => open.send({ kind: 'cancel', id, fencingToken, cause })),
         drain: () => later(() => open.drain()),
         refuse: (error) => later(() => open.end(error)),
       },
@@ -80,8 +81,8 @@ export function workStream(
 
   function received(to: Session, seq: number): void {
     if (seq > numbering.sent) throw neverSent(seq, numbering.sent);
-    const heard = numbering.heard(seq);
-    if (heard !== undefined) to.received(heard);
+    const acknowledged = numbering.acknowledge(seq);
+    if (acknowledged !== undefined) to.received(acknowledged);
   }
 
   function take(message: WorkRequest): void {
@@ -96,7 +97,7 @@ export function workStream(
 
   return {
     message(message) {
-      open.heard();
+      open.messageReceived();
       try {
         take(message);
       } catch (thrown) {

@@ -22,7 +22,7 @@ import { errorToWire, eventToWire, optionsOf } from './to-wire.ts';
 const wire = (event: TaskEvent) => create(TaskEventSchema, eventToWire(event));
 
 describe('events on the wire', () => {
-  const at = { atMs: 1_000, token: 7 };
+  const at = { atMs: 1_000, fencingToken: 7 };
   const events: TaskEvent[] = [
     { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
     { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9 },
@@ -34,7 +34,7 @@ describe('events on the wire', () => {
     {
       kind: 'died',
       ...at,
-      token: undefined,
+      fencingToken: undefined,
       reason: 'deadline',
       message: 'm',
       errorType: '',

@@ -119,7 +119,7 @@ export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEvent
     kind: eventNumber(event.kind),
     schema: eventSchema,
     atMs: int64(event.atMs),
-    ...('token' in event ? { fencingToken: int64(event.token) } : {}),
+    ...('fencingToken' in event ? { fencingToken: int64(event.fencingToken) } : {}),
     ...detailsOf(event),
   };
 }
@@ -200,7 +200,7 @@ export function assignmentToWire(task: Assignment): MessageInitShape<typeof Assi
     spec: fromBinary(SpecSchema, task.spec),
     attempt: task.attempt,
     maxAttempts: task.maxAttempts,
-    fencingToken: int64(task.token),
+    fencingToken: int64(task.fencingToken),
     idempotencyKey: task.key,
     queue: task.queue,
     tenant: task.tenant,

@@ -9,9 +9,9 @@ import {
   type SQSClientConfig,
 } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../../../core/errors.ts';
-import { Gate, type Urgency } from '../../load/concurrency-limiter.ts';
+import { type CallPriority, ConcurrencyLimiter } from '../../load/concurrency-limiter.ts';
 import { visibilitySeconds } from './definition.ts';
-import { asBellError, asRingError } from './errors.ts';
+import { asBrokerError, asSendError } from './errors.ts';
 import type { SqsCall, SqsMeter } from './meter.ts';
 
 export interface Sending {
@@ -58,12 +58,12 @@ export function sqsClient(config: SQSClientConfig = {}): SQSClient {
 export class SqsCalls {
   readonly #client: SQSClient;
   readonly #meter: SqsMeter;
-  readonly #gate: Gate;
+  readonly #limiter: ConcurrencyLimiter;
 
-  constructor(client: SQSClient, meter: SqsMeter, gate = new Gate()) {
+  constructor(client: SQSClient, meter: SqsMeter, limiter = new ConcurrencyLimiter()) {
     this.#client = client;
     this.#meter = meter;
-    this.#gate = gate;
+    this.#limiter = limiter;
   }
 
   async #metered<T>(kind: SqsCall, call: () => Promise<T>, count: (answer: T) => number): Promise<T> {
@@ -72,7 +72,7 @@ export class SqsCalls {
       answer = await call();
     } catch (thrown) {
       this.#meter.failed(kind);
-      throw asBellError(thrown);
+      throw asBrokerError(thrown);
     }
     const messages = count(answer);
     this.#meter.answered(kind === 'receive' && messages === 0 ? 'emptyReceive' : kind, messages);
@@ -90,7 +90,7 @@ export class SqsCalls {
   async send(
     url: string,
     batch: readonly Sending[],
-    urgency: Urgency = 'submit',
+    callPriority: CallPriority = 'submit',
   ): Promise<(true | HoldfastError)[]> {
     const Entries = batch.map(({ body, group, deduplication }, i) => ({
       Id: String(i),
@@ -101,11 +101,11 @@ export class SqsCalls {
     const command = new SendMessageBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'send',
-      () => this.#gate.run(urgency, () => this.#client.send(command)),
+      () => this.#limiter.run(callPriority, () => this.#client.send(command)),
       () => batch.length,
     );
     const results: (true | HoldfastError)[] = batch.map(() => true);
-    for (const failed of answer.Failed ?? []) results[Number(failed.Id)] = asRingError(failed);
+    for (const failed of answer.Failed ?? []) results[Number(failed.Id)] = asSendError(failed);
     return results;
   }
 
@@ -125,7 +125,10 @@ export class SqsCalls {
   }
 
   /** False: SQS refused that one, as it does with a stale or expired receipt. */
-  async hide(url: string, batch: readonly { receipt: string; seconds: number }[]): Promise<boolean[]> {
+  async changeVisibility(
+    url: string,
+    batch: readonly { receipt: string; seconds: number }[],
+  ): Promise<boolean[]> {
     const Entries = batch.map(({ receipt, seconds }, i) => ({
       Id: String(i),
       ReceiptHandle: receipt,
@@ -133,8 +136,8 @@ export class SqsCalls {
     }));
     const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
-      'hide',
-      () => this.#gate.run('lease', () => this.#client.send(command)),
+      'changeVisibility',
+      () => this.#limiter.run('lease', () => this.#client.send(command)),
       () => batch.length,
     );
     return withoutFailed(batch.length, answer.Failed);
@@ -146,7 +149,7 @@ export class SqsCalls {
     const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries });
     const answer = await this.#metered(
       'delete',
-      () => this.#gate.run('lease', () => this.#client.send(command)),
+      () => this.#limiter.run('lease', () => this.#client.send(command)),
       () => receipts.length,
     );
     return withoutFailed(receipts.length, answer.Failed);

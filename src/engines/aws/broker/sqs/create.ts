@@ -6,7 +6,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { redrivePolicy, type SqsQueueDefinition } from './definition.ts';
-import { asBellError, isMissingQueue } from './errors.ts';
+import { asBrokerError, isMissingQueue } from './errors.ts';
 
 /** What differs between an SQS queue and its definition; nothing where it is as it should be. */
 export interface SqsQueueDifference {
@@ -26,7 +26,7 @@ async function attributesOf(client: SQSClient, name: string): Promise<Record<str
     return Attributes ?? {};
   } catch (thrown) {
     if (isMissingQueue(thrown)) return undefined;
-    throw asBellError(thrown);
+    throw asBrokerError(thrown);
   }
 }
 
@@ -87,7 +87,7 @@ async function createQueue(
     await client.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: Object.fromEntries(wrong) }));
     return found.QueueArn ?? '';
   } catch (thrown) {
-    throw asBellError(thrown);
+    throw asBrokerError(thrown);
   }
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { HoldfastError } from '../../../../core/errors.ts';
-import { asBellError, asRingError, isMissingQueue, noSqsQueue } from './errors.ts';
+import { asBrokerError, asSendError, isMissingQueue, noSqsQueue } from './errors.ts';
 
 function thrown(name: string): Error {
   return Object.assign(new Error('no'), { name });
@@ -14,27 +14,27 @@ test.each([
   ['CredentialsProviderError', 'UNAVAILABLE', 'STORE_FAILED'],
   ['TimeoutError', 'UNAVAILABLE', 'STORE_FAILED'],
 ])('%s is %s, %s, and can be retried', (name, code, reason) => {
-  const error = asBellError(thrown(name));
+  const error = asBrokerError(thrown(name));
   expect(error).toMatchObject({ code, reason, retryable: true });
   expect(error.help).toBeTruthy();
   expect(error.cause).toBeInstanceOf(Error);
 });
 
 test('credentials that AWS refuses are told from an answer that did not come', () => {
-  expect(asBellError(thrown('AccessDenied')).message).toContain('credentials');
-  expect(asBellError(thrown('TimeoutError')).message).not.toContain('credentials');
+  expect(asBrokerError(thrown('AccessDenied')).message).toContain('credentials');
+  expect(asBrokerError(thrown('TimeoutError')).message).not.toContain('credentials');
 });
 
 test('credentials that were not found are told so: AWS refused nothing', () => {
-  const { message, help } = asBellError(thrown('CredentialsProviderError'));
+  const { message, help } = asBrokerError(thrown('CredentialsProviderError'));
   expect(message).toBe('The server found no AWS credentials (no).');
   expect(help).toContain('AWS_ACCESS_KEY_ID');
 });
 
 test('an error of ours stays as it is, anything else is told', () => {
   const ours = noSqsQueue({ tenant: 'acme', queue: 'mail' }, 'holdfast-mail.fifo');
-  expect(asBellError(ours)).toBe(ours);
-  expect(asBellError('boom').message).toContain('boom');
+  expect(asBrokerError(ours)).toBe(ours);
+  expect(asBrokerError('boom').message).toContain('boom');
 });
 
 test('a missing queue is known by its name of either protocol', () => {
@@ -47,7 +47,7 @@ test('a missing queue is known by its name of either protocol', () => {
 test('a part of a batch fails by its own reason', () => {
   const entry = { Id: '0', Message: 'no' };
   const of = (Code: string, SenderFault: boolean): HoldfastError =>
-    asRingError({ ...entry, Code, SenderFault });
+    asSendError({ ...entry, Code, SenderFault });
   expect(of('InternalError', false)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
   expect(of('RequestThrottled', true)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
   expect(of('InvalidParameterValue', true)).toMatchObject({ code: 'INTERNAL', reason: 'BUG' });

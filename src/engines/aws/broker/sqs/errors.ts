@@ -4,7 +4,7 @@ import type { QueueRef } from '../../../../ports/task-store.ts';
 import { isDenial, isThrottle, lacksCredentials, plainName } from '../../sdk/error-names.ts';
 import { noCredentials } from '../../sdk/errors.ts';
 
-export function bellsClosed(): HoldfastError {
+export function brokerClosed(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The connection to the bells is closed.', {
     help: 'Nothing was done. Send the request to another process, or retry once this one is back.',
   });
@@ -28,7 +28,7 @@ export function isMissingQueue(thrown: unknown): boolean {
 }
 
 /** An error of the SDK, after its own retries, as callers are told of it. */
-export function asBellError(thrown: unknown): HoldfastError {
+export function asBrokerError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   const said = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   if (isThrottle(named(thrown))) {
@@ -58,13 +58,13 @@ export function asBellError(thrown: unknown): HoldfastError {
 }
 
 /** One message of a batch that was not sent, the others of it notwithstanding. */
-export function asRingError(entry: BatchResultErrorEntry): HoldfastError {
+export function asSendError(entry: BatchResultErrorEntry): HoldfastError {
   const said = `${entry.Code}: ${entry.Message ?? 'no reason given'}`;
-  if (isThrottle(entry.Code)) return asBellError(Object.assign(new Error(said), { name: entry.Code }));
+  if (isThrottle(entry.Code)) return asBrokerError(Object.assign(new Error(said), { name: entry.Code }));
   if (entry.SenderFault === true) {
     return new HoldfastError('INTERNAL', 'BUG', `SQS refused a bell as invalid (${said}).`, {
       help: 'This is a defect. Please report it with the log lines around it.',
     });
   }
-  return asBellError(new Error(said));
+  return asBrokerError(new Error(said));
 }

@@ -1,6 +1,6 @@
 import type { Priority } from '../../../../core/submission/submission.ts';
 import type { QueueRef } from '../../../../ports/task-store.ts';
-import { asBellError } from './errors.ts';
+import { asBrokerError } from './errors.ts';
 import type { SqsQueue } from './queue.ts';
 
 /** A queue with the priorities that it is registered with; none, or undefined: the default ones. */
@@ -37,7 +37,7 @@ export async function lookUpAll(
         await queue.lookUp(closing);
       } catch (thrown) {
         if (closing.aborted) return;
-        const error = asBellError(thrown);
+        const error = asBrokerError(thrown);
         hasFailed = error.reason !== 'QUEUE_UNKNOWN';
         if (hasFailed) throw error;
         missing({ ...queue.queue, name: queue.name, help: error.help });

@@ -1,5 +1,5 @@
 /** A kind of call to SQS; each costs one request, however many messages it carries. */
-export type SqsCall = 'send' | 'receive' | 'emptyReceive' | 'hide' | 'delete' | 'lookUp';
+export type SqsCall = 'send' | 'receive' | 'emptyReceive' | 'changeVisibility' | 'delete' | 'lookUp';
 
 export interface SqsMetered {
   /** Requests that were answered. */

@@ -3,10 +3,10 @@ import type { HoldfastError } from '../../../../core/errors.ts';
 import type { Priority } from '../../../../core/submission/submission.ts';
 import type { Clock } from '../../../../ports/clock.ts';
 import type { QueueRef } from '../../../../ports/task-store.ts';
-import type { Urgency } from '../../load/concurrency-limiter.ts';
+import type { CallPriority } from '../../load/concurrency-limiter.ts';
 import { SqsBatcher } from './batcher.ts';
 import type { Receiving, Sending, SqsCalls } from './calls.ts';
-import { asBellError, isMissingQueue, noSqsQueue } from './errors.ts';
+import { asBrokerError, isMissingQueue, noSqsQueue } from './errors.ts';
 
 export interface SqsQueueAt {
   readonly queue: QueueRef;
@@ -14,7 +14,7 @@ export interface SqsQueueAt {
   /** On SQS. */
   readonly name: string;
   /** What is sent to it waits for this turn. Default: `submit`. */
-  readonly urgency?: Urgency | undefined;
+  readonly callPriority?: CallPriority | undefined;
 }
 
 /** An SQS queue of one Holdfast queue and priority. What is sent, hidden or deleted within one turn shares its calls. */
@@ -24,21 +24,23 @@ export class SqsQueue {
   readonly name: string;
   readonly #calls: SqsCalls;
   readonly #sends: SqsBatcher<Sending, true | HoldfastError>;
-  readonly #hides: SqsBatcher<{ receipt: string; seconds: number }, boolean>;
+  readonly #visibilityChanges: SqsBatcher<{ receipt: string; seconds: number }, boolean>;
   readonly #deletes: SqsBatcher<string, boolean>;
   #url: Promise<string> | undefined;
 
-  constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, urgency }: SqsQueueAt) {
+  constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, callPriority }: SqsQueueAt) {
     this.queue = queue;
     this.priority = priority;
     this.name = name;
     this.#calls = calls;
     this.#sends = new SqsBatcher(
       clock,
-      (batch) => this.#at((url) => calls.send(url, batch, urgency)),
+      (batch) => this.#at((url) => calls.send(url, batch, callPriority)),
       ({ body, group, deduplication }) => Buffer.byteLength(body) + group.length + deduplication.length,
     );
-    this.#hides = new SqsBatcher(clock, (batch) => this.#at((url) => calls.hide(url, batch)));
+    this.#visibilityChanges = new SqsBatcher(clock, (batch) =>
+      this.#at((url) => calls.changeVisibility(url, batch)),
+    );
     this.#deletes = new SqsBatcher(clock, (batch) => this.#at((url) => calls.delete(url, batch)));
   }
 
@@ -55,8 +57,8 @@ export class SqsQueue {
     return this.#at((url) => this.#calls.receive(url, receiving));
   }
 
-  hide(receipt: string, seconds: number): Promise<boolean> {
-    return this.#hides.add({ receipt, seconds });
+  changeVisibility(receipt: string, seconds: number): Promise<boolean> {
+    return this.#visibilityChanges.add({ receipt, seconds });
   }
 
   delete(receipt: string): Promise<boolean> {
@@ -73,7 +75,7 @@ export class SqsQueue {
       found = true;
       return await call(at);
     } catch (thrown) {
-      const error = asBellError(thrown);
+      const error = asBrokerError(thrown);
       const missing = isMissingQueue(error.cause);
       if ((missing || !found) && this.#url === url) this.#url = undefined;
       throw missing ? noSqsQueue(this.queue, this.name, error.cause) : error;

@@ -16,7 +16,7 @@ export function conditionOf({ expect }: Transition, before: number): Condition {
   if (!('revision' in expect)) {
     return {
       expression: '#at = :at AND #st = :running AND #tk = :expect AND #v = :before',
-      values: { ':running': s(letterOf('running')), ':expect': n(expect.token), ':before': n(before) },
+      values: { ':running': s(letterOf('running')), ':expect': n(expect.fencingToken), ':before': n(before) },
     };
   }
   if (expect.revision === 1) return { expression: unborn, values: { ':expect': n(1) } };

@@ -25,7 +25,7 @@ export class Nonces {
   }
 }
 
-export function isOwn(stood: Item | undefined, nonce: { readonly B: Uint8Array }): boolean {
-  const left = stood?.[nonceName]?.B;
+export function isOwn(current: Item | undefined, nonce: { readonly B: Uint8Array }): boolean {
+  const left = current?.[nonceName]?.B;
   return left !== undefined && Buffer.compare(left, nonce.B) === 0;
 }

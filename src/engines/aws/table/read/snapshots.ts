@@ -99,14 +99,14 @@ export async function anchorOf(context: AwsContext, slot: string): Promise<Item 
  * As each was submitted, where it was ready from then on: a read of what never changes, by which a first claim presumes
  * that nobody was there before. Others are read as they stand.
  */
-export async function presumeAll(
+export async function readAllAsSubmitted(
   context: AwsContext,
   ids: readonly TaskId[],
 ): Promise<(Snapshot | undefined)[]> {
   const places = ids.map(placeOf);
   const known = places.filter((place) => place !== undefined);
   const items = await submissions(context, known, 'read');
-  const presumed = new Map<TaskId, Snapshot>();
+  const asSubmitted = new Map<TaskId, Snapshot>();
   const others: Place[] = [];
   for (const [i, place] of known.entries()) {
     const loaded = loadedOf(place, items[i], undefined);
@@ -115,13 +115,13 @@ export async function presumeAll(
     else {
       const { id } = loaded.snapshot;
       if (context.known.get(id) === undefined) remembered(context, loaded);
-      presumed.set(id, loaded.snapshot);
+      asSubmitted.set(id, loaded.snapshot);
     }
   }
   for (const loaded of await loadAll(context, others)) {
-    if (loaded !== undefined) presumed.set(loaded.snapshot.id, loaded.snapshot);
+    if (loaded !== undefined) asSubmitted.set(loaded.snapshot.id, loaded.snapshot);
   }
-  return places.map((place) => place && presumed.get(idOf(place)));
+  return places.map((place) => place && asSubmitted.get(idOf(place)));
 }
 
 /** Heads alone, by consistent reads: a unit each, however large the payload. */

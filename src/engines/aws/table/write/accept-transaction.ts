@@ -147,7 +147,7 @@ async function attempt(
   return { left, tail: lane && placeTaken ? await pastPointers(context, lane, tail) : tail };
 }
 
-async function commitInTurn(
+async function commitInOrder(
   context: AwsContext,
   entries: readonly Entry[],
   lane: LaneKey | undefined,
@@ -183,9 +183,9 @@ export async function commit(
     answered.add(entry.index);
     answer(entry, accepted);
   };
-  const work = (): Promise<void> => commitInTurn(context, entries, lane, told);
+  const work = (): Promise<void> => commitInOrder(context, entries, lane, told);
   try {
-    await (lane === undefined ? work() : context.turns.run(laneTailKey(lane).pk.S ?? '', work));
+    await (lane === undefined ? work() : context.mutex.run(laneTailKey(lane).pk.S ?? '', work));
   } catch (thrown) {
     const error = asHoldfastError(thrown);
     for (const entry of entries) if (!answered.has(entry.index)) answer(entry, { kind: 'failed', error });

@@ -16,10 +16,10 @@ async function putOne(context: AwsContext, entry: Entry, answer: Answer): Promis
     ConditionExpression: 'attribute_not_exists(pk)',
   });
   if (written.ok) return answer(entry, fresh(context, entry, item, undefined));
-  const { stood } = written;
-  if (stood !== undefined && isOwn(stood, entry.nonce))
-    return answer(entry, freshFound(context, entry, stood));
-  const who = await existing(context, entry, stood);
+  const { current } = written;
+  if (current !== undefined && isOwn(current, entry.nonce))
+    return answer(entry, freshFound(context, entry, current));
+  const who = await existing(context, entry, current);
   if (who.kind === 'again') await commit(context, [who.entry], undefined, answer);
   else answer(entry, who);
 }

@@ -14,11 +14,13 @@ import { knownAfter, prepare, updateOf, versionBefore, type Writing } from './pr
 import { joinAnew } from './rejoin-lane.ts';
 import { renewOne } from './renew.ts';
 
-const nobody: Outcome = { kind: 'refused', stood: undefined };
+const nobody: Outcome = { kind: 'refused', current: undefined };
 
 function isMet({ expect }: Transition, head: Head): boolean {
   if ('revision' in expect) return head.revision === expect.revision;
-  return head.state === 'running' && head.fencingToken === expect.token && head.version === expect.version;
+  return (
+    head.state === 'running' && head.fencingToken === expect.fencingToken && head.version === expect.version
+  );
 }
 
 /** What a change that does not fit the task's number of events is: refused, or at fault where its condition holds. */
@@ -27,7 +29,7 @@ async function judge(context: AwsContext, change: Transition, place: Place): Pro
   if (loaded === undefined) return nobody;
   const { head } = loaded.snapshot;
   const error = isMet(change, head) ? checkTransition(change, head.version) : undefined;
-  return error === undefined ? { kind: 'refused', stood: loaded.snapshot } : { kind: 'failed', error };
+  return error === undefined ? { kind: 'refused', current: loaded.snapshot } : { kind: 'failed', error };
 }
 
 /** Where the change names two numbers of events, no condition can hold for both. */
@@ -62,10 +64,10 @@ function claims({ events }: Transition): boolean {
 async function refused(
   context: AwsContext,
   { change, known }: Writing,
-  stood: Item | undefined,
+  current: Item | undefined,
   cause: Error,
 ): Promise<Outcome> {
-  const own = ownHead(known.place, stood);
+  const own = ownHead(known.place, current);
   const loaded = await withHead(context, known.place, own, 'append');
   if (loaded === undefined) return nobody;
   const { snapshot } = loaded;
@@ -75,7 +77,7 @@ async function refused(
   const line = { task_id: change.id, queue, attempt, winner: worker, refusal: cause.name, err };
   if (claims(change)) context.log.info(line, 'a claim lost its race');
   else context.log.debug(line, 'a change lost its race');
-  return { kind: 'refused', stood: snapshot };
+  return { kind: 'refused', current: snapshot };
 }
 
 async function write(context: AwsContext, writing: Writing): Promise<Outcome> {
@@ -89,9 +91,9 @@ async function write(context: AwsContext, writing: Writing): Promise<Outcome> {
   } as const;
   const written = await context.calls.update('append', input, claims(change) ? 'claim' : 'lease');
   if (!written.ok) {
-    if (!isOwn(written.stood, nonce)) return refused(context, writing, written.stood, written.cause);
+    if (!isOwn(written.current, nonce)) return refused(context, writing, written.current, written.cause);
     // The answer to this very write was lost, and it was sent again.
-    return done(context, writing, headOf(written.stood ?? {}), known.laneSeq);
+    return done(context, writing, headOf(written.current ?? {}), known.laneSeq);
   }
   const revision = 'revision' in expect ? expect.revision + 1 : (numberOf(written.item?.rv) ?? 0);
   return done(context, writing, { ...change.head, revision }, known.laneSeq);
@@ -107,7 +109,7 @@ async function transit(context: AwsContext, change: Transition, place: Place): P
   if (!change.rejoinLane || writing.known.lane === undefined) return write(context, writing);
   const joined = await joinAnew(context, writing, writing.known.lane);
   if (joined.ok) return done(context, writing, joined.head, joined.laneSeq);
-  return refused(context, writing, joined.stood, joined.cause);
+  return refused(context, writing, joined.current, joined.cause);
 }
 
 async function appendOne(context: AwsContext, change: Change): Promise<Outcome> {

@@ -10,14 +10,14 @@ import { updateOf, type Writing } from './prepared-write.ts';
 
 export type Joined =
   | { readonly ok: true; readonly head: Head; readonly laneSeq: number | undefined }
-  | { readonly ok: false; readonly stood: Item | undefined; readonly cause: Error };
+  | { readonly ok: false; readonly current: Item | undefined; readonly cause: Error };
 
 const tries = 8;
 const refusedBy = 'ConditionalCheckFailed';
 
 /** A transition with a new place at the tail of its lane, in one transaction. */
 export async function joinAnew(context: AwsContext, writing: Writing, lane: LaneKey): Promise<Joined> {
-  return context.turns.run(laneTailKey(lane).pk.S ?? '', async () => {
+  return context.mutex.run(laneTailKey(lane).pk.S ?? '', async () => {
     const { change, known, nonce } = writing;
     let tail = await readTail(context, lane);
     for (let i = 0; i < tries; i++) {
@@ -34,7 +34,7 @@ export async function joinAnew(context: AwsContext, writing: Writing, lane: Lane
       }
       const [head, moved] = transacted.reasons;
       if (head?.Code === refusedBy) {
-        if (!isOwn(head.Item, nonce)) return { ok: false, stood: head.Item, cause: transacted.cause };
+        if (!isOwn(head.Item, nonce)) return { ok: false, current: head.Item, cause: transacted.cause };
         return { ok: true, head: headOf(head.Item ?? {}), laneSeq: numberOf(head.Item?.q) };
       }
       // Else the place is somebody's.

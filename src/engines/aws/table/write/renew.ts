@@ -32,14 +32,14 @@ export async function renewOne(context: AwsContext, change: Renewal, place: Plac
       ':n': nonce,
       ':at': n(place.mark),
       ':running': s(letterOf('running')),
-      ':token': n(change.expect.token),
+      ':token': n(change.expect.fencingToken),
       ...progress,
     },
     ReturnValues: 'ALL_NEW',
   });
-  const item = written.ok ? written.item : isOwn(written.stood, nonce) ? written.stood : undefined;
+  const item = written.ok ? written.item : isOwn(written.current, nonce) ? written.current : undefined;
   if (item !== undefined) return { kind: 'done', head: headOf(item), laneSeq: numberOf(item.q) };
-  const stood = written.ok ? undefined : written.stood;
-  const loaded = await withHead(context, place, ownHead(place, stood), 'renew');
-  return { kind: 'refused', stood: loaded?.snapshot };
+  const current = written.ok ? undefined : written.current;
+  const loaded = await withHead(context, place, ownHead(place, current), 'renew');
+  return { kind: 'refused', current: loaded?.snapshot };
 }

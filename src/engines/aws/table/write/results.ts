@@ -15,14 +15,14 @@ const inlineMost = 1_024;
 export async function storeResult(
   context: AwsContext,
   known: Known,
-  token: number,
+  fencingToken: number,
   result: Uint8Array,
 ): Promise<HeadAttributes> {
   const packed = pack(result);
   const zstd = packed.zstd ? { rz: n(1) } : {};
   if (packed.bytes.length <= inlineMost) return { rs: b(packed.bytes), ...zstd };
   const nonce = Buffer.from(context.nonces.next().B).toString('base64url');
-  const name = `${token.toString(36)}.${nonce}`;
+  const name = `${fencingToken.toString(36)}.${nonce}`;
   await context.calls.put('append', {
     Item: {
       ...resultKey(known.place, name),
