@@ -1,4 +1,4 @@
-/** What the bench submits, and how: singly by many callers, or in bulk. */
+/** Submits the tasks of the benchmark: one per call by many callers, or in batches. */
 import { Submitter } from '../src/client/submit/submitter.ts';
 import type { Transport } from '../src/client/transport.ts';
 import { noOptions } from '../src/core/codec/options.ts';
@@ -9,8 +9,10 @@ import { systemClock } from '../src/platform/clock.ts';
 const bytes = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(188) }));
 const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
 const spec = encodeSpec({ type: 'noop', typeVersion: 1, orderingKey: undefined, payload });
+/** The number of tasks in one batch. */
 export const bulkItems = 100;
 
+/** The kind of idempotency keys: ascending ones, or random UUIDs, which the store inserts at random places. */
 export type Keys = 'ordered' | 'random';
 let counter = 0;
 
@@ -19,7 +21,10 @@ function item(keys: Keys): SubmitItem {
   return { key, spec, options: noOptions, traceparent: '' };
 }
 
-/** Seconds for `count` tasks by `callers`, each waiting for its own answer. */
+/**
+ * Submits `count` tasks by `callers` concurrent callers, each of which waits for its answer before its next task.
+ * Returns the seconds it took.
+ */
 export async function singly(
   transport: Transport,
   queue: string,
@@ -37,7 +42,7 @@ export async function singly(
   return (performance.now() - beganMs) / 1_000;
 }
 
-/** Seconds for `count` tasks in batches of 100. */
+/** Submits `count` tasks in batches of 100 by `callers` concurrent callers. Returns the seconds it took. */
 export async function bulk(
   transport: Transport,
   queue: string,

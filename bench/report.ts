@@ -1,4 +1,4 @@
-/** The figures, each said as it is found. */
+/** Prints the results of the benchmark, each as soon as it is measured, and collects them for `--json`. */
 import { cpus } from 'node:os';
 import type { Keys } from './load.ts';
 
@@ -7,7 +7,7 @@ export interface Row {
   readonly keys: Keys | '';
   readonly unit: string;
   readonly value: number;
-  /** What the prototype of the whole path reached on a machine of this kind. */
+  /** The value that the prototype reached on a machine of the same kind; null if it was not measured there. */
   readonly prototype: number | null;
 }
 
@@ -34,6 +34,7 @@ export class Report {
   }
 }
 
+/** Returns the median; of an even number of values the higher one of the middle two. */
 export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }

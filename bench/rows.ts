@@ -1,4 +1,4 @@
-/** Rows that the store writes a task, counted by the store itself. */
+/** Counts the rows that the SQLite store writes per task, by the store's own statistics. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ const payload = {
 const spec = encodeSpec({ type: 'noop', typeVersion: 1, orderingKey: undefined, payload });
 const count = 100;
 
-function done({ lease }: Assignment) {
+function succeeded({ lease }: Assignment) {
   return {
     lease,
     outcome: 'succeeded',
@@ -31,7 +31,7 @@ function done({ lease }: Assignment) {
   } as const;
 }
 
-/** A hundred tasks on an empty store. */
+/** Submits and processes a hundred tasks on an empty store and returns the rows written per task in each step. */
 export async function rowsPerTask(): Promise<{ readonly submit: number; readonly process: number }> {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-rows-'));
   const clock = systemClock();
@@ -42,7 +42,7 @@ export async function rowsPerTask(): Promise<{ readonly submit: number; readonly
     node.service.submit(queue, [{ key, spec, options: noOptions, traceparent: '' }], {
       notAfterMs: undefined,
     });
-  await submit('first, so that the queue is there');
+  await submit('creates the queue');
   const beforeRows = engine.stats().rowsWritten;
   await Promise.all(Array.from({ length: count }, (_, i) => submit(`k${i}`)));
   const submittedRows = engine.stats().rowsWritten;
@@ -51,7 +51,7 @@ export async function rowsPerTask(): Promise<{ readonly submit: number; readonly
     ...{ types: [{ type: 'noop', maxVersion: 1 }], maxTasks: count, waitMs: 0, requestId: '' },
     signal: new AbortController().signal,
   });
-  await node.service.settle(claimed.map(done), { tenant: 'default', sessionId: undefined });
+  await node.service.settle(claimed.map(succeeded), { tenant: 'default', sessionId: undefined });
   const processedRows = engine.stats().rowsWritten;
   await node.close(0);
   rmSync(dir, { recursive: true, force: true });

@@ -1,17 +1,17 @@
-/** A worker in a process of its own (worker.ts), as the bench sees it. */
+/** Starts the benchmark's worker (worker.ts) in a process of its own and follows its progress. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { RigServer } from '../test/fixtures/server-process.ts';
+import type { ServerProcess } from '../test/fixtures/server-process.ts';
 
 export interface BenchWorker {
   readonly child: ChildProcess;
-  /** Resolves when so many tasks in all were settled. */
+  /** Resolves when the worker has settled this many tasks since its start. */
   until(settled: number): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Resolves when it has its streams. */
-export async function startWorker(server: RigServer, queue: string): Promise<BenchWorker> {
+/** Starts a worker process for one queue. Resolves when its streams are open. */
+export async function startWorker(server: ServerProcess, queue: string): Promise<BenchWorker> {
   const { ca, cert, key } = server.tls;
   const child = fork(new URL('./worker.ts', import.meta.url), [server.address, ca, cert, key, queue]);
   let done = 0;

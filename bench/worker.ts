@@ -1,4 +1,7 @@
-/** A worker process on the bare wire: settles no-ops as fast as it is given them; tells its parent when each began. */
+/**
+ * A worker process that uses the transport directly, without the SDK's worker. It settles each task as soon as it is
+ * assigned, and sends its parent process the time of each assignment and the number of settled tasks.
+ */
 import { grpcTransport } from '../src/client/grpc/transport.ts';
 import type { Outgoing } from '../src/client/transport.ts';
 import type { Assignment, ReportRequest, Settlement, WorkRequest } from '../src/core/messages.ts';
@@ -58,5 +61,5 @@ work.send({
   tasks: credits,
   bytes: 8_000_000,
 });
-// A killed parent must not leave this process behind.
+// Exit when the parent process is killed.
 process.on('disconnect', () => process.exit(0));

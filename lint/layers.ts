@@ -1,13 +1,13 @@
 /**
- * Which folder of src/ may import which: the one table behind the lint rules (`npm run layers` writes
- * lint/layers.json, which biome.json extends) and behind test/architecture.spec.ts, which shows that each rule bites.
+ * The table of which folder of src/ may import which. `npm run layers` writes the lint rules from it (lint/layers.json,
+ * which biome.json extends), and test/architecture.spec.ts proves each rule by an import that breaks it.
  */
 export interface Layer {
-  /** Its folder below src/. */
+  /** The folder of the layer, below src/. */
   readonly folder: string;
-  /** The layers that it may import beside itself; `all`: every layer but `testing`. A path names one part of a layer. */
+  /** The other layers that it may import; a path names one part of a layer. `all` means every layer but `testing`. */
   readonly may: readonly string[] | 'all';
-  /** The lint message. */
+  /** The message of the lint error. */
   readonly message: string;
 }
 
@@ -15,7 +15,7 @@ export const layers: readonly Layer[] = [
   {
     folder: 'core',
     may: [],
-    message: 'core imports no other folder of src/: it is pure, and every other layer stands on it.',
+    message: 'core imports no other folder of src/: it is pure, and every other layer depends on it.',
   },
   { folder: 'ports', may: ['core'], message: 'ports may import core only.' },
   { folder: 'service', may: ['core', 'ports'], message: 'service may import core and ports only.' },
@@ -70,13 +70,13 @@ export const layers: readonly Layer[] = [
   { folder: 'testing', may: 'all', message: 'testing may import everything but cli and node.' },
 ];
 
-/** Nobody but tests may import it, `all` or not. */
+/** The layer that only tests may import; `all` does not include it. */
 const forTestsOnly = 'testing';
 
-/** Layers above: `all` does not mean them. */
+/** The layers above a layer, which `may: 'all'` does not include. */
 const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
 
-/** Whether a file of one layer may import a file of another, both as paths below src/. */
+/** Whether a file may import another file. Both are paths below src/. */
 export function mayImport(from: string, to: string): boolean {
   const layer = layerOf(from);
   const target = layerOf(to);
@@ -91,7 +91,7 @@ export function layerOf(path: string): Layer | undefined {
   return layers.find(({ folder }) => path.startsWith(`${folder}/`));
 }
 
-/** The folders that a layer may not import, and the parts of them that it may. */
+/** Returns the folders that a layer may not import, and the parts of those folders that it may import. */
 export function deniedTo({ folder, may }: Layer): { readonly folders: string[]; readonly parts: string[] } {
   const allowed = may === 'all' ? [] : may;
   const isDenied = (target: string): boolean =>

@@ -1,7 +1,6 @@
-// Builds dist. A plain `tsc` never deletes what an earlier build left behind and never sets the executable bit,
-// and either one ends in a package that works here and not elsewhere; so this empties dist first, compiles, and
-// marks the command as executable. It also runs as `prepare`: `.ts` files below node_modules cannot be stripped
-// by Node, hence an installed package (and `npx holdfast` in a fresh clone) needs dist.
+// Builds dist: empties it, compiles, and makes the command executable. A plain `tsc` would keep files of earlier builds
+// and would not set the executable bit; either way the package would work here and fail elsewhere. It also runs as the
+// `prepare` script, because Node does not run `.ts` files below node_modules: an installed package needs dist.
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { must } from './run.ts';
 

@@ -1,4 +1,5 @@
-// Writes the import rules of lint/layers.ts as lint rules for Biome; `--check` only says whether they are up to date.
+// Writes the import rules of lint/layers.ts as Biome lint rules to lint/layers.json. With `--check` it writes nothing
+// and fails if that file is out of date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { deniedTo, layers } from '../lint/layers.ts';
 
@@ -11,7 +12,7 @@ const overrides = layers.map((layer) => {
     ...parts.map((part) => `!**/${part}${part.endsWith('.ts') ? '' : '/**'}`),
   ];
   const patterns: { group: string[]; message: string }[] = [{ group, message: layer.message }];
-  // Engines import each other as neighbours, without the folder in which they stand.
+  // An engine could import another one as a sibling folder, by a path that does not contain `engines`.
   const [parent, name] = layer.folder.split('/');
   if (name !== undefined) {
     const others = layers.map((one) => one.folder.split('/')).filter(([p, n]) => p === parent && n !== name);
@@ -30,6 +31,6 @@ const text = `${JSON.stringify({ overrides }, null, 2)}\n`;
 
 if (!process.argv.includes('--check')) writeFileSync(file, text);
 else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
-  console.error(`${file} is not what lint/layers.ts says. Run \`npm run layers\` and commit the result.`);
+  console.error(`${file} is out of date with lint/layers.ts. Run \`npm run layers\` and commit the result.`);
   process.exit(1);
 }

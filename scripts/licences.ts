@@ -1,6 +1,6 @@
-// Refuses a dependency whose licence is not permissive, tools for development included: what is only used here can
-// still end up in an image or in a copied file. It reads the lock file and not node_modules, because packages for
-// other platforms are not installed on this one and are shipped to others all the same.
+// Fails if a dependency has a licence that is not permissive. Development tools are included, because they can end up
+// in an image or in a copied file. The script reads the lock file, not node_modules: packages for other platforms are
+// not installed on this machine, but users get them.
 import { readFileSync } from 'node:fs';
 
 const permissive = new Set([
@@ -18,10 +18,13 @@ const permissive = new Set([
   'Unlicense',
 ]);
 
-/** Packages whose package.json states no licence in SPDX form, and what their licence file says. */
+/** The licences of packages whose package.json names none in SPDX form, as read from their licence files. */
 const readByHand: Readonly<Record<string, string>> = {};
 
-/** SPDX expressions as they occur: names joined by AND and OR, in parentheses or not. AND binds tighter. */
+/**
+ * Returns true if an SPDX expression allows a permissive choice. It understands names joined by AND and OR, of which
+ * AND binds tighter, and ignores parentheses.
+ */
 function isPermissive(expression: string): boolean {
   return expression
     .replace(/[()]/g, '')

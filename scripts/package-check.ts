@@ -1,5 +1,5 @@
-// Judges the package as a user gets it: packs it once and lets publint (files, exports) and attw (do the types resolve
-// as the code does?) look into that same archive. The profile is ESM only, since Holdfast has no CommonJS build.
+// Checks the package that users install: packs it once and runs publint (files and exports) and attw (type
+// resolution) on that archive. attw runs with the ESM-only profile, because Holdfast has no CommonJS build.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

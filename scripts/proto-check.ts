@@ -1,5 +1,5 @@
-// Proves that the committed generated code is what the committed .proto files generate. Generated code is committed so
-// that a clone runs without a generation step; this is what keeps it from being edited by hand or forgotten.
+// Fails if the committed generated code differs from the code that the .proto files generate. The generated code is
+// committed so that a clone runs without a generation step; this check finds manual edits and forgotten updates.
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const same = (name: string): boolean =>
 const names = [...new Set([...files(committed), ...files(fresh)])].sort();
 const stale = names.filter((name) => !same(name));
 if (names.length === 0) console.error('Nothing was generated.');
-for (const name of stale) console.error(`${committed}/${name} is not what proto/ generates.`);
+for (const name of stale) console.error(`${committed}/${name} differs from the code generated from proto/.`);
 if (stale.length > 0) console.error('Run `npm run proto:gen` and commit the result.');
 if (names.length === 0 || stale.length > 0) process.exit(1);
 console.log(`${names.length} generated files are up to date.`);

@@ -1,5 +1,5 @@
-// `npm run test:sqs`: what bells promise, on both stand-ins of SQS. The second, ministack, is a Python program; it gets
-// a virtual environment of its own, made once.
+// `npm run test:sqs` runs the broker tests against both local SQS stand-ins. One of them, ministack, is a Python
+// program; the script installs it once into a virtual environment of its own.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -8,7 +8,7 @@ import { must, run } from './run.ts';
 const release = '1.5.33';
 const venv = resolve('node_modules/.cache', `ministack-${release}`);
 const python = join(venv, 'bin', 'python');
-/** Made last, so that an environment that was left half done is made anew. */
+/** The last file of the installation: if it is missing, the environment is incomplete and is created again. */
 const program = join(venv, 'bin', 'ministack');
 
 function hasPython(): boolean {

@@ -1,6 +1,6 @@
-// Everything that CI checks, in CI's order and by CI's commands: each step is an npm script of its own, so that the
-// one that failed can be repeated alone. It stops at the first failure, since the later steps judge what the earlier
-// ones have accepted, and says what to type. The wall times are there because a check that takes too long gets skipped.
+// `npm run verify` runs all checks of CI, in its order and with its commands. Each step is an npm script, so that a
+// failed one can be repeated alone. The run stops at the first failure, because later steps rely on earlier ones, and
+// prints the command to repeat. It prints the time of each step, because developers skip checks that take too long.
 import { styleText } from 'node:util';
 import { run } from './run.ts';
 

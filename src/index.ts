@@ -1,9 +1,13 @@
-/** The public SDK. */
+/**
+ * The Holdfast SDK: define task types, submit tasks, follow them, and run workers.
+ *
+ * A program usually needs `defineTask`, `connect` and `client.submit` on the submitting side, and `handle`,
+ * `defineWorker` and `client.work` on the worker's side.
+ */
 
-export type { Client, ClientOptions, ListOptions, SubmitOutcome, TaskPage } from './client/client.ts';
-export { createClient } from './client/client.ts';
+export type { Client, ListOptions, SubmitOutcome, TaskPage } from './client/client.ts';
 export type { ClientTls, Connect, ConnectOptions } from './client/connect.ts';
-export type { Context } from './client/context.ts';
+export type { AttemptContext } from './client/context.ts';
 export {
   type DeadTask,
   defineWorker,
@@ -14,14 +18,15 @@ export {
   type WorkerOptions,
   type WorkerSpec,
 } from './client/contract/handler.ts';
-export type { NotJson } from './client/contract/json-leaves.ts';
+export type { JsonInput, NotJson } from './client/contract/json-leaves.ts';
 export {
   defineTask,
   type InputOf,
   type ResultOf,
   type Retry,
-  type Task,
+  type TaskContract,
   type TaskOptions,
+  type TaskType,
   typed,
 } from './client/contract/task.ts';
 export { type Duration, durationMs } from './client/duration.ts';
@@ -40,8 +45,8 @@ export {
 export type { Logger } from './client/log.ts';
 export type { Submit } from './client/submit/submit-call.ts';
 export type { SubmitOptions } from './client/submit/submit-options.ts';
-export type { EndReason, EventType, State, TaskEvent, TaskStatus } from './client/tasks/status.ts';
+export type { DeadReason, EventType, State, TaskEvent, TaskStatus } from './client/tasks/status.ts';
 export type { SubmittedTask, TaskHandle } from './client/tasks/task-handle.ts';
-export type { Transport } from './client/transport.ts';
-export type { Running } from './client/worker/running.ts';
+export type { RunningWorker } from './client/worker/running.ts';
+export type { Priority } from './core/priority.ts';
 export { connect } from './node/connect.ts';

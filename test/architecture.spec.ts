@@ -1,6 +1,6 @@
-// The folders are the architecture, and the linter holds it. A lint rule that silently matches nothing looks the same
-// as one that is obeyed, so each rule is shown an offender here, and the allowed imports are shown to pass. All
-// files are written to a scratch project with our own biome.json and judged in one run of Biome.
+// Proves that the lint rules of the architecture work: a rule that matches nothing would look like one that is obeyed.
+// For each rule this spec writes a file that breaks it, and for each allowed import a file that has it, into a scratch
+// project with our own biome.json. One run of Biome checks all files.
 import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ interface Case {
   readonly sentence: string;
   readonly path: string;
   readonly source: string;
-  /** The rules that must speak, or none. */
+  /** The rules that Biome must report for this file; empty if it must report none. */
   readonly rules: readonly string[];
 }
 
@@ -33,24 +33,20 @@ const refuses = (folder: string, what: string, target: string): void =>
 const allows = (folder: string, what: string, target: string): void =>
   add(`${folder} may import ${what}`, folder, `export * from '${target}';`);
 
-/** From one folder of src/ to another, as an import writes it. */
+/** Returns the relative path from a folder of src/ up to src/. */
 const upFrom = (folder: string): string => folder.replaceAll(/[^/]+/g, '..');
 
 for (const layer of layers) {
   const { folder } = layer;
   for (const target of layers) {
     if (target === layer) continue;
-    const judge = mayImport(`${folder}/a.ts`, `${target.folder}/a.ts`) ? allows : refuses;
-    judge(folder, target.folder, `${upFrom(folder)}/${target.folder}/thing.ts`);
+    const expectation = mayImport(`${folder}/a.ts`, `${target.folder}/a.ts`) ? allows : refuses;
+    expectation(folder, target.folder, `${upFrom(folder)}/${target.folder}/thing.ts`);
   }
   const { folders, parts } = deniedTo(layer);
   const [denied] = folders;
   if (denied !== undefined) {
-    refuses(
-      `${folder}/part`,
-      `${denied}, from a folder of its own either`,
-      `../${upFrom(folder)}/${denied}/a.ts`,
-    );
+    refuses(`${folder}/part`, `${denied} from a subfolder`, `../${upFrom(folder)}/${denied}/a.ts`);
   }
   for (const part of parts) {
     const file = part.endsWith('.ts') ? part : `${part}/thing.ts`;
@@ -60,19 +56,24 @@ for (const layer of layers) {
 }
 for (const engine of ['sqlite', 'aws', 'memory']) {
   for (const other of ['sqlite', 'aws', 'memory'].filter((name) => name !== engine))
-    refuses(`engines/${engine}`, `its neighbour ${other}`, `../${other}/task-store.ts`);
+    refuses(`engines/${engine}`, `the engine ${other}`, `../${other}/task-store.ts`);
 }
 refuses('client', 'a port other than the clock', '../ports/task-store.ts');
-refuses('client', 'rpc beside its generated code', '../rpc/api/api.ts');
+refuses('client', 'a part of rpc other than its generated code', '../rpc/api/api.ts');
 refuses('core', 'a Node module', 'node:fs');
-refuses('core', 'a Node module below another', 'node:fs/promises');
+refuses('core', 'a submodule of a Node module', 'node:fs/promises');
 add(
-  'core may not import a type from the outside either',
+  'core may not import a type from another layer',
   'core',
   "export type { A } from '../ports/a.ts';",
   imports,
 );
-add('core may not import lazily', 'core', "export const a = () => import('../ports/a.ts');", imports);
+add(
+  'core may not import another layer by a dynamic import',
+  'core',
+  "export const a = () => import('../ports/a.ts');",
+  imports,
+);
 
 const timers = ['setTimeout', 'setInterval', 'setImmediate', 'performance'];
 for (const folder of ['core', 'service', 'engines/aws', 'client']) {
@@ -82,7 +83,11 @@ for (const folder of ['core', 'service', 'engines/aws', 'client']) {
 for (const name of ['setTimeout', 'setInterval', 'performance']) {
   add(`engines/sqlite may not use ${name}`, 'engines/sqlite', `export const a = ${name};`, globals);
 }
-add('engines/sqlite may gather a turn by setImmediate', 'engines/sqlite', 'export const a = setImmediate;');
+add(
+  'engines/sqlite may batch the calls of a turn by setImmediate',
+  'engines/sqlite',
+  'export const a = setImmediate;',
+);
 for (const name of timers) {
   add(`platform may use ${name}`, 'platform', `export const a = ${name};`);
   add(`cli may use ${name}`, 'cli', `export const a = ${name};`);
@@ -91,12 +96,12 @@ for (const name of timers) {
 const hiddenTime: Readonly<Record<string, string>> = {
   'Date.now()': 'export const a = Date.now();',
   'new Date()': 'export const a = new Date();',
-  'Date.now, uncalled': 'export const a = { now: Date.now };',
+  'Date.now without a call': 'export const a = { now: Date.now };',
   'globalThis.setTimeout': 'export const a = globalThis.setTimeout;',
   'AbortSignal.timeout': 'export const a = AbortSignal.timeout(1);',
   'process.hrtime': 'export const a = process.hrtime.bigint();',
   'timers by import': "export { setTimeout as a } from 'node:timers/promises';",
-  'timers by a lazy import': "export const a = () => import('node:timers');",
+  'timers by a dynamic import': "export const a = () => import('node:timers');",
   perf_hooks: "import { performance as a } from 'node:perf_hooks';\nexport const b = a;",
   'Math.random': 'export const a = Math.random();',
   'crypto.randomUUID': 'export const a = crypto.randomUUID();',
@@ -108,16 +113,16 @@ const hiddenTime: Readonly<Record<string, string>> = {
   'randomInt of the whole module': "import crypto from 'node:crypto';\nexport const a = crypto.randomInt(2);",
 };
 for (const [what, source] of Object.entries(hiddenTime)) {
-  add(`service may not reach for time or chance: ${what}`, 'service', source, hidden);
-  add(`platform may reach for time and chance: ${what}`, 'platform', source);
+  add(`service may not use time or random values: ${what}`, 'service', source, hidden);
+  add(`platform may use time and random values: ${what}`, 'platform', source);
 }
 add(
-  'a date that is given may be formatted',
+  'service may make a Date from given ms',
   'service',
   'export const a = (ms: number): Date => new Date(ms);',
 );
 add(
-  'hashes are not chance',
+  'service may use hashes of node:crypto',
   'service',
   "import { createHash } from 'node:crypto';\nexport const a = createHash('sha256');",
 );
@@ -131,38 +136,38 @@ cases.push(
       "export * from '../engines/memory/store.ts';\nexport const a = [setTimeout, Date.now(), Math.random()];\n",
   },
   {
-    sentence: 'generated code is not judged',
+    sentence: 'generated code is not checked',
     path: 'src/rpc/gen/case_pb.ts',
     rules: [],
     source: 'var a = Math.random()\nexport { a }\n',
   },
   {
-    sentence: 'two files may not import each other',
+    sentence: 'two files may not import each other (first file)',
     path: 'src/service/cycle-a.ts',
     rules: [cycles],
     source: "import { b } from './cycle-b.ts';\nexport const a = () => b;\n",
   },
   {
-    sentence: 'nor the other way round',
+    sentence: 'two files may not import each other (second file)',
     path: 'src/service/cycle-b.ts',
     rules: [cycles],
     source: "import { a } from './cycle-a.ts';\nexport const b = () => a;\n",
   },
   {
-    sentence: 'two files may not import each other for types',
+    sentence: 'two files may not import types from each other (first file)',
     path: 'src/service/types-a.ts',
     rules: [cycles],
     source: "import type { B } from './types-b.ts';\nexport type A = { b: B };\n",
   },
   {
-    sentence: 'nor the other way round for types',
+    sentence: 'two files may not import types from each other (second file)',
     path: 'src/service/types-b.ts',
     rules: [cycles],
     source: "import type { A } from './types-a.ts';\nexport type B = { a: A };\n",
   },
 );
 
-/** Which rules of the architecture Biome named, by file. */
+/** Returns the rules of the architecture in Biome's report, by file. */
 function rulesByFile(report: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const line of report.split('\n')) {
@@ -194,7 +199,7 @@ beforeAll(async () => {
     );
   });
   scratch.found = rulesByFile(report);
-  if (scratch.found.size === 0) throw new Error(`Biome found nothing at all:\n${report}`);
+  if (scratch.found.size === 0) throw new Error(`Biome reported nothing:\n${report}`);
 });
 afterAll(() => scratch.dir && rm(scratch.dir, { recursive: true, force: true }));
 
@@ -205,7 +210,7 @@ for (const { sentence, path, source, rules } of cases) {
 const sources = globSync('src/**/*.ts').filter((file) => !file.startsWith(join('src', 'rpc', 'gen')));
 const products = sources.filter((file) => !file.endsWith('.spec.ts'));
 
-/** Every relative import of a file, types and lazy ones too, as a path below src/. */
+/** Returns the relative imports of a file, also of types and dynamic ones, as paths below src/. */
 function importsOf(file: string): string[] {
   const specifiers = readFileSync(file, 'utf8').matchAll(/(?:from|import\(|import) ?'(\.[^']+)'/g);
   return [...specifiers].map(([, specifier = '']) =>
@@ -213,7 +218,7 @@ function importsOf(file: string): string[] {
   );
 }
 
-test('every import of the tree stands in the table of layers', () => {
+test('every import in src/ is allowed by the table of layers', () => {
   const offenders = products.flatMap((file) =>
     importsOf(file)
       .filter((target) => target !== 'index.ts' && !mayImport(file.slice('src/'.length), target))
@@ -223,7 +228,7 @@ test('every import of the tree stands in the table of layers', () => {
   expect(offenders).toEqual([]);
 });
 
-test('only the command, beside tests, imports the public entry', () => {
+test('only src/cli imports src/index.ts', () => {
   const importers = products.filter((file) => importsOf(file).includes('index.ts'));
   expect(importers.filter((file) => !file.startsWith(join('src', 'cli')))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-/** What README shows, run as README says. */
+/** Runs the programs that README.md shows, as README.md says. */
 import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
 import { greet } from '../examples/greet/contract.ts';
@@ -10,23 +10,23 @@ vi.setConfig({ testTimeout: 40_000 });
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
 const names = ['contract.ts', 'worker.ts', 'submit.ts', 'embedded.ts'];
-/** The programs of README, each named by the sentence before it. */
+/** The programs in README.md. The paragraph before a program names its file. */
 const shown = [...readme.matchAll(/((?:.+\n)+)\n```ts\n([\s\S]*?)```/g)].map(
   ([, before = '', code = '']) => ({
-    name: names.find((name) => before.includes(`, \`${name}\``)) ?? before,
+    name: names.find((name) => before.includes(`\`${name}\``)) ?? before,
     code,
   }),
 );
 const files = Object.fromEntries(shown.map(({ name, code }) => [name, code]));
 
-it('README shows the programs of examples/greet, letter by letter, and no others', () => {
+it('README.md shows the programs of examples/greet, letter by letter, and no others', () => {
   expect(shown.map(({ name }) => name)).toEqual(names);
   for (const { name, code } of shown) {
     expect(code, name).toBe(readFileSync(new URL(`../examples/greet/${name}`, import.meta.url), 'utf8'));
   }
 });
 
-it('README’s worker under dev, and its submitter beside it: greeted, and the second time deduplicated', async () => {
+it('the worker of README.md runs under holdfast dev, and a second submission is deduplicated', async () => {
   expect(readme).toContain('`npx holdfast dev worker.ts`');
   expect(readme).toContain('`npx node submit.ts`');
   const cwd = project(files);
@@ -35,12 +35,12 @@ it('README’s worker under dev, and its submitter beside it: greeted, and the s
   expect(await node(cwd, 'submit.ts')).toMatch(/^1-\w+ deduplicated: Hello, Ada!\n$/);
 });
 
-it('README’s program without a server: it works and ends', async () => {
+it('the embedded program of README.md runs without a server and ends', async () => {
   expect(readme).toContain('`npx node embedded.ts`');
   expect(await node(project(files), 'embedded.ts')).toBe('Hello, Eve!\n');
 });
 
-it('README’s first task: submitted, worked, answered; again, the same task; with another input, refused', async () => {
+it('the key of README.md’s task gives the same task again, and is refused with another input', async () => {
   await using holdfast = connect('memory:');
   await using running = await holdfast.work(worker);
   const task = await holdfast.submit(greet, { name: 'Ada' });

@@ -1,4 +1,4 @@
-/** ARCHITECTURE.md has one diagram of a task's life. It shows exactly the edges that `decide` can make. */
+/** Compares the diagram of a task's life in ARCHITECTURE.md with the transitions that `decide` can make. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { noOptions } from '../src/core/codec/options.ts';
@@ -45,7 +45,7 @@ function commandsFor(head: Head): Command[] {
     { ...failure, outcome: 'fatal' },
     { ...failure, outcome: 'cancelled' },
     { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: 1_000 },
-    { kind: 'settle', fencingToken, outcome: 'released', counted: true, random: 0.5 },
+    { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: true, random: 0.5 },
   ];
 }
 
@@ -53,16 +53,16 @@ function pascal(kind: TaskEvent['kind']): string {
   return kind[0]?.toUpperCase() + kind.slice(1);
 }
 
-/** What the loops do without an event. */
+/** The changes that the loops make without an event. */
 function quietSteps(head: Head): { readonly head: Head; readonly label: string }[] {
   const steps: { readonly head: Head; readonly label: string }[] = [];
   if (head.waitUntilMs !== undefined)
-    steps.push({ head: { ...head, waitUntilMs: undefined }, label: 'rung when due' });
+    steps.push({ head: { ...head, waitUntilMs: undefined }, label: 'dispatched when due' });
   if (head.handOver) steps.push({ head: { ...head, handOver: false }, label: '' });
   return steps;
 }
 
-/** Every edge that can be reached from a submission, up to a few attempts. */
+/** Returns every transition that can be reached from a submission with two attempts. */
 function edges(): Set<string> {
   const found = new Set<string>();
   for (const one of cases) explore(one, found);
@@ -70,16 +70,16 @@ function edges(): Set<string> {
 }
 
 function explore({ delayMs, inLane, onDead }: Case, found: Set<string>): void {
-  const asked = { ...noOptions, delayMs, deadlineAtMs: startMs + deadlineMs, retry: { maxAttempts: 2 } };
-  const options = resolveOptions(asked, startMs);
+  const requested = { ...noOptions, delayMs, deadlineAtMs: startMs + deadlineMs, retry: { maxAttempts: 2 } };
+  const options = resolveOptions(requested, startMs);
   const submitted = submittedEvent(options, startMs, inLane ? 'lane' : undefined);
   const first = fold([submitted]);
   found.add(`[*] --> ${shownState(first)}: Submitted`);
-  const todo: { head: Head; nowMs: number; tip: readonly TaskEvent[] }[] = [
+  const pending: { head: Head; nowMs: number; tip: readonly TaskEvent[] }[] = [
     { head: first, nowMs: startMs, tip: [] },
   ];
   const seen = new Set<string>();
-  for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     const { head, nowMs, tip } = at;
     for (const step of quietSteps(head)) {
       if (step.label !== '') found.add(`${shownState(head)} --> ${shownState(step.head)}: ${step.label}`);
@@ -114,7 +114,7 @@ function explore({ delayMs, inLane, onDead }: Case, found: Set<string>): void {
     ];
     if (seen.has(key.join())) return;
     seen.add(key.join());
-    todo.push(next);
+    pending.push(next);
   }
 }
 
@@ -128,7 +128,7 @@ function drawn(): string[] {
 }
 
 describe('the diagram of a task’s life', () => {
-  it('shows exactly the edges that decide can make', () => {
+  it('in ARCHITECTURE.md shows exactly the transitions that decide can make', () => {
     expect(drawn().sort()).toEqual([...edges()].sort());
   });
 });

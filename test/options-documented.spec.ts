@@ -1,4 +1,4 @@
-/** docs/options.md says what src/core/limits.ts says. */
+/** Compares the numbers in docs/options.md with src/core/limits.ts. */
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { silent } from '../src/client/log.ts';
@@ -21,7 +21,7 @@ const units = [
   ['s', 1_000],
 ] as const;
 
-/** As a person writes it: days only where there are several. */
+/** Formats a duration as the docs do, in days only from two days on. */
 function long(ms: number): string {
   const found = units.find(([unit, size]) => ms % size === 0 && ms / size > (unit === 'days' ? 1 : 0));
   return found === undefined ? `${ms} ms` : `${ms / found[1]} ${found[0]}`;
@@ -30,7 +30,7 @@ function long(ms: number): string {
 const characters = `${limits.keyChars} characters`;
 const kib = (bytes: number): string => `${bytes / 1_024} KiB`;
 
-it('the default and the limit of every option', () => {
+it('docs/options.md has the default and the limit of every option', () => {
   expect(Object.fromEntries(rows)).toEqual({
     '`idempotencyKey`': { byDefault: "the contract's, else a random one", limit: characters },
     '`window`': {
@@ -45,7 +45,7 @@ it('the default and the limit of every option', () => {
     '`orderingKey`': { byDefault: "the contract's, else none", limit: characters },
     '`priority`': { byDefault: '`normal`', limit: '' },
     '`tags`': { byDefault: 'none', limit: `${limits.tags}, each ${limits.tagBytes} bytes` },
-    // Of a task type, which comes later in the page; a submission's is the contract's.
+    // The row of a task type's queue; a later row replaces the row of a submission's queue.
     '`queue`': { byDefault: '`default`', limit: `${limits.nameChars} characters` },
     '`timeout`': { byDefault: long(defaults.attemptTimeoutMs), limit: long(limits.attemptTimeoutMaxMs) },
     '`retry.maxAttempts`': {
@@ -61,14 +61,14 @@ it('the default and the limit of every option', () => {
   });
 });
 
-/** The longest waits in all between so many attempts; in the mean it is half of that. */
+/** Returns the longest total wait between this many attempts. The mean total wait is half of it. */
 function mostWaitMs(attempts: number): number {
   const { backoffBaseMs, backoffFactor, backoffMaxMs } = defaults;
   const waits = Array.from({ length: attempts - 1 }, (_, i) => backoffBaseMs * backoffFactor ** i);
   return waits.reduce((sum, wait) => sum + Math.min(wait, backoffMaxMs), 0);
 }
 
-it('what the defaults come to', () => {
+it('docs/options.md has the times that follow from the defaults', () => {
   const most = mostWaitMs(defaults.maxAttempts);
   expect(text).toContain(
     `some ${Math.round(most / 2_000)} s in the mean and never more than ${most / 1_000} s`,
@@ -84,7 +84,7 @@ it('what the defaults come to', () => {
   );
 });
 
-it('a deadline in the past is accepted, its task is dead, and a redrive drops it', async () => {
+it('a task with a deadline in the past is accepted and dead at once, and a redrive drops the deadline', async () => {
   await using holdfast = connect('memory:', { log: silent });
   const late = defineTask('late', { input: typed<null>() });
   const task = await holdfast.submit(late, null, { deadline: new Date(Date.now() - 1_000) });
@@ -93,6 +93,6 @@ it('a deadline in the past is accepted, its task is dead, and a redrive drops it
     deadReason: 'deadline',
     attempts: 0,
   });
-  await task.retry();
+  await task.redrive();
   expect(await task.status()).toMatchObject({ state: 'ready', deadReason: undefined });
 });

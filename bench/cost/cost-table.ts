@@ -1,6 +1,9 @@
-/** A table, its SQS queues, and nodes on them: on stand-ins, with a clock of the bench's. */
+/**
+ * Starts a table with its SQS queues on local stand-ins, and nodes on them, with a clock that the benchmark controls.
+ */
 
-import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import type { QueueRef } from '../../src/core/queue-ref.ts';
+import { closeGraceMs } from '../../src/engines/aws/broker/priority-level.ts';
 import {
   type AwsEngine,
   aws,
@@ -11,28 +14,31 @@ import {
 } from '../../src/engines/aws/index.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import type { QueueRef } from '../../src/ports/task-store.ts';
 import { createService, type RunningService } from '../../src/service/create-service.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
 import { type MovingClock, movingClock } from '../../test/fixtures/moving-clock.ts';
-import { clockBeside } from '../../test/stand-ins/clock-beside.ts';
 import { clientOf, startDynoxide } from '../../test/stand-ins/dynoxide.ts';
 import { startFauxqs } from '../../test/stand-ins/fauxqs.ts';
 import { type SqsStandIn, standInClient } from '../../test/stand-ins/sqs-stand-in.ts';
-import { InFlightTracker, WatchedHandler } from './in-flight-calls.ts';
+import { standInClock } from '../../test/stand-ins/stand-in-clock.ts';
+import { InFlightTracker, TrackedHandler } from './in-flight-calls.ts';
 import { noUnits, plus, type Units } from './prices.ts';
 
+/** A service on the table whose consumption is measured. */
 export interface CostNode extends RunningService {
   readonly engine: AwsEngine;
 }
 
+/** A table with its queues and nodes. */
 export interface Site<C extends Clock = Clock> {
   readonly clock: C;
   readonly endpoint: string;
   readonly table: string;
   node(name: string): Promise<CostNode>;
   queue(name: string): Promise<QueueRef>;
-  /** What all nodes consumed since the last `reset`, the registry's calls left out where asked. */
+  /**
+   * Returns the consumption of all nodes since the last `reset`; with 'registry', without the calls to the registry.
+   */
   consumed(without?: 'registry'): Units;
   reset(): void;
   stop(): Promise<void>;
@@ -45,7 +51,7 @@ async function startOn<C extends Clock>(
   sqs: SqsStandIn,
   clock: C,
   inFlight: InFlightTracker,
-  /** Lets the time pass that a close takes. */
+  /** Waits until the nodes have closed, and advances the clock as far as that needs. */
   end: (closed: Promise<unknown>) => Promise<void>,
 ): Promise<Site<C>> {
   const dynoxide = await startDynoxide();
@@ -60,7 +66,7 @@ async function startOn<C extends Clock>(
     endpoint: dynoxide.endpoint,
     table,
     async node(name) {
-      const requestHandler = new WatchedHandler(inFlight);
+      const requestHandler = new TrackedHandler(inFlight);
       const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false, requestHandler };
       const dynamodb = { ...clientOf(dynoxide.endpoint), requestHandler };
       const engine = aws({ table, clock, dynamodb, sqs: sqsConfig });
@@ -90,7 +96,7 @@ async function startOn<C extends Clock>(
   };
 }
 
-/** Time runs as on the machine, and can be moved on. */
+/** Starts a site whose clock runs with the machine's clock and can be moved forward. */
 export async function startSite(): Promise<Site<MovingClock>> {
   const clock = movingClock();
   const sqs = await startFauxqs();
@@ -102,14 +108,14 @@ export async function startSite(): Promise<Site<MovingClock>> {
   });
 }
 
-/** Time stands still until it is advanced, and waits at each moment for what is under way. */
+/** Starts a site whose clock moves only when it is advanced, and then waits at each step for the calls in flight. */
 export async function startStillSite(): Promise<Site<VirtualClock>> {
   const sqs = await startFauxqs();
   const inFlight = new InFlightTracker();
-  const clock = clockBeside({ front: inFlight, setTime: sqs.setTime });
+  const clock = standInClock({ front: inFlight, setTime: sqs.setTime });
   inFlight.clock = clock;
   return startOn(sqs, clock, inFlight, async (closed) => {
-    await clock.advance(lastPollMs);
+    await clock.advance(closeGraceMs);
     await closed;
   });
 }
@@ -124,7 +130,7 @@ function consumedBy({ meters }: AwsEngine, without: string | undefined): Units {
     reads += one.readUnits;
   }
   for (const [kind, one] of Object.entries(meters.queues.read())) {
-    // A queue's URL is looked up once in a process's life.
+    // Look-ups are not counted: a process looks up the URL of a queue only once.
     if (kind !== 'lookUp') sqsCalls += one.calls;
   }
   return { writes, indexWrites, refusedWrites, reads, sqsCalls };

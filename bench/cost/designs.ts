@@ -1,30 +1,32 @@
 /**
- * The designs that were considered, computed and not run: by the rules that AWS bills by, over the sizes that this
- * engine's items have. Each is one happy life at full batches, without the reconciler's looks.
+ * Computes the cost of the table designs that were considered. They are not run: the consumption follows from the item
+ * sizes of this engine and AWS's billing rules. Each is one task that succeeds at its first attempt, in full batches,
+ * without the reads of the reconciler.
  */
 import type { Units } from './prices.ts';
-import type { Stored } from './storage.ts';
+import type { StorageCost } from './storage.ts';
 
 interface Write {
-  /** Of the item, or of the larger of before and after. */
+  /** The size of the item; for an update, the larger of its sizes before and after. */
   readonly bytes: number;
-  /** Entries of indexes that it writes. */
+  /** The number of index entries that the write changes. */
   readonly indexes?: number;
 }
 
-/** Written alone, or with others all or none. */
+/** A single write, or the writes of one transaction. */
 type Step = Write | readonly Write[];
 
+/** A table design, by the writes and reads of one task. */
 export interface Design {
   readonly name: string;
   readonly steps: readonly Step[];
-  /** Items of which each is read once, with the bytes that are read. */
+  /** The sizes in bytes of the items that are read, each once. */
   readonly reads: readonly number[];
 }
 
 const writeUnitBytes = 1_024;
 const readUnitBytes = 4_096;
-/** Sends, receives and deletes by ten. */
+/** One send, one receive and one delete per task, in batches of ten. */
 const sqsCalls = 0.3;
 
 function writeUnits(step: Step): { all: number; index: number } {
@@ -35,22 +37,24 @@ function writeUnits(step: Step): { all: number; index: number } {
   return { all: doubled * table + index, index };
 }
 
+/** Returns the consumption of one task in this design. */
 export function unitsOf({ steps, reads }: Design): Units {
   const units = steps.map(writeUnits);
   return {
     writes: units.reduce((sum, { all }) => sum + all, 0),
     indexWrites: units.reduce((sum, { index }) => sum + index, 0),
     refusedWrites: 0,
-    // By reads that may lag, as ours are.
+    // Eventually consistent reads, as this engine makes them, cost half a unit.
     reads: reads.reduce((sum, bytes) => sum + Math.max(1, Math.ceil(bytes / readUnitBytes)) / 2, 0),
     sqsCalls,
   };
 }
 
-/** Of an item that holds an event, an outbox message or an idempotency key, with its keys. */
+/** The size of an item that holds an event, an outbox message or an idempotency key. */
 const smallBytes = 200;
 
-export function designs({ submissionBytes, headBytes }: Stored): readonly Design[] {
+/** Returns the designs for these item sizes. */
+export function designs({ submissionBytes, headBytes }: StorageCost): readonly Design[] {
   const whole = submissionBytes + headBytes;
   const head = { bytes: headBytes };
   const event = { bytes: smallBytes };
@@ -77,9 +81,9 @@ export function designs({ submissionBytes, headBytes }: Stored): readonly Design
     {
       name: 'event items, head, outbox, idempotency item',
       steps: [
-        // The first event holds the payload.
+        // The first event contains the payload.
         [{ bytes: submissionBytes }, { bytes: headBytes, indexes: 1 }, event, { bytes: smallBytes }],
-        // The outbox message is sent, then deleted.
+        // The outbox message is deleted after it was sent.
         { bytes: smallBytes },
         [head, event],
         [head, event],

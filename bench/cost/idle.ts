@@ -1,4 +1,7 @@
-/** What nothing costs: one API node and one worker process that listens to every queue, each with its loops. */
+/**
+ * Measures the cost of an idle deployment: an API node, and a worker process that polls every queue, with their
+ * loops.
+ */
 import { startRuntime } from '../../src/runtime/runtime.ts';
 import { startStillSite } from './cost-table.ts';
 import { times, type Units } from './prices.ts';
@@ -9,10 +12,10 @@ const warmUpMs = 2 * minuteMs;
 const measuredMs = 5 * minuteMs;
 const hourMs = 60 * minuteMs;
 const slots = 10;
-/** What a stream is given at most. */
+/** The largest number of queues of one worker stream. */
 const queuesAStream = 64;
 
-/** Per hour: five minutes by a clock of the bench's, twelve times. */
+/** Returns the consumption of an idle hour: that of five minutes on a virtual clock, times twelve. */
 export async function idleHour(queueCount: number): Promise<Units> {
   const site = await startStillSite();
   const [api, worker] = [await site.node('api'), await site.node('worker')];

@@ -3,27 +3,31 @@ import type { Clock } from '../../src/ports/clock.ts';
 
 type Handle = NodeHttpHandler['handle'];
 
-/** In real ms: a long poll has reached the stand-in by then, and one whose time is over has been answered. */
+/** Real time after which a long poll has reached the stand-in. */
 const arrivalMs = 20;
+/** Real time after which the stand-in has answered a long poll whose wait is over. */
 const answerMs = 50;
-/** On the clock that stands still: what the answer to a long poll takes to come, as over any network. */
-const onItsWayMs = 20;
+/** Virtual time that the answer to a long poll takes, as it would over a network. */
+const answerDelayMs = 20;
 
 interface LongPoll {
   readonly beganMs: number;
-  /** On the clock that stands still. */
+  /** The end of the poll's wait on the virtual clock. */
   readonly endsAtMs: number;
   overdueMs?: number;
 }
 
-/** Knows of a site's calls to AWS that are under way, so that a clock that stands still can wait for them. */
+/** Tracks the calls to AWS that are in flight, so that the virtual clock can wait for them before it advances. */
 export class InFlightTracker {
-  /** Of the site, where it is one that stands still. */
+  /** The virtual clock of the site; undefined if its clock runs in real time. */
   clock: Clock | undefined;
   readonly #polls = new Set<LongPoll>();
   #calls = 0;
 
-  /** A long poll is waited for until it has arrived, and again when its time is over. */
+  /**
+   * True while the clock must wait. A call counts until it is answered. A long poll counts until it has reached the
+   * stand-in, and again from the end of its wait until it is answered.
+   */
   get busy(): boolean {
     if (this.#calls > 0) return true;
     const realMs = performance.now();
@@ -37,7 +41,7 @@ export class InFlightTracker {
     return false;
   }
 
-  async during<T>(body: unknown, call: () => Promise<T>): Promise<T> {
+  async track<T>(body: unknown, call: () => Promise<T>): Promise<T> {
     const text = body instanceof Uint8Array ? new TextDecoder().decode(body) : String(body);
     const seconds = Number(/"WaitTimeSeconds":(\d+)/.exec(text)?.[1] ?? 0);
     if (seconds > 0 && this.clock !== undefined) return this.#longPoll(seconds, this.clock, call);
@@ -56,13 +60,13 @@ export class InFlightTracker {
       return await call();
     } finally {
       this.#polls.delete(poll);
-      await clock.sleep(onItsWayMs);
+      await clock.sleep(answerDelayMs);
     }
   }
 }
 
-/** What an SDK's client sends its requests by. */
-export class WatchedHandler extends NodeHttpHandler {
+/** The HTTP handler of an AWS SDK client, which reports each request to the tracker. */
+export class TrackedHandler extends NodeHttpHandler {
   readonly #inFlight: InFlightTracker;
 
   constructor(inFlight: InFlightTracker) {
@@ -71,6 +75,6 @@ export class WatchedHandler extends NodeHttpHandler {
   }
 
   override handle(...args: Parameters<Handle>): ReturnType<Handle> {
-    return this.#inFlight.during(args[0].body, () => super.handle(...args));
+    return this.#inFlight.track(args[0].body, () => super.handle(...args));
   }
 }

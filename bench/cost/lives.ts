@@ -1,7 +1,7 @@
-/** What a task's life costs, by the way it goes: measured on the stand-ins, submit to done. */
+/** Measures on the stand-ins what one task consumes from its submission to its end, for different courses of a task. */
 
-import type { QueueRef } from '../../src/ports/task-store.ts';
-import { looks, reconcile } from '../../src/runtime/reconcile.ts';
+import type { QueueRef } from '../../src/core/queue-ref.ts';
+import { passes, reconcile } from '../../src/runtime/reconcile.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import type { MovingClock } from '../../test/fixtures/moving-clock.ts';
 import { type CostNode, type Site, startSite } from './cost-table.ts';
@@ -12,15 +12,15 @@ import { type Batches, claimAll, settleAll, submitAll, work } from './work.ts';
 const never = new AbortController().signal;
 const second = 1_000;
 
-interface Stage {
+interface FreshSite {
   readonly site: Site<MovingClock>;
   readonly api: CostNode;
   readonly worker: CostNode;
   readonly queue: QueueRef;
 }
 
-/** A site of its own, whose first calls (queues, settings, counts of shards) are not counted. */
-export async function onStage<T>(play: (stage: Stage) => Promise<T>): Promise<T> {
+/** Runs `play` on a new site. The first calls of the nodes (queues, settings, shard counts) are not counted. */
+export async function onFreshSite<T>(play: (stage: FreshSite) => Promise<T>): Promise<T> {
   const site = await startSite();
   try {
     const [api, worker] = [await site.node('api'), await site.node('worker')];
@@ -33,40 +33,41 @@ export async function onStage<T>(play: (stage: Stage) => Promise<T>): Promise<T>
   }
 }
 
+/** The consumption of one task. */
 export interface Life {
-  /** Until every task is done. */
+  /** The consumption from the submission to the end. */
   readonly life: Units;
-  /** The reconciler's looks at it, all of them. */
-  readonly looks: Units;
+  /** The consumption of all reconcile passes over the task. */
+  readonly reconcilePasses: Units;
 }
 
-/** One attempt, submit to done, then every look of the reconciler at its time. */
+/** A task that succeeds at its first attempt, and then every reconcile pass at its time. */
 export function happyLife(payload: PayloadOf, count: number, batches: Batches): Promise<Life> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, payload(i)));
     await submitAll(api, queue, items, batches);
     await work(worker, queue, count, batches);
     const life = times(site.consumed(), 1 / count);
     site.reset();
     let age = 0;
-    for (const { ageMs } of looks) {
+    for (const { ageMs } of passes) {
       site.clock.move(ageMs + second - age);
       age = ageMs + second;
       await reconcile(api.context, never);
     }
-    return { life, looks: times(site.consumed('registry'), 1 / count) };
+    return { life, reconcilePasses: times(site.consumed('registry'), 1 / count) };
   });
 }
 
-/** A minute of work: five heartbeats, ten seconds apart. */
+/** A task whose attempt takes a minute, with five heartbeats ten seconds apart. */
 export function minuteOfWork(count: number): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     await submitAll(api, queue, items, 'full');
     const held = await claimAll(worker, queue, count);
-    for (let beat = 0; beat < 5; beat++) {
+    for (let i = 0; i < 5; i++) {
       site.clock.move(10 * second);
-      await beatAll(worker, held);
+      await heartbeatAll(worker, held);
     }
     site.clock.move(10 * second);
     await settleAll(worker, held, undefined);
@@ -75,9 +76,9 @@ export function minuteOfWork(count: number): Promise<Units> {
   });
 }
 
-type Held = Awaited<ReturnType<typeof claimAll>>;
+type ClaimedTasks = Awaited<ReturnType<typeof claimAll>>;
 
-async function beatAll(worker: CostNode, held: Held): Promise<void> {
+async function heartbeatAll(worker: CostNode, held: ClaimedTasks): Promise<void> {
   const items = held.map(({ lease }) => ({ lease, progress: undefined }));
   for (const answer of await worker.service.heartbeat(items, { tenant: 'default' })) {
     if (answer.verdict !== 'renewed') throw new Error(`a heartbeat was answered ${answer.verdict}`);
@@ -85,31 +86,31 @@ async function beatAll(worker: CostNode, held: Held): Promise<void> {
   await worker.settled();
 }
 
-/** One heartbeat, those of a worker's tasks together. */
+/** One heartbeat of a running task. The heartbeats of a worker's tasks are sent together. */
 export function heartbeat(count: number): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     await submitAll(api, queue, items, 'full');
     const held = await claimAll(worker, queue, count);
     site.reset();
     site.clock.move(10 * second);
-    await beatAll(worker, held);
-    const beaten = times(site.consumed(), 1 / count);
+    await heartbeatAll(worker, held);
+    const consumed = times(site.consumed(), 1 / count);
     await settleAll(worker, held, undefined);
-    return beaten;
+    return consumed;
   });
 }
 
-/** Each is swept when its time has come; what looking at shards costs while nothing is due belongs to the idle hour. */
+/** Sweeps until nothing is due. The cost of sweeps that find nothing due belongs to the idle hour. */
 async function sweepAll({ context }: CostNode): Promise<void> {
   while (await sweep(context, never)) {
-    // There may be more.
+    // More entries may be due.
   }
 }
 
-/** Fails once, waits for its backoff, succeeds. */
+/** A task that fails once, waits for its backoff, and then succeeds. */
 export function retried(count: number): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     await submitAll(api, queue, items, 'full');
     await work(worker, queue, count, 'full', 'failed');
@@ -120,8 +121,9 @@ export function retried(count: number): Promise<Units> {
   });
 }
 
+/** A task with a delay of a minute. */
 export function delayed(count: number): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const delayMs = 60 * second;
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i), { delayMs }));
     await submitAll(api, queue, items, 'full');
@@ -132,9 +134,12 @@ export function delayed(count: number): Promise<Units> {
   });
 }
 
-/** `lanes` lanes with as many tasks each; a batch holds tasks of many, or each call one. */
+/**
+ * Tasks with ordering keys: `each` tasks in each of `lanes` lanes. With full batches, a batch has tasks of many
+ * lanes.
+ */
 export function ordered(lanes: number, each: number, batches: Batches): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const count = lanes * each;
     const items = Array.from({ length: count }, (_, i) =>
       itemOf(site.clock, oneKb(i), {}, `lane-${i % lanes}`),

@@ -9,18 +9,21 @@ import type { Clock } from '../../src/ports/clock.ts';
 /** The bytes of the i-th task's payload. */
 export type PayloadOf = (i: number) => Uint8Array;
 
+/** 200 random bytes. */
 export const small: PayloadOf = () => randomBytes(200);
+/** 1 KiB of random bytes. */
 export const oneKb: PayloadOf = () => randomBytes(1_024);
 
 const webhooks = payloads().map((delivery) => new TextEncoder().encode(JSON.stringify(delivery)));
-/** Real webhooks, JSON of 10 KB on average, as the demo sends them. */
+/** The real webhooks of the demo: JSON of 10 KB on average. */
 export const demo: PayloadOf = (i) => webhooks[i % webhooks.length] as Uint8Array;
-/** One of each. */
+/** The number of the demo's webhooks. */
 export const demoTasks: number = webhooks.length;
 
+/** The name of the task type. */
 export const taskType = 'deliver';
 
-/** Keys as the SDK makes them: 36 characters. */
+/** Builds a submission with an idempotency key of 36 characters, like those that the SDK generates. */
 export function itemOf(
   clock: Clock,
   bytes: Uint8Array,
@@ -29,6 +32,6 @@ export function itemOf(
 ): SubmitItem {
   const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
   const spec = encodeSpec({ type: taskType, typeVersion: 1, orderingKey, payload });
-  const asked = Object.keys(options).length === 0 ? noOptions : { ...noOptions, ...options };
-  return { key: clock.uuid(), spec, options: asked, traceparent: '' };
+  const submitOptions = Object.keys(options).length === 0 ? noOptions : { ...noOptions, ...options };
+  return { key: clock.uuid(), spec, options: submitOptions, traceparent: '' };
 }

@@ -1,4 +1,4 @@
-/** List prices of us-east-1, on demand, in dollars. */
+/** The on-demand list prices of us-east-1 in US dollars. */
 export const prices = {
   writeUnit: 0.625e-6,
   readUnit: 0.125e-6,
@@ -6,17 +6,17 @@ export const prices = {
   storedGbMonth: 0.25,
 } as const;
 
-/** What AWS adds to each item, and to each entry of an index, when it bills storage. */
+/** The bytes that AWS adds to the size of each item and each index entry when it bills storage. */
 export const itemOverheadBytes = 100;
 export const gb = 1_000_000_000;
 export const daysAMonth = 30.4;
 
-/** What something consumed; per task, or per whatever a row says. */
+/** The capacity units and calls that an operation consumed. */
 export interface Units {
   readonly writes: number;
-  /** The part of `writes` that went to indexes. */
+  /** The part of `writes` that indexes consumed. */
   readonly indexWrites: number;
-  /** The part of `writes` that refused conditions cost. */
+  /** The part of `writes` that writes with a failed condition consumed. */
   readonly refusedWrites: number;
   readonly reads: number;
   readonly sqsCalls: number;
@@ -38,6 +38,7 @@ export const plus = (a: Units, b: Units): Units => combined(a, b, (x, y) => x + 
 export const minus = (a: Units, b: Units): Units => combined(a, b, (x, y) => x - y);
 export const times = (a: Units, factor: number): Units => combined(a, a, (x) => x * factor);
 
+/** Returns the price of the units in US dollars. */
 export function usd({ writes, reads, sqsCalls }: Units): number {
   return writes * prices.writeUnit + reads * prices.readUnit + sqsCalls * prices.sqsRequest;
 }

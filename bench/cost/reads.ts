@@ -1,13 +1,13 @@
-/** What it costs to ask, and to ask twice: measured on the stand-ins. */
+/** Measures on the stand-ins what reads and duplicate submissions consume. */
 
-import { onStage } from './lives.ts';
+import { onFreshSite } from './lives.ts';
 import { itemOf, oneKb } from './payloads.ts';
 import { minus, times, type Units } from './prices.ts';
 import { claimAll, settleAll, submitAll, work } from './work.ts';
 
-/** A key submitted again once its task is done, or before anybody claimed it. */
+/** A submission whose key belongs to a task that has ended, or that no worker has claimed yet. */
 export function duplicate(count: number, when: 'done' | 'waiting'): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     await submitAll(api, queue, items, 'full');
     if (when === 'done') await work(worker, queue, count, 'full');
@@ -17,14 +17,14 @@ export function duplicate(count: number, when: 'done' | 'waiting'): Promise<Unit
   });
 }
 
-/** A caller follows its task from the submission on, until it is done a second later, and reads its result. */
-export function waitedFor(count: number): Promise<Units> {
-  return onStage(async ({ site, api, worker, queue }) => {
+/** A caller that watches its task from the submission until its end a second later, and then reads the result. */
+export function resultWait(count: number): Promise<Units> {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     const ids = await submitAll(api, queue, items, 'full');
     const waits = ids.map(async (id) => {
       for await (const _ of api.service.watch('default', id, 1, new AbortController().signal)) {
-        // Until it has ended.
+        // The watch ends with the task.
       }
       await api.service.get('default', id, true);
     });
@@ -37,16 +37,17 @@ export function waitedFor(count: number): Promise<Units> {
   });
 }
 
-export interface Looking {
+/** The consumption per task of each kind of read. */
+export interface ReadCosts {
   readonly get: Units;
   readonly history: Units;
   readonly list: Units;
   readonly listSucceeded: Units;
 }
 
-/** Per task that is told of: by its id, its events, and in pages of a hundred. */
-export function looking(count: number): Promise<Looking> {
-  return onStage(async ({ site, api, worker, queue }) => {
+/** Reads tasks by their ids, with their events, and in list pages of a hundred. Returns the consumption per task. */
+export function readCosts(count: number): Promise<ReadCosts> {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     const ids = await submitAll(api, queue, items, 'full');
     await work(worker, queue, count, 'full');

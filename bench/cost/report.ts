@@ -3,7 +3,7 @@ import { usd } from './prices.ts';
 
 export interface Row {
   readonly row: string;
-  /** What a row is a million of; an idle hour is one. */
+  /** The unit of the row: a million operations, or one hour. */
   readonly per: 'million' | 'hour';
   readonly units: Units;
   readonly usd: number;
@@ -16,7 +16,7 @@ function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** The table, a line at a time as it is found. */
+/** Prints the table line by line as it is measured, and collects its rows. */
 export class CostReport {
   readonly rows: Row[] = [];
   readonly #quiet: boolean;
@@ -25,13 +25,13 @@ export class CostReport {
     this.#quiet = quiet;
   }
 
-  say(line = ''): void {
+  print(line = ''): void {
     if (!this.#quiet) console.log(line);
   }
 
-  head(what: string): void {
+  printHeader(title: string): void {
     const names = columns.map((name) => name.padStart(11)).join('');
-    this.say(`\n${what.padEnd(66)}${names}${'$'.padStart(10)}`);
+    this.print(`\n${title.padEnd(66)}${names}${'$'.padStart(10)}`);
   }
 
   #add(row: string, per: Row['per'], units: Units, dollars: number): void {
@@ -39,10 +39,10 @@ export class CostReport {
     const { writes, indexWrites, refusedWrites, reads, sqsCalls } = units;
     const numbers = [writes, indexWrites, refusedWrites, reads, sqsCalls];
     const text = numbers.map((value) => count(value).padStart(11)).join('');
-    this.say(`${row.padEnd(66)}${text}${dollars.toFixed(per === 'hour' ? 4 : 2).padStart(10)}`);
+    this.print(`${row.padEnd(66)}${text}${dollars.toFixed(per === 'hour' ? 4 : 2).padStart(10)}`);
   }
 
-  /** `units`: of one. */
+  /** Adds a row for a million operations; `units` is the consumption of one. */
   million(row: string, units: Units): void {
     const all: Units = {
       writes: units.writes * million,
@@ -54,6 +54,7 @@ export class CostReport {
     this.#add(row, 'million', all, usd(all));
   }
 
+  /** Adds a row for an hour. */
   hour(row: string, units: Units): void {
     this.#add(row, 'hour', units, usd(units));
   }

@@ -1,4 +1,4 @@
-/** What the items and index entries of a done task take up, as AWS bills them. */
+/** Measures the billed storage of a task that has ended: its items and index entries. */
 import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { noOptions } from '../../src/core/codec/options.ts';
 import { expiry, resolveOptions } from '../../src/core/submission/submission.ts';
@@ -6,18 +6,22 @@ import { itemBytes } from '../../src/engines/aws/table/meter.ts';
 import { tableDefinition } from '../../src/engines/aws/table/schema/definition.ts';
 import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
 import { clientOf } from '../../test/stand-ins/dynoxide.ts';
-import { onStage } from './lives.ts';
+import { onFreshSite } from './lives.ts';
 import { itemOf, type PayloadOf } from './payloads.ts';
 import { daysAMonth, gb, itemOverheadBytes, prices } from './prices.ts';
 import { submitAll, work } from './work.ts';
 
 const dayMs = 86_400_000;
 
-export interface Stored {
+/** The storage of one task. */
+export interface StorageCost {
+  /** The billed bytes of all items and index entries. */
   readonly bytesPerTask: number;
-  /** Of them the items' own, without what AWS adds and without indexes. */
+  /** The bytes of the submission item, without AWS's overhead and index entries. */
   readonly submissionBytes: number;
+  /** The bytes of the head item, without AWS's overhead and index entries. */
   readonly headBytes: number;
+  /** The time from acceptance to expiry. */
   readonly days: number;
   readonly usdPerTask: number;
 }
@@ -33,8 +37,8 @@ function indexBytes(item: Item): number {
   return bytes;
 }
 
-/** Only this reads a table from end to end; the engine has no such call. */
-async function everything(endpoint: string, table: string): Promise<Item[]> {
+/** Reads the whole table with a Scan. Only this benchmark does that; the engine never scans its table. */
+async function scanTable(endpoint: string, table: string): Promise<Item[]> {
   const client = new DynamoDBClient(clientOf(endpoint));
   const items: Item[] = [];
   let from: Item | undefined;
@@ -47,13 +51,16 @@ async function everything(endpoint: string, table: string): Promise<Item[]> {
   return items;
 }
 
-/** From acceptance to expiry with the default options; TTL's own delay of up to a few days is not in it. */
-export function stored(payload: PayloadOf, count: number): Promise<Stored> {
-  return onStage(async ({ site, api, worker, queue }) => {
+/**
+ * Returns the storage of a task from acceptance to expiry, with the default options. It does not include the delay of
+ * up to a few days with which DynamoDB deletes expired items.
+ */
+export function storageCost(payload: PayloadOf, count: number): Promise<StorageCost> {
+  return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, payload(i)));
     await submitAll(api, queue, items, 'full');
     await work(worker, queue, count, 'full');
-    const all = await everything(site.endpoint, site.table);
+    const all = await scanTable(site.endpoint, site.table);
     const tasks = all.filter((item) => item.pk?.S?.startsWith('T#'));
     const bytes = tasks.reduce(
       (sum, item) => sum + itemBytes(item) + itemOverheadBytes + indexBytes(item),

@@ -1,16 +1,19 @@
-/** Submitting and working as an SDK does both, against a node of its own each. */
+/** Submits and processes tasks like the SDK, each through the service of the given node. */
 import type { Assignment, OutcomeKind, Settlement, SubmitItem } from '../../src/core/messages.ts';
-import type { QueueRef } from '../../src/ports/task-store.ts';
+import type { QueueRef } from '../../src/core/queue-ref.ts';
 import type { Session } from '../../src/service/service.ts';
 import type { CostNode } from './cost-table.ts';
 import { taskType } from './payloads.ts';
 
-/** `full`: calls of 100 tasks, and a worker with as many slots. `single`: one task a call, one slot. */
+/**
+ * The batch size. `full`: calls of 100 tasks and a worker with 100 slots. `single`: calls of one task, and one slot.
+ */
 export type Batches = 'full' | 'single';
 const sizes = { full: 100, single: 1 } as const;
 const bytesOfCredit = 64_000_000;
 const pollMs = 2;
 
+/** Submits the items in batches and returns the task ids. */
 export async function submitAll(
   { service }: CostNode,
   queue: QueueRef,
@@ -28,12 +31,14 @@ export async function submitAll(
   return ids;
 }
 
+/** Returns the settlement of an assigned task. */
 export function settlementOf({ lease }: Assignment, outcome: OutcomeKind = 'succeeded'): Settlement {
   const failed = outcome === 'failed';
   const message = failed ? 'the receiver answered 503 Service Unavailable' : '';
   return { lease, outcome, result: undefined, message, errorType: failed ? 'Error' : '', afterMs: undefined };
 }
 
+/** Settles the tasks in one call; with a session, the call returns their credit to it. */
 export async function settleAll(
   { service }: CostNode,
   tasks: readonly Assignment[],
@@ -45,12 +50,12 @@ export async function settleAll(
   for (const { error } of results) if (error !== undefined) throw new Error(error.message);
 }
 
-/** A worker's stream. `took` gets what it is assigned. */
+/** Opens a worker's session. `onAssigned` is called with the assigned tasks. */
 export function openWorker(
   { service, context }: CostNode,
   queues: readonly QueueRef[],
   slots: number,
-  took: (tasks: readonly Assignment[], session: Session) => Promise<void>,
+  onAssigned: (tasks: readonly Assignment[], session: Session) => Promise<void>,
 ): Session {
   const hello = {
     tenant: 'default',
@@ -64,7 +69,7 @@ export function openWorker(
   const session = service.openSession(hello, {
     assign(seq, tasks) {
       session.received(seq);
-      void took(tasks, session);
+      void onAssigned(tasks, session);
     },
     cancel() {},
     drain() {},
@@ -72,7 +77,7 @@ export function openWorker(
   return session;
 }
 
-/** Holds a worker's stream open until so many attempts were settled. */
+/** Runs a worker until it has settled this number of attempts. */
 export async function work(
   node: CostNode,
   queue: QueueRef,
@@ -98,7 +103,7 @@ export async function work(
   if (failure !== undefined) throw failure;
 }
 
-/** Claims so many tasks and keeps their leases. */
+/** Claims this number of tasks and returns them without settling them. */
 export async function claimAll(node: CostNode, queue: QueueRef, count: number): Promise<Assignment[]> {
   const held: Assignment[] = [];
   const session = openWorker(node, [queue], count, async (tasks) => void held.push(...tasks));

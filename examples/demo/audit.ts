@@ -1,30 +1,35 @@
-/** Compares the receiver's ledger with the server's own events. */
+/** Compares the deliveries in the receiver's ledger with the task events of the server. */
 import { readFileSync } from 'node:fs';
 import type { Client } from 'holdfast';
 import type { Delivery } from './contract.ts';
-import type { Entry } from './receiver.ts';
+import type { LedgerEntry } from './receiver.ts';
 
+/** The counts of an audit. */
 export interface Audit {
   readonly succeeded: number;
   readonly dead: number;
+  /** The number of claims. */
   readonly attempts: number;
   readonly leasesLost: number;
+  /** The number of deliveries in the ledger, repeated ones included. */
   readonly deliveries: number;
+  /** The number of first deliveries that came after one of the same lane that was submitted later. */
   readonly outOfOrder: number;
-  /** Accepted and without an end, or ended as a success that the ledger does not know. */
+  /** The number of accepted tasks that have not ended, or that succeeded without a delivery in the ledger. */
   readonly lost: number;
 }
 
-export function readLedger(file: string): Entry[] {
+/** Reads the ledger file of the receiver. */
+export function readLedger(file: string): LedgerEntry[] {
   const text = readFileSync(file, 'utf8');
   return text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Entry);
+    .map((line) => JSON.parse(line) as LedgerEntry);
 }
 
-/** First deliveries of each lane that came before one submitted earlier. */
-function outOfOrder(ledger: readonly Entry[]): number {
+/** Counts the deliveries that came, for the first time, after a delivery of the same lane that was submitted later. */
+function outOfOrder(ledger: readonly LedgerEntry[]): number {
   const seen = new Set<string>();
   const latest = new Map<string, string>();
   let wrong = 0;
@@ -37,6 +42,7 @@ function outOfOrder(ledger: readonly Entry[]): number {
   return wrong;
 }
 
+/** Reads the status and the events of every submitted task and compares them with the ledger. */
 export async function audit(
   client: Client,
   ids: ReadonlyMap<string, string>,

@@ -1,6 +1,6 @@
 /**
- * What every demo shares: 329 real webhooks, each submitted twice under one key, a receiver that misbehaves, and the
- * closing table, which compares the receiver's ledger with the server's events.
+ * The common part of the demos. It submits 329 real webhooks twice each, with the same key, to a receiver that
+ * misbehaves, and at the end prints a table that compares the receiver's ledger with the server's events.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,29 +12,32 @@ import { type Delivery, deliver } from './contract.ts';
 import { payloads } from './payloads.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
+/** Options of `Demo.open`. */
 export interface DemoOptions {
   readonly url: string;
   readonly tls: ClientTls;
-  /** How long it may take until all have ended. */
+  /** The longest wait for the end of all tasks. */
   readonly limitMs: number;
-  /** Default: all. */
+  /** The webhooks to submit. Default: all 329. */
   readonly sent?: readonly Delivery[] | undefined;
 }
 
-export interface Total extends Audit {
+/** The rows of the closing table. */
+export interface DemoTotals extends Audit {
   readonly submitted: number;
-  /** Tasks. */
+  /** The number of tasks that the submissions created. */
   readonly accepted: number;
-  /** Submissions that became no task of their own. */
+  /** The number of submissions that were answered with an existing task. */
   readonly deduplicated: number;
 }
 
-/** Submissions under way at one time, beside the ordered ones. */
-const besides = 3;
+/** The number of loops that submit unordered webhooks, in addition to the one loop for ordered webhooks. */
+const unorderedFlows = 3;
 const barWidth = 30;
-const lookMs = 200;
-const busyLookMs = 5;
+const pollMs = 200;
+const busyPollMs = 5;
 
+/** A run of the demo: the receiver, the client, and the webhooks it has submitted. */
 export class Demo {
   readonly sent: readonly Delivery[];
   readonly receiver: Receiver;
@@ -58,22 +61,26 @@ export class Demo {
     return new Demo(options, dir, await startReceiver(ledgerIn(dir)));
   }
 
-  /** What a worker's process needs to know. */
+  /** Returns the environment variables of a worker process. */
   workerEnv(name: string): Readonly<Record<string, string>> {
     return { RECEIVER_URL: this.receiver.url, WORKER_NAME: name };
   }
 
-  /** Resolves when that worker has a delivery in its hands: a good moment to kill it. */
+  /** Resolves when the worker has a delivery in flight, so that killing it then interrupts work. */
   async untilBusy(name: string, limitMs = 3_000): Promise<void> {
     const untilMs = performance.now() + limitMs;
-    while (this.receiver.inHands(name) === 0 && performance.now() < untilMs) await sleep(busyLookMs);
+    while (this.receiver.deliveriesInFlight(name) === 0 && performance.now() < untilMs)
+      await sleep(busyPollMs);
   }
 
-  /** Once. Lanes keep the order of commits, so what is ordered is submitted one after the other; the rest at its side. */
+  /**
+   * Submits all webhooks once. Ordered ones are submitted one after the other, because the order of their commits is
+   * the order in which they must run. The unordered ones are submitted concurrently.
+   */
   async submitAll(): Promise<void> {
-    const flows: Delivery[][] = Array.from({ length: 1 + besides }, () => []);
+    const flows: Delivery[][] = Array.from({ length: 1 + unorderedFlows }, () => []);
     for (const [i, delivery] of this.sent.entries()) {
-      flows[delivery.lane === '' ? 1 + (i % besides) : 0]?.push(delivery);
+      flows[delivery.lane === '' ? 1 + (i % unorderedFlows) : 0]?.push(delivery);
     }
     await Promise.all(
       flows.map(async (flow) => {
@@ -82,11 +89,12 @@ export class Demo {
     );
   }
 
+  /** Submits all webhooks twice, one round after the other. */
   async submitTwice(): Promise<void> {
     for (let time = 0; time < 2; time++) await this.submitAll();
   }
 
-  /** Waits until every task has ended, or its time is over. */
+  /** Waits until every task has ended or the time limit is over. */
   async untilDone(): Promise<void> {
     const untilMs = performance.now() + this.#options.limitMs;
     const open = new Set(this.#ids.values());
@@ -96,15 +104,16 @@ export class Demo {
         if (state === 'succeeded' || state === 'dead' || state === 'cancelled') open.delete(id);
         this.#bar(this.#ids.size - open.size);
       }
-      if (open.size > 0) await sleep(lookMs);
+      if (open.size > 0) await sleep(pollMs);
     }
     if (process.stdout.isTTY) process.stdout.write('\n');
   }
 
-  async total(): Promise<Total> {
-    const found = await audit(this.#holdfast, this.#ids, this.sent, ledgerIn(this.#dir));
+  /** Audits the run and returns the rows of the closing table. */
+  async total(): Promise<DemoTotals> {
+    const counts = await audit(this.#holdfast, this.#ids, this.sent, ledgerIn(this.#dir));
     const submitted = this.sent.length * 2;
-    return { submitted, accepted: this.#accepted, deduplicated: this.#deduplicated, ...found };
+    return { submitted, accepted: this.#accepted, deduplicated: this.#deduplicated, ...counts };
   }
 
   async close(): Promise<void> {
@@ -116,10 +125,11 @@ export class Demo {
   async #submit(input: Delivery): Promise<void> {
     const orderingKey = input.lane === '' ? undefined : input.lane;
     const task = await this.#holdfast.submit(deliver, input, { orderingKey });
-    const known = this.#ids.get(input.delivery);
-    if (known !== undefined && known !== task.id) throw new Error(`${input.delivery} became two tasks`);
-    // Accepted by a server that was killed before it answered, and known to the one that was asked again.
-    if (known === undefined || !task.deduplicated) this.#accepted++;
+    const firstId = this.#ids.get(input.delivery);
+    if (firstId !== undefined && firstId !== task.id) throw new Error(`${input.delivery} became two tasks`);
+    // A first submission may be deduplicated: a server accepted it and was killed before it answered, and the client
+    // sent it again.
+    if (firstId === undefined || !task.deduplicated) this.#accepted++;
     else this.#deduplicated++;
     this.#ids.set(input.delivery, task.id);
   }
@@ -136,8 +146,11 @@ function ledgerIn(dir: string): string {
   return join(dir, 'ledger.jsonl');
 }
 
-/** Prints the closing table; the answer is the exit status: 0 only where nothing was lost, doubled or out of order. */
-export function report(total: Total, { misbehaved }: Receiver): number {
+/**
+ * Prints the closing table and returns the exit status: 0 if no task was lost, duplicated or out of order, otherwise
+ * 1.
+ */
+export function report(total: DemoTotals, { misbehaved }: Receiver): number {
   const { unavailable, hung, reset } = misbehaved;
   console.log(
     `the receiver answered 503 ${unavailable} times, hung ${hung} times, reset ${reset} connections`,

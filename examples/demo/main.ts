@@ -1,10 +1,8 @@
-/**
- * `npm run demo`: the demo on one machine. Three worker processes over mutual TLS, one of which is killed.
- */
+/** `npm run demo` runs the demo with one server and three worker processes over mutual TLS, one of which is killed. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startCommand } from '../../test/fixtures/command.ts';
+import { startCommand } from '../../test/fixtures/command-process.ts';
 import { programOptions } from '../../test/fixtures/program-options.ts';
-import { startServer } from '../../test/fixtures/server-process.ts';
+import { startServerProcess } from '../../test/fixtures/server-process.ts';
 import { Demo, report } from './demo.ts';
 
 const names = ['one', 'two', 'three'];
@@ -12,7 +10,7 @@ const killAfterMs = 700;
 const limitMs = 55_000;
 
 programOptions('demo', {});
-const server = await startServer();
+const server = await startServerProcess();
 const { address, tls } = server;
 const demo = await Demo.open({ url: `holdfast://${address}`, tls, limitMs });
 const module = new URL('./worker.ts', import.meta.url).pathname;

@@ -1,35 +1,45 @@
-/** A local HTTP receiver that misbehaves, with a ledger outside Holdfast: a file, synced before each 200. */
+/**
+ * A local HTTP receiver that misbehaves. It records each delivery in a ledger file, outside Holdfast, and syncs the
+ * file before it answers 200.
+ */
 import { fsyncSync, openSync, writeSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-export interface Entry {
+/** One recorded delivery: a line of the ledger file. */
+export interface LedgerEntry {
   readonly delivery: string;
   readonly lane: string;
   readonly attempt: number;
 }
 
+/** A running receiver. */
 export interface Receiver {
   readonly url: string;
   readonly misbehaved: { readonly unavailable: number; readonly hung: number; readonly reset: number };
-  /** Deliveries of a worker, by its name, that are under way and will be answered. */
-  inHands(worker: string): number;
-  /** From now on deliveries of that worker are written down and never answered, so that it has them until it dies. */
-  hold(worker: string): void;
+  /** Returns the number of recorded deliveries of the named worker that are not answered yet. */
+  deliveriesInFlight(worker: string): number;
+  /**
+   * Records further deliveries of the named worker but does not answer them, so that it keeps them until it is
+   * killed.
+   */
+  withholdAnswers(worker: string): void;
   close(): void;
 }
 
+/** The share of requests that the receiver answers with 503, leaves without an answer, or resets. */
 const badShare = { unavailable: 0.08, hang: 0.02, reset: 0.05 } as const;
-/** After so many attempts it behaves, so that the demo ends. */
+/** A delivery is answered normally after this many attempts, so that the demo ends. */
 const badAttempts = 3;
 const answerMs = 100;
 
+/** Starts a receiver on a free port that appends to this ledger file. */
 export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   const ledger = openSync(ledgerFile, 'a');
   const misbehaved = { unavailable: 0, hung: 0, reset: 0 };
-  const inHands = new Map<string, number>();
-  const held = new Set<string>();
+  const inFlight = new Map<string, number>();
+  const withheld = new Set<string>();
   const count = (worker: string, more: number): void =>
-    void inHands.set(worker, (inHands.get(worker) ?? 0) + more);
+    void inFlight.set(worker, (inFlight.get(worker) ?? 0) + more);
 
   function misbehave(request: IncomingMessage, response: ServerResponse): boolean {
     if (Number(request.headers['x-attempt']) > badAttempts) return false;
@@ -61,8 +71,8 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
       fsyncSync(ledger);
       const worker = String(request.headers['x-worker'] ?? '');
       count(worker, 1);
-      if (held.has(worker)) return;
-      // Slow enough that a killed worker dies with work in its hands.
+      if (withheld.has(worker)) return;
+      // The answer is delayed, so that a worker that is killed has a delivery in flight.
       setTimeout(() => {
         count(worker, -1);
         response.writeHead(200).end();
@@ -74,8 +84,8 @@ export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   return {
     url: `http://127.0.0.1:${port}/`,
     misbehaved,
-    inHands: (worker) => inHands.get(worker) ?? 0,
-    hold: (worker) => void held.add(worker),
+    deliveriesInFlight: (worker) => inFlight.get(worker) ?? 0,
+    withholdAnswers: (worker) => void withheld.add(worker),
     close() {
       server.closeAllConnections();
       server.close();

@@ -3,7 +3,10 @@ import { deliver } from './contract.ts';
 
 const receiver = process.env.RECEIVER_URL ?? 'http://127.0.0.1:9';
 
-/** Delivers a webhook; whatever the receiver answers but 2xx is tried again. Hangs until the attempt's own timeout. */
+/**
+ * Delivers a webhook over HTTP. Any answer other than 2xx fails the attempt, which is then retried. If the receiver
+ * does not answer, the attempt's signal cancels the request at the attempt's timeout.
+ */
 const webhook = handle(
   deliver,
   async ({ delivery, event, lane, body }, { signal, fencingToken, attempt }) => {

@@ -1,6 +1,6 @@
 import { defineTask, typed } from 'holdfast';
 
-/** What both sides share; no server code in it. */
+/** The task type: both the submitter and the worker import it. */
 export const greet = defineTask('greet', {
   input: typed<{ name: string }>(),
   output: typed<{ greeting: string }>(),

@@ -2,7 +2,7 @@ import { connect } from 'holdfast';
 import { greet } from './contract.ts';
 import worker from './worker.ts';
 
-// Store, server and worker in this one process.
+// The store and the worker run in this process; there is no server.
 await using holdfast = connect('file:./embedded.db');
 await using _worker = await holdfast.work(worker);
 const task = await holdfast.submit(greet, { name: 'Eve' });

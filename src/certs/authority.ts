@@ -1,4 +1,4 @@
-/** The development authority: one CA in a directory, for one machine or one team. Not for the public. */
+/** The development authority: a CA in a directory, for one machine or one team, not for public use. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { badCertificate, certificatesOf } from '../tls/load.ts';
@@ -6,15 +6,15 @@ import { keyFromPem, keyPem, newKeys, signing, x509 } from './x509.ts';
 
 const day = 86_400_000;
 const authorityDays = 3_650;
-/** Certificates begin a little in the past, for machines whose clocks are behind. */
+/** How far in the past a certificate's validity begins, for machines whose clocks are behind. */
 export const backdateMs = 300_000;
-/** Only the owner may read what is written here. */
+/** The mode of the authority's files and of issued ones: only their owner may read and write them. */
 export const privateMode = 0o600;
 
 export interface Authority {
   readonly certFile: string;
   readonly keyFile: string;
-  /** False: it was there before. */
+  /** False if the authority existed before. */
   readonly created: boolean;
 }
 
@@ -23,8 +23,8 @@ function pathsIn(dir: string): { readonly certFile: string; readonly keyFile: st
 }
 
 /**
- * Makes a CA (EC P-256, ten years) in `dir`, unless one is there: an existing CA is never overwritten, since every
- * certificate in use hangs on it. Half a CA is refused with BAD_CERTIFICATE.
+ * Creates a CA (EC P-256, valid for ten years) in `dir`, if there is none. An existing CA is never overwritten, because
+ * all certificates in use depend on it. Throws BAD_CERTIFICATE if only one of the CA's two files exists.
  */
 export async function initAuthority(dir: string, nowMs: number): Promise<Authority> {
   const paths = pathsIn(dir);
@@ -32,8 +32,8 @@ export async function initAuthority(dir: string, nowMs: number): Promise<Authori
   if (there.length === 2) return { ...paths, created: false };
   if (there.length === 1) {
     throw badCertificate(
-      `The directory '${dir}' holds only '${there[0]}', one half of an authority.`,
-      'Bring the other half back, or move this one away to make a new authority.',
+      `The directory '${dir}' holds only '${there[0]}', one of the two files of an authority.`,
+      'Restore the other file, or move this one away to make a new authority.',
     );
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -50,7 +50,7 @@ export async function initAuthority(dir: string, nowMs: number): Promise<Authori
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  // `wx`: should two processes come here at once, one of them fails rather than mixes two authorities.
+  // With `wx`, if two processes create an authority at once, one of them fails; otherwise two authorities would be mixed.
   writeFileSync(paths.keyFile, await keyPem(keys.privateKey), { mode: privateMode, flag: 'wx' });
   writeFileSync(paths.certFile, `${certificate.toString('pem')}\n`, { mode: privateMode, flag: 'wx' });
   return { ...paths, created: true };
@@ -67,7 +67,7 @@ export async function openAuthority(dir: string): Promise<Signer> {
   if (!existsSync(certFile) || !existsSync(keyFile)) {
     throw badCertificate(
       `The directory '${dir}' holds no authority.`,
-      'Make one with `holdfast certs init`, or name the directory of another.',
+      'Make one with `holdfast certs init`, or name another directory.',
     );
   }
   const pem = readFileSync(certFile);
@@ -76,7 +76,7 @@ export async function openAuthority(dir: string): Promise<Signer> {
     const key = await keyFromPem(readFileSync(keyFile, 'utf8'));
     return { certificate: new x509.X509Certificate(pem.toString('utf8')), key, certFile };
   } catch (thrown) {
-    const help = 'Bring the file back that `holdfast certs init` made.';
+    const help = 'Restore the file that `holdfast certs init` made.';
     throw badCertificate(`The file '${keyFile}' holds no EC P-256 key.`, help, thrown);
   }
 }

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('the development authority', () => {
-  it('is made once and never overwritten', async () => {
+  it('is created once and never overwritten', async () => {
     const first = await initAuthority(dir, nowMs);
     const pem = readFileSync(first.certFile, 'utf8');
     const second = await initAuthority(dir, nowMs);
@@ -26,14 +26,14 @@ describe('the development authority', () => {
     expect(readFileSync(second.certFile, 'utf8')).toBe(pem);
   });
 
-  it('is refused where half of it is missing', async () => {
+  it('is refused if one of its two files is missing', async () => {
     const { keyFile, certFile } = await initAuthority(dir, nowMs);
     rmSync(keyFile);
     await expect(initAuthority(dir, nowMs)).rejects.toMatchObject({ reason: 'BAD_CERTIFICATE' });
     expect(readFileSync(certFile, 'utf8')).toContain('BEGIN CERTIFICATE');
   });
 
-  it('lets only its owner read what it writes', async () => {
+  it('writes files that only their owner may read', async () => {
     const authority = await initAuthority(dir, nowMs);
     const files = await issue(dir, { name: 'a', kind: 'client' }, nowMs);
     for (const file of [authority.certFile, authority.keyFile, files.cert, files.key]) {
@@ -68,7 +68,7 @@ describe('the development authority', () => {
     }
   });
 
-  it('gives two certificates of one name different serials, and keeps the last', async () => {
+  it('gives two certificates of one name different serial numbers', async () => {
     await initAuthority(dir, nowMs);
     const one = show((await issue(dir, { name: 'a', kind: 'client' }, nowMs)).cert);
     const two = show((await issue(dir, { name: 'a', kind: 'client' }, nowMs)).cert);
@@ -82,15 +82,15 @@ describe('the development authority', () => {
     [{ name: 'a', kind: 'server', hosts: ['not a host'] }, 'hosts'],
     [{ name: 'a', kind: 'client', hosts: ['h'] }, 'hosts'],
     [{ name: 'a', kind: 'server', days: 0 }, 'days'],
-  ] as const)('refuses the order %j for its %s', async (order, field) => {
+  ] as const)('refuses the request %j for its %s', async (request, field) => {
     await initAuthority(dir, nowMs);
-    await expect(issue(dir, order, nowMs)).rejects.toMatchObject({
+    await expect(issue(dir, request, nowMs)).rejects.toMatchObject({
       reason: 'BAD_FIELD',
       violations: [{ field }],
     });
   });
 
-  it('says where no authority is how to make one', async () => {
+  it('names the command that makes an authority if there is none', async () => {
     await expect(issue(dir, { name: 'a', kind: 'client' }, nowMs)).rejects.toMatchObject({
       reason: 'BAD_CERTIFICATE',
       help: expect.stringContaining('holdfast certs init'),
@@ -107,30 +107,30 @@ describe('loading certificate files', () => {
   const bad = (message: string) =>
     expect.objectContaining({ reason: 'BAD_CERTIFICATE', message: expect.stringContaining(message) });
 
-  it('takes what was issued together', async () => {
+  it('accepts files that were issued together', async () => {
     const loaded = (await load({}))();
     expect(loaded.notAfterMs).toBeGreaterThan(nowMs + 364 * day);
   });
 
-  it('names the file that is missing', async () => {
+  it('names a missing file', async () => {
     const act = await load({ cert: join(dir, 'none.crt') });
     expect(act).toThrow(bad(`'${join(dir, 'none.crt')}' does not exist`));
   });
 
-  it('names the file that is not PEM', async () => {
+  it('names a file that is not PEM', async () => {
     const file = join(dir, 'text.crt');
     writeFileSync(file, 'hello');
     expect(await load({ ca: file })).toThrow(bad(`'${file}' holds no PEM certificate`));
     expect(await load({ key: file })).toThrow(bad(`'${file}' holds no PEM private key`));
   });
 
-  it('names the file that is damaged', async () => {
+  it('names a damaged file', async () => {
     const file = join(dir, 'damaged.crt');
     writeFileSync(file, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
     expect(await load({ cert: file })).toThrow(bad('damaged certificate'));
   });
 
-  it('names both files where the key is not the certificate’s', async () => {
+  it('names both files if the key does not belong to the certificate', async () => {
     await initAuthority(dir, nowMs);
     const other = await issue(dir, { name: 'b', kind: 'client' }, nowMs);
     expect(await load({ key: other.key })).toThrow(
@@ -138,7 +138,7 @@ describe('loading certificate files', () => {
     );
   });
 
-  it('refuses one that expired, and one that is not valid yet', async () => {
+  it('refuses a certificate that has expired, and one that is not valid yet', async () => {
     expect(await load({}, nowMs + 366 * day)).toThrow(bad('expired on'));
     expect(await load({}, nowMs - day)).toThrow(bad('is not valid before'));
   });

@@ -4,18 +4,18 @@ import { badCertificate, certificatesOf } from '../tls/load.ts';
 export interface ShownCertificate {
   readonly subject: string;
   readonly issuer: string;
-  /** As `DNS:localhost`, `IP Address:127.0.0.1`, `URI:spiffe://…`. */
+  /** The subject alternative names, such as `DNS:localhost`, `IP Address:127.0.0.1` or `URI:spiffe://…`. */
   readonly names: readonly string[];
-  /** Hexadecimal; what a policy's `revoked.serials` takes. */
+  /** The serial number in hexadecimal, as `revoked.serials` of a policy lists it. */
   readonly serial: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** SHA-256. */
+  /** The SHA-256 fingerprint. */
   readonly fingerprint: string;
   readonly authority: boolean;
 }
 
-/** The first certificate of a PEM file. Throws BAD_CERTIFICATE. */
+/** Reads the first certificate of a PEM file. Throws BAD_CERTIFICATE if it cannot be read. */
 export function show(file: string): ShownCertificate {
   let pem: Buffer;
   try {

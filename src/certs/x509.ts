@@ -1,10 +1,13 @@
-/** The library must find its metadata support and Web Crypto before it is used; importing this file sees to it. */
+/**
+ * The x509 library with reflect-metadata and Web Crypto, which it needs before its first use. Import the library from
+ * here.
+ */
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 x509.cryptoProvider.set(globalThis.crypto);
 
-/** P-256: fast, small, and understood by every TLS client. */
+/** P-256 is fast, has small keys, and every TLS client supports it. */
 export const curve = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 export const signing = { name: 'ECDSA', hash: 'SHA-256' } as const;
 

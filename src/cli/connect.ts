@@ -4,17 +4,20 @@ import { HoldfastError } from '../core/errors.ts';
 import { systemClock } from '../platform/clock.ts';
 import { usage } from './exit-codes.ts';
 
-export interface ReachOptions {
+export interface ServerOptions {
   readonly url: string | undefined;
 }
 
-/** The server that `connect()` would find too: `--url`, else HOLDFAST_URL, else the profile that `holdfast dev` wrote. */
-async function transportFor({ url }: ReachOptions): Promise<Transport> {
+/**
+ * Opens a transport to the server that `connect()` would also find: the one of `--url`, else of HOLDFAST_URL, else of
+ * the profile that `holdfast dev` wrote.
+ */
+async function transportFor({ url }: ServerOptions): Promise<Transport> {
   const target = resolveTarget({ env: process.env, cwd: () => process.cwd() }, url);
   if (target.kind === 'embedded') {
     throw usage(
-      `'${target.url}' is a store of one process, and this command talks to a server.`,
-      `Run \`holdfast serve --store ${target.url}\`, and name it: --url holdfast://host:port.`,
+      `'${target.url}' is a store that one process opens, and this command calls a server.`,
+      `Run \`holdfast serve --store ${target.url}\`, and name that server: --url holdfast://host:port.`,
     );
   }
   const { grpcTransport } = await import('../client/grpc/transport.ts');
@@ -22,33 +25,33 @@ async function transportFor({ url }: ReachOptions): Promise<Transport> {
   return grpcTransport({ address, tls, plaintext: tls === undefined, clock: systemClock() });
 }
 
-/** What is under way, for whoever interrupts it. */
-export interface UnderWay {
-  /** Aborted by the interruption; for calls that stay open. */
+/** The task id and the help that a verb adds to the error of an interruption by Ctrl-C. */
+export interface Interruption {
+  /** The signal that Ctrl-C aborts, so that open calls end. */
   readonly signal: AbortSignal;
   taskId?: string;
   help?: string;
 }
 
 /**
- * Calls the server. Ctrl-C ends it with an error of the code CANCELLED, so that the exit status is 130 and `--json`
- * holds.
+ * Runs `use` with a connection to the server. Ctrl-C rejects with an error of the code CANCELLED instead of ending the
+ * process, so that the exit status is 130 and `--json` still prints one JSON value.
  */
-export async function reach<T>(
-  options: ReachOptions,
-  use: (transport: Transport, inFlight: UnderWay) => Promise<T>,
+export async function withServer<T>(
+  options: ServerOptions,
+  use: (transport: Transport, interruption: Interruption) => Promise<T>,
 ): Promise<T> {
   const transport = await transportFor(options);
   const open = new AbortController();
-  const inFlight: UnderWay = { signal: open.signal };
+  const interruption: Interruption = { signal: open.signal };
   const interrupted = Promise.withResolvers<never>();
   const stop = (): void => {
-    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', inFlight));
+    interrupted.reject(new HoldfastError('CANCELLED', 'ABANDONED', 'Interrupted.', interruption));
     open.abort();
   };
   process.once('SIGINT', stop);
   try {
-    return await Promise.race([use(transport, inFlight), interrupted.promise]);
+    return await Promise.race([use(transport, interruption), interrupted.promise]);
   } finally {
     process.off('SIGINT', stop);
     await transport.close();

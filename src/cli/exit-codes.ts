@@ -1,9 +1,9 @@
 import { type Code, HoldfastError, type Reason } from '../core/errors.ts';
 
-/** What the command's exit status says; scripts may rely on these. */
+/** The exit statuses of the command. Scripts may rely on them. */
 export const exitCodes = {
   ok: 0,
-  /** The task ended otherwise than by success, or Holdfast itself failed. */
+  /** The awaited task died or was cancelled, or Holdfast itself failed. */
   failed: 1,
   usage: 2,
   notFound: 3,
@@ -28,7 +28,10 @@ const byCode: Partial<Record<Code, number>> = {
   CANCELLED: exitCodes.interrupted,
 };
 
-/** Where the reason says more than the code: a file or a setting that is wrong is a slip of whoever gave it. */
+/**
+ * The exit statuses of reasons that say more than the error's code. A wrong file or setting, for example, is a usage
+ * error.
+ */
 const byReason: Partial<Record<Reason, number>> = {
   TASK_DEAD: exitCodes.failed,
   TASK_CANCELLED: exitCodes.failed,
@@ -40,7 +43,7 @@ export function exitCodeOf({ code, reason }: HoldfastError): number {
   return byReason[reason] ?? byCode[code] ?? exitCodes.failed;
 }
 
-/** Bad use of the command line. */
+/** Returns the error for a mistake on the command line. */
 export function usage(message: string, help: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, { help });
 }

@@ -1,15 +1,15 @@
 #!/usr/bin/env node
-import { tellTooOld, tooOld } from './node-version.ts';
-import { ensureSmallNursery } from './young-generation.ts';
+import { nodeVersionError, printVersionError } from './node-version.ts';
+import { ensureSmallYoungGeneration } from './young-generation.ts';
 
 const argv = process.argv.slice(2);
-const wrong = tooOld(process.versions.node);
-if (wrong === undefined) {
-  ensureSmallNursery();
-  // Loaded after it, since a process that replaces itself needs none of it, and one on an old Node could not.
+const versionError = nodeVersionError(process.versions.node);
+if (versionError === undefined) {
+  ensureSmallYoungGeneration();
+  // Imported only now: a process that replaces itself does not need the program, and an old Node could not load it.
   const { run } = await import('./program.ts');
   process.exitCode = await run(argv);
 } else {
-  tellTooOld(wrong, argv);
+  printVersionError(versionError, argv);
   process.exitCode = 2;
 }

@@ -1,33 +1,36 @@
 /**
- * Looked at before anything else is loaded: an older Node fails while it loads the rest, with words that say nothing.
- * So this file imports nothing and keeps to what every Node understands.
+ * Checks the version of Node before anything else is loaded: an older Node fails while it loads the other files, with a
+ * message that does not name the cause. Therefore this file imports nothing and uses only syntax that every Node knows.
  */
 
-/** As `engines` in package.json says it: from these minors on, of these majors; all later majors. */
+/**
+ * The first minor version of each major version that `engines` in package.json allows. All later majors are allowed
+ * too.
+ */
 const firstMinors: Readonly<Record<number, number>> = { 24: 16, 26: 1 };
 const newestMajor = 26;
 
-export interface TooOld {
+export interface NodeVersionError {
   readonly code: 'FAILED_PRECONDITION';
   readonly reason: 'BAD_CONFIGURATION';
   readonly message: string;
   readonly help: string;
 }
 
-/** What is wrong with a version such as `26.10.0`, or undefined. */
-export function tooOld(version: string): TooOld | undefined {
+/** Returns the error for a version such as `22.1.0` that is too old, or undefined if Holdfast runs on the version. */
+export function nodeVersionError(version: string): NodeVersionError | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > newestMajor || minor >= (firstMinors[major] ?? Number.POSITIVE_INFINITY)) return undefined;
   return {
     code: 'FAILED_PRECONDITION',
     reason: 'BAD_CONFIGURATION',
-    message: `Holdfast runs on Node 24.16 or newer of 24, or 26.1 or newer; this is Node ${version}.`,
+    message: `Holdfast needs Node 24.16 or a later 24, or Node 26.1 or later; this is Node ${version}.`,
     help: 'Install such a Node, or put it first in PATH.',
   };
 }
 
-/** Tells it like any other failure of the command: as one JSON value where that was asked for. */
-export function tellTooOld(error: TooOld, argv: readonly string[]): void {
+/** Prints the error like any other error of the command: as one JSON value if `--json` is given. */
+export function printVersionError(error: NodeVersionError, argv: readonly string[]): void {
   if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error })}\n`);
   else process.stderr.write(`error: ${error.message}\n  ${error.help}\n`);
 }

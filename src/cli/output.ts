@@ -1,9 +1,12 @@
 import { styleText } from 'node:util';
 import type { HoldfastError } from '../core/errors.ts';
-import { told } from '../rpc/api/validation/rules.ts';
-import { visible, visibleJson, visibleLines } from './text/escape-controls.ts';
+import { formatDuration } from '../core/rules.ts';
+import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './text/escape-controls.ts';
 
-/** Where a verb writes: people read text, programs read one JSON value (`--json`). Results go to stdout, the rest to stderr. */
+/**
+ * The output of a verb: text for people, or one JSON value for programs (`--json`). Results go to stdout, all else to
+ * stderr.
+ */
 export interface Output {
   readonly json: boolean;
   result(value: unknown, text: () => string): void;
@@ -11,8 +14,8 @@ export interface Output {
   failure(error: HoldfastError): void;
 }
 
-/** protobuf and events carry bigints and bytes; JSON has neither. */
-function plain(_key: string, value: unknown): unknown {
+/** Replaces the bigints and bytes of protobuf messages and events, which JSON does not have. */
+function jsonReplacer(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
   return value;
@@ -22,7 +25,7 @@ export function createOutput(json: boolean): Output {
   return {
     json,
     result(value, text) {
-      process.stdout.write(`${json ? visibleJson(JSON.stringify(value, plain)) : text()}\n`);
+      process.stdout.write(`${json ? escapeControlsInJson(JSON.stringify(value, jsonReplacer)) : text()}\n`);
     },
     note(text) {
       if (!json) process.stderr.write(`${text}\n`);
@@ -30,24 +33,26 @@ export function createOutput(json: boolean): Output {
     failure(error) {
       if (json) {
         const { code, reason, message, help, taskId, violations } = error;
-        const told = { error: { code, reason, message, help, taskId, violations } };
-        process.stdout.write(`${visibleJson(JSON.stringify(told))}\n`);
+        const failure = { error: { code, reason, message, help, taskId, violations } };
+        process.stdout.write(`${escapeControlsInJson(JSON.stringify(failure))}\n`);
         return;
       }
-      tellFailure(error.message, error.help);
+      printFailure(error.message, error.help);
     },
   };
 }
 
-/** What happened, and below it what to do; for whoever reads standard error. */
-export function tellFailure(message: string, help: string | undefined): void {
+/** Prints an error on standard error: the message, and below it what to do. */
+export function printFailure(message: string, help: string | undefined): void {
   const red = styleText('red', 'error', { stream: process.stderr });
-  process.stderr.write(`${red}: ${visibleLines(message)}${help ? `\n  ${visibleLines(help)}` : ''}\n`);
+  process.stderr.write(
+    `${red}: ${escapeControlsInLines(message)}${help ? `\n  ${escapeControlsInLines(help)}` : ''}\n`,
+  );
 }
 
-/** Columns padded to their widest cell. */
+/** Formats a table whose columns are as wide as their widest cell. */
 export function table(head: readonly string[], cells: readonly (readonly string[])[]): string {
-  const rows = cells.map((row) => row.map(visible));
+  const rows = cells.map((row) => row.map(escapeControls));
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (row: readonly string[]): string =>
     row
@@ -61,20 +66,23 @@ export function time(ms: bigint | number): string {
   return Number(ms) === 0 ? '–' : new Date(Number(ms)).toISOString();
 }
 
-/** A field on a line of its own: its name in words, times and lengths (…Ms) as people read them. */
+/** Formats a field as one line: its name in words, then its value. Times and durations (…Ms) are written for people. */
 export function labelled(name: string, value: unknown): string {
   const label = name
     .replace(/(At)?Ms$/, '')
     .replace(/([A-Z])/g, ' $1')
     .toLowerCase();
-  return `${label.padEnd(14)} ${visible(shown(name, value))}`;
+  return `${label.padEnd(14)} ${escapeControls(valueText(name, value))}`;
 }
 
-/** Lengths in the largest unit that is whole, and times: those that something is at, before or after. */
-function shown(name: string, value: unknown): string {
+/**
+ * Formats a value for people: …AtMs, …BeforeMs and …AfterMs as a time, other …Ms as a duration in the largest whole
+ * unit.
+ */
+function valueText(name: string, value: unknown): string {
   if (typeof value === 'number' || typeof value === 'bigint') {
     if (/(At|Before|After)Ms$/.test(name)) return time(value);
-    if (name.endsWith('Ms')) return told(Number(value));
+    if (name.endsWith('Ms')) return formatDuration(Number(value));
   }
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

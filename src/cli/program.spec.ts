@@ -1,46 +1,48 @@
-/** What a slip on the command line costs: a sentence and the status for usage, before anything is sent. */
+/**
+ * Mistakes on the command line: each ends with a message and the exit status 2, before anything is sent to a server.
+ */
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { run } from './program.ts';
 
-let told = '';
+let stderr = '';
 
 beforeEach(() => {
-  told = '';
+  stderr = '';
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    told += String(text);
+    stderr += String(text);
     return true;
   });
 });
 afterEach(() => vi.restoreAllMocks());
 
 it.each([
-  ['a number that is none', ['submit', 'greet', '1', '--attempts', 'x'], 'whole number from 1 to 1000'],
-  ['no attempts', ['submit', 'greet', '1', '--attempts', '0'], 'whole number from 1 to 1000'],
+  ['--attempts without a number', ['submit', 'greet', '1', '--attempts', 'x'], 'whole number from 1 to 1000'],
+  ['--attempts 0', ['submit', 'greet', '1', '--attempts', '0'], 'whole number from 1 to 1000'],
   ['a type version below 1', ['submit', 'greet', '1', '--type-version', '-1'], 'whole number from 1'],
   ['a page that is too long', ['list', '--limit', '101'], 'whole number from 1 to 100'],
-  ['a port that is none', ['serve', '--port', '70000'], 'whole number from 0 to 65535'],
-  ['a length without a unit', ['submit', 'greet', '1', '--delay', '10min'], "such as '10s'"],
-  ['a payload that is no JSON', ['submit', 'greet', '{a:1}'], 'not JSON'],
-  ['a file that is not there', ['submit', 'greet', '@/nowhere.json'], 'Cannot read'],
+  ['a port that does not exist', ['serve', '--port', '70000'], 'whole number from 0 to 65535'],
+  ['a duration with an unknown unit', ['submit', 'greet', '1', '--delay', '10min'], "such as '10s'"],
+  ['a payload that is not JSON', ['submit', 'greet', '{a:1}'], 'not JSON'],
+  ['a payload file that does not exist', ['submit', 'greet', '@/nowhere.json'], 'Cannot read'],
   ['a mistyped verb', ['sumbit'], 'Did you mean submit?'],
   ['a mistyped flag', ['list', '--stat', 'dead'], 'Did you mean --state?'],
   [
-    'a deadline within the delay',
+    'a deadline before the end of the delay',
     ['submit', 'greet', '1', '--delay', '5s', '--deadline', '1s'],
     'The deadline comes before the delay is over',
   ],
   [
-    'a wrong number of a verb below another, with that verb’s help',
+    'a wrong number for `certs issue`, and names the help of that verb',
     ['certs', 'issue', 'foo', '--days', '0'],
     'See `holdfast certs issue --help`.',
   ],
   [
-    'a store instead of a server',
+    'the URL of a store in place of a server',
     ['--url', 'file:./queue.db', 'list'],
     'holdfast serve --store file:./queue.db',
   ],
-  ['another scheme', ['--url', 'http://127.0.0.1:1', 'list'], 'holdfast://'],
-])('refuses %s', async (_, argv, sentence) => {
+  ['a URL with an unknown scheme', ['--url', 'http://127.0.0.1:1', 'list'], 'holdfast://'],
+])('refuses %s', async (_, argv, message) => {
   expect(await run(argv)).toBe(2);
-  expect(told).toContain(sentence);
+  expect(stderr).toContain(message);
 });

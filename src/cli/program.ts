@@ -10,7 +10,7 @@ import { addCerts } from './verbs/certs.ts';
 import { addDev } from './verbs/dev.ts';
 import { addDlq } from './verbs/dlq.ts';
 import { addList } from './verbs/list.ts';
-import { addRetry } from './verbs/retry.ts';
+import { addRedrive } from './verbs/redrive.ts';
 import { addServe } from './verbs/serve.ts';
 import { addShow } from './verbs/show.ts';
 import { addSubmit } from './verbs/submit.ts';
@@ -21,8 +21,11 @@ function build(): { program: Command; globals: Globals } {
   const base = new Command('holdfast')
     .description('A durable task queue: accepted once, run until done, explained afterwards.')
     .version(packageVersion())
-    .option('--json', 'print one JSON value')
-    .option('--url <url>', 'holdfast://host:port; default: HOLDFAST_URL, else what `holdfast dev` wrote')
+    .option('--json', 'print the result, or the error, as one JSON value')
+    .option(
+      '--url <url>',
+      'the server, holdfast://host:port; default: HOLDFAST_URL, else the server of `holdfast dev`',
+    )
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError()
     .exitOverride();
@@ -39,7 +42,7 @@ function build(): { program: Command; globals: Globals } {
     addShow,
     addList,
     addCancel,
-    addRetry,
+    addRedrive,
     addCerts,
     addAws,
     addDlq,
@@ -47,51 +50,52 @@ function build(): { program: Command; globals: Globals } {
   ]) {
     add(program, globals);
   }
-  for (const verb of program.commands) tellOurWay(verb);
-  tellOurWay(program);
+  for (const verb of program.commands) throwUsageErrors(verb);
+  throwUsageErrors(program);
   return { program, globals };
 }
 
-/** Slips are thrown and told by us, so that `--json` holds for them too. */
-function tellOurWay(command: CommandUnknownOpts): void {
+/** Makes commander throw usage errors instead of printing them, so that `--json` prints them as JSON. */
+function throwUsageErrors(command: CommandUnknownOpts): void {
   command
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError() {} });
-  for (const below of command.commands) tellOurWay(below);
+  for (const below of command.commands) throwUsageErrors(below);
 }
 
-/** In commander's words, with its suggestion as the help. */
-function slip(program: Command, { message }: CommanderError, argv: readonly string[]): HoldfastError {
-  const [told = '', suggestion] = message.replace(/^error: /, '').split('\n');
+/** Converts an error of commander: its text becomes the message, and its suggestion becomes the help. */
+function usageError(program: Command, { message }: CommanderError, argv: readonly string[]): HoldfastError {
+  const [text = '', suggestion] = message.replace(/^error: /, '').split('\n');
   const help = suggestion?.replace(/^\((.*)\)$/, '$1') ?? `See \`${verbOf(program, argv)} --help\`.`;
-  return usage(`${told.charAt(0).toUpperCase()}${told.slice(1).replace(/\.?$/, '.')}`, help);
+  return usage(`${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}`, help);
 }
 
-/** `holdfast certs issue`: as far as the words name verbs. */
+/** Returns the verbs that the command line names, such as `holdfast certs issue`. */
 function verbOf(program: Command, argv: readonly string[]): string {
   let command: CommandUnknownOpts = program;
-  const named = ['holdfast'];
+  const verbs = ['holdfast'];
   for (const word of hoist(argv)) {
     const below: CommandUnknownOpts | undefined = command.commands.find((one) => one.name() === word);
     if (below === undefined) continue;
     command = below;
-    named.push(word);
+    verbs.push(word);
   }
-  return named.join(' ');
+  return verbs.join(' ');
 }
 
-/** Runs one command line; the answer is the exit status. */
+/** Runs one command line and returns the exit status. */
 export async function run(argv: readonly string[]): Promise<number> {
   const { program, globals } = build();
   try {
-    // `--json` and `--url` are understood before and after the verb.
+    // The flags `--json` and `--url` may stand before or after the verb.
     await program.parseAsync(hoist(argv), { from: 'user' });
     return exitCodes.ok;
   } catch (thrown) {
     const isHelp = thrown instanceof CommanderError && /^commander\.(help|version)/.test(thrown.code);
     if (isHelp) return thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const error = thrown instanceof CommanderError ? slip(program, thrown, argv) : asHoldfastError(thrown);
+    const error =
+      thrown instanceof CommanderError ? usageError(program, thrown, argv) : asHoldfastError(thrown);
     const { output } = globals();
     output.failure(error);
     return exitCodeOf(error);

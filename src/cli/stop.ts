@@ -1,13 +1,13 @@
 /**
- * Waits for SIGTERM or SIGINT. The second signal ends the process at once, so that nobody has to wait for a drain
- * that he does not want.
+ * Resolves at the first SIGTERM or SIGINT. The second signal ends the process at once, so that nobody has to wait for a
+ * drain.
  */
 export function untilStopped(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    let asked = false;
+    let isStopping = false;
     const stop = (signal: NodeJS.Signals): void => {
-      if (asked) process.exit(130);
-      asked = true;
+      if (isStopping) process.exit(130);
+      isStopping = true;
       resolve(signal);
     };
     process.on('SIGTERM', stop);

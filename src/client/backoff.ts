@@ -1,18 +1,21 @@
+import { delayMs } from '../core/backoff.ts';
 import type { HoldfastError, Reason } from '../core/errors.ts';
 import { HoldfastError as AnError } from '../core/errors.ts';
 import type { ItemError } from '../core/messages.ts';
 
-const baseMs = 50;
-const maxMs = 5_000;
+const reconnectBackoff = { firstMs: 50, longestMs: 5_000 } as const;
 
-/** How long before try number `attempt` + 1: exponential with half jitter, never sooner than the server asked. */
+/**
+ * Returns the milliseconds to wait before the next try: exponential from 50 ms to 5 s with half jitter, and never less
+ * than `retryAfterMs`, the wait that the server requested. `attempt` counts the failed tries so far, from 0.
+ */
 export function reconnectMs(attempt: number, random: number, retryAfterMs = 0): number {
-  const ceiling = Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 16));
+  const ceiling = delayMs(reconnectBackoff, attempt);
   return Math.max(retryAfterMs, Math.round(ceiling * (0.5 + random / 2)));
 }
 
-/** Trying again would meet the same wall. */
-const lasting: ReadonlySet<Reason> = new Set([
+/** Error reasons that a repeated call would get again until the configuration or the permissions change. */
+const lastingReasons: ReadonlySet<Reason> = new Set([
   'NO_CERTIFICATE',
   'CERTIFICATE_REFUSED',
   'BAD_CERTIFICATE',
@@ -20,16 +23,20 @@ const lasting: ReadonlySet<Reason> = new Set([
   'BAD_CONFIGURATION',
 ]);
 
-/** Whether a call that carries an idempotency key, or changes nothing, may be made again. */
+/** Returns true if a call that failed with this error may be repeated, given that repeating it has no second effect. */
 export function mayRepeat(error: HoldfastError): boolean {
-  if (lasting.has(error.reason)) return false;
+  if (lastingReasons.has(error.reason)) return false;
   return error.retryable || error.code === 'DEADLINE_EXCEEDED' || error.code === 'ABORTED';
 }
 
+/** Returns true if the error will not go away by itself: wrong certificate, missing permission, wrong configuration. */
 export function isLasting(error: HoldfastError): boolean {
-  return lasting.has(error.reason) || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED';
+  return (
+    lastingReasons.has(error.reason) || error.code === 'UNAUTHENTICATED' || error.code === 'PERMISSION_DENIED'
+  );
 }
 
+/** Converts the error of one item in a batch response to a HoldfastError. */
 export function errorOf(item: ItemError): HoldfastError {
   const { code, reason, message, help, taskId, retryAfterMs, violations } = item;
   return new AnError(code, reason, message, { help, taskId, retryAfterMs, violations });

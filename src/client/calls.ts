@@ -10,12 +10,14 @@ const callTimeoutMs = 10_000;
 export interface CallerOptions {
   readonly transport: Transport;
   readonly clock: Clock;
+  /** A failed call is repeated for this many milliseconds before its error goes to the caller. */
   readonly retryForMs: number;
   readonly presence: Presence;
-  readonly retrying: (error: HoldfastError) => void;
+  /** Called before each repetition with the error of the failed call. */
+  readonly onRetry: (error: HoldfastError) => void;
 }
 
-/** Unary calls that are safe to repeat: reads, and those whose repeat finds its work done. */
+/** Makes unary calls that are safe to repeat (reads, and changes that have no second effect) and retries them. */
 export class Caller {
   readonly #options: CallerOptions;
   #closed = false;
@@ -41,7 +43,7 @@ export class Caller {
     request: MessageInitShape<M['input']>,
     signal: AbortSignal | undefined,
   ): Promise<MessageShape<M['output']>> {
-    const { transport, clock, retryForMs, retrying } = this.#options;
+    const { transport, clock, retryForMs, onRetry } = this.#options;
     const giveUpAtMs = clock.monotonic() + retryForMs;
     for (let tries = 0; ; tries++) {
       if (this.#closed) throw closedError();
@@ -50,15 +52,16 @@ export class Caller {
       } catch (thrown) {
         const error = asHoldfastError(thrown);
         if (!mayRepeat(error) || signal?.aborted === true || clock.monotonic() >= giveUpAtMs) throw error;
-        retrying(error);
+        onRetry(error);
         await clock.sleep(reconnectMs(tries, clock.random(), error.retryAfterMs), signal);
       }
     }
   }
 }
 
+/** Returns the error of every call on a client after `close()`. */
 export function closedError(): HoldfastError {
   return new HoldfastError('CANCELLED', 'ABANDONED', 'This client is closed.', {
-    help: 'Make another one with connect(), or close it later.',
+    help: 'Create another client with connect(), or close this one later.',
   });
 }

@@ -2,19 +2,23 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { asHoldfastError, type HoldfastError, invalid } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { SubmitOk } from '../core/messages.ts';
+import { whole } from '../core/rules.ts';
+import { stateNumbers } from '../core/wire-numbers.ts';
 import type { Clock } from '../ports/clock.ts';
+import { TaskView } from '../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { Caller, closedError } from './calls.ts';
 import type { WorkerSpec } from './contract/handler.ts';
-import type { Task } from './contract/task.ts';
+import type { TaskType } from './contract/task.ts';
+import { numberRule } from './contract/untyped-values.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { type Logger, silent } from './log.ts';
 import { during, noPresence, type Presence } from './presence.ts';
-import { outbound, type Parent } from './submit/build-submission.ts';
+import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
 import type { SubmitOptions } from './submit/submit-options.ts';
 import { Submitter } from './submit/submitter.ts';
-import { type State, stateNumbers, statusOf, type TaskStatus } from './tasks/status.ts';
+import { type State, statusOf, type TaskStatus } from './tasks/status.ts';
 import {
   type HandleParts,
   type SubmittedTask,
@@ -24,81 +28,159 @@ import {
 } from './tasks/task-handle.ts';
 import { Watches } from './tasks/watches.ts';
 import type { Transport } from './transport.ts';
-import type { Running } from './worker/running.ts';
+import type { RunningWorker } from './worker/running.ts';
 import { startWorker } from './worker/worker.ts';
 
 type Schema = StandardSchemaV1;
 
-/** One item of `submitMany`, in its place. */
+/** The result of one item of `submitMany`: a handle to the accepted task, or the error of this item alone. */
 export type SubmitOutcome<R> =
   | { readonly ok: true; readonly task: SubmittedTask<R> }
   | { readonly ok: false; readonly error: HoldfastError };
 
+/** Filters and paging of `client.list`. All filters that are given must match. */
 export interface ListOptions {
-  /** Default `default`. */
+  /** The queue to list. Default: `default`. */
   readonly queue?: string;
-  /** `retrying`: waiting after a failure. */
+  /** Lists only tasks in this state. `retrying` lists the tasks that wait for their next attempt after a failure. */
   readonly state?: State | 'retrying';
+  /** Lists only tasks of this task type, by its name. */
   readonly type?: string;
+  /** Lists only tasks that carry this tag. */
   readonly tag?: string;
-  /** Unfinished tasks of this lane, in their order; other lists are newest first. */
+  /**
+   * Lists the unfinished tasks of this ordering key in the order in which they run. Without it, the newest task comes
+   * first.
+   */
   readonly orderingKey?: string;
+  /** Lists only tasks that were accepted at this time or later. */
   readonly acceptedFrom?: Date;
+  /** Lists only tasks that were accepted before this time. */
   readonly acceptedUntil?: Date;
-  /** 1 to 100; default 50. */
+  /** The largest number of tasks in one page, from 1 to 100. Default: 50. */
   readonly limit?: number;
-  /** From the page before. */
-  readonly cursor?: string;
+  /** The `nextPageToken` of the previous page. Without it, the list begins at its first page. */
+  readonly pageToken?: string;
 }
 
+/** One page of a task list. */
 export interface TaskPage {
+  /** The tasks of this page, without their inputs and results. */
   readonly tasks: readonly TaskStatus[];
-  /** Undefined: no more. */
-  readonly cursor: string | undefined;
+  /** Give this to the next `client.list` call to get the next page; undefined on the last page. */
+  readonly nextPageToken: string | undefined;
 }
 
-/** A connection to Holdfast: over the network, to a file, or in memory. */
+/**
+ * A connection to Holdfast: to a server, to a store in a file, or to a store in memory. Made by `connect`. Safe for
+ * concurrent use; one client per program is enough.
+ */
 export interface Client extends AsyncDisposable {
+  /**
+   * Submits one task and resolves once it is stored durably: from then on it survives any crash. Calls that are made in
+   * the same turn of the event loop are sent as one batch. See `SubmitOptions` for keys, delays and deadlines.
+   *
+   * @throws HoldfastError INVALID_ARGUMENT if the input does not fit the task type; nothing was sent.
+   * @throws HoldfastError ALREADY_EXISTS, reason KEY_REUSED, if the idempotency key belongs to a task with another
+   * input; `error.taskId` names that task.
+   * @throws HoldfastError UNAVAILABLE or RESOURCE_EXHAUSTED if the server was unreachable or overloaded for longer than
+   * `retryFor`.
+   *
+   * @example
+   * ```ts
+   * const task = await client.submit(sendEmail, { to: 'ada@example.com' }, { delay: '10m' });
+   * console.log(task.id, task.deduplicated);
+   * ```
+   */
   readonly submit: Submit;
-  /** Submits many; a result an item, in their order, never atomic. Any number of items. */
+  /**
+   * Submits any number of tasks of one type. Resolves to one outcome per item, in the order of the items. The call is
+   * not atomic: some items may be accepted and others refused, and the promise itself does not reject for a refused
+   * item.
+   *
+   * @example
+   * ```ts
+   * const outcomes = await client.submitMany(sendEmail, [
+   *   { input: { to: 'ada@example.com' } },
+   *   { input: { to: 'eve@example.com' }, priority: 'high' },
+   * ]);
+   * for (const outcome of outcomes) {
+   *   if (outcome.ok) console.log(outcome.task.id);
+   *   else console.error(outcome.error.message);
+   * }
+   * ```
+   */
   submitMany<N extends string, I extends Schema, O extends Schema>(
-    task: Task<N, I, O>,
+    task: TaskType<N, I, O>,
     items: Iterable<{ readonly input: StandardSchemaV1.InferInput<I> } & SubmitOptions>,
   ): Promise<readonly SubmitOutcome<StandardSchemaV1.InferOutput<O>>[]>;
-  /** A handle to a task by its id; asks nobody. With the task type the result has its type and is validated. */
+  /**
+   * Returns a handle to the task with this id. It makes no call, and does not check that the task exists. With the task
+   * type as second argument, `result()` is typed and validated against the type's output schema.
+   */
   task(id: string): TaskHandle<unknown>;
   task<N extends string, I extends Schema, O extends Schema>(
     id: string,
-    task: Task<N, I, O>,
+    task: TaskType<N, I, O>,
   ): TaskHandle<StandardSchemaV1.InferOutput<O>>;
-  /** Where a task stands, by its id. @throws HoldfastError NOT_FOUND */
+  /**
+   * Reads the current status of a task by its id, with its input and result.
+   *
+   * @throws HoldfastError NOT_FOUND, reason TASK_NOT_FOUND, if the task does not exist or has expired.
+   */
   get(id: string): Promise<TaskStatus>;
-  /** The newest task of a key. @throws HoldfastError NOT_FOUND */
+  /**
+   * Reads the newest task that was submitted with this idempotency key. `queue` is `default` if it is not given.
+   *
+   * @throws HoldfastError NOT_FOUND, reason TASK_NOT_FOUND, if the queue has no task with this key.
+   */
   getByKey(idempotencyKey: string, options?: { readonly queue?: string }): Promise<TaskStatus>;
-  /** One page of a queue's tasks, without inputs and results. */
+  /**
+   * Reads one page of a queue's tasks, without their inputs and results.
+   *
+   * @throws HoldfastError INVALID_ARGUMENT if `limit` is not a whole number from 1 to 100.
+   */
   list(options?: ListOptions): Promise<TaskPage>;
-  /** Starts a worker; resolves when it is ready to take tasks, or will be once the server can be reached. */
-  work(worker: WorkerSpec): Promise<Running>;
-  /** Drains this client's workers, then closes the connection. Idempotent. */
+  /**
+   * Starts a worker in this process. The worker connects in the background and keeps reconnecting, so this also
+   * resolves while the server cannot be reached; a refusal by the server rejects `running.done`.
+   *
+   * @throws HoldfastError CANCELLED, reason ABANDONED, if the client is closed.
+   *
+   * @example
+   * ```ts
+   * const running = await client.work(worker);
+   * process.once('SIGTERM', () => void running.drain({ timeout: '30s' }));
+   * await running.done;
+   * ```
+   */
+  work(worker: WorkerSpec): Promise<RunningWorker>;
+  /**
+   * Drains the workers of this client, then closes the connection. Submissions that have not been accepted by then are
+   * rejected. Calling it again returns the same promise. `await using` calls it at the end of the block.
+   */
   close(): Promise<void>;
 }
 
+/** Options of `createClient`. Most programs use `connect` and `ConnectOptions` instead. */
 export interface ClientOptions {
+  /** The clock for timeouts, retries and heartbeats. */
   readonly clock: Clock;
-  /** Default: the identity's only tenant, else `default`. */
+  /** The tenant of all calls. Default: the only tenant of the client's identity, otherwise `default`. */
   readonly tenant?: string | undefined;
-  /** How long a call that may be repeated is repeated while the server cannot be reached. Default 30 s. */
+  /** How long a failed call is retried while the server is unreachable or overloaded. Default: 30 s. */
   readonly retryFor?: Duration | undefined;
-  /** Workers' lines and `ctx.log`. Default: silent. */
+  /** The log of the client, of its workers, and of `context.log` in handlers. Default: nothing is logged. */
   readonly log?: Logger | undefined;
-  /** Names workers that have no name of their own. Default `worker`. */
+  /** The name of workers that define none themselves. Default: `worker`. */
   readonly workerName?: string | undefined;
-  /** Told while something is under way that the program waits for. */
+  /** Counts the operations that the program waits for; `connect` uses it to keep the Node.js process alive. */
   readonly presence?: Presence | undefined;
 }
 
 const retryForDefault: Duration = '30s';
-const tellEveryMs = 10_000;
+const logRetryEveryMs = 10_000;
+const pageLimit = numberRule(whole(0, limits.pageItems, 'tasks'));
 
 class TransportClient implements Client {
   readonly #transport: Transport;
@@ -106,47 +188,50 @@ class TransportClient implements Client {
   readonly #parts: HandleParts;
   readonly #presence: Presence;
   readonly #submitter: Submitter;
-  readonly #workers = new Set<Running>();
+  readonly #workers = new Set<RunningWorker>();
   #closing: Promise<void> | undefined;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #retryLoggedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(transport: Transport, options: ClientOptions) {
     const { clock, tenant = '', retryFor = retryForDefault, presence = noPresence } = options;
     const retryForMs = durationMs(retryFor, 'retryFor');
     this.#transport = transport;
     this.#options = options;
-    const retrying = (error: HoldfastError): void => this.#retrying(error, retryForMs);
-    this.#submitter = new Submitter({ transport, clock, tenant, retryForMs, retrying });
+    const onRetry = (error: HoldfastError): void => this.#logRetry(error, retryForMs);
+    this.#submitter = new Submitter({ transport, clock, tenant, retryForMs, onRetry });
     this.#presence = presence;
-    const caller = new Caller({ transport, clock, retryForMs, presence, retrying });
+    const caller = new Caller({ transport, clock, retryForMs, presence, onRetry });
     const watches = new Watches({ transport, clock, tenant });
     this.#parts = { transport, clock, tenant, caller, watches, presence };
   }
 
   readonly submit: Submit = (task, input, options = {}) =>
-    during(this.#presence, this.#submit(task as unknown as Task, input, options, undefined)) as Promise<
+    during(this.#presence, this.#submit(task as unknown as TaskType, input, options, undefined)) as Promise<
       SubmittedTask<never>
     >;
 
   async submitMany<N extends string, I extends Schema, O extends Schema>(
-    task: Task<N, I, O>,
+    task: TaskType<N, I, O>,
     items: Iterable<{ readonly input: StandardSchemaV1.InferInput<I> } & SubmitOptions>,
   ): Promise<readonly SubmitOutcome<StandardSchemaV1.InferOutput<O>>[]> {
-    type Outcome = SubmitOutcome<StandardSchemaV1.InferOutput<O>>;
-    const going: Promise<Outcome>[] = [];
+    type ItemOutcome = SubmitOutcome<StandardSchemaV1.InferOutput<O>>;
+    const submissions: Promise<ItemOutcome>[] = [];
     for (const { input, ...options } of items) {
-      going.push(
-        this.#submit(task as unknown as Task, input, options, undefined).then(
-          (handle): Outcome => ({ ok: true, task: handle as SubmittedTask<StandardSchemaV1.InferOutput<O>> }),
-          (thrown: unknown): Outcome => ({ ok: false, error: asHoldfastError(thrown) }),
+      submissions.push(
+        this.#submit(task as unknown as TaskType, input, options, undefined).then(
+          (handle): ItemOutcome => ({
+            ok: true,
+            task: handle as SubmittedTask<StandardSchemaV1.InferOutput<O>>,
+          }),
+          (thrown: unknown): ItemOutcome => ({ ok: false, error: asHoldfastError(thrown) }),
         ),
       );
     }
-    return during(this.#presence, Promise.all(going));
+    return during(this.#presence, Promise.all(submissions));
   }
 
   task(id: string, task?: object): TaskHandle<never> {
-    return taskHandle(this.#parts, id, task as Task | undefined);
+    return taskHandle(this.#parts, id, task as TaskType | undefined);
   }
 
   get(id: string): Promise<TaskStatus> {
@@ -158,7 +243,7 @@ class TransportClient implements Client {
     { queue = 'default' }: { readonly queue?: string } = {},
   ): Promise<TaskStatus> {
     const { caller, tenant } = this.#parts;
-    const request = { tenant, queue, idempotencyKey, withResult: true, withPayload: true };
+    const request = { tenant, queue, idempotencyKey, view: TaskView.FULL };
     const { task } = await caller.call(TaskService.method.getTaskByKey, request);
     if (task === undefined) throw asHoldfastError(new Error('the server answered without a task'));
     return statusOf(task);
@@ -166,13 +251,10 @@ class TransportClient implements Client {
 
   async list(options: ListOptions = {}): Promise<TaskPage> {
     const { state, acceptedFrom, acceptedUntil, limit = 0 } = options;
-    if (!(Number.isInteger(limit) && limit >= 0 && limit <= limits.pageItems)) {
-      throw invalid([
-        { field: 'limit', description: `is ${limit}; a whole number from 1 to ${limits.pageItems}` },
-      ]);
-    }
+    const problem = pageLimit(limit);
+    if (problem !== undefined) throw invalid([{ field: 'limit', description: problem }]);
     const { caller, tenant } = this.#parts;
-    const { tasks, cursor } = await caller.call(TaskService.method.listTasks, {
+    const { tasks, nextPageToken } = await caller.call(TaskService.method.listTasks, {
       tenant,
       queue: options.queue ?? 'default',
       state: state === undefined || state === 'retrying' ? 0 : stateNumbers[state],
@@ -183,12 +265,15 @@ class TransportClient implements Client {
       acceptedFromMs: BigInt(acceptedFrom?.getTime() ?? 0),
       acceptedUntilMs: BigInt(acceptedUntil?.getTime() ?? 0),
       pageSize: limit,
-      cursor: options.cursor ?? '',
+      pageToken: options.pageToken ?? '',
     });
-    return { tasks: tasks.map(statusOf), cursor: cursor === '' ? undefined : cursor };
+    return {
+      tasks: tasks.map(statusOf),
+      nextPageToken: nextPageToken === '' ? undefined : nextPageToken,
+    };
   }
 
-  async work(worker: WorkerSpec): Promise<Running> {
+  async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
     const { clock, tenant = '', log = silent, workerName = 'worker' } = this.#options;
     const running = startWorker(worker, {
@@ -200,8 +285,8 @@ class TransportClient implements Client {
       submit: (task, input, options, parent) => this.#submit(task, input, options, parent),
     });
     this.#workers.add(running);
-    const gone = (): void => void this.#workers.delete(running);
-    void during(this.#presence, running.done).then(gone, gone);
+    const forget = (): void => void this.#workers.delete(running);
+    void during(this.#presence, running.done).then(forget, forget);
     return running;
   }
 
@@ -214,11 +299,11 @@ class TransportClient implements Client {
     return this.close();
   }
 
-  /** A line at most each ten seconds: a server that is away is met by every call. */
-  #retrying(err: HoldfastError, retryForMs: number): void {
+  /** Logs a retried call, at most once in ten seconds: while the server is unreachable, every call is retried. */
+  #logRetry(err: HoldfastError, retryForMs: number): void {
     const nowMs = this.#parts.clock.monotonic();
-    if (nowMs - this.#toldAtMs < tellEveryMs) return;
-    this.#toldAtMs = nowMs;
+    if (nowMs - this.#retryLoggedAtMs < logRetryEveryMs) return;
+    this.#retryLoggedAtMs = nowMs;
     const { log = silent } = this.#options;
     log.warn({ err, help: err.help }, `${err.message} Trying again for up to ${retryForMs / 1_000} s.`);
   }
@@ -232,19 +317,19 @@ class TransportClient implements Client {
   }
 
   async #submit(
-    task: Task,
+    task: TaskType,
     input: unknown,
     options: SubmitOptions,
-    parent: Parent | undefined,
+    parent: ParentTask | undefined,
   ): Promise<SubmittedTask<unknown>> {
-    const built = outbound(this.#parts.clock, task, input, options, parent);
+    const built = buildSubmission(this.#parts.clock, task, input, options, parent);
     const { queue, item } = built instanceof Promise ? await built : built;
     const ok: SubmitOk = await this.#submitter.submit(queue, item);
     return submittedTask(this.#parts, task, ok);
   }
 }
 
-/** A client over any transport; `connect()` is what most programs use. */
+/** Creates a client over the given transport. Most programs use `connect()`, which also opens the transport. */
 export function createClient(transport: Transport, options: ClientOptions): Client {
   return new TransportClient(transport, options);
 }

@@ -11,25 +11,34 @@ import type { Transport } from './transport.ts';
 
 export type { ClientTls } from './grpc/tls.ts';
 
+/** Options of `connect`. */
 export interface ConnectOptions {
-  /** Files of the CA, the certificate and its key. Default: HOLDFAST_CA, HOLDFAST_CERT, HOLDFAST_KEY, else the profile's. */
+  /**
+   * Paths of the PEM files for mutual TLS: the authority, the client's certificate and its key. Default: the
+   * environment variables HOLDFAST_CA, HOLDFAST_CERT and HOLDFAST_KEY, otherwise the files named in the profile that
+   * `holdfast dev` wrote.
+   */
   readonly tls?: ClientTls | undefined;
   /**
-   * Without TLS: anyone on the way can read and act. For a server on this machine that was started so. The same as
-   * a URL `holdfast+plaintext://host:port`. Default false.
+   * Connects without TLS: anyone on the network can read the traffic and act as this client. Use it only for a server
+   * on this machine. The URL `holdfast+plaintext://host:port` means the same. Default: false.
    */
   readonly plaintext?: boolean | undefined;
-  /** Default: the certificate's only tenant, else `default`. */
+  /** The tenant of all calls. Default: the only tenant of the certificate, otherwise `default`. */
   readonly tenant?: string | undefined;
-  /** How long calls are repeated while the server cannot be reached. Default 30 s. */
+  /** How long a failed call is retried while the server is unreachable or overloaded. Default: 30 s. */
   readonly retryFor?: Duration | undefined;
-  /** Where workers and `ctx.log` write; pino fits. Default: JSON lines on standard error, level HOLDFAST_LOG or `info`. */
+  /**
+   * The log of the client, of its workers, and of `context.log` in handlers; a pino logger fits. Default: JSON lines on
+   * standard error, from the level in the environment variable HOLDFAST_LOG, otherwise from `info`.
+   */
   readonly log?: Logger | undefined;
 }
 
+/** The type of `connect`: returns a client for a URL, see `connect`. */
 export type Connect = (url?: string, options?: ConnectOptions) => Client;
 
-/** What connecting needs of the world; index.ts gives it. */
+/** The parts of the environment that `connect` needs; the composition root (src/node/connect.ts) provides them. */
 export interface ConnectParts {
   readonly clock: Clock;
   readonly presence: Presence;
@@ -37,30 +46,31 @@ export interface ConnectParts {
   readonly cwd: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: () => Logger;
-  /** A node in this process for `file:…` and `memory:`. */
+  /** Opens a node in this process for the URLs `file:…` and `memory:`. */
   readonly openEmbedded: (url: string) => Promise<Transport>;
 }
 
-export type Target =
+/** The resolved target of a connection: an embedded store, or the address of a server. */
+export type ConnectTarget =
   | { readonly kind: 'embedded'; readonly url: string }
   | { readonly kind: 'server'; readonly address: string; readonly tls: ClientTls | undefined };
 
 const scheme = 'holdfast://';
-/** Without TLS, said by the URL, so that HOLDFAST_URL and --url can say it too. */
+/** The URL scheme for a server without TLS; as a scheme it also works in HOLDFAST_URL and in `--url`. */
 const plaintextScheme = 'holdfast+plaintext://';
 
 /**
- * Which server is meant: the URL, else HOLDFAST_URL, else the profile that `holdfast dev` wrote in this folder or one
- * above it.
+ * Returns the target of a connection: from the URL, otherwise from HOLDFAST_URL, otherwise from the profile that
+ * `holdfast dev` wrote in this folder or in one above it.
  * @throws HoldfastError INVALID_ARGUMENT, reason BAD_CONFIGURATION.
  */
 export function resolveTarget(
   parts: Pick<ConnectParts, 'env' | 'cwd'>,
-  asked: string | undefined,
+  urlArgument: string | undefined,
   options: Pick<ConnectOptions, 'tls' | 'plaintext'> = {},
-): Target {
+): ConnectTarget {
   const { env } = parts;
-  const named = asked ?? (env.HOLDFAST_URL === '' ? undefined : env.HOLDFAST_URL);
+  const named = urlArgument ?? (env.HOLDFAST_URL === '' ? undefined : env.HOLDFAST_URL);
   if (named !== undefined && isEmbedded(named)) return { kind: 'embedded', url: named };
   if (named?.startsWith(plaintextScheme) === true) {
     return { kind: 'server', address: addressIn(named, plaintextScheme), tls: undefined };
@@ -82,7 +92,7 @@ function addressIn(url: string, before: string): string {
   return url.slice(before.length).replace(/\/$/, '');
 }
 
-/** Makes `connect`. */
+/** Returns the `connect` function that uses these parts. */
 export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);
@@ -93,7 +103,7 @@ export function connector(parts: ConnectParts): Connect {
   };
 }
 
-async function open(parts: ConnectParts, target: Target): Promise<Transport> {
+async function open(parts: ConnectParts, target: ConnectTarget): Promise<Transport> {
   if (target.kind === 'embedded') return parts.openEmbedded(target.url);
   const { grpcTransport } = await import('./grpc/transport.ts');
   const { address, tls } = target;
@@ -115,7 +125,7 @@ function certificatesIn({
   throw configuration('HOLDFAST_CA, HOLDFAST_CERT and HOLDFAST_KEY must be set together.', helpCertificates);
 }
 
-const helpCertificates = 'Set all three to files; `npx holdfast certs issue <name>` makes them.';
+const helpCertificates = 'Set all three to file paths; `npx holdfast certs issue <name>` creates the files.';
 
 function configuration(message: string, help: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', message, { help });
@@ -123,23 +133,23 @@ function configuration(message: string, help: string): HoldfastError {
 
 function noConfiguration(): HoldfastError {
   const both =
-    'Run `npx holdfast dev` in another terminal for a server on this machine, or `export HOLDFAST_URL=holdfast://host:7233` for another one';
+    'Run `npx holdfast dev` in another terminal for a server on this machine, or `export HOLDFAST_URL=holdfast://host:7433` for another one';
   return configuration(
-    'No server is known here.',
+    'No Holdfast server is configured.',
     `${both}. Without any server: connect('file:./queue.db') or connect('memory:').`,
   );
 }
 
 function badUrl(url: string): HoldfastError {
   return configuration(
-    `'${url}' is no address of Holdfast.`,
+    `'${url}' is not a Holdfast URL.`,
     'Write holdfast://host:port for a server (holdfast+plaintext://host:port for one without TLS), file:./queue.db for a store in a file, memory: for one in memory.',
   );
 }
 
 function noCertificates(url: string): HoldfastError {
   return configuration(
-    `No certificates are known for ${url}.`,
+    `No certificates are configured for ${url}.`,
     `Give connect(url, { tls: { ca, cert, key } }). ${helpCertificates}`,
   );
 }

@@ -1,37 +1,47 @@
 import type { Logger } from './log.ts';
 import type { Submit } from './submit/submit-call.ts';
 
-/** What a handler knows of its attempt. */
-export interface Context {
+/** The second argument of a handler: the task's data, and the controls of the current attempt. */
+export interface AttemptContext {
   /** The task's id. */
   readonly id: string;
-  /** The task type's name. */
+  /** The name of the task type. */
   readonly type: string;
+  /** The queue of the task. */
   readonly queue: string;
-  /** From 1. */
+  /** The number of this attempt, from 1. A snoozed or released attempt does not count. */
   readonly attempt: number;
+  /** The largest number of attempts; after the last one fails, the task is dead. */
   readonly maxAttempts: number;
-  /** The task's key: pass it on to whatever deduplicates, and the effect happens once. */
+  /**
+   * The idempotency key of the task, the same in every attempt. Pass it to an external system that deduplicates by key,
+   * and a repeated attempt has no second effect there.
+   */
   readonly idempotencyKey: string;
   /**
-   * Rises with every claim of the task. Store it beside an effect and refuse a lower one: so a worker that lost its
-   * lease changes nothing any more.
+   * The fencing token: a number that rises with every claim of the task. Store it with each external write and refuse
+   * writes that carry a lower one; then a worker that has lost its lease cannot overwrite newer data.
    */
   readonly fencingToken: number;
+  /** The tags of the task. */
   readonly tags: readonly string[];
-  /** Aborted when the attempt should stop; `signal.reason` is an `AttemptAborted` whose `kind` says why. */
+  /** Aborted when the attempt should stop; `signal.reason` is an `AttemptAborted` whose `kind` is the reason. */
   readonly signal: AbortSignal;
-  /** The earlier of the attempt's end and the task's own deadline, on this machine's clock. */
+  /** The time by which the attempt must end: its timeout or the task's deadline, whichever is earlier. */
   readonly deadline: Date;
-  /** W3C `traceparent` of the submission; empty where it had none. */
+  /** The W3C `traceparent` of the submission; empty if it had none. */
   readonly traceparent: string;
-  /** Carries task_id, queue, attempt and the trace. */
+  /** The log for this attempt: each line carries `task_id`, `queue`, `attempt` and the trace ids. */
   readonly log: Logger;
-  /** How far the attempt is, 0 to 1, and a note of at most 256 characters. Told at most once a second; the last one counts. */
+  /**
+   * Reports the progress of this attempt: a fraction from 0 to 1 and a note, cut to 256 characters. It is sent at most
+   * once a second; the latest report wins.
+   */
   progress(fraction: number, note?: string): void;
   /**
-   * Submits a child. Its key comes from this task, its type and its input, so that a retry of this handler makes no
-   * second one. Waiting for a child's result in here holds this slot: with every slot waiting, none is left to do it.
+   * Submits a child task. Its default idempotency key is a hash of this task's id, the child's type and its input, so
+   * a repeated attempt of this handler submits no second child. A handler that waits for the result of its child
+   * keeps its slot: if all slots of all workers wait like this, no worker can run the children.
    */
   readonly submit: Submit;
 }

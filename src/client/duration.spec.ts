@@ -16,7 +16,7 @@ describe('a duration', () => {
   });
 
   it.each(['10 minutes', '10', 's', '-5s', '1e3s', '', Number.NaN, -1, Number.POSITIVE_INFINITY])(
-    '%s is refused, by the name of its field',
+    '%s is refused with an error that names the field',
     (duration) => {
       expect(() => durationMs(duration as Duration, 'delay')).toThrow(HoldfastError);
       expect(() => durationMs(duration as Duration, 'delay')).toThrow(/^delay: /);

@@ -1,40 +1,44 @@
 import type { Transport } from './transport.ts';
 
-/** A node in this process, as the composition root opens it. */
+/** A Holdfast node that runs inside this process and shares its store with the client. */
 export interface EmbeddedNode {
   readonly transport: Transport;
   close(): Promise<void>;
 }
 
-interface Shared {
+interface SharedNode {
   readonly opening: Promise<EmbeddedNode>;
+  /** The number of clients that use the node. */
   users: number;
 }
 
-/** One node for each URL, however many clients; closed with its last one. `memory:` is each client's own. */
+/**
+ * Returns a function that opens a transport to the embedded node of a URL. All clients of one URL share one node, which
+ * is closed when the last of them is closed. Each client of `memory:` gets a node of its own.
+ */
 export function sharedNodes(
   open: (url: string) => Promise<EmbeddedNode>,
 ): (url: string) => Promise<Transport> {
-  const nodes = new Map<string, Shared>();
+  const nodes = new Map<string, SharedNode>();
 
-  async function lend(url: string, key: string): Promise<Transport> {
+  async function acquire(url: string, key: string): Promise<Transport> {
     const shared = nodes.get(key) ?? { opening: open(url), users: 0 };
     nodes.set(key, shared);
     shared.users++;
-    const giveBack = async (): Promise<void> => {
+    const release = async (): Promise<void> => {
       if (--shared.users > 0) return;
       if (nodes.get(key) === shared) nodes.delete(key);
       await (await shared.opening).close();
     };
     try {
       const { transport } = await shared.opening;
-      return { ...transport, close: giveBack };
+      return { ...transport, close: release };
     } catch (thrown) {
       if (nodes.get(key) === shared) nodes.delete(key);
       throw thrown;
     }
   }
 
-  let own = 0;
-  return (url) => lend(url, url === 'memory:' ? `memory:${own++}` : url);
+  let memoryNodes = 0;
+  return (url) => acquire(url, url === 'memory:' ? `memory:${memoryNodes++}` : url);
 }

@@ -5,76 +5,103 @@ import { type Duration, durationMs } from './duration.ts';
 
 export { type Code, codes, HoldfastError, type Reason, reasons, type Violation } from '../core/errors.ts';
 
-/** How a thrown value is told from others, also where this package was loaded twice. */
-export const verdict: unique symbol = Symbol.for('holdfast.verdict') as never;
+/**
+ * The property that marks FatalError, RetryAfter and Snooze. It is a global symbol, so that these errors are also
+ * recognised when the program has loaded two copies of this package.
+ */
+export const retryDirective: unique symbol = Symbol.for('holdfast.verdict') as never;
 
-/** Thrown by a handler: trying again is useless. The task is dead at once, whatever attempts it had left. */
+/**
+ * Throw this in a handler to fail the task for good: it becomes dead at once, with reason `fatal`, however many
+ * attempts it had left.
+ */
 export class FatalError extends Error {
   override readonly name: string = 'FatalError';
 
-  get [verdict](): 'fatal' {
+  get [retryDirective](): 'fatal' {
     return 'fatal';
   }
 }
 
-/** Thrown by a handler: failed, try again after exactly so long (at most 30 days). Uses an attempt. */
+/**
+ * Throw this in a handler to fail the attempt and choose the time of the next one. It counts as an attempt; after the
+ * last attempt the task is dead.
+ */
 export class RetryAfter extends Error {
   override readonly name: string = 'RetryAfter';
+  /** The wait before the next attempt, in milliseconds. */
   readonly afterMs: number;
 
-  get [verdict](): 'retryAfter' {
+  get [retryDirective](): 'retryAfter' {
     return 'retryAfter';
   }
 
-  /** @param cause What went wrong; its message is kept. */
+  /**
+   * @param after The wait before the next attempt, at most 30 days. No jitter is added.
+   * @param cause The error that made the attempt fail; its message becomes the message of this error.
+   * @throws HoldfastError INVALID_ARGUMENT if `after` is malformed or longer than 30 days.
+   */
   constructor(after: Duration, cause?: unknown) {
-    super(cause instanceof Error ? cause.message : 'asked to be tried again later', { cause });
-    this.afterMs = atMost(durationMs(after, 'RetryAfter'), limits.backoffMaxMs, 'RetryAfter');
+    super(cause instanceof Error ? cause.message : 'the handler requested a later retry', { cause });
+    this.afterMs = requireAtMost(durationMs(after, 'RetryAfter'), limits.backoffMaxMs, 'RetryAfter');
   }
 }
 
-/** Thrown by a handler: not now, again after so long (at most 365 days). Uses no attempt. */
+/** Throw this in a handler to run the task later. It does not count as an attempt. */
 export class Snooze extends Error {
   override readonly name: string = 'Snooze';
+  /** The wait before the task runs again, in milliseconds. */
   readonly afterMs: number;
 
-  get [verdict](): 'snooze' {
+  get [retryDirective](): 'snooze' {
     return 'snooze';
   }
 
+  /**
+   * @param after The wait before the task runs again, at most 365 days.
+   * @throws HoldfastError INVALID_ARGUMENT if `after` is malformed or longer than 365 days.
+   */
   constructor(after: Duration) {
     super('snoozed');
-    this.afterMs = atMost(durationMs(after, 'Snooze'), limits.runAheadMs, 'Snooze');
+    this.afterMs = requireAtMost(durationMs(after, 'Snooze'), limits.runAheadMs, 'Snooze');
   }
 }
 
-export type Verdict =
+/** The instruction that a handler gives by throwing FatalError, RetryAfter or Snooze. */
+export type RetryDirective =
   | { readonly kind: 'fatal' }
   | { readonly kind: 'retryAfter' | 'snooze'; readonly afterMs: number };
 
-/** What a handler said by what it threw; undefined: an ordinary failure. */
-export function verdictOf(thrown: unknown): Verdict | undefined {
-  if (typeof thrown !== 'object' || thrown === null || !(verdict in thrown)) return undefined;
-  const { [verdict]: kind, afterMs } = thrown as { [verdict]: Verdict['kind']; afterMs: number };
+/** Returns the retry instruction of a thrown value, or undefined if it is an ordinary error. */
+export function retryDirectiveOf(thrown: unknown): RetryDirective | undefined {
+  if (typeof thrown !== 'object' || thrown === null || !(retryDirective in thrown)) return undefined;
+  const { [retryDirective]: kind, afterMs } = thrown as {
+    [retryDirective]: RetryDirective['kind'];
+    afterMs: number;
+  };
   return kind === 'fatal' ? { kind } : { kind, afterMs };
 }
 
-function atMost(ms: number, mostMs: number, field: string): number {
+function requireAtMost(ms: number, mostMs: number, field: string): number {
   if (ms <= mostMs) return ms;
   throw invalid([{ field, description: `is ${ms} ms; at most ${mostMs.toLocaleString('en')}` }]);
 }
 
-/** `result()` of a task that ended without one. `code` is FAILED_PRECONDITION, `reason` TASK_DEAD or TASK_CANCELLED. */
+/**
+ * Thrown by `task.result()` if the task is dead or cancelled. `code` is FAILED_PRECONDITION; `reason` is TASK_DEAD or
+ * TASK_CANCELLED.
+ */
 export class TaskFailedError extends HoldfastError {
   override readonly name: string = 'TaskFailedError';
+  /** The final state of the task. */
   readonly state: 'dead' | 'cancelled';
-  /** Attempts begun, the last one included. */
+  /** The number of attempts that were started. */
   readonly attempts: number;
-  /** The last error's message, as the worker told it; empty where no attempt failed. */
+  /** The message of the last error that a worker reported; empty if no attempt failed. */
   readonly lastError: string;
   /**
-   * Why it is dead: `attempts` (all failed), `fatal` (the handler said so, or the contract did not fit), `deadline`,
-   * `lifetime`. Undefined: cancelled.
+   * The reason why the task is dead: `attempts` (all attempts failed), `fatal` (a FatalError, or the input does not fit
+   * the worker's contract), `deadline` or `lifetime`. Undefined if the task was cancelled.
    */
   readonly deadReason: DeadReason | undefined;
 
@@ -88,15 +115,15 @@ export class TaskFailedError extends HoldfastError {
     const why = lastError === '' ? '' : `: ${lastError}`;
     const reason = deadReason === undefined ? '' : ` (reason: ${deadReason})`;
     const times = attempts === 1 ? '1 attempt' : `${attempts} attempts`;
-    const told =
+    const message =
       state === 'dead'
         ? `Task ${taskId} is dead${reason} after ${times}${why}`
         : `Task ${taskId} was cancelled${why}`;
     const help = `See what happened: holdfast show ${taskId} --history.`;
-    super('FAILED_PRECONDITION', state === 'dead' ? 'TASK_DEAD' : 'TASK_CANCELLED', told, {
+    super('FAILED_PRECONDITION', state === 'dead' ? 'TASK_DEAD' : 'TASK_CANCELLED', message, {
       taskId,
       help:
-        state === 'dead' ? `${help} Once the cause is gone, run it again: holdfast retry ${taskId}.` : help,
+        state === 'dead' ? `${help} Once the cause is gone, run it again: holdfast redrive ${taskId}.` : help,
     });
     this.state = state;
     this.attempts = attempts;
@@ -105,14 +132,16 @@ export class TaskFailedError extends HoldfastError {
   }
 }
 
+/** The reasons why an attempt is aborted; `AttemptAborted.kind` explains each. */
 export type AbortKind = 'cancelled' | 'lease-lost' | 'timeout' | 'shutdown';
 
-/** What `ctx.signal.reason` is: why the attempt should stop. */
+/** The value of `context.signal.reason` in a handler: the reason why the attempt should stop. */
 export class AttemptAborted extends Error {
   override readonly name: string = 'AttemptAborted';
   /**
-   * `cancelled`: the task was cancelled or its deadline passed. `lease-lost`: another worker may have it now, and
-   * nothing that this attempt says counts. `timeout`: the attempt's time is over. `shutdown`: this worker stops.
+   * `cancelled`: the task was cancelled, or its deadline passed. `lease-lost`: another worker may have claimed the
+   * task, and the result of this attempt is discarded. `timeout`: the attempt took longer than its timeout.
+   * `shutdown`: this worker is draining and its drain timeout has passed; the task goes back to its queue.
    */
   readonly kind: AbortKind;
 

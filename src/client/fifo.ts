@@ -1,4 +1,4 @@
-/** First in, first out, without moving what waits. */
+/** A first-in-first-out queue whose `shift` takes constant time on average, unlike that of an array. */
 export class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -29,6 +29,7 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Empties the queue and returns its items in order. */
   clear(): T[] {
     const rest = this.#items.slice(this.#head) as T[];
     this.#items = [];

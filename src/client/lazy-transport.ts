@@ -6,7 +6,10 @@ import type { CallOptions, Outgoing, StreamEvents, Transport } from './transport
 
 type OpenStream<In, Out> = (transport: Transport, events: StreamEvents<Out>) => Outgoing<In>;
 
-/** Opens the real transport at its first use, once; a failed opening is tried again at the next use. */
+/**
+ * Opens the underlying transport at the first call and keeps it. If opening fails, the call fails and the next call
+ * tries to open it again.
+ */
 export class LazyTransport implements Transport {
   readonly #open: () => Promise<Transport>;
   #opening: Promise<Transport> | undefined;
@@ -68,10 +71,10 @@ export class LazyTransport implements Transport {
   }
 }
 
-/** What is sent before the transport is there waits for it. */
+/** A stream on a transport that is still being opened. It keeps messages until then and sends them in order. */
 class PendingStream<In, Out> implements Outgoing<In> {
   readonly #opened: Promise<void>;
-  #waiting: ((stream: Outgoing<In>) => void)[] = [];
+  #queued: ((stream: Outgoing<In>) => void)[] = [];
   #stream: Outgoing<In> | undefined;
 
   constructor(opening: Promise<Transport>, open: OpenStream<In, Out>, events: StreamEvents<Out>) {
@@ -83,7 +86,7 @@ class PendingStream<In, Out> implements Outgoing<In> {
 
   send(message: In): boolean {
     if (this.#stream !== undefined) return this.#stream.send(message);
-    this.#waiting.push((stream) => void stream.send(message));
+    this.#queued.push((stream) => void stream.send(message));
     return true;
   }
 
@@ -94,16 +97,16 @@ class PendingStream<In, Out> implements Outgoing<In> {
 
   end(): void {
     if (this.#stream !== undefined) this.#stream.end();
-    else this.#waiting.push((stream) => stream.end());
+    else this.#queued.push((stream) => stream.end());
   }
 
   abort(error?: HoldfastError): void {
     if (this.#stream !== undefined) this.#stream.abort(error);
-    else this.#waiting = [(stream) => stream.abort(error)];
+    else this.#queued = [(stream) => stream.abort(error)];
   }
 
   #start(stream: Outgoing<In>): void {
     this.#stream = stream;
-    for (const say of this.#waiting.splice(0)) say(stream);
+    for (const apply of this.#queued.splice(0)) apply(stream);
   }
 }

@@ -1,4 +1,7 @@
-/** A structured log, as pino has it: fields and a message, or a message alone. */
+/**
+ * A structured logger with pino's call signatures: `log.info({ id }, 'message')` or `log.info('message')`. A pino
+ * logger can be passed as it is.
+ */
 export interface Logger {
   debug(fields: object, message?: string): void;
   debug(message: string): void;
@@ -10,9 +13,10 @@ export interface Logger {
   error(message: string): void;
 }
 
+/** A logger that discards every line. */
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** Adds fields to every line of a log. */
+/** Returns a logger that adds `fields` to every line and writes it to `log`. */
 export function withFields(log: Logger, fields: object): Logger {
   const line =
     (level: keyof Logger) =>

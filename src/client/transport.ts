@@ -1,6 +1,7 @@
 /**
- * How a client reaches a server: over gRPC, in this process, or through the simulation. The hot calls carry
- * plain values (core/messages.ts), the others the generated messages.
+ * The transport port of the client: implemented over gRPC, in process, and by the simulation. Submissions and the two
+ * worker streams carry the plain messages of core/messages.ts, because they are frequent; the other calls carry the
+ * generated protobuf messages.
  */
 import type { DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { HoldfastError } from '../core/errors.ts';
@@ -14,39 +15,55 @@ import type {
 } from '../core/messages.ts';
 import type { WatchTasksRequest, WatchTasksResponse } from '../rpc/gen/holdfast/v1/task_service_pb.ts';
 
+/** Options of one call. */
 export interface CallOptions {
-  /** Length of the whole call; its end rejects with DEADLINE_EXCEEDED, and a commit that has not begun never does. */
+  /**
+   * The longest time of the call in milliseconds. After it the call rejects with DEADLINE_EXCEEDED, and the server does
+   * not start a commit for it any more.
+   */
   readonly timeoutMs?: number | undefined;
+  /** Cancels the call when it is aborted. */
   readonly signal?: AbortSignal | undefined;
+  /** The W3C `traceparent` that is sent with the call. */
   readonly traceparent?: string | undefined;
 }
 
+/** The receiving side of a stream. */
 export interface StreamEvents<Incoming> {
+  /** Called for each message from the server. */
   message(message: Incoming): void;
-  /** Once, and last. Undefined: the other side ended it in good order. */
+  /** Called exactly once, after the last message. `error` is undefined if the server ended the stream normally. */
   end(error: HoldfastError | undefined): void;
 }
 
+/** The sending side of a stream. */
 export interface Outgoing<Message> {
-  /** False: more than a little is unsent; wait for `drained` before sending much more. */
+  /** Sends a message. Returns false if the send buffer is full: wait for `drained` before sending much more. */
   send(message: Message): boolean;
-  /** Resolves when what was sent has left. */
+  /** Resolves when the send buffer is empty. */
   drained(): Promise<void>;
-  /** No more from this side. */
+  /** Ends the sending side. The receiving side stays open until the server ends it. */
   end(): void;
-  /** Ends both ways at once; `StreamEvents.end` still comes. */
+  /** Ends both sides at once. `StreamEvents.end` is still called. */
   abort(error?: HoldfastError): void;
 }
 
+/** A connection to a Holdfast server. */
 export interface Transport {
+  /** Submits a batch of tasks to one queue. */
   submit(batch: SubmitBatch, options: CallOptions): Promise<SubmitBatchResult>;
+  /** Makes a unary call. */
   call<M extends DescMethodUnary>(
     method: M,
     request: MessageInitShape<M['input']>,
     options: CallOptions,
   ): Promise<MessageShape<M['output']>>;
+  /** Streams the events of the requested tasks. */
   watch(request: WatchTasksRequest, options: CallOptions): AsyncIterable<WatchTasksResponse>;
+  /** Opens the work stream, on which the server assigns tasks to a worker. */
   work(events: StreamEvents<WorkResponse>): Outgoing<WorkRequest>;
+  /** Opens the report stream, on which a worker sends heartbeats and settlements. */
   report(events: StreamEvents<ReportResponse>): Outgoing<ReportRequest>;
+  /** Closes the connection. */
   close(): Promise<void>;
 }

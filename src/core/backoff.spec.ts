@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, delayMs, nextBackoff, nextDelayMs } from './backoff.ts';
 
 const policy = { maxAttempts: 1_000, baseMs: 1_000, factor: 2, maxMs: 300_000 };
 
 describe('backoff', () => {
-  it('grows from the base to the longest, jittered over its whole range', () => {
+  it('grows from the base wait to the longest wait, with jitter over the whole range', () => {
     const almost = 1 - Number.EPSILON;
     expect([1, 2, 3, 4].map((attempt) => backoffMs(policy, attempt, almost))).toEqual([
       1_000, 2_000, 4_000, 8_000,
@@ -15,7 +15,7 @@ describe('backoff', () => {
     expect(backoffMs(policy, 3, 0)).toBe(1);
   });
 
-  it('is a whole number from 1 ms to the attempt’s ceiling, for every policy', () => {
+  it('is a whole number of ms, from 1 to the longest wait of its policy, for every policy', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -34,5 +34,29 @@ describe('backoff', () => {
         },
       ),
     );
+  });
+});
+
+describe('a delay that doubles', () => {
+  const range = { firstMs: 1_000, longestMs: 8_000 };
+
+  it('is the first one after no doubling, and never more than the longest', () => {
+    expect([-1, 0, 1, 2, 3, 4, 2_000].map((doublings) => delayMs(range, doublings))).toEqual([
+      1_000, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000,
+    ]);
+  });
+
+  it('follows from the delay before it as from the number of doublings', () => {
+    let ms = 0;
+    for (let failures = 0; failures < 6; failures++) {
+      ms = nextDelayMs(range, ms);
+      expect(ms).toBe(delayMs(range, failures));
+    }
+  });
+
+  it('begins at the time of the failure', () => {
+    const first = nextBackoff(undefined, 50_000, range);
+    expect(first).toEqual({ ms: 1_000, untilMs: 51_000 });
+    expect(nextBackoff(first, 60_000, range)).toEqual({ ms: 2_000, untilMs: 62_000 });
   });
 });

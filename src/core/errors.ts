@@ -18,7 +18,7 @@ export const codes = [
 ] as const;
 export type Code = (typeof codes)[number];
 
-/** The closed set of reasons: stable names that programs may test. What each means stands in docs/errors.md. */
+/** The closed set of reasons: stable names that programs may test. docs/errors.md explains each of them. */
 export const reasons = [
   'BAD_FIELD',
   'BAD_JSON',
@@ -69,11 +69,11 @@ export interface Violation {
 }
 
 export interface ErrorDetails {
-  /** What to do next, as a sentence. */
+  /** A sentence that says what to do next. */
   readonly help?: string | undefined;
-  /** The task that the error is about, or that stands in the way. */
+  /** The task that the error is about, or the other task that caused it. */
   readonly taskId?: string | undefined;
-  /** Do not try again sooner. */
+  /** The earliest time for another try, in ms from now. */
   readonly retryAfterMs?: number | undefined;
   readonly violations?: readonly Violation[] | undefined;
   readonly cause?: unknown;
@@ -93,8 +93,8 @@ const retryableReasons: ReadonlySet<Reason> = new Set([
 ]);
 
 /**
- * The one error class. `code` says what kind of failure it is, `reason` which one exactly, the message what
- * happened and `help` what to do next. `retryable`: the same call may succeed later, unchanged.
+ * The one error class of Holdfast. `code` is the kind of failure, `reason` the exact failure, `message` describes it,
+ * and `help` says what to do next. `retryable` is true if the same call, unchanged, may succeed later.
  */
 export class HoldfastError extends Error {
   override readonly name: string = 'HoldfastError';
@@ -116,7 +116,7 @@ export class HoldfastError extends Error {
   }
 
   get retryable(): boolean {
-    // The same bytes are too many the next time, too.
+    // The same message would be too large the next time, too.
     if (this.reason === 'TOO_LARGE') return false;
     return (
       this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason)
@@ -124,20 +124,22 @@ export class HoldfastError extends Error {
   }
 }
 
-/** Any thrown value as a HoldfastError; what is not one is a defect of ours: INTERNAL, reason BUG. */
+/**
+ * Returns a thrown value as a HoldfastError. A value of any other class is a defect of Holdfast: INTERNAL, reason BUG.
+ */
 export function asHoldfastError(thrown: unknown): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new HoldfastError('INTERNAL', 'BUG', `Holdfast met an unexpected error: ${message}`, {
+  return new HoldfastError('INTERNAL', 'BUG', `Holdfast failed with an unexpected error: ${message}`, {
     cause: thrown,
-    help: 'This is a defect. Please report it with the log lines around it.',
+    help: 'This is a defect of Holdfast. Please report it with the log lines around it.',
   });
 }
 
-/** Bad input, with every field that is wrong. */
+/** Returns the error for bad input; it names every wrong field. */
 export function invalid(violations: readonly Violation[]): HoldfastError {
-  const told = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
-  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', told, {
+  const message = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {
     violations,
     help: 'Correct the named fields and send the request again.',
   });

@@ -1,6 +1,6 @@
 /**
- * Every limit of Holdfast, in one place. Each engine enforces them, so that the embedded store never
- * accepts what the cloud would refuse. Bytes are UTF-8 bytes, characters are UTF-16 units, times are ms.
+ * This file has all limits of Holdfast. Every engine enforces the same ones, so that the embedded store never accepts a
+ * task that AWS would refuse. Bytes are UTF-8 bytes, characters are UTF-16 code units, times are in ms.
  */
 
 const second = 1_000;
@@ -9,86 +9,91 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 export interface Limits {
-  /** Payload of a task, in bytes, as sent. An SQS message and a DynamoDB item must still hold it. */
+  /** The size of a task's payload, as sent. An SQS message and a DynamoDB item must be able to hold it. */
   readonly payloadBytes: number;
   readonly resultBytes: number;
-  /** What an envelope (Spec, Payload) may add to the bytes it carries: names, ordering key, content type. */
+  /** How many bytes an envelope (Spec, Payload) may add to its payload: names, ordering key, content type. */
   readonly envelopeBytes: number;
-  /** Idempotency key and ordering key. */
+  /** The length of an idempotency key, and of an ordering key. */
   readonly keyChars: number;
-  /** Queue, type and tenant names: `[A-Za-z0-9._-]{1,64}`. */
+  /** The length of a queue, task type or tenant name. Names match `[A-Za-z0-9._-]{1,64}`. */
   readonly nameChars: number;
   readonly tags: number;
   readonly tagBytes: number;
-  /** What is kept of an error's message. */
+  /** Error messages are cut to this length when they are stored. */
   readonly messageBytes: number;
   readonly reasonChars: number;
   readonly progressNoteChars: number;
   readonly contentTypeChars: number;
   readonly cursorChars: number;
-  /** The request id of a claim. */
+  /** The length of a claim's request id. */
   readonly requestIdChars: number;
-  /** What is kept of an error's type name. */
+  /** Error type names are cut to this length when they are stored. */
   readonly errorTypeChars: number;
-  /** Batches of one Report stream that wait for their answer. */
+  /** Batches of one Report stream that are not answered yet. */
   readonly reportBatches: number;
-  /** Items in one call: submissions, settlements, heartbeats, claims. */
+  /** Items of one call, be they submissions, settlements, heartbeats or claims. */
   readonly batchItems: number;
-  /** One message on the wire. */
+  /** The size of one gRPC message. */
   readonly wireMessageBytes: number;
   readonly leaseBytes: number;
   readonly pageItems: number;
-  /** Tasks looked at for one page of a bounded filter. */
+  /** Tasks that the store reads for one page of a filtered list. */
   readonly pageExamined: number;
-  /** Events of one answer of a history. */
+  /** Events of one page of a history. */
   readonly historyEvents: number;
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
-  /** Releases of a claim that never arrived; after that a release counts as a failed attempt. */
+  /** How often a claim that never reached its worker is released; after that a release counts as a failed attempt. */
   readonly releases: number;
   readonly runAheadMs: number;
   readonly windowMinMs: number;
   readonly windowMaxMs: number;
   readonly lifetimeMaxMs: number;
   readonly retentionMaxMs: number;
-  /** SQS hides a message for 12 h at most. */
+  /** The longest attempt. It is below 12 h, the longest time for which SQS hides a message. */
   readonly attemptTimeoutMaxMs: number;
   readonly backoffMaxMs: number;
-  /** A redrive needs so long before the task's items expire. */
+  /** A redrive is refused if the task's items expire sooner than this. */
   readonly redriveBeforeExpiryMs: number;
   /**
-   * A task's lifetime, that of a redriven one too, is over so long before its items expire, whatever its retention: an end
-   * takes time to be written, and to be handed on in a lane.
+   * Every task's lifetime, also after a redrive, ends at least this long before its items expire, however short its
+   * retention is. This leaves time to record the end of the task and to hand its lane over.
    */
   readonly endBeforeExpiryMs: number;
   /**
-   * A bell heard this often is rung anew by whoever hears it: a message can be hidden for 12 h in all, and SQS takes one
-   * that was received 100 times for what nobody can read.
+   * A dispatch message that was received this often is sent again, as a new message. SQS hides a message for 12 h in
+   * all, and moves it to the dead-letter queue after 100 receives.
    */
   readonly deliveryReceives: number;
-  /** Queues of a tenant that come into being by use: each is kept, looked at and listed for ever. */
+  /** Queues that a tenant may create by use. Each queue costs storage, polls and list entries for ever. */
   readonly queuesPerTenant: number;
   readonly workerQueues: number;
   readonly workerTypes: number;
-  /** Tasks assigned to one worker stream and not settled. */
+  /** Tasks that are assigned to one worker stream and not settled yet. */
   readonly inFlightTasks: number;
   readonly claimWaitMs: number;
-  /** Streams open on one node, and those of one identity. */
+  /** Open streams of one node. */
   readonly streams: number;
+  /** Open streams of one identity on one node. */
   readonly streamsPerIdentity: number;
-  /** Connections of one listener whose TLS handshake is not done, and those of one address. The oldest gives way. */
+  /** Connections of one listener in their TLS handshake. A further connection closes the oldest of them. */
   readonly handshakes: number;
+  /** Connections of one address in their TLS handshake. A further connection closes the oldest of them. */
   readonly handshakesPerAddress: number;
-  /** Bytes buffered for one slow reader before its stream is cut. */
+  /** Bytes that are buffered for one slow reader before its stream is cut. */
   readonly streamBufferBytes: number;
-  /** A worker's stream is given more tasks only while fewer bytes than this wait to be taken. */
+  /** A worker's stream is given more tasks only while it has fewer unsent bytes than this. */
   readonly streamFillBytes: number;
-  /** Bytes of work that wait for the store on one node before submits are refused. */
+  /** Bytes of calls that wait for the store on one node before submissions are refused. */
   readonly storeQueueBytes: number;
-  /** Bytes by which one node remembers what it answered to claims of the last minute; the oldest is forgotten first. */
+  /** Memory of one node, in bytes, for its answers to claims of the last minute. The oldest answer is dropped first. */
   readonly recentClaimBytes: number;
-  /** Bytes of tasks claimed by calls that one node keeps at hand; the rest are read when they are settled. */
+  /**
+   * Memory of one node, in bytes, for tasks that were claimed by calls. Other tasks are read again when they are
+   * settled.
+   */
   readonly heldCallBytes: number;
 }
 
@@ -144,7 +149,7 @@ export const limits: Limits = Object.freeze({
   heldCallBytes: 16_777_216,
 });
 
-/** What holds where a submission says nothing. */
+/** The values that apply if a submission does not set them. */
 export const defaults = Object.freeze({
   tenant: 'default',
   typeVersion: 1,
@@ -159,24 +164,24 @@ export const defaults = Object.freeze({
   pageItems: 50,
 });
 
-/** How long things take by design; the same on every engine. */
+/** Intervals and timeouts, the same on every engine. */
 export const timing = Object.freeze({
   leaseMs: 30 * second,
   heartbeatMs: 10 * second,
-  /** A lease counts as spent only so long after its end: nodes' clocks may differ by this much. */
+  /** A lease is expired only this long after its end, because the clocks of nodes may differ by this much. */
   clockGuardMs: 2 * second,
-  /** A prefetched task that did not start is given back after this. */
+  /** A prefetched task is released if its handler has not started after this time. */
   prefetchStartMs: 5 * second,
   sweepMs: second,
   reconcileMs: minute,
-  /** Application keep-alives on every stream, both ways. */
+  /** The interval of keep-alive messages, which both sides send on every stream. */
   keepAliveMs: 20 * second,
-  /** No stream lives longer, ± 10 %. */
+  /** The longest life of a stream, ± 10 %. */
   streamMaxAgeMs: 240 * second,
   drainMs: 30 * second,
-  /** Fargate gives a process 120 s at most between SIGTERM and SIGKILL. */
+  /** The drain time on AWS, where Fargate waits at most 120 s between SIGTERM and SIGKILL. */
   drainAwsMs: 110 * second,
   claimRepeatMs: minute,
-  /** A TLS handshake that takes longer is given up. */
+  /** A TLS handshake that takes longer is aborted. */
   handshakeMs: 5 * second,
 });

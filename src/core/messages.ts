@@ -1,29 +1,29 @@
 /**
- * The hot messages of the wire as plain values: numbers instead of bigints, the spec as raw bytes. Their
- * encoding (codec/) has the same bytes as the messages of the same names in proto/holdfast/v1. Everything
- * else on the wire is generated code. Times and lengths are ms; an absent optional value is undefined.
+ * The messages of the frequent calls as plain values: numbers instead of bigints, the spec as raw bytes. codec/ encodes
+ * them to the same bytes as the messages of the same names in proto/holdfast/v1. All other messages use generated code.
+ * Times and durations are in ms; an absent optional value is undefined.
  */
 import type { Code, Reason, Violation } from './errors.ts';
 import type { OptionsRequest } from './submission/submission.ts';
 import type { Progress, ShownState } from './task/head.ts';
 
 export interface SubmitItem {
-  /** Empty: none was given. */
+  /** The idempotency key; empty if the caller gave none. */
   readonly key: string;
-  /** The bytes of a `holdfast.v1.Spec`, as they came. */
+  /** The bytes of a `holdfast.v1.Spec`, as they were received. */
   readonly spec: Uint8Array;
   readonly options: OptionsRequest;
   readonly traceparent: string;
 }
 
 export interface SubmitBatch {
-  /** Empty: the caller's own. */
+  /** The tenant of the tasks; empty stands for the caller's own tenant. */
   readonly tenant: string;
   readonly queue: string;
   readonly items: readonly SubmitItem[];
 }
 
-/** An error as an item of an answer carries it. */
+/** The error of one item of a batch, as its response carries it. */
 export interface ItemError {
   readonly code: Code;
   readonly reason: Reason;
@@ -42,11 +42,11 @@ export interface SubmitOk {
   readonly error: undefined;
 }
 
-export interface SubmitRefused {
+export interface SubmitFailure {
   readonly error: ItemError;
 }
 
-export type SubmitResult = SubmitOk | SubmitRefused;
+export type SubmitResult = SubmitOk | SubmitFailure;
 
 export interface SubmitBatchResult {
   readonly results: readonly SubmitResult[];
@@ -68,15 +68,15 @@ export type WorkRequest =
       readonly tasks: number;
       readonly bytes: number;
     }
-  /** Additive. */
+  /** Raises the worker's credits: how many more tasks and bytes the worker takes. */
   | { readonly kind: 'credit'; readonly tasks: number; readonly bytes: number }
-  /** All assignment messages up to `seq` arrived. */
+  /** Acknowledges all assignment messages up to `seq`. */
   | { readonly kind: 'received'; readonly seq: number }
   | { readonly kind: 'keepAlive' };
 
 export interface Assignment {
   readonly id: string;
-  /** Opaque to the worker; echoed with every heartbeat and settlement. */
+  /** The encoded lease. The worker sends it back unread with every heartbeat and settlement. */
   readonly lease: Uint8Array;
   readonly spec: Uint8Array;
   readonly attempt: number;
@@ -85,10 +85,10 @@ export interface Assignment {
   readonly key: string;
   readonly queue: string;
   readonly tenant: string;
-  /** From receipt on: workers are handed lengths, never compared clocks. */
+  /** The duration of the lease, counted from receipt. Workers get durations, so that no two clocks need to agree. */
   readonly leaseMs: number;
   readonly timeoutMs: number;
-  /** 0: no deadline. */
+  /** The time until the task's deadline, in ms; 0 if it has no deadline. */
   readonly deadlineInMs: number;
   readonly traceparent: string;
   readonly parentId: string;
@@ -120,7 +120,7 @@ export type OutcomeKind = 'succeeded' | 'failed' | 'fatal' | 'snoozed' | 'releas
 export interface Settlement {
   readonly lease: Uint8Array;
   readonly outcome: OutcomeKind;
-  /** Bytes of a `holdfast.v1.Payload`; a success may have none. */
+  /** The result as the bytes of a `holdfast.v1.Payload`. A success may have no result. */
   readonly result: Uint8Array | undefined;
   readonly message: string;
   readonly errorType: string;
@@ -146,7 +146,7 @@ export type HeartbeatAnswer =
   | { readonly verdict: 'renewed'; readonly leaseMs: number }
   | { readonly verdict: 'cancel'; readonly cause: CancelCause }
   | { readonly verdict: 'leaseLost' }
-  /** Nothing is known of this lease now; try again. */
+  /** The node could not check the lease now; the worker sends the heartbeat again. */
   | { readonly verdict: 'error'; readonly error: ItemError };
 
 export type ReportResponse =
@@ -154,7 +154,10 @@ export type ReportResponse =
       readonly kind: 'settled';
       readonly batch: number;
       readonly results: readonly SettleResult[];
-      /** This node returned the credits to the session; else the worker sends them itself. */
+      /**
+       * True if the node returned the settled tasks' credits to the session. Otherwise the worker sends new credits
+       * itself.
+       */
       readonly credited: boolean;
     }
   | { readonly kind: 'heartbeats'; readonly batch: number; readonly answers: readonly HeartbeatAnswer[] }

@@ -1,4 +1,4 @@
-/** What may have been meant by a name: the nearest of those there are, if any is near enough for a slip. */
+/** Returns the candidate that is most similar to a mistyped name, or undefined if none is similar enough. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const most = Math.max(2, Math.floor(name.length / 4));
   const ranked = candidates
@@ -8,7 +8,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return ranked[0]?.candidate;
 }
 
-/** Letters to add, leave out or change (Levenshtein). */
+/** Returns how many letters must be added, removed or changed (Levenshtein distance). */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

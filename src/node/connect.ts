@@ -1,4 +1,4 @@
-/** The composition root of the SDK. A node in this process is loaded only when `connect` is asked for one. */
+/** The composition root of the SDK. The code of a node is loaded only for a URL that names a store in this process. */
 import { hostname } from 'node:os';
 import { type Connect, connector } from '../client/connect.ts';
 import { sharedNodes } from '../client/embedded.ts';
@@ -25,11 +25,18 @@ const openEmbedded = sharedNodes(async (url) => {
 });
 
 /**
- * A client of the server that the URL names: `holdfast://host:port` over mutual TLS, `file:./queue.db` for a store in
- * this process, `memory:` for one that is gone with it. Without a URL: HOLDFAST_URL, else the profile that
- * `holdfast dev` wrote. Returns at once and dials at the first call; idle, it does not keep the process alive.
+ * Returns a client of the server or store that the URL names: `holdfast://host:port` for a server over mutual TLS,
+ * `file:./queue.db` for a store in a file that this process opens, `memory:` for a store that is gone with the process.
+ * Without a URL it uses HOLDFAST_URL, else the profile that `holdfast dev` wrote. It returns at once and connects at the
+ * first call. An idle client does not keep the process alive.
  *
- * @throws HoldfastError INVALID_ARGUMENT, reason BAD_CONFIGURATION, where no server or no certificate is known.
+ * @throws HoldfastError INVALID_ARGUMENT, reason BAD_CONFIGURATION, if no server or no certificate is known.
+ *
+ * @example
+ * ```ts
+ * await using client = connect('file:./queue.db');
+ * const task = await client.submit(sendEmail, { to: 'ada@example.com' });
+ * ```
  */
 export const connect: Connect = connector({
   clock,

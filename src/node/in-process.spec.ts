@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { accepted, anyone, apiNode, item, refusal } from '../../test/fixtures/api-node.ts';
+import { anyone, apiNode, ensureAccepted, item, rejectionOf } from '../../test/fixtures/api-node.ts';
 import type { HoldfastError } from '../core/errors.ts';
 import type { ReportResponse, WorkResponse } from '../core/messages.ts';
 import { TaskState } from '../rpc/gen/holdfast/v1/task_pb.ts';
@@ -35,19 +35,19 @@ const hello = {
   bytes: 1_000_000,
 } as const;
 
-describe('the transport within a process', () => {
+describe('the in-process transport', () => {
   it('carries a task from its submission to its result', async () => {
     const { transport, clock } = await connected();
     const { results } = await transport.submit({ tenant: '', queue: 'q', items: [item('k')] }, {});
-    const { id } = accepted(results[0]);
+    const { id } = ensureAccepted(results[0]);
     const work = new Events<WorkResponse>();
     const worker = transport.work(work);
     worker.send(hello);
     await clock.settle();
-    const given = work.messages.flatMap((m) => (m.kind === 'assignments' ? m.tasks : []));
-    expect(given.map((task) => task.id)).toEqual([id]);
-    const answers = new Events<ReportResponse>();
-    const reporter = transport.report(answers);
+    const assigned = work.messages.flatMap((m) => (m.kind === 'assignments' ? m.tasks : []));
+    expect(assigned.map((task) => task.id)).toEqual([id]);
+    const responses = new Events<ReportResponse>();
+    const reporter = transport.report(responses);
     reporter.send({ kind: 'hello', sessionId: '', workerId: 'i', tenant: '' });
     const settled = {
       outcome: 'succeeded',
@@ -59,18 +59,18 @@ describe('the transport within a process', () => {
     reporter.send({
       kind: 'settlements',
       batch: 1,
-      items: given.map(({ lease }) => ({ lease, ...settled })),
+      items: assigned.map(({ lease }) => ({ lease, ...settled })),
     });
     reporter.end();
     worker.end();
     await clock.settle();
-    expect(answers.messages).toMatchObject([{ kind: 'settled', results: [{ state: 'succeeded' }] }]);
-    expect([answers.ends, work.ends]).toEqual([[undefined], [undefined]]);
+    expect(responses.messages).toMatchObject([{ kind: 'settled', results: [{ state: 'succeeded' }] }]);
+    expect([responses.ends, work.ends]).toEqual([[undefined], [undefined]]);
     const { task } = await transport.call(TaskService.method.getTask, { id }, {});
     expect(task?.state).toBe(TaskState.SUCCEEDED);
   });
 
-  it('calls nobody back who is still calling', async () => {
+  it('delivers no message before the call that causes it has returned', async () => {
     const { transport } = await connected();
     const work = new Events<WorkResponse>();
     transport.work(work).send(hello);
@@ -80,52 +80,52 @@ describe('the transport within a process', () => {
     expect(work.messages).toMatchObject([{ kind: 'welcome' }]);
   });
 
-  it('rejects a call whose time is over, as a network would', async () => {
+  it('rejects a call whose timeout is over', async () => {
     const { transport, clock } = await connected((service) => ({
       ...service,
       get: () => new Promise<never>(() => {}),
     }));
-    const call = refusal(transport.call(TaskService.method.getTask, { id: 'x' }, { timeoutMs: 500 }));
+    const call = rejectionOf(transport.call(TaskService.method.getTask, { id: 'x' }, { timeoutMs: 500 }));
     await clock.advance(500);
     expect(await call).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'TIMED_OUT' });
   });
 
-  it('rejects a call that its caller gave up, and leaves no timer behind', async () => {
+  it('rejects a call that its caller aborts, and cancels its timer', async () => {
     const { transport, clock } = await connected((service) => ({
       ...service,
       get: () => new Promise<never>(() => {}),
     }));
-    const gone = new AbortController();
-    const call = refusal(
-      transport.call(TaskService.method.getTask, { id: 'x' }, { timeoutMs: 500, signal: gone.signal }),
+    const controller = new AbortController();
+    const call = rejectionOf(
+      transport.call(TaskService.method.getTask, { id: 'x' }, { timeoutMs: 500, signal: controller.signal }),
     );
-    gone.abort();
+    controller.abort();
     expect(await call).toMatchObject({ code: 'CANCELLED', reason: 'ABANDONED' });
     expect(clock.pending).toBe(0);
   });
 
-  it('speaks for the identity it was given', async () => {
+  it('calls the API with the identity that it was created with', async () => {
     const { api, clock } = await connected();
     const transport = inProcess({ api, clock, identity: { ...anyone, name: 'bob', verbs: ['read'] } });
-    const error = await refusal(transport.submit({ tenant: '', queue: 'q', items: [item('k')] }, {}));
+    const error = await rejectionOf(transport.submit({ tenant: '', queue: 'q', items: [item('k')] }, {}));
     expect(error.message).toBe("'bob' may not submit (its verbs: read).");
   });
 
-  it('watches until the caller has seen enough', async () => {
+  it('ends a watch when the caller leaves the loop or aborts', async () => {
     const { transport, api, clock } = await connected();
     const { results } = await transport.submit({ tenant: '', queue: 'q', items: [item('k')] }, {});
-    const request = create(WatchTasksRequestSchema, { tasks: [{ id: accepted(results[0]).id }] });
+    const request = create(WatchTasksRequestSchema, { tasks: [{ id: ensureAccepted(results[0]).id }] });
     for await (const update of transport.watch(request, {})) {
       expect(update.update?.update.case).toBe('event');
       break;
     }
     await clock.settle();
     expect(api.openStreams).toBe(0);
-    const gone = new AbortController();
-    const watch = transport.watch(request, { signal: gone.signal })[Symbol.asyncIterator]();
+    const controller = new AbortController();
+    const watch = transport.watch(request, { signal: controller.signal })[Symbol.asyncIterator]();
     await watch.next();
-    const next = refusal(watch.next());
-    gone.abort();
+    const next = rejectionOf(watch.next());
+    controller.abort();
     expect(await next).toMatchObject({ code: 'CANCELLED' });
     await clock.settle();
     expect(api.openStreams).toBe(0);
@@ -149,7 +149,7 @@ describe('the transport within a process', () => {
     expect(await workers()).toEqual([]);
   });
 
-  it('tells the client why the server ended a stream, once and last', async () => {
+  it('reports to the client once why the server ended a stream, after the last message', async () => {
     const { transport, clock } = await connected();
     const work = new Events<WorkResponse>();
     const worker = transport.work(work);

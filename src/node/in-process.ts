@@ -1,15 +1,15 @@
 /**
- * The API as a client's transport within one process: no bytes are made, no socket is opened. For embedded use, and
- * the base of the simulated network. Messages are handed over in a later microtask, as a network would, so that
- * nobody is called back while still calling.
+ * A client transport that calls the API in the same process, without encoding and without sockets. Embedded stores and
+ * the simulated network use it. Each message is delivered in a later microtask, as a network would deliver it, so that no
+ * caller is called back before its own call has returned.
  */
 import { create, type DescMethodUnary, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Outgoing, StreamEvents, Transport } from '../client/transport.ts';
 import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Api, CallContext, Identity, Received, ServerStream } from '../rpc/api/api.ts';
+import type { Api, CallContext, Identity, ServerStream, StreamReceiver } from '../rpc/api/api.ts';
 
-/** May everything. */
+/** The identity of callers in this process. It may do everything. */
 export const localIdentity: Identity = Object.freeze({
   name: 'local',
   tenants: Object.freeze([]),
@@ -20,47 +20,47 @@ export const localIdentity: Identity = Object.freeze({
 export interface InProcessOptions {
   readonly api: Api;
   readonly clock: Clock;
-  /** Default: `local`, who may everything. */
+  /** The identity of the caller. Default: `localIdentity`, which may do everything. */
   readonly identity?: Identity | undefined;
 }
 
-interface Call {
+interface AbortableCall {
   readonly context: CallContext;
-  /** Rejects when the call's time is over or its caller has gone. */
-  readonly cut: Promise<never>;
+  /** A promise that rejects when the timeout of the call is over or the caller aborts the call. */
+  readonly aborted: Promise<never>;
   done(): void;
 }
 
 function cancelled(): HoldfastError {
-  return new HoldfastError('CANCELLED', 'ABANDONED', 'The caller gave this call up.', {
-    help: 'It may have happened nevertheless; the same key makes another try safe.',
+  return new HoldfastError('CANCELLED', 'ABANDONED', 'The caller aborted this call.', {
+    help: 'The call may have taken effect nevertheless; the same key makes another try safe.',
   });
 }
 
 function timedOut(ms: number): HoldfastError {
   return new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', `No answer came within ${ms} ms.`, {
-    help: 'It may have happened nevertheless; the same key makes another try safe.',
+    help: 'The call may have taken effect nevertheless; the same key makes another try safe.',
   });
 }
 
-function begin(clock: Clock, identity: Identity, options: CallOptions): Call {
+function beginCall(clock: Clock, identity: Identity, options: CallOptions): AbortableCall {
   const { timeoutMs, signal, traceparent = '' } = options;
-  const gone = new AbortController();
-  const { promise: cut, reject } = Promise.withResolvers<never>();
-  cut.catch(() => {});
-  const give = (error: HoldfastError): void => {
+  const controller = new AbortController();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  aborted.catch(() => {});
+  const abort = (error: HoldfastError): void => {
     reject(error);
-    gone.abort(error);
+    controller.abort(error);
   };
-  const abandon = (): void => give(cancelled());
+  const abandon = (): void => abort(cancelled());
   if (signal?.aborted === true) abandon();
   signal?.addEventListener('abort', abandon);
   const cancelTimer =
-    timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => give(timedOut(timeoutMs)));
+    timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => abort(timedOut(timeoutMs)));
   const notAfterMs = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;
   return {
-    context: { identity, notAfterMs, traceparent, signal: gone.signal },
-    cut,
+    context: { identity, notAfterMs, traceparent, signal: controller.signal },
+    aborted,
     done() {
       cancelTimer?.();
       signal?.removeEventListener('abort', abandon);
@@ -68,9 +68,9 @@ function begin(clock: Clock, identity: Identity, options: CallOptions): Call {
   };
 }
 
-async function run<R>(call: Call, answer: Promise<R>): Promise<R> {
+async function run<R>(call: AbortableCall, response: Promise<R>): Promise<R> {
   try {
-    return await Promise.race([answer, call.cut]);
+    return await Promise.race([response, call.aborted]);
   } finally {
     call.done();
   }
@@ -87,27 +87,27 @@ export function inProcess({ api, clock, identity = localIdentity }: InProcessOpt
 
   function connect<In, Out>(
     events: StreamEvents<Out>,
-    serve: (stream: ServerStream<Out>, context: CallContext) => Received<In>,
+    serve: (stream: ServerStream<Out>, context: CallContext) => StreamReceiver<In>,
   ): Outgoing<In> {
-    const gone = new AbortController();
-    const toClient = pipe<Out>((message) => events.message(message), ended);
+    const controller = new AbortController();
+    const toClient = pipe<Out>((message) => events.message(message), onEnd);
     const toServer = pipe<In>(
       (message) => server.message(message),
       (error) => server.closed(error),
     );
     const server = serve(
       { bufferedBytes: 0, send: toClient.send, end: toClient.end },
-      streamContext(gone.signal),
+      streamContext(controller.signal),
     );
     const abort = (error: HoldfastError = cancelled()): void => {
       toServer.end(error);
       toClient.end(error);
     };
     open.add(abort);
-    function ended(error: HoldfastError | undefined): void {
+    function onEnd(error: HoldfastError | undefined): void {
       open.delete(abort);
       toServer.drop();
-      gone.abort();
+      controller.abort();
       events.end(error);
     }
     return {
@@ -123,20 +123,20 @@ export function inProcess({ api, clock, identity = localIdentity }: InProcessOpt
 
   return {
     submit(batch, options) {
-      const call = begin(clock, identity, options);
+      const call = beginCall(clock, identity, options);
       return run(call, api.submit(batch, call.context));
     },
     call<M extends DescMethodUnary>(method: M, request: MessageInitShape<M['input']>, options: CallOptions) {
-      const call = begin(clock, identity, options);
+      const call = beginCall(clock, identity, options);
       return run(call, api.call(method, create(method.input as M['input'], request), call.context));
     },
     async *watch(request, options) {
-      const call = begin(clock, identity, options);
+      const call = beginCall(clock, identity, options);
       try {
         const updates = api.watch(request, call.context)[Symbol.asyncIterator]();
         try {
           for (;;) {
-            const next = await Promise.race([updates.next(), call.cut]);
+            const next = await Promise.race([updates.next(), call.aborted]);
             if (next.done === true) return;
             yield next.value;
           }
@@ -155,30 +155,30 @@ export function inProcess({ api, clock, identity = localIdentity }: InProcessOpt
   };
 }
 
-interface Pipe<Message> {
+interface MessagePipe<Message> {
   send(message: Message): void;
-  /** What was sent before still arrives. Once; later calls are ignored. */
+  /** Ends the pipe after the messages that were sent before. Only the first call has an effect. */
   end(error?: HoldfastError): void;
-  /** Nothing more arrives, not even what was sent. */
+  /** Discards the messages that were sent and not yet delivered, and all later ones. */
   drop(): void;
 }
 
-/** Hands messages over in order, those of one microtask together. */
+/** Delivers messages in order. All messages that were sent in one microtask are delivered together in the next. */
 function pipe<Message>(
   deliver: (message: Message) => void,
   finish: (error: HoldfastError | undefined) => void,
-): Pipe<Message> {
+): MessagePipe<Message> {
   let waiting: (() => void)[] = [];
   let ended = false;
   let dropped = false;
-  function enqueue(handOver: () => void): void {
-    waiting.push(handOver);
+  function enqueue(deliverOne: () => void): void {
+    waiting.push(deliverOne);
     if (waiting.length === 1) queueMicrotask(flush);
   }
   function flush(): void {
     const now = waiting;
     waiting = [];
-    for (const handOver of now) if (!dropped) handOver();
+    for (const deliverOne of now) if (!dropped) deliverOne();
   }
   return {
     send(message) {

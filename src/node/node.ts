@@ -1,6 +1,6 @@
 /**
- * The composition root: the only place that knows every part. A node is an engine (`opening/`), the service over it, its
- * loops and its API; a server is a node that listens. What is embedded in a caller's process is a node without listeners.
+ * The composition root of a node: the only module that knows every part. A node is an engine (`open/`), the service over
+ * it, its background loops and its API. A server is a node with listeners; an embedded node has none.
  */
 import { hostname } from 'node:os';
 import type { HoldfastError } from '../core/errors.ts';
@@ -11,14 +11,14 @@ import type { Clock } from '../ports/clock.ts';
 import type { Engine } from '../ports/engine.ts';
 import { type Log, silentLog } from '../ports/log.ts';
 import { createApi, type NodeApi } from '../rpc/api/create-api.ts';
-import { type Listening, type ListenOptions, listen } from '../rpc/server/listen.ts';
+import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';
 import { startRuntime } from '../runtime/runtime.ts';
 import type { QueueSettings } from '../service/admin/queue-settings.ts';
 import { createService } from '../service/create-service.ts';
 import type { Service } from '../service/service.ts';
 import type { AwsStore } from './open/aws.ts';
-import type { EngineChoice, OpenedStore } from './open/opened.ts';
+import type { OpenedStore, StoreOptions } from './open/opened.ts';
 import { openEngine, openStore } from './open/store.ts';
 
 export interface HoldfastNode {
@@ -26,8 +26,8 @@ export interface HoldfastNode {
   readonly service: Service;
   readonly engine: Engine;
   /**
-   * Stops giving work, lets what runs finish within `limitMs` (default 30 s), then closes the store. Leases that
-   * remain are spent in time and taken over. Idempotent.
+   * Assigns no more tasks, waits up to `limitMs` (default 30 s) for running tasks, then closes the store. Leases that
+   * remain expire and their tasks are claimed again. A second call returns the promise of the first.
    */
   close(limitMs?: number): Promise<void>;
 }
@@ -37,12 +37,12 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly node?: string | undefined;
-  /** Default true: a queue comes into being at its first use. */
+  /** True if a queue is created at its first use. Default: true. */
   readonly createQueues?: boolean | undefined;
-  /** Its part of what is done once for all nodes of a store. Default: all of its share. */
+  /** The node's part of the work that the nodes of a store share. Default: its full share. */
   readonly duties?: DutyOptions | undefined;
-  /** Told once where the queues' configuration is kept, before the first call is served. */
-  readonly learn?: ((settings: QueueSettings) => void) | undefined;
+  /** Called once with the settings of the queues, before the first call is served. */
+  readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
 }
 
 /** Starts a node over an engine. Closing it closes the engine. */
@@ -50,7 +50,7 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
   const running = await createService({ ...engine, node, clock, log, createQueues });
-  rest.learn?.(running.context.queues);
+  rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node });
   let closing: Promise<void> | undefined;
@@ -83,49 +83,54 @@ async function startOn(
   }
 }
 
-/** A node in the caller's own process, for `connect("file:…")` and `connect("memory:")`. */
+/** Opens a node in the caller's own process, for `connect("file:…")` and `connect("memory:")`. */
 export async function openEmbedded(url: string, log: Log = silentLog): Promise<HoldfastNode> {
   const clock = systemClock();
   return startNode({ engine: await openEngine(url, { clock, log }), clock, log });
 }
 
 /**
- * A node for the workers of this process alone, on the store that servers share: it hears bells by itself, and leaves
- * sweeping and reconciling to the servers.
+ * Opens a node for the workers of this process only, on the store that the servers share. It polls SQS by itself and
+ * leaves sweeping and reconciling to the servers.
  */
 export async function openWorkerNode(
   store: AwsStore,
-  choice: EngineChoice,
+  options: StoreOptions,
 ): Promise<{ readonly node: HoldfastNode; readonly clock: Clock; readonly drainMs: number }> {
-  const opened = await openStore(store, choice);
-  const node = await startOn(opened, { log: choice.log, duties: { takesPart: false } });
+  const opened = await openStore(store, options);
+  const node = await startOn(opened, { log: options.log, duties: { takesPart: false } });
   return { node, clock: opened.clock, drainMs: opened.drainMs };
 }
 
 export interface ServeOptions extends Omit<ListenOptions, 'api'> {
-  /** `file:<path>`, `memory:`, or a table that servers share. */
+  /** `file:<path>`, `memory:`, or a DynamoDB table that several servers share. */
   readonly store: string | AwsStore;
   readonly node?: string | undefined;
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
 }
 
-export interface Serving {
-  readonly listening: Listening;
+export interface RunningServer {
+  readonly listening: ListeningServer;
   readonly node: HoldfastNode;
   /**
-   * In order: no new connections, no new work, what runs finishes, streams close, the store is checkpointed. Default
-   * limit: 30 s, on AWS 110 s.
+   * Stops the server in this order: it accepts no new connections, assigns no more tasks, waits up to `limitMs` for running
+   * tasks, closes the streams and checkpoints the store. Default limit: 30 s, on AWS 110 s.
    */
   close(limitMs?: number): Promise<void>;
 }
 
-/** Opens the store, starts the node and listens. Where it can't listen, the store is closed again. */
-export async function serve({ store, node: name, onFatal, ...options }: ServeOptions): Promise<Serving> {
+/** Opens the store, starts the node and listens. If it cannot listen, it closes the store again. */
+export async function serve({
+  store,
+  node: name,
+  onFatal,
+  ...options
+}: ServeOptions): Promise<RunningServer> {
   const { log } = options;
   const opened = await openStore(store, { clock: options.clock, log, onFatal });
   const { clock, corrected, drainMs } = opened;
   const node = await startOn(opened, { log, node: name });
-  let listening: Listening;
+  let listening: ListeningServer;
   try {
     listening = await listen({ ...options, clock, api: node.api });
   } catch (thrown) {

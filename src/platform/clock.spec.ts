@@ -5,13 +5,13 @@ import { uuidV7 } from './uuid.ts';
 describe('the system clock', () => {
   const clock = systemClock();
 
-  it('sleeps for about as long as asked', async () => {
+  it('sleeps for about the requested time', async () => {
     const startMs = clock.monotonic();
     await clock.sleep(20);
     expect(clock.monotonic() - startMs).toBeGreaterThan(15);
   });
 
-  it('ends a sleep at once where its signal is aborted, before or meanwhile', async () => {
+  it('ends a sleep at once if its signal is aborted before it or during it', async () => {
     const abort = new AbortController();
     const meanwhile = clock.sleep(60_000, abort.signal);
     abort.abort();
@@ -19,7 +19,7 @@ describe('the system clock', () => {
     await clock.sleep(60_000, abort.signal);
   });
 
-  it('calls back once after a time, and not where that was cancelled', async () => {
+  it('calls back once after a time, and never if the call was cancelled', async () => {
     const calls: string[] = [];
     clock.after(5, () => calls.push('kept'));
     clock.after(5, () => calls.push('cancelled'))();
@@ -27,7 +27,7 @@ describe('the system clock', () => {
     expect(calls).toEqual(['kept']);
   });
 
-  it('waits for longer than Node’s timers can', async () => {
+  it('waits longer than a Node timer can', async () => {
     let called = false;
     const cancel = clock.after(2 ** 31 + 5, () => {
       called = true;
@@ -37,7 +37,7 @@ describe('the system clock', () => {
     cancel();
   });
 
-  it('calls back soon: after what is under way, before the next timer', async () => {
+  it('calls back by soon after pending promises and before the next timer', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       clock.soon(() => {
@@ -49,7 +49,7 @@ describe('the system clock', () => {
     expect(order).toEqual(['promise', 'soon']);
   });
 
-  it('draws numbers from 0 to below 1', () => {
+  it('returns random numbers from 0 to below 1', () => {
     const drawn = Array.from({ length: 100 }, () => clock.random());
     expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);
     expect(Math.max(...drawn)).toBeLessThan(1);
@@ -57,21 +57,21 @@ describe('the system clock', () => {
 });
 
 describe('a UUID', () => {
-  it('has the form of version 7, with the time in front', () => {
+  it('has the form of version 7 and begins with the time', () => {
     const id = systemClock().uuid();
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     const ms = Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
     expect(Math.abs(ms - Date.now())).toBeLessThan(1_000);
   });
 
-  it('rises with each one, also within a millisecond and beyond the counter’s room', () => {
+  it('is greater than the one before, also within a millisecond and after the counter overflows', () => {
     const clock = systemClock();
     const made = Array.from({ length: 10_000 }, () => clock.uuid());
     expect(made).toEqual(made.toSorted());
     expect(new Set(made).size).toBe(made.length);
   });
 
-  it('rises though the clock goes back', () => {
+  it('is greater than the one before even if the clock goes back', () => {
     let ms = 1_000_000;
     const uuid = uuidV7(
       () => ms,

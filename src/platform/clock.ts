@@ -4,7 +4,10 @@ import type { Clock } from '../ports/clock.ts';
 import { sleepOver } from './sleep.ts';
 import { uuidV7 } from './uuid.ts';
 
-/** Node's timers fire at once when asked for more (about 24.8 days), so longer waits are made of several. */
+/**
+ * The longest wait of a Node timer, about 24.8 days. A longer one would fire at once, so longer waits use several
+ * timers.
+ */
 const longestTimerMs = 2 ** 31 - 1;
 
 function after(ms: number, run: () => void): () => void {
@@ -18,11 +21,11 @@ function after(ms: number, run: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** The machine's clock and chance. No timer of it keeps the process alive. */
+/** Returns the clock of this machine, with its random numbers. Its timers do not keep the process alive. */
 export function systemClock(): Clock {
   const pool = new Uint8Array(4_096);
   let used = pool.length;
-  // One system call for many: a fill of 16 bytes costs as much as one of 4 KB.
+  // Fetches random bytes in blocks of 4 KB: a system call for 16 bytes costs as much.
   const random = (bytes: Uint8Array): void => {
     if (used + bytes.length > pool.length) {
       randomFillSync(pool);

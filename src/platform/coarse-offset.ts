@@ -1,46 +1,52 @@
 import type { TimeSample } from '../ports/clock.ts';
 
-/** Between which bounds another clock stands against `monotonic`, in ms. */
+/** The range of the difference between another clock and this process's `monotonic`, in ms. */
 interface Bounds {
   readonly low: number;
   readonly high: number;
 }
 
 export interface CoarseOffset {
-  addSample(told: TimeSample): void;
-  /** The middle of what all agree on, and how far off that is at most, in ms; undefined: nothing was heard. */
-  readonly found: { readonly againstMs: number; readonly errorMs: number } | undefined;
+  addSample(sample: TimeSample): void;
+  /**
+   * The other clock minus `monotonic`, and the largest error of this difference, both in ms. It is undefined before the
+   * first sample.
+   */
+  readonly estimate: { readonly differenceMs: number; readonly errorMs: number } | undefined;
 }
 
 const secondMs = 1_000;
-/** So many answers in a row that contradict those before are believed: the machine slept, or the first was wrong. */
+/**
+ * How many samples in a row must contradict the earlier ones to replace them. This happens after the machine was
+ * suspended, or if the first sample was wrong.
+ */
 const contradictions = 3;
 
 /**
- * What answers say that took too long to be exact: each leaves the other clock as much room as it took, and half a second
- * each way, since a header tells whole seconds. Together they leave what all of them do.
+ * Estimates the offset of a clock from responses that took too long to be exact. Each response gives a range: its
+ * duration, plus a second, because the header has whole seconds. The estimate is the intersection of all ranges.
  */
 export function coarseOffset(): CoarseOffset {
   let agreed: Bounds | undefined;
   let contradicted = 0;
   return {
     addSample({ serverMs, requestedAtMs, receivedAtMs }) {
-      const said: Bounds = { low: serverMs - receivedAtMs, high: serverMs + secondMs - requestedAtMs };
-      const both = agreed && common(agreed, said);
+      const bounds: Bounds = { low: serverMs - receivedAtMs, high: serverMs + secondMs - requestedAtMs };
+      const both = agreed && intersection(agreed, bounds);
       contradicted = agreed !== undefined && both === undefined ? contradicted + 1 : 0;
       if (contradicted > 0 && contradicted < contradictions) return;
       contradicted = 0;
-      agreed = both ?? said;
+      agreed = both ?? bounds;
     },
-    get found() {
+    get estimate() {
       if (agreed === undefined) return undefined;
       const { low, high } = agreed;
-      return { againstMs: (low + high) / 2, errorMs: (high - low) / 2 };
+      return { differenceMs: (low + high) / 2, errorMs: (high - low) / 2 };
     },
   };
 }
 
-function common(one: Bounds, other: Bounds): Bounds | undefined {
+function intersection(one: Bounds, other: Bounds): Bounds | undefined {
   const low = Math.max(one.low, other.low);
   const high = Math.min(one.high, other.high);
   return low <= high ? { low, high } : undefined;

@@ -12,8 +12,8 @@ const begin = (offMs: number): void => {
 };
 beforeEach(() => begin(0));
 
-/** Answers of a service whose clock is right, each after a while, told in whole seconds. */
-async function answers(count: number, tookMs = 20): Promise<void> {
+/** Adds samples from a service whose clock is right. Each response takes `tookMs` and has whole seconds. */
+async function addSamples(count: number, tookMs = 20): Promise<void> {
   for (let i = 0; i < count; i++) {
     await world.advance(Math.floor(world.random() * 1_000));
     const requestedAtMs = clock.monotonic();
@@ -24,16 +24,16 @@ async function answers(count: number, tookMs = 20): Promise<void> {
 }
 
 describe('the corrected clock', () => {
-  it('is the machine’s own before anything was heard', () => {
+  it('equals the machine’s clock before the first response', () => {
     begin(5_000);
     expect(clock.now()).toBe(machine.now());
     expect(clock.offsetMs).toBeUndefined();
     expect(clock.fit).toBe(true);
   });
 
-  it('leaves a clock alone that is right within what the header can tell', async () => {
+  it('does not correct a clock that is right within the precision of the header', async () => {
     for (let i = 0; i < 60; i++) {
-      await answers(1);
+      await addSamples(1);
       expect(clock.now()).toBe(machine.now());
     }
     expect(Math.abs(clock.offsetMs ?? Number.NaN)).toBeLessThan(350);
@@ -41,29 +41,29 @@ describe('the corrected clock', () => {
   });
 
   it.each([1_500, -1_500, 90_000, -90_000])(
-    'corrects one that is off by %i ms to within 0.4 s',
+    'corrects a clock that is off by %i ms to within 0.4 s',
     async (offMs) => {
       begin(offMs);
-      await answers(20);
+      await addSamples(20);
       expect(Math.abs((clock.offsetMs ?? 0) - offMs)).toBeLessThan(400);
       expect(Math.abs(clock.now() - world.now())).toBeLessThan(400);
     },
   );
 
-  it('corrects from the first answer on, to within a second', async () => {
+  it('corrects to within a second after the first response', async () => {
     begin(60_000);
-    await answers(1);
+    await addSamples(1);
     expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
   });
 
-  it('is unfit beyond 2 s and fit again within 1.5 s, and tells of both once', async () => {
-    let told = 0;
-    clock.onFitness(() => told++);
-    await answers(20);
+  it('is unfit beyond 2 s and fit again within 1.5 s, and calls back once for each change', async () => {
+    let changes = 0;
+    clock.onFitness(() => changes++);
+    await addSamples(20);
     const found: unknown[] = [];
     for (const offMs of [1_900, 2_100, 1_600, 1_400, 1_900, -2_100]) {
       machine.jump(offMs - (clock.offsetMs ?? 0));
-      found.push([offMs, clock.fit, told]);
+      found.push([offMs, clock.fit, changes]);
     }
     expect(found).toEqual([
       [1_900, true, 0],
@@ -75,60 +75,60 @@ describe('the corrected clock', () => {
     ]);
   });
 
-  it('knows a jump of the machine’s clock at once, and does not follow it', async () => {
-    await answers(20);
+  it('notices a jump of the machine’s clock at once and does not follow it', async () => {
+    await addSamples(20);
     machine.jump(-3_600_000);
     expect(clock.fit).toBe(false);
     expect(Math.abs(clock.now() - world.now())).toBeLessThan(400);
     expect(clock.offsetMs).toBeLessThan(-3_599_000);
   });
 
-  it('believes three answers in a row that contradict the others: the machine slept', async () => {
-    await answers(20);
+  it('accepts three responses in a row that contradict the earlier ones, as after a suspend', async () => {
+    await addSamples(20);
     const monotonic = machine.monotonic;
     machine.monotonic = () => monotonic() - 600_000;
     clock = Object.assign(clock, { monotonic: () => machine.monotonic() });
-    await answers(3);
+    await addSamples(3);
     expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
     expect(clock.fit).toBe(true);
   });
 
   it.each([3_600_000, -3_600_000])(
-    'is corrected, and unfit, by slow answers where there are no others: off by %i ms',
+    'is corrected and unfit by slow responses if there are no fast ones: off by %i ms',
     async (offMs) => {
       begin(offMs);
-      await answers(1, 1_100);
+      await addSamples(1, 1_100);
       expect(clock.fit).toBe(false);
       expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_600);
-      await answers(20, 8_000);
-      await answers(20, 1_100);
+      await addSamples(20, 8_000);
+      await addSamples(20, 1_100);
       expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_100);
       expect(Math.abs((clock.offsetMs ?? 0) - offMs)).toBeLessThan(1_100);
       expect(clock.samples).toBe(0);
     },
   );
 
-  it('is left alone where it is right within what slow answers can tell', async () => {
+  it('is not corrected if it is right within the precision of slow responses', async () => {
     begin(2_000);
     for (const tookMs of [4_000, 20_000]) {
-      for (let i = 0; i < 20; i++) await answers(1, tookMs);
+      for (let i = 0; i < 20; i++) await addSamples(1, tookMs);
       expect(clock.now()).toBe(machine.now());
       expect(clock.fit).toBe(true);
     }
   });
 
-  it('goes by exact answers alone from the first one on', async () => {
+  it('ignores slow responses from the first fast one on', async () => {
     begin(60_000);
-    await answers(20, 20_000);
-    await answers(20);
+    await addSamples(20, 20_000);
+    await addSamples(20);
     expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(400);
-    await answers(20, 20_000);
+    await addSamples(20, 20_000);
     expect(clock.samples).toBe(20);
     expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(400);
   });
 
-  it('is not misled by one wrong answer among slow ones, and believes three: the machine slept', async () => {
-    await answers(5, 2_000);
+  it('ignores one or two wrong responses among slow ones, and accepts three in a row', async () => {
+    await addSamples(5, 2_000);
     const wrong = (serverMs: number) => {
       const nowMs = clock.monotonic();
       clock.addSample({ serverMs, requestedAtMs: nowMs - 2_000, receivedAtMs: nowMs });
@@ -136,7 +136,7 @@ describe('the corrected clock', () => {
     wrong(0);
     expect(clock.fit).toBe(true);
     expect(clock.now()).toBe(machine.now());
-    await answers(1, 2_000);
+    await addSamples(1, 2_000);
     for (let i = 0; i < 2; i++) wrong(world.now() + 600_000);
     expect(clock.fit).toBe(true);
     wrong(world.now() + 600_000);
@@ -144,9 +144,9 @@ describe('the corrected clock', () => {
     expect(Math.abs(clock.now() - world.now() - 600_000)).toBeLessThan(1_600);
   });
 
-  it('is not misled by one wrong answer, nor by those that took long', async () => {
+  it('ignores one wrong fast response, and wrong slow ones', async () => {
     begin(1_000);
-    await answers(20);
+    await addSamples(20);
     const before = clock.offsetMs ?? 0;
     const nowMs = clock.monotonic();
     clock.addSample({ serverMs: 0, requestedAtMs: nowMs, receivedAtMs: nowMs });

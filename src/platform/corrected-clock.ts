@@ -2,38 +2,43 @@ import type { Clock, Timekeeper, TimeSample } from '../ports/clock.ts';
 import { coarseOffset } from './coarse-offset.ts';
 
 export interface CorrectedClock extends Clock, Timekeeper {
-  /** How far the machine's clock is ahead of the one that it is measured by, in ms; undefined: not measured yet. */
+  /**
+   * How far the machine's clock is ahead of the service's clock, in ms. It is undefined before the first measurement.
+   */
   readonly offsetMs: number | undefined;
-  /** Of answers that the offset is the median of, at most 20; none where all were slow. */
+  /** The number of fast responses that the offset is the median of, at most 20. It is 0 if all responses were slow. */
   readonly samples: number;
-  /** False from where the offset is beyond 2 s and the error of its measure until it is within 1.5 s and that again. */
+  /**
+   * Whether the machine's clock is right enough for this node to sweep. It becomes false if the offset exceeds 2 s
+   * plus the measuring error, and true again if the offset is within 1.5 s plus that error.
+   */
   readonly fit: boolean;
-  /** Calls back when `fit` changed; the answer ends it. */
+  /** Calls `changed` after each change of `fit`, and returns a function that removes the callback. */
   onFitness(changed: () => void): () => void;
 }
 
 const mostSamples = 20;
-/** A header tells whole seconds: on average the other clock stood half a second later. */
+/** A time in a response header has whole seconds, so on average the service's clock is half a second later. */
 const halfMs = 500;
-/** An answer that took longer says too little, and counts only where none was faster. */
-const longestAnswerMs = 1_000;
-/** Below it is within the error of the measure, and the machine's own clock is the better one … */
+/** The longest exact response, in ms. A slower response counts only if there was no faster one. */
+const longestResponseMs = 1_000;
+/** The correction begins above this offset. A smaller one may be a measuring error. */
 const correctFromMs = 500;
-/** … which it is again below this part of it. */
-const correctUntil = 0.5;
+/** The correction ends if the offset falls below this fraction of the threshold. */
+const correctUntilFraction = 0.5;
 const unfitFromMs = 2_000;
 const fitUntilMs = 1_500;
-/** So many answers in a row that contradict the median are believed: the machine slept. */
+/** How many responses in a row must contradict the median to replace it, as after the machine was suspended. */
 const contradictions = 3;
 const contradictsMs = 1_500;
 
 /**
- * A clock that is measured by the answers of a service whose clock counts, and corrected by the median; where every answer
- * is slow, as far as those can tell. It remembers where the service's clock stands against `monotonic`, so that a jump of
- * the machine's clock is seen at once and followed never.
+ * Returns a clock that is corrected by the times in a service's responses. The offset is the median of the fast
+ * responses, or a coarse estimate if all responses are slow. It is kept relative to `monotonic`, so that a jump of the
+ * machine's clock is noticed at once and does not move this clock.
  */
 export function correctedClock(machine: Clock): CorrectedClock {
-  let against: number[] = [];
+  let differences: number[] = [];
   let median = 0;
   let isCorrecting = false;
   let isFit = true;
@@ -41,38 +46,38 @@ export function correctedClock(machine: Clock): CorrectedClock {
 
   const coarse = coarseOffset();
 
-  /** What the other clock says, and how far the machine's is ahead of it; undefined: not measured yet. */
+  /** Returns the service's time and the offset of the machine's clock, or undefined before the first measurement. */
   function measured():
-    | { readonly serverMs: number; readonly offMs: number; readonly coarseMs: number }
+    | { readonly serverMs: number; readonly offsetMs: number; readonly errorMs: number }
     | undefined {
-    const found = against.length > 0 ? { againstMs: median, errorMs: 0 } : coarse.found;
+    const found = differences.length > 0 ? { differenceMs: median, errorMs: 0 } : coarse.estimate;
     if (found === undefined) return undefined;
-    const serverMs = machine.monotonic() + found.againstMs;
-    return { serverMs, offMs: Math.round(machine.now() - serverMs), coarseMs: found.errorMs };
+    const serverMs = machine.monotonic() + found.differenceMs;
+    return { serverMs, offsetMs: Math.round(machine.now() - serverMs), errorMs: found.errorMs };
   }
 
-  function judge(): boolean {
-    const { offMs, coarseMs } = measured() ?? { offMs: 0, coarseMs: 0 };
+  function updateFitness(): boolean {
+    const { offsetMs, errorMs } = measured() ?? { offsetMs: 0, errorMs: 0 };
     const before = isFit;
-    isFit = Math.abs(offMs) <= (isFit ? unfitFromMs : fitUntilMs) + coarseMs;
+    isFit = Math.abs(offsetMs) <= (isFit ? unfitFromMs : fitUntilMs) + errorMs;
     if (isFit !== before) for (const changed of [...listeners]) changed();
     return isFit;
   }
 
-  function addSample(time: TimeSample): void {
-    const { serverMs, requestedAtMs, receivedAtMs } = time;
-    if (receivedAtMs - requestedAtMs > longestAnswerMs) {
-      coarse.addSample(time);
-      judge();
+  function addSample(sample: TimeSample): void {
+    const { serverMs, requestedAtMs, receivedAtMs } = sample;
+    if (receivedAtMs - requestedAtMs > longestResponseMs) {
+      coarse.addSample(sample);
+      updateFitness();
       return;
     }
-    against.push(serverMs + halfMs - (requestedAtMs + receivedAtMs) / 2);
-    const last = against.slice(-contradictions);
+    differences.push(serverMs + halfMs - (requestedAtMs + receivedAtMs) / 2);
+    const last = differences.slice(-contradictions);
     const contradicted =
-      last.length < against.length && last.every((one) => Math.abs(one - median) > contradictsMs);
-    against = contradicted ? last : against.slice(-mostSamples);
-    median = medianOf(against);
-    judge();
+      last.length < differences.length && last.every((one) => Math.abs(one - median) > contradictsMs);
+    differences = contradicted ? last : differences.slice(-mostSamples);
+    median = medianOf(differences);
+    updateFitness();
   }
 
   return {
@@ -80,19 +85,19 @@ export function correctedClock(machine: Clock): CorrectedClock {
     now() {
       const found = measured();
       if (found === undefined) return machine.now();
-      const fromMs = Math.max(correctFromMs, found.coarseMs);
-      isCorrecting = Math.abs(found.offMs) > (isCorrecting ? fromMs * correctUntil : fromMs);
+      const fromMs = Math.max(correctFromMs, found.errorMs);
+      isCorrecting = Math.abs(found.offsetMs) > (isCorrecting ? fromMs * correctUntilFraction : fromMs);
       return isCorrecting ? Math.round(found.serverMs) : machine.now();
     },
     addSample,
     get offsetMs() {
-      return measured()?.offMs;
+      return measured()?.offsetMs;
     },
     get samples() {
-      return against.length;
+      return differences.length;
     },
     get fit() {
-      return judge();
+      return updateFitness();
     },
     onFitness(changed) {
       listeners.add(changed);

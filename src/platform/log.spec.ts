@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 const program = `
   import { HoldfastError } from ${JSON.stringify(new URL('../core/errors.ts', import.meta.url).href)};
   import { defaultLog } from ${JSON.stringify(new URL('./log.ts', import.meta.url).href)};
-  const known = new HoldfastError('UNAVAILABLE', 'UNREACHABLE', 'Nobody answers.', { help: 'Check the address.' });
+  const known = new HoldfastError('UNAVAILABLE', 'UNREACHABLE', 'No answer.', { help: 'Check the address.' });
   defaultLog().warn({ err: known }, 'a');
   defaultLog().warn({ err: new HoldfastError('INTERNAL', 'BUG', 'A defect.') }, 'b');
   defaultLog().warn({ err: new TypeError('of something else', { cause: new Error('why') }) }, 'c');
@@ -22,20 +22,20 @@ function linesAt(level: string): { readonly err: Readonly<Record<string, unknown
     .map((line) => JSON.parse(line));
 }
 
-it('tells of an error what happened and what to do, and where it was thrown only of a defect', () => {
+it('logs code, message and help of an error, and the stack only of a defect', () => {
   const [known, defect, other] = linesAt('info');
-  const told = {
+  const logged = {
     code: 'UNAVAILABLE',
     reason: 'UNREACHABLE',
-    message: 'Nobody answers.',
+    message: 'No answer.',
     help: 'Check the address.',
   };
-  expect(known?.err).toEqual(told);
+  expect(known?.err).toEqual(logged);
   expect(defect?.err).toMatchObject({ code: 'INTERNAL', stack: expect.stringContaining('at ') });
   expect(other?.err).toMatchObject({ message: 'of something else', stack: expect.stringContaining('at ') });
 });
 
-it('tells all of it to those who ask for debug', () => {
+it('logs the stack of every error at level debug', () => {
   const [known] = linesAt('debug');
   expect(known?.err).toMatchObject({ code: 'UNAVAILABLE', stack: expect.stringContaining('at ') });
 });

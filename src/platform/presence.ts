@@ -1,12 +1,12 @@
-/** Keeps this process alive while something is under way: the Clock's timers and idle connections do not. */
-export interface Presence {
+/** Keeps this process alive while work is in flight, because the Clock's timers and idle connections do not. */
+export interface ProcessPresence {
   enter(): void;
   leave(): void;
 }
 
 const hour = 3_600_000;
 
-export function processPresence(): Presence {
+export function processPresence(): ProcessPresence {
   const timer = setInterval(() => {}, hour);
   timer.unref();
   let within = 0;

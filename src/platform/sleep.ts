@@ -1,6 +1,9 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** `sleep` out of `after`: resolves after the time or when the signal is aborted, and never rejects. */
+/**
+ * Builds a clock's `sleep` from its `after`. It resolves after the time or when the signal is aborted, and never
+ * rejects.
+ */
 export function sleepOver(after: Clock['after']): Clock['sleep'] {
   return (ms, signal) => {
     if (signal?.aborted) return Promise.resolve();

@@ -1,6 +1,7 @@
 /**
- * Time-ordered UUIDs (version 7, RFC 9562): 48 bits of milliseconds, a 12-bit counter that makes those of one
- * millisecond rise, and 62 random bits. A clock that goes back does not: the last time is kept until it is passed.
+ * Returns a source of time-ordered UUIDs (version 7, RFC 9562): 48 bits of milliseconds, a 12-bit counter that orders
+ * those of one millisecond, and 62 random bits. If the clock goes back, the last time is used again until the clock has
+ * passed it.
  */
 export function uuidV7(now: () => number, random: (bytes: Uint8Array) => void): () => string {
   const bytes = Buffer.alloc(16);
@@ -11,7 +12,7 @@ export function uuidV7(now: () => number, random: (bytes: Uint8Array) => void): 
     random(bytes);
     if (ms > lastMs) {
       lastMs = ms;
-      // Half of the counter's room is left for those that follow in the same millisecond.
+      // The counter starts in its lower half, so that 2,048 more UUIDs fit into the same millisecond.
       counter = bytes.readUInt16BE(6) & 0x7ff;
     } else if (++counter > 0xfff) {
       lastMs += 1;

@@ -1,83 +1,97 @@
 import type { HoldfastError } from '../core/errors.ts';
-import type { Priority } from '../core/submission/submission.ts';
-import type { QueueRef, Snapshot, TaskId } from './task-store.ts';
+import type { HandledType } from '../core/handled-type.ts';
+import type { Priority } from '../core/priority.ts';
+import type { QueueRef } from '../core/queue-ref.ts';
+import type { Snapshot, TaskId } from './task-store.ts';
 
 /**
- * Why a task is rung. Part of a ring's identity on SQS, where a repeat of the same ring is swallowed. `dead` is no ring
- * but the notice of a death (dead-letters.ts): whoever hears it as a bell finds that the task has ended.
+ * Why a dispatch message is sent. The reason is part of the message's deduplication id on SQS, which drops a repeat of
+ * the same message within 5 minutes. `dead` marks the notice of a dead task in a dead-letter queue (dead-letters.ts); a
+ * worker that receives such a notice as a delivery finds that the task has ended.
  */
 export type DispatchReason = 'submit' | 'due' | 'handOver' | 'redrive' | 'again' | 'dead';
 
+/** Tells a worker to look at a task. The message carries no truth and no order: the store alone decides. */
 export interface DispatchMessage {
   readonly id: TaskId;
   readonly queue: QueueRef;
   readonly priority: Priority;
   readonly type: string;
   readonly typeVersion: number;
-  /** Number of events of the task. */
+  /** The number of events of the task when the message was sent. */
   readonly version: number;
   readonly reason: DispatchReason;
 }
 
-/** "Look at this task." It carries no truth and no order. */
+/** A dispatch message as a worker received it. */
 export interface Delivery {
   readonly message: DispatchMessage;
-  /** Names this receipt of the bell; spent by `silence`, by the next receipt, and by time. */
+  /**
+   * Names this receipt of the message. The handle is invalid after `delete`, after the next receipt, and after the
+   * visibility timeout.
+   */
   readonly receiptHandle: string;
+  /** How often the message was received, this time included. */
   readonly receiveCount: number;
   readonly sentAtMs: number;
-  /** What the engine knows of the task without a read; as good as a consistent read, or absent. */
+  /** The task, as exact as by a consistent read. It is undefined if the engine would have to read the task. */
   readonly snapshot: Snapshot | undefined;
 }
 
-export interface HandledType {
-  readonly type: string;
-  /** A worker is never given a newer version of the type's contract. */
-  readonly maxVersion: number;
-}
-
-export interface Want {
+/** The limits of one `receive`. */
+export interface ReceiveRequest {
   readonly types: readonly HandledType[];
-  /** Asked at the moment of the answer: how many tasks, and bytes of spec, there is room for. */
+  /** Returns how many tasks, and how many bytes of spec, fit now. It is called when the deliveries are chosen. */
   room(): { readonly tasks: number; readonly bytes: number };
-  /** How long to wait where nothing is ready. */
+  /** How long to wait for a visible message, in ms. */
   readonly waitMs: number;
-  /** Ends the wait at once with what there is (nothing). */
+  /** Ends the wait at once; `receive` then returns an empty list. */
   readonly signal: AbortSignal;
 }
 
 /**
- * One bell per task that may be worked on. It is held, not deleted, while the task is worked on: hidden until
- * the lease's end, so that a dead worker's bell comes back by itself.
+ * Brings ready tasks to workers, by one dispatch message per task. A message is hidden while its task runs, and deleted
+ * when the task has ended or waits for a time. It stays hidden until the lease's end plus a guard, so the message of a
+ * dead worker's task becomes visible again by itself.
  */
 export interface Broker {
   /**
-   * Whether this receive waits and was given nothing yet: so there is nothing ready that it would take. Exact, at this
-   * moment. There where the store can fuse a claim.
+   * Whether the `receive` with this request is waiting, which means that no visible message fits it. The answer is
+   * exact at this moment. The method is absent if the store cannot claim on accept (`can.claimOnAccept`).
    */
-  isIdle?(want: Want): boolean;
-  /** In the order given, a result each. */
+  isIdle?(request: ReceiveRequest): boolean;
+  /** Sends dispatch messages. Returns one result per message, in the order given: true, or the error. */
   send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**
-   * Bells that are not hidden, higher priorities first (every 16th receive begins at the lowest). A received
-   * bell is hidden for a lease and its guard. Never more than there is room for, except that one bell larger
-   * than the room in bytes is given where the room is untouched.
+   * Returns visible messages, higher priorities first; every 16th receive begins at the lowest priority instead. A
+   * received message is hidden for a lease and its guard (32 s). There are never more deliveries than the room in
+   * tasks.
+   *
+   * A transactional broker returns handled types only and keeps to the room in bytes, but its first delivery may be
+   * larger, so that a large task is not blocked for ever. An external broker checks neither types nor sizes: the
+   * caller returns the deliveries that it cannot use.
    */
-  receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]>;
+  receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]>;
   /**
-   * From now on for `ms`. False: a stale handle; the bell comes back by itself. `of`: for handles that came back from
-   * outside, as in a lease: the queue of the task that they are used for. Where bells are apart a handle of another queue
-   * then does nothing, and costs no call: whoever saw another tenant's lease must not silence its bell.
+   * Hides each message for `ms` from now on; 0 makes it visible at once. A result is false if the receipt handle is
+   * stale; the message then becomes visible again by itself.
+   *
+   * A caller that has the handles from outside, as from a lease, names the queue of their task in `expectedQueue`. An
+   * external broker then ignores a handle of another queue, without a call: otherwise a client that saw the lease of
+   * another tenant could hide or delete that tenant's message.
    */
   changeVisibility(
     changes: readonly { readonly receiptHandle: string; readonly ms: number }[],
-    of?: QueueRef,
+    expectedQueue?: QueueRef,
   ): Promise<readonly boolean[]>;
-  /** `of`: as with `hide`. */
-  delete(receiptHandles: readonly string[], of?: QueueRef): Promise<readonly boolean[]>;
   /**
-   * Where the bells live in this process: bells of running tasks whose lease has been spent for `spentForMs`
-   * and that nobody came for. Absent where a bell is heard only by who polls its queue.
+   * Deletes each message. A result is false if the receipt handle is stale. `expectedQueue` works as in
+   * `changeVisibility`.
+   */
+  delete(receiptHandles: readonly string[], expectedQueue?: QueueRef): Promise<readonly boolean[]>;
+  /**
+   * Returns up to `limit` deliveries of running tasks whose lease expired at least `expiredForMs` ago and that no
+   * worker received since. The method is absent if a message can only be received by polling its queue (SQS).
    */
   expiredLeases?(nowMs: number, expiredForMs: number, limit: number): Promise<readonly Delivery[]>;
 }

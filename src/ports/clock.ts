@@ -1,33 +1,44 @@
 /**
- * Time, chance and turns: whatever would make two runs differ. Timers, Date and Math.random anywhere else are
- * lint errors, so that the simulation can drive everything.
+ * Provides everything by which two runs of a program could differ: time, randomness and the order of callbacks. Timers,
+ * `Date` and `Math.random` are lint errors everywhere else, so that the simulation controls all of them.
  */
 export interface Clock {
-  /** Milliseconds since the epoch. May jump, and may differ between nodes by the clock guard. */
+  /**
+   * Returns the time in ms since the epoch. It may jump, and may differ between nodes by up to `timing.clockGuardMs`.
+   */
   now(): number;
-  /** Milliseconds from an arbitrary start; never goes back. For lengths of time. */
+  /** Returns the time in ms since an arbitrary start. It never goes back, so it is used to measure durations. */
   monotonic(): number;
-  /** Resolves after `ms`; at once where the signal is aborted. Never rejects. Does not keep the process alive. */
+  /**
+   * Resolves after `ms`, or at once if the signal is aborted, and never rejects. It does not keep the process alive.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls back once after `ms`; the answer cancels it. Does not keep the process alive. */
+  /**
+   * Calls `run` once after `ms`, and returns a function that cancels the call. The timer does not keep the process
+   * alive.
+   */
   after(ms: number, run: () => void): () => void;
-  /** Calls back when this turn's input has been read: what came together is done together. */
+  /**
+   * Calls `run` after the input of this turn of the event loop was read, so that work that arrived together is batched.
+   */
   soon(run: () => void): void;
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   random(): number;
-  /** A time-ordered UUID (version 7). */
+  /** Returns a time-ordered UUID (version 7). */
   uuid(): string;
 }
 
-/** What an answer told of another clock, in whole seconds; when it was asked and heard by our `monotonic`. */
+/** The time of another clock as one response gave it, in whole seconds. */
 export interface TimeSample {
-  /** Milliseconds since the epoch; the other clock then stood there or up to a second later. */
+  /** The time in the response, in ms since the epoch. The other clock was at this time or up to a second later. */
   readonly serverMs: number;
+  /** When the request was sent, by this process's `monotonic`. */
   readonly requestedAtMs: number;
+  /** When the response arrived, by this process's `monotonic`. */
   readonly receivedAtMs: number;
 }
 
-/** Learns how far this machine's clock is off. */
+/** Measures the offset of this machine's clock by the times in a service's responses. */
 export interface Timekeeper {
-  addSample(told: TimeSample): void;
+  addSample(sample: TimeSample): void;
 }

@@ -1,33 +1,46 @@
 import type { HoldfastError } from '../core/errors.ts';
+import type { QueueRef } from '../core/queue-ref.ts';
 import type { DispatchMessage } from './broker.ts';
-import type { QueueRef } from './task-store.ts';
 
-/** What lies in a dead-letter queue: a notice of a death, or a bell that was not heard in its time. */
+/**
+ * A message in a dead-letter queue: the notice of a dead task, or a dispatch message that no worker received in time.
+ */
 export interface DeadLetter {
-  /** Undefined: nothing that this version of Holdfast wrote. */
+  /** The decoded message, or undefined if this version of Holdfast cannot read it. */
   readonly message: DispatchMessage | undefined;
-  /** Names this receipt of it; spent by `drop` and `giveBack`, by the next receipt, and by time. */
+  /**
+   * Names this receipt of the message. The handle is invalid after `delete`, `makeVisible`, the next receipt, or its
+   * timeout.
+   */
   readonly receiptHandle: string;
-  /** As the queue names it, for whoever looks for it there. */
+  /** The message's id in its queue, by which an operator finds it there. */
   readonly messageId: string;
-  /** When it came there. */
+  /** When the message came into the dead-letter queue. */
   readonly sentAtMs: number;
 }
 
 /**
- * Where deaths are told to whoever watches the engine's own queues. It carries no truth: what is dead is what the store
- * lists as dead.
+ * Publishes dead tasks to the queues that operators watch for alarms. The messages carry no truth: a task is dead if
+ * the store lists it as dead.
  */
 export interface DeadLetters {
-  /** A notice for each, of the reason `dead`; in the order given, a result each. A repeat is swallowed for minutes. */
-  tell(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**
-   * Some of what is not hidden, at most `most`; none: all of it was received. What is received is hidden for `hiddenMs`,
-   * and everything else of its task with it.
+   * Sends a notice with the reason `dead` for each task. Returns one result per notice, in the order given: true, or
+   * the error. A repeat of a notice within 5 minutes is dropped.
+   */
+  publish(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
+  /**
+   * Returns up to `most` visible messages, and an empty list once all were received. Received messages are hidden for
+   * `hiddenMs`, and so are the other messages of their tasks.
    */
   receive(queue: QueueRef, most: number, hiddenMs: number): Promise<readonly DeadLetter[]>;
-  /** For ever. False: a stale handle, or no answer; it comes back by itself. */
-  drop(receiptHandles: readonly string[]): Promise<readonly boolean[]>;
-  /** Hidden no longer. False: as with `drop`. */
-  giveBack(receiptHandles: readonly string[]): Promise<readonly boolean[]>;
+  /**
+   * Deletes each message for ever. A result is false if the receipt handle is stale or the queue did not answer; the
+   * message then becomes visible again by itself.
+   */
+  delete(receiptHandles: readonly string[]): Promise<readonly boolean[]>;
+  /**
+   * Makes each message visible at once. A result is false if the receipt handle is stale or the queue did not answer.
+   */
+  makeVisible(receiptHandles: readonly string[]): Promise<readonly boolean[]>;
 }

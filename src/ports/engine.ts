@@ -4,15 +4,15 @@ import type { Overload } from './overload.ts';
 import type { Registry } from './registry.ts';
 import type { TaskStore } from './task-store.ts';
 
-/** What an engine is: the three ports over one store. */
+/** A storage engine: task store, broker and registry on one database. */
 export interface Engine {
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Absent: submissions are not refused for load before they reach the store. */
+  /** Refuses submissions under overload. It is absent if the engine never refuses them before they reach the store. */
   readonly overload?: Overload | undefined;
-  /** Absent: deaths are told by the store's list of what is dead, and nowhere else. */
+  /** Publishes notices of dead tasks. It is absent if dead tasks are only listed by the store. */
   readonly deadLetters?: DeadLetters | undefined;
-  /** Finishes what is under way, then lets go of every resource. Idempotent. */
+  /** Finishes the calls in flight, then frees every resource. A second call does nothing more. */
   close(): Promise<void>;
 }

@@ -1,4 +1,6 @@
-/** The fields of design: every line about a task carries task_id, queue, attempt, and its trace where known. */
+/**
+ * The fields of a log line. Every line about a task has `task_id`, `queue`, `attempt`, and the trace if it is known.
+ */
 export interface LogFields {
   readonly task_id?: string | undefined;
   readonly queue?: string | undefined;
@@ -10,7 +12,7 @@ export interface LogFields {
   readonly [field: string]: unknown;
 }
 
-/** A structured log; pino fits. Payloads and secrets are never given to it. */
+/** A structured log; a pino logger is one. Callers never pass payloads or secrets to it. */
 export interface Log {
   debug(fields: LogFields, message: string): void;
   info(fields: LogFields, message: string): void;

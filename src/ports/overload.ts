@@ -1,42 +1,46 @@
-/** Of a circuit breaker: passes all, refuses new work, or tries whether it would go again. */
+/**
+ * The state of a circuit breaker: `closed` passes all calls, `open` refuses new work, `halfOpen` passes a few calls to
+ * see whether the service has recovered.
+ */
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
 
-/** How it goes with one thing that an engine calls. The counts only rise. */
+/** The load of one service that an engine calls. `opened`, `throttled` and `failed` count since the start. */
 export interface DependencyLoad {
   readonly state: BreakerState;
-  /** How often its breaker opened. */
+  /** How often the circuit breaker opened. */
   readonly opened: number;
-  /** Requests that were answered with a throttle, those that were sent again included. */
+  /** The number of requests that were throttled, retries included. */
   readonly throttled: number;
-  /** Requests that were not answered, or by an error of the service's own. */
+  /** The number of requests that got no response, or a server error. */
   readonly failed: number;
-  /** Calls under way now. */
+  /** The number of calls in flight now. */
   readonly inFlight: number;
-  /** Calls that wait for others to end. */
+  /** The number of calls that wait now for other calls to end. */
   readonly waiting: number;
 }
 
 export interface LoadView {
-  /** By name, such as `table` and `queues`. */
+  /** The load of each service, by a name such as `table` or `queues`. */
   readonly dependencies: Readonly<Record<string, DependencyLoad>>;
   readonly submissions: {
     readonly admitted: number;
     readonly refused: number;
-    /** Admitted and not yet answered. */
+    /** The number of submissions that were admitted and are not answered yet. */
     readonly inFlight: number;
-    /** How many may be in flight now. */
+    /** How many submissions may be in flight now. */
     readonly limit: number;
   };
 }
 
-/** What an engine does against more load than what it stands on carries. */
+/** Refuses submissions when the services below the engine are overloaded. */
 export interface Overload {
   /**
-   * Asked before any work is done for so many submissions; answers what to call when they are done.
+   * Admits a number of submissions, before any work is done for them. Returns a function that the
+   * caller calls when they are answered.
    *
-   * @throws HoldfastError RESOURCE_EXHAUSTED, reason STORE_BUSY, with `retryAfterMs`: nothing was done.
+   * @throws HoldfastError RESOURCE_EXHAUSTED, reason STORE_BUSY, with `retryAfterMs`; nothing was done.
    */
   admit(submissions: number): () => void;
-  /** As it is at this moment, for metrics and health. */
+  /** Returns the load of the engine at this moment, for metrics and health checks. */
   view(): LoadView;
 }

@@ -1,15 +1,18 @@
-export interface Registered {
+export interface RegistryEntry {
   readonly key: string;
   readonly value: unknown;
-  /** Rises with every put. */
+  /** The revision of the record. It rises with every `put`. */
   readonly rev: number;
 }
 
-/** Small things beside the tasks: queue configuration, node and shard leases, workers, markers, audit. Values are JSON. */
+/**
+ * Stores small shared records beside the tasks: queue settings, leases of nodes and shards, workers, marks, audit. A
+ * value is anything that JSON can carry.
+ */
 export interface Registry {
-  get(kind: string, key: string): Promise<Registered | undefined>;
-  /** Conditional on the revision that was read; false: somebody else was first. */
+  get(kind: string, key: string): Promise<RegistryEntry | undefined>;
+  /** Writes a value if the record still has the revision that was read. Returns false if another write came first. */
   put(kind: string, key: string, value: unknown, expectRev: number | 'absent'): Promise<boolean>;
-  /** By key. */
-  list(kind: string, prefix: string): Promise<readonly Registered[]>;
+  /** Returns the records whose key begins with `prefix`, in the order of their keys. */
+  list(kind: string, prefix: string): Promise<readonly RegistryEntry[]>;
 }

@@ -1,29 +1,31 @@
 import type { HoldfastError } from '../core/errors.ts';
 import type { Limits } from '../core/limits.ts';
+import type { QueueRef } from '../core/queue-ref.ts';
 import type { Scope, Submission } from '../core/submission/submission.ts';
-import type { Claimed, TaskEvent } from '../core/task/event.ts';
+import type { ClaimedEvent, TaskEvent } from '../core/task/event.ts';
 import type { Head, Progress, ShownState } from '../core/task/head.ts';
 
-/** Opaque to everyone but the engine that minted it in `accept`; never reused; names one acceptance. */
+/** The id of one accepted task. Only the engine that made it in `accept` can read it. It is never used again. */
 export type TaskId = string;
-
-export interface QueueRef {
-  readonly tenant: string;
-  readonly queue: string;
-}
 
 export interface LaneKey extends QueueRef {
   readonly orderingKey: string;
 }
 
-/** A task as read: what was accepted, where it stands, and the events after the submission. */
+/** A task as one read returned it: submission, head, and the newest events. */
 export interface Snapshot {
   readonly id: TaskId;
   readonly submission: Submission;
-  /** Place in its lane; rises in commit order; a redrive from a released lane gets a new one. */
+  /**
+   * The task's place in its lane; places rise in commit order. A redrive of a task that has left its lane gives it a
+   * new place. It is undefined if the task has no ordering key.
+   */
   readonly laneSeq: number | undefined;
   readonly head: Head;
-  /** Events 2…n, oldest first; where an engine moved older ones out, the newest of them. */
+  /**
+   * The events after the submission, oldest first. An engine may move older events elsewhere; then only the newest are
+   * here.
+   */
   readonly tip: readonly TaskEvent[];
 }
 
@@ -33,79 +35,85 @@ export interface Acceptance {
   /** The head after [submitted], or after [submitted, claimed]. */
   readonly head: Head;
   /**
-   * Where `can.fuseClaim`: its first claim, in the same write (stored at revision 2, as if it had been two). Never of a
-   * task with an ordering key: whether that is the lowest of its lane is known only after the commit.
+   * The task's first claim, if it is claimed in the same commit (`can.claimOnAccept`). The task is then stored at
+   * revision 2, as if two writes had been made. It is never set for a task with an ordering key: only after the commit
+   * is it known whether that task is the first of its lane.
    */
-  readonly claimed?: Claimed | undefined;
+  readonly claimed?: ClaimedEvent | undefined;
 }
 
-export type Accepted =
+export type AcceptOutcome =
   | { readonly kind: 'fresh'; readonly snapshot: Snapshot }
-  /** The key is taken: by whom. */
+  /** Another task has the idempotency key; `snapshot` is that task. */
   | { readonly kind: 'existing'; readonly snapshot: Snapshot }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
-/** Events and the head after them (or a head that changed without an event: made ready, handed over). */
+/** Events to append and the head after them. There are no events if a task is made ready or a lane is handed over. */
 export interface Transition {
   readonly kind: 'transition';
   readonly id: TaskId;
   /**
-   * `revision`: everyone but the lease's holder. `token` and `version`: the holder's settlement, which
-   * heartbeats in between do not disturb.
+   * The condition of the write. A settlement by the lease's holder names `fencingToken` and `version`, because
+   * heartbeats raise the revision in between. Every other writer names the `revision` that it read.
    */
   readonly expect:
     | { readonly revision: number }
     | { readonly fencingToken: number; readonly version: number };
   readonly events: readonly TaskEvent[];
-  /** Written whole; `revision` in it is ignored: the store writes the stored one plus 1. */
+  /** The new head, written whole. Its `revision` is ignored: the store writes the stored revision plus 1. */
   readonly head: Head;
-  /** Result of a success: the bytes of a `holdfast.v1.Payload`. */
+  /** The result of a success, as the bytes of a `holdfast.v1.Payload`. */
   readonly result: Uint8Array | undefined;
-  /** Redrive from a released lane: a new pointer at the tail, in the same transaction. */
+  /**
+   * True for a redrive of a task that has left its lane: the same transaction adds a pointer at the end of the lane.
+   */
   readonly rejoinLane: boolean;
 }
 
-/** A heartbeat: conditional on `running` and the token. */
-export interface Renewal {
+/** A heartbeat. It is written if the task is running under the expected fencing token. */
+export interface LeaseRenewal {
   readonly kind: 'renewal';
   readonly id: TaskId;
   readonly expect: { readonly fencingToken: number };
   readonly leaseEndAtMs: number;
-  /** Undefined: as it was. */
+  /** The new progress; undefined keeps the stored progress. */
   readonly progress: Progress | undefined;
 }
 
-export type Change = Transition | Renewal;
+export type Change = Transition | LeaseRenewal;
 
-export type Outcome =
-  /** The head as stored, with its revision. */
+export type WriteOutcome =
+  /** The change was written; `head` is the stored head with its new revision. */
   | { readonly kind: 'done'; readonly head: Head; readonly laneSeq: number | undefined }
-  /** The condition failed; what stands there now (undefined: no such task). */
-  | { readonly kind: 'refused'; readonly current: Snapshot | undefined }
+  /** The condition failed; `current` is the task as it is now, or undefined if there is no such task. */
+  | { readonly kind: 'conflict'; readonly current: Snapshot | undefined }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
-export interface Filter extends QueueRef {
-  /** `retrying`: waiting after a failure. `unfinished`: not ended, by a read that may lag for what has ended. */
+export interface TaskFilter extends QueueRef {
+  /**
+   * `retrying` lists tasks that wait after a failure. `unfinished` lists tasks that have not ended, by a cheaper read
+   * that may lag behind.
+   */
   readonly state?: ShownState | 'retrying' | 'unfinished' | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
-  /** Unfinished tasks of this lane, in their order; other lists are newest first. */
+  /** Lists the unfinished tasks of this lane, in lane order. Without it a list has the newest tasks first. */
   readonly orderingKey?: string | undefined;
   readonly acceptedFromMs?: number | undefined;
-  /** Exclusive. */
+  /** The end of the time span; tasks accepted at this time are not in it. */
   readonly acceptedUntilMs?: number | undefined;
 }
 
-export interface Page {
+export interface SnapshotPage {
   readonly items: readonly Snapshot[];
-  /** Undefined: no more. */
+  /** Where the next page begins. It is undefined on the last page. */
   readonly cursor: string | undefined;
-  /** Tasks looked at, at most `limits.pageExamined`. */
+  /** How many tasks were read for this page, at most `limits.pageExamined`. */
   readonly examined: number;
 }
 
-/** What tells whether something happened to a task, and how it goes on. */
-export type StandingHead = Pick<Head, 'revision' | 'version' | 'progress'>;
+/** The part of a head that shows whether a task has changed, and its progress. */
+export type HeadSummary = Pick<Head, 'revision' | 'version' | 'progress'>;
 
 export interface DueEntry {
   readonly id: TaskId;
@@ -114,7 +122,7 @@ export interface DueEntry {
 
 export interface DuePage {
   readonly entries: readonly DueEntry[];
-  /** Where to go on: everything up to there was looked at. Undefined: nothing else was due. */
+  /** The entry after which the next page begins. It is undefined if nothing else was due. */
   readonly next: DueEntry | undefined;
 }
 
@@ -128,103 +136,128 @@ export interface QueueCounts {
   readonly ready: number;
   readonly running: number;
   readonly dead: number;
-  /** There are more tasks than the store looks at for this: the numbers are the least there are. */
+  /** True if the queue has more tasks than the store counts. The numbers are then lower bounds. */
   readonly atLeast?: true;
 }
 
-/** What is wrong with a history, and from which event on; the submission is event 1, those before it are as written. */
+/** The first fault in a history. The submission is event 1; the events before the fault are unchanged. */
 export interface HistoryFault {
   /**
-   * `changed`: this event, or what followed it, is not what was written. `missing`: it is not there. `uncounted`: it is
-   * there, and the head counts fewer events or is gone.
+   * `changed`: this event or the one after it is not as it was written. `missing`: this event does not exist.
+   * `uncounted`: this event exists, but the head counts fewer events or does not exist.
    */
   readonly kind: 'changed' | 'missing' | 'uncounted';
   readonly event: number;
 }
 
-/** What came out when the events of a task were held against their chain. */
-export interface Verified {
-  /** Whose task it is: told even where no more of it can be read. */
+/** The result of checking the events of a task against their hash chain. */
+export interface HistoryVerification {
+  /** The task's queue. It is known even if nothing else of the task can be read. */
   readonly queue: QueueRef;
-  /** How many events the task counts, the submission included. */
+  /** How many events the head counts, the submission included. */
   readonly events: number;
-  /** Undefined: whole. */
+  /** The first fault, or undefined if the history is complete and unchanged. */
   readonly fault: HistoryFault | undefined;
 }
 
 /**
- * An event store with one head per task. Every method decides on a consistent view and enforces `limits`.
+ * An event store with one head per task. Every method works on a consistent view and enforces `limits`.
  *
- * A call of several items is never atomic across them: each has a result of its own, in its place. A rejected
- * promise (always a HoldfastError) means that the outcome of every item is unknown or that none was done, as
- * its `reason` says. To every reader a task past its `expiresAtMs` does not exist.
+ * A call with several items is not one transaction: each item has its own result, at its own index. A promise is
+ * rejected only with a HoldfastError; its `reason` says whether nothing was done or whether the outcome of every item
+ * is unknown. No read returns a task after its `expiresAtMs`.
  */
 export interface TaskStore {
   readonly can: {
-    /** Bells and due entries are index entries of the same commit: `ring` after `accept` adds nothing. */
+    /**
+     * True if dispatch messages and due entries are part of the store's commit; `send` after `accept` then does
+     * nothing.
+     */
     readonly transactionalDispatch: boolean;
-    /** A task that a worker waits for may be claimed in the commit that accepts it: one sync instead of two. */
+    /** True if the commit that accepts a task can also claim it for a waiting worker, which saves one disk sync. */
     readonly claimOnAccept: boolean;
-    /** Other processes write the same store, so what happened must be read. */
+    /** True if other processes write to the same store, so that a task's state must be read from it. */
     readonly sharedWriters: boolean;
   };
   readonly limits: Limits;
-  /** Due entries are spread over this many shards, 0 … dueShards − 1, as far as this process knows. Never falls. */
+  /**
+   * The number of shards of the due index, as far as this process knows. It never falls. Shards are numbered from 0.
+   */
   readonly dueShards: number;
   /**
-   * Sees to it that `dueShards` counts every shard that anybody had written to before this call, and answers it. Absent
-   * where it never changes.
+   * Updates `dueShards`, so that it counts every shard that any process had written to before this call. Returns the
+   * new number. The method is absent if the number never changes.
    */
   countDueShards?(): Promise<number>;
 
   /**
-   * The key's condition decides: it is free where no task has it, or its newest task gives it up (`isKeyFree` of the
-   * core, at the time of this acceptance) and is still as it was read when the new one is written. Within one batch the
-   * first item of a key stands and later ones are judged against it. A task with an ordering key gets its `laneSeq` and
-   * its pointer in the same transaction; those of one batch and lane that are accepted get places in the order given.
+   * Accepts submissions. A submission is accepted if its idempotency key is free: no task has it, or its newest task
+   * has given it up (`isKeyFree` of the core, at the time of this acceptance) and did not change before the write. In
+   * one batch the first item with a key wins, and later items with that key are checked against it.
+   *
+   * A task with an ordering key gets its `laneSeq` and its pointer in the same transaction. The accepted tasks of one
+   * batch and lane get their places in the order given.
    */
-  accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]>;
-  append(batch: readonly Change[]): Promise<readonly Outcome[]>;
-  /** In the order of the ids; undefined: no such task, or expired. */
+  accept(batch: readonly Acceptance[]): Promise<readonly AcceptOutcome[]>;
+  /** Writes each change whose own condition holds. */
+  append(batch: readonly Change[]): Promise<readonly WriteOutcome[]>;
+  /**
+   * Returns the tasks in the order of the ids. An item is undefined if there is no such task or the task has expired.
+   */
   read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /**
-   * For the first look of whoever heard a task's first bell: a task that was ready from its submission on may be
-   * answered as it was submitted, at revision 1, whatever happened since. A change on revision 1 tells, being refused
-   * with what stands; nothing else may be concluded. Others as by `read`. Absent where `read` costs no more.
+   * A cheaper `read` for the claim of a task's first delivery. It may return a task that was ready from its submission
+   * on as it was submitted, at revision 1, even if the task has changed since. The caller may only try a change on
+   * revision 1: the store refuses it with the current task if that is newer. Other tasks are returned as by `read`. The
+   * method is absent if `read` costs no more.
    */
   readAsSubmitted?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /**
-   * For who looks again and again whether something happened: as `read`, of the heads alone; undefined too where nobody
-   * has touched a task since its submission. Absent where `read` costs no more.
+   * Reads only the heads, for callers that poll for changes. An item is undefined if there is no such task, if it has
+   * expired, or if it has not changed since its submission. The method is absent if `read` costs no more.
    */
-  heads?(ids: readonly TaskId[], nowMs: number): Promise<readonly (StandingHead | undefined)[]>;
-  /** Newest generation; undefined where there is none or it has expired. */
+  heads?(ids: readonly TaskId[], nowMs: number): Promise<readonly (HeadSummary | undefined)[]>;
+  /** Returns the newest task of an idempotency key, or undefined if there is none or it has expired. */
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
-  /** Events with a version above `fromVersion`; the submission is version 1. Empty: no such task. */
+  /**
+   * Returns the events with a version above `fromVersion`; the submission is version 1. It returns none for an unknown
+   * task.
+   */
   history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]>;
   /**
-   * Whether the events of a task are those that were written, by the hashes that each carries of the one before it;
-   * undefined: no such task. Absent where the store keeps no such chain.
+   * Checks that the events of a task are as they were written, by the hash of the preceding event that each event
+   * carries. Returns undefined if there is no such task. The method is absent if the store keeps no hash chain.
    */
-  verify?(id: TaskId, nowMs: number): Promise<Verified | undefined>;
-  /** Bytes of a `holdfast.v1.Payload`; undefined: none. */
+  verify?(id: TaskId, nowMs: number): Promise<HistoryVerification | undefined>;
+  /** Returns a task's result as the bytes of a `holdfast.v1.Payload`, or undefined if the task has no result. */
   result(id: TaskId): Promise<Uint8Array | undefined>;
-  /** At most `limit` items (≤ limits.pageItems). A cursor that this engine did not make: INVALID_ARGUMENT. */
-  list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Promise<Page>;
   /**
-   * Entries whose time has come, oldest first; of equal times in an order of the store's own. May lag: whoever acts on one
-   * reads the task first. `after`: only those behind this place, an entry that may be gone meanwhile, so that what cannot
-   * be helped now keeps nobody else waiting. There may be fewer than `limit`, even none, and a `next` nevertheless.
+   * Returns a page of at most `limit` tasks; `limit` is from 1 to `limits.pageItems`.
+   *
+   * @throws HoldfastError INVALID_ARGUMENT, if the cursor is not from this engine.
+   */
+  list(
+    filter: TaskFilter,
+    page: { limit: number; cursor: string | undefined; nowMs: number },
+  ): Promise<SnapshotPage>;
+  /**
+   * Returns due entries whose time has come, oldest first; entries of one time are in an order of the store's own. The
+   * index may lag, so the caller reads each task before it acts. `after` continues behind an entry, which may be gone
+   * by now: a task whose action fails thus blocks no other. A page may have fewer than `limit` entries, even none, and
+   * still a `next`.
    */
   due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage>;
-  /** The first unfinished task of a lane. */
+  /** Returns the pointer of the first unfinished task of a lane. */
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
   /**
-   * Deletes the task's pointer; idempotent. With `seq` only the pointer of that place: a sweep that was late with a
-   * hand-over must not take away the place that a redrive gave the task since.
+   * Deletes the task's pointer from its lane; a repeat does nothing. With `seq` it deletes only the pointer of that
+   * place, so that a late hand-over does not delete the new place that a redrive has given the task.
    */
-  leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void>;
+  leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void>;
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
-  /** Frees the space of expired tasks, pointers included; how many. 0 where the store does so itself. */
+  /**
+   * Deletes up to `limit` expired tasks and their pointers. Returns how many were deleted; always 0 if the database
+   * deletes expired tasks by itself.
+   */
   purge(nowMs: number, limit: number): Promise<number>;
 }

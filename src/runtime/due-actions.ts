@@ -1,26 +1,29 @@
 import { HoldfastError } from '../core/errors.ts';
-import { lapsed } from '../core/task/decision.ts';
+import { lapseReason } from '../core/task/decision.ts';
 import type { DueEntry, Snapshot } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { handOver, makeReady } from '../service/hand-over.ts';
 import { readEach } from '../service/read-each.ts';
-import type { Pauses } from './due-backoff.ts';
-import { queueName, type Troubles } from './sweep-failure-log.ts';
+import type { DueBackoff } from './due-backoff.ts';
+import { queueKeyOrEmpty, type SweepFailureLog } from './sweep-failure-log.ts';
 
-/** Of acting on due tasks: with whose help, and what is told of it. */
-export interface Acting {
+/** The service, the backoff and the failure log that `runDue` works with. */
+export interface DueContext {
   readonly context: ServiceContext;
   readonly signal: AbortSignal;
-  readonly pauses: Pauses;
-  readonly troubles: Troubles;
+  readonly backoff: DueBackoff;
+  readonly failureLog: SweepFailureLog;
 }
 
-/** What was done: nothing where the entry lagged, or somebody else was quicker. */
-type Done = 'sent' | 'ended' | 'nothing';
+/** The result for one due entry: `nothing` if the entry lagged behind the head, or another process acted first. */
+type DueResult = 'sent' | 'ended' | 'nothing';
 
-/** One task whose due entry came up: its hand-over, its end, or its readiness. The entry may lag, so the head decides. */
-async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
+/**
+ * Acts on one task whose due entry has come up: finishes its hand-over, ends it, or makes it ready. The due entry may lag
+ * behind the head, so the head decides.
+ */
+async function act(context: ServiceContext, snapshot: Snapshot): Promise<DueResult> {
   const { head } = snapshot;
   const nowMs = context.clock.now();
   if (head.handOver) {
@@ -28,7 +31,7 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
     return 'sent';
   }
   if (head.state !== 'waiting') return 'nothing';
-  if (lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
+  if (lapseReason(head, factsOf(context, snapshot), nowMs) !== undefined) {
     await commitCommand(context, snapshot, { kind: 'lapse' });
     return 'ended';
   }
@@ -36,57 +39,60 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<Done> {
   return (await makeReady(context, snapshot, 'due')) ? 'sent' : 'nothing';
 }
 
-/** How the tries of one queue's tasks came out. */
-class Tries {
+/** The number of due tasks of one queue by result. */
+class DueResults {
   ended = 0;
   sent = 0;
   failed = 0;
 }
 
-/** Acts on due tasks all at once, on each whatever happens to others. How many of them were helped. */
-export async function actOnAll(acting: Acting, entries: readonly DueEntry[]): Promise<number> {
-  const { context, signal, pauses, troubles } = acting;
+/**
+ * Acts on all given due entries at once. A failure of one entry does not affect the others. Returns how many tasks were
+ * dispatched or ended.
+ */
+export async function runDue(due: DueContext, entries: readonly DueEntry[]): Promise<number> {
+  const { context, signal, backoff, failureLog } = due;
   const { clock, store } = context;
-  const tries = new Map<string, Tries>();
+  const resultsByQueue = new Map<string, DueResults>();
 
   async function tryOne(entry: DueEntry, snapshot: Snapshot): Promise<void> {
     const { scope } = snapshot.submission;
-    const queue = queueName(scope);
-    if (pauses.hasQueue(queue, clock.monotonic())) {
-      pauses.leftAlone(entry, queue);
+    const queue = queueKeyOrEmpty(scope);
+    if (backoff.isQueueBackedOff(queue, clock.monotonic())) {
+      backoff.skipped(entry, queue);
       return;
     }
-    const counts = tries.get(queue) ?? new Tries();
-    tries.set(queue, counts);
+    const results = resultsByQueue.get(queue) ?? new DueResults();
+    resultsByQueue.set(queue, results);
     try {
-      const done = await act(context, snapshot);
-      if (done !== 'nothing') counts[done]++;
-      pauses.helped(entry.id);
+      const result = await act(context, snapshot);
+      if (result !== 'nothing') results[result]++;
+      backoff.succeeded(entry.id);
     } catch (err) {
-      counts.failed++;
-      pauses.failed(entry, queue, clock.monotonic());
-      troubles.failed(scope, entry.id, err);
+      results.failed++;
+      backoff.failed(entry, queue, clock.monotonic());
+      failureLog.record(scope, entry.id, err);
     }
   }
 
   const nowMs = clock.now();
   const ids = entries.map(({ id }) => id);
-  const found = await readEach(ids, (some) => store.read(some, nowMs));
-  const acts: Promise<void>[] = [];
+  const read = await readEach(ids, (some) => store.read(some, nowMs));
+  const actions: Promise<void>[] = [];
   for (const [i, entry] of entries.entries()) {
-    const one = found[i];
-    if (one === undefined || signal.aborted) continue;
-    if (!(one instanceof HoldfastError)) acts.push(tryOne(entry, one));
+    const snapshot = read[i];
+    if (snapshot === undefined || signal.aborted) continue;
+    if (!(snapshot instanceof HoldfastError)) actions.push(tryOne(entry, snapshot));
     else {
-      pauses.failed(entry, queueName(undefined), clock.monotonic());
-      troubles.failed(undefined, entry.id, one);
+      backoff.failed(entry, queueKeyOrEmpty(undefined), clock.monotonic());
+      failureLog.record(undefined, entry.id, snapshot);
     }
   }
-  await Promise.all(acts);
-  let helped = 0;
-  for (const [queue, counts] of tries) {
-    pauses.judge(queue, counts, clock.monotonic());
-    helped += counts.sent + counts.ended;
+  await Promise.all(actions);
+  let succeeded = 0;
+  for (const [queue, results] of resultsByQueue) {
+    backoff.queueTried(queue, results, clock.monotonic());
+    succeeded += results.sent + results.ended;
   }
-  return helped;
+  return succeeded;
 }

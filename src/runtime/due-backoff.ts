@@ -1,76 +1,86 @@
+import { type Backoff, nextBackoff } from '../core/backoff.ts';
 import type { DueEntry, TaskId } from '../ports/task-store.ts';
-import { nextPause, type Pause } from './growing-pause.ts';
 
 const range = { firstMs: 1_000, longestMs: 60_000 } as const;
-/** So many failures in a queue at once, and no success: something is wrong with the queue, not with its tasks. */
+/** This many failures in one batch of a queue, without a success, mean that the queue is at fault and not its tasks. */
 const queueFailures = 10;
-/** Some 8 MB. Those beyond are tried each time that they are met. */
+/** The most failed tasks that are remembered, in some 8 MB. A failed task beyond them is tried again in every sweep. */
 export const mostRemembered = 50_000;
 const mostQueues = 1_000;
 
-interface PausedTask extends Pause {
+interface TaskBackoff extends Backoff {
   readonly dueAtMs: number;
   readonly queue: string;
 }
 
-/** How tries of one queue's tasks came out, made together. */
-export interface Tries {
+/** How many due tasks of one queue were dispatched and how many failed in one batch. */
+export interface QueueResults {
   readonly sent: number;
   readonly failed: number;
 }
 
 /**
- * Which due tasks are left alone for now, since they could not be helped: each by itself, or all of a queue that cannot be
- * rung. They stay due, and would be met first each time. Times are of the monotonic clock.
+ * Remembers due tasks whose action failed, so that the sweep leaves each of them alone until its backoff has elapsed. A
+ * queue whose SQS queue cannot be reached gets a backoff for all its tasks. Failed tasks stay in the due index, and the
+ * sweep would otherwise read them first every time. All times are on the monotonic clock.
  */
-export class Pauses {
-  readonly #tasks = new Map<TaskId, PausedTask>();
-  readonly #queues = new Map<string, Pause>();
+export class DueBackoff {
+  readonly #tasks = new Map<TaskId, TaskBackoff>();
+  readonly #queues = new Map<string, Backoff>();
   readonly #mostTasks: number;
 
   constructor(mostTasks = mostRemembered) {
     this.#mostTasks = mostTasks;
   }
 
-  /** How many are remembered of each queue. */
+  /** Returns the number of remembered tasks of each queue. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { queue } of this.#tasks.values()) counts.set(queue, (counts.get(queue) ?? 0) + 1);
     return counts;
   }
 
-  /** Tasks that are remembered, paused or not. */
+  /** The number of remembered tasks, including those whose backoff has elapsed. */
   get size(): number {
     return this.#tasks.size;
   }
 
-  /** One that is due for another reason than when it failed is another case. */
-  has({ id, dueAtMs }: DueEntry, nowMs: number): boolean {
+  /** Returns true while the due entry may not be tried. An entry whose due time has changed is new and has no backoff. */
+  isBackedOff({ id, dueAtMs }: DueEntry, nowMs: number): boolean {
     const task = this.#tasks.get(id);
     if (task === undefined || task.dueAtMs !== dueAtMs) return false;
-    return task.untilMs > nowMs || this.hasQueue(task.queue, nowMs);
+    return task.untilMs > nowMs || this.isQueueBackedOff(task.queue, nowMs);
   }
 
-  hasQueue(queue: string, nowMs: number): boolean {
+  /** Returns true while none of the queue's tasks may be tried. */
+  isQueueBackedOff(queue: string, nowMs: number): boolean {
     return (this.#queues.get(queue)?.untilMs ?? nowMs) > nowMs;
   }
 
+  /** Records a failed try of the entry: its backoff doubles. */
   failed(entry: DueEntry, queue: string, nowMs: number): void {
     const before = this.#tasks.get(entry.id);
-    this.#put(entry, queue, nextPause(before?.dueAtMs === entry.dueAtMs ? before : undefined, nowMs, range));
+    this.#put(
+      entry,
+      queue,
+      nextBackoff(before?.dueAtMs === entry.dueAtMs ? before : undefined, nowMs, range),
+    );
   }
 
-  /** It was not tried, since its queue pauses. */
-  leftAlone(entry: DueEntry, queue: string): void {
+  /** Records that the entry was not tried because its queue is backed off. */
+  skipped(entry: DueEntry, queue: string): void {
     if (this.#tasks.get(entry.id)?.dueAtMs !== entry.dueAtMs) this.#put(entry, queue, { ms: 0, untilMs: 0 });
   }
 
-  helped(id: TaskId): void {
+  succeeded(id: TaskId): void {
     this.#tasks.delete(id);
   }
 
-  /** A queue that can be rung again has all its tasks tried at once. */
-  judge(queue: string, { sent, failed }: Tries, nowMs: number): void {
+  /**
+   * Records the results of one batch of a queue. After one success the queue has no backoff any more and all its tasks
+   * may be tried at once. After 10 failures without a success the backoff of the queue starts or doubles.
+   */
+  queueTried(queue: string, { sent, failed }: QueueResults, nowMs: number): void {
     const before = this.#queues.get(queue);
     if (sent > 0) {
       if (!this.#queues.delete(queue)) return;
@@ -79,10 +89,13 @@ export class Pauses {
     }
     if (failed < queueFailures && (failed === 0 || before === undefined)) return;
     this.#queues.delete(queue);
-    if (this.#queues.size < mostQueues) this.#queues.set(queue, nextPause(before, nowMs, range));
+    if (this.#queues.size < mostQueues) this.#queues.set(queue, nextBackoff(before, nowMs, range));
   }
 
-  /** Forgets what nobody met again for some time, such as tasks that were cancelled or that another node looks after. */
+  /**
+   * Forgets every task and queue whose backoff elapsed 2 minutes ago and that was not tried since, for example a task
+   * that was cancelled or whose shard belongs to another node now.
+   */
   prune(nowMs: number): void {
     for (const [queue, { untilMs }] of this.#queues) {
       if (untilMs + 2 * range.longestMs < nowMs) this.#queues.delete(queue);
@@ -92,9 +105,10 @@ export class Pauses {
     }
   }
 
-  #put(entry: DueEntry, queue: string, pause: Pause): void {
-    // Those before stay: were the oldest forgotten, a round over more of them than there is room for would find none.
+  #put(entry: DueEntry, queue: string, backoff: Backoff): void {
+    // A full map keeps its oldest tasks. If new tasks replaced them, a sweep over more failed tasks than the map holds
+    // would find none of them remembered.
     if (!this.#tasks.has(entry.id) && this.#tasks.size >= this.#mostTasks) return;
-    this.#tasks.set(entry.id, { dueAtMs: entry.dueAtMs, queue, ...pause });
+    this.#tasks.set(entry.id, { dueAtMs: entry.dueAtMs, queue, ...backoff });
   }
 }

@@ -3,12 +3,13 @@ import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 
 const batch = 100;
-/** A worker with a free slot comes first; after this the process that holds the bells hears them itself. */
+/** How long an expired lease is left for a worker with a free slot to claim. After that this process expires it. */
 const leaveToWorkersMs = 1_500;
 
 /**
- * Where bells live in this process, nobody else would hear the bell of a lease that was spent while no worker had a
- * slot: ends it, so that the task shows as ready.
+ * Appends `leaseExpired` to tasks whose lease expired while no worker had a free slot, so that such a task is shown as
+ * ready. Only a broker within this process needs this: with SQS, a poller receives the message of such a task. Returns true
+ * if there may be more such tasks.
  */
 export async function expireLeases(context: ServiceContext): Promise<boolean> {
   if (context.broker.expiredLeases === undefined) return false;

@@ -1,40 +1,40 @@
-import type { QueueRef, TaskId } from '../ports/task-store.ts';
-import { queueKey } from '../service/admin/queue-settings.ts';
-import { nextPause, type Pause } from './growing-pause.ts';
+import { type Backoff, nextBackoff } from '../core/backoff.ts';
+import { type QueueRef, queueKey } from '../core/queue-ref.ts';
+import type { TaskId } from '../ports/task-store.ts';
 
 const range = { firstMs: 60_000, longestMs: 64 * 60_000 } as const;
 const mostTasks = 10_000;
-/** Of one queue in one round. */
+/** The most tasks of one queue that one round retries. */
 const mostAtOnce = 100;
 
-interface Unhelped extends Pause {
+interface FailedTask extends Backoff {
   readonly queue: string;
 }
 
 /**
- * Tasks that could not be helped when they were looked at, such as one whose SQS queue is gone: this process tries them
- * again, ever more rarely. Where it does not live so long, or they are more than it remembers, their next look finds them.
+ * Tasks that a reconcile pass could not repair, for example because their SQS queue is gone. This process retries them
+ * with exponential backoff. If the process ends first, or the map is full, the next reconcile pass finds these tasks.
  */
-export class UnhelpedTasks {
-  readonly #tasks = new Map<TaskId, Unhelped>();
+export class FailedTasks {
+  readonly #tasks = new Map<TaskId, FailedTask>();
 
   failed(id: TaskId, queue: QueueRef, nowMs: number): void {
     const before = this.#tasks.get(id);
     if (before === undefined && this.#tasks.size >= mostTasks) return;
-    this.#tasks.set(id, { queue: queueKey(queue), ...nextPause(before, nowMs, range) });
+    this.#tasks.set(id, { queue: queueKey(queue), ...nextBackoff(before, nowMs, range) });
   }
 
-  /** It was passed over, since too many before it could not be helped. */
-  untried(id: TaskId, queue: QueueRef, nowMs: number): void {
+  /** Records a task that the pass did not try because too many tasks before it failed. It is due at once. */
+  skipped(id: TaskId, queue: QueueRef, nowMs: number): void {
     if (this.#tasks.has(id) || this.#tasks.size >= mostTasks) return;
     this.#tasks.set(id, { queue: queueKey(queue), untilMs: nowMs, ms: 0 });
   }
 
-  helped(id: TaskId): void {
+  succeeded(id: TaskId): void {
     this.#tasks.delete(id);
   }
 
-  /** Some of a queue that are to be tried again, those that were tried least first. */
+  /** Returns up to `mostAtOnce` tasks of the queue whose backoff has elapsed, the shortest backoff first. */
   due(queue: QueueRef, nowMs: number): TaskId[] {
     const name = queueKey(queue);
     return [...this.#tasks]
@@ -44,8 +44,8 @@ export class UnhelpedTasks {
       .map(([id]) => id);
   }
 
-  /** Another node looks after it now. */
-  forget(queue: QueueRef): void {
+  /** Forgets the tasks of a queue that another node reconciles now. */
+  forgetQueue(queue: QueueRef): void {
     const name = queueKey(queue);
     for (const [id, task] of this.#tasks) if (task.queue === name) this.#tasks.delete(id);
   }

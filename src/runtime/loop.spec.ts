@@ -5,7 +5,7 @@ import { startLoop } from './loop.ts';
 
 const secondMs = 1_000;
 
-function given(round: (signal: AbortSignal, alive: () => void) => Promise<boolean>) {
+function startTestLoop(round: (signal: AbortSignal, alive: () => void) => Promise<boolean>) {
   const clock = virtualClock();
   const errors: string[] = [];
   const log = { ...silentLog, error: (_: object, message: string) => void errors.push(message) };
@@ -24,33 +24,33 @@ function given(round: (signal: AbortSignal, alive: () => void) => Promise<boolea
   return { clock, errors, begun, loop };
 }
 
-it('begins anew beside a round that is stuck, and calls that one off', async () => {
-  const { clock, errors, begun } = given(() => new Promise(() => {}));
+it('a loop whose round is stuck starts again, and the signal of the stuck round is aborted', async () => {
+  const { clock, errors, begun } = startTestLoop(() => new Promise(() => {}));
   await clock.advance(130 * secondMs);
   expect(begun.length).toBeGreaterThan(1);
   expect(begun[0]?.aborted).toBe(true);
   expect(begun.at(-1)?.aborted).toBe(false);
-  expect(errors[0]).toMatch(/stopped silently/);
+  expect(errors[0]).toMatch(/made no progress/);
 });
 
-it('leaves a long round alone that says it is alive', async () => {
-  const clockOf: { sleep?: (ms: number) => Promise<void> } = {};
-  const made = given(async (_, alive) => {
+it('a loop does not start again while a long round calls `alive`', async () => {
+  const late: { sleep?: (ms: number) => Promise<void> } = {};
+  const { clock, begun, errors } = startTestLoop(async (_, alive) => {
     for (let i = 0; i < 30; i++) {
-      await clockOf.sleep?.(20 * secondMs);
+      await late.sleep?.(20 * secondMs);
       alive();
     }
     return false;
   });
-  clockOf.sleep = (ms) => made.clock.sleep(ms);
-  await made.clock.advance(500 * secondMs);
-  expect(made.begun).toHaveLength(1);
-  expect(made.errors).toEqual([]);
+  late.sleep = (ms) => clock.sleep(ms);
+  await clock.advance(500 * secondMs);
+  expect(begun).toHaveLength(1);
+  expect(errors).toEqual([]);
 });
 
-it('goes on after a round that failed', async () => {
+it('a loop runs its next round after a round that failed', async () => {
   let rounds = 0;
-  const { clock, errors } = given(async () => {
+  const { clock, errors } = startTestLoop(async () => {
     rounds++;
     throw new Error('no');
   });

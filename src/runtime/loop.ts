@@ -2,41 +2,44 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 
 export interface Loop {
-  /** Ends the loop and waits for the round under way. */
+  /** Ends the loop and waits until its current round has ended. */
   stop(): Promise<void>;
 }
 
 export interface LoopOptions {
   readonly name: string;
-  /** Asked after each round where it is a function. */
+  /** The pause between two rounds in ms. A function is called after each round to get the next pause. */
   readonly everyMs: number | (() => number);
-  /** A round that takes longer is taken for stuck: logged, left behind, and the loop begins anew. */
+  /**
+   * The longest time that a round may go without calling `alive`. After that the watchdog logs an error, aborts the
+   * signal of the round and starts the loop again beside it.
+   */
   readonly stuckAfterMs: number;
   readonly clock: Clock;
   readonly log: Log;
   /**
-   * True: there is more to do, so the next round follows at once. A round that may take long says `alive` on its way; one
-   * that was left behind is called off by its signal.
+   * Runs one round. Returns true if there is more to do, so that the next round follows at once. A long round calls
+   * `alive` as it makes progress. The signal is aborted when the loop stops or the watchdog has given the round up.
    */
   readonly round: (signal: AbortSignal, alive: () => void) => Promise<boolean>;
 }
 
 /**
- * Runs rounds until it is stopped. A round that fails is logged and the next one follows; a round that never ends is
- * noticed by the watchdog, since a loop that stops silently strands tasks without anybody being told.
+ * Runs rounds until it is stopped. A failed round is logged and the next one follows. A watchdog detects a round that
+ * never ends and starts the loop again, because a stuck loop would leave tasks unprocessed without any log line.
  */
 export function startLoop(options: LoopOptions): Loop {
   const { clock, log, name } = options;
   const stopping = new AbortController();
   const pauseMs = (): number => (typeof options.everyMs === 'number' ? options.everyMs : options.everyMs());
   let current: Promise<void>;
-  let leftBehind = new AbortController();
+  let runController = new AbortController();
   let aliveAtMs = clock.monotonic();
 
-  async function run(mine: AbortController): Promise<void> {
-    const signal = AbortSignal.any([stopping.signal, mine.signal]);
+  async function run(controller: AbortController): Promise<void> {
+    const signal = AbortSignal.any([stopping.signal, controller.signal]);
     const alive = (): void => {
-      if (!mine.signal.aborted) aliveAtMs = clock.monotonic();
+      if (!controller.signal.aborted) aliveAtMs = clock.monotonic();
     };
     while (!signal.aborted) {
       alive();
@@ -46,17 +49,17 @@ export function startLoop(options: LoopOptions): Loop {
       } catch (err) {
         log.error({ err, loop: name }, 'a round failed; the next one follows');
       }
-      if (mine.signal.aborted) return;
+      if (controller.signal.aborted) return;
       alive();
       await clock.sleep(more ? 0 : pauseMs(), stopping.signal);
     }
   }
 
   function begin(): Promise<void> {
-    leftBehind.abort();
-    leftBehind = new AbortController();
+    runController.abort();
+    runController = new AbortController();
     aliveAtMs = clock.monotonic();
-    return run(leftBehind);
+    return run(runController);
   }
 
   async function watchdog(): Promise<void> {
@@ -65,7 +68,7 @@ export function startLoop(options: LoopOptions): Loop {
       if (stopping.signal.aborted) return;
       const silentMs = clock.monotonic() - aliveAtMs;
       if (silentMs < options.stuckAfterMs + pauseMs()) continue;
-      log.error({ loop: name, silentMs }, 'a loop stopped silently and is begun anew');
+      log.error({ loop: name, silentMs }, 'a loop made no progress; starting it again');
       current = begin();
     }
   }

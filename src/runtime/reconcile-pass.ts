@@ -1,45 +1,52 @@
-/** How the reconciler looks at one queue's submissions of a range of time. */
+/** The passes of the reconciler over one queue's submissions of a range of time. */
 
 import { HoldfastError } from '../core/errors.ts';
-import type { Priority } from '../core/submission/submission.ts';
-import { lapsed, leaseExpiredAtMs } from '../core/task/decision.ts';
+import type { Priority } from '../core/priority.ts';
+import type { QueueRef } from '../core/queue-ref.ts';
+import { lapseReason, leaseExpiredAtMs } from '../core/task/decision.ts';
 import { dueAtMs, isEnded } from '../core/task/head.ts';
-import type { Filter, QueueRef, Snapshot, TaskId } from '../ports/task-store.ts';
+import type { Snapshot, TaskFilter, TaskId } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { dispatch, isLowest } from '../service/hand-over.ts';
 import { readEach } from '../service/read-each.ts';
-import { carry, hourMs, leave, leftoversOf, type Note } from '../service/redrive/reconcile-notes.ts';
-import type { UnhelpedTasks } from './failed-tasks.ts';
+import {
+  addNote,
+  carryForward,
+  type HourNote,
+  hourMs,
+  unfinishedNotesOf,
+} from '../service/redrive/reconcile-notes.ts';
+import type { FailedTasks } from './failed-tasks.ts';
 
-/** Of one look at one queue. */
-export interface Looking {
+/** The queue that a pass examines, and the parts of the runtime that the pass uses. */
+export interface PassContext {
   readonly context: ServiceContext;
   readonly queue: QueueRef;
   readonly signal: AbortSignal;
-  readonly unhelped: UnhelpedTasks;
-  /** Says that it goes on, however long it takes. */
+  readonly failedTasks: FailedTasks;
+  /** Tells the watchdog that the pass still makes progress. */
   alive(): void;
 }
 
-/** Of acceptance; `untilMs` is exclusive. */
-export interface Range {
+/** A range of acceptance times. `untilMs` is exclusive. */
+export interface AcceptanceRange {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** How many tasks it looked at; undefined: it was stopped. */
-export type Looked = number | undefined;
+/** The number of tasks that a pass examined, or undefined if the pass was stopped before its end. */
+export type ExaminedCount = number | undefined;
 
 /**
- * One unfinished task: its end where its time is over, else its bell where it has no valid lease and no due entry
- * ahead. Ringing a task that has its bell does no harm: the claim's condition decides.
+ * Repairs one unfinished task: ends it if its time is over, else sends its dispatch message again if the task has no
+ * valid lease and no due time ahead. A second message for a task does no harm, because each claim is conditional.
  */
-async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void> {
+async function repair(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const { head } = snapshot;
   const nowMs = context.clock.now();
   if (isEnded(head)) return;
-  if (head.state === 'waiting' && lapsed(head, factsOf(context, snapshot), nowMs) !== undefined) {
+  if (head.state === 'waiting' && lapseReason(head, factsOf(context, snapshot), nowMs) !== undefined) {
     await commitCommand(context, snapshot, { kind: 'lapse' });
     return;
   }
@@ -49,98 +56,98 @@ async function lookAt(context: ServiceContext, snapshot: Snapshot): Promise<void
   if (await isLowest(context, snapshot)) await dispatch(context, snapshot, head.version, 'again');
 }
 
-/** After so many failures without a success between them the others of their priority are not even tried. */
+/** After so many failures in a row at one priority, a pass no longer tries the tasks of that priority. */
 const mostFailures = 10;
 
-/** One look: at each task, whatever happens to others. */
-class Look {
-  readonly #looking: Looking;
+/** One reconcile pass over tasks of a queue. A failure of one task does not end the pass. */
+class ReconcilePass {
+  readonly #pass: PassContext;
   readonly #failures = new Map<Priority, number>();
-  #unhelped = 0;
+  #failed = 0;
   #first: { readonly id: TaskId; readonly err: unknown } | undefined;
 
-  constructor(looking: Looking) {
-    this.#looking = looking;
+  constructor(pass: PassContext) {
+    this.#pass = pass;
   }
 
-  /** Where too many like it failed it is not tried now, but with those that were. */
-  async atOneOfMany(snapshot: Snapshot): Promise<void> {
-    const { context, queue, unhelped } = this.#looking;
-    // A queue of another priority may be there where this one's is not.
+  /** Examines the task, or leaves it to the next retry of failed tasks if too many of its priority failed in a row. */
+  async examineUnlessFailing(snapshot: Snapshot): Promise<void> {
+    const { context, queue, failedTasks } = this.#pass;
+    // Failures are counted by priority, because each priority has its own SQS queue and only one of them may be missing.
     const failures = this.#failures.get(snapshot.submission.options.priority) ?? 0;
-    if (failures < mostFailures) await this.at(snapshot);
-    else unhelped.untried(snapshot.id, queue, context.clock.now());
+    if (failures < mostFailures) await this.examine(snapshot);
+    else failedTasks.skipped(snapshot.id, queue, context.clock.now());
   }
 
-  async at(snapshot: Snapshot): Promise<void> {
-    const { context, queue, unhelped, alive } = this.#looking;
+  async examine(snapshot: Snapshot): Promise<void> {
+    const { context, queue, failedTasks, alive } = this.#pass;
     const { id, submission } = snapshot;
     const { priority } = submission.options;
     alive();
     try {
-      await lookAt(context, snapshot);
+      await repair(context, snapshot);
       this.#failures.delete(priority);
-      unhelped.helped(id);
+      failedTasks.succeeded(id);
     } catch (err) {
       this.#first ??= { id, err };
       this.#failures.set(priority, (this.#failures.get(priority) ?? 0) + 1);
-      this.#unhelped++;
-      unhelped.failed(id, queue, context.clock.now());
+      this.#failed++;
+      failedTasks.failed(id, queue, context.clock.now());
     }
   }
 
-  /** One line, however many they were. */
-  tell(): void {
+  /** Logs one line for all failures of the pass. */
+  logFailures(): void {
     if (this.#first === undefined) return;
-    const { context, queue } = this.#looking;
+    const { context, queue } = this.#pass;
     const { id: task_id, err } = this.#first;
-    const fields = { err, task_id, ...queue, unhelped: this.#unhelped };
-    context.log.warn(fields, 'could not look after some tasks; they are tried again');
+    const fields = { err, task_id, ...queue, failed: this.#failed };
+    context.log.warn(fields, 'could not reconcile some tasks; retrying with backoff');
   }
 }
 
-/** Those that could not be helped before, and whose pause is over. */
-export async function lookAtUnhelped(looking: Looking): Promise<void> {
-  const { context, queue, unhelped } = looking;
+/** Examines again the failed tasks of the queue whose backoff has elapsed. */
+export async function retryFailed(pass: PassContext): Promise<void> {
+  const { context, queue, failedTasks } = pass;
   const nowMs = context.clock.now();
-  const ids = unhelped.due(queue, nowMs);
+  const ids = failedTasks.due(queue, nowMs);
   if (ids.length === 0) return;
-  const look = new Look(looking);
+  const examination = new ReconcilePass(pass);
   const read = await readEach(ids, (some) => context.store.read(some, nowMs));
   for (const [i, one] of read.entries()) {
-    if (one === undefined || one instanceof HoldfastError) unhelped.helped(ids[i] ?? '');
-    else await look.at(one);
+    if (one === undefined || one instanceof HoldfastError) failedTasks.succeeded(ids[i] ?? '');
+    else await examination.examine(one);
   }
-  look.tell();
+  examination.logFailures();
 }
 
-async function lookThrough(
-  { context, queue: { tenant, queue }, signal, alive }: Looking,
-  { fromMs, untilMs }: Range,
-  look: Look,
-  found: (snapshot: Snapshot) => void = () => {},
-): Promise<Looked> {
+async function examineRange(
+  { context, queue: { tenant, queue }, signal, alive }: PassContext,
+  { fromMs, untilMs }: AcceptanceRange,
+  examination: ReconcilePass,
+  onUnfinished: (snapshot: Snapshot) => void = () => {},
+): Promise<ExaminedCount> {
   let cursor: string | undefined;
-  let looked = 0;
+  let examined = 0;
   const range = { acceptedFromMs: fromMs, acceptedUntilMs: untilMs };
-  const filter: Filter = { tenant, queue, state: 'unfinished', ...range };
+  const filter: TaskFilter = { tenant, queue, state: 'unfinished', ...range };
   do {
     alive();
     const limit = context.store.limits.pageItems;
     const page = await context.store.list(filter, { limit, cursor, nowMs: context.clock.now() });
     for (const snapshot of page.items) {
-      found(snapshot);
-      await look.atOneOfMany(snapshot);
+      onUnfinished(snapshot);
+      await examination.examineUnlessFailing(snapshot);
     }
-    looked += page.examined;
+    examined += page.examined;
     cursor = page.cursor;
     if (signal.aborted) return undefined;
   } while (cursor !== undefined);
-  return looked;
+  return examined;
 }
 
-/** Gathers, by the hour of their acceptance, tasks that were found unfinished. */
-class Found {
+/** Gathers the ids of unfinished tasks by the hour of their acceptance. */
+class UnfinishedByHour {
   readonly #byHour = new Map<number, TaskId[]>();
 
   readonly add = ({ id, submission }: Snapshot): void => {
@@ -150,91 +157,102 @@ class Found {
     else ids.push(id);
   };
 
-  get notes(): Required<Note>[] {
+  get notes(): Required<HourNote>[] {
     return [...this.#byHour].map(([hour, ids]) => ({ hour, ids }));
   }
 }
 
-/** The first look: at everything, with a note of what it left unfinished. */
-export async function lookFirst(looking: Looking, range: Range): Promise<Looked> {
-  const { context, queue } = looking;
-  const left = new Found();
-  const look = new Look(looking);
-  const looked = await lookThrough(looking, range, look, left.add);
-  look.tell();
-  for (const { hour, ids } of left.notes) await leave(context, queue, hour, ids);
-  return looked;
+/** Runs the first pass: examines every task of the range and notes the unfinished ones for the later passes. */
+export async function firstPass(pass: PassContext, range: AcceptanceRange): Promise<ExaminedCount> {
+  const { context, queue } = pass;
+  const unfinished = new UnfinishedByHour();
+  const examination = new ReconcilePass(pass);
+  const examined = await examineRange(pass, range, examination, unfinished.add);
+  examination.logFailures();
+  for (const { hour, ids } of unfinished.notes) await addNote(context, queue, hour, ids);
+  return examined;
 }
 
-/** What a note names, or what of its hour lies in a range. */
-async function lookAtNote(
-  looking: Looking,
-  { hour, ids }: Note,
-  range: Range,
-  look: Look,
-  found: (snapshot: Snapshot) => void,
-): Promise<Looked> {
-  const { context } = looking;
-  const part: Range = {
+/** Examines the tasks that a note names, or the whole hour of the note if it names none, within the range. */
+async function examineNote(
+  pass: PassContext,
+  { hour, ids }: HourNote,
+  range: AcceptanceRange,
+  examination: ReconcilePass,
+  onUnfinished: (snapshot: Snapshot) => void,
+): Promise<ExaminedCount> {
+  const { context } = pass;
+  const part: AcceptanceRange = {
     fromMs: Math.max(range.fromMs, hour * hourMs),
     untilMs: Math.min(range.untilMs, (hour + 1) * hourMs),
   };
-  if (ids === undefined) return lookThrough(looking, part, look, found);
-  looking.alive();
-  let looked = 0;
+  if (ids === undefined) return examineRange(pass, part, examination, onUnfinished);
+  pass.alive();
+  let examined = 0;
   const nowMs = context.clock.now();
   for (const snapshot of await readEach(ids, (some) => context.store.read(some, nowMs))) {
     if (snapshot === undefined || snapshot instanceof HoldfastError) continue;
     const { acceptedAtMs } = snapshot.submission;
     if (acceptedAtMs < part.fromMs || acceptedAtMs >= part.untilMs) continue;
-    looked++;
-    found(snapshot);
-    await look.atOneOfMany(snapshot);
+    examined++;
+    onUnfinished(snapshot);
+    await examination.examineUnlessFailing(snapshot);
   }
-  return looked;
+  return examined;
 }
 
-const always: Range = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
+const allTime: AcceptanceRange = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
 /**
- * A later look: only at what the first one left, and what is carried along with it. The last one carries what is still
- * unfinished into the present hour, from where it is looked at anew: nothing is left alone before it has ended.
+ * Runs a later pass: examines only the tasks that the first pass noted as unfinished and the tasks that these notes
+ * carry. The last pass carries each task that is still unfinished forward into a note of the current hour, and all
+ * passes examine that note again, so that no task is left alone before it has ended.
  */
-export async function lookAgain(looking: Looking, range: Range, isLast: boolean): Promise<Looked> {
-  const { context, queue, signal } = looking;
-  const look = new Look(looking);
-  const left = new Found();
-  const found = (snapshot: Snapshot): void => {
+export async function laterPass(
+  pass: PassContext,
+  range: AcceptanceRange,
+  isLast: boolean,
+): Promise<ExaminedCount> {
+  const { context, queue, signal } = pass;
+  const examination = new ReconcilePass(pass);
+  const carried = new UnfinishedByHour();
+  const onUnfinished = (snapshot: Snapshot): void => {
     if (isLast && snapshot.head.state !== 'succeeded' && snapshot.head.state !== 'cancelled')
-      left.add(snapshot);
+      carried.add(snapshot);
   };
-  let looked = 0;
+  let examined = 0;
   const firstHour = Math.floor(range.fromMs / hourMs);
   const lastHour = Math.floor((range.untilMs - 1) / hourMs);
-  for (const note of await leftoversOf(context.registry, queue, firstHour, lastHour)) {
-    // Its beginning is in one range alone.
-    const isBegun = note.hour * hourMs >= range.fromMs;
+  for (const note of await unfinishedNotesOf(context.registry, queue, firstHour, lastHour)) {
+    // The start of an hour is in one range only, so that the carried tasks of a note are examined once in each pass.
+    const startsInRange = note.hour * hourMs >= range.fromMs;
     const parts = [
-      { part: note as Note, within: range },
-      ...(isBegun ? (note.carried ?? []).map((part) => ({ part, within: always })) : []),
+      { part: note as HourNote, within: range },
+      ...(startsInRange ? (note.carried ?? []).map((part) => ({ part, within: allTime })) : []),
     ];
     for (const { part, within } of parts) {
       if (signal.aborted) return undefined;
-      const some = await lookAtNote(looking, part, within, look, found);
+      const some = await examineNote(pass, part, within, examination, onUnfinished);
       if (some === undefined) return undefined;
-      looked += some;
+      examined += some;
     }
   }
-  const unfinished = await stillUnfinished(looking, left.notes);
-  await carry(context, queue, Math.floor(context.clock.now() / hourMs), unfinished);
-  look.tell();
-  return looked;
+  const unfinished = await stillUnfinished(pass, carried.notes);
+  await carryForward(context, queue, Math.floor(context.clock.now() / hourMs), unfinished);
+  examination.logFailures();
+  return examined;
 }
 
-/** Most of what was unfinished at its last look has just ended by its lifetime. */
-async function stillUnfinished({ context }: Looking, notes: readonly Required<Note>[]): Promise<Note[]> {
+/**
+ * Reads the noted tasks again and keeps those that are not ended. The last pass has just ended most of them because
+ * their lifetime was over.
+ */
+async function stillUnfinished(
+  { context }: PassContext,
+  notes: readonly Required<HourNote>[],
+): Promise<HourNote[]> {
   const nowMs = context.clock.now();
-  const left: Note[] = [];
+  const kept: HourNote[] = [];
   const batch = context.store.limits.batchItems;
   for (const { hour, ids } of notes) {
     const unfinished: TaskId[] = [];
@@ -245,7 +263,7 @@ async function stillUnfinished({ context }: Looking, notes: readonly Required<No
           unfinished.push(one.id);
       }
     }
-    if (unfinished.length > 0) left.push({ hour, ids: unfinished });
+    if (unfinished.length > 0) kept.push({ hour, ids: unfinished });
   }
-  return left;
+  return kept;
 }

@@ -4,14 +4,14 @@ import { noOptions } from '../core/codec/options.ts';
 import type { OptionsRequest } from '../core/submission/submission.ts';
 import type { DispatchMessage } from '../ports/broker.ts';
 import { silentLog } from '../ports/log.ts';
-import type { Filter } from '../ports/task-store.ts';
+import type { TaskFilter } from '../ports/task-store.ts';
 import { createService } from '../service/create-service.ts';
-import { carry, hourMs, leave, leftoversOf } from '../service/redrive/reconcile-notes.ts';
-import { Redriven } from '../service/redrive/redrive-notes.ts';
+import { addNote, carryForward, hourMs, unfinishedNotesOf } from '../service/redrive/reconcile-notes.ts';
+import { RedriveNotes } from '../service/redrive/redrive-notes.ts';
 import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
-import { UnhelpedTasks } from './failed-tasks.ts';
-import { Resting, reconcile } from './reconcile.ts';
+import { FailedTasks } from './failed-tasks.ts';
+import { QueueBackoff, reconcile } from './reconcile.ts';
 import { sweep } from './sweep.ts';
 
 const tenant = 'default';
@@ -43,35 +43,39 @@ function failed(lease: Uint8Array = new Uint8Array(0)) {
   };
 }
 
-/** A node whose reconciler runs once a minute or when it is told to; what it rings and how often it lists. */
-async function given(count: number, asked: Partial<OptionsRequest> = {}) {
+/**
+ * Starts a node with `count` submitted tasks. Its reconciler runs when `at` is called. Records the dispatch messages that
+ * it sends and the lists that it reads.
+ */
+async function startTestNode(count: number, requested: Partial<OptionsRequest> = {}) {
   const clock = virtualClock();
   const messages: DispatchMessage[] = [];
-  const filters: Filter[] = [];
-  const silent = new Set<string>();
-  const cannot = new Set<string>();
+  const filters: TaskFilter[] = [];
+  const unreachableQueues = new Set<string>();
+  const failingTasks = new Set<string>();
   const send = (message: DispatchMessage): 'sent' | 'failed' => {
-    if (silent.has(message.queue.queue) || cannot.has(message.id)) return 'failed';
+    if (unreachableQueues.has(message.queue.queue) || failingTasks.has(message.id)) return 'failed';
     messages.push(message);
     return 'sent';
   };
   const engine = externalMemory({ clock, faults: { send } });
-  const unreadable = new Set<string>();
+  const unreadableQueues = new Set<string>();
   const list: typeof engine.store.list = (filter, page) => {
-    if (unreadable.has(filter.queue)) throw new Error('not now');
+    if (unreadableQueues.has(filter.queue)) throw new Error('not now');
     filters.push(filter);
     return engine.store.list(filter, page);
   };
   const store = Object.assign(Object.create(engine.store) as typeof engine.store, { list });
   const node = { ...engine, store, node: 'node-1', clock, log: silentLog, createQueues: true };
   const { service, context, settled } = await createService(node);
-  const options = { ...noOptions, ...asked };
+  const options = { ...noOptions, ...requested };
   const items = Array.from({ length: count }, (_, i) => item(`k${i}`, { options }));
   const results = await service.submit(target, items, { notAfterMs: undefined });
   const ids = results.map((one) => (one.error === undefined ? one.id : expect.fail()));
   const atMs = clock.now();
   messages.length = 0;
-  const remembered = { resting: new Resting(), unhelped: new UnhelpedTasks() };
+  const remembered = { queueBackoff: new QueueBackoff(), failedTasks: new FailedTasks() };
+  /** Runs the reconciler when the tasks have this age. Returns the tasks that it sent a message for. */
   const at = async (ageMs: number) => {
     await clock.advance(atMs + ageMs - clock.now());
     messages.length = 0;
@@ -79,7 +83,7 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     await reconcile(context, never, remembered);
     return messages.map((one) => one.id);
   };
-  /** As a node does that is never away: which days it rang, hour by hour. */
+  /** Runs the reconciler every hour. Returns the days on which it sent a message for the task. */
   const daysOf = async (id: string, fromDay: number, untilDay: number) => {
     const days: number[] = [];
     for (let hour = fromDay * 24; hour < untilDay * 24; hour++) {
@@ -88,12 +92,25 @@ async function given(count: number, asked: Partial<OptionsRequest> = {}) {
     return days;
   };
   const stateOf = async (id = '') => (await service.get(tenant, id, false)).snapshot.head;
-  return { service, context, settled, clock, silent, cannot, unreadable, filters, ids, at, daysOf, stateOf };
+  return {
+    service,
+    context,
+    settled,
+    clock,
+    unreachableQueues,
+    failingTasks,
+    unreadableQueues,
+    filters,
+    ids,
+    at,
+    daysOf,
+    stateOf,
+  };
 }
 
 describe('the reconciler', () => {
-  it('rings a task that lost its bell at ten minutes, a day and 13 days, and ends it at its lifetime', async () => {
-    const { ids, at, stateOf } = await given(1);
+  it('sends a lost dispatch message again at ten minutes, a day and 13 days, and ends the task after its lifetime', async () => {
+    const { ids, at, stateOf } = await startTestNode(1);
     expect(await at(9 * minuteMs)).toEqual([]);
     expect(await at(10 * minuteMs + 1)).toEqual(ids);
     expect(await at(11 * minuteMs + 1)).toEqual([]);
@@ -108,47 +125,47 @@ describe('the reconciler', () => {
     expect(await stateOf(ids[0])).toMatchObject({ state: 'dead', deadReason: 'lifetime' });
   });
 
-  it('looks again only at what the first look left unfinished', async () => {
-    const { service, filters, ids, at } = await given(3);
+  it('examines in later passes only the tasks that were unfinished in the first pass', async () => {
+    const { service, filters, ids, at } = await startTestNode(3);
     for (const id of ids.slice(1)) await service.cancel(tenant, id, { actor: 'x', message: '' });
     await at(10 * minuteMs + 1);
     expect(filters).not.toEqual([]);
     expect(await at(dayMs + hourMs)).toEqual(ids.slice(0, 1));
-    // The tasks of the day between: the first look's own range.
+    // Only the first pass may list tasks, up to the end of the day. A later pass that lists would list the first hour.
     expect(filters.filter(({ acceptedUntilMs = 0 }) => acceptedUntilMs < Date.UTC(2026, 0, 1, 23))).toEqual(
       [],
     );
   });
 
-  it('of an hour that left many looks through all again', async () => {
-    const { ids, at } = await given(30);
+  it('examines a whole hour again if the first pass left many of its tasks unfinished', async () => {
+    const { ids, at } = await startTestNode(30);
     expect((await at(10 * minuteMs + 1)).sort()).toEqual([...ids].sort());
     expect((await at(dayMs + hourMs)).sort()).toEqual([...ids].sort());
   });
 
-  it('that was away looks at what it missed', async () => {
-    const { ids, at } = await given(2);
+  it('examines everything that it missed while no node was running', async () => {
+    const { ids, at } = await startTestNode(2);
     expect((await at(5 * dayMs)).sort()).toEqual([...ids].sort());
     expect((await at(13 * dayMs + hourMs)).sort()).toEqual([...ids].sort());
   });
 
-  it('looks at what outlives its last look as if it were new, and so on until it ends', async () => {
-    const { ids, daysOf, stateOf } = await given(1, { lifetimeMs: 60 * dayMs });
+  it('examines a task that outlives its last pass as if it were new, until it ends', async () => {
+    const { ids, daysOf, stateOf } = await startTestNode(1, { lifetimeMs: 60 * dayMs });
     expect(await daysOf(ids[0] ?? '', 0, 45)).toEqual([0, 1, 13, 14, 15, 27, 28, 29, 41, 42, 43]);
     expect((await stateOf(ids[0])).state).toBe('waiting');
   });
 
-  it('finds the bell of a task that was made ready long after it was submitted', async () => {
+  it('sends the message again for a task that became ready long after its submission', async () => {
     const runAtMs = Date.UTC(2026, 0, 1) + 20 * dayMs;
-    const { ids, context, at, daysOf } = await given(1, { runAtMs });
+    const { ids, context, at, daysOf } = await startTestNode(1, { runAtMs });
     for (let day = 0; day < 20; day++) await at(day * dayMs);
     await at(20 * dayMs + hourMs);
     await sweep(context, never);
     expect(await daysOf(ids[0] ?? '', 21, 33)).toEqual([28, 29, 30]);
   });
 
-  it('looks at a redriven task as if it were new, though its first look found it dead', async () => {
-    const { service, settled, ids, at, daysOf } = await given(1, {
+  it('examines a redriven task as if it were new, even if its first pass found it dead', async () => {
+    const { service, settled, ids, at, daysOf } = await startTestNode(1, {
       retry: { ...noOptions.retry, maxAttempts: 1 },
     });
     const [task] = await service.claim(asks);
@@ -160,53 +177,53 @@ describe('the reconciler', () => {
     expect(await daysOf(ids[0] ?? '', 1, 15)).toEqual([1, 13, 14]);
   });
 
-  it('goes on with other queues and tasks where some cannot be rung, and comes back to them ever more rarely', async () => {
-    const { service, silent, ids, at } = await given(2);
+  it('reconciles the other queues while one queue fails, and retries that queue later', async () => {
+    const { service, unreachableQueues, ids, at } = await startTestNode(2);
     const other = { tenant, queue: 'z' };
     const [there] = await service.submit(other, [item('k')], { notAfterMs: undefined });
-    silent.add('q');
+    unreachableQueues.add('q');
     expect(await at(10 * minuteMs + 1)).toEqual([there?.error === undefined ? there?.id : '']);
-    silent.clear();
+    unreachableQueues.clear();
     expect(await at(10 * minuteMs + 30_000)).toEqual([]);
     expect((await at(11 * minuteMs + 30_000)).sort()).toEqual([...ids].sort());
   });
 
-  it('comes to older tasks past those that cannot be rung, however many they are', async () => {
-    const { service, cannot, clock, ids, at } = await given(1);
+  it('reaches an older task behind any number of newer tasks whose dispatch fails', async () => {
+    const { service, failingTasks, clock, ids, at } = await startTestNode(1);
     await clock.advance(1_000);
     const items = Array.from({ length: 30 }, (_, i) => item(`later-${i}`));
     for (const one of await service.submit(target, items, { notAfterMs: undefined })) {
-      if (one.error === undefined) cannot.add(one.id);
+      if (one.error === undefined) failingTasks.add(one.id);
     }
     const sent: string[] = [];
     for (let minute = 11; minute < 20; minute++) sent.push(...(await at(minute * minuteMs)));
     expect(sent).toEqual(ids);
-    cannot.clear();
+    failingTasks.clear();
     for (let minute = 20; minute < 100; minute++) sent.push(...(await at(minute * minuteMs)));
     expect(new Set(sent).size).toBe(31);
   });
 
-  it('tries again what could not be helped, also where its queue cannot be looked through', async () => {
-    const { cannot, unreadable, ids, at } = await given(1);
-    cannot.add(ids[0] ?? '');
+  it('retries a failed task even while the tasks of its queue cannot be listed', async () => {
+    const { failingTasks, unreadableQueues, ids, at } = await startTestNode(1);
+    failingTasks.add(ids[0] ?? '');
     expect(await at(11 * minuteMs)).toEqual([]);
-    cannot.clear();
-    unreadable.add('q');
+    failingTasks.clear();
+    unreadableQueues.add('q');
     expect(await at(13 * minuteMs)).toEqual(ids);
   });
 
-  it('takes its first look at new tasks whatever a last look meets', async () => {
-    const { service, cannot, ids, at } = await given(1, { lifetimeMs: 60 * dayMs });
+  it('runs the first pass over new tasks even if the last pass fails for an old task', async () => {
+    const { service, failingTasks, ids, at } = await startTestNode(1, { lifetimeMs: 60 * dayMs });
     for (const age of [11 * minuteMs, dayMs + hourMs, 13 * dayMs + hourMs]) await at(age);
-    cannot.add(ids[0] ?? '');
+    failingTasks.add(ids[0] ?? '');
     await at(14 * dayMs + 5 * minuteMs);
     const [later] = await service.submit(target, [item('later')], { notAfterMs: undefined });
     const sent = await at(14 * dayMs + 16 * minuteMs);
     expect(sent).toEqual([later?.error === undefined ? later?.id : '']);
   });
 
-  it('costs an idle queue no write', async () => {
-    const { context, at } = await given(1);
+  it('writes nothing for an idle queue', async () => {
+    const { context, at } = await startTestNode(1);
     await at(2 * dayMs);
     const put = context.registry.put;
     let puts = 0;
@@ -221,76 +238,78 @@ describe('the reconciler', () => {
   });
 });
 
-/** Where nobody waits long. */
-function bookOf() {
+/** Returns a store for notes whose clock never waits between two tries. */
+function noteStore() {
   const clock = virtualClock();
   const { registry } = externalMemory({ clock });
   return { registry, clock: { random: () => 0, sleep: async () => {} } };
 }
 
-describe('the note of an hour', () => {
-  it('carries what is looked at along with it, by the hour of its acceptance', async () => {
-    const book = bookOf();
-    const { registry } = book;
-    await carry(book, target, 1_000, [{ hour: 3, ids: ['a'] }]);
-    await leave(book, target, 1_000, ['z']);
-    await carry(book, target, 1_000, [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }]);
+describe('the reconcile note of an hour', () => {
+  it('carries tasks of earlier hours, by the hour of their acceptance', async () => {
+    const store = noteStore();
+    const { registry } = store;
+    await carryForward(store, target, 1_000, [{ hour: 3, ids: ['a'] }]);
+    await addNote(store, target, 1_000, ['z']);
+    await carryForward(store, target, 1_000, [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }]);
     const carried = [{ hour: 2 }, { hour: 3, ids: ['a', 'b'] }];
-    expect(await leftoversOf(registry, target, 1_000, 1_000)).toEqual([{ hour: 1_000, ids: ['z'], carried }]);
+    expect(await unfinishedNotesOf(registry, target, 1_000, 1_000)).toEqual([
+      { hour: 1_000, ids: ['z'], carried },
+    ]);
   });
 
-  it('drops the names of what it carries where they are many, and stays small', async () => {
-    const book = bookOf();
+  it('drops the ids of the tasks that it carries if they are many, so that it stays small', async () => {
+    const store = noteStore();
     const carried = Array.from({ length: 80 }, (_, hour) => ({
       hour,
       ids: Array.from({ length: 15 }, (_, i) => `task-${hour}-${i}`),
     }));
-    await carry(book, target, 1_000, carried);
-    const [note] = await leftoversOf(book.registry, target, 1_000, 1_000);
+    await carryForward(store, target, 1_000, carried);
+    const [note] = await unfinishedNotesOf(store.registry, target, 1_000, 1_000);
     expect(note?.carried).toEqual(carried.map(({ hour }) => ({ hour })));
   });
 
-  it('is written once for all that are redriven at once', async () => {
+  it('is written at most twice for 100 tasks that are redriven at once', async () => {
     const clock = virtualClock();
     const { registry } = externalMemory({ clock });
     let puts = 0;
     const counting: typeof registry = {
       ...registry,
-      get: (...asked) => registry.get(...asked),
-      put: (...asked) => {
+      get: (...args) => registry.get(...args),
+      put: (...args) => {
         puts++;
-        return registry.put(...asked);
+        return registry.put(...args);
       },
     };
-    const redriven = new Redriven({ registry: counting, clock });
-    const { ids, context } = await given(100);
+    const redriven = new RedriveNotes({ registry: counting, clock });
+    const { ids, context } = await startTestNode(100);
     const tasks = await context.store.read(ids, context.clock.now());
     await Promise.all(tasks.map((task) => redriven.note(task === undefined ? [] : [task])));
     expect(puts).toBeLessThanOrEqual(2);
   });
 
-  it('holds what all nodes left, and gives way to a later hour alone', async () => {
-    const book = bookOf();
-    const { registry } = book;
-    await Promise.all(['a', 'b', 'c'].map((id) => leave(book, target, 1_000, [id])));
-    const of = (first: number, last = first) => leftoversOf(registry, target, first, last);
+  it('holds the tasks of all nodes, and is replaced only by the note of a later hour', async () => {
+    const store = noteStore();
+    const { registry } = store;
+    await Promise.all(['a', 'b', 'c'].map((id) => addNote(store, target, 1_000, [id])));
+    const of = (first: number, last = first) => unfinishedNotesOf(registry, target, first, last);
     const [note] = await of(1_000);
     expect([...(note?.ids ?? [])].sort()).toEqual(['a', 'b', 'c']);
-    await leave(book, target, 1_000 + 384, ['d']);
-    await leave(book, target, 1_000, ['e']);
+    await addNote(store, target, 1_000 + 384, ['d']);
+    await addNote(store, target, 1_000, ['e']);
     expect(await of(1_000)).toEqual([]);
     expect(await of(900, 2_000)).toEqual([{ hour: 1_384, ids: ['d'] }]);
   });
 
-  it('names no more than twenty', async () => {
-    const book = bookOf();
-    const { registry } = book;
+  it('holds the ids of at most twenty tasks', async () => {
+    const store = noteStore();
+    const { registry } = store;
     const ids = Array.from({ length: 20 }, (_, i) => `t${i}`);
-    await leave(book, target, 5, ids);
-    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5, ids }]);
-    await leave(book, target, 5, ['one more']);
-    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
-    await leave(book, target, 5, ['another']);
-    expect(await leftoversOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
+    await addNote(store, target, 5, ids);
+    expect(await unfinishedNotesOf(registry, target, 5, 5)).toEqual([{ hour: 5, ids }]);
+    await addNote(store, target, 5, ['one more']);
+    expect(await unfinishedNotesOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
+    await addNote(store, target, 5, ['another']);
+    expect(await unfinishedNotesOf(registry, target, 5, 5)).toEqual([{ hour: 5 }]);
   });
 });

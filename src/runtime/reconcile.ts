@@ -1,26 +1,25 @@
+import { type Backoff, nextBackoff } from '../core/backoff.ts';
 import { defaults } from '../core/limits.ts';
-import type { QueueRef } from '../ports/task-store.ts';
-import { queueKey } from '../service/admin/queue-settings.ts';
+import { type QueueRef, queueKey } from '../core/queue-ref.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { hourMs } from '../service/redrive/reconcile-notes.ts';
-import { UnhelpedTasks } from './failed-tasks.ts';
-import { nextPause, type Pause } from './growing-pause.ts';
-import { type Looking, lookAgain, lookAtUnhelped, lookFirst } from './reconcile-pass.ts';
+import { FailedTasks } from './failed-tasks.ts';
+import { firstPass, laterPass, type PassContext, retryFailed } from './reconcile-pass.ts';
 
 const minuteMs = 60_000;
 const dayMs = 1_440 * minuteMs;
 
-interface ScheduledLook {
+interface ScheduledPass {
   readonly name: string;
-  /** How old a submission is when it is looked at; the last look is just after its default lifetime. */
+  /** The age at which a submission is examined. The last pass examines it just after its default lifetime. */
   readonly ageMs: number;
-  /** How often the look moves on. */
+  /** The shortest range of acceptance times that one pass examines, and so the time between two passes. */
   readonly everyMs: number;
 }
 
-const first: ScheduledLook = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
-const last: ScheduledLook = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
-export const looks: readonly ScheduledLook[] = [
+const first: ScheduledPass = { name: '10m', ageMs: 10 * minuteMs, everyMs: minuteMs };
+const last: ScheduledPass = { name: 'lifetime', ageMs: defaults.lifetimeMs + minuteMs, everyMs: minuteMs };
+export const passes: readonly ScheduledPass[] = [
   first,
   { name: '1d', ageMs: dayMs, everyMs: hourMs },
   { name: '13d', ageMs: 13 * dayMs, everyMs: hourMs },
@@ -28,107 +27,112 @@ export const looks: readonly ScheduledLook[] = [
 ];
 const kind = 'reconciled';
 
-const restRange = { firstMs: minuteMs, longestMs: 64 * minuteMs } as const;
+const queueBackoffRange = { firstMs: minuteMs, longestMs: 64 * minuteMs } as const;
 
-/** Queues that could not be read: they keep nobody else from being looked at. */
-export class Resting {
-  readonly #queues = new Map<string, Pause>();
+/** Backs off from queues that could not be reconciled, so that they do not delay the other queues. */
+export class QueueBackoff {
+  readonly #queues = new Map<string, Backoff>();
 
-  has(name: string, nowMs: number): boolean {
+  isBackedOff(name: string, nowMs: number): boolean {
     return (this.#queues.get(name)?.untilMs ?? 0) > nowMs;
   }
 
   failed(name: string, nowMs: number): void {
     const before = this.#queues.get(name);
-    this.#queues.set(name, nextPause(before, nowMs, restRange));
+    this.#queues.set(name, nextBackoff(before, nowMs, queueBackoffRange));
   }
 
-  worked(name: string): void {
+  succeeded(name: string): void {
     this.#queues.delete(name);
   }
 }
 
 export interface ReconcileOptions {
-  /** Where nodes share a store, each looks at its own queues. Default: all. */
+  /** Returns true for a queue that this node reconciles. Default: the node reconciles all queues. */
   readonly isMine?: (queue: QueueRef) => boolean;
-  /** Both kept from one round to the next. Default: nothing is remembered. */
-  readonly resting?: Resting;
-  readonly unhelped?: UnhelpedTasks;
-  /** Told while it goes on, however long it takes. */
+  /** The backoff of queues, kept from one round to the next. Default: nothing is remembered. */
+  readonly queueBackoff?: QueueBackoff;
+  /** The failed tasks, kept from one round to the next. Default: nothing is remembered. */
+  readonly failedTasks?: FailedTasks;
+  /** Called while the round makes progress, so that the watchdog does not take a long round for a stuck one. */
   readonly alive?: () => void;
 }
 
 type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
 
-/** One look at one queue, where it is due; false: it was stopped. */
-async function lookIfDue(look: ScheduledLook, looking: Looking, markers: Markers): Promise<boolean> {
-  const { context, queue } = looking;
-  const key = `${look.name}/${queueKey(queue)}`;
+/** Runs one pass over one queue if the pass is due. Returns false if the pass was stopped. */
+async function runPassIfDue(schedule: ScheduledPass, pass: PassContext, markers: Markers): Promise<boolean> {
+  const { context, queue } = pass;
+  const key = `${schedule.name}/${queueKey(queue)}`;
   const marker = markers.get(key);
   const fromMs = typeof marker?.value === 'number' ? marker.value : 0;
-  const untilMs = context.clock.now() - look.ageMs;
-  if (untilMs < fromMs + look.everyMs) return true;
+  const untilMs = context.clock.now() - schedule.ageMs;
+  if (untilMs < fromMs + schedule.everyMs) return true;
   const range = { fromMs, untilMs };
-  const looked =
-    look === first ? await lookFirst(looking, range) : await lookAgain(looking, range, look === last);
-  if (looked === undefined) return false;
-  // Where nothing was, looking there again costs less than a note of it.
-  if (looked === 0 && untilMs - fromMs < hourMs) return true;
+  const examined =
+    schedule === first ? await firstPass(pass, range) : await laterPass(pass, range, schedule === last);
+  if (examined === undefined) return false;
+  // A short range without tasks is examined again next time, which costs less than the write of a marker.
+  if (examined === 0 && untilMs - fromMs < hourMs) return true;
   await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
   return true;
 }
 
-/** Every look at one queue that is due, whatever happens to one of them; false: it was stopped. */
-async function lookAtQueue(
-  looking: Looking,
+/**
+ * Runs every due pass over one queue, then retries its failed tasks. A pass that fails does not keep the others from
+ * running. Returns false if a pass was stopped.
+ */
+async function reconcileQueue(
+  pass: PassContext,
   markers: Markers,
   isMine: (queue: QueueRef) => boolean,
 ): Promise<boolean> {
-  const { queue, signal, unhelped } = looking;
+  const { queue, signal, failedTasks } = pass;
   const failures: unknown[] = [];
-  // The last one first: what it still has to read, the first may write over once it is as far.
-  for (const look of looks.toReversed()) {
+  // The last pass runs first, because the first pass may overwrite an old note that the last pass has yet to read.
+  for (const schedule of passes.toReversed()) {
     if (signal.aborted) return false;
-    // Asked anew each time: a look takes long, and nodes come and go.
+    // The owner is checked before each pass, because the queue may have moved to another node during the pass before.
     if (!isMine(queue)) {
-      unhelped.forget(queue);
+      failedTasks.forgetQueue(queue);
       return true;
     }
     try {
-      if (!(await lookIfDue(look, looking, markers))) return false;
+      if (!(await runPassIfDue(schedule, pass, markers))) return false;
     } catch (err) {
       failures.push(err);
     }
   }
-  await lookAtUnhelped(looking);
+  await retryFailed(pass);
   if (failures.length > 0) throw failures[0];
   return true;
 }
 
 /**
- * Looks at each submission when it is 10 minutes old and, where it was unfinished then, when it is a day and 13 days
- * old and just after its default lifetime, so that a bell lost by any crash is rung again. What is unfinished even then,
- * and what was redriven, is looked at as if it had been submitted at that time, and so on. How far each look has come is
- * remembered per queue.
+ * Runs one round of the reconciler, which sends again any dispatch message that a crash has lost. It examines each
+ * submission at the age of 10 minutes and, if it was unfinished then, at the ages of a day and 13 days and just after the
+ * default lifetime. A task that is unfinished even then, and a redriven task, is examined as if it had been submitted at
+ * that time, and so on. The registry remembers for each queue up to which time each pass has come.
  */
 export async function reconcile(
   context: ServiceContext,
   signal: AbortSignal,
   options: ReconcileOptions = {},
 ): Promise<boolean> {
-  const { isMine = () => true, resting = new Resting(), alive = () => {} } = options;
-  const { unhelped = new UnhelpedTasks() } = options;
+  const { isMine = () => true, queueBackoff = new QueueBackoff(), alive = () => {} } = options;
+  const { failedTasks = new FailedTasks() } = options;
   const markers = new Map((await context.registry.list(kind, '')).map((marker) => [marker.key, marker]));
   for (const queue of context.queues.all()) {
     const name = queueKey(queue);
-    if (resting.has(name, context.clock.now())) continue;
+    if (queueBackoff.isBackedOff(name, context.clock.now())) continue;
     try {
-      if (!(await lookAtQueue({ context, queue, signal, unhelped, alive }, markers, isMine))) return false;
-      resting.worked(name);
+      if (!(await reconcileQueue({ context, queue, signal, failedTasks, alive }, markers, isMine)))
+        return false;
+      queueBackoff.succeeded(name);
     } catch (err) {
-      resting.failed(name, context.clock.now());
+      queueBackoff.failed(name, context.clock.now());
       const fields = { err, tenant: queue.tenant, queue: queue.queue };
-      context.log.warn(fields, 'could not look after all tasks of a queue; the other queues go on');
+      context.log.warn(fields, 'could not reconcile a queue; the other queues go on');
     }
   }
   return false;

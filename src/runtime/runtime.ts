@@ -1,21 +1,21 @@
 import { timing } from '../core/limits.ts';
 import type { RunningService } from '../service/create-service.ts';
 import { expireLeases } from './expire-leases.ts';
-import { UnhelpedTasks } from './failed-tasks.ts';
+import { FailedTasks } from './failed-tasks.ts';
 import { type Loop, startLoop } from './loop.ts';
 import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
-import { lookMs, WorkersTold } from './nodes/worker-announcer.ts';
-import { Resting, reconcile } from './reconcile.ts';
+import { checkWorkersMs, WorkerAnnouncer } from './nodes/worker-announcer.ts';
+import { QueueBackoff, reconcile } from './reconcile.ts';
 import { Sweeper } from './sweep.ts';
 
 export interface Runtime {
   /**
-   * Stops giving work and tells the workers to go elsewhere; waits at most `limitMs` until no lease of this node is
-   * held, then for what was begun. Leases that remain are spent in time and taken over. What it swept for all nodes it
-   * gives back first.
+   * Gives the shards of this node back, assigns no more tasks and asks the connected workers to connect elsewhere. Waits
+   * at most `limitMs` until these workers hold no lease, then for background work. The leases that remain expire and
+   * their tasks are claimed again.
    */
   drain(limitMs: number): Promise<void>;
-  /** Takes this process's workers off the list that others read, and ends the loops. */
+  /** Gives the shards back, removes the workers of this process from the shared list of workers, and ends the loops. */
   stop(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ const settingsMs = 5_000;
 const stuckMs = 60_000;
 const drainPollMs = 50;
 
-/** Starts every loop, each under its watchdog. */
+/** Starts all loops of a node, each under a watchdog. */
 export function startRuntime({ context, settled }: RunningService, options: DutyOptions = {}): Runtime {
   const { clock, log } = context;
   const loop = (
@@ -39,69 +39,72 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   const sweeper = new Sweeper(context);
   const loops: Loop[] = [];
   if (membership !== undefined) {
-    const beat = async (): Promise<boolean> => {
+    const beatOnce = async (): Promise<boolean> => {
       await membership.beat();
       return false;
     };
-    loops.push(loop('membership', () => membership.nextInMs, beat));
+    loops.push(loop('membership', () => membership.nextInMs, beatOnce));
   }
   loops.push(
     loop('sweep', timing.sweepMs, async (signal, alive) => {
-      await membership?.looked;
+      await membership?.firstBeatDone;
       return sweeper.round(signal, duties.sweeps, alive);
     }),
     loop('purge', purgeMs, async () => (await context.store.purge(clock.now(), purgeBatch)) === purgeBatch),
   );
   if (options.takesPart !== false) {
-    const remembered = { resting: new Resting(), unhelped: new UnhelpedTasks() };
+    const remembered = { queueBackoff: new QueueBackoff(), failedTasks: new FailedTasks() };
     loops.push(
       loop('reconcile', timing.reconcileMs, async (signal, alive) => {
-        await membership?.looked;
-        return reconcile(context, signal, { isMine: duties.looksAfter, ...remembered, alive });
+        await membership?.firstBeatDone;
+        return reconcile(context, signal, { isMine: duties.reconciles, ...remembered, alive });
       }),
     );
   }
   if (context.broker.expiredLeases !== undefined)
     loops.push(loop('expire leases', expireLeasesMs, () => expireLeases(context)));
-  const told = context.store.can.sharedWriters ? new WorkersTold(context) : undefined;
-  if (told !== undefined) {
+  const announcer = context.store.can.sharedWriters ? new WorkerAnnouncer(context) : undefined;
+  if (announcer !== undefined) {
     loops.push(
       loop('settings', settingsMs, async () => {
         await context.queues.refresh();
         return false;
       }),
-      loop('workers', lookMs, async () => {
-        await told.tell();
+      loop('workers', checkWorkersMs, async () => {
+        await announcer.announce();
         return false;
       }),
     );
   }
-  const giveBack = async (): Promise<void> => {
+  const giveShardsBack = async (): Promise<void> => {
     await membership?.leave().catch((err: unknown) => {
-      log.warn({ err }, 'could not give its shards back; others take them once its lease is spent');
+      log.warn(
+        { err },
+        'could not give the shards back; other nodes take them when the lease of this node expires',
+      );
     });
   };
-  const leaveList = async (): Promise<void> => {
-    await told?.leave().catch((err: unknown) => {
-      log.warn({ err }, 'could not take its workers off the list; others leave them out within 3 minutes');
+  const withdrawWorkers = async (): Promise<void> => {
+    await announcer?.leave().catch((err: unknown) => {
+      log.warn({ err }, 'could not remove the workers from the shared list; they disappear within 3 minutes');
     });
   };
   return {
     async drain(limitMs) {
-      const given = giveBack();
+      const shardsGivenBack = giveShardsBack();
       for (const session of context.sessions.all()) session.drain();
       const untilMs = clock.monotonic() + limitMs;
       const working = (): boolean => {
-        const counts = context.held.counts();
+        const counts = context.heldLeases.counts();
         return [...context.sessions.all()].some(({ id }) => counts.has(id));
       };
       while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
-      await given;
+      await shardsGivenBack;
       await settled();
     },
     async stop() {
-      await giveBack();
-      await leaveList();
+      await giveShardsBack();
+      await withdrawWorkers();
       await Promise.all(loops.map((one) => one.stop()));
       await settled();
     },

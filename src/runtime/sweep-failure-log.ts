@@ -1,38 +1,38 @@
+import { type QueueRef, queueKey } from '../core/queue-ref.ts';
 import type { Log } from '../ports/log.ts';
-import type { QueueRef, TaskId } from '../ports/task-store.ts';
-import { queueKey } from '../service/admin/queue-settings.ts';
-import type { Pauses } from './due-backoff.ts';
+import type { TaskId } from '../ports/task-store.ts';
+import type { DueBackoff } from './due-backoff.ts';
 
-interface Trouble {
+interface QueueFailure {
   readonly queue: QueueRef | undefined;
   readonly taskId: TaskId;
   readonly err: unknown;
   failed: number;
 }
 
-/** Of a task that is damaged so that its queue cannot be read: empty. */
-export function queueName(ref: QueueRef | undefined): string {
+/** Returns the key of the queue, or '' for a task that is so damaged that its queue cannot be read. */
+export function queueKeyOrEmpty(ref: QueueRef | undefined): string {
   return ref === undefined ? '' : queueKey(ref);
 }
 
-/** What went wrong in one round of the sweep: told in one line a queue, however many tasks it was. */
-export class Troubles {
-  readonly #byQueue = new Map<string, Trouble>();
+/** Gathers the failures of one round of the sweep and logs one line for each queue, however many tasks failed. */
+export class SweepFailureLog {
+  readonly #byQueue = new Map<string, QueueFailure>();
 
-  failed(queue: QueueRef | undefined, taskId: TaskId, err: unknown): void {
-    const name = queueName(queue);
-    const trouble = this.#byQueue.get(name);
-    if (trouble === undefined) this.#byQueue.set(name, { queue, taskId, err, failed: 1 });
-    else trouble.failed++;
+  record(queue: QueueRef | undefined, taskId: TaskId, err: unknown): void {
+    const key = queueKeyOrEmpty(queue);
+    const failure = this.#byQueue.get(key);
+    if (failure === undefined) this.#byQueue.set(key, { queue, taskId, err, failed: 1 });
+    else failure.failed++;
   }
 
-  tell(log: Log, pauses: Pauses): void {
+  write(log: Log, backoff: DueBackoff): void {
     if (this.#byQueue.size === 0) return;
-    const counts = pauses.counts();
-    for (const [name, { queue, taskId, err, failed }] of this.#byQueue) {
-      const waiting = counts.get(name) ?? 0;
+    const counts = backoff.counts();
+    for (const [key, { queue, taskId, err, failed }] of this.#byQueue) {
+      const waiting = counts.get(key) ?? 0;
       const fields = { err, tenant: queue?.tenant, queue: queue?.queue, task_id: taskId, failed, waiting };
-      log.warn(fields, 'could not act on due tasks; they stay due and are tried again');
+      log.warn(fields, 'due tasks failed; retrying with backoff');
     }
   }
 }

@@ -18,39 +18,42 @@ const sound = 'sound';
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 
-interface Tried {
+interface SendAttempt {
   readonly message: DispatchMessage;
   readonly atMs: number;
 }
 
-/** A node that runs, with bells apart; what it tried to ring, and what it asked for and said. */
-async function given(runs = true) {
+/**
+ * Starts a node with an external broker. Records the messages that it tried to send and those that were sent, its reads of
+ * due entries and its log lines.
+ */
+async function startTestNode(runs = true) {
   const clock = virtualClock();
-  const tries: Tried[] = [];
-  const sent: Tried[] = [];
+  const tries: SendAttempt[] = [];
+  const sent: SendAttempt[] = [];
   const lines: LogFields[] = [];
   const dues: number[] = [];
-  /** Whether a ring fails. */
-  const wrong = { isSent: ({ queue }: DispatchMessage): boolean => queue.queue === broken };
-  const wrongShards = new Set<number>();
+  /** Decides which messages cannot be sent. */
+  const faults = { failsFor: ({ queue }: DispatchMessage): boolean => queue.queue === broken };
+  const failingShards = new Set<number>();
   const send = (one: DispatchMessage): 'sent' | 'failed' => {
-    const tried = { message: one, atMs: clock.now() };
-    tries.push(tried);
-    if (wrong.isSent(one)) return 'failed';
-    sent.push(tried);
+    const attempt = { message: one, atMs: clock.now() };
+    tries.push(attempt);
+    if (faults.failsFor(one)) return 'failed';
+    sent.push(attempt);
     return 'sent';
   };
   const engine = externalMemory({ clock, faults: { send } });
   let reads = 0;
   const store: TaskStore = Object.assign(Object.create(engine.store) as TaskStore, {
-    due: async (...asked: Parameters<TaskStore['due']>) => {
+    due: async (...args: Parameters<TaskStore['due']>) => {
       dues.push(clock.now());
-      if (wrongShards.has(asked[0])) throw new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'down');
-      return engine.store.due(...asked);
+      if (failingShards.has(args[0])) throw new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'down');
+      return engine.store.due(...args);
     },
-    read: async (...asked: Parameters<TaskStore['read']>) => {
-      reads += asked[0].length;
-      return engine.store.read(...asked);
+    read: async (...args: Parameters<TaskStore['read']>) => {
+      reads += args[0].length;
+      return engine.store.read(...args);
     },
   });
   const warn = (fields: LogFields): void => void lines.push(fields);
@@ -73,37 +76,48 @@ async function given(runs = true) {
     await clock.advance(ms);
     return reads - before;
   };
-  return { clock, tries, sent, lines, dues, wrong, wrongShards, submit, readsIn, context: running.context };
+  return {
+    clock,
+    tries,
+    sent,
+    lines,
+    dues,
+    faults,
+    failingShards,
+    submit,
+    readsIn,
+    context: running.context,
+  };
 }
 
-function of(queue: string, tries: readonly Tried[]): Tried[] {
+function ofQueue(queue: string, tries: readonly SendAttempt[]): SendAttempt[] {
   return tries.filter(({ message }) => message.queue.queue === queue);
 }
 
-test('1,200 due tasks whose queue cannot be rung do not keep the ten behind them waiting', async () => {
-  const { clock, sent, submit } = await given();
+test('1,200 due tasks whose dispatch fails do not delay the ten tasks behind them', async () => {
+  const { clock, sent, submit } = await startTestNode();
   const dueAtMs = clock.now() + 10 * secondMs;
   await submit(broken, 1_200, { runAtMs: dueAtMs });
   await submit(sound, 10, { runAtMs: dueAtMs + 500 });
   await clock.advance(11.5 * secondMs);
-  expect(of(sound, sent)).toHaveLength(10);
-  for (const { atMs } of of(sound, sent)) expect(atMs).toBeLessThan(dueAtMs + 1_500);
+  expect(ofQueue(sound, sent)).toHaveLength(10);
+  for (const { atMs } of ofQueue(sound, sent)) expect(atMs).toBeLessThan(dueAtMs + 1_500);
 });
 
-test('tasks that come due while a queue cannot be rung are never late, whatever it had before', async () => {
-  const { clock, sent, submit } = await given();
+test('due tasks of a healthy queue are never late while the dispatch to another queue fails', async () => {
+  const { clock, sent, submit } = await startTestNode();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   for (let i = 0; i < 30; i++) {
     const dueAtMs = clock.now() + 2 * secondMs;
     await submit(sound, 1, { runAtMs: dueAtMs });
     await submit(broken, 20, { runAtMs: dueAtMs });
     await clock.advance(5 * secondMs);
-    expect(of(sound, sent).at(-1)?.atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
+    expect(ofQueue(sound, sent).at(-1)?.atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
   }
 });
 
-test('what failed is tried again after pauses that grow to a minute, a few tasks for all of their queue', async () => {
-  const { clock, tries, dues, submit, readsIn } = await given();
+test('failed due tasks are retried with a backoff of up to a minute, and only a few tasks are tried for a whole queue', async () => {
+  const { clock, tries, dues, submit, readsIn } = await startTestNode();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(2 * minuteMs);
   const timesOf = (id: string): number[] =>
@@ -114,31 +128,31 @@ test('what failed is tried again after pauses that grow to a minute, a few tasks
   tries.length = 0;
   dues.length = 0;
   expect(await readsIn(10 * minuteMs)).toBeLessThan(10 * 1_200);
-  // At most a batch of each shard, once a minute.
+  // At most one batch of each shard is tried once a minute.
   expect(tries.length).toBeGreaterThan(0);
   expect(tries.length).toBeLessThanOrEqual(11 * 8 * 100);
-  // Once a second each shard, a page or two: no round follows at once on one that helped nobody.
+  // Each shard is read once a second, a page or two: no round follows at once on a round without a success.
   expect(dues.length).toBeLessThanOrEqual(600 * 8 * 2);
 });
 
-test('a queue that can be rung again has all its tasks rung within a minute', async () => {
-  const { clock, sent, submit, wrong } = await given();
+test('all due tasks of a queue are dispatched within a minute after its dispatch works again', async () => {
+  const { clock, sent, submit, faults } = await startTestNode();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(10 * minuteMs);
-  wrong.isSent = () => false;
+  faults.failsFor = () => false;
   await clock.advance(minuteMs + 2 * secondMs);
-  expect(new Set(of(broken, sent).map(({ message }) => message.id)).size).toBe(1_200);
+  expect(new Set(ofQueue(broken, sent).map(({ message }) => message.id)).size).toBe(1_200);
 });
 
-test('one line of the log tells a round’s failures of a queue, with the first error and how many', async () => {
-  const { clock, lines, submit, wrong } = await given();
-  wrong.isSent = () => true;
+test('the failures of one round are logged in one line for each queue, with the first error and their number', async () => {
+  const { clock, lines, submit, faults } = await startTestNode();
+  faults.failsFor = () => true;
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await submit('other', 3, { runAtMs: clock.now() + secondMs });
   await clock.advance(secondMs);
   await clock.settle();
-  const told = lines.filter(({ queue }) => queue === broken);
-  expect(told).toEqual([
+  const failureLines = lines.filter(({ queue }) => queue === broken);
+  expect(failureLines).toEqual([
     expect.objectContaining({
       err: expect.any(HoldfastError),
       tenant,
@@ -147,19 +161,19 @@ test('one line of the log tells a round’s failures of a queue, with the first 
       waiting: 1_200,
     }),
   ]);
-  expect(told[0]?.failed).toBeGreaterThanOrEqual(10);
+  expect(failureLines[0]?.failed).toBeGreaterThanOrEqual(10);
   await clock.advance(10 * minuteMs);
-  // After so many pauses of up to a minute, of two queues.
+  // Each of the two queues is retried and logged at most 16 times in ten minutes.
   expect(lines.length).toBeLessThanOrEqual(2 * 16);
 });
 
-test('a task that always fails keeps no other of its queue waiting', async () => {
-  const { clock, sent, tries, submit, wrong } = await given();
-  const ill = new Set<string>();
+test('a due task that always fails delays no other task of its queue', async () => {
+  const { clock, sent, tries, submit, faults } = await startTestNode();
+  const failing = new Set<string>();
   await submit(sound, 3, { runAtMs: clock.now() + secondMs });
-  wrong.isSent = ({ id }) => {
-    if (ill.size < 3) ill.add(id);
-    return ill.has(id);
+  faults.failsFor = ({ id }) => {
+    if (failing.size < 3) failing.add(id);
+    return failing.has(id);
   };
   await clock.advance(5 * minuteMs);
   const dueAtMs = clock.now() + secondMs;
@@ -169,29 +183,29 @@ test('a task that always fails keeps no other of its queue waiting', async () =>
   for (const { atMs } of sent) expect(atMs).toBeLessThanOrEqual(dueAtMs + secondMs);
   tries.length = 0;
   await clock.advance(10 * minuteMs);
-  // The reconciler tries too.
+  // Only the tries of the sweep are counted: the reconciler tries these tasks too.
   expect(tries.filter(({ message }) => message.reason === 'due').length).toBeLessThanOrEqual(3 * 11);
 });
 
-test('due entries of tasks that are gone keep nobody waiting', async () => {
-  const { clock, sent, submit, context } = await given(false);
+test('due entries of expired tasks delay no other task', async () => {
+  const { clock, sent, submit, context } = await startTestNode(false);
   await submit(sound, 1_200, { windowMs: minuteMs, lifetimeMs: minuteMs, retentionMs: 1 });
   await clock.advance(2 * 60 * minuteMs);
   await submit(sound, 10, { runAtMs: clock.now() + secondMs });
   await clock.advance(secondMs);
   sent.length = 0;
-  // Nothing was purged, and one round is enough.
+  // One round is enough although none of the expired tasks was purged.
   await new Sweeper(context).round(new AbortController().signal);
   expect(sent).toHaveLength(10);
 });
 
-test('a shard that cannot be asked keeps no other from being swept', async () => {
-  const { clock, sent, submit, wrongShards } = await given();
-  wrongShards.add(0);
+test('a shard that cannot be read keeps no other shard from being swept', async () => {
+  const { clock, sent, submit, failingShards } = await startTestNode();
+  failingShards.add(0);
   await submit(sound, 400, { runAtMs: clock.now() + secondMs });
   await clock.advance(2 * secondMs);
   expect(sent.length).toBeGreaterThan(300);
-  wrongShards.clear();
+  failingShards.clear();
   await clock.advance(2 * secondMs);
   expect(sent.length).toBe(400);
 });

@@ -1,120 +1,123 @@
 import { timing } from '../core/limits.ts';
 import type { DueEntry } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { actOnAll } from './due-actions.ts';
-import { Pauses } from './due-backoff.ts';
-import { Troubles } from './sweep-failure-log.ts';
+import { runDue } from './due-actions.ts';
+import { DueBackoff } from './due-backoff.ts';
+import { SweepFailureLog } from './sweep-failure-log.ts';
 
-/** Tasks that are acted on at once. */
+/** The number of tasks that are acted on at once. */
 const batch = 100;
-/** Entries asked for at once, where some of them are to be passed over. */
-const mostAsked = 1_000;
-/** A shard's turn is over after so many pages, even where nobody in them could be helped. */
+/** The most due entries that one page reads. Backed-off entries are read too and then passed over. */
+const mostEntries = 1_000;
+/** The most pages that one round reads of one shard, even if no task of them was dispatched or ended. */
 const mostPages = 10;
-/** A shard that was gone through is left alone for so long, though others have more. */
+/** A shard whose scan is done is scanned again after this time, even if other shards have more due tasks. */
 const restMs = timing.sweepMs / 2;
 
-/** One way through what is due in a shard at its beginning, from the oldest on, in as many turns as it takes. */
-interface Walk {
+/** One scan over the entries of a shard that were due when it began, oldest first. It may take several rounds. */
+interface ShardScan {
   readonly untilMs: number;
-  /** By the monotonic clock. */
+  /** When the scan began, on the monotonic clock. */
   readonly beganAtMs: number;
-  /** Undefined: it begins at the front, or is over. */
-  place: DueEntry | undefined;
-  isOver: boolean;
+  /** The due entry after which the next page begins. It is undefined at the start of the scan and at its end. */
+  after: DueEntry | undefined;
+  isDone: boolean;
 }
 
-/** What a round has beside what it remembers. */
-interface Round {
+/** The parameters of one round of the sweep. */
+interface SweepRound {
   readonly signal: AbortSignal;
-  readonly troubles: Troubles;
+  readonly failureLog: SweepFailureLog;
   isMine(shard: number): boolean;
-  /** Says that it goes on, however long it takes. */
+  /** Tells the watchdog that the round still makes progress. */
   alive(): void;
 }
 
 /**
- * Serves what is due. Tasks that cannot be helped stay due in front of all others, so it goes on behind them, and tries
- * them again after pauses that grow: who cannot be helped costs the others nothing.
+ * Processes due entries shard by shard. An entry whose action fails stays in the due index; the sweep continues past it
+ * and retries it with exponential backoff, so that one failing task never blocks the rest.
  */
 export class Sweeper {
   readonly #context: ServiceContext;
-  readonly #pauses = new Pauses();
-  readonly #walks = new Map<number, Walk>();
+  readonly #backoff = new DueBackoff();
+  readonly #scans = new Map<number, ShardScan>();
 
   constructor(context: ServiceContext) {
     this.#context = context;
   }
 
   /**
-   * A turn for every shard that is this node's, asked anew before each page: it may have been held up since the last.
-   * True: there is more, to go on with at once.
+   * Sweeps each shard for which `isMine` returns true. `isMine` is called again before each page, because the shard may
+   * have moved to another node meanwhile. Returns true if there is more to do at once.
    */
   async round(
     signal: AbortSignal,
     isMine: (shard: number) => boolean = () => true,
     alive: () => void = () => {},
   ): Promise<boolean> {
-    const { clock, held, log, store } = this.#context;
-    const troubles = new Troubles();
-    const round: Round = { signal, troubles, isMine, alive };
+    const { clock, heldLeases, log, store } = this.#context;
+    const failureLog = new SweepFailureLog();
+    const round: SweepRound = { signal, failureLog, isMine, alive };
     const failures: unknown[] = [];
     let more = false;
     for (let shard = 0; shard < store.dueShards && !signal.aborted; shard++) {
       if (!isMine(shard)) {
-        this.#walks.delete(shard);
+        this.#scans.delete(shard);
         continue;
       }
       try {
-        more = (await this.#turn(shard, round)) || more;
+        more = (await this.#sweepShard(shard, round)) || more;
       } catch (err) {
         failures.push(err);
       }
     }
-    troubles.tell(log, this.#pauses);
-    held.prune(clock.now());
-    if (!more) this.#pauses.prune(clock.monotonic());
+    failureLog.write(log, this.#backoff);
+    heldLeases.prune(clock.now());
+    if (!more) this.#backoff.prune(clock.monotonic());
     if (failures.length === 0) return more;
     if (!more) throw failures[0];
     log.error({ err: failures[0], shards: failures.length }, 'could not sweep some shards; the others go on');
     return true;
   }
 
-  /** Until somebody was helped, so that the other shards have their turns too. True: the walk is not over. */
-  async #turn(shard: number, round: Round): Promise<boolean> {
+  /**
+   * Continues the scan of a shard until one page has dispatched or ended a task, so that the other shards come next.
+   * Returns true if the scan is not done.
+   */
+  async #sweepShard(shard: number, round: SweepRound): Promise<boolean> {
     const { store, clock } = this.#context;
-    const { signal, troubles, isMine } = round;
-    const acting = { context: this.#context, signal, pauses: this.#pauses, troubles };
-    const walk = this.#walkOf(shard);
-    for (let pages = 0; pages < mostPages && !walk.isOver && isMine(shard) && !signal.aborted; pages++) {
+    const { signal, failureLog, isMine } = round;
+    const due = { context: this.#context, signal, backoff: this.#backoff, failureLog };
+    const scan = this.#scanOf(shard);
+    for (let pages = 0; pages < mostPages && !scan.isDone && isMine(shard) && !signal.aborted; pages++) {
       round.alive();
-      walk.isOver = true;
-      const limit = Math.min(mostAsked, batch + this.#pauses.size);
-      const page = await store.due(shard, walk.untilMs, limit, walk.place);
+      scan.isDone = true;
+      const limit = Math.min(mostEntries, batch + this.#backoff.size);
+      const page = await store.due(shard, scan.untilMs, limit, scan.after);
       if (signal.aborted) break;
       const nowMs = clock.monotonic();
-      const entries = page.entries.filter((entry) => !this.#pauses.has(entry, nowMs));
+      const entries = page.entries.filter((entry) => !this.#backoff.isBackedOff(entry, nowMs));
       const some = entries.slice(0, batch);
-      walk.place = some.length < entries.length ? some.at(-1) : page.next;
-      walk.isOver = walk.place === undefined;
+      scan.after = some.length < entries.length ? some.at(-1) : page.next;
+      scan.isDone = scan.after === undefined;
       if (some.length === 0) continue;
-      if ((await actOnAll(acting, some)) > 0) break;
+      if ((await runDue(due, some)) > 0) break;
     }
-    return !walk.isOver;
+    return !scan.isDone;
   }
 
-  #walkOf(shard: number): Walk {
+  #scanOf(shard: number): ShardScan {
     const { clock } = this.#context;
     const beganAtMs = clock.monotonic();
-    const before = this.#walks.get(shard);
-    if (before !== undefined && (!before.isOver || beganAtMs - before.beganAtMs < restMs)) return before;
-    const walk = { untilMs: clock.now(), beganAtMs, place: undefined, isOver: false };
-    this.#walks.set(shard, walk);
-    return walk;
+    const before = this.#scans.get(shard);
+    if (before !== undefined && (!before.isDone || beganAtMs - before.beganAtMs < restMs)) return before;
+    const scan = { untilMs: clock.now(), beganAtMs, after: undefined, isDone: false };
+    this.#scans.set(shard, scan);
+    return scan;
   }
 }
 
-/** One round of a process that remembers nothing. */
+/** Runs one round of a new `Sweeper`, which remembers no failures of earlier rounds. */
 export function sweep(
   context: ServiceContext,
   signal: AbortSignal,

@@ -1,11 +1,12 @@
 import type { Snapshot } from '../ports/task-store.ts';
-import { commitCommand, readOf } from './commit.ts';
+import { commitCommand, readTask } from './commit.ts';
 import type { ServiceContext } from './context.ts';
 import { notFound, rejectionError } from './rejections.ts';
 
 /**
- * A waiting task ends at once; a running one is asked to, by its session here or by its next heartbeat, and the
- * lease's end forces it. A dead one that holds its lane is skipped.
+ * Cancels a task. A waiting task ends at once. A running task gets a cancellation request through its session on this node
+ * or with its next heartbeat; if the worker ignores the request, the task is cancelled when the lease expires. A dead task
+ * that holds its lane is cancelled too, so that the lane continues.
  */
 export async function cancel(
   context: ServiceContext,
@@ -13,18 +14,18 @@ export async function cancel(
   id: string,
   by: { readonly actor: string; readonly message: string },
 ): Promise<Snapshot> {
-  const snapshot = await readOf(context, tenant, id);
+  const snapshot = await readTask(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
   const done = await commitCommand(context, snapshot, {
     kind: 'cancel',
     actor: by.actor,
     message: by.message,
   });
-  if (done.kind === 'gone') throw notFound(id);
+  if (done.kind === 'notFound') throw notFound(id);
   if (done.kind === 'rejected') throw rejectionError(id, done.rejection);
   const { head } = done.snapshot;
   if (head.state === 'running') {
-    const held = context.held.get(id, head.fencingToken);
+    const held = context.heldLeases.get(id, head.fencingToken);
     if (held?.sessionId !== undefined)
       context.sessions.cancelAttempt(held.sessionId, id, head.fencingToken, 'cancelled');
   }

@@ -5,12 +5,12 @@ import type { TaskEvent } from '../core/task/event.ts';
 import { type Head, isEnded, isReady } from '../core/task/head.ts';
 import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
-import { tellDeath } from './dead-letters.ts';
+import { publishDeathNotice } from './dead-letters.ts';
 import { handOver } from './hand-over.ts';
 import { contended } from './rejections.ts';
 
-/** A loser of a race reads what stands and decides again, but not for ever. */
-const tries = 8;
+/** How often a command is tried in all before it fails with CONFLICT; after each lost race it is decided again. */
+const maxTries = 8;
 
 export function factsOf(context: ServiceContext, snapshot: Snapshot): Facts {
   const { options, acceptedAtMs, expiresAtMs, scope } = snapshot.submission;
@@ -29,23 +29,23 @@ export function transition(snapshot: Snapshot, events: readonly TaskEvent[], hea
   };
 }
 
-export type Committed =
+export type CommitResult =
   | { readonly kind: 'done'; readonly snapshot: Snapshot; readonly events: readonly TaskEvent[] }
   | { readonly kind: 'rejected'; readonly rejection: Rejection; readonly snapshot: Snapshot }
-  | { readonly kind: 'gone' };
+  | { readonly kind: 'notFound' };
 
 /**
- * Decides a command on a snapshot and writes it, conditional on the exact revision that was read; whoever loses
- * the race decides again on what stands. Follows an end with the lane's hand-over.
+ * Decides a command on a snapshot and writes the change if the task still has the revision that was read. After a lost race
+ * the command is decided again on the current snapshot. The commit is followed by `afterCommit`.
  */
 export async function commitCommand(
   context: ServiceContext,
   read: Snapshot,
   command: Command,
   shape: (change: Transition, snapshot: Snapshot) => Transition = (change) => change,
-): Promise<Committed> {
+): Promise<CommitResult> {
   let snapshot = read;
-  for (let i = 0; i < tries; i++) {
+  for (let i = 0; i < maxTries; i++) {
     const decision = decide(snapshot.head, factsOf(context, snapshot), command, context.clock.now());
     if (!decision.ok) return { kind: 'rejected', rejection: decision.rejection, snapshot };
     if (decision.events.length === 0) return { kind: 'done', snapshot, events: [] };
@@ -56,29 +56,31 @@ export async function commitCommand(
       const tip = [...snapshot.tip, ...decision.events];
       const laneSeq = outcome.laneSeq ?? snapshot.laneSeq;
       const done: Snapshot = { ...snapshot, head: outcome.head, laneSeq, tip };
-      after(context, done);
+      afterCommit(context, done);
       return { kind: 'done', snapshot: done, events: decision.events };
     }
-    if (outcome?.current === undefined) return { kind: 'gone' };
+    if (outcome?.current === undefined) return { kind: 'notFound' };
     snapshot = outcome.current;
   }
   throw contended(read.id);
 }
 
 /**
- * What every committed change is followed by, once: watchers, the held lease, an ended task's lane, the notice of a death
- * (nothing changes a dead task and leaves it dead).
+ * Runs the follow-ups of a committed change: notifies watchers, updates the held lease, hands over the lane of an ended
+ * task and publishes a notice if the task died. Call it once per commit. There is one notice per death, because no change
+ * leaves a dead task dead.
  */
-export function after(context: ServiceContext, snapshot: Snapshot): void {
-  context.feed.publish(snapshot.id);
-  if (snapshot.head.state === 'running') context.held.update(snapshot.id, snapshot.head);
+export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
+  context.changeFeed.publish(snapshot.id);
+  if (snapshot.head.state === 'running') context.heldLeases.update(snapshot.id, snapshot.head);
   if (snapshot.head.handOver) context.background('hand-over', handOver(context, snapshot));
-  if (snapshot.head.state === 'dead') tellDeath(context, snapshot);
+  if (snapshot.head.state === 'dead') publishDeathNotice(context, snapshot);
 }
 
 /**
- * Leaves a bell as its task's head says: silenced where the task has ended or waits for a time, hidden until the
- * lease's end where it runs, audible where it is ready. Where bells live in the commit they follow by themselves.
+ * Brings a delivery in line with its task's head: deletes it if the task has ended or waits for a time, hides it until the
+ * lease expires if the task runs, and makes it visible if the task is ready. Does nothing with a transactional broker,
+ * whose deliveries follow the commit.
  */
 export async function syncDelivery(
   context: ServiceContext,
@@ -98,8 +100,8 @@ export async function syncDelivery(
   else await context.broker.delete([receiptHandle], scope);
 }
 
-/** Reads one task of a tenant; undefined where there is none for this reader. */
-export async function readOf(
+/** Reads one task. Returns undefined if it does not exist or belongs to another tenant. */
+export async function readTask(
   context: ServiceContext,
   tenant: string,
   id: TaskId,

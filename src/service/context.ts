@@ -6,32 +6,37 @@ import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
-import type { Redriven } from './redrive/redrive-notes.ts';
+import type { RedriveNotes } from './redrive/redrive-notes.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
-import type { Feed } from './watch/change-feed.ts';
+import type { ChangeFeed } from './watch/change-feed.ts';
 import type { WatchedTasks } from './watch/watched-tasks.ts';
 
-/** What the use cases share on one node. */
+/** Everything that the use cases of one node share. */
 export interface ServiceContext {
   readonly node: string;
-  /** Of one life of this process, unlike its name, which may be any other's too. */
+  /** Identifies this run of the process. The node's name does not: another process may use the same name. */
   readonly processId: string;
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Asked before any work of a submission. Absent: all are admitted. */
+  /** Admits or refuses a submission before any work is done for it. If absent, every submission is admitted. */
   readonly overload?: Overload | undefined;
-  /** Told of every death. Absent: nobody is. */
+  /** Publishes a notice of each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  readonly feed: Feed;
-  readonly watched: WatchedTasks;
-  readonly held: HeldLeases;
+  readonly changeFeed: ChangeFeed;
+  readonly watchedTasks: WatchedTasks;
+  readonly heldLeases: HeldLeases;
   readonly queues: QueueSettings;
   readonly sessions: Sessions;
-  readonly redriven: Redriven;
-  /** Work that was begun after an answer (hand-overs, releases); a drain waits for it. */
+  readonly redriveNotes: RedriveNotes;
+  /**
+   * Tracks work that continues after the caller has its response, for example a hand-over. A drain waits for it, and a
+   * failure is logged under the name `what`.
+   */
   background(what: string, work: Promise<unknown>): void;
+  /** Logs a failure of a session. Unlike background work, a session lasts as long as its stream: no drain waits for it. */
+  runSession(session: Promise<unknown>): void;
 }

@@ -13,7 +13,7 @@ import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
-import { Redriven } from './redrive/redrive-notes.ts';
+import { RedriveNotes } from './redrive/redrive-notes.ts';
 import type { Service } from './service.ts';
 import { openSession } from './session/session.ts';
 import { createSessions } from './session/sessions.ts';
@@ -21,64 +21,66 @@ import { heartbeat } from './settle/heartbeat.ts';
 import { createHeldLeases } from './settle/held-leases.ts';
 import { settle } from './settle/settle.ts';
 import { submit } from './submit/submit.ts';
-import { createFeed } from './watch/change-feed.ts';
+import { createChangeFeed } from './watch/change-feed.ts';
 import { get, getByKey, history, verify, view, watch } from './watch/query.ts';
 import { WatchedTasks } from './watch/watched-tasks.ts';
 
 export interface ServiceOptions {
-  /** Names this process among its peers. */
+  /** The name of this process among the nodes that share the store. */
   readonly node: string;
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Asked before any work of a submission. Absent: all are admitted. */
+  /** Admits or refuses a submission before any work is done for it. If absent, every submission is admitted. */
   readonly overload?: Overload | undefined;
-  /** Told of every death. Absent: nobody is. */
+  /** Publishes a notice of each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
-  /** Queues come into being at their first use; where false they must be configured. */
+  /** True if a queue is created at its first use; false if it must be configured beforehand. */
   readonly createQueues: boolean;
 }
 
-/** The service, and what the runtime's loops need of it. */
+/** The service, with the context that the runtime's loops use. */
 export interface RunningService {
   readonly service: Service;
   readonly context: ServiceContext;
-  /** Resolves when all that was begun after an answer is done, sessions excepted. */
+  /** Resolves when all background work is done, except that of sessions. */
   settled(): Promise<void>;
 }
 
 export async function createService(options: ServiceOptions): Promise<RunningService> {
   const { log } = options;
-  const going = new Set<Promise<void>>();
+  const running = new Set<Promise<void>>();
   const queues = new QueueSettings(options.registry, options.createQueues);
   await queues.refresh();
-  const feed = createFeed();
+  const feed = createChangeFeed();
+  const logFailure = (what: string, work: Promise<unknown>): Promise<void> =>
+    work.then(
+      () => {},
+      (err: unknown) => log.warn({ err, what }, 'background work failed; it will be repeated'),
+    );
   const context: ServiceContext = {
     ...options,
     processId: options.clock.uuid(),
     queues,
-    feed,
-    watched: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
-    held: createHeldLeases(),
+    changeFeed: feed,
+    watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
+    heldLeases: createHeldLeases(),
     sessions: createSessions(),
-    redriven: new Redriven(options),
+    redriveNotes: new RedriveNotes(options),
     background(what, work) {
-      const watched = work.then(
-        () => {},
-        (err: unknown) => log.warn({ err, what }, 'background work failed; it will be repeated'),
-      );
-      if (what === 'session') return;
-      going.add(watched);
-      void watched.then(() => going.delete(watched));
+      const finished = logFailure(what, work);
+      running.add(finished);
+      void finished.then(() => running.delete(finished));
     },
+    runSession: (session) => void logFailure('session', session),
   };
   return {
     service: serviceOf(context),
     context,
     async settled() {
-      while (going.size > 0) await Promise.all(going);
+      while (running.size > 0) await Promise.all(running);
     },
   };
 }

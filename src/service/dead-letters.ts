@@ -3,23 +3,23 @@ import type { ServiceContext } from './context.ts';
 import { messageOf } from './hand-over.ts';
 
 /**
- * One notice of a death, after its commit. Nothing waits for it and nothing repeats it: it is there for alarms, and the
- * store's list of what is dead is the truth.
+ * Publishes a notice of a task's death to the dead-letter queue, after the commit. Nothing waits for the notice and nothing
+ * repeats it: it only feeds alarms, and the store's list of dead tasks is authoritative.
  */
-export function tellDeath(context: ServiceContext, snapshot: Snapshot): void {
+export function publishDeathNotice(context: ServiceContext, snapshot: Snapshot): void {
   if (context.deadLetters === undefined) return;
-  context.background('dead-letter notice', tell(context, snapshot));
+  context.background('dead-letter notice', publishNotice(context, snapshot));
 }
 
-async function tell({ deadLetters, log }: ServiceContext, snapshot: Snapshot): Promise<void> {
+async function publishNotice({ deadLetters, log }: ServiceContext, snapshot: Snapshot): Promise<void> {
   const { id, head, submission } = snapshot;
-  let told: unknown;
+  let result: unknown;
   try {
-    [told = true] = (await deadLetters?.tell([messageOf(snapshot, head.version, 'dead')])) ?? [];
+    [result = true] = (await deadLetters?.publish([messageOf(snapshot, head.version, 'dead')])) ?? [];
   } catch (thrown) {
-    told = thrown;
+    result = thrown;
   }
-  if (told === true) return;
-  const fields = { err: told, task_id: id, queue: submission.scope.queue };
-  log.warn(fields, 'no notice of a death came to the dead-letter queue; the list of dead tasks has it');
+  if (result === true) return;
+  const fields = { err: result, task_id: id, queue: submission.scope.queue };
+  log.warn(fields, 'could not publish a dead-letter notice; the task is still listed as dead');
 }

@@ -11,8 +11,8 @@ const tenant = 'default';
 const target = { tenant, queue: 'q' };
 const lane = { ...target, orderingKey: 'lane' };
 
-/** A node with one task in its lane, and every ring that it sent since. */
-async function given() {
+/** Starts a node with one task in its lane; `messages` holds every dispatch message that the node sent after that. */
+async function startNode() {
   const clock = virtualClock();
   const messages: DispatchMessage[] = [];
   const send = (message: DispatchMessage): 'sent' => {
@@ -30,23 +30,23 @@ async function given() {
   return { ...node, store, messages, id: task.id, read };
 }
 
-/** Claims the task and tells that it never can be done; its lane is handed on. */
-async function die({ service, settled }: Awaited<ReturnType<typeof given>>): Promise<void> {
+/** Claims the task and settles it as fatal, so that it dies and its lane is handed over. */
+async function die({ service, settled }: Awaited<ReturnType<typeof startNode>>): Promise<void> {
   const [assigned] = await service.claim({
     ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1 },
     ...{ workerName: 'w', workerId: '1', waitMs: 0, requestId: '', signal: new AbortController().signal },
   });
-  const told = { result: undefined, message: 'no', errorType: '', afterMs: undefined };
-  const fatal = { lease: assigned?.lease ?? expect.fail(), outcome: 'fatal', ...told } as const;
+  const rest = { result: undefined, message: 'no', errorType: '', afterMs: undefined };
+  const fatal = { lease: assigned?.lease ?? expect.fail(), outcome: 'fatal', ...rest } as const;
   await service.settle([fatal], { tenant, sessionId: undefined });
   await settled();
 }
 
 describe('a hand-over by a process that stalled', () => {
-  it('rings no task for a place in its lane that it has left meanwhile', async () => {
-    const { context, store, messages, id } = await given();
+  it('sends no dispatch message for a task that has meanwhile left its position in the lane', async () => {
+    const { context, store, messages, id } = await startNode();
     const now = (await store.lowest(lane)) ?? expect.fail();
-    // Read long ago; today another task is the lowest, and then none.
+    // The process reads an outdated lowest position of the lane, and at the next read an empty lane.
     const answers = [{ id, seq: now.seq - 1 }, undefined];
     const stalled = { ...store, lowest: async () => answers.shift() };
     await dispatchLowest({ ...context, store: stalled }, lane, 'handOver');
@@ -56,8 +56,8 @@ describe('a hand-over by a process that stalled', () => {
     expect(messages.map((message) => message.id)).toEqual([now.id]);
   });
 
-  it('takes away the place that the task left, never the one that a redrive gave it since', async () => {
-    const node = await given();
+  it('removes the task’s old position in the lane, never the new one from a redrive', async () => {
+    const node = await startNode();
     const { context, service, store, id, read } = node;
     await die(node);
     const { head, ...dead } = await read();
@@ -66,7 +66,7 @@ describe('a hand-over by a process that stalled', () => {
     const redriven = await read();
     expect(redriven.laneSeq).toBeGreaterThan(dead.laneSeq ?? 0);
 
-    // As it was read before the lane was handed on.
+    // The stalled process passes the snapshot that it read before the first hand-over.
     await handOver(context, { ...dead, head: { ...head, handOver: true, revision: head.revision - 1 } });
     expect(await store.lowest(lane)).toEqual({ id, seq: redriven.laneSeq });
     expect(await read()).toEqual(redriven);

@@ -14,7 +14,10 @@ export function messageOf(snapshot: Snapshot, version: number, reason: DispatchR
   return { id: snapshot.id, queue, priority: options.priority, type, typeVersion, version, reason };
 }
 
-/** Throws where the bell could not be rung: then whatever waits for it must not be acknowledged or cleared. */
+/**
+ * Sends a dispatch message for the task. Throws if the message could not be sent; the caller must then neither acknowledge
+ * the task nor clear its due entry.
+ */
 export async function dispatch(
   context: ServiceContext,
   snapshot: Snapshot,
@@ -22,10 +25,10 @@ export async function dispatch(
   reason: DispatchReason,
 ): Promise<void> {
   const [sent] = await context.broker.send([messageOf(snapshot, version, reason)]);
-  if (sent !== true) throw sent ?? new RangeError('a ring without an answer');
+  if (sent !== true) throw sent ?? new RangeError('the broker returned no result for a dispatch message');
 }
 
-/** True where the task is the first unfinished one of its lane, by a consistent read, or has no lane. */
+/** Returns true if the task has no lane or, by a consistent read, is the first unfinished task of its lane. */
 export async function isLowest(context: ServiceContext, snapshot: Snapshot): Promise<boolean> {
   const lane = laneOf(snapshot);
   if (lane === undefined) return true;
@@ -33,8 +36,9 @@ export async function isLowest(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * Rings whatever is lowest in a lane, unless it has ended: then its own hand-over is due. It is rung even while it
- * waits for a time, since the sweep may just have passed over it as not the lowest.
+ * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is sent: its own
+ * hand-over follows. A task that waits for a time gets a message too, because the sweep may just have skipped it while it
+ * was not yet the first of its lane.
  */
 export async function dispatchLowest(
   context: ServiceContext,
@@ -45,21 +49,22 @@ export async function dispatchLowest(
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
   if (snapshot === undefined || isEnded(snapshot.head)) return;
-  // Ended and redriven to the tail meanwhile: heard there it would be silenced, and this ring's id would swallow the
-  // one that it is due once it is the lowest.
+  // The task ended and was redriven to the lane's tail after the lane was read. A message sent now would be deleted on
+  // receipt, and its deduplication id would suppress the message that is due once the task is the lowest.
   if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
-  // A submitter rings as if it were that task's first ring: the one who should have may have died before it.
+  // A submitter sends the lowest task's first message (version 1), because that task's own submitter may have crashed
+  // before it sent one.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
 }
 
 /**
- * An ended task leaves its lane and the next one is rung. A crash anywhere leaves the due entry, the sweep repeats
- * the steps, and all of them are idempotent.
+ * Removes an ended task from its lane and dispatches the lane's next task. Every step is idempotent: after a crash the due
+ * entry is still there, and the sweep repeats the steps.
  */
 export async function handOver(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const lane = laneOf(snapshot);
   if (lane !== undefined) {
-    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
     await dispatchLowest(context, lane, 'handOver');
   }
   const [outcome] = await context.store.append([
@@ -77,8 +82,10 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * A task whose time has come: ring first, then clear, conditional on the exact revision that was read. A crash
- * between rings twice, never not at all. Not the lowest of its lane: only cleared, the hand-over rings it.
+ * Makes a task ready whose run time has come: sends its dispatch message, then clears its due entry if the task still has
+ * the revision that was read. After a crash between the two steps the message is sent twice, but it is never lost. If the
+ * task is not the lowest of its lane, the due entry is cleared without a message, and the hand-over dispatches the task
+ * later. Returns true if the due entry was cleared.
  */
 export async function makeReady(
   context: ServiceContext,

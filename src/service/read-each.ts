@@ -1,16 +1,16 @@
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import type { Snapshot, TaskId } from '../ports/task-store.ts';
 
-export type ReadOne = Snapshot | HoldfastError | undefined;
+export type ReadResult = Snapshot | HoldfastError | undefined;
 
 /**
- * A batch of reads in which one damaged task spoils nothing for the others: such a batch is read again one by one, and the
- * damaged task is its own error (DATA_LOSS). Whatever else fails, fails the whole batch.
+ * Reads a batch of tasks so that one damaged task does not fail the others. If the batch fails with DATA_LOSS, each task is
+ * read separately, and the result of a damaged task is its error. Any other error rejects the whole batch.
  */
 export async function readEach(
   ids: readonly TaskId[],
   read: (ids: readonly TaskId[]) => Promise<readonly (Snapshot | undefined)[]>,
-): Promise<readonly ReadOne[]> {
+): Promise<readonly ReadResult[]> {
   if (ids.length === 0) return [];
   try {
     return await read(ids);

@@ -7,26 +7,26 @@ import type { ReportContext } from './service.ts';
 export function notFound(id: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `There is no task '${id}'.`, {
     taskId: id,
-    help: 'Check the id. A task is forgotten after its retention; other tenants’ and forbidden queues’ are not shown.',
+    help: 'Check the id. Tasks are deleted after their retention; tasks of other tenants and forbidden queues are hidden.',
   });
 }
 
-export function keepsNoChain(): HoldfastError {
+export function noHashChain(): HoldfastError {
   return new HoldfastError(
     'FAILED_PRECONDITION',
     'NOT_BUILT',
-    'This store keeps no chain of hashes, so that nothing tells whether a history was changed.',
-    { help: 'Only the engine aws keeps one. Read the history without verifying it.' },
+    'This store keeps no chain of hashes, so it cannot detect whether a history was changed.',
+    { help: 'Only the aws engine keeps one. Read the history without verifying it.' },
   );
 }
 
-/** Why whoever reports may not report of this task; undefined: they may. */
+/** Returns the error for a worker that may not report on this task, or undefined if it may. */
 export function reportRefusal(task: Snapshot, { tenant, refuse }: ReportContext): HoldfastError | undefined {
   const { scope } = task.submission;
   return scope.tenant === tenant ? refuse?.(scope.queue) : notFound(task.id);
 }
 
-/** Somebody else changed the task between our read and our write, again and again. */
+/** Returns the error for a task that other writers changed before each of our writes, until the tries ran out. */
 export function contended(id: string): HoldfastError {
   return new HoldfastError('ABORTED', 'CONFLICT', `Task '${id}' kept changing while this was tried.`, {
     taskId: id,
@@ -51,7 +51,7 @@ function precondition(
   return new HoldfastError('FAILED_PRECONDITION', reason, message, { taskId: id, help });
 }
 
-/** A rejection of the core as the error that a caller gets. */
+/** Converts a rejection of the core into the error that the caller gets. */
 export function rejectionError(id: string, rejection: Rejection): HoldfastError {
   switch (rejection.why) {
     case 'ended':
@@ -59,14 +59,14 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'TASK_ENDED',
         `Task '${id}' has already ended: ${rejection.state}.`,
         id,
-        'Nothing is left to do.',
+        'An ended task cannot be changed.',
       );
     case 'notDead':
       return precondition(
         'NOT_DEAD',
         `Task '${id}' is ${rejection.state}, not dead.`,
         id,
-        'Only dead tasks can be retried.',
+        'Only dead tasks can be redriven.',
       );
     case 'expiresSoon':
       return precondition(
@@ -78,7 +78,7 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
     case 'handOverPending':
       return precondition(
         'HAND_OVER_PENDING',
-        `The lane of task '${id}' is just being handed on.`,
+        `The lane of task '${id}' is being handed over to its next task.`,
         id,
         'Try again in a second.',
       );
@@ -87,12 +87,12 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'OUTCOME_RECORDED',
         `This lease of task '${id}' already recorded another outcome: ${rejection.recorded.kind}.`,
         id,
-        'Keep what was recorded; settle each lease once.',
+        'Keep the recorded outcome; settle each lease only once.',
       );
     case 'noCancelRequested':
       return precondition(
         'NO_CANCEL_REQUESTED',
-        `Nobody asked to cancel task '${id}'.`,
+        `No cancellation of task '${id}' was requested.`,
         id,
         'Settle with failed or fatal instead.',
       );
@@ -101,7 +101,7 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
         'LEASE_LOST',
         `The lease of task '${id}' is over, and another attempt may be running.`,
         id,
-        'Stop this attempt and keep none of its effects that are not fenced by the token.',
+        'Stop this attempt, and undo its effects that were not guarded by the fencing token.',
       );
     case 'scheduled':
     case 'leased':

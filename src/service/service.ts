@@ -1,6 +1,7 @@
 /**
- * The use cases, as the API and the runtime call them. Fields were checked against the limits before; tenants
- * are resolved. Failures are HoldfastErrors: rejected for a whole call, values for items of a batch.
+ * The use cases, as the API and the runtime call them. The caller has already checked all fields against the limits and
+ * resolved the tenant. All failures are HoldfastErrors: a failed call rejects, and a failed item of a batch has its error
+ * in its result.
  */
 import type { HoldfastError } from '../core/errors.ts';
 import type {
@@ -14,18 +15,19 @@ import type {
   SubmitItem,
   SubmitResult,
 } from '../core/messages.ts';
+import type { QueueRef } from '../core/queue-ref.ts';
 import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
-import type { Filter, QueueCounts, QueueRef, Snapshot, Verified } from '../ports/task-store.ts';
+import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
 
-/** A task as read, and what only the service knows of it. */
-export interface TaskView {
+/** A task's snapshot with the values that the service adds to it. */
+export interface TaskDetails {
   readonly snapshot: Snapshot;
-  /** Bytes of a `holdfast.v1.Payload`, where asked for and there. */
+  /** The bytes of a `holdfast.v1.Payload`; undefined if the result was not requested or the task has none. */
   readonly result: Uint8Array | undefined;
-  /** The task that this one's lane waits for. */
-  readonly waitingFor: string | undefined;
+  /** The id of the lane's first unfinished task, if this task waits behind it. */
+  readonly blockedByTaskId: string | undefined;
 }
 
 export interface TaskPage {
@@ -49,44 +51,48 @@ export interface WorkerHello {
   readonly workerId: string;
   readonly queues: readonly string[];
   readonly types: readonly HandledTypeMessage[];
-  /** First credits. */
+  /** Initial credits: how many tasks the worker can take, and how many bytes of payload. */
   readonly tasks: number;
   readonly bytes: number;
 }
 
-/** What a session says to its worker. */
+/** Sends a session's messages to its worker. */
 export interface SessionSink {
-  /** `seq` counts up from 1. */
+  /** Sends assignments. `seq` counts up from 1 in each session. */
   assign(seq: number, tasks: readonly Assignment[]): void;
-  /** Bytes that the stream takes now without waiting for its reader. Absent: any number. */
+  /** Returns how many bytes the stream takes now without waiting for its reader. If absent, there is no limit. */
   roomBytes?(): number;
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
-  /** This node stops giving work: open the next stream elsewhere. */
+  /** Announces that this node gives no more work, so that the worker opens its next stream on another node. */
   drain(): void;
-  /** This worker gets no work, and why: a queue that it named is unknown. */
+  /** Ends the worker's stream with an error, because the worker named a queue that does not exist. */
   refuse?(error: HoldfastError): void;
 }
 
 /** One worker's stream of assignments. */
 export interface Session {
   readonly id: string;
-  /** Additive. */
+  /** Adds to the worker's credits. */
   credit(tasks: number, bytes: number): void;
-  /** A hello again: the credits are these. */
+  /** Replaces the worker's credits after it has sent its hello again. */
   reset(tasks: number, bytes: number): void;
+  /** Records that the worker has received all assignments up to `seq`. */
   received(seq: number): void;
-  /** The stream has taken something of what was assigned: there may be room again. */
-  taken(): void;
-  /** Gives no more work and says so to the worker (`SessionSink.drain`). Idempotent. */
+  /** Reports that the stream has passed on some of its buffered data and may have room for more assignments. */
+  roomFreed(): void;
+  /** Stops giving work and announces that to the worker (`SessionSink.drain`). Idempotent. */
   drain(): void;
-  /** The stream is gone: assignments without a word from the worker are released. Idempotent. */
+  /** Ends the session after its stream has closed, and releases the unacknowledged assignments. Idempotent. */
   close(): void;
 }
 
-/** Whose settlements and heartbeats these are. */
+/** The sender of settlements and heartbeats. */
 export interface ReportContext {
   readonly tenant: string;
-  /** A lease tells nothing of its queue before it is read: why one of this queue is refused. Absent: none is. */
+  /**
+   * Returns the error if the sender may not report on tasks of this queue. It is a callback because a lease does not name
+   * the queue: the task must be read first. If absent, the sender may report on all queues.
+   */
   readonly refuse?: ((queue: string) => HoldfastError | undefined) | undefined;
 }
 
@@ -97,6 +103,7 @@ export interface SettleContext extends ReportContext {
 
 export interface SettleAnswer {
   readonly results: readonly SettleResult[];
+  /** True if the credits went back to a session on this node. */
   readonly credited: boolean;
 }
 
@@ -108,18 +115,18 @@ export interface ClaimRequest {
   readonly types: readonly HandledTypeMessage[];
   readonly maxTasks: number;
   readonly waitMs: number;
-  /** Of a repeat, which is answered with the same assignments for a minute. Empty: none. */
+  /** Identifies the request: a repeat within a minute gets the same assignments. Empty for a request without repeats. */
   readonly requestId: string;
-  /** The identity that asks: another's request id means nothing to it. */
+  /** The authenticated identity that sends the request. A request id is only valid for the identity that used it first. */
   readonly caller?: string | undefined;
-  /** The caller is gone: what was claimed for it is released. */
+  /** Aborted when the caller has disconnected; the tasks that were claimed for it are then released. */
   readonly signal: AbortSignal;
-  /** Told of each race for a task that this claim lost: CONFLICT, with who has it. Not told again to a repeat. */
-  lost?(error: HoldfastError): void;
+  /** Called for each task that another worker claimed first, but not on a repeat. The error (CONFLICT) names that worker. */
+  onRaceLost?(error: HoldfastError): void;
 }
 
 export interface RedriveManyRequest {
-  readonly filter: Filter;
+  readonly filter: TaskFilter;
   readonly dryRun: boolean;
   readonly limit: number;
   readonly cursor: string | undefined;
@@ -135,92 +142,95 @@ export interface RedriveManyResult {
 
 export interface DrainDeadLettersRequest {
   readonly tenant: string;
-  /** Empty: all of the tenant's. */
+  /** The queues to drain. If empty, all queues of the tenant are drained. */
   readonly queues: readonly string[];
-  /** Looks and changes nothing; what it looked at is hidden meanwhile. */
+  /** Only examines the dead letters and drops none. The examined letters are hidden meanwhile. */
   readonly dryRun: boolean;
-  /** What is nothing of ours is dropped too. */
+  /** True if messages that Holdfast did not write are dropped too. */
   readonly dropUnreadable: boolean;
-  /** Of each queue so many are examined at most. */
+  /** The most dead letters to examine in each queue. */
   readonly limit: number;
-  /** Ends it in order: what was not dropped is given back. */
+  /** Stops the drain early; the letters that were received but not dropped are made visible again. */
   readonly signal: AbortSignal;
 }
 
-/** What became of one queue's dead letters; with `dryRun`, what would have. */
+/** The result of draining one queue's dead letters; with `dryRun`, the result that the drain would have had. */
 export interface DrainedDeadLetters extends QueueRef {
-  /** All of the following. */
+  /** The number of dead letters examined: the sum of `kept`, `dropped`, `resent` and `unreadable`. */
   readonly examined: number;
-  /** The task is dead; or it is not known yet; or they could not be dropped. */
+  /** Letters left in the queue, because the task is dead or not known yet, or because the letter could not be dropped. */
   readonly kept: number;
-  /** The task is no longer dead, and needs no bell. */
+  /** Letters dropped because their task is no longer dead and needs no dispatch message. */
   readonly dropped: number;
-  /** The task was waiting or running: its bell was rung, then they were dropped. */
-  readonly sent: number;
-  /** Nothing that this version wrote: kept, or dropped where that was asked for. */
+  /** Letters of a waiting or running task: a new dispatch message was sent, then the letter was dropped. */
+  readonly resent: number;
+  /** Messages that this version of Holdfast cannot read: kept, or dropped with `dropUnreadable`. */
   readonly unreadable: number;
-  /** The message ids of the first hundred of these. */
+  /** The message ids of the first hundred unreadable messages. */
   readonly unreadableIds: readonly string[];
-  /** False: there may be more. */
+  /** False if the queue may hold more dead letters. */
   readonly isComplete: boolean;
 }
 
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
-  /** Of all nodes, as far as they tell of them. */
+  /** The number of workers on all nodes, as far as the nodes have announced them. */
   readonly workers: number;
   readonly counts: QueueCounts;
 }
 
-/** A worker's stream on this node, or what another node tells of one. */
+/**
+ * A worker's stream on this node, a worker that another node has announced, or, without a name, all workers of one kind
+ * that another node has counted and not named.
+ */
 export interface WorkerView {
   readonly tenant: string;
   readonly name: string;
   readonly id: string;
   readonly queues: readonly string[];
   readonly types: readonly string[];
-  /** Of each type, in the same order: the highest version that it handles. */
+  /** The highest version that the worker handles of each type, in the order of `types`. */
   readonly maxVersions: readonly number[];
   readonly inFlight: number;
   readonly connectedAtMs: number;
-  /** That gives it work. */
+  /** The name of the node that gives the worker its tasks. */
   readonly node: string;
-  /** So many more of that node handle the same types of the same queues, and have no view of their own. */
-  readonly othersAlike: number;
+  /** 0 for a worker with a name. Otherwise how many workers of the node handle these types of these queues, unnamed. */
+  readonly unlistedCount: number;
 }
 
 /** The workers of all nodes that share the store. */
 export interface KnownWorkers {
   readonly workers: readonly WorkerView[];
-  /** False: there are others, which are not told. */
+  /** False if there may be workers that are neither listed nor counted: then it is not known that nobody handles a type. */
   readonly isComplete: boolean;
 }
 
 export interface Service {
-  /** A result an item, in order. `notAfterMs`: not begun later than this. */
+  /** Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not begun by `notAfterMs`. */
   submit(
     target: QueueRef,
     items: readonly SubmitItem[],
     call: { readonly notAfterMs: number | undefined },
   ): Promise<readonly SubmitResult[]>;
-  /** NOT_FOUND where there is none, it has expired, or it is another tenant's. */
-  get(tenant: string, id: string, withResult: boolean): Promise<TaskView>;
-  getByKey(scope: Scope, withResult: boolean): Promise<TaskView>;
-  list(filter: Filter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
+  /** Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */
+  get(tenant: string, id: string, withResult: boolean): Promise<TaskDetails>;
+  getByKey(scope: Scope, withResult: boolean): Promise<TaskDetails>;
+  list(filter: TaskFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
-  /** Whether a task's events are those that were written. FAILED_PRECONDITION where the store cannot tell. */
-  verify(tenant: string, id: string): Promise<Verified>;
-  /** Events after `fromVersion`, then those to come, until the task ends or the signal is aborted. */
+  /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */
+  verify(tenant: string, id: string): Promise<HistoryVerification>;
+  /** Yields the events after `fromVersion`, then each new event, until the task ends or the signal is aborted. */
   watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
   cancel(
     tenant: string,
     id: string,
     by: { readonly actor: string; readonly message: string },
-  ): Promise<TaskView>;
-  redrive(tenant: string, id: string, actor: string): Promise<TaskView>;
+  ): Promise<TaskDetails>;
+  redrive(tenant: string, id: string, actor: string): Promise<TaskDetails>;
   redriveMany(request: RedriveManyRequest): Promise<RedriveManyResult>;
-  /** For whoever operates the engine's own queues; FAILED_PRECONDITION where the engine has none of that kind. */
+  /** Drains dead-letter queues, for their operator. Rejects with FAILED_PRECONDITION if the engine has no such queues. */
   drainDeadLetters(request: DrainDeadLettersRequest): Promise<readonly DrainedDeadLetters[]>;
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;
@@ -235,6 +245,9 @@ export interface Service {
     change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
     actor: string,
   ): Promise<QueueView>;
-  /** Those of other nodes as these told last, at most three minutes ago. `queue` undefined: of all queues. */
+  /**
+   * Lists the workers of a queue, or of all queues if `queue` is undefined. The workers of other nodes are listed as those
+   * nodes last announced them, at most three minutes ago.
+   */
   workers(tenant: string, queue: string | undefined): Promise<KnownWorkers>;
 }

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { Faults } from '../engines/memory/index.ts';
-import type { DispatchMessage, Want } from '../ports/broker.ts';
+import type { DispatchMessage, ReceiveRequest } from '../ports/broker.ts';
 import { externalMemory } from './external-broker.ts';
 import { virtualClock } from './virtual-clock.ts';
 
 const queue = { tenant: 'acme', queue: 'mail' };
 const minuteMs = 60_000;
-const want: Want = {
+const request: ReceiveRequest = {
   types: [],
   room: () => ({ tasks: 100, bytes: 1_000 }),
   waitMs: 0,
@@ -20,13 +20,13 @@ function messageOf(id: string, version = 1, reason: DispatchMessage['reason'] = 
 function given(faults?: Faults) {
   const clock = virtualClock();
   const { broker, hasMessage } = externalMemory({ clock, faults });
-  const receive = () => broker.receive([queue], want);
+  const receive = () => broker.receive([queue], request);
   const receiveIds = async () => (await receive()).map((delivery) => delivery.message.id);
   return { clock, broker, receive, receiveIds, hasMessage };
 }
 
-describe('bells apart from the store', () => {
-  it('swallow the repeat of a ring for five minutes, though its bell was silenced', async () => {
+describe('the external broker', () => {
+  it('drops a repeated dispatch message for five minutes, even after the first one was deleted', async () => {
     const { clock, broker, receive, receiveIds } = given();
     await broker.send([messageOf('a')]);
     const [delivery] = await receive();
@@ -39,7 +39,7 @@ describe('bells apart from the store', () => {
     expect(await receiveIds()).toEqual(['a']);
   });
 
-  it('are known of by who asks the engine itself, hidden or not, until they are silenced', async () => {
+  it('has a message of a task, hidden or visible, until all of them are deleted', async () => {
     const { broker, receive, hasMessage } = given();
     expect(hasMessage('a')).toBe(false);
     await broker.send([messageOf('a'), messageOf('a', 2)]);
@@ -51,13 +51,13 @@ describe('bells apart from the store', () => {
     expect(hasMessage('a')).toBe(false);
   });
 
-  it('do not swallow a ring of another version or for another reason', async () => {
+  it('does not drop a message of another version or with another reason', async () => {
     const { broker, receiveIds } = given();
     await broker.send([messageOf('a'), messageOf('a', 2), messageOf('a', 1, 'due'), messageOf('a')]);
     expect(await receiveIds()).toEqual(['a', 'a', 'a']);
   });
 
-  it('swallow a ring anew only within fifteen seconds', async () => {
+  it('drops a repeated message with the reason again only within fifteen seconds', async () => {
     const { clock, broker, receiveIds } = given();
     await broker.send([messageOf('a', 1, 'again'), messageOf('a', 1, 'again')]);
     await clock.advance(15_000);
@@ -65,7 +65,7 @@ describe('bells apart from the store', () => {
     expect(await receiveIds()).toEqual(['a', 'a']);
   });
 
-  it('give no bell of a task while another of it is held', async () => {
+  it('delivers no message of a task while another message of the task is hidden', async () => {
     const { broker, receive, receiveIds } = given();
     await broker.send([messageOf('a')]);
     const [held] = await receive();
@@ -75,21 +75,21 @@ describe('bells apart from the store', () => {
     expect(await receiveIds()).toEqual(['a']);
   });
 
-  it('give at most ten at once', async () => {
+  it('delivers at most ten messages per receive', async () => {
     const { broker, receive } = given();
     await broker.send(Array.from({ length: 12 }, (_, i) => messageOf(`t${i}`)));
     expect(await receive()).toHaveLength(10);
     expect(await receive()).toHaveLength(2);
   });
 
-  it('are gone after fourteen days', async () => {
+  it('deletes a message after fourteen days', async () => {
     const { clock, broker, receiveIds } = given();
     await broker.send([messageOf('a')]);
     await clock.advance(14 * 24 * 60 * minuteMs);
     expect(await receiveIds()).toEqual([]);
   });
 
-  it('cannot be hidden for more than twelve hours after their receipt', async () => {
+  it('hides a message for at most twelve hours after its receipt', async () => {
     const { clock, broker, receive, receiveIds } = given();
     await broker.send([messageOf('a')]);
     const [delivery] = await receive();
@@ -103,8 +103,8 @@ describe('bells apart from the store', () => {
   });
 });
 
-describe('faults of the broker', () => {
-  it('lose, double, delay or refuse a ring', async () => {
+describe('the external broker with faults', () => {
+  it('loses, doubles, delays or refuses a message', async () => {
     const fates: Record<string, 'lost' | 'doubled' | 'failed' | 'sent'> = {
       lost: 'lost',
       doubled: 'doubled',
@@ -121,7 +121,7 @@ describe('faults of the broker', () => {
     expect(await receiveIds()).toEqual(['late']);
   });
 
-  it('make a handle stale early, or count though it is stale', async () => {
+  it('treats a valid receipt handle as stale, or a stale one as valid', async () => {
     let verdict: boolean | undefined = false;
     const { clock, broker, receive, receiveIds } = given({ handle: (current) => verdict ?? current });
     await broker.send([messageOf('a')]);

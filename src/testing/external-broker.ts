@@ -1,21 +1,21 @@
 import { HoldfastError } from '../core/errors.ts';
+import { isSameQueue, type QueueRef } from '../core/queue-ref.ts';
 import type { BrokerKind } from '../engines/memory/broker/broker.ts';
 import { PriorityQueues, receivedMs } from '../engines/memory/broker/priority-queues.ts';
 import type { Faults } from '../engines/memory/faults.ts';
 import { type MemoryEngine, type MemoryOptions, memory } from '../engines/memory/index.ts';
-import { queueName } from '../engines/memory/rows.ts';
-import type { Delivery, DispatchMessage, Want } from '../ports/broker.ts';
+import type { Delivery, DispatchMessage, ReceiveRequest } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { QueueRef, TaskId } from '../ports/task-store.ts';
+import type { TaskId } from '../ports/task-store.ts';
 
 const minuteMs = 60_000;
-/** A queue remembers a deduplication id so long, even after its message was deleted. */
+/** How long a queue remembers a deduplication id, even after its message was deleted. */
 const rememberedMs = 5 * minuteMs;
 const retentionMs = 14 * 24 * 60 * minuteMs;
-/** In all, from its receipt on. */
+/** The longest time for which a message is hidden, counted from its receipt. */
 const longestHiddenMs = 12 * 60 * minuteMs;
-const receivedAtOnce = 10;
-/** Whoever rings anew may do so again after this. */
+const messagesPerReceive = 10;
+/** A message with the reason `again` may be repeated after this time. */
 const againSlotMs = 15_000;
 
 interface QueuedMessage {
@@ -28,9 +28,9 @@ interface QueuedMessage {
 }
 
 /**
- * As a FIFO queue of messages beside the store: only what was rung is heard, and it is heard until it is silenced.
- * The messages of one task are a group: while one is held no other is given. A ring that repeats another (same task,
- * version and reason) within five minutes is swallowed.
+ * An external broker, like an SQS FIFO queue beside the store. It delivers a message again and again until the message
+ * is deleted. The messages of one task are a group: while one is hidden, no other is delivered. A message that repeats
+ * another one (same task, version, reason and priority) within five minutes is dropped.
  */
 export class ExternalBroker implements BrokerKind {
   readonly queues = new PriorityQueues<QueuedMessage>();
@@ -54,11 +54,11 @@ export class ExternalBroker implements BrokerKind {
     return true;
   }
 
-  /** A queue knows neither what its receivers handle nor how large a task is: that is judged after the read. */
-  take(queues: readonly QueueRef[], want: Want): Delivery[] {
+  /** Takes messages without regard to the request's types and bytes, because a message queue knows neither. */
+  take(queues: readonly QueueRef[], request: ReceiveRequest): Delivery[] {
     const nowMs = this.#clock.now();
-    const room = want.room();
-    const most = room.bytes > 0 ? Math.min(room.tasks, receivedAtOnce) : 0;
+    const room = request.room();
+    const most = room.bytes > 0 ? Math.min(room.tasks, messagesPerReceive) : 0;
     const groups = new Set<string>();
     return this.queues.take(queues, nowMs, (queued, soFar) => {
       if (soFar.length >= most) return 'full';
@@ -73,20 +73,20 @@ export class ExternalBroker implements BrokerKind {
     });
   }
 
-  changeVisibility(receiptHandle: string, ms: number, of?: QueueRef): boolean {
-    const queued = this.#heldBy(receiptHandle, of);
+  changeVisibility(receiptHandle: string, ms: number, expectedQueue?: QueueRef): boolean {
+    const queued = this.#heldBy(receiptHandle, expectedQueue);
     if (queued === undefined) return false;
     const untilMs = Math.min(this.#clock.now() + ms, queued.receivedAtMs + longestHiddenMs);
-    this.queues.line(queued.message).hide(queued, untilMs);
+    this.queues.of(queued.message).hide(queued, untilMs);
     this.queues.wake(queued.message.queue);
     return true;
   }
 
-  delete(receiptHandle: string, of?: QueueRef): boolean {
-    const queued = this.#heldBy(receiptHandle, of);
+  delete(receiptHandle: string, expectedQueue?: QueueRef): boolean {
+    const queued = this.#heldBy(receiptHandle, expectedQueue);
     if (queued === undefined) return false;
     this.#delete(queued);
-    // Its group may be given again.
+    // Other messages of the same task may be delivered after this deletion.
     this.queues.wake(queued.message.queue);
     return true;
   }
@@ -122,7 +122,7 @@ export class ExternalBroker implements BrokerKind {
     };
     const group = this.#groups.get(message.id) ?? new Set();
     this.#groups.set(message.id, group.add(queued));
-    this.queues.line(message).add(queued, nowMs);
+    this.queues.of(message).add(queued, nowMs);
     this.queues.wake(message.queue);
   }
 
@@ -132,7 +132,7 @@ export class ExternalBroker implements BrokerKind {
     this.#byReceiptHandle.set(queued.receiptHandle, queued);
     queued.receivedAtMs = nowMs;
     queued.receiveCount++;
-    this.queues.line(queued.message).hide(queued, nowMs + receivedMs);
+    this.queues.of(queued.message).hide(queued, nowMs + receivedMs);
     const { message, receiptHandle, receiveCount, sentAtMs } = queued;
     return { message, receiptHandle, receiveCount, sentAtMs, snapshot: undefined };
   }
@@ -144,15 +144,15 @@ export class ExternalBroker implements BrokerKind {
     return false;
   }
 
-  #heldBy(receiptHandle: string, of: QueueRef | undefined): QueuedMessage | undefined {
+  #heldBy(receiptHandle: string, expectedQueue: QueueRef | undefined): QueuedMessage | undefined {
     const queued = this.#byReceiptHandle.get(receiptHandle) ?? this.#anyOf(receiptHandle);
     if (queued === undefined) return undefined;
-    if (of !== undefined && queueName(of) !== queueName(queued.message.queue)) return undefined;
+    if (expectedQueue !== undefined && !isSameQueue(expectedQueue, queued.message.queue)) return undefined;
     const current = queued.receiptHandle === receiptHandle && queued.visibleAtMs > this.#clock.now();
     return (this.#faults.handle?.(current) ?? current) ? queued : undefined;
   }
 
-  /** Which message a handle that is out of use may have meant: only stores that are wrong on purpose accept it. */
+  /** Returns a message of the task that a stale handle names, for fault injection that accepts stale handles. */
   #anyOf(receiptHandle: string): QueuedMessage | undefined {
     for (const queued of this.#groups.get(receiptHandle.slice(0, receiptHandle.lastIndexOf('#'))) ?? [])
       return queued;
@@ -160,7 +160,7 @@ export class ExternalBroker implements BrokerKind {
   }
 
   #delete(queued: QueuedMessage): void {
-    this.queues.line(queued.message).remove(queued);
+    this.queues.of(queued.message).remove(queued);
     this.#byReceiptHandle.delete(queued.receiptHandle);
     const group = this.#groups.get(queued.message.id);
     group?.delete(queued);
@@ -168,13 +168,13 @@ export class ExternalBroker implements BrokerKind {
   }
 }
 
-/** The reference engine with a message queue beside it, as on AWS. */
+/** Returns the memory engine with an external broker, as on AWS. */
 export function externalMemory(options: Omit<MemoryOptions, 'external'>): MemoryEngine {
   return memory({ ...options, external: (clock, faults) => new ExternalBroker(clock, faults) });
 }
 
 function sendFailed(): HoldfastError {
-  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The bell could not be rung.', {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The dispatch message could not be sent.', {
     help: 'Send the request again with the same key.',
   });
 }

@@ -1,6 +1,6 @@
 /**
- * A deterministic stream of numbers in [0, 1) out of a seed (mulberry32: 32 bits of state). For tests and
- * simulations; never for keys.
+ * Returns a deterministic stream of numbers in [0, 1) for a seed (mulberry32, 32 bits of state). It is for tests and
+ * simulations, never for keys.
  */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;

@@ -3,11 +3,11 @@ export interface Timer {
   readonly run: () => void;
 }
 
-/** Timers by their time; those of one time in the order in which they were set. */
+/** A list of timers, sorted by time. Timers of the same time keep the order in which they were set. */
 export class Timers {
   readonly #sorted: Timer[] = [];
 
-  /** Undefined: there is none. */
+  /** The time of the earliest timer, or undefined if there is no timer. */
   get nextAtMs(): number | undefined {
     return this.#sorted[0]?.atMs;
   }
@@ -32,7 +32,7 @@ export class Timers {
     if (at >= 0) this.#sorted.splice(at, 1);
   }
 
-  /** Takes the timer of the earliest time, where several share it the one that `pick` (0 … n − 1) says. */
+  /** Removes and returns the earliest timer. If n timers share that time, `pick(n)` chooses one of them by index. */
   take(pick: (n: number) => number): Timer | undefined {
     const atMs = this.nextAtMs;
     let same = 0;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { virtualClock } from './virtual-clock.ts';
 
 describe('a virtual clock', () => {
-  it('stands still until it is moved', async () => {
+  it('stands still until it is advanced', async () => {
     const clock = virtualClock({ startMs: 1_000 });
     await clock.settle();
     expect([clock.now(), clock.monotonic()]).toEqual([1_000, 0]);
@@ -29,7 +29,7 @@ describe('a virtual clock', () => {
     expect(clock.nextAtMs).toBe(31);
   });
 
-  it('lets what a timer began go on before time moves', async () => {
+  it('lets the work that a timer began continue before time moves on', async () => {
     const clock = virtualClock({ startMs: 0 });
     const times: number[] = [];
     const loop = async (): Promise<void> => {
@@ -44,7 +44,7 @@ describe('a virtual clock', () => {
     expect(times).toEqual([10, 20, 30, 40]);
   });
 
-  it('ends a sleep whose signal is aborted and forgets its timer', async () => {
+  it('ends a sleep whose signal is aborted and removes its timer', async () => {
     const clock = virtualClock();
     const abort = new AbortController();
     const slept = clock.sleep(1_000, abort.signal);
@@ -53,7 +53,7 @@ describe('a virtual clock', () => {
     expect(clock.pending).toBe(0);
   });
 
-  it('draws the same numbers and identifiers for the same seed, others for another', () => {
+  it('returns the same random numbers and ids for the same seed, and others for another seed', () => {
     const draw = (seed: number) => {
       const clock = virtualClock({ seed });
       return [clock.random(), clock.random(), clock.uuid(), clock.uuid()];
@@ -62,7 +62,7 @@ describe('a virtual clock', () => {
     expect(draw(7)).not.toEqual(draw(8));
   });
 
-  it('driven, does nothing by itself and one thing a step, turns before timers', async () => {
+  it('in driven mode runs one callback a step and none by itself, turns before timers', async () => {
     const clock = virtualClock({ startMs: 0, turns: 'driven' });
     const calls: string[] = [];
     clock.after(5, () => calls.push('timer'));
@@ -77,7 +77,7 @@ describe('a virtual clock', () => {
     expect(clock.now()).toBe(5);
   });
 
-  it('shuffled, orders what falls on one moment by its seed alone', () => {
+  it('in shuffle mode orders the callbacks of one moment by its seed alone', () => {
     const order = (seed: number): string => {
       const clock = virtualClock({ seed, shuffle: true, turns: 'driven' });
       let calls = '';
@@ -93,7 +93,7 @@ describe('a virtual clock', () => {
 });
 
 describe('a process on a virtual clock', () => {
-  it('has a wall clock that may be off and jump, and timers that do not care', async () => {
+  it('has a wall clock that may be off and jump, without an effect on its timers', async () => {
     const clock = virtualClock({ startMs: 100_000 });
     const node = clock.process(-1_000);
     expect(node.now()).toBe(99_000);
@@ -108,7 +108,7 @@ describe('a process on a virtual clock', () => {
     expect(node.monotonic()).toBe(50);
   });
 
-  it('is never called back once it was killed', async () => {
+  it('is never called back after it was killed', async () => {
     const clock = virtualClock();
     const node = clock.process();
     let calls = 0;

@@ -5,47 +5,51 @@ import { seededRandom } from './random.ts';
 import { type Timer, Timers } from './timers.ts';
 
 export interface VirtualClockOptions {
-  /** Where the wall clock begins. Default: 2026-01-01T00:00:00Z. */
+  /** The first time of the wall clock. Default: 2026-01-01T00:00:00Z. */
   readonly startMs?: number | undefined;
-  /** Of everything random, default 1: the same seed gives the same run. */
+  /** The seed of all random values, default 1. The same seed gives the same run. */
   readonly seed?: number | undefined;
   /**
-   * `real` (default): `soon` calls back in Node's next turn, so that only timers wait for `advance`. `driven`:
-   * nothing happens by itself; `step` runs whatever is next.
+   * With `real` (default), `soon` calls back in Node's next turn, and only timers wait for `advance`. With `driven`,
+   * nothing runs by itself; `step` runs the next callback.
    */
   readonly turns?: 'real' | 'driven' | undefined;
-  /** What falls on one moment is run in an order that the seed decides instead of the order in which it was set. */
+  /**
+   * True to run the callbacks of one moment in an order decided by the seed. By default they run in the order they were
+   * set.
+   */
   readonly shuffle?: boolean | undefined;
 }
 
-/** One process's view of a virtual clock: its wall clock may be off, and the process may die. */
+/** The clock of one simulated process. Its wall clock may be off, and the process may be killed. */
 export interface ProcessClock extends Clock {
-  /** Moves the wall clock of this process (not its timers) by so much, forth or back. */
+  /** Moves the wall clock of this process, but not its timers, by `ms` forward or (if negative) back. */
   jump(ms: number): void;
-  /** The process is dead: nothing that it set is ever called back, now or later. */
+  /** Kills the process: none of its callbacks, earlier or later ones, is ever called. */
   kill(): void;
 }
 
-/** A clock whose time moves only when told to. */
+/** A clock whose time moves only by `advance` and `step`. */
 export interface VirtualClock extends Clock {
-  /** Calls back whatever falls into the next `ms`, in order, letting promises settle in between. */
+  /** Runs the callbacks of the next `ms` in order, and lets promises settle in between. */
   advance(ms: number): Promise<void>;
-  /** Lets promises and turns that are under way come to rest, without moving time. */
+  /** Lets pending promises and turns finish, without moving time. */
   settle(): Promise<void>;
   /**
-   * Runs one thing: a turn's callback if there is one (`driven` only), else the earliest timer, time moving on to
-   * it. False: there is nothing. Promises that it resolves are not waited for.
+   * Runs one callback: a turn's callback if there is one (`driven` only), otherwise the earliest timer, whose time
+   * becomes the current time. Returns false if there is no callback. It does not wait for promises that the callback
+   * resolves.
    */
   step(): boolean;
-  /** The next timer's time on this clock, or undefined. */
+  /** The time of the next timer, or undefined if there is no timer. */
   readonly nextAtMs: number | undefined;
-  /** Callbacks that wait, of turns and timers. */
+  /** The number of callbacks that wait, of turns and timers. */
   readonly pending: number;
   process(offsetMs?: number): ProcessClock;
 }
 
 const defaultStartMs = Date.UTC(2026, 0, 1);
-/** A chain of promises may need a turn of its own for each link that does real I/O; pure ones need one. */
+/** The number of quiet turns after which work is at rest. Promises that do real I/O may need several turns. */
 const turnsToRest = 4;
 
 function nodeTurn(): Promise<void> {
@@ -75,7 +79,7 @@ class Virtual implements VirtualClock {
     this.#nowMs = this.#startMs;
     this.#driven = options.turns === 'driven';
     this.random = seededRandom(options.seed ?? 1);
-    // A stream of its own, so that asking for a number does not change the order of turns.
+    // The order has a random stream of its own, so that a call of random() does not change it.
     const order = seededRandom((options.seed ?? 1) ^ 0x5eed);
     this.#pick = options.shuffle === true ? (n) => Math.floor(order() * n) : () => 0;
     this.sleep = sleepOver((ms, run) => this.after(ms, run));

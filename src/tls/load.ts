@@ -1,13 +1,13 @@
-/** Certificate files as a server or client gives them, read and checked before anything is built on them. */
+/** Reads and checks the certificate files of a server or a client, before they are used. */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { HoldfastError } from '../core/errors.ts';
 
-/** Paths of PEM files. */
+/** The paths of a certificate's PEM files. */
 export interface CertificateFiles {
-  /** The authorities that the other side's certificate must come from. */
+  /** The authorities that may have issued the other side's certificate. */
   readonly ca: string;
-  /** Our own certificate, with its chain. */
+  /** The certificate of this side, with its chain. */
   readonly cert: string;
   readonly key: string;
 }
@@ -16,7 +16,7 @@ export interface Certificates {
   readonly ca: Buffer;
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** When the own certificate, or the first of the authorities, stops being valid. */
+  /** The earliest expiry of this side's certificate and the authorities. */
   readonly notAfterMs: number;
 }
 
@@ -26,7 +26,11 @@ export function badCertificate(message: string, help: string = helpIssue, cause?
   return new HoldfastError('FAILED_PRECONDITION', 'BAD_CERTIFICATE', message, { help, cause });
 }
 
-/** Throws FAILED_PRECONDITION, BAD_CERTIFICATE, naming the file and what is wrong with it. */
+/**
+ * Reads and checks certificate files.
+ *
+ * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CERTIFICATE; the message names the file and its fault.
+ */
 export function loadCertificates(files: CertificateFiles, nowMs: number): Certificates {
   const ca = readPem(files.ca, 'authority');
   const cert = readPem(files.cert, 'certificate');
@@ -38,7 +42,7 @@ export function loadCertificates(files: CertificateFiles, nowMs: number): Certif
   if (!own.checkPrivateKey(keyOf(key, files.key))) {
     throw badCertificate(
       `The key in '${files.key}' does not belong to the certificate in '${files.cert}'.`,
-      'Name the two files that were issued together, or issue both anew with `holdfast certs issue`.',
+      'Name two files that were issued together, or issue both again with `holdfast certs issue`.',
     );
   }
   const notAfterMs = Math.min(...[own, ...authorities].map((c) => c.validToDate.getTime()));
@@ -48,12 +52,12 @@ export function loadCertificates(files: CertificateFiles, nowMs: number): Certif
 const serverUse = '1.3.6.1.5.5.7.3.1';
 
 /**
- * Clients hang up on a server whose certificate was issued for another use; so it is refused before. One that names no
- * use is for every one. Throws BAD_CERTIFICATE.
+ * Throws BAD_CERTIFICATE if a certificate was not issued for servers, because clients would close every connection. A
+ * certificate without a key usage is for every use.
  */
 export function ensureForServers(cert: Buffer, file: string): void {
   const own = certificatesOf(cert, file)[0] as X509Certificate;
-  // Missing where none is named, whatever the types say.
+  // Undefined if the certificate names no use, although Node's types do not say so.
   const uses = own.keyUsage as readonly string[] | undefined;
   if (uses === undefined || uses.includes(serverUse)) return;
   throw badCertificate(
@@ -62,7 +66,7 @@ export function ensureForServers(cert: Buffer, file: string): void {
   );
 }
 
-/** The authorities alone, for a side that shows no certificate of its own. Throws BAD_CERTIFICATE. */
+/** Reads only the authorities, for a side without a certificate. Throws BAD_CERTIFICATE if one is wrong or expired. */
 export function loadAuthorities(file: string, nowMs: number): Buffer {
   const ca = readPem(file, 'authority');
   for (const authority of certificatesOf(ca, file)) ensureValid(authority, file, nowMs);
@@ -81,13 +85,13 @@ function readPem(file: string, what: string): Buffer {
 
 const certificateBlock = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g;
 
-/** Every certificate of a PEM file, at least one. */
+/** Returns the certificates of a PEM file. Throws BAD_CERTIFICATE if there is none or one is damaged. */
 export function certificatesOf(pem: Buffer, file: string): X509Certificate[] {
   const blocks = pem.toString('latin1').match(certificateBlock);
   if (blocks === null) {
     throw badCertificate(
       `The file '${file}' holds no PEM certificate.`,
-      'It must contain a block that begins with -----BEGIN CERTIFICATE-----. Convert it, or name another file.',
+      'The file must contain a block that begins with -----BEGIN CERTIFICATE-----. Convert it, or name another file.',
     );
   }
   try {
@@ -107,8 +111,8 @@ function keyOf(pem: Buffer, file: string): KeyObject {
         ? `The key in '${file}' is locked by a passphrase.`
         : `The file '${file}' holds no PEM private key.`,
       locked
-        ? 'Store it without one, in a file that only the server’s user may read.'
-        : 'It must contain a block such as -----BEGIN PRIVATE KEY-----.',
+        ? 'Store the key without a passphrase, in a file that only the server’s user may read.'
+        : 'The file must contain a block such as -----BEGIN PRIVATE KEY-----.',
       thrown,
     );
   }
@@ -117,7 +121,7 @@ function keyOf(pem: Buffer, file: string): KeyObject {
 function ensureValid(certificate: X509Certificate, file: string, nowMs: number): void {
   const { validFromDate, validToDate } = certificate;
   if (nowMs > validToDate.getTime()) {
-    const help = 'Issue a new one with `holdfast certs issue`; a running server takes it up by itself.';
+    const help = 'Issue a new one with `holdfast certs issue`; a running server loads it without a restart.';
     throw badCertificate(`The certificate in '${file}' expired on ${validToDate.toISOString()}.`, help);
   }
   if (nowMs < validFromDate.getTime()) {

@@ -10,13 +10,16 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
 }
 
-/** Without TLS nobody is asked who they are, so nobody else's machine may reach the port. */
+/**
+ * Throws BAD_CONFIGURATION if a plaintext listener would be reachable from other machines. Without TLS, clients have no
+ * identity.
+ */
 export function ensurePlaintextAllowed(host: string): void {
   if (isLoopback(host)) return;
   throw new HoldfastError(
     'FAILED_PRECONDITION',
     'BAD_CONFIGURATION',
-    `Plaintext is allowed on a loopback address only, and '${host}' is none.`,
-    { help: 'Listen on 127.0.0.1, or leave out plaintext and give certificates (`holdfast certs issue`).' },
+    `Plaintext is allowed on a loopback address only, and '${host}' is not one.`,
+    { help: 'Listen on 127.0.0.1, or use certificates (`holdfast certs issue`) instead of plaintext.' },
   );
 }

@@ -2,14 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { item } from '../../test/fixtures/api-node.ts';
-import { type Served, serve } from '../../test/fixtures/listening.ts';
+import { type ListeningNode, startListeningNode } from '../../test/fixtures/listening-node.ts';
 import { openAuthority } from '../certs/authority.ts';
 import { keyPem, newKeys, signing, x509 } from '../certs/x509.ts';
 import type { CertificateFiles } from './load.ts';
 
-/** Of the server's authority, without a SPIFFE id. */
+/** Issues a client certificate by the server's authority, with a CN and no SPIFFE id. */
 async function namedByCn(
-  { authority: { dir } }: Served,
+  { authority: { dir } }: ListeningNode,
   cn: string,
   file: string,
 ): Promise<CertificateFiles> {
@@ -29,20 +29,23 @@ async function namedByCn(
   return files;
 }
 
-async function submitAs(served: Served, cn: string, file: string): Promise<unknown> {
-  const client = await served.client('rig', { tls: await namedByCn(served, cn, file) });
+async function submitAs(node: ListeningNode, cn: string, file: string): Promise<unknown> {
+  const client = await node.client('rig', { tls: await namedByCn(node, cn, file) });
   return client.submit({ tenant: '', queue: 'q', items: [item(file)] }, { timeoutMs: 5_000 });
 }
 
-it('a CN is an identity unless it looks like the id of another', async () => {
+it('the CN of a client certificate is its identity, unless the CN is a URI', async () => {
   const admin = 'spiffe://holdfast.dev/client/admin';
-  await using served = await serve({ policy: { rules: [{ identity: admin }, { identity: 'plain' }] } });
+  await using served = await startListeningNode({
+    policy: { rules: [{ identity: admin }, { identity: 'plain' }] },
+  });
   await submitAs(served, 'plain', 'plain');
   for (const [i, cn] of [admin, `SPIFFE${admin.slice(6)}`, ` ${admin}`, 'https://plain'].entries()) {
     await expect(submitAs(served, cn, `evil-${i}`), cn).rejects.toMatchObject({
       code: 'UNAUTHENTICATED',
       reason: 'CERTIFICATE_REFUSED',
-      message: 'The client certificate has a URI as its CN, where it proves nothing.',
+      message:
+        'The client certificate has a URI as its CN; an identity URI must be a subject alternative name.',
     });
   }
 });

@@ -1,40 +1,45 @@
-/** Who the other side of a TLS connection is, by its certificate. */
+/** The identity of the other side of a TLS connection, from its certificate. */
 import type { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../core/errors.ts';
 
 export interface Peer {
-  /** SPIFFE URI of the certificate, else its CN. */
+  /** The SPIFFE URI of the certificate, or its CN if it has no SPIFFE URI. */
   readonly name: string;
-  /** Hexadecimal, upper case; empty without a certificate. */
+  /** The serial number of the certificate, in upper-case hexadecimal. It is empty without a certificate. */
   readonly serial: string;
 }
 
-/** On a plaintext listener, which is on loopback. */
+/** The peer of every connection to a plaintext listener, which is always on loopback. */
 export const localPeer: Peer = { name: 'local', serial: '' };
 
 const spiffe = 'spiffe://';
 
-/** The peer, or why it is none: UNAUTHENTICATED with NO_CERTIFICATE or CERTIFICATE_REFUSED. */
+/** Returns the peer, or the error: UNAUTHENTICATED with the reason NO_CERTIFICATE or CERTIFICATE_REFUSED. */
 export function peerOf(socket: TLSSocket): Peer | HoldfastError {
   const certificate = socket.getPeerCertificate();
   if (certificate.raw === undefined) return noCertificate;
   if (!socket.authorized) return refused(String(socket.authorizationError));
   const uris = spiffeIds(certificate.subjectaltname ?? '');
-  if (uris.length > 1) return unnamed('carries more than one SPIFFE id');
+  if (uris.length > 1) return unnamed('has more than one SPIFFE id');
   const name = uris[0] ?? commonName(certificate.subject?.CN);
   return name instanceof HoldfastError ? name : { name, serial: certificate.serialNumber };
 }
 
-/** An authority that checks ids and lets a CN be anything must not let one pass as the id of another. */
+/**
+ * Returns the CN of a certificate as its peer's name. It refuses a URI: an authority may check SPIFFE ids but not CNs,
+ * and a CN must not pass as the SPIFFE id of another client.
+ */
 function commonName(name: unknown): string | HoldfastError {
-  if (typeof name !== 'string' || name === '') return unnamed('names nobody: no SPIFFE id, and not one CN');
-  if (name.includes('://')) return unnamed('has a URI as its CN, where it proves nothing');
+  if (typeof name !== 'string' || name === '')
+    return unnamed('has no name: it must have a SPIFFE id or exactly one CN');
+  if (name.includes('://'))
+    return unnamed('has a URI as its CN; an identity URI must be a subject alternative name');
   return name;
 }
 
 /**
- * The SPIFFE ids of a subject alternative name as Node writes it: `URI:a, DNS:b`, where a value with a comma or a
- * quote in it is a JSON string, so that nobody can smuggle in a second name.
+ * Returns the SPIFFE ids of a subject alternative name in Node's text form, such as `URI:a, DNS:b`. In this form a
+ * value with a comma or a quote is a JSON string, so that one value cannot pass as two names.
  */
 export function spiffeIds(subjectAltName: string): string[] {
   const found: string[] = [];
@@ -68,7 +73,7 @@ function refused(code: string): HoldfastError {
     'UNAUTHENTICATED',
     'CERTIFICATE_REFUSED',
     `The client certificate is refused: ${why} (${code}).`,
-    { help: 'Issue one with `holdfast certs issue`, from the authority that the server trusts.' },
+    { help: 'Issue one with `holdfast certs issue`, by the authority that the server trusts.' },
   );
 }
 

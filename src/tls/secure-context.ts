@@ -1,4 +1,4 @@
-/** The TLS settings of both listeners, and their renewal from the files without a restart. */
+/** The TLS settings of both listeners, which are reloaded from their files without a restart. */
 import { constants } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
 import { asHoldfastError } from '../core/errors.ts';
@@ -9,9 +9,10 @@ import { type CertificateFiles, ensureForServers, loadCertificates } from './loa
 import { watchFiles } from './watch-files.ts';
 
 /**
- * Every client is asked for a certificate, and one that has none, or a wrong one, is let through the handshake and
- * refused at its first request: so it is told why in a sentence, where TLS 1.3 would only cut it. No session is
- * resumed: a resumed one would skip the check against an authority that has been exchanged since.
+ * Returns the TLS settings of a server. It requests a client certificate, but accepts a missing or wrong one in the
+ * handshake and refuses the first request instead: the client then gets an error message, while TLS 1.3 would only
+ * close the connection. Sessions are not resumed, because a resumed one would skip the check against a replaced
+ * authority.
  */
 export function serverTls(files: CertificateFiles, clock: Clock): TlsOptions {
   const { ca, cert, key } = loadCertificates(files, clock.now());
@@ -32,25 +33,28 @@ export interface Renewable {
   setSecureContext(options: TlsOptions): void;
 }
 
-/** New connections get the new certificate; open ones go on with theirs. Files that are wrong change nothing. */
+/**
+ * Reloads the certificate files when they change, and returns a function that ends the reloading. New connections use
+ * the new certificate, open ones keep theirs. Wrong files change nothing and are logged.
+ */
 export function renewCertificates(
   server: Renewable,
   files: CertificateFiles,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): () => void {
-  let told = '';
+  let loggedMessage = '';
   return watchFiles(clock, [files.ca, files.cert, files.key], () => {
     try {
       server.setSecureContext(serverTls(files, clock));
-      told = '';
+      loggedMessage = '';
       log.info({ file: files.cert }, 'the certificate was renewed');
       return true;
     } catch (thrown) {
       const { message, help } = asHoldfastError(thrown);
-      // Looked at again and again until it is right, but told once.
-      if (message !== told)
+      // The files are checked every 2 s, but the same fault is logged once.
+      if (message !== loggedMessage)
         log.error({ file: files.cert, help }, `the old certificate stays in use: ${message}`);
-      told = message;
+      loggedMessage = message;
       return false;
     }
   });

@@ -1,10 +1,10 @@
-/** Files that change under a running server: looked at again and again, since file events are lost on many mounts. */
+/** Watches files of a running server by polling, because file events are lost on many mounts. */
 import { statSync } from 'node:fs';
 import type { Clock } from '../ports/clock.ts';
 
 export const watchEveryMs = 2_000;
 
-function printOf(files: readonly string[]): string {
+function fingerprintOf(files: readonly string[]): string {
   return files
     .map((file) => {
       try {
@@ -18,16 +18,17 @@ function printOf(files: readonly string[]): string {
 }
 
 /**
- * Calls back when one of the files has changed. `changed` answers whether it could take the change up; where not,
- * it is asked again at the next look (files that belong together are seldom replaced in one moment).
+ * Checks the files every 2 s and calls `changed` if one of them has changed. Returns a function that ends the checks.
+ * If `changed` returns false, it is called again at the next check, because files that belong together are seldom
+ * replaced at once.
  */
 export function watchFiles(clock: Clock, files: readonly string[], changed: () => boolean): () => void {
-  let seen = printOf(files);
-  let cancel = clock.after(watchEveryMs, look);
-  function look(): void {
-    const now = printOf(files);
+  let seen = fingerprintOf(files);
+  let cancel = clock.after(watchEveryMs, check);
+  function check(): void {
+    const now = fingerprintOf(files);
     if (now !== seen && changed()) seen = now;
-    cancel = clock.after(watchEveryMs, look);
+    cancel = clock.after(watchEveryMs, check);
   }
   return () => cancel();
 }

@@ -4,7 +4,7 @@ import { tableClient } from '../../src/engines/aws/table/open.ts';
 import type { Item } from '../../src/engines/aws/table/schema/keys.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {
@@ -18,15 +18,15 @@ interface Write {
   readonly UpdateExpression?: string;
 }
 
-/** Every write of a request. */
+/** Returns every write of a request. */
 function writesOf(input: object): Write[] {
   const { TransactItems, ...one } = input as { TransactItems?: Record<string, Write | undefined>[] } & Write;
   if (TransactItems === undefined) return [one];
   return TransactItems.flatMap((item) => Object.values(item).filter((write) => write !== undefined));
 }
 
-/** All events of a task as they are stored, moved out or not, by their numbers. */
-async function stored(site: Site, partition: string): Promise<Map<number, string>> {
+/** Reads all stored events of a task by their numbers, moved out of the tip or not. */
+async function stored(engine: EngineOnTable, partition: string): Promise<Map<number, string>> {
   const client = tableClient(clientOf(dynoxide.endpoint));
   const events = new Map<number, string>();
   const put = (first: number, item: Item | undefined): void => {
@@ -38,7 +38,7 @@ async function stored(site: Site, partition: string): Promise<Map<number, string
   };
   const moved = await client.send(
     new QueryCommand({
-      TableName: site.table,
+      TableName: engine.table,
       KeyConditionExpression: 'pk = :pk AND begins_with(sk, :e)',
       ExpressionAttributeValues: { ':pk': { S: partition }, ':e': { S: 'E#' } },
       ConsistentRead: true,
@@ -47,47 +47,47 @@ async function stored(site: Site, partition: string): Promise<Map<number, string
   for (const item of moved.Items ?? []) put(Number(item.f?.N), item);
   const key = { pk: { S: partition }, sk: { S: 'H' } };
   const { Item: head } = await client.send(
-    new GetItemCommand({ TableName: site.table, Key: key, ConsistentRead: true }),
+    new GetItemCommand({ TableName: engine.table, Key: key, ConsistentRead: true }),
   );
   if (head !== undefined) put(Number(head.v?.N) - (head.ev?.L?.length ?? 0) + 1, head);
   client.destroy();
   return events;
 }
 
-/** A life with every kind of event, longer than one head holds. */
-async function live(site: Site): Promise<Snapshot> {
-  const { bench } = site;
-  let task = await bench.accept({ orderingKey: 'ann', options: { retry: { maxAttempts: 100 } } });
+/** Takes a task through every kind of event, more of them than one head holds. */
+async function live(engine: EngineOnTable): Promise<Snapshot> {
+  const { fixture } = engine;
+  let task = await fixture.accept({ orderingKey: 'ann', options: { retry: { maxAttempts: 100 } } });
   for (let i = 0; i < 12; i++) {
-    task = await bench.claim(task);
-    await bench.append({
+    task = await fixture.claim(task);
+    await fixture.append({
       kind: 'renewal',
       id: task.id,
       expect: { fencingToken: task.head.fencingToken },
-      leaseEndAtMs: bench.now + 40_000,
+      leaseEndAtMs: fixture.now + 40_000,
       progress: { fraction: 0.5, note: 'half' },
     });
-    task = await bench.read(task);
+    task = await fixture.read(task);
     if (i === 4) {
-      await bench.clock.advance(60_000);
-      task = await bench.done(bench.transition(task, { kind: 'expire' }));
+      await fixture.clock.advance(60_000);
+      task = await fixture.apply(fixture.transition(task, { kind: 'expire' }));
     } else {
-      task = i % 3 === 0 ? await bench.snooze(task) : await bench.fail(task);
-      await bench.clock.advance(1_000);
-      task = await bench.makeReady(task);
+      task = i % 3 === 0 ? await fixture.snooze(task) : await fixture.fail(task);
+      await fixture.clock.advance(1_000);
+      task = await fixture.makeReady(task);
     }
   }
-  task = await bench.die(task);
-  await bench.store.leave(bench.lane('ann'), task.id, task.laneSeq);
-  task = await bench.redrive(await bench.handedOver(task), true);
-  return bench.cancel(await bench.makeReady(task));
+  task = await fixture.die(task);
+  await fixture.store.leaveLane(fixture.lane('ann'), task.id, task.laneSeq);
+  task = await fixture.redrive(await fixture.finishHandOver(task), true);
+  return fixture.cancel(await fixture.makeReady(task));
 }
 
-test('no write ever changes an event that stands, and none but list_append touches them', async () => {
-  const site = await siteOn(dynoxide.endpoint);
+test('no write changes a stored event, and only list_append expressions touch the events', async () => {
+  const engine = await openEngineOnTable(dynoxide.endpoint);
   let before = new Map<number, string>();
   let writes = 0;
-  for (const client of site.parts.clients)
+  for (const client of engine.parts.clients)
     client.middlewareStack.add(
       (next, context) => async (args) => {
         const answer = await next(args);
@@ -99,7 +99,7 @@ test('no write ever changes an event that stands, and none but list_append touch
           const partition = (write.Key ?? write.Item)?.pk?.S ?? '';
           if (!partition.startsWith('T#')) continue;
           writes++;
-          const after = await stored(site, partition);
+          const after = await stored(engine, partition);
           for (const [number, event] of before) expect(after.get(number)).toBe(event);
           before = after;
         }
@@ -107,16 +107,16 @@ test('no write ever changes an event that stands, and none but list_append touch
       },
       { step: 'initialize' },
     );
-  const task = await live(site);
+  const task = await live(engine);
   expect(writes).toBeGreaterThan(50);
   const { head } = task;
   expect([...before.keys()].toSorted((a, b) => a - b)).toEqual(
     Array.from({ length: head.version - 1 }, (_, i) => i + 2),
   );
   expect(task.tip.length, 'older events were moved out').toBeLessThan(head.version - 1);
-  expect(await site.bench.store.history(task.id, 0)).toHaveLength(head.version);
-  const { bench } = site;
+  expect(await engine.fixture.store.history(task.id, 0)).toHaveLength(head.version);
+  const { fixture } = engine;
   const whole = { events: head.version, fault: undefined };
-  expect(await bench.store.verify?.(task.id, bench.now)).toMatchObject(whole);
-  await site.close();
+  expect(await fixture.store.verify?.(task.id, fixture.now)).toMatchObject(whole);
+  await engine.close();
 });

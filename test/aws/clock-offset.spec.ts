@@ -28,19 +28,19 @@ afterAll(async () => {
 
 function engine(
   clock: ReturnType<typeof systemClock>,
-  addSample: (told: TimeSample) => void,
+  addSample: (samples: TimeSample) => void,
   endpoint = dynoxide.endpoint,
 ) {
   const config = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
   return aws({ table, clock, dynamodb: clientOf(endpoint), sqs: config, timekeeper: { addSample } });
 }
 
-test('every answer tells the time, refusals and those of SQS too', async () => {
-  const told: TimeSample[] = [];
-  const { registry, broker, close } = engine(systemClock(), (time) => told.push(time));
+test('every response of DynamoDB and SQS gives a time sample, a refused write too', async () => {
+  const samples: TimeSample[] = [];
+  const { registry, broker, close } = engine(systemClock(), (sample) => samples.push(sample));
   expect(await registry.put('spec', 'a', 1, 'absent')).toBe(true);
   expect(await registry.put('spec', 'a', 1, 'absent')).toBe(false);
-  expect(told).toHaveLength(2);
+  expect(samples).toHaveLength(2);
   const message = {
     id: 'x',
     queue: mail,
@@ -51,20 +51,20 @@ test('every answer tells the time, refusals and those of SQS too', async () => {
     reason: 'submit',
   };
   expect(await broker.send([message as never])).toEqual([true]);
-  expect(told.length).toBeGreaterThan(2);
+  expect(samples.length).toBeGreaterThan(2);
   const now = Date.now();
-  for (const { serverMs, requestedAtMs, receivedAtMs } of told) {
+  for (const { serverMs, requestedAtMs, receivedAtMs } of samples) {
     expect(Math.abs(now - serverMs)).toBeLessThan(5_000);
     expect(receivedAtMs).toBeGreaterThanOrEqual(requestedAtMs);
   }
   await close();
 });
 
-test('a machine whose clock is a minute ahead is corrected to within half a second, and found unfit', async () => {
+test('a clock that is a minute ahead is corrected to within half a second and reported as unfit', async () => {
   const machine = movingClock();
   machine.move(60_000);
   const clock = correctedClock(machine);
-  const { registry, close } = engine(clock, (time) => clock.addSample(time));
+  const { registry, close } = engine(clock, (sample) => clock.addSample(sample));
   for (let i = 0; i < 20; i++) {
     await registry.get('spec', 'none');
     await machine.sleep(37);
@@ -75,17 +75,17 @@ test('a machine whose clock is a minute ahead is corrected to within half a seco
   await close();
 });
 
-test('one that is an hour ahead is corrected, and found unfit, though no answer comes within a second', async () => {
+test('a clock that is an hour ahead is corrected and reported as unfit, even if every response takes more than a second', async () => {
   const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
   await proxy.set({ latency: { fixedMs: 1_100, jitterMs: 0 } });
   const machine = movingClock();
   machine.move(3_600_000);
   const clock = correctedClock(machine);
-  const { registry, close } = engine(clock, (time) => clock.addSample(time), proxy.url);
+  const { registry, close } = engine(clock, (sample) => clock.addSample(sample), proxy.url);
   await registry.get('spec', 'none');
   expect(clock.samples).toBe(0);
   expect(clock.fit).toBe(false);
-  // Half of what the answer took, and the header's half second; the machine may have been busy.
+  // The error is half the time of the response plus half a second of the header; the limit allows for a busy machine.
   expect(Math.abs(clock.now() - Date.now())).toBeLessThan(10_000);
   await close();
   await proxy.close();

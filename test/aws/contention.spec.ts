@@ -1,28 +1,28 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { HoldfastError } from '../../src/core/errors.ts';
-import type { Accepted } from '../../src/ports/task-store.ts';
+import type { AcceptOutcome } from '../../src/ports/task-store.ts';
 import { ids } from '../contract/store-fixture.ts';
-import { keptLog } from '../fixtures/listening.ts';
+import { recordingLog } from '../fixtures/listening-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { noise, type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, noise, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;
-let site: Site;
-const log = keptLog();
+let engine: EngineOnTable;
+const log = recordingLog();
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
   proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
-  site = await siteOn(proxy.url, log);
+  engine = await openEngineOnTable(proxy.url, log);
 });
 afterEach(async () => {
   log.lines.length = 0;
-  await site.close();
+  await engine.close();
   await proxy.close();
 });
 
@@ -34,8 +34,8 @@ function cancelled(code: string, items: number) {
   return answerOf(400, { __type, Message: 'Transaction cancelled', CancellationReasons: reasons });
 }
 
-/** Answers the first `times` calls of an operation with this instead. */
-function instead(operation: string, times: number, answer: ReturnType<typeof answerOf>): void {
+/** Answers the first `times` calls of an operation with `answer` instead of forwarding them. */
+function answerInstead(operation: string, times: number, answer: ReturnType<typeof answerOf>): void {
   let left = times;
   proxy.hook({
     beforeRequest: (_, call) => (call.operation === operation && left-- > 0 ? answer : undefined),
@@ -45,27 +45,27 @@ function instead(operation: string, times: number, answer: ReturnType<typeof ans
 test.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
   'a transaction that was cancelled for %s is sent again',
   async (code) => {
-    instead('TransactWriteItems', 3, cancelled(code, 3));
-    const task = await site.bench.accept({ orderingKey: 'ann' });
+    answerInstead('TransactWriteItems', 3, cancelled(code, 3));
+    const task = await engine.fixture.accept({ orderingKey: 'ann' });
     expect(task.laneSeq).toBe(1);
     expect(proxy.count('TransactWriteItems')).toBe(4);
-    expect(site.parts.meter.of('accept').retries).toBe(3);
+    expect(engine.parts.meter.of('accept').retries).toBe(3);
   },
 );
 
-test('a change that meets a transaction is sent again', async () => {
-  const task = await site.bench.accept();
-  instead(
+test('a change that conflicts with a transaction in progress is sent again', async () => {
+  const task = await engine.fixture.accept();
+  answerInstead(
     'UpdateItem',
     2,
     answerOf(400, { __type: `${prefix}TransactionConflictException`, message: 'busy' }),
   );
-  expect((await site.bench.claim(task)).head.revision).toBe(2);
+  expect((await engine.fixture.claim(task)).head.revision).toBe(2);
 });
 
-test('one that conflicts for ever is refused, to be tried again later', async () => {
-  instead('TransactWriteItems', 1_000, cancelled('TransactionConflict', 3));
-  const [accepted] = await site.bench.store.accept([site.bench.acceptance({ orderingKey: 'ann' })]);
+test('a transaction that always conflicts fails as retryable, with a time to wait', async () => {
+  answerInstead('TransactWriteItems', 1_000, cancelled('TransactionConflict', 3));
+  const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance({ orderingKey: 'ann' })]);
   if (accepted?.kind !== 'failed') expect.fail(accepted?.kind);
   expect(accepted.error).toMatchObject({
     code: 'RESOURCE_EXHAUSTED',
@@ -75,9 +75,9 @@ test('one that conflicts for ever is refused, to be tried again later', async ()
   expect(accepted.error.retryable).toBe(true);
 });
 
-test('what is throttled beyond the SDK’s retries is refused, each item alone', async () => {
-  const task = await site.bench.accept();
-  const running = await site.bench.claim(await site.bench.accept());
+test('a write that is throttled beyond the retries of the SDK fails with STORE_BUSY, and no other item of the batch fails', async () => {
+  const task = await engine.fixture.accept();
+  const running = await engine.fixture.claim(await engine.fixture.accept());
   const __type = `${prefix}ProvisionedThroughputExceededException`;
   const throttled = answerOf(400, { __type, message: 'slow down' });
   proxy.hook({
@@ -86,10 +86,10 @@ test('what is throttled beyond the SDK’s retries is refused, each item alone',
         ? throttled
         : undefined,
   });
-  const { bench } = site;
-  const outcomes = await bench.store.append([
-    bench.transition(task, bench.claimOf()),
-    bench.transition(running, bench.settleOf(running)),
+  const { fixture } = engine;
+  const outcomes = await fixture.store.append([
+    fixture.transition(task, fixture.claimCommand()),
+    fixture.transition(running, fixture.settleCommand(running)),
   ]);
   expect(outcomes.map((one) => one.kind)).toEqual(['failed', 'done']);
   expect(outcomes[0]).toMatchObject({
@@ -97,30 +97,30 @@ test('what is throttled beyond the SDK’s retries is refused, each item alone',
   });
 });
 
-test('a table that is not there is told as such', async () => {
+test('a missing table is reported as BAD_CONFIGURATION with its name', async () => {
   const __type = `${prefix}ResourceNotFoundException`;
-  instead('PutItem', 1, answerOf(400, { __type, message: 'Requested resource not found' }));
-  const [accepted] = await site.bench.store.accept([site.bench.acceptance()]);
+  answerInstead('PutItem', 1, answerOf(400, { __type, message: 'Requested resource not found' }));
+  const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance()]);
   expect(accepted).toMatchObject({
     error: {
       code: 'FAILED_PRECONDITION',
       reason: 'BAD_CONFIGURATION',
-      message: expect.stringContaining(site.table),
+      message: expect.stringContaining(engine.table),
     },
   });
 });
 
-test('the loser of a claim is told who won it', async () => {
-  const { bench } = site;
-  const task = await bench.accept();
+test('the loser of a claim gets the name of the worker that won it', async () => {
+  const { fixture } = engine;
+  const task = await fixture.accept();
   const claims = ['ann', 'bob'].map((worker) => {
     const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true } as const;
-    return bench.append(bench.transition(task, claim));
+    return fixture.append(fixture.transition(task, claim));
   });
   const outcomes = await Promise.all(claims);
   const won = outcomes.findIndex((one) => one.kind === 'done');
   const winner = ['ann', 'bob'][won];
-  expect(outcomes.map((one) => one.kind).toSorted()).toEqual(['done', 'refused']);
+  expect(outcomes.map((one) => one.kind).toSorted()).toEqual(['conflict', 'done']);
   expect(outcomes[1 - won]).toMatchObject({ current: { head: { worker: winner } } });
   const [line] = log.lines.filter((one) => one.level === 'info');
   expect(line).toMatchObject({ task_id: task.id, queue: 'mail', winner, attempt: 1 });
@@ -130,51 +130,51 @@ test('the loser of a claim is told who won it', async () => {
   expect((err.cause as Error).name).toBe('ConditionalCheckFailedException');
 });
 
-test('the loser of a transaction finds what stands in its reasons', async () => {
-  const { bench } = site;
-  const first = await bench.die(await bench.accept({ orderingKey: 'ann' }));
-  await bench.store.leave(bench.lane('ann'), first.id, first.laneSeq);
-  const handed = await bench.handedOver(first);
-  const redrive = bench.transition(handed, { kind: 'redrive', actor: 'op' }, { rejoinLane: true });
-  const other = site.another(proxy.url);
+test('the loser of a transaction gets the current state of the task', async () => {
+  const { fixture } = engine;
+  const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+  await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
+  const handed = await fixture.finishHandOver(first);
+  const redrive = fixture.transition(handed, { kind: 'redrive', actor: 'op' }, { rejoinLane: true });
+  const other = engine.another(proxy.url);
   const outcomes = await Promise.all([
-    bench.append(redrive),
+    fixture.append(redrive),
     other.store.append([redrive]).then(([one]) => one),
   ]);
-  expect(outcomes.map((one) => one?.kind).toSorted()).toEqual(['done', 'refused']);
-  expect(await bench.store.lowest(bench.lane('ann'))).toEqual({ id: first.id, seq: 2 });
-  const current = outcomes.find((one) => one?.kind === 'refused');
+  expect(outcomes.map((one) => one?.kind).toSorted()).toEqual(['conflict', 'done']);
+  expect(await fixture.store.lowest(fixture.lane('ann'))).toEqual({ id: first.id, seq: 2 });
+  const current = outcomes.find((one) => one?.kind === 'conflict');
   expect(current).toMatchObject({ current: { head: { state: 'waiting' }, laneSeq: 2 } });
 });
 
-test('a dead task that is redriven while another would take its key keeps it', async () => {
-  const { bench } = site;
+test('a dead task that is redriven during a new submission of its key keeps the key', async () => {
+  const { fixture } = engine;
   const late = { key: 'k', options: { windowMs: 60_000 } };
-  const dead = await bench.die(await bench.accept(late));
-  await bench.clock.advance(60_000);
+  const dead = await fixture.die(await fixture.accept(late));
+  await fixture.clock.advance(60_000);
   let redriving: Promise<unknown> | undefined;
   proxy.hook({
     beforeRequest: async (_, { operation }) => {
       if (operation !== 'TransactWriteItems') return undefined;
-      redriving ??= bench.redrive(dead);
+      redriving ??= fixture.redrive(dead);
       await redriving;
       return undefined;
     },
   });
-  const [accepted] = await bench.store.accept([bench.acceptance(late)]);
+  const [accepted] = await fixture.store.accept([fixture.acceptance(late)]);
   expect(redriving).toBeDefined();
-  expect(accepted).toEqual({ kind: 'existing', snapshot: await bench.read(dead) });
+  expect(accepted).toEqual({ kind: 'existing', snapshot: await fixture.read(dead) });
   expect(accepted).toMatchObject({ snapshot: { head: { state: 'waiting' } } });
 });
 
-test('processes that fill one lane at once give each task a place of its own, in the order of its commit', async () => {
-  const { bench } = site;
-  const others = [site.parts, site.another(proxy.url), site.another(proxy.url)];
+test('processes that submit to one lane at the same time give each task its own place, in commit order', async () => {
+  const { fixture } = engine;
+  const others = [engine.parts, engine.another(proxy.url), engine.another(proxy.url)];
   const accepted = await Promise.all(
     others.map(async ({ store }) => {
-      const all: Accepted[] = [];
+      const all: AcceptOutcome[] = [];
       for (let i = 0; i < 5; i++) {
-        const batch = Array.from({ length: 4 }, () => bench.acceptance({ orderingKey: 'ann' }));
+        const batch = Array.from({ length: 4 }, () => fixture.acceptance({ orderingKey: 'ann' }));
         all.push(...(await store.accept(batch)));
       }
       return all.map((one) => (one.kind === 'fresh' ? one.snapshot : expect.fail(one.kind)));
@@ -186,24 +186,24 @@ test('processes that fill one lane at once give each task a place of its own, in
   }
   const seqs = accepted.flat().map((task) => task.laneSeq ?? 0);
   expect(seqs.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1));
-  const listed = await bench.listAll({ orderingKey: 'ann' });
+  const listed = await fixture.listAll({ orderingKey: 'ann' });
   const inOrder = accepted.flat().toSorted((a, b) => (a.laneSeq ?? 0) - (b.laneSeq ?? 0));
   expect(ids(listed.items)).toEqual(ids(inOrder));
 });
 
-test('a lane takes a batch that no transaction can, with duplicates in it', async () => {
-  const { bench } = site;
-  await bench.accept({ key: 'known', orderingKey: 'ann' });
+test('a batch for one lane that is too large for one transaction is accepted in order, with its duplicates found', async () => {
+  const { fixture } = engine;
+  await fixture.accept({ key: 'known', orderingKey: 'ann' });
   const payload = noise(200_000);
   const batch = Array.from({ length: 100 }, (_, i) =>
-    bench.acceptance({
+    fixture.acceptance({
       orderingKey: 'ann',
       ...(i === 7 ? { key: 'known' } : { key: `k${i === 60 ? 59 : i}` }),
-      // More than 4 MB in all.
+      // The payloads are more than the 4 MB that one transaction may have.
       ...(i % 4 === 0 ? { payload } : {}),
     }),
   );
-  const accepted = await bench.store.accept(batch);
+  const accepted = await fixture.store.accept(batch);
   const kinds = accepted.map((one) => one.kind);
   expect(kinds.flatMap((kind, i) => (kind === 'fresh' ? [] : [[i, kind]]))).toEqual([
     [7, 'existing'],

@@ -1,33 +1,36 @@
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { placeOf } from '../../src/engines/aws/table/schema/ids.ts';
+import { addressOf } from '../../src/engines/aws/table/schema/ids.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
-let site: Site;
-const told: object[] = [];
+let engine: EngineOnTable;
+const logged: object[] = [];
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 beforeEach(async () => {
-  told.length = 0;
-  site = await siteOn(dynoxide.endpoint, { ...silentLog, error: (fields) => void told.push(fields) });
+  logged.length = 0;
+  engine = await openEngineOnTable(dynoxide.endpoint, {
+    ...silentLog,
+    error: (fields) => void logged.push(fields),
+  });
 });
-afterEach(() => site.close());
+afterEach(() => engine.close());
 afterAll(() => dynoxide.stop());
 
-/** Something else than Holdfast wrote a state that no head has. */
+/** Writes a state that no head has, as a program other than Holdfast might. */
 async function damage(task: Snapshot): Promise<void> {
-  const place = placeOf(task.id);
-  await site.parts.client.send(
+  const place = addressOf(task.id);
+  await engine.parts.client.send(
     new UpdateItemCommand({
-      TableName: site.table,
+      TableName: engine.table,
       Key: { pk: { S: `T#${place?.slot}` }, sk: { S: 'H' } },
       UpdateExpression: 'SET #at = :at, st = :st',
       ExpressionAttributeNames: { '#at': 'at' },
@@ -36,19 +39,19 @@ async function damage(task: Snapshot): Promise<void> {
   );
 }
 
-/** A node that has given no leases itself. */
+/** Starts a node that has granted no leases yet. */
 async function node(name: string) {
-  const { bench, clock } = site;
-  return createService({ ...bench.engine, node: name, clock, log: silentLog, createQueues: true });
+  const { fixture, clock } = engine;
+  return createService({ ...fixture.engine, node: name, clock, log: silentLog, createQueues: true });
 }
 
 async function fiveSent(): Promise<Snapshot[]> {
   const tasks: Snapshot[] = [];
-  for (let i = 0; i < 5; i++) tasks.push(await site.bench.acceptSent());
+  for (let i = 0; i < 5; i++) tasks.push(await engine.fixture.acceptAndSend());
   return tasks;
 }
 
-const asked = {
+const claimRequest = {
   tenant: queue.tenant,
   workerName: 'w',
   workerId: 'w',
@@ -61,51 +64,54 @@ const asked = {
 };
 const damaged = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' };
 
-test('a damaged task keeps no other from being claimed, and waits to be mended', async () => {
+test('a damaged task is not claimed and does not block the claims of other tasks', async () => {
   const tasks = await fiveSent();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
-  // Heard again, so that heads are read.
-  await site.clock.advance(40_000);
+  // The messages are delivered a second time, so the claim reads the heads.
+  await engine.clock.advance(40_000);
   const { service, settled } = await node('node-1');
-  const claimed = await service.claim(asked);
+  const claimed = await service.claim(claimRequest);
   await settled();
   const others = tasks.filter(({ id }) => id !== victim.id).map(({ id }) => id);
   expect(claimed.map(({ id }) => id).toSorted()).toEqual(others.toSorted());
 });
 
-test('a damaged task keeps no other from being made ready when its time comes', async () => {
-  const tasks = await site.bench.acceptMany(40, () => ({ options: { delayMs: 1_000 } }));
+test('a damaged due task does not stop other due tasks from becoming ready', async () => {
+  const tasks = await engine.fixture.acceptMany(40, () => ({ options: { delayMs: 1_000 } }));
   const victim = tasks[0] as Snapshot;
   await damage(victim);
-  await site.clock.advance(2_000);
+  await engine.clock.advance(2_000);
   const { context } = await node('node-1');
   await sweep(context, new AbortController().signal);
   const others = tasks.slice(1).map(({ id }) => id);
-  const read = await site.bench.store.read(others, site.bench.now);
+  const read = await engine.fixture.store.read(others, engine.fixture.now);
   expect(read.filter((task) => task?.head.waitUntilMs !== undefined)).toEqual([]);
 });
 
-test('a damaged task is left out of a list and told in the log; asked for by itself it is an error', async () => {
+test('a damaged task is left out of lists and logged; reading it by its id is an error', async () => {
   const tasks = await fiveSent();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
   for (const filter of [{}, { state: 'ready' }, { state: 'unfinished' }] as const) {
-    told.length = 0;
-    const { items } = await site.bench.listAll(filter);
+    logged.length = 0;
+    const { items } = await engine.fixture.listAll(filter);
     expect(items.length).toBe(4);
-    expect(told).toEqual([expect.objectContaining({ task_id: victim.id })]);
+    expect(logged).toEqual([expect.objectContaining({ task_id: victim.id })]);
   }
-  expect((await site.bench.listAll({ state: 'running' })).items).toEqual([]);
-  expect(await site.bench.store.counts(queue, site.clock.now())).toMatchObject({ ready: 4, running: 0 });
+  expect((await engine.fixture.listAll({ state: 'running' })).items).toEqual([]);
+  expect(await engine.fixture.store.counts(queue, engine.clock.now())).toMatchObject({
+    ready: 4,
+    running: 0,
+  });
   const { service } = await node('node-1');
   await expect(service.get(queue.tenant, victim.id, false)).rejects.toMatchObject(damaged);
 });
 
-test('a damaged task keeps no other of a batch from being renewed or settled through another node', async () => {
+test('a damaged task in a batch does not stop another node from renewing and settling the other tasks', async () => {
   const tasks = await fiveSent();
   const first = await node('node-1');
-  const claimed = await first.service.claim(asked);
+  const claimed = await first.service.claim(claimRequest);
   expect(claimed.length).toBe(5);
   await damage(tasks[2] as Snapshot);
   const { service } = await node('node-2');

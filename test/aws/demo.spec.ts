@@ -2,21 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'vitest';
 import { Demo } from '../../examples/demo/demo.ts';
 import { payloads } from '../../examples/demo/payloads.ts';
-import { startAwsSite } from '../fixtures/aws-site.ts';
-import { type CommandProcess, startCommand } from '../fixtures/command.ts';
+import { startAwsDeployment } from '../fixtures/aws-deployment.ts';
+import { type CommandProcess, startCommand } from '../fixtures/command-process.ts';
 
 const count = 64;
 const module = new URL('../../examples/demo/worker.ts', import.meta.url).pathname;
 
-// Both wait for leases to be spent, most of the time.
+// Both runs mostly wait for leases to expire, so they run concurrently.
 test.concurrent.for([
   ['', false],
-  [', where indexes lag, reads are stale, and answers are late or lost', true],
+  [', with lagging indexes, stale reads, and late or lost responses', true],
 ] as const)(
-  'the demo%s: one API node of two and one worker of three are killed, and nothing is lost',
+  'the demo%s: one of two API nodes and one of three workers are killed, and no task is lost',
   { timeout: 200_000 },
   async ([, faults], { expect, onTestFinished }) => {
-    const site = await startAwsSite({ queues: ['webhooks'], nodes: 2, faults });
+    const site = await startAwsDeployment({ queues: ['webhooks'], nodes: 2, faults });
     onTestFinished(() => site.stop(), 20_000);
     const sent = payloads().slice(0, count);
     const demo = await Demo.open({
@@ -31,8 +31,8 @@ test.concurrent.for([
       onTestFinished(async () => void (await started.end('SIGKILL')));
       return started;
     };
-    // It is alone until it has deliveries in its hands, so that it dies with leases whatever the machine does beside.
-    demo.receiver.hold('victim');
+    // The victim is the only worker until it holds deliveries, so it always has leases when it is killed.
+    demo.receiver.withholdAnswers('victim');
     const victim = await worker('victim', site.env);
     const strike = async (): Promise<void> => {
       await demo.untilBusy('victim', 30_000);
@@ -53,7 +53,7 @@ test.concurrent.for([
       lost: 0,
     });
     expect(total.leasesLost).toBeGreaterThan(0);
-    // Those that were not killed let what runs finish, and end with status 0.
+    // The workers that were not killed finish their running tasks and exit with status 0.
     expect(await Promise.all(workers.map((one) => one.end('SIGTERM')))).toEqual([0, 0]);
   },
 );

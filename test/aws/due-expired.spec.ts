@@ -1,40 +1,43 @@
-/** Due entries of tasks that have expired, which TTL deletes days late: they keep nobody waiting, and are deleted when met. */
+/**
+ * Tests due entries of expired tasks, which TTL may delete days late: a read of due tasks skips them and deletes
+ * their heads.
+ */
 import { DeleteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { defaultShards } from '../../src/engines/aws/table/schema/definition.ts';
-import { placeOf, shardOf, slotOf } from '../../src/engines/aws/table/schema/ids.ts';
+import { addressOf, shardOf, slotOf } from '../../src/engines/aws/table/schema/ids.ts';
 import { duePartition, keyNames, submissionKey } from '../../src/engines/aws/table/schema/keys.ts';
 import type { DueEntry, Snapshot } from '../../src/ports/task-store.ts';
 import { queue } from '../contract/submissions.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 const shard = 0;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const brief = { windowMs: minuteMs, lifetimeMs: minuteMs, retentionMs: 1 };
-/** After its lifetime's end at the earliest. */
+/** Time in ms after which a task with the options `brief` has expired. */
 const expiresAfterMs = minuteMs + hourMs;
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;
-let site: Site;
+let engine: EngineOnTable;
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
   proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
-  site = await siteOn(proxy.url);
+  engine = await openEngineOnTable(proxy.url);
 });
 afterEach(async () => {
-  await site.close();
+  await engine.close();
   await proxy.close();
 });
 
-/** Keys of tasks that are due in one shard. */
+/** Returns idempotency keys whose tasks have their due entries in shard 0. */
 function keys(count: number, name: string): string[] {
   const found: string[] = [];
   for (let i = 0; found.length < count; i++) {
@@ -44,25 +47,25 @@ function keys(count: number, name: string): string[] {
   return found;
 }
 
-/** Tasks of one shard that nobody looked at before they expired. */
+/** Submits tasks of one due shard and moves the clock until they have expired. */
 async function expired(count: number): Promise<void> {
   const some = keys(count, 'brief');
-  await site.bench.acceptMany(count, (i) => ({ key: some[i] ?? '', options: brief }));
-  await site.clock.advance(expiresAfterMs);
+  await engine.fixture.acceptMany(count, (i) => ({ key: some[i] ?? '', options: brief }));
+  await engine.clock.advance(expiresAfterMs);
 }
 
 async function delayed(name: string): Promise<Snapshot> {
   const [key = ''] = keys(1, name);
-  return site.bench.accept({ key, options: { delayMs: 1_000 } });
+  return engine.fixture.accept({ key, options: { delayMs: 1_000 } });
 }
 
-/** What a walk through all that is due finds, and by how many calls. */
+/** Reads all due entries of the shard, page by page. Returns their task ids and the number of calls. */
 async function walk(): Promise<{ ids: string[]; calls: number }> {
   const ids: string[] = [];
   let after: DueEntry | undefined;
   let calls = 0;
   do {
-    const page = await site.bench.store.due(shard, site.bench.now, 100, after);
+    const page = await engine.fixture.store.due(shard, engine.fixture.now, 100, after);
     ids.push(...page.entries.map(({ id }) => id));
     after = page.next;
     calls++;
@@ -71,9 +74,9 @@ async function walk(): Promise<{ ids: string[]; calls: number }> {
 }
 
 async function entriesLeft(): Promise<number> {
-  const { Count } = await site.parts.client.send(
+  const { Count } = await engine.parts.client.send(
     new QueryCommand({
-      TableName: site.table,
+      TableName: engine.table,
       IndexName: 'due',
       KeyConditionExpression: `${keyNames.due[0]} = :shard`,
       ExpressionAttributeValues: { ':shard': { S: duePartition(shard) } },
@@ -83,13 +86,13 @@ async function entriesLeft(): Promise<number> {
   return Count ?? 0;
 }
 
-test('a due task is found behind 1,100 expired ones, and each look leaves fewer of these', async () => {
-  await site.close();
-  // So many go quicker without the proxy.
-  site = await siteOn(dynoxide.endpoint);
+test('a due task behind 1,100 expired due entries is found, and each read of the shard deletes some of those entries', async () => {
+  await engine.close();
+  // The proxy would slow down this many submissions.
+  engine = await openEngineOnTable(dynoxide.endpoint);
   await expired(1_100);
   const task = await delayed('due');
-  await site.clock.advance(minuteMs);
+  await engine.clock.advance(minuteMs);
   const first = await walk();
   expect(first.ids).toEqual([task.id]);
   expect(first.calls).toBeLessThanOrEqual(2);
@@ -100,23 +103,23 @@ test('a due task is found behind 1,100 expired ones, and each look leaves fewer 
   expect((await walk()).ids).toEqual([task.id]);
 });
 
-test('a head is deleted for two units, and not before a minute after its task has expired', async () => {
+test('an expired head is deleted a minute after its task has expired, for two write units', async () => {
   await expired(3);
   await walk();
-  await site.clock.advance(minuteMs - 1_000);
+  await engine.clock.advance(minuteMs - 1_000);
   await walk();
   expect(await entriesLeft()).toBe(3);
-  await site.clock.advance(1_000);
-  site.parts.meter.reset();
+  await engine.clock.advance(1_000);
+  engine.parts.meter.reset();
   expect((await walk()).ids).toEqual([]);
   expect(await entriesLeft()).toBe(0);
-  const { due } = site.parts.meter.read();
+  const { due } = engine.parts.meter.read();
   expect(due).toMatchObject({ writeUnits: 6, indexWriteUnits: 3, failedConditions: 0 });
 });
 
-test('where the answer to a deletion is lost, it is done once and nobody is told', async () => {
+test('a deletion of an expired head whose response is lost is done once and raises no error', async () => {
   await expired(5);
-  await site.clock.advance(minuteMs);
+  await engine.clock.advance(minuteMs);
   const seen = new Set<string>();
   proxy.hook({
     afterRequest: (_, { operation, keys: [key = ''] }) => {
@@ -130,10 +133,10 @@ test('where the answer to a deletion is lost, it is done once and nobody is told
   expect(await entriesLeft()).toBe(0);
 });
 
-test('where deletions are refused, due tasks are found all the same, and little is tried in vain', async () => {
+test('if DynamoDB refuses to delete expired heads, due tasks are still found and only 25 deletions are tried', async () => {
   await expired(300);
   const task = await delayed('due');
-  await site.clock.advance(minuteMs);
+  await engine.clock.advance(minuteMs);
   proxy.restartCount();
   proxy.hook({
     beforeRequest: (_, { operation }) =>
@@ -146,36 +149,36 @@ test('where deletions are refused, due tasks are found all the same, and little 
   expect(await entriesLeft()).toBe(301);
 });
 
-test('an entry that lags behind its head never takes the head of the key’s next task away', async () => {
+test('a stale due entry of an expired task never deletes the head of the next task of the key', async () => {
   const [key = ''] = keys(1, 'again');
-  const first = await site.bench.accept({ key, options: brief });
-  await site.clock.advance(expiresAfterMs + minuteMs);
+  const first = await engine.fixture.accept({ key, options: brief });
+  await engine.clock.advance(expiresAfterMs + minuteMs);
   await proxy.set({ indexLag: { upToMs: 600_000 } });
-  // As TTL does, in any order: so the next task of the key has its head where the first one's stands.
-  const place = placeOf(first.id);
+  // TTL may delete the submission first; then the key's next task stores its head in place of the first task's head.
+  const place = addressOf(first.id);
   if (place === undefined) expect.fail();
-  await site.parts.client.send(
-    new DeleteItemCommand({ TableName: site.table, Key: { ...submissionKey(place) } }),
+  await engine.parts.client.send(
+    new DeleteItemCommand({ TableName: engine.table, Key: { ...submissionKey(place) } }),
   );
-  const second = await site.bench.accept({ key, options: { delayMs: minuteMs } });
-  expect(placeOf(second.id)?.anchor).toBe(true);
+  const second = await engine.fixture.accept({ key, options: { delayMs: minuteMs } });
+  expect(addressOf(second.id)?.anchor).toBe(true);
   expect((await walk()).ids).toEqual([]);
   expect(proxy.count('DeleteItem')).toBe(2);
   await proxy.caughtUp();
-  await site.clock.advance(minuteMs);
+  await engine.clock.advance(minuteMs);
   expect((await walk()).ids).toEqual([second.id]);
-  expect(await site.bench.read(second)).toEqual(second);
+  expect(await engine.fixture.read(second)).toEqual(second);
 });
 
-test('to its readers a task whose head was deleted so is gone, and its key is free', async () => {
+test('an expired task whose head was deleted does not exist for readers, and its key is free', async () => {
   const [key = ''] = keys(1, 'k');
-  const task = await site.bench.accept({ key, options: brief });
-  await site.clock.advance(expiresAfterMs + minuteMs);
+  const task = await engine.fixture.accept({ key, options: brief });
+  await engine.clock.advance(expiresAfterMs + minuteMs);
   await walk();
   expect(await entriesLeft()).toBe(0);
-  expect(await site.bench.store.read([task.id], site.bench.now)).toEqual([undefined]);
-  expect(await site.bench.store.history(task.id, 0)).toEqual([]);
-  const next = await site.bench.accept({ key });
+  expect(await engine.fixture.store.read([task.id], engine.fixture.now)).toEqual([undefined]);
+  expect(await engine.fixture.store.history(task.id, 0)).toEqual([]);
+  const next = await engine.fixture.accept({ key });
   expect(next.id).not.toBe(task.id);
-  expect(await site.bench.store.byKey(next.submission.scope, site.bench.now)).toEqual(next);
+  expect(await engine.fixture.store.byKey(next.submission.scope, engine.fixture.now)).toEqual(next);
 });

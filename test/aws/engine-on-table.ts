@@ -6,12 +6,15 @@ import type { Clock } from '../../src/ports/clock.ts';
 import type { Log } from '../../src/ports/log.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
-import { Bench } from '../contract/store-fixture.ts';
+import { StoreFixture } from '../contract/store-fixture.ts';
 import { clientOf } from '../stand-ins/dynoxide.ts';
 
 let tables = 0;
 
-/** Time stands still, but what the engine itself waits for is a real process. */
+/**
+ * A clock on which time stands still, except that `sleep` is real: the engine waits for a stand-in in another
+ * process.
+ */
 export function engineClock(clock: VirtualClock): Clock {
   const { sleep } = systemClock();
   return {
@@ -25,40 +28,41 @@ export function engineClock(clock: VirtualClock): Clock {
   };
 }
 
-export interface Site {
-  readonly bench: Bench;
+/** The engine's store and registry on a table of its own, with a message broker in memory. */
+export interface EngineOnTable {
+  readonly fixture: StoreFixture;
   readonly parts: TableParts;
   readonly clock: VirtualClock;
   readonly table: string;
-  /** Another process on the same table, through another endpoint if named. */
+  /** Opens the same table as another process would, through another endpoint if one is given. */
   another(endpoint?: string, log?: Log): TableParts;
   close(): Promise<void>;
 }
 
-/** A table of its own on a stand-in that runs. */
-export async function siteOn(endpoint: string, log?: Log): Promise<Site> {
+/** Creates a table of its own on a running stand-in and opens it. */
+export async function openEngineOnTable(endpoint: string, log?: Log): Promise<EngineOnTable> {
   const clock = virtualClock({ seed: 10_000 + ++tables });
-  const table = `site-${tables}`;
-  const open = (at: string, itsLog: Log | undefined): TableParts =>
-    openTable({ table, clock: engineClock(clock), log: itsLog, client: clientOf(at) });
+  const table = `engine-${tables}`;
+  const open = (at: string, nodeLog: Log | undefined): TableParts =>
+    openTable({ table, clock: engineClock(clock), log: nodeLog, client: clientOf(at) });
   const opened: TableParts[] = [];
-  const another = (at = endpoint, itsLog?: Log): TableParts => {
-    const parts = open(at, itsLog);
+  const another = (at = endpoint, nodeLog?: Log): TableParts => {
+    const parts = open(at, nodeLog);
     opened.push(parts);
     return parts;
   };
   const parts = another(endpoint, log);
   await createTable(parts.client, table, systemClock());
-  // So that the first write asks for nothing beside.
+  // Reads the shard counts now, so that the first write of a test makes no other request.
   await parts.store.countDueShards?.();
   const { broker } = externalMemory({ clock });
   const engine = { store: parts.store, registry: parts.registry, broker, close: parts.close };
-  const bench = new Bench({ engine, clock, reopen: async () => engine });
+  const fixture = new StoreFixture({ engine, clock, reopen: async () => engine });
   const close = async (): Promise<void> => void (await Promise.all(opened.map((one) => one.close())));
-  return { bench, parts, clock, table, another, close };
+  return { fixture, parts, clock, table, another, close };
 }
 
-/** Bytes that nothing compresses, the same ones each time. */
+/** Returns bytes that cannot be compressed. The same length and seed give the same bytes. */
 export function noise(length: number, seed = 1): Uint8Array {
   const parts: Buffer[] = [];
   for (let i = 0; parts.length * 32 < length; i++) {

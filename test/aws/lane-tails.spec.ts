@@ -3,90 +3,90 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { type Key, laneTailKey } from '../../src/engines/aws/table/schema/keys.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 const dayMs = 86_400_000;
 const orderingKey = 'ann';
 
 let dynoxide: Dynoxide;
-let site: Site;
+let engine: EngineOnTable;
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 beforeEach(async () => {
-  site = await siteOn(dynoxide.endpoint);
+  engine = await openEngineOnTable(dynoxide.endpoint);
 });
-afterEach(() => site.close());
+afterEach(() => engine.close());
 afterAll(() => dynoxide.stop());
 
 function tailKey(): Record<keyof Key, Key['pk']> {
-  return { ...laneTailKey(site.bench.lane(orderingKey)) };
+  return { ...laneTailKey(engine.fixture.lane(orderingKey)) };
 }
 
 async function tailEndsAtMs(): Promise<number> {
-  const { Item } = await site.parts.client.send(
-    new GetItemCommand({ TableName: site.table, Key: tailKey(), ConsistentRead: true }),
+  const { Item } = await engine.parts.client.send(
+    new GetItemCommand({ TableName: engine.table, Key: tailKey(), ConsistentRead: true }),
   );
   return Number(Item?.x?.N) * 1_000;
 }
 
-/** As an operator does, or a table restored from what a backup had. */
+/** Deletes the tail of the lane, as an operator or an incomplete restore of the table might. */
 async function loseTail(): Promise<void> {
-  await site.parts.client.send(new DeleteItemCommand({ TableName: site.table, Key: tailKey() }));
+  await engine.parts.client.send(new DeleteItemCommand({ TableName: engine.table, Key: tailKey() }));
 }
 
 async function lowest(): Promise<string | undefined> {
-  return (await site.bench.store.lowest(site.bench.lane(orderingKey)))?.id;
+  return (await engine.fixture.store.lowest(engine.fixture.lane(orderingKey)))?.id;
 }
 
 function seqs(tasks: readonly Snapshot[]): (number | undefined)[] {
   return tasks.map((task) => task.laneSeq);
 }
 
-test('the tail of a lane outlives its longest-lived task, whatever came after it in the same batch', async () => {
-  const { bench } = site;
+test('the tail of a lane outlives the longest-lived task of the lane, even if shorter-lived tasks follow it in one batch', async () => {
+  const { fixture } = engine;
   const long = { lifetimeMs: 300 * dayMs };
   const short = { lifetimeMs: 60_000, windowMs: 60_000, retentionMs: 0 };
-  // More than one transaction takes.
-  const tasks = await bench.acceptMany(60, (i) => ({ orderingKey, options: i < 10 ? long : short }));
+  // 60 tasks need more than one transaction.
+  const tasks = await fixture.acceptMany(60, (i) => ({ orderingKey, options: i < 10 ? long : short }));
   expect(await tailEndsAtMs()).toBeGreaterThan((tasks[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
-  await bench.accept({ orderingKey, options: short });
+  await fixture.accept({ orderingKey, options: short });
   expect(await tailEndsAtMs()).toBeGreaterThan((tasks[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
 });
 
-test('where a tail was lost nobody is given the place of another, and the lane goes on behind them', async () => {
-  const { bench } = site;
+test('after the loss of a lane tail, no taken place is given out again, and new tasks join behind the taken ones', async () => {
+  const { fixture } = engine;
   const options = { lifetimeMs: 300 * dayMs };
-  const before = await bench.acceptMany(3, () => ({ orderingKey, options }));
+  const before = await fixture.acceptMany(3, () => ({ orderingKey, options }));
   await loseTail();
-  const known = bench.acceptance({ key: before[1]?.submission.scope.key ?? '', orderingKey, options });
-  const accepted = await bench.store.accept([bench.acceptance({ orderingKey }), known]);
+  const known = fixture.acceptance({ key: before[1]?.submission.scope.key ?? '', orderingKey, options });
+  const accepted = await fixture.store.accept([fixture.acceptance({ orderingKey }), known]);
   expect(accepted).toMatchObject([
     { kind: 'fresh', snapshot: { laneSeq: 4 } },
     { kind: 'existing', snapshot: { id: before[1]?.id } },
   ]);
   expect(await tailEndsAtMs()).toBeGreaterThan((before[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
-  expect(seqs(await bench.acceptMany(60, () => ({ orderingKey })))).toEqual(
+  expect(seqs(await fixture.acceptMany(60, () => ({ orderingKey })))).toEqual(
     Array.from({ length: 60 }, (_, i) => i + 5),
   );
   for (const task of before) {
     expect(await lowest()).toBe(task.id);
-    await bench.store.leave(bench.lane(orderingKey), task.id, task.laneSeq);
+    await fixture.store.leaveLane(fixture.lane(orderingKey), task.id, task.laneSeq);
   }
 });
 
-test('where a tail was lost a redriven task joins behind all that wait', async () => {
-  const { bench } = site;
-  const [dead, ...waiting] = await bench.acceptMany(3, () => ({ orderingKey }));
+test('after the loss of a lane tail, a redriven task joins the lane behind all waiting tasks', async () => {
+  const { fixture } = engine;
+  const [dead, ...waiting] = await fixture.acceptMany(3, () => ({ orderingKey }));
   if (dead === undefined) expect.fail();
-  const died = await bench.die(dead);
-  await bench.store.leave(bench.lane(orderingKey), dead.id, dead.laneSeq);
-  const handed = await bench.handedOver(died);
+  const died = await fixture.die(dead);
+  await fixture.store.leaveLane(fixture.lane(orderingKey), dead.id, dead.laneSeq);
+  const handed = await fixture.finishHandOver(died);
   await loseTail();
-  // Its own place is free, the next is not.
-  const newcomer = await bench.accept({ orderingKey });
+  // The newcomer gets the place of the dead task, which is free; the two places behind it are taken.
+  const newcomer = await fixture.accept({ orderingKey });
   await loseTail();
-  const redriven = await bench.redrive(handed, true);
+  const redriven = await fixture.redrive(handed, true);
   expect(seqs([...waiting, newcomer, redriven])).toEqual([2, 3, 1, 4]);
   expect(await lowest()).toBe(newcomer.id);
 });

@@ -1,4 +1,7 @@
-/** The IAM policies of docs/aws.md, held to its table, to what the engine can ask for, and to what `aws init` asks. */
+/**
+ * Compares the IAM policies in docs/aws.md with the page's table, with the commands in the sources, and with the
+ * requests of `aws init`.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueUrlCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
@@ -27,7 +30,7 @@ const [running, operating] = policies;
 
 const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
 
-/** What a policy allows of a service. */
+/** Returns the actions of a service that a policy allows. */
 function allowed(policy: typeof running, service: 'dynamodb' | 'sqs'): string[] {
   const actions = policy?.Statement.flatMap(({ Action }) => Action) ?? [];
   return sorted(
@@ -35,7 +38,7 @@ function allowed(policy: typeof running, service: 'dynamodb' | 'sqs'): string[] 
   );
 }
 
-/** A row of the page's table. */
+/** Returns the actions in one row of the page's table. */
 function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[] } {
   const [, dynamodb = '', sqs = ''] =
     page
@@ -46,19 +49,19 @@ function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[
   return { dynamodb: namesIn(dynamodb), sqs: namesIn(sqs) };
 }
 
-test('servers and workers may do what the table says of them, no more', () => {
+test('the policy for servers and workers allows exactly the actions in their row of the table in docs/aws.md', () => {
   const { dynamodb, sqs } = row('`serve`, `worker --engine aws`');
   expect(allowed(running, 'dynamodb')).toEqual(dynamodb);
   expect(allowed(running, 'sqs')).toEqual(sqs);
 });
 
-test('whoever runs aws init and dlq drain may do what the table says of the two, no more', () => {
+test('the policy for operators allows exactly the actions that docs/aws.md lists for aws init and dlq drain', () => {
   const [init, drain] = [row('`aws init`'), row('`dlq drain`')];
   expect(allowed(operating, 'dynamodb')).toEqual(sorted([...init.dynamodb, ...drain.dynamodb]));
   expect(allowed(operating, 'sqs')).toEqual(sorted([...init.sqs, ...drain.sqs]));
 });
 
-test('they name the table, its indexes, and every queue by the prefix', () => {
+test('the IAM policies name the table, its indexes and all SQS queues with the prefix', () => {
   expect(policies).toHaveLength(2);
   for (const { Version, Statement } of policies) {
     expect(Version).toBe('2012-10-17');
@@ -75,12 +78,12 @@ test('they name the table, its indexes, and every queue by the prefix', () => {
   expect(long?.name).toMatch(/^a_prefix-that-is-acme-/);
 });
 
-test('both together allow every command that the sources send, and nothing else', () => {
+test('the two IAM policies together allow exactly the AWS commands that the sources send', () => {
   const sources = globSync('src/**/*.ts', { cwd: root }).map((file) => readFileSync(root + file, 'utf8'));
   const sent = sources.flatMap((text) =>
     [...text.matchAll(/\bnew (\w+)Command\(/g)].map(([, name = '']) => name),
   );
-  // A transaction needs what its parts need; a batch of SQS what its messages do.
+  // A transaction needs the permissions of its parts; an SQS batch needs that of a single message.
   const parts = sources
     .flatMap((text) => text.match(/\bConditionCheck\b/g) ?? [])
     .map((part) => `${part}Item`);
@@ -91,7 +94,7 @@ test('both together allow every command that the sources send, and nothing else'
   expect(sorted(all)).toEqual(sorted([...names, ...parts]));
 });
 
-test('aws init asks for all that its row has, and for nothing else', async () => {
+test('aws init sends exactly the requests in its row of the table in docs/aws.md', async () => {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const dynamo = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
   const [tables, queues] = [tableClient(clientOf(dynoxide.endpoint)), standInClient(sqs.endpoint)];
@@ -111,14 +114,14 @@ test('aws init asks for all that its row has, and for nothing else', async () =>
   await tables.send(new UpdateTimeToLiveCommand({ TableName: 'jobs', TimeToLiveSpecification: off }));
   const [QueueName] = json.queues[0].sqs;
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName }));
-  // By hand, past the front that keeps the calls of aws init.
+  // Changes the queue without `aws init`; the recorded call is removed again.
   await queues.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '5' } }));
   const byHand = sqs.front.calls.pop();
   expect(byHand?.action).toBe('SetQueueAttributes');
   expect((await init('--list-shards', '6')).json.table.did).toBe('corrected');
   expect((await init()).json.queues).toMatchObject([{ queue: 'mail', did: 'unchanged' }]);
 
-  const asked = row('`aws init`');
-  expect(sorted(dynamo.calls.map(({ operation }) => operation))).toEqual(asked.dynamodb);
-  expect(sorted(sqs.front.calls.map(({ action }) => action))).toEqual(asked.sqs);
+  const expected = row('`aws init`');
+  expect(sorted(dynamo.calls.map(({ operation }) => operation))).toEqual(expected.dynamodb);
+  expect(sorted(sqs.front.calls.map(({ action }) => action))).toEqual(expected.sqs);
 });

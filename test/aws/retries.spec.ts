@@ -1,81 +1,81 @@
-/** How often a request is sent at most, and that leases have retries of their own. */
+/** Tests how often a request is sent at most, and that lease traffic has its own retry budget. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 let proxy: DynamoProxy;
-let site: Site;
+let engine: EngineOnTable;
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
   proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
-  site = await siteOn(proxy.url);
+  engine = await openEngineOnTable(proxy.url);
   proxy.restartCount();
 });
 afterEach(async () => {
-  await site.close();
+  await engine.close();
   await proxy.close();
 });
 
 const prefix = 'com.amazonaws.dynamodb.v20120810#';
 const refusalOf = (type: string) => answerOf(400, { __type: `${prefix}${type}`, message: 'no' });
 const throttled = refusalOf('ProvisionedThroughputExceededException');
-/** The SDK's, which nobody multiplies. */
+/** The SDK sends a request at most this often, and no layer above it repeats the request. */
 const mostRequests = 4;
 
 const refuse = (operation: string, answer: ReturnType<typeof answerOf>): void =>
   proxy.hook({ beforeRequest: (_, call) => (call.operation === operation ? answer : undefined) });
 
-test('a throttled write is sent four times, and by nobody more', async () => {
+test('a throttled write is sent four times by the SDK and not repeated by the engine', async () => {
   refuse('PutItem', throttled);
-  const [accepted] = await site.bench.store.accept([site.bench.acceptance()]);
+  const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance()]);
   expect(accepted).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' } });
   expect(proxy.count('PutItem')).toBe(mostRequests);
 });
 
-test('a throttled read likewise', async () => {
-  const task = await site.bench.accept();
+test('a throttled read is sent four times by the SDK and not repeated by the engine', async () => {
+  const task = await engine.fixture.accept();
   refuse('BatchGetItem', throttled);
-  await expect(site.bench.store.read([task.id], 0)).rejects.toMatchObject({ reason: 'STORE_BUSY' });
+  await expect(engine.fixture.store.read([task.id], 0)).rejects.toMatchObject({ reason: 'STORE_BUSY' });
   expect(proxy.count('BatchGetItem')).toBe(mostRequests);
 });
 
-test('a transaction that AWS says is still in progress likewise; what became of it is not known', async () => {
+test('a transaction that AWS reports as still in progress is sent four times, then its outcome is unknown', async () => {
   refuse('TransactWriteItems', refusalOf('TransactionInProgressException'));
-  const [accepted] = await site.bench.store.accept([site.bench.acceptance({ orderingKey: 'ann' })]);
+  const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance({ orderingKey: 'ann' })]);
   expect(accepted).toMatchObject({ error: { code: 'UNAVAILABLE', reason: 'STORE_FAILED' } });
   expect(proxy.count('TransactWriteItems')).toBe(mostRequests);
 });
 
-test('a transaction that was cancelled for a throttle is sent as often, by us', async () => {
+test('a transaction that was cancelled by a throttle is sent four times by the engine', async () => {
   const reasons = [{ Code: 'ThrottlingError' }, { Code: 'None' }, { Code: 'None' }];
   const __type = `${prefix}TransactionCanceledException`;
   refuse('TransactWriteItems', answerOf(400, { __type, Message: 'no', CancellationReasons: reasons }));
-  const [accepted] = await site.bench.store.accept([site.bench.acceptance({ orderingKey: 'ann' })]);
+  const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance({ orderingKey: 'ann' })]);
   expect(accepted).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' } });
   expect(proxy.count('TransactWriteItems')).toBe(mostRequests);
 });
 
-test('submissions that spent all retries of theirs leave those of a lease untouched', async () => {
-  const { bench } = site;
-  const task = await bench.claim(await bench.accept());
+test('submissions that use up their retry budget leave the retry budget of the lease traffic untouched', async () => {
+  const { fixture } = engine;
+  const task = await fixture.claim(await fixture.accept());
   refuse('PutItem', throttled);
-  const some = (count: number) => Array.from({ length: count }, () => bench.acceptance());
-  for (let i = 0; i < 2; i++) await bench.store.accept(some(100));
+  const some = (count: number) => Array.from({ length: count }, () => fixture.acceptance());
+  for (let i = 0; i < 2; i++) await fixture.store.accept(some(100));
   proxy.restartCount();
-  await bench.store.accept(some(1));
-  expect(proxy.count('PutItem'), 'the budget of submissions is spent').toBe(1);
+  await fixture.store.accept(some(1));
+  expect(proxy.count('PutItem'), 'the retry budget of submissions is used up').toBe(1);
   let left = 2;
   proxy.hook({
     beforeRequest: (_, { operation }) => (operation === 'UpdateItem' && left-- > 0 ? throttled : undefined),
   });
   const expected = { fencingToken: task.head.fencingToken };
-  const [renewed] = await bench.store.append([
+  const [renewed] = await fixture.store.append([
     { kind: 'renewal', id: task.id, expect: expected, leaseEndAtMs: 1, progress: undefined },
   ]);
   expect(renewed?.kind).toBe('done');

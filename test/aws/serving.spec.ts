@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { initAws } from '../../src/cli/aws/init.ts';
 import { openTable } from '../../src/engines/aws/index.ts';
-import { openWorkerNode, type Serving, serve } from '../../src/node/node.ts';
+import { openWorkerNode, type RunningServer, serve } from '../../src/node/node.ts';
 import type { AwsStore } from '../../src/node/open/aws.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 import { nodeKind } from '../../src/runtime/nodes/membership.ts';
 import type { NodeEntry } from '../../src/runtime/nodes/shard-ownership.ts';
 import { item } from '../fixtures/api-node.ts';
-import { keptLog } from '../fixtures/listening.ts';
+import { recordingLog } from '../fixtures/listening-node.ts';
 import { movingClock } from '../fixtures/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
@@ -30,16 +30,16 @@ afterAll(async () => {
   await Promise.all([dynoxide.stop(), sqs.stop()]);
 });
 
-const log = keptLog();
+const log = recordingLog();
 const free = { host: '127.0.0.1', port: 0, plaintext: true } as const;
 
-async function server(node: string, clock: Clock = systemClock()): Promise<Serving> {
+async function server(node: string, clock: Clock = systemClock()): Promise<RunningServer> {
   const serving = await serve({ store, node, clock, log, grpc: free, http: free });
   onTestFinished(() => serving.close(0));
   return serving;
 }
 
-async function healthOf({ listening }: Serving): Promise<number> {
+async function healthOf({ listening }: RunningServer): Promise<number> {
   return (await fetch(`http://127.0.0.1:${listening.httpPort}/healthz`)).status;
 }
 
@@ -50,7 +50,7 @@ async function entryOf(name: string): Promise<NodeEntry | undefined> {
   return entries.map(({ value }) => value as NodeEntry).find((entry) => entry.name === name);
 }
 
-test('a node whose clock goes wrong leaves sweeping to others and is not ready, until it is right again', async () => {
+test('a node whose clock is wrong stops sweeping and is not ready until the clock is right again', async () => {
   const clock = movingClock();
   const [, wrong] = await Promise.all([server('right'), server('wrong', clock)]);
   await expect.poll(async () => (await entryOf('wrong'))?.shards.length, { timeout: 12_000 }).toBe(4);
@@ -60,13 +60,13 @@ test('a node whose clock goes wrong leaves sweeping to others and is not ready, 
   await expect.poll(async () => (await entryOf('wrong'))?.sweeps, { timeout: 8_000 }).toBe(false);
   expect((await entryOf('wrong'))?.clockOffsetMs).toBeLessThan(-59_000);
   await expect.poll(async () => (await entryOf('right'))?.shards.length, { timeout: 12_000 }).toBe(8);
-  const told = log.lines.find(({ message }) => message.includes('more than 2 s off'));
-  expect(told).toMatchObject({ level: 'error', help: expect.stringContaining('time service') });
+  const line = log.lines.find(({ message }) => message.includes('more than 2 s off'));
+  expect(line).toMatchObject({ level: 'error', help: expect.stringContaining('time service') });
   clock.move(60_000);
   await expect.poll(() => healthOf(wrong), { timeout: 8_000 }).toBe(200);
 }, 60_000);
 
-test('tasks are rung at the priorities that their queue was given', async () => {
+test('dispatch messages go to the SQS queues of the priorities that the queue was created with', async () => {
   const { node } = await server('priorities');
   sqs.front.forget();
   const urgent = { ...item('a'), options: { ...item('a').options, priority: 'high' as const } };
@@ -82,7 +82,7 @@ test('tasks are rung at the priorities that their queue was given', async () => 
   ]);
 });
 
-test('a queue that nobody created is unknown, with the nearest name', async () => {
+test('a submission to a queue that was never created fails with the nearest known queue name', async () => {
   const { node } = await server('unknown');
   const submitted = node.service.submit({ tenant: 'default', queue: 'mial' }, [item('a')], {
     notAfterMs: undefined,
@@ -93,12 +93,12 @@ test('a queue that nobody created is unknown, with the nearest name', async () =
   });
 });
 
-test('SQS queues that are not there are told at the start, each once, and keep no server from starting', async () => {
-  const told = keptLog();
+test('a server logs each missing SQS queue once at the start and starts nevertheless', async () => {
+  const startLog = recordingLog();
   const wrong = { ...store, queuePrefix: 'wrong' };
-  const serving = await serve({ store: wrong, clock: systemClock(), log: told, grpc: free });
+  const serving = await serve({ store: wrong, clock: systemClock(), log: startLog, grpc: free });
   onTestFinished(() => serving.close(0));
-  const lines = () => told.lines.filter(({ level }) => level === 'error');
+  const lines = () => startLog.lines.filter(({ level }) => level === 'error');
   await expect.poll(() => lines().length, { timeout: 8_000 }).toBe(2);
   expect(
     lines()
@@ -116,13 +116,13 @@ test('SQS queues that are not there are told at the start, each once, and keep n
   });
 });
 
-test('an SQS that does not answer is told at the start in one line, to a worker by itself too', async () => {
-  const told = keptLog();
+test('a worker on SQS logs at the start in one line that SQS does not answer', async () => {
+  const startLog = recordingLog();
   const away = { ...store, endpointSqs: 'http://127.0.0.1:1' };
   const queues = [{ tenant: 'default', queue: 'mail' }];
-  const { node } = await openWorkerNode(away, { clock: systemClock(), log: told, queues });
+  const { node } = await openWorkerNode(away, { clock: systemClock(), log: startLog, queues });
   onTestFinished(() => node.close(0));
-  const lines = () => told.lines.filter(({ level }) => level === 'error');
+  const lines = () => startLog.lines.filter(({ level }) => level === 'error');
   await expect.poll(() => lines().length, { timeout: 8_000 }).toBe(1);
   expect(lines()[0]).toMatchObject({
     message: 'the SQS queues could not be looked up at the start',
@@ -134,7 +134,7 @@ test('an SQS that does not answer is told at the start in one line, to a worker 
   });
 });
 
-test('a worker by itself looks for the queues of its own alone', async () => {
+test('a worker on SQS looks up only the SQS queues of its own queues', async () => {
   await initAws({ store, tenant: 'default', queues: ['letters'], priorities: undefined, check: false });
   sqs.front.forget();
   const queues = [{ tenant: 'default', queue: 'letters' }];
@@ -146,7 +146,7 @@ test('a worker by itself looks for the queues of its own alone', async () => {
     .toMatchObject([{ body: { QueueName: expect.stringMatching(/-letters-.*-normal\.fifo$/) } }]);
 });
 
-test('a table that is not there is told at the start', async () => {
+test('a server on a table that does not exist fails at the start', async () => {
   const elsewhere = serve({ store: { ...store, table: 'elsewhere' }, clock: systemClock(), log, grpc: free });
   await expect(elsewhere).rejects.toMatchObject({
     reason: 'BAD_CONFIGURATION',

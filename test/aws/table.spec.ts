@@ -5,7 +5,7 @@ import { checkTable, createTable } from '../../src/engines/aws/table/create.ts';
 import { tableClient } from '../../src/engines/aws/table/open.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { siteOn } from './engine-on-table.ts';
+import { openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
 beforeAll(async () => {
@@ -15,7 +15,7 @@ afterAll(() => dynoxide.stop());
 
 const engineFolder = 'src/engines/aws';
 
-test('the table is made as it is defined, once', async () => {
+test('the table is created as defined, and a second creation changes nothing', async () => {
   const client = tableClient(clientOf(dynoxide.endpoint));
   expect(await checkTable(client, 'not-there')).toBeUndefined();
   expect(await createTable(client, 'made', systemClock())).toBe(true);
@@ -24,7 +24,7 @@ test('the table is made as it is defined, once', async () => {
   client.destroy();
 });
 
-test('a table that is not as defined is told of, fault by fault', async () => {
+test('checkTable lists every difference between a table and its definition', async () => {
   const client = tableClient(clientOf(dynoxide.endpoint));
   const string = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' as const });
   const keys = (hash: string, range: string) => [
@@ -52,7 +52,7 @@ test('a table that is not as defined is told of, fault by fault', async () => {
   client.destroy();
 });
 
-test('nothing in the engine scans', () => {
+test('the AWS engine never scans the table', () => {
   const sources = globSync(`${engineFolder}/**/*.ts`).map((file) => readFileSync(file, 'utf8'));
   expect(sources.length).toBeGreaterThan(70);
   for (const source of sources) expect(source).not.toMatch(/\bScan(Command|Paginator|Input)?\b/);
@@ -60,41 +60,44 @@ test('nothing in the engine scans', () => {
 
 const partition = (id: string): { S: string } => ({ S: `T#${id.replace('.', '~').split('~')[0]}` });
 
-test('an item of another acceptance counts as absent', async () => {
-  const { bench, parts, table, close } = await siteOn(dynoxide.endpoint);
-  const old = await bench.succeed(await bench.claim(await bench.accept({ key: 'k' })), new Uint8Array(4_000));
-  // TTL deletes in any order: here the submission first.
+test('the head and the result of an earlier acceptance of the same key count as absent', async () => {
+  const { fixture, parts, table, close } = await openEngineOnTable(dynoxide.endpoint);
+  const old = await fixture.succeed(
+    await fixture.claim(await fixture.accept({ key: 'k' })),
+    new Uint8Array(4_000),
+  );
+  // TTL deletes items in any order; here it has deleted the submission first.
   const Key = { pk: partition(old.id), sk: { S: 'S' } };
   await parts.client.send(new DeleteItemCommand({ TableName: table, Key }));
-  await bench.clock.advance(1_000);
-  const task = await bench.accept({ key: 'k' });
+  await fixture.clock.advance(1_000);
+  const task = await fixture.accept({ key: 'k' });
   expect(task.id).not.toBe(old.id);
-  expect(await bench.read(task)).toEqual(task);
-  expect(await bench.store.history(task.id, 0)).toHaveLength(1);
-  expect(await bench.store.result(task.id)).toBeUndefined();
-  expect(await bench.store.read([old.id], bench.now)).toEqual([undefined]);
-  const running = await bench.claim(task);
+  expect(await fixture.read(task)).toEqual(task);
+  expect(await fixture.store.history(task.id, 0)).toHaveLength(1);
+  expect(await fixture.store.result(task.id)).toBeUndefined();
+  expect(await fixture.store.read([old.id], fixture.now)).toEqual([undefined]);
+  const running = await fixture.claim(task);
   expect(running.tip).toHaveLength(1);
-  // Whoever still has the old one in hand changes nothing.
-  const late = bench.headChange(old, { handOver: false });
-  expect(await bench.append(late)).toEqual({ kind: 'refused', current: undefined });
+  // A change based on the old task has no effect.
+  const late = fixture.headChange(old, { handOver: false });
+  expect(await fixture.append(late)).toEqual({ kind: 'conflict', current: undefined });
   const birth = { ...late, expect: { revision: 1 }, head: { ...old.head, version: 1 } };
-  expect((await bench.append(birth)).kind).toBe('refused');
-  expect(await bench.read(task)).toEqual(running);
+  expect((await fixture.append(birth)).kind).toBe('conflict');
+  expect(await fixture.read(task)).toEqual(running);
   await close();
 });
 
-test('a key whose newest generation was deleted before its anchor is free', async () => {
-  const { bench, parts, table, close } = await siteOn(dynoxide.endpoint);
-  const first = await bench.cancel(await bench.accept({ key: 'k', options: { windowMs: 60_000 } }));
-  await bench.clock.advance(60_000);
-  const second = await bench.accept({ key: 'k' });
+test('the key is free if TTL deleted the newest generation before the anchor', async () => {
+  const { fixture, parts, table, close } = await openEngineOnTable(dynoxide.endpoint);
+  const first = await fixture.cancel(await fixture.accept({ key: 'k', options: { windowMs: 60_000 } }));
+  await fixture.clock.advance(60_000);
+  const second = await fixture.accept({ key: 'k' });
   const pk = { S: `T#${second.id}` };
   await parts.client.send(new DeleteItemCommand({ TableName: table, Key: { pk, sk: { S: 'S' } } }));
-  expect(await bench.store.byKey(first.submission.scope, bench.now)).toBeUndefined();
-  const third = await bench.accept({ key: 'k' });
+  expect(await fixture.store.byKey(first.submission.scope, fixture.now)).toBeUndefined();
+  const third = await fixture.accept({ key: 'k' });
   expect([first.id, second.id]).not.toContain(third.id);
-  expect(await bench.store.byKey(first.submission.scope, bench.now)).toEqual(third);
-  expect((await bench.store.accept([bench.acceptance({ key: 'k' })]))[0]?.kind).toBe('existing');
+  expect(await fixture.store.byKey(first.submission.scope, fixture.now)).toEqual(third);
+  expect((await fixture.store.accept([fixture.acceptance({ key: 'k' })]))[0]?.kind).toBe('existing');
   await close();
 });

@@ -43,7 +43,7 @@ function itemOf(type: string) {
   return { key: clock.uuid(), spec, options: noOptions, traceparent: '' };
 }
 
-/** Claims one type alone until every task of it came. */
+/** Claims tasks of one type until all of them have been claimed. */
 async function claimAll(service: Awaited<ReturnType<typeof node>>['service'], type: string): Promise<number> {
   let claimed = 0;
   while (claimed < eachType) {
@@ -63,8 +63,8 @@ async function claimAll(service: Awaited<ReturnType<typeof node>>['service'], ty
   return claimed;
 }
 
-// Put aside for 15 s and more at each wrong hearer, they took minutes.
-test('workers of two processes that handle different types of one queue keep no task from each other', {
+// If a worker of the wrong type hid each delivery for 15 s or more, this would take minutes.
+test('workers in two processes that handle different task types of one queue do not delay each other’s tasks', {
   timeout: 40_000,
 }, async () => {
   const nodes = await Promise.all([node('a'), node('b')]);

@@ -20,56 +20,56 @@ import {
 } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { createService } from '../../src/service/create-service.ts';
 import { queue } from '../contract/submissions.ts';
-import { anyone, calledBy } from '../fixtures/api-node.ts';
+import { anyone, callContext } from '../fixtures/api-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
-let site: Site;
+let engine: EngineOnTable;
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 beforeEach(async () => {
-  site = await siteOn(dynoxide.endpoint);
+  engine = await openEngineOnTable(dynoxide.endpoint);
 });
-afterEach(() => site.close());
+afterEach(() => engine.close());
 afterAll(() => dynoxide.stop());
 
 const pk = (task: Snapshot) => ({ S: `T#${task.id.split('.')[0]}` });
 const head = (task: Snapshot) => ({ pk: pk(task), sk: { S: 'H' } });
 const submission = (task: Snapshot) => ({ pk: pk(task), sk: { S: 'S' } });
 
-/** Of the items that hold what was moved out, by hand: `E#…`. */
+/** Reads the items of moved-out events (`E#…`) directly from the table. */
 async function movedOut(task: Snapshot): Promise<Item[]> {
-  const asked = new QueryCommand({
-    TableName: site.table,
+  const request = new QueryCommand({
+    TableName: engine.table,
     KeyConditionExpression: 'pk = :pk AND begins_with(sk, :e)',
     ExpressionAttributeValues: { ':pk': pk(task), ':e': { S: 'E#' } },
   });
-  const found: QueryCommandOutput = await site.parts.client.send(asked);
+  const found: QueryCommandOutput = await engine.parts.client.send(request);
   return found.Items ?? [];
 }
 
 async function itemAt(Key: Item): Promise<Item> {
-  const { Item: item } = await site.parts.client.send(new GetItemCommand({ TableName: site.table, Key }));
+  const { Item: item } = await engine.parts.client.send(new GetItemCommand({ TableName: engine.table, Key }));
   if (item === undefined) throw new Error('no such item');
   return item;
 }
 
-/** Values that a test found absent are refused by the table. */
+/** Values of an update; an undefined value makes the table refuse it. */
 type Values = Record<string, Item[string] | undefined>;
 
 async function write(Key: Item, UpdateExpression: string, values: Values): Promise<void> {
-  const update = { TableName: site.table, Key, UpdateExpression };
+  const update = { TableName: engine.table, Key, UpdateExpression };
   const ExpressionAttributeValues = values as Item;
-  await site.parts.client.send(new UpdateItemCommand({ ...update, ExpressionAttributeValues }));
+  await engine.parts.client.send(new UpdateItemCommand({ ...update, ExpressionAttributeValues }));
 }
 
 async function remove(Key: Item): Promise<void> {
-  await site.parts.client.send(new DeleteItemCommand({ TableName: site.table, Key }));
+  await engine.parts.client.send(new DeleteItemCommand({ TableName: engine.table, Key }));
 }
 
-/** With its last bit turned, which leaves it readable. */
+/** Returns a copy with the last bit flipped, which can still be decoded. */
 function altered(bytes: Uint8Array | undefined): { B: Uint8Array } {
   const copy = Uint8Array.from(bytes ?? []);
   copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
@@ -80,61 +80,61 @@ async function alterEvent({ pk: partition, sk, ev }: Item, i: number): Promise<v
   await write({ pk: partition, sk } as Item, `SET ev[${i}] = :forged`, { ':forged': altered(ev?.L?.[i]?.B) });
 }
 
-const verify = ({ id }: Snapshot) => site.bench.store.verify?.(id, site.bench.now);
+const verify = ({ id }: Snapshot) => engine.fixture.store.verify?.(id, engine.fixture.now);
 
-/** Submitted, claimed, failed, claimed, succeeded. */
+/** Returns a task with five events: submitted, claimed, failed, claimed, succeeded. */
 async function lived(): Promise<Snapshot> {
-  const { bench } = site;
-  const failed = await bench.fail(await bench.claim(await bench.accept()), 0);
-  return bench.succeed(await bench.claim(await bench.makeReady(failed)));
+  const { fixture } = engine;
+  const failed = await fixture.fail(await fixture.claim(await fixture.accept()), 0);
+  return fixture.succeed(await fixture.claim(await fixture.makeReady(failed)));
 }
 
-/** So many attempts that its first events were moved out; it waits. */
+/** Returns a waiting task with so many attempts that its first events were moved out of the tip. */
 async function long(attempts = 15): Promise<Snapshot> {
-  const { bench } = site;
-  const task = await bench.accept({ options: { retry: { maxAttempts: 100 } } });
+  const { fixture } = engine;
+  const task = await fixture.accept({ options: { retry: { maxAttempts: 100 } } });
   return again(task, attempts);
 }
 
 async function again(task: Snapshot, attempts: number): Promise<Snapshot> {
-  const { bench } = site;
+  const { fixture } = engine;
   let last = task;
   for (let i = 0; i < attempts; i++) {
-    last = await bench.makeReady(await bench.fail(await bench.claim(last), 0));
+    last = await fixture.makeReady(await fixture.fail(await fixture.claim(last), 0));
   }
   return last;
 }
 
-test('what nobody touched is whole, whatever happened to it', async () => {
-  const { bench } = site;
-  expect(await verify(await bench.accept())).toEqual({ queue, events: 1, fault: undefined });
-  const delayed = await bench.accept({ options: { delayMs: 5_000 } });
+test('a history that nobody altered has no fault, whatever happened to the task', async () => {
+  const { fixture } = engine;
+  expect(await verify(await fixture.accept())).toEqual({ queue, events: 1, fault: undefined });
+  const delayed = await fixture.accept({ options: { delayMs: 5_000 } });
   expect(await verify(delayed)).toMatchObject({ events: 1, fault: undefined });
   expect(await verify(await lived())).toMatchObject({ events: 5, fault: undefined });
   const task = await long();
   expect((await movedOut(task)).length).toBeGreaterThan(1);
   expect(await verify(task)).toMatchObject({ events: 31, fault: undefined });
-  const laned = await bench.die(await bench.accept({ orderingKey: 'ann' }));
-  await bench.store.leave(bench.lane('ann'), laned.id, laned.laneSeq);
-  const redriven = await bench.redrive(await bench.handedOver(laned), true);
+  const laned = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+  await fixture.store.leaveLane(fixture.lane('ann'), laned.id, laned.laneSeq);
+  const redriven = await fixture.redrive(await fixture.finishHandOver(laned), true);
   expect(await verify(redriven)).toMatchObject({ events: 4, fault: undefined });
   const late = { key: 'k', options: { windowMs: 60_000 } };
-  await bench.cancel(await bench.accept(late));
-  await bench.clock.advance(60_000);
-  const second = await bench.claim(await bench.accept(late));
+  await fixture.cancel(await fixture.accept(late));
+  await fixture.clock.advance(60_000);
+  const second = await fixture.claim(await fixture.accept(late));
   expect(second.id).toContain('~');
   expect(await verify(second)).toMatchObject({ events: 2, fault: undefined });
 });
 
-test('there is nothing to verify of what never was, and of what has expired', async () => {
-  const { bench } = site;
+test('a task that never existed or has expired has no history to verify', async () => {
+  const { fixture } = engine;
   const task = await lived();
-  expect(await bench.store.verify?.('nobody', bench.now)).toBeUndefined();
-  expect(await bench.store.verify?.(task.id.replace('.', '~'), bench.now)).toBeUndefined();
-  expect(await bench.store.verify?.(task.id, task.submission.expiresAtMs)).toBeUndefined();
+  expect(await fixture.store.verify?.('nobody', fixture.now)).toBeUndefined();
+  expect(await fixture.store.verify?.(task.id.replace('.', '~'), fixture.now)).toBeUndefined();
+  expect(await fixture.store.verify?.(task.id, task.submission.expiresAtMs)).toBeUndefined();
 });
 
-test('an event in the tip that was altered is found, the last one too', async () => {
+test('an altered event in the tip is found, the last event too', async () => {
   const task = await lived();
   const before = await itemAt(head(task));
   for (const [i, event] of [2, 3, 4, 5].entries()) {
@@ -145,7 +145,7 @@ test('an event in the tip that was altered is found, the last one too', async ()
   expect(await verify(task)).toMatchObject({ fault: undefined });
 });
 
-test('events that were exchanged, put in or taken out are found', async () => {
+test('exchanged, duplicated and removed events are found', async () => {
   const task = await lived();
   const [first, second, third, fourth] = (await itemAt(head(task))).ev?.L ?? [];
   const fault = async (events: readonly unknown[]) => {
@@ -160,7 +160,7 @@ test('events that were exchanged, put in or taken out are found', async () => {
   expect(await fault([])).toEqual({ kind: 'missing', event: 2 });
 });
 
-test('a submission that was altered after its first claim is found: its payload, its type', async () => {
+test('an altered payload or type of a submission is found once the task was claimed', async () => {
   const task = await lived();
   const before = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(before.b?.B) });
@@ -172,14 +172,14 @@ test('a submission that was altered after its first claim is found: its payload,
   expect(await verify(task)).toMatchObject({ events: 5, fault: { kind: 'changed', event: 1 } });
 });
 
-test('of a task that waits for its run time, too', async () => {
-  const task = await site.bench.accept({ options: { delayMs: 5_000 } });
+test('an altered submission of a task that waits for its run time is found', async () => {
+  const task = await engine.fixture.accept({ options: { delayMs: 5_000 } });
   const { b } = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(b?.B) });
   expect(await verify(task)).toMatchObject({ events: 1, fault: { kind: 'changed', event: 1 } });
 });
 
-test('an event that was moved out is found altered, and found missing', async () => {
+test('an altered or missing moved-out event is found', async () => {
   const task = await long();
   const [first, second] = await movedOut(task);
   if (first === undefined || second === undefined) expect.fail('nothing was moved out');
@@ -190,15 +190,15 @@ test('an event that was moved out is found altered, and found missing', async ()
   expect(await verify(task)).toMatchObject({ events: 31, fault: { kind: 'missing', event: 2 } });
 });
 
-test('a copy that was moved out and is in the tip still is held against it', async () => {
+test('a moved-out copy of an event is compared with the same event in the tip', async () => {
   const task = await lived();
   const { at, ev } = await itemAt(head(task));
-  // As a process leaves it that died before the change that would have dropped them from the tip.
+  // A process that dies before it drops the events from the tip leaves such a copy.
   const copy = { pk: pk(task), sk: { S: 'E#000002-000003' } };
   const events = { L: ev?.L?.slice(0, 2) ?? [] };
-  await site.parts.client.send(
+  await engine.parts.client.send(
     new PutItemCommand({
-      TableName: site.table,
+      TableName: engine.table,
       Item: { ...copy, at: at ?? { N: '0' }, f: { N: '2' }, ev: events },
     }),
   );
@@ -207,13 +207,13 @@ test('a copy that was moved out and is in the tip still is held against it', asy
   expect(await verify(task)).toMatchObject({ fault: { kind: 'changed', event: 2 } });
 });
 
-test('events that were cut off at the end are found', async () => {
+test('events cut off at the end of a history are found', async () => {
   const task = await lived();
   await write(head(task), 'SET v = :v REMOVE ev[3]', { ':v': { N: '4' } });
   expect(await verify(task)).toMatchObject({ events: 4, fault: { kind: 'changed', event: 4 } });
 });
 
-test('a head that was removed is found by what was moved out, and only by that', async () => {
+test('a removed head is found only if events were moved out of its tip', async () => {
   const task = await long();
   await remove(head(task));
   expect(await verify(task)).toMatchObject({ events: 1, fault: { kind: 'uncounted', event: 2 } });
@@ -222,19 +222,21 @@ test('a head that was removed is found by what was moved out, and only by that',
   expect(await verify(short)).toMatchObject({ events: 1, fault: undefined });
 });
 
-test('what was altered is found after the task went on elsewhere, too', async () => {
-  const { bench } = site;
-  const failed = await bench.fail(await bench.claim(await bench.accept()), 0);
+test('an altered event is found even after another process has added events', async () => {
+  const { fixture } = engine;
+  const failed = await fixture.fail(await fixture.claim(await fixture.accept()), 0);
   await alterEvent(await itemAt(head(failed)), 1);
-  bench.engine = { ...bench.engine, store: site.another().store };
-  const task = await bench.succeed(await bench.claim(await bench.makeReady(await bench.read(failed))));
+  fixture.engine = { ...fixture.engine, store: engine.another().store };
+  const task = await fixture.succeed(
+    await fixture.claim(await fixture.makeReady(await fixture.read(failed))),
+  );
   expect(await verify(task)).toMatchObject({ events: 5, fault: { kind: 'changed', event: 3 } });
 });
 
-test('a task that goes on while its events are read is not taken for one that was tampered with', async () => {
+test('a task that gets new events while its history is read is not reported as altered', async () => {
   const task = await long(10);
   let during: Promise<unknown> | undefined;
-  site.parts.client.middlewareStack.add(
+  engine.parts.client.middlewareStack.add(
     (next, context) => async (args) => {
       if (context.commandName === 'QueryCommand' && during === undefined) {
         during = again(task, 10);
@@ -248,31 +250,31 @@ test('a task that goes on while its events are read is not taken for one that wa
   expect(during).toBeDefined();
 });
 
-test('an event that cannot be read is told as damage of that task, and verified all the same', async () => {
-  const { bench } = site;
+test('an unreadable event is reported as damage of its task, and the history can still be verified', async () => {
+  const { fixture } = engine;
   const task = await lived();
   await write(head(task), 'SET ev[1] = :garbage', {
     ':garbage': { B: Uint8Array.from({ length: 12 }, () => 0xff) },
   });
   const damaged = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT', taskId: task.id };
-  await expect(bench.store.read([task.id], bench.now)).rejects.toMatchObject(damaged);
-  await expect(bench.store.history(task.id, 0)).rejects.toMatchObject(damaged);
+  await expect(fixture.store.read([task.id], fixture.now)).rejects.toMatchObject(damaged);
+  await expect(fixture.store.history(task.id, 0)).rejects.toMatchObject(damaged);
   expect(await verify(task)).toMatchObject({ queue, fault: { kind: 'changed', event: 2 } });
 });
 
-test('a history with a hole is told as damage, not shown without it', async () => {
+test('a history with a missing event fails as damaged instead of leaving the event out', async () => {
   const task = await long();
   const [first] = await movedOut(task);
   await remove({ pk: pk(task), sk: first?.sk ?? {} } as Item);
-  await expect(site.bench.store.history(task.id, 0)).rejects.toMatchObject({
+  await expect(engine.fixture.store.history(task.id, 0)).rejects.toMatchObject({
     reason: 'STORE_CORRUPT',
     message: expect.stringContaining('event 2 is missing'),
   });
 });
 
-test('is told to readers of its tenant and queue, and to nobody else', async () => {
-  const { bench, clock } = site;
-  const options = { ...bench.engine, node: 'node-1', clock, log: silentLog, createQueues: true };
+test('the result of a verification is given only to callers with access to the tenant and the queue', async () => {
+  const { fixture, clock } = engine;
+  const options = { ...fixture.engine, node: 'node-1', clock, log: silentLog, createQueues: true };
   const { service } = await createService(options);
   const api = createApi({ service, clock, log: silentLog, node: 'node-1' });
   const { id } = await lived();
@@ -280,7 +282,7 @@ test('is told to readers of its tenant and queue, and to nobody else', async () 
     api.call(
       TaskService.method.verifyTaskHistory,
       create(VerifyTaskHistoryRequestSchema, { id, tenant }),
-      calledBy({ ...anyone, ...identity }),
+      callContext({ ...anyone, ...identity }),
     );
   expect(await by('acme')).toMatchObject({ events: 5, fault: HistoryFault.UNSPECIFIED, faultAt: 0 });
   expect(await by('acme', { queues: ['mail'] })).toMatchObject({ events: 5 });

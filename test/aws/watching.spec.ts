@@ -5,28 +5,28 @@ import { createService } from '../../src/service/create-service.ts';
 import type { WatchUpdate } from '../../src/service/service.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { noise, type Site, siteOn } from './engine-on-table.ts';
+import { type EngineOnTable, noise, openEngineOnTable } from './engine-on-table.ts';
 
 let dynoxide: Dynoxide;
-let site: Site;
+let engine: EngineOnTable;
 beforeAll(async () => {
   dynoxide = await startDynoxide();
-  site = await siteOn(dynoxide.endpoint);
+  engine = await openEngineOnTable(dynoxide.endpoint);
 });
 afterAll(async () => {
-  await site.close();
+  await engine.close();
   await dynoxide.stop();
 });
 
-test('watchers on another node cost one read unit a look between them, however large the payload', async () => {
-  const { bench } = site;
-  const clock = { ...systemClock(), now: () => site.clock.now() };
-  const { store, registry, meter } = site.another();
+test('all watchers of a task on one node together cost one read unit for each read of the head, however large the payload', async () => {
+  const { fixture } = engine;
+  const clock = { ...systemClock(), now: () => engine.clock.now() };
+  const { store, registry, meter } = engine.another();
   const { broker } = externalMemory({ clock });
   const options = { store, registry, broker, node: 'other', clock, log: silentLog, createQueues: true };
   const { service } = await createService(options);
-  const task = await bench.accept({ payload: noise(100_000) });
-  const held = await bench.claim(task);
+  const task = await fixture.accept({ payload: noise(100_000) });
+  const held = await fixture.claim(task);
   const watches = Array.from({ length: 5 }, () => {
     const updates: WatchUpdate[] = [];
     const { tenant } = task.submission.scope;
@@ -39,11 +39,11 @@ test('watchers on another node cost one read unit a look between them, however l
   await expect.poll(() => watches.every(({ updates }) => updates.length === 2)).toBe(true);
   meter.reset();
   await clock.sleep(1_000);
-  const looks = meter.of('read').calls;
-  expect(looks).toBeGreaterThanOrEqual(1);
-  expect(looks).toBeLessThanOrEqual(3);
-  expect(meter.of('read').readUnits).toBe(looks);
-  await bench.succeed(held);
+  const reads = meter.of('read').calls;
+  expect(reads).toBeGreaterThanOrEqual(1);
+  expect(reads).toBeLessThanOrEqual(3);
+  expect(meter.of('read').readUnits).toBe(reads);
+  await fixture.succeed(held);
   await Promise.all(watches.map(({ done }) => done));
   for (const { updates } of watches)
     expect(updates).toMatchObject([{ version: 1 }, { version: 2 }, { version: 3, state: 'succeeded' }]);

@@ -54,7 +54,7 @@ function itemOf(i: number) {
   return { key: clock.uuid(), spec, options: noOptions, traceparent: '' };
 }
 
-/** Claims and settles until so many are done. */
+/** Claims and settles tasks until all are done. */
 async function work({ service }: Node, workerId: string, done: Set<string>): Promise<void> {
   while (done.size < tasks) {
     const claimed: readonly Assignment[] = await service.claim({
@@ -84,7 +84,7 @@ async function work({ service }: Node, workerId: string, done: Set<string>): Pro
   }
 }
 
-test('two nodes share a table and its queues: each task once, at the units of docs/table-design.md', async () => {
+test('two nodes on one table run each task once, at the cost that docs/table-design.md lists', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const batch = Array.from({ length: tasks }, (_, i) => itemOf(i));
   await a.context.queues.ensure(mail);
@@ -102,9 +102,9 @@ test('two nodes share a table and its queues: each task once, at the units of do
   await Promise.all([a.settled(), b.settled()]);
   const units = { writes: 0, reads: 0 };
   for (const { engine } of [a, b]) {
-    // How many shards there are is asked twice a minute, whatever happens to tasks.
-    const { registry: _, ...told } = engine.meters.table.read();
-    for (const one of Object.values(told)) {
+    // Leaves out the registry: the shard counts are read twice a minute, whatever happens to tasks.
+    const { registry: _, ...taskCalls } = engine.meters.table.read();
+    for (const one of Object.values(taskCalls)) {
       units.writes += one.writeUnits + one.failedUnits;
       units.reads += one.readUnits;
     }

@@ -1,4 +1,4 @@
-/** Workers that listen to SQS by themselves, as a server on the same table tells of them. */
+/** Tests how a server lists workers that poll SQS themselves, on the same table. */
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { initAws } from '../../src/cli/aws/init.ts';
@@ -14,7 +14,11 @@ import {
   ListWorkersRequestSchema,
   type Worker,
 } from '../../src/rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { lineOf, workersKind } from '../../src/service/admin/worker-announcement.ts';
+import {
+  announcementOf,
+  type WorkerAnnouncement,
+  workersKind,
+} from '../../src/service/admin/worker-announcement.ts';
 import { createService } from '../../src/service/create-service.ts';
 import type { WorkerView } from '../../src/service/service.ts';
 import { greets, holdfast, name, project, type Started, start } from '../cli/command-server.ts';
@@ -22,7 +26,7 @@ import { movingClock } from '../fixtures/moving-clock.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
-import { siteOn } from './engine-on-table.ts';
+import { openEngineOnTable } from './engine-on-table.ts';
 
 const queue = 'default';
 const minuteMs = 60_000;
@@ -41,7 +45,7 @@ afterAll(async () => {
   await Promise.all([dynoxide.stop(), sqs.stop()]);
 });
 
-/** A server, as its callers see it. */
+/** Starts a server and returns the calls of its clients. */
 async function server() {
   const clock = systemClock();
   const serving = await serve({
@@ -80,7 +84,7 @@ function worker(): Started {
   return start(['worker', 'worker.ts'], { cwd: project(greets), env: { ...env, ...at } });
 }
 
-/** Another node on the table, whose clock can be moved on. */
+/** Starts another node on the table, with a clock that the test can move. */
 async function later() {
   const clock = movingClock();
   const sqsConfig = { ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false };
@@ -97,19 +101,19 @@ async function later() {
   };
   const { service } = await createService(options);
   onTestFinished(() => engine.close());
-  return { clock, known: async () => (await service.workers('default', queue)).workers };
+  return { clock, registry, known: async () => (await service.workers('default', queue)).workers };
 }
 
-test('are listed with their node until they stop: at once after SIGTERM, within 3 minutes after SIGKILL', {
+test('a server lists workers on SQS until they stop: they leave the list at once after SIGTERM, within 3 minutes after SIGKILL', {
   timeout: 40_000,
 }, async () => {
   const { url, workers, counted } = await server();
   const [stopped, killed] = [worker(), worker()];
   await expect.poll(async () => (await workers()).length, { timeout: 20_000 }).toBe(2);
   const pids = [stopped, killed].map(({ child }) => child.pid);
-  const told = await workers();
-  expect(told.map((one) => Number(one.node.split('/')[1])).sort()).toEqual(pids.sort());
-  expect(told[0]).toMatchObject({ queues: [queue], types: ['greet'], maxVersions: [1], inFlight: 0 });
+  const listed = await workers();
+  expect(listed.map((one) => Number(one.node.split('/')[1])).sort()).toEqual(pids.sort());
+  expect(listed[0]).toMatchObject({ queues: [queue], types: ['greet'], maxVersions: [1], inFlight: 0 });
   expect(await counted()).toBe(2);
   const submit = (type: string, ...more: string[]) =>
     holdfast('submit', type, name('Ada'), '--url', url, '--delay', '1h', ...more);
@@ -132,10 +136,8 @@ test('are listed with their node until they stop: at once after SIGTERM, within 
   expect(await known()).toEqual([]);
 });
 
-test('a line costs one write unit with a few workers and nine when it is full, and a read unit for each 4 KB of lines', async () => {
-  const site = await siteOn(dynoxide.endpoint);
-  const { registry, meter } = site.parts;
-  const view = (i: number): WorkerView => ({
+function view(i: number, more: Partial<WorkerView> = {}): WorkerView {
+  return {
     tenant: 'default',
     name: `ip-10-0-12-117.eu-central-1.compute.internal/${i}`,
     id: crypto.randomUUID(),
@@ -143,25 +145,54 @@ test('a line costs one write unit with a few workers and nine when it is full, a
     types: ['send-mail', 'deliver-webhook'],
     maxVersions: [1, 2],
     inFlight: 10,
-    connectedAtMs: site.clock.now(),
+    connectedAtMs: Date.now(),
     node: '',
-    othersAlike: 0,
-  });
-  const who = { id: crypto.randomUUID(), node: view(0).name, writtenAtMs: site.clock.now() };
+    unlistedCount: 0,
+    ...more,
+  };
+}
+
+function announcementBy(workers: readonly WorkerView[]): WorkerAnnouncement {
+  return announcementOf({ id: crypto.randomUUID(), node: view(0).name, writtenAtMs: Date.now() }, workers);
+}
+
+test('submit gives no warning for a type whose workers are not named, nor for any type while an announcement is incomplete', {
+  timeout: 40_000,
+}, async () => {
+  const { url } = await server();
+  const { registry } = await later();
+  const warning = async (type: string) =>
+    (await holdfast('submit', type, name('Ada'), '--url', url, '--delay', '1h')).err;
+  const ofType = (i: number, ...types: string[]) =>
+    view(i, { queues: [queue], types, maxVersions: types.map(() => 1) });
+  const hundred = Array.from({ length: 100 }, (_, i) => ofType(100 + i, 'often'));
+  await registry.put(workersKind, 'crowd', announcementBy([...hundred, ofType(999, 'rare')]), 'absent');
+  expect(await warning('rare')).toBe('');
+  expect(await warning('print')).toMatch(/^No worker for 'print'/);
+  const kinds = Array.from({ length: 30 }, (_, i) =>
+    ofType(i, ...Array.from({ length: 256 }, (_, k) => `${i}-${k}`.padEnd(64, 'x'))),
+  );
+  const incomplete = announcementBy([...kinds, ofType(999, 'print')]);
+  expect(incomplete.isComplete).toBe(false);
+  await registry.put(workersKind, 'kinds', incomplete, 'absent');
+  expect(await warning('print')).toBe('');
+});
+
+test('a worker announcement costs one write unit for a few workers and eight for 50 or 1,000, and one read unit for each 4 KB', async () => {
+  const engine = await openEngineOnTable(dynoxide.endpoint);
+  const { registry, meter } = engine.parts;
   const written = async (key: string, workers: number): Promise<number> => {
     meter.reset();
-    const line = lineOf(
-      who,
-      Array.from({ length: workers }, (_, i) => view(i)),
-    );
-    await registry.put(workersKind, key, line, 'absent');
+    const all = Array.from({ length: workers }, (_, i) => view(i));
+    await registry.put(workersKind, key, announcementBy(all), 'absent');
     return meter.of('registry').writeUnits;
   };
   expect(await written('one', 1)).toBe(1);
   expect(await written('few', 3)).toBe(1);
-  expect(await written('full', 1_000)).toBe(9);
+  expect(await written('named', 50)).toBe(8);
+  expect(await written('many', 1_000)).toBe(8);
   meter.reset();
-  expect(await registry.list(workersKind, '')).toHaveLength(3);
-  expect(meter.of('registry')).toMatchObject({ readUnits: 3, calls: 1 });
-  await site.close();
+  expect(await registry.list(workersKind, '')).toHaveLength(4);
+  expect(meter.of('registry')).toMatchObject({ readUnits: 5, calls: 1 });
+  await engine.close();
 });

@@ -1,19 +1,21 @@
-/** One Holdfast as a user has it: a folder with certificates and a store, servers over it, clients of them. */
+/**
+ * An installation of Holdfast as a user has it: a folder with certificates and a store, its servers and its clients.
+ */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { initAuthority } from '../../src/certs/authority.ts';
-import { issue, type Order } from '../../src/certs/issue.ts';
+import { type CertificateRequest, issue } from '../../src/certs/issue.ts';
 import { grpcTransport } from '../../src/client/grpc/transport.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { type Client, connect, defineTask, typed } from '../../src/index.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
-import { type CommandOptions, type Ended, endCommands, runCommand, spawnCommand } from './command.ts';
+import { type CommandOptions, type CommandResult, endCommands, runCommand, spawnCommand } from './command.ts';
 
-export interface Line {
+export interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly [field: string]: unknown;
@@ -23,8 +25,8 @@ export interface ServerOptions extends CommandOptions {
   readonly store?: string;
   readonly port?: number;
   readonly tls?: CertificateFiles;
-  /** Its clock can be set. */
-  readonly jumps?: boolean;
+  /** Starts the server with a clock that `Server.setClock` can change. Default: false. */
+  readonly clockCanJump?: boolean;
 }
 
 export interface Server {
@@ -32,21 +34,24 @@ export interface Server {
   readonly grpcPort: number;
   readonly httpPort: number;
   readonly address: string;
-  /** What it logged so far. */
-  lines(): Line[];
-  /** With the site's client certificate, or another. */
+  /** Returns the lines that the server has logged until now. */
+  lines(): LogLine[];
+  /** Opens a transport with the site's client certificate, or another one. */
   transport(tls?: CertificateFiles): Transport;
   client(tls?: CertificateFiles): Client;
-  /** `holdfast … --json` against this server. */
-  cli(args: readonly string[], tls?: CertificateFiles): Promise<Ended>;
-  /** Sets the server's clock so far from this machine's, and waits until it is. Where it was started so. */
+  /** Runs `holdfast … --json` against this server. */
+  cli(args: readonly string[], tls?: CertificateFiles): Promise<CommandResult>;
+  /**
+   * Sets the server's clock to this machine's time plus `offsetMs`, and waits until the server uses it. Needs
+   * `clockCanJump`.
+   */
   setClock(offsetMs: number): Promise<void>;
-  /** Sends a signal, if it still runs; the exit status. */
+  /** Sends a signal if the server still runs, and returns its exit status. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
 const jumpingClock = new URL('./jumping-clock.ts', import.meta.url).pathname;
-/** Tells by its acceptance what the server's clock says; never run. */
+/** A task whose acceptance time shows the time of the server's clock. No worker runs it. */
 const clockProbe = defineTask('clock-probe', { input: typed<null>(), queue: 'clock-probe' });
 const closeMs = 3_000;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -70,30 +75,35 @@ export class Site implements AsyncDisposable {
     return join(this.dir, 'queue.db');
   }
 
-  issue(name: string, kind: Order['kind'], more: Partial<Order> = {}, nowMs = Date.now()) {
+  issue(
+    name: string,
+    kind: CertificateRequest['kind'],
+    more: Partial<CertificateRequest> = {},
+    nowMs = Date.now(),
+  ) {
     return issue(this.dir, { name, kind, ...more }, nowMs);
   }
 
-  #serveWords({ store = this.store, port = 0, tls = this.serverFiles }: ServerOptions): string[] {
+  #serveArgs({ store = this.store, port = 0, tls = this.serverFiles }: ServerOptions): string[] {
     const files = ['--ca', tls.ca, '--cert', tls.cert, '--key', tls.key];
     return ['serve', '--json', '--store', `file:${store}`, '--port', `${port}`, '--http-port', '0', ...files];
   }
 
-  /** A server that is not expected to start: how it ended. */
-  refused(options: ServerOptions = {}): Promise<Ended> {
-    return runCommand(this.#serveWords(options), options);
+  /** Runs a server that is expected not to start. Returns how its process ended. */
+  serveExpectingFailure(options: ServerOptions = {}): Promise<CommandResult> {
+    return runCommand(this.#serveArgs(options), options);
   }
 
   async serve(options: ServerOptions = {}): Promise<Server> {
     const offsetFile = join(this.dir, 'clock-offset');
     const jumping = { NODE_OPTIONS: `--import ${jumpingClock}`, CLOCK_OFFSET_FILE: offsetFile };
-    const env = { ...options.env, ...(options.jumps === true && jumping) };
-    const child = spawnCommand(this.#serveWords(options), { ...options, env });
+    const env = { ...options.env, ...(options.clockCanJump === true && jumping) };
+    const child = spawnCommand(this.#serveArgs(options), { ...options, env });
     let log = '';
     child.stderr?.on('data', (bytes) => (log += bytes));
     let code: number | null | undefined;
-    const gone = once(child, 'exit').then(([status]) => (code = status as number | null));
-    const first = await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), gone]);
+    const exited = once(child, 'exit').then(([status]) => (code = status as number | null));
+    const first = await Promise.race([once(child.stdout as NodeJS.ReadableStream, 'data'), exited]);
     if (!Array.isArray(first)) throw new Error(`the server ended with status ${code}: ${log}`);
     const { grpcPort, httpPort, pid } = JSON.parse(String(first[0]));
     const address = `127.0.0.1:${grpcPort}`;
@@ -114,15 +124,15 @@ export class Site implements AsyncDisposable {
         writeFileSync(offsetFile, String(offsetMs));
         child.kill('SIGUSR2');
         const probe = server.client();
-        const said = async () => {
+        const isClockSet = async () => {
           const { acceptedAt } = await probe.get((await probe.submit(clockProbe, null, { delay: '1d' })).id);
           return Math.abs(acceptedAt.getTime() - Date.now() - offsetMs) < 60_000;
         };
-        while (!(await said()));
+        while (!(await isClockSet()));
       },
       end(signal) {
         if (code === undefined) child.kill(signal);
-        return gone;
+        return exited;
       },
     };
     this.#servers.push(server);
@@ -130,7 +140,7 @@ export class Site implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // A worker whose handlers hang, as in a test that failed, must not leave its server behind.
+    // Closing waits for running handlers. A handler that hangs after a failed test must not keep the server process alive.
     const closed = Promise.all(this.#clients.map((client) => client.close()));
     await Promise.race([closed, sleep(closeMs)]);
     await Promise.all(this.#servers.map((server) => server.end('SIGKILL')));

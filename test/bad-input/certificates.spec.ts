@@ -1,4 +1,4 @@
-/** Certificates that are wrong, at either side of a real server over mutual TLS. */
+/** Invalid certificates of the server and of clients, with a real server over mutual TLS. */
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect as connectTls } from 'node:tls';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -8,30 +8,32 @@ import type { Client } from '../../src/index.ts';
 import { GetTaskRequestSchema } from '../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { CertificateFiles } from '../../src/tls/load.ts';
 import { type Server, Site } from './bad-input-server.ts';
-import { type Answer, answerOf, frame, http2, open } from './raw.ts';
+import { frame, http2, openGrpcStream, type RawGrpcResponse, responseOf } from './raw-client.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const day = 86_400_000;
 const help = expect.stringMatching(/\w/);
 
 let site: Site;
-let stranger: Site;
+/** A second installation, whose certificates the first one does not trust. */
+let foreignSite: Site;
 let server: Server;
 let client: Client;
 let before: string[];
 beforeAll(async () => {
   site = await Site.make();
-  stranger = await Site.make();
+  foreignSite = await Site.make();
   server = await site.serve();
   client = server.client();
   before = await acceptNotes(client, 10);
 });
 afterAll(async () => {
-  await stranger[Symbol.asyncDispose]();
+  await foreignSite[Symbol.asyncDispose]();
   await site[Symbol.asyncDispose]();
 });
 
-function garbage(name: string): string {
+/** Writes a file that is no valid certificate, and returns its path. */
+function writeGarbage(name: string): string {
   const file = `${site.dir}/${name}`;
   writeFileSync(file, '-----BEGIN CERTIFICATE-----\nbm8gY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n');
   return file;
@@ -40,7 +42,7 @@ function garbage(name: string): string {
 describe('a server does not start with', () => {
   const files: [string, (good: CertificateFiles) => Promise<Partial<CertificateFiles>>, RegExp][] = [
     ['no certificate at its path', async () => ({ cert: '/no/such.crt' }), /does not exist/],
-    ['a certificate that is garbage', async () => ({ cert: garbage('bad.crt') }), /damaged certificate/],
+    ['a damaged certificate', async () => ({ cert: writeGarbage('bad.crt') }), /damaged certificate/],
     ['a key of another certificate', async () => ({ key: site.clientFiles.key }), /does not belong/],
     [
       'an expired certificate',
@@ -48,78 +50,78 @@ describe('a server does not start with', () => {
       /expired on/,
     ],
     [
-      'one that is not valid yet',
+      'a certificate that is not valid yet',
       () => site.issue('new', 'server', {}, Date.now() + 2 * day),
       /not valid before/,
     ],
-    ['one that is for clients', () => site.issue('bob', 'client'), /not issued for servers/],
+    ['a certificate for clients', () => site.issue('bob', 'client'), /not issued for servers/],
   ];
-  it.each(files)('%s', async (_, change, told) => {
+  it.each(files)('%s', async (_, change, pattern) => {
     const tls = { ...site.serverFiles, ...(await change(site.serverFiles)) };
-    const ended = await site.refused({ tls, store: `${site.dir}/other.db` });
+    const ended = await site.serveExpectingFailure({ tls, store: `${site.dir}/other.db` });
     expect(ended).toMatchObject({
       code: 2,
       error: {
         code: 'FAILED_PRECONDITION',
         reason: 'BAD_CERTIFICATE',
-        message: expect.stringMatching(told),
+        message: expect.stringMatching(pattern),
         help,
       },
     });
   });
 });
 
-/** By a client that checks nothing itself. */
-async function asked(tls: CertificateFiles): Promise<Answer> {
+/** Calls GetTask with a raw client, which does not check its own certificate before it connects. */
+async function callWith(tls: CertificateFiles): Promise<RawGrpcResponse> {
   const session = http2(server.grpcPort, tls);
-  const stream = open(session, '/holdfast.v1.TaskService/GetTask');
-  const answer = answerOf(stream);
+  const stream = openGrpcStream(session, '/holdfast.v1.TaskService/GetTask');
+  const pending = responseOf(stream);
   stream.end(frame(toBinary(GetTaskRequestSchema, create(GetTaskRequestSchema, { id: before[0] ?? '' }))));
-  const found = await answer;
+  const response = await pending;
   session.destroy();
-  return found;
+  return response;
 }
 
-describe('a client is told in a sentence that its certificate', () => {
+describe('a client receives a sentence which says that its certificate', () => {
   it.each<[string, () => Promise<CertificateFiles>, RegExp]>([
     ['has expired', () => site.issue('gone', 'client', { days: 1 }, Date.now() - 2 * day), /has expired/],
-    ['comes from another authority', async () => stranger.clientFiles, /does not trust the authority/],
-    ['is one for servers', () => site.issue('twin', 'server'), /not issued for clients/],
-  ])('%s', async (_, files, told) => {
-    const answer = await asked({ ...(await files()), ca: site.serverFiles.ca });
-    expect(answer).toMatchObject({
+    ['comes from another authority', async () => foreignSite.clientFiles, /does not trust the authority/],
+    ['was issued for servers', () => site.issue('twin', 'server'), /not issued for clients/],
+  ])('%s', async (_, files, pattern) => {
+    const response = await callWith({ ...(await files()), ca: site.serverFiles.ca });
+    expect(response).toMatchObject({
       status: 16,
       reason: 'CERTIFICATE_REFUSED',
-      message: expect.stringMatching(told),
+      message: expect.stringMatching(pattern),
     });
     const logged = () => server.lines().findLast((line) => line.reason === 'CERTIFICATE_REFUSED')?.msg;
-    await expect.poll(logged).toMatch(told);
+    await expect.poll(logged).toMatch(pattern);
   });
 });
 
-describe('the command line ends with', () => {
+describe('the command line exits with status', () => {
   const show = ['show', 'some-id'];
-  it('6 where the server does not know the authority of the client', async () => {
-    const tls = { ...stranger.clientFiles, ca: site.serverFiles.ca };
+  it('6 if the server does not trust the authority of the client', async () => {
+    const tls = { ...foreignSite.clientFiles, ca: site.serverFiles.ca };
     const refused = { code: 'UNAUTHENTICATED', reason: 'CERTIFICATE_REFUSED', help };
     expect(await server.cli(show, tls)).toMatchObject({ code: 6, error: refused });
   });
 
-  it('6 where the client does not know the authority of the server', async () => {
-    const tls = { ...site.clientFiles, ca: stranger.serverFiles.ca };
+  it('6 if the client does not trust the authority of the server', async () => {
+    const tls = { ...site.clientFiles, ca: foreignSite.serverFiles.ca };
     const refused = { code: 'UNAUTHENTICATED', reason: 'CERTIFICATE_REFUSED', help };
     expect(await server.cli(show, tls)).toMatchObject({ code: 6, error: refused });
   });
 
-  it('2 where a file of its own is garbage', async () => {
-    const tls = { ...site.clientFiles, cert: garbage('mine.crt') };
+  it('2 if its own certificate is damaged', async () => {
+    const tls = { ...site.clientFiles, cert: writeGarbage('mine.crt') };
     const refused = { code: 'FAILED_PRECONDITION', reason: 'BAD_CERTIFICATE', help };
     expect(await server.cli(show, tls)).toMatchObject({ code: 2, error: refused });
   });
 });
 
-/** The serial of the certificate that a new connection is shown. */
-function shown(): Promise<string> {
+/** Returns the serial of the certificate that the server presents to a new connection. */
+function presentedSerial(): Promise<string> {
   return new Promise((resolve, reject) => {
     const to = { port: server.grpcPort, host: '127.0.0.1', ca: readFileSync(site.serverFiles.ca) };
     const socket = connectTls({ ...to, ALPNProtocols: ['h2'] }, () => {
@@ -130,23 +132,23 @@ function shown(): Promise<string> {
   });
 }
 
-describe('a certificate that is exchanged for a broken one', () => {
-  it('stays in use, each listener says so, and a good one is taken up', async () => {
+describe('a server certificate that is replaced by a damaged file', () => {
+  it('stays in use with a log line of each listener until a valid file replaces it', async () => {
     const { cert, key } = site.serverFiles;
-    const first = await shown();
+    const first = await presentedSerial();
     const good = await site.issue('next', 'server');
-    copyFileSync(garbage('broken.crt'), cert);
+    copyFileSync(writeGarbage('broken.crt'), cert);
     const kept = () => server.lines().filter(({ msg }) => msg.startsWith('the old certificate stays in use'));
     await expect.poll(() => kept().length, { timeout: 6_000, interval: 50 }).toBe(2);
     expect(kept()[0]?.msg).toContain('damaged certificate');
-    expect(await shown()).toBe(first);
+    expect(await presentedSerial()).toBe(first);
     copyFileSync(good.key, key);
     copyFileSync(good.cert, cert);
-    await expect.poll(shown, { timeout: 6_000, interval: 100 }).toBe(show(good.cert).serial);
+    await expect.poll(presentedSerial, { timeout: 6_000, interval: 100 }).toBe(show(good.cert).serial);
   });
 });
 
-it('after all of this, what was accepted before has ended once, in the same process', async () => {
+it('after all bad certificates the same server process still runs each accepted task exactly once', async () => {
   await expectEndOnce(client, before);
   expect(() => process.kill(server.pid, 0)).not.toThrow();
 });

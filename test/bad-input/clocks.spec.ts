@@ -1,4 +1,4 @@
-/** The clock of a real server's machine is set, forth and back by an hour, while tasks run and wait. */
+/** The clock of a real server is set one hour ahead, or one hour back, while tasks run and wait. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Client, defineTask, defineWorker, handle, type TaskEvent, typed } from '../../src/index.ts';
 import { type Server, Site } from './bad-input-server.ts';
@@ -16,7 +16,7 @@ let server: Server;
 let client: Client;
 beforeEach(async () => {
   site = await Site.make();
-  server = await site.serve({ jumps: true });
+  server = await site.serve({ clockCanJump: true });
   client = server.client();
 });
 afterEach(() => site[Symbol.asyncDispose]());
@@ -27,15 +27,15 @@ async function eventsOf(id: string): Promise<TaskEvent[]> {
   return events;
 }
 
-/** A worker whose attempts each wait to be told to end; the token of each. */
+/** Starts a worker whose attempts run until the test ends them. It records the fencing token of each attempt. */
 async function slowWorker() {
-  const fencingTokens: number[] = [];
+  const fencingTokenList: number[] = [];
   const ends: ((error?: Error) => void)[] = [];
   const reasons: unknown[] = [];
   const worker = defineWorker({
     handlers: [
       handle(slow, (_, ctx) => {
-        fencingTokens.push(ctx.fencingToken);
+        fencingTokenList.push(ctx.fencingToken);
         ctx.signal.addEventListener('abort', () =>
           reasons.push((ctx.signal.reason as { kind: string }).kind),
         );
@@ -47,15 +47,15 @@ async function slowWorker() {
   });
   await client.work(worker);
   return {
-    fencingTokens,
+    fencingTokenList,
     ends,
     reasons,
-    begun: (n: number) => expect.poll(() => fencingTokens.length, { timeout: 10_000 }).toBe(n),
+    waitForAttempts: (n: number) => expect.poll(() => fencingTokenList.length, { timeout: 10_000 }).toBe(n),
   };
 }
 
 describe('a clock that jumps an hour ahead', () => {
-  it('ends leases and delays at once, and each task ends once, by its newest token', async () => {
+  it('ends leases and delays at once, and each task ends once, with its newest fencing token', async () => {
     const before = await acceptNotes(client, 50);
     const { id } = await client.submit(slow, null);
     const delayed = await client.submit(slow, null, { delay: '30m' });
@@ -63,12 +63,12 @@ describe('a clock that jumps an hour ahead', () => {
       delay: '2h',
       deadline: new Date(Date.now() + hourMs / 2),
     });
-    const { fencingTokens, ends, reasons, begun } = await slowWorker();
-    await begun(1);
+    const { fencingTokenList, ends, reasons, waitForAttempts } = await slowWorker();
+    await waitForAttempts(1);
     await server.setClock(hourMs);
 
-    await begun(3);
-    expect(fencingTokens[0]).toBeLessThan(Math.min(...fencingTokens.slice(1)));
+    await waitForAttempts(3);
+    expect(fencingTokenList[0]).toBeLessThan(Math.min(...fencingTokenList.slice(1)));
     await expect.poll(() => reasons).toEqual(['lease-lost']);
     for (const end of ends) end();
     await client.task(id).result({ timeout: '10s' });
@@ -87,17 +87,17 @@ describe('a clock that jumps an hour ahead', () => {
 });
 
 describe('a clock that jumps an hour back', () => {
-  it('cuts no lease short, tokens still rise, and what waits for a time waits for it', async () => {
+  it('ends no lease early, fencing tokens still rise, and delayed tasks wait for their time', async () => {
     const before = await acceptNotes(client, 50);
     const { id } = await client.submit(slow, null);
-    const { fencingTokens, ends, reasons, begun } = await slowWorker();
-    await begun(1);
+    const { fencingTokenList, ends, reasons, waitForAttempts } = await slowWorker();
+    await waitForAttempts(1);
     const delayed = await client.submit(slow, null, { delay: '1s' });
     await server.setClock(-hourMs);
 
     ends[0]?.(new Error('once more'));
-    await begun(2);
-    expect(fencingTokens[1]).toBeGreaterThan(fencingTokens[0] ?? 0);
+    await waitForAttempts(2);
+    expect(fencingTokenList[1]).toBeGreaterThan(fencingTokenList[0] ?? 0);
     ends[1]?.();
     await client.task(id).result({ timeout: '10s' });
     expect((await eventsOf(id)).map(({ type }) => type)).toEqual([
@@ -112,7 +112,7 @@ describe('a clock that jumps an hour back', () => {
     expect(await delayed.status()).toMatchObject({ state: 'scheduled' });
     expect(reasons).toEqual([]);
     await server.setClock(0);
-    await begun(3);
+    await waitForAttempts(3);
     ends[2]?.();
     await delayed.result({ timeout: '10s' });
   });

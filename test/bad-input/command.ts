@@ -1,69 +1,71 @@
-/** The `holdfast` command in processes of its own, as a user runs it. */
+/** Runs the `holdfast` command in separate processes, as a user does. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import type { ItemError } from '../../src/core/messages.ts';
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
-/** Half of a command's start is making sense of TypeScript, which need not be done dozens of times. */
+/** Compile cache of Node: half of a command's start time is compiling TypeScript, which the cache saves. */
 const compiled = new URL('../../node_modules/.cache/holdfast-commands', import.meta.url).pathname;
-/** No command of these tests takes longer; one that hangs is killed, and its test fails. */
-const mostMs = 20_000;
+/** A command that runs longer than this hangs: it is killed, and its test fails. */
+const maxRunMs = 20_000;
 
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** The system lets the process write no file longer than this. */
+  /** The largest file, in KB, that the system lets the process write. */
   readonly fileKb?: number;
-  /** Files that nobody may write are not written by root either. */
-  readonly modesHold?: boolean;
+  /** Enforces the file modes for root too. Default: false. */
+  readonly enforceModes?: boolean;
 }
 
-const living = new Set<ChildProcess>();
+const running = new Set<ChildProcess>();
 
-/** Whatever a test that failed left behind ends with its file's tests. */
+/** Kills the processes that a failed test left running. Call it after the tests of a file. */
 export function endCommands(): void {
-  for (const child of living) child.kill('SIGKILL');
+  for (const child of running) child.kill('SIGKILL');
 }
 
-/** How a command ended. `error`: what `--json` printed of it. */
-export interface Ended {
+/** The exit status and the output of a command. */
+export interface CommandResult {
   readonly code: number | null;
   readonly out: string;
   readonly log: string;
+  /** The error that the command printed with `--json`, or an empty object. */
   readonly error: Partial<ItemError>;
 }
 
-/** Root may write everything; without this capability its files' modes hold for it as for anybody. */
-const asAnybody = ['setpriv', '--bounding-set', '-dac_override'];
+/** A command prefix that drops root's capability to ignore file modes. */
+const withoutRootOverride = ['setpriv', '--bounding-set', '-dac_override'];
 
-function argv(args: readonly string[], { fileKb, modesHold }: CommandOptions): [string, string[]] {
+function argv(args: readonly string[], { fileKb, enforceModes }: CommandOptions): [string, string[]] {
   const isRoot = process.getuid?.() === 0;
-  const words = [...(modesHold === true && isRoot ? asAnybody : []), process.execPath, main, ...args];
-  if (fileKb === undefined) return [words[0] as string, words.slice(1)];
-  return ['bash', ['-c', `ulimit -f ${fileKb}; exec "$@"`, 'bash', ...words]];
+  const prefix = enforceModes === true && isRoot ? withoutRootOverride : [];
+  const command = [...prefix, process.execPath, main, ...args];
+  if (fileKb === undefined) return [command[0] as string, command.slice(1)];
+  return ['bash', ['-c', `ulimit -f ${fileKb}; exec "$@"`, 'bash', ...command]];
 }
 
 export function spawnCommand(args: readonly string[], options: CommandOptions = {}): ChildProcess {
-  const ours = { HOLDFAST_URL: '', HOLDFAST_LOG: 'info', NODE_COMPILE_CACHE: compiled };
-  const env = { ...process.env, ...ours, ...options.env };
-  const [program, words] = argv(args, options);
-  const child = spawn(program, words, { env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
-  living.add(child);
-  child.once('exit', () => living.delete(child));
+  const testEnv = { HOLDFAST_URL: '', HOLDFAST_LOG: 'info', NODE_COMPILE_CACHE: compiled };
+  const env = { ...process.env, ...testEnv, ...options.env };
+  const [program, programArgs] = argv(args, options);
+  const child = spawn(program, programArgs, { env, cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   return child;
 }
 
-/** Runs a command to its end. */
-export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<Ended> {
+/** Runs a command until it exits. */
+export async function runCommand(args: readonly string[], options?: CommandOptions): Promise<CommandResult> {
   const child = spawnCommand(args, options);
-  const tooLong = setTimeout(() => child.kill('SIGKILL'), mostMs);
+  const killTimer = setTimeout(() => child.kill('SIGKILL'), maxRunMs);
   const [out, log, [code]] = await Promise.all([
     text(child.stdout as NodeJS.ReadableStream),
     text(child.stderr as NodeJS.ReadableStream),
     once(child, 'exit') as Promise<[number | null]>,
   ]);
-  clearTimeout(tooLong);
-  const said = out.startsWith('{') ? (JSON.parse(out) as { readonly error?: Partial<ItemError> }) : {};
-  return { code, out, log, error: said.error ?? {} };
+  clearTimeout(killTimer);
+  const parsed = out.startsWith('{') ? (JSON.parse(out) as { readonly error?: Partial<ItemError> }) : {};
+  return { code, out, log, error: parsed.error ?? {} };
 }

@@ -1,7 +1,9 @@
-/** A submitter, a worker and a reader whose contracts differ, each a client of its own over mutual TLS. */
+/**
+ * A submitter, a worker and a reader with different contracts of one task type, as separate clients over mutual TLS.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Client, defineTask, defineWorker, handle, type Task, typed } from '../../src/index.ts';
+import { type Client, defineTask, defineWorker, handle, type TaskType, typed } from '../../src/index.ts';
 import { type Server, Site } from './bad-input-server.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
@@ -20,15 +22,15 @@ afterAll(() => site[Symbol.asyncDispose]());
 const queue = 'contracts';
 const once = { maxAttempts: 1 };
 
-/** A worker of one handler, with a connection of its own. */
-async function worker<T extends Task>(task: T, run: (input: never) => unknown = () => {}) {
+/** Starts a worker with one handler and its own connection. */
+async function worker<T extends TaskType>(task: T, run: (input: never) => unknown = () => {}) {
   const client = server.client();
   await client.work(defineWorker({ handlers: [handle(task as never, run as never)] }));
   return { [Symbol.asyncDispose]: () => client.close() };
 }
 
 describe('a worker with an older contract', () => {
-  it('is never given the newer version, which waits for a worker that knows it', async () => {
+  it('never receives a task of a newer version, which waits for a worker that handles it', async () => {
     const at = (version: number) => defineTask('versions', { input: typed<string>(), queue, version });
     const runs: string[] = [];
     const run = (by: string) => (input: string) => void runs.push(`${input} by ${by}`);
@@ -44,7 +46,7 @@ describe('a worker with an older contract', () => {
 });
 
 describe('a worker with another contract of the same version', () => {
-  it('ends the task at once with a sentence, and a right one runs it when it is retried', async () => {
+  it('fails the task at once with CONTRACT_MISMATCH, and a fixed worker runs it after a retry', async () => {
     const sent = defineTask('shapes', { input: typed<{ cents: string }>(), queue });
     const known = defineTask('shapes', { input: z.object({ cents: z.number() }), queue });
     const task = await submitter.submit(sent, { cents: 'many' });
@@ -52,16 +54,16 @@ describe('a worker with another contract of the same version', () => {
       await using _ = await worker(known);
       await expect(task.result({ timeout: '10s' })).rejects.toMatchObject({
         attempts: 1,
-        message: expect.stringMatching(/CONTRACT_MISMATCH: .*'shapes' version 1 .*cents/),
+        message: expect.stringMatching(/CONTRACT_MISMATCH: .*'shapes'.*version 1.*cents/),
       });
     }
     expect(await task.status()).toMatchObject({ state: 'dead', deadReason: 'fatal' });
-    expect(await server.cli(['retry', task.id])).toMatchObject({ code: 0 });
+    expect(await server.cli(['redrive', task.id])).toMatchObject({ code: 0 });
     await using _ = await worker(sent);
     await task.result({ timeout: '10s' });
   });
 
-  it('that returns what its own contract does not allow fails its attempts', async () => {
+  it('fails its attempts if it returns a result that its own contract does not allow', async () => {
     const output = z.object({ receipt: z.string() });
     const task = defineTask('results', { input: typed<null>(), output, queue, retry: once });
     await using _ = await worker(task, () => ({ receipt: 7 }));
@@ -72,19 +74,19 @@ describe('a worker with another contract of the same version', () => {
     });
   });
 
-  it('that returns what JSON cannot carry fails its attempts', async () => {
+  it('fails its attempts if it returns a result that JSON cannot represent', async () => {
     const task = defineTask('unjson', { input: typed<null>(), output: typed<unknown>(), queue, retry: once });
     await using _ = await worker(task as never, () => ({ big: 10n }));
     const submitted = await submitter.submit(task as never, null as never);
     await expect(submitted.result({ timeout: '10s' })).rejects.toMatchObject({
       attempts: 1,
-      message: expect.stringContaining("At 'big' it holds"),
+      message: expect.stringContaining("The value at 'big' is"),
     });
   });
 });
 
 describe('a reader with another contract', () => {
-  it('is told so, and the task has succeeded all the same', async () => {
+  it('receives CONTRACT_MISMATCH for the result, although the task has succeeded', async () => {
     const done = defineTask('reads', { input: typed<null>(), output: typed<{ n: string }>(), queue });
     const read = defineTask('reads', { input: typed<null>(), output: z.object({ n: z.number() }), queue });
     await using _ = await worker(done, () => ({ n: 'seven' }));
@@ -100,7 +102,7 @@ describe('a reader with another contract', () => {
 });
 
 describe('a submitter', () => {
-  it('whose input does not fit its own contract sends nothing', async () => {
+  it('sends nothing if the input does not fit its own contract', async () => {
     const task = defineTask('own', { input: z.object({ cents: z.number() }), queue: 'own' });
     await expect(submitter.submit(task, { cents: 'many' } as never)).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
@@ -111,6 +113,6 @@ describe('a submitter', () => {
   });
 });
 
-it('after all of this, what was accepted before has ended once', async () => {
+it('after all contract mismatches each task that was accepted before runs exactly once', async () => {
   await expectEndOnce(submitter, before);
 });

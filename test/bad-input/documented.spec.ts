@@ -9,7 +9,7 @@ const rows = text
   .filter((line) => /^\| (?!what is wrong)/.test(line))
   .map((line) => line.split('|').map((cell) => cell.trim()));
 
-it('docs/bad-input.md names codes, reasons and exit codes as they are', () => {
+it('docs/bad-input.md has valid codes and reasons, and the exit status of each', () => {
   expect(rows.length).toBeGreaterThan(40);
   for (const [, what, , error = '', exit = ''] of rows) {
     const [code, reason] = error.split(' ') as [Code, Reason | undefined];

@@ -1,4 +1,4 @@
-/** Bytes that are no call, sent by raw HTTP/2 and raw sockets to a real server over mutual TLS. */
+/** Bytes that are not a valid call, sent over raw HTTP/2 and raw sockets to a real server with mutual TLS. */
 import { randomBytes } from 'node:crypto';
 import { type ClientHttp2Session, constants } from 'node:http2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { encodeSubmitBatch } from '../../src/core/codec/submit.ts';
 import type { Client } from '../../src/index.ts';
 import { item } from '../fixtures/api-node.ts';
 import { type Server, Site } from './bad-input-server.ts';
-import { answerOf, closed, frame, http2, open, sendBytes, sendInTls } from './raw.ts';
+import { closed, frame, http2, openGrpcStream, responseOf, sendBytes, sendInTls } from './raw-client.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const calls = ['SubmitTask', 'SubmitTasks', 'GetTask'].map((name) => `/holdfast.v1.TaskService/${name}`);
@@ -31,15 +31,15 @@ afterAll(async () => {
 });
 
 async function send(path: string, bytes: Uint8Array) {
-  const stream = open(session, path);
-  const answer = answerOf(stream);
+  const stream = openGrpcStream(session, path);
+  const response = responseOf(stream);
   stream.end(bytes);
-  return answer;
+  return response;
 }
 const batch = encodeSubmitBatch({ tenant: '', queue: 'frames', items: [item('whole')] });
 
-describe('a frame', () => {
-  it('that is oversized is refused with its size, whether it is read or only announced', async () => {
+describe('a gRPC frame', () => {
+  it('that is too large is refused, whether its bytes arrive or are only announced', async () => {
     for (const path of [...calls, ...streams]) {
       expect(await send(path, frame(Buffer.alloc(1_200_000)))).toMatchObject({
         status: 8,
@@ -51,7 +51,7 @@ describe('a frame', () => {
     }
   });
 
-  it('that is truncated, within its head or its message, accepts nothing', async () => {
+  it('that is truncated in its header or its message submits no task', async () => {
     const half = batch.subarray(0, batch.length - 3);
     for (const bytes of [
       frame(half, { length: batch.length }),
@@ -65,7 +65,7 @@ describe('a frame', () => {
     expect((await client.list({ queue: 'frames' })).tasks).toHaveLength(1);
   });
 
-  it('that holds a message cut short, or noise, is malformed', async () => {
+  it('with a truncated message or random bytes is refused as malformed', async () => {
     for (const bytes of [batch.subarray(0, batch.length - 3), Buffer.from([0xff, 0xff, 0xff])]) {
       expect(await send(submitTasks, frame(bytes))).toMatchObject({
         status: 3,
@@ -75,9 +75,9 @@ describe('a frame', () => {
     }
   });
 
-  it('that never ends, or a stream that is reset, keeps nobody waiting', async () => {
+  it('that never ends, or whose stream is reset, does not delay other calls', async () => {
     const hanging = [...calls, ...streams].map((path) => {
-      const stream = open(session, path);
+      const stream = openGrpcStream(session, path);
       stream.write(frame(Buffer.alloc(10), { length: 100 }));
       return stream;
     });
@@ -89,10 +89,15 @@ describe('a frame', () => {
 });
 
 describe('the TLS port', () => {
-  it('hangs up on what is no TLS, and logs who it was', async () => {
-    const shakes = [randomBytes(512), 'GET / HTTP/1.1\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', ''];
+  it('closes connections that do not use TLS, and logs the peer of each', async () => {
+    const invalidHandshakes = [
+      randomBytes(512),
+      'GET / HTTP/1.1\r\n\r\n',
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      '',
+    ];
     for (const port of [server.grpcPort, server.httpPort])
-      for (const bytes of shakes) await sendBytes(port, bytes);
+      for (const bytes of invalidHandshakes) await sendBytes(port, bytes);
     const refused = () => server.lines().filter((line) => line.msg === 'refused: the TLS handshake failed');
     for (const listener of ['grpc', 'http']) {
       await expect
@@ -103,12 +108,12 @@ describe('the TLS port', () => {
     }
   });
 
-  it('hangs up on noise within TLS', async () => {
+  it('closes connections that send random bytes within TLS', async () => {
     for (let i = 0; i < 5; i++) await sendInTls(server.grpcPort, site.clientFiles, randomBytes(2_000));
   });
 });
 
-it('after all of this, what was accepted before has ended once, in the same process', async () => {
+it('after all bad frames the same server process still runs each accepted task exactly once', async () => {
   await expectEndOnce(client, before);
   expect(() => process.kill(server.pid, 0)).not.toThrow();
 });

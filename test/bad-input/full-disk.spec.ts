@@ -1,14 +1,14 @@
-/** A disk that fills under a real server: the system lets it write no longer files. */
+/** A full disk under a real server. The test limits the size of the files that the server process may write. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { ItemError } from '../../src/core/messages.ts';
 import { defineWorker, handle } from '../../src/index.ts';
 import { item, payload } from '../fixtures/api-node.ts';
 import { type Server, Site } from './bad-input-server.ts';
-import type { Ended } from './command.ts';
+import type { CommandResult } from './command.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
-/** Just above the 64 MB that a server keeps free for the outcomes of work. */
+/** The largest file, in KB: just above the 64 MB that a server keeps free for the outcomes of running tasks. */
 const fileKb = 66_000;
 const batch = 5;
 const mostBatches = 200;
@@ -28,22 +28,27 @@ const large = encodeSpec({
   payload: payload('x'.repeat(200_000), 'text/plain'),
 });
 
-/** Submits large tasks until one is refused: what was taken, and the refusals. */
-async function fill(server: Server, key = 'large'): Promise<{ taken: string[]; refused: ItemError[] }> {
+/**
+ * Submits large tasks until one is refused. Returns the ids of the accepted tasks and the errors of the refused ones.
+ */
+async function fill(server: Server, key = 'large'): Promise<{ accepted: string[]; refused: ItemError[] }> {
   const transport = server.transport();
-  const taken: string[] = [];
+  const accepted: string[] = [];
   for (let n = 0; n < mostBatches; n++) {
     const items = Array.from({ length: batch }, (_, i) => item(`${key}/${n}/${i}`, { spec: large }));
     const { results } = await transport.submit({ tenant: '', queue: 'large', items }, {});
-    for (const result of results) if (result.error === undefined) taken.push(result.id);
+    for (const result of results) if (result.error === undefined) accepted.push(result.id);
     const refused = results.flatMap((result) => result.error ?? []);
-    if (refused.length > 0) return { taken, refused };
+    if (refused.length > 0) return { accepted, refused };
   }
-  throw new Error('it was never full');
+  throw new Error('the store accepted all tasks and was never full');
 }
 
-/** The server looks for room each second, and the limit of one file's length leaves it some: so it is filled again. */
-async function whileFull(server: Server, args: readonly string[]): Promise<Ended> {
+/**
+ * Runs a command while the store is full. The server checks for free space every second, and the file size limit leaves
+ * it a little. Therefore each try fills the store again.
+ */
+async function whileFull(server: Server, args: readonly string[]): Promise<CommandResult> {
   for (let tries = 0; ; tries++) {
     await fill(server, `again/${tries}`);
     const ended = await server.cli(args);
@@ -52,7 +57,7 @@ async function whileFull(server: Server, args: readonly string[]): Promise<Ended
 }
 
 describe('a full disk', () => {
-  it('refuses submissions with a reason, takes the outcome of what runs, and loses nothing', async () => {
+  it('makes the server refuse submissions, but it still stores outcomes and loses no task', async () => {
     const limited = await site.serve({ fileKb });
     const client = limited.client();
     const [id = '', ...before] = await acceptNotes(client, 20);
@@ -68,8 +73,8 @@ describe('a full disk', () => {
     expect(await begun.promise).toBe(id);
     const draining = running.drain({ timeout: '30s' });
 
-    const { taken, refused } = await fill(limited);
-    expect(taken.length).toBeGreaterThan(100);
+    const { accepted, refused } = await fill(limited);
+    expect(accepted.length).toBeGreaterThan(100);
     for (const error of refused) expect(error).toMatchObject(full);
     end.resolve();
     await draining;
@@ -81,7 +86,7 @@ describe('a full disk', () => {
     await limited.end('SIGKILL');
 
     const roomy = await site.serve();
-    for (const one of taken) expect((await roomy.client().get(one)).state).toBe('ready');
+    for (const one of accepted) expect((await roomy.client().get(one)).state).toBe('ready');
     await expectEndOnce(roomy.client(), before);
   });
 });

@@ -1,18 +1,18 @@
-/** Handlers that hang, throw nothing, or take their whole process with them: real servers, real worker processes. */
+/** Handlers that hang, throw undefined or end their whole process, with a real server and real worker processes. */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Client, defineWorker, type EventType, handle, type SubmittedTask } from '../../src/index.ts';
 import { envOf, type Server, Site } from './bad-input-server.ts';
 import { spawnCommand } from './command.ts';
-import { type Deed, odd, oddOnce } from './odd.ts';
+import { type Misbehaviour, odd, oddOnce } from './misbehaving-worker.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
-const module = new URL('./odd.ts', import.meta.url).pathname;
-/** A lease, its guard, and a little. */
+const module = new URL('./misbehaving-worker.ts', import.meta.url).pathname;
+/** Longer than a lease plus its guard. */
 const pastLeaseMs = 40_000;
-/** A second, and a little. */
-const silentMs = 1_500;
+/** A worker that has sent nothing for 1 s is given no more tasks; this is a little longer. */
+const unresponsiveMs = 1_500;
 
 let site: Site;
 let server: Server;
@@ -20,14 +20,14 @@ let client: Client;
 let before: string[];
 beforeAll(async () => {
   site = await Site.make();
-  server = await site.serve({ jumps: true });
+  server = await site.serve({ clockCanJump: true });
   client = server.client();
   before = await acceptNotes(client, 20);
 });
 afterAll(() => site[Symbol.asyncDispose]());
 
-/** `holdfast worker` on the odd handlers; how it ended. */
-function oddWorker() {
+/** Starts `holdfast worker` with the misbehaving handlers. */
+function startMisbehavingWorker() {
   const child = spawnCommand(['worker', module], { env: envOf(server.address, site.clientFiles) });
   let log = '';
   child.stderr?.on('data', (bytes) => (log += bytes));
@@ -42,7 +42,7 @@ function oddWorker() {
   };
 }
 
-const submit = (deed: Deed) => client.submit(odd, { deed });
+const submit = (deed: Misbehaviour) => client.submit(odd, { deed });
 
 async function kindsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   const kinds: EventType[] = [];
@@ -50,72 +50,76 @@ async function kindsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   return kinds;
 }
 
-/** Without the claims that never arrived, as of a worker that was just stopping. */
+/** Returns the event kinds without the claims that were released because their worker never received them. */
 async function attemptsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   const kinds = await kindsOf(task);
   return kinds.filter((kind, i) => kind !== 'claimReleased' && kinds[i + 1] !== 'claimReleased');
 }
 
 let offsetMs = 0;
-/** The leases of whoever is gone are spent by now. */
-async function passLeases(): Promise<void> {
+/** Moves the server's clock ahead until the leases of stopped workers have expired. */
+async function expireLeases(): Promise<void> {
   offsetMs += pastLeaseMs;
   await server.setClock(offsetMs);
 }
 
-const good = () => client.work(defineWorker({ handlers: [handle(odd, () => ({ by: 'the good worker' }))] }));
+const startGoodWorker = () =>
+  client.work(defineWorker({ handlers: [handle(odd, () => ({ by: 'the good worker' }))] }));
 
-const takenOver = ['submitted', 'claimed', 'leaseExpired', 'claimed', 'succeeded'];
+const kindsAfterLostLease = ['submitted', 'claimed', 'leaseExpired', 'claimed', 'succeeded'];
 
-describe('a handler that takes its process with it', () => {
-  it.each<[Deed, number]>([
+describe('a handler that ends or blocks its process', () => {
+  it.each<[Misbehaviour, number]>([
     ['exit', 3],
     ['throw later', 1],
     ['reject later', 1],
-  ])('by %s costs one attempt of what ran in it, and another worker does it', async (deed, status) => {
-    const neighbour = await submit('hang');
-    const deadly = await submit(deed);
-    await using worker = oddWorker();
-    expect(await worker.gone).toBe(status);
-    await passLeases();
-    await using _ = await good();
-    for (const task of [neighbour, deadly]) {
-      expect(await task.result({ timeout: '15s' })).toEqual({ by: 'the good worker' });
-      expect(await attemptsOf(task)).toEqual(takenOver);
-    }
-  });
+  ])(
+    'by "%s" costs one attempt of each running task, and another worker completes them',
+    async (deed, status) => {
+      const neighbour = await submit('hang');
+      const deadly = await submit(deed);
+      await using worker = startMisbehavingWorker();
+      expect(await worker.gone).toBe(status);
+      await expireLeases();
+      await using _ = await startGoodWorker();
+      for (const task of [neighbour, deadly]) {
+        expect(await task.result({ timeout: '15s' })).toEqual({ by: 'the good worker' });
+        expect(await attemptsOf(task)).toEqual(kindsAfterLostLease);
+      }
+    },
+  );
 
-  it('by an exit at once, before its worker said a word, costs no attempt and no wait', async () => {
+  it('by an exit before its worker acknowledged the task costs no attempt and no wait', async () => {
     const task = await submit('exit at once');
-    await using worker = oddWorker();
+    await using worker = startMisbehavingWorker();
     expect(await worker.gone).toBe(3);
-    await using _ = await good();
+    await using _ = await startGoodWorker();
     await task.result({ timeout: '15s' });
     expect(await kindsOf(task)).toEqual(['submitted', 'claimed', 'claimReleased', 'claimed', 'succeeded']);
     expect(await task.status()).toMatchObject({ attempt: 1 });
   });
 
-  it('by blocking its thread loses its leases too, though the process lives', async () => {
+  it('by a blocked thread loses its leases, although the process still runs', async () => {
     const neighbour = await submit('hang');
     const blocking = await submit('block');
-    await using _worker = oddWorker();
+    await using _worker = startMisbehavingWorker();
     for (const task of [neighbour, blocking]) {
       await expect.poll(async () => (await task.status()).state, { timeout: 10_000 }).toBe('running');
     }
-    // Silent for so long, it is given nothing more: else it might be first to hear that its own leases are spent.
-    await sleep(silentMs);
-    await passLeases();
-    await using _ = await good();
+    // An unresponsive worker receives no deliveries. Otherwise it could itself receive the tasks whose leases expire.
+    await sleep(unresponsiveMs);
+    await expireLeases();
+    await using _ = await startGoodWorker();
     for (const task of [neighbour, blocking]) {
       expect(await task.result({ timeout: '15s' })).toEqual({ by: 'the good worker' });
-      expect(await attemptsOf(task)).toEqual(takenOver);
+      expect(await attemptsOf(task)).toEqual(kindsAfterLostLease);
     }
   });
 });
 
 describe('a handler', () => {
-  it('that throws undefined fails its attempts with a sentence, and the task is dead', async () => {
-    await using worker = oddWorker();
+  it('that throws undefined fails its attempts with a readable message, and the task is dead', async () => {
+    await using worker = startMisbehavingWorker();
     const task = await submit('throw undefined');
     const failed = { attempts: 2, message: expect.stringContaining('The handler threw undefined.') };
     await expect(task.result({ timeout: '15s' })).rejects.toMatchObject(failed);
@@ -137,8 +141,8 @@ describe('a handler', () => {
     expect(worker.log()).toContain('an attempt failed');
   });
 
-  it('that never returns fails its attempt in time, and its slot is free for others', async () => {
-    await using _worker = oddWorker();
+  it('that never returns fails its attempt at the timeout, and its slot is free for other tasks', async () => {
+    await using _worker = startMisbehavingWorker();
     const hanging = await Promise.all(
       Array.from({ length: 8 }, () => client.submit(oddOnce, { deed: 'hang' })),
     );
@@ -152,6 +156,6 @@ describe('a handler', () => {
   });
 });
 
-it('after all of this, what was accepted before has ended once', async () => {
+it('after all bad handlers each task that was accepted before runs exactly once', async () => {
   await expectEndOnce(client, before);
 });

@@ -1,4 +1,4 @@
-/** Messages that are wrong in themselves, to a real server over mutual TLS. */
+/** Invalid messages to a real server over mutual TLS. */
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Transport } from '../../src/client/transport.ts';
@@ -18,13 +18,14 @@ let transport: Transport;
 let client: Client;
 let before: string[];
 let waiting: TaskHandle<unknown>;
-const unheard = defineTask('unheard-of', { input: typed<null>(), queue: 'notes' });
+/** A task type that no worker handles until the end of the tests. */
+const unhandled = defineTask('unhandled', { input: typed<null>(), queue: 'notes' });
 beforeAll(async () => {
   site = await Site.make();
   server = await site.serve();
   transport = server.transport();
   client = server.client();
-  waiting = await client.submit(unheard, null);
+  waiting = await client.submit(unhandled, null);
   before = await acceptNotes(client, 20);
 });
 afterAll(() => site[Symbol.asyncDispose]());
@@ -77,17 +78,17 @@ describe('a submission', () => {
       'spec.payload.bytes',
       'has 262,145 bytes; at most 262,144',
     ],
-  ])('with %s is refused and names the field', async (_, bad, reason, field, told) => {
+  ])('with %s is refused with the name of the field', async (_, bad, reason, field, description) => {
     const [result] = await submit([bad]);
     expect(result?.error).toMatchObject({
       code: 'INVALID_ARGUMENT',
       reason,
       help: expect.stringMatching(/\w/),
-      violations: [{ field: `items[0].${field}`, description: expect.stringContaining(told) }],
+      violations: [{ field: `items[0].${field}`, description: expect.stringContaining(description) }],
     });
   });
 
-  it('to a queue of a wrong name is refused as a whole', async () => {
+  it('to a queue with an invalid name is refused as a whole', async () => {
     for (const queue of ['q'.repeat(65), 'no good', '']) {
       await expect(submit([item('k')], queue)).rejects.toMatchObject({
         code: 'INVALID_ARGUMENT',
@@ -106,8 +107,8 @@ describe('a submission', () => {
   });
 });
 
-describe('a batch of 100 with one bad item', () => {
-  it('refuses that one in its place, and accepts the 99', async () => {
+describe('a batch with one invalid item', () => {
+  it('has that item refused at its index, and 99 others of 100 accepted', async () => {
     const items = Array.from({ length: 100 }, (_, i) => item(i === 42 ? 'k'.repeat(300) : `batch/${i}`));
     const results = await submit(items);
     expect(results).toHaveLength(100);
@@ -120,7 +121,7 @@ describe('a batch of 100 with one bad item', () => {
     expect(again.filter((one) => one.error === undefined && one.deduplicated)).toHaveLength(99);
   });
 
-  it('refuses a key that is taken by another request alone, with the id that has it', async () => {
+  it('has only the item with a reused key refused, with the id of the task that has the key', async () => {
     const [first] = await submit([item('taken')]);
     const other = item('taken', { spec: spec({ type: 'other' }) });
     const results = await submit([item('fresh/1'), other, item('fresh/2')]);
@@ -130,19 +131,19 @@ describe('a batch of 100 with one bad item', () => {
 });
 
 describe('an unknown', () => {
-  it('queue has no tasks to list, and asking for it names the queues that are there', async () => {
+  it('queue has an empty list of tasks, and GetQueue refuses it with the names of existing queues', async () => {
     const { method } = TaskService;
     const list = create(ListTasksRequestSchema, { queue: 'nowhere' });
     expect((await transport.call(method.listTasks, list, {})).tasks).toEqual([]);
-    const ask = create(GetQueueRequestSchema, { name: 'nowhere' });
-    await expect(transport.call(AdminService.method.getQueue, ask, {})).rejects.toMatchObject({
+    const request = create(GetQueueRequestSchema, { name: 'nowhere' });
+    await expect(transport.call(AdminService.method.getQueue, request, {})).rejects.toMatchObject({
       code: 'NOT_FOUND',
       reason: 'QUEUE_UNKNOWN',
       help: expect.stringContaining('notes'),
     });
   });
 
-  it('task is not found, whatever its id looks like', async () => {
+  it('task id is refused with TASK_NOT_FOUND, in any form', async () => {
     for (const id of ['1-nonsense', '99999999-zzzz', 'x'.repeat(255), '../../etc', '\u{1f600}']) {
       await expect(client.get(id)).rejects.toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' });
     }
@@ -152,25 +153,25 @@ describe('an unknown', () => {
 describe('the command line', () => {
   it.each<[string, string[], number, string]>([
     ['a payload that is not JSON', ['submit', 'note', '{'], 2, 'BAD_FIELD'],
-    ['a file that is not there', ['submit', 'note', '@/no/such/file'], 2, 'BAD_FIELD'],
+    ['a file that does not exist', ['submit', 'note', '@/no/such/file'], 2, 'BAD_FIELD'],
     ['a long key', ['submit', 'note', '{}', '--key', 'k'.repeat(256)], 2, 'BAD_FIELD'],
     ['a long queue', ['submit', 'note', '{}', '--queue', 'q'.repeat(65)], 2, 'BAD_FIELD'],
-    ['a task that is not there', ['show', '1-none'], 3, 'TASK_NOT_FOUND'],
+    ['a task that does not exist', ['show', '1-none'], 3, 'TASK_NOT_FOUND'],
     [
-      'a key that is taken',
+      'a key that another request has used',
       ['submit', 'other', '{}', '--key', 'before/0', '--queue', 'notes'],
       4,
       'KEY_REUSED',
     ],
-  ])('with %s says so by its exit code', async (_, args, code, reason) => {
+  ])('with %s exits with the status of that error', async (_, args, code, reason) => {
     const ended = await server.cli(args);
     expect(ended).toMatchObject({ code, error: { reason, help: expect.stringMatching(/\w/) } });
   });
 });
 
-it('after all of this, what was accepted before has ended once, and a type that no worker knows waits', async () => {
+it('after all bad messages each accepted task runs once, and a task without a worker still waits', async () => {
   await expectEndOnce(client, before);
   expect(await waiting.status()).toMatchObject({ state: 'ready', attempt: 0 });
-  await using _ = await client.work(defineWorker({ handlers: [handle(unheard, () => {})] }));
+  await using _ = await client.work(defineWorker({ handlers: [handle(unhandled, () => {})] }));
   await waiting.result({ timeout: '10s' });
 });

@@ -1,18 +1,18 @@
-/** Payloads that other clients may send and this SDK cannot read: a task can be looked at whatever it carries. */
+/** Payloads that other clients may send but this SDK cannot decode. The status of such a task must stay readable. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
 import type { Transport } from '../../src/client/transport.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
 import type { Client } from '../../src/index.ts';
-import { createClient } from '../../src/index.ts';
 import { WorkerService } from '../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import { item, payload } from '../fixtures/api-node.ts';
-import { type Served, serve } from '../fixtures/listening.ts';
+import { type ListeningNode, startListeningNode } from '../fixtures/listening-node.ts';
 
-let served: Served;
+let served: ListeningNode;
 let transport: Transport;
 let client: Client;
 beforeAll(async () => {
-  served = await serve();
+  served = await startListeningNode();
   transport = await served.client();
   client = createClient(transport, { clock: served.clock });
 });
@@ -20,7 +20,7 @@ afterAll(() => served[Symbol.asyncDispose]());
 
 const text = payload('no JSON', 'text/plain');
 
-it('a task with a payload that is no JSON shows its state, and its bytes as they are', async () => {
+it('the SDK returns the state and the raw bytes of a task whose payload is not JSON', async () => {
   const spec = encodeSpec({ type: 'text', typeVersion: 1, orderingKey: undefined, payload: text });
   const { results } = await transport.submit({ tenant: '', queue: 'q', items: [item('a', { spec })] }, {});
   const [accepted] = results;

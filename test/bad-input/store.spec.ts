@@ -1,15 +1,18 @@
-/** Stores that a server cannot use: real files, real processes. After each, what was accepted before ends once. */
+/**
+ * Store files that a server cannot use, with real files and real processes. Afterwards each task that was accepted
+ * before still ends exactly once.
+ */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { defineWorker, handle } from '../../src/index.ts';
 import { Site } from './bad-input-server.ts';
-import type { Ended } from './command.ts';
+import type { CommandResult } from './command.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
 const page = 4_096;
 let site: Site;
-/** A store with tasks that were accepted, as its server left it. */
+/** The path of an intact store file with accepted tasks, from a server that has shut down. */
 let good: string;
 let before: string[];
 beforeAll(async () => {
@@ -23,36 +26,36 @@ beforeAll(async () => {
 afterAll(() => site[Symbol.asyncDispose]());
 beforeEach(() => copyFileSync(good, site.store));
 
-function expectRefusal(ended: Ended, exit: number, code: string, reason: string): void {
+function expectRefusal(ended: CommandResult, exit: number, code: string, reason: string): void {
   expect(ended).toMatchObject({ code: exit, error: { code, reason, help: expect.stringMatching(/\w/) } });
   expect(ended.error.message).toContain(site.store);
 }
 
 describe('a server does not start on', () => {
   it.each<[string, (bytes: Buffer) => Buffer]>([
-    ['a file that is no database', () => Buffer.from('no database\n'.repeat(1_000))],
+    ['a file that is not a database', () => Buffer.from('no database\n'.repeat(1_000))],
     [
-      'a file with bytes flipped in its middle',
+      'a file with flipped bytes in the middle',
       (bytes) => flipped(bytes, Math.floor(bytes.length / 2 / page) * page),
     ],
-    ['a file that was cut short', (bytes) => bytes.subarray(0, Math.floor(bytes.length / 2))],
-  ])('%s, and leaves it as it is', async (_, change) => {
+    ['a truncated file', (bytes) => bytes.subarray(0, Math.floor(bytes.length / 2))],
+  ])('%s, and does not change the file', async (_, change) => {
     const bytes = change(readFileSync(good));
     writeFileSync(site.store, bytes);
-    expectRefusal(await site.refused(), 1, 'DATA_LOSS', 'STORE_CORRUPT');
+    expectRefusal(await site.serveExpectingFailure(), 1, 'DATA_LOSS', 'STORE_CORRUPT');
     expect(readFileSync(site.store).equals(bytes)).toBe(true);
   });
 
-  it('a file of a newer version', async () => {
+  it('a store file of a newer version', async () => {
     const db = new DatabaseSync(site.store);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expectRefusal(await site.refused(), 4, 'FAILED_PRECONDITION', 'SCHEMA_NEWER');
+    expectRefusal(await site.serveExpectingFailure(), 4, 'FAILED_PRECONDITION', 'SCHEMA_NEWER');
   });
 
   it.each([
-    ['a file that it may not write', 0o755, 0o444],
-    ['a folder that it may not write', 0o555, 0o666],
+    ['a file without write permission', 0o755, 0o444],
+    ['a folder without write permission', 0o555, 0o666],
   ])('%s', async (_, folderMode, fileMode) => {
     const folder = `${site.dir}/${folderMode}`;
     const store = `${folder}/queue.db`;
@@ -60,7 +63,7 @@ describe('a server does not start on', () => {
     copyFileSync(good, store);
     chmodSync(store, fileMode);
     chmodSync(folder, folderMode);
-    const ended = await site.refused({ store, modesHold: true });
+    const ended = await site.serveExpectingFailure({ store, enforceModes: true });
     chmodSync(folder, 0o755);
     expect(ended).toMatchObject({
       code: 4,
@@ -70,11 +73,16 @@ describe('a server does not start on', () => {
   });
 
   it('a database of another program', async () => {
-    const theirs = `${site.store}.theirs`;
-    const db = new DatabaseSync(theirs);
+    const foreignStore = `${site.store}.theirs`;
+    const db = new DatabaseSync(foreignStore);
     db.exec('CREATE TABLE theirs (a)');
     db.close();
-    expectRefusal(await site.refused({ store: theirs }), 2, 'FAILED_PRECONDITION', 'BAD_CONFIGURATION');
+    expectRefusal(
+      await site.serveExpectingFailure({ store: foreignStore }),
+      2,
+      'FAILED_PRECONDITION',
+      'BAD_CONFIGURATION',
+    );
   });
 });
 
@@ -84,13 +92,13 @@ function flipped(bytes: Buffer, at: number): Buffer {
   return changed;
 }
 
-describe('beside a server that runs', () => {
-  it('another one on its file, or on its port, is told why not, and it goes on', async () => {
+describe('a second server beside a running one', () => {
+  it('is refused on the same file and on the same port, and the first server continues', async () => {
     const server = await site.serve();
-    const second = await site.refused();
+    const second = await site.serveExpectingFailure();
     expectRefusal(second, 4, 'FAILED_PRECONDITION', 'STORE_LOCKED');
     expect(second.error.message).toContain(`process ${server.pid}`);
-    const third = await site.refused({ store: `${site.store}.own`, port: server.grpcPort });
+    const third = await site.serveExpectingFailure({ store: `${site.store}.own`, port: server.grpcPort });
     const { code, error } = third;
     expect({ code, reason: error.reason }).toEqual({ code: 4, reason: 'PORT_IN_USE' });
     expect(error.message).toContain(String(server.grpcPort));
@@ -99,8 +107,8 @@ describe('beside a server that runs', () => {
   });
 });
 
-describe('a task with a byte that nobody submitted', () => {
-  it('is not run: the server ends and names it, and from the backup all end once', async () => {
+describe('a task with a damaged byte in the store', () => {
+  it('is not run: the server ends with its task id, and a backup restores all tasks', async () => {
     const bytes = readFileSync(good);
     const at = bytes.indexOf('{"n":123}');
     expect(at).toBeGreaterThan(0);
@@ -111,8 +119,8 @@ describe('a task with a byte that nobody submitted', () => {
     const worker = defineWorker({ handlers: [handle(note, ({ n }) => void seen.push(n))] });
     await server.client().work(worker);
     expect(await server.end('SIGCONT')).toBe(1);
-    const told = server.lines().find(({ msg }) => msg === 'the store failed; ending');
-    expect(told).toMatchObject({ err: { reason: 'STORE_CORRUPT', taskId: before[123] } });
+    const line = server.lines().find(({ msg }) => msg === 'the store failed; ending');
+    expect(line).toMatchObject({ err: { reason: 'STORE_CORRUPT', taskId: before[123] } });
     expect(seen).not.toContain(923);
     copyFileSync(good, site.store);
     const restored = await site.serve();

@@ -1,11 +1,11 @@
-/** Tasks that were accepted before something bad happens, and the proof that each ended once after it. */
+/** Submits tasks before a test does something bad, and checks afterwards that each of them ended exactly once. */
 import { expect } from 'vitest';
 import type { Client } from '../../src/index.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 
 export const note = defineTask('note', { input: typed<{ n: number }>(), queue: 'notes' });
 
-/** Submits so many notes, each under a key of its own; their ids. */
+/** Submits `count` notes with different idempotency keys, and returns their task ids. */
 export async function acceptNotes(client: Client, count: number, name = 'before'): Promise<string[]> {
   const items = Array.from({ length: count }, (_, n) => ({ input: { n }, idempotencyKey: `${name}/${n}` }));
   const submitted = await client.submitMany(note, items);
@@ -16,7 +16,7 @@ export async function acceptNotes(client: Client, count: number, name = 'before'
   });
 }
 
-/** Works them all off, and then each has ended by exactly one success. */
+/** Runs all these tasks and checks that each ran once and has exactly one success event. */
 export async function expectEndOnce(client: Client, ids: readonly string[]): Promise<void> {
   const runs = new Map<string, number>();
   const worker = defineWorker({

@@ -1,4 +1,4 @@
-/** docs/aws.md, run as it is written, on stand-ins and on ports of its own. */
+/** Runs the commands of docs/aws.md as they are written, on stand-ins and on free ports. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -13,7 +13,7 @@ const main = `${root}src/cli/main.ts`;
 const readme = readFileSync(`${root}README.md`, 'utf8');
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
-/** The commands of a part of the page, block by block. */
+/** Returns the shell blocks of a part of the page. */
 function blocks(from: string, to: string): string[] {
   const part = page.slice(page.indexOf(from), page.indexOf(to));
   return [...part.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, script = '']) => script);
@@ -24,15 +24,15 @@ interface Ports {
   readonly httpPort: number;
 }
 
-interface Here {
+interface ShellOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** What a command of the page says, after `npx holdfast`. */
+/** Returns the words of a command of the page, after `npx holdfast`. */
 function words(command: string | undefined): string[] {
-  const [, said = ''] = /^npx holdfast (.*)$/.exec(command ?? '') ?? [];
-  return said.split(' ');
+  const [, text = ''] = /^npx holdfast (.*)$/.exec(command ?? '') ?? [];
+  return text.split(' ');
 }
 
 function environment(exports: string): NodeJS.ProcessEnv {
@@ -41,14 +41,15 @@ function environment(exports: string): NodeJS.ProcessEnv {
   );
 }
 
-async function shell({ cwd, env }: Here, script: string | undefined): Promise<string> {
-  const here = (script ?? '').replaceAll('npx holdfast', `'${process.execPath}' '${main}'`);
-  return (await promisify(execFile)('bash', ['-euc', here], { cwd, env: { ...process.env, ...env } })).stdout;
+async function shell({ cwd, env }: ShellOptions, script: string | undefined): Promise<string> {
+  const localScript = (script ?? '').replaceAll('npx holdfast', `'${process.execPath}' '${main}'`);
+  return (await promisify(execFile)('bash', ['-euc', localScript], { cwd, env: { ...process.env, ...env } }))
+    .stdout;
 }
 
-/** Starts `serve` as the page has it, but on free ports. */
-async function served(here: Here, command: string | undefined): Promise<Started & Ports> {
-  const server = start([...words(command), '--json', '--port', '0', '--http-port', '0'], here);
+/** Starts the page's `serve` command, but on free ports. */
+async function startServe(options: ShellOptions, command: string | undefined): Promise<Started & Ports> {
+  const server = start([...words(command), '--json', '--port', '0', '--http-port', '0'], options);
   await server.until(/\n/);
   return Object.assign(server, JSON.parse(server.out) as Ports);
 }
@@ -60,11 +61,11 @@ async function end(...started: readonly Started[]): Promise<void> {
   }
 }
 
-/** Stand-ins as `npm run stand-ins` starts them, on free ports; what they say is to be set. */
+/** Starts the stand-ins as `npm run stand-ins` does, on free ports, and returns the `export` lines that they print. */
 async function standIns(): Promise<{ readonly running: Started; readonly exports: string }> {
   const [, program = ''] = /^exec node (\S+)$/.exec(scripts['stand-ins']) ?? [];
   const running = startNode([program, '--dynamodb-port', '0', '--sqs-port', '0'], { cwd: root });
-  // In order, also where the test fails: killed, it would leave dynoxide behind.
+  // The stand-ins are stopped by a signal even if the test fails. A kill would leave the dynoxide process running.
   onTestFinished(async () => {
     running.signal('SIGTERM');
     await running.exit;
@@ -81,47 +82,47 @@ async function standIns(): Promise<{ readonly running: Started; readonly exports
 
 const atAnyPort = (text: string): string => text.replaceAll(/(127\.0\.0\.1:)\d+/g, '$1N').trim();
 
-it('without an account: stand-ins, table and queue, server, a worker on SQS and a task, each as the page has it', async () => {
+it('docs/aws.md without an account: the commands for stand-ins, table, server, worker and a task work as written', async () => {
   const [first, set, serverSide, workerSide, ...more] = blocks('## Try it without', '## Settings');
   expect(first).toBe('npm run stand-ins\n');
   const { running, exports } = await standIns();
   expect(atAnyPort(set ?? '')).toBe(atAnyPort(exports));
   expect(running.out).toContain('in memory');
 
-  const here = { cwd: root, env: environment(exports) };
+  const options = { cwd: root, env: environment(exports) };
   const [init, serve, ...others] = serverSide?.trim().split('\n') ?? [];
-  expect(await shell(here, init)).toContain('queue default (normal): created');
-  const server = await served(here, serve);
-  const working = start(words(workerSide?.trim()), here);
+  expect(await shell(options, init)).toContain('queue default (normal): created');
+  const server = await startServe(options, serve);
+  const working = start(words(workerSide?.trim()), options);
   await working.until(/working on greet/);
 
   const [task, ...rest] = more;
-  const told = await shell(here, task?.replace(':7233', `:${server.grpcPort}`));
-  expect(told).toMatch(/^\{"greeting":"Hello, Ada!"\}\nID.*\n\S+ +succeeded +greet /);
+  const printed = await shell(options, task?.replace(':7433', `:${server.grpcPort}`));
+  expect(printed).toMatch(/^\{"greeting":"Hello, Ada!"\}\nID.*\n\S+ +succeeded +greet /);
   expect([others, rest]).toEqual([[], []]);
   await end(working, server, running);
 });
 
-it('in a project: certificates, table and queues, server, a worker on SQS and a task, each as the page has it', async () => {
+it('docs/aws.md in a project: the commands for certificates, table, server, worker and a task work as written', async () => {
   const [install = '', certificates, commands, task, ...more] = blocks('# On AWS', '## Try it without');
   const [, asReadme = ''] =
     /^(npm i \S+) .*@aws-sdk\/client-dynamodb @aws-sdk\/client-sqs/.exec(install) ?? [];
   expect(readme).toContain(`\n${asReadme} `);
   const { running, exports } = await standIns();
-  // All but what the page's own commands say.
+  // The page's own commands name the engine and the table, so these two variables are left out.
   const { HOLDFAST_ENGINE: _, HOLDFAST_AWS_TABLE: __, ...env } = environment(exports);
-  const here = { cwd: project({ 'contract.ts': contract, 'worker.ts': worker('Hello') }), env };
+  const options = { cwd: project({ 'contract.ts': contract, 'worker.ts': worker('Hello') }), env };
 
-  await shell(here, certificates);
+  await shell(options, certificates);
   const [init, serve, work, ...others] = commands?.trim().split('\n') ?? [];
-  await shell(here, init);
-  const server = await served(here, serve);
-  const working = start(words(work), here);
+  await shell(options, init);
+  const server = await startServe(options, serve);
+  const working = start(words(work), options);
   await working.until(/working on greet/);
-  const told = await shell(here, task?.replace(':7233', `:${server.grpcPort}`));
-  expect(told).toBe('{"greeting":"Hello, Ada!"}\n');
+  const printed = await shell(options, task?.replace(':7433', `:${server.grpcPort}`));
+  expect(printed).toBe('{"greeting":"Hello, Ada!"}\n');
   const health = `curl -sS --cacert certs/ca.crt https://localhost:${server.httpPort}/healthz`;
-  expect(await shell(here, health)).toBe('SERVING\n');
+  expect(await shell(options, health)).toBe('SERVING\n');
   expect([others, more]).toEqual([[], []]);
   await end(working, server, running);
 });

@@ -29,8 +29,10 @@ function init(endpoint: string, ...argv: readonly string[]) {
   return holdfast('aws', 'init', '--table', table, '--region', 'eu-central-1', ...endpoints, ...argv);
 }
 
-/** Before each of the first so many registrations of a queue somebody else changes it. */
-async function meddling(times: number): Promise<{ endpoint: string; registered: () => Promise<unknown> }> {
+/** Opens a proxy that changes a queue's registration before each of the first `times` attempts to write it. */
+async function withConcurrentChanges(
+  times: number,
+): Promise<{ endpoint: string; registered: () => Promise<unknown> }> {
   expect((await init(dynoxide.endpoint)).code).toBe(0);
   const { registry, close } = openTable({ table, clock: systemClock(), client: clientOf(dynoxide.endpoint) });
   const key = 'default/mail';
@@ -53,8 +55,8 @@ async function meddling(times: number): Promise<{ endpoint: string; registered: 
   return { endpoint: proxy.url, registered: async () => (await registry.get('queue', key))?.value };
 }
 
-test('nothing that another aws init registers at the same time is lost', async () => {
-  const { endpoint, registered } = await meddling(2);
+test('aws init keeps the priorities that another process registers at the same time', async () => {
+  const { endpoint, registered } = await withConcurrentChanges(2);
   const { code, json } = await init(endpoint, '--queue', 'mail', '--priorities', 'high', '--json');
   expect(code).toBe(0);
   expect(json.queues).toMatchObject([{ did: 'corrected', priorities: ['high', 'normal', 'low'] }]);
@@ -63,12 +65,12 @@ test('nothing that another aws init registers at the same time is lost', async (
   expect((await init(dynoxide.endpoint, '--queue', 'mail', '--check')).code).toBe(0);
 });
 
-test('where others change a queue again and again, status 4 says so, and their setting stands', async () => {
-  const { endpoint, registered } = await meddling(1_000);
+test('aws init ends with status 4 and keeps the other setting if a queue is changed at each of its attempts', async () => {
+  const { endpoint, registered } = await withConcurrentChanges(1_000);
   const { code, json } = await init(endpoint, '--queue', 'mail', '--priorities', 'high', '--json');
   expect(code).toBe(4);
   expect(json.error).toMatchObject({ code: 'ABORTED', reason: 'CONFLICT' });
-  expect(json.error.message).toContain("The queue 'mail' was registered or changed by others");
+  expect(json.error.message).toContain("The queue 'mail' could not be registered");
   expect(await registered()).toMatchObject({ onDead: 'hold', priorities: ['normal', 'low'] });
 });
 
@@ -78,8 +80,8 @@ async function proxyWith(beforeRequest: NonNullable<Hooks['beforeRequest']>): Pr
   return proxy.url;
 }
 
-test('a table that another makes at the same time is waited for, and taken as any that is there', async () => {
-  let looks = 0;
+test('aws init waits for a table that another process creates at the same time, and uses it', async () => {
+  let describeCalls = 0;
   let others: Promise<boolean> | undefined;
   const endpoint = await proxyWith(async (_, { operation }) => {
     if (operation === 'CreateTable') {
@@ -88,17 +90,17 @@ test('a table that another makes at the same time is waited for, and taken as an
       expect(await others).toBe(true);
       client.destroy();
     }
-    // What AWS says of a new table for some seconds, and the stand-in never does.
-    if (operation !== 'DescribeTable' || others === undefined || ++looks > 2) return undefined;
+    // AWS answers so for some seconds after a table was created; the stand-in never does.
+    if (operation !== 'DescribeTable' || others === undefined || ++describeCalls > 2) return undefined;
     return answerOf(200, { Table: { TableName: table, TableStatus: 'CREATING' } });
   });
   const { code, json } = await init(endpoint, '--queue', 'mail', '--json');
   expect(json).toMatchObject({ table: { did: 'unchanged' }, queues: [{ did: 'created' }] });
   expect(code).toBe(0);
-  expect(looks).toBeGreaterThan(2);
+  expect(describeCalls).toBeGreaterThan(2);
 });
 
-test('where another saw to the deletion of expired items meanwhile, that is enough', async () => {
+test('aws init accepts that another process enabled the deletion of expired items first', async () => {
   const client = tableClient(clientOf(dynoxide.endpoint));
   await createTable(client, table, systemClock());
   const ttl = (Enabled: boolean) =>

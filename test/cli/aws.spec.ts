@@ -28,7 +28,7 @@ function init(...argv: readonly string[]) {
   return holdfast('aws', 'init', '--table', table, '--region', 'eu-central-1', ...endpoints, ...argv);
 }
 
-test('makes table and queues, and says so; done again it changes nothing', async () => {
+test('aws init creates a table and its queues; a second run changes nothing', async () => {
   const first = await init('--queue', 'mail', '--queue', 'webhooks', '--priorities', 'normal,high');
   expect(first.code).toBe(0);
   expect(first.out).toMatch(
@@ -46,19 +46,19 @@ test('makes table and queues, and says so; done again it changes nothing', async
   });
 });
 
-test('a new table without a queue is made, and what it lacks is told', async () => {
+test('aws init without a queue creates the table, and notes that tasks need a queue', async () => {
   const made = await init();
   expect(made).toMatchObject({ code: 0, out: `table ${table} (shards: list 4, due 8): created\n` });
-  expect(made.err).toBe('No queue was named, so none was made. Tasks need one: --queue <name>.\n');
+  expect(made.err).toBe('No queue was created, since none was named. Tasks need a queue: --queue <name>.\n');
   expect((await init()).err).toBe('');
 });
 
-test('a queue that is named twice is one', async () => {
+test('aws init takes a queue that is named twice once', async () => {
   const { json } = await init('--queue', 'mail', '--queue', 'webhooks, mail', '--json');
   expect(json.queues.map(({ queue }: { queue: string }) => queue)).toEqual(['mail', 'webhooks']);
 });
 
-test('adds priorities, and takes none away', async () => {
+test('aws init adds priorities to a queue and removes none', async () => {
   await init('--queue', 'mail', '--priorities', 'normal');
   const added = await init('--queue', 'mail', '--priorities', 'low', '--json');
   expect(added.json.queues).toMatchObject([{ did: 'corrected', priorities: ['normal', 'low'] }]);
@@ -70,7 +70,7 @@ test('adds priorities, and takes none away', async () => {
   ]);
 });
 
-test('corrects what was changed of a queue, and says what it was', async () => {
+test('aws init corrects a changed attribute of an SQS queue, and prints the wrong value', async () => {
   const { json } = await init('--queue', 'mail', '--json');
   const client = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
   const { GetQueueUrlCommand, SetQueueAttributesCommand } = await import('@aws-sdk/client-sqs');
@@ -86,7 +86,7 @@ test('corrects what was changed of a queue, and says what it was', async () => {
   expect((await init('--queue', 'mail', '--check')).code).toBe(0);
 });
 
-test('--check makes nothing, says what is missing, and ends with status 4', async () => {
+test('aws init --check creates nothing, prints what is missing, and ends with status 4', async () => {
   for (let i = 0; i < 2; i++) {
     const { code, json } = await init('--queue', 'mail', '--check', '--json');
     expect(code).toBe(4);
@@ -98,7 +98,7 @@ test('--check makes nothing, says what is missing, and ends with status 4', asyn
   }
 });
 
-test('without --queue the queues that were made are looked after', async () => {
+test('aws init without --queue compares and corrects the registered queues', async () => {
   await init('--queue', 'mail,webhooks', '--priorities', 'normal,high');
   await init('--queue', 'other', '--tenant', 'acme');
   const whole = await init('--check', '--json');
@@ -120,28 +120,28 @@ test('without --queue the queues that were made are looked after', async () => {
   expect((await init('--check')).code).toBe(0);
 });
 
-test('a table is made with as many shards as are asked for', async () => {
+test('aws init creates a table with the requested numbers of shards', async () => {
   const { code, json } = await init('--list-shards', '64', '--due-shards', '16', '--json');
   expect(code).toBe(0);
   expect(json.table).toMatchObject({ did: 'created', shards: { list: 64, due: 16 } });
   expect((await init('--list-shards', '64', '--check')).code).toBe(0);
 });
 
-test('shards are added, and none is taken away: that is refused before anything is made', async () => {
+test('aws init adds shards, and refuses fewer shards before it creates anything', async () => {
   await init('--due-shards', '12');
-  const asked = ['--list-shards', '6', '--due-shards', '12'];
-  const checked = await init(...asked, '--check');
+  const shards = ['--list-shards', '6', '--due-shards', '12'];
+  const checked = await init(...shards, '--check');
   expect(checked).toMatchObject({
     code: 4,
     err: expect.stringContaining("its index 'list' has 4 shards, not 6"),
   });
-  const grown = await init(...asked);
+  const grown = await init(...shards);
   expect(grown).toMatchObject({ code: 0, err: '' });
   expect(grown.out).toBe(
     `table ${table} (shards: list 6, due 12; writers keep to list 4, due 8 until every process knows): corrected\n` +
       "  its index 'list' had 4 shards, not 6\n",
   );
-  expect((await init(...asked, '--json')).json.table).toMatchObject({
+  expect((await init(...shards, '--json')).json.table).toMatchObject({
     did: 'unchanged',
     shards: { list: 6, due: 12, written: { list: 4, due: 8 } },
   });
@@ -150,46 +150,51 @@ test('shards are added, and none is taken away: that is refused before anything 
   expect(fewer.json.error).toMatchObject({
     code: 'FAILED_PRECONDITION',
     reason: 'BAD_CONFIGURATION',
-    message: 'The list index has 6 shards, and 5 were asked for: their number only grows.',
+    message: 'The list index has 6 shards, and 5 were requested: their number only grows.',
   });
   expect((await init('--queue', 'mail', '--check')).err).toContain('queue mail (normal): missing');
 });
 
 test.each([
   ['with other keys', ['id'], "its keys are not pk, sk\n  it has no index 'list'"],
-  ['without our indexes', ['pk', 'sk'], "it has no index 'list'\n  it has no index 'due'"],
-])('a table %s is left as it is: what differs, and status 4', async (_, keys, told) => {
-  const client = tableClient({ ...clientOf(dynoxide.endpoint) });
-  const { CreateTableCommand, DescribeTimeToLiveCommand, ScanCommand } = await import(
-    '@aws-sdk/client-dynamodb'
-  );
-  const { ListQueuesCommand } = await import('@aws-sdk/client-sqs');
-  const queues = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
-  onTestFinished(() => {
-    client.destroy();
-    queues.destroy();
-  });
-  await client.send(
-    new CreateTableCommand({
-      TableName: table,
-      BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: keys.map((AttributeName, i) => ({ AttributeName, KeyType: i === 0 ? 'HASH' : 'RANGE' })),
-      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
-    }),
-  );
-  for (const argv of [[], ['--queue', 'mail'], ['--queue', 'mail', '--check'], ['--list-shards', '8']]) {
-    const { code, err } = await init(...argv);
-    expect(code).toBe(4);
-    expect(err).toContain(told);
-    expect(err).toContain('name another table, or give this one what it lacks by hand.');
-  }
-  const ttl = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
-  expect(ttl.TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED');
-  expect((await client.send(new ScanCommand({ TableName: table }))).Items).toEqual([]);
-  expect((await queues.send(new ListQueuesCommand({ QueueNamePrefix: table }))).QueueUrls ?? []).toEqual([]);
-});
+  ['without the indexes of Holdfast', ['pk', 'sk'], "it has no index 'list'\n  it has no index 'due'"],
+])(
+  'aws init leaves a table %s as it is, prints what differs, and ends with status 4',
+  async (_, keys, differences) => {
+    const client = tableClient({ ...clientOf(dynoxide.endpoint) });
+    const { CreateTableCommand, DescribeTimeToLiveCommand, ScanCommand } = await import(
+      '@aws-sdk/client-dynamodb'
+    );
+    const { ListQueuesCommand } = await import('@aws-sdk/client-sqs');
+    const queues = sqsClient({ ...clientOf(sqs.endpoint), useQueueUrlAsEndpoint: false });
+    onTestFinished(() => {
+      client.destroy();
+      queues.destroy();
+    });
+    await client.send(
+      new CreateTableCommand({
+        TableName: table,
+        BillingMode: 'PAY_PER_REQUEST',
+        KeySchema: keys.map((AttributeName, i) => ({ AttributeName, KeyType: i === 0 ? 'HASH' : 'RANGE' })),
+        AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      }),
+    );
+    for (const argv of [[], ['--queue', 'mail'], ['--queue', 'mail', '--check'], ['--list-shards', '8']]) {
+      const { code, err } = await init(...argv);
+      expect(code).toBe(4);
+      expect(err).toContain(differences);
+      expect(err).toContain('Name another table, or add what is missing by hand.');
+    }
+    const ttl = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
+    expect(ttl.TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED');
+    expect((await client.send(new ScanCommand({ TableName: table }))).Items).toEqual([]);
+    expect((await queues.send(new ListQueuesCommand({ QueueNamePrefix: table }))).QueueUrls ?? []).toEqual(
+      [],
+    );
+  },
+);
 
-test('a table whose expired items are not deleted is corrected', async () => {
+test('aws init corrects a table whose expired items are not deleted', async () => {
   const client = tableClient({ ...clientOf(dynoxide.endpoint) });
   const { UpdateTimeToLiveCommand } = await import('@aws-sdk/client-dynamodb');
   await createTable(client, table, systemClock());
@@ -209,34 +214,34 @@ test.each([
   [['aws', 'init', '--table', 'abc', '--queue', 'a,'], "'--queue <name>' argument 'a,' is invalid"],
   [
     ['aws', 'init', '--queue', 'mail', 'webhooks', '--check', 'jobs'],
-    "Nothing takes 'webhooks', 'jobs': each --queue takes one word.\n  Name each queue: --queue mail --queue webhooks --queue jobs.",
+    "No option takes 'webhooks', 'jobs': each --queue takes one word.\n  Name each queue: --queue mail --queue webhooks --queue jobs.",
   ],
-  [['aws', 'init', 'mail', 'a b'], "Nothing takes 'mail', 'a b': each --queue takes one word.\n  Quote"],
+  [['aws', 'init', 'mail', 'a b'], "No option takes 'mail', 'a b': each --queue takes one word.\n  Quote"],
   [
     ['aws', 'init', '--queue', 'mail', '--priorities', 'normal', 'high'],
-    "Nothing takes 'high': --priorities takes one word.\n  Write --priorities high,normal.",
+    "No option takes 'high': --priorities takes one word.\n  Write --priorities high,normal.",
   ],
-  [['aws', 'init', '--table', 'j'], "'j' is no name of a table.\n  Write 3 to 255 of letters"],
-  [['aws', 'init', '--table', 'jo bs'], "'jo bs' is no name of a table."],
-  [['serve', '--engine', 'aws', '--table', 'jo/bs', '--plaintext'], "'jo/bs' is no name of a table."],
-  [['worker', 'w.ts', '--engine', 'aws', '--table', 'a'.repeat(256)], 'is no name of a table.'],
-  [['dlq', 'drain', '--table', 'j'], "'j' is no name of a table."],
+  [['aws', 'init', '--table', 'j'], "'j' is not a name of a table.\n  Write 3 to 255 letters"],
+  [['aws', 'init', '--table', 'jo bs'], "'jo bs' is not a name of a table."],
+  [['serve', '--engine', 'aws', '--table', 'jo/bs', '--plaintext'], "'jo/bs' is not a name of a table."],
+  [['worker', 'w.ts', '--engine', 'aws', '--table', 'a'.repeat(256)], 'is not a name of a table.'],
+  [['dlq', 'drain', '--table', 'j'], "'j' is not a name of a table."],
   [
     ['aws', 'init', '--table', 'abc', '--queue-prefix', 'a b'],
-    "Names of SQS queues cannot begin with 'a b'.\n  Write 1 to 80 of letters, digits, _ and -",
+    "Names of SQS queues cannot begin with 'a b'.\n  Write 1 to 80 letters, digits, _ or -",
   ],
   [
     ['worker', 'w.ts', '--engine', 'aws', '--table', 'abc', '--queue-prefix', 'a.b'],
     "Names of SQS queues cannot begin with 'a.b'.",
   ],
-  [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write some of"],
+  [['aws', 'init', '--table', 'abc', '--priorities', 'urgent'], "'urgent' is invalid. Write one or more of"],
   [
     ['aws', 'init', '--table', 'abc', '--priorities', 'high'],
-    '--priorities are those of queues that are named.\n  Add --queue <name>.',
+    '--priorities needs the names of its queues.\n  Add --queue <name>.',
   ],
   [['aws', 'init', '--table', 'abc', '--list-shards', '3'], 'Write a whole number from 4 to 64.'],
   [['aws', 'init', '--table', 'abc', '--due-shards', '65'], 'Write a whole number from 8 to 64.'],
-  [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is no URL."],
+  [['aws', 'init', '--table', 'abc', '--endpoint-sqs', 'here'], "'here' is not a URL."],
   [['serve', '--table', 'abc', '--plaintext'], '--table is for the engine aws.'],
   [['serve', '--engine', 'aws', '--plaintext'], 'The engine aws needs --table.'],
   [['serve', '--engine', 'aws', '--table', 'abc', '--store', 'memory:'], '--store is for the engine sqlite.'],
@@ -245,13 +250,13 @@ test.each([
     ['worker', 'w.ts', '--engine', 'aws', '--table', 'abc', '--url', 'holdfast://a:1'],
     '--url names a server, and --engine aws needs none.',
   ],
-])('%j is refused as a slip', async (argv, message) => {
+])('%j is refused as a usage error', async (argv, message) => {
   const { code, err } = await holdfast(...argv);
   expect(code).toBe(2);
   expect(err).toContain(message);
 });
 
-const nowhere = 'http://127.0.0.1:1';
+const unreachable = 'http://127.0.0.1:1';
 const onTable = ['--table', 'abc', '--region', 'eu-central-1', '--endpoint-dynamodb'];
 
 test.each([
@@ -259,23 +264,23 @@ test.each([
   ['dlq', 'drain'],
   ['serve', '--engine', 'aws', '--plaintext'],
   ['worker', 'examples/greet/worker.ts', '--engine', 'aws'],
-])('where no DynamoDB answers, %s says what to check', async (...argv) => {
-  const { code, err } = await holdfast(...argv, ...onTable, nowhere);
+])('the verb %s says what to check if no DynamoDB answers', async (...argv) => {
+  const { code, err } = await holdfast(...argv, ...onTable, unreachable);
   expect(code).toBe(5);
-  expect(err).toContain(`DynamoDB does not answer at ${nowhere} (`);
+  expect(err).toContain(`DynamoDB does not answer at ${unreachable} (`);
   expect(err).toContain('Check --region and --endpoint-dynamodb, and that the network leads there.');
 });
 
-test('where something else answers for DynamoDB, or no SQS does, aws init says what to check', async () => {
+test('aws init says what to check if the endpoint is not DynamoDB, or if no SQS answers', async () => {
   const other = await holdfast('aws', 'init', ...onTable, sqs.endpoint);
   expect(other).toMatchObject({
     code: 5,
     err: expect.stringContaining('Check --region and --endpoint-dynamodb'),
   });
-  const queues = ['--queue', 'mail', '--endpoint-sqs', nowhere];
+  const queues = ['--queue', 'mail', '--endpoint-sqs', unreachable];
   const { code, err } = await holdfast('aws', 'init', ...onTable, dynoxide.endpoint, ...queues);
   expect(code).toBe(5);
-  expect(err).toContain(`SQS does not answer at ${nowhere} (`);
+  expect(err).toContain(`SQS does not answer at ${unreachable} (`);
   expect(err).toContain('Check --region and --endpoint-sqs, and that the network leads there.');
 });
 
@@ -283,7 +288,7 @@ test.each([
   ['aws', 'init'],
   ['dlq', 'drain'],
   ['serve', '--engine', 'aws', '--plaintext'],
-])('where no credentials are found, %s says where they are looked for', async (...argv) => {
+])('the verb %s says where it looks for AWS credentials if there are none', async (...argv) => {
   vi.stubEnv('AWS_ACCESS_KEY_ID', undefined);
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined);
   vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
@@ -296,16 +301,16 @@ test.each([
   expect(err).toContain('AWS_ACCESS_KEY_ID');
 });
 
-test('a worker whose queue was not made is refused, in the log too by a message that says it once', async () => {
+test('a worker without its queue ends with status 3, and its log names the missing queue once', async () => {
   await init('--queue', 'mail');
   const endpoints = ['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint];
   const argv = ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', table, ...endpoints];
   const worker = start(argv, { env: { AWS_REGION: 'eu-central-1' } });
   expect(await worker.exit).toBe(3);
   const unknown = "There is no queue 'default' for tenant 'default'.";
-  const told = worker.err.split('\n').filter((line) => line.startsWith('{'));
-  expect(told.map((line) => JSON.parse(line).err.message)).toContain(
-    `The server does not take this worker: ${unknown}`,
+  const logLines = worker.err.split('\n').filter((line) => line.startsWith('{'));
+  expect(logLines.map((line) => JSON.parse(line).err.message)).toContain(
+    `The server refuses this worker: ${unknown}`,
   );
 });
 
@@ -322,7 +327,7 @@ test.each([
   ['dlq', 'drain', '--table', 'abc'],
   ['serve', '--engine', 'aws', '--table', 'abc', '--plaintext'],
   ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', 'abc'],
-])('where the AWS SDK is not installed, %s says what to install', (...argv) => {
+])('the verb %s says what to install if the AWS SDK is missing', (...argv) => {
   const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
   const { status, stderr } = spawnSync(process.execPath, ['--import', withoutSdk, main, ...argv], {
     encoding: 'utf8',
@@ -332,7 +337,7 @@ test.each([
   expect(status).toBe(2);
 });
 
-test('without a region nothing is begun', async () => {
+test('aws init without a region ends with status 2', async () => {
   const { AWS_REGION } = process.env;
   delete process.env.AWS_REGION;
   try {

@@ -1,4 +1,7 @@
-/** The command as it is typed: in this process where it answers and ends, in one of its own where it runs on. */
+/**
+ * Runs the command as a user types it: in this process if it answers and ends, in a process of its own if it keeps
+ * running.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,17 +9,17 @@ import { join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 
-export interface Ran {
+export interface CommandResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
-  /** Standard output as the one JSON value that `--json` promises. */
-  // biome-ignore lint/suspicious/noExplicitAny: the tests say what they expect in it
+  /** Standard output parsed as JSON. Undefined without `--json`. */
+  // biome-ignore lint/suspicious/noExplicitAny: each test asserts the fields that it expects
   readonly json: any;
 }
 
 /** Runs one command line in this process. */
-export async function holdfast(...argv: readonly string[]): Promise<Ran> {
+export async function holdfast(...argv: readonly string[]): Promise<CommandResult> {
   let out = '';
   let err = '';
   const stdout = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
@@ -36,8 +39,8 @@ export async function holdfast(...argv: readonly string[]): Promise<Ran> {
   }
 }
 
-/** Runs one command line in this process, as from that folder. */
-export async function within(cwd: string, ...argv: readonly string[]): Promise<Ran> {
+/** Runs one command line in this process with `cwd` as the current folder. */
+export async function within(cwd: string, ...argv: readonly string[]): Promise<CommandResult> {
   const before = process.cwd();
   process.chdir(cwd);
   try {
@@ -49,17 +52,17 @@ export async function within(cwd: string, ...argv: readonly string[]): Promise<R
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const sdk = new URL('../../src/index.ts', import.meta.url).href;
-/** Halves the start of the many processes that these tests need. */
+/** The compile cache, which halves the start time of the many processes of these tests. */
 const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
 const patienceMs = 15_000;
 
 export interface Started {
   readonly child: ChildProcess;
   readonly exit: Promise<number | NodeJS.Signals>;
-  /** Everything that it wrote so far, and everything since the last `until`. */
+  /** Everything that the process has written to standard output so far. */
   readonly out: string;
   readonly err: string;
-  /** Resolves when what it has written since the last call matches; with the match. */
+  /** Resolves with the match once the output since the last call of `until` matches. */
   until(pattern: RegExp): Promise<RegExpExecArray>;
   signal(name: NodeJS.Signals): void;
 }
@@ -70,12 +73,12 @@ interface StartOptions {
   readonly input?: string;
 }
 
-/** Starts `holdfast …` as a process, ended with the test. */
+/** Starts `holdfast …` as a process, which is killed at the end of the test. */
 export function start(argv: readonly string[], options: StartOptions = {}): Started {
   return startNode([main, ...argv], options);
 }
 
-/** Runs a program of a project to its end; what it printed. */
+/** Runs a program of a project to its end and returns its standard output. */
 export async function node(cwd: string, program: string): Promise<string> {
   const ran = startNode([program], { cwd });
   const code = await ran.exit;
@@ -83,18 +86,18 @@ export async function node(cwd: string, program: string): Promise<string> {
   return ran.out;
 }
 
-/** Starts a program of this checkout as a process, ended with the test. */
+/** Starts a program as a process, which is killed at the end of the test. */
 export function startNode(argv: readonly string[], options: StartOptions): Started {
   const child = spawn(process.execPath, argv, {
     cwd: options.cwd,
     env: { ...process.env, HOLDFAST_LOG: 'warn', NODE_COMPILE_CACHE: cache, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  const told = { out: '', err: '', fresh: '' };
+  const written = { out: '', err: '', fresh: '' };
   let wake = (): void => {};
   const take = (into: 'out' | 'err') => (data: Buffer) => {
-    told[into] += data;
-    told.fresh += data;
+    written[into] += data;
+    written.fresh += data;
     wake();
   };
   child.stdout.on('data', take('out'));
@@ -111,21 +114,21 @@ export function startNode(argv: readonly string[], options: StartOptions): Start
     child,
     exit,
     get out() {
-      return told.out;
+      return written.out;
     },
     get err() {
-      return told.err;
+      return written.err;
     },
     until: (pattern) =>
       new Promise((resolve, reject) => {
         const late = setTimeout(
-          () => reject(new Error(`never said ${pattern}, but:\n${told.out}${told.err}`)),
+          () => reject(new Error(`the output never matched ${pattern}:\n${written.out}${written.err}`)),
           patienceMs,
         );
         wake = () => {
-          const match = pattern.exec(told.fresh);
+          const match = pattern.exec(written.fresh);
           if (match === null) return;
-          told.fresh = told.fresh.slice(match.index + match[0].length);
+          written.fresh = written.fresh.slice(match.index + match[0].length);
           clearTimeout(late);
           wake = () => {};
           resolve(match);
@@ -136,7 +139,7 @@ export function startNode(argv: readonly string[], options: StartOptions): Start
   };
 }
 
-/** A folder of a user's project, removed with the test. */
+/** Creates the folder of a user's project, which is removed at the end of the test. */
 export function project(files: Readonly<Record<string, string>> = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
@@ -145,7 +148,7 @@ export function project(files: Readonly<Record<string, string>> = {}): string {
   return dir;
 }
 
-/** As an editor saves; `'holdfast'` in it is this checkout's. */
+/** Writes a file as an editor would save it. An import of `'holdfast'` in it becomes one of this checkout. */
 export function save(dir: string, name: string, text: string): void {
   writeFileSync(join(dir, name), text.replaceAll("'holdfast'", `'${sdk}'`));
 }
@@ -158,7 +161,7 @@ export const greet = defineTask('greet', {
   timeout: '30s',
 });`;
 
-/** A worker that greets with this word; `body` goes before its answer. */
+/** Returns the source of a worker that greets with this word. Its handler runs `body` first. */
 export function worker(word: string, body = ''): string {
   return `
 import { defineWorker, FatalError, handle } from 'holdfast';
@@ -173,16 +176,16 @@ export default defineWorker({
 }
 
 export const free = ['--port', '0', '--http-port', '0'];
-/** A project whose worker greets. */
+/** The files of a project whose worker handles the task type `greet`. */
 export const greets = { 'contract.ts': contract, 'worker.ts': worker('Hello') };
 export const name = (who: string): string => JSON.stringify({ name: who });
 
-/** `holdfast dev` on free ports. */
+/** Starts `holdfast dev` on free ports. */
 export function dev(cwd: string, ...argv: readonly string[]): Started {
   return start(['dev', ...argv, ...free], { cwd });
 }
 
-/** As from a second terminal in that folder. */
+/** Submits a greeting, as from a second terminal in the folder `cwd`, and returns what the command prints. */
 export async function greet(cwd: string, who: string, ...more: readonly string[]): Promise<string> {
   return (await within(cwd, 'submit', 'greet', name(who), ...more)).out;
 }

@@ -1,4 +1,4 @@
-/** What `holdfast dev` does when its worker ends badly, does not end, or must end at once. */
+/** Tests `holdfast dev` when its worker crashes, does not end, or must end at once. */
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -6,31 +6,31 @@ import { dev, greet, greets, project, save, within, worker } from './command-ser
 
 const looping = "console.log('looping'); for (;;);";
 
-it('outlives a handler that ends the process, and starts the worker anew after a while', async () => {
+it('dev survives a handler that ends its process, and restarts the worker after a growing wait', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name === 'exit') process.exit(7);") });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
   await greet(cwd, 'exit');
-  await running.until(/error: The worker ended by itself, with exit code 7\.\n.*anew in 1 s/);
+  await running.until(/error: The worker ended by itself, with exit code 7\.\n.*Restarting it in 1 s/);
   await running.until(/working on greet/);
-  await running.until(/ended by itself.*\n.*anew in 2 s/);
+  await running.until(/ended by itself.*\n.*Restarting it in 2 s/);
 });
 
-it('outlives a handler that never ends: answers meanwhile, tells of it, and starts anew at a save', async () => {
+it('dev answers while a handler loops, prints a warning, and restarts the worker at a save', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
   await greet(cwd, 'Ada');
   await running.until(/looping/);
   expect((await within(cwd, 'list')).code).toBe(0);
-  await running.until(/The worker has not answered for \d+ s: .*\. Save a file to start it anew\./);
+  await running.until(/The worker has not answered for \d+ s: .*\. Save a file to restart it\./);
   save(cwd, 'worker.ts', worker('Hello'));
-  await running.until(/worker\.ts changed: starting the worker anew/);
+  await running.until(/worker\.ts changed: restarting the worker/);
   await running.until(/working on greet/);
   expect(await greet(cwd, 'Bob', '--wait')).toBe('{"greeting":"Hello, Bob!"}\n');
 });
 
-it('leaves no process behind when it is killed, not even one that loops', async () => {
+it('a killed dev leaves no worker process behind, not even one whose handler loops', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   const [, pid] = await running.until(/working on greet .*process (\d+)/);
@@ -40,7 +40,7 @@ it('leaves no process behind when it is killed, not even one that loops', async 
   await expect.poll(() => isAlive(Number(pid)), { timeout: 4_000 }).toBe(false);
 });
 
-it('ends at once at the second signal: status 130, and the worker with it', async () => {
+it('dev and its worker end at once at the second signal, with status 130', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   const [, pid] = await running.until(/working on greet .*process (\d+)/);
@@ -51,7 +51,7 @@ it('ends at once at the second signal: status 130, and the worker with it', asyn
   const exit = once(running.child, 'exit');
   running.signal('SIGTERM');
   expect(await exit).toEqual([130, null]);
-  // Sooner than the worker would notice by itself.
+  // The timeout is shorter than the second after which the worker would notice the end of its parent by itself.
   await expect.poll(() => isAlive(Number(pid)), { timeout: 300, interval: 20 }).toBe(false);
 });
 

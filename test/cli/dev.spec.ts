@@ -1,10 +1,10 @@
-/** `holdfast dev`: the first minute with Holdfast, and the hour after it. */
+/** Tests `holdfast dev`: its start, its restarts at each save, and its messages. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dev, free, greet, greets, project, save, start, worker } from './command-server.ts';
 
-it('makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
+it('dev makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
   const cwd = project(greets);
   const running = dev(cwd, 'worker.ts');
   await running.until(/^holdfast is ready: gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\n/);
@@ -18,7 +18,7 @@ it('makes certificates, serves, runs the worker, writes the profile that submit 
   expect(existsSync(join(cwd, '.holdfast/queue.db.pid'))).toBe(false);
 });
 
-it('starts the worker anew when it or what it imports is saved, and waits where that cannot be loaded', async () => {
+it('dev restarts the worker when an imported file is saved, and waits for the next save if loading fails', async () => {
   const cwd = project({
     ...greets,
     'worker.ts': worker("' + word + '").replace(
@@ -46,7 +46,7 @@ it('starts the worker anew when it or what it imports is saved, and waits where 
   expect(await greet(cwd, 'Cy', '--wait')).toBe('{"greeting":"Hi, Cy!"}\n');
 });
 
-it('lets a handler finish before the worker is started anew', async () => {
+it('dev lets a running handler finish before it restarts the worker', async () => {
   const slow = "console.log('begun'); await new Promise((r) => setTimeout(r, 800));";
   const cwd = project({ ...greets, 'worker.ts': worker('Slow', slow) });
   const running = dev(cwd, 'worker.ts');
@@ -59,7 +59,7 @@ it('lets a handler finish before the worker is started anew', async () => {
   await running.until(/working on greet/);
 });
 
-it('says what a module without a worker lacks, and takes it up once it is there', async () => {
+it('dev says how to export the worker of a module, and starts it once it is exported', async () => {
   const named = worker('Hello').replace('export default', 'export const mine =');
   const cwd = project({ ...greets, 'worker.ts': named });
   const running = dev(cwd, 'worker.ts');
@@ -68,7 +68,7 @@ it('says what a module without a worker lacks, and takes it up once it is there'
   await running.until(/working on greet/);
 });
 
-it('says of a module that awaits its own task that it is still loading, and takes it up once that is gone', async () => {
+it('dev warns of a module that awaits its own task while it loads, and starts the worker once that is removed', async () => {
   const waits = `
 import { connect } from 'holdfast';
 await using holdfast = connect();
@@ -80,7 +80,7 @@ await (await holdfast.submit(greet, { name: 'Ada' })).result();`;
   await running.until(/working on greet/);
 });
 
-it('without a worker says how to give one; a second one in the folder, or on its port, reads why not', async () => {
+it('dev without a worker says how to run one; a second dev in the folder or on its port is refused with advice', async () => {
   const cwd = project(greets);
   const running = start(['dev', '--json', ...free], { cwd });
   await running.until(/\n/);
@@ -101,7 +101,7 @@ it('without a worker says how to give one; a second one in the folder, or on its
   await alone.until(/No worker runs here.*npx holdfast dev <worker\.ts>/);
 });
 
-it('keeps everything elsewhere with --dir, and the profile where connect() looks', async () => {
+it('dev --dir keeps the store in another folder, and the profile where connect() finds it', async () => {
   const cwd = project(greets);
   const running = dev(cwd, 'worker.ts', '--dir', 'kept/here', '--json');
   await running.until(/working on greet/);

@@ -8,7 +8,7 @@ import type { AwsStore } from '../../src/node/open/aws.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import type { Service } from '../../src/service/service.ts';
-import { accepted, item, specOf } from '../fixtures/api-node.ts';
+import { ensureAccepted, item, specOf } from '../fixtures/api-node.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
@@ -60,24 +60,24 @@ async function put(MessageBody: string): Promise<string> {
   return sent.MessageId ?? '';
 }
 
-/** How many there are that are not hidden. */
-async function visible(): Promise<number> {
-  const asked = {
+/** Returns the number of messages of the dead-letter queue that are not hidden. */
+async function countVisible(): Promise<number> {
+  const request = {
     QueueUrl: await deadQueue(),
     AttributeNames: ['ApproximateNumberOfMessages' as const],
   };
-  const { Attributes } = await client.send(new GetQueueAttributesCommand(asked));
+  const { Attributes } = await client.send(new GetQueueAttributesCommand(request));
   return Number(Attributes?.ApproximateNumberOfMessages);
 }
 
-/** Does something as a worker on the table. */
+/** Runs `use` with the service of a worker node on the table. */
 async function onTable(use: (service: Service) => Promise<unknown>): Promise<void> {
   const { node } = await openWorkerNode(store, { clock: systemClock(), log: silentLog });
   await use(node.service);
   await node.close();
 }
 
-/** A task of `mail` that is dead. */
+/** Submits a task to the queue `mail` and lets it die. */
 const die = () => onTable(fail);
 
 async function fail(service: Service): Promise<void> {
@@ -104,30 +104,30 @@ async function fail(service: Service): Promise<void> {
   await service.settle([{ ...fatal, afterMs: undefined }], { tenant: mail.tenant, sessionId: undefined });
 }
 
-test('tells of each queue what lay there, and what was none of ours by its message id', async () => {
+test('dlq drain prints the counts of each queue, and the ids of messages that Holdfast did not write', async () => {
   await die();
   const id = await put('not ours');
   const { code, out, err } = await drain();
   expect([code, out.split('\n')]).toEqual([
     0,
     [
-      'QUEUE     EXAMINED  KEPT  DROPPED  SENT  UNREADABLE',
-      'mail      2         1     0        0     1',
-      'webhooks  0         0     0        0     0',
+      'QUEUE     EXAMINED  KEPT  DROPPED  RESENT  UNREADABLE',
+      'mail      2         1     0        0       1',
+      'webhooks  0         0     0        0       0',
       '',
     ],
   ]);
   expect(err).toBe(
-    `queue mail: messages that Holdfast did not write, left where they are (--drop-unreadable drops them): ${id}\n`,
+    `queue mail: messages that Holdfast did not write, kept in the queue (--drop-unreadable drops them): ${id}\n`,
   );
-  expect(await visible()).toBe(2);
+  expect(await countVisible()).toBe(2);
 });
 
-test('with --json it is one value, of the queues that were named', async () => {
+test('dlq drain --json prints one value with the named queues alone', async () => {
   await die();
   const id = await put('not ours');
   const first = await drain('--queue', 'webhooks,mail', '--dry-run', '--drop-unreadable', '--json');
-  const nothing = { tenant: 'default', examined: 0, kept: 0, dropped: 0, sent: 0, unreadable: 0 };
+  const nothing = { tenant: 'default', examined: 0, kept: 0, dropped: 0, resent: 0, unreadable: 0 };
   expect(first.json).toEqual({
     dryRun: true,
     queues: [
@@ -143,29 +143,29 @@ test('with --json it is one value, of the queues that were named', async () => {
       },
     ],
   });
-  expect(await visible()).toBe(2);
+  expect(await countVisible()).toBe(2);
   const second = await drain('--queue', 'mail', '--drop-unreadable', '--json');
   expect(second.json).toMatchObject({ dryRun: false, queues: [{ kept: 1, unreadable: 1 }] });
-  expect(await visible()).toBe(1);
+  expect(await countVisible()).toBe(1);
 });
 
-test('says where there may be more, and that a dry run changed nothing', async () => {
+test('dlq drain notes that a queue may have more messages, and that a dry run changed nothing', async () => {
   for (let i = 0; i < 3; i++) await put(`no. ${i}`);
   const { err } = await drain('--queue', 'mail', '--limit', '2', '--dry-run');
   expect(err).toContain('queue mail: there may be more than these (--limit 2)\n');
   expect(err).toContain('nothing was changed (--dry-run)\n');
 });
 
-test('an unknown queue is told with the nearest name, and nothing is begun', async () => {
+test('dlq drain suggests the nearest name for an unknown queue, and changes nothing', async () => {
   await put('not ours');
   const { code, err } = await drain('--queue', 'mail', '--queue', 'webhook', '--drop-unreadable');
   expect(code).toBe(3);
   expect(err).toContain("There is no queue 'webhook' for tenant 'default'.");
   expect(err).toContain("Did you mean 'webhooks'?");
-  expect(await visible()).toBe(1);
+  expect(await countVisible()).toBe(1);
 });
 
-test('Ctrl-C ends it in order: what it holds is given back, and the status is 130', async () => {
+test('dlq drain returns the messages that it holds at Ctrl-C, and ends with status 130', async () => {
   for (let i = 0; i < 45; i++) await put(`no. ${i}`);
   sqs.front.faults.call = (action) => {
     if (action === 'ReceiveMessage') process.emit('SIGINT');
@@ -173,45 +173,46 @@ test('Ctrl-C ends it in order: what it holds is given back, and the status is 13
   };
   const { code, err } = await drain();
   expect(code).toBe(130);
-  expect(err).toContain('Interrupted; what was done until then:\nQUEUE  EXAMINED');
-  expect(err).toMatch(/\nmail +40 +0 +0 +0 +40\n {2}What was not dropped is where it was\./);
-  expect(await visible()).toBe(45);
+  expect(err).toContain('Interrupted; done until then:\nQUEUE  EXAMINED');
+  expect(err).toMatch(/\nmail +40 +0 +0 +0 +40\n {2}All other messages are still in their queue\./);
+  expect(await countVisible()).toBe(45);
 });
 
-test('needs no more of AWS than docs/aws.md lets it', async () => {
+test('dlq drain makes only the AWS calls that docs/aws.md lists for it', async () => {
   await die();
   await onTable(async (service) => {
     const spec = specOf('{}', 'note', 'lane');
     const [task] = await service.submit(mail, [item('b', { spec })], { notAfterMs: undefined });
-    await put(`[1,"${accepted(task).id}","note",1,1,"submit","normal"]`);
+    await put(`[1,"${ensureAccepted(task).id}","note",1,1,"submit","normal"]`);
   });
   await put('not ours');
   dynamo.restartCount();
   sqs.front.forget();
   const { json } = await drain('--drop-unreadable', '--json');
-  expect(json.queues[0]).toMatchObject({ kept: 1, sent: 1, unreadable: 1 });
+  expect(json.queues[0]).toMatchObject({ kept: 1, resent: 1, unreadable: 1 });
   const page = readFileSync(new URL('../../docs/aws.md', import.meta.url), 'utf8');
   const [, row = ''] = /^\| `dlq drain` \| (.*) \|$/m.exec(page) ?? [];
   expect([...new Set(dynamo.calls.map(({ operation }) => operation))].sort().join(', ')).toBe(
     row.split(' | ')[0],
   );
-  const [bells = '', dead = ''] = row.split(' | ')[1]?.split('; on the dead-letter queues ') ?? [];
-  const asked = (isDead: boolean): string[] => {
+  const [dispatchCalls = '', deadLetterCalls = ''] =
+    row.split(' | ')[1]?.split('; on the dead-letter queues ') ?? [];
+  const actionsOn = (isDead: boolean): string[] => {
     const calls = sqs.front.calls.filter(
       ({ body }) => String(body.QueueUrl ?? body.QueueName).endsWith('-dead.fifo') === isDead,
     );
     return [...new Set(calls.map(({ action }) => action.replace('Batch', '')))].sort();
   };
-  expect(asked(false)).toEqual(bells.split(', ').sort());
-  expect(asked(true)).toEqual(dead.split(', ').sort());
+  expect(actionsOn(false)).toEqual(dispatchCalls.split(', ').sort());
+  expect(actionsOn(true)).toEqual(deadLetterCalls.split(', ').sort());
 });
 
 test.each([
   [['--limit', '0'], 'Write a whole number from 1 to 100000.'],
   [['--limit', '100001'], 'Write a whole number from 1 to 100000.'],
-  [['--queue', 'mail', 'webhooks'], "Nothing takes 'webhooks'"],
+  [['--queue', 'mail', 'webhooks'], "No option takes 'webhooks'"],
   [['--tenant', 'a b'], "'a b' is invalid"],
-])('%j is refused as a slip', async (argv, message) => {
+])('dlq drain %j is refused as a usage error', async (argv, message) => {
   const { code, err } = await drain(...argv);
   expect(code).toBe(2);
   expect(err).toContain(message);

@@ -1,4 +1,4 @@
-/** docs/serving.md, run as it is written, on ports of its own. */
+/** Runs the commands of docs/serving.md as they are written, on free ports. */
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const page = readFileSync(new URL('../../docs/serving.md', import.meta.url), 'ut
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const buf = new URL('../../node_modules/.bin/buf', import.meta.url).pathname;
 
-/** The first block of that kind after a heading. */
+/** Returns the first code block of this kind after a heading of the page. */
 function block(heading: string, kind: string): string {
   const after = page.split(`\n${heading}\n`)[1] ?? '';
   const found = new RegExp(`\`\`\`${kind}\n([\\s\\S]*?)\`\`\``).exec(after)?.[1];
@@ -22,12 +22,12 @@ function block(heading: string, kind: string): string {
   return found;
 }
 
-function asHere(script: string, ports?: Ports): string {
+function localScript(script: string, ports?: Ports): string {
   return script
     .replaceAll('npx holdfast', `'${process.execPath}' '${main}'`)
     .replaceAll('npx buf', `'${buf}'`)
-    .replaceAll(':7233', `:${ports?.grpcPort}`)
-    .replaceAll(':7280', `:${ports?.httpPort}`);
+    .replaceAll(':7433', `:${ports?.grpcPort}`)
+    .replaceAll(':7480', `:${ports?.httpPort}`);
 }
 
 interface Ports {
@@ -46,18 +46,18 @@ async function serve(cwd: string, ...argv: string[]): Promise<Started & Ports> {
   return Object.assign(server, JSON.parse(server.out) as Ports);
 }
 
-/** The words of the page's own command line, after `npx holdfast serve`. */
-const served = block('## The server', 'sh').replaceAll('\\\n', ' ').trim().split(/\s+/).slice(3);
+/** The arguments of the page's own command line, after `npx holdfast serve`. */
+const serveArguments = block('## The server', 'sh').replaceAll('\\\n', ' ').trim().split(/\s+/).slice(3);
 
-it('certificates, policy, server, the command, curl and buf curl: each as the page has it', async () => {
+it('docs/serving.md: the commands for certificates, server, submit, curl and buf curl work as written', async () => {
   const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
-  await shell(cwd, asHere(block('## Certificates', 'sh')));
-  const server = await serve(cwd, ...served);
+  await shell(cwd, localScript(block('## Certificates', 'sh')));
+  const server = await serve(cwd, ...serveArguments);
   expect(server.store).toBe(join(cwd, 'queue.db'));
-  const clients = asHere(block('### Clients', 'sh'), server);
+  const clients = localScript(block('### Clients', 'sh'), server);
   const api = page.slice(page.indexOf('## The API by curl'));
   const [called = '', bufCurl = ''] = [...api.matchAll(/```sh\n([\s\S]*?)```/g)].map((found) => found[1]);
-  const out = await shell(cwd, clients + asHere(called, server) + asHere(bufCurl, server));
+  const out = await shell(cwd, clients + localScript(called, server) + localScript(bufCurl, server));
   const answers = out.split('\n').filter((line) => /^\{.*\}$/.test(line));
   const [submitted, byKey, queues, paused, resumed, redriven, workers] = answers.map((line) =>
     JSON.parse(line),
@@ -72,32 +72,36 @@ it('certificates, policy, server, the command, curl and buf curl: each as the pa
   expect(await server.exit).toBe(0);
 });
 
-it('the policy of the page: operators may everything, billing its queue, others nothing', () => {
+it('docs/serving.md: its policy allows operators everything, billing its own queue, and others nothing', () => {
   const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
-  const { judge } = readPolicy(join(cwd, 'policy.json'));
-  const judged = (name: string) => judge({ name: `spiffe://holdfast.dev/client/${name}`, serial: '1' });
-  expect(judged('ops')).toMatchObject({
+  const { authorize } = readPolicy(join(cwd, 'policy.json'));
+  const permissionsOf = (name: string) =>
+    authorize({ name: `spiffe://holdfast.dev/client/${name}`, serial: '1' });
+  expect(permissionsOf('ops')).toMatchObject({
     tenants: [],
     queues: [],
     verbs: ['submit', 'work', 'read', 'admin'],
   });
-  expect(judged('billing-eu')).toMatchObject({ queues: ['billing'], verbs: ['submit', 'work', 'read'] });
-  expect(judged('other')).toMatchObject({ reason: 'DENIED' });
-  expect(judged('intern')).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+  expect(permissionsOf('billing-eu')).toMatchObject({
+    queues: ['billing'],
+    verbs: ['submit', 'work', 'read'],
+  });
+  expect(permissionsOf('other')).toMatchObject({ reason: 'DENIED' });
+  expect(permissionsOf('intern')).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
 });
 
-it('without TLS: by the URL that the page names', async () => {
+it('docs/serving.md: a server without TLS is reached by the URL of the page', async () => {
   const cwd = project();
   const server = await serve(cwd, '--plaintext');
   const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;
-  expect(page).toContain('HOLDFAST_URL=holdfast+plaintext://127.0.0.1:7233');
+  expect(page).toContain('HOLDFAST_URL=holdfast+plaintext://127.0.0.1:7433');
   const submitted = await within(cwd, 'submit', 'greet', '1', '--key', 'a', '--url', url);
   expect(submitted).toMatchObject({ code: 0 });
-  const asked = `curl -sS -H 'content-type: application/json' -d '{"queue":"default"}' http://127.0.0.1:${server.httpPort}`;
-  expect(await shell(cwd, `${asked}/holdfast.v1.TaskService/ListTasks`)).toContain('"greet"');
+  const curl = `curl -sS -H 'content-type: application/json' -d '{"queue":"default"}' http://127.0.0.1:${server.httpPort}`;
+  expect(await shell(cwd, `${curl}/holdfast.v1.TaskService/ListTasks`)).toContain('"greet"');
 });
 
-it('beside the store lie the files of the page; a copy of a stopped one is all, and beside a running one there is none', async () => {
+it('docs/serving.md: a store has the files of the page, can be copied when stopped, and is locked while it runs', async () => {
   const cwd = project();
   const server = await serve(cwd, '--plaintext', '--store', 'file:./queue.db');
   const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;

@@ -1,4 +1,4 @@
-/** What it takes without `dev`: certificates, a server and a worker, each by a verb of its own; and how each ends. */
+/** Tests the verbs certs, serve and worker, which do separately what `dev` does at once. */
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -14,13 +14,13 @@ const files = (name: string): string[] => [
   `c/${name}.key`,
 ];
 
-async function certified(cwd: string): Promise<void> {
+async function makeCertificates(cwd: string): Promise<void> {
   await within(cwd, 'certs', 'init', '--dir', 'c');
   await within(cwd, 'certs', 'issue', 'server', '--kind', 'server', '--dir', 'c');
   await within(cwd, 'certs', 'issue', 'ada', '--dir', 'c');
 }
 
-async function served(
+async function startServe(
   cwd: string,
   ...more: readonly string[]
 ): Promise<Started & { readonly grpcPort: number }> {
@@ -41,14 +41,16 @@ function clientEnv(cwd: string, grpcPort: number): NodeJS.ProcessEnv {
   };
 }
 
-it('certs makes an authority once, issues by it, and shows what a certificate says', async () => {
+it('certs creates an authority once, issues certificates by it, and shows their fields', async () => {
   const cwd = project();
   const made = await within(cwd, 'certs', 'init');
   expect(made).toMatchObject({ code: 0 });
-  expect(made.out).toMatch(/^authority made in \.holdfast\/certs\nnext: holdfast certs issue/);
+  expect(made.out).toMatch(/^authority created in \.holdfast\/certs\nnext: holdfast certs issue/);
   const again = await within(cwd, 'certs', 'init', '--json');
   expect(again.json).toMatchObject({ created: false });
-  expect((await within(cwd, 'certs', 'init')).out).toMatch(/^an authority is in \.holdfast\/certs already/);
+  expect((await within(cwd, 'certs', 'init')).out).toMatch(
+    /^an authority exists in \.holdfast\/certs already/,
+  );
   const issued = await within(cwd, 'certs', 'issue', 'ada', '--days', '7', '--json');
   expect(issued.json).toMatchObject({ cert: '.holdfast/certs/ada.crt', key: '.holdfast/certs/ada.key' });
   expect(statSync(join(cwd, '.holdfast/certs/ada.key')).mode & 0o077).toBe(0);
@@ -64,11 +66,11 @@ it('certs makes an authority once, issues by it, and shows what a certificate sa
   const names = await within(cwd, 'certs', 'show', '.holdfast/certs/web.crt');
   expect(names.out).toMatch(/^names +DNS:example\.org, IP Address:10\.0\.0\.1$/m);
   expect((await within(cwd, 'certs', 'issue', 'web')).err).toBe(
-    "replaced the certificate and the key that 'web' had there\n",
+    "replaced the existing certificate and key of 'web'\n",
   );
 });
 
-it('certs tells what is wrong with a name, a file or an authority: status 2', async () => {
+it('certs ends with status 2 and advice for a wrong name, a wrong file or a missing authority', async () => {
   const cwd = project({ 'no.crt': 'nothing' });
   for (const argv of [
     ['issue', 'ada'],
@@ -83,10 +85,10 @@ it('certs tells what is wrong with a name, a file or an authority: status 2', as
   }
 });
 
-it('serve and worker work together, each ends by SIGTERM in order, and what was accepted is there afterwards', async () => {
+it('serve and worker end in order at SIGTERM, and an accepted task is there after a restart', async () => {
   const cwd = project({ 'contract.ts': contract, 'worker.ts': worker('Hello') });
-  await certified(cwd);
-  const server = await served(cwd);
+  await makeCertificates(cwd);
+  const server = await startServe(cwd);
   const env = clientEnv(cwd, server.grpcPort);
   const running = start(['worker', 'worker.ts'], { cwd, env });
   await running.until(/^working on greet\n/);
@@ -95,14 +97,14 @@ it('serve and worker work together, each ends by SIGTERM in order, and what was 
   expect(greeted.out).toBe('{"greeting":"Hello, Ada!"}\n');
   running.signal('SIGTERM');
   await running.until(
-    /^draining: what runs may finish within 30 s; a second signal \(Ctrl-C\) ends this at once\n/m,
+    /^draining: running tasks may finish within 30 s; a second signal \(Ctrl-C\) ends the worker at once\n/m,
   );
   expect(await running.exit).toBe(0);
   server.signal('SIGTERM');
   expect(await server.exit).toBe(0);
   expect(existsSync(join(cwd, 'holdfast.db.pid'))).toBe(false);
 
-  const again = await served(cwd);
+  const again = await startServe(cwd);
   const repeated = start(['submit', 'greet', '{"name":"Ada"}', '--key', 'a', '--json'], {
     cwd,
     env: clientEnv(cwd, again.grpcPort),
@@ -111,10 +113,10 @@ it('serve and worker work together, each ends by SIGTERM in order, and what was 
   expect(JSON.parse(repeated.out)).toMatchObject({ deduplicated: true, state: 'succeeded' });
 });
 
-it('serve keeps its young generation small by itself, in one process, whatever else Node was told', async () => {
+it('serve restarts itself in place with a small young generation, unless NODE_OPTIONS sets its size', async () => {
   const cwd = project();
-  await certified(cwd);
-  const server = await served(cwd, '--store', 'memory:');
+  await makeCertificates(cwd);
+  const server = await startServe(cwd, '--store', 'memory:');
   const argv = readFileSync(`/proc/${server.child.pid}/cmdline`, 'utf8').split('\0');
   expect(argv.filter((word) => word.startsWith('--max-semi-space-size'))).toEqual([
     '--max-semi-space-size=8',
@@ -126,9 +128,9 @@ it('serve keeps its young generation small by itself, in one process, whatever e
   expect(readFileSync(`/proc/${own.child.pid}/cmdline`, 'utf8')).not.toContain('semi-space');
 });
 
-it('serve says what it lacks, and who holds the store or the port', async () => {
+it('serve says what it needs, and which process holds the store or the port', async () => {
   const cwd = project();
-  await certified(cwd);
+  await makeCertificates(cwd);
   const bare = await within(cwd, 'serve');
   expect(bare).toMatchObject({ code: 2 });
   expect(bare.err).toContain('holdfast certs init');
@@ -142,7 +144,7 @@ it('serve says what it lacks, and who holds the store or the port', async () => 
   expect(wrong).toMatchObject({ code: 2 });
   expect(wrong.err).toMatch(/error: The key in .* does not belong to the certificate/);
   await within(cwd, 'certs', 'issue', 'server', '--kind', 'server', '--dir', 'c');
-  const server = await served(cwd);
+  const server = await startServe(cwd);
   const more = ['--port', '0', '--http-port', '0', ...files('server'), '--json'];
   expect(await within(cwd, 'serve', ...more)).toMatchObject({
     code: 4,
@@ -152,7 +154,7 @@ it('serve says what it lacks, and who holds the store or the port', async () => 
   expect(await within(cwd, 'serve', ...samePort)).toMatchObject({ code: 4 });
 });
 
-it('worker refuses what is none, with what to do: status 2', async () => {
+it('worker ends with status 2 and advice for a module that is missing, broken or without a worker', async () => {
   const cwd = project({
     'worker.ts': 'export const a = 1;',
     'handler.ts':
@@ -163,31 +165,31 @@ it('worker refuses what is none, with what to do: status 2', async () => {
     'pkg.ts': "import a from 'no-such-package';\nexport default a;",
     'string.ts': "throw 'up';",
   });
-  // In processes of their own, since what the test runner imports is loaded otherwise.
-  const told = async (module: string): Promise<string> => {
+  // Each module is loaded by a process of its own, since the test runner loads modules in another way.
+  const errorOf = async (module: string): Promise<string> => {
     const ran = start(['worker', module], { cwd });
     expect({ module, code: await ran.exit, out: ran.out }).toEqual({ module, code: 2, out: '' });
     return ran.err;
   };
-  expect(await told('worker.ts')).toMatch(/no worker as its default export\.\n.*defineWorker/);
-  expect(await told('handler.ts')).toMatch(/exports a handler: write `export default defineWorker/);
-  expect(await told('typo.ts')).toMatch(
+  expect(await errorOf('worker.ts')).toMatch(/no worker as its default export\.\n.*defineWorker/);
+  expect(await errorOf('handler.ts')).toMatch(/exports a handler: write `export default defineWorker/);
+  expect(await errorOf('typo.ts')).toMatch(
     /Cannot find module 'wroker\.ts' imported from typo\.ts\n.*with its ending/,
   );
-  expect(await told('enum.ts')).toMatch(
+  expect(await errorOf('enum.ts')).toMatch(
     /enum is not supported.*\n +enum\.ts:1\n[\s\S]*leaving its types out/,
   );
-  expect(await told('empty.ts')).toMatch(/handlers: is empty.*\n[\s\S]*empty\.ts:2/);
-  expect(await told('pkg.ts')).toMatch(/Cannot find package 'no-such-package'.*\n.*Install/);
-  expect(await told('string.ts')).toMatch(/it threw up\n +string\.ts/);
-  expect(await told('wroker.ts')).toMatch(/There is no file 'wroker\.ts'\.\n +Did you mean worker\.ts\?/);
-  expect(await told('worker')).toMatch(/Did you mean worker\.ts\?/);
-  expect(await told('.')).toMatch(/'\.' is a folder\.\n +Did you mean worker\.ts\?/);
-  expect(await told('zzz/worker.ts')).toMatch(/Did you mean worker\.ts\?/);
-  expect(await told('zzz.ts')).toMatch(/Give the path of a module/);
+  expect(await errorOf('empty.ts')).toMatch(/handlers: has 0 handlers; at least 1\n[\s\S]*empty\.ts:2/);
+  expect(await errorOf('pkg.ts')).toMatch(/Cannot find package 'no-such-package'.*\n.*Install/);
+  expect(await errorOf('string.ts')).toMatch(/it threw up\n +string\.ts/);
+  expect(await errorOf('wroker.ts')).toMatch(/There is no file 'wroker\.ts'\.\n +Did you mean worker\.ts\?/);
+  expect(await errorOf('worker')).toMatch(/Did you mean worker\.ts\?/);
+  expect(await errorOf('.')).toMatch(/'\.' is a folder\.\n +Did you mean worker\.ts\?/);
+  expect(await errorOf('zzz/worker.ts')).toMatch(/Did you mean worker\.ts\?/);
+  expect(await errorOf('zzz.ts')).toMatch(/Give the path of a module/);
 });
 
-it('says the versions, and the use of everything', async () => {
+it('version prints the versions of Holdfast and Node, and --help prints the usage of a verb', async () => {
   expect((await holdfast('version')).out).toBe(
     `holdfast ${packageVersion()}, node ${process.versions.node}\n`,
   );

@@ -1,4 +1,4 @@
-/** Each verb that asks and ends, against a real server over mutual TLS: what people read, what programs read, the status. */
+/** Tests the verbs that call a server over mutual TLS: their text, their JSON and their exit status. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,10 +12,10 @@ import {
   defineWorker,
   FatalError,
   handle,
-  type Running,
+  type RunningWorker,
   typed,
 } from '../../src/index.ts';
-import { type Serving, serve } from '../../src/node/node.ts';
+import { type RunningServer, serve } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLog } from '../../src/ports/log.ts';
 import { holdfast, start } from './command-server.ts';
@@ -24,8 +24,8 @@ const echo = defineTask('echo', { input: typed<string>(), output: typed<string>(
 const fail = defineTask('fail', { input: typed<unknown>(), queue: 'work' });
 
 let dir: string;
-let serving: Serving;
-let running: Running;
+let serving: RunningServer;
+let running: RunningWorker;
 let client: ReturnType<typeof connect>;
 const before = { ...process.env };
 
@@ -74,12 +74,12 @@ afterAll(async () => {
 
 const work = ['--queue', 'work'];
 
-describe('submit', () => {
-  it('answers with the id and the state, and with the same task for the same key', async () => {
+describe('holdfast submit', () => {
+  it('prints id and state of the task, and the same task for a repeated key', async () => {
     const first = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1');
     expect(first).toMatchObject({ code: 0 });
     expect(first.err).toBe(
-      "No worker for 'later' of queue 'default' is known (one that has just started may not be yet); the task waits until one takes it.\n",
+      "No worker for 'later' of queue 'default' is known (a worker that has just started may not be known yet). The task waits until a worker takes it.\n",
     );
     expect(first.out).toMatch(/^1-\w+ ready\n$/);
     const id = first.out.split(' ')[0];
@@ -90,19 +90,19 @@ describe('submit', () => {
     );
   });
 
-  it('refuses the key for another request, naming the task: status 4', async () => {
+  it('ends with status 4 and names the task if its key is used for another request', async () => {
     const first = await holdfast('submit', 'later', '1', '--key', 'k2', '--json');
     const other = await holdfast('submit', 'later', '2', '--key', 'k2', '--json');
     expect(other).toMatchObject({
       code: 4,
       json: { error: { reason: 'KEY_REUSED', taskId: first.json.id } },
     });
-    const told = await holdfast('submit', 'later', '2', '--key', 'k2');
-    expect(told).toMatchObject({ code: 4, out: '' });
-    expect(told.err).toMatch(/^error: .*'k2'.*\n {2}Use another key/);
+    const plain = await holdfast('submit', 'later', '2', '--key', 'k2');
+    expect(plain).toMatchObject({ code: 4, out: '' });
+    expect(plain.err).toMatch(/^error: .*'k2'.*\n {2}Use another key/);
   });
 
-  it('waits, and prints the result alone', async () => {
+  it('prints only the result on standard output with --wait', async () => {
     const ran = await holdfast('submit', 'echo', '{"b":[2]}', '--wait', ...work);
     expect(ran).toMatchObject({ code: 0, out: '{"b":[2]}\n' });
     expect(ran.err).toMatch(/^\S+ (ready|running)\n$/);
@@ -110,7 +110,7 @@ describe('submit', () => {
     expect(asJson).toMatchObject({ code: 0, err: '', json: { state: 'succeeded', result: 7 } });
   });
 
-  it('waits for a task that dies: status 1, with its error and where to look', async () => {
+  it('ends with status 1, the error and advice if the awaited task dies', async () => {
     const ran = await holdfast('submit', 'fail', '--wait', ...work);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toMatch(
@@ -120,7 +120,7 @@ describe('submit', () => {
     expect(asJson).toMatchObject({ code: 1, json: { error: { reason: 'TASK_DEAD' } } });
   });
 
-  it('takes the payload from a file, from standard input, or none', async () => {
+  it('takes the payload from a file or from standard input, or null without one', async () => {
     writeFileSync(join(dir, 'payload.json'), '{"from":"file"}');
     const file = await holdfast('submit', 'echo', `@${join(dir, 'payload.json')}`, '--wait', ...work);
     expect(file.out).toBe('{"from":"file"}\n');
@@ -145,22 +145,22 @@ describe('submit', () => {
     expect(out).toMatch(/^ordering key +lane-1$/m);
   });
 
-  it('takes one value for each --tag, so that the payload may follow', async () => {
+  it('takes one value for each --tag, so that the payload may follow the flag', async () => {
     const { json } = await holdfast('submit', 'later', '--tag', 'a', '{"name":"x"}', '--json');
     expect((await holdfast('show', json.id, '--json')).json).toMatchObject({ payload: { name: 'x' } });
   });
 
-  it('ends by Ctrl-C with status 130, and says that the task goes on', async () => {
+  it('ends with status 130 at Ctrl-C, and says that the task goes on', async () => {
     const waiting = start(['submit', 'later', '1', '--wait']);
     const [id] = await waiting.until(/\S+(?= ready\n)/);
     waiting.signal('SIGINT');
     expect(await waiting.exit).toBe(130);
-    expect(waiting.err).toContain(`The task goes on; see it: holdfast show ${id}`);
+    expect(waiting.err).toContain(`The task goes on. To see it: holdfast show ${id}`);
   });
 });
 
-describe('show', () => {
-  it('tells where a task stands, and with --history what happened to it', async () => {
+describe('holdfast show', () => {
+  it('prints the state of a task, and its events with --history', async () => {
     const { json } = await holdfast('submit', 'echo', '{"c":3}', '--wait', '--json', ...work);
     const plain = await holdfast('show', json.id);
     expect(plain.out).toMatch(/^id +\S+\n/);
@@ -180,12 +180,12 @@ describe('show', () => {
       { version: 3, kind: 'succeeded', fencingToken: fencingToken },
     ]);
     expect(asJson.out).not.toContain('$typeName');
-    const died = await holdfast('submit', 'fail', '--key', 'told', '--wait', '--json', ...work);
+    const died = await holdfast('submit', 'fail', '--key', 'dies', '--wait', '--json', ...work);
     const { json: dead } = await holdfast('show', died.json.error.taskId, '--history', '--json');
     expect(dead.history.at(-1)).toMatchObject({ kind: 'died', deadReason: 'fatal', errorType: 'FatalError' });
   });
 
-  it('says of an unknown id that there is none: status 3', async () => {
+  it('ends with status 3 for an unknown id', async () => {
     expect(await holdfast('show', '999-abc', '--json')).toMatchObject({
       code: 3,
       json: { error: { reason: 'TASK_NOT_FOUND' } },
@@ -194,8 +194,8 @@ describe('show', () => {
   });
 });
 
-describe('list', () => {
-  it('filters by state, type, tag and lane, and goes on by its cursor', async () => {
+describe('holdfast list', () => {
+  it('filters by state, type, tag and lane, and prints the next page with --page-token', async () => {
     for (const i of [1, 2, 3]) {
       const lane = ['--ordering-key', 'l', '--tag', `t${i}`, '--queue', 'listed'];
       await holdfast('submit', i === 3 ? 'other' : 'item', `${i}`, ...lane);
@@ -211,12 +211,12 @@ describe('list', () => {
     expect(await list('--lane', 'l')).toEqual(['item', 'item', 'other']);
     const page = await holdfast('list', '--queue', 'listed', '--limit', '2');
     expect(page.out).toMatch(/^ID +STATE +TYPE +ATTEMPT +ACCEPTED +LAST ERROR\n/);
-    expect(page.out).not.toContain('cursor');
-    const cursor = /^more: --cursor (\S+)$/m.exec(page.err)?.[1] as string;
-    expect(await list('--limit', '2', '--cursor', cursor)).toEqual(['item']);
+    expect(page.out).not.toContain('page-token');
+    const pageToken = /^more: --page-token (\S+)$/m.exec(page.err)?.[1] as string;
+    expect(await list('--limit', '2', '--page-token', pageToken)).toEqual(['item']);
   });
 
-  it('says of an empty list that its queue is unknown, and which may be meant', async () => {
+  it('notes for an empty list that the queue is unknown, and suggests a similar name', async () => {
     await holdfast('submit', 'echo', '1', '--wait', ...work);
     const unknown = await holdfast('list', '--queue', 'wrok');
     expect(unknown).toMatchObject({ code: 0, out: 'ID  STATE  TYPE  ATTEMPT  ACCEPTED  LAST ERROR\n' });
@@ -224,21 +224,21 @@ describe('list', () => {
     expect(await holdfast('list', '--type', 'none', ...work)).toMatchObject({ code: 0, err: '' });
   });
 
-  it('shows the dead with their last error', async () => {
+  it('prints dead tasks with their last error', async () => {
     await holdfast('submit', 'fail', '--wait', ...work);
     const { out } = await holdfast('list', '--state', 'dead', ...work);
     expect(out).toMatch(/ dead +fail +1\/5 .*it never works/);
   });
 });
 
-describe('cancel and retry', () => {
-  it('cancel ends a waiting task, once; of an ended one it says so: status 4', async () => {
+describe('holdfast cancel and retry', () => {
+  it('cancel ends a waiting task, and ends with status 4 for a task that has ended', async () => {
     const { json } = await holdfast('submit', 'later', '1', '--json');
     expect(await holdfast('cancel', json.id, '--reason', 'a typo')).toMatchObject({
       code: 0,
       out: `${json.id} cancelled\n`,
     });
-    expect((await holdfast('show', json.id, '--history')).out).toMatch(/cancelled +.*a typo.*asked by/);
+    expect((await holdfast('show', json.id, '--history')).out).toMatch(/cancelled +.*a typo.*requested by/);
     const { json: done } = await holdfast('submit', 'echo', '1', '--wait', '--json', ...work);
     expect(await holdfast('cancel', done.id, '--json')).toMatchObject({
       code: 4,
@@ -246,22 +246,22 @@ describe('cancel and retry', () => {
     });
   });
 
-  it('retry runs a dead task again; of another it says that it is not dead: status 4', async () => {
+  it('retry runs a dead task again, and ends with status 4 for a task that is not dead', async () => {
     await holdfast('submit', 'fail', '--wait', '--key', 'dead-1', ...work);
     const { json } = await holdfast('submit', 'fail', '--key', 'dead-1', '--json', ...work);
-    const retried = await holdfast('retry', json.id);
+    const retried = await holdfast('redrive', json.id);
     expect(retried.code).toBe(0);
     expect(retried.out).toMatch(new RegExp(`^${json.id} (ready|scheduled)\n$`));
     const { json: waiting } = await holdfast('submit', 'later', '5', '--json');
-    expect(await holdfast('retry', waiting.id, '--json')).toMatchObject({
+    expect(await holdfast('redrive', waiting.id, '--json')).toMatchObject({
       code: 4,
       json: { error: { reason: 'NOT_DEAD' } },
     });
   });
 });
 
-describe('whoever may not, or cannot reach it', () => {
-  it('is denied by the policy: status 6', async () => {
+describe('the command without permission or without a server', () => {
+  it('ends with status 6 if the policy denies the call', async () => {
     await use('reader');
     expect((await holdfast('list')).code).toBe(0);
     const denied = await holdfast('submit', 'later', '1');
@@ -274,7 +274,7 @@ describe('whoever may not, or cannot reach it', () => {
     await use('all');
   });
 
-  it('reads that nobody answers there: status 5', async () => {
+  it('ends with status 5 if no server answers', async () => {
     const away = await holdfast('list', '--url', 'holdfast://127.0.0.1:1', '--json');
     expect(away).toMatchObject({ code: 5, json: { error: { reason: 'UNREACHABLE' } } });
     expect((await holdfast('--url=holdfast://127.0.0.1:1', 'show', '1-a')).err).toMatch(

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { AttemptAborted, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
-import { rig } from './client-server.ts';
+import { startClientServer } from './client-server.ts';
 import { failureOf, job, working } from './working.ts';
 
 describe('an attempt', () => {
-  it('that is long keeps its lease by heartbeats, all that run in one message', async () => {
-    const it = await rig();
+  it('that is long keeps its lease by heartbeats, and all running attempts share one heartbeat message', async () => {
+    const it = await startClientServer();
     const slow = defineTask('slow', { input: typed<{ n: number }>(), timeout: '10m' });
     await it.client.work(
       defineWorker({ handlers: [handle(slow, () => it.clock.sleep(120_000))], concurrency: 10 }),
@@ -19,12 +19,14 @@ describe('an attempt', () => {
       if (!outcome.ok) throw outcome.error;
       expect(await outcome.task.status()).toMatchObject({ state: 'succeeded', attempt: 1 });
     }
-    const beats = it.transport.said.filter(({ kind }) => kind === 'heartbeats');
-    expect(beats.length).toBeLessThan(16);
-    expect(beats.every(({ message }) => (message as { items: unknown[] }).items.length === 10)).toBe(true);
+    const heartbeats = it.transport.sent.filter(({ kind }) => kind === 'heartbeats');
+    expect(heartbeats.length).toBeLessThan(16);
+    expect(heartbeats.every(({ message }) => (message as { items: unknown[] }).items.length === 10)).toBe(
+      true,
+    );
   });
 
-  it('that hangs past its timeout is failed by the worker, its heartbeats stop and its slot is free', async () => {
+  it('that hangs past its timeout is failed by the worker, which stops its heartbeats and frees its slot', async () => {
     const hanging = defineTask('hanging', {
       input: typed<{ hang: boolean }>(),
       output: typed<string>(),
@@ -32,7 +34,7 @@ describe('an attempt', () => {
       retry: { maxAttempts: 1 },
     });
     let reason: unknown;
-    const it = await rig();
+    const it = await startClientServer();
     await it.client.work(
       defineWorker({
         concurrency: 1,
@@ -58,21 +60,21 @@ describe('an attempt', () => {
     expect(reason).toBeInstanceOf(AttemptAborted);
     expect(reason).toMatchObject({ kind: 'timeout' });
     expect(await it.until(next.result())).toBe('done');
-    const before = it.transport.said.filter(({ kind }) => kind === 'heartbeats').length;
+    const before = it.transport.sent.filter(({ kind }) => kind === 'heartbeats').length;
     await it.advance(60_000);
-    expect(it.transport.said.filter(({ kind }) => kind === 'heartbeats')).toHaveLength(before);
+    expect(it.transport.sent.filter(({ kind }) => kind === 'heartbeats')).toHaveLength(before);
   });
 
-  it('is given up sooner where its handler has a timeout of its own', async () => {
+  it('is failed after the timeout of its handler if that is shorter than the timeout of its task type', async () => {
     const it = await working([handle(job, () => new Promise<never>(() => {}), { timeout: '3s' })]);
     const task = await it.client.submit(job, { n: 1 });
     await it.advance(3_500);
     expect(await task.status()).toMatchObject({ attempt: 1, lastError: expect.stringContaining('3000 ms') });
   });
 
-  it('hears of a cancellation, and ends as cancelled', async () => {
+  it('has its signal aborted by a cancellation, and its task ends as cancelled', async () => {
     let kind: string | undefined;
-    const it = await rig();
+    const it = await startClientServer();
     await it.client.work(
       defineWorker({
         handlers: [
@@ -96,14 +98,14 @@ describe('an attempt', () => {
     expect(it.lines).toMatchObject([
       {
         level: 'info',
-        message: 'an attempt ended, as it was asked to',
+        message: 'an attempt stopped on request',
         fields: { task_id: task.id, type: 'job', why: 'The task was cancelled.' },
       },
     ]);
   });
 
-  it('is asked to stop at its task’s deadline, not at the next heartbeat after it', async () => {
-    const it = await rig();
+  it('has its signal aborted at the deadline of its task, not only at the next heartbeat', async () => {
+    const it = await startClientServer();
     let abortedAtMs = 0;
     const patient = handle(job, (_, { signal }) => {
       return new Promise<never>((_, reject) => {
@@ -122,8 +124,8 @@ describe('an attempt', () => {
     expect(await task.status()).toMatchObject({ state: 'dead', deadReason: 'deadline', attempt: 1 });
   });
 
-  it('that succeeds although it was cancelled has succeeded', async () => {
-    const it = await rig();
+  it('that returns a result after its task was cancelled succeeds', async () => {
+    const it = await startClientServer();
     await it.client.work(
       defineWorker({
         handlers: [
@@ -141,8 +143,8 @@ describe('an attempt', () => {
     expect(await task.result()).toEqual({ twice: 1 });
   });
 
-  it('that ignores its cancellation is ended when its lease would be, and its slot is free', async () => {
-    const it = await rig();
+  it('that ignores its cancellation is ended when its lease ends, and its slot becomes free', async () => {
+    const it = await startClientServer();
     await it.client.work(
       defineWorker({ concurrency: 1, handlers: [handle(job, () => new Promise<never>(() => {}))] }),
     );
@@ -151,14 +153,14 @@ describe('an attempt', () => {
     await task.cancel();
     await it.advance(45_000);
     expect((await task.status()).state).toBe('cancelled');
-    expect(it.transport.said.filter(({ kind }) => kind === 'heartbeats').length).toBeLessThan(2);
+    expect(it.transport.sent.filter(({ kind }) => kind === 'heartbeats').length).toBeLessThan(2);
     const next = await it.client.submit(job, { n: 2 });
     await it.advance(1_000);
     expect((await next.status()).state).toBe('running');
   });
 
-  it('whose lease another one took hears it, and what it says changes nothing', async () => {
-    const it = await rig();
+  it('that lost its lease to another worker is aborted with lease-lost, and its result is discarded', async () => {
+    const it = await startClientServer();
     const kinds: (string | undefined)[] = [];
     const spec = defineWorker({
       handlers: [

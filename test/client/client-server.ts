@@ -1,4 +1,4 @@
-/** A whole Holdfast in this process, on a clock that the test moves, over a transport that the test can break. */
+/** A Holdfast node and its clients in this process, on a virtual clock, over a transport that the test can break. */
 import { onTestFinished } from 'vitest';
 import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
 import type { Logger } from '../../src/client/log.ts';
@@ -12,23 +12,24 @@ import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock
 
 type Streaming = 'work' | 'report';
 
-/** What a test does to the calls that pass. */
-export class Breakable implements Transport {
+/** A transport that records the calls of a client and breaks them when the test says so. */
+export class BreakableTransport implements Transport {
   readonly inner: Transport;
-  /** Items of each submission that passed. */
+  /** The number of items of each submission that reached the server. */
   readonly batches: number[] = [];
-  /** Streams that were opened. */
+  /** The number of streams that were opened. */
   readonly opened: Record<Streaming, number> = { work: 0, report: 0 };
-  /** What the client said on streams. */
-  readonly said: { readonly stream: Streaming; readonly kind: string; readonly message: unknown }[] = [];
-  /** So many submissions are accepted but their answers are lost. */
+  /** The messages that the client sent on its streams. */
+  readonly sent: { readonly stream: Streaming; readonly kind: string; readonly message: unknown }[] = [];
+  /** The number of coming submissions whose answers are lost after the server has accepted them. */
   answersToLose = 0;
-  /** What the server answers to reports is lost. */
-  deaf = false;
-  /** Watches that are open, and the most there were. */
+  /** True while the server's answers on the report stream are lost. */
+  dropReportAnswers = false;
+  /** The number of open watches. */
   watching = 0;
-  watchingMost = 0;
-  /** Nothing reaches the server. */
+  /** The largest number of watches that were open at one time. */
+  maxWatching = 0;
+  /** True while nothing reaches the server. */
   unreachable = false;
   readonly #streams = new Set<{ readonly kind: Streaming; readonly out: Outgoing<never> }>();
 
@@ -40,7 +41,7 @@ export class Breakable implements Transport {
     this.#reach();
     this.batches.push(batch.items.length);
     const answer = await this.inner.submit(batch, options);
-    if (this.answersToLose-- > 0) throw gone();
+    if (this.answersToLose-- > 0) throw connectionBroken();
     return answer;
   }
 
@@ -51,7 +52,7 @@ export class Breakable implements Transport {
 
   async *watch(...args: Parameters<Transport['watch']>): ReturnType<Transport['watch']> {
     this.#reach();
-    this.watchingMost = Math.max(this.watchingMost, ++this.watching);
+    this.maxWatching = Math.max(this.maxWatching, ++this.watching);
     try {
       yield* this.inner.watch(...args);
     } finally {
@@ -66,13 +67,13 @@ export class Breakable implements Transport {
     return this.inner.close();
   }
 
-  /** Breaks the streams that are open. */
+  /** Aborts the open streams of this kind. */
   cut(kind: Streaming): void {
-    for (const stream of this.#streams) if (stream.kind === kind) stream.out.abort(gone());
+    for (const stream of this.#streams) if (stream.kind === kind) stream.out.abort(connectionBroken());
   }
 
   #reach(): void {
-    if (this.unreachable) throw gone();
+    if (this.unreachable) throw connectionBroken();
   }
 
   #open<In extends { readonly kind: string }, Out>(
@@ -81,14 +82,14 @@ export class Breakable implements Transport {
     events: { message(m: Out): void; end(e: HoldfastError | undefined): void },
   ): Outgoing<In> {
     if (this.unreachable) {
-      queueMicrotask(() => events.end(gone()));
+      queueMicrotask(() => events.end(connectionBroken()));
       return { send: () => true, drained: async () => {}, end() {}, abort() {} };
     }
     this.opened[stream]++;
     const entry = { kind: stream, out: undefined as unknown as Outgoing<never> };
     const out = open({
       message: (message) => {
-        if (!(this.deaf && stream === 'report')) events.message(message);
+        if (!(this.dropReportAnswers && stream === 'report')) events.message(message);
       },
       end: (error) => {
         this.#streams.delete(entry);
@@ -100,37 +101,44 @@ export class Breakable implements Transport {
     return {
       ...out,
       send: (message) => {
-        this.said.push({ stream, kind: message.kind, message });
+        this.sent.push({ stream, kind: message.kind, message });
         return out.send(message);
       },
     };
   }
 }
 
-function gone(): HoldfastError {
+function connectionBroken(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', 'the test broke the connection');
 }
 
-export interface Line {
+/** A line that a client logged. */
+export interface LogLine {
   readonly level: keyof Logger;
   readonly fields: Record<string, unknown>;
   readonly message: string;
 }
 
-export interface Rig {
+/** A node with a client, and the controls of the test. */
+export interface ClientServer {
   readonly clock: VirtualClock;
   readonly node: HoldfastNode;
-  readonly transport: Breakable;
+  readonly transport: BreakableTransport;
   readonly client: Client;
-  readonly lines: Line[];
-  /** Another client of the same node. */
-  another(options?: Partial<ClientOptions>): { readonly client: Client; readonly transport: Breakable };
+  readonly lines: LogLine[];
+  /** Opens another client of the same node. */
+  another(options?: Partial<ClientOptions>): {
+    readonly client: Client;
+    readonly transport: BreakableTransport;
+  };
+  /** Moves the clock on. */
   advance(ms: number): Promise<void>;
-  /** Moves time on until the promise settles; at most an hour. */
+  /** Moves the clock on until the promise settles, at most an hour, and returns its result. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
-export async function rig(options: Partial<ClientOptions> = {}): Promise<Rig> {
+/** Starts a node with the memory engine and one client. Both are closed when the test has finished. */
+export async function startClientServer(options: Partial<ClientOptions> = {}): Promise<ClientServer> {
   const clock = virtualClock();
   const node = await startNode({
     engine: memory({ clock }),
@@ -138,7 +146,7 @@ export async function rig(options: Partial<ClientOptions> = {}): Promise<Rig> {
     log: silentLog,
     node: 'test',
   });
-  const lines: Line[] = [];
+  const lines: LogLine[] = [];
   const line =
     (level: keyof Logger) =>
     (first: object | string, message = ''): void => {
@@ -147,7 +155,7 @@ export async function rig(options: Partial<ClientOptions> = {}): Promise<Rig> {
     };
   const log: Logger = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
   const another = (more: Partial<ClientOptions> = {}) => {
-    const transport = new Breakable(inProcess({ api: node.api, clock }));
+    const transport = new BreakableTransport(inProcess({ api: node.api, clock }));
     return { transport, client: createClient(transport, { clock, log, ...options, ...more }) };
   };
   const { client, transport } = another();
@@ -171,7 +179,7 @@ export async function rig(options: Partial<ClientOptions> = {}): Promise<Rig> {
       };
       promise.then(mark, mark);
       for (let waitedMs = 0; !settled && waitedMs < 3_600_000; waitedMs += 100) await clock.advance(100);
-      if (!settled) throw new Error('nothing came within an hour of the test clock');
+      if (!settled) throw new Error('the promise did not settle within an hour of the virtual clock');
       return promise;
     },
   };

@@ -36,34 +36,34 @@ function profileIn(dir: string, content: unknown): void {
   writeFileSync(join(dir, '.holdfast', 'profile.json'), JSON.stringify(content));
 }
 
-const profile = { url: 'holdfast://127.0.0.1:7233', ca: 'ca.pem', cert: 'client.pem', key: 'client.key' };
+const profile = { url: 'holdfast://127.0.0.1:7433', ca: 'ca.pem', cert: 'client.pem', key: 'client.key' };
 
 describe('connecting', () => {
-  it('without any configuration names both commands that help', () => {
+  it('without any configuration fails with an error that names both commands that help', () => {
     const error = errorOf(() => resolveTarget(where(folder()), undefined));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_CONFIGURATION' });
-    expect(error.message).toBe('No server is known here.');
+    expect(error.message).toBe('No Holdfast server is configured.');
     expect(error.help).toContain('npx holdfast dev');
     expect(error.help).toContain('export HOLDFAST_URL=');
   });
 
-  it('is without TLS where the URL says so, whatever certificates are known', () => {
+  it('uses no TLS for a holdfast+plaintext URL, even if certificates are configured', () => {
     const dir = folder();
     profileIn(dir, profile);
-    const env = { HOLDFAST_URL: 'holdfast+plaintext://127.0.0.1:7233/' };
-    const plain = { kind: 'server', address: '127.0.0.1:7233', tls: undefined };
+    const env = { HOLDFAST_URL: 'holdfast+plaintext://127.0.0.1:7433/' };
+    const plain = { kind: 'server', address: '127.0.0.1:7433', tls: undefined };
     expect(resolveTarget(where(dir, env), undefined)).toEqual(plain);
     expect(resolveTarget(where(dir), env.HOLDFAST_URL)).toEqual(plain);
   });
 
-  it('finds the profile that holdfast dev wrote, from any folder below', () => {
+  it('finds the profile that holdfast dev wrote, from a folder below its own', () => {
     const dir = folder();
     profileIn(dir, profile);
     const below = join(dir, 'a', 'b');
     mkdirSync(below, { recursive: true });
     expect(resolveTarget(where(below), undefined)).toEqual({
       kind: 'server',
-      address: '127.0.0.1:7233',
+      address: '127.0.0.1:7433',
       tls: {
         ca: join(dir, '.holdfast/ca.pem'),
         cert: join(dir, '.holdfast/client.pem'),
@@ -72,16 +72,16 @@ describe('connecting', () => {
     });
   });
 
-  it('prefers the URL that is given to HOLDFAST_URL, and that to the profile', () => {
+  it('prefers its URL argument to HOLDFAST_URL, and HOLDFAST_URL to the profile', () => {
     const dir = folder();
     profileIn(dir, profile);
     const env = { HOLDFAST_URL: 'holdfast://env:1' };
     expect(resolveTarget(where(dir, env), undefined)).toMatchObject({ address: 'env:1' });
-    expect(resolveTarget(where(dir, env), 'holdfast://asked:2')).toMatchObject({ address: 'asked:2' });
+    expect(resolveTarget(where(dir, env), 'holdfast://argument:2')).toMatchObject({ address: 'argument:2' });
     expect(resolveTarget(where(dir, env), 'memory:')).toEqual({ kind: 'embedded', url: 'memory:' });
   });
 
-  it('takes certificates from the call, else the environment, all three together', () => {
+  it('takes certificates from its options, otherwise from the environment, which must name all three files', () => {
     const tls = { ca: 'a', cert: 'b', key: 'c' };
     const env = { HOLDFAST_CA: '1', HOLDFAST_CERT: '2', HOLDFAST_KEY: '3' };
     const url = 'holdfast://host:1';
@@ -92,13 +92,16 @@ describe('connecting', () => {
     expect(resolveTarget(where('/'), url, { plaintext: true })).toMatchObject({ tls: undefined });
   });
 
-  it.each(['http://localhost:7233', 'localhost', 'file'])('refuses %s and says what is right', (url) => {
-    expect(errorOf(() => resolveTarget(where('/'), url)).help).toContain('holdfast://host:port');
-  });
+  it.each(['http://localhost:7433', 'localhost', 'file'])(
+    'refuses the URL %s with an error that names the right form',
+    (url) => {
+      expect(errorOf(() => resolveTarget(where('/'), url)).help).toContain('holdfast://host:port');
+    },
+  );
 
-  it('refuses a profile that cannot be read, by its path', () => {
+  it('refuses an incomplete profile with an error that names its path', () => {
     const dir = folder();
-    profileIn(dir, { url: 'holdfast://127.0.0.1:7233' });
+    profileIn(dir, { url: 'holdfast://127.0.0.1:7433' });
     expect(errorOf(() => resolveTarget(where(dir), undefined)).message).toContain(
       join(dir, '.holdfast/profile.json'),
     );
@@ -106,7 +109,7 @@ describe('connecting', () => {
 });
 
 describe('an embedded Holdfast', () => {
-  it.each(['memory:', 'file:'])('does the same with %s', async (kind) => {
+  it.each(['memory:', 'file:'])('runs and deduplicates tasks with %s', async (kind) => {
     const url = kind === 'file:' ? `file:${join(folder(), 'queue.db')}` : kind;
     await using holdfast = connect(url);
     await using _running = await holdfast.work(worker);
@@ -116,7 +119,7 @@ describe('an embedded Holdfast', () => {
     expect(again).toMatchObject({ id: task.id, deduplicated: true, state: 'succeeded' });
   });
 
-  it('in one file is one for all clients of a process, and outlives them', async () => {
+  it('in one file is shared by all clients of a process and keeps its tasks after they are closed', async () => {
     const url = `file:${join(folder(), 'queue.db')}`;
     const one = connect(url);
     const two = connect(url);
@@ -129,14 +132,14 @@ describe('an embedded Holdfast', () => {
     expect((await three.get(id)).state).toBe('ready');
   });
 
-  it('in memory is each client’s own', async () => {
+  it('in memory is separate for each client', async () => {
     await using one = connect('memory:');
     await using two = connect('memory:');
     const { id } = await one.submit(greet, { name: 'Ada' });
     await expect(two.get(id)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
-  it('that cannot be opened says so at the first call, not at connect', async () => {
+  it('that cannot be opened rejects the first call, not connect()', async () => {
     const client = connect(`file:${join(folder(), 'missing', 'queue.db')}`, { retryFor: 0 });
     await expect(client.submit(greet, { name: 'Ada' })).rejects.toBeInstanceOf(HoldfastError);
     await client.close();
@@ -157,19 +160,19 @@ describe('a script', () => {
     return stdout.trim();
   }
 
-  it('is kept alive by what it waits for, and ends although it never closed its client', async () => {
-    const told = await script(`
+  it('stays alive while it waits for a result, and exits without closing its client', async () => {
+    const output = await script(`
       const holdfast = connect('memory:');
       const running = await holdfast.work(worker);
       const task = await holdfast.submit(greet, { name: 'Ada' }, { delay: '300ms' });
       console.log(await task.result());
       await running.drain();`);
-    expect(told).toBe('hello Ada');
+    expect(output).toBe('hello Ada');
   });
 
-  it('ends when it has submitted and closed', async () => {
-    const told = await script(`
+  it('exits after it has submitted a task and closed its client', async () => {
+    const output = await script(`
       { await using holdfast = connect('memory:'); console.log((await holdfast.submit(greet, {})).state); }`);
-    expect(told).toBe('ready');
+    expect(output).toBe('ready');
   });
 });

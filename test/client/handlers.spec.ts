@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type Context, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
-import { rig } from './client-server.ts';
+import { type AttemptContext, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
+import { startClientServer } from './client-server.ts';
 import { failureOf, job, working } from './working.ts';
 
 describe('a handler', () => {
-  it('knows its attempt', async () => {
-    let seen: Partial<Context> = {};
+  it('gets the data of its task and attempt in its context', async () => {
+    let seen: Partial<AttemptContext> = {};
     const { client, until, clock } = await working([
       handle(job, (_input, context) => {
         const {
@@ -53,7 +53,7 @@ describe('a handler', () => {
     expect(Math.abs((seen.deadline?.getTime() ?? 0) - clock.now() - 300_000)).toBeLessThan(1_000);
   });
 
-  it('is not called for an input that its contract does not know; the task is dead, and says why', async () => {
+  it('is not called for an input that does not fit its contract; the task becomes dead with CONTRACT_MISMATCH', async () => {
     const theirs = defineTask('job', { input: typed<{ m: string }>() });
     const ours = defineTask('job', { input: z.object({ n: z.number() }) });
     let called = false;
@@ -68,7 +68,7 @@ describe('a handler', () => {
     expect([called, failure.attempts, (await task.status()).deadReason]).toEqual([false, 1, 'fatal']);
   });
 
-  it('runs inside the middleware, which sees what it throws and what it returns', async () => {
+  it('runs inside the middleware, which gets its result', async () => {
     const seen: string[] = [];
     const { client, until } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))], {
       use: [
@@ -88,7 +88,7 @@ describe('a handler', () => {
     expect(seen).toEqual(['outer job', 'inner', '{"twice":4}']);
   });
 
-  it('submits a child once, however often it is tried itself', async () => {
+  it('submits a child only once over all its attempts', async () => {
     const parent = defineTask('parent', { input: typed<{ n: number }>(), output: typed<string>() });
     const child = defineTask('child', { input: typed<{ a: number; b: number }>() });
     const { client, until } = await working([
@@ -108,7 +108,7 @@ describe('a handler', () => {
     expect(children[0]?.idempotencyKey).toMatch(/^child\//);
   });
 
-  it('submits a child whose input holds half a surrogate pair, and is told by name of one that is no JSON', async () => {
+  it('can submit a child whose input has half a surrogate pair, but none whose input is not JSON', async () => {
     const parent = defineTask('parent', { input: typed<null>(), output: typed<string>() });
     const child = defineTask('child', { input: typed<{ text: string }>() });
     const { client, until } = await working([
@@ -124,8 +124,8 @@ describe('a handler', () => {
     expect(await until((await client.submit(parent, null)).result())).toBe('true BAD_JSON');
   });
 
-  it('tells its progress, at most once a second, and the last counts', async () => {
-    const it = await rig();
+  it('reports its progress at most once a second, and the last report wins', async () => {
+    const it = await startClientServer();
     await it.client.work(
       defineWorker({
         handlers: [
@@ -143,7 +143,7 @@ describe('a handler', () => {
     const task = await it.client.submit(job, { n: 1 });
     await it.advance(5_000);
     expect((await task.status()).progress).toEqual({ fraction: 1, note: 'step 20' });
-    const beats = it.transport.said.filter(({ kind }) => kind === 'heartbeats').length;
+    const beats = it.transport.sent.filter(({ kind }) => kind === 'heartbeats').length;
     expect(beats).toBeGreaterThan(1);
     expect(beats).toBeLessThan(5);
   });

@@ -4,7 +4,7 @@ import { defineTask, FatalError, handle, RetryAfter, Snooze, typed } from '../..
 import { failureOf, job, kindsOf, working } from './working.ts';
 
 describe('a handler', () => {
-  it('that throws is tried again by policy, and dies after its last attempt with its last error', async () => {
+  it('that always throws is retried by the policy, and its task is dead after the last attempt', async () => {
     const retried = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 3 } });
     const dead: unknown[] = [];
     const it = await working(
@@ -19,7 +19,7 @@ describe('a handler', () => {
     const failure = await it.until(failureOf(task.result()));
     expect(failure).toMatchObject({ state: 'dead', attempts: 3, lastError: 'no luck at 3', taskId: task.id });
     expect(failure.deadReason).toBe('attempts');
-    expect(failure.help).toContain(`holdfast retry ${task.id}`);
+    expect(failure.help).toContain(`holdfast redrive ${task.id}`);
     expect((await kindsOf(it, task.id)).filter((kind) => kind === 'failed')).toHaveLength(2);
     expect(dead).toMatchObject([
       { id: task.id, type: 'job', attempt: 3, message: 'no luck at 3', errorType: 'TypeError' },
@@ -27,7 +27,7 @@ describe('a handler', () => {
     expect((await task.status()).deadReason).toBe('attempts');
   });
 
-  it('that throws is a short line of the log at each attempt, its stack one of level debug, and its death another', async () => {
+  it('that throws logs one line per failed attempt, its stack at level debug, and one line for the death', async () => {
     const retried = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 2 } });
     const it = await working([
       handle(retried, () => {
@@ -39,18 +39,18 @@ describe('a handler', () => {
     await it.advance(1_000);
     const error = { task_id: task.id, type: 'job', error: 'no luck', error_type: 'TypeError' };
     const at = expect.stringMatching(/^\/.*outcomes\.spec\.ts:\d+:\d+$/);
-    const told = it.lines.filter(({ level }) => level === 'warn' || level === 'error');
-    expect(told).toMatchObject([
+    const logged = it.lines.filter(({ level }) => level === 'warn' || level === 'error');
+    expect(logged).toMatchObject([
       { level: 'warn', message: 'an attempt failed', fields: { ...error, attempt: 1, max_attempts: 2, at } },
       { level: 'warn', message: 'an attempt failed', fields: { ...error, attempt: 2, max_attempts: 2, at } },
-      { level: 'error', message: expect.stringContaining(`holdfast retry ${task.id}`), fields: error },
+      { level: 'error', message: expect.stringContaining(`holdfast redrive ${task.id}`), fields: error },
     ]);
-    expect(JSON.stringify(told)).not.toContain('    at ');
+    expect(JSON.stringify(logged)).not.toContain('    at ');
     const [stack] = it.lines.filter(({ level }) => level === 'debug');
     expect(stack?.fields.err).toBeInstanceOf(TypeError);
   });
 
-  it('that throws a FatalError is not tried again', async () => {
+  it('that throws a FatalError is not retried', async () => {
     const { client, until } = await working([
       handle(job, () => {
         throw new FatalError('never');
@@ -66,7 +66,7 @@ describe('a handler', () => {
     expect((await task.status()).deadReason).toBe('fatal');
   });
 
-  it('that throws RetryAfter is tried again after exactly so long, and uses an attempt', async () => {
+  it('that throws RetryAfter is retried after exactly that time, and the attempt counts', async () => {
     const times: number[] = [];
     const { client, until, clock } = await working([
       handle(job, (_input, { attempt }) => {
@@ -80,7 +80,7 @@ describe('a handler', () => {
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeLessThan(425_000);
   });
 
-  it('that throws Snooze comes again later and uses no attempt', async () => {
+  it('that throws Snooze runs again later, and the attempt does not count', async () => {
     let runs = 0;
     const it = await working([
       handle(job, (_input, { attempt }) => {
@@ -93,7 +93,7 @@ describe('a handler', () => {
     expect((await kindsOf(it, task.id)).filter((kind) => kind === 'snoozed')).toHaveLength(7);
   });
 
-  it("is tried again after what its contract's own backoff says", async () => {
+  it("is retried after the time that its task type's backoff function returns", async () => {
     const paced = defineTask('job', {
       input: typed<{ n: number }>(),
       output: typed<string>(),
@@ -117,8 +117,8 @@ describe('a handler', () => {
     ['null', null, 'The handler threw null.'],
     ['a string', 'oops', 'The handler threw a string: oops'],
     ['an object', { code: 7 }, 'The handler threw a object: {"code":7}'],
-    ['an error without words', new RangeError(), 'RangeError'],
-  ])('that throws %s fails with a sentence', async (_what, thrown, told) => {
+    ['an error without a message', new RangeError(), 'RangeError'],
+  ])('that throws %s fails its attempt with a readable message', async (_name, thrown, message) => {
     const once = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 1 } });
     const { client, until } = await working([
       handle(once, () => {
@@ -126,15 +126,19 @@ describe('a handler', () => {
       }),
     ]);
     const task = await client.submit(once, { n: 1 });
-    expect((await until(failureOf(task.result()))).lastError).toBe(told);
+    expect((await until(failureOf(task.result()))).lastError).toBe(message);
   });
 
   it.each([
-    ['another shape than its contract says', () => ({ receipt: 7 }), /receipt/],
+    ['a value that does not fit the output schema', () => ({ receipt: 7 }), /receipt/],
     ['nothing', () => undefined, /output/],
-    ['a bigint where anything goes', () => ({ receipt: 'r', more: 1n }), /'more'.*bigint/],
+    [
+      'a bigint in a field that the schema does not restrict',
+      () => ({ receipt: 'r', more: 1n }),
+      /'more'.*bigint/,
+    ],
     ['more than 256 KiB', () => ({ receipt: 'x'.repeat(300_000) }), /262,144/],
-  ])('that returns %s fails its attempt with a sentence', async (_what, run, told) => {
+  ])('that returns %s fails its attempt with a readable message', async (_name, run, message) => {
     const strict = defineTask('strict', {
       input: typed<{ n: number }>(),
       output: z.looseObject({ receipt: z.string() }),
@@ -143,7 +147,7 @@ describe('a handler', () => {
     const { client, until } = await working([handle(strict, run as never)]);
     const task = await client.submit(strict, { n: 1 });
     const failure = await until(failureOf(task.result()));
-    expect(failure.lastError).toMatch(told);
+    expect(failure.lastError).toMatch(message);
     expect((await task.status()).deadReason).toBe('attempts');
   });
 });

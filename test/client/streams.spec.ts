@@ -7,13 +7,13 @@ import {
   type TaskEvent,
   typed,
 } from '../../src/index.ts';
-import { rig } from './client-server.ts';
+import { startClientServer } from './client-server.ts';
 
 const job = defineTask('job', { input: typed<{ ms: number }>(), output: typed<number>() });
 const many = (count: number, ms: number) => Array.from({ length: count }, () => ({ input: { ms } }));
 
 async function sleeper(concurrency = 4) {
-  const it = await rig();
+  const it = await startClientServer();
   const runs: number[] = [];
   const spec = defineWorker({
     concurrency,
@@ -35,8 +35,8 @@ async function eventsOf(events: AsyncIterable<TaskEvent>): Promise<string[]> {
 }
 
 describe('a worker', () => {
-  it('settles what ended in one turn as one batch', async () => {
-    const it = await rig();
+  it('settles the attempts that ended in one turn of the event loop as one batch', async () => {
+    const it = await startClientServer();
     const gate = Promise.withResolvers<number>();
     const spec = defineWorker({ concurrency: 50, handlers: [handle(job, () => gate.promise)] });
     await it.client.work(spec);
@@ -44,11 +44,11 @@ describe('a worker', () => {
     await it.advance(1_000);
     gate.resolve(7);
     await it.advance(1_000);
-    const settlements = it.transport.said.filter(({ kind }) => kind === 'settlements');
+    const settlements = it.transport.sent.filter(({ kind }) => kind === 'settlements');
     expect(settlements.map(({ message }) => (message as { items: unknown[] }).items.length)).toEqual([50]);
   });
 
-  it('keeps what it could not report, and reports it first when it can again', async () => {
+  it('keeps a settlement that it cannot send and sends it after it has reconnected', async () => {
     const { client, spec, transport, advance, runs } = await sleeper();
     await client.work(spec);
     const task = await client.submit(job, { ms: 5_000 });
@@ -62,17 +62,19 @@ describe('a worker', () => {
     expect(runs).toEqual([1]);
   });
 
-  it('whose settlement was recorded but not answered repeats it, and nothing happens twice', async () => {
+  it('repeats settlements that were recorded but not answered, and each is recorded once', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     const tasks = await Promise.all(many(20, 1_000).map(({ input }) => client.submit(job, input)));
-    transport.deaf = true;
+    transport.dropReportAnswers = true;
     await advance(8_000);
-    transport.deaf = false;
+    transport.dropReportAnswers = false;
     transport.cut('report');
     await advance(3_000);
-    const said = transport.said.filter(({ kind }) => kind === 'settlements');
-    const leases = said.flatMap(({ message }) => (message as { items: { lease: Uint8Array }[] }).items);
+    const settlements = transport.sent.filter(({ kind }) => kind === 'settlements');
+    const leases = settlements.flatMap(
+      ({ message }) => (message as { items: { lease: Uint8Array }[] }).items,
+    );
     expect(leases.length).toBeGreaterThan(20);
     await advance(20_000);
     for (const task of tasks) {
@@ -80,7 +82,7 @@ describe('a worker', () => {
     }
   });
 
-  it('comes back after its stream of work was cut, and loses nothing', async () => {
+  it('reconnects after its work stream was cut, and no task is lost', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     const tasks = await Promise.all(many(60, 500).map(({ input }) => client.submit(job, input)));
@@ -92,26 +94,26 @@ describe('a worker', () => {
     for (const task of tasks) expect((await task.status()).state).toBe('succeeded');
   });
 
-  it('says that it cannot reach its server at once and less and less often, and when it does at last', async () => {
+  it('logs an unreachable server at once and then ever less often, and logs when it has connected', async () => {
     const { client, spec, transport, advance, lines } = await sleeper();
     transport.unreachable = true;
     await client.work(spec);
-    const told = () => lines.splice(0).map(({ level, message }) => `${level}: ${message}`);
+    const logged = () => lines.splice(0).map(({ level, message }) => `${level}: ${message}`);
     const cannot = 'warn: the server cannot be reached; trying again';
     await advance(1_000);
     expect(lines[0]?.fields).toMatchObject({ error: 'the test broke the connection', reason: 'UNREACHABLE' });
-    expect(told()).toEqual([cannot]);
+    expect(logged()).toEqual([cannot]);
     await advance(10 * 60_000);
-    expect(told()).toEqual([cannot, cannot, cannot, cannot]);
+    expect(logged()).toEqual([cannot, cannot, cannot, cannot]);
     transport.unreachable = false;
     await advance(10_000);
-    expect(told()).toEqual(['info: connected to the server']);
+    expect(logged()).toEqual(['info: connected to the server']);
     transport.cut('work');
     await advance(10_000);
-    expect(told()).toEqual(['info: the stream of work was cut; opening another']);
+    expect(logged()).toEqual(['info: the work stream was cut; opening another']);
   });
 
-  it('moves to its next streams when the server drains them, without a pause', async () => {
+  it('opens new streams when the server drains the old ones, and tasks run without a pause', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     for (let i = 0; i < 10; i++) {
@@ -124,18 +126,18 @@ describe('a worker', () => {
     expect(transport.opened.work).toBeLessThanOrEqual(5);
   });
 
-  it('keeps its streams alive where nothing else is said', async () => {
+  it('keeps idle streams open by keep-alive messages', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     await advance(200_000);
-    for (const kept of ['work', 'report'] as const) {
-      const said = transport.said.filter(({ kind, stream }) => kind === 'keepAlive' && stream === kept);
-      expect(said.length).toBeGreaterThanOrEqual(9);
+    for (const name of ['work', 'report'] as const) {
+      const keepAlives = transport.sent.filter(({ kind, stream }) => kind === 'keepAlive' && stream === name);
+      expect(keepAlives.length).toBeGreaterThanOrEqual(9);
     }
     expect(transport.opened).toEqual({ work: 1, report: 1 });
   });
 
-  it('gives back what it could not begin within 5 s, and another one does it', async () => {
+  it('releases tasks that it could not start within 5 s, and another worker runs them', async () => {
     const { client, spec, advance, another, clock } = await sleeper(2);
     await client.work(spec);
     const slow = await client.submitMany(job, many(2, 200_000));
@@ -160,7 +162,7 @@ describe('a worker', () => {
     await Promise.all([other.client.close(), advance(1_000)]);
   });
 
-  it('does not take again and again what it has no slot for', async () => {
+  it('does not claim and release tasks over and over while it has no free slot', async () => {
     const { client, spec, advance } = await sleeper(2);
     await client.work(spec);
     await client.submitMany(job, many(2, 250_000));
@@ -176,7 +178,7 @@ describe('a worker', () => {
     expect(released).toBeLessThanOrEqual(8);
   });
 
-  it('uses all its slots again after a slow time', async () => {
+  it('fills all its slots again after a period of slow tasks', async () => {
     const { client, spec, advance, clock } = await sleeper(4);
     await client.work(spec);
     await client.submitMany(job, many(4, 60_000));
@@ -194,8 +196,8 @@ describe('a worker', () => {
     expect(Math.max(...ended.map((at) => at ?? Number.POSITIVE_INFINITY)) - beganMs).toBeLessThan(12_000);
   });
 
-  it('never runs more of a type than its handler allows, and lets others pass meanwhile', async () => {
-    const it = await rig();
+  it("limits a task type to its handler's concurrency while tasks of other types overtake", async () => {
+    const it = await startClientServer();
     const other = defineTask('other', { input: typed<{ n: number }>() });
     let running = 0;
     let most = 0;
@@ -228,15 +230,15 @@ describe('a worker', () => {
     );
   });
 
-  it('that the server refuses says so', async () => {
-    const it = await rig({ tenant: 'not a tenant' });
+  it("rejects running.done with the server's error if the server refuses it", async () => {
+    const it = await startClientServer({ tenant: 'not a tenant' });
     const running = await it.client.work(defineWorker({ handlers: [handle(job, ({ ms }) => ms)] }));
     await expect(it.until(running.done)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
 
 describe('a drain', () => {
-  it('takes no more, gives back what was not begun, and lets the rest finish', async () => {
+  it('takes no more tasks, releases those that have not started, and lets the running ones finish', async () => {
     const { client, spec, advance, until } = await sleeper(2);
     const running = await client.work(spec);
     const tasks = await Promise.all(many(4, 3_000).map(({ input }) => client.submit(job, input)));
@@ -250,8 +252,8 @@ describe('a drain', () => {
     expect((await late.status()).state).toBe('ready');
   });
 
-  it('aborts what takes longer than its limit, and gives it back without using an attempt', async () => {
-    const it = await rig();
+  it('aborts attempts that outlast its timeout and releases their tasks without counting an attempt', async () => {
+    const it = await startClientServer();
     let kind: string | undefined;
     const running = await it.client.work(
       defineWorker({
@@ -277,8 +279,8 @@ describe('a drain', () => {
     expect(await task.status()).toMatchObject({ state: 'ready', attempt: 0 });
   });
 
-  it('tells of what stops when it is asked to as of nothing wrong', async () => {
-    const it = await rig();
+  it('logs an attempt that stops on request at level info', async () => {
+    const it = await startClientServer();
     const heeds = handle(job, (_input, { signal }) => {
       return new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => reject(new Error('stopped half way')));
@@ -289,11 +291,11 @@ describe('a drain', () => {
     await it.advance(1_000);
     await it.until(running.drain({ timeout: '1s' }));
     expect(it.lines).toMatchObject([
-      { level: 'info', fields: { why: 'This worker stops.', error: 'stopped half way' } },
+      { level: 'info', fields: { why: 'The worker is shutting down.', error: 'stopped half way' } },
     ]);
   });
 
-  it('is what disposing of a running worker does, and what closing its client does', async () => {
+  it('is started by disposing of a running worker and by closing its client', async () => {
     const { client, spec, advance, until } = await sleeper();
     const one = await client.work(spec);
     const two = await client.work(spec);
@@ -302,13 +304,13 @@ describe('a drain', () => {
     await advance(500);
     await until(client.close());
     await Promise.all([one.done, two.done]);
-    // A worker waited for it, so that its acceptance was its claim too.
+    // A worker was waiting for tasks, so the task was claimed when it was accepted.
     expect(task.state).toBe('running');
   });
 });
 
 describe('the events of a task', () => {
-  it('go on after a drain of the stream, each once', async () => {
+  it('continue after the server drained the watch stream, without repeating an event', async () => {
     const { client, spec, advance, until } = await sleeper();
     const task = await client.submit(job, { ms: 1 }, { delay: '20m' });
     const seen = eventsOf(task.events());
@@ -317,7 +319,7 @@ describe('the events of a task', () => {
     expect(await until(seen)).toEqual(['submitted', 'claimed', 'succeeded']);
   });
 
-  it('begin after the version that was asked for', async () => {
+  it('begin behind the version given as `after`', async () => {
     const { client, spec, until } = await sleeper();
     await client.work(spec);
     const task = await client.submit(job, { ms: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTask, HoldfastError, typed } from '../../src/index.ts';
-import { rig } from './client-server.ts';
+import { startClientServer } from './client-server.ts';
 
 const note = defineTask('note', { input: typed<{ text: string }>() });
 const keyed = defineTask('keyed', {
@@ -20,8 +20,8 @@ async function errorOf(promise: Promise<unknown>): Promise<HoldfastError> {
 }
 
 describe('a submission', () => {
-  it('answers with an id and a state, and can be read at once', async () => {
-    const { client } = await rig();
+  it('returns the id and state of a task that can be read at once', async () => {
+    const { client } = await startClientServer();
     const task = await client.submit(note, { text: 'a' }, { tags: ['eu'], priority: 'high' });
     expect(task).toMatchObject({ deduplicated: false, state: 'ready' });
     const status = await task.status();
@@ -38,24 +38,24 @@ describe('a submission', () => {
     });
   });
 
-  it('is the same task under the same key, whatever the order of its fields', async () => {
-    const { client } = await rig();
+  it('with the same key and an equal input returns the existing task, whatever the order of its fields', async () => {
+    const { client } = await startClientServer();
     const pair = defineTask('pair', { input: typed<{ a: number; b: number }>() });
     const first = await client.submit(pair, { a: 1, b: 2 }, { idempotencyKey: 'k' });
     const second = await client.submit(pair, { b: 2, a: 1 }, { idempotencyKey: 'k', delay: '1h' });
     expect(second).toMatchObject({ id: first.id, deduplicated: true, state: 'ready' });
   });
 
-  it('is refused under a key that was taken with another input, with the id that has it', async () => {
-    const { client } = await rig();
+  it('with the key of a task with another input is refused, and the error names that task', async () => {
+    const { client } = await startClientServer();
     const first = await client.submit(note, { text: 'a' }, { idempotencyKey: 'k' });
     const error = await errorOf(client.submit(note, { text: 'b' }, { idempotencyKey: 'k' }));
     expect(error).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'KEY_REUSED', taskId: first.id });
     expect(error.help).toMatch(/key/);
   });
 
-  it("takes its key and queue from the contract; the caller's own key goes before it", async () => {
-    const { client } = await rig();
+  it("takes its key and queue from the task type, but a key of the caller's takes precedence", async () => {
+    const { client } = await startClientServer();
     const task = await client.submit(keyed, { id: '7' });
     expect(await task.status()).toMatchObject({ idempotencyKey: 'keyed/7', queue: 'billing' });
     expect(await client.submit(keyed, { id: '7' })).toMatchObject({ id: task.id, deduplicated: true });
@@ -64,14 +64,14 @@ describe('a submission', () => {
     expect(await client.getByKey('mine', { queue: 'billing' })).toMatchObject({ id: own.id });
   });
 
-  it('goes out as it was given, so that a default that is added later makes no conflict', async () => {
-    const { client } = await rig();
+  it('sends the input without the defaults of its schema', async () => {
+    const { client } = await startClientServer();
     const task = await client.submit(keyed, { id: '8' });
     expect((await task.status()).input).toEqual({ id: '8' });
   });
 
-  it('without a key is another task each time', async () => {
-    const { client } = await rig();
+  it('without a key creates a new task each time', async () => {
+    const { client } = await startClientServer();
     const [a, b] = await Promise.all([
       client.submit(note, { text: 'a' }),
       client.submit(note, { text: 'a' }),
@@ -79,8 +79,8 @@ describe('a submission', () => {
     expect(a.id).not.toBe(b.id);
   });
 
-  it('that does not fit its contract is not sent, and every wrong field is named', async () => {
-    const { client, transport } = await rig();
+  it('with an input that does not fit the task type is not sent, and the error names every wrong field', async () => {
+    const { client, transport } = await startClientServer();
     const error = await errorOf(client.submit(keyed, { id: 7, copies: 'x' } as never));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD' });
     expect(error.violations.map((violation) => violation.field)).toEqual(['id', 'copies']);
@@ -89,23 +89,23 @@ describe('a submission', () => {
 
   it.each([
     ['a Date', { text: new Date(0) }, /'text'.*Date/],
-    ['a bigint, deep down', { text: [{ n: 1n }] }, /'text\[0\]\.n'.*bigint/],
+    ['a nested bigint', { text: [{ n: 1n }] }, /'text\[0\]\.n'.*bigint/],
     ['a Map', { text: new Map() }, /Map/],
-    ['not a number', { text: Number.NaN }, /NaN/],
+    ['NaN', { text: Number.NaN }, /NaN/],
     ['undefined in an array', { text: [undefined] }, /undefined/],
-  ])('that holds %s is refused before it is sent', async (_what, input, told) => {
-    const { client, transport } = await rig();
+  ])('with an input that contains %s is refused before it is sent', async (_name, input, message) => {
+    const { client, transport } = await startClientServer();
     const error = await errorOf(client.submit(note, input as never));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_JSON' });
-    expect(error.message).toMatch(told);
+    expect(error.message).toMatch(message);
     expect(transport.batches).toEqual([]);
   });
 
-  it('that holds a circle is refused, and one object twice is none', async () => {
-    const { client } = await rig();
-    const circle: Record<string, unknown> = {};
-    circle.self = circle;
-    expect(await errorOf(client.submit(note, circle as never))).toMatchObject({ reason: 'BAD_JSON' });
+  it('with a circular input is refused, and one with the same object twice is accepted', async () => {
+    const { client } = await startClientServer();
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    expect(await errorOf(client.submit(note, circular as never))).toMatchObject({ reason: 'BAD_JSON' });
     const shared = { text: 'x' };
     await client.submit(defineTask('two', { input: typed<{ a: object; b: object }>() }), {
       a: shared,
@@ -113,27 +113,27 @@ describe('a submission', () => {
     });
   });
 
-  it('of more than 256 KiB is refused before it is sent', async () => {
-    const { client } = await rig();
+  it('with an input of more than 256 KiB is refused before it is sent', async () => {
+    const { client } = await startClientServer();
     const error = await errorOf(client.submit(note, { text: 'x'.repeat(262_144) }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TOO_LARGE' });
   });
 
   it.each([
-    ['a delay in words', { delay: '10 minutes' }, 'delay'],
+    ['a malformed delay', { delay: '10 minutes' }, 'delay'],
     ['nine tags', { tags: Array.from({ length: 9 }, String) }, 'tags'],
     ['an empty key', { idempotencyKey: '' }, 'idempotencyKey'],
     ['a key of 256 characters', { idempotencyKey: 'k'.repeat(256) }, 'idempotencyKey'],
-    ['a delay and a run time', { delay: '1s', runAt: new Date() }, 'delay'],
+    ['both a delay and a run time', { delay: '1s', runAt: new Date() }, 'delay'],
     ['an invalid date', { deadline: new Date('x') }, 'deadline'],
-  ])('with %s is refused by name', async (_what, options, field) => {
-    const { client } = await rig();
+  ])('with %s is refused with an error that names the field', async (_name, options, field) => {
+    const { client } = await startClientServer();
     const error = await errorOf(client.submit(note, { text: '' }, options as never));
     expect(error.violations.map((violation) => violation.field)).toEqual([field]);
   });
 
-  it('whose answer was lost is sent again with its key, and is one task', async () => {
-    const { client, transport, until } = await rig();
+  it('whose answer was lost is sent again with its key and creates only one task', async () => {
+    const { client, transport, until } = await startClientServer();
     transport.answersToLose = 2;
     const task = await until(client.submit(note, { text: 'a' }));
     expect(task.deduplicated).toBe(true);
@@ -141,21 +141,21 @@ describe('a submission', () => {
     expect((await client.list()).tasks.map(({ id }) => id)).toEqual([task.id]);
   });
 
-  it('waits for a server that comes back within its time', async () => {
-    const { client, transport, advance, lines } = await rig();
+  it('is retried until an unreachable server is back, within the time of retryFor', async () => {
+    const { client, transport, advance, lines } = await startClientServer();
     transport.unreachable = true;
-    const going = client.submit(note, { text: 'a' });
+    const submitted = client.submit(note, { text: 'a' });
     await advance(9_000);
     expect(lines.map(({ level, message }) => [level, message])).toEqual([
       ['warn', 'the test broke the connection Trying again for up to 30 s.'],
     ]);
     transport.unreachable = false;
     await advance(6_000);
-    expect(await going).toMatchObject({ deduplicated: false });
+    expect(await submitted).toMatchObject({ deduplicated: false });
   });
 
-  it('gives up after its time, with the reason and with what to do', async () => {
-    const { client, transport, clock, until } = await rig({ retryFor: '3s' });
+  it('fails with UNREACHABLE once the time of retryFor is over', async () => {
+    const { client, transport, clock, until } = await startClientServer({ retryFor: '3s' });
     transport.unreachable = true;
     const beganMs = clock.now();
     expect(await until(errorOf(client.submit(note, { text: 'a' })))).toMatchObject({
@@ -167,9 +167,9 @@ describe('a submission', () => {
   });
 });
 
-describe('submissions that are made together', () => {
-  it('go out as batches of at most 100, each with an answer of its own', async () => {
-    const { client, transport } = await rig();
+describe('submissions in one turn of the event loop', () => {
+  it('are sent as batches of at most 100, each with an answer of its own', async () => {
+    const { client, transport } = await startClientServer();
     const tasks = await Promise.all(
       Array.from({ length: 250 }, (_, i) => client.submit(note, { text: `${i}` })),
     );
@@ -177,21 +177,21 @@ describe('submissions that are made together', () => {
     expect(transport.batches).toEqual([100, 100, 50]);
   });
 
-  it('stay below 1 MiB a batch', async () => {
-    const { client, transport } = await rig();
+  it('are sent as batches of less than 1 MiB', async () => {
+    const { client, transport } = await startClientServer();
     const text = 'x'.repeat(200_000);
     await Promise.all(Array.from({ length: 10 }, () => client.submit(note, { text })));
     expect(transport.batches).toEqual([5, 5]);
   });
 
-  it('of different queues go apart', async () => {
-    const { client, transport } = await rig();
+  it('to different queues are sent as separate batches', async () => {
+    const { client, transport } = await startClientServer();
     await Promise.all(['a', 'b', 'a'].map((queue) => client.submit(note, { text: '' }, { queue })));
     expect(transport.batches.toSorted()).toEqual([1, 2]);
   });
 
-  it('fail one by one', async () => {
-    const { client } = await rig();
+  it('fail individually, without failing the others of their batch', async () => {
+    const { client } = await startClientServer();
     await client.submit(note, { text: 'other' }, { idempotencyKey: 'taken' });
     const outcomes = await client.submitMany(note, [
       { input: { text: 'a' } },
@@ -207,8 +207,8 @@ describe('submissions that are made together', () => {
     ]);
   });
 
-  it('are lists that can be read by page, by state and by tag', async () => {
-    const { client } = await rig();
+  it('can be listed by page, by state and by tag', async () => {
+    const { client } = await startClientServer();
     await client.submitMany(note, [
       ...Array.from({ length: 5 }, (_, i) => ({ input: { text: `${i}` } })),
       { input: { text: 'late' }, delay: '1h' as const, tags: ['slow'] },
@@ -216,9 +216,9 @@ describe('submissions that are made together', () => {
     const first = await client.list({ limit: 4 });
     const second = await client.list({
       limit: 4,
-      ...(first.cursor !== undefined && { cursor: first.cursor }),
+      ...(first.nextPageToken !== undefined && { pageToken: first.nextPageToken }),
     });
-    expect([first.tasks.length, second.tasks.length, second.cursor]).toEqual([4, 2, undefined]);
+    expect([first.tasks.length, second.tasks.length, second.nextPageToken]).toEqual([4, 2, undefined]);
     expect((await client.list({ state: 'scheduled' })).tasks).toHaveLength(1);
     expect((await client.list({ tag: 'slow' })).tasks[0]).toMatchObject({
       state: 'scheduled',
@@ -228,8 +228,8 @@ describe('submissions that are made together', () => {
 });
 
 describe('a closed client', () => {
-  it('says so', async () => {
-    const { client } = await rig();
+  it('rejects every call with code CANCELLED', async () => {
+    const { client } = await startClientServer();
     await client.close();
     expect(await errorOf(client.submit(note, { text: '' }))).toMatchObject({
       code: 'CANCELLED',

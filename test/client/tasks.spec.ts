@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { defineTask, FatalError, handle, typed } from '../../src/index.ts';
-import { rig } from './client-server.ts';
+import { startClientServer } from './client-server.ts';
 import { failureOf, job, kindsOf, working } from './working.ts';
 
 describe('a task', () => {
-  it('is done, and its result is what the handler returned', async () => {
+  it('returns as its result the value that the handler returned', async () => {
     const { client, until } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))]);
     const task = await client.submit(job, { n: 21 });
     expect(await until(task.result())).toEqual({ twice: 42 });
@@ -13,7 +13,7 @@ describe('a task', () => {
     expect(await task.result()).toEqual({ twice: 42 });
   });
 
-  it('is awaited by many at once over few streams', async () => {
+  it('can be one of 600 tasks whose results are awaited together', async () => {
     const { client, until } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))]);
     const outcomes = await client.submitMany(
       job,
@@ -27,7 +27,7 @@ describe('a task', () => {
     );
   });
 
-  it('and hundreds of others that are awaited one after the other need few streams too', async () => {
+  it('shares few watch streams with 39 others whose waits began one after the other', async () => {
     const { client, until, advance, transport } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))]);
     const results: Promise<unknown>[] = [];
     for (let n = 0; n < 40; n++) {
@@ -37,17 +37,17 @@ describe('a task', () => {
     expect(transport.watching).toBeLessThanOrEqual(9);
     expect(await until(Promise.all(results))).toHaveLength(40);
     await advance(1_000);
-    expect([transport.watching, transport.watchingMost <= 17]).toEqual([0, true]);
+    expect([transport.watching, transport.maxWatching <= 17]).toEqual([0, true]);
   });
 
-  it('without a result gives undefined', async () => {
+  it('without an output schema has the result undefined', async () => {
     const quiet = defineTask('quiet', { input: typed<void>() });
     const { client, until } = await working([handle(quiet, () => {})]);
     const task = await until(client.submit(quiet, undefined));
     expect(await until(task.result())).toBeUndefined();
   });
 
-  it('arrives as the output of its schema, and its result is parsed by the reader', async () => {
+  it('reaches the handler as transformed by the input schema, and its result is transformed for the reader', async () => {
     const dated = defineTask('dated', {
       input: z.object({
         due: z.iso.date().transform((text) => new Date(text)),
@@ -67,7 +67,7 @@ describe('a task', () => {
     expect(seen).toEqual({ due: new Date('2026-12-24'), copies: 2 });
   });
 
-  it('of an older version is upgraded step by step before it is validated', async () => {
+  it('of an older version has its input upgraded step by step before it is validated', async () => {
     const first = defineTask('grown', { input: typed<{ name: string }>() });
     const third = defineTask('grown', {
       input: z.object({ first: z.string(), last: z.string(), age: z.number() }),
@@ -85,7 +85,7 @@ describe('a task', () => {
     expect(await until(client.task(id, third).result())).toBe('Lovelace, Ada (0)');
   });
 
-  it('of a newer version than a worker knows waits for one that does', async () => {
+  it('of a newer version than the worker handles stays ready', async () => {
     const newer = defineTask('job', { input: typed<{ n: number }>(), version: 2 });
     const it = await working([handle(job, ({ n }) => ({ twice: n }))]);
     const task = await it.client.submit(newer, { n: 1 });
@@ -95,7 +95,7 @@ describe('a task', () => {
 });
 
 describe('a dead task', () => {
-  it('runs again when it is retried', async () => {
+  it('runs again after retry()', async () => {
     let works = false;
     const it = await working([
       handle(job, () => {
@@ -106,7 +106,7 @@ describe('a dead task', () => {
     const task = await it.client.submit(job, { n: 1 });
     await it.until(failureOf(task.result()));
     works = true;
-    await task.retry();
+    await task.redrive();
     expect(await it.until(it.client.task(task.id, job).result())).toEqual({ twice: 1 });
     expect(await kindsOf(it, task.id)).toEqual([
       'submitted',
@@ -120,8 +120,8 @@ describe('a dead task', () => {
 });
 
 describe('a wait for a result', () => {
-  it('ends at its timeout, and the task goes on', async () => {
-    const it = await rig();
+  it('ends with TIMED_OUT after its timeout, and the task continues', async () => {
+    const it = await startClientServer();
     const task = await it.client.submit(job, { n: 1 });
     const wait = task.result({ timeout: '5s' });
     wait.catch(() => {});
@@ -134,8 +134,8 @@ describe('a wait for a result', () => {
     expect((await task.status()).state).toBe('ready');
   });
 
-  it('ends when its signal is aborted, with its reason', async () => {
-    const it = await rig();
+  it("ends with the signal's reason when its signal is aborted", async () => {
+    const it = await startClientServer();
     const task = await it.client.submit(job, { n: 1 });
     const abort = new AbortController();
     const wait = task.result({ signal: abort.signal });
@@ -145,8 +145,8 @@ describe('a wait for a result', () => {
     await expect(wait).rejects.toThrow('enough');
   });
 
-  it('of a task that does not exist says so', async () => {
-    const it = await rig();
+  it('rejects with TASK_NOT_FOUND if the task does not exist', async () => {
+    const it = await startClientServer();
     await expect(it.until(it.client.task('1.zzz').result())).rejects.toMatchObject({
       code: 'NOT_FOUND',
       reason: 'TASK_NOT_FOUND',

@@ -6,17 +6,17 @@ import {
   typed,
   type WorkerOptions,
 } from '../../src/index.ts';
-import { type Rig, rig } from './client-server.ts';
+import { type ClientServer, startClientServer } from './client-server.ts';
 
 export const job = defineTask('job', { input: typed<{ n: number }>(), output: typed<{ twice: number }>() });
 
-export async function working(handlers: Handler[], more: Partial<WorkerOptions> = {}): Promise<Rig> {
-  const it = await rig();
+export async function working(handlers: Handler[], more: Partial<WorkerOptions> = {}): Promise<ClientServer> {
+  const it = await startClientServer();
   await it.client.work(defineWorker({ handlers, ...more }));
   return it;
 }
 
-export async function kindsOf({ client, until }: Rig, id: string): Promise<string[]> {
+export async function kindsOf({ client, until }: ClientServer, id: string): Promise<string[]> {
   const kinds: string[] = [];
   const read = async (): Promise<void> => {
     for await (const event of client.task(id).events()) kinds.push(event.type);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, vi } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { type DynamoProxy, startDynamoProxy } from '../stand-ins/proxy/dynamo-proxy.ts';
-import { onTable } from './on-table.ts';
+import { onTable } from './open-on-table.ts';
 import { storeContract } from './store-contract.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 storeContract(
-  'aws, where answers are lost, reads are stale and indexes lag',
+  'aws, with lost responses, stale reads and lagging indexes',
   onTable(
     () => proxy.url,
     () => proxy.caughtUp(),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, vi } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
-import { onTable } from './on-table.ts';
+import { onTable } from './open-on-table.ts';
 import { storeContract } from './store-contract.ts';
 
 vi.setConfig({ testTimeout: 60_000 });

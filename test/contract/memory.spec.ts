@@ -2,11 +2,11 @@ import { describe } from 'vitest';
 import { memory } from '../../src/engines/memory/index.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
-import { firstClaims } from './broker/claims-on-accept.ts';
+import { claimsOnAccept } from './broker/claims-on-accept.ts';
 import { storeContract } from './store-contract.ts';
-import { type Open, register } from './subject.ts';
+import { type OpenEngine, register } from './subject.ts';
 
-function inMemory(start: typeof externalMemory): Open {
+function inMemory(start: typeof externalMemory): OpenEngine {
   return async () => {
     const clock = virtualClock();
     const engine = start({ clock });
@@ -23,6 +23,7 @@ function inMemory(start: typeof externalMemory): Open {
   };
 }
 
-storeContract('memory, bells in the commit', inMemory(memory));
+storeContract('memory, transactional broker', inMemory(memory));
 storeContract('memory, external broker', inMemory(externalMemory));
-describe('memory, bells in the commit', () => register('first claims', inMemory(memory), firstClaims));
+describe('memory, transactional broker', () =>
+  register('claims in the commit of the acceptance', inMemory(memory), claimsOnAccept));

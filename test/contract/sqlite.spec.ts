@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { describe } from 'vitest';
 import { sqlite } from '../../src/engines/sqlite/index.ts';
 import { virtualClock } from '../../src/testing/virtual-clock.ts';
-import { firstClaims } from './broker/claims-on-accept.ts';
+import { claimsOnAccept } from './broker/claims-on-accept.ts';
 import { storeContract } from './store-contract.ts';
-import { type Open, register } from './subject.ts';
+import { type OpenEngine, register } from './subject.ts';
 
-const inFile: Open = async () => {
+const inFile: OpenEngine = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-contract-'));
   const clock = virtualClock();
   const path = join(folder, 'queue.db');
@@ -26,4 +26,4 @@ const inFile: Open = async () => {
 };
 
 storeContract('sqlite', inFile);
-describe('sqlite', () => register('first claims', inFile, firstClaims));
+describe('sqlite', () => register('claims in the commit of the acceptance', inFile, claimsOnAccept));

@@ -10,12 +10,12 @@ import { expiring } from './store/expiring.ts';
 import { generations } from './store/generations.ts';
 import { histories } from './store/histories.ts';
 import { lanes } from './store/lanes.ts';
-import { laws } from './store/laws.ts';
-import { limitsKept } from './store/limits-kept.ts';
+import { limitChecks } from './store/limits.ts';
 import { lists } from './store/lists.ts';
-import { registered } from './store/registered.ts';
+import { randomActions } from './store/random-actions.ts';
+import { registryEntries } from './store/registry.ts';
 import { renewals } from './store/renewals.ts';
-import { type Open, register, type Subject } from './subject.ts';
+import { type OpenEngine, register, type Subject } from './subject.ts';
 
 const subjects: Readonly<Record<string, Subject>> = {
   'accepting a submission': accepting,
@@ -26,19 +26,19 @@ const subjects: Readonly<Record<string, Subject>> = {
   'due entries': dueEntries,
   lists,
   'history and result': histories,
-  limits: limitsKept,
+  limits: limitChecks,
   'expired tasks': expiring,
-  'which tasks have a bell': taskDeliveries,
+  'which tasks are delivered': taskDeliveries,
   receiving: deliveries,
-  'bells that are held': visibility,
-  'the registry': registered,
+  'visibility timeouts': visibility,
+  'the registry': registryEntries,
   closing,
-  'laws, by random sequences': laws,
+  'random sequences of actions': randomActions,
 };
 
-/** What every engine promises, whatever it is made of. */
-export function storeContract(name: string, open: Open): void {
+/** Registers tests of one engine for all requirements that every engine must meet. */
+export function storeContract(name: string, open: OpenEngine): void {
   describe(name, () => {
-    for (const [subject, sentences] of Object.entries(subjects)) register(subject, open, sentences);
+    for (const [subjectName, subject] of Object.entries(subjects)) register(subjectName, open, subject);
   });
 }

@@ -1,14 +1,15 @@
 import type { HoldfastError } from '../../src/core/errors.ts';
-import type { Delivery, DispatchMessage, DispatchReason, Want } from '../../src/ports/broker.ts';
-import type { Filter, LaneKey, QueueRef, Snapshot } from '../../src/ports/task-store.ts';
-import { type Asked, queue } from './submissions.ts';
-import { TaskBench } from './task-fixture.ts';
+import type { QueueRef } from '../../src/core/queue-ref.ts';
+import type { Delivery, DispatchMessage, DispatchReason, ReceiveRequest } from '../../src/ports/broker.ts';
+import type { LaneKey, Snapshot, TaskFilter } from '../../src/ports/task-store.ts';
+import { queue, type SubmissionRequest } from './submissions.ts';
+import { TaskFixture } from './task-fixture.ts';
 
-export { type Asked, queue } from './submissions.ts';
-export type { Opened } from './task-fixture.ts';
+export { queue, type SubmissionRequest } from './submissions.ts';
+export type { EngineUnderTest as Opened } from './task-fixture.ts';
 
-/** A store under test and its bells, as their callers use them. */
-export class Bench extends TaskBench {
+/** A store and a broker under test, with the calls that a service makes of them. */
+export class StoreFixture extends TaskFixture {
   lane(orderingKey: string): LaneKey {
     return { ...queue, orderingKey };
   }
@@ -20,36 +21,36 @@ export class Bench extends TaskBench {
     return { id: task.id, queue: ref, priority: options.priority, type, typeVersion, version, reason };
   }
 
-  /** Where bells are apart, what makes a ready task be heard; where they are in the commit, nothing. */
+  /** Sends the tasks' dispatch messages if the broker is external. A transactional broker has sent them with the commit. */
   async sendIfExternal(tasks: readonly Snapshot[], reason: DispatchReason = 'submit'): Promise<void> {
     if (this.transactionalDispatch) return;
     const sent = await this.broker.send(tasks.map((task) => this.messageOf(task, reason)));
     if (!sent.every((one) => one === true)) throw new Error('not sent');
   }
 
-  /** Accepted, and its bell rung. */
-  async acceptSent(asked: Asked = {}): Promise<Snapshot> {
-    const task = await this.accept(asked);
+  /** Accepts a task and sends its dispatch message. */
+  async acceptAndSend(request: SubmissionRequest = {}): Promise<Snapshot> {
+    const task = await this.accept(request);
     await this.sendIfExternal([task]);
     return task;
   }
 
-  want(want: Partial<Want> & { tasks?: number; bytes?: number } = {}): Want {
-    const { tasks = 10, bytes = 1_000_000 } = want;
+  receiveRequest(request: Partial<ReceiveRequest> & { tasks?: number; bytes?: number } = {}): ReceiveRequest {
+    const { tasks = 10, bytes = 1_000_000 } = request;
     return {
       types: [{ type: 'send', maxVersion: 1 }],
       room: () => ({ tasks, bytes }),
       waitMs: 0,
       signal: new AbortController().signal,
-      ...want,
+      ...request,
     };
   }
 
   receive(
-    want: Parameters<Bench['want']>[0] = {},
+    request: Parameters<StoreFixture['receiveRequest']>[0] = {},
     queues: readonly QueueRef[] = [queue],
   ): Promise<readonly Delivery[]> {
-    return this.broker.receive(queues, this.want(want));
+    return this.broker.receive(queues, this.receiveRequest(request));
   }
 
   async receiveOne(): Promise<Delivery> {
@@ -58,9 +59,9 @@ export class Bench extends TaskBench {
     return delivery;
   }
 
-  /** Every page of a list; what each page examined. */
+  /** Reads every page of a list. Returns all items, and how many tasks each page examined. */
   async listAll(
-    filter: Partial<Filter> = {},
+    filter: Partial<TaskFilter> = {},
     limit = 100,
   ): Promise<{ items: Snapshot[]; examined: number[] }> {
     const items: Snapshot[] = [];
@@ -75,7 +76,7 @@ export class Bench extends TaskBench {
     return { items, examined };
   }
 
-  /** Due entries of every shard. */
+  /** Returns the ids of the due entries of all shards. */
   async dueIds(nowMs = this.now, limit = 100): Promise<string[]> {
     const ids: string[] = [];
     for (let shard = 0; shard < this.store.dueShards; shard++) {
@@ -89,12 +90,12 @@ export function ids(snapshots: readonly (Snapshot | undefined)[]): (string | und
   return snapshots.map((snapshot) => snapshot?.id);
 }
 
-/** What a call was refused with. */
-export async function refusal(call: Promise<unknown>): Promise<HoldfastError> {
+/** Returns the error that a call rejects with. Throws if the call succeeds. */
+export async function errorOf(call: Promise<unknown>): Promise<HoldfastError> {
   try {
     await call;
   } catch (error) {
     return error as HoldfastError;
   }
-  throw new Error('was not refused');
+  throw new Error('the call did not fail');
 }

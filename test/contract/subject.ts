@@ -1,29 +1,34 @@
 import { describe, it } from 'vitest';
-import { Bench, type Opened } from './store-fixture.ts';
+import { type Opened, StoreFixture } from './store-fixture.ts';
 
-export type Open = () => Promise<Opened>;
-/** A sentence about behaviour, and what shows it on a store of its own; `another` opens one more. */
-export type Shown = (bench: Bench, another: () => Promise<Bench>) => Promise<void>;
-export type Sentence = (sentence: string, shown: Shown) => void;
-export type Subject = (says: Sentence) => void;
+/** Opens an engine with an empty store. */
+export type OpenEngine = () => Promise<Opened>;
+/** The test of one requirement, on a store of its own. `openAnother` opens one more store. */
+export type RequirementTest = (
+  fixture: StoreFixture,
+  openAnother: () => Promise<StoreFixture>,
+) => Promise<void>;
+export type DeclareRequirement = (sentence: string, test: RequirementTest) => void;
+/** A group of requirements that every engine must meet. */
+export type Subject = (requires: DeclareRequirement) => void;
 
-/** Registers the sentences of a subject for one engine; each opens it anew. */
-export function register(name: string, open: Open, subject: Subject): void {
+/** Registers one test of an engine for each requirement of a subject. Each test opens a new store. */
+export function register(name: string, open: OpenEngine, subject: Subject): void {
   describe(name, () => {
-    subject((sentence, shown) => {
+    subject((sentence, test) => {
       it(sentence, async () => {
-        const opened: Bench[] = [];
-        const another = async (): Promise<Bench> => {
-          const bench = new Bench(await open());
-          opened.push(bench);
-          return bench;
+        const opened: StoreFixture[] = [];
+        const openAnother = async (): Promise<StoreFixture> => {
+          const fixture = new StoreFixture(await open());
+          opened.push(fixture);
+          return fixture;
         };
         try {
-          await shown(await another(), another);
+          await test(await openAnother(), openAnother);
         } finally {
-          for (const bench of opened) {
-            await bench.engine.close();
-            await bench.opened.dispose?.();
+          for (const fixture of opened) {
+            await fixture.engine.close();
+            await fixture.underTest.dispose?.();
           }
         }
       });

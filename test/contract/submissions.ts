@@ -1,5 +1,6 @@
 import { noOptions } from '../../src/core/codec/options.ts';
 import { encodeSpec } from '../../src/core/codec/spec.ts';
+import type { QueueRef } from '../../src/core/queue-ref.ts';
 import {
   expiry,
   type OptionsRequest,
@@ -7,9 +8,9 @@ import {
   type Submission,
   submittedEvent,
 } from '../../src/core/submission/submission.ts';
-import type { QueueRef } from '../../src/ports/task-store.ts';
 
-export interface Asked {
+/** The parts of a submission that a test sets. */
+export interface SubmissionRequest {
   readonly key?: string;
   readonly tenant?: string;
   readonly queue?: string;
@@ -23,17 +24,17 @@ export interface Asked {
 
 export const queue: QueueRef = { tenant: 'acme', queue: 'mail' };
 
-/** What a caller asks for, under a key and at a time; what it leaves open is alike for all. */
-export function submissionOf(asked: Asked, key: string, nowMs: number): Submission {
-  const { type = 'send', typeVersion = 1, orderingKey } = asked;
-  const { traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03' } = asked;
-  const bytes = asked.payload ?? new TextEncoder().encode('{"to":"ann"}');
+/** Builds a submission from a request, a key and a time of acceptance. Fields that the request leaves out have defaults. */
+export function submissionOf(request: SubmissionRequest, key: string, nowMs: number): Submission {
+  const { type = 'send', typeVersion = 1, orderingKey } = request;
+  const { traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03' } = request;
+  const bytes = request.payload ?? new TextEncoder().encode('{"to":"ann"}');
   const payload = { contentType: 'application/json', encoding: '', keyId: '', bytes, reference: '' };
-  const options = resolveOptions({ ...noOptions, ...asked.options }, nowMs);
+  const options = resolveOptions({ ...noOptions, ...request.options }, nowMs);
   return {
     scope: {
-      tenant: asked.tenant ?? queue.tenant,
-      queue: asked.queue ?? queue.queue,
+      tenant: request.tenant ?? queue.tenant,
+      queue: request.queue ?? queue.queue,
       key,
     },
     spec: encodeSpec({ type, typeVersion, orderingKey, payload }),

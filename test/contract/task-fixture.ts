@@ -7,37 +7,38 @@ import type { Head } from '../../src/core/task/head.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import type {
   Acceptance,
-  Accepted,
+  AcceptOutcome,
   Change,
-  Outcome,
   Snapshot,
   TaskStore,
   Transition,
+  WriteOutcome,
 } from '../../src/ports/task-store.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { type Asked, submissionOf } from './submissions.ts';
+import { type SubmissionRequest, submissionOf } from './submissions.ts';
 
-export interface Opened {
+/** An opened engine with the clock and the functions that tests need. */
+export interface EngineUnderTest {
   readonly engine: Engine;
-  /** The engine's own; it stands still unless a test moves it. */
+  /** The engine's clock. It moves only when a test advances it. */
   readonly clock: VirtualClock;
-  /** Closes the engine and opens what it left: a new process after the first. */
+  /** Closes the engine and opens its store again, as the next process would. */
   readonly reopen: () => Promise<Engine>;
   readonly dispose?: () => Promise<void>;
 }
 
 const worker = 'w-1';
 
-/** A store under test, and the lives of its tasks: every change is decided by the core. */
-export class TaskBench {
-  readonly opened: Opened;
+/** A store under test, with one method for each change of a task. The core decides every change. */
+export class TaskFixture {
+  readonly underTest: EngineUnderTest;
   engine: Engine;
   onDead: 'release' | 'hold' = 'release';
   #keys = 0;
 
-  constructor(opened: Opened) {
-    this.opened = opened;
-    this.engine = opened.engine;
+  constructor(underTest: EngineUnderTest) {
+    this.underTest = underTest;
+    this.engine = underTest.engine;
   }
 
   get store(): TaskStore {
@@ -49,7 +50,7 @@ export class TaskBench {
   }
 
   get clock(): VirtualClock {
-    return this.opened.clock;
+    return this.underTest.clock;
   }
 
   get now(): number {
@@ -61,30 +62,33 @@ export class TaskBench {
   }
 
   async reopen(): Promise<void> {
-    this.engine = await this.opened.reopen();
+    this.engine = await this.underTest.reopen();
   }
 
-  submission(asked: Asked = {}): Submission {
-    return submissionOf(asked, asked.key ?? `key-${++this.#keys}`, this.now);
+  submission(request: SubmissionRequest = {}): Submission {
+    return submissionOf(request, request.key ?? `key-${++this.#keys}`, this.now);
   }
 
-  acceptance(asked: Asked = {}): Acceptance {
-    const submission = this.submission(asked);
+  acceptance(request: SubmissionRequest = {}): Acceptance {
+    const submission = this.submission(request);
     return { submission, head: fold([submission.submitted]) };
   }
 
-  async accept(asked: Asked = {}): Promise<Snapshot> {
-    const [accepted] = await this.store.accept([this.acceptance(asked)]);
+  async accept(request: SubmissionRequest = {}): Promise<Snapshot> {
+    const [accepted] = await this.store.accept([this.acceptance(request)]);
     if (accepted?.kind !== 'fresh') throw new Error(`not accepted: ${describe(accepted)}`);
     return accepted.snapshot;
   }
 
-  /** Accepts so many, a batch at a time. */
-  async acceptMany(count: number, asked: (i: number) => Asked = () => ({})): Promise<Snapshot[]> {
+  /** Accepts `count` tasks in batches of 100. `request` returns the request of the task with a given index. */
+  async acceptMany(
+    count: number,
+    request: (i: number) => SubmissionRequest = () => ({}),
+  ): Promise<Snapshot[]> {
     const fresh: Snapshot[] = [];
     for (let from = 0; from < count; from += 100) {
       const batch = Array.from({ length: Math.min(100, count - from) }, (_, i) =>
-        this.acceptance(asked(from + i)),
+        this.acceptance(request(from + i)),
       );
       for (const accepted of await this.store.accept(batch)) {
         if (accepted.kind !== 'fresh') throw new Error(`not accepted: ${describe(accepted)}`);
@@ -108,7 +112,7 @@ export class TaskBench {
     return decision;
   }
 
-  /** The change that a command makes of a task as it was read, conditional on that revision. */
+  /** Returns the change that a command makes of a task, conditional on the task's revision. */
   transition(task: Snapshot, command: Command, change: Partial<Transition> = {}): Transition {
     const { events, head } = this.decide(task, command);
     const expect = { revision: task.head.revision };
@@ -124,7 +128,7 @@ export class TaskBench {
     };
   }
 
-  /** A change of the head that is no event. */
+  /** Returns a change of the head without an event. */
   headChange(task: Snapshot, head: Partial<Head>): Transition {
     return {
       kind: 'transition',
@@ -137,13 +141,13 @@ export class TaskBench {
     };
   }
 
-  async append(change: Change): Promise<Outcome> {
+  async append(change: Change): Promise<WriteOutcome> {
     const [outcome] = await this.store.append([change]);
     if (outcome === undefined) throw new Error('no outcome');
     return outcome;
   }
 
-  async done(change: Change): Promise<Snapshot> {
+  async apply(change: Change): Promise<Snapshot> {
     const outcome = await this.append(change);
     if (outcome.kind !== 'done') throw new Error(`not done: ${outcome.kind}`);
     const [snapshot] = await this.store.read([change.id], this.now);
@@ -151,60 +155,60 @@ export class TaskBench {
     return snapshot;
   }
 
-  claimOf(lowest = true): Command {
+  claimCommand(lowest = true): Command {
     return { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest };
   }
 
   claim(task: Snapshot): Promise<Snapshot> {
-    return this.done(this.transition(task, this.claimOf()));
+    return this.apply(this.transition(task, this.claimCommand()));
   }
 
-  settleOf(task: Snapshot, outcome: Partial<Settle> = {}): Settle {
+  settleCommand(task: Snapshot, outcome: Partial<Settle> = {}): Settle {
     const fencingToken = task.head.fencingToken;
     return { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: 0, ...outcome } as Settle;
   }
 
   succeed(task: Snapshot, result?: Uint8Array): Promise<Snapshot> {
     const expect = { fencingToken: task.head.fencingToken, version: task.head.version };
-    return this.done(this.transition(task, this.settleOf(task), { expect, result }));
+    return this.apply(this.transition(task, this.settleCommand(task), { expect, result }));
   }
 
-  failureOf(task: Snapshot, outcome: 'failed' | 'fatal', afterMs?: number): Settle {
-    return this.settleOf(task, { outcome, message: 'no', errorType: 'Error', afterMs, random: 0.5 });
+  failCommand(task: Snapshot, outcome: 'failed' | 'fatal', afterMs?: number): Settle {
+    return this.settleCommand(task, { outcome, message: 'no', errorType: 'Error', afterMs, random: 0.5 });
   }
 
   fail(task: Snapshot, afterMs = 1_000): Promise<Snapshot> {
-    return this.done(this.transition(task, this.failureOf(task, 'failed', afterMs)));
+    return this.apply(this.transition(task, this.failCommand(task, 'failed', afterMs)));
   }
 
   snooze(task: Snapshot, afterMs = 1_000): Promise<Snapshot> {
-    return this.done(this.transition(task, this.settleOf(task, { outcome: 'snoozed', afterMs })));
+    return this.apply(this.transition(task, this.settleCommand(task, { outcome: 'snoozed', afterMs })));
   }
 
   async die(task: Snapshot): Promise<Snapshot> {
     const running = task.head.state === 'running' ? task : await this.claim(task);
-    return this.done(this.transition(running, this.failureOf(running, 'fatal')));
+    return this.apply(this.transition(running, this.failCommand(running, 'fatal')));
   }
 
   redrive(task: Snapshot, rejoinLane = false): Promise<Snapshot> {
-    return this.done(this.transition(task, { kind: 'redrive', actor: 'op' }, { rejoinLane }));
+    return this.apply(this.transition(task, { kind: 'redrive', actor: 'op' }, { rejoinLane }));
   }
 
   cancel(task: Snapshot): Promise<Snapshot> {
-    return this.done(this.transition(task, { kind: 'cancel', actor: 'op', message: 'stop' }));
+    return this.apply(this.transition(task, { kind: 'cancel', actor: 'op', message: 'stop' }));
   }
 
-  /** What the sweep does once a waiting task's time has come. */
+  /** Makes a scheduled task ready, as the sweep does when the task is due. */
   makeReady(task: Snapshot): Promise<Snapshot> {
-    return this.done(this.headChange(task, { waitUntilMs: undefined }));
+    return this.apply(this.headChange(task, { waitUntilMs: undefined }));
   }
 
-  /** What a hand-over does last. */
-  handedOver(task: Snapshot): Promise<Snapshot> {
-    return this.done(this.headChange(task, { handOver: false }));
+  /** Clears the due entry of an ended task, as the last step of a hand-over does. */
+  finishHandOver(task: Snapshot): Promise<Snapshot> {
+    return this.apply(this.headChange(task, { handOver: false }));
   }
 }
 
-function describe(accepted: Accepted | undefined): string {
+function describe(accepted: AcceptOutcome | undefined): string {
   return accepted?.kind === 'failed' ? accepted.error.message : (accepted?.kind ?? 'no answer');
 }

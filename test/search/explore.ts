@@ -1,83 +1,85 @@
 /**
- * The rules of bells and lanes, searched instead of sampled: the real use cases and loops, on the memory engine whose
- * bells are apart, in worlds so small that one can go everywhere in them.
+ * An exhaustive search for broken rules of dispatch messages and lanes. It runs the real use cases and loops on the
+ * memory engine with its external broker, in worlds so small that every state of them can be reached.
  *
- * Within a case everything is tried: every order of the calls that its actors make of store and bells, the death of an
- * actor between any two of them, another fate of any ring, every outcome of a handler, and the next moment that changes
- * anything coming at any time. A call has its effect and its answer at one instant; what an actor does between two calls
- * is one piece. Where an actor stands is told by the answers that it was given, so two places are one only where store,
- * bells, time, luck and all those answers are equal. After every write the rules in `rules.ts` are judged; from every
- * place where nobody is under way all tasks must end if nothing goes wrong from there on (`fairness.ts`).
+ * The search tries every order of the calls that the actors make of store and broker, a crash of an actor between any two
+ * of its calls, each outcome of each send, each outcome of a handler, and time passing at any point. A call has its effect
+ * and its answer at one instant, and the code between two calls of an actor runs as one step. An actor's state is
+ * determined by the answers that it was given. Two states are therefore the same only if store, broker, time, remaining
+ * faults and all those answers are equal. `rules.ts` checks each write. From every state in which no script runs, all
+ * tasks must end if no more faults happen (`fairness.ts`).
  *
- * Not tried: answers that are late or lost though the caller lives; clocks that jump; moments between those that change
- * anything; a stall between an actor's first look at its clock and its first call; a due index that lags; streams
- * (workers claim by calls); the reconciler, but for its looks at the end; other fair orders than the one of
- * `World.round`; more tasks, actors and mishaps than a case has. Those are the simulation's part.
+ * The search does not try: late or lost answers to an actor that lives; clocks that jump; times between those at which
+ * something changes; a stall between an actor's first reading of its clock and its first call; a due index that lags;
+ * streams (workers claim by calls); the reconciler, except at the end; other fair orders than that of `World.round`; more
+ * tasks, actors and faults than the case has. The simulation covers those.
  */
 import { Violation } from '../simulation/checks/violation.ts';
-import type { Case } from './case.ts';
+import type { SearchCase } from './case.ts';
 import { Fairness } from './fairness.ts';
-import { type Place, World } from './world.ts';
+import { World, type WorldState } from './world.ts';
 
-export interface Explored {
-  /** Places that differ. */
-  readonly places: number;
-  /** Those where nobody is under way: from each the tasks were seen to end. */
+export interface SearchResult {
+  /** The number of different states. */
+  readonly states: number;
+  /** The number of states in which no script runs. All tasks ended from each of them. */
   readonly atRest: number;
-  /** Kinds of event that any task had anywhere. */
+  /** The kinds of event that any task had in any state. */
   readonly kinds: readonly string[];
-  /** The rule that was broken, and the shortest way there. */
-  readonly broken: { readonly violation: Violation; readonly way: readonly string[] } | undefined;
+  /** The first rule that was broken, and the fewest steps that lead there. */
+  readonly broken: { readonly violation: Violation; readonly steps: readonly string[] } | undefined;
 }
 
-interface Reached {
-  readonly place: Place;
-  readonly from: Reached | undefined;
-  readonly what: string;
+/** A state with the step that led there first. */
+interface ReachedState {
+  readonly state: WorldState;
+  readonly from: ReachedState | undefined;
+  readonly step: string;
 }
 
-function wayTo(reached: Reached): string[] {
-  const way: string[] = [];
-  for (let at = reached; at.from !== undefined; at = at.from) way.push(at.what);
-  return way.reverse();
+function stepsTo(reached: ReachedState): string[] {
+  const steps: string[] = [];
+  for (let at = reached; at.from !== undefined; at = at.from) steps.push(at.step);
+  return steps.reverse();
 }
 
-/** Goes everywhere that a case can come to, nearest places first, until a rule is broken. */
-export async function explore(given: Case): Promise<Explored> {
-  const world = new World(given);
+/** Reaches all states of a case, in the order of their distance from the start, until a rule is broken. */
+export async function explore(searchCase: SearchCase): Promise<SearchResult> {
+  const world = new World(searchCase);
   const fairness = new Fairness(world);
   const start = await world.start();
   const seen = new Set([world.keyOf(start)]);
   let atRest = 0;
 
-  async function beyond(reached: Reached): Promise<Reached[]> {
-    if (reached.place.scenes.every((scene) => scene === undefined)) {
+  async function statesAfter(reached: ReachedState): Promise<ReachedState[]> {
+    if (reached.state.scriptStates.every((scriptState) => scriptState === undefined)) {
       atRest++;
-      await fairness.judge(reached.place);
+      await fairness.check(reached.state);
     }
-    const further: Reached[] = [];
-    for (const { what, to } of await world.moves(reached.place)) {
-      const known = seen.size;
-      if (seen.add(world.keyOf(to)).size > known) further.push({ place: to, from: reached, what });
+    const further: ReachedState[] = [];
+    for (const { description, to } of await world.steps(reached.state)) {
+      const sizeBefore = seen.size;
+      if (seen.add(world.keyOf(to)).size > sizeBefore)
+        further.push({ state: to, from: reached, step: description });
     }
     return further;
   }
 
-  const told = (broken: Explored['broken']): Explored => {
-    return { places: seen.size, atRest, kinds: [...world.stores.kinds].sort(), broken };
+  const result = (broken: SearchResult['broken']): SearchResult => {
+    return { states: seen.size, atRest, kinds: [...world.stores.kinds].sort(), broken };
   };
-  let nearest: Reached[] = [{ place: start, from: undefined, what: '' }];
+  let nearest: ReachedState[] = [{ state: start, from: undefined, step: '' }];
   while (nearest.length > 0) {
-    const further: Reached[] = [];
+    const further: ReachedState[] = [];
     for (const reached of nearest) {
       try {
-        for (const one of await beyond(reached)) further.push(one);
+        for (const one of await statesAfter(reached)) further.push(one);
       } catch (thrown) {
-        if (thrown instanceof Violation) return told({ violation: thrown, way: wayTo(reached) });
+        if (thrown instanceof Violation) return result({ violation: thrown, steps: stepsTo(reached) });
         throw thrown;
       }
     }
     nearest = further;
   }
-  return told(undefined);
+  return result(undefined);
 }

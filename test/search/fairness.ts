@@ -1,82 +1,83 @@
 import { isEnded } from '../../src/core/task/head.ts';
-import { looks } from '../../src/runtime/reconcile.ts';
+import { passes } from '../../src/runtime/reconcile.ts';
 import { Violation } from '../simulation/checks/violation.ts';
-import { startMs } from './still-clock.ts';
+import { startMs } from './manual-clock.ts';
 import { nextMoment } from './store-state.ts';
-import type { Place, World } from './world.ts';
+import type { World, WorldState } from './world.ts';
 
-/** The reconciler's first looks; the second is for what the first found hidden. */
-const looksMs = looks.slice(0, 2).map(({ ageMs }) => ageMs + 60_000);
+/** The times of the reconciler's first two passes. The second pass handles tasks whose message was hidden in the first. */
+const passesMs = passes.slice(0, 2).map(({ ageMs }) => ageMs + 60_000);
 
-/** No wait of a task that will be done is longer. */
+/** The longest time that a task waits if it will still end. */
 const longestWaitMs = 60_000;
-/** More rounds than any case needs to come to rest. */
+/** The largest number of rounds until nothing changes any more. No case needs as many. */
 const mostRounds = 1_000;
 
-/** The key of a task that has not ended, or whose lane waits for it. */
-function unfinished({ store, said }: Place, whose: 'acknowledged' | 'all'): string | undefined {
-  const going = store.tasks.filter(({ head }) => !isEnded(head) || head.handOver);
-  const keys = going.map(({ submission }) => submission.scope.key);
-  return keys.find((key) => whose === 'all' || said.includes(key));
+/** Returns the key of a task that has not ended or whose lane was not handed over. */
+function unfinished({ store, returned }: WorldState, which: 'acknowledged' | 'all'): string | undefined {
+  const unended = store.tasks.filter(({ head }) => !isEnded(head) || head.handOver);
+  const keys = unended.map(({ submission }) => submission.scope.key);
+  return keys.find((key) => which === 'all' || returned.includes(key));
 }
 
 /**
- * Whether tasks end where from now on nothing goes wrong: everybody who may begin does so in turn, each until it is
- * done, and time moves on when nobody changes anything any more.
+ * Checks that all tasks end if no more faults happen: each actor that may start runs in turn to its end, and time passes
+ * once no actor changes anything any more.
  */
 export class Fairness {
   readonly #world: World;
-  /** Where each place, if all is fair, comes to rest. */
-  readonly #rests = new Map<string, Place>();
+  /** For the key of each state, the state in which nothing changes any more if no fault happens. */
+  readonly #restingStates = new Map<string, WorldState>();
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Throws where a task is stranded: an acknowledged one without the reconciler, any other in spite of it. */
-  async judge(place: Place): Promise<void> {
-    const fair = { ...place, crashes: 0, misrings: 0 };
-    const rest = await this.#rest(fair);
-    const stranded = fair.messageLost ? undefined : unfinished(rest, 'acknowledged');
-    if (stranded !== undefined) throw new Violation('acknowledgedEnds', `'${stranded}' waits for ever`);
+  /** Throws if an acknowledged task never ends without the reconciler, or if any task never ends with it. */
+  async check(state: WorldState): Promise<void> {
+    const fair = { ...state, crashes: 0, sendFaults: 0 };
+    const rest = await this.#runToRest(fair);
+    const unfinishedKey = fair.messageLost ? undefined : unfinished(rest, 'acknowledged');
+    if (unfinishedKey !== undefined)
+      throw new Violation('acknowledgedEnds', `'${unfinishedKey}' waits for ever`);
     let last = rest;
-    for (const atMs of looksMs) {
+    for (const atMs of passesMs) {
       if (unfinished(last, 'all') === undefined) return;
-      last = await this.#rest(
+      last = await this.#runToRest(
         await this.#world.reconciled({ ...last, nowMs: Math.max(last.nowMs, startMs + atMs) }),
       );
     }
-    const forgotten = unfinished(last, 'all');
-    if (forgotten !== undefined) throw new Violation('nothingWaitsForEver', `'${forgotten}' waits for ever`);
+    const lostKey = unfinished(last, 'all');
+    if (lostKey !== undefined) throw new Violation('nothingWaitsForEver', `'${lostKey}' waits for ever`);
   }
 
-  /** Where a fair world comes to rest, before the reconciler's first look. */
-  async #rest(from: Place): Promise<Place> {
-    const passed: string[] = [];
-    let place = from;
+  /** Runs the world without faults until nothing changes any more, without the reconciler. */
+  async #runToRest(from: WorldState): Promise<WorldState> {
+    const visited: string[] = [];
+    let state = from;
     for (;;) {
-      const key = this.#world.keyOf(place);
-      const known = this.#rests.get(key);
+      const key = this.#world.keyOf(state);
+      const known = this.#restingStates.get(key);
       if (known !== undefined) {
-        place = known;
+        state = known;
         break;
       }
-      if (passed.push(key) > mostRounds)
-        throw new Violation('nothingWaitsForEver', 'it goes round in circles');
-      const next = await this.#next(place);
+      if (visited.push(key) > mostRounds)
+        throw new Violation('nothingWaitsForEver', 'the world never comes to rest');
+      const next = await this.#next(state);
       if (next === undefined) break;
-      place = next;
+      state = next;
     }
-    for (const key of passed) this.#rests.set(key, place);
-    return place;
+    for (const key of visited) this.#restingStates.set(key, state);
+    return state;
   }
 
-  async #next(place: Place): Promise<Place | undefined> {
-    const after = await this.#world.round(place);
-    if (this.#world.keyOf(after) !== this.#world.keyOf(place)) return after;
-    if (unfinished(place, 'all') === undefined) return undefined;
-    const laterMs = nextMoment(place.store, place.nowMs, 0);
-    const isSoon = laterMs !== undefined && laterMs <= place.nowMs + longestWaitMs;
-    return isSoon ? { ...place, nowMs: laterMs } : undefined;
+  async #next(state: WorldState): Promise<WorldState | undefined> {
+    const after = await this.#world.round(state);
+    if (this.#world.keyOf(after) !== this.#world.keyOf(state)) return after;
+    if (unfinished(state, 'all') === undefined) return undefined;
+    const laterMs = nextMoment(state.store, state.nowMs, 0);
+    const isSoon = laterMs !== undefined && laterMs <= state.nowMs + longestWaitMs;
+    return isSoon ? { ...state, nowMs: laterMs } : undefined;
   }
 }

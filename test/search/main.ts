@@ -1,4 +1,4 @@
-// Searches the cases one by one, of Holdfast as it is or of a mutant; tells what was found as a line of JSON each.
+// Searches the cases one by one, in Holdfast as it is or in a mutant of it, and prints one line of JSON for each case.
 import { parseArgs } from 'node:util';
 import { mutate } from '../simulation/mutants/mutate.ts';
 import { mutants } from './mutants.ts';
@@ -10,7 +10,7 @@ if (values.mutant !== undefined) {
   if (mutant === undefined) throw new Error(`There is no mutant '${values.mutant}'.`);
   mutate(mutant);
 }
-// Loaded late, so that a mutant's edits come before it.
+// These modules are imported after the mutant's edits, so that they contain them.
 const { explore } = await import('./explore.ts');
 const { cases } = await import('./cases.ts');
 
@@ -19,7 +19,7 @@ for (const [name, one] of Object.entries(cases)) {
   const { broken, ...counts } = await explore(one);
   const invariant = broken?.violation.invariant;
   console.log(
-    JSON.stringify({ name, ...counts, invariant, broken: broken?.violation.message, way: broken?.way }),
+    JSON.stringify({ name, ...counts, invariant, broken: broken?.violation.message, steps: broken?.steps }),
   );
   if (invariant !== undefined) process.exitCode = 1;
 }

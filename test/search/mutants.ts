@@ -1,6 +1,6 @@
 import { type Mutant, mutants as simulated } from '../simulation/mutants/mutants.ts';
 
-/** What is too rare for the simulation to be relied on, and everything that it is tried with. */
+/** The mutants of the simulation, and one whose fault is too rare for the simulation to find it reliably. */
 export const mutants: readonly Mutant[] = [
   ...simulated,
   {
@@ -8,8 +8,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/service/hand-over.ts',
     edits: [
       {
-        find: 'leave(lane, snapshot.id, snapshot.laneSeq)',
-        replace: 'leave(lane, snapshot.id)',
+        find: 'leaveLane(lane, snapshot.id, snapshot.laneSeq)',
+        replace: 'leaveLane(lane, snapshot.id)',
       },
     ],
   },

@@ -1,7 +1,7 @@
 import type { TaskEvent } from '../../src/core/task/event.ts';
 import { evolve } from '../../src/core/task/evolve.ts';
 import { type Head, isEnded } from '../../src/core/task/head.ts';
-import type { Change, Outcome, Snapshot, Transition } from '../../src/ports/task-store.ts';
+import type { Change, Snapshot, Transition, WriteOutcome } from '../../src/ports/task-store.ts';
 import { differingField } from '../simulation/checks/fold-equals-head.ts';
 import { Violation } from '../simulation/checks/violation.ts';
 
@@ -13,12 +13,12 @@ function sameLane(a: Snapshot, b: Snapshot): boolean {
   );
 }
 
-/** By the events: a redriven task has lost its first place. */
+/** Returns whether the task was redriven, which gave it a new place in its lane. */
 function wasRedriven({ tip }: Snapshot): boolean {
   return tip.some((event) => event.kind === 'redriven');
 }
 
-function claimed(task: Snapshot, mates: readonly Snapshot[]): void {
+function checkClaim(task: Snapshot, mates: readonly Snapshot[]): void {
   for (const mate of mates) {
     if (mate.head.state === 'running') throw new Violation('oneLeaseALane', `${task.id} beside ${mate.id}`);
     const earlier = (mate.laneSeq ?? 0) < (task.laneSeq ?? 0) && !wasRedriven(mate) && !wasRedriven(task);
@@ -27,7 +27,7 @@ function claimed(task: Snapshot, mates: readonly Snapshot[]): void {
   }
 }
 
-function happened(
+function checkEvent(
   task: Snapshot,
   head: Head,
   event: TaskEvent,
@@ -36,13 +36,14 @@ function happened(
 ): void {
   const { key } = task.submission.scope;
   if (isEnded(head)) {
-    const wayOut = event.kind === 'redriven' || (event.kind === 'cancelled' && head.holdsLane);
-    if (head.state !== 'dead' || !wayOut) throw new Violation('endsExactlyOnce', `${event.kind} of ${key}`);
+    const mayFollowDead = event.kind === 'redriven' || (event.kind === 'cancelled' && head.holdsLane);
+    if (head.state !== 'dead' || !mayFollowDead)
+      throw new Violation('endsExactlyOnce', `${event.kind} of ${key}`);
   }
   if (event.kind === 'claimed') {
     if (head.state !== 'waiting' || event.fencingToken <= head.fencingToken)
       throw new Violation('noValidLeaseIsTaken', `${key} was ${head.state}`);
-    claimed(task, mates);
+    checkClaim(task, mates);
   } else if ('fencingToken' in event && event.fencingToken !== undefined) {
     if (head.state !== 'running' || event.fencingToken !== head.fencingToken)
       throw new Violation('noStaleTokenChangesAnything', `${event.kind} of ${key} by ${event.fencingToken}`);
@@ -54,13 +55,13 @@ function happened(
     );
 }
 
-function isValid({ head }: Snapshot, expect: Change['expect']): boolean {
+function conditionHolds({ head }: Snapshot, expect: Change['expect']): boolean {
   if ('revision' in expect) return expect.revision === head.revision;
   const version = 'version' in expect ? expect.version : head.version;
   return head.state === 'running' && expect.fencingToken === head.fencingToken && version === head.version;
 }
 
-function transition(
+function checkTransition(
   task: Snapshot,
   change: Transition,
   written: Head,
@@ -70,26 +71,26 @@ function transition(
   const mates = tasks.filter((mate) => sameLane(task, mate));
   let { head } = task;
   for (const event of change.events) {
-    happened(task, head, event, mates, nowMs);
+    checkEvent(task, head, event, mates, nowMs);
     head = evolve(head, event);
   }
   const field = change.events.length === 0 ? undefined : differingField(head, written);
   if (field !== undefined) throw new Violation('foldEqualsHead', `${field} of ${task.id}`);
 }
 
-/** Judges what one call of `append` did to the tasks as they stood; throws the rule that it broke. */
-export function judge(
+/** Checks the outcomes of one `append` against the tasks before it. Throws a Violation with the rule that was broken. */
+export function checkAppend(
   tasks: readonly Snapshot[],
   changes: readonly Change[],
-  outcomes: readonly Outcome[],
+  outcomes: readonly WriteOutcome[],
   nowMs: number,
 ): void {
   for (const [i, change] of changes.entries()) {
     const outcome = outcomes[i];
     if (outcome?.kind !== 'done') continue;
     const task = tasks.find(({ id }) => id === change.id);
-    if (task === undefined || !isValid(task, change.expect))
+    if (task === undefined || !conditionHolds(task, change.expect))
       throw new Violation('noStaleTokenChangesAnything', `${change.kind} of ${change.id}`);
-    if (change.kind === 'transition') transition(task, change, outcome.head, tasks, nowMs);
+    if (change.kind === 'transition') checkTransition(task, change, outcome.head, tasks, nowMs);
   }
 }

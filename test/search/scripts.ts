@@ -4,21 +4,22 @@ import type { OptionsRequest } from '../../src/core/submission/submission.ts';
 import { reconcile } from '../../src/runtime/reconcile.ts';
 import { sweep } from '../../src/runtime/sweep.ts';
 import { specOf } from '../fixtures/api-node.ts';
-import { target } from './machine.ts';
-import type { Script, Stage } from './performance.ts';
+import { target } from './manual-engine.ts';
+import type { Script, ScriptContext } from './script-run.ts';
 
 const type = 'note';
 const never = new AbortController().signal;
 const by = { actor: 'operator', message: '' };
 
-export interface Asked {
+/** The task that a submitter submits. */
+export interface SubmitterOptions {
   readonly key: string;
   readonly lane?: string | undefined;
   readonly options?: Partial<OptionsRequest>;
 }
 
-/** Says the key where its submission was acknowledged. */
-export function submitter({ key, lane, options }: Asked): Script {
+/** Submits one task. Returns its key if the submission was acknowledged. */
+export function submitter({ key, lane, options }: SubmitterOptions): Script {
   const item = {
     key,
     spec: specOf('{}', type, lane),
@@ -31,30 +32,35 @@ export function submitter({ key, lane, options }: Asked): Script {
   };
 }
 
-/** How an attempt ends; a renewal of its lease comes before that. */
-export type Outcome = keyof typeof outcomes | 'beat';
+/** An outcome of an attempt, or a heartbeat before it. */
+export type HandlerOutcome = keyof typeof outcomes | 'heartbeat';
 
 const outcomes = { succeed: 'succeeded', fail: 'failed', die: 'fatal' } as const;
 
 function settlement({ lease }: Assignment, outcome: keyof typeof outcomes): Settlement {
-  const told = { result: undefined, message: '', errorType: '', afterMs: undefined };
-  return { lease, outcome: outcomes[outcome], ...told };
+  const details = { result: undefined, message: '', errorType: '', afterMs: undefined };
+  return { lease, outcome: outcomes[outcome], ...details };
 }
 
 const from = { tenant: target.tenant, sessionId: undefined };
 
-/** What a handler did with a task, as the search decides: its lease is renewed at most once. */
-async function work({ service, choose }: Stage, task: Assignment, may: readonly Outcome[]): Promise<void> {
-  const first = await choose(may);
-  if (first === 'beat') await service.heartbeat([{ lease: task.lease, progress: undefined }], from);
-  const last = first === 'beat' ? await choose(may.filter((one) => one !== 'beat')) : first;
+/** Settles a task with an outcome that the search chooses. Renews the lease at most once before. */
+async function work(
+  { service, choose }: ScriptContext,
+  task: Assignment,
+  outcomesToTry: readonly HandlerOutcome[],
+): Promise<void> {
+  const first = await choose(outcomesToTry);
+  if (first === 'heartbeat') await service.heartbeat([{ lease: task.lease, progress: undefined }], from);
+  const last =
+    first === 'heartbeat' ? await choose(outcomesToTry.filter((one) => one !== 'heartbeat')) : first;
   await service.settle([settlement(task, last)], from);
 }
 
-/** Claims what is rung, so many tasks at once, and does it, one task after the other. */
-export function worker(maxTasks: number, may: readonly Outcome[]): Script {
-  return async (stage) => {
-    const assigned = await stage.service.claim({
+/** Claims up to `maxTasks` tasks at once and works on one after the other. */
+export function worker(maxTasks: number, outcomesToTry: readonly HandlerOutcome[]): Script {
+  return async (context) => {
+    const assigned = await context.service.claim({
       tenant: target.tenant,
       workerName: 'w',
       workerId: '',
@@ -65,7 +71,7 @@ export function worker(maxTasks: number, may: readonly Outcome[]): Script {
       requestId: '',
       signal: never,
     });
-    for (const task of assigned) await work(stage, task, may);
+    for (const task of assigned) await work(context, task, outcomesToTry);
     return '';
   };
 }
@@ -80,14 +86,14 @@ export const reconciler: Script = async ({ context }) => {
   return '';
 };
 
-/** Cancels a task or drives it again; refused or not. */
-export function operator(deed: 'cancel' | 'redrive', key: string): Script {
+/** Cancels or redrives a task. The call may fail. */
+export function operator(action: 'cancel' | 'redrive', key: string): Script {
   return async ({ service }) => {
     const found = await service.getByKey({ ...target, key }, false).catch(() => undefined);
     if (found === undefined) return '';
     const { id } = found.snapshot;
     const { tenant } = target;
-    const done = deed === 'cancel' ? service.cancel(tenant, id, by) : service.redrive(tenant, id, '');
+    const done = action === 'cancel' ? service.cancel(tenant, id, by) : service.redrive(tenant, id, '');
     await done.catch(() => {});
     return '';
   };

@@ -2,43 +2,45 @@ import { leaseExpiredAtMs } from '../../src/core/task/decision.ts';
 import type { TaskEvent } from '../../src/core/task/event.ts';
 import { dueAtMs } from '../../src/core/task/head.ts';
 import type { Snapshot } from '../../src/ports/task-store.ts';
-import { type Call, type Fate, fates, Machine } from './machine.ts';
-import { type Names, textOf } from './names.ts';
-import { startMs } from './still-clock.ts';
+import { startMs } from './manual-clock.ts';
+import { ManualEngine, type PortCall, type SendOutcome, sendOutcomes } from './manual-engine.ts';
+import { textOf, type ValueNumbers } from './value-numbers.ts';
 
-interface Origin {
+/** A call that led to a store state from another one. */
+interface StepOrigin {
   readonly from: StoreState;
-  readonly call: Call;
+  readonly call: PortCall;
   readonly nowMs: number;
-  readonly fate: Fate;
+  readonly sendOutcome: SendOutcome;
 }
 
-/** What the store and the bells hold at one moment; two are the same object where they hold the same. */
+/** The content of the store and the broker at one moment. Equal contents are the same object. */
 export interface StoreState {
   readonly id: number;
   readonly tasks: readonly Snapshot[];
-  /** When something here changes its meaning by itself: a bell is heard again, an entry is due, a lease is spent. */
+  /** The times at which something changes without a call: a message becomes visible, a task is due, a lease expires. */
   readonly momentsMs: readonly number[];
-  readonly steps: Map<number, Step>;
-  /** One way here. */
-  readonly origin: Origin | undefined;
+  readonly steps: Map<number, StoreStep>;
+  /** The call by which the search first reached this state. */
+  readonly origin: StepOrigin | undefined;
 }
 
-export interface Step {
+/** The effect and the answer of one call in one store state. */
+export interface StoreStep {
   readonly to: StoreState;
   readonly answer: unknown;
-  readonly name: number;
+  readonly answerNumber: number;
 }
 
-function keyOf(machine: Machine, tasks: readonly Snapshot[]): string {
-  const messages = machine.messages().map(({ message, sentAtMs, visibleAtMs, receiptHandle }) => {
+function keyOf(engine: ManualEngine, tasks: readonly Snapshot[]): string {
+  const messages = engine.messages().map(({ message, sentAtMs, visibleAtMs, receiptHandle }) => {
     return `${message.id}/${message.version}/${message.reason} ${sentAtMs} ${visibleAtMs} ${receiptHandle}`;
   });
-  return textOf([tasks, tasks.map((task) => machine.lane(task)), messages, machine.sent()]);
+  return textOf([tasks, tasks.map((task) => engine.lane(task)), messages, engine.sent()]);
 }
 
-function momentsOf(machine: Machine, tasks: readonly Snapshot[]): number[] {
-  const moments = machine.messages().map((message) => message.visibleAtMs);
+function momentsOf(engine: ManualEngine, tasks: readonly Snapshot[]): number[] {
+  const moments = engine.messages().map((message) => message.visibleAtMs);
   for (const { head } of tasks) {
     const due = dueAtMs(head);
     if (due !== undefined) moments.push(due);
@@ -47,60 +49,67 @@ function momentsOf(machine: Machine, tasks: readonly Snapshot[]): number[] {
   return moments;
 }
 
-/** A machine in this state, by the way that led here. */
-function rebuilt(state: StoreState): Machine {
-  const way: Origin[] = [];
-  for (let at = state.origin; at !== undefined; at = at.from.origin) way.push(at);
-  const machine = new Machine();
-  for (const { call, nowMs, fate } of way.reverse()) machine.perform(call, nowMs, fate);
-  return machine;
+/** Builds an engine in this state by repeating the calls that led to it. */
+function rebuild(state: StoreState): ManualEngine {
+  const origins: StepOrigin[] = [];
+  for (let at = state.origin; at !== undefined; at = at.from.origin) origins.push(at);
+  const engine = new ManualEngine();
+  for (const { call, nowMs, sendOutcome } of origins.reverse()) engine.perform(call, nowMs, sendOutcome);
+  return engine;
 }
 
-/** Every state that the store was ever found in, and the effect of every call that was ever made in one. */
+/** All store states that the search has reached, and the effect of each call that it has made in one. */
 export class StoreStates {
   readonly start: StoreState;
-  /** Of events that any task had in any state. */
+  /** The kinds of event that any task had in any state. */
   readonly kinds = new Set<TaskEvent['kind']>();
   readonly #known = new Map<string, StoreState>();
-  readonly #names: Names;
+  readonly #numbers: ValueNumbers;
 
-  constructor(names: Names) {
-    this.#names = names;
-    this.start = this.#found(new Machine(), undefined);
+  constructor(numbers: ValueNumbers) {
+    this.#numbers = numbers;
+    this.start = this.#stateOf(new ManualEngine(), undefined);
   }
 
   get size(): number {
     return this.#known.size;
   }
 
-  /** `name` is the call's. */
-  step(from: StoreState, name: number, call: Call, nowMs: number, fate: Fate): Step {
-    // Days in ms are below 2^31, names few: their product is a whole number still.
-    const at = (name * fates.length + fates.indexOf(fate)) * 2 ** 31 + (nowMs - startMs);
-    const known = from.steps.get(at);
+  /** Returns the effect of a call in a state. `callNumber` is the number of the call's value. */
+  step(
+    from: StoreState,
+    callNumber: number,
+    call: PortCall,
+    nowMs: number,
+    sendOutcome: SendOutcome,
+  ): StoreStep {
+    // The time is below 2^31 ms and the numbers of calls are small, so the key is a safe integer.
+    const key =
+      (callNumber * sendOutcomes.length + sendOutcomes.indexOf(sendOutcome)) * 2 ** 31 + (nowMs - startMs);
+    const known = from.steps.get(key);
     if (known !== undefined) return known;
-    const machine = rebuilt(from);
-    const answer = machine.perform(call, nowMs, fate);
-    const to = this.#found(machine, { from, call, nowMs, fate });
-    const step = { to, answer, name: this.#names.of(answer) };
-    from.steps.set(at, step);
+    const engine = rebuild(from);
+    const answer = engine.perform(call, nowMs, sendOutcome);
+    const to = this.#stateOf(engine, { from, call, nowMs, sendOutcome });
+    const step = { to, answer, answerNumber: this.#numbers.numberOf(answer) };
+    from.steps.set(key, step);
     return step;
   }
 
-  #found(machine: Machine, origin: Origin | undefined): StoreState {
-    const tasks = machine.tasks();
-    const key = keyOf(machine, tasks);
+  #stateOf(engine: ManualEngine, origin: StepOrigin | undefined): StoreState {
+    const tasks = engine.tasks();
+    const key = keyOf(engine, tasks);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     for (const { tip } of tasks) for (const { kind } of tip) this.kinds.add(kind);
-    const momentsMs = momentsOf(machine, tasks);
+    const momentsMs = momentsOf(engine, tasks);
     const state = { id: this.#known.size, tasks, momentsMs, steps: new Map(), origin };
     this.#known.set(key, state);
     return state;
   }
 }
 
-/** The next moment at which anything changes its meaning, by a clock that may be `skewMs` slow. */
+/** Returns the next time at which something changes without a call, by clocks that may be `skewMs` behind. */
 export function nextMoment(state: StoreState, nowMs: number, skewMs: number): number | undefined {
   let next: number | undefined;
   for (const momentMs of state.momentsMs) {

@@ -1,243 +1,302 @@
-import type { Change, Outcome } from '../../src/ports/task-store.ts';
-import type { Actor, Case, Deed } from './case.ts';
-import type { Fate } from './machine.ts';
-import { Names } from './names.ts';
-import type { Asked, Script } from './performance.ts';
-import { Play, type Scene } from './plays.ts';
-import { judge } from './rules.ts';
+import type { Change, WriteOutcome } from '../../src/ports/task-store.ts';
+import type { Actor, SearchCase, SetupStep } from './case.ts';
+import { startMs } from './manual-clock.ts';
+import type { SendOutcome } from './manual-engine.ts';
+import { checkAppend } from './rules.ts';
+import type { Script, ScriptCall } from './script-run.ts';
+import { type ScriptState, ScriptStates } from './script-states.ts';
 import { reconciler } from './scripts.ts';
-import { startMs } from './still-clock.ts';
 import { nextMoment, type StoreState, StoreStates } from './store-state.ts';
+import { ValueNumbers } from './value-numbers.ts';
 
-export interface Place {
+/** A state of the whole world: store and broker, time, and each actor's script. */
+export interface WorldState {
   readonly store: StoreState;
   readonly nowMs: number;
-  /** Where each actor stands; undefined: it has not begun, or has ended. */
-  readonly scenes: readonly (Scene | undefined)[];
-  readonly begun: readonly number[];
-  /** What was said, e.g. the keys of acknowledged submissions. */
-  readonly said: readonly string[];
+  /** The state of each actor's script. Undefined if the actor is not running its script. */
+  readonly scriptStates: readonly (ScriptState | undefined)[];
+  /** How often each actor with a limit has started its script. */
+  readonly starts: readonly number[];
+  /** The texts that scripts returned, for example the keys of acknowledged submissions. */
+  readonly returned: readonly string[];
+  /** How many crashes may still happen. */
   readonly crashes: number;
-  readonly misrings: number;
-  /** A bell may be gone for good. */
+  /** How many faults of sends may still happen. */
+  readonly sendFaults: number;
+  /** True once a dispatch message was lost. */
   readonly messageLost: boolean;
 }
 
-export interface Move {
-  readonly what: string;
-  readonly to: Place;
+/** One step that may happen next, with the state after it. */
+export interface WorldStep {
+  readonly description: string;
+  readonly to: WorldState;
 }
 
-function keyOfActor(scene: Scene | undefined, begun: number): number {
-  return (scene?.id ?? 0) * 8 + begun;
+function keyOfActor(scriptState: ScriptState | undefined, starts: number): number {
+  return (scriptState?.id ?? 0) * 8 + starts;
 }
 
-/** A case with everything that was found out about it so far. */
+/** The states and steps of a search case. Remembers each effect that it has computed. */
 export class World {
-  readonly #names = new Names();
-  readonly #stores = new StoreStates(this.#names);
-  readonly #case: Case;
-  readonly #plays: readonly Play[];
-  readonly #reconciler: Play;
+  readonly #numbers = new ValueNumbers();
+  readonly #stores = new StoreStates(this.#numbers);
+  readonly #case: SearchCase;
+  readonly #statesByActor: readonly ScriptStates[];
+  readonly #reconciler: ScriptStates;
   readonly #slowMs: number;
-  #scenes = 0;
+  #lastStateId = 0;
 
-  constructor(given: Case) {
-    this.#case = given;
-    const plays = new Map<string, Play>();
-    const scripts = [...new Set(given.actors.map((actor) => actor.script))];
-    // Whoever follows the same script by the same clock is interchangeable, and so are their scenes.
-    this.#plays = given.actors.map(({ script, slowMs = 0 }) => {
+  constructor(searchCase: SearchCase) {
+    this.#case = searchCase;
+    const statesByScript = new Map<string, ScriptStates>();
+    const scripts = [...new Set(searchCase.actors.map((actor) => actor.script))];
+    // Actors with the same script and the same clock are interchangeable, so they share their script states.
+    this.#statesByActor = searchCase.actors.map(({ script, slowMs = 0 }) => {
       const name = `${scripts.indexOf(script)} ${slowMs}`;
-      const play = plays.get(name) ?? this.#playOf(script, slowMs);
-      plays.set(name, play);
-      return play;
+      const states = statesByScript.get(name) ?? this.#statesOf(script, slowMs);
+      statesByScript.set(name, states);
+      return states;
     });
-    this.#reconciler = this.#playOf(reconciler, 0);
-    this.#slowMs = Math.max(0, ...given.actors.map(({ slowMs = 0 }) => slowMs));
+    this.#reconciler = this.#statesOf(reconciler, 0);
+    this.#slowMs = Math.max(0, ...searchCase.actors.map(({ slowMs = 0 }) => slowMs));
   }
 
-  #playOf(script: Script, slowMs: number): Play {
-    return new Play(script, -slowMs, this.#names, () => ++this.#scenes);
+  #statesOf(script: Script, slowMs: number): ScriptStates {
+    return new ScriptStates(script, -slowMs, this.#numbers, () => ++this.#lastStateId);
   }
 
   get stores(): Pick<StoreStates, 'size' | 'kinds'> {
     return this.#stores;
   }
 
-  async start(): Promise<Place> {
-    const { actors, before, crashes, misrings } = this.#case;
-    const scenes = actors.map(() => undefined);
-    const begun = actors.map(() => 0);
+  async start(): Promise<WorldState> {
+    const { actors, before, crashes, sendFaults } = this.#case;
+    const scriptStates = actors.map(() => undefined);
+    const starts = actors.map(() => 0);
     const store = this.#stores.start;
-    let place: Place = {
+    let state: WorldState = {
       store,
       nowMs: startMs,
-      scenes,
-      begun,
-      said: [],
+      scriptStates,
+      starts,
+      returned: [],
       crashes,
-      misrings,
+      sendFaults,
       messageLost: false,
     };
-    for (const deed of before) place = await this.#undisturbed(place, this.#playOf(deed.script, 0), deed);
-    return place;
+    for (const setup of before) state = await this.#runAlone(state, this.#statesOf(setup.script, 0), setup);
+    return state;
   }
 
-  /** Tells places apart; actors that are interchangeable (they stand side by side) are not told apart. */
-  keyOf({ store, nowMs, scenes, begun, said, crashes, misrings, messageLost }: Place): string {
-    const actors = scenes.map((scene, i) => keyOfActor(scene, begun[i] ?? 0));
+  /** Returns equal keys for states that differ only in the order of interchangeable actors (which are neighbours). */
+  keyOf({
+    store,
+    nowMs,
+    scriptStates,
+    starts,
+    returned,
+    crashes,
+    sendFaults,
+    messageLost,
+  }: WorldState): string {
+    const actors = scriptStates.map((scriptState, i) => keyOfActor(scriptState, starts[i] ?? 0));
     for (let i = 1; i < actors.length; i++) {
-      for (let j = i; j > 0 && this.#plays[j] === this.#plays[j - 1]; j--) {
+      for (let j = i; j > 0 && this.#statesByActor[j] === this.#statesByActor[j - 1]; j--) {
         const [a, b] = [actors[j - 1] as number, actors[j] as number];
         if (a > b) [actors[j - 1], actors[j]] = [b, a];
       }
     }
-    const luck = (crashes * 8 + misrings) * 2 + Number(messageLost);
-    return `${store.id},${nowMs - startMs},${actors.join()},${luck}${said.join()}`;
+    const budget = (crashes * 8 + sendFaults) * 2 + Number(messageLost);
+    return `${store.id},${nowMs - startMs},${actors.join()},${budget}${returned.join()}`;
   }
 
-  /** Everything that may happen next. */
-  async moves(place: Place): Promise<Move[]> {
-    const moves: Move[] = [];
-    for (const actor of place.scenes.keys()) {
-      if (this.#isTwin(place, actor)) continue;
-      let scene = this.#scene(place, actor);
-      if (scene instanceof Promise) scene = await scene;
-      for (let index = 0; index < (scene?.asked.length ?? 0); index++) {
-        await this.#deeds(place, actor, scene as Scene, index, moves);
+  /** Returns every step that may happen next. */
+  async steps(state: WorldState): Promise<WorldStep[]> {
+    const steps: WorldStep[] = [];
+    for (const actor of state.scriptStates.keys()) {
+      if (this.#hasIdenticalActor(state, actor)) continue;
+      let scriptState = this.#scriptState(state, actor);
+      if (scriptState instanceof Promise) scriptState = await scriptState;
+      for (let index = 0; index < (scriptState?.openCalls.length ?? 0); index++) {
+        await this.#addSteps(state, actor, scriptState as ScriptState, index, steps);
       }
     }
-    const later = nextMoment(place.store, place.nowMs, this.#slowMs);
+    const later = nextMoment(state.store, state.nowMs, this.#slowMs);
     if (later !== undefined && later <= startMs + this.#case.horizonMs)
-      moves.push({ what: `${later - place.nowMs} ms pass`, to: { ...place, nowMs: later } });
-    return moves;
+      steps.push({ description: `${later - state.nowMs} ms pass`, to: { ...state, nowMs: later } });
+    return steps;
   }
 
-  /** Everybody who may begin does so, one after the other and each to its end; handlers do the first thing they may. */
-  async round(from: Place): Promise<Place> {
-    let place = from;
-    for (const actor of from.scenes.keys()) {
+  /** Runs each actor that may start, one after the other and to its end. Handlers take their first possible outcome. */
+  async round(from: WorldState): Promise<WorldState> {
+    let state = from;
+    for (const actor of from.scriptStates.keys()) {
       for (
-        let scene = await this.#scene(place, actor, true);
-        scene !== undefined;
-        scene = place.scenes[actor]
+        let scriptState = await this.#scriptState(state, actor, true);
+        scriptState !== undefined;
+        scriptState = state.scriptStates[actor]
       ) {
-        const moves: Move[] = [];
-        await this.#deeds(place, actor, scene, 0, moves);
-        place = moves[0]?.to ?? place;
+        const steps: WorldStep[] = [];
+        await this.#addSteps(state, actor, scriptState, 0, steps);
+        state = steps[0]?.to ?? state;
       }
     }
-    return place;
+    return state;
   }
 
-  /** The same after a look of the reconciler. */
-  reconciled(from: Place): Promise<Place> {
-    return this.#undisturbed(from, this.#reconciler);
+  /** Returns the state after one run of the reconciler. */
+  reconciled(from: WorldState): Promise<WorldState> {
+    return this.#runAlone(from, this.#reconciler);
   }
 
-  async #undisturbed(from: Place, play: Play, deed: Omit<Deed, 'script'> = {}): Promise<Place> {
-    const { sends = 'sent', until } = deed;
+  async #runAlone(
+    from: WorldState,
+    states: ScriptStates,
+    setup: Omit<SetupStep, 'script'> = {},
+  ): Promise<WorldState> {
+    const { sendOutcome: setupOutcome = 'sent', until } = setup;
     const happened = ({ tasks }: StoreState): boolean =>
       tasks.some(({ tip }) => tip.some(({ kind }) => kind === until));
     let { store } = from;
-    let scene = await play.opening(from.nowMs);
-    while (!scene.isOver && !happened(store)) {
-      const asked = scene.asked[0] as Asked;
-      if (asked.port === 'choice') scene = await play.after(scene, 0, asked.options[0], -1, from.nowMs);
+    let scriptState = await states.initial(from.nowMs);
+    while (!scriptState.isOver && !happened(store)) {
+      const call = scriptState.openCalls[0] as ScriptCall;
+      if (call.port === 'choice')
+        scriptState = await states.after(scriptState, 0, call.options[0], -1, from.nowMs);
       else {
-        const fate = asked.method === 'send' ? sends : 'sent';
-        const step = this.#stores.step(store, scene.names[0] as number, asked, from.nowMs, fate);
+        const sendOutcome = call.method === 'send' ? setupOutcome : 'sent';
+        const step = this.#stores.step(
+          store,
+          scriptState.callNumbers[0] as number,
+          call,
+          from.nowMs,
+          sendOutcome,
+        );
         store = step.to;
-        scene = await play.after(scene, 0, step.answer, step.name, from.nowMs);
+        scriptState = await states.after(scriptState, 0, step.answer, step.answerNumber, from.nowMs);
       }
     }
-    return this.#receiveMessage({ ...from, store }, scene.said);
+    return this.#withReturned({ ...from, store }, scriptState.returned);
   }
 
-  #receiveMessage(place: Place, said: string | undefined): Place {
-    if (said === undefined || said === '' || place.said.includes(said)) return place;
-    return { ...place, said: [...place.said, said].sort() };
+  #withReturned(state: WorldState, returned: string | undefined): WorldState {
+    if (returned === undefined || returned === '' || state.returned.includes(returned)) return state;
+    return { ...state, returned: [...state.returned, returned].sort() };
   }
 
-  /** Another one stands exactly where this one does. */
-  #isTwin({ scenes, begun }: Place, actor: number): boolean {
-    for (let one = actor - 1; one >= 0 && this.#plays[one] === this.#plays[actor]; one--) {
-      if (scenes[one] === scenes[actor] && begun[one] === begun[actor]) return true;
+  /** Returns whether an interchangeable actor is in the same state: its steps lead to the same states. */
+  #hasIdenticalActor({ scriptStates, starts }: WorldState, actor: number): boolean {
+    for (
+      let other = actor - 1;
+      other >= 0 && this.#statesByActor[other] === this.#statesByActor[actor];
+      other--
+    ) {
+      if (scriptStates[other] === scriptStates[actor] && starts[other] === starts[actor]) return true;
     }
     return false;
   }
 
-  /** Where an actor stands, or begins. */
-  #scene(
-    { scenes, begun, said, nowMs }: Place,
+  /** Returns the state of the actor's script, or its initial state if the actor may start. */
+  #scriptState(
+    { scriptStates, starts, returned, nowMs }: WorldState,
     actor: number,
     isFair = false,
-  ): Scene | undefined | Promise<Scene> {
-    if (scenes[actor] !== undefined) return scenes[actor];
-    const { name, times = Number.POSITIVE_INFINITY, tireless, after } = this.#case.actors[actor] as Actor;
-    if (after !== undefined && !said.includes(after)) return undefined;
-    const isTired = (begun[actor] ?? 0) >= times && !(isFair && tireless);
-    if (isTired || said.includes(name)) return undefined;
-    return (this.#plays[actor] as Play).opening(nowMs);
+  ): ScriptState | undefined | Promise<ScriptState> {
+    if (scriptStates[actor] !== undefined) return scriptStates[actor];
+    const {
+      name,
+      times = Number.POSITIVE_INFINITY,
+      unlimitedWhenFair,
+      after,
+    } = this.#case.actors[actor] as Actor;
+    if (after !== undefined && !returned.includes(after)) return undefined;
+    const isExhausted = (starts[actor] ?? 0) >= times && !(isFair && unlimitedWhenFair);
+    if (isExhausted || returned.includes(name)) return undefined;
+    return (this.#statesByActor[actor] as ScriptStates).initial(nowMs);
   }
 
-  async #deeds(place: Place, actor: number, scene: Scene, index: number, moves: Move[]): Promise<void> {
-    const asked = scene.asked[index] as Asked;
-    const name = scene.names[index] as number;
-    const from = place.scenes[actor] === undefined ? this.#beginning(place, actor) : place;
-    if (asked.port === 'choice') {
-      for (const [i, option] of asked.options.entries()) {
-        moves.push({
-          what: this.#told(actor, option),
-          to: await this.#after(from, actor, scene, index, option, -1 - i),
+  async #addSteps(
+    state: WorldState,
+    actor: number,
+    scriptState: ScriptState,
+    index: number,
+    steps: WorldStep[],
+  ): Promise<void> {
+    const call = scriptState.openCalls[index] as ScriptCall;
+    const callNumber = scriptState.callNumbers[index] as number;
+    const from = state.scriptStates[actor] === undefined ? this.#countStart(state, actor) : state;
+    if (call.port === 'choice') {
+      for (const [i, option] of call.options.entries()) {
+        steps.push({
+          description: this.#stepText(actor, option),
+          to: await this.#after(from, actor, scriptState, index, option, -1 - i),
         });
       }
       return;
     }
-    for (const fate of this.#fates(place, asked.method)) {
-      const step = this.#stores.step(place.store, name, asked, place.nowMs, fate);
-      if (asked.method === 'append')
-        judge(place.store.tasks, asked.args[0] as Change[], step.answer as Outcome[], place.nowMs);
-      const misrings = place.misrings - (fate === 'sent' ? 0 : 1);
-      const effect = { ...from, store: step.to, misrings, messageLost: place.messageLost || fate === 'lost' };
-      const what = this.#told(actor, `${asked.port}.${asked.method}${fate === 'sent' ? '' : `, ${fate}`}`);
-      const to = await this.#after(effect, actor, scene, index, step.answer, step.name);
-      // Who found nothing to do at its first look has not begun.
+    for (const sendOutcome of this.#sendOutcomes(state, call.method)) {
+      const step = this.#stores.step(state.store, callNumber, call, state.nowMs, sendOutcome);
+      if (call.method === 'append')
+        checkAppend(state.store.tasks, call.args[0] as Change[], step.answer as WriteOutcome[], state.nowMs);
+      const sendFaults = state.sendFaults - (sendOutcome === 'sent' ? 0 : 1);
+      const effect = {
+        ...from,
+        store: step.to,
+        sendFaults,
+        messageLost: state.messageLost || sendOutcome === 'lost',
+      };
+      const description = this.#stepText(
+        actor,
+        `${call.port}.${call.method}${sendOutcome === 'sent' ? '' : `, ${sendOutcome}`}`,
+      );
+      const to = await this.#after(effect, actor, scriptState, index, step.answer, step.answerNumber);
+      // An actor whose first call changed nothing counts as not started.
       const isIdle =
-        to.scenes[actor] === place.scenes[actor] && to.store === place.store && to.said === place.said;
-      moves.push({ what, to: isIdle ? place : to });
-      if (place.crashes === 0) continue;
-      const scenes = place.scenes.with(actor, undefined);
-      moves.push({ what: `${what}, then dies`, to: { ...effect, scenes, crashes: place.crashes - 1 } });
+        to.scriptStates[actor] === state.scriptStates[actor] &&
+        to.store === state.store &&
+        to.returned === state.returned;
+      steps.push({ description, to: isIdle ? state : to });
+      if (state.crashes === 0) continue;
+      const scriptStates = state.scriptStates.with(actor, undefined);
+      steps.push({
+        description: `${description}, then dies`,
+        to: { ...effect, scriptStates, crashes: state.crashes - 1 },
+      });
     }
   }
 
-  #told(actor: number, what: string): string {
-    return `${this.#case.actors[actor]?.name}: ${what}`;
+  #stepText(actor: number, description: string): string {
+    return `${this.#case.actors[actor]?.name}: ${description}`;
   }
 
-  #beginning(place: Place, actor: number): Place {
+  #countStart(state: WorldState, actor: number): WorldState {
     const { times } = this.#case.actors[actor] as Actor;
-    if (times === undefined || (place.begun[actor] ?? 0) >= times) return place;
-    return { ...place, begun: place.begun.with(actor, (place.begun[actor] ?? 0) + 1) };
+    if (times === undefined || (state.starts[actor] ?? 0) >= times) return state;
+    return { ...state, starts: state.starts.with(actor, (state.starts[actor] ?? 0) + 1) };
   }
 
   async #after(
-    from: Place,
+    from: WorldState,
     actor: number,
-    scene: Scene,
+    scriptState: ScriptState,
     index: number,
     answer: unknown,
-    name: number,
-  ): Promise<Place> {
-    const next = (this.#plays[actor] as Play).after(scene, index, answer, name, from.nowMs);
+    answerNumber: number,
+  ): Promise<WorldState> {
+    const next = (this.#statesByActor[actor] as ScriptStates).after(
+      scriptState,
+      index,
+      answer,
+      answerNumber,
+      from.nowMs,
+    );
     const to = next instanceof Promise ? await next : next;
-    const scenes = from.scenes.with(actor, to.isOver ? undefined : to);
-    return this.#receiveMessage({ ...from, scenes }, to.said);
+    const scriptStates = from.scriptStates.with(actor, to.isOver ? undefined : to);
+    return this.#withReturned({ ...from, scriptStates }, to.returned);
   }
 
-  #fates({ misrings }: Place, method: string): readonly Fate[] {
-    return method === 'send' && misrings > 0 ? ['sent', ...this.#case.fates] : ['sent'];
+  #sendOutcomes({ sendFaults }: WorldState, method: string): readonly SendOutcome[] {
+    return method === 'send' && sendFaults > 0 ? ['sent', ...this.#case.faultOutcomes] : ['sent'];
   }
 }

@@ -1,16 +1,16 @@
 import { type Counts, shortfall } from './checks/census.ts';
-import { judgeRest, unfinished } from './checks/quiescence.ts';
+import { checkAtRest, unfinished } from './checks/quiescence.ts';
 import { Violation } from './checks/violation.ts';
-import { authors, misfortune, staff } from './network/disorder.ts';
+import { disturbNodes, runSubmitters, runWorkers } from './network/disturbances.ts';
 import { Network } from './network/network.ts';
 import { SimNode } from './network/node.ts';
-import { wishes } from './parties/job.ts';
+import { planSubmissions } from './parties/job.ts';
 import { operator } from './parties/operator.ts';
 import { faultsEndMs, World } from './world.ts';
 
 export interface SeedRun {
   readonly seed: number;
-  /** Calls of ports. */
+  /** The number of port calls. */
   readonly steps: number;
   readonly commits: number;
   readonly hash: string;
@@ -18,26 +18,26 @@ export interface SeedRun {
   readonly events: ReadonlyMap<string, number>;
   readonly counts: Counts;
   readonly elapsedMs: number;
-  /** A Violation, or whatever else was thrown; a seed that was too tame fails too. */
+  /** The violation of an invariant or another error; also set if the world had too few nodes, workers, tasks or faults. */
   readonly failure: unknown;
 }
 
 const nodes = 3;
-/** What was acknowledged must end without the reconciler, whose first look is at the age of ten minutes. */
+/** An acknowledged task must end before this time, without the reconciler, which first examines tasks after ten minutes. */
 const acknowledgedEndByMs = 595_000;
-/** Everything else by then. */
+/** Every other task must end before this time. */
 const endByMs = 7_200_000;
-/** Whoever waits for a result is told so long after the last end. */
-const toldWithinMs = 120_000;
+/** Every client that waits for a result must have it so long after the last task has ended. */
+const resultWithinMs = 120_000;
 
-function turn(): Promise<void> {
+function nextMacrotask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Looks at a world from time to time: whether it came to rest, and what should have by now. */
-class Watch {
+/** Checks from time to time whether a world has come to rest, and whether each task ended in time. */
+class QuiescenceWatch {
   readonly #world: World;
-  #restedAtMs: number | undefined;
+  #atRestSinceMs: number | undefined;
 
   constructor(world: World) {
     this.#world = world;
@@ -47,8 +47,8 @@ class Watch {
     const world = this.#world;
     if (world.elapsedMs < faultsEndMs + 40_000) return false;
     const waits = unfinished(world);
-    if (waits.length === 0) return this.#isTold();
-    this.#restedAtMs = undefined;
+    if (waits.length === 0) return this.#allResultsArrived();
+    this.#atRestSinceMs = undefined;
     const overdue =
       world.elapsedMs > acknowledgedEndByMs ? waits.find((one) => one.startsWith('ack')) : undefined;
     if (overdue !== undefined) throw new Violation('acknowledgedEnds', `${overdue} waits for ever`);
@@ -56,45 +56,50 @@ class Watch {
     return false;
   }
 
-  #isTold(): boolean {
+  #allResultsArrived(): boolean {
     const { waits, elapsedMs } = this.#world;
-    const waiting = waits.some;
+    const waiting = waits.firstOpen;
     if (waiting === undefined) return true;
-    this.#restedAtMs ??= elapsedMs;
-    if (elapsedMs > this.#restedAtMs + toldWithinMs)
-      throw new Violation('whoWaitsIsTold', `nobody tells the result of ${waiting}`);
+    this.#atRestSinceMs ??= elapsedMs;
+    if (elapsedMs > this.#atRestSinceMs + resultWithinMs)
+      throw new Violation('waiterGetsTheResult', `the result of ${waiting} never arrives`);
     return false;
   }
 }
 
-async function play(world: World): Promise<void> {
-  const watch = new Watch(world);
-  let lookAtMs = 0;
+async function runUntilAtRest(world: World): Promise<void> {
+  const watch = new QuiescenceWatch(world);
+  let nextCheckAtMs = 0;
   for (;;) {
-    await turn();
+    await nextMacrotask();
     if (world.failure !== undefined) return;
-    if (world.elapsedMs >= lookAtMs) {
+    if (world.elapsedMs >= nextCheckAtMs) {
       if (watch.isOver) break;
-      lookAtMs = world.elapsedMs + 500;
+      nextCheckAtMs = world.elapsedMs + 500;
     }
-    if (!world.clock.step()) throw new Error('the world stood still');
+    if (!world.clock.step()) throw new Error('no timer is left, but the world is not at rest');
   }
-  await judgeRest(world);
-  const short = shortfall(world.census.counts(world.tally.faults.keys()));
-  if (short !== undefined) throw new Error(short);
+  await checkAtRest(world);
+  const missing = shortfall(world.census.counts(world.tally.faults.keys()));
+  if (missing !== undefined) throw new Error(missing);
 }
 
-/** One world from its beginning to its rest, decided by nothing but its seed. */
-export async function runSeed(seed: number, blindTo: readonly string[] = []): Promise<SeedRun> {
-  const world = new World({ seed, blindTo });
+/** Runs one world until it is at rest. The seed alone determines everything that happens in it. */
+export async function runSeed(seed: number, ignoredInvariants: readonly string[] = []): Promise<SeedRun> {
+  const world = new World({ seed, ignoredInvariants });
   const network = new Network(
     world,
     Array.from({ length: nodes }, (_, i) => new SimNode(world, `node-${i}`)),
   );
   for (const node of network.nodes) node.begin();
-  for (const act of [authors(network, wishes(world)), staff(network), misfortune(network), operator(network)])
-    world.begin(act);
-  await play(world).catch((thrown: unknown) => world.fail(thrown));
+  for (const party of [
+    runSubmitters(network, planSubmissions(world)),
+    runWorkers(network),
+    disturbNodes(network),
+    operator(network),
+  ])
+    world.runInBackground(party);
+  await runUntilAtRest(world).catch((thrown: unknown) => world.fail(thrown));
   const { tally, shadow, census, elapsedMs, failure } = world;
   const { steps, faults, events, hash } = tally;
   const counts = census.counts(faults.keys());

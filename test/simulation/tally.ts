@@ -1,21 +1,21 @@
-/** Faults by kind, and a hash of every call of a port and every commit, so that two runs of a seed can be compared. */
+/** Counts faults and events by kind, and hashes every port call and commit, so that two runs of a seed can be compared. */
 export class Tally {
   readonly faults = new Map<string, number>();
-  /** What happened in order: events of tasks by their kind, and what people did. */
+  /** The number of task events by kind, and of what operators and workers did. */
   readonly events = new Map<string, number>();
-  /** Calls of a port. */
+  /** The number of port calls. */
   steps = 0;
   #hash = 0x811c9dc5;
 
-  count(kind: string): void {
+  countFault(kind: string): void {
     this.faults.set(kind, (this.faults.get(kind) ?? 0) + 1);
   }
 
-  happened(what: string): void {
+  countEvent(what: string): void {
     this.events.set(what, (this.events.get(what) ?? 0) + 1);
   }
 
-  note(text: string): void {
+  addToHash(text: string): void {
     for (let i = 0; i < text.length; i++) this.#hash = Math.imul(this.#hash ^ text.charCodeAt(i), 0x01000193);
   }
 

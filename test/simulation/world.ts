@@ -7,36 +7,36 @@ import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock
 import { Census } from './checks/census.ts';
 import { Shadow } from './checks/shadow.ts';
 import type { Rules } from './checks/violation.ts';
-import { Waits } from './checks/waits.ts';
+import { ResultWaits } from './checks/waits.ts';
 import { Tally } from './tally.ts';
 
-/** Faults come until then, counted from the world's beginning. */
+/** Faults are injected until this time, counted from the start of the world. */
 export const faultsEndMs = 90_000;
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Invariants that say again what a mutant removed: for its hunt they do not count. */
-  readonly blindTo?: readonly string[] | undefined;
+  /** Invariants that are not checked, because they restate the condition that a mutant removes. */
+  readonly ignoredInvariants?: readonly string[] | undefined;
 }
 
-/** What everything in one simulated world shares: one clock, one store, one stream of chance. */
+/** One simulated world. All its parties share one clock, one store and one seeded source of randomness. */
 export class World {
   readonly seed: number;
   readonly clock: VirtualClock;
   readonly engine: MemoryEngine;
   readonly rules: Rules;
   readonly shadow: Shadow;
-  /** Whose bell each receipt is. */
-  readonly receiveMessage = new Map<string, TaskId>();
-  readonly waits = new Waits();
+  /** The task of each receipt handle that was handed out. */
+  readonly taskOfReceipt = new Map<string, TaskId>();
+  readonly waits = new ResultWaits();
   readonly tally = new Tally();
   readonly census = new Census();
   readonly nature: 'external' | 'transactional';
-  /** The first rule that was broken, or whatever else was thrown. */
+  /** The first violation of an invariant, or the first other error that was thrown. */
   failure: unknown;
   readonly #random: () => number;
 
-  constructor({ seed, blindTo = [] }: WorldOptions) {
+  constructor({ seed, ignoredInvariants = [] }: WorldOptions) {
     this.seed = seed;
     this.#random = seededRandom(seed * 2_654_435_761 + 17);
     this.clock = virtualClock({ seed, turns: 'driven', shuffle: true });
@@ -45,13 +45,13 @@ export class World {
     this.engine = open({
       clock: this.clock,
       faults: {
-        send: () => (this.strikes('send failed', 0.01) ? 'failed' : this.#doubles()),
-        deliveryDelayMs: () => (this.strikes('delivery delayed', 0.03) ? this.between(1, 4_000) : 0),
-        indexLagMs: () => (this.faulty ? this.between(0, 800) : 0),
+        send: () => (this.injectFault('send failed', 0.01) ? 'failed' : this.#sentOrDoubled()),
+        deliveryDelayMs: () => (this.injectFault('delivery delayed', 0.03) ? this.between(1, 4_000) : 0),
+        indexLagMs: () => (this.hasFaults ? this.between(0, 800) : 0),
       },
     });
     const rules = {
-      blindTo: new Set(blindTo),
+      ignored: new Set(ignoredInvariants),
       now: () => this.clock.now(),
       census: this.census,
       tally: this.tally,
@@ -64,7 +64,7 @@ export class World {
     return this.clock.monotonic();
   }
 
-  get faulty(): boolean {
+  get hasFaults(): boolean {
     return this.elapsedMs < faultsEndMs;
   }
 
@@ -72,7 +72,7 @@ export class World {
     return this.#random() < p;
   }
 
-  /** A whole number, both ends included. */
+  /** Returns a random whole number from `low` to `high`, both included. */
   between(low: number, high: number): number {
     return low + Math.floor(this.#random() * (high - low + 1));
   }
@@ -81,22 +81,22 @@ export class World {
     return items[this.between(0, items.length - 1)];
   }
 
-  /** How long the next message is under way. */
+  /** Returns how long the next message travels. */
   latencyMs(): number {
-    return this.between(1, this.strikes('delayed message', 0.01) ? 8_000 : 20);
+    return this.between(1, this.injectFault('delayed message', 0.01) ? 8_000 : 20);
   }
 
-  /** Whether a fault falls now; it is counted by its kind. */
-  strikes(kind: string, p: number): boolean {
-    if (!this.faulty || !this.chance(p)) return false;
-    this.tally.count(kind);
+  /** Returns true, with probability `p`, if a fault of this kind happens now, and counts it. */
+  injectFault(kind: string, p: number): boolean {
+    if (!this.hasFaults || !this.chance(p)) return false;
+    this.tally.countFault(kind);
     return true;
   }
 
-  /** The same for what is no fault, but in order: told among the events. */
-  happens(what: string, p: number): boolean {
-    if (!this.faulty || !this.chance(p)) return false;
-    this.tally.happened(what);
+  /** Returns true, with probability `p`, if an event that is not a fault happens now, and counts it. */
+  chooseEvent(what: string, p: number): boolean {
+    if (!this.hasFaults || !this.chance(p)) return false;
+    this.tally.countEvent(what);
     return true;
   }
 
@@ -104,12 +104,12 @@ export class World {
     this.failure ??= failure;
   }
 
-  /** Begins something that nobody waits for; what it throws ends the world. */
-  begin(work: Promise<unknown>): void {
+  /** Runs work that no caller waits for. An error that it throws ends the world. */
+  runInBackground(work: Promise<unknown>): void {
     work.catch((thrown: unknown) => this.fail(thrown));
   }
 
-  #doubles(): 'sent' | 'doubled' {
-    return this.strikes('delivery doubled', 0.03) ? 'doubled' : 'sent';
+  #sentOrDoubled(): 'sent' | 'doubled' {
+    return this.injectFault('delivery doubled', 0.03) ? 'doubled' : 'sent';
   }
 }

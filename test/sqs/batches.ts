@@ -3,7 +3,7 @@ import { idsOf, mail, message, messages, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 export function batches(says: Says): void {
-  says('bells rung in one turn share calls of ten', async (site) => {
+  says('messages sent in one turn of the event loop share calls of ten', async (site) => {
     const broker = await site.open();
     const calls = [
       ...messages(25).map((one) => broker.send([one])),
@@ -17,7 +17,7 @@ export function batches(says: Says): void {
     expect(broker.meter.read().send).toEqual({ calls: 4, messages: 35, failed: 0 });
   });
 
-  says('so do those that are hidden or silenced', async (site) => {
+  says('messages hidden or deleted in one turn of the event loop share a call', async (site) => {
     const broker = await site.open();
     await broker.send(messages(10));
     const received = await broker.receive([mail], want());
@@ -33,7 +33,7 @@ export function batches(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('a queue’s address is looked up once', async (site) => {
+  says('the URL of an SQS queue is looked up once', async (site) => {
     const broker = await site.open();
     await broker.send([message('a')]);
     await broker.send([message('b')]);
@@ -41,7 +41,7 @@ export function batches(says: Says): void {
     expect(site.front.count('GetQueueUrl')).toBe(1);
   });
 
-  says('a part of a second hides for the whole of it', async (site) => {
+  says('a visibility timeout of 1 ms hides a message for a whole second', async (site) => {
     const broker = await site.open();
     await broker.send([message('a')]);
     const [delivery] = await broker.receive([mail], want());
@@ -53,7 +53,7 @@ export function batches(says: Says): void {
   });
 
   says(
-    'a bell is hidden for twelve hours from its receipt on at most, and not refused for more',
+    'a message is hidden for at most 12 h from its receipt on; a longer timeout is cut, not refused',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('a')]);
@@ -69,7 +69,7 @@ export function batches(says: Says): void {
     },
   );
 
-  says('a handle is good in another process', async (site) => {
+  says('a receipt handle works in another process', async (site) => {
     const broker = await site.open();
     const other = await site.open();
     await broker.send([message('a')]);
@@ -79,7 +79,7 @@ export function batches(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('an id of any length and any characters is rung, and comes back as it was', async (site) => {
+  says('a task id of any length and any characters is sent, and received unchanged', async (site) => {
     const broker = await site.open();
     const id = `ümläut ${'x'.repeat(300)}`;
     expect(await broker.send([message(id), message(id), message(`${id}y`)])).toEqual([true, true, true]);

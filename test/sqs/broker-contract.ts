@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { priorities } from '../../src/core/submission/submission.ts';
+import { priorities } from '../../src/core/priority.ts';
 import { createSqsBroker } from '../../src/engines/aws/broker/broker.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
@@ -8,12 +8,12 @@ import { externalMemory } from '../../src/testing/external-broker.ts';
 import { deliveries } from '../contract/broker/deliveries.ts';
 import { taskDeliveries } from '../contract/broker/task-deliveries.ts';
 import { visibility } from '../contract/broker/visibility.ts';
-import { type Open, register } from '../contract/subject.ts';
-import { clockBeside } from '../stand-ins/clock-beside.ts';
+import { type OpenEngine, register } from '../contract/subject.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { standInClock } from '../stand-ins/stand-in-clock.ts';
 import { closeBroker } from './broker-on-sqs.ts';
 
-/** The queues that the contract's sentences name. */
+/** The queues that the sentences of the contract use. */
 const queues = [
   { tenant: 'acme', queue: 'mail' },
   { tenant: 'acme', queue: 'other' },
@@ -21,12 +21,12 @@ const queues = [
   { tenant: 'other', queue: 'mail' },
 ];
 
-/** Tasks in memory, their bells on SQS; queues of its own for each sentence. */
-function openOn(standIn: () => SqsStandIn): Open {
+/** Opens engines with tasks in memory and the broker on SQS. Each sentence has its own SQS queues. */
+function openOn(standIn: () => SqsStandIn): OpenEngine {
   let opened = 0;
   return async () => {
     const { front, setTime, endpoint } = standIn();
-    const clock = clockBeside({ front, setTime });
+    const clock = standInClock({ front, setTime });
     const client = standInClient(endpoint);
     const prefix = `t${++opened}`;
     await createQueues(
@@ -57,7 +57,7 @@ function openOn(standIn: () => SqsStandIn): Open {
   };
 }
 
-/** What is promised of bells, on an SQS that is started for it. */
+/** Runs the broker part of the engine contract on an SQS stand-in that it starts. */
 export function brokerContract(name: string, start: () => Promise<SqsStandIn>): void {
   describe(name, () => {
     let standIn: SqsStandIn;
@@ -66,8 +66,8 @@ export function brokerContract(name: string, start: () => Promise<SqsStandIn>): 
     });
     afterAll(() => standIn.stop());
     const open = openOn(() => standIn);
-    register('which tasks have a bell', open, taskDeliveries);
+    register('which tasks have a dispatch message', open, taskDeliveries);
     register('receiving', open, deliveries);
-    register('bells that are held', open, visibility);
+    register('hidden messages', open, visibility);
   });
 }

@@ -1,30 +1,30 @@
-import type { Priority } from '../../src/core/submission/submission.ts';
+import type { Priority } from '../../src/core/priority.ts';
 import {
   createSqsBroker,
   type SqsBroker,
   type SqsBrokerOptions,
 } from '../../src/engines/aws/broker/broker.ts';
-import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import { closeGraceMs } from '../../src/engines/aws/broker/priority-level.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueueName, sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
-import type { Delivery, DispatchMessage, Want } from '../../src/ports/broker.ts';
+import type { Delivery, DispatchMessage, ReceiveRequest } from '../../src/ports/broker.ts';
 import type { Log, LogFields } from '../../src/ports/log.ts';
 import type { VirtualClock } from '../../src/testing/virtual-clock.ts';
-import { clockBeside } from '../stand-ins/clock-beside.ts';
 import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
+import { standInClock } from '../stand-ins/stand-in-clock.ts';
 
 export const mail = { tenant: 'acme', queue: 'mail' };
 
 let sites = 0;
 
-/** Polls under way are let finish for a moment; here time passes only when it is told to. */
+/** Closes a broker and advances the virtual clock by the time that a close gives open polls. */
 export async function closeBroker(broker: SqsBroker, clock: VirtualClock): Promise<void> {
   const closed = broker.close();
-  await clock.advance(lastPollMs);
+  await clock.advance(closeGraceMs);
   await closed;
 }
 
-/** Bells on a stand-in, with queues of their own; more processes can be opened on them. */
+/** SQS queues of one test on a stand-in. `open` can be called several times: each broker is like another process. */
 export class Site {
   readonly clock: VirtualClock;
   readonly client;
@@ -38,11 +38,11 @@ export class Site {
   constructor(standIn: SqsStandIn, enabled: readonly Priority[] = ['normal']) {
     this.standIn = standIn;
     this.enabled = enabled;
-    this.clock = clockBeside(standIn);
+    this.clock = standInClock(standIn);
     this.client = standInClient(standIn.endpoint);
   }
 
-  /** Queues of these Holdfast queues, and bells that listen to them. */
+  /** Opens a broker. The first call also creates the SQS queues of these Holdfast queues. */
   async open(options: Partial<SqsBrokerOptions> = {}, queues = [mail]): Promise<SqsBroker> {
     const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.enabled));
     if (this.#opened.length === 0) await createQueues(this.client, definitions);
@@ -98,7 +98,7 @@ export function messages(count: number, more: Partial<DispatchMessage> = {}): Di
   return Array.from({ length: count }, (_, i) => message(`task-${i}`, more));
 }
 
-export function want(more: Partial<Want> & { tasks?: number } = {}): Want {
+export function want(more: Partial<ReceiveRequest> & { tasks?: number } = {}): ReceiveRequest {
   const { tasks = 10 } = more;
   return {
     types: [{ type: 'send', maxVersion: 1 }],

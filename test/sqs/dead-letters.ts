@@ -8,7 +8,7 @@ import { Dependency } from '../../src/engines/aws/load/dependency.ts';
 import type { DispatchMessage } from '../../src/ports/broker.ts';
 import type { DeadLetter } from '../../src/ports/dead-letters.ts';
 import { silentLog } from '../../src/ports/log.ts';
-import { refusal } from '../contract/store-fixture.ts';
+import { errorOf } from '../contract/store-fixture.ts';
 import { idsOf, mail, message, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
@@ -22,14 +22,14 @@ const receiptHandlesOf = (letters: readonly DeadLetter[]): string[] =>
 const taskIds = (letters: readonly DeadLetter[]): (string | undefined)[] =>
   letters.map((letter) => letter.message?.id).toSorted();
 
-interface Opened {
+interface DeadLettersFixture {
   readonly letters: SqsDeadLetters;
   readonly meter: SqsMeter;
-  /** Looks as long as it takes to find nothing. */
+  /** Receives until messages came or all queues were found empty. */
   receive(most?: number): Promise<readonly DeadLetter[]>;
 }
 
-async function open(site: Site, enabled = site.enabled): Promise<Opened> {
+async function open(site: Site, enabled = site.enabled): Promise<DeadLettersFixture> {
   await site.open();
   const { client, clock, prefix } = site;
   const meter = new SqsMeter();
@@ -41,7 +41,7 @@ async function open(site: Site, enabled = site.enabled): Promise<Opened> {
     const receiving = letters.receive(mail, most, hiddenMs).then((some) => {
       found = some;
     });
-    // A poll that finds nothing ends by the site's time, and what is hidden must not come back meanwhile.
+    // An empty poll ends by the virtual clock. The steps are small, so that no hidden message reappears meanwhile.
     for (;;) {
       await Promise.race([receiving, briefly()]);
       if (found !== undefined) return found;
@@ -59,32 +59,32 @@ async function sendRaw(site: Site, queue: string, body: string): Promise<string>
 }
 
 export function deadLetters(says: Says): void {
-  says('a death is told once, however often it is repeated, and a later one again', async (site) => {
+  says('a repeated notice of one death is sent once, and a notice of a later death again', async (site) => {
     const { letters, receive } = await open(site);
-    expect(await letters.tell([death('a'), death('a'), death('b')])).toEqual([true, true, true]);
-    expect(await letters.tell([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
+    expect(await letters.publish([death('a'), death('a'), death('b')])).toEqual([true, true, true]);
+    expect(await letters.publish([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
     const first = await receive();
     expect(taskIds(first)).toEqual(expect.arrayContaining(['a', 'b']));
     expect(first.find((letter) => letter.message?.id === 'a')?.message).toEqual(death('a'));
-    await letters.drop(receiptHandlesOf(first));
+    await letters.delete(receiptHandlesOf(first));
     const second = await receive();
-    await letters.drop(receiptHandlesOf(second));
+    await letters.delete(receiptHandlesOf(second));
     expect([...first, ...second].map((letter) => letter.message?.version).toSorted()).toEqual([3, 3, 6]);
     expect(await receive()).toEqual([]);
   });
 
-  says('deaths of one turn share calls of ten', async (site) => {
+  says('notices sent in one turn of the event loop share calls of ten', async (site) => {
     const { letters, meter } = await open(site);
-    const deaths = Array.from({ length: 25 }, (_, i) => letters.tell([death(`task-${i}`)]));
+    const deaths = Array.from({ length: 25 }, (_, i) => letters.publish([death(`task-${i}`)]));
     expect((await Promise.all(deaths)).flat()).toEqual(Array(25).fill(true));
     expect(meter.read().send).toEqual({ calls: 3, messages: 25, failed: 0 });
   });
 
   says(
-    'a death is told at the level that its priority falls to, and all levels are looked at',
+    'a notice goes to the level nearest to its priority, and receive polls all levels',
     async (site) => {
       const { letters, receive } = await open(site);
-      await letters.tell([death('a', { priority: 'high' }), death('b', { priority: 'low' })]);
+      await letters.publish([death('a', { priority: 'high' }), death('b', { priority: 'low' })]);
       const urls = site.front.calls.filter(({ action }) => action === 'SendMessageBatch');
       expect(urls.map(({ body }) => /-(high|normal)-dead\.fifo$/.exec(String(body.QueueUrl))?.[1])).toEqual([
         'high',
@@ -96,84 +96,96 @@ export function deadLetters(says: Says): void {
     ['high', 'normal'],
   );
 
-  says('more than a call brings come together, each once', async (site) => {
+  says('one receive returns more notices than one call to SQS, each once', async (site) => {
     const { letters, receive } = await open(site);
     const all = Array.from({ length: 25 }, (_, i) => `task-${i}`);
-    await letters.tell(all.map((id) => death(id)));
+    await letters.publish(all.map((id) => death(id)));
     expect(await receive(3)).toHaveLength(3);
     const others = await receive(40);
     expect(others).toHaveLength(22);
     expect(await receive(40)).toEqual([]);
   });
 
-  says('what was received is hidden until its time is over, it is given back, or dropped', async (site) => {
-    const { letters, receive } = await open(site);
-    await letters.tell([death('a')]);
-    const [first] = await receive();
-    expect(await receive()).toEqual([]);
-    await site.clock.advance(hiddenMs);
-    const [second] = await receive();
-    expect(second?.messageId).toBe(first?.messageId);
-    expect(second?.sentAtMs).toBe(first?.sentAtMs);
-    expect(await letters.giveBack([first?.receiptHandle ?? '', 'nonsense'])).toEqual([false, false]);
-    expect(await letters.giveBack([second?.receiptHandle ?? ''])).toEqual([true]);
-    const third = await receive();
-    expect(taskIds(third)).toEqual(['a']);
-    expect(await letters.drop(receiptHandlesOf(third))).toEqual([true]);
-    await site.clock.advance(hiddenMs);
-    expect(await receive()).toEqual([]);
-  });
+  says(
+    'a received notice is hidden until its timeout ends, it is made visible, or it is deleted',
+    async (site) => {
+      const { letters, receive } = await open(site);
+      await letters.publish([death('a')]);
+      const [first] = await receive();
+      expect(await receive()).toEqual([]);
+      await site.clock.advance(hiddenMs);
+      const [second] = await receive();
+      expect(second?.messageId).toBe(first?.messageId);
+      expect(second?.sentAtMs).toBe(first?.sentAtMs);
+      expect(await letters.makeVisible([first?.receiptHandle ?? '', 'nonsense'])).toEqual([false, false]);
+      expect(await letters.makeVisible([second?.receiptHandle ?? ''])).toEqual([true]);
+      const third = await receive();
+      expect(taskIds(third)).toEqual(['a']);
+      expect(await letters.delete(receiptHandlesOf(third))).toEqual([true]);
+      await site.clock.advance(hiddenMs);
+      expect(await receive()).toEqual([]);
+    },
+  );
 
-  says('what Holdfast did not write is told by its message id', async (site) => {
-    const { receive } = await open(site);
-    const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a dispatch message');
-    expect(await receive()).toMatchObject([{ message: undefined, messageId: id }]);
-  });
+  says(
+    'a message that Holdfast did not write is returned without content, with its message id',
+    async (site) => {
+      const { receive } = await open(site);
+      const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a dispatch message');
+      expect(await receive()).toMatchObject([{ message: undefined, messageId: id }]);
+    },
+  );
 
-  says('a notice that was moved to the queue of bells is heard there, and can be silenced', async (site) => {
-    const broker = await site.open();
-    await sendRaw(site, site.name(), encodeMessage(death('a')));
-    const received = await broker.receive([mail], want());
-    expect(idsOf(received)).toEqual(['a']);
-    expect(received[0]?.message).toEqual(death('a'));
-    expect(await broker.delete(received.map(({ receiptHandle }) => receiptHandle))).toEqual([true]);
-  });
+  says(
+    'a notice that was moved to the dispatch queue is received there, and can be deleted',
+    async (site) => {
+      const broker = await site.open();
+      await sendRaw(site, site.name(), encodeMessage(death('a')));
+      const received = await broker.receive([mail], want());
+      expect(idsOf(received)).toEqual(['a']);
+      expect(received[0]?.message).toEqual(death('a'));
+      expect(await broker.delete(received.map(({ receiptHandle }) => receiptHandle))).toEqual([true]);
+    },
+  );
 
-  says('one of a batch that SQS does not take fails alone', async (site) => {
+  says('one notice of a batch that SQS does not accept fails alone', async (site) => {
     const { letters } = await open(site);
     site.front.faults.entry = (_, entry) =>
       entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
-    const told = await letters.tell([death('a'), death('b'), death('c')]);
-    expect(told).toMatchObject([true, { code: 'UNAVAILABLE', reason: 'STORE_FAILED' }, true]);
+    const results = await letters.publish([death('a'), death('b'), death('c')]);
+    expect(results).toMatchObject([true, { code: 'UNAVAILABLE', reason: 'STORE_FAILED' }, true]);
   });
 
-  says('a queue that has no dead-letter queue is told by both names', async (site) => {
+  says('the error for a missing dead-letter queue names the queue and the SQS queue', async (site) => {
     const { letters } = await open(site);
-    const [told] = await letters.tell([death('a', { queue: unknown })]);
-    expect(told).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
-    const error = await refusal(letters.receive(unknown, 10, hiddenMs));
+    const [result] = await letters.publish([death('a', { queue: unknown })]);
+    expect(result).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+    const error = await errorOf(letters.receive(unknown, 10, hiddenMs));
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
     expect(error.message).toContain("'unknown'");
     expect(error.message).toContain('-dead.fifo');
   });
 
-  says('what some calls brought is not lost where others failed', async (site) => {
-    const { letters, receive } = await open(site);
-    await letters.tell(Array.from({ length: 20 }, (_, i) => death(`task-${i}`)));
-    let calls = 0;
-    site.front.faults.call = (action) =>
-      action === 'ReceiveMessage' && ++calls === 1 ? { status: 403, type: 'AccessDenied' } : undefined;
-    expect(await receive(20)).toHaveLength(10);
-    site.front.faults.call = (action) =>
-      action === 'ReceiveMessage' ? { status: 403, type: 'AccessDenied' } : undefined;
-    expect(await refusal(letters.receive(mail, 20, hiddenMs))).toMatchObject({ code: 'UNAVAILABLE' });
-  });
+  says(
+    'a receive returns the notices of the calls that succeeded, and fails if all calls failed',
+    async (site) => {
+      const { letters, receive } = await open(site);
+      await letters.publish(Array.from({ length: 20 }, (_, i) => death(`task-${i}`)));
+      let calls = 0;
+      site.front.faults.call = (action) =>
+        action === 'ReceiveMessage' && ++calls === 1 ? { status: 403, type: 'AccessDenied' } : undefined;
+      expect(await receive(20)).toHaveLength(10);
+      site.front.faults.call = (action) =>
+        action === 'ReceiveMessage' ? { status: 403, type: 'AccessDenied' } : undefined;
+      expect(await errorOf(letters.receive(mail, 20, hiddenMs))).toMatchObject({ code: 'UNAVAILABLE' });
+    },
+  );
 
-  says('a close waits for what was being told, and nobody tells after it', async (site) => {
+  says('a close waits for notices in flight, and rejects later ones', async (site) => {
     const { letters } = await open(site);
-    const telling = letters.tell([death('a')]);
+    const publishing = letters.publish([death('a')]);
     await letters.close();
-    expect(await telling).toEqual([true]);
-    expect(await refusal(letters.tell([death('b')]))).toMatchObject({ reason: 'STORE_FAILED' });
+    expect(await publishing).toEqual([true]);
+    expect(await errorOf(letters.publish([death('b')]))).toMatchObject({ reason: 'STORE_FAILED' });
   });
 }

@@ -17,7 +17,7 @@ async function sendRaw(site: Site, body: string, group: string): Promise<void> {
 
 export function doublesAndPoison(says: Says): void {
   says(
-    'several bells of one task are heard one at a time, and none is left when it is silenced',
+    'several messages of one task become one delivery at a time, and deleting them leaves none',
     async (site) => {
       const broker = await site.open();
       await broker.send([
@@ -30,7 +30,7 @@ export function doublesAndPoison(says: Says): void {
       expect(idsOf(received).toSorted()).toEqual(['a', 'b']);
       await broker.delete(received.map((delivery) => delivery.receiptHandle));
       await site.clock.settle();
-      // A stand-in that gave all of a group has no other; one that gives one at a time has them still.
+      // ministack returned all messages of the group at once; fauxqs returns one per receive and still has the others.
       if (broker.meter.read().receive?.messages === 4)
         expect(await broker.receive([mail], want())).toEqual([]);
       for (let i = 0; i < 3; i++) {
@@ -44,7 +44,7 @@ export function doublesAndPoison(says: Says): void {
     },
   );
 
-  says('the bell of a task that is held is not heard by another ring either', async (site) => {
+  says('while a message of a task is hidden, a later message of the task is not received', async (site) => {
     const broker = await site.open();
     await broker.send([message('a')]);
     await broker.receive([mail], want());
@@ -52,7 +52,7 @@ export function doublesAndPoison(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('a repeated ring is swallowed for five minutes, also after it was silenced', async (site) => {
+  says('SQS drops a repeat of a message for five minutes, also after the first was deleted', async (site) => {
     const broker = await site.open();
     await broker.send([message('a')]);
     const [delivery] = await broker.receive([mail], want());
@@ -64,7 +64,7 @@ export function doublesAndPoison(says: Says): void {
     expect(await broker.receive([mail], want())).toHaveLength(1);
   });
 
-  says('ringing anew is swallowed for fifteen seconds only', async (site) => {
+  says('SQS drops a repeat of a message with the reason again for 15 s only', async (site) => {
     const broker = await site.open();
     const again = message('a', { reason: 'again' });
     const deleteAll = async (): Promise<number> => {
@@ -81,23 +81,28 @@ export function doublesAndPoison(says: Says): void {
     expect(await deleteAll()).toBe(1);
   });
 
-  says('what is no bell is told of, hinders no other bell, and is a dead letter in the end', async (site) => {
-    const broker = await site.open();
-    await sendRaw(site, 'not a dispatch message', 'poison');
-    await sendRaw(site, '[2,"of a version to come"]', 'newer');
-    await broker.send([message('a')]);
-    expect(idsOf(await broker.receive([mail], want()))).toEqual(['a']);
-    expect(site.warnings.map((warning) => warning.message)).toEqual(
-      Array(2).fill('a message that is no bell of Holdfast is left to the dead-letter queue'),
-    );
-    for (let receiveCount = 2; receiveCount <= 101; receiveCount++) {
-      await site.clock.advance(32_000);
-      await broker.receive([mail], want());
-    }
-    const [definition] = sqsQueuesOf(site.prefix, mail);
-    const QueueUrl = await urlOf(site, definition?.deadName ?? '');
-    const dead = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
-    const { Messages = [] } = await site.client.send(dead);
-    expect(Messages.map((message) => message.Body)).toContain('not a dispatch message');
-  });
+  says(
+    'an unreadable message is logged, does not block others, and ends in the dead-letter queue',
+    async (site) => {
+      const broker = await site.open();
+      await sendRaw(site, 'not a dispatch message', 'poison');
+      await sendRaw(site, '[2,"of a version to come"]', 'newer');
+      await broker.send([message('a')]);
+      expect(idsOf(await broker.receive([mail], want()))).toEqual(['a']);
+      expect(site.warnings.map((warning) => warning.message)).toEqual(
+        Array(2).fill(
+          'message is no dispatch message of Holdfast; SQS will move it to the dead-letter queue',
+        ),
+      );
+      for (let receiveCount = 2; receiveCount <= 101; receiveCount++) {
+        await site.clock.advance(32_000);
+        await broker.receive([mail], want());
+      }
+      const [definition] = sqsQueuesOf(site.prefix, mail);
+      const QueueUrl = await urlOf(site, definition?.deadName ?? '');
+      const dead = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
+      const { Messages = [] } = await site.client.send(dead);
+      expect(Messages.map((message) => message.Body)).toContain('not a dispatch message');
+    },
+  );
 }

@@ -1,17 +1,17 @@
 import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import type { Priority } from '../../src/core/submission/submission.ts';
+import type { Priority } from '../../src/core/priority.ts';
 import type { SqsBroker } from '../../src/engines/aws/broker/broker.ts';
 import type { Delivery } from '../../src/ports/broker.ts';
-import { refusal } from '../contract/store-fixture.ts';
+import { errorOf } from '../contract/store-fixture.ts';
 import { idsOf, mail, message, messages, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 const minuteMs = 60_000;
 const levels: readonly Priority[] = ['normal', 'low'];
 
-/** Polls of this level fail, all others are answered. */
-function refuse(site: Site, priority: Priority): void {
+/** Makes the polls of this priority fail; all others succeed. */
+function failPolls(site: Site, priority: Priority): void {
   site.front.faults.call = (action, body) =>
     action === 'ReceiveMessage' && String(body.QueueUrl).endsWith(site.name(priority))
       ? { status: 400, type: 'AccessDenied' }
@@ -19,11 +19,11 @@ function refuse(site: Site, priority: Priority): void {
 }
 
 function polls(site: Site, priority: Priority): number {
-  const asked = site.front.calls.filter(({ action }) => action === 'ReceiveMessage');
-  return asked.filter(({ body }) => String(body.QueueUrl).endsWith(site.name(priority))).length;
+  const receives = site.front.calls.filter(({ action }) => action === 'ReceiveMessage');
+  return receives.filter(({ body }) => String(body.QueueUrl).endsWith(site.name(priority))).length;
 }
 
-/** As a worker's session does, one wait after the other until the site is closed. */
+/** Receives in a loop until the site is closed, as a worker's session does. Returns the list of received task ids. */
 function worker(site: Site, broker: SqsBroker, tasks = 1): readonly string[] {
   const { signal } = site.closing;
   const received: string[] = [];
@@ -36,15 +36,15 @@ function worker(site: Site, broker: SqsBroker, tasks = 1): readonly string[] {
 
 const waits = (more: Parameters<typeof want>[0] = {}) => want({ waitMs: 20_000, ...more });
 
-async function until(site: Site, done: () => boolean): Promise<void> {
+async function waitUntil(site: Site, done: () => boolean): Promise<void> {
   for (let i = 0; i < 300 && !done(); i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     await site.clock.settle();
   }
 }
 
-/** Small steps, each long enough in real time for a poll to end and the next to begin. */
-async function pass(site: Site, ms: number): Promise<void> {
+/** Advances the clock in small steps, each long enough in real time for a poll to end and the next to begin. */
+async function passTime(site: Site, ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 5_000) {
     await site.clock.advance(Math.min(left, 5_000));
     await new Promise((resolve) => setTimeout(resolve, 60));
@@ -53,99 +53,99 @@ async function pass(site: Site, ms: number): Promise<void> {
 
 export function failingLevels(says: Says): void {
   says(
-    'a queue one of whose priorities is gone from SQS is heard on the others, on and on',
+    'a queue stays served if the SQS queue of one of its priorities was deleted',
     async (site) => {
       const broker = await site.open();
       const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: site.name('low') }));
       await site.client.send(new DeleteQueueCommand({ QueueUrl }));
-      // More than the receives of which one begins at the lowest.
+      // 40 receives include some that begin at the lowest priority, as every 16th does.
       await broker.send(messages(40));
       const received = worker(site, broker);
-      await until(site, () => received.length >= 40);
+      await waitUntil(site, () => received.length >= 40);
       expect(new Set(received).size).toBe(40);
     },
     levels,
   );
 
   says(
-    'what comes first and fails keeps nobody from the next',
+    'a higher priority whose polls fail does not block a lower one',
     async (site) => {
       const broker = await site.open();
-      refuse(site, 'normal');
+      failPolls(site, 'normal');
       await broker.send(messages(20, { priority: 'low' }));
       const received = worker(site, broker);
-      await until(site, () => received.length >= 20);
+      await waitUntil(site, () => received.length >= 20);
       expect(new Set(received).size).toBe(20);
     },
     levels,
   );
 
   says(
-    'a priority that fails is asked less and less often, told each time, and heard once it works',
+    'a priority whose polls fail is polled less and less often, logged each time, and served once polls succeed',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
-      refuse(site, 'low');
+      failPolls(site, 'low');
       const received = worker(site, broker);
-      await until(site, () => polls(site, 'low') > 0);
-      await pass(site, 2 * minuteMs);
+      await waitUntil(site, () => polls(site, 'low') > 0);
+      await passTime(site, 2 * minuteMs);
       expect(polls(site, 'low')).toBeGreaterThan(5);
       expect(polls(site, 'low')).toBeLessThanOrEqual(12);
-      const told = site.warnings.filter((one) => one.message.startsWith('could not listen'));
-      expect(told).toHaveLength(polls(site, 'low'));
-      expect(new Set(told.map((one) => one.sqs_queue))).toEqual(new Set([site.name('low')]));
-      const pauses = told.map((one) => Number(one.pause_ms));
+      const logged = site.warnings.filter((one) => one.message.startsWith('could not poll'));
+      expect(logged).toHaveLength(polls(site, 'low'));
+      expect(new Set(logged.map((one) => one.sqs_queue))).toEqual(new Set([site.name('low')]));
+      const pauses = logged.map((one) => Number(one.pause_ms));
       expect(pauses.slice(0, 3)).toEqual([500, 1_000, 2_000]);
       expect(pauses.at(-1)).toBe(20_000);
       delete site.front.faults.call;
       await away.send([message('a', { priority: 'low' })]);
-      await pass(site, 20_000);
-      await until(site, () => received.length > 0);
+      await passTime(site, 20_000);
+      await waitUntil(site, () => received.length > 0);
       expect(received).toEqual(['a']);
-      // The next failure is the first again.
+      // A success resets the backoff, so the next one is the shortest again.
       const before = site.warnings.length;
-      refuse(site, 'low');
-      await pass(site, 20_000);
-      await until(site, () => site.warnings.length > before);
+      failPolls(site, 'low');
+      await passTime(site, 20_000);
+      await waitUntil(site, () => site.warnings.length > before);
       expect(site.warnings[before]?.pause_ms).toBe(500);
     },
     levels,
   );
 
   says(
-    'who waits is told of a failure only once all priorities of its queues fail',
+    'a receive that waits fails only once the polls of all priorities of its queues fail',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
-      refuse(site, 'low');
+      failPolls(site, 'low');
       const waiting: Promise<readonly Delivery[]> = broker.receive([mail], waits());
-      await until(site, () => site.warnings.length > 0);
+      await waitUntil(site, () => site.warnings.length > 0);
       await away.send([message('a')]);
       expect(idsOf(await waiting)).toEqual(['a']);
       site.front.faults.call = (action) =>
         action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
-      const told = refusal(broker.receive([mail], waits()));
-      await pass(site, 5_000);
-      expect(await told).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+      const failing = errorOf(broker.receive([mail], waits()));
+      await passTime(site, 5_000);
+      expect(await failing).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     },
     levels,
   );
 
   says(
-    'a queue that was silent for long is heard though one of its priorities fails',
+    'a quiet queue is served although the polls of one of its priorities fail',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const away = await site.open();
-      refuse(site, 'low');
+      failPolls(site, 'low');
       const received = worker(site, broker);
-      await pass(site, 3 * minuteMs);
+      await passTime(site, 3 * minuteMs);
       site.front.forget();
-      await pass(site, minuteMs);
+      await passTime(site, minuteMs);
       expect(polls(site, 'normal')).toBeGreaterThan(1);
       expect(polls(site, 'normal')).toBeLessThanOrEqual(3);
       expect(polls(site, 'low')).toBeLessThanOrEqual(3);
       await away.send([message('a')]);
-      await until(site, () => received.length > 0);
+      await waitUntil(site, () => received.length > 0);
       expect(received).toEqual(['a']);
     },
     levels,

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../src/core/errors.ts';
 import { encodeReceiptHandle } from '../../src/engines/aws/broker/receipt-handle.ts';
 import { createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
-import { refusal } from '../contract/store-fixture.ts';
+import { errorOf } from '../contract/store-fixture.ts';
 import { standInClient } from '../stand-ins/sqs-stand-in.ts';
 import { idsOf, mail, message, messages, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
@@ -12,7 +12,7 @@ const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const unknown = { tenant: 'acme', queue: 'unknown' };
 
 export function failures(says: Says): void {
-  says('one bell of a batch that SQS does not take fails alone', async (site) => {
+  says('one message of a batch that SQS does not accept fails alone', async (site) => {
     const broker = await site.open();
     site.front.faults.entry = (_, entry) =>
       String(entry.MessageGroupId) === 'task-1'
@@ -25,26 +25,29 @@ export function failures(says: Says): void {
     expect(idsOf(await broker.receive([mail], want()))).toEqual(['task-0', 'task-2']);
   });
 
-  says('one that is hidden or silenced in vain says so alone', async (site) => {
-    const broker = await site.open();
-    await broker.send(messages(3));
-    const received = await broker.receive([mail], want());
-    site.front.faults.entry = (_, entry) =>
-      entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
-    expect(
-      await broker.changeVisibility(received.map(({ receiptHandle }) => ({ receiptHandle, ms: 5_000 }))),
-    ).toEqual([true, false, true]);
-    expect(await broker.delete(received.map((delivery) => delivery.receiptHandle))).toEqual([
-      true,
-      false,
-      true,
-    ]);
-    delete site.front.faults.entry;
-    await site.clock.advance(32_000);
-    expect(idsOf(await broker.receive([mail], want()))).toEqual(['task-1']);
-  });
+  says(
+    'a message that could not be hidden or deleted returns false, and the others of its batch true',
+    async (site) => {
+      const broker = await site.open();
+      await broker.send(messages(3));
+      const received = await broker.receive([mail], want());
+      site.front.faults.entry = (_, entry) =>
+        entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
+      expect(
+        await broker.changeVisibility(received.map(({ receiptHandle }) => ({ receiptHandle, ms: 5_000 }))),
+      ).toEqual([true, false, true]);
+      expect(await broker.delete(received.map((delivery) => delivery.receiptHandle))).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      delete site.front.faults.entry;
+      await site.clock.advance(32_000);
+      expect(idsOf(await broker.receive([mail], want()))).toEqual(['task-1']);
+    },
+  );
 
-  says('a handle does nothing for a task of another queue than it names, and costs no call', async (site) => {
+  says('a receipt handle used for a task of another queue does nothing, and costs no call', async (site) => {
     const broker = await site.open();
     await broker.send([message('a')]);
     const [delivery] = await broker.receive([mail], want());
@@ -59,7 +62,7 @@ export function failures(says: Says): void {
     expect(await broker.delete([receiptHandle], mail)).toEqual([true]);
   });
 
-  says('a send whose answer was lost is sent again by the SDK, and rings once', async (site) => {
+  says('the SDK repeats a send whose response was lost, and the message is delivered once', async (site) => {
     const broker = await site.open();
     let lost = 0;
     site.front.faults.loseAnswer = (action) => action === 'SendMessageBatch' && lost++ === 0;
@@ -71,10 +74,10 @@ export function failures(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('a throttled call is tried again by the SDK, and by nobody else', async (site) => {
+  says('a throttled call is retried by the SDK alone', async (site) => {
     expect(await site.client.config.retryMode).toBe('standard');
     expect(await site.client.config.maxAttempts()).toBe(4);
-    // Fewer here, since the SDK waits for seconds between them.
+    // This test uses two attempts, since the SDK waits for seconds between them.
     const client = standInClient(site.standIn.endpoint, { maxAttempts: 2 });
     const broker = await site.open({ client });
     await broker.receive([mail], want());
@@ -89,21 +92,21 @@ export function failures(says: Says): void {
     client.destroy();
   });
 
-  says('a queue that SQS does not have is told by name', async (site) => {
+  says('the error for a queue that does not exist on SQS names the queue', async (site) => {
     const broker = await site.open();
     const [sent] = await broker.send([message('a', { queue: unknown })]);
     expect(sent).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
     expect(String(sent)).toContain("'unknown'");
-    const error = await refusal(broker.receive([unknown], want()));
+    const error = await errorOf(broker.receive([unknown], want()));
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
     expect(error.help).toContain('holdfast aws init');
   });
 
   says(
-    'who waits is told when none of its queues can be listened to, and served while one can',
+    'a receive that waits fails if no queue of it can be polled, and is served while one can',
     async (site) => {
       const broker = await site.open();
-      const error = await refusal(broker.receive([unknown], want({ waitMs: 20_000 })));
+      const error = await errorOf(broker.receive([unknown], want({ waitMs: 20_000 })));
       expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
       const waiting = broker.receive([unknown, mail], want({ waitMs: 20_000 }));
       await broker.send([message('a')]);
@@ -111,7 +114,7 @@ export function failures(says: Says): void {
     },
   );
 
-  says('a queue that is created afterwards is found', async (site) => {
+  says('a queue that is created after a failed call is found by the next', async (site) => {
     const broker = await site.open();
     const [sent] = await broker.send([message('a', { queue: unknown })]);
     expect(sent).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
@@ -120,7 +123,7 @@ export function failures(says: Says): void {
     expect(idsOf(await broker.receive([unknown], want()))).toEqual(['a']);
   });
 
-  says('who waits is not told of a failure that passed', async (site) => {
+  says('a receive that waits does not fail for a queue that can be polled again', async (site) => {
     const other = { tenant: 'acme', queue: 'other' };
     const broker = await site.open({}, [mail, other]);
     const away = await site.open();
@@ -149,27 +152,27 @@ export function failures(says: Says): void {
     expect(idsOf(await waiting)).toEqual(['a']);
   });
 
-  says('a queue that fails is asked less and less often', async (site) => {
+  says('a queue whose polls fail is polled less and less often', async (site) => {
     const broker = await site.open();
     site.front.faults.call = (action) =>
       action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
-    // As a session does: told of it, it waits a second and asks again.
-    const told: unknown[] = [];
+    // Like a session, this loop waits a second after an error and receives again.
+    const errors: unknown[] = [];
     const received: string[] = [];
     const loop = async (): Promise<void> => {
       while (received.length === 0 && !site.closing.signal.aborted) {
         try {
           received.push(...idsOf(await broker.receive([mail], want({ waitMs: 20_000 }))));
         } catch (error) {
-          told.push(error);
+          errors.push(error);
           await site.clock.sleep(1_000);
         }
       }
     };
     void loop();
     for (let i = 0; i < 120; i++) await site.clock.advance(1_000);
-    expect(told.length).toBeGreaterThan(5);
-    expect(told[0]).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+    expect(errors.length).toBeGreaterThan(5);
+    expect(errors[0]).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(12);
     delete site.front.faults.call;
     await broker.send([message('a')]);
@@ -180,7 +183,7 @@ export function failures(says: Says): void {
     expect(received).toEqual(['a']);
   });
 
-  says('whoever calls after closing is told so, and a wait ends with nothing', async (site) => {
+  says('a close ends waits with an empty list, and later calls are rejected', async (site) => {
     const broker = await site.open();
     const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
     const sending = broker.send([message('a')]);
@@ -190,7 +193,7 @@ export function failures(says: Says): void {
     const received = await waiting;
     expect(received.length).toBeLessThanOrEqual(1);
     for (const call of [broker.send([message('b')]), broker.changeVisibility([]), broker.delete([])]) {
-      expect(await refusal(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+      expect(await errorOf(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     }
     expect(await broker.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
   });

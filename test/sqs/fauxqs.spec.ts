@@ -3,4 +3,4 @@ import { brokerContract } from './broker-contract.ts';
 import { brokerOnSqs } from './sqs-contract.ts';
 
 brokerContract('broker on SQS, fauxqs', startFauxqs);
-brokerOnSqs('bells on SQS beside the contract, fauxqs', startFauxqs);
+brokerOnSqs('behaviour of the SQS broker beyond the contract, fauxqs', startFauxqs);

@@ -1,15 +1,15 @@
 import { expect } from 'vitest';
-import { priorities } from '../../src/core/submission/submission.ts';
+import { priorities } from '../../src/core/priority.ts';
 import { createSqsBroker, type SqsBroker } from '../../src/engines/aws/broker/broker.ts';
-import { lastPollMs } from '../../src/engines/aws/broker/priority-level.ts';
+import { closeGraceMs } from '../../src/engines/aws/broker/priority-level.ts';
 import { idsOf, mail, message, messages, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 const minuteMs = 60_000;
 const other = { tenant: 'acme', queue: 'other' };
 
-/** As a worker's session does: 20 s a wait, one after the other, until it is called off or the site is closed. */
-function worker(site: Site, broker: SqsBroker, queues = [mail], tasks = 10): Listening {
+/** Receives in a loop with waits of 20 s until the site is closed, as a worker's session does. */
+function worker(site: Site, broker: SqsBroker, queues = [mail], tasks = 10): PollingWorker {
   const { signal } = site.closing;
   const received: string[] = [];
   const loop = async (): Promise<void> => {
@@ -21,19 +21,19 @@ function worker(site: Site, broker: SqsBroker, queues = [mail], tasks = 10): Lis
   return { received };
 }
 
-interface Listening {
+interface PollingWorker {
   readonly received: readonly string[];
 }
 
-async function until(site: Site, done: () => boolean): Promise<void> {
+async function waitUntil(site: Site, done: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !done(); i++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
     await site.clock.settle();
   }
 }
 
-/** Small steps, each long enough in real time for a poll to end and the next to begin. */
-async function pass(site: Site, ms: number): Promise<void> {
+/** Advances the clock in small steps, each long enough in real time for a poll to end and the next to begin. */
+async function passTime(site: Site, ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await site.clock.advance(Math.min(left, 10_000));
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -41,53 +41,53 @@ async function pass(site: Site, ms: number): Promise<void> {
 }
 
 export function polling(says: Says): void {
-  says('idle workers of one process ask three times a minute, however many they are', async (site) => {
+  says('idle workers of one process poll three times a minute in all', async (site) => {
     const broker = await site.open();
     for (let i = 0; i < 3; i++) worker(site, broker);
-    await until(site, () => site.front.count('ReceiveMessage') > 0);
+    await waitUntil(site, () => site.front.count('ReceiveMessage') > 0);
     site.front.forget();
-    await pass(site, minuteMs);
+    await passTime(site, minuteMs);
     expect(site.front.count('ReceiveMessage')).toBeGreaterThan(0);
     expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(3);
   });
 
   says(
-    'a queue of three priorities that was silent for long asks no more often than one of one',
+    'a quiet queue of three priorities is polled no more often than a queue of one priority',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const listening = worker(site, broker);
-      await pass(site, 2 * minuteMs);
+      await passTime(site, 2 * minuteMs);
       site.front.forget();
-      await pass(site, minuteMs);
+      await passTime(site, minuteMs);
       expect(site.front.count('ReceiveMessage')).toBeLessThanOrEqual(3);
-      // Each priority has its turn, and what this process rings is heard at once.
-      const asked = site.front.calls.map((call) => String(call.body.QueueUrl));
-      expect(new Set(asked).size).toBe(3);
-      const silent = priorities.find((priority) => !asked.at(-1)?.includes(priority)) ?? 'normal';
-      await broker.send([message('a', { priority: silent })]);
-      await until(site, () => listening.received.length === 1);
+      // Each priority is polled in turn, and a message that this process sends is received at once.
+      const polled = site.front.calls.map((call) => String(call.body.QueueUrl));
+      expect(new Set(polled).size).toBe(3);
+      const unpolled = priorities.find((priority) => !polled.at(-1)?.includes(priority)) ?? 'normal';
+      await broker.send([message('a', { priority: unpolled })]);
+      await waitUntil(site, () => listening.received.length === 1);
       expect(listening.received).toEqual(['a']);
     },
     priorities,
   );
 
   says(
-    'of a queue of three priorities all are listened to while it is in use',
+    'a busy queue of three priorities has a long poll open for each',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
       const listening = worker(site, broker);
       for (const priority of priorities) {
-        await until(site, () => site.front.calls.filter(isLongPoll).length >= 3);
+        await waitUntil(site, () => site.front.calls.filter(isLongPoll).length >= 3);
         await away.send([message(priority, { priority })]);
-        await until(site, () => listening.received.includes(priority));
+        await waitUntil(site, () => listening.received.includes(priority));
         expect(listening.received).toContain(priority);
       }
     },
     priorities,
   );
 
-  says('who has no room does not ask', async (site) => {
+  says('a worker without room does not poll', async (site) => {
     const broker = await site.open();
     const waiting = broker.receive([mail], want({ waitMs: 20_000, tasks: 0 }));
     await broker.send([message('a')]);
@@ -96,7 +96,7 @@ export function polling(says: Says): void {
     expect(site.front.count('ReceiveMessage')).toBe(0);
   });
 
-  says('room that comes while waiting is found, whoever rang', async (site) => {
+  says('a waiting worker that gets room receives a message that another process sent', async (site) => {
     const broker = await site.open();
     const away = await site.open();
     await away.send([message('a')]);
@@ -109,60 +109,60 @@ export function polling(says: Says): void {
     expect(idsOf(await waiting)).toEqual(['a']);
   });
 
-  says(
-    'what comes when the room is gone waits a second for whoever has some, then is given back',
-    async (site) => {
-      const broker = await site.open();
-      const away = await site.open();
-      let tasks = 1;
-      const calledOff = new AbortController();
-      const room = () => ({ tasks, bytes: 1_000 });
-      const full = broker.receive([mail], want({ waitMs: 20_000, room, signal: calledOff.signal }));
-      await until(site, () => site.front.calls.some(isLongPoll));
-      tasks = 0;
-      await away.send([message('a')]);
-      await until(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
-      expect(await away.receive([mail], want())).toEqual([]);
-      await site.clock.advance(1_000);
-      expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
-      calledOff.abort();
-      expect(await full).toEqual([]);
-    },
-  );
+  says('a delivery that finds no room is buffered for a second, then made visible again', async (site) => {
+    const broker = await site.open();
+    const away = await site.open();
+    let tasks = 1;
+    const calledOff = new AbortController();
+    const room = () => ({ tasks, bytes: 1_000 });
+    const full = broker.receive([mail], want({ waitMs: 20_000, room, signal: calledOff.signal }));
+    await waitUntil(site, () => site.front.calls.some(isLongPoll));
+    tasks = 0;
+    await away.send([message('a')]);
+    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+    expect(await away.receive([mail], want())).toEqual([]);
+    await site.clock.advance(1_000);
+    expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
+    calledOff.abort();
+    expect(await full).toEqual([]);
+  });
 
-  says('what nobody had room for is given to the next who waits', async (site) => {
+  says('a buffered delivery goes to the next worker that waits', async (site) => {
     const broker = await site.open();
     const away = await site.open();
     const calledOff = new AbortController();
     const left = broker.receive([mail], want({ waitMs: 20_000, signal: calledOff.signal }));
-    await until(site, () => site.front.calls.some(isLongPoll));
+    await waitUntil(site, () => site.front.calls.some(isLongPoll));
     calledOff.abort();
     await left;
     await away.send([message('a')]);
-    await until(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
     expect(idsOf(await broker.receive([mail], want({ waitMs: 20_000 })))).toEqual(['a']);
   });
 
-  says('also what a look has no more room for', async (site) => {
-    const broker = await site.open();
-    let waitersRoom = 0;
-    const waiting = broker.receive(
-      [mail],
-      want({ waitMs: 20_000, room: () => ({ tasks: waitersRoom, bytes: 1_000 }) }),
-    );
-    await broker.send([message('a')]);
-    let asked = 0;
-    const room = () => {
-      if (asked++ === 0) return { tasks: 1, bytes: 1_000 };
-      waitersRoom = 1;
-      return { tasks: 0, bytes: 0 };
-    };
-    expect(await broker.receive([mail], want({ room }))).toEqual([]);
-    expect(idsOf(await waiting)).toEqual(['a']);
-  });
+  says(
+    'a delivery that a receive without a wait has no more room for goes to a worker that waits',
+    async (site) => {
+      const broker = await site.open();
+      let waitersRoom = 0;
+      const waiting = broker.receive(
+        [mail],
+        want({ waitMs: 20_000, room: () => ({ tasks: waitersRoom, bytes: 1_000 }) }),
+      );
+      await broker.send([message('a')]);
+      let roomCalls = 0;
+      const room = () => {
+        if (roomCalls++ === 0) return { tasks: 1, bytes: 1_000 };
+        waitersRoom = 1;
+        return { tasks: 0, bytes: 0 };
+      };
+      expect(await broker.receive([mail], want({ room }))).toEqual([]);
+      expect(idsOf(await waiting)).toEqual(['a']);
+    },
+  );
 
   says(
-    'who waits hears higher priorities first, too',
+    'receives that wait return higher priorities first',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -178,7 +178,7 @@ export function polling(says: Says): void {
   );
 
   says(
-    'nor does a lower one starve where all wait',
+    'a lower priority does not starve if all receives wait',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('low', { priority: 'low' }), ...messages(20, { priority: 'high' })]);
@@ -191,58 +191,58 @@ export function polling(says: Says): void {
     priorities,
   );
 
-  says('closing gives back at once what nobody took', async (site) => {
+  says('a close makes buffered deliveries visible at once', async (site) => {
     const broker = await site.open();
     const away = await site.open();
     const calledOff = new AbortController();
     const left = broker.receive([mail], want({ waitMs: 20_000, signal: calledOff.signal }));
-    await until(site, () => site.front.calls.some(isLongPoll));
+    await waitUntil(site, () => site.front.calls.some(isLongPoll));
     calledOff.abort();
     await left;
     await away.send([message('a')]);
-    await until(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
     await broker.close();
     expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
   });
 
-  says('what a poll is just being told at the close is given back, not hidden for a lease', async (site) => {
+  says('messages that arrive during a close are made visible again at once', async (site) => {
     const away = await site.open();
     const { client, clock, prefix, enabled } = site;
     const broker = createSqsBroker({ client, clock, prefix, prioritiesOf: () => enabled });
     const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
-    await until(site, () => site.front.calls.some(isLongPoll));
+    await waitUntil(site, () => site.front.calls.some(isLongPoll));
     const closed = broker.close();
     await away.send([message('a')]);
-    await until(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
-    await clock.advance(lastPollMs);
+    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+    await clock.advance(closeGraceMs);
     await closed;
     expect(broker.meter.read().receive?.calls).toBe(1);
     expect(await waiting).toEqual([]);
     expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
   });
 
-  says('a backlog is asked for with several calls at once', async (site) => {
+  says('a backlog is received with several concurrent calls', async (site) => {
     const broker = await site.open();
     await broker.send(messages(60));
     site.front.forget();
     const listening = worker(site, broker, [mail], 100);
-    await until(site, () => listening.received.length === 60);
+    await waitUntil(site, () => listening.received.length === 60);
     expect(new Set(listening.received).size).toBe(60);
     expect(broker.meter.read().receive?.calls).toBeLessThanOrEqual(8);
     expect(site.front.mostAtOnce('ReceiveMessage')).toBeGreaterThan(1);
   });
 
-  says('a worker of several queues hears each', async (site) => {
+  says('a worker for several queues receives from each', async (site) => {
     const broker = await site.open({}, [mail, other]);
     const away = await site.open({}, [mail, other]);
     const listening = worker(site, broker, [mail, other]);
     await away.send([message('a'), message('b', { queue: other })]);
-    await until(site, () => listening.received.length === 2);
+    await waitUntil(site, () => listening.received.length === 2);
     expect(listening.received.toSorted()).toEqual(['a', 'b']);
   });
 
   says(
-    'a priority that is not enabled is heard on the nearest, and keeps its name',
+    'a message of a priority that is not enabled goes to the nearest level and keeps its priority',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('a', { priority: 'low' }), message('b', { priority: 'high' })]);

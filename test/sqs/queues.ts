@@ -5,7 +5,7 @@ import {
   SetQueueAttributesCommand,
 } from '@aws-sdk/client-sqs';
 import { expect } from 'vitest';
-import { priorities } from '../../src/core/submission/submission.ts';
+import { priorities } from '../../src/core/priority.ts';
 import { checkQueues, createQueues } from '../../src/engines/aws/broker/sqs/create.ts';
 import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
 import { mail, type Site } from './broker-on-sqs.ts';
@@ -16,7 +16,7 @@ async function urlOf(site: Site, name: string): Promise<string> {
 }
 
 export function queues(says: Says): void {
-  says('what was created is as defined, and creating it again changes nothing', async (site) => {
+  says('created queues match their definitions, and creating them again changes nothing', async (site) => {
     const definitions = sqsQueuesOf(site.prefix, mail, priorities);
     expect(definitions).toHaveLength(3);
     await createQueues(site.client, definitions);
@@ -27,14 +27,14 @@ export function queues(says: Says): void {
   });
 
   says(
-    'a queue has high throughput, a lease of visibility, 14 days and a dead-letter queue',
+    'a queue has high throughput, a visibility timeout of 32 s, 14 days of retention and a dead-letter queue',
     async (site) => {
       const [definition] = sqsQueuesOf(site.prefix, mail);
       if (definition === undefined) expect.fail();
       await createQueues(site.client, [definition]);
       const QueueUrl = await urlOf(site, definition.name);
-      const asked = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
-      const { Attributes = {} } = await site.client.send(asked);
+      const command = new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['All'] });
+      const { Attributes = {} } = await site.client.send(command);
       expect(Attributes).toMatchObject({
         FifoQueue: 'true',
         DeduplicationScope: 'messageGroup',
@@ -48,20 +48,23 @@ export function queues(says: Says): void {
     },
   );
 
-  says('what differs or is missing is told, and put right', async (site) => {
-    const definitions = sqsQueuesOf(site.prefix, mail, ['high', 'normal']);
-    await createQueues(site.client, definitions);
-    const [high, normal] = definitions;
-    if (high === undefined || normal === undefined) expect.fail();
-    await site.client.send(new DeleteQueueCommand({ QueueUrl: await urlOf(site, high.name) }));
-    const wrong = { QueueUrl: await urlOf(site, normal.name), Attributes: { VisibilityTimeout: '5' } };
-    await site.client.send(new SetQueueAttributesCommand(wrong));
-    const found = await checkQueues(site.client, definitions);
-    expect(found.filter((one) => one.name === normal.name)).toEqual([
-      { name: normal.name, attribute: 'VisibilityTimeout', expected: '32', found: '5' },
-    ]);
-    expect(found.filter((one) => one.name === high.name).map((one) => one.found)).toContain(undefined);
-    await createQueues(site.client, definitions);
-    expect(await checkQueues(site.client, definitions)).toEqual([]);
-  });
+  says(
+    'checkQueues reports missing queues and wrong attributes, and createQueues corrects them',
+    async (site) => {
+      const definitions = sqsQueuesOf(site.prefix, mail, ['high', 'normal']);
+      await createQueues(site.client, definitions);
+      const [high, normal] = definitions;
+      if (high === undefined || normal === undefined) expect.fail();
+      await site.client.send(new DeleteQueueCommand({ QueueUrl: await urlOf(site, high.name) }));
+      const wrong = { QueueUrl: await urlOf(site, normal.name), Attributes: { VisibilityTimeout: '5' } };
+      await site.client.send(new SetQueueAttributesCommand(wrong));
+      const found = await checkQueues(site.client, definitions);
+      expect(found.filter((one) => one.name === normal.name)).toEqual([
+        { name: normal.name, attribute: 'VisibilityTimeout', expected: '32', found: '5' },
+      ]);
+      expect(found.filter((one) => one.name === high.name).map((one) => one.found)).toContain(undefined);
+      await createQueues(site.client, definitions);
+      expect(await checkQueues(site.client, definitions)).toEqual([]);
+    },
+  );
 }

@@ -1,7 +1,10 @@
-import type { Priority } from '../../src/core/submission/submission.ts';
+import type { Priority } from '../../src/core/priority.ts';
 import type { Site } from './broker-on-sqs.ts';
 
-/** A sentence, and what shows it on a site of its own with these priorities enabled; `normal` alone by default. */
+/**
+ * Registers a test with the sentence as its title. The function `shown` runs the test on its own SQS queues, which have
+ * the priorities `enabled`; by default `normal` alone.
+ */
 export type Says = (
   sentence: string,
   shown: (site: Site) => Promise<void>,

@@ -12,17 +12,17 @@ import type { Says } from './says.ts';
 import { typesApart } from './types-apart.ts';
 
 const subjects: Readonly<Record<string, (says: Says) => void>> = {
-  'what a call carries': batches,
-  'how often is asked': polling,
-  'doubles and poison': doublesAndPoison,
-  'when SQS fails': failures,
-  'when one priority fails': failingLevels,
+  batches: batches,
+  polling: polling,
+  'duplicates and unreadable messages': doublesAndPoison,
+  'failures of SQS': failures,
+  'failures of one priority': failingLevels,
   'dead letters': deadLetters,
   'workers of different types': typesApart,
   'creating and checking queues': queues,
 };
 
-/** What bells on SQS do beside what every engine's bells do. */
+/** Runs the specs of the SQS broker's own behaviour, beyond the contract that every broker fulfils. */
 export function brokerOnSqs(name: string, start: () => Promise<SqsStandIn>): void {
   describe(name, () => {
     let standIn: SqsStandIn;

@@ -1,4 +1,4 @@
-// `npm run test:sqs`: the same sentences on both stand-ins of SQS. The second needs Python, so it is no `*.spec.ts`.
+// `npm run test:sqs` runs the same specs on both stand-ins for SQS. The second needs Python, so it is no `*.spec.ts`.
 import { defineConfig } from 'vitest/config';
 import { NoSkips } from '../../scripts/no-skips.ts';
 
@@ -9,7 +9,7 @@ export default defineConfig({
     maxWorkers: 1,
     allowOnly: false,
     passWithNoTests: false,
-    // No test is judged by its speed: so long lasts only what hangs, on a busy machine too.
+    // Only a test that hangs takes this long, also on a busy machine. No test is judged by its speed.
     testTimeout: 30_000,
     hookTimeout: 30_000,
     expect: { poll: { timeout: 10_000 } },

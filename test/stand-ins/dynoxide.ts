@@ -7,16 +7,16 @@ import { dirname, join } from 'node:path';
 export interface Dynoxide {
   readonly endpoint: string;
   readonly port: number;
-  /** Resolves when the process has ended, whoever ended it. */
+  /** Resolves when the process has ended, for whatever reason. */
   readonly gone: Promise<void>;
-  /** Ends the process; resolves when it is gone. */
+  /** Kills the process and waits until it has ended. */
   stop(): Promise<void>;
 }
 
-const patienceMs = 10_000;
-const lookMs = 10;
+const startTimeoutMs = 10_000;
+const pollMs = 10;
 
-/** The binary that came with the package; `HOLDFAST_DYNOXIDE` names another one. */
+/** Returns the path of the dynoxide binary: `HOLDFAST_DYNOXIDE` if that is set, else the binary of the npm package. */
 function binary(): string {
   const named = process.env.HOLDFAST_DYNOXIDE;
   if (named !== undefined) return named;
@@ -25,27 +25,27 @@ function binary(): string {
     const path = join(dirname(found), 'dynoxide');
     if (existsSync(path)) return path;
   } catch {
-    // Not installed here.
+    // The package is not installed on this platform; the error below explains how to get dynoxide.
   }
   throw new Error(
     'This needs dynoxide, a stand-in for DynamoDB, and no package brings one for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.',
   );
 }
 
-/** That one where nobody listens there, else EADDRINUSE; for 0 any free one. */
-function freePort(asked: number): Promise<number> {
+/** Returns the port if it is free, else fails with EADDRINUSE. For 0 it returns any free port. */
+function freePort(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on('error', reject);
-    server.listen(asked, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
 }
 
-async function answers(endpoint: string, child: ChildProcess): Promise<void> {
-  const untilMs = Date.now() + patienceMs;
+async function waitForAnswer(endpoint: string, child: ChildProcess): Promise<void> {
+  const untilMs = Date.now() + startTimeoutMs;
   while (Date.now() < untilMs) {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`dynoxide ended with ${child.exitCode ?? child.signalCode}`);
@@ -56,26 +56,26 @@ async function answers(endpoint: string, child: ChildProcess): Promise<void> {
       () => false,
     );
     if (ready) return;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   throw new Error('dynoxide did not answer');
 }
 
-/** Starts one of its own, in memory, on that port of loopback; 0: any free one. */
-export async function startDynoxide(asked = 0): Promise<Dynoxide> {
-  const port = await freePort(asked);
+/** Starts a dynoxide process with its data in memory, on this port of 127.0.0.1; 0 chooses a free port. */
+export async function startDynoxide(requestedPort = 0): Promise<Dynoxide> {
+  const port = await freePort(requestedPort);
   const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port)], {
     stdio: 'ignore',
   });
-  // Where there is no such program it never has a pid, which `answers` sees.
+  // A program that does not exist never gets a pid, which `waitForAnswer` checks.
   child.once('error', () => {});
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // A test that is cut off must not leave it behind.
+  // A test that is aborted must not leave the process running.
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const endpoint = `http://127.0.0.1:${port}`;
   try {
-    await answers(endpoint, child);
+    await waitForAnswer(endpoint, child);
   } catch (thrown) {
     kill();
     throw thrown;
@@ -92,7 +92,7 @@ export async function startDynoxide(asked = 0): Promise<Dynoxide> {
   };
 }
 
-/** For a client of the stand-in: it asks for credentials of whatever kind. */
+/** The configuration of an SDK client for the stand-in, which accepts any credentials. */
 export const clientOf = (endpoint: string) => ({
   endpoint,
   region: 'eu-central-1',

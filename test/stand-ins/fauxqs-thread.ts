@@ -1,4 +1,4 @@
-// fauxqs on a thread of its own, so that it can live on the test's time: there Date.now and long timers are ours.
+// Runs fauxqs in a worker thread, in which Date.now and long timers are replaced by the time that the test sets.
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { time } = workerData as { readonly time: SharedArrayBuffer };
@@ -9,9 +9,9 @@ const realTimeout = globalThis.setTimeout;
 const sharedMs = (): number => Number(Atomics.load(cell, 0));
 Date.now = () => sharedMs() || realNow();
 
-/** Long polls end by the test's time. */
+/** Timers from 1 s on, such as those of long polls, run by the test's time. */
 const longMs = 1_000;
-const lookMs = 5;
+const pollMs = 5;
 globalThis.setTimeout = Object.assign((run: () => void, ms = 0, ...rest: unknown[]) => {
   if (sharedMs() === 0 || ms < longMs) return realTimeout(run, ms, ...(rest as []));
   const endMs = Date.now() + ms;
@@ -19,7 +19,7 @@ globalThis.setTimeout = Object.assign((run: () => void, ms = 0, ...rest: unknown
     if (Date.now() < endMs) return;
     clearInterval(timer);
     run();
-  }, lookMs);
+  }, pollMs);
   return timer;
 }, realTimeout) as typeof setTimeout;
 
@@ -29,8 +29,8 @@ interface Fifo {
   dequeueFifo(...args: unknown[]): unknown[];
 }
 
-// fauxqs puts what comes back behind everything that waits. SQS promises no order between groups, but serves about in
-// the order of sending.
+// fauxqs puts a message that becomes visible again behind all others. SQS promises no order between groups, but delivers
+// roughly in the order of sending, so this keeps the groups sorted.
 const store = (await import(new URL('sqs/sqsStore.js', import.meta.resolve('fauxqs')).href)) as {
   readonly SqsQueue: { readonly prototype: Fifo };
 };

@@ -4,11 +4,11 @@ import { SqsFront } from './sqs-front.ts';
 import type { SqsStandIn } from './sqs-stand-in.ts';
 
 /**
- * fauxqs on that port of the loopback (0: any free one), with the adapter that it needs: it accepts stale receipt handles, which AWS
- * refuses. What else differs from AWS: one message of a group per receive, ReceiveRequestAttemptId and
- * DeduplicationScope ignored.
+ * Starts fauxqs behind a front on this port of 127.0.0.1; 0 chooses a free port. The front refuses stale receipt
+ * handles as AWS does, which fauxqs accepts. Other differences from AWS remain: fauxqs returns one message of a group
+ * per receive, and ignores ReceiveRequestAttemptId and DeduplicationScope.
  */
-export async function startFauxqs(asked = 0): Promise<SqsStandIn> {
+export async function startFauxqs(requestedPort = 0): Promise<SqsStandIn> {
   const time = new TimeInMemory();
   let nowMs = 0;
   const thread = new Worker(new URL('./fauxqs-thread.ts', import.meta.url), {
@@ -18,7 +18,7 @@ export async function startFauxqs(asked = 0): Promise<SqsStandIn> {
     thread.once('message', resolve);
     thread.once('error', reject);
   });
-  const front = await SqsFront.open(`http://127.0.0.1:${port}`, () => nowMs || Date.now(), asked);
+  const front = await SqsFront.open(`http://127.0.0.1:${port}`, () => nowMs || Date.now(), requestedPort);
   return {
     endpoint: front.endpoint,
     front,

@@ -1,28 +1,28 @@
 /**
- * `npm run stand-ins`: stand-ins for DynamoDB (dynoxide) and SQS (fauxqs) on loopback, on ports that stay the same, to
- * try the engine aws without an account. Prints what to set, and runs until Ctrl-C or SIGTERM; what they hold is in
- * memory. `-- --dynamodb-port N --sqs-port N`: other ports; 0: any free one.
+ * `npm run stand-ins` starts stand-ins for DynamoDB (dynoxide) and SQS (fauxqs) on fixed ports of 127.0.0.1, to try the
+ * aws engine without an account. It prints the variables to set and runs until Ctrl-C or SIGTERM. All data is in
+ * memory. `-- --dynamodb-port N --sqs-port N` selects other ports; 0 chooses a free port.
  */
 import { untilStopped } from '../../src/cli/stop.ts';
 import { programOptions } from '../fixtures/program-options.ts';
 import { startDynoxide } from './dynoxide.ts';
 import { startFauxqs } from './fauxqs.ts';
 
-const ports = programOptions('stand-ins', { dynamodbPort: 7281, sqsPort: 7282 });
-/** The front remembers each call for specs; here nobody asks. */
+const ports = programOptions('stand-ins', { dynamodbPort: 7481, sqsPort: 7482 });
+/** How often the recorded calls are dropped. The front records each call for specs, and this program has none. */
 const forgetMs = 60_000;
 
-// Dynoxide would outlive a terminal that was closed.
+// Without this handler dynoxide would go on running after its terminal was closed.
 process.once('SIGHUP', () => process.exit(129));
 
-function say(thrown: unknown): never {
+function exitWith(thrown: unknown): never {
   const { code, port, message } = thrown as NodeJS.ErrnoException & { port?: number };
   const flag = port === ports.sqsPort ? '--sqs-port' : '--dynamodb-port';
-  const told =
+  const text =
     code === 'EADDRINUSE'
       ? `Port ${port} is taken. Name another one: npm run stand-ins -- ${flag} N.`
       : message;
-  console.error(`error: ${told}`);
+  console.error(`error: ${text}`);
   process.exit(1);
 }
 
@@ -31,9 +31,9 @@ async function start() {
   return { dynamodb, sqs: await startFauxqs(ports.sqsPort) };
 }
 
-const { dynamodb, sqs } = await start().catch(say);
-console.log(`Stand-ins for DynamoDB and SQS are up, on this machine alone. What they hold is in memory, and gone when they end:
-with Ctrl-C. In each terminal that is to use them:
+const { dynamodb, sqs } = await start().catch(exitWith);
+console.log(`Stand-ins for DynamoDB and SQS are up, and reachable from this machine only. Their data is in memory, and lost when
+they end. Stop them with Ctrl-C. Set this in each terminal that uses them:
 
 export HOLDFAST_AWS_ENDPOINT_DYNAMODB=${dynamodb.endpoint}
 export HOLDFAST_AWS_ENDPOINT_SQS=${sqs.endpoint}
@@ -42,6 +42,6 @@ export HOLDFAST_ENGINE=aws HOLDFAST_AWS_TABLE=jobs
 `);
 const forgetting = setInterval(() => sqs.front.forget(), forgetMs);
 const signal = await Promise.race([untilStopped(), dynamodb.gone]);
-if (signal === undefined) say(new Error('dynoxide has ended, and all that it held is gone.'));
+if (signal === undefined) exitWith(new Error('dynoxide has ended, and all its data is lost.'));
 clearInterval(forgetting);
 await Promise.all([dynamodb.stop(), sqs.stop()]);

@@ -1,4 +1,4 @@
-"""ministack on the test's time: 8 bytes of a mapped file say what time it is, in ms; 0: the machine's own."""
+"""Runs ministack on the time of the test, in ms, which is in 8 bytes of a mapped file. 0 selects the machine's clock."""
 
 import mmap
 import os
@@ -13,7 +13,7 @@ real_time = time.time
 
 def shared_time():
     (now_ms,) = struct.unpack("<q", cell[:8])
-    # A microsecond more: 1.005 in ms, read back and cut off, is 1004.
+    # Without the added microsecond 1.005 s would become 1004 ms, since ministack cuts off the fraction.
     return now_ms / 1000 + 1e-6 if now_ms else real_time()
 
 

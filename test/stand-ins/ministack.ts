@@ -9,8 +9,8 @@ import { TimeInFile } from './shared-time.ts';
 import { SqsFront } from './sqs-front.ts';
 import type { SqsStandIn } from './sqs-stand-in.ts';
 
-const startMs = 20_000;
-const lookMs = 50;
+const startTimeoutMs = 20_000;
+const pollMs = 50;
 const server = fileURLToPath(new URL('./ministack-server.py', import.meta.url));
 
 async function freePort(): Promise<number> {
@@ -31,9 +31,9 @@ async function answers(endpoint: string): Promise<boolean> {
 }
 
 /**
- * ministack in the virtual environment whose Python is given. It differs from fauxqs where it counts: it gives several
- * messages of a group in one receive, refuses handles of an earlier receive by itself and deduplicates by group. An
- * expired handle it accepts, hence the same front.
+ * Starts ministack with the Python of a virtual environment. Unlike fauxqs, and like AWS, it returns several messages
+ * of a group in one receive, refuses handles of an earlier receive and deduplicates by group. It accepts expired
+ * handles, which AWS does not, so it runs behind the same front as fauxqs.
  */
 export async function startMinistack(python: string): Promise<SqsStandIn> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-ministack-'));
@@ -55,9 +55,9 @@ export async function startMinistack(python: string): Promise<SqsStandIn> {
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   process.once('exit', () => child.kill('SIGKILL'));
   const target = `http://127.0.0.1:${port}`;
-  for (const endMs = Date.now() + startMs; !(await answers(target)); ) {
+  for (const endMs = Date.now() + startTimeoutMs; !(await answers(target)); ) {
     if (child.exitCode !== null || Date.now() > endMs) throw new Error('ministack did not start');
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
   let nowMs = 0;
   const front = await SqsFront.open(target, () => nowMs || Date.now());

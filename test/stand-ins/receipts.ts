@@ -1,8 +1,8 @@
 /**
- * What AWS does with receipt handles and stand-ins do not: on a FIFO queue a handle is good until its message is
- * received anew or its time has passed, and is refused from then on, as nonsense is.
+ * Tracks receipt handles as AWS does for FIFO queues, and stand-ins do not: a handle is valid until its message is
+ * received again or its visibility timeout ends. After that it is refused like a made-up one.
  */
-interface Entry {
+interface HandleEntry {
   readonly Id: string;
   readonly ReceiptHandle: string;
   readonly VisibilityTimeout?: number;
@@ -21,7 +21,7 @@ interface Receipt {
   visibleAtMs: number;
 }
 
-/** SQS hides a message for 12 hours in all. */
+/** The longest that SQS hides a message, counted from its receipt: 12 h. */
 const longestHiddenMs = 43_200_000;
 
 export class Receipts {
@@ -33,7 +33,7 @@ export class Receipts {
     this.#now = now;
   }
 
-  received(queue: string, message: string, receiptHandle: string, visibilityMs: number): void {
+  noteReceived(queue: string, message: string, receiptHandle: string, visibilityMs: number): void {
     const name = `${queue} ${message}`;
     const before = this.#current.get(name);
     if (before !== undefined) this.#byReceiptHandle.delete(before);
@@ -46,8 +46,8 @@ export class Receipts {
     });
   }
 
-  /** Undefined: SQS would take it. */
-  refusal({ Id, ReceiptHandle, VisibilityTimeout = 0 }: Entry): Refusal | undefined {
+  /** Returns the error with which SQS would refuse this entry, or undefined if SQS would accept it. */
+  refusal({ Id, ReceiptHandle, VisibilityTimeout = 0 }: HandleEntry): Refusal | undefined {
     const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     const refused = (Code: string, Message: string): Refusal => ({ Id, SenderFault: true, Code, Message });
     if (receipt === undefined)
@@ -64,12 +64,12 @@ export class Receipts {
     return undefined;
   }
 
-  hidden({ ReceiptHandle, VisibilityTimeout = 0 }: Entry): void {
+  noteVisibility({ ReceiptHandle, VisibilityTimeout = 0 }: HandleEntry): void {
     const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     if (receipt !== undefined) receipt.visibleAtMs = this.#now() + VisibilityTimeout * 1_000;
   }
 
-  deleted({ ReceiptHandle }: Entry): void {
+  noteDeleted({ ReceiptHandle }: HandleEntry): void {
     const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     this.#byReceiptHandle.delete(ReceiptHandle);
     if (receipt !== undefined) this.#current.delete(receipt.message);

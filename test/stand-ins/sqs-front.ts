@@ -4,17 +4,17 @@ import type { AddressInfo } from 'node:net';
 import { Receipts, type Refusal } from './receipts.ts';
 
 export interface SqsFaults {
-  /** The whole call fails: an error as SQS gives it. Asked before it is passed on. */
+  /** Returns an error if the whole call should fail. It is then not forwarded. */
   call?:
     | ((action: string, body: Record<string, unknown>) => { status: number; type: string } | undefined)
     | undefined;
-  /** One entry of a batch fails, the others do not. */
+  /** Returns an error if this entry of a batch should fail. The other entries are forwarded. */
   entry?: ((action: string, entry: Record<string, unknown>) => Omit<Refusal, 'Id'> | undefined) | undefined;
-  /** The call is done and its answer lost. */
+  /** Returns true if the response should be lost after the call has taken effect. */
   loseAnswer?: ((action: string) => boolean) | undefined;
 }
 
-/** Stands before an SQS stand-in: judges receipt handles as AWS does, makes calls fail, counts and remembers them. */
+/** A proxy in front of an SQS stand-in that refuses receipt handles as AWS does, injects failures and records calls. */
 export class SqsFront {
   readonly faults: SqsFaults = {};
   readonly calls: {
@@ -27,7 +27,7 @@ export class SqsFront {
   readonly #target: string;
   readonly #server: Server;
   readonly #atOnce = new Map<string, { now: number; most: number }>();
-  #going = 0;
+  #shortCalls = 0;
 
   private constructor(target: string, now: () => number) {
     this.#target = target;
@@ -36,7 +36,7 @@ export class SqsFront {
     this.#server = createServer((request, response) => void this.#handle(request, response));
   }
 
-  /** `port`: of loopback; 0: any free one. Throws EADDRINUSE. */
+  /** Listens on this port of 127.0.0.1; 0 chooses a free port. Throws EADDRINUSE if the port is taken. */
   static async open(target: string, now: () => number, port = 0): Promise<SqsFront> {
     const front = new SqsFront(target, now);
     front.#server.listen(port, '127.0.0.1');
@@ -48,9 +48,9 @@ export class SqsFront {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Calls that were answered or are under way, long polls aside. */
+  /** True while a call other than a long poll is in flight. */
   get busy(): boolean {
-    return this.#going > 0;
+    return this.#shortCalls > 0;
   }
 
   count(action: string): number {
@@ -62,7 +62,7 @@ export class SqsFront {
     this.#atOnce.clear();
   }
 
-  /** The most calls of one kind that were under way at one moment. */
+  /** The most calls of one action that were in flight at the same time. */
   mostAtOnce(action: string): number {
     return this.#atOnce.get(action)?.most ?? 0;
   }
@@ -77,7 +77,7 @@ export class SqsFront {
     const body = (await readJson(request)) as Record<string, unknown>;
     this.calls.push({ action, body, atMs: this.#now() });
     const isLong = action === 'ReceiveMessage' && Number(body.WaitTimeSeconds ?? 0) > 0;
-    if (!isLong) this.#going++;
+    if (!isLong) this.#shortCalls++;
     const atOnce = this.#atOnce.get(action) ?? { now: 0, most: 0 };
     this.#atOnce.set(action, atOnce);
     atOnce.most = Math.max(atOnce.most, ++atOnce.now);
@@ -95,12 +95,12 @@ export class SqsFront {
     } catch {
       response.destroy();
     } finally {
-      if (!isLong) this.#going--;
+      if (!isLong) this.#shortCalls--;
       atOnce.now--;
     }
   }
 
-  async #pass(request: IncomingMessage, action: string, body: Record<string, unknown>): Promise<Answer> {
+  async #pass(request: IncomingMessage, action: string, body: Record<string, unknown>): Promise<HttpAnswer> {
     const refused: Refusal[] = [];
     let passed = body;
     if (action.endsWith('Batch')) {
@@ -122,31 +122,31 @@ export class SqsFront {
       if (left.length === 0)
         return { status: 200, headers: {}, text: JSON.stringify({ Successful: [], Failed: refused }) };
       for (const entry of left) {
-        if (action === 'DeleteMessageBatch') this.#receipts.deleted(entry);
-        if (action === 'ChangeMessageVisibilityBatch') this.#receipts.hidden(entry);
+        if (action === 'DeleteMessageBatch') this.#receipts.noteDeleted(entry);
+        if (action === 'ChangeMessageVisibilityBatch') this.#receipts.noteVisibility(entry);
       }
       passed = { ...body, Entries: left };
     }
     const answer = await forward(this.#target, request, passed);
     if (answer.status !== 200) return answer;
-    if (action === 'ReceiveMessage') this.#note(body, answer.text);
+    if (action === 'ReceiveMessage') this.#noteReceipts(body, answer.text);
     if (refused.length === 0) return answer;
-    const said = JSON.parse(answer.text) as { Failed?: Refusal[] };
-    return { ...answer, text: JSON.stringify({ ...said, Failed: [...(said.Failed ?? []), ...refused] }) };
+    const parsed = JSON.parse(answer.text) as { Failed?: Refusal[] };
+    return { ...answer, text: JSON.stringify({ ...parsed, Failed: [...(parsed.Failed ?? []), ...refused] }) };
   }
 
-  #note(body: Record<string, unknown>, text: string): void {
+  #noteReceipts(body: Record<string, unknown>, text: string): void {
     const { Messages = [] } = JSON.parse(text) as {
       Messages?: { MessageId: string; ReceiptHandle: string }[];
     };
     for (const { MessageId, ReceiptHandle } of Messages) {
       const visibilityMs = Number(body.VisibilityTimeout ?? 32) * 1_000;
-      this.#receipts.received(String(body.QueueUrl), MessageId, ReceiptHandle, visibilityMs);
+      this.#receipts.noteReceived(String(body.QueueUrl), MessageId, ReceiptHandle, visibilityMs);
     }
   }
 }
 
-interface Answer {
+interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
@@ -158,7 +158,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   return chunks.length === 0 ? {} : JSON.parse(Buffer.concat(chunks).toString());
 }
 
-async function forward(target: string, request: IncomingMessage, body: unknown): Promise<Answer> {
+async function forward(target: string, request: IncomingMessage, body: unknown): Promise<HttpAnswer> {
   const answer = await fetch(`${target}${request.url ?? '/'}`, {
     method: 'POST',
     headers: {
@@ -173,7 +173,7 @@ async function forward(target: string, request: IncomingMessage, body: unknown):
   return { status: answer.status, headers, text: await answer.text() };
 }
 
-function errorOf({ status, type }: { status: number; type: string }): Answer {
+function errorOf({ status, type }: { status: number; type: string }): HttpAnswer {
   return {
     status,
     headers: {},

@@ -2,23 +2,23 @@ import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { sqsClient } from '../../src/engines/aws/broker/sqs/calls.ts';
 import type { SqsFront } from './sqs-front.ts';
 
-/** A running SQS to test on. */
+/** A running stand-in for SQS. */
 export interface SqsStandIn {
-  /** `http://127.0.0.1:port`, of the front that judges handles as AWS does. */
+  /** `http://127.0.0.1:port` of the front, which refuses receipt handles as AWS does. */
   readonly endpoint: string;
   readonly front: SqsFront;
-  /** Only where it was started with time of the test: from now on it is `nowMs` there, until set again. */
+  /** Sets the stand-in's time to `nowMs`, where it stays until the next call. 0 selects the machine's clock. */
   setTime(nowMs: number): void;
   stop(): Promise<void>;
 }
 
-/** A client as the engine's own, for a stand-in. */
+/** Creates a client with the settings of the engine's own client, for a stand-in. */
 export function standInClient(endpoint: string, config: SQSClientConfig = {}): SQSClient {
   return sqsClient({
     endpoint,
     region: 'eu-central-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    // Stand-ins name queues by hosts that do not exist.
+    // The queue URLs of stand-ins name hosts that do not exist.
     useQueueUrlAsEndpoint: false,
     ...config,
   });

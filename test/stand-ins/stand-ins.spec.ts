@@ -1,4 +1,4 @@
-/** `npm run stand-ins`, where it cannot start or go on. How it is used: test/cli/aws-documented.spec.ts. */
+/** Tests `npm run stand-ins` when it cannot start or continue. Its use is tested in test/cli/aws-documented.spec.ts. */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -16,7 +16,7 @@ async function takenPort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
-async function refused(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+async function errorOutput(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
   const started = startNode([program, ...argv], { env });
   expect(await started.exit).toBe(1);
   expect(started.out).toBe('');
@@ -24,17 +24,17 @@ async function refused(argv: readonly string[], env: NodeJS.ProcessEnv = {}): Pr
 }
 
 test.each(['--dynamodb-port', '--sqs-port'])(
-  'a port that is taken is one line, which names %s',
+  'a port that is taken ends the program with one line that names %s',
   async (flag) => {
     const port = await takenPort();
     const others = free.filter((_, i) => i < 2 === (flag === '--sqs-port'));
-    expect(await refused([...others, flag, String(port)])).toBe(
+    expect(await errorOutput([...others, flag, String(port)])).toBe(
       `error: Port ${port} is taken. Name another one: npm run stand-ins -- ${flag} N.\n`,
     );
   },
 );
 
-test('where there is no dynoxide, one line says how to come by it', async () => {
+test('a missing dynoxide ends the program with one line that explains how to install it', async () => {
   const nowhere = `data:text/javascript,${encodeURIComponent(`
     import Module from 'node:module';
     const resolve = Module._resolveFilename;
@@ -43,17 +43,17 @@ test('where there is no dynoxide, one line says how to come by it', async () => 
       return resolve(name, ...rest);
     };
   `)}`;
-  const err = await refused(free, { NODE_OPTIONS: `--import=${nowhere}`, HOLDFAST_DYNOXIDE: undefined });
+  const err = await errorOutput(free, { NODE_OPTIONS: `--import=${nowhere}`, HOLDFAST_DYNOXIDE: undefined });
   expect(err).toMatch(/^error: This needs dynoxide, .*`cargo install dynoxide-rs`, .*\n$/);
 });
 
-test('what HOLDFAST_DYNOXIDE names wrongly is told', async () => {
-  expect(await refused(free, { HOLDFAST_DYNOXIDE: '/nowhere' })).toBe(
+test('a wrong path in HOLDFAST_DYNOXIDE ends the program with a line that shows the path', async () => {
+  expect(await errorOutput(free, { HOLDFAST_DYNOXIDE: '/nowhere' })).toBe(
     'error: dynoxide could not be started: /nowhere\n',
   );
 });
 
-test('it ends where dynoxide does, since what that held is gone', async () => {
+test('the program ends when dynoxide ends, since all its data is lost', async () => {
   const started = startNode([program, ...free], {});
   await started.until(/HOLDFAST_ENGINE.*\n/);
   const [child = ''] = execFileSync('pgrep', ['-P', String(started.child.pid)], { encoding: 'utf8' }).split(
@@ -61,5 +61,5 @@ test('it ends where dynoxide does, since what that held is gone', async () => {
   );
   process.kill(Number(child), 'SIGKILL');
   expect(await started.exit).toBe(1);
-  expect(started.err).toBe('error: dynoxide has ended, and all that it held is gone.\n');
+  expect(started.err).toBe('error: dynoxide has ended, and all its data is lost.\n');
 });

@@ -1,4 +1,4 @@
-// Compiled, never run: what must and what must not type-check for those who write contracts, handlers and submissions.
+// Type tests of the SDK's contracts, handlers and submissions. This file is compiled and never run.
 import type { WebhookEvent } from '@octokit/webhooks-types';
 import { type } from 'arktype';
 import * as v from 'valibot';
@@ -22,7 +22,7 @@ function same<A, B>(_yes: Same<A, B>): void {}
 
 declare const client: Client;
 
-// Contracts: zod 4, valibot, arktype, and no library.
+// Task types with zod 4, valibot, arktype, and without a schema library.
 export const sendInvoice = defineTask('send-invoice', {
   input: z.object({
     orderId: z.string(),
@@ -60,7 +60,7 @@ same<ResultOf<typeof sendInvoice>, { receipt: string }>(true);
 same<InputOf<typeof audit>, { who: string; when?: string }>(true);
 same<ResultOf<typeof note>, void>(true);
 
-// Handlers get the schema's output and give its input.
+// A handler gets the output type of its task type's input schema, and returns the input type of the output schema.
 const timed: Middleware = async (context, next) => {
   const result = await next();
   context.log.info({ type: context.type }, 'done');
@@ -98,7 +98,7 @@ export const worker = defineWorker({
   onDead: ({ id, attempt }) => void [id, attempt],
 });
 
-// Submissions take the schema's input, results give the output schema's output.
+// A submission takes the input type of the input schema; its result has the output type of the output schema.
 const task = await client.submit(
   sendInvoice,
   { orderId: 'o-1', cents: 4_200, due: '2026-12-24' },
@@ -119,7 +119,7 @@ for await (const event of task.events()) same<typeof event.at, Date>(true);
 await using running = await client.work(worker);
 await running.done;
 
-// Interfaces, readonly arrays, optional and recursive parts, and a union of some sixty deep webhook events pass.
+// Allowed inputs: interfaces, readonly arrays, optional and recursive parts, and a union of about 60 deep webhook events.
 interface Address {
   street: string;
   lines?: readonly string[] | undefined;
@@ -135,8 +135,8 @@ handle(webhook, (event) => {
 });
 defineTask('anything', { input: typed<unknown>() });
 
-// What must not compile.
-// @ts-expect-error a field of another type
+// The following statements must not compile.
+// @ts-expect-error a field has the wrong type
 await client.submit(sendInvoice, { orderId: 1, cents: 4_200, due: '2026-12-24' });
 // @ts-expect-error a field is missing
 await client.submit(sendInvoice, { orderId: 'o-1' });
@@ -146,31 +146,31 @@ await client.submit(note);
 handle(sendInvoice, async () => ({ receipt: 1 }));
 // @ts-expect-error the handler returns nothing
 handle(resize, () => {});
-// @ts-expect-error the input has no such field
+// @ts-expect-error the input has no field title
 handle(note, ({ title }) => void title);
 // @ts-expect-error JSON cannot carry a Date
 defineTask('bad', { input: z.object({ at: z.date() }) });
-// @ts-expect-error nor a bigint
+// @ts-expect-error JSON cannot carry a bigint
 defineTask('bad', { input: z.object({ amount: z.bigint() }) });
-// @ts-expect-error nor a Map, four levels down
+// @ts-expect-error JSON cannot carry a Map, four levels deep
 defineTask('bad', { input: typed<{ a: { b: { c: Map<string, string>[] } } }>() });
-// @ts-expect-error nor a function
+// @ts-expect-error JSON cannot carry a function
 defineTask('bad', { input: typed<{ call: () => void }>() });
-// @ts-expect-error nor a Date in a result
+// @ts-expect-error JSON cannot carry a Date in a result
 defineTask('bad', { input: typed<string>(), output: typed<{ at: Date }>() });
-// @ts-expect-error valibot's dates likewise
+// @ts-expect-error JSON cannot carry a Date of valibot
 defineTask('bad', { input: v.object({ at: v.date() }) });
-// @ts-expect-error arktype's dates likewise
+// @ts-expect-error JSON cannot carry a Date of arktype
 defineTask('bad', { input: type({ at: 'Date' }) });
-// @ts-expect-error no duration
+// @ts-expect-error '10 minutes' is no duration
 await client.submit(note, { text: '' }, { delay: '10 minutes' });
-// @ts-expect-error no priority
+// @ts-expect-error 'urgent' is no priority
 await client.submit(note, { text: '' }, { priority: 'urgent' });
-// @ts-expect-error the result has no such field
+// @ts-expect-error the result has no field amount
 (await task.result()).amount;
-// @ts-expect-error the key is made of the input's own fields
+// @ts-expect-error the input has no field b to make the idempotency key from
 defineTask('bad', { input: typed<{ a: string }>(), idempotencyKey: (input) => input.b });
-// @ts-expect-error a schema, not a type
+// @ts-expect-error the input must be a schema, not an object type
 defineTask('bad', { input: { text: 'string' } });
-// @ts-expect-error an option that does not exist
+// @ts-expect-error handle has no option parallel
 handle(note, () => {}, { parallel: 3 });

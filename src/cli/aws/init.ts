@@ -1,35 +1,33 @@
-/** Makes, or compares, what the engine aws needs: the table, the SQS queues, and what is registered of them. */
+/**
+ * Creates, corrects or only compares the parts that the engine aws needs: the table, the SQS queues and their
+ * registration.
+ */
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { HoldfastError } from '../../core/errors.ts';
-import { priorities as levels, type Priority } from '../../core/submission/submission.ts';
+import { priorities as levels, type Priority } from '../../core/priority.ts';
+import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { ShardCounts } from '../../engines/aws/table/schema/definition.ts';
-import type { AskedShards } from '../../engines/aws/table/schema/shard-counts.ts';
-import { type AwsStore, awsClients, loadAws, queuesPlace, tablePlace } from '../../node/open/aws.ts';
+import type { RequestedShards } from '../../engines/aws/table/schema/shard-counts.ts';
+import { type AwsStore, awsClients, loadAws, queuesEndpoint, tableEndpoint } from '../../node/open/aws.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Registry } from '../../ports/registry.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
-import {
-  initialSetting,
-  queueKey,
-  queueKind,
-  type StoredSetting,
-} from '../../service/admin/queue-settings.ts';
+import { initialSetting, queueKind, type StoredSetting } from '../../service/admin/queue-settings.ts';
 
 export interface InitRequest {
   readonly store: AwsStore;
   readonly tenant: string;
-  /** None: those of the tenant that are registered. */
+  /** The queues to create, correct or compare. If none are named, all registered queues of the tenant are taken. */
   readonly queues: readonly string[];
-  /** Undefined: those that a queue has, else `normal` alone. */
+  /** The priorities that a queue needs. If undefined, the registered ones, or `normal` alone for a new queue. */
   readonly priorities: readonly Priority[] | undefined;
-  /** Of the table's indexes; they only grow. Undefined: as many as there are. */
-  readonly shards?: AskedShards | undefined;
-  /** Change nothing. */
+  /** The shards that the table's indexes need, which can only be raised. If undefined, they stay as they are. */
+  readonly shards?: RequestedShards | undefined;
+  /** True to compare alone and to change nothing. */
   readonly check: boolean;
 }
 
-export type Did = 'created' | 'corrected' | 'unchanged' | 'missing' | 'differs';
+export type InitStatus = 'created' | 'corrected' | 'unchanged' | 'missing' | 'differs';
 
 export interface InitResult {
   readonly table: TableResult;
@@ -38,9 +36,12 @@ export interface InitResult {
 
 export interface TableResult {
   readonly name: string;
-  readonly did: Did;
+  readonly did: InitStatus;
   readonly differs: readonly string[];
-  /** `written`: those that new entries go to, fewer while a growth is new. Undefined: there is no such table, or it differs. */
+  /**
+   * The shards that are read and those that new entries go to (`written`, fewer for some minutes after a growth).
+   * Undefined if the table is missing or is not one of Holdfast's.
+   */
   readonly shards: (ShardCounts & { readonly written: ShardCounts }) | undefined;
 }
 
@@ -48,26 +49,26 @@ export interface QueueResult {
   readonly tenant: string;
   readonly queue: string;
   readonly priorities: readonly Priority[];
-  readonly did: Did;
+  readonly did: InitStatus;
   readonly sqs: readonly string[];
-  /** What was, or is, other than it should be, in words. */
+  /** One sentence for each difference that was found and, unless `check` is set, corrected. */
   readonly differs: readonly string[];
 }
 
-type Aws = Awaited<ReturnType<typeof loadAws>>;
+type AwsEngineModule = Awaited<ReturnType<typeof loadAws>>;
 
-interface Site {
-  readonly aws: Aws;
+interface InitContext {
+  readonly aws: AwsEngineModule;
   readonly table: DynamoDBClient;
   readonly sqs: SQSClient;
   readonly registry: Registry;
   readonly request: InitRequest;
 }
 
-/** Of registering one queue, while others do the same. */
-const tries = 5;
+/** How often `initQueue` tries to register a queue whose registration other processes change at the same time. */
+const registerTries = 5;
 
-/** To do it twice does no harm. Nothing is ever deleted. */
+/** Creates and corrects the table and the queues. It may run several times and deletes nothing. */
 export async function initAws(request: InitRequest): Promise<InitResult> {
   const aws = await loadAws();
   const clients = awsClients(request.store);
@@ -78,130 +79,134 @@ export async function initAws(request: InitRequest): Promise<InitResult> {
     client: clients.dynamodb,
   });
   const sqs = aws.sqsClient(clients.sqs);
-  const site: Site = { aws, table: parts.client, sqs, registry: parts.registry, request };
+  const context: InitContext = { aws, table: parts.client, sqs, registry: parts.registry, request };
   try {
-    const table = await initTable(site);
+    const table = await initTable(context);
     const queues: QueueResult[] = [];
-    for (const queue of await queuesOf(site, table)) {
-      queues.push(await initQueue(site, { tenant: request.tenant, queue }, table.did === 'missing'));
+    for (const queue of await queuesOf(context, table)) {
+      queues.push(await initQueue(context, { tenant: request.tenant, queue }, table.did === 'missing'));
     }
     return { table, queues };
   } catch (thrown) {
-    throw aws.asStartError(thrown, tablePlace(request.store));
+    throw aws.asStartError(thrown, tableEndpoint(request.store));
   } finally {
     await parts.close();
     sqs.destroy();
   }
 }
 
-async function initTable(site: Site): Promise<TableResult> {
-  const { aws, table, registry, request } = site;
-  const { store, check, shards: asked = {} } = request;
+async function initTable(context: InitContext): Promise<TableResult> {
+  const { aws, table, registry, request } = context;
+  const { store, check, shards: requested = {} } = request;
   const { table: name } = store;
-  await aws.untilMade(table, name, systemClock());
+  await aws.waitWhileCreating(table, name, systemClock());
   const faults = await aws.checkTable(table, name);
   if (faults === undefined) {
     if (check) return { name, did: 'missing', differs: [], shards: undefined };
-    // Somebody else was making it: looked at as any that is there.
-    if (!(await aws.createTable(table, name, systemClock()))) return initTable(site);
-    await aws.growShards(registry, asked);
-    return { name, did: 'created', differs: [], shards: await shardsIn(site) };
+    // Another process created the table first, so it is compared like any table that exists.
+    if (!(await aws.createTable(table, name, systemClock()))) return initTable(context);
+    await aws.growShards(registry, requested);
+    return { name, did: 'created', differs: [], shards: await shardsIn(context) };
   }
   const isOurs = faults.every((fault) => fault.startsWith('its time to live'));
-  // Whose it is, and for what, nobody knows here: not even what could be corrected is touched.
+  // A table with other keys or indexes belongs to somebody else. Nothing of it is changed, not even its time to live.
   if (!isOurs) return { name, did: 'differs', differs: faults, shards: undefined };
-  // Before anything is changed: fewer than there are is refused.
-  const fewer = fewerThan(asked, (await aws.checkShards(registry, asked)).read);
+  // The check comes before any change, since it rejects a request for fewer shards than the table has.
+  const fewer = missingShards(requested, (await aws.checkShards(registry, requested)).read);
   const differs = [...faults, ...fewer];
   if (!check && faults.length > 0) await aws.enableTtl(table, name);
-  if (!check && fewer.length > 0) await aws.growShards(registry, asked);
-  const shards = await shardsIn(site);
+  if (!check && fewer.length > 0) await aws.growShards(registry, requested);
+  const shards = await shardsIn(context);
   if (differs.length === 0) return { name, did: 'unchanged', differs, shards };
   if (check) return { name, did: 'differs', differs, shards };
-  return { name, did: 'corrected', differs: differs.map(asItWas), shards };
+  return { name, did: 'corrected', differs: differs.map(inPastTense), shards };
 }
 
-async function shardsIn({ aws, registry }: Site): Promise<TableResult['shards']> {
-  const { read, written } = await aws.shardsOf(registry);
+async function shardsIn({ aws, registry }: InitContext): Promise<TableResult['shards']> {
+  const { read, written } = await aws.readShardCounts(registry);
   return { ...read, written };
 }
 
-function fewerThan(asked: AskedShards, found: ShardCounts): string[] {
+function missingShards(requested: RequestedShards, found: ShardCounts): string[] {
   return (['list', 'due'] as const)
-    .filter((index) => (asked[index] ?? 0) > found[index])
-    .map((index) => `its index '${index}' has ${found[index]} shards, not ${asked[index]}`);
+    .filter((index) => (requested[index] ?? 0) > found[index])
+    .map((index) => `its index '${index}' has ${found[index]} shards, not ${requested[index]}`);
 }
 
-async function queuesOf({ registry, request }: Site, table: TableResult): Promise<readonly string[]> {
+async function queuesOf({ registry, request }: InitContext, table: TableResult): Promise<readonly string[]> {
   const { tenant, queues } = request;
-  // A table of another kind can register none: for it none is looked at, nor made.
+  // No queue can be registered in a table that is not one of Holdfast's.
   if (table.did === 'differs' && table.shards === undefined) return [];
   if (queues.length > 0 || table.did === 'missing') return queues;
   const all = queueKey({ tenant, queue: '' });
   return (await registry.list(queueKind, all)).map(({ key }) => key.slice(all.length));
 }
 
-/** What was wrong with the table and is so no more. */
-function asItWas(fault: string): string {
+/** Writes a fault of the table in the past tense, once it was corrected. */
+function inPastTense(fault: string): string {
   return fault.replace(/ (is|has) /, (verb) => (verb === ' is ' ? ' was ' : ' had '));
 }
 
-/** Its failures are told as those of SQS, not of the table. */
-async function ofSqs<T>({ aws, request }: Site, call: Promise<T>): Promise<T> {
+/** Awaits a call to SQS. Its error then names the endpoint of SQS and not that of the table. */
+async function callSqs<T>({ aws, request }: InitContext, call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (thrown) {
-    throw aws.asStartError(thrown, queuesPlace(request.store));
+    throw aws.asStartError(thrown, queuesEndpoint(request.store));
   }
 }
 
 /**
- * Priorities are only added: who listens to one that is gone would be none, and its bells would be lost. Whoever was
- * registering the same queue meanwhile is met again, and his are kept.
+ * Creates, corrects or compares one queue. Priorities are only added: nobody would receive the messages of a removed
+ * one, and they would be lost. If another process registers the queue at the same time, its priorities are read again
+ * and kept.
  */
 async function initQueue(
-  site: Site,
+  context: InitContext,
   ref: QueueRef,
   isTableMissing: boolean,
-  triesLeft = tries,
+  triesLeft = registerTries,
 ): Promise<QueueResult> {
-  const { aws, sqs, registry, request } = site;
+  const { aws, sqs, registry, request } = context;
   const { store, check } = request;
   const found = isTableMissing ? undefined : await registry.get(queueKind, queueKey(ref));
   const stored = found?.value as StoredSetting | undefined;
-  const had = stored === undefined ? [] : (stored.priorities ?? ['normal']);
-  const wanted = new Set<Priority>([...had, ...(request.priorities ?? (had.length === 0 ? ['normal'] : []))]);
+  const registered = stored === undefined ? [] : (stored.priorities ?? ['normal']);
+  const wanted = new Set<Priority>([
+    ...registered,
+    ...(request.priorities ?? (registered.length === 0 ? ['normal'] : [])),
+  ]);
   const priorities = levels.filter((level) => wanted.has(level));
   const definitions = aws.sqsQueuesOf(store.queuePrefix ?? store.table, ref, priorities);
-  const differences = await ofSqs(site, aws.checkQueues(sqs, definitions));
-  const isMade = stored !== undefined;
-  const isComplete = isMade && priorities.length === had.length;
-  const differs = told(differences, !check);
-  if (!isMade) differs.unshift(`it ${check ? 'is' : 'was'} not registered`);
-  else if (!isComplete) differs.unshift(`its priorities ${check ? 'are' : 'were'} ${had.join(', ')}`);
+  const differences = await callSqs(context, aws.checkQueues(sqs, definitions));
+  const isRegistered = stored !== undefined;
+  const isComplete = isRegistered && priorities.length === registered.length;
+  const differs = differenceTexts(differences, !check);
+  if (!isRegistered) differs.unshift(`it ${check ? 'is' : 'was'} not registered`);
+  else if (!isComplete) differs.unshift(`its priorities ${check ? 'are' : 'were'} ${registered.join(', ')}`);
   const result = { ...ref, priorities, sqs: definitions.map(({ name }) => name), differs };
   if (differs.length === 0) return { ...result, did: 'unchanged' };
-  if (check) return { ...result, did: isMade ? 'differs' : 'missing' };
-  if (differences.length > 0) await ofSqs(site, aws.createQueues(sqs, definitions));
-  // Last: a queue is known once all that it needs is there.
+  if (check) return { ...result, did: isRegistered ? 'differs' : 'missing' };
+  if (differences.length > 0) await callSqs(context, aws.createQueues(sqs, definitions));
+  // The registration comes last: a registered queue has everything that it needs.
   if (!isComplete) {
     const setting = { ...initialSetting, ...stored, priorities };
     if (!(await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent'))) {
       if (triesLeft <= 1) throw changedMeanwhile(ref);
-      const again = await initQueue(site, ref, isTableMissing, triesLeft - 1);
-      // What this try made or corrected it finds as it should be.
+      const again = await initQueue(context, ref, isTableMissing, triesLeft - 1);
+      // The next try finds no difference where this try created or corrected something.
       const did = again.did === 'unchanged' ? 'corrected' : again.did;
       return { ...again, did, differs: [...new Set([...differs, ...again.differs])] };
     }
   }
-  return { ...result, did: isMade ? 'corrected' : 'created' };
+  return { ...result, did: isRegistered ? 'corrected' : 'created' };
 }
 
 function changedMeanwhile({ tenant, queue }: QueueRef): HoldfastError {
   const whose = tenant === 'default' ? '' : ` of tenant '${tenant}'`;
-  const told = `The queue '${queue}'${whose} was registered or changed by others each time that it was to be registered.`;
-  return new HoldfastError('ABORTED', 'CONFLICT', told, {
-    help: 'Run it again once no other `aws init` runs on this table: what is there already stays.',
+  const message = `The queue '${queue}'${whose} could not be registered: other processes changed its registration each time.`;
+  return new HoldfastError('ABORTED', 'CONFLICT', message, {
+    help: 'Run it again when no other `aws init` runs on this table. Everything that was made stays.',
   });
 }
 
@@ -212,9 +217,9 @@ interface Difference {
   readonly found: string | undefined;
 }
 
-/** `isDone`: they are corrected by the time that this is read. */
-function told(differences: readonly Difference[], isDone: boolean): string[] {
-  // Every SQS queue of ours has this attribute, and no other kind ever does.
+/** Describes each difference, in the past tense if it is corrected (`isDone`). */
+function differenceTexts(differences: readonly Difference[], isDone: boolean): string[] {
+  // A queue without this attribute does not exist: every SQS queue of Holdfast is a FIFO queue.
   const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
   const absent = new Set(missing.map(({ name }) => name));
   return [

@@ -1,9 +1,10 @@
 /** The options by which verbs name a table and its queues on AWS. */
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
+import { name } from '../../core/rules.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import { usage } from '../exit-codes.ts';
 
-/** As commander reads them. */
+/** The values of these options, as commander parses them. */
 export interface AwsFlags {
   readonly table?: string | undefined;
   readonly queuePrefix?: string | undefined;
@@ -13,85 +14,95 @@ export interface AwsFlags {
 }
 
 export const engineOption = () =>
-  new Option('--engine <engine>', 'sqlite: a store in a file; aws: a table and queues that many share')
+  new Option('--engine <engine>', 'sqlite: a store in a file; aws: a table and queues that many nodes share')
     .choices(['sqlite', 'aws'] as const)
     .env('HOLDFAST_ENGINE');
 
-/** Said first of each option where a verb knows other engines too; a verb about AWS alone gives ''. */
-const amongEngines = 'aws: ';
-export const tableOption = (lead = amongEngines) =>
-  new Option('--table <name>', `${lead}the DynamoDB table`).env('HOLDFAST_AWS_TABLE');
-export const queuePrefixOption = (lead = amongEngines) =>
+/** The prefix of each help text in a verb that knows several engines. A verb for AWS alone passes ''. */
+const awsPrefix = 'aws: ';
+export const tableOption = (prefix = awsPrefix) =>
+  new Option('--table <name>', `${prefix}the DynamoDB table`).env('HOLDFAST_AWS_TABLE');
+export const queuePrefixOption = (prefix = awsPrefix) =>
   new Option(
     '--queue-prefix <prefix>',
-    `${lead}what names of the SQS queues begin with; default: the table`,
+    `${prefix}the first part of the names of the SQS queues; default: the table’s name`,
   ).env('HOLDFAST_AWS_QUEUE_PREFIX');
-export const regionOption = (lead = amongEngines) =>
-  new Option('--region <region>', `${lead}the region; default: AWS_REGION, else the profile’s`).env(
-    'HOLDFAST_AWS_REGION',
-  );
-export const endpointDynamodbOption = (lead = amongEngines) =>
-  new Option('--endpoint-dynamodb <url>', `${lead}in place of DynamoDB`).env(
+export const regionOption = (prefix = awsPrefix) =>
+  new Option(
+    '--region <region>',
+    `${prefix}the region; default: AWS_REGION, else that of the AWS profile`,
+  ).env('HOLDFAST_AWS_REGION');
+export const endpointDynamodbOption = (prefix = awsPrefix) =>
+  new Option('--endpoint-dynamodb <url>', `${prefix}an endpoint in place of DynamoDB’s own`).env(
     'HOLDFAST_AWS_ENDPOINT_DYNAMODB',
   );
-export const endpointSqsOption = (lead = amongEngines) =>
-  new Option('--endpoint-sqs <url>', `${lead}in place of SQS`).env('HOLDFAST_AWS_ENDPOINT_SQS');
+export const endpointSqsOption = (prefix = awsPrefix) =>
+  new Option('--endpoint-sqs <url>', `${prefix}an endpoint in place of SQS’s own`).env(
+    'HOLDFAST_AWS_ENDPOINT_SQS',
+  );
 
-const name = /^[A-Za-z0-9._-]{1,64}$/;
+const nameRule = name();
 
-/** Reads the name of a queue or a tenant. */
-export function nameOf(text: string): string {
-  if (!name.test(text)) throw new InvalidArgumentError('Write 1 to 64 of letters, digits, . _ and -.');
+/** Parses the name of a queue or a tenant. */
+export function parseName(text: string): string {
+  const problem = nameRule(text);
+  if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
   return text;
 }
 
 /**
- * Queues, each once: the flag again for each, or names with commas, which no name has. The verb must
- * `.allowExcessArguments()` and call `refuseWords`: `--queue mail webhooks` is told how it is written.
+ * The option `--queue` for several queues: the flag is repeated, or its value has names with commas between them. The
+ * verb must `.allowExcessArguments()` and call `refuseExtraWords`, so that `--queue mail webhooks` fails with the
+ * correct form.
  */
-export const queuesOption = (what: string) =>
-  new Option('--queue <name>', `${what}; again for each, or a,b`).argParser(queuesOf);
+export const queuesOption = (description: string) =>
+  new Option('--queue <name>', `${description}; repeat it, or write a,b`).argParser(parseQueues);
 
-function queuesOf(text: string, before: readonly string[] = []): readonly string[] {
-  return [...new Set([...before, ...text.split(',').map((each) => nameOf(each.trim()))])];
+function parseQueues(text: string, before: readonly string[] = []): readonly string[] {
+  return [...new Set([...before, ...text.split(',').map((each) => parseName(each.trim()))])];
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT: words that belong to no option, of a verb that takes none. */
-export function refuseWords(words: readonly string[], queues: readonly string[] = []): void {
+/** @throws HoldfastError INVALID_ARGUMENT if the command line has words that belong to no option. */
+export function refuseExtraWords(words: readonly string[], queues: readonly string[] = []): void {
   if (words.length === 0) return;
-  const told = words.map((word) => `'${word}'`).join(', ');
-  const meant = [...queues, ...words].map((queue) => `--queue ${queue}`).join(' ');
-  const help = words.every((word) => name.test(word))
-    ? `Name each queue: ${meant}.`
+  const quoted = words.map((word) => `'${word}'`).join(', ');
+  const suggestion = [...queues, ...words].map((queue) => `--queue ${queue}`).join(' ');
+  const help = words.every((word) => nameRule(word) === undefined)
+    ? `Name each queue: ${suggestion}.`
     : 'Quote a value that has spaces, and begin each option with --.';
-  throw usage(`Nothing takes ${told}: each --queue takes one word.`, help);
+  throw usage(`No option takes ${quoted}: each --queue takes one word.`, help);
 }
 
-/** The endpoints that the AWS SDK knows from its own variables are named to it, since it treats those of SQS apart. */
-function endpoint(asked: string | undefined, service: 'DYNAMODB' | 'SQS'): string | undefined {
+/**
+ * Returns the endpoint of the flag, else that of the AWS SDK's own variables. The SDK would read those itself, but it
+ * uses an endpoint of SQS from a variable differently than one that is passed to it.
+ */
+function endpoint(flag: string | undefined, service: 'DYNAMODB' | 'SQS'): string | undefined {
   const { AWS_ENDPOINT_URL: common } = process.env;
-  return asked || process.env[`AWS_ENDPOINT_URL_${service}`] || common || undefined;
+  return flag || process.env[`AWS_ENDPOINT_URL_${service}`] || common || undefined;
 }
 
-/** As DynamoDB takes them. */
+/** The table names that DynamoDB accepts. */
 const tableName = /^[A-Za-z0-9._-]{3,255}$/;
-/** SQS takes no names longer than 80, and no dots but that of `.fifo`. */
+/** The prefixes that SQS accepts: a queue's name has at most 80 characters, and no dot but that of `.fifo`. */
 const prefixOfQueues = /^[A-Za-z0-9_-]{1,80}$/;
 
 function checkNames(table: string, queuePrefix: string | undefined): void {
   if (!tableName.test(table)) {
-    throw usage(`'${table}' is no name of a table.`, 'Write 3 to 255 of letters, digits, . _ and -.');
+    throw usage(`'${table}' is not a name of a table.`, 'Write 3 to 255 letters, digits, dots, _ or -.');
   }
-  // The table's name is made into one where none is given.
+  // Without a prefix, a valid one is derived from the table's name.
   if (queuePrefix && !prefixOfQueues.test(queuePrefix)) {
     throw usage(
       `Names of SQS queues cannot begin with '${queuePrefix}'.`,
-      'Write 1 to 80 of letters, digits, _ and - for --queue-prefix; the first 16 of them are seen.',
+      'Write 1 to 80 letters, digits, _ or - for --queue-prefix. Queue names show the first 16 of them.',
     );
   }
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT: no table, a name that AWS does not take, or an endpoint that is no URL. */
+/**
+ * @throws HoldfastError INVALID_ARGUMENT if --table is missing, AWS accepts no such name, or an endpoint is not a URL.
+ */
 export function awsStore(flags: AwsFlags): AwsStore {
   const { table, queuePrefix, region } = flags;
   if (!table) {
@@ -105,7 +116,7 @@ export function awsStore(flags: AwsFlags): AwsStore {
   const endpointSqs = endpoint(flags.endpointSqs, 'SQS');
   for (const url of [endpointDynamodb, endpointSqs]) {
     if (url !== undefined && !URL.canParse(url))
-      throw usage(`'${url}' is no URL.`, 'Write http://host:port.');
+      throw usage(`'${url}' is not a URL.`, 'Write http://host:port.');
   }
   return {
     table,
@@ -116,8 +127,8 @@ export function awsStore(flags: AwsFlags): AwsStore {
   };
 }
 
-/** For verbs that know two engines: the table and queues, or undefined for what this verb does otherwise. */
-export function chosenAws(
+/** Returns the table and queues that `--engine aws` names, or undefined if the verb is used without the engine aws. */
+export function selectedAwsStore(
   flags: AwsFlags & { readonly engine?: 'sqlite' | 'aws' | undefined },
   isTyped: (flag: string) => boolean,
 ): AwsStore | undefined {

@@ -1,6 +1,6 @@
-/** What `holdfast dev` says. */
+/** The texts by which `holdfast dev` says that it is ready and how to use it. */
 import type { CertificateFiles } from '../../tls/load.ts';
-import { shown } from '../module/find.ts';
+import { shortPath } from '../module/find.ts';
 import type { DevPorts } from './profile.ts';
 
 export function readyText({ grpcPort, httpPort }: DevPorts): string {
@@ -8,9 +8,9 @@ export function readyText({ grpcPort, httpPort }: DevPorts): string {
 }
 
 const example = `greet '{"name":"Ada"}' --key greet/ada`;
-const howToEnd = 'Ctrl-C drains and ends it; a second Ctrl-C ends it at once.';
+const howToEnd = 'Ctrl-C lets running tasks finish and ends everything; a second Ctrl-C ends it at once.';
 
-/** With the types of the worker that runs, or without one. */
+/** Returns example commands for the task types of the running worker. `types` is undefined if no worker was named. */
 export function nextSteps(
   types: readonly string[] | undefined,
   { httpPort }: DevPorts,
@@ -24,14 +24,14 @@ export function nextSteps(
       ? `  npx holdfast submit ${example}${first === undefined ? '' : ' --wait'}`
       : `  npx holdfast submit ${first} '<its input as JSON>' --wait`,
     '  npx holdfast list',
-    `  curl --cacert ${shown(ca)} --cert ${shown(cert)} --key ${shown(key)} \\`,
+    `  curl --cacert ${shortPath(ca)} --cert ${shortPath(cert)} --key ${shortPath(key)} \\`,
     `    -H 'content-type: application/json' -d '{"queue":"default"}' \\`,
     `    https://127.0.0.1:${httpPort}/holdfast.v1.TaskService/ListTasks`,
     '',
     ...(types === undefined
       ? [
-          'No worker runs here. One that is started anew at each save: npx holdfast dev <worker.ts>',
-          'Its default export is defineWorker({ handlers: [...] }).',
+          'No worker runs here. To run one that restarts at each save: npx holdfast dev <worker.ts>',
+          'Its default export must be defineWorker({ handlers: [...] }).',
           '',
         ]
       : []),

@@ -1,19 +1,17 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { HoldfastError } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
-import { type Serving, serve } from '../../node/node.ts';
+import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { findModule, shown } from '../module/find.ts';
-import { type Output, tellFailure } from '../output.ts';
+import { findModule, shortPath } from '../module/find.ts';
+import { type Output, printFailure } from '../output.ts';
 import { untilStopped } from '../stop.ts';
-import { ensureCertificates } from './certificates.ts';
 import { nextSteps, readyText } from './next-steps.ts';
-import { type DevPorts, workerEnv, writeProfile } from './profile.ts';
-import { refusedStart } from './start-errors.ts';
+import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface DevOptions {
@@ -22,7 +20,7 @@ export interface DevOptions {
   readonly dir: string;
 }
 
-async function startServer(dir: string, options: DevOptions, tls: CertificateFiles): Promise<Serving> {
+async function startServer(dir: string, options: DevOptions, tls: CertificateFiles): Promise<RunningServer> {
   const log = defaultLog();
   return serve({
     store: `file:${join(dir, 'queue.db')}`,
@@ -37,29 +35,54 @@ async function startServer(dir: string, options: DevOptions, tls: CertificateFil
   });
 }
 
-/** Keys and tasks are nothing for a repository. */
+/** Adds advice for a developer who runs `holdfast dev` twice to the error of a server that could not start. */
+function explainStartError(thrown: unknown, module: string | undefined): unknown {
+  if (!(thrown instanceof HoldfastError)) return thrown;
+  if (thrown.reason === 'STORE_LOCKED') {
+    const holder = /process \d+/.exec(thrown.message)?.[0];
+    const otherCommand = module === undefined ? 'npx holdfast list' : `npx holdfast worker ${module}`;
+    return new HoldfastError(
+      thrown.code,
+      thrown.reason,
+      `A holdfast already runs in this folder${holder === undefined ? '' : ` (${holder})`}.`,
+      {
+        help: `Use that one (${otherCommand}), or stop it first, or use another store: --dir <folder>.`,
+        cause: thrown,
+      },
+    );
+  }
+  if (thrown.reason === 'PORT_IN_USE') {
+    return new HoldfastError(thrown.code, thrown.reason, thrown.message, {
+      help: 'A holdfast may run in another folder. Use free ports: --port 0 --http-port 0.',
+      cause: thrown,
+    });
+  }
+  return thrown;
+}
+
+/** Creates the folder with a .gitignore, so that keys and tasks are not committed to a repository. */
 function makeFolder(dir: string): void {
   mkdirSync(dir, { recursive: true });
   const ignore = join(dir, '.gitignore');
   if (!existsSync(ignore)) writeFileSync(ignore, '*\n');
 }
 
-function say(text: string): void {
+function print(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
 function startWorker(file: string, ports: DevPorts, client: CertificateFiles, output: Output): Supervisor {
-  let told = false;
+  let hasPrintedSteps = false;
   return new Supervisor({
     file,
     env: workerEnv(ports, client),
     stdout: output.json ? 2 : 1,
-    say,
-    failed: tellFailure,
-    working(types, queues, pid) {
-      say(`working on ${types.join(', ')} (queue ${queues.join(', ')}; process ${pid})`);
-      if (!told) output.note(nextSteps(types, ports, client));
-      told = true;
+    print,
+    printFailure,
+    onWorking(types, queues, pid) {
+      print(`working on ${types.join(', ')} (queue ${queues.join(', ')}; process ${pid})`);
+      if (!hasPrintedSteps) output.note(nextSteps(types, ports, client));
+      hasPrintedSteps = true;
     },
   });
 }
@@ -70,7 +93,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   makeFolder(dir);
   const { server, client } = await ensureCertificates(join(dir, 'certs'), Date.now());
   const serving = await startServer(dir, options, server).catch((thrown: unknown) => {
-    throw refusedStart(thrown, module);
+    throw explainStartError(thrown, module);
   });
   const { grpcPort, httpPort } = serving.listening;
   const ports = { grpcPort, httpPort };
@@ -82,7 +105,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   const worker = file === undefined ? undefined : startWorker(file, ports, client, output);
   const keepAlive = setInterval(() => {}, 60_000);
   await stopped;
-  if (worker !== undefined) say(`draining: ${shown(file ?? '')} may finish what it runs`);
+  if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);
   await worker?.stop(timing.drainMs);
   await serving.close();
   clearInterval(keepAlive);

@@ -1,26 +1,25 @@
-/** Keeps the user's worker running while they edit it: starts it, starts it anew after a save or an end of its own. */
-import { shown } from '../module/find.ts';
-import type { FromWorker } from './messages.ts';
-import { printOf } from './print.ts';
-import { FileWatch } from './watch.ts';
-import { type Ended, WorkerProcess } from './worker-process.ts';
+/** Runs the user's worker during development, and restarts it after a save or after it ended by itself. */
+import { nextDelayMs } from '../../core/backoff.ts';
+import { shortPath } from '../module/find.ts';
+import { FileWatch, fingerprintOf } from './file-watch.ts';
+import { type ProcessEnd, WorkerProcess, type WorkerReport } from './worker-process.ts';
 
 export interface SupervisorOptions {
-  /** The module, as an absolute path. */
+  /** The absolute path of the worker's module. */
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
   readonly stdout: 1 | 2;
-  /** A line for whoever sits before it. */
-  readonly say: (text: string) => void;
-  readonly failed: (message: string, help: string) => void;
-  /** Each time that it works. */
-  readonly working: (types: readonly string[], queues: readonly string[], pid: number | undefined) => void;
+  /** Prints one line for the developer. */
+  readonly print: (text: string) => void;
+  readonly printFailure: (message: string, help: string) => void;
+  /** Called each time a process of the worker has connected and takes tasks. */
+  readonly onWorking: (types: readonly string[], queues: readonly string[], pid: number | undefined) => void;
 }
 
-/** What runs when a file is saved may take so long to finish; what does not is given back and run by the new one. */
+/** Time in which running tasks may finish before a restart. The others are released, and the new process runs them. */
 const reloadMs = 5_000;
-const backoffMs = { least: 1_000, most: 30_000 } as const;
-/** After so long at work an end, or a save, counts as the first one again. */
+const restartBackoff = { firstMs: 1_000, longestMs: 30_000 } as const;
+/** A worker that ran for this time before its end, or before a save, is restarted with the shortest backoff again. */
 const steadyMs = { ended: 30_000, saved: 1_000 } as const;
 
 export class Supervisor {
@@ -29,20 +28,20 @@ export class Supervisor {
   readonly #done: Promise<void>;
   #process: WorkerProcess | undefined;
   #stopLimitMs: number | undefined;
-  #changed: string | undefined;
+  #changedFile: string | undefined;
   #wake: () => void = () => {};
-  #waitMs: number = backoffMs.least;
+  #waitMs: number = restartBackoff.firstMs;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#watch = new FileWatch((file) => {
-      this.#changed = file;
+      this.#changedFile = file;
       this.#wake();
     });
     this.#done = this.#run();
   }
 
-  /** Lets what runs finish within the limit, then ends the process. */
+  /** Lets running tasks finish within the limit, then ends the process. */
   async stop(limitMs: number): Promise<void> {
     this.#stopLimitMs = limitMs;
     this.#wake();
@@ -54,79 +53,79 @@ export class Supervisor {
     while (this.#stopLimitMs === undefined) {
       const startedAtMs = performance.now();
       const worker = this.#start();
-      const ended = await this.#untilEndOr(worker.ended);
+      const end = await this.#unlessInterrupted(worker.ended);
       const livedMs = performance.now() - startedAtMs;
       if (this.#stopLimitMs !== undefined) await worker.drain(this.#stopLimitMs);
-      else if (ended === undefined) await this.#reload(worker, livedMs);
-      else await this.#afterEnd(ended, livedMs);
+      else if (end === undefined) await this.#reload(worker, livedMs);
+      else await this.#afterEnd(end, livedMs);
     }
   }
 
   #start(): WorkerProcess {
-    this.#changed = undefined;
+    this.#changedFile = undefined;
     const { file, env, stdout } = this.#options;
     this.#watch.clear();
-    this.#watch.add(file, printOf(file));
+    this.#watch.add(file, fingerprintOf(file));
     this.#process = new WorkerProcess({
       file,
       env,
       stdout,
-      told: (message) => this.#told(message),
-      silent: (ms) =>
-        this.#options.say(
-          `The worker has not answered for ${Math.round(ms / 1_000)} s: a handler keeps its thread busy (an endless loop?). Save a file to start it anew.`,
+      onReport: (report) => this.#receive(report),
+      onUnresponsive: (ms) =>
+        this.#options.print(
+          `The worker has not answered for ${Math.round(ms / 1_000)} s: a handler keeps its thread busy (an endless loop?). Save a file to restart it.`,
         ),
     });
     return this.#process;
   }
 
-  #told(message: FromWorker): void {
-    if (message.kind === 'uses') this.#watch.add(message.file, message.print);
-    if (message.kind === 'working') this.#options.working(message.types, message.queues, this.#process?.pid);
+  #receive(report: WorkerReport): void {
+    if (report.kind === 'loads') this.#watch.add(report.file, report.fingerprint);
+    if (report.kind === 'working') this.#options.onWorking(report.types, report.queues, this.#process?.pid);
   }
 
   async #reload(worker: WorkerProcess, livedMs: number): Promise<void> {
-    this.#options.say(`${shown(this.#changed ?? '')} changed: starting the worker anew`);
+    this.#options.print(`${shortPath(this.#changedFile ?? '')} changed: restarting the worker`);
     await worker.drain(reloadMs);
-    // A worker that writes what it imports would else start for ever.
+    // Without a backoff, a worker that writes to a file which it imports would restart in an endless loop.
     if (livedMs < steadyMs.saved) await this.#backOff();
-    else this.#waitMs = backoffMs.least;
+    else this.#waitMs = restartBackoff.firstMs;
   }
 
-  async #afterEnd({ code, signal, failure }: Ended, livedMs: number): Promise<void> {
+  async #afterEnd({ code, signal, failure }: ProcessEnd, livedMs: number): Promise<void> {
     if (failure !== undefined) {
-      this.#options.failed(failure.message, `${failure.help}\n  Waiting for the next save.`);
-      await this.#untilEndOr(never);
+      this.#options.printFailure(failure.message, `${failure.help}\n  Waiting for the next save.`);
+      await this.#unlessInterrupted(never);
       return;
     }
-    if (livedMs > steadyMs.ended) this.#waitMs = backoffMs.least;
+    if (livedMs > steadyMs.ended) this.#waitMs = restartBackoff.firstMs;
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
     const seconds = this.#waitMs / 1_000;
-    this.#options.failed(
+    this.#options.printFailure(
       `The worker ended by itself, ${how}.`,
-      `What it ran will be run again. Starting it anew in ${seconds} s, or at the next save.`,
+      `Its unfinished tasks will run again. Restarting it in ${seconds} s, or at the next save.`,
     );
     await this.#backOff();
   }
 
-  /** Waits longer each time, but for a save or a stop not at all. */
+  /** Waits for the backoff, and doubles it for the next time. A save or a stop ends the wait at once. */
   async #backOff(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#waitMs);
-    this.#changed = undefined;
-    await this.#untilEndOr(promise);
+    this.#changedFile = undefined;
+    await this.#unlessInterrupted(promise);
     clearTimeout(timer);
-    this.#waitMs = Math.min(this.#waitMs * 2, backoffMs.most);
+    this.#waitMs = nextDelayMs(restartBackoff, this.#waitMs);
   }
 
-  /** The promise's value, or undefined where a change or a stop came first. */
-  #untilEndOr<T>(promise: Promise<T>): Promise<T | undefined> {
+  /** Resolves with the promise's value, or with undefined if a file changes or `stop` is called first. */
+  #unlessInterrupted<T>(promise: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve) => {
-      const look = (): void => {
-        if (this.#changed !== undefined || this.#stopLimitMs !== undefined) resolve(undefined);
+      const check = (): void => {
+        if (this.#changedFile !== undefined || this.#stopLimitMs !== undefined) resolve(undefined);
       };
-      this.#wake = look;
-      look();
+      this.#wake = check;
+      check();
       void promise.then(resolve);
     });
   }

@@ -1,26 +1,50 @@
-/** The process of `holdfast dev`'s worker: what goes wrong in a handler goes wrong here and not in the server. */
-
+/**
+ * Main program of the worker's process of `holdfast dev`. A handler that crashes or loops ends this process, not the
+ * server.
+ */
+import { Worker } from 'node:worker_threads';
 import { asHoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
-import { connect, type Running } from '../../index.ts';
+import { connect, type RunningWorker } from '../../index.ts';
 import { loadWorker } from '../module/load.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
-import { endWithParent } from './parent-watch.ts';
-import { printOf } from './print.ts';
-import { watchLoads } from './watch-imports.ts';
+import { fingerprintOf } from './file-watch.ts';
+import { watchImports } from './watch-imports.ts';
+import type { WorkerCommand, WorkerReport } from './worker-process.ts';
+
+const checkParentEveryMs = 1_000;
+
+/** Source of the thread that kills this process once its parent is gone. */
+const parentWatch = `
+const { workerData: { parent, everyMs } } = require('node:worker_threads');
+setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, everyMs);
+`;
+
+/**
+ * Ends this process when `holdfast dev` is gone. The check runs on a thread of its own: an endless loop in a handler
+ * blocks the main thread, and its `disconnect` event would never be handled.
+ */
+function endWithParent(): void {
+  process.on('disconnect', () => process.exit(1));
+  const thread = new Worker(parentWatch, {
+    eval: true,
+    execArgv: [],
+    workerData: { parent: process.ppid, everyMs: checkParentEveryMs },
+  });
+  thread.unref();
+}
 
 const file = process.argv[2] as string;
 let lastLoaded = file;
-let running: Running | undefined;
+let running: RunningWorker | undefined;
 
-function tell(message: FromWorker): void {
+function report(message: WorkerReport): void {
   if (process.connected) process.send?.(message);
 }
 
 function fail(thrown: unknown): void {
   const { message, help = '' } = asHoldfastError(thrown);
-  const told: FromWorker = { kind: 'failed', message, help };
-  if (process.connected) process.send?.(told, () => process.exit(1));
+  const failure: WorkerReport = { kind: 'failed', message, help };
+  if (process.connected) process.send?.(failure, () => process.exit(1));
   else process.exit(1);
 }
 
@@ -29,24 +53,24 @@ async function drain(limitMs: number): Promise<void> {
   process.exit(0);
 }
 
-process.on('message', (message: ToWorker) => {
-  if (message.kind === 'drain') void drain(message.limitMs);
-  else tell({ kind: 'awake' });
+process.on('message', (command: WorkerCommand) => {
+  if (command.kind === 'drain') void drain(command.limitMs);
+  else report({ kind: 'pong' });
 });
-// Ctrl-C reaches the whole group: the parent is asked by it too, and asks this process to drain in its turn.
+// Ctrl-C sends SIGINT to the whole process group. This process ignores it, because its parent then sends it `drain`.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => void drain(timing.drainMs));
 endWithParent();
-watchLoads((loaded) => {
+watchImports((loaded) => {
   lastLoaded = loaded;
-  tell({ kind: 'uses', file: loaded, print: printOf(loaded) });
+  report({ kind: 'loads', file: loaded, fingerprint: fingerprintOf(loaded) });
 });
 
 try {
   const worker = await loadWorker(file, () => lastLoaded);
   running = await connect().work(worker);
   const types = worker.handlers.map(({ task }) => task.name);
-  tell({ kind: 'working', types, queues: worker.queues });
+  report({ kind: 'working', types, queues: worker.queues });
   await running.done;
 } catch (thrown) {
   fail(thrown);

@@ -1,40 +1,54 @@
-/** One process of the worker, from its start to its end. */
+/** The process of the worker of `holdfast dev`, as its parent sees it, and the messages between the two. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
-import type { FromWorker, ToWorker } from './messages.ts';
 
-export interface Ended {
+/** A message of the worker's process to `holdfast dev`. */
+export type WorkerReport =
+  /** The process is about to read this file. The fingerprint changes when the file does. */
+  | { readonly kind: 'loads'; readonly file: string; readonly fingerprint: string }
+  | { readonly kind: 'working'; readonly types: readonly string[]; readonly queues: readonly string[] }
+  /** The process cannot run the worker, and ends. */
+  | { readonly kind: 'failed'; readonly message: string; readonly help: string }
+  | { readonly kind: 'pong' };
+
+/** A message of `holdfast dev` to the worker's process. */
+export type WorkerCommand =
+  /** Tells the process to take no more tasks, to let running ones finish within the limit, and to end. */
+  { readonly kind: 'drain'; readonly limitMs: number } | { readonly kind: 'ping' };
+
+export interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** It said that it cannot work. */
+  /** The error by which the process reported that it could not run the worker. */
   readonly failure: { readonly message: string; readonly help: string } | undefined;
 }
 
 export interface WorkerProcessOptions {
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Where its standard output goes. */
+  /** The file descriptor that receives the standard output of the process. */
   readonly stdout: 1 | 2;
-  readonly told: (message: FromWorker) => void;
-  /** Its thread has not answered for so long (ms). Told once for each silence. */
-  readonly silent: (ms: number) => void;
+  readonly onReport: (report: WorkerReport) => void;
+  /** Called once each time the process stops answering, with the time since its last message (ms). */
+  readonly onUnresponsive: (ms: number) => void;
 }
 
 const main = join(import.meta.dirname, `worker-main${extname(import.meta.filename)}`);
-const askEveryMs = 2_000;
-const silentMs = 5_000;
-/** After its limit: for handlers that heed their signal, and for the last settlements. */
+const pingEveryMs = 2_000;
+/** A process that has sent no message for this time counts as unresponsive. */
+const unresponsiveMs = 5_000;
+/** Time after the limit of a drain, for handlers that react to their abort signal and for the last settlements. */
 const graceMs = 3_000;
-/** For a process that said that it ends. */
+/** Time in which a process that reported its failure, or that does not answer, may end before it is killed. */
 const endMs = 1_000;
 
 export class WorkerProcess {
-  readonly ended: Promise<Ended>;
+  readonly ended: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #options: WorkerProcessOptions;
-  #failure: Ended['failure'];
+  #failure: ProcessEnd['failure'];
   #receivedAtMs = performance.now();
-  #toldSilent = false;
+  #isUnresponsive = false;
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
@@ -43,17 +57,17 @@ export class WorkerProcess {
       execArgv: process.execArgv.filter((flag) => !/^--(inspect|max-semi-space-size)/.test(flag)),
       stdio: ['ignore', options.stdout, 2, 'ipc'],
     });
-    this.#child.on('message', (message: FromWorker) => this.#receiveMessage(message));
-    // A process that could not be started or told something ends, which `exit` says.
+    this.#child.on('message', (report: WorkerReport) => this.#receive(report));
+    // After an error of the start or of a message the process ends too, and `close` below handles that.
     this.#child.on('error', () => {});
-    const asking = setInterval(() => this.#ask(), askEveryMs);
-    const { promise, resolve } = Promise.withResolvers<Ended>();
+    const pinging = setInterval(() => this.#ping(), pingEveryMs);
+    const { promise, resolve } = Promise.withResolvers<ProcessEnd>();
     this.ended = promise;
     const kill = (): void => this.kill();
     process.once('exit', kill);
-    // `close` and not `exit`: it comes after the last message.
+    // The event `close` comes after the last message; `exit` may come before it.
     this.#child.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
-      clearInterval(asking);
+      clearInterval(pinging);
       process.off('exit', kill);
       resolve({ code, signal, failure: this.#failure });
     });
@@ -63,43 +77,46 @@ export class WorkerProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when it has ended: by itself within the limit and a grace, else killed. */
-  async drain(limitMs: number): Promise<Ended> {
+  /** Resolves when the process has ended. It is killed if it does not end within the limit and the grace time. */
+  async drain(limitMs: number): Promise<ProcessEnd> {
     this.#send({ kind: 'drain', limitMs });
-    // One that did not answer for long hears of no limit either.
-    const late = setTimeout(() => this.kill(), this.#silence > silentMs ? endMs : limitMs + graceMs);
-    const ended = await this.ended;
+    // An unresponsive process does not read the drain command either, so it gets no time to finish its tasks.
+    const late = setTimeout(
+      () => this.kill(),
+      this.#sinceReportMs > unresponsiveMs ? endMs : limitMs + graceMs,
+    );
+    const end = await this.ended;
     clearTimeout(late);
-    return ended;
+    return end;
   }
 
   kill(): void {
     this.#child.kill('SIGKILL');
   }
 
-  get #silence(): number {
+  get #sinceReportMs(): number {
     return performance.now() - this.#receivedAtMs;
   }
 
-  #receiveMessage(message: FromWorker): void {
+  #receive(report: WorkerReport): void {
     this.#receivedAtMs = performance.now();
-    this.#toldSilent = false;
-    if (message.kind === 'failed') {
-      this.#failure = message;
+    this.#isUnresponsive = false;
+    if (report.kind === 'failed') {
+      this.#failure = report;
       setTimeout(() => this.kill(), endMs).unref();
     }
-    this.#options.told(message);
+    this.#options.onReport(report);
   }
 
-  #ask(): void {
-    if (this.#silence > silentMs && !this.#toldSilent) {
-      this.#toldSilent = true;
-      this.#options.silent(this.#silence);
+  #ping(): void {
+    if (this.#sinceReportMs > unresponsiveMs && !this.#isUnresponsive) {
+      this.#isUnresponsive = true;
+      this.#options.onUnresponsive(this.#sinceReportMs);
     }
-    this.#send({ kind: 'awake?' });
+    this.#send({ kind: 'ping' });
   }
 
-  #send(message: ToWorker): void {
-    if (this.#child.connected) this.#child.send(message, () => {});
+  #send(command: WorkerCommand): void {
+    if (this.#child.connected) this.#child.send(command, () => {});
   }
 }

@@ -1,27 +1,30 @@
-/** The module that the command line names, and what may have been meant where it names none. */
+/** Finds the module that the command line names, or suggests another one if that file does not exist. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { nearest } from '../../core/nearest.ts';
 import { usage } from '../exit-codes.ts';
 
-const kinds = ['.ts', '.mts', '.js', '.mjs'];
-/** How far below the current folder a file of the same name is looked for. */
+const extensions = ['.ts', '.mts', '.js', '.mjs'];
+/** The number of folder levels, from the current folder down, in which a file of the same name is searched. */
 const mostDepth = 4;
 const mostEntries = 5_000;
 const helpPath = 'Give the path of a module whose default export is a worker.';
 
-/** The absolute path. @throws HoldfastError INVALID_ARGUMENT, naming a file that is there and may have been meant. */
-export function findModule(asked: string): string {
-  const file = resolve(asked);
+/**
+ * Returns the absolute path of the module.
+ * @throws HoldfastError INVALID_ARGUMENT if there is no such file; its help suggests one that exists.
+ */
+export function findModule(path: string): string {
+  const file = resolve(path);
   const stat = statSync(file, { throwIfNoEntry: false });
   if (stat?.isFile()) return file;
-  const meant = stat?.isDirectory() ? inFolder(file) : nearby(file);
-  const help = meant === undefined ? helpPath : `Did you mean ${shown(meant)}?`;
-  throw usage(stat?.isDirectory() ? `'${asked}' is a folder.` : `There is no file '${asked}'.`, help);
+  const suggestion = stat?.isDirectory() ? workerInFolder(file) : similarFile(file);
+  const help = suggestion === undefined ? helpPath : `Did you mean ${shortPath(suggestion)}?`;
+  throw usage(stat?.isDirectory() ? `'${path}' is a folder.` : `There is no file '${path}'.`, help);
 }
 
-/** A path as one would type it here. */
-export function shown(file: string): string {
+/** Returns the path relative to the current folder, or unchanged if the file is outside that folder. */
+export function shortPath(file: string): string {
   const here = relative(process.cwd(), file);
   return here.startsWith('..') ? file : here;
 }
@@ -29,22 +32,25 @@ export function shown(file: string): string {
 function filesIn(folder: string): string[] {
   try {
     const entries = readdirSync(folder, { withFileTypes: true });
-    return entries.filter((e) => e.isFile() && kinds.includes(extname(e.name))).map((e) => e.name);
+    return entries.filter((e) => e.isFile() && extensions.includes(extname(e.name))).map((e) => e.name);
   } catch {
     return [];
   }
 }
 
-function inFolder(folder: string): string | undefined {
+function workerInFolder(folder: string): string | undefined {
   const files = filesIn(folder);
-  const name = ['worker', 'index'].flatMap((stem) => kinds.map((kind) => stem + kind));
+  const name = ['worker', 'index'].flatMap((stem) => extensions.map((kind) => stem + kind));
   const found =
     name.find((candidate) => files.includes(candidate)) ?? (files.length === 1 ? files[0] : undefined);
   return found === undefined ? undefined : join(folder, found);
 }
 
-/** The same name with another ending, a name like it in the same folder, or the same name further below. */
-function nearby(file: string): string | undefined {
+/**
+ * Returns a file with the same name and another ending, a file with a similar name, or one of the same name in a folder
+ * below.
+ */
+function similarFile(file: string): string | undefined {
   const folder = dirname(file);
   const name = basename(file);
   const stem = basename(name, extname(name));
@@ -53,11 +59,11 @@ function nearby(file: string): string | undefined {
     (other) => basename(other, extname(other)) === stem || other.startsWith(`${name}.`),
   );
   const like = same ?? nearest(name, files);
-  return like === undefined ? below(process.cwd(), name) : join(folder, like);
+  return like === undefined ? findBelow(process.cwd(), name) : join(folder, like);
 }
 
-/** Breadth first, so that the nearest is named. */
-function below(root: string, name: string): string | undefined {
+/** Searches the folders below `root` for a file of this name, breadth first, so that the nearest one is found. */
+function findBelow(root: string, name: string): string | undefined {
   let level = [root];
   let seen = 0;
   for (let depth = 0; depth < mostDepth && seen < mostEntries; depth++) {

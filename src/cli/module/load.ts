@@ -1,40 +1,43 @@
-/** Loads the module that has a worker, and says what is wrong with one that has none. */
+/** Loads a worker's module. If that fails, or if the module exports no worker, the error says how to correct it. */
 import { pathToFileURL } from 'node:url';
 import type { WorkerSpec } from '../../client/contract/handler.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { usage } from '../exit-codes.ts';
-import { shown } from './find.ts';
-import { whyNotLoaded } from './why.ts';
+import { shortPath } from './find.ts';
+import { loadFailureOf } from './load-failure.ts';
 
-const tellAfterMs = 5_000;
+const warnAfterMs = 5_000;
 
 /**
- * The module's default export, which `defineWorker` made. `lastLoaded` says which file was read last, for errors that
- * do not say where they are.
- * @throws HoldfastError INVALID_ARGUMENT: it cannot be loaded, or exports no worker.
+ * Returns the module's default export, which `defineWorker` made. `lastLoaded` returns the file that was read last, for
+ * errors that do not name their file.
+ * @throws HoldfastError INVALID_ARGUMENT if the module cannot be loaded or exports no worker.
  */
 export async function loadWorker(file: string, lastLoaded?: () => string): Promise<WorkerSpec> {
   let loaded: Readonly<Record<string, unknown>>;
   try {
-    loaded = await tellingSlow(file, import(pathToFileURL(file).href) as Promise<typeof loaded>);
+    loaded = await warnWhileSlow(file, import(pathToFileURL(file).href) as Promise<typeof loaded>);
   } catch (thrown) {
-    const { what, where, help } = whyNotLoaded(thrown, lastLoaded?.() ?? file);
-    const at = where === '' ? '' : `\n${where}`;
-    throw usage(`The worker ${shown(file)} cannot be loaded: ${what}${at}`, help);
+    const { problem, place, help } = loadFailureOf(thrown, lastLoaded?.() ?? file);
+    const at = place === '' ? '' : `\n${place}`;
+    throw usage(`The worker ${shortPath(file)} cannot be loaded: ${problem}${at}`, help);
   }
   if (isWorker(loaded.default)) return loaded.default;
   throw noWorker(file, loaded);
 }
 
-/** A module that awaits its own tasks never ends loading, and would else be silent for ever. */
-async function tellingSlow<T>(file: string, loading: Promise<T>): Promise<T> {
-  const seconds = tellAfterMs / 1_000;
+/**
+ * Prints a warning if loading takes long. A module that awaits its own tasks never finishes loading, and nothing else
+ * would say so.
+ */
+async function warnWhileSlow<T>(file: string, loading: Promise<T>): Promise<T> {
+  const seconds = warnAfterMs / 1_000;
   const late = setTimeout(() => {
     process.stderr.write(
-      `${shown(file)} is still loading after ${seconds} s, and nothing is worked on until it is loaded: something at its top level is awaited. ` +
-        'A module that has a worker defines it and no more: submit, and await results, in another program.\n',
+      `${shortPath(file)} is still loading after ${seconds} s, and no task is worked on before it is loaded: its top level awaits something. ` +
+        'A worker module should only define the worker; submit tasks and await their results in another program.\n',
     );
-  }, tellAfterMs);
+  }, warnAfterMs);
   late.unref();
   try {
     return await loading;
@@ -55,9 +58,9 @@ function isHandler(value: unknown): boolean {
 
 function noWorker(file: string, loaded: Readonly<Record<string, unknown>>): HoldfastError {
   const named = Object.keys(loaded).find((name) => name !== 'default' && isWorker(loaded[name]));
-  const message = `${shown(file)} has no worker as its default export.`;
+  const message = `${shortPath(file)} has no worker as its default export.`;
   if (named !== undefined)
-    return usage(message, `It exports one as '${named}': write \`export default ${named}\`.`);
+    return usage(message, `It exports a worker as '${named}': write \`export default ${named}\`.`);
   if (isHandler(loaded.default)) {
     return usage(message, 'It exports a handler: write `export default defineWorker({ handlers: [it] })`.');
   }

@@ -3,46 +3,46 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EventKind, TaskEventSchema, TaskSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { table } from '../output.ts';
-import { visible, visibleJson, visibleLines } from './escape-controls.ts';
+import { escapeControls, escapeControlsInJson, escapeControlsInLines } from './escape-controls.ts';
 import { eventLine, taskText } from './task-text.ts';
 
-const wild = 'a\nerror: forged\r\t\x1b[2J\x07\x7f\x9b31m\u202e\u2028z';
-const tame = 'a\\nerror: forged\\r\\t\\x1b[2J\\x07\\x7f\\x9b31m\\u202e\\u2028z';
+const raw = 'a\nerror: forged\r\t\x1b[2J\x07\x7f\x9b31m\u202e\u2028z';
+const escaped = 'a\\nerror: forged\\r\\t\\x1b[2J\\x07\\x7f\\x9b31m\\u202e\\u2028z';
 
-describe('text of strangers', () => {
-  it('is shown with escapes for what a terminal would obey', () => {
-    expect(visible(wild)).toBe(tame);
-    expect(visible('Grüße, 世界, 👩‍🔧')).toBe('Grüße, 世界, 👩‍🔧');
+describe('foreign text with control characters', () => {
+  it('is printed with escapes, and other text is unchanged', () => {
+    expect(escapeControls(raw)).toBe(escaped);
+    expect(escapeControls('Grüße, 世界, 👩‍🔧')).toBe('Grüße, 世界, 👩‍🔧');
   });
 
-  it('keeps the lines of a message of ours', () => {
-    expect(visibleLines('at main.ts\n  \x1b[2Jfoo')).toBe('at main.ts\n  \\x1b[2Jfoo');
+  it('keeps its line breaks in a message of Holdfast', () => {
+    expect(escapeControlsInLines('at main.ts\n  \x1b[2Jfoo')).toBe('at main.ts\n  \\x1b[2Jfoo');
   });
 
-  it('is the same JSON', () => {
-    const hidden = fc.constantFrom(...wild, '"', '\\', 'é');
+  it('has the same value in JSON after the escapes', () => {
+    const character = fc.constantFrom(...raw, '"', '\\', 'é');
     fc.assert(
-      fc.property(fc.array(hidden), (characters) => {
-        const json = visibleJson(JSON.stringify(characters.join('')));
+      fc.property(fc.array(character), (characters) => {
+        const json = escapeControlsInJson(JSON.stringify(characters.join('')));
         expect(JSON.parse(json)).toBe(characters.join(''));
-        expect(visible(json)).toBe(json);
+        expect(escapeControls(json)).toBe(json);
       }),
     );
   });
 
-  it('stays on its line in show, in its history and in a table', () => {
-    const task = create(TaskSchema, { idempotencyKey: wild, lastError: wild, worker: wild });
+  it('stays on one line in a task, in its history and in a table', () => {
+    const task = create(TaskSchema, { idempotencyKey: raw, lastError: raw, worker: raw });
     const lines = taskText(task).split('\n');
-    expect(lines.filter((line) => line.endsWith(tame))).toHaveLength(3);
-    const event = create(TaskEventSchema, { kind: EventKind.FAILED, message: wild, worker: wild });
-    expect(eventLine(event, 0)).toContain(`by ${tame}, ${tame}`);
-    expect(table(['ERROR', 'N'], [[wild, '1']]).split('\n')).toEqual([
-      `${'ERROR'.padEnd(tame.length)}  N`,
-      `${tame}  1`,
+    expect(lines.filter((line) => line.endsWith(escaped))).toHaveLength(3);
+    const event = create(TaskEventSchema, { kind: EventKind.FAILED, message: raw, worker: raw });
+    expect(eventLine(event, 0)).toContain(`by ${escaped}, ${escaped}`);
+    expect(table(['ERROR', 'N'], [[raw, '1']]).split('\n')).toEqual([
+      `${'ERROR'.padEnd(escaped.length)}  N`,
+      `${escaped}  1`,
     ]);
   });
 
-  it('in a payload is shown likewise', () => {
+  it('is escaped in a payload too', () => {
     const bytes = new TextEncoder().encode('{"a":"\u009b31m"}');
     const task = create(TaskSchema, { spec: { payload: { contentType: 'application/json', bytes } } });
     expect(taskText(task)).toContain('{"a":"\\x9b31m"}');

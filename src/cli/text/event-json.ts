@@ -1,7 +1,7 @@
 import { deadReasons, eventKinds } from '../../core/task/event.ts';
 import type { TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 
-/** An event as `--json` tells it: words for kinds and reasons as the SDK has them, and only what it says. */
+/** Returns an event as `--json` prints it: kinds and reasons in the words of the SDK, and no empty fields. */
 export function eventJson(event: TaskEvent, index: number): Record<string, unknown> {
   return {
     version: index + 1,
@@ -21,6 +21,6 @@ export function eventJson(event: TaskEvent, index: number): Record<string, unkno
     resultBytes: event.resultBytes || undefined,
     inLane: event.inLane || undefined,
     holdsLane: event.holdsLane || undefined,
-    counted: event.counted || undefined,
+    countsAsRelease: event.countsAsRelease || undefined,
   };
 }

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '@commander-js/extra-typings';
 
-/** Reads a whole number of a range from the command line, so that a slip is told at once and never sent. */
-export function whole(least: number, most: number): (text: string) => number {
+/** Returns a parser for a whole number within a range, so that a wrong number is refused before anything is sent. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
   return (text) => {
     const number = Number(text);
     if (text.trim() === '' || !Number.isInteger(number) || number < least || number > most) {
@@ -11,11 +11,13 @@ export function whole(least: number, most: number): (text: string) => number {
   };
 }
 
-/** For flags that may be given several times, one value each: a variadic one would swallow the words after it. */
+/**
+ * Collects the values of a flag that may be repeated. A variadic flag would also take the words that follow its value.
+ */
 export function collect(value: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), value];
 }
 
-export const defaultPorts = { grpc: 7233, http: 7280 } as const;
+export const defaultPorts = { grpc: 7433, http: 7480 } as const;
 
-export const port = whole(0, 65_535);
+export const port = wholeNumber(0, 65_535);

@@ -8,13 +8,13 @@ import {
 } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { taskJson, taskText } from './task-text.ts';
 
-/** A value that is not the default, of any field's kind. */
-function someOf(field: DescField): unknown {
+/** Returns a value for the field that differs from its default. */
+function sampleOf(field: DescField): unknown {
   if (field.fieldKind === 'list') return ['x'];
   if (field.fieldKind === 'enum') return 2;
   if (field.fieldKind === 'message')
     return create(field.message, { bytes: new TextEncoder().encode('1') } as never);
-  if (field.fieldKind === 'map') throw new Error('nothing that a submission says is a map');
+  if (field.fieldKind === 'map') throw new Error('no field of a submission is a map');
   if (field.scalar === ScalarType.STRING) return 'x';
   return field.scalar === ScalarType.INT64 ? 7n : 7;
 }
@@ -25,25 +25,25 @@ const plain = (task: object): string =>
     typeof value === 'bigint' ? Number(value) : value,
   );
 
-function tells(desc: DescMessage, name: string, within: (message: object) => object): void {
+function expectPrinted(desc: DescMessage, name: string, within: (message: object) => object): void {
   const field = desc.fields.find(({ localName }) => localName === name) ?? expect.fail();
-  const given = create(desc, { [name]: someOf(field) } as never);
+  const given = create(desc, { [name]: sampleOf(field) } as never);
   expect(plain(within(given))).not.toBe(plain(within(create(desc))));
 }
 
-it.each(fieldsOf(SubmitOptionsSchema))('show tells %s of the options', (name) => {
-  tells(SubmitOptionsSchema, name, (options) => ({ options }));
+it.each(fieldsOf(SubmitOptionsSchema))('show prints %s of the submit options', (name) => {
+  expectPrinted(SubmitOptionsSchema, name, (options) => ({ options }));
 });
 
-it.each(fieldsOf(RetryPolicySchema))('show tells %s of the retry policy', (name) => {
-  tells(RetryPolicySchema, name, (retry) => ({ options: { retry } }));
+it.each(fieldsOf(RetryPolicySchema))('show prints %s of the retry policy', (name) => {
+  expectPrinted(RetryPolicySchema, name, (retry) => ({ options: { retry } }));
 });
 
-it.each(fieldsOf(SpecSchema))('show tells %s of the spec', (name) => {
-  tells(SpecSchema, name, (spec) => ({ spec }));
+it.each(fieldsOf(SpecSchema))('show prints %s of the spec', (name) => {
+  expectPrinted(SpecSchema, name, (spec) => ({ spec }));
 });
 
-it('show tells times as times and lengths as lengths', () => {
+it('show prints a deadline as a time and a lifetime as a duration', () => {
   const deadlineAtMs = BigInt(Date.UTC(2030, 0, 1));
   const retry = { maxAttempts: 3, baseMs: 1_000n, factor: 2, maxMs: 60_000n };
   const text = taskText(

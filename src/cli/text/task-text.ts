@@ -11,7 +11,7 @@ import {
   WhenDead,
 } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { labelled, time } from '../output.ts';
-import { visible } from './escape-controls.ts';
+import { escapeControls } from './escape-controls.ts';
 
 function nameIn(values: Record<string, string | number>, value: number): string {
   const found = Object.entries(values).find(([, number]) => number === value);
@@ -22,7 +22,7 @@ export function stateName(state: TaskState): string {
   return nameIn(TaskState, state);
 }
 
-/** A JSON payload as its value, anything else as base64. */
+/** Returns the value of a JSON payload, or the base64 of any other one. */
 function payloadValue(payload: { contentType: string; bytes: Uint8Array } | undefined): unknown {
   if (payload === undefined || payload.bytes.length === 0) return undefined;
   const text = Buffer.from(payload.bytes).toString('utf8');
@@ -33,16 +33,16 @@ function payloadValue(payload: { contentType: string; bytes: Uint8Array } | unde
   }
 }
 
-type Tell<M> = (message: M) => unknown;
-/** What is told of each field: one that is added to the schema and left out here does not compile. */
-type TellAll<M> = { readonly [K in Exclude<keyof M, keyof Message>]-?: Tell<M> };
+type FieldText<M> = (message: M) => unknown;
+/** Returns the printed value of each field. A field that is added to the schema and missing here does not compile. */
+type FieldTexts<M> = { readonly [K in Exclude<keyof M, keyof Message>]-?: FieldText<M> };
 
-const optionTexts: TellAll<SubmitOptions> = {
+const optionTexts: FieldTexts<SubmitOptions> = {
   priority: ({ priority }) => (priority === Priority.UNSPECIFIED ? undefined : nameIn(Priority, priority)),
   tags: ({ tags }) => (tags.length === 0 ? undefined : tags),
   parentId: ({ parentId }) => parentId || undefined,
   whenDead: ({ whenDead }) => (whenDead === WhenDead.UNSPECIFIED ? undefined : nameIn(WhenDead, whenDead)),
-  // What was asked for; `runAtMs` of the task is when it may run next.
+  // The requested start time. The field `runAtMs` of the task is the time of its next attempt.
   runAtMs: ({ runAtMs }) => runAtMs || undefined,
   delayMs: ({ delayMs }) => delayMs || undefined,
   deadlineAtMs: ({ deadlineAtMs }) => deadlineAtMs || undefined,
@@ -50,24 +50,24 @@ const optionTexts: TellAll<SubmitOptions> = {
   retentionMs: ({ retentionMs }) => retentionMs || undefined,
   windowMs: ({ windowMs }) => windowMs || undefined,
   attemptTimeoutMs: ({ attemptTimeoutMs }) => attemptTimeoutMs || undefined,
-  retry: ({ retry }) => retry && told(retryTexts, retry),
+  retry: ({ retry }) => retry && fieldValues(retryTexts, retry),
 };
 
-const retryTexts: TellAll<RetryPolicy> = {
+const retryTexts: FieldTexts<RetryPolicy> = {
   maxAttempts: ({ maxAttempts }) => maxAttempts,
   baseMs: ({ baseMs }) => Number(baseMs),
   factor: ({ factor }) => factor,
   maxMs: ({ maxMs }) => Number(maxMs),
 };
 
-function told<M>(texts: TellAll<M>, message: M): Record<string, unknown> {
-  const entries = Object.entries(texts) as [string, Tell<M>][];
-  return Object.fromEntries(entries.map(([name, tell]) => [name, tell(message)]));
+function fieldValues<M>(texts: FieldTexts<M>, message: M): Record<string, unknown> {
+  const entries = Object.entries(texts) as [string, FieldText<M>][];
+  return Object.fromEntries(entries.map(([name, textOf]) => [name, textOf(message)]));
 }
 
 function optionsJson(options: SubmitOptions | undefined): Record<string, unknown> {
   if (options === undefined) return {};
-  const { runAtMs, ...rest } = told(optionTexts, options);
+  const { runAtMs, ...rest } = fieldValues(optionTexts, options);
   return { notBeforeMs: runAtMs, ...rest };
 }
 
@@ -93,7 +93,7 @@ export function taskJson(task: Task): Record<string, unknown> {
     worker: task.worker || undefined,
     lastError: task.lastError || undefined,
     deadReason: task.deadReason === DeadReason.UNSPECIFIED ? undefined : nameIn(DeadReason, task.deadReason),
-    waitingFor: task.waitingFor || undefined,
+    blockedByTaskId: task.blockedByTaskId || undefined,
     progress: task.progress && { fraction: task.progress.fraction, note: task.progress.note },
     payload: payloadValue(task.spec?.payload),
     result: payloadValue(task.result),
@@ -111,7 +111,7 @@ export function taskText(task: Task): string {
 }
 
 export function eventLine(event: TaskEvent, index: number): string {
-  const told = [
+  const details = [
     event.attempt > 0 ? `attempt ${event.attempt}` : '',
     event.worker === '' ? '' : `by ${event.worker}`,
     event.fencingToken === 0n ? '' : `token ${event.fencingToken}`,
@@ -119,9 +119,9 @@ export function eventLine(event: TaskEvent, index: number): string {
     event.deadReason === DeadReason.UNSPECIFIED ? '' : nameIn(DeadReason, event.deadReason),
     event.errorType,
     event.message,
-    event.actor === '' ? '' : `asked by ${event.actor}`,
+    event.actor === '' ? '' : `requested by ${event.actor}`,
   ];
   const kind = nameIn(EventKind, event.kind).padEnd(16);
-  const words = visible(told.filter((part) => part !== '').join(', '));
+  const words = escapeControls(details.filter((part) => part !== '').join(', '));
   return `${String(index + 1).padStart(4)}  ${time(event.atMs)}  ${kind} ${words}`.trimEnd();
 }

@@ -1,39 +1,42 @@
-/** What `show --verify` says of a history. */
+/** Texts and errors for the result of `show --verify`. */
 import { HoldfastError } from '../../core/errors.ts';
 import { HistoryFault, type VerifyTaskHistoryResponse } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 
-type Verified = Pick<VerifyTaskHistoryResponse, 'events' | 'fault' | 'faultAt'>;
+type VerifyResult = Pick<VerifyTaskHistoryResponse, 'events' | 'fault' | 'faultVersion'>;
 
-export function wholeText({ events }: Verified): string {
+export function wholeText({ events }: VerifyResult): string {
   return `whole, ${events} event${events === 1 ? '' : 's'}`;
 }
 
-function faultText({ events, fault, faultAt }: Verified): string {
-  const event = `event ${faultAt} of ${events}`;
+function faultText({ events, fault, faultVersion }: VerifyResult): string {
+  const event = `event ${faultVersion} of ${events}`;
   switch (fault) {
     case HistoryFault.CHANGED:
-      return `${event} was changed, or what followed it was ${faultAt < events ? 'replaced' : 'cut off'}`;
+      return `${event} was changed, or what followed it was ${faultVersion < events ? 'replaced' : 'cut off'}`;
     case HistoryFault.MISSING:
       return `${event} is missing`;
     case HistoryFault.UNCOUNTED:
-      return `event ${faultAt} is there, but the task counts ${events}: its head was set back or removed`;
+      return `event ${faultVersion} exists, but the task counts ${events} events: its head was set back or removed`;
     default:
-      return `${event} is not as it was written`;
+      return `${event} differs from the one that was written`;
   }
 }
 
-/** Undefined: the history is whole. DATA_LOSS, so that a script never takes it for success. */
-export function tampered(taskId: string, verified: Verified): HoldfastError | undefined {
+/**
+ * Returns an error if the history was changed, so that a script does not take it for success. Returns undefined if it
+ * is whole.
+ */
+export function tamperError(taskId: string, verified: VerifyResult): HoldfastError | undefined {
   if (verified.fault === HistoryFault.UNSPECIFIED) return undefined;
   const description = faultText(verified);
   return new HoldfastError(
     'DATA_LOSS',
     'STORE_CORRUPT',
-    `The history is not what was written: ${description}.`,
+    `The history differs from the one that was written: ${description}.`,
     {
       taskId,
-      violations: [{ field: `event ${verified.faultAt}`, description }],
-      help: 'What stands before it is as it was written. Find out who else may write the table; a backup has the rest.',
+      violations: [{ field: `event ${verified.faultVersion}`, description }],
+      help: 'The events before that one are as they were written. Find out who else may write to the table, and restore the rest from a backup.',
     },
   );
 }

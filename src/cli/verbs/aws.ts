@@ -1,48 +1,48 @@
 import { type Command, InvalidArgumentError } from '@commander-js/extra-typings';
 import { HoldfastError } from '../../core/errors.ts';
-import { priorities as levels, type Priority } from '../../core/submission/submission.ts';
+import { priorities as levels, type Priority } from '../../core/priority.ts';
 import { defaultShards, mostShards } from '../../engines/aws/table/schema/definition.ts';
 import type { InitResult, TableResult } from '../aws/init.ts';
 import {
   awsStore,
   endpointDynamodbOption,
   endpointSqsOption,
-  nameOf,
+  parseName,
   queuePrefixOption,
   queuesOption,
-  refuseWords,
+  refuseExtraWords,
   regionOption,
   tableOption,
 } from '../aws/options.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { whole } from '../text/numbers.ts';
+import { wholeNumber } from '../text/numbers.ts';
 
 export function addAws(program: Command, globals: Globals): void {
   program
     .command('aws')
     .description('prepare a table and queues on AWS')
     .command('init')
-    .description('make the table and the queues, correct what may be; nothing is ever deleted')
+    .description('create the table and the queues, or correct them; nothing is ever deleted')
     .addOption(tableOption(''))
-    .addOption(queuesOption('a queue to make; none: those that there are'))
-    .option('--tenant <name>', 'whose queues', nameOf, 'default')
+    .addOption(queuesOption('a queue to create; default: the registered queues'))
+    .option('--tenant <name>', 'the tenant of the queues', parseName, 'default')
     .option(
       '--priorities <levels>',
-      'levels of these queues, such as high,normal; default: those they have, else normal',
-      prioritiesOf,
+      'priorities of these queues, such as high,normal; default: those they have, else normal',
+      parsePriorities,
     )
     .option(
       '--list-shards <n>',
-      `shards of the list index, ${defaultShards.list} to ${mostShards.list}, only more; default: those it has`,
-      whole(defaultShards.list, mostShards.list),
+      `shards of the list index, ${defaultShards.list} to ${mostShards.list}, can only grow; default: no change`,
+      wholeNumber(defaultShards.list, mostShards.list),
     )
     .option(
       '--due-shards <n>',
-      `shards of the due index, ${defaultShards.due} to ${mostShards.due}, only more; default: those it has`,
-      whole(defaultShards.due, mostShards.due),
+      `shards of the due index, ${defaultShards.due} to ${mostShards.due}, can only grow; default: no change`,
+      wholeNumber(defaultShards.due, mostShards.due),
     )
-    .option('--check', 'change nothing; status 4 where something is missing or differs')
+    .option('--check', 'compare and change nothing; exit status 4 if something is missing or differs')
     .addOption(queuePrefixOption(''))
     .addOption(regionOption(''))
     .addOption(endpointDynamodbOption(''))
@@ -55,29 +55,29 @@ export function addAws(program: Command, globals: Globals): void {
     .action(async (options, command) => {
       const { queue: queues = [], tenant, priorities, check = false } = options;
       const shards = { list: options.listShards, due: options.dueShards };
-      refuseLevels(command.args, priorities);
-      refuseWords(command.args, queues);
+      refuseExtraLevels(command.args, priorities);
+      refuseExtraWords(command.args, queues);
       if (priorities !== undefined && queues.length === 0) {
-        throw usage('--priorities are those of queues that are named.', 'Add --queue <name>.');
+        throw usage('--priorities needs the names of its queues.', 'Add --queue <name>.');
       }
       const store = awsStore(options);
       const { initAws } = await import('../aws/init.ts');
       const result = await initAws({ store, tenant, queues, priorities, shards, check });
-      if (isWrong(result)) throw wrong(result, check);
+      if (hasFault(result)) throw faultError(result, check);
       const { output } = globals();
       output.result(result, () => textOf(result));
       if (result.table.did === 'created' && queues.length === 0) {
-        output.note('No queue was named, so none was made. Tasks need one: --queue <name>.');
+        output.note('No queue was created, since none was named. Tasks need a queue: --queue <name>.');
       }
     });
 }
 
-function isWrong({ table, queues }: InitResult): boolean {
+function hasFault({ table, queues }: InitResult): boolean {
   return [table, ...queues].some(({ did }) => did === 'differs' || did === 'missing');
 }
 
-/** What cannot be corrected, or was not to be, must not look like success to a script. */
-function wrong(result: InitResult, check: boolean): HoldfastError {
+/** Returns the error for faults that were not corrected, so that a script does not take them for success. */
+function faultError(result: InitResult, check: boolean): HoldfastError {
   const { table, queues } = result;
   const faults = table.did === 'missing' ? ['it is missing'] : table.differs;
   const violations = [
@@ -89,26 +89,26 @@ function wrong(result: InitResult, check: boolean): HoldfastError {
   const isOurs = table.did === 'missing' || table.shards !== undefined;
   const help =
     check && isOurs
-      ? 'Run it without --check: it makes what is missing and corrects what may be.'
-      : 'Keys and indexes of a table cannot be changed: name another table, or give this one what it lacks by hand.';
+      ? 'Run it without --check to create what is missing and to correct what differs.'
+      : 'This command cannot change the keys and indexes of a table. Name another table, or add what is missing by hand.';
   return new HoldfastError('FAILED_PRECONDITION', 'CONFLICT', textOf(result), { help, violations });
 }
 
-function prioritiesOf(text: string): Priority[] {
-  const asked = text.split(',').map((word) => word.trim());
-  const wrong = asked.find((word) => !levels.includes(word as Priority));
-  if (wrong !== undefined) throw new InvalidArgumentError(`Write some of ${levels.join(',')}.`);
-  return levels.filter((level) => asked.includes(level));
+function parsePriorities(text: string): Priority[] {
+  const words = text.split(',').map((word) => word.trim());
+  const unknown = words.find((word) => !levels.includes(word as Priority));
+  if (unknown !== undefined) throw new InvalidArgumentError(`Write one or more of ${levels.join(',')}.`);
+  return levels.filter((level) => words.includes(level));
 }
 
-/** `--priorities high normal`: levels, not queues, were meant. */
-function refuseLevels(words: readonly string[], priorities: readonly Priority[] | undefined): void {
+/** Refuses `--priorities high normal`, where the extra words are priorities and not queues. */
+function refuseExtraLevels(words: readonly string[], priorities: readonly Priority[] | undefined): void {
   if (priorities === undefined || words.length === 0) return;
   if (!words.every((word) => levels.includes(word as Priority))) return;
-  const meant = levels.filter((level) => priorities.includes(level) || words.includes(level));
+  const suggestion = levels.filter((level) => priorities.includes(level) || words.includes(level));
   throw usage(
-    `Nothing takes '${words.join("', '")}': --priorities takes one word.`,
-    `Write --priorities ${meant.join(',')}.`,
+    `No option takes '${words.join("', '")}': --priorities takes one word.`,
+    `Write --priorities ${suggestion.join(',')}.`,
   );
 }
 
@@ -117,7 +117,7 @@ function textOf({ table, queues }: InitResult): string {
   for (const { tenant, queue, priorities, did, sqs, differs } of queues) {
     const whose = tenant === 'default' ? '' : ` of ${tenant}`;
     lines.push(`queue ${queue}${whose} (${priorities.join(', ')}): ${did}`);
-    // Of what is new everything differs.
+    // The differences of a new queue say nothing, so its SQS queues are listed instead.
     if (did === 'created') lines.push(...sqs.map(indented));
     else lines.push(...differs.map(indented));
   }

@@ -5,16 +5,11 @@ import { defaultPorts, port } from '../text/numbers.ts';
 export function addDev(program: Command, globals: Globals): void {
   program
     .command('dev')
-    .argument(
-      '[worker]',
-      'a module whose default export is a worker (defineWorker); started anew at each save',
-    )
-    .description(
-      'run everything on this machine: certificates, store, server and worker; say what to do next',
-    )
+    .argument('[worker]', 'a module whose default export is a worker (defineWorker); restarted at each save')
+    .description('run everything on this machine: certificates, store, server and worker')
     .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
     .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
-    .option('--dir <folder>', 'where everything is kept', '.holdfast')
+    .option('--dir <folder>', 'the folder for certificates and store', '.holdfast')
     .action(async (module, options) => {
       const { runDev } = await import('../dev/run.ts');
       await runDev(module, options, globals().output);

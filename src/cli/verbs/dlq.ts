@@ -5,33 +5,33 @@ import {
   awsStore,
   endpointDynamodbOption,
   endpointSqsOption,
-  nameOf,
+  parseName,
   queuePrefixOption,
   queuesOption,
-  refuseWords,
+  refuseExtraWords,
   regionOption,
   tableOption,
 } from '../aws/options.ts';
 import type { Globals } from '../globals.ts';
 import { table } from '../output.ts';
-import { whole } from '../text/numbers.ts';
+import { wholeNumber } from '../text/numbers.ts';
 
 const defaultLimit = 10_000;
-/** SQS hides 120,000 messages of one queue at most. */
+/** The most messages that `--limit` allows, since SQS holds at most 120,000 messages of a queue in flight. */
 const mostExamined = 100_000;
 
 export function addDlq(program: Command, globals: Globals): void {
   program
     .command('dlq')
-    .description('look after the dead-letter queues on AWS')
+    .description('clean up the dead-letter queues on AWS')
     .command('drain')
-    .description('drop notices of tasks that are not dead any more, and ring bells that lie there')
+    .description('drop notices of tasks that are no longer dead, and resend dispatch messages found there')
     .addOption(tableOption(''))
-    .addOption(queuesOption('a queue to look at; default: all'))
-    .option('--tenant <name>', 'whose queues', nameOf, 'default')
-    .option('--dry-run', 'change nothing; say what would be done')
-    .option('--drop-unreadable', 'drop what Holdfast did not write, too')
-    .option('--limit <n>', 'messages of a queue to look at', whole(1, mostExamined), defaultLimit)
+    .addOption(queuesOption('a queue to examine; default: all'))
+    .option('--tenant <name>', 'the tenant of the queues', parseName, 'default')
+    .option('--dry-run', 'change nothing, only count what would be done')
+    .option('--drop-unreadable', 'also drop messages that Holdfast did not write')
+    .option('--limit <n>', 'messages of each queue to examine', wholeNumber(1, mostExamined), defaultLimit)
     .addOption(queuePrefixOption(''))
     .addOption(regionOption(''))
     .addOption(endpointDynamodbOption(''))
@@ -39,14 +39,14 @@ export function addDlq(program: Command, globals: Globals): void {
     .allowExcessArguments()
     .action(async (options, command) => {
       const { queue: queues = [], tenant, dryRun = false, dropUnreadable = false, limit } = options;
-      refuseWords(command.args, queues);
+      refuseExtraWords(command.args, queues);
       const store = awsStore(options);
       const request = { tenant, queues, dryRun, dropUnreadable, limit };
-      const drained = await untilDone(async (signal) => {
+      const drained = await interruptible(async (signal) => {
         const { openWorkerNode } = await import('../../node/node.ts');
         const { systemClock } = await import('../../platform/clock.ts');
         const { defaultLog } = await import('../../platform/log.ts');
-        // What a queue lacks is told by its drain.
+        // No queues are named here: `drainDeadLetters` itself reports a queue that is missing.
         const choice = { clock: systemClock(), log: defaultLog(), queues: [] };
         const { node } = await openWorkerNode(store, choice);
         try {
@@ -61,8 +61,10 @@ export function addDlq(program: Command, globals: Globals): void {
     });
 }
 
-/** The first Ctrl-C ends it in order, a second one at once. */
-async function untilDone(
+/**
+ * Runs the drain. The first Ctrl-C lets it return the messages that it holds; a second one ends the process at once.
+ */
+async function interruptible(
   drain: (signal: AbortSignal) => Promise<readonly DrainedDeadLetters[]>,
 ): Promise<readonly DrainedDeadLetters[]> {
   const interrupted = new AbortController();
@@ -72,16 +74,16 @@ async function untilDone(
   try {
     const drained = await drain(interrupted.signal);
     if (!interrupted.signal.aborted) return drained;
-    const said = `Interrupted; what was done until then:\n${textOf(drained)}`;
-    throw new HoldfastError('CANCELLED', 'ABANDONED', said, {
-      help: 'What was not dropped is where it was. Run it again to go on.',
+    const message = `Interrupted; done until then:\n${textOf(drained)}`;
+    throw new HoldfastError('CANCELLED', 'ABANDONED', message, {
+      help: 'All other messages are still in their queue. Run it again to go on.',
     });
   } finally {
     for (const signal of signals) process.off(signal, stop);
   }
 }
 
-const counts = ['examined', 'kept', 'dropped', 'sent', 'unreadable'] as const;
+const counts = ['examined', 'kept', 'dropped', 'resent', 'unreadable'] as const;
 
 function textOf(drained: readonly DrainedDeadLetters[]): string {
   const head = ['QUEUE', ...counts.map((name) => name.toUpperCase())];
@@ -97,7 +99,7 @@ function notesOf(
 ): string[] {
   const notes: string[] = [];
   for (const { queue, unreadable, unreadableIds, isComplete } of drained) {
-    const left = dropUnreadable && !dryRun ? 'dropped' : 'left where they are (--drop-unreadable drops them)';
+    const left = dropUnreadable && !dryRun ? 'dropped' : 'kept in the queue (--drop-unreadable drops them)';
     const more = unreadable > unreadableIds.length ? ', …' : '';
     if (unreadable > 0) {
       notes.push(

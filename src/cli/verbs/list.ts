@@ -3,26 +3,18 @@ import { Option } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import { stateNumbers } from '../../core/wire-numbers.ts';
 import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { reach } from '../connect.ts';
+import { withServer } from '../connect.ts';
 import type { Globals } from '../globals.ts';
 import { table, time } from '../output.ts';
-import { whole } from '../text/numbers.ts';
+import { wholeNumber } from '../text/numbers.ts';
 import { stateName, taskJson } from '../text/task-text.ts';
 
-const states = {
-  scheduled: TaskState.SCHEDULED,
-  ready: TaskState.READY,
-  running: TaskState.RUNNING,
-  succeeded: TaskState.SUCCEEDED,
-  dead: TaskState.DEAD,
-  cancelled: TaskState.CANCELLED,
-} as const;
-const stateNames = [...Object.keys(states), 'retrying'] as const;
+const stateNames = [...Object.keys(stateNumbers), 'retrying'] as const;
 
-/** What an empty list may come from. Undefined: the queue is there. */
+/** Returns a note for an empty list whose queue does not exist, or undefined if the queue exists. */
 async function unknownQueue(transport: Transport, tenant: string, name: string): Promise<string | undefined> {
   try {
     await transport.call(AdminService.method.getQueue, { tenant, name }, {});
@@ -38,16 +30,16 @@ export function addList(program: Command, globals: Globals): void {
     .command('list')
     .description('list the tasks of a queue, newest first')
     .option('--queue <name>', 'the queue', 'default')
-    .option('--tenant <name>', 'another tenant than your own', '')
+    .option('--tenant <name>', 'the tenant; default: your own', '')
     .addOption(new Option('--state <state>', 'only tasks in this state').choices(stateNames))
     .option('--type <type>', 'only tasks of this type')
     .option('--tag <tag>', 'only tasks with this tag')
-    .option('--lane <ordering key>', 'unfinished tasks of this lane, in their order')
-    .option('--limit <n>', 'tasks a page, 1 to 100', whole(1, limits.pageItems), 20)
-    .option('--cursor <cursor>', 'go on from where the last page ended')
+    .option('--lane <ordering key>', 'only unfinished tasks with this ordering key, in their order')
+    .option('--limit <n>', 'tasks of a page, 1 to 100', wholeNumber(1, limits.pageItems), 20)
+    .option('--page-token <token>', 'the token that the previous page printed')
     .action(async (options) => {
       const { url, output } = globals();
-      await reach({ url }, async (transport) => {
+      await withServer({ url }, async (transport) => {
         const { state } = options;
         const page = await transport.call(
           TaskService.method.listTasks,
@@ -56,19 +48,19 @@ export function addList(program: Command, globals: Globals): void {
             queue: options.queue,
             state:
               state === undefined || state === 'retrying'
-                ? TaskState.UNSPECIFIED
-                : states[state as keyof typeof states],
+                ? 0
+                : stateNumbers[state as keyof typeof stateNumbers],
             retrying: state === 'retrying',
             type: options.type ?? '',
             tag: options.tag ?? '',
             orderingKey: options.lane ?? '',
             pageSize: options.limit,
-            cursor: options.cursor ?? '',
+            pageToken: options.pageToken ?? '',
           },
           {},
         );
-        const { tasks, cursor, examined } = page;
-        output.result({ tasks: tasks.map(taskJson), cursor, examined }, () => {
+        const { tasks, nextPageToken, examined } = page;
+        output.result({ tasks: tasks.map(taskJson), nextPageToken, examined }, () => {
           const rows = tasks.map((task) => [
             task.id,
             stateName(task.state),
@@ -79,10 +71,10 @@ export function addList(program: Command, globals: Globals): void {
           ]);
           return table(['ID', 'STATE', 'TYPE', 'ATTEMPT', 'ACCEPTED', 'LAST ERROR'], rows);
         });
-        if (cursor !== '') output.note(`more: --cursor ${cursor}`);
+        if (nextPageToken !== '') output.note(`more: --page-token ${nextPageToken}`);
         if (tasks.length === 0 && !output.json) {
-          const told = await unknownQueue(transport, options.tenant, options.queue);
-          if (told !== undefined) output.note(told);
+          const note = await unknownQueue(transport, options.tenant, options.queue);
+          if (note !== undefined) output.note(note);
         }
       });
     });

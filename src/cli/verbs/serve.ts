@@ -2,12 +2,12 @@ import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
 import {
-  chosenAws,
   endpointDynamodbOption,
   endpointSqsOption,
   engineOption,
   queuePrefixOption,
   regionOption,
+  selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
@@ -26,18 +26,21 @@ export function addServe(program: Command, globals: Globals): void {
     .addOption(regionOption())
     .addOption(endpointDynamodbOption())
     .addOption(endpointSqsOption())
-    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .option('--host <address>', 'the address to listen on', '127.0.0.1')
     .option('--port <n>', 'the gRPC port; 0: any free one', port, defaultPorts.grpc as number)
     .option('--http-port <n>', 'the HTTP port; 0: any free one', port, defaultPorts.http as number)
-    .option('--ca <file>', 'the authority that clients’ certificates come from')
+    .option('--ca <file>', 'the certificate of the authority that issues clients’ certificates')
     .option('--cert <file>', 'the server’s certificate')
-    .option('--key <file>', 'its key')
-    .option('--policy <file>', 'who may do what; default: every identity of the authority may do everything')
+    .option('--key <file>', 'the key of the server’s certificate')
+    .option(
+      '--policy <file>',
+      'a policy of permissions; default: every identity of the authority may do everything',
+    )
     .option('--plaintext', 'no TLS at all; only on a loopback address')
     .action(async (options, command) => {
       const isTyped = (flag: string): boolean =>
         command.getOptionValueSource(flag as keyof typeof options) === 'cli';
-      const shared = chosenAws(options, isTyped);
+      const shared = selectedAwsStore(options, isTyped);
       if (shared !== undefined && isTyped('store')) {
         throw usage('--store is for the engine sqlite.', 'Leave it out, or --engine aws.');
       }
@@ -47,7 +50,7 @@ export function addServe(program: Command, globals: Globals): void {
       if (options.plaintext !== true && files === undefined) {
         throw usage(
           'The server needs --ca, --cert and --key.',
-          'Make them with `holdfast certs init` and `holdfast certs issue server --kind server`, or use `holdfast dev`.',
+          'Create them with `holdfast certs init` and `holdfast certs issue server --kind server`, or use `holdfast dev`.',
         );
       }
       const security = files === undefined ? ({ plaintext: true } as const) : { tls: files };
@@ -83,7 +86,7 @@ export function addServe(program: Command, globals: Globals): void {
     });
 }
 
-/** Absolute, for whoever looks for the file later. */
+/** Returns the absolute path of a store in a file, so that it can be found from any folder. */
 function storePath(url: string): string {
   return url.startsWith('file:') ? resolve(url.slice('file:'.length)) : url;
 }

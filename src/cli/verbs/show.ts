@@ -1,60 +1,64 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
-import type { Task, TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { type Task, type TaskEvent, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { reach } from '../connect.ts';
+import { withServer } from '../connect.ts';
 import type { Globals } from '../globals.ts';
 import { labelled } from '../output.ts';
 import { eventJson } from '../text/event-json.ts';
 import { eventLine, taskJson, taskText } from '../text/task-text.ts';
-import { tampered, wholeText } from '../text/verify-text.ts';
+import { tamperError, wholeText } from '../text/verify-text.ts';
 
-interface Named {
+interface TaskRef {
   readonly id: string;
   readonly tenant: string;
 }
 
-async function historyOf(transport: Transport, task: Named): Promise<TaskEvent[]> {
+async function historyOf(transport: Transport, task: TaskRef): Promise<TaskEvent[]> {
   const all: TaskEvent[] = [];
   for (let more = true; more; ) {
-    const asked = { ...task, fromVersion: all.length };
-    const page = await transport.call(TaskService.method.getTaskHistory, asked, {});
+    const request = { ...task, fromVersion: all.length };
+    const page = await transport.call(TaskService.method.getTaskHistory, request, {});
     all.push(...page.events);
-    more = page.more && page.events.length > 0;
+    more = page.hasMore && page.events.length > 0;
   }
   return all;
 }
 
-interface Shown {
+interface TaskDetails {
   readonly task: Task;
   readonly history: readonly TaskEvent[];
 }
 
-async function read(transport: Transport, named: Named, withHistory: boolean): Promise<Shown | undefined> {
-  const asked = { ...named, withResult: true, withPayload: true };
-  const { task } = await transport.call(TaskService.method.getTask, asked, {});
-  return task && { task, history: withHistory ? await historyOf(transport, named) : [] };
+async function readTask(
+  transport: Transport,
+  ref: TaskRef,
+  withHistory: boolean,
+): Promise<TaskDetails | undefined> {
+  const request = { ...ref, view: TaskView.FULL };
+  const { task } = await transport.call(TaskService.method.getTask, request, {});
+  return task && { task, history: withHistory ? await historyOf(transport, ref) : [] };
 }
 
 export function addShow(program: Command, globals: Globals): void {
   program
     .command('show')
     .argument('<id>', 'the task’s id')
-    .description('show a task: where it stands, what it carries, what happened to it')
-    .option('--history', 'with every event since its submission')
-    .option('--verify', 'and whether its events are those that were written; status 1 where not')
-    .option('--tenant <name>', 'another tenant than your own', '')
+    .description('show a task: its state, its payload and options, its result')
+    .option('--history', 'also show every event since its submission')
+    .option('--verify', 'also check that its events are those that were written; exit status 1 if not')
+    .option('--tenant <name>', 'the tenant; default: your own', '')
     .action(async (id, options) => {
       const { url, output } = globals();
-      await reach({ url }, async (transport) => {
-        const named = { id, tenant: options.tenant };
-        // First: what was changed may be such that nothing else can be read.
+      await withServer({ url }, async (transport) => {
+        const ref = { id, tenant: options.tenant };
+        // The history is verified first, since a changed task may be unreadable for all other calls.
         const verified = options.verify
-          ? await transport.call(TaskService.method.verifyTaskHistory, named, {})
+          ? await transport.call(TaskService.method.verifyTaskHistory, ref, {})
           : undefined;
-        const fault = verified && tampered(id, verified);
+        const fault = verified && tamperError(id, verified);
         if (fault !== undefined && output.json) throw fault;
-        const shown = await read(transport, named, options.history === true).catch((thrown) => {
+        const shown = await readTask(transport, ref, options.history === true).catch((thrown) => {
           throw fault ?? thrown;
         });
         if (shown === undefined) return;

@@ -8,27 +8,26 @@ import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { deadReasons } from '../../core/task/event.ts';
+import { priorityNumbers } from '../../core/wire-numbers.ts';
 import { AdminService, type Worker } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
-import { Priority, type Task, TaskState } from '../../rpc/gen/holdfast/v1/task_pb.ts';
+import { type Task, TaskState, TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import {
   SubmitItemSchema,
   TaskService,
   WatchTasksRequestSchema,
 } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
-import { reach } from '../connect.ts';
+import { withServer } from '../connect.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import type { Output } from '../output.ts';
-import { visibleJson } from '../text/escape-controls.ts';
-import { collect, whole } from '../text/numbers.ts';
+import { escapeControlsInJson } from '../text/escape-controls.ts';
+import { collect, wholeNumber } from '../text/numbers.ts';
 import { stateName, taskJson } from '../text/task-text.ts';
-
-const priorities = { high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW } as const;
 
 const waiting: ReadonlySet<TaskState> = new Set([TaskState.SCHEDULED, TaskState.READY]);
 const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskState.DEAD, TaskState.CANCELLED]);
 
-function length(text: string): number {
+function parseDuration(text: string): number {
   try {
     return durationMs(text as `${number}s`);
   } catch {
@@ -36,7 +35,9 @@ function length(text: string): number {
   }
 }
 
-/** Inline JSON, `@file`, `-` for standard input, or nothing. */
+/**
+ * Returns the payload: inline JSON, the content of `@file`, standard input for `-`, or null if the argument is missing.
+ */
 function readPayload(source: string | undefined): Uint8Array {
   let text = source ?? 'null';
   if (source === '-') text = readFileSync(0, 'utf8');
@@ -46,7 +47,7 @@ function readPayload(source: string | undefined): Uint8Array {
     } catch {
       throw usage(
         `Cannot read the file '${source.slice(1)}'.`,
-        'Check its path: @file is read from the current folder.',
+        'Check its path, which is relative to the current folder.',
       );
     }
   }
@@ -62,7 +63,7 @@ function readPayload(source: string | undefined): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-async function untilEnd(
+async function waitForEnd(
   transport: Transport,
   id: string,
   tenant: string,
@@ -76,7 +77,7 @@ async function untilEnd(
     }
     const { task } = await transport.call(
       TaskService.method.getTask,
-      { id, tenant, withResult: true, withPayload: false },
+      { id, tenant, view: TaskView.RESULT },
       {},
     );
     if (task !== undefined && endStates.has(task.state)) return task;
@@ -84,11 +85,11 @@ async function untilEnd(
   }
 }
 
-/** It would be dead before it may begin. */
-function ensureOrder(delay: number | undefined, deadline: number | undefined): void {
+/** Refuses a deadline that ends before the delay: such a task would die before its first attempt. */
+function checkDeadline(delay: number | undefined, deadline: number | undefined): void {
   if (delay === undefined || deadline === undefined || delay < deadline) return;
   throw usage(
-    'The deadline comes before the delay is over: the task would be dead before it may begin.',
+    'The deadline comes before the delay is over: the task would die before its first attempt.',
     'Both count from now: make --deadline longer than --delay.',
   );
 }
@@ -98,23 +99,24 @@ function handles({ types, maxVersions }: Worker, type: string, version: number):
 }
 
 /**
- * Not an error: a worker may come later, and one on another node is known some seconds after it came. An identity that
- * may not read hears nothing of workers, and nothing is said where not all of them are told.
+ * Prints a note if no known worker handles the task's type. It is no error: a worker may start later, and a worker of
+ * another node is known only some seconds after its start. Nothing is printed if the caller may not list the workers,
+ * or if the list is incomplete.
  */
-async function tellUnhandled(transport: Transport, task: Task, output: Output): Promise<void> {
+async function noteUnhandledType(transport: Transport, task: Task, output: Output): Promise<void> {
   const { type = '', typeVersion = 1 } = task.spec ?? {};
   const { tenant, queue } = task;
-  const asked = transport.call(AdminService.method.listWorkers, { tenant, queue }, { timeoutMs: 2_000 });
-  const known = await asked.catch(() => undefined);
+  const listing = transport.call(AdminService.method.listWorkers, { tenant, queue }, { timeoutMs: 2_000 });
+  const known = await listing.catch(() => undefined);
   if (known === undefined || known.incomplete) return;
   if (known.workers.some((worker) => handles(worker, type, typeVersion))) return;
   const version = typeVersion > 1 ? `, type version ${typeVersion},` : '';
   output.note(
-    `No worker for '${type}'${version} of queue '${queue}' is known (one that has just started may not be yet); the task waits until one takes it.`,
+    `No worker for '${type}'${version} of queue '${queue}' is known (a worker that has just started may not be known yet). The task waits until a worker takes it.`,
   );
 }
 
-function failure(task: Task): HoldfastError {
+function endError(task: Task): HoldfastError {
   const state = stateName(task.state);
   const why = task.lastError === '' ? '' : `: ${task.lastError}`;
   const known = deadReasons[task.deadReason];
@@ -135,29 +137,31 @@ export function addSubmit(program: Command, globals: Globals): void {
     .command('submit')
     .argument('<type>', 'the task type, as defineTask names it')
     .argument('[payload]', 'JSON, @file, or - for standard input; default: null')
-    .description('submit a task; with the same key and payload again, the same task')
-    .option('--key <key>', 'idempotency key; without one a repeat is another task')
+    .description('submit a task; a repeat with the same key and payload returns the same task')
+    .option('--key <key>', 'idempotency key; without it, each repeat is a new task')
     .option('--queue <name>', 'the queue', 'default')
-    .option('--tenant <name>', 'another tenant than your own', '')
-    .option('--ordering-key <key>', 'its lane: tasks of one lane run one at a time, in order')
-    .option('--type-version <n>', 'version of the payload’s contract', whole(1, 4_294_967_295), 1)
-    .option('--delay <length>', 'not before so long: 10s, 5m, 2h', length)
-    .option('--deadline <length>', 'complete within so long, else it is dead', length)
-    .option('--attempts <n>', 'attempts in all', whole(1, limits.maxAttempts))
+    .option('--tenant <name>', 'the tenant; default: your own', '')
+    .option('--ordering-key <key>', 'tasks with the same ordering key run one at a time, in order')
+    .option('--type-version <n>', 'version of the task type', wholeNumber(1, 4_294_967_295), 1)
+    .option('--delay <length>', 'time before the task may start, such as 10s, 5m, 2h', parseDuration)
+    .option('--deadline <length>', 'time within which the task must end, else it dies', parseDuration)
+    .option('--attempts <n>', 'number of attempts', wholeNumber(1, limits.maxAttempts))
     .addOption(
-      new Option('--priority <level>').choices(['high', 'normal', 'low'] as const).default('normal' as const),
+      new Option('--priority <level>', 'the priority')
+        .choices(['high', 'normal', 'low'] as const)
+        .default('normal' as const),
     )
     .option('--tag <tag>', 'a tag; repeatable', collect)
-    .option('--wait', 'wait for its end and print the result')
+    .option('--wait', 'wait until the task ends, and print its result')
     .addHelpText(
       'after',
-      `\nIt knows no contract: queue, attempts, ordering key and key are what these flags say, not what defineTask says.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/ada --wait\n  holdfast submit report @report.json --delay 10m`,
+      `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
     .action(async (type, payload, options) => {
       const { url, output } = globals();
       const bytes = readPayload(payload);
-      ensureOrder(options.delay, options.deadline);
-      await reach({ url }, async (transport, inFlight) => {
+      checkDeadline(options.delay, options.deadline);
+      await withServer({ url }, async (transport, interruption) => {
         const { tenant, queue } = options;
         const item = create(SubmitItemSchema, {
           idempotencyKey: options.key ?? '',
@@ -170,7 +174,7 @@ export function addSubmit(program: Command, globals: Globals): void {
           options: {
             delayMs: BigInt(options.delay ?? 0),
             deadlineAtMs: BigInt(options.deadline === undefined ? 0 : Date.now() + options.deadline),
-            priority: priorities[options.priority],
+            priority: priorityNumbers[options.priority],
             tags: [...(options.tag ?? [])],
             ...(options.attempts !== undefined && { retry: { maxAttempts: options.attempts } }),
           },
@@ -181,17 +185,17 @@ export function addSubmit(program: Command, globals: Globals): void {
           {},
         );
         if (task === undefined) return;
-        const said = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
-        if (options.wait) output.note(said);
-        else output.result({ ...taskJson(task), deduplicated }, () => said);
-        inFlight.taskId = task.id;
-        inFlight.help = `The task goes on; see it: holdfast show ${task.id}`;
-        if (!output.json && waiting.has(task.state)) await tellUnhandled(transport, task, output);
+        const summary = `${task.id}${deduplicated ? ' deduplicated' : ''} ${stateName(task.state)}`;
+        if (options.wait) output.note(summary);
+        else output.result({ ...taskJson(task), deduplicated }, () => summary);
+        interruption.taskId = task.id;
+        interruption.help = `The task goes on. To see it: holdfast show ${task.id}`;
+        if (!output.json && waiting.has(task.state)) await noteUnhandledType(transport, task, output);
         if (!options.wait) return;
-        const ended = await untilEnd(transport, task.id, tenant, inFlight.signal);
-        if (ended.state !== TaskState.SUCCEEDED) throw failure(ended);
+        const ended = await waitForEnd(transport, task.id, tenant, interruption.signal);
+        if (ended.state !== TaskState.SUCCEEDED) throw endError(ended);
         output.result({ ...taskJson(ended), deduplicated }, () =>
-          visibleJson(JSON.stringify(taskJson(ended).result ?? null)),
+          escapeControlsInJson(JSON.stringify(taskJson(ended).result ?? null)),
         );
       });
     });

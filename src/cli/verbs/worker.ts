@@ -4,12 +4,12 @@ import { type Duration, durationMs } from '../../client/duration.ts';
 import { timing } from '../../core/limits.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import {
-  chosenAws,
   endpointDynamodbOption,
   endpointSqsOption,
   engineOption,
   queuePrefixOption,
   regionOption,
+  selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
 import { usage } from '../exit-codes.ts';
@@ -18,10 +18,10 @@ import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
 import { untilStopped } from '../stop.ts';
 
-/** Where a worker gets its tasks. */
-interface Source {
+/** The source of a worker's tasks: a server, or a table and its queues on AWS. */
+interface TaskSource {
   readonly client: Client;
-  /** How long what runs may take to finish. */
+  /** The time in which running tasks may finish after a signal. */
   readonly drain: { readonly timeout?: Duration };
   close(): Promise<void>;
 }
@@ -30,8 +30,8 @@ export function addWorker(program: Command, globals: Globals): void {
   program
     .command('worker')
     .argument('<module>', 'a module whose default export is a worker (defineWorker)')
-    .description('run a worker until it is stopped; SIGTERM lets what runs finish')
-    .addOption(engineOption().default(undefined, 'none: a server gives it work'))
+    .description('run a worker until it is stopped; SIGTERM lets running tasks finish')
+    .addOption(engineOption().default(undefined, 'none, the tasks come from a server'))
     .addOption(tableOption())
     .addOption(queuePrefixOption())
     .addOption(regionOption())
@@ -39,7 +39,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(endpointSqsOption())
     .action(async (module, options, command) => {
       const { url, output } = globals();
-      const shared = chosenAws(options, (flag) => {
+      const shared = selectedAwsStore(options, (flag) => {
         return command.getOptionValueSource(flag as keyof typeof options) === 'cli';
       });
       if (shared !== undefined && url !== undefined) {
@@ -47,7 +47,7 @@ export function addWorker(program: Command, globals: Globals): void {
       }
       const worker = await loadWorker(findModule(module));
       const { client, drain, close } =
-        shared === undefined ? await ofServer(url) : await ofTable(shared, worker.queues);
+        shared === undefined ? await fromServer(url) : await fromTable(shared, worker.queues);
       const running = await client.work(worker);
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
@@ -67,17 +67,17 @@ export function addWorker(program: Command, globals: Globals): void {
 
 function drainingText(limit: Duration): string {
   const seconds = durationMs(limit) / 1_000;
-  return `draining: what runs may finish within ${seconds} s; a second signal (Ctrl-C) ends this at once`;
+  return `draining: running tasks may finish within ${seconds} s; a second signal (Ctrl-C) ends the worker at once`;
 }
 
-async function ofServer(url: string | undefined): Promise<Source> {
+async function fromServer(url: string | undefined): Promise<TaskSource> {
   const { connect } = await import('../../index.ts');
   const client = connect(url);
   return { client, drain: {}, close: () => client.close() };
 }
 
-/** It listens to SQS and writes the table by itself: no server stands between. */
-async function ofTable(store: AwsStore, names: readonly string[]): Promise<Source> {
+/** Opens a node in this process. The worker then polls SQS and writes to the table itself, without a server. */
+async function fromTable(store: AwsStore, names: readonly string[]): Promise<TaskSource> {
   const [{ openWorkerNode }, { inProcess }, { createClient }, platform, { defaultLog }, { hostname }] =
     await Promise.all([
       import('../../node/node.ts'),

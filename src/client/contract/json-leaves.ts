@@ -1,14 +1,14 @@
 /**
- * The compile-time check that a contract's wire form is JSON. A full recursive "is this JSON" type fails on real
- * inputs (deep unions such as GitHub's webhook events), so only the leaves are looked for, six levels deep; deeper,
- * unknown and recursive parts are let through and met at run time (json.ts).
+ * The compile-time check that JSON can carry the input of a contract. A fully recursive type is too deep for the
+ * compiler on real inputs (unions such as GitHub's webhook events), so this one checks the leaves, six levels deep.
+ * It accepts deeper, unknown and recursive parts; json.ts checks those at run time.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
-type Carried = string | number | boolean | null | undefined;
+type JsonPrimitive = string | number | boolean | null | undefined;
 
-/** What `JSON.stringify` drops, mangles or refuses. */
-type Lost =
+/** The types of values that `JSON.stringify` drops, changes or refuses. */
+type NonJsonValue =
   | bigint
   | symbol
   | Date
@@ -21,26 +21,29 @@ type Lost =
   | ArrayBuffer
   | ((...parameters: never[]) => unknown);
 
-type Shallower = [never, 0, 1, 2, 3, 4, 5];
+type DepthBelow = [never, 0, 1, 2, 3, 4, 5];
 
-/** The leaves of `T` that JSON cannot carry; `never` where there are none. */
+/**
+ * The types of the values inside `T` that JSON cannot carry, down to six levels; `never` if JSON can carry all of
+ * `T`.
+ */
 export type NotJson<T, Depth extends number = 6> = 0 extends 1 & T
   ? never
   : unknown extends T
     ? never
     : [Depth] extends [never]
       ? never
-      : T extends Carried
+      : T extends JsonPrimitive
         ? never
-        : T extends Lost
+        : T extends NonJsonValue
           ? T
           : T extends readonly (infer Element)[]
-            ? NotJson<Element, Shallower[Depth]>
+            ? NotJson<Element, DepthBelow[Depth]>
             : T extends object
-              ? { [K in keyof T]-?: NotJson<Exclude<T[K], undefined>, Shallower[Depth]> }[keyof T]
+              ? { [K in keyof T]-?: NotJson<Exclude<T[K], undefined>, DepthBelow[Depth]> }[keyof T]
               : never;
 
-/** Asks of a schema that JSON can carry its input; else the error names the culprit. */
+/** Requires that JSON can carry the input of a schema; otherwise the compile error names the type that it cannot. */
 export type JsonInput<Schema extends StandardSchemaV1> = [
   NotJson<StandardSchemaV1.InferInput<Schema>>,
 ] extends [never]

@@ -1,23 +1,22 @@
-/** Values to JSON bytes and back, with an error that names the place that JSON cannot carry. */
-import { type Payload, readPayload } from '../../core/codec/payload.ts';
-import { Reader } from '../../core/codec/reader.ts';
+/** Converts values to JSON bytes and back. An error names the path of the value that JSON cannot carry. */
+import type { Payload } from '../../core/codec/payload.ts';
 import { HoldfastError } from '../../core/errors.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
-const none = new Uint8Array(0);
+const noBytes = new Uint8Array(0);
 const jsonType = 'application/json';
 
-interface Lost {
+interface UnsendableValue {
   readonly path: string;
   readonly what: string;
 }
 
-function at(path: string, key: string | number): string {
+function childPath(path: string, key: string | number): string {
   if (typeof key === 'number') return `${path}[${key}]`;
   return path === '' ? key : `${path}.${key}`;
 }
 
-function nameOf(value: object): string | undefined {
+function describeUnsendable(value: object): string | undefined {
   if (value instanceof Date) return 'a Date (send its toISOString())';
   if (value instanceof Map) return 'a Map (send Object.fromEntries(map))';
   if (value instanceof Set) return 'a Set (send [...set])';
@@ -27,78 +26,85 @@ function nameOf(value: object): string | undefined {
 }
 
 /**
- * The first place whose value would not arrive as it was given. Whatever has a `toJSON` of its own speaks for itself.
- * `above` is what the value lies in, to know a circle.
+ * Returns the path of the first value that would not arrive unchanged, or undefined if all would. A value with its own
+ * `toJSON` is accepted. `above` holds the objects that contain the value, to detect a circular reference.
  */
-function firstLost(value: unknown, path: string, above: object[]): Lost | undefined {
+function findUnsendable(value: unknown, path: string, above: object[]): UnsendableValue | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, what: String(value) };
   if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') {
     return { path, what: `a ${typeof value}` };
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const what = nameOf(value);
+  const what = describeUnsendable(value);
   if (what !== undefined) return { path, what };
   if ('toJSON' in value && typeof value.toJSON === 'function') return undefined;
-  if (above.includes(value)) return { path, what: 'a circle' };
+  if (above.includes(value)) return { path, what: 'a circular reference' };
   above.push(value);
-  const lost = Array.isArray(value) ? lostItem(value, path, above) : lostField(value, path, above);
+  const found = Array.isArray(value)
+    ? findUnsendableItem(value, path, above)
+    : findUnsendableField(value, path, above);
   above.pop();
-  return lost;
+  return found;
 }
 
-function lostItem(items: readonly unknown[], path: string, above: object[]): Lost | undefined {
+function findUnsendableItem(
+  items: readonly unknown[],
+  path: string,
+  above: object[],
+): UnsendableValue | undefined {
   for (let i = 0; i < items.length; i++) {
-    if (items[i] === undefined) return { path: at(path, i), what: 'undefined in an array' };
-    const lost = firstLost(items[i], at(path, i), above);
-    if (lost !== undefined) return lost;
+    if (items[i] === undefined) return { path: childPath(path, i), what: 'undefined in an array' };
+    const found = findUnsendable(items[i], childPath(path, i), above);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function lostField(fields: object, path: string, above: object[]): Lost | undefined {
+function findUnsendableField(fields: object, path: string, above: object[]): UnsendableValue | undefined {
   for (const key of Object.keys(fields)) {
     const value = (fields as Record<string, unknown>)[key];
-    // Text is most of what is sent; its path is not worth making.
+    // Most values are strings: skipping them here saves building a path for each.
     if (typeof value === 'string') continue;
-    const lost = firstLost(value, at(path, key), above);
-    if (lost !== undefined) return lost;
+    const found = findUnsendable(value, childPath(path, key), above);
+    if (found !== undefined) return found;
   }
   return undefined;
 }
 
 /**
- * The payload of a value; `undefined` is sent as nothing at all and comes back as `undefined`.
- * @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON, naming the place; reason TOO_LARGE past `maxBytes`.
+ * Encodes a value as a JSON payload. `undefined` becomes an empty payload, which `fromPayload` reads as `undefined`.
+ * `what` names the value in errors.
+ * @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON with the path of a value that JSON cannot carry, or reason
+ * TOO_LARGE if the payload has more than `maxBytes`.
  */
 export function toPayload(value: unknown, what: string, maxBytes: number): Payload {
-  if (value === undefined) return { contentType: '', encoding: '', keyId: '', bytes: none, reference: '' };
-  const lost = firstLost(value, '', []);
-  if (lost !== undefined) throw badJson(what, lost);
+  if (value === undefined) return { contentType: '', encoding: '', keyId: '', bytes: noBytes, reference: '' };
+  const found = findUnsendable(value, '', []);
+  if (found !== undefined) throw badJson(what, found);
   const bytes = Buffer.from(JSON.stringify(value), 'utf8');
   if (bytes.length > maxBytes) throw tooLarge(what, bytes.length, maxBytes);
   return { contentType: jsonType, encoding: '', keyId: '', bytes, reference: '' };
 }
 
-/** @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON, where the bytes are not what this SDK can read. */
+/**
+ * Decodes a JSON payload.
+ * @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON, if the payload is encrypted, compressed, or not JSON.
+ */
 export function fromPayload(payload: Pick<Payload, 'contentType' | 'encoding' | 'keyId' | 'bytes'>): unknown {
   const { contentType, encoding, keyId, bytes } = payload;
   if (bytes.length === 0 && contentType === '') return undefined;
   if (encoding !== '' || keyId !== '') {
-    throw unreadable(`it is packed as '${encoding || keyId}'`);
+    throw unreadablePayload(`it is encoded with '${encoding || keyId}'`);
   }
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (thrown) {
-    throw unreadable(`it is '${contentType || jsonType}' and not JSON (${(thrown as Error).message})`);
+    throw unreadablePayload(`it is '${contentType || jsonType}' and not JSON (${(thrown as Error).message})`);
   }
 }
 
-export function fromPayloadBytes(bytes: Uint8Array): unknown {
-  return fromPayload(readPayload(new Reader(bytes)));
-}
-
-function badJson(what: string, { path, what: culprit }: Lost): HoldfastError {
-  const place = path === '' ? 'It is' : `At '${path}' it holds`;
+function badJson(what: string, { path, what: culprit }: UnsendableValue): HoldfastError {
+  const place = path === '' ? 'It is' : `The value at '${path}' is`;
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `${what} is not JSON. ${place} ${culprit}.`, {
     help: 'Send strings, finite numbers, booleans, null, and arrays and plain objects of them.',
     violations: [{ field: path === '' ? 'payload' : path, description: culprit }],
@@ -108,12 +114,13 @@ function badJson(what: string, { path, what: culprit }: Lost): HoldfastError {
 function tooLarge(what: string, bytes: number, maxBytes: number): HoldfastError {
   const [has, most] = [bytes, maxBytes].map((n) => n.toLocaleString('en'));
   return new HoldfastError('INVALID_ARGUMENT', 'TOO_LARGE', `${what} has ${has} bytes; at most ${most}.`, {
-    help: 'Store large data elsewhere and send where it lies.',
+    help: 'Store large data elsewhere and send a reference to it.',
   });
 }
 
-export function unreadable(why: string): HoldfastError {
+/** Returns the error for a payload that this SDK cannot decode; `why` completes the sentence. */
+export function unreadablePayload(why: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `The payload cannot be read: ${why}.`, {
-    help: 'Submit it as JSON, or read it with a worker that knows its form.',
+    help: 'Submit JSON payloads, or use a worker that can decode this format.',
   });
 }

@@ -1,21 +1,30 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { invalid, type Violation } from '../../core/errors.ts';
-import { defaults, limits } from '../../core/limits.ts';
-import type { Priority } from '../../core/submission/submission.ts';
+import { defaults } from '../../core/limits.ts';
+import type { Priority } from '../../core/priority.ts';
+import { ifGiven, name, Violations } from '../../core/rules.ts';
+import { optionRules, retryRules, typeVersion } from '../../core/submission/field-rules.ts';
 import { type Duration, durationMs, optionalMs } from '../duration.ts';
 import type { JsonInput } from './json-leaves.ts';
+import { numberRule, stringRule } from './untyped-values.ts';
 
 type Schema = StandardSchemaV1;
-export type InputOf<T> = T extends Task<string, infer I, Schema> ? StandardSchemaV1.InferInput<I> : never;
-export type ResultOf<T> = T extends Task<string, Schema, infer O> ? StandardSchemaV1.InferOutput<O> : never;
 
-/** How failed attempts are tried again. */
+/** The type of the input that `submit` takes for a task type: `InputOf<typeof sendEmail>`. */
+export type InputOf<T> = T extends TaskType<string, infer I, Schema> ? StandardSchemaV1.InferInput<I> : never;
+
+/** The type of the result that `task.result()` returns for a task type: `ResultOf<typeof sendEmail>`. */
+export type ResultOf<T> =
+  T extends TaskType<string, Schema, infer O> ? StandardSchemaV1.InferOutput<O> : never;
+
+/** The retry policy of a task type: how failed attempts are retried. */
 export interface Retry {
-  /** Attempts in all, the first included. Default 5, at most 1,000. */
+  /** The number of attempts in all, the first included, from 1 to 1,000. Default: 5. */
   readonly maxAttempts?: number | undefined;
   /**
-   * Exponential with full jitter: the wait after attempt n is random in 0 … min(max, base × factor^(n−1)). Default
-   * base 1 s, factor 2, max 5 min; at most 30 days. Or a function, called at the worker, that says how long.
+   * The wait before the next attempt. As an object: exponential backoff with full jitter, so the wait after attempt n
+   * is a random time between 0 and min(max, base × factor^(n−1)). Defaults: base 1 s, factor 2, max 5 min; base and
+   * max are at most 30 days, factor is at least 1. As a function: called in the worker with the number of the failed
+   * attempt (from 1) and its error, it returns the wait, without jitter.
    */
   readonly backoff?:
     | { readonly base?: Duration; readonly factor?: number; readonly max?: Duration }
@@ -23,27 +32,41 @@ export interface Retry {
     | undefined;
 }
 
+/** Options of `defineTask`, beside the schemas. */
 export interface TaskOptions<I extends Schema> {
-  /** `[A-Za-z0-9._-]{1,64}`. Default `default`. */
+  /** The queue of the tasks: 1 to 64 of `A-Z a-z 0-9 . _ -`. Default: `default`. A submission can name another one. */
   readonly queue?: string;
+  /** The retry policy. Default: 5 attempts, exponential backoff from 1 s to 5 min. */
   readonly retry?: Retry;
-  /** Longest length of one attempt. Default 5 min, at most 11 h. */
+  /** The longest time of one attempt, at most 11 h; a longer attempt fails. Default: 5 min. */
   readonly timeout?: Duration;
-  /** Default `normal`. */
+  /** The priority of the tasks. Default: `normal`. A submission can choose another one. */
   readonly priority?: Priority;
-  /** Version of the input's contract, from 1. Raise it when the input changes; a worker is never given a newer one. */
+  /**
+   * The version of the input schema, a whole number from 1. Default: 1. Raise it when the input changes incompatibly. A
+   * worker gets no tasks of a version newer than its own.
+   */
   readonly version?: number;
-  /** From each older version to the next: what is waiting is upgraded at the worker, before it is validated. */
-  // biome-ignore lint/suspicious/noExplicitAny: the shape of an older version is not a type any more.
+  /**
+   * Functions that upgrade the input of an older task: `upgrade[n]` converts an input of version n to version n + 1.
+   * The worker calls them before it validates the input. A missing step leaves the input as it is.
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: the types of older versions are not kept.
   readonly upgrade?: Readonly<Record<number, (old: any) => unknown>>;
-  /** The key that makes two submissions one task. At most 255 characters. The caller's own key goes before it. */
+  /**
+   * Derives the idempotency key from the input, at most 255 characters: two submissions with the same key and an equal
+   * input become one task. The `idempotencyKey` of a submission takes precedence.
+   */
   readonly idempotencyKey?: (input: StandardSchemaV1.InferInput<I>) => string;
-  /** Tasks that share an ordering key run one at a time, in the order of their acceptance. At most 255 characters. */
+  /**
+   * Derives the ordering key from the input, at most 255 characters: tasks with the same ordering key run one at a
+   * time, in the order in which they were accepted. The `orderingKey` of a submission takes precedence.
+   */
   readonly orderingKey?: (input: StandardSchemaV1.InferInput<I>) => string;
 }
 
-/** A task's options with their defaults and in milliseconds. */
-export interface Contract {
+/** The options of a task type with their defaults filled in and durations in milliseconds. */
+export interface TaskContract {
   readonly queue: string;
   readonly version: number;
   readonly maxAttempts: number | undefined;
@@ -58,25 +81,48 @@ export interface Contract {
   readonly orderingKey: ((input: unknown) => string) | undefined;
 }
 
-/** A task type: what its submitters and its workers share. Made by `defineTask`. */
-export interface Task<N extends string = string, I extends Schema = Schema, O extends Schema = Schema> {
+/**
+ * A task type: the name, the schemas and the options that submitters and workers share. Made by `defineTask`.
+ */
+export interface TaskType<N extends string = string, I extends Schema = Schema, O extends Schema = Schema> {
+  /** The name of the task type. */
   readonly name: N;
+  /** The schema of the input. */
   readonly input: I;
-  /** Undefined at run time: no result. */
+  /** The schema of the result; undefined if tasks of this type have no result. */
   readonly output: O | undefined;
-  readonly contract: Contract;
+  /** The options of the task type. */
+  readonly contract: TaskContract;
 }
 
-/** Types without a schema library: nothing is checked at run time. */
+/**
+ * Returns a schema that only carries a TypeScript type, for programs without a schema library. It accepts every value
+ * at run time.
+ */
 export function typed<T>(): StandardSchemaV1<T, T> {
   return { '~standard': { version: 1, vendor: 'holdfast', validate: (value) => ({ value: value as T }) } };
 }
 
 /**
- * Defines a task type. Holds no server code, so submitters may import it.
+ * Defines a task type: a name, the schemas of its input and result, and its defaults. Put it in a module of its own
+ * that both submitters and workers import. `input` and `output` take any Standard Schema (zod, valibot, arktype …) or
+ * `typed<T>()`. Inputs and results are sent as JSON: at most 256 KiB each.
  *
- * @param name `[A-Za-z0-9._-]{1,64}`; with the queue it is what ties submissions to handlers.
- * @throws HoldfastError INVALID_ARGUMENT with every option that is wrong.
+ * @param name The name of the task type, 1 to 64 of `A-Z a-z 0-9 . _ -`. A worker runs a task if it has a handler for
+ * this name and takes tasks from the task's queue.
+ * @throws HoldfastError INVALID_ARGUMENT, naming every option that is out of range.
+ *
+ * @example
+ * ```ts
+ * export const sendEmail = defineTask('send-email', {
+ *   input: typed<{ to: string }>(),
+ *   output: typed<{ messageId: string }>(),
+ *   queue: 'email',
+ *   retry: { maxAttempts: 8, backoff: { base: '2s', max: '10m' } },
+ *   timeout: '30s',
+ *   idempotencyKey: ({ to }) => `welcome/${to}`,
+ * });
+ * ```
  */
 export function defineTask<
   const N extends string,
@@ -85,14 +131,13 @@ export function defineTask<
 >(
   name: N,
   options: { readonly input: I & JsonInput<I>; readonly output?: O & JsonInput<O> } & TaskOptions<I>,
-): Task<N, I, O> {
+): TaskType<N, I, O> {
   const contract = contractOf(options as TaskOptions<Schema>);
-  const violations = problems(name, contract);
-  if (violations.length > 0) throw invalid(violations);
+  ensureInRange(name, contract);
   return Object.freeze({ name, input: options.input, output: options.output, contract });
 }
 
-function contractOf(options: TaskOptions<Schema>): Contract {
+function contractOf(options: TaskOptions<Schema>): TaskContract {
   const { queue = 'default', version = defaults.typeVersion, retry = {}, timeout, priority } = options;
   const { maxAttempts, backoff } = retry;
   const curve = typeof backoff === 'function' ? undefined : backoff;
@@ -107,53 +152,35 @@ function contractOf(options: TaskOptions<Schema>): Contract {
     timeoutMs: timeout === undefined ? undefined : durationMs(timeout, 'timeout'),
     priority,
     upgrade: options.upgrade ?? {},
-    idempotencyKey: options.idempotencyKey as Contract['idempotencyKey'],
-    orderingKey: options.orderingKey as Contract['orderingKey'],
+    idempotencyKey: options.idempotencyKey as TaskContract['idempotencyKey'],
+    orderingKey: options.orderingKey as TaskContract['orderingKey'],
   });
 }
 
-const namePattern = /^[A-Za-z0-9._-]{1,64}$/;
+const rules = {
+  name: stringRule(name()),
+  version: numberRule(typeVersion),
+  maxAttempts: ifGiven(numberRule(retryRules.maxAttempts)),
+  baseMs: ifGiven(retryRules.baseMs),
+  factor: ifGiven(numberRule(retryRules.factor)),
+  maxMs: ifGiven(retryRules.maxMs),
+  timeoutMs: ifGiven(optionRules.attemptTimeoutMs),
+};
 
-/** What is wrong with a name, or undefined. */
-export function badName(field: string, name: string): Violation | undefined {
-  if (namePattern.test(name)) return undefined;
-  return {
-    field,
-    description: `is '${name}'; 1 to ${limits.nameChars} of A-Z, a-z, 0-9, dot, underscore, hyphen`,
-  };
-}
-
-function outside(field: string, value: number | undefined, min: number, max: number): Violation | undefined {
-  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return undefined;
-  return { field, description: `is ${value}; a whole number from ${min} to ${max.toLocaleString('en')}` };
-}
-
-function badFactor(factor: number | undefined): Violation | undefined {
-  if (factor === undefined || (Number.isFinite(factor) && factor >= 1)) return undefined;
-  return { field: 'retry.backoff.factor', description: `is ${factor}; a number from 1` };
-}
-
-function missingUpgrades({ version, upgrade }: Contract): Violation[] {
-  return Object.keys(upgrade)
-    .map(Number)
-    .filter((from) => !(Number.isInteger(from) && from >= 1 && from < version))
-    .map((from) => ({
-      field: `upgrade.${from}`,
-      description: `upgrades from ${from}, but this is version ${version}`,
-    }));
-}
-
-function problems(name: string, contract: Contract): Violation[] {
-  const found = [
-    badName('name', name),
-    badName('queue', contract.queue),
-    outside('version', contract.version, 1, 4_294_967_295),
-    outside('retry.maxAttempts', contract.maxAttempts, 1, limits.maxAttempts),
-    outside('retry.backoff.base', contract.baseMs, 0, limits.backoffMaxMs),
-    badFactor(contract.factor),
-    outside('retry.backoff.max', contract.maxMs, 0, limits.backoffMaxMs),
-    outside('timeout', contract.timeoutMs, 1, limits.attemptTimeoutMaxMs),
-    ...missingUpgrades(contract),
-  ];
-  return found.filter((violation) => violation !== undefined);
+function ensureInRange(taskName: string, contract: TaskContract): void {
+  const { version, upgrade } = contract;
+  const found = new Violations();
+  found.add('name', rules.name(taskName));
+  found.add('queue', rules.name(contract.queue));
+  found.add('version', rules.version(version));
+  found.add('retry.maxAttempts', rules.maxAttempts(contract.maxAttempts));
+  found.add('retry.backoff.base', rules.baseMs(contract.baseMs));
+  found.add('retry.backoff.factor', rules.factor(contract.factor));
+  found.add('retry.backoff.max', rules.maxMs(contract.maxMs));
+  found.add('timeout', rules.timeoutMs(contract.timeoutMs));
+  for (const from of Object.keys(upgrade).map(Number)) {
+    if (Number.isInteger(from) && from >= 1 && from < version) continue;
+    found.add(`upgrade.${from}`, `upgrades from version ${from}, but the task type has version ${version}`);
+  }
+  found.throwIfAny();
 }

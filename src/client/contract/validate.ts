@@ -1,48 +1,54 @@
-/** Standard Schema at both ends: the caller's input is checked but sent as given; the worker applies the schema. */
+/**
+ * Validation by Standard Schema. The submitter only checks its input and sends it unchanged; the worker applies the
+ * schema, with its defaults and transformations.
+ */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { HoldfastError, type Violation } from '../../core/errors.ts';
 
 type Issue = StandardSchemaV1.Issue;
 
 function pathOf({ path }: Issue): string {
-  let told = '';
+  let text = '';
   for (const part of path ?? []) {
     const key = typeof part === 'object' ? part.key : part;
-    told += typeof key === 'number' ? `[${key}]` : `${told === '' ? '' : '.'}${String(key)}`;
+    text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${String(key)}`;
   }
-  return told;
+  return text;
 }
 
+/** Converts the issues of a schema to violations, one per issue. */
 export function violationsOf(issues: readonly Issue[]): Violation[] {
   return issues.map((issue) => ({ field: pathOf(issue) || 'value', description: issue.message }));
 }
 
-export function tell(violations: readonly Violation[]): string {
+/** Formats violations as one line: `field: description; field: description`. */
+export function formatViolations(violations: readonly Violation[]): string {
   return violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
 }
 
-export type Checked<T> =
+/** The result of a validation: the value after the schema's transformations, or the violations. */
+export type CheckResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly violations: readonly Violation[] };
 
-function judged<T>(result: StandardSchemaV1.Result<T>): Checked<T> {
+function toCheckResult<T>(result: StandardSchemaV1.Result<T>): CheckResult<T> {
   if (result.issues !== undefined) return { ok: false, violations: violationsOf(result.issues) };
   return { ok: true, value: result.value };
 }
 
-/** A promise only where the schema itself is asynchronous. */
+/** Validates a value against a schema. Returns a promise only if the schema is asynchronous. */
 export function check<S extends StandardSchemaV1>(
   schema: S,
   value: unknown,
-): Checked<StandardSchemaV1.InferOutput<S>> | Promise<Checked<StandardSchemaV1.InferOutput<S>>> {
+): CheckResult<StandardSchemaV1.InferOutput<S>> | Promise<CheckResult<StandardSchemaV1.InferOutput<S>>> {
   const result = schema['~standard'].validate(value);
-  return result instanceof Promise ? result.then((later) => judged(later)) : judged(result);
+  return result instanceof Promise ? result.then((later) => toCheckResult(later)) : toCheckResult(result);
 }
 
-/** The caller's own mistake: INVALID_ARGUMENT, with every field that is wrong. */
+/** Returns the INVALID_ARGUMENT error for an input that does not fit its task type; it lists every wrong field. */
 export function badInput(type: string, violations: readonly Violation[]): HoldfastError {
-  const told = `The input of '${type}' does not fit its contract: ${tell(violations)}`;
-  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', told, {
+  const message = `The input of '${type}' does not fit its contract: ${formatViolations(violations)}`;
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {
     violations,
     help: 'Correct the named fields and submit again; nothing was sent.',
   });

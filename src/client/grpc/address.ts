@@ -1,17 +1,20 @@
 import { invalid } from '../../core/errors.ts';
 
-export interface Target {
+/** The address of a server. */
+export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
 
-/** `host:port`, `[::1]:port`. Throws BAD_FIELD. */
-export function targetOf(address: string): Target {
+/** Parses `host:port` or `[::1]:port`. @throws HoldfastError INVALID_ARGUMENT, reason BAD_FIELD, for any other text. */
+export function parseAddress(address: string): HostPort {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(address);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port < 1 || port > 65_535) {
-    throw invalid([{ field: 'address', description: `'${address}' is not host:port, as in localhost:7233` }]);
+    throw invalid([
+      { field: 'address', description: `'${address}' is not host:port, for example localhost:7433` },
+    ]);
   }
   return { host, port };
 }

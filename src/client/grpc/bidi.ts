@@ -5,26 +5,26 @@ import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 import { asIs, encoded, unreadable, type Wire } from './unary.ts';
 
-/** More than this unsent: whoever sends should wait. */
-const littleBytes = 262_144;
+/** With more unsent bytes than this, `send` returns false, and the sender should wait for `drained`. */
+const highWaterBytes = 262_144;
 
-type Call = ClientDuplexStream<Buffer, Buffer>;
+type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
 
 class GrpcOutgoing<I, O> implements Outgoing<I> {
-  readonly #call: Call;
+  readonly #call: DuplexCall;
   readonly #wire: Wire<I, O>;
   readonly #events: StreamEvents<O>;
   #unsentBytes = 0;
   #waiting: (() => void)[] = [];
   #over = false;
 
-  constructor(call: Call, wire: Wire<I, O>, events: StreamEvents<O>) {
+  constructor(call: DuplexCall, wire: Wire<I, O>, events: StreamEvents<O>) {
     this.#call = call;
     this.#wire = wire;
     this.#events = events;
   }
 
-  /** Throws TOO_LARGE. */
+  /** Sends a message. @throws HoldfastError RESOURCE_EXHAUSTED, reason TOO_LARGE. */
   send(message: I): boolean {
     if (this.#over) return true;
     const bytes = encoded(this.#wire, message);
@@ -33,7 +33,7 @@ class GrpcOutgoing<I, O> implements Outgoing<I> {
       this.#unsentBytes -= bytes.length;
       if (this.#unsentBytes === 0) this.#drained();
     });
-    return this.#unsentBytes <= littleBytes;
+    return this.#unsentBytes <= highWaterBytes;
   }
 
   drained(): Promise<void> {
@@ -51,6 +51,7 @@ class GrpcOutgoing<I, O> implements Outgoing<I> {
     this.#call.cancel();
   }
 
+  /** Handles a message from the server. A message that cannot be decoded aborts the stream. */
   received(bytes: Buffer): void {
     if (this.#over) return;
     let message: O;
@@ -63,6 +64,7 @@ class GrpcOutgoing<I, O> implements Outgoing<I> {
     this.#events.message(message);
   }
 
+  /** Marks the stream as ended and reports its end, once. */
   finish(error: HoldfastError | undefined): void {
     if (this.#over) return;
     this.#over = true;
@@ -77,18 +79,19 @@ class GrpcOutgoing<I, O> implements Outgoing<I> {
   }
 }
 
+/** Opens a bidirectional stream. */
 export function bidi<I, O>(channel: GrpcChannel, wire: Wire<I, O>, events: StreamEvents<O>): Outgoing<I> {
-  const call: Call = channel.client.makeBidiStreamRequest(wire.path, asIs, asIs, new Metadata(), {});
+  const call: DuplexCall = channel.client.makeBidiStreamRequest(wire.path, asIs, asIs, new Metadata(), {});
   const outgoing = new GrpcOutgoing(call, wire, events);
   let failed = false;
-  // Without a listener for this, cancelling would end the process.
+  // Without an error listener, cancelling the call would end the process.
   call.on('error', (failure: ServiceError) => {
     failed = true;
-    const told = typeof failure.code === 'number' ? channel.explain(failure) : asHoldfastError(failure);
-    void Promise.resolve(told).then((error) => outgoing.finish(error));
+    const explained = typeof failure.code === 'number' ? channel.explain(failure) : asHoldfastError(failure);
+    void Promise.resolve(explained).then((error) => outgoing.finish(error));
   });
   call.on('data', (bytes: Buffer) => outgoing.received(bytes));
-  // After `error`, and after the last message, where there was any.
+  // `end` comes after the last message, and after `error` if the call failed.
   call.on('end', () => {
     if (!failed) outgoing.finish(undefined);
   });

@@ -1,62 +1,68 @@
-/** One connection for each process and URL, however many clients there are, also when modules are loaded anew. */
+/**
+ * gRPC channels, shared by all clients of a process with the same address and certificates, even if this module is
+ * loaded twice.
+ */
 import { Client, credentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { type Target, targetOf } from './address.ts';
+import { type HostPort, parseAddress } from './address.ts';
 import { Diagnosis } from './diagnose.ts';
-import { errorOf, type Failure } from './errors.ts';
+import { errorOf, type GrpcFailure } from './errors.ts';
 import {
   type ClientCertificates,
   type ClientTls,
-  printOf,
+  fingerprintOf,
   readClientTls,
   secureCredentials,
   sniOptions,
 } from './tls.ts';
 
 export interface ChannelOptions {
-  /** `host:port`. */
+  /** The address of the server as `host:port`. */
   readonly address: string;
   readonly tls?: ClientTls | undefined;
   readonly clock: Clock;
 }
 
-const options = {
-  /** Lists and histories have no limit in bytes of their own. */
+const grpcOptions = {
+  /** 32 MiB, because lists and histories have no byte limit of their own. */
   'grpc.max_receive_message_length': 33_554_432,
   'grpc.max_send_message_length': -1,
-  /** Node's own 64 KB would hold assignments up on any way longer than this machine's. */
+  /** 1 MiB: Node's default window of 64 KB would delay assignments on any connection with a noticeable round trip. */
   'grpc-node.flow_control_window': 1_048_576,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
-  /** What may be repeated is known above. */
+  /** gRPC must not retry: only the client knows which calls are safe to repeat. */
   'grpc.enable_retries': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.enable_channelz': 0,
-  /** A proxy named in the environment would get what is meant for this machine. */
+  /** Proxies from the environment are ignored: they would receive the traffic for servers on this machine. */
   'grpc.enable_http_proxy': 0,
   'grpc.use_local_subchannel_pool': 1,
 };
 
+/** A gRPC connection to one server, which is renewed when its certificate files change. */
 export class GrpcChannel {
   readonly #address: string;
   readonly #clock: Clock;
   readonly #tls: ClientTls | undefined;
-  readonly #target: Target;
+  readonly #target: HostPort;
   readonly #diagnosis: Diagnosis;
   #certificates: ClientCertificates | undefined;
   #print = '';
   #client: Client;
 
-  /** Throws BAD_FIELD, BAD_CERTIFICATE. Dials nothing yet. */
+  /**
+   * Reads the certificates but does not connect yet. @throws HoldfastError with reason BAD_FIELD or BAD_CERTIFICATE.
+   */
   constructor({ address, tls, clock }: ChannelOptions) {
     this.#address = address;
     this.#clock = clock;
     this.#tls = tls;
-    this.#target = targetOf(address);
+    this.#target = parseAddress(address);
     this.#diagnosis = new Diagnosis(address, this.#target, () => this.#certificates, clock);
     this.#client = this.#make();
   }
@@ -69,8 +75,8 @@ export class GrpcChannel {
     this.#client.close();
   }
 
-  /** What a failure was about, in our words; never rejects. */
-  async explain(failure: Failure): Promise<HoldfastError> {
+  /** Converts a gRPC failure to a HoldfastError that names the cause. The promise never rejects. */
+  async explain(failure: GrpcFailure): Promise<HoldfastError> {
     const error = errorOf(failure, this.#address);
     if (error !== 'connection' && error.code !== 'UNAUTHENTICATED') return error;
     try {
@@ -81,9 +87,9 @@ export class GrpcChannel {
     return error === 'connection' ? await this.#diagnosis.find() : error;
   }
 
-  /** True: the certificate files have changed, and a connection with the new ones takes over. */
+  /** Replaces the connection if the certificate files have changed. Returns true if it did. */
   #renew(): boolean {
-    if (this.#tls === undefined || printOf(this.#tls) === this.#print) return false;
+    if (this.#tls === undefined || fingerprintOf(this.#tls) === this.#print) return false;
     const old = this.#client;
     this.#client = this.#make();
     old.close();
@@ -92,11 +98,11 @@ export class GrpcChannel {
 
   #make(): Client {
     const address = this.#address;
-    if (this.#tls === undefined) return new Client(address, credentials.createInsecure(), options);
-    this.#print = printOf(this.#tls);
+    if (this.#tls === undefined) return new Client(address, credentials.createInsecure(), grpcOptions);
+    this.#print = fingerprintOf(this.#tls);
     this.#certificates = readClientTls(this.#tls, this.#clock);
     return new Client(address, secureCredentials(this.#certificates, this.#target), {
-      ...options,
+      ...grpcOptions,
       ...sniOptions(this.#target),
     });
   }
@@ -105,47 +111,50 @@ export class GrpcChannel {
 const renewed = new HoldfastError(
   'UNAVAILABLE',
   'UNREACHABLE',
-  'This client has just renewed its certificate.',
+  'The client has just loaded a new certificate from its files.',
   {
-    help: 'Try again.',
+    help: 'Repeat the call; it will use the new certificate.',
   },
 );
 
-interface Shared {
+interface SharedChannel {
   readonly channel: GrpcChannel;
   uses: number;
 }
 
-const place = Symbol.for('holdfast.grpc.channels');
-const holder = globalThis as { [place]?: Map<string, Shared> };
+const channelsKey = Symbol.for('holdfast.grpc.channels');
+const globals = globalThis as { [channelsKey]?: Map<string, SharedChannel> };
 
-export interface Lent {
+/** A shared channel that is in use. */
+export interface BorrowedChannel {
   readonly channel: GrpcChannel;
-  /** The last who gives it back closes it. Idempotent. */
-  giveBack(): void;
+  /** Ends this use. The channel is closed when its last user has released it. Calling it again has no effect. */
+  release(): void;
 }
 
-export function borrowChannel(asked: ChannelOptions): Lent {
-  holder[place] ??= new Map();
-  const channels = holder[place];
-  const { address, tls } = asked;
+/** Returns the process-wide channel for these options, and opens it if there is none yet. */
+export function borrowChannel(options: ChannelOptions): BorrowedChannel {
+  globals[channelsKey] ??= new Map();
+  const channels = globals[channelsKey];
+  const { address, tls } = options;
   const key = JSON.stringify([address, tls?.ca, tls?.cert, tls?.key]);
   let shared = channels.get(key);
   if (shared === undefined) {
-    shared = { channel: new GrpcChannel(asked), uses: 0 };
+    shared = { channel: new GrpcChannel(options), uses: 0 };
     channels.set(key, shared);
   }
-  const held = shared;
-  held.uses++;
-  let given = false;
+  const { channel } = shared;
+  const entry = shared;
+  entry.uses++;
+  let released = false;
   return {
-    channel: held.channel,
-    giveBack() {
-      if (given) return;
-      given = true;
-      if (--held.uses > 0) return;
+    channel,
+    release() {
+      if (released) return;
+      released = true;
+      if (--entry.uses > 0) return;
       channels.delete(key);
-      held.channel.close();
+      channel.close();
     },
   };
 }

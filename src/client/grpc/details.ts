@@ -1,4 +1,4 @@
-/** The google.rpc details of an answer, back to the error that the server meant. */
+/** Decodes the google.rpc error details of a failed call. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { Metadata } from '@grpc/grpc-js';
@@ -12,7 +12,7 @@ import {
 } from '../../rpc/gen/google/rpc/error_details_pb.ts';
 import { type Status, StatusSchema } from '../../rpc/gen/google/rpc/status_pb.ts';
 
-/** Undefined: the answer did not come from a Holdfast server. */
+/** Returns the server's error from the metadata of a failed call; undefined if no Holdfast server sent the answer. */
 export function errorInDetails(metadata: Metadata): HoldfastError | undefined {
   const [bytes] = metadata.get('grpc-status-details-bin');
   if (!Buffer.isBuffer(bytes)) return undefined;

@@ -1,36 +1,41 @@
 /**
- * Why no connection comes about. grpc-js tells of a failed connection in a string, and of one that the server ends
- * after the handshake (as TLS 1.3 does for want of a certificate) nothing at all; so it is tried once more, by hand.
+ * Finds out why a connection fails. grpc-js reports a failed connection only as a string, and reports nothing if the
+ * server closes the connection after the handshake, as TLS 1.3 servers do for a missing certificate. This module
+ * therefore opens one more connection with node:net or node:tls and reads the cause from it.
  */
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Target } from './address.ts';
+import type { HostPort } from './address.ts';
+import { connectionError, helpTls, notGrpc, unreachable } from './connection-errors.ts';
 import type { ClientCertificates } from './tls.ts';
-import { helpTls, noGrpc, unreachable, whyNot } from './why.ts';
 
-const tryMs = 2_000;
-/** A refusal arrives within a round trip of the handshake. */
-const afterwardsMs = 300;
-const rememberMs = 1_000;
+const connectTimeoutMs = 2_000;
+/** The wait for a refusal after the handshake; it arrives within one round trip. */
+const refusalWaitMs = 300;
+/** A diagnosis is reused for this time. */
+const cacheMs = 1_000;
 const http2Preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
 const tlsAlert = 0x15;
-/** How an answer over HTTP/1.1 begins; over HTTP/2 grpc-js reads the answer itself. */
+/** The first bytes of an HTTP/1.1 answer. grpc-js itself recognises an HTTP/2 answer without gRPC. */
 const http1 = Buffer.from('HTTP/1.');
 
-/** One attempt at a time, its finding kept for a second: hundreds of calls fail at once. */
+/**
+ * Diagnoses one server. It makes one connection at a time and reuses the result for 1 s, because many calls fail at
+ * once.
+ */
 export class Diagnosis {
   readonly #address: string;
-  readonly #target: Target;
+  readonly #target: HostPort;
   readonly #certificates: () => ClientCertificates | undefined;
   readonly #clock: Clock;
-  #found: Promise<HoldfastError> | undefined;
-  #foundAtMs = 0;
+  #diagnosis: Promise<HoldfastError> | undefined;
+  #diagnosedAtMs = 0;
 
   constructor(
     address: string,
-    target: Target,
+    target: HostPort,
     certificates: () => ClientCertificates | undefined,
     clock: Clock,
   ) {
@@ -40,16 +45,17 @@ export class Diagnosis {
     this.#clock = clock;
   }
 
+  /** Returns the error that describes why the server cannot be reached. */
   find(): Promise<HoldfastError> {
     const nowMs = this.#clock.monotonic();
-    if (this.#found === undefined || nowMs - this.#foundAtMs > rememberMs) {
-      this.#foundAtMs = nowMs;
-      this.#found = this.#try();
+    if (this.#diagnosis === undefined || nowMs - this.#diagnosedAtMs > cacheMs) {
+      this.#diagnosedAtMs = nowMs;
+      this.#diagnosis = this.#tryToConnect();
     }
-    return this.#found;
+    return this.#diagnosis;
   }
 
-  #try(): Promise<HoldfastError> {
+  #tryToConnect(): Promise<HoldfastError> {
     const { host, port } = this.#target;
     const certificates = this.#certificates();
     return new Promise((resolve) => {
@@ -72,38 +78,39 @@ export class Diagnosis {
       };
       const lost = (): HoldfastError => unreachable(this.#address, 'the connection was lost', helpLost);
       const hungUp = (): HoldfastError => {
-        if (certificates === undefined) return this.#wantsTls();
-        return connected ? unreachable(this.#address, hangsUp, helpCertificate) : lost();
+        if (certificates === undefined) return this.#expectsTls();
+        return connected ? unreachable(this.#address, closesAfterHandshake, helpCertificate) : lost();
       };
       socket.on('error', (error: NodeJS.ErrnoException) =>
-        finish(error.code === 'ECONNRESET' ? hungUp() : whyNot(this.#address, host, error)),
+        finish(error.code === 'ECONNRESET' ? hungUp() : connectionError(this.#address, host, error)),
       );
-      cancel.push(this.#clock.after(tryMs, () => finish(this.#silent(connected))));
+      cancel.push(this.#clock.after(connectTimeoutMs, () => finish(this.#noAnswer(connected))));
       socket.once(certificates === undefined ? 'connect' : 'secureConnect', () => {
         connected = true;
         socket.write(http2Preface);
-        cancel.push(this.#clock.after(afterwardsMs, () => finish(lost())));
+        cancel.push(this.#clock.after(refusalWaitMs, () => finish(lost())));
       });
       socket.once('data', (bytes: Buffer) => {
-        if (bytes.subarray(0, http1.length).equals(http1)) return finish(noGrpc(this.#address));
-        // A server that talks has taken the certificate.
-        finish(certificates === undefined && bytes[0] === tlsAlert ? this.#wantsTls() : lost());
+        if (bytes.subarray(0, http1.length).equals(http1)) return finish(notGrpc(this.#address));
+        // A server that sends data has accepted the certificate.
+        finish(certificates === undefined && bytes[0] === tlsAlert ? this.#expectsTls() : lost());
       });
       socket.once('close', () => finish(hungUp()));
     });
   }
 
-  #silent(connected: boolean): HoldfastError {
-    return unreachable(this.#address, connected ? 'it says nothing' : 'it does not answer in time');
+  #noAnswer(connected: boolean): HoldfastError {
+    const why = connected ? 'it accepts the connection but sends nothing' : 'it does not answer in time';
+    return unreachable(this.#address, why);
   }
 
-  #wantsTls(): HoldfastError {
-    return unreachable(this.#address, 'what listens there takes no plaintext', helpTls);
+  #expectsTls(): HoldfastError {
+    return unreachable(this.#address, 'the server there does not accept plaintext', helpTls);
   }
 }
 
-const hangsUp =
-  'it hangs up right after the handshake, as a server does that refuses the certificate of its client';
+const closesAfterHandshake =
+  "it closes the connection right after the handshake; probably it refuses this client's certificate";
 const helpCertificate =
   'Give this client a certificate from the authority that the server trusts (`holdfast certs issue`).';
 const helpLost = 'It may be restarting. Try again; a submit with the same idempotency key is safe to repeat.';

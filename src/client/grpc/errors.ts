@@ -1,82 +1,93 @@
-/** What grpc-js reports, as a HoldfastError that says what happened and what to do. */
+/** Converts the failures that grpc-js reports to HoldfastErrors with a cause and a help text. */
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { codeOf } from '../../core/codec/item-error.ts';
 import { type Code, HoldfastError, type Reason } from '../../core/errors.ts';
+import { notGrpc } from './connection-errors.ts';
 import { errorInDetails } from './details.ts';
-import { noGrpc } from './why.ts';
 
-export type Failure = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
+/** The fields of a grpc-js error that are used here. */
+export type GrpcFailure = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
-/** What grpc-js says of an answer that is HTTP and no gRPC. */
+/** The message of grpc-js for an HTTP answer that is not gRPC. */
 const plainHttp = /^Received HTTP status code (\d+)/;
 
 /**
- * `address`: where the call went. 'connection': the server was not reached, or the connection broke: whoever asks finds
- * out why.
+ * Converts a gRPC failure to a HoldfastError. Returns 'connection' if the server was not reached or the connection
+ * broke; the caller then finds the cause with a Diagnosis. `address` is the address of the server.
  */
-export function errorOf(failure: Failure, address: string): HoldfastError | 'connection' {
-  const told = errorInDetails(failure.metadata);
-  if (told !== undefined) return told;
+export function errorOf(failure: GrpcFailure, address: string): HoldfastError | 'connection' {
+  const detailed = errorInDetails(failure.metadata);
+  if (detailed !== undefined) return detailed;
   const { code, details } = failure;
   if (code === status.UNAVAILABLE || lostConnection(failure)) return 'connection';
   const [, httpStatus] = plainHttp.exec(details) ?? [];
-  if (httpStatus !== undefined) return noGrpc(address, ` (status ${httpStatus})`);
-  const known = plain[code];
-  if (known !== undefined) return known(details);
+  if (httpStatus !== undefined) return notGrpc(address, ` (status ${httpStatus})`);
+  const fromStatus = statusErrors[code];
+  if (fromStatus !== undefined) return fromStatus(details);
   const name: Code = codeOf(code);
   return new HoldfastError(
     name,
     name === 'PERMISSION_DENIED' ? 'DENIED' : 'BUG',
     `The server answered: ${details}`,
     {
-      help: 'Something between this client and Holdfast may have answered: check the address.',
+      help: 'Check the address: something between this client and Holdfast, such as a proxy, may have answered.',
     },
   );
 }
 
-/** A reset of the stream that no Holdfast server sends in order: the connection or what lies between broke. */
-function lostConnection({ code, details }: Failure): boolean {
+/**
+ * Returns true if the failure is a stream reset that no Holdfast server sends by itself: the connection, or a proxy
+ * on the way, broke.
+ */
+function lostConnection({ code, details }: GrpcFailure): boolean {
   if (code === status.INTERNAL || code === status.UNKNOWN)
     return /RST_STREAM|connection|socket/i.test(details);
   return code === status.CANCELLED && details.includes('RST_STREAM');
 }
 
-type Plain = (details: string) => HoldfastError;
+/** Makes the error of a gRPC status from its details. */
+type StatusError = (details: string) => HoldfastError;
 
-function make(code: Code, reason: Reason, message: string, help: string): Plain {
+function statusError(code: Code, reason: Reason, message: string, help: string): StatusError {
   return () => new HoldfastError(code, reason, message, { help });
 }
 
-/** Statuses that grpc-js itself makes, here or in the server. */
-const plain: Readonly<Partial<Record<number, Plain>>> = {
-  [status.CANCELLED]: make(
+/** The errors for gRPC statuses that grpc-js itself produces, in this client or in the server. */
+const statusErrors: Readonly<Partial<Record<number, StatusError>>> = {
+  [status.CANCELLED]: statusError(
     'CANCELLED',
     'ABANDONED',
-    'The call was given up.',
-    'Call again if it still matters.',
+    'The call was cancelled by its caller.',
+    'Repeat the call if it is still needed.',
   ),
-  [status.DEADLINE_EXCEEDED]: make(
+  [status.DEADLINE_EXCEEDED]: statusError(
     'DEADLINE_EXCEEDED',
     'TIMED_OUT',
-    'No answer came in time; the call may or may not have taken effect.',
-    'Send it again with the same idempotency key, or give it more time.',
+    'The server did not answer in time; the call may or may not have taken effect.',
+    'Repeat it with the same idempotency key, or give it more time.',
   ),
   [status.RESOURCE_EXHAUSTED]: (details) =>
     /larger than/i.test(details)
       ? new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_LARGE', `A message is too large: ${details}.`, {
           help: 'Send fewer items in one call, or smaller payloads.',
         })
-      : new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', 'The server cut a stream that was not read.', {
-          help: 'Read the stream as it comes, then open it again.',
-        }),
+      : new HoldfastError(
+          'RESOURCE_EXHAUSTED',
+          'SLOW_READER',
+          'The server cut a stream because this client read it too slowly.',
+          {
+            help: 'Open the stream again and read its messages as they arrive.',
+          },
+        ),
   [status.UNIMPLEMENTED]: (details) =>
-    new HoldfastError('UNIMPLEMENTED', 'NOT_BUILT', `The server does not know this call: ${details}.`, {
-      help: 'Update the server, or check that the address is that of its gRPC port.',
+    new HoldfastError('UNIMPLEMENTED', 'NOT_BUILT', `The server does not support this call: ${details}.`, {
+      help: 'Update the server, or check that this is the address of its gRPC port.',
     }),
 };
 
+/** Returns the error of a call that its caller cancelled. */
 export function abandoned(): HoldfastError {
-  return new HoldfastError('CANCELLED', 'ABANDONED', 'The call was given up.', {
-    help: 'Call again if it still matters.',
+  return new HoldfastError('CANCELLED', 'ABANDONED', 'The call was cancelled by its caller.', {
+    help: 'Repeat the call if it is still needed.',
   });
 }

@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { item, specOf } from '../../../test/fixtures/api-node.ts';
-import { serve } from '../../../test/fixtures/listening.ts';
+import { startListeningNode } from '../../../test/fixtures/listening-node.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import type { ReportResponse, SubmitBatch, SubmitOk, WorkResponse } from '../../core/messages.ts';
 import { TaskService, WatchTasksRequestSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
@@ -17,11 +17,12 @@ const batch = (...keys: string[]): SubmitBatch => ({
   items: keys.map((key) => item(key)),
 });
 
-/** Keeps what comes, for whoever waits for it. */
+/** Collects the messages of a stream. `first` waits for the first one of a kind. */
 class Inbox<M extends { readonly kind: string }> implements StreamEvents<M> {
   readonly messages: M[] = [];
   readonly ended = Promise.withResolvers<HoldfastError | undefined>();
   #changed = Promise.withResolvers<void>();
+  #isEnded = false;
 
   message(message: M): void {
     this.messages.push(message);
@@ -30,6 +31,7 @@ class Inbox<M extends { readonly kind: string }> implements StreamEvents<M> {
   }
 
   end(error: HoldfastError | undefined): void {
+    this.#isEnded = true;
     this.ended.resolve(error);
     this.#changed.resolve();
   }
@@ -38,14 +40,15 @@ class Inbox<M extends { readonly kind: string }> implements StreamEvents<M> {
     for (;;) {
       const found = this.messages.find((m) => m.kind === kind);
       if (found !== undefined) return found as Extract<M, { readonly kind: K }>;
+      if (this.#isEnded) throw new Error(`the stream ended without a message of the kind '${kind}'`);
       await this.#changed.promise;
     }
   }
 }
 
-describe('over mutual TLS', () => {
-  it('a batch is submitted, read, worked on and settled, each message by its own codec', async () => {
-    await using served = await serve();
+describe('the gRPC transport over mutual TLS', () => {
+  it('submits, assigns, renews and settles tasks, each message with its own codec', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const { results } = await client.submit(batch('a', 'b', 'a'), { timeoutMs: 5_000 });
     const ids = results.map((r) => (r as SubmitOk).id);
@@ -98,12 +101,12 @@ describe('over mutual TLS', () => {
     expect(await Promise.all([work.ended.promise, report.ended.promise])).toEqual([undefined, undefined]);
   });
 
-  it('an error keeps its code, reason, help, task and fields', async () => {
-    await using served = await serve();
+  it('keeps the code, reason, help, task id and violations of an error', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const { results } = await client.submit(batch('a'), {});
     const id = (results[0] as SubmitOk).id;
-    await expect(client.call(TaskService.method.retryTask, { id }, {})).rejects.toMatchObject({
+    await expect(client.call(TaskService.method.redriveTask, { id }, {})).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
       reason: 'NOT_DEAD',
       taskId: id,
@@ -116,8 +119,8 @@ describe('over mutual TLS', () => {
     });
   });
 
-  it('a watch gives the events and ends with the task', async () => {
-    await using served = await serve();
+  it('yields the events of a watched task and ends the watch when the task has ended', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const { results } = await client.submit(batch('a'), {});
     const id = (results[0] as SubmitOk).id;
@@ -130,8 +133,8 @@ describe('over mutual TLS', () => {
     expect(seen.sort()).toEqual(['TASK_NOT_FOUND', 'event', 'event']);
   });
 
-  it('leaving a watch early ends it at the server', async () => {
-    await using served = await serve();
+  it('ends a watch at the server when the caller leaves the loop early', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const { results } = await client.submit(batch('a'), {});
     const id = (results[0] as SubmitOk).id;
@@ -139,8 +142,8 @@ describe('over mutual TLS', () => {
     await expect.poll(() => served.api.openStreams).toBe(0);
   });
 
-  it('a call that is given up is CANCELLED, one that lasts too long DEADLINE_EXCEEDED', async () => {
-    await using served = await serve({
+  it('rejects an aborted call with ABANDONED and a call past its timeout with DEADLINE_EXCEEDED', async () => {
+    await using served = await startListeningNode({
       wrap: (api) => ({ ...api, submit: () => new Promise(() => {}) }),
     });
     const client = await served.client();
@@ -153,14 +156,14 @@ describe('over mutual TLS', () => {
     });
   });
 
-  it('the server is told the deadline, the trace and that the caller left', async () => {
-    const told = Promise.withResolvers<{ notAfterMs: number | undefined; traceparent: string }>();
+  it('sends the deadline and the trace of a call to the server, and the cancellation of the call', async () => {
+    const received = Promise.withResolvers<{ notAfterMs: number | undefined; traceparent: string }>();
     const left = Promise.withResolvers<void>();
-    await using served = await serve({
+    await using served = await startListeningNode({
       wrap: (api) => ({
         ...api,
         submit(_, { notAfterMs, traceparent, signal }) {
-          told.resolve({ notAfterMs, traceparent });
+          received.resolve({ notAfterMs, traceparent });
           signal.addEventListener('abort', () => left.resolve());
           return new Promise(() => {});
         },
@@ -170,7 +173,7 @@ describe('over mutual TLS', () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-03`;
     const stop = new AbortController();
     const call = client.submit(batch('a'), { timeoutMs: 5_000, traceparent, signal: stop.signal });
-    const { notAfterMs, ...rest } = await told.promise;
+    const { notAfterMs, ...rest } = await received.promise;
     expect(rest).toEqual({ traceparent });
     expect(Math.abs((notAfterMs ?? 0) - Date.now() - 5_000)).toBeLessThan(500);
     stop.abort();
@@ -178,8 +181,8 @@ describe('over mutual TLS', () => {
     await left.promise;
   });
 
-  it('a message that is too large is refused here, and by the server too', async () => {
-    await using served = await serve();
+  it('refuses a message above the size limit before it sends it', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const many = Array.from({ length: 6 }, (_, i) => item(`k${i}`, { spec: new Uint8Array(200_000) }));
     await expect(client.submit({ tenant: '', queue: 'q', items: many }, {})).rejects.toMatchObject({
@@ -189,8 +192,8 @@ describe('over mutual TLS', () => {
     });
   });
 
-  it('sending tells when to wait, and drained when to go on', async () => {
-    await using served = await serve();
+  it('signals a full send buffer by the result of send, and an empty one by drained', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const work = new Inbox<WorkResponse>();
     const out = client.work(work);
@@ -203,8 +206,8 @@ describe('over mutual TLS', () => {
     await out.drained();
   });
 
-  it('aborting a stream ends it once, on both sides', async () => {
-    await using served = await serve();
+  it('ends a stream on both sides, and reports its end once, when the client aborts it', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     const report = new Inbox<ReportResponse>();
     const out = client.report(report);
@@ -214,8 +217,8 @@ describe('over mutual TLS', () => {
     await expect.poll(() => served.api.openStreams).toBe(0);
   });
 
-  it('one connection serves every client of a process', async () => {
-    await using served = await serve();
+  it('shares one connection among all clients of a process', async () => {
+    await using served = await startListeningNode();
     const tls = await served.authority.issue('alice', 'client');
     const clients = await Promise.all([1, 2, 3].map(() => served.client('alice', { tls })));
     await Promise.all(clients.map((client) => client.submit(batch('a'), {})));
@@ -225,8 +228,8 @@ describe('over mutual TLS', () => {
     expect(served.listening.connections).toBe(1);
   });
 
-  it('does not keep a script alive that has nothing under way', async () => {
-    await using served = await serve();
+  it('does not keep a script alive that waits for no call', async () => {
+    await using served = await startListeningNode();
     const tls = await served.authority.issue('script', 'client');
     const script = join(served.authority.dir, 'script.mjs');
     const source = (path: string): string => JSON.stringify(resolve('src', path));

@@ -4,22 +4,22 @@ import { createServer } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { Authority, serve } from '../../../test/fixtures/listening.ts';
+import { startListeningNode, TestAuthority } from '../../../test/fixtures/listening-node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Transport } from '../transport.ts';
+import { connectionError } from './connection-errors.ts';
 import { type GrpcOptions, grpcTransport } from './transport.ts';
-import { whyNot } from './why.ts';
 
 const clock = systemClock();
 const day = 86_400_000;
 const submit = (client: Transport) =>
   client.submit({ tenant: '', queue: 'q', items: [item('a')] }, { timeoutMs: 10_000 });
 
-let authority: Authority;
-let stranger: Authority;
+let authority: TestAuthority;
+let stranger: TestAuthority;
 beforeAll(async () => {
-  authority = await Authority.make();
-  stranger = await Authority.make();
+  authority = await TestAuthority.make();
+  stranger = await TestAuthority.make();
 });
 afterAll(() => {
   authority.remove();
@@ -43,7 +43,7 @@ async function listening(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** A server that does nothing but shake hands, as strictly as `options` say. */
+/** Runs `use` against a TLS server that only performs the handshake, with these options. */
 async function withTls<T>(options: TlsOptions, use: (address: string) => Promise<T>): Promise<T> {
   const server = createTlsServer({ ALPNProtocols: ['h2'], ...options }, (socket) =>
     socket.on('error', () => {}),
@@ -55,13 +55,17 @@ async function withTls<T>(options: TlsOptions, use: (address: string) => Promise
   }
 }
 
-async function tlsOptions(name: string, more: Parameters<Authority['issue']>[2] = {}, nowMs = Date.now()) {
+async function tlsOptions(
+  name: string,
+  more: Parameters<TestAuthority['issue']>[2] = {},
+  nowMs = Date.now(),
+) {
   const files = await authority.issue(name, 'server', more, nowMs);
   return { cert: readFileSync(files.cert), key: readFileSync(files.key), ca: readFileSync(files.ca) };
 }
 
-describe('a client is told in a sentence', () => {
-  it('that nothing listens there', async () => {
+describe('a failed connection is reported with its cause', () => {
+  it('when nothing listens at the address', async () => {
     const server = createServer();
     const address = await listening(server);
     await new Promise((resolve) => server.close(resolve));
@@ -76,15 +80,15 @@ describe('a client is told in a sentence', () => {
     }
   });
 
-  it('that the name is unknown', async () => {
-    expect(await refusalOf({ address: 'no-such-host.invalid:7233', plaintext: true })).toMatchObject({
+  it('when the host name does not exist', async () => {
+    expect(await refusalOf({ address: 'no-such-host.invalid:7433', plaintext: true })).toMatchObject({
       reason: 'UNREACHABLE',
-      message: expect.stringContaining('no-such-host.invalid:7233'),
+      message: expect.stringContaining('no-such-host.invalid:7433'),
     });
   });
 
-  it('that it showed no certificate', async () => {
-    await using served = await serve();
+  it('when the client sent no certificate', async () => {
+    await using served = await startListeningNode();
     const { ca } = await served.authority.issue('c', 'client');
     expect(await refusalOf({ address: served.address, tls: { ca } })).toMatchObject({
       code: 'UNAUTHENTICATED',
@@ -101,7 +105,7 @@ describe('a client is told in a sentence', () => {
     );
   });
 
-  it('the same by a server that ends the connection over it, in either version of TLS', async () => {
+  it('when a TLS 1.2 or 1.3 server closes the connection because the client sent no certificate', async () => {
     const options = await tlsOptions('strict');
     for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
       const strict = {
@@ -118,8 +122,8 @@ describe('a client is told in a sentence', () => {
     }
   });
 
-  it('that its certificate comes from another authority', async () => {
-    await using served = await serve();
+  it("when the client's certificate comes from another authority", async () => {
+    await using served = await startListeningNode();
     const own = await stranger.issue('mallory', 'client');
     const { ca } = await served.authority.issue('c', 'client');
     expect(await refusalOf({ address: served.address, tls: { ...own, ca } })).toMatchObject({
@@ -130,13 +134,13 @@ describe('a client is told in a sentence', () => {
     expect(served.lines).toContainEqual(expect.objectContaining({ reason: 'CERTIFICATE_REFUSED' }));
   });
 
-  it('the same by a server that ends the connection over it', async () => {
+  it("when a server closes the connection because the client's certificate comes from another authority", async () => {
     const strict = { ...(await tlsOptions('strict')), requestCert: true, rejectUnauthorized: true };
     const own = await stranger.issue('mallory', 'client');
     const { ca } = await authority.issue('c', 'client');
     expect(await withTls(strict, (address) => refusalOf({ address, tls: { ...own, ca } }))).toMatchObject({
       code: 'UNAVAILABLE',
-      message: expect.stringContaining('refuses the certificate of its client'),
+      message: expect.stringContaining("refuses this client's certificate"),
       help: expect.stringContaining('holdfast certs issue'),
     });
   });
@@ -146,13 +150,13 @@ describe('a client is told in a sentence', () => {
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', 'CERTIFICATE_REFUSED', 'certificate expired'],
     ['ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE', 'CERTIFICATE_REFUSED', 'bad certificate'],
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', 'NO_CERTIFICATE', 'asks for a client certificate'],
-  ])('what the alert %s means', (code, reason, words) => {
-    const error = whyNot('h:1', 'h', Object.assign(new Error('alert'), { code }));
+  ])('when the server sends the TLS alert %s', (code, reason, words) => {
+    const error = connectionError('h:1', 'h', Object.assign(new Error('alert'), { code }));
     expect(error).toMatchObject({ code: 'UNAUTHENTICATED', reason, message: expect.stringContaining(words) });
   });
 
-  it('that its certificate is one for servers', async () => {
-    await using served = await serve();
+  it("when the client's certificate was issued for servers", async () => {
+    await using served = await startListeningNode();
     const own = await served.authority.issue('other', 'server');
     expect(await refusalOf({ address: served.address, tls: own })).toMatchObject({
       reason: 'CERTIFICATE_REFUSED',
@@ -160,19 +164,19 @@ describe('a client is told in a sentence', () => {
     });
   });
 
-  it('that it does not know the authority of the server', async () => {
-    await using served = await serve();
+  it("when the client does not trust the authority of the server's certificate", async () => {
+    await using served = await startListeningNode();
     const own = await served.authority.issue('c', 'client');
     const { ca } = await stranger.issue('c', 'client');
     expect(await refusalOf({ address: served.address, tls: { ...own, ca } })).toMatchObject({
       code: 'UNAUTHENTICATED',
       reason: 'CERTIFICATE_REFUSED',
-      message: expect.stringContaining('an authority that this client does not know'),
+      message: expect.stringContaining('an authority that this client does not trust'),
       help: expect.stringContaining('ca.crt'),
     });
   });
 
-  it('that the certificate of the server has expired', async () => {
+  it("when the server's certificate has expired", async () => {
     const options = await tlsOptions('old', { days: 1 }, Date.now() - 2 * day);
     const own = await authority.issue('c', 'client');
     expect(await withTls(options, (address) => refusalOf({ address, tls: own }))).toMatchObject({
@@ -182,8 +186,8 @@ describe('a client is told in a sentence', () => {
     });
   });
 
-  it('that the certificate of the server is for another host', async () => {
-    await using served = await serve({ server: { hosts: ['queue.example'] } });
+  it("when the server's certificate is for another host", async () => {
+    await using served = await startListeningNode({ server: { hosts: ['queue.example'] } });
     const own = await served.authority.issue('c', 'client');
     expect(await refusalOf({ address: served.address, tls: own })).toMatchObject({
       reason: 'CERTIFICATE_REFUSED',
@@ -191,35 +195,35 @@ describe('a client is told in a sentence', () => {
     });
   });
 
-  it('that it found the HTTP port, with TLS and without', async () => {
+  it('when the address is that of the HTTP port, with TLS and without', async () => {
     for (const plaintext of [undefined, true] as const) {
-      await using served = await serve(plaintext === undefined ? {} : { plaintext });
+      await using served = await startListeningNode(plaintext === undefined ? {} : { plaintext });
       const tls = plaintext ? undefined : await served.authority.issue('c', 'client');
       const address = `127.0.0.1:${served.listening.httpPort}`;
       expect(await refusalOf({ address, tls, plaintext })).toMatchObject({
         code: 'UNAVAILABLE',
         reason: 'UNREACHABLE',
-        message: expect.stringContaining('what answers there speaks HTTP and no gRPC'),
+        message: expect.stringContaining('the server there speaks HTTP but not gRPC'),
         help: expect.stringContaining('Is that the HTTP port?'),
       });
     }
   });
 
-  it('that what listens there speaks no TLS, or nothing else', async () => {
-    await using plain = await serve({ plaintext: true });
+  it('when only one side of the connection uses TLS', async () => {
+    await using plain = await startListeningNode({ plaintext: true });
     const own = await authority.issue('c', 'client');
     expect(await refusalOf({ address: plain.address, tls: own })).toMatchObject({
       reason: 'UNREACHABLE',
-      message: expect.stringMatching(/speaks no TLS|closed the connection/),
+      message: expect.stringMatching(/does not use TLS|closed the connection/),
     });
-    await using served = await serve();
+    await using served = await startListeningNode();
     expect(await refusalOf({ address: served.address, plaintext: true })).toMatchObject({
       reason: 'UNREACHABLE',
-      message: expect.stringContaining('takes no plaintext'),
+      message: expect.stringContaining('does not accept plaintext'),
     });
   });
 
-  it('that it was given neither certificates nor plaintext, or an address that is none', () => {
+  it('when the options name neither certificates nor plaintext, or a malformed address', () => {
     expect(() => grpcTransport({ address: '127.0.0.1:1', clock })).toThrow(
       expect.objectContaining({ reason: 'BAD_CONFIGURATION' }),
     );
@@ -230,7 +234,7 @@ describe('a client is told in a sentence', () => {
     }
   });
 
-  it('which of its files is wrong', async () => {
+  it('with its path when a certificate file cannot be used', async () => {
     const own = await authority.issue('c', 'client');
     const key = `${own.key}.bad`;
     writeFileSync(key, 'no key');
@@ -240,20 +244,20 @@ describe('a client is told in a sentence', () => {
   });
 });
 
-describe('a client whose certificate', () => {
-  it('is renewed in its files takes the new one up by itself', async () => {
-    await using served = await serve();
+describe('a client whose certificate files are replaced', () => {
+  it('loads the new certificate after a failed call', async () => {
+    await using served = await startListeningNode();
     const tls = await served.authority.issue('c', 'client', { days: 1 });
     const own = await stranger.issue('c', 'client');
     const files = { ...tls, cert: `${tls.cert}.mine`, key: `${tls.key}.mine` };
-    const take = (from: { cert: string; key: string }): void => {
+    const install = (from: { cert: string; key: string }): void => {
       writeFileSync(files.key, readFileSync(from.key));
       writeFileSync(files.cert, readFileSync(from.cert));
     };
-    take(own);
+    install(own);
     const client = await served.client('c', { tls: files });
     await expect(submit(client)).rejects.toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
-    take(tls);
+    install(tls);
     await expect(submit(client)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(submit(client)).resolves.toBeDefined();
   });

@@ -5,7 +5,7 @@ import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 import { asIs, deadlineOf, encoded, headers, unreadable, type Wire } from './unary.ts';
 
-/** Reads no faster than it is asked; leaving the loop cancels the call. */
+/** Opens a server stream and yields its messages with backpressure. Leaving the loop cancels the call. */
 export async function* serverStream<I, O>(
   channel: GrpcChannel,
   clock: Clock,

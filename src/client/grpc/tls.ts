@@ -1,34 +1,41 @@
-/** The client's side of mutual TLS. */
+/** The client side of mutual TLS. */
 import { statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../../ports/clock.ts';
 import { loadAuthorities, loadCertificates } from '../../tls/load.ts';
-import type { Target } from './address.ts';
+import type { HostPort } from './address.ts';
 
-/** Paths of PEM files. A server of Holdfast refuses clients without `cert` and `key`. */
+/** The paths of a client's PEM files for mutual TLS. The files are read again when they change. */
 export interface ClientTls {
+  /** The path of the certificate of the authority that signed the server's certificate. */
   readonly ca: string;
+  /** The path of the client's certificate. Holdfast servers refuse clients without one. */
   readonly cert?: string | undefined;
+  /** The path of the private key of the client's certificate. */
   readonly key?: string | undefined;
 }
 
+/** The contents of a client's PEM files. */
 export interface ClientCertificates {
   readonly ca: Buffer;
   readonly cert?: Buffer;
   readonly key?: Buffer;
 }
 
-/** Throws BAD_CERTIFICATE. */
+/**
+ * Reads the certificate files. @throws HoldfastError, reason BAD_CERTIFICATE, if a file is missing, invalid or
+ * expired.
+ */
 export function readClientTls({ ca, cert, key }: ClientTls, clock: Clock): ClientCertificates {
   if (cert === undefined || key === undefined) return { ca: loadAuthorities(ca, clock.now()) };
   const loaded = loadCertificates({ ca, cert, key }, clock.now());
   return { ca: loaded.ca, cert: loaded.cert, key: loaded.key };
 }
 
-/** Differs when a file does. */
-export function printOf({ ca, cert, key }: ClientTls): string {
+/** Returns a text that changes when one of the files is replaced or modified. */
+export function fingerprintOf({ ca, cert, key }: ClientTls): string {
   return [ca, cert, key]
     .filter((file) => file !== undefined)
     .map((file) => {
@@ -38,15 +45,19 @@ export function printOf({ ca, cert, key }: ClientTls): string {
     .join(' ');
 }
 
-export function secureCredentials(certificates: ClientCertificates, { host }: Target): ChannelCredentials {
+/** Returns the gRPC credentials, which verify that the server's certificate is for the dialled host. */
+export function secureCredentials(certificates: ClientCertificates, { host }: HostPort): ChannelCredentials {
   const context = createSecureContext({ ...certificates, minVersion: 'TLSv1.2' });
   return credentials.createFromSecureContext(context, {
-    // grpc-js must be given a name to ask for (see sniOptions), but it is the address that the certificate is for.
-    checkServerIdentity: (_asked, certificate) => checkServerIdentity(host, certificate),
+    // The host of the address is checked, not the name that sniOptions makes grpc-js request.
+    checkServerIdentity: (_requestedName, certificate) => checkServerIdentity(host, certificate),
   });
 }
 
-/** TLS forbids addresses where a server's name is asked for, and grpc-js asks for whatever it dials. */
-export function sniOptions({ host }: Target): Record<string, string> {
+/**
+ * Returns the gRPC options that keep an IP address out of the TLS server name: TLS forbids addresses there, and grpc-js
+ * would use the dialled host.
+ */
+export function sniOptions({ host }: HostPort): Record<string, string> {
   return isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };
 }

@@ -1,4 +1,4 @@
-/** A Transport over gRPC. */
+/** The transport over gRPC. */
 import {
   create,
   type DescMethod,
@@ -32,12 +32,13 @@ import { unary, type Wire } from './unary.ts';
 
 export type { ClientTls } from './tls.ts';
 
+/** Options of a gRPC transport. */
 export interface GrpcOptions {
-  /** `host:port`. */
+  /** The address of the server as `host:port`. */
   readonly address: string;
-  /** Left out only with `plaintext`. */
+  /** The certificate files; required unless `plaintext` is true. */
   readonly tls?: ClientTls | undefined;
-  /** Nobody is asked who they are, and everybody on the way can read: on this machine only. */
+  /** Connects without TLS: no authentication, and anyone on the network can read. For servers on this machine only. */
   readonly plaintext?: boolean | undefined;
   readonly clock: Clock;
 }
@@ -72,12 +73,12 @@ function wireOf<M extends DescMethod>(method: M): Wire<MessageShape<M['input']>,
 const watchWire = wireOf(TaskService.method.watchTasks);
 
 /**
- * Dials at the first call. Does not keep the process alive where nothing is under way. Throws BAD_CERTIFICATE,
- * BAD_CONFIGURATION, and BAD_FIELD for an address that is none.
+ * Returns a transport over gRPC. It connects at the first call. An idle connection does not keep the process alive.
+ * @throws HoldfastError with reason BAD_CERTIFICATE, BAD_CONFIGURATION, or BAD_FIELD for a malformed address.
  */
 export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOptions): Transport {
-  if ((tls === undefined) !== plaintext) throw unclear;
-  const { channel, giveBack } = borrowChannel({ address, tls, clock });
+  if ((tls === undefined) !== plaintext) throw tlsUnclear;
+  const { channel, release: giveBack } = borrowChannel({ address, tls, clock });
   return {
     submit: (batch, options) => unary(channel, clock, submitWire, batch, options),
     call: <M extends DescMethodUnary>(
@@ -97,11 +98,11 @@ export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOp
   };
 }
 
-const unclear = new HoldfastError(
+const tlsUnclear = new HoldfastError(
   'FAILED_PRECONDITION',
   'BAD_CONFIGURATION',
-  'A connection needs either certificates or an explicit plaintext.',
+  'A connection needs either certificates or `plaintext: true`.',
   {
-    help: 'Give `tls: { ca, cert, key }` (made by `holdfast certs issue`), or `plaintext: true` on this machine.',
+    help: 'Set `tls: { ca, cert, key }` (`holdfast certs issue` creates the files), or `plaintext: true` for a server on this machine.',
   },
 );

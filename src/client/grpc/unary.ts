@@ -6,33 +6,41 @@ import type { CallOptions } from '../transport.ts';
 import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 
+/** A method's path and the codec of its messages. */
 export interface Wire<I, O> {
   readonly path: string;
   encode(input: I): Uint8Array;
   decode(bytes: Uint8Array): O;
 }
 
-/** What the listener allows around its limit. */
+/** The bytes by which a message may exceed the size limit and still be accepted by the server. */
 const slackBytes = 65_536;
+/** The codec for messages that are already encoded. */
 export const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** Throws RESOURCE_EXHAUSTED, TOO_LARGE here, where it costs no journey. */
+/**
+ * Encodes a message.
+ * @throws HoldfastError RESOURCE_EXHAUSTED, reason TOO_LARGE, if the server would refuse the message for its size.
+ */
 export function encoded<I>(wire: Pick<Wire<I, unknown>, 'encode'>, input: I): Buffer {
   const bytes = wire.encode(input);
   if (bytes.length > limits.wireMessageBytes + slackBytes) throw tooLarge(bytes.length);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Returns the gRPC metadata of a call. */
 export function headers({ traceparent }: CallOptions): Metadata {
   const metadata = new Metadata();
   if (traceparent !== undefined && traceparent !== '') metadata.set('traceparent', traceparent);
   return metadata;
 }
 
+/** Returns the gRPC deadline of a call; none if it has no timeout. */
 export function deadlineOf({ timeoutMs }: CallOptions, clock: Clock): { deadline?: number } {
   return timeoutMs === undefined ? {} : { deadline: clock.now() + timeoutMs };
 }
 
+/** Makes a unary call. */
 export function unary<I, O>(
   channel: GrpcChannel,
   clock: Clock,
@@ -77,9 +85,10 @@ function tooLarge(bytes: number): HoldfastError {
   });
 }
 
+/** Returns the error for a message that cannot be decoded. */
 export function unreadable(cause: unknown): HoldfastError {
-  return new HoldfastError('INTERNAL', 'BUG', 'The answer of the server cannot be read.', {
+  return new HoldfastError('INTERNAL', 'BUG', 'The answer of the server cannot be decoded.', {
     cause,
-    help: 'Is it a Holdfast server, and not much older or newer than this client?',
+    help: 'Check that this is a Holdfast server and that its version fits the version of this client.',
   });
 }

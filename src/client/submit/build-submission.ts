@@ -1,4 +1,4 @@
-/** A submission as the wire carries it. */
+/** Builds the wire form of a submission. */
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { encodeSpec } from '../../core/codec/spec.ts';
@@ -7,24 +7,28 @@ import { limits } from '../../core/limits.ts';
 import type { SubmitItem } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { toPayload } from '../contract/json.ts';
-import type { Task } from '../contract/task.ts';
+import type { TaskType } from '../contract/task.ts';
 import { badInput, check } from '../contract/validate.ts';
 import { ensureSendable } from './submit-check.ts';
 import { optionsRequest, type SubmitOptions } from './submit-options.ts';
 
-/** The task that submits: its children get keys that a retry of it makes again. */
-export interface Parent {
+/** The task whose handler submits a child task. The default key of the child is derived from the id of this task. */
+export interface ParentTask {
   readonly id: string;
   readonly traceparent: string;
 }
 
-export interface Outbound {
+/** A submission that is ready to be sent, with the queue it goes to. */
+export interface OutboundSubmission {
   readonly queue: string;
   readonly item: SubmitItem;
 }
 
-/** The input whatever the order of its fields; half a surrogate pair, which has no such form, as it was written. */
-function formOf(input: unknown): string {
+/**
+ * Returns the canonical JSON of an input, in which the order of fields does not matter. Text with half a surrogate pair
+ * has no canonical form; it is taken as JSON.stringify writes it.
+ */
+function canonicalForm(input: unknown): string {
   if (input === undefined) return '';
   try {
     return canonicalize(input as never) ?? '';
@@ -34,25 +38,27 @@ function formOf(input: unknown): string {
 }
 
 /**
- * The same parent, type and input: the same key, so that an attempt that is made again makes no second child. The
- * input is known to be JSON.
+ * Returns the default idempotency key of a child task: a hash of parent id, task type and input. A repeated attempt of
+ * the parent gets the same key and submits no second child. The input must have been checked to be JSON.
  */
 function childKey(parentId: string, type: string, input: unknown): string {
-  const form = formOf(input);
+  const canonicalInput = canonicalForm(input);
   const hash = createHash('sha256');
-  for (const part of [parentId, type, form]) hash.update(`${part.length}:`).update(part);
+  for (const part of [parentId, type, canonicalInput]) hash.update(`${part.length}:`).update(part);
   return `child/${hash.digest('base64url')}`;
 }
 
 function keyOf(
-  task: Task,
+  task: TaskType,
   input: unknown,
   options: SubmitOptions,
-  parent: Parent | undefined,
+  parent: ParentTask | undefined,
   clock: Clock,
 ): string {
   if (options.idempotencyKey === '') {
-    throw invalid([{ field: 'idempotencyKey', description: 'is empty; leave it out to have one made' }]);
+    throw invalid([
+      { field: 'idempotencyKey', description: 'is empty; leave it out to get a generated key' },
+    ]);
   }
   const key = options.idempotencyKey ?? task.contract.idempotencyKey?.(input);
   if (key !== undefined && key !== '') return key;
@@ -60,36 +66,37 @@ function keyOf(
 }
 
 /**
- * Validates the input and builds the item; the input goes out as it was given, so that a schema's new default never
- * makes a retry a conflict. A promise only where the schema is asynchronous.
+ * Validates the input and builds the item to send. The input is sent as the caller gave it, not as the schema
+ * transforms it: otherwise a default that is added to the schema later would turn a retry into a key conflict.
+ * Returns a promise only if the schema is asynchronous.
  * @throws HoldfastError INVALID_ARGUMENT
  */
-export function outbound(
+export function buildSubmission(
   clock: Clock,
-  task: Task,
+  task: TaskType,
   input: unknown,
   options: SubmitOptions,
-  parent: Parent | undefined,
-): Outbound | Promise<Outbound> {
+  parent: ParentTask | undefined,
+): OutboundSubmission | Promise<OutboundSubmission> {
   const checked = check(task.input, input);
-  const build = (result: Awaited<typeof checked>): Outbound => {
+  const build = (result: Awaited<typeof checked>): OutboundSubmission => {
     if (!result.ok) throw badInput(task.name, result.violations);
     const { contract } = task;
-    // First, since the key of a child is made of what is JSON.
+    // The payload comes first: it checks that the input is JSON, and childKey relies on that.
     const payload = toPayload(input, `The input of '${task.name}'`, limits.payloadBytes);
     const key = keyOf(task, input, options, parent, clock);
     const queue = options.queue ?? contract.queue;
     const orderingKey = options.orderingKey ?? contract.orderingKey?.(input);
     const traceparent = options.traceparent ?? parent?.traceparent ?? '';
-    const asked = optionsRequest(contract, options, parent?.id);
-    ensureSendable({ ...asked, idempotencyKey: key, queue, orderingKey, traceparent });
+    const wireOptions = optionsRequest(contract, options, parent?.id);
+    ensureSendable({ ...wireOptions, idempotencyKey: key, queue, orderingKey, traceparent });
     const spec = encodeSpec({
       type: task.name,
       typeVersion: contract.version,
       orderingKey,
       payload,
     });
-    return { queue, item: { key, spec, options: asked, traceparent } };
+    return { queue, item: { key, spec, options: wireOptions, traceparent } };
   };
   return checked instanceof Promise ? checked.then(build) : build(checked);
 }

@@ -1,40 +1,59 @@
 import { isDate } from 'node:util/types';
 import { invalid } from '../../core/errors.ts';
-import type { OptionsRequest, Priority } from '../../core/submission/submission.ts';
-import type { Contract } from '../contract/task.ts';
+import type { Priority } from '../../core/priority.ts';
+import type { OptionsRequest } from '../../core/submission/submission.ts';
+import type { TaskContract } from '../contract/task.ts';
 import { type Duration, optionalMs } from '../duration.ts';
 
-/** What a submission may say beside its input. Only the first submission of a key decides; a duplicate changes nothing. */
+/**
+ * Options of one submission. They apply to the task that the submission creates; a duplicate of an existing key changes
+ * nothing in the existing task.
+ */
 export interface SubmitOptions {
   /**
-   * Two submissions with one key and equal input are one task; with another input they are a conflict. At most 255
-   * characters. Default: the contract's `idempotencyKey(input)`; in a handler a hash of parent, type and input; else
-   * a UUIDv7, which protects only this call's own retries.
+   * The idempotency key, at most 255 characters. Two submissions with the same key and an equal input become one
+   * task; with another input the second one fails with KEY_REUSED. Default: the task type's `idempotencyKey(input)`;
+   * without that, in a handler a hash of parent id, task type and input, and elsewhere a random UUID, which protects
+   * only against duplicates by the retries of this call.
    */
   readonly idempotencyKey?: string | undefined;
-  /** How long the key stays taken, from acceptance. Default 24 h, 1 min to 30 days. */
+  /** How long the key is reserved, from the acceptance of the task, 1 min to 30 days. Default: 24 h. */
   readonly window?: Duration | undefined;
-  /** What a duplicate of a dead task gets: its state (`return`, the default), or the same task run again. */
-  readonly whenDead?: 'return' | 'retry' | undefined;
-  /** Not before so long after acceptance; at most 365 days. Not together with `runAt`. */
+  /**
+   * The effect of submitting a duplicate of a dead task. `return` answers with the dead task; `retry` redrives it, so
+   * that it runs again. Default: `return`.
+   */
+  readonly whenDead?: 'return' | 'redrive' | undefined;
+  /**
+   * Delays the first attempt by this time from acceptance, at most 365 days. It excludes `runAt`. Default: no delay.
+   */
   readonly delay?: Duration | undefined;
-  /** Not before this time; at most 365 days ahead. */
+  /** The earliest time of the first attempt, at most 365 days ahead. It excludes `delay`. Default: now. */
   readonly runAt?: Date | undefined;
-  /** Complete by this time, else the task is dead with reason `deadline`. */
+  /** The task must end by this time, otherwise it is dead with reason `deadline`. Default: no deadline. */
   readonly deadline?: Date | undefined;
-  /** Longest time from run time to an end. Default 14 days, at most 365. */
+  /**
+   * The longest time from the task's run time to its end, at most 365 days; after it the task is dead with reason
+   * `lifetime`. Default: 14 days.
+   */
   readonly lifetime?: Duration | undefined;
-  /** How long the ended task is kept. Default 7 days, at most 365; in any case an hour after its lifetime's end. */
+  /**
+   * How long the task is kept after its end, at most 365 days. Default: 7 days. A task is kept at least until one hour
+   * after the end of its lifetime.
+   */
   readonly retention?: Duration | undefined;
-  /** Default: the contract's, else no lane. */
+  /**
+   * The ordering key, at most 255 characters: tasks with the same ordering key run one at a time, in the order in which
+   * they were accepted. Default: the task type's `orderingKey(input)`, otherwise none.
+   */
   readonly orderingKey?: string | undefined;
-  /** Default: the contract's, else `normal`. */
+  /** The priority: `high`, `normal` or `low`. Default: the task type's, otherwise `normal`. */
   readonly priority?: Priority | undefined;
-  /** At most 8, of at most 64 bytes. */
+  /** Labels to list and filter tasks by: at most 8, each of at most 64 bytes. Default: none. */
   readonly tags?: readonly string[] | undefined;
-  /** Default: the contract's. */
+  /** The queue of the task. Default: the queue of the task type. */
   readonly queue?: string | undefined;
-  /** W3C `traceparent` of the caller. */
+  /** The W3C `traceparent` of the caller; handlers find it in their context and their log lines. Default: none. */
   readonly traceparent?: string | undefined;
 }
 
@@ -43,11 +62,11 @@ const noTags: readonly string[] = Object.freeze([]);
 function timeOf(date: Date | undefined, field: string): number | undefined {
   if (date === undefined) return undefined;
   const ms = isDate(date) ? date.getTime() : Number.NaN;
-  if (Number.isNaN(ms)) throw invalid([{ field, description: 'is no valid Date' }]);
+  if (Number.isNaN(ms)) throw invalid([{ field, description: 'is not a valid Date' }]);
   return ms;
 }
 
-function retryOf({ maxAttempts, baseMs, factor, maxMs }: Contract): OptionsRequest['retry'] {
+function retryOf({ maxAttempts, baseMs, factor, maxMs }: TaskContract): OptionsRequest['retry'] {
   if (maxAttempts === undefined && baseMs === undefined && factor === undefined && maxMs === undefined) {
     return undefined;
   }
@@ -59,20 +78,23 @@ function retryOf({ maxAttempts, baseMs, factor, maxMs }: Contract): OptionsReque
   };
 }
 
-const retries = new WeakMap<Contract, { readonly retry: OptionsRequest['retry'] }>();
+const retries = new WeakMap<TaskContract, { readonly retry: OptionsRequest['retry'] }>();
 
-function cachedRetry(contract: Contract): OptionsRequest['retry'] {
-  let known = retries.get(contract);
-  if (known === undefined) {
-    known = { retry: retryOf(contract) };
-    retries.set(contract, known);
+function cachedRetry(contract: TaskContract): OptionsRequest['retry'] {
+  let cached = retries.get(contract);
+  if (cached === undefined) {
+    cached = { retry: retryOf(contract) };
+    retries.set(contract, cached);
   }
-  return known.retry;
+  return cached.retry;
 }
 
-/** The wire's options of one submission; `ensureSendable` has yet to look at words, tags and ids. */
+/**
+ * Returns the wire form of a submission's options. It checks dates and durations; `ensureSendable` must check the
+ * strings, tags and ids.
+ */
 export function optionsRequest(
-  contract: Contract,
+  contract: TaskContract,
   options: SubmitOptions,
   parentId: string | undefined,
 ): OptionsRequest {

@@ -7,13 +7,15 @@ import { errorOf, mayRepeat, reconnectMs } from '../backoff.ts';
 import { Fifo } from '../fifo.ts';
 import type { Transport } from '../transport.ts';
 
-/** Batches of one queue under way while more gather: enough to hide a round trip, few enough to make batches full. */
-const batchesInFlight = 4;
-/** Of the message's limit: the rest is for the names of tenant and queue. */
+/**
+ * The number of batches of one queue in flight at one time: enough to hide a round trip, few enough for full batches.
+ */
+const maxBatchesInFlight = 4;
+/** The largest size of a batch's items; the rest of the message limit is for the names of tenant and queue. */
 const batchBytes = limits.wireMessageBytes - 1_024;
 const callTimeoutMs = 10_000;
 
-interface Pending {
+interface PendingSubmission {
   readonly item: SubmitItem;
   readonly bytes: number;
   readonly giveUpAtMs: number;
@@ -22,13 +24,13 @@ interface Pending {
   reject(error: HoldfastError): void;
 }
 
-/** What goes to one queue: waiting items, and how many batches are under way. */
-interface Lane {
+/** The submissions of one queue: those that wait to be sent, and the number of batches in flight. */
+interface QueueBuffer {
   readonly queue: string;
-  readonly waiting: Fifo<Pending>;
+  readonly waiting: Fifo<PendingSubmission>;
   inFlight: number;
-  gathering: boolean;
-  /** The server refused a whole call and asked not to be called sooner; on the monotonic clock. */
+  sendScheduled: boolean;
+  /** No batch is sent before this time on the monotonic clock, because the server refused a call until then. */
   notBeforeMs: number;
 }
 
@@ -36,19 +38,20 @@ export interface SubmitterOptions {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly tenant: string;
-  /** How long a submission is tried again before its error is given to the caller. */
+  /** A failed submission is retried for this many milliseconds before its error goes to the caller. */
   readonly retryForMs: number;
-  /** Told of what is tried again, so that nobody waits without knowing why. */
-  readonly retrying?: ((error: HoldfastError) => void) | undefined;
+  /** Called for each submission that is retried; the client logs the error, so that users see why a call takes long. */
+  readonly onRetry?: ((error: HoldfastError) => void) | undefined;
 }
 
 /**
- * Sends what is submitted in one turn as one batch. Every item has a key, so whatever failed in a way that may pass
- * is sent again until its time is over; what was accepted meanwhile comes back as the same task.
+ * Collects the submissions of one turn of the event loop and sends them as batches per queue. A submission that
+ * failed with a temporary error is sent again until its time is over. That is safe, because each has an idempotency
+ * key: if the first try was accepted after all, the second one is answered with the same task.
  */
 export class Submitter {
   readonly #options: SubmitterOptions;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #buffers = new Map<string, QueueBuffer>();
   #closed = false;
 
   constructor(options: SubmitterOptions) {
@@ -56,7 +59,7 @@ export class Submitter {
   }
 
   submit(queue: string, item: SubmitItem): Promise<SubmitOk> {
-    if (this.#closed) return Promise.reject(closed());
+    if (this.#closed) return Promise.reject(closedBeforeAccepted());
     const { clock, retryForMs } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<SubmitOk>();
     const bytes = mostItemBytes(item);
@@ -65,129 +68,129 @@ export class Submitter {
     return promise;
   }
 
-  /** What is still waiting is refused; what is under way may yet be accepted. */
+  /** Rejects the submissions that were not sent yet. Those in flight may still be accepted. */
   close(): void {
     this.#closed = true;
-    for (const lane of this.#lanes.values()) {
-      for (const pending of lane.waiting.clear()) pending.reject(closed());
+    for (const buffer of this.#buffers.values()) {
+      for (const pending of buffer.waiting.clear()) pending.reject(closedBeforeAccepted());
     }
   }
 
-  #add(queue: string, items: readonly Pending[]): void {
-    let lane = this.#lanes.get(queue);
-    if (lane === undefined) {
-      lane = { queue, waiting: new Fifo(), inFlight: 0, gathering: false, notBeforeMs: 0 };
-      this.#lanes.set(queue, lane);
+  #add(queue: string, items: readonly PendingSubmission[]): void {
+    let buffer = this.#buffers.get(queue);
+    if (buffer === undefined) {
+      buffer = { queue, waiting: new Fifo(), inFlight: 0, sendScheduled: false, notBeforeMs: 0 };
+      this.#buffers.set(queue, buffer);
     }
-    for (const pending of items) lane.waiting.push(pending);
-    this.#gather(lane);
+    for (const pending of items) buffer.waiting.push(pending);
+    this.#scheduleSend(buffer);
   }
 
-  #gather(lane: Lane): void {
-    if (lane.gathering || lane.inFlight >= batchesInFlight || lane.waiting.size === 0) return;
-    lane.gathering = true;
+  #scheduleSend(buffer: QueueBuffer): void {
+    if (buffer.sendScheduled || buffer.inFlight >= maxBatchesInFlight || buffer.waiting.size === 0) return;
+    buffer.sendScheduled = true;
     const { clock } = this.#options;
-    const holdMs = lane.notBeforeMs - clock.monotonic();
+    const holdMs = buffer.notBeforeMs - clock.monotonic();
     const when = (run: () => void): unknown => (holdMs > 0 ? clock.after(holdMs, run) : clock.soon(run));
     when(() => {
-      lane.gathering = false;
-      if (lane.notBeforeMs > clock.monotonic()) return this.#gather(lane);
-      while (lane.inFlight < batchesInFlight && lane.waiting.size > 0) {
-        lane.inFlight++;
-        void this.#send(lane, this.#cut(lane));
+      buffer.sendScheduled = false;
+      if (buffer.notBeforeMs > clock.monotonic()) return this.#scheduleSend(buffer);
+      while (buffer.inFlight < maxBatchesInFlight && buffer.waiting.size > 0) {
+        buffer.inFlight++;
+        void this.#send(buffer, this.#takeBatch(buffer));
       }
-      this.#forget(lane);
+      this.#dropIfIdle(buffer);
     });
   }
 
-  #forget(lane: Lane): void {
-    const held = lane.notBeforeMs > this.#options.clock.monotonic();
-    if (lane.inFlight === 0 && lane.waiting.size === 0 && !held) this.#lanes.delete(lane.queue);
+  #dropIfIdle(buffer: QueueBuffer): void {
+    const held = buffer.notBeforeMs > this.#options.clock.monotonic();
+    if (buffer.inFlight === 0 && buffer.waiting.size === 0 && !held) this.#buffers.delete(buffer.queue);
   }
 
-  #cut(lane: Lane): Pending[] {
-    const batch: Pending[] = [];
+  #takeBatch(buffer: QueueBuffer): PendingSubmission[] {
+    const batch: PendingSubmission[] = [];
     let bytes = 0;
-    for (let next = lane.waiting.peek(); next !== undefined; next = lane.waiting.peek()) {
+    for (let next = buffer.waiting.peek(); next !== undefined; next = buffer.waiting.peek()) {
       bytes += next.bytes;
       if (batch.length === limits.batchItems || (batch.length > 0 && bytes > batchBytes)) break;
       batch.push(next);
-      lane.waiting.shift();
+      buffer.waiting.shift();
     }
     return batch;
   }
 
-  async #send(lane: Lane, batch: readonly Pending[]): Promise<void> {
+  async #send(buffer: QueueBuffer, batch: readonly PendingSubmission[]): Promise<void> {
     const { transport, tenant } = this.#options;
     try {
       const items = batch.map((pending) => pending.item);
       const { results } = await transport.submit(
-        { tenant, queue: lane.queue, items },
+        { tenant, queue: buffer.queue, items },
         { timeoutMs: callTimeoutMs },
       );
-      const again: Pending[] = [];
+      const retries: PendingSubmission[] = [];
       let retryAfterMs = 0;
       batch.forEach((pending, i) => {
         const result = results[i];
-        if (result === undefined) pending.reject(noAnswer());
+        if (result === undefined) pending.reject(missingResult());
         else if (result.error === undefined) pending.resolve(result);
         else {
           const error = errorOf(result.error);
           retryAfterMs = Math.max(retryAfterMs, error.retryAfterMs ?? 0);
-          if (this.#mayTry(pending, error)) again.push(pending);
+          if (this.#retryOrReject(pending, error)) retries.push(pending);
         }
       });
-      this.#later(lane.queue, again, retryAfterMs);
+      this.#resendLater(buffer.queue, retries, retryAfterMs);
     } catch (thrown) {
       const error = asHoldfastError(thrown);
-      this.#hold(lane, error.retryAfterMs ?? 0);
-      const again = batch.filter((pending) => this.#mayTry(pending, error));
-      this.#later(lane.queue, again, error.retryAfterMs ?? 0);
+      this.#holdBack(buffer, error.retryAfterMs ?? 0);
+      const retries = batch.filter((pending) => this.#retryOrReject(pending, error));
+      this.#resendLater(buffer.queue, retries, error.retryAfterMs ?? 0);
     }
-    lane.inFlight--;
-    this.#gather(lane);
-    this.#forget(lane);
+    buffer.inFlight--;
+    this.#scheduleSend(buffer);
+    this.#dropIfIdle(buffer);
   }
 
-  /** What is submitted meanwhile waits too, instead of being refused likewise; what was refused comes again then. */
-  #hold(lane: Lane, ms: number): void {
+  /** Sends nothing to the queue for `ms`: the server refused a call for that time and would refuse others too. */
+  #holdBack(buffer: QueueBuffer, ms: number): void {
     const { clock } = this.#options;
     const untilMs = clock.monotonic() + ms;
-    if (ms === 0 || untilMs <= lane.notBeforeMs) return;
-    lane.notBeforeMs = untilMs;
-    clock.after(ms, () => this.#forget(lane));
+    if (ms === 0 || untilMs <= buffer.notBeforeMs) return;
+    buffer.notBeforeMs = untilMs;
+    clock.after(ms, () => this.#dropIfIdle(buffer));
   }
 
-  /** False: its caller has been told. */
-  #mayTry(pending: Pending, error: HoldfastError): boolean {
+  /** Returns true if the submission may be retried. Otherwise it rejects the submission and returns false. */
+  #retryOrReject(pending: PendingSubmission, error: HoldfastError): boolean {
     const over = this.#options.clock.monotonic() >= pending.giveUpAtMs;
     if (mayRepeat(error) && !over && !this.#closed) {
-      this.#options.retrying?.(error);
+      this.#options.onRetry?.(error);
       return true;
     }
     pending.reject(error);
     return false;
   }
 
-  #later(queue: string, items: readonly Pending[], retryAfterMs: number): void {
+  #resendLater(queue: string, items: readonly PendingSubmission[], retryAfterMs: number): void {
     if (items.length === 0) return;
     const { clock } = this.#options;
     const tries = Math.max(...items.map((pending) => pending.tries++));
     clock.after(reconnectMs(tries, clock.random(), retryAfterMs), () => {
       if (!this.#closed) this.#add(queue, items);
-      else for (const pending of items) pending.reject(closed());
+      else for (const pending of items) pending.reject(closedBeforeAccepted());
     });
   }
 }
 
-function closed(): HoldfastError {
+function closedBeforeAccepted(): HoldfastError {
   return new HoldfastError('CANCELLED', 'ABANDONED', 'This client was closed before the task was accepted.', {
-    help: 'Close the client after its submissions have resolved. The same key makes another try safe.',
+    help: 'Close the client after its submissions have resolved. A submission with the same key is safe to repeat.',
   });
 }
 
-function noAnswer(): HoldfastError {
+function missingResult(): HoldfastError {
   return new HoldfastError('INTERNAL', 'BUG', 'The server answered fewer items than were sent.', {
-    help: 'This is a defect. Submit again with the same key and please report it.',
+    help: 'This is a bug in Holdfast: please report it. Submitting again with the same key is safe.',
   });
 }

@@ -1,100 +1,131 @@
-/** Tasks and events as readers of the SDK see them. */
+/** Converts tasks and events of the wire to the objects that the SDK returns. */
+
 import { type DeadReason, deadReasons, type EventKind, eventKinds } from '../../core/task/event.ts';
-import {
-  type Payload,
-  Priority,
+import { priorityNumbers, stateNumbers, wordOf } from '../../core/wire-numbers.ts';
+import type {
+  Payload,
   TaskState,
-  type TaskEvent as WireEvent,
-  type Task as WireTask,
+  TaskEvent as WireEvent,
+  Task as WireTask,
 } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import type { VersionedEvent } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { fromPayload } from '../contract/json.ts';
 
+/**
+ * The state of a task. `scheduled`: waits for its run time or its next attempt. `ready`: waits for a worker.
+ * `running`: a worker has claimed it. `succeeded`, `dead` and `cancelled` are the three ends.
+ */
 export type State = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'dead' | 'cancelled';
-export type EndReason = DeadReason;
 
-/** Where a task stands. Absent times and texts are undefined. */
+export type { DeadReason };
+
+/** The status of a task at the time of the read. A time or text that the task does not have is undefined. */
 export interface TaskStatus {
+  /** The id of the task. */
   readonly id: string;
+  /** The name of the task type. */
   readonly type: string;
+  /** The tenant that the task belongs to. */
   readonly tenant: string;
+  /** The queue of the task. */
   readonly queue: string;
+  /** The idempotency key of the task. */
   readonly idempotencyKey: string;
+  /** The ordering key, if the task has one. */
   readonly orderingKey: string | undefined;
+  /** The current state. */
   readonly state: State;
-  /** Number of events. */
+  /** The number of events so far. It rises with every change. */
   readonly version: number;
+  /** The number of attempts that were started. A redrive sets it back to 0; a snooze or a release does not count. */
   readonly attempt: number;
+  /** The largest number of attempts; after the last one fails, the task is dead. */
   readonly maxAttempts: number;
+  /** The priority of the task in its queue. */
   readonly priority: 'high' | 'normal' | 'low';
+  /** The tags of the task. */
   readonly tags: readonly string[];
+  /** The id of the task whose handler submitted this one. */
   readonly parentId: string | undefined;
+  /** The time at which the task was accepted. */
   readonly acceptedAt: Date;
+  /** The earliest time of the next attempt, while the task is scheduled. */
   readonly runAt: Date | undefined;
+  /** The time at which the task ended. */
   readonly endedAt: Date | undefined;
-  /** Everything of the task is gone after this. */
+  /** The time after which the task and its events are deleted. */
   readonly expiresAt: Date;
+  /** The time at which the lease of the current attempt ends unless a heartbeat renews it. */
   readonly leaseEndAt: Date | undefined;
+  /** The name of the worker that runs the task, or that ran its last attempt if the task has ended. */
   readonly worker: string | undefined;
+  /** The last progress that the handler reported: a fraction from 0 to 1, and a note. */
   readonly progress: { readonly fraction: number; readonly note: string } | undefined;
-  readonly deadReason: EndReason | undefined;
+  /** The reason why the task is dead. */
+  readonly deadReason: DeadReason | undefined;
+  /** The message of the last error that a worker reported. */
   readonly lastError: string | undefined;
+  /** True if cancellation was requested while an attempt was running. */
   readonly cancelRequested: boolean;
-  /** The task that this one's lane waits for. */
-  readonly waitingFor: string | undefined;
+  /** The id of the earlier task with the same ordering key that must end before this one can run. */
+  readonly blockedByTaskId: string | undefined;
+  /** The fencing token of the last claim; 0 before the first one. */
   readonly fencingToken: number;
-  /** As submitted; only where it was asked for. What is no JSON (another client sent it) is given as its bytes. */
+  /**
+   * The input as it was submitted; undefined in lists. If another client submitted an input that is not JSON, this is a
+   * Uint8Array of its bytes.
+   */
   readonly input: unknown;
-  /** Succeeded: what the handler returned; only where it was asked for. Likewise. */
+  /**
+   * The value that the handler returned, once the task has succeeded; undefined in lists. A result that is not JSON
+   * is a Uint8Array of its bytes.
+   */
   readonly result: unknown;
 }
 
-/** One change of a task; never changed again. */
+/** One recorded change of a task. Events are never changed. */
 export interface TaskEvent {
-  /** Its place, from 1; give it to `events({ after })` to go on from here. */
+  /** The position of the event in the task's history, from 1. `events({ after: version })` continues behind it. */
   readonly version: number;
-  /** A kind that this version of the SDK does not know is `unknown`. */
+  /** The kind of event. It is `unknown` if a newer server sends a kind that this SDK does not know. */
   readonly type: EventType;
+  /** The time of the event. */
   readonly at: Date;
-  /** The state after it. */
+  /** The state of the task after the event. */
   readonly state: State;
+  /** The number of the attempt that the event belongs to. */
   readonly attempt: number | undefined;
+  /** The name of the worker that claimed the task. */
   readonly worker: string | undefined;
+  /** The time of the next attempt. */
   readonly runAt: Date | undefined;
-  readonly reason: EndReason | undefined;
+  /** The reason of a death. */
+  readonly reason: DeadReason | undefined;
+  /** The message of the error, or the reason that was given for a cancellation. */
   readonly message: string | undefined;
+  /** The name of the error, for example `TypeError`. */
   readonly errorType: string | undefined;
+  /** The identity that cancelled or redrove the task. */
   readonly actor: string | undefined;
 }
 
+/** The kinds of task events, for example `submitted`, `claimed`, `failed` and `succeeded`. */
 export type EventType = EventKind;
-
-export const stateNumbers = {
-  scheduled: TaskState.SCHEDULED,
-  ready: TaskState.READY,
-  running: TaskState.RUNNING,
-  succeeded: TaskState.SUCCEEDED,
-  dead: TaskState.DEAD,
-  cancelled: TaskState.CANCELLED,
-} as const;
-const priorityNumbers = { high: Priority.HIGH, normal: Priority.NORMAL, low: Priority.LOW } as const;
-
-function wordOf<W extends string>(numbers: Readonly<Record<W, number>>, number: number): W | undefined {
-  for (const word in numbers) if (numbers[word] === number) return word;
-  return undefined;
-}
 
 const timeOf = (ms: bigint): Date | undefined => (ms === 0n ? undefined : new Date(Number(ms)));
 const textOf = (text: string): string | undefined => (text === '' ? undefined : text);
 
+/** Returns the state of a wire number; `ready` if this SDK does not know the number. */
 export function stateOf(number: TaskState): State {
   return wordOf(stateNumbers, number) ?? 'ready';
 }
 
+/** Returns true for the states in which a task has ended. */
 export function isEnd(state: State): state is 'succeeded' | 'dead' | 'cancelled' {
   return state === 'succeeded' || state === 'dead' || state === 'cancelled';
 }
 
+/** Converts a task of the wire to a TaskStatus. */
 export function statusOf(task: WireTask): TaskStatus {
   const { options, spec, progress } = task;
   return {
@@ -121,14 +152,14 @@ export function statusOf(task: WireTask): TaskStatus {
     deadReason: deadReasons[task.deadReason],
     lastError: textOf(task.lastError),
     cancelRequested: task.cancelRequested,
-    waitingFor: textOf(task.waitingFor),
+    blockedByTaskId: textOf(task.blockedByTaskId),
     fencingToken: Number(task.fencingToken),
     input: contentOf(spec?.payload),
     result: contentOf(task.result),
   };
 }
 
-/** Where a task stands can be told whatever it carries. */
+/** Decodes a payload. Returns its bytes if it is not JSON, so that the status of such a task can still be read. */
 function contentOf(payload: Payload | undefined): unknown {
   if (payload === undefined) return undefined;
   try {
@@ -138,19 +169,20 @@ function contentOf(payload: Payload | undefined): unknown {
   }
 }
 
+/** Converts an event of the wire to a TaskEvent. */
 export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
-  const told: Partial<WireEvent> = event ?? {};
+  const recorded: Partial<WireEvent> = event ?? {};
   return {
     version,
-    type: eventKinds[told.kind ?? 0] ?? 'unknown',
-    at: new Date(Number(told.atMs ?? 0n)),
+    type: eventKinds[recorded.kind ?? 0] ?? 'unknown',
+    at: new Date(Number(recorded.atMs ?? 0n)),
     state: stateOf(state),
-    attempt: told.attempt || undefined,
-    worker: textOf(told.worker ?? ''),
-    runAt: timeOf(told.runAtMs ?? 0n),
-    reason: deadReasons[told.deadReason ?? 0],
-    message: textOf(told.message ?? ''),
-    errorType: textOf(told.errorType ?? ''),
-    actor: textOf(told.actor ?? ''),
+    attempt: recorded.attempt || undefined,
+    worker: textOf(recorded.worker ?? ''),
+    runAt: timeOf(recorded.runAtMs ?? 0n),
+    reason: deadReasons[recorded.deadReason ?? 0],
+    message: textOf(recorded.message ?? ''),
+    errorType: textOf(recorded.errorType ?? ''),
+    actor: textOf(recorded.actor ?? ''),
   };
 }

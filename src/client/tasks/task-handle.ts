@@ -2,52 +2,88 @@ import { create } from '@bufbuild/protobuf';
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { TaskView } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { TaskService, WatchTasksRequestSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { mayRepeat, reconnectMs } from '../backoff.ts';
 import type { Caller } from '../calls.ts';
-import { unreadable } from '../contract/json.ts';
-import type { Task } from '../contract/task.ts';
-import { check, tell } from '../contract/validate.ts';
+import { unreadablePayload } from '../contract/json.ts';
+import type { TaskType } from '../contract/task.ts';
+import { check, formatViolations } from '../contract/validate.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { TaskFailedError } from '../errors.ts';
 import { during, type Presence } from '../presence.ts';
 import type { Transport } from '../transport.ts';
 import { eventOf, isEnd, type State, statusOf, type TaskEvent, type TaskStatus } from './status.ts';
-import { errorOfWire, type Watches } from './watches.ts';
+import { errorFromWire, type Watches } from './watches.ts';
 
-/** One task, to ask after and to act on. */
+/** A handle to one task: reads its status, waits for its result, follows its events, cancels or redrives it. */
 export interface TaskHandle<R> {
+  /** The id of the task. */
   readonly id: string;
-  /** Where it stands now, with its input and, once it succeeded, its result. */
+  /**
+   * Reads the current status of the task, with its input and, once it has succeeded, its result.
+   *
+   * @throws HoldfastError NOT_FOUND, reason TASK_NOT_FOUND, if the task does not exist or has expired.
+   */
   status(options?: { readonly signal?: AbortSignal }): Promise<TaskStatus>;
   /**
-   * Waits for the end and gives what the handler returned. Any number of waits share one stream.
+   * Waits until the task has ended and returns its result, validated and transformed by the output schema. Waiting is
+   * cheap: many waits of one client share a few streams, and a lost connection is restored.
    *
-   * @throws TaskFailedError where it ended dead or cancelled; HoldfastError DEADLINE_EXCEEDED, reason TIMED_OUT,
-   * after `timeout` (default: none; the task goes on); the signal's reason; CONTRACT_MISMATCH where the result does
-   * not fit the contract.
+   * Without `timeout` it waits without limit. After `timeout` the wait ends with an error and the task continues.
+   *
+   * @throws TaskFailedError if the task is dead or cancelled.
+   * @throws HoldfastError DEADLINE_EXCEEDED, reason TIMED_OUT, if the task has not ended within `timeout`.
+   * @throws HoldfastError INVALID_ARGUMENT, reason CONTRACT_MISMATCH, if the result does not fit the output schema.
+   * @throws The reason of `signal` if it is aborted.
+   *
+   * @example
+   * ```ts
+   * try {
+   *   const { messageId } = await task.result({ timeout: '1m' });
+   *   console.log(messageId);
+   * } catch (error) {
+   *   if (error instanceof TaskFailedError) console.error(error.state, error.lastError);
+   *   else throw error;
+   * }
+   * ```
    */
   result(options?: { readonly timeout?: Duration; readonly signal?: AbortSignal }): Promise<R>;
-  /** The task's events, those that were and those to come, until it ends. Goes on by itself after a cut. */
+  /**
+   * Iterates over the events of the task: first the recorded ones, then new ones as they happen, until the task has
+   * ended. A lost connection is restored without losing or repeating events. `after` skips the events up to that
+   * version.
+   */
   events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncIterable<TaskEvent>;
   /**
-   * Cancels: a waiting task at once, a running one as soon as its worker says so or its lease ends. A dead task that
-   * holds its lane is skipped. At most 1,024 characters of reason.
+   * Cancels the task. A waiting task is cancelled at once; a running one when its handler stops or its lease ends. A
+   * dead task that blocks the later tasks of its ordering key becomes cancelled, so that they can run.
    *
-   * @throws HoldfastError FAILED_PRECONDITION, reason TASK_ENDED.
+   * @param reason A text for the task's history, at most 1,024 characters.
+   * @throws HoldfastError FAILED_PRECONDITION, reason TASK_ENDED, if the task has already ended.
    */
   cancel(reason?: string): Promise<void>;
-  /** Runs a dead task again, with all its attempts. @throws HoldfastError FAILED_PRECONDITION, reason NOT_DEAD or EXPIRES_SOON. */
-  retry(): Promise<void>;
+  /**
+   * Redrives a dead task: it runs again with all its attempts.
+   *
+   * @throws HoldfastError FAILED_PRECONDITION, reason NOT_DEAD if the task is not dead, or EXPIRES_SOON if it would be
+   * deleted before it could run.
+   */
+  redrive(): Promise<void>;
 }
 
+/** The handle that `submit` returns. */
 export interface SubmittedTask<R> extends TaskHandle<R> {
-  /** The key was known: this is the task of an earlier submission, whose options stand. */
+  /**
+   * True if the idempotency key was already in use with an equal input: then this is the existing task, and the options
+   * of this submission had no effect.
+   */
   readonly deduplicated: boolean;
-  /** When the submission was answered. */
+  /** The state of the task when the server answered the submission. */
   readonly state: State;
 }
 
+/** The parts of a client that its task handles share. */
 export interface HandleParts {
   readonly transport: Transport;
   readonly clock: Clock;
@@ -57,31 +93,31 @@ export interface HandleParts {
   readonly presence: Presence;
 }
 
-/** What a handle knows before it asks. */
-export interface Known {
+/** The id of a handle's task, and the version and state that the submission returned, if the handle comes from one. */
+export interface HandleSeed {
   readonly id: string;
   readonly version: number;
   readonly state: State | undefined;
 }
 
-/** Pause before another look where a watch was over, but the task was not. */
-const lookAgainMs = 200;
+/** The wait before the task is read again if its watch ended although the task had not. */
+const rereadAfterMs = 200;
 
 class Handle<R> implements TaskHandle<R> {
   readonly id: string;
   readonly #parts: HandleParts;
   readonly #output: StandardSchemaV1 | undefined;
-  readonly #known: Known;
+  readonly #seed: HandleSeed;
 
-  constructor(parts: HandleParts, known: Known, output: StandardSchemaV1 | undefined) {
-    this.id = known.id;
+  constructor(parts: HandleParts, seed: HandleSeed, output: StandardSchemaV1 | undefined) {
+    this.id = seed.id;
     this.#parts = parts;
-    this.#known = known;
+    this.#seed = seed;
     this.#output = output;
   }
 
   status(options: { readonly signal?: AbortSignal } = {}): Promise<TaskStatus> {
-    return this.#read(options.signal, true);
+    return this.#read(options.signal, TaskView.FULL);
   }
 
   result(options: { readonly timeout?: Duration; readonly signal?: AbortSignal } = {}): Promise<R> {
@@ -90,12 +126,12 @@ class Handle<R> implements TaskHandle<R> {
 
   async #resultWithin(options: { readonly timeout?: Duration; readonly signal?: AbortSignal }): Promise<R> {
     const { timeout, signal } = options;
-    if (timeout === undefined) return this.#result(signal);
+    if (timeout === undefined) return this.#waitForResult(signal);
     const ms = durationMs(timeout, 'timeout');
     const limit = new AbortController();
-    const cancelTimer = this.#parts.clock.after(ms, () => limit.abort(notYet(this.id, ms)));
+    const cancelTimer = this.#parts.clock.after(ms, () => limit.abort(resultTimedOut(this.id, ms)));
     try {
-      return await this.#result(
+      return await this.#waitForResult(
         signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]),
       );
     } catch (thrown) {
@@ -105,45 +141,45 @@ class Handle<R> implements TaskHandle<R> {
     }
   }
 
-  async #result(signal: AbortSignal | undefined): Promise<R> {
+  async #waitForResult(signal: AbortSignal | undefined): Promise<R> {
     const { watches, clock } = this.#parts;
-    let { version, state } = this.#known;
+    let { version, state } = this.#seed;
     for (;;) {
       signal?.throwIfAborted();
       if (state === undefined || isEnd(state)) {
-        const status = await this.#read(signal, false);
-        if (isEnd(status.state)) return this.#outcome(status);
-        if (state !== undefined && !isEnd(state)) await clock.sleep(lookAgainMs, signal);
+        const status = await this.#read(signal, TaskView.RESULT);
+        if (isEnd(status.state)) return this.#resultOf(status);
+        if (state !== undefined && !isEnd(state)) await clock.sleep(rereadAfterMs, signal);
         ({ version, state } = status);
       }
       await watches.ended(this.id, version, signal);
-      // Ended, or gone to another life: the task itself is asked.
+      // The task has ended, or was redriven in the meantime: read it again to know which.
       state = undefined;
     }
   }
 
-  async #outcome(status: TaskStatus): Promise<R> {
+  async #resultOf(status: TaskStatus): Promise<R> {
     const { state, attempt, lastError, deadReason, result } = status;
     if (state !== 'succeeded') {
       const ended = state === 'dead' ? 'dead' : 'cancelled';
       throw new TaskFailedError(this.id, ended, attempt, lastError ?? '', deadReason);
     }
-    // Bytes: a worker of another kind returned what is no JSON.
-    if (result instanceof Uint8Array) throw unreadable('the result is not JSON');
+    // The result is bytes if a worker of another SDK returned something other than JSON.
+    if (result instanceof Uint8Array) throw unreadablePayload('the result is not JSON');
     if (this.#output === undefined) return result as R;
     const checked = await check(this.#output, result);
     if (checked.ok) return checked.value as R;
-    const told = `The result of task ${this.id} does not fit the contract of '${status.type}': ${tell(checked.violations)}`;
-    throw new HoldfastError('INVALID_ARGUMENT', 'CONTRACT_MISMATCH', told, {
+    const message = `The result of task ${this.id} does not fit the contract of '${status.type}': ${formatViolations(checked.violations)}`;
+    throw new HoldfastError('INVALID_ARGUMENT', 'CONTRACT_MISMATCH', message, {
       taskId: this.id,
       violations: checked.violations,
-      help: 'The worker that did it has another version of this contract. Deploy the same one on both sides.',
+      help: 'The worker that ran the task has another version of this contract. Deploy the same version on both sides.',
     });
   }
 
-  async #read(signal: AbortSignal | undefined, withPayload: boolean): Promise<TaskStatus> {
+  async #read(signal: AbortSignal | undefined, view: TaskView): Promise<TaskStatus> {
     const { caller, tenant } = this.#parts;
-    const request = { id: this.id, tenant, withPayload, withResult: true };
+    const request = { id: this.id, tenant, view };
     const { task } = await caller.call(TaskService.method.getTask, request, signal);
     if (task === undefined) throw new HoldfastError('INTERNAL', 'BUG', 'The server answered without a task.');
     return statusOf(task);
@@ -176,7 +212,7 @@ class Handle<R> implements TaskHandle<R> {
         });
         let drained = false;
         for await (const { update, error } of transport.watch(request, { signal })) {
-          if (error !== undefined) throw errorOfWire(error, this.id);
+          if (error !== undefined) throw errorFromWire(error, this.id);
           tries = 0;
           if (update?.update.case === 'drain') drained = true;
           if (update?.update.case !== 'event') continue;
@@ -199,35 +235,37 @@ class Handle<R> implements TaskHandle<R> {
     await caller.call(TaskService.method.cancelTask, { id: this.id, tenant, reason });
   }
 
-  async retry(): Promise<void> {
+  async redrive(): Promise<void> {
     const { caller, tenant } = this.#parts;
-    await caller.call(TaskService.method.retryTask, { id: this.id, tenant });
+    await caller.call(TaskService.method.redriveTask, { id: this.id, tenant });
   }
 }
 
-class Submitted<R> extends Handle<R> implements SubmittedTask<R> {
+class SubmittedHandle<R> extends Handle<R> implements SubmittedTask<R> {
   readonly deduplicated: boolean;
   readonly state: State;
 
   constructor(
     parts: HandleParts,
-    known: Known & { state: State },
+    seed: HandleSeed & { state: State },
     deduplicated: boolean,
     output?: StandardSchemaV1,
   ) {
-    super(parts, known, output);
+    super(parts, seed, output);
     this.deduplicated = deduplicated;
-    this.state = known.state;
+    this.state = seed.state;
   }
 }
 
-export function taskHandle<R>(parts: HandleParts, id: string, task: Task | undefined): TaskHandle<R> {
+/** Returns a handle for an id. With a task type, the result is validated against its output schema. */
+export function taskHandle<R>(parts: HandleParts, id: string, task: TaskType | undefined): TaskHandle<R> {
   return new Handle(parts, { id, version: 0, state: undefined }, task?.output);
 }
 
+/** Returns the handle for an accepted submission. */
 export function submittedTask<R>(
   parts: HandleParts,
-  task: Task,
+  task: TaskType,
   ok: {
     readonly id: string;
     readonly version: number;
@@ -235,12 +273,12 @@ export function submittedTask<R>(
     readonly deduplicated: boolean;
   },
 ): SubmittedTask<R> {
-  return new Submitted(parts, ok, ok.deduplicated, task.output);
+  return new SubmittedHandle(parts, ok, ok.deduplicated, task.output);
 }
 
-function notYet(id: string, ms: number): HoldfastError {
-  return new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', `Task ${id} had not ended after ${ms} ms.`, {
+function resultTimedOut(id: string, ms: number): HoldfastError {
+  return new HoldfastError('DEADLINE_EXCEEDED', 'TIMED_OUT', `Task ${id} did not end within ${ms} ms.`, {
     taskId: id,
-    help: `It goes on; wait again, or see what it waits for: holdfast show ${id}.`,
+    help: `The task continues. Wait again, or see its status: holdfast show ${id}.`,
   });
 }

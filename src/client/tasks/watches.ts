@@ -13,19 +13,22 @@ import { closedError } from '../calls.ts';
 import type { Transport } from '../transport.ts';
 import { isEnd, stateOf } from './status.ts';
 
-/** With more streams than this open, those that watch few tasks are joined into one. */
+/** When this many streams are open, the next one takes over the tasks of those that are at most half full. */
 const streamsMax = 8;
 
-interface Watched {
+/** A task whose end at least one caller waits for. */
+interface AwaitedTask {
   readonly id: string;
+  /** The version of the last event that was received; a new stream continues behind it. */
   version: number;
+  /** The number of callers that wait. */
   waiters: number;
-  /** Resolves when the task has ended, or may have. */
+  /** Resolves when the task has ended, or may have ended. */
   readonly ended: PromiseWithResolvers<void>;
 }
 
-interface Stream {
-  readonly tasks: Map<string, Watched>;
+interface WatchStream {
+  readonly tasks: Map<string, AwaitedTask>;
   readonly stop: AbortController;
 }
 
@@ -35,66 +38,69 @@ export interface WatchesOptions {
   readonly tenant: string;
 }
 
-/** One watch for many waiting results: at most 256 tasks a stream, resumed by version after a cut. */
+/**
+ * Waits for the ends of many tasks over few watch streams, with at most 256 tasks on each. A stream that is lost is
+ * opened again and continues behind the last version that was received.
+ */
 export class Watches {
   readonly #options: WatchesOptions;
-  readonly #watched = new Map<string, Watched>();
-  readonly #streams = new Set<Stream>();
-  #arrived: Watched[] = [];
+  readonly #awaited = new Map<string, AwaitedTask>();
+  readonly #streams = new Set<WatchStream>();
+  #unwatched: AwaitedTask[] = [];
   #closed = false;
 
   constructor(options: WatchesOptions) {
     this.#options = options;
   }
 
-  /** Resolves when the task may have ended: the caller reads it then. Rejects where it cannot be watched. */
+  /** Resolves when the task may have ended; the caller must then read it. Rejects if the task cannot be watched. */
   async ended(id: string, version: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#closed) throw closedError();
-    const watched = this.#watch(id, version);
-    watched.waiters++;
+    const awaited = this.#watch(id, version);
+    awaited.waiters++;
     try {
-      await unlessAborted(watched.ended.promise, signal);
+      await unlessAborted(awaited.ended.promise, signal);
     } finally {
-      watched.waiters--;
-      if (watched.waiters === 0) this.#forget(watched);
+      awaited.waiters--;
+      if (awaited.waiters === 0) this.#forget(awaited);
     }
   }
 
   close(): void {
     this.#closed = true;
-    for (const watched of this.#watched.values()) watched.ended.reject(closedError());
+    for (const awaited of this.#awaited.values()) awaited.ended.reject(closedError());
     for (const stream of this.#streams) stream.stop.abort();
-    this.#watched.clear();
+    this.#awaited.clear();
   }
 
-  #watch(id: string, version: number): Watched {
-    const known = this.#watched.get(id);
-    if (known !== undefined) return known;
-    const watched: Watched = { id, version, waiters: 0, ended: Promise.withResolvers() };
-    watched.ended.promise.catch(() => {});
-    this.#watched.set(id, watched);
-    this.#arrived.push(watched);
-    if (this.#arrived.length === 1) this.#options.clock.soon(() => this.#open());
-    return watched;
+  #watch(id: string, version: number): AwaitedTask {
+    const existing = this.#awaited.get(id);
+    if (existing !== undefined) return existing;
+    const awaited: AwaitedTask = { id, version, waiters: 0, ended: Promise.withResolvers() };
+    awaited.ended.promise.catch(() => {});
+    this.#awaited.set(id, awaited);
+    this.#unwatched.push(awaited);
+    if (this.#unwatched.length === 1) this.#options.clock.soon(() => this.#open());
+    return awaited;
   }
 
-  #forget(watched: Watched): void {
-    if (this.#watched.get(watched.id) === watched) this.#watched.delete(watched.id);
+  #forget(awaited: AwaitedTask): void {
+    if (this.#awaited.get(awaited.id) === awaited) this.#awaited.delete(awaited.id);
     for (const stream of this.#streams) {
-      if (stream.tasks.get(watched.id) !== watched) continue;
-      stream.tasks.delete(watched.id);
+      if (stream.tasks.get(awaited.id) !== awaited) continue;
+      stream.tasks.delete(awaited.id);
       if (stream.tasks.size === 0) stream.stop.abort();
     }
   }
 
   #open(): void {
-    const tasks = this.#arrived.filter((watched) => watched.waiters > 0 && !this.#closed);
-    this.#arrived = [];
-    if (this.#streams.size >= streamsMax) tasks.push(...this.#joined());
+    const tasks = this.#unwatched.filter((awaited) => awaited.waiters > 0 && !this.#closed);
+    this.#unwatched = [];
+    if (this.#streams.size >= streamsMax) tasks.push(...this.#takeSmallStreams());
     for (let from = 0; from < tasks.length; from += limits.watchedTasks) {
       const part = tasks.slice(from, from + limits.watchedTasks);
-      const stream: Stream = {
-        tasks: new Map(part.map((watched) => [watched.id, watched])),
+      const stream: WatchStream = {
+        tasks: new Map(part.map((awaited) => [awaited.id, awaited])),
         stop: new AbortController(),
       };
       this.#streams.add(stream);
@@ -102,8 +108,8 @@ export class Watches {
     }
   }
 
-  #joined(): Watched[] {
-    const joined: Watched[] = [];
+  #takeSmallStreams(): AwaitedTask[] {
+    const joined: AwaitedTask[] = [];
     for (const stream of this.#streams) {
       if (stream.tasks.size > limits.watchedTasks / 2) continue;
       joined.push(...stream.tasks.values());
@@ -114,7 +120,7 @@ export class Watches {
     return joined;
   }
 
-  async #run(stream: Stream): Promise<void> {
+  async #run(stream: WatchStream): Promise<void> {
     const { clock } = this.#options;
     const { signal } = stream.stop;
     for (let tries = 0; stream.tasks.size > 0 && !signal.aborted; ) {
@@ -126,7 +132,7 @@ export class Watches {
         const error = asHoldfastError(thrown);
         if (signal.aborted) break;
         if (isLasting(error)) {
-          for (const watched of stream.tasks.values()) watched.ended.reject(error);
+          for (const awaited of stream.tasks.values()) awaited.ended.reject(error);
           break;
         }
         tries++;
@@ -136,46 +142,50 @@ export class Watches {
     this.#streams.delete(stream);
   }
 
-  /** One watch to its end. Tasks that are left were not heard of: the server drained, and they go on elsewhere. */
-  async #follow(stream: Stream): Promise<void> {
+  /**
+   * Reads one watch stream to its end. Tasks that are still in `stream.tasks` afterwards have not ended: the server is
+   * shutting down, and the caller opens another stream for them.
+   */
+  async #follow(stream: WatchStream): Promise<void> {
     const { transport, tenant } = this.#options;
     const tasks = [...stream.tasks.values()].map(({ id, version }) => ({ id, fromVersion: version }));
     const request = create(WatchTasksRequestSchema, { tenant, tasks });
     for await (const response of transport.watch(request, { signal: stream.stop.signal })) {
       if (response.update?.update.case === 'drain') return;
-      take(stream, response);
+      handleResponse(stream, response);
       if (stream.tasks.size === 0) return;
     }
-    // In good order and without a drain: the server says that all of them have ended.
-    for (const watched of stream.tasks.values()) watched.ended.resolve();
+    // The server ended the stream normally and without a drain message: all its tasks have ended.
+    for (const awaited of stream.tasks.values()) awaited.ended.resolve();
     stream.tasks.clear();
   }
 }
 
-function take(stream: Stream, { id, update, error }: WatchTasksResponse): void {
-  const watched = stream.tasks.get(id);
-  if (watched === undefined) return;
+function handleResponse(stream: WatchStream, { id, update, error }: WatchTasksResponse): void {
+  const awaited = stream.tasks.get(id);
+  if (awaited === undefined) return;
   if (error !== undefined) {
-    const failure = errorOfWire(error, id);
+    const failure = errorFromWire(error, id);
     if (failure.retryable) return;
-    watched.ended.reject(failure);
+    awaited.ended.reject(failure);
     stream.tasks.delete(id);
     return;
   }
   if (update?.update.case !== 'event') return;
   const { version, state } = update.update.value;
-  watched.version = version;
+  awaited.version = version;
   if (!isEnd(stateOf(state))) return;
-  watched.ended.resolve();
+  awaited.ended.resolve();
   stream.tasks.delete(id);
 }
 
-export function errorOfWire({ code, reason, message, help }: ItemError, taskId: string): HoldfastError {
-  const name: Code = codes.find((known) => CodeNumbers[known] === code) ?? 'INTERNAL';
+/** Converts the error of a watched task to a HoldfastError. */
+export function errorFromWire({ code, reason, message, help }: ItemError, taskId: string): HoldfastError {
+  const name: Code = codes.find((candidate) => CodeNumbers[candidate] === code) ?? 'INTERNAL';
   return new HoldfastError(name, reason as Reason, message, { help, taskId });
 }
 
-/** Rejects with the signal's reason as soon as it is aborted. */
+/** Returns the promise's result, or rejects with the signal's reason as soon as the signal is aborted. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   signal.throwIfAborted();

@@ -2,44 +2,50 @@ import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Progress } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Context } from '../context.ts';
+import type { AttemptContext } from '../context.ts';
 import type { Handler } from '../contract/handler.ts';
-import type { Task } from '../contract/task.ts';
+import type { TaskType } from '../contract/task.ts';
 import { type AbortKind, AttemptAborted } from '../errors.ts';
 import { type Logger, withFields } from '../log.ts';
-import type { Parent } from '../submit/build-submission.ts';
+import type { ParentTask } from '../submit/build-submission.ts';
 import type { Submit } from '../submit/submit-call.ts';
 import type { SubmitOptions } from '../submit/submit-options.ts';
 import type { SubmittedTask } from '../tasks/task-handle.ts';
 
+/**
+ * A worker stops an attempt this long after the task's deadline, so that the server also sees the deadline as passed.
+ */
 const deadlineGuardMs = 100;
 
+/** Submits a child task for a handler. */
 export type SubmitChild = (
-  task: Task,
+  task: TaskType,
   input: unknown,
   options: SubmitOptions,
-  parent: Parent,
+  parent: ParentTask,
 ) => Promise<SubmittedTask<unknown>>;
 
-/** One attempt under way. Times are on the monotonic clock. */
+/** The state of one running attempt. All times are on the monotonic clock. */
 export class Attempt {
   readonly assignment: Assignment;
   readonly handler: Handler;
   readonly startedAtMs: number;
-  /** Over by then, whatever the handler does. */
+  /** The time at which the attempt is ended even if its handler still runs. */
   endAtMs: number;
-  /** The task's own deadline; Infinity: it has none. */
+  /** The deadline of the task; Infinity if it has none. */
   readonly deadlineAtMs: number;
-  beatAtMs: number;
-  lastBeatAtMs = Number.NEGATIVE_INFINITY;
-  /** A heartbeat is on its way. */
-  beating = false;
-  /** The lease is not renewed any more: it was told to stop, or is lost. */
+  /** The time at which the next heartbeat of this attempt is due. */
+  nextHeartbeatAtMs: number;
+  lastHeartbeatAtMs = Number.NEGATIVE_INFINITY;
+  /** True while a heartbeat of this attempt is sent and not answered. */
+  heartbeatInFlight = false;
+  /** True if heartbeats no longer renew the lease, because the attempt was stopped or its lease is lost. */
   stopping = false;
-  /** Not yet told. */
+  /** The progress that the next heartbeat reports. */
   progress: Progress | undefined;
-  /** Its slot was given back; what the handler still does counts for nothing. */
+  /** True after the attempt has ended and freed its slot. If its handler still runs, its result is discarded. */
   over = false;
+  /** The reason of the abort, once the attempt was aborted. */
   reason: AttemptAborted | undefined;
   #controller: AbortController | undefined;
 
@@ -49,10 +55,9 @@ export class Attempt {
     this.handler = handler;
     this.startedAtMs = startedAtMs;
     const ownEndMs = startedAtMs + (handler.timeoutMs ?? Number.POSITIVE_INFINITY);
-    // The server gives the time of a prefetch on top (docs/decisions/003), so this end always comes first.
+    // The server adds the prefetch time to its own limit (docs/decisions/003), so this limit is always reached first.
     this.endAtMs = Math.min(startedAtMs + timeoutMs, ownEndMs);
-    this.beatAtMs = receivedAtMs + leaseMs / 3;
-    // A little late, so that the server sees it passed when it is told.
+    this.nextHeartbeatAtMs = receivedAtMs + leaseMs / 3;
     this.deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : receivedAtMs + deadlineInMs + deadlineGuardMs;
   }
@@ -65,7 +70,7 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** The first reason stands. */
+  /** Aborts the signal. If it is already aborted, the first reason stays. */
   abort(kind: AbortKind, message: string): void {
     if (this.reason !== undefined) return;
     this.reason = new AttemptAborted(kind, message);
@@ -73,16 +78,17 @@ export class Attempt {
   }
 }
 
+/** The parts of a worker that its handlers' contexts use. */
 export interface ContextParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly submit: SubmitChild;
-  /** The attempt's next heartbeat may have come nearer. */
+  /** Called when a handler has reported progress, which may bring the attempt's next heartbeat forward. */
   progressed(attempt: Attempt): void;
 }
 
-/** What the handler sees of its attempt; what costs something is made when it is asked for. */
-export class AttemptContext implements Context {
+/** The context that a handler gets. Its log, signal and deadline are created at their first use. */
+export class HandlerContext implements AttemptContext {
   readonly #attempt: Attempt;
   readonly #parts: ContextParts;
   #log: Logger | undefined;
@@ -144,14 +150,13 @@ export class AttemptContext implements Context {
 
   progress(fraction: number, note = ''): void {
     if (this.#attempt.over || Number.isNaN(fraction)) return;
-    const told = { fraction: Math.min(1, Math.max(0, fraction)), note: clipped(note) };
-    this.#attempt.progress = told;
+    this.#attempt.progress = { fraction: Math.min(1, Math.max(0, fraction)), note: clipped(note) };
     this.#parts.progressed(this.#attempt);
   }
 
   readonly submit: Submit = (task, input, options = {}) => {
     const { id, traceparent } = this.#attempt.assignment;
-    const submitted = this.#parts.submit(task as unknown as Task, input, options, { id, traceparent });
+    const submitted = this.#parts.submit(task as unknown as TaskType, input, options, { id, traceparent });
     return submitted as Promise<SubmittedTask<never>>;
   };
 }
@@ -160,6 +165,7 @@ function clipped(note: string): string {
   return note.slice(0, limits.progressNoteChars).toWellFormed();
 }
 
+/** Returns the log fields that identify an attempt: task id, queue, attempt number and trace ids. */
 export function logFields({ id, queue, attempt, traceparent }: Assignment): object {
   const [, traceId, spanId] = traceparent.split('-');
   return {

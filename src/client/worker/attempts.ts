@@ -1,25 +1,27 @@
 import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Context } from '../context.ts';
+import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
-import { type AbortKind, verdictOf } from '../errors.ts';
-import { Attempt, AttemptContext, type ContextParts, logFields } from './attempt.ts';
-import { tellFailed, tellStopped } from './failure-log.ts';
+import { type AbortKind, retryDirectiveOf } from '../errors.ts';
+import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
+import { logFailed, logStopped } from './attempt-log.ts';
 import { inputOf } from './input.ts';
 import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
-import type { Received } from './slots.ts';
+import type { BufferedAssignment } from './slots.ts';
 
 export interface AttemptsEvents extends ContextParts {
-  /** Over: its slot is free. Undefined: there is nothing to say. */
+  /**
+   * An attempt has ended and its slot is free. `outcome` is undefined if its lease is lost: then nothing is reported.
+   */
   ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void;
-  /** Some attempt must be looked at then. */
+  /** An attempt has a time limit or a heartbeat at this time on the monotonic clock; `expire` must be called then. */
   due(atMs: number): void;
 }
 
-type Call = (input: unknown, context: Context) => unknown;
+type HandlerCall = (input: unknown, context: AttemptContext) => unknown;
 
-/** The handler with the middleware around it. */
-function around({ run }: Handler, use: readonly Middleware[]): Call {
+/** Returns the handler's function with the middleware around it. */
+function withMiddleware({ run }: Handler, use: readonly Middleware[]): HandlerCall {
   if (use.length === 0) return run;
   return (input, context) => {
     const step = async (i: number): Promise<unknown> => {
@@ -30,18 +32,18 @@ function around({ run }: Handler, use: readonly Middleware[]): Call {
   };
 }
 
-const stopped: Readonly<Record<CancelCause, { readonly kind: AbortKind; readonly message: string }>> = {
+const abortOf: Readonly<Record<CancelCause, { readonly kind: AbortKind; readonly message: string }>> = {
   cancelled: { kind: 'cancelled', message: 'The task was cancelled.' },
   deadline: { kind: 'cancelled', message: "The task's deadline has passed." },
-  leaseLost: { kind: 'lease-lost', message: 'The lease is lost: another attempt counts now.' },
-  timeout: { kind: 'timeout', message: "The attempt's time is over." },
+  leaseLost: { kind: 'lease-lost', message: 'The lease is lost: the task belongs to another attempt now.' },
+  timeout: { kind: 'timeout', message: 'The attempt has reached its timeout.' },
 };
 
-/** The attempts that run, by task. */
+/** The running attempts of a worker, at most one per task. */
 export class Attempts {
   readonly #clock: Clock;
   readonly #events: AttemptsEvents;
-  readonly #calls = new Map<Handler, Call>();
+  readonly #handlerCalls = new Map<Handler, HandlerCall>();
   readonly #running = new Map<string, Attempt>();
 
   constructor(
@@ -52,7 +54,7 @@ export class Attempts {
   ) {
     this.#clock = clock;
     this.#events = events;
-    for (const handler of handlers) this.#calls.set(handler, around(handler, use));
+    for (const handler of handlers) this.#handlerCalls.set(handler, withMiddleware(handler, use));
   }
 
   get running(): Iterable<Attempt> {
@@ -63,57 +65,65 @@ export class Attempts {
     return this.#running.get(id);
   }
 
-  start({ assignment, handler, receivedAtMs }: Received): void {
-    const before = this.#running.get(assignment.id);
-    if (before !== undefined) this.stop(before, 'leaseLost');
+  start({ assignment, handler, receivedAtMs }: BufferedAssignment): void {
+    const previous = this.#running.get(assignment.id);
+    if (previous !== undefined) this.stop(previous, 'leaseLost');
     const attempt = new Attempt(assignment, handler, receivedAtMs, this.#clock.monotonic());
     this.#running.set(assignment.id, attempt);
-    this.#events.due(Math.min(attempt.endAtMs, attempt.beatAtMs, attempt.deadlineAtMs));
+    this.#events.due(Math.min(attempt.endAtMs, attempt.nextHeartbeatAtMs, attempt.deadlineAtMs));
     void this.#run(attempt);
   }
 
-  /** The server said so. */
+  /**
+   * Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, it also ends the attempt.
+   */
   stop(attempt: Attempt, cause: CancelCause): void {
     if (attempt.over) return;
-    const { kind, message } = stopped[cause];
+    const { kind, message } = abortOf[cause];
     attempt.stopping = true;
     attempt.abort(kind, message);
     const { reason } = attempt;
     if (kind === 'timeout' && reason !== undefined) this.#end(attempt, timedOut(reason));
     else if (kind === 'cancelled') {
-      // Nothing renews the lease any more: when it ends the task is ended without this attempt.
+      // The lease is not renewed any more. When it ends, the server cancels the task without this attempt.
       attempt.endAtMs = Math.min(attempt.endAtMs, this.#clock.monotonic() + attempt.assignment.leaseMs);
       this.#events.due(attempt.endAtMs);
     }
   }
 
-  /** Asks all to stop. */
+  /** Aborts the signals of all attempts. */
   abortAll(kind: AbortKind, message: string): void {
     for (const attempt of this.#running.values()) attempt.abort(kind, message);
   }
 
-  /** Ends all, whatever their handlers do. */
+  /**
+   * Ends all attempts with this outcome, even if their handlers still run. An attempt without its lease reports
+   * nothing.
+   */
   endAll(outcome: AttemptOutcome): void {
     for (const attempt of [...this.#running.values()]) {
       this.#end(attempt, attempt.reason?.kind === 'lease-lost' ? undefined : outcome);
     }
   }
 
-  /** Ends the attempts whose time is over, asks those past their deadline to stop; when the next one's time is. */
+  /**
+   * Ends the attempts that reached their timeout and stops those whose task passed its deadline. Returns the time at
+   * which it must be called next, or undefined if no attempt has a time limit.
+   */
   expire(nowMs: number): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     for (const attempt of [...this.#running.values()]) {
-      // Known here as well as there: the next heartbeat's answer may be long in coming.
+      // The worker enforces the deadline itself: the answer to the next heartbeat may come much later.
       if (!attempt.stopping && attempt.deadlineAtMs <= nowMs) this.stop(attempt, 'deadline');
-      if (attempt.endAtMs <= nowMs) this.#expire(attempt, nowMs);
+      if (attempt.endAtMs <= nowMs) this.#timeOut(attempt, nowMs);
       else next = Math.min(next, attempt.endAtMs, attempt.stopping ? next : attempt.deadlineAtMs);
     }
     return Number.isFinite(next) ? next : undefined;
   }
 
-  #expire(attempt: Attempt, nowMs: number): void {
-    const told = `The attempt did not end within ${Math.round(nowMs - attempt.startedAtMs)} ms.`;
-    attempt.abort('timeout', told);
+  #timeOut(attempt: Attempt, nowMs: number): void {
+    const message = `The attempt did not end within ${Math.round(nowMs - attempt.startedAtMs)} ms.`;
+    attempt.abort('timeout', message);
     const reason = attempt.reason;
     this.#end(attempt, reason === undefined ? undefined : outcomeOfAbort(reason, reason));
   }
@@ -123,50 +133,53 @@ export class Attempts {
     const { task } = handler;
     try {
       const input = inputOf(task, assignment.spec);
-      const call = this.#calls.get(handler) as Call;
-      const context = new AttemptContext(attempt, this.#events);
+      const call = this.#handlerCalls.get(handler) as HandlerCall;
+      const context = new HandlerContext(attempt, this.#events);
       const value = await call(input instanceof Promise ? await input : input, context);
       const outcome = resultOf(task, value);
-      this.#returned(attempt, outcome instanceof Promise ? await outcome : outcome);
+      this.#handleReturned(attempt, outcome instanceof Promise ? await outcome : outcome);
     } catch (thrown) {
-      this.#threw(attempt, thrown);
+      this.#handleThrown(attempt, thrown);
     }
   }
 
-  #returned(attempt: Attempt, outcome: AttemptOutcome): void {
-    if (attempt.over) this.#late(attempt);
-    // A success before the forced end counts, whatever was asked for meanwhile; but not without the lease.
+  #handleReturned(attempt: Attempt, outcome: AttemptOutcome): void {
+    if (attempt.over) this.#logLate(attempt);
+    // A success counts even if the attempt was asked to stop in the meantime, but not if its lease is lost.
     else this.#end(attempt, attempt.reason?.kind === 'lease-lost' ? undefined : outcome);
   }
 
-  #threw(attempt: Attempt, thrown: unknown): void {
+  #handleThrown(attempt: Attempt, thrown: unknown): void {
     if (attempt.over) {
-      this.#late(attempt);
+      this.#logLate(attempt);
       return;
     }
     const { reason, handler, assignment } = attempt;
-    const own = verdictOf(thrown) !== undefined;
+    const own = retryDirectiveOf(thrown) !== undefined;
     const outcome =
       reason === undefined || (reason.kind === 'shutdown' && own)
         ? outcomeOfThrown(handler.task, assignment.attempt, thrown)
         : outcomeOfAbort(reason, thrown);
-    if (outcome !== undefined) this.#tell(attempt, thrown, outcome);
+    if (outcome !== undefined) this.#logThrown(attempt, thrown, outcome);
     this.#end(attempt, outcome);
   }
 
-  #tell({ assignment, handler, reason }: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
+  #logThrown({ assignment, handler, reason }: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
     const { log } = this.#events;
     const { name } = handler.task;
     if (outcome.outcome === 'snoozed') return;
-    const isAsked = outcome.outcome === 'cancelled' || outcome.outcome === 'released';
-    if (isAsked && reason !== undefined) tellStopped(log, assignment, name, thrown, reason);
-    else tellFailed(log, assignment, name, thrown, outcome);
+    const isRequested = outcome.outcome === 'cancelled' || outcome.outcome === 'released';
+    if (isRequested && reason !== undefined) logStopped(log, assignment, name, thrown, reason);
+    else logFailed(log, assignment, name, thrown, outcome);
   }
 
-  #late(attempt: Attempt): void {
+  #logLate(attempt: Attempt): void {
     const ms = Math.round(this.#clock.monotonic() - attempt.startedAtMs);
     const fields = { ...logFields(attempt.assignment), ms };
-    this.#events.log.warn(fields, 'a handler ended after its attempt was over; heed ctx.signal');
+    this.#events.log.warn(
+      fields,
+      'a handler returned after its attempt had ended; handlers should stop when context.signal is aborted',
+    );
   }
 
   #end(attempt: Attempt, outcome: AttemptOutcome | undefined): void {

@@ -1,23 +1,25 @@
-/** What an attempt came to, as a settlement says it. */
+/** Converts the end of an attempt (a result, an error, an abort) to the outcome that its settlement reports. */
 import { encodePayload } from '../../core/codec/payload.ts';
 import { limits } from '../../core/limits.ts';
 import type { OutcomeKind } from '../../core/messages.ts';
 import { toPayload } from '../contract/json.ts';
-import type { Task } from '../contract/task.ts';
-import { check, tell } from '../contract/validate.ts';
+import type { TaskType } from '../contract/task.ts';
+import { check, formatViolations } from '../contract/validate.ts';
 import { durationMs } from '../duration.ts';
-import { AttemptAborted, verdictOf } from '../errors.ts';
+import { AttemptAborted, retryDirectiveOf } from '../errors.ts';
 import { ContractMismatch } from './input.ts';
 
+/** The outcome of an attempt as a settlement carries it. */
 export interface AttemptOutcome {
   readonly outcome: OutcomeKind;
   readonly result: Uint8Array | undefined;
   readonly message: string;
   readonly errorType: string;
+  /** The wait before the next attempt in milliseconds; undefined if the retry policy decides. */
   readonly afterMs: number | undefined;
 }
 
-const blank: AttemptOutcome = {
+const emptyOutcome: AttemptOutcome = {
   outcome: 'succeeded',
   result: undefined,
   message: '',
@@ -25,38 +27,44 @@ const blank: AttemptOutcome = {
   afterMs: undefined,
 };
 
-export const succeededWithout: AttemptOutcome = Object.freeze({ ...blank });
-export const released: AttemptOutcome = Object.freeze({ ...blank, outcome: 'released' });
+/** The outcome of a success without a result. */
+export const succeededWithoutResult: AttemptOutcome = Object.freeze({ ...emptyOutcome });
+/** The outcome that gives a task back to its queue without counting the attempt. */
+export const released: AttemptOutcome = Object.freeze({ ...emptyOutcome, outcome: 'released' });
 
-/** The handler returned what its contract does not say, or what JSON cannot carry. */
+/** Thrown if the handler returned a value that the contract's output does not allow. */
 class BadResult extends Error {
   override readonly name: string = 'BadResult';
 }
 
-/** The result goes out as the handler gave it; its schema is applied by whoever reads it. Throws where it does not fit. */
-export function resultOf(task: Task, value: unknown): AttemptOutcome | Promise<AttemptOutcome> {
-  if (task.output === undefined) return succeededWithout;
+/**
+ * Returns the outcome of a handler that returned. The result is sent as the handler returned it; the reader of the
+ * result applies the schema's transformations. Throws if the result does not fit the output schema or JSON cannot
+ * carry it.
+ */
+export function resultOf(task: TaskType, value: unknown): AttemptOutcome | Promise<AttemptOutcome> {
+  if (task.output === undefined) return succeededWithoutResult;
   const checked = check(task.output, value);
   const pack = (result: Awaited<typeof checked>): AttemptOutcome => {
     if (!result.ok) {
-      const told = tell(result.violations);
+      const violations = formatViolations(result.violations);
       throw new BadResult(
-        `The handler of '${task.name}' returned what its contract's output does not allow: ${told}`,
+        `The handler of '${task.name}' returned what its contract's output does not allow: ${violations}`,
       );
     }
-    const payload = toPayload(value, `What the handler of '${task.name}' returned`, limits.resultBytes);
-    return { ...blank, result: payload.contentType === '' ? undefined : encodePayload(payload) };
+    const payload = toPayload(value, `The result of the handler of '${task.name}'`, limits.resultBytes);
+    return { ...emptyOutcome, result: payload.contentType === '' ? undefined : encodePayload(payload) };
   };
   return checked instanceof Promise ? checked.then(pack) : pack(checked);
 }
 
-interface Told {
+interface ThrownDescription {
   readonly message: string;
   readonly errorType: string;
 }
 
-/** Whatever was thrown, in words. */
-export function tellThrown(thrown: unknown): Told {
+/** Returns the message and the type name of a thrown value, which need not be an Error. */
+export function describeThrown(thrown: unknown): ThrownDescription {
   if (thrown instanceof Error) {
     return { message: thrown.message || thrown.name, errorType: thrown.name };
   }
@@ -69,12 +77,15 @@ function stringOf(thrown: unknown): string {
   try {
     return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
   } catch {
-    return 'one that has no text';
+    return '(it cannot be converted to text)';
   }
 }
 
-/** The contract's own backoff, where it is a function and does not fail itself. */
-function backoffOf(task: Task, attempt: number, thrown: unknown): number | undefined {
+/**
+ * Returns the wait from the task type's backoff function, at most 30 days. Returns undefined if there is no such
+ * function or it throws; then the server's backoff applies.
+ */
+function backoffOf(task: TaskType, attempt: number, thrown: unknown): number | undefined {
   const { backoff } = task.contract;
   if (backoff === undefined) return undefined;
   try {
@@ -84,17 +95,23 @@ function backoffOf(task: Task, attempt: number, thrown: unknown): number | undef
   }
 }
 
-export function outcomeOfThrown(task: Task, attempt: number, thrown: unknown): AttemptOutcome {
-  const told = tellThrown(thrown);
-  const said = verdictOf(thrown);
-  if (said?.kind === 'snooze') return { ...blank, outcome: 'snoozed', afterMs: Math.max(1, said.afterMs) };
-  if (said?.kind === 'retryAfter') return { ...blank, ...told, outcome: 'failed', afterMs: said.afterMs };
-  if (said?.kind === 'fatal' || thrown instanceof ContractMismatch)
-    return { ...blank, ...told, outcome: 'fatal' };
-  return { ...blank, ...told, outcome: 'failed', afterMs: backoffOf(task, attempt, thrown) };
+/** Returns the outcome of a handler that threw without having been aborted. */
+export function outcomeOfThrown(task: TaskType, attempt: number, thrown: unknown): AttemptOutcome {
+  const error = describeThrown(thrown);
+  const directive = retryDirectiveOf(thrown);
+  if (directive?.kind === 'snooze')
+    return { ...emptyOutcome, outcome: 'snoozed', afterMs: Math.max(1, directive.afterMs) };
+  if (directive?.kind === 'retryAfter')
+    return { ...emptyOutcome, ...error, outcome: 'failed', afterMs: directive.afterMs };
+  if (directive?.kind === 'fatal' || thrown instanceof ContractMismatch)
+    return { ...emptyOutcome, ...error, outcome: 'fatal' };
+  return { ...emptyOutcome, ...error, outcome: 'failed', afterMs: backoffOf(task, attempt, thrown) };
 }
 
-/** The attempt was asked to stop and then threw; undefined: nothing is to be said. */
+/**
+ * Returns the outcome of an attempt that was aborted and then threw. Returns undefined if its lease is lost: then
+ * nothing is reported.
+ */
 export function outcomeOfAbort(reason: AttemptAborted, thrown: unknown): AttemptOutcome | undefined {
   switch (reason.kind) {
     case 'lease-lost':
@@ -104,13 +121,16 @@ export function outcomeOfAbort(reason: AttemptAborted, thrown: unknown): Attempt
     case 'shutdown':
       return released;
     case 'cancelled': {
-      const told =
-        thrown instanceof AttemptAborted ? { message: reason.message, errorType: '' } : tellThrown(thrown);
-      return { ...blank, ...told, outcome: 'cancelled' };
+      const error =
+        thrown instanceof AttemptAborted
+          ? { message: reason.message, errorType: '' }
+          : describeThrown(thrown);
+      return { ...emptyOutcome, ...error, outcome: 'cancelled' };
     }
   }
 }
 
+/** Returns the outcome of an attempt that reached its timeout: a failure with error type `TimeoutError`. */
 export function timedOut(reason: AttemptAborted): AttemptOutcome {
-  return { ...blank, outcome: 'failed', message: reason.message, errorType: 'TimeoutError' };
+  return { ...emptyOutcome, outcome: 'failed', message: reason.message, errorType: 'TimeoutError' };
 }

@@ -3,26 +3,30 @@ import type { Assignment } from '../../core/messages.ts';
 import type { Handler } from '../contract/handler.ts';
 import { Fifo } from '../fifo.ts';
 
-/** An assignment that waits for a slot. */
-export interface Received {
+/** An assigned task that waits in the worker for a free slot. */
+export interface BufferedAssignment {
   readonly assignment: Assignment;
   readonly handler: Handler;
-  /** Order of arrival. */
+  /** The number of the assignment in the order of arrival. */
   readonly seq: number;
   readonly receivedAtMs: number;
 }
 
-interface Lane {
+/** The tasks of one handler that wait for a slot, and the number of its running attempts. */
+interface HandlerQueue {
   readonly handler: Handler;
   readonly limit: number;
-  readonly waiting: Fifo<Received>;
+  readonly waiting: Fifo<BufferedAssignment>;
   running: number;
 }
 
-/** Slots: the worker's and each handler's own. What came first starts first, unless its handler has no slot. */
-export class Intake {
-  readonly #lanes = new Map<string, Lane>();
-  readonly #all: readonly Lane[];
+/**
+ * The slots of a worker and of each of its handlers. A task needs a free slot of both. The task that arrived first
+ * starts first, among those whose handler has a free slot.
+ */
+export class Slots {
+  readonly #queues = new Map<string, HandlerQueue>();
+  readonly #allQueues: readonly HandlerQueue[];
   readonly concurrency: number;
   #running = 0;
   #waiting = 0;
@@ -31,12 +35,12 @@ export class Intake {
   constructor(handlers: readonly Handler[], concurrency: number) {
     for (const handler of handlers) {
       const limit = Math.min(handler.concurrency ?? concurrency, concurrency);
-      this.#lanes.set(handler.task.name, { handler, limit, waiting: new Fifo(), running: 0 });
+      this.#queues.set(handler.task.name, { handler, limit, waiting: new Fifo(), running: 0 });
     }
-    this.#all = [...this.#lanes.values()];
+    this.#allQueues = [...this.#queues.values()];
     this.concurrency = Math.min(
       concurrency,
-      this.#all.reduce((sum, lane) => sum + lane.limit, 0),
+      this.#allQueues.reduce((sum, queue) => sum + queue.limit, 0),
     );
   }
 
@@ -49,24 +53,24 @@ export class Intake {
   }
 
   handlerOf(type: string): Handler | undefined {
-    return this.#lanes.get(type)?.handler;
+    return this.#queues.get(type)?.handler;
   }
 
   add(assignment: Assignment, handler: Handler, nowMs: number): void {
-    const lane = this.#lanes.get(handler.task.name) as Lane;
-    lane.waiting.push({ assignment, handler, seq: this.#seq++, receivedAtMs: nowMs });
+    const queue = this.#queues.get(handler.task.name) as HandlerQueue;
+    queue.waiting.push({ assignment, handler, seq: this.#seq++, receivedAtMs: nowMs });
     this.#waiting++;
   }
 
-  /** The next to start, which takes its slot; undefined: nothing waits that may. */
-  next(): Received | undefined {
+  /** Returns the next task to start and takes a slot for it. Returns undefined if none waits or no slot is free. */
+  next(): BufferedAssignment | undefined {
     if (this.#waiting === 0 || this.#running >= this.concurrency) return undefined;
-    let first: Lane | undefined;
+    let first: HandlerQueue | undefined;
     let firstSeq = Number.POSITIVE_INFINITY;
-    for (const lane of this.#all) {
-      const head = lane.waiting.peek();
-      if (head === undefined || lane.running >= lane.limit || head.seq >= firstSeq) continue;
-      first = lane;
+    for (const queue of this.#allQueues) {
+      const head = queue.waiting.peek();
+      if (head === undefined || queue.running >= queue.limit || head.seq >= firstSeq) continue;
+      first = queue;
       firstSeq = head.seq;
     }
     if (first === undefined) return undefined;
@@ -76,17 +80,17 @@ export class Intake {
     return first.waiting.shift();
   }
 
-  /** Gives a slot back. */
+  /** Frees the slot of an attempt. */
   ended(handler: Handler): void {
-    const lane = this.#lanes.get(handler.task.name) as Lane;
-    lane.running--;
+    const queue = this.#queues.get(handler.task.name) as HandlerQueue;
+    queue.running--;
     this.#running--;
   }
 
-  /** When the one that waits longest has waited too long; undefined: none waits. */
+  /** Returns the time at which the task that has waited longest becomes stale; undefined if no task waits. */
   staleAtMs(): number | undefined {
     let at: number | undefined;
-    for (const { waiting } of this.#all) {
+    for (const { waiting } of this.#allQueues) {
       const head = waiting.peek();
       if (head === undefined) continue;
       const staleAtMs = head.receivedAtMs + timing.prefetchStartMs;
@@ -95,10 +99,13 @@ export class Intake {
     return at;
   }
 
-  /** Takes out what has waited too long, or all of it. */
-  takeOut(nowMs: number): Received[] {
-    const out: Received[] = [];
-    for (const { waiting } of this.#all) {
+  /**
+   * Removes and returns the tasks that have waited longer than 5 s for a slot, so that they can be released to other
+   * workers. With `nowMs` Infinity it returns all tasks that wait.
+   */
+  takeStale(nowMs: number): BufferedAssignment[] {
+    const out: BufferedAssignment[] = [];
+    for (const { waiting } of this.#allQueues) {
       for (let head = waiting.peek(); head !== undefined; head = waiting.peek()) {
         if (head.receivedAtMs + timing.prefetchStartMs > nowMs) break;
         out.push(head);

@@ -5,38 +5,38 @@ import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { type Attempt, logFields } from './attempt.ts';
+import { reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
 import { type AttemptOutcome, released } from './outcome.ts';
-import { tellRecorded } from './recorded-answer.ts';
-import type { Running, WorkerParts } from './running.ts';
-import { Intake } from './slots.ts';
-import { Alarm } from './streams/coalesced-timer.ts';
-import { ReachLines } from './streams/connection-log.ts';
-import { Balance } from './streams/credit-balance.ts';
+import type { RunningWorker, WorkerParts } from './running.ts';
+import { Slots } from './slots.ts';
+import { CoalescedTimer } from './streams/coalesced-timer.ts';
+import { ConnectionLog } from './streams/connection-log.ts';
+import { CreditBalance } from './streams/credit-balance.ts';
 import { Heartbeats } from './streams/heartbeats.ts';
 import { Prefetch } from './streams/prefetch.ts';
-import { ReportLink } from './streams/report-stream.ts';
+import { ReportStream } from './streams/report-stream.ts';
 import { Settlements } from './streams/settlements.ts';
-import { refusedWorker, WorkLink } from './streams/work-stream.ts';
+import { WorkStream, workerRefusedError } from './streams/work-stream.ts';
 
-/** After the handlers were told to shut down. */
-const graceMs = 1_000;
-/** For the last settlements to be answered. */
-const lastWordsMs = 5_000;
+/** The time that handlers get to stop after their signals were aborted by a drain. */
+const abortGraceMs = 1_000;
+/** The time that a drain waits for the server to answer the last settlements. */
+const settleGraceMs = 5_000;
 
-class WorkerRun implements Running {
+class WorkerRun implements RunningWorker {
   readonly #spec: WorkerSpec;
   readonly #parts: WorkerParts;
-  readonly #intake: Intake;
+  readonly #slots: Slots;
   readonly #prefetch: Prefetch;
-  readonly #balance: Balance;
+  readonly #credits: CreditBalance;
   readonly #attempts: Attempts;
-  readonly #work: WorkLink;
-  readonly #report: ReportLink;
+  readonly #workStream: WorkStream;
+  readonly #reportStream: ReportStream;
   readonly #settlements: Settlements;
   readonly #heartbeats: Heartbeats;
-  readonly #alarm: Alarm;
-  readonly #reach: ReachLines;
+  readonly #timer: CoalescedTimer;
+  readonly #connectionLog: ConnectionLog;
   readonly #done = Promise.withResolvers<void>();
   #draining: Promise<void> | undefined;
   #failure: HoldfastError | undefined;
@@ -46,68 +46,68 @@ class WorkerRun implements Running {
     const { transport, clock, tenant, log, submit } = parts;
     this.#spec = spec;
     this.#parts = parts;
-    this.#intake = new Intake(spec.handlers, spec.concurrency);
-    this.#prefetch = new Prefetch(this.#intake.concurrency);
-    this.#reach = new ReachLines(clock, log);
-    this.#alarm = new Alarm(clock, (nowMs) => this.#sweep(nowMs));
-    const due = (atMs: number): void => this.#alarm.notLaterThan(atMs);
+    this.#slots = new Slots(spec.handlers, spec.concurrency);
+    this.#prefetch = new Prefetch(this.#slots.concurrency);
+    this.#connectionLog = new ConnectionLog(clock, log);
+    this.#timer = new CoalescedTimer(clock, (nowMs) => this.#runDue(nowMs));
+    const due = (atMs: number): void => this.#timer.fireBy(atMs);
     this.#attempts = new Attempts(clock, spec.handlers, spec.use, {
       clock,
       log,
       submit,
       due,
-      progressed: (attempt) => this.#heartbeats.hasten(attempt, clock.monotonic()),
+      progressed: (attempt) => this.#heartbeats.progressMade(attempt, clock.monotonic()),
       ended: (attempt, outcome) => this.#ended(attempt, outcome),
     });
     const workerId = clock.uuid();
-    this.#report = new ReportLink(
+    this.#reportStream = new ReportStream(
       transport,
       clock,
       { tenant, workerId },
       {
-        settled: (answer) => this.#settlements.answered(answer),
-        beaten: (answer) => this.#heartbeats.answered(answer),
+        settlementsAnswered: (answer) => this.#settlements.answered(answer),
+        heartbeatsAnswered: (answer) => this.#heartbeats.answered(answer),
         lost: (batches) => {
-          this.#settlements.lost(batches);
+          this.#settlements.resend(batches);
           this.#heartbeats.lost(batches);
         },
         opened: () => this.#settlements.flush(),
       },
     );
-    this.#settlements = new Settlements(clock, this.#report, {
-      sessionFor: (count) => this.#balance.sessionFor(count),
+    this.#settlements = new Settlements(clock, this.#reportStream, {
+      sessionFor: (count) => this.#credits.sessionFor(count),
       settled: (count, session, creditedCount, bytes) =>
-        this.#balance.settled(count, session, creditedCount, bytes),
+        this.#credits.settled(count, session, creditedCount, bytes),
     });
-    this.#heartbeats = new Heartbeats(clock, this.#report, {
+    this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
       stop: (attempt, cause) => this.#attempts.stop(attempt, cause),
       due,
     });
     const types = spec.handlers.map(({ task }) => ({ type: task.name, maxVersion: task.contract.version }));
     const workerName = spec.name ?? parts.workerName;
-    this.#work = new WorkLink(
+    this.#workStream = new WorkStream(
       transport,
       clock,
       { tenant, workerName, workerId, queues: spec.queues, types },
       {
-        room: () => this.#balance.greet(),
+        initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, current) => this.#assigned(tasks, current),
         cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
-        reconnecting: (error) => this.#reach.lost(error),
+        reconnecting: (error) => this.#connectionLog.lost(error),
       },
     );
-    this.#balance = new Balance({
+    this.#credits = new CreditBalance({
       clock,
-      intake: this.#intake,
+      slots: this.#slots,
       prefetch: this.#prefetch,
       unanswered: () => this.#settlements.unanswered,
-      credit: (room) => this.#work.credit(room),
+      credit: (amount) => this.#workStream.credit(amount),
     });
     this.#done.promise.catch(() => {});
-    this.#work.open();
-    this.#report.open();
+    this.#workStream.open();
+    this.#reportStream.open();
   }
 
   get done(): Promise<void> {
@@ -125,55 +125,58 @@ class WorkerRun implements Running {
   }
 
   #welcome(sessionId: string, heartbeatMs: number): void {
-    this.#reach.connected();
-    this.#report.sessionId = sessionId;
+    this.#connectionLog.connected();
+    this.#reportStream.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
-    this.#balance.welcome(sessionId);
+    this.#credits.welcome(sessionId);
   }
 
   #assigned(tasks: readonly Assignment[], current: boolean): void {
     const nowMs = this.#parts.clock.monotonic();
     for (const task of tasks) {
-      this.#balance.assigned(task.spec.length, current);
+      this.#credits.assigned(task.spec.length, current);
       const handler = this.#handlerFor(task);
-      if (handler === undefined || this.#balance.stopped) this.#settle(task, released);
+      if (handler === undefined || this.#credits.stopped) this.#settle(task, released);
       else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
-        this.#balance.dropped(task.spec.length);
-      else this.#intake.add(task, handler, nowMs);
+        this.#credits.dropped(task.spec.length);
+      else this.#slots.add(task, handler, nowMs);
     }
-    this.#startWhatMay();
-    const staleAtMs = this.#intake.staleAtMs();
-    if (staleAtMs !== undefined) this.#alarm.notLaterThan(staleAtMs);
+    this.#startReady();
+    const staleAtMs = this.#slots.staleAtMs();
+    if (staleAtMs !== undefined) this.#timer.fireBy(staleAtMs);
   }
 
-  /** The server gives only what hello named; anything else is given back. */
+  /**
+   * Returns the handler for an assigned task. If there is none, it logs an error, because the server should not
+   * assign such a task, and returns undefined; the caller then releases the task.
+   */
   #handlerFor(task: Assignment): Handler | undefined {
     const { type, typeVersion } = peekSpec(task.spec);
-    const handler = this.#intake.handlerOf(type);
+    const handler = this.#slots.handlerOf(type);
     if (handler !== undefined && typeVersion <= handler.task.contract.version) return handler;
     this.#parts.log.error(
       { ...logFields(task), type, typeVersion },
-      'was given a task that this worker does not handle',
+      'the server assigned a task that this worker does not handle',
     );
     return undefined;
   }
 
-  #startWhatMay(): void {
-    for (let next = this.#intake.next(); next !== undefined; next = this.#intake.next())
+  #startReady(): void {
+    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next())
       this.#attempts.start(next);
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     const { clock } = this.#parts;
     const nowMs = clock.monotonic();
-    this.#intake.ended(attempt.handler);
-    if (this.#prefetch.took(nowMs - attempt.startedAtMs, nowMs)) this.#balance.soon();
+    this.#slots.ended(attempt.handler);
+    if (this.#prefetch.recordDuration(nowMs - attempt.startedAtMs, nowMs)) this.#credits.replenishSoon();
     if (outcome === undefined) {
-      this.#balance.dropped(attempt.assignment.spec.length);
-      this.#balance.soon();
+      this.#credits.dropped(attempt.assignment.spec.length);
+      this.#credits.replenishSoon();
     } else this.#settle(attempt.assignment, outcome);
-    this.#startWhatMay();
-    if (this.#intake.running === 0) this.#idle?.();
+    this.#startReady();
+    if (this.#slots.running === 0) this.#idle?.();
   }
 
   #settle(assignment: Assignment, outcome: AttemptOutcome): void {
@@ -181,7 +184,7 @@ class WorkerRun implements Running {
       settlement: { lease: assignment.lease, ...outcome },
       specBytes: assignment.spec.length,
       tries: 0,
-      done: (result) => tellRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
+      done: (result) => reportRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
     });
   }
 
@@ -190,48 +193,49 @@ class WorkerRun implements Running {
     if (attempt?.assignment.fencingToken === fencingToken) this.#attempts.stop(attempt, cause);
   }
 
-  #sweep(nowMs: number): void {
-    const stale = this.#intake.takeOut(nowMs);
+  /** Does all that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
+  #runDue(nowMs: number): void {
+    const stale = this.#slots.takeStale(nowMs);
     if (stale.length > 0) {
-      this.#prefetch.waitedTooLong();
+      this.#prefetch.recordStale();
       for (const { assignment } of stale) this.#settle(assignment, released);
     }
     const times = [
-      this.#intake.staleAtMs(),
+      this.#slots.staleAtMs(),
       this.#attempts.expire(nowMs),
-      this.#heartbeats.beat(this.#attempts.running, nowMs),
+      this.#heartbeats.sendDue(this.#attempts.running, nowMs),
     ];
-    for (const atMs of times) if (atMs !== undefined) this.#alarm.notLaterThan(atMs);
+    for (const atMs of times) if (atMs !== undefined) this.#timer.fireBy(atMs);
   }
 
   #refused(error: HoldfastError): void {
-    this.#failure = refusedWorker(error);
-    this.#parts.log.error({ err: this.#failure }, 'the server does not take this worker');
+    this.#failure = workerRefusedError(error);
+    this.#parts.log.error({ err: this.#failure }, 'the server refuses this worker');
     void this.drain();
   }
 
   async #drain(timeoutMs: number): Promise<void> {
-    this.#balance.stop();
+    this.#credits.stop();
     await Promise.resolve();
-    this.#work.resetCredit();
-    for (const { assignment } of this.#intake.takeOut(Number.POSITIVE_INFINITY))
+    this.#workStream.resetCredit();
+    for (const { assignment } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
       this.#settle(assignment, released);
     if (!(await this.#within(timeoutMs, this.#allEnded()))) {
-      this.#attempts.abortAll('shutdown', 'This worker stops.');
-      await this.#within(graceMs, this.#allEnded());
+      this.#attempts.abortAll('shutdown', 'The worker is shutting down.');
+      await this.#within(abortGraceMs, this.#allEnded());
       this.#attempts.endAll(released);
     }
-    await this.#within(lastWordsMs, this.#settlements.settled());
-    this.#alarm.stop();
-    this.#work.close();
-    this.#report.close();
+    await this.#within(settleGraceMs, this.#settlements.allAnswered());
+    this.#timer.stop();
+    this.#workStream.close();
+    this.#reportStream.close();
     this.#settlements.close();
     if (this.#failure === undefined) this.#done.resolve();
     else this.#done.reject(this.#failure);
   }
 
   #allEnded(): Promise<void> {
-    if (this.#intake.running === 0) return Promise.resolve();
+    if (this.#slots.running === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#idle = resolve;
     });
@@ -248,7 +252,7 @@ class WorkerRun implements Running {
   }
 }
 
-/** Runs a worker over a transport; `client.work(spec)` is what most programs use. */
-export function startWorker(spec: WorkerSpec, parts: WorkerParts): Running {
+/** Starts a worker over a transport. Most programs use `client.work(spec)`. */
+export function startWorker(spec: WorkerSpec, parts: WorkerParts): RunningWorker {
   return new WorkerRun(spec, parts);
 }

@@ -8,7 +8,7 @@ import {
   generatedResult,
   generatedWorkRequest,
   generatedWorkResponse,
-} from '../../../test/fixtures/generated.ts';
+} from '../../../test/fixtures/generated-messages.ts';
 import {
   batch,
   reportRequest,
@@ -16,7 +16,7 @@ import {
   submitResult,
   workRequest,
   workResponse,
-} from '../../../test/fixtures/messages.ts';
+} from '../../../test/fixtures/message-arbitraries.ts';
 import {
   SubmitTasksRequestSchema,
   SubmitTasksResponseSchema,
@@ -115,7 +115,7 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** Bytes as hex, whatever class they have, and nothing where a value is undefined. */
+/** Returns a value as plain JSON: bytes of any class become hex, and undefined members are left out. */
 function plain(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (_, inner) =>
@@ -124,7 +124,7 @@ function plain(value: unknown): unknown {
   );
 }
 
-/** Bytes of others are read, or refused in one way. */
+/** Expects that a decoder reads the bytes, or throws INVALID_ARGUMENT with the reason BAD_FIELD. */
 function readsOrRefuses(decode: (bytes: Uint8Array) => unknown, bytes: Uint8Array): void {
   try {
     decode(bytes);
@@ -137,7 +137,7 @@ function readsOrRefuses(decode: (bytes: Uint8Array) => unknown, bytes: Uint8Arra
 describe.each(Object.entries(messages))('%s', (_name, message) => {
   const { schema, values, generated, encode, decode } = message as unknown as Coded<unknown, DescMessage>;
 
-  it('has the bytes that generated code makes of the same values', () => {
+  it('is encoded to the same bytes as by generated code', () => {
     fc.assert(
       fc.property(values, (value) => {
         expect(hex(encode(value))).toBe(hex(toBinary(schema, generated(value))));
@@ -145,7 +145,7 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
     );
   });
 
-  it('is read from the bytes of generated code', () => {
+  it('is decoded from the bytes of generated code', () => {
     fc.assert(
       fc.property(values, (value) => {
         expect(plain(decode(toBinary(schema, generated(value))))).toEqual(plain(value));
@@ -153,7 +153,7 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
     );
   });
 
-  it('is read the same where a newer sender added fields', () => {
+  it('is decoded to the same value if a newer sender added fields', () => {
     const added = Uint8Array.of(
       0xa0,
       6,
@@ -189,14 +189,14 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
     );
   });
 
-  it('cut at any byte is refused, or read as a shorter one', () => {
+  it('is refused or decoded as a shorter message if it is cut at any byte', () => {
     for (const value of fc.sample(values, { numRuns: 12, seed: 11 })) {
       const bytes = encode(value).subarray(0, 1_500);
       for (let end = 0; end < bytes.length; end++) readsOrRefuses(decode, bytes.subarray(0, end));
     }
   });
 
-  it('with any byte changed is read or refused', () => {
+  it('is decoded or refused if any byte is changed', () => {
     fc.assert(
       fc.property(values, fc.nat(), fc.nat(255), (value, place, byte) => {
         const bytes = Uint8Array.from(encode(value));
@@ -207,8 +207,8 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
   });
 });
 
-describe('an item of a batch', () => {
-  it('takes no more bytes than it is counted for, and not many fewer', () => {
+describe('the size of a submission in a batch', () => {
+  it('is at most its estimate by mostItemBytes, and not much less', () => {
     fc.assert(
       fc.property(batch, ({ items }) => {
         for (const item of items) {
@@ -222,7 +222,7 @@ describe('an item of a batch', () => {
     );
   });
 
-  it('is counted with the largest of everything that it may have', () => {
+  it('is at most its estimate if every field has its largest value', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const options: OptionsRequest = {
       runAtMs: most,
@@ -236,15 +236,17 @@ describe('an item of a batch', () => {
       attemptTimeoutMs: most,
       tags: Array.from({ length: 8 }, () => '键'.repeat(21)),
       parentId: '键'.repeat(255),
-      whenDead: 'retry',
+      whenDead: 'redrive',
     };
     const [key, traceparent] = ['键'.repeat(255), '键'.repeat(255)];
     const item = { key, spec: new Uint8Array(262_144), options, traceparent };
     const took = encodeSubmitBatch({ tenant: '', queue: '', items: [item] }).length;
     expect(mostItemBytes(item)).toBeGreaterThanOrEqual(took);
   });
+});
 
-  it('with a priority that has no number is refused by that word', () => {
+describe('encoding a submission', () => {
+  it('refuses a priority that has no wire number, and names it', () => {
     const options = { ...noOptions, priority: 'urgent' as 'high' };
     const item = { key: '', spec: new Uint8Array(1), options, traceparent: '' };
     expect(() => encodeSubmitBatch({ tenant: '', queue: '', items: [item] })).toThrow(
@@ -253,8 +255,8 @@ describe('an item of a batch', () => {
   });
 });
 
-describe('reading what others sent', () => {
-  it('survives any bytes whatever', () => {
+describe('decoding bytes of other programs', () => {
+  it('reads or refuses any bytes, with no other error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         for (const decode of decoders) readsOrRefuses(decode, bytes);
@@ -262,18 +264,18 @@ describe('reading what others sent', () => {
     );
   });
 
-  it('takes a stream message of a newer kind for a sign of life', () => {
+  it('reads a stream message of an unknown kind as a keep-alive', () => {
     const newer = Uint8Array.of(0xa2, 6, 2, 8, 1);
     for (const decode of [decodeWorkRequest, decodeWorkResponse, decodeReportRequest, decodeReportResponse]) {
       expect(decode(newer)).toEqual({ kind: 'keepAlive' });
     }
   });
 
-  it('refuses a settlement whose outcome it does not know, for to guess would end a task wrongly', () => {
+  it('refuses a settlement of an unknown outcome, because a guess could end the task wrongly', () => {
     expect(() => decodeReportRequest(Uint8Array.of(0x12, 4, 0x12, 2, 0x10, 77))).toThrow(/outcome/);
   });
 
-  it('keeps a priority that it does not know, so that the one check of fields refuses it by name', () => {
+  it('keeps an unknown priority as its number, so that the validator refuses it by name', () => {
     const bytes = Uint8Array.of(0x1a, 4, 0x1a, 2, 0x38, 9);
     expect(decodeSubmitBatch(bytes).items[0]?.options.priority).toBe('9');
   });

@@ -1,8 +1,8 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generatedEvent } from '../../../test/fixtures/generated.ts';
-import { event } from '../../../test/fixtures/messages.ts';
+import { generatedEvent } from '../../../test/fixtures/generated-messages.ts';
+import { event } from '../../../test/fixtures/message-arbitraries.ts';
 import { type DeadReason, EventKind, TaskEventSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { GetTaskHistoryResponseSchema } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { fold } from '../task/evolve.ts';
@@ -13,7 +13,7 @@ function hex(bytes: Uint8Array): string {
 }
 
 describe('events', () => {
-  it('have the bytes that generated code makes, and come back as they were', () => {
+  it('are encoded to the same bytes as by generated code, and decoded to the same value', () => {
     fc.assert(
       fc.property(event, (one) => {
         const bytes = toBinary(TaskEventSchema, generatedEvent(one));
@@ -24,7 +24,7 @@ describe('events', () => {
     );
   });
 
-  it('as a list are the bytes of a history, and two lists put one behind the other are one list', () => {
+  it('are encoded as a list to the bytes of a history, and the bytes of two lists can be joined', () => {
     fc.assert(
       fc.property(fc.array(event), fc.array(event), (first, second) => {
         const events = [...first, ...second];
@@ -36,7 +36,7 @@ describe('events', () => {
     );
   });
 
-  it('keep a message whatever is in it', () => {
+  it('keep a message with half of a surrogate pair, which becomes U+FFFD', () => {
     const died = { kind: 'cancelRequested', atMs: 1, actor: 'a', message: 'cut here \ud83d' } as const;
     expect(decodeEvent(encodeEvent(died))).toEqual({ ...died, message: 'cut here \ufffd' });
   });
@@ -44,11 +44,11 @@ describe('events', () => {
 
 describe('events of a newer version', () => {
   const future = {
-    'a kind that is not known': { kind: 99 as EventKind },
-    'a newer shape of a known kind': { kind: EventKind.SNOOZED, schema: 2 },
+    'an unknown kind': { kind: 99 as EventKind },
+    'a newer schema of a known kind': { kind: EventKind.SNOOZED, schema: 2 },
     'a death of an unknown reason': { kind: EventKind.DIED, schema: 1, deadReason: 9 as DeadReason },
   };
-  it.each(Object.entries(future))('are kept byte by byte: %s', (_, shape) => {
+  it.each(Object.entries(future))('keep their bytes: %s', (_, shape) => {
     const message = create(TaskEventSchema, { ...shape, atMs: 5n, message: 'from the future' });
     const bytes = Buffer.concat([toBinary(TaskEventSchema, message), Uint8Array.of(0xf2, 7, 2, 1, 2)]);
     const read = decodeEvent(bytes);
@@ -57,7 +57,7 @@ describe('events of a newer version', () => {
     expect(decodeEvents(encodeEvents([read]))).toEqual([read]);
   });
 
-  it('count in the version of a head and change nothing else', () => {
+  it('raise the version of a head and change nothing else', () => {
     const submitted = {
       kind: 'submitted',
       atMs: 1,
@@ -71,8 +71,8 @@ describe('events of a newer version', () => {
   });
 });
 
-describe('events of an older shape', () => {
-  // Made up: a first shape held the seconds to wait in `message`, a second one the ms; today it is the time itself.
+describe('events of an older schema', () => {
+  // Invented schemas: schema 0 has the wait in seconds in `message`, schema 1 in ms; today's has the time in `runAtMs`.
   const seconds: Upcast = (older) => ({ ...older, message: String(Number(older.message) * 1_000) });
   const length: Upcast = (older) => ({
     ...older,
@@ -90,14 +90,14 @@ describe('events of an older shape', () => {
       create(TaskEventSchema, { kind: EventKind.SNOOZED, schema, atMs: 5n, message }),
     );
 
-  it('are brought to today’s, step by step, when read', () => {
+  it('are converted to the current schema, step by step, when they are read', () => {
     const today = { kind: 'snoozed', atMs: 5, fencingToken: 1, runAtMs: 60_005 };
     expect(decodeEvent(written(0, '60'), table)).toEqual(today);
     expect(decodeEvent(written(1, '60000'), table)).toEqual(today);
   });
 
-  it('in a list too, and only their own kind', () => {
-    const released = { kind: 'claimReleased', atMs: 4, fencingToken: 9, counted: true } as const;
+  it('are converted in a list too, without a change to events of other kinds', () => {
+    const released = { kind: 'claimReleased', atMs: 4, fencingToken: 9, countsAsRelease: true } as const;
     const old = written(0, '60');
     const list = Buffer.concat([encodeEvents([released]), Uint8Array.of(0x0a, old.length), old]);
     expect(decodeEvents(list, table)).toMatchObject([released, { kind: 'snoozed', runAtMs: 60_005 }]);

@@ -2,10 +2,10 @@ import { deadReasons, eventKinds, type TaskEvent } from '../task/event.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** Shape of the events written today; readers upcast older ones. */
+/** The schema number of the events that this version writes. Readers convert older events to it. */
 export const eventSchema = 1;
 
-/** Every field of `holdfast.v1.TaskEvent`, as read. */
+/** All fields of a `holdfast.v1.TaskEvent`. */
 export interface EventFields {
   readonly kind: number;
   readonly schema: number;
@@ -24,21 +24,21 @@ export interface EventFields {
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
   readonly holdsLane: boolean;
-  readonly counted: boolean;
+  readonly countsAsRelease: boolean;
 }
 
-/** Brings an event of an older shape to the next one. */
+/** Converts an event of one schema to the next schema. */
 export type Upcast = (older: EventFields) => EventFields;
 
-/** By `<kind number>/<schema>`; the result has the next schema number. None yet: there is only the first shape. */
+/** The conversions of older events, by `<kind number>/<schema>`. Empty, because there is only one schema so far. */
 export const upcasts: ReadonlyMap<string, Upcast> = new Map();
 
 const writer = new Writer();
 
-type Known = Exclude<TaskEvent, { kind: 'unknown' }>;
+type KnownEvent = Exclude<TaskEvent, { kind: 'unknown' }>;
 
-/** The fields from 4 on: which of them an event has is told by its kind. */
-function writeRest(into: Writer, event: Known): void {
+/** Writes the fields of an event with the numbers 4 and above. The kind of the event decides which of them it has. */
+function writeRest(into: Writer, event: KnownEvent): void {
   switch (event.kind) {
     case 'submitted':
       into.number(7, event.runAtMs).number(14, event.deadlineAtMs).number(15, event.lifetimeEndAtMs);
@@ -49,7 +49,7 @@ function writeRest(into: Writer, event: Known): void {
       into.number(11, event.timeoutAtMs);
       break;
     case 'claimReleased':
-      into.number(4, event.fencingToken).flag(18, event.counted);
+      into.number(4, event.fencingToken).flag(18, event.countsAsRelease);
       break;
     case 'leaseExpired':
       into.number(4, event.fencingToken);
@@ -107,7 +107,7 @@ function readFields(reader: Reader): EventFields {
     lifetimeEndAtMs: undefined,
     inLane: false,
     holdsLane: false,
-    counted: false,
+    countsAsRelease: false,
   };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) read.kind = reader.number();
@@ -127,7 +127,7 @@ function readFields(reader: Reader): EventFields {
     else if (field === 15) read.lifetimeEndAtMs = reader.number();
     else if (field === 16) read.inLane = reader.flag();
     else if (field === 17) read.holdsLane = reader.flag();
-    else if (field === 18) read.counted = reader.flag();
+    else if (field === 18) read.countsAsRelease = reader.flag();
     else reader.skip();
   }
   return read;
@@ -142,7 +142,7 @@ function upcast(read: EventFields, table: ReadonlyMap<string, Upcast>): EventFie
   return fields;
 }
 
-/** Kept byte by byte, so that whoever knows it finds it as it was written. */
+/** Keeps the bytes of the event unchanged, so that a newer version can read it as it was written. */
 function unknown(read: EventFields, bytes: Uint8Array): TaskEvent {
   return { kind: 'unknown', kindNumber: read.kind, atMs: read.atMs, bytes: Uint8Array.from(bytes) };
 }
@@ -158,7 +158,7 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
     case 'claimed':
       return { kind: 'claimed', atMs, fencingToken, attempt, worker, timeoutAtMs };
     case 'claimReleased':
-      return { kind: 'claimReleased', atMs, fencingToken, counted: read.counted };
+      return { kind: 'claimReleased', atMs, fencingToken, countsAsRelease: read.countsAsRelease };
     case 'leaseExpired':
       return { kind: 'leaseExpired', atMs, fencingToken };
     case 'failed':
@@ -191,7 +191,7 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
   }
 }
 
-/** The bytes of one `holdfast.v1.TaskEvent`. */
+/** Returns the bytes of one `holdfast.v1.TaskEvent`. */
 export function encodeEvent(event: TaskEvent): Uint8Array<ArrayBuffer> {
   writer.reset();
   writeEvent(writer, event);
@@ -200,11 +200,11 @@ export function encodeEvent(event: TaskEvent): Uint8Array<ArrayBuffer> {
 
 export function decodeEvent(bytes: Uint8Array, table: ReadonlyMap<string, Upcast> = upcasts): TaskEvent {
   const read = readFields(new Reader(bytes));
-  // A newer shape of a kind that we know means something else than ours, else its number would not have risen.
+  // A newer schema of a known kind has another meaning, or its number would not have risen.
   return read.schema > eventSchema ? unknown(read, bytes) : eventOf(upcast(read, table), bytes);
 }
 
-/** A list of events: each length-delimited as field 1, so that two lists put one behind the other are one list. */
+/** Encodes a list of events, each as field 1, so that the bytes of two lists can be joined to one list. */
 export function encodeEvents(events: readonly TaskEvent[]): Uint8Array<ArrayBuffer> {
   writer.reset();
   for (const event of events) writer.nested(1, (into) => writeEvent(into, event));
@@ -221,7 +221,7 @@ export function decodeEvents(bytes: Uint8Array, table: ReadonlyMap<string, Upcas
   return events;
 }
 
-/** Splits a list before its newest `count` events, byte by byte as they were written. */
+/** Splits an encoded list of events before its newest `count` events, without changing a byte. */
 export function splitEvents(
   bytes: Uint8Array,
   count: number,

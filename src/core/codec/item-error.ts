@@ -3,12 +3,15 @@ import type { ItemError } from '../messages.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
-/** By the numbers of google.rpc.Code, whose order `codes` has: OK is 0 and UNKNOWN 2, which Holdfast never sends. */
+/**
+ * The codes by their numbers in google.rpc.Code. `codes` has the same order, without OK (0) and UNKNOWN (2), which
+ * Holdfast never sends.
+ */
 const [cancelled, ...others] = codes;
 const numbered: readonly (Code | undefined)[] = [undefined, cancelled, undefined, ...others];
 const known: ReadonlySet<string> = new Set(reasons);
 
-/** The number of google.rpc.Code. */
+/** Returns the number of a code in google.rpc.Code. */
 export function codeNumber(code: Code): number {
   return numbered.indexOf(code);
 }
@@ -17,7 +20,10 @@ export function codeOf(number: number): Code {
   return numbered[number] ?? 'INTERNAL';
 }
 
-/** A reason that only a newer server knows is none of ours; its code and its words still say what happened. */
+/**
+ * Returns the reason of this name. A reason of a newer server becomes BUG; its code and message still describe the
+ * error.
+ */
 export function reasonOf(text: string): Reason {
   return known.has(text) ? (text as Reason) : 'BUG';
 }

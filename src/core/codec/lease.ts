@@ -7,8 +7,8 @@ import { Writer } from './writer.ts';
 const writer = new Writer();
 
 function badLease(): HoldfastError {
-  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', 'This is not a lease that Holdfast gave out.', {
-    help: 'Echo the lease of the assignment byte by byte.',
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', 'This is not a lease from Holdfast.', {
+    help: 'Send the lease back exactly as the assignment had it.',
   });
 }
 

@@ -1,12 +1,14 @@
 import { invalid } from '../errors.ts';
-import type { Options, OptionsRequest, Priority, RetryPolicy } from '../submission/submission.ts';
+import { notOneOf } from '../rules.ts';
+import type { Options, OptionsRequest, RetryPolicy } from '../submission/submission.ts';
+import { priorityNumbers, whenDeadNumbers, wordsByNumber } from '../wire-numbers.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-const priorityNumbers: readonly (Priority | undefined)[] = [undefined, 'high', 'normal', 'low'];
-const whenDeadNumbers: readonly ('return' | 'retry' | undefined)[] = [undefined, 'return', 'retry'];
+const priorityWords = wordsByNumber(priorityNumbers);
+const whenDeadWords = wordsByNumber(whenDeadNumbers);
 
-/** Nothing was asked for; shared, since most submissions ask for nothing. */
+/** Options without any value. All decoded submissions without options share this one object. */
 export const noOptions: OptionsRequest = Object.freeze({
   runAtMs: undefined,
   delayMs: undefined,
@@ -26,24 +28,24 @@ function writeRetry(into: Writer, retry: Partial<RetryPolicy>): void {
   into.number(1, retry.maxAttempts).number(2, retry.baseMs).double(3, retry.factor).number(4, retry.maxMs);
 }
 
-/** A word without a number is refused by its name: no number could say it. */
+/** Returns the wire number of an enum word. Throws INVALID_ARGUMENT for a word that has no number. */
 function numberOf<W extends string>(words: readonly (W | undefined)[], word: W | undefined, field: string) {
   const number = words.indexOf(word);
   if (number >= 0) return number;
-  throw invalid([{ field, description: `is ${word}; one of ${words.slice(1).join(', ')}` }]);
+  throw invalid([{ field, description: notOneOf(word, words.slice(1)) }]);
 }
 
-/** The bytes of a `holdfast.v1.SubmitOptions`. */
-export function writeOptions(into: Writer, asked: OptionsRequest): void {
-  into.number(1, asked.runAtMs).number(2, asked.delayMs).number(3, asked.deadlineAtMs);
-  into.number(4, asked.lifetimeMs).number(5, asked.retentionMs).number(6, asked.windowMs);
-  into.number(7, numberOf(priorityNumbers, asked.priority, 'priority'));
-  const { retry } = asked;
+/** Writes a `holdfast.v1.SubmitOptions`. */
+export function writeOptions(into: Writer, requested: OptionsRequest): void {
+  into.number(1, requested.runAtMs).number(2, requested.delayMs).number(3, requested.deadlineAtMs);
+  into.number(4, requested.lifetimeMs).number(5, requested.retentionMs).number(6, requested.windowMs);
+  into.number(7, numberOf(priorityWords, requested.priority, 'priority'));
+  const { retry } = requested;
   if (retry !== undefined) into.nested(8, (nested) => writeRetry(nested, retry));
-  into.number(9, asked.attemptTimeoutMs);
-  for (const tag of asked.tags) into.text(10, tag);
-  into.string(11, asked.parentId);
-  into.number(12, numberOf(whenDeadNumbers, asked.whenDead, 'whenDead'));
+  into.number(9, requested.attemptTimeoutMs);
+  for (const tag of requested.tags) into.text(10, tag);
+  into.string(11, requested.parentId);
+  into.number(12, numberOf(whenDeadWords, requested.whenDead, 'whenDead'));
 }
 
 function readRetry(reader: Reader): Partial<RetryPolicy> {
@@ -58,12 +60,12 @@ function readRetry(reader: Reader): Partial<RetryPolicy> {
   return read;
 }
 
-/** A number that no name stands for is read as its digits: no rule knows that word, so the validator refuses it. */
+/** Returns the word of a wire number. An unknown number becomes its digits as text, which the validator refuses. */
 function wordOf<W extends string>(words: readonly (W | undefined)[], number: number): W | undefined {
   return number >= 0 && number < words.length ? words[number] : (String(number) as W);
 }
 
-/** Zero on the wire is "not said". */
+/** Reads a `holdfast.v1.SubmitOptions`. A zero on the wire stands for an absent option. */
 export function readOptions(reader: Reader): OptionsRequest {
   const tags: string[] = [];
   const read: { -readonly [K in keyof OptionsRequest]: OptionsRequest[K] } = { ...noOptions, tags };
@@ -74,25 +76,27 @@ export function readOptions(reader: Reader): OptionsRequest {
     else if (field === 4) read.lifetimeMs = reader.number() || undefined;
     else if (field === 5) read.retentionMs = reader.number() || undefined;
     else if (field === 6) read.windowMs = reader.number() || undefined;
-    else if (field === 7) read.priority = wordOf(priorityNumbers, reader.number());
+    else if (field === 7) read.priority = wordOf(priorityWords, reader.number());
     else if (field === 8) read.retry = readRetry(reader.nested());
     else if (field === 9) read.attemptTimeoutMs = reader.number() || undefined;
     else if (field === 10) tags.push(reader.string());
     else if (field === 11) read.parentId = reader.string() || undefined;
-    else if (field === 12) read.whenDead = wordOf(whenDeadNumbers, reader.number());
+    else if (field === 12) read.whenDead = wordOf(whenDeadWords, reader.number());
     else reader.skip();
   }
   return read;
 }
 
 const writer = new Writer();
-/** Beside the public message's fields: the submission named its lifetime itself. */
+/** The number of a field that only stored options have: true if the submission set its own lifetime. */
 const ownLifetimeField = 100;
-const remembered = 64;
+const cachedOptions = 64;
 const decoded = new Map<string, Options>();
 let lastEncoded: { readonly options: Options; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 
-/** Resolved options as an engine stores them. Most submissions share one object, so the last one is remembered. */
+/**
+ * Encodes resolved options for storage. It caches the last result, because most submissions share one options object.
+ */
 export function encodeOptions(options: Options): Uint8Array<ArrayBuffer> {
   if (lastEncoded?.options === options) return lastEncoded.bytes;
   writer.reset();
@@ -103,37 +107,37 @@ export function encodeOptions(options: Options): Uint8Array<ArrayBuffer> {
 }
 
 function decode(bytes: Uint8Array): Options {
-  const asked = readOptions(new Reader(bytes));
+  const requested = readOptions(new Reader(bytes));
   let ownLifetime = false;
   const reader = new Reader(bytes);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === ownLifetimeField) ownLifetime = reader.flag();
     else reader.skip();
   }
-  const { maxAttempts = 0, baseMs = 0, factor = 0, maxMs = 0 } = asked.retry ?? {};
+  const { maxAttempts = 0, baseMs = 0, factor = 0, maxMs = 0 } = requested.retry ?? {};
   return {
-    runAtMs: asked.runAtMs,
-    deadlineAtMs: asked.deadlineAtMs,
-    lifetimeMs: asked.lifetimeMs ?? 0,
+    runAtMs: requested.runAtMs,
+    deadlineAtMs: requested.deadlineAtMs,
+    lifetimeMs: requested.lifetimeMs ?? 0,
     ownLifetime,
-    retentionMs: asked.retentionMs ?? 0,
-    windowMs: asked.windowMs ?? 0,
-    priority: asked.priority ?? 'normal',
+    retentionMs: requested.retentionMs ?? 0,
+    windowMs: requested.windowMs ?? 0,
+    priority: requested.priority ?? 'normal',
     retry: { maxAttempts, baseMs, factor, maxMs },
-    attemptTimeoutMs: asked.attemptTimeoutMs ?? 0,
-    tags: asked.tags,
-    parentId: asked.parentId,
-    whenDead: asked.whenDead ?? 'return',
+    attemptTimeoutMs: requested.attemptTimeoutMs ?? 0,
+    tags: requested.tags,
+    parentId: requested.parentId,
+    whenDead: requested.whenDead ?? 'return',
   };
 }
 
-/** Most tasks have the same options, so the last few different ones are remembered by their bytes. */
+/** Decodes stored options. It caches up to 64 results by their bytes, because most tasks have the same options. */
 export function decodeOptions(bytes: Uint8Array): Options {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   const known = decoded.get(key);
   if (known !== undefined) return known;
   const options = decode(bytes);
-  if (decoded.size >= remembered) decoded.clear();
+  if (decoded.size >= cachedOptions) decoded.clear();
   decoded.set(key, options);
   return options;
 }

@@ -1,7 +1,7 @@
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** An envelope: what the bytes are and how they were packed. */
+/** An envelope: bytes with their content type and encoding. */
 export interface Payload {
   readonly contentType: string;
   readonly encoding: string;
@@ -25,7 +25,7 @@ export function writePayload(into: Writer, payload: Payload): void {
   into.bytes(4, payload.bytes).string(5, payload.reference);
 }
 
-/** The bytes of a `holdfast.v1.Payload`. */
+/** Returns the bytes of a `holdfast.v1.Payload`. */
 export function encodePayload(payload: Payload): Uint8Array<ArrayBuffer> {
   writer.reset();
   writePayload(writer, payload);
@@ -49,7 +49,7 @@ export function decodePayload(bytes: Uint8Array): Payload {
   return readPayload(new Reader(bytes));
 }
 
-/** True where the envelope says that its bytes are plain JSON; saying nothing says so. */
+/** True if the bytes of the envelope are plain JSON. An empty content type stands for JSON. */
 export function isJson(payload: Payload): boolean {
   if (payload.encoding !== '' || payload.keyId !== '') return false;
   const [mediaType = ''] = payload.contentType.split(';');

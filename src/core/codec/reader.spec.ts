@@ -8,24 +8,27 @@ function only<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
   return read(reader);
 }
 
-describe('what is written and read', () => {
+describe('the wire format', () => {
   it.each([1, 127, 128, 16_384, 2 ** 31, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER, -1, -5, -(2 ** 40)])(
-    'the number %d',
+    'carries the number %d',
     (value) => {
       expect(only(new Writer().number(1, value).finish(), (reader) => reader.number())).toBe(value);
     },
   );
 
-  it.each(['a', 'é', '日本', '🙂', '\ufeffmark', 'x'.repeat(200), 'ü'.repeat(10_000)])('a text', (value) => {
-    expect(only(new Writer(16).text(1, value).finish(), (reader) => reader.string())).toBe(value);
-  });
+  it.each(['a', 'é', '日本', '🙂', '\ufeffmark', 'x'.repeat(200), 'ü'.repeat(10_000)])(
+    'carries a text',
+    (value) => {
+      expect(only(new Writer(16).text(1, value).finish(), (reader) => reader.string())).toBe(value);
+    },
+  );
 
-  it.each([127, 128, 16_383, 16_384, 2_097_152])('a nested message of about %d bytes', (length) => {
+  it.each([127, 128, 16_383, 16_384, 2_097_152])('carries a nested message of about %d bytes', (length) => {
     const bytes = new Writer().nested(1, (into) => into.raw(new Uint8Array(length).fill(7))).finish();
     expect(only(bytes, (reader) => reader.bytes()).length).toBe(length);
   });
 
-  it('as a copy that the next message does not touch', () => {
+  it('is returned by the writer as a copy that the next message does not change', () => {
     const writer = new Writer();
     const first = writer.reset().string(1, 'first').finish();
     writer.reset().string(1, 'other').finish();
@@ -33,18 +36,18 @@ describe('what is written and read', () => {
   });
 });
 
-describe('writing refuses', () => {
-  it.each([1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('the number %d', (value) => {
+describe('the writer', () => {
+  it.each([1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('refuses the number %d', (value) => {
     expect(() => new Writer().number(1, value)).toThrow(/whole number/);
   });
 
-  it('half of a surrogate pair in a key, and mends it in words for people', () => {
+  it('refuses half of a surrogate pair in a key, and replaces it in text for people', () => {
     expect(() => new Writer().string(1, 'a\ud800')).toThrow(/well-formed/);
     expect(only(new Writer().words(1, 'a\ud800').finish(), (reader) => reader.string())).toBe('a\ufffd');
   });
 });
 
-describe('reading refuses', () => {
+describe('the reader', () => {
   const refusals: [string, number[], (reader: Reader) => unknown, RegExp][] = [
     ['text that is not UTF-8', [0x0a, 2, 0xc3, 0x28], (r) => r.string(), /UTF-8/],
     ['half of a surrogate pair', [0x0a, 3, 0xed, 0xa0, 0x80], (r) => r.string(), /UTF-8/],
@@ -56,11 +59,11 @@ describe('reading refuses', () => {
     ['a field of another type', [8, 1], (r) => r.string(), /another type/],
     ['a group', [0x0b, 0x0c], (r) => r.skip(), /wire type 3/],
   ];
-  it.each(refusals)('%s', (_, bytes, read, message) => {
+  it.each(refusals)('refuses %s', (_, bytes, read, message) => {
     expect(() => only(Uint8Array.from(bytes), read)).toThrow(message);
   });
 
-  it('the field number 0', () => {
+  it('refuses the field number 0', () => {
     expect(() => new Reader(Uint8Array.of(2, 1, 1)).field()).toThrow(/number 0/);
   });
 });

@@ -4,11 +4,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function malformed(what: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', `The message is malformed: ${what}.`, {
-    help: 'Send protobuf as the schema of holdfast.v1 says; a generated client does.',
+    help: 'Send protobuf messages of the schema holdfast.v1, as a generated client does.',
   });
 }
 
-/** Reads the protobuf wire format, never past the end. Fields that nobody asks for are skipped. */
+/** Reads the protobuf wire format, never past the end of the message. */
 export class Reader {
   readonly #bytes: Buffer;
   readonly #end: number;
@@ -23,7 +23,9 @@ export class Reader {
     this.#end = end;
   }
 
-  /** The number of the next field, 0 at the end. Its value must be read or skipped before the next call. */
+  /**
+   * Returns the number of the next field, or 0 at the end. The caller reads or skips its value before the next call.
+   */
   field(): number {
     if (this.#at >= this.#end) return 0;
     this.#tag = this.varint();
@@ -45,7 +47,7 @@ export class Reader {
     throw malformed('a number is longer than ten bytes');
   }
 
-  /** A varint field that holds a whole number of at most 2^53 − 1, either sign. */
+  /** Reads a varint field: a whole number from −(2^53 − 1) to 2^53 − 1. */
   number(): number {
     this.#expect(0);
     const start = this.#at;
@@ -76,7 +78,7 @@ export class Reader {
     return this.#bytes.toString('latin1', start, end);
   }
 
-  /** A view, not a copy: it keeps the whole message alive. */
+  /** Reads a bytes field. The result is a view, not a copy, so it keeps the whole message in memory. */
   bytes(): Uint8Array {
     const length = this.#length();
     const view = this.#bytes.subarray(this.#at, this.#at + length);
@@ -100,7 +102,7 @@ export class Reader {
     else throw malformed(`wire type ${wire} is not in use`);
   }
 
-  /** Two's complement, which is how numbers below zero are sent. */
+  /** Reads a number as two's complement, which is how protobuf encodes negative numbers. */
   #signed(start: number): number {
     let value = 0n;
     for (let at = this.#at - 1; at >= start; at--) {

@@ -15,7 +15,7 @@ import { stateNumber, stateOf } from './submit.ts';
 import { causeNumber, causeOf } from './work.ts';
 import { Writer } from './writer.ts';
 
-/** The numbers of `holdfast.v1.Outcome` and `HeartbeatVerdict`, by place. */
+/** The outcomes, each at the index of its number in `holdfast.v1.Outcome`. */
 const outcomes: readonly (OutcomeKind | undefined)[] = [
   undefined,
   'succeeded',
@@ -25,6 +25,7 @@ const outcomes: readonly (OutcomeKind | undefined)[] = [
   'released',
   'cancelled',
 ];
+/** The verdicts, each at the index of its number in `holdfast.v1.HeartbeatVerdict`. */
 const verdicts = [undefined, 'renewed', 'cancel', 'leaseLost', 'error'] as const;
 const noBytes = new Uint8Array(0);
 const writer = new Writer(65_536);
@@ -55,7 +56,7 @@ function readSettlement(reader: Reader): Settlement {
   return { lease, outcome, result, message, errorType, afterMs };
 }
 
-function writeBeat(into: Writer, item: HeartbeatItem): void {
+function writeHeartbeat(into: Writer, item: HeartbeatItem): void {
   into.bytes(1, item.lease);
   const { progress } = item;
   if (progress !== undefined)
@@ -73,7 +74,7 @@ function readProgress(reader: Reader): Progress {
   return { fraction, note };
 }
 
-function readBeat(reader: Reader): HeartbeatItem {
+function readHeartbeat(reader: Reader): HeartbeatItem {
   let lease: Uint8Array = noBytes;
   let progress: Progress | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
@@ -84,24 +85,24 @@ function readBeat(reader: Reader): HeartbeatItem {
   return { lease, progress };
 }
 
-/** A batch: its number, and its items as field 2. */
+/** Reads a batch of items. Field 1 is the number of the batch, field 2 an item, field 3 a flag. */
 function readBatch<T>(
   reader: Reader,
   read: (item: Reader) => T,
-): { batch: number; items: T[]; third: boolean } {
+): { batch: number; items: T[]; flag: boolean } {
   let batch = 0;
-  let third = false;
+  let flag = false;
   const items: T[] = [];
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) batch = reader.number();
     else if (field === 2) items.push(read(reader.nested()));
-    else if (field === 3) third = reader.flag();
+    else if (field === 3) flag = reader.flag();
     else reader.skip();
   }
-  return { batch, items, third };
+  return { batch, items, flag };
 }
 
-/** The bytes of a `holdfast.v1.ReportRequest`. */
+/** Returns the bytes of a `holdfast.v1.ReportRequest`. */
 export function encodeReportRequest(request: ReportRequest): Uint8Array<ArrayBuffer> {
   writer.reset();
   if (request.kind === 'hello') {
@@ -116,7 +117,7 @@ export function encodeReportRequest(request: ReportRequest): Uint8Array<ArrayBuf
   } else if (request.kind === 'heartbeats') {
     writer.nested(3, (into) => {
       into.number(1, request.batch);
-      for (const item of request.items) into.nested(2, (nested) => writeBeat(nested, item));
+      for (const item of request.items) into.nested(2, (nested) => writeHeartbeat(nested, item));
     });
   } else writer.message(4, noBytes);
   return writer.finish();
@@ -135,7 +136,7 @@ function readHello(reader: Reader): ReportRequest {
   return { kind: 'hello', sessionId, workerId, tenant };
 }
 
-/** A kind that a newer worker sends says nothing here: a sign of life. */
+/** Decodes a ReportRequest. A message of an unknown kind, from a newer worker, is read as a keep-alive. */
 export function decodeReportRequest(bytes: Uint8Array): ReportRequest {
   const reader = new Reader(bytes);
   let request: ReportRequest | undefined;
@@ -145,7 +146,7 @@ export function decodeReportRequest(bytes: Uint8Array): ReportRequest {
       const { batch, items } = readBatch(reader.nested(), readSettlement);
       request = { kind: 'settlements', batch, items };
     } else if (field === 3) {
-      const { batch, items } = readBatch(reader.nested(), readBeat);
+      const { batch, items } = readBatch(reader.nested(), readHeartbeat);
       request = { kind: 'heartbeats', batch, items };
     } else {
       reader.skip();
@@ -180,26 +181,26 @@ function writeAnswer(into: Writer, answer: HeartbeatAnswer): void {
 }
 
 function readAnswer(reader: Reader): HeartbeatAnswer {
-  let verdict = 0;
+  let verdictNumber = 0;
   let leaseMs = 0;
   let cause = 0;
   let error: ItemError | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) verdict = reader.number();
+    if (field === 1) verdictNumber = reader.number();
     else if (field === 2) leaseMs = reader.number();
     else if (field === 3) cause = reader.number();
     else if (field === 4) error = readItemError(reader.nested());
     else reader.skip();
   }
-  const said = verdicts[verdict];
-  if (said === 'renewed') return { verdict: said, leaseMs };
-  if (said === 'cancel') return { verdict: said, cause: causeOf(cause) };
-  if (said === 'leaseLost') return { verdict: said };
+  const verdict = verdicts[verdictNumber];
+  if (verdict === 'renewed') return { verdict, leaseMs };
+  if (verdict === 'cancel') return { verdict, cause: causeOf(cause) };
+  if (verdict === 'leaseLost') return { verdict };
   if (error === undefined) throw malformed('a heartbeat answer without a verdict');
   return { verdict: 'error', error };
 }
 
-/** The bytes of a `holdfast.v1.ReportResponse`. */
+/** Returns the bytes of a `holdfast.v1.ReportResponse`. */
 export function encodeReportResponse(response: ReportResponse): Uint8Array<ArrayBuffer> {
   writer.reset();
   if (response.kind === 'settled') {
@@ -217,14 +218,14 @@ export function encodeReportResponse(response: ReportResponse): Uint8Array<Array
   return writer.finish();
 }
 
-/** A kind that a newer server sends says nothing here: a sign of life. */
+/** Decodes a ReportResponse. A message of an unknown kind, from a newer server, is read as a keep-alive. */
 export function decodeReportResponse(bytes: Uint8Array): ReportResponse {
   const reader = new Reader(bytes);
   let response: ReportResponse | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) {
-      const { batch, items, third } = readBatch(reader.nested(), readSettled);
-      response = { kind: 'settled', batch, results: items, credited: third };
+      const { batch, items, flag } = readBatch(reader.nested(), readSettled);
+      response = { kind: 'settled', batch, results: items, credited: flag };
     } else if (field === 2) {
       const { batch, items } = readBatch(reader.nested(), readAnswer);
       response = { kind: 'heartbeats', batch, answers: items };

@@ -4,13 +4,13 @@ import { Writer } from './writer.ts';
 
 export interface Spec {
   readonly type: string;
-  /** At least 1: zero on the wire is read as 1. */
+  /** The version of the task type, at least 1. A zero on the wire is read as 1. */
   readonly typeVersion: number;
   readonly orderingKey: string | undefined;
   readonly payload: Payload;
 }
 
-/** What indexes need of a spec, read without touching its payload. */
+/** The fields of a spec that indexes need, read without its payload. */
 export interface SpecPeek {
   readonly type: string;
   readonly typeVersion: number;
@@ -19,7 +19,7 @@ export interface SpecPeek {
 
 const writer = new Writer();
 
-/** The bytes of a `holdfast.v1.Spec`. */
+/** Returns the bytes of a `holdfast.v1.Spec`. */
 export function encodeSpec(spec: Spec): Uint8Array<ArrayBuffer> {
   writer.reset().string(1, spec.type).number(2, spec.typeVersion).string(3, spec.orderingKey);
   writer.nested(4, (into) => writePayload(into, spec.payload));

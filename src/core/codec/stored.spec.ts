@@ -1,7 +1,13 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { blob, count, filled, storedOptions, text } from '../../../test/fixtures/messages.ts';
+import {
+  blob,
+  count,
+  nonEmptyText,
+  storedOptions,
+  text,
+} from '../../../test/fixtures/message-arbitraries.ts';
 import { SpecSchema, SubmitOptionsSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { limits } from '../limits.ts';
 import { decodeLease, encodeLease } from './lease.ts';
@@ -9,14 +15,14 @@ import { decodeOptions, encodeOptions } from './options.ts';
 import { encodeSpec, peekSpec, readSpec } from './spec.ts';
 
 const spec = fc.record({
-  type: filled,
+  type: nonEmptyText,
   typeVersion: count,
-  orderingKey: fc.option(filled, { nil: undefined }),
+  orderingKey: fc.option(nonEmptyText, { nil: undefined }),
   payload: fc.record({ contentType: text, encoding: text, keyId: text, bytes: blob, reference: text }),
 });
 
 describe('a spec', () => {
-  it('has the bytes of generated code, field by field, and is read back', () => {
+  it('is encoded to the same bytes as by generated code, and decoded to the same value', () => {
     fc.assert(
       fc.property(spec, (one) => {
         const bytes = encodeSpec(one);
@@ -36,7 +42,7 @@ describe('a spec', () => {
     );
   });
 
-  it('without a type version is of the first', () => {
+  it('without a type version has version 1', () => {
     expect(peekSpec(Uint8Array.of(0x0a, 1, 0x61))).toEqual({
       type: 'a',
       typeVersion: 1,
@@ -46,7 +52,7 @@ describe('a spec', () => {
 });
 
 describe('stored options', () => {
-  it('come back as they were', () => {
+  it('are decoded to the same value', () => {
     fc.assert(
       fc.property(storedOptions, (stored) => {
         expect(decodeOptions(encodeOptions(stored))).toEqual(stored);
@@ -54,7 +60,7 @@ describe('stored options', () => {
     );
   });
 
-  it('are the public message and one field more', () => {
+  it('are encoded as the public message with one more field', () => {
     const [stored] = fc.sample(
       storedOptions.filter((one) => one.priority === 'low' && one.ownLifetime),
       { numRuns: 1, seed: 3 },
@@ -65,7 +71,7 @@ describe('stored options', () => {
     expect(message.$unknown).toHaveLength(1);
   });
 
-  it('of equal bytes are decoded once, as most tasks have the same', () => {
+  it('of equal bytes are decoded only once, because most tasks have the same options', () => {
     const [stored] = fc.sample(storedOptions, { numRuns: 1, seed: 5 });
     if (stored === undefined) throw new Error('no sample');
     expect(decodeOptions(encodeOptions(stored))).toBe(decodeOptions(encodeOptions(stored)));
@@ -81,11 +87,11 @@ describe('a lease', () => {
     receiptHandle: 'h',
   };
 
-  it('comes back as it was', () => {
+  it('is decoded to the same value', () => {
     expect(decodeLease(encodeLease(lease))).toEqual(lease);
   });
 
-  it('is refused in one sentence where it is none, too long, or lacks what names a lease', () => {
+  it('is refused if its bytes are no lease, are too long, or lack id, fencing token or version', () => {
     const none = [
       new Uint8Array(0),
       Uint8Array.of(1, 2, 3),
@@ -95,10 +101,10 @@ describe('a lease', () => {
       encodeLease({ ...lease, version: 0 }),
       encodeLease(lease).subarray(0, 5),
     ];
-    for (const bytes of none) expect(() => decodeLease(bytes)).toThrow(/not a lease that Holdfast gave out/);
+    for (const bytes of none) expect(() => decodeLease(bytes)).toThrow(/not a lease from Holdfast/);
   });
 
-  it('with a negative token is none', () => {
+  it('with a negative fencing token is refused', () => {
     expect(() => decodeLease(encodeLease({ ...lease, fencingToken: -5 }))).toThrow(/not a lease/);
   });
 });

@@ -5,7 +5,7 @@ import { noOptions, readOptions, writeOptions } from './options.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** The numbers of `holdfast.v1.TaskState`, by place. */
+/** The states, each at the index of its number in `holdfast.v1.TaskState`. */
 const states: readonly (ShownState | undefined)[] = [
   undefined,
   'scheduled',
@@ -48,13 +48,13 @@ function readItem(reader: Reader): SubmitItem {
   return { key, spec, options, traceparent };
 }
 
-/** The most that an item's numbers and the framing of its fields take. */
+/** The most bytes that an item's numbers and the framing of its fields take. */
 const numbersBytes = 256;
-/** UTF-8 takes at most so much of a UTF-16 unit. */
+/** The most UTF-8 bytes of one UTF-16 code unit. */
 const unitBytes = 3;
 const tagFramingBytes = 3;
 
-/** No fewer bytes than the item takes in a batch, told without encoding it. */
+/** Returns an upper bound for the bytes of an item in a batch, without encoding it. */
 export function mostItemBytes({ key, spec, options, traceparent }: SubmitItem): number {
   const { tags, parentId = '' } = options;
   const ids = (key.length + parentId.length + traceparent.length) * unitBytes;
@@ -63,14 +63,14 @@ export function mostItemBytes({ key, spec, options, traceparent }: SubmitItem): 
   return spec.length + ids + tagBytes + numbersBytes;
 }
 
-/** The bytes of a `holdfast.v1.SubmitTasksRequest`; each spec is copied as it is. */
+/** Returns the bytes of a `holdfast.v1.SubmitTasksRequest`. Each spec is copied unchanged. */
 export function encodeSubmitBatch(batch: SubmitBatch): Uint8Array<ArrayBuffer> {
   writer.reset().string(1, batch.tenant).string(2, batch.queue);
   for (const item of batch.items) writer.nested(3, (into) => writeItem(into, item));
   return writer.finish();
 }
 
-/** Specs are views of `bytes`. */
+/** Decodes a batch of submissions. The specs in the result are views of `bytes`, not copies. */
 export function decodeSubmitBatch(bytes: Uint8Array): SubmitBatch {
   let tenant = '';
   let queue = '';
@@ -112,7 +112,7 @@ function readResult(reader: Reader): SubmitResult {
   return error === undefined ? { id, deduplicated, state, version, error } : { error };
 }
 
-/** The bytes of a `holdfast.v1.SubmitTasksResponse`. */
+/** Returns the bytes of a `holdfast.v1.SubmitTasksResponse`. */
 export function encodeSubmitResult(result: SubmitBatchResult): Uint8Array<ArrayBuffer> {
   writer.reset();
   for (const one of result.results) writer.nested(1, (into) => writeResult(into, one));

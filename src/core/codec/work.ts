@@ -2,7 +2,7 @@ import type { Assignment, CancelCause, HandledTypeMessage, WorkRequest, WorkResp
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** The numbers of `holdfast.v1.CancelCause`, by place. */
+/** The causes, each at the index of its number in `holdfast.v1.CancelCause`. */
 const causes: readonly (CancelCause | undefined)[] = [
   undefined,
   'cancelled',
@@ -33,7 +33,7 @@ function writeHello(into: Writer, hello: Hello): void {
   into.number(6, hello.tasks).number(7, hello.bytes);
 }
 
-/** The bytes of a `holdfast.v1.WorkRequest`. */
+/** Returns the bytes of a `holdfast.v1.WorkRequest`. */
 export function encodeWorkRequest(request: WorkRequest): Uint8Array<ArrayBuffer> {
   writer.reset();
   if (request.kind === 'hello') writer.nested(1, (into) => writeHello(into, request));
@@ -76,7 +76,7 @@ function readHello(reader: Reader): Hello {
   return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes };
 }
 
-/** Two numbers, as fields 1 and 2. */
+/** Reads a message of two numbers, fields 1 and 2. */
 function readPair(reader: Reader): { first: number; second: number } {
   let first = 0;
   let second = 0;
@@ -88,7 +88,7 @@ function readPair(reader: Reader): { first: number; second: number } {
   return { first, second };
 }
 
-/** A kind that a newer worker sends says nothing here: a sign of life. */
+/** Decodes a WorkRequest. A message of an unknown kind, from a newer worker, is read as a keep-alive. */
 export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
   const reader = new Reader(bytes);
   let request: WorkRequest | undefined;
@@ -155,7 +155,7 @@ function readAssignment(reader: Reader): Assignment {
   return read;
 }
 
-/** The bytes of a `holdfast.v1.WorkResponse`. */
+/** Returns the bytes of a `holdfast.v1.WorkResponse`. */
 export function encodeWorkResponse(response: WorkResponse): Uint8Array<ArrayBuffer> {
   writer.reset();
   switch (response.kind) {
@@ -227,7 +227,7 @@ function readCancel(reader: Reader): WorkResponse {
   return { kind: 'cancel', id, fencingToken, cause };
 }
 
-/** A kind that a newer server sends says nothing here: a sign of life. */
+/** Decodes a WorkResponse. A message of an unknown kind, from a newer server, is read as a keep-alive. */
 export function decodeWorkResponse(bytes: Uint8Array): WorkResponse {
   const reader = new Reader(bytes);
   let response: WorkResponse | undefined;

@@ -6,13 +6,13 @@ function unwritable(what: string): HoldfastError {
   });
 }
 
-/** Four groups of seven bits. */
+/** The values of four 7-bit groups of a varint. */
 const group = 2 ** 28;
 
 /**
- * Writes the protobuf wire format. One growing buffer serves every message of a writer, since encoding never
- * waits: `finish` copies out exactly what was written. What the wire can't carry is refused, never bent: numbers
- * that are not whole or exceed 2^53 − 1, and text with half of a surrogate pair.
+ * Writes the protobuf wire format. All messages of a writer use one growing buffer, because encoding is synchronous;
+ * `finish` returns a copy of the written bytes. The writer throws on values that the format cannot carry: numbers that
+ * are not whole or exceed 2^53 − 1, and text with half of a surrogate pair.
  */
 export class Writer {
   #buffer: Buffer;
@@ -26,7 +26,7 @@ export class Writer {
     return this.#at;
   }
 
-  /** Starts anew in the same buffer. */
+  /** Starts a new message in the same buffer. */
   reset(): this {
     this.#at = 0;
     return this;
@@ -44,7 +44,7 @@ export class Writer {
     const buffer = this.#buffer;
     let at = this.#at;
     let rest = value;
-    // Four groups at a time: shifts of 32 bits are many times cheaper than divisions.
+    // Writes four groups per step: 32-bit shifts are many times cheaper than divisions.
     for (; rest >= group; rest = Math.floor(rest / group)) {
       const low = rest % group;
       buffer[at++] = low | 0x80;
@@ -58,7 +58,7 @@ export class Writer {
     return this;
   }
 
-  /** A varint field; proto3 leaves out zero. */
+  /** Writes a varint field; proto3 omits zero. */
   number(field: number, value: number | undefined): this {
     if (value === undefined || value === 0) return this;
     if (!Number.isSafeInteger(value)) throw unwritable(`${value} is not a whole number of at most 2^53 − 1`);
@@ -76,17 +76,17 @@ export class Writer {
     return this;
   }
 
-  /** proto3 leaves out the empty string. */
+  /** Writes a text field; proto3 omits the empty string. */
   string(field: number, value: string | undefined): this {
     return value === undefined || value === '' ? this : this.text(field, value);
   }
 
-  /** Words for people, that must never stand in the way: half of a surrogate pair becomes U+FFFD. */
+  /** Writes text for people. It never throws: half of a surrogate pair becomes U+FFFD. */
   words(field: number, value: string | undefined): this {
     return value === undefined ? this : this.string(field, value.toWellFormed());
   }
 
-  /** Like `string`, but written even where empty: an item of a list. */
+  /** Writes a text field even if it is empty, for items of a list. */
   text(field: number, value: string): this {
     const bytes = Buffer.byteLength(value);
     if (bytes !== value.length && !value.isWellFormed())
@@ -104,7 +104,7 @@ export class Writer {
     return value === undefined || value.length === 0 ? this : this.message(field, value);
   }
 
-  /** A message whose bytes are at hand; written even where empty. */
+  /** Writes a message that is encoded already, even if it is empty. */
   message(field: number, value: Uint8Array): this {
     this.varint(field * 8 + 2)
       .varint(value.length)
@@ -114,7 +114,7 @@ export class Writer {
     return this;
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes without a field number or a length. */
   raw(value: Uint8Array): this {
     this.#room(value.length);
     this.#buffer.set(value, this.#at);
@@ -122,7 +122,7 @@ export class Writer {
     return this;
   }
 
-  /** A message written by `write`; its length, unknown before, is put in front of it afterwards. */
+  /** Writes a message by `write`, then puts its length in front of it. */
   nested(field: number, write: (writer: this) => void): this {
     this.varint(field * 8 + 2).#room(5);
     const start = this.#at + 1;
@@ -140,7 +140,7 @@ export class Writer {
     return this;
   }
 
-  /** Two's complement in ten bytes, as protobuf has it. */
+  /** Writes a negative number as two's complement in ten bytes, as protobuf requires. */
   #negative(value: number): this {
     this.#room(10);
     let rest = BigInt.asUintN(64, BigInt(value));

@@ -6,31 +6,34 @@ const backslash = 0x5c;
 const colon = 0x3a;
 const numeral = /[-+.\deE]/;
 
-/** Where the string that begins at `start` ends: the place after its closing quote. */
+/** Returns the index after the closing quote of the JSON string that begins at `start`. */
 function afterString(text: string, start: number): number {
   let at = start + 1;
   while (text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;
   return at + 1;
 }
 
-/** A decimal as its digits and the power of ten behind them, so that 1.50e1 and 15 are one number. */
+/** Returns a decimal number as its digits and a power of ten, so that 1.50e1 and 15 become the same text. */
 function decimal(text: string): string {
   const [mantissa = '', exponent = '0'] = text.toLowerCase().replace(/^-/, '').split(/e(.*)/s);
   const [whole = '', fraction = ''] = mantissa.split('.');
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   let end = digits.length;
-  // Not by a pattern: its time would grow with the square of a long run of zeros.
+  // A regular expression would take quadratic time for a long run of zeros.
   while (end > 0 && digits.charAt(end - 1) === '0') end--;
   if (end === 0) return '0';
   return `${digits.slice(0, end)}e${Number(exponent) - fraction.length + digits.length - end}`;
 }
 
-/** True where a double is the number that was written, and not merely the nearest to it. */
+/** Whether a double can hold the written number exactly. */
 function isCarried(text: string): boolean {
   return decimal(text) === decimal(String(Number(text)));
 }
 
-/** Members of all objects in a valid JSON text; undefined where a number in it is more exact than a double. */
+/**
+ * Counts the members of all objects in a valid JSON text. Returns undefined if a number in it does not fit a double
+ * exactly.
+ */
 function writtenMembers(text: string): number | undefined {
   let members = 0;
   for (let at = 0; at < text.length; ) {
@@ -49,7 +52,9 @@ function writtenMembers(text: string): number | undefined {
   return members;
 }
 
-/** Members of all objects in a value: fewer than were written where a key came twice. */
+/**
+ * Counts the members of all objects in a parsed value. The text has more members if a key occurs twice in an object.
+ */
 function membersOf(value: unknown): number {
   let members = 0;
   const open: unknown[] = [value];
@@ -63,9 +68,9 @@ function membersOf(value: unknown): number {
 }
 
 /**
- * The canonical form of a JSON text by RFC 8785, or undefined where the text has none: it is not JSON or not
- * UTF-8, a key comes twice in one object, a number is more exact than a double. Of such texts two readers may make
- * different things, so nobody may call them equal.
+ * Returns the canonical form of a JSON text by RFC 8785. Returns undefined if the text is not JSON or not UTF-8, has a
+ * key twice in one object, or has a number that does not fit a double exactly: two parsers may read such a text
+ * differently, so two of them are never equal.
  */
 export function canonicalForm(bytes: Uint8Array): string | undefined {
   try {

@@ -7,8 +7,8 @@ interface KeyHolder {
 }
 
 /**
- * Whether a task gives its idempotency key to another submission: it does so once its window is over and it has ended,
- * and in any case once it has expired.
+ * Whether another submission may use a task's idempotency key: the task has ended and its deduplication window is over,
+ * or the task has expired.
  */
 export function isKeyFree({ submission, head }: KeyHolder, nowMs: number): boolean {
   const { acceptedAtMs, options, expiresAtMs } = submission;

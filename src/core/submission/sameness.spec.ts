@@ -16,7 +16,7 @@ function spec(text: string, change: Partial<Spec> = {}): Uint8Array {
   return encodeSpec({ type: 'mail', typeVersion: 1, orderingKey: undefined, payload, ...change });
 }
 
-/** The same value with the keys of every object the other way round. */
+/** Returns the same value with the keys of every object in reverse order. */
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed);
   if (value === null || typeof value !== 'object') return value;
@@ -27,7 +27,7 @@ function reversed(value: unknown): unknown {
   );
 }
 
-describe('the same request', () => {
+describe('the comparison of two specs', () => {
   it('ignores the order of JSON keys and white space', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
@@ -37,7 +37,7 @@ describe('the same request', () => {
     );
   });
 
-  it('is not one with another value, type, version, ordering key or kind of content', () => {
+  it('is false for another value, type, version, ordering key or encoding', () => {
     expect(sameSpec(spec('{"a":1}'), spec('{"a":2}'))).toBe(false);
     expect(sameSpec(spec('{"a":1}'), spec('{"a":1}', { type: 'sms' }))).toBe(false);
     expect(sameSpec(spec('{"a":1}'), spec('{"a":1}', { typeVersion: 2 }))).toBe(false);
@@ -51,12 +51,12 @@ describe('the same request', () => {
     expect(sameSpec(spec('1', { typeVersion: 0 }), spec('1', { typeVersion: 1 }))).toBe(true);
   });
 
-  it('compares what is not JSON byte by byte, even where it says that it is', () => {
+  it('compares invalid JSON byte by byte, even if the content type is JSON', () => {
     expect(sameSpec(spec('{broken'), spec('{broken'))).toBe(true);
     expect(sameSpec(spec('{broken'), spec('{broken '))).toBe(false);
   });
 
-  it('knows one JSON text by its value: escapes, 1.0 and 1, minus zero and zero', () => {
+  it('compares JSON by value: escapes, 1.0 and 1, minus zero and zero are equal', () => {
     expect(sameSpec(spec('{"a":"A\\u0042"}'), spec('{"a":"AB"}'))).toBe(true);
     expect(sameSpec(spec('[1.0, 10e-1, 1500]'), spec('[1,1,1.5E3]'))).toBe(true);
     expect(sameSpec(spec('[-0]'), spec('[0]'))).toBe(true);
@@ -64,27 +64,27 @@ describe('the same request', () => {
     expect(sameSpec(spec('[1,2]'), spec('[2,1]'))).toBe(false);
   });
 
-  it('is not one where a number is more exact than a double, for another language reads it exactly', () => {
+  it('is false if a number is more exact than a double, because other languages read it exactly', () => {
     expect(sameSpec(spec('{"id":9007199254740993}'), spec('{"id":9007199254740992}'))).toBe(false);
     expect(sameSpec(spec('{"id": 9007199254740993}'), spec('{"id":9007199254740993}'))).toBe(false);
     expect(sameSpec(spec('[1e999]'), spec('[2e999]'))).toBe(false);
     expect(sameSpec(spec('[0.1000000000000000000001]'), spec('[0.1]'))).toBe(false);
   });
 
-  it('is not one where a key comes twice, for readers differ in which one they take', () => {
+  it('is false if an object has a key twice, because parsers differ in which value they take', () => {
     expect(sameSpec(spec('{"a":1,"a":2}'), spec('{"a":2}'))).toBe(false);
     expect(sameSpec(spec('{"a:a":{"b":1}} '), spec('{"a:a":{"b":1}}'))).toBe(true);
     expect(sameSpec(spec('{"__proto__":1,"b":2}'), spec('{"b":2,"__proto__":1}'))).toBe(true);
     expect(sameSpec(spec('{"__proto__":1,"b":2}'), spec('{"b":2,"__proto__":3}'))).toBe(false);
   });
 
-  it('takes texts that are not UTF-8 byte by byte', () => {
+  it('compares texts that are not UTF-8 byte by byte', () => {
     const broken = (byte: number) =>
       spec('', { payload: { ...json, bytes: Uint8Array.of(0x22, byte, 0x22) } });
     expect(sameSpec(broken(0xff), broken(0xfe))).toBe(false);
   });
 
-  it('reads an empty content type as JSON, and tells other kinds of JSON apart', () => {
+  it('reads an empty content type as application/json, and is false for different JSON content types', () => {
     const as = (contentType: string, text: string) =>
       spec('', { payload: { ...json, contentType, bytes: new TextEncoder().encode(text) } });
     expect(sameSpec(as('', '[1, 2]'), as('application/json', '[1,2]'))).toBe(true);
@@ -93,13 +93,13 @@ describe('the same request', () => {
     expect(sameSpec(as('text/plain', '[1, 2]'), as('text/plain', '[1,2]'))).toBe(false);
   });
 
-  it('is not one where a newer client said something that this version does not know', () => {
+  it('is false if the specs have fields of a newer version, unless their bytes are equal', () => {
     const added = (value: number) => Buffer.concat([spec('[1]'), Uint8Array.of(0x48, value)]);
     expect(sameSpec(added(1), added(2))).toBe(false);
     expect(sameSpec(added(1), added(1))).toBe(true);
   });
 
-  it('takes no longer for hostile texts', () => {
+  it('takes linear time for deeply nested JSON and for long runs of zeros', () => {
     const deep = (space: string) => spec(`${'['.repeat(60_000)}${space}${']'.repeat(60_000)}`);
     expect(sameSpec(deep(''), deep(' '))).toBe(true);
     const zeros = (space: string) => spec(`[${space}1${'0'.repeat(250_000)}1]`);

@@ -7,7 +7,7 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-/** Saying nothing says `application/json`. */
+/** Returns the content type; an empty one stands for `application/json`. */
 function contentType(payload: Payload): string {
   return payload.contentType === '' ? 'application/json' : payload.contentType;
 }
@@ -38,7 +38,7 @@ function sameFields(a: Spec, b: Spec): boolean {
   );
 }
 
-/** Fields 4 of a spec and 5 of a payload are the last that this version knows. */
+/** Whether a message has known fields only. The last known field is 4 in a spec and 5 in a payload. */
 function knowsAll(reader: Reader, last: 4 | 5): boolean {
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field > last) return false;
@@ -50,14 +50,16 @@ function knowsAll(reader: Reader, last: 4 | 5): boolean {
 }
 
 /**
- * Whether two specs are the same request: equal bytes, or equal fields whose JSON payloads have the same canonical
- * form (RFC 8785), so that neither the order of keys nor white space makes a retry a conflict. Compared only when a
- * key is hit: nothing is hashed on the way in. Throws INVALID_ARGUMENT where the bytes are no spec.
+ * Whether two specs are the same request: equal bytes, or equal fields and JSON payloads with the same canonical form
+ * (RFC 8785). The order of keys and white space thus never turn a retry into a conflict. Specs are compared only if the
+ * idempotency key exists already; nothing is hashed at submission.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT, if the bytes are no spec.
  */
 export function sameSpec(a: Uint8Array, b: Uint8Array): boolean {
   if (equalBytes(a, b)) return true;
   const left = readSpec(a);
   const right = readSpec(b);
-  // What a newer client added may be what the two differ in.
+  // Two specs may differ in fields that only a newer version knows.
   return sameFields(left, right) && knowsAll(new Reader(a), 4) && knowsAll(new Reader(b), 4);
 }

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { dayMs, minuteMs, startMs } from '../../../test/fixtures/life.ts';
+import { dayMs, minuteMs, startMs } from '../../../test/fixtures/task-life.ts';
 import { noOptions } from '../codec/options.ts';
 import { fold } from '../task/evolve.ts';
 import { shownState } from '../task/head.ts';
 import { expiry, lifetimeEnd, type OptionsRequest, resolveOptions, submittedEvent } from './submission.ts';
 
-function resolve(asked: Partial<OptionsRequest> = {}) {
-  return resolveOptions({ ...noOptions, ...asked }, startMs);
+function resolve(requested: Partial<OptionsRequest> = {}) {
+  return resolveOptions({ ...noOptions, ...requested }, startMs);
 }
 
-describe('options as accepted', () => {
+describe('the options of an accepted task', () => {
   it('have every default filled in', () => {
     expect(resolve()).toEqual({
       runAtMs: undefined,
@@ -27,29 +27,29 @@ describe('options as accepted', () => {
     });
   });
 
-  it('keep what was asked for beside the defaults', () => {
+  it('keep the requested values beside the defaults', () => {
     expect(resolve({ retry: { maxAttempts: 9 } }).retry).toMatchObject({ maxAttempts: 9, baseMs: 1_000 });
   });
 
-  it('make a delay a time', () => {
+  it('have a run time in place of a delay', () => {
     expect(resolve({ delayMs: minuteMs }).runAtMs).toBe(startMs + minuteMs);
   });
 });
 
 describe('a task’s times', () => {
-  it('count the lifetime from the run time, and from acceptance where that is later', () => {
+  it('count the lifetime from the run time or from acceptance, whichever is later', () => {
     expect(lifetimeEnd(resolve({ runAtMs: startMs + dayMs }), startMs)).toBe(startMs + 15 * dayMs);
     expect(lifetimeEnd(resolve(), startMs)).toBe(startMs + 14 * dayMs);
     expect(lifetimeEnd(resolve({ runAtMs: startMs - 30 * dayMs }), startMs)).toBe(startMs + 14 * dayMs);
   });
 
-  it('let everything of it expire after window and lifetime, kept for its retention', () => {
+  it('have the expiry at the end of window and lifetime plus the retention', () => {
     expect(expiry(resolve(), startMs)).toBe(startMs + 21 * dayMs);
     expect(expiry(resolve({ windowMs: 30 * dayMs }), startMs)).toBe(startMs + 37 * dayMs);
     expect(expiry(resolve({ delayMs: 20 * dayMs, retentionMs: dayMs }), startMs)).toBe(startMs + 35 * dayMs);
   });
 
-  it('leave an hour after the lifetime for its end to be written, however short the retention', () => {
+  it('have the expiry at least an hour after the lifetime’s end, however short the retention is', () => {
     const brief = { lifetimeMs: 5 * minuteMs, windowMs: minuteMs };
     for (const retentionMs of [0, 1, 59 * minuteMs]) {
       expect(expiry(resolve({ ...brief, retentionMs }), startMs)).toBe(startMs + 65 * minuteMs);
@@ -61,25 +61,25 @@ describe('a task’s times', () => {
   });
 });
 
-describe('the first event', () => {
-  it('schedules a task only for a time that is ahead', () => {
-    const of = (asked: Partial<OptionsRequest>) =>
-      shownState(fold([submittedEvent(resolve(asked), startMs, undefined)]));
+describe('the first event of a task', () => {
+  it('schedules a task only for a time in the future', () => {
+    const of = (requested: Partial<OptionsRequest>) =>
+      shownState(fold([submittedEvent(resolve(requested), startMs, undefined)]));
     expect(of({ delayMs: 1 })).toBe('scheduled');
     expect(of({ runAtMs: startMs })).toBe('ready');
     expect(of({ runAtMs: startMs - dayMs })).toBe('ready');
     expect(of({})).toBe('ready');
   });
 
-  it('holds a lifetime of its own, and that of a scheduled task, so that the sweep sees them', () => {
-    const of = (asked: Partial<OptionsRequest>) =>
-      submittedEvent(resolve(asked), startMs, undefined).lifetimeEndAtMs;
+  it('records the lifetime’s end if the submission set it or is scheduled, for the due index', () => {
+    const of = (requested: Partial<OptionsRequest>) =>
+      submittedEvent(resolve(requested), startMs, undefined).lifetimeEndAtMs;
     expect(of({})).toBe(undefined);
     expect(of({ lifetimeMs: minuteMs })).toBe(startMs + minuteMs);
     expect(of({ delayMs: minuteMs })).toBe(startMs + minuteMs + 14 * dayMs);
   });
 
-  it('says whether the task is in a lane', () => {
+  it('records whether the task is in a lane', () => {
     expect(submittedEvent(resolve(), startMs, 'customer-7').inLane).toBe(true);
     expect(submittedEvent(resolve(), startMs, undefined).inLane).toBe(false);
   });

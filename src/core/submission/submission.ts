@@ -1,10 +1,8 @@
 import { defaults, limits } from '../limits.ts';
-import type { Submitted } from '../task/event.ts';
+import type { Priority } from '../priority.ts';
+import type { SubmittedEvent } from '../task/event.ts';
 
-export type Priority = 'high' | 'normal' | 'low';
-export const priorities: readonly Priority[] = ['high', 'normal', 'low'];
-
-/** Whose key it is: a key is unique in a tenant's queue. */
+/** An idempotency key with its queue. A key is unique in a tenant's queue. */
 export interface Scope {
   readonly tenant: string;
   readonly queue: string;
@@ -12,20 +10,20 @@ export interface Scope {
 }
 
 export interface RetryPolicy {
-  /** The first attempt included. */
+  /** The number of attempts, the first one included. */
   readonly maxAttempts: number;
   readonly baseMs: number;
   readonly factor: number;
   readonly maxMs: number;
 }
 
-/** A submission's options as resolved at acceptance: defaults filled in, lengths checked, `delay` made a time. */
+/** The options of an accepted submission: checked, with defaults, and with `runAtMs` in place of a delay. */
 export interface Options {
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
-  /** From the run time (else acceptance) on. */
+  /** The lifetime in ms. It begins at the run time, or at acceptance if there is no run time. */
   readonly lifetimeMs: number;
-  /** The submission named the lifetime itself, so it is a due entry of its own. */
+  /** True if the submission set the lifetime. The end of the lifetime then has a due entry. */
   readonly ownLifetime: boolean;
   readonly retentionMs: number;
   readonly windowMs: number;
@@ -34,36 +32,37 @@ export interface Options {
   readonly attemptTimeoutMs: number;
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
-  readonly whenDead: 'return' | 'retry';
+  readonly whenDead: 'return' | 'redrive';
 }
 
-/** What was accepted; immutable. */
+/** A submission as it was accepted. It never changes. */
 export interface Submission {
   readonly scope: Scope;
-  /** The bytes of a `holdfast.v1.Spec` as they came: stored, compared and handed on, never re-encoded. */
+  /** The bytes of a `holdfast.v1.Spec`, as they were received. Holdfast never encodes a spec again. */
   readonly spec: Uint8Array;
-  /** Read out of `spec` once, for indexes. */
+  /** The task type, copied from `spec` for indexes. */
   readonly type: string;
   readonly typeVersion: number;
-  /** The lane, where the spec has an ordering key. */
+  /** The ordering key of `spec`; undefined if the task is in no lane. */
   readonly orderingKey: string | undefined;
   readonly options: Options;
-  /** W3C traceparent, or empty. Not part of the spec, so that a duplicate is judged by comparing bytes. */
+  /** A W3C traceparent, or empty. It is not part of the spec, so that equal requests have equal specs. */
   readonly traceparent: string;
   readonly acceptedAtMs: number;
-  /** To every reader the task does not exist past this time. */
+  /** The expiry of the task. After this time no read returns the task. */
   readonly expiresAtMs: number;
-  readonly submitted: Submitted;
+  readonly submitted: SubmittedEvent;
 }
 
-/** When a task's default or own lifetime is over: from its run time on, never from before its acceptance. */
+/** Returns when a task's lifetime ends. The lifetime begins at the run time or at acceptance, whichever is later. */
 export function lifetimeEnd(options: Options, acceptedAtMs: number): number {
   return Math.max(options.runAtMs ?? 0, acceptedAtMs) + options.lifetimeMs;
 }
 
 /**
- * Fixed at submission: everything of the task is gone after this. A task that expired as its lifetime ended would never be
- * dead, and in a lane nobody would ring the next one.
+ * Returns when a task expires: the time after which its data is deleted, fixed at submission. It is at least an hour
+ * after the lifetime's end; otherwise the task would expire before it is recorded as dead, and its lane would never be
+ * handed over.
  */
 export function expiry(options: Options, acceptedAtMs: number): number {
   const endAtMs = lifetimeEnd(options, acceptedAtMs);
@@ -71,12 +70,12 @@ export function expiry(options: Options, acceptedAtMs: number): number {
   return Math.max(keptUntilMs, endAtMs + limits.endBeforeExpiryMs);
 }
 
-/** The first event, out of what was asked for. */
+/** Returns the first event of a task. */
 export function submittedEvent(
   options: Options,
   acceptedAtMs: number,
   orderingKey: string | undefined,
-): Submitted {
+): SubmittedEvent {
   const scheduled = options.runAtMs !== undefined && options.runAtMs > acceptedAtMs;
   return {
     kind: 'submitted',
@@ -88,10 +87,10 @@ export function submittedEvent(
   };
 }
 
-/** Options as a caller asks for them: what is absent takes its default. */
+/** The options of a submission as its caller sets them. An absent option takes its default. */
 export interface OptionsRequest {
   readonly runAtMs: number | undefined;
-  /** From acceptance on; not together with `runAtMs`. */
+  /** The delay in ms, counted from acceptance. A caller sets a delay or `runAtMs`, not both. */
   readonly delayMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
   readonly lifetimeMs: number | undefined;
@@ -102,29 +101,29 @@ export interface OptionsRequest {
   readonly attemptTimeoutMs: number | undefined;
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
-  readonly whenDead: 'return' | 'retry' | undefined;
+  readonly whenDead: 'return' | 'redrive' | undefined;
 }
 
-/** Defaults filled in and `delay` made a time. The fields were checked against the limits before. */
-export function resolveOptions(asked: OptionsRequest, nowMs: number): Options {
-  const runAtMs = asked.delayMs === undefined ? asked.runAtMs : nowMs + asked.delayMs;
+/** Fills in the defaults and turns a delay into a run time. The caller has checked the limits before. */
+export function resolveOptions(requested: OptionsRequest, nowMs: number): Options {
+  const runAtMs = requested.delayMs === undefined ? requested.runAtMs : nowMs + requested.delayMs;
   return {
     runAtMs,
-    deadlineAtMs: asked.deadlineAtMs,
-    lifetimeMs: asked.lifetimeMs ?? defaults.lifetimeMs,
-    ownLifetime: asked.lifetimeMs !== undefined,
-    retentionMs: asked.retentionMs ?? defaults.retentionMs,
-    windowMs: asked.windowMs ?? defaults.windowMs,
-    priority: asked.priority ?? 'normal',
+    deadlineAtMs: requested.deadlineAtMs,
+    lifetimeMs: requested.lifetimeMs ?? defaults.lifetimeMs,
+    ownLifetime: requested.lifetimeMs !== undefined,
+    retentionMs: requested.retentionMs ?? defaults.retentionMs,
+    windowMs: requested.windowMs ?? defaults.windowMs,
+    priority: requested.priority ?? 'normal',
     retry: {
-      maxAttempts: asked.retry?.maxAttempts ?? defaults.maxAttempts,
-      baseMs: asked.retry?.baseMs ?? defaults.backoffBaseMs,
-      factor: asked.retry?.factor ?? defaults.backoffFactor,
-      maxMs: asked.retry?.maxMs ?? defaults.backoffMaxMs,
+      maxAttempts: requested.retry?.maxAttempts ?? defaults.maxAttempts,
+      baseMs: requested.retry?.baseMs ?? defaults.backoffBaseMs,
+      factor: requested.retry?.factor ?? defaults.backoffFactor,
+      maxMs: requested.retry?.maxMs ?? defaults.backoffMaxMs,
     },
-    attemptTimeoutMs: asked.attemptTimeoutMs ?? defaults.attemptTimeoutMs,
-    tags: asked.tags,
-    parentId: asked.parentId,
-    whenDead: asked.whenDead ?? 'return',
+    attemptTimeoutMs: requested.attemptTimeoutMs ?? defaults.attemptTimeoutMs,
+    tags: requested.tags,
+    parentId: requested.parentId,
+    whenDead: requested.whenDead ?? 'return',
   };
 }

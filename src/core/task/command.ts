@@ -1,16 +1,16 @@
 import type { TaskEvent } from './event.ts';
 import type { Head, StoredState } from './head.ts';
 
-/** A worker takes the task, or whoever hears its bell ends a lease that is spent. */
+/** Takes the task for a worker. If an earlier lease has expired, the claim ends that lease first. */
 export interface Claim {
   readonly kind: 'claim';
   readonly worker: string;
   readonly leaseMs: number;
-  /** The task's pointer is the lowest of its lane, by a consistent read; true where it has no lane. */
+  /** True if a consistent read found the task to be the first of its lane, or if it is in no lane. */
   readonly lowest: boolean;
 }
 
-/** Ends a spent lease without taking the task: somebody heard the bell who has no worker for it. */
+/** Ends an expired lease without taking the task, for a node that has no worker for it. */
 export interface Expire {
   readonly kind: 'expire';
 }
@@ -20,20 +20,20 @@ export interface Lapse {
   readonly kind: 'lapse';
 }
 
-/** The outcome of an attempt, as its worker tells it. `random` in [0, 1) is the jitter. */
+/** Ends an attempt with the outcome that its worker reports. `random` in [0, 1) is the jitter of the backoff. */
 export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } & (
   | { readonly outcome: 'succeeded'; readonly resultBytes: number }
   | {
       readonly outcome: 'failed' | 'fatal' | 'cancelled';
       readonly message: string;
       readonly errorType: string;
-      /** Instead of the policy's backoff. */
+      /** The wait before the next attempt, in ms, in place of the policy's backoff. */
       readonly afterMs: number | undefined;
       readonly random: number;
     }
   | { readonly outcome: 'snoozed'; readonly afterMs: number }
-  /** `counted`: the assignment never arrived, which may happen only so often. */
-  | { readonly outcome: 'released'; readonly counted: boolean; readonly random: number }
+  /** `countsAsRelease` is true if the assignment never reached the worker; such releases are limited (`limits.releases`). */
+  | { readonly outcome: 'released'; readonly countsAsRelease: boolean; readonly random: number }
 );
 
 export interface Cancel {
@@ -50,10 +50,10 @@ export interface Redrive {
 export type Command = Claim | Expire | Lapse | Settle | Cancel | Redrive;
 
 export type Rejection =
-  /** `claim`: the task has ended. `cancel`, `expire`, `lapse`: likewise. */
+  /** The task has ended, so it cannot be claimed, cancelled, expired or lapsed. */
   | { readonly why: 'ended'; readonly state: StoredState }
   | { readonly why: 'scheduled'; readonly untilMs: number }
-  /** Another one's lease is valid until then. */
+  /** Another worker has a lease until `untilMs`. */
   | { readonly why: 'leased'; readonly untilMs: number }
   | { readonly why: 'notLowest' }
   | { readonly why: 'leaseLost' }
@@ -65,7 +65,7 @@ export type Rejection =
   | { readonly why: 'handOverPending' };
 
 export type Decision =
-  /** `events` may be empty: the command already took effect. `head` is the head after them. */
+  /** `head` is the head after `events`. The events are empty if the command had taken effect before. */
   | {
       readonly ok: true;
       readonly events: readonly TaskEvent[];

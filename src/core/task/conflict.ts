@@ -2,8 +2,8 @@ import { HoldfastError } from '../errors.ts';
 import { type Head, shownState } from './head.ts';
 
 /**
- * What the loser of a race for a task is told: who won it. `stood` is the head that the refused write found, `cause`
- * what the store refused it with.
+ * Returns the error for a write that lost a race for a task; its message names the winner. `current` is the head
+ * that the store found instead of the expected one, `cause` the error of the store.
  */
 export function lostRace(taskId: string, current: Head, cause?: unknown): HoldfastError {
   const { worker, attempt, fencingToken, revision } = current;

@@ -1,17 +1,27 @@
 import { limits, timing } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
-import { accepted, died, type Facts, lapsed, leased, leaseExpiredAtMs, rejected } from './decision.ts';
+import {
+  accepted,
+  died,
+  type Facts,
+  lapseReason,
+  leaseExpiredAtMs,
+  rejected,
+  withLease,
+} from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { type Head, isEnded } from './head.ts';
 import { decideSettle } from './settle.ts';
 
-/** What a spent lease leaves behind: an end that was due, or undefined where the task goes on. */
+/**
+ * Returns the event that ends the task when its lease expires (cancelled or died), or undefined if it is tried again.
+ */
 function endAfterExpiry(head: Head, facts: Facts, nowMs: number): TaskEvent | undefined {
-  // No token: these ends are nobody's outcome, so that the late worker's settlement is never taken for a repeat.
+  // The events of an expired lease have no fencing token, so that the worker's late settlement is not taken for a repeat.
   if (head.cancelRequested) {
     return { kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor: '', message: 'the lease ended' };
   }
-  const reason = lapsed(head, facts, nowMs);
+  const reason = lapseReason(head, facts, nowMs);
   if (reason !== undefined) return died(head, facts, reason, nowMs);
   if (head.attempt >= facts.options.retry.maxAttempts) {
     return { ...died(head, facts, 'attempts', nowMs), message: 'the lease of the last attempt expired' };
@@ -26,7 +36,7 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
     fencingToken: Math.max(head.fencingToken + 1, nowMs),
     attempt: head.attempt + 1,
     worker: command.worker,
-    // The worker counts from the handler's start, which prefetch may put off: it must be the first to end the attempt.
+    // The worker counts the timeout from the handler's start, which prefetch may delay, and must end the attempt first.
     timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
   };
 }
@@ -40,14 +50,14 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
     const end = endAfterExpiry(head, facts, nowMs);
     if (end !== undefined) return accepted(head, [...events, end]);
   } else {
-    const reason = lapsed(head, facts, nowMs);
+    const reason = lapseReason(head, facts, nowMs);
     if (reason !== undefined) return accepted(head, [died(head, facts, reason, nowMs)]);
     if (head.waitUntilMs !== undefined) return rejected({ why: 'scheduled', untilMs: head.waitUntilMs });
   }
   if (!command.lowest) return rejected({ why: 'notLowest' });
   events.push(claimed(head, facts, command, nowMs));
   const decision = accepted(head, events);
-  return decision.ok ? { ...decision, head: leased(decision.head, nowMs, command.leaseMs) } : decision;
+  return decision.ok ? { ...decision, head: withLease(decision.head, nowMs, command.leaseMs) } : decision;
 }
 
 function expire(head: Head, facts: Facts, nowMs: number): Decision {
@@ -61,7 +71,7 @@ function expire(head: Head, facts: Facts, nowMs: number): Decision {
 
 function lapse(head: Head, facts: Facts, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
-  const reason = lapsed(head, facts, nowMs);
+  const reason = lapseReason(head, facts, nowMs);
   if (head.state !== 'waiting' || reason === undefined) return rejected({ why: 'nothingDue' });
   return accepted(head, [died(head, facts, reason, nowMs)]);
 }
@@ -73,7 +83,7 @@ function cancel(head: Head, command: Cancel, nowMs: number): Decision {
     if (head.cancelRequested) return accepted(head, []);
     return accepted(head, [{ kind: 'cancelRequested', atMs: nowMs, actor, message }]);
   }
-  // Cancelling the dead task that holds its lane is the skip: beside redrive the only way out of dead.
+  // To cancel a dead task that holds its lane is to skip it. Only a skip or a redrive changes a dead task.
   if (head.state === 'waiting' || head.holdsLane) {
     return accepted(head, [{ kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor, message }]);
   }
@@ -86,16 +96,16 @@ function redrive(head: Head, facts: Facts, command: Redrive, nowMs: number): Dec
     return again ? accepted(head, []) : rejected({ why: 'notDead', state: head.state });
   }
   if (facts.expiresAtMs - nowMs < limits.redriveBeforeExpiryMs) return rejected({ why: 'expiresSoon' });
-  // Until its lane is handed on, its old pointer is still the lowest, and joining at the tail would break order.
+  // Until the hand-over, the task's old pointer is still the first of its lane; a second pointer would break the order.
   if (head.handOver) return rejected({ why: 'handOverPending' });
   const lifetimeEndAtMs = facts.expiresAtMs - limits.endBeforeExpiryMs;
   return accepted(head, [{ kind: 'redriven', atMs: nowMs, actor: command.actor, lifetimeEndAtMs }]);
 }
 
 /**
- * What a command does to a task: the events to append and the head after them, or a rejection, as values.
- * Pure: the time, the jitter and the identity of whoever asks come in from outside. No events: it had already
- * taken effect.
+ * Computes the effect of a command on a task: the events to append and the head after them, or a rejection. It is a
+ * pure function: the caller passes the time, the jitter and the actor. The events are empty if the command had taken
+ * effect before.
  */
 export function decide(head: Head, facts: Facts, command: Command, nowMs: number): Decision {
   switch (command.kind) {

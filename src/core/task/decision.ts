@@ -1,18 +1,18 @@
 import { timing } from '../limits.ts';
 import { lifetimeEnd, type Options } from '../submission/submission.ts';
 import type { Decision, Rejection } from './command.ts';
-import type { DeadReason, Died, TaskEvent } from './event.ts';
+import type { DeadReason, DiedEvent, TaskEvent } from './event.ts';
 import { evolve } from './evolve.ts';
 import type { Head } from './head.ts';
 
-/** What decisions need of a task beside its head. All of it is fixed at acceptance, but for `onDead`. */
+/** The data beside the head that a decision needs. All of it but `onDead` and `tip` is fixed at acceptance. */
 export interface Facts {
   readonly options: Options;
   readonly acceptedAtMs: number;
   readonly expiresAtMs: number;
-  /** The queue's setting of now; what follows is recorded in the event. */
+  /** The queue's setting at this moment. The event records its effect. */
   readonly onDead: 'release' | 'hold';
-  /** Events after the submission, as far as they are at hand: they tell repeats. */
+  /** The newest events after the submission, by which repeated commands are recognised. */
   readonly tip: readonly TaskEvent[];
 }
 
@@ -26,13 +26,13 @@ export function rejected(rejection: Rejection): Decision {
   return { ok: false, rejection };
 }
 
-/** A lease counts as spent a guard after its end, since the clocks of nodes may differ by as much. */
+/** Returns when the lease is expired: its end plus a guard, because the clocks of nodes may differ by that much. */
 export function leaseExpiredAtMs(head: Head): number {
   return (head.leaseEndAtMs ?? 0) + timing.clockGuardMs;
 }
 
-/** Which time of a task's own has passed, if one has. */
-export function lapsed(head: Head, facts: Facts, nowMs: number): DeadReason | undefined {
+/** Returns `deadline` or `lifetime` if that time of the task has passed, or undefined. */
+export function lapseReason(head: Head, facts: Facts, nowMs: number): DeadReason | undefined {
   if (head.deadlineAtMs !== undefined && nowMs >= head.deadlineAtMs) return 'deadline';
   const end = head.lifetimeEndAtMs ?? lifetimeEnd(facts.options, facts.acceptedAtMs);
   return nowMs >= end ? 'lifetime' : undefined;
@@ -44,12 +44,12 @@ export function died(
   reason: DeadReason,
   atMs: number,
   fencingToken?: number,
-): Died {
+): DiedEvent {
   const holdsLane = head.inLane && facts.onDead === 'hold';
   return { kind: 'died', atMs, fencingToken, reason, message: '', errorType: '', holdsLane };
 }
 
-/** A lease ends at its attempt's timeout at the latest. */
-export function leased(head: Head, nowMs: number, leaseMs: number): Head {
+/** Sets the lease's end to `leaseMs` from now, but not after the attempt's timeout. */
+export function withLease(head: Head, nowMs: number, leaseMs: number): Head {
   return { ...head, leaseEndAtMs: Math.min(nowMs + leaseMs, head.timeoutAtMs ?? nowMs + leaseMs) };
 }

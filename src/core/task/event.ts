@@ -1,92 +1,98 @@
 /**
- * What happened to a task. Events are a contract for ever: an event once written is never changed, kinds and
- * fields are only added, older shapes are upcast when read (codec.ts) and unknown newer kinds are kept.
- * Times are ms since the epoch. `token` is the fencing token of the lease under which it happened.
+ * The events of a task. A written event never changes. New versions only add kinds and fields: older events are
+ * converted when they are read (codec/event.ts), and unknown newer kinds are kept. Times are in ms since the epoch.
+ * `fencingToken` names the lease under which the event happened.
  */
 
-/** By their numbers in `holdfast.v1.DeadReason`, which the stores keep too; 0 is none. Add at the end, never change. */
+/**
+ * The reasons, each at the index of its number in `holdfast.v1.DeadReason`, which stores keep too. Add new reasons at
+ * the end; never reorder them.
+ */
 export const deadReasons = [undefined, 'attempts', 'fatal', 'deadline', 'lifetime'] as const;
 export type DeadReason = NonNullable<(typeof deadReasons)[number]>;
 
-export interface Submitted {
+export interface SubmittedEvent {
   readonly kind: 'submitted';
   readonly atMs: number;
-  /** Scheduled for this time; absent: ready at once. */
+  /** When the task becomes ready. It is undefined if the task is ready at once. */
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
-  /** Where the submission set a lifetime of its own or was scheduled; the default one of others is the reconciler's. */
+  /**
+   * The lifetime's end, if the submission set a lifetime or is scheduled. The reconciler ends other tasks after the
+   * default.
+   */
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
 }
 
-export interface Claimed {
+export interface ClaimedEvent {
   readonly kind: 'claimed';
   readonly atMs: number;
   readonly fencingToken: number;
   readonly attempt: number;
   readonly worker: string;
-  /** The attempt is over by then, whatever is heartbeaten. */
+  /** When the attempt ends at the latest; no heartbeat extends a lease beyond this time. */
   readonly timeoutAtMs: number;
 }
 
-export interface ClaimReleased {
+export interface ClaimReleasedEvent {
   readonly kind: 'claimReleased';
   readonly atMs: number;
   readonly fencingToken: number;
-  /** Counts towards the limit of releases; a prefetched task that was given back does not. */
-  readonly counted: boolean;
+  /** True if the release counts towards `limits.releases`. The release of a prefetched task does not count. */
+  readonly countsAsRelease: boolean;
 }
 
-export interface LeaseExpired {
+export interface LeaseExpiredEvent {
   readonly kind: 'leaseExpired';
   readonly atMs: number;
   readonly fencingToken: number;
 }
 
-export interface Failed {
+export interface FailedEvent {
   readonly kind: 'failed';
   readonly atMs: number;
   readonly fencingToken: number;
-  /** Recorded, so that replay never consults today's policy. */
+  /** The time of the next attempt. It is recorded, so that a replay does not depend on the retry policy. */
   readonly retryAtMs: number;
   readonly message: string;
   readonly errorType: string;
 }
 
-export interface Snoozed {
+export interface SnoozedEvent {
   readonly kind: 'snoozed';
   readonly atMs: number;
   readonly fencingToken: number;
   readonly runAtMs: number;
 }
 
-export interface Succeeded {
+export interface SucceededEvent {
   readonly kind: 'succeeded';
   readonly atMs: number;
   readonly fencingToken: number;
   readonly resultBytes: number;
 }
 
-export interface Died {
+export interface DiedEvent {
   readonly kind: 'died';
   readonly atMs: number;
-  /** Absent where it died waiting. */
+  /** The fencing token of the last lease. It is undefined if the task was not running when it died. */
   readonly fencingToken: number | undefined;
   readonly reason: DeadReason;
   readonly message: string;
   readonly errorType: string;
-  /** Its lane waits for a redrive or a skip (the queue's `onDead: hold` at that time). */
+  /** True if the task's lane waits for its redrive or skip, because the queue's `onDead` was `hold` at that time. */
   readonly holdsLane: boolean;
 }
 
-export interface CancelRequested {
+export interface CancelRequestedEvent {
   readonly kind: 'cancelRequested';
   readonly atMs: number;
   readonly actor: string;
   readonly message: string;
 }
 
-export interface Cancelled {
+export interface CancelledEvent {
   readonly kind: 'cancelled';
   readonly atMs: number;
   readonly fencingToken: number | undefined;
@@ -94,15 +100,15 @@ export interface Cancelled {
   readonly message: string;
 }
 
-export interface Redriven {
+export interface RedrivenEvent {
   readonly kind: 'redriven';
   readonly atMs: number;
   readonly actor: string;
-  /** The redriven task must have ended by then. */
+  /** When the lifetime of the redriven task ends. */
   readonly lifetimeEndAtMs: number;
 }
 
-/** An event of a kind that this version does not know: kept byte by byte and shown. */
+/** An event of a kind that this version does not know. Its bytes are kept unchanged. */
 export interface UnknownEvent {
   readonly kind: 'unknown';
   readonly kindNumber: number;
@@ -111,23 +117,25 @@ export interface UnknownEvent {
 }
 
 export type TaskEvent =
-  | Submitted
-  | Claimed
-  | ClaimReleased
-  | LeaseExpired
-  | Failed
-  | Snoozed
-  | Succeeded
-  | Died
-  | CancelRequested
-  | Cancelled
-  | Redriven
+  | SubmittedEvent
+  | ClaimedEvent
+  | ClaimReleasedEvent
+  | LeaseExpiredEvent
+  | FailedEvent
+  | SnoozedEvent
+  | SucceededEvent
+  | DiedEvent
+  | CancelRequestedEvent
+  | CancelledEvent
+  | RedrivenEvent
   | UnknownEvent;
 
 export type EventKind = TaskEvent['kind'];
 export type KnownKind = Exclude<EventKind, 'unknown'>;
 
-/** By their numbers in `holdfast.v1.EventKind`; 0 is none. Add at the end, never change. */
+/**
+ * The kinds, each at the index of its number in `holdfast.v1.EventKind`. Add new kinds at the end; never reorder them.
+ */
 export const eventKinds = [
   undefined,
   'submitted',

@@ -1,8 +1,8 @@
-import type { Submitted, TaskEvent } from './event.ts';
+import type { SubmittedEvent, TaskEvent } from './event.ts';
 import type { Head } from './head.ts';
 
-/** The head of a task of which nothing is known but its first event. */
-function born(event: Submitted): Head {
+/** Returns a task's head after its first event. */
+function firstHead(event: SubmittedEvent): Head {
   return {
     state: 'waiting',
     revision: 1,
@@ -28,7 +28,7 @@ function born(event: Submitted): Head {
   };
 }
 
-/** Whoever held the lease holds it no longer; the task waits, from now on or until a time. */
+/** Returns the head without its lease. The task is ready, or waits until `waitUntilMs`. */
 function waiting(head: Head, version: number, waitUntilMs: number | undefined): Head {
   return {
     ...head,
@@ -55,7 +55,7 @@ function ended(head: Head, version: number, state: 'succeeded' | 'dead' | 'cance
   };
 }
 
-function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number): Head {
+function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, version: number): Head {
   switch (event.kind) {
     case 'claimed':
       return {
@@ -71,7 +71,7 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
         progress: undefined,
       };
     case 'claimReleased': {
-      const releases = head.releases + (event.counted ? 1 : 0);
+      const releases = head.releases + (event.countsAsRelease ? 1 : 0);
       return { ...waiting(head, version, undefined), attempt: head.attempt - 1, releases };
     }
     case 'leaseExpired':
@@ -100,7 +100,7 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
         deadlineAtMs: undefined,
         lifetimeEndAtMs: event.lifetimeEndAtMs,
         cancelRequested: false,
-        // It is redriven only after its lane was handed on, which is no event.
+        // A redrive comes after the hand-over, which has no event, so a replay clears `handOver` here.
         handOver: false,
         holdsLane: false,
         endedAtMs: undefined,
@@ -112,17 +112,17 @@ function known(head: Head, event: Exclude<TaskEvent, Submitted>, version: number
 }
 
 /**
- * The head after an event. Pure and total: every event that was ever written can be folded, kinds that this
- * version does not know only count. `revision` is the store's and stays as it was.
+ * Returns the head after an event. It is a pure function that accepts every event ever written: an event of an unknown
+ * kind only raises `version`. `revision` stays unchanged, because only the store counts writes.
  */
 export function evolve(head: Head | undefined, event: TaskEvent): Head {
-  if (event.kind === 'submitted') return born(event);
+  if (event.kind === 'submitted') return firstHead(event);
   if (head === undefined)
     throw new RangeError(`the first event of a task is 'submitted', not '${event.kind}'`);
-  return known(head, event, head.version + 1);
+  return foldKnown(head, event, head.version + 1);
 }
 
-/** The head of a task whose events are these. */
+/** Returns the head of a task with these events. */
 export function fold(events: readonly TaskEvent[]): Head {
   let head: Head | undefined;
   for (const event of events) head = evolve(head, event);

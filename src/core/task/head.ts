@@ -1,46 +1,48 @@
 import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
-/** What is shown: `waiting` is `scheduled` while it has a run time ahead of it in the due index, else `ready`. */
+/**
+ * The state as users see it. A waiting task is `scheduled` while it has a run time in the due index, otherwise `ready`.
+ */
 export type ShownState = 'scheduled' | 'ready' | Exclude<StoredState, 'waiting'>;
 
 export interface Progress {
-  /** 0 to 1. */
+  /** The finished part of the attempt, from 0 to 1. */
   readonly fraction: number;
   readonly note: string;
 }
 
 /**
- * Where a task stands: the fold of its events, and beside it what is not an event (`revision`, `leaseEndAtMs`,
- * `progress`, the clearing of `waitUntilMs` and `handOver`). Every field is always present, so that all heads
- * have one shape.
+ * The current state of a task: the fold of its events, and the changes that have no event (`revision`, `leaseEndAtMs`,
+ * `progress`, and the clearing of `waitUntilMs` and `handOver`). Every field is always present, so that all heads have
+ * one object shape.
  */
 export interface Head {
   readonly state: StoredState;
-  /** Number of writes; the store raises it with every one of them. 1: submitted and untouched. */
+  /** The number of writes of this head, counted by the store. It is 1 until the first change after the submission. */
   readonly revision: number;
-  /** Number of events. */
+  /** The number of events of the task. */
   readonly version: number;
-  /** Rises with every claim; 0 before the first. */
+  /** The fencing token of the latest claim. It rises with every claim and is 0 before the first one. */
   readonly fencingToken: number;
-  /** Attempts begun and counted, since submission or the last redrive. */
+  /** The number of attempts since submission or the last redrive, without released and snoozed ones. */
   readonly attempt: number;
   readonly releases: number;
-  /** Waiting and scheduled: not before this time. Cleared when the task is made ready, after it was rung. */
+  /** When a scheduled task may run. It is cleared when the task is made ready, after its dispatch message was sent. */
   readonly waitUntilMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
-  /** Ended in a lane that was not handed on yet. */
+  /** True if the task has ended and its lane is not handed over yet. */
   readonly handOver: boolean;
-  /** Dead, and its lane waits for it. */
+  /** True if the task is dead and its lane waits for a redrive or a skip. */
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;
-  /** Of the latest claim: the worker's name, a slash and its id. A name may hold slashes itself. */
+  /** The worker of the latest claim: its name, a slash and its id. The name itself may contain slashes. */
   readonly worker: string;
   readonly cancelRequested: boolean;
-  /** Waiting after a failure. */
+  /** True if the task waits after a failed attempt. */
   readonly retrying: boolean;
   readonly endedAtMs: number | undefined;
   readonly deadReason: DeadReason | undefined;
@@ -57,14 +59,17 @@ export function shownState(head: Head): ShownState {
   return head.waitUntilMs === undefined ? 'ready' : 'scheduled';
 }
 
-/** Waiting, and nothing in its own life keeps it from being claimed (its lane may). */
+/**
+ * Whether a task waits and has no run time. Such a task can be claimed, unless another task of its lane comes first.
+ */
 export function isReady(head: Head): boolean {
   return head.state === 'waiting' && head.waitUntilMs === undefined;
 }
 
 /**
- * When the sweep must look at this task, or undefined: what waits for a time has a due entry (a run time, a
- * deadline, a lifetime of its own, a hand-over), the ready backlog and running tasks have none.
+ * Returns the time of a task's due entry, by which the sweep finds the task, or undefined if the task has no due entry.
+ * A waiting task is due at its run time, its deadline or its recorded lifetime's end, whichever is earliest. An ended
+ * task is due at its end if its lane must be handed over.
  */
 export function dueAtMs(head: Head): number | undefined {
   if (head.handOver) return head.endedAtMs;

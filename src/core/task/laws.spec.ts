@@ -1,13 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Life, lives, outcomes, type Step, settle, step, steps } from '../../../test/fixtures/life.ts';
+import {
+  lives,
+  outcomes,
+  type Step,
+  settle,
+  step,
+  steps,
+  type TaskLife,
+} from '../../../test/fixtures/task-life.ts';
 import { decide } from './decide.ts';
 import { leaseExpiredAtMs } from './decision.ts';
 import { fold } from './evolve.ts';
 import { dueAtMs, type Head, isEnded } from './head.ts';
 
-/** What no event tells: writes counted, the lease's end, progress, and that the loops cleared a due entry. */
-function toldByEvents(head: Head): unknown {
+/** Returns a head without its changes that have no event: revision, lease's end, progress, cleared due entries. */
+function foldedPart(head: Head): unknown {
   const { revision, leaseEndAtMs, progress, waitUntilMs, handOver, ...rest } = head;
   return {
     ...rest,
@@ -16,8 +24,8 @@ function toldByEvents(head: Head): unknown {
   };
 }
 
-/** Runs any life; `check` sees the head before a step and the life after it. */
-function always(check: (life: Life, before: Head) => void, numRuns = 500): void {
+/** Runs random lives. `check` gets the life after each step, and the head before it. */
+function always(check: (life: TaskLife, before: Head) => void, numRuns = 500): void {
   fc.assert(
     fc.property(lives, steps, (life, run) => {
       for (const step of run) {
@@ -30,14 +38,14 @@ function always(check: (life: Life, before: Head) => void, numRuns = 500): void 
   );
 }
 
-describe('the laws of a task’s life', () => {
-  it('replay equals head', () => {
+describe('in every life of a task', () => {
+  it('the fold of the events equals the head', () => {
     always((life) => {
-      expect(toldByEvents(fold(life.events))).toEqual(toldByEvents(life.head));
+      expect(foldedPart(fold(life.events))).toEqual(foldedPart(life.head));
     });
   });
 
-  it('the version counts events, tokens only rise, and each claim raises the token', () => {
+  it('the version counts events, and each claim raises the fencing token, which never falls', () => {
     always((life, before) => {
       expect(life.head.version).toBe(life.events.length);
       expect(life.head.fencingToken).toBeGreaterThanOrEqual(before.fencingToken);
@@ -48,7 +56,7 @@ describe('the laws of a task’s life', () => {
     });
   });
 
-  it('an end is final but for redrive and the skip of a dead task that holds its lane', () => {
+  it('an end is final, except for a redrive and the skip of a dead task that holds its lane', () => {
     always((life, before) => {
       if (!isEnded(before) || life.head.version === before.version) return;
       expect(before.state).toBe('dead');
@@ -57,7 +65,7 @@ describe('the laws of a task’s life', () => {
     });
   });
 
-  it('a stale token changes nothing, whatever it tells', () => {
+  it('a settlement with a stale fencing token changes nothing', () => {
     always((life) => {
       const { head, facts, nowMs } = life;
       for (const outcome of outcomes) {
@@ -70,10 +78,12 @@ describe('the laws of a task’s life', () => {
     }, 200);
   });
 
-  it('an expiry conditional on an older revision changes nothing, and any other ends a lease that is spent', () => {
+  it('an expiry on an older revision changes nothing, and on the current one it ends an expired lease', () => {
     const ran = { refused: 0, renewed: 0, written: 0 };
-    const beat: Step = (life) => void life.beat();
-    const since = fc.array(fc.tuple(fc.oneof(fc.constant(beat), step), fc.nat(40_000)), { maxLength: 2 });
+    const heartbeat: Step = (life) => void life.heartbeat();
+    const since = fc.array(fc.tuple(fc.oneof(fc.constant(heartbeat), step), fc.nat(40_000)), {
+      maxLength: 2,
+    });
     fc.assert(
       fc.property(lives, fc.array(step, { maxLength: 4 }), since, fc.nat(40_000), (life, first, then, ms) => {
         for (const one of first) one(life);
@@ -83,7 +93,7 @@ describe('the laws of a task’s life', () => {
         life.later(ms);
         const { head, nowMs } = life;
         const events = [...life.events];
-        const expired = life.doOn(read, { kind: 'expire' });
+        const expired = life.doOnRead(read, { kind: 'expire' });
         if (expired) {
           ran.written++;
           expect(head).toBe(read);
@@ -94,7 +104,7 @@ describe('the laws of a task’s life', () => {
         if (head.revision === read.revision || !decide(read, life.facts, { kind: 'expire' }, nowMs).ok)
           return;
         ran.refused++;
-        // A heartbeat leaves token and version as they were: only the revision tells that the lease goes on.
+        // A heartbeat changes neither fencing token nor version: only the revision shows that the lease was renewed.
         if (head.fencingToken === read.fencingToken && head.version === read.version) ran.renewed++;
       }),
       { numRuns: 2_000 },
@@ -102,14 +112,14 @@ describe('the laws of a task’s life', () => {
     expect(Object.entries(ran).filter(([, times]) => times < 10)).toEqual([]);
   });
 
-  it('an outcome told again, however late, adds no event and is answered with what was recorded', () => {
+  it('a repeated settlement, however late, adds no event and returns the recorded one', () => {
     fc.assert(
-      fc.property(lives, fc.constantFrom(...outcomes), steps, steps, (life, outcome, first, then) => {
-        for (const step of first) step(life);
+      fc.property(lives, fc.constantFrom(...outcomes), steps, steps, (life, outcome, before, then) => {
+        for (const step of before) step(life);
         const fencingToken = life.head.fencingToken;
-        const told = life.settle(outcome);
-        if (!told.ok) return;
-        const recorded = told.recorded ?? told.events.at(-1);
+        const first = life.settle(outcome);
+        if (!first.ok) return;
+        const recorded = first.recorded ?? first.events.at(-1);
         for (const step of then) step(life);
         expect(life.settle(outcome, fencingToken)).toEqual({
           ok: true,
@@ -132,7 +142,7 @@ describe('the laws of a task’s life', () => {
     }, 100);
   });
 
-  it('only a running task has a lease, and never past the end of its attempt', () => {
+  it('only a running task has a lease, which never ends after the attempt’s timeout', () => {
     always((life) => {
       const { state, leaseEndAtMs, timeoutAtMs } = life.head;
       if (state === 'running') expect(leaseEndAtMs).toBeLessThanOrEqual(timeoutAtMs ?? 0);
@@ -140,14 +150,14 @@ describe('the laws of a task’s life', () => {
     });
   });
 
-  it('no attempt is begun beyond the most allowed', () => {
+  it('no attempt begins beyond the allowed number', () => {
     always((life) => {
       expect(life.head.attempt).toBeLessThanOrEqual(life.facts.options.retry.maxAttempts);
       expect(life.head.attempt).toBeGreaterThanOrEqual(0);
     });
   });
 
-  it('what waits for a time has a due entry, and what is ready, running or over and handed on has none', () => {
+  it('a task has a due entry exactly if it waits for a time or has a hand-over to do', () => {
     always((life) => {
       const { state, waitUntilMs, deadlineAtMs, lifetimeEndAtMs, handOver } = life.head;
       const waitsFor = [waitUntilMs, deadlineAtMs, lifetimeEndAtMs].some((time) => time !== undefined);

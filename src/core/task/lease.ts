@@ -1,14 +1,14 @@
 /**
- * What a lease says: enough for any node to settle it. An assignment carries it, encoded (codec/lease.ts), and
- * every heartbeat and settlement echoes it; to the worker it is opaque. It proves nothing by itself: the store's
- * condition on the token decides, and the tenant is compared with the caller's.
+ * The data by which any node can settle an attempt. An assignment carries it in encoded form (codec/lease.ts), and the
+ * worker sends it back unread with every heartbeat and settlement. It proves nothing by itself: the store checks the
+ * fencing token, and the service compares the tenant with the caller's.
  */
 export interface Lease {
   readonly id: string;
   readonly fencingToken: number;
-  /** Number of events right after the claim. */
+  /** The number of events of the task right after the claim. */
   readonly version: number;
   readonly timeoutAtMs: number;
-  /** The bell's handle. It is no secret and no proof: it is used for the bells of the task's own queue only. */
+  /** The receipt handle of the delivery. It is no secret: it is only used for messages of the task's own queue. */
   readonly receiptHandle: string;
 }

@@ -1,20 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { Life, startMs } from '../../../test/fixtures/life.ts';
-import { type Renewal, renew } from './renew.ts';
+import { startMs, TaskLife } from '../../../test/fixtures/task-life.ts';
+import { type HeartbeatDecision, renew } from './renew.ts';
 
-function running(...args: ConstructorParameters<typeof Life>): Life {
-  const life = new Life(...args);
+function running(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
+  const life = new TaskLife(...args);
   life.claim();
   return life;
 }
 
-function beat(life: Life, fencingToken = life.head.fencingToken): Renewal {
+function beat(life: TaskLife, fencingToken = life.head.fencingToken): HeartbeatDecision {
   const heartbeat = { fencingToken, leaseMs: 30_000, progress: { fraction: 0.5, note: 'half' } };
   return renew(life.head, life.facts, heartbeat, life.nowMs);
 }
 
 describe('a heartbeat', () => {
-  it('moves the lease’s end on, and carries progress', () => {
+  it('extends the lease and stores progress', () => {
     expect(beat(running().later(10_000))).toEqual({
       verdict: 'renewed',
       leaseEndAtMs: startMs + 40_000,
@@ -22,11 +22,11 @@ describe('a heartbeat', () => {
     });
   });
 
-  it('renews a spent lease that nobody expired', () => {
+  it('renews a lease whose end has passed if no other write has expired it', () => {
     expect(beat(running().later(50_000))).toMatchObject({ verdict: 'renewed' });
   });
 
-  it('never carries a lease past the attempt’s timeout, and then asks for a stop', () => {
+  it('never extends a lease beyond the attempt’s timeout, and stops the attempt then', () => {
     const life = running({ attemptTimeoutMs: 40_000 });
     const endMs = life.head.timeoutAtMs as number;
     expect(beat(life.later(20_000))).toMatchObject({ leaseEndAtMs: endMs });
@@ -34,20 +34,20 @@ describe('a heartbeat', () => {
     expect(beat(life)).toEqual({ verdict: 'cancel', cause: 'timeout' });
   });
 
-  it('is told of a cancellation, and renews nothing', () => {
+  it('is answered with a cancellation, without a renewal', () => {
     const life = running();
     life.cancel();
     expect(beat(life)).toEqual({ verdict: 'cancel', cause: 'cancelled' });
   });
 
-  it('is told of a deadline, and renews nothing', () => {
+  it('is answered with a passed deadline, without a renewal', () => {
     expect(beat(running({ deadlineAtMs: startMs + 5_000 }).later(5_000))).toEqual({
       verdict: 'cancel',
       cause: 'deadline',
     });
   });
 
-  it('with another’s token, or after the end, has lost its lease', () => {
+  it('with another fencing token, or after the task’s end, is answered that the lease is lost', () => {
     const life = running();
     expect(beat(life, life.head.fencingToken - 1)).toEqual({ verdict: 'leaseLost' });
     life.settle('succeeded');

@@ -1,15 +1,17 @@
-import { type Facts, lapsed, leased } from './decision.ts';
+import { type Facts, lapseReason, withLease } from './decision.ts';
 import type { Head, Progress } from './head.ts';
 
-export type Renewal =
+export type HeartbeatDecision =
   | { readonly verdict: 'renewed'; readonly leaseEndAtMs: number; readonly progress: Progress | undefined }
-  /** Stop and settle: nothing is renewed, so that the lease's end forces it. */
+  /**
+   * The worker must stop its attempt and settle. The lease is not renewed, so it expires if the worker does not stop.
+   */
   | { readonly verdict: 'cancel'; readonly cause: 'cancelled' | 'deadline' | 'timeout' }
   | { readonly verdict: 'leaseLost' };
 
 /**
- * A heartbeat. Not an event: it moves the lease's end, never past the attempt's timeout. A spent lease that
- * nobody expired yet is renewed.
+ * Decides on a heartbeat. It has no event: it only moves the lease's end, at most to the attempt's timeout. A lease
+ * whose end has passed is renewed as long as no other write has expired it.
  */
 export function renew(
   head: Head,
@@ -20,13 +22,13 @@ export function renew(
     readonly progress: Progress | undefined;
   },
   nowMs: number,
-): Renewal {
+): HeartbeatDecision {
   if (head.state !== 'running' || head.fencingToken !== heartbeat.fencingToken)
     return { verdict: 'leaseLost' };
   if (head.cancelRequested) return { verdict: 'cancel', cause: 'cancelled' };
-  if (lapsed(head, facts, nowMs) !== undefined) return { verdict: 'cancel', cause: 'deadline' };
+  if (lapseReason(head, facts, nowMs) !== undefined) return { verdict: 'cancel', cause: 'deadline' };
   if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs)
     return { verdict: 'cancel', cause: 'timeout' };
-  const { leaseEndAtMs } = leased(head, nowMs, heartbeat.leaseMs);
+  const { leaseEndAtMs } = withLease(head, nowMs, heartbeat.leaseMs);
   return { verdict: 'renewed', leaseEndAtMs: leaseEndAtMs ?? nowMs, progress: heartbeat.progress };
 }

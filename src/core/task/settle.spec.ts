@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { Life, minuteMs, outcomes, settle, startMs } from '../../../test/fixtures/life.ts';
+import { minuteMs, outcomes, settle, startMs, TaskLife } from '../../../test/fixtures/task-life.ts';
 
-const kinds = (decision: ReturnType<Life['do']>) =>
+const kinds = (decision: ReturnType<TaskLife['do']>) =>
   decision.ok ? decision.events.map((event) => event.kind) : decision.rejection;
 
-function running(...args: ConstructorParameters<typeof Life>): Life {
-  const life = new Life(...args);
+function running(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
+  const life = new TaskLife(...args);
   life.claim();
   return life;
 }
 
 describe('a settlement', () => {
-  it('of a failure records when to try again, by policy or as the worker says', () => {
+  it('of a failure records the time of the next attempt, by the policy or as the worker sets it', () => {
     const life = running();
     life.settle('failed');
     expect(life.head).toMatchObject({ state: 'waiting', retrying: true, waitUntilMs: startMs + 500 });
@@ -20,7 +20,7 @@ describe('a settlement', () => {
     expect(other.head).toMatchObject({ waitUntilMs: startMs + 7, lastError: 'no luck' });
   });
 
-  it('of the last allowed failure, or of a fatal one, is the end', () => {
+  it('of the last allowed failure, or of a fatal failure, ends the task', () => {
     const last = running({ retry: { maxAttempts: 1 } });
     last.settle('failed');
     expect(last.head).toMatchObject({ state: 'dead', deadReason: 'attempts' });
@@ -29,14 +29,14 @@ describe('a settlement', () => {
     expect(fatal.head).toMatchObject({ state: 'dead', deadReason: 'fatal' });
   });
 
-  it('of a snooze uses no attempt', () => {
+  it('of a snooze uses up no attempt', () => {
     const life = running();
     life.settle('snoozed');
     expect(life.head).toMatchObject({ attempt: 0, waitUntilMs: startMs + minuteMs, retrying: false });
   });
 
-  it('of a release is free for twenty times, then counts as a failure', () => {
-    const life = new Life();
+  it('of a release uses up no attempt for twenty times, then counts as a failure', () => {
+    const life = new TaskLife();
     for (let i = 0; i < 20; i++) {
       life.claim();
       expect(kinds(life.settle('released'))).toEqual(['claimReleased']);
@@ -46,21 +46,21 @@ describe('a settlement', () => {
     expect(life.head).toMatchObject({ retrying: true, attempt: 1 });
   });
 
-  it('of a release that does not count is always free', () => {
-    const life = new Life();
+  it('of a release that does not count never uses up an attempt', () => {
+    const life = new TaskLife();
     for (let i = 0; i < 30; i++) {
       life.claim();
       const fencingToken = life.head.fencingToken;
-      life.do({ kind: 'settle', fencingToken, outcome: 'released', counted: false, random: 0 });
+      life.do({ kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: false, random: 0 });
     }
     expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, releases: 0 });
   });
 
-  it('of a stop that nobody asked for is refused', () => {
+  it('of a cancellation that was not requested is refused', () => {
     expect(kinds(running().settle('cancelled'))).toEqual({ why: 'noCancelRequested' });
   });
 
-  it('that succeeds wins over a cancellation and over a deadline; anything else brings them', () => {
+  it('of a success wins over a cancellation and a deadline; any other outcome does not', () => {
     for (const outcome of outcomes) {
       const cancelled = running();
       cancelled.cancel();
@@ -74,8 +74,8 @@ describe('a settlement', () => {
   });
 });
 
-describe('a settlement told again', () => {
-  it('is a repeat also where an end took the place of what it told', () => {
+describe('a repeated settlement', () => {
+  it('adds no event if a cancellation had replaced its outcome', () => {
     for (const outcome of outcomes) {
       const life = running();
       life.cancel();
@@ -85,8 +85,8 @@ describe('a settlement told again', () => {
     }
   });
 
-  it('is a repeat where the release that it told was counted as a failure', () => {
-    const life = new Life();
+  it('adds no event if its release had been counted as a failure', () => {
+    const life = new TaskLife();
     for (let i = 0; i <= 20; i++) {
       life.claim();
       life.settle('released');
@@ -94,7 +94,7 @@ describe('a settlement told again', () => {
     expect(life.settle('released')).toMatchObject({ ok: true, events: [], recorded: { kind: 'failed' } });
   });
 
-  it('with another outcome is refused, with what was recorded', () => {
+  it('with another outcome is refused with the recorded event', () => {
     const pairs = [
       ['succeeded', 'failed'],
       ['failed', 'succeeded'],
@@ -112,14 +112,14 @@ describe('a settlement told again', () => {
     }
   });
 
-  it('that was cancelled in the end does not become a success', () => {
+  it('of a cancelled attempt does not become a success', () => {
     const life = running();
     life.cancel();
     life.settle('failed');
     expect(kinds(life.settle('succeeded'))).toMatchObject({ why: 'outcomeRecorded' });
   });
 
-  it('after its lease was given to another is refused, and changes nothing', () => {
+  it('is refused and changes nothing after another worker has claimed the task', () => {
     const life = running();
     const stale = life.head.fencingToken;
     life.later(32_000).claim();
@@ -128,7 +128,7 @@ describe('a settlement told again', () => {
     expect(life.head).toBe(head);
   });
 
-  it('is no repeat of an end that was nobody’s outcome', () => {
+  it('is refused if the expiry of its lease has ended the task', () => {
     const life = running({ retry: { maxAttempts: 1 } });
     life.later(32_000).do({ kind: 'expire' });
     expect(kinds(life.settle('failed'))).toEqual({ why: 'leaseLost' });

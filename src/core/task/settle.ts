@@ -1,7 +1,7 @@
 import { backoffMs } from '../backoff.ts';
 import { limits } from '../limits.ts';
 import type { Decision, Settle } from './command.ts';
-import { accepted, died, type Facts, lapsed, rejected } from './decision.ts';
+import { accepted, died, type Facts, lapseReason, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import type { Head } from './head.ts';
 
@@ -10,14 +10,16 @@ type Release = Extract<Settle, { outcome: 'released' }>;
 
 const releaseLimit = 'ReleaseLimit';
 
-type Outcome = Settle['outcome'];
+type SettleOutcome = Settle['outcome'];
 
-const failures: readonly Outcome[] = ['failed', 'fatal', 'cancelled'];
-const failuresAndRelease: readonly Outcome[] = [...failures, 'released'];
-const allButSuccess: readonly Outcome[] = [...failuresAndRelease, 'snoozed'];
+const failures: readonly SettleOutcome[] = ['failed', 'fatal', 'cancelled'];
+const failuresAndRelease: readonly SettleOutcome[] = [...failures, 'released'];
+const allButSuccess: readonly SettleOutcome[] = [...failuresAndRelease, 'snoozed'];
 
-/** Of which outcomes an event is the record, for the lease that held `token`; undefined: of none. */
-function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Outcome[] | undefined {
+/**
+ * Returns the outcomes that an event may record for the lease with this fencing token, or undefined if it records none.
+ */
+function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly SettleOutcome[] | undefined {
   if (!('fencingToken' in event) || event.fencingToken !== fencingToken) return undefined;
   switch (event.kind) {
     case 'succeeded':
@@ -26,7 +28,7 @@ function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Outc
       return ['snoozed'];
     case 'claimReleased':
       return ['released'];
-    // An end that was asked for or due took the place of whatever the worker told, but for a success.
+    // A cancellation or a passed deadline replaces every outcome that the worker reports, except a success.
     case 'cancelled':
       return allButSuccess;
     case 'died':
@@ -39,7 +41,7 @@ function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Outc
   }
 }
 
-/** The lease is over: a repeat is answered with what was recorded, anything else refused. */
+/** Decides on a settlement whose lease is over: a repeat returns the recorded event, any other outcome is rejected. */
 function decideLate(head: Head, tip: readonly TaskEvent[], command: Settle): Decision {
   for (const event of tip) {
     const outcomes = recordedOutcomes(event, command.fencingToken);
@@ -60,22 +62,22 @@ function retryOrDie(head: Head, facts: Facts, command: Failure, nowMs: number): 
   return { kind: 'failed', atMs: nowMs, fencingToken, retryAtMs: nowMs + waitMs, message, errorType };
 }
 
-/** An end that was asked for while the attempt ran, and that everything but a success now brings. */
-function endAskedFor(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent | undefined {
+/** Returns the event that replaces an outcome other than success, if the task is cancelled or past its deadline. */
+function pendingEnd(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent | undefined {
   const message = 'message' in command ? command.message : '';
   const { fencingToken } = command;
   if (head.cancelRequested) return { kind: 'cancelled', atMs: nowMs, fencingToken, actor: '', message };
-  const reason = lapsed(head, facts, nowMs);
+  const reason = lapseReason(head, facts, nowMs);
   if (reason === undefined) return undefined;
   const errorType = 'errorType' in command ? command.errorType : '';
   return { ...died(head, facts, reason, nowMs, fencingToken), message, errorType };
 }
 
 function release(head: Head, facts: Facts, command: Release, nowMs: number): TaskEvent {
-  const { fencingToken, counted } = command;
-  if (!counted || head.releases < limits.releases)
-    return { kind: 'claimReleased', atMs: nowMs, fencingToken, counted };
-  const message = `given back ${limits.releases} times without having been begun`;
+  const { fencingToken, countsAsRelease } = command;
+  if (!countsAsRelease || head.releases < limits.releases)
+    return { kind: 'claimReleased', atMs: nowMs, fencingToken, countsAsRelease };
+  const message = `released ${limits.releases} times before its handler started`;
   const failure: Failure = {
     kind: 'settle',
     fencingToken,
@@ -103,14 +105,15 @@ function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): Task
 }
 
 /**
- * A worker's outcome for the lease that its token names. A spent lease that nobody expired still settles. A
- * repeat adds no event and is answered with what was recorded; the same token with another outcome is refused.
+ * Decides on a worker's outcome for the lease with its fencing token. A lease whose end has passed still settles, as
+ * long as no other write has expired it. A repeat adds no event and returns the recorded one; another outcome for the
+ * same fencing token is rejected.
  */
 export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: number): Decision {
   if (head.state !== 'running' || head.fencingToken !== command.fencingToken)
     return decideLate(head, facts.tip, command);
   if (command.outcome !== 'succeeded') {
-    const end = endAskedFor(head, facts, command, nowMs);
+    const end = pendingEnd(head, facts, command, nowMs);
     if (end !== undefined) return accepted(head, [end]);
     if (command.outcome === 'cancelled') return rejected({ why: 'noCancelRequested' });
   }

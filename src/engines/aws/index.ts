@@ -11,7 +11,7 @@ import type { SqsMeter } from './broker/sqs/meter.ts';
 import { Admission } from './load/admission.ts';
 import { Dependency } from './load/dependency.ts';
 import { instrument } from './load/instrument-client.ts';
-import { tellTime } from './sdk/server-time.ts';
+import { reportServerTime } from './sdk/server-time.ts';
 import type { Meter } from './table/meter.ts';
 import { openTable } from './table/open.ts';
 
@@ -20,8 +20,8 @@ export { checkQueues, createQueues } from './broker/sqs/create.ts';
 export { type SqsQueueDefinition, sqsQueuesOf } from './broker/sqs/definition.ts';
 export { ensureRegion } from './sdk/region.ts';
 export { asStartError } from './sdk/start-errors.ts';
-export { checkTable, createTable, enableTtl, untilMade } from './table/create.ts';
-export type { Meter, Metered } from './table/meter.ts';
+export { checkTable, createTable, enableTtl, waitWhileCreating } from './table/create.ts';
+export type { CallUsage, Meter } from './table/meter.ts';
 export { openTable, type TableOptions, type TableParts, tableClient } from './table/open.ts';
 export {
   defaultShards,
@@ -31,43 +31,47 @@ export {
   tableDefinition,
 } from './table/schema/definition.ts';
 export {
-  type AskedShards,
   checkShards,
   growShards,
-  shardsOf,
+  type RequestedShards,
+  readShardCounts,
   type TableShards,
 } from './table/schema/shard-counts.ts';
 
 export interface AwsOptions {
-  /** Name of the table, which `createTable` made. */
+  /** Name of a table that `createTable` created. */
   readonly table: string;
-  /** What the names of the SQS queues begin with. Default: the table's name. */
+  /** Prefix of the SQS queues' names. Default: the table's name. */
   readonly prefix?: string | undefined;
   readonly clock: Clock;
-  /** Told the time that AWS's answers tell. */
+  /** Receives a time sample from each response of AWS. */
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
   readonly prioritiesOf?: SqsBrokerOptions['prioritiesOf'];
-  /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
+  /** Region, endpoint and credentials for DynamoDB. The SDK takes absent values from its default sources. */
   readonly dynamodb?: DynamoDBClientConfig | undefined;
+  /** Region, endpoint and credentials for SQS. The SDK takes absent values from its default sources. */
   readonly sqs?: SQSClientConfig | undefined;
 }
 
 export interface AwsEngine extends Engine {
-  /** Admission, and how it goes with `table` and `queues`. */
+  /** Refuses submissions while the table or SQS is overloaded, and reports the state of both. */
   readonly overload: Overload;
   readonly broker: SqsBroker;
-  /** What the calls so far consumed. */
+  /** Requests and capacity units that this engine has used so far. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
 }
 
-/** The shared engine: tasks on one DynamoDB table, bells on SQS FIFO. Any number of processes, each opens it. */
+/**
+ * Opens the shared engine: tasks in one DynamoDB table, dispatch messages in SQS FIFO queues. Any number of processes
+ * may open the same table.
+ */
 export function aws(options: AwsOptions): AwsEngine {
   const { table, prefix = table, clock, log = silentLog, prioritiesOf } = options;
   const parts = openTable({ table, clock, log, client: options.dynamodb });
   const load = new Dependency('queues', clock, log);
   const client = instrument(sqsClient(options.sqs), load);
-  for (const each of [...parts.clients, client]) tellTime(each, clock, options.timekeeper);
+  for (const each of [...parts.clients, client]) reportServerTime(each, clock, options.timekeeper);
   const queues = { client, clock, log, prefix, prioritiesOf, load };
   const broker = createSqsBroker({ ...queues, table: parts.load });
   const deadLetters = createSqsDeadLetters({ ...queues, meter: broker.meter });

@@ -1,6 +1,6 @@
 import type { DueEntry, DuePage, TaskId } from '../../ports/task-store.ts';
 
-interface Pending {
+interface PendingUpdate {
   readonly visibleAtMs: number;
   readonly id: TaskId;
   readonly dueAtMs: number | undefined;
@@ -17,10 +17,10 @@ function order(a: DueEntry, b: DueEntry): number {
   return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
 }
 
-/** An entry for each task that waits for a time, spread over shards; it may lag behind the heads. */
+/** The due index: an entry for each task that waits for a time, spread over shards. It may lag behind the heads. */
 export class DueIndex {
   readonly #shards: Map<TaskId, number>[];
-  readonly #pending: Pending[] = [];
+  readonly #pending: PendingUpdate[] = [];
 
   constructor(shards: number) {
     this.#shards = Array.from({ length: shards }, () => new Map());
@@ -31,7 +31,7 @@ export class DueIndex {
       this.#apply(id, dueAtMs);
       return;
     }
-    // What was written later is never seen earlier.
+    // A later update never becomes visible before an earlier one.
     const visibleAtMs = Math.max(this.#pending.at(-1)?.visibleAtMs ?? 0, nowMs + lagMs);
     this.#pending.push({ id, dueAtMs, visibleAtMs });
   }

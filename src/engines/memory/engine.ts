@@ -12,26 +12,27 @@ import { type StoreParts, taskStore } from './task-store.ts';
 export interface MemoryOptions {
   readonly clock: Clock;
   /**
-   * A broker beside the store, which knows only the messages that were sent to it, as SQS beside a table does. Default:
-   * none; the broker follows each commit of the store, as in the embedded engine.
+   * Creates an external broker: one beside the store, as SQS is beside a table. It knows only the messages that were sent
+   * to it. Default: the broker follows each commit of the store, as in the embedded engine.
    */
   readonly external?: ((clock: Clock, faults: Faults) => BrokerKind) | undefined;
-  /** What goes wrong; nothing by default. */
+  /** The faults to inject. Default: none. */
   readonly faults?: Faults | undefined;
 }
 
 export interface MemoryEngine extends Engine {
   /**
-   * Another process's way into the same store, named for faults. Closing it ends its own calls only; the store lives on as long as somebody refers to it.
+   * Returns another process's access to the same store. The name identifies its calls to faults. Closing it ends its own
+   * calls only; the store exists as long as it is referenced.
    */
   connect(caller: string): Engine;
-  /** Whether a task has a bell, hidden or not: what no node can know, and what must not be lost. */
+  /** Returns true if the task has a message, hidden or visible. Only tests may call it: a real broker has no such call. */
   hasMessage(id: TaskId): boolean;
 }
 
 const externalShards = 8;
 
-/** The reference engine: everything in memory, gone with the process. For tests, the test kit and the simulation. */
+/** Creates the reference engine, which keeps everything in memory. It serves `memory:`, tests and the simulation. */
 export function memory({ clock, external, faults = {} }: MemoryOptions): MemoryEngine {
   const isExternal = external !== undefined;
   const dueShards = isExternal ? externalShards : 1;

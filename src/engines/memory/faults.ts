@@ -1,32 +1,38 @@
 import type { DispatchMessage } from '../../ports/broker.ts';
 import type { Change } from '../../ports/task-store.ts';
 
-/** One call of a port, as a fault sees it. */
+/** One call of a port, as it is passed to the faults. */
 export interface Operation {
-  /** Port and method: `store.append`, `bells.ring`. */
+  /** The port and the method, for example `store.append` or `broker.send`. */
   readonly name: string;
-  /** Who called, as named to `connect`; empty for the engine itself. */
+  /** The name that the caller passed to `connect`, or '' for calls of the engine itself. */
   readonly caller: string;
   readonly items: number;
 }
 
 /**
- * What can go wrong, asked at each operation; absent: nothing does. An operation takes effect at one moment, in one
- * piece, between `before` and `after`.
+ * Faults to inject, called at each operation. Without a fault function the operation is not disturbed. An operation takes
+ * effect atomically, between `before` and `after`.
  */
 export interface Faults {
-  /** Waits, throws (nothing was done), or never ends (the caller died before the effect). */
+  /**
+   * Called before the effect of an operation. It may wait, throw (the operation then has no effect), or never end (as if
+   * the caller had died before the effect).
+   */
   before?(operation: Operation): Promise<void> | undefined;
-  /** Waits, throws (done, but the answer was lost), or never ends (the caller died after the effect). */
+  /**
+   * Called after the effect of an operation. It may wait, throw (as if the response were lost), or never end (as if the
+   * caller had died after the effect).
+   */
   after?(operation: Operation): Promise<void> | undefined;
-  /** `lost`: answered as rung and never heard. Only where bells are apart. */
+  /** Decides what happens to a message of an external broker. `lost` reports success, but the message is never delivered. */
   send?(message: DispatchMessage): 'sent' | 'lost' | 'doubled' | 'failed';
-  /** How long a ring takes to be heard. Only where bells are apart. */
+  /** Returns how long a message of an external broker is hidden after it was sent. */
   deliveryDelayMs?(message: DispatchMessage): number;
-  /** How long the index behind `due` lags behind the heads. */
+  /** Returns how long the due index lags behind the heads. */
   indexLagMs?(): number;
-  /** Whether a handle counts, `current` being the truth. False for one that is current: gone stale early. */
+  /** Returns whether a receipt handle is accepted. `current` is true if it is valid; false then makes it stale too early. */
   handle?(current: boolean): boolean;
-  /** Whether a change's condition counts as met, `met` being the truth: for stores that are wrong on purpose. */
-  condition?(change: Change, met: boolean): boolean;
+  /** Returns whether the condition of a change is taken to hold. `holds` is the truth; tests break the store with this. */
+  condition?(change: Change, holds: boolean): boolean;
 }

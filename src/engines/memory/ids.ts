@@ -10,25 +10,26 @@ function slotOf(scope: Scope): string {
   return hash.digest('base64url').slice(0, slotChars);
 }
 
-export interface Minted {
+/** The facts from which the id of a new task is made. */
+export interface IdRequest {
   readonly submission: Submission;
-  /** Number of the acceptance, from 1. */
+  /** The number of the acceptance, from 1. */
   readonly order: number;
-  /** The key had a task before. */
-  readonly later: boolean;
-  taken(id: TaskId): boolean;
+  /** True if the idempotency key had a task before. */
+  readonly hasEarlierTask: boolean;
+  isTaken(id: TaskId): boolean;
 }
 
-/** As the embedded engine's: sequence and time. */
-export function sequenceId({ submission, order }: Minted): TaskId {
+/** Returns an id like those of the embedded engine: the sequence number and the time of the acceptance. */
+export function sequenceId({ submission, order }: IdRequest): TaskId {
   return `${order.toString(36)}.${submission.acceptedAtMs.toString(36)}`;
 }
 
-/** As the shared engine's: the key's slot and time, so that an id names where its task is kept. */
-export function slotId({ submission, later, taken }: Minted): TaskId {
+/** Returns an id like those of the AWS engine: the key's slot and the time, so that the id names the task's place. */
+export function slotId({ submission, hasEarlierTask, isTaken }: IdRequest): TaskId {
   const slot = slotOf(submission.scope);
   let t = submission.acceptedAtMs;
-  // A clock that went back may bring a time again; an id never comes twice.
-  while (taken(`${slot}.${t.toString(36)}`) || taken(`${slot}~${t.toString(36)}`)) t++;
-  return `${slot}${later ? '~' : '.'}${t.toString(36)}`;
+  // The time may repeat after the clock went back, but an id must be unique.
+  while (isTaken(`${slot}.${t.toString(36)}`) || isTaken(`${slot}~${t.toString(36)}`)) t++;
+  return `${slot}${hasEarlierTask ? '~' : '.'}${t.toString(36)}`;
 }

@@ -1,17 +1,17 @@
+import { queueKey } from '../../core/queue-ref.ts';
 import type { LaneKey, LanePointer, TaskId } from '../../ports/task-store.ts';
-import { queueName } from './rows.ts';
 
 function laneName(lane: LaneKey): string {
-  return `${queueName(lane)}${lane.orderingKey}`;
+  return `${queueKey(lane)}/${lane.orderingKey}`;
 }
 
-/** One pointer per task that has not left its lane, in the order of their numbers. */
+/** The lanes: one pointer per task that has not left its lane, in the order of the pointers' numbers. */
 export class Lanes {
-  // A Map keeps the order of insertion, and numbers only rise.
+  // A Map keeps the order of insertion, which is the order of the numbers, since each number is higher than the last.
   readonly #lanes = new Map<string, Map<TaskId, number>>();
   #last = 0;
 
-  /** A place at the tail; an earlier one is given up. */
+  /** Adds the task at the tail of the lane and returns its number. An earlier pointer of the task is removed. */
   join(lane: LaneKey, id: TaskId): number {
     const name = laneName(lane);
     const pointers = this.#lanes.get(name) ?? new Map<TaskId, number>();

@@ -1,7 +1,7 @@
 import { limits } from '../../core/limits.ts';
 import { badCursor } from '../../core/submission/check.ts';
 import { isEnded, shownState } from '../../core/task/head.ts';
-import type { Filter, LaneKey, Page } from '../../ports/task-store.ts';
+import type { LaneKey, SnapshotPage, TaskFilter } from '../../ports/task-store.ts';
 import type { Lanes } from './lanes.ts';
 import { isExpired, type Row, type Rows, snapshotOf } from './rows.ts';
 
@@ -11,37 +11,37 @@ export interface PageRequest {
   readonly nowMs: number;
 }
 
-/** After which task a page begins: its time and number, or its place in a lane. */
-type Place = readonly number[];
-interface Entry {
+/** The task after which a page begins: its acceptance time and number, or its position in a lane. */
+type ListPosition = readonly number[];
+interface ListEntry {
   readonly row: Row;
-  readonly place: Place;
+  readonly position: ListPosition;
 }
 
-/** Few beside all others, and indexed by the other engines: found without looking at the rest. */
-const exact: ReadonlySet<Filter['state']> = new Set(['dead', 'cancelled', 'retrying']);
+/** States that the other engines index, so that a list of them examines no tasks of other states. */
+const indexedStates: ReadonlySet<TaskFilter['state']> = new Set(['dead', 'cancelled', 'retrying']);
 
-function encodeCursor(kind: 'time' | 'lane', place: Place): string {
-  return Buffer.from(`${kind}/${place.join('/')}`).toString('base64url');
+function encodeCursor(kind: 'time' | 'lane', position: ListPosition): string {
+  return Buffer.from(`${kind}/${position.join('/')}`).toString('base64url');
 }
 
-function decodeCursor(cursor: string, kind: 'time' | 'lane'): Place {
+function decodeCursor(cursor: string, kind: 'time' | 'lane'): ListPosition {
   const text = Buffer.from(cursor, 'base64url').toString();
-  const [said, ...numbers] = text.split('/');
-  const place = numbers.map(Number);
-  const fits = place.length === (kind === 'time' ? 2 : 1) && place.every(Number.isSafeInteger);
-  if (said !== kind || !fits || encodeCursor(kind, place) !== cursor) throw badCursor();
-  return place;
+  const [parsedKind, ...numbers] = text.split('/');
+  const position = numbers.map(Number);
+  const fits = position.length === (kind === 'time' ? 2 : 1) && position.every(Number.isSafeInteger);
+  if (parsedKind !== kind || !fits || encodeCursor(kind, position) !== cursor) throw badCursor();
+  return position;
 }
 
-function hasState(row: Row, state: Filter['state']): boolean {
+function hasState(row: Row, state: TaskFilter['state']): boolean {
   if (state === undefined) return true;
   if (state === 'unfinished') return !isEnded(row.head);
   if (state === 'retrying') return row.head.state === 'waiting' && row.head.retrying;
   return shownState(row.head) === state;
 }
 
-function matches(row: Row, filter: Filter, nowMs: number): boolean {
+function matches(row: Row, filter: TaskFilter, nowMs: number): boolean {
   const { submission } = row;
   return (
     !isExpired(row, nowMs) &&
@@ -53,8 +53,12 @@ function matches(row: Row, filter: Filter, nowMs: number): boolean {
   );
 }
 
-/** Newest first, from the cursor to the older bound. */
-function* byTime(rows: readonly Row[], filter: Filter, after: Place | undefined): Generator<Entry> {
+/** Yields the tasks of a queue, newest first, from the cursor to the filter's earliest acceptance time. */
+function* byTime(
+  rows: readonly Row[],
+  filter: TaskFilter,
+  after: ListPosition | undefined,
+): Generator<ListEntry> {
   const [afterMs = Number.POSITIVE_INFINITY, afterOrder = Number.POSITIVE_INFINITY] = after ?? [];
   const fromMs = filter.acceptedFromMs ?? Number.NEGATIVE_INFINITY;
   const untilMs = filter.acceptedUntilMs ?? Number.POSITIVE_INFINITY;
@@ -64,44 +68,49 @@ function* byTime(rows: readonly Row[], filter: Filter, after: Place | undefined)
     if (acceptedAtMs < fromMs) return;
     const isPast = acceptedAtMs > afterMs || (acceptedAtMs === afterMs && row.order >= afterOrder);
     if (isPast || acceptedAtMs >= untilMs) continue;
-    if (exact.has(filter.state) && !hasState(row, filter.state)) continue;
-    yield { row, place: [acceptedAtMs, row.order] };
+    if (indexedStates.has(filter.state) && !hasState(row, filter.state)) continue;
+    yield { row, position: [acceptedAtMs, row.order] };
   }
 }
 
-/** In the lane's order: those that hold it up or wait in it. */
-function* byLane(rows: Rows, lanes: Lanes, lane: LaneKey, after: Place | undefined): Generator<Entry> {
+/** Yields the tasks that hold a lane or wait in it, in the lane's order. */
+function* byLane(
+  rows: Rows,
+  lanes: Lanes,
+  lane: LaneKey,
+  after: ListPosition | undefined,
+): Generator<ListEntry> {
   const [afterSeq = 0] = after ?? [];
   for (const [id, seq] of lanes.of(lane)) {
     const row = rows.get(id);
     if (seq <= afterSeq || row === undefined) continue;
-    if (!isEnded(row.head) || row.head.holdsLane) yield { row, place: [seq] };
+    if (!isEnded(row.head) || row.head.holdsLane) yield { row, position: [seq] };
   }
 }
 
 function pageOf(
-  entries: Iterable<Entry>,
+  entries: Iterable<ListEntry>,
   kind: 'time' | 'lane',
-  filter: Filter,
+  filter: TaskFilter,
   { limit, nowMs }: PageRequest,
-): Page {
+): SnapshotPage {
   const items: Row[] = [];
   let examined = 0;
-  let last: Place | undefined;
-  for (const { row, place } of entries) {
+  let last: ListPosition | undefined;
+  for (const { row, position } of entries) {
     if (items.length === limit || examined === limits.pageExamined) {
       const cursor = last === undefined ? undefined : encodeCursor(kind, last);
       return { items: items.map(snapshotOf), cursor, examined };
     }
     examined++;
-    last = place;
+    last = position;
     if (matches(row, filter, nowMs)) items.push(row);
   }
   return { items: items.map(snapshotOf), cursor: undefined, examined };
 }
 
-/** One page of a list: newest first, or a lane's unfinished tasks in their order. */
-export function listPage(rows: Rows, lanes: Lanes, filter: Filter, page: PageRequest): Page {
+/** Returns one page of a list: the tasks of a queue, newest first, or a lane's unfinished tasks in the lane's order. */
+export function listPage(rows: Rows, lanes: Lanes, filter: TaskFilter, page: PageRequest): SnapshotPage {
   const { tenant, queue, orderingKey } = filter;
   const kind = orderingKey === undefined ? 'time' : 'lane';
   const after = page.cursor === undefined ? undefined : decodeCursor(page.cursor, kind);

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Faults } from './faults.ts';
 
-/** Runs one call of a port: its effect happens at one moment, in one piece; only the waits around it may fail. */
+/** Runs one call of a port. Its effect is atomic; only the fault functions before and after it may wait or throw. */
 export type Operate = <T>(name: string, items: number, effect: () => T) => Promise<T>;
 
 export function closedError(): HoldfastError {
@@ -15,8 +15,8 @@ export function operator(caller: string, faults: Faults, closed: AbortSignal): O
     const operation = { name, caller, items };
     if (faults.before !== undefined) await faults.before(operation);
     if (closed.aborted) throw closedError();
-    const answer = effect();
+    const result = effect();
     if (faults.after !== undefined) await faults.after(operation);
-    return answer;
+    return result;
   };
 }

@@ -1,14 +1,18 @@
-import type { Registered, Registry } from '../../ports/registry.ts';
+import type { Registry, RegistryEntry } from '../../ports/registry.ts';
 import type { Operate } from './operate.ts';
 
-export type Kinds = Map<string, Map<string, Registered>>;
+export type Kinds = Map<string, Map<string, RegistryEntry>>;
 
-/** One caller's view of what is registered. Values are copied, as a store that writes JSON would. */
+/** Returns one caller's view of the registry. Values are copied, as if they were stored as JSON. */
 export function registry(kinds: Kinds, operate: Operate): Registry {
-  const copy = ({ key, value, rev }: Registered): Registered => ({ key, value: structuredClone(value), rev });
+  const copy = ({ key, value, rev }: RegistryEntry): RegistryEntry => ({
+    key,
+    value: structuredClone(value),
+    rev,
+  });
 
   function put(kind: string, key: string, value: unknown, expectRev: number | 'absent'): boolean {
-    const entries = kinds.get(kind) ?? new Map<string, Registered>();
+    const entries = kinds.get(kind) ?? new Map<string, RegistryEntry>();
     kinds.set(kind, entries);
     const current = entries.get(key);
     if ((current?.rev ?? 'absent') !== expectRev) return false;
@@ -16,7 +20,7 @@ export function registry(kinds: Kinds, operate: Operate): Registry {
     return true;
   }
 
-  function list(kind: string, prefix: string): Registered[] {
+  function list(kind: string, prefix: string): RegistryEntry[] {
     const found = [...(kinds.get(kind)?.values() ?? [])].filter((entry) => entry.key.startsWith(prefix));
     return found.sort((a, b) => (a.key < b.key ? -1 : 1)).map(copy);
   }

@@ -1,12 +1,13 @@
+import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { Scope, Submission } from '../../core/submission/submission.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
 import type { Head } from '../../core/task/head.ts';
-import type { LaneKey, QueueRef, Snapshot, TaskId } from '../../ports/task-store.ts';
+import type { LaneKey, Snapshot, TaskId } from '../../ports/task-store.ts';
 
-/** What is kept of a task. Values in it are replaced, never changed, so that snapshots may share them. */
+/** The stored state of a task. Its values are replaced and never modified, so that snapshots may share them. */
 export interface Row {
   readonly id: TaskId;
-  /** Number of its acceptance. */
+  /** The number of the task's acceptance, from 1. */
   readonly order: number;
   readonly submission: Submission;
   laneSeq: number | undefined;
@@ -25,13 +26,9 @@ export function laneOf(submission: Submission): LaneKey | undefined {
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
 }
 
-/** Lengths before the parts, so that no two queues have one name. */
-export function queueName(ref: QueueRef): string {
-  return `${ref.tenant.length}:${ref.tenant}${ref.queue.length}:${ref.queue}/`;
-}
-
-function scopeName(scope: Scope): string {
-  return `${queueName(scope)}${scope.key}`;
+/** Puts the length of each part before it, so that no two scopes share a name, whatever their parts hold. */
+function scopeName({ tenant, queue, key }: Scope): string {
+  return `${tenant.length}:${tenant}${queue.length}:${queue}${key}`;
 }
 
 export function isExpired(row: Row, nowMs: number): boolean {
@@ -43,12 +40,12 @@ function isBefore(a: Row, b: Row): boolean {
   return byTime < 0 || (byTime === 0 && a.order < b.order);
 }
 
-/** Every task by its id, its key's newest by its scope, and each queue's by time of acceptance. */
+/** All tasks, indexed by id, by idempotency key (the newest task of each), and by queue in the order of acceptance. */
 export class Rows {
   readonly #byId = new Map<TaskId, Row>();
   readonly #newest = new Map<string, Row>();
   readonly #byQueue = new Map<string, Row[]>();
-  /** No task expires before this. */
+  /** No task expires before this time. */
   #earliestExpiryMs = Number.POSITIVE_INFINITY;
 
   get(id: TaskId): Row | undefined {
@@ -59,9 +56,9 @@ export class Rows {
     return this.#newest.get(scopeName(scope));
   }
 
-  /** Oldest first. */
+  /** Returns the tasks of a queue, oldest first. */
   queue(ref: QueueRef): readonly Row[] {
-    return this.#byQueue.get(queueName(ref)) ?? [];
+    return this.#byQueue.get(queueKey(ref)) ?? [];
   }
 
   add(row: Row): void {
@@ -69,20 +66,20 @@ export class Rows {
     this.#byId.set(row.id, row);
     this.#newest.set(scopeName(scope), row);
     this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, expiresAtMs);
-    const name = queueName(scope);
+    const name = queueKey(scope);
     const rows = this.#byQueue.get(name);
     if (rows === undefined) {
       this.#byQueue.set(name, [row]);
       return;
     }
-    // Nearly always the newest; a clock that went back makes it an older one.
+    // The new row is nearly always the newest. After the clock went back it may be older than others.
     let at = rows.length;
     for (let before = rows[at - 1]; before !== undefined && isBefore(row, before); before = rows[at - 1])
       at--;
     rows.splice(at, 0, row);
   }
 
-  /** Takes out at most `limit` expired rows. */
+  /** Removes at most `limit` expired rows and returns them. */
   takeExpired(nowMs: number, limit: number): Row[] {
     const taken: Row[] = [];
     if (nowMs < this.#earliestExpiryMs) return taken;
@@ -100,7 +97,7 @@ export class Rows {
     const { scope } = row.submission;
     this.#byId.delete(row.id);
     if (this.newest(scope) === row) this.#newest.delete(scopeName(scope));
-    const name = queueName(scope);
+    const name = queueKey(scope);
     const rows = this.#byQueue.get(name) ?? [];
     const at = rows.indexOf(row);
     if (at >= 0) rows.splice(at, 1);

@@ -10,7 +10,7 @@ export interface TablesOptions {
   indexLagMs(): number;
 }
 
-/** The rows with everything that is derived from them, changed together. */
+/** The rows, the lanes and the due index, which are changed together. */
 export class Tables {
   readonly rows = new Rows();
   readonly lanes = new Lanes();
@@ -28,9 +28,9 @@ export class Tables {
     return ++this.#orders;
   }
 
-  /** Told of every row whose bell may have come or gone, in the commit that made it so. */
-  observe(changed: (row: Row) => void): void {
-    this.#observers.push(changed);
+  /** Adds an observer. It is called for each row whose message may have to be added or removed, within the same commit. */
+  observe(observer: (row: Row) => void): void {
+    this.#observers.push(observer);
   }
 
   isLowest(row: Row): boolean {
@@ -40,21 +40,21 @@ export class Tables {
 
   changed(row: Row): void {
     this.due.set(row.id, dueAtMs(row.head), this.#options.now(), this.#options.indexLagMs());
-    this.#told(row);
+    this.#notify(row);
   }
 
   leave(lane: LaneKey, id: TaskId, seq: number | undefined): void {
     this.lanes.leave(lane, id, seq);
-    this.#told(this.rows.get(id));
-    this.#told(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
+    this.#notify(this.rows.get(id));
+    this.#notify(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
   }
 
-  /** A new place at the tail; whoever is lowest then may be worked on. */
+  /** Moves the task to the tail of its lane. The task that is lowest then may become ready, so observers are called for it. */
   rejoin(row: Row): void {
     const lane = laneOf(row.submission);
     if (lane === undefined) return;
     row.laneSeq = this.lanes.join(lane, row.id);
-    this.#told(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
+    this.#notify(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
   }
 
   purge(nowMs: number, limit: number): number {
@@ -63,12 +63,12 @@ export class Tables {
       this.due.set(row.id, undefined, this.#options.now(), 0);
       const lane = laneOf(row.submission);
       if (lane !== undefined) this.leave(lane, row.id, undefined);
-      this.#told(row);
+      this.#notify(row);
     }
     return expired.length;
   }
 
-  #told(row: Row | undefined): void {
+  #notify(row: Row | undefined): void {
     if (row !== undefined) for (const observer of this.#observers) observer(row);
   }
 }

@@ -1,4 +1,5 @@
 import { limits } from '../../core/limits.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import {
   checkBatch,
   checkPage,
@@ -12,19 +13,18 @@ import { isReady, shownState } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   Acceptance,
-  Accepted,
+  AcceptOutcome,
   Change,
-  Outcome,
+  LeaseRenewal,
   QueueCounts,
-  QueueRef,
-  Renewal,
   Snapshot,
   TaskId,
   TaskStore,
   Transition,
+  WriteOutcome,
 } from '../../ports/task-store.ts';
 import type { Faults } from './faults.ts';
-import { type Minted, sequenceId, slotId } from './ids.ts';
+import { type IdRequest, sequenceId, slotId } from './ids.ts';
 import { listPage } from './lists.ts';
 import type { Operate } from './operate.ts';
 import { isExpired, laneOf, type Row, snapshotOf } from './rows.ts';
@@ -34,12 +34,12 @@ export interface StoreParts {
   readonly tables: Tables;
   readonly clock: Clock;
   readonly faults: Faults;
-  /** Whether the broker stands beside the store. */
+  /** True if the broker is external: a message queue beside the store. */
   readonly isExternal: boolean;
   readonly dueShards: number;
 }
 
-function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance): Accepted {
+function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance): AcceptOutcome {
   const { tables } = parts;
   const error = checkSubmission(submission);
   if (error !== undefined) return { kind: 'failed', error };
@@ -48,19 +48,20 @@ function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance)
     return { kind: 'existing', snapshot: snapshotOf(existing) };
   }
   const order = tables.nextOrder();
-  const taken = (id: TaskId): boolean => tables.rows.get(id) !== undefined;
-  const minted: Minted = { submission, order, later: existing !== undefined, taken };
-  const id = parts.isExternal ? slotId(minted) : sequenceId(minted);
+  const isTaken = (id: TaskId): boolean => tables.rows.get(id) !== undefined;
+  const request: IdRequest = { submission, order, hasEarlierTask: existing !== undefined, isTaken };
+  const id = parts.isExternal ? slotId(request) : sequenceId(request);
   const lane = laneOf(submission);
   const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
-  const born = claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
-  const row: Row = { id, order, submission, laneSeq, ...born, result: undefined };
+  const initial =
+    claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
+  const row: Row = { id, order, submission, laneSeq, ...initial, result: undefined };
   tables.rows.add(row);
   tables.changed(row);
   return { kind: 'fresh', snapshot: snapshotOf(row) };
 }
 
-function isMet(row: Row, change: Change): boolean {
+function conditionHolds(row: Row, change: Change): boolean {
   const { state, revision, fencingToken, version } = row.head;
   if (change.kind === 'renewal') return state === 'running' && fencingToken === change.expect.fencingToken;
   const { expect } = change;
@@ -68,28 +69,29 @@ function isMet(row: Row, change: Change): boolean {
   return state === 'running' && fencingToken === expect.fencingToken && version === expect.version;
 }
 
-function renew(row: Row, { leaseEndAtMs, progress }: Renewal): void {
+function applyRenewal(row: Row, { leaseEndAtMs, progress }: LeaseRenewal): void {
   const { head } = row;
   row.head = { ...head, leaseEndAtMs, progress: progress ?? head.progress, revision: head.revision + 1 };
 }
 
-function transit(parts: StoreParts, row: Row, change: Transition): void {
+function applyTransition(parts: StoreParts, row: Row, change: Transition): void {
   row.head = { ...change.head, revision: row.head.revision + 1 };
   if (change.events.length > 0) row.tip = [...row.tip, ...change.events];
   if (change.result !== undefined) row.result = change.result;
   if (change.rejoinLane) parts.tables.rejoin(row);
 }
 
-function appendOne(parts: StoreParts, change: Change): Outcome {
+function appendOne(parts: StoreParts, change: Change): WriteOutcome {
   const row = parts.tables.rows.get(change.id);
-  if (row === undefined) return { kind: 'refused', current: undefined };
-  const met = isMet(row, change);
-  if (!(parts.faults.condition?.(change, met) ?? met)) return { kind: 'refused', current: snapshotOf(row) };
+  if (row === undefined) return { kind: 'conflict', current: undefined };
+  const holds = conditionHolds(row, change);
+  if (!(parts.faults.condition?.(change, holds) ?? holds))
+    return { kind: 'conflict', current: snapshotOf(row) };
   const error =
     change.kind === 'renewal' ? checkProgress(change.progress) : checkTransition(change, row.head.version);
-  if (error !== undefined && (met || error.reason !== 'BUG')) return { kind: 'failed', error };
-  if (change.kind === 'renewal') renew(row, change);
-  else transit(parts, row, change);
+  if (error !== undefined && (holds || error.reason !== 'BUG')) return { kind: 'failed', error };
+  if (change.kind === 'renewal') applyRenewal(row, change);
+  else applyTransition(parts, row, change);
   parts.tables.changed(row);
   return { kind: 'done', head: row.head, laneSeq: row.laneSeq };
 }
@@ -103,25 +105,27 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   return counts;
 }
 
-/** As it was submitted, where it was ready from then on. */
+/** Returns the task as it was submitted if it was ready at its submission, else as it is now. */
 function asSubmitted(row: Row | undefined): Snapshot | undefined {
   if (row === undefined) return undefined;
   const head = fold([row.submission.submitted]);
   return isReady(head) ? { ...snapshotOf(row), head, tip: [] } : snapshotOf(row);
 }
 
-/** One caller's view of the store. */
+/** Returns one caller's view of the store. */
 export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
   const { tables, clock, isExternal, dueShards } = parts;
   const { rows, lanes } = tables;
-  const alive = (id: TaskId, nowMs: number): Row | undefined => {
+  const unexpired = (id: TaskId, nowMs: number): Row | undefined => {
     const row = rows.get(id);
     return row === undefined || isExpired(row, nowMs) ? undefined : row;
   };
-  const seen = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
+  const snapshotIfAny = (row: Row | undefined) => (row === undefined ? undefined : snapshotOf(row));
   const readAsSubmitted: TaskStore['readAsSubmitted'] = async (ids, nowMs) => {
     checkBatch(ids);
-    return operate('store.readAsSubmitted', ids.length, () => ids.map((id) => asSubmitted(alive(id, nowMs))));
+    return operate('store.readAsSubmitted', ids.length, () =>
+      ids.map((id) => asSubmitted(unexpired(id, nowMs))),
+    );
   };
 
   return {
@@ -142,7 +146,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     },
     read: async (ids, nowMs) => {
       checkBatch(ids);
-      return operate('store.read', ids.length, () => ids.map((id) => seen(alive(id, nowMs))));
+      return operate('store.read', ids.length, () => ids.map((id) => snapshotIfAny(unexpired(id, nowMs))));
     },
     ...(isExternal ? { readAsSubmitted } : {}),
     byKey: (scope, nowMs) =>
@@ -152,12 +156,12 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
       }),
     history: (id, fromVersion) =>
       operate('store.history', 1, () => {
-        const row = alive(id, clock.now());
+        const row = unexpired(id, clock.now());
         return row === undefined
           ? []
           : [row.submission.submitted, ...row.tip].slice(Math.max(0, fromVersion));
       }),
-    result: (id) => operate('store.result', 1, () => alive(id, clock.now())?.result),
+    result: (id) => operate('store.result', 1, () => unexpired(id, clock.now())?.result),
     list: async (filter, page) => {
       checkPage(page.limit);
       return operate('store.list', 1, () => listPage(rows, lanes, filter, page));
@@ -165,7 +169,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     due: (shard, nowMs, limit, after) =>
       operate('store.due', 1, () => tables.due.at(shard, nowMs, limit, after)),
     lowest: (lane) => operate('store.lowest', 1, () => lanes.lowest(lane)),
-    leave: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
+    leaveLane: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
     purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),
   };

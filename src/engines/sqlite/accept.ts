@@ -1,29 +1,29 @@
 import { encodeEvents } from '../../core/codec/event.ts';
 import { checkSubmission } from '../../core/submission/check.ts';
 import { isKeyFree } from '../../core/submission/key.ts';
-import type { Claimed } from '../../core/task/event.ts';
+import type { ClaimedEvent } from '../../core/task/event.ts';
 import { dueAtMs, type Head } from '../../core/task/head.ts';
-import type { Acceptance, Accepted, Snapshot } from '../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 import { isEmpty } from './lanes.ts';
-import { idOf, placeOf } from './rows/ids.ts';
-import type { QueueName } from './rows/interned-names.ts';
+import { addressOf, idOf } from './rows/ids.ts';
+import type { InternedQueue } from './rows/interned-names.ts';
 import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows/rows.ts';
 import { snapshotOfKey } from './snapshots.ts';
 
-/** It leaves the index of keys, and is still found by its id. */
-function giveUpKey(context: SqliteContext, queue: QueueName, { id, head, submission }: Snapshot): void {
-  const place = placeOf(id);
-  if (place === undefined) throw new RangeError(`the id ${id} is none of this engine`);
-  const { seq, acceptedAtMs } = place;
+/** Takes the idempotency key from a task, so that a newer task can have it. Reads by id still find the older task. */
+function releaseKey(context: SqliteContext, queue: InternedQueue, { id, head, submission }: Snapshot): void {
+  const address = addressOf(id);
+  if (address === undefined) throw new RangeError(`this engine did not make the task id ${id}`);
+  const { seq, acceptedAtMs } = address;
   context.sql.supersede.run(seq, acceptedAtMs, head.revision, queue.id, submission.scope.key);
 }
 
-/** False: the key is taken. */
+/** Inserts the task's row. Returns false if another task has the idempotency key. */
 function insertTask(
   context: SqliteContext,
-  queue: QueueName,
-  kind: number,
+  queue: InternedQueue,
+  taskType: number,
   seq: number,
   dispatchable: boolean,
   { submission, head }: Acceptance,
@@ -32,7 +32,7 @@ function insertTask(
   const { changes } = context.sql.insertTask.run(
     seq,
     queue.id,
-    kind,
+    taskType,
     priorityNumber(submission.options.priority),
     submission.acceptedAtMs,
     submission.expiresAtMs,
@@ -50,19 +50,22 @@ function insertTask(
   return changes === 1;
 }
 
-/** The same of one that is claimed at once. Its due entry is cleared with the claim, so it never has one. */
+/**
+ * Inserts the row of a task that is claimed in the commit that accepts it. Returns false if another task has the key.
+ * A claim clears the due entry, so the row has none.
+ */
 function insertClaimed(
   context: SqliteContext,
-  queue: QueueName,
-  kind: number,
+  queue: InternedQueue,
+  taskType: number,
   seq: number,
   { submission, head }: Acceptance,
-  claimed: Claimed,
+  claimed: ClaimedEvent,
 ): boolean {
   const { changes } = context.sql.insertClaimed.run(
     seq,
     queue.id,
-    kind,
+    taskType,
     priorityNumber(submission.options.priority),
     submission.acceptedAtMs,
     submission.expiresAtMs,
@@ -79,62 +82,62 @@ function insertClaimed(
   return changes === 1;
 }
 
-function bornAt(head: Head, revision: number): Pick<Snapshot, 'head' | 'tip'> {
+function headAtRevision(head: Head, revision: number): Pick<Snapshot, 'head' | 'tip'> {
   return { head: head.revision === revision ? head : { ...head, revision }, tip: [] };
 }
 
 function isDispatchable(
   context: SqliteContext,
-  queue: QueueName,
+  queue: InternedQueue,
   head: Head,
-  ordering: string | undefined,
+  orderingKey: string | undefined,
 ): boolean {
   if (stateNumber(head) !== ready) return false;
-  return ordering === undefined || isEmpty(context, queue.id, ordering);
+  return orderingKey === undefined || isEmpty(context, queue.id, orderingKey);
 }
 
 /**
- * Within a transaction: the unique index on the key decides. A task of a lane gets its pointer, and its bell where
- * nobody is before it.
+ * Accepts one submission within a transaction, unless its idempotency key is taken: the unique index on the key decides
+ * that. A task with an ordering key gets its lane pointer. It is dispatchable only if the lane was empty.
  */
-export function acceptOne(context: SqliteContext, item: Acceptance): Accepted {
+export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutcome {
   const { submission, head } = item;
   const error = checkSubmission(submission);
   if (error !== undefined) return { kind: 'failed', error };
   const { tenant, queue: queueName, key } = submission.scope;
   const queue = context.names.queue(tenant, queueName);
-  if (context.names.writeQueue(queue)) context.readyIndex.begin(queue);
-  const kind = context.names.kind(submission.type, submission.typeVersion);
+  if (context.names.internQueue(queue)) context.readyIndex.addEmptyQueue(queue);
+  const taskType = context.names.taskType(submission.type, submission.typeVersion);
   const seq = context.lastSeq + 1;
   const { orderingKey } = submission;
   const dispatchable = isDispatchable(context, queue, head, orderingKey);
   const { claimed } = item;
   const insert = (): boolean =>
     claimed === undefined
-      ? insertTask(context, queue, kind.id, seq, dispatchable, item)
-      : insertClaimed(context, queue, kind.id, seq, item, claimed);
+      ? insertTask(context, queue, taskType.id, seq, dispatchable, item)
+      : insertClaimed(context, queue, taskType.id, seq, item, claimed);
   if (!insert()) {
     const existing = snapshotOfKey(context, queue, key);
-    if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken by nobody`);
+    if (existing === undefined) throw new RangeError(`the key of task ${seq} is taken, but no task has it`);
     if (!isKeyFree(existing, submission.acceptedAtMs)) return { kind: 'existing', snapshot: existing };
-    giveUpKey(context, queue, existing);
-    if (!insert()) throw new RangeError(`the key of task ${seq} was not given up`);
+    releaseKey(context, queue, existing);
+    if (!insert()) throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
   }
   context.lastSeq = seq;
   context.sql.insertBody.run(seq, encodeBody(submission));
   if (orderingKey !== undefined) context.sql.insertPointer.run(queue.id, orderingKey, seq, seq);
   context.stats.rowsWritten += orderingKey === undefined ? 2 : 3;
   context.stats.accepted++;
-  context.names.moved(queue, undefined, stateNumber(head));
-  context.firstExpiryMs = Math.min(context.firstExpiryMs, submission.expiresAtMs);
+  context.names.recordStateChange(queue, undefined, stateNumber(head));
+  context.earliestExpiryMs = Math.min(context.earliestExpiryMs, submission.expiresAtMs);
   const snapshot: Snapshot = {
     id: idOf(seq, submission.acceptedAtMs),
     submission,
     laneSeq: orderingKey === undefined ? undefined : seq,
-    ...(claimed === undefined ? bornAt(head, 1) : { ...bornAt(head, 2), tip: [claimed] }),
+    ...(claimed === undefined ? headAtRevision(head, 1) : { ...headAtRevision(head, 2), tip: [claimed] }),
   };
-  const at = { queue, priority: priorityNumber(submission.options.priority), kind };
-  if (dispatchable) context.readyIndex.ready(seq, at, 1, submission.acceptedAtMs, snapshot);
-  else if (claimed !== undefined) context.readyIndex.claimed(seq, at, 2, head.leaseEndAtMs);
+  const listKey = { queue, priority: priorityNumber(submission.options.priority), taskType };
+  if (dispatchable) context.readyIndex.setReady(seq, listKey, 1, submission.acceptedAtMs, snapshot);
+  else if (claimed !== undefined) context.readyIndex.addRunning(seq, listKey, 2, head.leaseEndAtMs);
   return { kind: 'fresh', snapshot };
 }

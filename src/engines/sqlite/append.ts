@@ -1,61 +1,72 @@
 import { encodeEvents } from '../../core/codec/event.ts';
 import { checkProgress, checkTransition } from '../../core/submission/check.ts';
 import { dueAtMs, type Head } from '../../core/task/head.ts';
-import type { Change, Outcome, Renewal, Transition } from '../../ports/task-store.ts';
+import type { Change, LeaseRenewal, Transition, WriteOutcome } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { isLowest, type PlaceRow, placeAt, rejoinLane } from './lanes.ts';
-import { tellLostClaim } from './lost-race.ts';
-import { moveOut } from './rows/archived-events.ts';
-import { type Place, placeOf } from './rows/ids.ts';
-import type { Kind, QueueName } from './rows/interned-names.ts';
+import { isLowest, rejoinLane, type TaskStateRow, taskStateAt } from './lanes.ts';
+import { logLostClaim } from './lost-race.ts';
+import { archiveOlder } from './rows/archived-events.ts';
+import { addressOf, type RowAddress } from './rows/ids.ts';
+import type { InternedQueue, InternedTaskType } from './rows/interned-names.ts';
 import { flagsOf, progressText, ready, running, stateNumber } from './rows/rows.ts';
-import { snapshotBy } from './snapshots.ts';
+import { snapshotOfId } from './snapshots.ts';
 
 const noEvents = new Uint8Array(0);
 
-/** The task before the change, as memory has it, else the file. */
-interface Before {
-  readonly queue: QueueName;
-  readonly kind: Kind;
+/** A task's row before a change, as far as the change needs it. It comes from memory or else from the file. */
+interface TaskBefore {
+  readonly queue: InternedQueue;
+  readonly taskType: InternedTaskType;
   readonly priority: number;
   readonly state: number;
   readonly revision: number;
 }
 
-function beforeOf(context: SqliteContext, seq: number): Before | undefined {
+function beforeOf(context: SqliteContext, seq: number): TaskBefore | undefined {
   const entry = context.readyIndex.entry(seq);
   if (entry !== undefined && entry.revision > 0) {
-    const { queue, kind, priority } = entry.list;
-    return { queue, kind, priority, state: entry.state, revision: entry.revision };
+    const { queue, taskType, priority } = entry.list;
+    return { queue, taskType, priority, state: entry.taskState, revision: entry.revision };
   }
-  const row = placeAt(context, seq);
+  const row = taskStateAt(context, seq);
   return row === undefined ? undefined : beforeOfRow(context, row);
 }
 
-function beforeOfRow(context: SqliteContext, row: PlaceRow): Before {
-  const [, state, revision, , , queue, kind, priority] = row;
-  return { queue: context.names.queueOf(queue), kind: context.names.kindOf(kind), priority, state, revision };
+function beforeOfRow(context: SqliteContext, row: TaskStateRow): TaskBefore {
+  const [, state, revision, , , queue, taskType, priority] = row;
+  return {
+    queue: context.names.queueOf(queue),
+    taskType: context.names.taskTypeOf(taskType),
+    priority,
+    state,
+    revision,
+  };
 }
 
-function refused(context: SqliteContext, change: Change): Outcome {
-  context.stats.refused++;
-  const current = snapshotBy(context, change.id);
-  if (current !== undefined) tellLostClaim(context, change, current);
-  return { kind: 'refused', current };
+function conflict(context: SqliteContext, change: Change): WriteOutcome {
+  context.stats.conflicts++;
+  const current = snapshotOfId(context, change.id);
+  if (current !== undefined) logLostClaim(context, change, current);
+  return { kind: 'conflict', current };
 }
 
-/** Its condition failed, or it held and the change itself is at fault. */
-function unwritten(context: SqliteContext, place: Place, change: Transition): Outcome {
-  const row = placeAt(context, place.seq);
-  const error = row !== undefined && holds(row, place, change) ? checkTransition(change, row[3]) : undefined;
-  return error === undefined ? refused(context, change) : { kind: 'failed', error };
+/**
+ * Returns the outcome of a change that updated no row: a conflict if its condition failed, or the error that makes the
+ * change invalid.
+ */
+function explainUnwritten(context: SqliteContext, address: RowAddress, change: Transition): WriteOutcome {
+  const row = taskStateAt(context, address.seq);
+  const error =
+    row !== undefined && conditionHolds(row, address, change) ? checkTransition(change, row[3]) : undefined;
+  return error === undefined ? conflict(context, change) : { kind: 'failed', error };
 }
 
+/** Returns whether the new head's version is the expected version plus the number of events. */
 function countsItsEvents({ expect, head, events }: Transition): boolean {
   return 'revision' in expect || head.version === expect.version + events.length;
 }
 
-/** A first claim of a task without a deadline or a lifetime of its own: its due entry and its flags stay empty. */
+/** Returns whether this is the first claim of a task without a deadline or a lifetime: `claimFirst` can write it. */
 function isPlainClaim({ head, expect, events }: Transition): boolean {
   return (
     'revision' in expect &&
@@ -68,15 +79,15 @@ function isPlainClaim({ head, expect, events }: Transition): boolean {
   );
 }
 
-function claimFirst(context: SqliteContext, place: Place, { head, events }: Transition): boolean {
+function claimFirst(context: SqliteContext, address: RowAddress, { head, events }: Transition): boolean {
   const { changes } = context.sql.claimFirst.run(
     head.fencingToken,
     head.leaseEndAtMs ?? null,
     head.timeoutAtMs ?? null,
     head.worker,
     encodeEvents(events),
-    place.seq,
-    place.acceptedAtMs,
+    address.seq,
+    address.acceptedAtMs,
   );
   return changes === 1;
 }
@@ -86,28 +97,33 @@ function isPlainSuccess({ expect, events, head }: Transition): boolean {
   return events.length === 1 && events[0]?.kind === 'succeeded';
 }
 
-function succeed(context: SqliteContext, place: Place, { head, events, expect }: Transition): boolean {
+function succeed(context: SqliteContext, address: RowAddress, { head, events, expect }: Transition): boolean {
   if (!('fencingToken' in expect)) return false;
   const { changes } = context.sql.succeed.run(
     head.version,
     head.endedAtMs ?? null,
     encodeEvents(events),
-    place.seq,
-    place.acceptedAtMs,
+    address.seq,
+    address.acceptedAtMs,
     expect.fencingToken,
     expect.version,
   );
   return changes === 1;
 }
 
-/** The happy path has two statements that set few columns; what they do not match, the general one decides. */
-function updatePlain(context: SqliteContext, place: Place, change: Transition): boolean {
-  if (isPlainClaim(change)) return claimFirst(context, place, change);
-  return isPlainSuccess(change) && succeed(context, place, change);
+/** Tries the two statements for common changes, which set few columns. Returns false if `update` must decide. */
+function updatePlain(context: SqliteContext, address: RowAddress, change: Transition): boolean {
+  if (isPlainClaim(change)) return claimFirst(context, address, change);
+  return isPlainSuccess(change) && succeed(context, address, change);
 }
 
-/** True: the condition held and the row is written. */
-function update(context: SqliteContext, place: Place, change: Transition, dispatchable: boolean): boolean {
+/** Writes a task's whole head and its new events. Returns false if the change's condition failed. */
+function update(
+  context: SqliteContext,
+  address: RowAddress,
+  change: Transition,
+  dispatchable: boolean,
+): boolean {
   const { head, expect, events } = change;
   const byRevision = 'revision' in expect;
   const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtFencingToken;
@@ -130,54 +146,54 @@ function update(context: SqliteContext, place: Place, change: Transition, dispat
     head.lastError,
     progressText(head.progress),
     events.length === 0 ? noEvents : encodeEvents(events),
-    place.seq,
-    place.acceptedAtMs,
+    address.seq,
+    address.acceptedAtMs,
     byRevision ? expect.revision : expect.fencingToken,
     byRevision ? head.version - events.length : expect.version,
   );
-  if (changes === 1) moveOut(context, place.seq, change);
+  if (changes === 1) archiveOlder(context, address.seq, change);
   return changes === 1;
 }
 
-function holds(row: PlaceRow, place: Place, { expect }: Transition): boolean {
+function conditionHolds(row: TaskStateRow, address: RowAddress, { expect }: Transition): boolean {
   const [acceptedAtMs, state, revision, version, fencingToken] = row;
-  if (acceptedAtMs !== place.acceptedAtMs) return false;
+  if (acceptedAtMs !== address.acceptedAtMs) return false;
   return 'revision' in expect
     ? revision === expect.revision
     : state === running && fencingToken === expect.fencingToken && version === expect.version;
 }
 
-/** A lane's task: where it stands in its lane decides whether it is rung. */
-function transitInLane(context: SqliteContext, place: Place, change: Transition): Outcome {
-  const row = placeAt(context, place.seq);
-  if (row === undefined || !holds(row, place, change)) return refused(context, change);
-  if (checkTransition(change, row[3]) !== undefined) return unwritten(context, place, change);
-  const [, , , , , queue, , , , oldLaneSeq, ordering] = row;
-  const laneSeq = change.rejoinLane ? rejoinLane(context, place.seq, row) : (oldLaneSeq ?? undefined);
+/** Applies a change to a task with an ordering key. The task is dispatchable only if it is the first of its lane. */
+function applyInLane(context: SqliteContext, address: RowAddress, change: Transition): WriteOutcome {
+  const row = taskStateAt(context, address.seq);
+  if (row === undefined || !conditionHolds(row, address, change)) return conflict(context, change);
+  if (checkTransition(change, row[3]) !== undefined) return explainUnwritten(context, address, change);
+  const [, , , , , queue, , , , oldLaneSeq, orderingKey] = row;
+  const laneSeq = change.rejoinLane ? rejoinLane(context, address.seq, row) : (oldLaneSeq ?? undefined);
   const dispatchable =
     stateNumber(change.head) === ready &&
-    (ordering === null || isLowest(context, queue, ordering, laneSeq ?? 0));
-  if (!update(context, place, change, dispatchable)) return refused(context, change);
-  return concluded(context, place.seq, beforeOfRow(context, row), change, dispatchable, laneSeq);
+    (orderingKey === null || isLowest(context, queue, orderingKey, laneSeq ?? 0));
+  if (!update(context, address, change, dispatchable)) return conflict(context, change);
+  return finishTransition(context, address.seq, beforeOfRow(context, row), change, dispatchable, laneSeq);
 }
 
-function transit(context: SqliteContext, place: Place, change: Transition): Outcome {
-  const before = beforeOf(context, place.seq);
-  if (before === undefined) return refused(context, change);
+function applyTransition(context: SqliteContext, address: RowAddress, change: Transition): WriteOutcome {
+  const before = beforeOf(context, address.seq);
+  if (before === undefined) return conflict(context, change);
   const dispatchable = stateNumber(change.head) === ready;
-  if (!updatePlain(context, place, change) && !update(context, place, change, dispatchable))
-    return unwritten(context, place, change);
-  return concluded(context, place.seq, before, change, dispatchable, undefined);
+  if (!updatePlain(context, address, change) && !update(context, address, change, dispatchable))
+    return explainUnwritten(context, address, change);
+  return finishTransition(context, address.seq, before, change, dispatchable, undefined);
 }
 
-function concluded(
+function finishTransition(
   context: SqliteContext,
   seq: number,
-  before: Before,
+  before: TaskBefore,
   change: Transition,
   dispatchable: boolean,
   laneSeq: number | undefined,
-): Outcome {
+): WriteOutcome {
   if (change.result !== undefined) {
     context.sql.insertResult.run(seq, change.result);
     context.stats.rowsWritten++;
@@ -186,18 +202,18 @@ function concluded(
   context.stats.appended++;
   const revision = before.revision + 1;
   const state = stateNumber(change.head);
-  context.names.moved(before.queue, before.state, state);
-  if (dispatchable) context.readyIndex.ready(seq, before, revision, context.clock.now());
-  else if (state === running) context.readyIndex.running(seq, revision, change.head.leaseEndAtMs);
-  else context.readyIndex.gone(seq);
+  context.names.recordStateChange(before.queue, before.state, state);
+  if (dispatchable) context.readyIndex.setReady(seq, before, revision, context.clock.now());
+  else if (state === running) context.readyIndex.setRunning(seq, revision, change.head.leaseEndAtMs);
+  else context.readyIndex.remove(seq);
   const head: Head = change.head.revision === revision ? change.head : { ...change.head, revision };
   return { kind: 'done', head, laneSeq };
 }
 
-function renewOne(context: SqliteContext, place: Place, change: Renewal): Outcome {
+function renewOne(context: SqliteContext, address: RowAddress, change: LeaseRenewal): WriteOutcome {
   const error = checkProgress(change.progress);
   if (error !== undefined) return { kind: 'failed', error };
-  const { seq, acceptedAtMs } = place;
+  const { seq, acceptedAtMs } = address;
   const progress = progressText(change.progress);
   const { changes } = context.sql.renew.run(
     change.leaseEndAtMs,
@@ -206,22 +222,24 @@ function renewOne(context: SqliteContext, place: Place, change: Renewal): Outcom
     acceptedAtMs,
     change.expect.fencingToken,
   );
-  if (changes !== 1) return refused(context, change);
+  if (changes !== 1) return conflict(context, change);
   context.stats.rowsWritten++;
   context.stats.renewed++;
-  const snapshot = snapshotBy(context, change.id);
-  if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed but is not there`);
-  context.readyIndex.running(seq, snapshot.head.revision, change.leaseEndAtMs);
+  const snapshot = snapshotOfId(context, change.id);
+  if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed, but its row is gone`);
+  context.readyIndex.setRunning(seq, snapshot.head.revision, change.leaseEndAtMs);
   return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
 }
 
-/** Within a transaction: one change under its own condition, so that a conflict undoes only itself. */
-export function appendOne(context: SqliteContext, change: Change): Outcome {
-  const place = placeOf(change.id);
-  if (place === undefined) return refused(context, change);
-  if (change.kind === 'renewal') return renewOne(context, place, change);
+/** Applies one change within a transaction, under its own condition: a conflict undoes no other change. */
+export function appendOne(context: SqliteContext, change: Change): WriteOutcome {
+  const address = addressOf(change.id);
+  if (address === undefined) return conflict(context, change);
+  if (change.kind === 'renewal') return renewOne(context, address, change);
   const error = checkTransition(change, change.head.version - change.events.length);
   if (error !== undefined) return { kind: 'failed', error };
-  if (!countsItsEvents(change)) return unwritten(context, place, change);
-  return change.head.inLane ? transitInLane(context, place, change) : transit(context, place, change);
+  if (!countsItsEvents(change)) return explainUnwritten(context, address, change);
+  return change.head.inLane
+    ? applyInLane(context, address, change)
+    : applyTransition(context, address, change);
 }

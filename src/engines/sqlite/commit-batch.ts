@@ -1,42 +1,42 @@
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
-import type { Acceptance, Accepted, Change, Outcome } from '../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome, Change, WriteOutcome } from '../../ports/task-store.ts';
 
-/** One call that waits for its commit. */
-export interface Call<Item, Result> {
+/** A call of the store that waits for its commit. */
+export interface PendingCall<Item, Result> {
   readonly items: readonly Item[];
   readonly bytes: number;
   readonly results: Result[];
-  /** Items that failed by themselves and are left out when the turn is done again. */
+  /** The errors of items whose values made a statement fail, by index. They are left out when the batch runs again. */
   readonly excluded: Map<number, HoldfastError>;
   resolve(results: Result[]): void;
   reject(error: HoldfastError): void;
 }
 
-/** Anything else that is written: rings, pointers, registry entries, purges. */
-export type Write = () => unknown;
+/** Any other write: dispatch messages, lane pointers, registry entries, purges. */
+export type WriteStep = () => unknown;
 
-/** What is committed together, in this order. */
+/** The calls of one transaction, in the order in which they are applied. */
 export interface CommitBatch {
-  readonly changes: Call<Change, Outcome>[];
-  readonly accepts: Call<Acceptance, Accepted>[];
-  readonly writes: Call<Write, unknown>[];
+  readonly changes: PendingCall<Change, WriteOutcome>[];
+  readonly accepts: PendingCall<Acceptance, AcceptOutcome>[];
+  readonly writes: PendingCall<WriteStep, unknown>[];
 }
 
 export function newBatch(): CommitBatch {
   return { changes: [], accepts: [], writes: [] };
 }
 
-export function callsOf(batch: CommitBatch): readonly Call<unknown, unknown>[] {
-  return [...batch.changes, ...batch.accepts, ...batch.writes] as Call<unknown, unknown>[];
+export function callsOf(batch: CommitBatch): readonly PendingCall<unknown, unknown>[] {
+  return [...batch.changes, ...batch.accepts, ...batch.writes] as PendingCall<unknown, unknown>[];
 }
 
-/** An item whose own values broke its statement: the turn is undone and done again without it. */
-export class ItemFailed {
-  readonly call: Call<never, never>;
+/** Thrown if the values of one item make its statement fail. The batch is rolled back and runs again without it. */
+export class ItemFailure {
+  readonly call: PendingCall<never, never>;
   readonly index: number;
   readonly error: HoldfastError;
 
-  constructor(call: Call<never, never>, index: number, thrown: unknown) {
+  constructor(call: PendingCall<never, never>, index: number, thrown: unknown) {
     this.call = call;
     this.index = index;
     this.error = asHoldfastError(thrown);

@@ -2,37 +2,37 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ReadyIndex } from './broker/ready-index.ts';
-import type { Names } from './rows/interned-names.ts';
+import type { InternedNames } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
-/** Cheap integers for benchmarks; they only rise. */
+/** Counters for benchmarks. They are cheap integers that only rise. */
 export interface Stats {
   commits: number;
-  /** Rows of tables that were inserted, updated or deleted; index entries are not counted. */
+  /** The number of table rows that were inserted, updated or deleted. Index entries are not counted. */
   rowsWritten: number;
   accepted: number;
   appended: number;
   renewed: number;
-  refused: number;
+  conflicts: number;
   refills: number;
   checkpoints: number;
   checkpointMaxMs: number;
 }
 
-/** What the parts of the engine share: one file and its image in memory. */
+/** The state that the parts of the engine share: the open file and what is cached of it in memory. */
 export interface SqliteContext {
   readonly path: string;
   readonly db: DatabaseSync;
   readonly sql: Statements;
-  readonly names: Names;
+  readonly names: InternedNames;
   readonly readyIndex: ReadyIndex;
   readonly clock: Clock;
   readonly log: Log;
   readonly stats: Stats;
-  /** The last number that was given to an acceptance, or to a place in a lane. */
+  /** The highest number that was given to a task's row or to a lane's pointer. */
   lastSeq: number;
-  /** No task expires before; 0: that is not known. */
-  firstExpiryMs: number;
+  /** No task expires before this time. 0 means that the time is not known. */
+  earliestExpiryMs: number;
 }
 
 export function newStats(): Stats {
@@ -42,7 +42,7 @@ export function newStats(): Stats {
     accepted: 0,
     appended: 0,
     renewed: 0,
-    refused: 0,
+    conflicts: 0,
     refills: 0,
     checkpoints: 0,
     checkpointMaxMs: 0,

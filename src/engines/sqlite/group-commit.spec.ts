@@ -3,21 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bench, queue, refusal } from '../../../test/contract/store-fixture.ts';
+import { errorOf, queue, StoreFixture } from '../../../test/contract/store-fixture.ts';
 import type { HoldfastError } from '../../core/errors.ts';
-import type { Change, Outcome } from '../../ports/task-store.ts';
+import type { Change, WriteOutcome } from '../../ports/task-store.ts';
 import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts';
 import { Checkpoints } from './file/checkpoint.ts';
 import { commitMark } from './file/commit-mark.ts';
 import { GroupCommitter } from './group-commit.ts';
 import { type SqliteEngine, sqlite } from './index.ts';
-import { type Opened, openParts } from './open-engine.ts';
+import { type EngineParts, openParts } from './open-engine.ts';
 
 let folder: string;
 let path: string;
 let clock: VirtualClock;
 let engine: SqliteEngine;
-let bench: Bench;
+let fixture: StoreFixture;
 const fatal: HoldfastError[] = [];
 
 beforeEach(async () => {
@@ -26,7 +26,7 @@ beforeEach(async () => {
   clock = virtualClock();
   fatal.length = 0;
   engine = await sqlite({ path, clock, ballastBytes: 0, onFatal: (error) => void fatal.push(error) });
-  bench = new Bench({ engine, clock, reopen: async () => engine });
+  fixture = new StoreFixture({ engine, clock, reopen: async () => engine });
 });
 afterEach(async () => {
   await engine.close();
@@ -45,41 +45,44 @@ function damage(table: string): void {
   closeSync(file);
 }
 
-describe('what is committed together', () => {
-  it('is everything that came in one turn, by one sync', async () => {
+describe('a commit batch', () => {
+  it('contains all calls of one turn of the event loop, with one sync', async () => {
     const before = engine.stats().commits;
-    await Promise.all(Array.from({ length: 64 }, () => bench.accept()));
+    await Promise.all(Array.from({ length: 64 }, () => fixture.accept()));
     expect(engine.stats().commits).toBe(before + 1);
   });
 
-  it('is not undone by the conflict of one of them', async () => {
-    const [a, b] = await bench.acceptMany(2);
+  it('commits its other changes when one of them conflicts', async () => {
+    const [a, b] = await fixture.acceptMany(2);
     if (a === undefined || b === undefined) throw new Error('not accepted');
-    const stale = bench.transition(a, bench.claimOf(), { expect: { revision: 7 } });
-    const [refused, done] = await bench.store.append([stale, bench.transition(b, bench.claimOf())]);
-    expect([refused?.kind, done?.kind]).toEqual(['refused', 'done']);
-    expect((await bench.read(b)).head.state).toBe('running');
+    const stale = fixture.transition(a, fixture.claimCommand(), { expect: { revision: 7 } });
+    const [refused, done] = await fixture.store.append([
+      stale,
+      fixture.transition(b, fixture.claimCommand()),
+    ]);
+    expect([refused?.kind, done?.kind]).toEqual(['conflict', 'done']);
+    expect((await fixture.read(b)).head.state).toBe('running');
   });
 
-  it('leaves out one that its own values break, and only that one', async () => {
-    const broken = bench.acceptance();
+  it('leaves out only the item whose own values are invalid', async () => {
+    const broken = fixture.acceptance();
     const submitted = { ...broken.submission.submitted, deadlineAtMs: 1.5 };
     const unwritable = { ...broken, submission: { ...broken.submission, submitted } };
-    const elsewhere = bench.accept({ queue: 'other' });
-    const results = await bench.store.accept([bench.acceptance(), unwritable, bench.acceptance()]);
+    const elsewhere = fixture.accept({ queue: 'other' });
+    const results = await fixture.store.accept([fixture.acceptance(), unwritable, fixture.acceptance()]);
     expect(results.map((one) => one.kind)).toEqual(['fresh', 'failed', 'fresh']);
     expect(results[1]).toMatchObject({ error: { message: expect.stringContaining('1.5') } });
     expect((await elsewhere).head.state).toBe('waiting');
-    expect(await bench.store.counts(queue, bench.now)).toMatchObject({ ready: 2 });
-    expect(await bench.receive()).toHaveLength(2);
+    expect(await fixture.store.counts(queue, fixture.now)).toMatchObject({ ready: 2 });
+    expect(await fixture.receive()).toHaveLength(2);
   });
 
-  it('is bounded: submissions beyond it are refused before they cost anything, settlements still have room', async () => {
-    const running = await bench.claim(await bench.accept());
+  it('has a limit: submissions beyond it are refused at once, and settlements still have room', async () => {
+    const running = await fixture.claim(await fixture.accept());
     const payload = new Uint8Array(200_000);
-    const batch = Array.from({ length: 100 }, () => bench.acceptance({ payload }));
-    const calls = [1, 2, 3, 4].map(() => bench.store.accept(batch));
-    const settled = bench.succeed(running);
+    const batch = Array.from({ length: 100 }, () => fixture.acceptance({ payload }));
+    const calls = [1, 2, 3, 4].map(() => fixture.store.accept(batch));
+    const settled = fixture.succeed(running);
     const [, , , refused] = await Promise.allSettled(calls);
     expect(refused).toMatchObject({
       status: 'rejected',
@@ -89,14 +92,14 @@ describe('what is committed together', () => {
   });
 });
 
-describe('a store that can’t go on', () => {
+describe('a store that cannot go on', () => {
   const reopen = async (): Promise<void> => {
     const onFatal = (error: HoldfastError) => void fatal.push(error);
     engine = await sqlite({ path, clock, ballastBytes: 0, checkUpToBytes: 0, onFatal });
-    bench.engine = engine;
+    fixture.engine = engine;
   };
   const corrupt = { code: 'DATA_LOSS', reason: 'STORE_CORRUPT' };
-  const accepted = () => bench.acceptMany(200, () => ({ payload: new Uint8Array(2_000) }));
+  const accepted = () => fixture.acceptMany(200, () => ({ payload: new Uint8Array(2_000) }));
   const receive = () =>
     engine.broker.receive([queue], {
       types: [{ type: 'send', maxVersion: 1 }],
@@ -109,46 +112,46 @@ describe('a store that can’t go on', () => {
     [
       'a task is read',
       'body',
-      () => bench.store.list({ ...queue }, { limit: 1, cursor: undefined, nowMs: bench.now }),
+      () => fixture.store.list({ ...queue }, { limit: 1, cursor: undefined, nowMs: fixture.now }),
     ],
-    ['work is looked for', 'task_ready', receive],
+    ['tasks are received', 'task_ready', receive],
     [
-      'spent leases are looked for',
+      'expired leases are read',
       'task_lease',
-      () => engine.broker.expiredLeases?.(bench.now, 0, 10) ?? receive(),
+      () => engine.broker.expiredLeases?.(fixture.now, 0, 10) ?? receive(),
     ],
-    ['due tasks are looked for', 'task_due', () => bench.store.due(0, bench.now, 10)],
+    ['due tasks are read', 'task_due', () => fixture.store.due(0, fixture.now, 10)],
     ['settings are read', 'registry', () => engine.registry.list('queue', '')],
-    ['something is written', 'body', () => bench.store.accept([bench.acceptance({ key: 'new' })])],
-  ])('lets go of its file and says so once a damaged page is met, where %s', async (_, table, meet) => {
+    ['a task is accepted', 'body', () => fixture.store.accept([fixture.acceptance({ key: 'new' })])],
+  ])('closes its file and reports it once it finds a damaged page when %s', async (_, table, act) => {
     await accepted();
     await engine.close();
     damage(table);
     await reopen();
-    const met = await refusal(meet());
-    expect(met).toMatchObject(corrupt);
-    expect(fatal).toEqual([met]);
-    expect(await refusal(bench.store.accept([bench.acceptance()]))).toBe(met);
-    expect(await refusal(receive())).toBe(met);
+    const error = await errorOf(act());
+    expect(error).toMatchObject(corrupt);
+    expect(fatal).toEqual([error]);
+    expect(await errorOf(fixture.store.accept([fixture.acceptance()]))).toBe(error);
+    expect(await errorOf(receive())).toBe(error);
     new DatabaseSync(path).close();
   });
 
-  it('gives out no task with a byte that nobody submitted, and names it', async () => {
-    const [task] = await bench.acceptMany(1, () => ({ payload: Buffer.from('"a payload to be changed"') }));
+  it('delivers no task whose payload was changed in the file, and names the task', async () => {
+    const [task] = await fixture.acceptMany(1, () => ({ payload: Buffer.from('"a payload to be changed"') }));
     await engine.close();
     const bytes = readFileSync(path);
     bytes[bytes.indexOf('payload to be changed')] = 0x50;
     writeFileSync(path, bytes);
-    // Nothing is wrong with the pages.
+    // SQLite finds no damage, because the pages are well formed. Only the task's checksum differs.
     engine = await sqlite({ path, clock, ballastBytes: 0, onFatal: (error) => void fatal.push(error) });
-    bench.engine = engine;
-    expect(await refusal(receive())).toMatchObject({ ...corrupt, taskId: task?.id });
+    fixture.engine = engine;
+    expect(await errorOf(receive())).toMatchObject({ ...corrupt, taskId: task?.id });
     expect(fatal).toHaveLength(1);
   });
 
-  it('answers a COMMIT that failed with an unknown outcome, closes the file, and takes nothing any more', async () => {
+  it('answers a failed COMMIT with an unknown outcome, reports it, and refuses all later calls', async () => {
     await engine.close();
-    const parts: Opened = openParts({ path, clock, ballastBytes: 0 });
+    const parts: EngineParts = openParts({ path, clock, ballastBytes: 0 });
     const { context, full } = parts;
     const commit = {
       run(): never {
@@ -163,12 +166,12 @@ describe('a store that can’t go on', () => {
       afterCommit: () => {},
       onFatal: (error) => void fatal.push(error),
     });
-    const error = await refusal(committer.accept([bench.acceptance()]));
+    const error = await errorOf(committer.accept([fixture.acceptance()]));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     expect(error.help).toMatch(/same idempotency key/);
     expect(fatal).toEqual([error]);
     const change = {} as Change;
-    expect(await refusal(committer.append([change]) as Promise<Outcome[]>)).toBe(error);
+    expect(await errorOf(committer.append([change]) as Promise<WriteOutcome[]>)).toBe(error);
     parts.file.close();
   });
 });

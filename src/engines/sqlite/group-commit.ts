@@ -1,20 +1,34 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Acceptance, Accepted, Change, Outcome } from '../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome, Change, WriteOutcome } from '../../ports/task-store.ts';
 import { acceptOne } from './accept.ts';
 import { appendOne } from './append.ts';
-import { type Call, type CommitBatch, callsOf, ItemFailed, newBatch, type Write } from './commit-batch.ts';
+import {
+  type CommitBatch,
+  callsOf,
+  ItemFailure,
+  newBatch,
+  type PendingCall,
+  type WriteStep,
+} from './commit-batch.ts';
 import type { SqliteContext } from './context.ts';
 import type { Checkpoints } from './file/checkpoint.ts';
 import type { CommitMark } from './file/commit-mark.ts';
-import { asStoreError, failureOf, storeBusy, storeClosed, storeFailed, storeFull } from './file/failures.ts';
+import {
+  asStoreError,
+  failureKindOf,
+  storeBusy,
+  storeClosed,
+  storeFailed,
+  storeFull,
+} from './file/failures.ts';
 import type { FullDisk } from './file/full-disk.ts';
 
-/** One turn commits at most so much, so that heartbeats never wait long behind a flood of submits. */
+/** The largest batch, by items and by bytes: heartbeats must not wait long behind a flood of submissions. */
 const batchItems = 4_096;
 const batchBytes = 8 * 1_048_576;
-/** Heartbeats and settlements have room beyond what submits may take. */
-const settlementRoom = 2;
+/** Pending heartbeats and settlements may have this many times the bytes that pending submissions may have. */
+const settlementFactor = 2;
 const itemBytes = 256;
 
 function isClaim(change: Change): boolean {
@@ -33,20 +47,21 @@ function bytesOfChanges(batch: readonly Change[]): number {
 }
 
 /**
- * The one writer. Calls are gathered until the turn's input has been read, then committed together with one sync:
- * settlements and heartbeats first, then submissions. Every promise is answered after the commit.
+ * The only writer of the file. Gathers calls until the event loop has read its input, then commits them in one
+ * transaction with one sync: settlements and heartbeats first, then submissions, then other writes. A call's promise is
+ * settled after the commit.
  */
 export class GroupCommitter {
   readonly #context: SqliteContext;
-  readonly #full: FullDisk;
+  readonly #fullDisk: FullDisk;
   readonly #checkpoints: Checkpoints;
   readonly #mark: CommitMark;
   readonly #onFatal: (error: HoldfastError) => void;
   readonly #afterCommit: () => void;
-  #waiting: CommitBatch = newBatch();
-  #waitingBytes = 0;
-  #soon = false;
-  #dead: HoldfastError | undefined;
+  #pending: CommitBatch = newBatch();
+  #pendingBytes = 0;
+  #isScheduled = false;
+  #stopError: HoldfastError | undefined;
 
   constructor(parts: {
     context: SqliteContext;
@@ -57,71 +72,71 @@ export class GroupCommitter {
     afterCommit: () => void;
   }) {
     this.#context = parts.context;
-    this.#full = parts.full;
+    this.#fullDisk = parts.full;
     this.#checkpoints = parts.checkpoints;
     this.#mark = parts.mark;
     this.#onFatal = parts.onFatal;
     this.#afterCommit = parts.afterCommit;
   }
 
-  /** Undefined while the store works. */
-  get dead(): HoldfastError | undefined {
-    return this.#dead;
+  /** The error that stopped the store. Undefined while the store works. */
+  get stopError(): HoldfastError | undefined {
+    return this.#stopError;
   }
 
-  accept(items: readonly Acceptance[]): Promise<Accepted[]> {
+  accept(items: readonly Acceptance[]): Promise<AcceptOutcome[]> {
     const bytes = bytesOfAccepts(items);
-    if (this.#waitingBytes + bytes > limits.storeQueueBytes) return Promise.reject(storeBusy());
-    return this.#gather(this.#waiting.accepts, items, bytes);
+    if (this.#pendingBytes + bytes > limits.storeQueueBytes) return Promise.reject(storeBusy());
+    return this.#enqueue(this.#pending.accepts, items, bytes);
   }
 
-  append(items: readonly Change[]): Promise<Outcome[]> {
+  append(items: readonly Change[]): Promise<WriteOutcome[]> {
     const bytes = bytesOfChanges(items);
-    if (this.#waitingBytes + bytes > limits.storeQueueBytes * settlementRoom)
+    if (this.#pendingBytes + bytes > limits.storeQueueBytes * settlementFactor)
       return Promise.reject(storeBusy());
-    return this.#gather(this.#waiting.changes, items, bytes);
+    return this.#enqueue(this.#pending.changes, items, bytes);
   }
 
-  /** Runs within the next transaction. May run again, where that one was undone. */
+  /** Runs `write` within the next transaction, and again if that transaction is rolled back. */
   async write<T>(write: () => T): Promise<T> {
-    const [result] = await this.#gather(this.#waiting.writes, [write], itemBytes);
+    const [result] = await this.#enqueue(this.#pending.writes, [write], itemBytes);
     if (result instanceof HoldfastError) throw result;
     return result as T;
   }
 
   /**
-   * Reads from the file. Throws a HoldfastError; a file that shows damage ends the store, so that nothing more is given
-   * out of it or written to it.
+   * Runs a read of the file. Throws a HoldfastError. If the file is damaged, the store stops: nothing more is read from
+   * the file or written to it.
    */
-  reading<T>(read: () => T): T {
-    if (this.#dead !== undefined) throw this.#dead;
+  read<T>(read: () => T): T {
+    if (this.#stopError !== undefined) throw this.#stopError;
     try {
       return read();
     } catch (thrown) {
-      if (failureOf(thrown) !== 'corrupt') throw asStoreError(thrown, this.#context.path);
-      this.#die(newBatch(), thrown);
-      throw this.#dead;
+      if (failureKindOf(thrown) !== 'corrupt') throw asStoreError(thrown, this.#context.path);
+      this.#fail(newBatch(), thrown);
+      throw this.#stopError;
     }
   }
 
-  /** Commits what waits, at once. */
+  /** Commits the pending calls at once. */
   flush(): void {
-    while (callsOf(this.#waiting).length > 0) this.#commit();
+    while (callsOf(this.#pending).length > 0) this.#commit();
   }
 
-  /** Nothing is taken any more. */
+  /** Rejects all later calls. */
   stop(): void {
-    this.#dead ??= storeClosed();
+    this.#stopError ??= storeClosed();
   }
 
-  #gather<Item, Result>(
-    calls: Call<Item, Result>[],
+  #enqueue<Item, Result>(
+    calls: PendingCall<Item, Result>[],
     items: readonly Item[],
     bytes: number,
   ): Promise<Result[]> {
-    if (this.#dead !== undefined) return Promise.reject(this.#dead);
+    if (this.#stopError !== undefined) return Promise.reject(this.#stopError);
     if (items.length === 0) return Promise.resolve([]);
-    this.#waitingBytes += bytes;
+    this.#pendingBytes += bytes;
     this.#schedule();
     return new Promise((resolve, reject) => {
       calls.push({ items, bytes, results: new Array(items.length), excluded: new Map(), resolve, reject });
@@ -129,11 +144,11 @@ export class GroupCommitter {
   }
 
   #schedule(): void {
-    if (this.#soon) return;
-    this.#soon = true;
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     this.#context.clock.soon(() => {
-      this.#soon = false;
-      if (this.#dead === undefined) this.#commit();
+      this.#isScheduled = false;
+      if (this.#stopError === undefined) this.#commit();
     });
   }
 
@@ -141,9 +156,9 @@ export class GroupCommitter {
     const batch = this.#takeBatch();
     if (callsOf(batch).length === 0) return;
     try {
-      this.#run(batch);
+      this.#commitBatch(batch);
     } catch (thrown) {
-      this.#die(batch, thrown);
+      this.#fail(batch, thrown);
       return;
     }
     for (const call of callsOf(batch)) call.resolve(call.results);
@@ -151,13 +166,13 @@ export class GroupCommitter {
     if (this.#checkpoints.isDue()) this.#context.clock.soon(() => this.#checkpoint());
   }
 
-  /** The whole of what waits, or its beginning where that is too much for one turn. */
+  /** Takes the pending calls, or the first of them if they exceed one batch. */
   #takeBatch(): CommitBatch {
-    const waiting = this.#waiting;
+    const pending = this.#pending;
     const batch = newBatch();
     let items = 0;
     let bytes = 0;
-    const take = <C extends Call<never, never>>(from: C[], to: C[]) => {
+    const take = <C extends PendingCall<never, never>>(from: C[], to: C[]) => {
       let taken = 0;
       for (const call of from) {
         if (items > 0 && (items + call.items.length > batchItems || bytes + call.bytes > batchBytes)) break;
@@ -168,41 +183,44 @@ export class GroupCommitter {
       }
       from.splice(0, taken);
     };
-    take(waiting.changes as Call<never, never>[], batch.changes as Call<never, never>[]);
-    take(waiting.accepts as Call<never, never>[], batch.accepts as Call<never, never>[]);
-    take(waiting.writes as Call<never, never>[], batch.writes as Call<never, never>[]);
-    this.#waitingBytes -= bytes;
-    if (callsOf(waiting).length > 0) this.#schedule();
+    take(pending.changes as PendingCall<never, never>[], batch.changes as PendingCall<never, never>[]);
+    take(pending.accepts as PendingCall<never, never>[], batch.accepts as PendingCall<never, never>[]);
+    take(pending.writes as PendingCall<never, never>[], batch.writes as PendingCall<never, never>[]);
+    this.#pendingBytes -= bytes;
+    if (callsOf(pending).length > 0) this.#schedule();
     return batch;
   }
 
-  /** Throws where the outcome is unknown, or the store can't go on. */
-  #run(batch: CommitBatch): void {
+  /** Commits a batch. Throws if the outcome of the commit is unknown or the store cannot go on. */
+  #commitBatch(batch: CommitBatch): void {
     for (;;) {
       try {
         this.#transaction(batch);
         return;
       } catch (thrown) {
-        this.#undo();
-        if (thrown instanceof ItemFailed) thrown.call.excluded.set(thrown.index, thrown.error);
-        else if (failureOf(thrown) === 'full') {
-          this.#runFull(batch, thrown);
+        this.#rollBack();
+        if (thrown instanceof ItemFailure) thrown.call.excluded.set(thrown.index, thrown.error);
+        else if (failureKindOf(thrown) === 'full') {
+          this.#commitOnFullDisk(batch, thrown);
           return;
         } else throw thrown;
       }
     }
   }
 
-  /** The disk is full: what was done is written with the room that was kept for it, nothing new is begun. */
-  #runFull(batch: CommitBatch, cause: unknown): void {
-    this.#full.enter();
+  /** Commits a batch once the disk is full: settlements use the ballast's space, submissions and claims fail. */
+  #commitOnFullDisk(batch: CommitBatch, cause: unknown): void {
+    this.#fullDisk.enter();
     try {
       this.#transaction(batch);
     } catch (thrown) {
-      this.#undo();
-      if (failureOf(thrown) !== 'full') throw thrown;
+      this.#rollBack();
+      if (failureKindOf(thrown) !== 'full') throw thrown;
       const error = storeFull(cause);
-      for (const call of [...batch.changes, ...batch.accepts] as Call<unknown, Outcome | Accepted>[]) {
+      for (const call of [...batch.changes, ...batch.accepts] as PendingCall<
+        unknown,
+        WriteOutcome | AcceptOutcome
+      >[]) {
         call.items.forEach((_, index) => {
           call.results[index] = { kind: 'failed', error };
         });
@@ -213,10 +231,10 @@ export class GroupCommitter {
 
   #transaction(batch: CommitBatch): void {
     const { sql, names, stats } = this.#context;
-    const full = this.#full.isFull;
+    const isFull = this.#fullDisk.isFull;
     sql.begin.run();
-    for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, full), asFailed);
-    for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, full), asFailed);
+    for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, isFull), asFailed);
+    for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, isFull), asFailed);
     for (const call of batch.writes) this.#apply(call, runWrite, (error) => error);
     stats.rowsWritten += names.writeCounts();
     this.#mark.before();
@@ -226,57 +244,57 @@ export class GroupCommitter {
   }
 
   #apply<Item, Result>(
-    call: Call<Item, Result>,
+    call: PendingCall<Item, Result>,
     apply: (item: Item) => Result,
     failed: (error: HoldfastError) => Result,
   ): void {
     const { items, results, excluded } = call;
     for (let index = 0; index < items.length; index++) {
-      const known = excluded.size === 0 ? undefined : excluded.get(index);
+      const failure = excluded.size === 0 ? undefined : excluded.get(index);
       try {
-        results[index] = known === undefined ? apply(items[index] as Item) : failed(known);
+        results[index] = failure === undefined ? apply(items[index] as Item) : failed(failure);
       } catch (thrown) {
-        if (failureOf(thrown) === 'item')
-          throw new ItemFailed(call as unknown as Call<never, never>, index, thrown);
+        if (failureKindOf(thrown) === 'item')
+          throw new ItemFailure(call as unknown as PendingCall<never, never>, index, thrown);
         throw thrown;
       }
     }
   }
 
-  #append(change: Change, full: boolean): Outcome {
-    if (full && isClaim(change)) return { kind: 'failed', error: storeFull() };
+  #append(change: Change, isFull: boolean): WriteOutcome {
+    if (isFull && isClaim(change)) return { kind: 'failed', error: storeFull() };
     return appendOne(this.#context, change);
   }
 
-  #accept(item: Acceptance, full: boolean): Accepted {
-    if (full) return { kind: 'failed', error: storeFull() };
+  #accept(item: Acceptance, isFull: boolean): AcceptOutcome {
+    if (isFull) return { kind: 'failed', error: storeFull() };
     return acceptOne(this.#context, item);
   }
 
-  /** After an undone transaction, memory is what the file says. */
-  #undo(): void {
+  /** Rolls the transaction back and discards everything that memory holds of the file. */
+  #rollBack(): void {
     const { db, names, readyIndex } = this.#context;
     if (db.isTransaction) db.exec('ROLLBACK');
     names.reload();
-    readyIndex.forget();
+    readyIndex.clear();
   }
 
   #checkpoint(): void {
-    if (this.#dead !== undefined) return;
+    if (this.#stopError !== undefined) return;
     try {
       this.#checkpoints.run();
     } catch (thrown) {
-      if (failureOf(thrown) === 'full') this.#full.enter();
-      else this.#die(newBatch(), thrown);
+      if (failureKindOf(thrown) === 'full') this.#fullDisk.enter();
+      else this.#fail(newBatch(), thrown);
     }
   }
 
-  #die(batch: CommitBatch, thrown: unknown): void {
+  #fail(batch: CommitBatch, thrown: unknown): void {
     const error =
-      failureOf(thrown) === 'corrupt' ? asStoreError(thrown, this.#context.path) : storeFailed(thrown);
-    this.#dead = error;
-    for (const call of [...callsOf(batch), ...callsOf(this.#waiting)]) call.reject(error);
-    this.#waiting = newBatch();
+      failureKindOf(thrown) === 'corrupt' ? asStoreError(thrown, this.#context.path) : storeFailed(thrown);
+    this.#stopError = error;
+    for (const call of [...callsOf(batch), ...callsOf(this.#pending)]) call.reject(error);
+    this.#pending = newBatch();
     this.#onFatal(error);
   }
 }
@@ -285,6 +303,6 @@ function asFailed(error: HoldfastError): { kind: 'failed'; error: HoldfastError 
   return { kind: 'failed', error };
 }
 
-function runWrite(write: Write): unknown {
+function runWrite(write: WriteStep): unknown {
   return write();
 }

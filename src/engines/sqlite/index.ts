@@ -20,14 +20,15 @@ function closeFile(context: SqliteContext, file: StoreFile): void {
   try {
     context.db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
   } catch (thrown) {
-    context.log.warn({ err: thrown }, 'the last checkpoint failed; the next start makes up for it');
+    context.log.warn({ err: thrown }, 'the last checkpoint failed; the next start repeats it');
   }
   file.close();
 }
 
 /**
- * The embedded engine: one process, one file, one sync for all that came together. Throws a HoldfastError where the
- * file can't be held: STORE_LOCKED, STORE_READ_ONLY, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, BAD_CONFIGURATION.
+ * Opens the embedded engine: one process, one file, and one sync for all calls of a batch. Throws a HoldfastError if it
+ * cannot open and lock the file: STORE_LOCKED, STORE_READ_ONLY, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL or
+ * BAD_CONFIGURATION.
  */
 export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
   const { file, context, full } = openParts(options);
@@ -39,7 +40,7 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
     mark,
     afterCommit: () => broker.serve(),
     onFatal(error) {
-      context.log.error({ err: error }, 'the store failed and lets go of its file');
+      context.log.error({ err: error }, 'the store failed and closes its file');
       broker.close();
       file.close();
       options.onFatal?.(error);

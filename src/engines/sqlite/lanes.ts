@@ -3,92 +3,103 @@ import type { SqliteContext } from './context.ts';
 import { idOf } from './rows/ids.ts';
 import { ready } from './rows/rows.ts';
 
-/** Columns of `statements.place`. */
-export type PlaceRow = [
+/** The columns that the statement `taskState` selects. */
+export type TaskStateRow = [
   acceptedAt: number,
   state: number,
   revision: number,
   version: number,
-  token: number,
+  fencingToken: number,
   queue: number,
-  kind: number,
+  taskType: number,
   priority: number,
-  bell: number | null,
+  dispatchable: number | null,
   laneSeq: number | null,
-  ordering: string | null,
+  orderingKey: string | null,
 ];
 
-export function placeAt(context: SqliteContext, seq: number): PlaceRow | undefined {
-  return context.sql.place.get(seq) as unknown as PlaceRow | undefined;
+export function taskStateAt(context: SqliteContext, seq: number): TaskStateRow | undefined {
+  return context.sql.taskState.get(seq) as unknown as TaskStateRow | undefined;
 }
 
-function first(
+function firstPointer(
   context: SqliteContext,
   queue: number,
-  ordering: string,
+  orderingKey: string,
 ): [laneSeq: number, seq: number] | undefined {
-  return context.sql.pointers.get(queue, ordering) as unknown as [number, number] | undefined;
+  return context.sql.firstPointer.get(queue, orderingKey) as unknown as [number, number] | undefined;
 }
 
-export function lowestOf(context: SqliteContext, queue: number, ordering: string): LanePointer | undefined {
-  const pointer = first(context, queue, ordering);
+export function lowestOf(
+  context: SqliteContext,
+  queue: number,
+  orderingKey: string,
+): LanePointer | undefined {
+  const pointer = firstPointer(context, queue, orderingKey);
   if (pointer === undefined) return undefined;
   const [laneSeq, seq] = pointer;
-  const place = placeAt(context, seq);
-  return place === undefined ? undefined : { id: idOf(seq, place[0]), seq: laneSeq };
+  const row = taskStateAt(context, seq);
+  return row === undefined ? undefined : { id: idOf(seq, row[0]), seq: laneSeq };
 }
 
-export function isEmpty(context: SqliteContext, queue: number, ordering: string): boolean {
-  return first(context, queue, ordering) === undefined;
+export function isEmpty(context: SqliteContext, queue: number, orderingKey: string): boolean {
+  return firstPointer(context, queue, orderingKey) === undefined;
 }
 
-export function isLowest(context: SqliteContext, queue: number, ordering: string, laneSeq: number): boolean {
-  return first(context, queue, ordering)?.[0] === laneSeq;
+export function isLowest(
+  context: SqliteContext,
+  queue: number,
+  orderingKey: string,
+  laneSeq: number,
+): boolean {
+  return firstPointer(context, queue, orderingKey)?.[0] === laneSeq;
 }
 
-/** Within a transaction: rings whatever is lowest in a lane, if it is ready. Idempotent. */
-export function dispatchLowest(context: SqliteContext, queue: number, ordering: string): void {
-  const pointer = first(context, queue, ordering);
+/** Makes the first task of a lane dispatchable if it is ready, within a transaction. Idempotent. */
+export function dispatchLowest(context: SqliteContext, queue: number, orderingKey: string): void {
+  const pointer = firstPointer(context, queue, orderingKey);
   if (pointer !== undefined) dispatchOne(context, pointer[1]);
 }
 
-/** Within a transaction: the task's bell, where it is ready and the lowest of its lane. */
+/** Makes a task dispatchable if it is ready and the first of its lane, within a transaction. */
 export function dispatchOne(context: SqliteContext, seq: number): void {
-  const place = placeAt(context, seq);
-  if (place === undefined || place[1] !== ready) return;
-  const [, , revision, , , queue, kind, priority, dispatchable, laneSeq, ordering] = place;
-  if (ordering !== null && !isLowest(context, queue, ordering, laneSeq ?? 0)) return;
+  const row = taskStateAt(context, seq);
+  if (row === undefined || row[1] !== ready) return;
+  const [, , revision, , , queue, taskType, priority, dispatchable, laneSeq, orderingKey] = row;
+  if (orderingKey !== null && !isLowest(context, queue, orderingKey, laneSeq ?? 0)) return;
   if (dispatchable !== 1) {
     context.sql.setDispatchable.run(seq);
     context.stats.rowsWritten++;
   }
-  const at = { queue: context.names.queueOf(queue), priority, kind: context.names.kindOf(kind) };
-  context.readyIndex.send(seq, at, revision, context.clock.now());
+  const key = { queue: context.names.queueOf(queue), priority, taskType: context.names.taskTypeOf(taskType) };
+  context.readyIndex.send(seq, key, revision, context.clock.now());
 }
 
-/** Within a transaction: the task's pointer goes, and the next one is rung in the same commit. */
+/** Deletes the task's pointer and makes the next task of the lane dispatchable, within one transaction. */
 export function leaveLane(
   context: SqliteContext,
   queue: number,
-  ordering: string,
+  orderingKey: string,
   seq: number,
   laneSeq: number | undefined,
 ): void {
-  const pointer = laneSeq ?? placeAt(context, seq)?.[9] ?? undefined;
+  const pointer = laneSeq ?? taskStateAt(context, seq)?.[9] ?? undefined;
   if (pointer === undefined) return;
-  context.stats.rowsWritten += Number(context.sql.deletePointer.run(queue, ordering, pointer, seq).changes);
-  dispatchLowest(context, queue, ordering);
+  context.stats.rowsWritten += Number(
+    context.sql.deletePointer.run(queue, orderingKey, pointer, seq).changes,
+  );
+  dispatchLowest(context, queue, orderingKey);
 }
 
-/** Within a transaction: a new place at the tail, for a task that a released lane no longer waits for. */
-export function rejoinLane(context: SqliteContext, seq: number, place: PlaceRow): number {
-  const [, , , , , queue, , , , oldLaneSeq, ordering] = place;
-  if (ordering === null) throw new RangeError(`task ${seq} has no lane to join`);
+/** Gives a redriven task a new pointer at the tail of its lane, within a transaction. Returns its number. */
+export function rejoinLane(context: SqliteContext, seq: number, row: TaskStateRow): number {
+  const [, , , , , queue, , , , oldLaneSeq, orderingKey] = row;
+  if (orderingKey === null) throw new RangeError(`task ${seq} has no lane to join`);
   const laneSeq = ++context.lastSeq;
-  // This number is in no task's row: it has to be remembered by itself.
-  context.sql.keepSeq.run('seq', laneSeq);
-  context.sql.deletePointer.run(queue, ordering, oldLaneSeq, seq);
-  context.sql.insertPointer.run(queue, ordering, laneSeq, seq);
+  // The counter keeps this number, because it is the `seq` of no row and must not be given again after a restart.
+  context.sql.saveSeq.run('seq', laneSeq);
+  context.sql.deletePointer.run(queue, orderingKey, oldLaneSeq, seq);
+  context.sql.insertPointer.run(queue, orderingKey, laneSeq, seq);
   context.sql.setLaneSeq.run(laneSeq, seq);
   context.stats.rowsWritten += 4;
   return laneSeq;

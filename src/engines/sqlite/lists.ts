@@ -1,18 +1,18 @@
 import type { StatementSync } from 'node:sqlite';
 import { limits } from '../../core/limits.ts';
 import { badCursor, checkPage } from '../../core/submission/check.ts';
-import type { Filter, Page, Snapshot } from '../../ports/task-store.ts';
+import type { Snapshot, SnapshotPage, TaskFilter } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import type { Kind } from './rows/interned-names.ts';
+import type { InternedTaskType } from './rows/interned-names.ts';
 import { columns, isRetrying, type Row, snapshotOf } from './rows/rows.ts';
 
-/** Where a page ended: time and number of its last task, or its place in a lane. */
-interface Position {
+/** The last task of a page: its row number, and its acceptance time or, in a lane's list, its pointer's number. */
+interface CursorPosition {
   readonly at: number;
   readonly seq: number;
 }
 
-/** Each names the index that answers it, so that a plan that would scan the table fails when it is prepared. */
+/** The index and the condition of each list. Naming the index makes `prepare` fail if a plan would scan the table. */
 const sources = {
   all: ['task_list', 'true'],
   scheduled: ['task_state', 't.state = 0'],
@@ -23,15 +23,15 @@ const sources = {
 
 type Source = keyof typeof sources;
 
-const shown = { scheduled: 0, ready: 1, running: 2, succeeded: 3, dead: 4, cancelled: 5 } as const;
+const shownStates = { scheduled: 0, ready: 1, running: 2, succeeded: 3, dead: 4, cancelled: 5 } as const;
 
 type Order = 'T' | 'L';
 
-function encode(order: Order, { at, seq }: Position): string {
+function encode(order: Order, { at, seq }: CursorPosition): string {
   return `${order}${at.toString(36)}-${seq.toString(36)}`;
 }
 
-function decode(order: Order, cursor: string): Position {
+function decode(order: Order, cursor: string): CursorPosition {
   const [at, seq] = cursor
     .slice(1)
     .split('-')
@@ -42,28 +42,28 @@ function decode(order: Order, cursor: string): Position {
   return { at, seq };
 }
 
-function sourceOf({ state }: Filter): Source {
+function sourceOf({ state }: TaskFilter): Source {
   return state !== undefined && state in sources ? (state as Source) : 'all';
 }
 
-/** What the index did not decide already, by the row alone. */
-function fits(row: Row, kind: Kind, filter: Filter, nowMs: number): boolean {
-  const [, , , , acceptedAtMs, expiresAtMs, , , ordering, state] = row;
+/** Returns whether the row's columns match the parts of the filter that the index does not cover. */
+function matches(row: Row, taskType: InternedTaskType, filter: TaskFilter, nowMs: number): boolean {
+  const [, , , , acceptedAtMs, expiresAtMs, , , orderingKey, state] = row;
   if (expiresAtMs <= nowMs) return false;
-  if (filter.type !== undefined && kind.type !== filter.type) return false;
-  if (filter.orderingKey !== undefined && ordering !== filter.orderingKey) return false;
+  if (filter.type !== undefined && taskType.type !== filter.type) return false;
+  if (filter.orderingKey !== undefined && orderingKey !== filter.orderingKey) return false;
   if (filter.acceptedFromMs !== undefined && acceptedAtMs < filter.acceptedFromMs) return false;
   if (filter.acceptedUntilMs !== undefined && acceptedAtMs >= filter.acceptedUntilMs) return false;
   if (filter.state === undefined) return true;
-  if (filter.state === 'unfinished') return state <= shown.running;
+  if (filter.state === 'unfinished') return state <= shownStates.running;
   if (filter.state === 'retrying') return isRetrying(row);
-  return state === shown[filter.state];
+  return state === shownStates[filter.state];
 }
 
 interface Scan {
   readonly statement: StatementSync;
   readonly arguments: (string | number)[];
-  position(row: Row): Position;
+  position(row: Row): CursorPosition;
 }
 
 export class Lists {
@@ -94,15 +94,15 @@ export class Lists {
     };
     this.#lane =
       prepare(`SELECT ${columns} FROM lane l JOIN task t ON t.seq = l.seq JOIN body b ON b.seq = l.seq
-      WHERE l.queue = ? AND l.ordering = ? AND l.lane_seq > ? AND t.state <= 2 ORDER BY l.lane_seq LIMIT ?`);
+      WHERE l.queue = ? AND l.ordering_key = ? AND l.lane_seq > ? AND t.state <= 2 ORDER BY l.lane_seq LIMIT ?`);
   }
 
-  list(filter: Filter, page: { limit: number; cursor: string | undefined; nowMs: number }): Page {
+  list(filter: TaskFilter, page: { limit: number; cursor: string | undefined; nowMs: number }): SnapshotPage {
     checkPage(page.limit);
     const order = filter.orderingKey === undefined ? 'T' : 'L';
     const from = page.cursor === undefined ? undefined : decode(order, page.cursor);
     const { names } = this.#context;
-    const queue = names.find(filter.tenant, filter.queue);
+    const queue = names.findQueue(filter.tenant, filter.queue);
     if (queue === undefined) return { items: [], cursor: undefined, examined: 0 };
     const scan =
       filter.orderingKey === undefined
@@ -110,7 +110,7 @@ export class Lists {
         : this.#byLane(queue.id, filter.orderingKey, from);
     const items: Snapshot[] = [];
     let examined = 0;
-    let last: Position | undefined;
+    let last: CursorPosition | undefined;
     const rows = scan.statement.iterate(...scan.arguments, limits.pageExamined + 1) as Iterable<unknown>;
     for (const row of rows as Iterable<Row>) {
       if (items.length === page.limit || examined === limits.pageExamined) {
@@ -118,7 +118,7 @@ export class Lists {
       }
       examined++;
       last = scan.position(row);
-      if (!fits(row, names.kindOf(row[2]), filter, page.nowMs)) continue;
+      if (!matches(row, names.taskTypeOf(row[2]), filter, page.nowMs)) continue;
       const snapshot = snapshotOf(row, names);
       if (filter.tag === undefined || snapshot.submission.options.tags.includes(filter.tag))
         items.push(snapshot);
@@ -126,7 +126,7 @@ export class Lists {
     return { items, cursor: undefined, examined };
   }
 
-  #byTime(queue: number, filter: Filter, from: Position | undefined): Scan {
+  #byTime(queue: number, filter: TaskFilter, from: CursorPosition | undefined): Scan {
     const until = filter.acceptedUntilMs === undefined ? Number.MAX_SAFE_INTEGER : filter.acceptedUntilMs - 1;
     const at = Math.min(from?.at ?? Number.MAX_SAFE_INTEGER, until);
     const seq = from !== undefined && from.at === at ? from.seq : Number.MAX_SAFE_INTEGER;
@@ -137,10 +137,10 @@ export class Lists {
     };
   }
 
-  #byLane(queue: number, ordering: string, from: Position | undefined): Scan {
+  #byLane(queue: number, orderingKey: string, from: CursorPosition | undefined): Scan {
     return {
       statement: this.#lane,
-      arguments: [queue, ordering, from?.at ?? 0],
+      arguments: [queue, orderingKey, from?.at ?? 0],
       position: (row) => ({ at: row[7] ?? 0, seq: row[0] }),
     };
   }

@@ -2,8 +2,8 @@ import { lostRace } from '../../core/task/conflict.ts';
 import type { Change, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 
-/** A claim that another write beat: a line that names the winner, in the words of every engine. */
-export function tellLostClaim({ log }: SqliteContext, change: Change, { head, submission }: Snapshot): void {
+/** Logs a claim that lost its race, with the winning worker, in the same words as the other engines. */
+export function logLostClaim({ log }: SqliteContext, change: Change, { head, submission }: Snapshot): void {
   if (change.kind !== 'transition' || !change.events.some(({ kind }) => kind === 'claimed')) return;
   const { queue } = submission.scope;
   const { attempt, worker } = head;

@@ -7,48 +7,50 @@ import { newStats, type SqliteContext } from './context.ts';
 import { asStoreError } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
 import { openStoreFile, type StoreFile } from './file/open.ts';
-import { placeOf } from './rows/ids.ts';
-import { Names } from './rows/interned-names.ts';
+import { addressOf } from './rows/ids.ts';
+import { InternedNames } from './rows/interned-names.ts';
 import { type Row, snapshotOf } from './rows/rows.ts';
 import { prepareStatements, type Statements } from './rows/statements.ts';
 import { snapshotAt } from './snapshots.ts';
 
 export interface SqliteOptions {
-  /** Of the database file; made where it does not exist. Its folder must be there. */
+  /** The path of the database file. The file is created if it does not exist; its folder must exist. */
   readonly path: string;
   readonly clock: Clock;
   readonly log?: Log | undefined;
-  /** The store can't go on and has let go of its file: end the process, and the next start recovers. */
+  /** Called when the store failed and has closed its file. End the process: the next start recovers. */
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
-  /** Kept free for settlements on a full disk, in a file beside the store. Default 64 MB; 0: none. */
+  /** The size of a file beside the store whose space is for settlements on a full disk. Default 64 MB; 0 keeps none. */
   readonly ballastBytes?: number | undefined;
-  /** The file grows no further. Default: as far as the disk. */
+  /** The largest size of the file. By default only the disk limits it. */
   readonly maxBytes?: number | undefined;
-  /** A file of at most this size is looked through for damage when it is opened. Default 256 MB; 0: none is. */
+  /** A file up to this size is checked for damage when it is opened. Default 256 MB; 0 turns the check off. */
   readonly checkUpToBytes?: number | undefined;
-  /** For crash tests: gets one byte before and one after each COMMIT. Default: $HOLDFAST_COMMIT_MARK, else none. */
+  /** For crash tests: a file that gets a byte before and after each COMMIT. Default: $HOLDFAST_COMMIT_MARK, if set. */
   readonly commitMark?: string | undefined;
-  /** How much of the ready backlog is held in memory. */
+  /** How many ready tasks, and how many bytes of them, are cached in memory. */
   readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
 }
 
-/** Looking through more would make a start last longer than a second. */
+/** The check of a larger file would delay the start by more than a second. */
 const checkUpToBytes = 256 * 1_048_576;
 
-function sourceOf(sql: Statements, names: Names): ReadyCacheSource {
+function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
   return {
-    *readyAfter({ queue, priority, kind }, after, limit) {
-      const rows = sql.readyAfter.iterate(queue.id, priority, kind.id, after, limit) as Iterable<unknown>;
+    *readyAfter({ queue, priority, taskType }, after, limit) {
+      const rows = sql.readyAfter.iterate(queue.id, priority, taskType.id, after, limit) as Iterable<unknown>;
       for (const row of rows as Iterable<Row>) yield snapshotOf(row, names);
     },
-    seqOf: (snapshot) => placeOf(snapshot.id)?.seq ?? 0,
-    *kinds(queue, priority) {
-      let kind = 0;
+    seqOf: (snapshot) => addressOf(snapshot.id)?.seq ?? 0,
+    *taskTypes(queue, priority) {
+      let taskType = 0;
       for (;;) {
-        const row = sql.nextKind.get(queue.id, priority, kind) as unknown as [number | null] | undefined;
+        const row = sql.nextTaskType.get(queue.id, priority, taskType) as unknown as
+          | [number | null]
+          | undefined;
         if (row === undefined || row[0] === null) return;
-        kind = row[0];
-        yield names.kindOf(kind);
+        taskType = row[0];
+        yield names.taskTypeOf(taskType);
       }
     },
     load: (seq) => snapshotAt({ sql, names }, seq),
@@ -58,7 +60,7 @@ function sourceOf(sql: Statements, names: Names): ReadyCacheSource {
 function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
   const { db } = file;
   const sql = prepareStatements(db);
-  const names = new Names(db);
+  const names = new InternedNames(db);
   const [lastSeq] = sql.lastSeq.get('seq') as unknown as [number];
   return {
     path: options.path,
@@ -70,19 +72,19 @@ function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
     log: options.log ?? silentLog,
     stats: newStats(),
     lastSeq,
-    firstExpiryMs: 0,
+    earliestExpiryMs: 0,
   };
 }
 
-/** The open file, and what the parts of the engine share. */
-export interface Opened {
+/** The open file, the shared context and the full-disk guard. */
+export interface EngineParts {
   readonly file: StoreFile;
   readonly context: SqliteContext;
   readonly full: FullDisk;
 }
 
-/** Throws a HoldfastError, and then holds nothing. */
-export function openParts(options: SqliteOptions): Opened {
+/** Opens the file and prepares the parts of the engine. Throws a HoldfastError, after which the file is closed. */
+export function openParts(options: SqliteOptions): EngineParts {
   const file = openStoreFile(options.path, options.checkUpToBytes ?? checkUpToBytes);
   try {
     const context = contextOf(file, options);

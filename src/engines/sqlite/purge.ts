@@ -1,20 +1,20 @@
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
-import { dispatchLowest, placeAt } from './lanes.ts';
+import { dispatchLowest, taskStateAt } from './lanes.ts';
 
-/** Rows looked at by one call: a fraction of a millisecond each thousand. */
-const lookedAt = 2_000;
+/** The number of rows that one call examines. A thousand rows take a fraction of a millisecond. */
+const rowsPerCall = 2_000;
 
 /**
- * Frees expired tasks, walking the file from its oldest task to its newest and then anew: with few exceptions tasks
- * expire in the order in which they were accepted, so that an index would cost every submit for nothing.
+ * Deletes expired tasks. Scans the table from the oldest task to the newest and then starts again. Tasks expire nearly
+ * in the order in which they were accepted, so an index on the expiry would slow down each submission for nothing.
  */
 export class Purge {
   readonly #context: SqliteContext;
   readonly #committer: GroupCommitter;
-  #after = 0;
-  /** The first expiry that this round met. */
-  #firstMs = Number.MAX_SAFE_INTEGER;
+  #afterSeq = 0;
+  /** The earliest expiry of the rows that this scan has examined. */
+  #earliestExpiryMs = Number.MAX_SAFE_INTEGER;
 
   constructor(context: SqliteContext, committer: GroupCommitter) {
     this.#context = context;
@@ -22,60 +22,59 @@ export class Purge {
   }
 
   async run(nowMs: number, limit: number): Promise<number> {
-    const { firstExpiryMs } = this.#context;
-    if (firstExpiryMs > nowMs) return 0;
-    const expired = this.#look(nowMs, limit);
+    if (this.#context.earliestExpiryMs > nowMs) return 0;
+    const expired = this.#findExpired(nowMs, limit);
     if (expired.length === 0) return 0;
     try {
       return await this.#committer.write(() => {
         for (const seq of expired) this.#delete(seq);
-        // Numbers are never given again, even where the newest task is gone.
-        this.#context.sql.keepSeq.run('seq', this.#context.lastSeq);
+        // The counter keeps the last number, so that it is not given again once the newest task is deleted.
+        this.#context.sql.saveSeq.run('seq', this.#context.lastSeq);
         return expired.length;
       });
     } catch (thrown) {
-      // They are still there.
-      this.#context.firstExpiryMs = 0;
+      // The transaction failed, so the expired tasks are still in the file.
+      this.#context.earliestExpiryMs = 0;
       throw thrown;
     }
   }
 
-  #look(nowMs: number, limit: number): number[] {
-    const rows = this.#context.sql.expiries.all(this.#after, lookedAt) as unknown as [number, number][];
+  #findExpired(nowMs: number, limit: number): number[] {
+    const rows = this.#context.sql.expiries.all(this.#afterSeq, rowsPerCall) as unknown as [number, number][];
     const expired: number[] = [];
     for (const [seq, expiresAtMs] of rows) {
-      if (expiresAtMs > nowMs) this.#firstMs = Math.min(this.#firstMs, expiresAtMs);
+      if (expiresAtMs > nowMs) this.#earliestExpiryMs = Math.min(this.#earliestExpiryMs, expiresAtMs);
       else if (expired.push(seq) >= limit) {
-        this.#after = seq;
+        this.#afterSeq = seq;
         return expired;
       }
     }
-    this.#after = rows.at(-1)?.[0] ?? this.#after;
-    if (rows.length < lookedAt) this.#endRound();
+    this.#afterSeq = rows.at(-1)?.[0] ?? this.#afterSeq;
+    if (rows.length < rowsPerCall) this.#endScan();
     return expired;
   }
 
-  #endRound(): void {
-    this.#context.firstExpiryMs = this.#firstMs;
-    this.#firstMs = Number.MAX_SAFE_INTEGER;
-    this.#after = 0;
+  #endScan(): void {
+    this.#context.earliestExpiryMs = this.#earliestExpiryMs;
+    this.#earliestExpiryMs = Number.MAX_SAFE_INTEGER;
+    this.#afterSeq = 0;
   }
 
   #delete(seq: number): void {
     const { sql, names, readyIndex, stats } = this.#context;
-    const place = placeAt(this.#context, seq);
-    if (place === undefined) return;
-    const [, state, , , , queue, , , , laneSeq, ordering] = place;
-    if (ordering !== null && laneSeq !== null) {
-      sql.deletePointer.run(queue, ordering, laneSeq, seq);
+    const row = taskStateAt(this.#context, seq);
+    if (row === undefined) return;
+    const [, state, , , , queue, , , , laneSeq, orderingKey] = row;
+    if (orderingKey !== null && laneSeq !== null) {
+      sql.deletePointer.run(queue, orderingKey, laneSeq, seq);
     }
     stats.rowsWritten += 2;
     sql.deleteTask.run(seq);
     sql.deleteBody.run(seq);
     sql.deleteResult.run(seq);
     sql.deleteArchived.run(seq);
-    names.moved(names.queueOf(queue), state, undefined);
-    readyIndex.gone(seq);
-    if (ordering !== null) dispatchLowest(this.#context, queue, ordering);
+    names.recordStateChange(names.queueOf(queue), state, undefined);
+    readyIndex.remove(seq);
+    if (orderingKey !== null) dispatchLowest(this.#context, queue, orderingKey);
   }
 }

@@ -1,12 +1,12 @@
-import type { Registered, Registry } from '../../ports/registry.ts';
+import type { Registry, RegistryEntry } from '../../ports/registry.ts';
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 
 export function createRegistry(context: SqliteContext, committer: GroupCommitter): Registry {
   const { sql } = context;
   return {
-    async get(kind, key): Promise<Registered | undefined> {
-      const row = committer.reading(() => sql.registryGet.get(kind, key)) as unknown as
+    async get(kind, key): Promise<RegistryEntry | undefined> {
+      const row = committer.read(() => sql.registryGet.get(kind, key)) as unknown as
         | [number, string]
         | undefined;
       return row === undefined ? undefined : { key, rev: row[0], value: JSON.parse(row[1]) };
@@ -24,8 +24,8 @@ export function createRegistry(context: SqliteContext, committer: GroupCommitter
       });
     },
 
-    async list(kind, prefix): Promise<readonly Registered[]> {
-      const rows = committer.reading(() => sql.registryList.all(kind, prefix, prefix, prefix)) as unknown as [
+    async list(kind, prefix): Promise<readonly RegistryEntry[]> {
+      const rows = committer.read(() => sql.registryList.all(kind, prefix, prefix, prefix)) as unknown as [
         string,
         number,
         string,

@@ -1,26 +1,30 @@
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import { placeOf } from './rows/ids.ts';
-import type { QueueName } from './rows/interned-names.ts';
+import { addressOf } from './rows/ids.ts';
+import type { InternedQueue } from './rows/interned-names.ts';
 import { type Row, snapshotOf } from './rows/rows.ts';
 
-type Context = Pick<SqliteContext, 'sql' | 'names'>;
+type SnapshotContext = Pick<SqliteContext, 'sql' | 'names'>;
 
-export function snapshotAt(context: Context, seq: number): Snapshot | undefined {
+export function snapshotAt(context: SnapshotContext, seq: number): Snapshot | undefined {
   const row = context.sql.snapshot.get(seq) as unknown as Row | undefined;
   return row === undefined ? undefined : snapshotOf(row, context.names);
 }
 
-/** By its id: another acceptance in the same place is none. */
-export function snapshotBy(context: Context, id: TaskId): Snapshot | undefined {
-  const place = placeOf(id);
-  if (place === undefined) return undefined;
-  const snapshot = snapshotAt(context, place.seq);
+/** Returns the task of an id. A row of another acceptance with the same number does not count. */
+export function snapshotOfId(context: SnapshotContext, id: TaskId): Snapshot | undefined {
+  const address = addressOf(id);
+  if (address === undefined) return undefined;
+  const snapshot = snapshotAt(context, address.seq);
   return snapshot?.id === id ? snapshot : undefined;
 }
 
-/** The newest generation of a key. */
-export function snapshotOfKey(context: Context, queue: QueueName, key: string): Snapshot | undefined {
+/** Returns the newest task of an idempotency key. */
+export function snapshotOfKey(
+  context: SnapshotContext,
+  queue: InternedQueue,
+  key: string,
+): Snapshot | undefined {
   const row = context.sql.byKey.get(queue.id, key) as unknown as Row | undefined;
   return row === undefined ? undefined : snapshotOf(row, context.names);
 }

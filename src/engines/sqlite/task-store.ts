@@ -1,23 +1,23 @@
 import { limits } from '../../core/limits.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import { checkBatch } from '../../core/submission/check.ts';
 import type { Scope } from '../../core/submission/submission.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
 import type {
   Acceptance,
-  Accepted,
+  AcceptOutcome,
   Change,
   DueEntry,
   DuePage,
-  Filter,
   LaneKey,
   LanePointer,
-  Outcome,
-  Page,
   QueueCounts,
-  QueueRef,
   Snapshot,
+  SnapshotPage,
+  TaskFilter,
   TaskId,
   TaskStore,
+  WriteOutcome,
 } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
@@ -25,10 +25,10 @@ import { leaveLane, lowestOf } from './lanes.ts';
 import { Lists } from './lists.ts';
 import { Purge } from './purge.ts';
 import { eventsAfter } from './rows/archived-events.ts';
-import { idOf, placeOf } from './rows/ids.ts';
-import { snapshotBy, snapshotOfKey } from './snapshots.ts';
+import { addressOf, idOf } from './rows/ids.ts';
+import { snapshotOfId, snapshotOfKey } from './snapshots.ts';
 
-/** Reads answer at once from what was committed last; writes wait for the turn's commit. */
+/** The task store. Reads see the last commit; writes wait for the commit of their batch. */
 export class SqliteTaskStore implements TaskStore {
   readonly can = { transactionalDispatch: true, claimOnAccept: true, sharedWriters: false };
   readonly limits = limits;
@@ -45,52 +45,52 @@ export class SqliteTaskStore implements TaskStore {
     this.#purge = new Purge(context, committer);
   }
 
-  async accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]> {
+  async accept(batch: readonly Acceptance[]): Promise<readonly AcceptOutcome[]> {
     checkBatch(batch);
     return this.#committer.accept(batch);
   }
 
-  async append(batch: readonly Change[]): Promise<readonly Outcome[]> {
+  async append(batch: readonly Change[]): Promise<readonly WriteOutcome[]> {
     checkBatch(batch);
     return this.#committer.append(batch);
   }
 
   async read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
     checkBatch(ids);
-    return this.#reading(() => ids.map((id) => unexpired(snapshotBy(this.#context, id), nowMs)));
+    return this.#read(() => ids.map((id) => unexpired(snapshotOfId(this.#context, id), nowMs)));
   }
 
   async byKey({ tenant, queue, key }: Scope, nowMs: number): Promise<Snapshot | undefined> {
-    const name = this.#context.names.find(tenant, queue);
+    const name = this.#context.names.findQueue(tenant, queue);
     if (name === undefined) return undefined;
-    return this.#reading(() => unexpired(snapshotOfKey(this.#context, name, key), nowMs));
+    return this.#read(() => unexpired(snapshotOfKey(this.#context, name, key), nowMs));
   }
 
   async history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]> {
     const [snapshot] = await this.read([id], this.#context.clock.now());
-    const place = placeOf(id);
-    if (snapshot === undefined || place === undefined) return [];
-    return this.#reading(() => eventsAfter(this.#context, place.seq, snapshot, Math.max(0, fromVersion)));
+    const address = addressOf(id);
+    if (snapshot === undefined || address === undefined) return [];
+    return this.#read(() => eventsAfter(this.#context, address.seq, snapshot, Math.max(0, fromVersion)));
   }
 
   async result(id: TaskId): Promise<Uint8Array | undefined> {
-    const place = placeOf(id);
-    if (place === undefined) return undefined;
+    const address = addressOf(id);
+    if (address === undefined) return undefined;
     const nowMs = this.#context.clock.now();
-    const row = this.#reading(() => this.#context.sql.result.get(place.seq, place.acceptedAtMs, nowMs));
+    const row = this.#read(() => this.#context.sql.result.get(address.seq, address.acceptedAtMs, nowMs));
     return (row as unknown as [Uint8Array] | undefined)?.[0];
   }
 
   async list(
-    filter: Filter,
+    filter: TaskFilter,
     page: { limit: number; cursor: string | undefined; nowMs: number },
-  ): Promise<Page> {
-    return this.#reading(() => this.#lists.list(filter, page));
+  ): Promise<SnapshotPage> {
+    return this.#read(() => this.#lists.list(filter, page));
   }
 
   async due(_shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage> {
-    const afterSeq = (after && placeOf(after.id)?.seq) ?? 0;
-    const rows = this.#reading(() => this.#context.sql.due.all(nowMs, after?.dueAtMs ?? 0, afterSeq, limit));
+    const afterSeq = (after && addressOf(after.id)?.seq) ?? 0;
+    const rows = this.#read(() => this.#context.sql.due.all(nowMs, after?.dueAtMs ?? 0, afterSeq, limit));
     const entries = (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
       id: idOf(seq, acceptedAtMs),
       dueAtMs,
@@ -99,22 +99,22 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async lowest(lane: LaneKey): Promise<LanePointer | undefined> {
-    const queue = this.#context.names.find(lane.tenant, lane.queue);
+    const queue = this.#context.names.findQueue(lane.tenant, lane.queue);
     if (queue === undefined) return undefined;
-    return this.#reading(() => lowestOf(this.#context, queue.id, lane.orderingKey));
+    return this.#read(() => lowestOf(this.#context, queue.id, lane.orderingKey));
   }
 
-  async leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
-    const place = placeOf(id);
-    if (place === undefined) return;
+  async leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
+    const address = addressOf(id);
+    if (address === undefined) return;
     await this.#committer.write(() => {
-      const queue = this.#context.names.find(lane.tenant, lane.queue);
-      if (queue !== undefined) leaveLane(this.#context, queue.id, lane.orderingKey, place.seq, seq);
+      const queue = this.#context.names.findQueue(lane.tenant, lane.queue);
+      if (queue !== undefined) leaveLane(this.#context, queue.id, lane.orderingKey, address.seq, seq);
     });
   }
 
   async counts({ tenant, queue }: QueueRef): Promise<QueueCounts> {
-    const name = this.#context.names.find(tenant, queue);
+    const name = this.#context.names.findQueue(tenant, queue);
     const { scheduled, ready, running, dead } = name ?? { scheduled: 0, ready: 0, running: 0, dead: 0 };
     return { scheduled, ready, running, dead };
   }
@@ -123,8 +123,8 @@ export class SqliteTaskStore implements TaskStore {
     return this.#purge.run(nowMs, limit);
   }
 
-  #reading<T>(read: () => T): T {
-    return this.#committer.reading(read);
+  #read<T>(read: () => T): T {
+    return this.#committer.read(read);
   }
 }
 

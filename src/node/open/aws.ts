@@ -1,27 +1,29 @@
-/** The engine aws as a node needs it: its clock measured, its SDK loaded only where it is asked for. */
+/** Opens the AWS engine for a node, with a clock that AWS's responses correct. The AWS SDK is loaded only when needed. */
+
 import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
-import type { Priority } from '../../core/submission/submission.ts';
+import type { Priority } from '../../core/priority.ts';
+import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { AwsEngine } from '../../engines/aws/index.ts';
 import { type CorrectedClock, correctedClock } from '../../platform/corrected-clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 import type { QueueSetting, QueueSettings } from '../../service/admin/queue-settings.ts';
-import type { EngineChoice, OpenedStore } from './opened.ts';
+import type { OpenedStore, StoreOptions } from './opened.ts';
 
-/** A DynamoDB table and SQS queues, which `holdfast aws init` made. */
+/** A DynamoDB table and SQS queues that `holdfast aws init` created. */
 export interface AwsStore {
   readonly table: string;
-  /** What the names of the SQS queues begin with. Default: the table's name. */
+  /** The prefix of the names of the SQS queues. Default: the table's name. */
   readonly queuePrefix?: string | undefined;
-  /** Default: as the AWS SDK finds it. */
+  /** The AWS region. Default: the region that the AWS SDK finds. */
   readonly region?: string | undefined;
-  /** In place of AWS's own. */
+  /** The URL of DynamoDB. Default: AWS's own endpoint of the region. */
   readonly endpointDynamodb?: string | undefined;
+  /** The URL of SQS. Default: AWS's own endpoint of the region. */
   readonly endpointSqs?: string | undefined;
 }
 
-/** Loaded when it is asked for: the AWS SDK is installed by those who use it. */
+/** Loads the AWS engine. The AWS SDK is an optional dependency, so it may not be installed. */
 export async function loadAws(): Promise<typeof import('../../engines/aws/index.ts')> {
   try {
     return await import('../../engines/aws/index.ts');
@@ -40,38 +42,40 @@ export async function loadAws(): Promise<typeof import('../../engines/aws/index.
   }
 }
 
-/** How the clients of the AWS SDK are configured for a store; what is absent they find by themselves. */
+/** Returns the configuration of the AWS SDK's clients for a store. The SDK finds a value that is absent by itself. */
 export function awsClients({ region, endpointDynamodb, endpointSqs }: AwsStore) {
   const common = region === undefined ? {} : { region };
   return {
     dynamodb: { ...common, ...(endpointDynamodb && { endpoint: endpointDynamodb }) },
-    // Whoever stands in for SQS gives URLs of its own notion.
+    // A stand-in for SQS may return queue URLs with another host than the endpoint.
     sqs: { ...common, ...(endpointSqs && { endpoint: endpointSqs, useQueueUrlAsEndpoint: false }) },
   };
 }
 
-/** Where its table is looked for, and its queues: for whoever is told that nobody answers there. */
-export function tablePlace({ region, endpointDynamodb: endpoint }: AwsStore) {
+/** Returns the endpoint of the store's table, for errors that name it. */
+export function tableEndpoint({ region, endpointDynamodb: endpoint }: AwsStore) {
   return { service: 'DynamoDB', region, endpoint } as const;
 }
 
-export function queuesPlace({ region, endpointSqs: endpoint }: AwsStore) {
+/** Returns the endpoint of the store's queues, for errors that name it. */
+export function queuesEndpoint({ region, endpointSqs: endpoint }: AwsStore) {
   return { service: 'SQS', region, endpoint } as const;
 }
 
-export async function openAws(store: AwsStore, choice: EngineChoice): Promise<OpenedStore> {
-  const { clock: machine, log } = choice;
+export async function openAws(store: AwsStore, options: StoreOptions): Promise<OpenedStore> {
+  const { clock: machine, log } = options;
   const { aws, asStartError, ensureRegion } = await loadAws();
   const clients = awsClients(store);
   await ensureRegion(clients.dynamodb);
   const clock = correctedClock(machine);
   let settings: QueueSettings | undefined;
-  // As they were when this process met the queue: what listens to it listens to these until it ends.
-  const met = new Map<string, readonly Priority[]>();
+  // The priorities of each queue when this process first used it. The process polls these SQS queues until it ends.
+  const knownPriorities = new Map<string, readonly Priority[]>();
   const prioritiesOf = (queue: QueueRef): readonly Priority[] => {
-    const name = `${queue.tenant}/${queue.queue}`;
-    if (!met.has(name) && settings?.has(queue)) met.set(name, settings.of(queue).priorities ?? []);
-    return met.get(name) ?? [];
+    const name = queueKey(queue);
+    if (!knownPriorities.has(name) && settings?.has(queue))
+      knownPriorities.set(name, settings.of(queue).priorities ?? []);
+    return knownPriorities.get(name) ?? [];
   };
   const engine = aws({
     table: store.table,
@@ -82,27 +86,30 @@ export async function openAws(store: AwsStore, choice: EngineChoice): Promise<Op
     prioritiesOf,
     ...clients,
   });
-  clock.onFitness(() => tellFitness(clock, log));
+  clock.onFitness(() => logFitness(clock, log));
   return {
     engine,
     clock,
     corrected: clock,
     createQueues: false,
-    startError: (thrown) => asStartError(thrown, tablePlace(store)),
+    startError: (thrown) => asStartError(thrown, tableEndpoint(store)),
     drainMs: timing.drainAwsMs,
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
-    learn: (queues) => {
+    onQueueSettings: (queues) => {
       settings = queues;
-      const own = (choice.queues ?? queues.all()).filter((queue) => queues.has(queue));
-      void tellMissing(engine, own.map(queues.of, queues), log, (thrown) =>
-        asStartError(thrown, queuesPlace(store)),
+      const own = (options.queues ?? queues.all()).filter((queue) => queues.has(queue));
+      void logMissingQueues(engine, own.map(queues.of, queues), log, (thrown) =>
+        asStartError(thrown, queuesEndpoint(store)),
       );
     },
   };
 }
 
-/** In the background: queues that are not there yet, or an SQS that is away, keep nobody from starting. */
-async function tellMissing(
+/**
+ * Logs an error for each queue that has no SQS queue. It runs in the background, so that a missing queue or an SQS that
+ * does not answer does not keep the process from starting.
+ */
+async function logMissingQueues(
   { broker }: AwsEngine,
   queues: readonly QueueSetting[],
   log: Log,
@@ -120,13 +127,14 @@ async function tellMissing(
   }
 }
 
-function tellFitness({ fit, offsetMs: clock_offset_ms }: CorrectedClock, log: Log): void {
-  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: this node takes its share again');
+function logFitness({ fit, offsetMs: clock_offset_ms }: CorrectedClock, log: Log): void {
+  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: the node sweeps again');
   else {
-    const what = 'this machine’s clock is more than 2 s off AWS’s: the node stops sweeping and is not ready';
+    const message =
+      'this machine’s clock is more than 2 s off AWS’s: the node stops sweeping and is not ready';
     log.error(
-      { clock_offset_ms, help: 'Let it follow a time service (chrony with 169.254.169.123 on AWS).' },
-      what,
+      { clock_offset_ms, help: 'Let the clock follow a time service (chrony with 169.254.169.123 on AWS).' },
+      message,
     );
   }
 }

@@ -1,32 +1,36 @@
 import type { HoldfastError } from '../../core/errors.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { CorrectedClock } from '../../platform/corrected-clock.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Engine } from '../../ports/engine.ts';
 import type { Log } from '../../ports/log.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 import type { DutyOptions } from '../../runtime/nodes/duties.ts';
 import type { QueueSettings } from '../../service/admin/queue-settings.ts';
 
-export interface EngineChoice {
+export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Those that this process is for; what they lack is told at its start. Default: all that are registered. */
+  /**
+   * The queues that this process works for. Its start logs an error for each of them that has no SQS queue. Default: all
+   * registered queues.
+   */
   readonly queues?: readonly QueueRef[] | undefined;
-  /** The store let go of its file: the process must end, and the next start recovers. */
+  /** Called when the store had to close its file after an error. The process must end; its next start recovers the store. */
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
 }
 
-/** An engine, and what a node on it needs to know. */
+/** An engine and the settings of a node that runs on it. */
 export interface OpenedStore {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly createQueues: boolean;
-  /** How long running work gets when the node closes. */
+  /** How long a closing node waits for running tasks. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;
-  /** What the node's start met, as it is told to whoever starts it. Default: as it is. */
+  /** Converts an error of the node's start into an error for the user. Default: the error itself. */
   readonly startError?: (thrown: unknown) => unknown;
-  readonly learn?: (settings: QueueSettings) => void;
-  /** Where the clock is measured by the store's. */
+  /** Called once with the settings of the queues, when the node starts. */
+  readonly onQueueSettings?: (settings: QueueSettings) => void;
+  /** The clock, if it is corrected by the clock of the store. */
   readonly corrected?: CorrectedClock;
 }

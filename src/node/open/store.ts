@@ -4,23 +4,26 @@ import { memory } from '../../engines/memory/index.ts';
 import { sqlite } from '../../engines/sqlite/index.ts';
 import type { Engine } from '../../ports/engine.ts';
 import { type AwsStore, openAws } from './aws.ts';
-import type { EngineChoice, OpenedStore } from './opened.ts';
+import type { OpenedStore, StoreOptions } from './opened.ts';
 
-/** `file:<path>` is the embedded store, `memory:` is gone with the process. Anything else: BAD_CONFIGURATION. */
-export async function openEngine(url: string, choice: EngineChoice): Promise<Engine> {
-  if (url === 'memory:') return memory({ clock: choice.clock });
+/**
+ * Opens the engine that the URL names: `file:<path>` is the embedded store, `memory:` a store that is gone with the
+ * process. Throws BAD_CONFIGURATION for any other URL.
+ */
+export async function openEngine(url: string, options: StoreOptions): Promise<Engine> {
+  if (url === 'memory:') return memory({ clock: options.clock });
   if (url.startsWith('file:')) {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path !== '') return sqlite({ path, ...choice });
+    if (path !== '') return sqlite({ path, ...options });
   }
   throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `'${url}' names no store.`, {
     help: 'Use file:./queue.db for a store in a file, or memory: for one that is gone with the process.',
   });
 }
 
-/** Whatever a server or a worker names as its store. */
-export async function openStore(store: string | AwsStore, choice: EngineChoice): Promise<OpenedStore> {
-  if (typeof store !== 'string') return openAws(store, choice);
-  const engine = await openEngine(store, choice);
-  return { engine, clock: choice.clock, createQueues: true, drainMs: timing.drainMs };
+/** Opens the store that the configuration of a server or a worker names. */
+export async function openStore(store: string | AwsStore, options: StoreOptions): Promise<OpenedStore> {
+  if (typeof store !== 'string') return openAws(store, options);
+  const engine = await openEngine(store, options);
+  return { engine, clock: options.clock, createQueues: true, drainMs: timing.drainMs };
 }

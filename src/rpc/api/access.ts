@@ -1,4 +1,4 @@
-/** Who may do what: the tenant of a call, and whether its identity has the verb and the queue. */
+/** Resolves the tenant of a call, and checks whether its identity may use the verb and the queue. */
 import { HoldfastError } from '../../core/errors.ts';
 import { defaults } from '../../core/limits.ts';
 import type { ReportContext } from '../../service/service.ts';
@@ -9,16 +9,20 @@ function denied(identity: Identity, what: string, help: string): HoldfastError {
 }
 
 function grant(identity: Identity, what: string): string {
-  return `Whoever runs the server can grant ${what} to '${identity.name}' in the policy file.`;
+  return `The operator of the server can grant ${what} to '${identity.name}' in the policy file.`;
 }
 
-/** The named tenant, else the identity's only one, else `default`. PERMISSION_DENIED where it is another's. */
-export function tenantOf(identity: Identity, asked: string): string {
+/**
+ * Returns the requested tenant, else the identity's only tenant, else `default`. Throws PERMISSION_DENIED if the
+ * identity may not use that tenant.
+ */
+export function tenantOf(identity: Identity, requested: string): string {
   const { tenants } = identity;
-  const tenant = asked !== '' ? asked : tenants.length === 1 ? (tenants[0] as string) : defaults.tenant;
+  const tenant =
+    requested !== '' ? requested : tenants.length === 1 ? (tenants[0] as string) : defaults.tenant;
   if (tenants.length === 0 || tenants.includes(tenant)) return tenant;
   const help =
-    asked === ''
+    requested === ''
       ? `Name one of its tenants in the request: ${tenants.join(', ')}.`
       : grant(identity, `the tenant '${tenant}'`);
   throw denied(identity, `use the tenant '${tenant}'`, help);
@@ -34,20 +38,23 @@ export function mayUseQueue(identity: Identity, queue: string): boolean {
   return identity.queues.length === 0 || identity.queues.includes(queue);
 }
 
-/** PERMISSION_DENIED, or undefined where it may. */
+/** Returns PERMISSION_DENIED, or undefined if the identity may use the queue. */
 export function queueRefusal(identity: Identity, queue: string): HoldfastError | undefined {
   if (mayUseQueue(identity, queue)) return undefined;
   return denied(identity, `use the queue '${queue}'`, grant(identity, `the queue '${queue}'`));
 }
 
 export function requireQueue(identity: Identity, queue: string): void {
-  const refused = queueRefusal(identity, queue);
-  if (refused !== undefined) throw refused;
+  const error = queueRefusal(identity, queue);
+  if (error !== undefined) throw error;
 }
 
-/** Who reports, for the service: which queue a lease is of shows only when its task is at hand. */
-export function reporterOf(identity: Identity, asked: string): ReportContext {
-  const tenant = tenantOf(identity, asked);
+/**
+ * Returns the context in which the service takes settlements and heartbeats. The service checks the queue itself,
+ * because a lease does not contain the queue of its task.
+ */
+export function reporterOf(identity: Identity, requestedTenant: string): ReportContext {
+  const tenant = tenantOf(identity, requestedTenant);
   return identity.queues.length === 0
     ? { tenant }
     : { tenant, refuse: (queue) => queueRefusal(identity, queue) };

@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import {
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
-  Recorded,
-  refusal,
-  submitted,
+  RecordingStream,
+  rejectionOf,
+  submitItems,
 } from '../../../test/fixtures/api-node.ts';
 import type { WorkResponse } from '../../core/messages.ts';
 import { silentLog } from '../../ports/log.ts';
@@ -30,10 +30,14 @@ import { createApi } from './create-api.ts';
 const { getQueue, listQueues, listWorkers, pauseQueue, resumeQueue, updateQueue } = AdminService.method;
 
 describe('queues', () => {
-  it('are shown with what waits in them', async () => {
+  it('are returned with their settings and the number of their tasks by state', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'), item('b'));
-    const { queue } = await node.api.call(getQueue, create(GetQueueRequestSchema, { name: 'q' }), calledBy());
+    await submitItems(node, item('a'), item('b'));
+    const { queue } = await node.api.call(
+      getQueue,
+      create(GetQueueRequestSchema, { name: 'q' }),
+      callContext(),
+    );
     expect(queue).toMatchObject({
       tenant: 'default',
       name: 'q',
@@ -44,45 +48,45 @@ describe('queues', () => {
     expect(queue?.counts).toMatchObject({ ready: 2n, scheduled: 0n, running: 0n, dead: 0n });
   });
 
-  it('are changed by who may', async () => {
+  it('can be changed only with the verb admin', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'));
+    await submitItems(node, item('a'));
     const hold = create(UpdateQueueRequestSchema, { name: 'q', onDead: OnDead.HOLD });
-    expect((await node.api.call(updateQueue, hold, calledBy())).queue?.onDead).toBe(OnDead.HOLD);
+    expect((await node.api.call(updateQueue, hold, callContext())).queue?.onDead).toBe(OnDead.HOLD);
     const pause = create(PauseQueueRequestSchema, { name: 'q' });
-    expect((await node.api.call(pauseQueue, pause, calledBy())).queue).toMatchObject({
+    expect((await node.api.call(pauseQueue, pause, callContext())).queue).toMatchObject({
       paused: true,
       onDead: OnDead.HOLD,
     });
     const resume = create(ResumeQueueRequestSchema, { name: 'q' });
-    expect((await node.api.call(resumeQueue, resume, calledBy())).queue?.paused).toBe(false);
-    const reader = calledBy({ ...anyone, verbs: ['read'] });
+    expect((await node.api.call(resumeQueue, resume, callContext())).queue?.paused).toBe(false);
+    const reader = callContext({ ...anyone, verbs: ['read'] });
     for (const [method, request] of [
       [updateQueue, hold],
       [pauseQueue, pause],
       [resumeQueue, resume],
     ] as const) {
-      expect((await refusal(node.api.call(method, request as never, reader))).reason).toBe('DENIED');
+      expect((await rejectionOf(node.api.call(method, request as never, reader))).reason).toBe('DENIED');
     }
   });
 
-  it('that are unknown are named so', async () => {
+  it('are refused with QUEUE_UNKNOWN if they do not exist', async () => {
     const { api } = await apiNode();
-    const error = await refusal(
-      api.call(getQueue, create(GetQueueRequestSchema, { name: 'nope' }), calledBy()),
+    const error = await rejectionOf(
+      api.call(getQueue, create(GetQueueRequestSchema, { name: 'nope' }), callContext()),
     );
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
   });
 
-  it('are listed as far as the identity may use them', async () => {
+  it('are listed only if the identity may use them', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'));
-    await node.api.submit({ tenant: '', queue: 'mail', items: [item('a')] }, calledBy());
+    await submitItems(node, item('a'));
+    await node.api.submit({ tenant: '', queue: 'mail', items: [item('a')] }, callContext());
     const names = async (queues: string[]) => {
       const call = node.api.call(
         listQueues,
         create(ListQueuesRequestSchema),
-        calledBy({ ...anyone, queues }),
+        callContext({ ...anyone, queues }),
       );
       return (await call).queues.map((queue) => queue.name).sort();
     };
@@ -92,11 +96,11 @@ describe('queues', () => {
 });
 
 describe('workers', () => {
-  it('are listed while their stream lives', async () => {
+  it('are listed while their stream is open', async () => {
     const { api } = await apiNode();
     const list = async () =>
-      (await api.call(listWorkers, create(ListWorkersRequestSchema, { queue: 'q' }), calledBy())).workers;
-    const worker = api.work(new Recorded<WorkResponse>(), calledBy());
+      (await api.call(listWorkers, create(ListWorkersRequestSchema, { queue: 'q' }), callContext())).workers;
+    const worker = api.work(new RecordingStream<WorkResponse>(), callContext());
     const types = [{ type: 'note', maxVersion: 2 }];
     worker.message({
       kind: 'hello',
@@ -113,15 +117,15 @@ describe('workers', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('are shown with the queues that the asker may use, and not at all without one', async () => {
+  it('are listed with only those queues that the caller may use, and not at all without one', async () => {
     const { api } = await apiNode();
     const list = async (queues: readonly string[]) => {
       const request = create(ListWorkersRequestSchema, {});
-      return (await api.call(listWorkers, request, calledBy({ ...anyone, queues }))).workers;
+      return (await api.call(listWorkers, request, callContext({ ...anyone, queues }))).workers;
     };
     const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
     const types = [{ type: 'note', maxVersion: 1 }];
-    const worker = api.work(new Recorded<WorkResponse>(), calledBy());
+    const worker = api.work(new RecordingStream<WorkResponse>(), callContext());
     worker.message({ kind: 'hello', ...hello, queues: ['q', 'secret'], types });
     expect(await list(['q', 'mail'])).toMatchObject([{ name: 'w', queues: ['q'] }]);
     expect(await list([])).toMatchObject([{ name: 'w', queues: ['q', 'secret'] }]);
@@ -129,7 +133,7 @@ describe('workers', () => {
     worker.closed(undefined);
   });
 
-  it('of another node are shown by the same rules, with their node and versions', async () => {
+  it('of another node are listed by the same rules, with their node and versions, and counted beyond the first 50', async () => {
     const clock = virtualClock();
     const engine = externalMemory({ clock });
     const begin = (node: string) =>
@@ -142,9 +146,9 @@ describe('workers', () => {
     other.service.openSession({ ...hello, queues: ['q', 'secret'], types }, sink);
     await clock.advance(5_000);
     const api = createApi({ service: server.service, clock, log: silentLog, node: 'server' });
-    const list = (asker: Partial<typeof anyone>) =>
-      api.call(listWorkers, create(ListWorkersRequestSchema, {}), calledBy({ ...anyone, ...asker }));
-    const all = { name: 'w', node: 'other', types: ['note'], maxVersions: [3], othersAlike: 0 };
+    const list = (caller: Partial<typeof anyone>) =>
+      api.call(listWorkers, create(ListWorkersRequestSchema, {}), callContext({ ...anyone, ...caller }));
+    const all = { name: 'w', node: 'other', types: ['note'], maxVersions: [3], unlistedCount: 0 };
     expect(await list({})).toMatchObject({
       incomplete: false,
       workers: [{ ...all, queues: ['q', 'secret'] }],
@@ -152,6 +156,13 @@ describe('workers', () => {
     expect((await list({ queues: ['q'] })).workers).toMatchObject([{ ...all, queues: ['q'] }]);
     expect((await list({ queues: ['mail'] })).workers).toEqual([]);
     expect((await list({ tenants: ['acme'] })).workers).toEqual([]);
-    expect((await refusal(list({ verbs: ['submit'] }))).reason).toBe('DENIED');
+    expect((await rejectionOf(list({ verbs: ['submit'] }))).reason).toBe('DENIED');
+    for (let i = 1; i < 60; i++)
+      other.service.openSession({ ...hello, workerName: `w-${i}`, queues: ['q', 'secret'], types }, sink);
+    await clock.advance(5_000);
+    const { workers, incomplete } = await list({ queues: ['q'] });
+    expect(workers).toHaveLength(51);
+    expect(workers?.at(-1)).toMatchObject({ ...all, name: '', queues: ['q'], unlistedCount: 10 });
+    expect(incomplete).toBe(false);
   });
 });

@@ -1,15 +1,15 @@
 import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
 import { mayUseQueue, requireQueue } from './access.ts';
 import type { CallContext } from './api.ts';
+import type { ApiDeps } from './api-deps.ts';
 import { admit } from './guard.ts';
-import type { Parts } from './parts.ts';
-import type { Handlers } from './unary.ts';
+import type { MethodHandlers } from './method-handlers.ts';
 import * as requests from './validation/requests.ts';
 import { onDeadNumbers, wordOf } from './wire/enums.ts';
 import { queueToWire, workerToWire } from './wire/to-wire.ts';
 
-export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
-  const { service } = parts;
+export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService> {
+  const { service } = deps;
 
   async function pause(ref: { tenant: string; queue: string }, paused: boolean, { identity }: CallContext) {
     requireQueue(identity, ref.queue);
@@ -18,19 +18,19 @@ export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
 
   return {
     async listQueues(request, context) {
-      const tenant = admit(parts, requests.listQueues, 'read', request, context);
+      const tenant = admit(deps, requests.listQueues, 'read', request, context);
       const queues = await service.queues(tenant);
       return {
         queues: queues.filter(({ queue }) => mayUseQueue(context.identity, queue)).map(queueToWire),
       };
     },
     async getQueue(request, context) {
-      const tenant = admit(parts, requests.getQueue, 'read', request, context);
+      const tenant = admit(deps, requests.getQueue, 'read', request, context);
       requireQueue(context.identity, request.name);
       return { queue: queueToWire(await service.queue({ tenant, queue: request.name })) };
     },
     async updateQueue(request, context) {
-      const tenant = admit(parts, requests.updateQueue, 'admin', request, context);
+      const tenant = admit(deps, requests.updateQueue, 'admin', request, context);
       requireQueue(context.identity, request.name);
       const onDead = wordOf(onDeadNumbers, request.onDead);
       const change = onDead === undefined ? {} : { onDead };
@@ -38,15 +38,15 @@ export function adminHandlers(parts: Parts): Handlers<typeof AdminService> {
       return { queue: queueToWire(await service.updateQueue(ref, change, context.identity.name)) };
     },
     async pauseQueue(request, context) {
-      const tenant = admit(parts, requests.pauseQueue, 'admin', request, context);
+      const tenant = admit(deps, requests.pauseQueue, 'admin', request, context);
       return pause({ tenant, queue: request.name }, true, context);
     },
     async resumeQueue(request, context) {
-      const tenant = admit(parts, requests.resumeQueue, 'admin', request, context);
+      const tenant = admit(deps, requests.resumeQueue, 'admin', request, context);
       return pause({ tenant, queue: request.name }, false, context);
     },
     async listWorkers(request, context) {
-      const tenant = admit(parts, requests.listWorkers, 'read', request, context);
+      const tenant = admit(deps, requests.listWorkers, 'read', request, context);
       const { identity } = context;
       if (request.queue !== '') requireQueue(identity, request.queue);
       const { workers, isComplete } = await service.workers(tenant, request.queue || undefined);

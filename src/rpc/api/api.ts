@@ -1,7 +1,7 @@
 /**
- * The calls of Holdfast as the listeners see them (gRPC, Connect over HTTP, in process, the simulation): one
- * implementation, any number of ways in. It checks every field (validate.ts), resolves the tenant and the
- * permission (auth), and calls the service.
+ * The calls of Holdfast. gRPC, Connect over HTTP, the in-process transport and the simulation all use this interface,
+ * which has one implementation. It checks every field (validate.ts), resolves the tenant, checks the permission
+ * (access.ts) and calls the service.
  */
 import type { DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
 import type { HoldfastError } from '../../core/errors.ts';
@@ -17,40 +17,43 @@ import type { WatchTasksRequest, WatchTasksResponse } from '../gen/holdfast/v1/t
 
 export type Verb = 'submit' | 'work' | 'read' | 'admin';
 
-/** Who calls, and what they may: from the certificate and the policy. */
+/** The caller's identity and its permissions, from its certificate and the policy. */
 export interface Identity {
-  /** SPIFFE URI, else CN; `local` in process. */
+  /** The SPIFFE URI of the certificate, else its CN. In process it is `local`. */
   readonly name: string;
-  /** The only tenant, or those that the policy grants; empty: every one. */
+  /** The tenants that the policy grants. An empty list grants all tenants. */
   readonly tenants: readonly string[];
-  /** Queues that may be named; empty: every one. */
+  /** The queues that the policy grants. An empty list grants all queues. */
   readonly queues: readonly string[];
   readonly verbs: readonly Verb[];
 }
 
 export interface CallContext {
   readonly identity: Identity;
-  /** On this node's clock. A call that comes to its commit later is not executed: DEADLINE_EXCEEDED. */
+  /**
+   * The call's deadline on this node's clock. A call that has not begun its commit by then fails: DEADLINE_EXCEEDED.
+   */
   readonly notAfterMs: number | undefined;
   readonly traceparent: string;
-  /** The caller went away. */
+  /** Aborted when the caller has disconnected or cancelled the call. */
   readonly signal: AbortSignal;
 }
 
 /** The server's end of a stream. */
 export interface ServerStream<Message> {
-  /** Bytes handed over and not yet taken by the transport; past `limits.streamBufferBytes` the stream is cut. */
+  /** Bytes passed to `send` that the transport has not sent. Above `limits.streamBufferBytes` the stream is cut. */
   readonly bufferedBytes: number;
-  /** Set by who sends: called when the transport has taken something of what was buffered. */
-  taken?: (() => void) | undefined;
+  /** A callback that the sender sets. The transport calls it each time it has sent some of the buffered bytes. */
+  roomFreed?: (() => void) | undefined;
   send(message: Message): void;
-  /** Undefined: in good order. */
+  /** Ends the stream, with status OK if there is no error. */
   end(error?: HoldfastError): void;
 }
 
-export interface Received<Message> {
+/** Receives the client's messages of one stream. */
+export interface StreamReceiver<Message> {
   message(message: Message): void;
-  /** The other side ended (undefined) or broke (the error). Once, and last. */
+  /** Called once, after all messages: without an error if the client ended the stream, with one if the stream broke. */
   closed(error: HoldfastError | undefined): void;
 }
 
@@ -62,6 +65,6 @@ export interface Api {
     context: CallContext,
   ): Promise<MessageShape<M['output']>>;
   watch(request: WatchTasksRequest, context: CallContext): AsyncIterable<WatchTasksResponse>;
-  work(stream: ServerStream<WorkResponse>, context: CallContext): Received<WorkRequest>;
-  report(stream: ServerStream<ReportResponse>, context: CallContext): Received<ReportRequest>;
+  work(stream: ServerStream<WorkResponse>, context: CallContext): StreamReceiver<WorkRequest>;
+  report(stream: ServerStream<ReportResponse>, context: CallContext): StreamReceiver<ReportRequest>;
 }

@@ -14,43 +14,43 @@ import { TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { adminHandlers } from './admin.ts';
 import type { Api } from './api.ts';
-import type { Parts } from './parts.ts';
+import type { ApiDeps } from './api-deps.ts';
+import type { MethodHandler } from './method-handlers.ts';
 import { OpenStreams } from './streams/open-streams.ts';
 import { reportStream } from './streams/report-stream.ts';
 import { watchTasks } from './streams/watch.ts';
 import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
 import { taskHandlers } from './tasks.ts';
-import type { Handler } from './unary.ts';
 import { workerHandlers } from './worker-unary.ts';
 
 export interface ApiOptions {
   readonly service: Service;
   readonly clock: Clock;
   readonly log: Log;
-  /** Names this process among its peers. */
+  /** The name of this process among the nodes of the store. */
   readonly node: string;
 }
 
-/** The calls, and what the server that holds them needs beside. */
+/** The Api, with the members that only the server of this node needs. */
 export interface NodeApi extends Api {
   readonly openStreams: number;
-  /** Asks the peer of every stream to open its next one elsewhere, and opens no more here. */
+  /** Asks the client of every open stream to move to another node, and refuses new streams. */
   drain(): void;
 }
 
-type AnyHandler = Handler<DescMethodUnary>;
+type AnyMethodHandler = MethodHandler<DescMethodUnary>;
 
-function methodsOf(parts: Parts): ReadonlyMap<DescMethodUnary, AnyHandler> {
-  const methods = new Map<DescMethodUnary, AnyHandler>();
+function methodsOf(deps: ApiDeps): ReadonlyMap<DescMethodUnary, AnyMethodHandler> {
+  const methods = new Map<DescMethodUnary, AnyMethodHandler>();
   const add = (service: DescService, handlers: object): void => {
     for (const [name, handler] of Object.entries(handlers)) {
-      methods.set(service.method[name] as DescMethodUnary, handler as AnyHandler);
+      methods.set(service.method[name] as DescMethodUnary, handler as AnyMethodHandler);
     }
   };
-  add(TaskService, taskHandlers(parts));
-  add(WorkerService, workerHandlers(parts));
-  add(AdminService, adminHandlers(parts));
+  add(TaskService, taskHandlers(deps));
+  add(WorkerService, workerHandlers(deps));
+  add(AdminService, adminHandlers(deps));
   return methods;
 }
 
@@ -65,7 +65,7 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
   const streams = new OpenStreams();
   const drains = new Set<() => void>();
   let draining = false;
-  const parts: Parts = {
+  const deps: ApiDeps = {
     service,
     clock,
     log,
@@ -79,13 +79,13 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
       return () => drains.delete(drain);
     },
   };
-  const methods = methodsOf(parts);
+  const methods = methodsOf(deps);
 
-  /** Every failure is a HoldfastError; those that are ours are logged, since the caller can do nothing. */
-  function failed(thrown: unknown, call: string): HoldfastError {
+  /** Converts any error to a HoldfastError. Logs unexpected errors, because they are defects of the server. */
+  function toHoldfastError(thrown: unknown, call: string): HoldfastError {
     const error = asHoldfastError(thrown);
     if (error.reason === 'BUG')
-      log.error({ err: error.cause ?? error, call }, 'a call met an unexpected error');
+      log.error({ err: error.cause ?? error, call }, 'a call failed with an unexpected error');
     return error;
   }
 
@@ -99,9 +99,9 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     },
     async submit(batch, context) {
       try {
-        return await submit(parts, batch, context);
+        return await submit(deps, batch, context);
       } catch (thrown) {
-        throw failed(thrown, 'SubmitTasks');
+        throw toHoldfastError(thrown, 'SubmitTasks');
       }
     },
     async call<M extends DescMethodUnary>(
@@ -115,11 +115,11 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
         const output = (await handler(request, context)) as MessageInitShape<M['output']>;
         return create(method.output as M['output'], output);
       } catch (thrown) {
-        throw failed(thrown, method.name);
+        throw toHoldfastError(thrown, method.name);
       }
     },
-    watch: (request, context) => watchTasks(parts, request, context),
-    work: (stream, context) => workStream(parts, stream, context),
-    report: (stream, context) => reportStream(parts, stream, context),
+    watch: (request, context) => watchTasks(deps, request, context),
+    work: (stream, context) => workStream(deps, stream, context),
+    report: (stream, context) => reportStream(deps, stream, context),
   };
 }

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CallContext } from './api.ts';
 
-/** To be asked right before something is begun: what comes too late, or for nobody, is not executed. */
+/** Throws if the caller has gone or its deadline has passed. Call it right before the work of a call begins. */
 export function ensureInTime(clock: Clock, context: CallContext): void {
   if (context.signal.aborted) {
     throw new HoldfastError(

@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, it } from 'vitest';
-import { apiNode, calledBy, item, submitted } from '../../../test/fixtures/api-node.ts';
+import { apiNode, callContext, item, submitItems } from '../../../test/fixtures/api-node.ts';
 import { limits } from '../../core/limits.ts';
 import { GetTaskHistoryRequestSchema, TaskService } from '../gen/holdfast/v1/task_service_pb.ts';
 
-it('a long history comes in pages, none longer than a message may be', async () => {
+it('GetTaskHistory returns a long history in pages that each fit into one message', async () => {
   const node = await apiNode();
-  const [task] = await submitted(node, item('k'));
+  const [task] = await submitItems(node, item('k'));
   const id = task?.id ?? '';
   const rounds = 400;
   for (let i = 0; i < rounds; i++) {
@@ -24,12 +24,12 @@ it('a long history comes in pages, none longer than a message may be', async () 
   }
   const kinds: number[] = [];
   let pages = 0;
-  for (let more = true; more; pages++) {
-    const asked = create(GetTaskHistoryRequestSchema, { id, fromVersion: kinds.length });
-    const page = await node.api.call(TaskService.method.getTaskHistory, asked, calledBy());
+  for (let hasMore = true; hasMore; pages++) {
+    const request = create(GetTaskHistoryRequestSchema, { id, fromVersion: kinds.length });
+    const page = await node.api.call(TaskService.method.getTaskHistory, request, callContext());
     expect(page.events.length).toBeLessThanOrEqual(limits.historyEvents);
     kinds.push(...page.events.map((event) => event.kind));
-    more = page.more;
+    hasMore = page.hasMore;
   }
   expect(pages).toBe(2);
   expect(kinds).toHaveLength(1 + 2 * rounds);

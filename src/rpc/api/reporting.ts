@@ -1,4 +1,6 @@
-/** Settlements and heartbeats, from a Report stream or a unary call: each item is checked and answered alone. */
+/**
+ * Handles settlements and heartbeats of Report streams and unary calls. Each item is checked and answered on its own.
+ */
 import { limits } from '../../core/limits.ts';
 import type {
   HeartbeatAnswer,
@@ -9,36 +11,37 @@ import type {
 } from '../../core/messages.ts';
 import { itemError } from '../../service/rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../../service/service.ts';
-import type { Parts } from './parts.ts';
-import { merged } from './submit.ts';
+import type { ApiDeps } from './api-deps.ts';
+import { mergeResults } from './submit.ts';
 import { clipBytes, clipChars } from './validation/clip.ts';
 import { batchCount, heartbeatItem, settlement } from './validation/tables.ts';
-import { type Check, ensure, field, judge } from './validation/validate.ts';
+import { type Check, ensure, field, validateItem } from './validation/validate.ts';
 
 const items = field(batchCount);
 
-/** Throws where there are none or too many. */
+/** Throws INVALID_ARGUMENT if a batch is empty or has too many items. */
 export function ensureCount(batch: readonly unknown[], nowMs: number): void {
   ensure((n: number, _parent, _name, findings) => items(n, '', 'items', findings), batch.length, nowMs);
 }
 
-function sorted<I, R>(
+/** Checks each item. Returns the valid items in order, and the refusal of each invalid item by its index. */
+function separateInvalid<I, R>(
   batch: readonly I[],
   check: Check<I>,
   nowMs: number,
   refuse: (error: ItemError) => R,
-): { good: I[]; refused: Map<number, R> } {
-  const good: I[] = [];
+): { valid: I[]; refused: Map<number, R> } {
+  const valid: I[] = [];
   const refused = new Map<number, R>();
   batch.forEach((item, i) => {
-    const error = judge(check, item, `items[${i}]`, nowMs);
-    if (error === undefined) good.push(item);
+    const error = validateItem(check, item, `items[${i}]`, nowMs);
+    if (error === undefined) valid.push(item);
     else refused.set(i, refuse(itemError(error)));
   });
-  return { good, refused };
+  return { valid, refused };
 }
 
-function clipped(item: Settlement): Settlement {
+function clipMessage(item: Settlement): Settlement {
   if (item.message === '' && item.errorType === '') return item;
   return {
     ...item,
@@ -47,38 +50,38 @@ function clipped(item: Settlement): Settlement {
   };
 }
 
-/** Never rejects: where the whole batch failed, each item carries the error. */
+/** Settles each item. Never rejects: if the store fails the whole batch, each item has that error. */
 export async function settleEach(
-  parts: Parts,
+  deps: ApiDeps,
   batch: readonly Settlement[],
   context: SettleContext,
 ): Promise<SettleAnswer> {
   const refuse = (error: ItemError): SettleResult => ({ error });
-  const { good, refused } = sorted(batch, settlement, parts.clock.now(), refuse);
-  // What was refused holds its lease still, and with it its credit: nothing is to be returned.
-  if (good.length === 0) return { results: merged(batch.length, refused, []), credited: true };
+  const { valid, refused } = separateInvalid(batch, settlement, deps.clock.now(), refuse);
+  // A refused task keeps its lease and with it its credit, so there is no credit to return.
+  if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: true };
   try {
-    const { results, credited } = await parts.service.settle(good.map(clipped), context);
-    return { results: merged(batch.length, refused, results), credited };
+    const { results, credited } = await deps.service.settle(valid.map(clipMessage), context);
+    return { results: mergeResults(batch.length, refused, results), credited };
   } catch (thrown) {
-    const failed = good.map(() => refuse(itemError(thrown)));
-    return { results: merged(batch.length, refused, failed), credited: true };
+    const failed = valid.map(() => refuse(itemError(thrown)));
+    return { results: mergeResults(batch.length, refused, failed), credited: true };
   }
 }
 
-/** Never rejects, likewise. */
+/** Renews the lease of each item. Never rejects: if the store fails the whole batch, each item has that error. */
 export async function heartbeatEach(
-  parts: Parts,
+  deps: ApiDeps,
   batch: readonly HeartbeatItem[],
   from: ReportContext,
 ): Promise<readonly HeartbeatAnswer[]> {
   const refuse = (error: ItemError): HeartbeatAnswer => ({ verdict: 'error', error });
-  const { good, refused } = sorted(batch, heartbeatItem, parts.clock.now(), refuse);
-  if (good.length === 0) return merged(batch.length, refused, []);
+  const { valid, refused } = separateInvalid(batch, heartbeatItem, deps.clock.now(), refuse);
+  if (valid.length === 0) return mergeResults(batch.length, refused, []);
   try {
-    return merged(batch.length, refused, await parts.service.heartbeat(good, from));
+    return mergeResults(batch.length, refused, await deps.service.heartbeat(valid, from));
   } catch (thrown) {
-    const failed = good.map(() => refuse(itemError(thrown)));
-    return merged(batch.length, refused, failed);
+    const failed = valid.map(() => refuse(itemError(thrown)));
+    return mergeResults(batch.length, refused, failed);
   }
 }

@@ -3,40 +3,40 @@ import { describe, expect, it } from 'vitest';
 import {
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
   noOptions,
-  refusal,
+  rejectionOf,
   specOf,
-  submitted,
+  submitItems,
 } from '../../../test/fixtures/api-node.ts';
-import { EventKind, TaskState } from '../gen/holdfast/v1/task_pb.ts';
+import { EventKind, TaskState, TaskView } from '../gen/holdfast/v1/task_pb.ts';
 import {
   CancelTaskRequestSchema,
   GetTaskByKeyRequestSchema,
   GetTaskHistoryRequestSchema,
   GetTaskRequestSchema,
   ListTasksRequestSchema,
+  RedriveTaskRequestSchema,
   RedriveTasksRequestSchema,
-  RetryTaskRequestSchema,
   SubmitTasksRequestSchema,
   TaskService,
   VerifyTaskHistoryRequestSchema,
 } from '../gen/holdfast/v1/task_service_pb.ts';
 
 const { getTask, getTaskByKey, listTasks, getTaskHistory, verifyTaskHistory } = TaskService.method;
-const { cancelTask, retryTask, redriveTasks, submitTasks } = TaskService.method;
+const { cancelTask, redriveTask, redriveTasks, submitTasks } = TaskService.method;
 
 async function withTask(more: Parameters<typeof item>[1] = {}) {
   const node = await apiNode();
-  const [task] = await submitted(node, item('k', more));
+  const [task] = await submitItems(node, item('k', more));
   return { ...node, id: task?.id ?? '' };
 }
 
 describe('GetTask', () => {
-  it('shows the task as it stands, its payload only where asked for', async () => {
+  it('returns the task, with its payload only on request', async () => {
     const { api, id } = await withTask({ spec: specOf('{"a":1}', 'note', 'lane') });
-    const plain = await api.call(getTask, create(GetTaskRequestSchema, { id }), calledBy());
+    const plain = await api.call(getTask, create(GetTaskRequestSchema, { id }), callContext());
     expect(plain.task).toMatchObject({
       id,
       tenant: 'default',
@@ -46,37 +46,41 @@ describe('GetTask', () => {
       spec: { type: 'note', typeVersion: 1, orderingKey: 'lane' },
     });
     expect(plain.task?.spec?.payload).toBeUndefined();
-    const full = await api.call(getTask, create(GetTaskRequestSchema, { id, withPayload: true }), calledBy());
+    const full = await api.call(
+      getTask,
+      create(GetTaskRequestSchema, { id, view: TaskView.FULL }),
+      callContext(),
+    );
     expect(new TextDecoder().decode(full.task?.spec?.payload?.bytes)).toBe('{"a":1}');
   });
 
   it('finds no task of another tenant', async () => {
     const { api, id } = await withTask();
-    const error = await refusal(
-      api.call(getTask, create(GetTaskRequestSchema, { id, tenant: 'x' }), calledBy()),
+    const error = await rejectionOf(
+      api.call(getTask, create(GetTaskRequestSchema, { id, tenant: 'x' }), callContext()),
     );
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' });
   });
 
-  it('by key finds the newest', async () => {
+  it('finds a task by its idempotency key', async () => {
     const { api, id } = await withTask();
     const request = create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' });
-    expect((await api.call(getTaskByKey, request, calledBy())).task?.id).toBe(id);
+    expect((await api.call(getTaskByKey, request, callContext())).task?.id).toBe(id);
   });
 });
 
-describe('an identity that is held to certain queues', () => {
-  it('sees and changes no task in others, and is not told whether there is one', async () => {
+describe('an identity that may use only certain queues', () => {
+  it('can neither read nor change tasks of other queues, and cannot detect that they exist', async () => {
     const { api, id } = await withTask();
-    const held = calledBy({ ...anyone, queues: ['mail'] });
+    const held = callContext({ ...anyone, queues: ['mail'] });
     const byId = (named: string) => [
       api.call(getTask, create(GetTaskRequestSchema, { id: named }), held),
       api.call(getTaskHistory, create(GetTaskHistoryRequestSchema, { id: named }), held),
       api.call(cancelTask, create(CancelTaskRequestSchema, { id: named }), held),
-      api.call(retryTask, create(RetryTaskRequestSchema, { id: named }), held),
+      api.call(redriveTask, create(RedriveTaskRequestSchema, { id: named }), held),
     ];
-    const told = async (named: string) => {
-      const errors = await Promise.all(byId(named).map(refusal));
+    const errorsFor = async (named: string) => {
+      const errors = await Promise.all(byId(named).map(rejectionOf));
       return errors.map(({ code, reason, message, help }) => [
         code,
         reason,
@@ -84,41 +88,43 @@ describe('an identity that is held to certain queues', () => {
         help,
       ]);
     };
-    expect(await told(id)).toEqual(await told('nope'));
-    for (const call of byId(id)) expect((await refusal(call)).reason).toBe('TASK_NOT_FOUND');
+    expect(await errorsFor(id)).toEqual(await errorsFor('nope'));
+    for (const call of byId(id)) expect((await rejectionOf(call)).reason).toBe('TASK_NOT_FOUND');
     const byQueue = [
       api.call(getTaskByKey, create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' }), held),
       api.call(listTasks, create(ListTasksRequestSchema, { queue: 'q' }), held),
       api.call(redriveTasks, create(RedriveTasksRequestSchema, { queue: 'q' }), held),
     ];
-    for (const call of byQueue) expect((await refusal(call)).reason).toBe('DENIED');
-    const after = await api.call(getTask, create(GetTaskRequestSchema, { id }), calledBy());
+    for (const call of byQueue) expect((await rejectionOf(call)).reason).toBe('DENIED');
+    const after = await api.call(getTask, create(GetTaskRequestSchema, { id }), callContext());
     expect(after.task?.state).toBe(TaskState.READY);
   });
 });
 
 describe('ListTasks', () => {
-  it('goes through its pages, newest first', async () => {
+  it('returns all tasks in pages, newest first', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'), item('b'), item('c'));
+    await submitItems(node, item('a'), item('b'), item('c'));
     const seen: string[] = [];
-    let cursor = '';
+    let pageToken = '';
     do {
-      const request = create(ListTasksRequestSchema, { queue: 'q', pageSize: 2, cursor });
-      const page = await node.api.call(listTasks, request, calledBy());
+      const request = create(ListTasksRequestSchema, { queue: 'q', pageSize: 2, pageToken });
+      const page = await node.api.call(listTasks, request, callContext());
       seen.push(...page.tasks.map((task) => task.idempotencyKey));
-      cursor = page.cursor;
-    } while (cursor !== '');
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
     expect(seen).toEqual(['c', 'b', 'a']);
   });
 
   it('filters by state, type and tag', async () => {
     const node = await apiNode();
     const scheduled = { options: { ...noOptions, delayMs: 5_000, tags: ['eu'] } };
-    await submitted(node, item('a'), item('b', scheduled), item('c', { spec: specOf('1', 'other') }));
+    await submitItems(node, item('a'), item('b', scheduled), item('c', { spec: specOf('1', 'other') }));
     const keys = async (filter: object) => {
       const request = create(ListTasksRequestSchema, { queue: 'q', ...filter });
-      return (await node.api.call(listTasks, request, calledBy())).tasks.map((task) => task.idempotencyKey);
+      return (await node.api.call(listTasks, request, callContext())).tasks.map(
+        (task) => task.idempotencyKey,
+      );
     };
     expect(await keys({ state: TaskState.SCHEDULED })).toEqual(['b']);
     expect(await keys({ tag: 'eu' })).toEqual(['b']);
@@ -127,10 +133,10 @@ describe('ListTasks', () => {
   });
 });
 
-describe('cancel, history and retry', () => {
-  it('tell who asked and why, and only the dead are retried', async () => {
+describe('cancel, history and redrive', () => {
+  it('record the actor and the reason of a cancel; redrive refuses a task that is not dead', async () => {
     const { api, id } = await withTask();
-    const by = calledBy({ ...anyone, name: 'spiffe://x/ops' });
+    const by = callContext({ ...anyone, name: 'spiffe://x/ops' });
     const { task } = await api.call(
       cancelTask,
       create(CancelTaskRequestSchema, { id, reason: 'no more' }),
@@ -140,54 +146,54 @@ describe('cancel, history and retry', () => {
     const { events } = await api.call(
       getTaskHistory,
       create(GetTaskHistoryRequestSchema, { id }),
-      calledBy(),
+      callContext(),
     );
     expect(events.map((e) => e.kind)).toEqual([EventKind.SUBMITTED, EventKind.CANCELLED]);
     expect(events[1]).toMatchObject({ actor: 'spiffe://x/ops', message: 'no more', schema: 1 });
     const later = create(GetTaskHistoryRequestSchema, { id, fromVersion: 1 });
-    expect((await api.call(getTaskHistory, later, calledBy())).events).toHaveLength(1);
-    const retried = await refusal(api.call(retryTask, create(RetryTaskRequestSchema, { id }), by));
-    expect(retried).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'NOT_DEAD', taskId: id });
+    expect((await api.call(getTaskHistory, later, callContext())).events).toHaveLength(1);
+    const redriven = await rejectionOf(api.call(redriveTask, create(RedriveTaskRequestSchema, { id }), by));
+    expect(redriven).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'NOT_DEAD', taskId: id });
   });
 
-  it('are not begun past the deadline', async () => {
+  it('change nothing after the call’s deadline', async () => {
     const { api, clock, id } = await withTask();
-    const late = calledBy(anyone, { notAfterMs: clock.now() - 1 });
-    const error = await refusal(api.call(cancelTask, create(CancelTaskRequestSchema, { id }), late));
+    const late = callContext(anyone, { notAfterMs: clock.now() - 1 });
+    const error = await rejectionOf(api.call(cancelTask, create(CancelTaskRequestSchema, { id }), late));
     expect(error.code).toBe('DEADLINE_EXCEEDED');
-    const { task } = await api.call(getTask, create(GetTaskRequestSchema, { id }), calledBy());
+    const { task } = await api.call(getTask, create(GetTaskRequestSchema, { id }), callContext());
     expect(task?.state).toBe(TaskState.READY);
   });
 });
 
 describe('VerifyTaskHistory', () => {
-  it('says so where the store keeps no chain, which is neither whole nor changed', async () => {
+  it('fails with NOT_BUILT on a store that keeps no chain', async () => {
     const { api, id } = await withTask();
     const request = create(VerifyTaskHistoryRequestSchema, { id });
-    expect(await refusal(api.call(verifyTaskHistory, request, calledBy()))).toMatchObject({
+    expect(await rejectionOf(api.call(verifyTaskHistory, request, callContext()))).toMatchObject({
       code: 'FAILED_PRECONDITION',
       reason: 'NOT_BUILT',
       message: expect.stringContaining('keeps no chain'),
     });
   });
 
-  it('is for readers', async () => {
+  it('needs the verb read', async () => {
     const { api, id } = await withTask();
     const request = create(VerifyTaskHistoryRequestSchema, { id });
-    const submitter = calledBy({ ...anyone, verbs: ['submit'] });
-    expect((await refusal(api.call(verifyTaskHistory, request, submitter))).reason).toBe('DENIED');
+    const submitter = callContext({ ...anyone, verbs: ['submit'] });
+    expect((await rejectionOf(api.call(verifyTaskHistory, request, submitter))).reason).toBe('DENIED');
   });
 });
 
-describe('SubmitTasks of the generated messages', () => {
-  it('goes the same way as the hot one', async () => {
+describe('SubmitTasks with generated messages', () => {
+  it('answers each item as the hot path does', async () => {
     const { api } = await apiNode();
     const good = {
       idempotencyKey: 'k',
       spec: { type: 't', payload: { bytes: new TextEncoder().encode('1') } },
     };
     const request = create(SubmitTasksRequestSchema, { queue: 'q', items: [good, {}, good] });
-    const { results } = await api.call(submitTasks, request, calledBy());
+    const { results } = await api.call(submitTasks, request, callContext());
     expect(results[0]).toMatchObject({ deduplicated: false, state: TaskState.READY, version: 1 });
     expect(results[1]?.error).toMatchObject({
       code: 3,
@@ -199,12 +205,14 @@ describe('SubmitTasks of the generated messages', () => {
 });
 
 describe('an unexpected error', () => {
-  it('is answered as a defect', async () => {
+  it('is answered with INTERNAL and the reason BUG', async () => {
     const { api } = await apiNode((service) => ({
       ...service,
       get: () => Promise.reject(new TypeError('oops')),
     }));
-    const error = await refusal(api.call(getTask, create(GetTaskRequestSchema, { id: 'x' }), calledBy()));
+    const error = await rejectionOf(
+      api.call(getTask, create(GetTaskRequestSchema, { id: 'x' }), callContext()),
+    );
     expect(error).toMatchObject({ code: 'INTERNAL', reason: 'BUG' });
   });
 });

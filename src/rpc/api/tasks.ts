@@ -1,7 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { defaults, limits } from '../../core/limits.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
-import type { Filter } from '../../ports/task-store.ts';
+import { stateNumbers } from '../../core/wire-numbers.ts';
+import type { TaskFilter } from '../../ports/task-store.ts';
+import { TaskView } from '../gen/holdfast/v1/task_pb.ts';
 import type {
   ListTasksRequest,
   RedriveTasksRequest,
@@ -10,21 +12,23 @@ import type {
 } from '../gen/holdfast/v1/task_service_pb.ts';
 import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import { requireQueue } from './access.ts';
+import type { ApiDeps } from './api-deps.ts';
 import { admit, admitQueue, admitTask, admitView } from './guard.ts';
-import type { Parts } from './parts.ts';
+import type { MethodHandlers } from './method-handlers.ts';
 import { submit, submitOne } from './submit.ts';
-import type { Handlers } from './unary.ts';
 import * as requests from './validation/requests.ts';
-import { faultNumbers, stateNumbers, wordOf } from './wire/enums.ts';
+import { faultNumbers, wordOf } from './wire/enums.ts';
 import { itemFromWire, number } from './wire/from-wire.ts';
 import { eventToWire, submitResultToWire, taskToWire, viewToWire } from './wire/to-wire.ts';
 
-type Bounded = Pick<
+type TaskFilterRequest = Pick<
   ListTasksRequest | RedriveTasksRequest,
   'queue' | 'type' | 'tag' | 'acceptedFromMs' | 'acceptedUntilMs'
 >;
 
-function filterOf(tenant: string, request: Bounded): Filter {
+const hasResult = (view: TaskView): boolean => view === TaskView.RESULT || view === TaskView.FULL;
+
+function filterOf(tenant: string, request: TaskFilterRequest): TaskFilter {
   const { queue, type, tag } = request;
   return {
     tenant,
@@ -36,7 +40,7 @@ function filterOf(tenant: string, request: Bounded): Filter {
   };
 }
 
-function listFilterOf(tenant: string, request: ListTasksRequest): Filter {
+function listFilterOf(tenant: string, request: ListTasksRequest): TaskFilter {
   return {
     ...filterOf(tenant, request),
     state: request.retrying ? 'retrying' : wordOf(stateNumbers, request.state),
@@ -48,87 +52,89 @@ function itemOf(item: SubmitItem | undefined): ReturnType<typeof itemFromWire> {
   return itemFromWire(item ?? create(SubmitItemSchema));
 }
 
-export function taskHandlers(parts: Parts): Handlers<typeof TaskService> {
-  const { service } = parts;
+export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> {
+  const { service } = deps;
   return {
     async submitTask(request, context) {
       const { tenant, queue } = request;
-      const asked = { tenant, queue, item: itemOf(request.item) };
-      const { ok, tenant: owner } = await submitOne(parts, asked, context);
+      const submission = { tenant, queue, item: itemOf(request.item) };
+      const { ok, tenant: owner } = await submitOne(deps, submission, context);
       const view = await service.get(owner, ok.id, false);
       return { task: viewToWire(view, false), deduplicated: ok.deduplicated };
     },
     async submitTasks({ tenant, queue, items }, context) {
       const batch = { tenant, queue, items: items.map(itemFromWire) };
-      const { results } = await submit(parts, batch, context);
+      const { results } = await submit(deps, batch, context);
       return { results: results.map(submitResultToWire) };
     },
     async getTask(request, context) {
-      const tenant = admit(parts, requests.getTask, 'read', request, context);
-      const view = await service.get(tenant, request.id, request.withResult);
+      const tenant = admit(deps, requests.getTask, 'read', request, context);
+      const view = await service.get(tenant, request.id, hasResult(request.view));
       admitView(view, context);
-      return { task: viewToWire(view, request.withPayload) };
+      return { task: viewToWire(view, request.view === TaskView.FULL) };
     },
     async getTaskByKey(request, context) {
-      const tenant = admit(parts, requests.getTaskByKey, 'read', request, context);
+      const tenant = admit(deps, requests.getTaskByKey, 'read', request, context);
       const { queue, idempotencyKey: key } = request;
       requireQueue(context.identity, queue);
-      const view = await service.getByKey({ tenant, queue, key }, request.withResult);
-      return { task: viewToWire(view, request.withPayload) };
+      const view = await service.getByKey({ tenant, queue, key }, hasResult(request.view));
+      return { task: viewToWire(view, request.view === TaskView.FULL) };
     },
     async listTasks(request, context) {
-      const tenant = admit(parts, requests.listTasks, 'read', request, context);
+      const tenant = admit(deps, requests.listTasks, 'read', request, context);
       requireQueue(context.identity, request.queue);
       const limit = request.pageSize || defaults.pageItems;
-      const cursor = request.cursor || undefined;
+      const cursor = request.pageToken || undefined;
       const page = await service.list(listFilterOf(tenant, request), { limit, cursor });
       const tasks = page.items.map((snapshot) => taskToWire(snapshot));
-      return { tasks, cursor: page.cursor ?? '', examined: page.examined };
+      return { tasks, nextPageToken: page.cursor ?? '', examined: page.examined };
     },
     async getTaskHistory(request, context) {
-      const tenant = admit(parts, requests.getTaskHistory, 'read', request, context);
-      await admitTask(parts, tenant, request.id, context);
+      const tenant = admit(deps, requests.getTaskHistory, 'read', request, context);
+      await admitTask(deps, tenant, request.id, context);
       const events = await service.history(tenant, request.id, request.fromVersion);
       const page = historyPage(events);
-      return { events: page.map(eventToWire), more: page.length < events.length };
+      return { events: page.map(eventToWire), hasMore: page.length < events.length };
     },
     async verifyTaskHistory(request, context) {
       const { id } = request;
-      const tenant = admit(parts, requests.verifyTaskHistory, 'read', request, context);
+      const tenant = admit(deps, requests.verifyTaskHistory, 'read', request, context);
       const { queue, events, fault } = await service.verify(tenant, id);
       admitQueue(queue.queue, id, context.identity);
       return fault === undefined
         ? { events }
-        : { events, fault: faultNumbers[fault.kind], faultAt: fault.event };
+        : { events, fault: faultNumbers[fault.kind], faultVersion: fault.event };
     },
     async cancelTask(request, context) {
-      const tenant = admit(parts, requests.cancelTask, 'submit', request, context);
-      await admitTask(parts, tenant, request.id, context);
+      const tenant = admit(deps, requests.cancelTask, 'submit', request, context);
+      await admitTask(deps, tenant, request.id, context);
       const by = { actor: context.identity.name, message: request.reason };
       return { task: viewToWire(await service.cancel(tenant, request.id, by), false) };
     },
-    async retryTask(request, context) {
-      const tenant = admit(parts, requests.retryTask, 'submit', request, context);
-      await admitTask(parts, tenant, request.id, context);
+    async redriveTask(request, context) {
+      const tenant = admit(deps, requests.redriveTask, 'submit', request, context);
+      await admitTask(deps, tenant, request.id, context);
       const view = await service.redrive(tenant, request.id, context.identity.name);
       return { task: viewToWire(view, false) };
     },
     async redriveTasks(request, context) {
-      const tenant = admit(parts, requests.redriveTasks, 'admin', request, context);
+      const tenant = admit(deps, requests.redriveTasks, 'admin', request, context);
       requireQueue(context.identity, request.queue);
       const { matched, redriven, refused, cursor } = await service.redriveMany({
         filter: { ...filterOf(tenant, request), state: 'dead' },
         dryRun: request.dryRun,
         limit: request.limit || limits.redriveItems,
-        cursor: request.cursor || undefined,
+        cursor: request.pageToken || undefined,
         actor: context.identity.name,
       });
-      return { matched, redriven, refused, cursor: cursor ?? '' };
+      return { matched, redriven, refused, nextPageToken: cursor ?? '' };
     },
   };
 }
 
-/** As many as fit into one message: words are the only long part of an event. */
+/**
+ * Returns the first events that fit into one message. It estimates sizes by the message texts, the only long fields.
+ */
 function historyPage(events: readonly TaskEvent[]): readonly TaskEvent[] {
   let bytes = 0;
   let count = 0;

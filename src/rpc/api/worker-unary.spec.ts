@@ -4,11 +4,11 @@ import {
   type ApiNode,
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
-  refusal,
+  rejectionOf,
   specOf,
-  submitted,
+  submitItems,
 } from '../../../test/fixtures/api-node.ts';
 import { TaskState } from '../gen/holdfast/v1/task_pb.ts';
 import {
@@ -24,14 +24,14 @@ import {
 const { claimTasks, heartbeat, succeedTask, failTask } = WorkerService.method;
 const json = (text: string) => ({ contentType: 'application/json', bytes: new TextEncoder().encode(text) });
 
-function claim(node: ApiNode, more: object = {}, context = calledBy()) {
-  const asked = { workerName: 'w', workerId: 'i', queues: ['q'], types: [{ type: 'note' }], ...more };
-  return node.api.call(claimTasks, create(ClaimTasksRequestSchema, asked), context);
+function claim(node: ApiNode, more: object = {}, context = callContext()) {
+  const request = { workerName: 'w', workerId: 'i', queues: ['q'], types: [{ type: 'note' }], ...more };
+  return node.api.call(claimTasks, create(ClaimTasksRequestSchema, request), context);
 }
 
 async function claimed(...keys: string[]) {
   const node = await apiNode();
-  await submitted(node, ...keys.map((key) => item(key, { spec: specOf('{"n":1}') })));
+  await submitItems(node, ...keys.map((key) => item(key, { spec: specOf('{"n":1}') })));
   const { tasks } = await claim(node, { maxTasks: keys.length });
   return { node, tasks, lease: tasks[0]?.lease as Uint8Array, id: tasks[0]?.taskId ?? '' };
 }
@@ -39,9 +39,9 @@ const headOf = async (node: ApiNode, id: string) =>
   (await node.service.get('default', id, true)).snapshot.head;
 
 describe('ClaimTasks', () => {
-  it('gives one task by default, with what the worker needs', async () => {
+  it('assigns one task by default, with its lease and payload', async () => {
     const node = await apiNode();
-    await submitted(node, item('a', { spec: specOf('{"n":1}') }), item('b'));
+    await submitItems(node, item('a', { spec: specOf('{"n":1}') }), item('b'));
     const { tasks } = await claim(node);
     expect(tasks).toMatchObject([
       { idempotencyKey: 'a', attempt: 1, maxAttempts: 5, leaseMs: 30_000n, queue: 'q', tenant: 'default' },
@@ -49,19 +49,19 @@ describe('ClaimTasks', () => {
     expect(new TextDecoder().decode(tasks[0]?.spec?.payload?.bytes)).toBe('{"n":1}');
   });
 
-  it('answers a repeat with the same assignments', async () => {
+  it('answers a repeated request with the same assignments', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'), item('b'));
+    await submitItems(node, item('a'), item('b'));
     const first = await claim(node, { requestId: 'r' });
     expect((await claim(node, { requestId: 'r' })).tasks[0]?.lease).toEqual(first.tasks[0]?.lease);
   });
 
-  it('answers nobody with what another asked for, however the request is spelled', async () => {
+  it('never returns assignments to another worker or identity with the same request id', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'));
+    await submitItems(node, item('a'));
     const worker = { workerId: 'w', requestId: '7' };
     expect((await claim(node, { ...worker, queues: ['r', 'q'] })).tasks).toHaveLength(1);
-    const low = calledBy({ ...anyone, name: 'low', queues: ['r'] });
+    const low = callContext({ ...anyone, name: 'low', queues: ['r'] });
     for (const more of [
       { ...worker, queues: ['r'], requestId: 'q/7' },
       { ...worker, queues: ['r'], workerId: 'w/r/q' },
@@ -69,7 +69,7 @@ describe('ClaimTasks', () => {
     ]) {
       expect((await claim(node, more, low)).tasks).toEqual([]);
     }
-    const other = calledBy({ ...anyone, name: 'other' });
+    const other = callContext({ ...anyone, name: 'other' });
     expect((await claim(node, { ...worker, queues: ['r', 'q'] }, other)).tasks).toEqual([]);
     for (const more of [{ workerName: 'v' }, { maxTasks: 2 }, { types: [{ type: 'note', maxVersion: 2 }] }]) {
       expect((await claim(node, { ...worker, queues: ['r', 'q'], ...more })).tasks).toEqual([]);
@@ -77,29 +77,29 @@ describe('ClaimTasks', () => {
     expect((await claim(node, { ...worker, queues: ['r', 'q'] })).tasks).toHaveLength(1);
   });
 
-  it('repeats only what still holds: the lease as long as it is, and no settled task', async () => {
+  it('repeats assignments with the remaining lease, and without settled tasks', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'), item('b'));
+    await submitItems(node, item('a'), item('b'));
     const first = await claim(node, { requestId: 'r', maxTasks: 2 });
     await node.clock.advance(10_000);
     const lease = first.tasks[0]?.lease as Uint8Array;
-    await node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), calledBy());
+    await node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), callContext());
     const again = await claim(node, { requestId: 'r', maxTasks: 2 });
     expect(again.tasks).toMatchObject([{ idempotencyKey: 'b', leaseMs: 20_000n }]);
   });
 
-  it('does not remember that there was nothing', async () => {
+  it('claims anew if the first request with the id found no task', async () => {
     const node = await apiNode();
     expect((await claim(node, { requestId: 'r' })).tasks).toEqual([]);
-    await submitted(node, item('a'));
+    await submitItems(node, item('a'));
     expect((await claim(node, { requestId: 'r' })).tasks).toHaveLength(1);
   });
 
-  it('needs the verb and each queue', async () => {
+  it('needs permission for the verb and for each queue', async () => {
     const node = await apiNode();
-    expect((await refusal(claim(node, {}, calledBy({ ...anyone, verbs: [] })))).reason).toBe('DENIED');
-    const held = calledBy({ ...anyone, queues: ['q'] });
-    expect((await refusal(claim(node, { queues: ['q', 'r'] }, held))).message).toBe(
+    expect((await rejectionOf(claim(node, {}, callContext({ ...anyone, verbs: [] })))).reason).toBe('DENIED');
+    const held = callContext({ ...anyone, queues: ['q'] });
+    expect((await rejectionOf(claim(node, { queues: ['q', 'r'] }, held))).message).toBe(
       "'local' may not use the queue 'r'.",
     );
   });
@@ -109,15 +109,19 @@ describe('settling by unary calls', () => {
   it('records a success with its result', async () => {
     const { node, lease, id } = await claimed('a');
     const request = create(SucceedTaskRequestSchema, { lease, result: json('{"ok":true}') });
-    expect((await node.api.call(succeedTask, request, calledBy())).state).toBe(TaskState.SUCCEEDED);
-    expect((await node.api.call(succeedTask, request, calledBy())).state).toBe(TaskState.SUCCEEDED);
+    expect((await node.api.call(succeedTask, request, callContext())).state).toBe(TaskState.SUCCEEDED);
+    expect((await node.api.call(succeedTask, request, callContext())).state).toBe(TaskState.SUCCEEDED);
     expect(await headOf(node, id)).toMatchObject({ state: 'succeeded' });
   });
 
-  it('refuses a result that is not JSON, and the lease lives on', async () => {
+  it('refuses a result that is not JSON, and the task stays running', async () => {
     const { node, lease, id } = await claimed('a');
-    const error = await refusal(
-      node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease, result: json('{') }), calledBy()),
+    const error = await rejectionOf(
+      node.api.call(
+        succeedTask,
+        create(SucceedTaskRequestSchema, { lease, result: json('{') }),
+        callContext(),
+      ),
     );
     expect(error).toMatchObject({ reason: 'BAD_JSON', violations: [{ field: 'result.bytes' }] });
     expect(await headOf(node, id)).toMatchObject({ state: 'running' });
@@ -128,25 +132,25 @@ describe('settling by unary calls', () => {
     [FailReason.FATAL, {}, TaskState.DEAD],
     [FailReason.SNOOZE, { afterMs: 60_000n }, TaskState.SCHEDULED],
     [FailReason.RELEASED, {}, TaskState.READY],
-  ])('records a failure of reason %i', async (reason, more, state) => {
+  ])('records a failure with reason %i', async (reason, more, state) => {
     const { node, lease } = await claimed('a');
     const request = create(FailTaskRequestSchema, { lease, reason, message: 'no', ...more });
-    expect((await node.api.call(failTask, request, calledBy())).state).toBe(state);
+    expect((await node.api.call(failTask, request, callContext())).state).toBe(state);
   });
 
-  it('refuses a failure without a reason, and a cancel that nobody asked for', async () => {
+  it('refuses a failure without a reason, and a cancellation without a cancel request', async () => {
     const { node, lease, id } = await claimed('a');
     const fail = (reason: FailReason) =>
-      refusal(node.api.call(failTask, create(FailTaskRequestSchema, { lease, reason }), calledBy()));
+      rejectionOf(node.api.call(failTask, create(FailTaskRequestSchema, { lease, reason }), callContext()));
     expect((await fail(FailReason.UNSPECIFIED)).message).toBe('reason: is missing');
     expect((await fail(9 as FailReason)).message).toBe('reason: is 9; unknown to this version');
     expect(await fail(FailReason.CANCELLED)).toMatchObject({ reason: 'NO_CANCEL_REQUESTED', taskId: id });
   });
 
-  it('is not begun past the deadline', async () => {
+  it('changes nothing after the call’s deadline', async () => {
     const { node, lease, id } = await claimed('a');
-    const late = calledBy(anyone, { notAfterMs: node.clock.now() - 1 });
-    const error = await refusal(
+    const late = callContext(anyone, { notAfterMs: node.clock.now() - 1 });
+    const error = await rejectionOf(
       node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), late),
     );
     expect(error.code).toBe('DEADLINE_EXCEEDED');
@@ -155,7 +159,7 @@ describe('settling by unary calls', () => {
 });
 
 describe('Heartbeat', () => {
-  it('renews, tells of a cancel, and of what it does not know', async () => {
+  it('renews a lease, reports a cancel request, and refuses an invalid lease', async () => {
     const { node, tasks } = await claimed('a', 'b');
     const [a, b] = tasks;
     await node.service.cancel('default', b?.taskId ?? '', { actor: 'x', message: '' });
@@ -164,7 +168,11 @@ describe('Heartbeat', () => {
       { lease: b?.lease as Uint8Array },
       { lease: new Uint8Array() },
     ];
-    const { answers } = await node.api.call(heartbeat, create(HeartbeatRequestSchema, { items }), calledBy());
+    const { answers } = await node.api.call(
+      heartbeat,
+      create(HeartbeatRequestSchema, { items }),
+      callContext(),
+    );
     expect(answers.map((answer) => answer.verdict)).toEqual([
       HeartbeatVerdict.RENEWED,
       HeartbeatVerdict.CANCEL,
@@ -174,9 +182,9 @@ describe('Heartbeat', () => {
     expect((await headOf(node, a?.taskId ?? '')).progress).toEqual({ fraction: 0.25, note: 'on it' });
   });
 
-  it('of nothing is refused', async () => {
+  it('without items is refused', async () => {
     const node = await apiNode();
-    const error = await refusal(node.api.call(heartbeat, create(HeartbeatRequestSchema), calledBy()));
+    const error = await rejectionOf(node.api.call(heartbeat, create(HeartbeatRequestSchema), callContext()));
     expect(error.message).toBe('items: has 0 items; at least 1');
   });
 });

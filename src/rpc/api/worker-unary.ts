@@ -2,42 +2,43 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../../core/errors.ts';
 import type { Settlement } from '../../core/messages.ts';
 import type { ShownState } from '../../core/task/head.ts';
+import { stateNumbers } from '../../core/wire-numbers.ts';
 import { itemError } from '../../service/rejections.ts';
 import type { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
+import type { ApiDeps } from './api-deps.ts';
 import { ensureInTime } from './deadline.ts';
 import { admit } from './guard.ts';
-import type { Parts } from './parts.ts';
+import type { MethodHandlers } from './method-handlers.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
-import type { Handlers } from './unary.ts';
 import * as requests from './validation/requests.ts';
 import { settlement } from './validation/tables.ts';
 import { ensure } from './validation/validate.ts';
-import { failOutcomes, stateNumbers } from './wire/enums.ts';
+import { failOutcomes } from './wire/enums.ts';
 import { errorOf, heartbeatFromWire, number, successFromWire } from './wire/from-wire.ts';
 import { assignmentToWire, errorToWire, heartbeatAnswerToWire } from './wire/to-wire.ts';
 
-/** The worker's calls for simple clients that hold no streams. */
-export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
-  const { service, clock } = parts;
+/** Returns the handlers of the worker's unary calls, for simple clients that open no streams. */
+export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerService> {
+  const { service, clock } = deps;
 
-  async function settleOne(item: Settlement, asked: string, context: CallContext): Promise<ShownState> {
+  async function settleOne(item: Settlement, tenant: string, context: CallContext): Promise<ShownState> {
     ensure(settlement, item, clock.now());
     requireVerb(context.identity, 'work');
-    const from = reporterOf(context.identity, asked);
+    const from = reporterOf(context.identity, tenant);
     ensureInTime(clock, context);
-    const { results } = await settleEach(parts, [item], { ...from, sessionId: undefined });
+    const { results } = await settleEach(deps, [item], { ...from, sessionId: undefined });
     const [result] = results;
-    if (result === undefined) throw new RangeError('a settlement got no answer');
+    if (result === undefined) throw new RangeError('a settlement has no result');
     if (result.error !== undefined) throw errorOf(result.error);
     return result.state;
   }
 
   return {
     async claimTasks(request, context) {
-      const tenant = admit(parts, requests.claimTasks, 'work', request, context);
+      const tenant = admit(deps, requests.claimTasks, 'work', request, context);
       for (const queue of request.queues) requireQueue(context.identity, queue);
       const { workerName, workerId, queues, requestId } = request;
       const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
@@ -52,7 +53,7 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
         requestId,
         caller: context.identity.name,
         signal: context.signal,
-        lost: (error) => void lost.push(errorToWire(itemError(error))),
+        onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
       });
       return { tasks: tasks.map(assignmentToWire), lost };
     },
@@ -61,7 +62,7 @@ export function workerHandlers(parts: Parts): Handlers<typeof WorkerService> {
       requireVerb(context.identity, 'work');
       const from = reporterOf(context.identity, request.tenant);
       ensureInTime(clock, context);
-      const answers = await heartbeatEach(parts, request.items.map(heartbeatFromWire), from);
+      const answers = await heartbeatEach(deps, request.items.map(heartbeatFromWire), from);
       return { answers: answers.map(heartbeatAnswerToWire) };
     },
     async succeedTask({ lease, result, tenant }, context) {

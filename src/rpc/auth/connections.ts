@@ -1,4 +1,4 @@
-/** The open connections of one listener, who is behind each, and what they may at this moment. */
+/** The open connections of one listener, with the identity of each peer and its current permissions. */
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
@@ -8,75 +8,83 @@ import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
 import type { PolicySource } from './policy-file.ts';
 
-/** How long a connection without an identity may stay: health checks need no more. */
-const strangerMs = 60_000;
-/** So many of them may be open at once, on one listener. */
-const mostStrangers = 256;
-/** Until a cut stream's status has left. */
-const farewellMs = 500;
+/** Time in ms after which a connection without an authorized identity is closed. Health checks need no more time. */
+const anonymousMs = 60_000;
+/** The most connections without an authorized identity that one listener keeps open at once. */
+const mostAnonymous = 256;
+/**
+ * Delay in ms until the connection of a peer that lost its rights is closed. Meanwhile its streams send their status.
+ */
+const cutGraceMs = 500;
 
-export type Cut = (error: HoldfastError) => void;
+/** A function that ends a stream with an error. */
+export type StreamCutter = (error: HoldfastError) => void;
 
 export interface Connection {
-  /** `address:port` of the other side, for people: two connections to two addresses of this machine may share it. */
+  /** The remote `address:port`, for log lines only: two connections to two addresses of this machine may share it. */
   readonly address: string;
-  /** What this peer may now, or why it may nothing. */
-  readonly verdict: Identity | HoldfastError;
-  /** A call of it was refused by this verdict: logged once, since whoever only asks for health is let in silently. */
-  refused(verdict: HoldfastError): void;
-  /** Registers a stream, to be cut should its peer's rights change; the answer unregisters it. */
-  watch(cut: Cut): () => void;
+  /** The peer's identity with its current permissions, or the error with which its calls are refused. */
+  readonly authorization: Identity | HoldfastError;
+  /**
+   * Logs that a call of this peer was refused, once per connection. A peer that makes only health calls is never
+   * refused, therefore its missing identity is not logged.
+   */
+  logRefusal(error: HoldfastError): void;
+  /** Registers a stream, which is cut when its peer's rights change. Returns a function that unregisters it. */
+  watch(cut: StreamCutter): () => void;
 }
 
-export interface Deps {
+export interface ConnectionsDeps {
   readonly policy: PolicySource;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /**
- * Where a socket carries its connection. HTTP/2 shows sockets behind proxies only, which pass a property through and
- * could not be keys of a WeakMap.
+ * The socket property that holds its connection. A WeakMap by socket would not work: HTTP/2 exposes a socket only
+ * through a proxy, which forwards properties but is another key.
  */
-const behind = Symbol('connection');
+const connectionKey = Symbol('connection');
 
-interface Carrier {
-  [behind]?: Connection;
+interface SocketWithConnection {
+  [connectionKey]?: Connection;
 }
 
-/** The connection of this very socket, also through the proxies of HTTP/2. Undefined: none that was opened. */
+/**
+ * Returns the connection of a socket, also through HTTP/2's proxy of it. Returns undefined if none was opened for it.
+ */
 export function connectionOf(socket: object | undefined): Connection | undefined {
-  return (socket as Carrier | undefined)?.[behind];
+  return (socket as SocketWithConnection | undefined)?.[connectionKey];
 }
 
 class OpenConnection implements Connection {
   readonly address: string;
   readonly peer: Peer | HoldfastError;
   readonly socket: Socket;
-  readonly cuts = new Set<Cut>();
-  readonly #log: (connection: OpenConnection, verdict: HoldfastError) => void;
-  #isTold = false;
-  verdict: Identity | HoldfastError;
+  readonly cuts = new Set<StreamCutter>();
+  readonly #log: (connection: OpenConnection, error: HoldfastError) => void;
+  #isRefusalLogged = false;
+  authorization: Identity | HoldfastError;
 
   constructor(
     socket: Socket,
-    verdictOf: (peer: Peer | HoldfastError) => Identity | HoldfastError,
-    log: (connection: OpenConnection, verdict: HoldfastError) => void,
+    authorize: (peer: Peer | HoldfastError) => Identity | HoldfastError,
+    log: (connection: OpenConnection, error: HoldfastError) => void,
   ) {
     this.socket = socket;
     this.address = `${socket.remoteAddress}:${socket.remotePort}`;
     this.peer = socket instanceof TLSSocket ? peerOf(socket) : localPeer;
-    this.verdict = verdictOf(this.peer);
+    this.authorization = authorize(this.peer);
     this.#log = log;
   }
 
-  refused(verdict: HoldfastError): void {
-    if (this.#isTold) return;
-    this.#isTold = true;
-    this.#log(this, verdict);
+  logRefusal(error: HoldfastError): void {
+    if (this.#isRefusalLogged) return;
+    this.#isRefusalLogged = true;
+    this.#log(this, error);
   }
 
-  watch(cut: Cut): () => void {
+  watch(cut: StreamCutter): () => void {
     this.cuts.add(cut);
     return () => this.cuts.delete(cut);
   }
@@ -89,32 +97,32 @@ class OpenConnection implements Connection {
 export class Connections {
   readonly #open = new Set<OpenConnection>();
   readonly #whenEmpty: (() => void)[] = [];
-  readonly #deps: Deps;
+  readonly #deps: ConnectionsDeps;
   readonly #listener: string;
-  #strangers = 0;
+  #anonymousCount = 0;
 
-  constructor(listener: string, deps: Deps) {
+  constructor(listener: string, deps: ConnectionsDeps) {
     this.#listener = listener;
     this.#deps = deps;
-    deps.policy.onChange(() => this.#judgeAgain());
+    deps.policy.onChange(() => this.#reauthorizeAll());
   }
 
   get count(): number {
     return this.#open.size;
   }
 
-  /** To be called when the handshake is done. */
+  /** Registers the connection of a socket. Call it once the handshake is done. */
   open(socket: Socket): void {
     if (socket.destroyed) return;
     const connection = new OpenConnection(
       socket,
-      (peer) => this.#verdictOf(peer),
-      (refused, verdict) => this.#logRefusal(refused, verdict),
+      (peer) => this.#authorize(peer),
+      (refused, error) => this.#logRefusal(refused, error),
     );
-    (socket as Carrier)[behind] = connection;
+    (socket as SocketWithConnection)[connectionKey] = connection;
     this.#open.add(connection);
     let cancel = (): void => {};
-    if (connection.verdict instanceof HoldfastError) cancel = this.#welcomeStranger(socket);
+    if (connection.authorization instanceof HoldfastError) cancel = this.#limitAnonymous(socket);
     socket.once('close', () => {
       cancel();
       this.#open.delete(connection);
@@ -128,7 +136,7 @@ export class Connections {
     return new Promise((resolve) => this.#whenEmpty.push(resolve));
   }
 
-  /** Every stream, not the connections. */
+  /** Ends every stream with `error` and leaves the connections open. */
   cutAll(error: HoldfastError): void {
     for (const connection of this.#open) connection.cut(error);
   }
@@ -137,32 +145,32 @@ export class Connections {
     for (const { socket } of this.#open) socket.destroy();
   }
 
-  #welcomeStranger(socket: Socket): () => void {
-    if (this.#strangers >= mostStrangers) socket.destroy();
-    this.#strangers++;
-    const cancel = this.#deps.clock.after(strangerMs, () => socket.destroy());
+  #limitAnonymous(socket: Socket): () => void {
+    if (this.#anonymousCount >= mostAnonymous) socket.destroy();
+    this.#anonymousCount++;
+    const cancel = this.#deps.clock.after(anonymousMs, () => socket.destroy());
     return () => {
-      this.#strangers--;
+      this.#anonymousCount--;
       cancel();
     };
   }
 
-  #verdictOf(peer: Peer | HoldfastError): Identity | HoldfastError {
-    return peer instanceof HoldfastError ? peer : this.#deps.policy.current.judge(peer);
+  #authorize(peer: Peer | HoldfastError): Identity | HoldfastError {
+    return peer instanceof HoldfastError ? peer : this.#deps.policy.current.authorize(peer);
   }
 
-  #judgeAgain(): void {
+  #reauthorizeAll(): void {
     for (const connection of this.#open) {
-      const before = connection.verdict;
-      const verdict = this.#verdictOf(connection.peer);
-      connection.verdict = verdict;
-      if (verdict instanceof HoldfastError) {
+      const before = connection.authorization;
+      const current = this.#authorize(connection.peer);
+      connection.authorization = current;
+      if (current instanceof HoldfastError) {
         if (before instanceof HoldfastError) continue;
-        connection.refused(verdict);
-        connection.cut(verdict);
-        this.#deps.clock.after(farewellMs, () => connection.socket.destroy());
-      } else if (JSON.stringify(before) !== JSON.stringify(verdict)) {
-        connection.cut(rightsChanged(verdict));
+        connection.logRefusal(current);
+        connection.cut(current);
+        this.#deps.clock.after(cutGraceMs, () => connection.socket.destroy());
+      } else if (JSON.stringify(before) !== JSON.stringify(current)) {
+        connection.cut(rightsChanged(current));
       }
     }
   }
@@ -178,6 +186,6 @@ export class Connections {
 
 function rightsChanged({ name }: Identity): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'DRAINING', `The policy changed for '${name}'.`, {
-    help: 'Open the stream again; the new policy says what it may do.',
+    help: 'Open the stream again; the new policy then applies to it.',
   });
 }

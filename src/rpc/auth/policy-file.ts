@@ -6,14 +6,15 @@ import { openPolicy, type Policy, readPolicy } from './policy.ts';
 
 export interface PolicySource {
   readonly current: Policy;
-  /** Calls back after each change. */
+  /** Calls `run` after each change of the policy. */
   onChange(run: () => void): void;
   stop(): void;
 }
 
 /**
- * The policy of a file, read again when it changes; a wrong file leaves the one before in force. Without a file
- * every identity that the authority signed may do everything. Throws BAD_CONFIGURATION at the start.
+ * Returns the policy of a file and reloads it when the file changes. After an invalid change the old policy stays in
+ * force. Without a file every identity that the authority signed may do everything. Throws BAD_CONFIGURATION if the
+ * file is invalid at the start.
  */
 export function policySource(
   file: string | undefined,
@@ -22,19 +23,19 @@ export function policySource(
   if (file === undefined) return { current: openPolicy, onChange() {}, stop() {} };
   let current = readPolicy(file);
   const listeners: (() => void)[] = [];
-  let told = '';
+  let loggedMessage = '';
   const stop = watchFiles(clock, [file], () => {
     try {
       current = readPolicy(file);
-      told = '';
+      loggedMessage = '';
     } catch (thrown) {
       const { message } = asHoldfastError(thrown);
-      // Looked at again and again until it is right, but told once.
-      if (message !== told) log.error({ file }, `the old policy stays in force: ${message}`);
-      told = message;
+      // The invalid file is read again and again until it is valid, but each error is logged once.
+      if (message !== loggedMessage) log.error({ file }, `the old policy stays in force: ${message}`);
+      loggedMessage = message;
       return false;
     }
-    log.info({ file }, 'the policy was read anew');
+    log.info({ file }, 'the policy was reloaded');
     for (const run of listeners) run();
     return true;
   });

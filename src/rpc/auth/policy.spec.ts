@@ -20,8 +20,8 @@ const client = (name: string) => `spiffe://holdfast.dev/client/${name}`;
 const peer = (name: string, serial = '0A') => ({ name: client(name), serial });
 
 describe('a policy', () => {
-  it('that is not there lets every identity do everything', () => {
-    expect(openPolicy.judge(peer('a'))).toEqual({
+  it('allows every identity everything if there is no policy file', () => {
+    expect(openPolicy.authorize(peer('a'))).toEqual({
       name: client('a'),
       tenants: [],
       queues: [],
@@ -29,42 +29,45 @@ describe('a policy', () => {
     });
   });
 
-  it('grants what its first fitting rule says, and everything that the rule leaves out', () => {
-    const { judge } = policy({
+  it('applies the first matching rule, and grants everything that the rule leaves out', () => {
+    const { authorize } = policy({
       rules: [
         { identity: client('billing-*'), tenants: ['acme'], queues: ['billing'], verbs: ['submit'] },
         { identity: client('*') },
         { identity: client('billing-eu'), verbs: ['admin'] },
       ],
     });
-    expect(judge(peer('billing-eu'))).toEqual({
+    expect(authorize(peer('billing-eu'))).toEqual({
       name: client('billing-eu'),
       tenants: ['acme'],
       queues: ['billing'],
       verbs: ['submit'],
     });
-    expect(judge(peer('other'))).toMatchObject({ tenants: [], verbs: ['submit', 'work', 'read', 'admin'] });
+    expect(authorize(peer('other'))).toMatchObject({
+      tenants: [],
+      verbs: ['submit', 'work', 'read', 'admin'],
+    });
   });
 
-  it('matches whole identities, and nothing but * is special', () => {
-    const { judge } = policy({ rules: [{ identity: client('a.b') }] });
-    expect(judge(peer('a.b'))).toMatchObject({ name: client('a.b') });
+  it('matches whole identities; only * is a wildcard', () => {
+    const { authorize } = policy({ rules: [{ identity: client('a.b') }] });
+    expect(authorize(peer('a.b'))).toMatchObject({ name: client('a.b') });
     for (const name of ['axb', 'a.b2', '']) {
-      expect(judge(peer(name))).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'DENIED' });
+      expect(authorize(peer(name))).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'DENIED' });
     }
-    expect(judge({ name: `x${client('a.b')}`, serial: '' })).toMatchObject({ reason: 'DENIED' });
+    expect(authorize({ name: `x${client('a.b')}`, serial: '' })).toMatchObject({ reason: 'DENIED' });
   });
 
-  it('refuses revoked serials however they are written, and revoked identities', () => {
-    const { judge } = policy({
+  it('refuses revoked identities, and revoked serials in any notation', () => {
+    const { authorize } = policy({
       rules: [{ identity: '*' }],
       revoked: { serials: ['00:0a:1B'], identities: [client('bad-*')] },
     });
     const refused = { code: 'UNAUTHENTICATED', reason: 'CERTIFICATE_REFUSED' };
-    expect(judge(peer('a', 'A1B'))).toMatchObject(refused);
-    expect(judge(peer('a', '0A1B'))).toMatchObject(refused);
-    expect(judge(peer('bad-one'))).toMatchObject(refused);
-    expect(judge(peer('a', 'A1B0'))).toMatchObject({ name: client('a') });
+    expect(authorize(peer('a', 'A1B'))).toMatchObject(refused);
+    expect(authorize(peer('a', '0A1B'))).toMatchObject(refused);
+    expect(authorize(peer('bad-one'))).toMatchObject(refused);
+    expect(authorize(peer('a', 'A1B0'))).toMatchObject({ name: client('a') });
   });
 
   it.each([
@@ -73,9 +76,9 @@ describe('a policy', () => {
     [{ rules: [{ identity: '*', verbs: ['fly'] }] }, 'rules.0.verbs.0'],
     [{ rules: [{ identity: '*', tenants: [] }] }, 'rules.0.tenants'],
     [{ rules: [{ identity: '*', queue: ['a'] }] }, 'queue'],
-    [{ rules: [{ identity: '*', queues: ['a b'] }] }, 'rules.0.queues.0'],
+    [{ rules: [{ identity: '*', queues: ['a b'] }] }, 'rules.0.queues.0: may hold only A-Z'],
     [{ rules: [], revoked: { serials: ['zz'] } }, 'revoked.serials.0'],
-  ])('%j is refused, naming the place', (content, place) => {
+  ])('with the content %j is refused with the name of its invalid field', (content, place) => {
     expect(() => policy(content)).toThrow(
       expect.objectContaining({
         reason: 'BAD_CONFIGURATION',
@@ -85,7 +88,7 @@ describe('a policy', () => {
     );
   });
 
-  it('that cannot be read is refused', () => {
+  it('is refused with its file name if the file cannot be read', () => {
     expect(() => readPolicy(join(dir, 'none.json'))).toThrow(
       expect.objectContaining({ reason: 'BAD_CONFIGURATION', message: expect.stringContaining('none.json') }),
     );
@@ -93,7 +96,7 @@ describe('a policy', () => {
 });
 
 describe('the names in a certificate', () => {
-  it('are its SPIFFE ids, and a comma within one makes no second', () => {
+  it('are its SPIFFE ids; a comma within one does not separate two', () => {
     expect(spiffeIds('DNS:a, URI:spiffe://h/client/a, IP Address:1.2.3.4')).toEqual(['spiffe://h/client/a']);
     expect(spiffeIds('URI:https://x, DNS:spiffe://h/b')).toEqual([]);
     expect(spiffeIds('URI:"spiffe://h/a, URI:spiffe://h/admin"')).toEqual([

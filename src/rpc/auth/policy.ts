@@ -1,21 +1,27 @@
-/** Who may do what: the policy file, and the judgement of a peer by it. */
+/** Reads the policy file and authorizes peers by its rules. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { name } from '../../core/rules.ts';
 import type { Peer } from '../../tls/peer.ts';
 import type { Identity, Verb } from '../api/api.ts';
 
 export const verbs: readonly Verb[] = ['submit', 'work', 'read', 'admin'];
 
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, "must be 1 to 64 of letters, digits, '.', '_', '-'");
+const nameRule = name();
+const validName = z.string().refine((value) => nameRule(value) === undefined, {
+  error: ({ input }) => nameRule(String(input)),
+});
 const pattern = z.string().min(1).max(1_024);
 
 const rule = z.strictObject({
-  /** A SPIFFE id or a CN; `*` stands for any characters. The first rule that fits counts. */
+  /** A SPIFFE id or a CN; `*` stands for any characters. The first rule that matches applies. */
   identity: pattern,
-  /** Left out: every one. */
-  tenants: z.array(name).min(1).optional(),
-  queues: z.array(name).min(1).optional(),
+  /** The tenants that the identity may use. Default: all tenants. */
+  tenants: z.array(validName).min(1).optional(),
+  /** The queues that the identity may use. Default: all queues. */
+  queues: z.array(validName).min(1).optional(),
+  /** The verbs that the identity may use. Default: all verbs. */
   verbs: z
     .array(z.enum(['submit', 'work', 'read', 'admin']))
     .min(1)
@@ -26,25 +32,25 @@ const policyFile = z.strictObject({
   rules: z.array(rule),
   revoked: z
     .strictObject({
-      /** Hexadecimal, as `holdfast certs show` prints them. */
+      /** Serial numbers of certificates, in hexadecimal, as `holdfast certs show` prints them. */
       serials: z.array(z.string().regex(/^[0-9A-Fa-f:]+$/, 'must be hexadecimal')).default([]),
-      /** As in rules. */
+      /** Identities whose certificates are all refused; patterns as in `rules`. */
       identities: z.array(pattern).default([]),
     })
     .default({ serials: [], identities: [] }),
 });
 
-/** What every identity that the authority signed may do where no policy is given: everything. */
+/** The permissions of every identity that the authority signed when there is no policy file: everything. */
 export const everything: Omit<Identity, 'name'> = { tenants: [], queues: [], verbs };
 
 export interface Policy {
-  /** What the peer may, or PERMISSION_DENIED, UNAUTHENTICATED. */
-  judge(peer: Peer): Identity | HoldfastError;
+  /** Returns the peer's identity with its permissions, or an error with PERMISSION_DENIED or UNAUTHENTICATED. */
+  authorize(peer: Peer): Identity | HoldfastError;
 }
 
-export const openPolicy: Policy = { judge: ({ name: who }) => ({ ...everything, name: who }) };
+export const openPolicy: Policy = { authorize: ({ name: who }) => ({ ...everything, name: who }) };
 
-/** Throws FAILED_PRECONDITION, BAD_CONFIGURATION with every place that is wrong. */
+/** Reads a policy file. Throws FAILED_PRECONDITION with BAD_CONFIGURATION, which names every invalid field. */
 export function readPolicy(file: string): Policy {
   let json: unknown;
   try {
@@ -55,10 +61,10 @@ export function readPolicy(file: string): Policy {
   }
   const parsed = policyFile.safeParse(json);
   if (!parsed.success) {
-    const told = parsed.error.issues.map(
+    const problems = parsed.error.issues.map(
       ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
     );
-    throw badPolicy(`The policy file '${file}' is wrong: ${told.join('; ')}.`, parsed.error);
+    throw badPolicy(`The policy file '${file}' is wrong: ${problems.join('; ')}.`, parsed.error);
   }
   return policyOf(parsed.data);
 }
@@ -72,14 +78,14 @@ function badPolicy(message: string, cause: unknown): HoldfastError {
 
 function policyOf({ rules, revoked }: z.infer<typeof policyFile>): Policy {
   const serials = new Set(revoked.serials.map(plainSerial));
-  const gone = revoked.identities.map(matcher);
-  const known = rules.map((one) => ({ ...one, fits: matcher(one.identity) }));
+  const revokedMatchers = revoked.identities.map(matcher);
+  const ruleMatchers = rules.map((one) => ({ ...one, matches: matcher(one.identity) }));
   return {
-    judge(peer) {
+    authorize(peer) {
       if (peer.serial !== '' && serials.has(plainSerial(peer.serial)))
         return revokedPeer(peer, 'certificate');
-      if (gone.some((fits) => fits(peer.name))) return revokedPeer(peer, 'identity');
-      const found = known.find(({ fits }) => fits(peer.name));
+      if (revokedMatchers.some((matches) => matches(peer.name))) return revokedPeer(peer, 'identity');
+      const found = ruleMatchers.find(({ matches }) => matches(peer.name));
       if (found === undefined) return unknownPeer(peer);
       return {
         name: peer.name,
@@ -91,7 +97,7 @@ function policyOf({ rules, revoked }: z.infer<typeof policyFile>): Policy {
   };
 }
 
-/** OpenSSL prints serials with colons and with leading zeros, Node without. */
+/** Removes colons and leading zeros from a serial: OpenSSL prints them, Node does not. */
 function plainSerial(serial: string): string {
   return serial
     .replaceAll(':', '')
@@ -107,12 +113,12 @@ function matcher(identity: string): (who: string) => boolean {
 
 function revokedPeer({ name: who }: Peer, what: string): HoldfastError {
   return new HoldfastError('UNAUTHENTICATED', 'CERTIFICATE_REFUSED', `The ${what} of '${who}' was revoked.`, {
-    help: 'Ask whoever runs the server for a new certificate.',
+    help: 'Ask the operator of the server for a new certificate.',
   });
 }
 
 function unknownPeer({ name: who }: Peer): HoldfastError {
   return new HoldfastError('PERMISSION_DENIED', 'DENIED', `No rule of the server’s policy names '${who}'.`, {
-    help: 'Ask whoever runs the server to add a rule for this identity to its policy file.',
+    help: 'Ask the operator of the server to add a rule for this identity to the policy file.',
   });
 }

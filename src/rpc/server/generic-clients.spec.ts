@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { type ChannelCredentials, Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Served, serve } from '../../../test/fixtures/listening.ts';
+import { type ListeningNode, startListeningNode } from '../../../test/fixtures/listening-node.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import {
   Health,
@@ -18,22 +18,22 @@ import { messageParser, messageWriter } from './parse.ts';
 const buf = resolve('node_modules/.bin/buf');
 const { NOT_SERVING, SERVICE_UNKNOWN, SERVING } = HealthCheckResponse_ServingStatus;
 
-let served: Served;
+let served: ListeningNode;
 let files: CertificateFiles;
 beforeAll(async () => {
-  served = await serve();
+  served = await startListeningNode();
   files = await served.authority.issue('generic', 'client');
 });
 afterAll(() => served[Symbol.asyncDispose]());
 
-interface Ran {
+interface CurlResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
 }
 
-/** `buf curl` knows nothing of Holdfast: what it prints, it learned by reflection. */
-function curl(path: string, ...args: string[]): Promise<Ran> {
+/** Runs `buf curl`, which knows no schema of Holdfast: it learns the schema by reflection. */
+function curl(path: string, ...args: string[]): Promise<CurlResult> {
   const ours = [
     'curl',
     '--protocol',
@@ -56,7 +56,7 @@ function curl(path: string, ...args: string[]): Promise<Ran> {
 const signed = () => ['--cert', files.cert, '--key', files.key];
 
 describe('a generic gRPC client', () => {
-  it('lists the services and their methods', async () => {
+  it('lists the services and their methods by reflection', async () => {
     expect((await curl('', ...signed(), '--list-services')).out.trim().split('\n')).toEqual([
       'grpc.health.v1.Health',
       'holdfast.v1.AdminService',
@@ -67,7 +67,7 @@ describe('a generic gRPC client', () => {
     expect(out).toContain('holdfast.v1.WorkerService/Work');
   });
 
-  it('calls by reflection alone, maps and streams included', async () => {
+  it('makes unary and streaming calls with the schema from reflection', async () => {
     const spec = { type: 'note', payload: { contentType: 'application/json', bytes: btoa('{}') } };
     const data = JSON.stringify({ queue: 'q', items: [{ idempotencyKey: 'k', spec }] });
     const { code, out } = await curl('/holdfast.v1.TaskService/SubmitTasks', ...signed(), '-d', data);
@@ -86,7 +86,7 @@ describe('a generic gRPC client', () => {
     ).toEqual(expect.objectContaining({ 'holdfast.v1.TaskService': { status: 'SERVING' } }));
   });
 
-  it('without a certificate is told so in a sentence', async () => {
+  it('without a certificate receives a sentence that asks for one', async () => {
     const { code, err } = await curl('/holdfast.v1.TaskService/GetTask', '-d', '{}');
     expect(code).not.toBe(0);
     expect(err).toContain('The server asks for a client certificate, and none was given.');
@@ -106,12 +106,12 @@ describe('health', () => {
           failure === null ? done((answer as HealthCheckResponse).status) : fail(failure),
       );
     });
-  const stranger = (): ChannelCredentials => credentials.createSsl(readFileSync(files.ca));
+  const withoutCertificate = (): ChannelCredentials => credentials.createSsl(readFileSync(files.ca));
 
-  it('is told to whoever asks, also without a certificate', async () => {
+  it('is answered without a client certificate and without a log line', async () => {
     const before = served.lines.length;
     const named = { 'grpc.ssl_target_name_override': 'localhost' };
-    const client = new Client(served.address, stranger(), named);
+    const client = new Client(served.address, withoutCertificate(), named);
     expect(await check(client, '')).toBe(SERVING);
     expect(await check(client, 'holdfast.v1.TaskService')).toBe(SERVING);
     await expect(check(client, 'no.Such')).rejects.toMatchObject({ code: 5 });
@@ -119,8 +119,8 @@ describe('health', () => {
     expect(served.lines.slice(before)).toEqual([]);
   });
 
-  it('is watched from now on, until the server drains', async () => {
-    await using other = await serve({ plaintext: true });
+  it('is NOT_SERVING for its watchers once the server drains', async () => {
+    await using other = await startListeningNode({ plaintext: true });
     const client = new Client(other.address, credentials.createInsecure());
     const watch = (service: string) => {
       const seen: number[] = [];

@@ -3,7 +3,12 @@ import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { Authority, keptLog, quickClock, serve } from '../../../test/fixtures/listening.ts';
+import {
+  quickClock,
+  recordingLog,
+  startListeningNode,
+  TestAuthority,
+} from '../../../test/fixtures/listening-node.ts';
 import { limits } from '../../core/limits.ts';
 import { Handshakes } from './handshakes.ts';
 
@@ -12,32 +17,33 @@ afterEach(async () => {
   for (const run of undo.splice(0).reverse()) await run();
 });
 
-function silent(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
+/** Opens a TCP connection that never begins its TLS handshake. */
+function idleConnection(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host: '127.0.0.1', port, localAddress }, () => resolve(socket));
     socket.on('error', reject);
     socket.once('connect', () => socket.off('error', reject).on('error', () => {}));
-    // Its end is told only to who reads.
+    // A socket emits 'close' only if its data is read.
     socket.resume();
     undo.push(() => socket.destroy());
   });
 }
 
-async function silents(port: number, count: number, localAddress?: string): Promise<Socket[]> {
+async function idleConnections(port: number, count: number, localAddress?: string): Promise<Socket[]> {
   const sockets: Socket[] = [];
-  for (let i = 0; i < count; i++) sockets.push(await silent(port, localAddress));
+  for (let i = 0; i < count; i++) sockets.push(await idleConnection(port, localAddress));
   return sockets;
 }
 
-const open = (sockets: readonly Socket[]) => sockets.map((socket) => !socket.closed);
+const areOpen = (sockets: readonly Socket[]) => sockets.map((socket) => !socket.closed);
 
-/** Of two an address and three in all. */
-async function given() {
-  const authority = await Authority.make();
+/** Starts a TLS server that allows two unfinished handshakes per address and three in all. */
+async function startTlsServer() {
+  const authority = await TestAuthority.make();
   undo.push(() => authority.remove());
   const { cert, key } = await authority.issue('server', 'server');
   const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) });
-  const log = keptLog();
+  const log = recordingLog();
   server.on('tlsClientError', () => {});
   const most = { all: 3, perAddress: 2 };
   const handshakes = new Handshakes(server, { listener: 'grpc', clock: quickClock(), log, most });
@@ -56,53 +62,53 @@ async function given() {
   return { port, handshakes, finished, lines: log.lines };
 }
 
-describe('connections that do not finish their handshake', () => {
-  it('push out the oldest of their own address, and no others', async () => {
-    const { port, handshakes, finished, lines } = await given();
-    const other = await silents(port, 1, '127.0.0.2');
+describe('connections with an unfinished handshake', () => {
+  it('evict only the oldest of their own address above the limit per address', async () => {
+    const { port, handshakes, finished, lines } = await startTlsServer();
+    const other = await idleConnections(port, 1, '127.0.0.2');
     const client = await finished();
     await expect.poll(() => handshakes.count).toBe(1);
-    const own = await silents(port, 4);
-    await expect.poll(() => open(own)).toEqual([false, false, true, true]);
-    expect(open([...other, client])).toEqual([true, true]);
+    const own = await idleConnections(port, 4);
+    await expect.poll(() => areOpen(own)).toEqual([false, false, true, true]);
+    expect(areOpen([...other, client])).toEqual([true, true]);
     const late = await finished();
-    await expect.poll(() => open(own)).toEqual([false, false, false, true]);
-    expect(open([client, late])).toEqual([true, true]);
+    await expect.poll(() => areOpen(own)).toEqual([false, false, false, true]);
+    expect(areOpen([client, late])).toEqual([true, true]);
     expect(lines[0]).toMatchObject({ level: 'warn', listener: 'grpc', connections: 1 });
   });
 
-  it('of many addresses push out the oldest of all', async () => {
-    const { port } = await given();
-    const first = await silents(port, 2, '127.0.0.2');
-    const second = await silents(port, 2, '127.0.0.3');
-    await expect.poll(() => open([...first, ...second])).toEqual([false, true, true, true]);
+  it('evict the oldest of all above the total limit', async () => {
+    const { port } = await startTlsServer();
+    const first = await idleConnections(port, 2, '127.0.0.2');
+    const second = await idleConnections(port, 2, '127.0.0.3');
+    await expect.poll(() => areOpen([...first, ...second])).toEqual([false, true, true, true]);
   });
 
-  it('give their places back when they close', async () => {
-    const { port, handshakes } = await given();
+  it('are no longer counted once they are closed', async () => {
+    const { port, handshakes } = await startTlsServer();
     for (let i = 0; i < 5; i++) {
-      const [socket] = await silents(port, 1);
+      const [socket] = await idleConnections(port, 1);
       await expect.poll(() => handshakes.count).toBe(1);
       socket?.destroy();
       await expect.poll(() => handshakes.count).toBe(0);
     }
   });
 
-  it.each(['grpc', 'http'] as const)('are bounded on the listener of %s', async (listener) => {
-    const served = await serve();
+  it.each(['grpc', 'http'] as const)('are limited on the %s listener', async (listener) => {
+    const served = await startListeningNode();
     undo.push(() => served[Symbol.asyncDispose]());
     const { grpcPort, httpPort = 0 } = served.listening;
-    const sockets = await silents(
+    const sockets = await idleConnections(
       listener === 'grpc' ? grpcPort : httpPort,
       limits.handshakesPerAddress + 20,
     );
-    await expect.poll(() => open(sockets).indexOf(true)).toBe(20);
+    await expect.poll(() => areOpen(sockets).indexOf(true)).toBe(20);
     const client = await served.client();
     await client.submit({ tenant: '', queue: 'q', items: [item('a')] }, { timeoutMs: 5_000 });
-    const told = served.lines.filter(({ level }) => level === 'warn');
-    const what = told.map((line) => `${line.listener} ${line.message}`);
-    expect([...new Set(what)]).toEqual([`${listener} refused: too many handshakes that do not finish`]);
-    // Not a line for each.
-    expect(told.length).toBeLessThan(20);
+    const warnings = served.lines.filter(({ level }) => level === 'warn');
+    const texts = warnings.map((line) => `${line.listener} ${line.message}`);
+    expect([...new Set(texts)]).toEqual([`${listener} refused: too many unfinished handshakes`]);
+    // 20 connections were evicted, with fewer log lines than that.
+    expect(warnings.length).toBeLessThan(20);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Connections of a TLS listener that have not finished their handshake. Nobody knows yet who they are, so they get
- * places of their own: whoever opens many and says nothing pushes out its own oldest ones, not the clients.
+ * Limits the connections of a TLS listener that have not finished their handshake. They have not authenticated yet,
+ * therefore they have a limit of their own: a peer that opens many of them evicts its own oldest ones, and never an
+ * authenticated connection.
  */
 import type { Server, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
@@ -8,11 +9,11 @@ import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 
-/** Of a flood one line is logged in so long. */
-const tellMs = 1_000;
+/** Minimum time in ms between two log lines about evictions: a flood of connections must not flood the log. */
+const logIntervalMs = 1_000;
 
-/** The TCP connection that TLS runs over; undocumented, so it may be missing. */
-export function below(socket: TLSSocket): Socket | undefined {
+/** Returns the TCP socket below a TLS socket. Node does not document it, therefore it may be missing. */
+export function rawSocketOf(socket: TLSSocket): Socket | undefined {
   return (socket as unknown as { readonly _parent?: Socket })._parent;
 }
 
@@ -20,77 +21,77 @@ export interface HandshakeDeps {
   readonly listener: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** Default: `limits.handshakes`, `limits.handshakesPerAddress`. */
+  /** The most unfinished handshakes. Default: `limits.handshakes` and `limits.handshakesPerAddress`. */
   readonly most?: { readonly all: number; readonly perAddress: number };
 }
 
 export class Handshakes {
   readonly #deps: HandshakeDeps;
   readonly #most: { readonly all: number; readonly perAddress: number };
-  /** With their addresses, which a closed socket no longer tells. These and those of an address: oldest first. */
-  readonly #going = new Map<Socket, string>();
+  /** Unfinished handshakes, oldest first, with their remote addresses: a closed socket no longer has its address. */
+  readonly #inProgress = new Map<Socket, string>();
+  /** The unfinished handshakes of each remote address, oldest first. */
   readonly #byAddress = new Map<string, Set<Socket>>();
-  readonly #pushedOut = new WeakSet<Socket>();
-  #toldAtMs = Number.NEGATIVE_INFINITY;
-  #untold = 0;
+  readonly #evicted = new WeakSet<Socket>();
+  #loggedAtMs = Number.NEGATIVE_INFINITY;
+  #unlogged = 0;
 
   constructor(server: Server, deps: HandshakeDeps) {
     this.#deps = deps;
     this.#most = deps.most ?? { all: limits.handshakes, perAddress: limits.handshakesPerAddress };
     server.on('connection', (socket: Socket) => this.#begin(socket));
     server.on('secureConnection', (socket: TLSSocket) => {
-      const done = below(socket);
+      const done = rawSocketOf(socket);
       if (done !== undefined) this.#end(done);
     });
   }
 
   get count(): number {
-    return this.#going.size;
+    return this.#inProgress.size;
   }
 
-  /** Ended here to make room, which is logged as such. */
-  pushedOut(socket: Socket | undefined): boolean {
-    return socket !== undefined && this.#pushedOut.has(socket);
+  /**
+   * Returns true if the socket was closed to make room for newer handshakes. Evictions have a log line of their own.
+   */
+  wasEvicted(socket: Socket | undefined): boolean {
+    return socket !== undefined && this.#evicted.has(socket);
   }
 
   #begin(socket: Socket): void {
     const address = String(socket.remoteAddress);
     const ofAddress = this.#byAddress.get(address) ?? new Set();
     this.#byAddress.set(address, ofAddress.add(socket));
-    this.#going.set(socket, address);
+    this.#inProgress.set(socket, address);
     socket.once('close', () => this.#end(socket));
-    if (ofAddress.size > this.#most.perAddress) this.#pushOut(ofAddress);
-    else if (this.#going.size > this.#most.all) this.#pushOut(this.#going.keys());
+    if (ofAddress.size > this.#most.perAddress) this.#evictOldest(ofAddress);
+    else if (this.#inProgress.size > this.#most.all) this.#evictOldest(this.#inProgress.keys());
   }
 
-  #pushOut([oldest]: Iterable<Socket>): void {
+  #evictOldest([oldest]: Iterable<Socket>): void {
     if (oldest === undefined) return;
-    this.#tell(oldest);
-    this.#pushedOut.add(oldest);
+    this.#logEviction(oldest);
+    this.#evicted.add(oldest);
     this.#end(oldest);
     oldest.destroy();
   }
 
   #end(socket: Socket): void {
-    const address = this.#going.get(socket);
+    const address = this.#inProgress.get(socket);
     if (address === undefined) return;
-    this.#going.delete(socket);
+    this.#inProgress.delete(socket);
     const ofAddress = this.#byAddress.get(address);
     ofAddress?.delete(socket);
     if (ofAddress?.size === 0) this.#byAddress.delete(address);
   }
 
-  #tell({ remoteAddress, remotePort }: Socket): void {
+  #logEviction({ remoteAddress, remotePort }: Socket): void {
     const { clock, log, listener } = this.#deps;
-    this.#untold++;
+    this.#unlogged++;
     const nowMs = clock.monotonic();
-    if (nowMs - this.#toldAtMs < tellMs) return;
+    if (nowMs - this.#loggedAtMs < logIntervalMs) return;
     const peer = `${remoteAddress}:${remotePort}`;
-    log.warn(
-      { listener, peer, connections: this.#untold },
-      'refused: too many handshakes that do not finish',
-    );
-    this.#toldAtMs = nowMs;
-    this.#untold = 0;
+    log.warn({ listener, peer, connections: this.#unlogged }, 'refused: too many unfinished handshakes');
+    this.#loggedAtMs = nowMs;
+    this.#unlogged = 0;
   }
 }

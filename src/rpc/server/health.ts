@@ -1,4 +1,4 @@
-/** grpc.health.v1. Whoever asks needs no identity: load balancers and orchestrators have none. */
+/** Serves grpc.health.v1. Health calls need no identity: load balancers and orchestrators have no certificate. */
 import { create } from '@bufbuild/protobuf';
 import type { Server, ServerWritableStream } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
@@ -10,12 +10,13 @@ import {
   HealthCheckResponseSchema,
   HealthListResponseSchema,
 } from '../gen/health/v1/health_pb.ts';
-import { messageParser, messageWriter, type Parsed } from './parse.ts';
+import { messageParser, messageWriter, type ParseResult } from './parse.ts';
 import { statusOf } from './status.ts';
 
-const watchers = 256;
+/** The most health Watch calls that may be open at once. */
+const mostWatchers = 256;
 
-/** Whether this node takes calls; one answer for the server (the empty name) and each of its services. */
+/** The serving state of this node. It is the same for the server (the empty service name) and each of its services. */
 export class ServingState {
   readonly #services: ReadonlySet<string>;
   readonly #listeners = new Set<() => void>();
@@ -34,14 +35,14 @@ export class ServingState {
     return this.#services;
   }
 
-  /** For good. */
+  /** Makes health checks report NOT_SERVING until the process ends. */
   stop(): void {
     this.#change(() => {
       this.#stopped = true;
     });
   }
 
-  /** Whether it would do well what it is asked for; it goes on answering calls meanwhile. */
+  /** Sets whether load balancers should send calls to this node. The node answers calls in both cases. */
   ready(isReady: boolean): void {
     this.#change(() => {
       this.#ready = isReady;
@@ -51,7 +52,7 @@ export class ServingState {
   #change(make: () => void): void {
     const before = this.serving;
     make();
-    if (this.serving !== before) for (const tell of [...this.#listeners]) tell();
+    if (this.serving !== before) for (const notify of [...this.#listeners]) notify();
   }
 
   of(service: string): HealthCheckResponse {
@@ -61,17 +62,20 @@ export class ServingState {
     return create(HealthCheckResponseSchema, { status });
   }
 
-  /** Undefined: enough are listening. */
-  listen(tell: () => void): (() => void) | undefined {
-    if (this.#listeners.size >= watchers) return undefined;
-    this.#listeners.add(tell);
-    return () => this.#listeners.delete(tell);
+  /**
+   * Calls `notify` after each change, and returns a function that unsubscribes. Returns undefined if too many listeners
+   * are subscribed already.
+   */
+  onChange(notify: () => void): (() => void) | undefined {
+    if (this.#listeners.size >= mostWatchers) return undefined;
+    this.#listeners.add(notify);
+    return () => this.#listeners.delete(notify);
   }
 }
 
 export function unknownService(name: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'BAD_FIELD', `This server has no service '${name}'.`, {
-    help: 'Ask for the empty name, or one that List names.',
+    help: 'Use the empty name, or a name that List returns.',
   });
 }
 
@@ -79,9 +83,9 @@ export function addHealth(server: Server, state: ServingState): void {
   const { check, list, watch } = Health.method;
   const path = (method: { readonly name: string }): string => `/${Health.typeName}/${method.name}`;
 
-  server.register<Parsed<HealthCheckRequest>, HealthCheckResponse>(
+  server.register<ParseResult<HealthCheckRequest>, HealthCheckResponse>(
     path(check),
-    (call: { request: Parsed<HealthCheckRequest> }, callback: Answer<HealthCheckResponse>) => {
+    (call: { request: ParseResult<HealthCheckRequest> }, callback: HealthCallback<HealthCheckResponse>) => {
       const { request } = call;
       if (request instanceof HoldfastError) return callback(statusOf(request));
       if (!state.services.has(request.service)) return callback(statusOf(unknownService(request.service)));
@@ -94,7 +98,7 @@ export function addHealth(server: Server, state: ServingState): void {
 
   server.register(
     path(list),
-    (_call: unknown, callback: Answer<unknown>) => {
+    (_call: unknown, callback: HealthCallback<unknown>) => {
       const statuses = Object.fromEntries([...state.services].map((name) => [name, state.of(name)]));
       callback(null, create(HealthListResponseSchema, { statuses }));
     },
@@ -105,13 +109,13 @@ export function addHealth(server: Server, state: ServingState): void {
 
   server.register(
     path(watch),
-    (call: ServerWritableStream<Parsed<HealthCheckRequest>, HealthCheckResponse>) => {
+    (call: ServerWritableStream<ParseResult<HealthCheckRequest>, HealthCheckResponse>) => {
       call.on('error', () => {});
       const { request } = call;
       if (request instanceof HoldfastError) return void call.emit('error', statusOf(request));
-      const unlisten = state.listen(() => call.write(state.of(request.service)));
-      if (unlisten === undefined) return void call.emit('error', statusOf(tooMany));
-      call.on('cancelled', unlisten);
+      const unsubscribe = state.onChange(() => call.write(state.of(request.service)));
+      if (unsubscribe === undefined) return void call.emit('error', statusOf(tooMany));
+      call.on('cancelled', unsubscribe);
       call.write(state.of(request.service));
     },
     messageWriter(watch.output) as (value: unknown) => Buffer,
@@ -120,13 +124,13 @@ export function addHealth(server: Server, state: ServingState): void {
   );
 }
 
-type Answer<T> = (error: ReturnType<typeof statusOf> | null, value?: T) => void;
+type HealthCallback<T> = (error: ReturnType<typeof statusOf> | null, value?: T) => void;
 
 const tooMany = new HoldfastError(
   'RESOURCE_EXHAUSTED',
   'TOO_MANY_STREAMS',
-  'Too many watch the health already.',
+  `${mostWatchers} clients watch the health of this node already, which is the limit.`,
   {
-    help: 'Use Check.',
+    help: 'Call Check instead.',
   },
 );

@@ -1,4 +1,4 @@
-/** Opens both listeners over one Api. */
+/** Opens the gRPC listener and the HTTP listener, which serve the same Api. */
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { ServerCredentials } from '@grpc/grpc-js';
@@ -11,118 +11,127 @@ import { type Renewable, renewCertificates, serverTls } from '../../tls/secure-c
 import type { Api } from '../api/api.ts';
 import { Connections } from '../auth/connections.ts';
 import { type PolicySource, policySource } from '../auth/policy-file.ts';
-import { Admission } from './admission.ts';
+import { Authenticator } from './authenticator.ts';
 import { grpcServer, services } from './grpc/grpc.ts';
 import { ServingState } from './health.ts';
 import { httpServer } from './http/http.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
-/** How long streams may take to end in order. */
+/** Time in ms that `close` waits for streams to end with their status. Then it destroys the connections. */
 const closeMs = 1_000;
 
 export type Endpoint = {
   readonly host: string;
-  /** 0: any free one. */
+  /** The TCP port. With 0 the system chooses a free one. */
   readonly port: number;
-} & ({ readonly tls: CertificateFiles } | { /** On a loopback address only. */ readonly plaintext: true });
+} & (
+  | { readonly tls: CertificateFiles }
+  | { /** Serves without TLS, which is allowed on a loopback address only. */ readonly plaintext: true }
+);
 
 export type HttpEndpoint = Endpoint & {
-  /** Browser origins that may call. Default: none. */
+  /** Browser origins whose web pages may call the HTTP listener. Default: none. */
   readonly origins?: readonly string[] | undefined;
 };
 
 export interface ListenOptions {
   readonly api: Api;
   readonly grpc: Endpoint;
-  /** Left out: no HTTP listener. */
+  /** The HTTP listener. Without it only gRPC is served. */
   readonly http?: HttpEndpoint | undefined;
   readonly auth?: {
-    /** JSON; read anew when it changes. Without one every identity of the authority may do everything. */
+    /**
+     * The policy file, in JSON. The server reloads it when it changes. Without a policy file every identity that the
+     * authority signed may do everything.
+     */
     readonly policyFile?: string | undefined;
   };
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export interface Listening {
+export interface ListeningServer {
   readonly grpcPort: number;
   readonly httpPort: number | undefined;
-  /** Open ones, of both listeners. */
+  /** The number of open connections of both listeners. */
   readonly connections: number;
-  /** Requests refused because they claimed an identity by a header. */
+  /** The number of requests that were refused because they claimed an identity by a header. */
   readonly forgedHeaders: number;
-  /** What health says, until `drain`: balancers send their calls elsewhere while it is not ready. Default true. */
+  /**
+   * Sets whether health checks report SERVING, until `drain`. While they do not, load balancers send calls to other
+   * nodes. Default: true.
+   */
   ready(isReady: boolean): void;
-  /** Takes no more connections and says so to whoever asks for its health. Open ones go on. Idempotent. */
+  /** Refuses new connections and reports NOT_SERVING to health checks. Open connections continue. Idempotent. */
   drain(): void;
-  /** Ends every stream with UNAVAILABLE, DRAINING, then every connection. Idempotent. */
+  /** Ends every stream with UNAVAILABLE, reason DRAINING, then closes every connection. Idempotent. */
   close(): Promise<void>;
 }
 
 interface Listener {
   readonly server: NetServer;
   readonly connections: Connections;
-  readonly admission: Admission;
+  readonly authenticator: Authenticator;
   readonly port: number;
-  /** Takes no more connections, and ends each open one when its last stream is over. */
+  /** Refuses new connections, and closes each open connection once its last stream has ended. */
   stop(): void;
 }
 
 /**
- * Throws FAILED_PRECONDITION: PORT_IN_USE, BAD_CERTIFICATE, BAD_CONFIGURATION (plaintext on an address that others
- * reach, a wrong policy file).
+ * Opens the listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or BAD_CONFIGURATION
+ * (plaintext on an address that other machines can reach, or an invalid policy file).
  */
-export async function listen(options: ListenOptions): Promise<Listening> {
+export async function listen(options: ListenOptions): Promise<ListeningServer> {
   const { clock } = options;
   for (const endpoint of [options.grpc, options.http]) {
     if (endpoint !== undefined && 'plaintext' in endpoint) ensurePlaintextAllowed(endpoint.host);
   }
   const policy = policySource(options.auth?.policyFile, options);
   const health = new ServingState(services.map(({ typeName }) => typeName));
-  const open: Listener[] = [];
+  const listeners: Listener[] = [];
   try {
-    open.push(await openGrpc(options, policy, health));
-    if (options.http !== undefined) open.push(await openHttp(options, options.http, policy, health));
+    listeners.push(await openGrpc(options, policy, health));
+    if (options.http !== undefined) listeners.push(await openHttp(options, options.http, policy, health));
   } catch (thrown) {
     policy.stop();
-    for (const listener of open) listener.stop();
+    for (const listener of listeners) listener.stop();
     throw thrown;
   }
-  return listening(open, health, clock, policy);
+  return listeningServer(listeners, health, clock, policy);
 }
 
-function listening(
-  open: readonly Listener[],
+function listeningServer(
+  listeners: readonly Listener[],
   health: ServingState,
   clock: Clock,
   policy: PolicySource,
-): Listening {
-  const [grpc, http] = open as [Listener, Listener | undefined];
+): ListeningServer {
+  const [grpc, http] = listeners as [Listener, Listener | undefined];
   let closing: Promise<void> | undefined;
   const drain = (): void => {
     health.stop();
-    for (const { server } of open) if (server.listening) server.close();
+    for (const { server } of listeners) if (server.listening) server.close();
   };
   async function close(): Promise<void> {
     drain();
     policy.stop();
-    for (const { connections } of open) connections.cutAll(closed);
-    for (const listener of open) listener.stop();
-    const gone = Promise.all(open.map(({ connections }) => connections.empty()));
-    const enough = new AbortController();
-    await Promise.race([gone, clock.sleep(closeMs, enough.signal)]);
-    enough.abort();
-    for (const { connections } of open) connections.destroyAll();
-    await gone;
+    for (const { connections } of listeners) connections.cutAll(shuttingDown);
+    for (const listener of listeners) listener.stop();
+    const allClosed = Promise.all(listeners.map(({ connections }) => connections.empty()));
+    const sleeping = new AbortController();
+    await Promise.race([allClosed, clock.sleep(closeMs, sleeping.signal)]);
+    sleeping.abort();
+    for (const { connections } of listeners) connections.destroyAll();
+    await allClosed;
   }
   return {
     grpcPort: grpc.port,
     httpPort: http?.port,
     get connections() {
-      return open.reduce((sum, { connections }) => sum + connections.count, 0);
+      return listeners.reduce((sum, { connections }) => sum + connections.count, 0);
     },
     get forgedHeaders() {
-      return open.reduce((sum, { admission }) => sum + admission.forgedHeaders, 0);
+      return listeners.reduce((sum, { authenticator }) => sum + authenticator.forgedHeaders, 0);
     },
     ready: (isReady) => health.ready(isReady),
     drain,
@@ -133,7 +142,7 @@ function listening(
   };
 }
 
-const closed = new HoldfastError('UNAVAILABLE', 'DRAINING', 'The server is shutting down.', {
+const shuttingDown = new HoldfastError('UNAVAILABLE', 'DRAINING', 'The server is shutting down.', {
   help: 'Connect again; another node, or this one after its restart, will answer.',
 });
 
@@ -143,21 +152,21 @@ async function openGrpc(
   health: ServingState,
 ): Promise<Listener> {
   const connections = new Connections('grpc', { policy, clock, log });
-  const admission = new Admission(log);
-  const calls = grpcServer({ api, admission, health, clock });
+  const authenticator = new Authenticator(log);
+  const calls = grpcServer({ api, authenticator, health, clock });
   const injector = calls.createConnectionInjector(ServerCredentials.createInsecure());
-  const take = (socket: Socket): void => {
-    // grpc-js listens on the session only; a reset between the two would be uncaught.
+  const accept = (socket: Socket): void => {
+    // grpc-js handles errors of its session only; a socket that is reset before it has one would end the process.
     socket.on('error', () => {});
     connections.open(socket);
     injector.injectConnection(socket);
   };
-  // Our own TLS server in front of grpc-js: it knows each peer once per connection instead of once per call, logs
-  // refused handshakes, and takes new certificates.
+  // Our own TLS server runs in front of grpc-js: it authenticates each peer once per connection instead of once per
+  // call, logs failed handshakes, and can exchange its certificate while it runs.
   const server =
     'tls' in grpc
-      ? createTlsServer({ ...serverTls(grpc.tls, clock), ALPNProtocols: ['h2'] }, take)
-      : createNetServer({ noDelay: true }, take);
+      ? createTlsServer({ ...serverTls(grpc.tls, clock), ALPNProtocols: ['h2'] }, accept)
+      : createNetServer({ noDelay: true }, accept);
   if ('tls' in grpc) watchHandshakes(server, 'grpc', clock, log);
   logDrops(server, 'grpc', log);
   const port = await openPort(server, grpc.host, grpc.port);
@@ -167,7 +176,7 @@ async function openGrpc(
     if (server.listening) server.close();
     calls.tryShutdown(() => {});
   };
-  return { server, connections, admission, port, stop };
+  return { server, connections, authenticator, port, stop };
 }
 
 function renew(
@@ -186,9 +195,9 @@ async function openHttp(
   health: ServingState,
 ): Promise<Listener> {
   const connections = new Connections('http', { policy, clock, log });
-  const admission = new Admission(log);
+  const authenticator = new Authenticator(log);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
-  const server = httpServer(tls, { api, clock, health, admission, origins: http.origins ?? [] });
+  const server = httpServer(tls, { api, clock, health, authenticator, origins: http.origins ?? [] });
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     socket.on('error', () => {});
     connections.open(socket);
@@ -201,5 +210,5 @@ async function openHttp(
     stopRenewing();
     server.close();
   };
-  return { server, connections, admission, port, stop };
+  return { server, connections, authenticator, port, stop };
 }

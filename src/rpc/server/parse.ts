@@ -1,17 +1,23 @@
-/** Bytes from the network to messages; what is wrong with them is a value, since grpc-js hides what is thrown. */
+/**
+ * Parses bytes from the network. A parse error is a return value, because grpc-js hides errors that a parser throws.
+ */
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 
-/** Framing and field names around what the limits count. */
+/** Allowance for framing and field names, which `limits.wireMessageBytes` does not count. */
 const slackBytes = 65_536;
 export const mostMessageBytes = limits.wireMessageBytes + slackBytes;
-/** Up to here an oversized message is read, to be refused in our words; beyond, grpc-js stops reading. */
+/**
+ * The largest message in bytes that is read at all. An oversized message up to this size is refused with our own error;
+ * grpc-js refuses a larger one.
+ */
 export const mostReadBytes = 4 * limits.wireMessageBytes;
 
-export type Parsed<T> = T | HoldfastError;
+/** A parsed message, or the error to answer the call with. */
+export type ParseResult<T> = T | HoldfastError;
 
-export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => Parsed<T> {
+export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => ParseResult<T> {
   return (bytes) => {
     if (bytes.length > mostMessageBytes) return tooLarge(bytes.length);
     try {
@@ -22,7 +28,9 @@ export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => P
   };
 }
 
-export function messageParser<D extends DescMessage>(desc: D): (bytes: Buffer) => Parsed<MessageShape<D>> {
+export function messageParser<D extends DescMessage>(
+  desc: D,
+): (bytes: Buffer) => ParseResult<MessageShape<D>> {
   return parser((bytes) => fromBinary(desc, bytes));
 }
 
@@ -30,7 +38,7 @@ export function messageWriter<D extends DescMessage>(desc: D): (message: Message
   return (message) => asBuffer(toBinary(desc, message));
 }
 
-/** grpc-js wants a Buffer; the same memory. */
+/** Returns a Buffer over the same memory, because grpc-js accepts only Buffers. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -46,6 +54,6 @@ export function tooLarge(bytes: number): HoldfastError {
 function malformed(thrown: unknown): HoldfastError {
   const what = thrown instanceof Error ? thrown.message : String(thrown);
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', `The message is malformed: ${what}.`, {
-    help: 'Send protobuf as the schema of holdfast.v1 says; a generated client does.',
+    help: 'Send protobuf messages of the schema holdfast.v1, as a generated client does.',
   });
 }

@@ -1,6 +1,6 @@
 /**
- * grpc.reflection: the services and their descriptors, for generic clients. v1 and v1alpha have the same messages,
- * few enough to be read and written here; the descriptors come from the generated code.
+ * Serves grpc.reflection, with which generic clients read the services and their descriptors. v1 and v1alpha have the
+ * same few messages, which this file reads and writes by hand; the descriptors come from the generated code.
  */
 import { Transform, type Writable } from 'node:stream';
 import { create, createFileRegistry, type DescFile, type FileRegistry, toBinary } from '@bufbuild/protobuf';
@@ -9,43 +9,43 @@ import type { handleBidiStreamingCall, Server } from '@grpc/grpc-js';
 import { Reader } from '../../core/codec/reader.ts';
 import { Writer } from '../../core/codec/writer.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
-import { asBuffer, type Parsed, parser } from './parse.ts';
+import { asBuffer, type ParseResult, parser } from './parse.ts';
 import { statusOf } from './status.ts';
 
-type Asked =
+type ReflectionQuery =
   | { readonly kind: 'file' | 'symbol' | 'numbers'; readonly name: string }
   | { readonly kind: 'extension' }
   | { readonly kind: 'services' }
   | { readonly kind: 'unknown' };
 
-interface Request {
-  /** Echoed. */
+interface ReflectionRequest {
+  /** The encoded request. The response must contain it unchanged. */
   readonly bytes: Uint8Array;
-  readonly asked: Asked;
+  readonly query: ReflectionQuery;
 }
 
 const notFound = 5;
 const unimplemented = 12;
 const kinds = { 3: 'file', 4: 'symbol', 6: 'numbers' } as const;
 
-function readRequest(bytes: Uint8Array): Request {
+function readRequest(bytes: Uint8Array): ReflectionRequest {
   const reader = new Reader(bytes);
-  let asked: Asked = { kind: 'unknown' };
+  let query: ReflectionQuery = { kind: 'unknown' };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 3 || field === 4 || field === 6) asked = { kind: kinds[field], name: reader.string() };
+    if (field === 3 || field === 4 || field === 6) query = { kind: kinds[field], name: reader.string() };
     else if (field === 7) {
       reader.string();
-      asked = { kind: 'services' };
+      query = { kind: 'services' };
     } else {
-      if (field === 5) asked = { kind: 'extension' };
+      if (field === 5) query = { kind: 'extension' };
       reader.skip();
     }
   }
-  return { bytes, asked };
+  return { bytes, query };
 }
 
-/** The answers to what a client may ask, from a set of files and all that they import. */
-export class Reflected {
+/** Answers reflection requests from a set of descriptor files and all files that they import. */
+export class ReflectionIndex {
   readonly #registry: FileRegistry;
   readonly #services: readonly string[];
   readonly #writer = new Writer();
@@ -63,40 +63,41 @@ export class Reflected {
     this.#services = files.flatMap((one) => one.services.map(({ typeName }) => typeName)).sort();
   }
 
-  answer({ bytes, asked }: Request): Buffer {
+  answer({ bytes, query }: ReflectionRequest): Buffer {
     const writer = this.#writer.reset().message(2, bytes);
-    if (asked.kind === 'services') {
+    if (query.kind === 'services') {
       writer.nested(6, (list) => {
         for (const name of this.#services) list.nested(1, (service) => service.string(1, name));
       });
-    } else if (asked.kind === 'numbers' && this.#registry.getMessage(asked.name) !== undefined) {
-      writer.nested(5, (answer) => answer.string(1, asked.name));
+    } else if (query.kind === 'numbers' && this.#registry.getMessage(query.name) !== undefined) {
+      writer.nested(5, (answer) => answer.string(1, query.name));
     } else {
-      const found = this.#find(asked);
-      if (found === undefined) this.#missing(writer, asked);
+      const found = this.#find(query);
+      if (found === undefined) this.#missing(writer, query);
       else writer.nested(4, (answer) => writeFiles(answer, found));
     }
     return asBuffer(writer.finish());
   }
 
-  #find(asked: Asked): DescFile | undefined {
-    if (asked.kind === 'file') return this.#registry.getFile(`${asked.name.replace(/\.proto$/, '')}.proto`);
-    if (asked.kind !== 'symbol') return undefined;
-    const { name } = asked;
+  #find(query: ReflectionQuery): DescFile | undefined {
+    if (query.kind === 'file') return this.#registry.getFile(`${query.name.replace(/\.proto$/, '')}.proto`);
+    if (query.kind !== 'symbol') return undefined;
+    const { name } = query;
     const type = this.#registry.get(name);
     if (type !== undefined) return type.file;
-    // A method, a field or a value of an enum: the symbol is its parent's.
+    // A method, a field or an enum value is defined in the file of its parent symbol.
     return this.#registry.get(name.slice(0, Math.max(0, name.lastIndexOf('.'))))?.file;
   }
 
-  #missing(writer: Writer, asked: Asked): void {
-    const known = asked.kind !== 'unknown' && asked.kind !== 'extension';
-    const what = 'name' in asked ? `Nothing here is named '${asked.name}'.` : 'There are no extensions here.';
-    writer.nested(7, (answer) => answer.number(1, known ? notFound : unimplemented).string(2, what));
+  #missing(writer: Writer, query: ReflectionQuery): void {
+    const known = query.kind !== 'unknown' && query.kind !== 'extension';
+    const message =
+      'name' in query ? `No file or symbol is named '${query.name}'.` : 'There are no extensions.';
+    writer.nested(7, (answer) => answer.number(1, known ? notFound : unimplemented).string(2, message));
   }
 }
 
-/** The file and its imports, so that the client need not come again. */
+/** Writes the file and all its imports, which spares the client further requests. */
 function writeFiles(writer: Writer, file: DescFile): void {
   const done = new Set<string>();
   const write = (one: DescFile): void => {
@@ -108,21 +109,21 @@ function writeFiles(writer: Writer, file: DescFile): void {
   write(file);
 }
 
-/** Whoever asks needs no identity: the schema is public, and a client without one is told so by the call it makes. */
+/** Registers the reflection calls. They need no identity, because the schema is public. */
 export function addReflection(server: Server, files: readonly DescFile[]): void {
-  const reflected = new Reflected(files);
-  const handler: handleBidiStreamingCall<Parsed<Request>, Buffer> = (call) => {
+  const index = new ReflectionIndex(files);
+  const handler: handleBidiStreamingCall<ParseResult<ReflectionRequest>, Buffer> = (call) => {
     const fail = (error: Error): void => void call.emit('error', statusOf(asHoldfastError(error)));
     const answers = new Transform({
       objectMode: true,
-      transform(request: Parsed<Request>, _encoding, done) {
+      transform(request: ParseResult<ReflectionRequest>, _encoding, done) {
         if (request instanceof HoldfastError) done(request);
-        else done(null, reflected.answer(request));
+        else done(null, index.answer(request));
       },
     });
     answers.on('error', fail);
     call.on('error', () => answers.destroy());
-    // Piped, so that nobody can ask faster than they read.
+    // The pipe slows down a client that sends requests faster than it reads the answers.
     call.pipe(answers).pipe(call as Writable);
   };
   for (const version of ['v1', 'v1alpha']) {

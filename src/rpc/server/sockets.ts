@@ -1,16 +1,16 @@
-/** Ports: opening them, saying why not, and telling of connections that came to nothing. */
+/** Opens ports, explains why a port cannot be opened, and logs connections that were refused. */
 import type { Server } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import { below, Handshakes } from './handshakes.ts';
+import { Handshakes, rawSocketOf } from './handshakes.ts';
 
-/** Of one listener. Those that are in their handshake have places of their own. */
+/** The most connections of one listener. Unfinished handshakes have a limit of their own. */
 export const mostConnections = 4_096;
 
-/** The port that was taken. Throws FAILED_PRECONDITION with PORT_IN_USE or BAD_CONFIGURATION. */
+/** Opens the port and returns its number. Throws FAILED_PRECONDITION with PORT_IN_USE or BAD_CONFIGURATION. */
 export function openPort(server: Server, host: string, port: number): Promise<number> {
   server.maxConnections = mostConnections + limits.handshakes;
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ export function openPort(server: Server, host: string, port: number): Promise<nu
 function notOpened(host: string, port: number, error: NodeJS.ErrnoException): HoldfastError {
   if (error.code === 'EADDRINUSE') {
     return new HoldfastError('FAILED_PRECONDITION', 'PORT_IN_USE', `The port ${port} of ${host} is in use.`, {
-      help: `Choose another port, or stop what listens there (\`lsof -i :${port}\` names it). Is a holdfast already running?`,
+      help: `Choose another port, or stop the program that listens on it (\`lsof -i :${port}\` names it). Is a holdfast already running?`,
       cause: error,
     });
   }
@@ -46,15 +46,15 @@ function notOpened(host: string, port: number, error: NodeJS.ErrnoException): Ho
 }
 
 /**
- * Bounds the handshakes of a TLS listener. Those that failed are logged with peer and reason, since the client is seldom
- * told one.
+ * Limits the unfinished handshakes of a TLS listener, and logs each failed handshake with its peer and reason, because
+ * the client often receives no reason.
  */
 export function watchHandshakes(server: Server, listener: string, clock: Clock, log: Log): void {
   const handshakes = new Handshakes(server, { listener, clock, log });
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-    const raw = below(socket);
-    if (handshakes.pushedOut(raw)) return;
-    // After `close` the address is gone from the socket, but not from the connection below.
+    const raw = rawSocketOf(socket);
+    if (handshakes.wasEvicted(raw)) return;
+    // A closed TLS socket has lost its remote address; the TCP socket below it still has it.
     const { remoteAddress, remotePort } = socket.remoteAddress === undefined ? (raw ?? socket) : socket;
     const reason = error.code ?? error.message;
     log.warn(

@@ -5,8 +5,8 @@ import { codes, HoldfastError, reasons } from '../../core/errors.ts';
 import { StatusSchema } from '../gen/google/rpc/status_pb.ts';
 import { detailsTrailer, statusOf } from './status.ts';
 
-describe('an error on its way over the wire', () => {
-  it('keeps all that it says, whatever its code and reason', () => {
+describe('an error sent over gRPC', () => {
+  it('keeps all its fields, for every code and reason', () => {
     for (const code of codes) {
       for (const reason of reasons) {
         const error = new HoldfastError(code, reason, `It is ${code}.`, {
@@ -22,7 +22,7 @@ describe('an error on its way over the wire', () => {
     }
   });
 
-  it('says nothing of what it does not have', () => {
+  it('leaves out the fields that it does not have', () => {
     const error = errorInDetails(statusOf(new HoldfastError('ABORTED', 'CONFLICT', 'No.')).metadata);
     expect(error).toMatchObject({
       help: undefined,
@@ -32,7 +32,7 @@ describe('an error on its way over the wire', () => {
     });
   });
 
-  it('never carries a stack, nor what caused it', () => {
+  it('contains neither its stack trace nor its cause', () => {
     const cause = new Error('a secret of the store');
     const { metadata } = statusOf(
       new HoldfastError('INTERNAL', 'STORE_FAILED', 'The store failed.', { cause }),
@@ -42,7 +42,7 @@ describe('an error on its way over the wire', () => {
     expect(text).not.toContain('.ts:');
   });
 
-  it('fits into the headers of any client, with the first violations of many', () => {
+  it('is shortened to 4 KiB and keeps the first of many violations', () => {
     const violations = Array.from({ length: 500 }, (_, i) => ({
       field: `items[${i}].spec`,
       description: 'é'.repeat(400),
@@ -56,7 +56,7 @@ describe('an error on its way over the wire', () => {
     expect(errorInDetails(metadata)?.violations[0]?.field).toBe('items[0].spec');
   });
 
-  it('survives half a character', () => {
+  it('can be encoded even if its message has a lone surrogate', () => {
     const { details } = statusOf(new HoldfastError('NOT_FOUND', 'TASK_NOT_FOUND', `no '\ud800'`));
     expect(() => encodeURI(details)).not.toThrow();
   });

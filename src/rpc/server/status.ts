@@ -1,4 +1,4 @@
-/** A HoldfastError as google.rpc.Status: what a client in any language can take apart. Never a stack trace. */
+/** Encodes a HoldfastError as google.rpc.Status, which clients in any language can decode. It has no stack trace. */
 import {
   create,
   type DescMessage,
@@ -21,7 +21,7 @@ import { StatusSchema } from '../gen/google/rpc/status_pb.ts';
 export const domain = 'holdfast.dev';
 export const detailsTrailer = 'grpc-status-details-bin';
 
-/** Java's gRPC takes 8 KB of headers in all, and base64 needs a third more than the bytes. */
+/** The most bytes of a status: Java's gRPC accepts 8 KB of headers in all, and base64 adds a third to the bytes. */
 const mostDetailBytes = 4_096;
 const mostMessageChars = 1_024;
 const mostDescriptionChars = 256;
@@ -35,16 +35,16 @@ export interface GrpcStatus {
 export function statusOf(error: HoldfastError): GrpcStatus {
   const metadata = new Metadata();
   metadata.set(detailsTrailer, statusBytes(error));
-  return { code: codeNumber(error.code), details: told(error), metadata };
+  return { code: codeNumber(error.code), details: messageOf(error), metadata };
 }
 
-/** Lone surrogates would throw in the middle of answering. */
-function clip(words: string, chars: number): string {
-  const whole = words.toWellFormed();
-  return whole.length <= chars ? whole : `${whole.slice(0, chars - 1).toWellFormed()}…`;
+/** Shortens a text to `chars` characters. Replaces lone surrogates, because encoding one throws. */
+function clip(text: string, chars: number): string {
+  const wellFormed = text.toWellFormed();
+  return wellFormed.length <= chars ? wellFormed : `${wellFormed.slice(0, chars - 1).toWellFormed()}…`;
 }
 
-export function told({ message }: HoldfastError): string {
+export function messageOf({ message }: HoldfastError): string {
   return clip(message, mostMessageChars);
 }
 
@@ -52,14 +52,14 @@ function statusBytes(error: HoldfastError): Buffer {
   const code = codeNumber(error.code);
   for (let shown = error.violations.length; ; shown = shown >> 1) {
     const details = detailsOf(error, error.violations.slice(0, shown)).map(({ desc, value }) =>
-      packed(desc, value),
+      packDetail(desc, value),
     );
-    const bytes = toBinary(StatusSchema, create(StatusSchema, { code, message: told(error), details }));
+    const bytes = toBinary(StatusSchema, create(StatusSchema, { code, message: messageOf(error), details }));
     if (bytes.length <= mostDetailBytes || shown === 0) return Buffer.from(bytes);
   }
 }
 
-function packed<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Any {
+function packDetail<D extends DescMessage>(desc: D, value: MessageInitShape<D>): Any {
   return anyPack(desc, create(desc, value) as MessageShape<D>);
 }
 

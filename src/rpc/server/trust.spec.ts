@@ -3,7 +3,13 @@ import { connect as connectTls } from 'node:tls';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { Authority, keptLog, quickClock, type Served, serve } from '../../../test/fixtures/listening.ts';
+import {
+  type ListeningNode,
+  quickClock,
+  recordingLog,
+  startListeningNode,
+  TestAuthority,
+} from '../../../test/fixtures/listening-node.ts';
 import { show } from '../../certs/show.ts';
 import type { Transport } from '../../client/transport.ts';
 import type { HoldfastError } from '../../core/errors.ts';
@@ -13,8 +19,8 @@ import { listen } from './listen.ts';
 const batch = { tenant: '', queue: 'q', items: [item('a')] };
 const submit = (client: Transport) => client.submit(batch, { timeoutMs: 5_000 });
 
-/** A Report stream, held open; what it ended with. */
-function hold(client: Transport): Promise<HoldfastError | undefined> {
+/** Opens a Report stream and keeps it open. Resolves with the error that the stream ended with. */
+function holdStream(client: Transport): Promise<HoldfastError | undefined> {
   return new Promise((resolve) => {
     const events = { message(_: ReportResponse) {}, end: resolve };
     const out = client.report(events);
@@ -22,8 +28,11 @@ function hold(client: Transport): Promise<HoldfastError | undefined> {
   });
 }
 
-/** The serial of the certificate that the server shows to a new connection. */
-function shownSerial({ listening: { grpcPort, httpPort } }: Served, which: 'grpc' | 'http'): Promise<string> {
+/** Returns the serial of the certificate that the server presents to a new connection. */
+function shownSerial(
+  { listening: { grpcPort, httpPort } }: ListeningNode,
+  which: 'grpc' | 'http',
+): Promise<string> {
   const port = (which === 'grpc' ? grpcPort : httpPort) ?? 0;
   return new Promise((resolve, reject) => {
     const socket = connectTls(
@@ -38,10 +47,10 @@ function shownSerial({ listening: { grpcPort, httpPort } }: Served, which: 'grpc
 }
 
 describe('the server’s certificate', () => {
-  it('is exchanged under a live server, without cutting a stream', async () => {
-    await using served = await serve();
+  it('can be exchanged while the server runs, without cutting a stream', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
-    const held = hold(client);
+    const held = holdStream(client);
     await submit(client);
     const before = await shownSerial(served, 'grpc');
     const { cert } = await served.authority.issue('server', 'server');
@@ -55,8 +64,8 @@ describe('the server’s certificate', () => {
     expect(await Promise.race([held, 'open'])).toBe('open');
   });
 
-  it('stays in use while its files are wrong, and that is logged', async () => {
-    await using served = await serve();
+  it('stays in use while its files are invalid, and the server logs the problem', async () => {
+    await using served = await startListeningNode();
     const before = await shownSerial(served, 'grpc');
     const other = await served.authority.issue('x', 'server');
     copyFileSync(other.key, `${served.authority.dir}/server.key`);
@@ -65,7 +74,7 @@ describe('the server’s certificate', () => {
     await expect.poll(() => complaints().length).toBeGreaterThan(0);
     expect(complaints()[0]?.message).toContain('does not belong to the certificate');
     expect(await shownSerial(served, 'grpc')).toBe(before);
-    // Looked at again every 25 ms here; told once by each listener.
+    // The files are read again every 25 ms in this test, but each of the two listeners logs the problem once.
     await served.clock.sleep(150);
     expect(complaints()).toHaveLength(2);
     copyFileSync(other.cert, `${served.authority.dir}/server.crt`);
@@ -73,16 +82,16 @@ describe('the server’s certificate', () => {
   });
 });
 
-describe('a policy under a live server', () => {
+describe('a policy that changes while the server runs', () => {
   const everyone = { rules: [{ identity: '*' }] };
 
-  it('that revokes a serial cuts the streams of that certificate and refuses its calls, no others', async () => {
-    await using served = await serve({ policy: everyone });
+  it('cuts the streams and refuses the calls of a revoked certificate, and of no other', async () => {
+    await using served = await startListeningNode({ policy: everyone });
     const tls = await served.authority.issue('mallory', 'client');
     const mallory = await served.client('mallory', { tls });
     const alice = await served.client('alice');
-    const cut = hold(mallory);
-    const held = hold(alice);
+    const cut = holdStream(mallory);
+    const held = holdStream(alice);
     await submit(mallory);
     await expect.poll(() => served.api.openStreams).toBe(2);
     served.policy({ ...everyone, revoked: { serials: [show(tls.cert).serial] } });
@@ -96,10 +105,10 @@ describe('a policy under a live server', () => {
     expect(await Promise.race([held, 'open'])).toBe('open');
   });
 
-  it('that changes rights lets the streams be opened anew under the new ones', async () => {
-    await using served = await serve({ policy: everyone });
+  it('cuts the streams of an identity whose permissions change', async () => {
+    await using served = await startListeningNode({ policy: everyone });
     const client = await served.client('alice');
-    const cut = hold(client);
+    const cut = holdStream(client);
     await submit(client);
     await expect.poll(() => served.api.openStreams).toBe(1);
     served.policy({ rules: [{ identity: '*', verbs: ['read'] }] });
@@ -110,8 +119,8 @@ describe('a policy under a live server', () => {
     await expect(submit(client)).rejects.toMatchObject({ code: 'PERMISSION_DENIED', reason: 'DENIED' });
   });
 
-  it('that names nobody of this identity refuses it', async () => {
-    await using served = await serve({
+  it('refuses an identity that no rule matches', async () => {
+    await using served = await startListeningNode({
       policy: { rules: [{ identity: 'spiffe://holdfast.dev/client/bob' }] },
     });
     await expect(submit(await served.client('alice'))).rejects.toMatchObject({
@@ -121,8 +130,8 @@ describe('a policy under a live server', () => {
     await submit(await served.client('bob'));
   });
 
-  it('that is wrong leaves the one before in force', async () => {
-    await using served = await serve({ policy: everyone });
+  it('stays in force when its file becomes invalid', async () => {
+    await using served = await startListeningNode({ policy: everyone });
     const client = await served.client('alice');
     served.policy('{');
     await expect
@@ -134,18 +143,18 @@ describe('a policy under a live server', () => {
   });
 });
 
-describe('a request with a header of a load balancer', () => {
+describe('a request that forges the identity header of a load balancer', () => {
   it('is refused and counted on both listeners', async () => {
-    await using served = await serve({ plaintext: true });
+    await using served = await startListeningNode({ plaintext: true });
     const metadata = new Metadata();
     metadata.set('x-amzn-mtls-clientcert-subject', 'CN=admin');
     const client = new Client(served.address, credentials.createInsecure());
     const failure = await new Promise<ServiceError | null>((resolve) => {
-      const asIs = (bytes: Buffer) => bytes;
+      const passThrough = (bytes: Buffer) => bytes;
       client.makeUnaryRequest(
         '/holdfast.v1.TaskService/GetTask',
-        asIs,
-        asIs,
+        passThrough,
+        passThrough,
         Buffer.alloc(0),
         metadata,
         resolve,
@@ -167,20 +176,24 @@ describe('a request with a header of a load balancer', () => {
   });
 });
 
-describe('listening', () => {
-  const base = async (served: Served) => ({ api: served.api, clock: quickClock(), log: keptLog() });
+describe('listen', () => {
+  const base = async (served: ListeningNode) => ({
+    api: served.api,
+    clock: quickClock(),
+    log: recordingLog(),
+  });
   const plaintext = true as const;
 
-  it('on a port that is in use names the port and what to do, and leaves nothing open', async () => {
-    await using served = await serve({ plaintext: true });
-    const taken = served.listening.httpPort ?? 0;
+  it('names a port that is in use, says what to do, and leaves no port open', async () => {
+    await using served = await startListeningNode({ plaintext: true });
+    const usedPort = served.listening.httpPort ?? 0;
     const free = { host: '127.0.0.1', port: 0, plaintext };
     await expect(
-      listen({ ...(await base(served)), grpc: free, http: { host: '127.0.0.1', port: taken, plaintext } }),
+      listen({ ...(await base(served)), grpc: free, http: { host: '127.0.0.1', port: usedPort, plaintext } }),
     ).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',
       reason: 'PORT_IN_USE',
-      message: `The port ${taken} of 127.0.0.1 is in use.`,
+      message: `The port ${usedPort} of 127.0.0.1 is in use.`,
       help: expect.stringContaining('Choose another port'),
     });
     await expect(
@@ -191,8 +204,8 @@ describe('listening', () => {
     ).rejects.toMatchObject({ reason: 'PORT_IN_USE' });
   });
 
-  it('in plaintext is allowed on loopback only', async () => {
-    await using served = await serve({ plaintext: true });
+  it('allows plaintext on a loopback address only', async () => {
+    await using served = await startListeningNode({ plaintext: true });
     for (const host of ['0.0.0.0', '::', '192.168.1.2', 'queue.example']) {
       await expect(
         listen({ ...(await base(served)), grpc: { host, port: 0, plaintext } }),
@@ -204,9 +217,9 @@ describe('listening', () => {
     }
   });
 
-  it('with wrong certificates or a wrong policy is refused before a port is open', async () => {
-    await using served = await serve({ plaintext: true });
-    const authority = await Authority.make();
+  it('refuses an invalid certificate or policy before it opens a port', async () => {
+    await using served = await startListeningNode({ plaintext: true });
+    const authority = await TestAuthority.make();
     const tls = await authority.issue('s', 'server');
     writeFileSync(tls.key, 'x');
     const grpc = { host: '127.0.0.1', port: 0 };
@@ -221,9 +234,9 @@ describe('listening', () => {
     authority.remove();
   });
 
-  it('on an address that is not this machine’s says so', async () => {
-    await using served = await serve({ plaintext: true });
-    const authority = await Authority.make();
+  it('says that the machine has no such address', async () => {
+    await using served = await startListeningNode({ plaintext: true });
+    const authority = await TestAuthority.make();
     const tls = await authority.issue('s', 'server');
     await expect(
       listen({ ...(await base(served)), grpc: { host: '203.0.113.7', port: 0, tls } }),
@@ -234,10 +247,10 @@ describe('listening', () => {
     authority.remove();
   });
 
-  it('ends with every stream told, and no connection left', async () => {
-    const served = await serve();
+  it('ends every stream with DRAINING and closes every connection when it is closed', async () => {
+    const served = await startListeningNode();
     const client = await served.client();
-    const held = hold(client);
+    const held = holdStream(client);
     await submit(client);
     await expect.poll(() => served.api.openStreams).toBe(1);
     await served.listening.close();
@@ -247,8 +260,8 @@ describe('listening', () => {
     await served[Symbol.asyncDispose]();
   });
 
-  it('that drains takes no more connections, while open ones go on', async () => {
-    await using served = await serve();
+  it('refuses new connections after drain, while open connections continue', async () => {
+    await using served = await startListeningNode();
     const client = await served.client();
     await submit(client);
     served.listening.drain();

@@ -6,7 +6,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
-import { type Served, serve } from '../../../test/fixtures/listening.ts';
+import { type ListeningNode, startListeningNode } from '../../../test/fixtures/listening-node.ts';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { WorkResponse } from '../../core/messages.ts';
@@ -18,7 +18,7 @@ import { services } from './grpc/grpc.ts';
 const big = 'x'.repeat(200_000);
 const slow = new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', 'Cut.');
 
-/** Sends 12 MB at once, and ends when they are too many to keep, as the API does. */
+/** Sends 12 MB at once, and ends the stream when more bytes are buffered than the API allows. */
 function flood(stream: ServerStream<WorkResponse>): void {
   for (let i = 0; i < 60; i++) {
     stream.send({ kind: 'welcome', sessionId: big, node: '', leaseMs: 0, heartbeatMs: 0 });
@@ -26,11 +26,11 @@ function flood(stream: ServerStream<WorkResponse>): void {
   if (stream.bufferedBytes > 8_388_608) stream.end(slow);
 }
 
-let served: Served;
+let served: ListeningNode;
 let session: ClientHttp2Session;
 let other: Transport;
 beforeAll(async () => {
-  served = await serve({
+  served = await startListeningNode({
     plaintext: true,
     wrap: (api) => ({
       ...api,
@@ -67,19 +67,19 @@ function frame(bytes: Uint8Array, flag = 0, length = bytes.length): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** Also where it broke. */
+/** Resolves when the stream is closed, also after an error. */
 function closed(stream: NodeJS.EventEmitter): Promise<void> {
   return new Promise((resolve) => stream.once('close', () => resolve()));
 }
 
-interface Answer {
+interface RawResponse {
   readonly http: number;
   readonly status: number;
   readonly message: string;
   readonly reason: string | undefined;
 }
 
-function open(path: string, headers: Record<string, string> = {}): ClientHttp2Stream {
+function openStream(path: string, headers: Record<string, string> = {}): ClientHttp2Stream {
   const stream = session.request({
     ':method': 'POST',
     ':path': path,
@@ -91,7 +91,7 @@ function open(path: string, headers: Record<string, string> = {}): ClientHttp2St
   return stream;
 }
 
-async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
+async function responseOf(stream: ClientHttp2Stream): Promise<RawResponse> {
   let found: Record<string, unknown> = {};
   const keep = (headers: object): void => {
     found = { ...found, ...headers };
@@ -113,13 +113,14 @@ async function answerOf(stream: ClientHttp2Stream): Promise<Answer> {
   };
 }
 
-function send(path: string, bytes: Uint8Array, headers?: Record<string, string>): Promise<Answer> {
-  const stream = open(path, headers);
-  const answer = answerOf(stream);
+function send(path: string, bytes: Uint8Array, headers?: Record<string, string>): Promise<RawResponse> {
+  const stream = openStream(path, headers);
+  const response = responseOf(stream);
   stream.end(bytes);
-  return answer;
+  return response;
 }
 
+/** Checks that the server still serves another client. */
 async function othersAreServed(): Promise<void> {
   const { results } = await other.submit(
     { tenant: '', queue: 'q', items: [item('a')] },
@@ -128,8 +129,8 @@ async function othersAreServed(): Promise<void> {
   expect(results).toHaveLength(1);
 }
 
-describe('bytes that are no request', () => {
-  it('are refused in our words where protobuf cannot read them', async () => {
+describe('a server that receives invalid bytes', () => {
+  it('answers a message that is not protobuf with BAD_FIELD', async () => {
     for (const path of [submitTask, submitTasks, work]) {
       expect(await send(path, frame(Buffer.from([0xff, 0xff, 0xff])))).toMatchObject({
         status: 3,
@@ -140,7 +141,7 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('that are too many are refused, whether read or not', async () => {
+  it('refuses a message that is too large, whether its bytes arrive or are only announced', async () => {
     for (const path of [submitTask, submitTasks, work]) {
       expect(await send(path, frame(Buffer.alloc(1_200_000)))).toMatchObject({
         status: 8,
@@ -152,13 +153,13 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('that end too early, or never, keep nobody else waiting', async () => {
+  it('serves other clients while a frame is truncated or never ends', async () => {
     for (const path of [submitTask, submitTasks]) {
       expect((await send(path, frame(Buffer.alloc(10), 0, 100))).status).not.toBe(0);
       expect((await send(path, Buffer.from([0, 0]))).status).not.toBe(0);
     }
     expect((await send(work, frame(Buffer.alloc(10), 0, 100))).http).toBe(200);
-    const hanging = open(submitTask);
+    const hanging = openStream(submitTask);
     hanging.write(frame(Buffer.alloc(10), 0, 100));
     await othersAreServed();
     hanging.close(constants.NGHTTP2_CANCEL);
@@ -166,7 +167,7 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('that pretend to be compressed are refused, bombs too', async () => {
+  it('refuses invalid compression and a decompression bomb', async () => {
     const gzip = { 'grpc-encoding': 'gzip' };
     expect((await send(submitTask, frame(Buffer.from('no gzip'), 1), gzip)).status).toBe(13);
     expect((await send(submitTask, frame(gzipSync(Buffer.alloc(50_000_000)), 1), gzip)).status).toBe(8);
@@ -174,7 +175,7 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('with odd headers are answered, and no more', async () => {
+  it('answers requests with invalid paths or headers with an error status', async () => {
     expect((await send('/no.Such/Method', frame(Buffer.alloc(0)))).status).toBe(12);
     expect((await send('/', frame(Buffer.alloc(0)))).status).toBe(12);
     expect((await send('/%F0%9F%98%80/x', frame(Buffer.alloc(0)))).status).toBe(12);
@@ -185,7 +186,7 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('whatever they are, never end the server', async () => {
+  it('survives random bytes on every method', async () => {
     const paths = services.flatMap((service) =>
       service.methods.map((method) => `/${service.typeName}/${method.name}`),
     );
@@ -196,10 +197,10 @@ describe('bytes that are no request', () => {
         fc.uint8Array({ maxLength: 64 }),
         fc.boolean(),
         async (path, bytes, framed) => {
-          const stream = open(path, { 'grpc-timeout': '100m' });
-          const answer = answerOf(stream);
+          const stream = openStream(path, { 'grpc-timeout': '100m' });
+          const response = responseOf(stream);
           stream.end(framed ? frame(bytes) : bytes);
-          expect((await answer).http).toBe(200);
+          expect((await response).http).toBe(200);
         },
       ),
       { numRuns: 150, seed: 7 },
@@ -207,7 +208,7 @@ describe('bytes that are no request', () => {
     await othersAreServed();
   });
 
-  it('sent to the port by something that speaks no HTTP/2 are dropped', async () => {
+  it('closes connections that do not use HTTP/2', async () => {
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', 'nonsense\0\0', '']) {
       const socket = connectPlain(Number(served.address.split(':')[1]), '127.0.0.1');
       socket.on('error', () => {});
@@ -219,9 +220,9 @@ describe('bytes that are no request', () => {
   });
 });
 
-describe('a reader that takes nothing', () => {
-  it('is cut with SLOW_READER, and reset where even that is not read', async () => {
-    const stream = open(work, { traceparent: 'flood' });
+describe('a client that stops reading its stream', () => {
+  it('has its stream reset if it does not even read the SLOW_READER status', async () => {
+    const stream = openStream(work, { traceparent: 'flood' });
     stream.pause();
     await othersAreServed();
     await closed(stream);
@@ -229,15 +230,15 @@ describe('a reader that takes nothing', () => {
     await othersAreServed();
   });
 
-  it('but reads again in time is told why', async () => {
-    const stream = open(work, { traceparent: 'flood' });
+  it('receives the status SLOW_READER if it reads again in time', async () => {
+    const stream = openStream(work, { traceparent: 'flood' });
     stream.pause();
     await new Promise((resolve) => stream.once('response', resolve));
-    expect(await answerOf(stream)).toMatchObject({ status: 8, reason: 'SLOW_READER' });
+    expect(await responseOf(stream)).toMatchObject({ status: 8, reason: 'SLOW_READER' });
   });
 
-  it('of a watch is cut after a while, with nothing kept for it', async () => {
-    const stream = open('/holdfast.v1.TaskService/WatchTasks', { traceparent: 'flood' });
+  it('has its watch cut after 60 s without further messages being buffered', async () => {
+    const stream = openStream('/holdfast.v1.TaskService/WatchTasks', { traceparent: 'flood' });
     stream.end(frame(Buffer.alloc(0)));
     stream.pause();
     await closed(stream);
@@ -246,9 +247,9 @@ describe('a reader that takes nothing', () => {
   });
 });
 
-describe('a port with TLS', () => {
-  it('logs peer and reason of a handshake that fails', async () => {
-    await using secured = await serve();
+describe('a TLS port', () => {
+  it('logs the peer and the reason of a failed handshake', async () => {
+    await using secured = await startListeningNode();
     const socket = connectPlain(Number(secured.address.split(':')[1]), '127.0.0.1');
     socket.on('error', () => {});
     socket.end('GET / HTTP/1.1\r\n\r\n');

@@ -21,13 +21,13 @@ const shards = 8;
 let clock: VirtualClock;
 let engine: MemoryEngine;
 let sweeps: Sweep[];
-/** By whom each queue was looked through. */
-let looks: Map<string, Set<string>>;
-/** How many shards each node counts. */
+/** The names of the nodes that listed the tasks of each queue. */
+let listers: Map<string, Set<string>>;
+/** Returns the number of shards that a node counts. */
 let counted: (node: string) => number;
 beforeEach(() => {
   counted = () => shards;
-  looks = new Map();
+  listers = new Map();
   clock = virtualClock();
   engine = externalMemory({ clock });
   sweeps = [];
@@ -45,16 +45,16 @@ async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Prom
   const ports = engine.connect(name);
   const store: TaskStore = Object.create(ports.store, {
     due: {
-      value: (...asked: Parameters<TaskStore['due']>) => {
-        sweeps.push({ node: name, shard: asked[0], atMs: clock.now() });
-        return ports.store.due(...asked);
+      value: (...args: Parameters<TaskStore['due']>) => {
+        sweeps.push({ node: name, shard: args[0], atMs: clock.now() });
+        return ports.store.due(...args);
       },
     },
     dueShards: { get: () => counted(name) },
     countDueShards: { value: async () => counted(name) },
     list: {
       value: (...[filter, page]: Parameters<TaskStore['list']>) => {
-        looks.set(filter.queue, (looks.get(filter.queue) ?? new Set()).add(name));
+        listers.set(filter.queue, (listers.get(filter.queue) ?? new Set()).add(name));
         return ports.store.list(filter, page);
       },
     },
@@ -71,7 +71,7 @@ async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Prom
   return { name, clock: own, runtime, kill: () => own.kill() };
 }
 
-/** Who swept what in the last `ms`. */
+/** Returns the nodes that swept each shard in the last `ms`. */
 function sweptIn(ms: number): Map<number, Set<string>> {
   const by = new Map<number, Set<string>>();
   for (const { node: name, shard, atMs } of sweeps) {
@@ -81,7 +81,7 @@ function sweptIn(ms: number): Map<number, Set<string>> {
   return by;
 }
 
-/** How many shards each sweeps; every one is swept, by one alone. */
+/** Expects that each shard is swept by exactly one node, and returns how many shards each node sweeps. */
 function sharedOut(count = shards): Record<string, number> {
   const by = sweptIn(3_000);
   expect(by.size).toBe(count);
@@ -93,7 +93,7 @@ function sharedOut(count = shards): Record<string, number> {
   return counts;
 }
 
-/** The longest that a shard was swept by several (each within the last two sweeps), and by nobody. */
+/** Returns the longest time in which a shard was swept by several nodes, and the longest in which no node swept it. */
 function longest(): { overlapMs: number; gapMs: number } {
   let overlapMs = 0;
   let gapMs = 0;
@@ -110,13 +110,13 @@ function longest(): { overlapMs: number; gapMs: number } {
   return { overlapMs, gapMs };
 }
 
-test('one node sweeps everything from its start', async () => {
+test('a single node sweeps all shards from its start', async () => {
   await node('a');
   await clock.advance(2_000);
   expect(sharedOut()).toEqual({ a: 8 });
 });
 
-test('nodes that come later get their even share, and meanwhile no shard is left out', async () => {
+test('nodes that start later get an even share of the shards, and every shard is swept meanwhile', async () => {
   await node('a');
   await clock.advance(7_300);
   await node('b');
@@ -126,31 +126,31 @@ test('nodes that come later get their even share, and meanwhile no shard is left
   expect(longest()).toEqual({ overlapMs: expect.toSatisfy((ms) => ms <= 7_000), gapMs: 1_000 });
 });
 
-test('nodes that start at the same moment sit on seats of their own', async () => {
+test('nodes that start at the same moment take different seats', async () => {
   await Promise.all(['a', 'b', 'c', 'd'].map((name) => node(name)));
   await clock.advance(20_000);
   expect(sharedOut()).toEqual({ a: 2, b: 2, c: 2, d: 2 });
 });
 
-test('more nodes than shards: some sweep nothing', async () => {
+test('with more nodes than shards, some nodes sweep no shard', async () => {
   await Promise.all(Array.from({ length: 10 }, (_, i) => node(`n${i}`)));
   await clock.advance(20_000);
   expect(Object.values(sharedOut())).toEqual(Array(8).fill(1));
 });
 
-test('shards that are added are swept once their node has counted them, and each by one alone', async () => {
+test('a new shard is swept by one node, once its owner has counted it', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   counted = (name) => (name === 'a' ? 12 : shards);
   await clock.advance(25_000);
-  const known = [...sweptIn(3_000)].filter(([shard]) => shard >= shards);
-  expect(known.map(([, names]) => [...names])).toEqual([['a'], ['a']]);
+  const newShards = [...sweptIn(3_000)].filter(([shard]) => shard >= shards);
+  expect(newShards.map(([, names]) => [...names])).toEqual([['a'], ['a']]);
   counted = () => 12;
   await clock.advance(8_000);
   expect(sharedOut(12)).toEqual({ a: 6, b: 6 });
 });
 
-test('a dead node’s shards are swept by others within 15 s of its last breath', async () => {
+test('the shards of a killed node are swept by others within 15 s of its death', async () => {
   for (const lateMs of [0, 1_700, 4_990]) {
     clock = virtualClock();
     engine = externalMemory({ clock });
@@ -169,7 +169,7 @@ test('a dead node’s shards are swept by others within 15 s of its last breath'
   }
 });
 
-test('a node that drains gives its shards back at once: others have them by their next beat', async () => {
+test('a draining node gives its shards back at once, and others sweep them after their next beat', async () => {
   const [first] = await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   sweeps = [];
@@ -180,7 +180,7 @@ test('a node that drains gives its shards back at once: others have them by thei
   expect(longest().gapMs).toBeLessThanOrEqual(6_000);
 });
 
-test('a seat that was left or whose node died is taken again', async () => {
+test('the seat of a node that left or died is taken by another node', async () => {
   for (let life = 0; life < 5; life++) {
     const one = await node(`n${life}`);
     await clock.advance(3_000);
@@ -191,14 +191,14 @@ test('a seat that was left or whose node died is taken again', async () => {
   expect(await engine.registry.list(nodeKind, '')).toHaveLength(1);
 });
 
-test('a node that was held up sweeps nothing when it goes on, until it has looked who has its shards', async () => {
-  const [held] = await Promise.all(['a', 'b'].map((name) => node(name)));
+test('a node whose process was stalled sweeps nothing afterwards until it knows who owns its shards', async () => {
+  const [stalled] = await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
-  held?.clock.stall();
+  stalled?.clock.stall();
   await clock.advance(40_000);
   expect(sharedOut()).toEqual({ b: 8 });
   sweeps = [];
-  held?.clock.goOn();
+  stalled?.clock.resume();
   await clock.settle();
   const stale = sweeps.filter((one) => one.node === 'a' && one.atMs === clock.now());
   expect(stale).toEqual([]);
@@ -207,7 +207,7 @@ test('a node that was held up sweeps nothing when it goes on, until it has looke
   expect(longest().overlapMs).toBeLessThanOrEqual(6_000);
 });
 
-test('a clock that jumps by an hour, forth and back, moves no shard', async () => {
+test('a clock that jumps an hour forward or back moves no shard', async () => {
   const [jumper] = await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
   await clock.advance(20_000);
   const before = sweptIn(3_000);
@@ -220,7 +220,7 @@ test('a clock that jumps by an hour, forth and back, moves no shard', async () =
   }
 });
 
-test('a node whose clock is an hour off takes its share and robs nobody for long', async () => {
+test('a node whose clock is an hour off takes its share, and two nodes sweep one shard for 11 s at most', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   await node('off', {}, 3_600_000);
@@ -229,7 +229,7 @@ test('a node whose clock is an hour off takes its share and robs nobody for long
   expect(longest().overlapMs).toBeLessThanOrEqual(11_000);
 });
 
-test('a node that is not fit sweeps nothing and says so; fit again, it has its share again', async () => {
+test('an unfit node sweeps nothing and publishes that; it gets its share again once it is fit', async () => {
   let isFit = true;
   await node('a');
   await node('b', { fitness: () => ({ fit: isFit, clockOffsetMs: 2_500 }) });
@@ -246,14 +246,14 @@ test('a node that is not fit sweeps nothing and says so; fit again, it has its s
   expect(sharedOut()).toEqual({ a: 4, b: 4 });
 });
 
-test('a node that takes no part sweeps nothing, even alone, and is not registered', async () => {
+test('a node that takes no part in the shared work sweeps nothing, even alone, and is not registered', async () => {
   await node('a', { takesPart: false });
   await clock.advance(20_000);
   expect(sweeps).toEqual([]);
   expect(await engine.registry.list(nodeKind, '')).toEqual([]);
 });
 
-test('the reconciler’s queues are shared out too: each is looked through by one node', async () => {
+test('each queue is reconciled by one node, and all nodes reconcile some queues', async () => {
   const queues = Array.from({ length: 12 }, (_, i) => `queue-${i}`);
   for (const queue of queues) {
     const setting = { paused: false, onDead: 'release' };
@@ -261,14 +261,14 @@ test('the reconciler’s queues are shared out too: each is looked through by on
   }
   await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
   await clock.advance(20_000);
-  looks.clear();
+  listers.clear();
   await clock.advance(3_600_000);
-  expect([...looks.keys()].sort()).toEqual(queues.sort());
-  for (const names of looks.values()) expect([...names]).toHaveLength(1);
-  expect(new Set([...looks.values()].flatMap((names) => [...names])).size).toBe(3);
+  expect([...listers.keys()].sort()).toEqual(queues.sort());
+  for (const names of listers.values()) expect([...names]).toHaveLength(1);
+  expect(new Set([...listers.values()].flatMap((names) => [...names])).size).toBe(3);
 });
 
-test('while the registry fails nobody sweeps on a spent lease, and all go on when it is back', async () => {
+test('no node sweeps on an expired lease while the registry fails, and all sweep again once it is back', async () => {
   let isDown = false;
   clock = virtualClock();
   const before = async (): Promise<void> => {

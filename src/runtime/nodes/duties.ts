@@ -1,41 +1,44 @@
-import type { QueueRef } from '../../ports/task-store.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { ServiceContext } from '../../service/context.ts';
 import { type Fitness, Membership } from './membership.ts';
 import { shardOfQueue } from './shard-ownership.ts';
 
-/** What of the work that is done once for all nodes is this node's, at this moment. */
+/** This node's current part of the work that the nodes of a store share: sweeping shards and reconciling queues. */
 export interface Duties {
   sweeps(shard: number): boolean;
-  looksAfter(queue: QueueRef): boolean;
-  /** Where several nodes share the store. */
+  reconciles(queue: QueueRef): boolean;
+  /**
+   * The node's membership among the nodes of the store. Undefined if only one process may use the store, or if this node
+   * takes no part in the shared work.
+   */
   readonly membership: Membership | undefined;
 }
 
 export interface DutyOptions {
-  /**
-   * False: this node serves its own callers, and leaves sweeping and reconciling to others, whatever happens. Default
-   * true.
-   */
+  /** False if this node serves its own callers only and never sweeps or reconciles. Default: true. */
   readonly takesPart?: boolean | undefined;
   readonly version?: string | undefined;
-  /** Asked at every step. Default: always fit. */
+  /** Returns whether the node is fit to sweep. It is called before each page of the sweep. Default: the node is always fit. */
   readonly fitness?: (() => Fitness) | undefined;
 }
 
 const fit: Fitness = { fit: true, clockOffsetMs: undefined };
 
-/** A store with one writer needs nobody to agree with: its process does all of it, and nothing is registered. */
+/**
+ * Returns the duties of this node. On a store with one writer the process does all shared work and registers nothing; on
+ * other stores the node joins a `Membership`.
+ */
 export function dutiesOf(context: ServiceContext, options: DutyOptions = {}): Duties {
   const { store, registry, clock, log, node, processId: id } = context;
   if (options.takesPart === false) {
-    return { sweeps: () => false, looksAfter: () => false, membership: undefined };
+    return { sweeps: () => false, reconciles: () => false, membership: undefined };
   }
   if (!store.can.sharedWriters) {
-    return { sweeps: () => true, looksAfter: () => true, membership: undefined };
+    return { sweeps: () => true, reconciles: () => true, membership: undefined };
   }
   const { version = '', fitness = () => fit } = options;
   const countShards = async (): Promise<number> => (await store.countDueShards?.()) ?? store.dueShards;
   const membership = new Membership({ id, node, version, registry, clock, log, countShards, fitness });
   const sweeps = (shard: number): boolean => membership.shards.includes(shard);
-  return { sweeps, looksAfter: (queue) => sweeps(shardOfQueue(queue, membership.shardCount)), membership };
+  return { sweeps, reconciles: (queue) => sweeps(shardOfQueue(queue, membership.shardCount)), membership };
 }

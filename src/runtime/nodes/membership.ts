@@ -1,60 +1,63 @@
 import { timing } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
-import type { Registered, Registry } from '../../ports/registry.ts';
+import type { Registry, RegistryEntry } from '../../ports/registry.ts';
 import { Peers } from './peers.ts';
-import { freeSeat, type NodeEntry, type Seat, sharesOf } from './shard-ownership.ts';
+import { freeSeat, type NodeEntry, type Seat, shardsToSweep } from './shard-ownership.ts';
 
 export const nodeKind = 'node';
 export const beatMs = 5_000;
-/** Under two beats, so that what a dead node swept has moved within 15 s of its last beat. */
+/** A node's lease is shorter than two beats, so that a dead node's shards have a new owner within 15 s of its last beat. */
 const leaseMs = 8_500;
-const soonestMs = 250;
-const againMs = 1_000;
+const shortestPauseMs = 250;
+/** The pause before the next beat after a failed one. */
+const retryMs = 1_000;
 const mostTries = 4;
 
-/** Whether a node may sweep, and how far its clock is ahead of the store's (undefined: not known). */
+/** Tells whether a node may sweep. A node is unfit while its clock differs too much from that of the store. */
 export interface Fitness {
   readonly fit: boolean;
+  /** How far the clock of the node is ahead of the store's clock. Undefined if it was not measured. */
   readonly clockOffsetMs: number | undefined;
 }
 
 export interface MembershipOptions {
-  /** Of one life of this process. */
+  /** Identifies one run of this process. */
   readonly id: string;
-  /** Names this process to people. */
+  /** The name of the node in log lines and in the list of nodes. */
   readonly node: string;
   readonly version: string;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
-  /** How many there are at this moment; they may become more. */
+  /** Returns the current number of shards, which may grow. */
   readonly countShards: () => Promise<number>;
   readonly fitness: () => Fitness;
 }
 
-interface Own {
+interface OwnSeat {
   readonly key: string;
   readonly rev: number;
 }
 
 /**
- * One node among those that share a store: says every few seconds that it lives and what it sweeps, and takes its share
- * of what the living leave. To sweep a shard twice does no harm, so no lock is held: whoever is late finds out.
+ * The membership of one node among the nodes that share a store. Every 5 s it writes the node's entry with the shards that
+ * the node sweeps, reads the entries of the other nodes, and takes its share of the shards. No lock is held, because two
+ * nodes may sweep the same shard without harm: each write of a sweep is conditional.
  */
 export class Membership {
   readonly #options: MembershipOptions;
   readonly #peers: Peers;
   readonly #id: string;
-  #own: Own | undefined;
+  #own: OwnSeat | undefined;
   #swept: readonly number[] = [];
   #shardCount = 1;
   #untilMs = Number.NEGATIVE_INFINITY;
   #others: readonly string[] = [];
   #left = false;
-  #beating: Promise<void> = Promise.resolve();
-  #beatAtMs = Number.NEGATIVE_INFINITY;
-  readonly #looked = Promise.withResolvers<void>();
+  #currentBeat: Promise<void> = Promise.resolve();
+  #nextBeatAtMs = Number.NEGATIVE_INFINITY;
+  readonly #firstBeat = Promise.withResolvers<void>();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -62,43 +65,43 @@ export class Membership {
     this.#id = options.id;
   }
 
-  /** What this node sweeps at this moment: nothing once its own lease is over, whatever held it up. */
+  /** The shards that this node sweeps now. There are none once the node's lease has expired, for example after a stall. */
   get shards(): readonly number[] {
     const { clock, fitness } = this.#options;
     return !this.#left && fitness().fit && clock.monotonic() < this.#untilMs ? this.#swept : [];
   }
 
-  /** How many shards there were at its last beat. */
+  /** The number of shards at the last beat. */
   get shardCount(): number {
     return this.#shardCount;
   }
 
-  /** Resolves when it has looked once, with whatever success. */
-  get looked(): Promise<void> {
-    return this.#looked.promise;
+  /** Resolves when the first beat has ended, even if it failed. */
+  get firstBeatDone(): Promise<void> {
+    return this.#firstBeat.promise;
   }
 
-  /** Until the next beat: sooner after one that failed, and where somebody's lease will be spent. */
+  /** The time until the next beat in ms. It is shorter after a failed beat, and if another node's lease expires earlier. */
   get nextInMs(): number {
-    const ownMs = this.#beatAtMs - this.#options.clock.monotonic();
-    return Math.max(soonestMs, Math.min(ownMs, this.#peers.firstExpiredInMs(this.#others) + 1));
+    const ownMs = this.#nextBeatAtMs - this.#options.clock.monotonic();
+    return Math.max(shortestPauseMs, Math.min(ownMs, this.#peers.firstExpiredInMs(this.#others) + 1));
   }
 
-  /** Says that this node lives, and looks who else does. */
+  /** Renews the lease of this node and reads which other nodes are alive. */
   async beat(): Promise<void> {
     const { clock } = this.#options;
-    this.#beatAtMs = clock.monotonic() + againMs;
-    this.#beating = this.#beat();
-    this.#beating.then(this.#looked.resolve, this.#looked.resolve);
-    await this.#beating;
-    this.#beatAtMs = clock.monotonic() + beatMs;
+    this.#nextBeatAtMs = clock.monotonic() + retryMs;
+    this.#currentBeat = this.#beat();
+    this.#currentBeat.then(this.#firstBeat.resolve, this.#firstBeat.resolve);
+    await this.#currentBeat;
+    this.#nextBeatAtMs = clock.monotonic() + beatMs;
   }
 
-  /** Gives everything back at once. Idempotent. */
+  /** Gives all shards and the lease of this node back at once. A second call has no effect. */
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
-    await this.#beating.catch(() => {});
+    await this.#currentBeat.catch(() => {});
     const own = this.#own;
     if (own === undefined) return;
     await this.#options.registry.put(nodeKind, own.key, this.#entry([], 0), own.rev);
@@ -114,16 +117,16 @@ export class Membership {
     }
   }
 
-  /** False: another process was quicker on this seat. */
-  async #write(entries: readonly Registered[], beganAtMs: number): Promise<boolean> {
+  /** Writes the node's entry to its seat, or to a free seat. Returns false if another process wrote to that seat first. */
+  async #write(entries: readonly RegistryEntry[], beganAtMs: number): Promise<boolean> {
     const { registry, clock, fitness } = this.#options;
     const living = this.#peers.living(entries).filter(({ entry }) => entry.id !== this.#id);
     const { key, rev } = this.#seat(entries, living);
     const sweeps = fitness().fit;
     const self: Seat = { key, entry: this.#entry([], 1) };
     const all = [...living, self].sort((a, b) => (a.key < b.key ? -1 : 1));
-    const shares = sweeps ? sharesOf(key, this.#swept, all, this.#shardCount) : [];
-    const entry = this.#entry(shares, clock.now() + leaseMs);
+    const shards = sweeps ? shardsToSweep(key, this.#swept, all, this.#shardCount) : [];
+    const entry = this.#entry(shards, clock.now() + leaseMs);
     if (!(await registry.put(nodeKind, key, entry, rev ?? 'absent'))) {
       this.#own = undefined;
       this.#take([]);
@@ -132,11 +135,14 @@ export class Membership {
     this.#own = { key, rev: (rev ?? 0) + 1 };
     this.#untilMs = beganAtMs + leaseMs;
     this.#others = living.map((seat) => seat.key);
-    this.#take(shares);
+    this.#take(shards);
     return true;
   }
 
-  #seat(entries: readonly Registered[], living: readonly Seat[]): { key: string; rev: number | undefined } {
+  #seat(
+    entries: readonly RegistryEntry[],
+    living: readonly Seat[],
+  ): { key: string; rev: number | undefined } {
     const mine = entries.find(({ value }) => (value as NodeEntry).id === this.#id);
     const key = mine?.key ?? freeSeat(new Set(living.map((seat) => seat.key)));
     return { key, rev: entries.find((one) => one.key === key)?.rev };
@@ -156,7 +162,7 @@ export class Membership {
     const { log, node } = this.#options;
     log.info(
       { node, shards: now, seat: this.#own?.key, nodes: this.#others.length + 1 },
-      'sweeps other shards',
+      'this node sweeps other shards now',
     );
   }
 }

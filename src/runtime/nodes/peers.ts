@@ -1,23 +1,23 @@
 import type { Clock } from '../../ports/clock.ts';
-import type { Registered } from '../../ports/registry.ts';
+import type { RegistryEntry } from '../../ports/registry.ts';
 import type { NodeEntry, Seat } from './shard-ownership.ts';
 
-interface Sighting {
+interface SeenRevision {
   readonly rev: number;
-  /** When this revision was first seen, on this process's own time. */
+  /** When this process first read this revision, on its monotonic clock. */
   readonly atMs: number;
 }
 
 /**
- * Who lives, as one node sees it. An entry lives while it goes on changing, by the observer's own lengths of time: no
- * two clocks are compared, so that one that jumps harms nobody. Only at first sight an entry's own end of lease counts,
- * so that what died long ago is not waited for.
+ * Decides which other nodes are alive. An entry is alive if its revision has changed within the lease time, measured on
+ * the observer's own clock. The clocks of two nodes are not compared, so that a clock that jumps does no harm. Only for an
+ * entry that is read for the first time the end of its lease counts, so that a node that died long ago is not waited for.
  */
 export class Peers {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #guardMs: number;
-  readonly #seen = new Map<string, Sighting>();
+  readonly #seen = new Map<string, SeenRevision>();
 
   constructor(clock: Clock, leaseMs: number, guardMs: number) {
     this.#clock = clock;
@@ -25,8 +25,8 @@ export class Peers {
     this.#guardMs = guardMs;
   }
 
-  /** The living, in the order of their seats. */
-  living(entries: readonly Registered[]): Seat[] {
+  /** Returns the nodes that are alive, in the order of their seats. */
+  living(entries: readonly RegistryEntry[]): Seat[] {
     const nowMs = this.#clock.monotonic();
     const living: Seat[] = [];
     for (const { key, value, rev } of entries) {
@@ -34,13 +34,13 @@ export class Peers {
       const seen = this.#seen.get(key);
       const isDead = seen === undefined && entry.leaseEndAtMs + this.#guardMs < this.#clock.now();
       if (seen?.rev !== rev) this.#seen.set(key, { rev, atMs: isDead ? Number.NEGATIVE_INFINITY : nowMs });
-      const { atMs } = this.#seen.get(key) as Sighting;
+      const { atMs } = this.#seen.get(key) as SeenRevision;
       if (entry.leaseEndAtMs > 0 && nowMs - atMs < this.#leaseMs) living.push({ key, entry });
     }
     return living.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** In how many ms the first of these seats is spent, if nothing more is heard of it. */
+  /** Returns the time until the first of these seats counts as dead, if none of their entries changes again. */
   firstExpiredInMs(keys: readonly string[]): number {
     const nowMs = this.#clock.monotonic();
     const ends = keys.map((key) => (this.#seen.get(key)?.atMs ?? nowMs) + this.#leaseMs - nowMs);

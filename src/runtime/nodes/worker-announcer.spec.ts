@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { type StallingClock, stallingClock } from '../../../test/fixtures/stalling-clock.ts';
 import { type MemoryEngine, memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
-import type { Registered } from '../../ports/registry.ts';
-import { type WorkersLine, workersKind } from '../../service/admin/worker-announcement.ts';
+import type { RegistryEntry } from '../../ports/registry.ts';
+import { type WorkerAnnouncement, workersKind } from '../../service/admin/worker-announcement.ts';
 import { createService } from '../../service/create-service.ts';
 import type { Service, Session, WorkerHello } from '../../service/service.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
@@ -11,18 +11,18 @@ import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts'
 import { type Runtime, startRuntime } from '../runtime.ts';
 
 const mail = { tenant: 'default', queue: 'mail' };
-/** By then a change is told. */
-const toldMs = 5_000;
+/** A change of the workers is announced within this time. */
+const announcedWithinMs = 5_000;
 const minuteMs = 60_000;
 
 let clock: VirtualClock;
 let engine: MemoryEngine;
-/** The puts of workers' lines, each with whether it was the first on it. */
+/** The writes of announcements. `won` is false if another process wrote to the entry first. */
 let puts: { readonly node: string; readonly key: string; readonly won: boolean }[];
 let isDown: boolean;
-/** Requests take a while, so that those of several processes are under way at once. */
+/** Makes each request take 20 ms, so that the requests of several processes overlap. */
 let isSlow: boolean;
-/** What is written is there, and its writer is told that it failed. */
+/** Makes each write succeed, but reports a failure to its writer. */
 let isAnswerLost: boolean;
 
 function begin(open = externalMemory): void {
@@ -45,12 +45,12 @@ interface Process {
   readonly clock: StallingClock;
   /** Opens a worker's stream. */
   worker(name: string, more?: Partial<WorkerHello>): Session;
-  /** Which workers it knows, by name. */
-  known(queue?: string): Promise<string[]>;
+  /** Returns the names of the workers that this process knows. */
+  knownWorkers(queue?: string): Promise<string[]>;
   kill(): void;
 }
 
-/** A node that workers may hold streams to, or a worker that hears bells by itself: it takes no part in what is shared. */
+/** Starts a server that workers connect to, or (without `takesPart`) a worker that receives deliveries by itself. */
 async function process(name: string, takesPart = false): Promise<Process> {
   const own = stallingClock(clock.process());
   const ports = engine.connect(name);
@@ -75,25 +75,27 @@ async function process(name: string, takesPart = false): Promise<Process> {
       const credits = { tasks: 1, bytes: 1_000 };
       return service.openSession({ ...hello, ...credits, ...more }, { assign() {}, cancel() {}, drain() {} });
     },
-    async known(queue) {
+    async knownWorkers(queue) {
       return (await service.workers('default', queue)).workers.map((one) => one.name).sort();
     },
     kill: () => own.kill(),
   };
 }
 
-/** As they stand. */
-async function lines(): Promise<(Omit<Registered, 'value'> & { readonly value: WorkersLine })[]> {
+/** Returns all announcements in the registry. */
+async function announcements(): Promise<
+  (Omit<RegistryEntry, 'value'> & { readonly value: WorkerAnnouncement })[]
+> {
   return (await engine.registry.list(workersKind, '')) as never;
 }
 
-describe('what is told', () => {
-  test('a worker of one process is known to the others within 5 s, as it is', async () => {
+describe('announced workers', () => {
+  test('the other processes know a worker within 5 s, with all its fields', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     await clock.advance(2_000);
     const startedAtMs = clock.now();
     sqs.worker('w');
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     expect(await server.service.workers('default', 'mail')).toEqual({
       isComplete: true,
       workers: [
@@ -107,47 +109,86 @@ describe('what is told', () => {
           inFlight: 0,
           connectedAtMs: startedAtMs,
           node: 'sqs',
-          othersAlike: 0,
+          unlistedCount: 0,
         },
       ],
     });
     expect(await server.service.queue(mail)).toMatchObject({ workers: 1 });
     expect(await server.service.queues('default')).toMatchObject([{ queue: 'mail', workers: 1 }]);
-    expect(await sqs.known()).toEqual(['w']);
+    expect(await sqs.knownWorkers()).toEqual(['w']);
   });
 
-  test('each tenant and queue is told its own', async () => {
+  test('workers are listed by tenant and queue', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('a', { queues: ['mail', 'bulk'] });
     sqs.worker('b', { queues: ['bulk'] });
     sqs.worker('c', { tenant: 'acme' });
-    await clock.advance(toldMs);
-    expect(await server.known('mail')).toEqual(['a']);
-    expect(await server.known('bulk')).toEqual(['a', 'b']);
-    expect(await server.known()).toEqual(['a', 'b']);
+    await clock.advance(announcedWithinMs);
+    expect(await server.knownWorkers('mail')).toEqual(['a']);
+    expect(await server.knownWorkers('bulk')).toEqual(['a', 'b']);
+    expect(await server.knownWorkers()).toEqual(['a', 'b']);
     expect((await server.service.workers('acme', undefined)).workers).toMatchObject([{ name: 'c' }]);
   });
 
-  test('more than find room are counted', async () => {
-    const [server, other] = [await process('server', true), await process('other', true)];
-    for (let i = 0; i < 300; i++) other.worker(`w-${i}`);
-    await clock.advance(toldMs);
+  test('of two processes with 300 workers each 50 are listed by name, and all workers and all types are known', async () => {
+    const server = await process('server', true);
+    for (const node of ['a', 'b']) {
+      const other = await process(node, true);
+      for (let i = 0; i < 300; i++) other.worker(`${node}-${i}`);
+      other.worker('z', { types: [{ type: 'rare', maxVersion: 1 }] });
+    }
+    await clock.advance(announcedWithinMs);
     const { workers, isComplete } = await server.service.workers('default', 'mail');
-    expect(workers.length).toBeLessThan(150);
+    expect(workers.filter(({ name }) => name !== '')).toHaveLength(100);
+    const unnamed = workers.filter(({ name }) => name === '');
+    expect(unnamed.map((one) => `${one.node} ${one.types[0]} ${one.unlistedCount}`).sort()).toEqual([
+      'a rare 1',
+      'a send 250',
+      'b rare 1',
+      'b send 250',
+    ]);
     expect(isComplete).toBe(true);
-    expect(await server.service.queue(mail)).toMatchObject({ workers: 300 });
-    for (let i = 0; i < 300; i++) other.worker('w', { types: [{ type: `t-${i}`, maxVersion: 1 }] });
-    await clock.advance(toldMs);
-    expect((await server.service.workers('default', 'mail')).isComplete).toBe(false);
+    expect(await server.service.queue(mail)).toMatchObject({ workers: 602 });
+    expect(await server.service.queues('default')).toMatchObject([{ queue: 'mail', workers: 602 }]);
   });
 
-  test('a worker that moved is told once, by the node that has it now', async () => {
+  test('the list is marked as incomplete while a process has more kinds of workers than its announcement can hold', async () => {
+    const [server, other] = [await process('server', true), await process('other', true)];
+    const streams = Array.from({ length: 20 }, (_, i) => {
+      const types = Array.from({ length: 256 }, (_, k) => ({
+        type: `${i}-${k}`.padEnd(64, 'x'),
+        maxVersion: 1,
+      }));
+      return other.worker(`w-${i}`, { types });
+    });
+    await clock.advance(announcedWithinMs);
+    expect(await server.service.workers('default', 'mail')).toMatchObject({ isComplete: false });
+    for (const stream of streams.slice(5)) stream.close();
+    await clock.advance(announcedWithinMs);
+    expect(await server.service.workers('default', 'mail')).toMatchObject({ isComplete: true });
+  });
+
+  test('an entry of another format is ignored and taken over', async () => {
+    const kinds = [
+      { ...mail, queues: ['mail'], types: ['send'], maxVersions: [1], workers: [{ name: 'old' }] },
+    ];
+    const value = { id: 'old', node: 'old', writtenAtMs: clock.now(), kinds, isComplete: true };
+    await engine.registry.put(workersKind, 'old', value, 'absent');
+    const [server, sqs] = [await process('server', true), await process('sqs')];
+    expect(await server.knownWorkers()).toEqual([]);
+    sqs.worker('w');
+    await clock.advance(announcedWithinMs);
+    expect(await server.knownWorkers()).toEqual(['w']);
+    expect(await announcements()).toMatchObject([{ key: 'old', value: { node: 'sqs' } }]);
+  });
+
+  test('workers that moved to another node are listed once, on their new node', async () => {
     const nodes = [await process('a', true), await process('b', true), await process('c', true)] as const;
     const before = [nodes[0].worker('w'), nodes[1].worker('v')];
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     nodes[1].worker('w');
     nodes[0].worker('v');
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     const nodesOf = async ({ service }: Process): Promise<string[]> => {
       const { workers } = await service.workers('default', 'mail');
       return workers.map((one) => `${one.name} on ${one.node}`).sort();
@@ -157,171 +198,174 @@ describe('what is told', () => {
     for (const each of nodes) expect(await nodesOf(each)).toEqual(['v on a', 'w on b']);
   });
 
-  test('a worker that is gone is known no more to its own node, whatever its line says yet', async () => {
+  test('a disconnected worker is gone from the list of its own node before the next announcement', async () => {
     const server = await process('server', true);
     const stream = server.worker('w');
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     stream.close();
-    expect(await server.known()).toEqual([]);
+    expect(await server.knownWorkers()).toEqual([]);
   });
 
-  test('a store with one writer is told nothing, and its process knows its own', async () => {
+  test('workers on a store with one writer are listed without any write to the registry', async () => {
     begin(memory);
     const only = await process('only', true);
     only.worker('w');
-    expect(await only.known()).toEqual(['w']);
+    expect(await only.knownWorkers()).toEqual(['w']);
     await clock.advance(minuteMs);
     expect(puts).toEqual([]);
-    expect(await lines()).toEqual([]);
+    expect(await announcements()).toEqual([]);
   });
 });
 
-describe('when it is told', () => {
-  test('a process without workers writes nothing', async () => {
+describe('an announcement', () => {
+  test('a process without workers writes no announcement', async () => {
     await process('server', true);
     await process('sqs');
     await clock.advance(10 * minuteMs);
     expect(puts).toEqual([]);
   });
 
-  test('a minute apart while nothing changes, and not again once it was told that there is none', async () => {
+  test('an announcement is written once a minute while nothing changes, and once more after the last worker is gone', async () => {
     const sqs = await process('sqs');
     const stream = sqs.worker('w');
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     await clock.advance(10 * minuteMs);
     expect(puts).toHaveLength(11);
     stream.close();
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     expect(puts).toHaveLength(12);
-    expect(await lines()).toMatchObject([{ value: { kinds: [] } }]);
+    expect(await announcements()).toMatchObject([{ value: { kinds: [] } }]);
     await clock.advance(10 * minuteMs);
     expect(puts).toHaveLength(12);
   });
 
-  test('many changes within 5 s are one, and a stream that is opened anew is none', async () => {
+  test('one announcement is written for many changes within 5 s, and none for a stream that is opened again', async () => {
     const server = await process('server', true);
     await clock.advance(1_000);
     const streams = Array.from({ length: 50 }, (_, i) => server.worker(`w-${i}`));
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     expect(puts).toHaveLength(1);
     for (const [i, stream] of streams.entries()) {
       server.worker(`w-${i}`);
       await clock.advance(100);
       stream.close();
     }
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     expect(puts).toHaveLength(1);
   });
 
-  test('what could not be told is told when the registry is back', async () => {
+  test('an announcement that failed is written when the registry is back', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     isDown = true;
     sqs.worker('w');
     await clock.advance(minuteMs);
     isDown = false;
-    await clock.advance(toldMs);
-    expect(await server.known()).toEqual(['w']);
+    await clock.advance(announcedWithinMs);
+    expect(await server.knownWorkers()).toEqual(['w']);
   });
 });
 
-describe('a worker leaves the list', () => {
-  test('at once when its process stops in order', async () => {
+describe('the list of workers', () => {
+  test('a worker disappears from the list at once when its process stops gracefully', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('w');
-    await clock.advance(toldMs);
-    expect(await server.known()).toEqual(['w']);
+    await clock.advance(announcedWithinMs);
+    expect(await server.knownWorkers()).toEqual(['w']);
     void sqs.runtime.stop();
     await clock.settle();
-    expect(await server.known()).toEqual([]);
+    expect(await server.knownWorkers()).toEqual([]);
     await clock.advance(2 * minuteMs);
-    expect(await lines()).toMatchObject([{ value: { kinds: [] } }]);
+    expect(await announcements()).toMatchObject([{ value: { kinds: [] } }]);
   });
 
-  test.each([0, 2_500, 59_000])('within 3 minutes when it is killed %i ms after it was told', async (ms) => {
-    const [server, sqs] = [await process('server', true), await process('sqs')];
-    sqs.worker('w');
-    await clock.advance(toldMs + ms);
-    sqs.kill();
-    await clock.advance(minuteMs);
-    expect(await server.known()).toEqual(['w']);
-    await clock.advance(2 * minuteMs);
-    expect(await server.known()).toEqual([]);
-  });
+  test.each([0, 2_500, 59_000])(
+    'a worker disappears from the list within 3 minutes if its process is killed %i ms after the announcement',
+    async (ms) => {
+      const [server, sqs] = [await process('server', true), await process('sqs')];
+      sqs.worker('w');
+      await clock.advance(announcedWithinMs + ms);
+      sqs.kill();
+      await clock.advance(minuteMs);
+      expect(await server.knownWorkers()).toEqual(['w']);
+      await clock.advance(2 * minuteMs);
+      expect(await server.knownWorkers()).toEqual([]);
+    },
+  );
 
-  test('not while its process lives, though a write of it failed', async () => {
+  test('a worker stays in the list while its process lives, even if a write of the announcement failed', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('w');
-    await clock.advance(toldMs + minuteMs - 1_000);
+    await clock.advance(announcedWithinMs + minuteMs - 1_000);
     isDown = true;
     await clock.advance(100_000);
     isDown = false;
-    expect(await server.known()).toEqual(['w']);
-    await clock.advance(toldMs);
+    expect(await server.knownWorkers()).toEqual(['w']);
+    await clock.advance(announcedWithinMs);
     for (let i = 0; i < 6; i++) {
       await clock.advance(minuteMs / 2);
-      expect(await server.known()).toEqual(['w']);
+      expect(await server.knownWorkers()).toEqual(['w']);
     }
   });
 });
 
-describe('lines', () => {
-  test('are taken over: never more than processes had workers at once', async () => {
+describe('registry entries of announcements', () => {
+  test('entries are taken over, so that there are never more of them than processes that had workers at once', async () => {
     for (let life = 0; life < 8; life++) {
       const pair = [await process(`a-${life}`), await process(`b-${life}`)];
       for (const [i, one] of pair.entries()) one.worker(`w-${life}-${i}`);
-      await clock.advance(toldMs);
-      expect(await pair[0]?.known()).toEqual([`w-${life}-0`, `w-${life}-1`]);
+      await clock.advance(announcedWithinMs);
+      expect(await pair[0]?.knownWorkers()).toEqual([`w-${life}-0`, `w-${life}-1`]);
       for (const one of pair) {
         if (life % 2 === 0) one.kill();
         else void one.runtime.stop();
       }
       await clock.advance(4 * minuteMs);
     }
-    expect(await lines()).toHaveLength(2);
+    expect(await announcements()).toHaveLength(2);
   });
 
-  test('that many want at the same moment go to one each, and all are told', async () => {
+  test('many processes that take entries over at once get one entry each, and all their workers are announced', async () => {
     const before = await Promise.all(Array.from({ length: 15 }, (_, i) => process(`before-${i}`)));
     for (const one of before) one.worker('old');
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     for (const one of before) one.kill();
     await clock.advance(4 * minuteMs);
     const many = await Promise.all(Array.from({ length: 20 }, (_, i) => process(`p-${i}`)));
     for (const [i, one] of many.entries()) one.worker(`w-${i}`);
     isSlow = true;
-    await clock.advance(2 * toldMs);
+    await clock.advance(2 * announcedWithinMs);
     isSlow = false;
-    expect(await many[0]?.known()).toHaveLength(20);
-    expect(await lines()).toHaveLength(20);
+    expect(await many[0]?.knownWorkers()).toHaveLength(20);
+    expect(await announcements()).toHaveLength(20);
     expect(puts.some(({ won }) => !won)).toBe(true);
   });
 
-  test('that were written without an answer are gone on with', async () => {
+  test('a process keeps its entry after a write whose response was lost', async () => {
     const sqs = await process('sqs');
     const stream = sqs.worker('w');
     isAnswerLost = true;
-    await clock.advance(3 * toldMs);
+    await clock.advance(3 * announcedWithinMs);
     isAnswerLost = false;
-    await clock.advance(toldMs);
+    await clock.advance(announcedWithinMs);
     stream.close();
-    await clock.advance(toldMs);
-    expect(await lines()).toMatchObject([{ value: { kinds: [] } }]);
+    await clock.advance(announcedWithinMs);
+    expect(await announcements()).toMatchObject([{ value: { kinds: [] } }]);
   });
 
-  test('of a process that was held up may be another’s when it goes on: both are told', async () => {
-    const held = await process('held');
-    held.worker('w');
-    await clock.advance(toldMs);
-    held.clock.stall();
+  test('the entry of a stalled process may be taken over, and both processes are announced after the stall', async () => {
+    const stalled = await process('stalled');
+    stalled.worker('w');
+    await clock.advance(announcedWithinMs);
+    stalled.clock.stall();
     await clock.advance(4 * minuteMs);
     const other = await process('other');
     other.worker('v');
-    await clock.advance(toldMs);
-    expect(await other.known()).toEqual(['v']);
-    held.clock.goOn();
-    await clock.advance(toldMs);
-    expect(await other.known()).toEqual(['v', 'w']);
-    expect(await held.known()).toEqual(['v', 'w']);
-    expect(await lines()).toHaveLength(2);
+    await clock.advance(announcedWithinMs);
+    expect(await other.knownWorkers()).toEqual(['v']);
+    stalled.clock.resume();
+    await clock.advance(announcedWithinMs);
+    expect(await other.knownWorkers()).toEqual(['v', 'w']);
+    expect(await stalled.knownWorkers()).toEqual(['v', 'w']);
+    expect(await announcements()).toHaveLength(2);
   });
 });

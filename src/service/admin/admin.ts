@@ -1,11 +1,11 @@
 import { limits } from '../../core/limits.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, QueueView, WorkerView } from '../service.ts';
 import { everyWorker } from './known-workers.ts';
 import type { QueueSetting } from './queue-settings.ts';
 
-function workOn(workers: readonly WorkerView[], tenant: string, queue: string | undefined): WorkerView[] {
+function workersOn(workers: readonly WorkerView[], tenant: string, queue: string | undefined): WorkerView[] {
   return workers.filter(
     (worker) => worker.tenant === tenant && (queue === undefined || worker.queues.includes(queue)),
   );
@@ -17,10 +17,10 @@ export async function workers(
   queue: string | undefined,
 ): Promise<KnownWorkers> {
   const known = await everyWorker(context);
-  const all = workOn(known.workers, tenant, queue);
-  // No more than one node may have.
-  const told = all.slice(0, limits.streams);
-  return { workers: told, isComplete: known.isComplete && told.length === all.length };
+  const all = workersOn(known.workers, tenant, queue);
+  // The list is cut at the number of streams that one node may have.
+  const listed = all.slice(0, limits.streams);
+  return { workers: listed, isComplete: known.isComplete && listed.length === all.length };
 }
 
 async function viewOf(
@@ -28,10 +28,10 @@ async function viewOf(
   setting: QueueSetting,
   { workers: all }: KnownWorkers,
 ): Promise<QueueView> {
-  const mine = workOn(all, setting.tenant, setting.queue);
+  const mine = workersOn(all, setting.tenant, setting.queue);
   return {
     ...setting,
-    workers: mine.reduce((sum, { othersAlike }) => sum + 1 + othersAlike, 0),
+    workers: mine.reduce((sum, { unlistedCount }) => sum + (unlistedCount || 1), 0),
     counts: await context.store.counts(setting, context.clock.now()),
   };
 }
@@ -43,7 +43,7 @@ export async function queues(context: ServiceContext, tenant: string): Promise<r
 
 export async function queue(context: ServiceContext, ref: QueueRef): Promise<QueueView> {
   if (!context.queues.has(ref)) await context.queues.refresh();
-  if (!context.queues.has(ref)) throw context.queues.unknown(ref);
+  if (!context.queues.has(ref)) throw context.queues.unknownQueue(ref);
   return viewOf(context, context.queues.of(ref), await everyWorker(context));
 }
 

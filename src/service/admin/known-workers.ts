@@ -1,14 +1,22 @@
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, WorkerView } from '../service.ts';
-import { isCurrent, type WorkersLine, workerKey, workersKind, workersOf } from './worker-announcement.ts';
+import {
+  announcementIn,
+  isCurrent,
+  namedWorkersOf,
+  unnamedWorkersOf,
+  type WorkerAnnouncement,
+  workerKey,
+  workersKind,
+} from './worker-announcement.ts';
 
-/** The streams of this node. */
-export function ownStreams({ sessions, held }: ServiceContext): WorkerView[] {
+/** Lists the worker streams of this node. */
+export function ownStreams({ sessions, heldLeases: held }: ServiceContext): WorkerView[] {
   const counts = held.counts();
   return [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
 }
 
-/** A worker that has moved is told by its old node for some seconds yet: its newest stream counts. */
+/** Keeps the newest view of each worker. A worker that moved to another node is announced by both for some seconds. */
 export function newestOfEach(views: readonly WorkerView[]): Map<string, WorkerView> {
   const newest = new Map<string, WorkerView>();
   for (const view of views) {
@@ -19,20 +27,34 @@ export function newestOfEach(views: readonly WorkerView[]): Map<string, WorkerVi
   return newest;
 }
 
-/** What other processes tell of their workers. Clocks are compared: each process corrects its own by AWS's answers. */
-async function linesOfOthers({ registry, clock, processId }: ServiceContext): Promise<WorkersLine[]> {
+/**
+ * Reads the current worker announcements of the other processes. Their times are compared with this process's clock, which
+ * works because each process corrects its clock by the times in AWS's responses.
+ */
+async function announcementsOfOthers({
+  registry,
+  clock,
+  processId,
+}: ServiceContext): Promise<WorkerAnnouncement[]> {
   const entries = await registry.list(workersKind, '');
   const nowMs = clock.now();
   return entries
-    .map(({ value }) => value as WorkersLine)
-    .filter((line) => line.id !== processId && isCurrent(line, nowMs));
+    .map(announcementIn)
+    .filter((announcement) => announcement !== undefined)
+    .filter((announcement) => announcement.id !== processId && isCurrent(announcement, nowMs));
 }
 
-/** This node's streams, then the workers of the other nodes that share the store. */
+/**
+ * Lists this node's streams, followed by the workers of the other nodes that share the store: the named ones, then one view
+ * for each kind of each node that has more.
+ */
 export async function everyWorker(context: ServiceContext): Promise<KnownWorkers> {
-  const lines = context.store.can.sharedWriters ? await linesOfOthers(context) : [];
+  const announcements = context.store.can.sharedWriters ? await announcementsOfOthers(context) : [];
   const own = ownStreams(context);
-  const others = newestOfEach(lines.flatMap(workersOf));
-  for (const view of own) others.delete(workerKey(view));
-  return { workers: [...own, ...others.values()], isComplete: lines.every((line) => line.isComplete) };
+  const named = newestOfEach(announcements.flatMap(namedWorkersOf));
+  for (const view of own) named.delete(workerKey(view));
+  return {
+    workers: [...own, ...named.values(), ...announcements.flatMap(unnamedWorkersOf)],
+    isComplete: announcements.every((one) => one.isComplete),
+  };
 }

@@ -1,38 +1,32 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import { nearest } from '../../core/nearest.ts';
-import type { Priority } from '../../core/submission/submission.ts';
+import type { Priority } from '../../core/priority.ts';
+import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { Registry } from '../../ports/registry.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 
 export interface QueueSetting {
   readonly tenant: string;
   readonly queue: string;
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
-  /** Those that have an SQS queue of their own; absent where the engine needs none, or has its default. */
+  /** The priorities that have an SQS queue of their own. Absent if the engine needs none, or has the default ones. */
   readonly priorities?: readonly Priority[] | undefined;
 }
 
-/** A queue's configuration as it is registered, under `tenant/queue`. */
+/** A queue's configuration as stored in the registry, under the key `tenant/queue`. */
 export type StoredSetting = Omit<QueueSetting, 'tenant' | 'queue'>;
-type Stored = StoredSetting;
 
 export const queueKind = 'queue';
 const kind = queueKind;
-export const initialSetting: Stored = { paused: false, onDead: 'release' };
+export const initialSetting: StoredSetting = { paused: false, onDead: 'release' };
 const initial = initialSetting;
 
-/** Names cannot hold a slash, so the parts of a key cannot run into one another. */
-export function queueKey(ref: QueueRef): string {
-  return `${ref.tenant}/${ref.queue}`;
-}
-
-/** Queue configuration, read at start and again every few seconds, so that decisions need no read of their own. */
+/** Caches the configuration of queues. It is read at start and again every few seconds, so that decisions need no read. */
 export class QueueSettings {
   readonly #registry: Registry;
   readonly #createOnUse: boolean;
-  readonly #known = new Map<string, QueueSetting>();
+  readonly #settings = new Map<string, QueueSetting>();
   readonly #listeners = new Set<() => void>();
 
   constructor(registry: Registry, createOnUse: boolean) {
@@ -43,18 +37,18 @@ export class QueueSettings {
   async refresh(): Promise<void> {
     let changed = false;
     for (const entry of await this.#registry.list(kind, '')) {
-      changed = this.#learn(entry.key, entry.value as Stored) || changed;
+      changed = this.#cacheSetting(entry.key, entry.value as StoredSetting) || changed;
     }
-    if (changed) this.#tell();
+    if (changed) this.#notifyListeners();
   }
 
-  /** The setting as last read; the initial one where the queue is not known yet. */
+  /** Returns the setting as last read, or the initial setting if the queue is not known yet. */
   of(ref: QueueRef): QueueSetting {
-    return this.#known.get(queueKey(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
+    return this.#settings.get(queueKey(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
   }
 
   has(ref: QueueRef): boolean {
-    return this.#known.has(queueKey(ref));
+    return this.#settings.has(queueKey(ref));
   }
 
   ofTenant(tenant: string): readonly QueueSetting[] {
@@ -62,50 +56,50 @@ export class QueueSettings {
   }
 
   all(): readonly QueueSetting[] {
-    return [...this.#known.values()].sort((a, b) => (queueKey(a) < queueKey(b) ? -1 : 1));
+    return [...this.#settings.values()].sort((a, b) => (queueKey(a) < queueKey(b) ? -1 : 1));
   }
 
-  /** Queues come into being at the first use where the engine allows it, else they must be there: QUEUE_UNKNOWN. */
+  /** Creates the queue at its first use if that is allowed; otherwise throws QUEUE_UNKNOWN if the queue does not exist. */
   async ensure(ref: QueueRef): Promise<void> {
-    if (this.#known.has(queueKey(ref))) return;
+    if (this.#settings.has(queueKey(ref))) return;
     const found = await this.#registry.get(kind, queueKey(ref));
     if (found !== undefined) {
-      this.#learn(found.key, found.value as Stored);
+      this.#cacheSetting(found.key, found.value as StoredSetting);
       return;
     }
-    if (!this.#createOnUse) throw this.unknown(ref);
-    if (this.ofTenant(ref.tenant).length >= limits.queuesPerTenant) throw tooMany(ref);
+    if (!this.#createOnUse) throw this.unknownQueue(ref);
+    if (this.ofTenant(ref.tenant).length >= limits.queuesPerTenant) throw tooManyQueues(ref);
     await this.#registry.put(kind, queueKey(ref), initial, 'absent');
-    this.#learn(
+    this.#cacheSetting(
       queueKey(ref),
-      ((await this.#registry.get(kind, queueKey(ref)))?.value as Stored | undefined) ?? initial,
+      ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
     );
   }
 
-  async update(ref: QueueRef, change: Partial<Stored>): Promise<QueueSetting> {
+  async update(ref: QueueRef, change: Partial<StoredSetting>): Promise<QueueSetting> {
     await this.ensure(ref);
     for (;;) {
       const found = await this.#registry.get(kind, queueKey(ref));
-      const next = { ...initial, ...(found?.value as Stored | undefined), ...change };
+      const next = { ...initial, ...(found?.value as StoredSetting | undefined), ...change };
       if (await this.#registry.put(kind, queueKey(ref), next, found?.rev ?? 'absent')) {
-        if (this.#learn(queueKey(ref), next)) this.#tell();
+        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners();
         return this.of(ref);
       }
     }
   }
 
-  /** Calls back when a setting changed; the answer ends it. */
+  /** Calls the listener after each change of a setting. Returns a function that removes the listener. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  unknown(ref: QueueRef): HoldfastError {
+  unknownQueue(ref: QueueRef): HoldfastError {
     const names = this.ofTenant(ref.tenant).map((setting) => setting.queue);
     const meant = nearest(ref.queue, names);
     const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
     const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
-    const create = this.#createOnUse ? 'submit to it once' : `\`${commandThatMakes(ref)}\``;
+    const create = this.#createOnUse ? 'submit to it once' : `\`${initCommandFor(ref)}\``;
     return new HoldfastError(
       'NOT_FOUND',
       'QUEUE_UNKNOWN',
@@ -114,28 +108,30 @@ export class QueueSettings {
     );
   }
 
-  #learn(key: string, value: Stored): boolean {
+  /** Stores a setting in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed. */
+  #cacheSetting(key: string, value: StoredSetting): boolean {
     const [tenant = '', queue = ''] = key.split('/');
-    const before = this.#known.get(key);
+    const before = this.#settings.get(key);
     const { paused, onDead, priorities } = value;
-    this.#known.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
+    this.#settings.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }
 
-  #tell(): void {
+  #notifyListeners(): void {
     for (const listener of this.#listeners) listener();
   }
 }
 
-/** What the store is named by, only its engine knows. */
-function commandThatMakes({ tenant, queue }: QueueRef): string {
-  const whose = tenant === 'default' ? '' : `--tenant ${tenant} `;
-  return `holdfast aws init --table <name> ${whose}--queue ${queue}`;
+/** Returns the command that creates the queue. The table's name is a placeholder, because only the engine knows it. */
+function initCommandFor({ tenant, queue }: QueueRef): string {
+  const tenantFlag = tenant === 'default' ? '' : `--tenant ${tenant} `;
+  return `holdfast aws init --table <name> ${tenantFlag}--queue ${queue}`;
 }
 
-function tooMany({ tenant, queue }: QueueRef): HoldfastError {
-  const has = `Tenant '${tenant}' has ${limits.queuesPerTenant.toLocaleString('en')} queues, as many as may be made`;
-  return new HoldfastError('FAILED_PRECONDITION', 'TOO_MANY_QUEUES', `${has}; '${queue}' was not.`, {
-    help: 'Use ordering keys or tags to tell tasks apart, and queues for what is worked on differently.',
+function tooManyQueues({ tenant, queue }: QueueRef): HoldfastError {
+  const most = limits.queuesPerTenant.toLocaleString('en');
+  const message = `Queue '${queue}' was not created: tenant '${tenant}' already has ${most} queues, the most allowed.`;
+  return new HoldfastError('FAILED_PRECONDITION', 'TOO_MANY_QUEUES', message, {
+    help: 'Tell tasks apart by ordering keys or tags. Use separate queues only for work that needs separate settings.',
   });
 }

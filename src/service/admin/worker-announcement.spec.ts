@@ -2,23 +2,26 @@ import { expect, test } from 'vitest';
 import { limits } from '../../core/limits.ts';
 import type { WorkerView } from '../service.ts';
 import {
+  announcementIn,
+  announcementLastsMs,
+  announcementOf,
   bytesOf,
   isCurrent,
-  lineLastsMs,
-  lineOf,
-  mostLineBytes,
-  type WorkersLine,
-  workersOf,
+  maxKindsBytes,
+  maxNamedWorkers,
+  namedWorkersOf,
+  unnamedWorkersOf,
+  type WorkerAnnouncement,
 } from './worker-announcement.ts';
 
-const who = { id: 'p-1', node: 'host/1', writtenAtMs: 1_000_000 };
-/** What the texts of a line take beside its workers. */
-const aroundBytes = 200;
+const identity = { id: 'p-1', node: 'host/1', writtenAtMs: 1_000_000 };
+/** The largest item of a DynamoDB table. */
+const itemBytes = 409_600;
 
 function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
   return {
     tenant: 'default',
-    name: `host-${i}/7`,
+    name: `host-${String(i).padStart(4, '0')}/7`,
     id: `0198c5f2-1c7e-7c4e-8f6a-${String(i).padStart(12, '0')}`,
     queues: ['mail'],
     types: ['send'],
@@ -26,7 +29,7 @@ function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
     inFlight: i,
     connectedAtMs: 5,
     node: 'host/1',
-    othersAlike: 0,
+    unlistedCount: 0,
     ...more,
   };
 }
@@ -34,72 +37,86 @@ function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
 const many = (count: number, more: Partial<WorkerView> = {}) =>
   Array.from({ length: count }, (_, i) => worker(i, more));
 
-/** As the registry gives it back. */
-const kept = (line: WorkersLine): WorkersLine => JSON.parse(JSON.stringify(line)) as WorkersLine;
-
-test('tells every worker as it is, whatever its kind', () => {
-  const workers = [
-    ...many(3),
-    worker(3, {
-      tenant: 'acme',
-      queues: ['mail', 'bulk'],
-      types: ['send', '__proto__'],
-      maxVersions: [2, 1],
-    }),
-  ];
-  const line = kept(lineOf(who, workers));
-  expect(workersOf(line)).toEqual(workers);
-  expect(line.isComplete).toBe(true);
-});
-
-test('one worker takes less than a write unit holds', () => {
-  expect(bytesOf(lineOf(who, many(1)))).toBeLessThan(500);
-});
-
-test('names as many as have room, and counts the others', () => {
-  const line = lineOf(who, many(1_000));
-  const told = workersOf(line);
-  expect(bytesOf(line)).toBeLessThan(mostLineBytes + aroundBytes);
-  expect(told.length).toBeGreaterThan(60);
-  expect(told.length + (told[0]?.othersAlike ?? 0)).toBe(1_000);
-  expect(told.slice(1).every(({ othersAlike }) => othersAlike === 0)).toBe(true);
-  expect(line.isComplete).toBe(true);
-});
-
-test('tells each kind before it names a second worker of any', () => {
-  const workers = [...many(1_000), worker(0, { types: ['print'] }), worker(1, { tenant: 'acme' })];
-  const told = workersOf(lineOf(who, workers));
-  expect(told.filter(({ types }) => types[0] === 'print')).toHaveLength(1);
-  expect(told.filter(({ tenant }) => tenant === 'acme')).toHaveLength(1);
-  expect(told.reduce((sum, { othersAlike }) => sum + 1 + othersAlike, 0)).toBe(1_002);
-});
-
-test('says so where there are kinds that found no room, and leaves out the rarest', () => {
-  const rare = Array.from({ length: 1_000 }, (_, i) => worker(i, { queues: [`queue-${i}`] }));
-  const line = lineOf(who, [...rare, ...many(2)]);
-  expect(workersOf(line)[0]?.queues).toEqual(['mail']);
-  expect(bytesOf(line)).toBeLessThan(mostLineBytes + aroundBytes);
-  expect(line.isComplete).toBe(false);
-});
-
-test('tells a worker of as many types and queues as there may be, whatever it takes', () => {
+/** Returns a worker with the longest names and the most queues and types that are allowed: a kind of its own for each `i`. */
+function largest(i: number): WorkerView {
   const names = (count: number) =>
-    Array.from({ length: count }, (_, i) => `${i}`.padEnd(limits.nameChars, 'x'));
-  const types = names(limits.workerTypes);
-  const large = worker(0, {
+    Array.from({ length: count }, (_, k) => `${i}-${k}-`.padEnd(limits.nameChars, 'x'));
+  return worker(i, {
+    name: '\u0001'.repeat(limits.keyChars),
+    id: '\u0001'.repeat(limits.nameChars),
     queues: names(limits.workerQueues),
-    types,
-    maxVersions: types.map(() => 4_294_967_295),
+    types: names(limits.workerTypes),
+    maxVersions: Array<number>(limits.workerTypes).fill(4_294_967_295),
   });
-  const line = lineOf(who, [large]);
-  expect(workersOf(line)).toEqual([large]);
-  expect(bytesOf(line)).toBeLessThan(4 * mostLineBytes);
+}
+
+/** Returns the announcement as it is read from the registry. */
+const stored = (announcement: WorkerAnnouncement): WorkerAnnouncement | undefined =>
+  announcementIn({ value: JSON.parse(JSON.stringify(announcement)) });
+
+test('an announcement names each of 50 workers with all its fields, of whatever kind', () => {
+  const other = {
+    tenant: 'acme',
+    queues: ['mail', 'bulk'],
+    types: ['send', '__proto__'],
+    maxVersions: [2, 1],
+  };
+  const workers = [...many(maxNamedWorkers - 1), worker(9_999, other)];
+  const announcement = stored(announcementOf(identity, workers));
+  expect(announcement).toMatchObject({ count: maxNamedWorkers, isComplete: true });
+  expect(announcement && namedWorkersOf(announcement)).toEqual(workers);
+  expect(announcement && unnamedWorkersOf(announcement)).toEqual([]);
 });
 
-test('counts while it is not older than 3 minutes, by a clock that may be off, and while it names somebody', () => {
-  const line = lineOf(who, many(1));
-  const at = (ms: number) => isCurrent(line, who.writtenAtMs + ms);
-  expect([at(0), at(lineLastsMs - 1), at(lineLastsMs)]).toEqual([true, true, false]);
-  expect([at(-2_000), at(-lineLastsMs)]).toEqual([true, false]);
-  expect(isCurrent(lineOf(who, []), who.writtenAtMs)).toBe(false);
+test('of more than 50 workers the first 50 by name are named, and the others are counted in their kind', () => {
+  const workers = many(1_000);
+  const rare = worker(9_999, { types: ['rare'] });
+  const announcement = announcementOf(identity, [rare, ...workers.toReversed()]);
+  expect(namedWorkersOf(announcement)).toEqual(workers.slice(0, maxNamedWorkers));
+  const unnamed = { name: '', id: '', inFlight: 0, connectedAtMs: 0 };
+  expect(unnamedWorkersOf(announcement)).toEqual([
+    worker(0, { ...unnamed, unlistedCount: 950 }),
+    { ...rare, ...unnamed, unlistedCount: 1 },
+  ]);
+  expect(announcement).toMatchObject({ count: 1_001, isComplete: true });
+});
+
+test('the announcement of one worker is smaller than a write unit of the table, and that of 1,000 of one kind has 6 KB', () => {
+  expect(bytesOf(announcementOf(identity, many(1)))).toBeLessThan(500);
+  expect(bytesOf(announcementOf(identity, many(1_000)))).toBeLessThan(6_144);
+});
+
+test('an announcement without room for all kinds is marked as incomplete, and fits into an item of the table', () => {
+  const kinds = Array.from({ length: 20 }, (_, i) => largest(i));
+  expect(announcementOf(identity, kinds.slice(0, 10)).isComplete).toBe(true);
+  const workers = [...Array.from({ length: maxNamedWorkers }, () => largest(0)), ...kinds];
+  const announcement = announcementOf(identity, workers);
+  expect(announcement).toMatchObject({ count: 70, isComplete: false });
+  expect(announcement.kinds).toHaveLength(10);
+  expect(namedWorkersOf(announcement)).toHaveLength(maxNamedWorkers);
+  expect(bytesOf(announcement)).toBeGreaterThan(maxKindsBytes);
+  expect(bytesOf(announcement)).toBeLessThan(itemBytes);
+});
+
+test('an announcement is current if it has a worker and its time is less than 3 minutes from now, before or after', () => {
+  const announcement = announcementOf(identity, many(1));
+  const at = (ms: number) => isCurrent(announcement, identity.writtenAtMs + ms);
+  expect([at(0), at(announcementLastsMs - 1), at(announcementLastsMs)]).toEqual([true, true, false]);
+  expect([at(-2_000), at(-announcementLastsMs)]).toEqual([true, false]);
+  expect(isCurrent(announcementOf(identity, []), identity.writtenAtMs)).toBe(false);
+});
+
+test('an entry of another format is no announcement and is not current', () => {
+  const kinds = [{ tenant: 'default', queues: ['mail'], types: ['send'], workers: [{ name: 'w' }] }];
+  const values = [
+    null,
+    7,
+    'text',
+    [],
+    {},
+    { ...identity, kinds, isComplete: true },
+    { format: 3, ...identity },
+  ];
+  expect(values.map((value) => announcementIn({ value }))).toEqual(values.map(() => undefined));
+  expect(isCurrent(undefined, identity.writtenAtMs)).toBe(false);
 });

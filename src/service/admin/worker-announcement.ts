@@ -1,27 +1,44 @@
-/** What a process tells the others of its workers: one registry entry, kept small. Pure. */
+/** The announcement of a process's workers to the other processes: one small registry entry. All functions are pure. */
+import type { RegistryEntry } from '../../ports/registry.ts';
 import type { WorkerView } from '../service.ts';
 
 export const workersKind = 'worker';
-/** A line that is older counts for nothing: its process is gone, or cannot write. Three times as long as it is due in. */
-export const lineLastsMs = 180_000;
-/** About what one line takes in the store, in bytes: 80 workers of one kind that have short names. */
-export const mostLineBytes = 8_192;
+/**
+ * How long an announcement is valid, in ms: three times the interval at which it is renewed. An older one is ignored,
+ * because its process is gone or cannot write.
+ */
+export const announcementLastsMs = 180_000;
+/** The most workers that an announcement names. The others are counted in their kind. */
+export const maxNamedWorkers = 50;
+/**
+ * The limit of all kinds of an announcement together, in bytes of JSON. The largest kind, 64 queues and 256 types with names
+ * of 64 characters, has 25,000. A named worker has at most 2,000: 255 characters of name and 64 of id, each at most 6 bytes
+ * in JSON. So an announcement has less than 262,144 + 50 × 2,000 + 5,000 = 367,144; a DynamoDB item may have 409,600.
+ */
+export const maxKindsBytes = 262_144;
+/** Announcements of earlier versions have no format or another one. */
+const announcementFormat = 2;
 
-interface Named extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {}
+interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {}
 
-/** Workers of one kind: what is alike in them is told once. At least one is named. */
-interface Alike extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'maxVersions' | 'othersAlike'> {
-  readonly workers: readonly Named[];
+/** The workers of a process that handle the same types of the same queues. */
+interface WorkerKind extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'maxVersions'> {
+  /** The number of these workers, named or not. */
+  readonly count: number;
+  readonly named: readonly NamedWorker[];
 }
 
-export interface WorkersLine {
-  /** Of one life of one process. */
+export interface WorkerAnnouncement {
+  readonly format: typeof announcementFormat;
+  /** Identifies one run of one process. */
   readonly id: string;
   readonly node: string;
-  /** By the process's clock, which AWS's answers correct. */
+  /** When the entry was written, by the process's clock, which is corrected by the times in AWS's responses. */
   readonly writtenAtMs: number;
-  readonly kinds: readonly Alike[];
-  /** False: there are workers of other kinds, too, that found no room. */
+  /** The number of all workers of the process, including those whose kind was left out. */
+  readonly count: number;
+  readonly kinds: readonly WorkerKind[];
+  /** False if kinds were left out because of `maxKindsBytes`: the process may then handle types that are not listed. */
   readonly isComplete: boolean;
 }
 
@@ -29,65 +46,75 @@ export function bytesOf(value: unknown): number {
   return Buffer.byteLength(JSON.stringify(value));
 }
 
-/** One worker, however many streams it has at the moment. */
+/** Returns a key that is the same for all streams of one worker. */
 export function workerKey({ tenant, name, id, queues, types, maxVersions }: WorkerView): string {
   return JSON.stringify([tenant, name, id, queues, types, maxVersions]);
 }
 
-function kindOf({ tenant, queues, types, maxVersions }: WorkerView): string {
+function kindKey({ tenant, queues, types, maxVersions }: WorkerView): string {
   return JSON.stringify([tenant, queues, types, maxVersions]);
 }
 
-function named({ name, id, inFlight, connectedAtMs }: WorkerView): Named {
+function asNamed({ name, id, inFlight, connectedAtMs }: WorkerView): NamedWorker {
   return { name, id, inFlight, connectedAtMs };
 }
 
-/** Names as many as have room beside what was told before; answers with the bytes that all of it takes. */
-function fill(kind: Alike, others: readonly WorkerView[], bytes: number): { kind: Alike; bytes: number } {
-  const workers = [...kind.workers];
-  let taken = bytes;
-  for (const worker of others.map(named)) {
-    const more = bytesOf(worker);
-    if (taken + more > mostLineBytes) break;
-    taken += more;
-    workers.push(worker);
-  }
-  const othersAlike = others.length + 1 - workers.length;
-  return { kind: { ...kind, workers, othersAlike }, bytes: taken };
-}
-
-/** Every kind before the second worker of any, the most frequent kinds first; the first of them whatever it takes. */
-export function lineOf(
-  who: Pick<WorkersLine, 'id' | 'node' | 'writtenAtMs'>,
+/**
+ * Announces all kinds of workers with their counts, up to `maxKindsBytes`, and names the first 50 workers in the order of
+ * their names. The order of their streams would change with each stream that is opened again.
+ */
+export function announcementOf(
+  identity: Pick<WorkerAnnouncement, 'id' | 'node' | 'writtenAtMs'>,
   workers: readonly WorkerView[],
-): WorkersLine {
-  const all = [...Map.groupBy(workers, kindOf).values()].sort((a, b) => b.length - a.length);
-  const told: { kind: Alike; others: readonly WorkerView[] }[] = [];
+): WorkerAnnouncement {
+  const byName = workers.toSorted((a, b) => a.name.localeCompare(b.name));
+  const named = new Set(byName.slice(0, maxNamedWorkers));
+  const all = [...Map.groupBy(byName, kindKey).values()];
+  const kinds: WorkerKind[] = [];
   let bytes = 0;
-  for (const [first, ...others] of all) {
+  for (const group of all) {
+    const [first] = group;
     if (first === undefined) continue;
     const { tenant, queues, types, maxVersions } = first;
-    const kind = { tenant, queues, types, maxVersions, workers: [named(first)], othersAlike: 0 };
-    const more = bytesOf(kind);
-    if (told.length > 0 && bytes + more > mostLineBytes) continue;
-    bytes += more;
-    told.push({ kind, others });
+    const kind = { tenant, queues, types, maxVersions, count: group.length, named: [] };
+    bytes += bytesOf(kind);
+    if (bytes > maxKindsBytes) break;
+    kinds.push({ ...kind, named: group.filter((worker) => named.has(worker)).map(asNamed) });
   }
-  const kinds = told.map(({ kind, others }) => {
-    const filled = fill(kind, others, bytes);
-    bytes = filled.bytes;
-    return filled.kind;
-  });
-  return { ...who, kinds, isComplete: kinds.length === all.length };
+  const isComplete = kinds.length === all.length;
+  return { format: announcementFormat, ...identity, count: workers.length, kinds, isComplete };
 }
 
-/** The line says something, and was written lately. */
-export function isCurrent({ kinds, writtenAtMs }: WorkersLine, nowMs: number): boolean {
-  return kinds.length > 0 && Math.abs(nowMs - writtenAtMs) < lineLastsMs;
+/** Returns the announcement in a registry entry, or undefined if the entry has the format of another version. */
+export function announcementIn({ value }: Pick<RegistryEntry, 'value'>): WorkerAnnouncement | undefined {
+  const announcement = value as WorkerAnnouncement | null;
+  return announcement?.format === announcementFormat ? announcement : undefined;
 }
 
-export function workersOf({ node, kinds }: WorkersLine): WorkerView[] {
-  return kinds.flatMap(({ workers, othersAlike, ...alike }) =>
-    workers.map((one, i) => ({ ...alike, ...one, node, othersAlike: i === 0 ? othersAlike : 0 })),
+/** Returns true if the announcement has a worker and is not older than `announcementLastsMs`. */
+export function isCurrent(announcement: WorkerAnnouncement | undefined, nowMs: number): boolean {
+  if (announcement === undefined || announcement.count === 0) return false;
+  return Math.abs(nowMs - announcement.writtenAtMs) < announcementLastsMs;
+}
+
+export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
+  return kinds.flatMap(({ tenant, queues, types, maxVersions, named }) =>
+    named.map((one) => ({ tenant, queues, types, maxVersions, ...one, node, unlistedCount: 0 })),
   );
+}
+
+/** Returns one view without a name for each kind that has unnamed workers, with their number. */
+export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
+  return kinds
+    .filter(({ count, named }) => count > named.length)
+    .map(({ tenant, queues, types, maxVersions, count, named }) => {
+      const unnamed = {
+        name: '',
+        id: '',
+        inFlight: 0,
+        connectedAtMs: 0,
+        unlistedCount: count - named.length,
+      };
+      return { tenant, queues, types, maxVersions, ...unnamed, node };
+    });
 }

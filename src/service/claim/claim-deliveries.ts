@@ -1,47 +1,48 @@
 import { encodeLease } from '../../core/codec/lease.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { type HandledType, handlesType } from '../../core/handled-type.ts';
 import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
 import { isEnded } from '../../core/task/head.ts';
-import type { Delivery, HandledType } from '../../ports/broker.ts';
-import type { Outcome, Snapshot, Transition } from '../../ports/task-store.ts';
-import { after, factsOf, syncDelivery, transition } from '../commit.ts';
+import type { Delivery } from '../../ports/broker.ts';
+import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
+import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
-import { type ReadOne, readEach } from '../read-each.ts';
+import { type ReadResult, readEach } from '../read-each.ts';
 import {
-  answerRejection,
-  giveBack,
-  giveBackUnread,
+  deferUnhandled,
+  deferUnknown,
   isMisplaced,
-  misplaced,
+  rerouteMisplaced,
   resend,
-  unhandled,
-  unknown,
+  returnDeliveries,
+  returnUnread,
+  settleDelivery,
 } from './return-deliveries.ts';
 
+/** The worker for which tasks are claimed. */
 export interface Claimant {
   /** The worker's name and id. */
   readonly worker: string;
   readonly types: readonly HandledType[];
   readonly sessionId: string | undefined;
-  /** Told of each race that a claim lost: who has the task. */
-  lost?(error: HoldfastError): void;
+  /** Called once for each task that another worker claimed first; the error names that worker. */
+  onRaceLost?(error: HoldfastError): void;
 }
 
-/** A claim that another node's write beat is decided again on what stands, a few times. */
-const tries = 3;
+/** How often a claim is tried in all. After a lost race it is decided again on the current snapshot. */
+const maxTries = 3;
 
 type Candidate = { readonly delivery: Delivery; readonly snapshot: Snapshot };
 
-function handles(claimant: Claimant, snapshot: Snapshot): boolean {
-  const { type, typeVersion } = snapshot.submission;
-  return claimant.types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
+function handles({ types }: Claimant, { submission: { type, typeVersion } }: Snapshot): boolean {
+  return handlesType(types, type, typeVersion);
 }
 
-/** What the worker is told of its lease. `handle`: of the bell that it holds; empty where bells follow the commit. */
+/** Builds the assignment of a claimed task. `receiptHandle` is empty if the broker is transactional. */
 export function assignmentOf(context: ServiceContext, receiptHandle: string, snapshot: Snapshot): Assignment {
   const { head, submission, id } = snapshot;
   const nowMs = context.clock.now();
@@ -71,22 +72,22 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
   };
 }
 
-const noSnapshots: ReadonlyMap<Delivery, ReadOne> = new Map();
+const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
-/** Heard for the first time after the submission: nearly always nobody was there before, so no head is read. */
-function isFirst({ message, receiveCount }: Delivery): boolean {
+/** Returns true for the first delivery after a submission. Its task is almost always unchanged, so no head is read. */
+function isFirstDelivery({ message, receiveCount }: Delivery): boolean {
   return message.reason === 'submit' && receiveCount === 1;
 }
 
-async function readCandidates(
+async function readSnapshots(
   context: ServiceContext,
   deliveries: readonly Delivery[],
-): Promise<ReadonlyMap<Delivery, ReadOne>> {
+): Promise<ReadonlyMap<Delivery, ReadResult>> {
   const { store } = context;
   const nowMs = context.clock.now();
   const ids = (some: readonly Delivery[]): string[] => some.map((delivery) => delivery.message.id);
-  const first = store.readAsSubmitted === undefined ? [] : deliveries.filter(isFirst);
-  const rest = first.length === 0 ? deliveries : deliveries.filter((delivery) => !isFirst(delivery));
+  const first = store.readAsSubmitted === undefined ? [] : deliveries.filter(isFirstDelivery);
+  const rest = first.length === 0 ? deliveries : deliveries.filter((delivery) => !isFirstDelivery(delivery));
   const [asSubmitted, read] = await Promise.all([
     readEach(ids(first), async (some) => (await store.readAsSubmitted?.(some, nowMs)) ?? []),
     readEach(ids(rest), (some) => store.read(some, nowMs)),
@@ -97,29 +98,29 @@ async function readCandidates(
   ]);
 }
 
-/** Reads what the bells did not bring along; decides on that, never on anything older. */
-async function look(
+/**
+ * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries that can be claimed, and defers or
+ * reroutes the others. A delivery received too often is also replaced with a new message.
+ */
+async function loadCandidates(
   context: ServiceContext,
   deliveries: readonly Delivery[],
   claimant: Claimant,
 ): Promise<Candidate[]> {
-  const blind = deliveries.filter((delivery) => delivery.snapshot === undefined);
-  const read = blind.length === 0 ? noSnapshots : await readCandidates(context, blind);
+  const unread = deliveries.filter((delivery) => delivery.snapshot === undefined);
+  const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread);
   const candidates: Candidate[] = [];
   for (const delivery of deliveries) {
     const found = delivery.snapshot ?? read.get(delivery);
-    if (found === undefined) context.background('unknown delivery', unknown(context, delivery));
+    if (found === undefined) context.background('unknown delivery', deferUnknown(context, delivery));
     else if (found instanceof HoldfastError) {
-      // It may be mended, and waits for that as for a worker of its type.
-      context.log.error(
-        { task_id: delivery.message.id, err: found },
-        'a task that is damaged was left alone',
-      );
-      context.background('delivery', unhandled(context, delivery));
+      // A damaged task may be repaired later, so its delivery is deferred like one that no worker here handles.
+      context.log.error({ task_id: delivery.message.id, err: found }, 'skipped a damaged task');
+      context.background('delivery', deferUnhandled(context, delivery));
     } else if (isMisplaced(delivery, found))
-      context.background('delivery', misplaced(context, delivery, found));
+      context.background('delivery', rerouteMisplaced(context, delivery, found));
     else if (!handles(claimant, found) && !isEnded(found.head))
-      context.background('delivery', unhandled(context, delivery));
+      context.background('delivery', deferUnhandled(context, delivery));
     else candidates.push({ delivery, snapshot: found });
     if (delivery.receiveCount >= limits.deliveryReceives)
       context.background('delivery', resend(context, delivery));
@@ -127,42 +128,46 @@ async function look(
   return candidates;
 }
 
-type Decided = { readonly candidate: Candidate; readonly change: Transition };
+/** A claim that was decided and is to be written. */
+type PlannedClaim = { readonly candidate: Candidate; readonly change: Transition };
 
-function decideClaim(
+function planClaim(
   context: ServiceContext,
   one: Candidate,
   claimant: Claimant,
   lowest: boolean,
-): Decided | undefined {
+): PlannedClaim | undefined {
   const claim = { kind: 'claim', worker: claimant.worker, leaseMs: timing.leaseMs, lowest } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
   if (decision.ok)
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
-  context.background('delivery', answerRejection(context, one.delivery, decision.rejection));
+  context.background('delivery', settleDelivery(context, one.delivery, decision.rejection));
   return undefined;
 }
 
-async function decideAll(
+async function planClaims(
   context: ServiceContext,
   candidates: readonly Candidate[],
   claimant: Claimant,
-): Promise<Decided[]> {
-  const decided: Decided[] = [];
+): Promise<PlannedClaim[]> {
+  const planned: PlannedClaim[] = [];
   for (const one of candidates) {
-    // Only lanes pay for order.
+    // Only a task in a lane needs a read of the lane's lowest task.
     const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;
-    const claim = decideClaim(context, one, claimant, lowest);
-    if (claim !== undefined) decided.push(claim);
+    const claim = planClaim(context, one, claimant, lowest);
+    if (claim !== undefined) planned.push(claim);
   }
-  return decided;
+  return planned;
 }
 
-/** A claimed task becomes an assignment; one that ended instead (expired, attempts spent) leaves its bell. */
-function conclude(
+/**
+ * Returns the assignment of a claimed task. If the task ended instead (it expired or had no attempts left), adjusts its
+ * delivery and returns undefined.
+ */
+function concludeClaim(
   context: ServiceContext,
-  one: Decided,
-  outcome: Outcome & { kind: 'done' },
+  one: PlannedClaim,
+  outcome: WriteOutcome & { kind: 'done' },
   claimant: Claimant,
 ): Assignment | undefined {
   const { delivery, snapshot } = one.candidate;
@@ -170,61 +175,65 @@ function conclude(
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
   if (outcome.head.state !== 'running') {
-    after(context, done);
+    afterCommit(context, done);
     context.background('delivery', syncDelivery(context, delivery.receiptHandle, done));
     return undefined;
   }
-  context.feed.publish(done.id);
-  context.held.put({ snapshot: done, receiptHandle: delivery.receiptHandle, sessionId: claimant.sessionId });
+  context.changeFeed.publish(done.id);
+  context.heldLeases.put({
+    snapshot: done,
+    receiptHandle: delivery.receiptHandle,
+    sessionId: claimant.sessionId,
+  });
   return assignmentOf(context, delivery.receiptHandle, done);
 }
 
-async function write(
+async function writeClaims(
   context: ServiceContext,
-  decided: readonly Decided[],
+  planned: readonly PlannedClaim[],
   claimant: Claimant,
-): Promise<{ assigned: Assignment[]; again: Candidate[] }> {
+): Promise<{ assigned: Assignment[]; lostRaces: Candidate[] }> {
   const assigned: Assignment[] = [];
-  const again: Candidate[] = [];
+  const lostRaces: Candidate[] = [];
   const failed: Delivery[] = [];
-  const outcomes = await context.store.append(decided.map((one) => one.change));
+  const outcomes = await context.store.append(planned.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
-    const one = decided[i];
+    const one = planned[i];
     if (outcome === undefined || one === undefined)
-      throw new RangeError('the store answered fewer items than asked');
+      throw new RangeError('the store returned fewer outcomes than changes');
     if (outcome.kind === 'done') {
-      const assignment = conclude(context, one, outcome, claimant);
+      const assignment = concludeClaim(context, one, outcome, claimant);
       if (assignment !== undefined) assigned.push(assignment);
-    } else if (outcome.kind === 'refused' && outcome.current !== undefined) {
-      claimant.lost?.(lostRace(outcome.current.id, outcome.current.head));
-      again.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
+    } else if (outcome.kind === 'conflict' && outcome.current !== undefined) {
+      claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));
+      lostRaces.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
     } else if (outcome.kind === 'failed') failed.push(one.candidate.delivery);
-    // Gone: the bell comes back by itself.
+    // If the task no longer exists, its delivery becomes visible again by itself and is then deferred as unknown.
   }
-  context.background('delivery', giveBack(context, failed));
-  return { assigned, again };
+  context.background('delivery', returnDeliveries(context, failed));
+  return { assigned, lostRaces };
 }
 
-/** Claims in rounds: whoever lost a race decides again on what stands. */
-async function claimAll(
+/** Claims the candidates in rounds: a claim that lost a race is decided again on the current snapshot in the next round. */
+async function claimCandidates(
   context: ServiceContext,
   first: Candidate[],
   claimant: Claimant,
 ): Promise<Assignment[]> {
   let candidates = first;
   const assignments: Assignment[] = [];
-  for (let i = 0; i < tries && candidates.length > 0; i++) {
+  for (let i = 0; i < maxTries && candidates.length > 0; i++) {
     try {
-      const decided = await decideAll(context, candidates, claimant);
-      if (decided.length === 0) break;
-      const { assigned, again } = await write(context, decided, claimant);
+      const planned = await planClaims(context, candidates, claimant);
+      if (planned.length === 0) break;
+      const { assigned, lostRaces } = await writeClaims(context, planned, claimant);
       assignments.push(...assigned);
-      candidates = again;
+      candidates = lostRaces;
     } catch (thrown) {
       const deliveries = candidates.map(({ delivery }) => delivery);
-      context.background('delivery', giveBack(context, deliveries));
-      // What was claimed in earlier rounds must reach its worker.
+      context.background('delivery', returnDeliveries(context, deliveries));
+      // Tasks that were claimed in earlier rounds must still reach their worker.
       if (assignments.length === 0) throw thrown;
       return assignments;
     }
@@ -233,8 +242,9 @@ async function claimAll(
 }
 
 /**
- * What a receiver does with the bells it heard: claims what is ready or whose lease is spent, ends what is over, and
- * leaves every other bell as the task's state asks. Never throws for one bell's sake.
+ * Handles the deliveries that a worker received: claims tasks that are ready or whose lease has expired, ends tasks that
+ * have expired or used up their attempts, and defers, hides or deletes every other delivery by its task's state. A problem
+ * with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was claimed.
  */
 export async function claimDeliveries(
   context: ServiceContext,
@@ -243,10 +253,10 @@ export async function claimDeliveries(
 ): Promise<Assignment[]> {
   let candidates: Candidate[];
   try {
-    candidates = await look(context, deliveries, claimant);
+    candidates = await loadCandidates(context, deliveries, claimant);
   } catch (thrown) {
-    context.background('delivery', giveBackUnread(context, deliveries));
+    context.background('delivery', returnUnread(context, deliveries));
     throw thrown;
   }
-  return claimAll(context, candidates, claimant);
+  return claimCandidates(context, candidates, claimant);
 }

@@ -8,8 +8,11 @@ import { createService } from '../create-service.ts';
 
 const ref = (queue: string) => ({ tenant: 'default', queue });
 
-/** A node; what a claim came to, and how long it took; and how often it asked for bells. */
-async function given() {
+/**
+ * Starts a node. `claim` returns a list that gets the claim's tasks and its duration in ms, and `receiveCount` counts the
+ * node's calls of `receive`.
+ */
+async function startNode() {
   const clock = virtualClock();
   const engine = memory({ clock });
   let receiveCount = 0;
@@ -37,8 +40,8 @@ async function given() {
 }
 
 describe('a claim whose queues are all paused', () => {
-  it('waits as long as it was told to, and asks for nothing meanwhile', async () => {
-    const { clock, claim, pause, submit, receiveCount } = await given();
+  it('waits for the requested time and calls the broker not once', async () => {
+    const { clock, claim, pause, submit, receiveCount } = await startNode();
     await submit('q', 'k');
     await pause('q');
     const answered = claim(['q']);
@@ -49,8 +52,8 @@ describe('a claim whose queues are all paused', () => {
     expect(receiveCount()).toBe(0);
   });
 
-  it('is given work as soon as one is resumed', async () => {
-    const { clock, claim, pause, submit } = await given();
+  it('gets a task as soon as one of the queues is resumed', async () => {
+    const { clock, claim, pause, submit } = await startNode();
     await submit('q', 'k');
     await pause('q');
     await pause('r');
@@ -61,8 +64,8 @@ describe('a claim whose queues are all paused', () => {
     expect(answered).toMatchObject([{ tasks: [{ key: 'k' }], tookMs: 5_000 }]);
   });
 
-  it('waits no longer in all where settings change meanwhile', async () => {
-    const { clock, claim, pause } = await given();
+  it('waits no longer than requested in total, even if queue settings change meanwhile', async () => {
+    const { clock, claim, pause } = await startNode();
     await pause('q');
     const answered = claim(['q']);
     for (let i = 0; i < 3; i++) {
@@ -75,8 +78,8 @@ describe('a claim whose queues are all paused', () => {
     expect(answered).toEqual([{ tasks: [], tookMs: 20_000 }]);
   });
 
-  it('ends with its caller', async () => {
-    const { clock, claim, pause } = await given();
+  it('ends when its caller disconnects', async () => {
+    const { clock, claim, pause } = await startNode();
     await pause('q');
     const caller = new AbortController();
     const answered = claim(['q'], caller.signal);
@@ -88,8 +91,8 @@ describe('a claim whose queues are all paused', () => {
 });
 
 describe('a claim that waits', () => {
-  it('is given nothing of a queue that is paused meanwhile, and what comes to another that is resumed', async () => {
-    const { clock, claim, pause, submit } = await given();
+  it('gets no task of a queue that is paused meanwhile, but a task of another queue that is resumed', async () => {
+    const { clock, claim, pause, submit } = await startNode();
     await pause('r');
     await submit('r', 'of r');
     const answered = claim(['q', 'r']);

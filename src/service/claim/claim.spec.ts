@@ -10,7 +10,7 @@ import type { ClaimRequest } from '../service.ts';
 
 const target = { tenant: 'default', queue: 'q' };
 
-it('whoever loses the race for a task is told who has it', async () => {
+it('a claim that loses the race for a task gets an error that names the winning worker', async () => {
   const clock = virtualClock();
   const bothWrite = Promise.withResolvers<void>();
   let writing = 0;
@@ -23,7 +23,7 @@ it('whoever loses the race for a task is told who has it', async () => {
   let received: readonly Delivery[] = [];
   const nodeOf = async (node: string) => {
     const parts = engine.connect(node);
-    // A queue's message that was delivered twice, at one moment.
+    // Both nodes receive the same delivery at the same moment, as SQS may deliver a message twice.
     const broker = { ...parts.broker, receive: async () => received };
     const options = { ...parts, broker, node, clock, log: silentLog, createQueues: true };
     return (await createService(options)).service;
@@ -31,18 +31,22 @@ it('whoever loses the race for a task is told who has it', async () => {
   const services = [await nodeOf('one'), await nodeOf('other')];
   const [submitted] = (await services[0]?.submit(target, [item('k')], { notAfterMs: undefined })) ?? [];
   if (submitted === undefined || submitted.error !== undefined) expect.fail('not accepted');
-  const asked: Omit<ClaimRequest, 'workerName'> = {
+  const request: Omit<ClaimRequest, 'workerName'> = {
     ...{ tenant: 'default', workerId: 'w', queues: ['q'], requestId: '', maxTasks: 1, waitMs: 0 },
     types: [{ type: 'note', maxVersion: 1 }],
     signal: new AbortController().signal,
   };
   const room = () => ({ tasks: 1, bytes: 1_000 });
-  received = await engine.broker.receive([target], { ...asked, room });
+  received = await engine.broker.receive([target], { ...request, room });
   const races = await Promise.all(
     services.map(async (service, i) => {
       const lost: HoldfastError[] = [];
       const workerName = `worker-${i}`;
-      const tasks = await service.claim({ ...asked, workerName, lost: (error) => void lost.push(error) });
+      const tasks = await service.claim({
+        ...request,
+        workerName,
+        onRaceLost: (error) => void lost.push(error),
+      });
       return { worker: `${workerName}/w`, won: tasks.length > 0, lost };
     }),
   );

@@ -1,15 +1,18 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Delivery } from '../../ports/broker.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import type { ClaimRequest } from '../service.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { assignmentOf, claimDeliveries } from './claim-deliveries.ts';
-import type { Claimed, RecentClaims } from './recent-claims.ts';
+import type { LeaseReference, RecentClaims } from './recent-claims.ts';
 
-async function openOf(context: ServiceContext, { tenant, queues }: ClaimRequest): Promise<QueueRef[]> {
+async function unpausedQueuesOf(
+  context: ServiceContext,
+  { tenant, queues }: ClaimRequest,
+): Promise<QueueRef[]> {
   const open: QueueRef[] = [];
   for (const queue of queues) {
     await context.queues.ensure({ tenant, queue });
@@ -18,7 +21,7 @@ async function openOf(context: ServiceContext, { tenant, queues }: ClaimRequest)
   return open;
 }
 
-/** Waits for a bell of those queues that are not paused; where all are, until that changes. */
+/** Receives deliveries from the queues that are not paused. If all queues are paused, only waits for `waitMs`. */
 async function receive(
   context: ServiceContext,
   request: ClaimRequest,
@@ -26,7 +29,7 @@ async function receive(
   signal: AbortSignal,
 ): Promise<readonly Delivery[]> {
   const { types, maxTasks } = request;
-  const queues = await openOf(context, request);
+  const queues = await unpausedQueuesOf(context, request);
   if (queues.length === 0) {
     await context.clock.sleep(waitMs, signal);
     return [];
@@ -35,14 +38,17 @@ async function receive(
   return context.broker.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
 }
 
-/** As `receive`; where a setting of a queue changes meanwhile, by the new ones for the rest of the time. */
-async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Promise<readonly Delivery[]> {
+/** Receives deliveries. If a queue's setting changes meanwhile, receives with the new settings for the rest of the time. */
+async function receiveWithCurrentSettings(
+  context: ServiceContext,
+  request: ClaimRequest,
+): Promise<readonly Delivery[]> {
   const { clock, queues } = context;
   if (request.waitMs === 0) return receive(context, request, 0, request.signal);
   const untilMs = clock.monotonic() + request.waitMs;
   for (;;) {
     const changed = new AbortController();
-    const stopListening = queues.onChange(() => changed.abort());
+    const unsubscribe = queues.onChange(() => changed.abort());
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
       const signal = AbortSignal.any([request.signal, changed.signal]);
@@ -50,50 +56,54 @@ async function receiveAsSet(context: ServiceContext, request: ClaimRequest): Pro
       const isOver = request.signal.aborted || clock.monotonic() >= untilMs;
       if (deliveries.length > 0 || isOver || !changed.signal.aborted) return deliveries;
     } finally {
-      stopListening();
+      unsubscribe();
     }
   }
 }
 
 async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
   const { workerName, workerId, types } = request;
-  const deliveries = await receiveAsSet(context, request);
+  const deliveries = await receiveWithCurrentSettings(context, request);
   if (deliveries.length === 0) return [];
-  const lost = (error: HoldfastError): void => request.lost?.(error);
+  const onRaceLost = (error: HoldfastError): void => request.onRaceLost?.(error);
   return claimDeliveries(context, deliveries, {
     worker: `${workerName}/${workerId}`,
     types,
     sessionId: undefined,
-    lost,
+    onRaceLost,
   });
 }
 
-/** What a claim was answered with, as far as its leases still hold. */
-async function claimedAgain(
+/** Returns the assignments of an earlier claim whose leases are still held. */
+async function reloadClaimed(
   context: ServiceContext,
-  claimed: readonly Claimed[],
+  leases: readonly LeaseReference[],
 ): Promise<readonly Assignment[]> {
   const nowMs = context.clock.now();
-  const ids = claimed.map(({ id }) => id);
-  const read = await context.store.read(ids, nowMs);
-  return claimed.flatMap(({ fencingToken: claimedToken, receiptHandle }, i) => {
-    const snapshot = read[i];
+  const ids = leases.map(({ id }) => id);
+  const snapshots = await context.store.read(ids, nowMs);
+  return leases.flatMap((lease, i) => {
+    const snapshot = snapshots[i];
     if (snapshot === undefined) return [];
+    const { receiptHandle } = lease;
     const { state, fencingToken, leaseEndAtMs = 0 } = snapshot.head;
-    const holds = state === 'running' && fencingToken === claimedToken && leaseEndAtMs > nowMs;
-    return holds ? [assignmentOf(context, receiptHandle, snapshot)] : [];
+    const isHeld = state === 'running' && fencingToken === lease.fencingToken && leaseEndAtMs > nowMs;
+    return isHeld ? [assignmentOf(context, receiptHandle, snapshot)] : [];
   });
 }
 
-/** All that says what a caller may be given, so that nobody is answered with what another asked for. */
+/** Builds the request's key from all fields that decide which tasks it may get, so that no other request can match it. */
 function keyOf(request: ClaimRequest): string {
   const { tenant, caller, workerName, workerId, queues, types, maxTasks, requestId } = request;
   const handled = types.map(({ type, maxVersion }) => [type, maxVersion]);
-  // A list, since a separator could be part of a name.
+  // The key is a JSON list, because any separator could be part of a name.
   return JSON.stringify([tenant, caller, workerName, workerId, queues, handled, maxTasks, requestId]);
 }
 
-/** For workers that ask instead of holding a stream. Where the caller went away meanwhile, it is all released. */
+/**
+ * Claims tasks for workers that poll instead of holding a stream. If the caller disconnects meanwhile, its tasks are
+ * released, unless the request has an id and can be repeated.
+ */
 export async function claim(
   context: ServiceContext,
   recent: RecentClaims,
@@ -102,7 +112,7 @@ export async function claim(
   if (request.requestId !== '') {
     return recent.once(keyOf(request), context.clock.now(), {
       claim: () => claimOnce(context, request),
-      again: (claimed) => claimedAgain(context, claimed),
+      reload: (leases) => reloadClaimed(context, leases),
     });
   }
   const assigned = await claimOnce(context, request);

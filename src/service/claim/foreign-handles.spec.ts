@@ -8,33 +8,33 @@ import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
-const hers = { tenant: 'alice', queue: 'mail' };
-const his = { tenant: 'bob', queue: 'mail' };
-const heldMs = timing.leaseMs + timing.clockGuardMs;
+const alice = { tenant: 'alice', queue: 'mail' };
+const bob = { tenant: 'bob', queue: 'mail' };
+const hiddenMs = timing.leaseMs + timing.clockGuardMs;
 
-/** Two tenants' tasks, claimed; and her lease with the handle of his, which she saw somewhere. */
-async function given() {
+/** Claims a task of each of two tenants. `lease` is Alice's lease with the receipt handle of Bob's delivery. */
+async function claimForBoth() {
   const clock = virtualClock();
   const engine = externalMemory({ clock });
   const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
-  const claim = async ({ tenant, queue }: typeof hers): Promise<Assignment | undefined> => {
+  const claim = async ({ tenant, queue }: typeof alice): Promise<Assignment | undefined> => {
     const request = { tenant, workerName: 'w', workerId: tenant, queues: [queue], maxTasks: 1, waitMs: 0 };
     const types = [{ type: 'note', maxVersion: 1 }];
     const { signal } = new AbortController();
     const [task] = await service.claim({ ...request, types, requestId: '', signal });
     return task;
   };
-  for (const queue of [hers, his]) await service.submit(queue, [item('k')], { notAfterMs: undefined });
-  const [her, him] = [await claim(hers), await claim(his)];
-  if (her === undefined || him === undefined) expect.fail('not claimed');
-  const { receiptHandle } = decodeLease(him.lease);
-  const lease = encodeLease({ ...decodeLease(her.lease), receiptHandle });
-  return { clock, service, settled, claim, lease, him };
+  for (const queue of [alice, bob]) await service.submit(queue, [item('k')], { notAfterMs: undefined });
+  const [aliceTask, bobTask] = [await claim(alice), await claim(bob)];
+  if (aliceTask === undefined || bobTask === undefined) expect.fail('not claimed');
+  const { receiptHandle } = decodeLease(bobTask.lease);
+  const lease = encodeLease({ ...decodeLease(aliceTask.lease), receiptHandle });
+  return { clock, service, settled, claim, lease, bobTask };
 }
 
-test('who settles a task by the handle of another tenant’s bell silences nobody', async () => {
-  const { clock, service, settled, claim, lease, him } = await given();
+test('a settlement with the receipt handle of another tenant’s delivery does not delete that delivery', async () => {
+  const { clock, service, settled, claim, lease, bobTask } = await claimForBoth();
   const success = { lease, outcome: 'succeeded', result: undefined, message: '', errorType: '' } as const;
   const { results } = await service.settle([{ ...success, afterMs: undefined }], {
     tenant: 'alice',
@@ -42,16 +42,16 @@ test('who settles a task by the handle of another tenant’s bell silences nobod
   });
   expect(results).toEqual([{ state: 'succeeded', error: undefined }]);
   await settled();
-  await clock.advance(heldMs);
-  expect((await claim(his))?.id).toBe(him.id);
+  await clock.advance(hiddenMs);
+  expect((await claim(bob))?.id).toBe(bobTask.id);
 });
 
-test('nor does a heartbeat by it keep that bell from being heard in time', async () => {
-  const { clock, service, settled, claim, lease, him } = await given();
+test('a heartbeat with the receipt handle of another tenant’s delivery does not hide that delivery longer', async () => {
+  const { clock, service, settled, claim, lease, bobTask } = await claimForBoth();
   await clock.advance(20_000);
   const [answer] = await service.heartbeat([{ lease, progress: undefined }], { tenant: 'alice' });
   expect(answer?.verdict).toBe('renewed');
   await settled();
-  await clock.advance(heldMs - 20_000);
-  expect((await claim(his))?.id).toBe(him.id);
+  await clock.advance(hiddenMs - 20_000);
+  expect((await claim(bob))?.id).toBe(bobTask.id);
 });

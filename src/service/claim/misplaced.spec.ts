@@ -5,15 +5,15 @@ import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
-const hers = { tenant: 'alice', queue: 'mail' };
-const his = { tenant: 'bob', queue: 'mail' };
+const alice = { tenant: 'alice', queue: 'mail' };
+const bob = { tenant: 'bob', queue: 'mail' };
 
-test('a bell that lies in another tenant’s queue gives nobody there the task, and is rung where it belongs', async () => {
+test('a message in another tenant’s queue gives no worker there its task, and is sent to the task’s own queue', async () => {
   const clock = virtualClock();
   const engine = externalMemory({ clock });
   const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
   const { service, settled } = await createService(options);
-  const claim = ({ tenant, queue }: typeof hers) =>
+  const claim = ({ tenant, queue }: typeof alice) =>
     service.claim({
       tenant,
       workerName: 'w',
@@ -25,20 +25,20 @@ test('a bell that lies in another tenant’s queue gives nobody there the task, 
       requestId: '',
       signal: new AbortController().signal,
     });
-  await service.submit(hers, [item('k')], { notAfterMs: undefined });
-  const [result] = await service.submit(his, [item('k')], { notAfterMs: undefined });
+  await service.submit(alice, [item('k')], { notAfterMs: undefined });
+  const [result] = await service.submit(bob, [item('k')], { notAfterMs: undefined });
   if (result?.error !== undefined || result === undefined) throw new Error('not accepted');
-  const [own] = await engine.broker.receive([his], {
+  const [own] = await engine.broker.receive([bob], {
     types: [{ type: 'note', maxVersion: 1 }],
     room: () => ({ tasks: 1, bytes: 1_000_000 }),
     waitMs: 0,
     signal: new AbortController().signal,
   });
   if (own === undefined) throw new Error('not sent');
-  // Whoever may write to SQS moved it.
+  // A user with access to SQS moves the message to another tenant's queue.
   await engine.broker.delete([own.receiptHandle]);
-  await engine.broker.send([{ ...own.message, queue: hers, reason: 'due' }]);
-  expect((await claim(hers)).map(({ tenant }) => tenant)).toEqual(['alice']);
+  await engine.broker.send([{ ...own.message, queue: alice, reason: 'due' }]);
+  expect((await claim(alice)).map(({ tenant }) => tenant)).toEqual(['alice']);
   await settled();
-  expect((await claim(his)).map(({ id }) => id)).toEqual([result.id]);
+  expect((await claim(bob)).map(({ id }) => id)).toEqual([result.id]);
 });

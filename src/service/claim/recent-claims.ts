@@ -3,83 +3,91 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Lease } from '../../core/task/lease.ts';
 
-/** Enough to find the assignment again. Its payload is left where it lies. */
-export type Claimed = Pick<Lease, 'id' | 'fencingToken' | 'receiptHandle'>;
+/** Identifies an assignment so that it can be read again. The payload stays in the store. */
+export type LeaseReference = Pick<Lease, 'id' | 'fencingToken' | 'receiptHandle'>;
 
-interface Answer {
+/** The remembered result of one claim request. */
+interface RecentClaim {
   readonly atMs: number;
-  /** Grows when the answer is there. */
+  /** The estimated memory of this entry. It grows when the claim has its result. */
   bytes: number;
-  readonly claimed: Promise<readonly Claimed[]>;
+  readonly leases: Promise<readonly LeaseReference[]>;
 }
 
-export interface Asking {
+/** Claims new tasks, or reads the assignments of an earlier claim again. */
+export interface ClaimSource {
   claim(): Promise<readonly Assignment[]>;
-  /** Those of them that still hold. */
-  again(claimed: readonly Claimed[]): Promise<readonly Assignment[]>;
+  /** Returns the assignments whose leases are still held. */
+  reload(leases: readonly LeaseReference[]): Promise<readonly Assignment[]>;
 }
 
-/** What an entry and a claim take beside their strings. */
+/** The estimated memory of an entry and of a lease in it, in bytes, without their strings. */
 const entryBytes = 512;
-const claimedBytes = 128;
+const leaseBytes = 128;
 
-/** What was claimed within the last minute, by key, so that a caller whose answer was lost gets the same assignments. */
+/**
+ * Remembers the claims of the last minute by request key, so that a caller whose response was lost gets the same
+ * assignments when it repeats the request.
+ */
 export class RecentClaims {
-  readonly #answers = new Map<string, Answer>();
+  readonly #recent = new Map<string, RecentClaim>();
   #bytes = 0;
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Nothing is no answer to be repeated: it, and one of which nothing holds any more, is asked for anew. */
-  async once(key: string, nowMs: number, asking: Asking): Promise<readonly Assignment[]> {
+  /**
+   * Returns the remembered assignments for the key, or claims new tasks. An empty claim is not remembered, and a claim
+   * whose leases are all over is forgotten: the next request with that key claims again.
+   */
+  async once(key: string, nowMs: number, source: ClaimSource): Promise<readonly Assignment[]> {
     this.#forgetOld(nowMs);
-    const known = this.#answers.get(key);
-    if (known === undefined) return this.#first(key, nowMs, asking);
-    const claimed = await known.claimed;
-    const assignments = claimed.length === 0 ? [] : await asking.again(claimed);
+    const known = this.#recent.get(key);
+    if (known === undefined) return this.#first(key, nowMs, source);
+    const leases = await known.leases;
+    const assignments = leases.length === 0 ? [] : await source.reload(leases);
     if (assignments.length > 0) return assignments;
     this.#forget(key, known);
-    return this.once(key, nowMs, asking);
+    return this.once(key, nowMs, source);
   }
 
-  async #first(key: string, nowMs: number, asking: Asking): Promise<readonly Assignment[]> {
-    const assigned = asking.claim();
-    const claimed = assigned.then((tasks) => tasks.map(({ lease }) => decodeLease(lease)));
-    const answer: Answer = { atMs: nowMs, bytes: 0, claimed };
-    this.#answers.set(key, answer);
-    this.#count(answer, key.length + entryBytes);
+  async #first(key: string, nowMs: number, source: ClaimSource): Promise<readonly Assignment[]> {
+    const assigned = source.claim();
+    const leases = assigned.then((tasks) => tasks.map(({ lease }) => decodeLease(lease)));
+    const entry: RecentClaim = { atMs: nowMs, bytes: 0, leases };
+    this.#recent.set(key, entry);
+    this.#count(entry, key.length + entryBytes);
     try {
-      const tasks = await claimed;
-      if (tasks.length === 0) this.#forget(key, answer);
-      else if (this.#answers.get(key) === answer) {
+      const tasks = await leases;
+      if (tasks.length === 0) this.#forget(key, entry);
+      else if (this.#recent.get(key) === entry) {
         this.#count(
-          answer,
-          tasks.reduce((sum, { receiptHandle }) => sum + receiptHandle.length + claimedBytes, 0),
+          entry,
+          tasks.reduce((sum, { receiptHandle }) => sum + receiptHandle.length + leaseBytes, 0),
         );
       }
     } catch {
-      this.#forget(key, answer);
+      this.#forget(key, entry);
     }
     return assigned;
   }
 
-  #count(answer: Answer, bytes: number): void {
-    answer.bytes += bytes;
+  #count(entry: RecentClaim, bytes: number): void {
+    entry.bytes += bytes;
     this.#bytes += bytes;
   }
 
-  #forget(key: string, answer: Answer): void {
-    if (this.#answers.get(key) !== answer) return;
-    this.#answers.delete(key);
-    this.#bytes -= answer.bytes;
+  #forget(key: string, entry: RecentClaim): void {
+    if (this.#recent.get(key) !== entry) return;
+    this.#recent.delete(key);
+    this.#bytes -= entry.bytes;
   }
 
   #forgetOld(nowMs: number): void {
-    for (const [key, answer] of this.#answers) {
-      if (nowMs - answer.atMs < timing.claimRepeatMs && this.#bytes <= limits.recentClaimBytes) break;
-      this.#forget(key, answer);
+    for (const [key, entry] of this.#recent) {
+      if (nowMs - entry.atMs < timing.claimRepeatMs && this.#bytes <= limits.recentClaimBytes) break;
+      this.#forget(key, entry);
     }
   }
 }

@@ -1,6 +1,8 @@
-/** What becomes of a bell whose task is not claimed by whoever heard it. */
+/** Defers, reroutes, replaces or deletes deliveries whose tasks the receiving worker did not claim. */
 
+import { delayMs } from '../../core/backoff.ts';
 import { limits } from '../../core/limits.ts';
+import { isSameQueue } from '../../core/queue-ref.ts';
 import type { Rejection } from '../../core/task/command.ts';
 import { isEnded } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
@@ -10,86 +12,92 @@ import { dispatch } from '../hand-over.ts';
 
 const minuteMs = 60_000;
 const unknownHideMs = 5_000;
-/** A task that is not there is taken for gone once the message that names it is so old. */
+/** A task that is not in the store counts as deleted once its dispatch message is this old. */
 export const unknownForgetMs = 10 * minuteMs;
 /**
- * Not for this worker, but maybe for the next that polls: at first it is heard again soon, so that workers of one queue
- * that handle different types do not keep tasks from each other. Later more rarely, since each hearing costs.
+ * How long a delivery is hidden if the receiving worker does not handle its task type. The time is short for the first 8
+ * receives, so that workers of one queue that handle different types do not delay each other's tasks. Then it doubles with
+ * each receive up to the maximum, because each receive costs money.
  */
-const unhandledHideMs = 1_000;
-const unhandledSoon = 8;
-const unhandledHideMaxMs = 2 * minuteMs;
+const unhandledHide = { firstMs: 1_000, longestMs: 2 * minuteMs } as const;
+const unhandledQuickReceives = 8;
 
-/** What could not be claimed is heard again after so long, twice as long each time. */
-const giveBackMs = 2_000;
-const giveBackMaxMs = 4_000;
+/** How long a delivery is hidden after its claim failed. The time doubles with each receive up to the maximum. */
+const returnedHide = { firstMs: 2_000, longestMs: 4_000 } as const;
 
+/** Replaces a delivery with a new dispatch message, whose receive count starts at zero. */
 export async function resend(context: ServiceContext, delivery: Delivery): Promise<void> {
   const [sent] = await context.broker.send([{ ...delivery.message, reason: 'again' }]);
   if (sent === true) await context.broker.delete([delivery.receiptHandle]);
 }
 
-export async function unknown(context: ServiceContext, delivery: Delivery): Promise<void> {
+/** Hides a delivery whose task is not in the store, or deletes it once it is older than `unknownForgetMs`. */
+export async function deferUnknown(context: ServiceContext, delivery: Delivery): Promise<void> {
   if (context.clock.now() - delivery.sentAtMs > unknownForgetMs)
     await context.broker.delete([delivery.receiptHandle]);
   else await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: unknownHideMs }]);
 }
 
-export async function unhandled(context: ServiceContext, delivery: Delivery): Promise<void> {
-  const doublings = Math.max(0, delivery.receiveCount - unhandledSoon);
-  const ms = Math.min(unhandledHideMaxMs, unhandledHideMs * 2 ** doublings);
+/** Hides a delivery that the receiving worker cannot handle, so that another worker can receive it. */
+export async function deferUnhandled(context: ServiceContext, delivery: Delivery): Promise<void> {
+  const ms = delayMs(unhandledHide, delivery.receiveCount - unhandledQuickReceives);
   await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms }]);
 }
 
 /**
- * It lies in another queue than its task's: forged, or put there from a dead-letter queue. Whoever listens there has no
- * right to the task; it is rung for where it belongs.
+ * Handles a delivery that was received from a queue other than its task's: the message is forged, or was moved there from a
+ * dead-letter queue. The workers of that queue have no right to the task, so a new message goes to the task's own queue and
+ * this delivery is deleted.
  */
-export async function misplaced(
+export async function rerouteMisplaced(
   context: ServiceContext,
   delivery: Delivery,
   snapshot: Snapshot,
 ): Promise<void> {
   const { tenant, queue } = delivery.message.queue;
-  context.log.warn({ task_id: snapshot.id, tenant, queue }, 'a bell lay in a queue that is not its task’s');
+  context.log.warn(
+    { task_id: snapshot.id, tenant, queue },
+    'received a dispatch message from a queue that is not its task’s',
+  );
   if (!isEnded(snapshot.head)) await dispatch(context, snapshot, snapshot.head.version, 'again');
   await context.broker.delete([delivery.receiptHandle]);
 }
 
+/** Returns true if the delivery was received from a queue other than its task's. */
 export function isMisplaced({ message: { queue } }: Delivery, { submission: { scope } }: Snapshot): boolean {
-  return scope.tenant !== queue.tenant || scope.queue !== queue.queue;
+  return !isSameQueue(scope, queue);
 }
 
 /**
- * The store could not be asked or did not take the claim, such as one that is throttled: heard again soon, not only when
- * a lease would have ended. Where the claim stands nevertheless the next hearer finds its lease.
+ * Hides deliveries for some seconds after the store failed to read their tasks or to write their claims, for example
+ * because it is throttled. Otherwise they would be redelivered only after the length of a lease. If such a claim was
+ * committed after all, the next worker that receives the delivery finds the lease.
  */
-export async function giveBack(context: ServiceContext, deliveries: readonly Delivery[]): Promise<void> {
+export async function returnDeliveries(
+  context: ServiceContext,
+  deliveries: readonly Delivery[],
+): Promise<void> {
   if (context.store.can.transactionalDispatch || deliveries.length === 0) return;
   const changes = deliveries.map(({ receiptHandle, receiveCount }) => {
-    const ms = Math.min(giveBackMaxMs, giveBackMs * 2 ** Math.max(0, receiveCount - 1));
-    return { receiptHandle, ms };
+    return { receiptHandle, ms: delayMs(returnedHide, receiveCount - 1) };
   });
   await context.broker.changeVisibility(changes);
 }
 
 /**
- * Nothing could be learned of their tasks. One that was heard so often meanwhile is rung anew here too, else SQS would
- * take it for what nobody can read, and move it to the dead letters after some minutes.
+ * Returns deliveries whose tasks could not be read. A delivery that was received `limits.deliveryReceives` times is
+ * replaced with a new message; otherwise SQS would move it to the dead-letter queue after some more minutes.
  */
-export async function giveBackUnread(
-  context: ServiceContext,
-  deliveries: readonly Delivery[],
-): Promise<void> {
+export async function returnUnread(context: ServiceContext, deliveries: readonly Delivery[]): Promise<void> {
   if (context.store.can.transactionalDispatch) return;
   const isOld = ({ receiveCount }: Delivery): boolean => receiveCount >= limits.deliveryReceives;
   const young = deliveries.filter((delivery) => !isOld(delivery));
   const old = deliveries.filter(isOld).map((delivery) => resend(context, delivery));
-  await Promise.all([giveBack(context, young), ...old]);
+  await Promise.all([returnDeliveries(context, young), ...old]);
 }
 
-/** Why it cannot be claimed says what becomes of its bell. */
-export async function answerRejection(
+/** Hides or deletes the delivery of a task that cannot be claimed, depending on the reason of the rejection. */
+export async function settleDelivery(
   context: ServiceContext,
   delivery: Delivery,
   rejection: Rejection,
@@ -102,7 +110,8 @@ export async function answerRejection(
       ]);
       return;
     case 'scheduled':
-      // Never claimed while scheduled: the sweep rings first and clears then, and this may be its ring.
+      // A scheduled task is never claimed. The sweep sends its message before it clears the due entry, so this delivery may
+      // be the sweep's and must not be lost.
       if (aheadMs < minuteMs)
         await context.broker.changeVisibility([
           { receiptHandle: delivery.receiptHandle, ms: Math.max(0, aheadMs) + 1_000 },

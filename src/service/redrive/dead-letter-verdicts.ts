@@ -5,44 +5,45 @@ import type { Snapshot } from '../../ports/task-store.ts';
 import { unknownForgetMs } from '../claim/return-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
-import { type ReadOne, readEach } from '../read-each.ts';
+import { type ReadResult, readEach } from '../read-each.ts';
 
-/** What is to become of a dead letter. `rung`: its task's bell first, then it is dropped. */
-export type Verdict = 'kept' | 'dropped' | 'sent' | 'unreadable';
+/** The decision on a dead letter. For `resent`, a new dispatch message is sent before the letter is dropped. */
+export type DeadLetterVerdict = 'kept' | 'dropped' | 'resent' | 'unreadable';
 
-export interface Judged {
+export interface JudgedLetter {
   readonly letter: DeadLetter;
   readonly snapshot: Snapshot | undefined;
-  readonly verdict: Verdict;
+  readonly verdict: DeadLetterVerdict;
 }
 
-async function judge(
+async function judgeLetter(
   context: ServiceContext,
   { message, sentAtMs }: DeadLetter,
-  found: ReadOne,
-): Promise<Verdict> {
+  found: ReadResult,
+): Promise<DeadLetterVerdict> {
   const nowMs = context.clock.now();
   if (message === undefined) return 'unreadable';
-  // As with a bell: a submission that is on its way is not there yet.
+  // A young letter is kept, because its task's submission may not be committed yet.
   if (found === undefined) return nowMs - sentAtMs > unknownForgetMs ? 'dropped' : 'kept';
   if (found instanceof HoldfastError) {
-    context.log.error({ task_id: message.id, err: found }, 'a task that is damaged was left alone');
+    context.log.error({ task_id: message.id, err: found }, 'skipped a damaged task');
     return 'kept';
   }
   const { head } = found;
   if (head.state === 'dead') return 'kept';
   if (isEnded(head)) return 'dropped';
-  // The sweep rings it in its time.
+  // A scheduled task needs no message now: the sweep dispatches it when it is due.
   if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return 'dropped';
-  // Else the hand-over rings it, once it is the lowest. One that runs may have no other bell than this.
-  return (await isLowest(context, found)) ? 'sent' : 'dropped';
+  // A task that is not the lowest of its lane is dispatched later by the hand-over. Any other task gets a new message, even
+  // one that runs, because this letter may be its only dispatch message.
+  return (await isLowest(context, found)) ? 'resent' : 'dropped';
 }
 
-/** By a consistent read of each task; a verdict each, in order. */
-export async function judgeAll(
+/** Reads the task of each letter by a consistent read, and returns a verdict for each letter in the order given. */
+export async function judgeLetters(
   context: ServiceContext,
   letters: readonly DeadLetter[],
-): Promise<readonly Judged[]> {
+): Promise<readonly JudgedLetter[]> {
   const ids = [...new Set(letters.flatMap(({ message }) => (message === undefined ? [] : [message.id])))];
   const nowMs = context.clock.now();
   const read = await readEach(ids, (some) => context.store.read(some, nowMs));
@@ -50,7 +51,7 @@ export async function judgeAll(
   return Promise.all(
     letters.map(async (letter) => {
       const found = letter.message && byId.get(letter.message.id);
-      const verdict = await judge(context, letter, found);
+      const verdict = await judgeLetter(context, letter, found);
       return { letter, snapshot: found instanceof HoldfastError ? undefined : found, verdict };
     }),
   );

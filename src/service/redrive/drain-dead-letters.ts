@@ -1,24 +1,24 @@
 import { HoldfastError } from '../../core/errors.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { DeadLetter, DeadLetters } from '../../ports/dead-letters.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { messageOf } from '../hand-over.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../service.ts';
-import { type Judged, judgeAll, type Verdict } from './dead-letter-verdicts.ts';
+import { type DeadLetterVerdict, type JudgedLetter, judgeLetters } from './dead-letter-verdicts.ts';
 
-/** Longer than it takes to look through a queue; whoever is killed meanwhile leaves them hidden for so long. */
+/** How long received letters are hidden, in ms. The drain of a queue takes less; a killed drain leaves them hidden. */
 const hiddenMs = 15 * 60_000;
-/** Looked at together. */
-const roundLetters = 40;
-const mostUnreadableIds = 100;
-const stayHidden = 'dead letters stay hidden; they come back by themselves';
+/** How many letters are examined together. */
+const batchLetters = 40;
+const maxUnreadableIds = 100;
+const notReturnedMessage = 'could not return dead letters; they become visible again by themselves';
 
 /**
- * Looks through the dead-letter queues of a tenant and drops what is no longer true: notices of tasks that are not dead
- * any more. What belongs to an unfinished task may be its last bell, so that is rung first. Whatever becomes of the
- * drain, nothing is lost: what was received comes back by itself.
+ * Drains the dead-letter queues of a tenant: drops each letter whose task is no longer dead. A letter of an unfinished task
+ * may be that task's last dispatch message, so a new message is sent before the letter is dropped. If the drain fails,
+ * nothing is lost: the received letters become visible again by themselves.
  *
- * @throws HoldfastError FAILED_PRECONDITION, NOT_BUILT: this engine has none; NOT_FOUND, QUEUE_UNKNOWN.
+ * @throws HoldfastError NOT_BUILT if this engine has no dead-letter queues, QUEUE_UNKNOWN if a queue does not exist.
  */
 export async function drainDeadLetters(
   context: ServiceContext,
@@ -29,33 +29,33 @@ export async function drainDeadLetters(
   const drained: DrainedDeadLetters[] = [];
   for (const queue of await queuesOf(context, request)) {
     if (request.signal.aborted) break;
-    drained.push(await new Drain(context, deadLetters, queue, request).run());
+    drained.push(await new QueueDrain(context, deadLetters, queue, request).run());
   }
   return drained;
 }
 
-/** All names are known before anything is done. */
+/** Returns the queues to drain. Throws before any work is done if one of the names is unknown. */
 async function queuesOf(
   { queues }: ServiceContext,
   { tenant, queues: names }: DrainDeadLettersRequest,
 ): Promise<QueueRef[]> {
-  const asked = [...new Set(names)].map((queue) => ({ tenant, queue }));
-  if (asked.some((queue) => !queues.has(queue))) await queues.refresh();
-  for (const queue of asked) if (!queues.has(queue)) throw queues.unknown(queue);
-  if (asked.length > 0) return asked;
+  const requested = [...new Set(names)].map((queue) => ({ tenant, queue }));
+  if (requested.some((queue) => !queues.has(queue))) await queues.refresh();
+  for (const queue of requested) if (!queues.has(queue)) throw queues.unknownQueue(queue);
+  if (requested.length > 0) return requested;
   const all = queues.ofTenant(tenant).map(({ queue }) => ({ tenant, queue }));
   if (all.length === 0) throw noQueues(tenant);
   return all;
 }
 
-class Drain {
+class QueueDrain {
   readonly #context: ServiceContext;
   readonly #deadLetters: DeadLetters;
   readonly #queue: QueueRef;
   readonly #request: DrainDeadLettersRequest;
-  /** Handles of what was received and is still there, by message. */
-  readonly #held = new Map<string, string>();
-  readonly #counts: Record<Verdict, number> = { kept: 0, dropped: 0, sent: 0, unreadable: 0 };
+  /** The receipt handles of received letters that are still in the queue, by message id. */
+  readonly #receiptHandles = new Map<string, string>();
+  readonly #counts: Record<DeadLetterVerdict, number> = { kept: 0, dropped: 0, resent: 0, unreadable: 0 };
   readonly #unreadableIds: string[] = [];
   #examined = 0;
 
@@ -76,52 +76,53 @@ class Drain {
     let isComplete = false;
     try {
       while (!isComplete && !signal.aborted && this.#examined < limit) {
-        const most = Math.min(roundLetters, limit - this.#examined);
+        const most = Math.min(batchLetters, limit - this.#examined);
         const letters = await this.#deadLetters.receive(this.#queue, most, hiddenMs);
-        const fresh = letters.filter(({ messageId }) => !this.#held.has(messageId));
-        for (const { messageId, receiptHandle } of letters) this.#held.set(messageId, receiptHandle);
-        await this.#round(fresh);
+        const fresh = letters.filter(({ messageId }) => !this.#receiptHandles.has(messageId));
+        for (const { messageId, receiptHandle } of letters)
+          this.#receiptHandles.set(messageId, receiptHandle);
+        await this.#processBatch(fresh);
         isComplete = letters.length === 0;
-        // The first ones are not hidden any more: to go on would be to go round.
+        // The first letters are visible again, so the drain would only examine the same letters once more.
         if (fresh.length < letters.length) break;
       }
     } finally {
-      await this.#giveBack();
+      await this.#returnLetters();
     }
     const unreadableIds = this.#unreadableIds;
     return { ...this.#queue, examined: this.#examined, ...this.#counts, unreadableIds, isComplete };
   }
 
-  async #round(letters: readonly DeadLetter[]): Promise<void> {
-    const judged = await judgeAll(this.#context, letters);
-    const done = this.#request.dryRun ? judged : await this.#act(judged);
+  async #processBatch(letters: readonly DeadLetter[]): Promise<void> {
+    const judged = await judgeLetters(this.#context, letters);
+    const done = this.#request.dryRun ? judged : await this.#resendAndDrop(judged);
     for (const { letter, verdict } of done) {
       this.#examined++;
       this.#counts[verdict]++;
-      if (verdict === 'unreadable' && this.#unreadableIds.length < mostUnreadableIds)
+      if (verdict === 'unreadable' && this.#unreadableIds.length < maxUnreadableIds)
         this.#unreadableIds.push(letter.messageId);
     }
   }
 
-  /** Rings first, and drops only what was rung. What could not be done is kept. */
-  async #act(judged: readonly Judged[]): Promise<Judged[]> {
-    const unsent = await this.#resendAll(judged.filter(({ verdict }) => verdict === 'sent'));
-    const going = judged.filter((one) => this.#goes(one) && !unsent.has(one));
-    const dropped = await this.#deadLetters.drop(going.map(({ letter }) => letter.receiptHandle));
-    const gone = new Set(going.filter((_, i) => dropped[i] === true));
-    for (const { letter } of gone) this.#held.delete(letter.messageId);
+  /** Sends the new dispatch messages first, then drops the letters. A letter for which either step fails counts as kept. */
+  async #resendAndDrop(judged: readonly JudgedLetter[]): Promise<JudgedLetter[]> {
+    const unsent = await this.#resendAll(judged.filter(({ verdict }) => verdict === 'resent'));
+    const toDrop = judged.filter((one) => this.#isToDrop(one) && !unsent.has(one));
+    const dropped = await this.#deadLetters.delete(toDrop.map(({ letter }) => letter.receiptHandle));
+    const gone = new Set(toDrop.filter((_, i) => dropped[i] === true));
+    for (const { letter } of gone) this.#receiptHandles.delete(letter.messageId);
     return judged.map((one) =>
       gone.has(one) || one.verdict === 'unreadable' ? one : { ...one, verdict: 'kept' as const },
     );
   }
 
-  #goes({ verdict }: Judged): boolean {
+  #isToDrop({ verdict }: JudgedLetter): boolean {
     if (verdict === 'unreadable') return this.#request.dropUnreadable;
     return verdict !== 'kept';
   }
 
-  /** Those that could not be rung. */
-  async #resendAll(judged: readonly Judged[]): Promise<ReadonlySet<Judged>> {
+  /** Sends a dispatch message for the task of each letter. Returns the letters whose message could not be sent. */
+  async #resendAll(judged: readonly JudgedLetter[]): Promise<ReadonlySet<JudgedLetter>> {
     const { broker, log } = this.#context;
     const messages = judged.flatMap(({ snapshot }) =>
       snapshot === undefined ? [] : [messageOf(snapshot, snapshot.head.version, 'again')],
@@ -130,23 +131,23 @@ class Drain {
     const failed = judged.filter((_, i) => sent[i] !== true);
     for (const one of failed) {
       const fields = { err: sent[judged.indexOf(one)], task_id: one.snapshot?.id, queue: this.#queue.queue };
-      log.warn(fields, 'the bell of a dead letter could not be rung; the letter is kept');
+      log.warn(fields, 'could not resend the dispatch message of a dead letter; the letter is kept');
     }
     return new Set(failed);
   }
 
-  /** Where that fails they come back by themselves. */
-  async #giveBack(): Promise<void> {
-    const receiptHandles = [...this.#held.values()];
+  /** Makes the letters that were not dropped visible again. If that fails, they become visible by themselves later. */
+  async #returnLetters(): Promise<void> {
+    const receiptHandles = [...this.#receiptHandles.values()];
     const { log } = this.#context;
     try {
-      const back = await this.#deadLetters.giveBack(receiptHandles);
-      const left = back.filter((one) => !one).length;
-      if (left > 0) log.warn({ queue: this.#queue.queue, left, hidden_ms: hiddenMs }, stayHidden);
+      const results = await this.#deadLetters.makeVisible(receiptHandles);
+      const left = results.filter((one) => !one).length;
+      if (left > 0) log.warn({ queue: this.#queue.queue, left, hidden_ms: hiddenMs }, notReturnedMessage);
     } catch (err) {
       log.warn(
         { err, queue: this.#queue.queue, left: receiptHandles.length, hidden_ms: hiddenMs },
-        stayHidden,
+        notReturnedMessage,
       );
     }
   }
@@ -154,12 +155,12 @@ class Drain {
 
 function noDeadLetters(): HoldfastError {
   return new HoldfastError('FAILED_PRECONDITION', 'NOT_BUILT', 'This store has no dead-letter queues.', {
-    help: 'What is dead is listed: `holdfast list --state dead`.',
+    help: 'List the dead tasks with `holdfast list --state dead`.',
   });
 }
 
 function noQueues(tenant: string): HoldfastError {
   return new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', `Tenant '${tenant}' has no queues.`, {
-    help: 'Check the name. To make a queue: `holdfast aws init --queue <name>`.',
+    help: 'Check the name. To create a queue: `holdfast aws init --queue <name>`.',
   });
 }

@@ -1,119 +1,128 @@
+import { delayMs } from '../../core/backoff.ts';
+import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Registered, Registry } from '../../ports/registry.ts';
-import type { QueueRef, TaskId } from '../../ports/task-store.ts';
+import type { Registry, RegistryEntry } from '../../ports/registry.ts';
+import type { TaskId } from '../../ports/task-store.ts';
 
 const kind = 'unfinished';
 export const hourMs = 3_600_000;
-/** Of each queue as many notes are kept: 16 days of them, which is longer than the last look comes after the first. */
-const notes = 384;
-/** More are not named: then the whole hour is looked through again. */
-const mostNamed = 20;
+/** The notes kept of each queue, one per hour: 16 days, which is longer than the time from the first pass to the last. */
+const notesPerQueue = 384;
+/** The most task ids in a note. If more tasks are unfinished, the note has none and the whole hour is examined again. */
+const maxNamedTasks = 20;
 
-/** What is unfinished of one queue's submissions of one hour. Absent `ids`: more than are named. */
-export interface Note {
+/** The unfinished tasks among one queue's submissions of one hour. `ids` is absent if there are too many to name. */
+export interface HourNote {
   readonly hour: number;
   readonly ids?: readonly TaskId[];
 }
 
-/** What the first look left of an hour; and what is looked at along with it, though it was submitted before. */
-export interface Leftover extends Note {
-  readonly carried?: readonly Note[];
+/** The note of an hour: its tasks that the first pass found unfinished, and older tasks that are examined with them. */
+export interface UnfinishedNote extends HourNote {
+  readonly carried?: readonly HourNote[];
 }
 
-function prefixOf({ tenant, queue }: QueueRef): string {
-  return `${tenant}/${queue}/`;
+function prefixOf(queue: QueueRef): string {
+  return `${queueKey(queue)}/`;
 }
 
 function keyOf(queue: QueueRef, hour: number): string {
-  return `${prefixOf(queue)}${hour % notes}`;
+  return `${prefixOf(queue)}${hour % notesPerQueue}`;
 }
 
-/** Of more hours it costs less to read all notes of the queue. */
-const mostAsked = 2;
+/** The most hours whose notes are read one by one. For more hours, one read of all notes of the queue costs less. */
+const maxSingleReads = 2;
 
-/** The notes of hours from the first to the last, oldest first. */
-export async function leftoversOf(
+/** Returns the notes of the hours from `first` to `last`, oldest first. */
+export async function unfinishedNotesOf(
   registry: Registry,
   queue: QueueRef,
   first: number,
   last: number,
-): Promise<readonly Leftover[]> {
-  const found: (Registered | undefined)[] = [];
-  if (last - first >= mostAsked) found.push(...(await registry.list(kind, prefixOf(queue))));
+): Promise<readonly UnfinishedNote[]> {
+  const found: (RegistryEntry | undefined)[] = [];
+  if (last - first >= maxSingleReads) found.push(...(await registry.list(kind, prefixOf(queue))));
   else for (let hour = first; hour <= last; hour++) found.push(await registry.get(kind, keyOf(queue, hour)));
   return found
-    .map((one) => one?.value as Leftover | undefined)
+    .map((one) => one?.value as UnfinishedNote | undefined)
     .filter((note) => note !== undefined && note.hour >= first && note.hour <= last)
-    .sort((a, b) => (a?.hour ?? 0) - (b?.hour ?? 0)) as Leftover[];
+    .sort((a, b) => (a?.hour ?? 0) - (b?.hour ?? 0)) as UnfinishedNote[];
 }
 
-/** Of one hour. */
-function joined(one: Note, other: Note): Note {
+/** Merges two notes of the same hour. */
+function mergeNotes(one: HourNote, other: HourNote): HourNote {
   const { hour } = one;
   if (one.ids === undefined || other.ids === undefined) return { hour };
   const ids = [...new Set([...one.ids, ...other.ids])];
-  return ids.length > mostNamed ? { hour } : { hour, ids };
+  return ids.length > maxNamedTasks ? { hour } : { hour, ids };
 }
 
-/** What the notes are kept in, and the time between tries. */
-export interface NoteBook {
+/** The registry that stores the notes, with the clock for the pauses between tries. */
+export interface NoteStore {
   readonly registry: Registry;
   readonly clock: Pick<Clock, 'random' | 'sleep'>;
 }
 
-/** After a lost race, at random up to so long, doubled with each. */
-const firstPauseMs = 20;
-const longestPauseMs = 1_000;
+/** The longest random pause after the first lost race, in ms. It doubles with each further lost race. */
+const raceBackoff = { firstMs: 20, longestMs: 1_000 } as const;
 
-/** Changes the note of an hour, whoever else does so at the same time. */
-async function change(
-  { registry, clock }: NoteBook,
+/** Changes the note of an hour, and tries again if another process changed it at the same time. */
+async function updateNote(
+  { registry, clock }: NoteStore,
   queue: QueueRef,
   hour: number,
-  next: (before: Leftover) => Leftover,
+  next: (before: UnfinishedNote) => UnfinishedNote,
 ): Promise<void> {
   const key = keyOf(queue, hour);
-  for (let ms = firstPauseMs; ; ms = Math.min(longestPauseMs, 2 * ms)) {
+  for (let lostRaces = 0; ; lostRaces++) {
     const found = await registry.get(kind, key);
-    const current = found?.value as Leftover | undefined;
-    // The note of a later hour stands: this one is behind the last look.
+    const current = found?.value as UnfinishedNote | undefined;
+    // The registry key already holds the note of a later hour, so the last pass over this hour is over.
     if (current !== undefined && current.hour > hour) return;
     const before = current?.hour === hour ? current : { hour, ids: [] };
     const after = next(before);
     if (JSON.stringify(after) === JSON.stringify(before)) return;
     if (await registry.put(kind, key, after, found?.rev ?? 'absent')) return;
-    await clock.sleep(clock.random() * ms);
+    await clock.sleep(clock.random() * delayMs(raceBackoff, lostRaces));
   }
 }
 
-/** Adds to what was left of an hour's own submissions. */
-export function leave(book: NoteBook, queue: QueueRef, hour: number, ids: readonly TaskId[]): Promise<void> {
-  return change(book, queue, hour, ({ carried, ...before }) => {
-    const own = joined(before, { hour, ids });
+/** Adds unfinished tasks to the note of the hour in which they were submitted. */
+export function addNote(
+  store: NoteStore,
+  queue: QueueRef,
+  hour: number,
+  ids: readonly TaskId[],
+): Promise<void> {
+  return updateNote(store, queue, hour, ({ carried, ...before }) => {
+    const own = mergeNotes(before, { hour, ids });
     return carried === undefined ? own : { ...own, carried };
   });
 }
 
-/** A note is one item of the registry, and some 400 KB is the most that one holds: without names it is small. */
-const mostCarriedNames = 1_000;
+/** The most ids of older tasks in a note. A note is one registry item of 400 KB at most; above this limit it names none. */
+const maxCarriedNames = 1_000;
 
-function withoutNamesIfMany(carried: readonly Note[]): readonly Note[] {
+function withoutNamesIfMany(carried: readonly HourNote[]): readonly HourNote[] {
   const names = carried.reduce((sum, { ids }) => sum + (ids?.length ?? 0), 0);
-  return names > mostCarriedNames ? carried.map(({ hour }) => ({ hour })) : carried;
+  return names > maxCarriedNames ? carried.map(({ hour }) => ({ hour })) : carried;
 }
 
-/** Adds what is looked at again along with an hour: as often, and as long after it, as if it were submitted then. */
-export async function carry(
-  book: NoteBook,
+/**
+ * Adds older tasks to the note of an hour. The reconcile passes then examine them as often, and after the same times, as
+ * the tasks that were submitted in that hour.
+ */
+export async function carryForward(
+  store: NoteStore,
   queue: QueueRef,
   hour: number,
-  carried: readonly Note[],
+  carried: readonly HourNote[],
 ): Promise<void> {
   if (carried.length === 0) return;
-  await change(book, queue, hour, (before) => {
+  await updateNote(store, queue, hour, (before) => {
     const all = new Map((before.carried ?? []).map((note) => [note.hour, note]));
     for (const note of carried)
-      all.set(note.hour, joined(note, all.get(note.hour) ?? { hour: note.hour, ids: [] }));
+      all.set(note.hour, mergeNotes(note, all.get(note.hour) ?? { hour: note.hour, ids: [] }));
     const sorted = [...all.values()].sort((a, b) => a.hour - b.hour);
     return { ...before, carried: withoutNamesIfMany(sorted) };
   });

@@ -1,21 +1,21 @@
+import { queueKey } from '../../core/queue-ref.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
-import { queueKey } from '../admin/queue-settings.ts';
-import { carry, hourMs, type Note, type NoteBook } from './reconcile-notes.ts';
+import { carryForward, type HourNote, hourMs, type NoteStore } from './reconcile-notes.ts';
 
 /**
- * Notes of redriven tasks, by which they are looked after as if they had been submitted at that time. However many are
- * redriven at once, a process writes one note at a time.
+ * Writes notes of redriven tasks, so that the reconcile passes examine them as if they had been submitted when they were
+ * redriven. A process writes one note at a time, however many tasks are redriven at once.
  */
-export class Redriven {
-  readonly #book: NoteBook & { readonly clock: { now(): number } };
+export class RedriveNotes {
+  readonly #store: NoteStore & { readonly clock: { now(): number } };
   #waiting: Snapshot[] = [];
   #writing: Promise<void> | undefined;
 
-  constructor(book: NoteBook & { readonly clock: { now(): number } }) {
-    this.#book = book;
+  constructor(store: NoteStore & { readonly clock: { now(): number } }) {
+    this.#store = store;
   }
 
-  /** Resolves once they are noted. */
+  /** Adds the tasks to the notes. Resolves once the notes are written. */
   note(redriven: readonly Snapshot[]): Promise<void> {
     this.#waiting.push(...redriven);
     this.#writing ??= this.#write().finally(() => {
@@ -28,18 +28,18 @@ export class Redriven {
     while (this.#waiting.length > 0) {
       const some = this.#waiting;
       this.#waiting = [];
-      const hour = Math.floor(this.#book.clock.now() / hourMs);
+      const hour = Math.floor(this.#store.clock.now() / hourMs);
       const byQueue = Map.groupBy(some, ({ submission }) => queueKey(submission.scope));
       for (const [first, ...others] of byQueue.values()) {
         if (first === undefined) continue;
         const { tenant, queue } = first.submission.scope;
-        await carry(this.#book, { tenant, queue }, hour, notesOf([first, ...others]));
+        await carryForward(this.#store, { tenant, queue }, hour, notesOf([first, ...others]));
       }
     }
   }
 }
 
-function notesOf(tasks: readonly Snapshot[]): Note[] {
+function notesOf(tasks: readonly Snapshot[]): HourNote[] {
   return tasks.map(({ id, submission }) => ({
     hour: Math.floor(submission.acceptedAtMs / hourMs),
     ids: [id],

@@ -1,13 +1,13 @@
 import type { Snapshot } from '../../ports/task-store.ts';
-import { commitCommand, readOf } from '../commit.ts';
+import { commitCommand, readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { makeReady } from '../hand-over.ts';
 import { notFound, rejectionError } from '../rejections.ts';
 import type { RedriveManyRequest, RedriveManyResult } from '../service.ts';
 
 /**
- * A dead task waits again, due at once: the same write sets the due entry, so that a crash before the ring loses
- * nothing. From a released lane it joins at the tail; a held one still has its pointer.
+ * Redrives a dead task: it waits again and is due at once. The same write sets its due entry, so that a crash before the
+ * dispatch loses nothing. If the task had released its lane, it joins the tail; if it held the lane, it keeps its position.
  */
 export async function redriveSnapshot(
   context: ServiceContext,
@@ -18,24 +18,27 @@ export async function redriveSnapshot(
     ...change,
     rejoinLane: snapshot.head.inLane && !snapshot.head.holdsLane,
   }));
-  if (done.kind === 'gone') throw notFound(read.id);
+  if (done.kind === 'notFound') throw notFound(read.id);
   if (done.kind === 'rejected') throw rejectionError(read.id, done.rejection);
   if (done.events.length > 0) {
-    // The redriver rings at once; where that fails the sweep does it, since the due entry stands.
+    // If the immediate dispatch fails, the due entry remains and the sweep dispatches the task.
     await makeReady(context, done.snapshot, 'redrive').catch((err: unknown) => {
       context.log.warn(
         { err, task_id: read.id, queue: read.submission.scope.queue },
-        'the sweep will ring this redriven task',
+        'could not dispatch a redriven task; the sweep will do it',
       );
     });
   }
   return done.snapshot;
 }
 
-/** Where a bell can be lost: a redriven task is looked after as if it had been submitted now. */
+/**
+ * Notes redriven tasks in the background, so that the reconcile passes examine them as if they were submitted now. Does
+ * nothing with a transactional broker, which loses no messages.
+ */
 export function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): void {
   if (context.store.can.transactionalDispatch || redriven.length === 0) return;
-  context.background('a note of what was redriven', context.redriven.note(redriven));
+  context.background('redrive note', context.redriveNotes.note(redriven));
 }
 
 export async function redrive(
@@ -44,14 +47,14 @@ export async function redrive(
   id: string,
   actor: string,
 ): Promise<Snapshot> {
-  const snapshot = await readOf(context, tenant, id);
+  const snapshot = await readTask(context, tenant, id);
   if (snapshot === undefined) throw notFound(id);
   const redriven = await redriveSnapshot(context, snapshot, actor);
   noteRedriven(context, [redriven]);
   return redriven;
 }
 
-/** Redrives dead tasks page by page, at most `limit` a call; the cursor goes on. Repeating it does no harm. */
+/** Redrives up to `limit` dead tasks, page by page. The returned cursor continues the work. A repeat does no harm. */
 export async function redriveMany(
   context: ServiceContext,
   request: RedriveManyRequest,

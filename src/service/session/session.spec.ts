@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { apiNode, item, submitted } from '../../../test/fixtures/api-node.ts';
+import { apiNode, item, submitItems } from '../../../test/fixtures/api-node.ts';
 import type { Assignment } from '../../core/messages.ts';
 
-it('a worker with more credits than one batch holds is given all that it has room for', async () => {
+it('a worker with more credits than a batch holds gets as many tasks as it has credits', async () => {
   const node = await apiNode();
   for (const part of ['a', 'b', 'c']) {
-    await submitted(node, ...Array.from({ length: 100 }, (_, i) => item(`${part}-${i}`)));
+    await submitItems(node, ...Array.from({ length: 100 }, (_, i) => item(`${part}-${i}`)));
   }
   const assigned: Assignment[] = [];
   const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
@@ -19,7 +19,7 @@ it('a worker with more credits than one batch holds is given all that it has roo
   session.close();
 });
 
-it('a worker that says nothing of what it was given is given nothing more until it does', async () => {
+it('a worker that does not acknowledge its assignments gets no more tasks until it does', async () => {
   const node = await apiNode();
   const assigned: number[] = [];
   const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
@@ -28,17 +28,17 @@ it('a worker that says nothing of what it was given is given nothing more until 
     { ...hello, types, tasks: 10, bytes: 1_000_000 },
     { assign: (seq) => void assigned.push(seq), cancel() {}, drain() {} },
   );
-  const given = async (key: string): Promise<number> => {
-    await submitted(node, item(key));
+  const countAfterSubmit = async (key: string): Promise<number> => {
+    await submitItems(node, item(key));
     await node.clock.advance(10);
     return assigned.length;
   };
-  expect(await given('a')).toBe(1);
-  // Said before it hung, and heard after it was given something.
+  expect(await countAfterSubmit('a')).toBe(1);
+  // The worker sent this message before it hung, and the node receives it after the assignment.
   session.credit(0, 0);
-  expect(await given('b')).toBe(2);
+  expect(await countAfterSubmit('b')).toBe(2);
   await node.clock.advance(1_100);
-  expect(await given('c')).toBe(2);
+  expect(await countAfterSubmit('c')).toBe(2);
   await node.clock.advance(25_000);
   expect(assigned.length).toBe(2);
   session.received(2);

@@ -1,9 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
+import { handlesType } from '../../core/handled-type.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment, CancelCause } from '../../core/messages.ts';
+import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
-import type { Delivery, Want } from '../../ports/broker.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
+import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
@@ -11,11 +12,11 @@ import { releaseUnacknowledged } from '../settle/settle.ts';
 import type { LiveSession } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
-/** One receive waits so long before it is made anew; bells that come meanwhile end it at once. */
+/** The longest wait of one receive, in ms, before the next one is started. A delivery ends the wait at once. */
 const receiveWaitMs = 20_000;
-const failurePauseMs = 1_000;
+const retryDelayMs = 1_000;
 
-/** One worker's stream: credits in, assignments out. One receive at a time, so that room is never given twice. */
+/** One worker's stream: takes credits and gives assignments. It runs one receive at a time, so no credit is used twice. */
 export class WorkerSession implements Session, LiveSession {
   readonly id: string;
   readonly #context: ServiceContext;
@@ -24,126 +25,136 @@ export class WorkerSession implements Session, LiveSession {
   readonly #claimant: Claimant;
   readonly #connectedAtMs: number;
   readonly #unacknowledged = new UnacknowledgedAssignments();
-  readonly #stopListening: () => void;
-  #tasks: number;
-  #bytes: number;
-  /** Of tasks that are being claimed for this stream and not handed to it yet. */
-  #underWayBytes = 0;
+  readonly #unsubscribe: () => void;
+  #taskCredits: number;
+  #byteCredits: number;
+  /** The payload bytes of tasks that are being claimed for this stream and have not been sent to it yet. */
+  #claimingBytes = 0;
   #seq = 0;
-  #closed = false;
-  #draining = false;
+  #isClosed = false;
+  #isDraining = false;
   #wake: (() => void) | undefined;
-  #receiving = new AbortController();
-  /** The receive was asked for its room and had none: what came then is not offered to it again. */
-  #starved = false;
-  /** The receive that is under way, and of which queues. */
-  #asked: { readonly queues: readonly QueueRef[]; readonly want: Want } | undefined;
+  #interruption = new AbortController();
+  /**
+   * True if the pending receive was refused a delivery because the worker had no room. The broker does not offer that
+   * delivery again, so the receive is restarted when there is room.
+   */
+  #lacksRoom = false;
+  /** The receive that is in progress, and the queues it reads. */
+  #pendingReceive: { readonly queues: readonly QueueRef[]; readonly want: ReceiveRequest } | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
     this.id = context.clock.uuid();
     this.#context = context;
     this.#hello = hello;
     this.#sink = sink;
-    this.#tasks = Math.min(hello.tasks, limits.inFlightTasks);
-    this.#bytes = hello.bytes;
+    this.#taskCredits = Math.min(hello.tasks, limits.inFlightTasks);
+    this.#byteCredits = hello.bytes;
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
       sessionId: this.id,
     };
     this.#connectedAtMs = context.clock.now();
-    this.#stopListening = context.queues.onChange(() => this.#nudge());
+    this.#unsubscribe = context.queues.onChange(() => this.#interrupt());
   }
 
-  /** Gives work until the stream is closed. Survives failures of the store: they pass, the loop goes on. */
+  /** Gives work until the stream is closed. If the store fails, logs the error and tries again after a pause. */
   async run(): Promise<void> {
     const { clock, log } = this.#context;
-    while (!this.#closed) {
-      if (this.#draining || !this.#hasRoom()) {
+    while (!this.#isClosed) {
+      if (this.#isDraining || !this.#hasRoom()) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         continue;
       }
       try {
-        const queues = await this.#openQueues();
-        if (queues.length > 0) this.#take(await this.#receive(queues));
-        else await clock.sleep(failurePauseMs, this.#receiving.signal);
+        const queues = await this.#unpausedQueues();
+        if (queues.length > 0) this.#claimInBackground(await this.#receive(queues));
+        else await clock.sleep(retryDelayMs, this.#interruption.signal);
       } catch (err) {
-        if (this.#namesUnknown(err)) this.#sink.refuse?.(err);
-        log.warn({ err, worker: this.#claimant.worker }, 'could not look for work; trying again');
-        if (!this.#closed) await clock.sleep(failurePauseMs);
+        if (this.#namesUnknownQueue(err)) this.#sink.refuse?.(err);
+        log.warn({ err, worker: this.#claimant.worker }, 'could not receive work; retrying');
+        if (!this.#isClosed) await clock.sleep(retryDelayMs);
       }
-      if (this.#receiving.signal.aborted) this.#receiving = new AbortController();
+      if (this.#interruption.signal.aborted) this.#interruption = new AbortController();
     }
   }
 
   credit(tasks: number, bytes: number): void {
-    this.#unacknowledged.said(this.#context.clock.monotonic());
-    this.#giveBack(tasks, bytes);
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#returnCredits(tasks, bytes);
   }
 
   reset(tasks: number, bytes: number): void {
-    this.#unacknowledged.said(this.#context.clock.monotonic());
-    this.#tasks = Math.min(tasks, limits.inFlightTasks);
-    this.#bytes = bytes;
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#taskCredits = Math.min(tasks, limits.inFlightTasks);
+    this.#byteCredits = bytes;
     this.#wakeUp();
   }
 
   received(seq: number): void {
-    this.#unacknowledged.said(this.#context.clock.monotonic());
-    this.#unacknowledged.arrived(seq);
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#unacknowledged.acknowledge(seq);
     this.#wakeUp();
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#stopListening();
-    this.#nudge();
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unsubscribe();
+    this.#interrupt();
     for (const tasks of this.#unacknowledged.takeAll()) this.#release(tasks);
     this.#context.sessions.remove(this.id);
   }
 
   drain(): void {
-    if (this.#draining || this.#closed) return;
-    this.#draining = true;
-    this.#nudge();
+    if (this.#isDraining || this.#isClosed) return;
+    this.#isDraining = true;
+    this.#interrupt();
     this.#sink.drain();
   }
 
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void {
-    if (!this.#closed) this.#sink.cancel(id, fencingToken, cause);
+    if (!this.#isClosed) this.#sink.cancel(id, fencingToken, cause);
   }
 
   get worker(): string {
     return this.#claimant.worker;
   }
 
-  waitsFor({ tenant, queue }: QueueRef, { type, typeVersion, spec }: Submission): boolean {
-    const asked = this.#asked;
-    if (asked === undefined || this.#draining || this.#closed || this.#receiving.signal.aborted) return false;
+  waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
+    const pending = this.#pendingReceive;
+    if (pending === undefined || this.#isDraining || this.#isClosed || this.#interruption.signal.aborted)
+      return false;
     const { tasks, bytes } = this.#room();
     if (tasks <= 0 || spec.length > bytes) return false;
-    if (!asked.queues.some((ref) => ref.queue === queue && ref.tenant === tenant)) return false;
-    const handled = this.#hello.types.some((one) => one.type === type && one.maxVersion >= typeVersion);
-    return handled && this.#context.broker.isIdle?.(asked.want) === true;
+    if (!pending.queues.some((ref) => isSameQueue(ref, queue))) return false;
+    return (
+      handlesType(this.#hello.types, type, typeVersion) &&
+      this.#context.broker.isIdle?.(pending.want) === true
+    );
   }
 
-  promise(bytes: number): void {
-    this.#tasks--;
-    this.#bytes -= bytes;
-    this.#underWayBytes += bytes;
+  reserve(bytes: number): void {
+    this.#taskCredits--;
+    this.#byteCredits -= bytes;
+    this.#claimingBytes += bytes;
   }
 
-  keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void {
-    this.#underWayBytes -= promised.bytes;
+  deliverReserved(
+    reserved: { readonly tasks: number; readonly bytes: number },
+    tasks: readonly Assignment[],
+  ): void {
+    this.#claimingBytes -= reserved.bytes;
     const used = tasks.reduce((sum, task) => sum + task.spec.length, 0);
-    if (tasks.length < promised.tasks) this.#giveBack(promised.tasks - tasks.length, promised.bytes - used);
+    if (tasks.length < reserved.tasks)
+      this.#returnCredits(reserved.tasks - tasks.length, reserved.bytes - used);
     if (tasks.length > 0) this.#deliver(tasks);
   }
 
-  taken(): void {
+  roomFreed(): void {
     this.#wakeUp();
   }
 
@@ -159,97 +170,103 @@ export class WorkerSession implements Session, LiveSession {
       inFlight,
       connectedAtMs: this.#connectedAtMs,
       node: this.#context.node,
-      othersAlike: 0,
+      unlistedCount: 0,
     };
   }
 
   #hasRoom(): boolean {
-    if (this.#tasks <= 0 || this.#roomBytes() <= 0) return false;
+    if (this.#taskCredits <= 0 || this.#roomBytes() <= 0) return false;
     return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
   }
 
-  #giveBack(tasks: number, bytes: number): void {
-    this.#tasks = Math.min(this.#tasks + tasks, limits.inFlightTasks);
-    this.#bytes += bytes;
+  #returnCredits(tasks: number, bytes: number): void {
+    this.#taskCredits = Math.min(this.#taskCredits + tasks, limits.inFlightTasks);
+    this.#byteCredits += bytes;
     this.#wakeUp();
   }
 
-  /** By its credit, and by what its stream takes: a fast reader must not be cut for what was written in one go. */
+  /**
+   * Returns how many payload bytes may be assigned now: the lower of the worker's byte credits and the free room of its
+   * stream. Without the second limit one large write could fill the stream, and a fast reader would be cut off as too slow.
+   */
   #roomBytes(): number {
-    const takes = this.#sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#bytes, takes - this.#underWayBytes);
+    const streamBytes = this.#sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#byteCredits, streamBytes - this.#claimingBytes);
   }
 
   #wakeUp(): void {
     if (!this.#hasRoom()) return;
-    if (this.#starved) this.#receiving.abort();
-    this.#starved = false;
+    if (this.#lacksRoom) this.#interruption.abort();
+    this.#lacksRoom = false;
     this.#wake?.();
     this.#wake = undefined;
   }
 
-  /** Ends what the loop waits for, so that it looks at the world anew. */
-  #nudge(): void {
-    this.#receiving.abort();
+  /** Ends the loop's current wait, so that it checks its state again. */
+  #interrupt(): void {
+    this.#interruption.abort();
     this.#wake?.();
     this.#wake = undefined;
   }
 
-  /** A queue that is registered and not found elsewhere may be a moment young. */
-  #namesUnknown(err: unknown): err is HoldfastError {
+  /**
+   * Returns true if the error says that the worker named an unknown queue. It returns false if all its queues are in the
+   * registry, because the SQS queue of a new registry entry may not be visible everywhere yet.
+   */
+  #namesUnknownQueue(err: unknown): err is HoldfastError {
     const { tenant, queues } = this.#hello;
-    const isSlip = queues.some((queue) => !this.#context.queues.has({ tenant, queue }));
-    return isSlip && err instanceof HoldfastError && err.reason === 'QUEUE_UNKNOWN';
+    const isMisnamed = queues.some((queue) => !this.#context.queues.has({ tenant, queue }));
+    return isMisnamed && err instanceof HoldfastError && err.reason === 'QUEUE_UNKNOWN';
   }
 
-  async #openQueues(): Promise<QueueRef[]> {
+  async #unpausedQueues(): Promise<QueueRef[]> {
     const { tenant } = this.#hello;
-    const open: QueueRef[] = [];
+    const unpaused: QueueRef[] = [];
     for (const queue of this.#hello.queues) {
       const ref = { tenant, queue };
       if (!this.#context.queues.has(ref)) await this.#context.queues.ensure(ref);
-      if (!this.#context.queues.of(ref).paused) open.push(ref);
+      if (!this.#context.queues.of(ref).paused) unpaused.push(ref);
     }
-    return open;
+    return unpaused;
   }
 
   async #receive(queues: readonly QueueRef[]): Promise<readonly Delivery[]> {
     const { broker, sessions } = this.#context;
-    const want: Want = {
+    const want: ReceiveRequest = {
       types: this.#hello.types,
       room: () => this.#room(),
       waitMs: receiveWaitMs,
-      signal: this.#receiving.signal,
+      signal: this.#interruption.signal,
     };
-    this.#asked = { queues, want };
+    this.#pendingReceive = { queues, want };
     sessions.waiting.add(this);
     try {
       return await broker.receive(queues, want);
     } finally {
-      this.#asked = undefined;
+      this.#pendingReceive = undefined;
       sessions.waiting.delete(this);
     }
   }
 
-  /** At most one batch of the store at a time; the next receive follows at once. */
+  /** Returns the room for one receive: at most one batch of the store, because the next receive follows at once. */
   #room(): { tasks: number; bytes: number } {
-    if (this.#closed || this.#draining) return { tasks: 0, bytes: 0 };
+    if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
     if (this.#hasRoom())
-      return { tasks: Math.min(this.#tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
-    this.#starved = true;
+      return { tasks: Math.min(this.#taskCredits, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
+    this.#lacksRoom = true;
     return { tasks: 0, bytes: 0 };
   }
 
-  #take(deliveries: readonly Delivery[]): void {
+  #claimInBackground(deliveries: readonly Delivery[]): void {
     if (deliveries.length === 0) return;
-    // Size is known before the claim only where the engine gives a hint; a blind bell is paid for once it is read.
+    // A payload's size is known before the claim only if the delivery carries a snapshot; others are charged afterwards.
     const bytes = deliveries.reduce(
       (sum, delivery) => sum + (delivery.snapshot?.submission.spec.length ?? 0),
       0,
     );
-    this.#tasks -= deliveries.length;
-    this.#bytes -= bytes;
-    this.#underWayBytes += bytes;
+    this.#taskCredits -= deliveries.length;
+    this.#byteCredits -= bytes;
+    this.#claimingBytes += bytes;
     this.#context.background('assign', this.#assign(deliveries, bytes));
   }
 
@@ -258,22 +275,22 @@ export class WorkerSession implements Session, LiveSession {
     try {
       assigned = await claimDeliveries(this.#context, deliveries, this.#claimant);
     } finally {
-      this.#underWayBytes -= reservedBytes;
+      this.#claimingBytes -= reservedBytes;
       const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
       if (assigned.length < deliveries.length || used !== reservedBytes) {
-        this.#giveBack(deliveries.length - assigned.length, reservedBytes - used);
+        this.#returnCredits(deliveries.length - assigned.length, reservedBytes - used);
       }
     }
     if (assigned.length > 0) this.#deliver(assigned);
   }
 
   #deliver(tasks: readonly Assignment[]): void {
-    if (this.#closed) {
+    if (this.#isClosed) {
       this.#release(tasks);
       return;
     }
     this.#seq++;
-    this.#unacknowledged.gave(this.#seq, tasks, this.#context.clock.monotonic());
+    this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
     this.#sink.assign(this.#seq, tasks);
   }
 
@@ -285,6 +302,6 @@ export class WorkerSession implements Session, LiveSession {
 export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
   const session = new WorkerSession(context, hello, sink);
   context.sessions.add(session);
-  context.background('session', session.run());
+  context.runSession(session.run());
   return session;
 }

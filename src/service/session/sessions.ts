@@ -1,21 +1,24 @@
 import type { Assignment, CancelCause } from '../../core/messages.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
-import type { QueueRef } from '../../ports/task-store.ts';
 import type { WorkerView } from '../service.ts';
 
-/** What the other use cases need of a worker's stream on this node. */
+/** A worker's stream on this node, as the other use cases use it. */
 export interface LiveSession {
   readonly id: string;
   /** The worker's name and id, as events record them. */
   readonly worker: string;
   view(inFlight: number): WorkerView;
-  /** It waits for work with nothing ready, has room for this task and handles it. */
+  /** Returns true if the session waits for work with nothing ready, has room for this task and handles its type. */
   waitsFor(queue: QueueRef, submission: Submission): boolean;
-  /** Takes a credit for a task that is being claimed for it. */
-  promise(bytes: number): void;
-  /** Of what was promised, these were claimed: hands them over, and gives the other credits back. */
-  keep(promised: { readonly tasks: number; readonly bytes: number }, tasks: readonly Assignment[]): void;
-  /** A settled task gives its credit back, so that the next claim can join the same commit. */
+  /** Takes a credit for a task of `bytes` payload bytes that is being claimed for this session. */
+  reserve(bytes: number): void;
+  /** Assigns the reserved tasks that were claimed, and returns the credits of the others. */
+  deliverReserved(
+    reserved: { readonly tasks: number; readonly bytes: number },
+    tasks: readonly Assignment[],
+  ): void;
+  /** Returns the credits of settled tasks, so that the next claim can join the same commit. */
   credit(tasks: number, bytes: number): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
@@ -26,9 +29,9 @@ export interface Sessions {
   remove(id: string): void;
   get(id: string): LiveSession | undefined;
   all(): Iterable<LiveSession>;
-  /** Kept by the sessions themselves: those whose receive may be waiting. */
+  /** The sessions with a receive in progress. Each session adds and removes itself. */
   readonly waiting: Set<LiveSession>;
-  /** One that waits for such a task; the next one at the next call, so that work is spread. */
+  /** Returns a session that waits for such a task, if there is one. Calls take the sessions in turn to spread the work. */
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
   cancelAttempt(sessionId: string, id: string, fencingToken: number, cause: CancelCause): void;
 }

@@ -1,46 +1,47 @@
 import type { Assignment } from '../../core/messages.ts';
 
-/** A stream that was given something and says nothing for so long has a worker that hangs. */
-const silentMs = 1_000;
+/** A worker with unacknowledged assignments that sends nothing for this long counts as unresponsive. */
+const unresponsiveMs = 1_000;
 
-interface Given {
+/** The assignments of one message to the worker. */
+interface SentAssignments {
   readonly tasks: readonly Assignment[];
   readonly atMs: number;
 }
 
-/** What a stream was given and its worker has not yet said a word of. Times are of the monotonic clock. */
+/** The assignments that were sent on a stream and that its worker has not acknowledged yet. All times are monotonic. */
 export class UnacknowledgedAssignments {
-  readonly #given = new Map<number, Given>();
-  #saidAtMs = Number.NEGATIVE_INFINITY;
+  readonly #sent = new Map<number, SentAssignments>();
+  #lastMessageAtMs = Number.NEGATIVE_INFINITY;
 
-  gave(seq: number, tasks: readonly Assignment[], nowMs: number): void {
-    this.#given.set(seq, { tasks, atMs: nowMs });
+  add(seq: number, tasks: readonly Assignment[], nowMs: number): void {
+    this.#sent.set(seq, { tasks, atMs: nowMs });
   }
 
-  /** The worker said something, whatever it was. */
-  said(nowMs: number): void {
-    this.#saidAtMs = nowMs;
+  /** Records that the worker has sent a message of any kind. */
+  recordMessage(nowMs: number): void {
+    this.#lastMessageAtMs = nowMs;
   }
 
-  /** All up to this number arrived. */
-  arrived(seq: number): void {
-    for (const given of this.#given.keys()) {
-      if (given > seq) break;
-      this.#given.delete(given);
+  /** Removes all assignments up to this sequence number, because the worker has received them. */
+  acknowledge(seq: number): void {
+    for (const sentSeq of this.#sent.keys()) {
+      if (sentSeq > seq) break;
+      this.#sent.delete(sentSeq);
     }
   }
 
   isUnresponsive(nowMs: number): boolean {
-    if (this.#given.size === 0) return false;
-    const [oldest] = this.#given.values();
-    // What was said before it hung may have crossed with what it was given.
-    return nowMs - Math.max(this.#saidAtMs, oldest?.atMs ?? 0) > silentMs;
+    if (this.#sent.size === 0) return false;
+    const [oldest] = this.#sent.values();
+    // The worker's last message may be older than the assignment, so the time runs from the later of the two.
+    return nowMs - Math.max(this.#lastMessageAtMs, oldest?.atMs ?? 0) > unresponsiveMs;
   }
 
-  /** Answers all of it, and forgets it. */
+  /** Returns and removes all unacknowledged assignments. */
   takeAll(): (readonly Assignment[])[] {
-    const all = [...this.#given.values()].map(({ tasks }) => tasks);
-    this.#given.clear();
+    const all = [...this.#sent.values()].map(({ tasks }) => tasks);
+    this.#sent.clear();
     return all;
   }
 }

@@ -6,21 +6,26 @@ import { leaseExpiredAtMs } from '../../core/task/decision.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Lease } from '../../core/task/lease.ts';
 import { renew } from '../../core/task/renew.ts';
-import type { Outcome, Renewal, Snapshot } from '../../ports/task-store.ts';
+import type { LeaseRenewal, Snapshot, WriteOutcome } from '../../ports/task-store.ts';
 import { factsOf } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
 import { itemError, notFound, reportRefusal } from '../rejections.ts';
 import type { ReportContext } from '../service.ts';
 
-interface Beating {
+/** One heartbeat of a batch, with the last known snapshot of its task. */
+interface HeartbeatInProgress {
   readonly index: number;
   readonly lease: Lease;
   readonly item: HeartbeatItem;
   readonly snapshot: Snapshot;
 }
 
-function verdict(context: ServiceContext, snapshot: Snapshot, one: Beating): ReturnType<typeof renew> {
+function decideRenewal(
+  context: ServiceContext,
+  snapshot: Snapshot,
+  one: HeartbeatInProgress,
+): ReturnType<typeof renew> {
   const heartbeat = {
     fencingToken: one.lease.fencingToken,
     leaseMs: timing.leaseMs,
@@ -29,21 +34,21 @@ function verdict(context: ServiceContext, snapshot: Snapshot, one: Beating): Ret
   return renew(snapshot.head, factsOf(context, snapshot), heartbeat, context.clock.now());
 }
 
-function answerOf(context: ServiceContext, one: Beating, outcome: Outcome): HeartbeatAnswer {
+function answerOf(context: ServiceContext, one: HeartbeatInProgress, outcome: WriteOutcome): HeartbeatAnswer {
   if (outcome.kind === 'failed') return { verdict: 'error', error: itemError(outcome.error) };
-  if (outcome.kind === 'refused') {
-    context.held.drop(one.lease.id, one.lease.fencingToken);
+  if (outcome.kind === 'conflict') {
+    context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
     return { verdict: 'leaseLost' };
   }
-  renewed(context, one, outcome.head);
-  // Asked for through another node since this one last looked: from now on nothing is renewed.
+  afterRenewal(context, one, outcome.head);
+  // The cancellation was requested through another node after this one read the task. Later heartbeats renew nothing.
   if (outcome.head.cancelRequested) return { verdict: 'cancel', cause: 'cancelled' };
   return { verdict: 'renewed', leaseMs: Math.max(0, (outcome.head.leaseEndAtMs ?? 0) - context.clock.now()) };
 }
 
-function renewed(context: ServiceContext, one: Beating, head: Head): void {
-  context.held.update(one.lease.id, head);
-  if (one.item.progress !== undefined) context.feed.publish(one.lease.id);
+function afterRenewal(context: ServiceContext, one: HeartbeatInProgress, head: Head): void {
+  context.heldLeases.update(one.lease.id, head);
+  if (one.item.progress !== undefined) context.changeFeed.publish(one.lease.id);
   if (context.store.can.transactionalDispatch) return;
   const ms = Math.max(0, leaseExpiredAtMs(head) - context.clock.now());
   const { scope } = one.snapshot.submission;
@@ -53,23 +58,23 @@ function renewed(context: ServiceContext, one: Beating, head: Head): void {
   );
 }
 
-async function begin(
+async function loadHeartbeats(
   context: ServiceContext,
   items: readonly HeartbeatItem[],
   from: ReportContext,
   answers: HeartbeatAnswer[],
-): Promise<Beating[]> {
-  const beating: Beating[] = [];
+): Promise<HeartbeatInProgress[]> {
+  const heartbeats: HeartbeatInProgress[] = [];
   const unread: { index: number; lease: Lease; item: HeartbeatItem }[] = [];
   const add = (index: number, lease: Lease, item: HeartbeatItem, found: Snapshot | HoldfastError): void => {
     const refused = found instanceof HoldfastError ? found : reportRefusal(found, from);
     if (refused !== undefined) answers[index] = { verdict: 'error', error: itemError(refused) };
-    else if (!(found instanceof HoldfastError)) beating.push({ index, lease, item, snapshot: found });
+    else if (!(found instanceof HoldfastError)) heartbeats.push({ index, lease, item, snapshot: found });
   };
   items.forEach((item, index) => {
     try {
       const lease = decodeLease(item.lease);
-      const held = context.held.get(lease.id, lease.fencingToken);
+      const held = context.heldLeases.get(lease.id, lease.fencingToken);
       if (held === undefined) unread.push({ index, lease, item });
       else add(index, lease, item, held.snapshot);
     } catch (thrown) {
@@ -84,27 +89,30 @@ async function begin(
       add(index, lease, item, read[i] ?? notFound(lease.id));
     }
   }
-  return beating;
+  return heartbeats;
 }
 
-/** Renews leases, conditional on token and running; a cancelled, late or lost one is told so and renews nothing. */
+/**
+ * Renews leases, on condition that the task is running with the lease's fencing token. If the attempt is cancelled or timed
+ * out, or the lease is lost, the heartbeat's verdict says that and nothing is renewed.
+ */
 export async function heartbeat(
   context: ServiceContext,
   items: readonly HeartbeatItem[],
   from: ReportContext,
 ): Promise<readonly HeartbeatAnswer[]> {
   const answers = new Array<HeartbeatAnswer>(items.length);
-  const renewing: Beating[] = [];
-  const changes: Renewal[] = [];
-  for (const one of await begin(context, items, from, answers)) {
-    const said = verdict(context, one.snapshot, one);
-    if (said.verdict !== 'renewed') {
-      if (said.verdict === 'leaseLost') context.held.drop(one.lease.id, one.lease.fencingToken);
-      answers[one.index] = said;
+  const renewals: HeartbeatInProgress[] = [];
+  const changes: LeaseRenewal[] = [];
+  for (const one of await loadHeartbeats(context, items, from, answers)) {
+    const decision = decideRenewal(context, one.snapshot, one);
+    if (decision.verdict !== 'renewed') {
+      if (decision.verdict === 'leaseLost') context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
+      answers[one.index] = decision;
       continue;
     }
-    renewing.push(one);
-    const { leaseEndAtMs, progress } = said;
+    renewals.push(one);
+    const { leaseEndAtMs, progress } = decision;
     changes.push({
       kind: 'renewal',
       id: one.lease.id,
@@ -115,8 +123,8 @@ export async function heartbeat(
   }
   if (changes.length === 0) return answers;
   const outcomes = await context.store.append(changes);
-  renewing.forEach((one, i) => {
-    answers[one.index] = answerOf(context, one, outcomes[i] as Outcome);
+  renewals.forEach((one, i) => {
+    answers[one.index] = answerOf(context, one, outcomes[i] as WriteOutcome);
   });
   return answers;
 }

@@ -16,7 +16,7 @@ function leaseOf(i: number, sessionId?: string): HeldLease {
   };
 }
 
-it('leases of calls are kept up to so many bytes, the newest', () => {
+it('leases without a session are kept up to a limit in bytes, and the oldest are forgotten first', () => {
   const held = createHeldLeases();
   for (let i = 0; i < 3 * most; i++) held.put(leaseOf(i));
   const kept = Array.from({ length: 3 * most }, (_, i) => held.get(String(i), 1) !== undefined);
@@ -25,7 +25,7 @@ it('leases of calls are kept up to so many bytes, the newest', () => {
   expect(kept.filter(Boolean).length).toBeGreaterThan(most - 2);
 });
 
-it('those that were given back, taken anew or pruned count no more', () => {
+it('leases that were dropped, replaced or pruned no longer count towards the limit in bytes', () => {
   const held = createHeldLeases();
   held.put(leaseOf(-1));
   for (let i = 0; i < 3 * most; i++) {
@@ -41,7 +41,7 @@ it('those that were given back, taken anew or pruned count no more', () => {
   expect(held.get('-2', 1)).toBeDefined();
 });
 
-it('those of sessions are bounded by their credits alone', () => {
+it('leases of sessions do not count towards the limit in bytes', () => {
   const held = createHeldLeases();
   for (let i = 0; i < 2 * most; i++) held.put(leaseOf(i, 's'));
   expect(held.counts()).toEqual(new Map([['s', 2 * most]]));

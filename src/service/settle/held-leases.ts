@@ -2,7 +2,7 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 
-/** A lease that this node gave out. A settlement that finds its lease here needs no read; the others do. */
+/** A lease that this node gave out. A settlement of such a lease needs no read of its task. */
 export interface HeldLease {
   snapshot: Snapshot;
   readonly receiptHandle: string;
@@ -12,26 +12,29 @@ export interface HeldLease {
 export interface HeldLeases {
   put(lease: HeldLease): void;
   get(id: TaskId, fencingToken: number): HeldLease | undefined;
-  /** The lease's head as it stands now, e.g. with a cancellation asked for. */
+  /** Replaces the head of a held lease with the current one, for example after a cancellation was requested. */
   update(id: TaskId, head: Head): void;
   drop(id: TaskId, fencingToken: number): void;
-  /** Forgets leases that have been spent for a minute: their workers are gone. */
+  /** Forgets leases that expired more than a minute ago, because their workers are gone. */
   prune(nowMs: number): void;
-  /** How many each session holds that holds any. */
+  /** Returns the number of leases of each session that holds any. */
   counts(): ReadonlyMap<string, number>;
 }
 
-/** What a lease takes beside its payload. */
+/** The estimated memory of a lease in bytes, without its payload. */
 const leaseBytes = 1_024;
 
 function bytesOf({ snapshot, receiptHandle }: HeldLease): number {
   return snapshot.submission.spec.length + receiptHandle.length + leaseBytes;
 }
 
-/** Memory is bounded by the credits that workers gave, and for claims by calls, which give none, by `heldCallBytes`. */
+/**
+ * Creates the collection of the leases that this node gave out. Workers' credits limit the leases of sessions. Leases that
+ * were claimed by single calls, which have no credits, are limited to `limits.heldCallBytes`.
+ */
 export function createHeldLeases(): HeldLeases {
   const held = new Map<TaskId, HeldLease>();
-  /** Of no session, oldest first. */
+  /** The leases that belong to no session, oldest first. */
   const byCalls = new Set<HeldLease>();
   let bytes = 0;
   const forgetAfterMs = timing.clockGuardMs + 60_000;

@@ -5,18 +5,19 @@ import type { Settle } from '../../core/task/command.ts';
 import { decide } from '../../core/task/decide.ts';
 import { shownState } from '../../core/task/head.ts';
 import type { Lease } from '../../core/task/lease.ts';
-import type { Outcome, Snapshot, Transition } from '../../ports/task-store.ts';
-import { after, factsOf, syncDelivery } from '../commit.ts';
+import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
+import { afterCommit, factsOf, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
 import { contended, itemError, notFound, rejectionError, reportRefusal } from '../rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../service.ts';
 import type { HeldLease } from './held-leases.ts';
 
-const tries = 4;
+/** How often a settlement is tried in all. After a lost race it is decided again on the current snapshot. */
+const maxTries = 4;
 
-/** One settlement under way: where it stands and what it asks. */
-interface Settling {
+/** One settlement of a batch, with the last known snapshot of its task. */
+interface SettlementInProgress {
   readonly index: number;
   readonly lease: Lease;
   readonly command: Settle;
@@ -25,7 +26,7 @@ interface Settling {
   snapshot: Snapshot;
 }
 
-function commandOf(lease: Lease, item: Settlement, random: number, counted: boolean): Settle {
+function commandOf(lease: Lease, item: Settlement, random: number, countsAsRelease: boolean): Settle {
   const { fencingToken } = lease;
   const { message, errorType, afterMs } = item;
   switch (item.outcome) {
@@ -34,13 +35,17 @@ function commandOf(lease: Lease, item: Settlement, random: number, counted: bool
     case 'snoozed':
       return { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: afterMs ?? 0 };
     case 'released':
-      return { kind: 'settle', fencingToken, outcome: 'released', counted, random };
+      return { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease, random };
     default:
       return { kind: 'settle', fencingToken, outcome: item.outcome, message, errorType, afterMs, random };
   }
 }
 
-function changeOf(one: Settling, events: Transition['events'], head: Transition['head']): Transition {
+function changeOf(
+  one: SettlementInProgress,
+  events: Transition['events'],
+  head: Transition['head'],
+): Transition {
   return {
     kind: 'transition',
     id: one.lease.id,
@@ -52,16 +57,16 @@ function changeOf(one: Settling, events: Transition['events'], head: Transition[
   };
 }
 
-function concluded(
+function concludeSettlement(
   context: ServiceContext,
-  one: Settling,
+  one: SettlementInProgress,
   change: Transition,
-  outcome: Outcome & { kind: 'done' },
+  outcome: WriteOutcome & { kind: 'done' },
 ): SettleResult {
   const { head } = outcome;
   const { submission } = one.snapshot;
-  // A hand-over needs the whole snapshot; nobody else looks at the tip after this.
-  after(context, {
+  // Only a hand-over needs the complete tip (the latest events); no other follow-up of a settlement reads it.
+  afterCommit(context, {
     ...one.snapshot,
     head,
     tip: change.head.handOver ? [...one.snapshot.tip, ...change.events] : one.snapshot.tip,
@@ -72,24 +77,29 @@ function concluded(
   return { state: shownState(head), error: undefined };
 }
 
-type Round = { readonly changes: Transition[]; readonly going: Settling[] };
+/** The changes of one write, and their settlements at the same indexes. */
+type SettlementRound = { readonly changes: Transition[]; readonly settlements: SettlementInProgress[] };
 
-/** Decides each; what needs no write (a repeat, a refusal) is answered at once. */
-function decideRound(context: ServiceContext, settling: readonly Settling[], results: SettleResult[]): Round {
-  const round: Round = { changes: [], going: [] };
-  for (const one of settling) {
+/** Decides each settlement. A settlement that needs no write (a repeat or a refusal) gets its result at once. */
+function decideRound(
+  context: ServiceContext,
+  settlements: readonly SettlementInProgress[],
+  results: SettleResult[],
+): SettlementRound {
+  const round: SettlementRound = { changes: [], settlements: [] };
+  for (const one of settlements) {
     const { head } = one.snapshot;
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
     if (!decision.ok) {
-      // Refused: whoever holds the lease now holds the bell too, so it is left alone.
-      context.held.drop(one.lease.id, one.lease.fencingToken);
+      // A refused settlement leaves the delivery alone, because it belongs to the current holder of the lease.
+      context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };
     } else if (decision.events.length === 0) {
-      context.held.drop(one.lease.id, one.lease.fencingToken);
+      context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { state: shownState(head), error: undefined };
     } else {
       round.changes.push(changeOf(one, decision.events, decision.head));
-      round.going.push(one);
+      round.settlements.push(one);
     }
   }
   return round;
@@ -97,47 +107,47 @@ function decideRound(context: ServiceContext, settling: readonly Settling[], res
 
 async function writeRound(
   context: ServiceContext,
-  round: Round,
+  round: SettlementRound,
   results: SettleResult[],
-): Promise<Settling[]> {
-  const again: Settling[] = [];
+): Promise<SettlementInProgress[]> {
+  const lostRaces: SettlementInProgress[] = [];
   const outcomes = await context.store.append(round.changes);
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
-    const one = round.going[i];
+    const one = round.settlements[i];
     const change = round.changes[i];
     if (outcome === undefined || one === undefined || change === undefined)
-      throw new RangeError('an answer is missing');
+      throw new RangeError('the store returned fewer outcomes than changes');
     if (outcome.kind === 'done') {
-      context.held.drop(one.lease.id, one.lease.fencingToken);
-      results[one.index] = concluded(context, one, change, outcome);
+      context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
+      results[one.index] = concludeSettlement(context, one, change, outcome);
     } else if (outcome.kind === 'failed') results[one.index] = { error: itemError(outcome.error) };
     else if (outcome.current === undefined) results[one.index] = { error: itemError(notFound(one.lease.id)) };
     else {
       one.snapshot = outcome.current;
-      again.push(one);
+      lostRaces.push(one);
     }
   }
-  return again;
+  return lostRaces;
 }
 
-/** Pairs each settlement with its task: from memory where this node gave the lease, else by a read. */
-async function begin(
+/** Pairs each settlement with its task's snapshot, from memory if this node gave out the lease, otherwise by a read. */
+async function loadSettlements(
   context: ServiceContext,
   items: readonly Settlement[],
   from: ReportContext,
   results: SettleResult[],
-  counted: boolean,
-): Promise<Settling[]> {
-  const settling: Settling[] = [];
+  countsAsRelease: boolean,
+): Promise<SettlementInProgress[]> {
+  const settlements: SettlementInProgress[] = [];
   const unread: { index: number; lease: Lease; item: Settlement }[] = [];
   for (let index = 0; index < items.length; index++) {
     const item = items[index] as Settlement;
     try {
       const lease = decodeLease(item.lease);
-      const held = context.held.get(lease.id, lease.fencingToken);
+      const held = context.heldLeases.get(lease.id, lease.fencingToken);
       if (held === undefined) unread.push({ index, lease, item });
-      else settling.push(settlingOf(index, lease, item, held.snapshot, held));
+      else settlements.push(settlementOf(index, lease, item, held.snapshot, held));
     } catch (thrown) {
       results[index] = { error: itemError(thrown) };
     }
@@ -149,69 +159,76 @@ async function begin(
     for (const [i, { index, lease, item }] of unread.entries()) {
       const found = read[i] ?? notFound(lease.id);
       if (found instanceof HoldfastError) results[index] = { error: itemError(found) };
-      else settling.push(settlingOf(index, lease, item, found, undefined));
+      else settlements.push(settlementOf(index, lease, item, found, undefined));
     }
   }
-  return settling.filter((one) => {
+  return settlements.filter((one) => {
     const refused = reportRefusal(one.snapshot, from);
     if (refused !== undefined) results[one.index] = { error: itemError(refused) };
     return refused === undefined;
   });
 
-  function settlingOf(
+  function settlementOf(
     index: number,
     lease: Lease,
     item: Settlement,
     snapshot: Snapshot,
     held: HeldLease | undefined,
-  ): Settling {
-    const command = commandOf(lease, item, context.clock.random(), counted);
+  ): SettlementInProgress {
+    const command = commandOf(lease, item, context.clock.random(), countsAsRelease);
     return { index, lease, command, result: item.result, held, snapshot };
   }
 }
 
-/** Credits return before the commit, so that the next claims join it. */
+/**
+ * Gives the credits of the settled tasks back to their session before the commit, so that the next claims can join that
+ * commit. Returns false if the session is not on this node.
+ */
 function returnCredits(
   context: ServiceContext,
-  settling: readonly Settling[],
+  settlements: readonly SettlementInProgress[],
   sessionId: string | undefined,
 ): boolean {
   const session = sessionId === undefined ? undefined : context.sessions.get(sessionId);
   if (session === undefined) return false;
   let bytes = 0;
-  for (const one of settling) bytes += one.snapshot.submission.spec.length;
-  session.credit(settling.length, bytes);
+  for (const one of settlements) bytes += one.snapshot.submission.spec.length;
+  session.credit(settlements.length, bytes);
   return true;
 }
 
 /**
- * Settles a batch, each item alone. A repeat is answered with what was recorded; a conflict is decided again on what
- * stands. Where a whole write fails each of its items carries the error, and the worker sends it again.
+ * Settles a batch, each item on its own. A repeated settlement gets the recorded result, and a settlement that lost a race
+ * is decided again on the current snapshot. If a whole write fails, each item gets the error and the worker repeats it.
+ * `countsAsRelease` counts each release towards the limit of unacknowledged releases.
  */
 export async function settle(
   context: ServiceContext,
   items: readonly Settlement[],
   from: SettleContext,
-  counted = false,
+  countsAsRelease = false,
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
-  let settling = await begin(context, items, from, results, counted);
-  const credited = returnCredits(context, settling, from.sessionId);
-  for (let i = 0; i < tries && settling.length > 0; i++) {
-    const round = decideRound(context, settling, results);
-    settling = [];
+  let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
+  const credited = returnCredits(context, settlements, from.sessionId);
+  for (let i = 0; i < maxTries && settlements.length > 0; i++) {
+    const round = decideRound(context, settlements, results);
+    settlements = [];
     if (round.changes.length === 0) break;
     try {
-      settling = await writeRound(context, round, results);
+      settlements = await writeRound(context, round, results);
     } catch (thrown) {
-      for (const one of round.going) results[one.index] ??= { error: itemError(thrown) };
+      for (const one of round.settlements) results[one.index] ??= { error: itemError(thrown) };
     }
   }
-  for (const one of settling) results[one.index] = { error: itemError(contended(one.lease.id)) };
+  for (const one of settlements) results[one.index] = { error: itemError(contended(one.lease.id)) };
   return { results, credited };
 }
 
-/** Assignments that no worker said a word about: not an attempt, but only so often. */
+/**
+ * Releases assignments that no worker has acknowledged. Such a release uses up no attempt, but a task can be released this
+ * way only a limited number of times.
+ */
 export async function releaseUnacknowledged(
   context: ServiceContext,
   tasks: readonly Assignment[],

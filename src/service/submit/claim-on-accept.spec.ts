@@ -26,7 +26,7 @@ async function started(wrap: (store: TaskStore) => TaskStore = (same) => same) {
   closing.push(() => engine.close());
   const parts = { ...engine, store: wrap(engine.store), node: 'n', clock, log: silentLog };
   const { service } = await createService({ ...parts, createQueues: true });
-  // The queue is there, and no commit but the counted ones is still to come.
+  // The first submission creates the queue, so that its commits are not among those that the test counts.
   await service.submit(target, [item('first', { spec: specOf('{}', 'other') })], call);
   return { engine, service };
 }
@@ -37,20 +37,20 @@ interface Worker {
 }
 
 async function working(service: Service, tasks = 10): Promise<Worker> {
-  const given: Assignment[] = [];
+  const assignments: Assignment[] = [];
   const session = service.openSession(
     {
       ...{ tenant: 'default', workerName: 'w', workerId: crypto.randomUUID(), queues: ['q'] },
       ...{ types: [{ type: 'note', maxVersion: 1 }], tasks, bytes: 1_000_000 },
     },
-    { assign: (_seq, more) => void given.push(...more), cancel() {}, drain() {} },
+    { assign: (_seq, more) => void assignments.push(...more), cancel() {}, drain() {} },
   );
   closing.push(async () => session.close());
   await clock.sleep(20);
-  return { session, tasks: given };
+  return { session, tasks: assignments };
 }
 
-it('a task that a worker waits for is accepted, claimed and assigned in one commit', async () => {
+it('a task for which a worker waits is accepted, claimed and assigned in one commit', async () => {
   const { engine, service } = await started();
   const worker = await working(service);
   const before = engine.stats().commits;
@@ -68,7 +68,7 @@ it('a task that a worker waits for is accepted, claimed and assigned in one comm
   expect(settled.results).toEqual([{ state: 'succeeded', error: undefined }]);
 });
 
-it('no more than there is room for; the rest waits until the credit comes back', async () => {
+it('a waiting worker gets as many accepted tasks as it has credits, and the rest once it has credits again', async () => {
   const { service } = await started();
   const worker = await working(service, 2);
   await service.submit(target, [item('a'), item('b'), item('c')], call);
@@ -80,7 +80,7 @@ it('no more than there is room for; the rest waits until the credit comes back',
   expect(worker.tasks.map((task) => task.key)).toEqual(['a', 'b', 'c']);
 });
 
-it('work is spread over those who wait', async () => {
+it('the tasks of one submission are spread evenly over the waiting workers', async () => {
   const { service } = await started();
   const workers = [await working(service), await working(service)];
   await service.submit(
@@ -91,7 +91,7 @@ it('work is spread over those who wait', async () => {
   expect(workers.map((worker) => worker.tasks.length)).toEqual([2, 2]);
 });
 
-it('a duplicate is claimed for nobody, and its credit is still there', async () => {
+it('a duplicate submission claims nothing, and the waiting worker keeps its credit', async () => {
   const { service } = await started();
   await service.submit(target, [item('later', { options: { ...item('x').options, delayMs: 60_000 } })], call);
   const worker = await working(service, 1);
@@ -101,7 +101,7 @@ it('a duplicate is claimed for nobody, and its credit is still there', async () 
   expect(worker.tasks.map((task) => task.key)).toEqual(['next']);
 });
 
-it('where the commit fails the credits come back', async () => {
+it('a waiting worker gets its credits back if the commit of a submission fails', async () => {
   let fails = false;
   const { service } = await started((store) => ({
     ...store,
@@ -121,7 +121,7 @@ it('where the commit fails the credits come back', async () => {
   expect(worker.tasks.map((task) => task.key)).toEqual(['b']);
 });
 
-it('a task of a lane is claimed after its commit, when it is known to be the lowest', async () => {
+it('a task of a lane is claimed only after the commit that accepts it, if it is the lowest of its lane', async () => {
   const { engine, service } = await started();
   const worker = await working(service);
   const before = engine.stats().commits;

@@ -1,29 +1,31 @@
 import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import { decide } from '../../core/task/decide.ts';
 import { isReady } from '../../core/task/head.ts';
-import type { Acceptance, Accepted, QueueRef } from '../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome } from '../../ports/task-store.ts';
 import { assignmentOf } from '../claim/claim-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import type { LiveSession } from '../session/sessions.ts';
 
-interface Promised {
+/** A credit that was taken from a waiting session for one acceptance of the batch. */
+interface Reservation {
   readonly index: number;
   readonly session: LiveSession;
   readonly bytes: number;
 }
 
-/** What is accepted and claimed in one write, and for whom. */
-export interface FirstClaims {
+/** A batch of acceptances, some of which include a claim for a waiting session. */
+export interface ClaimsOnAccept {
   readonly batch: readonly Acceptance[];
-  /** After the commit: assigns what was accepted, gives back the credits of the rest. */
-  conclude(accepted: readonly Accepted[]): void;
-  /** Nothing was written. */
-  giveBack(): void;
+  /** Must be called after the commit: assigns the accepted tasks and returns the credits of the others. */
+  conclude(accepted: readonly AcceptOutcome[]): void;
+  /** Must be called if nothing was written: returns all reserved credits. */
+  releaseAll(): void;
 }
 
-/** The acceptance with its first claim, or undefined where it can't be claimed. */
-function claimedAt(
+/** Returns the acceptance with its first claim, or undefined if the task cannot be claimed. */
+function withClaim(
   context: ServiceContext,
   acceptance: Acceptance,
   session: LiveSession,
@@ -40,47 +42,48 @@ function claimedAt(
 }
 
 /**
- * Where a worker waits for such a task, its acceptance and its claim are one write: one sync and one turn less, which
- * is half of an idle task's way. A task of a lane is left out: whether it is the lowest is known after the commit only.
+ * Adds a claim to each acceptance for which a worker already waits, so that one write accepts and claims the task. That
+ * saves a commit batch with its sync, which halves the latency of a task on an idle system. A task of a lane gets no claim
+ * here, because only after the commit is it known whether the task is the lowest.
  */
-export function firstClaims(
+export function claimOnAccept(
   context: ServiceContext,
   target: QueueRef,
   batch: readonly Acceptance[],
-): FirstClaims | undefined {
+): ClaimsOnAccept | undefined {
   if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0) return undefined;
-  const promised: Promised[] = [];
-  const fused = batch.map((acceptance, index) => {
+  const reservations: Reservation[] = [];
+  const withClaims = batch.map((acceptance, index) => {
     const { submission, head } = acceptance;
     if (head.inLane || !isReady(head)) return acceptance;
     const session = context.sessions.waitingFor(target, submission);
     if (session === undefined) return acceptance;
-    const claimed = claimedAt(context, acceptance, session);
+    const claimed = withClaim(context, acceptance, session);
     if (claimed === undefined) return acceptance;
-    session.promise(submission.spec.length);
-    promised.push({ index, session, bytes: submission.spec.length });
+    session.reserve(submission.spec.length);
+    reservations.push({ index, session, bytes: submission.spec.length });
     return claimed;
   });
-  if (promised.length === 0) return undefined;
-  const bySession = Map.groupBy(promised, (one) => one.session);
-  const keep = (accepted: readonly Accepted[]): void => {
+  if (reservations.length === 0) return undefined;
+  const bySession = Map.groupBy(reservations, (one) => one.session);
+  const conclude = (accepted: readonly AcceptOutcome[]): void => {
     for (const [session, all] of bySession) {
       const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
-      const tasks = all.flatMap(({ index }) => assigned(context, session, accepted[index]));
-      session.keep({ tasks: all.length, bytes }, tasks);
+      const tasks = all.flatMap(({ index }) => assignmentsOf(context, session, accepted[index]));
+      session.deliverReserved({ tasks: all.length, bytes }, tasks);
     }
   };
-  return { batch: fused, conclude: keep, giveBack: () => keep([]) };
+  return { batch: withClaims, conclude, releaseAll: () => conclude([]) };
 }
 
-function assigned(
+function assignmentsOf(
   context: ServiceContext,
   session: LiveSession,
-  accepted: Accepted | undefined,
+  accepted: AcceptOutcome | undefined,
 ): readonly Assignment[] {
   if (accepted?.kind !== 'fresh') return [];
   const { snapshot } = accepted;
-  context.feed.publish(snapshot.id);
-  context.held.put({ snapshot, receiptHandle: '', sessionId: session.id });
+  context.changeFeed.publish(snapshot.id);
+  context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id });
   return [assignmentOf(context, '', snapshot)];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accepted, item, noOptions, specOf } from '../../../test/fixtures/api-node.ts';
+import { ensureAccepted, item, noOptions, specOf } from '../../../test/fixtures/api-node.ts';
 import type { OptionsRequest } from '../../core/submission/submission.ts';
 import type { DispatchMessage } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
@@ -10,8 +10,8 @@ import { createService } from '../create-service.ts';
 const target = { tenant: 'default', queue: 'q' };
 const call = { notAfterMs: undefined };
 
-/** A node, what it rings, and how often it asks for the lowest of a lane. */
-async function given() {
+/** Starts a node. `messages` holds the messages that it sends, `lanesRead` the lane of each read of a lowest task. */
+async function startNode() {
   const clock = virtualClock();
   const messages: DispatchMessage[] = [];
   let fails = false;
@@ -23,9 +23,9 @@ async function given() {
   const before = ({ name }: { readonly name: string }): Promise<void> | undefined =>
     name === 'store.append' && slow.appends-- > 0 ? clock.sleep(1_000) : undefined;
   const engine = externalMemory({ clock, faults: { send, before } });
-  const asked: string[] = [];
+  const lanesRead: string[] = [];
   const lowest: typeof engine.store.lowest = (lane) => {
-    asked.push(lane.orderingKey);
+    lanesRead.push(lane.orderingKey);
     return engine.store.lowest(lane);
   };
   const store = Object.assign(Object.create(engine.store) as typeof engine.store, { lowest });
@@ -34,7 +34,7 @@ async function given() {
   const sendsFail = (fail: boolean): void => {
     fails = fail;
   };
-  /** Runs all that can be, one after the other: the keys in their order. */
+  /** Claims and settles tasks one after the other until none is left, and returns their keys in that order. */
   const runAll = async (outcome: 'succeeded' | 'fatal'): Promise<string[]> => {
     const ran: string[] = [];
     for (;;) {
@@ -58,25 +58,25 @@ async function given() {
       await settled();
     }
   };
-  return { clock, service, messages, asked, sendsFail, runAll, slow };
+  return { clock, service, messages, lanesRead, sendsFail, runAll, slow };
 }
 
 const inLane = (key: string, lane: string, options: Partial<OptionsRequest> = {}) =>
   item(key, { spec: specOf('{}', 'note', lane), options: { ...noOptions, ...options } });
 
 describe('a call that submits several tasks of a lane', () => {
-  it('rings the lowest once, after all of them', async () => {
-    const { service, messages, asked } = await given();
+  it('sends one dispatch message per lane, for the lane’s lowest task', async () => {
+    const { service, messages, lanesRead } = await startNode();
     const keys = ['a', 'b', 'c', 'd'];
     const items = [...keys.map((key) => inLane(key, 'ann')), ...keys.map((key) => inLane(`${key}2`, 'bob'))];
     const results = await service.submit(target, items, call);
-    expect(asked.sort()).toEqual(['ann', 'bob']);
+    expect(lanesRead.sort()).toEqual(['ann', 'bob']);
     const first = [results[0], results[4]].map((one) => (one?.error === undefined ? one?.id : ''));
     expect(messages.map((message) => message.id).sort()).toEqual(first.sort());
   });
 
-  it('acknowledges none of them where that bell was not rung, and rings for a repeat', async () => {
-    const { service, messages, sendsFail } = await given();
+  it('acknowledges none of them if the dispatch message failed, and sends the message when repeated', async () => {
+    const { service, messages, sendsFail } = await startNode();
     const items = [inLane('a', 'ann'), inLane('b', 'ann')];
     sendsFail(true);
     const refused = await service.submit(target, items, call);
@@ -88,27 +88,27 @@ describe('a call that submits several tasks of a lane', () => {
     expect(messages).not.toEqual([]);
   });
 
-  it('has them run in the order given, keys of tasks that ended long ago and new ones alike', async () => {
-    const { clock, service, runAll } = await given();
+  it('has the tasks run in the order submitted, also if some keys belonged to tasks that ended long ago', async () => {
+    const { clock, service, runAll } = await startNode();
     const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { windowMs: 60_000 }));
     await service.submit(target, batch('ace'), call);
     expect((await runAll('succeeded')).join('')).toBe('ace');
     await clock.advance(60_000);
     const results = await service.submit(target, batch('abcdef'), call);
-    expect(results.map((one) => accepted(one).deduplicated)).toEqual(new Array(6).fill(false));
+    expect(results.map((one) => ensureAccepted(one).deduplicated)).toEqual(new Array(6).fill(false));
     expect((await runAll('succeeded')).join('')).toBe('abcdef');
   });
 
-  it('has those that are dead run again behind the new ones, in the order given, however long each takes', async () => {
-    const { clock, service, runAll, slow } = await given();
-    const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { whenDead: 'retry' }));
+  it('has dead tasks run again behind the new ones, in the order submitted, even if a redrive is slow', async () => {
+    const { clock, service, runAll, slow } = await startNode();
+    const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { whenDead: 'redrive' }));
     await service.submit(target, batch('ace'), call);
     await runAll('fatal');
     slow.appends = 1;
     const submitted = service.submit(target, batch('ebcda'), call);
     await clock.advance(1_000);
     const results = await submitted;
-    expect(results.map((one) => accepted(one).deduplicated)).toEqual([true, false, true, false, true]);
+    expect(results.map((one) => ensureAccepted(one).deduplicated)).toEqual([true, false, true, false, true]);
     expect((await runAll('succeeded')).join('')).toBe('bdeca');
   });
 });

@@ -9,8 +9,8 @@ import { createService } from '../create-service.ts';
 
 const target = { tenant: 'default', queue: 'mail' };
 
-/** A node whose bells fail as the test says. */
-async function given(failure: { error: HoldfastError | undefined }) {
+/** Starts a node whose broker fails every send with `failure.error` while that is set. */
+async function startNode(failure: { error: HoldfastError | undefined }) {
   const clock = virtualClock();
   const engine = externalMemory({ clock });
   const send = async (messages: readonly DispatchMessage[]) =>
@@ -32,9 +32,9 @@ const missing = new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', 'It has no SQS q
   help: 'Check the name.',
 });
 
-test('a task that was written and not rung is never told as one that is not there, and its key finds it again', async () => {
+test('a task that was written but not dispatched is reported as written, and its key finds it again', async () => {
   const failure: { error: HoldfastError | undefined } = { error: missing };
-  const service = await given(failure);
+  const service = await startNode(failure);
   const submit = async () => (await service.submit(target, [item('k')], { notAfterMs: undefined }))[0];
   const refused = await submit();
   expect(refused?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });

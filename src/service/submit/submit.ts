@@ -2,23 +2,24 @@ import { noOptions } from '../../core/codec/options.ts';
 import { peekSpec } from '../../core/codec/spec.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { SubmitItem, SubmitResult } from '../../core/messages.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import { sameSpec } from '../../core/submission/sameness.ts';
 import { expiry, resolveOptions, type Submission, submittedEvent } from '../../core/submission/submission.ts';
 import { fold } from '../../core/task/evolve.ts';
 import { isReady, shownState } from '../../core/task/head.ts';
-import type { Acceptance, Accepted, LaneKey, QueueRef, Snapshot, TaskId } from '../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome, LaneKey, Snapshot, TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
 import { dispatch, dispatchLowest, laneOf } from '../hand-over.ts';
 import { noteRedriven, redriveSnapshot } from '../redrive/redrive.ts';
 import { itemError } from '../rejections.ts';
-import { firstClaims } from './claim-on-accept.ts';
+import { claimOnAccept } from './claim-on-accept.ts';
 
-/** Of whoever asks for nothing; one object, so that its bytes are made once. */
-const standard = Object.freeze(resolveOptions(noOptions, 0));
+/** The options of a submission that sets none. All such submissions share this object, so that it is encoded only once. */
+const defaultOptions = Object.freeze(resolveOptions(noOptions, 0));
 
 function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submission {
   const { type, typeVersion, orderingKey } = peekSpec(item.spec);
-  const options = item.options === noOptions ? standard : resolveOptions(item.options, nowMs);
+  const options = item.options === noOptions ? defaultOptions : resolveOptions(item.options, nowMs);
   return {
     scope: { tenant: target.tenant, queue: target.queue, key: item.key },
     spec: item.spec,
@@ -37,7 +38,7 @@ function acceptance(submission: Submission): Acceptance {
   return { submission, head: fold([submission.submitted]) };
 }
 
-function answer(snapshot: Snapshot, deduplicated: boolean): SubmitResult {
+function resultOf(snapshot: Snapshot, deduplicated: boolean): SubmitResult {
   const { head, id } = snapshot;
   return { id, deduplicated, state: shownState(head), version: head.version, error: undefined };
 }
@@ -56,8 +57,8 @@ function keyReused(existing: Snapshot): HoldfastError {
 }
 
 /**
- * Rings what was accepted before it is acknowledged. In a lane the lowest is rung, whichever it is. Where bells are
- * part of the commit there is nothing left to do.
+ * Sends the dispatch message of an accepted task, before the task is acknowledged. For a task in a lane the message is sent
+ * for the lowest task of that lane. Does nothing with a transactional broker.
  */
 async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   if (context.store.can.transactionalDispatch) return;
@@ -70,24 +71,27 @@ async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Pr
   }
 }
 
-/** It is in the store, so that no error may read as if it were not: whoever sent it elsewhere would have it done twice. */
+/**
+ * Returns the error for a task that is stored but was not dispatched. Its text must not suggest that the task was not
+ * accepted: a caller that then submits it elsewhere would have it run twice.
+ */
 function notDispatched(taskId: TaskId, error: HoldfastError): HoldfastError {
-  // That of a retryable error says the same, or that nothing was done.
+  // The help of a retryable error is left out: it repeats this advice, or wrongly says that nothing was done.
   const first = error.retryable || error.help === undefined ? 'Send' : `${error.help} Then send`;
-  const told = `The task was written, but could not be announced to workers: ${error.message}`;
-  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', told, {
+  const message = `The task was written, but could not be announced to workers: ${error.message}`;
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', message, {
     cause: error,
     taskId,
     retryAfterMs: error.retryAfterMs,
-    help: `${first} the request again with the same key; else the task is found in some ten minutes.`,
+    help: `${first} the request again with the same key; otherwise the task is dispatched after about ten minutes.`,
   });
 }
 
 /**
- * Rings what one call accepted, once it is all committed: so of a lane that several of it joined the lowest is rung
- * once.
+ * Returns a function that dispatches the accepted tasks of one call, after all of them are committed. It sends one message
+ * per lane, even if several of the tasks joined that lane.
  */
-function dispatching(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
+function dispatchOncePerLane(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
   const lanes = new Map<string, Promise<void>>();
   return (snapshot) => {
     const { orderingKey } = snapshot.submission;
@@ -98,12 +102,15 @@ function dispatching(context: ServiceContext): (snapshot: Snapshot) => Promise<v
   };
 }
 
-/** Redrives what one call wants redriven; of one lane one after the other, since each joins at its tail. */
-function redriving(context: ServiceContext): (dead: Snapshot) => Promise<Snapshot> {
+/**
+ * Returns a function that redrives the dead tasks of one call. It redrives the tasks of a lane one after the other, because
+ * each of them joins the lane's tail.
+ */
+function redriveInLaneOrder(context: ServiceContext): (dead: Snapshot) => Promise<Snapshot> {
   const lanes = new Map<string, Promise<Snapshot>>();
   return (dead) => {
     const { orderingKey } = dead.submission;
-    const redrive = (): Promise<Snapshot> => redriveSnapshot(context, dead, 'whenDead: retry');
+    const redrive = (): Promise<Snapshot> => redriveSnapshot(context, dead, 'whenDead: redrive');
     if (orderingKey === undefined) return redrive();
     const redriven = lanes.get(orderingKey)?.then(redrive, redrive) ?? redrive();
     lanes.set(orderingKey, redriven);
@@ -111,62 +118,63 @@ function redriving(context: ServiceContext): (dead: Snapshot) => Promise<Snapsho
   };
 }
 
-/** A duplicate: the task as it stands, redriven where it is dead and the caller or the task wants that. */
-async function duplicate(
+/** Answers a duplicate with the existing task. A dead task is redriven if either submission has `whenDead: redrive`. */
+async function answerDuplicate(
   context: ServiceContext,
   existing: Snapshot,
-  asked: Submission,
+  requested: Submission,
   redrive: (dead: Snapshot) => Promise<Snapshot>,
 ): Promise<SubmitResult> {
-  if (!sameSpec(existing.submission.spec, asked.spec)) return { error: itemError(keyReused(existing)) };
-  const retry = asked.options.whenDead === 'retry' || existing.submission.options.whenDead === 'retry';
-  if (existing.head.state === 'dead' && retry) {
+  if (!sameSpec(existing.submission.spec, requested.spec)) return { error: itemError(keyReused(existing)) };
+  const redrives =
+    requested.options.whenDead === 'redrive' || existing.submission.options.whenDead === 'redrive';
+  if (existing.head.state === 'dead' && redrives) {
     const redriven = await redrive(existing);
     noteRedriven(context, [redriven]);
-    return answer(redriven, true);
+    return resultOf(redriven, true);
   }
-  // Never claimed: its submitter may have died between the commit and the ring.
+  // A task at revision 1 was never claimed, perhaps because its submitter crashed between the commit and the dispatch.
   if (existing.head.revision === 1) await dispatchAccepted(context, existing);
-  return answer(existing, true);
+  return resultOf(existing, true);
 }
 
-/** Claims at once what a worker waits for. */
+/** Accepts a batch. A task for which a worker already waits is claimed in the same write. */
 async function accept(
   context: ServiceContext,
   target: QueueRef,
   batch: readonly Acceptance[],
-): Promise<readonly Accepted[]> {
-  const claims = firstClaims(context, target, batch);
+): Promise<readonly AcceptOutcome[]> {
+  const claims = claimOnAccept(context, target, batch);
   if (claims === undefined) return context.store.accept(batch);
-  let accepted: readonly Accepted[];
+  let accepted: readonly AcceptOutcome[];
   try {
     accepted = await context.store.accept(claims.batch);
   } catch (thrown) {
-    claims.giveBack();
+    claims.releaseAll();
     throw thrown;
   }
   claims.conclude(accepted);
   return accepted;
 }
 
-/** Refused before any work is done where the engine is overloaded; else accepted and rung. */
+/** Submits a batch. If the engine is overloaded, the batch is refused before any work is done. */
 export async function submit(
   context: ServiceContext,
   target: QueueRef,
   items: readonly SubmitItem[],
   call: { readonly notAfterMs: number | undefined },
 ): Promise<readonly SubmitResult[]> {
-  const leave = context.overload?.admit(items.length);
+  const release = context.overload?.admit(items.length);
   try {
     return await submitAdmitted(context, target, items, call);
   } finally {
-    leave?.();
+    release?.();
   }
 }
 
 /**
- * Accepts a batch: one commit for what is new, then the judgement of duplicates. Acknowledged only after the
- * bell rang, so that an acknowledged task never depends on its submitter.
+ * Accepts a batch: commits the new tasks together, then answers the duplicates. A task is acknowledged only after its
+ * dispatch message was sent, so that an acknowledged task no longer depends on its submitter.
  */
 async function submitAdmitted(
   context: ServiceContext,
@@ -194,15 +202,15 @@ async function submitAdmitted(
   );
   const results = new Array<SubmitResult>(items.length);
   const waits: Promise<void>[] = [];
-  const dispatchOne = dispatching(context);
-  const redriveOne = redriving(context);
+  const dispatchOne = dispatchOncePerLane(context);
+  const redriveOne = redriveInLaneOrder(context);
   for (let i = 0; i < accepted.length; i++) {
     const one = accepted[i];
     const submission = submissions[i];
     if (one === undefined || submission === undefined)
-      throw new RangeError('the store answered fewer items than asked');
+      throw new RangeError('the store returned fewer results than items');
     if (one.kind === 'fresh' && context.store.can.transactionalDispatch)
-      results[i] = answer(one.snapshot, false);
+      results[i] = resultOf(one.snapshot, false);
     else
       waits.push(
         settleItem(i, one.kind === 'failed' ? Promise.reject(one.error) : acknowledge(one, submission)),
@@ -213,9 +221,9 @@ async function submitAdmitted(
 
   async function acknowledge(one: (typeof accepted)[number], submission: Submission): Promise<SubmitResult> {
     if (one.kind === 'failed') throw one.error;
-    if (one.kind === 'existing') return duplicate(context, one.snapshot, submission, redriveOne);
+    if (one.kind === 'existing') return answerDuplicate(context, one.snapshot, submission, redriveOne);
     await dispatchOne(one.snapshot);
-    return answer(one.snapshot, false);
+    return resultOf(one.snapshot, false);
   }
   async function settleItem(index: number, work: Promise<SubmitResult>): Promise<void> {
     results[index] = await work.catch((thrown: unknown): SubmitResult => ({ error: itemError(thrown) }));

@@ -1,13 +1,13 @@
 import type { TaskId } from '../../ports/task-store.ts';
 
-/** Tells watchers on this node that something happened to a task. What happened they read from the store. */
-export interface Feed {
+/** Notifies the watchers on this node that a task has changed. The watchers read the change itself from the store. */
+export interface ChangeFeed {
   publish(id: TaskId): void;
-  /** Calls back at each change of the task; the answer ends it. */
+  /** Calls `changed` after each change of the task. Returns a function that ends the subscription. */
   subscribe(id: TaskId, changed: () => void): () => void;
 }
 
-export function createFeed(): Feed {
+export function createChangeFeed(): ChangeFeed {
   const watchers = new Map<TaskId, Set<() => void>>();
   return {
     publish(id) {

@@ -1,24 +1,25 @@
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Snapshot, StandingHead, TaskId, TaskStore } from '../../ports/task-store.ts';
+import type { HeadSummary, Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
 
-/** What one read tells of a task: its submission and events too where a read of the head alone costs no less. */
-export type Standing = { readonly head: StandingHead; readonly snapshot: Snapshot | undefined };
+/** The result of one read of a task. It includes the snapshot if the store has no cheaper read of the head alone. */
+export type HeadRead = { readonly head: HeadSummary; readonly snapshot: Snapshot | undefined };
 
-interface Asked {
+/** A read that was requested and has not been answered yet. */
+interface PendingRead {
   readonly id: TaskId;
-  resolve(standing: Standing | undefined): void;
+  resolve(read: HeadRead | undefined): void;
   reject(thrown: unknown): void;
 }
 
-/** Polls fall on the same moments; the first of them waits so long for the others. */
+/** How long the first of several simultaneous polls waits for the others, in ms, before all are read together. */
 const gatherMs = 1;
 
-/** Reads what is asked for at one time together. */
-export class HeadReads {
+/** Combines the reads of task heads that are requested at the same time. */
+export class HeadBatcher {
   readonly #store: TaskStore;
   readonly #clock: Clock;
-  #asked: Asked[] = [];
+  #pending: PendingRead[] = [];
 
   constructor(store: TaskStore, clock: Clock) {
     this.#store = store;
@@ -26,35 +27,35 @@ export class HeadReads {
   }
 
   /**
-   * Undefined: no such task, or (where heads are read alone) one that nobody has touched since its submission.
-   * `isPoll`: it may wait for others.
+   * Reads one task. Returns undefined if the task does not exist, or if the store reads heads alone and the task has not
+   * changed since its submission. A poll (`isPoll`) waits briefly so that other polls can join its read.
    */
-  ask(id: TaskId, isPoll: boolean): Promise<Standing | undefined> {
+  read(id: TaskId, isPoll: boolean): Promise<HeadRead | undefined> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ id, resolve, reject });
+      this.#pending.push({ id, resolve, reject });
       if (isPoll) this.#clock.after(gatherMs, () => this.#read());
       else this.#clock.soon(() => this.#read());
     });
   }
 
   #read(): void {
-    const asked = this.#asked;
-    this.#asked = [];
-    for (let from = 0; from < asked.length; from += limits.batchItems) {
-      void this.#readPart(asked.slice(from, from + limits.batchItems));
+    const reads = this.#pending;
+    this.#pending = [];
+    for (let from = 0; from < reads.length; from += limits.batchItems) {
+      void this.#readPart(reads.slice(from, from + limits.batchItems));
     }
   }
 
-  async #readPart(part: readonly Asked[]): Promise<void> {
+  async #readPart(part: readonly PendingRead[]): Promise<void> {
     try {
-      const found = await this.#standings(part.map(({ id }) => id));
+      const found = await this.#readHeads(part.map(({ id }) => id));
       for (const [i, { resolve }] of part.entries()) resolve(found[i]);
     } catch (thrown) {
       for (const { reject } of part) reject(thrown);
     }
   }
 
-  async #standings(ids: readonly TaskId[]): Promise<(Standing | undefined)[]> {
+  async #readHeads(ids: readonly TaskId[]): Promise<(HeadRead | undefined)[]> {
     const nowMs = this.#clock.now();
     if (this.#store.heads !== undefined) {
       const heads = await this.#store.heads(ids, nowMs);

@@ -40,13 +40,13 @@ async function submit({ service }: RunningService, key: string): Promise<string>
   return result.id;
 }
 
-interface Followed {
+interface RunningWatch {
   readonly updates: WatchUpdate[];
   readonly done: Promise<void>;
   stop(): void;
 }
 
-function follow({ service }: RunningService, id: string, fromVersion = 0): Followed {
+function follow({ service }: RunningService, id: string, fromVersion = 0): RunningWatch {
   const updates: WatchUpdate[] = [];
   const stop = new AbortController();
   const done = (async () => {
@@ -56,12 +56,12 @@ function follow({ service }: RunningService, id: string, fromVersion = 0): Follo
   return { updates, done, stop: () => stop.abort() };
 }
 
-const kinds = ({ updates }: Followed) =>
+const kinds = ({ updates }: RunningWatch) =>
   updates.map((one) => (one.kind === 'event' ? one.event.kind : 'progress'));
 const cancel = ({ service }: RunningService, id: string) =>
   service.cancel('default', id, { actor: 'x', message: '' });
 
-test('a watch on one node is told what happens through another, within the time that it waits between reads', async () => {
+test('a watch on one node yields a change made through another node at its next poll', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watch = follow(b, id);
@@ -73,7 +73,7 @@ test('a watch on one node is told what happens through another, within the time 
   await watch.done;
 });
 
-test('looks at 0.25, 0.5, 1 … 5 s while nothing happens, and at 0.25 s again after something did', async () => {
+test('a watched task without changes is polled after 0.25, 0.5, 1 … 5 s', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const startMs = clock.now();
@@ -85,7 +85,7 @@ test('looks at 0.25, 0.5, 1 … 5 s while nothing happens, and at 0.25 s again a
   await watch.done;
 });
 
-test('one read a task, however many watch it', async () => {
+test('a task is read once per poll, however many watchers it has', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watches = Array.from({ length: 50 }, () => follow(b, id));
@@ -97,10 +97,10 @@ test('one read a task, however many watch it', async () => {
   await Promise.all(watches.map(({ done }) => done));
 });
 
-test('many watched tasks are read together', async () => {
+test('the polls of many watched tasks are combined into few reads', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const ids = await Promise.all(Array.from({ length: 60 }, (_, i) => submit(a, `k${i}`)));
-  const watches: Followed[] = [];
+  const watches: RunningWatch[] = [];
   for (const id of ids) {
     watches.push(follow(b, id));
     await clock.advance(7);
@@ -115,7 +115,7 @@ test('many watched tasks are read together', async () => {
   await Promise.all(watches.map(({ done }) => done));
 });
 
-test('nobody watches: nothing is read', async () => {
+test('a task is no longer read after its last watcher has left', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watch = follow(b, id);
@@ -127,7 +127,7 @@ test('nobody watches: nothing is read', async () => {
   expect(reads).toEqual([]);
 });
 
-test('who joins a watch late is told all of it, as it stands then', async () => {
+test('a watcher that joins late gets all events so far, or those after its version', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const first = follow(b, id);
@@ -142,7 +142,7 @@ test('who joins a watch late is told all of it, as it stands then', async () => 
   await Promise.all([first.done, second.done, later.done]);
 });
 
-test('another tenant’s task is not shown, though somebody here watches it', async () => {
+test('a watch of another tenant’s task is refused, even while its own tenant watches it', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const mine = follow(b, id);
@@ -153,7 +153,7 @@ test('another tenant’s task is not shown, though somebody here watches it', as
   await mine.done;
 });
 
-test('a store that fails for a while disturbs no watch, only one that begins then', async () => {
+test('a temporary failure of the store ends no running watch, but rejects a watch that begins then', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const other = await submit(a, 'two');

@@ -1,3 +1,4 @@
+import { nextDelayMs } from '../../core/backoff.ts';
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
 import { evolve } from '../../core/task/evolve.ts';
@@ -5,18 +6,17 @@ import { type Head, isEnded, type Progress, type ShownState, shownState } from '
 import type { Clock } from '../../ports/clock.ts';
 import type { Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
 import { notFound } from '../rejections.ts';
-import type { Feed } from './change-feed.ts';
-import type { HeadReads, Standing } from './head-batcher.ts';
+import type { ChangeFeed } from './change-feed.ts';
+import type { HeadBatcher, HeadRead } from './head-batcher.ts';
 
-/** Where other nodes write the same store it is looked at this often, slower while nothing happens. */
-const pollFirstMs = 250;
-const pollLongestMs = 5_000;
+/** The time between polls of a task that other nodes may change, in ms. It doubles from the first to the longest value. */
+const pollInterval = { firstMs: 250, longestMs: 5_000 } as const;
 
-export interface WatchedParts {
+export interface WatchedTaskParts {
   readonly store: TaskStore;
   readonly clock: Clock;
-  readonly feed: Feed;
-  readonly reads: HeadReads;
+  readonly feed: ChangeFeed;
+  readonly reads: HeadBatcher;
 }
 
 export interface WatchedEvent {
@@ -25,35 +25,35 @@ export interface WatchedEvent {
 }
 
 /**
- * One task that somebody on this node watches: all that happened to it, read once however many watch. Looked at when
- * this node changed it, and where others may, at times that grow from .25 to 5 s while nothing happens.
+ * A task that is watched on this node. Its events are read once for all of its watchers: after each change by this node
+ * and, if other nodes write to the store, by polls. The time between polls grows from 0.25 s to 5 s while nothing changes.
  */
 export class WatchedTask {
   readonly events: WatchedEvent[] = [];
   progress: Progress | undefined;
-  /** Whose it is; undefined before it was read. */
+  /** The task's tenant; undefined until the task is read for the first time. */
   tenant: string | undefined;
-  /** Why it cannot be watched (any longer). */
+  /** The error for the watchers, set when the task cannot be watched or cannot be watched any longer. */
   failure: HoldfastError | undefined;
-  /** Counts what was found. */
-  turn = 0;
+  /** Counts the changes found, so that a watcher can wait for the next one. */
+  changeCount = 0;
   readonly #id: TaskId;
-  readonly #parts: WatchedParts;
+  readonly #parts: WatchedTaskParts;
   readonly #unsubscribe: () => void;
   readonly #waiting = new Set<() => void>();
   #head: Head | undefined;
   #revision = 0;
-  #asked = 0;
-  #answered = 0;
+  #requestedReads = 0;
+  #completedReads = 0;
   #isReading = false;
-  #idleMs = pollFirstMs;
+  #idleMs: number = pollInterval.firstMs;
   #cancelPoll: () => void = () => {};
   #isClosed = false;
 
-  constructor(id: TaskId, parts: WatchedParts) {
+  constructor(id: TaskId, parts: WatchedTaskParts) {
     this.#id = id;
     this.#parts = parts;
-    this.#unsubscribe = parts.feed.subscribe(id, () => this.#look());
+    this.#unsubscribe = parts.feed.subscribe(id, () => this.#requestRead());
   }
 
   get isEnded(): boolean {
@@ -64,19 +64,18 @@ export class WatchedTask {
     return this.#parts.store.can.sharedWriters;
   }
 
-  /** Resolves when it was read by a read that began after this call, or failed. */
-  async current(): Promise<void> {
-    this.#look();
-    const mine = this.#asked;
-    while (this.#answered < mine && this.failure === undefined) await this.#told();
+  /** Resolves when a read that began after this call has finished, or the task cannot be watched. */
+  async refresh(): Promise<void> {
+    this.#requestRead();
+    const own = this.#requestedReads;
+    while (this.#completedReads < own && this.failure === undefined) await this.#nextRead();
   }
 
-  /** Resolves when something was found beyond that turn, or the signal is aborted. */
-  async after(turn: number, signal: AbortSignal): Promise<void> {
-    if (this.turn !== turn || this.failure !== undefined || signal.aborted) return;
-    const gone = this.#told(signal);
-    await gone;
-    if (!signal.aborted) await this.after(turn, signal);
+  /** Resolves when the number of changes is no longer `seen`, the task cannot be watched, or the signal is aborted. */
+  async nextChange(seen: number, signal: AbortSignal): Promise<void> {
+    if (this.changeCount !== seen || this.failure !== undefined || signal.aborted) return;
+    await this.#nextRead(signal);
+    if (!signal.aborted) await this.nextChange(seen, signal);
   }
 
   close(): void {
@@ -85,7 +84,7 @@ export class WatchedTask {
     this.#cancelPoll();
   }
 
-  #told(signal?: AbortSignal): Promise<void> {
+  #nextRead(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         this.#waiting.delete(done);
@@ -97,13 +96,13 @@ export class WatchedTask {
     });
   }
 
-  #tell(): void {
+  #notifyWaiters(): void {
     for (const done of [...this.#waiting]) done();
   }
 
-  #look(): void {
-    this.#asked++;
-    this.#idleMs = pollFirstMs;
+  #requestRead(): void {
+    this.#requestedReads++;
+    this.#idleMs = pollInterval.firstMs;
     if (!this.#isReading) void this.#read();
   }
 
@@ -111,42 +110,42 @@ export class WatchedTask {
     this.#isReading = true;
     this.#cancelPoll();
     do {
-      const asked = this.#asked;
-      const turn = this.turn;
+      const requested = this.#requestedReads;
+      const countBefore = this.changeCount;
       try {
         await this.#readOnce(isPoll);
       } catch (thrown) {
         const error = asHoldfastError(thrown);
-        // What passes is looked at again, and nobody need know; but who waits for the first look is told.
+        // A temporary error is hidden from the watchers, since the task is polled again. The first read must report it.
         if (!error.retryable || this.#head === undefined || !this.#polls) this.failure = error;
       }
-      if (this.turn !== turn) this.#idleMs = pollFirstMs;
-      this.#answered = asked;
-      this.#tell();
-    } while (this.#asked > this.#answered && this.failure === undefined);
+      if (this.changeCount !== countBefore) this.#idleMs = pollInterval.firstMs;
+      this.#completedReads = requested;
+      this.#notifyWaiters();
+    } while (this.#requestedReads > this.#completedReads && this.failure === undefined);
     this.#isReading = false;
-    if (this.#polls) this.#poll();
+    if (this.#polls) this.#schedulePoll();
   }
 
-  /** At times that all watched tasks share, so that they are read together. */
-  #poll(): void {
+  /** Schedules the next poll at a time that all watched tasks share, so that they are read together. */
+  #schedulePoll(): void {
     if (this.#isClosed || this.failure !== undefined || this.isEnded) return;
     const { clock } = this.#parts;
     const nowMs = clock.monotonic();
-    const atMs = Math.floor(nowMs / pollFirstMs) * pollFirstMs + this.#idleMs;
-    this.#idleMs = Math.min(this.#idleMs * 2, pollLongestMs);
+    const atMs = Math.floor(nowMs / pollInterval.firstMs) * pollInterval.firstMs + this.#idleMs;
+    this.#idleMs = nextDelayMs(pollInterval, this.#idleMs);
     this.#cancelPoll = clock.after(atMs - nowMs, () => void this.#read(true));
   }
 
   async #readOnce(isPoll: boolean): Promise<void> {
     if (this.#head === undefined) return this.#readFirst();
-    const standing = await this.#parts.reads.ask(this.#id, isPoll);
-    if (standing === undefined) {
-      // Of one that was never touched there is no head yet.
+    const read = await this.#parts.reads.read(this.#id, isPoll);
+    if (read === undefined) {
+      // A task that has not changed since its submission has no stored head yet.
       if (this.#revision > 1 || this.#parts.store.heads === undefined) this.failure = notFound(this.#id);
       return;
     }
-    if (standing.head.revision !== this.#revision) await this.#follow(standing);
+    if (read.head.revision !== this.#revision) await this.#apply(read);
   }
 
   async #readFirst(): Promise<void> {
@@ -157,10 +156,10 @@ export class WatchedTask {
       return;
     }
     this.tenant = snapshot.submission.scope.tenant;
-    await this.#follow({ head: snapshot.head, snapshot });
+    await this.#apply({ head: snapshot.head, snapshot });
   }
 
-  async #follow({ head, snapshot }: Standing): Promise<void> {
+  async #apply({ head, snapshot }: HeadRead): Promise<void> {
     const version = this.#head?.version ?? 0;
     const more = snapshot === undefined ? undefined : eventsIn(snapshot, version);
     const events =
@@ -172,13 +171,13 @@ export class WatchedTask {
     this.#revision = head.revision;
     if (this.#head?.version === head.version && !isSame(head.progress, this.progress)) {
       this.progress = head.progress;
-      this.turn++;
+      this.changeCount++;
     }
-    if (events.length > 0) this.turn++;
+    if (events.length > 0) this.changeCount++;
   }
 }
 
-/** The events after a version, where the snapshot holds them all. */
+/** Returns the events after a version, or undefined if the snapshot does not hold all of them. */
 function eventsIn({ submission, head, tip }: Snapshot, version: number): readonly TaskEvent[] | undefined {
   const firstInTip = head.version - tip.length + 1;
   if (version >= firstInTip - 1) return tip.slice(version + 1 - firstInTip);

@@ -1,17 +1,17 @@
 import type { TaskId } from '../../ports/task-store.ts';
-import { HeadReads } from './head-batcher.ts';
-import { type WatchedParts, WatchedTask } from './watched-task.ts';
+import { HeadBatcher } from './head-batcher.ts';
+import { WatchedTask, type WatchedTaskParts } from './watched-task.ts';
 
-/** The tasks that are watched on this node: each is followed once, as long as somebody watches. */
+/** The tasks that are watched on this node. Each task is followed once, for as long as it has watchers. */
 export class WatchedTasks {
-  readonly #parts: WatchedParts;
+  readonly #parts: WatchedTaskParts;
   readonly #tasks = new Map<TaskId, { readonly task: WatchedTask; watchers: number }>();
 
-  constructor(parts: Omit<WatchedParts, 'reads'>) {
-    this.#parts = { ...parts, reads: new HeadReads(parts.store, parts.clock) };
+  constructor(parts: Omit<WatchedTaskParts, 'reads'>) {
+    this.#parts = { ...parts, reads: new HeadBatcher(parts.store, parts.clock) };
   }
 
-  /** Each call needs one `leave` of what it gave. */
+  /** Returns the watched task for a new watcher. Each call must be matched by a `leave` with the returned task. */
   join(id: TaskId): WatchedTask {
     const known = this.#tasks.get(id);
     if (known !== undefined && known.task.failure === undefined) {
@@ -25,7 +25,7 @@ export class WatchedTasks {
 
   leave(id: TaskId, task: WatchedTask): void {
     const known = this.#tasks.get(id);
-    // One that failed may have been replaced since.
+    // A watched task that failed may have been replaced in the map since.
     if (known?.task === task) {
       if (--known.watchers > 0) return;
       this.#tasks.delete(id);

@@ -1,4 +1,6 @@
-/** A node on a table and its queues, with the dead-letter queue at hand, as an operator of SQS sees it. */
+/**
+ * A node on a table and SQS queues of its own, with direct access to the dead-letter queue as an SQS operator has it.
+ */
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import {
   DeleteMessageBatchCommand,
@@ -12,63 +14,67 @@ import {
 import { onTestFinished } from 'vitest';
 import { sqsDeadQueueName, sqsQueueName } from '../../../src/engines/aws/broker/sqs/definition.ts';
 import { tableClient } from '../../../src/engines/aws/index.ts';
-import { placeOf } from '../../../src/engines/aws/table/schema/ids.ts';
+import { addressOf } from '../../../src/engines/aws/table/schema/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../../../src/service/service.ts';
-import { type Site as CrashSite, startSite } from '../../runs/crashpoints/crash-stand-ins.ts';
-import { queue, Stage } from '../../runs/crashpoints/stage.ts';
+import {
+  type CrashStandIns as CrashSite,
+  startCrashStandIns,
+} from '../../runs/crashpoints/crash-stand-ins.ts';
+import { queue, ScenarioDriver } from '../../runs/crashpoints/scenario-driver.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 
-export { leaseExpiredMs, queue } from '../../runs/crashpoints/stage.ts';
+export { leaseExpiredMs, queue } from '../../runs/crashpoints/scenario-driver.ts';
 
 export type StandIns = CrashSite;
-export const startStandIns = (): Promise<StandIns> => startSite(1, {});
+export const startStandIns = (): Promise<StandIns> => startCrashStandIns(1, {});
 
-/** What SQS says lies in a queue. */
-export interface Lying {
+/** Number of messages in an SQS queue, as SQS reports it. */
+export interface MessageCounts {
   readonly visible: number;
   readonly hidden: number;
 }
 
-export class Site {
+export class DeadLetterNode {
   readonly standIns: StandIns;
-  readonly stage: Stage;
-  /** Names of the two SQS queues. */
+  readonly stage: ScenarioDriver;
+  /** Name of the SQS queue of normal priority. */
   readonly sqsQueue: string;
-  readonly dead: string;
+  /** Name of its dead-letter queue. */
+  readonly sqsDeadQueue: string;
   readonly #table: string;
   readonly #client: SQSClient;
 
-  private constructor(standIns: StandIns, stage: Stage, table: string) {
+  private constructor(standIns: StandIns, stage: ScenarioDriver, table: string) {
     this.standIns = standIns;
     this.stage = stage;
     this.#table = table;
     this.sqsQueue = sqsQueueName(table, queue, 'normal');
-    this.dead = sqsDeadQueueName(table, queue, 'normal');
+    this.sqsDeadQueue = sqsDeadQueueName(table, queue, 'normal');
     this.#client = standInClient(standIns.sqs.url);
   }
 
-  /** With a table and queues of its own, for one test. */
-  static async open(standIns: StandIns, log?: Log): Promise<Site> {
-    const place = { ...(await standIns.place()), movedMs: standIns.movedMs };
-    const move = async (ms: number): Promise<void> => void standIns.move(ms);
-    const stage = await Stage.open({ place, move, promise() {}, log });
+  /** Opens a node with its own table and queues, for one test. */
+  static async open(standIns: StandIns, log?: Log): Promise<DeadLetterNode> {
+    const place = { ...(await standIns.createStore()), movedMs: standIns.movedMs };
+    const move = async (ms: number): Promise<void> => void standIns.moveClock(ms);
+    const stage = await ScenarioDriver.open({ store: place, move, onAcknowledged() {}, log });
     await stage.warmUp();
-    const site = new Site(standIns, stage, place.table);
+    const node = new DeadLetterNode(standIns, stage, place.table);
     onTestFinished(async () => {
       standIns.sqs.hook({});
       await stage.close();
-      site.#client.destroy();
+      node.#client.destroy();
     });
-    return site;
+    return node;
   }
 
   async #urlOf(name: string): Promise<string> {
     return (await this.#client.send(new GetQueueUrlCommand({ QueueName: name }))).QueueUrl ?? '';
   }
 
-  async lying(name = this.dead): Promise<Lying> {
+  async messageCounts(name = this.sqsDeadQueue): Promise<MessageCounts> {
     const AttributeNames = [
       'ApproximateNumberOfMessages' as const,
       'ApproximateNumberOfMessagesNotVisible' as const,
@@ -83,13 +89,13 @@ export class Site {
     };
   }
 
-  /** Takes all out that is not hidden: their bodies. */
+  /** Receives and deletes all visible messages of an SQS queue. Returns their bodies. */
   async takeOut(name: string): Promise<string[]> {
     const QueueUrl = await this.#urlOf(name);
     const bodies: string[] = [];
     for (;;) {
-      const asked = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
-      const { Messages = [] } = await this.#client.send(asked);
+      const command = new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 });
+      const { Messages = [] } = await this.#client.send(command);
       if (Messages.length === 0) return bodies;
       bodies.push(...Messages.map(({ Body = '' }: Message) => Body));
       const Entries = Messages.map(({ ReceiptHandle }, i) => ({ Id: `${i}`, ReceiptHandle }));
@@ -97,7 +103,7 @@ export class Site {
     }
   }
 
-  /** Puts a message there by hand; its id. */
+  /** Sends a message to an SQS queue directly. Returns its id. */
   async put(name: string, body: string, group = body.slice(0, 20).replaceAll(/\W/g, '')): Promise<string> {
     const QueueUrl = await this.#urlOf(name);
     const ids = { MessageGroupId: group, MessageDeduplicationId: crypto.randomUUID() };
@@ -105,15 +111,15 @@ export class Site {
     return sent.MessageId ?? '';
   }
 
-  /** A task that nobody will hear of, since its bell lies among the dead letters. */
+  /** Submits a task whose dispatch message is moved to the dead-letter queue before a worker receives it. */
   async submitUnreceived(key: string): Promise<void> {
     await this.stage.submit(key);
-    for (const body of await this.takeOut(this.sqsQueue)) await this.put(this.dead, body, key);
+    for (const body of await this.takeOut(this.sqsQueue)) await this.put(this.sqsDeadQueue, body, key);
   }
 
-  /** Something else than Holdfast wrote a state that no head has. */
+  /** Writes a state that no head has, as a program other than Holdfast might. */
   async damage(key: string): Promise<void> {
-    const place = placeOf(this.stage.id(key));
+    const place = addressOf(this.stage.id(key));
     const client = tableClient(clientOf(this.standIns.dynamo.url));
     await client.send(
       new UpdateItemCommand({
@@ -126,11 +132,11 @@ export class Site {
     client.destroy();
   }
 
-  async drain(asked: Partial<DrainDeadLettersRequest> = {}): Promise<DrainedDeadLetters> {
+  async drain(options: Partial<DrainDeadLettersRequest> = {}): Promise<DrainedDeadLetters> {
     const { signal } = new AbortController();
-    const request = { tenant: queue.tenant, queues: [queue.queue], dryRun: false, dropUnreadable: false };
-    const all = { ...request, limit: 1_000, signal, ...asked };
-    const [drained] = await this.stage.service.drainDeadLetters(all);
+    const defaults = { tenant: queue.tenant, queues: [queue.queue], dryRun: false, dropUnreadable: false };
+    const request = { ...defaults, limit: 1_000, signal, ...options };
+    const [drained] = await this.stage.service.drainDeadLetters(request);
     if (drained === undefined) throw new Error('nothing was drained');
     return drained;
   }

@@ -1,4 +1,4 @@
-/** What a node does when the table or SQS is throttled or gone, on the proxies' buckets and outages. */
+/** Tests a node while the table or SQS is throttled or unreachable. The proxies limit the traffic or refuse it. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { timing } from '../../../src/core/limits.ts';
@@ -6,15 +6,20 @@ import type { SubmitOk } from '../../../src/core/messages.ts';
 import { slotOf } from '../../../src/engines/aws/table/schema/ids.ts';
 import { listPartition } from '../../../src/engines/aws/table/schema/keys.ts';
 import { reconcile } from '../../../src/runtime/reconcile.ts';
-import { mail, overloadedSite, type Site } from './throttled-node.ts';
+import { mail, type ThrottledNode, withThrottledNode } from './throttled-node.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-/** Offers so many tasks a second for a while, each with a call of its own, by callers that heed what they are told. */
-async function offer(site: Site, perS: number, seconds: number, name: string): Promise<Promise<SubmitOk>[]> {
+/** Submits `perS` tasks a second, each with a call of its own. A refused caller waits as long as the error says. */
+async function offer(
+  node: ThrottledNode,
+  perS: number,
+  seconds: number,
+  name: string,
+): Promise<Promise<SubmitOk>[]> {
   const offered: Promise<SubmitOk>[] = [];
   for (let i = 0; i < perS * seconds; i++) {
-    offered.push(site.submitUntilAccepted(`${name}-${i}`));
+    offered.push(node.submitUntilAccepted(`${name}-${i}`));
     await sleep(1_000 / perS);
   }
   return offered;
@@ -33,63 +38,63 @@ const errorOf = (submitted: Promise<SubmitOk>): Promise<unknown> =>
     (thrown) => thrown,
   );
 
-/** Requests to the table that concern an idempotency key. */
-function callsAbout(site: Site, key: string): unknown[] {
+/** Returns the requests to the table that concern an idempotency key. */
+function callsAbout(node: ThrottledNode, key: string): unknown[] {
   const slot = slotOf({ ...mail, key });
-  return site.table.calls.filter(({ keys }) => keys.some((one) => one.includes(slot)));
+  return node.table.calls.filter(({ keys }) => keys.some((one) => one.includes(slot)));
 }
 
-/** Whatever the weather: no lease was lost, and each was worked on once. */
-const plain = new Set(['submitted', 'claimed', 'succeeded']);
+/** Event kinds of tasks that were run exactly once and lost no lease. */
+const undisturbedKinds = new Set(['submitted', 'claimed', 'succeeded']);
 
-test.concurrent('a throttled table: submissions are refused before any work, leases are renewed, then all is worked on', async () => {
-  await overloadedSite(async (site) => {
-    const leased = await site.leased(10);
-    await site.table.set({ limits: [{ writeUnitsPerS: 15 }] });
-    const offering = offer(site, 60, 4, 'table');
-    await until(() => site.load.dependencies.table?.state === 'open');
-    expect(site.load.dependencies.table?.throttled).toBeGreaterThanOrEqual(5);
-    site.table.restartCount();
-    await expect(site.submit('refused')).rejects.toMatchObject({
+test.concurrent('while the table is throttled, submissions are refused before any write and leases are renewed; then all tasks are run', async () => {
+  await withThrottledNode(async (node) => {
+    const leased = await node.claimNew(10);
+    await node.table.set({ limits: [{ writeUnitsPerS: 15 }] });
+    const offering = offer(node, 60, 4, 'table');
+    await until(() => node.load.dependencies.table?.state === 'open');
+    expect(node.load.dependencies.table?.throttled).toBeGreaterThanOrEqual(5);
+    node.table.restartCount();
+    await expect(node.submit('refused')).rejects.toMatchObject({
       code: 'RESOURCE_EXHAUSTED',
       reason: 'STORE_BUSY',
       retryAfterMs: expect.any(Number),
     });
-    expect(callsAbout(site, 'refused')).toEqual([]);
-    await site.renewAll(leased);
+    expect(callsAbout(node, 'refused')).toEqual([]);
+    await node.renewAll(leased);
     const offered = await offering;
-    await site.table.set({ limits: [] });
+    await node.table.set({ limits: [] });
     const ids = await idsOf(offered);
-    await site.settle(leased);
-    await site.workUntilDone(ids);
+    await node.settle(leased);
+    await node.workUntilDone(ids);
     await sleep(1_100);
-    for (let i = 0; site.load.dependencies.table?.state !== 'closed'; i++) {
-      ids.add((await site.submitUntilAccepted(`afterwards-${i}`)).id);
+    for (let i = 0; node.load.dependencies.table?.state !== 'closed'; i++) {
+      ids.add((await node.submitUntilAccepted(`afterwards-${i}`)).id);
     }
     await sleep(1_100);
-    ids.add((await site.submitUntilAccepted('at last')).id);
-    await site.workUntilDone(ids);
-    expect(await site.kinds([...ids, ...leased.map(({ id }) => id)])).toEqual(plain);
-    expect(site.told).toEqual(
+    ids.add((await node.submitUntilAccepted('at last')).id);
+    await node.workUntilDone(ids);
+    expect(await node.eventKinds([...ids, ...leased.map(({ id }) => id)])).toEqual(undisturbedKinds);
+    expect(node.logMessages).toEqual(
       expect.arrayContaining([
-        'first throttle; the SDK sends it again',
+        'first throttle; the SDK retries the request',
         'breaker open: submissions are refused and claims slowed down',
         'refusing submissions',
-        'breaker half open: trying with one submission at a time',
-        'breaker closed: submissions are admitted, more and more',
+        'breaker half open: one call with submissions at a time is admitted',
+        'breaker closed: submissions are admitted, twice as many each second',
         'admitting submissions again',
       ]),
     );
   });
 });
 
-test.concurrent('one hot shard of the list: only what falls on it is told to wait; the breaker stays closed', async () => {
-  await overloadedSite(async (site) => {
-    const leased = await site.leased(10);
+test.concurrent('while one shard of the list index is throttled, only submissions to that shard are refused; the breaker stays closed', async () => {
+  await withThrottledNode(async (node) => {
+    const leased = await node.claimNew(10);
     const partitionKey = listPartition(mail, 1);
-    await site.table.set({ limits: [{ index: 'list', partitionKey, writeUnitsPerS: 0 }] });
+    await node.table.set({ limits: [{ index: 'list', partitionKey, writeUnitsPerS: 0 }] });
     const keys = Array.from({ length: 80 }, (_, i) => `hot-${i}`);
-    const results = await Promise.allSettled(keys.map((key) => site.submit(key)));
+    const results = await Promise.allSettled(keys.map((key) => node.submit(key)));
     const refused = keys.filter((_, i) => results[i]?.status === 'rejected');
     expect(refused.length).toBeGreaterThan(5);
     expect(refused.length).toBeLessThan(40);
@@ -98,89 +103,91 @@ test.concurrent('one hot shard of the list: only what falls on it is told to wai
       expect.objectContaining({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' }),
     );
     expect(reasons.every(({ retryAfterMs }) => retryAfterMs > 0)).toBe(true);
-    expect(site.load.dependencies.table).toMatchObject({ state: 'closed', opened: 0 });
-    expect(site.load.submissions.refused).toBe(0);
-    expect(await site.beat(leased)).toEqual(leased.map(() => 'renewed'));
-    await site.settle(leased);
-    await site.table.set({ limits: [] });
-    const again = await Promise.all(keys.map((key) => site.submitUntilAccepted(key)));
+    expect(node.load.dependencies.table).toMatchObject({ state: 'closed', opened: 0 });
+    expect(node.load.submissions.refused).toBe(0);
+    expect(await node.heartbeat(leased)).toEqual(leased.map(() => 'renewed'));
+    await node.settle(leased);
+    await node.table.set({ limits: [] });
+    const again = await Promise.all(keys.map((key) => node.submitUntilAccepted(key)));
     expect(keys.filter((key, i) => !again[i]?.deduplicated && !refused.includes(key))).toEqual([]);
     const ids = new Set(again.map(({ id }) => id));
-    await site.workUntilDone(ids);
-    expect(await site.kinds([...ids, ...leased.map(({ id }) => id)])).toEqual(plain);
+    await node.workUntilDone(ids);
+    expect(await node.eventKinds([...ids, ...leased.map(({ id }) => id)])).toEqual(undisturbedKinds);
   });
 });
 
-test.concurrent('SQS throttled: submissions are refused before anything is written, and leases are renewed', async () => {
-  await overloadedSite(async (site) => {
-    const leased = await site.leased(10);
-    await site.sqs.set({ limits: [{ callsPerS: 3 }] });
-    const offering = offer(site, 50, 4, 'sqs');
-    await until(() => site.load.dependencies.queues?.state === 'open');
-    site.table.restartCount();
-    await expect(site.submit('refused')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
-    expect(callsAbout(site, 'refused')).toEqual([]);
-    expect(await site.beat(leased)).toEqual(leased.map(() => 'renewed'));
-    expect(site.load.dependencies.table).toMatchObject({ state: 'closed', opened: 0, throttled: 0 });
-    await site.settle(leased);
+test.concurrent('while SQS is throttled, submissions are refused before any write and leases are renewed', async () => {
+  await withThrottledNode(async (node) => {
+    const leased = await node.claimNew(10);
+    await node.sqs.set({ limits: [{ callsPerS: 3 }] });
+    const offering = offer(node, 50, 4, 'sqs');
+    await until(() => node.load.dependencies.queues?.state === 'open');
+    node.table.restartCount();
+    await expect(node.submit('refused')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(callsAbout(node, 'refused')).toEqual([]);
+    expect(await node.heartbeat(leased)).toEqual(leased.map(() => 'renewed'));
+    expect(node.load.dependencies.table).toMatchObject({ state: 'closed', opened: 0, throttled: 0 });
+    await node.settle(leased);
     const offered = await offering;
-    await site.sqs.set({ limits: [] });
+    await node.sqs.set({ limits: [] });
     const ids = await idsOf(offered);
-    await site.workUntilDone(ids);
-    expect(await site.kinds([...ids, ...leased.map(({ id }) => id)])).toEqual(plain);
+    await node.workUntilDone(ids);
+    expect(await node.eventKinds([...ids, ...leased.map(({ id }) => id)])).toEqual(undisturbedKinds);
   });
 });
 
-test.concurrent('SQS gone, the table there: what was written but never rung is found again, by its submitter or without', async () => {
-  await overloadedSite(async (site, clock) => {
-    const leased = await site.leased(10);
-    await site.sqs.outage('refuse');
-    const repeated = await errorOf(site.submit('repeated'));
-    const left = await errorOf(site.submit('left alone'));
+test.concurrent('after an SQS outage, tasks written without a dispatch message are run: after a repeated submission or by the reconciler', async () => {
+  await withThrottledNode(async (node, clock) => {
+    const leased = await node.claimNew(10);
+    await node.sqs.outage('refuse');
+    const repeated = await errorOf(node.submit('repeated'));
+    const left = await errorOf(node.submit('left alone'));
     for (const error of [repeated, left]) {
       expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
     }
-    const offering = offer(site, 20, 1, 'meanwhile');
-    await until(() => site.load.dependencies.queues?.state === 'open');
-    await expect(site.submit('refused')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
-    expect(callsAbout(site, 'refused')).toEqual([]);
-    expect(await site.beat(leased)).toEqual(leased.map(() => 'renewed'));
-    await site.settle(leased);
-    await site.sqs.outage(undefined);
-    const accepted = await site.submitUntilAccepted('repeated');
+    const offering = offer(node, 20, 1, 'meanwhile');
+    await until(() => node.load.dependencies.queues?.state === 'open');
+    await expect(node.submit('refused')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(callsAbout(node, 'refused')).toEqual([]);
+    expect(await node.heartbeat(leased)).toEqual(leased.map(() => 'renewed'));
+    await node.settle(leased);
+    await node.sqs.outage(undefined);
+    const accepted = await node.submitUntilAccepted('repeated');
     expect(accepted.deduplicated).toBe(true);
     const ids = await idsOf(await offering);
-    await site.workUntilDone(ids.add(accepted.id));
-    const { service, context } = site.running;
+    await node.workUntilDone(ids.add(accepted.id));
+    const { service, context } = node.running;
     const { snapshot } = await service.getByKey({ ...mail, key: 'left alone' }, false);
     expect(snapshot.head.state).toBe('waiting');
     const later = { ...clock, now: () => clock.now() + 12 * 60_000 };
     await reconcile({ ...context, clock: later }, new AbortController().signal);
-    await site.workUntilDone(new Set([snapshot.id]));
-    expect(await site.kinds([...ids, snapshot.id, ...leased.map(({ id }) => id)])).toEqual(plain);
+    await node.workUntilDone(new Set([snapshot.id]));
+    expect(await node.eventKinds([...ids, snapshot.id, ...leased.map(({ id }) => id)])).toEqual(
+      undisturbedKinds,
+    );
   });
 });
 
-test.concurrent('the table gone, SQS there: bells are kept for later, leases outlast it, and everything acknowledged is done', async () => {
-  await overloadedSite(async (site) => {
-    const leased = await site.leased(10);
-    const ids = await idsOf(Array.from({ length: 40 }, (_, i) => site.submit(`before-${i}`)));
-    await site.table.outage('refuse');
-    const working = site.workUntilDone(ids);
-    const offering = offer(site, 20, 1, 'meanwhile');
-    await until(() => site.load.dependencies.table?.state === 'open');
-    site.sqs.restartCount();
-    expect(await site.beat(leased)).toEqual(leased.map(() => 'error'));
+test.concurrent('during a table outage, deliveries are kept; after it, leases are renewed and every accepted task is run', async () => {
+  await withThrottledNode(async (node) => {
+    const leased = await node.claimNew(10);
+    const ids = await idsOf(Array.from({ length: 40 }, (_, i) => node.submit(`before-${i}`)));
+    await node.table.outage('refuse');
+    const working = node.workUntilDone(ids);
+    const offering = offer(node, 20, 1, 'meanwhile');
+    await until(() => node.load.dependencies.table?.state === 'open');
+    node.sqs.restartCount();
+    expect(await node.heartbeat(leased)).toEqual(leased.map(() => 'error'));
     await sleep(4_000);
-    expect(site.sqs.count('ReceiveMessage')).toBeLessThanOrEqual(8);
-    expect(site.sqs.count('DeleteMessageBatch')).toBe(0);
-    await site.table.outage(undefined);
+    expect(node.sqs.count('ReceiveMessage')).toBeLessThanOrEqual(8);
+    expect(node.sqs.count('DeleteMessageBatch')).toBe(0);
+    await node.table.outage(undefined);
     const backMs = performance.now();
-    await site.renewAll(leased);
-    await site.settle(leased);
+    await node.renewAll(leased);
+    await node.settle(leased);
     await Promise.all([working, offering.then(idsOf)]);
-    // Sooner than bells come back by themselves, that are hidden for a lease.
+    // The tasks are done before the visibility timeout of their messages, which is the length of a lease, has passed.
     expect(performance.now() - backMs).toBeLessThan(timing.leaseMs - 5_000);
-    expect(await site.kinds([...ids, ...leased.map(({ id }) => id)])).toEqual(plain);
+    expect(await node.eventKinds([...ids, ...leased.map(({ id }) => id)])).toEqual(undisturbedKinds);
   });
 });

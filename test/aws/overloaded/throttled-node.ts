@@ -1,4 +1,4 @@
-/** A node on a table and queues that the test can throttle and take away, and what callers and workers do there. */
+/** A node whose table and queues a test can throttle or take away, and the calls of its clients and workers. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noOptions } from '../../../src/core/codec/options.ts';
 import { encodeSpec } from '../../../src/core/codec/spec.ts';
@@ -26,28 +26,28 @@ import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 export const mail = { tenant: 'default', queue: 'mail' };
 const from = { tenant: mail.tenant, sessionId: undefined };
 
-export class Site {
+export class ThrottledNode {
   readonly table: DynamoProxy;
   readonly sqs: SqsProxy;
   readonly engine: AwsEngine;
   readonly running: RunningService;
-  /** What was logged, without its fields. */
-  readonly told: string[];
+  /** Messages of the log lines, without their fields. */
+  readonly logMessages: string[];
   readonly #done = new Set<string>();
 
-  constructor(parts: Pick<Site, 'table' | 'sqs' | 'engine' | 'running' | 'told'>) {
+  constructor(parts: Pick<ThrottledNode, 'table' | 'sqs' | 'engine' | 'running' | 'logMessages'>) {
     this.table = parts.table;
     this.sqs = parts.sqs;
     this.engine = parts.engine;
     this.running = parts.running;
-    this.told = parts.told;
+    this.logMessages = parts.logMessages;
   }
 
   get load(): LoadView {
     return this.engine.overload.view();
   }
 
-  /** One call with one submission: accepted, or its error thrown. */
+  /** Submits one task. Throws the error if the task is not accepted. */
   async submit(key: string): Promise<SubmitOk> {
     const items = [itemOf(key)];
     const [result] = await this.running.service.submit(mail, items, { notAfterMs: undefined });
@@ -55,7 +55,10 @@ export class Site {
     return result;
   }
 
-  /** As a caller does that heeds the time to wait: again and again, with the same key. */
+  /**
+   * Submits a task with the same key until it is accepted, and waits after each refusal for as long as the error
+   * says.
+   */
   async submitUntilAccepted(key: string): Promise<SubmitOk> {
     for (;;) {
       try {
@@ -80,26 +83,26 @@ export class Site {
     });
   }
 
-  /** Submits so many and claims them, to be renewed and settled by the test. */
-  async leased(count: number): Promise<readonly Assignment[]> {
+  /** Submits and claims `count` tasks. The test must renew and settle them. */
+  async claimNew(count: number): Promise<readonly Assignment[]> {
     const ids = await Promise.all(Array.from({ length: count }, (_, i) => this.submit(`leased-${i}`)));
     const leased: Assignment[] = [];
     while (leased.length < ids.length) leased.push(...(await this.claim(10, 1_000)));
     return leased;
   }
 
-  async beat(leased: readonly Assignment[]): Promise<readonly HeartbeatAnswer['verdict'][]> {
+  async heartbeat(leased: readonly Assignment[]): Promise<readonly HeartbeatAnswer['verdict'][]> {
     const items = leased.map(({ lease }) => ({ lease, progress: undefined }));
     const answers = await this.running.service.heartbeat(items, from);
     return answers.map(({ verdict }) => verdict);
   }
 
-  /** Renews each lease in its time: as workers do, again a second after one that failed. */
+  /** Renews each lease before it expires. As workers do, it tries a failed renewal again after a second. */
   async renewAll(leased: readonly Assignment[]): Promise<void> {
     const untilMs = performance.now() + timing.heartbeatMs;
     let left = leased;
     while (left.length > 0) {
-      const verdicts = await this.beat(left);
+      const verdicts = await this.heartbeat(left);
       if (verdicts.includes('leaseLost')) throw new Error('a lease was lost');
       left = left.filter((_, i) => verdicts[i] !== 'renewed');
       if (performance.now() > untilMs) throw new Error(`${left.length} leases could not be renewed in time`);
@@ -107,7 +110,7 @@ export class Site {
     }
   }
 
-  /** Until each is settled; as workers do, again after a second. */
+  /** Settles every lease. As workers do, it tries a failed settlement again after a second. */
   async settle(leased: readonly Assignment[]): Promise<void> {
     let left = leased;
     while (left.length > 0) {
@@ -125,7 +128,7 @@ export class Site {
     }
   }
 
-  /** Claims and settles until these tasks have succeeded. */
+  /** Claims and settles tasks until these tasks have succeeded. */
   async workUntilDone(ids: ReadonlySet<string>): Promise<void> {
     const left = ids.difference(this.#done);
     while (left.size > 0) {
@@ -141,8 +144,8 @@ export class Site {
     }
   }
 
-  /** The kinds of events that these tasks had. */
-  async kinds(ids: Iterable<string>): Promise<Set<string>> {
+  /** Returns the kinds of events in the histories of these tasks. */
+  async eventKinds(ids: Iterable<string>): Promise<Set<string>> {
     const kinds = new Set<string>();
     for (const id of ids) {
       for (const { kind } of await this.running.service.history(mail.tenant, id, 0)) kinds.add(kind);
@@ -158,8 +161,10 @@ function itemOf(key: string): SubmitItem {
   return { key, spec, options: noOptions, traceparent: '' };
 }
 
-/** One for each test, with stand-ins of its own, on the machine's clock. */
-export async function overloadedSite(use: (site: Site, clock: Clock) => Promise<void>): Promise<void> {
+/** Runs a test on a node with its own stand-ins for DynamoDB and SQS, on the machine's clock. */
+export async function withThrottledNode(
+  use: (node: ThrottledNode, clock: Clock) => Promise<void>,
+): Promise<void> {
   const ends: (() => Promise<unknown>)[] = [];
   try {
     const [dynoxide, fauxqs] = await Promise.all([startDynoxide(), startFauxqs()]);
@@ -174,8 +179,8 @@ export async function overloadedSite(use: (site: Site, clock: Clock) => Promise<
     const queues = standInClient(sqs.url);
     await createQueues(queues, sqsQueuesOf('overloaded', mail));
     queues.destroy();
-    const told: string[] = [];
-    const note = (_fields: object, message: string): void => void told.push(message);
+    const logMessages: string[] = [];
+    const note = (_fields: object, message: string): void => void logMessages.push(message);
     const log: Log = { debug() {}, info: note, warn: note, error: note };
     const engine = aws({
       table: 'overloaded',
@@ -187,7 +192,7 @@ export async function overloadedSite(use: (site: Site, clock: Clock) => Promise<
     ends.push(engine.close);
     const running = await createService({ ...engine, node: 'n', clock, log, createQueues: true });
     await running.context.queues.ensure(mail);
-    await use(new Site({ table, sqs, engine, running, told }), clock);
+    await use(new ThrottledNode({ table, sqs, engine, running, logMessages }), clock);
     await running.settled();
   } finally {
     for (const end of ends.toReversed()) await end();

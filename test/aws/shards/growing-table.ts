@@ -1,11 +1,11 @@
-/** Nodes on one table whose shards grow, each with a clock and a knowledge of its own. */
+/** A table whose shards grow, and nodes on it that each have their own clock and their own cached shard counts. */
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { onTestFinished } from 'vitest';
 import { fold } from '../../../src/core/task/evolve.ts';
 import {
-  type AskedShards,
   createTable,
   growShards,
+  type RequestedShards,
   type ShardCounts,
 } from '../../../src/engines/aws/index.ts';
 import { openTable, type TableParts } from '../../../src/engines/aws/table/open.ts';
@@ -21,63 +21,64 @@ import { sweep } from '../../../src/runtime/sweep.ts';
 import { createService, type RunningService } from '../../../src/service/create-service.ts';
 import { externalMemory } from '../../../src/testing/external-broker.ts';
 import { type ProcessClock, type VirtualClock, virtualClock } from '../../../src/testing/virtual-clock.ts';
-import { type Asked, queue, submissionOf } from '../../contract/submissions.ts';
+import { queue, type SubmissionRequest, submissionOf } from '../../contract/submissions.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
 
 const never = new AbortController().signal;
 let tables = 0;
 
 export interface NodeOptions {
-  /** How far its wall clock is off. Default 0. */
+  /** Offset of the node's wall clock in ms. Default: 0. */
   readonly offsetMs?: number | undefined;
-  /** Its way to the table, where it is not the common one. */
+  /** Endpoint of DynamoDB for this node. Default: the endpoint of the table. */
   readonly endpoint?: string | undefined;
   readonly clock?: Partial<Clock> | undefined;
   readonly log?: Log | undefined;
 }
 
-export class GrowingSite {
+export class GrowingTable {
   readonly clock: VirtualClock;
   readonly brokerEngine: MemoryEngine;
   readonly endpoint: string;
-  readonly table: string;
+  readonly name: string;
   readonly #outside: TableParts;
-  /** Ids of all that was accepted, by any node. */
-  readonly accepted: string[] = [];
+  /** Ids of all accepted tasks, of every node. */
+  readonly acceptedIds: string[] = [];
 
   private constructor(endpoint: string) {
-    // Tokens come from the clock's chance, and the stand-in knows those of every table.
+    // Each table needs its own seed: the clock's random numbers make the client tokens, which the stand-in keeps for
+    // all tables.
     this.clock = virtualClock({ seed: 20_000 + ++tables });
     this.brokerEngine = externalMemory({ clock: this.clock });
     this.endpoint = endpoint;
-    this.table = `growing-${tables}`;
-    this.#outside = openTable({ table: this.table, clock: systemClock(), client: clientOf(endpoint) });
+    this.name = `growing-${tables}`;
+    this.#outside = openTable({ table: this.name, clock: systemClock(), client: clientOf(endpoint) });
   }
 
-  static async open(endpoint: string): Promise<GrowingSite> {
-    const site = new GrowingSite(endpoint);
-    await createTable(site.#outside.client, site.table, systemClock());
-    onTestFinished(() => site.#outside.close());
-    return site;
+  static async open(endpoint: string): Promise<GrowingTable> {
+    const table = new GrowingTable(endpoint);
+    await createTable(table.#outside.client, table.name, systemClock());
+    onTestFinished(() => table.#outside.close());
+    return table;
   }
 
   node(name: string, options: NodeOptions = {}): Promise<GrowingNode> {
     return GrowingNode.start(this, name, options);
   }
 
-  /** As `holdfast aws init` does. */
-  async grow(asked: AskedShards): Promise<void> {
-    await growShards(this.#outside.registry, asked);
+  /** Raises the shard counts, as `holdfast aws init` does. */
+  async grow(requested: RequestedShards): Promise<void> {
+    await growShards(this.#outside.registry, requested);
   }
 
-  /** How many entries an index has in its shards from this one on. */
-  async entriesFrom(index: keyof ShardCounts, first: number, count: number): Promise<number> {
+  /** Counts the entries of an index in its shards from `first` up to `count`. */
+  async countEntriesFrom(index: keyof ShardCounts, first: number, count: number): Promise<number> {
     let entries = 0;
     for (let shard = first; shard < count; shard++) {
       const partition = index === 'list' ? listPartition(queue, shard) : duePartition(shard);
       const answer = await this.#outside.client.send(
         new QueryCommand({
-          TableName: this.table,
+          TableName: this.name,
           IndexName: index,
           KeyConditionExpression: `${keyNames[index][0]} = :partition`,
           ExpressionAttributeValues: { ':partition': { S: partition } },
@@ -93,20 +94,20 @@ export class GrowingSite {
 export class GrowingNode {
   readonly clock: ProcessClock;
   readonly parts: TableParts;
-  readonly #site: GrowingSite;
+  readonly #table: GrowingTable;
   readonly #running: RunningService;
   readonly #duties: Duties;
   readonly #name: string;
   #keys = 0;
 
   private constructor(
-    site: GrowingSite,
+    table: GrowingTable,
     name: string,
     clock: ProcessClock,
     parts: TableParts,
     running: RunningService,
   ) {
-    this.#site = site;
+    this.#table = table;
     this.#name = name;
     this.clock = clock;
     this.parts = parts;
@@ -114,15 +115,15 @@ export class GrowingNode {
     this.#duties = dutiesOf(running.context);
   }
 
-  static async start(site: GrowingSite, name: string, options: NodeOptions): Promise<GrowingNode> {
-    const { offsetMs, endpoint = site.endpoint, log = silentLog } = options;
-    const clock = site.clock.process(offsetMs);
-    // Time stands still, but what the engine itself waits for is a real process.
+  static async start(table: GrowingTable, name: string, options: NodeOptions): Promise<GrowingNode> {
+    const { offsetMs, endpoint = table.endpoint, log = silentLog } = options;
+    const clock = table.clock.process(offsetMs);
+    // Time stands still on this clock, but `sleep` is real: the engine waits for a stand-in in another process.
     const engineClock = { ...clock, sleep: systemClock().sleep, ...options.clock };
-    const parts = openTable({ table: site.table, clock: engineClock, log, client: clientOf(endpoint) });
+    const parts = openTable({ table: table.name, clock: engineClock, log, client: clientOf(endpoint) });
     onTestFinished(() => parts.close());
     const { store, registry } = parts;
-    const { broker } = site.brokerEngine.connect(name);
+    const { broker } = table.brokerEngine.connect(name);
     const running = await createService({
       store,
       registry,
@@ -133,20 +134,20 @@ export class GrowingNode {
       createQueues: true,
     });
     await running.context.queues.ensure(queue);
-    return new GrowingNode(site, name, clock, parts, running);
+    return new GrowingNode(table, name, clock, parts, running);
   }
 
-  /** Accepts so many by itself, as a submitter that died before it rang. */
-  async accept(count: number, asked: Omit<Asked, 'key'> = {}): Promise<string[]> {
+  /** Accepts tasks without sending dispatch messages, as a node that dies before it sends them. */
+  async accept(count: number, requested: Omit<SubmissionRequest, 'key'> = {}): Promise<string[]> {
     const batch = Array.from({ length: count }, () => {
-      const submission = submissionOf(asked, `${this.#name}-${++this.#keys}`, this.clock.now());
+      const submission = submissionOf(requested, `${this.#name}-${++this.#keys}`, this.clock.now());
       return { submission, head: fold([submission.submitted]) };
     });
     const ids = (await this.parts.store.accept(batch)).map((one) => {
       if (one.kind !== 'fresh') throw new Error(`not accepted: ${one.kind}`);
       return one.snapshot.id;
     });
-    this.#site.accepted.push(...ids);
+    this.#table.acceptedIds.push(...ids);
     return ids;
   }
 
@@ -161,29 +162,29 @@ export class GrowingNode {
     return items;
   }
 
-  /** Says that it lives and takes its share, as it does every few seconds. */
-  async beat(): Promise<void> {
+  /** Renews the node's membership and takes its share of the shards, as a node does every few seconds. */
+  async heartbeat(): Promise<void> {
     await this.#duties.membership?.beat();
   }
 
-  /** What it sweeps at this moment. */
-  get shares(): readonly number[] {
+  /** Shards that this node sweeps at the moment. */
+  get shards(): readonly number[] {
     return this.#duties.membership?.shards ?? [];
   }
 
-  /** Serves all that is due in its share. */
+  /** Processes everything that is due in the node's shards. */
   async sweep(): Promise<void> {
     while (await sweep(this.#running.context, never, this.#duties.sweeps)) {
-      // There may be more.
+      // One call handles a bounded number of due entries.
     }
   }
 
   async reconcile(): Promise<void> {
-    await reconcile(this.#running.context, never, { isMine: this.#duties.looksAfter });
+    await reconcile(this.#running.context, never, { isMine: this.#duties.reconciles });
   }
 }
 
-/** Sorted, so that a task that is there twice shows. */
+/** Returns the ids in sorted order, so that a task that is listed twice shows. */
 export function idsOf(items: readonly Snapshot[]): string[] {
   return items.map(({ id }) => id).toSorted();
 }

@@ -1,4 +1,7 @@
-/** What processes know of a table's shards, on virtual time: a registry in memory, slow, failing and stopping on the way. */
+/**
+ * Tests the shard counts that processes have cached, on virtual time. The registry is in memory, and its calls are
+ * slow, fail or stop on the way.
+ */
 import { expect, test } from 'vitest';
 import { growShards, type ShardCounts } from '../../../src/engines/aws/index.ts';
 import { Shards } from '../../../src/engines/aws/table/schema/shards.ts';
@@ -14,7 +17,9 @@ const minute = 60 * second;
 
 type Random = () => number;
 
-/** Mostly quick; now and then the process is stopped there, or the request or its answer is lost. */
+/**
+ * Makes a call that is mostly quick. Sometimes the process stops on the way, or the request or the response is lost.
+ */
 async function troubled<T>(clock: VirtualClock, random: Random, call: () => Promise<T>): Promise<T> {
   const way = async (): Promise<void> => {
     const fate = random();
@@ -35,7 +40,9 @@ function troubledRegistry(registry: Registry, clock: VirtualClock, random: Rando
   };
 }
 
-/** A clock that is off; of a machine that stands still now and then; that is set anew now and then. */
+/**
+ * Three faulty clocks: one with an offset, one of a machine that is suspended at times, and one that is set at times.
+ */
 const machines: readonly ((clock: VirtualClock, random: Random) => Pick<Clock, 'now' | 'monotonic'>)[] = [
   (clock) => ({ now: () => clock.now() + 2 * second, monotonic: () => clock.monotonic() }),
   (clock, random) => {
@@ -70,7 +77,7 @@ const larger = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
   due: Math.max(a.due, b.due),
 });
 
-/** The most that was written to, and what readers would have missed. */
+/** Plays one run. Returns the largest counts that were written to, and the reads that missed shards. */
 async function play(seed: number): Promise<{ written: ShardCounts; problems: string[] }> {
   const clock = virtualClock({ seed });
   const random = seededRandom(seed);
@@ -89,35 +96,35 @@ async function play(seed: number): Promise<{ written: ShardCounts; problems: str
     const which = Math.floor(random() * processes.length);
     const one = processes[which] as Shards;
     if (clock.now() < (heldUntilMs[which] ?? 0)) continue;
-    // Now and then one is held up, or has nothing to do.
+    // Sometimes a process is stopped or idle.
     if (random() < 0.02) heldUntilMs[which] = clock.now() + random() * 5 * minute;
     const what = random();
-    // One growth is often followed by the next.
+    // Often one growth follows another.
     if (what < (step - grewAt < 20 ? 0.05 : 0.005)) {
       grewAt = step;
       counts = { list: counts.list + 1, due: counts.due + (random() < 0.5 ? 1 : 0) };
       if (counts.list <= 64) await growShards(registry, counts);
-    } else if (what < 0.5) written = larger(written, one.toWrite());
+    } else if (what < 0.5) written = larger(written, one.countsToWrite());
     else {
       const before = written;
-      const look = ({ list, due }: ShardCounts): void => {
+      const check = ({ list, due }: ShardCounts): void => {
         if (list < before.list || due < before.due)
-          problems.push(`step ${step}: looks at ${list}, ${due} of ${before.list}, ${before.due}`);
+          problems.push(`step ${step}: reads ${list}, ${due} of ${before.list}, ${before.due} shards`);
       };
-      // Its caller is told that it could not look.
-      one.toRead().then(look, () => {});
+      // A failed read is reported to the caller, so it misses nothing.
+      one.countsToRead().then(check, () => {});
     }
   }
   return { written, problems };
 }
 
-test('no reader looks at fewer shards than anybody has written to, whatever clocks, requests and processes do', async () => {
+test('no reader uses fewer shards than any process has written to, whatever clocks, requests and processes do', async () => {
   let used = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const { written, problems } = await play(seed);
     expect(problems, `seed ${seed}`).toEqual([]);
     if (written.list > 4) used++;
   }
-  // In nearly every play the new shards come into use.
+  // In most runs the new shards come into use.
   expect(used).toBeGreaterThan(200);
 });

@@ -1,76 +1,86 @@
 import { expect } from 'vitest';
 import type { Delivery } from '../../../src/ports/broker.ts';
-import type { Asked, Bench } from '../store-fixture.ts';
+import type { StoreFixture, SubmissionRequest } from '../store-fixture.ts';
 import { queue } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
 const deliveredIds = (deliveries: readonly Delivery[]): string[] =>
   deliveries.map((delivery) => delivery.message.id);
 
-async function manySent(bench: Bench, count: number, asked: (i: number) => Asked = () => ({})) {
-  const tasks = await bench.acceptMany(count, asked);
-  for (let i = 0; i < tasks.length; i += 10) await bench.sendIfExternal(tasks.slice(i, i + 10));
+async function acceptManySent(
+  fixture: StoreFixture,
+  count: number,
+  request: (i: number) => SubmissionRequest = () => ({}),
+) {
+  const tasks = await fixture.acceptMany(count, request);
+  for (let i = 0; i < tasks.length; i += 10) await fixture.sendIfExternal(tasks.slice(i, i + 10));
   return tasks;
 }
 
-export const deliveries: Subject = (says) => {
-  says('the oldest are heard first, no more than there is room for', async (bench) => {
-    const tasks = await manySent(bench, 5);
-    expect(deliveredIds(await bench.receive({ tasks: 2 }))).toEqual([tasks[0]?.id, tasks[1]?.id]);
-    expect(deliveredIds(await bench.receive({ tasks: 2 }))).toEqual([tasks[2]?.id, tasks[3]?.id]);
-    expect(deliveredIds(await bench.receive({ tasks: 2 }))).toEqual([tasks[4]?.id]);
-    expect(await bench.receive()).toEqual([]);
+export const deliveries: Subject = (requires) => {
+  requires(
+    'a receive call returns the oldest tasks first, no more than there is room for',
+    async (fixture) => {
+      const tasks = await acceptManySent(fixture, 5);
+      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[0]?.id, tasks[1]?.id]);
+      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[2]?.id, tasks[3]?.id]);
+      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[4]?.id]);
+      expect(await fixture.receive()).toEqual([]);
+    },
+  );
+
+  requires('a receive call without room returns nothing and hides nothing', async (fixture) => {
+    const task = await fixture.acceptAndSend();
+    expect(await fixture.receive({ tasks: 0 })).toEqual([]);
+    expect(await fixture.receive({ bytes: 0 })).toEqual([]);
+    expect(deliveredIds(await fixture.receive())).toEqual([task.id]);
   });
 
-  says('where there is no room nothing is heard and nothing hidden', async (bench) => {
-    const task = await bench.acceptSent();
-    expect(await bench.receive({ tasks: 0 })).toEqual([]);
-    expect(await bench.receive({ bytes: 0 })).toEqual([]);
-    expect(deliveredIds(await bench.receive())).toEqual([task.id]);
-  });
+  requires(
+    'a receive call returns no more bytes than there is room for, if the broker knows the tasks’ sizes',
+    async (fixture) => {
+      const payload = new Uint8Array(1_000);
+      const tasks = await acceptManySent(fixture, 4, () => ({ payload }));
+      const size = tasks[0]?.submission.spec.length ?? 0;
+      const deliveries = await fixture.receive({ bytes: size * 2 + 1 });
+      if (deliveries[0]?.snapshot === undefined) expect(deliveries).toHaveLength(4);
+      else expect(deliveredIds(deliveries)).toEqual([tasks[0]?.id, tasks[1]?.id]);
+    },
+  );
 
-  says('where the engine knows a task’s size, bytes limit what is heard', async (bench) => {
-    const payload = new Uint8Array(1_000);
-    const tasks = await manySent(bench, 4, () => ({ payload }));
-    const size = tasks[0]?.submission.spec.length ?? 0;
-    const deliveries = await bench.receive({ bytes: size * 2 + 1 });
-    if (deliveries[0]?.snapshot === undefined) expect(deliveries).toHaveLength(4);
-    else expect(deliveredIds(deliveries)).toEqual([tasks[0]?.id, tasks[1]?.id]);
-  });
-
-  says('one that is larger than the room is heard alone', async (bench) => {
-    const [large] = await manySent(bench, 2, () => ({ payload: new Uint8Array(1_000) }));
-    const [delivery, ...more] = await bench.receive({ bytes: 10 });
+  requires('a task that is larger than the room in bytes is delivered alone', async (fixture) => {
+    const [large] = await acceptManySent(fixture, 2, () => ({ payload: new Uint8Array(1_000) }));
+    const [delivery, ...more] = await fixture.receive({ bytes: 10 });
     expect(delivery?.message.id).toBe(large?.id);
     if (delivery?.snapshot !== undefined) expect(more).toEqual([]);
   });
 
-  says('higher priorities are heard first, and none starves', async (bench) => {
-    const low = await bench.accept({ options: { priority: 'low' } });
-    const normal = await bench.accept();
-    const high = await bench.acceptMany(20, () => ({ options: { priority: 'high' } }));
-    await bench.sendIfExternal([low, normal]);
-    await bench.sendIfExternal(high);
+  requires('higher priorities are delivered first, and no priority starves', async (fixture) => {
+    const low = await fixture.accept({ options: { priority: 'low' } });
+    const normal = await fixture.accept();
+    const high = await fixture.acceptMany(20, () => ({ options: { priority: 'high' } }));
+    await fixture.sendIfExternal([low, normal]);
+    await fixture.sendIfExternal(high);
     const order: string[] = [];
-    for (let i = 0; i < 22; i++) order.push((await bench.receiveOne()).message.id);
+    for (let i = 0; i < 22; i++) order.push((await fixture.receiveOne()).message.id);
     expect(order[0]).toBe(high[0]?.id);
     expect(order.indexOf(low.id)).toBeLessThan(16);
     expect(order.indexOf(normal.id)).toBeGreaterThan(16);
     expect(order.filter((id) => id !== low.id && id !== normal.id)).toEqual(high.map((task) => task.id));
   });
 
-  says(
-    'a type or a version that the receiver lacks is kept back where the engine can tell',
-    async (bench) => {
-      const wanted = await bench.accept({ typeVersion: 2 });
-      const other = await bench.accept({ type: 'other' });
-      const newer = await bench.accept({ typeVersion: 3 });
-      await bench.sendIfExternal([wanted, other, newer]);
-      const deliveries = await bench.receive({ types: [{ type: 'send', maxVersion: 2 }] });
-      if (bench.transactionalDispatch) expect(deliveredIds(deliveries)).toEqual([wanted.id]);
+  requires(
+    'a transactional broker delivers no task type or version that the worker does not handle',
+    async (fixture) => {
+      const wanted = await fixture.accept({ typeVersion: 2 });
+      const other = await fixture.accept({ type: 'other' });
+      const newer = await fixture.accept({ typeVersion: 3 });
+      await fixture.sendIfExternal([wanted, other, newer]);
+      const deliveries = await fixture.receive({ types: [{ type: 'send', maxVersion: 2 }] });
+      if (fixture.transactionalDispatch) expect(deliveredIds(deliveries)).toEqual([wanted.id]);
       else expect(deliveries.map((delivery) => delivery.message.type)).toEqual(['send', 'other', 'send']);
-      if (!bench.transactionalDispatch) return;
-      const rest = await bench.receive({
+      if (!fixture.transactionalDispatch) return;
+      const rest = await fixture.receive({
         types: [
           { type: 'send', maxVersion: 3 },
           { type: 'other', maxVersion: 9 },
@@ -80,115 +90,126 @@ export const deliveries: Subject = (says) => {
     },
   );
 
-  says('only the queues that were asked for are heard, all of them', async (bench) => {
-    const mine = await bench.acceptSent();
-    const other = await bench.acceptSent({ queue: 'other' });
-    const foreign = await bench.acceptSent({ tenant: 'other' });
-    expect(deliveredIds(await bench.receive({}, [{ tenant: 'acme', queue: 'nobody' }]))).toEqual([]);
-    expect(deliveredIds(await bench.receive())).toEqual([mine.id]);
+  requires('a receive call returns tasks of all its queues and of no other queue', async (fixture) => {
+    const mine = await fixture.acceptAndSend();
+    const other = await fixture.acceptAndSend({ queue: 'other' });
+    const foreign = await fixture.acceptAndSend({ tenant: 'other' });
+    expect(deliveredIds(await fixture.receive({}, [{ tenant: 'acme', queue: 'nobody' }]))).toEqual([]);
+    expect(deliveredIds(await fixture.receive())).toEqual([mine.id]);
     const both = [queue, { tenant: 'acme', queue: 'other' }, { tenant: 'other', queue: 'mail' }];
-    expect(deliveredIds(await bench.receive({}, both)).toSorted()).toEqual([other.id, foreign.id].toSorted());
+    expect(deliveredIds(await fixture.receive({}, both)).toSorted()).toEqual(
+      [other.id, foreign.id].toSorted(),
+    );
   });
 
-  says('two receivers are never given one bell', async (bench) => {
-    const tasks = await manySent(bench, 12);
-    const answers = await Promise.all(Array.from({ length: 6 }, () => bench.receive({ tasks: 3 })));
-    const given = answers.flatMap(deliveredIds);
+  requires('concurrent receive calls never return the same message', async (fixture) => {
+    const tasks = await acceptManySent(fixture, 12);
+    const received = await Promise.all(Array.from({ length: 6 }, () => fixture.receive({ tasks: 3 })));
+    const given = received.flatMap(deliveredIds);
     expect(given.toSorted()).toEqual(tasks.map((task) => task.id).toSorted());
   });
 
-  says('a wait ends as soon as something is heard', async (bench) => {
-    const waiting = bench.receive({ waitMs: 20_000 });
-    await bench.clock.advance(5_000);
-    const task = await bench.acceptSent();
+  requires('a waiting receive call ends as soon as a task is ready', async (fixture) => {
+    const waiting = fixture.receive({ waitMs: 20_000 });
+    await fixture.clock.advance(5_000);
+    const task = await fixture.acceptAndSend();
     expect(deliveredIds(await waiting)).toEqual([task.id]);
-    expect(await bench.receive()).toEqual([]);
+    expect(await fixture.receive()).toEqual([]);
   });
 
-  says('a bell that rings just when a receive has looked ends its wait at once', async (bench) => {
-    const beganMs = bench.now;
-    for (let steps = 0; steps < 8; steps++) {
-      // Where bells are in the commit, the acceptance is the ring.
-      const early = bench.transactionalDispatch ? undefined : await bench.accept();
-      const waiting = bench.receive({ waitMs: 20_000 });
-      for (let i = 0; i < steps; i++) await undefined;
-      const task = early ?? (await bench.accept());
-      await bench.sendIfExternal([task]);
-      expect(deliveredIds(await waiting)).toEqual([task.id]);
-    }
-    expect(bench.now).toBe(beganMs);
-  });
+  requires(
+    'a message that is sent just after a receive call found nothing ends its wait at once',
+    async (fixture) => {
+      const startMs = fixture.now;
+      for (let steps = 0; steps < 8; steps++) {
+        // A transactional broker sends the message with the acceptance.
+        const early = fixture.transactionalDispatch ? undefined : await fixture.accept();
+        const waiting = fixture.receive({ waitMs: 20_000 });
+        for (let i = 0; i < steps; i++) await undefined;
+        const task = early ?? (await fixture.accept());
+        await fixture.sendIfExternal([task]);
+        expect(deliveredIds(await waiting)).toEqual([task.id]);
+      }
+      expect(fixture.now).toBe(startMs);
+    },
+  );
 
-  says('of several that wait each is given what the others are not', async (bench) => {
-    const waiting = Array.from({ length: 3 }, () => bench.receive({ waitMs: 20_000, tasks: 1 }));
-    await bench.clock.settle();
-    const tasks = await manySent(bench, 3);
+  requires('waiting receive calls are each given different messages', async (fixture) => {
+    const waiting = Array.from({ length: 3 }, () => fixture.receive({ waitMs: 20_000, tasks: 1 }));
+    await fixture.clock.settle();
+    const tasks = await acceptManySent(fixture, 3);
     const given = (await Promise.all(waiting)).flatMap(deliveredIds);
     expect(given.toSorted()).toEqual(tasks.map((task) => task.id).toSorted());
   });
 
-  says('a wait ends with nothing when its time is over', async (bench) => {
+  requires('a waiting receive call returns nothing when its wait time is over', async (fixture) => {
     let ended = false;
-    const waiting = bench.receive({ waitMs: 20_000 }).then((deliveries) => {
+    const waiting = fixture.receive({ waitMs: 20_000 }).then((deliveries) => {
       ended = true;
       return deliveries;
     });
-    await bench.clock.advance(19_999);
+    await fixture.clock.advance(19_999);
     expect(ended).toBe(false);
-    await bench.clock.advance(1);
+    await fixture.clock.advance(1);
     expect(await waiting).toEqual([]);
   });
 
-  says('a wait ends with nothing when it is called off, and takes nothing later', async (bench) => {
-    const calledOff = new AbortController();
-    const waiting = bench.receive({ waitMs: 20_000, signal: calledOff.signal });
-    await bench.clock.settle();
-    calledOff.abort();
-    expect(await waiting).toEqual([]);
-    const task = await bench.acceptSent();
-    expect(await bench.receive({ waitMs: 20_000, signal: calledOff.signal })).toEqual([]);
-    // Where a poll outlasts the wait that began it, the bell may still be on its way to this process.
-    expect(deliveredIds(await bench.receive({ waitMs: 20_000 }))).toEqual([task.id]);
-  });
+  requires(
+    'a waiting receive call returns nothing when it is aborted, and takes no message later',
+    async (fixture) => {
+      const aborted = new AbortController();
+      const waiting = fixture.receive({ waitMs: 20_000, signal: aborted.signal });
+      await fixture.clock.settle();
+      aborted.abort();
+      expect(await waiting).toEqual([]);
+      const task = await fixture.acceptAndSend();
+      expect(await fixture.receive({ waitMs: 20_000, signal: aborted.signal })).toEqual([]);
+      // A poll may outlast the call that began it, so the message may still be on its way to this process.
+      expect(deliveredIds(await fixture.receive({ waitMs: 20_000 }))).toEqual([task.id]);
+    },
+  );
 
-  says('a wait ends when a hidden bell’s time comes', async (bench) => {
-    const task = await bench.acceptSent();
-    const delivery = await bench.receiveOne();
-    await bench.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: 7_000 }]);
-    const waiting = bench.receive({ waitMs: 20_000 });
-    await bench.clock.advance(7_000);
-    expect(deliveredIds(await waiting)).toEqual([task.id]);
-  });
+  requires(
+    'a waiting receive call ends when the visibility timeout of a hidden message ends',
+    async (fixture) => {
+      const task = await fixture.acceptAndSend();
+      const delivery = await fixture.receiveOne();
+      await fixture.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: 7_000 }]);
+      const waiting = fixture.receive({ waitMs: 20_000 });
+      await fixture.clock.advance(7_000);
+      expect(deliveredIds(await waiting)).toEqual([task.id]);
+    },
+  );
 
-  says('a wait that has no room leaves the bells to others', async (bench) => {
-    const full = bench.receive({ waitMs: 20_000, tasks: 0 });
-    await bench.clock.settle();
-    const task = await bench.acceptSent();
-    await bench.clock.settle();
-    expect(deliveredIds(await bench.receive())).toEqual([task.id]);
-    await bench.clock.advance(20_000);
+  requires('a waiting receive call without room leaves messages to other calls', async (fixture) => {
+    const full = fixture.receive({ waitMs: 20_000, tasks: 0 });
+    await fixture.clock.settle();
+    const task = await fixture.acceptAndSend();
+    await fixture.clock.settle();
+    expect(deliveredIds(await fixture.receive())).toEqual([task.id]);
+    await fixture.clock.advance(20_000);
     expect(await full).toEqual([]);
   });
 
-  says('room is asked for at the moment of the answer', async (bench) => {
+  requires('a waiting receive call determines its room when messages become visible', async (fixture) => {
     let tasks = 0;
     const room = () => ({ tasks, bytes: 1_000_000 });
-    const waiting = bench.receive({ waitMs: 20_000, room });
-    await bench.clock.settle();
+    const waiting = fixture.receive({ waitMs: 20_000, room });
+    await fixture.clock.settle();
     tasks = 2;
-    const accepted = await manySent(bench, 3);
+    const accepted = await acceptManySent(fixture, 3);
     const first = deliveredIds(await waiting);
     expect(first.length).toBeGreaterThan(0);
     expect(first.length).toBeLessThanOrEqual(2);
-    const rest = deliveredIds(await bench.receive());
+    const rest = deliveredIds(await fixture.receive());
     expect([...first, ...rest].toSorted()).toEqual(accepted.map((task) => task.id).toSorted());
   });
 
-  says('a backlog is heard to its end, each bell once', async (bench) => {
-    const tasks = await manySent(bench, 350);
+  requires('a backlog is delivered to its end, each message once', async (fixture) => {
+    const tasks = await acceptManySent(fixture, 350);
     const given = new Set<string>();
     for (let i = 0; i < 350 && given.size < tasks.length; i++) {
-      for (const id of deliveredIds(await bench.receive({ tasks: 64 }))) {
+      for (const id of deliveredIds(await fixture.receive({ tasks: 64 }))) {
         expect(given.has(id)).toBe(false);
         given.add(id);
       }

@@ -2,107 +2,122 @@ import { expect } from 'vitest';
 import { ids } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
-export const accepting: Subject = (says) => {
-  says('a fresh submission is stored whole: what was accepted, its head, no events yet', async (bench) => {
-    const asked = {
-      key: 'ключ/🔑',
-      orderingKey: 'ann',
-      typeVersion: 3,
-      options: {
-        priority: 'high',
-        tags: ['eu', 'big'],
-        deadlineAtMs: bench.now + 60_000,
-        retry: { maxAttempts: 7 },
-        parentId: 'parent',
-        whenDead: 'retry',
-      },
-    } as const;
-    const acceptance = bench.acceptance(asked);
-    const [accepted] = await bench.store.accept([acceptance]);
-    if (accepted?.kind !== 'fresh') expect.fail('not fresh');
-    const { snapshot } = accepted;
-    expect(snapshot.submission).toEqual(acceptance.submission);
-    expect(snapshot.head).toEqual(acceptance.head);
-    expect(snapshot.tip).toEqual([]);
-    expect(await bench.store.read([snapshot.id], bench.now)).toEqual([snapshot]);
-    expect(await bench.store.byKey(acceptance.submission.scope, bench.now)).toEqual(snapshot);
-  });
+export const accepting: Subject = (requires) => {
+  requires(
+    'a fresh submission is stored with all its fields and its head, and without later events',
+    async (fixture) => {
+      const request = {
+        key: 'ключ/🔑',
+        orderingKey: 'ann',
+        typeVersion: 3,
+        options: {
+          priority: 'high',
+          tags: ['eu', 'big'],
+          deadlineAtMs: fixture.now + 60_000,
+          retry: { maxAttempts: 7 },
+          parentId: 'parent',
+          whenDead: 'redrive',
+        },
+      } as const;
+      const acceptance = fixture.acceptance(request);
+      const [accepted] = await fixture.store.accept([acceptance]);
+      if (accepted?.kind !== 'fresh') expect.fail('not fresh');
+      const { snapshot } = accepted;
+      expect(snapshot.submission).toEqual(acceptance.submission);
+      expect(snapshot.head).toEqual(acceptance.head);
+      expect(snapshot.tip).toEqual([]);
+      expect(await fixture.store.read([snapshot.id], fixture.now)).toEqual([snapshot]);
+      expect(await fixture.store.byKey(acceptance.submission.scope, fixture.now)).toEqual(snapshot);
+    },
+  );
 
-  says('the same key again answers with who has it and writes nothing', async (bench) => {
-    const first = await bench.accept({ key: 'k' });
-    const running = await bench.claim(first);
-    const [again] = await bench.store.accept([bench.acceptance({ key: 'k' })]);
+  requires('a submission with a taken key returns the existing task and writes nothing', async (fixture) => {
+    const first = await fixture.accept({ key: 'k' });
+    const running = await fixture.claim(first);
+    const [again] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
     expect(again).toEqual({ kind: 'existing', snapshot: running });
-    expect(await bench.read(first)).toEqual(running);
+    expect(await fixture.read(first)).toEqual(running);
   });
 
-  says('a key is unique in a tenant’s queue, not beyond it, and parts cannot be shifted', async (bench) => {
-    const scopes = [
-      { tenant: 'a', queue: 'b', key: 'c' },
-      { tenant: 'a', queue: 'x', key: 'c' },
-      { tenant: 'x', queue: 'b', key: 'c' },
-      { tenant: 'a', queue: 'b', key: 'c/d' },
-      { tenant: 'a', queue: 'b', key: 'C' },
-      { tenant: 'a', queue: 'b', key: 'c ' },
-      { tenant: 'a', queue: 'b', key: 'c\0' },
-      { tenant: 'a', queue: 'b', key: 'c\0d' },
-      { tenant: 'ab', queue: 'c', key: 'd' },
-      { tenant: 'a', queue: 'bc', key: 'd' },
-    ];
-    const tasks = await bench.acceptMany(scopes.length, (i) => scopes[i] ?? {});
-    expect(new Set(ids(tasks)).size).toBe(scopes.length);
-    for (const [i, scope] of scopes.entries()) {
-      const found = await bench.store.byKey(scope, bench.now);
-      expect(found?.id).toBe(tasks[i]?.id);
-      expect(found?.submission.scope).toEqual(scope);
-    }
-    expect(await bench.store.byKey({ tenant: 'a/b', queue: 'c', key: 'd' }, bench.now)).toBeUndefined();
-  });
+  requires(
+    'a key is unique within a tenant’s queue, and tenant, queue and key are never confused',
+    async (fixture) => {
+      const scopes = [
+        { tenant: 'a', queue: 'b', key: 'c' },
+        { tenant: 'a', queue: 'x', key: 'c' },
+        { tenant: 'x', queue: 'b', key: 'c' },
+        { tenant: 'a', queue: 'b', key: 'c/d' },
+        { tenant: 'a', queue: 'b', key: 'C' },
+        { tenant: 'a', queue: 'b', key: 'c ' },
+        { tenant: 'a', queue: 'b', key: 'c\0' },
+        { tenant: 'a', queue: 'b', key: 'c\0d' },
+        { tenant: 'ab', queue: 'c', key: 'd' },
+        { tenant: 'a', queue: 'bc', key: 'd' },
+      ];
+      const tasks = await fixture.acceptMany(scopes.length, (i) => scopes[i] ?? {});
+      expect(new Set(ids(tasks)).size).toBe(scopes.length);
+      for (const [i, scope] of scopes.entries()) {
+        const found = await fixture.store.byKey(scope, fixture.now);
+        expect(found?.id).toBe(tasks[i]?.id);
+        expect(found?.submission.scope).toEqual(scope);
+      }
+      expect(await fixture.store.byKey({ tenant: 'a/b', queue: 'c', key: 'd' }, fixture.now)).toBeUndefined();
+    },
+  );
 
-  says('within a batch the first of a key stands and later ones are judged against it', async (bench) => {
-    const before = await bench.accept({ key: 'old' });
-    const batch = ['new', 'old', 'new', 'other'].map((key) => bench.acceptance({ key }));
-    const accepted = await bench.store.accept(batch);
-    expect(accepted.map((one) => one.kind)).toEqual(['fresh', 'existing', 'existing', 'fresh']);
-    const found = accepted.map((one) => (one.kind === 'failed' ? undefined : one.snapshot.id));
-    expect(found[1]).toBe(before.id);
-    expect(found[2]).toBe(found[0]);
-  });
+  requires(
+    'the first submission of a key in a batch is accepted, and later ones return it',
+    async (fixture) => {
+      const before = await fixture.accept({ key: 'old' });
+      const batch = ['new', 'old', 'new', 'other'].map((key) => fixture.acceptance({ key }));
+      const accepted = await fixture.store.accept(batch);
+      expect(accepted.map((one) => one.kind)).toEqual(['fresh', 'existing', 'existing', 'fresh']);
+      const found = accepted.map((one) => (one.kind === 'failed' ? undefined : one.snapshot.id));
+      expect(found[1]).toBe(before.id);
+      expect(found[2]).toBe(found[0]);
+    },
+  );
 
-  says('one bad item fails alone, in its place', async (bench) => {
-    const batch = ['a', '', 'b'].map((key) => bench.acceptance({ key }));
-    const accepted = await bench.store.accept(batch);
+  requires('one invalid item of a batch fails alone', async (fixture) => {
+    const batch = ['a', '', 'b'].map((key) => fixture.acceptance({ key }));
+    const accepted = await fixture.store.accept(batch);
     expect(accepted.map((one) => one.kind)).toEqual(['fresh', 'failed', 'fresh']);
   });
 
-  says('of callers that race for one key exactly one is fresh and all learn of it', async (bench) => {
-    const calls = Array.from({ length: 8 }, () => bench.store.accept([bench.acceptance({ key: 'k' })]));
-    const answers = (await Promise.all(calls)).flat();
-    expect(answers.filter((one) => one.kind === 'fresh')).toHaveLength(1);
-    const seen = new Set(answers.map((one) => (one.kind === 'failed' ? 'failed' : one.snapshot.id)));
-    expect(seen.size).toBe(1);
+  requires(
+    'exactly one of several concurrent submissions of a key is fresh, and all return the same task',
+    async (fixture) => {
+      const calls = Array.from({ length: 8 }, () => fixture.store.accept([fixture.acceptance({ key: 'k' })]));
+      const outcomes = (await Promise.all(calls)).flat();
+      expect(outcomes.filter((one) => one.kind === 'fresh')).toHaveLength(1);
+      const seen = new Set(outcomes.map((one) => (one.kind === 'failed' ? 'failed' : one.snapshot.id)));
+      expect(seen.size).toBe(1);
+    },
+  );
+
+  requires('an empty batch has an empty result', async (fixture) => {
+    expect(await fixture.store.accept([])).toEqual([]);
+    expect(await fixture.store.append([])).toEqual([]);
+    expect(await fixture.store.read([], fixture.now)).toEqual([]);
   });
 
-  says('an empty batch is answered with nothing', async (bench) => {
-    expect(await bench.store.accept([])).toEqual([]);
-    expect(await bench.store.append([])).toEqual([]);
-    expect(await bench.store.read([], bench.now)).toEqual([]);
-  });
+  requires(
+    'a read returns tasks in the order of the ids, and undefined for ids that no engine made',
+    async (fixture) => {
+      const [a, b] = await fixture.acceptMany(2);
+      const requestedIds = [b?.id ?? '', 'nobody', '', '~', a?.id ?? '', '1.1', `${a?.id}x`, b?.id ?? ''];
+      const read = await fixture.store.read(requestedIds, fixture.now);
+      const absent = undefined;
+      expect(ids(read)).toEqual([b?.id, absent, absent, absent, a?.id, absent, absent, b?.id]);
+    },
+  );
 
-  says('reads answer in the order of the ids, undefined for what no engine ever minted', async (bench) => {
-    const [a, b] = await bench.acceptMany(2);
-    const asked = [b?.id ?? '', 'nobody', '', '~', a?.id ?? '', '1.1', `${a?.id}x`, b?.id ?? ''];
-    const read = await bench.store.read(asked, bench.now);
-    const absent = undefined;
-    expect(ids(read)).toEqual([b?.id, absent, absent, absent, a?.id, absent, absent, b?.id]);
-  });
-
-  says('what was accepted outlives the process that accepted it', async (bench) => {
-    const task = await bench.accept({ key: 'k', orderingKey: 'ann' });
-    const running = await bench.claim(task);
-    await bench.reopen();
-    expect(await bench.read(task)).toEqual(running);
-    const [again] = await bench.store.accept([bench.acceptance({ key: 'k' })]);
+  requires('an accepted task is found by the next process', async (fixture) => {
+    const task = await fixture.accept({ key: 'k', orderingKey: 'ann' });
+    const running = await fixture.claim(task);
+    await fixture.reopen();
+    expect(await fixture.read(task)).toEqual(running);
+    const [again] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
     expect(again?.kind).toBe('existing');
   });
 };

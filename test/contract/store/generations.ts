@@ -1,96 +1,114 @@
 import { expect } from 'vitest';
-import type { Accepted, Snapshot } from '../../../src/ports/task-store.ts';
-import { type Asked, type Bench, ids } from '../store-fixture.ts';
+import type { AcceptOutcome, Snapshot } from '../../../src/ports/task-store.ts';
+import { ids, type StoreFixture, type SubmissionRequest } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
 const windowMs = 60_000;
-const k: Asked = { key: 'k', options: { windowMs } };
+const k: SubmissionRequest = { key: 'k', options: { windowMs } };
 
-function fresh(accepted: readonly Accepted[]): Snapshot[] {
+function fresh(accepted: readonly AcceptOutcome[]): Snapshot[] {
   return accepted.map((one) => (one.kind === 'fresh' ? one.snapshot : expect.fail(one.kind)));
 }
 
-/** One that has ended, its window over. */
-async function past(bench: Bench, asked = k): Promise<Snapshot> {
-  const ended = await bench.cancel(await bench.accept(asked));
-  await bench.clock.advance(windowMs);
+/** Returns a task that has ended and whose deduplication window is over. */
+async function replaceable(fixture: StoreFixture, request = k): Promise<Snapshot> {
+  const ended = await fixture.cancel(await fixture.accept(request));
+  await fixture.clock.advance(windowMs);
   return ended;
 }
 
-export const generations: Subject = (says) => {
-  says('a new generation takes the key once its task has ended and its window is over', async (bench) => {
-    const first = await past(bench);
-    const second = await past(bench);
-    expect(await bench.store.byKey(second.submission.scope, bench.now)).toEqual(second);
-    const third = await bench.accept(k);
-    expect(await bench.store.byKey(second.submission.scope, bench.now)).toEqual(third);
-    expect(new Set([first.id, second.id, third.id]).size).toBe(3);
-  });
+export const generations: Subject = (requires) => {
+  requires(
+    'a new task may take a key once the key’s task has ended and its deduplication window is over',
+    async (fixture) => {
+      const first = await replaceable(fixture);
+      const second = await replaceable(fixture);
+      expect(await fixture.store.byKey(second.submission.scope, fixture.now)).toEqual(second);
+      const third = await fixture.accept(k);
+      expect(await fixture.store.byKey(second.submission.scope, fixture.now)).toEqual(third);
+      expect(new Set([first.id, second.id, third.id]).size).toBe(3);
+    },
+  );
 
-  says('the key of an ended task is taken until its window is over, to the millisecond', async (bench) => {
-    const first = await bench.cancel(await bench.accept(k));
-    await bench.clock.advance(windowMs - 1);
-    expect(await bench.store.accept([bench.acceptance(k)])).toEqual([{ kind: 'existing', snapshot: first }]);
-    await bench.clock.advance(1);
-    fresh(await bench.store.accept([bench.acceptance(k)]));
-  });
+  requires(
+    'the key of an ended task is taken until the last millisecond of its deduplication window',
+    async (fixture) => {
+      const first = await fixture.cancel(await fixture.accept(k));
+      await fixture.clock.advance(windowMs - 1);
+      expect(await fixture.store.accept([fixture.acceptance(k)])).toEqual([
+        { kind: 'existing', snapshot: first },
+      ]);
+      await fixture.clock.advance(1);
+      fresh(await fixture.store.accept([fixture.acceptance(k)]));
+    },
+  );
 
-  says('the key of a task that goes on is taken, however old: with what stands', async (bench) => {
-    const running = await bench.claim(await bench.accept(k));
-    await bench.clock.advance(windowMs * 100);
-    const [accepted] = await bench.store.accept([bench.acceptance(k)]);
-    expect(accepted).toEqual({ kind: 'existing', snapshot: running });
-  });
+  requires(
+    'the key of an unfinished task stays taken, and a submission with it returns the current task',
+    async (fixture) => {
+      const running = await fixture.claim(await fixture.accept(k));
+      await fixture.clock.advance(windowMs * 100);
+      const [accepted] = await fixture.store.accept([fixture.acceptance(k)]);
+      expect(accepted).toEqual({ kind: 'existing', snapshot: running });
+    },
+  );
 
-  says('an older generation is still found by its id, with its events and result', async (bench) => {
+  requires('an older task of a key is still found by its id, with its events and result', async (fixture) => {
     const result = new Uint8Array([34, 1, 55]);
-    const first = await bench.succeed(await bench.claim(await bench.accept(k)), result);
-    await bench.clock.advance(windowMs);
-    await bench.accept(k);
-    expect(await bench.read(first)).toEqual(first);
-    expect(await bench.store.history(first.id, 0)).toHaveLength(3);
-    expect(await bench.store.result(first.id)).toEqual(result);
+    const first = await fixture.succeed(await fixture.claim(await fixture.accept(k)), result);
+    await fixture.clock.advance(windowMs);
+    await fixture.accept(k);
+    expect(await fixture.read(first)).toEqual(first);
+    expect(await fixture.store.history(first.id, 0)).toHaveLength(3);
+    expect(await fixture.store.result(first.id)).toEqual(result);
   });
 
-  says('an older generation can still be changed', async (bench) => {
-    const first = await bench.die(await bench.accept(k));
-    await bench.clock.advance(windowMs);
-    const second = await bench.accept(k);
-    const redriven = await bench.redrive(first);
+  requires('an older task of a key can still be changed', async (fixture) => {
+    const first = await fixture.die(await fixture.accept(k));
+    await fixture.clock.advance(windowMs);
+    const second = await fixture.accept(k);
+    const redriven = await fixture.redrive(first);
     expect(redriven.head.state).toBe('waiting');
-    expect(await bench.read(second)).toEqual(second);
+    expect(await fixture.read(second)).toEqual(second);
   });
 
-  says('of callers that race for a key that is free exactly one wins', async (bench) => {
-    await past(bench);
-    const calls = Array.from({ length: 5 }, () => bench.store.accept([bench.acceptance(k)]));
+  requires('exactly one of several concurrent submissions gets a key that is free again', async (fixture) => {
+    await replaceable(fixture);
+    const calls = Array.from({ length: 5 }, () => fixture.store.accept([fixture.acceptance(k)]));
     const kinds = (await Promise.all(calls)).flat().map((one) => one.kind);
     expect(kinds.filter((kind) => kind === 'fresh')).toHaveLength(1);
     expect(kinds.filter((kind) => kind === 'existing')).toHaveLength(4);
   });
 
-  says('within one batch a second successor finds the first', async (bench) => {
-    await past(bench);
-    const [first, existing] = await bench.store.accept([bench.acceptance(k), bench.acceptance(k)]);
-    if (first?.kind !== 'fresh' || existing?.kind !== 'existing') expect.fail('the first should stand');
-    expect(existing.snapshot.id).toBe(first.snapshot.id);
-  });
+  requires(
+    'the second of two submissions with a free key in one batch finds the first one',
+    async (fixture) => {
+      await replaceable(fixture);
+      const [first, existing] = await fixture.store.accept([fixture.acceptance(k), fixture.acceptance(k)]);
+      if (first?.kind !== 'fresh' || existing?.kind !== 'existing')
+        expect.fail('expected one fresh and one existing task');
+      expect(existing.snapshot.id).toBe(first.snapshot.id);
+    },
+  );
 
-  says('in a lane they stand among the new ones of their batch, in the order given', async (bench) => {
-    const orderingKey = 'ann';
-    const asked = (key: string): Asked => ({ key, orderingKey, options: { windowMs } });
-    for (const key of ['b', 'd', 'e']) {
-      const ended = await past(bench, asked(key));
-      await bench.store.leave(bench.lane(orderingKey), ended.id, ended.laneSeq);
-    }
-    const standing = await bench.accept(asked('taken'));
-    const keys = ['a', 'b', 'taken', 'c', 'd', 'e', 'f'];
-    const accepted = await bench.store.accept(keys.map((key) => bench.acceptance(asked(key))));
-    expect(accepted[2]).toEqual({ kind: 'existing', snapshot: standing });
-    const others = fresh(accepted.filter((_, i) => i !== 2));
-    const listed = await bench.listAll({ orderingKey });
-    expect(ids(listed.items)).toEqual(ids([standing, ...others]));
-    const seqs = others.map((task) => task.laneSeq ?? Number.NaN);
-    expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
-  });
+  requires(
+    'submissions with keys that are free again get their lane numbers in the order of their batch',
+    async (fixture) => {
+      const orderingKey = 'ann';
+      const request = (key: string): SubmissionRequest => ({ key, orderingKey, options: { windowMs } });
+      for (const key of ['b', 'd', 'e']) {
+        const ended = await replaceable(fixture, request(key));
+        await fixture.store.leaveLane(fixture.lane(orderingKey), ended.id, ended.laneSeq);
+      }
+      const existing = await fixture.accept(request('taken'));
+      const keys = ['a', 'b', 'taken', 'c', 'd', 'e', 'f'];
+      const accepted = await fixture.store.accept(keys.map((key) => fixture.acceptance(request(key))));
+      expect(accepted[2]).toEqual({ kind: 'existing', snapshot: existing });
+      const others = fresh(accepted.filter((_, i) => i !== 2));
+      const listed = await fixture.listAll({ orderingKey });
+      expect(ids(listed.items)).toEqual(ids([existing, ...others]));
+      const seqs = others.map((task) => task.laneSeq ?? Number.NaN);
+      expect(seqs).toEqual(seqs.toSorted((a, b) => a - b));
+    },
+  );
 };

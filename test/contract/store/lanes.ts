@@ -1,122 +1,128 @@
 import { expect } from 'vitest';
 import type { Subject } from '../subject.ts';
 
-export const lanes: Subject = (says) => {
-  says('places in a lane rise in the order of commits, over calls and within a batch', async (bench) => {
-    const first = await bench.accept({ orderingKey: 'ann' });
-    const more = await bench.acceptMany(5, () => ({ orderingKey: 'ann' }));
+export const lanes: Subject = (requires) => {
+  requires('lane numbers rise in the order of commits, over calls and within a batch', async (fixture) => {
+    const first = await fixture.accept({ orderingKey: 'ann' });
+    const more = await fixture.acceptMany(5, () => ({ orderingKey: 'ann' }));
     const seqs = [first, ...more].map((task) => task.laneSeq ?? Number.NaN);
     expect(seqs.every(Number.isSafeInteger)).toBe(true);
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
-    expect(await bench.store.lowest(bench.lane('ann'))).toEqual({ id: first.id, seq: first.laneSeq });
+    expect(await fixture.store.lowest(fixture.lane('ann'))).toEqual({ id: first.id, seq: first.laneSeq });
   });
 
-  says('a task without an ordering key has no place', async (bench) => {
-    const task = await bench.accept();
+  requires('a task without an ordering key is in no lane', async (fixture) => {
+    const task = await fixture.accept();
     expect(task.laneSeq).toBeUndefined();
-    await bench.store.leave(bench.lane('ann'), task.id);
-    expect(await bench.store.lowest(bench.lane('ann'))).toBeUndefined();
+    await fixture.store.leaveLane(fixture.lane('ann'), task.id);
+    expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  says('lanes are apart by ordering key, queue and tenant', async (bench) => {
-    const asked = [
+  requires('tasks share a lane only if ordering key, queue and tenant are the same', async (fixture) => {
+    const request = [
       { orderingKey: 'ann' },
       { orderingKey: 'Ann' },
       { orderingKey: 'ann', queue: 'other' },
       { orderingKey: 'ann', tenant: 'other' },
     ];
-    for (const one of asked) {
-      const task = await bench.accept(one);
+    for (const one of request) {
+      const task = await fixture.accept(one);
       const { tenant, queue } = task.submission.scope;
-      const lowest = await bench.store.lowest({ tenant, queue, orderingKey: one.orderingKey });
+      const lowest = await fixture.store.lowest({ tenant, queue, orderingKey: one.orderingKey });
       expect(lowest?.id).toBe(task.id);
     }
   });
 
-  says('an ended task stays the lowest until it leaves; then the next one is', async (bench) => {
-    const first = await bench.accept({ orderingKey: 'ann' });
-    const second = await bench.accept({ orderingKey: 'ann' });
-    const done = await bench.succeed(await bench.claim(first));
+  requires('an ended task stays the first of its lane until it leaves the lane', async (fixture) => {
+    const first = await fixture.accept({ orderingKey: 'ann' });
+    const second = await fixture.accept({ orderingKey: 'ann' });
+    const done = await fixture.succeed(await fixture.claim(first));
     expect(done.head.handOver).toBe(true);
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(first.id);
-    await bench.store.leave(bench.lane('ann'), first.id);
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(second.id);
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(second.id);
   });
 
-  says('to leave twice is to leave once, and leaves everybody else', async (bench) => {
-    const [first, second] = await bench.acceptMany(2, () => ({ orderingKey: 'ann' }));
+  requires('leaving a lane is idempotent and removes no other task', async (fixture) => {
+    const [first, second] = await fixture.acceptMany(2, () => ({ orderingKey: 'ann' }));
     if (!first || !second) expect.fail();
-    await bench.store.leave(bench.lane('ann'), first.id);
-    await bench.store.leave(bench.lane('ann'), first.id);
-    await bench.store.leave(bench.lane('bob'), second.id);
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(second.id);
-    await bench.store.leave(bench.lane('ann'), second.id);
-    expect(await bench.store.lowest(bench.lane('ann'))).toBeUndefined();
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+    await fixture.store.leaveLane(fixture.lane('bob'), second.id);
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(second.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), second.id);
+    expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  says('a lane that was emptied gives later places than before', async (bench) => {
-    const first = await bench.accept({ orderingKey: 'ann' });
-    await bench.store.leave(bench.lane('ann'), first.id);
-    const second = await bench.accept({ orderingKey: 'ann' });
+  requires('a lane that was empty gives higher numbers than before', async (fixture) => {
+    const first = await fixture.accept({ orderingKey: 'ann' });
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+    const second = await fixture.accept({ orderingKey: 'ann' });
     expect(second.laneSeq).toBeGreaterThan(first.laneSeq ?? Number.NaN);
   });
 
-  says('a duplicate takes no place', async (bench) => {
-    const first = await bench.accept({ key: 'k', orderingKey: 'ann' });
+  requires('a duplicate submission takes no place in a lane', async (fixture) => {
+    const first = await fixture.accept({ key: 'k', orderingKey: 'ann' });
     const batch = [
-      bench.acceptance({ key: 'k', orderingKey: 'ann' }),
-      bench.acceptance({ orderingKey: 'ann' }),
+      fixture.acceptance({ key: 'k', orderingKey: 'ann' }),
+      fixture.acceptance({ orderingKey: 'ann' }),
     ];
-    const accepted = await bench.store.accept(batch);
+    const accepted = await fixture.store.accept(batch);
     expect(accepted.map((one) => one.kind)).toEqual(['existing', 'fresh']);
-    await bench.store.leave(bench.lane('ann'), first.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
     const second = accepted[1]?.kind === 'fresh' ? accepted[1].snapshot.id : '';
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(second);
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(second);
   });
 
-  says('a redrive from a released lane joins at the tail, in the write that redrives', async (bench) => {
-    const first = await bench.die(await bench.accept({ orderingKey: 'ann' }));
-    const second = await bench.accept({ orderingKey: 'ann' });
-    await bench.store.leave(bench.lane('ann'), first.id);
-    const handed = await bench.handedOver(first);
-    const redriven = await bench.redrive(handed, true);
-    expect(redriven.laneSeq).toBeGreaterThan(second.laneSeq ?? Number.NaN);
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(second.id);
-    await bench.store.leave(bench.lane('ann'), second.id);
-    expect(await bench.store.lowest(bench.lane('ann'))).toEqual({ id: first.id, seq: redriven.laneSeq });
+  requires(
+    'a redrive from a released lane puts the task at the lane’s tail, in the same write',
+    async (fixture) => {
+      const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+      const second = await fixture.accept({ orderingKey: 'ann' });
+      await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+      const handedOver = await fixture.finishHandOver(first);
+      const redriven = await fixture.redrive(handedOver, true);
+      expect(redriven.laneSeq).toBeGreaterThan(second.laneSeq ?? Number.NaN);
+      expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(second.id);
+      await fixture.store.leaveLane(fixture.lane('ann'), second.id);
+      expect(await fixture.store.lowest(fixture.lane('ann'))).toEqual({
+        id: first.id,
+        seq: redriven.laneSeq,
+      });
+    },
+  );
+
+  requires('a redrive that conflicts takes no place in a lane', async (fixture) => {
+    const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+    const handedOver = await fixture.finishHandOver(first);
+    const late = fixture.transition(handedOver, { kind: 'redrive', actor: 'op' }, { rejoinLane: true });
+    expect((await fixture.append({ ...late, expect: { revision: 1 } })).kind).toBe('conflict');
+    expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  says('a refused redrive takes no place', async (bench) => {
-    const first = await bench.die(await bench.accept({ orderingKey: 'ann' }));
-    await bench.store.leave(bench.lane('ann'), first.id);
-    const handed = await bench.handedOver(first);
-    const late = bench.transition(handed, { kind: 'redrive', actor: 'op' }, { rejoinLane: true });
-    expect((await bench.append({ ...late, expect: { revision: 1 } })).kind).toBe('refused');
-    expect(await bench.store.lowest(bench.lane('ann'))).toBeUndefined();
+  requires('a late hand-over does not remove the place that a redrive gave since', async (fixture) => {
+    const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
+    const redriven = await fixture.redrive(await fixture.finishHandOver(first), true);
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), first.id, redriven.laneSeq);
+    expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  says('a late hand-over does not take the place that a redrive gave since', async (bench) => {
-    const first = await bench.die(await bench.accept({ orderingKey: 'ann' }));
-    await bench.store.leave(bench.lane('ann'), first.id, first.laneSeq);
-    const redriven = await bench.redrive(await bench.handedOver(first), true);
-    await bench.store.leave(bench.lane('ann'), first.id, first.laneSeq);
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(first.id);
-    await bench.store.leave(bench.lane('ann'), first.id, redriven.laneSeq);
-    expect(await bench.store.lowest(bench.lane('ann'))).toBeUndefined();
-  });
-
-  says('the outcome of a change in a lane tells the place', async (bench) => {
-    const task = await bench.accept({ orderingKey: 'ann' });
-    const outcome = await bench.append(bench.transition(task, bench.claimOf()));
+  requires('the outcome of a change in a lane contains the task’s lane number', async (fixture) => {
+    const task = await fixture.accept({ orderingKey: 'ann' });
+    const outcome = await fixture.append(fixture.transition(task, fixture.claimCommand()));
     expect(outcome).toMatchObject({ kind: 'done', laneSeq: task.laneSeq });
   });
 
-  says('a lane outlives the process', async (bench) => {
-    const [first, second] = await bench.acceptMany(2, () => ({ orderingKey: 'ann' }));
-    await bench.reopen();
-    expect((await bench.store.lowest(bench.lane('ann')))?.id).toBe(first?.id);
-    await bench.store.leave(bench.lane('ann'), first?.id ?? '');
-    const third = await bench.accept({ orderingKey: 'ann' });
+  requires('a lane is the same in the next process', async (fixture) => {
+    const [first, second] = await fixture.acceptMany(2, () => ({ orderingKey: 'ann' }));
+    await fixture.reopen();
+    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first?.id);
+    await fixture.store.leaveLane(fixture.lane('ann'), first?.id ?? '');
+    const third = await fixture.accept({ orderingKey: 'ann' });
     expect(third.laneSeq).toBeGreaterThan(second?.laneSeq ?? Number.NaN);
   });
 };

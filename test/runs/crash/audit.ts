@@ -1,11 +1,11 @@
-/** Counts, in the store itself, how every acknowledged task ended. */
+/** Reads every acknowledged task from the store after the run, and counts the lost and the doubled ones. */
 import { isEnded } from '../../../src/core/task/head.ts';
 import { sqlite } from '../../../src/engines/sqlite/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 
 export interface Audit {
   readonly lost: number;
-  /** Tasks with two ends, or of which a lease was used twice. */
+  /** The number of tasks whose history does not have exactly one end. */
   readonly doubled: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run crash`: SIGKILLs a real server under load, at least 20 times and until 5 kills fell inside a commit (at most
- * 80), restarts it each time, and counts how every acknowledged task ended.
+ * `npm run crash`: kills a real server under load (SIGKILL) at least 20 times, then until 5 kills have hit a commit,
+ * but at most 80 times. It restarts the server each time and then checks how every acknowledged task ended.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -21,7 +21,7 @@ const leastKills = 20;
 const mostKills = 80;
 const wantedInCommit = 5;
 const callers = 8;
-/** A lease that was lost with its assignment is spent after 32 s. */
+/** The wait before the audit. A lease whose assignment was lost in a kill expires after 32 s. */
 const settleMs = 40_000;
 
 async function freePort(): Promise<number> {
@@ -48,7 +48,10 @@ const submitters = startSubmitters(submitting, callers);
 const worker = new WireWorker(working);
 const run = worker.run();
 
-/** A kill counts only where work is under way: the callers have found the server again and submit. */
+/**
+ * Waits until the callers have found the server again and have submitted 1,000 more tasks, so that the kill meets a
+ * busy server.
+ */
 async function underLoad(): Promise<void> {
   const { size } = submitters.acknowledged;
   const untilMs = performance.now() + 20_000;
@@ -72,7 +75,7 @@ while (kills < mostKills && (kills < leastKills || inCommit < wantedInCommit)) {
 const seconds = (performance.now() - beganMs) / 1_000;
 await submitters.stop();
 console.log(
-  `${Math.round(submitters.acknowledged.size / seconds)} acknowledged submissions/s, restarts included; waiting for spent leases`,
+  `${Math.round(submitters.acknowledged.size / seconds)} acknowledged submissions/s, restarts included; waiting for leases to expire`,
 );
 await sleep(settleMs);
 worker.stop();

@@ -1,4 +1,4 @@
-/** A real server process that can be killed at any moment, and what its commit mark says about that moment. */
+/** A real server process that can be killed at any moment. Its commit mark shows whether the kill hit a commit. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
@@ -21,7 +21,7 @@ export class ServerProcess {
     this.#markFile = join(options.dir, 'commit-mark');
   }
 
-  /** Resolves when it serves. */
+  /** Starts the server and resolves when it serves. */
   async start(): Promise<void> {
     const { dir, port, tls } = this.#options;
     rmSync(this.#markFile, { force: true });
@@ -50,7 +50,10 @@ export class ServerProcess {
     if (!Buffer.isBuffer(first)) throw new Error(`the server did not start: exit status ${String(first)}`);
   }
 
-  /** SIGKILL. True: it fell between the bytes before and after a COMMIT. */
+  /**
+   * Kills the server. Returns true if the kill hit a commit: the mark before a COMMIT was written, the one after it was
+   * not.
+   */
   async kill(): Promise<boolean> {
     const child = this.#child;
     if (child === undefined) throw new Error('nothing to kill');
@@ -62,7 +65,7 @@ export class ServerProcess {
     return mark.length > 0 && mark[mark.length - 1] === 0x42;
   }
 
-  /** SIGTERM, and the exit status. */
+  /** Stops the server with SIGTERM and returns its exit status. */
   async stop(): Promise<number | null> {
     const child = this.#child;
     if (child === undefined) return 0;

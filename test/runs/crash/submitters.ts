@@ -1,4 +1,7 @@
-/** Callers that submit without pause, repeat a batch under the same keys until it is answered, and note what was acknowledged. */
+/**
+ * Callers that submit without a pause, repeat each batch with the same keys until it is answered, and record the
+ * answers.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Transport } from '../../../src/client/transport.ts';
 import { noOptions } from '../../../src/core/codec/options.ts';
@@ -10,15 +13,15 @@ const payload = new TextEncoder().encode(JSON.stringify({ text: 'x'.repeat(180) 
 const envelope = { contentType: 'application/json', encoding: '', keyId: '', bytes: payload, reference: '' };
 const spec = encodeSpec({ type: 'crash', typeVersion: 1, orderingKey: undefined, payload: envelope });
 
-export interface Submitting {
-  /** Id by key, of every task that was acknowledged. */
+export interface Submitters {
+  /** The id of every acknowledged task, by its key. */
   readonly acknowledged: ReadonlyMap<string, string>;
-  /** Keys that were answered with two different ids. */
+  /** The number of keys that were answered with two different ids. */
   readonly doubled: number;
   stop(): Promise<void>;
 }
 
-export function startSubmitters(transport: Transport, callers: number): Submitting {
+export function startSubmitters(transport: Transport, callers: number): Submitters {
   const acknowledged = new Map<string, string>();
   let doubled = 0;
   let stopped = false;
@@ -36,7 +39,7 @@ export function startSubmitters(transport: Transport, callers: number): Submitti
         results.forEach((result, i) => {
           const item = rest[i] as SubmitItem;
           if (result.error !== undefined) again.push(item);
-          else note(item.key, result.id);
+          else recordId(item.key, result.id);
         });
         rest = again;
       } catch {
@@ -45,7 +48,7 @@ export function startSubmitters(transport: Transport, callers: number): Submitti
     }
   }
 
-  function note(key: string, id: string): void {
+  function recordId(key: string, id: string): void {
     const known = acknowledged.get(key);
     if (known !== undefined && known !== id) doubled++;
     acknowledged.set(key, id);
@@ -58,7 +61,7 @@ export function startSubmitters(transport: Transport, callers: number): Submitti
         return { key, spec, options: noOptions, traceparent: '' };
       });
       await untilAnswered(items);
-      // Some keys are sent twice although they were acknowledged: they must give the same task.
+      // Some acknowledged keys are submitted again. They must give the same task.
       if (next % (batchItems * 16) === 0) await untilAnswered(items.slice(0, 4));
     }
   }

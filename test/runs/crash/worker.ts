@@ -1,4 +1,6 @@
-/** A worker on the bare wire: it settles what it is given, and sends again what was not answered before a cut. */
+/**
+ * A worker without the SDK. It settles every assignment, and repeats settlements that a broken stream left unanswered.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outgoing, Transport } from '../../../src/client/transport.ts';
 import type { Assignment, ReportRequest, Settlement, WorkRequest } from '../../../src/core/messages.ts';

@@ -1,38 +1,40 @@
-/** What a process of a run and its parent tell each other. */
+/** The messages between the parent process of a crash point run and its children. */
 
-/** Where everything is. */
-export interface Place {
+/** The table and the endpoints of one crash point. */
+export interface StoreAddress {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
-  /** By how much an index may be behind its table, in ms of the machine. Who reads one waits so long first. */
+  /** The longest lag of an index behind its table, in ms of the machine's clock. A reader of an index waits for it. */
   readonly lagMs: number;
 }
 
-/** A place, and how far the parent has moved the wall clock of everything on by now. */
-export interface Now extends Place {
+/** A store address, and how far the parent has moved the wall clock of all processes forward by now. */
+export interface StoreAtTime extends StoreAddress {
   readonly movedMs: number;
 }
 
-export type ToChild =
-  /** Set the scene, say `armed`, wait for `go`, play. */
-  | { readonly kind: 'play'; readonly scenario: string; readonly place: Now }
-  | { readonly kind: 'go' }
-  /** Bring everything to its end, and say what is wrong. `promised`: what callers were told. */
+export type ScenarioCommand =
+  /** Sets up the scenario, reports `isSetUp`, waits for `start`, and runs the scenario. */
+  | { readonly kind: 'run'; readonly scenario: string; readonly store: StoreAtTime }
+  | { readonly kind: 'start' }
+  /**
+   * Works until every task has ended, and reports the problems. Callers got an answer for the `acknowledged` events.
+   */
   | {
       readonly kind: 'recover';
       readonly scenario: string;
-      readonly place: Now;
-      readonly promised: readonly string[];
+      readonly store: StoreAtTime;
+      readonly acknowledged: readonly string[];
     }
-  | { readonly kind: 'moved'; readonly movedMs: number };
+  | { readonly kind: 'clockMoved'; readonly movedMs: number };
 
-export type FromChild =
+export type ScenarioReport =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'armed' }
-  /** The wall clock of everything is to move on by so much. */
-  | { readonly kind: 'move'; readonly ms: number }
-  /** A caller was answered: `key:event` is promised to be in the task's history. */
-  | { readonly kind: 'promised'; readonly what: string }
-  | { readonly kind: 'played'; readonly error: string | undefined }
+  | { readonly kind: 'isSetUp' }
+  /** Requests that the parent move the wall clock of all processes forward. */
+  | { readonly kind: 'moveClock'; readonly ms: number }
+  /** A caller got its answer, so the task's history must have this event (`key:event`) from now on. */
+  | { readonly kind: 'acknowledged'; readonly event: string }
+  | { readonly kind: 'ran'; readonly error: string | undefined }
   | { readonly kind: 'recovered'; readonly problems: readonly string[]; readonly rounds: number };

@@ -1,4 +1,7 @@
-/** Stand-ins behind proxies, on a clock of their own: everything that one point after the other needs. */
+/**
+ * Stand-ins of DynamoDB and SQS behind proxies, on a clock of their own. One set serves many crash points, one after
+ * the other.
+ */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { type MovingClock, movingClock } from '../../fixtures/moving-clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -6,26 +9,26 @@ import { startFauxqs } from '../../stand-ins/fauxqs.ts';
 import { type DynamoFaults, type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
 import { type SqsProxy, startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
-import type { Place } from './child-messages.ts';
-import { queue } from './stage.ts';
+import type { StoreAddress } from './child-messages.ts';
+import { queue } from './scenario-driver.ts';
 
 const tickMs = 5;
 
-export interface Site {
+export interface CrashStandIns {
   readonly dynamo: DynamoProxy;
   readonly sqs: SqsProxy;
-  /** A table and queues that nobody used before. */
-  place(): Promise<Place>;
+  /** Creates a new table with its queues. */
+  createStore(): Promise<StoreAddress>;
   readonly movedMs: number;
-  /** Moves the clock of the stand-ins on; how far it was moved in all. */
-  move(ms: number): number;
+  /** Moves the clock of the stand-ins forward. Returns how far it has been moved in all. */
+  moveClock(ms: number): number;
   stop(): Promise<void>;
 }
 
-export async function startSite(seed: number, faults: DynamoFaults): Promise<Site> {
+export async function startCrashStandIns(seed: number, faults: DynamoFaults): Promise<CrashStandIns> {
   const clock: MovingClock = movingClock();
   let movedMs = 0;
-  let places = 0;
+  let stores = 0;
   const [dynoxide, fauxqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const tick = (): void => fauxqs.setTime(clock.now());
   tick();
@@ -37,8 +40,8 @@ export async function startSite(seed: number, faults: DynamoFaults): Promise<Sit
   return {
     dynamo,
     sqs,
-    async place() {
-      const table = `points-${++places}`;
+    async createStore() {
+      const table = `points-${++stores}`;
       await createTable(tables, table, clock);
       await createQueues(queues, sqsQueuesOf(table, queue));
       return { table, dynamodb: dynamo.url, sqs: sqs.url, lagMs: faults.indexLag?.upToMs ?? 0 };
@@ -46,7 +49,7 @@ export async function startSite(seed: number, faults: DynamoFaults): Promise<Sit
     get movedMs() {
       return movedMs;
     },
-    move(ms) {
+    moveClock(ms) {
       clock.move(ms);
       movedMs += ms;
       tick();

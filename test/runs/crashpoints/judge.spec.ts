@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import { fold } from '../../../src/core/task/evolve.ts';
-import { type Found, laneProblems, lifeProblems } from './judge.ts';
+import { type FinalTask, laneProblems, lifeProblems } from './judge.ts';
 
 const submitted: TaskEvent = {
   kind: 'submitted',
@@ -18,48 +18,50 @@ const expired = (fencingToken: number) =>
 const succeeded = (fencingToken: number) =>
   ({ kind: 'succeeded', atMs: fencingToken + 1, fencingToken, resultBytes: 0 }) as const;
 
-function found(key: string, ...events: readonly TaskEvent[]): Found {
+function finalTask(key: string, ...events: readonly TaskEvent[]): FinalTask {
   const all = [submitted, ...events];
   return { key, head: fold(all), events: all };
 }
-const told = (...events: readonly TaskEvent[]) => lifeProblems(found('a', ...events));
+const problemsOf = (...events: readonly TaskEvent[]) => lifeProblems(finalTask('a', ...events));
 
-describe('a life is judged', () => {
-  it('good where each lease has its end, and the task too', () => {
-    expect(told(claimed(1), expired(1), claimed(2, 2), succeeded(2))).toEqual([]);
+describe('the judge of a task', () => {
+  it('finds no problem if each lease and the task have ended', () => {
+    expect(problemsOf(claimed(1), expired(1), claimed(2, 2), succeeded(2))).toEqual([]);
   });
 
-  it('stuck where it has not ended', () => {
-    expect(told()).toEqual(['a is stuck: waiting']);
-    expect(told(claimed(1))).toEqual(['a is stuck: running']);
+  it('finds a task that has not ended', () => {
+    expect(problemsOf()).toEqual(['a is stuck: waiting']);
+    expect(problemsOf(claimed(1))).toEqual(['a is stuck: running']);
   });
 
-  it('doubled where two leases stood at once, or it ended twice', () => {
-    expect(told(claimed(1), claimed(2, 2), succeeded(2))).toEqual(['a was claimed under a lease that stood']);
-    expect(told(claimed(1), succeeded(1), succeeded(1))).toEqual(["a has 'succeeded' after its end"]);
-    expect(told(claimed(2), expired(2), claimed(1, 2), succeeded(1))).toEqual([
-      'a was claimed with a token that did not rise',
+  it('finds two leases at once, a second end, and a fencing token that does not rise', () => {
+    expect(problemsOf(claimed(1), claimed(2, 2), succeeded(2))).toEqual([
+      'a was claimed while another lease was held',
+    ]);
+    expect(problemsOf(claimed(1), succeeded(1), succeeded(1))).toEqual(["a has 'succeeded' after its end"]);
+    expect(problemsOf(claimed(2), expired(2), claimed(1, 2), succeeded(1))).toEqual([
+      'a was claimed with a fencing token that did not rise',
     ]);
   });
 
-  it('torn where its head is not what its events make', () => {
-    const good = found('a', claimed(1), succeeded(1));
+  it('finds a head that differs from the folded events', () => {
+    const good = finalTask('a', claimed(1), succeeded(1));
     const torn = { ...good, head: { ...good.head, version: 2 } };
     expect(lifeProblems(torn)).toEqual(['a has version 2, its events make it 3']);
   });
 });
 
-describe('a lane is judged', () => {
-  const first = found('a', claimed(10), succeeded(10));
+describe('the judge of a lane', () => {
+  const first = finalTask('a', claimed(10), succeeded(10));
 
-  it('good where each begins after the one before has ended', () => {
-    expect(laneProblems([first, found('b', claimed(11), succeeded(11))])).toEqual([]);
+  it('finds no problem if each task begins after the one before has ended', () => {
+    expect(laneProblems([first, finalTask('b', claimed(11), succeeded(11))])).toEqual([]);
   });
 
-  it('reordered where one begins before', () => {
-    expect(laneProblems([first, found('b', claimed(10), succeeded(12))])).toEqual([
+  it('finds a task that begins before the one before has ended', () => {
+    expect(laneProblems([first, finalTask('b', claimed(10), succeeded(12))])).toEqual([
       'b began before a had ended',
     ]);
-    expect(laneProblems([found('a'), first])).toEqual(['a began before a had ended']);
+    expect(laneProblems([finalTask('a'), first])).toEqual(['a began before a had ended']);
   });
 });

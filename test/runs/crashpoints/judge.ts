@@ -1,10 +1,10 @@
-/** What must hold of tasks once everything came to rest. */
+/** Checks the histories of tasks after all of them have ended. */
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import { fold } from '../../../src/core/task/evolve.ts';
 import { type Head, isEnded } from '../../../src/core/task/head.ts';
 
-/** A task as found at the end. */
-export interface Found {
+/** A task as it is stored after the recovery. */
+export interface FinalTask {
   readonly key: string;
   readonly head: Head;
   readonly events: readonly TaskEvent[];
@@ -12,46 +12,48 @@ export interface Found {
 
 const ends = new Set(['succeeded', 'died', 'cancelled']);
 
-interface Life {
+interface LeaseHistory {
   holder: number | undefined;
   ended: boolean;
   lastFencingToken: number;
 }
 
-function step(life: Life, event: TaskEvent): string | undefined {
+function addEvent(history: LeaseHistory, event: TaskEvent): string | undefined {
   switch (event.kind) {
     case 'submitted':
     case 'unknown':
       return undefined;
     case 'claimed': {
-      const { holder, ended, lastFencingToken } = life;
-      Object.assign(life, { holder: event.fencingToken, lastFencingToken: event.fencingToken });
-      if (holder !== undefined) return 'was claimed under a lease that stood';
+      const { holder, ended, lastFencingToken } = history;
+      Object.assign(history, { holder: event.fencingToken, lastFencingToken: event.fencingToken });
+      if (holder !== undefined) return 'was claimed while another lease was held';
       if (ended) return 'was claimed after its end';
-      return event.fencingToken > lastFencingToken ? undefined : 'was claimed with a token that did not rise';
+      return event.fencingToken > lastFencingToken
+        ? undefined
+        : 'was claimed with a fencing token that did not rise';
     }
     case 'redriven': {
-      const { ended } = life;
-      life.ended = false;
+      const { ended } = history;
+      history.ended = false;
       return ended ? undefined : 'was redriven before its end';
     }
     case 'cancelRequested':
       return undefined;
     default: {
-      const { holder, ended } = life;
-      life.holder = undefined;
-      if (ends.has(event.kind)) life.ended = true;
+      const { holder, ended } = history;
+      history.holder = undefined;
+      if (ends.has(event.kind)) history.ended = true;
       if (ended) return `has '${event.kind}' after its end`;
-      return event.fencingToken === holder ? undefined : `has '${event.kind}' of a lease that did not stand`;
+      return event.fencingToken === holder ? undefined : `has '${event.kind}' of a lease that was not held`;
     }
   }
 }
 
-/** What is wrong with one task's history, and whether its head is what its events make. */
-export function lifeProblems({ key, head, events }: Found): string[] {
-  const life: Life = { holder: undefined, ended: false, lastFencingToken: 0 };
-  const problems = events.map((event) => step(life, event)).filter((one) => one !== undefined);
-  if (!life.ended || !isEnded(head)) problems.push(`is stuck: ${head.state}`);
+/** Returns the problems of one task's history, and the fields in which its head differs from its folded events. */
+export function lifeProblems({ key, head, events }: FinalTask): string[] {
+  const history: LeaseHistory = { holder: undefined, ended: false, lastFencingToken: 0 };
+  const problems = events.map((event) => addEvent(history, event)).filter((one) => one !== undefined);
+  if (!history.ended || !isEnded(head)) problems.push(`is stuck: ${head.state}`);
   const { state, version, attempt, fencingToken } = fold(events);
   const folded = { state, version, attempt, fencingToken };
   for (const [name, value] of Object.entries(folded)) {
@@ -61,11 +63,13 @@ export function lifeProblems({ key, head, events }: Found): string[] {
   return problems.map((problem) => `${key} ${problem}`);
 }
 
-const timeOf = ({ events }: Found, of: (event: TaskEvent) => boolean): number | undefined =>
+const timeOf = ({ events }: FinalTask, of: (event: TaskEvent) => boolean): number | undefined =>
   events.find(of)?.atMs;
 
-/** In the order in which the lane must start them: each begins after the one before has ended. */
-export function laneProblems(inOrder: readonly Found[]): string[] {
+/**
+ * Returns the tasks of a lane that began before the previous task had ended. The tasks are in the order of the lane.
+ */
+export function laneProblems(inOrder: readonly FinalTask[]): string[] {
   const problems: string[] = [];
   for (const [i, next] of inOrder.entries()) {
     const before = inOrder[i - 1];

@@ -1,16 +1,16 @@
 /**
- * `npm run crashpoints`: every request that a scenario makes of DynamoDB and SQS is a point. There the request is lost
- * on its way, or done and its answer lost, or the process is killed (SIGKILL) before it or after it; then a fresh
- * process sweeps, works and looks as the reconciler, and nothing may be lost, doubled, out of its lane's order or
- * stuck. Time is not waited for: the wall clock of every process and of SQS is moved on together. A second pass kills
- * at each request while indexes lag, reads are stale and calls are slow.
- * `--only TEXT`: the scenarios whose name has it; `--at N`: so many points at once (2); `--seed N` (1); `--limit-s N`:
- * seconds (900), after which no further point is begun.
+ * `npm run crashpoints`: every request of a scenario to DynamoDB and SQS is a crash point. At each point, in turn, the
+ * request is lost, its answer is lost, or the process is killed (SIGKILL) before or after the request. Then another
+ * process sweeps, works and reconciles, and no task may be lost, doubled, stuck or out of its lane's order. The run
+ * does not wait for time to pass: the wall clocks of all processes and of SQS are moved forward together. A second pass
+ * kills the process at each request while indexes lag, reads are stale and calls are slow. `--only TEXT` takes only the
+ * scenarios whose name has this text. `--at N` is the number of points at once (2). `--seed N` is 1 by default. After
+ * `--limit-s N` seconds (900) no further point is begun.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
 import type { DynamoFaults } from '../../stand-ins/proxy/dynamo-proxy.ts';
-import { Booth } from './booth.ts';
-import { type Fate, fates, isDeadly, type Point } from './point.ts';
+import { isKill, type Point, type PointFault, pointFaults } from './point.ts';
+import { PointRunner } from './point-runner.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { reasons, sum, type Tally } from './tally.ts';
 
@@ -21,11 +21,11 @@ const seconds = (): number => Math.round((performance.now() - beganMs) / 1_000);
 interface Pass {
   readonly name: string;
   readonly faults: DynamoFaults;
-  readonly fates: readonly Fate[];
+  readonly pointFaults: readonly PointFault[];
 }
 
 const passes: readonly Pass[] = [
-  { name: 'plainly', faults: {}, fates },
+  { name: 'plainly', faults: {}, pointFaults },
   {
     name: 'behind lagging indexes and stale reads',
     faults: {
@@ -33,63 +33,66 @@ const passes: readonly Pass[] = [
       staleReads: { share: 1, upToMs: 100 },
       latency: { fixedMs: 0, jitterMs: 4 },
     },
-    fates: fates.filter(isDeadly),
+    pointFaults: pointFaults.filter(isKill),
   },
 ];
 
-/** Takes one after the other from the list, as many at once as there are booths. How many time was over for. */
-async function share<T>(
-  booths: readonly Booth[],
+/**
+ * Does the work for each item of a list, one at a time in each runner. Returns the number of items for which no time
+ * was left.
+ */
+async function shareOut<T>(
+  runners: readonly PointRunner[],
   all: readonly T[],
-  work: (booth: Booth, one: T) => Promise<void>,
+  work: (runner: PointRunner, one: T) => Promise<void>,
 ): Promise<number> {
   const left = [...all];
-  const late = (): boolean => performance.now() - beganMs > options.limitS * 1_000;
+  const isOver = (): boolean => performance.now() - beganMs > options.limitS * 1_000;
   await Promise.all(
-    booths.map(async (booth) => {
-      while (left.length > 0 && !late()) await work(booth, left.shift() as T);
+    runners.map(async (runner) => {
+      while (left.length > 0 && !isOver()) await work(runner, left.shift() as T);
     }),
   );
   return left.length;
 }
 
 async function pointsOf(
-  booths: readonly Booth[],
+  runners: readonly PointRunner[],
   chosen: readonly Scenario[],
   pass: Pass,
 ): Promise<{ points: Point[]; unrecorded: number }> {
   const points: Point[] = [];
-  const unrecorded = await share(booths, chosen, async (booth, scenario) => {
-    points.push(...(await booth.record(scenario, pass.fates)));
+  const unrecorded = await shareOut(runners, chosen, async (runner, scenario) => {
+    points.push(...(await runner.record(scenario, pass.pointFaults)));
   });
   points.sort((a, b) => scenarios.indexOf(a.scenario) - scenarios.indexOf(b.scenario));
   return { points, unrecorded };
 }
 
-/** A line a point; whether it was recovered. */
-async function tried(booth: Booth, point: Point): Promise<boolean> {
-  const { scenario, service, n, fate } = point;
-  const { hit, problems, rounds } = await booth.run(point);
+/** Runs one point and prints a line about it. Returns true if it was recovered. */
+async function tryPoint(runner: PointRunner, point: Point): Promise<boolean> {
+  const { scenario, service, n, fault } = point;
+  const { hit, problems, rounds } = await runner.run(point);
   const recovered = problems.length === 0;
   const how = recovered ? `recovered in ${rounds} rounds` : `NOT RECOVERED: ${problems.join('; ')}`;
-  console.log(`${`${scenario.name}, ${service} ${n} ${hit}, ${fate}`.padEnd(74)} ${how}`);
+  console.log(`${`${scenario.name}, ${service} ${n} ${hit}, ${fault}`.padEnd(74)} ${how}`);
   return recovered;
 }
 
 async function run(pass: Pass): Promise<Tally> {
   const numbers = Array.from({ length: Math.max(1, options.at) }, (_, i) => i);
-  const booths = await Promise.all(numbers.map((i) => Booth.open(options.seed + i, pass.faults)));
+  const runners = await Promise.all(numbers.map((i) => PointRunner.open(options.seed + i, pass.faults)));
   const chosen = scenarios.filter(({ name }) => name.includes(options.only));
-  const { points, unrecorded } = await pointsOf(booths, chosen, pass);
-  const requests = points.length / pass.fates.length;
+  const { points, unrecorded } = await pointsOf(runners, chosen, pass);
+  const requests = points.length / pass.pointFaults.length;
   console.log(
     `${pass.name}: ${chosen.length - unrecorded} scenarios, ${requests} requests, ${points.length} points`,
   );
   let recovered = 0;
-  const untried = await share(booths, points, async (booth, point) => {
-    if (await tried(booth, point)) recovered++;
+  const untried = await shareOut(runners, points, async (runner, point) => {
+    if (await tryPoint(runner, point)) recovered++;
   });
-  for (const booth of booths) await booth.close();
+  for (const runner of runners) await runner.close();
   const left = untried > 0 ? `, ${untried} not tried` : '';
   console.log(`${pass.name}: ${recovered} of ${points.length} recovered${left}, after ${seconds()} s`);
   return { points: points.length, recovered, untried, unrecorded };

@@ -1,138 +1,160 @@
-import type { Call, Hooks, Verdict } from '../../stand-ins/proxy/call.ts';
-import type { Child } from './child.ts';
-import type { FromChild, Now, Place, ToChild } from './child-messages.ts';
-import type { Site } from './crash-stand-ins.ts';
+import type { Call, Hooks, Intervention } from '../../stand-ins/proxy/call.ts';
+import type { ScenarioCommand, ScenarioReport, StoreAddress, StoreAtTime } from './child-messages.ts';
+import type { CrashStandIns } from './crash-stand-ins.ts';
+import type { ScenarioChild } from './scenario-child.ts';
 import type { Scenario } from './scenarios.ts';
 
 export type Service = 'dynamo' | 'sqs';
 export const services: readonly Service[] = ['dynamo', 'sqs'];
 
 /**
- * What befalls a request. `request lost`: it never arrives. `answer lost`: it is done and nobody hears of it; either
- * is once, and the process lives and may send it again. `dead before` and `dead after`: SIGKILL instead.
+ * The fault that is injected at one request. `request lost`: the request never arrives. `answer lost`: the request is
+ * done but its answer never arrives. Either happens once, and the process lives on and may send the request again.
+ * `dead before` and `dead after`: the process is killed (SIGKILL) before or after the request.
  */
-export type Fate = 'request lost' | 'answer lost' | 'dead before' | 'dead after';
-export const fates: readonly Fate[] = ['request lost', 'answer lost', 'dead before', 'dead after'];
+export type PointFault = 'request lost' | 'answer lost' | 'dead before' | 'dead after';
+export const pointFaults: readonly PointFault[] = [
+  'request lost',
+  'answer lost',
+  'dead before',
+  'dead after',
+];
 
-export function isDeadly(fate: Fate): boolean {
-  return fate === 'dead before' || fate === 'dead after';
+export function isKill(fault: PointFault): boolean {
+  return fault === 'dead before' || fault === 'dead after';
 }
 
-/** One request of a scenario, by its number among those of its service, and what befalls it. */
+/** One crash point: the nth request of a scenario to a service, and the fault that is injected there. */
 export interface Point {
   readonly scenario: Scenario;
   readonly service: Service;
   readonly n: number;
-  readonly fate: Fate;
+  readonly fault: PointFault;
 }
 
-export interface Played {
-  /** What the request at the point was; undefined: it never came. */
+export interface RunResult {
+  /** The operation of the request at the point. Undefined if the scenario did not make this request. */
   readonly hit: string | undefined;
-  readonly promised: readonly string[];
+  readonly acknowledged: readonly string[];
   readonly error: string | undefined;
 }
 
-/** How many requests of each service a play makes, and which. */
-export type Recorded = Readonly<Record<Service, readonly string[]>>;
+/** The operations that a scenario calls without a fault, for each service in their order. */
+export type Recording = Readonly<Record<Service, readonly string[]>>;
 
-function answerMove(site: Site, told: FromChild, answer: (to: ToChild) => void): void {
-  if (told.kind === 'move') answer({ kind: 'moved', movedMs: site.move(told.ms) });
+function answerMoveClock(
+  standIns: CrashStandIns,
+  report: ScenarioReport,
+  answer: (command: ScenarioCommand) => void,
+): void {
+  if (report.kind === 'moveClock') answer({ kind: 'clockMoved', movedMs: standIns.moveClock(report.ms) });
 }
 
-const nowAt = ({ movedMs }: Site, place: Place): Now => ({ ...place, movedMs });
+const atTimeOf = ({ movedMs }: CrashStandIns, store: StoreAddress): StoreAtTime => ({ ...store, movedMs });
 
-/** Has the child play; `armed` is called when the scene is set and the play begins. */
-async function perform(
-  site: Site,
-  child: Child,
+/** Lets the child run a scenario. `onSetUp` is called after its set-up, before its own requests. */
+async function runIn(
+  child: ScenarioChild,
+  standIns: CrashStandIns,
   scenario: Scenario,
-  place: Place,
-  armed: () => void,
-): Promise<{ promised: string[]; error: string | undefined }> {
-  const promised: string[] = [];
+  store: StoreAddress,
+  onSetUp: () => void,
+): Promise<{ acknowledged: string[]; error: string | undefined }> {
+  const acknowledged: string[] = [];
   let error: string | undefined;
   await child
-    .told({ kind: 'play', scenario: scenario.name, place: nowAt(site, place) }, (told, answer) => {
-      answerMove(site, told, answer);
-      if (told.kind === 'promised') promised.push(told.what);
-      if (told.kind === 'armed') {
-        armed();
-        answer({ kind: 'go' });
+    .perform({ kind: 'run', scenario: scenario.name, store: atTimeOf(standIns, store) }, (report, answer) => {
+      answerMoveClock(standIns, report, answer);
+      if (report.kind === 'acknowledged') acknowledged.push(report.event);
+      if (report.kind === 'isSetUp') {
+        onSetUp();
+        answer({ kind: 'start' });
       }
-      if (told.kind !== 'played') return false;
-      error = told.error;
+      if (report.kind !== 'ran') return false;
+      error = report.error;
       return true;
     })
     .catch((thrown: unknown) => {
-      // Killed on purpose; else the caller sees that the point was not hit.
+      // A dead child was killed on purpose. If it died by itself, the caller sees that the point was not hit.
       if (!child.dead) throw thrown;
     });
-  return { promised, error };
+  return { acknowledged, error };
 }
 
-const proxyOf = (site: Site, service: Service) => (service === 'dynamo' ? site.dynamo : site.sqs);
+const proxyOf = (standIns: CrashStandIns, service: Service) =>
+  service === 'dynamo' ? standIns.dynamo : standIns.sqs;
 
-/** A play that nothing befalls: its requests are the points. */
+/** Runs a scenario without a fault and returns its requests, each of which is a crash point. */
 export async function record(
-  site: Site,
-  child: Child,
+  standIns: CrashStandIns,
+  child: ScenarioChild,
   scenario: Scenario,
-  place: Place,
-): Promise<Recorded & { readonly promised: readonly string[] }> {
-  for (const service of services) proxyOf(site, service).hook({});
-  const { promised, error } = await perform(site, child, scenario, place, () => {
-    for (const service of services) proxyOf(site, service).restartCount();
+  store: StoreAddress,
+): Promise<Recording & { readonly acknowledged: readonly string[] }> {
+  for (const service of services) proxyOf(standIns, service).hook({});
+  const { acknowledged, error } = await runIn(child, standIns, scenario, store, () => {
+    for (const service of services) proxyOf(standIns, service).restartCount();
   });
-  if (error !== undefined) throw new Error(`${scenario.name} fails by itself: ${error}`);
-  const of = (service: Service): string[] => proxyOf(site, service).calls.map((call) => call.operation);
-  return { dynamo: of('dynamo'), sqs: of('sqs'), promised };
+  if (error !== undefined) throw new Error(`${scenario.name} fails without a fault: ${error}`);
+  const operationsOf = (service: Service): string[] =>
+    proxyOf(standIns, service).calls.map((call) => call.operation);
+  return { dynamo: operationsOf('dynamo'), sqs: operationsOf('sqs'), acknowledged };
 }
 
-/** Plays up to the point, where its fate befalls the request. */
-export async function playTo(site: Site, child: Child, point: Point, place: Place): Promise<Played> {
-  const { scenario, service, n, fate } = point;
+/** Runs the scenario of a point and injects the fault at its request. */
+export async function runTo(
+  standIns: CrashStandIns,
+  child: ScenarioChild,
+  point: Point,
+  store: StoreAddress,
+): Promise<RunResult> {
+  const { scenario, service, n, fault } = point;
   let hit: string | undefined;
-  async function befall(call: Call): Promise<Verdict> {
+  async function inject(call: Call): Promise<Intervention> {
     hit = call.operation;
-    if (isDeadly(fate)) await child.kill();
+    if (isKill(fault)) await child.kill();
     return 'lose';
   }
-  const isIt = (at: number): boolean => at === n && hit === undefined;
-  const early = fate === 'request lost' || fate === 'dead before';
-  const hooks: Hooks = early
-    ? { beforeRequest: (at, call) => (isIt(at) ? befall(call) : undefined) }
-    : { afterRequest: (at, call) => (isIt(at) ? befall(call) : undefined) };
-  const played = await perform(site, child, scenario, place, () => {
+  const isPoint = (at: number): boolean => at === n && hit === undefined;
+  const isBefore = fault === 'request lost' || fault === 'dead before';
+  const hooks: Hooks = isBefore
+    ? { beforeRequest: (at, call) => (isPoint(at) ? inject(call) : undefined) }
+    : { afterRequest: (at, call) => (isPoint(at) ? inject(call) : undefined) };
+  const ran = await runIn(child, standIns, scenario, store, () => {
     for (const one of services) {
-      proxyOf(site, one).restartCount();
-      proxyOf(site, one).hook(one === service ? hooks : {});
+      proxyOf(standIns, one).restartCount();
+      proxyOf(standIns, one).hook(one === service ? hooks : {});
     }
   });
-  for (const one of services) proxyOf(site, one).hook({});
-  return { hit, ...played };
+  for (const one of services) proxyOf(standIns, one).hook({});
+  return { hit, ...ran };
 }
 
-export interface Recovered {
+export interface RecoveryResult {
   readonly problems: readonly string[];
   readonly rounds: number;
 }
 
-/** Has a process that knows nothing of the play bring everything to its end. */
+/** Lets a child that took no part in the scenario work until all of its tasks have ended, and returns the problems. */
 export async function recoverBy(
-  site: Site,
-  child: Child,
+  standIns: CrashStandIns,
+  child: ScenarioChild,
   scenario: Scenario,
-  place: Place,
-  promised: readonly string[],
-): Promise<Recovered> {
-  let recovered: Recovered = { problems: ['nothing was recovered'], rounds: 0 };
-  const to: ToChild = { kind: 'recover', scenario: scenario.name, place: nowAt(site, place), promised };
-  await child.told(to, (told, answer) => {
-    answerMove(site, told, answer);
-    if (told.kind !== 'recovered') return false;
-    recovered = told;
+  store: StoreAddress,
+  acknowledged: readonly string[],
+): Promise<RecoveryResult> {
+  let result: RecoveryResult = { problems: ['nothing was recovered'], rounds: 0 };
+  const command: ScenarioCommand = {
+    kind: 'recover',
+    scenario: scenario.name,
+    store: atTimeOf(standIns, store),
+    acknowledged,
+  };
+  await child.perform(command, (report, answer) => {
+    answerMoveClock(standIns, report, answer);
+    if (report.kind !== 'recovered') return false;
+    result = report;
     return true;
   });
-  return recovered;
+  return result;
 }

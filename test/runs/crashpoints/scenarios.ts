@@ -1,186 +1,186 @@
 import type { Assignment } from '../../../src/core/messages.ts';
-import { type Asked, leaseExpiredMs, type Stage } from './stage.ts';
+import { leaseExpiredMs, type ScenarioDriver, type TaskRequest } from './scenario-driver.ts';
 
-/** Something that happens to tasks, of which every request is a crash point. */
+/** One sequence of calls on tasks. Every request that `run` makes to DynamoDB or SQS is a crash point. */
 export interface Scenario {
   readonly name: string;
-  /** What stands before: its requests are no points. What it answers is given to `play`. */
-  readonly scene: (stage: Stage) => Promise<Assignment | undefined>;
-  readonly play: (stage: Stage, held: Assignment) => Promise<void>;
-  /** What callers send again who were not answered. */
-  readonly again?: ((stage: Stage) => Promise<void>) | undefined;
-  /** Keys of all tasks, in the order in which their lane must start them. */
+  /** The steps before the scenario, whose requests are no crash points. Their result is passed to `run`. */
+  readonly setUp: (driver: ScenarioDriver) => Promise<Assignment | undefined>;
+  readonly run: (driver: ScenarioDriver, held: Assignment) => Promise<void>;
+  /** The calls that callers repeat because they got no answer. */
+  readonly again?: ((driver: ScenarioDriver) => Promise<void>) | undefined;
+  /** The keys of all tasks, in the order in which their lane must start them. */
   readonly keys: readonly string[];
-  /** How a task may end beside by success; by key. */
+  /** The states, other than succeeded, in which the task of a key may end. */
   readonly ends?: Readonly<Record<string, readonly string[]>> | undefined;
-  /** Of how many acceptances a key is, where it is not one. */
+  /** The number of tasks of each key. Default: 1. */
   readonly generations?: number | undefined;
   readonly lane?: string | undefined;
 }
 
 const lane = 'lane';
-const inLane: Asked = { lane };
-const delayed: Asked = { options: { delayMs: 5_000 } };
+const inLane: TaskRequest = { lane };
+const delayed: TaskRequest = { options: { delayMs: 5_000 } };
 const nothing = async (): Promise<undefined> => undefined;
 
-async function claimed(stage: Stage): Promise<Assignment> {
-  await stage.submit('a');
-  return stage.claim('a');
+async function claimed(driver: ScenarioDriver): Promise<Assignment> {
+  await driver.submit('a');
+  return driver.claim('a');
 }
 
-async function twoInLane(stage: Stage): Promise<undefined> {
-  await stage.submit('a', inLane);
-  await stage.submit('b', inLane);
+async function twoInLane(driver: ScenarioDriver): Promise<undefined> {
+  await driver.submit('a', inLane);
+  await driver.submit('b', inLane);
 }
 
 const minuteMs = 60_000;
-const shortWindow: Asked = { options: { windowMs: minuteMs } };
+const shortWindow: TaskRequest = { options: { windowMs: minuteMs } };
 
 export const scenarios: readonly Scenario[] = [
   {
     name: 'submit',
-    scene: nothing,
-    play: (stage) => stage.submit('a'),
-    again: (stage) => stage.submit('a'),
+    setUp: nothing,
+    run: (driver) => driver.submit('a'),
+    again: (driver) => driver.submit('a'),
     keys: ['a'],
   },
   {
     name: 'submit delayed',
-    scene: nothing,
-    play: (stage) => stage.submit('a', delayed),
-    again: (stage) => stage.submit('a', delayed),
+    setUp: nothing,
+    run: (driver) => driver.submit('a', delayed),
+    again: (driver) => driver.submit('a', delayed),
     keys: ['a'],
   },
   {
     name: 'submit in lane',
-    scene: async (stage) => void (await stage.submit('a', inLane)),
-    play: (stage) => stage.submit('b', inLane),
-    again: (stage) => stage.submit('b', inLane),
+    setUp: async (driver) => void (await driver.submit('a', inLane)),
+    run: (driver) => driver.submit('b', inLane),
+    again: (driver) => driver.submit('b', inLane),
     keys: ['a', 'b'],
     lane,
   },
   {
-    name: 'submit anew',
-    async scene(stage) {
-      await stage.submit('a', shortWindow);
-      await stage.settle(await stage.claim('a'));
-      await stage.move(2 * minuteMs);
+    name: 'submit again after the window',
+    async setUp(driver) {
+      await driver.submit('a', shortWindow);
+      await driver.settle(await driver.claim('a'));
+      await driver.move(2 * minuteMs);
     },
-    play: (stage) => stage.submit('a'),
-    again: (stage) => stage.submit('a'),
+    run: (driver) => driver.submit('a'),
+    again: (driver) => driver.submit('a'),
     keys: ['a'],
     generations: 2,
   },
   {
     name: 'claim',
-    scene: async (stage) => void (await stage.submit('a')),
-    play: async (stage) => void (await stage.claim('a')),
+    setUp: async (driver) => void (await driver.submit('a')),
+    run: async (driver) => void (await driver.claim('a')),
     keys: ['a'],
   },
   {
-    name: 'claim a spent lease',
-    async scene(stage) {
-      const held = await claimed(stage);
-      await stage.move(leaseExpiredMs);
+    name: 'claim after an expired lease',
+    async setUp(driver) {
+      const held = await claimed(driver);
+      await driver.move(leaseExpiredMs);
       return held;
     },
-    play: async (stage) => void (await stage.claim('a')),
+    run: async (driver) => void (await driver.claim('a')),
     keys: ['a'],
   },
-  { name: 'settle', scene: claimed, play: (stage, held) => stage.settle(held), keys: ['a'] },
+  { name: 'settle', setUp: claimed, run: (driver, held) => driver.settle(held), keys: ['a'] },
   {
     name: 'settle with a large result',
-    scene: claimed,
-    play: (stage, held) => stage.settle(held, 'succeeded', 5_000),
+    setUp: claimed,
+    run: (driver, held) => driver.settle(held, 'succeeded', 5_000),
     keys: ['a'],
   },
   {
     name: 'die',
-    scene: claimed,
-    play: (stage, held) => stage.settle(held, 'fatal'),
+    setUp: claimed,
+    run: (driver, held) => driver.settle(held, 'fatal'),
     keys: ['a'],
     ends: { a: ['dead'] },
   },
   {
     name: 'retry',
-    scene: claimed,
-    async play(stage, held) {
-      await stage.settle(held, 'failed');
-      await stage.move(2_000);
-      await stage.sweep();
-      await stage.settle(await stage.claim('a'));
+    setUp: claimed,
+    async run(driver, held) {
+      await driver.settle(held, 'failed');
+      await driver.move(2_000);
+      await driver.sweep();
+      await driver.settle(await driver.claim('a'));
     },
     keys: ['a'],
   },
   {
     name: 'hand-over',
-    async scene(stage) {
-      await twoInLane(stage);
-      return stage.claim('a');
+    async setUp(driver) {
+      await twoInLane(driver);
+      return driver.claim('a');
     },
-    async play(stage, held) {
-      await stage.settle(held);
-      await stage.settle(await stage.claim('b'));
+    async run(driver, held) {
+      await driver.settle(held);
+      await driver.settle(await driver.claim('b'));
     },
     keys: ['a', 'b'],
     lane,
   },
   {
     name: 'sweep',
-    async scene(stage) {
-      await stage.submit('a', delayed);
-      await stage.move(6_000);
+    async setUp(driver) {
+      await driver.submit('a', delayed);
+      await driver.move(6_000);
     },
-    play: (stage) => stage.sweep(),
+    run: (driver) => driver.sweep(),
     keys: ['a'],
   },
   {
     name: 'redrive',
-    scene: async (stage) => void (await stage.settle(await claimed(stage), 'fatal')),
-    play: (stage) => stage.redrive('a'),
-    again: (stage) => redriveDead(stage, 'a'),
+    setUp: async (driver) => void (await driver.settle(await claimed(driver), 'fatal')),
+    run: (driver) => driver.redrive('a'),
+    again: (driver) => redriveDead(driver, 'a'),
     keys: ['a'],
   },
   {
     name: 'redrive to the lane',
-    async scene(stage) {
-      await twoInLane(stage);
-      await stage.settle(await stage.claim('a'), 'fatal');
+    async setUp(driver) {
+      await twoInLane(driver);
+      await driver.settle(await driver.claim('a'), 'fatal');
     },
-    play: (stage) => stage.redrive('a'),
-    again: (stage) => redriveDead(stage, 'a'),
+    run: (driver) => driver.redrive('a'),
+    again: (driver) => redriveDead(driver, 'a'),
     keys: ['a', 'b'],
     lane,
   },
   {
     name: 'cancel waiting',
-    scene: async (stage) => void (await stage.submit('a')),
-    play: (stage) => stage.cancel('a'),
+    setUp: async (driver) => void (await driver.submit('a')),
+    run: (driver) => driver.cancel('a'),
     keys: ['a'],
     ends: { a: ['cancelled'] },
   },
   {
     name: 'cancel the lowest of its lane',
-    scene: twoInLane,
-    play: (stage) => stage.cancel('a'),
+    setUp: twoInLane,
+    run: (driver) => driver.cancel('a'),
     keys: ['a', 'b'],
     ends: { a: ['cancelled'] },
     lane,
   },
   {
     name: 'cancel running',
-    scene: claimed,
-    async play(stage, held) {
-      await stage.cancelRequest('a');
-      await stage.settle(held, 'cancelled');
+    setUp: claimed,
+    async run(driver, held) {
+      await driver.cancelRequest('a');
+      await driver.settle(held, 'cancelled');
     },
     keys: ['a'],
     ends: { a: ['cancelled'] },
   },
 ];
 
-/** The caller asks after the task and redrives it where it is still dead. */
-async function redriveDead(stage: Stage, key: string): Promise<void> {
-  const { snapshot } = await stage.service.get('default', stage.id(key), false);
-  if (snapshot.head.state === 'dead') await stage.redrive(key);
+/** Redrives a task as a caller would who got no answer: reads it, and redrives it if it is still dead. */
+async function redriveDead(driver: ScenarioDriver, key: string): Promise<void> {
+  const { snapshot } = await driver.service.get('default', driver.id(key), false);
+  if (snapshot.head.state === 'dead') await driver.redrive(key);
 }

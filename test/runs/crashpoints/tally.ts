@@ -1,11 +1,11 @@
-/** How far a run came. */
+/** The counts of a run, or of one of its passes. */
 export interface Tally {
-  /** All that were recorded. */
+  /** The number of points that were recorded. */
   readonly points: number;
   readonly recovered: number;
-  /** Of the points, those that time was over for: neither recovered nor not. */
+  /** Points that were not tried because the time was over. They count neither as recovered nor as not recovered. */
   readonly untried: number;
-  /** Scenarios, once for each pass, whose points are not even known, since time was over. */
+  /** Scenarios whose points are not known because the time was over, counted once for each pass. */
   readonly unrecorded: number;
 }
 
@@ -18,14 +18,14 @@ export function sum(one: Tally, other: Tally): Tally {
   };
 }
 
-/** Fewer, and the scenarios did not run as they should. */
+/** A run of all scenarios with fewer points is an error of the scenarios themselves. */
 const leastPoints = 40;
 
-/** Why the run shows nothing; empty: it went through everything, and everything was recovered. */
+/** Returns the reasons why a run failed. A run with all points tried and recovered has none. */
 export function reasons(tally: Tally, { only, limitS }: { only: string; limitS: number }): string[] {
   const { points, recovered, untried, unrecorded } = tally;
   const found: string[] = [];
-  const over = `time is over after ${limitS} s (-- --limit-s N)`;
+  const over = `the time was over after ${limitS} s (-- --limit-s N)`;
   if (untried > 0) found.push(`${untried} not tried: ${over}`);
   if (unrecorded > 0) found.push(`${unrecorded} scenarios not recorded, their points not counted: ${over}`);
   const wrong = points - recovered - untried;

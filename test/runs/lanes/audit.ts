@@ -1,9 +1,9 @@
-/** Reads from the store, when all is over, what became of the tasks. */
+/** Reads the tasks of a run from the store after the run. */
 import { isEnded } from '../../../src/core/task/head.ts';
 import type { Snapshot, TaskStore } from '../../../src/ports/task-store.ts';
 import { queue, tenant } from './contract.ts';
 import type { TaskRecord } from './judge.ts';
-import type { Acknowledged } from './process-messages.ts';
+import type { Acknowledgement } from './process-messages.ts';
 
 const readItems = 100;
 const readsAtOnce = 4;
@@ -21,17 +21,17 @@ async function recordOf(store: TaskStore, snapshot: Snapshot): Promise<TaskRecor
   };
 }
 
-/** A task that is acknowledged and not there is an error of its own. */
+/** Reads all acknowledged tasks. Throws if one of them does not exist. */
 export async function readTasks(
   store: TaskStore,
-  acknowledged: readonly Acknowledged[],
+  acknowledged: readonly Acknowledgement[],
   nowMs: number,
 ): Promise<TaskRecord[]> {
   const ids = [...new Set(acknowledged.map(({ id }) => id))];
   const records: TaskRecord[] = [];
   const read = async (part: readonly string[]): Promise<void> => {
     for (const [i, snapshot] of (await store.read(part, nowMs)).entries()) {
-      if (snapshot === undefined) throw new Error(`task ${part[i]} was acknowledged and is not there`);
+      if (snapshot === undefined) throw new Error(`task ${part[i]} was acknowledged but does not exist`);
       records.push(await recordOf(store, snapshot));
     }
   };
@@ -44,7 +44,7 @@ export async function readTasks(
   return records;
 }
 
-/** Those of the lanes in which somebody still waits or was not handed on. */
+/** Returns the lanes that still have a pointer: a task waits in them, or their hand-over is not finished. */
 export async function openLanes(store: TaskStore, lanes: readonly string[]): Promise<string[]> {
   const lowest = await Promise.all(lanes.map((orderingKey) => store.lowest({ tenant, queue, orderingKey })));
   return lanes.filter((_, i) => lowest[i] !== undefined);

@@ -1,16 +1,16 @@
-/** What submitters, workers and the judge of the lanes share. */
+/** The task type and the names that submitters, workers and the judge of a lanes run share. */
 import { createHash } from 'node:crypto';
 import { defineTask, typed } from '../../../src/index.ts';
 
 export const tenant = 'default';
 export const queue = 'lanes';
-/** The lane that only waits while the others are measured. */
+/** The name of the long lane. Its tasks mostly wait while the other lanes are measured. */
 export const longLane = 'long';
 
 export interface Step {
   readonly lane: string;
   readonly submitter: number;
-  /** From 0, of this submitter in this lane. */
+  /** The number of the step among those of its submitter and lane, from 0. */
   readonly number: number;
 }
 
@@ -27,7 +27,7 @@ export function laneName(number: number): string {
   return `lane-${String(number).padStart(4, '0')}`;
 }
 
-/** In [0, 1); the same for the same words in every process. */
+/** Returns a pseudo-random number in [0, 1), which is the same for the same words in every process. */
 export function chanceOf(...words: readonly (string | number)[]): number {
   return createHash('sha256').update(words.join(' ')).digest().readUInt32BE() / 2 ** 32;
 }

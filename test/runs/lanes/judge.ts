@@ -1,55 +1,55 @@
-/** Judges a run from the outside: what the histories, the workers' ledgers and the acknowledgements say together. */
+/** Judges a run from its histories, the ledgers of its workers and the acknowledgements of its submitters. */
 import type { TaskEvent } from '../../../src/core/task/event.ts';
-import type { Begun } from './ledger.ts';
-import type { Acknowledged } from './process-messages.ts';
+import type { AttemptRecord } from './ledger.ts';
+import type { Acknowledgement } from './process-messages.ts';
 
-/** A task as the store has it when all is over. */
+/** A task as it is stored after the run. */
 export interface TaskRecord {
   readonly id: string;
   readonly lane: string;
   readonly seq: number;
   readonly acceptedAtMs: number;
-  /** Undefined: it has not ended. */
+  /** Undefined if the task has not ended. */
   readonly endedAtMs: number | undefined;
   readonly events: readonly TaskEvent[];
 }
 
 export interface Evidence {
   readonly tasks: readonly TaskRecord[];
-  readonly acknowledged: readonly Acknowledged[];
-  readonly begun: readonly Begun[];
+  readonly acknowledged: readonly Acknowledgement[];
+  readonly begun: readonly AttemptRecord[];
 }
 
 export interface Judgement {
-  /** Tasks that were claimed, or begun by a worker, before one that was committed earlier in their lane had ended. */
+  /** Tasks that were claimed or begun before an earlier task of their lane had ended. */
   readonly startedEarly: readonly string[];
-  /** Tasks that were sent only after a later one of their lane had been acknowledged. */
+  /** Tasks that come before a task of their lane that was acknowledged before they were sent. */
   readonly committedEarly: readonly string[];
-  /** Tasks with a lease, or a handler at work under one, while another of their lane had one too. */
+  /** Tasks whose lease, or whose handler under a lease, overlapped with that of another task of their lane. */
   readonly overlapping: readonly string[];
-  /** Attempts that a worker began and of which no history tells. */
+  /** Tasks with an attempt that a worker began and that is in no history. */
   readonly strays: readonly string[];
 }
 
 interface Lease {
   readonly id: string;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly fromMs: number;
   readonly untilMs: number;
-  /** It was over before its worker said a word. */
+  /** True if the lease ended without a settlement of its worker. */
   readonly lost: boolean;
 }
 
 export function leasesOf({ id, events }: TaskRecord): Lease[] {
   const leases: Lease[] = [];
-  let open: { token: number; fromMs: number } | undefined;
+  let open: { fencingToken: number; fromMs: number } | undefined;
   for (const event of events) {
     if (open !== undefined && event.kind !== 'cancelRequested') {
       const lost = event.kind === 'leaseExpired' || event.kind === 'claimReleased';
       leases.push({ id, ...open, untilMs: event.atMs, lost });
       open = undefined;
     }
-    if (event.kind === 'claimed') open = { token: event.fencingToken, fromMs: event.atMs };
+    if (event.kind === 'claimed') open = { fencingToken: event.fencingToken, fromMs: event.atMs };
   }
   if (open !== undefined) leases.push({ id, ...open, untilMs: Number.POSITIVE_INFINITY, lost: false });
   return leases;
@@ -61,7 +61,7 @@ interface Span {
   readonly untilMs: number;
 }
 
-/** Ids of those that begin while another one is on. */
+/** Returns the ids of the spans that begin before an earlier span has ended. */
 function overlaps(spans: readonly Span[]): string[] {
   const found: string[] = [];
   let on: Span | undefined;
@@ -72,7 +72,7 @@ function overlaps(spans: readonly Span[]): string[] {
   return found;
 }
 
-/** When the last of those before each task ended; the tasks in the order of their lane. */
+/** Returns the tasks in the order of their lane, each with the time at which the last task before it ended. */
 export function turnsOf(lane: readonly TaskRecord[]): { task: TaskRecord; turnAtMs: number }[] {
   let turnAtMs = Number.NEGATIVE_INFINITY;
   return lane
@@ -84,15 +84,16 @@ export function turnsOf(lane: readonly TaskRecord[]): { task: TaskRecord; turnAt
     });
 }
 
-function judgeLane(lane: readonly TaskRecord[], begun: readonly Begun[]) {
+function judgeLane(lane: readonly TaskRecord[], begun: readonly AttemptRecord[]) {
   const leases = lane.flatMap(leasesOf);
-  const leaseOf = new Map(leases.map((lease) => [`${lease.id} ${lease.token}`, lease]));
+  const leaseOf = new Map(leases.map((lease) => [`${lease.id} ${lease.fencingToken}`, lease]));
   const strays: string[] = [];
   const atWork: Span[] = [];
-  for (const { id, token, beganAtMs, endedAtMs = Number.POSITIVE_INFINITY } of begun) {
+  for (const { id, fencingToken: token, beganAtMs, endedAtMs = Number.POSITIVE_INFINITY } of begun) {
     const lease = leaseOf.get(`${id} ${token}`);
     if (lease === undefined) strays.push(id);
-    // What a worker does after it lost its lease is not ordered: for that there is the token.
+    // A handler may run on after its lease was lost; its fencing token then protects its effects. That time does not
+    // count.
     else if (!lease.lost) atWork.push({ id, fromMs: beganAtMs, untilMs: Math.min(endedAtMs, lease.untilMs) });
     else if (beganAtMs < lease.untilMs)
       atWork.push({ id, fromMs: beganAtMs, untilMs: Math.min(endedAtMs, lease.untilMs) });
@@ -107,18 +108,20 @@ function judgeLane(lane: readonly TaskRecord[], begun: readonly Begun[]) {
   return { startedEarly, overlapping: [...new Set([...overlaps(leases), ...overlaps(atWork)])], strays };
 }
 
-/** Of those acknowledged: the lane's numbers are in the order of commits only if none of these is found. */
+/**
+ * Returns the tasks that break the order of commits: one with a higher number was acknowledged before they were sent.
+ */
 function committedEarly(
   lane: readonly TaskRecord[],
-  acknowledged: ReadonlyMap<string, Acknowledged>,
+  acknowledged: ReadonlyMap<string, Acknowledgement>,
 ): string[] {
   const found: string[] = [];
   let laterAtMs = Number.POSITIVE_INFINITY;
   for (const { id } of lane.toSorted((a, b) => b.seq - a.seq)) {
-    const said = acknowledged.get(id);
-    if (said === undefined) continue;
-    if (laterAtMs < said.sentAtMs) found.push(id);
-    laterAtMs = Math.min(laterAtMs, said.acknowledgedAtMs);
+    const acknowledgement = acknowledged.get(id);
+    if (acknowledgement === undefined) continue;
+    if (laterAtMs < acknowledgement.sentAtMs) found.push(id);
+    laterAtMs = Math.min(laterAtMs, acknowledgement.acknowledgedAtMs);
   }
   return found;
 }
@@ -126,12 +129,12 @@ function committedEarly(
 export function judge({ tasks, acknowledged, begun }: Evidence): Judgement {
   const laneOf = new Map(tasks.map(({ id, lane }) => [id, lane]));
   const begunIn = Map.groupBy(begun, ({ id }) => laneOf.get(id) ?? '');
-  const saidOf = new Map(acknowledged.map((one) => [one.id, one]));
+  const acknowledgementOf = new Map(acknowledged.map((one) => [one.id, one]));
   const judgement = {
     startedEarly: [] as string[],
     committedEarly: [] as string[],
     overlapping: [] as string[],
-    // Of a task that was never acknowledged.
+    // An attempt of a task that was never acknowledged is in no history that was read.
     strays: (begunIn.get('') ?? []).map(({ id }) => id),
   };
   for (const [name, lane] of Map.groupBy(tasks, (task) => task.lane)) {
@@ -139,7 +142,7 @@ export function judge({ tasks, acknowledged, begun }: Evidence): Judgement {
     judgement.startedEarly.push(...startedEarly);
     judgement.overlapping.push(...overlapping);
     judgement.strays.push(...strays);
-    judgement.committedEarly.push(...committedEarly(lane, saidOf));
+    judgement.committedEarly.push(...committedEarly(lane, acknowledgementOf));
   }
   return judgement;
 }

@@ -1,4 +1,4 @@
-/** The stand-ins of one run: a table, an SQS whose long polls end with their caller, and the time that they live in. */
+/** The stand-ins of one run: a table, and SQS behind a proxy that ends a long poll with its caller, on one clock. */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { movingClock } from '../../fixtures/moving-clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -6,19 +6,19 @@ import { startFauxqs } from '../../stand-ins/fauxqs.ts';
 import { startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 import { queue, tenant } from './contract.ts';
-import type { SharedPlace } from './process-messages.ts';
+import type { LaneStoreAddress } from './process-messages.ts';
 
 const table = 'lanes';
 const tickMs = 5;
-/** The front of the stand-in keeps every call. */
+/** How often the recorded calls of the SQS stand-in are dropped, since it records every call. */
 const forgetMs = 1_000;
 
-export interface Site {
-  readonly place: SharedPlace;
+export interface LaneStandIns {
+  readonly store: LaneStoreAddress;
   close(): Promise<void>;
 }
 
-export async function openSite(seed: number, speed: number): Promise<Site> {
+export async function startLaneStandIns(seed: number, speed: number): Promise<LaneStandIns> {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const proxy = await startSqsProxy({ upstream: sqs.endpoint, seed });
   const startedAtMs = Date.now();
@@ -32,7 +32,7 @@ export async function openSite(seed: number, speed: number): Promise<Site> {
   const timers = [setInterval(() => sqs.front.forget(), forgetMs)];
   if (speed !== 1) timers.push(setInterval(() => sqs.setTime(clock.now()), tickMs));
   return {
-    place: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, seed, speed, startedAtMs },
+    store: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, seed, speed, startedAtMs },
     async close() {
       for (const timer of timers) clearInterval(timer);
       await proxy.close();

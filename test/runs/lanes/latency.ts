@@ -1,6 +1,9 @@
 import { leasesOf, type TaskRecord, turnsOf } from './judge.ts';
 
-/** How long each task waited for its first start from when it could: accepted, and all before it in its lane ended. */
+/**
+ * Returns the sorted times from when each task could start (accepted, and all tasks before it in its lane ended) to its
+ * start.
+ */
 export function startLatencies(tasks: readonly TaskRecord[]): number[] {
   const found: number[] = [];
   for (const lane of Map.groupBy(tasks, (task) => task.lane).values()) {
@@ -12,7 +15,7 @@ export function startLatencies(tasks: readonly TaskRecord[]): number[] {
   return found.sort((a, b) => a - b);
 }
 
-/** Of sorted numbers; 0 where there are none. */
+/** Returns a quantile of sorted numbers, or 0 if there are none. */
 export function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

@@ -1,12 +1,12 @@
-/** The workers' own account of what they began, written before and after, whatever becomes of the process. */
+/** A file in which a worker notes the begin and the end of each attempt. It survives a kill of the process. */
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
-export interface Begun {
+export interface AttemptRecord {
   readonly id: string;
-  readonly token: number;
+  readonly fencingToken: number;
   readonly worker: string;
   readonly beganAtMs: number;
-  /** Undefined: the process was killed meanwhile. */
+  /** Undefined if the process was killed during the attempt. */
   readonly endedAtMs: number | undefined;
 }
 
@@ -17,26 +17,32 @@ export class Ledger {
     this.#file = openSync(path, 'a');
   }
 
-  began(id: string, token: number, atMs: number): void {
-    writeSync(this.#file, `${id} ${token} began ${atMs}\n`);
+  began(id: string, fencingToken: number, atMs: number): void {
+    writeSync(this.#file, `${id} ${fencingToken} began ${atMs}\n`);
   }
 
-  ended(id: string, token: number, atMs: number): void {
-    writeSync(this.#file, `${id} ${token} ended ${atMs}\n`);
+  ended(id: string, fencingToken: number, atMs: number): void {
+    writeSync(this.#file, `${id} ${fencingToken} ended ${atMs}\n`);
   }
 }
 
-/** In the order in which they were written. */
-export function readLedger(path: string, worker: string): Begun[] {
-  const begun = new Map<string, Begun>();
-  // A line that a kill cut off lacks its end.
+/** Returns the attempts of a ledger in the order in which they began. */
+export function readLedger(path: string, worker: string): AttemptRecord[] {
+  const attempts = new Map<string, AttemptRecord>();
+  // A kill may have cut off the last line, which then has no line break.
   for (const line of readFileSync(path, 'utf8').split('\n').slice(0, -1)) {
-    const [id = '', token = '', what = '', at = ''] = line.split(' ');
-    const name = `${id} ${token}`;
-    const known = begun.get(name);
-    if (what === 'began') {
-      begun.set(name, { id, token: Number(token), worker, beganAtMs: Number(at), endedAtMs: undefined });
-    } else if (known !== undefined) begun.set(name, { ...known, endedAtMs: Number(at) });
+    const [id = '', fencingToken = '', kind = '', at = ''] = line.split(' ');
+    const name = `${id} ${fencingToken}`;
+    const attempt = attempts.get(name);
+    if (kind === 'began') {
+      attempts.set(name, {
+        id,
+        fencingToken: Number(fencingToken),
+        worker,
+        beganAtMs: Number(at),
+        endedAtMs: undefined,
+      });
+    } else if (attempt !== undefined) attempts.set(name, { ...attempt, endedAtMs: Number(at) });
   }
-  return [...begun.values()];
+  return [...attempts.values()];
 }

@@ -1,30 +1,30 @@
 /**
  * `npm run lanes`: 200 lanes of 50 tasks from three submitters through two API nodes, worked on by four workers, two of
- * which poll SQS themselves; a tenth of the attempts fails, one task in twenty is cancelled, a node and a worker are
- * killed, and 20,000 more tasks wait in a lane of their own. Judged from the histories and the workers' ledgers. Before
- * that a fifth of it without the long lane, to compare how soon tasks start.
+ * which poll SQS themselves. A tenth of the attempts fails, some tasks are cancelled, a node and a worker are killed,
+ * and 20,000 more tasks wait in one long lane. The run is judged from the histories and the workers' ledgers. A smaller
+ * run without the long lane comes first, to compare how soon tasks start.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
-import { type Report, reportOf, tellReport } from './report.ts';
+import { printReport, type Report, reportOf } from './report.ts';
 import { type RunOptions, runLanes } from './run.ts';
 
 const values = programOptions('lanes', {
   lanes: 200,
   tasks: 50,
   long: 20_000,
-  /** Of each lane in the run without the long one. */
+  /** Tasks of each lane in the run without the long lane. */
   alone: 10,
   /** The most submissions a second. */
   rate: 50,
-  /** Of one lane, on average, unfinished at once. */
+  /** The average number of unfinished tasks of a lane. */
   window: 4,
   seed: 1,
-  /** Seconds for all of it; whatever has not ended by then counts as left. */
+  /** Seconds for both runs. Tasks that have not ended by then count as left. */
   limit: 510,
 });
 const untilMs = performance.now() + values.limit * 1_000;
 const options: Omit<RunOptions, 'longTasks' | 'tasksPerLane' | 'limitMs'> = {
-  cast: { submitters: 3, workers: ['sqs', 'grpc', 'sqs', 'grpc'] },
+  setup: { submitters: 3, workers: ['sqs', 'grpc', 'sqs', 'grpc'] },
   lanes: values.lanes,
   perSecond: values.rate,
   window: values.window * values.lanes,
@@ -37,7 +37,7 @@ async function run(title: string, tasksPerLane: number, longTasks: number): Prom
   console.log(`${title}:`);
   const limitMs = untilMs - performance.now();
   const report = reportOf(await runLanes({ ...options, tasksPerLane, longTasks, limitMs }));
-  tellReport(report);
+  printReport(report);
   return report;
 }
 

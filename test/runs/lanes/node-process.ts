@@ -1,13 +1,15 @@
-/** An API node: gRPC without TLS on a free port of the loopback, sweeps included. */
+/**
+ * Main program of an API node, which also sweeps. It serves gRPC without TLS on a free port of the loopback address.
+ */
 
 import { defaultLog } from '../../../src/platform/log.ts';
 import { listen } from '../../../src/rpc/server/listen.ts';
-import { clockOf, given, openNode, tell } from './open-lane-node.ts';
+import { clockOf, openNode, processArguments, report } from './open-lane-node.ts';
 
-const { place, rest } = given();
+const { address, rest } = processArguments();
 const [name = ''] = rest;
-const clock = clockOf(place);
-const node = await openNode(place, clock, name);
+const clock = clockOf(address);
+const node = await openNode(address, clock, name);
 const listening = await listen({
   api: node.api,
   grpc: { host: '127.0.0.1', port: 0, plaintext: true },
@@ -20,4 +22,4 @@ process.once('SIGTERM', async () => {
   await listening.close();
   process.exit(0);
 });
-tell({ kind: 'ready', port: listening.grpcPort });
+report({ kind: 'ready', port: listening.grpcPort });

@@ -1,6 +1,6 @@
 /**
- * What each process of a run opens: its clock, its node over the shared table, its client. All go by the machine's clock
- * as it is, so that times of different processes compare exactly.
+ * Opens the clock, the node and the client of a process of a run. All processes take the time from the machine's clock,
+ * so that the times of different processes can be compared exactly.
  */
 import { createClient } from '../../../src/client/client.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
@@ -12,43 +12,43 @@ import type { Clock } from '../../../src/ports/clock.ts';
 import type { DutyOptions } from '../../../src/runtime/nodes/duties.ts';
 import { movingClock } from '../../fixtures/moving-clock.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
-import type { FromChild, Place, SharedPlace } from './process-messages.ts';
+import type { LaneAddress, LaneReport, LaneStoreAddress } from './process-messages.ts';
 
-export function clockOf({ speed, startedAtMs }: SharedPlace): Clock {
+export function clockOf({ speed, startedAtMs }: LaneStoreAddress): Clock {
   return movingClock({ speed, realStartMs: startedAtMs });
 }
 
-export function engineOf(place: SharedPlace, clock: Clock) {
+export function engineOf(store: LaneStoreAddress, clock: Clock) {
   return aws({
-    table: place.table,
+    table: store.table,
     clock,
     log: defaultLog(),
-    dynamodb: clientOf(place.dynamodb),
-    sqs: { ...clientOf(place.sqs), useQueueUrlAsEndpoint: false },
+    dynamodb: clientOf(store.dynamodb),
+    sqs: { ...clientOf(store.sqs), useQueueUrlAsEndpoint: false },
   });
 }
 
 export function openNode(
-  place: Place,
+  address: LaneAddress,
   clock: Clock,
   node: string,
   duties: DutyOptions = {},
 ): Promise<HoldfastNode> {
-  return startNode({ engine: engineOf(place, clock), clock, log: defaultLog(), node, duties });
+  return startNode({ engine: engineOf(address, clock), clock, log: defaultLog(), node, duties });
 }
 
-export function openClient(place: Place, clock: Clock, workerName: string): Client {
-  const transport = grpcTransport({ address: place.address, plaintext: true, clock });
+export function openClient({ api }: LaneAddress, clock: Clock, workerName: string): Client {
+  const transport = grpcTransport({ address: api, plaintext: true, clock });
   return createClient(transport, { clock, log: defaultLog(), workerName, retryFor: '2m' });
 }
 
-/** The place that this process was given, and its other arguments. */
-export function given(): { readonly place: Place; readonly rest: readonly string[] } {
-  const [place = '', ...rest] = process.argv.slice(2);
+/** Returns the address that this process got from its parent, and its other arguments. */
+export function processArguments(): { readonly address: LaneAddress; readonly rest: readonly string[] } {
+  const [address = '', ...rest] = process.argv.slice(2);
   process.once('disconnect', () => process.exit(1));
-  return { place: JSON.parse(place) as Place, rest };
+  return { address: JSON.parse(address) as LaneAddress, rest };
 }
 
-export function tell(message: FromChild): void {
+export function report(message: LaneReport): void {
   process.send?.(message);
 }

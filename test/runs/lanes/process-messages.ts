@@ -1,57 +1,58 @@
-/** What the processes of a run and their parent tell each other. */
+/** The messages between the processes of a run and their parent. */
 
-/** Where everything is; given to each process at its start. */
-export interface Place extends SharedPlace {
-  /** Of what stands before the nodes; empty for the nodes themselves. */
-  readonly address: string;
+/** The addresses that each process gets at its start. */
+export interface LaneAddress extends LaneStoreAddress {
+  /** The address of the load balancer before the API nodes. Empty for the nodes themselves. */
+  readonly api: string;
 }
 
-export interface SharedPlace {
+export interface LaneStoreAddress {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
   readonly seed: number;
-  /** How many times as fast as the machine's clock theirs goes, all from one moment. */
+  /** The speed of the processes' clocks relative to the machine's clock. */
   readonly speed: number;
+  /** The time of the machine's clock at which the processes' clocks began to differ from it. */
   readonly startedAtMs: number;
 }
 
-/** What a submitter is to submit: its share of each lane. */
-export interface SubmitterTask {
+/** The tasks that one submitter submits: its share of each lane. */
+export interface SubmitterPlan {
   readonly submitter: number;
-  /** Of all tasks that are submitted, its part. */
+  /** The submitter's share of all tasks, from 0 to 1. */
   readonly share: number;
   readonly lanes: readonly string[];
   readonly tasksPerLane: number;
   readonly perSecond: number;
-  /** So many of its tasks may be unfinished at once. */
+  /** The most tasks of this submitter that may be unfinished at once. */
   readonly window: number;
-  /** Share of the tasks that it cancels as soon as they were acknowledged. */
+  /** The share of its tasks that it cancels as soon as they are acknowledged. */
   readonly cancelled: number;
 }
 
-/** One acknowledged submission, by the submitter's own clock. */
-export interface Acknowledged {
+/** One acknowledged submission, with times of the submitter's clock. */
+export interface Acknowledgement {
   readonly id: string;
   readonly lane: string;
   readonly sentAtMs: number;
   readonly acknowledgedAtMs: number;
 }
 
-export type FromChild =
+export type LaneReport =
   | { readonly kind: 'ready'; readonly port?: number | undefined }
-  | { readonly kind: 'acknowledged'; readonly tasks: readonly Acknowledged[] }
-  /** All of it was acknowledged. */
+  | { readonly kind: 'acknowledged'; readonly tasks: readonly Acknowledgement[] }
+  /** The submitter's whole plan was acknowledged. */
   | { readonly kind: 'submitted' }
-  /** Since the last time: ends that a worker's settlement brought. */
+  /** The tasks that this worker completed since its last report. */
   | { readonly kind: 'worked'; readonly succeeded: number }
-  /** So many attempts hang in this worker, as it was told. */
+  /** The number of attempts that this worker holds after the command `hold`. */
   | { readonly kind: 'holding'; readonly attempts: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type ToChild =
-  | { readonly kind: 'submit'; readonly task: SubmitterTask }
-  /** So many of all tasks succeeded by now. */
+export type LaneCommand =
+  | { readonly kind: 'submit'; readonly plan: SubmitterPlan }
+  /** The number of all tasks that have succeeded by now. */
   | { readonly kind: 'succeeded'; readonly count: number }
-  /** From now on attempts hang until the process is killed. */
+  /** Lets each new attempt wait until the process is killed. */
   | { readonly kind: 'hold' };

@@ -4,138 +4,140 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Balancer, startBalancer } from '../../fixtures/balancer.ts';
-import { Child } from './children.ts';
-import { type Begun, readLedger } from './ledger.ts';
-import type { Acknowledged, FromChild, SharedPlace, SubmitterTask } from './process-messages.ts';
+import { LaneChild } from './lane-child.ts';
+import { type AttemptRecord, readLedger } from './ledger.ts';
+import type { Acknowledgement, LaneReport, LaneStoreAddress, SubmitterPlan } from './process-messages.ts';
 
 const nodes = 2;
-/** The worker that is to be killed gets so long to hold a few attempts. */
+/** The longest time to wait until the worker that will be killed holds a few attempts. */
 const holdMs = 5_000;
 const heldWanted = 3;
 
-export interface Cast {
+export interface ProcessSetup {
   readonly submitters: number;
-  /** How each worker gets its tasks: by polling SQS itself or from a node. The first one is killed. */
+  /**
+   * Each worker's source of tasks: SQS, which it polls itself, or an API node over gRPC. The first worker is killed.
+   */
   readonly workers: readonly ('sqs' | 'grpc')[];
 }
 
-/** What all submitters together are to submit. */
-export interface Work {
+/** The tasks that all submitters submit together. */
+export interface SubmissionPlan {
   readonly lanes: readonly string[];
   readonly tasksPerLane: number;
   readonly perSecond: number;
-  /** So many may be unfinished at once. */
+  /** The most tasks that may be unfinished at once. */
   readonly window: number;
   readonly cancelled: number;
 }
 
-/** A run's processes and what they told so far. */
+/** The processes of a run, and the sums of their reports so far. */
 export class Processes {
-  readonly #cast: Cast;
-  readonly #place: SharedPlace;
+  readonly #setup: ProcessSetup;
+  readonly #store: LaneStoreAddress;
   readonly #dir = mkdtempSync(join(tmpdir(), 'holdfast-lanes-'));
-  readonly #living = new Set<Child>();
-  readonly #workers: { readonly child: Child; readonly ledger: string }[] = [];
+  readonly #living = new Set<LaneChild>();
+  readonly #workers: { readonly child: LaneChild; readonly ledger: string }[] = [];
   #balancer: Balancer | undefined;
-  #nodes: Child[] = [];
-  #submitters: Child[] = [];
-  readonly acknowledged: Acknowledged[] = [];
+  #nodes: LaneChild[] = [];
+  #submitters: LaneChild[] = [];
+  readonly acknowledged: Acknowledgement[] = [];
   #succeeded = 0;
   held = 0;
   #submitted = 0;
   #failure: string | undefined;
 
-  constructor(cast: Cast, place: SharedPlace) {
-    this.#cast = cast;
-    this.#place = place;
+  constructor(setup: ProcessSetup, store: LaneStoreAddress) {
+    this.#setup = setup;
+    this.#store = store;
   }
 
   async start(): Promise<void> {
     this.#nodes = Array.from({ length: nodes }, (_, i) => this.#child(`node-${i}`, './node-process.ts'));
     const ports = await Promise.all(this.#nodes.map(async (node) => (await node.ready) ?? 0));
     this.#balancer = await startBalancer(ports);
-    for (const [i, over] of this.#cast.workers.entries()) {
+    for (const [i, over] of this.#setup.workers.entries()) {
       const name = `worker-${i}-${over}`;
       const ledger = join(this.#dir, name);
       this.#workers.push({ child: this.#child(name, './worker-process.ts', over, ledger), ledger });
     }
-    this.#submitters = Array.from({ length: this.#cast.submitters }, (_, i) =>
+    this.#submitters = Array.from({ length: this.#setup.submitters }, (_, i) =>
       this.#child(`submitter-${i}`, './submitter-process.ts'),
     );
     await Promise.all([...this.#living].map((child) => child.ready));
   }
 
-  #child(name: string, file: string, ...args: string[]): Child {
-    const place = { ...this.#place, address: this.#balancer?.address ?? '' };
-    const child = new Child(name, file, place, [name, ...args], (told) => this.#receiveMessage(told));
+  #child(name: string, file: string, ...args: string[]): LaneChild {
+    const address = { ...this.#store, api: this.#balancer?.address ?? '' };
+    const child = new LaneChild(name, file, address, [name, ...args], (report) => this.#receive(report));
     this.#living.add(child);
     return child;
   }
 
-  #receiveMessage(told: FromChild): void {
-    if (told.kind === 'acknowledged') this.acknowledged.push(...told.tasks);
-    else if (told.kind === 'submitted') this.#submitted++;
-    else if (told.kind === 'worked') this.#worked(told.succeeded);
-    else if (told.kind === 'holding') this.held = told.attempts;
-    else if (told.kind === 'failed') this.#failure ??= told.message;
+  #receive(report: LaneReport): void {
+    if (report.kind === 'acknowledged') this.acknowledged.push(...report.tasks);
+    else if (report.kind === 'submitted') this.#submitted++;
+    else if (report.kind === 'worked') this.#addSucceeded(report.succeeded);
+    else if (report.kind === 'holding') this.held = report.attempts;
+    else if (report.kind === 'failed') this.#failure ??= report.message;
   }
 
   get succeeded(): number {
     return this.#succeeded;
   }
 
-  #worked(succeeded: number): void {
+  #addSucceeded(succeeded: number): void {
     this.#succeeded += succeeded;
-    for (const child of this.#submitters) child.tell({ kind: 'succeeded', count: this.#succeeded });
+    for (const child of this.#submitters) child.send({ kind: 'succeeded', count: this.#succeeded });
   }
 
-  /** Sets the submitters off; each has its share of every lane. */
-  submit(work: Work): void {
-    const { submitters } = this.#cast;
+  /** Starts all submitters, each with its share of every lane. */
+  submit(total: SubmissionPlan): void {
+    const { submitters } = this.#setup;
     this.#submitted = 0;
     for (const [submitter, child] of this.#submitters.entries()) {
-      const task: SubmitterTask = {
+      const plan: SubmitterPlan = {
         submitter,
-        lanes: work.lanes,
-        tasksPerLane: Math.floor((work.tasksPerLane + submitters - 1 - submitter) / submitters),
+        lanes: total.lanes,
+        tasksPerLane: Math.floor((total.tasksPerLane + submitters - 1 - submitter) / submitters),
         share: 1 / submitters,
-        perSecond: work.perSecond / submitters,
-        window: work.window / submitters,
-        cancelled: work.cancelled,
+        perSecond: total.perSecond / submitters,
+        window: total.window / submitters,
+        cancelled: total.cancelled,
       };
-      child.tell({ kind: 'submit', task });
+      child.send({ kind: 'submit', plan });
     }
   }
 
   get allSubmitted(): boolean {
-    return this.#submitted === this.#cast.submitters;
+    return this.#submitted === this.#setup.submitters;
   }
 
-  /** What went wrong in one of them. */
+  /** The first failure that a process reported. */
   get failure(): string | undefined {
     return this.#failure;
   }
 
   async killNode(): Promise<void> {
-    const [victim] = this.#nodes as [Child];
+    const [victim] = this.#nodes as [LaneChild];
     await this.#end(victim, 'SIGKILL');
   }
 
-  /** In the middle of attempts. */
+  /** Kills the first worker while it holds attempts. */
   async killWorker(): Promise<void> {
-    const { child } = this.#workers[0] as { child: Child };
-    child.tell({ kind: 'hold' });
+    const { child } = this.#workers[0] as { child: LaneChild };
+    child.send({ kind: 'hold' });
     const untilMs = performance.now() + holdMs;
     while (this.held < heldWanted && performance.now() < untilMs) await sleep(5);
     await this.#end(child, 'SIGKILL');
   }
 
-  async #end(child: Child, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+  async #end(child: LaneChild, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     this.#living.delete(child);
     await child.end(signal);
   }
 
-  begun(): Begun[] {
+  attempts(): AttemptRecord[] {
     return this.#workers.flatMap(({ child, ledger }) => readLedger(ledger, child.name));
   }
 

@@ -1,16 +1,19 @@
-/** What a run came to, in numbers. */
+/** The numbers that a run ends with, and their printed lines. */
 import { longLane } from './contract.ts';
 import { judge, type TaskRecord } from './judge.ts';
 import { quantile, startLatencies } from './latency.ts';
 import type { RunOutcome } from './run.ts';
 
 export interface Report {
-  /** Beside the long one. */
+  /** The number of lanes other than the long one. */
   readonly lanes: number;
   readonly tasks: number;
   readonly outOfOrder: number;
   readonly overlapping: number;
-  /** Tasks of the lanes that have not ended, of lanes that were not handed on, and attempts that no history knows. */
+  /**
+   * The number of tasks that have not ended, of lanes without a finished hand-over, and of attempts that are in no
+   * history.
+   */
   readonly left: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -27,12 +30,12 @@ function count(tasks: readonly TaskRecord[], kind: string): number {
   return tasks.reduce((sum, { events }) => sum + events.filter((event) => event.kind === kind).length, 0);
 }
 
-function some(what: string, ids: readonly string[]): string[] {
-  return ids.length === 0 ? [] : [`${ids.length} ${what}, such as ${ids.slice(0, named).join(', ')}`];
+function examples(problem: string, ids: readonly string[]): string[] {
+  return ids.length === 0 ? [] : [`${ids.length} ${problem}, such as ${ids.slice(0, named).join(', ')}`];
 }
 
 export function reportOf(run: RunOutcome): Report {
-  const verdict = judge(run);
+  const judgement = judge(run);
   const [long, tasks] = [
     run.tasks.filter((task) => task.lane === longLane),
     run.tasks.filter((task) => task.lane !== longLane),
@@ -46,33 +49,33 @@ export function reportOf(run: RunOutcome): Report {
     ...(long.length === 0
       ? []
       : [
-          `${long.length} waited in the long lane, accepted in ${run.longSeconds.toFixed(1)} s (${Math.round(long.length / run.longSeconds)}/s); ${ends(long, 'succeeded')} of them were done meanwhile`,
+          `${long.length} waited in the long lane, accepted in ${run.longSeconds.toFixed(1)} s (${Math.round(long.length / run.longSeconds)}/s); ${ends(long, 'succeeded')} of them succeeded in that time`,
         ]),
     `${tasks.length} tasks in ${run.seconds.toFixed(1)} s (${(tasks.length / run.seconds).toFixed(0)}/s): ${ends(tasks, 'succeeded')} succeeded, ${ends(tasks, 'cancelled')} cancelled, ${ends(tasks, 'died')} dead`,
     `${attempts} attempts, ${failed} failed, ${count(tasks, 'leaseExpired')} leases expired, ${count(tasks, 'claimReleased')} claims released; the killed worker held ${run.heldAtKill}`,
     `start latency ${p50Ms} ms at the median, ${p99Ms} ms at p99, ${latencies.at(-1) ?? 0} ms at most`,
-    ...some('started before their turn', verdict.startedEarly),
-    ...some('stand before what was acknowledged before they were sent', verdict.committedEarly),
-    ...some('overlapping', verdict.overlapping),
-    ...some('begun under a lease that no history knows', verdict.strays),
-    ...some(
+    ...examples('started before their turn', judgement.startedEarly),
+    ...examples('ahead of a task that was acknowledged before they were sent', judgement.committedEarly),
+    ...examples('overlapping', judgement.overlapping),
+    ...examples('begun under a lease that is in no history', judgement.strays),
+    ...examples(
       'without an end',
       unended.map((task) => task.id),
     ),
-    ...some('lanes not handed on', run.openLanes),
+    ...examples('lanes without a finished hand-over', run.openLanes),
   ];
   return {
     lanes: new Set(tasks.map((task) => task.lane)).size,
     tasks: tasks.length,
-    outOfOrder: verdict.startedEarly.length + verdict.committedEarly.length,
-    overlapping: verdict.overlapping.length,
-    left: unended.length + run.openLanes.length + verdict.strays.length,
+    outOfOrder: judgement.startedEarly.length + judgement.committedEarly.length,
+    overlapping: judgement.overlapping.length,
+    left: unended.length + run.openLanes.length + judgement.strays.length,
     p50Ms,
     p99Ms,
     lines,
   };
 }
 
-export function tellReport({ lines }: Report): void {
+export function printReport({ lines }: Report): void {
   for (const line of lines) console.log(`  ${line}`);
 }

@@ -1,59 +1,64 @@
-/** One run: work in many lanes through several processes, a node and a worker killed in the middle, then the audit. */
+/**
+ * One run: several processes work through many lanes, a node and a worker are killed on the way, then the tasks are
+ * read.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskStore } from '../../../src/ports/task-store.ts';
 import { openLanes, readTasks } from './audit.ts';
 import { laneName, longLane } from './contract.ts';
 import type { TaskRecord } from './judge.ts';
-import { openSite } from './lane-stand-ins.ts';
-import type { Begun } from './ledger.ts';
+import { startLaneStandIns } from './lane-stand-ins.ts';
+import type { AttemptRecord } from './ledger.ts';
 import { clockOf, engineOf } from './open-lane-node.ts';
-import type { Acknowledged } from './process-messages.ts';
-import { type Cast, Processes } from './processes.ts';
+import type { Acknowledgement } from './process-messages.ts';
+import { Processes, type ProcessSetup } from './processes.ts';
 
 const killNodeAt = 0.4;
 const killWorkerAt = 0.5;
-/** More than a third of these has ended before: one task in twenty is cancelled. */
+/**
+ * The share of tasks that are cancelled. More than a third of them end before, so one task in twenty ends as cancelled.
+ */
 const cancelled = 0.08;
-const lookMs = 200;
-/** Asking each lane whether it is over costs a read. */
-const endLookMs = 1_000;
-const tellEveryMs = 5_000;
+const checkEveryMs = 200;
+/** The interval of the checks whether a lane has ended, which cost one read for each lane. */
+const endCheckEveryMs = 1_000;
+const printEveryMs = 5_000;
 
 export interface RunOptions {
-  readonly cast: Cast;
+  readonly setup: ProcessSetup;
   readonly lanes: number;
   readonly tasksPerLane: number;
-  /** Tasks that wait in one lane beside the others. */
+  /** The number of tasks in the long lane. */
   readonly longTasks: number;
-  /** The most that all submitters submit. */
+  /** The most tasks that all submitters together submit in a second. */
   readonly perSecond: number;
-  /** So many tasks may be unfinished at once: what waits longer says nothing of how soon a task starts. */
+  /** The most tasks that may be unfinished at once. A long backlog would hide how soon a task can start. */
   readonly window: number;
   readonly seed: number;
   readonly speed: number;
-  /** The run is ended then, whatever is left. */
+  /** The time after which the run ends, even if tasks are left. */
   readonly limitMs: number;
   readonly progress: (line: string) => void;
 }
 
 export interface RunOutcome {
   readonly tasks: readonly TaskRecord[];
-  readonly acknowledged: readonly Acknowledged[];
-  readonly begun: readonly Begun[];
-  /** Of the lanes that were to end. */
+  readonly acknowledged: readonly Acknowledgement[];
+  readonly begun: readonly AttemptRecord[];
+  /** The lanes that had not ended at the end of the run. */
   readonly openLanes: readonly string[];
-  /** Attempts that hung in the killed worker when it was killed. */
+  /** The attempts that the killed worker held when it was killed. */
   readonly heldAtKill: number;
   readonly longSeconds: number;
   readonly seconds: number;
 }
 
-/** Kills when so much was acknowledged, and says how far it is. */
-class Course {
+/** Kills a node and a worker when enough tasks are acknowledged, prints the progress, and watches the time limit. */
+class RunProgress {
   readonly #options: RunOptions;
   readonly #processes: Processes;
   readonly #beganAtMs = performance.now();
-  #toldAtMs = performance.now();
+  #printedAtMs = performance.now();
   readonly #kills: { readonly at: number; kill(): Promise<void> }[];
 
   constructor(options: RunOptions, processes: Processes) {
@@ -73,15 +78,17 @@ class Course {
     return this.seconds * 1_000 > this.#options.limitMs;
   }
 
-  async look(done: number, all: number, what: string): Promise<void> {
+  async check(done: number, all: number, label: string): Promise<void> {
     const { failure } = this.#processes;
     if (failure !== undefined) throw new Error(failure);
-    if (performance.now() - this.#toldAtMs > tellEveryMs) {
-      this.#toldAtMs = performance.now();
+    if (performance.now() - this.#printedAtMs > printEveryMs) {
+      this.#printedAtMs = performance.now();
       const { succeeded } = this.#processes;
-      this.#options.progress(`${Math.round(this.seconds)} s: ${what} ${done}/${all}, ${succeeded} succeeded`);
+      this.#options.progress(
+        `${Math.round(this.seconds)} s: ${label} ${done}/${all}, ${succeeded} succeeded`,
+      );
     }
-    await sleep(lookMs);
+    await sleep(checkEveryMs);
   }
 
   async killWhereDue(share: number): Promise<void> {
@@ -89,51 +96,56 @@ class Course {
   }
 }
 
-async function waitInLongLane(processes: Processes, course: Course, longTasks: number): Promise<number> {
+async function fillLongLane(processes: Processes, progress: RunProgress, longTasks: number): Promise<number> {
   if (longTasks === 0) return 0;
-  const beganS = course.seconds;
+  const beganS = progress.seconds;
   const unlimited = Number.MAX_SAFE_INTEGER;
   const lanes = [longLane];
   processes.submit({ lanes, tasksPerLane: longTasks, perSecond: unlimited, window: unlimited, cancelled: 0 });
-  while (!processes.allSubmitted && !course.isOver) {
-    await course.look(processes.acknowledged.length, longTasks, 'waiting in the long lane');
+  while (!processes.allSubmitted && !progress.isOver) {
+    await progress.check(processes.acknowledged.length, longTasks, 'waiting in the long lane');
   }
-  return course.seconds - beganS;
+  return progress.seconds - beganS;
 }
 
-async function throughLanes(options: RunOptions, processes: Processes, course: Course, store: TaskStore) {
+async function runThroughLanes(
+  options: RunOptions,
+  processes: Processes,
+  progress: RunProgress,
+  store: TaskStore,
+) {
   const { lanes, tasksPerLane, perSecond, window } = options;
   const names = Array.from({ length: lanes }, (_, i) => laneName(i));
   const all = lanes * tasksPerLane;
   const before = processes.acknowledged.length;
   processes.submit({ lanes: names, tasksPerLane, perSecond, window, cancelled });
-  while (!processes.allSubmitted && !course.isOver) {
+  while (!processes.allSubmitted && !progress.isOver) {
     const done = processes.acknowledged.length - before;
-    await course.killWhereDue(done / all);
-    await course.look(done, all, 'submitted');
+    await progress.killWhereDue(done / all);
+    await progress.check(done, all, 'submitted');
   }
-  await course.killWhereDue(1);
+  await progress.killWhereDue(1);
   let open: readonly string[] = names;
-  while (open.length > 0 && !course.isOver) {
-    await sleep(endLookMs);
+  while (open.length > 0 && !progress.isOver) {
+    await sleep(endCheckEveryMs);
     open = await openLanes(store, open);
-    await course.look(lanes - open.length, lanes, 'lanes ended');
+    await progress.check(lanes - open.length, lanes, 'lanes ended');
   }
   return open;
 }
 
 export async function runLanes(options: RunOptions): Promise<RunOutcome> {
-  const site = await openSite(options.seed, options.speed);
-  const processes = new Processes(options.cast, site.place);
-  const clock = clockOf(site.place);
-  const engine = engineOf(site.place, clock);
+  const standIns = await startLaneStandIns(options.seed, options.speed);
+  const processes = new Processes(options.setup, standIns.store);
+  const clock = clockOf(standIns.store);
+  const engine = engineOf(standIns.store, clock);
   try {
     await processes.start();
-    const course = new Course(options, processes);
-    const longSeconds = await waitInLongLane(processes, course, options.longTasks);
-    const open = await throughLanes(options, processes, course, engine.store);
-    const seconds = course.seconds - longSeconds;
-    const begun = processes.begun();
+    const progress = new RunProgress(options, processes);
+    const longSeconds = await fillLongLane(processes, progress, options.longTasks);
+    const open = await runThroughLanes(options, processes, progress, engine.store);
+    const seconds = progress.seconds - longSeconds;
+    const begun = processes.attempts();
     await processes.close();
     const { acknowledged, held } = processes;
     const tasks = await readTasks(engine.store, acknowledged, clock.now());
@@ -141,6 +153,6 @@ export async function runLanes(options: RunOptions): Promise<RunOutcome> {
   } finally {
     await processes.close();
     await engine.close();
-    await site.close();
+    await standIns.close();
   }
 }

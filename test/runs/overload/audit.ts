@@ -1,27 +1,27 @@
-/** Reads from the table, when all is over, what became of the tasks that were acknowledged. */
+/** Reads the acknowledged tasks from the table after the run. */
 import { openTable } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
-import type { Place } from './process-messages.ts';
+import type { OverloadAddress } from './process-messages.ts';
 
 const batch = 100;
 
 export interface Audit {
-  /** Not there, or not succeeded. */
+  /** The number of tasks that do not exist or did not succeed. */
   readonly lost: number;
-  /** Leases that ended before their worker settled. */
+  /** The number of leases that expired before their worker settled. */
   readonly leasesLost: number;
-  /** Claims that were given back or failed: none is expected. */
+  /** The number of attempts that failed or were released. None is expected. */
   readonly otherAttempts: number;
 }
 
-export async function audit(place: Place, ids: readonly string[]): Promise<Audit> {
+export async function audit(address: OverloadAddress, ids: readonly string[]): Promise<Audit> {
   const clock = systemClock();
-  const { store, close } = openTable({ table: place.table, clock, client: clientOf(place.dynamodb) });
+  const { store, close } = openTable({ table: address.table, clock, client: clientOf(address.dynamodb) });
   let [lost, leasesLost, otherAttempts] = [0, 0, 0];
-  const different = [...new Set(ids)];
-  for (let from = 0; from < different.length; from += batch) {
-    const part = different.slice(from, from + batch);
+  const uniqueIds = [...new Set(ids)];
+  for (let from = 0; from < uniqueIds.length; from += batch) {
+    const part = uniqueIds.slice(from, from + batch);
     for (const snapshot of await store.read(part, clock.now())) {
       if (snapshot?.head.state !== 'succeeded') lost++;
       const kinds = snapshot?.tip.map(({ kind }) => kind) ?? [];

@@ -3,7 +3,7 @@ import { defineTask, typed } from '../../../src/index.ts';
 export const tenant = 'default';
 export const queue = 'overload';
 
-/** `holdMs`: how long its handler takes; some outlast the throttle, and need heartbeats to keep their lease. */
+/** A task whose handler takes `holdMs`. Long ones outlast the throttling, and need heartbeats to keep their lease. */
 export const step = defineTask('step', {
   queue,
   input: typed<{ n: number; holdMs: number; text: string }>(),
@@ -17,5 +17,5 @@ export function inputOf(n: number, withLong: boolean): { n: number; holdMs: numb
   return { n, holdMs: withLong && n % longEvery === 0 ? longMs : 0, text };
 }
 
-/** How many attempts are held by long ones at this rate. */
+/** Returns how many attempts of long tasks run at once at this rate of submissions. */
 export const heldAt = (perS: number): number => Math.ceil((perS / longEvery) * (longMs / 1_000));

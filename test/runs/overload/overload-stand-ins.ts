@@ -1,4 +1,4 @@
-/** The stand-ins of a run: a table behind buckets, and SQS. */
+/** The stand-ins of a run: a table behind a proxy that limits its capacity, and SQS. */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -6,20 +6,20 @@ import { startFauxqs } from '../../stand-ins/fauxqs.ts';
 import { startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 import { queue, tenant } from './contract.ts';
-import type { Place } from './process-messages.ts';
+import type { OverloadAddress } from './process-messages.ts';
 
 const table = 'overload';
 
-export interface Site {
-  readonly place: Place;
-  /** How many write units the table carries a second, its indexes apart. */
-  capacity(writeUnitsPerS: number): Promise<void>;
-  /** Requests that were throttled since the last time. */
-  throttles(): number;
+export interface OverloadStandIns {
+  readonly address: OverloadAddress;
+  /** Sets the write units a second that the table carries, without its indexes. */
+  setCapacity(writeUnitsPerS: number): Promise<void>;
+  /** Returns the number of requests that were throttled since the last call. */
+  takeThrottles(): number;
   close(): Promise<void>;
 }
 
-export async function openSite(): Promise<Site> {
+export async function startOverloadStandIns(): Promise<OverloadStandIns> {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
   const client = tableClient(clientOf(dynoxide.endpoint));
@@ -29,11 +29,11 @@ export async function openSite(): Promise<Site> {
   await createQueues(queues, sqsQueuesOf(table, { tenant, queue }));
   queues.destroy();
   return {
-    place: { table, dynamodb: proxy.url, sqs: sqs.endpoint, address: '' },
-    capacity: (writeUnitsPerS) => proxy.set({ limits: [{ table, writeUnitsPerS }] }),
-    throttles() {
+    address: { table, dynamodb: proxy.url, sqs: sqs.endpoint, api: '' },
+    setCapacity: (writeUnitsPerS) => proxy.set({ limits: [{ table, writeUnitsPerS }] }),
+    takeThrottles() {
       const throttled = proxy.calls.filter(({ fault }) => fault === 'throttled').length;
-      // Either of them keeps every call until it is told to forget.
+      // The proxy and the stand-in record every call, so their records are dropped here.
       proxy.restartCount();
       sqs.front.forget();
       return throttled;

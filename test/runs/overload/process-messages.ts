@@ -1,43 +1,43 @@
-/** What the processes of a run and their parent tell each other. */
+/** The messages between the processes of a run and their parent. */
 import type { BreakerState, LoadView } from '../../../src/ports/overload.ts';
 
-/** Where everything is; given to each process at its start. */
-export interface Place {
+/** The addresses that each process gets at its start. */
+export interface OverloadAddress {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
-  /** Of the API node; empty where a process needs none. */
-  readonly address: string;
+  /** The address of the API node. Empty for a process that does not need it. */
+  readonly api: string;
 }
 
 export type Role = 'api' | 'worker';
 
-/** What an engine says of itself, some times a second. */
-export interface LoadTold {
+/** The load of an engine, which its process reports four times a second. */
+export interface LoadReport {
   readonly kind: 'load';
   readonly role: Role;
   readonly view: LoadView;
-  /** Of either breaker, since it was told last; the worst first. */
+  /** The states of both circuit breakers since the last report, the worst first. */
   readonly states: readonly BreakerState[];
-  /** Of the table alone, without its indexes, since the start. */
+  /** The write units of the table, without its indexes, since the start. */
   readonly writeUnits: number;
 }
 
-export type FromChild =
+export type OverloadReport =
   | { readonly kind: 'ready'; readonly port?: number | undefined }
-  | LoadTold
-  /** A line of an engine's log about load. */
-  | { readonly kind: 'said'; readonly role: Role; readonly message: string; readonly fields: object }
-  /** Since the last time. */
+  | LoadReport
+  /** A line about load of an engine's log. */
+  | { readonly kind: 'logged'; readonly role: Role; readonly message: string; readonly fields: object }
+  /** The submissions since the last report: how many were begun, and the ids of those that were acknowledged. */
   | { readonly kind: 'submitted'; readonly offered: number; readonly ids: readonly string[] }
-  /** Since the last time. */
+  /** The attempts since the last report that succeeded, and those whose lease was lost. */
   | { readonly kind: 'worked'; readonly succeeded: number; readonly leasesLost: number }
   | { readonly kind: 'failed'; readonly message: string };
 
-export type ToChild =
-  /** So many a second from now on; 0: none. */
+export type OverloadCommand =
+  /** Submit this many tasks a second from now on. */
   | { readonly kind: 'offer'; readonly perS: number }
-  /** As fast as they are acknowledged, while less than so many are not yet done. */
+  /** Submit tasks as fast as they are acknowledged, while fewer than `mostLeft` are not done. */
   | { readonly kind: 'offerFreely'; readonly mostLeft: number }
-  /** For `offerFreely`. */
+  /** This many more tasks are done, which `offerFreely` needs to know. */
   | { readonly kind: 'done'; readonly succeeded: number };

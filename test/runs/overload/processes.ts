@@ -1,19 +1,25 @@
-/** The processes of a run: the API node, the worker, the submitter; and the sum of what they tell. */
+/** The processes of a run (API node, worker, submitter) and the sums of their reports. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { BreakerState } from '../../../src/ports/overload.ts';
-import type { FromChild, LoadTold, Place, Role, ToChild } from './process-messages.ts';
+import type {
+  LoadReport,
+  OverloadAddress,
+  OverloadCommand,
+  OverloadReport,
+  Role,
+} from './process-messages.ts';
 
 export class Processes {
   readonly #children: ChildProcess[] = [];
   readonly #onLogLine: (role: Role, message: string, fields: object) => void;
   readonly ids: string[] = [];
-  readonly loads = new Map<Role, LoadTold>();
+  readonly loads = new Map<Role, LoadReport>();
   readonly #states = new Map<Role, Set<BreakerState>>();
   offered = 0;
   done = 0;
   leasesLost = 0;
-  /** Submissions that their callers gave up. */
+  /** The number of submissions that failed at their callers. */
   failed = 0;
   #submitter: ChildProcess | undefined;
   #closing = false;
@@ -26,8 +32,8 @@ export class Processes {
     return this.ids.length;
   }
 
-  /** The states of the breakers of a process since this was asked last. */
-  statesOf(role: Role): readonly BreakerState[] {
+  /** Returns the states of a process's circuit breakers since the last call. */
+  takeStatesOf(role: Role): readonly BreakerState[] {
     const states = [...(this.#states.get(role) ?? [])];
     this.#states.delete(role);
     return states;
@@ -41,30 +47,30 @@ export class Processes {
     return this.loads.get('api')?.view.submissions.refused ?? 0;
   }
 
-  async start(place: Place): Promise<void> {
+  async start(address: OverloadAddress): Promise<void> {
     const [port] = await Promise.all([
-      this.#child('./api-process.ts', place),
-      this.#child('./worker-process.ts', place),
+      this.#child('./api-process.ts', address),
+      this.#child('./worker-process.ts', address),
     ]);
-    await this.#child('./submitter-process.ts', { ...place, address: `127.0.0.1:${port}` });
+    await this.#child('./submitter-process.ts', { ...address, api: `127.0.0.1:${port}` });
     this.#submitter = this.#children.at(-1);
   }
 
-  tell(message: ToChild): void {
-    this.#submitter?.send(message);
+  send(command: OverloadCommand): void {
+    this.#submitter?.send(command);
   }
 
-  /** Once it is ready: the port that it listens on, if it does. */
-  #child(file: string, place: Place): Promise<number | undefined> {
-    const child = fork(new URL(file, import.meta.url), [JSON.stringify(place)], {
+  /** Starts a process. Resolves when it is ready, with the port on which it listens, if any. */
+  #child(file: string, address: OverloadAddress): Promise<number | undefined> {
+    const child = fork(new URL(file, import.meta.url), [JSON.stringify(address)], {
       env: { HOLDFAST_LOG: 'fatal', ...process.env },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#children.push(child);
     return new Promise((resolve, reject) => {
-      child.on('message', (told: FromChild) => {
-        if (told.kind === 'ready') resolve(told.port);
-        else this.#receiveMessage(told);
+      child.on('message', (report: OverloadReport) => {
+        if (report.kind === 'ready') resolve(report.port);
+        else this.#receive(report);
       });
       child.once('exit', (status) => {
         if (this.#closing) return;
@@ -75,27 +81,27 @@ export class Processes {
     });
   }
 
-  #receiveMessage(told: FromChild): void {
-    if (told.kind === 'load') this.#receiveLoad(told);
-    else if (told.kind === 'said') this.#onLogLine(told.role, told.message, told.fields);
-    else if (told.kind === 'submitted') {
-      this.offered += told.offered;
-      this.ids.push(...told.ids);
-    } else if (told.kind === 'worked') {
-      this.done += told.succeeded;
-      this.leasesLost += told.leasesLost;
-      this.tell({ kind: 'done', succeeded: told.succeeded });
-    } else if (told.kind === 'failed') {
+  #receive(report: OverloadReport): void {
+    if (report.kind === 'load') this.#receiveLoad(report);
+    else if (report.kind === 'logged') this.#onLogLine(report.role, report.message, report.fields);
+    else if (report.kind === 'submitted') {
+      this.offered += report.offered;
+      this.ids.push(...report.ids);
+    } else if (report.kind === 'worked') {
+      this.done += report.succeeded;
+      this.leasesLost += report.leasesLost;
+      this.send({ kind: 'done', succeeded: report.succeeded });
+    } else if (report.kind === 'failed') {
       this.failed++;
-      console.error(`a submission failed: ${told.message}`);
+      console.error(`a submission failed: ${report.message}`);
     }
   }
 
-  #receiveLoad(told: LoadTold): void {
-    this.loads.set(told.role, told);
-    const states = this.#states.get(told.role) ?? new Set();
-    for (const state of told.states) states.add(state);
-    this.#states.set(told.role, states);
+  #receiveLoad(report: LoadReport): void {
+    this.loads.set(report.role, report);
+    const states = this.#states.get(report.role) ?? new Set();
+    for (const state of report.states) states.add(state);
+    this.#states.set(report.role, states);
   }
 
   async close(): Promise<void> {

@@ -1,41 +1,46 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Site } from './overload-stand-ins.ts';
+import type { OverloadStandIns } from './overload-stand-ins.ts';
 import type { Processes } from './processes.ts';
 import { type Cut, header, row, type Second } from './timeline.ts';
 
-/** What may be left undone while it is found out how much can be done. */
+/** The most unfinished tasks during the calibration. */
 const mostLeft = 800;
-/** The first seconds of a calibration are those of warming up. */
+/** The first part of a calibration, in which the processes warm up. It is not measured. */
 const warmingShare = 0.3;
-/** More than any machine carries. */
-const endless = 1_000_000;
+/** A capacity in write units a second that no machine reaches. */
+const unlimited = 1_000_000;
 export const drainS = 90;
-/** What a process told last is not older than this. */
-const toldMs = 500;
+/** The greatest age of the last report of a process. */
+const reportAgeMs = 500;
 
-export interface Calibrated {
+export interface Calibration {
   readonly tasksPerS: number;
-  /** Of the table, without its indexes. */
+  /** The write units of the table for each task, without its indexes. */
   readonly writeUnitsPerTask: number;
 }
 
-/** As much as goes, for so long; then until that is done. */
-export async function calibrate(site: Site, processes: Processes, seconds: number): Promise<Calibrated> {
-  await site.capacity(endless);
+/** Measures the highest rate of tasks: offers as many as possible for some seconds, then waits until they are done. */
+export async function calibrate(
+  standIns: OverloadStandIns,
+  processes: Processes,
+  seconds: number,
+): Promise<Calibration> {
+  await standIns.setCapacity(unlimited);
   const writeUnits = processes.writeUnits;
-  processes.tell({ kind: 'offerFreely', mostLeft });
+  processes.send({ kind: 'offerFreely', mostLeft });
   await sleep(seconds * warmingShare * 1_000);
   const beganMs = performance.now();
   const { done } = processes;
   await sleep(seconds * (1 - warmingShare) * 1_000);
   const tasksPerS = (processes.done - done) / ((performance.now() - beganMs) / 1_000);
-  processes.tell({ kind: 'offer', perS: 0 });
-  if (!(await drained(processes, drainS))) throw new Error('what the calibration left did not get done');
-  await sleep(toldMs);
+  processes.send({ kind: 'offer', perS: 0 });
+  if (!(await drained(processes, drainS)))
+    throw new Error('the tasks of the calibration were not done in time');
+  await sleep(reportAgeMs);
   return { tasksPerS, writeUnitsPerTask: (processes.writeUnits - writeUnits) / processes.done };
 }
 
-/** Until everything that was offered is done; false: it was not in this time. */
+/** Waits until all offered tasks are done. Returns false if they are not done within the limit. */
 export async function drained(processes: Processes, limitS: number): Promise<boolean> {
   const untilMs = performance.now() + limitS * 1_000;
   while (performance.now() < untilMs) {
@@ -49,25 +54,25 @@ export interface Plan {
   readonly perS: number;
   readonly seconds: number;
   readonly cut: Cut;
-  /** What the table carries before and after the cut; a third of it within. */
+  /** The capacity of the table before and after the cut. During the cut it is a third of this. */
   readonly writeUnitsPerS: number;
   readonly print: (line: string) => void;
 }
 
 class Recorder {
   readonly seconds: Second[] = [];
-  readonly #site: Site;
+  readonly #standIns: OverloadStandIns;
   readonly #processes: Processes;
   #before = { offered: 0, acknowledged: 0, refused: 0, done: 0 };
 
-  constructor(site: Site, processes: Processes) {
-    this.#site = site;
+  constructor(standIns: OverloadStandIns, processes: Processes) {
+    this.#standIns = standIns;
     this.#processes = processes;
     this.#before = this.#sums();
-    this.#site.throttles();
+    this.#standIns.takeThrottles();
   }
 
-  take(atS: number): Second {
+  record(atS: number): Second {
     const sums = this.#sums();
     const before = this.#before;
     this.#before = sums;
@@ -77,9 +82,9 @@ class Recorder {
       admitted: sums.acknowledged - before.acknowledged,
       refused: sums.refused - before.refused,
       done: sums.done - before.done,
-      api: this.#processes.statesOf('api'),
-      worker: this.#processes.statesOf('worker'),
-      throttles: this.#site.throttles(),
+      api: this.#processes.takeStatesOf('api'),
+      worker: this.#processes.takeStatesOf('worker'),
+      throttles: this.#standIns.takeThrottles(),
       backlog: sums.offered - this.#processes.failed - sums.done,
     };
     this.seconds.push(second);
@@ -92,20 +97,20 @@ class Recorder {
   }
 }
 
-/** The run: a steady load, in the middle of it a cut; then until nothing is left. */
-export async function run(site: Site, processes: Processes, plan: Plan): Promise<Second[]> {
+/** Offers a steady load and cuts the table's capacity in the middle of it. Returns the counts of each second. */
+export async function run(standIns: OverloadStandIns, processes: Processes, plan: Plan): Promise<Second[]> {
   const { perS, seconds, cut, writeUnitsPerS, print } = plan;
-  const recorder = new Recorder(site, processes);
-  await site.capacity(writeUnitsPerS);
-  processes.tell({ kind: 'offer', perS });
+  const recorder = new Recorder(standIns, processes);
+  await standIns.setCapacity(writeUnitsPerS);
+  processes.send({ kind: 'offer', perS });
   print(header());
   const beganMs = performance.now();
   for (let atS = 1; atS <= seconds; atS++) {
     await sleep(beganMs + atS * 1_000 - performance.now());
-    print(row(recorder.take(atS), cut));
-    if (atS === cut.fromS) await site.capacity(writeUnitsPerS / 3);
-    if (atS === cut.untilS) await site.capacity(writeUnitsPerS);
+    print(row(recorder.record(atS), cut));
+    if (atS === cut.fromS) await standIns.setCapacity(writeUnitsPerS / 3);
+    if (atS === cut.untilS) await standIns.setCapacity(writeUnitsPerS);
   }
-  processes.tell({ kind: 'offer', perS: 0 });
+  processes.send({ kind: 'offer', perS: 0 });
   return recorder.seconds;
 }

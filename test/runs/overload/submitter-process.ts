@@ -1,22 +1,25 @@
-/** Callers: they offer tasks at a steady pace over gRPC, whatever becomes of them, by the SDK that heeds RetryInfo. */
+/**
+ * Main program of the callers. They submit tasks at a steady rate with the SDK, which waits as the server's RetryInfo
+ * says.
+ */
 import { createClient } from '../../../src/client/client.ts';
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import type { Client } from '../../../src/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { inputOf, step } from './contract.ts';
-import { given, tell } from './open-overload-node.ts';
-import type { ToChild } from './process-messages.ts';
+import { addressFromArguments, report } from './open-overload-node.ts';
+import type { OverloadCommand } from './process-messages.ts';
 
 const callers = 12;
 const tickMs = 20;
-const tellMs = 100;
+const reportMs = 100;
 const mostUnacknowledged = 400;
 
-const { address } = given();
+const { api } = addressFromArguments();
 const clock = systemClock();
-// One client sends only so much at once; a server meets many.
+// There are several clients because one client limits how much it sends at once.
 const clients = Array.from({ length: callers }, () => {
-  const transport = grpcTransport({ address, plaintext: true, clock });
+  const transport = grpcTransport({ address: api, plaintext: true, clock });
   return createClient(transport, { clock, retryFor: '2m' });
 });
 
@@ -39,7 +42,7 @@ function offer(withLong: boolean): void {
     .submit(step, inputOf(next++, withLong))
     .then(
       ({ id }) => void ids.push(id),
-      (error: Error) => tell({ kind: 'failed', message: error.message }),
+      (error: Error) => report({ kind: 'failed', message: error.message }),
     )
     .finally(() => void unacknowledged--);
 }
@@ -52,16 +55,16 @@ setInterval(() => {
   while (unacknowledged < mostUnacknowledged && offeredInAll - done < mostLeft) offer(false);
 }, tickMs);
 setInterval(() => {
-  if (offered > 0 || ids.length > 0) tell({ kind: 'submitted', offered, ids });
+  if (offered > 0 || ids.length > 0) report({ kind: 'submitted', offered, ids });
   offered = 0;
   ids = [];
-}, tellMs);
-process.on('message', (message: ToChild) => {
-  if (message.kind === 'done') done += message.succeeded;
+}, reportMs);
+process.on('message', (command: OverloadCommand) => {
+  if (command.kind === 'done') done += command.succeeded;
   else {
-    mostLeft = message.kind === 'offerFreely' ? message.mostLeft : 0;
-    perS = message.kind === 'offer' ? message.perS : 0;
+    mostLeft = command.kind === 'offerFreely' ? command.mostLeft : 0;
+    perS = command.kind === 'offer' ? command.perS : 0;
     owed = 0;
   }
 });
-tell({ kind: 'ready' });
+report({ kind: 'ready' });

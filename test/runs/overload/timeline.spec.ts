@@ -15,7 +15,7 @@ const calm: Omit<Second, 'atS'> = {
   backlog: 50,
 };
 
-/** Forty seconds, those of the cut and after it as told. */
+/** Returns a timeline of forty seconds. `change` alters the seconds of the cut and after it. */
 function timeline(change: (atS: number) => Partial<Second>): Second[] {
   return Array.from({ length: 40 }, (_, i) => ({
     ...calm,
@@ -24,7 +24,7 @@ function timeline(change: (atS: number) => Partial<Second>): Second[] {
   }));
 }
 
-test('recovered in the first second after the cut from which on all is as before', () => {
+test('the recovery is the first second after the cut from which on nothing differs from before', () => {
   const recovered = (change: (atS: number) => Partial<Second>): number | undefined =>
     recoveredInS(timeline(change), cut, perS);
   expect(recovered(() => ({}))).toBe(1);
@@ -34,7 +34,7 @@ test('recovered in the first second after the cut from which on all is as before
   expect(recovered((atS) => ({ backlog: atS < 28 ? 151 : 150 }))).toBe(8);
 });
 
-test('a lull of two seconds is no recovery', () => {
+test('two calm seconds between refusals are no recovery', () => {
   const refused = (atS: number): number => (atS < 22 || atS === 24 || atS === 27 ? 1 : 0);
   expect(
     recoveredInS(
@@ -45,7 +45,7 @@ test('a lull of two seconds is no recovery', () => {
   ).toBe(8);
 });
 
-test('what goes on to the end never recovered', () => {
+test('a run with refusals or a backlog until its end did not recover', () => {
   expect(
     recoveredInS(
       timeline(() => ({ backlog: 500 })),

@@ -1,20 +1,21 @@
-/** What is counted in each second of a run, and what it says about the recovery. */
+/** The counts of each second of a run, and the time of the recovery that follows from them. */
 import type { BreakerState } from '../../../src/ports/overload.ts';
 
 export interface Second {
-  /** From the start of the run. */
+  /** The number of the second since the start of the run. */
   readonly atS: number;
-  /** Submitted by callers for the first time, and acknowledged to them. */
+  /** The tasks that callers submitted for the first time. */
   readonly offered: number;
+  /** The tasks that were acknowledged. */
   readonly admitted: number;
-  /** Refused before any work; a call that comes back later is counted each time. */
+  /** The calls that were refused before any work. A call that is repeated counts each time. */
   readonly refused: number;
   readonly done: number;
   readonly api: readonly BreakerState[];
   readonly worker: readonly BreakerState[];
-  /** Requests to the table. */
+  /** The requests to the table that were throttled. */
   readonly throttles: number;
-  /** Offered and not yet done, wherever they are. */
+  /** The tasks that were offered and are not done, acknowledged or not. */
   readonly backlog: number;
 }
 
@@ -34,15 +35,15 @@ export function header(): string {
 export function row(second: Second, cut: Cut | undefined): string {
   const { atS, offered, admitted, refused, done, throttles, backlog, api, worker } = second;
   const numbers = [atS, offered, admitted, refused, done, throttles, backlog];
-  const said = (states: readonly BreakerState[]): string => states.map((state) => short[state]).join(' ');
+  const textOf = (states: readonly BreakerState[]): string => states.map((state) => short[state]).join(' ');
   const isCut = cut !== undefined && atS > cut.fromS && atS <= cut.untilS;
-  const line = `${numbers.map((n) => String(n).padStart(columnChars)).join('')}  ${said(api).padEnd(18)}${said(worker)}`;
+  const line = `${numbers.map((n) => String(n).padStart(columnChars)).join('')}  ${textOf(api).padEnd(18)}${textOf(worker)}`;
   return isCut ? `${line.padEnd(108)}| cut` : line;
 }
 
-/** Seconds in a row that must be calm, so that a lull in between counts for nothing. */
+/** The number of calm seconds in a row that count as a recovery. A shorter calm between two refusals does not count. */
 const calmS = 3;
-/** Looked at before the cut. */
+/** The number of seconds before the cut that give the usual backlog. */
 const beforeS = 5;
 
 function isClosed({ api, worker }: Second): boolean {
@@ -50,8 +51,8 @@ function isClosed({ api, worker }: Second): boolean {
 }
 
 /**
- * How many seconds after the cut's end everything was as before: nothing refused, every breaker closed, and the backlog
- * not larger than before by more than a second's worth. Undefined: never.
+ * Returns how many seconds after the cut the system had recovered: nothing refused, every circuit breaker closed, and
+ * the backlog at most one second's tasks larger than before. Returns undefined if it never recovered.
  */
 export function recoveredInS(seconds: readonly Second[], cut: Cut, perS: number): number | undefined {
   const before = seconds.filter(({ atS }) => atS <= cut.fromS && atS > cut.fromS - beforeS);

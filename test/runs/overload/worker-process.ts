@@ -1,14 +1,14 @@
-/** A worker with a node of its own: it polls SQS and writes to the table itself. */
+/** Main program of a worker with a node of its own: it polls SQS and writes to the table itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '../../../src/client/client.ts';
 import { AttemptAborted, defineWorker, handle } from '../../../src/index.ts';
 import { inProcess } from '../../../src/node/in-process.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { step } from './contract.ts';
-import { given, openNode, tell } from './open-overload-node.ts';
+import { addressFromArguments, openNode, report } from './open-overload-node.ts';
 
 const concurrency = 500;
-const tellMs = 100;
+const reportMs = 100;
 
 let succeeded = 0;
 let leasesLost = 0;
@@ -21,13 +21,13 @@ const work = handle(step, async ({ holdMs }, { signal }) => {
   succeeded++;
 });
 setInterval(() => {
-  if (succeeded > 0 || leasesLost > 0) tell({ kind: 'worked', succeeded, leasesLost });
+  if (succeeded > 0 || leasesLost > 0) report({ kind: 'worked', succeeded, leasesLost });
   succeeded = 0;
   leasesLost = 0;
-}, tellMs);
+}, reportMs);
 
-const node = await openNode(given(), 'worker');
+const node = await openNode(addressFromArguments(), 'worker');
 const clock = systemClock();
 const client = createClient(inProcess({ api: node.api, clock }), { clock, workerName: 'worker' });
 await client.work(defineWorker({ handlers: [work], concurrency }));
-tell({ kind: 'ready' });
+report({ kind: 'ready' });

@@ -1,16 +1,19 @@
-/** A node of its own over the shared table. Its bells come from its parent, who gives each to every claimer. */
+/**
+ * Main program of a claimer with a node of its own on the shared table. Its parent sends each dispatch message to all
+ * claimers.
+ */
 import { aws } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { Broker, Delivery, DispatchMessage } from '../../../src/ports/broker.ts';
 import { createService } from '../../../src/service/create-service.ts';
 import { clientOf } from '../../stand-ins/dynoxide.ts';
-import { lostLog } from './lost-log.ts';
-import { tellParent } from './race.ts';
+import { lossLog } from './loss-log.ts';
+import { reportToParent } from './race.ts';
 
 const [workerName = '', table = '', endpoint = ''] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(1));
 const clock = systemClock();
-const log = lostLog;
+const log = lossLog;
 const engine = aws({ table, clock, log, dynamodb: clientOf(endpoint), sqs: clientOf('http://127.0.0.1:1') });
 
 let received: Delivery[] = [];
@@ -54,8 +57,8 @@ async function claim(message: DispatchMessage): Promise<void> {
   const to = { tenant: 'default', sessionId: undefined };
   const { results } = items.length === 0 ? { results: [] } : await service.settle(items, to);
   const won = tasks.some(({ id }) => id === message.id);
-  const current = results.length > 0 && results.every(({ error }) => error === undefined);
-  tellParent({ kind: 'claimed', taskId: message.id, won, settled: current });
+  const isSettled = results.length > 0 && results.every(({ error }) => error === undefined);
+  reportToParent({ kind: 'claimed', taskId: message.id, won, settled: isSettled });
 }
 
 process.on('message', ({ message }: { message: DispatchMessage }) => void claim(message));
@@ -64,4 +67,4 @@ process.once('SIGTERM', async () => {
   await engine.close();
   process.exit(0);
 });
-tellParent({ kind: 'ready' });
+reportToParent({ kind: 'ready' });

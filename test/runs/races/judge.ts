@@ -1,60 +1,60 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Child, hasSingleWinner, type Lost, type Race, type Told } from './race.ts';
+import { hasSingleWinner, type LossReport, type Race, type RaceChild, type RaceReport } from './race.ts';
 
-/** A claimer that does not answer, or a loser that nothing was told of, is waited for so long. */
-const patienceMs = 2_000;
+/** The time for which a race waits for the answer of a claimer or for the error of a loser. */
+const answerWithinMs = 2_000;
 
-interface Open {
+interface OpenRace {
   readonly taskId: string;
   readonly winners: string[];
-  readonly lost: Lost[];
+  readonly lost: LossReport[];
   answered: number;
   settled: boolean;
   readonly over: () => void;
 }
 
-/** After so many without a single winner there is nothing more to learn. */
+/** The run ends early after this many races without a single winner. */
 const enoughFailures = 20;
 
-export interface Next {
+export interface NextRace {
   readonly taskId: string;
-  /** What the claimers are told. */
+  /** The message that starts the claimers. */
   readonly message: unknown;
 }
 
-/** Gathers what all processes tell of the race that is on. */
+/** Collects the reports of all processes about the current race. */
 export class Judge {
   readonly #claimers: number;
-  #open: Open | undefined;
+  #open: OpenRace | undefined;
 
   constructor(claimers: number) {
     this.#claimers = claimers;
   }
 
-  receiveMessage(from: string, told: Told): void {
+  receive(from: string, report: RaceReport): void {
     const open = this.#open;
-    if (open === undefined || told.kind === 'ready' || told.taskId !== open.taskId) return;
-    if (told.kind === 'lost') open.lost.push(told);
+    if (open === undefined || report.kind === 'ready' || report.taskId !== open.taskId) return;
+    if (report.kind === 'lost') open.lost.push(report);
     else {
       open.answered++;
-      if (told.won) open.winners.push(from);
-      if (told.settled) open.settled = true;
+      if (report.won) open.winners.push(from);
+      if (report.settled) open.settled = true;
     }
     if (open.answered === this.#claimers && open.lost.length >= this.#claimers - 1) open.over();
   }
 
-  /** `next` makes a task and says by which message the claimers are set off for it. */
+  /** Holds one race after the other. `next` submits a task and returns the message that starts the claimers. */
   async races(
     count: number,
-    claimers: readonly Child[],
-    next: (i: number) => Promise<Next>,
+    claimers: readonly RaceChild[],
+    next: (i: number) => Promise<NextRace>,
   ): Promise<Race[]> {
     const races: Race[] = [];
     let failures = 0;
     while (races.length < count && failures < enoughFailures) {
       const { taskId, message } = await next(races.length);
       const race = await this.#race(taskId, () => {
-        for (const one of claimers) one.tell(message);
+        for (const one of claimers) one.send(message);
       });
       races.push(race);
       if (!hasSingleWinner(race)) failures++;
@@ -66,14 +66,14 @@ export class Judge {
     const { promise, resolve: over } = Promise.withResolvers<void>();
     this.#open = { taskId, winners: [], lost: [], answered: 0, settled: false, over };
     start();
-    await Promise.race([promise, sleep(patienceMs, undefined, { ref: false })]);
+    await Promise.race([promise, sleep(answerWithinMs, undefined, { ref: false })]);
     const { winners, lost, settled } = this.#open;
     this.#open = undefined;
     return { taskId, winners, lost, settled };
   }
 }
 
-/** Resolves when each of them has told that it is ready. */
+/** Resolves `ready` when all processes have reported that they are ready. */
 export class Readiness {
   #left: number;
   readonly #resolve: () => void;
@@ -86,7 +86,7 @@ export class Readiness {
     this.ready = promise;
   }
 
-  receiveMessage(told: Told): void {
-    if (told.kind === 'ready' && --this.#left === 0) this.#resolve();
+  receive(report: RaceReport): void {
+    if (report.kind === 'ready' && --this.#left === 0) this.#resolve();
   }
 }

@@ -1,7 +1,8 @@
 /**
- * `npm run races`: 1,000 claim races between two processes on SQLite, and as many on the shared table; `--races N`
- * says how many. In each, both claim one task at one instant. It has a single winner where one was given the task and
- * its settlement stood, and the other's claim was refused by the store with an error that names that winner.
+ * `npm run races`: 1,000 claim races between two processes on SQLite, and 1,000 on a shared DynamoDB table (`--races N`
+ * sets the number). In each race both processes claim one task at the same moment. A race has a single winner if one
+ * process got the task and its settlement was accepted, and the store refused the other claim with an error that names
+ * the winner.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
 import { claimerNames } from './names.ts';
@@ -19,7 +20,8 @@ function report(engine: string, races: readonly Race[], seconds: number): number
   console.log(
     `${engine}: ${single} of ${races.length} races with a single winner (${won.join(', ')}), ${seconds} s`,
   );
-  for (const race of races.filter((one) => !hasSingleWinner(one)).slice(0, 5)) console.log('  not so:', race);
+  for (const race of races.filter((one) => !hasSingleWinner(one)).slice(0, 5))
+    console.log('  no single winner:', race);
   const { message, code, reason, cause } = races[0]?.lost[0] ?? {};
   console.log(
     `  a loser's error: ${code}, ${reason}: ${message}${cause === undefined ? '' : ` (refused with ${cause})`}`,

@@ -1,2 +1,2 @@
-/** Of the two processes that race. */
+/** The names of the two processes that race. */
 export const claimerNames = ['ann', 'bob'] as const;

@@ -1,4 +1,4 @@
-/** Two processes, each with an engine of its own, on one table: a bell that SQS delivers twice is heard by both. */
+/** Races between two processes with an engine each on one table, as if SQS delivered a message to both of them. */
 import { aws, createTable, tableClient } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import type { Broker, DispatchMessage } from '../../../src/ports/broker.ts';
@@ -8,17 +8,17 @@ import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
 import { type DynamoProxy, startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
 import { Judge, Readiness } from './judge.ts';
 import { claimerNames } from './names.ts';
-import { type Child, child, type Race } from './race.ts';
+import { type Race, type RaceChild, startChild } from './race.ts';
 import { acceptedId, raceItem } from './task.ts';
 
 const table = 'races';
-/** So that the order in which writes arrive is drawn anew for each race. */
+/** The random part of each call's latency, so that the writes arrive in a random order. */
 const jitterMs = 2;
-/** No message goes by SQS here. */
+/** An endpoint of SQS that nobody calls: the claimers get their messages from this process. */
 const nowhere = clientOf('http://127.0.0.1:1');
 const anyTime = { notAfterMs: undefined };
 
-async function racing(proxy: DynamoProxy, count: number, children: Child[]): Promise<Race[]> {
+async function racing(proxy: DynamoProxy, count: number, children: RaceChild[]): Promise<Race[]> {
   const clock = systemClock();
   const client = tableClient(clientOf(proxy.url));
   await createTable(client, table, clock);
@@ -26,9 +26,9 @@ async function racing(proxy: DynamoProxy, count: number, children: Child[]): Pro
   const judge = new Judge(claimerNames.length);
   const readiness = new Readiness(claimerNames.length);
   for (const name of claimerNames) {
-    const claimer = child('./aws-claimer.ts', [name, table, proxy.url], (told) => {
-      readiness.receiveMessage(told);
-      judge.receiveMessage(name, told);
+    const claimer = startChild('./aws-claimer.ts', [name, table, proxy.url], (report) => {
+      readiness.receive(report);
+      judge.receive(name, report);
     });
     children.push(claimer);
   }
@@ -57,7 +57,7 @@ async function racing(proxy: DynamoProxy, count: number, children: Child[]): Pro
 }
 
 export async function raceOnAws(count: number, seed: number): Promise<Race[]> {
-  const children: Child[] = [];
+  const children: RaceChild[] = [];
   const dynoxide = await startDynoxide();
   const latency = { fixedMs: 0, jitterMs };
   const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed, latency });

@@ -1,4 +1,4 @@
-/** Two workers by unary calls, each a process, against one server on SQLite. */
+/** Races between two worker processes that claim by unary calls from one server on SQLite. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { Judge, Readiness } from './judge.ts';
 import { claimerNames } from './names.ts';
-import { type Child, child, type Race } from './race.ts';
+import { type Race, type RaceChild, startChild } from './race.ts';
 import { acceptedId, raceItem } from './task.ts';
 
 export async function raceOnSqlite(count: number): Promise<Race[]> {
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-races-'));
-  const children: Child[] = [];
+  const children: RaceChild[] = [];
   try {
     await initAuthority(dir, Date.now());
     const own = await issue(dir, { name: 'server', kind: 'server' }, Date.now());
@@ -21,17 +21,17 @@ export async function raceOnSqlite(count: number): Promise<Race[]> {
     const judge = new Judge(claimerNames.length);
     const port = await new Promise<number>((resolve) => {
       const args = [join(dir, 'queue.db'), own.ca, own.cert, own.key];
-      const server = child('./sqlite-server.ts', args, (told) =>
-        told.kind === 'ready' ? resolve(told.port ?? 0) : judge.receiveMessage('server', told),
+      const server = startChild('./sqlite-server.ts', args, (report) =>
+        report.kind === 'ready' ? resolve(report.port ?? 0) : judge.receive('server', report),
       );
       children.push(server);
     });
     const address = `127.0.0.1:${port}`;
     const readiness = new Readiness(claimerNames.length);
     const claimers = claimerNames.map((name) =>
-      child('./sqlite-claimer.ts', [name, address, tls.ca, tls.cert, tls.key], (told) => {
-        readiness.receiveMessage(told);
-        judge.receiveMessage(name, told);
+      startChild('./sqlite-claimer.ts', [name, address, tls.ca, tls.cert, tls.key], (report) => {
+        readiness.receive(report);
+        judge.receive(name, report);
       }),
     );
     children.unshift(...claimers);

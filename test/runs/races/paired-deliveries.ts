@@ -1,13 +1,13 @@
-import type { Broker, Delivery, Want } from '../../../src/ports/broker.ts';
-import type { QueueRef } from '../../../src/ports/task-store.ts';
+import type { QueueRef } from '../../../src/core/queue-ref.ts';
+import type { Broker, Delivery, ReceiveRequest } from '../../../src/ports/broker.ts';
 
 /**
- * Gives each bell to two receivers at one instant. A server rings a task for one receiver only, so two claims of one
- * task would never meet; here they do, and nothing but the store's condition stands between them.
+ * Wraps a broker so that two receivers get each delivery at the same moment. The broker itself delivers a message to
+ * one receiver only, so two claims of one task would never race. Here they do, and only the store's condition decides.
  */
 export function pairedDeliveries(inner: Broker): Broker {
   let first: { readonly deliveries: Promise<readonly Delivery[]>; readonly joined: () => void } | undefined;
-  function receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
+  function receive(queues: readonly QueueRef[], want: ReceiveRequest): Promise<readonly Delivery[]> {
     if (first !== undefined) {
       const { deliveries, joined } = first;
       first = undefined;

@@ -1,71 +1,76 @@
-/** What the processes of a race tell each other, and how one race is judged. */
+/** The messages between the processes of a race, and the test for a single winner. */
 import { type ChildProcess, fork } from 'node:child_process';
 
-/** A claimer's answer: what it was given of this task. */
-export interface Claimed {
+/** A claimer's report about its claim of one task. */
+export interface ClaimReport {
   readonly kind: 'claimed';
   readonly taskId: string;
-  /** Whether it won, and then whether its settlement was accepted. */
+  /** True if the claimer got the task. */
   readonly won: boolean;
+  /** True if the claimer's settlement was accepted. */
   readonly settled: boolean;
 }
 
-/** What the loser's store refused its claim with. */
-export interface Lost {
+/** The error with which the store refused a claim. */
+export interface LossReport {
   readonly kind: 'lost';
   readonly taskId: string;
-  /** As the store knows it: name/id. */
+  /** The winner as the store names it: worker name/worker id. */
   readonly winner: string;
   readonly message: string;
   readonly code: string;
   readonly reason: string;
-  /** The refusal of the database, where it is another program. */
+  /** The name of the database's error, if the database is another program. */
   readonly cause: string | undefined;
 }
 
-export interface Ready {
+export interface ReadyReport {
   readonly kind: 'ready';
   readonly port?: number | undefined;
 }
 
-export type Told = Claimed | Lost | Ready;
+export type RaceReport = ClaimReport | LossReport | ReadyReport;
 
 export interface Race {
   readonly taskId: string;
   /** Names of the claimers that were given the task. */
   readonly winners: readonly string[];
   readonly settled: boolean;
-  readonly lost: readonly Lost[];
+  readonly lost: readonly LossReport[];
 }
 
-/** One winner, whose settlement stood; and one loser, whose refusal names that winner. */
+/** Returns true if one claimer won and settled the task, and the error of the other claimer names that winner. */
 export function hasSingleWinner({ winners, settled, lost }: Race): boolean {
   const [winner = ''] = winners;
-  const told = lost.length === 1 && lost[0]?.winner.startsWith(`${winner}/`) === true;
-  return winners.length === 1 && settled && told;
+  const isNamed = lost.length === 1 && lost[0]?.winner.startsWith(`${winner}/`) === true;
+  return winners.length === 1 && settled && isNamed;
 }
 
-export interface Child {
+export interface RaceChild {
   readonly process: ChildProcess;
-  tell(message: unknown): void;
+  send(message: unknown): void;
   stop(): Promise<void>;
 }
 
-/** A process of its own on one of the files beside this. `hear` gets whatever it tells. */
-export function child(file: string, args: readonly string[], receiveMessage: (told: Told) => void): Child {
+/** Starts a process from a file in this folder. `onReport` gets all of its reports. */
+export function startChild(
+  file: string,
+  args: readonly string[],
+  onReport: (report: RaceReport) => void,
+): RaceChild {
   const process = fork(new URL(file, import.meta.url), [...args], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   let stopping = false;
   const gone = new Promise<void>((resolve) => process.once('exit', () => resolve()));
-  // The others end as well: they are disconnected.
+  // An unexpected exit ends this process by the error. The other children then end too, since they are disconnected.
   process.once('exit', (status) => {
     if (!stopping) throw new Error(`${file} ended with status ${status}`);
   });
-  process.on('message', (told) => receiveMessage(told as Told));
+  process.on('message', (report) => onReport(report as RaceReport));
   return {
     process,
-    tell: (message) => void process.send(message as object),
+    send: (message) => void process.send(message as object),
     async stop() {
       stopping = true;
       process.kill('SIGTERM');
@@ -74,7 +79,7 @@ export function child(file: string, args: readonly string[], receiveMessage: (to
   };
 }
 
-/** Of a child, to its parent. */
-export function tellParent(told: Told): void {
-  process.send?.(told);
+/** Sends a report from a child to its parent. */
+export function reportToParent(report: RaceReport): void {
+  process.send?.(report);
 }

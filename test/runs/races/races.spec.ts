@@ -5,13 +5,13 @@ import { hasSingleWinner, type Race } from './race.ts';
 
 const count = 20;
 
-it('of two processes that claim one task on SQLite at one instant, one wins and the other is told who', async () => {
+it('one of two processes that claim a task on SQLite at once wins, and the error of the other names it', async () => {
   const races = await raceOnSqlite(count);
   expect(races.length).toBe(count);
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
 });
 
-it('of two nodes that claim one task on the table at one instant, one wins and the other is told who', async () => {
+it('one of two nodes that claim a task on DynamoDB at once wins, and the error of the other names it', async () => {
   const races = await raceOnAws(count, 1);
   expect(races.length).toBe(count);
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
@@ -19,7 +19,7 @@ it('of two nodes that claim one task on the table at one instant, one wins and t
   expect(new Set(races.flatMap(({ winners }) => winners)).size).toBe(2);
 });
 
-it('is no single winner: two, none, a settlement that did not stand, a loser that nothing was told of', () => {
+it('a race has no single winner with two winners, none, a refused settlement or a loser without an error', () => {
   const lost = {
     kind: 'lost',
     taskId: 't',

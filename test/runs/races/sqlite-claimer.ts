@@ -1,8 +1,8 @@
-/** A worker by unary calls: asks for one task whenever its parent says so, and settles what it is given. */
+/** Main program of a claimer by unary calls. For each message of its parent it claims one task and settles it. */
 import { grpcTransport } from '../../../src/client/grpc/transport.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { WorkerService } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
-import { tellParent } from './race.ts';
+import { reportToParent } from './race.ts';
 
 const [workerName = '', address = '', ca = '', cert = '', key = ''] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(1));
@@ -28,8 +28,8 @@ async function claim(taskId: string): Promise<void> {
     await transport.call(succeedTask, { lease }, {});
     settled = true;
   }
-  tellParent({ kind: 'claimed', taskId, won, settled });
+  reportToParent({ kind: 'claimed', taskId, won, settled });
 }
 
 process.on('message', ({ taskId }: { taskId: string }) => void claim(taskId));
-tellParent({ kind: 'ready' });
+reportToParent({ kind: 'ready' });

@@ -1,16 +1,16 @@
-/** A real server on a store in a file, over mutual TLS; each bell of it is heard by two. */
+/** Main program of a server over mutual TLS on a store in a file. Its broker gives each delivery to two receivers. */
 import { sqlite } from '../../../src/engines/sqlite/index.ts';
 import { startNode } from '../../../src/node/node.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { listen } from '../../../src/rpc/server/listen.ts';
-import { lostLog } from './lost-log.ts';
+import { lossLog } from './loss-log.ts';
 import { pairedDeliveries } from './paired-deliveries.ts';
-import { tellParent } from './race.ts';
+import { reportToParent } from './race.ts';
 
 const [path = '', ca = '', cert = '', key = ''] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(1));
 const clock = systemClock();
-const log = lostLog;
+const log = lossLog;
 const engine = await sqlite({ path, clock, log });
 const node = await startNode({ engine: { ...engine, broker: pairedDeliveries(engine.broker) }, clock, log });
 const grpc = { host: '127.0.0.1', port: 0, tls: { ca, cert, key } };
@@ -21,4 +21,4 @@ process.once('SIGTERM', async () => {
   await listening.close();
   process.exit(0);
 });
-tellParent({ kind: 'ready', port: listening.grpcPort });
+reportToParent({ kind: 'ready', port: listening.grpcPort });

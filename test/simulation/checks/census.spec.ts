@@ -6,7 +6,7 @@ const faults = [
   'crash at store.append, before',
   'stream cut',
   'clock jump',
-  'lost answer',
+  'lost store response',
   'slow store',
 ];
 
@@ -18,16 +18,16 @@ function full(): Census {
   return census;
 }
 
-it('counts a world of 3 nodes, 5 workers, 60 tasks, 6 lanes and 5 kinds of fault', () => {
+it('a world of 3 nodes, 5 workers, 60 tasks, 6 lanes and 5 kinds of fault counts as a test', () => {
   expect(shortfall(full().counts(faults))).toBeUndefined();
 });
 
-it('says what a tamer world lacked: a crash at another await is no other kind, a node that never served is none', () => {
+it('a smaller world does not count: repeated nodes and crashes at other places are counted once', () => {
   const census = new Census();
   census.node('node-0');
   census.node('node-0');
-  const told = shortfall(census.counts(['crash', 'crash at store.read, after', 'slow store']));
-  expect(told).toBe(
+  const message = shortfall(census.counts(['crash', 'crash at store.read, after', 'slow store']));
+  expect(message).toBe(
     'this seed does not count: 1 nodes of at least 3, 0 workers of at least 5, 0 tasks of at least 60, ' +
       '0 lanes of at least 6, 2 faults of at least 5',
   );

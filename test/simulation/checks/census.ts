@@ -1,23 +1,23 @@
-/** What a seed must really have had; with less of it its world was too tame to count. */
-const least = { nodes: 3, workers: 5, tasks: 60, lanes: 6, faults: 5 } as const;
+/** The least numbers of nodes, workers, tasks, lanes and faults. A world with fewer does not count as a test. */
+const minimum = { nodes: 3, workers: 5, tasks: 60, lanes: 6, faults: 5 } as const;
 
-export type Counts = Readonly<Record<keyof typeof least, number>>;
+export type Counts = Readonly<Record<keyof typeof minimum, number>>;
 
-/** Who took part. */
+/** Counts the nodes, workers, tasks and lanes that took part in a world. */
 export class Census {
   readonly #nodes = new Set<string>();
   readonly #workers = new Set<string>();
   readonly #lanes = new Set<string>();
   #tasks = 0;
 
-  /** A node that served. */
+  /** Counts a node that served. */
   node(name: string): void {
     this.#nodes.add(name);
   }
 
-  /** A worker that began a task, as claims name it. */
-  worker(named: string): void {
-    this.#workers.add(named.split('/')[0] ?? '');
+  /** Counts a worker that claimed a task. `claimName` is the worker's name in the claim, with its id after a slash. */
+  worker(claimName: string): void {
+    this.#workers.add(claimName.split('/')[0] ?? '');
   }
 
   task(lane: string | undefined): void {
@@ -25,7 +25,7 @@ export class Census {
     if (lane !== undefined) this.#lanes.add(lane);
   }
 
-  /** A fault at different awaits is one kind. */
+  /** Returns the counts. A fault that was injected at different places counts as one kind. */
   counts(faults: Iterable<string>): Counts {
     const kinds = new Set([...faults].map((fault) => fault.split(' at ')[0]));
     return {
@@ -38,9 +38,9 @@ export class Census {
   }
 }
 
-/** Why a seed does not count; undefined: it does. */
+/** Returns a message that says why a seed does not count, or undefined if it counts. */
 export function shortfall(counts: Counts): string | undefined {
-  const short = (Object.keys(least) as (keyof Counts)[]).filter((what) => counts[what] < least[what]);
+  const short = (Object.keys(minimum) as (keyof Counts)[]).filter((key) => counts[key] < minimum[key]);
   if (short.length === 0) return undefined;
-  return `this seed does not count: ${short.map((what) => `${counts[what]} ${what} of at least ${least[what]}`).join(', ')}`;
+  return `this seed does not count: ${short.map((key) => `${counts[key]} ${key} of at least ${minimum[key]}`).join(', ')}`;
 }

@@ -1,34 +1,34 @@
 import { isEnded } from '../../../src/core/task/head.ts';
-import type { Seen } from './seen.ts';
-import { broken, type Rules } from './violation.ts';
+import type { ShadowTask } from './shadow-task.ts';
+import { type Rules, reportViolation } from './violation.ts';
 
-/** The rules of a lane, judged when one of its tasks joins and when one begins. */
+/** The invariants of a lane. They are checked when a task joins the lane and when a task of it is claimed. */
 export class LaneRules {
   readonly #rules: Rules;
-  readonly #lanes = new Map<string, Seen[]>();
+  readonly #lanes = new Map<string, ShadowTask[]>();
 
   constructor(rules: Rules) {
     this.#rules = rules;
   }
 
-  joined(seen: Seen): void {
-    if (seen.lane === undefined) return;
-    const mates = this.#lanes.get(seen.lane) ?? [];
-    this.#lanes.set(seen.lane, mates);
-    if (!mates.includes(seen)) mates.push(seen);
+  checkJoin(task: ShadowTask): void {
+    if (task.lane === undefined) return;
+    const mates = this.#lanes.get(task.lane) ?? [];
+    this.#lanes.set(task.lane, mates);
+    if (!mates.includes(task)) mates.push(task);
     for (const mate of mates)
-      if (mate !== seen && mate.laneSeq >= seen.laneSeq)
-        broken(this.#rules, 'laneNumbersRise', `${seen.id} in ${seen.lane}`);
+      if (mate !== task && mate.laneSeq >= task.laneSeq)
+        reportViolation(this.#rules, 'laneNumbersRise', `${task.id} in ${task.lane}`);
   }
 
-  begun(seen: Seen): void {
-    for (const mate of this.#lanes.get(seen.lane ?? '') ?? []) {
-      if (mate === seen) continue;
-      const both = `${seen.id} and ${mate.id} in ${seen.lane}`;
-      if (mate.folded.state === 'running') broken(this.#rules, 'oneLeaseALane', both);
-      if (mate.laneSeq > seen.laneSeq) continue;
-      if (!isEnded(mate.folded)) broken(this.#rules, 'startOrderIsCommitOrder', both);
-      else if (mate.folded.holdsLane) broken(this.#rules, 'heldLaneWaits', both);
+  checkStart(task: ShadowTask): void {
+    for (const mate of this.#lanes.get(task.lane ?? '') ?? []) {
+      if (mate === task) continue;
+      const both = `${task.id} and ${mate.id} in ${task.lane}`;
+      if (mate.folded.state === 'running') reportViolation(this.#rules, 'oneLeaseALane', both);
+      if (mate.laneSeq > task.laneSeq) continue;
+      if (!isEnded(mate.folded)) reportViolation(this.#rules, 'startOrderIsCommitOrder', both);
+      else if (mate.folded.holdsLane) reportViolation(this.#rules, 'heldLaneWaits', both);
     }
   }
 }

@@ -1,27 +1,30 @@
-import type { Claimed, TaskEvent } from '../../../src/core/task/event.ts';
+import type { ClaimedEvent, TaskEvent } from '../../../src/core/task/event.ts';
 import { evolve } from '../../../src/core/task/evolve.ts';
 import { type Head, isEnded } from '../../../src/core/task/head.ts';
 import type {
   Acceptance,
-  Accepted,
+  AcceptOutcome,
   Change,
-  Outcome,
-  Renewal,
+  LeaseRenewal,
   Snapshot,
   TaskId,
   Transition,
+  WriteOutcome,
 } from '../../../src/ports/task-store.ts';
 import type { Tally } from '../tally.ts';
 import type { Census } from './census.ts';
 import { nameOf } from './event-name.ts';
 import { differingField } from './fold-equals-head.ts';
 import { LaneRules } from './lane-rules.ts';
-import { type Seen, seenOf } from './seen.ts';
-import { broken, type Rules } from './violation.ts';
+import { type ShadowTask, shadowTaskOf } from './shadow-task.ts';
+import { type Rules, reportViolation } from './violation.ts';
 
-/** Clocks are off by a second at most, so a lease taken a guard of two after its end is a second past it. */
+/**
+ * A lease must have ended at least so long ago, in true time, when it is expired. A lease is expired 2 s after its end, and
+ * a clock is off by 1 s at most.
+ */
 const surelyExpiredMs = 1_000;
-/** Whoever says that a time has come may be ahead by so much. */
+/** The clock that decides that a due time has come may be ahead by so much. */
 const aheadMs = 1_000;
 
 export interface ShadowRules extends Rules {
@@ -29,9 +32,9 @@ export interface ShadowRules extends Rules {
   readonly tally: Tally;
 }
 
-/** Judges every commit against the rules that hold at every moment. */
+/** Follows every commit and checks the invariants that must hold after each of them. */
 export class Shadow {
-  readonly tasks = new Map<TaskId, Seen>();
+  readonly tasks = new Map<TaskId, ShadowTask>();
   readonly #keys = new Map<string, TaskId>();
   readonly #lanes: LaneRules;
   readonly #rules: ShadowRules;
@@ -42,121 +45,121 @@ export class Shadow {
     this.#lanes = new LaneRules(rules);
   }
 
-  accepted(batch: readonly Acceptance[], answers: readonly Accepted[]): void {
-    for (const [i, answer] of answers.entries()) {
-      if (answer.kind === 'fresh') this.#fresh(answer.snapshot, batch[i]?.claimed);
+  recordAccepted(batch: readonly Acceptance[], outcomes: readonly AcceptOutcome[]): void {
+    for (const [i, outcome] of outcomes.entries()) {
+      if (outcome.kind === 'fresh') this.#fresh(outcome.snapshot, batch[i]?.claimed);
     }
   }
 
-  appended(batch: readonly Change[], outcomes: readonly Outcome[]): void {
+  recordAppended(batch: readonly Change[], outcomes: readonly WriteOutcome[]): void {
     for (const [i, outcome] of outcomes.entries()) {
       if (outcome.kind === 'done') this.#done(batch[i] as Change, outcome);
     }
   }
 
-  /** `key` undefined: the SDK made it. */
-  acknowledged(key: string | undefined, id: TaskId): void {
-    const seen = this.tasks.get(id);
-    if (seen === undefined) this.#broken('acknowledgedIsStored', `task ${id} was never committed`);
+  /** Records that a submission was acknowledged. `key` is undefined if the SDK generated the idempotency key. */
+  recordAcknowledged(key: string | undefined, id: TaskId): void {
+    const task = this.tasks.get(id);
+    if (task === undefined) this.#violated('acknowledgedIsStored', `task ${id} was never committed`);
     if (key !== undefined && this.#keys.get(key) !== id)
-      this.#broken('oneKeyOneTask', `${key} was answered with ${id}`);
-    if (seen !== undefined) seen.acknowledged = true;
+      this.#violated('oneKeyOneTask', `${key} was answered with ${id}`);
+    if (task !== undefined) task.acknowledged = true;
   }
 
-  #broken(invariant: string, message: string): void {
-    broken(this.#rules, invariant, message);
+  #violated(invariant: string, message: string): void {
+    reportViolation(this.#rules, invariant, message);
   }
 
-  #fresh(snapshot: Snapshot, claimed: Claimed | undefined): void {
-    const seen = seenOf(snapshot);
+  #fresh(snapshot: Snapshot, claimed: ClaimedEvent | undefined): void {
+    const task = shadowTaskOf(snapshot);
     this.commits++;
-    if (this.#keys.has(seen.key)) this.#broken('oneKeyOneTask', `${seen.key} was accepted twice`);
-    this.#keys.set(seen.key, seen.id);
-    this.tasks.set(seen.id, seen);
-    this.#rules.census.task(seen.lane);
-    this.#lanes.joined(seen);
+    if (this.#keys.has(task.key)) this.#violated('oneKeyOneTask', `${task.key} was accepted twice`);
+    this.#keys.set(task.key, task.id);
+    this.tasks.set(task.id, task);
+    this.#rules.census.task(task.lane);
+    this.#lanes.checkJoin(task);
     if (claimed === undefined) return;
-    this.#event(seen, claimed);
-    seen.revision++;
-    this.#stored(seen, snapshot.head);
+    this.#event(task, claimed);
+    task.revision++;
+    this.#stored(task, snapshot.head);
   }
 
-  #done(change: Change, outcome: Outcome & { kind: 'done' }): void {
+  #done(change: Change, outcome: WriteOutcome & { kind: 'done' }): void {
     this.commits++;
-    const seen = this.tasks.get(change.id);
-    if (seen === undefined) {
-      this.#broken('acknowledgedIsStored', `${change.id} was written, but never accepted`);
+    const task = this.tasks.get(change.id);
+    if (task === undefined) {
+      this.#violated('acknowledgedIsStored', `${change.id} was written, but never accepted`);
       return;
     }
-    if (change.kind === 'renewal') this.#renewed(seen, change);
-    else this.#transition(seen, change);
-    seen.revision++;
-    if (outcome.laneSeq !== undefined && outcome.laneSeq !== seen.laneSeq) {
-      seen.laneSeq = outcome.laneSeq;
-      this.#lanes.joined(seen);
+    if (change.kind === 'renewal') this.#renewed(task, change);
+    else this.#transition(task, change);
+    task.revision++;
+    if (outcome.laneSeq !== undefined && outcome.laneSeq !== task.laneSeq) {
+      task.laneSeq = outcome.laneSeq;
+      this.#lanes.checkJoin(task);
     }
-    this.#stored(seen, outcome.head);
+    this.#stored(task, outcome.head);
   }
 
-  #stored(seen: Seen, head: Head): void {
-    seen.head = head;
-    seen.leaseEndAtMs = head.leaseEndAtMs;
-    const field = differingField(seen.folded, head);
-    if (field !== undefined) this.#broken('foldEqualsHead', `${field} of ${seen.id}`);
+  #stored(task: ShadowTask, head: Head): void {
+    task.head = head;
+    task.leaseEndAtMs = head.leaseEndAtMs;
+    const field = differingField(task.folded, head);
+    if (field !== undefined) this.#violated('foldEqualsHead', `${field} of ${task.id}`);
   }
 
-  #renewed(seen: Seen, { expect }: Renewal): void {
-    const { state, fencingToken } = seen.folded;
+  #renewed(task: ShadowTask, { expect }: LeaseRenewal): void {
+    const { state, fencingToken } = task.folded;
     if (state !== 'running' || fencingToken !== expect.fencingToken)
-      this.#broken('validTokenOrRevision', `a renewal of ${seen.id} without its lease`);
+      this.#violated('validTokenOrRevision', `a renewal of ${task.id} without its lease`);
   }
 
-  #transition(seen: Seen, change: Transition): void {
+  #transition(task: ShadowTask, change: Transition): void {
     const { expect } = change;
-    const { state, fencingToken, version } = seen.folded;
+    const { state, fencingToken, version } = task.folded;
     const valid =
       'revision' in expect
-        ? expect.revision === seen.revision
+        ? expect.revision === task.revision
         : state === 'running' && fencingToken === expect.fencingToken && version === expect.version;
     if (!valid) {
       const kinds = change.events.map((event) => event.kind).join(', ') || 'a clearing';
-      this.#broken('validTokenOrRevision', `${kinds} of ${seen.id} (${state})`);
+      this.#violated('validTokenOrRevision', `${kinds} of ${task.id} (${state})`);
     }
-    for (const event of change.events) this.#event(seen, event);
+    for (const event of change.events) this.#event(task, event);
   }
 
-  #event(seen: Seen, event: TaskEvent): void {
-    const { folded } = seen;
-    this.#rules.tally.happened(nameOf(folded, event));
-    if (isEnded(folded)) this.#afterTheEnd(seen, event);
+  #event(task: ShadowTask, event: TaskEvent): void {
+    const { folded } = task;
+    this.#rules.tally.countEvent(nameOf(folded, event));
+    if (isEnded(folded)) this.#checkAfterEnd(task, event);
     if ('fencingToken' in event && event.fencingToken !== undefined && event.kind !== 'claimed') {
       if (folded.state !== 'running' || event.fencingToken !== folded.fencingToken)
-        this.#broken('validTokenOrRevision', `${event.kind} of ${seen.id} by ${event.fencingToken}`);
+        this.#violated('validTokenOrRevision', `${event.kind} of ${task.id} by ${event.fencingToken}`);
     }
-    if (event.kind === 'leaseExpired' && (seen.leaseEndAtMs ?? 0) + surelyExpiredMs > this.#rules.now())
-      this.#broken('noValidLeaseIsTaken', `${seen.id} until ${seen.leaseEndAtMs}`);
-    if (event.kind === 'claimed') this.#claimed(seen, event);
-    if (event.kind === 'succeeded') seen.winners.push(event.fencingToken);
-    seen.folded = evolve(folded, event);
-    seen.failed ||= seen.folded.state === 'dead' || seen.folded.state === 'cancelled';
+    if (event.kind === 'leaseExpired' && (task.leaseEndAtMs ?? 0) + surelyExpiredMs > this.#rules.now())
+      this.#violated('noValidLeaseIsTaken', `${task.id} until ${task.leaseEndAtMs}`);
+    if (event.kind === 'claimed') this.#claimed(task, event);
+    if (event.kind === 'succeeded') task.winners.push(event.fencingToken);
+    task.folded = evolve(folded, event);
+    task.failed ||= task.folded.state === 'dead' || task.folded.state === 'cancelled';
   }
 
-  #afterTheEnd(seen: Seen, event: TaskEvent): void {
-    const { folded } = seen;
-    const wayOut = event.kind === 'redriven' || (event.kind === 'cancelled' && folded.holdsLane);
-    if (folded.state !== 'dead' || !wayOut)
-      this.#broken('endsExactlyOnce', `${event.kind} of ${seen.id}, which is ${folded.state}`);
+  #checkAfterEnd(task: ShadowTask, event: TaskEvent): void {
+    const { folded } = task;
+    const mayLeaveDead = event.kind === 'redriven' || (event.kind === 'cancelled' && folded.holdsLane);
+    if (folded.state !== 'dead' || !mayLeaveDead)
+      this.#violated('endsExactlyOnce', `${event.kind} of ${task.id}, which is ${folded.state}`);
   }
 
-  #claimed(seen: Seen, { fencingToken, attempt, worker }: Claimed): void {
-    const { folded, id } = seen;
+  #claimed(task: ShadowTask, { fencingToken, attempt, worker }: ClaimedEvent): void {
+    const { folded, id } = task;
     this.#rules.census.worker(worker);
-    if (fencingToken <= folded.fencingToken) this.#broken('tokensRise', id);
-    if (folded.state !== 'waiting') this.#broken('noValidLeaseIsTaken', `${id} was ${folded.state}`);
-    if (attempt > seen.submission.options.retry.maxAttempts)
-      this.#broken('attemptsAreBounded', `${id} begins attempt ${attempt}`);
+    if (fencingToken <= folded.fencingToken) this.#violated('tokensRise', id);
+    if (folded.state !== 'waiting') this.#violated('noValidLeaseIsTaken', `${id} was ${folded.state}`);
+    if (attempt > task.submission.options.retry.maxAttempts)
+      this.#violated('attemptsAreBounded', `${id} starts attempt ${attempt}`);
     if ((folded.waitUntilMs ?? 0) > this.#rules.now() + aheadMs)
-      this.#broken('nothingBeginsBeforeItsTime', `${id} waits until ${folded.waitUntilMs}`);
-    this.#lanes.begun(seen);
+      this.#violated('nothingBeginsBeforeItsTime', `${id} waits until ${folded.waitUntilMs}`);
+    this.#lanes.checkStart(task);
   }
 }

@@ -1,4 +1,4 @@
-/** A rule that a world broke, by name. */
+/** The error that a world throws when it violates an invariant. */
 export class Violation extends Error {
   readonly invariant: string;
 
@@ -9,12 +9,12 @@ export class Violation extends Error {
 }
 
 export interface Rules {
-  /** Names of invariants that are not judged. */
-  readonly blindTo: ReadonlySet<string>;
+  /** The names of invariants that are not checked. */
+  readonly ignored: ReadonlySet<string>;
   now(): number;
 }
 
-/** Throws, unless this invariant is not judged in this world. */
-export function broken({ blindTo }: Rules, invariant: string, message: string): void {
-  if (!blindTo.has(invariant)) throw new Violation(invariant, message);
+/** Throws a `Violation`, unless this world ignores the invariant. */
+export function reportViolation({ ignored }: Rules, invariant: string, message: string): void {
+  if (!ignored.has(invariant)) throw new Violation(invariant, message);
 }

@@ -1,20 +1,20 @@
-interface Mortal {
+interface KillableProcess {
   readonly dead: boolean;
 }
 
-/** Who waits for a result. */
-export class Waits {
-  readonly #open = new Map<object, { readonly id: string; readonly process: Mortal }>();
+/** The open waits of client processes for the results of tasks. */
+export class ResultWaits {
+  readonly #open = new Map<object, { readonly id: string; readonly process: KillableProcess }>();
 
-  /** The answer ends it. */
-  begin(process: Mortal, id: string): () => void {
+  /** Records that a process waits for the result of a task. Returns a function that ends the wait. */
+  begin(process: KillableProcess, id: string): () => void {
     const key = {};
     this.#open.set(key, { id, process });
     return () => this.#open.delete(key);
   }
 
-  /** A task for whose result a living process waits. */
-  get some(): string | undefined {
+  /** The task of an open wait whose process is alive, or undefined if there is none. */
+  get firstOpen(): string | undefined {
     for (const { id, process } of this.#open.values()) if (!process.dead) return id;
     return undefined;
   }

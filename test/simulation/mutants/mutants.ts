@@ -1,11 +1,11 @@
-/** Holdfast made wrong on purpose, one rule at a time: the invariants must notice each of them. */
+/** A version of Holdfast in which one rule is broken on purpose. The invariants of the simulation must detect each mutant. */
 export interface Mutant {
   readonly name: string;
-  /** From the root of the repository. */
+  /** The path of the changed file from the root of the repository. */
   readonly file: string;
   /**
-   * Invariants that judge just what this mutant no longer asks. They do not count: it must be caught by what goes
-   * wrong then.
+   * Invariants that check exactly the condition that the mutant removes. They are switched off for this mutant, so that it
+   * must be detected by its consequences.
    */
   readonly restatedBy?: readonly string[];
   readonly edits: readonly { readonly find: string; readonly replace: string }[];
@@ -16,7 +16,7 @@ const externalBroker = 'src/testing/external-broker.ts';
 const claimDeliveries = 'src/service/claim/claim-deliveries.ts';
 const settle = 'src/service/settle/settle.ts';
 const handOver = 'src/service/hand-over.ts';
-const condition = 'if (!(parts.faults.condition?.(change, met) ?? met))';
+const condition = 'if (!(parts.faults.condition?.(change, holds) ?? holds))';
 
 export const mutants: readonly Mutant[] = [
   {
@@ -26,7 +26,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: condition,
-        replace: `if (!(met || (change.kind === 'transition' && 'fencingToken' in change.expect)))`,
+        replace: `if (!(holds || (change.kind === 'transition' && 'fencingToken' in change.expect)))`,
       },
     ],
   },
@@ -56,11 +56,11 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'message-deleted-before-the-settlement',
     file: settle,
-    restatedBy: ['whatRunsKeepsABell'],
+    restatedBy: ['runningTaskKeepsItsMessage'],
     edits: [
       {
         find: 'const outcomes = await context.store.append(round.changes);',
-        replace: `await context.broker.delete(round.going.map((one) => one.lease.receiptHandle));
+        replace: `await context.broker.delete(round.settlements.map((one) => one.lease.receiptHandle));
           const outcomes = await context.store.append(round.changes);`,
       },
     ],
@@ -70,7 +70,7 @@ export const mutants: readonly Mutant[] = [
     file: settle,
     edits: [
       {
-        find: '// Refused: whoever holds the lease now holds the bell too, so it is left alone.',
+        find: '// A refused settlement leaves the delivery alone, because it belongs to the current holder of the lease.',
         replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));`,
       },
     ],
@@ -114,7 +114,7 @@ export const mutants: readonly Mutant[] = [
         find: condition,
         replace: `const clears =
             change.kind === 'transition' && change.events.length === 0 && change.head.state === 'waiting';
-          if (!met && !clears)`,
+          if (!holds && !clears)`,
       },
     ],
   },
@@ -134,7 +134,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         find: `  if (lane !== undefined) {
-    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
     await dispatchLowest(context, lane, 'handOver');
   }`,
         replace: '',
@@ -151,7 +151,7 @@ export const mutants: readonly Mutant[] = [
     },
   ]);
   if (lane !== undefined) {
-    await context.store.leave(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
     await dispatchLowest(context, lane, 'handOver');
   }`,
       },

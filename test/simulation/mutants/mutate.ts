@@ -1,7 +1,7 @@
 import { registerHooks } from 'node:module';
 import type { Mutant } from './mutants.ts';
 
-/** The mutant's file with its edits. @throws where the file has changed so that they no longer fit. */
+/** Returns the source with the mutant's edits. Throws an error if an edit does not fit the source exactly once. */
 export function mutated(source: string, { name, file, edits }: Mutant): string {
   let text = source;
   for (const { find, replace } of edits) {
@@ -12,7 +12,7 @@ export function mutated(source: string, { name, file, edits }: Mutant): string {
   return text;
 }
 
-/** From now on this process loads the mutant's file with its edits. Nothing of Holdfast may be loaded before. */
+/** Makes this process load the mutant's file with its edits. It must be called before any module of Holdfast is loaded. */
 export function mutate(mutant: Mutant): void {
   const target = new URL(`../../../${mutant.file}`, import.meta.url).href;
   registerHooks({

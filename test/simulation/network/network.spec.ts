@@ -4,7 +4,7 @@ import { Pipe } from './pipe.ts';
 import { SimProcess } from './process.ts';
 
 describe('one direction of a simulated stream', () => {
-  it('keeps its order, however late each message is', async () => {
+  it('delivers its messages in order, however late each message is', async () => {
     for (let seed = 1; seed <= 20; seed++) {
       const world = new World({ seed });
       const pipe = new Pipe(world);
@@ -15,7 +15,7 @@ describe('one direction of a simulated stream', () => {
     }
   });
 
-  it('loses what is under way when it is cut, and takes no more', async () => {
+  it('loses the messages in flight when it is cut, and delivers no later message', async () => {
     const world = new World({ seed: 1 });
     const pipe = new Pipe(world);
     const received: string[] = [];
@@ -28,11 +28,11 @@ describe('one direction of a simulated stream', () => {
 });
 
 describe('a simulated process', () => {
-  it('hears nothing while it is held up, then everything in order', async () => {
+  it('receives no timer and no message while it is stalled, and all of them in order afterwards', async () => {
     const world = new World({ seed: 3 });
     const process = new SimProcess(world, 'worker', 0);
     const received: string[] = [];
-    process.holdUp(30_000);
+    process.stall(30_000);
     process.clock.after(10, () => received.push('timer'));
     world.clock.after(20_000, () => process.run(() => received.push('message')));
     const cancel = process.clock.after(15, () => received.push('cancelled'));

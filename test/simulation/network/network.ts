@@ -1,9 +1,9 @@
 import { HoldfastError } from '../../../src/core/errors.ts';
 import type { World } from '../world.ts';
 import type { SimNode } from './node.ts';
-import type { Serving } from './serving.ts';
+import type { ServingNode } from './node-life.ts';
 
-/** What lies between clients and nodes: a balancer that sends each call and each stream to any node that is up. */
+/** The network between clients and nodes. A load balancer sends each call and each stream to a random node that is up. */
 export class Network {
   readonly world: World;
   readonly nodes: readonly SimNode[];
@@ -13,8 +13,8 @@ export class Network {
     this.nodes = nodes;
   }
 
-  /** Undefined: all are down. */
-  serving(): Serving | undefined {
+  /** Returns a random node that is up, or undefined if all nodes are down. */
+  pickServing(): ServingNode | undefined {
     return this.world.pick(this.nodes.filter((node) => node.serving !== undefined))?.serving;
   }
 
@@ -22,20 +22,23 @@ export class Network {
     return this.world.clock.sleep(this.world.latencyMs());
   }
 
-  /** Calls back when this end notices that the other is gone: soon, as a rule, else by the connection's keep-alive. */
-  noticed(soonMs: number, atLastMs: number, tell: () => void): void {
+  /**
+   * Calls `notify` when one end of a connection notices that the other end is gone: mostly within `soonMs`, else at the
+   * latest after `atLastMs`, when the connection's keep-alive fails.
+   */
+  notifyLater(soonMs: number, atLastMs: number, notify: () => void): void {
     const { world } = this;
-    const late = world.strikes('noticed late', 0.2);
-    world.clock.after(late ? world.between(soonMs, atLastMs) : world.between(1, soonMs), tell);
+    const late = world.injectFault('noticed late', 0.2);
+    world.clock.after(late ? world.between(soonMs, atLastMs) : world.between(1, soonMs), notify);
   }
 }
 
-/** By when the pings of a connection find that the other end is gone. */
-export const pingedMs = { client: 30_000, node: 80_000 } as const;
+/** The longest time, in ms, after which the keep-alive pings of a connection detect that the other end is gone. */
+export const keepAliveMs = { client: 30_000, node: 80_000 } as const;
 
 export function unreachable(why: string): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', `No node answers: ${why}.`, {
-    help: 'It is tried again.',
+    help: 'The call is tried again.',
   });
 }
 

@@ -3,17 +3,20 @@ import type { Engine } from '../../../src/ports/engine.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { ProcessClock } from '../../../src/testing/virtual-clock.ts';
 import type { World } from '../world.ts';
+import { NodeLife, type ServingNode } from './node-life.ts';
 import { portsOf } from './ports.ts';
-import { Life, type Serving } from './serving.ts';
 
 const furthestOffMs = 1_000;
 
-/** A process that serves: it may die at any await, or stop in order, and comes back as another life on the same store. */
+/**
+ * A simulated server process. It may die at any await, or stop gracefully, and starts again as a new `NodeLife` on the same
+ * store.
+ */
 export class SimNode {
   readonly name: string;
   readonly #world: World;
-  #serving: Serving | undefined;
-  #life: Life | undefined;
+  #serving: ServingNode | undefined;
+  #life: NodeLife | undefined;
   #clock: ProcessClock | undefined;
   #engine: Engine | undefined;
   #running: HoldfastNode | undefined;
@@ -26,19 +29,19 @@ export class SimNode {
     this.#offsetMs = world.between(-furthestOffMs, furthestOffMs);
   }
 
-  /** Undefined while it is down or starting. */
-  get serving(): Serving | undefined {
+  /** The running node, or undefined while the process is down or starting. */
+  get serving(): ServingNode | undefined {
     return this.#serving;
   }
 
-  /** A start fails where the store does: then the process is started again. */
+  /** Starts the node. If the store fails during the start, the node crashes and starts again. */
   begin(): void {
-    const life = new Life(`${this.name}.${++this.#lives}`, (ended) => this.#ended(ended));
+    const life = new NodeLife(`${this.name}.${++this.#lives}`, (ended) => this.#ended(ended));
     this.#life = life;
     this.#start(life).catch(() => life.crash());
   }
 
-  async #start(life: Life): Promise<void> {
+  async #start(life: NodeLife): Promise<void> {
     const world = this.#world;
     const clock = world.clock.process(this.#offsetMs);
     this.#clock = clock;
@@ -55,11 +58,11 @@ export class SimNode {
     this.#life?.crash();
   }
 
-  /** As on SIGTERM: no new work, what runs finishes within a limit, then it is gone; it may crash meanwhile. */
+  /** Drains the node, as on SIGTERM, then ends it. It may crash meanwhile. */
   drain(): void {
     const [running, life] = [this.#running, this.#life];
     if (running === undefined || life === undefined) return;
-    this.#world.begin(running.close(this.#world.between(1_000, 30_000)).then(() => life.crash()));
+    this.#world.runInBackground(running.close(this.#world.between(1_000, 30_000)).then(() => life.crash()));
   }
 
   jump(): void {
@@ -68,12 +71,12 @@ export class SimNode {
     this.#offsetMs = to;
   }
 
-  #ended(life: Life): void {
+  #ended(life: NodeLife): void {
     this.#serving = undefined;
     this.#running = undefined;
     this.#clock?.kill();
-    this.#world.begin(this.#engine?.close() ?? Promise.resolve());
-    this.#world.tally.note(`end ${life.name}`);
+    this.#world.runInBackground(this.#engine?.close() ?? Promise.resolve());
+    this.#world.tally.addToHash(`end ${life.name}`);
     this.#world.clock.after(this.#world.between(200, 15_000), () => this.begin());
   }
 }

@@ -1,6 +1,6 @@
 import type { World } from '../world.ts';
 
-/** One direction of a stream: in order, each message after a delay of its own, until it is cut. */
+/** One direction of a stream. It delivers messages in order, each after a delay of its own, until it is cut. */
 export class Pipe {
   readonly #world: World;
   #waiting: (() => void)[] = [];
@@ -16,11 +16,11 @@ export class Pipe {
     const { clock } = this.#world;
     this.#waiting.push(arrive);
     this.#lastAtMs = Math.max(this.#lastAtMs, clock.monotonic() + this.#world.latencyMs());
-    // Timers of one moment ring in any order: whichever it is brings the first that waits.
+    // Timers of the same moment fire in any order, so each timer delivers the oldest waiting message.
     clock.after(this.#lastAtMs - clock.monotonic(), () => this.#waiting.shift()?.());
   }
 
-  /** What is under way is lost, and nothing more is taken. */
+  /** Discards the messages in flight and all later ones. */
   cut(): void {
     this.#cut = true;
     this.#waiting = [];

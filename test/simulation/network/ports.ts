@@ -1,11 +1,11 @@
 import { HoldfastError } from '../../../src/core/errors.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
-import { watchedBroker } from '../checks/delivery-watch.ts';
+import { checkedBroker } from '../checks/checked-broker.ts';
 import type { World } from '../world.ts';
-import type { Life } from './serving.ts';
+import type { NodeLife } from './node-life.ts';
 
-function noAnswer(): HoldfastError {
-  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The answer of the store was lost.', {
+function responseLost(): HoldfastError {
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The response of the store was lost.', {
     help: 'Send the request again.',
   });
 }
@@ -14,25 +14,28 @@ function never(): Promise<never> {
   return new Promise(() => {});
 }
 
-/** A silence that comes late finds a bell that others hold by now, a very late one another bell of the same task. */
+/**
+ * Returns the delay of a slow call of the broker. A late `delete` meets a message that another worker has received
+ * meanwhile; a very late one meets another message of the same task.
+ */
 function slowBrokerMs(world: World, point: string): number {
   const veryLate = point.startsWith('broker.delete') && world.chance(0.5);
   return veryLate ? world.between(60_000, 130_000) : world.between(2_000, 60_000);
 }
 
 function slownessMs(world: World, point: string): number {
-  if (!world.faulty) return world.chance(0.1) ? world.between(1, 5) : 0;
-  if (world.strikes('slow store', 0.002)) return world.between(2_000, 45_000);
+  if (!world.hasFaults) return world.chance(0.1) ? world.between(1, 5) : 0;
+  if (world.injectFault('slow store', 0.002)) return world.between(2_000, 45_000);
   const slowBroker = point.startsWith('broker.delete') ? 0.08 : 0.01;
-  if (point.startsWith('broker.') && world.strikes('slow broker', slowBroker))
+  if (point.startsWith('broker.') && world.injectFault('slow broker', slowBroker))
     return slowBrokerMs(world, point);
   if (world.chance(0.03)) return world.between(30, 1_500);
   return world.chance(0.4) ? world.between(1, 30) : 0;
 }
 
-/** Where a call waits, and where its node may die: before the effect and after it. */
-async function gate(world: World, life: Life, point: string): Promise<void> {
-  if (world.strikes(`crash at ${point}`, 0.001)) life.crash();
+/** Lets a call wait, or its node crash. It is called before and after the effect of each port call. */
+async function delayOrCrash(world: World, life: NodeLife, point: string): Promise<void> {
+  if (world.injectFault(`crash at ${point}`, 0.001)) life.crash();
   else {
     const ms = slownessMs(world, point);
     if (ms > 0) await world.clock.sleep(ms);
@@ -40,26 +43,26 @@ async function gate(world: World, life: Life, point: string): Promise<void> {
   if (life.dead) await never();
 }
 
-async function call<T>(world: World, life: Life, name: string, effect: () => Promise<T>): Promise<T> {
+async function call<T>(world: World, life: NodeLife, name: string, effect: () => Promise<T>): Promise<T> {
   world.tally.steps++;
-  world.tally.note(`${life.name} ${name}`);
-  // Sweeps ask all the time; only what they find is interesting.
+  world.tally.addToHash(`${life.name} ${name}`);
+  // Sweeps make these calls all the time and mostly find nothing, so that only few of them are disturbed.
   const idle = name === 'store.due' || name === 'registry.get';
-  if (!idle || world.chance(0.02)) await gate(world, life, `${name}, before`);
+  if (!idle || world.chance(0.02)) await delayOrCrash(world, life, `${name}, before`);
   if (life.dead) await never();
-  const answer = await effect();
-  if (!idle || world.chance(0.02)) await gate(world, life, `${name}, after`);
+  const result = await effect();
+  if (!idle || world.chance(0.02)) await delayOrCrash(world, life, `${name}, after`);
   if (life.dead) await never();
-  if (world.strikes('lost answer', 0.004)) throw noAnswer();
-  return answer;
+  if (world.injectFault('lost store response', 0.004)) throw responseLost();
+  return result;
 }
 
 type Method = (...args: never[]) => Promise<unknown>;
 
-function wrapped<Port extends object>(world: World, life: Life, name: string, port: Port): Port {
+function wrapped<Port extends object>(world: World, life: NodeLife, name: string, port: Port): Port {
   const methods = { ...port } as Record<string, unknown>;
   for (const [method, run] of Object.entries(port)) {
-    // What answers at once is no step.
+    // `isIdle` is synchronous, so it cannot be delayed.
     if (typeof run !== 'function' || method === 'isIdle') continue;
     const point = `${name}.${method}`;
     methods[method] = (...args: never[]) => call(world, life, point, () => (run as Method)(...args));
@@ -67,37 +70,38 @@ function wrapped<Port extends object>(world: World, life: Life, name: string, po
   return methods as Port;
 }
 
-/** The store as the invariants watch it: every commit is judged, whatever becomes of its answer. */
-function watched(world: World, { store }: Engine): Engine['store'] {
-  const judge = async <T>(answers: Promise<T>, look: (answers: T) => void): Promise<T> => {
-    const known = await answers;
+/** Wraps a store so that the invariants are checked after every commit, even if the response to it is lost later. */
+function checkedStore(world: World, { store }: Engine): Engine['store'] {
+  const checkAfter = async <T>(call: Promise<T>, check: (results: T) => void): Promise<T> => {
+    const results = await call;
     try {
-      look(known);
-    } catch (broken) {
-      world.fail(broken);
+      check(results);
+    } catch (violation) {
+      world.fail(violation);
     }
-    return known;
+    return results;
   };
   return {
     ...store,
-    // Whatever the nature, several nodes write here.
+    // Several nodes write to the store, also with a transactional broker.
     can: { ...store.can, sharedWriters: true },
-    accept: (batch) => judge(store.accept(batch), (answers) => world.shadow.accepted(batch, answers)),
+    accept: (batch) =>
+      checkAfter(store.accept(batch), (outcomes) => world.shadow.recordAccepted(batch, outcomes)),
     append: (batch) =>
-      judge(store.append(batch), (outcomes) => {
-        for (const change of batch) world.tally.note(`${world.clock.now()}${change.id}`);
-        world.shadow.appended(batch, outcomes);
+      checkAfter(store.append(batch), (outcomes) => {
+        for (const change of batch) world.tally.addToHash(`${world.clock.now()}${change.id}`);
+        world.shadow.recordAppended(batch, outcomes);
       }),
   };
 }
 
-/** A node's way to its engine: every call may be slow, fail after its effect, or be its node's last. */
-export function portsOf(world: World, life: Life, engine: Engine): Engine {
-  // Where bells follow the commit, their handles do too.
-  const broker = world.nature === 'external' ? watchedBroker(world, engine.broker) : engine.broker;
+/** Wraps the ports of a node's engine. Each call may be slow, lose its response after its effect, or crash the node. */
+export function portsOf(world: World, life: NodeLife, engine: Engine): Engine {
+  // Only an external broker can lose the message of a running task: a transactional one follows the commits.
+  const broker = world.nature === 'external' ? checkedBroker(world, engine.broker) : engine.broker;
   return {
-    store: wrapped(world, life, 'store', watched(world, engine)),
-    broker: wrapped(world, life, 'bells', broker),
+    store: wrapped(world, life, 'store', checkedStore(world, engine)),
+    broker: wrapped(world, life, 'broker', broker),
     registry: wrapped(world, life, 'registry', engine.registry),
     close: () => engine.close(),
   };

@@ -4,18 +4,18 @@ import type { ProcessClock } from '../../../src/testing/virtual-clock.ts';
 import type { World } from '../world.ts';
 
 /**
- * A client's process. It may die, and it may be held up (a stopped machine, a long collection): then nothing reaches
- * it, neither timers nor messages, and all of it comes at once when it goes on.
+ * A simulated client process. It may die, and it may stall (a stopped machine, a long garbage collection). While it stalls
+ * it receives neither timers nor messages; afterwards it receives all of them at once.
  */
 export class SimProcess {
   readonly name: string;
   readonly clock: Clock;
   readonly #world: World;
   readonly #own: ProcessClock;
-  readonly #deaths = new Set<() => void>();
+  readonly #deathListeners = new Set<() => void>();
   #dead = false;
-  #heldUp = false;
-  #owed: (() => void)[] = [];
+  #stalled = false;
+  #deferred: (() => void)[] = [];
 
   constructor(world: World, name: string, offsetMs: number) {
     this.name = name;
@@ -45,41 +45,41 @@ export class SimProcess {
     return this.#dead;
   }
 
-  /** Something reaches this process: now, when it goes on, or never. Order is kept. */
-  run(reached: () => unknown): void {
+  /** Runs a callback now, after the stall, or never if the process is dead. The order of the callbacks is kept. */
+  run(callback: () => unknown): void {
     if (this.#dead) return;
-    if (this.#heldUp) this.#owed.push(reached);
-    else reached();
+    if (this.#stalled) this.#deferred.push(callback);
+    else callback();
   }
 
-  holdUp(ms: number): void {
-    if (this.#heldUp || this.#dead) return;
-    this.#heldUp = true;
-    this.#world.clock.after(ms, () => this.#goOn());
+  stall(ms: number): void {
+    if (this.#stalled || this.#dead) return;
+    this.#stalled = true;
+    this.#world.clock.after(ms, () => this.#resume());
   }
 
-  /** Called back once it is dead; the answer takes that back. */
-  onDeath(tell: () => void): () => void {
-    this.#deaths.add(tell);
-    return () => this.#deaths.delete(tell);
+  /** Adds a listener for the death of the process. Returns a function that removes it. */
+  onDeath(listener: () => void): () => void {
+    this.#deathListeners.add(listener);
+    return () => this.#deathListeners.delete(listener);
   }
 
   kill(): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#owed = [];
+    this.#deferred = [];
     this.#own.kill();
-    for (const tell of [...this.#deaths]) tell();
+    for (const listener of [...this.#deathListeners]) listener();
   }
 
-  /** One thing a turn, so that what each of them resolves is done before the next. */
-  #goOn(): void {
-    const next = this.#owed.shift();
+  /** Runs one deferred callback in each turn of the clock, so that promises that it resolves settle before the next one. */
+  #resume(): void {
+    const next = this.#deferred.shift();
     if (next === undefined) {
-      this.#heldUp = false;
+      this.#stalled = false;
       return;
     }
     next();
-    this.#world.clock.soon(() => this.#goOn());
+    this.#world.clock.soon(() => this.#resume());
   }
 }

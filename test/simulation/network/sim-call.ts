@@ -2,14 +2,17 @@ import type { CallOptions } from '../../../src/client/transport.ts';
 import { localIdentity } from '../../../src/node/in-process.ts';
 import type { CallContext } from '../../../src/rpc/api/api.ts';
 import type { NodeApi } from '../../../src/rpc/api/create-api.ts';
-import { gaveUp, type Network, pingedMs, timedOut, unreachable } from './network.ts';
+import { gaveUp, keepAliveMs, type Network, timedOut, unreachable } from './network.ts';
 import type { SimProcess } from './process.ts';
 
 type Execute<R> = (api: NodeApi, context: CallContext) => Promise<R>;
-/** Undefined: its node is dead, or it was lost; nobody knows whether it happened. */
-type Answer<R> = { readonly value: R } | { readonly error: unknown } | undefined;
+/** The result of a call. Undefined if the node died or a message was lost: the call may or may not have taken effect. */
+type CallResult<R> = { readonly value: R } | { readonly error: unknown } | undefined;
 
-/** A call of one answer: late, lost on the way there or back, or made twice by a proxy that heard nothing. */
+/**
+ * A call with one response on the simulated network. The request or the response may be late or lost, and a proxy that got
+ * no response may send the request twice.
+ */
 export class SimCall<R> {
   readonly promise: Promise<R>;
   readonly #network: Network;
@@ -17,9 +20,9 @@ export class SimCall<R> {
   readonly #timeoutMs: number | undefined;
   readonly #execute: Execute<R>;
   readonly #beganAtMs: number;
-  /** The caller is gone, as the node sees it. */
-  readonly #gone = new AbortController();
-  #finish: (answer: Exclude<Answer<R>, undefined>) => void = () => {};
+  /** The abort controller of the call on the node. It is aborted when the node notices that the caller is gone. */
+  readonly #callerGone = new AbortController();
+  #finish: (result: Exclude<CallResult<R>, undefined>) => void = () => {};
 
   constructor(network: Network, process: SimProcess, options: CallOptions, execute: Execute<R>) {
     this.#network = network;
@@ -27,65 +30,66 @@ export class SimCall<R> {
     this.#timeoutMs = options.timeoutMs;
     this.#execute = execute;
     this.#beganAtMs = network.world.elapsedMs;
-    this.promise = this.#awaited(options.signal);
-    network.world.begin(this.#make());
+    this.promise = this.#awaitResult(options.signal);
+    network.world.runInBackground(this.#run());
   }
 
-  #awaited(signal: AbortSignal | undefined): Promise<R> {
+  #awaitResult(signal: AbortSignal | undefined): Promise<R> {
     const { promise, resolve, reject } = Promise.withResolvers<R>();
     promise.catch(() => {});
-    const leave = (): void => this.#network.noticed(3_000, pingedMs.node, () => this.#gone.abort(gaveUp()));
-    const give = (error: Error): void => {
+    const noticeCallerGone = (): void =>
+      this.#network.notifyLater(3_000, keepAliveMs.node, () => this.#callerGone.abort(gaveUp()));
+    const giveUp = (error: Error): void => {
       this.#finish({ error });
-      leave();
+      noticeCallerGone();
     };
-    const abandon = (): void => give(gaveUp());
+    const abandon = (): void => giveUp(gaveUp());
     const timeoutMs = this.#timeoutMs;
     const stopTimer =
       timeoutMs === undefined
         ? undefined
-        : this.#process.clock.after(timeoutMs, () => give(timedOut(timeoutMs)));
-    const forget = this.#process.onDeath(leave);
-    this.#finish = (answer) => {
+        : this.#process.clock.after(timeoutMs, () => giveUp(timedOut(timeoutMs)));
+    const removeListener = this.#process.onDeath(noticeCallerGone);
+    this.#finish = (result) => {
       this.#finish = () => {};
       stopTimer?.();
-      forget();
+      removeListener();
       signal?.removeEventListener('abort', abandon);
-      if ('value' in answer) resolve(answer.value);
-      else reject(answer.error);
+      if ('value' in result) resolve(result.value);
+      else reject(result.error);
     };
     signal?.addEventListener('abort', abandon);
     if (signal?.aborted === true) abandon();
     return promise;
   }
 
-  async #make(): Promise<void> {
+  async #run(): Promise<void> {
     const { world } = this.#network;
     await this.#network.travel();
-    const lostThere = world.strikes('lost request', 0.02);
-    const answer = lostThere ? undefined : await this.#served();
+    const isRequestLost = world.injectFault('lost request', 0.02);
+    const result = isRequestLost ? undefined : await this.#executeMaybeTwice();
     await this.#network.travel();
-    if (answer !== undefined && !world.strikes('lost response', 0.02)) return this.#arrive(answer);
-    // A reset is noticed, silence is not.
-    this.#network.noticed(3_000, pingedMs.client, () =>
-      this.#arrive({ error: unreachable('the connection was lost') }),
+    if (result !== undefined && !world.injectFault('lost response', 0.02)) return this.#deliver(result);
+    // The client notices a connection reset soon, but a lost message only when the keep-alive fails.
+    this.#network.notifyLater(3_000, keepAliveMs.client, () =>
+      this.#deliver({ error: unreachable('the connection was lost') }),
     );
   }
 
-  #arrive(answer: Exclude<Answer<R>, undefined>): void {
-    this.#process.run(() => this.#finish(answer));
+  #deliver(result: Exclude<CallResult<R>, undefined>): void {
+    this.#process.run(() => this.#finish(result));
   }
 
-  async #served(): Promise<Answer<R>> {
+  async #executeMaybeTwice(): Promise<CallResult<R>> {
     const { world } = this.#network;
-    const first = this.#once();
-    if (!world.strikes('doubled call', 0.03)) return first;
+    const first = this.#executeOnce();
+    if (!world.injectFault('doubled call', 0.03)) return first;
     await Promise.race([first, world.clock.sleep(world.between(0, 3_000))]);
-    return this.#once();
+    return this.#executeOnce();
   }
 
-  async #once(): Promise<Answer<R>> {
-    const serving = this.#network.serving();
+  async #executeOnce(): Promise<CallResult<R>> {
+    const serving = this.#network.pickServing();
     if (serving === undefined) return { error: unreachable('none is up') };
     const { api, clock, life } = serving;
     const leftMs =
@@ -96,16 +100,16 @@ export class SimCall<R> {
       identity: localIdentity,
       notAfterMs: leftMs === undefined ? undefined : clock.now() + leftMs,
       traceparent: '',
-      signal: this.#gone.signal,
+      signal: this.#callerGone.signal,
     };
     const { promise: death, resolve: died } = Promise.withResolvers<undefined>();
-    const forget = life.onDeath(() => died(undefined));
+    const removeListener = life.onDeath(() => died(undefined));
     const done = this.#execute(api, context).then(
-      (value): Answer<R> => ({ value }),
-      (error: unknown): Answer<R> => ({ error }),
+      (value): CallResult<R> => ({ value }),
+      (error: unknown): CallResult<R> => ({ error }),
     );
-    const answer = await Promise.race([done, death]);
-    forget();
-    return answer;
+    const result = await Promise.race([done, death]);
+    removeListener();
+    return result;
   }
 }

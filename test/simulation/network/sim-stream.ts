@@ -1,25 +1,27 @@
 import type { Outgoing, StreamEvents } from '../../../src/client/transport.ts';
 import type { HoldfastError } from '../../../src/core/errors.ts';
 import { localIdentity } from '../../../src/node/in-process.ts';
-import type { CallContext, Received, ServerStream } from '../../../src/rpc/api/api.ts';
+import type { CallContext, ServerStream, StreamReceiver } from '../../../src/rpc/api/api.ts';
 import type { NodeApi } from '../../../src/rpc/api/create-api.ts';
-import { gaveUp, type Network, pingedMs, unreachable } from './network.ts';
+import { gaveUp, keepAliveMs, type Network, unreachable } from './network.ts';
+import type { ServingNode } from './node-life.ts';
 import { Pipe } from './pipe.ts';
 import type { SimProcess } from './process.ts';
-import type { Serving } from './serving.ts';
 
 export interface StreamKind<Out, In> {
-  serve(api: NodeApi, stream: ServerStream<In>, context: CallContext): Received<Out>;
-  /** What arrives of a message, at the node and at the client. */
+  serve(api: NodeApi, stream: ServerStream<In>, context: CallContext): StreamReceiver<Out>;
+  /** Copies a message to the node by encoding and decoding it, so that the two ends share no objects. */
   there(message: Out): Out;
+  /** Copies a message to the client by encoding and decoding it. */
   back(message: In): In;
 }
 
-const chatter = new Set(['keepAlive', 'hello', 'credit']);
+/** Kinds of messages that are also sent while there is no work. A stream is cut at these messages more rarely. */
+const idleKinds = new Set(['keepAlive', 'hello', 'credit']);
 
 /**
- * A stream both ways: in order, each message late, until it is cut at any message. Then what is under way is lost,
- * and each end notices when it does, or only by the other's silence.
+ * A bidirectional stream on the simulated network. It delivers messages in order, each one late, and may be cut at any
+ * message. The messages in flight are lost then, and each end notices it soon or when the keep-alive fails.
  */
 export class SimStream<Out extends object, In extends object> implements Outgoing<Out> {
   readonly #network: Network;
@@ -28,10 +30,10 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   readonly #kind: StreamKind<Out, In>;
   readonly #toNode: Pipe;
   readonly #toClient: Pipe;
-  readonly #gone = new AbortController();
+  readonly #clientGone = new AbortController();
   readonly #forgetProcess: () => void;
-  #serving: Serving | undefined;
-  #received: Received<Out> | undefined;
+  #serving: ServingNode | undefined;
+  #received: StreamReceiver<Out> | undefined;
   #forgetLife: () => void = () => {};
   #over = false;
 
@@ -70,7 +72,7 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   #open(): void {
-    const serving = this.#network.serving();
+    const serving = this.#network.pickServing();
     if (serving === undefined) {
       this.#toClient.send(() => this.#arriveEnd(unreachable('none is up')));
       return;
@@ -80,7 +82,7 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
     this.#forgetLife = life.onDeath(() => this.#nodeDied());
     const stream: ServerStream<In> = {
       bufferedBytes: 0,
-      send: (message) => this.#answer(message),
+      send: (message) => this.#sendBack(message),
       end: (error) => {
         this.#forgetLife();
         this.#toClient.send(() => this.#arriveEnd(error));
@@ -90,12 +92,12 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
       identity: localIdentity,
       notAfterMs: undefined,
       traceparent: '',
-      signal: this.#gone.signal,
+      signal: this.#clientGone.signal,
     };
     this.#received = this.#kind.serve(serving.api, stream, context);
   }
 
-  #answer(message: In): void {
+  #sendBack(message: In): void {
     if (!this.#alive()) return;
     const copy = this.#kind.back(message);
     if (this.#breaksAt(message)) this.#cut();
@@ -103,35 +105,37 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   #breaksAt(message: object): boolean {
-    const idle = 'kind' in message && chatter.has(String(message.kind));
-    return this.#network.world.strikes('stream cut', idle ? 0.002 : 0.01);
+    const idle = 'kind' in message && idleKinds.has(String(message.kind));
+    return this.#network.world.injectFault('stream cut', idle ? 0.002 : 0.01);
   }
 
   #cut(): void {
     this.#toNode.cut();
     this.#toClient.cut();
     const error = unreachable('the stream was cut');
-    this.#network.noticed(3_000, pingedMs.client, () => this.#arriveEnd(error));
-    this.#network.noticed(40_000, pingedMs.node, () => this.#lost(error));
+    this.#network.notifyLater(3_000, keepAliveMs.client, () => this.#arriveEnd(error));
+    this.#network.notifyLater(40_000, keepAliveMs.node, () => this.#lost(error));
   }
 
   #clientDied(): void {
     this.#toNode.cut();
     this.#toClient.cut();
-    this.#network.noticed(40_000, pingedMs.node, () => this.#lost(gaveUp()));
+    this.#network.notifyLater(40_000, keepAliveMs.node, () => this.#lost(gaveUp()));
   }
 
-  /** What it said before may still arrive. */
+  /** Handles the death of the node. The messages that the node sent before may still arrive. */
   #nodeDied(): void {
     this.#toNode.cut();
-    this.#network.noticed(3_000, pingedMs.client, () => this.#arriveEnd(unreachable('the node is gone')));
+    this.#network.notifyLater(3_000, keepAliveMs.client, () =>
+      this.#arriveEnd(unreachable('the node is gone')),
+    );
   }
 
   #alive(): boolean {
     return this.#serving?.life.dead === false;
   }
 
-  /** The client has said its last word, or its connection is known to be gone. */
+  /** Closes the node's end, after the last message of the client or when the node notices that the connection is gone. */
   #hangUp(error: HoldfastError | undefined): void {
     const received = this.#received;
     this.#received = undefined;
@@ -141,7 +145,7 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   #lost(error: HoldfastError): void {
     if (!this.#alive()) return;
     this.#hangUp(error);
-    this.#gone.abort(error);
+    this.#clientGone.abort(error);
   }
 
   #arriveEnd(error: HoldfastError | undefined): void {

@@ -17,41 +17,41 @@ import {
 } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import type { Network } from './network.ts';
 import type { SimProcess } from './process.ts';
+import { recode } from './recode.ts';
 import { SimCall } from './sim-call.ts';
 import { SimStream, type StreamKind } from './sim-stream.ts';
-import { arrived } from './wire.ts';
 
 const workKind: StreamKind<WorkRequest, WorkResponse> = {
   serve: (api, stream, context) => api.work(stream, context),
-  there: arrived.workRequest,
-  back: arrived.workResponse,
+  there: recode.workRequest,
+  back: recode.workResponse,
 };
 
 const reportKind: StreamKind<ReportRequest, ReportResponse> = {
   serve: (api, stream, context) => api.report(stream, context),
-  there: arrived.reportRequest,
-  back: arrived.reportResponse,
+  there: recode.reportRequest,
+  back: recode.reportResponse,
 };
 
 function watchKind(request: WatchTasksRequest): StreamKind<object, WatchTasksResponse> {
-  const asked = arrived.generated(WatchTasksRequestSchema, request);
+  const received = recode.generated(WatchTasksRequestSchema, request);
   return {
     serve(api, stream, context) {
-      const tell = async (): Promise<void> => {
-        for await (const update of api.watch(asked, context)) stream.send(update);
+      const sendUpdates = async (): Promise<void> => {
+        for await (const update of api.watch(received, context)) stream.send(update);
       };
-      tell().then(
+      sendUpdates().then(
         () => stream.end(),
         (thrown: unknown) => stream.end(asHoldfastError(thrown)),
       );
       return { message() {}, closed() {} };
     },
     there: (message) => message,
-    back: (update) => arrived.generated(WatchTasksResponseSchema, update),
+    back: (update) => recode.generated(WatchTasksResponseSchema, update),
   };
 }
 
-/** The SDK's way to the nodes, for one process. Closing it ends what is open. */
+/** The SDK's transport of one process on the simulated network. Closing it aborts its open streams. */
 export class SimTransport implements Transport {
   readonly #network: Network;
   readonly #process: SimProcess;
@@ -63,9 +63,9 @@ export class SimTransport implements Transport {
   }
 
   submit(batch: SubmitBatch, options: CallOptions): Promise<SubmitBatchResult> {
-    const asked = arrived.submitBatch(batch);
+    const received = recode.submitBatch(batch);
     return new SimCall(this.#network, this.#process, options, async (api, context) =>
-      arrived.submitResult(await api.submit(asked, context)),
+      recode.submitResult(await api.submit(received, context)),
     ).promise;
   }
 
@@ -74,10 +74,10 @@ export class SimTransport implements Transport {
     request: MessageInitShape<M['input']>,
     options: CallOptions,
   ): Promise<MessageShape<M['output']>> {
-    const asked = arrived.generated(method.input, create(method.input as M['input'], request));
+    const received = recode.generated(method.input, create(method.input as M['input'], request));
     return new SimCall(this.#network, this.#process, options, async (api, context) => {
-      const answer = await api.call(method, asked as MessageShape<M['input']>, context);
-      return arrived.generated(method.output as M['output'], answer);
+      const response = await api.call(method, received as MessageShape<M['input']>, context);
+      return recode.generated(method.output as M['output'], response);
     }).promise;
   }
 

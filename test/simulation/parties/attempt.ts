@@ -1,14 +1,14 @@
-import type { Context } from '../../../src/client/context.ts';
+import type { AttemptContext } from '../../../src/client/context.ts';
 import { FatalError, RetryAfter, Snooze } from '../../../src/client/errors.ts';
 import type { SimProcess } from '../network/process.ts';
 import type { World } from '../world.ts';
 import { type JobInput, type JobResult, jobOf } from './job.ts';
 
-type Fate = 'done' | 'fails' | 'fatal' | 'snoozes' | 'later' | 'parent';
+type AttemptOutcome = 'done' | 'fails' | 'fatal' | 'snoozes' | 'later' | 'parent';
 
-const fates: readonly Fate[] = [
-  ...Array<Fate>(12).fill('done'),
-  ...Array<Fate>(4).fill('fails'),
+const attemptOutcomes: readonly AttemptOutcome[] = [
+  ...Array<AttemptOutcome>(12).fill('done'),
+  ...Array<AttemptOutcome>(4).fill('fails'),
   'snoozes',
   'snoozes',
   'fatal',
@@ -22,35 +22,35 @@ function spanMs(world: World): number {
   return world.between(50, world.chance(0.15) ? 35_000 : 4_000);
 }
 
-/** How far ahead a snooze or a retry is: mostly soon, sometimes long enough for a bell to be given up meanwhile. */
-export function aheadMs(world: World): number {
+/** Returns the delay of a snooze or a retry: mostly short, sometimes so long that the dispatch message is deleted meanwhile. */
+export function delayAheadMs(world: World): number {
   return world.chance(0.25) ? world.between(61_000, 125_000) : world.between(500, 20_000);
 }
 
-/** How one attempt goes, some of them deaf to whatever they are told. */
+/** Runs one attempt with a random duration and outcome. Some attempts ignore the abort signal. */
 export async function attempt(
   world: World,
   process: SimProcess,
   { n }: JobInput,
-  context: Context,
+  context: AttemptContext,
 ): Promise<JobResult> {
-  const fate = context.attempt > 3 || !world.faulty ? 'done' : (world.pick(fates) ?? 'done');
-  const heeds = world.chance(0.7);
+  const outcome = context.attempt > 3 || !world.hasFaults ? 'done' : (world.pick(attemptOutcomes) ?? 'done');
+  const obeysSignal = world.chance(0.7);
   let leftMs = spanMs(world);
   for (; leftMs > 0; leftMs -= progressEveryMs) {
     if (world.chance(0.3)) context.progress(0.5, `${leftMs} ms are left`);
-    await process.clock.sleep(Math.min(leftMs, progressEveryMs), heeds ? context.signal : undefined);
-    if (heeds) context.signal.throwIfAborted();
+    await process.clock.sleep(Math.min(leftMs, progressEveryMs), obeysSignal ? context.signal : undefined);
+    if (obeysSignal) context.signal.throwIfAborted();
   }
-  const ahead = aheadMs(world);
-  if (fate === 'fails') throw new Error('it went wrong');
-  if (fate === 'fatal') throw new FatalError('it will never go right');
-  if (fate === 'snoozes') throw new Snooze(ahead);
-  if (fate === 'later') throw new RetryAfter(ahead);
-  if (fate === 'parent' && n < 1_000) {
-    // Again with every attempt: it is the same child.
+  const ahead = delayAheadMs(world);
+  if (outcome === 'fails') throw new Error('it went wrong');
+  if (outcome === 'fatal') throw new FatalError('it will never go right');
+  if (outcome === 'snoozes') throw new Snooze(ahead);
+  if (outcome === 'later') throw new RetryAfter(ahead);
+  if (outcome === 'parent' && n < 1_000) {
+    // Every attempt submits the same child, which has the same idempotency key.
     const made = await context.submit(child, { n: n + 1_000 });
-    world.shadow.acknowledged(undefined, made.id);
+    world.shadow.recordAcknowledged(undefined, made.id);
   }
   return { n, fencingToken: context.fencingToken };
 }

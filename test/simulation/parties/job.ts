@@ -1,13 +1,13 @@
-import { defineTask, type Task, typed } from '../../../src/client/contract/task.ts';
+import { defineTask, type TaskType, typed } from '../../../src/client/contract/task.ts';
 import type { SubmitOptions } from '../../../src/client/submit/submit-options.ts';
 import type { World } from '../world.ts';
 
-/** What a job does with itself is the worker's secret; its number tells it from every other. */
+/** The input of a job. The number identifies the job; the worker decides how the attempt goes. */
 export interface JobInput {
   readonly n: number;
 }
 
-/** By which attempt it was done. */
+/** The result of a job: its number, and the fencing token of the attempt that succeeded. */
 export interface JobResult {
   readonly n: number;
   readonly fencingToken: number;
@@ -17,12 +17,12 @@ export const queues = ['mail', 'bills'] as const;
 const lanes = 8;
 const priorities = ['high', 'normal', 'normal', 'normal', 'low'] as const;
 
-interface Contract {
+interface JobLimits {
   readonly maxAttempts: number;
   readonly timeoutMs: number | undefined;
 }
 
-export function jobOf({ maxAttempts, timeoutMs }: Contract) {
+export function jobOf({ maxAttempts, timeoutMs }: JobLimits) {
   return defineTask('job', {
     input: typed<JobInput>(),
     output: typed<JobResult>(),
@@ -32,23 +32,26 @@ export function jobOf({ maxAttempts, timeoutMs }: Contract) {
   });
 }
 
-export type Job = ReturnType<typeof jobOf> & Task;
+export type Job = ReturnType<typeof jobOf> & TaskType;
 
-export interface Wish {
+export interface PlannedSubmission {
   readonly key: string;
   readonly n: number;
   readonly job: Job;
   readonly atMs: number;
-  /** For a clock that its submitter reads. */
+  /** Returns the options of the submission for the current time on the submitter's clock. */
   options(nowMs: number): SubmitOptions;
 }
 
-/** What will be submitted: half of it in lanes, some of it delayed, with a deadline or a short life; three attempts at most. */
-export function wishes(world: World): Wish[] {
-  return Array.from({ length: world.between(72, 80) }, (_, n) => wish(world, n));
+/**
+ * Plans the submissions of a world: more than half of them in lanes, some delayed, some with a deadline or a short
+ * lifetime, each with three attempts at most.
+ */
+export function planSubmissions(world: World): PlannedSubmission[] {
+  return Array.from({ length: world.between(72, 80) }, (_, n) => planSubmission(world, n));
 }
 
-function wish(world: World, n: number): Wish {
+function planSubmission(world: World, n: number): PlannedSubmission {
   const inLane = n < lanes || world.chance(0.6);
   const lane = n < lanes ? n : world.between(0, lanes - 1);
   const queue = queues[(inLane ? lane : n) % queues.length] ?? 'mail';
@@ -56,7 +59,7 @@ function wish(world: World, n: number): Wish {
   const deadlineMs = world.chance(0.06) ? world.between(5_000, 90_000) : undefined;
   const lifetime = world.chance(0.06) ? world.between(5_000, 90_000) : undefined;
   const priority = world.pick(priorities);
-  const whenDead = world.chance(0.3) ? 'retry' : undefined;
+  const whenDead = world.chance(0.3) ? 'redrive' : undefined;
   const key = `key-${n}`;
   return {
     key,

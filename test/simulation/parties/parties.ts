@@ -9,7 +9,7 @@ export function processOf({ world }: Network, name: string): SimProcess {
   return new SimProcess(world, name, world.between(-furthestOffMs, furthestOffMs));
 }
 
-/** The SDK of a process, on the simulated network. */
+/** Returns an SDK client of a process on the simulated network. */
 export function clientOf(network: Network, process: SimProcess): Client {
   return createClient(new SimTransport(network, process), { clock: process.clock, workerName: process.name });
 }

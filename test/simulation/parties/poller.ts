@@ -7,10 +7,10 @@ import {
 } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import type { Network } from '../network/network.ts';
 import type { SimProcess } from '../network/process.ts';
-import { mustPass } from '../network/refusals.ts';
+import { rethrowUnlessTransient } from '../network/transient.ts';
 import { SimTransport } from '../network/transport.ts';
 import type { World } from '../world.ts';
-import { aheadMs } from './attempt.ts';
+import { delayAheadMs } from './attempt.ts';
 import { type JobInput, type JobResult, queues } from './job.ts';
 import { processOf } from './parties.ts';
 
@@ -25,8 +25,8 @@ const failures = [
 ];
 
 /**
- * A worker without the SDK and without streams, as curl or another language would write it: it asks, renews and
- * settles by single calls. Some of its attempts hear nothing until they are done, past the end of their lease.
+ * A worker without the SDK and without streams, like one that uses curl: it claims, renews and settles by single calls.
+ * Some of its attempts send no heartbeat until they are done, past the end of their lease.
  */
 export class Poller {
   readonly process: SimProcess;
@@ -38,10 +38,10 @@ export class Poller {
     this.#world = network.world;
     this.process = processOf(network, name);
     this.#transport = new SimTransport(network, this.process);
-    this.#world.begin(this.#run());
+    this.#world.runInBackground(this.#run());
   }
 
-  /** Asks no more; what it has begun it ends. */
+  /** Stops claiming. The attempts that are running still end. */
   async stop(): Promise<void> {
     this.#stopping = true;
   }
@@ -50,10 +50,12 @@ export class Poller {
     const { clock } = this.process;
     let requestId = clock.uuid();
     while (!this.#stopping) {
-      const tasks = await this.#claim(requestId).catch((thrown: unknown) => mustPass(thrown, 'a claim'));
-      // Without an answer the same request again, so that what it may have been given is not lost.
+      const tasks = await this.#claim(requestId).catch((thrown: unknown) =>
+        rethrowUnlessTransient(thrown, 'a claim'),
+      );
+      // Without a response the same request is sent again, so that tasks that it may have claimed are not lost.
       if (tasks !== undefined) requestId = clock.uuid();
-      for (const task of tasks ?? []) this.#world.begin(this.#work(task));
+      for (const task of tasks ?? []) this.#world.runInBackground(this.#work(task));
       await clock.sleep(this.#world.between(500, 4_000));
     }
   }
@@ -75,32 +77,33 @@ export class Poller {
   async #work(task: Assignment): Promise<void> {
     const world = this.#world;
     const { clock } = this.process;
-    const deaf = world.strikes('ran on after its lease', 0.1);
+    const unresponsive = world.injectFault('ran on after its lease', 0.1);
     const endMs =
-      world.elapsedMs + (deaf ? deafMs(world) : world.between(50, world.chance(0.15) ? 35_000 : 4_000));
+      world.elapsedMs +
+      (unresponsive ? unresponsiveMs(world) : world.between(50, world.chance(0.15) ? 35_000 : 4_000));
     while (world.elapsedMs + heartbeatMs < endMs) {
       await clock.sleep(heartbeatMs);
-      if (!deaf && !(await this.#heartbeat(task))) return;
+      if (!unresponsive && !(await this.#heartbeat(task))) return;
     }
     await clock.sleep(endMs - world.elapsedMs);
-    if (deaf) await this.#catchUp(task);
+    if (unresponsive) await this.#sendMissedHeartbeats(task);
     await this.#settle(task);
   }
 
-  /** It sends the heartbeats that it owes, all at once. */
-  async #catchUp(task: Assignment): Promise<void> {
-    const owed = Array.from({ length: 8 }, async () => {
+  /** Sends the heartbeats that the attempt did not send, within 2.5 s. */
+  async #sendMissedHeartbeats(task: Assignment): Promise<void> {
+    const heartbeats = Array.from({ length: 8 }, async () => {
       await this.process.clock.sleep(this.#world.between(0, 2_500));
       await this.#heartbeat(task);
     });
-    await Promise.all(owed);
+    await Promise.all(heartbeats);
   }
 
-  /** False: the work is to be left. */
+  /** Sends a heartbeat. Returns false if the worker must stop the attempt. */
   async #heartbeat({ lease }: Assignment): Promise<boolean> {
-    const asked = this.#transport.call(WorkerService.method.heartbeat, { items: [{ lease }] }, { timeoutMs });
-    const answered = await asked.catch((thrown: unknown) => mustPass(thrown, 'a heartbeat'));
-    const verdict = answered?.answers[0]?.verdict;
+    const call = this.#transport.call(WorkerService.method.heartbeat, { items: [{ lease }] }, { timeoutMs });
+    const response = await call.catch((thrown: unknown) => rethrowUnlessTransient(thrown, 'a heartbeat'));
+    const verdict = response?.answers[0]?.verdict;
     return verdict !== HeartbeatVerdict.CANCEL && verdict !== HeartbeatVerdict.LEASE_LOST;
   }
 
@@ -108,29 +111,29 @@ export class Poller {
     const { lease, attempt } = task;
     const result = resultOf(task);
     const world = this.#world;
-    const succeeds = attempt > 3 || !world.faulty || world.chance(0.7);
+    const succeeds = attempt > 3 || !world.hasFaults || world.chance(0.7);
     const reason = world.pick(failures) ?? FailReason.RETRY;
-    const afterMs = reason === FailReason.SNOOZE ? BigInt(aheadMs(world)) : 0n;
+    const afterMs = reason === FailReason.SNOOZE ? BigInt(delayAheadMs(world)) : 0n;
     for (;;) {
-      const told = succeeds
+      const call = succeeds
         ? this.#transport.call(WorkerService.method.succeedTask, { lease, result }, { timeoutMs })
         : this.#transport.call(
             WorkerService.method.failTask,
             { lease, reason, afterMs, message: 'no' },
             { timeoutMs },
           );
-      const answer = await told.catch((thrown: unknown) =>
-        isFinal(thrown) ? 'refused' : mustPass(thrown, 'a settlement'),
+      const response = await call.catch((thrown: unknown) =>
+        isFinal(thrown) ? 'refused' : rethrowUnlessTransient(thrown, 'a settlement'),
       );
-      if (answer !== undefined) return;
-      // Unknown: the same outcome is sent again.
+      if (response !== undefined) return;
+      // It is unknown whether the settlement took effect, so the same outcome is sent again.
       await this.process.clock.sleep(world.between(200, 3_000));
     }
   }
 }
 
-/** Around the moment at which others take its task, or well past it. */
-function deafMs(world: World): number {
+/** Returns how long an unresponsive attempt runs: until about its lease expires, or well past that. */
+function unresponsiveMs(world: World): number {
   return world.between(30_500, world.chance(0.6) ? 33_000 : 60_000);
 }
 

@@ -1,6 +1,6 @@
 /**
- * A token bucket in debt, as DynamoDB's is: a request is admitted while anything is left, then charged what it really
- * cost, and the next waits until that is paid off.
+ * A token bucket that can go into debt, as DynamoDB's do. A request is admitted while the level is above 0 and then
+ * charged its real cost. The next request is refused until the refill has paid the debt.
  */
 export class Bucket {
   readonly #perS: number;
@@ -8,7 +8,7 @@ export class Bucket {
   #level: number;
   #atMs: number;
 
-  /** `burstS`: how many seconds of unused units it keeps. It starts full. */
+  /** Keeps unused units of up to `burstS` seconds. The bucket starts full. */
   constructor(perS: number, burstS: number, nowMs: number) {
     this.#perS = perS;
     this.#most = perS * burstS;

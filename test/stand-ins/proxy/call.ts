@@ -1,21 +1,21 @@
-/** What a fault proxy saw of one request, and what it answers. */
+/** The requests and answers of a fault proxy. */
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** One request, as the proxy's log keeps it. */
+/** One request in the proxy's log. */
 export interface Call {
-  /** From 1, in the order of arrival; `restartCount()` begins anew. */
+  /** The number of the request in the order of arrival, from 1. `restartCount()` starts at 1 again. */
   readonly n: number;
-  /** As in the target header: `UpdateItem`, `SendMessageBatch`, … */
+  /** The operation in the target header, such as `UpdateItem` or `SendMessageBatch`. */
   readonly operation: string;
-  /** The tables, or the queue, that it names. */
+  /** The tables or the queue that the request names. */
   readonly resources: readonly string[];
   readonly index?: string | undefined;
-  /** DynamoDB: the keys of the items, one JSON text each. SQS: group ids or handles. */
+  /** The item keys as JSON (DynamoDB), or the message group ids or receipt handles (SQS). */
   readonly keys: readonly string[];
-  /** DynamoDB: its condition, update and key condition expressions, in this order. */
+  /** The condition, update and key condition expressions of a DynamoDB request, in this order. */
   readonly expressions: readonly string[];
-  /** Since the proxy's start. */
+  /** The time of arrival, in ms since the proxy's start. */
   readonly atMs: number;
   readonly body: Json;
 }
@@ -26,27 +26,29 @@ export interface Answer {
   readonly body: string;
 }
 
-/** What became of a call. `fault`: what the proxy did to it, where it did something. */
+/** A call with its result: the HTTP status, and the fault if the proxy injected one. */
 export interface LoggedCall extends Call {
   status?: number;
   fault?: string;
 }
 
-/** `lose`: the caller's socket is destroyed, before the request goes on or after its answer came. */
-export type Verdict = 'lose' | Answer | undefined;
+/**
+ * The decision of a hook: `lose` destroys the caller's socket, an answer replaces the real one, undefined does nothing.
+ */
+export type Intervention = 'lose' | Answer | undefined;
 
 export interface Hooks {
-  /** Before anything is forwarded. What it returns stands in for the upstream; a promise holds the call. */
-  beforeRequest?(n: number, call: Call): Verdict | Promise<Verdict>;
-  /** After the upstream answered (whatever it wrote is written), before the caller hears. */
-  afterRequest?(n: number, call: Call, answer: Answer): Verdict | Promise<Verdict>;
+  /** Runs before the request is forwarded. A returned answer replaces the upstream's; a promise delays the call. */
+  beforeRequest?(n: number, call: Call): Intervention | Promise<Intervention>;
+  /** Runs after the upstream answered, so its writes have taken effect, and before the caller gets the answer. */
+  afterRequest?(n: number, call: Call, answer: Answer): Intervention | Promise<Intervention>;
 }
 
 export const amzJson = 'application/x-amz-json-1.0';
 
 let answered = 0;
 
-/** An answer of the proxy's own, in the shape of the AWS JSON protocol. */
+/** Makes an answer of the proxy's own in the format of the AWS JSON protocol. */
 export function answerOf(status: number, body: Json, headers: Readonly<Record<string, string>> = {}): Answer {
   const id = `PROXY${String(++answered).padStart(20, '0')}`;
   return {
@@ -56,7 +58,7 @@ export function answerOf(status: number, body: Json, headers: Readonly<Record<st
   };
 }
 
-/** HTTP 500, as AWS answers when it is AWS's fault; the SDK retries it. */
+/** Makes the HTTP 500 answer of an internal error of AWS, which the SDK retries. */
 export function serverError(type: string): Answer {
   return answerOf(500, { __type: type, message: 'Internal server error' });
 }

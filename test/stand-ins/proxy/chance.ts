@@ -1,8 +1,8 @@
 import { seededRandom } from '../../../src/testing/random.ts';
 
 /**
- * A number in [0, 1) out of a seed and what it decides about. It depends on nothing else, so the answer to a call is
- * the same in every run in which the call has the same name, whatever else went on.
+ * Derives a number in [0, 1) from a seed and the name of the decision, and from nothing else. So a call with the same
+ * name has the same fate in every run, whatever else happens in it.
  */
 export function draw(seed: number, ...about: readonly (string | number)[]): number {
   let hash = 2_166_136_261 ^ seed;

@@ -6,19 +6,19 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
-import { type Stand, standAt, tableName } from './stand.ts';
+import { type ProxyFixture, startProxyFixture, tableName } from './proxy-fixture.ts';
 
 let dynoxide: Dynoxide;
-let stand: Stand;
+let fixture: ProxyFixture;
 
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  stand = await standAt(dynoxide.endpoint, { conflicts: { holdMs: 40 } });
+  fixture = await startProxyFixture(dynoxide.endpoint, { conflicts: { holdMs: 40 } });
 });
-afterEach(() => stand.close());
+afterEach(() => fixture.close());
 
 const key = (id: string) => ({ pk: { S: id }, sk: { S: 'S' } });
 const put = (id: string) => new PutItemCommand({ TableName: tableName(), Item: key(id) });
@@ -31,18 +31,18 @@ const transaction = (ids: readonly string[], ClientRequestToken?: string) =>
 const transactGet = (id: string) =>
   new TransactGetItemsCommand({ TransactItems: [{ Get: { TableName: tableName(), Key: key(id) } }] });
 
-/** Sends the second once the first is in flight; what became of each. */
+/** Sends the second request once the first is in flight, and returns the result of each. */
 async function both(first: () => Promise<unknown>, second: () => Promise<unknown>): Promise<unknown[]> {
   const going = first();
-  while (stand.proxy.count() === 0) await new Promise(setImmediate);
+  while (fixture.proxy.count() === 0) await new Promise(setImmediate);
   const outcomes = await Promise.allSettled([going, second()]);
   return outcomes.map((one) => (one.status === 'fulfilled' ? true : one.reason));
 }
 
-it('cancels the transaction that meets another in flight on one of its items, and says on which', async () => {
+it('a transaction is cancelled if another one holds one of its items, and the reasons name the item', async () => {
   const [first, second] = await both(
-    () => stand.client.send(transaction(['a', 'b'])),
-    () => stand.client.send(transaction(['c', 'b'])),
+    () => fixture.client.send(transaction(['a', 'b'])),
+    () => fixture.client.send(transaction(['c', 'b'])),
   );
   expect(first).toBe(true);
   expect(second).toMatchObject({
@@ -52,60 +52,60 @@ it('cancels the transaction that meets another in flight on one of its items, an
       { Code: 'TransactionConflict', Message: 'Transaction is ongoing for the item' },
     ],
   });
-  expect((await stand.direct.send(get('c'))).Item).toBeUndefined();
+  expect((await fixture.direct.send(get('c'))).Item).toBeUndefined();
 });
 
-it('refuses a single write on an item that a transaction holds', async () => {
+it('a single write of an item that a transaction holds is refused', async () => {
   const [, second] = await both(
-    () => stand.client.send(transaction(['a'])),
-    () => stand.client.send(put('a')),
+    () => fixture.client.send(transaction(['a'])),
+    () => fixture.client.send(put('a')),
   );
   expect(second).toMatchObject({ name: 'TransactionConflictException' });
 });
 
-it('cancels a transactional read of an item that is being written', async () => {
+it('a transactional read of an item that is being written is cancelled', async () => {
   const [, second] = await both(
-    () => stand.client.send(put('a')),
-    () => stand.client.send(transactGet('a')),
+    () => fixture.client.send(put('a')),
+    () => fixture.client.send(transactGet('a')),
   );
   expect(second).toMatchObject({ CancellationReasons: [{ Code: 'TransactionConflict' }] });
 });
 
-it('lets be what does not conflict: other items, reads, two single writes, a transaction after the other', async () => {
+it('other items, plain reads, two single writes and consecutive transactions do not conflict', async () => {
   const seconds = [
-    () => stand.client.send(transaction(['z'])),
-    () => stand.client.send(get('a')),
-    () => stand.client.send(transactGet('z')),
+    () => fixture.client.send(transaction(['z'])),
+    () => fixture.client.send(get('a')),
+    () => fixture.client.send(transactGet('z')),
   ];
   for (const second of seconds) {
-    stand.proxy.restartCount();
-    const outcomes = await both(() => stand.client.send(transaction(['a', 'b'])), second);
+    fixture.proxy.restartCount();
+    const outcomes = await both(() => fixture.client.send(transaction(['a', 'b'])), second);
     expect(outcomes).toEqual([true, true]);
   }
-  stand.proxy.restartCount();
+  fixture.proxy.restartCount();
   const writes = await both(
-    () => stand.client.send(put('a')),
-    () => stand.client.send(put('a')),
+    () => fixture.client.send(put('a')),
+    () => fixture.client.send(put('a')),
   );
   expect(writes).toEqual([true, true]);
-  await stand.client.send(transaction(['a']));
+  await fixture.client.send(transaction(['a']));
 });
 
-it('says that a transaction is in progress to a second request with its token', async () => {
+it('a second request with the token of a transaction in flight is answered as in progress', async () => {
   const [first, second] = await both(
-    () => stand.client.send(transaction(['a'], 'fencingToken')),
-    () => stand.client.send(transaction(['a'], 'fencingToken')),
+    () => fixture.client.send(transaction(['a'], 'request-token')),
+    () => fixture.client.send(transaction(['a'], 'request-token')),
   );
   expect(first).toBe(true);
   expect(second).toMatchObject({ name: 'TransactionInProgressException' });
 });
 
-it('knows no conflicts once they are switched off', async () => {
-  await stand.proxy.set({ conflicts: undefined });
-  stand.proxy.restartCount();
+it('transactions do not conflict after conflicts were switched off', async () => {
+  await fixture.proxy.set({ conflicts: undefined });
+  fixture.proxy.restartCount();
   const outcomes = await both(
-    () => stand.client.send(transaction(['a'])),
-    () => stand.client.send(transaction(['a'])),
+    () => fixture.client.send(transaction(['a'])),
+    () => fixture.client.send(transaction(['a'])),
   );
   expect(outcomes).toEqual([true, true]);
 });

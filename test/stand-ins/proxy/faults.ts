@@ -1,18 +1,18 @@
-/** What either proxy can do to any call. Each part is off where it is undefined. */
+/** The faults that both proxies can inject into any call. An undefined fault is off. */
 export interface CommonFaults {
-  /** Half of it passes before a call is forwarded, half after it was answered; the jitter is drawn by the seed. */
+  /** A delay of each call, half before it is forwarded and half after it was answered. The seed decides the jitter. */
   readonly latency?: { readonly fixedMs: number; readonly jitterMs: number } | undefined;
-  /** Shares from 0 to 1, drawn by the seed and the call's number. */
+  /** The shares of calls, from 0 to 1, that get a fault. The seed and the call's number decide which calls. */
   readonly chance?: Chances | undefined;
 }
 
 export interface Chances {
-  /** The caller's socket is destroyed and nothing is forwarded. */
+  /** The caller's socket is destroyed, and the request is not forwarded. */
   readonly loseRequest?: number | undefined;
-  /** The upstream does what it is asked, then the caller's socket is destroyed. */
+  /** The request is forwarded and takes effect, then the caller's socket is destroyed. */
   readonly loseAnswer?: number | undefined;
-  /** HTTP 500, nothing forwarded. */
+  /** The proxy answers HTTP 500, and the request is not forwarded. */
   readonly serverError?: number | undefined;
-  /** Throttled, whatever the buckets say. */
+  /** The proxy answers with a throttle, even if the token buckets would admit the call. */
   readonly throttle?: number | undefined;
 }

@@ -2,15 +2,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import type { Answer } from './call.ts';
 
-/** `refuse`: nobody listens (ECONNREFUSED). `error`: all is answered 500. `hang`: nothing is answered. */
+/**
+ * A kind of outage: `refuse` closes the port (ECONNREFUSED), `error` answers everything with 500, `hang` never answers.
+ */
 export type Outage = 'refuse' | 'error' | 'hang';
 
-export interface Received {
+export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
-  /** Fires when the caller's connection is gone before it was answered. */
+  /** Aborted when the caller disconnects before it got the answer. */
   readonly gone: AbortSignal;
 }
 
@@ -27,9 +29,9 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** The listening half of a proxy. `serve` says what each request is answered; `lose` destroys its socket. */
+/** Starts the HTTP server of a proxy. `serve` returns the answer to each request, or `lose` to destroy its socket. */
 export async function startFront(
-  serve: (received: Received) => Promise<Answer | 'lose'>,
+  serve: (received: ReceivedRequest) => Promise<Answer | 'lose'>,
   errorAnswer: () => Answer,
 ): Promise<Front> {
   let outage: Outage | undefined;
@@ -54,7 +56,7 @@ export async function startFront(
 
   async function listen(): Promise<void> {
     server = createServer((incoming, response) => {
-      // What the caller tore off, or what could not be forwarded: its connection ends as well.
+      // If the caller aborted its request, or the request could not be forwarded, the connection is closed.
       take(incoming, response).catch(() => response.socket?.destroy());
     });
     server.keepAliveTimeout = 60_000;
@@ -83,7 +85,7 @@ export async function startFront(
       outage = kind;
       if (kind === 'refuse' && before !== 'refuse') await stop();
       else if (before === 'refuse' && kind !== 'refuse') await listen();
-      // What hung has nobody left who would answer it.
+      // Requests that came during the `hang` outage will never be answered, so their connections are closed.
       else if (before === 'hang' && kind === undefined) for (const socket of sockets) socket.destroy();
     },
     async close() {

@@ -10,19 +10,19 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
-import { type Stand, standAt, tableName } from './stand.ts';
+import { type ProxyFixture, startProxyFixture, tableName } from './proxy-fixture.ts';
 
 let dynoxide: Dynoxide;
-let stand: Stand;
+let fixture: ProxyFixture;
 
 beforeAll(async () => {
   dynoxide = await startDynoxide();
 });
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
-  stand = await standAt(dynoxide.endpoint);
+  fixture = await startProxyFixture(dynoxide.endpoint);
 });
-afterEach(() => stand.close());
+afterEach(() => fixture.close());
 
 const key = (id: string) => ({ pk: { S: id }, sk: { S: 'S' } });
 const item = (id: string, n: number, q = '') => ({
@@ -32,9 +32,9 @@ const item = (id: string, n: number, q = '') => ({
   q: { S: q },
 });
 const put = (id: string, n: number, q = '') =>
-  stand.client.send(new PutItemCommand({ TableName: tableName(), Item: item(id, n, q) }));
+  fixture.client.send(new PutItemCommand({ TableName: tableName(), Item: item(id, n, q) }));
 const setQ = (id: string, q: string) =>
-  stand.client.send(
+  fixture.client.send(
     new UpdateItemCommand({
       TableName: tableName(),
       Key: key(id),
@@ -43,7 +43,7 @@ const setQ = (id: string, q: string) =>
     }),
   );
 async function indexed(): Promise<readonly string[]> {
-  const { Items = [] } = await stand.client.send(
+  const { Items = [] } = await fixture.client.send(
     new QueryCommand({
       TableName: tableName(),
       IndexName: 'due',
@@ -54,56 +54,56 @@ async function indexed(): Promise<readonly string[]> {
   return Items.map(({ pk, q }) => `${pk?.S}${q?.S}`);
 }
 async function read(id: string, ConsistentRead = false): Promise<string | undefined> {
-  const { Item } = await stand.client.send(
+  const { Item } = await fixture.client.send(
     new GetItemCommand({ TableName: tableName(), Key: key(id), ConsistentRead }),
   );
   return Item?.q?.S;
 }
 
-it('answers an index read from before a write, then, when its lag is over, from after it', async () => {
+it('an index read sees a write only after its lag', async () => {
   await put('old', 1);
-  await stand.proxy.set({ indexLag: { upToMs: 400 } });
+  await fixture.proxy.set({ indexLag: { upToMs: 400 } });
   await put('new', 2);
   expect(await indexed()).toEqual(['old']);
   expect(await read('new', true)).toBe('');
   await expect.poll(indexed, { timeout: 1_000 }).toEqual(['old', 'new']);
 });
 
-it('lets the images of an item arrive in their order, and a deletion last', async () => {
-  await stand.proxy.set({ indexLag: { upToMs: 120 } });
+it('an index sees the versions of an item in order, and its deletion last', async () => {
+  await fixture.proxy.set({ indexLag: { upToMs: 120 } });
   await put('a', 1, '0');
   const seen: string[] = [];
   for (let i = 1; i < 8; i++) {
     await setQ('a', String(i));
     seen.push(...(await indexed()));
   }
-  await stand.client.send(new DeleteItemCommand({ TableName: tableName(), Key: key('a') }));
+  await fixture.client.send(new DeleteItemCommand({ TableName: tableName(), Key: key('a') }));
   while ((await indexed()).length > 0) seen.push(...(await indexed()));
   expect(seen).toEqual([...seen].sort());
   expect(new Set(seen).size).toBeGreaterThan(1);
 });
 
-it('learns from transactions, and catches up at once when it is told to', async () => {
-  await stand.proxy.set({ indexLag: { upToMs: 60_000 } });
+it('an index sees the writes of a transaction after caughtUp()', async () => {
+  await fixture.proxy.set({ indexLag: { upToMs: 60_000 } });
   const TransactItems = ['a', 'b'].map((id, i) => ({ Put: { TableName: tableName(), Item: item(id, i) } }));
-  await stand.client.send(new TransactWriteItemsCommand({ TransactItems }));
+  await fixture.client.send(new TransactWriteItemsCommand({ TransactItems }));
   expect(await indexed()).toEqual([]);
-  await stand.proxy.caughtUp();
+  await fixture.proxy.caughtUp();
   expect(await indexed()).toEqual(['a', 'b']);
 });
 
-it('answers a read that is not consistent one version back, and a consistent one from now', async () => {
-  await stand.proxy.set({ staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY } });
+it('an inconsistent read is one version behind, and a consistent read is current', async () => {
+  await fixture.proxy.set({ staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY } });
   await put('a', 1, '1');
   expect([await read('a'), await read('a', true)]).toEqual([undefined, '1']);
   await setQ('a', '2');
   await setQ('a', '3');
   expect([await read('a'), await read('a', true)]).toEqual(['2', '3']);
-  const batch = await stand.client.send(
+  const batch = await fixture.client.send(
     new BatchGetItemCommand({ RequestItems: { [tableName()]: { Keys: [key('a')] } } }),
   );
   expect(batch.Responses?.[tableName()]?.[0]?.q?.S).toBe('2');
-  const query = await stand.client.send(
+  const query = await fixture.client.send(
     new QueryCommand({
       TableName: tableName(),
       KeyConditionExpression: 'pk = :pk',
@@ -115,48 +115,50 @@ it('answers a read that is not consistent one version back, and a consistent one
   expect(query.ConsumedCapacity?.TableName).toBe(tableName());
 });
 
-it('lets a stale read catch up after its lag, and only a share of the reads be stale', async () => {
+it('a share of the reads is stale, and a stale read becomes current after its lag', async () => {
   await put('a', 1, '1');
-  await stand.proxy.set({ staleReads: { share: 0.5, upToMs: Number.POSITIVE_INFINITY } });
+  await fixture.proxy.set({ staleReads: { share: 0.5, upToMs: Number.POSITIVE_INFINITY } });
   await setQ('a', '2');
   const reads: unknown[] = [];
   for (let i = 0; i < 12; i++) reads.push(await read('a'));
   expect(new Set(reads)).toEqual(new Set(['1', '2']));
-  await stand.proxy.set({ staleReads: { share: 1, upToMs: 100 } });
+  await fixture.proxy.set({ staleReads: { share: 1, upToMs: 100 } });
   await setQ('a', '3');
   expect(await read('a')).toBe('2');
   await expect.poll(() => read('a'), { timeout: 1_000 }).toBe('3');
 });
 
-it('stays one version back when an older lag ends after newer writes', async () => {
-  await stand.proxy.set({ staleReads: { share: 1, upToMs: 60 } });
+it('a stale read stays one version behind when the lag of an older write ends', async () => {
+  await fixture.proxy.set({ staleReads: { share: 1, upToMs: 60 } });
   for (const q of ['1', '2']) await put('a', 1, q);
-  await stand.proxy.set({ staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY } });
+  await fixture.proxy.set({ staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY } });
   for (const q of ['3', '4']) await put('a', 1, q);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(await read('a')).toBe('3');
 });
 
-it('does not let a failed condition, or the copies, be seen', async () => {
-  await stand.proxy.set({ indexLag: { upToMs: 0 }, staleReads: { share: 1, upToMs: 0 } });
+it('a write whose condition failed does not reach the copies, and ListTables hides the copies', async () => {
+  await fixture.proxy.set({ indexLag: { upToMs: 0 }, staleReads: { share: 1, upToMs: 0 } });
   await put('a', 1, '1');
   const failing = new PutItemCommand({
     TableName: tableName(),
     Item: item('a', 1, '2'),
     ConditionExpression: 'attribute_not_exists(pk)',
   });
-  await expect(stand.client.send(failing)).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' });
+  await expect(fixture.client.send(failing)).rejects.toMatchObject({
+    name: 'ConditionalCheckFailedException',
+  });
   expect([await read('a'), await indexed()]).toEqual(['1', ['a1']]);
-  const { TableNames } = await stand.client.send(new ListTablesCommand({}));
+  const { TableNames } = await fixture.client.send(new ListTablesCommand({}));
   expect(TableNames?.filter((name) => name.startsWith(tableName()))).toEqual([tableName()]);
 });
 
-it('answers from the tables themselves once the lags are switched off', async () => {
-  await stand.proxy.set({
+it('reads are current after the lags were switched off', async () => {
+  await fixture.proxy.set({
     indexLag: { upToMs: 60_000 },
     staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY },
   });
   await put('a', 1, '1');
-  await stand.proxy.set({ indexLag: undefined, staleReads: undefined });
+  await fixture.proxy.set({ indexLag: undefined, staleReads: undefined });
   expect([await read('a'), await indexed()]).toEqual(['1', ['a1']]);
 });

@@ -2,51 +2,56 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Call, Hooks, Json, LoggedCall } from './call.ts';
 import { draw } from './chance.ts';
 import type { Chances, CommonFaults } from './faults.ts';
-import { type Outage, type Received, startFront } from './front.ts';
+import { type Outage, type ReceivedRequest, startFront } from './front.ts';
 import { upstreamAt } from './upstream.ts';
 
-export type Seen = Omit<Call, 'n' | 'atMs' | 'operation' | 'body'>;
+export type CallDetails = Omit<Call, 'n' | 'atMs' | 'operation' | 'body'>;
 export type Forward = (body?: string) => Promise<Answer>;
 
-/** What is particular to one service's wire. */
+/** The part of a proxy that depends on the service: it reads the service's requests and applies its own faults. */
 export interface Protocol {
-  see(operation: string, body: Json): Promise<Seen>;
-  /** Answers the call, mostly by `forward`. Says in `call.fault` what it did instead. `gone`: its caller is. */
+  detailsOf(operation: string, body: Json): Promise<CallDetails>;
+  /**
+   * Answers the call, mostly by `forward`. If it injects a fault, `call.fault` gets the name of the fault. `gone` is aborted when
+   * the caller disconnects.
+   */
   serve(call: LoggedCall, forward: Forward, gone: AbortSignal): Promise<Answer>;
   throttled(call: Call): Answer;
   serverError(): Answer;
 }
 
 export interface PipelineOptions extends Hooks {
-  /** `http://127.0.0.1:<port>` of the stand-in. */
+  /** The URL of the stand-in, such as `http://127.0.0.1:8000`. */
   readonly upstream: string;
   readonly seed: number;
 }
 
-/** The part that both proxies share. */
+/** A running proxy that injects faults: the interface that both proxies share. */
 export interface FaultProxy<Faults extends CommonFaults> {
-  /** For the client's `endpoint`. */
+  /** The URL to configure as the client's `endpoint`. */
   readonly url: string;
-  /** The calls since the start or `restartCount()`, in the order of arrival; of very many the newest. */
+  /**
+   * The calls since the start or `restartCount()`, in the order of arrival. Only the newest 20,000 to 40,000 are kept.
+   */
   readonly calls: readonly LoggedCall[];
-  /** How many of them named this operation, or of all. */
+  /** The number of calls of this operation, or of all operations. */
   count(operation?: string): number;
-  /** Forgets the calls; the next is number 1. Draws by seed repeat from there. */
+  /** Forgets the calls and numbers the next one 1 again. Decisions by seed repeat from there. */
   restartCount(): void;
-  /** Replaces the parts that are named, at once; an undefined part is switched off. */
+  /** Replaces the faults that are named. An undefined fault is switched off. */
   set(faults: Faults): Promise<void>;
-  /** Replaces the hooks; none: no hooks. */
+  /** Replaces the hooks. An empty object removes them. */
   hook(hooks: Hooks): void;
-  /** Until it is called again; undefined ends it. */
+  /** Starts an outage, which lasts until the next call. Undefined ends it. */
   outage(kind: Outage | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
-/** A long run under load must not be kept whole. */
+/** The number of calls that the log keeps, since a long run under load would fill the memory. */
 const keptCalls = 20_000;
 
-/** The target header's last part, `DynamoDB_20120810.PutItem` → `PutItem`. */
-function operationOf(received: Received): string | undefined {
+/** Returns the operation in the target header: `PutItem` for `DynamoDB_20120810.PutItem`. */
+function operationOf(received: ReceivedRequest): string | undefined {
   const target = received.headers['x-amz-target'];
   return typeof target === 'string' ? target.slice(target.lastIndexOf('.') + 1) : undefined;
 }
@@ -57,7 +62,7 @@ export interface Pipeline {
   close(): Promise<void>;
 }
 
-/** Listens on a free port of 127.0.0.1 and takes every call through the faults that any service can have. */
+/** Starts a proxy on a free port of 127.0.0.1, which applies the faults common to all services to every call. */
 export async function startPipeline(protocol: Protocol, options: PipelineOptions): Promise<Pipeline> {
   const { seed } = options;
   const upstream = upstreamAt(options.upstream);
@@ -78,14 +83,14 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
   }
 
   async function before(call: LoggedCall): Promise<Answer | 'lose' | undefined> {
-    const verdict = await hooks.beforeRequest?.(call.n, call);
-    if (verdict) return verdict;
+    const intervention = await hooks.beforeRequest?.(call.n, call);
+    if (intervention) return intervention;
     if (happens('loseRequest', call)) return 'lose';
     if (happens('serverError', call)) return protocol.serverError();
     return happens('throttle', call) ? protocol.throttled(call) : undefined;
   }
 
-  async function through(call: LoggedCall, received: Received): Promise<Answer | 'lose'> {
+  async function through(call: LoggedCall, received: ReceivedRequest): Promise<Answer | 'lose'> {
     const early = await before(call);
     if (early !== undefined) {
       call.fault = early === 'lose' ? 'request lost' : `answered ${early.status} instead`;
@@ -104,11 +109,11 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
     return lost ?? answer;
   }
 
-  async function serve(received: Received): Promise<Answer | 'lose'> {
+  async function serve(received: ReceivedRequest): Promise<Answer | 'lose'> {
     const operation = operationOf(received);
     if (operation === undefined) return upstream.forward(received);
     const body = JSON.parse(received.body || '{}') as Json;
-    // Numbered before anything is awaited, so that numbers are in the order of arrival.
+    // The call gets its number before the first await, so that the numbers follow the order of arrival.
     const call: LoggedCall = {
       n: ++arrived,
       atMs: performance.now() - startMs,
@@ -121,7 +126,7 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
     calls.push(call);
     if (calls.length > 2 * keptCalls) calls = calls.slice(-keptCalls);
     counted.set(operation, (counted.get(operation) ?? 0) + 1);
-    Object.assign(call, await protocol.see(operation, body));
+    Object.assign(call, await protocol.detailsOf(operation, body));
     const answer = await through(call, received);
     if (answer !== 'lose') call.status = answer.status;
     return answer;

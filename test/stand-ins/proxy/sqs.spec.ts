@@ -55,7 +55,7 @@ const receive = (WaitTimeSeconds = 0, signal?: AbortSignal): Promise<ReceiveMess
 const bodies = ({ Messages = [] }: ReceiveMessageCommandOutput): unknown[] =>
   Messages.map(({ Body }) => Body);
 
-it('counts and names the calls that pass: operation, queue, groups', async () => {
+it('the proxy logs each call with operation, queue and message groups', async () => {
   await send('a', 'b');
   expect(bodies(await receive())).toEqual(['a', 'b']);
   expect(proxy.calls).toMatchObject([
@@ -64,7 +64,7 @@ it('counts and names the calls that pass: operation, queue, groups', async () =>
   ]);
 });
 
-it('throttles one kind of call of one queue, as a typed error that the SDK counts as a throttle', async () => {
+it('a limit on one operation of one queue gives a typed error that the SDK counts as a throttle', async () => {
   await proxy.set({ limits: [{ queue: `queue-${made}.fifo`, operation: 'SendMessageBatch', callsPerS: 1 }] });
   await send('a');
   await expect(send('b')).rejects.toMatchObject({
@@ -78,7 +78,7 @@ it('throttles one kind of call of one queue, as a typed error that the SDK count
   for (const id of ['c', 'd', 'e']) await send(id);
 });
 
-it('fails single entries of a batch by seed and lets the others through', async () => {
+it('single entries of a batch fail by seed, and the others are forwarded', async () => {
   await proxy.set({ failEntries: 0.5 });
   const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   const { Successful = [], Failed = [] } = await send(...ids);
@@ -88,13 +88,13 @@ it('fails single entries of a batch by seed and lets the others through', async 
   expect(bodies(await receive())).toEqual(Successful.map(({ Id }) => ids[Number(Id)]));
 });
 
-it('can fail a whole batch entry by entry', async () => {
+it('all entries of a batch can fail', async () => {
   await proxy.set({ failEntries: 1 });
   const { Successful, Failed } = await send('a', 'b');
   expect([Successful ?? [], Failed?.length]).toEqual([[], 2]);
 });
 
-it('loses the answer of a send that landed, and a request that did not', async () => {
+it('a lost answer leaves the message sent, and a lost request does not', async () => {
   proxy.hook({ afterRequest: (n) => (n === 1 ? 'lose' : undefined) });
   await expect(send('a')).rejects.toThrow(/socket hang up|ECONNRESET/);
   proxy.hook({ beforeRequest: (n) => (n === 2 ? 'lose' : undefined) });
@@ -102,14 +102,14 @@ it('loses the answer of a send that landed, and a request that did not', async (
   expect(bodies(await receive())).toEqual(['a']);
 });
 
-it('puts back what a long poll receives for a caller that has gone', async () => {
+it('a message that a long poll received for a disconnected caller is made visible again', async () => {
   const leaving = receive(5, AbortSignal.timeout(80));
   await expect(leaving).rejects.toMatchObject({ name: 'AbortError' });
   await send('a');
   await expect.poll(async () => bodies(await receive()), { timeout: 1_000 }).toEqual(['a']);
 });
 
-it('is slow, answers 500, and is down', async () => {
+it('the proxy delays calls, answers HTTP 500, and refuses connections', async () => {
   await proxy.set({ latency: { fixedMs: 60, jitterMs: 0 } });
   const startMs = performance.now();
   await receive();
@@ -117,13 +117,13 @@ it('is slow, answers 500, and is down', async () => {
   await proxy.outage('error');
   await expect(receive()).rejects.toMatchObject({ $metadata: { httpStatusCode: 500 } });
   await proxy.outage('refuse');
-  await expect(receive()).rejects.toThrow(/ECONN|hang up/); // on the connection that it had
+  await expect(receive()).rejects.toThrow(/ECONN|hang up/); // the client tries its open connection first
   await expect(receive()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   await proxy.outage(undefined);
   await receive();
 });
 
-it('passes on what is not its own: a refusal of the stand-in as it was', async () => {
+it('an error of the stand-in is passed on unchanged', async () => {
   const command = new DeleteMessageCommand({ QueueUrl: `${QueueUrl}x`, ReceiptHandle: 'h' });
   await expect(client.send(command)).rejects.toMatchObject({ name: 'QueueDoesNotExist' });
 });

@@ -9,10 +9,10 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../dynoxide.ts';
-import { clientAt, type Stand, standAt, tableName } from './stand.ts';
+import { clientAt, type ProxyFixture, startProxyFixture, tableName } from './proxy-fixture.ts';
 
 let dynoxide: Dynoxide;
-let stand: Stand;
+let fixture: ProxyFixture;
 let nowMs = 0;
 
 beforeAll(async () => {
@@ -21,9 +21,9 @@ beforeAll(async () => {
 afterAll(() => dynoxide.stop());
 beforeEach(async () => {
   nowMs = 0;
-  stand = await standAt(dynoxide.endpoint, { now: () => nowMs });
+  fixture = await startProxyFixture(dynoxide.endpoint, { now: () => nowMs });
 });
-afterEach(() => stand.close());
+afterEach(() => fixture.close());
 
 type Key = { pk: { S: string }; sk: { S: string } };
 const key = (id: string): Key => ({ pk: { S: id }, sk: { S: 'S' } });
@@ -35,7 +35,7 @@ const due = (shard: string): Record<string, { S: string } | { N: string }> => ({
 });
 const big = { text: { S: 'x'.repeat(9_500) } };
 
-/** `true`, or the error's name. */
+/** Returns `true`, or the name of the error. */
 const outcome = (sent: Promise<unknown>): Promise<unknown> =>
   sent.then(
     () => true,
@@ -43,93 +43,93 @@ const outcome = (sent: Promise<unknown>): Promise<unknown> =>
   );
 const throttled = 'ProvisionedThroughputExceededException';
 
-it('admits while the bucket holds anything, charges what a write really cost, and refills with time', async () => {
-  await stand.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 4 }] });
-  expect(await outcome(stand.client.send(put('a', big)))).toBe(true); // 10 units of 4: 6 in debt
-  expect(await outcome(stand.client.send(put('b')))).toBe(throttled);
+it('a token bucket admits while it holds units, charges the real cost of a write, and refills with time', async () => {
+  await fixture.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 4 }] });
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // 10 units of 4: 6 in debt
+  expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
   nowMs = 1_400;
-  expect(await outcome(stand.client.send(put('b')))).toBe(throttled);
+  expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
   nowMs = 1_600;
-  expect(await outcome(stand.client.send(put('b')))).toBe(true);
+  expect(await outcome(fixture.client.send(put('b')))).toBe(true);
   expect(
-    await outcome(stand.client.send(new GetItemCommand({ TableName: tableName(), Key: key('b') }))),
+    await outcome(fixture.client.send(new GetItemCommand({ TableName: tableName(), Key: key('b') }))),
   ).toBe(true);
 });
 
-it('keeps no more unused units than its burst', async () => {
-  await stand.proxy.set({ limits: [{ writeUnitsPerS: 4, burstS: 2 }] });
+it('a token bucket keeps no more unused units than its burst', async () => {
+  await fixture.proxy.set({ limits: [{ writeUnitsPerS: 4, burstS: 2 }] });
   nowMs = 100_000;
-  expect(await outcome(stand.client.send(put('a', big)))).toBe(true); // 10 units of 8
-  expect(await outcome(stand.client.send(put('b')))).toBe(throttled);
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // 10 units of 8
+  expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
 });
 
-it('throws the typed error with its reasons for a single request, provisioned and on demand', async () => {
-  await stand.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 0 }] });
-  await expect(stand.client.send(put('a'))).rejects.toMatchObject({
+it('a throttled request gets the typed error with its reasons, for both billing modes', async () => {
+  await fixture.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 0 }] });
+  await expect(fixture.client.send(put('a'))).rejects.toMatchObject({
     name: throttled,
     ThrottlingReasons: [
       { reason: 'TableWriteProvisionedThroughputExceeded', resource: expect.stringContaining(tableName()) },
     ],
     $retryable: undefined,
   });
-  await stand.proxy.set({ billing: 'onDemand' });
-  await expect(stand.client.send(put('a'))).rejects.toMatchObject({ name: 'ThrottlingException' });
+  await fixture.proxy.set({ billing: 'onDemand' });
+  await expect(fixture.client.send(put('a'))).rejects.toMatchObject({ name: 'ThrottlingException' });
 });
 
-it('is retried by the SDK as a throttle until units are there again', async () => {
-  await stand.proxy.set({ limits: [{ writeUnitsPerS: 0 }] });
-  stand.proxy.hook({
+it('the SDK retries a throttled request until the bucket holds units again', async () => {
+  await fixture.proxy.set({ limits: [{ writeUnitsPerS: 0 }] });
+  fixture.proxy.hook({
     beforeRequest: async (n) => {
-      if (n === 2) void stand.proxy.set({ limits: [] });
+      if (n === 2) void fixture.proxy.set({ limits: [] });
       return undefined;
     },
   });
-  const retrying = clientAt(stand.proxy.url, 3);
+  const retrying = clientAt(fixture.proxy.url, 3);
   const { $metadata } = await retrying.send(put('a'));
   expect($metadata).toMatchObject({ attempts: 2 });
   expect($metadata.totalRetryDelay).toBeGreaterThan(0);
   retrying.destroy();
 });
 
-it('cancels a transaction with a reason for each item', async () => {
+it('a throttled transaction is cancelled with a reason for each item', async () => {
   const transaction = new TransactWriteItemsCommand({
     TransactItems: ['cold', 'hot'].map((id) => ({ Put: { TableName: tableName(), Item: key(id) } })),
   });
-  await stand.proxy.set({ limits: [{ partitionKey: 'hot', writeUnitsPerS: 0 }] });
-  await expect(stand.client.send(transaction)).rejects.toMatchObject({
+  await fixture.proxy.set({ limits: [{ partitionKey: 'hot', writeUnitsPerS: 0 }] });
+  await expect(fixture.client.send(transaction)).rejects.toMatchObject({
     name: 'TransactionCanceledException',
     CancellationReasons: [{ Code: 'None' }, { Code: 'ProvisionedThroughputExceeded' }],
   });
-  await stand.proxy.set({ billing: 'onDemand' });
-  await expect(stand.client.send(transaction)).rejects.toMatchObject({
+  await fixture.proxy.set({ billing: 'onDemand' });
+  await expect(fixture.client.send(transaction)).rejects.toMatchObject({
     CancellationReasons: [{ Code: 'None' }, { Code: 'ThrottlingError' }],
   });
 });
 
-it('leaves the throttled items of a batch unprocessed and writes the others', async () => {
+it('the throttled items of a batch are unprocessed, and the others are written', async () => {
   const batch = new BatchWriteItemCommand({
     RequestItems: { [tableName()]: ['cold', 'hot'].map((id) => ({ PutRequest: { Item: key(id) } })) },
   });
-  await stand.proxy.set({ limits: [{ partitionKey: 'hot', writeUnitsPerS: 0 }] });
-  const { UnprocessedItems } = await stand.client.send(batch);
+  await fixture.proxy.set({ limits: [{ partitionKey: 'hot', writeUnitsPerS: 0 }] });
+  const { UnprocessedItems } = await fixture.client.send(batch);
   expect(UnprocessedItems).toEqual({ [tableName()]: [{ PutRequest: { Item: key('hot') } }] });
   const read = (id: string) =>
-    stand.direct.send(new GetItemCommand({ TableName: tableName(), Key: key(id) }));
+    fixture.direct.send(new GetItemCommand({ TableName: tableName(), Key: key(id) }));
   expect((await read('cold')).Item).toEqual(key('cold'));
   expect((await read('hot')).Item).toBeUndefined();
 });
 
-it('gives each partition key a bucket of its own where it is told to', async () => {
-  await stand.proxy.set({ limits: [{ partitionKey: 'each', writeUnitsPerS: 1 }] });
-  expect(await outcome(stand.client.send(put('a')))).toBe(true);
-  expect(await outcome(stand.client.send(put('a')))).toBe(throttled);
-  expect(await outcome(stand.client.send(put('b')))).toBe(true);
+it('a limit for the partition key each gives every partition key its own bucket', async () => {
+  await fixture.proxy.set({ limits: [{ partitionKey: 'each', writeUnitsPerS: 1 }] });
+  expect(await outcome(fixture.client.send(put('a')))).toBe(true);
+  expect(await outcome(fixture.client.send(put('a')))).toBe(throttled);
+  expect(await outcome(fixture.client.send(put('b')))).toBe(true);
 });
 
-it('throttles only one hot shard of an index: its writes in and out, its reads, and nothing else', async () => {
-  await stand.client.send(put('in', due('L#3')));
+it('a limit on one shard of an index throttles the reads and writes of that shard only', async () => {
+  await fixture.client.send(put('in', due('L#3')));
   const limits = [{ index: 'due', partitionKey: 'L#3', writeUnitsPerS: 0, readUnitsPerS: 0 }];
-  await stand.proxy.set({ limits });
+  await fixture.proxy.set({ limits });
   const update = (
     id: string,
     expression: string,
@@ -142,7 +142,7 @@ it('throttles only one hot shard of an index: its writes in and out, its reads, 
       ExpressionAttributeValues: values,
     });
   const send = (command: UpdateItemCommand | PutItemCommand): Promise<unknown> =>
-    outcome(stand.client.send(command as PutItemCommand));
+    outcome(fixture.client.send(command as PutItemCommand));
   expect(await send(put('new', due('L#3')))).toBe(throttled);
   expect(await send(put('new', due('L#4')))).toBe(true);
   expect(await send(update('in', 'SET o = :o', { ':o': { S: '1' } }))).toBe(true);
@@ -150,7 +150,7 @@ it('throttles only one hot shard of an index: its writes in and out, its reads, 
   expect(await send(update('in', 'REMOVE d'))).toBe(throttled);
   expect(await send(update('new', 'SET d = :d', { ':d': { S: 'L#3' } }))).toBe(throttled);
   const remove = new DeleteItemCommand({ TableName: tableName(), Key: key('in') });
-  expect(await outcome(stand.client.send(remove))).toBe(throttled);
+  expect(await outcome(fixture.client.send(remove))).toBe(throttled);
   const query = (shard: string): QueryCommand =>
     new QueryCommand({
       TableName: tableName(),
@@ -159,50 +159,50 @@ it('throttles only one hot shard of an index: its writes in and out, its reads, 
       ExpressionAttributeNames: { '#d': 'd' },
       ExpressionAttributeValues: { ':d': { S: shard } },
     });
-  await expect(stand.client.send(query('L#3'))).rejects.toMatchObject({
+  await expect(fixture.client.send(query('L#3'))).rejects.toMatchObject({
     ThrottlingReasons: [{ reason: 'IndexReadKeyRangeThroughputExceeded' }],
   });
-  expect((await stand.client.send(query('L#4'))).Count).toBe(1);
+  expect((await fixture.client.send(query('L#4'))).Count).toBe(1);
 });
 
-it('charges an index by what the stand-in says it wrote', async () => {
-  await stand.proxy.set({ limits: [{ index: 'due', writeUnitsPerS: 1 }] });
-  expect(await outcome(stand.client.send(put('a')))).toBe(true); // no entry, no unit
-  expect(await outcome(stand.client.send(put('a', due('L#1'))))).toBe(true);
-  expect(await outcome(stand.client.send(put('b', due('L#2'))))).toBe(throttled);
-  expect(await outcome(stand.client.send(put('c', { n: { N: '1' } })))).toBe(true);
+it('an index is charged the write units that the stand-in reports for it', async () => {
+  await fixture.proxy.set({ limits: [{ index: 'due', writeUnitsPerS: 1 }] });
+  expect(await outcome(fixture.client.send(put('a')))).toBe(true); // no entry, no unit
+  expect(await outcome(fixture.client.send(put('a', due('L#1'))))).toBe(true);
+  expect(await outcome(fixture.client.send(put('b', due('L#2'))))).toBe(throttled);
+  expect(await outcome(fixture.client.send(put('c', { n: { N: '1' } })))).toBe(true);
   const leave = new UpdateItemCommand({
     TableName: tableName(),
     Key: key('c'),
     UpdateExpression: 'REMOVE d',
   });
-  expect(await outcome(stand.client.send(leave))).toBe(true); // it was never in
+  expect(await outcome(fixture.client.send(leave))).toBe(true); // the item was not in the index
 });
 
-it('charges a failed condition, and tells its callers of capacity only what they ask for', async () => {
-  await stand.proxy.set({ limits: [{ writeUnitsPerS: 1.5 }] });
-  const asked = (ReturnConsumedCapacity: 'TOTAL' | 'INDEXES' | undefined): Promise<unknown> =>
-    stand.client
+it('a failed condition is charged, and a caller sees only the capacity that it requested', async () => {
+  await fixture.proxy.set({ limits: [{ writeUnitsPerS: 1.5 }] });
+  const reported = (ReturnConsumedCapacity: 'TOTAL' | 'INDEXES' | undefined): Promise<unknown> =>
+    fixture.client
       .send(new GetItemCommand({ TableName: tableName(), Key: key('a'), ReturnConsumedCapacity }))
       .then(({ ConsumedCapacity }) => ConsumedCapacity && Object.keys(ConsumedCapacity).sort());
-  expect(await asked(undefined)).toBeUndefined();
-  expect(await asked('TOTAL')).toEqual(['CapacityUnits', 'TableName']);
-  expect(await asked('INDEXES')).toEqual(['CapacityUnits', 'Table', 'TableName']);
+  expect(await reported(undefined)).toBeUndefined();
+  expect(await reported('TOTAL')).toEqual(['CapacityUnits', 'TableName']);
+  expect(await reported('INDEXES')).toEqual(['CapacityUnits', 'Table', 'TableName']);
   const failing = new PutItemCommand({
     TableName: tableName(),
     Item: key('a'),
     ConditionExpression: 'attribute_exists(pk)',
   });
-  expect(await outcome(stand.client.send(failing))).toBe('ConditionalCheckFailedException');
-  expect(await outcome(stand.client.send(failing))).toBe('ConditionalCheckFailedException');
-  expect(await outcome(stand.client.send(failing))).toBe(throttled);
+  expect(await outcome(fixture.client.send(failing))).toBe('ConditionalCheckFailedException');
+  expect(await outcome(fixture.client.send(failing))).toBe('ConditionalCheckFailedException');
+  expect(await outcome(fixture.client.send(failing))).toBe(throttled);
 });
 
-it('throttles by chance as well, each kind of request in its own shape', async () => {
-  await stand.proxy.set({ chance: { throttle: 1 } });
-  expect(await outcome(stand.client.send(put('a')))).toBe(throttled);
+it('a throttle by chance has the error of the kind of request', async () => {
+  await fixture.proxy.set({ chance: { throttle: 1 } });
+  expect(await outcome(fixture.client.send(put('a')))).toBe(throttled);
   const transaction = new TransactWriteItemsCommand({
     TransactItems: [{ Put: { TableName: tableName(), Item: key('a') } }],
   });
-  expect(await outcome(stand.client.send(transaction))).toBe('TransactionCanceledException');
+  expect(await outcome(fixture.client.send(transaction))).toBe('TransactionCanceledException');
 });

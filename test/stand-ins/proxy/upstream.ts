@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import type { Answer } from './call.ts';
 
 export interface Upstream {
-  /** Sends one request on, its headers and bytes as they came. Rejects where the upstream can't be reached. */
+  /** Forwards one request with its headers and body unchanged. Rejects if the upstream cannot be reached. */
   forward(from: {
     readonly method: string;
     readonly path: string;
@@ -12,7 +12,7 @@ export interface Upstream {
   close(): void;
 }
 
-/** Of the transport, not of the message: each side has its own. */
+/** Headers of one connection, which are not forwarded to the other side. */
 const hopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
 export function upstreamAt(url: string): Upstream {

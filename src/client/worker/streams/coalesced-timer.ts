@@ -1,7 +1,10 @@
 import type { Clock } from '../../../ports/clock.ts';
 
-/** One timer for many times: rings at the earliest that was asked for, and whoever hears it looks at everything. */
-export class Alarm {
+/**
+ * One timer for many times: it fires once, at the earliest of the times that were requested since it last fired. Its
+ * callback must then do everything that is due and request the next time.
+ */
+export class CoalescedTimer {
   readonly #clock: Clock;
   readonly #fire: (nowMs: number) => void;
   #atMs = Number.POSITIVE_INFINITY;
@@ -12,8 +15,8 @@ export class Alarm {
     this.#fire = fire;
   }
 
-  /** On the monotonic clock. */
-  notLaterThan(atMs: number): void {
+  /** Requests that the timer fires at this time on the monotonic clock or earlier. */
+  fireBy(atMs: number): void {
     if (atMs >= this.#atMs) return;
     this.#cancel?.();
     this.#atMs = atMs;
@@ -24,6 +27,7 @@ export class Alarm {
     });
   }
 
+  /** Cancels the timer for good. Later requests are ignored. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;

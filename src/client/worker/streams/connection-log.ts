@@ -1,52 +1,57 @@
-/** What the log says of a worker's way to its server: one that gets no work must not look healthy. */
+/** Logs the state of a worker's connection, so that a worker that gets no tasks does not look healthy in its log. */
+import { nextDelayMs } from '../../../core/backoff.ts';
 import type { HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Logger } from '../../log.ts';
 
-/** Told at once, then again after so long, doubling to the longest: tries come every few seconds. */
-const againMs = 30_000;
-const againMostMs = 15 * 60_000;
+/**
+ * A failing connection is logged at once, then after 30 s, and then at intervals that double up to 15 min. The worker
+ * itself tries to reconnect every few seconds.
+ */
+const logInterval = { firstMs: 30_000, longestMs: 15 * 60_000 } as const;
 
-export class ReachLines {
+/** Logs when the connection of a worker fails, is lost, and is restored. */
+export class ConnectionLog {
   readonly #clock: Clock;
   readonly #log: Logger;
   #isConnected = false;
-  #tellAtMs = Number.NEGATIVE_INFINITY;
-  #againMs = againMs;
-  /** Since the last connection: when it was first told. */
-  #toldFromMs: number | undefined;
+  #nextLogAtMs = Number.NEGATIVE_INFINITY;
+  #intervalMs: number = logInterval.firstMs;
+  /** The time of the first failure that was logged since the last connection. */
+  #loggedFromMs: number | undefined;
 
   constructor(clock: Clock, log: Logger) {
     this.#clock = clock;
     this.#log = log;
   }
 
+  /** Records that a work stream is open. Logs it only if a failure was logged before. */
   connected(): void {
-    if (this.#toldFromMs !== undefined) {
-      const after_ms = Math.round(this.#clock.monotonic() - this.#toldFromMs);
+    if (this.#loggedFromMs !== undefined) {
+      const after_ms = Math.round(this.#clock.monotonic() - this.#loggedFromMs);
       this.#log.info({ after_ms }, 'connected to the server');
     }
     this.#isConnected = true;
-    this.#toldFromMs = undefined;
-    this.#tellAtMs = Number.NEGATIVE_INFINITY;
-    this.#againMs = againMs;
+    this.#loggedFromMs = undefined;
+    this.#nextLogAtMs = Number.NEGATIVE_INFINITY;
+    this.#intervalMs = logInterval.firstMs;
   }
 
-  /** The stream of work ended, or none came about; another one is opened. */
+  /** Records that the work stream ended or could not be opened, and logs it unless the same was logged recently. */
   lost(error: HoldfastError | undefined): void {
     if (this.#isConnected) {
       this.#isConnected = false;
-      this.#log.info({ err: error }, 'the stream of work was cut; opening another');
+      this.#log.info({ err: error }, 'the work stream was cut; opening another');
       return;
     }
     const nowMs = this.#clock.monotonic();
-    if (nowMs < this.#tellAtMs) return;
-    this.#toldFromMs ??= nowMs;
-    this.#tellAtMs = nowMs + this.#againMs;
-    this.#againMs = Math.min(againMostMs, 2 * this.#againMs);
+    if (nowMs < this.#nextLogAtMs) return;
+    this.#loggedFromMs ??= nowMs;
+    this.#nextLogAtMs = nowMs + this.#intervalMs;
+    this.#intervalMs = nextDelayMs(logInterval, this.#intervalMs);
     const fields = { error: error?.message, code: error?.code, reason: error?.reason, help: error?.help };
-    const what =
-      error?.reason === 'UNREACHABLE' ? 'the server cannot be reached' : 'the server gives no work';
-    this.#log.warn(fields, `${what}; trying again`);
+    const problem =
+      error?.reason === 'UNREACHABLE' ? 'the server cannot be reached' : 'the server assigns no tasks';
+    this.#log.warn(fields, `${problem}; trying again`);
   }
 }

@@ -1,34 +1,37 @@
 import type { Clock } from '../../../ports/clock.ts';
-import type { Intake } from '../slots.ts';
-import { Credits, roomFor } from './credits.ts';
+import type { Slots } from '../slots.ts';
+import { Credits, capacityFor } from './credits.ts';
 import type { Prefetch } from './prefetch.ts';
-import type { Room } from './work-stream.ts';
+import type { CreditAmount } from './work-stream.ts';
 
-export interface BalanceParts {
+export interface CreditBalanceParts {
   readonly clock: Clock;
-  readonly intake: Intake;
+  readonly slots: Slots;
   readonly prefetch: Prefetch;
-  /** Settled and not yet answered. */
+  /** Returns the number of settlements that the server has not answered yet. */
   unanswered(): number;
-  /** Gives the server credits that nothing returned. */
-  credit(room: Room): void;
+  /** Sends additional credit to the server. */
+  credit(room: CreditAmount): void;
 }
 
-/** What a worker holds, what it wants to hold, and what the server may still give it. */
-export class Balance {
-  readonly #parts: BalanceParts;
+/**
+ * Keeps the credit of a worker: the number of tasks and bytes that the server may still assign. It compares the tasks
+ * that the worker holds with the number that it wants (slots plus prefetch), and sends the missing credit.
+ */
+export class CreditBalance {
+  readonly #parts: CreditBalanceParts;
   readonly #credits = new Credits();
   #sessionId = '';
-  /** Assigned and not yet settled for good, in bytes of spec. */
+  /** The spec bytes of all tasks that are assigned and whose settlement has not been answered. */
   #heldBytes = 0;
-  #gathering = false;
+  #replenishScheduled = false;
   #stopped = false;
 
-  constructor(parts: BalanceParts) {
+  constructor(parts: CreditBalanceParts) {
     this.#parts = parts;
   }
 
-  /** Nothing is wanted any more. */
+  /** True after `stop`: the worker wants no more tasks. */
   get stopped(): boolean {
     return this.#stopped;
   }
@@ -37,70 +40,77 @@ export class Balance {
     this.#stopped = true;
   }
 
-  /** A stream begins with this. */
-  greet(): Room {
-    const room = this.#room();
+  /** Returns the credit that a new work stream starts with, and resets the balance to it. */
+  initialCredit(): CreditAmount {
+    const room = this.#capacity();
     this.#credits.reset(room);
     return room;
   }
 
+  /** Stores the session id of an accepted work stream and sends the credit that is missing. */
   welcome(sessionId: string): void {
     this.#sessionId = sessionId;
-    this.#even();
+    this.#replenish();
   }
 
-  /** `current`: on the stream whose credits count. */
+  /** Counts a task that was assigned. `current` is true if it came on the newest stream, whose credit counts. */
   assigned(specBytes: number, current: boolean): void {
     this.#heldBytes += specBytes;
     if (current) this.#credits.used({ tasks: 1, bytes: specBytes });
   }
 
-  /** Held no more, without a settlement. */
+  /** Stops counting the bytes of a task that the worker no longer holds and for which it sends no settlement. */
   dropped(specBytes: number): void {
     this.#heldBytes -= specBytes;
   }
 
-  /** The session whose credits a batch of so many settlements returns; empty where more would come than is wanted. */
+  /**
+   * Returns the session to which a batch of `count` settlements returns its credit. Returns an empty text if that
+   * credit would bring more tasks than the worker wants.
+   */
   sessionFor(count: number): string {
     return this.#credits.excess(this.#wanted, this.#held - count) + count > 0 ? '' : this.#sessionId;
   }
 
+  /**
+   * Counts an answered batch of settlements. `session` is the session that got the credit of the batch back, if any.
+   */
   settled(count: number, session: string | undefined, creditedCount: number, specBytes: number): void {
     this.#heldBytes -= specBytes;
     if (session !== undefined && session === this.#sessionId) {
       this.#credits.returned({ tasks: creditedCount, bytes: specBytes });
     }
-    if (count > 0) this.#even();
+    if (count > 0) this.#replenish();
   }
 
-  /** Once for all that changed in this turn. */
-  soon(): void {
-    if (this.#gathering) return;
-    this.#gathering = true;
+  /** Sends missing credit at the end of this turn of the event loop, once for all changes of the turn. */
+  replenishSoon(): void {
+    if (this.#replenishScheduled) return;
+    this.#replenishScheduled = true;
     this.#parts.clock.soon(() => {
-      this.#gathering = false;
-      this.#even();
+      this.#replenishScheduled = false;
+      this.#replenish();
     });
   }
 
   get #wanted(): number {
-    const { intake, prefetch } = this.#parts;
+    const { slots: intake, prefetch } = this.#parts;
     return this.#stopped ? 0 : intake.concurrency + prefetch.tasks;
   }
 
-  /** Waiting, running, or settled and not yet answered. */
+  /** The number of tasks that wait, run, or have an unanswered settlement. */
   get #held(): number {
-    const { intake, unanswered } = this.#parts;
+    const { slots: intake, unanswered } = this.#parts;
     return intake.waiting + intake.running + unanswered();
   }
 
-  #room(): Room {
-    return roomFor(this.#wanted, this.#held, this.#heldBytes);
+  #capacity(): CreditAmount {
+    return capacityFor(this.#wanted, this.#held, this.#heldBytes);
   }
 
-  #even(): void {
+  #replenish(): void {
     if (this.#stopped || this.#sessionId === '') return;
-    const missing = this.#credits.missing(this.#room());
+    const missing = this.#credits.missing(this.#capacity());
     if (missing !== undefined) this.#parts.credit(missing);
   }
 }

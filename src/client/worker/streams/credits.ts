@@ -1,42 +1,48 @@
 import { limits } from '../../../core/limits.ts';
-import type { Room } from './work-stream.ts';
+import type { CreditAmount } from './work-stream.ts';
 
-/** Bytes of payload that one worker may hold: enough for hundreds of large ones. */
+/** The largest sum of payload bytes that one worker may hold: 64 MiB, enough for hundreds of large payloads. */
 const bytesMax = 67_108_864;
 
 /**
- * What the server may still give, as this side sees it. A settlement returns its credit by itself, unless the worker
- * holds more than it wants: then it reports under no session, and the credit is gone.
+ * The worker's count of the credit that the server holds: the tasks and bytes that it may still assign. A settlement
+ * returns the credit of its task. If the worker holds more tasks than it wants, it sends the settlement without a
+ * session, and that credit is given up.
  */
 export class Credits {
   #tasks = 0;
   #bytes = 0;
 
-  /** A stream begins, or its credits are set anew. */
-  reset(room: Room): void {
-    this.#tasks = room.tasks;
-    this.#bytes = room.bytes;
+  /** Sets the credit at the start of a stream or after a new hello message. */
+  reset(amount: CreditAmount): void {
+    this.#tasks = amount.tasks;
+    this.#bytes = amount.bytes;
   }
 
-  used(room: Room): void {
-    this.#tasks -= room.tasks;
-    this.#bytes -= room.bytes;
+  /** Subtracts the credit that the server has used by assigning tasks. */
+  used(amount: CreditAmount): void {
+    this.#tasks -= amount.tasks;
+    this.#bytes -= amount.bytes;
   }
 
-  returned(room: Room): void {
-    this.#tasks += room.tasks;
-    this.#bytes += room.bytes;
+  /** Adds the credit that settlements have returned to the server. */
+  returned(amount: CreditAmount): void {
+    this.#tasks += amount.tasks;
+    this.#bytes += amount.bytes;
   }
 
-  /** So many more could come than there is room for. */
+  /** Returns how many more tasks the worker could get than it wants; negative if it could get fewer. */
   excess(wanted: number, held: number): number {
     return this.#tasks + held - wanted;
   }
 
-  /** What is to be given besides; undefined: nothing. */
-  missing(room: Room): Room | undefined {
-    const tasks = Math.max(0, room.tasks - this.#tasks);
-    const bytes = Math.max(0, room.bytes - this.#bytes);
+  /**
+   * Returns the credit to send so that the server can fill this capacity, and counts it as sent. Returns undefined if
+   * no credit is missing, or only a few bytes.
+   */
+  missing(capacity: CreditAmount): CreditAmount | undefined {
+    const tasks = Math.max(0, capacity.tasks - this.#tasks);
+    const bytes = Math.max(0, capacity.bytes - this.#bytes);
     if (tasks === 0 && bytes < bytesMax / 4) return undefined;
     this.#tasks += tasks;
     this.#bytes += bytes;
@@ -44,7 +50,8 @@ export class Credits {
   }
 }
 
-export function roomFor(wanted: number, heldTasks: number, heldBytes: number): Room {
+/** Returns the tasks and bytes that a worker can take in addition to those it holds. */
+export function capacityFor(wanted: number, heldTasks: number, heldBytes: number): CreditAmount {
   return {
     tasks: Math.min(limits.inFlightTasks, Math.max(0, wanted - heldTasks)),
     bytes: wanted === 0 ? 0 : Math.max(0, bytesMax - heldBytes),

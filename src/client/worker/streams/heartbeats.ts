@@ -2,107 +2,117 @@ import { limits, timing } from '../../../core/limits.ts';
 import type { CancelCause, HeartbeatAnswer, ReportResponse } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Attempt } from '../attempt.ts';
-import type { ReportLink } from './report-stream.ts';
+import type { ReportStream } from './report-stream.ts';
 
-/** Leases due within this part of a heartbeat's time are renewed together. */
-const together = 0.2;
-const soonestMs = 250;
-/** Progress is a write: told at most so often. */
+/** Heartbeats that are due within this fraction of the heartbeat interval are sent in one message. */
+const coalesceFraction = 0.2;
+/** The shortest time between two heartbeats of an attempt. */
+const minIntervalMs = 250;
+/** The shortest time between two progress reports of an attempt: each one is a write to the store. */
 const progressEveryMs = 1_000;
-/** Where the store could not be asked, or the answer was lost. */
-const againMs = 1_000;
+/** The wait before a heartbeat is sent again if it could not be sent or the server could not renew the lease. */
+const retryMs = 1_000;
 
 export interface HeartbeatsEvents {
+  /** The server has answered a heartbeat with the request to stop the attempt. */
   stop(attempt: Attempt, cause: CancelCause): void;
-  /** Some attempt's next heartbeat is then. */
+  /** A heartbeat of some attempt is due at this time on the monotonic clock. */
   due(atMs: number): void;
 }
 
-/** Renews every running attempt's lease each third of it, all that are due in one message. */
+/**
+ * Renews the lease of each running attempt after a third of its time. Leases that are due together go in one message.
+ */
 export class Heartbeats {
   readonly #clock: Clock;
-  readonly #link: ReportLink;
+  readonly #reports: ReportStream;
   readonly #events: HeartbeatsEvents;
   readonly #sent = new Map<number, readonly Attempt[]>();
   #everyMs: number = timing.heartbeatMs;
 
-  constructor(clock: Clock, link: ReportLink, events: HeartbeatsEvents) {
+  constructor(clock: Clock, reports: ReportStream, events: HeartbeatsEvents) {
     this.#clock = clock;
-    this.#link = link;
+    this.#reports = reports;
     this.#events = events;
   }
 
+  /** Sets the interval of heartbeats that the server requested. */
   set everyMs(ms: number) {
     if (ms > 0) this.#everyMs = ms;
   }
 
-  /** There is progress to tell. */
-  hasten(attempt: Attempt, nowMs: number): void {
+  /** Brings the next heartbeat of an attempt forward, because it has progress to report. */
+  progressMade(attempt: Attempt, nowMs: number): void {
     if (attempt.stopping) return;
-    attempt.beatAtMs = Math.min(attempt.beatAtMs, Math.max(nowMs, attempt.lastBeatAtMs + progressEveryMs));
-    this.#events.due(attempt.beatAtMs);
+    attempt.nextHeartbeatAtMs = Math.min(
+      attempt.nextHeartbeatAtMs,
+      Math.max(nowMs, attempt.lastHeartbeatAtMs + progressEveryMs),
+    );
+    this.#events.due(attempt.nextHeartbeatAtMs);
   }
 
-  /** Sends what is due; when the next one is. */
-  beat(running: Iterable<Attempt>, nowMs: number): number | undefined {
+  /** Sends the heartbeats that are due. Returns the time of the next one; undefined if no attempt needs one. */
+  sendDue(running: Iterable<Attempt>, nowMs: number): number | undefined {
     const due: Attempt[] = [];
     let next = Number.POSITIVE_INFINITY;
-    const untilMs = nowMs + this.#everyMs * together;
+    const untilMs = nowMs + this.#everyMs * coalesceFraction;
     let anyDue = false;
     for (const attempt of running) {
-      if (attempt.stopping || attempt.beating) continue;
-      if (attempt.beatAtMs <= nowMs) anyDue = true;
-      if (attempt.beatAtMs <= untilMs) due.push(attempt);
-      else next = Math.min(next, attempt.beatAtMs);
+      if (attempt.stopping || attempt.heartbeatInFlight) continue;
+      if (attempt.nextHeartbeatAtMs <= nowMs) anyDue = true;
+      if (attempt.nextHeartbeatAtMs <= untilMs) due.push(attempt);
+      else next = Math.min(next, attempt.nextHeartbeatAtMs);
     }
-    if (!anyDue) for (const attempt of due.splice(0)) next = Math.min(next, attempt.beatAtMs);
+    if (!anyDue) for (const attempt of due.splice(0)) next = Math.min(next, attempt.nextHeartbeatAtMs);
     for (let from = 0; from < due.length; from += limits.batchItems) {
       if (!this.#send(due.slice(from, from + limits.batchItems), nowMs))
-        next = Math.min(next, nowMs + againMs);
+        next = Math.min(next, nowMs + retryMs);
     }
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
+  /** Applies the server's answers to a batch of heartbeats. */
   answered({ batch, answers }: Extract<ReportResponse, { kind: 'heartbeats' }>): void {
     const attempts = this.#sent.get(batch);
     this.#sent.delete(batch);
     const nowMs = this.#clock.monotonic();
     attempts?.forEach((attempt, i) => {
-      attempt.beating = false;
-      if (!attempt.over) this.#take(attempt, answers[i], nowMs);
+      attempt.heartbeatInFlight = false;
+      if (!attempt.over) this.#apply(attempt, answers[i], nowMs);
     });
   }
 
+  /** The answers to these batches are lost with their stream: their heartbeats are due again soon. */
   lost(batches: readonly number[]): void {
     const nowMs = this.#clock.monotonic();
     for (const batch of batches) {
       for (const attempt of this.#sent.get(batch) ?? []) {
-        attempt.beating = false;
-        this.#dueAt(attempt, nowMs + soonestMs);
+        attempt.heartbeatInFlight = false;
+        this.#dueAt(attempt, nowMs + minIntervalMs);
       }
       this.#sent.delete(batch);
     }
   }
 
   #send(attempts: readonly Attempt[], nowMs: number): boolean {
-    if (this.#link.room === 0) return false;
+    if (this.#reports.freeBatches === 0) return false;
     const items = attempts.map(({ assignment, progress }) => ({ lease: assignment.lease, progress }));
     for (const attempt of attempts) {
-      attempt.beating = true;
+      attempt.heartbeatInFlight = true;
       attempt.progress = undefined;
-      attempt.lastBeatAtMs = nowMs;
-      attempt.beatAtMs = nowMs + this.#everyMs;
+      attempt.lastHeartbeatAtMs = nowMs;
+      attempt.nextHeartbeatAtMs = nowMs + this.#everyMs;
     }
-    this.#sent.set(this.#link.beat(items), attempts);
+    this.#sent.set(this.#reports.sendHeartbeats(items), attempts);
     return true;
   }
 
-  #take(attempt: Attempt, answer: HeartbeatAnswer | undefined, nowMs: number): void {
+  #apply(attempt: Attempt, answer: HeartbeatAnswer | undefined, nowMs: number): void {
     switch (answer?.verdict) {
       case 'renewed': {
-        const nextMs = Math.max(soonestMs, Math.min(this.#everyMs, answer.leaseMs / 3));
+        const nextMs = Math.max(minIntervalMs, Math.min(this.#everyMs, answer.leaseMs / 3));
         this.#dueAt(attempt, nowMs + nextMs);
-        if (attempt.progress !== undefined) this.hasten(attempt, nowMs);
+        if (attempt.progress !== undefined) this.progressMade(attempt, nowMs);
         break;
       }
       case 'cancel':
@@ -112,12 +122,12 @@ export class Heartbeats {
         this.#events.stop(attempt, 'leaseLost');
         break;
       default:
-        this.#dueAt(attempt, nowMs + againMs);
+        this.#dueAt(attempt, nowMs + retryMs);
     }
   }
 
   #dueAt(attempt: Attempt, atMs: number): void {
-    attempt.beatAtMs = atMs;
+    attempt.nextHeartbeatAtMs = atMs;
     this.#events.due(atMs);
   }
 }

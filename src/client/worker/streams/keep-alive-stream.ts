@@ -3,22 +3,26 @@ import { timing } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Outgoing, StreamEvents } from '../../transport.ts';
 
-const silentKeepAlives = 3;
+/** The stream is cut after this many keep-alive intervals without a message from the server. */
+const missedKeepAlives = 3;
 
 interface KeepAlive {
   readonly kind: 'keepAlive';
 }
 
-export interface ChannelEvents<In> {
+export interface KeepAliveStreamEvents<In> {
   message(message: In): void;
-  /** Once, and last. Undefined: in good order. */
+  /** Called exactly once, after the last message. `error` is undefined if the stream ended normally. */
   ended(error: HoldfastError | undefined): void;
 }
 
-/** The client's end of a long stream: keeps it alive, and cuts it when nothing was heard for three keep-alives. */
-export class Channel<Out, In> {
+/**
+ * The client's side of a long-lived stream. It sends a keep-alive message per interval, and cuts the stream if the
+ * server has sent nothing for three intervals.
+ */
+export class KeepAliveStream<Out, In> {
   readonly #clock: Clock;
-  readonly #events: ChannelEvents<In>;
+  readonly #events: KeepAliveStreamEvents<In>;
   readonly #out: Outgoing<Out | KeepAlive>;
   #receivedAtMs: number;
   #cancelTick: () => void;
@@ -27,7 +31,7 @@ export class Channel<Out, In> {
   constructor(
     clock: Clock,
     open: (events: StreamEvents<In>) => Outgoing<Out | KeepAlive>,
-    events: ChannelEvents<In>,
+    events: KeepAliveStreamEvents<In>,
   ) {
     this.#clock = clock;
     this.#events = events;
@@ -46,12 +50,12 @@ export class Channel<Out, In> {
     return this.#open;
   }
 
-  /** False: more than a little is unsent, or nothing can be sent any more. */
+  /** Sends a message. Returns false if the send buffer is full or the stream has ended. */
   send(message: Out): boolean {
     return this.#open && this.#out.send(message);
   }
 
-  /** No more from this side; what the other side still says is heard. */
+  /** Ends the sending side. Messages from the server are still received until it ends the stream. */
   end(): void {
     if (this.#open) this.#out.end();
   }
@@ -61,9 +65,9 @@ export class Channel<Out, In> {
   }
 
   #tick(): void {
-    const silentMs = this.#clock.monotonic() - this.#receivedAtMs;
-    if (silentMs > silentKeepAlives * timing.keepAliveMs) {
-      const error = silence(silentMs);
+    const idleMs = this.#clock.monotonic() - this.#receivedAtMs;
+    if (idleMs > missedKeepAlives * timing.keepAliveMs) {
+      const error = serverIdleError(idleMs);
       this.#out.abort(error);
       this.#close(error);
       return;
@@ -80,9 +84,9 @@ export class Channel<Out, In> {
   }
 }
 
-function silence(ms: number): HoldfastError {
-  const told = `Nothing was heard from the server for ${Math.round(ms / 1_000)} s, so the stream was cut.`;
-  return new HoldfastError('UNAVAILABLE', 'TIMED_OUT', told, {
-    help: 'The worker opens another one by itself.',
+function serverIdleError(ms: number): HoldfastError {
+  const message = `The server sent nothing for ${Math.round(ms / 1_000)} s, so the stream was cut.`;
+  return new HoldfastError('UNAVAILABLE', 'TIMED_OUT', message, {
+    help: 'Nothing to do: the worker opens another stream by itself.',
   });
 }

@@ -1,15 +1,18 @@
 import { timing } from '../../../core/limits.ts';
 
-const atFirst = 8;
-const most = 192;
-/** Prefetched work should be begun within this. */
+const initialTasks = 8;
+const maxTasks = 192;
+/** Prefetched tasks should start within this time. */
 const aheadMs = 1_000;
-const weight = 0.1;
+const averageWeight = 0.1;
 const adaptEveryMs = 100;
-/** A handler that takes less than this is not told apart from one that takes nothing. */
+/** The shortest handler duration that counts; a lower value would make the prefetch unlimited. */
 const shortestMs = 0.05;
 
-/** How many tasks to hold beyond those that run: at most what gets done within 1 s, 192 at most, 8 until measured. */
+/**
+ * The number of tasks that a worker prefetches beyond those that run: as many as it can finish within 1 s by the
+ * average duration of its attempts, at most 192. It starts with 8, or with the concurrency if that is lower.
+ */
 export class Prefetch {
   readonly #concurrency: number;
   #averageMs: number | undefined;
@@ -18,26 +21,30 @@ export class Prefetch {
 
   constructor(concurrency: number) {
     this.#concurrency = concurrency;
-    this.#tasks = Math.min(atFirst, concurrency);
+    this.#tasks = Math.min(initialTasks, concurrency);
   }
 
   get tasks(): number {
     return this.#tasks;
   }
 
-  /** An attempt took so long. True: there may be another number now. */
-  took(ms: number, nowMs: number): boolean {
-    const known = this.#averageMs ?? ms;
-    this.#averageMs = known + weight * (ms - known);
+  /**
+   * Records the duration of an attempt. Returns true if the number of tasks was computed again and may have changed.
+   */
+  recordDuration(ms: number, nowMs: number): boolean {
+    const averageMs = this.#averageMs ?? ms;
+    this.#averageMs = averageMs + averageWeight * (ms - averageMs);
     if (nowMs - this.#adaptedAtMs < adaptEveryMs) return false;
     this.#adaptedAtMs = nowMs;
     const done = (this.#concurrency * aheadMs) / Math.max(this.#averageMs, shortestMs);
-    this.#tasks = Math.min(most, Math.floor(done));
+    this.#tasks = Math.min(maxTasks, Math.floor(done));
     return true;
   }
 
-  /** Prefetched tasks waited too long to be begun: something hangs that is not measured yet. */
-  waitedTooLong(): void {
+  /**
+   * Halves the prefetch: tasks waited too long for a slot, so the running attempts take longer than the average says.
+   */
+  recordStale(): void {
     this.#tasks = Math.floor(this.#tasks / 2);
     this.#averageMs = Math.max(this.#averageMs ?? 0, timing.prefetchStartMs);
   }

@@ -3,36 +3,40 @@ import type { HeartbeatItem, ReportRequest, ReportResponse, Settlement } from '.
 import type { Clock } from '../../../ports/clock.ts';
 import { reconnectMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
-import { Channel } from './keep-alive-stream.ts';
+import { KeepAliveStream } from './keep-alive-stream.ts';
 
-type Settled = Extract<ReportResponse, { kind: 'settled' }>;
-type Beaten = Extract<ReportResponse, { kind: 'heartbeats' }>;
+type SettlementsAnswer = Extract<ReportResponse, { kind: 'settled' }>;
+type HeartbeatsAnswer = Extract<ReportResponse, { kind: 'heartbeats' }>;
 
-export interface ReportLinkEvents {
-  settled(answer: Settled): void;
-  beaten(answer: Beaten): void;
-  /** The answers to these batches will not come. */
+export interface ReportStreamEvents {
+  settlementsAnswered(answer: SettlementsAnswer): void;
+  heartbeatsAnswered(answer: HeartbeatsAnswer): void;
+  /** The stream of these batches ended before they were answered; their answers will not come. */
   lost(batches: readonly number[]): void;
-  /** There is a stream again. */
+  /** A report stream has been opened, and batches can be sent. */
   opened(): void;
 }
 
-interface Stream {
-  readonly channel: Channel<ReportRequest, ReportResponse>;
+/** One connection of the report stream, with the numbers of its unanswered batches. */
+interface ReportConnection {
+  readonly stream: KeepAliveStream<ReportRequest, ReportResponse>;
   readonly unanswered: Set<number>;
-  /** The session that the last hello named. */
+  /** The session that the last hello message named. */
   sessionId: string;
 }
 
-/** Heartbeats and settlements. Comes back after a cut; when the server drains, the next one is opened first. */
-export class ReportLink {
+/**
+ * The worker's report stream: sends heartbeats and settlements in numbered batches. It reconnects after a cut. When the
+ * server drains a connection, the next one is opened before the old one is closed.
+ */
+export class ReportStream {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #tenant: string;
   readonly #workerId: string;
-  readonly #events: ReportLinkEvents;
-  #stream: Stream | undefined;
-  readonly #leaving = new Set<Stream>();
+  readonly #events: ReportStreamEvents;
+  #current: ReportConnection | undefined;
+  readonly #leaving = new Set<ReportConnection>();
   #sessionId = '';
   #batch = 0;
   #tries = 0;
@@ -43,7 +47,7 @@ export class ReportLink {
     transport: Transport,
     clock: Clock,
     who: { tenant: string; workerId: string },
-    events: ReportLinkEvents,
+    events: ReportStreamEvents,
   ) {
     this.#transport = transport;
     this.#clock = clock;
@@ -52,99 +56,104 @@ export class ReportLink {
     this.#events = events;
   }
 
-  /** Batches that may be sent now. */
-  get room(): number {
-    return this.#stream === undefined ? 0 : Math.max(0, unansweredMax - this.#stream.unanswered.size);
+  /** The number of batches that may be sent now. */
+  get freeBatches(): number {
+    return this.#current === undefined ? 0 : Math.max(0, unansweredMax - this.#current.unanswered.size);
   }
 
   open(): void {
-    if (this.#closed || this.#stream !== undefined) return;
+    if (this.#closed || this.#current !== undefined) return;
     this.#cancelRetry = undefined;
-    let stream: Stream | undefined;
+    let connection: ReportConnection | undefined;
     try {
-      const channel = new Channel<ReportRequest, ReportResponse>(
+      const stream = new KeepAliveStream<ReportRequest, ReportResponse>(
         this.#clock,
         (events) => this.#transport.report(events),
         {
-          message: (message) => stream !== undefined && this.#take(stream, message),
-          ended: (error) => this.#ended(stream, error),
+          message: (message) => connection !== undefined && this.#handle(connection, message),
+          ended: (error) => this.#ended(connection, error),
         },
       );
-      stream = { channel, unanswered: new Set(), sessionId: '' };
+      connection = { stream, unanswered: new Set(), sessionId: '' };
     } catch (thrown) {
-      this.#again(asHoldfastError(thrown));
+      this.#reconnectLater(asHoldfastError(thrown));
       return;
     }
-    this.#stream = stream;
-    this.#hello(stream, this.#sessionId);
+    this.#current = connection;
+    this.#sendHello(connection, this.#sessionId);
     this.#events.opened();
   }
 
-  /** The session that settlements belong to from now on. */
+  /** Sets the session that a new connection names in its hello message. */
   set sessionId(id: string) {
     this.#sessionId = id;
   }
 
-  /** The batch's number. `sessionId` empty: no credit is to come back for it. Ask `room` first. */
-  settle(items: readonly Settlement[], sessionId: string): number {
+  /**
+   * Sends a batch of settlements and returns its number. With an empty `sessionId` the batch returns no credit.
+   * Throws if no stream is open: check `freeBatches` first.
+   */
+  sendSettlements(items: readonly Settlement[], sessionId: string): number {
     return this.#send(sessionId, (batch) => ({ kind: 'settlements', batch, items }));
   }
 
-  beat(items: readonly HeartbeatItem[]): number {
+  /** Sends a batch of heartbeats and returns its number. Throws if no stream is open: check `freeBatches` first. */
+  sendHeartbeats(items: readonly HeartbeatItem[]): number {
     return this.#send(undefined, (batch) => ({ kind: 'heartbeats', batch, items }));
   }
 
   close(): void {
     this.#closed = true;
     this.#cancelRetry?.();
-    this.#stream?.channel.end();
-    for (const stream of this.#leaving) stream.channel.end();
+    this.#current?.stream.end();
+    for (const connection of this.#leaving) connection.stream.end();
   }
 
   #send(sessionId: string | undefined, message: (batch: number) => ReportRequest): number {
-    const stream = this.#stream;
-    if (stream === undefined) throw new RangeError('no report stream is open');
+    const connection = this.#current;
+    if (connection === undefined) throw new RangeError('no report stream is open');
     const batch = ++this.#batch;
-    if (sessionId !== undefined && sessionId !== stream.sessionId) this.#hello(stream, sessionId);
-    stream.unanswered.add(batch);
-    stream.channel.send(message(batch));
+    if (sessionId !== undefined && sessionId !== connection.sessionId) this.#sendHello(connection, sessionId);
+    connection.unanswered.add(batch);
+    connection.stream.send(message(batch));
     return batch;
   }
 
-  #hello(stream: Stream, sessionId: string): void {
-    stream.sessionId = sessionId;
-    stream.channel.send({ kind: 'hello', sessionId, workerId: this.#workerId, tenant: this.#tenant });
+  #sendHello(connection: ReportConnection, sessionId: string): void {
+    connection.sessionId = sessionId;
+    connection.stream.send({ kind: 'hello', sessionId, workerId: this.#workerId, tenant: this.#tenant });
   }
 
-  #take(stream: Stream, message: ReportResponse): void {
+  #handle(connection: ReportConnection, message: ReportResponse): void {
     this.#tries = 0;
-    if (message.kind === 'settled' && stream.unanswered.delete(message.batch)) this.#events.settled(message);
-    if (message.kind === 'heartbeats' && stream.unanswered.delete(message.batch))
-      this.#events.beaten(message);
-    if (message.kind !== 'drain' || stream !== this.#stream) return;
-    this.#leaving.add(stream);
-    this.#stream = undefined;
+    if (message.kind === 'settled' && connection.unanswered.delete(message.batch))
+      this.#events.settlementsAnswered(message);
+    if (message.kind === 'heartbeats' && connection.unanswered.delete(message.batch))
+      this.#events.heartbeatsAnswered(message);
+    if (message.kind !== 'drain' || connection !== this.#current) return;
+    this.#leaving.add(connection);
+    this.#current = undefined;
     this.open();
-    // What it still has to answer is answered before it ends.
-    stream.channel.end();
+    // The server answers the outstanding batches of the old connection before it ends it.
+    connection.stream.end();
   }
 
-  #ended(stream: Stream | undefined, error: HoldfastError | undefined): void {
-    if (stream !== undefined) this.#leaving.delete(stream);
-    const wasCurrent = stream === undefined || stream === this.#stream;
-    if (wasCurrent) this.#stream = undefined;
-    const lost = [...(stream?.unanswered ?? [])];
-    stream?.unanswered.clear();
+  #ended(connection: ReportConnection | undefined, error: HoldfastError | undefined): void {
+    if (connection !== undefined) this.#leaving.delete(connection);
+    const wasCurrent = connection === undefined || connection === this.#current;
+    if (wasCurrent) this.#current = undefined;
+    const lost = [...(connection?.unanswered ?? [])];
+    connection?.unanswered.clear();
     if (lost.length > 0) this.#events.lost(lost);
-    if (wasCurrent) this.#again(error);
+    if (wasCurrent) this.#reconnectLater(error);
   }
 
-  #again(error: HoldfastError | undefined): void {
+  #reconnectLater(error: HoldfastError | undefined): void {
     if (this.#closed) return;
     const waitMs = reconnectMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
     this.#cancelRetry = this.#clock.after(waitMs, () => this.open());
   }
 }
 
-/** Well below the server's limit of one stream (limits.reportBatches). */
+/** The largest number of unanswered batches of one connection, well below the server's limit (limits.reportBatches). */
 const unansweredMax = 32;

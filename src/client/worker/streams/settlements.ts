@@ -2,79 +2,87 @@ import { limits } from '../../../core/limits.ts';
 import type { ReportResponse, Settlement, SettleResult } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { errorOf, reconnectMs } from '../../backoff.ts';
-import type { ReportLink } from './report-stream.ts';
+import type { ReportStream } from './report-stream.ts';
 
 const batchBytes = limits.wireMessageBytes - 65_536;
 const itemOverheadBytes = 128;
 
-export interface Outgoing {
+/** A settlement that has not been answered for good. */
+export interface PendingSettlement {
   readonly settlement: Settlement;
   readonly specBytes: number;
   tries: number;
-  /** The server's word, for good: recorded, or refused. */
+  /** Called once with the server's final answer: recorded or refused. */
   done(result: SettleResult): void;
 }
 
-interface Sent {
-  readonly items: readonly Outgoing[];
+interface SentBatch {
+  readonly items: readonly PendingSettlement[];
   readonly sessionId: string;
 }
 
 export interface SettlementsEvents {
-  /** The session whose credits a batch of so many may return; empty: it must not. */
+  /** Returns the session to which a batch of `count` settlements returns its credit; empty if it must return none. */
   sessionFor(count: number): string;
-  /** Answered for good; `creditedSession` got the credits back. */
+  /**
+   * `count` settlements of a batch were answered for good; `creditedSession` got the credit of the batch back, if
+   * any.
+   */
   settled(count: number, creditedSession: string | undefined, creditedCount: number, specBytes: number): void;
 }
 
-function sizeOf({ settlement }: Outgoing): number {
+function sizeOf({ settlement }: PendingSettlement): number {
   const { lease, result, message, errorType } = settlement;
   return lease.length + (result?.length ?? 0) + 3 * (message.length + errorType.length) + itemOverheadBytes;
 }
 
-/** What ended in one turn goes out as one batch. Kept until it is answered; after a cut it goes first. */
+/**
+ * Sends the settlements of one turn of the event loop as one batch. Each is kept until it is answered; after a lost
+ * connection the unanswered ones are sent again, before newer ones.
+ */
 export class Settlements {
   readonly #clock: Clock;
-  readonly #link: ReportLink;
+  readonly #reports: ReportStream;
   readonly #events: SettlementsEvents;
-  #waiting: Outgoing[] = [];
-  readonly #sent = new Map<number, Sent>();
+  #waiting: PendingSettlement[] = [];
+  readonly #sent = new Map<number, SentBatch>();
   #unanswered = 0;
-  #gathering = false;
+  #sendScheduled = false;
   #closed = false;
   #idle: (() => void)[] = [];
 
-  constructor(clock: Clock, link: ReportLink, events: SettlementsEvents) {
+  constructor(clock: Clock, reports: ReportStream, events: SettlementsEvents) {
     this.#clock = clock;
-    this.#link = link;
+    this.#reports = reports;
     this.#events = events;
   }
 
-  /** Handed over and not yet answered for good. */
+  /** The number of settlements that were added and are not answered for good. */
   get unanswered(): number {
     return this.#unanswered;
   }
 
-  add(item: Outgoing): void {
+  add(item: PendingSettlement): void {
     this.#unanswered++;
     this.#waiting.push(item);
     this.flush();
   }
 
   flush(): void {
-    if (this.#gathering || this.#closed || this.#waiting.length === 0) return;
-    this.#gathering = true;
+    if (this.#sendScheduled || this.#closed || this.#waiting.length === 0) return;
+    this.#sendScheduled = true;
     this.#clock.soon(() => {
-      this.#gathering = false;
-      while (this.#waiting.length > 0 && this.#link.room > 0) this.#send(this.#cut());
+      this.#sendScheduled = false;
+      while (this.#waiting.length > 0 && this.#reports.freeBatches > 0) this.#send(this.#takeBatch());
     });
   }
 
+  /** Handles the server's answer to a batch. Settlements that failed with a temporary error are sent again later. */
   answered({ batch, results, credited }: Extract<ReportResponse, { kind: 'settled' }>): void {
     const sent = this.#sent.get(batch);
     if (sent === undefined) return;
     this.#sent.delete(batch);
-    const again: Outgoing[] = [];
+    const again: PendingSettlement[] = [];
     let retryAfterMs = 0;
     let count = 0;
     let bytes = 0;
@@ -96,13 +104,14 @@ export class Settlements {
       sent.items.length,
       bytes,
     );
-    this.#later(again, retryAfterMs);
+    this.#resendLater(again, retryAfterMs);
     this.flush();
     if (this.#unanswered === 0) for (const wake of this.#idle.splice(0)) wake();
   }
 
-  lost(batches: readonly number[]): void {
-    const again: Outgoing[] = [];
+  /** Sends the settlements of these batches again, because their stream ended before it answered them. */
+  resend(batches: readonly number[]): void {
+    const again: PendingSettlement[] = [];
     for (const batch of batches) {
       again.push(...(this.#sent.get(batch)?.items ?? []));
       this.#sent.delete(batch);
@@ -111,20 +120,20 @@ export class Settlements {
     this.flush();
   }
 
-  /** Nothing is sent again after this. */
+  /** Drops all settlements. Nothing is sent after this. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];
     this.#sent.clear();
   }
 
-  /** Resolves once everything was answered. */
-  settled(): Promise<void> {
+  /** Resolves when every settlement has been answered. */
+  allAnswered(): Promise<void> {
     if (this.#unanswered === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #cut(): Outgoing[] {
+  #takeBatch(): PendingSettlement[] {
     let count = 0;
     let bytes = 0;
     for (const item of this.#waiting) {
@@ -135,14 +144,14 @@ export class Settlements {
     return this.#waiting.splice(0, count);
   }
 
-  #send(items: readonly Outgoing[]): void {
+  #send(items: readonly PendingSettlement[]): void {
     const sessionId = this.#events.sessionFor(items.length);
     const settlements = items.map((item) => item.settlement);
-    const batch = this.#link.settle(settlements, sessionId);
+    const batch = this.#reports.sendSettlements(settlements, sessionId);
     this.#sent.set(batch, { items, sessionId });
   }
 
-  #later(items: readonly Outgoing[], retryAfterMs: number): void {
+  #resendLater(items: readonly PendingSettlement[], retryAfterMs: number): void {
     if (items.length === 0) return;
     const tries = Math.max(...items.map((item) => item.tries++));
     this.#clock.after(reconnectMs(tries, this.#clock.random(), retryAfterMs), () => {

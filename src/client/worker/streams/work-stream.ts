@@ -9,25 +9,30 @@ import type {
 import type { Clock } from '../../../ports/clock.ts';
 import { isLasting, reconnectMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
-import { Channel } from './keep-alive-stream.ts';
+import { KeepAliveStream } from './keep-alive-stream.ts';
 
-export interface Room {
+/** An amount of credit: the number of tasks, and the sum of their payload bytes. */
+export interface CreditAmount {
   readonly tasks: number;
   readonly bytes: number;
 }
 
-export interface WorkLinkEvents {
-  /** Room for new work, when a stream begins; it is then that stream's credit. */
-  room(): Room;
+export interface WorkStreamEvents {
+  /** Returns the credit that the hello message of a stream gives to the server. */
+  initialCredit(): CreditAmount;
+  /** The server has accepted a stream. `heartbeatMs` is the heartbeat interval that it requests. */
   welcome(sessionId: string, heartbeatMs: number): void;
-  /** `current`: on the stream whose credits count. */
+  /** Tasks were assigned. `current` is true if they came on the newest stream, whose credit counts. */
   assigned(tasks: readonly Assignment[], current: boolean): void;
+  /** The attempt with this fencing token should stop. */
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
-  /** Trying again is useless: the worker is refused. */
+  /** The server refuses this worker for good; the stream does not reconnect. */
   refused(error: HoldfastError): void;
+  /** The stream ended or could not be opened, and will be opened again. */
   reconnecting(error: HoldfastError | undefined): void;
 }
 
+/** The fields of the hello message that identify a worker. */
 export interface WorkerIdentity {
   readonly tenant: string;
   readonly workerName: string;
@@ -36,7 +41,7 @@ export interface WorkerIdentity {
   readonly types: readonly HandledTypeMessage[];
 }
 
-/** A server that answers so will answer so again. */
+/** Error codes that the server would return to every further try of this worker. */
 const refusals: ReadonlySet<Code> = new Set([
   'INVALID_ARGUMENT',
   'NOT_FOUND',
@@ -44,23 +49,26 @@ const refusals: ReadonlySet<Code> = new Set([
   'FAILED_PRECONDITION',
 ]);
 
-type Stream = Channel<WorkRequest, WorkResponse>;
+type WorkConnection = KeepAliveStream<WorkRequest, WorkResponse>;
 
-/** The stream of assignments. Comes back after a cut; when the server drains, the next one is opened first. */
-export class WorkLink {
+/**
+ * The worker's work stream: receives assigned tasks and gives credit. It reconnects after a cut. When the server
+ * drains a connection, the next one is opened before the old one is closed.
+ */
+export class WorkStream {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #identity: WorkerIdentity;
-  readonly #events: WorkLinkEvents;
-  /** The newest stream: its credits count. */
-  #newest: Stream | undefined;
+  readonly #events: WorkStreamEvents;
+  /** The newest connection, whose credit counts. */
+  #newest: WorkConnection | undefined;
   #welcomed = false;
-  readonly #leaving = new Set<Stream>();
+  readonly #leaving = new Set<WorkConnection>();
   #tries = 0;
   #closed = false;
   #cancelRetry: (() => void) | undefined;
 
-  constructor(transport: Transport, clock: Clock, identity: WorkerIdentity, events: WorkLinkEvents) {
+  constructor(transport: Transport, clock: Clock, identity: WorkerIdentity, events: WorkStreamEvents) {
     this.#transport = transport;
     this.#clock = clock;
     this.#identity = identity;
@@ -71,27 +79,32 @@ export class WorkLink {
     if (this.#closed) return;
     this.#cancelRetry = undefined;
     this.#welcomed = false;
-    let stream: Stream | undefined;
+    let stream: WorkConnection | undefined;
     try {
-      stream = new Channel<WorkRequest, WorkResponse>(this.#clock, (events) => this.#transport.work(events), {
-        message: (message) => stream !== undefined && this.#take(stream, message),
-        ended: (error) => this.#ended(stream, error),
-      });
+      stream = new KeepAliveStream<WorkRequest, WorkResponse>(
+        this.#clock,
+        (events) => this.#transport.work(events),
+        {
+          message: (message) => stream !== undefined && this.#handle(stream, message),
+          ended: (error) => this.#ended(stream, error),
+        },
+      );
     } catch (thrown) {
-      this.#again(asHoldfastError(thrown));
+      this.#reconnectLater(asHoldfastError(thrown));
       return;
     }
     this.#newest = stream;
-    this.#hello(stream);
+    this.#sendHello(stream);
   }
 
-  credit(room: Room): void {
-    this.#newest?.send({ kind: 'credit', ...room });
+  /** Gives additional credit to the server. */
+  credit(amount: CreditAmount): void {
+    this.#newest?.send({ kind: 'credit', ...amount });
   }
 
-  /** A hello again: the credits are what there is room for now. */
+  /** Sends the hello message again, which replaces the credit of the stream by the worker's current capacity. */
   resetCredit(): void {
-    if (this.#newest !== undefined) this.#hello(this.#newest);
+    if (this.#newest !== undefined) this.#sendHello(this.#newest);
   }
 
   close(): void {
@@ -101,18 +114,18 @@ export class WorkLink {
     for (const stream of this.#leaving) stream.end();
   }
 
-  #hello(stream: Stream): void {
-    stream.send({ kind: 'hello', ...this.#identity, ...this.#events.room() });
+  #sendHello(stream: WorkConnection): void {
+    stream.send({ kind: 'hello', ...this.#identity, ...this.#events.initialCredit() });
   }
 
-  #take(stream: Stream, message: WorkResponse): void {
+  #handle(stream: WorkConnection, message: WorkResponse): void {
     switch (message.kind) {
       case 'welcome':
         this.#tries = 0;
-        if (stream === this.#newest) this.#arrived(message.sessionId, message.heartbeatMs);
+        if (stream === this.#newest) this.#handleWelcome(message.sessionId, message.heartbeatMs);
         break;
       case 'assignments':
-        // At once: until it hears this, the server would give them to another worker when the stream is cut.
+        // Acknowledge at once: until then the server would assign these tasks to another worker if the stream is cut.
         stream.send({ kind: 'received', seq: message.seq });
         this.#events.assigned(message.tasks, stream === this.#newest);
         break;
@@ -129,21 +142,21 @@ export class WorkLink {
     }
   }
 
-  #arrived(sessionId: string, heartbeatMs: number): void {
+  #handleWelcome(sessionId: string, heartbeatMs: number): void {
     if (this.#welcomed) return;
     this.#welcomed = true;
     for (const stream of this.#leaving) stream.end();
     this.#events.welcome(sessionId, heartbeatMs);
   }
 
-  #ended(stream: Stream | undefined, error: HoldfastError | undefined): void {
+  #ended(stream: WorkConnection | undefined, error: HoldfastError | undefined): void {
     if (stream !== undefined) this.#leaving.delete(stream);
     if (stream !== this.#newest && stream !== undefined) return;
     this.#newest = undefined;
-    this.#again(error);
+    this.#reconnectLater(error);
   }
 
-  #again(error: HoldfastError | undefined): void {
+  #reconnectLater(error: HoldfastError | undefined): void {
     if (this.#closed) return;
     if (error !== undefined && !error.retryable && (isLasting(error) || refusals.has(error.code))) {
       this.#closed = true;
@@ -156,16 +169,12 @@ export class WorkLink {
   }
 }
 
-export function refusedWorker(error: HoldfastError): HoldfastError {
-  return new HoldfastError(
-    error.code,
-    error.reason,
-    `The server does not take this worker: ${error.message}`,
-    {
-      help: error.help,
-      violations: error.violations,
-      // Not the error itself: a log that tells causes after the message would say it twice.
-      cause: error.cause,
-    },
-  );
+/** Returns the error of `running.done` for a worker that the server refuses. */
+export function workerRefusedError(error: HoldfastError): HoldfastError {
+  return new HoldfastError(error.code, error.reason, `The server refuses this worker: ${error.message}`, {
+    help: error.help,
+    violations: error.violations,
+    // The cause is not `error` itself: a log that prints causes would print its message twice.
+    cause: error.cause,
+  });
 }

@@ -1,15 +1,15 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
-import type { Priority } from '../../../core/submission/submission.ts';
-import type { Broker, Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
+import type { Priority } from '../../../core/priority.ts';
+import { type QueueRef, queueKey } from '../../../core/queue-ref.ts';
+import type { Broker, Delivery, DispatchMessage, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { type Log, silentLog } from '../../../ports/log.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
 import { Dependency } from '../load/dependency.ts';
 import { InFlightTracker } from './in-flight.ts';
 import { deduplicationOf, encodeMessage, groupOf } from './message.ts';
 import { PriorityLevel } from './priority-level.ts';
-import { enabledOf, levelOf, type PrioritiesOf, PriorityRotation } from './priority-levels.ts';
+import { enabledPriorities, levelOf, type PrioritiesOf, PriorityRotation } from './priority-levels.ts';
 import { type PollerContext, QueuePoller } from './queue-poller.ts';
 import { decodeReceiptHandle } from './receipt-handle.ts';
 import { Receiver } from './receiver.ts';
@@ -20,48 +20,51 @@ import { lookUpAll, type MissingQueue, type RegisteredQueue } from './sqs/look-u
 import { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
-/** SQS hides a message for 12 h in all from its receipt on; a little less, since clocks differ. */
+/** The longest that SQS hides a message, counted from its receipt: 12 h, less 5 s since clocks differ. */
 const longestHiddenMs = 12 * 60 * 60_000 - 5_000;
 const defaultQuietAfterMs = 15 * 60_000;
 
 export interface SqsBrokerOptions {
-  /** Of `sqsClient`, which retries as it should. The bells do not close it. */
+  /** A client made by `sqsClient`, which sets the retries. The caller closes it. */
   readonly client: SQSClient;
   readonly clock: Clock;
-  /** Default: none. */
+  /** The log of failed calls and unreadable messages. Default: no log. */
   readonly log?: Log | undefined;
-  /** What the names of the SQS queues begin with, as with `createQueues`. */
+  /** The prefix of the SQS queue names, the same as for `sqsQueuesOf`. */
   readonly prefix: string;
   /**
-   * The priorities that a queue has an SQS queue for; a ring of any other falls to the nearest. Default: `normal`
-   * alone, since each is polled for itself.
+   * Returns the priorities for which a queue has an SQS queue. A message of any other priority goes to the nearest.
+   * Default: `normal` alone, since each SQS queue is polled separately.
    */
   readonly prioritiesOf?: PrioritiesOf | undefined;
   /**
-   * A queue of several priorities that was silent for so long, in ms, is polled one priority at a time, so that it
-   * costs no more than a queue of one. The first bell after that may then be heard 20 s later for each further
-   * priority, unless this process rings it. `Infinity` never does so. Default: 15 minutes.
+   * The time in ms without a message after which a queue of several priorities is polled one priority at a time. It
+   * then costs no more calls than a queue of one priority, but its next message may be received 20 s later for each
+   * further priority, unless this process sends it. `Infinity` switches this off. Default: 15 minutes.
    */
   readonly quietAfterMs?: number | undefined;
-  /** How it goes with SQS, as `watched` tells it of the client's requests. Default: nobody tells. */
+  /** The load of SQS, which `instrument` records for the client's requests. Default: not recorded. */
   readonly load?: Dependency | undefined;
-  /** The table, on which bells are claimed: queues are asked for no more than it takes. Default: unknown. */
+  /** The load of the table. Polls slow down while it cannot take more claims. Default: polls never slow down. */
   readonly table?: Dependency | undefined;
 }
 
 export interface SqsBroker extends Broker {
   readonly meter: SqsMeter;
   /**
-   * Looks for the SQS queues of these and tells of those that are not there. Nothing where it is closed meanwhile.
+   * Looks up the SQS queues of these Holdfast queues and calls `onMissing` for each that does not exist. Stops early,
+   * without an error, if the broker is closed meanwhile.
    *
-   * @throws HoldfastError UNAVAILABLE: SQS does not answer, or not to this process.
+   * @throws HoldfastError UNAVAILABLE if SQS does not answer or refuses this process's credentials.
    */
-  lookUp(queues: readonly RegisteredQueue[], missing: (queue: MissingQueue) => void): Promise<void>;
-  /** Ends every wait with nothing, finishes what is under way, gives back what nobody took. Idempotent. */
+  lookUp(queues: readonly RegisteredQueue[], onMissing: (queue: MissingQueue) => void): Promise<void>;
+  /**
+   * Ends every wait with an empty list, finishes calls in flight, and makes buffered deliveries visible. Idempotent.
+   */
   close(): Promise<void>;
 }
 
-/** Bells on SQS FIFO queues, which `createQueues` made. */
+/** Creates a broker on SQS FIFO queues that `createQueues` made. */
 export function createSqsBroker(options: SqsBrokerOptions): SqsBroker {
   return new BrokerOnSqs(options);
 }
@@ -87,34 +90,38 @@ class BrokerOnSqs implements SqsBroker {
   }
 
   send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
-    return this.#inFlight.do(() => Promise.all(messages.map((message) => this.#dispatchOne(message))));
+    return this.#inFlight.run(() => Promise.all(messages.map((message) => this.#dispatchOne(message))));
   }
 
-  lookUp(queues: readonly RegisteredQueue[], missing: (queue: MissingQueue) => void): Promise<void> {
+  lookUp(queues: readonly RegisteredQueue[], onMissing: (queue: MissingQueue) => void): Promise<void> {
     const all = queues.flatMap(({ tenant, queue, priorities = [] }) =>
-      enabledOf({ tenant, queue }, () => priorities).map((level) => this.#queueAt({ tenant, queue }, level)),
+      enabledPriorities({ tenant, queue }, () => priorities).map((level) =>
+        this.#sqsQueueOf({ tenant, queue }, level),
+      ),
     );
-    return this.#inFlight.do(() => lookUpAll(all, missing, this.#inFlight.closing));
+    return this.#inFlight.run(() => lookUpAll(all, onMissing, this.#inFlight.closing));
   }
 
-  receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
-    return this.#receiver.receive(queues, want);
+  receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]> {
+    return this.#receiver.receive(queues, request);
   }
 
   changeVisibility(
     changes: readonly { readonly receiptHandle: string; readonly ms: number }[],
-    of?: QueueRef,
+    expectedQueue?: QueueRef,
   ): Promise<readonly boolean[]> {
-    return this.#inFlight.do(() =>
-      Promise.all(changes.map(({ receiptHandle, ms }) => this.#changeVisibilityOfOne(receiptHandle, ms, of))),
+    return this.#inFlight.run(() =>
+      Promise.all(
+        changes.map(({ receiptHandle, ms }) => this.#changeVisibilityOfOne(receiptHandle, ms, expectedQueue)),
+      ),
     );
   }
 
-  delete(receiptHandles: readonly string[], of?: QueueRef): Promise<readonly boolean[]> {
-    return this.#inFlight.do(() =>
+  delete(receiptHandles: readonly string[], expectedQueue?: QueueRef): Promise<readonly boolean[]> {
+    return this.#inFlight.run(() =>
       Promise.all(
         receiptHandles.map((receiptHandle) =>
-          this.#by(receiptHandle, of, (queue, receipt) => queue.delete(receipt)),
+          this.#useReceipt(receiptHandle, expectedQueue, (queue, receipt) => queue.delete(receipt)),
         ),
       ),
     );
@@ -129,69 +136,80 @@ class BrokerOnSqs implements SqsBroker {
   }
 
   async #dispatchOne(message: DispatchMessage): Promise<true | HoldfastError> {
-    const queue = this.#queueAt(message.queue, levelOf(message.priority, this.#enabled(message.queue)));
+    const queue = this.#sqsQueueOf(message.queue, levelOf(message.priority, this.#enabled(message.queue)));
     const deduplication = deduplicationOf(message, this.#options.clock.now());
     try {
       const sent = await queue.send({ body: encodeMessage(message), group: groupOf(message), deduplication });
-      if (sent === true) this.#pollers.get(nameOf(message.queue))?.wake();
+      if (sent === true) this.#pollers.get(queueKey(message.queue))?.wake();
       return sent;
     } catch (thrown) {
       return asBrokerError(thrown);
     }
   }
 
-  #changeVisibilityOfOne(receiptHandle: string, ms: number, of: QueueRef | undefined): Promise<boolean> {
-    return this.#by(receiptHandle, of, (queue, receipt, receivedAtMs) => {
+  #changeVisibilityOfOne(
+    receiptHandle: string,
+    ms: number,
+    expectedQueue: QueueRef | undefined,
+  ): Promise<boolean> {
+    return this.#useReceipt(receiptHandle, expectedQueue, (queue, receipt, receivedAtMs) => {
       const leftMs = longestHiddenMs - (this.#options.clock.now() - receivedAtMs);
       return queue.changeVisibility(receipt, Math.ceil(Math.max(0, Math.min(ms, leftMs)) / 1_000));
     });
   }
 
-  /** Does something by a handle. Where SQS does not answer it is as with a stale one: the bell comes back. */
-  async #by(
+  /**
+   * Runs a call for the message that a receipt handle names. A failed call returns false, as a stale handle does:
+   * the message becomes visible again by itself.
+   */
+  async #useReceipt(
     receiptHandle: string,
-    of: QueueRef | undefined,
+    expectedQueue: QueueRef | undefined,
     work: (queue: SqsQueue, receipt: string, receivedAtMs: number) => Promise<boolean>,
   ): Promise<boolean> {
-    const said = decodeReceiptHandle(receiptHandle);
-    if (said === undefined || (of !== undefined && nameOf(of) !== nameOf(said.queue))) return false;
-    const queue = this.#queueAt(said.queue, said.level);
+    const parsed = decodeReceiptHandle(receiptHandle);
+    if (
+      parsed === undefined ||
+      (expectedQueue !== undefined && queueKey(expectedQueue) !== queueKey(parsed.queue))
+    )
+      return false;
+    const queue = this.#sqsQueueOf(parsed.queue, parsed.level);
     try {
-      return await work(queue, said.receipt, said.receivedAtMs);
+      return await work(queue, parsed.receipt, parsed.receivedAtMs);
     } catch (err) {
       this.#context.log.warn(
-        { err, queue: said.queue.queue },
-        'a bell was left as it is; it comes back by itself',
+        { err, queue: parsed.queue.queue },
+        'could not change or delete a message; it will reappear',
       );
-      // Anybody can make up a handle; what it names and is not there is not kept.
+      // A caller can make up a handle, so a queue that does not exist must not stay in the map.
       if (asHoldfastError(err).reason === 'QUEUE_UNKNOWN') this.#queues.delete(levelName(queue));
       return false;
     }
   }
 
   #enabled(queue: QueueRef): readonly Priority[] {
-    return enabledOf(queue, this.#options.prioritiesOf);
+    return enabledPriorities(queue, this.#options.prioritiesOf);
   }
 
-  #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
+  #sqsQueueOf(queue: QueueRef, priority: Priority): SqsQueue {
     const name = levelName({ queue, priority });
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     const { clock, prefix } = this.#options;
-    const at = { queue, priority, name: sqsQueueName(prefix, queue, priority) };
-    const made = new SqsQueue(this.#calls, clock, at);
+    const address = { queue, priority, name: sqsQueueName(prefix, queue, priority) };
+    const made = new SqsQueue(this.#calls, clock, address);
     this.#queues.set(name, made);
     return made;
   }
 
   #pollerOf(queue: QueueRef): QueuePoller {
-    const name = nameOf(queue);
+    const name = queueKey(queue);
     const known = this.#pollers.get(name);
     if (known !== undefined) return known;
     const { clock, log } = this.#context;
     const levels = new Map<Priority, PriorityLevel>();
     for (const priority of this.#enabled(queue)) {
-      levels.set(priority, new PriorityLevel(this.#queueAt(queue, priority), clock, log, this.#inFlight));
+      levels.set(priority, new PriorityLevel(this.#sqsQueueOf(queue, priority), clock, log, this.#inFlight));
     }
     const poller = new QueuePoller(levels, this.#context);
     this.#pollers.set(name, poller);
@@ -199,10 +217,6 @@ class BrokerOnSqs implements SqsBroker {
   }
 }
 
-function nameOf({ tenant, queue }: QueueRef): string {
-  return `${tenant}/${queue}`;
-}
-
 function levelName({ queue, priority }: { readonly queue: QueueRef; readonly priority: Priority }): string {
-  return `${nameOf(queue)}/${priority}`;
+  return `${queueKey(queue)}/${priority}`;
 }

@@ -1,16 +1,16 @@
 import type { Message, SQSClient } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../../core/errors.ts';
-import type { Priority } from '../../../core/submission/submission.ts';
+import type { Priority } from '../../../core/priority.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import type { DispatchMessage } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { DeadLetter, DeadLetters } from '../../../ports/dead-letters.ts';
 import type { Log } from '../../../ports/log.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
 import type { Dependency } from '../load/dependency.ts';
 import { InFlightTracker } from './in-flight.ts';
 import { decodeMessage, deduplicationOf, encodeMessage, groupOf } from './message.ts';
-import { receivedAtOnce } from './priority-level.ts';
-import { enabledOf, levelOf, type PrioritiesOf } from './priority-levels.ts';
+import { messagesPerReceive } from './priority-level.ts';
+import { enabledPriorities, levelOf, type PrioritiesOf } from './priority-levels.ts';
 import { decodeReceiptHandle, encodeReceiptHandle } from './receipt-handle.ts';
 import { SqsCalls } from './sqs/calls.ts';
 import { sqsDeadQueueName } from './sqs/definition.ts';
@@ -19,7 +19,7 @@ import type { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
 export interface SqsDeadLettersOptions {
-  /** Of the bells, which it shares with them: client, meter, gate, names and levels. */
+  /** The broker's own client. Meter, load, prefix and priorities are the broker's too. */
   readonly client: SQSClient;
   readonly meter: SqsMeter;
   readonly load: Dependency;
@@ -30,15 +30,18 @@ export interface SqsDeadLettersOptions {
 }
 
 export interface SqsDeadLetters extends DeadLetters {
-  /** Finishes what is under way. Idempotent. */
+  /** Rejects new calls and waits for those in flight. Idempotent. */
   close(): Promise<void>;
 }
 
-/** A short receive asks some of SQS's servers; one that waits asks all of them, so only that one finds a queue empty. */
-const isIdle = [0, 1];
-const never = new AbortController().signal;
+/**
+ * The waits of two rounds of polls, in seconds. A short poll queries only some servers of SQS; a poll that waits
+ * queries all of them, so only that one proves a queue empty.
+ */
+const pollWaitSeconds = [0, 1];
+const neverAborted = new AbortController().signal;
 
-/** The dead-letter queues that `createQueues` made, one a priority. */
+/** Opens the dead-letter queues that `createQueues` made, one per priority. */
 export function createSqsDeadLetters(options: SqsDeadLettersOptions): SqsDeadLetters {
   return new DeadLettersOnSqs(options);
 }
@@ -55,15 +58,20 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     this.#calls = new SqsCalls(client, meter, load.limiter);
   }
 
-  tell(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
-    return this.#inFlight.do(() => Promise.all(deaths.map((message) => this.#tellOne(message))));
+  publish(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
+    return this.#inFlight.run(() => Promise.all(deaths.map((message) => this.#publishNotice(message))));
   }
 
   receive(queue: QueueRef, most: number, hiddenMs: number): Promise<readonly DeadLetter[]> {
-    return this.#inFlight.do(async () => {
-      for (const waitSeconds of isIdle) {
-        for (const priority of enabledOf(queue, this.#options.prioritiesOf)) {
-          const found = await this.#receiveFrom(this.#queueAt(queue, priority), most, hiddenMs, waitSeconds);
+    return this.#inFlight.run(async () => {
+      for (const waitSeconds of pollWaitSeconds) {
+        for (const priority of enabledPriorities(queue, this.#options.prioritiesOf)) {
+          const found = await this.#receiveFrom(
+            this.#sqsQueueOf(queue, priority),
+            most,
+            hiddenMs,
+            waitSeconds,
+          );
           if (found.length > 0) return found;
         }
       }
@@ -71,21 +79,21 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     });
   }
 
-  drop(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
-    return this.#each(receiptHandles, (queue, receipt) => queue.delete(receipt));
+  delete(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
+    return this.#useReceipts(receiptHandles, (queue, receipt) => queue.delete(receipt));
   }
 
-  giveBack(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
-    return this.#each(receiptHandles, (queue, receipt) => queue.changeVisibility(receipt, 0));
+  makeVisible(receiptHandles: readonly string[]): Promise<readonly boolean[]> {
+    return this.#useReceipts(receiptHandles, (queue, receipt) => queue.changeVisibility(receipt, 0));
   }
 
   close(): Promise<void> {
     return this.#inFlight.close();
   }
 
-  async #tellOne(message: DispatchMessage): Promise<true | HoldfastError> {
-    const enabled = enabledOf(message.queue, this.#options.prioritiesOf);
-    const queue = this.#queueAt(message.queue, levelOf(message.priority, enabled));
+  async #publishNotice(message: DispatchMessage): Promise<true | HoldfastError> {
+    const enabled = enabledPriorities(message.queue, this.#options.prioritiesOf);
+    const queue = this.#sqsQueueOf(message.queue, levelOf(message.priority, enabled));
     const deduplication = deduplicationOf(message, this.#options.clock.now());
     try {
       return await queue.send({ body: encodeMessage(message), group: groupOf(message), deduplication });
@@ -94,7 +102,10 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     }
   }
 
-  /** Several calls at once, since one brings ten at most. What some brought is not lost for those that failed. */
+  /**
+   * Receives with several calls at once, since one returns ten messages at most. Fails only if no call returned a
+   * message; otherwise the messages of the calls that succeeded would stay hidden.
+   */
   async #receiveFrom(
     queue: SqsQueue,
     most: number,
@@ -104,9 +115,13 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     const { clock } = this.#options;
     const hiddenSeconds = Math.ceil(hiddenMs / 1_000);
     const calls: Promise<Message[]>[] = [];
-    for (let left = most; left > 0; left -= receivedAtOnce) {
-      const asked = { most: Math.min(left, receivedAtOnce), attemptId: clock.uuid(), signal: never };
-      calls.push(queue.receive({ ...asked, waitSeconds, hiddenSeconds }));
+    for (let left = most; left > 0; left -= messagesPerReceive) {
+      const request = {
+        most: Math.min(left, messagesPerReceive),
+        attemptId: clock.uuid(),
+        signal: neverAborted,
+      };
+      calls.push(queue.receive({ ...request, waitSeconds, hiddenSeconds }));
     }
     const nowMs = clock.now();
     const answers = await Promise.allSettled(calls);
@@ -116,29 +131,32 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     return messages.map((message) => letterOf(message, queue, nowMs));
   }
 
-  #each(
+  #useReceipts(
     receiptHandles: readonly string[],
     work: (queue: SqsQueue, receipt: string) => Promise<boolean>,
   ): Promise<readonly boolean[]> {
     const one = async (receiptHandle: string): Promise<boolean> => {
-      const said = decodeReceiptHandle(receiptHandle);
-      if (said === undefined) return false;
+      const parsed = decodeReceiptHandle(receiptHandle);
+      if (parsed === undefined) return false;
       try {
-        return await work(this.#queueAt(said.queue, said.level), said.receipt);
+        return await work(this.#sqsQueueOf(parsed.queue, parsed.level), parsed.receipt);
       } catch (err) {
-        this.#options.log.debug({ err, queue: said.queue.queue }, 'a dead letter was left as it is');
+        this.#options.log.debug(
+          { err, queue: parsed.queue.queue },
+          'could not change or delete a dead letter; it will reappear',
+        );
         return false;
       }
     };
-    return this.#inFlight.do(() => Promise.all(receiptHandles.map(one)));
+    return this.#inFlight.run(() => Promise.all(receiptHandles.map(one)));
   }
 
-  #queueAt(queue: QueueRef, priority: Priority): SqsQueue {
+  #sqsQueueOf(queue: QueueRef, priority: Priority): SqsQueue {
     const { prefix, clock } = this.#options;
     const name = sqsDeadQueueName(prefix, queue, priority);
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    // Whoever submits or renews does not wait behind notices.
+    // Notices wait behind submissions and lease renewals.
     const made = new SqsQueue(this.#calls, clock, { queue, priority, name, callPriority: 'background' });
     this.#queues.set(name, made);
     return made;

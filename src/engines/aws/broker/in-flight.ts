@@ -1,34 +1,39 @@
 import { brokerClosed } from './sqs/errors.ts';
 
-/** What a close waits for, and nobody begins after it. */
+/** Tracks calls in flight: `close()` waits for them and rejects new ones. */
 export class InFlightTracker {
   readonly #closing = new AbortController();
-  readonly #going = new Set<Promise<unknown>>();
+  readonly #pending = new Set<Promise<unknown>>();
 
-  /** Aborted by the close. */
+  /** A signal that the first `close()` aborts. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
 
-  /** @throws HoldfastError UNAVAILABLE, reason STORE_FAILED: it is closed, and nothing was begun. */
-  async do<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Starts the work and tracks it.
+   *
+   * @throws HoldfastError UNAVAILABLE, reason STORE_FAILED, after `close()`; the work is then not started.
+   */
+  async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.closing.aborted) throw brokerClosed();
     return this.track(work());
   }
 
+  /** Tracks work that has started already, also after `close()`. */
   track<T>(work: Promise<T>): Promise<T> {
-    this.#going.add(work);
-    const done = (): void => void this.#going.delete(work);
+    this.#pending.add(work);
+    const done = (): void => void this.#pending.delete(work);
     work.then(done, done);
     return work;
   }
 
-  /** `last`: what the first close begins. Idempotent. */
-  async close(last: () => void = () => {}): Promise<void> {
+  /** Waits for all tracked work. The first call also runs `onFirstClose`, which may track more. Idempotent. */
+  async close(onFirstClose: () => void = () => {}): Promise<void> {
     if (!this.closing.aborted) {
       this.#closing.abort();
-      last();
+      onFirstClose();
     }
-    await Promise.allSettled(this.#going);
+    await Promise.allSettled(this.#pending);
   }
 }

@@ -12,9 +12,9 @@ const one: DispatchMessage = {
   version: 7,
   reason: 'due',
 };
-const taken = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
+const accepted = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
 
-test('a ring comes back from its message as it was', () => {
+test('an encoded dispatch message is decoded to the same message', () => {
   expect(decodeMessage(encodeMessage(one), queue)).toEqual(one);
   const odd = { ...one, id: 'ümläut "\\\n', type: '[1,2]', typeVersion: 0 };
   expect(decodeMessage(encodeMessage(odd), queue)).toEqual(odd);
@@ -34,11 +34,11 @@ test.each([
   '[1,"a","send",1,1,"because","normal"]',
   '[1,"a","send",1,1,"submit","urgent"]',
   '[1,"a","send",1,1,"submit"]',
-])('%j is no ring', (body) => {
+])('the body %j is not decoded to a dispatch message', (body) => {
   expect(decodeMessage(body, queue)).toBeUndefined();
 });
 
-test('task, version and reason make a ring another one; nothing else does', () => {
+test('the deduplication id differs by task, version and reason, and by nothing else', () => {
   const of = (more: Partial<DispatchMessage>, nowMs = 0): string =>
     deduplicationOf({ ...one, ...more }, nowMs);
   const others = [
@@ -52,20 +52,20 @@ test('task, version and reason make a ring another one; nothing else does', () =
   expect(of({ type: 'other', typeVersion: 9, priority: 'low' }, 60_000)).toBe(of({}));
 });
 
-test('ringing anew is another ring every fifteen seconds', () => {
+test('a message with the reason again gets another deduplication id every 15 s', () => {
   const at = (nowMs: number): string => deduplicationOf({ ...one, reason: 'again' }, nowMs);
   expect(at(14_999)).toBe(at(0));
   expect(at(15_000)).not.toBe(at(0));
 });
 
-test('ids of tasks of the table are groups as they are', () => {
+test('the task ids of the table are used as message groups without a change', () => {
   expect(groupOf(one)).toBe(one.id);
   expect(groupOf({ ...one, id: 'abcdefghijklmnopqrstuv~mjuohs00' })).toBe('abcdefghijklmnopqrstuv~mjuohs00');
 });
 
-test('SQS takes what is made of any id, and no two meet', () => {
+test('any task id gives a group and deduplication ids that SQS accepts and that are unique', () => {
   const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
-  // An id that is another's hash.
+  // This id is equal to the hash of another id.
   ids.push(groupOf({ ...one, id: 'a b' }));
   const reasons: DispatchReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
   const groups = ids.map((id) => groupOf({ ...one, id }));
@@ -74,6 +74,6 @@ test('SQS takes what is made of any id, and no two meet', () => {
   );
   for (const all of [groups, deduplications]) {
     expect(new Set(all).size).toBe(all.length);
-    for (const id of all) expect(id).toMatch(taken);
+    for (const id of all) expect(id).toMatch(accepted);
   }
 });

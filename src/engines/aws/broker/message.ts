@@ -1,36 +1,36 @@
 import { createHash } from 'node:crypto';
-import { type Priority, priorities } from '../../../core/submission/submission.ts';
+import { type Priority, priorities } from '../../../core/priority.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import type { DispatchMessage, DispatchReason } from '../../../ports/broker.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
 
-/** Whoever rings anew may do so again after this. */
-const againSlotMs = 15_000;
+/** A task can be sent again with the reason `again` once per slot of 15 s; SQS drops repeats within a slot. */
+const resendSlotMs = 15_000;
 const idChars = 128;
-/** What SQS takes in a group and a deduplication id. */
-const takenBySqs = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
+/** The text that SQS accepts as a message group id or a deduplication id. */
+const acceptedBySqs = /^[A-Za-z0-9!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~]{1,128}$/;
 const reasons: readonly DispatchReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
-/** Of the body. A reader that does not know it leaves the message to those who do. */
+/** The version of the body's format. A reader that does not know it leaves the message to newer readers. */
 const format = 1;
 
-/** As it is where SQS takes it, else a hash: two different ids never meet. */
+/** Returns the id itself if SQS accepts it, else a hash of it, so that two ids never become the same. */
 function sqsId(id: string): string {
-  // A hash begins with '=', which is why an id that does so is hashed too.
-  if (takenBySqs.test(id) && !id.startsWith('=')) return id;
+  // Every hash begins with '=', so an id that begins with '=' must be hashed too.
+  if (acceptedBySqs.test(id) && !id.startsWith('=')) return id;
   return `=${createHash('sha256').update(id).digest('base64url')}`.slice(0, idChars);
 }
 
-/** The messages of one task are one group: while one is held no other is given. */
+/** The message group: all messages of one task, so that SQS delivers no second one while the first is hidden. */
 export function groupOf(message: DispatchMessage): string {
   return sqsId(message.id);
 }
 
-/** SQS swallows a repeat of it for five minutes, even after the message was deleted. */
+/** The deduplication id. SQS drops a message with the same id for 5 minutes, even after the first was deleted. */
 export function deduplicationOf(message: DispatchMessage, nowMs: number): string {
-  const slot = message.reason === 'again' ? `/${Math.floor(nowMs / againSlotMs)}` : '';
+  const slot = message.reason === 'again' ? `/${Math.floor(nowMs / resendSlotMs)}` : '';
   return sqsId(`${message.id}/${message.version}/${message.reason}${slot}`);
 }
 
-/** Tenant and queue are those of the SQS queue that it lies in. */
+/** Encodes the body of an SQS message. Tenant and queue are left out, since the SQS queue determines them. */
 export function encodeMessage(message: DispatchMessage): string {
   const { id, priority, type, typeVersion, version, reason } = message;
   return JSON.stringify([format, id, type, typeVersion, version, reason, priority]);
@@ -39,7 +39,7 @@ export function encodeMessage(message: DispatchMessage): string {
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 
-/** Undefined: nothing that this version of Holdfast wrote. */
+/** Decodes a body. Returns undefined if this version of Holdfast cannot have written it. */
 export function decodeMessage(body: string, queue: QueueRef): DispatchMessage | undefined {
   let parts: unknown;
   try {

@@ -1,36 +1,75 @@
 import type { Message } from '@aws-sdk/client-sqs';
+import { delayMs } from '../../../core/backoff.ts';
 import type { Delivery } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { InFlightTracker } from './in-flight.ts';
-import { Pause } from './poll-backoff.ts';
+import { readMessages } from './read-messages.ts';
 import { decodeReceiptHandle } from './receipt-handle.ts';
-import { readMessages } from './received.ts';
 import type { SqsQueue } from './sqs/queue.ts';
 
-/** What one call to SQS brings at most. */
-export const receivedAtOnce = 10;
-/** A received bell that nobody has room for is kept so long for whoever comes, then given back. */
+/** The most messages that SQS returns to one ReceiveMessage call. */
+export const messagesPerReceive = 10;
+/** How long a delivery that no waiter has room for stays buffered in this process before SQS may deliver it again. */
 const bufferedMs = 1_000;
-/** Who polls on would be brought it again at once: hidden for 1 s, twice as long with each receive, 8 s at most. */
-const passedOverDoublings = 3;
-/** At the end a poll under way is let finish for so long: what it is just being answered would stay hidden for a lease. */
-export const lastPollMs = 1_000;
+/**
+ * A delivery is returned hidden for 1 s if the waiter for its type is full while another waiter keeps polling, since
+ * SQS would deliver it again at once. The time doubles with each receive, up to 8 s.
+ */
+const passedOverHide = { firstMs: 1_000, longestMs: 8_000 } as const;
+/**
+ * How long a close lets an open poll go on. Messages that SQS is just returning to an aborted poll would stay hidden
+ * for a whole lease.
+ */
+export const closeGraceMs = 1_000;
+const pollBackoff = { firstMs: 500, longestMs: 20_000 } as const;
+
+/** Backoff of one level after failed polls: 0.5 s, doubled with each failure up to 20 s. The caller runs the timer. */
+export class PollBackoff {
+  #failures = 0;
+  #isActive = false;
+
+  get isActive(): boolean {
+    return this.#isActive;
+  }
+
+  /** True from a failure until the next success, also after the backoff has ended. */
+  get hasFailed(): boolean {
+    return this.#failures > 0;
+  }
+
+  /**
+   * Starts a backoff and returns its length in ms. Returns undefined if one is active already, as when several
+   * concurrent polls fail.
+   */
+  pollFailed(): number | undefined {
+    if (this.#isActive) return undefined;
+    this.#isActive = true;
+    return delayMs(pollBackoff, this.#failures++);
+  }
+
+  end(): void {
+    this.#isActive = false;
+  }
+
+  pollSucceeded(): void {
+    this.#failures = 0;
+  }
+}
 
 interface BufferedDelivery {
   readonly delivery: Delivery;
   readonly cancel: () => void;
 }
 
-/** Receives from one SQS queue, and keeps what nobody had room for when it came. */
+/** Receives from one SQS queue, and buffers deliveries that no waiter had room for. */
 export class PriorityLevel {
   readonly queue: SqsQueue;
-  /** Polls of the ear under way. While there is one, nothing is there that it would not bring. */
-  polls = 0;
-  /** The last poll brought all that it asked for, so there is likely more. */
-  full = false;
-  /** Of the polls of the ear, after one that failed. */
-  readonly pause = new Pause();
+  /** The number of open polls of the queue poller. While a long poll is open, the SQS queue is empty. */
+  openPolls = 0;
+  /** True if the last poll returned as many messages as it requested, so that there are probably more. */
+  hasBacklog = false;
+  readonly backoff = new PollBackoff();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #inFlight: InFlightTracker;
@@ -43,62 +82,74 @@ export class PriorityLevel {
     this.#inFlight = inFlight;
   }
 
-  /** Its last poll failed and none is under way, which may well work. */
+  /** True if the last poll failed and no new one is open. */
   get isFailing(): boolean {
-    return this.pause.hasFailed && this.polls === 0;
+    return this.backoff.hasFailed && this.openPolls === 0;
   }
 
-  /** Nothing, where this process hears no more: what came then is given back at once. */
+  /** Receives up to `most` messages. After a close it makes them visible again and returns none. */
   poll(most: number, waitSeconds: number): Promise<Delivery[]> {
     return this.#inFlight.track(this.#poll(most, waitSeconds));
   }
 
   async #poll(most: number, waitSeconds: number): Promise<Delivery[]> {
     const messages = await this.#receive(most, waitSeconds);
-    this.full = messages.length === most;
-    const { deliveries, doubles, unreadable } = readMessages(messages, this.queue, this.#clock.now());
-    for (const receipt of doubles) void this.#quietly(this.queue.delete(receipt));
+    this.hasBacklog = messages.length === most;
+    const { deliveries, duplicateReceipts, unreadable } = readMessages(
+      messages,
+      this.queue,
+      this.#clock.now(),
+    );
+    for (const receipt of duplicateReceipts) void this.#ignoreFailure(this.queue.delete(receipt));
     for (const { MessageId } of unreadable) {
       const fields = { queue: this.queue.queue.queue, sqs_queue: this.queue.name, message_id: MessageId };
-      this.#log.warn(fields, 'a message that is no bell of Holdfast is left to the dead-letter queue');
+      this.#log.warn(
+        fields,
+        'message is no dispatch message of Holdfast; SQS will move it to the dead-letter queue',
+      );
     }
     if (!this.#inFlight.closing.aborted) return [...deliveries];
-    await Promise.all(deliveries.map((delivery) => this.#show(delivery, 0)));
+    await Promise.all(deliveries.map((delivery) => this.#makeVisible(delivery, 0)));
     return [];
   }
 
   async #receive(most: number, waitSeconds: number): Promise<Message[]> {
     const { closing } = this.#inFlight;
-    const asked = { most, attemptId: this.#clock.uuid() };
-    const cut = new AbortController();
+    const request = { most, attemptId: this.#clock.uuid() };
+    const grace = new AbortController();
     let cancel = (): void => {};
-    const cutSoon = (): void => {
-      cancel = this.#clock.after(lastPollMs, () => cut.abort());
+    const abortSoon = (): void => {
+      cancel = this.#clock.after(closeGraceMs, () => grace.abort());
     };
-    closing.addEventListener('abort', cutSoon);
+    closing.addEventListener('abort', abortSoon);
     try {
-      return await this.queue.receive({ ...asked, waitSeconds, signal: cut.signal });
+      return await this.queue.receive({ ...request, waitSeconds, signal: grace.signal });
     } catch (thrown) {
-      if (!cut.signal.aborted) throw thrown;
-      // By its id SQS knows the one that was cut, and tells again what it had told.
-      return await this.queue.receive({ ...asked, waitSeconds: 0, signal: new AbortController().signal });
+      if (!grace.signal.aborted) throw thrown;
+      // SQS recognises the aborted receive by its attempt id and returns the same messages again.
+      return await this.queue.receive({ ...request, waitSeconds: 0, signal: new AbortController().signal });
     } finally {
       cancel();
-      closing.removeEventListener('abort', cutSoon);
+      closing.removeEventListener('abort', abortSoon);
     }
   }
 
-  /** `isPassedOver`: whoever it is left to has no room, and another polls on. */
+  /**
+   * Buffers deliveries for later waiters, and returns them to SQS after 1 s. `isPassedOver` is true if a waiter has
+   * room but leaves the delivery to another. SQS then hides the delivery for up to 8 s, since it would otherwise
+   * return the delivery to the next poll again and again.
+   */
   buffer(deliveries: readonly Delivery[], isPassedOver: (delivery: Delivery) => boolean): void {
     for (const delivery of deliveries) {
-      const doublings = Math.min(passedOverDoublings, Math.max(0, delivery.receiveCount - 1));
-      const hiddenSeconds = isPassedOver(delivery) ? 2 ** doublings : 0;
-      const giveBack = (): void => void this.#giveBack(buffered, hiddenSeconds);
-      const buffered: BufferedDelivery = { delivery, cancel: this.#clock.after(bufferedMs, giveBack) };
+      const hiddenMs = isPassedOver(delivery) ? delayMs(passedOverHide, delivery.receiveCount - 1) : 0;
+      const hiddenSeconds = hiddenMs / 1_000;
+      const returnLater = (): void => void this.#returnDelivery(buffered, hiddenSeconds);
+      const buffered: BufferedDelivery = { delivery, cancel: this.#clock.after(bufferedMs, returnLater) };
       this.#buffered.push(buffered);
     }
   }
 
+  /** Removes up to `most` wanted deliveries from the buffer and returns them. */
   takeBuffered(most: number, wanted: (delivery: Delivery) => boolean): Delivery[] {
     const taken = this.#buffered.filter(({ delivery }) => wanted(delivery)).slice(0, most);
     this.#buffered = this.#buffered.filter((buffered) => !taken.includes(buffered));
@@ -106,29 +157,32 @@ export class PriorityLevel {
     return taken.map((buffered) => buffered.delivery);
   }
 
-  /** At once, since this process hears no more. */
+  /** Makes all buffered deliveries visible at once, for a close. */
   async returnBuffered(): Promise<void> {
-    await Promise.all(this.#buffered.map((buffered) => this.#giveBack(buffered, 0)));
+    await Promise.all(this.#buffered.map((buffered) => this.#returnDelivery(buffered, 0)));
   }
 
-  async #giveBack(buffered: BufferedDelivery, hiddenSeconds: number): Promise<void> {
+  async #returnDelivery(buffered: BufferedDelivery, hiddenSeconds: number): Promise<void> {
     buffered.cancel();
     this.#buffered = this.#buffered.filter((one) => one !== buffered);
-    await this.#show(buffered.delivery, hiddenSeconds);
+    await this.#makeVisible(buffered.delivery, hiddenSeconds);
   }
 
-  /** In so many seconds, to whoever polls then. */
-  async #show({ receiptHandle }: Delivery, inSeconds: number): Promise<void> {
+  /** Makes a delivery visible in SQS again after this many seconds. */
+  async #makeVisible({ receiptHandle }: Delivery, inSeconds: number): Promise<void> {
     const receipt = decodeReceiptHandle(receiptHandle)?.receipt;
-    if (receipt !== undefined) await this.#quietly(this.queue.changeVisibility(receipt, inSeconds));
+    if (receipt !== undefined) await this.#ignoreFailure(this.queue.changeVisibility(receipt, inSeconds));
   }
 
-  /** Where it fails the message comes back by itself. */
-  async #quietly(call: Promise<boolean>): Promise<void> {
+  /** Logs a failed call and goes on: SQS makes the message visible again when its visibility timeout ends. */
+  async #ignoreFailure(call: Promise<boolean>): Promise<void> {
     try {
       await call;
     } catch (err) {
-      this.#log.debug({ err, sqs_queue: this.queue.name }, 'a bell was left hidden');
+      this.#log.debug(
+        { err, sqs_queue: this.queue.name },
+        'could not reset message visibility; it will reappear',
+      );
     }
   }
 }

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { levelOf, PriorityRotation } from './priority-levels.ts';
 
-test('an enabled priority is its own level', () => {
+test('a message of an enabled priority goes to the level of that priority', () => {
   for (const priority of ['high', 'normal', 'low'] as const) {
     expect(levelOf(priority, ['high', 'normal', 'low'])).toBe(priority);
   }
 });
 
-test('one that is not enabled falls to the nearest, between two to the higher', () => {
+test('a message of a priority that is not enabled goes to the nearest level, and to the higher of two', () => {
   expect(levelOf('high', ['normal'])).toBe('normal');
   expect(levelOf('low', ['normal'])).toBe('normal');
   expect(levelOf('high', ['low'])).toBe('low');
@@ -16,12 +16,12 @@ test('one that is not enabled falls to the nearest, between two to the higher', 
   expect(levelOf('normal', ['low', 'high'])).toBe('high');
 });
 
-test('every sixteenth receive that brings something begins at the lowest', () => {
+test('every 16th receive that returns messages begins at the lowest priority', () => {
   const rotation = new PriorityRotation();
   const first: (string | undefined)[] = [];
   for (let i = 0; i < 32; i++) {
     first.push(rotation.levels[0]);
-    rotation.received();
+    rotation.countReceive();
   }
   expect(first.map((level, i) => (level === 'low' ? i : -1)).filter((i) => i >= 0)).toEqual([15, 31]);
   expect(first.filter((level) => level === 'high')).toHaveLength(30);

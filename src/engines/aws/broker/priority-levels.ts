@@ -1,18 +1,21 @@
-import { type Priority, priorities } from '../../../core/submission/submission.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
+import { type Priority, priorities, priorityOrder } from '../../../core/priority.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import { defaultPriorities } from './sqs/definition.ts';
 
-/** The priorities that a queue has an SQS queue for. None, or undefined: the default ones. */
+/** Returns the priorities for which a queue has an SQS queue. An empty list stands for the default priorities. */
 export type PrioritiesOf = (queue: QueueRef) => readonly Priority[];
 
-export function enabledOf(queue: QueueRef, prioritiesOf: PrioritiesOf | undefined): readonly Priority[] {
+export function enabledPriorities(
+  queue: QueueRef,
+  prioritiesOf: PrioritiesOf | undefined,
+): readonly Priority[] {
   const enabled = prioritiesOf?.(queue) ?? [];
   return enabled.length > 0 ? enabled : defaultPriorities;
 }
 
 /**
- * Where a bell goes: its own priority if that is enabled, else the nearest one; of two that are equally near, the
- * higher, since a bell that comes too early does no harm.
+ * Returns the level that takes messages of this priority: the priority itself if it is enabled, else the nearest
+ * enabled one. Of two equally near levels the higher wins, since a message received too early does no harm.
  */
 export function levelOf(priority: Priority, enabled: readonly Priority[]): Priority {
   const at = priorities.indexOf(priority);
@@ -25,23 +28,20 @@ export function levelOf(priority: Priority, enabled: readonly Priority[]): Prior
   return nearest ?? 'normal';
 }
 
-/** Strict priority would starve the lowest: every so many receives begin there. */
-const lowestEach = 16;
-
-/** The order in which levels are looked at. Receives that bring something are counted, others do not matter. */
+/** The order in which levels are polled. Only receives that return messages are counted. */
 export class PriorityRotation {
   #receiveCount = 0;
 
-  received(): void {
+  countReceive(): void {
     this.#receiveCount++;
   }
 
-  /** Which of several queues is looked at first goes round. */
-  get turn(): number {
+  /** Rotates which of a caller's queues is polled first. */
+  get firstQueueOffset(): number {
     return this.#receiveCount;
   }
 
   get levels(): readonly Priority[] {
-    return this.#receiveCount % lowestEach === lowestEach - 1 ? priorities.toReversed() : priorities;
+    return priorityOrder(this.#receiveCount);
   }
 }

@@ -1,57 +1,73 @@
+/**
+ * Decides when this process polls SQS for one Holdfast queue. The queue has one SQS queue per enabled priority, called
+ * a level. All receive calls of the process that wait for the queue share one poller and its polls. Its modes:
+ *
+ * - Waiting for room: no waiter has joined, or no waiter has room for a task. Nothing is polled. A waiter that joins,
+ *   a send of this process, or room that a waiter gets back (the receiver checks every 250 ms) makes it busy or quiet.
+ * - Busy: polls levels in priority order, with a short poll of each. A level that returned messages makes the order
+ *   start again; an empty one gets a long poll of up to 20 s, and the next lower level follows. The last level gets
+ *   its long poll at once, and a level with a backlog up to 4 polls. So a lower level is polled only while the higher
+ *   ones are known to be empty or are backing off. The end of any poll starts the order again.
+ * - Quiet: the queue has several levels, and this process neither sent nor received a message for `quietAfterMs`. One
+ *   long poll at a time, of one level after the other: an idle queue costs the same however many levels it has. The
+ *   next message received or sent by this process makes it busy.
+ * - Throttled: the table cannot take more claims (poll-throttle.ts). No new poll until the wait that the throttle
+ *   names is over: up to 1 s while the table's breaker is not closed, 50 ms while too many claims are in flight.
+ * - Backing off: a level whose poll failed is not polled for 0.5 s, doubled with each failure up to 20 s. The other
+ *   levels go on in the mode they are in. The first poll that succeeds resets the backoff.
+ * - Closed: the broker is closing. No poll starts. Open polls have 1 s to end (priority-level.ts), and messages
+ *   that they return are made visible again.
+ */
 import { asHoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
-import type { Priority } from '../../../core/submission/submission.ts';
+import type { Priority } from '../../../core/priority.ts';
 import type { Delivery } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { Dependency } from '../load/dependency.ts';
 import { PollThrottle } from './poll-throttle.ts';
-import { type PriorityLevel, receivedAtOnce } from './priority-level.ts';
+import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PriorityRotation } from './priority-levels.ts';
 import type { Waiter } from './waiter.ts';
 
-/** The longest that SQS keeps a receive open. */
-const longPollSeconds = 20;
-/** Receives of one level at once, while there is a backlog and room for it. */
-const pollsAtOnce = 4;
+/** The longest wait of one ReceiveMessage call that SQS allows, in seconds. */
+const longestPollSeconds = 20;
+/** The most concurrent polls of one level while it has a backlog and waiters have room for it. */
+const pollsPerLevel = 4;
 
 export interface PollerContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly rotation: PriorityRotation;
   readonly closing: AbortSignal;
-  /** How long after its last sound a queue of several levels is polled one level at a time. */
+  /** Milliseconds without a message after which a queue of several levels becomes quiet. */
   readonly quietAfterMs: number;
-  /** Of the table, on which what is heard has to be claimed. */
+  /** The load of the table on which deliveries are claimed; undefined switches throttling off. */
   readonly table: Dependency | undefined;
 }
 
-/**
- * Listens to one Holdfast queue for all listeners of this process: however many there are, one long poll of a level is
- * open at a time, and none where nobody has room. A level is known to be empty while a long poll of it is open, so a
- * lower one is asked only then, or while the higher one fails: each level pauses for itself.
- */
+/** Polls the levels of one Holdfast queue for all waiters of this process. The head of this file lists its modes. */
 export class QueuePoller {
   readonly levels: ReadonlyMap<Priority, PriorityLevel>;
   readonly throttle: PollThrottle;
   readonly #context: PollerContext;
   readonly #waiters = new Map<Waiter, number>();
-  #walking = false;
-  #walkAgain = false;
-  #paced = false;
-  #rotation = 0;
-  #lastSoundAtMs: number;
+  #passRunning = false;
+  #passWanted = false;
+  #isThrottled = false;
+  #nextQuietLevel = 0;
+  #lastActivityAtMs: number;
 
   constructor(levels: ReadonlyMap<Priority, PriorityLevel>, context: PollerContext) {
     this.levels = levels;
     this.throttle = new PollThrottle(context.clock, context.table);
     this.#context = context;
-    this.#lastSoundAtMs = context.clock.monotonic();
+    this.#lastActivityAtMs = context.clock.monotonic();
   }
 
-  /** `among`: how many queues the listener listens to. */
-  join(waiter: Waiter, among: number): void {
-    this.#waiters.set(waiter, among);
+  /** Adds a waiter, which waits for deliveries of `queueCount` queues in all. */
+  join(waiter: Waiter, queueCount: number): void {
+    this.#waiters.set(waiter, queueCount);
     this.poll();
   }
 
@@ -59,90 +75,98 @@ export class QueuePoller {
     this.#waiters.delete(waiter);
   }
 
-  /** This process rang: somebody who waits without a poll may be wanted. */
+  /** Called when this process sent a message: ends the quiet mode and polls at once. */
   wake(): void {
-    this.#lastSoundAtMs = this.#context.clock.monotonic();
+    this.#lastActivityAtMs = this.#context.clock.monotonic();
     if (this.#waiters.size > 0) this.poll();
   }
 
-  /** Starts whatever polls are wanted and not under way. */
+  /** Starts the polls that the current mode calls for and that are not open yet. */
   poll(): void {
-    this.#walkAgain = true;
-    if (this.#walking) return;
-    this.#walking = true;
-    void this.#walkWhileWanted();
+    this.#passWanted = true;
+    if (this.#passRunning) return;
+    this.#passRunning = true;
+    void this.#runPasses();
   }
 
-  async #walkWhileWanted(): Promise<void> {
-    while (this.#walkAgain && !this.#context.closing.aborted) {
-      this.#walkAgain = false;
+  async #runPasses(): Promise<void> {
+    while (this.#passWanted && !this.#context.closing.aborted) {
+      this.#passWanted = false;
       this.#offerBuffered();
-      if (this.#room() === 0 || this.#hasToWait()) continue;
-      if (this.#isQuiet()) this.#startNext();
-      else await this.#walk();
+      if (this.#room() === 0 || this.#mustWaitForThrottle()) continue;
+      if (this.#isQuiet()) this.#pollNextQuietLevel();
+      else await this.#pollByPriority();
     }
-    this.#walking = false;
+    this.#passRunning = false;
   }
 
-  /** Where claims are slowed down. */
-  #hasToWait(): boolean {
-    if (this.#paced) return true;
-    const waitMs = this.throttle.take();
+  /** Returns true while the table is overloaded; a timer then resumes polling. */
+  #mustWaitForThrottle(): boolean {
+    if (this.#isThrottled) return true;
+    const waitMs = this.throttle.requestPoll();
     if (waitMs === 0) return false;
-    this.#paced = true;
+    this.#isThrottled = true;
     this.#context.clock.after(waitMs, () => {
-      this.#paced = false;
+      this.#isThrottled = false;
       this.poll();
     });
     return true;
   }
 
-  /** From the level that comes first to the last; ends where something was heard, and goes on past what fails. */
-  async #walk(): Promise<void> {
+  /** Busy mode: polls idle levels in order. Stops at the first that returned messages; skips any that fails. */
+  async #pollByPriority(): Promise<void> {
     const idle = this.#context.rotation.levels
       .map((priority) => this.levels.get(priority))
-      .filter((level) => level !== undefined && level.polls === 0 && !level.pause.isOn) as PriorityLevel[];
+      .filter(
+        (level) => level !== undefined && level.openPolls === 0 && !level.backoff.isActive,
+      ) as PriorityLevel[];
     const last = idle.at(-1);
     for (const level of idle) {
-      const found = level === last ? 'empty' : await this.#probe(level);
-      if (found === 'received') return;
-      if (found === 'failed') continue;
+      const result = level === last ? 'empty' : await this.#probe(level);
+      if (result === 'received') return;
+      if (result === 'failed') continue;
       const room = this.#room();
       if (room === 0 || this.#context.closing.aborted) return;
-      void this.#pollLevel(level, room, this.#waitSeconds());
-      // Where there is more than one call brings; what finds nothing does not stay.
-      const more =
-        level.full && !this.throttle.slow ? Math.min(pollsAtOnce, Math.ceil(room / receivedAtOnce)) - 1 : 0;
-      for (let i = 0; i < more; i++) void this.#pollLevel(level, room, 0);
+      void this.#pollLevel(level, room, this.#longPollSeconds());
+      // A backlog may hold more messages than one call returns. The extra polls do not wait, so an empty one ends at once.
+      const extraPolls =
+        level.hasBacklog && !this.throttle.isSlow
+          ? Math.min(pollsPerLevel, Math.ceil(room / messagesPerReceive)) - 1
+          : 0;
+      for (let i = 0; i < extraPolls; i++) void this.#pollLevel(level, room, 0);
     }
   }
 
+  /** Polls the level once without waiting. */
   async #probe(level: PriorityLevel): Promise<'empty' | 'received' | 'failed'> {
-    const received = await this.#pollLevel(level, this.#room(), 0);
-    if (received === undefined) return 'failed';
-    return received > 0 ? 'received' : 'empty';
+    const count = await this.#pollLevel(level, this.#room(), 0);
+    if (count === undefined) return 'failed';
+    return count > 0 ? 'received' : 'empty';
   }
 
-  /** Undefined: it failed. */
+  /** Polls one level and hands its deliveries to waiters. Returns their number, or undefined if the poll failed. */
   async #pollLevel(level: PriorityLevel, room: number, waitSeconds: number): Promise<number | undefined> {
-    level.polls++;
-    for (const waiter of this.#waiters.keys()) waiter.triedAgain(this);
+    level.openPolls++;
+    for (const waiter of this.#waiters.keys()) waiter.pollStarted(this);
     try {
-      const deliveries = await level.poll(Math.min(receivedAtOnce, Math.max(1, room)), waitSeconds);
-      level.pause.worked();
+      const deliveries = await level.poll(Math.min(messagesPerReceive, Math.max(1, room)), waitSeconds);
+      level.backoff.pollSucceeded();
       this.#deliver(level, deliveries);
-      this.#walkAgain = true;
+      this.#passWanted = true;
       return deliveries.length;
     } catch (thrown) {
-      this.#fail(level, thrown);
+      this.#backOff(level, thrown);
       return undefined;
     } finally {
-      level.polls--;
-      if (!this.#walking && this.#waiters.size > 0) this.poll();
+      level.openPolls--;
+      if (!this.#passRunning && this.#waiters.size > 0) this.poll();
     }
   }
 
-  /** Left to a worker of this process that has the task's type, also where it has no room now, but not for ever. */
+  /**
+   * True if a waiter of this process handles the task's type, so that the delivery is kept for that waiter. A waiter
+   * without room counts too, until the delivery has been received `limits.deliveryReceives` times.
+   */
   isHandled(delivery: Delivery): boolean {
     const isOld = delivery.receiveCount >= limits.deliveryReceives;
     for (const waiter of this.#waiters.keys()) {
@@ -151,84 +175,94 @@ export class QueuePoller {
     return false;
   }
 
+  /** Hands deliveries to waiters with room; the level buffers the rest. */
   #deliver(level: PriorityLevel, deliveries: readonly Delivery[]): void {
     if (deliveries.length === 0) return;
-    this.#lastSoundAtMs = this.#context.clock.monotonic();
+    this.#lastActivityAtMs = this.#context.clock.monotonic();
     let left = deliveries;
     const roomy = [...this.#waiters.keys()].filter((waiter) => waiter.room > 0);
     for (const waiter of this.#waiters.keys()) {
-      const given = left.filter(this.#wantedBy(waiter)).slice(0, waiter.room);
-      if (given.length === 0) continue;
-      this.#context.rotation.received();
-      waiter.answer(given);
-      left = left.filter((delivery) => !given.includes(delivery));
+      const accepted = left.filter(this.#wantedBy(waiter)).slice(0, waiter.room);
+      if (accepted.length === 0) continue;
+      this.#context.rotation.countReceive();
+      waiter.end(accepted);
+      left = left.filter((delivery) => !accepted.includes(delivery));
       if (left.length === 0) return;
     }
     level.buffer(left, (delivery) => roomy.some((waiter) => !this.#wantedBy(waiter)(delivery)));
   }
 
-  /** What it handles; and what nobody here does, since somebody must say what becomes of that bell. */
+  /**
+   * Accepts deliveries of the waiter's own types, and those that no waiter of this process handles: one of them must
+   * defer such a delivery.
+   */
   #wantedBy(waiter: Waiter): (delivery: Delivery) => boolean {
     return (delivery) => waiter.handles(delivery) || !this.isHandled(delivery);
   }
 
+  /** Hands buffered deliveries to waiters that have room now. */
   #offerBuffered(): void {
     for (const priority of this.#context.rotation.levels) {
       const level = this.levels.get(priority);
       for (const waiter of this.#waiters.keys()) {
         const buffered = level?.takeBuffered(waiter.room, this.#wantedBy(waiter)) ?? [];
-        if (buffered.length > 0) waiter.answer(buffered);
+        if (buffered.length > 0) waiter.end(buffered);
       }
     }
   }
 
-  /** Of all listeners; of one that listens to several queues a share, unless there is a backlog here. */
+  /**
+   * How many tasks all waiters have room for. A waiter for several queues counts with its share for this one, unless
+   * this queue has a backlog.
+   */
   #room(): number {
-    const backlog = [...this.levels.values()].some((level) => level.full);
+    const backlog = [...this.levels.values()].some((level) => level.hasBacklog);
     let room = 0;
-    for (const [waiter, among] of this.#waiters) room += Math.ceil(waiter.room / (backlog ? 1 : among));
+    for (const [waiter, queueCount] of this.#waiters)
+      room += Math.ceil(waiter.room / (backlog ? 1 : queueCount));
     return room;
   }
 
-  #waitSeconds(): number {
+  /** The wait of a long poll: until the last waiter's time is over, at least 1 s and at most 20 s. */
+  #longPollSeconds(): number {
     const nowMs = this.#context.clock.monotonic();
     let longestMs = 0;
     for (const waiter of this.#waiters.keys()) longestMs = Math.max(longestMs, waiter.endAtMs - nowMs);
-    return Math.min(longPollSeconds, Math.max(1, Math.ceil(longestMs / 1_000)));
+    return Math.min(longestPollSeconds, Math.max(1, Math.ceil(longestMs / 1_000)));
   }
 
   #isQuiet(): boolean {
     if (this.levels.size < 2) return false;
-    return this.#context.clock.monotonic() - this.#lastSoundAtMs > this.#context.quietAfterMs;
+    return this.#context.clock.monotonic() - this.#lastActivityAtMs > this.#context.quietAfterMs;
   }
 
-  /** So that an idle queue costs the same however many levels it has. */
-  #startNext(): void {
+  /** Quiet mode: starts one long poll of the next level, unless a poll is open. */
+  #pollNextQuietLevel(): void {
     const levels = [...this.levels.values()];
-    if (levels.some((level) => level.polls > 0)) return;
-    for (let turns = 0; turns < levels.length; turns++) {
-      const level = levels[this.#rotation++ % levels.length];
-      if (level === undefined || level.pause.isOn) continue;
-      void this.#pollLevel(level, this.#room(), this.#waitSeconds());
+    if (levels.some((level) => level.openPolls > 0)) return;
+    for (let tried = 0; tried < levels.length; tried++) {
+      const level = levels[this.#nextQuietLevel++ % levels.length];
+      if (level === undefined || level.backoff.isActive) continue;
+      void this.#pollLevel(level, this.#room(), this.#longPollSeconds());
       return;
     }
   }
 
-  /** One level may fail alone, and the others serve: listeners are told once none does. */
-  #fail(failed: PriorityLevel, thrown: unknown): void {
+  /** Backs the level off. Waiters get the error only once every level of the queue fails. */
+  #backOff(failed: PriorityLevel, thrown: unknown): void {
     const { clock, log, closing } = this.#context;
     if (closing.aborted) return;
     const error = asHoldfastError(thrown);
-    const pauseMs = failed.pause.failed();
+    const backoffMs = failed.backoff.pollFailed();
     const others = [...this.levels.values()].filter((level) => level !== failed);
     if (others.every((level) => level.isFailing)) {
-      for (const waiter of this.#waiters.keys()) waiter.failed(this, error);
+      for (const waiter of this.#waiters.keys()) waiter.pollFailed(this, error);
     }
-    if (pauseMs === undefined) return;
-    const fields = { err: error, sqs_queue: failed.queue.name, pause_ms: pauseMs };
-    log.warn(fields, 'could not listen for bells; trying again');
-    clock.after(pauseMs, () => {
-      failed.pause.end();
+    if (backoffMs === undefined) return;
+    const fields = { err: error, sqs_queue: failed.queue.name, pause_ms: backoffMs };
+    log.warn(fields, 'could not poll an SQS queue; trying again');
+    clock.after(backoffMs, () => {
+      failed.backoff.end();
       this.poll();
     });
   }

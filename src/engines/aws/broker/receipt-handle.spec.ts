@@ -10,11 +10,11 @@ const handle: SqsReceipt = {
   receipt: 'AQEB/w+jk==/x',
 };
 
-test('a handle says what it said, a receipt with slashes too', () => {
+test('an encoded receipt handle is decoded to the same receipt, even if it contains slashes', () => {
   expect(decodeReceiptHandle(encodeReceiptHandle(handle))).toEqual(handle);
 });
 
-test('the longest handle fits a lease with its other fields', () => {
+test('the longest receipt handle fits into a lease beside its other fields', () => {
   const longest = encodeReceiptHandle({
     queue: { tenant: 't'.repeat(limits.nameChars), queue: 'q'.repeat(limits.nameChars) },
     level: 'normal',
@@ -34,7 +34,7 @@ test('the longest handle fits a lease with its other fields', () => {
   expect(decodeLease(bytes)).toEqual(lease);
 });
 
-test('a handle that was changed anywhere, cut or made up is none', () => {
+test('a receipt handle that was changed, cut or made up is not decoded', () => {
   const whole = encodeReceiptHandle(handle);
   for (let i = 0; i < whole.length; i++) {
     const other = whole[i] === 'x' ? 'y' : 'x';

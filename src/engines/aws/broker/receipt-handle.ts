@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { type Priority, priorities } from '../../../core/submission/submission.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
+import { type Priority, priorities } from '../../../core/priority.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 
-/** What names one receipt of a message, in whichever process it is used. */
+/** The content of a receipt handle: names one receipt of a message, in any process. */
 export interface SqsReceipt {
   readonly queue: QueueRef;
-  /** Of the SQS queue; a ring whose own priority is not enabled lies in another. */
+  /** The priority of the SQS queue. It differs from the message's own priority if that has no SQS queue. */
   readonly level: Priority;
   readonly receivedAtMs: number;
-  /** SQS's own; up to 1,024 characters. */
+  /** The receipt handle of SQS, up to 1,024 characters. */
   readonly receipt: string;
 }
 
@@ -19,18 +19,18 @@ function checkOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, checkChars);
 }
 
-/** Text that a lease has room for beside its other fields: at most 1,024 for the receipt and 165 for the rest. */
+/** Encodes a receipt handle. It has at most 1,189 characters, so a lease has room for it beside its other fields. */
 export function encodeReceiptHandle({ queue, level, receivedAtMs, receipt }: SqsReceipt): string {
-  const said = [format, queue.tenant, queue.queue, level, receivedAtMs.toString(36), receipt].join('/');
-  return `${checkOf(said)}/${said}`;
+  const text = [format, queue.tenant, queue.queue, level, receivedAtMs.toString(36), receipt].join('/');
+  return `${checkOf(text)}/${text}`;
 }
 
-/** Undefined: not a handle that Holdfast gave, or not whole. So no call is spent on it. */
+/** Decodes a receipt handle. Returns undefined if Holdfast did not make it or it is cut; no call is wasted on it. */
 export function decodeReceiptHandle(receiptHandle: string): SqsReceipt | undefined {
-  const said = receiptHandle.slice(checkChars + 1);
-  if (receiptHandle[checkChars] !== '/' || receiptHandle.slice(0, checkChars) !== checkOf(said))
+  const text = receiptHandle.slice(checkChars + 1);
+  if (receiptHandle[checkChars] !== '/' || receiptHandle.slice(0, checkChars) !== checkOf(text))
     return undefined;
-  const [version, tenant, name, level, receivedAt, ...receipt] = said.split('/');
+  const [version, tenant, name, level, receivedAt, ...receipt] = text.split('/');
   if (version !== format || tenant === undefined || name === undefined) return undefined;
   if (!priorities.includes(level as Priority) || receipt.length === 0) return undefined;
   return {

@@ -1,14 +1,17 @@
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
-import type { Delivery, Want } from '../../../ports/broker.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
-import { type PriorityLevel, receivedAtOnce } from './priority-level.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
+import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
+import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PollerContext, QueuePoller } from './queue-poller.ts';
 import { roomOf, Waiter } from './waiter.ts';
 
-/** A listener without room asks itself so often whether it has some. It costs no call. */
+/** How often a waiter that joined without room is checked for room. The check costs no call to SQS. */
 const roomCheckMs = 250;
 
-/** Receives for whoever asks: at once what is there, or as soon as something comes. */
+/**
+ * Serves the broker's `receive`: with one short poll of each level when the caller does not wait, else through the
+ * pollers of its queues until a delivery comes or the wait ends.
+ */
 export class Receiver {
   readonly #context: PollerContext;
   readonly #pollerOf: (queue: QueueRef) => QueuePoller;
@@ -18,28 +21,28 @@ export class Receiver {
     this.#pollerOf = pollerOf;
   }
 
-  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
-    if (this.#context.closing.aborted || want.signal.aborted || queues.length === 0) return [];
+  async receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]> {
+    if (this.#context.closing.aborted || request.signal.aborted || queues.length === 0) return [];
     const pollers = [...new Set(queues.map((queue) => this.#pollerOf(queue)))];
-    if (want.waitMs > 0) return this.#wait(pollers, want);
-    return this.#look(
-      pollers.filter((poller) => poller.throttle.take() === 0),
-      want,
+    if (request.waitMs > 0) return this.#waitForDeliveries(pollers, request);
+    return this.#receiveOnce(
+      pollers.filter((poller) => poller.throttle.requestPoll() === 0),
+      request,
     );
   }
 
-  /** One look at every level, higher priorities first, until there is no more room. */
-  async #look(pollers: readonly QueuePoller[], want: Want): Promise<readonly Delivery[]> {
+  /** Polls every level once without waiting, higher priorities first, until the caller has no more room. */
+  async #receiveOnce(pollers: readonly QueuePoller[], request: ReceiveRequest): Promise<readonly Delivery[]> {
     const received: { readonly delivery: Delivery; readonly level: PriorityLevel }[] = [];
-    const most = Math.min(roomOf(want), receivedAtOnce);
-    // What another worker of this process handles, and this one does not, is left to it.
-    const asks = new Waiter(want, pollers.length, 0);
+    const most = Math.min(roomOf(request), messagesPerReceive);
+    // A delivery that only another worker of this process handles is left to that worker.
+    const waiter = new Waiter(request, pollers.length, 0);
     const wanted = (delivery: Delivery): boolean =>
-      asks.handles(delivery) || !pollers.some((poller) => poller.isHandled(delivery));
+      waiter.handles(delivery) || !pollers.some((poller) => poller.isHandled(delivery));
     let failure: HoldfastError | undefined;
-    for (const level of this.#inOrder(pollers)) {
+    for (const level of this.#levelsInOrder(pollers)) {
       const left = most - received.length;
-      if (left <= 0 || want.signal.aborted) break;
+      if (left <= 0 || request.signal.aborted) break;
       const deliveries = level.takeBuffered(left, wanted);
       try {
         if (deliveries.length < left) deliveries.push(...(await level.poll(left - deliveries.length, 0)));
@@ -48,37 +51,41 @@ export class Receiver {
       }
       received.push(...deliveries.map((delivery) => ({ delivery, level })));
     }
-    const room = this.#context.closing.aborted || want.signal.aborted ? 0 : roomOf(want);
-    const given = received.filter(({ delivery }) => wanted(delivery)).slice(0, room);
-    const left = received.filter((one) => !given.includes(one));
+    const room = this.#context.closing.aborted || request.signal.aborted ? 0 : roomOf(request);
+    const accepted = received.filter(({ delivery }) => wanted(delivery)).slice(0, room);
+    const left = received.filter((one) => !accepted.includes(one));
     for (const { delivery, level } of left) level.buffer([delivery], (one) => !wanted(one));
-    // Others who wait may have room for it.
+    // Other waiters of this process may have room for the rest.
     if (left.length > 0) for (const poller of pollers) poller.poll();
-    if (received.length > 0) this.#context.rotation.received();
+    if (received.length > 0) this.#context.rotation.countReceive();
     else if (failure !== undefined && !this.#context.closing.aborted) throw failure;
-    return given.map(({ delivery }) => delivery);
+    return accepted.map(({ delivery }) => delivery);
   }
 
-  #inOrder(pollers: readonly QueuePoller[]): PriorityLevel[] {
-    const { levels, turn } = this.#context.rotation;
-    const levelsInOrder: PriorityLevel[] = [];
+  /** The levels of all pollers by priority; the first queue within a priority changes with each receive. */
+  #levelsInOrder(pollers: readonly QueuePoller[]): PriorityLevel[] {
+    const { levels, firstQueueOffset } = this.#context.rotation;
+    const inOrder: PriorityLevel[] = [];
     for (const priority of levels) {
       for (let i = 0; i < pollers.length; i++) {
-        const level = pollers[(turn + i) % pollers.length]?.levels.get(priority);
-        if (level !== undefined) levelsInOrder.push(level);
+        const level = pollers[(firstQueueOffset + i) % pollers.length]?.levels.get(priority);
+        if (level !== undefined) inOrder.push(level);
       }
     }
-    return levelsInOrder;
+    return inOrder;
   }
 
-  async #wait(pollers: readonly QueuePoller[], want: Want): Promise<readonly Delivery[]> {
+  async #waitForDeliveries(
+    pollers: readonly QueuePoller[],
+    request: ReceiveRequest,
+  ): Promise<readonly Delivery[]> {
     const { clock, closing } = this.#context;
-    const waiter = new Waiter(want, pollers.length, clock.monotonic() + want.waitMs);
-    const callOff = (): void => waiter.answer([]);
-    const signals = [want.signal, closing];
-    for (const signal of signals) signal.addEventListener('abort', callOff);
-    const cancelEnd = clock.after(want.waitMs, callOff);
-    const cancelChecks = this.#whenRoomComes(pollers, waiter);
+    const waiter = new Waiter(request, pollers.length, clock.monotonic() + request.waitMs);
+    const endEmpty = (): void => waiter.end([]);
+    const signals = [request.signal, closing];
+    for (const signal of signals) signal.addEventListener('abort', endEmpty);
+    const cancelEnd = clock.after(request.waitMs, endEmpty);
+    const cancelChecks = this.#pollOnceThereIsRoom(pollers, waiter);
     try {
       for (const poller of pollers) poller.join(waiter, pollers.length);
       return await waiter.received;
@@ -86,12 +93,12 @@ export class Receiver {
       cancelEnd();
       cancelChecks();
       for (const poller of pollers) poller.leave(waiter);
-      for (const signal of signals) signal.removeEventListener('abort', callOff);
+      for (const signal of signals) signal.removeEventListener('abort', endEmpty);
     }
   }
 
-  /** Nobody tells when a listener that had no room has some. */
-  #whenRoomComes(pollers: readonly QueuePoller[], waiter: Waiter): () => void {
+  /** Polls once the waiter has room. A worker sends no notice when it gets room, so this checks on a timer. */
+  #pollOnceThereIsRoom(pollers: readonly QueuePoller[], waiter: Waiter): () => void {
     if (waiter.room > 0) return () => {};
     const { clock } = this.#context;
     const check = (): void => {

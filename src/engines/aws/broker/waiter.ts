@@ -1,58 +1,57 @@
 import type { HoldfastError } from '../../../core/errors.ts';
-import type { Delivery, Want } from '../../../ports/broker.ts';
+import { handlesType } from '../../../core/handled-type.ts';
+import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
 
-/** Tasks that there is room for now. How large they are is not known before they are read. */
-export function roomOf(want: Want): number {
-  const { tasks, bytes } = want.room();
+/** The number of tasks that the caller has room for now. Their sizes are unknown until they are read. */
+export function roomOf(request: ReceiveRequest): number {
+  const { tasks, bytes } = request.room();
   return bytes > 0 ? Math.max(0, tasks) : 0;
 }
 
-/** Whoever waits for bells of some queues, until some come, the time is over or the wait is called off. */
+/** One receive call that waits for deliveries of its queues until some come, its time is over or it is aborted. */
 export class Waiter {
-  readonly want: Want;
-  /** On the monotonic clock. */
+  readonly request: ReceiveRequest;
+  /** The end of the wait in ms of the monotonic clock. */
   readonly endAtMs: number;
   readonly received: Promise<readonly Delivery[]>;
-  readonly #settled = Promise.withResolvers<readonly Delivery[]>();
-  readonly #among: number;
-  readonly #failed = new Set<object>();
+  readonly #result = Promise.withResolvers<readonly Delivery[]>();
+  readonly #queueCount: number;
+  readonly #failedPollers = new Set<object>();
   #waiting = true;
 
-  /** `among`: to how many queues it listens. */
-  constructor(want: Want, among: number, endAtMs: number) {
-    this.want = want;
-    this.#among = among;
+  /** Waits for deliveries of `queueCount` queues. */
+  constructor(request: ReceiveRequest, queueCount: number, endAtMs: number) {
+    this.request = request;
+    this.#queueCount = queueCount;
     this.endAtMs = endAtMs;
-    this.received = this.#settled.promise;
+    this.received = this.#result.promise;
   }
 
-  /** Whether the task may be given to this one's worker, by what its bell says of it. */
+  /** True if the worker handles the message's task type in the message's version. */
   handles({ message }: Delivery): boolean {
-    return this.want.types.some(
-      ({ type, maxVersion }) => type === message.type && maxVersion >= message.typeVersion,
-    );
+    return handlesType(this.request.types, message.type, message.typeVersion);
   }
 
-  /** None, once it was answered. */
+  /** How many tasks the caller has room for; 0 after the wait has ended. */
   get room(): number {
-    return this.#waiting ? roomOf(this.want) : 0;
+    return this.#waiting ? roomOf(this.request) : 0;
   }
 
-  answer(deliveries: readonly Delivery[]): void {
+  end(deliveries: readonly Delivery[]): void {
     this.#waiting = false;
-    this.#settled.resolve(deliveries);
+    this.#result.resolve(deliveries);
   }
 
-  /** Until it fails again it may well work. */
-  triedAgain(queue: object): void {
-    this.#failed.delete(queue);
+  /** Called when a new poll of the queue starts: its earlier failure no longer counts. */
+  pollStarted(poller: object): void {
+    this.#failedPollers.delete(poller);
   }
 
-  /** One of its queues could not be listened to. Once none can, it is told. */
-  failed(queue: object, error: HoldfastError): void {
-    this.#failed.add(queue);
-    if (!this.#waiting || this.#failed.size < this.#among) return;
+  /** Called when no level of a queue can be polled. Rejects the wait once that holds for all of its queues. */
+  pollFailed(poller: object, error: HoldfastError): void {
+    this.#failedPollers.add(poller);
+    if (!this.#waiting || this.#failedPollers.size < this.#queueCount) return;
     this.#waiting = false;
-    this.#settled.reject(error);
+    this.#result.reject(error);
   }
 }

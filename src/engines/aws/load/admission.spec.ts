@@ -7,8 +7,8 @@ import { Dependency } from './dependency.ts';
 
 function site() {
   const clock = virtualClock();
-  const told: string[] = [];
-  const note = (_fields: object, message: string): void => void told.push(message);
+  const logged: string[] = [];
+  const note = (_fields: object, message: string): void => void logged.push(message);
   const log: Log = { ...silentLog, info: note, warn: note };
   const table = new Dependency('table', clock, silentLog);
   const queues = new Dependency('queues', clock, silentLog);
@@ -27,11 +27,11 @@ function site() {
       return thrown as HoldfastError;
     }
   };
-  return { clock, table, queues, admission, trip, heal, refusal, told };
+  return { clock, table, queues, admission, trip, heal, refusal, logged };
 }
 
 for (const name of ['table', 'queues'] as const) {
-  test(`submissions are refused while the breaker of the ${name} is open, with a time that outlasts it`, async () => {
+  test(`submissions are refused while the breaker of the ${name} is open, and may be retried after it`, async () => {
     const { trip, refusal, clock, ...rest } = site();
     trip(rest[name]);
     await clock.advance(400);
@@ -45,14 +45,14 @@ for (const name of ['table', 'queues'] as const) {
   });
 }
 
-test('callers are not all asked to come back at the same time', () => {
+test('refused callers get different retry delays', () => {
   const { trip, refusal, table } = site();
   trip(table);
   const times = new Set(Array.from({ length: 50 }, () => refusal()?.retryAfterMs));
   expect(times.size).toBeGreaterThan(25);
 });
 
-test('half open, one call at a time is let through, whatever its size', async () => {
+test('while a breaker is half open, one call at a time is admitted, whatever its size', async () => {
   const { trip, table, clock, admission, refusal } = site();
   trip(table);
   await clock.advance(1_000);
@@ -62,7 +62,7 @@ test('half open, one call at a time is let through, whatever its size', async ()
   expect(refusal(100)).toBeUndefined();
 });
 
-test('what was in flight before does not stand in the way of the trial', async () => {
+test('submissions in flight do not keep a half-open breaker from admitting a call', async () => {
   const { trip, table, clock, admission, refusal } = site();
   admission.admit(100);
   trip(table);
@@ -70,7 +70,7 @@ test('what was in flight before does not stand in the way of the trial', async (
   expect(refusal()).toBeUndefined();
 });
 
-test('once closed it admits more and more, and in the end as much as before', async () => {
+test('after the breaker closed, the limit doubles each second up to the full limit', async () => {
   const { trip, heal, table, clock, admission } = site();
   const limit = (): number => admission.view().submissions.limit;
   const before = limit();
@@ -86,7 +86,7 @@ test('once closed it admits more and more, and in the end as much as before', as
   expect(before).toBe(2_000);
 });
 
-test('only so many submissions are in flight at once; one call of any size may be alone', () => {
+test('at most 2,000 submissions are in flight at once, but a single call may have more', () => {
   const { admission, refusal } = site();
   const leave = admission.admit(5_000);
   expect(refusal()).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
@@ -97,18 +97,18 @@ test('only so many submissions are in flight at once; one call of any size may b
   expect(refusal(2)?.message).toMatch(/1999 submissions in flight; at most 2000/);
 });
 
-test('the log tells when it begins to refuse and when it ended, once each', async () => {
-  const { trip, heal, table, clock, refusal, told } = site();
+test('the log has one line when refusals begin and one when they end', async () => {
+  const { trip, heal, table, clock, refusal, logged } = site();
   trip(table);
   for (let i = 0; i < 10; i++) refusal();
   await clock.advance(1_000);
   heal(table);
   await clock.advance(1_000);
   for (let i = 0; i < 10; i++) refusal();
-  expect(told).toEqual(['refusing submissions', 'admitting submissions again']);
+  expect(logged).toEqual(['refusing submissions', 'admitting submissions again']);
 });
 
-test('its view names the state of each dependency and what was met there', () => {
+test('the view shows the state of each dependency and the counts of its throttles and failures', () => {
   const { trip, table, admission } = site();
   trip(table);
   table.record('failure', 'GetItem', true);

@@ -5,23 +5,23 @@ import type { LoadView, Overload } from '../../../ports/overload.ts';
 import type { Breaker } from './breaker.ts';
 import type { Dependency } from './dependency.ts';
 
-/** Submissions in flight in one process. More would only wait in its memory. */
+/** The most submissions in flight in one process. More would only wait in its memory. */
 const mostInFlight = 2_000;
-/** Right after a breaker closed; doubled each second. */
+/** The most submissions in flight right after a breaker closed; the number doubles each second. */
 const leastInFlight = 50;
 const rampMs = 1_000;
-/** What is asked for beside the time that is known, at random, so that callers don't come back together. */
+/** Up to this much random time is added to each retry delay, so that refused callers do not retry all at once. */
 const spreadMs = 1_000;
 const leastRetryMs = 250;
-/** Without a refusal for so long, submissions count as admitted again. */
+/** After this time without a refusal the log says that submissions are admitted again. */
 const calmMs = 1_000;
 
-const whatOf: Readonly<Record<string, string>> = { table: 'The table', queues: 'SQS' };
+const displayNames: Readonly<Record<string, string>> = { table: 'The table', queues: 'SQS' };
 
 /**
- * Admission control in front of submissions: refuses them before any work is done while a breaker is open, lets one
- * call at a time through where one is half open, and only so many submissions at once otherwise. What was accepted
- * before is worked on meanwhile.
+ * Admission control for submissions. While the breaker of the table or of SQS is open it refuses them before any work
+ * is done; while one is half open it admits one call at a time; otherwise it limits the submissions in flight. Tasks
+ * that were accepted before are worked on all the time.
  */
 export class Admission implements Overload {
   readonly #clock: Clock;
@@ -30,7 +30,7 @@ export class Admission implements Overload {
   #inFlight = 0;
   #admitted = 0;
   #refused = 0;
-  #trying = false;
+  #trialRunning = false;
   #refusing: { readonly sinceMs: number; readonly before: number; lastMs: number } | undefined;
 
   constructor(clock: Clock, log: Log, dependencies: readonly Dependency[]) {
@@ -42,13 +42,13 @@ export class Admission implements Overload {
   admit(submissions: number): () => void {
     const refusal = this.#refusal(submissions);
     if (refusal !== undefined) throw this.#refuse(submissions, refusal);
-    this.#tellCalm();
+    this.#logAdmittingAgain();
     const trial = this.#isTrial();
-    if (trial) this.#trying = true;
+    if (trial) this.#trialRunning = true;
     this.#admitted += submissions;
     this.#inFlight += submissions;
     return () => {
-      if (trial) this.#trying = false;
+      if (trial) this.#trialRunning = false;
       this.#inFlight -= submissions;
     };
   }
@@ -67,12 +67,12 @@ export class Admission implements Overload {
     return Math.min(...this.#dependencies.map(({ breaker }) => limitOf(breaker)));
   }
 
-  /** A call that is larger than the limit goes alone. */
+  /** Returns why a call may not go on, or undefined if it may. A call larger than the limit is admitted alone. */
   #refusal(submissions: number): HoldfastError | undefined {
     for (const { name, breaker } of this.#dependencies) {
-      const what = whatOf[name] ?? name;
-      if (breaker.state === 'open') return this.#busy(`${what} is overloaded or gone.`, breaker.leftMs);
-      if (breaker.state === 'halfOpen' && this.#trying)
+      const what = displayNames[name] ?? name;
+      if (breaker.state === 'open') return this.#busy(`${what} is overloaded or gone.`, breaker.halfOpenInMs);
+      if (breaker.state === 'halfOpen' && this.#trialRunning)
         return this.#busy(`${what} was overloaded and is being tried again.`, 0);
     }
     const limit = this.#limit();
@@ -99,7 +99,7 @@ export class Admission implements Overload {
     return error;
   }
 
-  #tellCalm(): void {
+  #logAdmittingAgain(): void {
     if (this.#refusing === undefined) return;
     const { sinceMs, before, lastMs } = this.#refusing;
     if (this.#clock.monotonic() - lastMs < calmMs) return;
@@ -109,9 +109,9 @@ export class Admission implements Overload {
   }
 }
 
-function limitOf({ state, opened, steadyMs }: Breaker): number {
+function limitOf({ state, opened, unchangedMs }: Breaker): number {
   if (state === 'open') return 0;
   if (state === 'halfOpen') return 1;
   if (opened === 0) return mostInFlight;
-  return Math.min(mostInFlight, leastInFlight * 2 ** Math.floor(steadyMs / rampMs));
+  return Math.min(mostInFlight, leastInFlight * 2 ** Math.floor(unchangedMs / rampMs));
 }

@@ -5,14 +5,14 @@ import { Breaker } from './breaker.ts';
 
 function site() {
   const clock = virtualClock();
-  const told: string[] = [];
-  const note = (_fields: object, message: string): void => void told.push(message.replace(/:.*/, ''));
+  const logged: string[] = [];
+  const note = (_fields: object, message: string): void => void logged.push(message.replace(/:.*/, ''));
   const log: Log = { debug: note, info: note, warn: note, error: note };
   const breaker = new Breaker('table', clock, log);
-  const calls = (how: 'good' | 'bad', count: number): void => {
-    for (let i = 0; i < count; i++) breaker[how]();
+  const calls = (outcome: 'good' | 'bad', count: number): void => {
+    for (let i = 0; i < count; i++) breaker[outcome]();
   };
-  return { clock, breaker, calls, told };
+  return { clock, breaker, calls, logged };
 }
 
 test.each([
@@ -21,7 +21,7 @@ test.each([
   { good: 172, bad: 81 },
   { good: 700, bad: 279 },
 ])(
-  'opens once more than a quarter went badly within four seconds, beyond chance: $bad beside $good',
+  'the breaker opens when significantly more than a quarter of the calls of 4 s are bad: $bad bad, $good good',
   async ({ good, bad }) => {
     const { breaker, calls } = site();
     calls('good', good);
@@ -33,13 +33,13 @@ test.each([
   },
 );
 
-test('a few bad calls alone open nothing', () => {
+test('the breaker stays closed with 4 bad calls and no good one', () => {
   const { breaker, calls } = site();
   calls('bad', 4);
   expect(breaker.state).toBe('closed');
 });
 
-test('one hot shard of four leaves it closed, however many calls there are', () => {
+test('the breaker stays closed while a quarter of the calls is bad, however many calls there are', () => {
   const { breaker, calls } = site();
   for (let i = 0; i < 100; i++) {
     calls('good', 3);
@@ -48,7 +48,7 @@ test('one hot shard of four leaves it closed, however many calls there are', () 
   expect(breaker.state).toBe('closed');
 });
 
-test('forgets calls after four seconds', async () => {
+test('the breaker forgets calls after 4 s', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 4);
   await clock.advance(4_000);
@@ -58,27 +58,27 @@ test('forgets calls after four seconds', async () => {
   expect(breaker.state).toBe('open');
 });
 
-test('open for a second, then half open; five good calls close it', async () => {
-  const { clock, breaker, calls, told } = site();
+test('the breaker is open for 1 s, then half open, and five good calls close it', async () => {
+  const { clock, breaker, calls, logged } = site();
   calls('bad', 5);
-  expect(breaker.leftMs).toBe(1_000);
+  expect(breaker.halfOpenInMs).toBe(1_000);
   await clock.advance(999);
   expect(breaker.state).toBe('open');
   await clock.advance(1);
   expect(breaker.state).toBe('halfOpen');
-  expect(breaker.leftMs).toBe(0);
+  expect(breaker.halfOpenInMs).toBe(0);
   calls('good', 4);
   expect(breaker.state).toBe('halfOpen');
   calls('good', 1);
   expect(breaker.state).toBe('closed');
-  expect(told).toEqual(['breaker open', 'breaker half open', 'breaker closed']);
+  expect(logged).toEqual(['breaker open', 'breaker half open', 'breaker closed']);
 });
 
-test('three bad calls of a trial open it again, twice as long each time, up to four seconds', async () => {
+test('three bad calls open a half-open breaker again, twice as long each time, up to 4 s', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   for (const openMs of [1_000, 2_000, 4_000, 4_000]) {
-    expect(breaker.leftMs).toBe(openMs);
+    expect(breaker.halfOpenInMs).toBe(openMs);
     await clock.advance(openMs);
     calls('good', 4);
     calls('bad', 2);
@@ -89,7 +89,7 @@ test('three bad calls of a trial open it again, twice as long each time, up to f
   expect(breaker.opened).toBe(5);
 });
 
-test('after it closed, what went badly before is forgotten', async () => {
+test('a breaker that closed has forgotten the bad calls before', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   await clock.advance(1_000);
@@ -98,7 +98,7 @@ test('after it closed, what went badly before is forgotten', async () => {
   expect(breaker.state).toBe('closed');
 });
 
-test('calls that end while it is open change nothing', async () => {
+test('calls that end while the breaker is open do not change its state', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   calls('good', 100);
@@ -108,7 +108,7 @@ test('calls that end while it is open change nothing', async () => {
   expect(breaker.state).toBe('halfOpen');
 });
 
-test('where nobody calls, it closes ten seconds after it became half open; not where a call went badly', async () => {
+test('a half-open breaker closes after 10 s without calls, but not if a call was bad', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   await clock.advance(1_000 + 9_999);

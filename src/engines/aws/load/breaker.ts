@@ -1,24 +1,26 @@
+import { nextDelayMs } from '../../../core/backoff.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { BreakerState } from '../../../ports/overload.ts';
-import { RecentCalls } from './call-window.ts';
+import { CallWindow } from './call-window.ts';
 
-/** Opens where so many recent calls went badly, and they are more than a quarter of all, beyond chance. */
+/** The breaker opens at 5 bad calls of the last 4 s or more, if they are significantly more than a quarter of all. */
 const leastBad = 5;
 const toleratedShare = 0.25;
+/** How many standard deviations above the tolerated share count as significant. */
 const beyondChance = 2.5;
-/** Half-open: closes after so many good calls, opens again after so many bad ones, whichever comes first. */
+/** A half-open breaker closes after 5 good calls and opens again after 3 bad ones, whichever comes first. */
 const goodToClose = 5;
 const badToReopen = 3;
-const firstOpenMs = 1_000;
-/** Half-open without a bad call for so long, such as where nobody calls: closes. */
+/** A half-open breaker closes after this time without a bad call, also if there are no calls at all. */
 const idleMs = 10_000;
-/** Doubles up to this with each trial that failed. */
-const longestOpenMs = 4_000;
+/** The time for which the breaker stays open. It doubles with each failed trial. */
+const openTime = { firstMs: 1_000, longestMs: 4_000 } as const;
 
 /**
- * One hot shard of the list index meets a quarter of all submissions, and nobody else is to be refused for it. Of few calls a
- * larger share may be chance, so it is judged by standard deviations of that quarter.
+ * Decides whether the recent calls show an overload. One hot shard of the list index affects a quarter of all
+ * submissions, and the other submissions must not be refused for that. A larger share of few calls may be chance, so
+ * the share is compared by standard deviations.
  */
 function isOverload(good: number, bad: number): boolean {
   const calls = good + bad;
@@ -27,17 +29,23 @@ function isOverload(good: number, bad: number): boolean {
 }
 
 /**
- * Notices that something is overloaded or gone. It refuses nothing itself: whoever would add load asks for its state.
- * A call is bad once its first request was throttled or not answered, however it ends after the SDK's retries.
+ * Detects that a service is overloaded or down. The breaker refuses nothing itself; admission control and the poll
+ * throttle read its state. A call is bad if any of its requests was throttled or not answered, even if a retry of the
+ * SDK succeeds. Its states:
+ *
+ * - Closed: counts calls. Opens when the bad calls of the last 4 s show an overload.
+ * - Open: counts nothing. Becomes half open after 1 s, or after up to 4 s following failed trials.
+ * - Half open: submissions are admitted one call at a time. Closes after 5 good calls or 10 s without a bad one; opens
+ *   again after 3 bad ones.
  */
 export class Breaker {
   readonly name: string;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #recent: RecentCalls;
+  readonly #recent: CallWindow;
   #state: BreakerState = 'closed';
   #opened = 0;
-  #openMs = firstOpenMs;
+  #openMs: number = openTime.firstMs;
   #openUntilMs = 0;
   #changedAtMs: number;
   #trial = { good: 0, bad: 0 };
@@ -46,7 +54,7 @@ export class Breaker {
     this.name = name;
     this.#clock = clock;
     this.#log = log;
-    this.#recent = new RecentCalls(clock);
+    this.#recent = new CallWindow(clock);
     this.#changedAtMs = clock.monotonic();
   }
 
@@ -54,17 +62,18 @@ export class Breaker {
     return this.#state;
   }
 
+  /** How often the breaker has opened. */
   get opened(): number {
     return this.#opened;
   }
 
-  /** Until it is half open; 0 where it is not open. */
-  get leftMs(): number {
+  /** The time in ms until an open breaker becomes half open; 0 in the other states. */
+  get halfOpenInMs(): number {
     return this.#state === 'open' ? Math.max(0, this.#openUntilMs - this.#clock.monotonic()) : 0;
   }
 
-  /** Since the state last changed. */
-  get steadyMs(): number {
+  /** The time in ms since the state last changed. */
+  get unchangedMs(): number {
     return this.#clock.monotonic() - this.#changedAtMs;
   }
 
@@ -77,40 +86,46 @@ export class Breaker {
     if (this.#state === 'closed') {
       this.#recent.add('bad');
       const { good, bad } = this.#recent.sum();
-      if (isOverload(good, bad)) this.#open(firstOpenMs, { good, bad });
+      if (isOverload(good, bad)) this.#open(openTime.firstMs, { good, bad });
     } else if (this.#state === 'halfOpen' && ++this.#trial.bad >= badToReopen) {
-      this.#open(Math.min(longestOpenMs, this.#openMs * 2), this.#trial);
+      this.#open(nextDelayMs(openTime, this.#openMs), this.#trial);
     }
   }
 
-  #become(state: BreakerState): void {
+  #setState(state: BreakerState): void {
     this.#state = state;
     this.#changedAtMs = this.#clock.monotonic();
   }
 
   #open(openMs: number, calls: { readonly good: number; readonly bad: number }): void {
     const fields = { dependency: this.name, good_calls: calls.good, bad_calls: calls.bad, open_ms: openMs };
-    this.#become('open');
+    this.#setState('open');
     this.#opened++;
     this.#openMs = openMs;
     this.#openUntilMs = this.#clock.monotonic() + openMs;
     this.#recent.forget();
     this.#log.warn(fields, 'breaker open: submissions are refused and claims slowed down');
-    this.#clock.after(openMs, () => this.#try());
+    this.#clock.after(openMs, () => this.#halfOpen());
   }
 
-  #try(): void {
-    this.#become('halfOpen');
+  #halfOpen(): void {
+    this.#setState('halfOpen');
     const trial = { good: 0, bad: 0 };
     this.#trial = trial;
-    this.#log.info({ dependency: this.name }, 'breaker half open: trying with one submission at a time');
+    this.#log.info(
+      { dependency: this.name },
+      'breaker half open: one call with submissions at a time is admitted',
+    );
     this.#clock.after(idleMs, () => {
       if (this.#state === 'halfOpen' && this.#trial === trial && trial.bad === 0) this.#close();
     });
   }
 
   #close(): void {
-    this.#become('closed');
-    this.#log.info({ dependency: this.name }, 'breaker closed: submissions are admitted, more and more');
+    this.#setState('closed');
+    this.#log.info(
+      { dependency: this.name },
+      'breaker closed: submissions are admitted, twice as many each second',
+    );
   }
 }

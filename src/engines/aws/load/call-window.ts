@@ -2,18 +2,18 @@ import type { Clock } from '../../../ports/clock.ts';
 
 const sliceMs = 500;
 const slices = 8;
-/** The monotonic clock may begin at 0. */
+/** The slice number of an empty slice. It is not 0, since the monotonic clock may start at 0. */
 const never = Number.NEGATIVE_INFINITY;
 
 interface Slice {
-  /** Which slice of time it counts. */
+  /** The number of the half second that this slice counts, or `never`. */
   number: number;
   good: number;
   bad: number;
 }
 
-/** How the calls of the last 4 s went, in slices of half a second. */
-export class RecentCalls {
+/** Counts good and bad calls of the last 4 s, in slices of half a second. */
+export class CallWindow {
   readonly #clock: Clock;
   readonly #slices: Slice[] = Array.from({ length: slices }, () => ({ number: never, good: 0, bad: 0 }));
 
@@ -21,11 +21,11 @@ export class RecentCalls {
     this.#clock = clock;
   }
 
-  add(how: 'good' | 'bad'): void {
+  add(outcome: 'good' | 'bad'): void {
     const number = this.#now();
     const slice = this.#slices[number % slices] as Slice;
     if (slice.number !== number) Object.assign(slice, { number, good: 0, bad: 0 });
-    slice[how]++;
+    slice[outcome]++;
   }
 
   sum(): { readonly good: number; readonly bad: number } {

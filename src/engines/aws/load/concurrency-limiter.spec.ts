@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { type CallPriority, ConcurrencyLimiter } from './concurrency-limiter.ts';
 
-const limits = { all: 4, butLeases: 3, claim: 2, submit: 2, background: 1 };
+const limits = { all: 4, exceptLeases: 3, claim: 2, submit: 2, background: 1 };
 
-/** Calls that end when they are told to, and which began, in their order. */
+/** Starts calls that end on `end(name)`, and lists the names of those that began, in order. */
 function site() {
   const limiter = new ConcurrencyLimiter(limits);
   const begun: string[] = [];
@@ -20,7 +20,7 @@ function site() {
   return { limiter, begun, call, end };
 }
 
-test('renewals and settlements find a place while everything else is full', () => {
+test('a lease call runs at once while the slots of all other priorities are taken', () => {
   const { limiter, begun, call } = site();
   for (let i = 0; i < 9; i++) void call('submit', `s${i}`);
   for (let i = 0; i < 9; i++) void call('claim', `c${i}`);
@@ -30,7 +30,7 @@ test('renewals and settlements find a place while everything else is full', () =
   expect(limiter.waiting).toBe(15);
 });
 
-test('of what waits the most urgent goes first, and among equals the first', async () => {
+test('waiting calls run by priority, and within a priority in the order of arrival', async () => {
   const { begun, call, end } = site();
   for (const name of ['a', 'b', 'c', 'd']) void call('lease', name);
   for (const callPriority of ['background', 'submit', 'claim', 'lease'] as const) {
@@ -41,7 +41,7 @@ test('of what waits the most urgent goes first, and among equals the first', asy
   expect(begun.slice(4)).toEqual(['lease1', 'lease2', 'claim1', 'claim2', 'submit1', 'submit2']);
 });
 
-test('each kind has a limit of its own', async () => {
+test('each priority has its own limit', async () => {
   const { begun, call, end } = site();
   for (const name of ['b1', 'b2']) void call('background', name);
   for (const name of ['s1', 's2', 's3']) void call('submit', name);
@@ -50,7 +50,7 @@ test('each kind has a limit of its own', async () => {
   expect(begun).toEqual(['b1', 's1', 's2', 'b2']);
 });
 
-test('a call that fails gives its place back', async () => {
+test('a call that fails frees its slot', async () => {
   const { limiter, call, begun } = site();
   const failing = Array.from({ length: 5 }, () =>
     limiter.run('submit', () => Promise.reject(new Error('no'))),

@@ -1,30 +1,30 @@
-/** Whose call goes first where not all can: `lease` before all others, `background` last. */
+/** The priority of a call when not all can run at once: `lease` first, `background` last. */
 export type CallPriority = 'lease' | 'claim' | 'submit' | 'background';
 
-const order: readonly CallPriority[] = ['lease', 'claim', 'submit', 'background'];
+const byUrgency: readonly CallPriority[] = ['lease', 'claim', 'submit', 'background'];
 
 export interface ConcurrencyLimits {
-  /** Calls under way at once, of all kinds. */
+  /** The most calls of all priorities at once. */
   readonly all: number;
-  /** Of all kinds but leases: the rest is kept free for them. */
-  readonly butLeases: number;
+  /** The most calls at once apart from lease calls; the rest of `all` is reserved for these. */
+  readonly exceptLeases: number;
   readonly claim: number;
   readonly submit: number;
   readonly background: number;
 }
 
-/** Below the number of sockets, so that nothing waits where its turn does not count. */
+/** The default limits. They are below the number of sockets, since calls that wait for a socket have no priorities. */
 export const concurrencyLimits: ConcurrencyLimits = {
   all: 240,
-  butLeases: 192,
+  exceptLeases: 192,
   claim: 128,
   submit: 128,
   background: 32,
 };
 
 /**
- * Lets only so many calls go at once, and keeps places free for renewals and settlements: a throttled call holds its
- * place while the SDK waits to send it again, and a lease must not wait behind those.
+ * Limits the number of concurrent calls and reserves slots for lease renewals and settlements. A throttled call holds
+ * its slot until the SDK has retried it, and a lease would expire if it waited behind such calls.
  */
 export class ConcurrencyLimiter {
   readonly #limits: ConcurrencyLimits;
@@ -41,18 +41,19 @@ export class ConcurrencyLimiter {
   }
 
   get inFlight(): number {
-    return order.reduce((sum, callPriority) => sum + this.#running[callPriority], 0);
+    return byUrgency.reduce((sum, callPriority) => sum + this.#running[callPriority], 0);
   }
 
   get waiting(): number {
-    return order.reduce((sum, callPriority) => sum + this.#waiting[callPriority].length, 0);
+    return byUrgency.reduce((sum, callPriority) => sum + this.#waiting[callPriority].length, 0);
   }
 
-  /** Of one kind, under way or waiting. */
-  going(callPriority: CallPriority): number {
+  /** The number of calls of one priority that run or wait. */
+  pending(callPriority: CallPriority): number {
     return this.#running[callPriority] + this.#waiting[callPriority].length;
   }
 
+  /** Runs `work` as soon as a slot of its priority is free. */
   async run<T>(callPriority: CallPriority, work: () => Promise<T>): Promise<T> {
     if (this.#waiting[callPriority].length === 0 && this.#hasRoom(callPriority))
       this.#running[callPriority]++;
@@ -66,16 +67,18 @@ export class ConcurrencyLimiter {
   }
 
   #hasRoom(callPriority: CallPriority): boolean {
-    const { all, butLeases } = this.#limits;
+    const { all, exceptLeases } = this.#limits;
     const inFlight = this.inFlight;
     if (callPriority === 'lease') return inFlight < all;
     const others = inFlight - this.#running.lease;
-    return inFlight < all && others < butLeases && this.#running[callPriority] < this.#limits[callPriority];
+    return (
+      inFlight < all && others < exceptLeases && this.#running[callPriority] < this.#limits[callPriority]
+    );
   }
 
-  /** A place counts as taken before its call goes on, so that nobody is admitted to it in between. */
+  /** Starts waiting calls. Each slot is taken before its call resumes, so that no other call can take it in between. */
   #admit(): void {
-    for (const callPriority of order) {
+    for (const callPriority of byUrgency) {
       const waiting = this.#waiting[callPriority];
       while (waiting.length > 0 && this.#hasRoom(callPriority)) {
         this.#running[callPriority]++;

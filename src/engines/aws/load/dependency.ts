@@ -4,13 +4,13 @@ import type { DependencyLoad } from '../../../ports/overload.ts';
 import { Breaker } from './breaker.ts';
 import { ConcurrencyLimiter, type ConcurrencyLimits } from './concurrency-limiter.ts';
 
-/** What a request of the SDK's met: each one, also those that it sends again. */
-export type Met = 'answer' | 'throttle' | 'failure';
+/** The result of one HTTP request of the SDK. Each retry of a call is a request of its own. */
+export type RequestResult = 'answer' | 'throttle' | 'failure';
 
-/** A throttle after so long without one is told in the log. */
+/** A throttle or failure is logged if none came in the 10 s before. */
 const quietMs = 10_000;
 
-/** Something that this engine calls: how it goes with it, and whose calls go first. */
+/** The load of a service that this engine calls: its breaker, its concurrency limiter, and counts of its requests. */
 export class Dependency {
   readonly name: string;
   readonly breaker: Breaker;
@@ -19,7 +19,7 @@ export class Dependency {
   readonly #log: Log;
   #throttled = 0;
   #failed = 0;
-  #troubledAtMs = Number.NEGATIVE_INFINITY;
+  #lastTroubleAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(name: string, clock: Clock, log: Log, limits?: ConcurrencyLimits) {
     this.name = name;
@@ -29,14 +29,17 @@ export class Dependency {
     this.#log = log;
   }
 
-  /** One request; `first`: the first trouble of its call. The breaker counts calls, not requests. */
-  record(met: Met, operation: string, first: boolean, error?: string): void {
-    if (met === 'throttle') this.#throttled++;
-    else if (met === 'failure') this.#failed++;
-    if (met !== 'answer') this.#tell(met, operation, error);
-    // A poll says little: it is not what is refused while the breaker is open, and pauses by itself.
+  /**
+   * Records one request. `first` is false if an earlier request of the same call was throttled or failed: the breaker
+   * counts calls, not requests.
+   */
+  record(result: RequestResult, operation: string, first: boolean, error?: string): void {
+    if (result === 'throttle') this.#throttled++;
+    else if (result === 'failure') this.#failed++;
+    if (result !== 'answer') this.#logTrouble(result, operation, error);
+    // Polls do not move the breaker, since an open breaker does not stop them and they back off by themselves.
     if (operation.startsWith('ReceiveMessage')) return;
-    if (met === 'answer') {
+    if (result === 'answer') {
       if (first) this.breaker.good();
     } else if (first) this.breaker.bad();
   }
@@ -52,12 +55,12 @@ export class Dependency {
     };
   }
 
-  #tell(met: Met, operation: string, error: string | undefined): void {
+  #logTrouble(result: RequestResult, operation: string, error: string | undefined): void {
     const nowMs = this.#clock.monotonic();
-    const isNew = nowMs - this.#troubledAtMs > quietMs;
-    this.#troubledAtMs = nowMs;
+    const isNew = nowMs - this.#lastTroubleAtMs > quietMs;
+    this.#lastTroubleAtMs = nowMs;
     if (!isNew) return;
-    const said = met === 'throttle' ? 'first throttle' : 'first failure';
-    this.#log.warn({ dependency: this.name, operation, error }, `${said}; the SDK sends it again`);
+    const message = result === 'throttle' ? 'first throttle' : 'first failure';
+    this.#log.warn({ dependency: this.name, operation, error }, `${message}; the SDK retries the request`);
   }
 }

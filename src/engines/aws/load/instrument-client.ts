@@ -1,9 +1,9 @@
 import { isThrottle } from '../sdk/error-names.ts';
-import { failureOf, reasonsIn } from '../sdk/errors.ts';
-import type { Dependency, Met } from './dependency.ts';
+import { errorKindOf, reasonsIn } from '../sdk/errors.ts';
+import type { Dependency, RequestResult } from './dependency.ts';
 
-/** The part of a client's middleware stack that is used here; the SDK's own types differ by client. */
-interface Stack {
+/** The part of a client's middleware stack that this file uses. The SDK's own types differ by client. */
+interface MiddlewareStack {
   add(
     middleware: (
       next: (args: never) => Promise<{ output: unknown }>,
@@ -13,63 +13,63 @@ interface Stack {
   ): void;
 }
 
-interface Thrown {
+interface SdkError {
   readonly name?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-function metBy(thrown: unknown): Met | undefined {
-  const { name = '', $metadata } = thrown as Thrown;
+function resultOfError(thrown: unknown): RequestResult | undefined {
+  const { name = '', $metadata } = thrown as SdkError;
   if (isThrottle(name)) return 'throttle';
-  if (failureOf(thrown) === 'cancelled') {
+  if (errorKindOf(thrown) === 'cancelled') {
     return reasonsIn(thrown).some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
   }
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) return status >= 500 ? 'failure' : 'answer';
-  // Called off by us, or never sent.
-  if (name === 'AbortError' || ['denied', 'noCredentials'].includes(failureOf(thrown))) return undefined;
+  // Holdfast aborted the request, or the SDK never sent it.
+  if (name === 'AbortError' || ['denied', 'noCredentials'].includes(errorKindOf(thrown))) return undefined;
   return 'failure';
 }
 
-/** Of Node's own errors only the code says what happened. */
+/** Returns the error's name, or its code if it is one of Node's own errors, whose name is always `Error`. */
 function nameOf(thrown: unknown): string | undefined {
   if (thrown === undefined) return undefined;
   const { name, code } = thrown as { readonly name?: string; readonly code?: string };
   return code === undefined || name !== 'Error' ? name : code;
 }
 
-/** Of a batch that was answered: parts of it may have been throttled. */
-function metIn(output: unknown): Met {
+/** The result of a request that was answered. Entries of a batch may still have been throttled. */
+function resultOfOutput(output: unknown): RequestResult {
   const { Failed = [] } = output as { Failed?: readonly { readonly Code?: string }[] };
   return Failed.some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
 }
 
-/** Tells the dependency of every request of this client, those that the SDK's retries send included. */
+/** Records every request of this client in `dependency`, also those of the SDK's retries. */
 export function instrument<Client extends { readonly middlewareStack: object }>(
   client: Client,
   dependency: Dependency,
 ): Client {
-  (client.middlewareStack as Stack).add(
+  (client.middlewareStack as MiddlewareStack).add(
     (next, { commandName = '' }) => {
       const operation = commandName.replace(/Command$/, '');
       let first = true;
-      const tell = (met: Met | undefined, thrown?: unknown): void => {
-        if (met === undefined) return;
-        dependency.record(met, operation, first, nameOf(thrown));
-        if (met !== 'answer') first = false;
+      const record = (result: RequestResult | undefined, thrown?: unknown): void => {
+        if (result === undefined) return;
+        dependency.record(result, operation, first, nameOf(thrown));
+        if (result !== 'answer') first = false;
       };
       return async (args) => {
         try {
           const answer = await next(args);
-          tell(metIn(answer.output));
+          record(resultOfOutput(answer.output));
           return answer;
         } catch (thrown) {
-          tell(metBy(thrown), thrown);
+          record(resultOfError(thrown), thrown);
           throw thrown;
         }
       };
     },
-    // After the retries, so around each request.
+    // This step runs inside the SDK's retry loop, so once per request.
     { step: 'finalizeRequest', name: 'holdfastWatched', priority: 'low' },
   );
   return client;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { asBrokerError } from '../broker/sqs/errors.ts';
 import { isDenial, isThrottle } from './error-names.ts';
-import { failureOf } from './errors.ts';
+import { errorKindOf } from './errors.ts';
 
 const named = (name: string): Error => Object.assign(new Error('no'), { name });
 
@@ -11,27 +11,27 @@ it.each([
   'RequestThrottledException',
   'OverLimit',
   'AWS.SimpleQueueService.OverLimit',
-])('%s is a throttle to the breaker, to the table and to the queues alike', (name) => {
+])('%s counts as a throttle for the breaker, the table and SQS', (name) => {
   expect(isThrottle(name)).toBe(true);
-  expect(failureOf(named(name))).toBe('throttled');
+  expect(errorKindOf(named(name))).toBe('throttled');
   expect(asBrokerError(named(name))).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
 });
 
 it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClientTokenId'])(
-  '%s is a denial to both',
+  '%s counts as a denial of credentials for the table and SQS',
   (name) => {
     expect(isDenial(name)).toBe(true);
-    expect(failureOf(named(name))).toBe('denied');
+    expect(errorKindOf(named(name))).toBe('denied');
     expect(asBrokerError(named(name)).message).toContain('credentials');
   },
 );
 
-it('credentials that were not found are no denial: AWS was not asked', () => {
+it('credentials that the SDK did not find are no denial, since no request was sent', () => {
   expect(isDenial('CredentialsProviderError')).toBe(false);
-  expect(failureOf(named('CredentialsProviderError'))).toBe('noCredentials');
+  expect(errorKindOf(named('CredentialsProviderError'))).toBe('noCredentials');
 });
 
-it('anything else is neither', () => {
+it('an error with another name is neither a throttle nor a denial', () => {
   expect(isThrottle(undefined)).toBe(false);
-  expect(failureOf(named('TimeoutError'))).toBe('unknown');
+  expect(errorKindOf(named('TimeoutError'))).toBe('unknown');
 });

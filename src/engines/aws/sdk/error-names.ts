@@ -1,6 +1,7 @@
 /**
- * What AWS's services call their refusals: one list for the breakers, the retries and what callers are told, so that
- * these never disagree. Names of exceptions, codes of the parts of a batch, and reasons of a cancelled transaction.
+ * The names by which AWS services report throttling and denied credentials. Breakers, retries and error messages share
+ * these lists, so that they never disagree. A name may be that of an exception, the code of a batch entry, or the
+ * reason of a cancelled transaction.
  */
 const throttles: ReadonlySet<string> = new Set([
   'KmsThrottled',
@@ -30,22 +31,22 @@ const denials: ReadonlySet<string> = new Set([
   'UnrecognizedClientException',
 ]);
 
-/** SQS gives some errors the name that they had in its older protocol. */
+/** Removes the prefix that SQS puts before some error names, as in its older protocol. */
 export function plainName(name = ''): string {
   return name.replace('AWS.SimpleQueueService.', '');
 }
 
-/** Too much was asked for; nothing was done. */
+/** True for a throttle: the service was overloaded and did nothing. */
 export function isThrottle(name: string | undefined): boolean {
   return throttles.has(plainName(name));
 }
 
-/** The credentials are not accepted, or may not do this. */
+/** True if AWS did not accept the credentials, or they lack the permission. */
 export function isDenial(name: string | undefined): boolean {
   return denials.has(plainName(name));
 }
 
-/** The SDK found no credentials, so AWS was not asked. */
+/** True if the SDK found no credentials, so that it sent no request. */
 export function lacksCredentials(name: string | undefined): boolean {
   return name === 'CredentialsProviderError';
 }

@@ -3,30 +3,30 @@ import { HoldfastError } from '../../../core/errors.ts';
 import type { Item } from '../table/schema/keys.ts';
 import { isDenial, isThrottle, lacksCredentials } from './error-names.ts';
 
-/** What an error of the SDK means to us. */
-export type Failure =
-  /** A condition was not met; what stood there may come along. */
+/** The kind of an error that the SDK threw, by how Holdfast reacts to it. */
+export type AwsErrorKind =
+  /** The condition of a write failed. The error may carry the current item. */
   | 'condition'
-  /** A transaction was cancelled; its reasons say why, item by item. */
+  /** A transaction was cancelled. The error lists a reason for each item. */
   | 'cancelled'
-  /** Another transaction was under way on the item: nothing was done, and it may be sent again. */
+  /** Another transaction held the item. Nothing was written, and the request may be sent again. */
   | 'conflict'
-  /** Too much for the table, an index or a partition, after the SDK's own retries. Nothing was done. */
+  /** The table, an index or a partition was overloaded, also after the SDK's retries. Nothing was written. */
   | 'throttled'
   | 'noTable'
   | 'denied'
-  /** None were found; nothing was sent. */
+  /** The SDK found no credentials and sent nothing. */
   | 'noCredentials'
-  /** The request itself is at fault. */
+  /** AWS refused the request as malformed. */
   | 'invalid'
-  /** No answer, or one that says nothing: whether it was done is unknown. */
+  /** AWS did not answer, or with an internal error. The request may have taken effect. */
   | 'unknown';
 
-const failures: Readonly<Record<string, Failure>> = {
+const kindsByName: Readonly<Record<string, AwsErrorKind>> = {
   ConditionalCheckFailedException: 'condition',
   TransactionCanceledException: 'cancelled',
   TransactionConflictException: 'conflict',
-  // Of our own earlier request, whose outcome is not known yet. The SDK has waited for it already.
+  // Our earlier request with the same token is still running, also after the SDK's retries; its outcome is unknown.
   TransactionInProgressException: 'unknown',
   ReplicatedWriteConflictException: 'conflict',
   ResourceNotFoundException: 'noTable',
@@ -34,14 +34,14 @@ const failures: Readonly<Record<string, Failure>> = {
   SerializationException: 'invalid',
 };
 
-export function failureOf(thrown: unknown): Failure {
+export function errorKindOf(thrown: unknown): AwsErrorKind {
   const name = thrown instanceof Error ? thrown.name : '';
   if (isThrottle(name)) return 'throttled';
   if (lacksCredentials(name)) return 'noCredentials';
-  return isDenial(name) ? 'denied' : (failures[name] ?? 'unknown');
+  return isDenial(name) ? 'denied' : (kindsByName[name] ?? 'unknown');
 }
 
-/** What stood where a condition failed, if the service said. */
+/** Returns the current item of a failed condition, if the error carries it. */
 export function currentItemIn(thrown: unknown): Item | undefined {
   const item = (thrown as { Item?: Item }).Item;
   return item === undefined || Object.keys(item).length === 0 ? undefined : item;
@@ -65,7 +65,7 @@ export function storeThrottled(cause?: unknown): HoldfastError {
   });
 }
 
-/** Transactions that met on one item again and again, such as the tail of a busy lane. */
+/** The error for a write that kept conflicting with others on one item, such as the tail of a busy lane. */
 export function storeContended(what: string, cause?: unknown): HoldfastError {
   return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', `Too many write ${what} at once.`, {
     cause,
@@ -75,15 +75,15 @@ export function storeContended(what: string, cause?: unknown): HoldfastError {
 }
 
 export function damagedTask(taskId: string, cause: unknown): HoldfastError {
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError(
     'DATA_LOSS',
     'STORE_CORRUPT',
-    `Task '${taskId}' is damaged in the table: ${said}`,
+    `Task '${taskId}' is damaged in the table: ${text}`,
     {
       taskId,
       cause,
-      help: 'Something else than Holdfast wrote there. Restore the items of the task from a backup of the table.',
+      help: 'Another program than Holdfast wrote to the table. Restore the items of the task from a backup of the table.',
     },
   );
 }
@@ -91,17 +91,17 @@ export function damagedTask(taskId: string, cause: unknown): HoldfastError {
 export const helpCredentials =
   'The AWS SDK looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile of ~/.aws that AWS_PROFILE names, and for the role of the machine or of the Fargate task.';
 
-/** Of a process that runs: it may be given some yet. */
+/** The error of a running process without AWS credentials. It is retryable, since an operator may still add them. */
 export function noCredentials(cause: Error): HoldfastError {
-  const said = `The server found no AWS credentials (${cause.message}).`;
-  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', said, { cause, help: helpCredentials });
+  const message = `The server found no AWS credentials (${cause.message}).`;
+  return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', message, { cause, help: helpCredentials });
 }
 
-/** An error of the SDK, as callers are told of it. */
+/** Turns an error of the SDK into a HoldfastError for callers. */
 export function asStoreError(thrown: unknown, table: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
-  const said = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
-  switch (failureOf(thrown)) {
+  const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
+  switch (errorKindOf(thrown)) {
     case 'throttled':
       return storeThrottled(thrown);
     case 'conflict':
@@ -120,7 +120,7 @@ export function asStoreError(thrown: unknown, table: string): HoldfastError {
       return new HoldfastError(
         'UNAVAILABLE',
         'STORE_FAILED',
-        `AWS refused the server's credentials (${said}).`,
+        `AWS refused the server's credentials (${text}).`,
         {
           cause: thrown,
           help: 'Give the server credentials that are valid and may use the table and its indexes.',
@@ -129,12 +129,12 @@ export function asStoreError(thrown: unknown, table: string): HoldfastError {
     case 'noCredentials':
       return noCredentials(thrown as Error);
     case 'invalid':
-      return new HoldfastError('INTERNAL', 'BUG', `The table refused a request as invalid (${said}).`, {
+      return new HoldfastError('INTERNAL', 'BUG', `The table refused a request as invalid (${text}).`, {
         cause: thrown,
         help: 'This is a defect. Please report it with the log lines around it.',
       });
     default:
-      return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `The table did not answer (${said}).`, {
+      return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `The table did not answer (${text}).`, {
         cause: thrown,
         retryAfterMs: 1_000,
         help: 'The outcome is unknown. Retry with the same idempotency key.',

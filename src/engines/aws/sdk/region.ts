@@ -2,9 +2,10 @@ import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynam
 import { HoldfastError } from '../../../core/errors.ts';
 
 /**
- * So that a region that nobody named is told at the start, not by the first call.
+ * Checks at the start that an AWS region is configured and valid, so that a wrong configuration is reported before the
+ * first call.
  *
- * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CONFIGURATION.
+ * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CONFIGURATION, if it is not.
  */
 export async function ensureRegion(config: DynamoDBClientConfig): Promise<void> {
   const client = new DynamoDBClient(config);
@@ -12,8 +13,8 @@ export async function ensureRegion(config: DynamoDBClientConfig): Promise<void> 
   try {
     await client.config.region();
   } catch (cause) {
-    const told = named === undefined ? 'No AWS region is known here.' : `'${named}' is no AWS region.`;
-    throw new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', told, {
+    const message = named === undefined ? 'No AWS region is known here.' : `'${named}' is no AWS region.`;
+    throw new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
       cause,
       help: 'Name one, such as eu-central-1, with --region or AWS_REGION, or in the profile of ~/.aws/config that AWS_PROFILE names.',
     });

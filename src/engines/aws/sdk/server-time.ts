@@ -1,39 +1,39 @@
 import type { Clock, Timekeeper } from '../../../ports/clock.ts';
 
-/** The part of a client's middleware stack that is used here; the SDK's own types differ by client. */
-interface Stack {
+/** The part of a client's middleware stack that this file uses. The SDK's own types differ by client. */
+interface MiddlewareStack {
   add(
-    middleware: (next: (args: never) => Promise<Answer>) => (args: never) => Promise<Answer>,
+    middleware: (next: (args: never) => Promise<SdkResponse>) => (args: never) => Promise<SdkResponse>,
     options: { readonly step: 'deserialize'; readonly name: string; readonly priority: 'low' },
   ): void;
 }
 
-interface Answer {
+interface SdkResponse {
   readonly response: unknown;
 }
 
-function toldBy({ response }: Answer): number {
+function serverTimeOf({ response }: SdkResponse): number {
   const { headers } = response as { readonly headers?: Readonly<Record<string, string>> };
   return Date.parse(headers?.date ?? '');
 }
 
-/** Tells the timekeeper what the `Date` header of each answer of this client says, refusals included. */
-export function tellTime<Client extends { readonly middlewareStack: object }>(
+/** Passes the `Date` header of each response of this client to the timekeeper, also of responses that are errors. */
+export function reportServerTime<Client extends { readonly middlewareStack: object }>(
   client: Client,
   clock: Clock,
   timekeeper: Timekeeper | undefined,
 ): Client {
   if (timekeeper === undefined) return client;
-  (client.middlewareStack as Stack).add(
+  (client.middlewareStack as MiddlewareStack).add(
     (next) => async (args) => {
       const requestedAtMs = clock.monotonic();
-      const answer = await next(args);
-      const serverMs = toldBy(answer);
+      const response = await next(args);
+      const serverMs = serverTimeOf(response);
       if (!Number.isNaN(serverMs))
         timekeeper.addSample({ serverMs, requestedAtMs, receivedAtMs: clock.monotonic() });
-      return answer;
+      return response;
     },
-    // Next to the wire: before an answer that is a refusal becomes an error.
+    // This runs next to the wire, before the SDK turns an error response into an exception.
     { step: 'deserialize', name: 'holdfastClock', priority: 'low' },
   );
   return client;

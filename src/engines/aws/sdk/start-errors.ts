@@ -1,46 +1,47 @@
 import { HoldfastError } from '../../../core/errors.ts';
-import { failureOf, helpCredentials } from './errors.ts';
+import { errorKindOf, helpCredentials } from './errors.ts';
 
-/** Where a service was looked for, as far as that was named. */
-export interface Place {
+/** The AWS service that a process connects to at its start, with the region and endpoint as they were configured. */
+export interface ServiceEndpoint {
   readonly service: 'DynamoDB' | 'SQS';
   readonly region?: string | undefined;
-  /** In place of AWS's own. */
+  /** An endpoint other than that of AWS. */
   readonly endpoint?: string | undefined;
 }
 
 /**
- * What the first calls of a process met, told to whoever has just named region and endpoints: nobody has submitted
- * anything yet, so there is nothing to repeat. Any other error stays as it is.
+ * Turns a failure of a process's first AWS calls into an error for the operator, who has just configured region and
+ * endpoints. It advises to check these, not to retry a request. Any other error is returned unchanged.
  *
- * UNAVAILABLE, UNREACHABLE: the service does not answer. FAILED_PRECONDITION, BAD_CONFIGURATION: no credentials.
+ * The result is UNAVAILABLE, reason UNREACHABLE, if the service does not answer, and FAILED_PRECONDITION, reason
+ * BAD_CONFIGURATION, if the SDK found no credentials.
  */
-export function asStartError(thrown: unknown, place: Place): unknown {
+export function asStartError(thrown: unknown, endpoint: ServiceEndpoint): unknown {
   if (!(thrown instanceof HoldfastError) || !(thrown.cause instanceof Error)) return thrown;
   if (thrown.reason !== 'STORE_FAILED') return thrown;
   const { cause } = thrown;
-  switch (failureOf(cause)) {
+  switch (errorKindOf(cause)) {
     case 'noCredentials':
-      return unknownCaller(cause);
+      return missingCredentials(cause);
     case 'unknown':
-      return unreached(cause, place);
+      return unreachable(cause, endpoint);
     default:
       return thrown;
   }
 }
 
-function unknownCaller(cause: Error): HoldfastError {
-  const said = `No AWS credentials were found (${cause.message}).`;
-  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', said, {
+function missingCredentials(cause: Error): HoldfastError {
+  const message = `No AWS credentials were found (${cause.message}).`;
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
     cause,
     help: helpCredentials,
   });
 }
 
-function unreached(cause: Error, { service, region, endpoint }: Place): HoldfastError {
+function unreachable(cause: Error, { service, region, endpoint }: ServiceEndpoint): HoldfastError {
   const at = endpoint === undefined ? region && ` in ${region}` : ` at ${endpoint}`;
-  const said = `${service} does not answer${at ?? ''} (${cause.name}: ${cause.message}).`;
-  return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', said, {
+  const message = `${service} does not answer${at ?? ''} (${cause.name}: ${cause.message}).`;
+  return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', message, {
     cause,
     help: `Check --region and --endpoint-${service.toLowerCase()}, and that the network leads there.`,
   });

@@ -14,6 +14,7 @@ import {
   UpdateItemCommand,
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
+import { delayMs } from '../../../core/backoff.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallPriority } from '../load/concurrency-limiter.ts';
 import type { Dependency } from '../load/dependency.ts';
@@ -21,23 +22,23 @@ import { isThrottle } from '../sdk/error-names.ts';
 import {
   asStoreError,
   currentItemIn,
-  failureOf,
+  errorKindOf,
   reasonsIn,
   storeClosed,
   storeContended,
   storeThrottled,
 } from '../sdk/errors.ts';
-import { Found, keyText } from './found.ts';
+import { ItemsByKey, keyText } from './items-by-key.ts';
 import { type CallKind, largerOf, type Meter } from './meter.ts';
 import type { Item, Key } from './schema/keys.ts';
 
-/** A write under a condition: done, or what stood in its way. */
-export type Written =
+/** Result of a conditional write. `current` is the item that made the condition fail. */
+export type WriteResult =
   | { readonly ok: true; readonly item: Item | undefined }
   | { readonly ok: false; readonly current: Item | undefined; readonly cause: Error };
 
-/** A transaction under conditions: done, or per item why not (`code` is None where it would have been done). */
-export type Transacted =
+/** Result of a transaction. Each item has a reason; its `Code` is `None` if the condition of that item held. */
+export type TransactionResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly reasons: readonly CancellationReason[]; readonly cause: Error };
 
@@ -46,17 +47,17 @@ type WithoutTable<T> = Omit<
   'TableName' | 'ReturnConsumedCapacity' | 'ReturnValuesOnConditionCheckFailure'
 >;
 
-/** Our retries of what the SDK never sends again: conflicts of transactions, and parts of a batch that were left. */
-const tries = 8;
-/** A transaction that was cancelled for a throttle: as often, and about as late, as the SDK sends other requests. */
-const throttledTries = 4;
-const throttledFrom = 4;
-const baseMs = 20;
-const longestMs = 1_000;
+/** Most tries after transaction conflicts and incomplete batch reads; the SDK retries neither. */
+const mostTries = 8;
+/** Most tries of a transaction that a throttle cancelled: as many as the SDK makes of other requests. */
+const mostThrottledTries = 4;
+/** First backoff exponent after a throttled transaction: its pauses are about as long as those of the SDK. */
+const throttledBackoffFrom = 4;
+const conflictBackoff = { firstMs: 20, longestMs: 1_000 } as const;
 const batchKeys = 100;
 
-/** What a call is for says whose turn it is. Claims are appended too, and say so themselves. */
-const urgencies: Readonly<Record<CallKind, CallPriority>> = {
+/** Priority of each kind of call. A claim is also an `append`; its caller passes the priority `claim` itself. */
+const priorities: Readonly<Record<CallKind, CallPriority>> = {
   renew: 'lease',
   append: 'lease',
   registry: 'lease',
@@ -68,17 +69,17 @@ const urgencies: Readonly<Record<CallKind, CallPriority>> = {
   table: 'background',
 };
 
-const always = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
+const common = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
-/** Two clients of one table, so that submissions cannot spend the SDK's budget of retries that leases need. */
+/** Two SDK clients for one table, so that submissions cannot use up the retry budget of the lease traffic. */
 export interface TableClients {
   readonly leases: DynamoDBClient;
   readonly others: DynamoDBClient;
 }
 
 /**
- * The requests that this engine makes of its table, and no others: there is no scan. Throttled requests are sent
- * again by the SDK, conflicts of transactions here. Whatever is thrown is a HoldfastError.
+ * Sends all requests of this engine to its table; none of them is a scan. The SDK retries throttled requests, this
+ * class retries transaction conflicts. Every error thrown is a HoldfastError.
  */
 export class TableCalls {
   readonly table: string;
@@ -86,7 +87,7 @@ export class TableCalls {
   readonly #clients: TableClients;
   readonly #load: Dependency;
   readonly #clock: Clock;
-  #going = 0;
+  #inFlight = 0;
   #closed = false;
   #idle: (() => void) | undefined;
 
@@ -98,61 +99,61 @@ export class TableCalls {
     this.meter = meter;
   }
 
-  /** Fails every call from now on; resolves when those under way are done. */
+  /** Rejects every later call, and resolves when the calls in flight have ended. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#going === 0) return;
+    if (this.#inFlight === 0) return;
     await new Promise<void>((resolve) => {
       this.#idle = resolve;
     });
   }
 
-  /** For a piece of work of several calls: begun before the end, it is finished. */
+  /** Runs work that consists of several calls. `close` waits for work in progress and rejects new work. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw storeClosed();
-    this.#going++;
+    this.#inFlight++;
     try {
       return await work();
     } finally {
-      this.#going--;
-      if (this.#going === 0) this.#idle?.();
+      this.#inFlight--;
+      if (this.#inFlight === 0) this.#idle?.();
     }
   }
 
-  put(kind: CallKind, input: WithoutTable<PutItemCommandInput>): Promise<Written> {
-    const command = new PutItemCommand({ TableName: this.table, ...always, ...input });
-    const send = () => this.#send(urgencies[kind], (client) => client.send(command));
+  put(kind: CallKind, input: WithoutTable<PutItemCommandInput>): Promise<WriteResult> {
+    const command = new PutItemCommand({ TableName: this.table, ...common, ...input });
+    const send = () => this.#send(priorities[kind], (client) => client.send(command));
     return this.#write(kind, send, input.Item);
   }
 
   update(
     kind: CallKind,
     input: WithoutTable<UpdateItemCommandInput>,
-    callPriority = urgencies[kind],
-  ): Promise<Written> {
-    const command = new UpdateItemCommand({ TableName: this.table, ...always, ...input });
+    callPriority = priorities[kind],
+  ): Promise<WriteResult> {
+    const command = new UpdateItemCommand({ TableName: this.table, ...common, ...input });
     return this.#write(kind, () => this.#send(callPriority, (client) => client.send(command)));
   }
 
-  delete(kind: CallKind, input: WithoutTable<DeleteItemCommandInput>): Promise<Written> {
-    const command = new DeleteItemCommand({ TableName: this.table, ...always, ...input });
-    return this.#write(kind, () => this.#send(urgencies[kind], (client) => client.send(command)));
+  delete(kind: CallKind, input: WithoutTable<DeleteItemCommandInput>): Promise<WriteResult> {
+    const command = new DeleteItemCommand({ TableName: this.table, ...common, ...input });
+    return this.#write(kind, () => this.#send(priorities[kind], (client) => client.send(command)));
   }
 
-  /** One page of a query. */
+  /** Reads one page of a query. */
   async query(
     kind: CallKind,
     input: WithoutTable<QueryCommandInput>,
   ): Promise<{ items: Item[]; next: Item | undefined }> {
     const command = new QueryCommand({ TableName: this.table, ReturnConsumedCapacity: 'INDEXES', ...input });
-    const answer = await this.#told(() => this.#send(urgencies[kind], (client) => client.send(command)));
-    this.meter.answered(kind, [answer.ConsumedCapacity], true);
-    return { items: answer.Items ?? [], next: answer.LastEvaluatedKey };
+    const response = await this.#read(kind, (client) => client.send(command));
+    this.meter.recordResponse(kind, [response.ConsumedCapacity], true);
+    return { items: response.Items ?? [], next: response.LastEvaluatedKey };
   }
 
-  /** Any number of keys, each once or more often. */
-  async get(kind: CallKind, keys: readonly Key[], consistent: boolean): Promise<Found> {
-    const found = new Found();
+  /** Reads items by their keys, in batches of 100. A key may be given more than once. */
+  async get(kind: CallKind, keys: readonly Key[], consistent: boolean): Promise<ItemsByKey> {
+    const found = new ItemsByKey();
     const different = [...new Map(keys.map((key) => [keyText(key), key])).values()];
     const parts: Promise<void>[] = [];
     for (let from = 0; from < different.length; from += batchKeys) {
@@ -162,8 +163,8 @@ export class TableCalls {
     return found;
   }
 
-  /** All or nothing. Conflicts with others that are under way are waited out. */
-  async transact(kind: CallKind, items: readonly TransactWriteItem[]): Promise<Transacted> {
+  /** Writes all items or none. Retries after conflicts with other transactions. */
+  async transact(kind: CallKind, items: readonly TransactWriteItem[]): Promise<TransactionResult> {
     const command = new TransactWriteItemsCommand({
       TransactItems: items.map((item) => this.#inTable(item)),
       ClientRequestToken: this.#clock.uuid(),
@@ -171,44 +172,44 @@ export class TableCalls {
     });
     for (let i = 0; ; i++) {
       try {
-        const answer = await this.#send(urgencies[kind], (client) => client.send(command));
-        this.meter.answered(kind, answer.ConsumedCapacity ?? [], false);
+        const response = await this.#send(priorities[kind], (client) => client.send(command));
+        this.meter.recordResponse(kind, response.ConsumedCapacity ?? [], false);
         return { ok: true };
       } catch (thrown) {
-        const failure = failureOf(thrown);
+        const failure = errorKindOf(thrown);
         const reasons = failure === 'cancelled' ? reasonsIn(thrown) : [];
         if (reasons.some((reason) => reason.Code === 'ConditionalCheckFailed')) {
-          this.#refusedTransaction(kind, items, reasons);
+          this.#recordRefusedTransaction(kind, items, reasons);
           return { ok: false, reasons, cause: thrown as Error };
         }
-        const mayPass = failure === 'conflict' || (failure === 'cancelled' && reasons.every(passes));
-        const most = reasons.some(isThrottled) ? throttledTries : tries;
-        if (!mayPass || i + 1 >= most) throw mayPass ? asBusy(thrown, reasons) : this.#error(thrown);
-        await this.pause(kind, reasons.some(isThrottled) ? i + throttledFrom : i);
+        const isRetryable = failure === 'conflict' || (failure === 'cancelled' && reasons.every(isTransient));
+        const most = reasons.some(isThrottled) ? mostThrottledTries : mostTries;
+        if (!isRetryable || i + 1 >= most) throw isRetryable ? asBusy(thrown, reasons) : this.#error(thrown);
+        await this.pause(kind, reasons.some(isThrottled) ? i + throttledBackoffFrom : i);
       }
     }
   }
 
-  /** In its turn. What leases need has a client of its own. */
+  /** Sends through the concurrency limiter; lease traffic uses an SDK client of its own. */
   #send<T>(callPriority: CallPriority, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
     const { leases, others } = this.#clients;
     return this.#load.limiter.run(callPriority, () => send(callPriority === 'lease' ? leases : others));
   }
 
-  /** A wait before a try that follows a lost race, with full jitter. */
+  /** Waits before the next try, with exponential backoff and full jitter. */
   async pause(kind: CallKind, i: number): Promise<void> {
     this.meter.of(kind).retries++;
-    await this.#clock.sleep(this.#clock.random() * Math.min(longestMs, baseMs * 2 ** i));
+    await this.#clock.sleep(this.#clock.random() * delayMs(conflictBackoff, i));
   }
 
-  /** Charged twice for every item that took part, whichever of them was the reason. */
-  #refusedTransaction(
+  /** Records the cost of a refused transaction: double for every item in it, whichever condition failed. */
+  #recordRefusedTransaction(
     kind: CallKind,
     items: readonly TransactWriteItem[],
     reasons: readonly CancellationReason[],
   ): void {
-    this.meter.answered(kind, [], false);
-    this.meter.conditionFailed(
+    this.meter.recordResponse(kind, [], false);
+    this.meter.recordFailedCondition(
       kind,
       items.map((item, i) => largerOf(reasons[i]?.Item, item.Put?.Item)),
       2,
@@ -229,49 +230,49 @@ export class TableCalls {
   async #write(
     kind: CallKind,
     send: () => Promise<{ Attributes?: Item | undefined; ConsumedCapacity?: ConsumedCapacity | undefined }>,
-    asked?: Item,
-  ): Promise<Written> {
+    newItem?: Item,
+  ): Promise<WriteResult> {
     for (let i = 0; ; i++) {
       try {
-        const answer = await send();
-        this.meter.answered(kind, [answer.ConsumedCapacity], false);
-        return { ok: true, item: answer.Attributes };
+        const response = await send();
+        this.meter.recordResponse(kind, [response.ConsumedCapacity], false);
+        return { ok: true, item: response.Attributes };
       } catch (thrown) {
-        const failure = failureOf(thrown);
+        const failure = errorKindOf(thrown);
         if (failure === 'condition') {
           const current = currentItemIn(thrown);
-          this.meter.answered(kind, [], false);
-          this.meter.conditionFailed(kind, [largerOf(current, asked)]);
+          this.meter.recordResponse(kind, [], false);
+          this.meter.recordFailedCondition(kind, [largerOf(current, newItem)]);
           return { ok: false, current, cause: thrown as Error };
         }
-        if (failure !== 'conflict' || i + 1 >= tries) throw this.#error(thrown);
+        if (failure !== 'conflict' || i + 1 >= mostTries) throw this.#error(thrown);
         await this.pause(kind, i);
       }
     }
   }
 
-  async #getPart(kind: CallKind, keys: readonly Key[], consistent: boolean, found: Found): Promise<void> {
-    let left: Item[] = keys.map((key) => ({ ...key }));
-    for (let i = 0; left.length > 0; ) {
+  async #getPart(kind: CallKind, keys: readonly Key[], consistent: boolean, into: ItemsByKey): Promise<void> {
+    let unreadKeys: Item[] = keys.map((key) => ({ ...key }));
+    for (let i = 0; unreadKeys.length > 0; ) {
       const command = new BatchGetItemCommand({
-        RequestItems: { [this.table]: { Keys: left, ConsistentRead: consistent } },
+        RequestItems: { [this.table]: { Keys: unreadKeys, ConsistentRead: consistent } },
         ReturnConsumedCapacity: 'INDEXES',
       });
-      const answer = await this.#told(() => this.#send(urgencies[kind], (client) => client.send(command)));
-      this.meter.answered(kind, answer.ConsumedCapacity ?? [], true);
-      for (const item of answer.Responses?.[this.table] ?? []) found.add(item);
-      const unread = answer.UnprocessedKeys?.[this.table]?.Keys ?? [];
-      if (unread.length === left.length) {
-        if (++i >= tries) throw storeThrottled();
+      const response = await this.#read(kind, (client) => client.send(command));
+      this.meter.recordResponse(kind, response.ConsumedCapacity ?? [], true);
+      for (const item of response.Responses?.[this.table] ?? []) into.add(item);
+      const unprocessed = response.UnprocessedKeys?.[this.table]?.Keys ?? [];
+      if (unprocessed.length === unreadKeys.length) {
+        if (++i >= mostTries) throw storeThrottled();
         await this.pause(kind, i);
       }
-      left = unread;
+      unreadKeys = unprocessed;
     }
   }
 
-  async #told<T>(send: () => Promise<T>): Promise<T> {
+  async #read<T>(kind: CallKind, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
     try {
-      return await send();
+      return await this.#send(priorities[kind], send);
     } catch (thrown) {
       throw this.#error(thrown);
     }
@@ -286,7 +287,7 @@ function isThrottled({ Code }: CancellationReason): boolean {
   return isThrottle(Code);
 }
 
-function passes(reason: CancellationReason): boolean {
+function isTransient(reason: CancellationReason): boolean {
   return reason.Code === 'None' || reason.Code === 'TransactionConflict' || isThrottled(reason);
 }
 

@@ -6,13 +6,15 @@ import type { Nonces } from './items/nonces.ts';
 import type { KeyedMutex } from './keyed-mutex.ts';
 import type { Shards } from './schema/shards.ts';
 
-/** What the parts of the engine share: one table, and what this process knows of it. */
+/**
+ * State that all parts of the table engine share: access to one table, and the facts that this process has cached.
+ */
 export interface AwsContext {
   readonly calls: TableCalls;
   readonly clock: Clock;
   readonly log: Log;
   readonly shards: Shards;
   readonly nonces: Nonces;
-  readonly known: KnownTasks;
+  readonly knownTasks: KnownTasks;
   readonly mutex: KeyedMutex;
 }

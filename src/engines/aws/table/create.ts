@@ -8,11 +8,11 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../ports/clock.ts';
-import { asStoreError, failureOf } from '../sdk/errors.ts';
+import { asStoreError, errorKindOf } from '../sdk/errors.ts';
 import { tableDefinition } from './schema/definition.ts';
 
-const patienceMs = 120_000;
-const lookMs = 500;
+const longestWaitMs = 120_000;
+const pollMs = 500;
 
 function createInput(table: string): CreateTableCommandInput {
   const { partition, sort, indexes, billing } = tableDefinition;
@@ -44,17 +44,17 @@ async function describe(client: DynamoDBClient, table: string): Promise<TableDes
   try {
     return (await client.send(new DescribeTableCommand({ TableName: table }))).Table;
   } catch (thrown) {
-    if (failureOf(thrown) === 'noTable') return undefined;
+    if (errorKindOf(thrown) === 'noTable') return undefined;
     throw asStoreError(thrown, table);
   }
 }
 
 async function ttlOf(client: DynamoDBClient, table: string): Promise<string | undefined> {
-  const asked = client.send(new DescribeTimeToLiveCommand({ TableName: table }));
-  const told = await asked.catch((thrown: unknown) => {
+  const request = client.send(new DescribeTimeToLiveCommand({ TableName: table }));
+  const description = await request.catch((thrown: unknown) => {
     throw asStoreError(thrown, table);
   });
-  const { TimeToLiveStatus: status, AttributeName: name } = told.TimeToLiveDescription ?? {};
+  const { TimeToLiveStatus: status, AttributeName: name } = description.TimeToLiveDescription ?? {};
   return status === 'ENABLED' || status === 'ENABLING' ? name : undefined;
 }
 
@@ -62,10 +62,10 @@ function keysOf(schema: TableDescription['KeySchema']): string {
   return (schema ?? []).map((one) => one.AttributeName).join(', ');
 }
 
-function indexFaults(told: TableDescription): string[] {
+function indexFaults(description: TableDescription): string[] {
   const faults: string[] = [];
   for (const index of tableDefinition.indexes) {
-    const found = told.GlobalSecondaryIndexes?.find((one) => one.IndexName === index.name);
+    const found = description.GlobalSecondaryIndexes?.find((one) => one.IndexName === index.name);
     if (found === undefined) {
       faults.push(`it has no index '${index.name}'`);
       continue;
@@ -81,31 +81,36 @@ function indexFaults(told: TableDescription): string[] {
   return faults;
 }
 
-/** Compares what is there with the definition: what differs, in words; undefined where there is no such table. */
+/**
+ * Compares the table with its definition. Returns each difference in words, or undefined if there is no such table.
+ */
 export async function checkTable(client: DynamoDBClient, table: string): Promise<string[] | undefined> {
-  const told = await describe(client, table);
-  if (told === undefined) return undefined;
+  const description = await describe(client, table);
+  if (description === undefined) return undefined;
   const { partition, sort, ttl } = tableDefinition;
-  const faults = indexFaults(told);
-  if (keysOf(told.KeySchema) !== `${partition}, ${sort}`)
+  const faults = indexFaults(description);
+  if (keysOf(description.KeySchema) !== `${partition}, ${sort}`)
     faults.unshift(`its keys are not ${partition}, ${sort}`);
   if ((await ttlOf(client, table)) !== ttl) faults.push(`its time to live is not on the attribute '${ttl}'`);
   return faults;
 }
 
 async function untilActive(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
-  const untilMs = clock.monotonic() + patienceMs;
+  const untilMs = clock.monotonic() + longestWaitMs;
   while ((await describe(client, table))?.TableStatus !== 'ACTIVE' && clock.monotonic() < untilMs) {
-    await clock.sleep(lookMs);
+    await clock.sleep(pollMs);
   }
 }
 
-/** Waits where somebody is making the table just now: nothing can be read of it before. */
-export async function untilMade(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
+/** Waits while another process is creating the table: its items cannot be read before it is active. */
+export async function waitWhileCreating(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
   if ((await describe(client, table))?.TableStatus === 'CREATING') await untilActive(client, table, clock);
 }
 
-/** Makes the table and waits until it can be used. One that is there already, or is being made, is left as it is: false. */
+/**
+ * Creates the table and waits until it is active. Returns false if the table exists already or is being created; it
+ * is left as it is.
+ */
 export async function createTable(client: DynamoDBClient, table: string, clock: Clock): Promise<boolean> {
   try {
     await client.send(new CreateTableCommand(createInput(table)));
@@ -118,7 +123,9 @@ export async function createTable(client: DynamoDBClient, table: string, clock: 
   return true;
 }
 
-/** Has expired items deleted. An error where something else is deleted by: one attribute at most. */
+/**
+ * Turns on the deletion of expired items (TTL). Fails if TTL already uses another attribute: a table has at most one.
+ */
 export async function enableTtl(client: DynamoDBClient, table: string): Promise<void> {
   const specification = { Enabled: true, AttributeName: tableDefinition.ttl };
   try {
@@ -126,7 +133,7 @@ export async function enableTtl(client: DynamoDBClient, table: string): Promise<
       new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: specification }),
     );
   } catch (thrown) {
-    // To ask for what is so already is refused; somebody else may have done it meanwhile.
+    // Enabling TTL a second time is refused; another process may have enabled it in the meantime.
     if ((await ttlOf(client, table)) === tableDefinition.ttl) return;
     throw asStoreError(thrown, table);
   }

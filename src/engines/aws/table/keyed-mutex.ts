@@ -1,15 +1,18 @@
-/** Lets what touches one thing go in turn within this process, so that it does not race with itself. */
+/**
+ * A mutex for each key, within this process. Work with the same key runs one piece after another, in the order of the
+ * calls, so that this process does not conflict with itself on one DynamoDB item.
+ */
 export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#last.get(name);
-    const mine = before === undefined ? work() : before.then(work, work);
-    this.#last.set(name, mine);
+  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+    const previous = this.#last.get(key);
+    const current = previous === undefined ? work() : previous.then(work, work);
+    this.#last.set(key, current);
     const done = (): void => {
-      if (this.#last.get(name) === mine) this.#last.delete(name);
+      if (this.#last.get(key) === current) this.#last.delete(key);
     };
-    mine.then(done, done);
-    return mine;
+    current.then(done, done);
+    return current;
   }
 }

@@ -1,28 +1,32 @@
 import type { AttributeValue, ConsumedCapacity } from '@aws-sdk/client-dynamodb';
 import type { Item } from './schema/keys.ts';
 
-/** What calls of one kind cost so far; the numbers only rise. */
-export interface Metered {
-  /** Requests answered, refused conditions included. */
+/** Usage of all calls of one kind so far. */
+export interface CallUsage {
+  /** Number of answered requests, including those whose condition failed. */
   calls: number;
-  /** Of the table and its indexes, as the service told. */
+  /** Write units of the table and its indexes, as reported by DynamoDB. */
   writeUnits: number;
-  /** The part of `writeUnits` that indexes took. */
+  /** The part of `writeUnits` that the indexes used. */
   indexWriteUnits: number;
-  /** Of the table and its indexes, as the service told. */
+  /** Read units of the table and its indexes, as reported by DynamoDB. */
   readUnits: number;
-  /** Writes whose condition failed. */
+  /** Number of writes whose condition failed. */
   failedConditions: number;
   /**
-   * What they cost by AWS's rule: the size of the item that stood there or was to be put, whichever is larger, at
-   * least one unit. Counted apart.
+   * Write units of the failed conditions, not included in `writeUnits`. DynamoDB does not report them, so they are
+   * computed by its rule: the size of the existing item or of the new one, whichever is larger, and at least one
+   * unit.
    */
   failedUnits: number;
-  /** Requests that were sent again by us, after a conflict of transactions or a throttled part. */
+  /**
+   * Number of retries by this engine itself, not by the SDK: after transaction conflicts, throttled transactions and
+   * incomplete batch reads.
+   */
   retries: number;
 }
 
-/** What a request is for, as the bill is read. */
+/** Purpose of a request. The meter counts the usage of each kind separately. */
 export type CallKind =
   | 'accept'
   | 'append'
@@ -34,7 +38,7 @@ export type CallKind =
   | 'registry'
   | 'table';
 
-function fresh(): Metered {
+function noUsage(): CallUsage {
   return {
     calls: 0,
     writeUnits: 0,
@@ -55,7 +59,7 @@ function bytesOf(value: AttributeValue): number {
   return 1;
 }
 
-/** The size of an item by which AWS charges: names and values. */
+/** Returns the size in bytes by which AWS bills an item: attribute names and values. */
 export function itemBytes(item: Item): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(item)) bytes += Buffer.byteLength(name) + bytesOf(value);
@@ -67,46 +71,49 @@ export function largerOf(a: Item | undefined, b: Item | undefined): Item | undef
   return itemBytes(a) > itemBytes(b) ? a : b;
 }
 
-/** Adds up the capacity that the table's answers say they consumed. */
+/** Adds up the capacity units that DynamoDB reports in its responses. */
 export class Meter {
-  readonly #kinds = new Map<CallKind, Metered>();
+  readonly #kinds = new Map<CallKind, CallUsage>();
 
-  of(kind: CallKind): Metered {
+  of(kind: CallKind): CallUsage {
     const known = this.#kinds.get(kind);
     if (known !== undefined) return known;
-    const made = fresh();
+    const made = noUsage();
     this.#kinds.set(kind, made);
     return made;
   }
 
-  answered(kind: CallKind, consumed: readonly (ConsumedCapacity | undefined)[], isRead: boolean): void {
-    const metered = this.of(kind);
-    metered.calls++;
+  recordResponse(kind: CallKind, consumed: readonly (ConsumedCapacity | undefined)[], isRead: boolean): void {
+    const usage = this.of(kind);
+    usage.calls++;
     for (const one of consumed) {
       if (one === undefined) continue;
       const units = one.CapacityUnits ?? 0;
-      if (isRead) metered.readUnits += units;
-      else metered.writeUnits += units;
+      if (isRead) usage.readUnits += units;
+      else usage.writeUnits += units;
       if (isRead) continue;
       for (const index of Object.values(one.GlobalSecondaryIndexes ?? {})) {
-        metered.indexWriteUnits += index.CapacityUnits ?? 0;
+        usage.indexWriteUnits += index.CapacityUnits ?? 0;
       }
     }
   }
 
-  /** `items`: the larger of what stood there and what was to be put; `factor`: a transaction doubles. */
-  conditionFailed(kind: CallKind, items: readonly (Item | undefined)[], factor = 1): void {
-    const metered = this.of(kind);
-    metered.failedConditions++;
+  /**
+   * Records a failed condition. Each of `items` is the existing item or the new one, whichever is larger; `factor` is
+   * 2 for a transaction, which costs double.
+   */
+  recordFailedCondition(kind: CallKind, items: readonly (Item | undefined)[], factor = 1): void {
+    const usage = this.of(kind);
+    usage.failedConditions++;
     for (const item of items) {
       const bytes = item === undefined ? 0 : itemBytes(item);
-      metered.failedUnits += factor * Math.max(1, Math.ceil(bytes / 1_024));
+      usage.failedUnits += factor * Math.max(1, Math.ceil(bytes / 1_024));
     }
   }
 
-  /** A copy of everything, by kind. */
-  read(): Readonly<Partial<Record<CallKind, Metered>>> {
-    return Object.fromEntries([...this.#kinds].map(([kind, metered]) => [kind, { ...metered }]));
+  /** Returns a copy of the usage, by kind of call. */
+  read(): Readonly<Partial<Record<CallKind, CallUsage>>> {
+    return Object.fromEntries([...this.#kinds].map(([kind, usage]) => [kind, { ...usage }]));
   }
 
   reset(): void {

@@ -20,44 +20,47 @@ export interface TableOptions {
   readonly table: string;
   readonly clock: Clock;
   readonly log?: Log | undefined;
-  /** Region, endpoint, credentials; what is absent is found as the SDK finds it. */
+  /** Region, endpoint and credentials. The SDK takes absent values from its default sources. */
   readonly client?: DynamoDBClientConfig | undefined;
 }
 
-/** The store and the registry on one table, without bells. */
+/** The task store and the registry on one table, without a broker. */
 export interface TableParts {
   readonly store: TaskStore;
   readonly registry: Registry;
   readonly client: DynamoDBClient;
-  /** Both that are written through: leases have one of their own, with its budget of retries. */
+  /** Both SDK clients: one for lease traffic, which has its own retry budget, and one for all other calls. */
   readonly clients: readonly DynamoDBClient[];
-  /** What the calls so far consumed. */
+  /** Requests and capacity units that the calls have used so far. */
   readonly meter: Meter;
-  /** How it goes with the table. */
+  /** State of the table as calls see it: throttles, failures and the circuit breaker. */
   readonly load: Dependency;
-  /** Finishes what is under way. Idempotent. */
+  /** Waits for the calls in flight, then closes both clients. Idempotent. */
   close(): Promise<void>;
 }
 
-const connectMs = 1_000;
-/** No call of ours takes so long; an answer that is later is taken for lost, and the call is sent again. */
-const answerMs = 5_000;
-const sockets = 256;
+const connectTimeoutMs = 1_000;
+/**
+ * Request timeout in ms. A later response counts as lost and the SDK sends the request again; no request of this
+ * engine normally takes that long.
+ */
+const responseTimeoutMs = 5_000;
+const mostSockets = 256;
 
 /**
- * A client as this engine needs it: throttled and lost requests are sent again by the SDK, four times at most, and by
- * nobody above it.
+ * Creates an SDK client with the settings that this engine needs. The SDK sends throttled and unanswered requests
+ * again, four requests in all, and no layer above it repeats them.
  */
 export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
   return new DynamoDBClient({
     retryMode: 'standard',
     maxAttempts: 4,
     requestHandler: {
-      connectionTimeout: connectMs,
-      requestTimeout: answerMs,
+      connectionTimeout: connectTimeoutMs,
+      requestTimeout: responseTimeoutMs,
       throwOnRequestTimeout: true,
-      httpAgent: { maxSockets: sockets },
-      httpsAgent: { maxSockets: sockets },
+      httpAgent: { maxSockets: mostSockets },
+      httpsAgent: { maxSockets: mostSockets },
     },
     ...config,
   });
@@ -78,7 +81,7 @@ export function openTable(options: TableOptions): TableParts {
     log,
     shards: new Shards(registry, clock, log),
     nonces,
-    known: new KnownTasks(),
+    knownTasks: new KnownTasks(),
     mutex: new KeyedMutex(),
   };
   let closing: Promise<void> | undefined;

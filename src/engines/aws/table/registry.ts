@@ -1,6 +1,6 @@
-import type { Registered, Registry } from '../../../ports/registry.ts';
+import type { Registry, RegistryEntry } from '../../../ports/registry.ts';
 import type { AwsContext } from './context.ts';
-import { isOwn } from './items/nonces.ts';
+import { isOwnWrite } from './items/nonces.ts';
 import { n, numberOf, s } from './items/rows.ts';
 import {
   type Item,
@@ -10,7 +10,7 @@ import {
   registrySort,
 } from './schema/keys.ts';
 
-function registeredOf(item: Item): Registered {
+function entryOf(item: Item): RegistryEntry {
   const value: unknown = JSON.parse(item.j?.S ?? 'null');
   return { key: nameFromRegistrySort(item.sk?.S ?? ''), value, rev: numberOf(item.rv) ?? 0 };
 }
@@ -26,7 +26,7 @@ async function put(
 ): Promise<boolean> {
   const nonce = context.nonces.next();
   const absent = expectRev === 'absent';
-  const written = await context.calls.put('registry', {
+  const result = await context.calls.put('registry', {
     Item: {
       ...registryKey(kind, key),
       j: s(JSON.stringify(value ?? null)),
@@ -36,11 +36,11 @@ async function put(
     ConditionExpression: absent ? 'attribute_not_exists(pk)' : 'rv = :rv',
     ...(absent ? {} : { ExpressionAttributeValues: { ':rv': n(expectRev) } }),
   });
-  return written.ok || isOwn(written.current, nonce);
+  return result.ok || isOwnWrite(result.current, nonce);
 }
 
-async function list(context: Context, kind: string, prefix: string): Promise<Registered[]> {
-  const found: Registered[] = [];
+async function list(context: Context, kind: string, prefix: string): Promise<RegistryEntry[]> {
+  const entries: RegistryEntry[] = [];
   let from: Item | undefined;
   do {
     const page = await context.calls.query('registry', {
@@ -49,22 +49,22 @@ async function list(context: Context, kind: string, prefix: string): Promise<Reg
       ConsistentRead: true,
       ExclusiveStartKey: from,
     });
-    // Not every store that speaks this protocol minds the case of a prefix.
-    found.push(...page.items.map(registeredOf).filter(({ key }) => key.startsWith(prefix)));
+    // Some DynamoDB-compatible stores ignore the case of a prefix, so the entries are filtered again.
+    entries.push(...page.items.map(entryOf).filter(({ key }) => key.startsWith(prefix)));
     from = page.next;
   } while (from !== undefined);
-  return found;
+  return entries;
 }
 
-/** One partition a kind, by consistent reads. */
+/** Creates the registry. Each kind of entry has one partition of the table; all reads are consistent. */
 export function createRegistry(context: Context): Registry {
   const { calls } = context;
   return {
     get: (kind, key) =>
       calls.during(async () => {
         const at = registryKey(kind, key);
-        const item = (await calls.get('registry', [at], true)).at(at);
-        return item && registeredOf(item);
+        const item = (await calls.get('registry', [at], true)).get(at);
+        return item && entryOf(item);
       }),
     put: (kind, key, value, expectRev) => calls.during(() => put(context, kind, key, value, expectRev)),
     list: (kind, prefix) => calls.during(() => list(context, kind, prefix)),

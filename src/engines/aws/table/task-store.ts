@@ -1,25 +1,25 @@
 import { limits } from '../../../core/limits.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import { checkBatch } from '../../../core/submission/check.ts';
 import type { Scope } from '../../../core/submission/submission.ts';
 import type { TaskEvent } from '../../../core/task/event.ts';
 import type {
   Acceptance,
-  Accepted,
+  AcceptOutcome,
   Change,
   DueEntry,
   DuePage,
-  Filter,
+  HeadSummary,
+  HistoryVerification,
   LaneKey,
   LanePointer,
-  Outcome,
-  Page,
   QueueCounts,
-  QueueRef,
   Snapshot,
-  StandingHead,
+  SnapshotPage,
+  TaskFilter,
   TaskId,
   TaskStore,
-  Verified,
+  WriteOutcome,
 } from '../../../ports/task-store.ts';
 import type { AwsContext } from './context.ts';
 import { countsOf } from './read/counts.ts';
@@ -27,18 +27,18 @@ import { dueOf } from './read/due.ts';
 import { historyOf } from './read/history.ts';
 import { leaveLane, lowestOf } from './read/lanes.ts';
 import { listPage, type PageRequest } from './read/lists.ts';
-import { anchorOf, loadAll, newest, readAllAsSubmitted, standingHeads } from './read/snapshots.ts';
+import { loadAll, loadNewest, readAllAsSubmitted, readAnchor, readHeads } from './read/snapshots.ts';
 import { verify } from './read/verification.ts';
-import { placeOf, slotOf } from './schema/ids.ts';
+import { addressOf, slotOf } from './schema/ids.ts';
 import { acceptAll } from './write/accept.ts';
 import { appendAll } from './write/append.ts';
 import { resultOf } from './write/results.ts';
 
-function alive(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
+function unlessExpired(snapshot: Snapshot | undefined, nowMs: number): Snapshot | undefined {
   return snapshot !== undefined && snapshot.submission.expiresAtMs > nowMs ? snapshot : undefined;
 }
 
-/** Tasks on one DynamoDB table. */
+/** Task store on one DynamoDB table. */
 export class AwsTaskStore implements TaskStore {
   readonly can = { transactionalDispatch: false, claimOnAccept: false, sharedWriters: true };
   readonly limits = limits;
@@ -53,15 +53,15 @@ export class AwsTaskStore implements TaskStore {
   }
 
   countDueShards(): Promise<number> {
-    return this.#during(async (context) => (await context.shards.toRead()).due);
+    return this.#during(async (context) => (await context.shards.countsToRead()).due);
   }
 
-  async accept(batch: readonly Acceptance[]): Promise<readonly Accepted[]> {
+  async accept(batch: readonly Acceptance[]): Promise<readonly AcceptOutcome[]> {
     checkBatch(batch);
     return this.#during((context) => acceptAll(context, batch));
   }
 
-  async append(batch: readonly Change[]): Promise<readonly Outcome[]> {
+  async append(batch: readonly Change[]): Promise<readonly WriteOutcome[]> {
     checkBatch(batch);
     return this.#during((context) => appendAll(context, batch));
   }
@@ -69,29 +69,31 @@ export class AwsTaskStore implements TaskStore {
   async read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
     checkBatch(ids);
     return this.#during(async (context) => {
-      const loaded = await loadAll(context, ids.map(placeOf));
-      // An id names one place; another spelling of it names none.
-      return loaded.map((one, i) => (one?.snapshot.id === ids[i] ? alive(one?.snapshot, nowMs) : undefined));
+      const loaded = await loadAll(context, ids.map(addressOf));
+      // Only the exact id of a task names it; another spelling of the same address does not.
+      return loaded.map((one, i) =>
+        one?.snapshot.id === ids[i] ? unlessExpired(one?.snapshot, nowMs) : undefined,
+      );
     });
   }
 
   async readAsSubmitted(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]> {
     checkBatch(ids);
     return this.#during(async (context) =>
-      (await readAllAsSubmitted(context, ids)).map((snapshot) => alive(snapshot, nowMs)),
+      (await readAllAsSubmitted(context, ids)).map((snapshot) => unlessExpired(snapshot, nowMs)),
     );
   }
 
-  async heads(ids: readonly TaskId[], nowMs: number): Promise<readonly (StandingHead | undefined)[]> {
+  async heads(ids: readonly TaskId[], nowMs: number): Promise<readonly (HeadSummary | undefined)[]> {
     checkBatch(ids);
-    return this.#during((context) => standingHeads(context, ids.map(placeOf), nowMs));
+    return this.#during((context) => readHeads(context, ids.map(addressOf), nowMs));
   }
 
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined> {
     return this.#during(async (context) => {
       const slot = slotOf(scope);
-      const anchor = await anchorOf(context, slot);
-      return anchor && alive((await newest(context, slot, anchor))?.snapshot, nowMs);
+      const anchor = await readAnchor(context, slot);
+      return anchor && unlessExpired((await loadNewest(context, slot, anchor))?.snapshot, nowMs);
     });
   }
 
@@ -99,16 +101,16 @@ export class AwsTaskStore implements TaskStore {
     return this.#during((context) => historyOf(context, id, fromVersion));
   }
 
-  verify(id: TaskId, nowMs: number): Promise<Verified | undefined> {
+  verify(id: TaskId, nowMs: number): Promise<HistoryVerification | undefined> {
     return this.#during((context) => verify(context, id, nowMs));
   }
 
   result(id: TaskId): Promise<Uint8Array | undefined> {
-    const place = placeOf(id);
-    return this.#during(async (context) => place && resultOf(context, place));
+    const address = addressOf(id);
+    return this.#during(async (context) => address && resultOf(context, address));
   }
 
-  list(filter: Filter, page: PageRequest): Promise<Page> {
+  list(filter: TaskFilter, page: PageRequest): Promise<SnapshotPage> {
     return this.#during((context) => listPage(context, filter, page));
   }
 
@@ -120,7 +122,7 @@ export class AwsTaskStore implements TaskStore {
     return this.#during((context) => lowestOf(context, lane));
   }
 
-  leave(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
+  leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
     return this.#during((context) => leaveLane(context, lane, id, seq));
   }
 
@@ -128,7 +130,7 @@ export class AwsTaskStore implements TaskStore {
     return this.#during((context) => countsOf(context, queue, nowMs));
   }
 
-  /** The table's TTL frees what has expired. */
+  /** Returns 0: the table's TTL deletes expired items. */
   async purge(): Promise<number> {
     return 0;
   }

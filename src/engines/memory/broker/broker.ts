@@ -1,40 +1,48 @@
 import type { HoldfastError } from '../../../core/errors.ts';
-import type { Broker, Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
+import type { Broker, Delivery, DispatchMessage, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { QueueRef, TaskId } from '../../../ports/task-store.ts';
+import type { TaskId } from '../../../ports/task-store.ts';
 import type { Operate } from '../operate.ts';
 import type { PriorityQueues } from './priority-queues.ts';
 
-/** What each nature of bells does at one moment; what both share is here. */
+/**
+ * The part of a broker in which the two natures differ: `external` (a message queue beside the store) and `transactional`
+ * (messages follow the commits). Its methods are synchronous; `brokerOf` adds the waiting.
+ */
 export interface BrokerKind {
   readonly queues: Pick<PriorityQueues<never>, 'nextAtMs' | 'listen'>;
   send(message: DispatchMessage): true | HoldfastError;
-  take(queues: readonly QueueRef[], want: Want): Delivery[];
-  /** `of`: only where it is a bell of that queue. */
-  changeVisibility(receiptHandle: string, ms: number, of: QueueRef | undefined): boolean;
-  delete(receiptHandle: string, of: QueueRef | undefined): boolean;
-  /** Whether the task has a bell, hidden or not. */
+  take(queues: readonly QueueRef[], request: ReceiveRequest): Delivery[];
+  /**
+   * Hides a message for `ms` from now on. Returns false if the receipt handle is stale, or if `expectedQueue` is given and
+   * the message belongs to another queue; the call then has no effect.
+   */
+  changeVisibility(receiptHandle: string, ms: number, expectedQueue: QueueRef | undefined): boolean;
+  /** Deletes a message. The result and `expectedQueue` are the same as for `changeVisibility`. */
+  delete(receiptHandle: string, expectedQueue: QueueRef | undefined): boolean;
+  /** Returns true if the task has a message, hidden or visible. */
   hasMessage(id: TaskId): boolean;
   expiredLeases?(nowMs: number, expiredForMs: number, limit: number): Delivery[];
 }
 
-/** Until a bell may be heard, the time is over, or somebody ends the wait. */
-function nextSound(
+/** Waits until a message may be visible, `waitMs` is over, or a signal is aborted. */
+function waitForDelivery(
   kind: BrokerKind,
   clock: Clock,
   queues: readonly QueueRef[],
   waitMs: number,
   signals: readonly AbortSignal[],
-  over: () => void,
+  onEnd: () => void,
 ): Promise<void> {
   return new Promise((resolve) => {
     const nextAtMs = kind.queues.nextAtMs(queues, clock.now());
-    const soundMs = nextAtMs === undefined ? waitMs : Math.max(1, nextAtMs - clock.now());
-    const cancel = clock.after(Math.min(waitMs, soundMs), done);
+    const visibleInMs = nextAtMs === undefined ? waitMs : Math.max(1, nextAtMs - clock.now());
+    const cancel = clock.after(Math.min(waitMs, visibleInMs), done);
     const stopListening = kind.queues.listen(queues, done);
     for (const signal of signals) signal.addEventListener('abort', done);
     function done(): void {
-      over();
+      onEnd();
       cancel();
       stopListening();
       for (const signal of signals) signal.removeEventListener('abort', done);
@@ -43,34 +51,34 @@ function nextSound(
   });
 }
 
-/** One caller's view of the bells. */
+/** Returns one caller's view of the broker. */
 export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, closed: AbortSignal): Broker {
-  const waiting = new Set<Want>();
-  async function receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
-    const signals = [want.signal, closed];
-    const endAtMs = clock.monotonic() + want.waitMs;
+  const waiting = new Set<ReceiveRequest>();
+  async function receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]> {
+    const signals = [request.signal, closed];
+    const endAtMs = clock.monotonic() + request.waitMs;
     for (;;) {
       if (signals.some((signal) => signal.aborted)) return [];
-      // Rung between the look and the wait for the next sound: nobody would hear it.
+      // This listener notices a message that is sent after `take` and before the wait begins.
       let isWoken = false;
       const stopListening = kind.queues.listen(queues, () => {
         isWoken = true;
       });
-      let sound: Promise<void> | undefined;
+      let delivery: Promise<void> | undefined;
       try {
         const deliveries = await operate('broker.receive', queues.length, () =>
-          want.signal.aborted ? [] : kind.take(queues, want),
+          request.signal.aborted ? [] : kind.take(queues, request),
         );
         const leftMs = endAtMs - clock.monotonic();
         if (deliveries.length > 0 || leftMs <= 0) return deliveries;
         if (isWoken) continue;
-        waiting.add(want);
-        // It listens from here on, before this ear is taken away.
-        sound = nextSound(kind, clock, queues, leftMs, signals, () => waiting.delete(want));
+        waiting.add(request);
+        // The wait adds its own listener before the first one is removed, so that no message is missed between them.
+        delivery = waitForDelivery(kind, clock, queues, leftMs, signals, () => waiting.delete(request));
       } finally {
         stopListening();
       }
-      await sound;
+      await delivery;
     }
   }
 
@@ -78,14 +86,14 @@ export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, close
   return {
     send: (messages) => operate('broker.send', messages.length, () => messages.map((one) => kind.send(one))),
     receive,
-    isIdle: (want) => waiting.has(want),
-    changeVisibility: (changes, of) =>
+    isIdle: (request) => waiting.has(request),
+    changeVisibility: (changes, expectedQueue) =>
       operate('broker.changeVisibility', changes.length, () =>
-        changes.map((one) => kind.changeVisibility(one.receiptHandle, one.ms, of)),
+        changes.map((one) => kind.changeVisibility(one.receiptHandle, one.ms, expectedQueue)),
       ),
-    delete: (receiptHandles, of) =>
+    delete: (receiptHandles, expectedQueue) =>
       operate('broker.delete', receiptHandles.length, () =>
-        receiptHandles.map((receiptHandle) => kind.delete(receiptHandle, of)),
+        receiptHandles.map((receiptHandle) => kind.delete(receiptHandle, expectedQueue)),
       ),
     ...(expiredLeases === undefined
       ? {}

@@ -1,37 +1,32 @@
 import { timing } from '../../../core/limits.ts';
-import { type Priority, priorities } from '../../../core/submission/submission.ts';
-import type { Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
-import type { QueueRef } from '../../../ports/task-store.ts';
-import { queueName } from '../rows.ts';
-import { Line, type Waiting } from './visibility-queue.ts';
+import { type Priority, priorities, priorityOrder } from '../../../core/priority.ts';
+import { type QueueRef, queueKey } from '../../../core/queue-ref.ts';
+import type { Delivery, DispatchMessage } from '../../../ports/broker.ts';
+import { type QueueItem, VisibilityQueue } from './visibility-queue.ts';
 
-/** Strict priority would starve the lowest: every so many receives begin there. */
-const lowestEach = 16;
-/** How long a received bell is hidden: a lease and its guard, so that a claim needs no call. */
+/** How long a received message is hidden: a lease and its guard, so that a claim needs no extra call to extend it. */
 export const receivedMs = timing.leaseMs + timing.clockGuardMs;
 
-/** What a kind of bells does with one that is wanted: the bell as received, 'skip', or 'full'. */
-export type Take<T> = (item: T, soFar: readonly Delivery[]) => Delivery | 'skip' | 'full';
+/** Takes one visible item: returns it as a delivery, or 'skip' to leave it, or 'full' to end the receive. */
+export type TakeItem<T> = (item: T, soFar: readonly Delivery[]) => Delivery | 'skip' | 'full';
 
-/** The lines of all queues and priorities, and who waits at them. */
-export class PriorityQueues<T extends Waiting> {
-  readonly #lines = new Map<string, Line<T>>();
+/** The visibility queues of all queues and priorities, and the listeners that wait for their messages. */
+export class PriorityQueues<T extends QueueItem> {
+  readonly #queues = new Map<string, VisibilityQueue<T>>();
   readonly #listeners = new Map<string, Set<() => void>>();
   #receiveCount = 0;
 
-  line(message: Pick<DispatchMessage, 'queue' | 'priority'>): Line<T> {
-    const name = lineName(message.queue, message.priority);
-    const line = this.#lines.get(name) ?? new Line<T>();
-    this.#lines.set(name, line);
-    return line;
+  of(message: Pick<DispatchMessage, 'queue' | 'priority'>): VisibilityQueue<T> {
+    const name = visibilityQueueName(message.queue, message.priority);
+    const visibilityQueue = this.#queues.get(name) ?? new VisibilityQueue<T>();
+    this.#queues.set(name, visibilityQueue);
+    return visibilityQueue;
   }
 
-  /** Higher priorities first; which queue comes first goes round. */
-  take(queues: readonly QueueRef[], nowMs: number, take: Take<T>): Delivery[] {
-    const fromLowest = this.#receiveCount % lowestEach === lowestEach - 1;
-    const order = fromLowest ? priorities.toReversed() : priorities;
+  /** Takes visible items, higher priorities first. The queues of one priority take turns in being first. */
+  take(queues: readonly QueueRef[], nowMs: number, take: TakeItem<T>): Delivery[] {
     const deliveries: Delivery[] = [];
-    this.#takeInOrder(order, queues, nowMs, take, deliveries);
+    this.#takeInOrder(priorityOrder(this.#receiveCount), queues, nowMs, take, deliveries);
     if (deliveries.length > 0) this.#receiveCount++;
     return deliveries;
   }
@@ -40,15 +35,15 @@ export class PriorityQueues<T extends Waiting> {
     order: readonly Priority[],
     queues: readonly QueueRef[],
     nowMs: number,
-    take: Take<T>,
+    take: TakeItem<T>,
     deliveries: Delivery[],
   ): void {
     for (const priority of order) {
       for (let i = 0; i < queues.length; i++) {
         const queue = queues[(this.#receiveCount + i) % queues.length] as QueueRef;
-        for (const item of this.#lines.get(lineName(queue, priority))?.visible(nowMs) ?? []) {
+        for (const item of this.#queues.get(visibilityQueueName(queue, priority))?.visible(nowMs) ?? []) {
           const taken = take(item, deliveries);
-          // Nothing lower goes first because it is smaller.
+          // The receive ends at the first item that does not fit: a smaller item of a lower priority must not overtake it.
           if (taken === 'full') return;
           if (taken !== 'skip') deliveries.push(taken);
         }
@@ -60,28 +55,28 @@ export class PriorityQueues<T extends Waiting> {
     let next: number | undefined;
     for (const queue of queues) {
       for (const priority of priorities) {
-        const at = this.#lines.get(lineName(queue, priority))?.nextAtMs(nowMs);
+        const at = this.#queues.get(visibilityQueueName(queue, priority))?.nextAtMs(nowMs);
         if (at !== undefined && (next === undefined || at < next)) next = at;
       }
     }
     return next;
   }
 
-  /** Something in this queue may be heard now, or sooner than it was. */
+  /** Calls the listeners of a queue after a change by which an item may be visible now, or earlier than before. */
   wake(queue: QueueRef): void {
-    for (const listener of [...(this.#listeners.get(queueName(queue)) ?? [])]) listener();
+    for (const listener of [...(this.#listeners.get(queueKey(queue)) ?? [])]) listener();
   }
 
-  /** The answer ends the listening. */
+  /** Adds a listener that is called when an item of these queues may be visible. Returns a function that removes it. */
   listen(queues: readonly QueueRef[], listener: () => void): () => void {
     for (const queue of queues) {
-      const name = queueName(queue);
+      const name = queueKey(queue);
       const listeners = this.#listeners.get(name) ?? new Set();
       this.#listeners.set(name, listeners.add(listener));
     }
     return () => {
       for (const queue of queues) {
-        const name = queueName(queue);
+        const name = queueKey(queue);
         const listeners = this.#listeners.get(name);
         listeners?.delete(listener);
         if (listeners?.size === 0) this.#listeners.delete(name);
@@ -90,11 +85,6 @@ export class PriorityQueues<T extends Waiting> {
   }
 }
 
-function lineName(queue: QueueRef, priority: Priority): string {
-  return `${queueName(queue)}${priority}`;
-}
-
-/** Whether a receiver handles a type at this version. */
-export function isWanted(want: Want, type: string, typeVersion: number): boolean {
-  return want.types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
+function visibilityQueueName(queue: QueueRef, priority: Priority): string {
+  return `${queueKey(queue)}/${priority}`;
 }

@@ -1,16 +1,18 @@
+import { handlesType } from '../../../core/handled-type.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
-import type { Delivery, DispatchMessage, Want } from '../../../ports/broker.ts';
+import type { Delivery, DispatchMessage, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { QueueRef, TaskId } from '../../../ports/task-store.ts';
+import type { TaskId } from '../../../ports/task-store.ts';
 import type { Faults } from '../faults.ts';
 import { isExpired, type Row, snapshotOf } from '../rows.ts';
 import type { Tables } from '../tables.ts';
 import type { BrokerKind } from './broker.ts';
-import { isWanted, PriorityQueues, receivedMs } from './priority-queues.ts';
+import { PriorityQueues, receivedMs } from './priority-queues.ts';
 
-/** The bell of a task: there because of its head, beside it only what its receivers did. */
-interface Hung {
+/** The message of a task. It exists because of the task's head; only its visibility and its receipts are kept here. */
+interface QueuedMessage {
   readonly row: Row;
   readonly sinceMs: number;
   running: boolean;
@@ -27,12 +29,13 @@ function messageOf(row: Row): DispatchMessage {
 }
 
 /**
- * As in the embedded store: a bell exists if and only if its task is running (hidden until the lease is spent), or is
- * ready and the lowest of its lane. It comes and goes in the commit that makes it so; to ring adds nothing.
+ * A broker whose messages follow the commits of the store, as in the embedded store. A task has a message if and only if
+ * it is running (the message is then hidden until the lease expires), or it is ready and the lowest of its lane. The commit
+ * that changes this adds or removes the message, so `send` has nothing to do.
  */
 export class TransactionalBroker implements BrokerKind {
-  readonly queues = new PriorityQueues<Hung>();
-  readonly #hung = new Map<TaskId, Hung>();
+  readonly queues = new PriorityQueues<QueuedMessage>();
+  readonly #messages = new Map<TaskId, QueuedMessage>();
   readonly #tables: Tables;
   readonly #clock: Clock;
   readonly #faults: Faults;
@@ -42,60 +45,63 @@ export class TransactionalBroker implements BrokerKind {
     this.#tables = tables;
     this.#clock = clock;
     this.#faults = faults;
-    tables.observe((row) => this.#follow(row));
+    tables.observe((row) => this.#syncWithHead(row));
   }
 
   send(): true {
     return true;
   }
 
-  take(queues: readonly QueueRef[], want: Want): Delivery[] {
+  take(queues: readonly QueueRef[], request: ReceiveRequest): Delivery[] {
     const nowMs = this.#clock.now();
-    const room = want.room();
+    const room = request.room();
     let { bytes } = room;
-    return this.queues.take(queues, nowMs, (hung, soFar) => {
-      const { submission } = hung.row;
+    return this.queues.take(queues, nowMs, (queued, soFar) => {
+      const { submission } = queued.row;
       if (soFar.length >= room.tasks || bytes <= 0) return 'full';
-      if (!isWanted(want, submission.type, submission.typeVersion) || isExpired(hung.row, nowMs))
+      if (
+        !handlesType(request.types, submission.type, submission.typeVersion) ||
+        isExpired(queued.row, nowMs)
+      )
         return 'skip';
       if (submission.spec.length > bytes && soFar.length > 0) return 'full';
       bytes -= submission.spec.length;
-      return this.#receive(hung, nowMs);
+      return this.#receive(queued, nowMs);
     });
   }
 
   changeVisibility(receiptHandle: string, ms: number): boolean {
-    const hung = this.#heldBy(receiptHandle);
-    if (hung === undefined) return false;
-    this.queues.line(messageOf(hung.row)).hide(hung, this.#clock.now() + ms);
-    this.queues.wake(messageOf(hung.row).queue);
+    const queued = this.#heldBy(receiptHandle);
+    if (queued === undefined) return false;
+    this.queues.of(messageOf(queued.row)).hide(queued, this.#clock.now() + ms);
+    this.queues.wake(messageOf(queued.row).queue);
     return true;
   }
 
-  /** A bell whose task may be worked on stays: it can be heard again, as if rung anew. */
+  /** Replaces the message of a ready task by a new, visible one. The message of a running task stays as it is. */
   delete(receiptHandle: string): boolean {
     const id = receiptHandle.slice(receiptHandle.indexOf('/') + 1);
-    if (!this.#hung.has(id)) return true;
-    const hung = this.#heldBy(receiptHandle);
-    if (hung === undefined) return false;
-    if (!hung.running) {
-      this.#drop(hung);
-      this.#hang(hung.row);
+    if (!this.#messages.has(id)) return true;
+    const queued = this.#heldBy(receiptHandle);
+    if (queued === undefined) return false;
+    if (!queued.running) {
+      this.#remove(queued);
+      this.#add(queued.row);
     }
     return true;
   }
 
   hasMessage(id: TaskId): boolean {
-    return this.#hung.has(id);
+    return this.#messages.has(id);
   }
 
   expiredLeases(nowMs: number, expiredForMs: number, limit: number): Delivery[] {
     const deliveries: Delivery[] = [];
-    for (const { row, running, visibleAtMs, receiveCount, sinceMs } of this.#hung.values()) {
+    for (const { row, running, visibleAtMs, receiveCount, sinceMs } of this.#messages.values()) {
       if (deliveries.length === limit) break;
       const isLeaseExpired =
         running && visibleAtMs <= nowMs && leaseExpiredAtMs(row.head) + expiredForMs <= nowMs;
-      // Looked at, not received: a worker with a free slot may still come for it.
+      // The message is not received here, so a worker with a free slot may still receive it.
       if (isLeaseExpired)
         deliveries.push({
           message: messageOf(row),
@@ -108,56 +114,63 @@ export class TransactionalBroker implements BrokerKind {
     return deliveries;
   }
 
-  #heldBy(receiptHandle: string): Hung | undefined {
-    const hung = this.#hung.get(receiptHandle.slice(receiptHandle.indexOf('/') + 1));
-    if (hung === undefined) return undefined;
-    const current = hung.receiptHandle === receiptHandle && hung.visibleAtMs > this.#clock.now();
-    return (this.#faults.handle?.(current) ?? current) ? hung : undefined;
+  #heldBy(receiptHandle: string): QueuedMessage | undefined {
+    const queued = this.#messages.get(receiptHandle.slice(receiptHandle.indexOf('/') + 1));
+    if (queued === undefined) return undefined;
+    const current = queued.receiptHandle === receiptHandle && queued.visibleAtMs > this.#clock.now();
+    return (this.#faults.handle?.(current) ?? current) ? queued : undefined;
   }
 
-  #receive(hung: Hung, nowMs: number): Delivery {
-    const { row } = hung;
-    hung.receiptHandle = `${++this.#receiptHandles}/${row.id}`;
-    hung.receiveCount++;
+  #receive(queued: QueuedMessage, nowMs: number): Delivery {
+    const { row } = queued;
+    queued.receiptHandle = `${++this.#receiptHandles}/${row.id}`;
+    queued.receiveCount++;
     const message = messageOf(row);
-    this.queues.line(message).hide(hung, nowMs + receivedMs);
-    const { receiptHandle, receiveCount, sinceMs } = hung;
+    this.queues.of(message).hide(queued, nowMs + receivedMs);
+    const { receiptHandle, receiveCount, sinceMs } = queued;
     return { message, receiptHandle, receiveCount, sentAtMs: sinceMs, snapshot: snapshotOf(row) };
   }
 
-  #follow(row: Row): void {
-    const hung = this.#hung.get(row.id);
+  #syncWithHead(row: Row): void {
+    const queued = this.#messages.get(row.id);
     const running = row.head.state === 'running';
     const hasMessage =
       this.#tables.rows.get(row.id) === row && (running || (isReady(row.head) && this.#tables.isLowest(row)));
     if (!hasMessage) {
-      if (hung !== undefined) this.#drop(hung);
-    } else if (hung === undefined) {
-      this.#hang(row);
+      if (queued !== undefined) this.#remove(queued);
+    } else if (queued === undefined) {
+      this.#add(row);
     } else if (running) {
-      // The claim keeps its receiver's handle; the lease's end moves the bell on.
-      hung.running = true;
-      this.queues.line(messageOf(row)).hide(hung, leaseExpiredAtMs(row.head));
+      // The receipt handle stays valid for the worker that claimed the task. The message stays hidden until the lease ends.
+      queued.running = true;
+      this.queues.of(messageOf(row)).hide(queued, leaseExpiredAtMs(row.head));
       this.queues.wake(messageOf(row).queue);
-    } else if (hung.running) {
-      this.#drop(hung);
-      this.#hang(row);
+    } else if (queued.running) {
+      this.#remove(queued);
+      this.#add(row);
     }
   }
 
-  #hang(row: Row): void {
+  #add(row: Row): void {
     const nowMs = this.#clock.now();
     const running = row.head.state === 'running';
     const visibleAtMs = running ? leaseExpiredAtMs(row.head) : nowMs;
-    const hung: Hung = { row, sinceMs: nowMs, running, visibleAtMs, receiveCount: 0, receiptHandle: '' };
-    this.#hung.set(row.id, hung);
+    const queued: QueuedMessage = {
+      row,
+      sinceMs: nowMs,
+      running,
+      visibleAtMs,
+      receiveCount: 0,
+      receiptHandle: '',
+    };
+    this.#messages.set(row.id, queued);
     const message = messageOf(row);
-    this.queues.line(message).add(hung, nowMs);
+    this.queues.of(message).add(queued, nowMs);
     this.queues.wake(message.queue);
   }
 
-  #drop(hung: Hung): void {
-    this.#hung.delete(hung.row.id);
-    this.queues.line(messageOf(hung.row)).remove(hung);
+  #remove(queued: QueuedMessage): void {
+    this.#messages.delete(queued.row.id);
+    this.queues.of(messageOf(queued.row)).remove(queued);
   }
 }

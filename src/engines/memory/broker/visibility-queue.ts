@@ -1,17 +1,17 @@
-/** What stands in a line: not to be heard before its time. */
-export interface Waiting {
+/** An item of a `VisibilityQueue`. It is hidden until `visibleAtMs`. */
+export interface QueueItem {
   visibleAtMs: number;
 }
 
 /**
- * What waits to be heard in one queue at one priority. What was hidden and comes back is heard before what never
- * was, so that a dead worker's task does not wait behind a backlog.
+ * The messages of one queue at one priority. A message that was hidden and became visible again comes before the messages
+ * that were never received, so that a dead worker's task does not wait behind a backlog.
  */
-export class Line<T extends Waiting> {
+export class VisibilityQueue<T extends QueueItem> {
   readonly #fresh = new Set<T>();
   readonly #returned = new Set<T>();
   readonly #hidden = new Set<T>();
-  /** Nothing hidden becomes visible before this. */
+  /** No hidden item becomes visible before this time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
 
   get isEmpty(): boolean {
@@ -36,14 +36,14 @@ export class Line<T extends Waiting> {
     this.#wakeAtMs = Math.min(this.#wakeAtMs, untilMs);
   }
 
-  /** Those that may be heard; they may be hidden or removed while this goes on. */
+  /** Yields the visible items. The caller may hide or remove items during the iteration. */
   *visible(nowMs: number): Generator<T> {
     this.#wake(nowMs);
     yield* this.#returned;
     yield* this.#fresh;
   }
 
-  /** When the next hidden one may be heard, or undefined. */
+  /** Returns when the next hidden item becomes visible, or undefined if none is hidden. */
   nextAtMs(nowMs: number): number | undefined {
     this.#wake(nowMs);
     return Number.isFinite(this.#wakeAtMs) ? this.#wakeAtMs : undefined;

@@ -1,28 +1,28 @@
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
+import type { HandledType } from '../../../core/handled-type.ts';
 import { timing } from '../../../core/limits.ts';
-import { type Priority, priorities } from '../../../core/submission/submission.ts';
+import { type Priority, priorities, priorityOrder } from '../../../core/priority.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 import type {
   Broker,
   Delivery,
   DispatchMessage,
   DispatchReason,
-  HandledType,
-  Want,
+  ReceiveRequest,
 } from '../../../ports/broker.ts';
-import type { QueueRef, Snapshot } from '../../../ports/task-store.ts';
+import type { Snapshot } from '../../../ports/task-store.ts';
 import type { SqliteContext } from '../context.ts';
 import type { GroupCommitter } from '../group-commit.ts';
-import { dispatchOne, placeAt } from '../lanes.ts';
-import { placeOf } from '../rows/ids.ts';
-import type { Kind } from '../rows/interned-names.ts';
-import type { Asked, Given } from './ready-index.ts';
+import { dispatchOne, taskStateAt } from '../lanes.ts';
+import { addressOf } from '../rows/ids.ts';
+import type { InternedTaskType } from '../rows/interned-names.ts';
+import type { ReceiveFilter, TakenEntry } from './ready-index.ts';
 import type { ReadyEntry } from './ready-list.ts';
 import { Waiters } from './waiters.ts';
 
-/** Spent leases are looked for at least this often while somebody asks. */
+/** Expired leases are read from the file at least this often while workers receive or wait. */
 const expiredLeaseCheckMs = 250;
-const expiredLeaseRows = 1_000;
-const fromLowestEvery = 16;
+const expiredLeasesPerRead = 1_000;
 
 function receiptHandleOf(entry: ReadyEntry): string {
   return `${entry.seq.toString(36)}.${entry.receipt.toString(36)}`;
@@ -40,20 +40,23 @@ function reasonOf(snapshot: Snapshot): DispatchReason {
   return snapshot.head.version === 1 ? 'submit' : 'again';
 }
 
-function wantedBy(types: readonly HandledType[]): (kind: Kind) => boolean {
+function acceptsOf(types: readonly HandledType[]): (taskType: InternedTaskType) => boolean {
   const most = new Map<string, number>();
   for (const { type, maxVersion } of types) most.set(type, Math.max(maxVersion, most.get(type) ?? 0));
-  return (kind) => (most.get(kind.type) ?? -1) >= kind.version;
+  return (taskType) => (most.get(taskType.type) ?? -1) >= taskType.version;
 }
 
-/** The bells are the file's ready index and its running tasks' lease ends; who holds one is known in memory only. */
+/**
+ * The broker of the embedded engine. A ready task's dispatch message is its entry in the file's ready index; a running
+ * task is delivered again after its lease's end in the file. Receipts and visibility timeouts are kept in memory only.
+ */
 export class SqliteBroker implements Broker {
   readonly #context: SqliteContext;
   readonly #committer: GroupCommitter;
   readonly #waiters: Waiters;
   #receiveCount = 0;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
-  /** When the next lease is spent, of those that ran at the last look. */
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  /** The time at which the next lease expires, of the leases that had not expired at the last refresh. */
   #nextLeaseExpiredMs = 0;
   #cancelTimer: (() => void) | undefined;
 
@@ -63,29 +66,29 @@ export class SqliteBroker implements Broker {
     this.#waiters = new Waiters(context.clock);
   }
 
-  isIdle(want: Want): boolean {
-    return this.#waiters.has(want);
+  isIdle(request: ReceiveRequest): boolean {
+    return this.#waiters.has(request);
   }
 
   send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]> {
     return Promise.all(messages.map((message) => this.#send(message)));
   }
 
-  async receive(queues: readonly QueueRef[], want: Want): Promise<readonly Delivery[]> {
-    this.#check();
-    if (want.signal.aborted) return [];
+  async receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]> {
+    this.#throwIfStopped();
+    if (request.signal.aborted) return [];
     const { names, clock } = this.#context;
-    const asked: Asked = {
+    const filter: ReceiveFilter = {
       queues: queues.map(({ tenant, queue }) => names.queue(tenant, queue)),
-      wanted: wantedBy(want.types),
+      accepts: acceptsOf(request.types),
     };
-    const deliveries = this.#committer.reading(() => {
-      this.#look(clock.now());
-      return this.#answer(asked, want);
+    const deliveries = this.#committer.read(() => {
+      this.#refreshByTime(clock.now());
+      return this.#take(filter, request);
     });
-    if (deliveries.length > 0 || want.waitMs <= 0) return deliveries;
-    const waiting = this.#waiters.wait(asked, want);
-    this.#arm();
+    if (deliveries.length > 0 || request.waitMs <= 0) return deliveries;
+    const waiting = this.#waiters.wait(filter, request);
+    this.#startTimer();
     return waiting;
   }
 
@@ -96,7 +99,7 @@ export class SqliteBroker implements Broker {
     const nowMs = clock.now();
     const hidden = changes.map(({ receiptHandle, ms }) => {
       const { seq, receipt } = receiptOf(receiptHandle);
-      const entry = readyIndex.holder(seq, receipt, nowMs);
+      const entry = readyIndex.entryOfReceipt(seq, receipt, nowMs);
       if (entry !== undefined) readyIndex.hide(entry, ms, nowMs);
       return entry !== undefined;
     });
@@ -109,9 +112,9 @@ export class SqliteBroker implements Broker {
     const nowMs = clock.now();
     const deleted = receiptHandles.map((receiptHandle) => {
       const { seq, receipt } = receiptOf(receiptHandle);
-      const entry = readyIndex.holder(seq, receipt, nowMs);
+      const entry = readyIndex.entryOfReceipt(seq, receipt, nowMs);
       if (entry !== undefined) readyIndex.delete(entry, nowMs);
-      // There is no bell where nobody knows of one.
+      // A task without an entry in the ready index has no message: its deletion already took effect.
       return entry !== undefined || readyIndex.entry(seq) === undefined;
     });
     this.serve();
@@ -119,30 +122,30 @@ export class SqliteBroker implements Broker {
   }
 
   async expiredLeases(nowMs: number, expiredForMs: number, limit: number): Promise<readonly Delivery[]> {
-    return this.#committer.reading(() => {
-      const rows = this.#expiredLeaseRows(nowMs - expiredForMs, limit + expiredLeaseRows);
+    return this.#committer.read(() => {
+      const rows = this.#expiredLeaseRows(nowMs - expiredForMs, limit + expiredLeasesPerRead);
       return this.#context.readyIndex
-        .unheld(rows, limit)
-        .map((given) => ({ ...this.#bell(given), receiptHandle: '' }));
+        .expiredUnreceived(rows, limit)
+        .map((taken) => ({ ...this.#deliveryOf(taken), receiptHandle: '' }));
     });
   }
 
-  /** Gives what became audible to those who wait for it; called after each commit. */
+  /** Delivers the messages that became visible to the waiting receive calls. Called after each commit. */
   serve(): void {
     const { changedQueues } = this.#context.readyIndex;
     if (changedQueues.size === 0) return;
     const queues = [...changedQueues];
     changedQueues.clear();
     if (this.#waiters.count === 0) return;
-    this.#unasked(() => {
+    this.#readInBackground(() => {
       for (const queue of queues) {
         for (const waiter of [...this.#waiters.of(queue)]) {
-          const deliveries = this.#answer(waiter.asked, waiter.want);
+          const deliveries = this.#take(waiter.filter, waiter.request);
           if (deliveries.length > 0) waiter.end(deliveries);
         }
       }
     });
-    this.#arm();
+    this.#startTimer();
   }
 
   close(): void {
@@ -151,26 +154,26 @@ export class SqliteBroker implements Broker {
     this.#waiters.endAll();
   }
 
-  /** Reads that no caller waits for. A store that they end has told of it, and ended whoever waited. */
-  #unasked(read: () => void): void {
+  /** Runs a read for which no caller waits. If it stops the store, `onFatal` has reported that and ended all waits. */
+  #readInBackground(read: () => void): void {
     try {
-      this.#committer.reading(read);
+      this.#committer.read(read);
     } catch (thrown) {
-      if (this.#committer.dead === undefined) throw thrown;
+      if (this.#committer.stopError === undefined) throw thrown;
     }
   }
 
-  #check(): void {
-    if (this.#committer.dead !== undefined) throw this.#committer.dead;
+  #throwIfStopped(): void {
+    if (this.#committer.stopError !== undefined) throw this.#committer.stopError;
   }
 
   async #send(message: DispatchMessage): Promise<true | HoldfastError> {
-    const place = placeOf(message.id);
-    if (place === undefined) return true;
+    const address = addressOf(message.id);
+    if (address === undefined) return true;
     try {
       await this.#committer.write(() => {
-        if (placeAt(this.#context, place.seq)?.[0] === place.acceptedAtMs)
-          dispatchOne(this.#context, place.seq);
+        if (taskStateAt(this.#context, address.seq)?.[0] === address.acceptedAtMs)
+          dispatchOne(this.#context, address.seq);
       });
       return true;
     } catch (thrown) {
@@ -178,75 +181,76 @@ export class SqliteBroker implements Broker {
     }
   }
 
-  #answer(asked: Asked, want: Want): Delivery[] {
+  #take(filter: ReceiveFilter, request: ReceiveRequest): Delivery[] {
     const { readyIndex, clock } = this.#context;
-    const fromLowest = this.#receiveCount % fromLowestEvery === fromLowestEvery - 1;
-    const given = readyIndex.take(asked, want.room(), clock.now(), fromLowest);
-    if (given.length > 0) this.#receiveCount++;
-    return given.map((one) => this.#bell(one));
+    const order = priorityOrder(this.#receiveCount);
+    const taken = readyIndex.take(filter, request.room(), clock.now(), order);
+    if (taken.length > 0) this.#receiveCount++;
+    return taken.map((one) => this.#deliveryOf(one));
   }
 
-  #bell({ entry, snapshot }: Given): Delivery {
-    const { queue, priority, kind } = entry.list;
+  #deliveryOf({ entry, snapshot }: TakenEntry): Delivery {
+    const { queue, priority, taskType } = entry.list;
     return {
       message: {
         id: snapshot.id,
         queue: { tenant: queue.tenant, queue: queue.queue },
         priority: priorities[priority] as Priority,
-        type: kind.type,
-        typeVersion: kind.version,
+        type: taskType.type,
+        typeVersion: taskType.version,
         version: snapshot.head.version,
         reason: reasonOf(snapshot),
       },
       receiptHandle: receiptHandleOf(entry),
       receiveCount: entry.receiveCount,
       sentAtMs: entry.sentAtMs,
-      snapshot: snapshot,
+      snapshot,
     };
   }
 
-  /** What time alone makes audible: bells that were hidden until now, and spent leases. */
-  #look(nowMs: number): void {
+  /** Makes messages visible whose visibility timeout has ended, and those of running tasks whose lease has expired. */
+  #refreshByTime(nowMs: number): void {
     const { readyIndex, sql } = this.#context;
-    readyIndex.wake(nowMs);
-    // A clock that jumped back must not silence the look until it has caught up.
-    const sinceMs = nowMs < this.#lookedAtMs ? Number.POSITIVE_INFINITY : nowMs - this.#lookedAtMs;
+    readyIndex.showVisible(nowMs);
+    // If the clock jumped back, read expired leases now instead of waiting until the clock has caught up.
+    const sinceMs = nowMs < this.#refreshedAtMs ? Number.POSITIVE_INFINITY : nowMs - this.#refreshedAtMs;
     if (sinceMs === 0 || (sinceMs < expiredLeaseCheckMs && nowMs < this.#nextLeaseExpiredMs)) return;
-    this.#lookedAtMs = nowMs;
-    readyIndex.spent(this.#expiredLeaseRows(nowMs, expiredLeaseRows));
+    this.#refreshedAtMs = nowMs;
+    readyIndex.setExpired(this.#expiredLeaseRows(nowMs, expiredLeasesPerRead));
     const [leaseEndMs] = sql.nextLeaseEnd.get(nowMs - timing.clockGuardMs) as unknown as [number | null];
     this.#nextLeaseExpiredMs = (leaseEndMs ?? Number.MAX_SAFE_INTEGER) + timing.clockGuardMs;
   }
 
   #expiredLeaseRows(nowMs: number, limit: number) {
     const { sql, names } = this.#context;
-    const rows = sql.spent.all(nowMs - timing.clockGuardMs, limit) as unknown as [
+    const rows = sql.expiredLeases.all(nowMs - timing.clockGuardMs, limit) as unknown as [
       number,
       number,
       number,
       number,
     ][];
-    return rows.map(([seq, queue, kind, priority]) => ({
+    return rows.map(([seq, queue, taskType, priority]) => ({
       seq,
       queue: names.queueOf(queue),
-      kind: names.kindOf(kind),
+      taskType: names.taskTypeOf(taskType),
       priority,
     }));
   }
 
-  /** While somebody waits, time is watched for them. */
-  #arm(): void {
+  /** Starts a timer, while a receive call waits, for the next moment at which a message may become visible. */
+  #startTimer(): void {
     if (this.#cancelTimer !== undefined || this.#waiters.count === 0) return;
     const { readyIndex, clock } = this.#context;
     const nextMs =
-      Math.min(readyIndex.nextWakeMs() ?? Number.POSITIVE_INFINITY, this.#nextLeaseExpiredMs) - clock.now();
+      Math.min(readyIndex.nextVisibleMs() ?? Number.POSITIVE_INFINITY, this.#nextLeaseExpiredMs) -
+      clock.now();
     this.#cancelTimer = clock.after(Math.max(1, Math.min(expiredLeaseCheckMs, nextMs)), () => {
       this.#cancelTimer = undefined;
-      this.#unasked(() => this.#look(clock.now()));
-      if (this.#committer.dead !== undefined) return;
+      this.#readInBackground(() => this.#refreshByTime(clock.now()));
+      if (this.#committer.stopError !== undefined) return;
       for (const queue of this.#waiters.queues()) readyIndex.changedQueues.add(queue);
       this.serve();
-      this.#arm();
+      this.#startTimer();
     });
   }
 }

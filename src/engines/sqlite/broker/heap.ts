@@ -1,4 +1,4 @@
-/** The least first. */
+/** A binary heap that yields the item of the lowest rank first. */
 export class Heap<T> {
   readonly #items: T[] = [];
   readonly #rank: (item: T) => number;

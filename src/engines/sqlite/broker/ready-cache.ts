@@ -1,18 +1,20 @@
 import type { Snapshot } from '../../../ports/task-store.ts';
-import type { Kind, QueueName } from '../rows/interned-names.ts';
+import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import { ready } from '../rows/rows.ts';
 import { type ReadyEntry, ReadyList } from './ready-list.ts';
 
 export interface ReadyCacheSizes {
-  /** Bells in memory with their tasks, in all. */
+  /** The largest number of visible entries in memory, over all lists. */
   readonly entries: number;
-  /** Bytes of spec in them. */
+  /** The largest total size of the task specs in memory, in bytes. */
   readonly bytes: number;
+  /** A list with fewer entries than this is refilled from the file at the next receive. */
   readonly refillBelow: number;
+  /** The largest number of tasks that one refill reads. */
   readonly refillBy: number;
 }
 
-/** Measured: fewer entries cost throughput, more only memory. */
+/** The default sizes. They were measured: fewer entries cost throughput, more entries only cost memory. */
 export const readyCacheSizes: ReadyCacheSizes = {
   entries: 12_000,
   bytes: 64 * 1_048_576,
@@ -20,47 +22,47 @@ export const readyCacheSizes: ReadyCacheSizes = {
   refillBy: 2_000,
 };
 
-/** How the ring sees the file. */
+/** The reads of the store's file that the cache of ready tasks needs. */
 export interface ReadyCacheSource {
-  /** Ready tasks of a shelf above `after`, in order; read one by one. */
+  /** Yields the ready tasks of a list whose row number is above `after`, in order. Rows are read one by one. */
   readyAfter(list: ReadyList, after: number, limit: number): Iterable<Snapshot>;
   seqOf(snapshot: Snapshot): number;
-  /** Kinds with ready tasks. */
-  kinds(queue: QueueName, priority: number): Iterable<Kind>;
+  /** Yields the task types that have ready tasks of this priority. */
+  taskTypes(queue: InternedQueue, priority: number): Iterable<InternedTaskType>;
   load(seq: number): Snapshot | undefined;
 }
 
-/** Where a task's bell hangs. */
-export interface At {
-  readonly queue: QueueName;
+/** Identifies the list of ready tasks that a task belongs to. */
+export interface ListKey {
+  readonly queue: InternedQueue;
   readonly priority: number;
-  readonly kind: Kind;
+  readonly taskType: InternedTaskType;
 }
 
 interface QueueLists {
-  /** Kinds that the file had before were looked up: whatever shelf is new from now on has nothing in the file. */
+  /** True once the queue's task types were read from the file: a list created later has no tasks in the file. */
   discovered: boolean;
-  readonly byKind: Map<number, ReadyList>[];
-  /** Those that may have something to give. */
+  readonly byTaskType: Map<number, ReadyList>[];
+  /** The lists that may have a visible entry, by priority. */
   readonly active: Set<ReadyList>[];
 }
 
 const priorities = [0, 1, 2];
 
 /**
- * What of the file's ready index is in memory: a window on the beginning of each shelf, filled when it runs low and
- * given up where another one needs the room.
+ * A bounded cache of the file's ready index. It holds the oldest entries of each list, refills a list that runs low,
+ * and evicts entries of one list when another list needs the room.
  */
 export class ReadyCache {
   readonly #source: ReadyCacheSource;
   readonly #sizes: ReadyCacheSizes;
   readonly #entries = new Map<number, ReadyEntry>();
-  #queues = new Map<QueueName, QueueLists>();
+  #queues = new Map<InternedQueue, QueueLists>();
   #count = 0;
   #bytes = 0;
   refills = 0;
-  /** Queues in which a bell became audible since somebody last looked. */
-  readonly changedQueues = new Set<QueueName>();
+  /** The queues in which a message became visible since the set was last cleared. */
+  readonly changedQueues = new Set<InternedQueue>();
 
   constructor(source: ReadyCacheSource, sizes: ReadyCacheSizes) {
     this.#source = source;
@@ -71,54 +73,54 @@ export class ReadyCache {
     return this.#entries.get(seq);
   }
 
-  /** The queue has no rows yet, so that there is nothing to look up in the file. */
-  begin(queue: QueueName): void {
+  /** Adds a queue that has no rows yet, so that the file need not be read for its task types. */
+  addEmptyQueue(queue: InternedQueue): void {
     this.#listsOf(queue).discovered = true;
   }
 
-  /** A task that became ready. What lies beyond the window, or does not fit, stays in the file. */
-  admit(seq: number, at: At, revision: number, nowMs: number, snapshot: Snapshot | undefined): void {
-    const list = this.#listOf(at);
+  /** Adds a task that became ready. If its list is incomplete or the cache is full, the task stays only in the file. */
+  admit(seq: number, key: ListKey, revision: number, nowMs: number, snapshot: Snapshot | undefined): void {
+    const list = this.#listOf(key);
     if (seq <= list.filledTo) {
-      this.putBack(this.make(seq, at, revision, nowMs));
+      this.putBack(this.create(seq, key, revision, nowMs));
     } else if (list.complete && this.#count < this.#sizes.entries && this.#bytes < this.#sizes.bytes) {
-      this.#line(seq, at, revision, nowMs, snapshot);
+      this.#appendNew(seq, key, revision, nowMs, snapshot);
     } else {
       list.complete = false;
       this.#activate(list);
     }
   }
 
-  /** Back below `filledTo`, without its task: that is read when it is received. */
+  /** Makes an entry visible in its list again, without its snapshot: a receive call reads that from the file. */
   putBack(entry: ReadyEntry): void {
-    entry.place = 'listed';
+    entry.deliveryStatus = 'listed';
     this.#count++;
-    entry.list.giveBack(entry);
+    entry.list.putBack(entry);
     this.#activate(entry.list);
     if (this.#count > this.#sizes.entries) this.#evict(entry.list);
   }
 
-  /** No longer among the audible ones. */
-  takeOut(entry: ReadyEntry): void {
-    if (entry.place !== 'listed') return;
+  /** Stops counting an entry as visible, and drops its snapshot. */
+  removeFromList(entry: ReadyEntry): void {
+    if (entry.deliveryStatus !== 'listed') return;
     this.#count--;
     this.setSnapshot(entry, undefined);
   }
 
-  forget(entry: ReadyEntry): void {
-    this.takeOut(entry);
-    entry.place = 'gone';
+  remove(entry: ReadyEntry): void {
+    this.removeFromList(entry);
+    entry.deliveryStatus = 'gone';
     this.#entries.delete(entry.seq);
   }
 
-  make(seq: number, at: At, revision: number, nowMs: number): ReadyEntry {
+  create(seq: number, key: ListKey, revision: number, nowMs: number): ReadyEntry {
     const entry: ReadyEntry = {
       seq,
-      list: this.#listOf(at),
-      place: 'listed',
+      list: this.#listOf(key),
+      deliveryStatus: 'listed',
       snapshot: undefined,
       revision,
-      state: ready,
+      taskState: ready,
       bytes: 0,
       receipt: 0,
       receiveCount: 0,
@@ -130,7 +132,7 @@ export class ReadyCache {
     return entry;
   }
 
-  /** Gives an entry its task, or takes it away. */
+  /** Sets or drops the snapshot of an entry, and counts its bytes. */
   setSnapshot(entry: ReadyEntry, snapshot: Snapshot | undefined): void {
     const bytes = snapshot?.submission.spec.length ?? 0;
     this.#bytes += bytes - entry.bytes;
@@ -138,12 +140,16 @@ export class ReadyCache {
     entry.snapshot = snapshot;
   }
 
-  /** A queue's shelves of one priority that have something to give. */
-  visible(queue: QueueName, priority: number, wanted: (kind: Kind) => boolean): ReadyList[] {
+  /** Returns the lists of a queue and a priority that have a visible entry of an accepted task type. */
+  nonEmptyLists(
+    queue: InternedQueue,
+    priority: number,
+    accepts: (taskType: InternedTaskType) => boolean,
+  ): ReadyList[] {
     const lists: ReadyList[] = [];
-    const active = this.#discover(queue).active[priority] as Set<ReadyList>;
+    const active = this.#discoverTaskTypes(queue).active[priority] as Set<ReadyList>;
     for (const list of active) {
-      if (!wanted(list.kind)) continue;
+      if (!accepts(list.taskType)) continue;
       if (!list.complete && list.size < this.#sizes.refillBelow) this.#refill(list);
       if (this.fill(list)) lists.push(list);
       else if (list.complete) active.delete(list);
@@ -151,7 +157,7 @@ export class ReadyCache {
     return lists;
   }
 
-  /** False: neither memory nor the file has any more of it. */
+  /** Refills a list that has no visible entry in memory. Returns false if the file has no more of its tasks. */
   fill(list: ReadyList): boolean {
     while (list.peek() === undefined) {
       if (list.complete) return false;
@@ -172,16 +178,22 @@ export class ReadyCache {
     this.#bytes = 0;
   }
 
-  /** At the end of the shelf's row. */
-  #line(seq: number, at: At, revision: number, nowMs: number, snapshot: Snapshot | undefined): void {
-    const entry = this.make(seq, at, revision, nowMs);
+  /** Appends a new entry at the end of its list. */
+  #appendNew(
+    seq: number,
+    key: ListKey,
+    revision: number,
+    nowMs: number,
+    snapshot: Snapshot | undefined,
+  ): void {
+    const entry = this.create(seq, key, revision, nowMs);
     this.#count++;
     this.setSnapshot(entry, snapshot);
     entry.list.append(entry);
     this.#activate(entry.list);
   }
 
-  /** Never by more than its room, but by one. */
+  /** Reads a list's next tasks from the file: as many as the cache has room for, but at least one. */
   #refill(list: ReadyList): void {
     const isFull = this.#count >= this.#sizes.entries || this.#bytes >= this.#sizes.bytes;
     if (isFull && list.peek() !== undefined) return;
@@ -193,19 +205,19 @@ export class ReadyCache {
       read++;
       const seq = this.#source.seqOf(snapshot);
       if (this.#entries.has(seq)) list.filledTo = seq;
-      else this.#line(seq, list, snapshot.head.revision, snapshot.submission.acceptedAtMs, snapshot);
+      else this.#appendNew(seq, list, snapshot.head.revision, snapshot.submission.acceptedAtMs, snapshot);
       if (this.#bytes >= this.#sizes.bytes) return;
     }
     if (read < limit) list.complete = true;
   }
 
-  /** The fullest other shelf gives up half of what it has. */
-  #makeRoom(wanting: ReadyList): void {
+  /** Makes room for a list: evicts the newer half of the longest other list. */
+  #makeRoom(growing: ReadyList): void {
     let fullest: ReadyList | undefined;
-    for (const of of this.#queues.values()) {
-      for (const active of of.active) {
+    for (const lists of this.#queues.values()) {
+      for (const active of lists.active) {
         for (const list of active) {
-          if (list !== wanting && list.size > (fullest?.size ?? 0)) fullest = list;
+          if (list !== growing && list.size > (fullest?.size ?? 0)) fullest = list;
         }
       }
     }
@@ -219,7 +231,7 @@ export class ReadyCache {
   }
 
   #dropFrom(entries: readonly ReadyEntry[]): void {
-    for (const entry of entries) if (entry.place === 'listed') this.forget(entry);
+    for (const entry of entries) if (entry.deliveryStatus === 'listed') this.remove(entry);
   }
 
   #activate(list: ReadyList): void {
@@ -227,40 +239,40 @@ export class ReadyCache {
     this.#listsOf(list.queue).active[list.priority]?.add(list);
   }
 
-  #listsOf(queue: QueueName): QueueLists {
-    let of = this.#queues.get(queue);
-    if (of === undefined) {
-      of = {
+  #listsOf(queue: InternedQueue): QueueLists {
+    let lists = this.#queues.get(queue);
+    if (lists === undefined) {
+      lists = {
         discovered: false,
-        byKind: priorities.map(() => new Map()),
+        byTaskType: priorities.map(() => new Map()),
         active: priorities.map(() => new Set()),
       };
-      this.#queues.set(queue, of);
+      this.#queues.set(queue, lists);
     }
-    return of;
+    return lists;
   }
 
-  #listOf({ queue, priority, kind }: At): ReadyList {
-    const of = this.#listsOf(queue);
-    const byKind = of.byKind[priority] as Map<number, ReadyList>;
-    let list = byKind.get(kind.id);
+  #listOf({ queue, priority, taskType }: ListKey): ReadyList {
+    const lists = this.#listsOf(queue);
+    const byTaskType = lists.byTaskType[priority] as Map<number, ReadyList>;
+    let list = byTaskType.get(taskType.id);
     if (list === undefined) {
-      list = new ReadyList(queue, priority, kind, of.discovered);
-      byKind.set(kind.id, list);
+      list = new ReadyList(queue, priority, taskType, lists.discovered);
+      byTaskType.set(taskType.id, list);
     }
     return list;
   }
 
-  /** At the first receive of a queue: which kinds of it the file has ready tasks of. */
-  #discover(queue: QueueName): QueueLists {
-    const of = this.#listsOf(queue);
-    if (of.discovered) return of;
+  /** At the first receive of a queue, reads which task types have ready tasks in the file. */
+  #discoverTaskTypes(queue: InternedQueue): QueueLists {
+    const lists = this.#listsOf(queue);
+    if (lists.discovered) return lists;
     for (const priority of priorities) {
-      for (const kind of this.#source.kinds(queue, priority)) {
-        this.#activate(this.#listOf({ queue, priority, kind }));
+      for (const taskType of this.#source.taskTypes(queue, priority)) {
+        this.#activate(this.#listOf({ queue, priority, taskType }));
       }
     }
-    of.discovered = true;
-    return of;
+    lists.discovered = true;
+    return lists;
   }
 }

@@ -1,54 +1,53 @@
 import { timing } from '../../../core/limits.ts';
+import { type Priority, priorities } from '../../../core/priority.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
-import type { Kind, QueueName } from '../rows/interned-names.ts';
+import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import { ready, running } from '../rows/rows.ts';
 import { InFlight } from './in-flight.ts';
-import { type At, ReadyCache, type ReadyCacheSizes, type ReadyCacheSource } from './ready-cache.ts';
+import { type ListKey, ReadyCache, type ReadyCacheSizes, type ReadyCacheSource } from './ready-cache.ts';
 import type { ReadyEntry, ReadyList } from './ready-list.ts';
 
-export interface Room {
+export interface ReceiveRoom {
   readonly tasks: number;
   readonly bytes: number;
 }
 
-/** A bell that is given, with its task as it stands. */
-export interface Given {
+/** An entry that a receive call took, with its task as in the file. */
+export interface TakenEntry {
   readonly entry: ReadyEntry;
   readonly snapshot: Snapshot;
 }
 
-/** What is asked for: queues, and which kinds of task. */
-export interface Asked {
-  readonly queues: readonly QueueName[];
-  wanted(kind: Kind): boolean;
+/** The queues and the task types that a receive call accepts. */
+export interface ReceiveFilter {
+  readonly queues: readonly InternedQueue[];
+  accepts(taskType: InternedTaskType): boolean;
 }
 
-/** A running task of which the file says that its lease is spent. */
-export interface ExpiredLeaseRow extends At {
+/** A running task whose lease has expired, as read from the file. */
+export interface ExpiredLeaseRow extends ListKey {
   readonly seq: number;
 }
 
-/** Whom an answer is made for, and how far it has come. */
-interface Answer {
-  readonly asked: Asked;
+/** The state of one `take`: its filter, the entries taken so far, and the room that is left. */
+interface TakeProgress {
+  readonly filter: ReceiveFilter;
   readonly nowMs: number;
-  readonly given: Given[];
-  tasks: number;
-  bytes: number;
+  readonly taken: TakenEntry[];
+  tasksLeft: number;
+  bytesLeft: number;
 }
 
-const holdMs = timing.leaseMs + timing.clockGuardMs;
-const strict = [0, 1, 2];
-const lowestFirst = [2, 1, 0];
+const visibilityTimeoutMs = timing.leaseMs + timing.clockGuardMs;
 
 /**
- * The audible and the held bells of this process. The file is the truth: everything here can be forgotten at any
- * moment, and is then looked up again.
+ * The visible and the in-flight messages of this process. The file is the source of truth: all of this can be dropped
+ * at any moment, and is then read from the file again.
  */
 export class ReadyIndex {
   readonly #cache: ReadyCache;
   readonly #inFlight = new InFlight();
-  #spent: ReadyEntry[] = [];
+  #expired: ReadyEntry[] = [];
   #receipts = 0;
 
   constructor(source: ReadyCacheSource, sizes: ReadyCacheSizes) {
@@ -59,8 +58,8 @@ export class ReadyIndex {
     return this.#cache.refills;
   }
 
-  /** Queues in which a bell became audible since somebody last looked. */
-  get changedQueues(): Set<QueueName> {
+  /** The queues in which a message became visible since the set was last cleared. */
+  get changedQueues(): Set<InternedQueue> {
     return this.#cache.changedQueues;
   }
 
@@ -68,198 +67,203 @@ export class ReadyIndex {
     return this.#cache.entry(seq);
   }
 
-  /** The queue has no rows yet, so that there is nothing to look up in the file. */
-  begin(queue: QueueName): void {
-    this.#cache.begin(queue);
+  /** Adds a queue that has no rows yet, so that the file need not be read for its task types. */
+  addEmptyQueue(queue: InternedQueue): void {
+    this.#cache.addEmptyQueue(queue);
   }
 
-  /** The file's row says that the task is ready and has a bell. */
-  ready(seq: number, at: At, revision: number, nowMs: number, snapshot?: Snapshot): void {
+  /** Records that the task is ready and dispatchable, as its row in the file says. */
+  setReady(seq: number, key: ListKey, revision: number, nowMs: number, snapshot?: Snapshot): void {
     const entry = this.entry(seq);
     if (entry === undefined) {
-      this.#cache.admit(seq, at, revision, nowMs, snapshot);
+      this.#cache.admit(seq, key, revision, nowMs, snapshot);
       return;
     }
-    const wasReady = entry.state === ready;
+    const wasReady = entry.taskState === ready;
     entry.revision = revision;
-    entry.state = ready;
-    if (entry.place === 'listed') this.#cache.setSnapshot(entry, undefined);
-    // Whoever holds the bell of a task that was ready all along still does.
-    else if (!wasReady || entry.place !== 'inFlight') this.#resend(entry, nowMs);
+    entry.taskState = ready;
+    if (entry.deliveryStatus === 'listed') this.#cache.setSnapshot(entry, undefined);
+    // A message that is in flight stays in flight if its task was ready before this change too.
+    else if (!wasReady || entry.deliveryStatus !== 'inFlight') this.#resend(entry, nowMs);
   }
 
-  /** A new task that was claimed as it was accepted. */
-  claimed(seq: number, at: At, revision: number, leaseEndAtMs: number | undefined): void {
-    this.#cache.make(seq, at, revision, 0).place = 'running';
-    this.running(seq, revision, leaseEndAtMs);
+  /** Adds a new task that was claimed in the commit that accepted it. */
+  addRunning(seq: number, key: ListKey, revision: number, leaseEndAtMs: number | undefined): void {
+    this.#cache.create(seq, key, revision, 0).deliveryStatus = 'running';
+    this.setRunning(seq, revision, leaseEndAtMs);
   }
 
-  /** Somebody rings a ready task: whoever holds its bell still does. */
-  send(seq: number, at: At, revision: number, nowMs: number): void {
-    if (this.entry(seq)?.place !== 'inFlight') this.ready(seq, at, revision, nowMs);
+  /** Sends a ready task's message again. A message that is in flight stays in flight. */
+  send(seq: number, key: ListKey, revision: number, nowMs: number): void {
+    if (this.entry(seq)?.deliveryStatus !== 'inFlight') this.setReady(seq, key, revision, nowMs);
   }
 
-  /** The task runs: its lease's end in the file is its timer now. */
-  running(seq: number, revision: number, leaseEndAtMs: number | undefined): void {
+  /** Records that the task runs: its message stays hidden until the lease expires. */
+  setRunning(seq: number, revision: number, leaseEndAtMs: number | undefined): void {
     const entry = this.entry(seq);
     if (entry === undefined) return;
-    this.#takeOut(entry);
-    entry.place = 'running';
-    entry.state = running;
+    this.#removeFromLists(entry);
+    entry.deliveryStatus = 'running';
+    entry.taskState = running;
     entry.revision = revision;
     entry.leaseExpiredAtMs = (leaseEndAtMs ?? 0) + timing.clockGuardMs;
   }
 
-  /** It has ended, waits for a time, or is not the lowest of its lane. */
-  gone(seq: number): void {
+  /** Removes a task that has ended, waits for a time, or is not the first of its lane. */
+  remove(seq: number): void {
     const entry = this.entry(seq);
     if (entry === undefined) return;
-    this.#inFlight.drop(entry);
-    this.#cache.forget(entry);
+    this.#inFlight.remove(entry);
+    this.#cache.remove(entry);
   }
 
-  /** Bells as fit into the room, each held from now on, with its task as it stands. */
-  take(asked: Asked, room: Room, nowMs: number, fromLowest: boolean): Given[] {
-    const answer: Answer = { asked, nowMs, given: [], tasks: room.tasks, bytes: room.bytes };
-    if (room.tasks <= 0 || room.bytes <= 0) return answer.given;
-    this.#giveExpired(answer);
-    for (const priority of fromLowest ? lowestFirst : strict) {
-      if (!this.#giveOf(priority, answer)) break;
+  /** Takes as many visible entries as there is room for. Each is in flight from now on. */
+  take(filter: ReceiveFilter, room: ReceiveRoom, nowMs: number, order: readonly Priority[]): TakenEntry[] {
+    const progress: TakeProgress = { filter, nowMs, taken: [], tasksLeft: room.tasks, bytesLeft: room.bytes };
+    if (room.tasks <= 0 || room.bytes <= 0) return progress.taken;
+    this.#takeExpired(progress);
+    for (const priority of order) {
+      if (!this.#takeOfPriority(priorities.indexOf(priority), progress)) break;
     }
-    return answer.given;
+    return progress.taken;
   }
 
-  /** Running tasks whose lease is spent, by the file. Their bells are audible until the next look. */
-  spent(rows: readonly ExpiredLeaseRow[]): void {
-    this.#spent = [];
+  /** Replaces the running tasks that are visible because their lease has expired by those of the given rows. */
+  setExpired(rows: readonly ExpiredLeaseRow[]): void {
+    this.#expired = [];
     for (const row of rows) {
       const entry = this.#entryOf(row);
-      if (entry.place !== 'running') continue;
-      this.#spent.push(entry);
+      if (entry.deliveryStatus !== 'running') continue;
+      this.#expired.push(entry);
       this.changedQueues.add(row.queue);
     }
   }
 
-  /** Those of these bells of running tasks that nobody holds; they are looked at, not received. */
-  unheld(rows: readonly ExpiredLeaseRow[], limit: number): Given[] {
-    const unheld: Given[] = [];
+  /** Returns up to `limit` of the given running tasks that no worker has received. Their visibility does not change. */
+  expiredUnreceived(rows: readonly ExpiredLeaseRow[], limit: number): TakenEntry[] {
+    const unreceived: TakenEntry[] = [];
     for (const row of rows) {
-      if (unheld.length >= limit) break;
+      if (unreceived.length >= limit) break;
       const entry = this.#entryOf(row);
-      const snapshot = entry.place === 'running' ? this.#cache.load(entry) : undefined;
-      if (snapshot !== undefined) unheld.push({ entry, snapshot });
+      const snapshot = entry.deliveryStatus === 'running' ? this.#cache.load(entry) : undefined;
+      if (snapshot !== undefined) unreceived.push({ entry, snapshot });
     }
-    return unheld;
+    return unreceived;
   }
 
-  /** Whoever holds this receipt; undefined: it is stale. */
-  holder(seq: number, receipt: number, nowMs: number): ReadyEntry | undefined {
+  /** Returns the entry of a receipt, or undefined if the receipt is stale. */
+  entryOfReceipt(seq: number, receipt: number, nowMs: number): ReadyEntry | undefined {
     const entry = this.entry(seq);
-    if (entry === undefined || entry.receipt !== receipt || entry.place === 'listed') return undefined;
-    const untilMs = entry.place === 'inFlight' ? entry.hiddenUntilMs : entry.leaseExpiredAtMs;
+    if (entry === undefined || entry.receipt !== receipt || entry.deliveryStatus === 'listed')
+      return undefined;
+    const untilMs = entry.deliveryStatus === 'inFlight' ? entry.hiddenUntilMs : entry.leaseExpiredAtMs;
     return untilMs > nowMs ? entry : undefined;
   }
 
+  /** Hides a received message for `ms` from now on, or makes it visible at once if `ms` is 0. */
   hide(entry: ReadyEntry, ms: number, nowMs: number): void {
-    // The lease's end is a running task's timer, whatever a hider says who wants less.
-    if (entry.place === 'running' && nowMs + ms <= entry.leaseExpiredAtMs) return;
+    // A running task stays hidden at least until its lease expires.
+    if (entry.deliveryStatus === 'running' && nowMs + ms <= entry.leaseExpiredAtMs) return;
     if (ms <= 0) this.#putBack(entry);
     else this.#inFlight.hide(entry, nowMs + ms);
   }
 
-  /** A bell whose task may be worked on stays: it is heard again, as if rung anew. */
+  /** Deletes a message. If its task is still ready, a new message is sent in its place: each ready task has one. */
   delete(entry: ReadyEntry, nowMs: number): void {
-    if (entry.state === ready) this.#resend(entry, nowMs);
+    if (entry.taskState === ready) this.#resend(entry, nowMs);
   }
 
-  /** Bells whose time has come are audible again. */
-  wake(nowMs: number): void {
-    for (const entry of this.#inFlight.ripe(nowMs)) {
-      // Hidden twice until the same moment, or given up meanwhile for want of room.
-      if (entry.place === 'inFlight') this.#putBack(entry);
+  /** Makes messages visible whose visibility timeout has ended. */
+  showVisible(nowMs: number): void {
+    for (const entry of this.#inFlight.takeVisible(nowMs)) {
+      // Skips entries that were hidden twice until the same time, and entries that were evicted.
+      if (entry.deliveryStatus === 'inFlight') this.#putBack(entry);
     }
   }
 
-  nextWakeMs(): number | undefined {
-    return this.#inFlight.nextMs();
+  /** Returns the earliest time at which a hidden message becomes visible. */
+  nextVisibleMs(): number | undefined {
+    return this.#inFlight.nextVisibleMs();
   }
 
-  /** Everything is looked up in the file again; receipts of before are stale. */
-  forget(): void {
+  /** Drops all entries. They are read from the file again, and all earlier receipt handles become stale. */
+  clear(): void {
     this.#cache.clear();
     this.#inFlight.clear();
-    this.#spent = [];
+    this.#expired = [];
   }
 
-  /** False: no more room. */
-  #giveOf(priority: number, answer: Answer): boolean {
-    const { asked, nowMs } = answer;
-    const lists = asked.queues.flatMap((queue) => this.#cache.visible(queue, priority, asked.wanted));
-    for (let entry = first(lists); entry !== undefined; entry = first(lists)) {
-      if (answer.tasks <= 0) return false;
+  /** Takes entries of one priority, oldest first. Returns false once there is no more room. */
+  #takeOfPriority(priority: number, progress: TakeProgress): boolean {
+    const { filter, nowMs } = progress;
+    const lists = filter.queues.flatMap((queue) =>
+      this.#cache.nonEmptyLists(queue, priority, filter.accepts),
+    );
+    for (let entry = oldestOf(lists); entry !== undefined; entry = oldestOf(lists)) {
+      if (progress.tasksLeft <= 0) return false;
       const snapshot = this.#cache.load(entry);
-      if (snapshot === undefined || snapshot.submission.expiresAtMs <= nowMs) this.#cache.forget(entry);
-      else if (!this.#give(entry, snapshot, answer)) return false;
+      if (snapshot === undefined || snapshot.submission.expiresAtMs <= nowMs) this.#cache.remove(entry);
+      else if (!this.#takeOne(entry, snapshot, progress)) return false;
       this.#cache.fill(entry.list);
     }
     return true;
   }
 
-  #giveExpired(answer: Answer): void {
-    if (this.#spent.length === 0) return;
-    const { asked, nowMs } = answer;
+  #takeExpired(progress: TakeProgress): void {
+    if (this.#expired.length === 0) return;
+    const { filter, nowMs } = progress;
     const kept: ReadyEntry[] = [];
-    for (const entry of this.#spent) {
-      if (entry.place !== 'running') continue;
-      const isWanted = asked.queues.includes(entry.list.queue) && asked.wanted(entry.list.kind);
+    for (const entry of this.#expired) {
+      if (entry.deliveryStatus !== 'running') continue;
+      const isWanted = filter.queues.includes(entry.list.queue) && filter.accepts(entry.list.taskType);
       const snapshot = isWanted ? this.#cache.load(entry) : undefined;
       if (!isWanted) kept.push(entry);
-      // Undefined or renewed: it was purged, or a heartbeat came since the look.
+      // Drops a task that was purged, and a task whose lease was renewed since it was read.
       else if (
         snapshot !== undefined &&
         isLeaseExpired(snapshot, nowMs) &&
-        !this.#give(entry, snapshot, answer)
+        !this.#takeOne(entry, snapshot, progress)
       ) {
         kept.push(entry);
       }
     }
-    this.#spent = kept;
+    this.#expired = kept;
   }
 
-  /** False: it does not fit. One bell is given whatever its size. */
-  #give(entry: ReadyEntry, snapshot: Snapshot, answer: Answer): boolean {
+  /** Takes one entry. Returns false if it does not fit; the first entry of a receive call fits whatever its size. */
+  #takeOne(entry: ReadyEntry, snapshot: Snapshot, progress: TakeProgress): boolean {
     const bytes = snapshot.submission.spec.length;
-    if (answer.tasks <= 0 || (answer.given.length > 0 && bytes > answer.bytes)) return false;
-    if (entry.place === 'listed') entry.list.shift(entry);
-    this.#takeOut(entry);
+    if (progress.tasksLeft <= 0 || (progress.taken.length > 0 && bytes > progress.bytesLeft)) return false;
+    if (entry.deliveryStatus === 'listed') entry.list.shift(entry);
+    this.#removeFromLists(entry);
     entry.receipt = ++this.#receipts;
     entry.receiveCount++;
-    this.#inFlight.receive(entry, answer.nowMs + holdMs);
-    answer.tasks--;
-    answer.bytes -= bytes;
-    answer.given.push({ entry, snapshot });
+    this.#inFlight.receive(entry, progress.nowMs + visibilityTimeoutMs);
+    progress.tasksLeft--;
+    progress.bytesLeft -= bytes;
+    progress.taken.push({ entry, snapshot });
     return true;
   }
 
-  #takeOut(entry: ReadyEntry): void {
-    this.#inFlight.drop(entry);
-    this.#cache.takeOut(entry);
+  #removeFromLists(entry: ReadyEntry): void {
+    this.#inFlight.remove(entry);
+    this.#cache.removeFromList(entry);
   }
 
   #putBack(entry: ReadyEntry): void {
-    this.#inFlight.drop(entry);
-    if (entry.state !== running) {
+    this.#inFlight.remove(entry);
+    if (entry.taskState !== running) {
       this.#cache.putBack(entry);
       return;
     }
-    entry.place = 'running';
-    // Of a lease that was spent while somebody held its bell, the next look would be late.
-    this.#spent.push(entry);
+    entry.deliveryStatus = 'running';
+    // The lease may have expired while the message was in flight, so it need not wait for the next read of leases.
+    this.#expired.push(entry);
     this.changedQueues.add(entry.list.queue);
   }
 
   #resend(entry: ReadyEntry, nowMs: number): void {
-    this.#inFlight.drop(entry);
+    this.#inFlight.remove(entry);
     entry.receiveCount = 0;
     entry.sentAtMs = nowMs;
     entry.receipt = 0;
@@ -267,11 +271,11 @@ export class ReadyIndex {
   }
 
   #entryOf(row: ExpiredLeaseRow): ReadyEntry {
-    const known = this.entry(row.seq);
-    if (known !== undefined) return known;
-    const entry = this.#cache.make(row.seq, row, 0, 0);
-    entry.place = 'running';
-    entry.state = running;
+    const existing = this.entry(row.seq);
+    if (existing !== undefined) return existing;
+    const entry = this.#cache.create(row.seq, row, 0, 0);
+    entry.deliveryStatus = 'running';
+    entry.taskState = running;
     return entry;
   }
 }
@@ -280,8 +284,8 @@ function isLeaseExpired({ head }: Snapshot, nowMs: number): boolean {
   return head.state === 'running' && (head.leaseEndAtMs ?? 0) + timing.clockGuardMs <= nowMs;
 }
 
-/** The oldest of what is in memory. A shelf that had to make room for another one waits for the next receive. */
-function first(lists: readonly ReadyList[]): ReadyEntry | undefined {
+/** Returns the oldest visible entry in memory. A list that was evicted meanwhile has its turn at the next receive. */
+function oldestOf(lists: readonly ReadyList[]): ReadyEntry | undefined {
   let oldest: ReadyEntry | undefined;
   for (const list of lists) {
     const entry = list.peek();

@@ -1,115 +1,115 @@
 import type { Snapshot } from '../../../ports/task-store.ts';
-import type { Kind, QueueName } from '../rows/interned-names.ts';
+import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import { Heap } from './heap.ts';
 
-/** One task's bell, as this process knows it. */
+/** The delivery state of one task that is ready or running, as this process knows it. */
 export interface ReadyEntry {
   readonly seq: number;
   readonly list: ReadyList;
   /**
-   * `shelf`: audible. `held`: received and hidden. `running`: the lease's end in the file is its timer. `gone`: it
-   * has no bell any more, and whoever still meets the entry passes over it.
+   * `listed`: visible, in its list. `inFlight`: received and hidden until its visibility timeout. `running`: hidden
+   * until the task's lease expires. `gone`: removed; lists that still hold the entry skip it.
    */
-  place: 'listed' | 'inFlight' | 'running' | 'gone';
-  /** As in the file; undefined: read when it is received. */
+  deliveryStatus: 'listed' | 'inFlight' | 'running' | 'gone';
+  /** The task as in the file. Undefined if it must be read from the file when it is received. */
   snapshot: Snapshot | undefined;
   revision: number;
-  state: number;
-  /** Of its snapshot's spec. */
+  taskState: number;
+  /** The size of the snapshot's spec in bytes. 0 without a snapshot. */
   bytes: number;
-  /** Names the latest receipt. */
+  /** The number of the latest receipt. Earlier receipts are stale. */
   receipt: number;
   receiveCount: number;
   hiddenUntilMs: number;
   sentAtMs: number;
-  /** When its lease counts as spent, as far as this process knows: 0 where it does not. */
+  /** The time at which the task's lease counts as expired. 0 if this process does not know it. */
   leaseExpiredAtMs: number;
 }
 
 /**
- * The ready tasks of one (queue, priority, kind), in acceptance order. Those up to `filledTo` are in memory or held
- * by somebody; those above it are in the file only, and there are none where the shelf is `complete`.
+ * The ready tasks of one (queue, priority, task type), in acceptance order. Tasks up to `filledTo` are in memory or in
+ * flight. Tasks after it are only in the file. If the list is `complete`, the file has no more of them.
  */
 export class ReadyList {
-  readonly queue: QueueName;
+  readonly queue: InternedQueue;
   readonly priority: number;
-  readonly kind: Kind;
+  readonly taskType: InternedTaskType;
   filledTo = 0;
   complete: boolean;
-  /** In order; `#next` is the first that was not taken. */
-  #row: ReadyEntry[] = [];
+  /** The entries in acceptance order. `#next` is the index of the first entry that was not taken. */
+  #entries: ReadyEntry[] = [];
   #next = 0;
-  /** Became ready again, below `filledTo`. */
+  /** The entries up to `filledTo` that became visible again. */
   #returned = new Heap<ReadyEntry>((entry) => entry.seq);
 
-  constructor(queue: QueueName, priority: number, kind: Kind, complete: boolean) {
+  constructor(queue: InternedQueue, priority: number, taskType: InternedTaskType, complete: boolean) {
     this.queue = queue;
     this.priority = priority;
-    this.kind = kind;
+    this.taskType = taskType;
     this.complete = complete;
   }
 
-  /** How many are in memory, those that went away meanwhile included. */
+  /** The number of entries in memory. Includes removed entries that were not skipped yet. */
   get size(): number {
-    return this.#row.length - this.#next + this.#returned.size;
+    return this.#entries.length - this.#next + this.#returned.size;
   }
 
   append(entry: ReadyEntry): void {
-    this.#row.push(entry);
+    this.#entries.push(entry);
     this.filledTo = entry.seq;
   }
 
-  giveBack(entry: ReadyEntry): void {
+  putBack(entry: ReadyEntry): void {
     this.#returned.push(entry);
   }
 
-  /** The first audible one in memory. */
+  /** Returns the oldest visible entry in memory. */
   peek(): ReadyEntry | undefined {
-    let first = this.#row[this.#next];
-    while (first !== undefined && first.place !== 'listed') {
-      this.#pass();
-      first = this.#row[this.#next];
+    let first = this.#entries[this.#next];
+    while (first !== undefined && first.deliveryStatus !== 'listed') {
+      this.#skip();
+      first = this.#entries[this.#next];
     }
-    let back = this.#returned.peek();
-    while (back !== undefined && back.place !== 'listed') {
+    let returned = this.#returned.peek();
+    while (returned !== undefined && returned.deliveryStatus !== 'listed') {
       this.#returned.pop();
-      back = this.#returned.peek();
+      returned = this.#returned.peek();
     }
-    if (back === undefined) return first;
-    return first === undefined || back.seq < first.seq ? back : first;
+    if (returned === undefined) return first;
+    return first === undefined || returned.seq < first.seq ? returned : first;
   }
 
-  /** Takes out what `peek` answered. */
+  /** Removes the entry that `peek` returned. */
   shift(entry: ReadyEntry): void {
     if (this.#returned.peek() === entry) this.#returned.pop();
-    else this.#pass();
+    else this.#skip();
   }
 
-  /** Gives up the newer half of what is in memory; answers what is no longer there. The file still has it. */
+  /** Drops the newer half of the entries from memory and returns them. The file still has their tasks. */
   dropNewer(): ReadyEntry[] {
-    const keep = this.#next + Math.floor((this.#row.length - this.#next) / 2);
-    const dropped = this.#row.splice(keep);
+    const keep = this.#next + Math.floor((this.#entries.length - this.#next) / 2);
+    const dropped = this.#entries.splice(keep);
     this.complete = false;
     this.filledTo = (dropped[0]?.seq ?? this.filledTo + 1) - 1;
     return dropped;
   }
 
-  /** Gives up all of it, to be filled from the file again. */
+  /** Drops all entries from memory and returns them. The list is filled from the file again. */
   dropAll(): ReadyEntry[] {
-    const dropped = this.#row.slice(this.#next);
+    const dropped = this.#entries.slice(this.#next);
     for (let entry = this.#returned.pop(); entry !== undefined; entry = this.#returned.pop())
       dropped.push(entry);
-    this.#row = [];
+    this.#entries = [];
     this.#next = 0;
     this.complete = false;
     this.filledTo = 0;
     return dropped;
   }
 
-  #pass(): void {
+  #skip(): void {
     this.#next++;
-    if (this.#next >= 1_024 && this.#next * 2 > this.#row.length) {
-      this.#row = this.#row.slice(this.#next);
+    if (this.#next >= 1_024 && this.#next * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#next);
       this.#next = 0;
     }
   }

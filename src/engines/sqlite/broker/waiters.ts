@@ -1,56 +1,57 @@
-import type { Delivery, Want } from '../../../ports/broker.ts';
+import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { QueueName } from '../rows/interned-names.ts';
-import type { Asked } from './ready-index.ts';
+import type { InternedQueue } from '../rows/interned-names.ts';
+import type { ReceiveFilter } from './ready-index.ts';
 
+/** One receive call that waits. */
 export interface Waiter {
-  readonly asked: Asked;
-  readonly want: Want;
-  /** Idempotent. */
+  readonly filter: ReceiveFilter;
+  readonly request: ReceiveRequest;
+  /** Ends the wait with these deliveries. Idempotent. */
   end(deliveries: readonly Delivery[]): void;
 }
 
-/** Receives that found nothing. First come, first served; whoever was served comes again at the end. */
+/** The receive calls that found nothing and wait, in the order in which they came. */
 export class Waiters {
   readonly #clock: Clock;
-  readonly #byQueue = new Map<QueueName, Set<Waiter>>();
-  readonly #wants = new Set<Want>();
+  readonly #byQueue = new Map<InternedQueue, Set<Waiter>>();
+  readonly #requests = new Set<ReceiveRequest>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   get count(): number {
-    return this.#wants.size;
+    return this.#requests.size;
   }
 
-  has(want: Want): boolean {
-    return this.#wants.has(want);
+  has(request: ReceiveRequest): boolean {
+    return this.#requests.has(request);
   }
 
-  of(queue: QueueName): Iterable<Waiter> {
+  of(queue: InternedQueue): Iterable<Waiter> {
     return this.#byQueue.get(queue) ?? [];
   }
 
-  queues(): Iterable<QueueName> {
+  queues(): Iterable<InternedQueue> {
     return this.#byQueue.keys();
   }
 
-  wait(asked: Asked, want: Want): Promise<readonly Delivery[]> {
+  wait(filter: ReceiveFilter, request: ReceiveRequest): Promise<readonly Delivery[]> {
     return new Promise((resolve) => {
-      const evict = () => waiter.end([]);
+      const endEmpty = () => waiter.end([]);
       const waiter: Waiter = {
-        asked,
-        want,
+        filter,
+        request,
         end: (deliveries) => {
           cancelTimer();
-          want.signal.removeEventListener('abort', evict);
+          request.signal.removeEventListener('abort', endEmpty);
           this.#remove(waiter);
           resolve(deliveries);
         },
       };
-      const cancelTimer = this.#clock.after(want.waitMs, evict);
-      want.signal.addEventListener('abort', evict, { once: true });
+      const cancelTimer = this.#clock.after(request.waitMs, endEmpty);
+      request.signal.addEventListener('abort', endEmpty, { once: true });
       this.#add(waiter);
     });
   }
@@ -60,8 +61,8 @@ export class Waiters {
   }
 
   #add(waiter: Waiter): void {
-    this.#wants.add(waiter.want);
-    for (const queue of waiter.asked.queues) {
+    this.#requests.add(waiter.request);
+    for (const queue of waiter.filter.queues) {
       let waiters = this.#byQueue.get(queue);
       if (waiters === undefined) {
         waiters = new Set();
@@ -72,8 +73,8 @@ export class Waiters {
   }
 
   #remove(waiter: Waiter): void {
-    this.#wants.delete(waiter.want);
-    for (const queue of waiter.asked.queues) {
+    this.#requests.delete(waiter.request);
+    for (const queue of waiter.filter.queues) {
       const waiters = this.#byQueue.get(queue);
       waiters?.delete(waiter);
       if (waiters?.size === 0) this.#byQueue.delete(queue);

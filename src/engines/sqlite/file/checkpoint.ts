@@ -1,13 +1,13 @@
 import type { SqliteContext } from '../context.ts';
 
-/** Pages in the log from which on it is copied back into the file. */
+/** The number of pages in the write-ahead log at which it is copied back into the file. */
 const fromPages = 4_000;
-/** How many commits pass between two looks at the log's length. */
+/** The length of the write-ahead log is checked after every 8th commit. */
 const everyCommits = 8;
 
 /**
- * Copies the log back between two turns, after the answers have gone out: SQLite's own checkpoint would do it inside
- * of a COMMIT, and every caller of that turn would wait for it.
+ * Copies the write-ahead log back into the file between two batches, after their calls were answered. SQLite's own
+ * checkpoint would run inside a COMMIT, and every call of that batch would wait for it.
  */
 export class Checkpoints {
   readonly #context: SqliteContext;
@@ -17,7 +17,7 @@ export class Checkpoints {
     this.#context = context;
   }
 
-  /** True: the log is long enough. */
+  /** Returns whether the log is long enough for a checkpoint. Call it once after each commit. */
   isDue(): boolean {
     if (++this.#commits % everyCommits !== 0) return false;
     const state = this.#context.sql.checkpointState.get() as unknown as [number, number, number];

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-/** Tells a killer whether its kill fell inside a commit: one byte before each COMMIT, another after it. */
+/** Writes one byte before and one byte after each COMMIT, so that a crash test sees whether its kill hit a COMMIT. */
 export interface CommitMark {
   before(): void;
   after(): void;
@@ -9,7 +9,7 @@ export interface CommitMark {
 
 const noMark: CommitMark = { before() {}, after() {}, close() {} };
 
-/** Appends to a file, without syncing it; undefined: does nothing. */
+/** Returns a mark that appends to the file at `path` without syncing it. Without a path the mark does nothing. */
 export function commitMark(path: string | undefined): CommitMark {
   if (path === undefined || path === '') return noMark;
   const file = openSync(path, 'a');

@@ -1,15 +1,15 @@
 import { HoldfastError } from '../../../core/errors.ts';
 
-/** What an error of SQLite means to us. */
-export type Failure =
-  /** No room: 13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE. Everything of the transaction is undone. */
+/** The classes of errors that the store handles differently. */
+export type StoreFailureKind =
+  /** The disk is full (13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE). The whole transaction is rolled back. */
   | 'full'
   | 'corrupt'
   | 'locked'
   | 'readOnly'
-  /** The statement's own values are at fault: nothing is wrong with the store. */
+  /** The values of one statement are invalid. The store itself works. */
   | 'item'
-  /** An input or output error, or anything unforeseen: the store can't be trusted to go on. */
+  /** An I/O error or an unknown error. The store must stop, because its state is unknown. */
   | 'broken';
 
 interface SqliteError {
@@ -20,7 +20,7 @@ function isSqliteError(thrown: unknown): thrown is SqliteError {
   return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number';
 }
 
-export function failureOf(thrown: unknown): Failure {
+export function failureKindOf(thrown: unknown): StoreFailureKind {
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
   if (!isSqliteError(thrown)) return 'item';
   const code = thrown.errcode;
@@ -53,7 +53,7 @@ export function storeFull(cause?: unknown): HoldfastError {
 }
 
 export function storeBusy(): HoldfastError {
-  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'too much work waits for the store', {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'too many writes are waiting for the store', {
     retryAfterMs: 200,
     help: 'Nothing was done. Send the request again a little later, or fewer at once.',
   });
@@ -110,10 +110,10 @@ export function storeLocked(path: string, holder: string, cause?: unknown): Hold
   });
 }
 
-/** An error of SQLite outside of a commit, as callers are told of it. */
+/** Converts an error that SQLite threw outside a commit into the HoldfastError for the caller. */
 export function asStoreError(thrown: unknown, path: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
-  switch (failureOf(thrown)) {
+  switch (failureKindOf(thrown)) {
     case 'full':
       return storeFull(thrown);
     case 'corrupt':

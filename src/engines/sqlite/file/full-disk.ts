@@ -3,68 +3,68 @@ import { dirname } from 'node:path';
 import type { SqliteContext } from '../context.ts';
 
 export interface FullDiskOptions {
-  /** Of the file beside the store whose space is for settlements once the disk is full. 0: none. */
+  /** The size of the file beside the store whose space is used for settlements once the disk is full. 0 keeps none. */
   readonly ballastBytes: number;
-  /** The store grows no further than this; undefined: as far as the disk. */
+  /** The largest size of the store's file. Undefined means that only the disk limits it. */
   readonly maxBytes: number | undefined;
 }
 
 const pageBytes = 4_096;
 const block = Buffer.alloc(1_048_576);
-/** While the disk is full, room is looked for this often. */
-const lookMs = 1_000;
+/** The interval between two checks for free space while the disk is full. */
+const recheckMs = 1_000;
 
 /**
- * Keeps room for what must still be written when the disk is full: the outcomes of work that is already done. While
- * the ballast is missing, nothing new is accepted and nothing is claimed.
+ * Keeps a ballast file beside the store. When the disk is full, the ballast is deleted: its space is for settlements,
+ * the outcomes of work that is already done. Submissions and claims are refused until the ballast is there again.
  */
 export class FullDisk {
   readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>;
   readonly #options: FullDiskOptions;
   readonly #ballastPath: string;
-  #full = false;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  #isFull = false;
+  #checkedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>, options: FullDiskOptions) {
     this.#context = context;
     this.#options = options;
     this.#ballastPath = `${context.path}.ballast`;
-    this.#capPages(0);
+    this.#limitPages(0);
     if (!this.#makeBallast()) this.enter();
   }
 
-  /** True: submits and claims are refused. Looks for room again once a second. */
+  /** True while submissions and claims must be refused. Checks for free space at most once a second. */
   get isFull(): boolean {
-    if (this.#full) this.#look();
-    return this.#full;
+    if (this.#isFull) this.#checkRoom();
+    return this.#isFull;
   }
 
-  /** A write found no room: gives the ballast's up. */
+  /** Deletes the ballast, so that settlements can use its space. Call it when a write found the disk full. */
   enter(): void {
-    if (!this.#full) {
+    if (!this.#isFull) {
       this.#context.log.error(
         { path: this.#context.path },
-        'the disk of the store is full: nothing new is accepted',
+        'the disk of the store is full; submissions and claims are refused',
       );
     }
-    this.#full = true;
-    this.#lookedAtMs = this.#context.clock.monotonic();
+    this.#isFull = true;
+    this.#checkedAtMs = this.#context.clock.monotonic();
     rmSync(this.#ballastPath, { force: true });
-    this.#capPages(this.#options.ballastBytes);
+    this.#limitPages(this.#options.ballastBytes);
     this.#checkpoint();
   }
 
-  #look(): void {
+  #checkRoom(): void {
     const nowMs = this.#context.clock.monotonic();
-    if (nowMs - this.#lookedAtMs < lookMs) return;
-    this.#lookedAtMs = nowMs;
+    if (nowMs - this.#checkedAtMs < recheckMs) return;
+    this.#checkedAtMs = nowMs;
     if (!this.#hasRoom() || !this.#makeBallast()) return;
-    this.#full = false;
-    this.#capPages(0);
+    this.#isFull = false;
+    this.#limitPages(0);
     this.#context.log.info({ path: this.#context.path }, 'the store has room again');
   }
 
-  /** As much again as the ballast, so that it is not made only to be given up. */
+  /** Returns whether twice the ballast's size is free. With less, a new ballast would soon be deleted again. */
   #hasRoom(): boolean {
     const { bavail, bsize } = statfsSync(dirname(this.#context.path));
     if (bavail * bsize < this.#options.ballastBytes * 2) return false;
@@ -93,18 +93,18 @@ export class FullDisk {
     }
   }
 
-  #capPages(moreBytes: number): void {
+  #limitPages(extraBytes: number): void {
     const { maxBytes } = this.#options;
     if (maxBytes === undefined) return;
-    this.#context.db.exec(`PRAGMA max_page_count = ${Math.floor((maxBytes + moreBytes) / pageBytes)}`);
+    this.#context.db.exec(`PRAGMA max_page_count = ${Math.floor((maxBytes + extraBytes) / pageBytes)}`);
   }
 
-  /** An empty log has room of its own. */
+  /** Empties the write-ahead log, so that its pages can be used for new writes. */
   #checkpoint(): void {
     try {
       this.#context.db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch {
-      // No room for that either: what follows will tell.
+      // The checkpoint found no space either. The next write shows whether the ballast's space is enough.
     }
   }
 

@@ -10,14 +10,14 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asStoreError, failureOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
+import { asStoreError, failureKindOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
 import { prepareSchema } from './schema.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
- * The settings that the hot path was measured with. The exclusive lock is the operating system's: it dies with
- * its process, and makes a second opener's first read fail. Checkpoints are ours (checkpoint.ts); SQLite's own
- * is only the net under them.
+ * The settings that the hot path was measured with. The exclusive lock belongs to the operating system: it ends with
+ * its process, and it makes the first read of a second process fail. `checkpoint.ts` runs the checkpoints; SQLite's
+ * automatic checkpoint is only the fallback.
  */
 const pageBytes = 4_096;
 const settings = `
@@ -48,12 +48,12 @@ function holderOf(pidPath: string): string {
     if (pid === process.pid) return `this very process (pid ${pid})`;
     if (pid > 0 && isAlive(pid)) return `process ${pid}`;
   } catch {
-    // It has not said so yet, or may not be asked.
+    // The lock's holder has not written its pid file yet, or this user may not read it.
   }
   return 'another process';
 }
 
-/** Asked before SQLite is: it would open what it can't write, and fail at the first write. */
+/** Throws STORE_READ_ONLY before SQLite opens the file: SQLite itself would fail only at its first write. */
 function checkWritable(path: string): void {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -63,7 +63,7 @@ function checkWritable(path: string): void {
   }
 }
 
-/** Before anything is given out: whether the file hangs together. Damage in a larger one shows when it is met. */
+/** Throws STORE_CORRUPT if SQLite's quick_check finds damage. In a larger file damage is found when a page is read. */
 function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
   const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0);
   if (pages * pageBytes > mostBytes) return;
@@ -73,20 +73,20 @@ function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
 
 export interface StoreFile {
   readonly db: DatabaseSync;
-  /** Lets go of the lock. Idempotent. */
+  /** Closes the file and releases its lock. Idempotent. */
   close(): void;
 }
 
 /**
- * Opens or makes the file, and holds it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
- * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL; BAD_CONFIGURATION under a Node that cannot keep a store.
+ * Opens or creates the file, and locks it until it is closed. Throws a HoldfastError: STORE_READ_ONLY, STORE_LOCKED,
+ * STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text unchanged.
  */
 export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   const pidPath = `${path}.pid`;
   checkWritable(path);
   let db: DatabaseSync | undefined;
   try {
-    // Payloads are for whoever runs the server; SQLite gives the files beside it the same mode.
+    // Only this user may read payloads. SQLite gives the -wal and -shm files the same mode.
     closeSync(openSync(path, 'a', 0o600));
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
     ensureWholeText(db);
@@ -97,7 +97,7 @@ export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
     writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
   } catch (thrown) {
     db?.close();
-    if (failureOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
+    if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
     throw asStoreError(thrown, path);
   }
   const open = db;

@@ -1,23 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
+import { archivedEventTable, upgradeStatements } from './upgrade.ts';
 
-/** Rises with every change of the tables. A file of a newer one is refused, one of an older one is upgraded. */
-export const schemaVersion = 2;
+/** The version of the tables. A file of a newer schema is refused, and a file of an older schema is upgraded. */
+export const schemaVersion = 3;
 
-/** 'hold' in ASCII: tells our files from another program's. */
+/** 'hold' in ASCII: SQLite's application_id of a Holdfast file, so that another program's file is refused. */
 const applicationId = 0x686f6c64;
 
-/** Events that a task's row gave up, by the number of the last of them: a row is written anew with each event. */
-const past = `
-CREATE TABLE past (
-  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
-) STRICT, WITHOUT ROWID;
-`;
-
 /**
- * `task` is narrow and in acceptance order, so that claims and settlements touch neighbouring pages; `body` is
- * written once. Names are interned, so that rows stay narrow, but the idempotency key is indexed raw: hashing
- * it would scatter time-ordered keys over the whole index. All other indexes hold only what somebody looks for.
+ * `task` has narrow rows in acceptance order, so that claims and settlements touch neighbouring pages; `body` is
+ * written once. Names are interned, which keeps rows narrow. The idempotency key is indexed as it is: a hash would
+ * scatter time-ordered keys over the whole index. `dispatchable` is 1 while the task is ready and the first of its
+ * lane. `archived_event` holds events that were moved out of a task's row, under the number of the last of them.
  */
 const tables = `
 CREATE TABLE queue (
@@ -25,17 +20,17 @@ CREATE TABLE queue (
   scheduled INTEGER NOT NULL, ready INTEGER NOT NULL, running INTEGER NOT NULL, dead INTEGER NOT NULL,
   UNIQUE (tenant, name)
 ) STRICT;
-CREATE TABLE kind (
+CREATE TABLE task_type (
   id INTEGER PRIMARY KEY, type TEXT NOT NULL, version INTEGER NOT NULL, UNIQUE (type, version)
 ) STRICT;
 CREATE TABLE task (
   seq INTEGER PRIMARY KEY,
-  queue INTEGER NOT NULL, kind INTEGER NOT NULL, priority INTEGER NOT NULL,
+  queue INTEGER NOT NULL, task_type INTEGER NOT NULL, priority INTEGER NOT NULL,
   accepted_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-  key TEXT NOT NULL, ordering TEXT, lane_seq INTEGER, superseded INTEGER,
-  state INTEGER NOT NULL, bell INTEGER, due INTEGER,
+  key TEXT NOT NULL, ordering_key TEXT, lane_seq INTEGER, superseded INTEGER,
+  state INTEGER NOT NULL, dispatchable INTEGER, due INTEGER,
   revision INTEGER NOT NULL DEFAULT 1, version INTEGER NOT NULL DEFAULT 1,
-  token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, releases INTEGER NOT NULL DEFAULT 0,
+  fencing_token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, releases INTEGER NOT NULL DEFAULT 0,
   flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
   lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
   last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x''
@@ -43,28 +38,31 @@ CREATE TABLE task (
 CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;
 CREATE TABLE lane (
-  queue INTEGER NOT NULL, ordering TEXT NOT NULL, lane_seq INTEGER NOT NULL, seq INTEGER NOT NULL,
-  PRIMARY KEY (queue, ordering, lane_seq)
+  queue INTEGER NOT NULL, ordering_key TEXT NOT NULL, lane_seq INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (queue, ordering_key, lane_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE registry (
   kind TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX task_key ON task (queue, key) WHERE superseded IS NULL;
-CREATE INDEX task_ready ON task (queue, priority, kind) WHERE bell = 1;
+CREATE INDEX task_ready ON task (queue, priority, task_type) WHERE dispatchable = 1;
 CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL;
 CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
 CREATE INDEX task_list ON task (queue, accepted_at);
 CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
 CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
-${past}`;
+${archivedEventTable}`;
 
 function pragma(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get();
   return Number(row?.[name] ?? 0);
 }
 
-/** Makes the tables of a new file, upgrades those of an older one; refuses what is newer or not ours. */
+/**
+ * Creates the tables of a new file and upgrades those of an older one. Throws SCHEMA_NEWER for a file of a newer schema
+ * and BAD_CONFIGURATION for another program's database.
+ */
 export function prepareSchema(db: DatabaseSync, path: string): void {
   const version = pragma(db, 'user_version');
   if (version > schemaVersion) {
@@ -77,7 +75,9 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
   }
   if (version > 0 && pragma(db, 'application_id') === applicationId) {
     if (version < schemaVersion)
-      db.exec(`BEGIN IMMEDIATE; ${past} PRAGMA user_version = ${schemaVersion}; COMMIT`);
+      db.exec(
+        `BEGIN IMMEDIATE; ${upgradeStatements(version)} PRAGMA user_version = ${schemaVersion}; COMMIT`,
+      );
     return;
   }
   const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n;

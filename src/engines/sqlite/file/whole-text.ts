@@ -4,8 +4,8 @@ import { HoldfastError } from '../../../core/errors.ts';
 const probe = 'a\0b';
 
 /**
- * Before 24.16 and 26.1 Node cuts text that it reads at its first NUL character, so that two keys would look like one.
- * Throws FAILED_PRECONDITION, BAD_CONFIGURATION there.
+ * Throws BAD_CONFIGURATION if this Node cuts text from SQLite at the first NUL character, as Node before 24.16 and 26.1
+ * does: two different idempotency keys would be read as one.
  */
 export function ensureWholeText(db: Pick<DatabaseSync, 'prepare'>): void {
   if (db.prepare('SELECT ? AS text').get(probe)?.text === probe) return;

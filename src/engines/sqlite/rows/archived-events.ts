@@ -3,27 +3,27 @@ import type { TaskEvent } from '../../../core/task/event.ts';
 import type { Snapshot, Transition } from '../../../ports/task-store.ts';
 import type { SqliteContext } from '../context.ts';
 
-/** At each so many events the older ones leave the row, so that a long life does not make each change dearer. */
-const gathered = 128;
-/** The newest stay, so that a repeat of a settlement is still told from them. */
-const kept = 16;
+/** After every 128 events the older ones move to `archived_event`: each change rewrites its task's whole row. */
+const archiveEvery = 128;
+/** The number of newest events that stay in the row: they show whether a settlement is a repeat. */
+const keptEvents = 16;
 
-function isFull({ head, events }: Transition): boolean {
-  return Math.floor(head.version / gathered) > Math.floor((head.version - events.length) / gathered);
+function crossesBoundary({ head, events }: Transition): boolean {
+  return Math.floor(head.version / archiveEvery) > Math.floor((head.version - events.length) / archiveEvery);
 }
 
-/** Within the transaction that wrote the change. */
-export function moveOut(context: SqliteContext, seq: number, change: Transition): void {
-  if (!isFull(change)) return;
+/** Archives the older events of a task if `change` crossed a multiple of 128. Runs in the transaction of the change. */
+export function archiveOlder(context: SqliteContext, seq: number, change: Transition): void {
+  if (!crossesBoundary(change)) return;
   const row = context.sql.events.get(seq) as unknown as [Uint8Array] | undefined;
-  const { older, newest } = splitEvents(row?.[0] ?? new Uint8Array(0), kept);
+  const { older, newest } = splitEvents(row?.[0] ?? new Uint8Array(0), keptEvents);
   if (older.length === 0) return;
-  context.sql.insertArchived.run(seq, change.head.version - kept, older);
+  context.sql.insertArchived.run(seq, change.head.version - keptEvents, older);
   context.sql.setEvents.run(newest, seq);
   context.stats.rowsWritten += 2;
 }
 
-/** Every event after so many: those that left the row, then the row's own. */
+/** Returns the events after `version`: first the archived ones, then those of the row. */
 export function eventsAfter(
   context: SqliteContext,
   seq: number,
@@ -35,9 +35,9 @@ export function eventsAfter(
   const events: TaskEvent[] = version < 1 ? [submission.submitted] : [];
   const rows = context.sql.archived.all(seq, version) as unknown as [number, Uint8Array][];
   for (const [last, bytes] of rows) {
-    const some = decodeEvents(bytes);
-    const first = last - some.length + 1;
-    events.push(...some.slice(Math.max(0, version + 1 - first)));
+    const archived = decodeEvents(bytes);
+    const first = last - archived.length + 1;
+    events.push(...archived.slice(Math.max(0, version + 1 - first)));
   }
   return [...events, ...tip];
 }

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { idOf, placeOf } from './ids.ts';
+import { addressOf, idOf } from './ids.ts';
 
-describe('an id', () => {
-  it('names the acceptance by its place and its time', () => {
+describe('a task id', () => {
+  it('contains the row number and the time of acceptance', () => {
     for (const [seq, acceptedAtMs] of [
       [1, 1],
       [35, 36],
       [1_000_000, Date.UTC(2026, 0, 1)],
       [2 ** 50, 8.64e15],
     ] as const) {
-      expect(placeOf(idOf(seq, acceptedAtMs))).toEqual({ seq, acceptedAtMs });
+      expect(addressOf(idOf(seq, acceptedAtMs))).toEqual({ seq, acceptedAtMs });
     }
   });
 
@@ -28,7 +28,7 @@ describe('an id', () => {
     'zzzzzzzzzzz-1',
     '0-1',
     '<slot>~1',
-  ])('that was not minted here, such as "%s", names nothing', (id) => {
-    expect(placeOf(id)).toBeUndefined();
+  ])('that this engine did not make, such as "%s", is not parsed', (id) => {
+    expect(addressOf(id)).toBeUndefined();
   });
 });

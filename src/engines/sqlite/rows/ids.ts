@@ -1,7 +1,7 @@
 import type { TaskId } from '../../../ports/task-store.ts';
 
-/** An id is the acceptance's place in the file and its time: it needs no index, and no acceptance shares it. */
-export interface Place {
+/** The two parts of a task id: the row number and the time of acceptance. A read by id needs no index. */
+export interface RowAddress {
   readonly seq: number;
   readonly acceptedAtMs: number;
 }
@@ -10,8 +10,8 @@ export function idOf(seq: number, acceptedAtMs: number): TaskId {
   return `${seq.toString(36)}-${acceptedAtMs.toString(36)}`;
 }
 
-/** Digits of base 36 without a leading zero, from `from` to before `to`; −1: they are none. */
-function read(text: string, from: number, to: number): number {
+/** Parses base-36 digits from `from` to just before `to`. Returns −1 for other characters or a leading zero. */
+function parseBase36(text: string, from: number, to: number): number {
   if (to <= from || to - from > 11) return -1;
   let value = 0;
   for (let at = from; at < to; at++) {
@@ -23,10 +23,10 @@ function read(text: string, from: number, to: number): number {
   return value <= Number.MAX_SAFE_INTEGER ? value : -1;
 }
 
-/** Undefined for whatever this engine did not mint. Read digit by digit, since every change of a task comes by here. */
-export function placeOf(id: TaskId): Place | undefined {
+/** Parses a task id. Returns undefined if this engine did not make it. Uses no regular expression: this is the hot path. */
+export function addressOf(id: TaskId): RowAddress | undefined {
   const dash = id.indexOf('-');
-  const seq = read(id, 0, dash);
-  const acceptedAtMs = read(id, dash + 1, id.length);
+  const seq = parseBase36(id, 0, dash);
+  const acceptedAtMs = parseBase36(id, dash + 1, id.length);
   return seq < 0 || acceptedAtMs < 0 ? undefined : { seq, acceptedAtMs };
 }

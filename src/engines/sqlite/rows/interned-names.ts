@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { QueueRef } from '../../../ports/task-store.ts';
+import type { QueueRef } from '../../../core/queue-ref.ts';
 
-/** A queue as rows name it: by a small number, 0 until its first task is written. Counts change with the commit. */
-export interface QueueName extends QueueRef {
+/** A queue with the number that stands for its name in rows (0 until its first task is written) and its task counts. */
+export interface InternedQueue extends QueueRef {
   id: number;
   scheduled: number;
   ready: number;
@@ -10,46 +10,46 @@ export interface QueueName extends QueueRef {
   dead: number;
 }
 
-/** A type of a version, which is what workers ask for. */
-export interface Kind {
+/** One version of a task type, with the number that stands for it in rows. */
+export interface InternedTaskType {
   readonly id: number;
   readonly type: string;
   readonly version: number;
 }
 
-/** A task's state as stored: as it is shown, so that lists and counts need no other column. */
+/** The task states as they are shown, indexed by their stored numbers. Lists and counts read only this column. */
 export const states = ['scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled'] as const;
 
-function count(queue: QueueName, state: number, by: number): void {
+function count(queue: InternedQueue, state: number, by: number): void {
   if (state === 0) queue.scheduled += by;
   else if (state === 1) queue.ready += by;
   else if (state === 2) queue.running += by;
   else if (state === 4) queue.dead += by;
 }
 
-/** The interned names of a file, and how many tasks each queue has in which state. */
-export class Names {
+/** The interned queues and task types of a file, and the number of tasks of each queue by state. */
+export class InternedNames {
   readonly #db: DatabaseSync;
-  readonly #byTenant = new Map<string, Map<string, QueueName>>();
-  readonly #queueById = new Map<number, QueueName>();
-  readonly #kindById = new Map<number, Kind>();
-  readonly #kindsOfType = new Map<string, Map<number, Kind>>();
-  /** Queues whose counts this turn changed. */
-  readonly #changed = new Set<QueueName>();
+  readonly #byTenant = new Map<string, Map<string, InternedQueue>>();
+  readonly #queueById = new Map<number, InternedQueue>();
+  readonly #taskTypeById = new Map<number, InternedTaskType>();
+  readonly #versionsOfType = new Map<string, Map<number, InternedTaskType>>();
+  /** The queues whose counts changed in the current commit batch. */
+  readonly #changed = new Set<InternedQueue>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
     this.reload();
   }
 
-  /** Takes everything from the file again, after a transaction was undone. */
+  /** Reads everything from the file again after a transaction was rolled back. */
   reload(): void {
     this.#changed.clear();
     for (const queue of this.#queueById.values())
       Object.assign(queue, { id: 0, scheduled: 0, ready: 0, running: 0, dead: 0 });
     this.#queueById.clear();
-    this.#kindById.clear();
-    this.#kindsOfType.clear();
+    this.#taskTypeById.clear();
+    this.#versionsOfType.clear();
     for (const row of this.#db.prepare('SELECT * FROM queue').iterate()) {
       const queue = this.queue(row.tenant as string, row.name as string);
       queue.id = row.id as number;
@@ -59,8 +59,8 @@ export class Names {
       queue.dead = row.dead as number;
       this.#queueById.set(queue.id, queue);
     }
-    for (const row of this.#db.prepare('SELECT * FROM kind').iterate()) {
-      this.#addKind({
+    for (const row of this.#db.prepare('SELECT * FROM task_type').iterate()) {
+      this.#addTaskType({
         id: row.id as number,
         type: row.type as string,
         version: row.version as number,
@@ -68,14 +68,14 @@ export class Names {
     }
   }
 
-  /** The queue, where it has or had tasks: whoever only asks must not fill the memory with names. */
-  find(tenant: string, name: string): QueueName | undefined {
+  /** Returns a queue that has or had tasks. Adds none, so that reads of unknown queues do not fill the memory. */
+  findQueue(tenant: string, name: string): InternedQueue | undefined {
     const queue = this.#byTenant.get(tenant)?.get(name);
     return queue === undefined || queue.id === 0 ? undefined : queue;
   }
 
-  /** The queue, also where it has no tasks yet. */
-  queue(tenant: string, name: string): QueueName {
+  /** Returns the queue, and adds it to memory if it has no tasks yet. */
+  queue(tenant: string, name: string): InternedQueue {
     let ofTenant = this.#byTenant.get(tenant);
     if (ofTenant === undefined) {
       ofTenant = new Map();
@@ -89,25 +89,25 @@ export class Names {
     return queue;
   }
 
-  queueOf(id: number): QueueName {
+  queueOf(id: number): InternedQueue {
     const queue = this.#queueById.get(id);
     if (queue === undefined) throw new RangeError(`no queue ${id}`);
     return queue;
   }
 
-  kindOf(id: number): Kind {
-    const kind = this.#kindById.get(id);
-    if (kind === undefined) throw new RangeError(`no kind ${id}`);
-    return kind;
+  taskTypeOf(id: number): InternedTaskType {
+    const taskType = this.#taskTypeById.get(id);
+    if (taskType === undefined) throw new RangeError(`no task type ${id}`);
+    return taskType;
   }
 
-  /** Kinds of a type that are known, by version. */
-  kindsOf(type: string): Iterable<Kind> {
-    return this.#kindsOfType.get(type)?.values() ?? [];
+  /** Returns the known versions of a task type. */
+  taskTypesOf(type: string): Iterable<InternedTaskType> {
+    return this.#versionsOfType.get(type)?.values() ?? [];
   }
 
-  /** Within a transaction: gives the queue its number. True where it had none. */
-  writeQueue(queue: QueueName): boolean {
+  /** Writes the queue's row within a transaction. Returns true if the queue had no row before. */
+  internQueue(queue: InternedQueue): boolean {
     if (queue.id !== 0) return false;
     const { lastInsertRowid } = this.#db
       .prepare('INSERT INTO queue (tenant, name, scheduled, ready, running, dead) VALUES (?, ?, 0, 0, 0, 0)')
@@ -117,25 +117,25 @@ export class Names {
     return true;
   }
 
-  /** Within a transaction. */
-  kind(type: string, version: number): Kind {
-    const known = this.#kindsOfType.get(type)?.get(version);
+  /** Returns the task type, and writes its row within a transaction if there is none. */
+  taskType(type: string, version: number): InternedTaskType {
+    const known = this.#versionsOfType.get(type)?.get(version);
     if (known !== undefined) return known;
     const { lastInsertRowid } = this.#db
-      .prepare('INSERT INTO kind (type, version) VALUES (?, ?)')
+      .prepare('INSERT INTO task_type (type, version) VALUES (?, ?)')
       .run(type, version);
-    return this.#addKind({ id: Number(lastInsertRowid), type, version });
+    return this.#addTaskType({ id: Number(lastInsertRowid), type, version });
   }
 
-  /** A task came into being (`from` undefined), changed its state, or was purged (`to` undefined). */
-  moved(queue: QueueName, from: number | undefined, to: number | undefined): void {
+  /** Counts a task that was accepted (`from` is undefined), changed its state, or was purged (`to` is undefined). */
+  recordStateChange(queue: InternedQueue, from: number | undefined, to: number | undefined): void {
     if (from === to) return;
     if (from !== undefined) count(queue, from, -1);
     if (to !== undefined) count(queue, to, 1);
     this.#changed.add(queue);
   }
 
-  /** Within a transaction, before its commit. */
+  /** Writes the changed counts within a transaction, before its commit. Returns the number of rows. */
   writeCounts(): number {
     if (this.#changed.size === 0) return 0;
     const rows = this.#changed.size;
@@ -153,14 +153,14 @@ export class Names {
   }
   #updateCounts: ReturnType<DatabaseSync['prepare']> | undefined;
 
-  #addKind(kind: Kind): Kind {
-    this.#kindById.set(kind.id, kind);
-    let versions = this.#kindsOfType.get(kind.type);
+  #addTaskType(taskType: InternedTaskType): InternedTaskType {
+    this.#taskTypeById.set(taskType.id, taskType);
+    let versions = this.#versionsOfType.get(taskType.type);
     if (versions === undefined) {
       versions = new Map();
-      this.#kindsOfType.set(kind.type, versions);
+      this.#versionsOfType.set(taskType.type, versions);
     }
-    versions.set(kind.version, kind);
-    return kind;
+    versions.set(taskType.version, taskType);
+    return taskType;
   }
 }

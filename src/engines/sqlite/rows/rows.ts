@@ -1,13 +1,14 @@
 import { crc32 } from 'node:zlib';
 import { decodeEvents, encodeEvents } from '../../../core/codec/event.ts';
 import { decodeOptions, encodeOptions } from '../../../core/codec/options.ts';
-import { type Priority, priorities, type Submission } from '../../../core/submission/submission.ts';
-import { deadReasons, type Submitted } from '../../../core/task/event.ts';
+import { type Priority, priorities } from '../../../core/priority.ts';
+import type { Submission } from '../../../core/submission/submission.ts';
+import { deadReasons, type SubmittedEvent } from '../../../core/task/event.ts';
 import type { Head, Progress, StoredState } from '../../../core/task/head.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
 import { damagedTask } from '../file/failures.ts';
 import { idOf } from './ids.ts';
-import type { Names } from './interned-names.ts';
+import type { InternedNames } from './interned-names.ts';
 
 export const scheduled = 0;
 export const ready = 1;
@@ -17,7 +18,7 @@ const inLane = 1;
 const handOver = 2;
 const holdsLane = 4;
 const cancelRequested = 8;
-/** The retrying index of schema.ts names this bit. */
+/** The index `task_retrying` in schema.ts selects rows by this bit. */
 const retrying = 16;
 const deadReasonShift = 8;
 
@@ -71,26 +72,26 @@ function progressOf(text: string | null): Progress | undefined {
   return { fraction, note };
 }
 
-/** Columns of a snapshot, in the order in which `snapshotOf` takes them. */
-export const columns = `t.seq, t.queue, t.kind, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering,
- t.state, t.revision, t.version, t.token, t.attempt, t.releases, t.flags, t.wait_until, t.deadline,
+/** The columns that `snapshotOf` decodes, in the order of `Row`. */
+export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
+ t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
  nullif(t.events, x''), b.body`;
 
 export type Row = [
   seq: number,
   queue: number,
-  kind: number,
+  taskType: number,
   priority: number,
   acceptedAt: number,
   expiresAt: number,
   key: string,
   laneSeq: number | null,
-  ordering: string | null,
+  orderingKey: string | null,
   state: number,
   revision: number,
   version: number,
-  token: number,
+  fencingToken: number,
   attempt: number,
   releases: number,
   flags: number,
@@ -107,7 +108,7 @@ export type Row = [
   body: Uint8Array,
 ];
 
-/** Waiting after a failure. */
+/** Returns whether the task waits for its next attempt after a failure. */
 export function isRetrying(row: Row): boolean {
   return row[9] <= ready && (row[15] & retrying) !== 0;
 }
@@ -139,24 +140,24 @@ function headOf(row: Row): Head {
   };
 }
 
-/** A checksum and three lengths. */
-const bodyHead = 10;
+/** The bytes of a body's header: a CRC-32 and three lengths. */
+const headerBytes = 10;
 
 /**
- * What of a submission is neither a column nor looked for: a checksum of what follows, three lengths, the options, the
- * first event, the trace, and at the end the spec as it came. One blob, since each one read costs as much as ten other
- * columns. SQLite would not notice another byte in it, and a worker would run what nobody submitted.
+ * Encodes the parts of a submission that have no column: a CRC-32, three lengths, the options, the first event, the
+ * traceparent and the spec. They share one blob because each blob that is read costs as much as ten other columns.
+ * The CRC-32 finds changed bytes: SQLite would not notice them, and a worker would run a task that nobody submitted.
  */
 export function encodeBody(submission: Submission): Uint8Array {
   const options = encodeOptions(submission.options);
   const submitted = encodeEvents([submission.submitted]);
   const { spec, traceparent } = submission;
   const traceBytes = Buffer.byteLength(traceparent);
-  const body = Buffer.allocUnsafe(bodyHead + options.length + submitted.length + traceBytes + spec.length);
+  const body = Buffer.allocUnsafe(headerBytes + options.length + submitted.length + traceBytes + spec.length);
   body.writeUInt16LE(options.length, 4);
   body.writeUInt16LE(submitted.length, 6);
   body.writeUInt16LE(traceBytes, 8);
-  let at = bodyHead;
+  let at = headerBytes;
   body.set(options, at);
   at += options.length;
   body.set(submitted, at);
@@ -167,33 +168,33 @@ export function encodeBody(submission: Submission): Uint8Array {
   return body;
 }
 
-/** Throws STORE_CORRUPT where its body is not what was written. */
-export function snapshotOf(row: Row, names: Names): Snapshot {
-  const [seq, queueId, kindId, priority, acceptedAtMs] = row;
+/** Decodes a row. Throws STORE_CORRUPT if the checksum does not match the body. */
+export function snapshotOf(row: Row, names: InternedNames): Snapshot {
+  const [seq, queueId, taskTypeId, priority, acceptedAtMs] = row;
   const queue = names.queueOf(queueId);
-  const kind = names.kindOf(kindId);
+  const taskType = names.taskTypeOf(taskTypeId);
   const body = Buffer.from(row[26].buffer, row[26].byteOffset, row[26].byteLength);
-  if (body.length < bodyHead || crc32(body.subarray(4)) !== body.readUInt32LE(0)) {
+  if (body.length < headerBytes || crc32(body.subarray(4)) !== body.readUInt32LE(0)) {
     throw damagedTask(idOf(seq, acceptedAtMs));
   }
-  const optionsEnd = bodyHead + body.readUInt16LE(4);
+  const optionsEnd = headerBytes + body.readUInt16LE(4);
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
-  const options = decodeOptions(body.subarray(bodyHead, optionsEnd));
+  const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
   const events = row[25];
   return {
     id: idOf(seq, acceptedAtMs),
     submission: {
       scope: { tenant: queue.tenant, queue: queue.queue, key: row[6] },
       spec: body.subarray(traceEnd),
-      type: kind.type,
-      typeVersion: kind.version,
+      type: taskType.type,
+      typeVersion: taskType.version,
       orderingKey: row[8] ?? undefined,
       options: { ...options, priority: priorities[priority] as Priority },
       traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
       acceptedAtMs,
       expiresAtMs: row[5],
-      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as Submitted,
+      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
     },
     laneSeq: row[7] ?? undefined,
     head: headOf(row),

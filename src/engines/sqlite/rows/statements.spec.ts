@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { prepareSchema } from '../file/schema.ts';
 import { prepareStatements } from './statements.ts';
 
-/** Every statement as it is prepared, without its own copy here. */
-function recorded(): { db: DatabaseSync; texts: string[] } {
+/** Prepares the statements on an empty database and records their texts. */
+function prepareAndRecord(): { db: DatabaseSync; texts: string[] } {
   const db = new DatabaseSync(':memory:');
   prepareSchema(db, ':memory:');
   const texts: string[] = [];
@@ -22,12 +22,12 @@ function recorded(): { db: DatabaseSync; texts: string[] } {
 }
 
 describe('the statements of the hot path', () => {
-  const { db, texts } = recorded();
+  const { db, texts } = prepareAndRecord();
   const planned = texts.filter(
     (text) => /^\s*(SELECT|UPDATE|DELETE)/.test(text) && !text.includes('max(seq)'),
   );
 
-  it.each(planned)('%s: no scan of a table, no sorting', (text) => {
+  it.each(planned)('%s: scans no table and sorts nothing', (text) => {
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${text}`).all() as { detail: string }[];
     for (const { detail } of plan) {
       expect(detail).not.toMatch(/^SCAN (t|b|task|body|lane|registry)\b/);
@@ -35,7 +35,7 @@ describe('the statements of the hot path', () => {
     }
   });
 
-  it('are there', () => {
+  it('include more than twenty with a query plan', () => {
     expect(planned.length).toBeGreaterThan(20);
   });
 });

@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { columns } from './rows.ts';
 
-const setHead = `revision = revision + 1, state = ?, bell = ?, due = ?, version = ?, token = ?, attempt = ?,
+const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, version = ?, fencing_token = ?, attempt = ?,
  releases = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
  worker = ?, ended_at = ?, last_error = ?, progress = ?, events = CAST(events || ? AS BLOB)`;
 
-/** Every statement of the hot path, prepared once. Rows come back as arrays: objects cost twice as much. */
+/** Prepares every statement of the hot path once. Rows are returned as arrays, because objects cost twice as much. */
 export function prepareStatements(db: DatabaseSync) {
   const write = (sql: string): StatementSync => db.prepare(sql);
   const read = (sql: string): StatementSync => {
@@ -18,13 +18,13 @@ export function prepareStatements(db: DatabaseSync) {
     begin: write('BEGIN IMMEDIATE'),
     commit: write('COMMIT'),
     insertTask:
-      write(`INSERT INTO task (seq, queue, kind, priority, accepted_at, expires_at, key, ordering, lane_seq,
-      state, bell, due, flags, wait_until, deadline, lifetime_end)
+      write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, ordering_key, lane_seq,
+      state, dispatchable, due, flags, wait_until, deadline, lifetime_end)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertClaimed:
-      write(`INSERT INTO task (seq, queue, kind, priority, accepted_at, expires_at, key, state, flags, revision, version,
-      token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, events)
+      write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
+      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, events)
       VALUES (?, ?, ?, ?, ?, ?, ?, 2, 0, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
@@ -35,27 +35,28 @@ export function prepareStatements(db: DatabaseSync) {
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND revision = ? AND version = ?`,
     ),
     updateAtFencingToken: write(
-      `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ?`,
+      `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ?`,
     ),
-    /** A first claim, and a success, of a task that has nothing but its life: most writes set no other columns. */
+    /** The first claim of a task without a deadline, a lifetime or a lane: most claims set no other columns. */
     claimFirst:
-      write(`UPDATE task SET revision = 2, state = 2, bell = NULL, version = 2, token = ?, attempt = 1,
+      write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
       lease_end = ?, timeout_at = ?, worker = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
+    /** The success of a task whose flags are all 0: most settlements set no other columns. */
     succeed:
       write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
       ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
-      WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ? AND version = ? AND flags = 0`),
+      WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ? AND flags = 0`),
     renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
-      WHERE seq = ? AND accepted_at = ? AND state = 2 AND token = ?`),
+      WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ?`),
     setEvents: write('UPDATE task SET events = ? WHERE seq = ?'),
-    insertArchived: write('INSERT INTO past (seq, last, events) VALUES (?, ?, ?)'),
-    setDispatchable: write('UPDATE task SET bell = 1 WHERE seq = ?'),
+    insertArchived: write('INSERT INTO archived_event (seq, last, events) VALUES (?, ?, ?)'),
+    setDispatchable: write('UPDATE task SET dispatchable = 1 WHERE seq = ?'),
     setLaneSeq: write('UPDATE task SET lane_seq = ? WHERE seq = ?'),
 
-    /** What memory may not know of a task. */
-    place: read(
-      'SELECT accepted_at, state, revision, version, token, queue, kind, priority, bell, lane_seq, ordering FROM task WHERE seq = ?',
+    /** Selects the columns of `TaskStateRow`. */
+    taskState: read(
+      'SELECT accepted_at, state, revision, version, fencing_token, queue, task_type, priority, dispatchable, lane_seq, ordering_key FROM task WHERE seq = ?',
     ),
     snapshot: read(`${snapshot} WHERE t.seq = ?`),
     byKey: read(`${snapshot} WHERE t.queue = ? AND t.key = ? AND t.superseded IS NULL`),
@@ -63,37 +64,39 @@ export function prepareStatements(db: DatabaseSync) {
       'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
     events: read('SELECT events FROM task WHERE seq = ?'),
-    archived: read('SELECT last, events FROM past WHERE seq = ? AND last > ? ORDER BY last'),
+    archived: read('SELECT last, events FROM archived_event WHERE seq = ? AND last > ? ORDER BY last'),
     due: read(
       'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
-    spent: read(
-      'SELECT seq, queue, kind, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
+    expiredLeases: read(
+      'SELECT seq, queue, task_type, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
     ),
 
     nextLeaseEnd: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
 
     readyAfter:
-      read(`${snapshot} WHERE t.queue = ? AND t.priority = ? AND t.kind = ? AND t.bell = 1 AND t.seq > ?
+      read(`${snapshot} WHERE t.queue = ? AND t.priority = ? AND t.task_type = ? AND t.dispatchable = 1 AND t.seq > ?
       ORDER BY t.seq LIMIT ?`),
-    nextKind: read(`SELECT min(kind) FROM task INDEXED BY task_ready
-      WHERE queue = ? AND priority = ? AND bell = 1 AND kind > ?`),
+    nextTaskType: read(`SELECT min(task_type) FROM task INDEXED BY task_ready
+      WHERE queue = ? AND priority = ? AND dispatchable = 1 AND task_type > ?`),
 
-    pointers: read(
-      'SELECT lane_seq, seq FROM lane WHERE queue = ? AND ordering = ? ORDER BY lane_seq LIMIT 1',
+    firstPointer: read(
+      'SELECT lane_seq, seq FROM lane WHERE queue = ? AND ordering_key = ? ORDER BY lane_seq LIMIT 1',
     ),
-    insertPointer: write('INSERT INTO lane (queue, ordering, lane_seq, seq) VALUES (?, ?, ?, ?)'),
-    deletePointer: write('DELETE FROM lane WHERE queue = ? AND ordering = ? AND lane_seq = ? AND seq = ?'),
+    insertPointer: write('INSERT INTO lane (queue, ordering_key, lane_seq, seq) VALUES (?, ?, ?, ?)'),
+    deletePointer: write(
+      'DELETE FROM lane WHERE queue = ? AND ordering_key = ? AND lane_seq = ? AND seq = ?',
+    ),
 
     expiries: read('SELECT seq, expires_at FROM task WHERE seq > ? ORDER BY seq LIMIT ?'),
     deleteTask: write('DELETE FROM task WHERE seq = ?'),
     deleteBody: write('DELETE FROM body WHERE seq = ?'),
-    deleteArchived: write('DELETE FROM past WHERE seq = ?'),
+    deleteArchived: write('DELETE FROM archived_event WHERE seq = ?'),
     deleteResult: write('DELETE FROM result WHERE seq = ?'),
     lastSeq: read(
       'SELECT max((SELECT coalesce(max(seq), 0) FROM task), coalesce((SELECT value FROM counter WHERE name = ?), 0))',
     ),
-    keepSeq: write(
+    saveSeq: write(
       'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)',
     ),
 

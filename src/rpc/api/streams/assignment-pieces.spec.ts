@@ -6,7 +6,7 @@ import { limits } from '../../../core/limits.ts';
 import type { Assignment } from '../../../core/messages.ts';
 import { AssignmentsSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import { assignmentToWire } from '../wire/to-wire.ts';
-import { Numbering, pieces } from './assignment-pieces.ts';
+import { AssignmentNumbering, splitAssignments } from './assignment-pieces.ts';
 
 function assignment(bytes: number): Assignment {
   const spec = encodeSpec({
@@ -42,29 +42,29 @@ function wireBytes(tasks: readonly Assignment[]): number {
 }
 
 describe('assignments', () => {
-  it('stay together while they fit', () => {
+  it('stay in one message if they fit', () => {
     const few = [assignment(10), assignment(10)];
-    expect(pieces(few)).toEqual([few]);
-    expect(pieces([])).toEqual([]);
+    expect(splitAssignments(few)).toEqual([few]);
+    expect(splitAssignments([])).toEqual([]);
   });
 
-  it('are cut at 100', () => {
+  it('are split into messages of at most 100', () => {
     const many = Array<Assignment>(201).fill(assignment(0));
-    expect(pieces(many).map((piece) => piece.length)).toEqual([100, 100, 1]);
+    expect(splitAssignments(many).map((piece) => piece.length)).toEqual([100, 100, 1]);
   });
 
-  it('are cut before a message grows past 1 MiB, all fields at their longest', () => {
+  it('are split into messages of at most 1 MiB, even with all fields at their longest', () => {
     const large = Array<Assignment>(9).fill(assignment(limits.payloadBytes));
-    const cut = pieces(large);
-    expect(cut.flat()).toEqual(large);
-    expect(cut.map((piece) => piece.length)).toEqual([3, 3, 3]);
-    for (const piece of cut) expect(wireBytes(piece)).toBeLessThanOrEqual(limits.wireMessageBytes);
+    const pieces = splitAssignments(large);
+    expect(pieces.flat()).toEqual(large);
+    expect(pieces.map((piece) => piece.length)).toEqual([3, 3, 3]);
+    for (const piece of pieces) expect(wireBytes(piece)).toBeLessThanOrEqual(limits.wireMessageBytes);
   });
 });
 
-describe('numbers of messages', () => {
-  it('count pieces, and are the service’s once the last piece is in', () => {
-    const numbering = new Numbering();
+describe('sequence numbers of assignment messages', () => {
+  it('acknowledge an assignment of the service with the last of its messages', () => {
+    const numbering = new AssignmentNumbering();
     for (const [service, count] of [
       [1, 1],
       [2, 3],

@@ -1,41 +1,42 @@
 import { limits } from '../../../core/limits.ts';
 import type { Assignment } from '../../../core/messages.ts';
 
-/** Tags, lengths and numbers of one assignment on the wire, generously. */
+/** An upper bound, in bytes, of one assignment's tags, lengths and numbers on the wire. */
 const fixedBytes = 256;
 
-/** No less than the bytes of an assignment on the wire. */
-function bytesAtMost(task: Assignment): number {
+/** Returns an upper bound of an assignment's bytes on the wire. */
+function maxWireBytes(task: Assignment): number {
   const { id, key, queue, tenant, traceparent, parentId, tags } = task;
   let chars = id.length + key.length + queue.length + tenant.length + traceparent.length + parentId.length;
   for (const tag of tags) chars += tag.length;
   return fixedBytes + task.spec.length + task.lease.length + 3 * chars;
 }
 
-/** Cut so that no message on the wire is too large or has too many items. */
-export function pieces(tasks: readonly Assignment[]): readonly (readonly Assignment[])[] {
-  const cut: Assignment[][] = [];
+/** Splits assignments into pieces that each fit into one message on the wire, by bytes and by number of items. */
+export function splitAssignments(tasks: readonly Assignment[]): readonly (readonly Assignment[])[] {
+  const pieces: Assignment[][] = [];
   let piece: Assignment[] = [];
   let bytes = 0;
   for (const task of tasks) {
-    const size = bytesAtMost(task);
+    const size = maxWireBytes(task);
     if (piece.length > 0 && (piece.length === limits.batchItems || bytes + size > limits.wireMessageBytes)) {
-      cut.push(piece);
+      pieces.push(piece);
       piece = [];
       bytes = 0;
     }
     piece.push(task);
     bytes += size;
   }
-  if (piece.length > 0) cut.push(piece);
-  return cut;
+  if (piece.length > 0) pieces.push(piece);
+  return pieces;
 }
 
 /**
- * The service counts what it assigns at once, the wire counts messages, and one of the former may be several of the
- * latter. A worker's `received` of the wire is the service's once the last piece is in.
+ * Translates the sequence numbers of messages on the wire to those of the service. The service numbers its assignments;
+ * one assignment may be several messages. It counts as received once the worker has acknowledged the last of its
+ * messages.
  */
-export class Numbering {
+export class AssignmentNumbering {
   readonly #unacknowledged: { readonly wire: number; readonly service: number }[] = [];
   #wire = 0;
 
@@ -43,12 +44,15 @@ export class Numbering {
     return ++this.#wire;
   }
 
-  /** The last message handed out carries the end of what the service calls `service`. */
+  /** Records that the message with the latest number is the last one of the service's assignment `service`. */
   ends(service: number): void {
     this.#unacknowledged.push({ wire: this.#wire, service });
   }
 
-  /** What the service may take as received; undefined: nothing more. RangeError: never sent. */
+  /**
+   * Returns the latest assignment of the service that the worker has received completely, or undefined if it is the
+   * same as before. Throws a RangeError for a number that was never sent.
+   */
   acknowledge(wire: number): number | undefined {
     if (wire > this.#wire) throw new RangeError('never sent');
     let service: number | undefined;

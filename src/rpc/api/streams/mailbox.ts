@@ -1,4 +1,4 @@
-/** Many put, one takes. A putter waits until its value was taken, so that nothing heaps up for a slow taker. */
+/** A queue with many writers and one reader. Each writer waits until its value is read, which bounds the queue. */
 export class Mailbox<T> {
   readonly #waiting: { readonly value: T; readonly taken: () => void }[] = [];
   #closed = false;
@@ -8,7 +8,7 @@ export class Mailbox<T> {
     return this.#waiting.length === 0;
   }
 
-  /** Resolves when the value was taken, or never will be. */
+  /** Adds a value. Resolves once the reader has taken it, or once the mailbox is closed. */
   put(value: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((taken) => {

@@ -3,7 +3,7 @@ import { anyone } from '../../../../test/fixtures/api-node.ts';
 import { OpenStreams } from './open-streams.ts';
 
 describe('open streams', () => {
-  it('are counted for each identity', () => {
+  it('are limited for each identity', () => {
     const streams = new OpenStreams({ streams: 10, streamsPerIdentity: 2 });
     const close = streams.open(anyone);
     streams.open(anyone);
@@ -15,14 +15,16 @@ describe('open streams', () => {
     close();
     streams.open(anyone);
     expect(streams.count).toBe(3);
-    expect(() => streams.open(anyone)).toThrow("'local' has as many streams open on this node as it may: 2.");
+    expect(() => streams.open(anyone)).toThrow(
+      "'local' has 2 streams open on this node, which is its limit.",
+    );
   });
 
-  it('are counted for the node', () => {
+  it('are limited for the node', () => {
     const streams = new OpenStreams({ streams: 1, streamsPerIdentity: 2 });
     streams.open(anyone);
     expect(() => streams.open({ ...anyone, name: 'other' })).toThrow(
-      'This node has as many streams open as it may: 1.',
+      'This node has 1 streams open, which is its limit.',
     );
   });
 });

@@ -4,30 +4,33 @@ import type { Identity } from '../api.ts';
 
 const retryAfterMs = 1_000;
 
-type Bounds = Pick<Limits, 'streams' | 'streamsPerIdentity'>;
+type StreamLimits = Pick<Limits, 'streams' | 'streamsPerIdentity'>;
 
-/** Counts the streams of this node and of each identity, so that nobody takes them all. */
+/** Counts and limits the open streams of this node and of each identity: one identity must not use up all of them. */
 export class OpenStreams {
-  readonly #bounds: Bounds;
+  readonly #limits: StreamLimits;
   readonly #byIdentity = new Map<string, number>();
   #all = 0;
 
-  constructor(bounds: Bounds = limits) {
-    this.#bounds = bounds;
+  constructor(streamLimits: StreamLimits = limits) {
+    this.#limits = streamLimits;
   }
 
   get count(): number {
     return this.#all;
   }
 
-  /** Counts one more; the answer uncounts it, once. RESOURCE_EXHAUSTED, TOO_MANY_STREAMS where one is too many. */
+  /**
+   * Counts one more stream and returns a function that uncounts it. Throws RESOURCE_EXHAUSTED with TOO_MANY_STREAMS at
+   * the limit.
+   */
   open(identity: Identity): () => void {
     const own = this.#byIdentity.get(identity.name) ?? 0;
-    const { streams, streamsPerIdentity } = this.#bounds;
+    const { streams, streamsPerIdentity } = this.#limits;
     if (own >= streamsPerIdentity) {
-      throw tooMany(`'${identity.name}' has as many streams open on this node as it may: ${own}`);
+      throw tooMany(`'${identity.name}' has ${own} streams open on this node, which is its limit`);
     }
-    if (this.#all >= streams) throw tooMany(`This node has as many streams open as it may: ${streams}`);
+    if (this.#all >= streams) throw tooMany(`This node has ${streams} streams open, which is its limit`);
     this.#all++;
     this.#byIdentity.set(identity.name, own + 1);
     let open = true;
@@ -45,8 +48,8 @@ export class OpenStreams {
   }
 }
 
-function tooMany(what: string): HoldfastError {
-  return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_MANY_STREAMS', `${what}.`, {
+function tooMany(message: string): HoldfastError {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_MANY_STREAMS', `${message}.`, {
     retryAfterMs,
     help: 'Close streams that are not needed, use one stream for many tasks, or add nodes.',
   });

@@ -3,10 +3,10 @@ import {
   type ApiNode,
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
-  Recorded,
-  submitted,
+  RecordingStream,
+  submitItems,
 } from '../../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
@@ -22,17 +22,17 @@ const ok = (lease: Uint8Array): Settlement => ({
   afterMs: undefined,
 });
 
-function report(node: ApiNode, context = calledBy()) {
-  const recorded = new Recorded<ReportResponse>();
+function report(node: ApiNode, context = callContext()) {
+  const recorded = new RecordingStream<ReportResponse>();
   return { recorded, worker: node.api.report(recorded, context) };
 }
 
-/** A worker that was given these tasks. */
-async function working(node: ApiNode, ...keys: string[]) {
-  await submitted(node, ...keys.map((key) => item(key)));
-  const recorded = new Recorded<WorkResponse>();
+/** Opens a Work stream with these tasks assigned to it, and returns their leases. */
+async function assignTasks(node: ApiNode, ...keys: string[]) {
+  await submitItems(node, ...keys.map((key) => item(key)));
+  const recorded = new RecordingStream<WorkResponse>();
   const types = [{ type: 'note', maxVersion: 1 }];
-  const work = node.api.work(recorded, calledBy());
+  const work = node.api.work(recorded, callContext());
   work.message({
     kind: 'hello',
     tenant: '',
@@ -49,10 +49,10 @@ async function working(node: ApiNode, ...keys: string[]) {
 }
 
 describe('a Report stream', () => {
-  it('settles, answers each item in its place, and returns credits to the session', async () => {
+  it('settles each item, answers at its index, and returns the credits to the session', async () => {
     const node = await apiNode();
-    const { recorded: work, leases, sessionId } = await working(node, 'a', 'b');
-    await submitted(node, item('c'));
+    const { recorded: work, leases, sessionId } = await assignTasks(node, 'a', 'b');
+    await submitItems(node, item('c'));
     const { recorded, worker } = report(node);
     worker.message({ ...hello, sessionId });
     const [a, b] = leases as [Uint8Array, Uint8Array];
@@ -68,9 +68,9 @@ describe('a Report stream', () => {
     expect(work.of('assignments').flatMap((m) => m.tasks.map((t) => t.key))).toEqual(['a', 'b', 'c']);
   });
 
-  it('says where it did not return credits, since the session is not here', async () => {
+  it('reports that no credits were returned if the session is on another node', async () => {
     const node = await apiNode();
-    const { leases } = await working(node, 'a');
+    const { leases } = await assignTasks(node, 'a');
     const { recorded, worker } = report(node);
     worker.message({ ...hello, sessionId: 'elsewhere' });
     worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
@@ -78,9 +78,9 @@ describe('a Report stream', () => {
     expect(recorded.of('settled')).toMatchObject([{ credited: false, results: [{ state: 'succeeded' }] }]);
   });
 
-  it('renews leases, and refuses bad progress alone', async () => {
+  it('renews leases, and refuses only the heartbeats with invalid fields', async () => {
     const node = await apiNode();
-    const { leases } = await working(node, 'a');
+    const { leases } = await assignTasks(node, 'a');
     const { recorded, worker } = report(node);
     worker.message(hello);
     const [lease] = leases as [Uint8Array];
@@ -102,7 +102,7 @@ describe('a Report stream', () => {
     ]);
   });
 
-  it('that does not begin with hello is refused', async () => {
+  it('is refused if its first message is not hello', async () => {
     const node = await apiNode();
     const { recorded, worker } = report(node);
     worker.message({ kind: 'settlements', batch: 1, items: [] });
@@ -110,14 +110,14 @@ describe('a Report stream', () => {
   });
 
   it('needs the verb work', async () => {
-    const { recorded, worker } = report(await apiNode(), calledBy({ ...anyone, verbs: ['read'] }));
+    const { recorded, worker } = report(await apiNode(), callContext({ ...anyone, verbs: ['read'] }));
     worker.message(hello);
     expect(recorded.error).toMatchObject({ reason: 'DENIED' });
   });
 
-  it('refuses a batch of none or of more than 100', async () => {
+  it('refuses a batch with no items or more than 100', async () => {
     const node = await apiNode();
-    for (const [n, told] of [
+    for (const [n, limit] of [
       [0, 'at least 1'],
       [101, 'at most 100'],
     ] as const) {
@@ -128,11 +128,11 @@ describe('a Report stream', () => {
         batch: 1,
         items: Array(n).fill({ lease: new Uint8Array(1), progress: undefined }),
       });
-      expect(recorded.error?.message).toBe(`items: has ${n} items; ${told}`);
+      expect(recorded.error?.message).toBe(`items: has ${n} items; ${limit}`);
     }
   });
 
-  it('answers a batch that the store failed with the error for each item, and goes on', async () => {
+  it('answers each item with the error when the store fails, and stays open', async () => {
     const failed = new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The disk is gone.');
     const node = await apiNode((service) => ({
       ...service,
@@ -158,7 +158,7 @@ describe('a Report stream', () => {
     expect(recorded.ended).toBe(false);
   });
 
-  it('is cut when 64 batches wait for their answer and another comes', async () => {
+  it('is cut when a 65th batch arrives while 64 wait for their answers', async () => {
     const node = await apiNode((service) => ({ ...service, settle: () => new Promise<never>(() => {}) }));
     const { recorded, worker } = report(node);
     worker.message(hello);
@@ -174,9 +174,9 @@ describe('a Report stream', () => {
     });
   });
 
-  it('answers what is under way before it ends with its worker', async () => {
+  it('sends pending answers before it ends when the worker has closed its side', async () => {
     const node = await apiNode();
-    const { leases } = await working(node, 'a');
+    const { leases } = await assignTasks(node, 'a');
     const { recorded, worker } = report(node);
     worker.message(hello);
     worker.message({ kind: 'settlements', batch: 1, items: leases.map(ok) });
@@ -187,9 +187,9 @@ describe('a Report stream', () => {
     expect(recorded).toMatchObject({ ended: true, error: undefined });
   });
 
-  it('keeps a long message as far as 8 KiB go, cut between characters', async () => {
+  it('shortens a long message to 8 KiB, cut between characters', async () => {
     const node = await apiNode();
-    const { leases } = await working(node, 'a');
+    const { leases } = await assignTasks(node, 'a');
     const { worker } = report(node);
     worker.message(hello);
     const [lease] = leases as [Uint8Array];

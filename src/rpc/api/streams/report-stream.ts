@@ -3,43 +3,45 @@ import { limits } from '../../../core/limits.ts';
 import type { ReportRequest, ReportResponse } from '../../../core/messages.ts';
 import type { SettleContext } from '../../../service/service.ts';
 import { reporterOf, requireVerb } from '../access.ts';
-import type { CallContext, Received, ServerStream } from '../api.ts';
-import type { Parts } from '../parts.ts';
+import type { CallContext, ServerStream, StreamReceiver } from '../api.ts';
+import type { ApiDeps } from '../api-deps.ts';
 import { ensureCount, heartbeatEach, settleEach } from '../reporting.ts';
 import { reportHello } from '../validation/tables.ts';
 import { ensure } from '../validation/validate.ts';
-import { badSequence, type Channel, deaf, openChannel } from './channel.ts';
+import { badSequence, inertReceiver, openChannel, type ServerChannel } from './server-channel.ts';
 
-type Batch = Extract<ReportRequest, { batch: number }>;
+type ReportBatch = Extract<ReportRequest, { batch: number }>;
 
-/** Settlements and heartbeats of one worker. Answers come as they are ready, in whatever order. */
+/**
+ * Serves one worker's stream of settlements and heartbeats. Answers are sent as soon as they are ready, in any order.
+ */
 export function reportStream(
-  parts: Parts,
+  deps: ApiDeps,
   stream: ServerStream<ReportResponse>,
   context: CallContext,
-): Received<ReportRequest> {
-  const channel = openChannel<ReportResponse>(parts, stream, context, { draining() {}, closed() {} });
-  if (channel === undefined) return deaf;
-  const open: Channel<ReportResponse> = channel;
+): StreamReceiver<ReportRequest> {
+  const channel = openChannel<ReportResponse>(deps, stream, context, { draining() {}, closed() {} });
+  if (channel === undefined) return inertReceiver;
+  const open: ServerChannel<ReportResponse> = channel;
   let reporter: SettleContext | undefined;
   let waiting = 0;
   let ended = false;
 
-  /** A hello again is a worker that moved to its next session. */
+  /** Handles a hello. A worker sends another hello when it has moved to a new session. */
   function greet(hello: Extract<ReportRequest, { kind: 'hello' }>): void {
-    ensure(reportHello, hello, parts.clock.now());
+    ensure(reportHello, hello, deps.clock.now());
     requireVerb(context.identity, 'work');
     const sessionId = hello.sessionId === '' ? undefined : hello.sessionId;
     reporter = { ...reporterOf(context.identity, hello.tenant), sessionId };
   }
 
-  async function answer(message: Batch, from: SettleContext): Promise<void> {
+  async function answer(message: ReportBatch, from: SettleContext): Promise<void> {
     const { batch } = message;
     if (message.kind === 'settlements') {
-      const { results, credited } = await settleEach(parts, message.items, from);
+      const { results, credited } = await settleEach(deps, message.items, from);
       open.send({ kind: 'settled', batch, results, credited });
     } else {
-      const answers = await heartbeatEach(parts, message.items, from);
+      const answers = await heartbeatEach(deps, message.items, from);
       open.send({ kind: 'heartbeats', batch, answers });
     }
   }
@@ -51,7 +53,7 @@ export function reportStream(
     }
     if (reporter === undefined) throw helloFirst(message.kind);
     if (message.kind === 'keepAlive') return;
-    ensureCount(message.items, parts.clock.now());
+    ensureCount(message.items, deps.clock.now());
     if (waiting === limits.reportBatches) throw tooMany;
     waiting++;
     void answer(message, reporter)
@@ -85,9 +87,9 @@ function helloFirst(kind: string): HoldfastError {
 const tooMany = new HoldfastError(
   'RESOURCE_EXHAUSTED',
   'STORE_BUSY',
-  `${limits.reportBatches} batches of this stream wait for the store, as many as may; the stream was cut.`,
+  `${limits.reportBatches} batches of this stream wait for the store, which is the limit; the stream was cut.`,
   {
-    help: 'Wait for answers before sending more. Open the stream again and resend what was not answered.',
+    help: 'Wait for answers before sending more. Open the stream again and resend the batches without an answer.',
     retryAfterMs: 1_000,
   },
 );

@@ -1,28 +1,30 @@
 /**
- * What every long stream has in common: a keep-alive each 20 s both ways, an end for a peer that is silent for
- * three of them, a drain after 240 s ± 10 % and, where the peer stays, an end 30 s later.
+ * The timers of every long stream. Each side sends a keep-alive every 20 s. The stream is cut if the client has sent
+ * nothing for 60 s. It is drained after 240 s ± 10 %, and ended 30 s later if the client is still connected.
  */
 import { HoldfastError } from '../../../core/errors.ts';
 import { timing } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
 
-const silentKeepAlives = 3;
+/** Number of keep-alive intervals without any message of the client after which its stream is cut. */
+const missedKeepAlives = 3;
+/** The age at which a stream is drained varies by this fraction, so that streams do not all move at once. */
 const ageSpread = 0.1;
 
-export interface LifeEvents {
+export interface StreamLifeEvents {
   keepAlive(): void;
-  /** Once: the peer is asked to open its next stream. */
+  /** Called once, when the server should ask the client to open its next stream. */
   drain(): void;
-  /** Undefined: the time is over, in good order. */
+  /** Called when the stream must end: with the error, or with status OK if there is none. */
   over(error: HoldfastError | undefined): void;
 }
 
-export interface Life {
-  /** The peer said something. */
+export interface StreamLife {
+  /** Records that a message of the client arrived. */
   messageReceived(): void;
-  /** Drains now instead of at its age. */
+  /** Drains the stream now instead of at its maximum age. */
   drain(): void;
-  /** No more of it. */
+  /** Cancels all timers. */
   stop(): void;
 }
 
@@ -30,16 +32,16 @@ export function streamAgeMs(clock: Clock): number {
   return Math.round(timing.streamMaxAgeMs * (1 - ageSpread + 2 * ageSpread * clock.random()));
 }
 
-export function beginLife(clock: Clock, events: LifeEvents): Life {
+export function startStreamLife(clock: Clock, events: StreamLifeEvents): StreamLife {
   let receivedAtMs = clock.monotonic();
   let draining = false;
   let cancelTick = clock.after(timing.keepAliveMs, tick);
   let cancelAge = clock.after(streamAgeMs(clock), drain);
 
   function tick(): void {
-    const silentMs = clock.monotonic() - receivedAtMs;
-    if (silentMs > silentKeepAlives * timing.keepAliveMs) {
-      events.over(silence(silentMs));
+    const idleMs = clock.monotonic() - receivedAtMs;
+    if (idleMs > missedKeepAlives * timing.keepAliveMs) {
+      events.over(peerTimeout(idleMs));
       return;
     }
     cancelTick = clock.after(timing.keepAliveMs, tick);
@@ -65,9 +67,9 @@ export function beginLife(clock: Clock, events: LifeEvents): Life {
   };
 }
 
-function silence(ms: number): HoldfastError {
-  const told = `Nothing was heard from the other side for ${Math.round(ms / 1_000)} s`;
-  return new HoldfastError('UNAVAILABLE', 'TIMED_OUT', `${told}, so the stream was cut.`, {
-    help: `Send a keep-alive each ${timing.keepAliveMs / 1_000} s, and open the stream again.`,
+function peerTimeout(idleMs: number): HoldfastError {
+  const message = `The client sent nothing for ${Math.round(idleMs / 1_000)} s, so the stream was cut.`;
+  return new HoldfastError('UNAVAILABLE', 'TIMED_OUT', message, {
+    help: `Send a keep-alive every ${timing.keepAliveMs / 1_000} s, and open the stream again.`,
   });
 }

@@ -4,11 +4,11 @@ import {
   type ApiNode,
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
   noOptions,
-  refusal,
-  submitted,
+  rejectionOf,
+  submitItems,
 } from '../../../../test/fixtures/api-node.ts';
 import { EventKind, TaskState } from '../../gen/holdfast/v1/task_pb.ts';
 import {
@@ -18,8 +18,8 @@ import {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { watchTask } from './watch.ts';
 
-/** Reads a watch as it comes. */
-function follow(node: ApiNode, tasks: { id: string; fromVersion?: number }[], context = calledBy()) {
+/** Opens a watch and collects its updates. */
+function follow(node: ApiNode, tasks: { id: string; fromVersion?: number }[], context = callContext()) {
   const updates: WatchTasksResponse[] = [];
   const request = create(WatchTasksRequestSchema, { tasks });
   const done = (async () => {
@@ -30,16 +30,16 @@ function follow(node: ApiNode, tasks: { id: string; fromVersion?: number }[], co
   return { updates, done, kinds };
 }
 
-async function three() {
+async function nodeWithThreeTasks() {
   const node = await apiNode();
-  const ids = (await submitted(node, item('a'), item('b'), item('c'))).map((task) => task.id);
+  const ids = (await submitItems(node, item('a'), item('b'), item('c'))).map((task) => task.id);
   return { node, ids };
 }
 const cancel = (node: ApiNode, id: string) => node.service.cancel('default', id, { actor: 'x', message: '' });
 
 describe('WatchTasks', () => {
-  it('tells the events of each task, then those to come, and ends when all have ended', async () => {
-    const { node, ids } = await three();
+  it('streams past and new events of each task, and ends when all tasks have ended', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     const watch = follow(
       node,
       ids.map((id) => ({ id })),
@@ -56,16 +56,16 @@ describe('WatchTasks', () => {
     expect(node.api.openStreams).toBe(0);
   });
 
-  it('goes on from the version that was seen', async () => {
-    const { node, ids } = await three();
+  it('begins after the version in the request', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     await cancel(node, ids[0] as string);
     const watch = follow(node, [{ id: ids[0] as string, fromVersion: 1 }]);
     await watch.done;
     expect(watch.updates.map((u) => u.update?.update.value)).toMatchObject([{ version: 2 }]);
   });
 
-  it('tells which task cannot be watched, and watches the others', async () => {
-    const { node, ids } = await three();
+  it('names a task that cannot be watched, and watches the others', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     await cancel(node, ids[0] as string);
     const watch = follow(node, [{ id: 'nope' }, { id: ids[0] as string }]);
     await watch.done;
@@ -75,22 +75,22 @@ describe('WatchTasks', () => {
     expect(watch.updates.filter((u) => u.id === ids[0])).toHaveLength(2);
   });
 
-  it('of another queue’s task finds none', async () => {
-    const { node, ids } = await three();
-    const watch = follow(node, [{ id: ids[0] as string }], calledBy({ ...anyone, queues: ['mail'] }));
+  it('finds no task of a queue that the identity may not use', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
+    const watch = follow(node, [{ id: ids[0] as string }], callContext({ ...anyone, queues: ['mail'] }));
     await watch.done;
     expect(watch.updates).toMatchObject([{ error: { reason: 'TASK_NOT_FOUND' } }]);
   });
 
   it('needs the verb read, and valid fields', async () => {
-    const { node } = await three();
-    const denied = follow(node, [{ id: 'x' }], calledBy({ ...anyone, verbs: ['work'] }));
-    expect((await refusal(denied.done)).reason).toBe('DENIED');
-    expect((await refusal(follow(node, []).done)).message).toBe('tasks: has 0 tasks; at least 1');
+    const { node } = await nodeWithThreeTasks();
+    const denied = follow(node, [{ id: 'x' }], callContext({ ...anyone, verbs: ['work'] }));
+    expect((await rejectionOf(denied.done)).reason).toBe('DENIED');
+    expect((await rejectionOf(follow(node, []).done)).message).toBe('tasks: has 0 tasks; at least 1');
   });
 
-  it('keeps alive each 20 s, and drains at 240 s ± 10 %', async () => {
-    const { node, ids } = await three();
+  it('sends a keep-alive every 20 s, and drains after 240 s ± 10 %', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     const watch = follow(node, [{ id: ids[0] as string }]);
     await node.clock.advance(41_000);
     expect(watch.kinds()).toEqual(['event', 'keepAlive', 'keepAlive']);
@@ -102,23 +102,23 @@ describe('WatchTasks', () => {
     expect(node.clock.pending).toBe(0);
   });
 
-  it('drains at once when its node does', async () => {
-    const { node, ids } = await three();
+  it('drains at once when its node drains', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     const watch = follow(node, [{ id: ids[0] as string }]);
     await node.clock.settle();
     node.api.drain();
     await watch.done;
     expect(watch.kinds()).toEqual(['event', 'drain']);
-    expect((await refusal(follow(node, [{ id: ids[0] as string }]).done)).reason).toBe('DRAINING');
+    expect((await rejectionOf(follow(node, [{ id: ids[0] as string }]).done)).reason).toBe('DRAINING');
   });
 
-  it('ends with its caller', async () => {
-    const { node, ids } = await three();
+  it('ends when its caller has gone', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     const gone = new AbortController();
     const watch = follow(
       node,
       ids.map((id) => ({ id })),
-      calledBy(anyone, { signal: gone.signal }),
+      callContext(anyone, { signal: gone.signal }),
     );
     await node.clock.settle();
     gone.abort();
@@ -127,7 +127,7 @@ describe('WatchTasks', () => {
     expect(node.clock.pending).toBe(0);
   });
 
-  it('reads no further than its reader takes', async () => {
+  it('reads updates no faster than its client reads the stream', async () => {
     const node = await apiNode();
     let read = 0;
     const slow = await apiNode((service) => ({
@@ -137,7 +137,7 @@ describe('WatchTasks', () => {
           yield { kind: 'progress', progress: { fraction: 0, note: String(read) } };
       },
     }));
-    const updates = slow.api.watch(create(WatchTasksRequestSchema, { tasks: [{ id: 'x' }] }), calledBy());
+    const updates = slow.api.watch(create(WatchTasksRequestSchema, { tasks: [{ id: 'x' }] }), callContext());
     const reader = updates[Symbol.asyncIterator]();
     await reader.next();
     await slow.clock.settle();
@@ -150,27 +150,26 @@ describe('WatchTasks', () => {
 describe('WatchTask', () => {
   const one = (id: string) => create(WatchTaskRequestSchema, { id });
 
-  it('is the same for one task', async () => {
-    const { node, ids } = await three();
+  it('streams the events of one task', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
     await cancel(node, ids[0] as string);
     const cases: unknown[] = [];
-    for await (const { update } of watchTask(node.api, one(ids[0] as string), calledBy()))
+    for await (const { update } of watchTask(node.api, one(ids[0] as string), callContext()))
       cases.push(update.case);
     expect(cases).toEqual(['event', 'event']);
   });
 
-  it('fails where the task cannot be watched', async () => {
-    const { node } = await three();
-    const error = await refusal(watchTask(node.api, one('nope'), calledBy()).next());
+  it('fails if the task cannot be watched', async () => {
+    const { node } = await nodeWithThreeTasks();
+    const error = await rejectionOf(watchTask(node.api, one('nope'), callContext()).next());
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND', taskId: 'nope' });
   });
 });
 
-// A task that waits for a time is shown as scheduled from its first event on.
 describe('a watched task', () => {
-  it('shows its state after each event', async () => {
+  it('with a delay is shown as scheduled from its first event', async () => {
     const node = await apiNode();
-    const [task] = await submitted(node, item('later', { options: { ...noOptions, delayMs: 60_000 } }));
+    const [task] = await submitItems(node, item('later', { options: { ...noOptions, delayMs: 60_000 } }));
     const watch = follow(node, [{ id: task?.id ?? '' }]);
     await node.clock.settle();
     expect(watch.updates.map((u) => u.update?.update.value)).toMatchObject([{ state: TaskState.SCHEDULED }]);

@@ -11,13 +11,13 @@ import {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { tenantOf } from '../access.ts';
 import type { Api, CallContext } from '../api.ts';
+import type { ApiDeps } from '../api-deps.ts';
 import { admit, admitTask } from '../guard.ts';
-import type { Parts } from '../parts.ts';
 import * as requests from '../validation/requests.ts';
 import { errorFromWire } from '../wire/from-wire.ts';
 import { errorToWire, updateToWire } from '../wire/to-wire.ts';
-import { openCounted } from './channel.ts';
 import { Mailbox } from './mailbox.ts';
+import { countStream } from './server-channel.ts';
 import { streamAgeMs } from './stream-life.ts';
 
 type Update = MessageInitShape<typeof WatchTasksResponseSchema>;
@@ -26,38 +26,38 @@ const keepAlive: Update = { update: { update: { case: 'keepAlive', value: {} } }
 const drain: Update = { update: { update: { case: 'drain', value: {} } } };
 
 /**
- * The tasks' events and progress as they happen, until all have ended. A task that cannot be watched is told so and
- * disturbs no other. Reads no faster than the reader takes.
+ * Streams the events and the progress of tasks until all tasks have ended. A task that cannot be watched is answered
+ * with an error and does not affect the others. It reads no faster than the client reads the stream.
  */
 export async function* watchTasks(
-  parts: Parts,
+  deps: ApiDeps,
   request: WatchTasksRequest,
   context: CallContext,
 ): AsyncGenerator<WatchTasksResponse> {
-  admit(parts, requests.watchTasks, 'read', request, context);
+  admit(deps, requests.watchTasks, 'read', request, context);
   const watched = request.tasks.map((task) => ({
     task,
     tenant: tenantOf(context.identity, task.tenant === '' ? request.tenant : task.tenant),
   }));
-  const uncount = openCounted(parts, context);
-  const { clock } = parts;
+  const uncount = countStream(deps, context);
+  const { clock } = deps;
   const box = new Mailbox<Update | 'end'>();
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, context.signal]);
 
-  let going = watched.length;
+  let unfinished = watched.length;
   for (const { task, tenant } of watched) {
-    void pump(parts, tenant, task, { ...context, signal }, box).finally(() => {
-      if (--going === 0) void box.put('end');
+    void watchOne(deps, tenant, task, { ...context, signal }, box).finally(() => {
+      if (--unfinished === 0) void box.put('end');
     });
   }
-  const finish = (): void => void box.put(drain);
-  const cancelAge = clock.after(streamAgeMs(clock), finish);
-  const forget = parts.onDrain(finish);
-  let cancelBeat = clock.after(timing.keepAliveMs, beat);
-  function beat(): void {
+  const sendDrain = (): void => void box.put(drain);
+  const cancelAge = clock.after(streamAgeMs(clock), sendDrain);
+  const unsubscribe = deps.onDrain(sendDrain);
+  let cancelKeepAlive = clock.after(timing.keepAliveMs, sendKeepAlive);
+  function sendKeepAlive(): void {
     if (box.empty) void box.put(keepAlive);
-    cancelBeat = clock.after(timing.keepAliveMs, beat);
+    cancelKeepAlive = clock.after(timing.keepAliveMs, sendKeepAlive);
   }
   try {
     for (;;) {
@@ -70,22 +70,22 @@ export async function* watchTasks(
     stop.abort();
     box.close();
     cancelAge();
-    cancelBeat();
-    forget();
+    cancelKeepAlive();
+    unsubscribe();
     uncount();
   }
 }
 
-async function pump(
-  parts: Parts,
+async function watchOne(
+  deps: ApiDeps,
   tenant: string,
   { id, fromVersion }: WatchTaskRequest,
   context: CallContext,
   box: Mailbox<Update | 'end'>,
 ): Promise<void> {
   try {
-    await admitTask(parts, tenant, id, context);
-    for await (const update of parts.service.watch(tenant, id, fromVersion, context.signal)) {
+    await admitTask(deps, tenant, id, context);
+    for await (const update of deps.service.watch(tenant, id, fromVersion, context.signal)) {
       await box.put({ id, update: updateToWire(update) });
       if (context.signal.aborted) return;
     }
@@ -94,7 +94,7 @@ async function pump(
   }
 }
 
-/** WatchTask by means of WatchTasks: what is an error of one of many is the call's here. */
+/** Serves WatchTask by a WatchTasks call for one task. An error of the task becomes the error of the call. */
 export async function* watchTask(
   api: Pick<Api, 'watch'>,
   request: WatchTaskRequest,

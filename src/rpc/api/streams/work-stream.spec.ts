@@ -3,11 +3,11 @@ import {
   type ApiNode,
   anyone,
   apiNode,
-  calledBy,
+  callContext,
   item,
-  Recorded,
+  RecordingStream,
   specOf,
-  submitted,
+  submitItems,
 } from '../../../../test/fixtures/api-node.ts';
 import { limits, timing } from '../../../core/limits.ts';
 import type { Assignment, WorkRequest, WorkResponse } from '../../../core/messages.ts';
@@ -25,19 +25,19 @@ const hello: Hello = {
   bytes: 1_000_000,
 };
 
-function connect(node: ApiNode, context = calledBy()) {
-  const recorded = new Recorded<WorkResponse>();
+function connect(node: ApiNode, context = callContext()) {
+  const recorded = new RecordingStream<WorkResponse>();
   const worker = node.api.work(recorded, context);
   return { recorded, worker };
 }
 
-const assigned = (recorded: Recorded<WorkResponse>) =>
+const assignedKeys = (recorded: RecordingStream<WorkResponse>) =>
   recorded.of('assignments').flatMap((m) => m.tasks.map((task) => task.key));
 
 describe('a Work stream', () => {
-  it('welcomes a hello and then gives work as far as credits go', async () => {
+  it('answers hello with welcome, then assigns as many tasks as there are credits', async () => {
     const node = await apiNode();
-    await submitted(node, item('a'), item('b'), item('c'));
+    await submitItems(node, item('a'), item('b'), item('c'));
     const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 2 });
     await node.clock.settle();
@@ -47,13 +47,13 @@ describe('a Work stream', () => {
       leaseMs: 30_000,
       heartbeatMs: 10_000,
     });
-    expect(assigned(recorded)).toEqual(['a', 'b']);
+    expect(assignedKeys(recorded)).toEqual(['a', 'b']);
     worker.message({ kind: 'credit', tasks: 1, bytes: 0 });
     await node.clock.settle();
-    expect(assigned(recorded)).toEqual(['a', 'b', 'c']);
+    expect(assignedKeys(recorded)).toEqual(['a', 'b', 'c']);
   });
 
-  it('that does not begin with hello is refused', async () => {
+  it('is refused if its first message is not hello', async () => {
     const node = await apiNode();
     for (const first of [
       { kind: 'credit', tasks: 1, bytes: 1 },
@@ -71,39 +71,39 @@ describe('a Work stream', () => {
     expect(node.api.openStreams).toBe(0);
   });
 
-  it('with a bad hello is told every violation', async () => {
+  it('answers an invalid hello with all its violations', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message({ ...hello, queues: [], workerName: '' });
     expect(recorded.error?.violations.map((v) => v.field)).toEqual(['workerName', 'queues']);
   });
 
-  it('needs the verb work, and its queues', async () => {
+  it('needs permission for the verb work and for its queues', async () => {
     const node = await apiNode();
-    const submitter = connect(node, calledBy({ ...anyone, verbs: ['submit'] }));
+    const submitter = connect(node, callContext({ ...anyone, verbs: ['submit'] }));
     submitter.worker.message(hello);
     expect(submitter.recorded.error?.message).toBe("'local' may not work (its verbs: submit).");
-    const other = connect(node, calledBy({ ...anyone, queues: ['mail'] }));
+    const other = connect(node, callContext({ ...anyone, queues: ['mail'] }));
     other.worker.message(hello);
     expect(other.recorded.error?.message).toBe("'local' may not use the queue 'q'.");
   });
 
-  it('takes a second hello as new credits, and only from the same worker', async () => {
+  it('resets the credits on a second hello, but refuses another worker', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 0 });
     worker.message({ ...hello, tasks: 1 });
-    await submitted(node, item('a'), item('b'));
+    await submitItems(node, item('a'), item('b'));
     await node.clock.settle();
-    expect(assigned(recorded)).toEqual(['a']);
+    expect(assignedKeys(recorded)).toEqual(['a']);
     expect(recorded.of('welcome')).toHaveLength(1);
     worker.message({ ...hello, workerId: 'another' });
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
-  it('tells its worker that a task was cancelled', async () => {
+  it('sends a cancel to the worker that runs the task', async () => {
     const node = await apiNode();
-    const [task] = await submitted(node, item('a'));
+    const [task] = await submitItems(node, item('a'));
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
@@ -111,16 +111,16 @@ describe('a Work stream', () => {
     expect(recorded.of('cancel')).toMatchObject([{ id: task?.id, cause: 'cancelled' }]);
   });
 
-  it('gives back what its worker never heard of, and keeps what was acknowledged', async () => {
+  it('releases unacknowledged assignments at its end, and keeps acknowledged ones running', async () => {
     const node = await apiNode();
-    const [a] = await submitted(node, item('a'));
+    const [a] = await submitItems(node, item('a'));
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
     worker.message({ kind: 'received', seq: 1 });
-    const [b] = await submitted(node, item('b'));
+    const [b] = await submitItems(node, item('b'));
     await node.clock.settle();
-    expect(assigned(recorded)).toEqual(['a', 'b']);
+    expect(assignedKeys(recorded)).toEqual(['a', 'b']);
     worker.closed(undefined);
     await node.clock.settle();
     const state = async (id = '') => (await node.service.get('default', id, false)).snapshot.head.state;
@@ -128,7 +128,7 @@ describe('a Work stream', () => {
     expect(recorded).toMatchObject({ ended: true, error: undefined });
   });
 
-  it('refuses an acknowledgement of what was never sent', async () => {
+  it('refuses the acknowledgement of a message that was never sent', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
@@ -136,15 +136,15 @@ describe('a Work stream', () => {
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
-  it('cuts large assignments into messages of at most 1 MiB, and counts them as one to the service', async () => {
+  it('splits a large assignment into messages of at most 1 MiB, which the service counts as one', async () => {
     let sink: SessionSink | undefined;
     const received: number[] = [];
     const node = await apiNode((service) => ({
       ...service,
-      openSession(asked, to) {
+      openSession(request, to) {
         sink = to;
         return {
-          ...service.openSession(asked, to),
+          ...service.openSession(request, to),
           id: 's',
           received: (seq) => received.push(seq),
           close() {},
@@ -181,12 +181,12 @@ describe('a Work stream', () => {
     expect(received).toEqual([1, 2]);
   });
 
-  it('says nothing of the session before the welcome', async () => {
+  it('sends welcome before all messages of the session', async () => {
     const node = await apiNode((service) => ({
       ...service,
-      openSession(asked, sink) {
+      openSession(request, sink) {
         sink.cancel('x', 1, 'timeout');
-        return service.openSession(asked, sink);
+        return service.openSession(request, sink);
       },
     }));
     const { recorded, worker } = connect(node);
@@ -194,12 +194,12 @@ describe('a Work stream', () => {
     expect(recorded.messages.map((m) => m.kind)).toEqual(['welcome', 'cancel']);
   });
 
-  it('gives no more to a reader that lags, and cuts it when it takes nothing for 20 s', async () => {
+  it('assigns nothing to a slow reader, and is cut if the client reads nothing for 20 s', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
     recorded.bufferedBytes = limits.streamFillBytes;
-    const [task] = await submitted(node, item('a'));
+    const [task] = await submitItems(node, item('a'));
     await node.clock.settle();
     const { snapshot } = await node.service.get('default', task?.id ?? '', false);
     expect(snapshot.head.state).toBe('waiting');
@@ -215,26 +215,26 @@ describe('a Work stream', () => {
     expect((await node.service.workers('default', undefined)).workers).toEqual([]);
   });
 
-  it('is given at once what came while it was full, when its reader has taken something', async () => {
+  it('assigns waiting tasks at once when its full buffer has been sent', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
     recorded.bufferedBytes = limits.streamFillBytes;
-    await submitted(node, item('a'));
+    await submitItems(node, item('a'));
     await node.clock.settle();
     expect(recorded.of('assignments')).toEqual([]);
     recorded.bufferedBytes = 0;
-    recorded.taken?.();
-    // No time passes.
+    recorded.roomFreed?.();
+    // The clock is not advanced: the assignment needs no timer.
     await node.clock.settle();
     expect(recorded.of('assignments')).toHaveLength(1);
   });
 
-  it('is filled only as far as its reader takes it, however large the credit', async () => {
+  it('buffers no more than its fill limit, even with large credits', async () => {
     const node = await apiNode();
     const spec = specOf(JSON.stringify('x'.repeat(200_000)));
-    for (let i = 0; i < 40; i++) await submitted(node, item(`k${i}`, { spec }));
+    for (let i = 0; i < 40; i++) await submitItems(node, item(`k${i}`, { spec }));
     const { recorded, worker } = connect(node);
     const keep = recorded.send.bind(recorded);
     recorded.send = (message) => {
@@ -242,22 +242,23 @@ describe('a Work stream', () => {
       keep(message);
     };
     worker.message({ ...hello, tasks: 100, bytes: 64_000_000 });
-    const given = (): number => recorded.of('assignments').reduce((sum, { tasks }) => sum + tasks.length, 0);
+    const assignedCount = (): number =>
+      recorded.of('assignments').reduce((sum, { tasks }) => sum + tasks.length, 0);
     let most = 0;
-    for (let round = 0; round < 40 && given() < 40; round++) {
+    for (let round = 0; round < 40 && assignedCount() < 40; round++) {
       await node.clock.settle();
       most = Math.max(most, recorded.bufferedBytes);
       recorded.bufferedBytes = 0;
-      recorded.taken?.();
+      recorded.roomFreed?.();
     }
-    expect(given()).toBe(40);
+    expect(assignedCount()).toBe(40);
     expect(most).toBeGreaterThan(spec.length);
-    // One task is given whatever its size.
+    // A single task is always assigned, even if it is larger than the fill limit.
     expect(most).toBeLessThanOrEqual(limits.streamFillBytes + limits.payloadBytes);
     expect(recorded.ended).toBe(false);
   });
 
-  it('keeps alive each 20 s, and cuts a worker that is silent for three of them', async () => {
+  it('sends a keep-alive every 20 s, and is cut if the worker has sent nothing for more than 60 s', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
@@ -272,7 +273,7 @@ describe('a Work stream', () => {
     expect(node.api.openStreams).toBe(0);
   });
 
-  it('drains at 240 s ± 10 %, gives no more work, and ends 30 s later if its worker stays', async () => {
+  it('drains after 240 s ± 10 %, assigns no more tasks, and ends 30 s later if the worker stays', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
@@ -282,19 +283,19 @@ describe('a Work stream', () => {
       await node.clock.advance(10_000);
       worker.message({ kind: 'keepAlive' });
       if (drainedAtMs === 0 && recorded.of('drain').length > 0) drainedAtMs = node.clock.now() - startMs;
-      if (drainedAtMs > 0 && i % 2 === 0) await submitted(node, item(`late-${i}`));
+      if (drainedAtMs > 0 && i % 2 === 0) await submitItems(node, item(`late-${i}`));
     }
     expect(drainedAtMs).toBeGreaterThanOrEqual(216_000);
     expect(drainedAtMs).toBeLessThanOrEqual(270_000);
     expect(recorded).toMatchObject({ ended: true, error: undefined });
-    expect(assigned(recorded)).toEqual([]);
+    expect(assignedKeys(recorded)).toEqual([]);
     expect(recorded.of('drain')).toHaveLength(1);
   });
 
-  it('ends when its caller’s connection is gone', async () => {
+  it('ends when its client has disconnected', async () => {
     const node = await apiNode();
     const gone = new AbortController();
-    const { recorded, worker } = connect(node, calledBy(anyone, { signal: gone.signal }));
+    const { recorded, worker } = connect(node, callContext(anyone, { signal: gone.signal }));
     worker.message(hello);
     gone.abort();
     expect(recorded.ended).toBe(true);
@@ -303,7 +304,7 @@ describe('a Work stream', () => {
 });
 
 describe('a node that drains', () => {
-  it('asks each stream to move, and opens no more', async () => {
+  it('sends drain on each stream, and refuses new streams', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);

@@ -3,34 +3,34 @@ import { timing } from '../../../core/limits.ts';
 import type { WorkRequest, WorkResponse } from '../../../core/messages.ts';
 import type { Session, SessionSink } from '../../../service/service.ts';
 import { requireQueue, requireVerb, tenantOf } from '../access.ts';
-import type { CallContext, Received, ServerStream } from '../api.ts';
-import type { Parts } from '../parts.ts';
+import type { CallContext, ServerStream, StreamReceiver } from '../api.ts';
+import type { ApiDeps } from '../api-deps.ts';
 import { credit, hello as helloTable } from '../validation/tables.ts';
 import { ensure } from '../validation/validate.ts';
-import { Numbering, pieces } from './assignment-pieces.ts';
-import { badSequence, type Channel, deaf, openChannel } from './channel.ts';
+import { AssignmentNumbering, splitAssignments } from './assignment-pieces.ts';
+import { badSequence, inertReceiver, openChannel, type ServerChannel } from './server-channel.ts';
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
 
-/** One worker's stream of assignments: hello opens a session of the service, the rest is said to it. */
+/** Serves one worker's stream of assignments. The hello opens a session of the service; later messages go to it. */
 export function workStream(
-  parts: Parts,
+  deps: ApiDeps,
   stream: ServerStream<WorkResponse>,
   context: CallContext,
-): Received<WorkRequest> {
+): StreamReceiver<WorkRequest> {
   let session: Session | undefined;
   let greeted: Hello | undefined;
-  const channel = openChannel<WorkResponse>(parts, stream, context, {
+  const channel = openChannel<WorkResponse>(deps, stream, context, {
     draining: () => session?.drain(),
-    taken: () => session?.taken(),
+    roomFreed: () => session?.roomFreed(),
     closed: () => session?.close(),
   });
-  if (channel === undefined) return deaf;
-  const open: Channel<WorkResponse> = channel;
-  const numbering = new Numbering();
+  if (channel === undefined) return inertReceiver;
+  const open: ServerChannel<WorkResponse> = channel;
+  const numbering = new AssignmentNumbering();
 
   function greet(hello: Hello): void {
-    ensure(helloTable, hello, parts.clock.now());
+    ensure(helloTable, hello, deps.clock.now());
     requireVerb(context.identity, 'work');
     const tenant = tenantOf(context.identity, hello.tenant);
     for (const queue of hello.queues) requireQueue(context.identity, queue);
@@ -41,19 +41,19 @@ export function workStream(
     }
     greeted = hello;
     const types = hello.types.map(({ type, maxVersion }) => ({ type, maxVersion: maxVersion || 1 }));
-    const welcome = heldBack();
-    session = parts.service.openSession({ ...hello, tenant, types }, welcome.sink);
+    const held = holdUntilWelcome();
+    session = deps.service.openSession({ ...hello, tenant, types }, held.sink);
     const { leaseMs, heartbeatMs } = timing;
-    open.send({ kind: 'welcome', sessionId: session.id, node: parts.node, leaseMs, heartbeatMs });
-    welcome.release();
+    open.send({ kind: 'welcome', sessionId: session.id, node: deps.node, leaseMs, heartbeatMs });
+    held.release();
   }
 
-  /** What the session says before it is announced waits for the welcome. */
-  function heldBack(): { readonly sink: SessionSink; release(): void } {
+  /** Holds back the session's messages until `release`: the welcome must be the first message on the stream. */
+  function holdUntilWelcome(): { readonly sink: SessionSink; release(): void } {
     let waiting: (() => void)[] | undefined = [];
-    const later = (say: () => void): void => {
-      if (waiting === undefined) say();
-      else waiting.push(say);
+    const later = (send: () => void): void => {
+      if (waiting === undefined) send();
+      else waiting.push(send);
     };
     return {
       sink: {
@@ -65,15 +65,15 @@ export function workStream(
         refuse: (error) => later(() => open.end(error)),
       },
       release() {
-        const said = waiting ?? [];
+        const held = waiting ?? [];
         waiting = undefined;
-        for (const say of said) say();
+        for (const send of held) send();
       },
     };
   }
 
   function assign(seq: number, tasks: Parameters<SessionSink['assign']>[1]): void {
-    for (const piece of pieces(tasks)) {
+    for (const piece of splitAssignments(tasks)) {
       open.send({ kind: 'assignments', seq: numbering.next(), tasks: piece });
     }
     numbering.ends(seq);
@@ -90,7 +90,7 @@ export function workStream(
     else if (session === undefined) throw helloFirst(message.kind);
     else if (message.kind === 'received') received(session, message.seq);
     else if (message.kind === 'credit') {
-      ensure(credit, message, parts.clock.now());
+      ensure(credit, message, deps.clock.now());
       session.credit(message.tasks, message.bytes);
     }
   }

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import { clipBytes, clipChars, traceparentOf } from './clip.ts';
 
-describe('words that are kept as far as there is room', () => {
-  it('are whole where they fit', () => {
+describe('a text that is shortened to a limit', () => {
+  it('is unchanged if it fits', () => {
     expect(clipBytes('é'.repeat(4), 8)).toBe('éééé');
     expect(clipChars('abc', 3)).toBe('abc');
   });
 
-  it('are cut between characters', () => {
+  it('is cut between characters', () => {
     expect(clipBytes('aéé', 4)).toBe('aé');
     expect(clipBytes('😀😀', 7)).toBe('😀');
     expect(clipChars('abcd', 3)).toBe('abc');
   });
 
-  it('are well formed afterwards', () => {
+  it('has no lone surrogates afterwards', () => {
     expect(clipBytes('a\ud800', 100)).toBe('a\ufffd');
     expect(clipChars('a😀', 2)).toBe('a\ufffd');
   });
@@ -22,7 +22,7 @@ describe('words that are kept as far as there is room', () => {
 describe('a traceparent', () => {
   const good = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-03`;
 
-  it('is kept where it is well formed', () => {
+  it('is kept if it is well formed', () => {
     expect(traceparentOf(good)).toBe(good);
   });
 
@@ -33,7 +33,7 @@ describe('a traceparent', () => {
     [good.replace(/^00/, 'ff'), 'a forbidden version'],
     [good.replace(/a+/, '0'.repeat(32)), 'no trace'],
     [good.replace(/b+/, '0'.repeat(16)), 'no span'],
-  ])('is dropped otherwise: %s', (given) => {
+  ])('is dropped if it is malformed: %s', (given) => {
     expect(traceparentOf(given)).toBe('');
   });
 });

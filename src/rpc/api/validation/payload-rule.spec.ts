@@ -1,44 +1,46 @@
 import { describe, expect, it } from 'vitest';
 import { payload } from '../../../../test/fixtures/api-node.ts';
-import { specWith, told } from '../../../../test/fixtures/judged.ts';
+import { checkSpec, violationLines } from '../../../../test/fixtures/validation-errors.ts';
 import { limits } from '../../../core/limits.ts';
 
 describe('a payload', () => {
-  it('that says it is JSON must be', () => {
-    const error = specWith({ payload: payload('{"a":') });
+  it('of the content type JSON must be valid JSON', () => {
+    const error = checkSpec({ payload: payload('{"a":') });
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_JSON' });
-    expect(told(error)[0]).toMatch(/^items\[3\]\.spec\.payload\.bytes: is not valid JSON: /);
+    expect(violationLines(error)[0]).toMatch(/^items\[3\]\.spec\.payload\.bytes: is not valid JSON: /);
   });
 
-  it('that says it is JSON must be UTF-8', () => {
-    const error = specWith({ payload: { ...payload(''), bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
+  it('of the content type JSON must be UTF-8', () => {
+    const error = checkSpec({ payload: { ...payload(''), bytes: Uint8Array.of(0x22, 0xff, 0x22) } });
     expect(error).toMatchObject({ reason: 'BAD_JSON' });
-    expect(told(error)).toEqual(['items[3].spec.payload.bytes: is not valid UTF-8']);
+    expect(violationLines(error)).toEqual(['items[3].spec.payload.bytes: is not valid UTF-8']);
   });
 
-  it('that says nothing of itself is JSON, unless it is nothing', () => {
-    expect(specWith({ payload: payload('nope', '') })).toMatchObject({ reason: 'BAD_JSON' });
-    expect(specWith({ payload: payload('', '') })).toBeUndefined();
+  it('without a content type must be JSON, unless it is empty', () => {
+    expect(checkSpec({ payload: payload('nope', '') })).toMatchObject({ reason: 'BAD_JSON' });
+    expect(checkSpec({ payload: payload('', '') })).toBeUndefined();
   });
 
-  it('of another type, packed or encrypted may be any bytes', () => {
-    expect(specWith({ payload: payload('{', 'text/plain') })).toBeUndefined();
-    expect(specWith({ payload: { ...payload('{'), encoding: 'zstd' } })).toBeUndefined();
-    expect(specWith({ payload: { ...payload('{'), keyId: 'k' } })).toBeUndefined();
+  it('of another content type, compressed or encrypted, may have any bytes', () => {
+    expect(checkSpec({ payload: payload('{', 'text/plain') })).toBeUndefined();
+    expect(checkSpec({ payload: { ...payload('{'), encoding: 'zstd' } })).toBeUndefined();
+    expect(checkSpec({ payload: { ...payload('{'), keyId: 'k' } })).toBeUndefined();
   });
 
-  it('past 256 KiB is too large', () => {
-    const error = specWith({ payload: payload('x'.repeat(limits.payloadBytes + 1), 'text/plain') });
+  it('of more than 256 KiB is refused with TOO_LARGE', () => {
+    const error = checkSpec({ payload: payload('x'.repeat(limits.payloadBytes + 1), 'text/plain') });
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'TOO_LARGE', retryable: false });
-    expect(told(error)).toEqual(['items[3].spec.payload.bytes: has 262,145 bytes; at most 262,144']);
+    expect(violationLines(error)).toEqual([
+      'items[3].spec.payload.bytes: has 262,145 bytes; at most 262,144',
+    ]);
   });
 
-  it('that lies elsewhere is not built yet', () => {
-    const error = specWith({ payload: { ...payload(''), reference: 's3://b/k' } });
+  it('that is only a reference is refused with NOT_BUILT', () => {
+    const error = checkSpec({ payload: { ...payload(''), reference: 's3://b/k' } });
     expect(error).toMatchObject({ code: 'UNIMPLEMENTED', reason: 'NOT_BUILT' });
   });
 
-  it('is one of several violations where others are wrong too', () => {
-    expect(specWith({ type: '', payload: payload('{') })).toMatchObject({ reason: 'BAD_FIELD' });
+  it('is reported with BAD_FIELD if another field is invalid too', () => {
+    expect(checkSpec({ type: '', payload: payload('{') })).toMatchObject({ reason: 'BAD_FIELD' });
   });
 });

@@ -1,16 +1,16 @@
 import { isUtf8 } from 'node:buffer';
 import { isJson, type Payload } from '../../../core/codec/payload.ts';
 import { limits } from '../../../core/limits.ts';
-import { text } from './rules.ts';
-import { type Check, field, path, type Wrong } from './validate.ts';
+import { text } from '../../../core/rules.ts';
+import { type Check, type FieldProblem, field, path } from './validate.ts';
 
 const contentType = field(text(limits.contentTypeChars));
 const keyId = field(text(limits.keyChars));
 
-/** Bytes that say they are JSON must be: a worker could do nothing but fail on them, long after. */
-function json(payload: Payload): Wrong | undefined {
+/** Checks that bytes of a JSON content type are JSON: otherwise a worker would fail on them much later. */
+function json(payload: Payload): FieldProblem | undefined {
   const { bytes } = payload;
-  // Nothing was sent at all, which no content type contradicts.
+  // An empty payload without a content type means that the caller gave no payload.
   if (bytes.length === 0 && payload.contentType === '') return undefined;
   if (!isJson(payload)) return undefined;
   if (!isUtf8(bytes)) return { description: 'is not valid UTF-8', reason: 'BAD_JSON' };
@@ -29,16 +29,17 @@ export function payloadOf(maxBytes: number): Check<Payload> {
     contentType(payload.encoding, at, 'encoding', findings);
     keyId(payload.keyId, at, 'keyId', findings);
     if (payload.reference !== '') {
-      const description = 'is reserved; payloads that are held elsewhere are not built yet';
+      const description = 'is reserved; payloads that are stored elsewhere are not supported yet';
       findings.add(at, 'reference', { description, reason: 'NOT_BUILT' });
       return;
     }
-    const wrong = payload.bytes.length > maxBytes ? tooLarge(payload.bytes.length, maxBytes) : json(payload);
-    if (wrong !== undefined) findings.add(at, 'bytes', wrong);
+    const problem =
+      payload.bytes.length > maxBytes ? tooLarge(payload.bytes.length, maxBytes) : json(payload);
+    if (problem !== undefined) findings.add(at, 'bytes', problem);
   };
 }
 
-function tooLarge(bytes: number, maxBytes: number): Wrong {
+function tooLarge(bytes: number, maxBytes: number): FieldProblem {
   const [has, most] = [bytes, maxBytes].map((n) => n.toLocaleString('en'));
   return { description: `has ${has} bytes; at most ${most}`, reason: 'TOO_LARGE' };
 }

@@ -12,15 +12,15 @@ import {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { ClaimTasksRequestSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import * as requests from './requests.ts';
-import { type Check, judge } from './validate.ts';
+import { type Check, validateItem } from './validate.ts';
 
-/** Binds a request's table to its schema, so that only what differs from a good one is said. */
-function refused<S extends DescMessage>(
+/** Returns the violations of a request, which is built from its schema and the given fields. */
+function violationsOf<S extends DescMessage>(
   schema: S,
   check: Check<MessageShape<S>>,
   message: MessageInitShape<S>,
 ): string[] {
-  const error = judge(check, create(schema, message), '', 0);
+  const error = validateItem(check, create(schema, message), '', 0);
   return (error?.violations ?? []).map((v) => `${v.field}: ${v.description}`);
 }
 
@@ -28,95 +28,99 @@ const claim = { workerName: 'w', workerId: 'i', queues: ['q'], types: [{ type: '
 
 describe('a request', () => {
   it.each<[string, string[], string[]]>([
-    ['to read no task', refused(GetTaskRequestSchema, requests.getTask, {}), ['id: is missing']],
     [
-      'to read a task of a long id',
-      refused(GetTaskRequestSchema, requests.getTask, { id: 'i'.repeat(256) }),
+      'to read a task without an id',
+      violationsOf(GetTaskRequestSchema, requests.getTask, {}),
+      ['id: is missing'],
+    ],
+    [
+      'to read a task with a long id',
+      violationsOf(GetTaskRequestSchema, requests.getTask, { id: 'i'.repeat(256) }),
       ['id: has 256 characters; at most 255'],
     ],
     [
-      'to read by no key',
-      refused(GetTaskByKeyRequestSchema, requests.getTaskByKey, {}),
+      'to read by key without a queue and a key',
+      violationsOf(GetTaskByKeyRequestSchema, requests.getTaskByKey, {}),
       ['queue: is missing', 'idempotencyKey: is missing'],
     ],
     [
       'to list a long page',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', pageSize: 101 }),
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', pageSize: 101 }),
       ['pageSize: is 101; a whole number from 0 to 100 tasks'],
     ],
     [
-      'to list an unknown state',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', state: 99 as never }),
+      'to list tasks of an unknown state',
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', state: 99 as never }),
       ['state: is 99; unknown to this version'],
     ],
     [
-      'to list a state and retrying',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', state: 2, retrying: true }),
+      'to list with both a state and retrying',
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', state: 2, retrying: true }),
       ['retrying: is given together with state; give one of them'],
     ],
     [
       'to list by a long tag',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', tag: 't'.repeat(65) }),
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', tag: 't'.repeat(65) }),
       ['tag: has more than 64 bytes'],
     ],
     [
-      'to list before the epoch',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', acceptedFromMs: -1n }),
+      'to list from a time before the epoch',
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', acceptedFromMs: -1n }),
       ['acceptedFromMs: is -1; milliseconds since the epoch'],
     ],
     [
-      'to list past what numbers hold',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', acceptedUntilMs: 2n ** 60n }),
+      'to list until a time above 2^53',
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', acceptedUntilMs: 2n ** 60n }),
       [`acceptedUntilMs: is ${2n ** 60n}; milliseconds since the epoch`],
     ],
     [
-      'to list from a long cursor',
-      refused(ListTasksRequestSchema, requests.listTasks, { queue: 'q', cursor: 'c'.repeat(1_025) }),
-      ['cursor: has 1,025 characters; at most 1,024'],
+      'to list from a long pageToken',
+      violationsOf(ListTasksRequestSchema, requests.listTasks, { queue: 'q', pageToken: 'c'.repeat(1_025) }),
+      ['pageToken: has 1,025 characters; at most 1,024'],
     ],
     [
-      'to redrive too many',
-      refused(RedriveTasksRequestSchema, requests.redriveTasks, { queue: 'q', limit: 1_001 }),
+      'to redrive too many tasks',
+      violationsOf(RedriveTasksRequestSchema, requests.redriveTasks, { queue: 'q', limit: 1_001 }),
       ['limit: is 1001; a whole number from 0 to 1,000 tasks'],
     ],
     [
-      'to cancel for a long reason',
-      refused(CancelTaskRequestSchema, requests.cancelTask, { id: 'i', reason: 'r'.repeat(1_025) }),
+      'to cancel with a long reason',
+      violationsOf(CancelTaskRequestSchema, requests.cancelTask, { id: 'i', reason: 'r'.repeat(1_025) }),
       ['reason: has 1,025 characters; at most 1,024'],
     ],
     [
-      'to watch nothing',
-      refused(WatchTasksRequestSchema, requests.watchTasks, {}),
+      'to watch no task',
+      violationsOf(WatchTasksRequestSchema, requests.watchTasks, {}),
       ['tasks: has 0 tasks; at least 1'],
     ],
     [
-      'to watch too many',
-      refused(WatchTasksRequestSchema, requests.watchTasks, { tasks: Array(257).fill({ id: 'i' }) }),
+      'to watch too many tasks',
+      violationsOf(WatchTasksRequestSchema, requests.watchTasks, { tasks: Array(257).fill({ id: 'i' }) }),
       ['tasks: has 257 tasks; at most 256'],
     ],
     [
-      'to watch one without an id',
-      refused(WatchTasksRequestSchema, requests.watchTasks, { tasks: [{ id: 'i' }, {}] }),
+      'to watch a task without an id',
+      violationsOf(WatchTasksRequestSchema, requests.watchTasks, { tasks: [{ id: 'i' }, {}] }),
       ['tasks[1].id: is missing'],
     ],
     [
-      'to claim too many',
-      refused(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, maxTasks: 101 }),
+      'to claim too many tasks',
+      violationsOf(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, maxTasks: 101 }),
       ['maxTasks: is 101; a whole number from 0 to 100 tasks'],
     ],
     [
-      'to wait too long for work',
-      refused(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, waitMs: 20_001n }),
+      'to wait too long for a task',
+      violationsOf(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, waitMs: 20_001n }),
       ['waitMs: is 20001 ms; a whole number of ms from 0 ms to 20 s'],
     ],
     [
       'to claim with a long request id',
-      refused(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, requestId: 'r'.repeat(65) }),
+      violationsOf(ClaimTasksRequestSchema, requests.claimTasks, { ...claim, requestId: 'r'.repeat(65) }),
       ['requestId: has 65 characters; at most 64'],
     ],
     [
-      'to set what a queue does not know',
-      refused(UpdateQueueRequestSchema, requests.updateQueue, { name: 'q', onDead: 9 as never }),
+      'to set an unknown queue setting',
+      violationsOf(UpdateQueueRequestSchema, requests.updateQueue, { name: 'q', onDead: 9 as never }),
       ['onDead: is 9; unknown to this version'],
     ],
   ])('%s is refused', (_what, violations, expected) => {

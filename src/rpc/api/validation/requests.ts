@@ -1,5 +1,6 @@
-/** Tables of the generated requests that are no hot messages. */
+/** Validation tables of the generated requests. The tables of the core's own messages are in tables.ts. */
 import { limits } from '../../../core/limits.ts';
+import { count, duration, enumOf, name, text, time, utf8, whole } from '../../../core/rules.ts';
 import type {
   GetQueueRequest,
   ListQueuesRequest,
@@ -9,40 +10,41 @@ import type {
   UpdateQueueRequest,
 } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import { OnDead } from '../../gen/holdfast/v1/admin_service_pb.ts';
-import { TaskState } from '../../gen/holdfast/v1/task_pb.ts';
+import { TaskState, TaskView } from '../../gen/holdfast/v1/task_pb.ts';
 import type {
   CancelTaskRequest,
   GetTaskByKeyRequest,
   GetTaskHistoryRequest,
   GetTaskRequest,
   ListTasksRequest,
+  RedriveTaskRequest,
   RedriveTasksRequest,
-  RetryTaskRequest,
   VerifyTaskHistoryRequest,
   WatchTaskRequest,
   WatchTasksRequest,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { ClaimTasksRequest } from '../../gen/holdfast/v1/worker_service_pb.ts';
-import { count, enumOf, length, name, text, time, utf8, whole } from './rules.ts';
 import { queue, taskId, tenant, worker } from './tables.ts';
 import { field, list, message } from './validate.ts';
 
 const byId = { id: taskId, tenant } as const;
 const range = { acceptedFromMs: field(time), acceptedUntilMs: field(time) } as const;
-const cursor = field(text(limits.cursorChars));
+const pageToken = field(text(limits.cursorChars));
+const view = field(enumOf(TaskView));
 const type = field(name('optional'));
-const tag = field((value: string) => (value === '' ? undefined : utf8(limits.tagBytes)(value)));
+const tag = field(utf8(limits.tagBytes, 'optional'));
 
-export const getTask = message<GetTaskRequest>(byId);
+export const getTask = message<GetTaskRequest>({ ...byId, view });
 export const getTaskByKey = message<GetTaskByKeyRequest>({
   tenant,
   queue,
   idempotencyKey: field(text(limits.keyChars, 'required')),
+  view,
 });
 export const getTaskHistory = message<GetTaskHistoryRequest>(byId);
 export const verifyTaskHistory = message<VerifyTaskHistoryRequest>(byId);
 export const cancelTask = message<CancelTaskRequest>({ ...byId, reason: field(text(limits.reasonChars)) });
-export const retryTask = message<RetryTaskRequest>(byId);
+export const redriveTask = message<RedriveTaskRequest>(byId);
 
 export const listTasks = message<ListTasksRequest>(
   {
@@ -54,7 +56,7 @@ export const listTasks = message<ListTasksRequest>(
     orderingKey: field(text(limits.keyChars)),
     ...range,
     pageSize: field(whole(0, limits.pageItems, 'tasks')),
-    cursor,
+    pageToken,
   },
   ({ retrying, state }, at, findings) => {
     if (retrying && state !== TaskState.UNSPECIFIED) {
@@ -69,7 +71,7 @@ export const redriveTasks = message<RedriveTasksRequest>({
   tag,
   ...range,
   limit: field(whole(0, limits.redriveItems, 'tasks')),
-  cursor,
+  pageToken,
 });
 
 export const watchTask = message<WatchTaskRequest>(byId);
@@ -81,7 +83,7 @@ export const watchTasks = message<WatchTasksRequest>({
 export const claimTasks = message<ClaimTasksRequest>({
   ...worker,
   maxTasks: field(whole(0, limits.batchItems, 'tasks')),
-  waitMs: field(length(0, limits.claimWaitMs)),
+  waitMs: field(duration(0, limits.claimWaitMs)),
   requestId: field(text(limits.requestIdChars)),
 });
 

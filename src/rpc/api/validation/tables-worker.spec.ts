@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { payload } from '../../../../test/fixtures/api-node.ts';
-import { day, nowMs, told } from '../../../../test/fixtures/judged.ts';
+import { day, nowMs, violationLines } from '../../../../test/fixtures/validation-errors.ts';
 import { encodePayload } from '../../../core/codec/payload.ts';
 import { limits } from '../../../core/limits.ts';
 import type { HeartbeatItem, Settlement } from '../../../core/messages.ts';
 import { credit, heartbeatItem, hello, settlement } from './tables.ts';
-import { judge } from './validate.ts';
+import { validateItem } from './validate.ts';
 
 describe('a settlement', () => {
   const good: Settlement = {
@@ -16,10 +16,11 @@ describe('a settlement', () => {
     errorType: '',
     afterMs: undefined,
   };
-  const settled = (more: Partial<Settlement>) => told(judge(settlement, { ...good, ...more }, '', nowMs));
+  const violations = (more: Partial<Settlement>) =>
+    violationLines(validateItem(settlement, { ...good, ...more }, '', nowMs));
 
-  it('is not refused for a long message, which is cut', () => {
-    expect(settled({})).toEqual([]);
+  it('with a long message is valid: the message is shortened later', () => {
+    expect(violations({})).toEqual([]);
   });
 
   it.each<[string, Partial<Settlement>, string]>([
@@ -31,9 +32,9 @@ describe('a settlement', () => {
       'outcome: is 9; one of succeeded, failed, fatal, snoozed, released, cancelled',
     ],
     [
-      'that snoozes without saying how long',
+      'that snoozes without a duration',
       { outcome: 'snoozed' },
-      'afterMs: is missing; a snooze says how long',
+      'afterMs: is missing; a snooze needs a duration',
     ],
     [
       'that snoozes too long',
@@ -56,21 +57,23 @@ describe('a settlement', () => {
       `result.bytes: is not valid JSON: Unexpected token 'o', "no" is not valid JSON`,
     ],
   ])('%s is refused', (_what, more, violation) => {
-    expect(settled(more)).toEqual([violation]);
+    expect(violations(more)).toEqual([violation]);
   });
 });
 
 describe('a heartbeat', () => {
   it.each<[string, HeartbeatItem['progress'], string]>([
-    ['past the end', { fraction: 1.1, note: '' }, 'progress.fraction: is 1.1; from 0 to 1'],
-    ['of no number', { fraction: Number.NaN, note: '' }, 'progress.fraction: is NaN; from 0 to 1'],
+    ['above 1', { fraction: 1.1, note: '' }, 'progress.fraction: is 1.1; from 0 to 1'],
+    ['that is NaN', { fraction: Number.NaN, note: '' }, 'progress.fraction: is NaN; from 0 to 1'],
     [
       'with a long note',
       { fraction: 1, note: 'n'.repeat(257) },
       'progress.note: has 257 characters; at most 256',
     ],
   ])('with progress %s is refused', (_what, progress, violation) => {
-    expect(told(judge(heartbeatItem, { lease: Uint8Array.of(1), progress }, '', nowMs))).toEqual([violation]);
+    expect(
+      violationLines(validateItem(heartbeatItem, { lease: Uint8Array.of(1), progress }, '', nowMs)),
+    ).toEqual([violation]);
   });
 });
 
@@ -107,10 +110,12 @@ describe('a worker’s hello', () => {
     ['with too many credits', { tasks: 4_097 }, 'tasks: is 4097; a whole number from 0 to 4,096 tasks'],
     ['with negative credits', { bytes: -1 }, 'bytes: is -1; a whole number from 0 to 4,294,967,295 bytes'],
   ])('%s is refused', (_what, more, violation) => {
-    expect(told(judge(hello, { ...good, ...more }, '', nowMs))).toEqual([violation]);
+    expect(violationLines(validateItem(hello, { ...good, ...more }, '', nowMs))).toEqual([violation]);
   });
 
-  it('is followed by credits within the same limits', () => {
-    expect(told(judge(credit, { kind: 'credit', tasks: 4_097, bytes: 0 }, '', nowMs))).toHaveLength(1);
+  it('has the same limits of credits as a later credit message', () => {
+    expect(
+      violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0 }, '', nowMs)),
+    ).toHaveLength(1);
   });
 });

@@ -1,15 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { noOptions, payload } from '../../../../test/fixtures/api-node.ts';
-import { day, nowMs, specWith, submission, told } from '../../../../test/fixtures/judged.ts';
+import {
+  checkItem,
+  checkSpec,
+  day,
+  nowMs,
+  violationLines,
+} from '../../../../test/fixtures/validation-errors.ts';
 import { encodeSpec } from '../../../core/codec/spec.ts';
 import type { HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { OptionsRequest } from '../../../core/submission/submission.ts';
 
-const options = (more: Partial<OptionsRequest>) => submission({ options: { ...noOptions, ...more } });
+const options = (more: Partial<OptionsRequest>) => checkItem({ options: { ...noOptions, ...more } });
 
 describe('a submission', () => {
-  it('passes at every limit', () => {
+  it('is valid with every field at its limit', () => {
     const atLimits: OptionsRequest = {
       runAtMs: nowMs + limits.runAheadMs,
       delayMs: undefined,
@@ -22,7 +28,7 @@ describe('a submission', () => {
       attemptTimeoutMs: limits.attemptTimeoutMaxMs,
       tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
       parentId: 'p',
-      whenDead: 'retry',
+      whenDead: 'redrive',
     };
     const spec = encodeSpec({
       type: 'T'.repeat(limits.nameChars),
@@ -30,31 +36,33 @@ describe('a submission', () => {
       orderingKey: 'o'.repeat(limits.keyChars),
       payload: payload(`"${'x'.repeat(limits.payloadBytes - 2)}"`),
     });
-    expect(told(submission({ key: 'k'.repeat(limits.keyChars), spec, options: atLimits }))).toEqual([]);
+    expect(violationLines(checkItem({ key: 'k'.repeat(limits.keyChars), spec, options: atLimits }))).toEqual(
+      [],
+    );
   });
 
   it.each<[string, HoldfastError | undefined, string]>([
-    ['a long key', submission({ key: 'k'.repeat(256) }), 'idempotencyKey: has 256 characters; at most 255'],
+    ['a long key', checkItem({ key: 'k'.repeat(256) }), 'idempotencyKey: has 256 characters; at most 255'],
     [
       'half a surrogate pair',
-      submission({ key: 'a\ud800' }),
+      checkItem({ key: 'a\ud800' }),
       'idempotencyKey: holds half of a surrogate pair; send well-formed Unicode',
     ],
-    ['no spec', submission({ spec: new Uint8Array() }), 'spec.type: is missing'],
-    ['a long type', specWith({ type: 't'.repeat(65) }), 'spec.type: has 65 characters; at most 64'],
+    ['no spec', checkItem({ spec: new Uint8Array() }), 'spec.type: is missing'],
+    ['a long type', checkSpec({ type: 't'.repeat(65) }), 'spec.type: has 65 characters; at most 64'],
     [
       'a type with a space',
-      specWith({ type: 'a b' }),
+      checkSpec({ type: 'a b' }),
       'spec.type: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
     ],
     [
       'a long ordering key',
-      specWith({ orderingKey: 'o'.repeat(256) }),
+      checkSpec({ orderingKey: 'o'.repeat(256) }),
       'spec.orderingKey: has 256 characters; at most 255',
     ],
     [
       'a long content type',
-      specWith({ payload: payload('', 'c'.repeat(129)) }),
+      checkSpec({ payload: payload('', 'c'.repeat(129)) }),
       'spec.payload.contentType: has 129 characters; at most 128',
     ],
     [
@@ -85,7 +93,7 @@ describe('a submission', () => {
     [
       'a retention too long',
       options({ retentionMs: 366 * day }),
-      'options.retentionMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
+      'options.retentionMs: is 31622400000 ms; a whole number of ms from 0 ms to 365 d',
     ],
     [
       'a window too short',
@@ -119,12 +127,12 @@ describe('a submission', () => {
     ],
     ['a shrinking backoff', options({ retry: { factor: 0.5 } }), 'options.retry.factor: is 0.5; at least 1'],
     [
-      'a growth without end',
+      'an infinite backoff factor',
       options({ retry: { factor: Number.POSITIVE_INFINITY } }),
       'options.retry.factor: is Infinity; at least 1',
     ],
     [
-      'an attempt too long',
+      'an attempt timeout too long',
       options({ attemptTimeoutMs: 12 * 3_600_000 }),
       'options.attemptTimeoutMs: is 43200000 ms; a whole number of ms from 1 ms to 11 h',
     ],
@@ -132,21 +140,21 @@ describe('a submission', () => {
     ['a long tag', options({ tags: ['ok', 'é'.repeat(33)] }), 'options.tags[1]: has 66 bytes; at most 64'],
     ['an empty tag', options({ tags: [''] }), 'options.tags[0]: is empty'],
     [
-      'a long parent',
+      'a long parent id',
       options({ parentId: 'p'.repeat(256) }),
       'options.parentId: has 256 characters; at most 255',
     ],
     [
-      'an unknown word for dead',
+      'an unknown value of whenDead',
       options({ whenDead: '7' as never }),
-      'options.whenDead: is 7; one of return, retry',
+      'options.whenDead: is 7; one of return, redrive',
     ],
   ])('with %s is refused', (_what, error, violation) => {
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_FIELD' });
-    expect(told(error)).toEqual([`items[3].${violation}`]);
+    expect(violationLines(error)).toEqual([`items[3].${violation}`]);
   });
 
-  it('is told of every violation at once', () => {
+  it('is refused with all its violations at once', () => {
     const error = options({ tags: [''], windowMs: 1, priority: 'x' as never });
     expect(error?.violations.map((v) => v.field)).toEqual([
       'items[3].options.windowMs',
@@ -155,8 +163,8 @@ describe('a submission', () => {
     ]);
   });
 
-  it('with bytes that are no spec is refused', () => {
-    const error = submission({ spec: Uint8Array.of(0x0a, 0x7f, 0x41) });
-    expect(told(error)).toEqual(['items[3].spec: The message is malformed: it ends too early.']);
+  it('with a malformed spec is refused', () => {
+    const error = checkItem({ spec: Uint8Array.of(0x0a, 0x7f, 0x41) });
+    expect(violationLines(error)).toEqual(['items[3].spec: The message is malformed: it ends too early.']);
   });
 });

@@ -1,4 +1,4 @@
-/** What each message's fields must be: one table a message, limits from core/limits.ts. */
+/** The rules for each message's fields: one table per message. */
 import { decodePayload } from '../../../core/codec/payload.ts';
 import { readSpec, type Spec } from '../../../core/codec/spec.ts';
 import { asHoldfastError } from '../../../core/errors.ts';
@@ -11,9 +11,18 @@ import type {
   SubmitItem,
   WorkRequest,
 } from '../../../core/messages.ts';
-import { type OptionsRequest, priorities, type RetryPolicy } from '../../../core/submission/submission.ts';
+import { blob, count, duration, name, oneOf, text, whole } from '../../../core/rules.ts';
+import {
+  aheadProblem,
+  optionRules,
+  progressRules,
+  retryRules,
+  tag,
+  tagCount,
+  typeVersion,
+} from '../../../core/submission/field-rules.ts';
+import type { OptionsRequest, RetryPolicy } from '../../../core/submission/submission.ts';
 import { payloadOf } from './payload-rule.ts';
-import { blob, count, fraction, length, name, oneOf, text, time, told, utf8, whole } from './rules.ts';
 import {
   type Check,
   type EveryField,
@@ -22,6 +31,7 @@ import {
   list,
   message,
   optional,
+  optionalFields,
   path,
 } from './validate.ts';
 
@@ -30,9 +40,11 @@ const uint32 = 4_294_967_295;
 export const tenant = field(name('optional'));
 export const queue = field(name());
 export const taskId = field(text(limits.keyChars, 'required'));
-export const tags = list(count(0, limits.tags, 'tags'), field(utf8(limits.tagBytes)));
+export const tags = list(tagCount, field(tag));
 
-/** Bytes of a message within the message: read, then checked; bytes that cannot be read are a violation. */
+/**
+ * Checks an encoded message that is a field of another: decodes it, then checks it. Undecodable bytes are a violation.
+ */
 function packed<M>(read: (bytes: Uint8Array) => M, check: Check<M>): Check<Uint8Array> {
   return (bytes, parent, at, findings) => {
     let value: M;
@@ -48,45 +60,25 @@ function packed<M>(read: (bytes: Uint8Array) => M, check: Check<M>): Check<Uint8
 
 const spec = message<Spec>({
   type: field(name()),
-  typeVersion: field(whole(1, uint32)),
+  typeVersion: field(typeVersion),
   orderingKey: optional(field(text(limits.keyChars))),
   payload: payloadOf(limits.payloadBytes),
 });
-
-const retry = message<Partial<RetryPolicy>>({
-  maxAttempts: optional(field(whole(1, limits.maxAttempts))),
-  baseMs: optional(field(length(0, limits.backoffMaxMs))),
-  factor: optional(
-    field((factor: number) =>
-      factor >= 1 && Number.isFinite(factor) ? undefined : `is ${factor}; at least 1`,
-    ),
-  ),
-  maxMs: optional(field(length(0, limits.backoffMaxMs))),
-} satisfies EveryField<Partial<RetryPolicy>>);
 
 function runTime(options: OptionsRequest, at: string, findings: Findings): void {
   const { runAtMs, delayMs } = options;
   if (runAtMs === undefined) return;
   if (delayMs !== undefined) findings.add(at, 'delayMs', 'is given together with runAtMs; give one of them');
-  if (runAtMs > findings.nowMs + limits.runAheadMs) {
-    findings.add(at, 'runAtMs', `is more than ${told(limits.runAheadMs)} ahead`);
-  }
+  const problem = aheadProblem(runAtMs, findings.nowMs);
+  if (problem !== undefined) findings.add(at, 'runAtMs', problem);
 }
 
 export const options = message<OptionsRequest>(
   {
-    runAtMs: optional(field(time)),
-    delayMs: optional(field(length(0, limits.runAheadMs))),
-    deadlineAtMs: optional(field(time)),
-    lifetimeMs: optional(field(length(1, limits.lifetimeMaxMs))),
-    retentionMs: optional(field(length(1, limits.retentionMaxMs))),
-    windowMs: optional(field(length(limits.windowMinMs, limits.windowMaxMs))),
-    priority: optional(field(oneOf(priorities))),
-    retry: optional(retry),
-    attemptTimeoutMs: optional(field(length(1, limits.attemptTimeoutMaxMs))),
+    ...optionalFields(optionRules),
+    delayMs: optional(field(duration(0, limits.runAheadMs))),
+    retry: optional(message<Partial<RetryPolicy>>(optionalFields<RetryPolicy>(retryRules))),
     tags,
-    parentId: optional(field(text(limits.keyChars))),
-    whenDead: optional(field(oneOf(['return', 'retry']))),
   } satisfies EveryField<OptionsRequest>,
   runTime,
 );
@@ -107,12 +99,15 @@ const result = packed(decodePayload, payloadOf(limits.resultBytes));
 function wait({ outcome, afterMs }: Settlement, at: string, findings: Findings): void {
   const check = outcome === 'snoozed' ? snooze : backoff;
   if (afterMs !== undefined) check(afterMs, at, 'afterMs', findings);
-  else if (outcome === 'snoozed') findings.add(at, 'afterMs', 'is missing; a snooze says how long');
+  else if (outcome === 'snoozed') findings.add(at, 'afterMs', 'is missing; a snooze needs a duration');
 }
-const snooze = field(length(1, limits.runAheadMs));
-const backoff = field(length(0, limits.backoffMaxMs));
+const snooze = field(duration(1, limits.runAheadMs));
+const backoff = field(duration(0, limits.backoffMaxMs));
 
-/** Message and error type are cut, never refused: a settlement must not fail for its words. */
+/**
+ * The rules of a settlement. `message` and `errorType` have no rule: a long text is shortened later, because a
+ * settlement must not fail for its texts.
+ */
 export const settlement = message<Settlement>(
   {
     lease,
@@ -123,8 +118,8 @@ export const settlement = message<Settlement>(
 );
 
 const progress = message<NonNullable<HeartbeatItem['progress']>>({
-  fraction: field(fraction),
-  note: field(text(limits.progressNoteChars)),
+  fraction: field(progressRules.fraction),
+  note: field(progressRules.note),
 });
 export const heartbeatItem = message<HeartbeatItem>({ lease, progress: optional(progress) });
 

@@ -1,20 +1,18 @@
 /**
- * The one validator. A message's rules are a table, a rule a field (tables.ts); every violation is collected
- * with its path, such as `items[3].options.tags[0]`. The same tables serve the hot plain messages and, after
- * from-wire.ts, the generated ones.
+ * The validator of all requests. A table has one rule per field of a message (tables.ts). The validator collects every
+ * violation with the path of its field, such as `items[3].options.tags[0]`. The same tables check the plain messages of
+ * the core's codec and, after from-wire.ts has converted them, the generated messages.
  */
 import { type Code, HoldfastError, invalid, type Reason, type Violation } from '../../../core/errors.ts';
+import type { FieldRules, Rule } from '../../../core/rules.ts';
 
-/** Reasons that a field may have of its own; all others are BAD_FIELD. */
+/** The special reasons of invalid fields. All other invalid fields have the reason BAD_FIELD. */
 export type FieldReason = Extract<Reason, 'BAD_JSON' | 'TOO_LARGE' | 'NOT_BUILT'>;
 
-/** What is wrong with a value; a text alone is BAD_FIELD. */
-export type Wrong = string | { readonly description: string; readonly reason: FieldReason };
+/** A description of an invalid value. A plain string has the reason BAD_FIELD. */
+export type FieldProblem = string | { readonly description: string; readonly reason: FieldReason };
 
-/** Looks at one value; undefined: nothing is wrong. */
-export type Rule<V> = (value: V) => Wrong | undefined;
-
-/** Looks at a value that has a place in a message. `parent` is the path above it. */
+/** Checks the field `name` of a message and adds its violations to `findings`. `parent` is the path of the message. */
 export type Check<V> = (value: V, parent: string, name: string, findings: Findings) => void;
 
 interface Finding extends Violation {
@@ -24,21 +22,21 @@ interface Finding extends Violation {
 const special: Readonly<Record<FieldReason, { readonly code: Code; readonly help: string }>> = {
   BAD_JSON: {
     code: 'INVALID_ARGUMENT',
-    help: 'Send valid UTF-8 JSON, or name the content type that the bytes really are of.',
+    help: 'Send valid UTF-8 JSON, or give the content type that the bytes really have.',
   },
   TOO_LARGE: {
     code: 'INVALID_ARGUMENT',
-    help: 'Store large data elsewhere and send where it lies.',
+    help: 'Store large data elsewhere and send a reference to it.',
   },
   NOT_BUILT: {
     code: 'UNIMPLEMENTED',
-    help: 'Leave the field out; this version of Holdfast keeps its name for later.',
+    help: 'Leave the field out; this version of Holdfast only reserves its name.',
   },
 };
 
-/** Violations found so far, in the order of the tables. */
+/** Collects the violations of one request, in the order of the tables. */
 export class Findings {
-  /** For rules about times. */
+  /** The current time, for rules that compare times with it. */
   readonly nowMs: number;
   #found: Finding[] | undefined;
 
@@ -46,14 +44,17 @@ export class Findings {
     this.nowMs = nowMs;
   }
 
-  add(parent: string, name: string, wrong: Wrong): void {
+  add(parent: string, name: string, problem: FieldProblem): void {
     const { description, reason } =
-      typeof wrong === 'string' ? { description: wrong, reason: undefined } : wrong;
+      typeof problem === 'string' ? { description: problem, reason: undefined } : problem;
     this.#found ??= [];
     this.#found.push({ field: path(parent, name), description, reason });
   }
 
-  /** Undefined: nothing is wrong. Where all violations have one special reason, that is the error's. */
+  /**
+   * Returns the error with all violations, or undefined if there are none. If all violations have the same special
+   * reason, the error has that reason too.
+   */
   error(): HoldfastError | undefined {
     const found = this.#found;
     const first = found?.[0];
@@ -62,14 +63,14 @@ export class Findings {
     const { reason } = first;
     if (reason === undefined || found.some((f) => f.reason !== reason)) return invalid(violations);
     const { code, help } = special[reason];
-    const told = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
-    return new HoldfastError(code, reason, told, { violations, help });
+    const message = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
+    return new HoldfastError(code, reason, message, { violations, help });
   }
 }
 
 const bracket = 91;
 
-/** `items` and `[3]`, `items[3]` and `key`. */
+/** Joins the path of a field: `items` and `[3]` give `items[3]`, which with `key` gives `items[3].key`. */
 export function path(parent: string, name: string): string {
   if (parent === '') return name;
   return name.charCodeAt(0) === bracket ? `${parent}${name}` : `${parent}.${name}`;
@@ -77,16 +78,16 @@ export function path(parent: string, name: string): string {
 
 export function field<V>(rule: Rule<V>): Check<V> {
   return (value, parent, name, findings) => {
-    const wrong = rule(value);
-    if (wrong !== undefined) findings.add(parent, name, wrong);
+    const problem = rule(value);
+    if (problem !== undefined) findings.add(parent, name, problem);
   };
 }
 
 export function list<V>(count: Rule<number>, each: Check<V>): Check<readonly V[]> {
   return (values, parent, name, findings) => {
-    const wrong = count(values.length);
-    if (wrong !== undefined) {
-      findings.add(parent, name, wrong);
+    const problem = count(values.length);
+    if (problem !== undefined) {
+      findings.add(parent, name, problem);
       return;
     }
     if (values.length === 0) return;
@@ -102,26 +103,32 @@ export function optional<V>(check: Check<V>): Check<V | undefined> {
 }
 
 type Table<M> = { readonly [K in keyof M]?: Check<M[K]> };
-/** For `satisfies`: a table that leaves out no field. */
+/** A table with a check for every field of a message. `satisfies EveryField<M>` makes a missing field a type error. */
 export type EveryField<M> = { readonly [K in keyof M]-?: Check<M[K]> };
-/** What no single field can tell. `at` is the message's path. */
-type Together<M> = (message: M, at: string, findings: Findings) => void;
+/** Checks a rule that involves several fields of a message. `at` is the path of the message. */
+type CrossFieldCheck<M> = (message: M, at: string, findings: Findings) => void;
 
-export function message<M>(table: Table<M>, together?: Together<M>): Check<M> {
+export function message<M>(table: Table<M>, crossCheck?: CrossFieldCheck<M>): Check<M> {
   const keys = Object.keys(table) as (string & keyof M)[];
   const checks = keys.map((key) => table[key]) as Check<unknown>[];
   return (value, parent, name, findings) => {
     const at = name === '' ? parent : path(parent, name);
-    // Counted, without iterators: this runs for each field of each task.
+    // An indexed loop is faster than an iterator, and this code runs for each field of each task.
     for (let i = 0; i < keys.length; i++) {
       const key = keys[i] as string & keyof M;
       (checks[i] as Check<unknown>)(value[key], at, key, findings);
     }
-    together?.(value, at, findings);
+    crossCheck?.(value, at, findings);
   };
 }
 
-/** Throws INVALID_ARGUMENT (or the special reason's code) with every violation. */
+/** Returns the checks of optional fields, one for each rule. */
+export function optionalFields<M>(rules: FieldRules<M>): EveryField<{ [K in keyof M]: M[K] | undefined }> {
+  const checks = Object.entries<Rule<never>>(rules).map(([name, rule]) => [name, optional(field(rule))]);
+  return Object.fromEntries(checks);
+}
+
+/** Checks a request. Throws INVALID_ARGUMENT, or the code of a special reason, with every violation. */
 export function ensure<M>(check: Check<M>, value: M, nowMs: number): void {
   const findings = new Findings(nowMs);
   check(value, '', '', findings);
@@ -129,8 +136,13 @@ export function ensure<M>(check: Check<M>, value: M, nowMs: number): void {
   if (error !== undefined) throw error;
 }
 
-/** The same for one item of a batch, as a value. */
-export function judge<M>(check: Check<M>, value: M, at: string, nowMs: number): HoldfastError | undefined {
+/** Checks one item of a batch. Returns the error with every violation, or undefined if the item is valid. */
+export function validateItem<M>(
+  check: Check<M>,
+  value: M,
+  at: string,
+  nowMs: number,
+): HoldfastError | undefined {
   const findings = new Findings(nowMs);
   check(value, at, '', findings);
   return findings.error();

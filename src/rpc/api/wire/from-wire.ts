@@ -1,4 +1,4 @@
-/** Requests that came as generated messages, as the plain values of the hot ones. 0 and empty mean absent. */
+/** Converts generated request messages to the plain values of the core. 0 and empty mean absent. */
 import { toBinary } from '@bufbuild/protobuf';
 import { noOptions } from '../../../core/codec/options.ts';
 import { emptyPayload } from '../../../core/codec/payload.ts';
@@ -6,6 +6,7 @@ import { encodeSpec } from '../../../core/codec/spec.ts';
 import { type Code, codes, HoldfastError, type Reason } from '../../../core/errors.ts';
 import type { HeartbeatItem, ItemError, Settlement, SubmitItem } from '../../../core/messages.ts';
 import type { OptionsRequest, RetryPolicy } from '../../../core/submission/submission.ts';
+import { priorityNumbers, whenDeadNumbers } from '../../../core/wire-numbers.ts';
 import { Code as CodeNumbers } from '../../gen/google/rpc/code_pb.ts';
 import { type Payload, PayloadSchema, type Spec, type SubmitOptions } from '../../gen/holdfast/v1/task_pb.ts';
 import type {
@@ -13,9 +14,9 @@ import type {
   SubmitItem as WireSubmitItem,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { HeartbeatItem as WireHeartbeatItem } from '../../gen/holdfast/v1/worker_service_pb.ts';
-import { priorityNumbers, whenDeadNumbers, wordOf } from './enums.ts';
+import { wordOf } from './enums.ts';
 
-/** Undefined where it is 0. Past 2^53 it loses digits, which no limit lets through anyway. */
+/** Returns the number, or undefined for 0. Above 2^53 it loses digits, but every limit is far below that. */
 export function number(value: bigint | number): number | undefined {
   const plain = Number(value);
   return plain === 0 ? undefined : plain;
@@ -24,12 +25,12 @@ export function number(value: bigint | number): number | undefined {
 function retryOf(options: SubmitOptions): Partial<RetryPolicy> | undefined {
   const { retry } = options;
   if (retry === undefined) return undefined;
-  const asked: { -readonly [K in keyof RetryPolicy]?: RetryPolicy[K] } = {};
-  if (retry.maxAttempts !== 0) asked.maxAttempts = retry.maxAttempts;
-  if (retry.baseMs !== 0n) asked.baseMs = Number(retry.baseMs);
-  if (retry.factor !== 0) asked.factor = retry.factor;
-  if (retry.maxMs !== 0n) asked.maxMs = Number(retry.maxMs);
-  return asked;
+  const policy: { -readonly [K in keyof RetryPolicy]?: RetryPolicy[K] } = {};
+  if (retry.maxAttempts !== 0) policy.maxAttempts = retry.maxAttempts;
+  if (retry.baseMs !== 0n) policy.baseMs = Number(retry.baseMs);
+  if (retry.factor !== 0) policy.factor = retry.factor;
+  if (retry.maxMs !== 0n) policy.maxMs = Number(retry.maxMs);
+  return policy;
 }
 
 export function optionsFromWire(options: SubmitOptions | undefined): OptionsRequest {
@@ -81,7 +82,7 @@ export function successFromWire(lease: Uint8Array, result: Payload | undefined):
   };
 }
 
-/** An item's error as what a call of that item alone rejects with. */
+/** Converts the error of a batch item to the error of a call with that item alone. */
 export function errorOf(item: ItemError): HoldfastError {
   const { code, reason, message, help, taskId, retryAfterMs, violations } = item;
   return new HoldfastError(code, reason, message, { help, taskId, retryAfterMs, violations });

@@ -1,8 +1,8 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { generatedOptions } from '../../../../test/fixtures/generated.ts';
-import { options as asked, storedOptions } from '../../../../test/fixtures/messages.ts';
+import { generatedOptions } from '../../../../test/fixtures/generated-messages.ts';
+import { options as optionsRequests, storedOptions } from '../../../../test/fixtures/message-arbitraries.ts';
 import { codes, HoldfastError } from '../../../core/errors.ts';
 import { resolveOptions } from '../../../core/submission/submission.ts';
 import { deadReasons, type TaskEvent } from '../../../core/task/event.ts';
@@ -26,7 +26,7 @@ describe('events on the wire', () => {
   const events: TaskEvent[] = [
     { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
     { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9 },
-    { kind: 'claimReleased', ...at, counted: true },
+    { kind: 'claimReleased', ...at, countsAsRelease: true },
     { kind: 'leaseExpired', ...at },
     { kind: 'failed', ...at, retryAtMs: 8, message: 'm', errorType: 'E' },
     { kind: 'snoozed', ...at, runAtMs: 8 },
@@ -45,12 +45,12 @@ describe('events on the wire', () => {
     { kind: 'redriven', atMs: 1_000, actor: 'a', lifetimeEndAtMs: 4 },
   ];
 
-  it('have a number for each kind', () => {
+  it('have a number for each kind of event', () => {
     const known = Object.values(EventKind).filter((kind) => kind !== EventKind.UNSPECIFIED);
     expect(events.map((event) => wire(event).kind)).toEqual(known);
   });
 
-  it('have a number for each reason of a death', () => {
+  it('have a number for each dead reason', () => {
     const numbers = deadReasons.map(deadReasonNumber);
     expect(numbers).toEqual(Object.values(DeadReason));
     expect(deadReasons.map((reason) => reason?.toUpperCase() ?? 'UNSPECIFIED')).toEqual(
@@ -61,7 +61,7 @@ describe('events on the wire', () => {
   it.each([
     [0, { atMs: 1_000n, fencingToken: 0n, runAtMs: 5n, deadlineAtMs: 6n, lifetimeEndAtMs: 0n, inLane: true }],
     [1, { fencingToken: 7n, attempt: 2, worker: 'w/i', timeoutAtMs: 9n }],
-    [2, { fencingToken: 7n, counted: true }],
+    [2, { fencingToken: 7n, countsAsRelease: true }],
     [3, { fencingToken: 7n }],
     [4, { runAtMs: 8n, message: 'm', errorType: 'E' }],
     [5, { runAtMs: 8n }],
@@ -70,11 +70,11 @@ describe('events on the wire', () => {
     [8, { actor: 'a', message: 'm' }],
     [9, { fencingToken: 7n, actor: 'a', message: 'm' }],
     [10, { actor: 'a', lifetimeEndAtMs: 4n }],
-  ])('carry what belongs to kind %i', (i, fields) => {
+  ])('keep all fields of event kind %i', (i, fields) => {
     expect(wire(events[i] as TaskEvent)).toMatchObject({ schema: 1, atMs: 1_000n, ...fields });
   });
 
-  it('of a kind from a newer version are shown byte by byte', () => {
+  it('of an unknown kind are returned byte by byte', () => {
     const newer = create(TaskEventSchema, { kind: 99 as EventKind, schema: 2, atMs: 5n, message: 'new' });
     const bytes = toBinary(TaskEventSchema, newer);
     const shown = wire({ kind: 'unknown', kindNumber: 99, atMs: 5, bytes });
@@ -88,18 +88,18 @@ describe('options on the wire', () => {
       fromBinary(SubmitOptionsSchema, toBinary(SubmitOptionsSchema, create(SubmitOptionsSchema, sent))),
     );
 
-  it('are asked for as they were asked for', () => {
+  it('of a request are the same after encoding and decoding', () => {
     fc.assert(
-      fc.property(asked, (options) => {
+      fc.property(optionsRequests, (options) => {
         expect(carried(generatedOptions(options))).toEqual(options);
       }),
     );
   });
 
-  it('are shown as they were resolved', () => {
+  it('of a stored task are the same after encoding and decoding', () => {
     fc.assert(
       fc.property(storedOptions, (options) => {
-        // 0 is "not said" on the wire; as a factor it is refused long before.
+        // 0 means "absent" on the wire; the validator refuses it as a factor.
         fc.pre(options.retry.factor !== 0);
         const shown = resolveOptions(carried(optionsOf(options)), 0);
         expect({ ...shown, ownLifetime: options.ownLifetime }).toEqual(options);
@@ -109,7 +109,7 @@ describe('options on the wire', () => {
 });
 
 describe('errors on the wire', () => {
-  it.each(codes)('%s keeps its number and everything it says', (code) => {
+  it.each(codes)('with code %s keep their number and all fields', (code) => {
     const error = new HoldfastError(code, 'KEY_REUSED', 'what happened', {
       help: 'what to do',
       taskId: 't',

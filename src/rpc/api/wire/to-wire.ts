@@ -1,12 +1,13 @@
-/** What the service answers, as generated messages. Lengths and times become bigints, absent ones 0. */
+/** Converts the service's answers to generated messages. Durations and times become bigints; absent ones become 0. */
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
 import type { Options, Submission } from '../../../core/submission/submission.ts';
 import type { TaskEvent } from '../../../core/task/event.ts';
 import { type Progress, shownState } from '../../../core/task/head.ts';
+import { priorityNumbers, stateNumbers, whenDeadNumbers } from '../../../core/wire-numbers.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
-import type { QueueView, TaskView, WatchUpdate, WorkerView } from '../../../service/service.ts';
+import type { QueueView, TaskDetails, WatchUpdate, WorkerView } from '../../../service/service.ts';
 import { Code } from '../../gen/google/rpc/code_pb.ts';
 import type { QueueSchema, WorkerSchema } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import {
@@ -23,17 +24,8 @@ import type {
   WatchTaskResponseSchema,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import type { AssignmentSchema, HeartbeatAnswerSchema } from '../../gen/holdfast/v1/worker_service_pb.ts';
-import type { Whole } from '../whole.ts';
-import {
-  causeNumbers,
-  deadReasonNumber,
-  eventNumber,
-  onDeadNumbers,
-  priorityNumbers,
-  stateNumbers,
-  verdictNumbers,
-  whenDeadNumbers,
-} from './enums.ts';
+import type { CompleteMessage } from '../complete-message.ts';
+import { causeNumbers, deadReasonNumber, eventNumber, onDeadNumbers, verdictNumbers } from './enums.ts';
 
 function int64(value: number | undefined): bigint {
   return value === undefined ? 0n : BigInt(value);
@@ -45,11 +37,11 @@ function specOf(submission: Submission, withPayload: boolean): Spec {
   return create(SpecSchema, { type, typeVersion, orderingKey: orderingKey ?? '' });
 }
 
-export function optionsOf(options: Options): Whole<SubmitOptions> {
+export function optionsOf(options: Options): CompleteMessage<SubmitOptions> {
   const { retry } = options;
   return {
     runAtMs: int64(options.runAtMs),
-    // Made a run time at acceptance.
+    // The delay was converted to `runAtMs` when the task was accepted.
     delayMs: 0n,
     deadlineAtMs: int64(options.deadlineAtMs),
     lifetimeMs: int64(options.lifetimeMs),
@@ -69,11 +61,11 @@ export function optionsOf(options: Options): Whole<SubmitOptions> {
   };
 }
 
-/** What only a read of the one task tells beside its snapshot. */
+/** Task fields that only a read of a single task returns, in addition to its snapshot. */
 export interface TaskExtras {
   readonly withPayload?: boolean;
   readonly result?: Uint8Array | undefined;
-  readonly waitingFor?: string | undefined;
+  readonly blockedByTaskId?: string | undefined;
 }
 
 export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): MessageInitShape<typeof TaskSchema> {
@@ -103,16 +95,20 @@ export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): Message
     lastError: head.lastError,
     cancelRequested: head.cancelRequested,
     endedAtMs: int64(head.endedAtMs),
-    waitingFor: extras.waitingFor ?? '',
+    blockedByTaskId: extras.blockedByTaskId ?? '',
     traceparent: submission.traceparent,
   };
 }
 
-export function viewToWire(view: TaskView, withPayload: boolean): MessageInitShape<typeof TaskSchema> {
-  return taskToWire(view.snapshot, { withPayload, result: view.result, waitingFor: view.waitingFor });
+export function viewToWire(view: TaskDetails, withPayload: boolean): MessageInitShape<typeof TaskSchema> {
+  return taskToWire(view.snapshot, {
+    withPayload,
+    result: view.result,
+    blockedByTaskId: view.blockedByTaskId,
+  });
 }
 
-/** An event of a kind that this version does not know is shown as it was stored. */
+/** Converts an event. An event of a kind that this version does not know is returned as it was stored. */
 export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEventSchema> {
   if (event.kind === 'unknown') return fromBinary(TaskEventSchema, event.bytes);
   return {
@@ -124,9 +120,9 @@ export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEvent
   };
 }
 
-type Known = Exclude<TaskEvent, { kind: 'unknown' }>;
+type KnownEvent = Exclude<TaskEvent, { kind: 'unknown' }>;
 
-function detailsOf(event: Known): MessageInitShape<typeof TaskEventSchema> {
+function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> {
   switch (event.kind) {
     case 'submitted':
       return {
@@ -138,7 +134,7 @@ function detailsOf(event: Known): MessageInitShape<typeof TaskEventSchema> {
     case 'claimed':
       return { attempt: event.attempt, worker: event.worker, timeoutAtMs: int64(event.timeoutAtMs) };
     case 'claimReleased':
-      return { counted: event.counted };
+      return { countsAsRelease: event.countsAsRelease };
     case 'leaseExpired':
       return {};
     case 'failed':
@@ -243,7 +239,7 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
-  const { name, id, queues, types, maxVersions, inFlight, connectedAtMs, node, othersAlike } = view;
+  const { name, id, queues, types, maxVersions, inFlight, connectedAtMs, node, unlistedCount } = view;
   return {
     name,
     id,
@@ -253,6 +249,6 @@ export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSc
     inFlight,
     connectedAtMs: int64(connectedAtMs),
     node,
-    othersAlike,
+    unlistedCount,
   };
 }

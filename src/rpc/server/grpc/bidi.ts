@@ -1,28 +1,29 @@
 import type { handleBidiStreamingCall, ServerDuplexStream } from '@grpc/grpc-js';
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { CallContext, Received, ServerStream } from '../../api/api.ts';
-import type { Admission } from '../admission.ts';
-import type { Parsed } from '../parse.ts';
+import type { CallContext, ServerStream, StreamReceiver } from '../../api/api.ts';
+import type { Authenticator } from '../authenticator.ts';
+import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
-import { abandoned, begin } from './calls.ts';
+import { callerGone, startCall } from './calls.ts';
 import { GrpcStream } from './grpc-stream.ts';
 
-type Open<I, O> = (stream: ServerStream<O>, context: CallContext) => Received<I>;
+type StreamOpener<I, O> = (stream: ServerStream<O>, context: CallContext) => StreamReceiver<I>;
 
+/** Returns the grpc-js handler of a bidirectional stream whose messages `open` serves. */
 export function bidiHandler<I, O>(
-  { admission, clock }: { readonly admission: Admission; readonly clock: Clock },
+  { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
   encode: (message: O) => Buffer,
-  open: Open<I, O>,
-): handleBidiStreamingCall<Parsed<I>, Buffer> {
+  open: StreamOpener<I, O>,
+): handleBidiStreamingCall<ParseResult<I>, Buffer> {
   return (call) => {
-    // A call without a listener for this would take the process with it.
+    // A call without an 'error' listener would end the process with an uncaught exception.
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = begin(call, admission);
+      const { context, connection, abort } = startCall(call, authenticator);
       const stream = new GrpcStream(call, encode, clock);
-      const received = open(stream, context);
-      const closed = receive(call, stream, received);
+      const receiver = open(stream, context);
+      const closed = forwardRequests(call, stream, receiver);
       const unwatch = connection.watch((error) => {
         stream.end(error);
         closed(error);
@@ -30,7 +31,7 @@ export function bidiHandler<I, O>(
       });
       call.on('cancelled', () => {
         unwatch();
-        closed(abandoned);
+        closed(callerGone);
       });
     } catch (thrown) {
       call.emit('error', statusOf(asHoldfastError(thrown)));
@@ -38,27 +39,30 @@ export function bidiHandler<I, O>(
   };
 }
 
-/** Hands on what comes, and its end once; the answer ends it from this side. */
-function receive<I, O>(
-  call: ServerDuplexStream<Parsed<I>, Buffer>,
+/**
+ * Forwards the client's messages to the receiver, and the end of the stream exactly once. Returns a function that ends
+ * the stream from the server's side.
+ */
+function forwardRequests<I, O>(
+  call: ServerDuplexStream<ParseResult<I>, Buffer>,
   stream: GrpcStream<O>,
-  received: Received<I>,
+  receiver: StreamReceiver<I>,
 ): (error: HoldfastError | undefined) => void {
-  let over = false;
+  let hasClosed = false;
   const closed = (error: HoldfastError | undefined): void => {
-    if (over) return;
-    over = true;
-    received.closed(error);
+    if (hasClosed) return;
+    hasClosed = true;
+    receiver.closed(error);
   };
   const fail = (error: HoldfastError): void => {
     stream.end(error);
     closed(error);
   };
-  call.on('data', (message: Parsed<I>) => {
-    if (over || stream.ended) return;
+  call.on('data', (message: ParseResult<I>) => {
+    if (hasClosed || stream.ended) return;
     if (message instanceof HoldfastError) return fail(message);
     try {
-      received.message(message);
+      receiver.message(message);
     } catch (thrown) {
       fail(asHoldfastError(thrown));
     }

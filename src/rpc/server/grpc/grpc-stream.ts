@@ -1,26 +1,28 @@
-/** The server's end of a gRPC stream: counts what the network has not taken, and can cut a reader that takes nothing. */
+/**
+ * The server's end of a gRPC stream. It counts the bytes that are not yet sent and can cut a client that stops reading.
+ */
 import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
 import type { HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { ServerStream } from '../../api/api.ts';
 import { type GrpcStatus, statusOf } from '../status.ts';
-import type { Below } from './calls.ts';
+import type { GrpcCallInternals } from './calls.ts';
 
-/** How long the status of a cut stream may take to leave; then the stream is reset. */
+/** Delay in ms after which a cut stream is reset if its status has not been sent. */
 export const cutMs = 3_000;
 
-export type Writing = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
+export type WritableCall = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
 
 export class GrpcStream<Message> implements ServerStream<Message> {
-  readonly #call: Writing;
+  readonly #call: WritableCall;
   readonly #encode: (message: Message) => Buffer;
   readonly #clock: Clock;
   #bufferedBytes = 0;
   #ended = false;
-  taken: (() => void) | undefined;
+  roomFreed: (() => void) | undefined;
 
-  constructor(call: Writing, encode: (message: Message) => Buffer, clock: Clock) {
+  constructor(call: WritableCall, encode: (message: Message) => Buffer, clock: Clock) {
     this.#call = call;
     this.#encode = encode;
     this.#clock = clock;
@@ -35,17 +37,19 @@ export class GrpcStream<Message> implements ServerStream<Message> {
   }
 
   send(message: Message): void {
-    this.write(message, () => this.taken?.());
+    this.write(message, () => this.roomFreed?.());
   }
 
-  /** Calls back when the network has taken it; never where the stream is over before. */
-  write(message: Message, taken: () => void): void {
+  /**
+   * Sends a message and calls `sent` once the network has accepted its bytes. Does not call it if the stream ended.
+   */
+  write(message: Message, sent: () => void): void {
     if (this.#ended) return;
     const bytes = this.#encode(message);
     this.#bufferedBytes += bytes.length;
     this.#call.write(bytes, () => {
       this.#bufferedBytes -= bytes.length;
-      taken();
+      sent();
     });
   }
 
@@ -57,13 +61,13 @@ export class GrpcStream<Message> implements ServerStream<Message> {
     else this.#cut(statusOf(error));
   }
 
-  /** What is buffered is given up; behind a reader that takes nothing no status would ever leave. */
+  /** Drops the buffered messages and sends the status at once: a status queued behind unread messages never arrives. */
   #cut(status: GrpcStatus): void {
-    const below = (this.#call as unknown as Below).call;
+    const internals = (this.#call as unknown as GrpcCallInternals).call;
     this.#call.destroy();
-    below?.sendStatus?.(status);
+    internals?.sendStatus?.(status);
     this.#clock.after(cutMs, () => {
-      const stream = below?.stream;
+      const stream = internals?.stream;
       if (stream !== undefined && !stream.closed) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     });
   }

@@ -1,4 +1,4 @@
-/** The gRPC listener's calls: every method of the schema, with the handlers of the Api behind it. */
+/** Registers every method of the schema on the gRPC server; the handlers of the Api serve them. */
 import type { DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { Server } from '@grpc/grpc-js';
 import { decodeReportRequest, encodeReportResponse } from '../../../core/codec/report.ts';
@@ -17,7 +17,7 @@ import {
   type WatchTasksRequest,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { file_holdfast_v1_worker_service, WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
-import type { Admission } from '../admission.ts';
+import type { Authenticator } from '../authenticator.ts';
 import { addHealth, type ServingState } from '../health.ts';
 import { asBuffer, messageParser, messageWriter, mostReadBytes, parser } from '../parse.ts';
 import { addReflection } from '../reflection.ts';
@@ -30,18 +30,18 @@ export const services: readonly DescService[] = [TaskService, WorkerService, Adm
 const options = {
   'grpc.max_receive_message_length': mostReadBytes,
   'grpc.max_send_message_length': -1,
-  /** Of one connection. A client that wants more waits its turn. */
+  /** The most concurrent calls of one connection. Further calls of its client wait until one of them has ended. */
   'grpc.max_concurrent_streams': 1_000,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_idle_ms': 1_800_000,
-  /** Its counters cost something on every message, and nobody reads them. */
+  /** Disabled: channelz counts every message, which costs time, and nothing reads its counters. */
   'grpc.enable_channelz': 0,
 };
 
 export interface GrpcDeps {
   readonly api: Api;
-  readonly admission: Admission;
+  readonly authenticator: Authenticator;
   readonly health: ServingState;
   readonly clock: Clock;
 }
@@ -50,7 +50,7 @@ function pathOf(method: { readonly name: string; readonly parent: DescService })
   return `/${method.parent.typeName}/${method.name}`;
 }
 
-const asIs = (bytes: Buffer): Buffer => bytes;
+const passThrough = (bytes: Buffer): Buffer => bytes;
 
 export function grpcServer(deps: GrpcDeps): Server {
   const server = new Server(options);
@@ -59,7 +59,7 @@ export function grpcServer(deps: GrpcDeps): Server {
       if (method.methodKind === 'unary') addUnary(server, method as DescMethodUnary, deps);
     }
   }
-  addHot(server, deps);
+  addHotCalls(server, deps);
   addWatches(server, deps);
   addHealth(server, deps.health);
   const files = [
@@ -72,23 +72,23 @@ export function grpcServer(deps: GrpcDeps): Server {
   return server;
 }
 
-function addUnary(server: Server, method: DescMethodUnary, { api, admission }: GrpcDeps): void {
+function addUnary(server: Server, method: DescMethodUnary, { api, authenticator }: GrpcDeps): void {
   if (method === TaskService.method.submitTasks) return;
   server.register(
     pathOf(method),
-    unaryHandler(admission, (request: Message, context) => api.call(method, request, context)),
+    unaryHandler(authenticator, (request: Message, context) => api.call(method, request, context)),
     messageWriter(method.output) as (value: unknown) => Buffer,
     messageParser(method.input),
     'unary',
   );
 }
 
-/** What runs thousands of times a second is read and written by the codec of core, without generated code. */
-function addHot(server: Server, deps: GrpcDeps): void {
+/** Registers the calls that run thousands of times a second. The codec of `core` reads and writes their messages. */
+function addHotCalls(server: Server, deps: GrpcDeps): void {
   const { api } = deps;
   server.register(
     pathOf(TaskService.method.submitTasks),
-    unaryHandler(deps.admission, (batch: SubmitBatch, context) => api.submit(batch, context)),
+    unaryHandler(deps.authenticator, (batch: SubmitBatch, context) => api.submit(batch, context)),
     (result: SubmitBatchResult) => asBuffer(encodeSubmitResult(result)),
     parser(decodeSubmitBatch),
     'unary',
@@ -100,7 +100,7 @@ function addHot(server: Server, deps: GrpcDeps): void {
       (response: WorkResponse) => asBuffer(encodeWorkResponse(response)),
       (stream, context) => api.work(stream, context),
     ),
-    asIs,
+    passThrough,
     parser(decodeWorkRequest),
     'bidi',
   );
@@ -111,7 +111,7 @@ function addHot(server: Server, deps: GrpcDeps): void {
       (response: ReportResponse) => asBuffer(encodeReportResponse(response)),
       (stream, context) => api.report(stream, context),
     ),
-    asIs,
+    passThrough,
     parser(decodeReportRequest),
     'bidi',
   );
@@ -126,7 +126,7 @@ function addWatches(server: Server, deps: GrpcDeps): void {
     serverStreamHandler(deps, messageWriter(one.output), (request: WatchTaskRequest, context) =>
       watchTask(api, request, context),
     ),
-    asIs,
+    passThrough,
     messageParser(one.input),
     'serverStream',
   );
@@ -135,7 +135,7 @@ function addWatches(server: Server, deps: GrpcDeps): void {
     serverStreamHandler(deps, messageWriter(many.output), (request: WatchTasksRequest, context) =>
       api.watch(request, context),
     ),
-    asIs,
+    passThrough,
     messageParser(many.input),
     'serverStream',
   );

@@ -2,25 +2,25 @@ import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext } from '../../api/api.ts';
-import type { Admission } from '../admission.ts';
-import type { Parsed } from '../parse.ts';
+import type { Authenticator } from '../authenticator.ts';
+import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
-import { begin } from './calls.ts';
+import { startCall } from './calls.ts';
 import { GrpcStream } from './grpc-stream.ts';
 
-/** A reader that takes nothing for so long is cut. */
+/** Time in ms after which a stream whose client reads nothing is cut with SLOW_READER. */
 export const slowReaderMs = 60_000;
 
-/** Reads the source no faster than the network takes its messages. */
+/** Returns the handler of a server stream. It reads the source no faster than the network accepts the messages. */
 export function serverStreamHandler<I, O>(
-  { admission, clock }: { readonly admission: Admission; readonly clock: Clock },
+  { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
   encode: (message: O) => Buffer,
   open: (input: I, context: CallContext) => AsyncIterable<O>,
-): handleServerStreamingCall<Parsed<I>, Buffer> {
+): handleServerStreamingCall<ParseResult<I>, Buffer> {
   return (call) => {
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = begin(call, admission);
+      const { context, connection, abort } = startCall(call, authenticator);
       const { request } = call;
       if (request instanceof HoldfastError) throw request;
       const stream = new GrpcStream(call, encode, clock);
@@ -28,14 +28,14 @@ export function serverStreamHandler<I, O>(
         stream.end(error);
         abort.abort(error);
       });
-      void pour(open(request, context), stream, call, clock).finally(unwatch);
+      void pipeToStream(open(request, context), stream, call, clock).finally(unwatch);
     } catch (thrown) {
       call.emit('error', statusOf(asHoldfastError(thrown)));
     }
   };
 }
 
-async function pour<I, O>(
+async function pipeToStream<I, O>(
   source: AsyncIterable<O>,
   stream: GrpcStream<O>,
   call: ServerWritableStream<I, Buffer>,
@@ -44,7 +44,7 @@ async function pour<I, O>(
   try {
     for await (const message of source) {
       if (stream.ended || call.destroyed) return;
-      await taken(stream, message, call, clock);
+      await writeAndWait(stream, message, call, clock);
     }
     stream.end();
   } catch (thrown) {
@@ -52,8 +52,8 @@ async function pour<I, O>(
   }
 }
 
-/** Resolves when the network took it, or when the stream is over; rejects with SLOW_READER. */
-function taken<I, O>(
+/** Sends a message. Resolves once the network has accepted it or the stream has ended; rejects with SLOW_READER. */
+function writeAndWait<I, O>(
   stream: GrpcStream<O>,
   message: O,
   call: ServerWritableStream<I, Buffer>,
@@ -75,5 +75,5 @@ const slowReader = new HoldfastError(
   'RESOURCE_EXHAUSTED',
   'SLOW_READER',
   `Nothing was read from this stream for ${slowReaderMs / 1_000} s; it was cut.`,
-  { help: 'Read the stream as it comes, then open it again from where you are.' },
+  { help: 'Read the stream as it comes, then open it again from the last version that you read.' },
 );

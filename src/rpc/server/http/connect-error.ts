@@ -1,9 +1,9 @@
 import { type Code, ConnectError } from '@connectrpc/connect';
 import { codeNumber } from '../../../core/codec/item-error.ts';
 import { asHoldfastError } from '../../../core/errors.ts';
-import { detailsOf, told } from '../status.ts';
+import { detailsOf, messageOf } from '../status.ts';
 
-/** The same error as over gRPC, in the form of Connect: a sentence and the google.rpc details. */
+/** Returns the error in Connect's form: the message and the same google.rpc details as over gRPC. */
 export function connectError(thrown: unknown): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   const error = asHoldfastError(thrown);
@@ -11,7 +11,7 @@ export function connectError(thrown: unknown): ConnectError {
   const headers: Record<string, string> = {};
   if (error.retryAfterMs !== undefined)
     headers['retry-after'] = String(Math.ceil(error.retryAfterMs / 1_000));
-  const connect = new ConnectError(told(error), code, headers);
+  const connect = new ConnectError(messageOf(error), code, headers);
   connect.details = detailsOf(error) as ConnectError['details'];
   return connect;
 }

@@ -1,4 +1,4 @@
-/** The same calls as over gRPC, as Connect serves them over HTTP. */
+/** Registers the unary calls and the server streams for Connect, which serves them over HTTP. */
 import { create, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { type ConnectRouter, createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { decodeSubmitBatch, encodeSubmitResult } from '../../../core/codec/submit.ts';
@@ -9,13 +9,13 @@ import { watchTask } from '../../api/streams/watch.ts';
 import { Health, HealthListResponseSchema } from '../../gen/health/v1/health_pb.ts';
 import { TaskService } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
-import type { Admitted } from '../admission.ts';
+import type { AuthenticatedCaller } from '../authenticator.ts';
 import { services } from '../grpc/grpc.ts';
 import { type ServingState, unknownService } from '../health.ts';
 import { connectError } from './connect-error.ts';
 
-/** Who calls, found out before Connect sees the request. */
-export const admittedKey = createContextKey<Admitted | undefined>(undefined);
+/** The authenticated caller of a request. It is set before Connect handles the request. */
+export const callerKey = createContextKey<AuthenticatedCaller | undefined>(undefined);
 
 export interface RouteDeps {
   readonly api: Api;
@@ -32,7 +32,7 @@ export function addRoutes(router: ConnectRouter, deps: RouteDeps): void {
   addWatches(router, deps);
   addHealth(router, deps.health);
   for (const method of [WorkerService.method.work, WorkerService.method.report]) {
-    // biome-ignore lint/correctness/useYield: a stream that is refused has nothing to yield.
+    // biome-ignore lint/correctness/useYield: a refused stream yields nothing.
     router.rpc(method, async function* () {
       throw connectError(overGrpcOnly(method.name));
     });
@@ -55,28 +55,28 @@ function addUnary(router: ConnectRouter, method: DescMethodUnary, { api, clock }
 
 function addWatches(router: ConnectRouter, { api, clock }: RouteDeps): void {
   router.rpc(TaskService.method.watchTask, (request, handler) =>
-    told(handler, clock, (context) => watchTask(api, request, context)),
+    streamToCaller(handler, clock, (context) => watchTask(api, request, context)),
   );
   router.rpc(TaskService.method.watchTasks, (request, handler) =>
-    told(handler, clock, (context) => api.watch(request, context)),
+    streamToCaller(handler, clock, (context) => api.watch(request, context)),
   );
 }
 
-/** The stream, its errors in Connect's form, and its end where the caller's rights change. */
-async function* told<T>(
+/** Streams the source to the caller, with errors in Connect's form. Ends the stream when the caller's rights change. */
+async function* streamToCaller<T>(
   handler: HandlerContext,
   clock: Clock,
   open: (context: CallContext) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   try {
     const { context, connection } = contextOf(handler, clock);
-    const cut = Promise.withResolvers<never>();
-    cut.promise.catch(() => {});
-    const unwatch = connection.watch(cut.reject);
+    const cutOff = Promise.withResolvers<never>();
+    cutOff.promise.catch(() => {});
+    const unwatch = connection.watch(cutOff.reject);
     const source = open(context)[Symbol.asyncIterator]();
     try {
       for (;;) {
-        const next = await Promise.race([source.next(), cut.promise]);
+        const next = await Promise.race([source.next(), cutOff.promise]);
         if (next.done) return;
         yield next.value;
       }
@@ -89,15 +89,15 @@ async function* told<T>(
   }
 }
 
-function contextOf(handler: HandlerContext, clock: Clock): { context: CallContext } & Admitted {
-  const admitted = handler.values.get(admittedKey);
-  if (admitted === undefined)
-    throw new HoldfastError('UNAUTHENTICATED', 'NO_CERTIFICATE', 'Nobody is known.');
+function contextOf(handler: HandlerContext, clock: Clock): { context: CallContext } & AuthenticatedCaller {
+  const caller = handler.values.get(callerKey);
+  if (caller === undefined)
+    throw new HoldfastError('UNAUTHENTICATED', 'NO_CERTIFICATE', 'The caller has no identity.');
   const timeoutMs = handler.timeoutMs();
   return {
-    ...admitted,
+    ...caller,
     context: {
-      identity: admitted.identity,
+      identity: caller.identity,
       notAfterMs: timeoutMs === undefined ? undefined : clock.now() + timeoutMs,
       traceparent: handler.requestHeader.get('traceparent') ?? '',
       signal: handler.signal,
@@ -121,9 +121,9 @@ function overGrpcOnly(name: string): HoldfastError {
   return new HoldfastError(
     'UNIMPLEMENTED',
     'NOT_BUILT',
-    `${name} flows both ways, which HTTP does not carry.`,
+    `${name} is a bidirectional stream, which the HTTP port does not serve.`,
     {
-      help: 'Use the gRPC port, or ClaimTasks, Heartbeat, SucceedTask and FailTask here.',
+      help: 'Use the gRPC port, or call ClaimTasks, Heartbeat, SucceedTask and FailTask on the HTTP port.',
     },
   );
 }

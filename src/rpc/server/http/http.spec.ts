@@ -2,17 +2,17 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:http2';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Served, serve } from '../../../../test/fixtures/listening.ts';
+import { type ListeningNode, startListeningNode } from '../../../../test/fixtures/listening-node.ts';
 import type { CertificateFiles } from '../../../tls/load.ts';
 import type { CallContext } from '../../api/api.ts';
 
-/** Of the last call. */
+/** The context of the last call. */
 let last: CallContext;
-let plain: Served;
-let secured: Served;
+let plain: ListeningNode;
+let secured: ListeningNode;
 let alice: CertificateFiles;
 beforeAll(async () => {
-  plain = await serve({
+  plain = await startListeningNode({
     plaintext: true,
     origins: ['https://app.example'],
     wrap: (api) => ({
@@ -23,7 +23,7 @@ beforeAll(async () => {
       },
     }),
   });
-  secured = await serve();
+  secured = await startListeningNode();
   alice = await secured.authority.issue('alice', 'client');
 });
 afterAll(async () => {
@@ -53,7 +53,7 @@ const reasonOf = (body: { details?: { debug?: { reason?: string } }[] }) =>
   body.details?.map(({ debug }) => debug?.reason).find((reason) => reason !== undefined);
 
 describe('JSON over HTTP', () => {
-  it('submits, reads, and tells a duplicate', async () => {
+  it('submits and reads a task, and reports a duplicate submission', async () => {
     const first = await post('SubmitTask', submission('a'));
     expect(first).toMatchObject({ status: 200, body: { task: { state: 'TASK_STATE_READY', queue: 'q' } } });
     const { id } = first.body.task;
@@ -64,7 +64,7 @@ describe('JSON over HTTP', () => {
     expect((await post('GetTask', { id })).body.task.idempotencyKey).toBe('a');
   });
 
-  it('refuses the same key with another payload with 409 and the id that stands', async () => {
+  it('answers the same key with another payload with 409 and the id of the existing task', async () => {
     const { body } = await post('SubmitTask', submission('b'));
     const refused = await post('SubmitTask', submission('b', { ...payload, bytes: btoa('{"a":2}') }));
     expect(refused.status).toBe(409);
@@ -76,7 +76,7 @@ describe('JSON over HTTP', () => {
     });
   });
 
-  it('serves the hot call too, with a result for each item', async () => {
+  it('serves SubmitTasks with one result per item', async () => {
     const items = [submission('c').item, submission('d'.repeat(256)).item];
     const { status, body } = await post('SubmitTasks', { queue: 'q', items });
     expect(status).toBe(200);
@@ -86,7 +86,7 @@ describe('JSON over HTTP', () => {
     ]);
   });
 
-  it('tells every field that is wrong', async () => {
+  it('names every invalid field', async () => {
     const { status, body } = await post('SubmitTask', { queue: 'no good', item: { spec: { type: '' } } });
     expect(status).toBe(400);
     const fields = body.details.flatMap(
@@ -96,7 +96,7 @@ describe('JSON over HTTP', () => {
     expect(fields).toEqual(expect.arrayContaining(['queue']));
   });
 
-  it('says what is wrong with a body that is no JSON, no message, or too large', async () => {
+  it('refuses a body that is not JSON, not the expected message, or too large', async () => {
     expect(await post('GetTask', '{')).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
     expect(await post('GetTask', { nonsense: 1 })).toMatchObject({
       status: 400,
@@ -110,7 +110,7 @@ describe('JSON over HTTP', () => {
     expect((await post('GetTask', '{}', { 'content-type': 'text/plain' })).status).toBe(415);
   });
 
-  it('says that streams both ways need gRPC, and names what is not there', async () => {
+  it('answers bidirectional streams and unknown paths with UNIMPLEMENTED', async () => {
     const envelope = Buffer.concat([Buffer.from([0, 0, 0, 0, 2]), Buffer.from('{}')]);
     const url = `http://127.0.0.1:${plain.listening.httpPort}`;
     for (const method of ['Work', 'Report']) {
@@ -145,7 +145,7 @@ describe('JSON over HTTP', () => {
     await expect.poll(() => plain.api.openStreams).toBe(0);
   });
 
-  it('refuses web pages, but for those of a configured origin', async () => {
+  it('refuses web pages of every origin that is not configured', async () => {
     const evil = await post('GetTask', { id: 'x' }, { origin: 'https://evil.example' });
     expect(evil).toMatchObject({ status: 403, body: { code: 'permission_denied' } });
     const origin = 'https://app.example';
@@ -158,7 +158,7 @@ describe('JSON over HTTP', () => {
     expect(preflight.headers.get('access-control-allow-headers')).toContain('Content-Type');
   });
 
-  it('hands on the deadline, the trace and who calls', async () => {
+  it('passes the deadline, the traceparent and the identity to the call', async () => {
     const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
     await post('GetTask', { id: 'x' }, { 'connect-timeout-ms': '5000', traceparent });
     expect(last).toMatchObject({ traceparent, identity: { name: 'local' } });
@@ -167,7 +167,7 @@ describe('JSON over HTTP', () => {
     expect(last.notAfterMs).toBeUndefined();
   });
 
-  it('tells its health to anybody', async () => {
+  it('answers health checks of callers without an identity', async () => {
     const url = `http://127.0.0.1:${plain.listening.httpPort}/healthz`;
     expect(await (await fetch(url)).text()).toBe('SERVING\n');
     expect((await post('/grpc.health.v1.Health/Check', {})).body).toEqual({ status: 'SERVING' });
@@ -175,8 +175,11 @@ describe('JSON over HTTP', () => {
   });
 });
 
-/** Over HTTP/1.1. */
-function over1(files: Partial<CertificateFiles>, path: string): Promise<{ status: number; body: string }> {
+/** Makes a call over HTTP/1.1. */
+function overHttp1(
+  files: Partial<CertificateFiles>,
+  path: string,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const pem = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));
     const call = httpsRequest(
@@ -202,8 +205,8 @@ function over1(files: Partial<CertificateFiles>, path: string): Promise<{ status
   });
 }
 
-/** Over HTTP/2. */
-async function over2(files: CertificateFiles, path: string): Promise<{ status: number; body: string }> {
+/** Makes a call over HTTP/2. */
+async function overHttp2(files: CertificateFiles, path: string): Promise<{ status: number; body: string }> {
   const session = connect(`https://127.0.0.1:${secured.listening.httpPort}`, {
     ca: readFileSync(files.ca),
     cert: readFileSync(files.cert),
@@ -222,16 +225,16 @@ async function over2(files: CertificateFiles, path: string): Promise<{ status: n
 }
 
 describe('HTTP with mutual TLS', () => {
-  it('serves whoever has a certificate, in either version', async () => {
-    for (const over of [over1, over2]) {
+  it('serves a caller with a certificate over HTTP/1.1 and HTTP/2', async () => {
+    for (const over of [overHttp1, overHttp2]) {
       const { status, body } = await over(alice, `${service}GetTask`);
       expect(status).toBe(404);
       expect(reasonOf(JSON.parse(body))).toBe('TASK_NOT_FOUND');
     }
   });
 
-  it('tells whoever has none in a sentence', async () => {
-    const { status, body } = await over1({}, `${service}GetTask`);
+  it('answers a caller without a certificate with a sentence that says how to get one', async () => {
+    const { status, body } = await overHttp1({}, `${service}GetTask`);
     expect(status).toBe(401);
     expect(JSON.parse(body)).toMatchObject({
       code: 'unauthenticated',
@@ -242,12 +245,12 @@ describe('HTTP with mutual TLS', () => {
     });
   });
 
-  it('tells its health to whoever has none without a word in the log, which tells of each refused caller', async () => {
+  it('logs refused callers, but no health check of a caller without a certificate', async () => {
     const before = secured.lines.length;
-    expect((await over1({}, '/healthz')).status).toBe(200);
-    expect((await over1({}, '/grpc.health.v1.Health/Check')).status).not.toBe(401);
+    expect((await overHttp1({}, '/healthz')).status).toBe(200);
+    expect((await overHttp1({}, '/grpc.health.v1.Health/Check')).status).not.toBe(401);
     expect(secured.lines.slice(before)).toEqual([]);
-    await over1({}, `${service}GetTask`);
+    await overHttp1({}, `${service}GetTask`);
     expect(secured.lines.slice(before)).toMatchObject([
       { level: 'warn', reason: 'NO_CERTIFICATE', message: expect.stringContaining('none was given') },
     ]);

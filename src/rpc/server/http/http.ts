@@ -1,4 +1,4 @@
-/** The HTTP listener: Connect with JSON, for curl and web apps, over HTTP/1.1 and (with TLS) HTTP/2. */
+/** The HTTP listener. It serves Connect with JSON to curl and web apps, over HTTP/1.1 and, with TLS, HTTP/2. */
 import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Server } from 'node:net';
@@ -8,19 +8,19 @@ import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { codeNumber } from '../../../core/codec/item-error.ts';
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
-import type { Admission, Admitted } from '../admission.ts';
+import type { AuthenticatedCaller, Authenticator } from '../authenticator.ts';
 import { mostMessageBytes } from '../parse.ts';
-import { addRoutes, admittedKey, type RouteDeps } from './connect-routes.ts';
+import { addRoutes, callerKey, type RouteDeps } from './connect-routes.ts';
 
 type Request = IncomingMessage | Http2ServerRequest;
 
 export interface HttpDeps extends RouteDeps {
-  readonly admission: Admission;
-  /** Browser origins that may call; none by default, so that no web page reaches a local server. */
+  readonly authenticator: Authenticator;
+  /** Browser origins whose web pages may call. Default: none, because web pages must not reach a local server. */
   readonly origins: readonly string[];
 }
 
-/** JSON spells bytes in base64 and repeats field names. */
+/** JSON messages may be twice as long as binary ones: they encode bytes in base64 and repeat field names. */
 const mostJsonBytes = 2 * mostMessageBytes;
 const healthPath = '/grpc.health.v1.Health/';
 
@@ -31,27 +31,27 @@ export function httpServer(tls: TlsOptions | undefined, deps: HttpDeps): Server 
   return createSecureServer({ ...tls, allowHTTP1: true }, secure);
 }
 
-/** HTTP/2 is served by Node's compatibility layer, whose requests and answers are used as those of HTTP/1.1. */
+/** Handles HTTP/1.1 and HTTP/2 alike: Node's compatibility layer gives HTTP/2 the request objects of HTTP/1.1. */
 function handler(deps: HttpDeps): (request: Request, response: ServerResponse) => void {
-  const admitted = new WeakMap<Request, Admitted>();
+  const callers = new WeakMap<Request, AuthenticatedCaller>();
   const connect = connectNodeAdapter({
     routes: (router) => addRoutes(router, deps),
     grpc: false,
     grpcWeb: false,
     readMaxBytes: mostJsonBytes,
-    // A mistyped `idempotencyKey` that is ignored would be a task done twice.
+    // An ignored field with a mistyped name is dangerous: a mistyped `idempotencyKey` would let a task run twice.
     jsonOptions: { ignoreUnknownFields: false },
-    contextValues: (request) => createContextValues().set(admittedKey, admitted.get(request as Request)),
+    contextValues: (request) => createContextValues().set(callerKey, callers.get(request as Request)),
     fallback: (request, response) => answer(response as ServerResponse, notFound(request.url ?? '')),
   });
   return (request: Request, response: ServerResponse) => {
     const url = request.url ?? '';
     if (url === '/healthz') return answerHealth(response, deps.health.serving);
     try {
-      if (ensureOrigin(request, deps.origins) && sharesWith(request, response)) return;
-      // Health asks nobody who they are.
+      if (ensureOrigin(request, deps.origins) && answerCors(request, response)) return;
+      // Health calls need no identity.
       if (!url.startsWith(healthPath)) {
-        admitted.set(request, deps.admission.admit(request.socket, request.headers));
+        callers.set(request, deps.authenticator.authenticate(request.socket, request.headers));
       }
       connect(request, response);
     } catch (thrown) {
@@ -60,18 +60,24 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
   };
 }
 
-/** True: from a web page that may call. */
+/**
+ * Returns true if the request comes from a web page of an allowed origin, and false if it comes from no web page.
+ * Throws PERMISSION_DENIED for web pages of other origins.
+ */
 function ensureOrigin({ headers }: Request, origins: readonly string[]): boolean {
   const { origin } = headers;
   if (origin === undefined) return false;
   if (origins.includes(String(origin))) return true;
   throw new HoldfastError('PERMISSION_DENIED', 'DENIED', 'Requests from web pages are refused here.', {
-    help: 'Call from a server, and let the page ask that.',
+    help: 'Call from a server, and let the web page call that server.',
   });
 }
 
-/** What a browser must hear before it gives an answer to its page. True: that was all it asked. */
-function sharesWith({ headers, method }: Request, response: ServerResponse): boolean {
+/**
+ * Sets the CORS headers, without which a browser hides the response from its web page. Returns true if the request was
+ * a CORS preflight, which it answers.
+ */
+function answerCors({ headers, method }: Request, response: ServerResponse): boolean {
   response.setHeader('access-control-allow-origin', String(headers.origin));
   response.setHeader('vary', 'origin');
   response.setHeader('access-control-expose-headers', cors.exposedHeaders.join(', '));
@@ -88,7 +94,7 @@ function answerHealth(response: ServerResponse, serving: boolean): void {
   response.end(serving ? 'SERVING\n' : 'NOT_SERVING\n');
 }
 
-/** An error before Connect has the request, in Connect's own form: a code and a sentence. */
+/** Answers with an error in Connect's JSON form (code and message) when Connect has not taken over the request. */
 function answer(response: ServerResponse, error: HoldfastError): void {
   const { message, help } = error;
   const body = {

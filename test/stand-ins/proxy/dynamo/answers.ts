@@ -1,9 +1,13 @@
 import { type Answer, answerOf, type Json } from '../call.ts';
 
-/** The exact shapes by which AWS SDK v3 makes its typed errors: HTTP 400, the type's name in `__type`. */
+/**
+ * The namespace of error types. AWS SDK v3 makes its typed errors of HTTP 400 answers with the type's name in `__type`.
+ */
 const namespace = 'com.amazonaws.dynamodb.v20120810#';
 
-/** As AWS names what ran out: `TableWriteProvisionedThroughputExceeded`, `IndexReadKeyRangeThroughputExceeded`, … */
+/**
+ * The exhausted capacity as AWS names it, such as `TableWriteProvisionedThroughputExceeded`, and its table or index.
+ */
 export interface ThrottlingReason {
   readonly reason: string;
   readonly resource: string;
@@ -24,7 +28,7 @@ const conflictMessage = 'Transaction is ongoing for the item';
 
 export type BillingMode = 'provisioned' | 'onDemand';
 
-/** A single request that found a bucket empty. */
+/** The answer to a throttled request that is no transaction. */
 export function throttled(mode: BillingMode, reasons: readonly ThrottlingReason[]): Answer {
   return mode === 'provisioned'
     ? answerOf(400, {
@@ -38,7 +42,7 @@ export function throttled(mode: BillingMode, reasons: readonly ThrottlingReason[
       });
 }
 
-/** A transaction: one reason an item, in the order of the request. */
+/** The answer to a cancelled transaction, with one reason per item in the order of the request. */
 export function cancelled(reasons: readonly CancellationReason[]): Answer {
   const codes = reasons.map(({ Code }) => Code).join(', ');
   return answerOf(400, {
@@ -57,12 +61,12 @@ export function throttledReason(mode: BillingMode): CancellationReason {
     : { Code: 'ThrottlingError', Message: onDemandMessage };
 }
 
-/** A single write on an item that a transaction holds. */
+/** The answer to a single write of an item that a transaction holds. */
 export function transactionConflict(): Answer {
   return answerOf(400, { __type: `${namespace}TransactionConflictException`, message: conflictMessage });
 }
 
-/** The same client token, while its first request is still going on. */
+/** The answer to a request whose client token belongs to a request that is still in flight. */
 export function transactionInProgress(): Answer {
   return answerOf(400, {
     __type: `${namespace}TransactionInProgressException`,
@@ -72,7 +76,7 @@ export function transactionInProgress(): Answer {
 
 export const internalServerErrorType = `${namespace}InternalServerError`;
 
-/** A batch of which everything was throttled for now: 200, and all of it to be sent again. */
+/** The answer to a batch of which every item was throttled: HTTP 200, with all items unprocessed. */
 export function unprocessed(operation: 'BatchGetItem' | 'BatchWriteItem', items: unknown): Answer {
   const body: Json =
     operation === 'BatchGetItem' ? { Responses: {}, UnprocessedKeys: items } : { UnprocessedItems: items };

@@ -1,4 +1,6 @@
-/** A batch of which some items are throttled: those come back unprocessed, the others go on. */
+/**
+ * Splits DynamoDB batches of which some items are throttled: these are answered as unprocessed, the others forwarded.
+ */
 import type { Answer, Json } from '../call.ts';
 import { rewritten } from './lag/redirect.ts';
 
@@ -13,37 +15,37 @@ export function isBatch(operation: string): operation is Batch {
 const listOf = (operation: Batch, one: unknown): readonly unknown[] =>
   operation === 'BatchGetItem' ? ((one as Json).Keys as readonly unknown[]) : (one as readonly unknown[]);
 
-/** Of the request's items, by their place in it, those that `keep` says. */
-function part(operation: Batch, items: PerTable, keep: (place: number) => boolean): PerTable {
-  let place = 0;
+/** Returns the items of the request whose position `keep` accepts. */
+function part(operation: Batch, items: PerTable, keep: (position: number) => boolean): PerTable {
+  let position = 0;
   const kept: Record<string, unknown> = {};
   for (const [table, one] of Object.entries(items)) {
-    const list = listOf(operation, one).filter(() => keep(place++));
+    const list = listOf(operation, one).filter(() => keep(position++));
     if (list.length > 0) kept[table] = operation === 'BatchGetItem' ? { ...(one as Json), Keys: list } : list;
   }
   return kept;
 }
 
-export interface Split {
+export interface BatchSplit {
   readonly body: Json;
-  readonly left: PerTable;
+  readonly unprocessed: PerTable;
 }
 
-export function split(operation: Batch, body: Json, refused: readonly boolean[]): Split {
+export function split(operation: Batch, body: Json, refused: readonly boolean[]): BatchSplit {
   const items = body.RequestItems as PerTable;
   return {
-    body: { ...body, RequestItems: part(operation, items, (place) => refused[place] !== true) },
-    left: part(operation, items, (place) => refused[place] === true),
+    body: { ...body, RequestItems: part(operation, items, (position) => refused[position] !== true) },
+    unprocessed: part(operation, items, (position) => refused[position] === true),
   };
 }
 
-/** The answer to the part that went on, with what did not added to what the stand-in left. */
-export function withLeft(operation: Batch, answer: Answer, left: PerTable): Answer {
-  if (answer.status !== 200 || Object.keys(left).length === 0) return answer;
+/** Adds the throttled items to those that the stand-in's answer lists as unprocessed. */
+export function withUnprocessed(operation: Batch, answer: Answer, unprocessed: PerTable): Answer {
+  if (answer.status !== 200 || Object.keys(unprocessed).length === 0) return answer;
   const name = operation === 'BatchGetItem' ? 'UnprocessedKeys' : 'UnprocessedItems';
   const body = JSON.parse(answer.body) as Json;
   const merged: Record<string, unknown> = { ...(body[name] as PerTable | undefined) };
-  for (const [table, one] of Object.entries(left)) {
+  for (const [table, one] of Object.entries(unprocessed)) {
     const before = merged[table];
     const list = [...(before === undefined ? [] : listOf(operation, before)), ...listOf(operation, one)];
     merged[table] = operation === 'BatchGetItem' ? { ...(one as Json), Keys: list } : list;

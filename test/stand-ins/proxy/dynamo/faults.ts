@@ -2,22 +2,28 @@ import type { CommonFaults } from '../faults.ts';
 import type { BillingMode } from './answers.ts';
 import type { Limit } from './throttle/limits.ts';
 
-/** What the DynamoDB proxy can do besides. Each part is off where it is undefined. */
+/** The faults of the DynamoDB proxy. An undefined fault is off. */
 export interface DynamoFaults extends CommonFaults {
-  /** Token buckets. A request is admitted while its buckets hold anything, then charged what it really cost. */
+  /**
+   * Capacity limits, each a token bucket. A request is admitted while its buckets hold units, then charged its real
+   * cost.
+   */
   readonly limits?: readonly Limit[] | undefined;
   /**
-   * How a throttle looks: `provisioned` (default): ProvisionedThroughputExceededException with its reasons;
-   * `onDemand`: ThrottlingException. In a transaction: the reason's code.
+   * The error of a throttle: ProvisionedThroughputExceededException with its reasons for `provisioned` (default),
+   * ThrottlingException for `onDemand`. A throttled transaction has it as the code of a cancellation reason.
    */
   readonly billing?: BillingMode | undefined;
-  /** Requests conflict with transactions in flight; each is in flight `holdMs` longer than it takes. */
+  /**
+   * Requests conflict with transactions in flight. Each request counts as in flight for `holdMs` longer than it takes.
+   */
   readonly conflicts?: { readonly holdMs: number } | undefined;
-  /** A Query or Scan of an index sees each change 0 … `upToMs` after it, by seed. */
+  /** A Query or Scan of an index sees each change after a lag from 0 to `upToMs`, which the seed decides. */
   readonly indexLag?: { readonly upToMs: number } | undefined;
   /**
-   * This share (0 to 1) of the reads that are not consistent (GetItem, BatchGetItem, and Query and Scan of the
-   * table) sees each item one version back for 0 … `upToMs` after its last write, by seed. Infinity: until the next.
+   * Makes this share (0 to 1) of the inconsistent reads (GetItem, BatchGetItem, and Query and Scan of the table) stale.
+   * A stale read sees each item one version back until a lag from 0 to `upToMs` after its last write is over; Infinity
+   * makes the lag last until the next write. The seed decides reads and lags.
    */
   readonly staleReads?: { readonly share: number; readonly upToMs: number } | undefined;
 }

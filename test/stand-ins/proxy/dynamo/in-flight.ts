@@ -1,52 +1,55 @@
 import type { Answer } from '../call.ts';
 import { cancelled, conflictReason, none, transactionConflict, transactionInProgress } from './answers.ts';
 
-interface Held {
+interface HoldCounts {
   transactions: number;
   writes: number;
 }
 
-/** One request's claim on its items while it is on its way. */
-export interface Entry {
+/** The items that one request holds while it is in flight. */
+export interface ItemClaim {
   readonly operation: string;
-  /** In the order of the request. */
+  /** The names of the items, in the order of the request. */
   readonly keyNames: readonly string[];
-  readonly token: string | undefined;
+  readonly clientToken: string | undefined;
 }
 
 /**
- * Who is at work on which item, for the conflicts that AWS documents: a transaction's item held by another
- * transaction; a single write on an item that a transaction holds; a TransactGetItems on an item that anyone writes.
+ * Tracks which items requests in flight hold, for the conflicts that AWS documents: a transaction and an item that
+ * another transaction holds; a single write and an item that a transaction holds; a TransactGetItems and an item that
+ * any request writes.
  */
 export class InFlight {
-  readonly #held = new Map<string, Held>();
-  readonly #tokens = new Set<string>();
+  readonly #held = new Map<string, HoldCounts>();
+  readonly #clientRequests = new Set<string>();
 
-  /** The refusal, or undefined: it may go on, and `leave` must follow. */
-  enter(entry: Entry): Answer | undefined {
-    const { operation, keyNames, token } = entry;
-    if (token !== undefined && this.#tokens.has(token)) return transactionInProgress();
+  /**
+   * Returns the error answer if the request conflicts. Else it holds the items until `leave`, and returns undefined.
+   */
+  enter(claim: ItemClaim): Answer | undefined {
+    const { operation, keyNames, clientToken } = claim;
+    if (clientToken !== undefined && this.#clientRequests.has(clientToken)) return transactionInProgress();
     const conflicting = keyNames.map((name) => this.#conflicts(operation, this.#held.get(name)));
     if (conflicting.includes(true)) {
       if (!operation.startsWith('Transact')) return transactionConflict();
       return cancelled(conflicting.map((is) => (is ? conflictReason : none)));
     }
-    this.#add(entry, 1);
-    if (token !== undefined) this.#tokens.add(token);
+    this.#add(claim, 1);
+    if (clientToken !== undefined) this.#clientRequests.add(clientToken);
     return undefined;
   }
 
-  leave(entry: Entry): void {
-    this.#add(entry, -1);
-    if (entry.token !== undefined) this.#tokens.delete(entry.token);
+  leave(claim: ItemClaim): void {
+    this.#add(claim, -1);
+    if (claim.clientToken !== undefined) this.#clientRequests.delete(claim.clientToken);
   }
 
-  #conflicts(operation: string, held: Held | undefined): boolean {
+  #conflicts(operation: string, held: HoldCounts | undefined): boolean {
     if (held === undefined || operation === 'GetItem' || operation === 'BatchGetItem') return false;
     return held.transactions > 0 || (operation === 'TransactGetItems' && held.writes > 0);
   }
 
-  #add({ operation, keyNames }: Entry, by: 1 | -1): void {
+  #add({ operation, keyNames }: ItemClaim, by: 1 | -1): void {
     if (operation.endsWith('GetItem') || operation.endsWith('GetItems')) return;
     for (const name of keyNames) {
       const held = this.#held.get(name) ?? { transactions: 0, writes: 0 };

@@ -1,48 +1,48 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Ask } from '../ask.ts';
 import { type Answer, type Call, type Json, type LoggedCall, serverError } from '../call.ts';
 import { draw } from '../chance.ts';
-import type { Forward, Protocol, Seen } from '../pipeline.ts';
+import type { CallDetails, Forward, Protocol } from '../pipeline.ts';
+import type { SendUpstream } from '../send-upstream.ts';
 import { internalServerErrorType } from './answers.ts';
-import { isBatch, withLeft } from './batches.ts';
+import { isBatch, withUnprocessed } from './batches.ts';
 import type { DynamoFaults } from './faults.ts';
 import { InFlight } from './in-flight.ts';
 import { Copies, type CopyKind, isCopy } from './lag/copies.ts';
-import { KeyOrder, Turnstile } from './lag/order.ts';
+import { KeyedMutex, SharedLock } from './lag/locks.ts';
 import { backFrom, redirected, rewritten } from './lag/redirect.ts';
 import { keyName, Schemas } from './lag/schemas.ts';
-import { asAskedFor, askingForCapacity, charge } from './throttle/capacity.ts';
-import { LimitBook, type Place } from './throttle/limits.ts';
-import { placesOfQuery, placesOfTouch } from './throttle/places.ts';
-import { type Admitted, admit, throttleAnyway } from './throttle/throttle.ts';
+import { asRequested, charge, withCapacityRequested } from './throttle/capacity.ts';
+import { type CapacityTarget, LimitBook } from './throttle/limits.ts';
+import { targetsOfQuery, targetsOfTouch } from './throttle/targets.ts';
+import { type AdmittedRequest, admit, forcedThrottle } from './throttle/throttle.ts';
 import { expressionsOf, type Touch, tablesOf, touchesOf } from './throttle/touches.ts';
 
 const queries = new Set(['Query', 'Scan']);
 const onItems = /^(Get|Put|Update|Delete)Item$|^Batch(Get|Write)Item$|^Transact(Get|Write)Items$/;
 
-/** What the proxy makes of DynamoDB's calls. */
+/** Applies the DynamoDB faults to calls. */
 export class DynamoProtocol implements Protocol {
   readonly copies: Copies;
   readonly #schemas: Schemas;
   readonly #seed: number;
   readonly #now: () => number;
   readonly #inFlight = new InFlight();
-  readonly #order = new KeyOrder();
-  readonly #turnstile = new Turnstile();
+  readonly #itemLocks = new KeyedMutex();
+  readonly #lock = new SharedLock();
   #faults: DynamoFaults = {};
   #book: LimitBook;
 
-  constructor(ask: Ask, seed: number, now: () => number) {
-    this.#schemas = new Schemas(ask);
-    this.copies = new Copies(ask, this.#schemas, seed);
+  constructor(send: SendUpstream, seed: number, now: () => number) {
+    this.#schemas = new Schemas(send);
+    this.copies = new Copies(send, this.#schemas, seed);
     this.#seed = seed;
     this.#now = now;
     this.#book = new LimitBook([], now);
   }
 
-  /** Takes hold between two requests: none is half under the old faults. */
+  /** Replaces the faults while no request is in flight, so that each request sees one set of faults. */
   set(faults: DynamoFaults): Promise<void> {
-    return this.#turnstile.alone(async () => {
+    return this.#lock.exclusive(async () => {
       this.#faults = { ...this.#faults, ...faults };
       if ('limits' in faults) this.#book = new LimitBook(faults.limits ?? [], this.#now);
       const { indexLag, staleReads } = this.#faults;
@@ -54,7 +54,7 @@ export class DynamoProtocol implements Protocol {
     });
   }
 
-  async see(operation: string, body: Json): Promise<Seen> {
+  async detailsOf(operation: string, body: Json): Promise<CallDetails> {
     const touches = await touchesOf(this.#schemas, operation, body);
     return {
       resources: tablesOf(operation, body),
@@ -67,17 +67,17 @@ export class DynamoProtocol implements Protocol {
   serve(call: LoggedCall, forward: Forward): Promise<Answer> {
     const { operation } = call;
     if (/^(Create|Update|Delete)Table$/.test(operation)) {
-      return this.#turnstile.alone(() => this.#onTable(call, forward));
+      return this.#lock.exclusive(() => this.#onTable(call, forward));
     }
     if (queries.has(operation) || onItems.test(operation)) {
-      return this.#turnstile.shared(() => this.#onItems(call, forward));
+      return this.#lock.shared(() => this.#onItems(call, forward));
     }
     return operation === 'ListTables' ? this.#listTables(forward) : forward();
   }
 
   throttled(call: Call): Answer {
     const mode = this.#faults.billing ?? 'provisioned';
-    return throttleAnyway(mode, call.operation, call.keys.length, call.resources[0] ?? '');
+    return forcedThrottle(mode, call.operation, call.keys.length, call.resources[0] ?? '');
   }
 
   serverError(): Answer {
@@ -113,7 +113,7 @@ export class DynamoProtocol implements Protocol {
     const entry = {
       operation: call.operation,
       keyNames: touches.map(({ schema, key }) => keyName(schema, key)),
-      token: call.body.ClientRequestToken as string | undefined,
+      clientToken: call.body.ClientRequestToken as string | undefined,
     };
     const { conflicts } = this.#faults;
     if (conflicts === undefined) return this.#inOrder(call, touches, admitted, forward);
@@ -131,33 +131,33 @@ export class DynamoProtocol implements Protocol {
     }
   }
 
-  async #admit(call: Call, touches: readonly Touch[]): Promise<Admitted | Answer> {
+  async #admit(call: Call, touches: readonly Touch[]): Promise<AdmittedRequest | Answer> {
     const { operation, body } = call;
-    if (this.#book.size === 0) return { body, places: [], left: {} };
-    const places: readonly (readonly Place[])[] = queries.has(operation)
-      ? [await placesOfQuery(this.#schemas, body)]
-      : touches.map((touch) => placesOfTouch(touch, this.copies));
-    return admit(this.#book, this.#faults.billing ?? 'provisioned', operation, body, places);
+    if (this.#book.size === 0) return { body, targets: [], unprocessed: {} };
+    const targets: readonly (readonly CapacityTarget[])[] = queries.has(operation)
+      ? [await targetsOfQuery(this.#schemas, body)]
+      : touches.map((touch) => targetsOfTouch(touch, this.copies));
+    return admit(this.#book, this.#faults.billing ?? 'provisioned', operation, body, targets);
   }
 
-  /** Where copies are kept, writes of one item go one by one, each learned before the next. */
+  /** Forwards a call. If copies are kept, writes of one item are serialised, and each is learned before the next. */
   async #inOrder(
     call: LoggedCall,
     touches: readonly Touch[],
-    admitted: Admitted,
+    admitted: AdmittedRequest,
     forward: Forward,
   ): Promise<Answer> {
     const writes = this.copies.tracking ? touches.filter(({ kind }) => kind === 'write') : [];
     if (writes.length === 0) return this.#forwarded(call, admitted, forward);
     const names = writes.map(({ schema, key }) => keyName(schema, key));
-    return this.#order.with(names, async () => {
+    return this.#itemLocks.with(names, async () => {
       const answer = await this.#forwarded(call, admitted, forward);
       if (answer.status === 200) for (const write of writes) await this.copies.learn(write);
       return answer;
     });
   }
 
-  async #forwarded(call: LoggedCall, admitted: Admitted, forward: Forward): Promise<Answer> {
+  async #forwarded(call: LoggedCall, admitted: AdmittedRequest, forward: Forward): Promise<Answer> {
     const { operation } = call;
     const stale = draw(this.#seed, 'stale', call.n) < (this.#faults.staleReads?.share ?? 0);
     const { body, names } = redirected(operation, admitted.body, (table, kind) =>
@@ -167,12 +167,12 @@ export class DynamoProtocol implements Protocol {
     );
     if (names.size > 0) call.fault = 'from a copy';
     const limited = this.#book.size > 0;
-    const sent = limited ? askingForCapacity(body) : body;
+    const sent = limited ? withCapacityRequested(body) : body;
     let answer = backFrom(await forward(sent === call.body ? undefined : JSON.stringify(sent)), names);
     if (limited) {
-      charge(this.#book, admitted.places, answer);
-      answer = asAskedFor(answer, call.body.ReturnConsumedCapacity);
+      charge(this.#book, admitted.targets, answer);
+      answer = asRequested(answer, call.body.ReturnConsumedCapacity);
     }
-    return isBatch(operation) ? withLeft(operation, answer, admitted.left) : answer;
+    return isBatch(operation) ? withUnprocessed(operation, answer, admitted.unprocessed) : answer;
   }
 }

@@ -1,12 +1,12 @@
-/** A batch of which some entries fail, one by one, as AWS lets them. */
+/** Splits SQS batches of which some entries fail, as AWS may fail them. */
 import { type Answer, answerOf, type Json } from '../call.ts';
 
-interface Entry extends Json {
+interface BatchEntry extends Json {
   readonly Id: string;
 }
 
-export interface Parted {
-  /** The call with the entries that go on; undefined: none is left. */
+export interface SplitEntries {
+  /** The request with the entries to forward, or undefined if all entries fail. */
   readonly body: Json | undefined;
   readonly failed: readonly Json[];
 }
@@ -15,25 +15,25 @@ export function isBatch(operation: string): boolean {
   return operation.endsWith('Batch');
 }
 
-export function entriesOf(body: Json): readonly Entry[] {
-  return (body.Entries as readonly Entry[] | undefined) ?? [];
+export function entriesOf(body: Json): readonly BatchEntry[] {
+  return (body.Entries as readonly BatchEntry[] | undefined) ?? [];
 }
 
-export function parted(body: Json, fails: (id: string) => boolean): Parted {
+export function splitEntries(body: Json, fails: (id: string) => boolean): SplitEntries {
   const entries = entriesOf(body);
-  const going = entries.filter(({ Id }) => !fails(Id));
+  const forwarded = entries.filter(({ Id }) => !fails(Id));
   const failed = entries
-    .filter((entry) => !going.includes(entry))
+    .filter((entry) => !forwarded.includes(entry))
     .map(({ Id }) => ({
       Id,
       Code: 'InternalError',
       Message: 'We encountered an internal error. Please try again.',
       SenderFault: false,
     }));
-  return { body: going.length === 0 ? undefined : { ...body, Entries: going }, failed };
+  return { body: forwarded.length === 0 ? undefined : { ...body, Entries: forwarded }, failed };
 }
 
-/** The stand-in's answer about the entries that went on, with those that failed. */
+/** Adds the failed entries to the stand-in's answer about the forwarded ones. */
 export function withFailed(answer: Answer | undefined, failed: readonly Json[]): Answer {
   if (answer === undefined) return answerOf(200, { Successful: [], Failed: failed });
   if (answer.status !== 200 || failed.length === 0) return answer;

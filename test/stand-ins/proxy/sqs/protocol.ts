@@ -1,26 +1,26 @@
-import type { Ask } from '../ask.ts';
 import { Bucket } from '../bucket.ts';
 import { type Answer, answerOf, type Call, type Json, type LoggedCall, serverError } from '../call.ts';
 import { draw } from '../chance.ts';
 import type { CommonFaults } from '../faults.ts';
-import type { Forward, Protocol, Seen } from '../pipeline.ts';
-import { entriesOf, isBatch, parted, withFailed } from './entries.ts';
+import type { CallDetails, Forward, Protocol } from '../pipeline.ts';
+import type { SendUpstream } from '../send-upstream.ts';
+import { entriesOf, isBatch, splitEntries, withFailed } from './entries.ts';
 
 export interface SqsLimit {
-  /** Default: every queue, each with a bucket of its own. */
+  /** The limited queue. Default: every queue, each with its own bucket. */
   readonly queue?: string | undefined;
-  /** `ReceiveMessage`, `SendMessageBatch`, …; default: all of them out of one bucket. */
+  /** The limited operation, such as `ReceiveMessage`. Default: all operations, which share one bucket. */
   readonly operation?: string | undefined;
-  /** A batch is one call. 0: nothing at all. */
+  /** Calls per second; a batch counts as one call. 0 admits none. */
   readonly callsPerS: number;
-  /** Seconds of unused calls that are kept. Default 1. */
+  /** How many seconds' worth of unused calls the bucket keeps. Default: 1. */
   readonly burstS?: number | undefined;
 }
 
-/** What the SQS proxy can do besides. Each part is off where it is undefined. */
+/** The faults of the SQS proxy. An undefined fault is off. */
 export interface SqsFaults extends CommonFaults {
   readonly limits?: readonly SqsLimit[] | undefined;
-  /** This share (0 to 1) of the entries of batch calls fails, by seed; nothing of them is forwarded. */
+  /** The share (0 to 1) of batch entries that fail without being forwarded. The seed decides which. */
   readonly failEntries?: number | undefined;
 }
 
@@ -34,16 +34,16 @@ function keysOf(body: Json): readonly string[] {
   });
 }
 
-/** What the proxy makes of SQS's calls. */
+/** Applies the SQS faults to calls. */
 export class SqsProtocol implements Protocol {
-  readonly #ask: Ask;
+  readonly #sendUpstream: SendUpstream;
   readonly #seed: number;
   readonly #now: () => number;
   readonly #buckets = new Map<string, Bucket>();
   #faults: SqsFaults = {};
 
-  constructor(ask: Ask, seed: number, now: () => number) {
-    this.#ask = ask;
+  constructor(send: SendUpstream, seed: number, now: () => number) {
+    this.#sendUpstream = send;
     this.#seed = seed;
     this.#now = now;
   }
@@ -53,7 +53,7 @@ export class SqsProtocol implements Protocol {
     if ('limits' in faults) this.#buckets.clear();
   }
 
-  async see(_operation: string, body: Json): Promise<Seen> {
+  async detailsOf(_operation: string, body: Json): Promise<CallDetails> {
     const queue = body.QueueUrl === undefined ? body.QueueName : nameOf(body.QueueUrl);
     return { resources: queue === undefined ? [] : [String(queue)], keys: keysOf(body), expressions: [] };
   }
@@ -66,7 +66,7 @@ export class SqsProtocol implements Protocol {
     if (call.operation === 'ReceiveMessage') return this.#receive(call, forward, gone);
     const share = this.#faults.failEntries ?? 0;
     if (share === 0 || !isBatch(call.operation)) return forward();
-    const { body, failed } = parted(call.body, (id) => draw(this.#seed, 'entry', call.n, id) < share);
+    const { body, failed } = splitEntries(call.body, (id) => draw(this.#seed, 'entry', call.n, id) < share);
     if (failed.length > 0) call.fault = `${failed.length} entries failed`;
     return withFailed(body && (await forward(JSON.stringify(body))), failed);
   }
@@ -80,7 +80,7 @@ export class SqsProtocol implements Protocol {
     return serverError('com.amazonaws.sqs#InternalError');
   }
 
-  /** The stand-in polls on for a caller that is gone: what it receives for nobody is put back at once. */
+  /** Forwards a receive. If the caller has disconnected meanwhile, its messages are made visible again at once. */
   async #receive({ body: { QueueUrl } }: Call, forward: Forward, gone: AbortSignal): Promise<Answer> {
     const answer = await forward();
     if (!gone.aborted || answer.status !== 200) return answer;
@@ -90,11 +90,11 @@ export class SqsProtocol implements Protocol {
       ReceiptHandle,
       VisibilityTimeout: 0,
     }));
-    if (Entries.length > 0) await this.#ask('ChangeMessageVisibilityBatch', { QueueUrl, Entries });
+    if (Entries.length > 0) await this.#sendUpstream('ChangeMessageVisibilityBatch', { QueueUrl, Entries });
     return answer;
   }
 
-  /** A call is charged to every limit that applies, once all of them admit it. */
+  /** Returns whether all limits that apply admit the call, and charges it to them if so. */
   #admits({ operation, resources: [queue = ''] }: Call): boolean {
     const buckets: Bucket[] = [];
     for (const [i, limit] of (this.#faults.limits ?? []).entries()) {

@@ -18,7 +18,7 @@ function recording(): { readonly sent: string[][]; readonly batcher: SqsBatcher<
   return { sent, batcher };
 }
 
-test('what comes in one turn is sent together, ten at a time, answered each its own', async () => {
+test('items added in one turn of the event loop are sent ten a call, and each gets its own result', async () => {
   const { sent, batcher } = recording();
   const items = Array.from({ length: 23 }, (_, i) => `item${i}`);
   const answers = await Promise.all(items.map((item) => batcher.add(item)));
@@ -26,7 +26,7 @@ test('what comes in one turn is sent together, ten at a time, answered each its 
   expect(sent.map((batch) => batch.length)).toEqual([10, 10, 3]);
 });
 
-test('what comes alone goes alone, without waiting for time to pass', async () => {
+test('a single item is sent without a delay', async () => {
   const { sent, batcher } = recording();
   const before = clock.now();
   await batcher.add('a');
@@ -47,7 +47,7 @@ test('no batch is larger than 256 KB, unless one item is', async () => {
   ]);
 });
 
-test('a call that fails, fails for its own items only', async () => {
+test('a call that fails rejects only its own items', async () => {
   const { batcher } = recording();
   const items = [...Array.from({ length: 10 }, (_, i) => `item${i}`), 'bad', 'other'];
   const answers = await Promise.allSettled(items.map((item) => batcher.add(item)));

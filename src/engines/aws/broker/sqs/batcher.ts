@@ -1,26 +1,26 @@
 import type { Clock } from '../../../../ports/clock.ts';
 
-/** What one call to SQS takes. */
+/** The most items and bytes that SQS accepts in one batch call. */
 const batchItems = 10;
 const batchBytes = 256 * 1_024;
 
-interface Waiting<T, R> {
+interface PendingItem<T, R> {
   readonly item: T;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Gathers what comes within one turn of the event loop and sends it in calls of at most 10 items and 256 KB. No timer:
- * what comes alone goes alone.
+ * Gathers the items that are added within one turn of the event loop, and sends them in calls of at most 10 items and
+ * 256 KB. There is no timer, so a single item is not delayed.
  */
 export class SqsBatcher<T, R> {
   readonly #clock: Clock;
   readonly #send: (batch: readonly T[]) => Promise<readonly R[]>;
   readonly #bytesOf: (item: T) => number;
-  #waiting: Waiting<T, R>[] = [];
+  #pending: PendingItem<T, R>[] = [];
 
-  /** `send` answers a result for each item, in order. */
+  /** `send` returns a result for each item of its batch, in order. */
   constructor(
     clock: Clock,
     send: (batch: readonly T[]) => Promise<readonly R[]>,
@@ -33,17 +33,17 @@ export class SqsBatcher<T, R> {
 
   add(item: T): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
-      if (this.#waiting.length === 1) this.#clock.soon(() => this.#flush());
+      this.#pending.push({ item, resolve, reject });
+      if (this.#pending.length === 1) this.#clock.soon(() => this.#flush());
     });
   }
 
   #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    let batch: Waiting<T, R>[] = [];
+    const pending = this.#pending;
+    this.#pending = [];
+    let batch: PendingItem<T, R>[] = [];
     let bytes = 0;
-    for (const one of waiting) {
+    for (const one of pending) {
       const more = this.#bytesOf(one.item);
       if (batch.length === batchItems || (batch.length > 0 && bytes + more > batchBytes)) {
         void this.#call(batch);
@@ -56,7 +56,7 @@ export class SqsBatcher<T, R> {
     void this.#call(batch);
   }
 
-  async #call(batch: readonly Waiting<T, R>[]): Promise<void> {
+  async #call(batch: readonly PendingItem<T, R>[]): Promise<void> {
     try {
       const results = await this.#send(batch.map((one) => one.item));
       for (let i = 0; i < batch.length; i++) batch[i]?.resolve(results[i] as R);

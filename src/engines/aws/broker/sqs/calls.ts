@@ -14,31 +14,32 @@ import { visibilitySeconds } from './definition.ts';
 import { asBrokerError, asSendError } from './errors.ts';
 import type { SqsCall, SqsMeter } from './meter.ts';
 
-export interface Sending {
+/** One message of a send. */
+export interface SendEntry {
   readonly body: string;
   readonly group: string;
   readonly deduplication: string;
 }
 
-export interface Receiving {
-  /** 1 to 10. */
+export interface ReceiveMessageRequest {
+  /** The most messages to return, from 1 to 10. */
   readonly most: number;
-  /** 0 to 20. */
+  /** How long SQS waits for a message, from 0 to 20 s. */
   readonly waitSeconds: number;
-  /** For how long what is received is hidden. Default: a lease and its guard. */
+  /** The visibility timeout of the received messages. Default: a lease and its guard. */
   readonly hiddenSeconds?: number | undefined;
-  /** By it SQS knows a repeat of this receive whose answer was lost, and answers the same messages. */
+  /** Identifies this receive: if its response is lost, SQS returns the same messages to a repeat with the same id. */
   readonly attemptId: string;
   readonly signal: AbortSignal;
 }
 
-/** A poll stays open for 20 s; whatever takes longer is lost. */
+/** The timeout of one request: a long poll takes up to 20 s, so a longer request has failed. */
 const requestTimeoutMs = 30_000;
 const connectionTimeoutMs = 3_000;
-/** A long poll holds a connection for itself, and there may be one of each queue. */
+/** The most sockets of the client. Each long poll holds one, and each queue may have a long poll. */
 const connections = 1_024;
 
-/** A client whose only layer of retries is the SDK's standard one. */
+/** Creates a client with the SDK's standard retries. Nothing else retries its calls. */
 export function sqsClient(config: SQSClientConfig = {}): SQSClient {
   return new SQSClient({
     retryMode: 'standard',
@@ -54,7 +55,10 @@ export function sqsClient(config: SQSClientConfig = {}): SQSClient {
   });
 }
 
-/** The calls that bells make of SQS, and no others; what leases need goes first. Whole calls fail with a HoldfastError; their parts one by one. */
+/**
+ * All calls that the broker makes to SQS. Calls for leases go before others. A call that fails throws a HoldfastError;
+ * an entry of a batch that fails has a result of its own.
+ */
 export class SqsCalls {
   readonly #client: SQSClient;
   readonly #meter: SqsMeter;
@@ -79,8 +83,8 @@ export class SqsCalls {
     return answer;
   }
 
-  /** Throws what the SDK threw: the caller knows what a missing queue means to it. */
-  async url(name: string, abortSignal?: AbortSignal): Promise<string> {
+  /** Looks up the URL of a queue. Throws the SDK's own error, so that the caller can recognise a missing queue. */
+  async queueUrl(name: string, abortSignal?: AbortSignal): Promise<string> {
     const command = new GetQueueUrlCommand({ QueueName: name });
     const { QueueUrl } = await this.#client.send(command, { ...(abortSignal && { abortSignal }) });
     this.#meter.answered('lookUp', 1);
@@ -89,7 +93,7 @@ export class SqsCalls {
 
   async send(
     url: string,
-    batch: readonly Sending[],
+    batch: readonly SendEntry[],
     callPriority: CallPriority = 'submit',
   ): Promise<(true | HoldfastError)[]> {
     const Entries = batch.map(({ body, group, deduplication }, i) => ({
@@ -109,8 +113,8 @@ export class SqsCalls {
     return results;
   }
 
-  async receive(url: string, receiving: Receiving): Promise<Message[]> {
-    const { most, waitSeconds, hiddenSeconds = visibilitySeconds, attemptId, signal } = receiving;
+  async receive(url: string, request: ReceiveMessageRequest): Promise<Message[]> {
+    const { most, waitSeconds, hiddenSeconds = visibilitySeconds, attemptId, signal } = request;
     const command = new ReceiveMessageCommand({
       QueueUrl: url,
       MaxNumberOfMessages: most,
@@ -124,7 +128,7 @@ export class SqsCalls {
     return Messages ?? [];
   }
 
-  /** False: SQS refused that one, as it does with a stale or expired receipt. */
+  /** Changes visibility timeouts. A result is false if SQS refused that entry, as with a stale or expired receipt. */
   async changeVisibility(
     url: string,
     batch: readonly { receipt: string; seconds: number }[],
@@ -140,10 +144,10 @@ export class SqsCalls {
       () => this.#limiter.run('lease', () => this.#client.send(command)),
       () => batch.length,
     );
-    return withoutFailed(batch.length, answer.Failed);
+    return resultsOf(batch.length, answer.Failed);
   }
 
-  /** False: as with `hide`. */
+  /** Deletes messages. A result is false if SQS refused that entry, as with a stale or expired receipt. */
   async delete(url: string, receipts: readonly string[]): Promise<boolean[]> {
     const Entries = receipts.map((receipt, i) => ({ Id: String(i), ReceiptHandle: receipt }));
     const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries });
@@ -152,11 +156,12 @@ export class SqsCalls {
       () => this.#limiter.run('lease', () => this.#client.send(command)),
       () => receipts.length,
     );
-    return withoutFailed(receipts.length, answer.Failed);
+    return resultsOf(receipts.length, answer.Failed);
   }
 }
 
-function withoutFailed(count: number, failed: readonly { Id: string | undefined }[] = []): boolean[] {
+/** Returns one result per entry: false for entries that the response lists as failed. */
+function resultsOf(count: number, failed: readonly { Id: string | undefined }[] = []): boolean[] {
   const results: boolean[] = new Array(count).fill(true);
   for (const one of failed) results[Number(one.Id)] = false;
   return results;

@@ -8,12 +8,12 @@ import {
 import { redrivePolicy, type SqsQueueDefinition } from './definition.ts';
 import { asBrokerError, isMissingQueue } from './errors.ts';
 
-/** What differs between an SQS queue and its definition; nothing where it is as it should be. */
+/** One attribute of an SQS queue that differs from the queue's definition. */
 export interface SqsQueueDifference {
   readonly name: string;
   readonly attribute: string;
   readonly expected: string;
-  /** Undefined: the queue or the attribute is not there. */
+  /** The current value, or undefined if the queue or the attribute does not exist. */
   readonly found: string | undefined;
 }
 
@@ -30,8 +30,8 @@ async function attributesOf(client: SQSClient, name: string): Promise<Record<str
   }
 }
 
-/** Of objects in JSON neither the order of the fields matters, nor whether a number is text. */
-function same(expected: string, found: string): boolean {
+/** Compares two attribute values. In JSON objects it ignores the order of fields and whether a number is a string. */
+function isEqualAttribute(expected: string, found: string): boolean {
   if (expected === found) return true;
   if (!expected.startsWith('{') || !found.startsWith('{')) return false;
   const [a, b] = [JSON.parse(expected), JSON.parse(found)] as Record<string, unknown>[];
@@ -44,11 +44,11 @@ function differences(
   found: Readonly<Record<string, string>> | undefined,
 ): SqsQueueDifference[] {
   return Object.entries(expected)
-    .filter(([attribute, value]) => !same(value, found?.[attribute] ?? ''))
+    .filter(([attribute, value]) => !isEqualAttribute(value, found?.[attribute] ?? ''))
     .map(([attribute, value]) => ({ name, attribute, expected: value, found: found?.[attribute] }));
 }
 
-/** Compares the queues with their definitions; changes nothing. */
+/** Compares the SQS queues with their definitions without changing them, and returns the differences. */
 export async function checkQueues(
   client: SQSClient,
   definitions: readonly SqsQueueDefinition[],
@@ -75,9 +75,9 @@ async function createQueue(
       const made = await client.send(
         new CreateQueueCommand({ QueueName: name, Attributes: { ...attributes } }),
       );
-      // By its URL: for a moment its name is not known everywhere.
-      const asked = { QueueUrl: made.QueueUrl, AttributeNames: ['QueueArn' as const] };
-      return (await client.send(new GetQueueAttributesCommand(asked))).Attributes?.QueueArn ?? '';
+      // A new queue is read by its URL, since for a moment SQS does not find it by its name.
+      const request = { QueueUrl: made.QueueUrl, AttributeNames: ['QueueArn' as const] };
+      return (await client.send(new GetQueueAttributesCommand(request))).Attributes?.QueueArn ?? '';
     }
     const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }));
     const wrong = differences(name, attributes, found).map(({ attribute, expected }) => [
@@ -91,10 +91,13 @@ async function createQueue(
   }
 }
 
-/** Queues at once: SQS throttles whoever creates many. */
-const atOnce = 8;
+/** The most queues created at once, since SQS throttles the creation of many. */
+const queuesAtOnce = 8;
 
-/** Creates what is missing and corrects what differs; each dead-letter queue first. To do it twice does no harm. */
+/**
+ * Creates missing SQS queues and corrects attributes that differ. Each dead-letter queue is created before
+ * the queue that refers to it. Idempotent.
+ */
 export async function createQueues(
   client: SQSClient,
   definitions: readonly SqsQueueDefinition[],
@@ -104,7 +107,7 @@ export async function createQueues(
     const attributes = { ...definition.attributes, RedrivePolicy: redrivePolicy(arn) };
     await createQueue(client, definition.name, attributes);
   };
-  for (let i = 0; i < definitions.length; i += atOnce) {
-    await Promise.all(definitions.slice(i, i + atOnce).map(create));
+  for (let i = 0; i < definitions.length; i += queuesAtOnce) {
+    await Promise.all(definitions.slice(i, i + queuesAtOnce).map(create));
   }
 }

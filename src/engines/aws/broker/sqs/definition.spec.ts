@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { limits, timing } from '../../../../core/limits.ts';
-import { priorities } from '../../../../core/submission/submission.ts';
+import { priorities } from '../../../../core/priority.ts';
 import { sqsQueuesOf, visibilitySeconds } from './definition.ts';
 
-const taken = /^[A-Za-z0-9_-]{1,75}\.fifo$/;
+const accepted = /^[A-Za-z0-9_-]{1,75}\.fifo$/;
 
 function namesOf(prefix: string, tenant: string, queue: string): string[] {
   return sqsQueuesOf(prefix, { tenant, queue }, priorities).flatMap(({ name, deadName }) => [name, deadName]);
@@ -16,7 +16,7 @@ test('normal priority alone is enabled by default', () => {
   expect(queues[0]?.deadName).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal-dead\.fifo$/);
 });
 
-test('SQS takes the longest names, and no two queues have one name', () => {
+test('SQS accepts the names of queues with the longest tenants, and no two queues share a name', () => {
   const long = 'x'.repeat(limits.nameChars - 1);
   const names = [
     ...namesOf('holdfast', 'a-b', 'c'),
@@ -30,9 +30,9 @@ test('SQS takes the longest names, and no two queues have one name', () => {
     ...namesOf(`${long}1`, `${long}1`, `${long}2`),
   ];
   expect(new Set(names).size).toBe(names.length);
-  for (const name of names) expect(name).toMatch(taken);
+  for (const name of names) expect(name).toMatch(accepted);
 });
 
-test('a received bell is hidden for a lease and its guard', () => {
+test('a received message is hidden for a lease and its guard', () => {
   expect(visibilitySeconds * 1_000).toBe(timing.leaseMs + timing.clockGuardMs);
 });

@@ -1,48 +1,51 @@
 import { createHash } from 'node:crypto';
 import { timing } from '../../../../core/limits.ts';
-import { type Priority, priorities } from '../../../../core/submission/submission.ts';
-import type { QueueRef } from '../../../../ports/task-store.ts';
+import { type Priority, priorities } from '../../../../core/priority.ts';
+import type { QueueRef } from '../../../../core/queue-ref.ts';
 
-/** Seconds that a received message is hidden: a lease and its guard, so that a claim needs no call. */
+/** How long a received message is hidden, in seconds: a lease and its guard, so that a claim needs no call to SQS. */
 export const visibilitySeconds = (timing.leaseMs + timing.clockGuardMs) / 1_000;
-/** The longest that SQS keeps a message: 14 days. */
+/** How long SQS keeps a message: 14 days, the longest that it allows. */
 const retentionSeconds = 14 * 24 * 60 * 60;
-/** Only what cannot be read is received so often: a bell is rung anew at its 50th receive. */
+/**
+ * The receives after which SQS moves a message to the dead-letter queue. Only an unreadable message is received so
+ * often, since Holdfast sends any other anew at its 50th receive.
+ */
 const maxReceiveCount = 100;
 
-/** Where an operator enables nothing else: each level costs a queue of its own, polled for itself. */
+/** The priorities of a queue unless an operator enables others. Each costs an SQS queue that is polled separately. */
 export const defaultPriorities: readonly Priority[] = ['normal'];
 
-/** One FIFO queue of SQS, with the queue that takes its dead letters. */
+/** An SQS FIFO queue of one Holdfast queue and priority, with its dead-letter queue. */
 export interface SqsQueueDefinition {
   readonly queue: QueueRef;
   readonly priority: Priority;
   readonly name: string;
   readonly deadName: string;
-  /** As SQS takes them; `RedrivePolicy` is added once the dead-letter queue's ARN is known. */
+  /** SQS attributes without `RedrivePolicy`, which is added once the ARN of the dead-letter queue is known. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly deadAttributes: Readonly<Record<string, string>>;
 }
 
-// 80 in all, '.fifo' and '-dead' included; what is cut off, the hash tells apart.
+// A name has at most 80 characters, '.fifo' and '-dead' included. The hash keeps two names apart if their ends are cut off.
 const prefixChars = 16;
 const tenantChars = 12;
 const queueChars = 22;
 const hashChars = 10;
 
-/** SQS takes letters, digits, hyphens and underscores. */
+/** Replaces all characters that SQS does not accept in a name, and cuts the rest off after `chars`. */
 function printable(name: string, chars: number): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, chars);
 }
 
 function stem(prefix: string, { tenant, queue }: QueueRef): string {
-  const said = `${prefix.length}:${prefix}${tenant.length}:${tenant}${queue}`;
-  const hash = createHash('sha256').update(said).digest('hex');
+  const text = `${prefix.length}:${prefix}${tenant.length}:${tenant}${queue}`;
+  const hash = createHash('sha256').update(text).digest('hex');
   const readable = `${printable(tenant, tenantChars)}-${printable(queue, queueChars)}`;
   return `${printable(prefix, prefixChars)}-${readable}-${hash.slice(0, hashChars)}`;
 }
 
-// High throughput: order and deduplication within a group only. Both attributes are needed for it.
+// `DeduplicationScope` and `FifoThroughputLimit` together select the high throughput mode of FIFO queues.
 const fifo = {
   FifoQueue: 'true',
   ContentBasedDeduplication: 'false',
@@ -51,19 +54,19 @@ const fifo = {
   MessageRetentionPeriod: String(retentionSeconds),
 } as const;
 
-/** The name of the SQS queue that holds the bells of one Holdfast queue and priority. */
+/** The name of the SQS queue that holds the dispatch messages of one Holdfast queue and priority. */
 export function sqsQueueName(prefix: string, queue: QueueRef, priority: Priority): string {
   return `${stem(prefix, queue)}-${priority}.fifo`;
 }
 
-/** The name of the one that takes its dead letters. */
+/** The name of the dead-letter queue of one Holdfast queue and priority. */
 export function sqsDeadQueueName(prefix: string, queue: QueueRef, priority: Priority): string {
   return `${stem(prefix, queue)}-${priority}-dead.fifo`;
 }
 
 /**
- * The SQS queues of one Holdfast queue, one a priority: the only place that knows their names and attributes. Both
- * `holdfast aws init` and infrastructure as code read it.
+ * Returns the SQS queues of one Holdfast queue, one per enabled priority, with their names and attributes. Both
+ * `holdfast aws init` and infrastructure as code use these definitions.
  */
 export function sqsQueuesOf(
   prefix: string,

@@ -20,31 +20,31 @@ test.each([
   expect(error.cause).toBeInstanceOf(Error);
 });
 
-test('credentials that AWS refuses are told from an answer that did not come', () => {
+test('the message names credentials if AWS refuses them, and not if AWS does not answer', () => {
   expect(asBrokerError(thrown('AccessDenied')).message).toContain('credentials');
   expect(asBrokerError(thrown('TimeoutError')).message).not.toContain('credentials');
 });
 
-test('credentials that were not found are told so: AWS refused nothing', () => {
+test('if no credentials were found, the message says that and the help names the variables', () => {
   const { message, help } = asBrokerError(thrown('CredentialsProviderError'));
   expect(message).toBe('The server found no AWS credentials (no).');
   expect(help).toContain('AWS_ACCESS_KEY_ID');
 });
 
-test('an error of ours stays as it is, anything else is told', () => {
+test('a HoldfastError is not wrapped, and any other value is quoted in the message', () => {
   const ours = noSqsQueue({ tenant: 'acme', queue: 'mail' }, 'holdfast-mail.fifo');
   expect(asBrokerError(ours)).toBe(ours);
   expect(asBrokerError('boom').message).toContain('boom');
 });
 
-test('a missing queue is known by its name of either protocol', () => {
+test('a missing queue is recognised by its error name in both SQS protocols', () => {
   expect(isMissingQueue(thrown('QueueDoesNotExist'))).toBe(true);
   expect(isMissingQueue(thrown('AWS.SimpleQueueService.NonExistentQueue'))).toBe(true);
   expect(isMissingQueue(thrown('AccessDenied'))).toBe(false);
   expect(isMissingQueue(undefined)).toBe(false);
 });
 
-test('a part of a batch fails by its own reason', () => {
+test('a failed entry of a batch becomes an error by its own code', () => {
   const entry = { Id: '0', Message: 'no' };
   const of = (Code: string, SenderFault: boolean): HoldfastError =>
     asSendError({ ...entry, Code, SenderFault });

@@ -1,36 +1,37 @@
-import type { Priority } from '../../../../core/submission/submission.ts';
-import type { QueueRef } from '../../../../ports/task-store.ts';
+import type { Priority } from '../../../../core/priority.ts';
+import type { QueueRef } from '../../../../core/queue-ref.ts';
 import { asBrokerError } from './errors.ts';
 import type { SqsQueue } from './queue.ts';
 
-/** A queue with the priorities that it is registered with; none, or undefined: the default ones. */
+/** A Holdfast queue with its registered priorities. An empty list or undefined stands for the default priorities. */
 export interface RegisteredQueue extends QueueRef {
   readonly priorities?: readonly Priority[] | undefined;
 }
 
-/** A queue that has no queue of this name on SQS. */
+/** A Holdfast queue whose SQS queue, called `name`, does not exist. */
 export interface MissingQueue extends QueueRef {
   readonly name: string;
-  /** What to do. */
+  /** Advice on how to create or find the SQS queue. */
   readonly help: string | undefined;
 }
 
-/** Queues at once: a process that starts has better things to do. */
-const atOnce = 8;
+/** The most look-ups at once, so that a process that starts does not spend all its connections on them. */
+const lookUpsAtOnce = 8;
 
 /**
- * Looks for each on SQS, once, and tells of those that are not there. Ends early where it is closed.
+ * Looks each SQS queue up once and calls `onMissing` for each that does not exist. Stops early, without an error, if
+ * the broker is closed.
  *
- * @throws HoldfastError of the first other failure; the rest is not looked for then.
+ * @throws HoldfastError for the first look-up that fails otherwise; no further queue is looked up then.
  */
 export async function lookUpAll(
   queues: readonly SqsQueue[],
-  missing: (queue: MissingQueue) => void,
+  onMissing: (queue: MissingQueue) => void,
   closing: AbortSignal,
 ): Promise<void> {
   const left = queues.values();
   let hasFailed = false;
-  const look = async (): Promise<void> => {
+  const lookUpNext = async (): Promise<void> => {
     for (const queue of left) {
       if (hasFailed || closing.aborted) return;
       try {
@@ -40,9 +41,9 @@ export async function lookUpAll(
         const error = asBrokerError(thrown);
         hasFailed = error.reason !== 'QUEUE_UNKNOWN';
         if (hasFailed) throw error;
-        missing({ ...queue.queue, name: queue.name, help: error.help });
+        onMissing({ ...queue.queue, name: queue.name, help: error.help });
       }
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, look));
+  await Promise.all(Array.from({ length: lookUpsAtOnce }, lookUpNext));
 }

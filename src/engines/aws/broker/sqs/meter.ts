@@ -1,16 +1,16 @@
-/** A kind of call to SQS; each costs one request, however many messages it carries. */
+/** A kind of call to SQS. AWS bills one request per call, however many messages it carries. */
 export type SqsCall = 'send' | 'receive' | 'emptyReceive' | 'changeVisibility' | 'delete' | 'lookUp';
 
 export interface SqsMetered {
-  /** Requests that were answered. */
+  /** The number of calls that SQS answered. */
   calls: number;
-  /** Messages in them. */
+  /** The number of messages in these calls. */
   messages: number;
-  /** Requests that failed, after the SDK's own retries. */
+  /** The number of calls that failed after the SDK's retries. */
   failed: number;
 }
 
-/** Counts calls by kind; the numbers only rise until `reset`. A receive that brought nothing is `emptyReceive`. */
+/** Counts calls to SQS by kind since the start or `reset`. A receive without a message counts as `emptyReceive`. */
 export class SqsMeter {
   readonly #kinds = new Map<SqsCall, SqsMetered>();
 
@@ -32,7 +32,7 @@ export class SqsMeter {
     this.#of(kind).failed++;
   }
 
-  /** A copy of everything, by kind. */
+  /** Returns a copy of all counts by kind. */
   read(): Readonly<Partial<Record<SqsCall, SqsMetered>>> {
     return Object.fromEntries([...this.#kinds].map(([kind, metered]) => [kind, { ...metered }]));
   }

@@ -1,60 +1,63 @@
 import type { Message } from '@aws-sdk/client-sqs';
 import type { HoldfastError } from '../../../../core/errors.ts';
-import type { Priority } from '../../../../core/submission/submission.ts';
+import type { Priority } from '../../../../core/priority.ts';
+import type { QueueRef } from '../../../../core/queue-ref.ts';
 import type { Clock } from '../../../../ports/clock.ts';
-import type { QueueRef } from '../../../../ports/task-store.ts';
 import type { CallPriority } from '../../load/concurrency-limiter.ts';
 import { SqsBatcher } from './batcher.ts';
-import type { Receiving, Sending, SqsCalls } from './calls.ts';
+import type { ReceiveMessageRequest, SendEntry, SqsCalls } from './calls.ts';
 import { asBrokerError, isMissingQueue, noSqsQueue } from './errors.ts';
 
-export interface SqsQueueAt {
+export interface SqsQueueAddress {
   readonly queue: QueueRef;
   readonly priority: Priority;
-  /** On SQS. */
+  /** The name of the SQS queue. */
   readonly name: string;
-  /** What is sent to it waits for this turn. Default: `submit`. */
+  /** The priority of sends in the concurrency limiter. Default: `submit`. */
   readonly callPriority?: CallPriority | undefined;
 }
 
-/** An SQS queue of one Holdfast queue and priority. What is sent, hidden or deleted within one turn shares its calls. */
+/**
+ * An SQS queue of one Holdfast queue and priority. Messages that are sent, hidden or deleted within one turn of the
+ * event loop share batch calls.
+ */
 export class SqsQueue {
   readonly queue: QueueRef;
   readonly priority: Priority;
   readonly name: string;
   readonly #calls: SqsCalls;
-  readonly #sends: SqsBatcher<Sending, true | HoldfastError>;
+  readonly #sends: SqsBatcher<SendEntry, true | HoldfastError>;
   readonly #visibilityChanges: SqsBatcher<{ receipt: string; seconds: number }, boolean>;
   readonly #deletes: SqsBatcher<string, boolean>;
   #url: Promise<string> | undefined;
 
-  constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, callPriority }: SqsQueueAt) {
+  constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, callPriority }: SqsQueueAddress) {
     this.queue = queue;
     this.priority = priority;
     this.name = name;
     this.#calls = calls;
     this.#sends = new SqsBatcher(
       clock,
-      (batch) => this.#at((url) => calls.send(url, batch, callPriority)),
+      (batch) => this.#withUrl((url) => calls.send(url, batch, callPriority)),
       ({ body, group, deduplication }) => Buffer.byteLength(body) + group.length + deduplication.length,
     );
     this.#visibilityChanges = new SqsBatcher(clock, (batch) =>
-      this.#at((url) => calls.changeVisibility(url, batch)),
+      this.#withUrl((url) => calls.changeVisibility(url, batch)),
     );
-    this.#deletes = new SqsBatcher(clock, (batch) => this.#at((url) => calls.delete(url, batch)));
+    this.#deletes = new SqsBatcher(clock, (batch) => this.#withUrl((url) => calls.delete(url, batch)));
   }
 
-  /** @throws HoldfastError NOT_FOUND, reason QUEUE_UNKNOWN: SQS has none of this name. */
+  /** @throws HoldfastError NOT_FOUND, reason QUEUE_UNKNOWN, if SQS has no queue of this name. */
   lookUp(signal: AbortSignal): Promise<void> {
-    return this.#at(async () => {}, signal);
+    return this.#withUrl(async () => {}, signal);
   }
 
-  send(sending: Sending): Promise<true | HoldfastError> {
-    return this.#sends.add(sending);
+  send(entry: SendEntry): Promise<true | HoldfastError> {
+    return this.#sends.add(entry);
   }
 
-  receive(receiving: Receiving): Promise<Message[]> {
-    return this.#at((url) => this.#calls.receive(url, receiving));
+  receive(request: ReceiveMessageRequest): Promise<Message[]> {
+    return this.#withUrl((url) => this.#calls.receive(url, request));
   }
 
   changeVisibility(receipt: string, seconds: number): Promise<boolean> {
@@ -65,15 +68,18 @@ export class SqsQueue {
     return this.#deletes.add(receipt);
   }
 
-  /** Looked up once; again after it failed or was gone. */
-  async #at<T>(call: (url: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    this.#url ??= this.#calls.url(this.name, signal);
+  /**
+   * Runs a call with the queue's URL. The URL is looked up once, and again after the look-up failed or the queue was
+   * gone.
+   */
+  async #withUrl<T>(call: (url: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    this.#url ??= this.#calls.queueUrl(this.name, signal);
     const url = this.#url;
     let found = false;
     try {
-      const at = await url;
+      const queueUrl = await url;
       found = true;
-      return await call(at);
+      return await call(queueUrl);
     } catch (thrown) {
       const error = asBrokerError(thrown);
       const missing = isMissingQueue(error.cause);

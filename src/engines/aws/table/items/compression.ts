@@ -1,20 +1,21 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-/** Fewer bytes are kept as they are: nothing would be won. */
+/** Shorter values are stored uncompressed: compressing them would save nothing. */
 const leastBytes = 512;
 
-export interface Packed {
+/** Bytes as stored, compressed or not. */
+export interface PackedBytes {
   readonly bytes: Uint8Array;
   readonly zstd: boolean;
 }
 
-/** Compressed where that makes it smaller: the bill is by the kilobyte. */
-export function pack(bytes: Uint8Array): Packed {
+/** Compresses bytes with zstd if that makes them fewer: AWS bills by the kilobyte. */
+export function pack(bytes: Uint8Array): PackedBytes {
   if (bytes.length <= leastBytes) return { bytes, zstd: false };
   const smaller = zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } });
   return smaller.length < bytes.length ? { bytes: smaller, zstd: true } : { bytes, zstd: false };
 }
 
-export function unpack({ bytes, zstd }: Packed): Uint8Array {
+export function unpack({ bytes, zstd }: PackedBytes): Uint8Array {
   return zstd ? zstdDecompressSync(bytes) : bytes;
 }

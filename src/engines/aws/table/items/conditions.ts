@@ -8,10 +8,16 @@ export interface Condition {
   readonly values: Record<string, AttributeValue>;
 }
 
-/** No head of this acceptance, or one that nobody touched since the submission. A newer acceptance's stays. */
-const unborn = 'attribute_not_exists(pk) OR #at < :at OR (#at = :at AND #rv = :expect)';
+/**
+ * Condition of a change at revision 1: the task has no head yet, or a head that nobody has changed since the
+ * submission. A head of an older acceptance may be overwritten, one of a newer acceptance may not.
+ */
+const untouched = 'attribute_not_exists(pk) OR #at < :at OR (#at = :at AND #rv = :expect)';
 
-/** Names and `:at` are those of the head's update. `before`: number of events that the change follows. */
+/**
+ * Builds the condition of a transition. The attribute names and `:at` come from the head's update; `before` is the
+ * number of events before the change.
+ */
 export function conditionOf({ expect }: Transition, before: number): Condition {
   if (!('revision' in expect)) {
     return {
@@ -19,7 +25,7 @@ export function conditionOf({ expect }: Transition, before: number): Condition {
       values: { ':running': s(letterOf('running')), ':expect': n(expect.fencingToken), ':before': n(before) },
     };
   }
-  if (expect.revision === 1) return { expression: unborn, values: { ':expect': n(1) } };
+  if (expect.revision === 1) return { expression: untouched, values: { ':expect': n(1) } };
   return {
     expression: '#at = :at AND #rv = :expect AND #v = :before',
     values: { ':expect': n(expect.revision), ':before': n(before) },

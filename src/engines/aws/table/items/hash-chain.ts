@@ -5,9 +5,10 @@ import type { TaskId } from '../../../../ports/task-store.ts';
 import type { Item } from '../schema/keys.ts';
 
 /**
- * Each stored event begins with 8 bytes of the hash of the one before it, the first of them with those of the
- * submission, and the head keeps those of the last one: whoever changes, drops or inserts one breaks the chain. It has
- * no key, so that whoever knows this and writes all of it anew is not found out.
+ * Size of a link in bytes. Each stored event begins with a link: a hash of the event before it, or of the submission
+ * for the first stored event. The head keeps the link after the last event. An event that was changed, dropped or
+ * inserted therefore breaks the chain. The hash uses no secret key, so an attacker who rewrites the whole chain is
+ * not detected.
  */
 const linkBytes = 8;
 
@@ -17,18 +18,23 @@ function hash(...parts: readonly Uint8Array[]): Buffer {
   return sha.digest().subarray(0, linkBytes);
 }
 
-/** What the second event begins with: it answers for the whole submission, payload and options included. */
+/**
+ * Returns the link that the second event begins with. It covers the whole submission, payload and options included.
+ */
 export function firstLink(id: TaskId, { ty, b }: Item): Buffer {
   return hash(Buffer.from(`${id}\n${ty?.S ?? ''}\n`), b?.B ?? new Uint8Array(0));
 }
 
-/** What the event after this one begins with; after the last one, what the head keeps. */
+/**
+ * Returns the link after a stored event: the next event begins with it, or the head keeps it if there is no next
+ * event.
+ */
 export function linkAfter(stored: Uint8Array): Buffer {
   return hash(stored);
 }
 
-/** Events as stored, and what the next one will begin with. */
-export function chained(
+/** Encodes events with their links. Returns the stored events and the link after the last of them. */
+export function chainEvents(
   link: Uint8Array,
   events: readonly TaskEvent[],
 ): { readonly stored: Uint8Array[]; readonly link: Uint8Array } {
@@ -42,11 +48,14 @@ export function chained(
   return { stored, link: next };
 }
 
-export function unchained(stored: Uint8Array): TaskEvent {
+export function decodeStoredEvent(stored: Uint8Array): TaskEvent {
   return decodeEvent(stored.subarray(linkBytes));
 }
 
-/** Whether it was written after the event, or the submission, that this link is of. */
-export function follows(stored: Uint8Array, link: Uint8Array): boolean {
+/**
+ * Returns true if the stored event begins with this link, which shows that it was written after the item hashed
+ * there.
+ */
+export function beginsWithLink(stored: Uint8Array, link: Uint8Array): boolean {
   return Buffer.compare(stored.subarray(0, linkBytes), link) === 0;
 }

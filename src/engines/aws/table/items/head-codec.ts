@@ -3,7 +3,7 @@ import { Writer } from '../../../../core/codec/writer.ts';
 import { deadReasons } from '../../../../core/task/event.ts';
 import type { Head, Progress, StoredState } from '../../../../core/task/head.ts';
 
-/** The stored states, by one letter. */
+/** The letter that stands for each state in the table. */
 const letters: Readonly<Record<StoredState, string>> = {
   waiting: 'w',
   running: 'r',
@@ -23,7 +23,7 @@ const flags = { inLane: 1, handOver: 2, holdsLane: 4, cancelRequested: 8, retryi
 
 const writer = new Writer();
 
-/** Present even where it is zero, which is not the same as absent. */
+/** Writes a time even if it is zero, because an absent field means that there is no time. */
 function time(field: number, ms: number | undefined): void {
   if (ms !== undefined) writer.varint(field * 8).varint(ms);
 }
@@ -38,7 +38,9 @@ function flagsOf(head: Head): number {
   );
 }
 
-/** What of a head no condition and no heartbeat touches: one value, in the wire format of protobuf. */
+/**
+ * Encodes the fields of a head that no condition and no heartbeat uses, as one value in the wire format of protobuf.
+ */
 export function encodeRest(head: Head): Uint8Array {
   writer.reset().number(1, head.attempt).number(2, head.releases);
   time(3, head.waitUntilMs);
@@ -52,10 +54,10 @@ export function encodeRest(head: Head): Uint8Array {
   return writer.words(11, head.lastError).finish();
 }
 
-type Rest = Omit<Head, 'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'progress'>;
+type RestOfHead = Omit<Head, 'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'progress'>;
 
-export function decodeRest(bytes: Uint8Array): Rest {
-  const read: { -readonly [K in keyof Rest]: Rest[K] } = {
+export function decodeRest(bytes: Uint8Array): RestOfHead {
+  const read: { -readonly [K in keyof RestOfHead]: RestOfHead[K] } = {
     attempt: 0,
     releases: 0,
     waitUntilMs: undefined,

@@ -4,10 +4,11 @@ import { nonceName } from './nonces.ts';
 import { b, type HeadAttributes, n } from './rows.ts';
 
 /**
- * `grow`: the events follow those that stand. `begin`: they follow none, or the few newest ones that are kept where
- * the older ones were written to an item of their own first.
+ * How a write changes the tip, which is the list of events stored in the head. `grow` appends events to the stored
+ * tip. `begin` writes a new tip that starts with `kept`: no events, or the few newest ones after the older ones were
+ * copied to an item of their own.
  */
-export type Tip =
+export type TipUpdate =
   | { readonly how: 'grow'; readonly events: readonly Uint8Array[] }
   | { readonly how: 'begin'; readonly kept: readonly Uint8Array[]; readonly events: readonly Uint8Array[] };
 
@@ -20,12 +21,13 @@ export interface HeadUpdate {
 const list = (events: readonly Uint8Array[]): AttributeValue => ({ L: events.map(b) });
 
 /**
- * The only expressions that ever touch a head's tip, both of them `list_append`: an event, once written, is never
- * changed. `revision`: undefined raises the one that stands. A result's attributes are only ever added.
+ * Builds the update of a head. It has the only two expressions that ever change a tip, both of them `list_append`,
+ * because a written event never changes. Without a `revision` the stored revision rises by one. `result` only adds
+ * attributes.
  */
 export function headUpdate(
   attributes: HeadAttributes,
-  tip: Tip,
+  tip: TipUpdate,
   revision: number | undefined,
   nonce: AttributeValue,
   result: HeadAttributes = {},
@@ -60,5 +62,5 @@ export function headUpdate(
   };
 }
 
-/** Every name that a head of another acceptance may have left, so that a birth in its place clears them. */
+/** Attributes to remove when the first head of a task replaces a head of an older acceptance. */
 export const cleared: HeadAttributes = { rs: undefined, rz: undefined, rn: undefined, [ttlName]: undefined };

@@ -2,12 +2,13 @@ import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import type { Clock } from '../../../../ports/clock.ts';
 import type { Item } from '../schema/keys.ts';
 
-/** The attribute that each conditional write leaves. */
+/** Name of the attribute that holds the nonce of the item's last conditional write. */
 export const nonceName = 'n';
 
 /**
- * Where the answer to a write that was done is lost, the SDK's own retry meets that write and is refused. A nonce that
- * no other write has tells its author that the winner is he himself.
+ * Makes nonces: a nonce is a value that no other write has. If the response to a successful write is lost, the SDK
+ * sends the write again and its condition fails. The nonce in the stored item then shows that the item comes from
+ * that same write.
  */
 export class Nonces {
   readonly #process: Buffer;
@@ -25,7 +26,8 @@ export class Nonces {
   }
 }
 
-export function isOwn(current: Item | undefined, nonce: { readonly B: Uint8Array }): boolean {
+/** Returns true if the write with this nonce left the item as it is now. */
+export function isOwnWrite(current: Item | undefined, nonce: { readonly B: Uint8Array }): boolean {
   const left = current?.[nonceName]?.B;
   return left !== undefined && Buffer.compare(left, nonce.B) === 0;
 }

@@ -4,7 +4,7 @@ import { fold } from '../../../../core/task/evolve.ts';
 import { dueAtMs, type Head } from '../../../../core/task/head.ts';
 import type { LaneKey, Snapshot } from '../../../../ports/task-store.ts';
 import { damagedTask } from '../../sdk/errors.ts';
-import { idOf, type Place, shardOf } from '../schema/ids.ts';
+import { type ItemAddress, idOf, shardOf } from '../schema/ids.ts';
 import {
   duePartition,
   exceptionsPartition,
@@ -16,13 +16,13 @@ import {
   ttlName,
 } from '../schema/keys.ts';
 import type { Shards } from '../schema/shards.ts';
-import { firstLink, unchained } from './hash-chain.ts';
+import { decodeStoredEvent, firstLink } from './hash-chain.ts';
 import { decodeRest, encodeRest, letterOf, progressOf, progressText, stateOf } from './head-codec.ts';
-import type { Known } from './known-tasks.ts';
+import type { KnownTask } from './known-tasks.ts';
 import { nonceName } from './nonces.ts';
-import { type Body, decodeBody, encodeBody } from './submission-codec.ts';
+import { decodeBody, encodeBody, type SubmissionBody } from './submission-codec.ts';
 
-/** Of a head: the link after its last event. */
+/** Name of the head's attribute that holds the link after the last event. */
 export const linkName = 'lk';
 
 export const n = (number: number): AttributeValue => ({ N: String(number) });
@@ -33,13 +33,16 @@ export function numberOf(value: AttributeValue | undefined): number | undefined 
   return value?.N === undefined ? undefined : Number(value.N);
 }
 
-/** Seconds, never before the task's time: to readers its exact time counts, this one only frees the space. */
+/**
+ * Returns the TTL attribute for an expiry time: seconds, rounded up. Readers go by the exact time; TTL only frees
+ * space.
+ */
 export function ttlOf(expiresAtMs: number): AttributeValue {
   return n(Math.ceil(expiresAtMs / 1_000));
 }
 
-/** By the TTL attribute alone: exact to the second. */
-export function isGone(item: Item, nowMs: number): boolean {
+/** Returns true if the item has expired by its TTL attribute, which is exact to the second. */
+export function isExpired(item: Item, nowMs: number): boolean {
   return (numberOf(item[ttlName]) ?? Number.POSITIVE_INFINITY) * 1_000 <= nowMs;
 }
 
@@ -47,9 +50,9 @@ export function laneOf({ scope, orderingKey }: Submission): LaneKey | undefined 
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
 }
 
-/** S. Of all its attributes only an anchor's `g` and `x` are ever written again. */
+/** Builds item S, the submission. Only the attributes `g` and `x` of an anchor are ever written again. */
 export function submissionItem(
-  place: Place,
+  address: ItemAddress,
   submission: Submission,
   laneSeq: number | undefined,
   nonce: AttributeValue,
@@ -57,22 +60,24 @@ export function submissionItem(
 ): Item {
   const { tags } = submission.options;
   return {
-    ...submissionKey(place),
-    at: n(place.mark),
+    ...submissionKey(address),
+    at: n(address.mark),
     ty: s(submission.type),
     ...(tags.length === 0 ? {} : { tg: { SS: [...new Set(tags)] } }),
     b: b(encodeBody(submission, laneSeq)),
-    [keyNames.list[0]]: s(listPartition(submission.scope, shardOf(place.slot, shards.toWrite().list))),
-    [keyNames.list[1]]: s(listSort(submission.acceptedAtMs, idOf(place))),
+    [keyNames.list[0]]: s(
+      listPartition(submission.scope, shardOf(address.slot, shards.countsToWrite().list)),
+    ),
+    [keyNames.list[1]]: s(listSort(submission.acceptedAtMs, idOf(address))),
     [nonceName]: nonce,
     [ttlName]: ttlOf(submission.expiresAtMs),
   };
 }
 
-/** The newest later generation of an anchor's key. */
-export function newestOf(anchor: Item, place: Place): Place {
+/** Returns the address of the newest generation of a key. `anchor` is the anchor's item and `address` its address. */
+export function newestAddressOf(anchor: Item, address: ItemAddress): ItemAddress {
   const mark = numberOf(anchor.g);
-  return mark === undefined ? place : { slot: place.slot, mark, anchor: false };
+  return mark === undefined ? address : { slot: address.slot, mark, anchor: false };
 }
 
 function exceptionOf(head: Head): string | undefined {
@@ -80,16 +85,16 @@ function exceptionOf(head: Head): string | undefined {
   return head.state === 'waiting' && head.retrying ? 'retrying' : undefined;
 }
 
-/** Attributes of a head by name; undefined: the head has none, whatever stood there. */
+/** Attributes of a head by name. Undefined removes the attribute. */
 export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
-/** Everything of H but its keys, revision, tip and what closes it, nonce and result. */
-export function headAttributes(head: Head, known: Known, shards: Shards): HeadAttributes {
+/** Builds the attributes of item H, the head, without its keys, revision, tip, closing link, nonce and result. */
+export function headAttributes(head: Head, known: KnownTask, shards: Shards): HeadAttributes {
   const due = dueAtMs(head);
   const exception = exceptionOf(head);
-  const { place, queue, laneSeq } = known;
+  const { address, queue, laneSeq } = known;
   return {
-    at: n(place.mark),
+    at: n(address.mark),
     st: s(letterOf(head.state)),
     v: n(head.version),
     tk: n(head.fencingToken),
@@ -98,11 +103,11 @@ export function headAttributes(head: Head, known: Known, shards: Shards): HeadAt
     pr: head.progress === undefined ? undefined : s(progressText(head.progress)),
     q: laneSeq === undefined ? undefined : n(laneSeq),
     [keyNames.due[0]]:
-      due === undefined ? undefined : s(duePartition(shardOf(place.slot, shards.toWrite().due))),
+      due === undefined ? undefined : s(duePartition(shardOf(address.slot, shards.countsToWrite().due))),
     [keyNames.due[1]]: due === undefined ? undefined : n(due),
     [keyNames.exceptions[0]]: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
     [keyNames.exceptions[1]]:
-      exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(place))),
+      exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(address))),
     [ttlName]: ttlOf(known.expiresAtMs),
   };
 }
@@ -120,11 +125,11 @@ export function headOf(item: Item): Head {
 }
 
 /**
- * For lists and counts, in which one damaged head must not keep the others from being told.
+ * Decodes a head for lists and counts, in which one damaged head must not hide the other tasks.
  *
- * @returns undefined: what stands there is not what this engine writes.
+ * @returns undefined if the item is not in the format of this engine.
  */
-export function headIfWhole(item: Item): Head | undefined {
+export function headIfReadable(item: Item): Head | undefined {
   try {
     return headOf(item);
   } catch {
@@ -132,11 +137,11 @@ export function headIfWhole(item: Item): Head | undefined {
   }
 }
 
-export function bodyOf(submission: Item): Body {
+export function bodyOf(submission: Item): SubmissionBody {
   return decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
 }
 
-/** Events as stored in a head or an overflow item. */
+/** Returns the events stored in a head or in an item of moved-out events. */
 export function storedEvents(item: Item | undefined): Uint8Array[] {
   return (item?.ev?.L ?? []).map((one) => one.B ?? new Uint8Array(0));
 }
@@ -145,66 +150,70 @@ export function bytesOfEvents(stored: readonly Uint8Array[]): number {
   return stored.reduce((sum, one) => sum + 1 + one.length, 0);
 }
 
-/** A head that belongs to this acceptance; one of another counts as absent. */
-export function ownHead(place: Place, item: Item | undefined): Item | undefined {
-  return item !== undefined && numberOf(item.at) === place.mark ? item : undefined;
+/** Returns the item if it is the head of this acceptance. A head of another acceptance counts as absent. */
+export function ownHead(address: ItemAddress, item: Item | undefined): Item | undefined {
+  return item !== undefined && numberOf(item.at) === address.mark ? item : undefined;
 }
 
-export interface Loaded {
+/** A task as read from the table, with the facts that the next change needs. */
+export interface LoadedTask {
   readonly snapshot: Snapshot;
-  readonly known: Known;
+  readonly known: KnownTask;
 }
 
-/** What the next event begins with: as the head keeps it, so that an event that was changed is never taken for right. */
-function linkOf(place: Place, submission: Item, head: Item | undefined): Uint8Array {
-  return head === undefined ? firstLink(idOf(place), submission) : (head[linkName]?.B ?? new Uint8Array(0));
+/**
+ * Returns the link that the next event begins with. It is the one that the head keeps, never a new hash, so that a
+ * changed event is never accepted as right.
+ */
+function linkOf(address: ItemAddress, submission: Item, head: Item | undefined): Uint8Array {
+  return head === undefined ? firstLink(idOf(address), submission) : (head[linkName]?.B ?? new Uint8Array(0));
 }
 
-function knownOf(place: Place, item: Item, body: Body, head: Item | undefined): Known {
+function knownOf(address: ItemAddress, item: Item, body: SubmissionBody, head: Item | undefined): KnownTask {
   const { submission } = body;
   const { tenant, queue } = submission.scope;
   return {
-    place,
+    address,
     queue: { tenant, queue },
     lane: laneOf(submission),
     laneSeq: numberOf(head?.q) ?? body.laneSeq,
     acceptedAtMs: submission.acceptedAtMs,
     expiresAtMs: submission.expiresAtMs,
     version: numberOf(head?.v) ?? 1,
-    link: linkOf(place, item, head),
+    link: linkOf(address, item, head),
     tipBytes: bytesOfEvents(storedEvents(head)),
   };
 }
 
 /**
- * A task out of its items; undefined where the submission is absent or another acceptance's.
+ * Builds a task from its items. Returns undefined if the submission is absent or belongs to another acceptance.
  *
- * @throws HoldfastError DATA_LOSS, STORE_CORRUPT: what stands there is not what this engine writes.
+ * @throws HoldfastError DATA_LOSS, STORE_CORRUPT if an item is not in the format of this engine.
  */
-export function loadedOf(
-  place: Place,
+export function loadedTaskOf(
+  address: ItemAddress,
   submission: Item | undefined,
   head: Item | undefined,
-): Loaded | undefined {
-  if (submission === undefined || numberOf(submission.at) !== place.mark) return undefined;
+): LoadedTask | undefined {
+  if (submission === undefined || numberOf(submission.at) !== address.mark) return undefined;
   try {
-    return readOf(place, submission, ownHead(place, head));
+    return decodeTask(address, submission, ownHead(address, head));
   } catch (thrown) {
-    throw damagedTask(idOf(place), thrown);
+    throw damagedTask(idOf(address), thrown);
   }
 }
 
-function readOf(place: Place, submission: Item, own: Item | undefined): Loaded {
+function decodeTask(address: ItemAddress, submission: Item, own: Item | undefined): LoadedTask {
   const body = bodyOf(submission);
-  const known = knownOf(place, submission, body, own);
+  const known = knownOf(address, submission, body, own);
   return {
     known,
     snapshot: {
-      id: idOf(place),
+      id: idOf(address),
       submission: body.submission,
       laneSeq: known.laneSeq,
       head: own === undefined ? fold([body.submission.submitted]) : headOf(own),
-      tip: storedEvents(own).map(unchained),
+      tip: storedEvents(own).map(decodeStoredEvent),
     },
   };
 }

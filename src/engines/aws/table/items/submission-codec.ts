@@ -3,11 +3,11 @@ import { decodeOptions, encodeOptions } from '../../../../core/codec/options.ts'
 import { Reader } from '../../../../core/codec/reader.ts';
 import { Writer } from '../../../../core/codec/writer.ts';
 import type { Submission } from '../../../../core/submission/submission.ts';
-import type { Submitted } from '../../../../core/task/event.ts';
+import type { SubmittedEvent } from '../../../../core/task/event.ts';
 import { pack, unpack } from './compression.ts';
 
-/** What the body of a submission tells. */
-export interface Body {
+/** Content of the attribute `b` of a submission item. */
+export interface SubmissionBody {
   readonly submission: Submission;
   readonly laneSeq: number | undefined;
 }
@@ -15,7 +15,10 @@ export interface Body {
 const writer = new Writer();
 const noBytes = new Uint8Array(0);
 
-/** Everything of a submission but its type, which an index projects: one value, in the wire format of protobuf. */
+/**
+ * Encodes all of a submission except its type, as one value in the wire format of protobuf. The type is an attribute
+ * of its own, because an index projects it.
+ */
 export function encodeBody(submission: Submission, laneSeq: number | undefined): Uint8Array {
   const { scope, spec, options, orderingKey } = submission;
   const packed = pack(spec);
@@ -28,7 +31,7 @@ export function encodeBody(submission: Submission, laneSeq: number | undefined):
   return writer.flag(12, packed.zstd).message(13, packed.bytes).finish();
 }
 
-interface Fields {
+interface BodyFields {
   tenant: string;
   queue: string;
   key: string;
@@ -44,7 +47,7 @@ interface Fields {
   spec: Uint8Array;
 }
 
-function empty(): Fields {
+function empty(): BodyFields {
   return {
     tenant: '',
     queue: '',
@@ -62,7 +65,7 @@ function empty(): Fields {
   };
 }
 
-function readFields(bytes: Uint8Array): Fields {
+function readFields(bytes: Uint8Array): BodyFields {
   const read = empty();
   const reader = new Reader(bytes);
   for (let field = reader.field(); field !== 0; field = reader.field()) {
@@ -84,7 +87,7 @@ function readFields(bytes: Uint8Array): Fields {
   return read;
 }
 
-export function decodeBody(bytes: Uint8Array, type: string): Body {
+export function decodeBody(bytes: Uint8Array, type: string): SubmissionBody {
   const { tenant, queue, key, laneSeq, submitted, ...read } = readFields(bytes);
   const submission: Submission = {
     scope: { tenant, queue, key },
@@ -96,7 +99,7 @@ export function decodeBody(bytes: Uint8Array, type: string): Body {
     traceparent: read.traceparent,
     acceptedAtMs: read.acceptedAtMs,
     expiresAtMs: read.expiresAtMs,
-    submitted: decodeEvent(submitted) as Submitted,
+    submitted: decodeEvent(submitted) as SubmittedEvent,
   };
   return { submission, laneSeq };
 }

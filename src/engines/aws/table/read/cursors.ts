@@ -1,6 +1,9 @@
 import { badCursor } from '../../../../core/submission/check.ts';
 
-/** `T`: a list by time of acceptance, after a sort key. `L`: a lane, after a place. */
+/**
+ * Order of a list. `T` is by time of acceptance, and the cursor holds a sort key. `L` is the order of a lane, and the
+ * cursor holds a place.
+ */
 export type Order = 'T' | 'L';
 
 const patterns: Readonly<Record<Order, RegExp>> = {
@@ -12,7 +15,7 @@ export function encodeCursor(order: Order, after: string): string {
   return Buffer.from(`${order}${after}`).toString('base64url');
 }
 
-/** Throws INVALID_ARGUMENT for what no list of this order gave. */
+/** Decodes a cursor. Throws INVALID_ARGUMENT if no list of this order returned it. */
 export function decodeCursor(order: Order, cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   const after = text.slice(1);

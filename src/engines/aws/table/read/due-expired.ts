@@ -2,17 +2,19 @@ import type { AwsContext } from '../context.ts';
 import { n, numberOf } from '../items/rows.ts';
 import { type Item, ttlName } from '../schema/keys.ts';
 
-/** So long after its time an item is deleted here: no two clocks that are relied on differ by as much. */
-const surelyMs = 60_000;
+/**
+ * Time in ms between the expiry of a head and its deletion here. It is longer than any difference between two clocks.
+ */
+const clockMarginMs = 60_000;
 const mostDeleted = 100;
-/** At once. */
-const together = 25;
+/** Number of deletions that are sent at the same time. */
+const deletedAtOnce = 25;
 
 /**
- * Frees heads that have expired and are still due: TTL may take days, and meanwhile everybody who asks what is due reads
- * their entries. Best effort, so much a call: what is left out is met again.
+ * Deletes heads that have expired and still have a due entry. TTL may take days, and until then every query for due
+ * tasks reads their entries. Best effort: one cleaner deletes at most 100 heads; later queries find the rest.
  */
-export class Expired {
+export class ExpiredHeadCleaner {
   readonly #context: AwsContext;
   #left = mostDeleted;
 
@@ -20,23 +22,29 @@ export class Expired {
     this.#context = context;
   }
 
-  /** `items`: of the index. */
+  /** Deletes the expired heads of these items of the due index. */
   async free(items: readonly Item[]): Promise<void> {
     const secondMs = 1_000;
-    const beforeS = Math.floor((this.#context.clock.now() - surelyMs) / secondMs);
-    const surely = items.filter((item) => (numberOf(item[ttlName]) ?? beforeS + 1) <= beforeS);
-    while (surely.length > 0 && this.#left > 0) {
-      const some = surely.splice(0, Math.min(together, this.#left));
-      this.#left -= some.length;
-      const freed = await Promise.allSettled(some.map((item) => this.#delete(item, beforeS)));
-      const failed = freed.find((one) => one.status === 'rejected');
+    const beforeS = Math.floor((this.#context.clock.now() - clockMarginMs) / secondMs);
+    const deletable = items.filter((item) => (numberOf(item[ttlName]) ?? beforeS + 1) <= beforeS);
+    while (deletable.length > 0 && this.#left > 0) {
+      const batch = deletable.splice(0, Math.min(deletedAtOnce, this.#left));
+      this.#left -= batch.length;
+      const results = await Promise.allSettled(batch.map((item) => this.#delete(item, beforeS)));
+      const failed = results.find((result) => result.status === 'rejected');
       if (failed === undefined) continue;
       this.#left = 0;
-      this.#context.log.debug({ err: failed.reason }, 'expired heads could not be deleted; TTL will');
+      this.#context.log.debug(
+        { err: failed.reason },
+        'expired heads could not be deleted; TTL will delete them',
+      );
     }
   }
 
-  /** Only of the acceptance that the index told of, and only where that has expired; by whomever it was deleted before. */
+  /**
+   * Deletes a head if it belongs to the acceptance in the index entry and has expired. A head that is gone already is
+   * no error.
+   */
   async #delete({ pk, sk, at }: Item, beforeS: number): Promise<void> {
     if (pk === undefined || sk === undefined || at === undefined) return;
     await this.#context.calls.delete('due', {

@@ -1,30 +1,33 @@
 import type { DueEntry, DuePage } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
-import { isGone, n, numberOf, s } from '../items/rows.ts';
-import { placeOf } from '../schema/ids.ts';
+import { isExpired, n, numberOf, s } from '../items/rows.ts';
+import { addressOf } from '../schema/ids.ts';
 import { duePartition, headKey, type Item, idFromPartition, keyNames } from '../schema/keys.ts';
-import { Expired } from './due-expired.ts';
+import { ExpiredHeadCleaner } from './due-expired.ts';
 
 const [partition, sort] = keyNames.due;
-/** Beyond so many pages the caller goes on, however much of it had expired. */
+/** Most pages read in one call. The caller continues after that, even if every entry read had expired. */
 const mostPages = 10;
 
-function entryOf(item: Item): DueEntry {
+function dueEntryOf(item: Item): DueEntry {
   return {
     id: idFromPartition(item.pk?.S ?? '', numberOf(item.at) ?? 0),
     dueAtMs: numberOf(item[sort]) ?? 0,
   };
 }
 
-/** The index takes any key of its form for a place, whether its item is still there or not. */
+/**
+ * Builds the key after which a query continues. The index accepts any well-formed key, even if its item no longer
+ * exists.
+ */
 function startAfter(shard: number, { id, dueAtMs }: DueEntry): Item | undefined {
-  const place = placeOf(id);
-  return place && { ...headKey(place), [partition]: s(duePartition(shard)), [sort]: n(dueAtMs) };
+  const address = addressOf(id);
+  return address && { ...headKey(address), [partition]: s(duePartition(shard)), [sort]: n(dueAtMs) };
 }
 
 /**
- * What has come due in one shard, oldest first. The index lags; whoever acts on an entry reads the task first. What has
- * expired and TTL has not deleted yet is left out, and deleted here.
+ * Returns the due entries of one shard, oldest first. The index lags, so a caller must read the task before it acts
+ * on the entry. Expired entries that TTL has not deleted yet are left out, and their heads are deleted.
  */
 export async function dueOf(
   context: AwsContext,
@@ -34,9 +37,9 @@ export async function dueOf(
   after?: DueEntry,
 ): Promise<DuePage> {
   const entries: DueEntry[] = [];
-  // A place beyond the range of the query would be refused.
+  // DynamoDB refuses a start key that lies outside the range of the query.
   if (after !== undefined && after.dueAtMs > nowMs) return { entries, next: undefined };
-  const expired = new Expired(context);
+  const expired = new ExpiredHeadCleaner(context);
   const goneMs = context.clock.now();
   let next = after;
   for (let pages = 0; pages < mostPages && entries.length < limit; pages++) {
@@ -47,12 +50,12 @@ export async function dueOf(
       Limit: limit - entries.length,
       ExclusiveStartKey: next && startAfter(shard, next),
     });
-    const gone = page.items.filter((item) => isGone(item, goneMs));
+    const gone = page.items.filter((item) => isExpired(item, goneMs));
     await expired.free(gone);
-    for (const item of page.items) if (!isGone(item, goneMs)) entries.push(entryOf(item));
+    for (const item of page.items) if (!isExpired(item, goneMs)) entries.push(dueEntryOf(item));
     const last = page.items.at(-1);
     if (page.next === undefined || last === undefined) return { entries, next: undefined };
-    next = entryOf(last);
+    next = dueEntryOf(last);
   }
   return { entries, next };
 }

@@ -1,4 +1,4 @@
-import type { Filter, TaskId } from '../../../../ports/task-store.ts';
+import type { TaskFilter, TaskId } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { s } from '../items/rows.ts';
 import { defaultShards } from '../schema/definition.ts';
@@ -11,68 +11,71 @@ import {
   timeKey,
 } from '../schema/keys.ts';
 
-/** A task as an index shows it, newest first. */
-export interface Entry {
+/** A task as an index shows it. */
+export interface IndexEntry {
   readonly id: TaskId;
-  /** Where it stands in the order: time of acceptance, then id. */
+  /** Sort key of the entry: time of acceptance, then id. */
   readonly sort: string;
-  /** Undefined where the index does not project it. */
+  /** Undefined if the index does not project the type. */
   readonly type: string | undefined;
   readonly tags: readonly string[] | undefined;
   readonly item: Item;
 }
 
-interface Source {
+interface IndexPartition {
   readonly index: 'list' | 'exceptions';
-  readonly partition: string;
+  readonly key: string;
 }
 
-/** Found by key among however many others; every other state is looked for in the list. */
-const exceptions: ReadonlySet<Filter['state']> = new Set(['dead', 'cancelled', 'retrying']);
+/**
+ * States with partitions of their own in the exceptions index. Tasks in other states are found by filtering the list
+ * index.
+ */
+const exceptionStates: ReadonlySet<TaskFilter['state']> = new Set(['dead', 'cancelled', 'retrying']);
 
-async function sourcesOf(context: AwsContext, filter: Filter): Promise<Source[]> {
+async function partitionsOf(context: AwsContext, filter: TaskFilter): Promise<IndexPartition[]> {
   const { state } = filter;
-  if (state !== undefined && exceptions.has(state)) {
-    return [{ index: 'exceptions', partition: exceptionsPartition(filter, state) }];
+  if (state !== undefined && exceptionStates.has(state)) {
+    return [{ index: 'exceptions', key: exceptionsPartition(filter, state) }];
   }
-  const { list } = await context.shards.toRead();
+  const { list } = await context.shards.countsToRead();
   return Array.from({ length: list }, (_, shard) => ({
     index: 'list',
-    partition: listPartition(filter, shard),
+    key: listPartition(filter, shard),
   }));
 }
 
-const afterAll = '~';
-/** Of entries so many are read for the least price. */
+const afterAllSorts = '~';
+/** Number of entries that a query reads at its lowest price. */
 const cheapItems = 16;
 
-/** One partition of an index, from the newest on, a page at a time. */
-class Stream {
+/** Reads one partition of an index, newest entry first, one page at a time. */
+class PartitionScan {
   readonly #context: AwsContext;
-  readonly #source: Source;
-  readonly #least: string;
-  readonly #most: string;
+  readonly #partition: IndexPartition;
+  readonly #fromSort: string;
+  readonly #untilSort: string;
   readonly #pageItems: number;
-  #page: Entry[] = [];
+  #page: IndexEntry[] = [];
   #next: Item | undefined;
   #begun = false;
 
   constructor(
     context: AwsContext,
-    source: Source,
-    filter: Filter,
+    partition: IndexPartition,
+    filter: TaskFilter,
     after: string | undefined,
     pageItems: number,
   ) {
     this.#context = context;
-    this.#source = source;
-    this.#least = timeKey(filter.acceptedFromMs ?? 0);
-    const until = filter.acceptedUntilMs === undefined ? afterAll : timeKey(filter.acceptedUntilMs);
-    this.#most = after !== undefined && after < until ? after : until;
+    this.#partition = partition;
+    this.#fromSort = timeKey(filter.acceptedFromMs ?? 0);
+    const until = filter.acceptedUntilMs === undefined ? afterAllSorts : timeKey(filter.acceptedUntilMs);
+    this.#untilSort = after !== undefined && after < until ? after : until;
     this.#pageItems = pageItems;
   }
 
-  get first(): Entry | undefined {
+  get first(): IndexEntry | undefined {
     return this.#page[0];
   }
 
@@ -80,28 +83,31 @@ class Stream {
     this.#page.shift();
   }
 
-  /** Sees to it that `first` is the next one, if there is one. */
+  /** Reads pages until `first` is the next entry or the partition has no more entries. */
   async fill(): Promise<void> {
     while (this.#page.length === 0 && !(this.#begun && this.#next === undefined)) {
       const page = await this.#query();
       this.#begun = true;
       this.#next = page.next;
-      // The bound is where a page ended, or a time that nothing has: it is not part of what follows.
-      this.#page = page.items.map((item) => this.#entry(item)).filter((entry) => entry.sort < this.#most);
+      // The query includes its upper bound, but the bound is the last entry of an earlier page or an exclusive time.
+      // So an entry at the bound is dropped.
+      this.#page = page.items
+        .map((item) => this.#entry(item))
+        .filter((entry) => entry.sort < this.#untilSort);
     }
   }
 
   #query(): ReturnType<AwsContext['calls']['query']> {
-    const [partition, sort] = keyNames[this.#source.index];
-    const empty = this.#least > this.#most;
+    const [partition, sort] = keyNames[this.#partition.index];
+    const empty = this.#fromSort > this.#untilSort;
     if (empty) return Promise.resolve({ items: [], next: undefined });
     return this.#context.calls.query('list', {
-      IndexName: this.#source.index,
+      IndexName: this.#partition.index,
       KeyConditionExpression: `${partition} = :partition AND ${sort} BETWEEN :least AND :most`,
       ExpressionAttributeValues: {
-        ':partition': s(this.#source.partition),
-        ':least': s(this.#least),
-        ':most': s(this.#most),
+        ':partition': s(this.#partition.key),
+        ':least': s(this.#fromSort),
+        ':most': s(this.#untilSort),
       },
       ScanIndexForward: false,
       Limit: this.#pageItems,
@@ -109,45 +115,51 @@ class Stream {
     });
   }
 
-  #entry(item: Item): Entry {
-    const sort = item[keyNames[this.#source.index][1]]?.S ?? '';
-    const isList = this.#source.index === 'list';
+  #entry(item: Item): IndexEntry {
+    const sort = item[keyNames[this.#partition.index][1]]?.S ?? '';
+    const isList = this.#partition.index === 'list';
     const tags = isList ? (item.tg?.SS ?? []) : undefined;
     return { id: idFromListSort(sort), sort, type: isList ? item.ty?.S : undefined, tags, item };
   }
 }
 
-/** The partitions of an index as one list, newest first. */
-export class Entries {
-  readonly #streams: Stream[];
+/** Merges the partitions of an index into one list, newest first. */
+export class IndexScan {
+  readonly #partitions: PartitionScan[];
 
-  private constructor(streams: Stream[]) {
-    this.#streams = streams;
+  private constructor(partitions: PartitionScan[]) {
+    this.#partitions = partitions;
   }
 
   /**
-   * `after`: where a page ended, also one that knew of fewer shards: what new ones hold was accepted since.
-   * `pageItems`: as many as may be needed of one partition, where there are no more than a new table has.
+   * Opens a scan that continues behind `after`, the end of an earlier page. That page may have known fewer shards:
+   * new shards hold only tasks accepted later. `pageItems` is the most entries that may be needed from one partition
+   * if the table has the default number of shards.
    */
-  static async from(
+  static async open(
     context: AwsContext,
-    filter: Filter,
+    filter: TaskFilter,
     after: string | undefined,
     pageItems: number,
-  ): Promise<Entries> {
-    const sources = await sourcesOf(context, filter);
-    // Of more partitions each has fewer that are wanted; a few cost no more than one.
-    const share = Math.max(cheapItems, Math.ceil((pageItems * defaultShards.list) / sources.length));
+  ): Promise<IndexScan> {
+    const partitions = await partitionsOf(context, filter);
+    // With more partitions each one holds fewer of the wanted entries. Up to `cheapItems` entries cost no more than
+    // one.
+    const share = Math.max(cheapItems, Math.ceil((pageItems * defaultShards.list) / partitions.length));
     const each = Math.min(pageItems, share);
-    return new Entries(sources.map((source) => new Stream(context, source, filter, after, each)));
+    return new IndexScan(
+      partitions.map((partition) => new PartitionScan(context, partition, filter, after, each)),
+    );
   }
 
-  /** The next entries, at most so many; fewer only at the end. */
-  async next(most: number): Promise<Entry[]> {
-    const entries: Entry[] = [];
+  /** Returns the next entries, at most `most`; fewer only at the end of the list. */
+  async next(most: number): Promise<IndexEntry[]> {
+    const entries: IndexEntry[] = [];
     while (entries.length < most) {
-      await Promise.all(this.#streams.map((stream) => stream.fill()));
-      const newest = this.#streams.reduce((a, b) => ((b.first?.sort ?? '') > (a.first?.sort ?? '') ? b : a));
+      await Promise.all(this.#partitions.map((partition) => partition.fill()));
+      const newest = this.#partitions.reduce((a, b) =>
+        (b.first?.sort ?? '') > (a.first?.sort ?? '') ? b : a,
+      );
       if (newest.first === undefined) break;
       entries.push(newest.first);
       newest.take();

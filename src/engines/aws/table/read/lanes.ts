@@ -2,49 +2,56 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { LaneKey, LanePointer, TaskId } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { n, numberOf, s, ttlOf } from '../items/rows.ts';
-import { placeOf } from '../schema/ids.ts';
+import { addressOf } from '../schema/ids.ts';
 import { type Item, laneTailKey, pointerKey, pointerRange, seqOfPointer, ttlName } from '../schema/keys.ts';
 import { load } from './snapshots.ts';
 
-/** The tail outlives every task of its lane by so much, so that its numbers never begin anew under one. */
+/**
+ * Time in ms by which a lane's tail outlives every task of the lane, so that the numbering never restarts while a
+ * task of the lane exists.
+ */
 const tailOutlivesMs = 30 * 86_400_000;
 
+/** The tail of a lane: the item that counts the places (sequence numbers) given out in the lane. */
 export interface Tail {
-  /** How many places the lane has given. */
+  /** Number of places that the lane has given out. */
   readonly seq: number;
-  /** The same as the table has it; undefined: it has no tail of this lane. */
+  /** The number as stored in the table; undefined if the table has no tail of this lane. */
   readonly stored: number | undefined;
-  /** Seconds. */
-  readonly ttl: number;
+  /** TTL attribute of the tail, in seconds. */
+  readonly ttlS: number;
 }
 
-/** Of a lane nobody was in yet: nothing was given. */
-export const noTail: Tail = { seq: 0, stored: undefined, ttl: 0 };
+/** The tail of a lane that has given out no place yet. */
+export const noTail: Tail = { seq: 0, stored: undefined, ttlS: 0 };
 
 export function tailOf(item: Item | undefined): Tail {
   if (item === undefined) return noTail;
   const seq = numberOf(item.t) ?? 0;
-  return { seq, stored: seq, ttl: numberOf(item[ttlName]) ?? 0 };
+  return { seq, stored: seq, ttlS: numberOf(item[ttlName]) ?? 0 };
 }
 
 export async function readTail(context: AwsContext, lane: LaneKey): Promise<Tail> {
   const key = laneTailKey(lane);
-  return tailOf((await context.calls.get('lane', [key], true)).at(key));
+  return tailOf((await context.calls.get('lane', [key], true)).get(key));
 }
 
-/** Seconds. */
-function outlivesUntil(expiresAtMs: number): number {
+/** Returns the TTL, in seconds, of the tail of a lane whose last task expires at `expiresAtMs`. */
+function tailTtlS(expiresAtMs: number): number {
   return numberOf(ttlOf(expiresAtMs + tailOutlivesMs)) ?? 0;
 }
 
-/** After so many places more, the longest of whose tasks lives until then. A tail's own end never comes nearer. */
-export function movedOn({ seq, ttl }: Tail, places: number, expiresAtMs: number): Tail {
-  const next = seq + places;
-  return { seq: next, stored: next, ttl: Math.max(ttl, outlivesUntil(expiresAtMs)) };
+/**
+ * Returns the tail after `added` more tasks, the last of which expires at `expiresAtMs`. The tail's TTL never
+ * decreases.
+ */
+export function tailAfter({ seq, ttlS: ttl }: Tail, added: number, expiresAtMs: number): Tail {
+  const next = seq + added;
+  return { seq: next, stored: next, ttlS: Math.max(ttl, tailTtlS(expiresAtMs)) };
 }
 
-/** Moves the tail on, if it stands as it was read. */
-export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttl }: Tail): TransactWriteItem {
+/** Writes the new tail, on condition that the stored tail is still as it was read. */
+export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttlS: ttl }: Tail): TransactWriteItem {
   return {
     Update: {
       TableName: undefined,
@@ -61,7 +68,10 @@ export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttl }: Tail)
   };
 }
 
-/** A place where a pointer stands is somebody's: the tail was lost (`pastPointers` says what then). */
+/**
+ * Writes a pointer, on condition that its place is free. A taken place means that the tail was lost (see
+ * `tailPastPointers`).
+ */
 export function putPointer(lane: LaneKey, seq: number, id: TaskId, expiresAtMs: number): TransactWriteItem {
   const item: Item = {
     ...pointerKey(lane, seq),
@@ -76,7 +86,7 @@ export interface Pointer extends LanePointer {
   readonly expiresAtMs: number;
 }
 
-/** A page of a lane's pointers after a place, in their order, by a consistent read. */
+/** Reads a page of a lane's pointers behind the place `after`, in order, consistently. */
 export async function pointers(
   context: AwsContext,
   lane: LaneKey,
@@ -101,20 +111,22 @@ export async function pointers(
 }
 
 /**
- * The tail of a lane in which a place that it would give is taken, as after somebody deleted it: it goes on after every
- * place that stands, so that the next try meets none of them.
+ * Returns the tail of a lane whose next place is taken already, for example because someone deleted the stored tail.
+ * The returned tail is behind every existing pointer, so that the next try finds a free place.
  */
-export async function pastPointers(context: AwsContext, lane: LaneKey, tail: Tail): Promise<Tail> {
+export async function tailPastPointers(context: AwsContext, lane: LaneKey, tail: Tail): Promise<Tail> {
   const [highest] = (await pointers(context, lane, 0, 1, 'downwards')).pointers;
   if (highest === undefined) return tail;
   const { seq, expiresAtMs } = highest;
-  return { ...tail, seq: Math.max(tail.seq, seq), ttl: Math.max(tail.ttl, outlivesUntil(expiresAtMs)) };
+  return { ...tail, seq: Math.max(tail.seq, seq), ttlS: Math.max(tail.ttlS, tailTtlS(expiresAtMs)) };
 }
 
-/** An expired task holds no lane, deleted or not. */
+/**
+ * Returns the first pointer of a lane. Pointers of expired tasks do not count, even if TTL has not deleted them yet.
+ */
 export async function lowestOf(context: AwsContext, lane: LaneKey): Promise<LanePointer | undefined> {
   let after = 0;
-  // Nearly always the first one.
+  // The first pointer is nearly always the answer, so the first page has one item.
   for (let limit = 1; ; limit = 100) {
     const page = await pointers(context, lane, after, limit);
     const nowMs = context.clock.now();
@@ -127,21 +139,24 @@ export async function lowestOf(context: AwsContext, lane: LaneKey): Promise<Lane
 }
 
 async function seqOf(context: AwsContext, id: TaskId): Promise<number | undefined> {
-  const place = placeOf(id);
-  return place && (await load(context, place, 'lane'))?.snapshot.laneSeq;
+  const address = addressOf(id);
+  return address && (await load(context, address, 'lane'))?.snapshot.laneSeq;
 }
 
-/** A place is given once, so that the condition only spares a place that was never this task's. */
+/**
+ * Deletes a task's pointer. A place is given out only once, so the condition only protects a place that never was
+ * this task's.
+ */
 export async function leaveLane(
   context: AwsContext,
   lane: LaneKey,
   id: TaskId,
   seq: number | undefined,
 ): Promise<void> {
-  const place = seq ?? (await seqOf(context, id));
-  if (place === undefined) return;
+  const laneSeq = seq ?? (await seqOf(context, id));
+  if (laneSeq === undefined) return;
   await context.calls.delete('lane', {
-    Key: { ...pointerKey(lane, place) },
+    Key: { ...pointerKey(lane, laneSeq) },
     ConditionExpression: 'id = :id',
     ExpressionAttributeValues: { ':id': s(id) },
   });

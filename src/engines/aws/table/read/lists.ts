@@ -1,15 +1,15 @@
 import { limits } from '../../../../core/limits.ts';
 import { checkPage } from '../../../../core/submission/check.ts';
 import { isEnded, shownState } from '../../../../core/task/head.ts';
-import type { Filter, Page, Snapshot } from '../../../../ports/task-store.ts';
+import type { Snapshot, SnapshotPage, TaskFilter } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
-import { headIfWhole, isGone, ownHead } from '../items/rows.ts';
-import { type Place, placeOf } from '../schema/ids.ts';
+import { headIfReadable, isExpired, ownHead } from '../items/rows.ts';
+import { addressOf, type ItemAddress } from '../schema/ids.ts';
 import { headKey, type Item } from '../schema/keys.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
-import { Entries, type Entry } from './index-scan.ts';
+import { type IndexEntry, IndexScan } from './index-scan.ts';
 import { pointers } from './lanes.ts';
-import { loadWhole } from './snapshots.ts';
+import { loadReadable } from './snapshots.ts';
 
 export interface PageRequest {
   readonly limit: number;
@@ -17,17 +17,17 @@ export interface PageRequest {
   readonly nowMs: number;
 }
 
-/** Looked at together: one batch of reads. */
-const window = 100;
+/** Number of entries that are examined together, with one batch of reads. */
+const batchSize = 100;
 
-function hasState(snapshot: Snapshot, state: Filter['state']): boolean {
+function hasState(snapshot: Snapshot, state: TaskFilter['state']): boolean {
   if (state === undefined) return true;
   if (state === 'unfinished') return !isEnded(snapshot.head);
   if (state === 'retrying') return snapshot.head.state === 'waiting' && snapshot.head.retrying;
   return shownState(snapshot.head) === state;
 }
 
-function matches(snapshot: Snapshot, filter: Filter, nowMs: number): boolean {
+function matches(snapshot: Snapshot, filter: TaskFilter, nowMs: number): boolean {
   const { submission } = snapshot;
   return (
     submission.expiresAtMs > nowMs &&
@@ -39,98 +39,105 @@ function matches(snapshot: Snapshot, filter: Filter, nowMs: number): boolean {
   );
 }
 
-/** What the index alone can tell: an entry that fails here costs no read. */
-function mayMatch(entry: Entry, filter: Filter, nowMs: number): boolean {
-  if (isGone(entry.item, nowMs)) return false;
+/** Checks as much of the filter as the index entry allows. An entry that fails here costs no read. */
+function mayMatch(entry: IndexEntry, filter: TaskFilter, nowMs: number): boolean {
+  if (isExpired(entry.item, nowMs)) return false;
   if (filter.type !== undefined && entry.type !== undefined && entry.type !== filter.type) return false;
   return filter.tag === undefined || entry.tags === undefined || entry.tags.includes(filter.tag);
 }
 
-function headFits(item: Item | undefined, state: Filter['state']): boolean {
-  // Without a head it is ready.
+function headFits(item: Item | undefined, state: TaskFilter['state']): boolean {
+  // A task without a head is ready.
   if (item === undefined) return state === 'unfinished';
-  const head = headIfWhole(item);
-  // Whoever reads the whole task then tells of it and leaves it out.
+  const head = headIfReadable(item);
+  // A damaged head passes here; `loadReadable` then logs the task and leaves it out.
   if (head === undefined) return true;
   if (state === 'unfinished') return !isEnded(head);
   return state === 'retrying' ? head.state === 'waiting' && head.retrying : shownState(head) === state;
 }
 
 /**
- * Of many that are looked at for a state few have it, and a submission may be large: so the heads are read first,
- * the tasks only where the head fits. What was seen to have ended stays so, but for a redrive, which is due: so whoever
- * looks for the unfinished takes a replica's word for that, at half the price.
+ * Reads the heads first and keeps the addresses whose head has the state: of the many tasks examined few match, and a
+ * submission may be large. For `unfinished` the heads are read from any replica, at half the price: an ended task
+ * stays ended unless it is redriven, and a redriven task has a due entry.
  */
 async function byHead(
   context: AwsContext,
-  places: readonly (Place | undefined)[],
-  state: Filter['state'],
-): Promise<(Place | undefined)[]> {
-  if (state === undefined || state === 'ready') return [...places];
-  const known = places.filter((place) => place !== undefined);
+  addresses: readonly (ItemAddress | undefined)[],
+  state: TaskFilter['state'],
+): Promise<(ItemAddress | undefined)[]> {
+  if (state === undefined || state === 'ready') return [...addresses];
+  const known = addresses.filter((address) => address !== undefined);
   const found = await context.calls.get('list', known.map(headKey), state !== 'unfinished');
-  return places.map((place) =>
-    place !== undefined && headFits(ownHead(place, found.at(headKey(place))), state) ? place : undefined,
+  return addresses.map((address) =>
+    address !== undefined && headFits(ownHead(address, found.get(headKey(address))), state)
+      ? address
+      : undefined,
   );
 }
 
-/** The tasks of some entries that match, each in the entry's place. */
-async function look(
+/**
+ * Loads the tasks of these entries that match the filter. A task is at its entry's index; the other results are
+ * undefined.
+ */
+async function loadMatching(
   context: AwsContext,
-  entries: readonly Entry[],
-  filter: Filter,
+  entries: readonly IndexEntry[],
+  filter: TaskFilter,
   nowMs: number,
 ): Promise<(Snapshot | undefined)[]> {
-  const places = entries.map((entry) => (mayMatch(entry, filter, nowMs) ? placeOf(entry.id) : undefined));
-  const loaded = await loadWhole(context, await byHead(context, places, filter.state));
+  const addresses = entries.map((entry) =>
+    mayMatch(entry, filter, nowMs) ? addressOf(entry.id) : undefined,
+  );
+  const loaded = await loadReadable(context, await byHead(context, addresses, filter.state));
   return loaded.map((one) => (one && matches(one.snapshot, filter, nowMs) ? one.snapshot : undefined));
 }
 
-/** Newest first. Exact by key, or a filter over one key range, a bounded part of it a page. */
-async function byTime(context: AwsContext, filter: Filter, page: PageRequest): Promise<Page> {
+/** Lists tasks, newest first. A page with a filter examines a bounded number of entries. */
+async function byTime(context: AwsContext, filter: TaskFilter, page: PageRequest): Promise<SnapshotPage> {
   const after = page.cursor === undefined ? undefined : decodeCursor('T', page.cursor);
   const filtered = filter.state !== undefined || filter.type !== undefined || filter.tag !== undefined;
-  const entries = await Entries.from(context, filter, after, filtered ? 2 * window : page.limit + 1);
+  const scan = await IndexScan.open(context, filter, after, filtered ? 2 * batchSize : page.limit + 1);
   const items: Snapshot[] = [];
   let examined = 0;
   for (;;) {
-    const room = filtered ? window : page.limit - items.length;
-    const seen = await entries.next(Math.min(room, limits.pageExamined - examined));
-    const found = await look(context, seen, filter, page.nowMs);
+    const room = filtered ? batchSize : page.limit - items.length;
+    const seen = await scan.next(Math.min(room, limits.pageExamined - examined));
+    const found = await loadMatching(context, seen, filter, page.nowMs);
     for (const [i, entry] of seen.entries()) {
       examined++;
       const snapshot = found[i];
       if (snapshot !== undefined) items.push(snapshot);
       const more = items.length === page.limit || examined === limits.pageExamined;
       if (!more) continue;
-      const last = i === seen.length - 1 && (await entries.next(1)).length === 0;
+      const last = i === seen.length - 1 && (await scan.next(1)).length === 0;
       return { items, cursor: last ? undefined : encodeCursor('T', entry.sort), examined };
     }
     if (seen.length === 0) return { items, cursor: undefined, examined };
   }
 }
 
-/** A lane's unfinished tasks in their order, and those that hold it up. */
+/** Lists a lane in its order: the unfinished tasks, and the ended ones that still hold the lane. */
 async function byLane(
   context: AwsContext,
-  filter: Filter & { orderingKey: string },
+  filter: TaskFilter & { orderingKey: string },
   page: PageRequest,
-): Promise<Page> {
+): Promise<SnapshotPage> {
   const { tenant, queue, orderingKey } = filter;
   let after = page.cursor === undefined ? 0 : Number(decodeCursor('L', page.cursor));
   const items: Snapshot[] = [];
   for (let examined = 0; ; ) {
-    const limit = Math.min(window, limits.pageExamined - examined, page.limit + 1);
+    const limit = Math.min(batchSize, limits.pageExamined - examined, page.limit + 1);
     const found = await pointers(context, { tenant, queue, orderingKey }, after, limit);
-    const loaded = await loadWhole(
+    const loaded = await loadReadable(
       context,
-      found.pointers.map((pointer) => placeOf(pointer.id)),
+      found.pointers.map((pointer) => addressOf(pointer.id)),
     );
     for (const [i, pointer] of found.pointers.entries()) {
       examined++;
       after = pointer.seq;
       const snapshot = loaded[i]?.snapshot;
-      // An earlier place of a task that was redriven since is none.
+      // After a redrive the task has a new place; a pointer at its earlier place does not count.
       if (snapshot?.laneSeq === pointer.seq && (!isEnded(snapshot.head) || snapshot.head.holdsLane)) {
         if (matches(snapshot, filter, page.nowMs)) items.push(snapshot);
       }
@@ -142,7 +149,11 @@ async function byLane(
   }
 }
 
-export async function listPage(context: AwsContext, filter: Filter, page: PageRequest): Promise<Page> {
+export async function listPage(
+  context: AwsContext,
+  filter: TaskFilter,
+  page: PageRequest,
+): Promise<SnapshotPage> {
   checkPage(page.limit);
   const { orderingKey } = filter;
   return orderingKey === undefined

@@ -1,37 +1,44 @@
 import type { AwsContext } from '../context.ts';
-import type { Known } from '../items/known-tasks.ts';
+import type { KnownTask } from '../items/known-tasks.ts';
 import { bytesOfEvents, n, numberOf, ownHead, storedEvents, ttlOf } from '../items/rows.ts';
-import type { Place } from '../schema/ids.ts';
+import type { ItemAddress } from '../schema/ids.ts';
 import { headKey, type Item, overflowKey, overflowRange } from '../schema/keys.ts';
 
-/** A head stays within one write unit (1 KB) while its tip is no larger than this. */
-const tipMost = 700;
-/** The newest events stay, so that a repeat of the last settlement is still told from the tip. */
-const keptMost = 300;
+/** Largest tip in bytes. With such a tip a head still fits in one write unit (1 KB). */
+const mostTipBytes = 700;
+/**
+ * Most bytes of newest events that stay in a full tip, so that a repeat of the last settlement is still recognised
+ * from the tip.
+ */
+const mostKeptBytes = 300;
 
-export function overflows(known: Known, newBytes: number): boolean {
-  return known.tipBytes > 0 && known.tipBytes + newBytes > tipMost;
+export function tipOverflows(known: KnownTask, newBytes: number): boolean {
+  return known.tipBytes > 0 && known.tipBytes + newBytes > mostTipBytes;
 }
 
-/** How many of the newest stay: at least one. */
+/** Returns how many of the newest events stay in the tip: at least one. */
 function keptCount(stored: readonly Uint8Array[]): number {
   let bytes = 0;
   for (let kept = 0; kept < stored.length; kept++) {
     bytes += bytesOfEvents(stored.slice(stored.length - kept - 1, stored.length - kept));
-    if (kept > 0 && bytes > keptMost) return kept;
+    if (kept > 0 && bytes > mostKeptBytes) return kept;
   }
   return stored.length;
 }
 
 /**
- * Copies the older events of a full tip to an item of their own, before the transition that drops them. Its key names
- * which ones: whoever copies the same ones writes the same bytes, and a copy that no transition followed says nothing
- * that the tip does not say too. Answers what stays; undefined: the head moved on meanwhile.
+ * Copies the older events of a full tip to an item of their own, before the transition that drops them from the tip.
+ * The item's key names the events, so two processes that copy the same events write the same bytes. A copy without
+ * the transition only repeats events of the tip. Returns the events that stay, or undefined if the head has changed
+ * meanwhile.
  */
-export async function moveOut(context: AwsContext, known: Known): Promise<Uint8Array[] | undefined> {
-  const { place, version } = known;
-  const found = await context.calls.get('append', [headKey(place)], true);
-  const head = ownHead(place, found.at(headKey(place)));
+export async function moveOutOldEvents(
+  context: AwsContext,
+  known: KnownTask,
+): Promise<Uint8Array[] | undefined> {
+  const { address, version } = known;
+  const found = await context.calls.get('append', [headKey(address)], true);
+  const head = ownHead(address, found.get(headKey(address)));
   const stored = storedEvents(head);
   if (numberOf(head?.v) !== version) return undefined;
   const kept = keptCount(stored);
@@ -40,27 +47,33 @@ export async function moveOut(context: AwsContext, known: Known): Promise<Uint8A
   const first = version - stored.length + 1;
   await context.calls.put('append', {
     Item: {
-      ...overflowKey(place, first, first + moved.length - 1),
-      at: n(place.mark),
+      ...overflowKey(address, first, first + moved.length - 1),
+      at: n(address.mark),
       f: n(first),
       ev: { L: moved.map((bytes) => ({ B: bytes })) },
       x: ttlOf(known.expiresAtMs),
     },
-    // Of an older acceptance at most: this one's is the same to the byte.
+    // Overwrites only an item of an older acceptance: an item of this acceptance already has the same bytes.
     ConditionExpression: 'attribute_not_exists(pk) OR #at < :at',
     ExpressionAttributeNames: { '#at': 'at' },
-    ExpressionAttributeValues: { ':at': n(place.mark) },
+    ExpressionAttributeValues: { ':at': n(address.mark) },
   });
   return stored.slice(moved.length);
 }
 
-/** A stored event and its number. */
-export type Numbered = readonly [number: number, stored: Uint8Array];
+/** An event's number and its stored bytes. */
+export type NumberedEvent = readonly [number: number, stored: Uint8Array];
 
-/** Events that were moved out; one that was copied more than once as often. Those of the tip may be among them. */
-export async function movedOut(context: AwsContext, place: Place): Promise<readonly Numbered[]> {
-  const { pk, prefix } = overflowRange(place);
-  const events: Numbered[] = [];
+/**
+ * Reads the events that were moved out of the tip. An event that was copied twice appears twice, and some of the
+ * events may still be in the tip.
+ */
+export async function readMovedOutEvents(
+  context: AwsContext,
+  address: ItemAddress,
+): Promise<readonly NumberedEvent[]> {
+  const { pk, prefix } = overflowRange(address);
+  const events: NumberedEvent[] = [];
   let from: Item | undefined;
   do {
     const page = await context.calls.query('read', {
@@ -70,7 +83,7 @@ export async function movedOut(context: AwsContext, place: Place): Promise<reado
       ExclusiveStartKey: from,
     });
     for (const item of page.items) {
-      if (numberOf(item.at) !== place.mark) continue;
+      if (numberOf(item.at) !== address.mark) continue;
       const first = numberOf(item.f) ?? 0;
       for (const [i, event] of storedEvents(item).entries()) events.push([first + i, event]);
     }

@@ -1,45 +1,64 @@
-import type { Snapshot, StandingHead, TaskId } from '../../../../ports/task-store.ts';
+import type { HeadSummary, Snapshot, TaskId } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
-import { headOf, isGone, type Loaded, loadedOf, newestOf, numberOf, ownHead } from '../items/rows.ts';
+import {
+  headOf,
+  isExpired,
+  type LoadedTask,
+  loadedTaskOf,
+  newestAddressOf,
+  numberOf,
+  ownHead,
+} from '../items/rows.ts';
 import type { CallKind } from '../meter.ts';
-import { idOf, type Place, placeOf } from '../schema/ids.ts';
+import { addressOf, type ItemAddress, idOf } from '../schema/ids.ts';
 import { anchorKey, headKey, type Item, submissionKey } from '../schema/keys.ts';
 
-function remembered(context: AwsContext, loaded: Loaded | undefined): Loaded | undefined {
-  if (loaded !== undefined) context.known.put(loaded.snapshot.id, loaded.known);
+function remember(context: AwsContext, loaded: LoadedTask | undefined): LoadedTask | undefined {
+  if (loaded !== undefined) context.knownTasks.put(loaded.snapshot.id, loaded.known);
   return loaded;
 }
 
-/** Submission and head of each, by consistent reads; undefined where there is none. */
+/**
+ * Reads the submission and the head of each task, consistently. The result is undefined for a task that does not
+ * exist.
+ */
 export async function loadAll(
   context: AwsContext,
-  places: readonly (Place | undefined)[],
+  addresses: readonly (ItemAddress | undefined)[],
   kind: CallKind = 'read',
-): Promise<(Loaded | undefined)[]> {
-  const keys = places.flatMap((place) => (place === undefined ? [] : [submissionKey(place), headKey(place)]));
-  if (keys.length === 0) return places.map(() => undefined);
+): Promise<(LoadedTask | undefined)[]> {
+  const keys = addresses.flatMap((address) =>
+    address === undefined ? [] : [submissionKey(address), headKey(address)],
+  );
+  if (keys.length === 0) return addresses.map(() => undefined);
   const found = await context.calls.get(kind, keys, true);
-  return places.map((place) =>
-    place === undefined
+  return addresses.map((address) =>
+    address === undefined
       ? undefined
-      : remembered(context, loadedOf(place, found.at(submissionKey(place)), found.at(headKey(place)))),
+      : remember(
+          context,
+          loadedTaskOf(address, found.get(submissionKey(address)), found.get(headKey(address))),
+        ),
   );
 }
 
-/** For lists: where something else wrote into a task, it is told in the log and left out, and the others are there. */
-export async function loadWhole(
+/** Loads tasks for a list. A damaged task is logged and left out, so that the other tasks are still listed. */
+export async function loadReadable(
   context: AwsContext,
-  places: readonly (Place | undefined)[],
-): Promise<(Loaded | undefined)[]> {
-  const known = places.filter((place) => place !== undefined);
-  const keys = known.flatMap((place) => [submissionKey(place), headKey(place)]);
+  addresses: readonly (ItemAddress | undefined)[],
+): Promise<(LoadedTask | undefined)[]> {
+  const known = addresses.filter((address) => address !== undefined);
+  const keys = known.flatMap((address) => [submissionKey(address), headKey(address)]);
   const found = await context.calls.get('list', keys, true);
-  return places.map((place) => {
-    if (place === undefined) return undefined;
+  return addresses.map((address) => {
+    if (address === undefined) return undefined;
     try {
-      return remembered(context, loadedOf(place, found.at(submissionKey(place)), found.at(headKey(place))));
+      return remember(
+        context,
+        loadedTaskOf(address, found.get(submissionKey(address)), found.get(headKey(address))),
+      );
     } catch (err) {
-      context.log.error({ task_id: idOf(place), err }, 'a task that is damaged was left out of a list');
+      context.log.error({ task_id: idOf(address), err }, 'a damaged task was left out of a list');
       return undefined;
     }
   });
@@ -47,93 +66,100 @@ export async function loadWhole(
 
 export async function load(
   context: AwsContext,
-  place: Place,
+  address: ItemAddress,
   kind: CallKind = 'read',
-): Promise<Loaded | undefined> {
-  const [loaded] = await loadAll(context, [place], kind);
+): Promise<LoadedTask | undefined> {
+  const [loaded] = await loadAll(context, [address], kind);
   return loaded;
 }
 
-/** A submission never changes, so whatever a replica has of it is right. */
-async function submissions(
+/** Reads submissions from any replica. A submission never changes, so every replica's copy is right. */
+async function readSubmissions(
   context: AwsContext,
-  places: readonly Place[],
+  addresses: readonly ItemAddress[],
   kind: CallKind,
 ): Promise<(Item | undefined)[]> {
-  const found = await context.calls.get(kind, places.map(submissionKey), false);
-  return places.map((place) => {
-    const item = found.at(submissionKey(place));
-    return item !== undefined && numberOf(item.at) === place.mark ? item : undefined;
+  const found = await context.calls.get(kind, addresses.map(submissionKey), false);
+  return addresses.map((address) => {
+    const item = found.get(submissionKey(address));
+    return item !== undefined && numberOf(item.at) === address.mark ? item : undefined;
   });
 }
 
-/** A task whose head is at hand (undefined: it was never claimed), as a refused write returns it. */
-export async function withHead(
+/**
+ * Loads a task whose head is known, as a refused write returns it. An undefined head means that the task was never
+ * claimed.
+ */
+export async function loadWithHead(
   context: AwsContext,
-  place: Place,
+  address: ItemAddress,
   head: Item | undefined,
   kind: CallKind,
-): Promise<Loaded | undefined> {
-  const [item] = await submissions(context, [place], kind);
-  // Too young for the replica that was asked, or gone.
-  if (item === undefined) return load(context, place, kind);
-  return remembered(context, loadedOf(place, item, head));
+): Promise<LoadedTask | undefined> {
+  const [item] = await readSubmissions(context, [address], kind);
+  // The submission may be too new for the replica that answered, or it is gone.
+  if (item === undefined) return load(context, address, kind);
+  return remember(context, loadedTaskOf(address, item, head));
 }
 
-/** The key's newest task, given its anchor. Undefined where it was deleted. */
-export async function newest(context: AwsContext, slot: string, anchor: Item): Promise<Loaded | undefined> {
-  const place: Place = { slot, mark: numberOf(anchor.at) ?? 0, anchor: true };
-  const newestPlace = newestOf(anchor, place);
-  if (!newestPlace.anchor) return load(context, newestPlace);
-  const found = await context.calls.get('read', [headKey(place)], true);
-  return remembered(context, loadedOf(place, anchor, found.at(headKey(place))));
+/** Loads the newest task of a key, given the key's anchor. Returns undefined if that task was deleted. */
+export async function loadNewest(
+  context: AwsContext,
+  slot: string,
+  anchor: Item,
+): Promise<LoadedTask | undefined> {
+  const address: ItemAddress = { slot, mark: numberOf(anchor.at) ?? 0, anchor: true };
+  const newestAddress = newestAddressOf(anchor, address);
+  if (!newestAddress.anchor) return load(context, newestAddress);
+  const found = await context.calls.get('read', [headKey(address)], true);
+  return remember(context, loadedTaskOf(address, anchor, found.get(headKey(address))));
 }
 
-/** The anchor of a slot, by a consistent read. */
-export async function anchorOf(context: AwsContext, slot: string): Promise<Item | undefined> {
+/** Reads the anchor of a slot, consistently. */
+export async function readAnchor(context: AwsContext, slot: string): Promise<Item | undefined> {
   const found = await context.calls.get('read', [anchorKey(slot)], true);
-  return found.at(anchorKey(slot));
+  return found.get(anchorKey(slot));
 }
 
 /**
- * As each was submitted, where it was ready from then on: a read of what never changes, by which a first claim presumes
- * that nobody was there before. Others are read as they stand.
+ * Reads tasks as they were submitted, if they were ready from then on. That needs only the submission, which never
+ * changes; a first claim assumes that nobody claimed the task before. Other tasks are read in their current state.
  */
 export async function readAllAsSubmitted(
   context: AwsContext,
   ids: readonly TaskId[],
 ): Promise<(Snapshot | undefined)[]> {
-  const places = ids.map(placeOf);
-  const known = places.filter((place) => place !== undefined);
-  const items = await submissions(context, known, 'read');
+  const addresses = ids.map(addressOf);
+  const known = addresses.filter((address) => address !== undefined);
+  const items = await readSubmissions(context, known, 'read');
   const asSubmitted = new Map<TaskId, Snapshot>();
-  const others: Place[] = [];
-  for (const [i, place] of known.entries()) {
-    const loaded = loadedOf(place, items[i], undefined);
+  const others: ItemAddress[] = [];
+  for (const [i, address] of known.entries()) {
+    const loaded = loadedTaskOf(address, items[i], undefined);
     const { head } = loaded?.snapshot ?? {};
-    if (loaded === undefined || head?.waitUntilMs !== undefined) others.push(place);
+    if (loaded === undefined || head?.waitUntilMs !== undefined) others.push(address);
     else {
       const { id } = loaded.snapshot;
-      if (context.known.get(id) === undefined) remembered(context, loaded);
+      if (context.knownTasks.get(id) === undefined) remember(context, loaded);
       asSubmitted.set(id, loaded.snapshot);
     }
   }
   for (const loaded of await loadAll(context, others)) {
     if (loaded !== undefined) asSubmitted.set(loaded.snapshot.id, loaded.snapshot);
   }
-  return places.map((place) => place && asSubmitted.get(idOf(place)));
+  return addresses.map((address) => address && asSubmitted.get(idOf(address)));
 }
 
-/** Heads alone, by consistent reads: a unit each, however large the payload. */
-export async function standingHeads(
+/** Reads only the heads, consistently. Each costs one read unit, however large the payload is. */
+export async function readHeads(
   context: AwsContext,
-  places: readonly (Place | undefined)[],
+  addresses: readonly (ItemAddress | undefined)[],
   nowMs: number,
-): Promise<(StandingHead | undefined)[]> {
-  const keys = places.flatMap((place) => (place === undefined ? [] : [headKey(place)]));
+): Promise<(HeadSummary | undefined)[]> {
+  const keys = addresses.flatMap((address) => (address === undefined ? [] : [headKey(address)]));
   const found = await context.calls.get('read', keys, true);
-  return places.map((place) => {
-    const item = place && ownHead(place, found.at(headKey(place)));
-    return item === undefined || isGone(item, nowMs) ? undefined : headOf(item);
+  return addresses.map((address) => {
+    const item = address && ownHead(address, found.get(headKey(address)));
+    return item === undefined || isExpired(item, nowMs) ? undefined : headOf(item);
   });
 }

@@ -1,30 +1,30 @@
 import type { Submission } from '../../../../core/submission/submission.ts';
-import type { HistoryFault, TaskId, Verified } from '../../../../ports/task-store.ts';
+import type { HistoryFault, HistoryVerification, TaskId } from '../../../../ports/task-store.ts';
 import { damagedTask, storeContended } from '../../sdk/errors.ts';
 import type { AwsContext } from '../context.ts';
-import { firstLink, follows, linkAfter } from '../items/hash-chain.ts';
+import { beginsWithLink, firstLink, linkAfter } from '../items/hash-chain.ts';
 import { bodyOf, linkName, numberOf, ownHead, storedEvents } from '../items/rows.ts';
-import { idOf, type Place, placeOf } from '../schema/ids.ts';
+import { addressOf, type ItemAddress, idOf } from '../schema/ids.ts';
 import { headKey, type Item, submissionKey } from '../schema/keys.ts';
-import { movedOut, type Numbered } from './overflow.ts';
+import { type NumberedEvent, readMovedOutEvents } from './overflow.ts';
 
-/** Every stored copy of the events of a task, and what closes the last one. */
-interface Stored {
+/** Every stored copy of a task's events, and the link that closes the last one. */
+interface StoredHistory {
   readonly events: ReadonlyMap<number, Uint8Array>;
-  /** Of which there are copies that differ. */
+  /** Numbers of the events whose copies differ. */
   readonly differing: ReadonlySet<number>;
-  /** As the head counts them, the submission included. */
+  /** Number of events by the head's count, the submission included. */
   readonly count: number;
-  /** Undefined: no head, so that nothing closes them. */
+  /** Link in the head after the last event; undefined if there is no head. */
   readonly closing: Uint8Array | undefined;
 }
 
-function gathered(head: Item | undefined, moved: readonly Numbered[]): Stored {
+function gatherEvents(head: Item | undefined, moved: readonly NumberedEvent[]): StoredHistory {
   const count = numberOf(head?.v) ?? 1;
   const tip = storedEvents(head);
   const events = new Map<number, Uint8Array>();
   const differing = new Set<number>();
-  const inTip = tip.map((event, i): Numbered => [count - tip.length + 1 + i, event]);
+  const inTip = tip.map((event, i): NumberedEvent => [count - tip.length + 1 + i, event]);
   for (const [number, event] of [...moved, ...inTip]) {
     const other = events.get(number);
     if (other !== undefined && Buffer.compare(other, event) !== 0) differing.add(number);
@@ -33,13 +33,19 @@ function gathered(head: Item | undefined, moved: readonly Numbered[]): Stored {
   return { events, differing, count, closing: head && (head[linkName]?.B ?? new Uint8Array(0)) };
 }
 
-/** The first fault, by the numbers of the events; each is vouched for by the one after it, the last by the head. */
-function faultOf(first: Uint8Array, { events, differing, count, closing }: Stored): HistoryFault | undefined {
+/**
+ * Returns the first fault in the order of the events. The link in the next event confirms each event; the link in the
+ * head confirms the last one.
+ */
+function faultOf(
+  first: Uint8Array,
+  { events, differing, count, closing }: StoredHistory,
+): HistoryFault | undefined {
   let link = first;
   for (let event = 2; event <= count; event++) {
     const stored = events.get(event);
     if (stored === undefined) return { kind: 'missing', event };
-    if (!follows(stored, link)) return { kind: 'changed', event: event - 1 };
+    if (!beginsWithLink(stored, link)) return { kind: 'changed', event: event - 1 };
     if (differing.has(event)) return { kind: 'changed', event };
     link = linkAfter(stored);
   }
@@ -50,21 +56,21 @@ function faultOf(first: Uint8Array, { events, differing, count, closing }: Store
 
 const tries = 5;
 
-/** A task that went on while its events were read, item by item, is read again. */
-async function faultIn(
+/** Checks the events against their links. A task that changed while its items were read one by one is read again. */
+async function checkEvents(
   context: AwsContext,
-  place: Place,
+  address: ItemAddress,
   submission: Item,
   read: Item | undefined,
-): Promise<Omit<Verified, 'queue'>> {
-  const link = firstLink(idOf(place), submission);
+): Promise<Omit<HistoryVerification, 'queue'>> {
+  const link = firstLink(idOf(address), submission);
   let head = read;
   for (let i = 0; i < tries; i++) {
-    const stored = gathered(head, await movedOut(context, place));
+    const stored = gatherEvents(head, await readMovedOutEvents(context, address));
     const fault = faultOf(link, stored);
     if (fault === undefined) return { events: stored.count, fault };
-    const found = await context.calls.get('read', [headKey(place)], true);
-    const now = ownHead(place, found.at(headKey(place)));
+    const found = await context.calls.get('read', [headKey(address)], true);
+    const now = ownHead(address, found.get(headKey(address)));
     if (numberOf(now?.rv) === numberOf(head?.rv)) return { events: stored.count, fault };
     head = now;
   }
@@ -79,16 +85,20 @@ function submissionIn(id: TaskId, item: Item): Submission {
   }
 }
 
-/** Whether the events of a task are those that were written; undefined: no such task. */
-export async function verify(context: AwsContext, id: TaskId, nowMs: number): Promise<Verified | undefined> {
-  const place = placeOf(id);
-  if (place === undefined || idOf(place) !== id) return undefined;
-  const found = await context.calls.get('read', [headKey(place), submissionKey(place)], true);
-  const item = found.at(submissionKey(place));
-  if (item === undefined || numberOf(item.at) !== place.mark) return undefined;
+/** Checks that the events of a task are those that were written. Returns undefined if there is no such task. */
+export async function verify(
+  context: AwsContext,
+  id: TaskId,
+  nowMs: number,
+): Promise<HistoryVerification | undefined> {
+  const address = addressOf(id);
+  if (address === undefined || idOf(address) !== id) return undefined;
+  const found = await context.calls.get('read', [headKey(address), submissionKey(address)], true);
+  const item = found.get(submissionKey(address));
+  if (item === undefined || numberOf(item.at) !== address.mark) return undefined;
   const { scope, expiresAtMs } = submissionIn(id, item);
   if (expiresAtMs <= nowMs) return undefined;
   const { tenant, queue } = scope;
-  const head = ownHead(place, found.at(headKey(place)));
-  return { queue: { tenant, queue }, ...(await faultIn(context, place, item, head)) };
+  const head = ownHead(address, found.get(headKey(address)));
+  return { queue: { tenant, queue }, ...(await checkEvents(context, address, item, head)) };
 }

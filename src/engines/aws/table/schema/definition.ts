@@ -1,14 +1,23 @@
 import { keyNames, ttlName } from './keys.ts';
 
-/** How many partitions an index is spread over. They only grow: what was written is looked for in all of them. */
+/**
+ * Number of shards (partitions) of each sharded index. The numbers only grow, because readers must query every shard
+ * that was ever written to.
+ */
 export interface ShardCounts {
-  /** Each takes about 1,000 submissions a second of one queue, and each is a query of every page of a list. */
+  /**
+   * Shards of the list index. Each carries about 1,000 submissions a second of one queue, and adds one query to every
+   * page of a list.
+   */
   readonly list: number;
-  /** Each takes about 1,000 begins and ends of waits a second of all queues together, and each is a query a second. */
+  /**
+   * Shards of the due index. Each carries about 1,000 begins and ends of waits a second, over all queues together,
+   * and adds one query a second.
+   */
   readonly due: number;
 }
 
-/** Of a table that says nothing else; no table has fewer. */
+/** Shard counts of a table whose registry has no `shards` entry. No table has fewer. */
 export const defaultShards: ShardCounts = Object.freeze({ list: 4, due: 8 });
 export const mostShards: ShardCounts = Object.freeze({ list: 64, due: 64 });
 
@@ -19,15 +28,15 @@ export interface IndexDefinition {
   readonly partition: string;
   readonly sort: string;
   readonly sortType: 'S' | 'N';
-  /** Beside the keys. Chosen so that none of them changes while an index entry stands. */
+  /** Attributes that the index copies beside its keys. None of them changes while an index entry exists. */
   readonly projected: readonly string[];
 }
 
 const { list, due, exceptions } = keyNames;
 
 /**
- * The one definition of the table: `createTable` makes it, `checkTable` compares with it, and infrastructure as code
- * reads it. Billed per request.
+ * The only definition of the table. `createTable` creates it, `checkTable` compares a table with it, and
+ * infrastructure as code can read it. AWS bills the table per request.
  */
 export const tableDefinition = Object.freeze({
   partition: keyNames.table[0],
@@ -35,7 +44,7 @@ export const tableDefinition = Object.freeze({
   ttl: ttlName,
   billing: 'PAY_PER_REQUEST',
   indexes: [
-    // Type and tags: what a list can be filtered by without reading the task.
+    // With the type and the tags projected, a list can filter by them without reading the task.
     { name: 'list', partition: list[0], sort: list[1], sortType: 'S', projected: ['ty', 'tg', ttlName] },
     { name: 'due', partition: due[0], sort: due[1], sortType: 'N', projected: ['at', ttlName] },
     {

@@ -3,22 +3,24 @@ import type { Scope } from '../../../../core/submission/submission.ts';
 import type { TaskId } from '../../../../ports/task-store.ts';
 
 /**
- * Where a task is kept, which its id tells: the slot of its key, and the time of its acceptance. The first task of a
- * slot is its anchor; a later generation has a partition of its own.
+ * Address of a task's items in the table; the task's id encodes it. Successive tasks of one idempotency key share a
+ * slot: the first one is the slot's anchor, and each later generation has a partition of its own.
  */
-export interface Place {
+export interface ItemAddress {
+  /** Hash of tenant, queue and idempotency key; all generations of a key share it. */
   readonly slot: string;
-  /** Ms. Of two acceptances of one slot the later one has the larger number. */
+  /** Time of acceptance in ms. Of two generations of a slot the later one has the larger mark. */
   readonly mark: number;
+  /** True for the first task of a slot: its submission item decides which task holds the idempotency key. */
   readonly anchor: boolean;
 }
 
-const slotChars = 22; // 132 bits, but for the first character
+const slotChars = 22; // 132 bits; the first character has a little less
 const pattern = /^([A-Za-z0-9_-]{22})([.~])(0|[1-9a-z][0-9a-z]{0,10})$/;
 
 /**
- * Lengths before the parts, so that no two scopes have one slot. It never begins with '-', which a command would take for
- * an option.
+ * Returns the slot of a scope. Each part is hashed with its length before it, so that no two scopes share a slot. A
+ * slot never begins with '-', which a command would take for an option.
  */
 export function slotOf(scope: Scope): string {
   const hash = createHash('sha256');
@@ -26,12 +28,12 @@ export function slotOf(scope: Scope): string {
   return hash.digest('base64url').slice(0, slotChars).replace(/^-/, '0');
 }
 
-export function idOf({ slot, mark, anchor }: Place): TaskId {
+export function idOf({ slot, mark, anchor }: ItemAddress): TaskId {
   return `${slot}${anchor ? '.' : '~'}${mark.toString(36)}`;
 }
 
-/** Undefined for whatever this engine did not mint. */
-export function placeOf(id: TaskId): Place | undefined {
+/** Decodes a task id. Returns undefined if this engine did not make the id. */
+export function addressOf(id: TaskId): ItemAddress | undefined {
   const match = pattern.exec(id);
   if (match === null) return undefined;
   const mark = Number.parseInt(match[3] ?? '', 36);
@@ -41,7 +43,7 @@ export function placeOf(id: TaskId): Place | undefined {
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** Spreads slots over shards evenly: a slot is a hash already. */
+/** Returns the shard of a slot. Slots are hashes, so they spread evenly over the shards. */
 export function shardOf(slot: string, shards: number): number {
   let number = 0;
   for (let i = 0; i < 4; i++) number = number * 64 + alphabet.indexOf(slot[i] ?? 'A');

@@ -1,16 +1,17 @@
 /**
- * Every key of the table and of its indexes is made here and nowhere else. docs/table-design.md tells which access
- * pattern uses which. Names have no `#`, so that the parts of a key can't be shifted.
+ * Makes every key of the table and of its indexes; no other file does. docs/table-design.md lists the access pattern
+ * that uses each key. Names contain no `#`, so the parts of a key cannot be confused.
  */
 import { createHash } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { LaneKey, QueueRef, TaskId } from '../../../../ports/task-store.ts';
-import { idOf, type Place } from './ids.ts';
+import type { QueueRef } from '../../../../core/queue-ref.ts';
+import type { LaneKey, TaskId } from '../../../../ports/task-store.ts';
+import { type ItemAddress, idOf } from './ids.ts';
 
 export type Item = Record<string, AttributeValue>;
 export type Key = { readonly pk: AttributeValue; readonly sk: AttributeValue };
 
-/** Names of the key attributes: the table's, then those of the three sparse indexes. */
+/** Names of the key attributes: of the table, then of its three sparse indexes. */
 export const keyNames = {
   table: ['pk', 'sk'],
   list: ['lp', 'ls'],
@@ -18,33 +19,33 @@ export const keyNames = {
   exceptions: ['ep', 'es'],
 } as const;
 
-/** TTL attribute: seconds since the epoch. */
+/** Name of the TTL attribute, which holds seconds since the epoch. */
 export const ttlName = 'x';
 
 const s = (text: string): AttributeValue => ({ S: text });
 const key = (pk: string, sk: string): Key => ({ pk: s(pk), sk: s(sk) });
 const taskPrefix = 'T#';
 
-function taskPartition({ slot, mark, anchor }: Place): string {
+function taskPartition({ slot, mark, anchor }: ItemAddress): string {
   return anchor ? `${taskPrefix}${slot}` : `${taskPrefix}${slot}~${mark.toString(36)}`;
 }
 
-/** S: the submission. Of an anchor it is also what decides whose the idempotency key is. */
-export function submissionKey(place: Place): Key {
-  return key(taskPartition(place), 'S');
+/** Key of item S, the submission. An anchor's submission item also decides which task holds the idempotency key. */
+export function submissionKey(address: ItemAddress): Key {
+  return key(taskPartition(address), 'S');
 }
 
-/** The anchor of a slot, whichever acceptance stands there. */
+/** Key of a slot's anchor, whatever the anchor's mark is. */
 export function anchorKey(slot: string): Key {
   return key(`${taskPrefix}${slot}`, 'S');
 }
 
-/** H: the head. */
-export function headKey(place: Place): Key {
-  return key(taskPartition(place), 'H');
+/** Key of item H, the head. */
+export function headKey(address: ItemAddress): Key {
+  return key(taskPartition(address), 'H');
 }
 
-/** The id of a task from the partition key of one of its items, and the mark of its acceptance. */
+/** Returns the id of a task from the partition key of one of its items and the mark of its acceptance. */
 export function idFromPartition(pk: string, mark: number): TaskId {
   const slot = pk.slice(taskPrefix.length).split('~')[0] ?? '';
   return idOf({ slot, mark, anchor: !pk.includes('~') });
@@ -53,18 +54,18 @@ export function idFromPartition(pk: string, mark: number): TaskId {
 const overflowPrefix = 'E#';
 const eventNumber = (version: number): string => version.toString(36).padStart(6, '0');
 
-/** E: events that a full tip gave up, by the numbers of the first and the last. */
-export function overflowKey(place: Place, first: number, last: number): Key {
-  return key(taskPartition(place), `${overflowPrefix}${eventNumber(first)}-${eventNumber(last)}`);
+/** Key of an item E: events moved out of a full tip. The key holds the numbers of the first and the last event. */
+export function overflowKey(address: ItemAddress, first: number, last: number): Key {
+  return key(taskPartition(address), `${overflowPrefix}${eventNumber(first)}-${eventNumber(last)}`);
 }
 
-export function overflowRange(place: Place): { readonly pk: string; readonly prefix: string } {
-  return { pk: taskPartition(place), prefix: overflowPrefix };
+export function overflowRange(address: ItemAddress): { readonly pk: string; readonly prefix: string } {
+  return { pk: taskPartition(address), prefix: overflowPrefix };
 }
 
-/** R: a large result, named by its head. */
-export function resultKey(place: Place, name: string): Key {
-  return key(taskPartition(place), `R#${name}`);
+/** Key of an item R: a large result. The head stores its name. */
+export function resultKey(address: ItemAddress, name: string): Key {
+  return key(taskPartition(address), `R#${name}`);
 }
 
 const laneSeqChars = 10;
@@ -75,19 +76,19 @@ function lanePartition({ tenant, queue, orderingKey }: LaneKey): string {
   return `O#${hash.digest('base64url').slice(0, 22)}`;
 }
 
-/** L: how many places a lane has given. */
+/** Key of item L, the tail of a lane: the number of places that the lane has given out. */
 export function laneTailKey(lane: LaneKey): Key {
   return key(lanePartition(lane), 'L');
 }
 
 const pointerPrefix = 'S#';
 
-/** P: the place of a task in its lane. */
+/** Key of an item P: the pointer to a task at its place in the lane. */
 export function pointerKey(lane: LaneKey, seq: number): Key {
   return key(lanePartition(lane), `${pointerPrefix}${seq.toString(36).padStart(laneSeqChars, '0')}`);
 }
 
-/** The pointers of a lane after a place, in their order. */
+/** Key range of a lane's pointers behind the place `after`, in the order of the lane. */
 export function pointerRange(lane: LaneKey, after: number): { pk: string; from: string; to: string } {
   const from = pointerKey(lane, after + 1).sk.S ?? '';
   return { pk: lanePartition(lane), from, to: `${pointerPrefix}~` };
@@ -99,17 +100,17 @@ export function seqOfPointer(sk: string): number {
 
 const timeChars = 11;
 
-/** Sorts as its number. */
+/** Encodes a time as text that sorts in the order of time. */
 export function timeKey(ms: number): string {
   return Math.max(0, ms).toString(36).padStart(timeChars, '0');
 }
 
-/** The list index: a queue's tasks by time of acceptance, spread over shards. */
+/** Partition key of the list index: a queue's tasks by time of acceptance, spread over shards. */
 export function listPartition({ tenant, queue }: QueueRef, shard: number): string {
   return `${tenant}#${queue}#${shard}`;
 }
 
-/** Of the list and the exceptions: by time of acceptance, then by id. */
+/** Sort key of the list index and the exceptions index: time of acceptance, then id. */
 export function listSort(acceptedAtMs: number, id: TaskId): string {
   return `${timeKey(acceptedAtMs)}#${id}`;
 }
@@ -118,12 +119,14 @@ export function idFromListSort(sort: string): TaskId {
   return sort.slice(timeChars + 1);
 }
 
-/** The due index: what waits for a time, spread over shards; its sort key is the time in ms. */
+/**
+ * Partition key of the due index: tasks that wait for a time, spread over shards. The sort key is that time in ms.
+ */
 export function duePartition(shard: number): string {
   return `DUE#${shard}`;
 }
 
-/** The exceptions index: dead, cancelled and retrying tasks of a queue. */
+/** Partition key of the exceptions index: a queue's tasks in one of the states dead, cancelled and retrying. */
 export function exceptionsPartition({ tenant, queue }: QueueRef, state: string): string {
   return `${tenant}#${queue}#${state}`;
 }

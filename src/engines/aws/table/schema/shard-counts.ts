@@ -1,22 +1,26 @@
-import { HoldfastError, invalid } from '../../../../core/errors.ts';
+import { HoldfastError } from '../../../../core/errors.ts';
+import { Violations, whole } from '../../../../core/rules.ts';
 import type { Registry } from '../../../../ports/registry.ts';
 import { defaultShards, mostShards, type ShardCounts } from './definition.ts';
 
-/** One entry of the registry. Absent: the defaults. */
+/** Kind of the registry entry with the shard counts. Without that entry the defaults apply. */
 const kind = 'shards';
 const key = 'counts';
 
-/** How many shards the indexes of a table have, as the table itself keeps it. */
+/** Shard counts of a table's indexes, as stored in the table itself. */
 export interface TableShards {
-  /** Where readers look. */
+  /** Number of shards that readers query. */
   readonly read: ShardCounts;
-  /** Where writers write: fewer than are read while a growth is new, so that every reader knows of a shard before it is used. */
+  /**
+   * Number of shards that writers use. It is lower than `read` while a growth is new, so that every reader knows of a
+   * shard before it is used.
+   */
   readonly written: ShardCounts;
   readonly rev: number | 'absent';
 }
 
-/** What is not named stays as it is. */
-export interface AskedShards {
+/** Requested shard counts. An absent count stays as it is. */
+export interface RequestedShards {
   readonly list?: number | undefined;
   readonly due?: number | undefined;
 }
@@ -27,75 +31,76 @@ export const initialShards: TableShards = Object.freeze({
   rev: 'absent',
 });
 
-interface Stored extends ShardCounts {
-  /** While a growth is new: the counts before it. */
+interface StoredCounts extends ShardCounts {
+  /** Counts before the growth; present while the growth is new. */
   readonly before?: ShardCounts | undefined;
 }
 
-/** By a consistent read. */
-export async function shardsOf(registry: Registry): Promise<TableShards> {
-  const found = await registry.get(kind, key);
-  if (found === undefined) return initialShards;
-  const { list, due, before = { list, due } } = found.value as Stored;
-  return { read: { list, due }, written: before, rev: found.rev };
+/** Reads the shard counts of a table, consistently. */
+export async function readShardCounts(registry: Registry): Promise<TableShards> {
+  const current = await registry.get(kind, key);
+  if (current === undefined) return initialShards;
+  const { list, due, before = { list, due } } = current.value as StoredCounts;
+  return { read: { list, due }, written: before, rev: current.rev };
 }
 
-function put(registry: Registry, stored: Stored, rev: TableShards['rev']): Promise<boolean> {
+function put(registry: Registry, stored: StoredCounts, rev: TableShards['rev']): Promise<boolean> {
   return registry.put(kind, key, stored, rev);
 }
 
 const indexes = ['list', 'due'] as const;
 
-function checkLimits(asked: AskedShards): void {
-  const violations = indexes
-    .filter((index) => {
-      const count = asked[index] ?? defaultShards[index];
-      return !Number.isInteger(count) || count < defaultShards[index] || count > mostShards[index];
-    })
-    .map((index) => ({
-      field: `shards.${index}`,
-      description: `must be a whole number from ${defaultShards[index]} to ${mostShards[index]}`,
-    }));
-  if (violations.length > 0) throw invalid(violations);
+function checkLimits(requested: RequestedShards): void {
+  const found = new Violations();
+  for (const index of indexes) {
+    const rule = whole(defaultShards[index], mostShards[index], 'shards');
+    found.add(`shards.${index}`, rule(requested[index] ?? defaultShards[index]));
+  }
+  found.throwIfAny();
 }
 
-function refuseFewer(asked: AskedShards, { read }: TableShards): void {
+function refuseFewer(requested: RequestedShards, { read }: TableShards): void {
   for (const index of indexes) {
-    const count = asked[index] ?? read[index];
+    const count = requested[index] ?? read[index];
     if (count >= read[index]) continue;
     throw new HoldfastError(
       'FAILED_PRECONDITION',
       'BAD_CONFIGURATION',
-      `The ${index} index has ${read[index]} shards, and ${count} were asked for: their number only grows.`,
-      { help: `Ask for ${read[index]} or more; tasks that are in the other shards would not be found.` },
+      `The ${index} index has ${read[index]} shards, and ${count} were requested: their number only grows.`,
+      { help: `Request ${read[index]} or more: with fewer, tasks in the other shards would not be found.` },
     );
   }
 }
 
 /**
- * What is asked for, held against what there is; nothing is changed.
+ * Compares the requested counts with the current ones, and changes nothing.
  *
- * @throws HoldfastError INVALID_ARGUMENT, BAD_FIELD: beyond a limit. FAILED_PRECONDITION, BAD_CONFIGURATION: fewer
- * than there are.
+ * @throws HoldfastError INVALID_ARGUMENT, BAD_FIELD if a count is beyond its limits; FAILED_PRECONDITION,
+ * BAD_CONFIGURATION if a count is lower than the current one.
  */
-export async function checkShards(registry: Registry, asked: AskedShards): Promise<TableShards> {
-  checkLimits(asked);
-  const found = await shardsOf(registry);
-  refuseFewer(asked, found);
-  return found;
+export async function checkShards(registry: Registry, requested: RequestedShards): Promise<TableShards> {
+  checkLimits(requested);
+  const current = await readShardCounts(registry);
+  refuseFewer(requested, current);
+  return current;
 }
 
-/** Makes them so many. Answers what was found before. Throws as `checkShards`. */
-export async function growShards(registry: Registry, asked: AskedShards): Promise<TableShards> {
+/**
+ * Raises the shard counts to those requested. Returns the counts as they were before. Throws as `checkShards` does.
+ */
+export async function growShards(registry: Registry, requested: RequestedShards): Promise<TableShards> {
   for (;;) {
-    const found = await checkShards(registry, asked);
-    const { list = found.read.list, due = found.read.due } = asked;
-    if (list === found.read.list && due === found.read.due) return found;
-    if (await put(registry, { list, due, before: found.written }, found.rev)) return found;
+    const current = await checkShards(registry, requested);
+    const { list = current.read.list, due = current.read.due } = requested;
+    if (list === current.read.list && due === current.read.due) return current;
+    if (await put(registry, { list, due, before: current.written }, current.rev)) return current;
   }
 }
 
-/** From now on all that are read are written to. False: somebody else was first, or they have grown since. */
+/**
+ * Lets writers use all shards that readers use. Returns false if another process was first, or if the counts have
+ * grown in the meantime.
+ */
 export function settleShards(registry: Registry, { read, rev }: TableShards): Promise<boolean> {
   return put(registry, read, rev);
 }

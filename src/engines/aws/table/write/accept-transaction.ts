@@ -1,193 +1,239 @@
 import type { CancellationReason } from '@aws-sdk/client-dynamodb';
 import { asHoldfastError } from '../../../../core/errors.ts';
 import { isKeyFree } from '../../../../core/submission/key.ts';
-import type { Accepted, LaneKey } from '../../../../ports/task-store.ts';
+import type { AcceptOutcome, LaneKey } from '../../../../ports/task-store.ts';
 import { storeContended } from '../../sdk/errors.ts';
 import type { AwsContext } from '../context.ts';
-import { isOwn } from '../items/nonces.ts';
-import { loadedOf } from '../items/rows.ts';
-import { advanceTail, movedOn, noTail, pastPointers, readTail, type Tail, tailOf } from '../read/lanes.ts';
-import { anchorOf, newest } from '../read/snapshots.ts';
+import { isOwnWrite } from '../items/nonces.ts';
+import { loadedTaskOf } from '../items/rows.ts';
+import {
+  advanceTail,
+  noTail,
+  readTail,
+  type Tail,
+  tailAfter,
+  tailOf,
+  tailPastPointers,
+} from '../read/lanes.ts';
+import { loadNewest, readAnchor } from '../read/snapshots.ts';
 import { idOf } from '../schema/ids.ts';
 import { type Item, laneTailKey } from '../schema/keys.ts';
 import {
   type Action,
   actionCount,
   actionsOf,
-  type Entry,
-  entryOf,
   freshSnapshot,
-  knownOfEntry,
+  knownTaskOf,
+  type PendingAcceptance,
+  pendingAcceptance,
   submissionOf,
 } from './pending-acceptance.ts';
 
-/** What of each acceptance came out, in its place. */
-export type Answer = (entry: Entry, accepted: Accepted) => void;
+/** Receives the result of one acceptance. */
+export type ResultCallback = (pending: PendingAcceptance, accepted: AcceptOutcome) => void;
 
-/** A transaction has at most 100 items and 4 MB; of a lane at most 49 tasks, so that it always fits with the tail. */
+/**
+ * Most tasks in one transaction. DynamoDB allows 100 items; a task of a lane has at least two, and the lane's tail
+ * needs one.
+ */
 const mostTasks = 49;
 const mostActions = 99;
+/** Most bytes in one transaction; DynamoDB allows 4 MB. */
 const mostBytes = 3_500_000;
-/** Of a submission beside its spec: names, keys, tags, options. */
+/** Estimated bytes of a submission beside its spec: names, keys, tags, options. */
 const otherBytes = 6_000;
-/** Of one transaction that meets others at the tail of its lane. */
-const tries = 12;
-const refused = 'ConditionalCheckFailed';
+/**
+ * Most transactions in a row that accept none of their tasks, for example because other processes take the places at
+ * the tail of the lane.
+ */
+const mostTriesWithoutProgress = 12;
+const conditionFailed = 'ConditionalCheckFailed';
 
-/** `item`: the submission as it stands. */
-export function fresh(context: AwsContext, entry: Entry, item: Item, laneSeq: number | undefined): Accepted {
-  context.known.put(idOf(entry.place), knownOfEntry(entry, item, laneSeq));
-  return { kind: 'fresh', snapshot: freshSnapshot(entry, laneSeq) };
-}
-
-/** Its own submission stood in its way: the answer to the write that put it there was lost. */
-export function freshFound(context: AwsContext, entry: Entry, item: Item): Accepted {
-  return fresh(context, entry, item, loadedOf(entry.place, item, undefined)?.snapshot.laneSeq);
+/**
+ * Returns the result of an acceptance that was written, and caches the facts about its task. `item` is the stored
+ * submission item.
+ */
+export function freshResult(
+  context: AwsContext,
+  pending: PendingAcceptance,
+  item: Item,
+  laneSeq: number | undefined,
+): AcceptOutcome {
+  context.knownTasks.put(idOf(pending.address), knownTaskOf(pending, item, laneSeq));
+  return { kind: 'fresh', snapshot: freshSnapshot(pending, laneSeq) };
 }
 
 /**
- * Who has the key. Where its newest task gives it up, or was deleted and its anchor not yet, nobody has: then the next
- * entry to try follows that task, or that anchor.
+ * Returns the result of an acceptance that met its own submission: an earlier try succeeded, but its response was
+ * lost.
  */
-export async function existing(
+export function freshResultOf(context: AwsContext, pending: PendingAcceptance, item: Item): AcceptOutcome {
+  return freshResult(
+    context,
+    pending,
+    item,
+    loadedTaskOf(pending.address, item, undefined)?.snapshot.laneSeq,
+  );
+}
+
+/**
+ * Finds the task that holds the key. The key is free if its newest task has given it up, or was deleted while its
+ * anchor still exists; then the result is a new pending acceptance to try, which follows that task or that anchor.
+ */
+export async function resolveTakenKey(
   context: AwsContext,
-  entry: Entry,
+  pending: PendingAcceptance,
   read?: Item,
-): Promise<Accepted | { readonly kind: 'again'; readonly entry: Entry }> {
-  const { acceptance, place, index } = entry;
-  const anchor = read ?? (await anchorOf(context, place.slot));
-  const found = anchor && (await newest(context, place.slot, anchor));
+): Promise<AcceptOutcome | { readonly kind: 'retry'; readonly pending: PendingAcceptance }> {
+  const { acceptance, address, index } = pending;
+  const anchor = read ?? (await readAnchor(context, address.slot));
+  const found = anchor && (await loadNewest(context, address.slot, anchor));
   if (found !== undefined && !isKeyFree(found.snapshot, acceptance.submission.acceptedAtMs)) {
     return { kind: 'existing', snapshot: found.snapshot };
   }
-  const previous = found && { place: found.known.place, revision: found.snapshot.head.revision };
-  return { kind: 'again', entry: entryOf(context, index, acceptance, place.slot, anchor, previous) };
+  const previous = found && { address: found.known.address, revision: found.snapshot.head.revision };
+  return {
+    kind: 'retry',
+    pending: pendingAcceptance(context, index, acceptance, address.slot, anchor, previous),
+  };
 }
 
-/** As many of the first entries as fit into one transaction. */
-function fitting(entries: readonly Entry[]): Entry[] {
-  const taken: Entry[] = [];
+/** Returns as many of the first acceptances as fit into one transaction. */
+function firstThatFit(acceptances: readonly PendingAcceptance[]): PendingAcceptance[] {
+  const taken: PendingAcceptance[] = [];
   let actions = 0;
   let bytes = 0;
-  for (const entry of entries) {
-    actions += actionCount(entry);
-    // At most; compressed it may be far less, which is not tried here.
-    bytes += entry.acceptance.submission.spec.length + otherBytes;
+  for (const pending of acceptances) {
+    actions += actionCount(pending);
+    // This is an upper bound: compression may make the spec much smaller, but it is not tried here.
+    bytes += pending.acceptance.submission.spec.length + otherBytes;
     const full = taken.length === mostTasks || actions > mostActions || bytes > mostBytes;
     if (full && taken.length > 0) break;
-    taken.push(entry);
+    taken.push(pending);
   }
   return taken;
 }
 
-interface Sent {
-  readonly entry: Entry;
+/** One acceptance as a part of a transaction. */
+interface TransactionPart {
+  readonly pending: PendingAcceptance;
   readonly item: Item;
   readonly laneSeq: number | undefined;
   readonly actions: readonly Action[];
 }
 
-function reasonOf(sent: Sent, reasons: readonly CancellationReason[]): Item | true | undefined {
-  for (const [i, { role }] of sent.actions.entries()) {
-    // A place that is taken says nothing of the task that was to have it.
-    if (reasons[i]?.Code !== refused || role === 'pointer') continue;
+/**
+ * Returns the existing submission item that refused the part, true if another item refused it, or undefined if the part
+ * was not refused.
+ */
+function refusalOf(part: TransactionPart, reasons: readonly CancellationReason[]): Item | true | undefined {
+  for (const [i, { role }] of part.actions.entries()) {
+    // A taken place in the lane does not refuse the task itself.
+    if (reasons[i]?.Code !== conditionFailed || role === 'pointer') continue;
     const item = reasons[i]?.Item;
-    // A later generation's own item says nothing of who has the key; its anchor is read for that.
+    // The submission item of a later generation does not tell which task holds the key; the anchor does.
     return role === 'submission' && item?.pk !== undefined ? item : true;
   }
   return undefined;
 }
 
-function isPlaceTaken({ actions }: Sent, reasons: readonly CancellationReason[]): boolean {
-  return actions.some(({ role }, i) => role === 'pointer' && reasons[i]?.Code === refused);
+function isPlaceTaken({ actions }: TransactionPart, reasons: readonly CancellationReason[]): boolean {
+  return actions.some(({ role }, i) => role === 'pointer' && reasons[i]?.Code === conditionFailed);
 }
 
-/** One transaction. Those whose condition failed are answered, or come again; the others come again without them. */
-async function attempt(
+/**
+ * Sends one transaction. If it is refused, each acceptance whose own condition failed gets its result or is tried
+ * again; the others are tried again without it.
+ */
+async function sendTransaction(
   context: AwsContext,
-  entries: readonly Entry[],
+  acceptances: readonly PendingAcceptance[],
   lane: LaneKey | undefined,
   tail: Tail,
-  answer: Answer,
-): Promise<{ left: Entry[]; tail: Tail }> {
-  const sent: Sent[] = entries.map((entry, i) => {
+  report: ResultCallback,
+): Promise<{ left: PendingAcceptance[]; tail: Tail }> {
+  const parts: TransactionPart[] = acceptances.map((pending, i) => {
     const laneSeq = lane && tail.seq + i + 1;
-    const item = submissionOf(context, entry, laneSeq);
-    return { entry, item, laneSeq, actions: actionsOf(context, entry, item, laneSeq) };
+    const item = submissionOf(context, pending, laneSeq);
+    return { pending, item, laneSeq, actions: actionsOf(context, pending, item, laneSeq) };
   });
-  const expiresAtMs = Math.max(...entries.map((entry) => entry.acceptance.submission.expiresAtMs));
-  const items = sent.flatMap((one) => one.actions.map((action) => action.item));
-  const next = movedOn(tail, entries.length, expiresAtMs);
+  const expiresAtMs = Math.max(...acceptances.map((pending) => pending.acceptance.submission.expiresAtMs));
+  const items = parts.flatMap((part) => part.actions.map((action) => action.item));
+  const next = tailAfter(tail, acceptances.length, expiresAtMs);
   if (lane !== undefined) items.push(advanceTail(lane, tail, next));
-  const transacted = await context.calls.transact('accept', items);
-  if (transacted.ok) {
-    for (const { entry, item, laneSeq } of sent) answer(entry, fresh(context, entry, item, laneSeq));
+  const result = await context.calls.transact('accept', items);
+  if (result.ok) {
+    for (const { pending, item, laneSeq } of parts)
+      report(pending, freshResult(context, pending, item, laneSeq));
     return { left: [], tail: next };
   }
-  const left: Entry[] = [];
+  const left: PendingAcceptance[] = [];
   let from = 0;
   let placeTaken = false;
-  for (const one of sent) {
-    const reasons = transacted.reasons.slice(from, from + one.actions.length);
-    from += one.actions.length;
-    placeTaken ||= isPlaceTaken(one, reasons);
-    const why = reasonOf(one, reasons);
-    if (why === undefined) left.push(one.entry);
-    else if (why !== true && isOwn(why, one.entry.nonce))
-      answer(one.entry, freshFound(context, one.entry, why));
+  for (const part of parts) {
+    const reasons = result.reasons.slice(from, from + part.actions.length);
+    from += part.actions.length;
+    placeTaken ||= isPlaceTaken(part, reasons);
+    const refusal = refusalOf(part, reasons);
+    if (refusal === undefined) left.push(part.pending);
+    else if (refusal !== true && isOwnWrite(refusal, part.pending.nonce))
+      report(part.pending, freshResultOf(context, part.pending, refusal));
     else {
-      const read = why !== true && one.entry.place.anchor ? why : undefined;
-      const who = await existing(context, one.entry, read);
-      if (who.kind === 'again') left.push(who.entry);
-      else answer(one.entry, who);
+      const read = refusal !== true && part.pending.address.anchor ? refusal : undefined;
+      const outcome = await resolveTakenKey(context, part.pending, read);
+      if (outcome.kind === 'retry') left.push(outcome.pending);
+      else report(part.pending, outcome);
     }
   }
-  const last = transacted.reasons[from];
-  if (last?.Code === refused) return { left, tail: tailOf(last.Item) };
-  return { left, tail: lane && placeTaken ? await pastPointers(context, lane, tail) : tail };
+  const last = result.reasons[from];
+  if (last?.Code === conditionFailed) return { left, tail: tailOf(last.Item) };
+  return { left, tail: lane && placeTaken ? await tailPastPointers(context, lane, tail) : tail };
 }
 
-async function commitInOrder(
+async function acceptInOrder(
   context: AwsContext,
-  entries: readonly Entry[],
+  acceptances: readonly PendingAcceptance[],
   lane: LaneKey | undefined,
-  answer: Answer,
+  report: ResultCallback,
 ): Promise<void> {
-  let waiting = [...entries];
+  let waiting = [...acceptances];
   let tail: Tail = lane === undefined ? noTail : await readTail(context, lane);
-  let fruitless = 0;
+  let triesWithoutProgress = 0;
   while (waiting.length > 0) {
-    const part = fitting(waiting);
-    const rest = waiting.slice(part.length);
-    const { left, tail: moved } = await attempt(context, part, lane, tail, answer);
-    fruitless = left.length === part.length ? fruitless + 1 : 0;
-    if (fruitless >= tries) throw storeContended(lane === undefined ? 'one key' : 'one lane');
-    if (fruitless > 0) await context.calls.pause('accept', fruitless);
+    const next = firstThatFit(waiting);
+    const rest = waiting.slice(next.length);
+    const { left, tail: moved } = await sendTransaction(context, next, lane, tail, report);
+    triesWithoutProgress = left.length === next.length ? triesWithoutProgress + 1 : 0;
+    if (triesWithoutProgress >= mostTriesWithoutProgress)
+      throw storeContended(lane === undefined ? 'one key' : 'one lane');
+    if (triesWithoutProgress > 0) await context.calls.pause('accept', triesWithoutProgress);
     waiting = [...left, ...rest];
     tail = moved;
   }
 }
 
 /**
- * Accepts in transactions, in the order given; those of one lane get the places at its tail. Every entry is answered:
- * one duplicate cancels its whole transaction, so it is dropped and the others are sent again.
+ * Accepts tasks in transactions, in the order given; tasks of a lane get the next places at its tail. Every
+ * acceptance gets a result: one duplicate cancels its whole transaction, so it is dropped and the others are sent
+ * again.
  */
-export async function commit(
+export async function acceptInTransactions(
   context: AwsContext,
-  entries: readonly Entry[],
+  acceptances: readonly PendingAcceptance[],
   lane: LaneKey | undefined,
-  answer: Answer,
+  report: ResultCallback,
 ): Promise<void> {
-  const answered = new Set<number>();
-  const told: Answer = (entry, accepted) => {
-    answered.add(entry.index);
-    answer(entry, accepted);
+  const reported = new Set<number>();
+  const reportOnce: ResultCallback = (pending, accepted) => {
+    reported.add(pending.index);
+    report(pending, accepted);
   };
-  const work = (): Promise<void> => commitInOrder(context, entries, lane, told);
+  const work = (): Promise<void> => acceptInOrder(context, acceptances, lane, reportOnce);
   try {
     await (lane === undefined ? work() : context.mutex.run(laneTailKey(lane).pk.S ?? '', work));
   } catch (thrown) {
     const error = asHoldfastError(thrown);
-    for (const entry of entries) if (!answered.has(entry.index)) answer(entry, { kind: 'failed', error });
+    for (const pending of acceptances)
+      if (!reported.has(pending.index)) report(pending, { kind: 'failed', error });
   }
 }

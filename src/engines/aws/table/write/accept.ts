@@ -1,63 +1,98 @@
 import { asHoldfastError } from '../../../../core/errors.ts';
 import { checkSubmission } from '../../../../core/submission/check.ts';
-import type { Acceptance, Accepted, LaneKey } from '../../../../ports/task-store.ts';
+import type { Acceptance, AcceptOutcome, LaneKey } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
-import { isOwn } from '../items/nonces.ts';
+import { isOwnWrite } from '../items/nonces.ts';
 import { slotOf } from '../schema/ids.ts';
 import { laneTailKey } from '../schema/keys.ts';
-import { type Answer, commit, existing, fresh, freshFound } from './accept-transaction.ts';
-import { type Entry, entryOf, hasHead, submissionOf } from './pending-acceptance.ts';
+import {
+  acceptInTransactions,
+  freshResult,
+  freshResultOf,
+  type ResultCallback,
+  resolveTakenKey,
+} from './accept-transaction.ts';
+import { hasHead, type PendingAcceptance, pendingAcceptance, submissionOf } from './pending-acceptance.ts';
 
-/** The commonest: a task that is ready at once, by one conditional write, which decides whose the key is. */
-async function putOne(context: AwsContext, entry: Entry, answer: Answer): Promise<void> {
-  const item = submissionOf(context, entry, undefined);
-  const written = await context.calls.put('accept', {
+/**
+ * Accepts a task that is ready at once, which is the most common case, with one conditional write. The condition
+ * decides which task holds the idempotency key.
+ */
+async function acceptReadyTask(
+  context: AwsContext,
+  pending: PendingAcceptance,
+  report: ResultCallback,
+): Promise<void> {
+  const item = submissionOf(context, pending, undefined);
+  const result = await context.calls.put('accept', {
     Item: item,
     ConditionExpression: 'attribute_not_exists(pk)',
   });
-  if (written.ok) return answer(entry, fresh(context, entry, item, undefined));
-  const { current } = written;
-  if (current !== undefined && isOwn(current, entry.nonce))
-    return answer(entry, freshFound(context, entry, current));
-  const who = await existing(context, entry, current);
-  if (who.kind === 'again') await commit(context, [who.entry], undefined, answer);
-  else answer(entry, who);
+  if (result.ok) return report(pending, freshResult(context, pending, item, undefined));
+  const { current } = result;
+  if (current !== undefined && isOwnWrite(current, pending.nonce))
+    return report(pending, freshResultOf(context, pending, current));
+  const outcome = await resolveTakenKey(context, pending, current);
+  if (outcome.kind === 'retry') await acceptInTransactions(context, [outcome.pending], undefined, report);
+  else report(pending, outcome);
 }
 
-async function acceptLoose(context: AwsContext, entry: Entry, answer: Answer): Promise<void> {
-  if (hasHead(entry)) return commit(context, [entry], undefined, answer);
+async function acceptWithoutLane(
+  context: AwsContext,
+  pending: PendingAcceptance,
+  report: ResultCallback,
+): Promise<void> {
+  if (hasHead(pending)) return acceptInTransactions(context, [pending], undefined, report);
   try {
-    await putOne(context, entry, answer);
+    await acceptReadyTask(context, pending, report);
   } catch (thrown) {
-    answer(entry, { kind: 'failed', error: asHoldfastError(thrown) });
+    report(pending, { kind: 'failed', error: asHoldfastError(thrown) });
   }
 }
 
-type Indexed = readonly [index: number, acceptance: Acceptance];
+interface BatchItem {
+  readonly index: number;
+  readonly acceptance: Acceptance;
+  readonly slot: string;
+}
 
-/** Different keys: those without a lane at once, those of each lane in their order. */
-async function acceptWave(context: AwsContext, wave: readonly Indexed[], answer: Answer): Promise<void> {
-  const lanes = new Map<string, { lane: LaneKey; entries: Entry[] }>();
+/**
+ * Accepts submissions with different keys. Those without a lane are written concurrently, those of each lane in
+ * order.
+ */
+async function acceptWave(
+  context: AwsContext,
+  wave: readonly BatchItem[],
+  report: ResultCallback,
+): Promise<void> {
+  const lanes = new Map<string, { lane: LaneKey; acceptances: PendingAcceptance[] }>();
   const work: Promise<void>[] = [];
-  for (const [index, acceptance] of wave) {
-    const entry = entryOf(context, index, acceptance, slotOf(acceptance.submission.scope));
-    const { lane } = entry;
+  for (const { index, acceptance, slot } of wave) {
+    const pending = pendingAcceptance(context, index, acceptance, slot);
+    const { lane } = pending;
     if (lane === undefined) {
-      work.push(acceptLoose(context, entry, answer));
+      work.push(acceptWithoutLane(context, pending, report));
       continue;
     }
     const name = laneTailKey(lane).pk.S ?? '';
     const known = lanes.get(name);
-    if (known === undefined) lanes.set(name, { lane, entries: [entry] });
-    else known.entries.push(entry);
+    if (known === undefined) lanes.set(name, { lane, acceptances: [pending] });
+    else known.acceptances.push(pending);
   }
-  for (const one of lanes.values()) work.push(commit(context, one.entries, one.lane, answer));
+  for (const one of lanes.values())
+    work.push(acceptInTransactions(context, one.acceptances, one.lane, report));
   await Promise.all(work);
 }
 
-/** The first of each key, then the second, and so on: later ones of a key are judged against those before. */
-function wavesOf(batch: readonly Acceptance[], results: readonly (Accepted | undefined)[]): Indexed[][] {
-  const waves: Indexed[][] = [];
+/**
+ * Splits a batch into waves: the first submission of each key, then the second of each key, and so on. A later
+ * submission of a key is checked against the result of the earlier one.
+ */
+function wavesOf(
+  batch: readonly Acceptance[],
+  results: readonly (AcceptOutcome | undefined)[],
+): BatchItem[][] {
+  const waves: BatchItem[][] = [];
   const seen = new Map<string, number>();
   for (const [index, acceptance] of batch.entries()) {
     if (results[index] !== undefined) continue;
@@ -66,22 +101,22 @@ function wavesOf(batch: readonly Acceptance[], results: readonly (Accepted | und
     seen.set(slot, before + 1);
     const wave = waves[before] ?? [];
     waves[before] = wave;
-    wave.push([index, acceptance]);
+    wave.push({ index, acceptance, slot });
   }
   return waves;
 }
 
-export async function acceptAll(context: AwsContext, batch: readonly Acceptance[]): Promise<Accepted[]> {
-  const results = batch.map(({ submission }): Accepted | undefined => {
+export async function acceptAll(context: AwsContext, batch: readonly Acceptance[]): Promise<AcceptOutcome[]> {
+  const results = batch.map(({ submission }): AcceptOutcome | undefined => {
     const error = checkSubmission(submission);
     return error && { kind: 'failed', error };
   });
-  const answer: Answer = (entry, accepted) => {
-    results[entry.index] = accepted;
+  const report: ResultCallback = (pending, accepted) => {
+    results[pending.index] = accepted;
   };
-  for (const wave of wavesOf(batch, results)) await acceptWave(context, wave, answer);
+  for (const wave of wavesOf(batch, results)) await acceptWave(context, wave, report);
   return results.map((result) => {
-    if (result === undefined) throw new RangeError('an acceptance was left without an answer');
+    if (result === undefined) throw new RangeError('an acceptance has no result');
     return result;
   });
 }

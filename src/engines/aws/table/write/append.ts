@@ -2,37 +2,44 @@ import { asHoldfastError } from '../../../../core/errors.ts';
 import { checkTransition } from '../../../../core/submission/check.ts';
 import { lostRace } from '../../../../core/task/conflict.ts';
 import type { Head } from '../../../../core/task/head.ts';
-import type { Change, Outcome, TaskId, Transition } from '../../../../ports/task-store.ts';
+import type { Change, TaskId, Transition, WriteOutcome } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
-import type { Known } from '../items/known-tasks.ts';
-import { isOwn } from '../items/nonces.ts';
+import type { KnownTask } from '../items/known-tasks.ts';
+import { isOwnWrite } from '../items/nonces.ts';
 import { headOf, numberOf, ownHead } from '../items/rows.ts';
-import { load, withHead } from '../read/snapshots.ts';
-import { type Place, placeOf } from '../schema/ids.ts';
+import { load, loadWithHead } from '../read/snapshots.ts';
+import { addressOf, type ItemAddress } from '../schema/ids.ts';
 import type { Item } from '../schema/keys.ts';
-import { knownAfter, prepare, updateOf, versionBefore, type Writing } from './prepared-write.ts';
-import { joinAnew } from './rejoin-lane.ts';
+import { knownAfter, type PreparedWrite, prepare, updateOf, versionBefore } from './prepared-write.ts';
+import { rejoinLane } from './rejoin-lane.ts';
 import { renewOne } from './renew.ts';
 
-const nobody: Outcome = { kind: 'refused', current: undefined };
+const noSuchTask: WriteOutcome = { kind: 'conflict', current: undefined };
 
-function isMet({ expect }: Transition, head: Head): boolean {
+function conditionHolds({ expect }: Transition, head: Head): boolean {
   if ('revision' in expect) return head.revision === expect.revision;
   return (
     head.state === 'running' && head.fencingToken === expect.fencingToken && head.version === expect.version
   );
 }
 
-/** What a change that does not fit the task's number of events is: refused, or at fault where its condition holds. */
-async function judge(context: AwsContext, change: Transition, place: Place): Promise<Outcome> {
-  const loaded = await load(context, place, 'append');
-  if (loaded === undefined) return nobody;
+/**
+ * Answers a change that does not fit the task's number of events: with a conflict, or with an error if its condition
+ * holds and the change itself is not valid.
+ */
+async function answerMismatch(
+  context: AwsContext,
+  change: Transition,
+  address: ItemAddress,
+): Promise<WriteOutcome> {
+  const loaded = await load(context, address, 'append');
+  if (loaded === undefined) return noSuchTask;
   const { head } = loaded.snapshot;
-  const error = isMet(change, head) ? checkTransition(change, head.version) : undefined;
-  return error === undefined ? { kind: 'refused', current: loaded.snapshot } : { kind: 'failed', error };
+  const error = conditionHolds(change, head) ? checkTransition(change, head.version) : undefined;
+  return error === undefined ? { kind: 'conflict', current: loaded.snapshot } : { kind: 'failed', error };
 }
 
-/** Where the change names two numbers of events, no condition can hold for both. */
+/** Returns true if the change implies two different numbers of events, so that its condition can never hold. */
 function contradictsItself(change: Transition): boolean {
   const before = versionBefore(change);
   const { expect } = change;
@@ -42,17 +49,22 @@ function contradictsItself(change: Transition): boolean {
 async function knownBefore(
   context: AwsContext,
   change: Transition,
-  place: Place,
-): Promise<Known | undefined> {
+  address: ItemAddress,
+): Promise<KnownTask | undefined> {
   const before = versionBefore(change);
-  const known = context.known.get(change.id);
+  const known = context.knownTasks.get(change.id);
   if (known?.version === before) return known;
-  const loaded = await load(context, place, 'append');
+  const loaded = await load(context, address, 'append');
   return loaded?.known.version === before ? loaded.known : undefined;
 }
 
-function done(context: AwsContext, writing: Writing, head: Head, laneSeq: number | undefined): Outcome {
-  context.known.put(writing.change.id, knownAfter(writing, laneSeq));
+function reportDone(
+  context: AwsContext,
+  prepared: PreparedWrite,
+  head: Head,
+  laneSeq: number | undefined,
+): WriteOutcome {
+  context.knownTasks.put(prepared.change.id, knownAfter(prepared, laneSeq));
   return { kind: 'done', head, laneSeq };
 }
 
@@ -60,16 +72,16 @@ function claims({ events }: Transition): boolean {
   return events.some((event) => event.kind === 'claimed');
 }
 
-/** The loser's side of a race: what stands, and a line that names the winner. */
-async function refused(
+/** Answers the loser of a race with the task's current state, and logs the winner. */
+async function reportConflict(
   context: AwsContext,
-  { change, known }: Writing,
+  { change, known }: PreparedWrite,
   current: Item | undefined,
   cause: Error,
-): Promise<Outcome> {
-  const own = ownHead(known.place, current);
-  const loaded = await withHead(context, known.place, own, 'append');
-  if (loaded === undefined) return nobody;
+): Promise<WriteOutcome> {
+  const own = ownHead(known.address, current);
+  const loaded = await loadWithHead(context, known.address, own, 'append');
+  if (loaded === undefined) return noSuchTask;
   const { snapshot } = loaded;
   const { queue } = snapshot.submission.scope;
   const { attempt, worker } = snapshot.head;
@@ -77,56 +89,64 @@ async function refused(
   const line = { task_id: change.id, queue, attempt, winner: worker, refusal: cause.name, err };
   if (claims(change)) context.log.info(line, 'a claim lost its race');
   else context.log.debug(line, 'a change lost its race');
-  return { kind: 'refused', current: snapshot };
+  return { kind: 'conflict', current: snapshot };
 }
 
-async function write(context: AwsContext, writing: Writing): Promise<Outcome> {
-  const { change, known, nonce } = writing;
+async function writeUpdate(context: AwsContext, prepared: PreparedWrite): Promise<WriteOutcome> {
+  const { change, known, nonce } = prepared;
   const { expect } = change;
-  const { Key, ...update } = updateOf(context, writing);
+  const { Key, ...update } = updateOf(context, prepared);
   const input = {
     ...update,
     Key: { ...Key },
     ReturnValues: 'revision' in expect ? 'NONE' : 'UPDATED_NEW',
   } as const;
-  const written = await context.calls.update('append', input, claims(change) ? 'claim' : 'lease');
-  if (!written.ok) {
-    if (!isOwn(written.current, nonce)) return refused(context, writing, written.current, written.cause);
-    // The answer to this very write was lost, and it was sent again.
-    return done(context, writing, headOf(written.current ?? {}), known.laneSeq);
+  const result = await context.calls.update('append', input, claims(change) ? 'claim' : 'lease');
+  if (!result.ok) {
+    if (!isOwnWrite(result.current, nonce))
+      return reportConflict(context, prepared, result.current, result.cause);
+    // The response to this write was lost, the SDK sent the write again, and the second one met the first.
+    return reportDone(context, prepared, headOf(result.current ?? {}), known.laneSeq);
   }
-  const revision = 'revision' in expect ? expect.revision + 1 : (numberOf(written.item?.rv) ?? 0);
-  return done(context, writing, { ...change.head, revision }, known.laneSeq);
+  const revision = 'revision' in expect ? expect.revision + 1 : (numberOf(result.item?.rv) ?? 0);
+  return reportDone(context, prepared, { ...change.head, revision }, known.laneSeq);
 }
 
-async function transit(context: AwsContext, change: Transition, place: Place): Promise<Outcome> {
+async function appendTransition(
+  context: AwsContext,
+  change: Transition,
+  address: ItemAddress,
+): Promise<WriteOutcome> {
   const error = checkTransition(change, versionBefore(change));
   if (error !== undefined) return { kind: 'failed', error };
-  if (contradictsItself(change)) return judge(context, change, place);
-  const known = await knownBefore(context, change, place);
-  const writing = known && (await prepare(context, change, known));
-  if (writing === undefined) return judge(context, change, place);
-  if (!change.rejoinLane || writing.known.lane === undefined) return write(context, writing);
-  const joined = await joinAnew(context, writing, writing.known.lane);
-  if (joined.ok) return done(context, writing, joined.head, joined.laneSeq);
-  return refused(context, writing, joined.current, joined.cause);
+  if (contradictsItself(change)) return answerMismatch(context, change, address);
+  const known = await knownBefore(context, change, address);
+  const prepared = known && (await prepare(context, change, known));
+  if (prepared === undefined) return answerMismatch(context, change, address);
+  if (!change.rejoinLane || prepared.known.lane === undefined) return writeUpdate(context, prepared);
+  const result = await rejoinLane(context, prepared, prepared.known.lane);
+  if (result.ok) return reportDone(context, prepared, result.head, result.laneSeq);
+  return reportConflict(context, prepared, result.current, result.cause);
 }
 
-async function appendOne(context: AwsContext, change: Change): Promise<Outcome> {
-  const place = placeOf(change.id);
-  if (place === undefined) return nobody;
+async function appendOne(context: AwsContext, change: Change): Promise<WriteOutcome> {
+  const address = addressOf(change.id);
+  if (address === undefined) return noSuchTask;
   try {
     return change.kind === 'renewal'
-      ? await renewOne(context, change, place)
-      : await transit(context, change, place);
+      ? await renewOne(context, change, address)
+      : await appendTransition(context, change, address);
   } catch (thrown) {
     return { kind: 'failed', error: asHoldfastError(thrown) };
   }
 }
 
-/** Changes of one task in turn, those of different tasks at once; each under its own condition. */
-export async function appendAll(context: AwsContext, batch: readonly Change[]): Promise<Outcome[]> {
-  const last = new Map<TaskId, Promise<Outcome>>();
+/**
+ * Appends changes, each under its own condition. Changes of one task are written one after another, those of
+ * different tasks concurrently.
+ */
+export async function appendAll(context: AwsContext, batch: readonly Change[]): Promise<WriteOutcome[]> {
+  const last = new Map<TaskId, Promise<WriteOutcome>>();
   const outcomes = batch.map((change) => {
     const before = last.get(change.id);
     const mine =

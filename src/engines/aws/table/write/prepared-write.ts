@@ -1,48 +1,48 @@
 import type { Transition } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { conditionOf } from '../items/conditions.ts';
-import { chained } from '../items/hash-chain.ts';
-import { cleared, type HeadUpdate, headUpdate, type Tip } from '../items/head-update.ts';
-import type { Known } from '../items/known-tasks.ts';
+import { chainEvents } from '../items/hash-chain.ts';
+import { cleared, type HeadUpdate, headUpdate, type TipUpdate } from '../items/head-update.ts';
+import type { KnownTask } from '../items/known-tasks.ts';
 import { b, bytesOfEvents, type HeadAttributes, headAttributes, linkName } from '../items/rows.ts';
-import { moveOut, overflows } from '../read/overflow.ts';
+import { moveOutOldEvents, tipOverflows } from '../read/overflow.ts';
 import { headKey } from '../schema/keys.ts';
 import { storeResult } from './results.ts';
 
-/** One transition, ready to be written: everything but who writes it and how. */
-export interface Writing {
+/** One transition, ready to be written to the head. */
+export interface PreparedWrite {
   readonly change: Transition;
-  /** As before the change. */
-  readonly known: Known;
-  readonly tip: Tip;
+  /** Facts about the task before the change. */
+  readonly known: KnownTask;
+  readonly tip: TipUpdate;
   readonly result: HeadAttributes;
   readonly link: Uint8Array;
   readonly nonce: { readonly B: Uint8Array };
 }
 
-/** Number of events before the change, by what the change says of itself. */
+/** Returns the number of events before the change, as the change itself implies it. */
 export function versionBefore({ head, events }: Transition): number {
   return head.version - events.length;
 }
 
-function isBirth({ expect }: Transition): boolean {
+function isFirstChange({ expect }: Transition): boolean {
   return 'revision' in expect && expect.revision === 1;
 }
 
 /**
- * Writes what must stand before the head names or drops it: a large result, a full tip's older events. Undefined: the
- * task has moved on meanwhile.
+ * Writes the items that must exist before the head changes: a large result, and the older events of a full tip.
+ * Returns undefined if the task has changed meanwhile.
  */
 export async function prepare(
   context: AwsContext,
   change: Transition,
-  known: Known,
-): Promise<Writing | undefined> {
-  const { stored, link } = chained(known.link, change.events);
-  let tip: Tip = { how: 'grow', events: stored };
-  if (isBirth(change)) tip = { how: 'begin', kept: [], events: stored };
-  else if (stored.length > 0 && overflows(known, bytesOfEvents(stored))) {
-    const kept = await moveOut(context, known);
+  known: KnownTask,
+): Promise<PreparedWrite | undefined> {
+  const { stored, link } = chainEvents(known.link, change.events);
+  let tip: TipUpdate = { how: 'grow', events: stored };
+  if (isFirstChange(change)) tip = { how: 'begin', kept: [], events: stored };
+  else if (stored.length > 0 && tipOverflows(known, bytesOfEvents(stored))) {
+    const kept = await moveOutOldEvents(context, known);
     if (kept === undefined) return undefined;
     tip = { how: 'begin', kept, events: stored };
   }
@@ -53,15 +53,15 @@ export async function prepare(
   return { change, known, tip, result, link, nonce: context.nonces.next() };
 }
 
-/** `laneSeq`: a new place in the lane. */
+/** Builds the update of the head. `laneSeq` is the task's place in its lane, a new one after a redrive. */
 export function updateOf(
   context: AwsContext,
-  { change, known, tip, result, link, nonce }: Writing,
+  { change, known, tip, result, link, nonce }: PreparedWrite,
   laneSeq = known.laneSeq,
 ): HeadUpdate & { Key: ReturnType<typeof headKey>; ConditionExpression: string } {
   const { expect } = change;
   const attributes = {
-    ...(isBirth(change) ? cleared : {}),
+    ...(isFirstChange(change) ? cleared : {}),
     ...headAttributes(change.head, { ...known, laneSeq }, context.shards),
     [linkName]: b(link),
   };
@@ -69,15 +69,15 @@ export function updateOf(
   const update = headUpdate(attributes, tip, revision, nonce, result);
   const condition = conditionOf(change, versionBefore(change));
   return {
-    Key: headKey(known.place),
+    Key: headKey(known.address),
     ...update,
     ExpressionAttributeValues: { ...update.ExpressionAttributeValues, ...condition.values },
     ConditionExpression: condition.expression,
   };
 }
 
-/** What is known of the task once the change was written. */
-export function knownAfter({ change, known, tip, link }: Writing, laneSeq = known.laneSeq): Known {
+/** Returns the facts about the task after the change was written. */
+export function knownAfter({ change, known, tip, link }: PreparedWrite, laneSeq = known.laneSeq): KnownTask {
   const events = bytesOfEvents(tip.events);
   const before = tip.how === 'grow' ? known.tipBytes : bytesOfEvents(tip.kept);
   return { ...known, laneSeq, version: change.head.version, link, tipBytes: before + events };

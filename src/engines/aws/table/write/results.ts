@@ -1,32 +1,32 @@
 import type { AwsContext } from '../context.ts';
 import { pack, unpack } from '../items/compression.ts';
-import type { Known } from '../items/known-tasks.ts';
-import { b, type HeadAttributes, isGone, n, ownHead, s, ttlOf } from '../items/rows.ts';
-import type { Place } from '../schema/ids.ts';
+import type { KnownTask } from '../items/known-tasks.ts';
+import { b, type HeadAttributes, isExpired, n, ownHead, s, ttlOf } from '../items/rows.ts';
+import type { ItemAddress } from '../schema/ids.ts';
 import { headKey, type Item, resultKey } from '../schema/keys.ts';
 
-/** A larger one would make the head larger than one write unit by itself. */
-const inlineMost = 1_024;
+/** Most bytes of a result that the head holds. A larger result alone would make the head exceed one write unit. */
+const mostInlineBytes = 1_024;
 
 /**
- * Where a result goes: into the head, or into an item of its own that is written before the head names it. That item's
- * name is new for each write, so that no result is ever overwritten; one that no head names does no harm.
+ * Stores a result: in attributes of the head, or in an item of its own that is written before the head names it. Each
+ * write gives that item a new name, so no result is ever overwritten; an item that no head names does no harm.
  */
 export async function storeResult(
   context: AwsContext,
-  known: Known,
+  known: KnownTask,
   fencingToken: number,
   result: Uint8Array,
 ): Promise<HeadAttributes> {
   const packed = pack(result);
   const zstd = packed.zstd ? { rz: n(1) } : {};
-  if (packed.bytes.length <= inlineMost) return { rs: b(packed.bytes), ...zstd };
+  if (packed.bytes.length <= mostInlineBytes) return { rs: b(packed.bytes), ...zstd };
   const nonce = Buffer.from(context.nonces.next().B).toString('base64url');
   const name = `${fencingToken.toString(36)}.${nonce}`;
   await context.calls.put('append', {
     Item: {
-      ...resultKey(known.place, name),
-      at: n(known.place.mark),
+      ...resultKey(known.address, name),
+      at: n(known.address.mark),
       rs: b(packed.bytes),
       ...zstd,
       x: ttlOf(known.expiresAtMs),
@@ -35,17 +35,17 @@ export async function storeResult(
   return { rn: s(name) };
 }
 
-function unpacked(item: Item | undefined): Uint8Array | undefined {
+function resultIn(item: Item | undefined): Uint8Array | undefined {
   const bytes = item?.rs?.B;
   return bytes === undefined ? undefined : unpack({ bytes, zstd: item?.rz !== undefined });
 }
 
-export async function resultOf(context: AwsContext, place: Place): Promise<Uint8Array | undefined> {
-  const found = await context.calls.get('read', [headKey(place)], true);
-  const head = ownHead(place, found.at(headKey(place)));
-  if (head === undefined || isGone(head, context.clock.now())) return undefined;
+export async function resultOf(context: AwsContext, address: ItemAddress): Promise<Uint8Array | undefined> {
+  const found = await context.calls.get('read', [headKey(address)], true);
+  const head = ownHead(address, found.get(headKey(address)));
+  if (head === undefined || isExpired(head, context.clock.now())) return undefined;
   const name = head.rn?.S;
-  if (name === undefined) return unpacked(head);
-  const key = resultKey(place, name);
-  return unpacked((await context.calls.get('read', [key], true)).at(key));
+  if (name === undefined) return resultIn(head);
+  const key = resultKey(address, name);
+  return resultIn((await context.calls.get('read', [key], true)).get(key));
 }

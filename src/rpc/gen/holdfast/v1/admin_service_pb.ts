@@ -10,41 +10,51 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/admin_service.proto.
  */
 export const file_holdfast_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJOCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJYChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZCI4ChNVcGRhdGVRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMQoRUGF1c2VRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkiNwoSUGF1c2VRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMgoSUmVzdW1lUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIqcBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIUCgxvdGhlcnNfYWxpa2UYCSABKA0iTwoTTGlzdFdvcmtlcnNSZXNwb25zZRIkCgd3b3JrZXJzGAEgAygLMhMuaG9sZGZhc3QudjEuV29ya2VyEhIKCmluY29tcGxldGUYAiABKAgqSAoGT25EZWFkEhcKE09OX0RFQURfVU5TUEVDSUZJRUQQABITCg9PTl9ERUFEX1JFTEVBU0UQARIQCgxPTl9ERUFEX0hPTEQQAjLrAwoMQWRtaW5TZXJ2aWNlEk0KCkxpc3RRdWV1ZXMSHi5ob2xkZmFzdC52MS5MaXN0UXVldWVzUmVxdWVzdBofLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXNwb25zZRJHCghHZXRRdWV1ZRIcLmhvbGRmYXN0LnYxLkdldFF1ZXVlUmVxdWVzdBodLmhvbGRmYXN0LnYxLkdldFF1ZXVlUmVzcG9uc2USUAoLVXBkYXRlUXVldWUSHy5ob2xkZmFzdC52MS5VcGRhdGVRdWV1ZVJlcXVlc3QaIC5ob2xkZmFzdC52MS5VcGRhdGVRdWV1ZVJlc3BvbnNlEk0KClBhdXNlUXVldWUSHi5ob2xkZmFzdC52MS5QYXVzZVF1ZXVlUmVxdWVzdBofLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXNwb25zZRJQCgtSZXN1bWVRdWV1ZRIfLmhvbGRmYXN0LnYxLlJlc3VtZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlJlc3VtZVF1ZXVlUmVzcG9uc2USUAoLTGlzdFdvcmtlcnMSHy5ob2xkZmFzdC52MS5MaXN0V29ya2Vyc1JlcXVlc3QaIC5ob2xkZmFzdC52MS5MaXN0V29ya2Vyc1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJOCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJYChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZCI4ChNVcGRhdGVRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMQoRUGF1c2VRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkiNwoSUGF1c2VRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMgoSUmVzdW1lUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIqkBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIWCg51bmxpc3RlZF9jb3VudBgJIAEoDSJPChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiQKB3dvcmtlcnMYASADKAsyEy5ob2xkZmFzdC52MS5Xb3JrZXISEgoKaW5jb21wbGV0ZRgCIAEoCCpICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
+ * A queue with its settings and counts.
+ *
  * @generated from message holdfast.v1.Queue
  */
 export type Queue = Message<"holdfast.v1.Queue"> & {
   /**
+   * The tenant that the queue belongs to.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * Unique within the tenant.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
+   * True if its tasks are not delivered to workers.
+   *
    * @generated from field: bool paused = 3;
    */
   paused: boolean;
 
   /**
+   * What follows when a task of a lane dies.
+   *
    * @generated from field: holdfast.v1.OnDead on_dead = 4;
    */
   onDead: OnDead;
 
   /**
-   * Workers of all nodes that share the store, as ListWorkers knows them.
+   * The number of workers of the queue on all nodes that share the store, as ListWorkers counts them.
    *
    * @generated from field: uint32 workers = 5;
    */
   workers: number;
 
   /**
-   * Exact on one machine.
+   * How many tasks are in each state. Exact in the embedded store.
    *
    * @generated from field: holdfast.v1.QueueCounts counts = 6;
    */
@@ -59,25 +69,35 @@ export const QueueSchema: GenMessage<Queue> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_admin_service, 0);
 
 /**
+ * The number of a queue's tasks by state.
+ *
  * @generated from message holdfast.v1.QueueCounts
  */
 export type QueueCounts = Message<"holdfast.v1.QueueCounts"> & {
   /**
+   * Tasks that wait for a time.
+   *
    * @generated from field: uint64 scheduled = 1;
    */
   scheduled: bigint;
 
   /**
+   * Tasks that wait for a worker.
+   *
    * @generated from field: uint64 ready = 2;
    */
   ready: bigint;
 
   /**
+   * Tasks that a worker holds.
+   *
    * @generated from field: uint64 running = 3;
    */
   running: bigint;
 
   /**
+   * Dead tasks that are still kept.
+   *
    * @generated from field: uint64 dead = 4;
    */
   dead: bigint;
@@ -91,10 +111,14 @@ export const QueueCountsSchema: GenMessage<QueueCounts> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_admin_service, 1);
 
 /**
+ * Request of ListQueues.
+ *
  * @generated from message holdfast.v1.ListQueuesRequest
  */
 export type ListQueuesRequest = Message<"holdfast.v1.ListQueuesRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
@@ -108,10 +132,14 @@ export const ListQueuesRequestSchema: GenMessage<ListQueuesRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_admin_service, 2);
 
 /**
+ * Response of ListQueues.
+ *
  * @generated from message holdfast.v1.ListQueuesResponse
  */
 export type ListQueuesResponse = Message<"holdfast.v1.ListQueuesResponse"> & {
   /**
+   * All queues of the tenant that the identity may read.
+   *
    * @generated from field: repeated holdfast.v1.Queue queues = 1;
    */
   queues: Queue[];
@@ -125,15 +153,21 @@ export const ListQueuesResponseSchema: GenMessage<ListQueuesResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 3);
 
 /**
+ * Request of GetQueue.
+ *
  * @generated from message holdfast.v1.GetQueueRequest
  */
 export type GetQueueRequest = Message<"holdfast.v1.GetQueueRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The name of the queue.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
@@ -147,10 +181,14 @@ export const GetQueueRequestSchema: GenMessage<GetQueueRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_admin_service, 4);
 
 /**
+ * Response of GetQueue.
+ *
  * @generated from message holdfast.v1.GetQueueResponse
  */
 export type GetQueueResponse = Message<"holdfast.v1.GetQueueResponse"> & {
   /**
+   * The queue.
+   *
    * @generated from field: holdfast.v1.Queue queue = 1;
    */
   queue?: Queue | undefined;
@@ -164,20 +202,28 @@ export const GetQueueResponseSchema: GenMessage<GetQueueResponse> = /*@__PURE__*
   messageDesc(file_holdfast_v1_admin_service, 5);
 
 /**
+ * Request of UpdateQueue.
+ *
  * @generated from message holdfast.v1.UpdateQueueRequest
  */
 export type UpdateQueueRequest = Message<"holdfast.v1.UpdateQueueRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The name of the queue.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
 
   /**
+   * The new setting; unspecified: no change.
+   *
    * @generated from field: holdfast.v1.OnDead on_dead = 3;
    */
   onDead: OnDead;
@@ -191,10 +237,14 @@ export const UpdateQueueRequestSchema: GenMessage<UpdateQueueRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 6);
 
 /**
+ * Response of UpdateQueue.
+ *
  * @generated from message holdfast.v1.UpdateQueueResponse
  */
 export type UpdateQueueResponse = Message<"holdfast.v1.UpdateQueueResponse"> & {
   /**
+   * The queue after the change.
+   *
    * @generated from field: holdfast.v1.Queue queue = 1;
    */
   queue?: Queue | undefined;
@@ -208,15 +258,21 @@ export const UpdateQueueResponseSchema: GenMessage<UpdateQueueResponse> = /*@__P
   messageDesc(file_holdfast_v1_admin_service, 7);
 
 /**
+ * Request of PauseQueue.
+ *
  * @generated from message holdfast.v1.PauseQueueRequest
  */
 export type PauseQueueRequest = Message<"holdfast.v1.PauseQueueRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The name of the queue.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
@@ -230,10 +286,14 @@ export const PauseQueueRequestSchema: GenMessage<PauseQueueRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_admin_service, 8);
 
 /**
+ * Response of PauseQueue.
+ *
  * @generated from message holdfast.v1.PauseQueueResponse
  */
 export type PauseQueueResponse = Message<"holdfast.v1.PauseQueueResponse"> & {
   /**
+   * The queue after the change.
+   *
    * @generated from field: holdfast.v1.Queue queue = 1;
    */
   queue?: Queue | undefined;
@@ -247,15 +307,21 @@ export const PauseQueueResponseSchema: GenMessage<PauseQueueResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 9);
 
 /**
+ * Request of ResumeQueue.
+ *
  * @generated from message holdfast.v1.ResumeQueueRequest
  */
 export type ResumeQueueRequest = Message<"holdfast.v1.ResumeQueueRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The name of the queue.
+   *
    * @generated from field: string name = 2;
    */
   name: string;
@@ -269,10 +335,14 @@ export const ResumeQueueRequestSchema: GenMessage<ResumeQueueRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 10);
 
 /**
+ * Response of ResumeQueue.
+ *
  * @generated from message holdfast.v1.ResumeQueueResponse
  */
 export type ResumeQueueResponse = Message<"holdfast.v1.ResumeQueueResponse"> & {
   /**
+   * The queue after the change.
+   *
    * @generated from field: holdfast.v1.Queue queue = 1;
    */
   queue?: Queue | undefined;
@@ -286,15 +356,21 @@ export const ResumeQueueResponseSchema: GenMessage<ResumeQueueResponse> = /*@__P
   messageDesc(file_holdfast_v1_admin_service, 11);
 
 /**
+ * Request of ListWorkers.
+ *
  * @generated from message holdfast.v1.ListWorkersRequest
  */
 export type ListWorkersRequest = Message<"holdfast.v1.ListWorkersRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * Only workers of this queue; empty: of all queues that the identity may read.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
@@ -308,65 +384,76 @@ export const ListWorkersRequestSchema: GenMessage<ListWorkersRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_admin_service, 12);
 
 /**
- * Holds a stream on the node that answers, or on another node that shares its store. Of the latter nodes tell each other
- * within 10 s of a change, and each minute; what was not told anew for 3 minutes is left out. A worker that asks by
- * ClaimTasks is not known.
+ * A worker that holds a stream, on the node that responds or on another node of the same store. Nodes announce their workers to
+ * each other within 10 s of a change, and each minute; an announcement that is older than 3 minutes is left out. A worker that
+ * polls by ClaimTasks is not listed.
  *
  * @generated from message holdfast.v1.Worker
  */
 export type Worker = Message<"holdfast.v1.Worker"> & {
   /**
+   * The name that the worker gave; not unique. Empty in a row that stands for unnamed workers.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
+   * Unique for the process. Empty in a row that stands for unnamed workers.
+   *
    * @generated from field: string id = 2;
    */
   id: string;
 
   /**
+   * The queues that it takes tasks of.
+   *
    * @generated from field: repeated string queues = 3;
    */
   queues: string[];
 
   /**
+   * The task types that it handles.
+   *
    * @generated from field: repeated string types = 4;
    */
   types: string[];
 
   /**
-   * Tasks that it holds. On another node: a minute ago, or longer where that node cannot write.
+   * The number of tasks that it holds. For a worker of another node it is a minute old, or older if that node cannot write.
    *
    * @generated from field: uint32 in_flight = 5;
    */
   inFlight: number;
 
   /**
+   * The time at which its stream was opened.
+   *
    * @generated from field: int64 connected_at_ms = 6;
    */
   connectedAtMs: bigint;
 
   /**
-   * The node that gives it work: its own process where it listens to SQS by itself.
+   * The node that assigns tasks to it; a worker that polls SQS itself is its own node.
    *
    * @generated from field: string node = 7;
    */
   node: string;
 
   /**
-   * Of each type, in the same order: the highest version that it handles.
+   * The highest version that it handles of each type, in the order of `types`.
    *
    * @generated from field: repeated uint32 max_versions = 8;
    */
   maxVersions: number[];
 
   /**
-   * So many more of the same node handle the same types of the same queues and are not listed one by one.
+   * 0 for a named worker. A row without name and id stands for this number of workers of `node` that have these queues and types and are
+   * not named; its in_flight and connected_at_ms are 0.
    *
-   * @generated from field: uint32 others_alike = 9;
+   * @generated from field: uint32 unlisted_count = 9;
    */
-  othersAlike: number;
+  unlistedCount: number;
 };
 
 /**
@@ -377,16 +464,20 @@ export const WorkerSchema: GenMessage<Worker> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_admin_service, 13);
 
 /**
+ * Response of ListWorkers.
+ *
  * @generated from message holdfast.v1.ListWorkersResponse
  */
 export type ListWorkersResponse = Message<"holdfast.v1.ListWorkersResponse"> & {
   /**
+   * At most 4,096 rows.
+   *
    * @generated from field: repeated holdfast.v1.Worker workers = 1;
    */
   workers: Worker[];
 
   /**
-   * There are others: a node tells the rest of no more than some kilobytes, and an answer holds no more than 4,096.
+   * True if there may be workers that are neither listed nor counted. Then it is not known that no worker handles a type.
    *
    * @generated from field: bool incomplete = 2;
    */
@@ -401,25 +492,27 @@ export const ListWorkersResponseSchema: GenMessage<ListWorkersResponse> = /*@__P
   messageDesc(file_holdfast_v1_admin_service, 14);
 
 /**
- * What follows when a lane's task dies.
+ * What follows when a task of a lane dies.
  *
  * @generated from enum holdfast.v1.OnDead
  */
 export const OnDead = {
   /**
+   * RELEASE; in UpdateQueue: no change.
+   *
    * @generated from enum value: ON_DEAD_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * The lane goes on with the next.
+   * The next task of the lane runs.
    *
    * @generated from enum value: ON_DEAD_RELEASE = 1;
    */
   RELEASE: 1,
 
   /**
-   * The lane waits until the dead task is redriven or skipped (cancelled).
+   * The lane waits until the dead task is redriven or cancelled.
    *
    * @generated from enum value: ON_DEAD_HOLD = 2;
    */
@@ -427,7 +520,7 @@ export const OnDead = {
 } as const;
 
 /**
- * What follows when a lane's task dies.
+ * What follows when a task of a lane dies.
  *
  * @generated from enum holdfast.v1.OnDead
  */
@@ -440,12 +533,14 @@ export const OnDeadSchema: GenEnum<OnDead> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_admin_service, 0);
 
 /**
- * For those who run it.
+ * Queues and workers, for operators. Reading needs the verb `read`, changing needs `admin`.
  *
  * @generated from service holdfast.v1.AdminService
  */
 export const AdminService: GenService<{
   /**
+   * Returns all queues of a tenant.
+   *
    * @generated from rpc holdfast.v1.AdminService.ListQueues
    */
   listQueues: {
@@ -454,6 +549,8 @@ export const AdminService: GenService<{
     output: typeof ListQueuesResponseSchema;
   },
   /**
+   * Returns one queue. NOT_FOUND, reason QUEUE_UNKNOWN, if it was neither configured nor used.
+   *
    * @generated from rpc holdfast.v1.AdminService.GetQueue
    */
   getQueue: {
@@ -462,6 +559,8 @@ export const AdminService: GenService<{
     output: typeof GetQueueResponseSchema;
   },
   /**
+   * Changes the settings of a queue, which is created if it does not exist. Fields that are not set stay as they are.
+   *
    * @generated from rpc holdfast.v1.AdminService.UpdateQueue
    */
   updateQueue: {
@@ -470,6 +569,8 @@ export const AdminService: GenService<{
     output: typeof UpdateQueueResponseSchema;
   },
   /**
+   * Stops the delivery of a queue's tasks. Submissions are still accepted, and running tasks go on.
+   *
    * @generated from rpc holdfast.v1.AdminService.PauseQueue
    */
   pauseQueue: {
@@ -478,6 +579,8 @@ export const AdminService: GenService<{
     output: typeof PauseQueueResponseSchema;
   },
   /**
+   * Starts the delivery again.
+   *
    * @generated from rpc holdfast.v1.AdminService.ResumeQueue
    */
   resumeQueue: {
@@ -486,6 +589,8 @@ export const AdminService: GenService<{
     output: typeof ResumeQueueResponseSchema;
   },
   /**
+   * Returns the workers that hold a stream, on all nodes that share the store.
+   *
    * @generated from rpc holdfast.v1.AdminService.ListWorkers
    */
   listWorkers: {

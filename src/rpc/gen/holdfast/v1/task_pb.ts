@@ -2,8 +2,11 @@
 // @generated from file holdfast/v1/task.proto (package holdfast.v1, syntax proto3)
 /* eslint-disable */
 
-// The words that every service of Holdfast shares: what a task is, what it carries, what happened to it.
-// Times are milliseconds since the Unix epoch (`..._at_ms`), lengths of time are milliseconds (`..._ms`).
+// The messages that every service of Holdfast shares: a task, its payload, its options, its events.
+//
+// A time is in milliseconds since the Unix epoch (`..._at_ms`), a duration is in milliseconds (`..._ms`); 0 means that it is not
+// set. Names of tenants, queues and task types match [A-Za-z0-9._-]{1,64}. An empty tenant is the identity's only tenant, or
+// "default" if it may act for several. docs/decisions/016 says where this API departs from the AIP style, and why.
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
@@ -13,38 +16,40 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task.proto.
  */
 export const file_holdfast_v1_task: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS90YXNrLnByb3RvEgtob2xkZmFzdC52MSJnCgRTcGVjEgwKBHR5cGUYASABKAkSFAoMdHlwZV92ZXJzaW9uGAIgASgNEhQKDG9yZGVyaW5nX2tleRgDIAEoCRIlCgdwYXlsb2FkGAQgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZCJjCgdQYXlsb2FkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIOCgZrZXlfaWQYAyABKAkSDQoFYnl0ZXMYBCABKAwSEQoJcmVmZXJlbmNlGAUgASgJIsMCCg1TdWJtaXRPcHRpb25zEhEKCXJ1bl9hdF9tcxgBIAEoAxIQCghkZWxheV9tcxgCIAEoAxIWCg5kZWFkbGluZV9hdF9tcxgDIAEoAxITCgtsaWZldGltZV9tcxgEIAEoAxIUCgxyZXRlbnRpb25fbXMYBSABKAMSEQoJd2luZG93X21zGAYgASgDEicKCHByaW9yaXR5GAcgASgOMhUuaG9sZGZhc3QudjEuUHJpb3JpdHkSJwoFcmV0cnkYCCABKAsyGC5ob2xkZmFzdC52MS5SZXRyeVBvbGljeRIaChJhdHRlbXB0X3RpbWVvdXRfbXMYCSABKAMSDAoEdGFncxgKIAMoCRIRCglwYXJlbnRfaWQYCyABKAkSKAoJd2hlbl9kZWFkGAwgASgOMhUuaG9sZGZhc3QudjEuV2hlbkRlYWQiVAoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgNEg8KB2Jhc2VfbXMYAiABKAMSDgoGZmFjdG9yGAMgASgBEg4KBm1heF9tcxgEIAEoAyKUAwoJVGFza0V2ZW50EiQKBGtpbmQYASABKA4yFi5ob2xkZmFzdC52MS5FdmVudEtpbmQSDgoGc2NoZW1hGAIgASgNEg0KBWF0X21zGAMgASgDEhUKDWZlbmNpbmdfdG9rZW4YBCABKAMSDwoHYXR0ZW1wdBgFIAEoDRIOCgZ3b3JrZXIYBiABKAkSEQoJcnVuX2F0X21zGAcgASgDEiwKC2RlYWRfcmVhc29uGAggASgOMhcuaG9sZGZhc3QudjEuRGVhZFJlYXNvbhIPCgdtZXNzYWdlGAkgASgJEhIKCmVycm9yX3R5cGUYCiABKAkSFQoNdGltZW91dF9hdF9tcxgLIAEoAxINCgVhY3RvchgMIAEoCRIUCgxyZXN1bHRfYnl0ZXMYDSABKA0SFgoOZGVhZGxpbmVfYXRfbXMYDiABKAMSGgoSbGlmZXRpbWVfZW5kX2F0X21zGA8gASgDEg8KB2luX2xhbmUYECABKAgSEgoKaG9sZHNfbGFuZRgRIAEoCBIPCgdjb3VudGVkGBIgASgIIvUECgRUYXNrEgoKAmlkGAEgASgJEg4KBnRlbmFudBgCIAEoCRINCgVxdWV1ZRgDIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBCABKAkSJQoFc3RhdGUYBSABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgGIAEoDRIQCghyZXZpc2lvbhgHIAEoDRIfCgRzcGVjGAggASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAkgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxIWCg5hY2NlcHRlZF9hdF9tcxgKIAEoAxIVCg1leHBpcmVzX2F0X21zGAsgASgDEg8KB2F0dGVtcHQYDCABKA0SFAoMbWF4X2F0dGVtcHRzGA0gASgNEhUKDWZlbmNpbmdfdG9rZW4YDiABKAMSFwoPbGVhc2VfZW5kX2F0X21zGA8gASgDEg4KBndvcmtlchgQIAEoCRIRCglydW5fYXRfbXMYESABKAMSJwoIcHJvZ3Jlc3MYEiABKAsyFS5ob2xkZmFzdC52MS5Qcm9ncmVzcxIkCgZyZXN1bHQYEyABKAsyFC5ob2xkZmFzdC52MS5QYXlsb2FkEiwKC2RlYWRfcmVhc29uGBQgASgOMhcuaG9sZGZhc3QudjEuRGVhZFJlYXNvbhISCgpsYXN0X2Vycm9yGBUgASgJEhgKEGNhbmNlbF9yZXF1ZXN0ZWQYFiABKAgSEwoLZW5kZWRfYXRfbXMYFyABKAMSEwoLd2FpdGluZ19mb3IYGCABKAkSEwoLdHJhY2VwYXJlbnQYGSABKAkiKgoIUHJvZ3Jlc3MSEAoIZnJhY3Rpb24YASABKAESDAoEbm90ZRgCIAEoCSpeCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhEKDVBSSU9SSVRZX0hJR0gQARITCg9QUklPUklUWV9OT1JNQUwQAhIQCgxQUklPUklUWV9MT1cQAypQCghXaGVuRGVhZBIZChVXSEVOX0RFQURfVU5TUEVDSUZJRUQQABIUChBXSEVOX0RFQURfUkVUVVJOEAESEwoPV0hFTl9ERUFEX1JFVFJZEAIquAEKCVRhc2tTdGF0ZRIaChZUQVNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVEFTS19TVEFURV9TQ0hFRFVMRUQQARIUChBUQVNLX1NUQVRFX1JFQURZEAISFgoSVEFTS19TVEFURV9SVU5OSU5HEAMSGAoUVEFTS19TVEFURV9TVUNDRUVERUQQBBITCg9UQVNLX1NUQVRFX0RFQUQQBRIYChRUQVNLX1NUQVRFX0NBTkNFTExFRBAGKsgCCglFdmVudEtpbmQSGgoWRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhgKFEVWRU5UX0tJTkRfU1VCTUlUVEVEEAESFgoSRVZFTlRfS0lORF9DTEFJTUVEEAISHQoZRVZFTlRfS0lORF9DTEFJTV9SRUxFQVNFRBADEhwKGEVWRU5UX0tJTkRfTEVBU0VfRVhQSVJFRBAEEhUKEUVWRU5UX0tJTkRfRkFJTEVEEAUSFgoSRVZFTlRfS0lORF9TTk9PWkVEEAYSGAoURVZFTlRfS0lORF9TVUNDRUVERUQQBxITCg9FVkVOVF9LSU5EX0RJRUQQCBIfChtFVkVOVF9LSU5EX0NBTkNFTF9SRVFVRVNURUQQCRIYChRFVkVOVF9LSU5EX0NBTkNFTExFRBAKEhcKE0VWRU5UX0tJTkRfUkVEUklWRU4QCyqOAQoKRGVhZFJlYXNvbhIbChdERUFEX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFERFQURfUkVBU09OX0FUVEVNUFRTEAESFQoRREVBRF9SRUFTT05fRkFUQUwQAhIYChRERUFEX1JFQVNPTl9ERUFETElORRADEhgKFERFQURfUkVBU09OX0xJRkVUSU1FEARiBnByb3RvMw");
+  fileDesc("ChZob2xkZmFzdC92MS90YXNrLnByb3RvEgtob2xkZmFzdC52MSJnCgRTcGVjEgwKBHR5cGUYASABKAkSFAoMdHlwZV92ZXJzaW9uGAIgASgNEhQKDG9yZGVyaW5nX2tleRgDIAEoCRIlCgdwYXlsb2FkGAQgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZCJjCgdQYXlsb2FkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIOCgZrZXlfaWQYAyABKAkSDQoFYnl0ZXMYBCABKAwSEQoJcmVmZXJlbmNlGAUgASgJIsMCCg1TdWJtaXRPcHRpb25zEhEKCXJ1bl9hdF9tcxgBIAEoAxIQCghkZWxheV9tcxgCIAEoAxIWCg5kZWFkbGluZV9hdF9tcxgDIAEoAxITCgtsaWZldGltZV9tcxgEIAEoAxIUCgxyZXRlbnRpb25fbXMYBSABKAMSEQoJd2luZG93X21zGAYgASgDEicKCHByaW9yaXR5GAcgASgOMhUuaG9sZGZhc3QudjEuUHJpb3JpdHkSJwoFcmV0cnkYCCABKAsyGC5ob2xkZmFzdC52MS5SZXRyeVBvbGljeRIaChJhdHRlbXB0X3RpbWVvdXRfbXMYCSABKAMSDAoEdGFncxgKIAMoCRIRCglwYXJlbnRfaWQYCyABKAkSKAoJd2hlbl9kZWFkGAwgASgOMhUuaG9sZGZhc3QudjEuV2hlbkRlYWQiVAoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgNEg8KB2Jhc2VfbXMYAiABKAMSDgoGZmFjdG9yGAMgASgBEg4KBm1heF9tcxgEIAEoAyKeAwoJVGFza0V2ZW50EiQKBGtpbmQYASABKA4yFi5ob2xkZmFzdC52MS5FdmVudEtpbmQSDgoGc2NoZW1hGAIgASgNEg0KBWF0X21zGAMgASgDEhUKDWZlbmNpbmdfdG9rZW4YBCABKAMSDwoHYXR0ZW1wdBgFIAEoDRIOCgZ3b3JrZXIYBiABKAkSEQoJcnVuX2F0X21zGAcgASgDEiwKC2RlYWRfcmVhc29uGAggASgOMhcuaG9sZGZhc3QudjEuRGVhZFJlYXNvbhIPCgdtZXNzYWdlGAkgASgJEhIKCmVycm9yX3R5cGUYCiABKAkSFQoNdGltZW91dF9hdF9tcxgLIAEoAxINCgVhY3RvchgMIAEoCRIUCgxyZXN1bHRfYnl0ZXMYDSABKA0SFgoOZGVhZGxpbmVfYXRfbXMYDiABKAMSGgoSbGlmZXRpbWVfZW5kX2F0X21zGA8gASgDEg8KB2luX2xhbmUYECABKAgSEgoKaG9sZHNfbGFuZRgRIAEoCBIZChFjb3VudHNfYXNfcmVsZWFzZRgSIAEoCCL8BAoEVGFzaxIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFcXVldWUYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEiUKBXN0YXRlGAUgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlEg8KB3ZlcnNpb24YBiABKA0SEAoIcmV2aXNpb24YByABKA0SHwoEc3BlYxgIIAEoCzIRLmhvbGRmYXN0LnYxLlNwZWMSKwoHb3B0aW9ucxgJIAEoCzIaLmhvbGRmYXN0LnYxLlN1Ym1pdE9wdGlvbnMSFgoOYWNjZXB0ZWRfYXRfbXMYCiABKAMSFQoNZXhwaXJlc19hdF9tcxgLIAEoAxIPCgdhdHRlbXB0GAwgASgNEhQKDG1heF9hdHRlbXB0cxgNIAEoDRIVCg1mZW5jaW5nX3Rva2VuGA4gASgDEhcKD2xlYXNlX2VuZF9hdF9tcxgPIAEoAxIOCgZ3b3JrZXIYECABKAkSEQoJcnVuX2F0X21zGBEgASgDEicKCHByb2dyZXNzGBIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3MSJAoGcmVzdWx0GBMgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIsCgtkZWFkX3JlYXNvbhgUIAEoDjIXLmhvbGRmYXN0LnYxLkRlYWRSZWFzb24SEgoKbGFzdF9lcnJvchgVIAEoCRIYChBjYW5jZWxfcmVxdWVzdGVkGBYgASgIEhMKC2VuZGVkX2F0X21zGBcgASgDEhoKEmJsb2NrZWRfYnlfdGFza19pZBgYIAEoCRITCgt0cmFjZXBhcmVudBgZIAEoCSIqCghQcm9ncmVzcxIQCghmcmFjdGlvbhgBIAEoARIMCgRub3RlGAIgASgJKl4KCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEQoNUFJJT1JJVFlfSElHSBABEhMKD1BSSU9SSVRZX05PUk1BTBACEhAKDFBSSU9SSVRZX0xPVxADKlIKCFdoZW5EZWFkEhkKFVdIRU5fREVBRF9VTlNQRUNJRklFRBAAEhQKEFdIRU5fREVBRF9SRVRVUk4QARIVChFXSEVOX0RFQURfUkVEUklWRRACKrgBCglUYXNrU3RhdGUSGgoWVEFTS19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFRBU0tfU1RBVEVfU0NIRURVTEVEEAESFAoQVEFTS19TVEFURV9SRUFEWRACEhYKElRBU0tfU1RBVEVfUlVOTklORxADEhgKFFRBU0tfU1RBVEVfU1VDQ0VFREVEEAQSEwoPVEFTS19TVEFURV9ERUFEEAUSGAoUVEFTS19TVEFURV9DQU5DRUxMRUQQBirIAgoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIYChRFVkVOVF9LSU5EX1NVQk1JVFRFRBABEhYKEkVWRU5UX0tJTkRfQ0xBSU1FRBACEh0KGUVWRU5UX0tJTkRfQ0xBSU1fUkVMRUFTRUQQAxIcChhFVkVOVF9LSU5EX0xFQVNFX0VYUElSRUQQBBIVChFFVkVOVF9LSU5EX0ZBSUxFRBAFEhYKEkVWRU5UX0tJTkRfU05PT1pFRBAGEhgKFEVWRU5UX0tJTkRfU1VDQ0VFREVEEAcSEwoPRVZFTlRfS0lORF9ESUVEEAgSHwobRVZFTlRfS0lORF9DQU5DRUxfUkVRVUVTVEVEEAkSGAoURVZFTlRfS0lORF9DQU5DRUxMRUQQChIXChNFVkVOVF9LSU5EX1JFRFJJVkVOEAsqjgEKCkRlYWRSZWFzb24SGwoXREVBRF9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRERUFEX1JFQVNPTl9BVFRFTVBUUxABEhUKEURFQURfUkVBU09OX0ZBVEFMEAISGAoUREVBRF9SRUFTT05fREVBRExJTkUQAxIYChRERUFEX1JFQVNPTl9MSUZFVElNRRAEKmQKCFRhc2tWaWV3EhkKFVRBU0tfVklFV19VTlNQRUNJRklFRBAAEhMKD1RBU0tfVklFV19CQVNJQxABEhQKEFRBU0tfVklFV19SRVNVTFQQAhISCg5UQVNLX1ZJRVdfRlVMTBADYgZwcm90bzM");
 
 /**
- * What is to be done. Two submissions under one key are the same request when their specs are equal:
- * equal bytes, or, where the payload is JSON, equal canonical form (RFC 8785). The server stores the
- * bytes of this message as they came and hands them to the worker unchanged.
+ * The part of a submission that makes two submissions the same request: equal bytes, or, if both payloads are JSON, equal
+ * canonical form (RFC 8785). The server stores the bytes of this message as they came and gives them to the worker unchanged.
  *
  * @generated from message holdfast.v1.Spec
  */
 export type Spec = Message<"holdfast.v1.Spec"> & {
   /**
-   * The name given to `defineTask`: [A-Za-z0-9._-]{1,64}.
+   * The task type: the name given to `defineTask`.
    *
    * @generated from field: string type = 1;
    */
   type: string;
 
   /**
-   * Version of the payload's contract; 0 is read as 1.
+   * The version of the payload's contract; 0 is read as 1.
    *
    * @generated from field: uint32 type_version = 2;
    */
   typeVersion: number;
 
   /**
-   * Tasks that share an ordering key run one at a time in commit order; empty: no lane. At most 255 characters.
+   * Tasks with the same ordering key run one at a time, in the order of their acceptance. Empty: the task is in no lane. At most
+   * 255 characters.
    *
    * @generated from field: string ordering_key = 3;
    */
   orderingKey: string;
 
   /**
+   * The input of the task.
+   *
    * @generated from field: holdfast.v1.Payload payload = 4;
    */
   payload?: Payload | undefined;
@@ -58,27 +63,27 @@ export const SpecSchema: GenMessage<Spec> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 0);
 
 /**
- * An envelope: what the bytes are and how they were packed.
+ * Bytes with a description of their format.
  *
  * @generated from message holdfast.v1.Payload
  */
 export type Payload = Message<"holdfast.v1.Payload"> & {
   /**
-   * "application/json" unless said otherwise.
+   * The media type; empty means "application/json".
    *
    * @generated from field: string content_type = 1;
    */
   contentType: string;
 
   /**
-   * How `bytes` were compressed; empty: not at all.
+   * The compression of `bytes`; empty means none.
    *
    * @generated from field: string encoding = 2;
    */
   encoding: string;
 
   /**
-   * Which key encrypted `bytes`; empty: none.
+   * The key that encrypted `bytes`; empty means that they are not encrypted.
    *
    * @generated from field: string key_id = 3;
    */
@@ -92,7 +97,7 @@ export type Payload = Message<"holdfast.v1.Payload"> & {
   bytes: Uint8Array;
 
   /**
-   * Where the payload is held instead of in `bytes`; with its hash. Reserved for later: refused today.
+   * Where the payload is stored instead of in `bytes`, with its hash. Reserved: a payload with a reference is refused today.
    *
    * @generated from field: string reference = 5;
    */
@@ -107,85 +112,92 @@ export const PayloadSchema: GenMessage<Payload> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 1);
 
 /**
- * What the first submission of a key decides and a duplicate does not change.
+ * Options of a submission. The first submission of an idempotency key decides them; a duplicate does not change them.
  *
  * @generated from message holdfast.v1.SubmitOptions
  */
 export type SubmitOptions = Message<"holdfast.v1.SubmitOptions"> & {
   /**
-   * Not before this time. At most 365 days ahead. With `delay_ms`: refused.
+   * The earliest time of the first attempt; at most 365 days ahead. Refused together with `delay_ms`.
    *
    * @generated from field: int64 run_at_ms = 1;
    */
   runAtMs: bigint;
 
   /**
-   * Not before so long after acceptance.
+   * The shortest time between acceptance and the first attempt.
    *
    * @generated from field: int64 delay_ms = 2;
    */
   delayMs: bigint;
 
   /**
-   * Complete by this time, else the task is dead with reason `deadline`. 0: none.
+   * The task must be complete by this time; otherwise it is dead with the reason DEADLINE. 0: no deadline.
    *
    * @generated from field: int64 deadline_at_ms = 3;
    */
   deadlineAtMs: bigint;
 
   /**
-   * Longest time from run time to an end; default 14 days, at most 365.
+   * The longest time between the run time and the end of the task; default 14 days, at most 365.
    *
    * @generated from field: int64 lifetime_ms = 4;
    */
   lifetimeMs: bigint;
 
   /**
-   * How long an ended task is kept; default 7 days, at most 365. In any case an hour after its lifetime's end.
+   * How long an ended task is kept; default 7 days, at most 365. Every task is kept until an hour after its lifetime's end.
    *
    * @generated from field: int64 retention_ms = 5;
    */
   retentionMs: bigint;
 
   /**
-   * How long the key stays taken; from acceptance; default 24 h, 1 min to 30 days.
+   * How long the idempotency key stays taken, counted from acceptance; default 24 h, 1 min to 30 days. A key also stays taken until
+   * its task has ended.
    *
    * @generated from field: int64 window_ms = 6;
    */
   windowMs: bigint;
 
   /**
+   * Default NORMAL.
+   *
    * @generated from field: holdfast.v1.Priority priority = 7;
    */
   priority: Priority;
 
   /**
+   * When and how often a failed attempt is repeated.
+   *
    * @generated from field: holdfast.v1.RetryPolicy retry = 8;
    */
   retry?: RetryPolicy | undefined;
 
   /**
-   * Longest length of one attempt; default 5 min, at most 11 h.
+   * The longest duration of one attempt; default 5 min, at most 11 h.
    *
    * @generated from field: int64 attempt_timeout_ms = 9;
    */
   attemptTimeoutMs: bigint;
 
   /**
-   * At most 8, of at most 64 bytes.
+   * At most 8 tags of at most 64 bytes each.
    *
    * @generated from field: repeated string tags = 10;
    */
   tags: string[];
 
   /**
-   * The task whose handler submits this one; at most 255 characters.
+   * The id of the task whose handler made this submission; at most 255 characters.
    *
    * @generated from field: string parent_id = 11;
    */
   parentId: string;
 
   /**
+   * What a duplicate of a dead task gets; default RETURN.
+   *
    * @generated from field: holdfast.v1.WhenDead when_dead = 12;
    */
   whenDead: WhenDead;
@@ -199,32 +211,34 @@ export const SubmitOptionsSchema: GenMessage<SubmitOptions> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 2);
 
 /**
+ * How often an attempt is made, and the backoff between attempts.
+ *
  * @generated from message holdfast.v1.RetryPolicy
  */
 export type RetryPolicy = Message<"holdfast.v1.RetryPolicy"> & {
   /**
-   * Attempts in all, the first included; default 5, at most 1,000.
+   * The number of attempts, the first one included; default 5, at most 1,000.
    *
    * @generated from field: uint32 max_attempts = 1;
    */
   maxAttempts: number;
 
   /**
-   * First backoff; default 1 s.
+   * The backoff after the first failed attempt; default 1 s.
    *
    * @generated from field: int64 base_ms = 2;
    */
   baseMs: bigint;
 
   /**
-   * Growth; default 2.
+   * The factor by which the backoff grows with each failed attempt; default 2.
    *
    * @generated from field: double factor = 3;
    */
   factor: number;
 
   /**
-   * Longest backoff; default 5 min.
+   * The longest backoff; default 5 min.
    *
    * @generated from field: int64 max_ms = 4;
    */
@@ -239,130 +253,136 @@ export const RetryPolicySchema: GenMessage<RetryPolicy> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 3);
 
 /**
- * One change of a task; never changed again. Kinds that a reader does not know are kept and shown.
+ * One change of a task. Events are appended and never changed. A reader keeps and shows kinds that it does not know.
  *
  * @generated from message holdfast.v1.TaskEvent
  */
 export type TaskEvent = Message<"holdfast.v1.TaskEvent"> & {
   /**
+   * The kind of change. It decides which of the other fields are set.
+   *
    * @generated from field: holdfast.v1.EventKind kind = 1;
    */
   kind: EventKind;
 
   /**
-   * Version of this event's shape; readers upcast older ones.
+   * The version of this event's shape; readers convert older ones.
    *
    * @generated from field: uint32 schema = 2;
    */
   schema: number;
 
   /**
+   * The time of the change.
+   *
    * @generated from field: int64 at_ms = 3;
    */
   atMs: bigint;
 
   /**
-   * Claimed and all that a lease's holder did: the fencing token of that lease.
+   * Claimed, and everything that the holder of that lease did: the lease's fencing token.
    *
    * @generated from field: int64 fencing_token = 4;
    */
   fencingToken: bigint;
 
   /**
-   * Claimed: the number of the attempt.
+   * Claimed: the number of the attempt, from 1.
    *
    * @generated from field: uint32 attempt = 5;
    */
   attempt: number;
 
   /**
-   * Claimed: the worker's name and id.
+   * Claimed: the worker's name, a slash and its id.
    *
    * @generated from field: string worker = 6;
    */
   worker: string;
 
   /**
-   * Submitted, Failed, Snoozed: not before this time.
+   * Submitted, Failed, Snoozed: the earliest time of the next attempt.
    *
    * @generated from field: int64 run_at_ms = 7;
    */
   runAtMs: bigint;
 
   /**
+   * Died: the reason.
+   *
    * @generated from field: holdfast.v1.DeadReason dead_reason = 8;
    */
   deadReason: DeadReason;
 
   /**
-   * Failed, Died: what went wrong. Cancel...: why. At most 8 KiB.
+   * Failed, Died: the error's message. CancelRequested, Cancelled: the reason that was given. At most 8 KiB.
    *
    * @generated from field: string message = 9;
    */
   message: string;
 
   /**
-   * Failed, Died: the error's name, as a handler's language calls it.
+   * Failed, Died: the error's name in the handler's language.
    *
    * @generated from field: string error_type = 10;
    */
   errorType: string;
 
   /**
-   * Claimed: when this attempt must be over.
+   * Claimed: the time at which the attempt must be over.
    *
    * @generated from field: int64 timeout_at_ms = 11;
    */
   timeoutAtMs: bigint;
 
   /**
-   * Who asked (identity), for CancelRequested, Cancelled, Redriven.
+   * CancelRequested, Cancelled, Redriven: the identity that made the request.
    *
    * @generated from field: string actor = 12;
    */
   actor: string;
 
   /**
-   * Succeeded: length of the result in bytes.
+   * Succeeded: the length of the result in bytes.
    *
    * @generated from field: uint32 result_bytes = 13;
    */
   resultBytes: number;
 
   /**
-   * Submitted.
+   * Submitted: the task's deadline.
    *
    * @generated from field: int64 deadline_at_ms = 14;
    */
   deadlineAtMs: bigint;
 
   /**
-   * Submitted with a lifetime of its own, Redriven: dead after this.
+   * Submitted with a lifetime of its own, Redriven: the task is dead after this time.
    *
    * @generated from field: int64 lifetime_end_at_ms = 15;
    */
   lifetimeEndAtMs: bigint;
 
   /**
-   * Submitted: the task has an ordering key.
+   * Submitted: true if the task has an ordering key.
    *
    * @generated from field: bool in_lane = 16;
    */
   inLane: boolean;
 
   /**
-   * Died: its lane waits until it is redriven or skipped.
+   * Died: true if the lane waits until this task is redriven or cancelled.
    *
    * @generated from field: bool holds_lane = 17;
    */
   holdsLane: boolean;
 
   /**
-   * ClaimReleased: counts towards the limit of releases.
+   * ClaimReleased: true if the release counts towards the limit of 20 releases of a task.
    *
-   * @generated from field: bool counted = 18;
+   * @generated from field: bool counts_as_release = 18;
    */
-  counted: boolean;
+  countsAsRelease: boolean;
 };
 
 /**
@@ -379,149 +399,175 @@ export const TaskEventSchema: GenMessage<TaskEvent> = /*@__PURE__*/
  */
 export type Task = Message<"holdfast.v1.Task"> & {
   /**
+   * Opaque; unique for ever.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * The tenant that the task belongs to.
+   *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
 
   /**
+   * The queue that the task was submitted to.
+   *
    * @generated from field: string queue = 3;
    */
   queue: string;
 
   /**
+   * The key of the submission, or the one that the server made.
+   *
    * @generated from field: string idempotency_key = 4;
    */
   idempotencyKey: string;
 
   /**
+   * The state at the time of the response.
+   *
    * @generated from field: holdfast.v1.TaskState state = 5;
    */
   state: TaskState;
 
   /**
-   * Number of events.
+   * The number of events.
    *
    * @generated from field: uint32 version = 6;
    */
   version: number;
 
   /**
-   * Number of writes of the head.
+   * The number of writes of the task's head; heartbeats count too.
    *
    * @generated from field: uint32 revision = 7;
    */
   revision: number;
 
   /**
+   * As submitted. Its payload is left out unless the view is FULL.
+   *
    * @generated from field: holdfast.v1.Spec spec = 8;
    */
   spec?: Spec | undefined;
 
   /**
-   * As resolved at acceptance: defaults filled in.
+   * The options with defaults filled in, as they were resolved at acceptance.
    *
    * @generated from field: holdfast.v1.SubmitOptions options = 9;
    */
   options?: SubmitOptions | undefined;
 
   /**
+   * The time of acceptance.
+   *
    * @generated from field: int64 accepted_at_ms = 10;
    */
   acceptedAtMs: bigint;
 
   /**
+   * The time at which the task is deleted.
+   *
    * @generated from field: int64 expires_at_ms = 11;
    */
   expiresAtMs: bigint;
 
   /**
-   * Attempts begun so far.
+   * The number of attempts that have begun.
    *
    * @generated from field: uint32 attempt = 12;
    */
   attempt: number;
 
   /**
+   * The number of attempts allowed.
+   *
    * @generated from field: uint32 max_attempts = 13;
    */
   maxAttempts: number;
 
   /**
+   * The fencing token of the last claim; 0 before the first.
+   *
    * @generated from field: int64 fencing_token = 14;
    */
   fencingToken: bigint;
 
   /**
-   * Running: end of the lease.
+   * Running: the end of the lease.
    *
    * @generated from field: int64 lease_end_at_ms = 15;
    */
   leaseEndAtMs: bigint;
 
   /**
-   * Who holds the lease: the worker's name, a slash and its id; as with the claim's event.
+   * The holder of the last lease: the worker's name, a slash and its id, as in the Claimed event.
    *
    * @generated from field: string worker = 16;
    */
   worker: string;
 
   /**
-   * Scheduled: not before this time.
+   * Scheduled: the earliest time of the next attempt.
    *
    * @generated from field: int64 run_at_ms = 17;
    */
   runAtMs: bigint;
 
   /**
-   * Running: as the worker last told.
+   * Running: the progress that the worker reported last.
    *
    * @generated from field: holdfast.v1.Progress progress = 18;
    */
   progress?: Progress | undefined;
 
   /**
-   * Succeeded: the result, where asked for.
+   * Succeeded: the result, if the view includes it.
    *
    * @generated from field: holdfast.v1.Payload result = 19;
    */
   result?: Payload | undefined;
 
   /**
+   * Dead: the reason.
+   *
    * @generated from field: holdfast.v1.DeadReason dead_reason = 20;
    */
   deadReason: DeadReason;
 
   /**
-   * The last thing that went wrong.
+   * The message of the last error.
    *
    * @generated from field: string last_error = 21;
    */
   lastError: string;
 
   /**
+   * True if cancellation was requested while an attempt was running.
+   *
    * @generated from field: bool cancel_requested = 22;
    */
   cancelRequested: boolean;
 
   /**
+   * The time at which the task ended; 0 if it has not.
+   *
    * @generated from field: int64 ended_at_ms = 23;
    */
   endedAtMs: bigint;
 
   /**
-   * The task that this one's lane waits for, where that is another one.
+   * The task of the same lane that must end before this one can run; empty if none.
    *
-   * @generated from field: string waiting_for = 24;
+   * @generated from field: string blocked_by_task_id = 24;
    */
-  waitingFor: string;
+  blockedByTaskId: string;
 
   /**
-   * W3C traceparent of the submission.
+   * The W3C traceparent of the submission.
    *
    * @generated from field: string traceparent = 25;
    */
@@ -536,11 +582,13 @@ export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 5);
 
 /**
+ * How far a running attempt has come, as its handler reported it.
+ *
  * @generated from message holdfast.v1.Progress
  */
 export type Progress = Message<"holdfast.v1.Progress"> & {
   /**
-   * 0 to 1.
+   * From 0 to 1.
    *
    * @generated from field: double fraction = 1;
    */
@@ -562,31 +610,43 @@ export const ProgressSchema: GenMessage<Progress> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task, 6);
 
 /**
+ * Workers get tasks of a higher priority first. Every 16th delivery begins with the lowest, so that no priority starves.
+ *
  * @generated from enum holdfast.v1.Priority
  */
 export const Priority = {
   /**
+   * NORMAL.
+   *
    * @generated from enum value: PRIORITY_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * Before all others.
+   *
    * @generated from enum value: PRIORITY_HIGH = 1;
    */
   HIGH: 1,
 
   /**
+   * The default.
+   *
    * @generated from enum value: PRIORITY_NORMAL = 2;
    */
   NORMAL: 2,
 
   /**
+   * After all others.
+   *
    * @generated from enum value: PRIORITY_LOW = 3;
    */
   LOW: 3,
 } as const;
 
 /**
+ * Workers get tasks of a higher priority first. Every 16th delivery begins with the lowest, so that no priority starves.
+ *
  * @generated from enum holdfast.v1.Priority
  */
 export type Priority = (typeof Priority)[keyof typeof Priority] | UnknownEnum;
@@ -598,29 +658,35 @@ export const PrioritySchema: GenEnum<Priority> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 0);
 
 /**
- * What a duplicate of a dead task gets: its state (the default), or the same id redriven.
+ * What a duplicate of a dead task gets.
  *
  * @generated from enum holdfast.v1.WhenDead
  */
 export const WhenDead = {
   /**
+   * RETURN.
+   *
    * @generated from enum value: WHEN_DEAD_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * The dead task, unchanged.
+   *
    * @generated from enum value: WHEN_DEAD_RETURN = 1;
    */
   RETURN: 1,
 
   /**
-   * @generated from enum value: WHEN_DEAD_RETRY = 2;
+   * The same task, redriven.
+   *
+   * @generated from enum value: WHEN_DEAD_REDRIVE = 2;
    */
-  RETRY: 2,
+  REDRIVE: 2,
 } as const;
 
 /**
- * What a duplicate of a dead task gets: its state (the default), or the same id redriven.
+ * What a duplicate of a dead task gets.
  *
  * @generated from enum holdfast.v1.WhenDead
  */
@@ -633,46 +699,64 @@ export const WhenDeadSchema: GenEnum<WhenDead> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 1);
 
 /**
+ * The state of a task.
+ *
  * @generated from enum holdfast.v1.TaskState
  */
 export const TaskState = {
   /**
+   * Not set.
+   *
    * @generated from enum value: TASK_STATE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * Waits for its run time or for the end of a backoff.
+   *
    * @generated from enum value: TASK_STATE_SCHEDULED = 1;
    */
   SCHEDULED: 1,
 
   /**
+   * Waits for a worker.
+   *
    * @generated from enum value: TASK_STATE_READY = 2;
    */
   READY: 2,
 
   /**
+   * A worker holds a lease.
+   *
    * @generated from enum value: TASK_STATE_RUNNING = 3;
    */
   RUNNING: 3,
 
   /**
+   * Ended: the handler returned.
+   *
    * @generated from enum value: TASK_STATE_SUCCEEDED = 4;
    */
   SUCCEEDED: 4,
 
   /**
+   * Ended: it will not be tried again unless it is redriven.
+   *
    * @generated from enum value: TASK_STATE_DEAD = 5;
    */
   DEAD: 5,
 
   /**
+   * Ended: it was cancelled.
+   *
    * @generated from enum value: TASK_STATE_CANCELLED = 6;
    */
   CANCELLED: 6,
 } as const;
 
 /**
+ * The state of a task.
+ *
  * @generated from enum holdfast.v1.TaskState
  */
 export type TaskState = (typeof TaskState)[keyof typeof TaskState] | UnknownEnum;
@@ -684,71 +768,99 @@ export const TaskStateSchema: GenEnum<TaskState> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 2);
 
 /**
+ * The kind of an event.
+ *
  * @generated from enum holdfast.v1.EventKind
  */
 export const EventKind = {
   /**
+   * Not set, or a kind that this version does not know.
+   *
    * @generated from enum value: EVENT_KIND_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * The task was accepted.
+   *
    * @generated from enum value: EVENT_KIND_SUBMITTED = 1;
    */
   SUBMITTED: 1,
 
   /**
+   * A worker got a lease: an attempt began.
+   *
    * @generated from enum value: EVENT_KIND_CLAIMED = 2;
    */
   CLAIMED: 2,
 
   /**
+   * A worker gave the lease back without beginning the work.
+   *
    * @generated from enum value: EVENT_KIND_CLAIM_RELEASED = 3;
    */
   CLAIM_RELEASED: 3,
 
   /**
+   * The lease ended without a settlement.
+   *
    * @generated from enum value: EVENT_KIND_LEASE_EXPIRED = 4;
    */
   LEASE_EXPIRED: 4,
 
   /**
+   * An attempt failed and will be repeated.
+   *
    * @generated from enum value: EVENT_KIND_FAILED = 5;
    */
   FAILED: 5,
 
   /**
+   * The handler asked to be run again later. Uses no attempt.
+   *
    * @generated from enum value: EVENT_KIND_SNOOZED = 6;
    */
   SNOOZED: 6,
 
   /**
+   * The handler returned.
+   *
    * @generated from enum value: EVENT_KIND_SUCCEEDED = 7;
    */
   SUCCEEDED: 7,
 
   /**
+   * The task became dead.
+   *
    * @generated from enum value: EVENT_KIND_DIED = 8;
    */
   DIED: 8,
 
   /**
+   * Cancellation was requested while an attempt was running.
+   *
    * @generated from enum value: EVENT_KIND_CANCEL_REQUESTED = 9;
    */
   CANCEL_REQUESTED: 9,
 
   /**
+   * The task was cancelled.
+   *
    * @generated from enum value: EVENT_KIND_CANCELLED = 10;
    */
   CANCELLED: 10,
 
   /**
+   * The dead task was made to run again, with fresh attempts.
+   *
    * @generated from enum value: EVENT_KIND_REDRIVEN = 11;
    */
   REDRIVEN: 11,
 } as const;
 
 /**
+ * The kind of an event.
+ *
  * @generated from enum holdfast.v1.EventKind
  */
 export type EventKind = (typeof EventKind)[keyof typeof EventKind] | UnknownEnum;
@@ -760,10 +872,14 @@ export const EventKindSchema: GenEnum<EventKind> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 3);
 
 /**
+ * Why a task is dead.
+ *
  * @generated from enum holdfast.v1.DeadReason
  */
 export const DeadReason = {
   /**
+   * Not dead.
+   *
    * @generated from enum value: DEAD_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
@@ -776,14 +892,14 @@ export const DeadReason = {
   ATTEMPTS: 1,
 
   /**
-   * The handler said that trying again is useless.
+   * The handler threw an error that is not worth repeating.
    *
    * @generated from enum value: DEAD_REASON_FATAL = 2;
    */
   FATAL: 2,
 
   /**
-   * The task's complete-by time passed.
+   * The task's deadline passed.
    *
    * @generated from enum value: DEAD_REASON_DEADLINE = 3;
    */
@@ -798,6 +914,8 @@ export const DeadReason = {
 } as const;
 
 /**
+ * Why a task is dead.
+ *
  * @generated from enum holdfast.v1.DeadReason
  */
 export type DeadReason = (typeof DeadReason)[keyof typeof DeadReason] | UnknownEnum;
@@ -807,4 +925,52 @@ export type DeadReason = (typeof DeadReason)[keyof typeof DeadReason] | UnknownE
  */
 export const DeadReasonSchema: GenEnum<DeadReason> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 4);
+
+/**
+ * Which parts of a task a response includes.
+ *
+ * @generated from enum holdfast.v1.TaskView
+ */
+export const TaskView = {
+  /**
+   * BASIC.
+   *
+   * @generated from enum value: TASK_VIEW_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * All fields but the payload and the result.
+   *
+   * @generated from enum value: TASK_VIEW_BASIC = 1;
+   */
+  BASIC: 1,
+
+  /**
+   * BASIC and the result.
+   *
+   * @generated from enum value: TASK_VIEW_RESULT = 2;
+   */
+  RESULT: 2,
+
+  /**
+   * All fields.
+   *
+   * @generated from enum value: TASK_VIEW_FULL = 3;
+   */
+  FULL: 3,
+} as const;
+
+/**
+ * Which parts of a task a response includes.
+ *
+ * @generated from enum holdfast.v1.TaskView
+ */
+export type TaskView = (typeof TaskView)[keyof typeof TaskView] | UnknownEnum;
+
+/**
+ * Describes the enum holdfast.v1.TaskView.
+ */
+export const TaskViewSchema: GenEnum<TaskView> = /*@__PURE__*/
+  enumDesc(file_holdfast_v1_task, 5);
 

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Progress, Spec, SubmitOptions, Task, TaskEvent, TaskState } from "./task_pb.ts";
+import type { Progress, Spec, SubmitOptions, Task, TaskEvent, TaskState, TaskView } from "./task_pb.ts";
 import { file_holdfast_v1_task } from "./task_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -12,31 +12,37 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task_service.proto.
  */
 export const file_holdfast_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJXCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRITCgt3aXRoX3Jlc3VsdBgCIAEoCBIUCgx3aXRoX3BheWxvYWQYAyABKAgSDgoGdGVuYW50GAQgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJ4ChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSEwoLd2l0aF9yZXN1bHQYBCABKAgSFAoMd2l0aF9wYXlsb2FkGAUgASgIIjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvMBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SDgoGY3Vyc29yGAsgASgJIlcKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuaG9sZGZhc3QudjEuVGFzaxIOCgZjdXJzb3IYAiABKAkSEAoIZXhhbWluZWQYAyABKA0iSQoVR2V0VGFza0hpc3RvcnlSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAkiTgoWR2V0VGFza0hpc3RvcnlSZXNwb25zZRImCgZldmVudHMYASADKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSDAoEbW9yZRgCIAEoCCI2ChhWZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJImcKGVZlcmlmeVRhc2tIaXN0b3J5UmVzcG9uc2USDgoGZXZlbnRzGAEgASgNEigKBWZhdWx0GAIgASgOMhkuaG9sZGZhc3QudjEuSGlzdG9yeUZhdWx0EhAKCGZhdWx0X2F0GAMgASgNIkQKEFdhdGNoVGFza1JlcXVlc3QSCgoCaWQYASABKAkSFAoMZnJvbV92ZXJzaW9uGAIgASgNEg4KBnRlbmFudBgDIAEoCSLTAQoRV2F0Y2hUYXNrUmVzcG9uc2USLAoFZXZlbnQYASABKAsyGy5ob2xkZmFzdC52MS5WZXJzaW9uZWRFdmVudEgAEikKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3NIABIxCgprZWVwX2FsaXZlGAMgASgLMhsuaG9sZGZhc3QudjEuV2F0Y2hLZWVwQWxpdmVIABIoCgVkcmFpbhgEIAEoCzIXLmhvbGRmYXN0LnYxLldhdGNoRHJhaW5IAEIICgZ1cGRhdGUibwoOVmVyc2lvbmVkRXZlbnQSDwoHdmVyc2lvbhgBIAEoDRIlCgVldmVudBgCIAEoCzIWLmhvbGRmYXN0LnYxLlRhc2tFdmVudBIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSIQCg5XYXRjaEtlZXBBbGl2ZSIMCgpXYXRjaERyYWluIlEKEVdhdGNoVGFza3NSZXF1ZXN0EiwKBXRhc2tzGAEgAygLMh0uaG9sZGZhc3QudjEuV2F0Y2hUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYAiABKAkidwoSV2F0Y2hUYXNrc1Jlc3BvbnNlEgoKAmlkGAEgASgJEi4KBnVwZGF0ZRgCIAEoCzIeLmhvbGRmYXN0LnYxLldhdGNoVGFza1Jlc3BvbnNlEiUKBWVycm9yGAMgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIj8KEUNhbmNlbFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiNQoSQ2FuY2VsVGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIi4KEFJldHJ5VGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJIjQKEVJldHJ5VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIrQBChNSZWRyaXZlVGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIMCgR0eXBlGAMgASgJEgsKA3RhZxgEIAEoCRIYChBhY2NlcHRlZF9mcm9tX21zGAUgASgDEhkKEWFjY2VwdGVkX3VudGlsX21zGAYgASgDEg8KB2RyeV9ydW4YByABKAgSDQoFbGltaXQYCCABKA0SDgoGY3Vyc29yGAkgASgJIloKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIOCgZjdXJzb3IYBCABKAkqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAzLjBwoLVGFza1NlcnZpY2USTQoKU3VibWl0VGFzaxIeLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuU3VibWl0VGFza1Jlc3BvbnNlElAKC1N1Ym1pdFRhc2tzEh8uaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuaG9sZGZhc3QudjEuR2V0VGFza1JlcXVlc3QaHC5ob2xkZmFzdC52MS5HZXRUYXNrUmVzcG9uc2USUwoMR2V0VGFza0J5S2V5EiAuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVxdWVzdBohLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlc3BvbnNlEkoKCUxpc3RUYXNrcxIdLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXNwb25zZRJZCg5HZXRUYXNrSGlzdG9yeRIiLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVxdWVzdBojLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVzcG9uc2USYgoRVmVyaWZ5VGFza0hpc3RvcnkSJS5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QaJi5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlc3BvbnNlEkwKCVdhdGNoVGFzaxIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QaHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZTABEk8KCldhdGNoVGFza3MSHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLldhdGNoVGFza3NSZXNwb25zZTABEk0KCkNhbmNlbFRhc2sSHi5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJKCglSZXRyeVRhc2sSHS5ob2xkZmFzdC52MS5SZXRyeVRhc2tSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuUmV0cnlUYXNrUmVzcG9uc2USUwoMUmVkcml2ZVRhc2tzEiAuaG9sZGZhc3QudjEuUmVkcml2ZVRhc2tzUmVxdWVzdBohLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task]);
+  fileDesc("Ch5ob2xkZmFzdC92MS90YXNrX3NlcnZpY2UucHJvdG8SC2hvbGRmYXN0LnYxIogBCgpTdWJtaXRJdGVtEhcKD2lkZW1wb3RlbmN5X2tleRgBIAEoCRIfCgRzcGVjGAIgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIrCgdvcHRpb25zGAMgASgLMhouaG9sZGZhc3QudjEuU3VibWl0T3B0aW9ucxITCgt0cmFjZXBhcmVudBgEIAEoCSJZChFTdWJtaXRUYXNrUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSDQoFcXVldWUYAiABKAkSJQoEaXRlbRgDIAEoCzIXLmhvbGRmYXN0LnYxLlN1Ym1pdEl0ZW0iSwoSU3VibWl0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrEhQKDGRlZHVwbGljYXRlZBgCIAEoCCJbChJTdWJtaXRUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEiYKBWl0ZW1zGAMgAygLMhcuaG9sZGZhc3QudjEuU3VibWl0SXRlbSJBChNTdWJtaXRUYXNrc1Jlc3BvbnNlEioKB3Jlc3VsdHMYASADKAsyGS5ob2xkZmFzdC52MS5TdWJtaXRSZXN1bHQijwEKDFN1Ym1pdFJlc3VsdBIKCgJpZBgBIAEoCRIUCgxkZWR1cGxpY2F0ZWQYAiABKAgSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSDwoHdmVyc2lvbhgEIAEoDRIlCgVlcnJvchgFIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciKiAQoJSXRlbUVycm9yEgwKBGNvZGUYASABKAUSDgoGcmVhc29uGAIgASgJEg8KB21lc3NhZ2UYAyABKAkSDAoEaGVscBgEIAEoCRIPCgd0YXNrX2lkGAUgASgJEhYKDnJldHJ5X2FmdGVyX21zGAYgASgDEi8KCnZpb2xhdGlvbnMYByADKAsyGy5ob2xkZmFzdC52MS5GaWVsZFZpb2xhdGlvbiI0Cg5GaWVsZFZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCSJRCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIjCgR2aWV3GAIgASgOMhUuaG9sZGZhc3QudjEuVGFza1ZpZXcSDgoGdGVuYW50GAMgASgJIjIKD0dldFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayJyChNHZXRUYXNrQnlLZXlSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYAyABKAkSIwoEdmlldxgEIAEoDjIVLmhvbGRmYXN0LnYxLlRhc2tWaWV3IjcKFEdldFRhc2tCeUtleVJlc3BvbnNlEh8KBHRhc2sYASABKAsyES5ob2xkZmFzdC52MS5UYXNrIvcBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVxdWV1ZRgCIAEoCRIlCgVzdGF0ZRgDIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIMCgR0eXBlGAQgASgJEgsKA3RhZxgFIAEoCRIUCgxvcmRlcmluZ19rZXkYBiABKAkSEAoIcmV0cnlpbmcYByABKAgSGAoQYWNjZXB0ZWRfZnJvbV9tcxgIIAEoAxIZChFhY2NlcHRlZF91bnRpbF9tcxgJIAEoAxIRCglwYWdlX3NpemUYCiABKA0SEgoKcGFnZV90b2tlbhgLIAEoCSJgChFMaXN0VGFza3NSZXNwb25zZRIgCgV0YXNrcxgBIAMoCzIRLmhvbGRmYXN0LnYxLlRhc2sSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJEhAKCGV4YW1pbmVkGAMgASgNIkkKFUdldFRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxmcm9tX3ZlcnNpb24YAiABKA0SDgoGdGVuYW50GAMgASgJIlIKFkdldFRhc2tIaXN0b3J5UmVzcG9uc2USJgoGZXZlbnRzGAEgAygLMhYuaG9sZGZhc3QudjEuVGFza0V2ZW50EhAKCGhhc19tb3JlGAIgASgIIjYKGFZlcmlmeVRhc2tIaXN0b3J5UmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkibAoZVmVyaWZ5VGFza0hpc3RvcnlSZXNwb25zZRIOCgZldmVudHMYASABKA0SKAoFZmF1bHQYAiABKA4yGS5ob2xkZmFzdC52MS5IaXN0b3J5RmF1bHQSFQoNZmF1bHRfdmVyc2lvbhgDIAEoDSJEChBXYXRjaFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJEhQKDGZyb21fdmVyc2lvbhgCIAEoDRIOCgZ0ZW5hbnQYAyABKAki0wEKEVdhdGNoVGFza1Jlc3BvbnNlEiwKBWV2ZW50GAEgASgLMhsuaG9sZGZhc3QudjEuVmVyc2lvbmVkRXZlbnRIABIpCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzSAASMQoKa2VlcF9hbGl2ZRgDIAEoCzIbLmhvbGRmYXN0LnYxLldhdGNoS2VlcEFsaXZlSAASKAoFZHJhaW4YBCABKAsyFy5ob2xkZmFzdC52MS5XYXRjaERyYWluSABCCAoGdXBkYXRlIm8KDlZlcnNpb25lZEV2ZW50Eg8KB3ZlcnNpb24YASABKA0SJQoFZXZlbnQYAiABKAsyFi5ob2xkZmFzdC52MS5UYXNrRXZlbnQSJQoFc3RhdGUYAyABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUiEAoOV2F0Y2hLZWVwQWxpdmUiDAoKV2F0Y2hEcmFpbiJRChFXYXRjaFRhc2tzUmVxdWVzdBIsCgV0YXNrcxgBIAMoCzIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QSDgoGdGVuYW50GAIgASgJIncKEldhdGNoVGFza3NSZXNwb25zZRIKCgJpZBgBIAEoCRIuCgZ1cGRhdGUYAiABKAsyHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZRIlCgVlcnJvchgDIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciI/ChFDYW5jZWxUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGdGVuYW50GAMgASgJIjUKEkNhbmNlbFRhc2tSZXNwb25zZRIfCgR0YXNrGAEgASgLMhEuaG9sZGZhc3QudjEuVGFzayIwChJSZWRyaXZlVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJIjYKE1JlZHJpdmVUYXNrUmVzcG9uc2USHwoEdGFzaxgBIAEoCzIRLmhvbGRmYXN0LnYxLlRhc2siuAEKE1JlZHJpdmVUYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJEgwKBHR5cGUYAyABKAkSCwoDdGFnGAQgASgJEhgKEGFjY2VwdGVkX2Zyb21fbXMYBSABKAMSGQoRYWNjZXB0ZWRfdW50aWxfbXMYBiABKAMSDwoHZHJ5X3J1bhgHIAEoCBINCgVsaW1pdBgIIAEoDRISCgpwYWdlX3Rva2VuGAkgASgJImMKFFJlZHJpdmVUYXNrc1Jlc3BvbnNlEg8KB21hdGNoZWQYASABKA0SEAoIcmVkcml2ZW4YAiABKA0SDwoHcmVmdXNlZBgDIAEoDRIXCg9uZXh0X3BhZ2VfdG9rZW4YBCABKAkqgAEKDEhpc3RvcnlGYXVsdBIdChlISVNUT1JZX0ZBVUxUX1VOU1BFQ0lGSUVEEAASGQoVSElTVE9SWV9GQVVMVF9DSEFOR0VEEAESGQoVSElTVE9SWV9GQVVMVF9NSVNTSU5HEAISGwoXSElTVE9SWV9GQVVMVF9VTkNPVU5URUQQAzLpBwoLVGFza1NlcnZpY2USTQoKU3VibWl0VGFzaxIeLmhvbGRmYXN0LnYxLlN1Ym1pdFRhc2tSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuU3VibWl0VGFza1Jlc3BvbnNlElAKC1N1Ym1pdFRhc2tzEh8uaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VibWl0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuaG9sZGZhc3QudjEuR2V0VGFza1JlcXVlc3QaHC5ob2xkZmFzdC52MS5HZXRUYXNrUmVzcG9uc2USUwoMR2V0VGFza0J5S2V5EiAuaG9sZGZhc3QudjEuR2V0VGFza0J5S2V5UmVxdWVzdBohLmhvbGRmYXN0LnYxLkdldFRhc2tCeUtleVJlc3BvbnNlEkoKCUxpc3RUYXNrcxIdLmhvbGRmYXN0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5ob2xkZmFzdC52MS5MaXN0VGFza3NSZXNwb25zZRJZCg5HZXRUYXNrSGlzdG9yeRIiLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVxdWVzdBojLmhvbGRmYXN0LnYxLkdldFRhc2tIaXN0b3J5UmVzcG9uc2USYgoRVmVyaWZ5VGFza0hpc3RvcnkSJS5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlcXVlc3QaJi5ob2xkZmFzdC52MS5WZXJpZnlUYXNrSGlzdG9yeVJlc3BvbnNlEkwKCVdhdGNoVGFzaxIdLmhvbGRmYXN0LnYxLldhdGNoVGFza1JlcXVlc3QaHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tSZXNwb25zZTABEk8KCldhdGNoVGFza3MSHi5ob2xkZmFzdC52MS5XYXRjaFRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLldhdGNoVGFza3NSZXNwb25zZTABEk0KCkNhbmNlbFRhc2sSHi5ob2xkZmFzdC52MS5DYW5jZWxUYXNrUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNhbmNlbFRhc2tSZXNwb25zZRJQCgtSZWRyaXZlVGFzaxIfLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrUmVzcG9uc2USUwoMUmVkcml2ZVRhc2tzEiAuaG9sZGZhc3QudjEuUmVkcml2ZVRhc2tzUmVxdWVzdBohLmhvbGRmYXN0LnYxLlJlZHJpdmVUYXNrc1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task]);
 
 /**
+ * One submission of a batch.
+ *
  * @generated from message holdfast.v1.SubmitItem
  */
 export type SubmitItem = Message<"holdfast.v1.SubmitItem"> & {
   /**
-   * At most 255 characters; empty: the server makes one (then a retry of the call is a second task).
+   * At most 255 characters. Empty: the server makes a key, and a repeat of the call makes a second task.
    *
    * @generated from field: string idempotency_key = 1;
    */
   idempotencyKey: string;
 
   /**
+   * The type, the ordering key and the payload.
+   *
    * @generated from field: holdfast.v1.Spec spec = 2;
    */
   spec?: Spec | undefined;
 
   /**
+   * Not set: all defaults.
+   *
    * @generated from field: holdfast.v1.SubmitOptions options = 3;
    */
   options?: SubmitOptions | undefined;
 
   /**
-   * W3C trace context of the caller; not a part of the request's sameness.
+   * The W3C traceparent of the caller. It does not count when two submissions are compared.
    *
    * @generated from field: string traceparent = 4;
    */
@@ -51,22 +57,28 @@ export const SubmitItemSchema: GenMessage<SubmitItem> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 0);
 
 /**
+ * Request of SubmitTask.
+ *
  * @generated from message holdfast.v1.SubmitTaskRequest
  */
 export type SubmitTaskRequest = Message<"holdfast.v1.SubmitTaskRequest"> & {
   /**
-   * Empty: the identity's only tenant, else "default".
+   * See the package comment of task.proto.
    *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The queue; on one machine it is created by its first submission.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
 
   /**
+   * The submission.
+   *
    * @generated from field: holdfast.v1.SubmitItem item = 3;
    */
   item?: SubmitItem | undefined;
@@ -80,15 +92,21 @@ export const SubmitTaskRequestSchema: GenMessage<SubmitTaskRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_task_service, 1);
 
 /**
+ * Response of SubmitTask.
+ *
  * @generated from message holdfast.v1.SubmitTaskResponse
  */
 export type SubmitTaskResponse = Message<"holdfast.v1.SubmitTaskResponse"> & {
   /**
+   * The accepted task, or the existing one.
+   *
    * @generated from field: holdfast.v1.Task task = 1;
    */
   task?: Task | undefined;
 
   /**
+   * True if the key was taken by the same request.
+   *
    * @generated from field: bool deduplicated = 2;
    */
   deduplicated: boolean;
@@ -102,15 +120,21 @@ export const SubmitTaskResponseSchema: GenMessage<SubmitTaskResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_task_service, 2);
 
 /**
+ * Request of SubmitTasks.
+ *
  * @generated from message holdfast.v1.SubmitTasksRequest
  */
 export type SubmitTasksRequest = Message<"holdfast.v1.SubmitTasksRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The queue of all items.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
@@ -131,11 +155,13 @@ export const SubmitTasksRequestSchema: GenMessage<SubmitTasksRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_task_service, 3);
 
 /**
+ * Response of SubmitTasks.
+ *
  * @generated from message holdfast.v1.SubmitTasksResponse
  */
 export type SubmitTasksResponse = Message<"holdfast.v1.SubmitTasksResponse"> & {
   /**
-   * As many as items, in their order.
+   * One result per item, in the order of the items.
    *
    * @generated from field: repeated holdfast.v1.SubmitResult results = 1;
    */
@@ -150,32 +176,42 @@ export const SubmitTasksResponseSchema: GenMessage<SubmitTasksResponse> = /*@__P
   messageDesc(file_holdfast_v1_task_service, 4);
 
 /**
+ * The result of one item.
+ *
  * @generated from message holdfast.v1.SubmitResult
  */
 export type SubmitResult = Message<"holdfast.v1.SubmitResult"> & {
   /**
-   * Set unless `error` is.
+   * The task's id; empty if `error` is set.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * True if the key was taken by the same request.
+   *
    * @generated from field: bool deduplicated = 2;
    */
   deduplicated: boolean;
 
   /**
+   * The task's state.
+   *
    * @generated from field: holdfast.v1.TaskState state = 3;
    */
   state: TaskState;
 
   /**
+   * The number of the task's events.
+   *
    * @generated from field: uint32 version = 4;
    */
   version: number;
 
   /**
+   * Set if the item was refused or failed.
+   *
    * @generated from field: holdfast.v1.ItemError error = 5;
    */
   error?: ItemError | undefined;
@@ -189,7 +225,7 @@ export const SubmitResultSchema: GenMessage<SubmitResult> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 5);
 
 /**
- * An error of one item of a batch.
+ * The error of one item of a batch.
  *
  * @generated from message holdfast.v1.ItemError
  */
@@ -209,32 +245,36 @@ export type ItemError = Message<"holdfast.v1.ItemError"> & {
   reason: string;
 
   /**
+   * A sentence that says what happened.
+   *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
-   * What to do next.
+   * A sentence that says what to do next.
    *
    * @generated from field: string help = 4;
    */
   help: string;
 
   /**
-   * The task that stands in the way, where one does.
+   * The task that the error is about, for example the one that has the key.
    *
    * @generated from field: string task_id = 5;
    */
   taskId: string;
 
   /**
-   * Not before so long; 0: not said.
+   * The shortest wait before another try; 0: none was given.
    *
    * @generated from field: int64 retry_after_ms = 6;
    */
   retryAfterMs: bigint;
 
   /**
+   * The wrong fields, if the request was invalid.
+   *
    * @generated from field: repeated holdfast.v1.FieldViolation violations = 7;
    */
   violations: FieldViolation[];
@@ -248,15 +288,21 @@ export const ItemErrorSchema: GenMessage<ItemError> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 6);
 
 /**
+ * A field that is wrong, as in google.rpc.BadRequest.
+ *
  * @generated from message holdfast.v1.FieldViolation
  */
 export type FieldViolation = Message<"holdfast.v1.FieldViolation"> & {
   /**
+   * The path of the field.
+   *
    * @generated from field: string field = 1;
    */
   field: string;
 
   /**
+   * What is wrong, and what is allowed.
+   *
    * @generated from field: string description = 2;
    */
   description: string;
@@ -270,26 +316,29 @@ export const FieldViolationSchema: GenMessage<FieldViolation> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 7);
 
 /**
+ * Request of GetTask.
+ *
  * @generated from message holdfast.v1.GetTaskRequest
  */
 export type GetTaskRequest = Message<"holdfast.v1.GetTaskRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * @generated from field: bool with_result = 2;
+   * Which parts of the task to return; default BASIC.
+   *
+   * @generated from field: holdfast.v1.TaskView view = 2;
    */
-  withResult: boolean;
+  view: TaskView;
 
   /**
-   * @generated from field: bool with_payload = 3;
-   */
-  withPayload: boolean;
-
-  /**
-   * @generated from field: string tenant = 4;
+   * See the package comment of task.proto.
+   *
+   * @generated from field: string tenant = 3;
    */
   tenant: string;
 };
@@ -302,10 +351,14 @@ export const GetTaskRequestSchema: GenMessage<GetTaskRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 8);
 
 /**
+ * Response of GetTask.
+ *
  * @generated from message holdfast.v1.GetTaskResponse
  */
 export type GetTaskResponse = Message<"holdfast.v1.GetTaskResponse"> & {
   /**
+   * The task.
+   *
    * @generated from field: holdfast.v1.Task task = 1;
    */
   task?: Task | undefined;
@@ -319,33 +372,38 @@ export const GetTaskResponseSchema: GenMessage<GetTaskResponse> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 9);
 
 /**
+ * Request of GetTaskByKey.
+ *
  * @generated from message holdfast.v1.GetTaskByKeyRequest
  */
 export type GetTaskByKeyRequest = Message<"holdfast.v1.GetTaskByKeyRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The queue that the key belongs to.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
 
   /**
+   * The key of the submission.
+   *
    * @generated from field: string idempotency_key = 3;
    */
   idempotencyKey: string;
 
   /**
-   * @generated from field: bool with_result = 4;
+   * Which parts of the task to return; default BASIC.
+   *
+   * @generated from field: holdfast.v1.TaskView view = 4;
    */
-  withResult: boolean;
-
-  /**
-   * @generated from field: bool with_payload = 5;
-   */
-  withPayload: boolean;
+  view: TaskView;
 };
 
 /**
@@ -356,10 +414,14 @@ export const GetTaskByKeyRequestSchema: GenMessage<GetTaskByKeyRequest> = /*@__P
   messageDesc(file_holdfast_v1_task_service, 10);
 
 /**
+ * Response of GetTaskByKey.
+ *
  * @generated from message holdfast.v1.GetTaskByKeyResponse
  */
 export type GetTaskByKeyResponse = Message<"holdfast.v1.GetTaskByKeyResponse"> & {
   /**
+   * The newest task of the key.
+   *
    * @generated from field: holdfast.v1.Task task = 1;
    */
   task?: Task | undefined;
@@ -373,56 +435,70 @@ export const GetTaskByKeyResponseSchema: GenMessage<GetTaskByKeyResponse> = /*@_
   messageDesc(file_holdfast_v1_task_service, 11);
 
 /**
+ * Request of ListTasks.
+ *
  * @generated from message holdfast.v1.ListTasksRequest
  */
 export type ListTasksRequest = Message<"holdfast.v1.ListTasksRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The queue.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
 
   /**
-   * Unspecified: all.
+   * Only tasks in this state; unspecified: in any.
    *
    * @generated from field: holdfast.v1.TaskState state = 3;
    */
   state: TaskState;
 
   /**
+   * Only tasks of this type; empty: of any.
+   *
    * @generated from field: string type = 4;
    */
   type: string;
 
   /**
+   * Only tasks with this tag; empty: with any.
+   *
    * @generated from field: string tag = 5;
    */
   tag: string;
 
   /**
-   * Only tasks of this lane that wait or run, in their order.
+   * Only the waiting and running tasks of this lane, in their order; empty: tasks of any lane and of none.
    *
    * @generated from field: string ordering_key = 6;
    */
   orderingKey: string;
 
   /**
-   * Only dead, cancelled or retrying where set: waiting after a failure.
+   * If true, only tasks that wait after a failed attempt.
    *
    * @generated from field: bool retrying = 7;
    */
   retrying: boolean;
 
   /**
+   * Only tasks accepted at this time or later.
+   *
    * @generated from field: int64 accepted_from_ms = 8;
    */
   acceptedFromMs: bigint;
 
   /**
+   * Only tasks accepted before this time.
+   *
    * @generated from field: int64 accepted_until_ms = 9;
    */
   acceptedUntilMs: bigint;
@@ -435,9 +511,11 @@ export type ListTasksRequest = Message<"holdfast.v1.ListTasksRequest"> & {
   pageSize: number;
 
   /**
-   * @generated from field: string cursor = 11;
+   * `next_page_token` of the page before; empty: the first page.
+   *
+   * @generated from field: string page_token = 11;
    */
-  cursor: string;
+  pageToken: string;
 };
 
 /**
@@ -448,22 +526,28 @@ export const ListTasksRequestSchema: GenMessage<ListTasksRequest> = /*@__PURE__*
   messageDesc(file_holdfast_v1_task_service, 12);
 
 /**
+ * Response of ListTasks.
+ *
  * @generated from message holdfast.v1.ListTasksResponse
  */
 export type ListTasksResponse = Message<"holdfast.v1.ListTasksResponse"> & {
   /**
+   * The tasks of the page.
+   *
    * @generated from field: repeated holdfast.v1.Task tasks = 1;
    */
   tasks: Task[];
 
   /**
-   * Empty: no more.
+   * Empty: this was the last page.
    *
-   * @generated from field: string cursor = 2;
+   * @generated from field: string next_page_token = 2;
    */
-  cursor: string;
+  nextPageToken: string;
 
   /**
+   * The number of tasks that were examined for this page.
+   *
    * @generated from field: uint32 examined = 3;
    */
   examined: number;
@@ -477,22 +561,28 @@ export const ListTasksResponseSchema: GenMessage<ListTasksResponse> = /*@__PURE_
   messageDesc(file_holdfast_v1_task_service, 13);
 
 /**
+ * Request of GetTaskHistory.
+ *
  * @generated from message holdfast.v1.GetTaskHistoryRequest
  */
 export type GetTaskHistoryRequest = Message<"holdfast.v1.GetTaskHistoryRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Events after this many.
+   * Only events after this version; 0: from the first event on.
    *
    * @generated from field: uint32 from_version = 2;
    */
   fromVersion: number;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 3;
    */
   tenant: string;
@@ -506,22 +596,24 @@ export const GetTaskHistoryRequestSchema: GenMessage<GetTaskHistoryRequest> = /*
   messageDesc(file_holdfast_v1_task_service, 14);
 
 /**
+ * Response of GetTaskHistory.
+ *
  * @generated from message holdfast.v1.GetTaskHistoryResponse
  */
 export type GetTaskHistoryResponse = Message<"holdfast.v1.GetTaskHistoryResponse"> & {
   /**
-   * At most 500, oldest first.
+   * At most 500 events, oldest first.
    *
    * @generated from field: repeated holdfast.v1.TaskEvent events = 1;
    */
   events: TaskEvent[];
 
   /**
-   * There are more: ask again with the version of the last one, which is from_version plus the number of events.
+   * True if there are more: continue with `from_version` plus the number of these events.
    *
-   * @generated from field: bool more = 2;
+   * @generated from field: bool has_more = 2;
    */
-  more: boolean;
+  hasMore: boolean;
 };
 
 /**
@@ -532,15 +624,21 @@ export const GetTaskHistoryResponseSchema: GenMessage<GetTaskHistoryResponse> = 
   messageDesc(file_holdfast_v1_task_service, 15);
 
 /**
+ * Request of VerifyTaskHistory.
+ *
  * @generated from message holdfast.v1.VerifyTaskHistoryRequest
  */
 export type VerifyTaskHistoryRequest = Message<"holdfast.v1.VerifyTaskHistoryRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
@@ -554,29 +652,31 @@ export const VerifyTaskHistoryRequestSchema: GenMessage<VerifyTaskHistoryRequest
   messageDesc(file_holdfast_v1_task_service, 16);
 
 /**
+ * Response of VerifyTaskHistory.
+ *
  * @generated from message holdfast.v1.VerifyTaskHistoryResponse
  */
 export type VerifyTaskHistoryResponse = Message<"holdfast.v1.VerifyTaskHistoryResponse"> & {
   /**
-   * How many events the task counts; the submission is the first.
+   * The number of events that the task's head counts; the submission is the first.
    *
    * @generated from field: uint32 events = 1;
    */
   events: number;
 
   /**
-   * Unspecified: the history is whole.
+   * Unspecified: the history is as it was written.
    *
    * @generated from field: holdfast.v1.HistoryFault fault = 2;
    */
   fault: HistoryFault;
 
   /**
-   * The first event that the fault is about; those before it are as they were written. 0: none.
+   * The version of the first event that the fault concerns; the events before it are as they were written. 0: no fault.
    *
-   * @generated from field: uint32 fault_at = 3;
+   * @generated from field: uint32 fault_version = 3;
    */
-  faultAt: number;
+  faultVersion: number;
 };
 
 /**
@@ -587,22 +687,28 @@ export const VerifyTaskHistoryResponseSchema: GenMessage<VerifyTaskHistoryRespon
   messageDesc(file_holdfast_v1_task_service, 17);
 
 /**
+ * Request of WatchTask.
+ *
  * @generated from message holdfast.v1.WatchTaskRequest
  */
 export type WatchTaskRequest = Message<"holdfast.v1.WatchTaskRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * Events after this many; a resumed watch gives the version it has seen.
+   * Only events after this version. A client that resumes gives the last version that it received.
    *
    * @generated from field: uint32 from_version = 2;
    */
   fromVersion: number;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 3;
    */
   tenant: string;
@@ -616,27 +722,35 @@ export const WatchTaskRequestSchema: GenMessage<WatchTaskRequest> = /*@__PURE__*
   messageDesc(file_holdfast_v1_task_service, 18);
 
 /**
+ * One message of a WatchTask stream.
+ *
  * @generated from message holdfast.v1.WatchTaskResponse
  */
 export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
   /**
+   * Exactly one is set.
+   *
    * @generated from oneof holdfast.v1.WatchTaskResponse.update
    */
   update: {
     /**
+     * The next event.
+     *
      * @generated from field: holdfast.v1.VersionedEvent event = 1;
      */
     value: VersionedEvent;
     case: "event";
   } | {
     /**
+     * Progress of the running attempt; it is no event.
+     *
      * @generated from field: holdfast.v1.Progress progress = 2;
      */
     value: Progress;
     case: "progress";
   } | {
     /**
-     * Nothing happened; sent each 20 s.
+     * Sent each 20 s without another message.
      *
      * @generated from field: holdfast.v1.WatchKeepAlive keep_alive = 3;
      */
@@ -644,7 +758,7 @@ export type WatchTaskResponse = Message<"holdfast.v1.WatchTaskResponse"> & {
     case: "keepAlive";
   } | {
     /**
-     * The stream's time is over: open another one from the version you have.
+     * The stream will end: open another one from the last version received.
      *
      * @generated from field: holdfast.v1.WatchDrain drain = 4;
      */
@@ -661,21 +775,27 @@ export const WatchTaskResponseSchema: GenMessage<WatchTaskResponse> = /*@__PURE_
   messageDesc(file_holdfast_v1_task_service, 19);
 
 /**
+ * An event with its place in the history.
+ *
  * @generated from message holdfast.v1.VersionedEvent
  */
 export type VersionedEvent = Message<"holdfast.v1.VersionedEvent"> & {
   /**
+   * From 1, the submission.
+   *
    * @generated from field: uint32 version = 1;
    */
   version: number;
 
   /**
+   * The event.
+   *
    * @generated from field: holdfast.v1.TaskEvent event = 2;
    */
   event?: TaskEvent | undefined;
 
   /**
-   * The state after this event.
+   * The task's state after the event.
    *
    * @generated from field: holdfast.v1.TaskState state = 3;
    */
@@ -690,6 +810,8 @@ export const VersionedEventSchema: GenMessage<VersionedEvent> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 20);
 
 /**
+ * Keeps a connection from being closed as idle.
+ *
  * @generated from message holdfast.v1.WatchKeepAlive
  */
 export type WatchKeepAlive = Message<"holdfast.v1.WatchKeepAlive"> & {
@@ -703,6 +825,8 @@ export const WatchKeepAliveSchema: GenMessage<WatchKeepAlive> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 21);
 
 /**
+ * Announces the end of a stream.
+ *
  * @generated from message holdfast.v1.WatchDrain
  */
 export type WatchDrain = Message<"holdfast.v1.WatchDrain"> & {
@@ -716,17 +840,21 @@ export const WatchDrainSchema: GenMessage<WatchDrain> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 22);
 
 /**
+ * Request of WatchTasks.
+ *
  * @generated from message holdfast.v1.WatchTasksRequest
  */
 export type WatchTasksRequest = Message<"holdfast.v1.WatchTasksRequest"> & {
   /**
-   * 1 to 256.
+   * 1 to 256. An item without a tenant takes the tenant of this request.
    *
    * @generated from field: repeated holdfast.v1.WatchTaskRequest tasks = 1;
    */
   tasks: WatchTaskRequest[];
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
@@ -740,21 +868,27 @@ export const WatchTasksRequestSchema: GenMessage<WatchTasksRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_task_service, 23);
 
 /**
+ * One message of a WatchTasks stream.
+ *
  * @generated from message holdfast.v1.WatchTasksResponse
  */
 export type WatchTasksResponse = Message<"holdfast.v1.WatchTasksResponse"> & {
   /**
+   * The task that the message is about; empty for keep_alive and drain.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * The message, as WatchTask sends it.
+   *
    * @generated from field: holdfast.v1.WatchTaskResponse update = 2;
    */
   update?: WatchTaskResponse | undefined;
 
   /**
-   * This task can't be watched (unknown, expired).
+   * Set if this task cannot be watched, for example because it does not exist. The others go on.
    *
    * @generated from field: holdfast.v1.ItemError error = 3;
    */
@@ -769,22 +903,28 @@ export const WatchTasksResponseSchema: GenMessage<WatchTasksResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_task_service, 24);
 
 /**
+ * Request of CancelTask.
+ *
  * @generated from message holdfast.v1.CancelTaskRequest
  */
 export type CancelTaskRequest = Message<"holdfast.v1.CancelTaskRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * At most 1,024 characters.
+   * Recorded in the event; at most 1,024 characters.
    *
    * @generated from field: string reason = 2;
    */
   reason: string;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 3;
    */
   tenant: string;
@@ -798,10 +938,14 @@ export const CancelTaskRequestSchema: GenMessage<CancelTaskRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_task_service, 25);
 
 /**
+ * Response of CancelTask.
+ *
  * @generated from message holdfast.v1.CancelTaskResponse
  */
 export type CancelTaskResponse = Message<"holdfast.v1.CancelTaskResponse"> & {
   /**
+   * The task after the request.
+   *
    * @generated from field: holdfast.v1.Task task = 1;
    */
   task?: Task | undefined;
@@ -815,96 +959,122 @@ export const CancelTaskResponseSchema: GenMessage<CancelTaskResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_task_service, 26);
 
 /**
- * @generated from message holdfast.v1.RetryTaskRequest
+ * Request of RedriveTask.
+ *
+ * @generated from message holdfast.v1.RedriveTaskRequest
  */
-export type RetryTaskRequest = Message<"holdfast.v1.RetryTaskRequest"> & {
+export type RedriveTaskRequest = Message<"holdfast.v1.RedriveTaskRequest"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
 };
 
 /**
- * Describes the message holdfast.v1.RetryTaskRequest.
- * Use `create(RetryTaskRequestSchema)` to create a new message.
+ * Describes the message holdfast.v1.RedriveTaskRequest.
+ * Use `create(RedriveTaskRequestSchema)` to create a new message.
  */
-export const RetryTaskRequestSchema: GenMessage<RetryTaskRequest> = /*@__PURE__*/
+export const RedriveTaskRequestSchema: GenMessage<RedriveTaskRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 27);
 
 /**
- * @generated from message holdfast.v1.RetryTaskResponse
+ * Response of RedriveTask.
+ *
+ * @generated from message holdfast.v1.RedriveTaskResponse
  */
-export type RetryTaskResponse = Message<"holdfast.v1.RetryTaskResponse"> & {
+export type RedriveTaskResponse = Message<"holdfast.v1.RedriveTaskResponse"> & {
   /**
+   * The task after the redrive.
+   *
    * @generated from field: holdfast.v1.Task task = 1;
    */
   task?: Task | undefined;
 };
 
 /**
- * Describes the message holdfast.v1.RetryTaskResponse.
- * Use `create(RetryTaskResponseSchema)` to create a new message.
+ * Describes the message holdfast.v1.RedriveTaskResponse.
+ * Use `create(RedriveTaskResponseSchema)` to create a new message.
  */
-export const RetryTaskResponseSchema: GenMessage<RetryTaskResponse> = /*@__PURE__*/
+export const RedriveTaskResponseSchema: GenMessage<RedriveTaskResponse> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_task_service, 28);
 
 /**
+ * Request of RedriveTasks.
+ *
  * @generated from message holdfast.v1.RedriveTasksRequest
  */
 export type RedriveTasksRequest = Message<"holdfast.v1.RedriveTasksRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * The queue.
+   *
    * @generated from field: string queue = 2;
    */
   queue: string;
 
   /**
+   * Only tasks of this type; empty: of any.
+   *
    * @generated from field: string type = 3;
    */
   type: string;
 
   /**
+   * Only tasks with this tag; empty: with any.
+   *
    * @generated from field: string tag = 4;
    */
   tag: string;
 
   /**
+   * Only tasks accepted at this time or later.
+   *
    * @generated from field: int64 accepted_from_ms = 5;
    */
   acceptedFromMs: bigint;
 
   /**
+   * Only tasks accepted before this time.
+   *
    * @generated from field: int64 accepted_until_ms = 6;
    */
   acceptedUntilMs: bigint;
 
   /**
-   * Counts what would be redriven and changes nothing.
+   * If true, the tasks are counted and nothing is changed.
    *
    * @generated from field: bool dry_run = 7;
    */
   dryRun: boolean;
 
   /**
-   * 1 to 1,000; default 1,000.
+   * The most tasks to redrive: 1 to 1,000; default 1,000.
    *
    * @generated from field: uint32 limit = 8;
    */
   limit: number;
 
   /**
-   * @generated from field: string cursor = 9;
+   * `next_page_token` of the call before; empty: from the first task on.
+   *
+   * @generated from field: string page_token = 9;
    */
-  cursor: string;
+  pageToken: string;
 };
 
 /**
@@ -915,30 +1085,38 @@ export const RedriveTasksRequestSchema: GenMessage<RedriveTasksRequest> = /*@__P
   messageDesc(file_holdfast_v1_task_service, 29);
 
 /**
+ * Response of RedriveTasks.
+ *
  * @generated from message holdfast.v1.RedriveTasksResponse
  */
 export type RedriveTasksResponse = Message<"holdfast.v1.RedriveTasksResponse"> & {
   /**
+   * The number of tasks that the filter selected.
+   *
    * @generated from field: uint32 matched = 1;
    */
   matched: number;
 
   /**
+   * The number of tasks that run again.
+   *
    * @generated from field: uint32 redriven = 2;
    */
   redriven: number;
 
   /**
+   * The number of tasks that could not be redriven, for example because they expire soon.
+   *
    * @generated from field: uint32 refused = 3;
    */
   refused: number;
 
   /**
-   * Empty: no more.
+   * Empty: no selected task is left.
    *
-   * @generated from field: string cursor = 4;
+   * @generated from field: string next_page_token = 4;
    */
-  cursor: string;
+  nextPageToken: string;
 };
 
 /**
@@ -949,30 +1127,34 @@ export const RedriveTasksResponseSchema: GenMessage<RedriveTasksResponse> = /*@_
   messageDesc(file_holdfast_v1_task_service, 30);
 
 /**
+ * What is wrong with a history.
+ *
  * @generated from enum holdfast.v1.HistoryFault
  */
 export const HistoryFault = {
   /**
+   * Nothing.
+   *
    * @generated from enum value: HISTORY_FAULT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * The event, or what followed it, is not what was written.
+   * The event, or the link to it, is not what was written.
    *
    * @generated from enum value: HISTORY_FAULT_CHANGED = 1;
    */
   CHANGED: 1,
 
   /**
-   * The event is not there.
+   * The event does not exist.
    *
    * @generated from enum value: HISTORY_FAULT_MISSING = 2;
    */
   MISSING: 2,
 
   /**
-   * The event is there, and the task's head counts fewer, or is gone.
+   * The event exists, but the task's head counts fewer events, or does not exist.
    *
    * @generated from enum value: HISTORY_FAULT_UNCOUNTED = 3;
    */
@@ -980,6 +1162,8 @@ export const HistoryFault = {
 } as const;
 
 /**
+ * What is wrong with a history.
+ *
  * @generated from enum holdfast.v1.HistoryFault
  */
 export type HistoryFault = (typeof HistoryFault)[keyof typeof HistoryFault] | UnknownEnum;
@@ -991,14 +1175,14 @@ export const HistoryFaultSchema: GenEnum<HistoryFault> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task_service, 0);
 
 /**
- * For those who have work to be done.
+ * Submission and observation of tasks, for clients.
  *
  * @generated from service holdfast.v1.TaskService
  */
 export const TaskService: GenService<{
   /**
-   * Accepts one task. The same key and the same spec return the same task, with `deduplicated`;
-   * the same key and another spec are refused with ALREADY_EXISTS, reason KEY_REUSED and the existing id.
+   * Accepts one task. The same key and the same spec return the same task, with `deduplicated`; the same key and another spec are
+   * refused with ALREADY_EXISTS, reason KEY_REUSED, and the existing id in the details.
    *
    * @generated from rpc holdfast.v1.TaskService.SubmitTask
    */
@@ -1008,9 +1192,9 @@ export const TaskService: GenService<{
     output: typeof SubmitTaskResponseSchema;
   },
   /**
-   * Accepts up to 100 tasks. Never atomic: each item has a result of its own. Those of one ordering key run in the order
-   * given, whether their keys were new or those of tasks that ended and whose windows are over. Dead tasks that duplicates
-   * run again (`when_dead`) follow behind, in the order given.
+   * Accepts up to 100 tasks, each with a result of its own: the call is not atomic. Tasks of one ordering key run in the order given,
+   * also if their keys belonged to tasks that ended and whose windows are over. Dead tasks that duplicates redrive (`when_dead`)
+   * follow behind them, in the order given.
    *
    * @generated from rpc holdfast.v1.TaskService.SubmitTasks
    */
@@ -1020,6 +1204,8 @@ export const TaskService: GenService<{
     output: typeof SubmitTasksResponseSchema;
   },
   /**
+   * Returns one task. NOT_FOUND, reason TASK_NOT_FOUND, if it does not exist, is no longer kept, or may not be read.
+   *
    * @generated from rpc holdfast.v1.TaskService.GetTask
    */
   getTask: {
@@ -1028,7 +1214,7 @@ export const TaskService: GenService<{
     output: typeof GetTaskResponseSchema;
   },
   /**
-   * The newest task of a key.
+   * Returns the newest task of an idempotency key.
    *
    * @generated from rpc holdfast.v1.TaskService.GetTaskByKey
    */
@@ -1038,7 +1224,8 @@ export const TaskService: GenService<{
     output: typeof GetTaskByKeyResponseSchema;
   },
   /**
-   * Newest first, by cursor. A filter is exact or examines at most 1,000 tasks a page; `examined` tells.
+   * Returns tasks of a queue in pages, newest first, without payloads and results. Some filters examine tasks that they do not return,
+   * at most 1,000 a page: a page may be short, or empty, and still have a next one.
    *
    * @generated from rpc holdfast.v1.TaskService.ListTasks
    */
@@ -1048,6 +1235,8 @@ export const TaskService: GenService<{
     output: typeof ListTasksResponseSchema;
   },
   /**
+   * Returns the events of a task in pages, oldest first.
+   *
    * @generated from rpc holdfast.v1.TaskService.GetTaskHistory
    */
   getTaskHistory: {
@@ -1056,8 +1245,8 @@ export const TaskService: GenService<{
     output: typeof GetTaskHistoryResponseSchema;
   },
   /**
-   * Whether the events of a task are those that were written, as far as the hashes tell that each carries of the one
-   * before it. FAILED_PRECONDITION, reason NOT_BUILT, where the server's store keeps none.
+   * Checks the events of a task against the hash that each of them carries of its predecessor. FAILED_PRECONDITION, reason NOT_BUILT,
+   * if the server's store keeps no hashes.
    *
    * @generated from rpc holdfast.v1.TaskService.VerifyTaskHistory
    */
@@ -1067,7 +1256,7 @@ export const TaskService: GenService<{
     output: typeof VerifyTaskHistoryResponseSchema;
   },
   /**
-   * The events of one task from a version on, until it ends.
+   * Streams the events of one task from a version on, until the task ends.
    *
    * @generated from rpc holdfast.v1.TaskService.WatchTask
    */
@@ -1077,7 +1266,7 @@ export const TaskService: GenService<{
     output: typeof WatchTaskResponseSchema;
   },
   /**
-   * The same for up to 256 tasks at once, until all have ended.
+   * Streams the events of up to 256 tasks, until all have ended.
    *
    * @generated from rpc holdfast.v1.TaskService.WatchTasks
    */
@@ -1087,6 +1276,9 @@ export const TaskService: GenService<{
     output: typeof WatchTasksResponseSchema;
   },
   /**
+   * Cancels a task. A waiting one is cancelled at once, a running one when its worker confirms it or its lease expires. A dead task that
+   * holds its lane is cancelled, so that the lane goes on.
+   *
    * @generated from rpc holdfast.v1.TaskService.CancelTask
    */
   cancelTask: {
@@ -1095,17 +1287,17 @@ export const TaskService: GenService<{
     output: typeof CancelTaskResponseSchema;
   },
   /**
-   * Redrives one dead task: it waits again with attempts as at first.
+   * Makes one dead task run again, with fresh attempts. FAILED_PRECONDITION, reason NOT_DEAD, if it is not dead.
    *
-   * @generated from rpc holdfast.v1.TaskService.RetryTask
+   * @generated from rpc holdfast.v1.TaskService.RedriveTask
    */
-  retryTask: {
+  redriveTask: {
     methodKind: "unary";
-    input: typeof RetryTaskRequestSchema;
-    output: typeof RetryTaskResponseSchema;
+    input: typeof RedriveTaskRequestSchema;
+    output: typeof RedriveTaskResponseSchema;
   },
   /**
-   * Redrives the dead tasks that a filter names, at most `limit` a call.
+   * Makes the dead tasks that a filter selects run again, at most `limit` a call.
    *
    * @generated from rpc holdfast.v1.TaskService.RedriveTasks
    */

@@ -17,32 +17,44 @@ export const file_holdfast_v1_worker_service: GenFile = /*@__PURE__*/
   fileDesc("CiBob2xkZmFzdC92MS93b3JrZXJfc2VydmljZS5wcm90bxILaG9sZGZhc3QudjEizAEKC1dvcmtSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuaG9sZGZhc3QudjEuV29ya0hlbGxvSAASJQoGY3JlZGl0GAIgASgLMhMuaG9sZGZhc3QudjEuQ3JlZGl0SAASNAoIcmVjZWl2ZWQYAyABKAsyIC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c1JlY2VpdmVkSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UimgEKCVdvcmtIZWxsbxIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEg0KBXRhc2tzGAYgASgNEg0KBWJ5dGVzGAcgASgNIjAKC0hhbmRsZWRUeXBlEgwKBHR5cGUYASABKAkSEwoLbWF4X3ZlcnNpb24YAiABKA0iJgoGQ3JlZGl0Eg0KBXRhc2tzGAEgASgNEg0KBWJ5dGVzGAIgASgNIiIKE0Fzc2lnbm1lbnRzUmVjZWl2ZWQSCwoDc2VxGAEgASgNIgsKCUtlZXBBbGl2ZSL4AQoMV29ya1Jlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5ob2xkZmFzdC52MS5Xb3JrV2VsY29tZUgAEi8KC2Fzc2lnbm1lbnRzGAIgASgLMhguaG9sZGZhc3QudjEuQXNzaWdubWVudHNIABIsCgZjYW5jZWwYAyABKAsyGi5ob2xkZmFzdC52MS5DYW5jZWxBdHRlbXB0SAASIwoFZHJhaW4YBCABKAsyEi5ob2xkZmFzdC52MS5EcmFpbkgAEiwKCmtlZXBfYWxpdmUYBSABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIlcKC1dvcmtXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSDAoEbm9kZRgCIAEoCRIQCghsZWFzZV9tcxgDIAEoAxIUCgxoZWFydGJlYXRfbXMYBCABKAMiQgoLQXNzaWdubWVudHMSCwoDc2VxGAEgASgNEiYKBXRhc2tzGAIgAygLMhcuaG9sZGZhc3QudjEuQXNzaWdubWVudCK3AgoKQXNzaWdubWVudBIPCgd0YXNrX2lkGAEgASgJEg0KBWxlYXNlGAIgASgMEh8KBHNwZWMYAyABKAsyES5ob2xkZmFzdC52MS5TcGVjEg8KB2F0dGVtcHQYBCABKA0SFAoMbWF4X2F0dGVtcHRzGAUgASgNEhUKDWZlbmNpbmdfdG9rZW4YBiABKAMSFwoPaWRlbXBvdGVuY3lfa2V5GAcgASgJEg0KBXF1ZXVlGAggASgJEg4KBnRlbmFudBgJIAEoCRIQCghsZWFzZV9tcxgKIAEoAxISCgp0aW1lb3V0X21zGAsgASgDEhYKDmRlYWRsaW5lX2luX21zGAwgASgDEhMKC3RyYWNlcGFyZW50GA0gASgJEhEKCXBhcmVudF9pZBgOIAEoCRIMCgR0YWdzGA8gAygJImAKDUNhbmNlbEF0dGVtcHQSDwoHdGFza19pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEicKBWNhdXNlGAMgASgOMhguaG9sZGZhc3QudjEuQ2FuY2VsQ2F1c2UiBwoFRHJhaW4i0wEKDVJlcG9ydFJlcXVlc3QSKQoFaGVsbG8YASABKAsyGC5ob2xkZmFzdC52MS5SZXBvcnRIZWxsb0gAEi8KC3NldHRsZW1lbnRzGAIgASgLMhguaG9sZGZhc3QudjEuU2V0dGxlbWVudHNIABItCgpoZWFydGJlYXRzGAMgASgLMhcuaG9sZGZhc3QudjEuSGVhcnRiZWF0c0gAEiwKCmtlZXBfYWxpdmUYBCABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIkQKC1JlcG9ydEhlbGxvEhIKCnNlc3Npb25faWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEg4KBnRlbmFudBgDIAEoCSJECgtTZXR0bGVtZW50cxINCgViYXRjaBgBIAEoDRImCgVpdGVtcxgCIAMoCzIXLmhvbGRmYXN0LnYxLlNldHRsZW1lbnQinwEKClNldHRsZW1lbnQSDQoFbGVhc2UYASABKAwSJQoHb3V0Y29tZRgCIAEoDjIULmhvbGRmYXN0LnYxLk91dGNvbWUSJAoGcmVzdWx0GAMgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIPCgdtZXNzYWdlGAQgASgJEhIKCmVycm9yX3R5cGUYBSABKAkSEAoIYWZ0ZXJfbXMYBiABKAMiRgoKSGVhcnRiZWF0cxINCgViYXRjaBgBIAEoDRIpCgVpdGVtcxgCIAMoCzIaLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEl0ZW0iRwoNSGVhcnRiZWF0SXRlbRINCgVsZWFzZRgBIAEoDBInCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzIswBCg5SZXBvcnRSZXNwb25zZRInCgdzZXR0bGVkGAEgASgLMhQuaG9sZGZhc3QudjEuU2V0dGxlZEgAEjMKCmhlYXJ0YmVhdHMYAiABKAsyHS5ob2xkZmFzdC52MS5IZWFydGJlYXRBbnN3ZXJzSAASIwoFZHJhaW4YAyABKAsyEi5ob2xkZmFzdC52MS5EcmFpbkgAEiwKCmtlZXBfYWxpdmUYBCABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIlYKB1NldHRsZWQSDQoFYmF0Y2gYASABKA0SKgoHcmVzdWx0cxgCIAMoCzIZLmhvbGRmYXN0LnYxLlNldHRsZVJlc3VsdBIQCghjcmVkaXRlZBgDIAEoCCJcCgxTZXR0bGVSZXN1bHQSJQoFc3RhdGUYASABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSJQoFZXJyb3IYAiABKAsyFi5ob2xkZmFzdC52MS5JdGVtRXJyb3IiUAoQSGVhcnRiZWF0QW5zd2VycxINCgViYXRjaBgBIAEoDRItCgdhbnN3ZXJzGAIgAygLMhwuaG9sZGZhc3QudjEuSGVhcnRiZWF0QW5zd2VyIqMBCg9IZWFydGJlYXRBbnN3ZXISLgoHdmVyZGljdBgBIAEoDjIdLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdFZlcmRpY3QSEAoIbGVhc2VfbXMYAiABKAMSJwoFY2F1c2UYAyABKA4yGC5ob2xkZmFzdC52MS5DYW5jZWxDYXVzZRIlCgVlcnJvchgEIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciK8AQoRQ2xhaW1UYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEhMKC3dvcmtlcl9uYW1lGAIgASgJEhEKCXdvcmtlcl9pZBgDIAEoCRIOCgZxdWV1ZXMYBCADKAkSJwoFdHlwZXMYBSADKAsyGC5ob2xkZmFzdC52MS5IYW5kbGVkVHlwZRIRCgltYXhfdGFza3MYBiABKA0SDwoHd2FpdF9tcxgHIAEoAxISCgpyZXF1ZXN0X2lkGAggASgJImIKEkNsYWltVGFza3NSZXNwb25zZRImCgV0YXNrcxgBIAMoCzIXLmhvbGRmYXN0LnYxLkFzc2lnbm1lbnQSJAoEbG9zdBgCIAMoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciJNChBIZWFydGJlYXRSZXF1ZXN0EikKBWl0ZW1zGAEgAygLMhouaG9sZGZhc3QudjEuSGVhcnRiZWF0SXRlbRIOCgZ0ZW5hbnQYAiABKAkiQgoRSGVhcnRiZWF0UmVzcG9uc2USLQoHYW5zd2VycxgBIAMoCzIcLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEFuc3dlciJZChJTdWNjZWVkVGFza1JlcXVlc3QSDQoFbGVhc2UYASABKAwSJAoGcmVzdWx0GAIgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIOCgZ0ZW5hbnQYAyABKAkiPAoTU3VjY2VlZFRhc2tSZXNwb25zZRIlCgVzdGF0ZRgBIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSKQAQoPRmFpbFRhc2tSZXF1ZXN0Eg0KBWxlYXNlGAEgASgMEicKBnJlYXNvbhgCIAEoDjIXLmhvbGRmYXN0LnYxLkZhaWxSZWFzb24SDwoHbWVzc2FnZRgDIAEoCRISCgplcnJvcl90eXBlGAQgASgJEhAKCGFmdGVyX21zGAUgASgDEg4KBnRlbmFudBgGIAEoCSI5ChBGYWlsVGFza1Jlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlKpkBCgtDYW5jZWxDYXVzZRIcChhDQU5DRUxfQ0FVU0VfVU5TUEVDSUZJRUQQABIaChZDQU5DRUxfQ0FVU0VfQ0FOQ0VMTEVEEAESGQoVQ0FOQ0VMX0NBVVNFX0RFQURMSU5FEAISGwoXQ0FOQ0VMX0NBVVNFX0xFQVNFX0xPU1QQAxIYChRDQU5DRUxfQ0FVU0VfVElNRU9VVBAEKqIBCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX1NVQ0NFRURFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISEQoNT1VUQ09NRV9GQVRBTBADEhMKD09VVENPTUVfU05PT1pFRBAEEhQKEE9VVENPTUVfUkVMRUFTRUQQBRIVChFPVVRDT01FX0NBTkNFTExFRBAGKrEBChBIZWFydGJlYXRWZXJkaWN0EiEKHUhFQVJUQkVBVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASHQoZSEVBUlRCRUFUX1ZFUkRJQ1RfUkVORVdFRBABEhwKGEhFQVJUQkVBVF9WRVJESUNUX0NBTkNFTBACEiAKHEhFQVJUQkVBVF9WRVJESUNUX0xFQVNFX0xPU1QQAxIbChdIRUFSVEJFQVRfVkVSRElDVF9FUlJPUhAEKqQBCgpGYWlsUmVhc29uEhsKF0ZBSUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRRkFJTF9SRUFTT05fUkVUUlkQARIVChFGQUlMX1JFQVNPTl9GQVRBTBACEhYKEkZBSUxfUkVBU09OX1NOT09aRRADEhgKFEZBSUxfUkVBU09OX1JFTEVBU0VEEAQSGQoVRkFJTF9SRUFTT05fQ0FOQ0VMTEVEEAUyzQMKDVdvcmtlclNlcnZpY2USPwoEV29yaxIYLmhvbGRmYXN0LnYxLldvcmtSZXF1ZXN0GhkuaG9sZGZhc3QudjEuV29ya1Jlc3BvbnNlKAEwARJFCgZSZXBvcnQSGi5ob2xkZmFzdC52MS5SZXBvcnRSZXF1ZXN0GhsuaG9sZGZhc3QudjEuUmVwb3J0UmVzcG9uc2UoATABEk0KCkNsYWltVGFza3MSHi5ob2xkZmFzdC52MS5DbGFpbVRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNsYWltVGFza3NSZXNwb25zZRJKCglIZWFydGJlYXQSHS5ob2xkZmFzdC52MS5IZWFydGJlYXRSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuSGVhcnRiZWF0UmVzcG9uc2USUAoLU3VjY2VlZFRhc2sSHy5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1Jlc3BvbnNlEkcKCEZhaWxUYXNrEhwuaG9sZGZhc3QudjEuRmFpbFRhc2tSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuRmFpbFRhc2tSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task, file_holdfast_v1_task_service]);
 
 /**
+ * One message of a worker on a Work stream.
+ *
  * @generated from message holdfast.v1.WorkRequest
  */
 export type WorkRequest = Message<"holdfast.v1.WorkRequest"> & {
   /**
+   * Exactly one is set.
+   *
    * @generated from oneof holdfast.v1.WorkRequest.message
    */
   message: {
     /**
+     * Opens the session; the first message.
+     *
      * @generated from field: holdfast.v1.WorkHello hello = 1;
      */
     value: WorkHello;
     case: "hello";
   } | {
     /**
+     * Gives the server more credits.
+     *
      * @generated from field: holdfast.v1.Credit credit = 2;
      */
     value: Credit;
     case: "credit";
   } | {
     /**
+     * Acknowledges assignments.
+     *
      * @generated from field: holdfast.v1.AssignmentsReceived received = 3;
      */
     value: AssignmentsReceived;
     case: "received";
   } | {
     /**
+     * Sent each 20 s without another message.
+     *
      * @generated from field: holdfast.v1.KeepAlive keep_alive = 4;
      */
     value: KeepAlive;
@@ -58,48 +70,56 @@ export const WorkRequestSchema: GenMessage<WorkRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 0);
 
 /**
+ * Describes a worker.
+ *
  * @generated from message holdfast.v1.WorkHello
  */
 export type WorkHello = Message<"holdfast.v1.WorkHello"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
-   * The worker's name, and a UUID made anew by each process.
+   * Shown with each claim; at most 255 characters.
    *
    * @generated from field: string worker_name = 2;
    */
   workerName: string;
 
   /**
+   * A UUID that each process makes for itself.
+   *
    * @generated from field: string worker_id = 3;
    */
   workerId: string;
 
   /**
-   * 1 to 64.
+   * 1 to 64 queues.
    *
    * @generated from field: repeated string queues = 4;
    */
   queues: string[];
 
   /**
-   * What this worker handles; it is never given a newer version than it names. 1 to 256.
+   * 1 to 256 task types. The worker is never given a newer version than it names.
    *
    * @generated from field: repeated holdfast.v1.HandledType types = 5;
    */
   types: HandledType[];
 
   /**
-   * Credits from the start: how many tasks, and how many bytes of spec, may be assigned.
+   * The number of tasks that may be assigned to the worker at first.
    *
    * @generated from field: uint32 tasks = 6;
    */
   tasks: number;
 
   /**
+   * The number of bytes of spec that may be assigned to the worker at first.
+   *
    * @generated from field: uint32 bytes = 7;
    */
   bytes: number;
@@ -113,15 +133,21 @@ export const WorkHelloSchema: GenMessage<WorkHello> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 1);
 
 /**
+ * A task type that a worker handles.
+ *
  * @generated from message holdfast.v1.HandledType
  */
 export type HandledType = Message<"holdfast.v1.HandledType"> & {
   /**
+   * The name of the task type.
+   *
    * @generated from field: string type = 1;
    */
   type: string;
 
   /**
+   * The highest version of it.
+   *
    * @generated from field: uint32 max_version = 2;
    */
   maxVersion: number;
@@ -135,17 +161,21 @@ export const HandledTypeSchema: GenMessage<HandledType> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 2);
 
 /**
- * Additive.
+ * Credits in addition to those that the server has already.
  *
  * @generated from message holdfast.v1.Credit
  */
 export type Credit = Message<"holdfast.v1.Credit"> & {
   /**
+   * Further tasks.
+   *
    * @generated from field: uint32 tasks = 1;
    */
   tasks: number;
 
   /**
+   * Further bytes of spec.
+   *
    * @generated from field: uint32 bytes = 2;
    */
   bytes: number;
@@ -159,13 +189,15 @@ export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 3);
 
 /**
- * All Assignments messages up to this number arrived. A stream that was given something and says nothing for a second is
- * given nothing more until it does; what it never said this of is given back when it ends.
+ * Acknowledges every Assignments message up to a number. A worker that was assigned something and sends nothing for a second is assigned
+ * nothing more until it does. Assignments without an acknowledgement are released when the stream ends.
  *
  * @generated from message holdfast.v1.AssignmentsReceived
  */
 export type AssignmentsReceived = Message<"holdfast.v1.AssignmentsReceived"> & {
   /**
+   * The `seq` of the last message received.
+   *
    * @generated from field: uint32 seq = 1;
    */
   seq: number;
@@ -179,6 +211,8 @@ export const AssignmentsReceivedSchema: GenMessage<AssignmentsReceived> = /*@__P
   messageDesc(file_holdfast_v1_worker_service, 4);
 
 /**
+ * Keeps a connection from being closed as idle.
+ *
  * @generated from message holdfast.v1.KeepAlive
  */
 export type KeepAlive = Message<"holdfast.v1.KeepAlive"> & {
@@ -192,38 +226,52 @@ export const KeepAliveSchema: GenMessage<KeepAlive> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 5);
 
 /**
+ * One message of the server on a Work stream.
+ *
  * @generated from message holdfast.v1.WorkResponse
  */
 export type WorkResponse = Message<"holdfast.v1.WorkResponse"> & {
   /**
+   * Exactly one is set.
+   *
    * @generated from oneof holdfast.v1.WorkResponse.message
    */
   message: {
     /**
+     * Answers `hello`; the first message.
+     *
      * @generated from field: holdfast.v1.WorkWelcome welcome = 1;
      */
     value: WorkWelcome;
     case: "welcome";
   } | {
     /**
+     * Claimed tasks.
+     *
      * @generated from field: holdfast.v1.Assignments assignments = 2;
      */
     value: Assignments;
     case: "assignments";
   } | {
     /**
+     * Asks the worker to stop an attempt.
+     *
      * @generated from field: holdfast.v1.CancelAttempt cancel = 3;
      */
     value: CancelAttempt;
     case: "cancel";
   } | {
     /**
+     * The stream will end.
+     *
      * @generated from field: holdfast.v1.Drain drain = 4;
      */
     value: Drain;
     case: "drain";
   } | {
     /**
+     * Sent each 20 s without another message.
+     *
      * @generated from field: holdfast.v1.KeepAlive keep_alive = 5;
      */
     value: KeepAlive;
@@ -239,27 +287,35 @@ export const WorkResponseSchema: GenMessage<WorkResponse> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 6);
 
 /**
+ * The session that `hello` opened.
+ *
  * @generated from message holdfast.v1.WorkWelcome
  */
 export type WorkWelcome = Message<"holdfast.v1.WorkWelcome"> & {
   /**
-   * Names this stream; Report streams give it, so that settlements return credits.
+   * Identifies the session. A Report stream names it, so that settlements give credits back.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
+   * The name of the node.
+   *
    * @generated from field: string node = 2;
    */
   node: string;
 
   /**
+   * The duration of a lease.
+   *
    * @generated from field: int64 lease_ms = 3;
    */
   leaseMs: bigint;
 
   /**
+   * The interval of heartbeats that the server expects.
+   *
    * @generated from field: int64 heartbeat_ms = 4;
    */
   heartbeatMs: bigint;
@@ -273,17 +329,21 @@ export const WorkWelcomeSchema: GenMessage<WorkWelcome> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 7);
 
 /**
+ * Tasks that the worker now holds.
+ *
  * @generated from message holdfast.v1.Assignments
  */
 export type Assignments = Message<"holdfast.v1.Assignments"> & {
   /**
-   * Counts up from 1 on each stream.
+   * Rises by one with each message of the stream, from 1.
    *
    * @generated from field: uint32 seq = 1;
    */
   seq: number;
 
   /**
+   * The tasks.
+   *
    * @generated from field: repeated holdfast.v1.Assignment tasks = 2;
    */
   tasks: Assignment[];
@@ -297,16 +357,20 @@ export const AssignmentsSchema: GenMessage<Assignments> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 8);
 
 /**
+ * A task with the lease under which a worker holds it. All times are durations, so that clocks are never compared.
+ *
  * @generated from message holdfast.v1.Assignment
  */
 export type Assignment = Message<"holdfast.v1.Assignment"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string task_id = 1;
    */
   taskId: string;
 
   /**
-   * Opaque; at most 2 KiB; heartbeats and settlements echo it.
+   * Opaque, at most 2 KiB. Heartbeats and settlements return it.
    *
    * @generated from field: bytes lease = 2;
    */
@@ -320,65 +384,85 @@ export type Assignment = Message<"holdfast.v1.Assignment"> & {
   spec?: Spec | undefined;
 
   /**
+   * The number of this attempt, from 1.
+   *
    * @generated from field: uint32 attempt = 4;
    */
   attempt: number;
 
   /**
+   * The number of attempts allowed.
+   *
    * @generated from field: uint32 max_attempts = 5;
    */
   maxAttempts: number;
 
   /**
+   * Rises with each claim of the task: a resource that remembers the highest one can refuse an older worker.
+   *
    * @generated from field: int64 fencing_token = 6;
    */
   fencingToken: bigint;
 
   /**
+   * The key of the submission.
+   *
    * @generated from field: string idempotency_key = 7;
    */
   idempotencyKey: string;
 
   /**
+   * The queue of the task.
+   *
    * @generated from field: string queue = 8;
    */
   queue: string;
 
   /**
+   * The tenant of the task.
+   *
    * @generated from field: string tenant = 9;
    */
   tenant: string;
 
   /**
-   * Lengths, since workers never compare clocks: how long the lease lasts from receipt on, and the attempt at most.
+   * How long the lease lasts from the receipt of this message on.
    *
    * @generated from field: int64 lease_ms = 10;
    */
   leaseMs: bigint;
 
   /**
+   * How long the attempt may take.
+   *
    * @generated from field: int64 timeout_ms = 11;
    */
   timeoutMs: bigint;
 
   /**
-   * Until the task's deadline; 0: none.
+   * The time that is left until the task's deadline; 0: no deadline.
    *
    * @generated from field: int64 deadline_in_ms = 12;
    */
   deadlineInMs: bigint;
 
   /**
+   * The W3C traceparent of the submission.
+   *
    * @generated from field: string traceparent = 13;
    */
   traceparent: string;
 
   /**
+   * The id of the task whose handler submitted this one.
+   *
    * @generated from field: string parent_id = 14;
    */
   parentId: string;
 
   /**
+   * The tags of the submission.
+   *
    * @generated from field: repeated string tags = 15;
    */
   tags: string[];
@@ -392,20 +476,28 @@ export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 9);
 
 /**
+ * Asks a worker to stop an attempt and to settle it.
+ *
  * @generated from message holdfast.v1.CancelAttempt
  */
 export type CancelAttempt = Message<"holdfast.v1.CancelAttempt"> & {
   /**
+   * The id of the task.
+   *
    * @generated from field: string task_id = 1;
    */
   taskId: string;
 
   /**
+   * The fencing token of the attempt.
+   *
    * @generated from field: int64 fencing_token = 2;
    */
   fencingToken: bigint;
 
   /**
+   * Why.
+   *
    * @generated from field: holdfast.v1.CancelCause cause = 3;
    */
   cause: CancelCause;
@@ -419,7 +511,7 @@ export const CancelAttemptSchema: GenMessage<CancelAttempt> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 10);
 
 /**
- * Open the next stream, then leave this one.
+ * The stream will end: open the next one first, then close this one.
  *
  * @generated from message holdfast.v1.Drain
  */
@@ -434,32 +526,44 @@ export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 11);
 
 /**
+ * One message of a worker on a Report stream.
+ *
  * @generated from message holdfast.v1.ReportRequest
  */
 export type ReportRequest = Message<"holdfast.v1.ReportRequest"> & {
   /**
+   * Exactly one is set.
+   *
    * @generated from oneof holdfast.v1.ReportRequest.message
    */
   message: {
     /**
+     * Identifies the worker; the first message.
+     *
      * @generated from field: holdfast.v1.ReportHello hello = 1;
      */
     value: ReportHello;
     case: "hello";
   } | {
     /**
+     * Ends of attempts.
+     *
      * @generated from field: holdfast.v1.Settlements settlements = 2;
      */
     value: Settlements;
     case: "settlements";
   } | {
     /**
+     * Extensions of leases.
+     *
      * @generated from field: holdfast.v1.Heartbeats heartbeats = 3;
      */
     value: Heartbeats;
     case: "heartbeats";
   } | {
     /**
+     * Sent each 20 s without another message.
+     *
      * @generated from field: holdfast.v1.KeepAlive keep_alive = 4;
      */
     value: KeepAlive;
@@ -475,20 +579,28 @@ export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 12);
 
 /**
+ * Identifies the worker of a Report stream.
+ *
  * @generated from message holdfast.v1.ReportHello
  */
 export type ReportHello = Message<"holdfast.v1.ReportHello"> & {
   /**
+   * The session of the Work stream, as its welcome named it.
+   *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
+   * The worker's id, as in WorkHello.
+   *
    * @generated from field: string worker_id = 2;
    */
   workerId: string;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 3;
    */
   tenant: string;
@@ -502,11 +614,13 @@ export const ReportHelloSchema: GenMessage<ReportHello> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 13);
 
 /**
+ * A batch of settlements.
+ *
  * @generated from message holdfast.v1.Settlements
  */
 export type Settlements = Message<"holdfast.v1.Settlements"> & {
   /**
-   * Chosen by the worker; the answer carries it.
+   * Chosen by the worker; the response carries it.
    *
    * @generated from field: uint32 batch = 1;
    */
@@ -528,40 +642,48 @@ export const SettlementsSchema: GenMessage<Settlements> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 14);
 
 /**
+ * The end of one attempt.
+ *
  * @generated from message holdfast.v1.Settlement
  */
 export type Settlement = Message<"holdfast.v1.Settlement"> & {
   /**
+   * The lease of the assignment.
+   *
    * @generated from field: bytes lease = 1;
    */
   lease: Uint8Array;
 
   /**
+   * How the attempt ended.
+   *
    * @generated from field: holdfast.v1.Outcome outcome = 2;
    */
   outcome: Outcome;
 
   /**
-   * SUCCEEDED: the result.
+   * SUCCEEDED: the result; at most 256 KiB.
    *
    * @generated from field: holdfast.v1.Payload result = 3;
    */
   result?: Payload | undefined;
 
   /**
-   * FAILED, FATAL, CANCELLED: what went wrong. At most 8 KiB are kept.
+   * FAILED, FATAL, CANCELLED: the error's message. At most 8 KiB are kept.
    *
    * @generated from field: string message = 4;
    */
   message: string;
 
   /**
+   * FAILED, FATAL: the error's name in the handler's language.
+   *
    * @generated from field: string error_type = 5;
    */
   errorType: string;
 
   /**
-   * FAILED: wait so long instead of by policy. SNOOZED: again after so long.
+   * FAILED: the wait before the next attempt, in place of the retry policy's. SNOOZED: the wait before the next run.
    *
    * @generated from field: int64 after_ms = 6;
    */
@@ -576,10 +698,14 @@ export const SettlementSchema: GenMessage<Settlement> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 15);
 
 /**
+ * A batch of heartbeats.
+ *
  * @generated from message holdfast.v1.Heartbeats
  */
 export type Heartbeats = Message<"holdfast.v1.Heartbeats"> & {
   /**
+   * Chosen by the worker; the response carries it.
+   *
    * @generated from field: uint32 batch = 1;
    */
   batch: number;
@@ -600,15 +726,21 @@ export const HeartbeatsSchema: GenMessage<Heartbeats> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 16);
 
 /**
+ * The heartbeat of one attempt.
+ *
  * @generated from message holdfast.v1.HeartbeatItem
  */
 export type HeartbeatItem = Message<"holdfast.v1.HeartbeatItem"> & {
   /**
+   * The lease of the assignment.
+   *
    * @generated from field: bytes lease = 1;
    */
   lease: Uint8Array;
 
   /**
+   * The progress to record; not set: unchanged.
+   *
    * @generated from field: holdfast.v1.Progress progress = 2;
    */
   progress?: Progress | undefined;
@@ -622,32 +754,44 @@ export const HeartbeatItemSchema: GenMessage<HeartbeatItem> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 17);
 
 /**
+ * One message of the server on a Report stream.
+ *
  * @generated from message holdfast.v1.ReportResponse
  */
 export type ReportResponse = Message<"holdfast.v1.ReportResponse"> & {
   /**
+   * Exactly one is set.
+   *
    * @generated from oneof holdfast.v1.ReportResponse.message
    */
   message: {
     /**
+     * Results of a batch of settlements.
+     *
      * @generated from field: holdfast.v1.Settled settled = 1;
      */
     value: Settled;
     case: "settled";
   } | {
     /**
+     * Results of a batch of heartbeats.
+     *
      * @generated from field: holdfast.v1.HeartbeatAnswers heartbeats = 2;
      */
     value: HeartbeatAnswers;
     case: "heartbeats";
   } | {
     /**
+     * The stream will end.
+     *
      * @generated from field: holdfast.v1.Drain drain = 3;
      */
     value: Drain;
     case: "drain";
   } | {
     /**
+     * Sent each 20 s without another message.
+     *
      * @generated from field: holdfast.v1.KeepAlive keep_alive = 4;
      */
     value: KeepAlive;
@@ -663,21 +807,27 @@ export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 18);
 
 /**
+ * Results of a batch of settlements.
+ *
  * @generated from message holdfast.v1.Settled
  */
 export type Settled = Message<"holdfast.v1.Settled"> & {
   /**
+   * The number of the batch.
+   *
    * @generated from field: uint32 batch = 1;
    */
   batch: number;
 
   /**
+   * One result per item, in the order of the items.
+   *
    * @generated from field: repeated holdfast.v1.SettleResult results = 2;
    */
   results: SettleResult[];
 
   /**
-   * This node returned the credits to the session; where false the worker sends them itself.
+   * True if this node gave the credits back to the session; if false, the worker sends them itself.
    *
    * @generated from field: bool credited = 3;
    */
@@ -692,17 +842,21 @@ export const SettledSchema: GenMessage<Settled> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 19);
 
 /**
+ * The result of one settlement.
+ *
  * @generated from message holdfast.v1.SettleResult
  */
 export type SettleResult = Message<"holdfast.v1.SettleResult"> & {
   /**
-   * Set unless `error` is: the state that was recorded.
+   * The task's state after the settlement; not set if `error` is.
    *
    * @generated from field: holdfast.v1.TaskState state = 1;
    */
   state: TaskState;
 
   /**
+   * Set if the settlement was refused or failed.
+   *
    * @generated from field: holdfast.v1.ItemError error = 2;
    */
   error?: ItemError | undefined;
@@ -716,15 +870,21 @@ export const SettleResultSchema: GenMessage<SettleResult> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 20);
 
 /**
+ * Results of a batch of heartbeats.
+ *
  * @generated from message holdfast.v1.HeartbeatAnswers
  */
 export type HeartbeatAnswers = Message<"holdfast.v1.HeartbeatAnswers"> & {
   /**
+   * The number of the batch.
+   *
    * @generated from field: uint32 batch = 1;
    */
   batch: number;
 
   /**
+   * One answer per item, in the order of the items.
+   *
    * @generated from field: repeated holdfast.v1.HeartbeatAnswer answers = 2;
    */
   answers: HeartbeatAnswer[];
@@ -738,27 +898,35 @@ export const HeartbeatAnswersSchema: GenMessage<HeartbeatAnswers> = /*@__PURE__*
   messageDesc(file_holdfast_v1_worker_service, 21);
 
 /**
+ * The result of one heartbeat.
+ *
  * @generated from message holdfast.v1.HeartbeatAnswer
  */
 export type HeartbeatAnswer = Message<"holdfast.v1.HeartbeatAnswer"> & {
   /**
+   * What the worker must do.
+   *
    * @generated from field: holdfast.v1.HeartbeatVerdict verdict = 1;
    */
   verdict: HeartbeatVerdict;
 
   /**
-   * RENEWED: how long the lease lasts from receipt on.
+   * RENEWED: how long the lease lasts from the receipt of this message on.
    *
    * @generated from field: int64 lease_ms = 2;
    */
   leaseMs: bigint;
 
   /**
+   * CANCEL: why the attempt must stop.
+   *
    * @generated from field: holdfast.v1.CancelCause cause = 3;
    */
   cause: CancelCause;
 
   /**
+   * LEASE_LOST, ERROR: the error.
+   *
    * @generated from field: holdfast.v1.ItemError error = 4;
    */
   error?: ItemError | undefined;
@@ -772,30 +940,42 @@ export const HeartbeatAnswerSchema: GenMessage<HeartbeatAnswer> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 22);
 
 /**
+ * Request of ClaimTasks.
+ *
  * @generated from message holdfast.v1.ClaimTasksRequest
  */
 export type ClaimTasksRequest = Message<"holdfast.v1.ClaimTasksRequest"> & {
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 1;
    */
   tenant: string;
 
   /**
+   * Shown with each claim; at most 255 characters.
+   *
    * @generated from field: string worker_name = 2;
    */
   workerName: string;
 
   /**
+   * A UUID that each process makes for itself.
+   *
    * @generated from field: string worker_id = 3;
    */
   workerId: string;
 
   /**
+   * 1 to 64 queues.
+   *
    * @generated from field: repeated string queues = 4;
    */
   queues: string[];
 
   /**
+   * 1 to 256 task types.
+   *
    * @generated from field: repeated holdfast.v1.HandledType types = 5;
    */
   types: HandledType[];
@@ -808,14 +988,14 @@ export type ClaimTasksRequest = Message<"holdfast.v1.ClaimTasksRequest"> & {
   maxTasks: number;
 
   /**
-   * Wait for work so long; at most 20 s.
+   * How long to wait if no task is ready; at most 20 s.
    *
    * @generated from field: int64 wait_ms = 7;
    */
   waitMs: bigint;
 
   /**
-   * A UUID of the caller's; at most 64 characters.
+   * A UUID of the caller for this request, at most 64 characters. A repeat of the call carries the same one.
    *
    * @generated from field: string request_id = 8;
    */
@@ -830,16 +1010,20 @@ export const ClaimTasksRequestSchema: GenMessage<ClaimTasksRequest> = /*@__PURE_
   messageDesc(file_holdfast_v1_worker_service, 23);
 
 /**
+ * Response of ClaimTasks.
+ *
  * @generated from message holdfast.v1.ClaimTasksResponse
  */
 export type ClaimTasksResponse = Message<"holdfast.v1.ClaimTasksResponse"> & {
   /**
+   * The claimed tasks; none if the wait ended first.
+   *
    * @generated from field: repeated holdfast.v1.Assignment tasks = 1;
    */
   tasks: Assignment[];
 
   /**
-   * Races for a task that this claim lost: code aborted, reason CONFLICT, each naming who has the task.
+   * One error for each task that another worker claimed first: code ABORTED, reason CONFLICT. Its message names that worker.
    *
    * @generated from field: repeated holdfast.v1.ItemError lost = 2;
    */
@@ -854,15 +1038,21 @@ export const ClaimTasksResponseSchema: GenMessage<ClaimTasksResponse> = /*@__PUR
   messageDesc(file_holdfast_v1_worker_service, 24);
 
 /**
+ * Request of Heartbeat.
+ *
  * @generated from message holdfast.v1.HeartbeatRequest
  */
 export type HeartbeatRequest = Message<"holdfast.v1.HeartbeatRequest"> & {
   /**
+   * 1 to 100.
+   *
    * @generated from field: repeated holdfast.v1.HeartbeatItem items = 1;
    */
   items: HeartbeatItem[];
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 2;
    */
   tenant: string;
@@ -876,10 +1066,14 @@ export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*
   messageDesc(file_holdfast_v1_worker_service, 25);
 
 /**
+ * Response of Heartbeat.
+ *
  * @generated from message holdfast.v1.HeartbeatResponse
  */
 export type HeartbeatResponse = Message<"holdfast.v1.HeartbeatResponse"> & {
   /**
+   * One answer per item, in the order of the items.
+   *
    * @generated from field: repeated holdfast.v1.HeartbeatAnswer answers = 1;
    */
   answers: HeartbeatAnswer[];
@@ -893,20 +1087,28 @@ export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE_
   messageDesc(file_holdfast_v1_worker_service, 26);
 
 /**
+ * Request of SucceedTask.
+ *
  * @generated from message holdfast.v1.SucceedTaskRequest
  */
 export type SucceedTaskRequest = Message<"holdfast.v1.SucceedTaskRequest"> & {
   /**
+   * The lease of the assignment.
+   *
    * @generated from field: bytes lease = 1;
    */
   lease: Uint8Array;
 
   /**
+   * The result; at most 256 KiB.
+   *
    * @generated from field: holdfast.v1.Payload result = 2;
    */
   result?: Payload | undefined;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 3;
    */
   tenant: string;
@@ -920,10 +1122,14 @@ export const SucceedTaskRequestSchema: GenMessage<SucceedTaskRequest> = /*@__PUR
   messageDesc(file_holdfast_v1_worker_service, 27);
 
 /**
+ * Response of SucceedTask.
+ *
  * @generated from message holdfast.v1.SucceedTaskResponse
  */
 export type SucceedTaskResponse = Message<"holdfast.v1.SucceedTaskResponse"> & {
   /**
+   * The task's state after the settlement.
+   *
    * @generated from field: holdfast.v1.TaskState state = 1;
    */
   state: TaskState;
@@ -937,37 +1143,49 @@ export const SucceedTaskResponseSchema: GenMessage<SucceedTaskResponse> = /*@__P
   messageDesc(file_holdfast_v1_worker_service, 28);
 
 /**
+ * Request of FailTask.
+ *
  * @generated from message holdfast.v1.FailTaskRequest
  */
 export type FailTaskRequest = Message<"holdfast.v1.FailTaskRequest"> & {
   /**
+   * The lease of the assignment.
+   *
    * @generated from field: bytes lease = 1;
    */
   lease: Uint8Array;
 
   /**
+   * How the attempt ended.
+   *
    * @generated from field: holdfast.v1.FailReason reason = 2;
    */
   reason: FailReason;
 
   /**
+   * The error's message. At most 8 KiB are kept.
+   *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
+   * The error's name in the handler's language.
+   *
    * @generated from field: string error_type = 4;
    */
   errorType: string;
 
   /**
-   * RETRY: wait so long instead of by policy. SNOOZE: again after so long.
+   * RETRY: the wait before the next attempt, in place of the retry policy's. SNOOZE: the wait before the next run.
    *
    * @generated from field: int64 after_ms = 5;
    */
   afterMs: bigint;
 
   /**
+   * See the package comment of task.proto.
+   *
    * @generated from field: string tenant = 6;
    */
   tenant: string;
@@ -981,10 +1199,14 @@ export const FailTaskRequestSchema: GenMessage<FailTaskRequest> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 29);
 
 /**
+ * Response of FailTask.
+ *
  * @generated from message holdfast.v1.FailTaskResponse
  */
 export type FailTaskResponse = Message<"holdfast.v1.FailTaskResponse"> & {
   /**
+   * The task's state after the settlement.
+   *
    * @generated from field: holdfast.v1.TaskState state = 1;
    */
   state: TaskState;
@@ -998,36 +1220,50 @@ export const FailTaskResponseSchema: GenMessage<FailTaskResponse> = /*@__PURE__*
   messageDesc(file_holdfast_v1_worker_service, 30);
 
 /**
+ * Why an attempt must stop.
+ *
  * @generated from enum holdfast.v1.CancelCause
  */
 export const CancelCause = {
   /**
+   * Not set.
+   *
    * @generated from enum value: CANCEL_CAUSE_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * A client cancelled the task.
+   *
    * @generated from enum value: CANCEL_CAUSE_CANCELLED = 1;
    */
   CANCELLED: 1,
 
   /**
+   * The task's deadline passed.
+   *
    * @generated from enum value: CANCEL_CAUSE_DEADLINE = 2;
    */
   DEADLINE: 2,
 
   /**
+   * Another worker may hold the task now.
+   *
    * @generated from enum value: CANCEL_CAUSE_LEASE_LOST = 3;
    */
   LEASE_LOST: 3,
 
   /**
+   * The attempt took longer than allowed.
+   *
    * @generated from enum value: CANCEL_CAUSE_TIMEOUT = 4;
    */
   TIMEOUT: 4,
 } as const;
 
 /**
+ * Why an attempt must stop.
+ *
  * @generated from enum holdfast.v1.CancelCause
  */
 export type CancelCause = (typeof CancelCause)[keyof typeof CancelCause] | UnknownEnum;
@@ -1039,43 +1275,55 @@ export const CancelCauseSchema: GenEnum<CancelCause> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_worker_service, 0);
 
 /**
+ * How an attempt ended.
+ *
  * @generated from enum holdfast.v1.Outcome
  */
 export const Outcome = {
   /**
+   * Not set.
+   *
    * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * The handler returned.
+   *
    * @generated from enum value: OUTCOME_SUCCEEDED = 1;
    */
   SUCCEEDED: 1,
 
   /**
+   * The handler failed. The attempt is repeated by the retry policy.
+   *
    * @generated from enum value: OUTCOME_FAILED = 2;
    */
   FAILED: 2,
 
   /**
+   * The handler failed in a way that is not worth repeating. The task is dead.
+   *
    * @generated from enum value: OUTCOME_FATAL = 3;
    */
   FATAL: 3,
 
   /**
+   * The handler asked to be run again later. Uses no attempt.
+   *
    * @generated from enum value: OUTCOME_SNOOZED = 4;
    */
   SNOOZED: 4,
 
   /**
-   * Not begun: give it to somebody else. Uses no attempt.
+   * The work did not begin. Another worker may take the task. Uses no attempt.
    *
    * @generated from enum value: OUTCOME_RELEASED = 5;
    */
   RELEASED: 5,
 
   /**
-   * The handler stopped because it was asked to.
+   * The handler stopped because cancellation was requested.
    *
    * @generated from enum value: OUTCOME_CANCELLED = 6;
    */
@@ -1083,6 +1331,8 @@ export const Outcome = {
 } as const;
 
 /**
+ * How an attempt ended.
+ *
  * @generated from enum holdfast.v1.Outcome
  */
 export type Outcome = (typeof Outcome)[keyof typeof Outcome] | UnknownEnum;
@@ -1094,33 +1344,41 @@ export const OutcomeSchema: GenEnum<Outcome> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_worker_service, 1);
 
 /**
+ * What a worker must do after a heartbeat.
+ *
  * @generated from enum holdfast.v1.HeartbeatVerdict
  */
 export const HeartbeatVerdict = {
   /**
+   * Not set.
+   *
    * @generated from enum value: HEARTBEAT_VERDICT_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
+   * Go on: the lease was extended.
+   *
    * @generated from enum value: HEARTBEAT_VERDICT_RENEWED = 1;
    */
   RENEWED: 1,
 
   /**
-   * Stop and settle; nothing was renewed.
+   * Stop and settle the attempt. The lease was not extended.
    *
    * @generated from enum value: HEARTBEAT_VERDICT_CANCEL = 2;
    */
   CANCEL: 2,
 
   /**
+   * Stop, and keep no effect that is not fenced: another worker may hold the task.
+   *
    * @generated from enum value: HEARTBEAT_VERDICT_LEASE_LOST = 3;
    */
   LEASE_LOST: 3,
 
   /**
-   * Nothing is known of this lease now; try again.
+   * Send the heartbeat again: the server could not read or write the task.
    *
    * @generated from enum value: HEARTBEAT_VERDICT_ERROR = 4;
    */
@@ -1128,6 +1386,8 @@ export const HeartbeatVerdict = {
 } as const;
 
 /**
+ * What a worker must do after a heartbeat.
+ *
  * @generated from enum holdfast.v1.HeartbeatVerdict
  */
 export type HeartbeatVerdict = (typeof HeartbeatVerdict)[keyof typeof HeartbeatVerdict] | UnknownEnum;
@@ -1139,43 +1399,57 @@ export const HeartbeatVerdictSchema: GenEnum<HeartbeatVerdict> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_worker_service, 2);
 
 /**
+ * How an attempt ended that did not succeed.
+ *
  * @generated from enum holdfast.v1.FailReason
  */
 export const FailReason = {
   /**
+   * Not set.
+   *
    * @generated from enum value: FAIL_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED: 0,
 
   /**
-   * Counts as a failed attempt; tried again by policy.
+   * The attempt failed and is repeated by the retry policy.
    *
    * @generated from enum value: FAIL_REASON_RETRY = 1;
    */
   RETRY: 1,
 
   /**
+   * The attempt failed in a way that is not worth repeating. The task is dead.
+   *
    * @generated from enum value: FAIL_REASON_FATAL = 2;
    */
   FATAL: 2,
 
   /**
+   * The handler asked to be run again later. Uses no attempt.
+   *
    * @generated from enum value: FAIL_REASON_SNOOZE = 3;
    */
   SNOOZE: 3,
 
   /**
+   * The work did not begin. Another worker may take the task. Uses no attempt.
+   *
    * @generated from enum value: FAIL_REASON_RELEASED = 4;
    */
   RELEASED: 4,
 
   /**
+   * The handler stopped because cancellation was requested.
+   *
    * @generated from enum value: FAIL_REASON_CANCELLED = 5;
    */
   CANCELLED: 5,
 } as const;
 
 /**
+ * How an attempt ended that did not succeed.
+ *
  * @generated from enum holdfast.v1.FailReason
  */
 export type FailReason = (typeof FailReason)[keyof typeof FailReason] | UnknownEnum;
@@ -1187,13 +1461,13 @@ export const FailReasonSchema: GenEnum<FailReason> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_worker_service, 3);
 
 /**
- * For those who do the work.
+ * Claiming and settling of tasks, for workers.
  *
  * @generated from service holdfast.v1.WorkerService
  */
 export const WorkerService: GenService<{
   /**
-   * Assignments, pushed as far as credits allow. The first message is Hello.
+   * Pushes assignments to a worker as far as its credits allow. The first message of the worker is `hello`.
    *
    * @generated from rpc holdfast.v1.WorkerService.Work
    */
@@ -1203,7 +1477,8 @@ export const WorkerService: GenService<{
     output: typeof WorkResponseSchema;
   },
   /**
-   * Heartbeats and settlements, on a stream of their own so that they never wait behind payloads.
+   * Takes heartbeats and settlements, on a stream of their own so that they never wait behind payloads. The first message of the worker
+   * is `hello`.
    *
    * @generated from rpc holdfast.v1.WorkerService.Report
    */
@@ -1213,8 +1488,8 @@ export const WorkerService: GenService<{
     output: typeof ReportResponseSchema;
   },
   /**
-   * The same for simple clients in any language.
-   * A repeat of the same request id to the same node within 60 s returns the same assignments.
+   * Claims tasks by a single call, for clients without streams. A repeat of a request id to the same node within 60 s returns the same
+   * assignments.
    *
    * @generated from rpc holdfast.v1.WorkerService.ClaimTasks
    */
@@ -1224,6 +1499,8 @@ export const WorkerService: GenService<{
     output: typeof ClaimTasksResponseSchema;
   },
   /**
+   * Extends leases by a single call.
+   *
    * @generated from rpc holdfast.v1.WorkerService.Heartbeat
    */
   heartbeat: {
@@ -1232,6 +1509,8 @@ export const WorkerService: GenService<{
     output: typeof HeartbeatResponseSchema;
   },
   /**
+   * Records the result of an attempt by a single call.
+   *
    * @generated from rpc holdfast.v1.WorkerService.SucceedTask
    */
   succeedTask: {
@@ -1240,6 +1519,8 @@ export const WorkerService: GenService<{
     output: typeof SucceedTaskResponseSchema;
   },
   /**
+   * Records another end of an attempt by a single call: failure, snooze, release or cancellation.
+   *
    * @generated from rpc holdfast.v1.WorkerService.FailTask
    */
   failTask: {

@@ -1,10 +1,10 @@
 /**
- * The copies from which lagging reads are answered. The proxy learns from what passes through it: it reads all of a
- * table once, when a copy is first wanted, and each item again after each write to it.
+ * The copies of tables from which stale reads are answered. The proxy reads a whole table once, when a copy is first
+ * needed, and each item again after each write to it that passes through the proxy.
  */
 
-import type { Ask } from '../../ask.ts';
 import { draw } from '../../chance.ts';
+import type { SendUpstream } from '../../send-upstream.ts';
 import { touchedIndexes } from '../throttle/index-entries.ts';
 import type { Touch } from '../throttle/touches.ts';
 import { type Follower, lagging, oneBehind } from './followers.ts';
@@ -16,58 +16,58 @@ export type CopyKind = 'lagging' | 'behind';
 
 const suffixes: Readonly<Record<CopyKind, string>> = { lagging: '.lagging', behind: '.behind' };
 
-/** Whether a table is one of the proxy's own copies. */
+/** True if the table is one of the proxy's own copies. */
 export function isCopy(table: string): boolean {
   return Object.values(suffixes).some((suffix) => table.endsWith(suffix));
 }
 
-/** Upper ends of the lags, in ms; each image draws its own from 0 up. */
+/** The longest lags, in ms. Each version of an item gets a lag of its own between 0 and this. */
 export interface Lags {
   readonly laggingMs: number;
   readonly behindMs: number;
 }
 
-interface Kept {
+interface TableCopies {
   readonly images: Map<string, Item>;
-  /** How often each item was written: each image draws a lag of its own. */
+  /** The number of writes of each item, from which the lag of each version is drawn. */
   readonly writes: Map<string, number>;
   readonly followers: Map<CopyKind, Follower>;
 }
 
-async function* itemsOf(ask: Ask, TableName: string): AsyncIterable<Item> {
+async function* itemsOf(send: SendUpstream, TableName: string): AsyncIterable<Item> {
   let ExclusiveStartKey: unknown;
   do {
-    const page = await ask('Scan', { TableName, ConsistentRead: true, ExclusiveStartKey });
+    const page = await send('Scan', { TableName, ConsistentRead: true, ExclusiveStartKey });
     yield* page.Items as Item[];
     ExclusiveStartKey = page.LastEvaluatedKey;
   } while (ExclusiveStartKey !== undefined);
 }
 
 export class Copies {
-  readonly #ask: Ask;
+  readonly #sendUpstream: SendUpstream;
   readonly #schemas: Schemas;
   readonly #seed: number;
-  readonly #tables = new Map<string, Kept>();
+  readonly #tables = new Map<string, TableCopies>();
   readonly #kinds = new Set<CopyKind>();
-  /** Whether images are kept at all. */
+  /** True once the proxy keeps the current version of every item. */
   tracking = false;
   lags: Lags = { laggingMs: 0, behindMs: 0 };
 
-  constructor(ask: Ask, schemas: Schemas, seed: number) {
-    this.#ask = ask;
+  constructor(send: SendUpstream, schemas: Schemas, seed: number) {
+    this.#sendUpstream = send;
     this.#schemas = schemas;
     this.#seed = seed;
   }
 
-  /** From now on images, and such copies, of every table. While nothing else passes. */
+  /** Starts to track every table and to keep copies of these kinds. No other request may be in flight meanwhile. */
   async keep(kinds: readonly CopyKind[]): Promise<void> {
     this.tracking = true;
     for (const kind of kinds) this.#kinds.add(kind);
-    const { TableNames } = await this.#ask('ListTables', {});
+    const { TableNames } = await this.#sendUpstream('ListTables', {});
     for (const table of TableNames as string[]) if (!isCopy(table)) await this.add(table);
   }
 
-  /** Once a table is made. A second time: adds the copies that it lacks. */
+  /** Called when a table was created, or to add copies that it lacks. */
   async add(table: string): Promise<void> {
     const schema = await this.#schemas.of(table);
     if (!this.tracking || schema === undefined) return;
@@ -75,19 +75,19 @@ export class Copies {
     if (kept === undefined) {
       kept = { images: new Map(), writes: new Map(), followers: new Map() };
       this.#tables.set(table, kept);
-      for await (const item of itemsOf(this.#ask, table)) {
+      for await (const item of itemsOf(this.#sendUpstream, table)) {
         kept.images.set(keyName(schema, keyOf(schema, item)), item);
       }
     }
     for (const kind of this.#kinds) {
       if (kept.followers.has(kind)) continue;
-      const shadow = new Shadow(this.#ask, table + suffixes[kind]);
+      const shadow = new Shadow(this.#sendUpstream, table + suffixes[kind]);
       await shadow.fill(schema, kept.images.values());
       kept.followers.set(kind, kind === 'lagging' ? lagging(shadow) : oneBehind(shadow));
     }
   }
 
-  /** Once a table is gone. */
+  /** Called when a table was deleted. */
   async remove(table: string): Promise<void> {
     const kept = this.#tables.get(table);
     this.#tables.delete(table);
@@ -97,7 +97,7 @@ export class Copies {
     }
   }
 
-  /** The copy's table, where there is one. */
+  /** Returns the name of the copy of a table, or undefined if there is none. */
   tableOf(table: string, kind: CopyKind): string | undefined {
     const shadow = this.#tables.get(table)?.followers.get(kind)?.shadow;
     shadow?.check();
@@ -108,12 +108,18 @@ export class Copies {
     return this.#tables.get(schema.name)?.images.get(keyName(schema, key));
   }
 
-  /** After a write, while nobody else may write the item. */
+  /**
+   * Reads an item again after a write and passes its new version to the copies. No other write of it may be in flight.
+   */
   async learn({ schema, key }: Touch): Promise<void> {
     const kept = this.#tables.get(schema.name);
     if (kept === undefined) return;
     const name = keyName(schema, key);
-    const read = await this.#ask('GetItem', { TableName: schema.name, Key: key, ConsistentRead: true });
+    const read = await this.#sendUpstream('GetItem', {
+      TableName: schema.name,
+      Key: key,
+      ConsistentRead: true,
+    });
     const was = kept.images.get(name);
     const is = read.Item as Item | undefined;
     if (is === undefined) kept.images.delete(name);
@@ -130,7 +136,7 @@ export class Copies {
     await kept.followers.get('behind')?.follow(before, after, lag('behind', behindMs));
   }
 
-  /** Ends every lag; resolves when the copies equal their tables. */
+  /** Ends every lag, and resolves when the copies are equal to their tables. */
   async caughtUp(): Promise<void> {
     for (const { followers } of this.#tables.values()) {
       for (const follower of followers.values()) await follower.caughtUp();

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Node's timers fire at once when asked for more. */
+/** The longest timer that Node supports; a longer one would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Waits that can all be ended early, and what was to follow them. */
+/** Runs callbacks after delays, which can all be ended early. */
 export class Delays {
   readonly #pending = new Set<Promise<void>>();
   #hurry = new AbortController();
   #closed = false;
 
-  /** Runs it after that time; Infinity: when `end` is called. After `close`: never. */
+  /** Runs `run` after `ms`, or when `end` is called if that is earlier. After `close` it never runs. */
   later(ms: number, run: () => Promise<void>): Promise<void> {
     const options = { signal: this.#hurry.signal, ref: false };
     const pending = sleep(Math.min(ms, longestTimerMs), undefined, options)
@@ -20,7 +20,7 @@ export class Delays {
     return pending;
   }
 
-  /** Ends every wait; resolves when what followed is done. */
+  /** Ends every delay, and resolves when all callbacks have finished. */
   async end(): Promise<void> {
     this.#hurry.abort();
     this.#hurry = new AbortController();

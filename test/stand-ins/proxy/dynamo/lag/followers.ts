@@ -1,17 +1,17 @@
 import { Delays } from './delays.ts';
 import type { Image, Shadow } from './shadow.ts';
 
-/** How a shadow keeps up with its table. */
+/** Brings the writes of a table to its shadow, each after a lag. */
 export interface Follower {
   readonly shadow: Shadow;
-  /** One write of the table. Resolves when what must be seen at once is. */
+  /** Takes one write of the table. Resolves when the part of it that must be visible at once is written. */
   follow(before: Image, after: Image, lagMs: number): Promise<void>;
-  /** Ends every lag; resolves when all is written. */
+  /** Ends every lag, and resolves when all versions are written. */
   caughtUp(): Promise<void>;
   close(): void;
 }
 
-/** Every image arrives, each after its own lag and never before its predecessor: as a global index does. */
+/** Follows like a global index: every version of an item arrives after its own lag, and never before the one before. */
 export function lagging(shadow: Shadow): Follower {
   const delays = new Delays();
   const last = new Map<string, Promise<void>>();
@@ -32,7 +32,9 @@ export function lagging(shadow: Shadow): Follower {
   };
 }
 
-/** Holds the image before the newest until its lag is over: as a replica that the last write has not reached. */
+/**
+ * Follows like a replica that the last write has not reached: it holds the version before the newest until a lag ends.
+ */
 export function oneBehind(shadow: Shadow): Follower {
   const delays = new Delays();
   const newest = new Map<string, Image>();

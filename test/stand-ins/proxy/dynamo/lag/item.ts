@@ -1,8 +1,8 @@
-/** As on the wire: one member, its name the type. */
+/** A value as DynamoDB encodes it: an object with one member, whose name is the type. */
 export type AttributeValue = Readonly<Record<string, unknown>>;
 export type Item = Readonly<Record<string, AttributeValue>>;
 
-/** The text by which limits name a partition: a string or number as it is, bytes in base64. */
+/** The text of a partition key, as limits name it: a string or number itself, bytes in base64. */
 export function keyText(value: AttributeValue | undefined): string {
   const [inner] = Object.values(value ?? {});
   return typeof inner === 'string' ? inner : JSON.stringify(inner ?? null);

@@ -1,13 +1,15 @@
-/** Reads that are answered from a copy: the table's name is changed on the way there and back, nothing else is. */
+/**
+ * Answers reads from a copy: the proxy replaces the table's name in the request and in the answer, and nothing else.
+ */
 import type { Answer, Json } from '../../call.ts';
 import type { CopyKind } from './copies.ts';
 
-/** The copy's table to read instead of this one; undefined: the table itself. */
+/** Returns the copy to read instead of this table, or undefined to read the table itself. */
 export type ReadFrom = (table: string, kind: CopyKind) => string | undefined;
 
-export interface Redirected {
+export interface RedirectedRead {
   readonly body: Json;
-  /** Copy → table. Empty: nothing was changed. */
+  /** The table of each copy that is read. Empty if the request was not changed. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -18,7 +20,7 @@ function kindOf(operation: string, body: Json): CopyKind | undefined {
   return operation === 'GetItem' ? 'behind' : undefined;
 }
 
-export function redirected(operation: string, body: Json, readFrom: ReadFrom): Redirected {
+export function redirected(operation: string, body: Json, readFrom: ReadFrom): RedirectedRead {
   const names = new Map<string, string>();
   const to = (table: string, kind: CopyKind): string => {
     const copy = readFrom(table, kind);
@@ -47,7 +49,7 @@ function renamedCapacity(one: Json, names: ReadonlyMap<string, string>): Json {
   return { ...one, TableName: names.get(String(one.TableName)) ?? one.TableName };
 }
 
-/** The answer as the table itself would have given it. */
+/** Replaces the names of copies in an answer by those of their tables. */
 export function backFrom(answer: Answer, names: ReadonlyMap<string, string>): Answer {
   if (names.size === 0) return answer;
   const { Responses, UnprocessedKeys, ConsumedCapacity, ...rest } = JSON.parse(answer.body) as Json;
@@ -63,7 +65,7 @@ export function backFrom(answer: Answer, names: ReadonlyMap<string, string>): An
   return rewritten(answer, body);
 }
 
-/** Without the checksum, which was of the other bytes. */
+/** Replaces the body of an answer, and removes the checksum, which no longer fits. */
 export function rewritten(answer: Answer, body: Json): Answer {
   const { 'x-amz-crc32': _, ...headers } = answer.headers;
   return { ...answer, headers, body: JSON.stringify(body) };

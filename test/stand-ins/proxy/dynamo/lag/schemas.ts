@@ -1,11 +1,14 @@
-import type { Ask } from '../../ask.ts';
+import type { SendUpstream } from '../../send-upstream.ts';
 import type { AttributeValue, Item } from './item.ts';
 
 export interface IndexSchema {
   readonly name: string;
   readonly hash: string;
   readonly range: string | undefined;
-  /** The attributes whose change costs an index write, its keys aside; `all`: every attribute. */
+  /**
+   * The projected attributes apart from the keys. A change of them costs an index write. `all` stands for all
+   * attributes.
+   */
   readonly projected: readonly string[] | 'all';
 }
 
@@ -14,7 +17,7 @@ export interface TableSchema {
   readonly hash: string;
   readonly range: string | undefined;
   readonly indexes: readonly IndexSchema[];
-  /** What CreateTable needs to make another of the same shape. */
+  /** The CreateTable parameters for another table with the same keys and indexes. */
   readonly shape: Readonly<Record<string, unknown>>;
 }
 
@@ -22,16 +25,16 @@ interface KeyElement {
   readonly AttributeName: string;
   readonly KeyType: 'HASH' | 'RANGE';
 }
-interface DescribedIndex {
+interface IndexDescription {
   readonly IndexName: string;
   readonly KeySchema: readonly KeyElement[];
   readonly Projection: { readonly ProjectionType: string; readonly NonKeyAttributes?: readonly string[] };
 }
-interface Described {
+interface TableDescription {
   readonly AttributeDefinitions: unknown;
   readonly KeySchema: readonly KeyElement[];
-  readonly GlobalSecondaryIndexes?: readonly DescribedIndex[];
-  readonly LocalSecondaryIndexes?: readonly DescribedIndex[];
+  readonly GlobalSecondaryIndexes?: readonly IndexDescription[];
+  readonly LocalSecondaryIndexes?: readonly IndexDescription[];
 }
 
 function keysOf(elements: readonly KeyElement[]): { hash: string; range: string | undefined } {
@@ -39,14 +42,14 @@ function keysOf(elements: readonly KeyElement[]): { hash: string; range: string 
   return { hash: of('HASH') ?? '', range: of('RANGE') };
 }
 
-function indexOf(described: DescribedIndex): IndexSchema {
-  const { ProjectionType: type, NonKeyAttributes: named = [] } = described.Projection;
-  const keys = keysOf(described.KeySchema);
-  return { name: described.IndexName, ...keys, projected: type === 'ALL' ? 'all' : named };
+function indexOf(description: IndexDescription): IndexSchema {
+  const { ProjectionType: type, NonKeyAttributes: named = [] } = description.Projection;
+  const keys = keysOf(description.KeySchema);
+  return { name: description.IndexName, ...keys, projected: type === 'ALL' ? 'all' : named };
 }
 
-function shapeOf(table: Described): Readonly<Record<string, unknown>> {
-  const bare = (indexes: readonly DescribedIndex[]): unknown =>
+function shapeOf(table: TableDescription): Readonly<Record<string, unknown>> {
+  const bare = (indexes: readonly IndexDescription[]): unknown =>
     indexes.map(({ IndexName, KeySchema, Projection }) => ({ IndexName, KeySchema, Projection }));
   const { AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, LocalSecondaryIndexes } = table;
   return {
@@ -58,16 +61,16 @@ function shapeOf(table: Described): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Table schemas, asked of the upstream once each. */
+/** Reads table schemas from the upstream, each once. */
 export class Schemas {
-  readonly #ask: Ask;
+  readonly #sendUpstream: SendUpstream;
   readonly #known = new Map<string, Promise<TableSchema | undefined>>();
 
-  constructor(ask: Ask) {
-    this.#ask = ask;
+  constructor(send: SendUpstream) {
+    this.#sendUpstream = send;
   }
 
-  /** Undefined: there is no such table (the upstream will say so itself). */
+  /** Returns the schema of a table, or undefined if it does not exist; the upstream then refuses the request itself. */
   of(table: string): Promise<TableSchema | undefined> {
     let known = this.#known.get(table);
     if (known === undefined) {
@@ -78,15 +81,15 @@ export class Schemas {
     return known;
   }
 
-  /** The table is made, changed or gone. */
+  /** Forgets a schema after its table was created, changed or deleted. */
   forget(table: string): void {
     this.#known.delete(table);
   }
 
   async #describe(name: string): Promise<TableSchema | undefined> {
-    const described = await this.#ask('DescribeTable', { TableName: name }).catch(() => undefined);
-    if (described === undefined) return undefined;
-    const table = described.Table as Described;
+    const description = await this.#sendUpstream('DescribeTable', { TableName: name }).catch(() => undefined);
+    if (description === undefined) return undefined;
+    const table = description.Table as TableDescription;
     const indexes = [...(table.GlobalSecondaryIndexes ?? []), ...(table.LocalSecondaryIndexes ?? [])];
     return { name, ...keysOf(table.KeySchema), indexes: indexes.map(indexOf), shape: shapeOf(table) };
   }
@@ -97,7 +100,7 @@ export function keyOf(schema: TableSchema, item: Item): Item {
   return Object.fromEntries(names.map((name) => [name, item[name] as AttributeValue]));
 }
 
-/** One text for one item of one table, whatever the order of its attributes. */
+/** A text that identifies one item of one table, independent of the order of the key attributes. */
 export function keyName(schema: TableSchema, key: Item): string {
   return JSON.stringify([schema.name, key[schema.hash], schema.range && key[schema.range]]);
 }

@@ -1,8 +1,8 @@
-import type { Ask } from '../../ask.ts';
+import type { SendUpstream } from '../../send-upstream.ts';
 import type { Item } from './item.ts';
 import type { TableSchema } from './schemas.ts';
 
-/** An item of a shadow, and what it is to become; no image: it is to be gone. */
+/** A version of an item to write to a shadow. An undefined image deletes the item. */
 export interface Image {
   readonly keyName: string;
   readonly key: Item;
@@ -10,39 +10,41 @@ export interface Image {
 }
 
 /**
- * A second table of the same shape that is written later than the first. Since it is a table, the stand-in itself
- * evaluates every expression, filter, page and projection on it.
+ * A copy of a table with the same keys and indexes that is written later than the table. Since it is a real table, the
+ * stand-in evaluates expressions, filters, pages and projections on it.
  */
 export class Shadow {
   readonly name: string;
-  readonly #ask: Ask;
+  readonly #sendUpstream: SendUpstream;
   readonly #tails = new Map<string, Promise<void>>();
   #failure: unknown;
 
-  constructor(ask: Ask, name: string) {
-    this.#ask = ask;
+  constructor(send: SendUpstream, name: string) {
+    this.#sendUpstream = send;
     this.name = name;
   }
 
-  /** Makes the table anew and fills it with what the first one holds now. */
+  /** Creates the shadow anew and fills it with the current items of its table. */
   async fill(schema: TableSchema, images: Iterable<Item>): Promise<void> {
     await this.drop();
-    await this.#ask('CreateTable', { TableName: this.name, ...schema.shape });
-    for (const Item of images) await this.#ask('PutItem', { TableName: this.name, Item });
+    await this.#sendUpstream('CreateTable', { TableName: this.name, ...schema.shape });
+    for (const Item of images) await this.#sendUpstream('PutItem', { TableName: this.name, Item });
   }
 
   async drop(): Promise<void> {
-    await this.#ask('DeleteTable', { TableName: this.name }).catch(() => undefined);
+    await this.#sendUpstream('DeleteTable', { TableName: this.name }).catch(() => undefined);
   }
 
-  /** Of one item, in the order of the calls. A failure is thrown by `check`. */
+  /**
+   * Writes a version. Writes of one item happen in the order of the calls. `check` throws the error of a failed write.
+   */
   write({ keyName, key: Key, image: Item }: Image): Promise<void> {
     const TableName = this.name;
     const tail = (this.#tails.get(keyName) ?? Promise.resolve())
       .then(async () => {
         await (Item === undefined
-          ? this.#ask('DeleteItem', { TableName, Key })
-          : this.#ask('PutItem', { TableName, Item }));
+          ? this.#sendUpstream('DeleteItem', { TableName, Key })
+          : this.#sendUpstream('PutItem', { TableName, Item }));
       })
       .catch((thrown) => {
         this.#failure ??= thrown;
@@ -52,7 +54,7 @@ export class Shadow {
     return tail;
   }
 
-  /** Throws what a write failed with: a copy that lost one may not be read any more. */
+  /** Throws the error of a failed write, since a copy that lost a write must not be read any more. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }

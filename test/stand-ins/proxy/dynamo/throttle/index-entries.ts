@@ -14,7 +14,7 @@ function entryOf(item: Item | undefined, index: IndexSchema): string | undefined
   return JSON.stringify([...keys, ...names].map((name) => [name, item[name]]));
 }
 
-/** The index partitions that the step from one image of an item to the next writes to. */
+/** Returns the index partitions to which the change of an item from `before` to `after` writes. */
 export function touchedIndexes(
   schema: TableSchema,
   before: Item | undefined,
@@ -22,7 +22,7 @@ export function touchedIndexes(
 ): readonly TouchedIndex[] {
   return schema.indexes.flatMap((index) => {
     const [was, is] = [entryOf(before, index), entryOf(after, index)];
-    // An unclear value never equals what was there: it may have changed.
+    // An unclear value may have changed, so it counts as a write.
     if (was === is && !is?.includes('"unclear":true')) return [];
     const partitions = new Set<string>();
     if (was !== undefined) partitions.add(keyText(before?.[index.hash]));

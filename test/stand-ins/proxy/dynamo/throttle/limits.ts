@@ -1,46 +1,47 @@
 import { Bucket } from '../../bucket.ts';
 import type { ThrottlingReason } from '../answers.ts';
 
-/** How much a table, an index or a partition of either carries. */
+/** The capacity of a table, of an index, or of a partition of either. */
 export interface Limit {
-  /** Default: every table. */
+  /** The limited table. Default: every table. */
   readonly table?: string | undefined;
-  /** The index that is limited; default: the table itself. */
+  /** The limited index. Default: the table itself. */
   readonly index?: string | undefined;
   /**
-   * One partition key: only that (one hot shard). `each`: a bucket for each. Default: one bucket for the whole
-   * table or index.
+   * The partition key to limit, such as one hot shard. `each` gives every partition key its own bucket. Default: one
+   * bucket for the whole table or index.
    */
   readonly partitionKey?: string | 'each' | undefined;
-  /** Units a second; 0: nothing at all. Default: unlimited. */
+  /** Write units per second; 0 admits none. Default: unlimited. */
   readonly writeUnitsPerS?: number | undefined;
+  /** Read units per second; 0 admits none. Default: unlimited. */
   readonly readUnitsPerS?: number | undefined;
-  /** Seconds of unused units that are kept. Default 1. */
+  /** How many seconds' worth of unused units the bucket keeps. Default: 1. */
   readonly burstS?: number | undefined;
 }
 
-/** Where units are spent: at a table's or an index's partition. */
-export interface Place {
+/** The partition of a table or an index whose capacity a request uses. */
+export interface CapacityTarget {
   readonly table: string;
   readonly index: string | undefined;
-  /** Undefined: it can't be told from the request. */
+  /** The partition key, or undefined if the request does not determine it. */
   readonly partitionKey: string | undefined;
   readonly kind: 'read' | 'write';
 }
 
-function applies(limit: Limit, place: Place): boolean {
-  if (limit.table !== undefined && limit.table !== place.table) return false;
-  if (limit.index !== place.index) return false;
+function applies(limit: Limit, target: CapacityTarget): boolean {
+  if (limit.table !== undefined && limit.table !== target.table) return false;
+  if (limit.index !== target.index) return false;
   if (limit.partitionKey === undefined) return true;
   return limit.partitionKey === 'each'
-    ? place.partitionKey !== undefined
-    : limit.partitionKey === place.partitionKey;
+    ? target.partitionKey !== undefined
+    : limit.partitionKey === target.partitionKey;
 }
 
-const rateOf = (limit: Limit, kind: Place['kind']): number | undefined =>
+const rateOf = (limit: Limit, kind: CapacityTarget['kind']): number | undefined =>
   kind === 'write' ? limit.writeUnitsPerS : limit.readUnitsPerS;
 
-function reasonOf(limit: Limit, { table, index, kind }: Place): ThrottlingReason {
+function reasonOf(limit: Limit, { table, index, kind }: CapacityTarget): ThrottlingReason {
   const where = index === undefined ? 'Table' : 'Index';
   const what = limit.partitionKey === undefined ? 'Provisioned' : 'KeyRange';
   const arn = `arn:aws:dynamodb:local:000000000000:table/${table}`;
@@ -50,7 +51,7 @@ function reasonOf(limit: Limit, { table, index, kind }: Place): ThrottlingReason
   };
 }
 
-/** All limits of a proxy and their buckets. */
+/** All limits of a proxy with their token buckets. */
 export class LimitBook {
   readonly #limits: readonly Limit[];
   readonly #now: () => number;
@@ -65,28 +66,28 @@ export class LimitBook {
     return this.#limits.length;
   }
 
-  /** Whether writes have to be traced into the indexes that they touch. */
+  /** True if a limit on an index needs to know which writes change the index. */
   get traceIndexWrites(): boolean {
     return this.#limits.some((limit) => limit.index !== undefined && limit.writeUnitsPerS !== undefined);
   }
 
-  /** Why this place carries no more now; undefined: it does. */
-  refusal(place: Place): ThrottlingReason | undefined {
-    for (const [limit, bucket] of this.#of(place)) {
-      if (!bucket.admits(this.#now())) return reasonOf(limit, place);
+  /** Returns why the target has no capacity left now, or undefined if it has. */
+  refusal(target: CapacityTarget): ThrottlingReason | undefined {
+    for (const [limit, bucket] of this.#of(target)) {
+      if (!bucket.admits(this.#now())) return reasonOf(limit, target);
     }
     return undefined;
   }
 
-  charge(place: Place, units: number): void {
-    for (const [, bucket] of this.#of(place)) bucket.charge(units, this.#now());
+  charge(target: CapacityTarget, units: number): void {
+    for (const [, bucket] of this.#of(target)) bucket.charge(units, this.#now());
   }
 
-  *#of(place: Place): Iterable<readonly [Limit, Bucket]> {
+  *#of(target: CapacityTarget): Iterable<readonly [Limit, Bucket]> {
     for (const [i, limit] of this.#limits.entries()) {
-      const perS = rateOf(limit, place.kind);
-      if (perS === undefined || !applies(limit, place)) continue;
-      const name = JSON.stringify([i, place.kind, place.table, limit.partitionKey && place.partitionKey]);
+      const perS = rateOf(limit, target.kind);
+      if (perS === undefined || !applies(limit, target)) continue;
+      const name = JSON.stringify([i, target.kind, target.table, limit.partitionKey && target.partitionKey]);
       let bucket = this.#buckets.get(name);
       if (bucket === undefined) {
         bucket = new Bucket(perS, limit.burstS ?? 1, this.#now());

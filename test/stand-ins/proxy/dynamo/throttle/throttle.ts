@@ -8,47 +8,52 @@ import {
   throttledReason,
 } from '../answers.ts';
 import { isBatch, split } from '../batches.ts';
-import type { LimitBook, Place } from './limits.ts';
+import type { CapacityTarget, LimitBook } from './limits.ts';
 
-/** What goes on of a request, and at which places it will be charged. */
-export interface Admitted {
+/** The part of a request to forward, and the targets to charge for it. */
+export interface AdmittedRequest {
   readonly body: Json;
-  readonly places: readonly Place[];
-  /** The items of a batch that did not go on. */
-  readonly left: Readonly<Record<string, unknown>>;
+  readonly targets: readonly CapacityTarget[];
+  /** The throttled items of a batch. */
+  readonly unprocessed: Readonly<Record<string, unknown>>;
 }
 
-const isThere = <T>(one: T | undefined): one is T => one !== undefined;
+const isDefined = <T>(one: T | undefined): one is T => one !== undefined;
 
-function refusalOf(book: LimitBook, places: readonly Place[]): ThrottlingReason | undefined {
-  for (const place of places) {
-    const refusal = book.refusal(place);
+function refusalOf(book: LimitBook, targets: readonly CapacityTarget[]): ThrottlingReason | undefined {
+  for (const target of targets) {
+    const refusal = book.refusal(target);
     if (refusal !== undefined) return refusal;
   }
   return undefined;
 }
 
-/** `places`: of each item of the request, or of the query. Answers with a throttle where nothing of it may go on. */
+/**
+ * Decides how much of a request may be forwarded. `targets` are those of each item, or of the query. Returns the answer
+ * of a throttle if nothing may be forwarded.
+ */
 export function admit(
   book: LimitBook,
   mode: BillingMode,
   operation: string,
   body: Json,
-  places: readonly (readonly Place[])[],
-): Admitted | Answer {
-  const refusals = places.map((of) => refusalOf(book, of));
-  const refused = refusals.filter(isThere);
-  if (refused.length === 0) return { body, places: places.flat(), left: {} };
+  targets: readonly (readonly CapacityTarget[])[],
+): AdmittedRequest | Answer {
+  const refusals = targets.map((of) => refusalOf(book, of));
+  const refused = refusals.filter(isDefined);
+  if (refused.length === 0) return { body, targets: targets.flat(), unprocessed: {} };
   if (operation.startsWith('Transact')) {
     return cancelled(refusals.map((refusal) => (refusal === undefined ? none : throttledReason(mode))));
   }
-  if (!isBatch(operation) || refused.length === places.length) return throttled(mode, refused);
-  const parts = split(operation, body, refusals.map(isThere));
-  return { ...parts, places: places.filter((_, i) => refusals[i] === undefined).flat() };
+  if (!isBatch(operation) || refused.length === targets.length) return throttled(mode, refused);
+  const parts = split(operation, body, refusals.map(isDefined));
+  return { ...parts, targets: targets.filter((_, i) => refusals[i] === undefined).flat() };
 }
 
-/** A throttle of a request, whatever the buckets say. Of a transaction: of its first item. */
-export function throttleAnyway(mode: BillingMode, operation: string, items: number, table: string): Answer {
+/**
+ * Makes the answer of a throttle without a look at the buckets. In a transaction the first item is the throttled one.
+ */
+export function forcedThrottle(mode: BillingMode, operation: string, items: number, table: string): Answer {
   if (operation.startsWith('Transact')) {
     return cancelled(
       Array.from({ length: Math.max(1, items) }, (_, i) => (i === 0 ? throttledReason(mode) : none)),

@@ -4,15 +4,15 @@ import { keyOf, type Schemas, type TableSchema } from '../lag/schemas.ts';
 
 export type Names = Readonly<Record<string, string>>;
 
-/** One item of one table in a request, at its place among the request's items. */
+/** One item that a request reads, writes or checks. */
 export interface Touch {
   readonly schema: TableSchema;
   readonly kind: 'read' | 'write' | 'check';
   readonly key: Item;
   readonly how: 'put' | 'update' | 'delete' | 'check' | 'get';
-  /** Of a put. */
+  /** The item of a put; undefined for other operations. */
   readonly item?: Item | undefined;
-  /** Of an update: expression, names, values. */
+  /** The part of the request for this item; for an update it has the expression, names and values. */
   readonly body: Json;
 }
 
@@ -67,7 +67,7 @@ function partsOf(operation: string, body: Json): readonly Part[] {
   return operation === 'BatchGetItem' ? batchGetParts(body) : [];
 }
 
-/** The items that a request names by their keys, in its order. Of a Query or a Scan: none. */
+/** Returns the items that a request names by their keys, in its order. A Query or a Scan names none. */
 export async function touchesOf(schemas: Schemas, operation: string, body: Json): Promise<readonly Touch[]> {
   const touches: Touch[] = [];
   for (const [how, part] of partsOf(operation, body)) {
@@ -81,13 +81,13 @@ export async function touchesOf(schemas: Schemas, operation: string, body: Json)
   return touches;
 }
 
-/** The tables that a request names. */
+/** Returns the tables that a request names. */
 export function tablesOf(operation: string, body: Json): readonly string[] {
   if (typeof body.TableName === 'string') return [body.TableName];
   return [...new Set(partsOf(operation, body).map(([, part]) => String(part.TableName)))];
 }
 
-/** Its expressions: condition, update, key condition and filter, of each part in its order. */
+/** Returns the condition, update, key condition and filter expressions of a request, part by part. */
 export function expressionsOf(operation: string, body: Json): readonly string[] {
   const parts = partsOf(operation, body).map(([, part]) => part);
   const names = ['ConditionExpression', 'UpdateExpression', 'KeyConditionExpression', 'FilterExpression'];

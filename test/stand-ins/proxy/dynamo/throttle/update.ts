@@ -1,12 +1,12 @@
-/** What an update will make of an item, as far as a throttle needs to know it beforehand. */
+/** Predicts the item after a write, as far as a throttle needs to know it before the write. */
 import type { Json } from '../../call.ts';
 import type { AttributeValue, Item } from '../lag/item.ts';
 import type { Names, Touch } from './touches.ts';
 
-/** Changed, to what is not worked out here: functions, sums, paths into an attribute. */
+/** Marks an attribute that changes in a way that is not computed here: by a function, a sum or a nested path. */
 export const unclear: AttributeValue = { unclear: true };
 
-/** Splits at commas outside parentheses. */
+/** Splits a text at the commas outside parentheses. */
 function listed(text: string): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -41,7 +41,7 @@ function updated(item: Item, body: Json): Item {
   return next;
 }
 
-/** The item after this write, if its condition holds; undefined: none. */
+/** Returns the item after this write if its condition holds, or undefined if it is deleted then. */
 export function afterOf(touch: Touch, before: Item | undefined): Item | undefined {
   switch (touch.how) {
     case 'put':

@@ -1,0 +1,96 @@
+/** The log lines and callbacks about attempts that failed, were stopped, or made their task dead. */
+import { peekSpec } from '../../core/codec/spec.ts';
+import type { Assignment, SettleResult } from '../../core/messages.ts';
+import { errorOf } from '../backoff.ts';
+import type { WorkerSpec } from '../contract/handler.ts';
+import { AttemptAborted } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import { logFields } from './attempt.ts';
+import { type AttemptOutcome, describeThrown } from './outcome.ts';
+
+/**
+ * Logs a failed attempt as one line of level warn. The stack comes at level debug: a failing handler fails at every
+ * attempt, and its stacks would bury all other lines.
+ */
+export function logFailed(
+  log: Logger,
+  assignment: Assignment,
+  type: string,
+  thrown: unknown,
+  { outcome }: AttemptOutcome,
+): void {
+  const fields = { ...logFields(assignment), type };
+  const { message, errorType } = describeThrown(thrown);
+  const { maxAttempts } = assignment;
+  const failure = {
+    max_attempts: maxAttempts,
+    error: message,
+    error_type: errorType,
+    at: locationOf(thrown),
+  };
+  log.warn({ ...fields, ...failure, outcome }, 'an attempt failed');
+  log.debug({ ...fields, err: thrown }, 'the error that the failed attempt threw');
+}
+
+/** Logs an attempt that stopped because its signal was aborted, at level info: this is no failure. */
+export function logStopped(
+  log: Logger,
+  assignment: Assignment,
+  type: string,
+  thrown: unknown,
+  why: AttemptAborted,
+): void {
+  const error = thrown instanceof AttemptAborted ? undefined : describeThrown(thrown).message;
+  log.info({ ...logFields(assignment), type, why: why.message, error }, 'an attempt stopped on request');
+}
+
+/**
+ * Handles the server's answer to a settlement. Logs a settlement that was refused; if the settlement made the task
+ * dead, logs that and calls `onDead`.
+ */
+export function reportRecorded(
+  { onDead }: Pick<WorkerSpec, 'onDead'>,
+  log: Logger,
+  assignment: Assignment,
+  outcome: AttemptOutcome,
+  result: SettleResult,
+): void {
+  if (result.error !== undefined) {
+    const err = errorOf(result.error);
+    log.warn(
+      { ...logFields(assignment), err, outcome: outcome.outcome },
+      'the server refused the outcome of an attempt',
+    );
+    return;
+  }
+  if (result.state !== 'dead') return;
+  const { id, queue, attempt, spec } = assignment;
+  const { message, errorType } = outcome;
+  const { type } = peekSpec(spec);
+  logDead(log, assignment, type, outcome);
+  if (onDead === undefined) return;
+  const callOnDead = async (): Promise<void> => onDead({ id, type, queue, attempt, message, errorType });
+  callOnDead().catch((err: unknown) => log.error({ ...logFields(assignment), err }, 'onDead failed'));
+}
+
+/** Logs that a task is dead. It is called after the server has recorded the death. */
+function logDead(
+  log: Logger,
+  assignment: Assignment,
+  type: string,
+  { message, errorType }: AttemptOutcome,
+): void {
+  const fields = { ...logFields(assignment), type, error: message, error_type: errorType };
+  const { id } = assignment;
+  log.error(fields, `the task is dead; once the cause is fixed, run it again: holdfast redrive ${id}`);
+}
+
+/** Returns `file:line:column` of the first stack frame outside Node.js itself. */
+function locationOf(thrown: unknown): string | undefined {
+  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  const frame = stack.split('\n').find((line) => /^ {4}at /.test(line) && !line.includes('node:'));
+  return frame
+    ?.replace(/^.*?at (?:.*\()?/, '')
+    .replace(/\)$/, '')
+    .replace(/^file:\/\//, '');
+}

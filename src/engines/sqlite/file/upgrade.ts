@@ -1,0 +1,22 @@
+/** The table of events that were moved out of a task's row. Schema 1 had no such table, schema 2 called it `past`. */
+export const archivedEventTable = `
+CREATE TABLE archived_event (
+  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** The renames of schema 3. SQLite itself rewrites the indexes that name a renamed column. */
+const renamedColumns = `
+ALTER TABLE kind RENAME TO task_type;
+ALTER TABLE task RENAME COLUMN kind TO task_type;
+ALTER TABLE task RENAME COLUMN ordering TO ordering_key;
+ALTER TABLE task RENAME COLUMN bell TO dispatchable;
+ALTER TABLE task RENAME COLUMN token TO fencing_token;
+ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
+`;
+
+/** Returns the statements that bring a file of schema 1 or 2 to schema 3. The caller runs them in one transaction. */
+export function upgradeStatements(version: number): string {
+  const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
+  return archivedEvents + renamedColumns;
+}

@@ -1,0 +1,18 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Service } from '../../service/service.ts';
+import type { OpenStreams } from './streams/open-streams.ts';
+
+/** The dependencies that all calls of one node share. */
+export interface ApiDeps {
+  readonly service: Service;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The name of this process among the nodes of the store. */
+  readonly node: string;
+  readonly streams: OpenStreams;
+  /** True once this node refuses new streams because it is shutting down. */
+  readonly draining: boolean;
+  /** Calls `drain` when this node begins to drain. Returns a function that unsubscribes. */
+  onDrain(drain: () => void): () => void;
+}

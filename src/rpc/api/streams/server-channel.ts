@@ -1,0 +1,121 @@
+/**
+ * The server's end of a Work or Report stream. It counts the stream, sends keep-alives, cuts a slow reader and ends the
+ * stream exactly once.
+ */
+import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
+import { limits, timing } from '../../../core/limits.ts';
+import type { CallContext, ServerStream } from '../api.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { startStreamLife } from './stream-life.ts';
+
+export interface ServerChannelEvents {
+  /** Called when the stream has sent `drain` to the client. From then on it must assign no more tasks. */
+  draining(): void;
+  /** Called when the transport has sent some of the buffered bytes, which may make room for more messages. */
+  roomFreed?(): void;
+  /** Called when the stream has ended, with or without an error. Nothing can be sent any more. */
+  closed(): void;
+}
+
+export interface ServerChannel<Message> {
+  /** Returns how many bytes may be sent now without waiting for the reader. */
+  roomBytes(): number;
+  send(message: Message): void;
+  end(error?: HoldfastError): void;
+  messageReceived(): void;
+  drain(): void;
+}
+
+type ControlMessage = { readonly kind: 'keepAlive' } | { readonly kind: 'drain' };
+
+/** Opens the channel. Returns undefined if this node refuses the stream; the client has then received the error. */
+export function openChannel<Message>(
+  deps: ApiDeps,
+  stream: ServerStream<Message | ControlMessage>,
+  context: CallContext,
+  events: ServerChannelEvents,
+): ServerChannel<Message> | undefined {
+  let uncount: () => void;
+  try {
+    uncount = countStream(deps, context);
+  } catch (thrown) {
+    stream.end(asHoldfastError(thrown));
+    return undefined;
+  }
+  let open = true;
+  let lastSentAtMs = deps.clock.monotonic();
+  const life = startStreamLife(deps.clock, {
+    keepAlive() {
+      const stuckMs = stream.bufferedBytes === 0 ? 0 : deps.clock.monotonic() - lastSentAtMs;
+      if (stuckMs >= timing.keepAliveMs) end(slowReader(stream.bufferedBytes));
+      else send({ kind: 'keepAlive' });
+    },
+    drain() {
+      send({ kind: 'drain' });
+      events.draining();
+    },
+    over: end,
+  });
+  stream.roomFreed = () => {
+    lastSentAtMs = deps.clock.monotonic();
+    events.roomFreed?.();
+  };
+  const unsubscribe = deps.onDrain(() => life.drain());
+  const onAbort = (): void => end();
+  context.signal.addEventListener('abort', onAbort);
+
+  function send(message: Message | ControlMessage): void {
+    if (!open) return;
+    if (stream.bufferedBytes === 0) lastSentAtMs = deps.clock.monotonic();
+    stream.send(message);
+    if (stream.bufferedBytes > limits.streamBufferBytes) end(slowReader(stream.bufferedBytes));
+  }
+  function end(error?: HoldfastError): void {
+    if (!open) return;
+    open = false;
+    life.stop();
+    unsubscribe();
+    context.signal.removeEventListener('abort', onAbort);
+    uncount();
+    if (error?.reason === 'BUG')
+      deps.log.error({ err: error.cause ?? error }, 'a stream failed with an unexpected error');
+    events.closed();
+    stream.end(error);
+  }
+  if (context.signal.aborted) end();
+  const roomBytes = (): number => Math.max(0, limits.streamFillBytes - stream.bufferedBytes);
+  return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
+}
+
+/**
+ * Counts one more stream and returns a function that uncounts it. Throws if this node drains or has too many streams.
+ */
+export function countStream(deps: ApiDeps, { identity }: CallContext): () => void {
+  if (deps.draining) throw draining(deps.node);
+  return deps.streams.open(identity);
+}
+
+function draining(node: string): HoldfastError {
+  return new HoldfastError(
+    'UNAVAILABLE',
+    'DRAINING',
+    `The node '${node}' is shutting down and opens no streams.`,
+    {
+      help: 'Connect again; another node, or this one after its restart, will answer.',
+    },
+  );
+}
+
+function slowReader(bytes: number): HoldfastError {
+  const message = `${bytes.toLocaleString('en')} bytes wait unread on this stream; it was cut.`;
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', message, {
+    help: 'Read the stream as it comes, give fewer credits, or use more streams; then open it again.',
+  });
+}
+
+export function badSequence(message: string, help: string): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_SEQUENCE', message, { help });
+}
+
+/** A receiver that ignores all messages, for a stream that was refused before its first message. */
+export const inertReceiver = Object.freeze({ message() {}, closed() {} });

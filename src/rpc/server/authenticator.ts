@@ -1,0 +1,53 @@
+/** Authenticates every call of the gRPC and HTTP listeners before its handler runs. */
+import { HoldfastError } from '../../core/errors.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Identity } from '../api/api.ts';
+import { type Connection, connectionOf } from '../auth/connections.ts';
+
+/** Prefix of the headers in which a load balancer describes a client's certificate. Any client could forge them. */
+const forwardedHeaderPrefix = 'x-amzn-mtls-';
+
+export interface AuthenticatedCaller {
+  readonly identity: Identity;
+  readonly connection: Connection;
+}
+
+export class Authenticator {
+  readonly #log: Log;
+  /** The number of requests that were refused because they claimed an identity by a header. */
+  forgedHeaders = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /**
+   * Identifies the caller by the socket of its request. Throws UNAUTHENTICATED, PERMISSION_DENIED, or CANCELLED if the
+   * connection has closed.
+   */
+  authenticate(socket: object | undefined, headers: Readonly<Record<string, unknown>>): AuthenticatedCaller {
+    const connection = connectionOf(socket);
+    if (connection === undefined) throw connectionClosed;
+    for (const name in headers)
+      if (name.startsWith(forwardedHeaderPrefix)) throw this.#forged(connection.address, name);
+    const { authorization } = connection;
+    if (authorization instanceof HoldfastError) {
+      connection.logRefusal(authorization);
+      throw authorization;
+    }
+    return { identity: authorization, connection };
+  }
+
+  #forged(peer: string, name: string): HoldfastError {
+    this.forgedHeaders++;
+    this.#log.warn({ peer, header: name }, 'refused: a request claims an identity by a header');
+    return new HoldfastError(
+      'PERMISSION_DENIED',
+      'DENIED',
+      `Requests with the header '${name}' are refused here.`,
+      { help: 'Connect with a client certificate; only the listener for a load balancer takes this header.' },
+    );
+  }
+}
+
+const connectionClosed = new HoldfastError('CANCELLED', 'ABANDONED', 'The connection closed.');
