@@ -5,7 +5,7 @@ import { NoSkips } from './scripts/no-skips.ts';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.spec.ts', 'test/**/*.spec.ts'],
+    include: ['src/**/*.spec.ts', 'test/**/*.spec.ts', 'bench/**/*.spec.ts'],
     pool: 'forks',
     maxWorkers: 2,
     allowOnly: false,

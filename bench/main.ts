@@ -1,7 +1,9 @@
 /**
- * `npm run bench`: submitter (this process), server and worker as processes of their own, over mutual TLS, every commit
- * synced. Medians of three rounds after one to warm up; `--json` prints one object, `--waiting N` sets the backlog of
- * the last rows (0: leave it out).
+ * `npm run bench` measures submissions and processing on the SQLite engine. This process submits; the server and the
+ * worker are processes of their own, connected over mutual TLS, and every commit is synced to disk. Each row is the
+ * median of three rounds after a warm-up round. `--json` prints one object. `--waiting N` sets the number of waiting
+ * tasks in the last rows; 0 leaves those rows out. `--against REF` measures another commit and this tree in turn, each
+ * `--rounds N` times, and prints medians and ratios (against.ts).
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,27 +11,36 @@ import { grpcTransport } from '../src/client/grpc/transport.ts';
 import type { Transport } from '../src/client/transport.ts';
 import { systemClock } from '../src/platform/clock.ts';
 import { programOptions } from '../test/fixtures/program-options.ts';
-import { type RigServer, type ServerUsage, startServer } from '../test/fixtures/server-process.ts';
+import { type ServerProcess, type ServerUsage, startServerProcess } from '../test/fixtures/server-process.ts';
+import { against, fewestRounds } from './against.ts';
 import { bulk, singly } from './load.ts';
 import { median, Report } from './report.ts';
 import { rowsPerTask } from './rows.ts';
 import { startWorker } from './worker-process.ts';
 
-const options = programOptions('bench', { json: false, waiting: 1_000_000 });
+const options = programOptions('bench', {
+  json: false,
+  waiting: 1_000_000,
+  against: '',
+  rounds: fewestRounds,
+});
+if (options.against !== '') {
+  process.exit((await against(options.against, options.rounds, options.waiting)) ? 0 : 1);
+}
 const tasks = 20_000;
 const rounds = 3;
 const idleSamples = 200;
 const report = new Report(options.json);
 
-/** Of one round: how long, and what the server spent on a task. */
-interface Spent {
+/** The duration of one round, and the server's CPU time, syncs and written bytes per task. */
+interface RoundUsage {
   readonly seconds: number;
   readonly cpuUs: number;
   readonly syncs: number;
   readonly bytes: number;
 }
 
-async function spending(server: RigServer, seconds: () => Promise<number>): Promise<Spent> {
+async function measureUsage(server: ServerProcess, seconds: () => Promise<number>): Promise<RoundUsage> {
   const before: ServerUsage = server.usage();
   const taken = await seconds();
   const after = server.usage();
@@ -41,16 +52,16 @@ async function spending(server: RigServer, seconds: () => Promise<number>): Prom
   };
 }
 
-/** The first round warms up: a server is measured as it runs, not as it starts. */
-async function medianOf(measure: (round: number) => Promise<Spent>): Promise<Spent> {
-  const spent: Spent[] = [];
-  for (let round = 0; round <= rounds; round++) spent.push(await measure(round));
-  spent.shift();
-  const of = (part: keyof Spent): number => median(spent.map((one) => one[part]));
+/** Returns the medians of three rounds. A warm-up round before them is not counted. */
+async function medianOf(measure: (round: number) => Promise<RoundUsage>): Promise<RoundUsage> {
+  const usage: RoundUsage[] = [];
+  for (let round = 0; round <= rounds; round++) usage.push(await measure(round));
+  usage.shift();
+  const of = (part: keyof RoundUsage): number => median(usage.map((one) => one[part]));
   return { seconds: of('seconds'), cpuUs: of('cpuUs'), syncs: of('syncs'), bytes: of('bytes') };
 }
 
-async function idle(transport: Transport, server: RigServer): Promise<void> {
+async function idle(transport: Transport, server: ServerProcess): Promise<void> {
   const worker = await startWorker(server, 'idle');
   const waits: number[] = [];
   for (let i = 0; i < idleSamples * 2; i++) {
@@ -59,7 +70,7 @@ async function idle(transport: Transport, server: RigServer): Promise<void> {
     const sentMs = performance.timeOrigin + performance.now();
     await singly(transport, 'idle', 1, 1, 'ordered');
     const [message] = await began;
-    // The first half warms up.
+    // The first half of the samples is the warm-up and is not counted.
     if (i >= idleSamples) waits.push(message.atMs - sentMs);
     await worker.until(i + 1);
   }
@@ -69,51 +80,51 @@ async function idle(transport: Transport, server: RigServer): Promise<void> {
   report.add('idle submit→start p99', '', 'ms', waits[Math.floor(waits.length * 0.99)] ?? 0, 1.54);
 }
 
-async function submitting(transport: Transport, server: RigServer): Promise<void> {
+async function submitting(transport: Transport, server: ServerProcess): Promise<void> {
   for (const keys of ['ordered', 'random'] as const) {
     const measure = (round: number): Promise<number> =>
       singly(transport, `single-${keys}-${round}`, tasks, 64, keys);
-    const spent = await medianOf((round) => spending(server, () => measure(round)));
+    const usage = await medianOf((round) => measureUsage(server, () => measure(round)));
     const prototype = keys === 'ordered' ? 52_000 : 22_500;
-    report.add('submit singly, 64 callers', keys, '/s', tasks / spent.seconds, prototype);
-    report.add('  server CPU a task', keys, 'µs', spent.cpuUs, keys === 'ordered' ? 13.4 : null);
-    report.add('  syncs a task', keys, '', spent.syncs, keys === 'ordered' ? 0.0156 : null);
-    report.add('  bytes written a task', keys, 'B', spent.bytes, keys === 'ordered' ? 2_500 : null);
+    report.add('submit singly, 64 callers', keys, '/s', tasks / usage.seconds, prototype);
+    report.add('  server CPU a task', keys, 'µs', usage.cpuUs, keys === 'ordered' ? 13.4 : null);
+    report.add('  syncs a task', keys, '', usage.syncs, keys === 'ordered' ? 0.0156 : null);
+    report.add('  bytes written a task', keys, 'B', usage.bytes, keys === 'ordered' ? 2_500 : null);
   }
   for (const callers of [1, 4]) {
     const measure = (round: number): Promise<number> =>
       bulk(transport, `bulk-${callers}-${round}`, tasks, callers);
-    const spent = await medianOf((round) => spending(server, () => measure(round)));
+    const usage = await medianOf((round) => measureUsage(server, () => measure(round)));
     const row = `submit in bulk, ${callers} caller${callers > 1 ? 's' : ''}`;
-    report.add(row, 'ordered', '/s', tasks / spent.seconds, callers === 1 ? 67_000 : 99_000);
+    report.add(row, 'ordered', '/s', tasks / usage.seconds, callers === 1 ? 67_000 : 99_000);
   }
 }
 
-async function processing(transport: Transport, server: RigServer): Promise<void> {
-  const spent = await medianOf(async (round) => {
+async function processing(transport: Transport, server: ServerProcess): Promise<void> {
+  const usage = await medianOf(async (round) => {
     const queue = `process-${round}`;
     await bulk(transport, queue, tasks, 4);
     const worker = await startWorker(server, queue);
-    const round_ = await spending(server, async () => {
+    const roundUsage = await measureUsage(server, async () => {
       const beganMs = performance.now();
       await worker.until(tasks);
       return (performance.now() - beganMs) / 1_000;
     });
     await worker.stop();
-    return round_;
+    return roundUsage;
   });
-  report.add('process a filled queue', '', '/s', tasks / spent.seconds, 71_000);
-  report.add('  server CPU a task', '', 'µs', spent.cpuUs, 7.7);
-  report.add('  syncs a task', '', '', spent.syncs, 0.004);
-  report.add('  bytes written a task', '', 'B', spent.bytes, 1_200);
+  report.add('process a filled queue', '', '/s', tasks / usage.seconds, 71_000);
+  report.add('  server CPU a task', '', 'µs', usage.cpuUs, 7.7);
+  report.add('  syncs a task', '', '', usage.syncs, 0.004);
+  report.add('  bytes written a task', '', 'B', usage.bytes, 1_200);
 }
 
-async function both(transport: Transport, server: RigServer): Promise<void> {
+async function both(transport: Transport, server: ServerProcess): Promise<void> {
   for (const how of ['singly', 'bulk'] as const) {
-    const spent = await medianOf(async (round) => {
+    const usage = await medianOf(async (round) => {
       const queue = `both-${how}-${round}`;
       const worker = await startWorker(server, queue);
-      const round_ = await spending(server, async () => {
+      const roundUsage = await measureUsage(server, async () => {
         const beganMs = performance.now();
         if (how === 'singly') await singly(transport, queue, tasks, 64, 'ordered');
         else await bulk(transport, queue, tasks, 4);
@@ -121,12 +132,12 @@ async function both(transport: Transport, server: RigServer): Promise<void> {
         return (performance.now() - beganMs) / 1_000;
       });
       await worker.stop();
-      return round_;
+      return roundUsage;
     });
     const prototype = how === 'singly' ? 0.51 : 0.36;
-    report.add(`both, ${how}, 20,000 tasks`, 'ordered', 's', spent.seconds, prototype);
-    report.add('  server CPU a task', 'ordered', 'µs', spent.cpuUs, how === 'singly' ? 19.2 : null);
-    report.add('  syncs a task', 'ordered', '', spent.syncs, how === 'singly' ? 0.0238 : null);
+    report.add(`both, ${how}, 20,000 tasks`, 'ordered', 's', usage.seconds, prototype);
+    report.add('  server CPU a task', 'ordered', 'µs', usage.cpuUs, how === 'singly' ? 19.2 : null);
+    report.add('  syncs a task', 'ordered', '', usage.syncs, how === 'singly' ? 0.0238 : null);
   }
 }
 
@@ -136,7 +147,7 @@ async function rows(): Promise<void> {
   report.add('rows written a processed task', '', '', process, null);
 }
 
-async function backlog(transport: Transport, server: RigServer, count: number): Promise<RigServer> {
+async function backlog(transport: Transport, server: ServerProcess, count: number): Promise<ServerProcess> {
   const seconds = await bulk(transport, 'backlog', count, 4);
   report.add(`filling ${count} waiting`, 'ordered', '/s', count / seconds, 85_000);
   report.add(`memory with ${count} waiting`, '', 'MB', server.usage().rssMb, 213);
@@ -146,7 +157,7 @@ async function backlog(transport: Transport, server: RigServer, count: number): 
   return again;
 }
 
-let server = await startServer();
+let server = await startServerProcess();
 const transport = grpcTransport({ address: server.address, tls: server.tls, clock: systemClock() });
 await idle(transport, server);
 await submitting(transport, server);

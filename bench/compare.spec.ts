@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { compare, textOf } from './compare.ts';
+import type { Row } from './report.ts';
+
+const run = (value: number, unit: string, row = 'submit'): Row[] => [
+  { row, keys: '', unit, value, prototype: null },
+];
+
+describe('a comparison of two commits', () => {
+  it('counts a lower rate and a longer time as slower', () => {
+    const rate = compare([run(50, '/s')], [run(100, '/s')]);
+    expect(rate).toMatchObject([{ slower: 1, isSlower: true }]);
+    const time = compare([run(2, 's')], [run(1, 's')]);
+    expect(time).toMatchObject([{ slower: 1, isSlower: true }]);
+  });
+
+  it('counts a higher rate and a shorter time as faster', () => {
+    expect(compare([run(100, '/s')], [run(50, '/s')])).toMatchObject([{ slower: -0.5, isSlower: false }]);
+    expect(compare([run(1, 's')], [run(2, 's')])).toMatchObject([{ slower: -0.5, isSlower: false }]);
+  });
+
+  it('compares medians and counts a row as slower only beyond its spread and 3 % more', () => {
+    const here = [run(95, '/s'), run(90, '/s'), run(1, '/s')];
+    const there = [run(100, '/s'), run(100, '/s'), run(100, '/s')];
+    expect(compare(here, there)).toMatchObject([{ here: 90, there: 100, isSlower: false }]);
+    const steady = [run(90, '/s'), run(90, '/s'), run(90, '/s')];
+    expect(compare(steady, there)).toMatchObject([{ spread: 0, isSlower: true }]);
+  });
+
+  it('leaves out a row that the other commit does not have', () => {
+    expect(compare([[...run(1, 's'), ...run(1, 's', 'new')]], [run(1, 's')])).toHaveLength(1);
+  });
+
+  it('marks in its table the rows that are slower', () => {
+    expect(textOf(compare([run(50, '/s')], [run(100, '/s')]))).toMatch(/submit .*\+100\.0 % .*SLOWER$/m);
+  });
+});

@@ -1,0 +1,81 @@
+/** Compares the benchmark results of two commits by their medians, beyond the spread of the rounds. */
+import { median, type Row } from './report.ts';
+
+/** The rows that one run of the benchmark printed. */
+export type Run = readonly Row[];
+
+export interface Comparison {
+  readonly row: string;
+  readonly keys: Row['keys'];
+  readonly unit: string;
+  /** The medians over the rounds: `here` of this tree, `there` of the commit that it is compared with. */
+  readonly here: number;
+  readonly there: number;
+  /** The fraction by which this tree is slower or costlier: 0.05 is 5 %. It is negative if this tree is faster. */
+  readonly slower: number;
+  /** The larger spread of the two sides, (highest − lowest) / median. */
+  readonly spread: number;
+  /** True if `slower` is more than the spread and the tolerance together. */
+  readonly isSlower: boolean;
+}
+
+/** The fraction by which a row may be slower beyond its spread before it counts as slower. */
+export const tolerance = 0.03;
+
+const nameOf = ({ row, keys }: Pick<Row, 'row' | 'keys'>): string => `${row}/${keys}`;
+
+/**
+ * Returns the fraction by which `here` is slower than `there`. A rate (unit `/s`) is slower if it is lower; times, bytes,
+ * syncs and memory are slower if they are higher.
+ */
+function slownessOf(unit: string, here: number, there: number): number {
+  if (here === there) return 0;
+  return unit === '/s' ? there / here - 1 : here / there - 1;
+}
+
+function spreadOf(values: readonly number[]): number {
+  const middle = median(values);
+  return middle === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle;
+}
+
+/** Compares the rows that both sides have and returns them in the order of this tree's rows. */
+export function compare(here: readonly Run[], there: readonly Run[]): readonly Comparison[] {
+  const valuesOf = (runs: readonly Run[], name: string): number[] =>
+    runs.flatMap((run) => run.filter((one) => nameOf(one) === name).map(({ value }) => value));
+  return (here[0] ?? []).flatMap(({ row, keys, unit }) => {
+    const name = nameOf({ row, keys });
+    const mine = valuesOf(here, name);
+    const theirs = valuesOf(there, name);
+    if (theirs.length === 0) return [];
+    const slower = slownessOf(unit, median(mine), median(theirs));
+    const spread = Math.max(spreadOf(mine), spreadOf(theirs));
+    const isSlower = slower > tolerance + spread;
+    return [{ row, keys, unit, here: median(mine), there: median(theirs), slower, spread, isSlower }];
+  });
+}
+
+const percent = (share: number): string => `${share >= 0 ? '+' : '−'}${Math.abs(share * 100).toFixed(1)} %`;
+
+export function textOf(comparisons: readonly Comparison[]): string {
+  const head = ['row', 'keys', 'here', 'there', 'unit', 'slower', 'spread', ''];
+  const lines = comparisons.map(({ row, keys, unit, here, there, slower, spread, isSlower }) => [
+    row,
+    keys,
+    String(here),
+    String(there),
+    unit,
+    percent(slower),
+    `${(spread * 100).toFixed(1)} %`,
+    isSlower ? 'SLOWER' : '',
+  ]);
+  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((line) => (line[i] ?? '').length)));
+  const isText = (i: number): boolean => i < 2 || i === 4 || i === 7;
+  return [head, ...lines]
+    .map((line) =>
+      line
+        .map((cell, i) => (isText(i) ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join('  '),
+    )
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
