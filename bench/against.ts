@@ -31,7 +31,7 @@ async function measure(folder: string, waiting: number): Promise<Run> {
 }
 
 /**
- * Checks the commit out into a temporary folder, installs its packages and returns the folder. The folder is removed, and
+ * Checks a commit out into a temporary folder, installs its packages and returns the folder. The folder is removed, and
  * its child processes are killed, when this process exits.
  */
 async function checkOut(ref: string): Promise<string> {
@@ -53,8 +53,8 @@ async function checkOut(ref: string): Promise<string> {
 }
 
 /**
- * Measures both sides and prints the comparison after the last round. Resolves with true if no row is slower by more than
- * its spread and the tolerance together.
+ * Measures this tree and another commit in turn and prints the comparison after the last round. Resolves with true if
+ * no benchmark row of this tree is slower by more than its spread and the tolerance together.
  *
  * @throws Error if the commit does not exist, cannot be installed, or its benchmark fails.
  */
@@ -62,7 +62,7 @@ export async function against(ref: string, rounds: number, waiting: number): Pro
   const there = await checkOut(ref);
   const runs = { here: [] as Run[], there: [] as Run[] };
   for (let round = 0; round < Math.max(fewestRounds, rounds); round++) {
-    // The sides take turns in going first, so that a machine that slows down affects both alike.
+    // The two trees take turns in going first, so that a machine that slows down affects both alike.
     const order = round % 2 === 0 ? (['there', 'here'] as const) : (['here', 'there'] as const);
     for (const side of order) {
       console.log(`round ${round + 1}: ${side === 'here' ? 'this tree' : ref} …`);

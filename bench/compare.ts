@@ -13,7 +13,7 @@ export interface Comparison {
   readonly there: number;
   /** The fraction by which this tree is slower or costlier: 0.05 is 5 %. It is negative if this tree is faster. */
   readonly slower: number;
-  /** The larger spread of the two sides, (highest − lowest) / median. */
+  /** The larger spread of the two commits over their rounds: (highest − lowest) / median. */
   readonly spread: number;
   /** True if `slower` is more than the spread and the tolerance together. */
   readonly isSlower: boolean;
@@ -38,7 +38,7 @@ function spreadOf(values: readonly number[]): number {
   return middle === 0 ? 0 : (Math.max(...values) - Math.min(...values)) / middle;
 }
 
-/** Compares the rows that both sides have and returns them in the order of this tree's rows. */
+/** Compares the benchmark rows that both commits have and returns them in the order of this tree's rows. */
 export function compare(here: readonly Run[], there: readonly Run[]): readonly Comparison[] {
   const valuesOf = (runs: readonly Run[], name: string): number[] =>
     runs.flatMap((run) => run.filter((one) => nameOf(one) === name).map(({ value }) => value));

@@ -23,7 +23,7 @@ function item(keys: Keys): SubmitItem {
 
 /**
  * Submits `count` tasks by `callers` concurrent callers, each of which waits for its answer before its next task.
- * Returns the seconds it took.
+ * Returns the duration in seconds.
  */
 export async function singly(
   transport: Transport,
@@ -42,7 +42,7 @@ export async function singly(
   return (performance.now() - beganMs) / 1_000;
 }
 
-/** Submits `count` tasks in batches of 100 by `callers` concurrent callers. Returns the seconds it took. */
+/** Submits `count` tasks in batches of 100 by `callers` concurrent callers. Returns the duration in seconds. */
 export async function bulk(
   transport: Transport,
   queue: string,

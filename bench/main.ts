@@ -32,7 +32,7 @@ const rounds = 3;
 const idleSamples = 200;
 const report = new Report(options.json);
 
-/** The duration of one round, and the server's CPU time, syncs and written bytes per task. */
+/** The duration of one benchmark round, and the server's CPU time, syncs and written bytes per task. */
 interface RoundUsage {
   readonly seconds: number;
   readonly cpuUs: number;

@@ -5,9 +5,12 @@
 export interface Layer {
   /** The folder of the layer, below src/. */
   readonly folder: string;
-  /** The other layers that it may import; a path names one part of a layer. `all` means every layer but `testing`. */
+  /**
+   * The other layers that this layer may import; a path names one part of a layer. `all` means every layer but
+   * `testing` and the layers above this one.
+   */
   readonly may: readonly string[] | 'all';
-  /** The message of the lint error. */
+  /** The message of the lint error for an import that is not allowed. */
   readonly message: string;
 }
 
@@ -70,10 +73,10 @@ export const layers: readonly Layer[] = [
   { folder: 'testing', may: 'all', message: 'testing may import everything but cli and node.' },
 ];
 
-/** The layer that only tests may import; `all` does not include it. */
+/** The layer that only tests may import; `may: 'all'` does not include this layer. */
 const forTestsOnly = 'testing';
 
-/** The layers above a layer, which `may: 'all'` does not include. */
+/** For a layer, the layers above it, which `may: 'all'` does not include. */
 const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
 
 /** Whether a file may import another file. Both are paths below src/. */

@@ -8,7 +8,10 @@ import { must, run } from './run.ts';
 const release = '1.5.33';
 const venv = resolve('node_modules/.cache', `ministack-${release}`);
 const python = join(venv, 'bin', 'python');
-/** The last file of the installation: if it is missing, the environment is incomplete and is created again. */
+/**
+ * The last file that the installation of ministack writes. If the file is missing, the virtual environment is
+ * incomplete and is created again.
+ */
 const program = join(venv, 'bin', 'ministack');
 
 function hasPython(): boolean {

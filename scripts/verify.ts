@@ -1,5 +1,5 @@
-// `npm run verify` runs all checks of CI, in its order and with its commands. Each step is an npm script, so that a
-// failed one can be repeated alone. The run stops at the first failure, because later steps rely on earlier ones, and
+// `npm run verify` runs all checks of CI, in the order and with the commands of CI. Each step is an npm script, so that
+// a failed one can be repeated alone. The run stops at the first failure, because later steps rely on earlier ones, and
 // prints the command to repeat. It prints the time of each step, because developers skip checks that take too long.
 import { styleText } from 'node:util';
 import { run } from './run.ts';

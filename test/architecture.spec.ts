@@ -167,7 +167,7 @@ cases.push(
   },
 );
 
-/** Returns the rules of the architecture in Biome's report, by file. */
+/** Returns the architecture rules that Biome's report says are broken, by file. */
 function rulesByFile(report: string): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const line of report.split('\n')) {

@@ -53,7 +53,7 @@ function pascal(kind: TaskEvent['kind']): string {
   return kind[0]?.toUpperCase() + kind.slice(1);
 }
 
-/** The changes that the loops make without an event. */
+/** Returns the changes of a head that the background loops make without an event. */
 function quietSteps(head: Head): { readonly head: Head; readonly label: string }[] {
   const steps: { readonly head: Head; readonly label: string }[] = [];
   if (head.waitUntilMs !== undefined)

@@ -45,7 +45,7 @@ it('docs/options.md has the default and the limit of every option', () => {
     '`orderingKey`': { byDefault: "the contract's, else none", limit: characters },
     '`priority`': { byDefault: '`normal`', limit: '' },
     '`tags`': { byDefault: 'none', limit: `${limits.tags}, each ${limits.tagBytes} bytes` },
-    // The row of a task type's queue; a later row replaces the row of a submission's queue.
+    // docs/options.md has two rows for `queue`; the later row, of a task type, replaces the row of a submission.
     '`queue`': { byDefault: '`default`', limit: `${limits.nameChars} characters` },
     '`timeout`': { byDefault: long(defaults.attemptTimeoutMs), limit: long(limits.attemptTimeoutMaxMs) },
     '`retry.maxAttempts`': {
@@ -61,7 +61,7 @@ it('docs/options.md has the default and the limit of every option', () => {
   });
 });
 
-/** Returns the longest total wait between this many attempts. The mean total wait is half of it. */
+/** Returns the longest total wait between this many attempts, in ms. The mean total wait is half of it. */
 function mostWaitMs(attempts: number): number {
   const { backoffBaseMs, backoffFactor, backoffMaxMs } = defaults;
   const waits = Array.from({ length: attempts - 1 }, (_, i) => backoffBaseMs * backoffFactor ** i);

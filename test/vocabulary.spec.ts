@@ -1,12 +1,15 @@
 /**
- * The tree speaks the field's language (docs/glossary.md). Older words for the same things must not come back: in no
- * identifier, comment, sentence or file name, outside the allow lists below.
+ * Checks that code and documents use the words of docs/glossary.md. Older words for the same things must not come back:
+ * in no identifier, comment, sentence or file name, outside the allow lists below.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
-/** Old word → the field's word. As whole words of any identifier or text. */
+/**
+ * Old words of this project, each with the common word that replaces it. An old word may stand in no identifier and no
+ * text.
+ */
 const oldWords: Readonly<Record<string, string>> = {
   bell: 'dispatch message, delivery',
   bells: 'broker, deliveries',
@@ -34,7 +37,7 @@ const oldWords: Readonly<Record<string, string>> = {
   whoever: 'the reader, the caller, the worker …',
 };
 
-/** Old words of names alone; in a sentence they are plain English. */
+/** Old words that may not stand in names; in a sentence they are plain English. */
 const oldNames: Readonly<Record<string, string>> = {
   tell: 'log…, notify…, publish…',
   tells: 'log…, notify…',
@@ -58,7 +61,7 @@ const oldNames: Readonly<Record<string, string>> = {
   tokens: 'fencingTokens',
 };
 
-/** Where an old word is another, ordinary word. */
+/** The files in which an old word is another, ordinary word. */
 const allowed: readonly { readonly word: string; readonly file: RegExp }[] = [
   { word: 'token', file: /^(proto\/|src\/rpc\/|src\/client\/|src\/cli\/|test\/)/ },
   // The names of columns in schemas 1 and 2 of the SQLite store.
@@ -77,10 +80,10 @@ const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclud
 const isAllowed = (word: string, file: string): boolean =>
   allowed.some((one) => one.word === word && one.file.test(file));
 
-/** Names of the field in which an old word stands. */
+/** Common technical names that contain an old word. */
 const notPrivate = /fencing_?tokens?|ClientRequestToken|lookUp/gi;
 
-/** Words of an identifier: `leaseSpentAtMs` is lease, spent, at, ms. */
+/** Returns the words of an identifier: `leaseSpentAtMs` is lease, spent, at, ms. */
 function wordsOf(identifier: string): string[] {
   return identifier
     .replaceAll(notPrivate, '')
@@ -110,17 +113,17 @@ const comments = /\/\*[\s\S]*?\*\/|(?<=^|\s)\/\/.*$/gm;
 const strings = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g;
 const blank = (text: string): string => text.replaceAll(/[^\n]/g, ' ');
 
-test('no old word stands anywhere in the tree', () => {
+test('no file of the repository contains a word that the glossary has replaced', () => {
   expect(offences(oldWords, (source) => source)).toEqual([]);
 });
 
-test('no old word stands in a name', () => {
+test('no name in the code contains a word that the glossary has replaced', () => {
   const names = (source: string, file: string): string =>
     file.endsWith('.ts') ? source.replaceAll(comments, blank).replaceAll(strings, blank) : '';
   expect(offences(oldNames, names)).toEqual([]);
 });
 
-test('a docstring begins with its subject', () => {
+test('no docstring begins with a word such as What or Whose in place of a subject', () => {
   const opening = /\/\*\*\s*(?:\n\s*\*\s*)?(What|Whatever|Whoever|Whom|Whose|Those|Told|Asked|Of what)\b/g;
   const found = files
     .filter((file) => file.endsWith('.ts'))

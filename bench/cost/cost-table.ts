@@ -24,12 +24,12 @@ import { standInClock } from '../../test/stand-ins/stand-in-clock.ts';
 import { InFlightTracker, TrackedHandler } from './in-flight-calls.ts';
 import { noUnits, plus, type Units } from './prices.ts';
 
-/** A service on the table whose consumption is measured. */
+/** A Holdfast service whose consumption of DynamoDB and SQS is measured. */
 export interface CostNode extends RunningService {
   readonly engine: AwsEngine;
 }
 
-/** A table with its queues and nodes. */
+/** A DynamoDB table with its SQS queues, and the nodes that use them, on local stand-ins. */
 export interface Site<C extends Clock = Clock> {
   readonly clock: C;
   readonly endpoint: string;
@@ -37,7 +37,8 @@ export interface Site<C extends Clock = Clock> {
   node(name: string): Promise<CostNode>;
   queue(name: string): Promise<QueueRef>;
   /**
-   * Returns the consumption of all nodes since the last `reset`; with 'registry', without the calls to the registry.
+   * Returns the consumption of all nodes since the last `reset`; the argument 'registry' leaves out the calls to the
+   * registry.
    */
   consumed(without?: 'registry'): Units;
   reset(): void;
@@ -51,7 +52,7 @@ async function startOn<C extends Clock>(
   sqs: SqsStandIn,
   clock: C,
   inFlight: InFlightTracker,
-  /** Waits until the nodes have closed, and advances the clock as far as that needs. */
+  /** Waits until the nodes have closed, and advances the clock as far as the closing needs. */
   end: (closed: Promise<unknown>) => Promise<void>,
 ): Promise<Site<C>> {
   const dynoxide = await startDynoxide();
@@ -96,7 +97,7 @@ async function startOn<C extends Clock>(
   };
 }
 
-/** Starts a site whose clock runs with the machine's clock and can be moved forward. */
+/** Starts a table with queues and nodes on a clock that runs with the machine's clock and can be moved forward. */
 export async function startSite(): Promise<Site<MovingClock>> {
   const clock = movingClock();
   const sqs = await startFauxqs();
@@ -108,7 +109,10 @@ export async function startSite(): Promise<Site<MovingClock>> {
   });
 }
 
-/** Starts a site whose clock moves only when it is advanced, and then waits at each step for the calls in flight. */
+/**
+ * Starts a table with queues and nodes on a clock that moves only when it is advanced, and that then waits at each step
+ * for the calls to AWS in flight.
+ */
 export async function startStillSite(): Promise<Site<VirtualClock>> {
   const sqs = await startFauxqs();
   const inFlight = new InFlightTracker();

@@ -1,13 +1,13 @@
 /**
  * Computes the cost of the table designs that were considered. They are not run: the consumption follows from the item
- * sizes of this engine and AWS's billing rules. Each is one task that succeeds at its first attempt, in full batches,
- * without the reads of the reconciler.
+ * sizes of this engine and AWS's billing rules. Each cost is that of one task that succeeds at its first attempt, in
+ * full batches, without the reads of the reconciler.
  */
 import type { Units } from './prices.ts';
 import type { StorageCost } from './storage.ts';
 
 interface Write {
-  /** The size of the item; for an update, the larger of its sizes before and after. */
+  /** The size of the written item in bytes; for an update, the larger of the sizes before and after it. */
   readonly bytes: number;
   /** The number of index entries that the write changes. */
   readonly indexes?: number;
@@ -26,7 +26,7 @@ export interface Design {
 
 const writeUnitBytes = 1_024;
 const readUnitBytes = 4_096;
-/** One send, one receive and one delete per task, in batches of ten. */
+/** The SQS calls per task: one send, one receive and one delete, each in batches of ten. */
 const sqsCalls = 0.3;
 
 function writeUnits(step: Step): { all: number; index: number } {
@@ -37,7 +37,7 @@ function writeUnits(step: Step): { all: number; index: number } {
   return { all: doubled * table + index, index };
 }
 
-/** Returns the consumption of one task in this design. */
+/** Returns the consumption of one task in a table design. */
 export function unitsOf({ steps, reads }: Design): Units {
   const units = steps.map(writeUnits);
   return {
@@ -50,10 +50,10 @@ export function unitsOf({ steps, reads }: Design): Units {
   };
 }
 
-/** The size of an item that holds an event, an outbox message or an idempotency key. */
+/** The size in bytes of an item that holds an event, an outbox message or an idempotency key. */
 const smallBytes = 200;
 
-/** Returns the designs for these item sizes. */
+/** Returns the table designs that were considered, for these item sizes. */
 export function designs({ submissionBytes, headBytes }: StorageCost): readonly Design[] {
   const whole = submissionBytes + headBytes;
   const head = { bytes: headBytes };

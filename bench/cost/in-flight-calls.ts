@@ -3,30 +3,30 @@ import type { Clock } from '../../src/ports/clock.ts';
 
 type Handle = NodeHttpHandler['handle'];
 
-/** Real time after which a long poll has reached the stand-in. */
+/** The real time in ms after which a long poll has reached the SQS stand-in. */
 const arrivalMs = 20;
-/** Real time after which the stand-in has answered a long poll whose wait is over. */
+/** The real time in ms after which the SQS stand-in has answered a long poll whose wait is over. */
 const answerMs = 50;
-/** Virtual time that the answer to a long poll takes, as it would over a network. */
+/** The virtual time in ms that the answer to a long poll takes, as it would over a network. */
 const answerDelayMs = 20;
 
 interface LongPoll {
   readonly beganMs: number;
-  /** The end of the poll's wait on the virtual clock. */
+  /** The time on the virtual clock at which the wait of the long poll ends. */
   readonly endsAtMs: number;
   overdueMs?: number;
 }
 
 /** Tracks the calls to AWS that are in flight, so that the virtual clock can wait for them before it advances. */
 export class InFlightTracker {
-  /** The virtual clock of the site; undefined if its clock runs in real time. */
+  /** The virtual clock of the measured nodes; undefined if their clock runs in real time. */
   clock: Clock | undefined;
   readonly #polls = new Set<LongPoll>();
   #calls = 0;
 
   /**
-   * True while the clock must wait. A call counts until it is answered. A long poll counts until it has reached the
-   * stand-in, and again from the end of its wait until it is answered.
+   * True while the virtual clock must wait for calls in flight. A call counts until it is answered. A long poll counts
+   * until it has reached the stand-in, and again from the end of its wait until it is answered.
    */
   get busy(): boolean {
     if (this.#calls > 0) return true;

@@ -19,7 +19,10 @@ interface FreshSite {
   readonly queue: QueueRef;
 }
 
-/** Runs `play` on a new site. The first calls of the nodes (queues, settings, shard counts) are not counted. */
+/**
+ * Runs `play` on a new table with an API node, a worker node and a queue. The first calls of the nodes (queues,
+ * settings, shard counts) are not counted.
+ */
 export async function onFreshSite<T>(play: (stage: FreshSite) => Promise<T>): Promise<T> {
   const site = await startSite();
   try {
@@ -35,13 +38,13 @@ export async function onFreshSite<T>(play: (stage: FreshSite) => Promise<T>): Pr
 
 /** The consumption of one task. */
 export interface Life {
-  /** The consumption from the submission to the end. */
+  /** The consumption of the task from its submission to its end. */
   readonly life: Units;
   /** The consumption of all reconcile passes over the task. */
   readonly reconcilePasses: Units;
 }
 
-/** A task that succeeds at its first attempt, and then every reconcile pass at its time. */
+/** Measures a task that succeeds at its first attempt, and then each reconcile pass over that task. */
 export function happyLife(payload: PayloadOf, count: number, batches: Batches): Promise<Life> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, payload(i)));
@@ -59,7 +62,7 @@ export function happyLife(payload: PayloadOf, count: number, batches: Batches): 
   });
 }
 
-/** A task whose attempt takes a minute, with five heartbeats ten seconds apart. */
+/** Measures a task whose attempt takes a minute, with five heartbeats ten seconds apart. */
 export function minuteOfWork(count: number): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
@@ -86,7 +89,7 @@ async function heartbeatAll(worker: CostNode, held: ClaimedTasks): Promise<void>
   await worker.settled();
 }
 
-/** One heartbeat of a running task. The heartbeats of a worker's tasks are sent together. */
+/** Measures one heartbeat of a running task. The heartbeats of a worker's tasks are sent together. */
 export function heartbeat(count: number): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
@@ -101,14 +104,16 @@ export function heartbeat(count: number): Promise<Units> {
   });
 }
 
-/** Sweeps until nothing is due. The cost of sweeps that find nothing due belongs to the idle hour. */
+/**
+ * Runs the sweep until no task is due. The cost of sweeps that find nothing due belongs to the cost of an idle hour.
+ */
 async function sweepAll({ context }: CostNode): Promise<void> {
   while (await sweep(context, never)) {
-    // More entries may be due.
+    // The sweep returned true, so more due entries may exist.
   }
 }
 
-/** A task that fails once, waits for its backoff, and then succeeds. */
+/** Measures a task that fails once, waits for its backoff, and then succeeds. */
 export function retried(count: number): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
@@ -121,7 +126,7 @@ export function retried(count: number): Promise<Units> {
   });
 }
 
-/** A task with a delay of a minute. */
+/** Measures a task with a delay of a minute. */
 export function delayed(count: number): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const delayMs = 60 * second;
@@ -135,8 +140,8 @@ export function delayed(count: number): Promise<Units> {
 }
 
 /**
- * Tasks with ordering keys: `each` tasks in each of `lanes` lanes. With full batches, a batch has tasks of many
- * lanes.
+ * Measures tasks with ordering keys: `each` tasks in each of `lanes` lanes. With full batches, a batch has tasks of
+ * many lanes.
  */
 export function ordered(lanes: number, each: number, batches: Batches): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {

@@ -6,21 +6,21 @@ import type { SubmitItem } from '../../src/core/messages.ts';
 import type { OptionsRequest } from '../../src/core/submission/submission.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
-/** The bytes of the i-th task's payload. */
+/** Returns the bytes of the i-th task's payload. */
 export type PayloadOf = (i: number) => Uint8Array;
 
-/** 200 random bytes. */
+/** Returns a payload of 200 random bytes. */
 export const small: PayloadOf = () => randomBytes(200);
-/** 1 KiB of random bytes. */
+/** Returns a payload of 1 KiB of random bytes. */
 export const oneKb: PayloadOf = () => randomBytes(1_024);
 
 const webhooks = payloads().map((delivery) => new TextEncoder().encode(JSON.stringify(delivery)));
-/** The real webhooks of the demo: JSON of 10 KB on average. */
+/** Returns one of the real webhooks of the demo as a payload: JSON of 10 KB on average. */
 export const demo: PayloadOf = (i) => webhooks[i % webhooks.length] as Uint8Array;
 /** The number of the demo's webhooks. */
 export const demoTasks: number = webhooks.length;
 
-/** The name of the task type. */
+/** The name of the task type of all measured tasks. */
 export const taskType = 'deliver';
 
 /** Builds a submission with an idempotency key of 36 characters, like those that the SDK generates. */

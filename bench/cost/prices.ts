@@ -1,4 +1,4 @@
-/** The on-demand list prices of us-east-1 in US dollars. */
+/** The on-demand list prices of AWS in us-east-1, in US dollars. */
 export const prices = {
   writeUnit: 0.625e-6,
   readUnit: 0.125e-6,

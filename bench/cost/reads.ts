@@ -5,7 +5,10 @@ import { itemOf, oneKb } from './payloads.ts';
 import { minus, times, type Units } from './prices.ts';
 import { claimAll, settleAll, submitAll, work } from './work.ts';
 
-/** A submission whose key belongs to a task that has ended, or that no worker has claimed yet. */
+/**
+ * Measures a duplicate submission: its idempotency key belongs to a task that has ended, or that no worker has claimed
+ * yet.
+ */
 export function duplicate(count: number, when: 'done' | 'waiting'): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
@@ -17,14 +20,16 @@ export function duplicate(count: number, when: 'done' | 'waiting'): Promise<Unit
   });
 }
 
-/** A caller that watches its task from the submission until its end a second later, and then reads the result. */
+/**
+ * Measures a caller that watches its task from the submission until its end a second later, and then reads the result.
+ */
 export function resultWait(count: number): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     const ids = await submitAll(api, queue, items, 'full');
     const waits = ids.map(async (id) => {
       for await (const _ of api.service.watch('default', id, 1, new AbortController().signal)) {
-        // The watch ends with the task.
+        // The watch ends when the task ends.
       }
       await api.service.get('default', id, true);
     });

@@ -16,7 +16,7 @@ function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
-/** Prints the table line by line as it is measured, and collects its rows. */
+/** Prints the table of costs line by line as it is measured, and collects its rows. */
 export class CostReport {
   readonly rows: Row[] = [];
   readonly #quiet: boolean;
@@ -42,7 +42,7 @@ export class CostReport {
     this.print(`${row.padEnd(66)}${text}${dollars.toFixed(per === 'hour' ? 4 : 2).padStart(10)}`);
   }
 
-  /** Adds a row for a million operations; `units` is the consumption of one. */
+  /** Adds a row for a million operations; `units` is the consumption of one operation. */
   million(row: string, units: Units): void {
     const all: Units = {
       writes: units.writes * million,
@@ -54,7 +54,7 @@ export class CostReport {
     this.#add(row, 'million', all, usd(all));
   }
 
-  /** Adds a row for an hour. */
+  /** Adds a row for one hour; `units` is the consumption of that hour. */
   hour(row: string, units: Units): void {
     this.#add(row, 'hour', units, usd(units));
   }

@@ -21,7 +21,7 @@ export interface StorageCost {
   readonly submissionBytes: number;
   /** The bytes of the head item, without AWS's overhead and index entries. */
   readonly headBytes: number;
-  /** The time from acceptance to expiry. */
+  /** The time from the acceptance of the task to its expiry, in days. */
   readonly days: number;
   readonly usdPerTask: number;
 }

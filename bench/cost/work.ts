@@ -38,7 +38,7 @@ export function settlementOf({ lease }: Assignment, outcome: OutcomeKind = 'succ
   return { lease, outcome, result: undefined, message, errorType: failed ? 'Error' : '', afterMs: undefined };
 }
 
-/** Settles the tasks in one call; with a session, the call returns their credit to it. */
+/** Settles the tasks in one call; with a session id, the call returns the tasks' credits to that session. */
 export async function settleAll(
   { service }: CostNode,
   tasks: readonly Assignment[],
@@ -50,7 +50,7 @@ export async function settleAll(
   for (const { error } of results) if (error !== undefined) throw new Error(error.message);
 }
 
-/** Opens a worker's session. `onAssigned` is called with the assigned tasks. */
+/** Opens the session of a worker. `onAssigned` is called with the assigned tasks. */
 export function openWorker(
   { service, context }: CostNode,
   queues: readonly QueueRef[],

@@ -1,25 +1,28 @@
-/** Compares the deliveries in the receiver's ledger with the task events of the server. */
+/**
+ * Compares the webhook deliveries that the demo's receiver recorded in its ledger file with the task events of the
+ * server.
+ */
 import { readFileSync } from 'node:fs';
 import type { Client } from 'holdfast';
 import type { Delivery } from './contract.ts';
 import type { LedgerEntry } from './receiver.ts';
 
-/** The counts of an audit. */
+/** The counts of the audit at the end of the demo. */
 export interface Audit {
   readonly succeeded: number;
   readonly dead: number;
-  /** The number of claims. */
+  /** The number of claims over all tasks. */
   readonly attempts: number;
   readonly leasesLost: number;
-  /** The number of deliveries in the ledger, repeated ones included. */
+  /** The number of deliveries that the receiver recorded, repeated ones included. */
   readonly deliveries: number;
-  /** The number of first deliveries that came after one of the same lane that was submitted later. */
+  /** The number of webhooks that the receiver first got after a webhook of the same lane that was submitted later. */
   readonly outOfOrder: number;
-  /** The number of accepted tasks that have not ended, or that succeeded without a delivery in the ledger. */
+  /** The number of accepted tasks that have not ended, or that succeeded although the receiver recorded no delivery. */
   readonly lost: number;
 }
 
-/** Reads the ledger file of the receiver. */
+/** Reads the receiver's log of deliveries. */
 export function readLedger(file: string): LedgerEntry[] {
   const text = readFileSync(file, 'utf8');
   return text
@@ -28,7 +31,7 @@ export function readLedger(file: string): LedgerEntry[] {
     .map((line) => JSON.parse(line) as LedgerEntry);
 }
 
-/** Counts the deliveries that came, for the first time, after a delivery of the same lane that was submitted later. */
+/** Counts the webhooks whose first delivery came after a delivery of the same lane that was submitted later. */
 function outOfOrder(ledger: readonly LedgerEntry[]): number {
   const seen = new Set<string>();
   const latest = new Map<string, string>();
@@ -42,7 +45,7 @@ function outOfOrder(ledger: readonly LedgerEntry[]): number {
   return wrong;
 }
 
-/** Reads the status and the events of every submitted task and compares them with the ledger. */
+/** Reads the status and the events of every submitted task and compares them with the receiver's log of deliveries. */
 export async function audit(
   client: Client,
   ids: ReadonlyMap<string, string>,

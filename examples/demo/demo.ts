@@ -1,6 +1,7 @@
 /**
  * The common part of the demos. It submits 329 real webhooks twice each, with the same key, to a receiver that
- * misbehaves, and at the end prints a table that compares the receiver's ledger with the server's events.
+ * misbehaves, and at the end prints a table that compares the deliveries that the receiver recorded with the server's
+ * task events.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,13 +17,13 @@ import { type Receiver, startReceiver } from './receiver.ts';
 export interface DemoOptions {
   readonly url: string;
   readonly tls: ClientTls;
-  /** The longest wait for the end of all tasks. */
+  /** The longest wait for the end of all tasks, in ms. */
   readonly limitMs: number;
   /** The webhooks to submit. Default: all 329. */
   readonly sent?: readonly Delivery[] | undefined;
 }
 
-/** The rows of the closing table. */
+/** The rows of the table that the demo prints at its end. */
 export interface DemoTotals extends Audit {
   readonly submitted: number;
   /** The number of tasks that the submissions created. */
@@ -74,8 +75,8 @@ export class Demo {
   }
 
   /**
-   * Submits all webhooks once. Ordered ones are submitted one after the other, because the order of their commits is
-   * the order in which they must run. The unordered ones are submitted concurrently.
+   * Submits all webhooks once. Ordered webhooks are submitted one after the other, because the order of their commits
+   * is the order in which they must run. The unordered ones are submitted concurrently.
    */
   async submitAll(): Promise<void> {
     const flows: Delivery[][] = Array.from({ length: 1 + unorderedFlows }, () => []);
@@ -109,7 +110,7 @@ export class Demo {
     if (process.stdout.isTTY) process.stdout.write('\n');
   }
 
-  /** Audits the run and returns the rows of the closing table. */
+  /** Audits the run of the demo and returns the rows of the table that is printed at its end. */
   async total(): Promise<DemoTotals> {
     const counts = await audit(this.#holdfast, this.#ids, this.sent, ledgerIn(this.#dir));
     const submitted = this.sent.length * 2;
@@ -147,8 +148,8 @@ function ledgerIn(dir: string): string {
 }
 
 /**
- * Prints the closing table and returns the exit status: 0 if no task was lost, duplicated or out of order, otherwise
- * 1.
+ * Prints the table at the end of the demo and returns the exit status: 0 if no task was lost, duplicated or out of
+ * order, otherwise 1.
  */
 export function report(total: DemoTotals, { misbehaved }: Receiver): number {
   const { unavailable, hung, reset } = misbehaved;

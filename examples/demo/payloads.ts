@@ -5,7 +5,9 @@ import type { Delivery } from './contract.ts';
 const laneEvery = 8;
 const lanes = 5;
 
-/** Returns all webhooks. Every eighth one has one of five ordering keys, like the events of one repository. */
+/**
+ * Returns all webhooks of the demo. Every eighth one has one of five ordering keys, like the events of one repository.
+ */
 export function payloads(): Delivery[] {
   const all = (examples as unknown as { name: string; examples: unknown[] }[]).flatMap(
     ({ name, examples: bodies }) => bodies.map((body) => ({ event: name, body })),

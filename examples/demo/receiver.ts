@@ -1,6 +1,6 @@
 /**
- * A local HTTP receiver that misbehaves. It records each delivery in a ledger file, outside Holdfast, and syncs the
- * file before it answers 200.
+ * A local HTTP receiver of webhooks that misbehaves on purpose. It records each delivery in a ledger file, outside
+ * Holdfast, and syncs the file before it answers 200.
  */
 import { fsyncSync, openSync, writeSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -12,15 +12,15 @@ export interface LedgerEntry {
   readonly attempt: number;
 }
 
-/** A running receiver. */
+/** A running HTTP receiver of webhooks. */
 export interface Receiver {
   readonly url: string;
   readonly misbehaved: { readonly unavailable: number; readonly hung: number; readonly reset: number };
   /** Returns the number of recorded deliveries of the named worker that are not answered yet. */
   deliveriesInFlight(worker: string): number;
   /**
-   * Records further deliveries of the named worker but does not answer them, so that it keeps them until it is
-   * killed.
+   * Records further deliveries of the named worker but does not answer them, so that the worker keeps those deliveries
+   * in flight until it is killed.
    */
   withholdAnswers(worker: string): void;
   close(): void;
@@ -32,7 +32,7 @@ const badShare = { unavailable: 0.08, hang: 0.02, reset: 0.05 } as const;
 const badAttempts = 3;
 const answerMs = 100;
 
-/** Starts a receiver on a free port that appends to this ledger file. */
+/** Starts a receiver of webhooks on a free port that appends to this ledger file. */
 export async function startReceiver(ledgerFile: string): Promise<Receiver> {
   const ledger = openSync(ledgerFile, 'a');
   const misbehaved = { unavailable: 0, hung: 0, reset: 0 };

@@ -8,13 +8,13 @@ const day = 86_400_000;
 const authorityDays = 3_650;
 /** How far in the past a certificate's validity begins, for machines whose clocks are behind. */
 export const backdateMs = 300_000;
-/** The mode of the authority's files and of issued ones: only their owner may read and write them. */
+/** The mode of the files of the authority and of issued certificates: only their owner may read and write them. */
 export const privateMode = 0o600;
 
 export interface Authority {
   readonly certFile: string;
   readonly keyFile: string;
-  /** False if the authority existed before. */
+  /** False if the authority existed before the call. */
   readonly created: boolean;
 }
 

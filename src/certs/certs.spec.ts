@@ -41,7 +41,7 @@ describe('the development authority', () => {
     }
   });
 
-  it('signs a client with a SPIFFE id and a server with its hosts', async () => {
+  it('signs a client certificate with a SPIFFE id and a server certificate with its host names', async () => {
     const { certFile } = await initAuthority(dir, nowMs);
     const client = await issue(dir, { name: 'billing', kind: 'client' }, nowMs);
     const server = await issue(
@@ -82,7 +82,7 @@ describe('the development authority', () => {
     [{ name: 'a', kind: 'server', hosts: ['not a host'] }, 'hosts'],
     [{ name: 'a', kind: 'client', hosts: ['h'] }, 'hosts'],
     [{ name: 'a', kind: 'server', days: 0 }, 'days'],
-  ] as const)('refuses the request %j for its %s', async (request, field) => {
+  ] as const)('refuses the certificate request %j because of its field %s', async (request, field) => {
     await initAuthority(dir, nowMs);
     await expect(issue(dir, request, nowMs)).rejects.toMatchObject({
       reason: 'BAD_FIELD',
@@ -90,7 +90,7 @@ describe('the development authority', () => {
     });
   });
 
-  it('names the command that makes an authority if there is none', async () => {
+  it('must exist before a certificate is issued; the error otherwise names the command that makes it', async () => {
     await expect(issue(dir, { name: 'a', kind: 'client' }, nowMs)).rejects.toMatchObject({
       reason: 'BAD_CERTIFICATE',
       help: expect.stringContaining('holdfast certs init'),
@@ -112,25 +112,25 @@ describe('loading certificate files', () => {
     expect(loaded.notAfterMs).toBeGreaterThan(nowMs + 364 * day);
   });
 
-  it('names a missing file', async () => {
+  it('refuses a missing file and names it in the error', async () => {
     const act = await load({ cert: join(dir, 'none.crt') });
     expect(act).toThrow(bad(`'${join(dir, 'none.crt')}' does not exist`));
   });
 
-  it('names a file that is not PEM', async () => {
+  it('refuses a file that is not PEM and names it in the error', async () => {
     const file = join(dir, 'text.crt');
     writeFileSync(file, 'hello');
     expect(await load({ ca: file })).toThrow(bad(`'${file}' holds no PEM certificate`));
     expect(await load({ key: file })).toThrow(bad(`'${file}' holds no PEM private key`));
   });
 
-  it('names a damaged file', async () => {
+  it('refuses a file that holds a damaged certificate', async () => {
     const file = join(dir, 'damaged.crt');
     writeFileSync(file, '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
     expect(await load({ cert: file })).toThrow(bad('damaged certificate'));
   });
 
-  it('names both files if the key does not belong to the certificate', async () => {
+  it('refuses a key that does not belong to the certificate, and names both files in the error', async () => {
     await initAuthority(dir, nowMs);
     const other = await issue(dir, { name: 'b', kind: 'client' }, nowMs);
     expect(await load({ key: other.key })).toThrow(

@@ -18,18 +18,24 @@ export interface CertificateRequest {
   /** The subject of the certificate and the name of its files: at most 64 letters, digits, `.`, `_`, `-`. */
   readonly name: string;
   readonly kind: 'server' | 'client';
-  /** The names and addresses by which clients reach the server. Default: those of this machine. For servers only. */
+  /**
+   * The names and addresses by which clients reach the server. Default: `localhost`, `127.0.0.1` and `::1`. For servers
+   * only.
+   */
   readonly hosts?: readonly string[] | undefined;
-  /** The validity in days, at most 3,650 and never longer than the authority's. Default: 365. */
+  /** The validity in days, at most 3,650. It never ends after the validity of the authority. Default: 365. */
   readonly days?: number | undefined;
 }
 
-/** Returns the identity in a client's certificate. */
+/** Returns the SPIFFE id that a certificate holds for its owner. */
 export function spiffeId(kind: CertificateRequest['kind'], name: string): string {
   return `spiffe://${trustDomain}/${kind}/${name}`;
 }
 
-/** Writes `<name>.crt` and `<name>.key` (mode 0600) beside the authority, and replaces earlier files of this name. */
+/**
+ * Issues a certificate: writes `<name>.crt` and `<name>.key` (mode 0600) beside the authority's files, and replaces
+ * earlier files of this name.
+ */
 export async function issue(
   dir: string,
   request: CertificateRequest,
@@ -86,8 +92,8 @@ function namesOf({ kind, name, hosts }: CertificateRequest): x509.JsonGeneralNam
 }
 
 /**
- * Replaces a file in one step, so that a server that reloads it at this moment reads the old or the new file, never a
- * part.
+ * Replaces a file in one step, so that a server that reloads the file at this moment reads the old or the new file,
+ * never a part.
  */
 function replace(file: string, pem: string): void {
   writeFileSync(`${file}.new`, pem, { mode: privateMode });

@@ -6,11 +6,11 @@ export interface ShownCertificate {
   readonly issuer: string;
   /** The subject alternative names, such as `DNS:localhost`, `IP Address:127.0.0.1` or `URI:spiffe://…`. */
   readonly names: readonly string[];
-  /** The serial number in hexadecimal, as `revoked.serials` of a policy lists it. */
+  /** The serial number in hexadecimal, as `revoked.serials` of an access policy lists it. */
   readonly serial: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** The SHA-256 fingerprint. */
+  /** The SHA-256 fingerprint of the certificate. */
   readonly fingerprint: string;
   readonly authority: boolean;
 }

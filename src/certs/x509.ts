@@ -1,13 +1,13 @@
 /**
- * The x509 library with reflect-metadata and Web Crypto, which it needs before its first use. Import the library from
- * here.
+ * Sets up the x509 library with reflect-metadata and Web Crypto, which it needs before its first use. Other files
+ * import the library from this file.
  */
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
 
 x509.cryptoProvider.set(globalThis.crypto);
 
-/** P-256 is fast, has small keys, and every TLS client supports it. */
+/** The curve of all keys. P-256 is fast, has small keys, and every TLS client supports it. */
 export const curve = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 export const signing = { name: 'ECDSA', hash: 'SHA-256' } as const;
 

@@ -1,6 +1,6 @@
 import { type Code, HoldfastError, type Reason } from '../core/errors.ts';
 
-/** The exit statuses of the command. Scripts may rely on them. */
+/** The exit statuses of the `holdfast` command. Scripts may rely on them. */
 export const exitCodes = {
   ok: 0,
   /** The awaited task died or was cancelled, or Holdfast itself failed. */
@@ -29,8 +29,8 @@ const byCode: Partial<Record<Code, number>> = {
 };
 
 /**
- * The exit statuses of reasons that say more than the error's code. A wrong file or setting, for example, is a usage
- * error.
+ * The exit statuses of error reasons that are more specific than their error code. A wrong file or setting, for
+ * example, is a usage error.
  */
 const byReason: Partial<Record<Reason, number>> = {
   TASK_DEAD: exitCodes.failed,

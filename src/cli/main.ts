@@ -6,7 +6,8 @@ const argv = process.argv.slice(2);
 const versionError = nodeVersionError(process.versions.node);
 if (versionError === undefined) {
   ensureSmallYoungGeneration();
-  // Imported only now: a process that replaces itself does not need the program, and an old Node could not load it.
+  // The program is imported only here: a process that replaces itself does not need it, and an old Node could not load
+  // it.
   const { run } = await import('./program.ts');
   process.exitCode = await run(argv);
 } else {

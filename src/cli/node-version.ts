@@ -4,8 +4,8 @@
  */
 
 /**
- * The first minor version of each major version that `engines` in package.json allows. All later majors are allowed
- * too.
+ * The first minor version of each major version of Node that `engines` in package.json allows. All later major versions
+ * are allowed too.
  */
 const firstMinors: Readonly<Record<number, number>> = { 24: 16, 26: 1 };
 const newestMajor = 26;
@@ -29,7 +29,10 @@ export function nodeVersionError(version: string): NodeVersionError | undefined 
   };
 }
 
-/** Prints the error like any other error of the command: as one JSON value if `--json` is given. */
+/**
+ * Prints the error for an unsupported version of Node like any other error of the command: as one JSON value if
+ * `--json` is given.
+ */
 export function printVersionError(error: NodeVersionError, argv: readonly string[]): void {
   if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error })}\n`);
   else process.stderr.write(`error: ${error.message}\n  ${error.help}\n`);

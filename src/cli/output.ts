@@ -42,7 +42,7 @@ export function createOutput(json: boolean): Output {
   };
 }
 
-/** Prints an error on standard error: the message, and below it what to do. */
+/** Prints an error on standard error: the message, and below it the help text. */
 export function printFailure(message: string, help: string | undefined): void {
   const red = styleText('red', 'error', { stream: process.stderr });
   process.stderr.write(

@@ -42,7 +42,7 @@ it.each([
     'holdfast serve --store file:./queue.db',
   ],
   ['a URL with an unknown scheme', ['--url', 'http://127.0.0.1:1', 'list'], 'holdfast://'],
-])('refuses %s', async (_, argv, message) => {
+])('the command refuses %s', async (_, argv, message) => {
   expect(await run(argv)).toBe(2);
   expect(stderr).toContain(message);
 });

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { asHoldfastError, type HoldfastError, invalid } from '../core/errors.ts';
+import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { SubmitOk } from '../core/messages.ts';
-import { whole } from '../core/rules.ts';
+import { requireValid, whole } from '../core/rules.ts';
 import { stateNumbers } from '../core/wire-numbers.ts';
 import type { Clock } from '../ports/clock.ts';
 import { TaskView } from '../rpc/gen/holdfast/v1/task_pb.ts';
@@ -49,8 +49,8 @@ export interface ListOptions {
   /** Lists only tasks that carry this tag. */
   readonly tag?: string;
   /**
-   * Lists the unfinished tasks of this ordering key in the order in which they run. Without it, the newest task comes
-   * first.
+   * Lists the unfinished tasks of this ordering key in the order in which they run. Without an ordering key, the newest
+   * task comes first.
    */
   readonly orderingKey?: string;
   /** Lists only tasks that were accepted at this time or later. */
@@ -67,7 +67,7 @@ export interface ListOptions {
 export interface TaskPage {
   /** The tasks of this page, without their inputs and results. */
   readonly tasks: readonly TaskStatus[];
-  /** Give this to the next `client.list` call to get the next page; undefined on the last page. */
+  /** The token to give to the next `client.list` call as `pageToken`; undefined on the last page. */
   readonly nextPageToken: string | undefined;
 }
 
@@ -157,7 +157,7 @@ export interface Client extends AsyncDisposable {
   work(worker: WorkerSpec): Promise<RunningWorker>;
   /**
    * Drains the workers of this client, then closes the connection. Submissions that have not been accepted by then are
-   * rejected. Calling it again returns the same promise. `await using` calls it at the end of the block.
+   * rejected. Calling `close` again returns the same promise. `await using` calls `close` at the end of the block.
    */
   close(): Promise<void>;
 }
@@ -172,7 +172,7 @@ export interface ClientOptions {
   readonly retryFor?: Duration | undefined;
   /** The log of the client, of its workers, and of `context.log` in handlers. Default: nothing is logged. */
   readonly log?: Logger | undefined;
-  /** The name of workers that define none themselves. Default: `worker`. */
+  /** The name of workers whose definition has no name. Default: `worker`. */
   readonly workerName?: string | undefined;
   /** Counts the operations that the program waits for; `connect` uses it to keep the Node.js process alive. */
   readonly presence?: Presence | undefined;
@@ -251,8 +251,7 @@ class TransportClient implements Client {
 
   async list(options: ListOptions = {}): Promise<TaskPage> {
     const { state, acceptedFrom, acceptedUntil, limit = 0 } = options;
-    const problem = pageLimit(limit);
-    if (problem !== undefined) throw invalid([{ field: 'limit', description: problem }]);
+    requireValid('limit', pageLimit, limit);
     const { caller, tenant } = this.#parts;
     const { tasks, nextPageToken } = await caller.call(TaskService.method.listTasks, {
       tenant,

@@ -56,13 +56,14 @@ export type ConnectTarget =
   | { readonly kind: 'server'; readonly address: string; readonly tls: ClientTls | undefined };
 
 const scheme = 'holdfast://';
-/** The URL scheme for a server without TLS; as a scheme it also works in HOLDFAST_URL and in `--url`. */
+/** The URL scheme for a server without TLS. URLs with this scheme also work in HOLDFAST_URL and in `--url`. */
 const plaintextScheme = 'holdfast+plaintext://';
 
 /**
  * Returns the target of a connection: from the URL, otherwise from HOLDFAST_URL, otherwise from the profile that
- * `holdfast dev` wrote in this folder or in one above it.
- * @throws HoldfastError INVALID_ARGUMENT, reason BAD_CONFIGURATION.
+ * `holdfast dev` wrote in the current folder or in a folder above.
+ * @throws HoldfastError INVALID_ARGUMENT, reason BAD_CONFIGURATION, if no URL is configured, or if the URL, the
+ * certificates or the profile cannot be used.
  */
 export function resolveTarget(
   parts: Pick<ConnectParts, 'env' | 'cwd'>,
@@ -92,7 +93,7 @@ function addressIn(url: string, before: string): string {
   return url.slice(before.length).replace(/\/$/, '');
 }
 
-/** Returns the `connect` function that uses these parts. */
+/** Returns a `connect` function that uses the given parts of the environment. */
 export function connector(parts: ConnectParts): Connect {
   return (url, options = {}) => {
     const target = resolveTarget(parts, url, options);

@@ -34,8 +34,8 @@ export interface AttemptContext {
   /** The log for this attempt: each line carries `task_id`, `queue`, `attempt` and the trace ids. */
   readonly log: Logger;
   /**
-   * Reports the progress of this attempt: a fraction from 0 to 1 and a note, cut to 256 characters. It is sent at most
-   * once a second; the latest report wins.
+   * Reports the progress of this attempt: a fraction from 0 to 1 and a note, cut to 256 characters. The progress is
+   * sent at most once a second; the latest report wins.
    */
   progress(fraction: number, note?: string): void;
   /**

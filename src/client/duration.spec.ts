@@ -11,12 +11,12 @@ describe('a duration', () => {
     ['7d', 604_800_000],
     [0, 0],
     [12.4, 12],
-  ] as const)('%s is %i ms', (duration, ms) => {
+  ] as const)('that is written as %s has %i ms', (duration, ms) => {
     expect(durationMs(duration)).toBe(ms);
   });
 
   it.each(['10 minutes', '10', 's', '-5s', '1e3s', '', Number.NaN, -1, Number.POSITIVE_INFINITY])(
-    '%s is refused with an error that names the field',
+    'that is written as %s is refused with an error that names the field',
     (duration) => {
       expect(() => durationMs(duration as Duration, 'delay')).toThrow(HoldfastError);
       expect(() => durationMs(duration as Duration, 'delay')).toThrow(/^delay: /);

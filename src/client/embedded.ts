@@ -8,7 +8,7 @@ export interface EmbeddedNode {
 
 interface SharedNode {
   readonly opening: Promise<EmbeddedNode>;
-  /** The number of clients that use the node. */
+  /** The number of clients that use the embedded node. */
   users: number;
 }
 

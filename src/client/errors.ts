@@ -1,9 +1,13 @@
-import { HoldfastError, invalid } from '../core/errors.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { duration, requireValid } from '../core/rules.ts';
 import type { DeadReason } from '../core/task/event.ts';
 import { type Duration, durationMs } from './duration.ts';
 
 export { type Code, codes, HoldfastError, type Reason, reasons, type Violation } from '../core/errors.ts';
+
+const retryWait = duration(0, limits.backoffMaxMs);
+const snoozeWait = duration(0, limits.runAheadMs);
 
 /**
  * The property that marks FatalError, RetryAfter and Snooze. It is a global symbol, so that these errors are also
@@ -24,8 +28,8 @@ export class FatalError extends Error {
 }
 
 /**
- * Throw this in a handler to fail the attempt and choose the time of the next one. It counts as an attempt; after the
- * last attempt the task is dead.
+ * Throw this in a handler to fail the attempt and choose the time of the next attempt. The failed attempt counts; after
+ * the last attempt the task is dead.
  */
 export class RetryAfter extends Error {
   override readonly name: string = 'RetryAfter';
@@ -43,11 +47,12 @@ export class RetryAfter extends Error {
    */
   constructor(after: Duration, cause?: unknown) {
     super(cause instanceof Error ? cause.message : 'the handler requested a later retry', { cause });
-    this.afterMs = requireAtMost(durationMs(after, 'RetryAfter'), limits.backoffMaxMs, 'RetryAfter');
+    this.afterMs = durationMs(after, 'RetryAfter');
+    requireValid('RetryAfter', retryWait, this.afterMs);
   }
 }
 
-/** Throw this in a handler to run the task later. It does not count as an attempt. */
+/** Throw this in a handler to run the task later. The snoozed attempt does not count. */
 export class Snooze extends Error {
   override readonly name: string = 'Snooze';
   /** The wait before the task runs again, in milliseconds. */
@@ -63,7 +68,8 @@ export class Snooze extends Error {
    */
   constructor(after: Duration) {
     super('snoozed');
-    this.afterMs = requireAtMost(durationMs(after, 'Snooze'), limits.runAheadMs, 'Snooze');
+    this.afterMs = durationMs(after, 'Snooze');
+    requireValid('Snooze', snoozeWait, this.afterMs);
   }
 }
 
@@ -80,11 +86,6 @@ export function retryDirectiveOf(thrown: unknown): RetryDirective | undefined {
     afterMs: number;
   };
   return kind === 'fatal' ? { kind } : { kind, afterMs };
-}
-
-function requireAtMost(ms: number, mostMs: number, field: string): number {
-  if (ms <= mostMs) return ms;
-  throw invalid([{ field, description: `is ${ms} ms; at most ${mostMs.toLocaleString('en')}` }]);
 }
 
 /**

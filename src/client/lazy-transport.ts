@@ -7,8 +7,8 @@ import type { CallOptions, Outgoing, StreamEvents, Transport } from './transport
 type OpenStream<In, Out> = (transport: Transport, events: StreamEvents<Out>) => Outgoing<In>;
 
 /**
- * Opens the underlying transport at the first call and keeps it. If opening fails, the call fails and the next call
- * tries to open it again.
+ * A transport that opens its underlying transport at the first call and keeps it open. If opening fails, the call fails
+ * and the next call tries again.
  */
 export class LazyTransport implements Transport {
   readonly #open: () => Promise<Transport>;
@@ -71,7 +71,10 @@ export class LazyTransport implements Transport {
   }
 }
 
-/** A stream on a transport that is still being opened. It keeps messages until then and sends them in order. */
+/**
+ * A stream on a transport that is still being opened. It keeps messages until the transport is open and then sends them
+ * in order.
+ */
 class PendingStream<In, Out> implements Outgoing<In> {
   readonly #opened: Promise<void>;
   #queued: ((stream: Outgoing<In>) => void)[] = [];

@@ -1,6 +1,6 @@
 /**
- * Counts the operations that the program waits for (a submission, a result, a running worker). While there is one,
- * Node.js must not exit.
+ * Counts the operations that the program waits for (a submission, a result, a running worker). While at least one is
+ * counted, Node.js must not exit.
  */
 export interface Presence {
   /** Counts an operation that begins. */

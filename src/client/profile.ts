@@ -13,8 +13,8 @@ export interface Profile {
 export const profileFile = '.holdfast/profile.json';
 
 /**
- * Reads the profile of the folder `from`, otherwise of the nearest folder above that has one. Returns undefined if none
- * has.
+ * Reads the profile of the folder `from`, otherwise of the nearest folder above that has one. Returns undefined if no
+ * folder has a profile.
  * @throws HoldfastError BAD_CONFIGURATION if the profile cannot be read.
  */
 export function findProfile(from: string): Profile | undefined {

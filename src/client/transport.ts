@@ -22,7 +22,7 @@ export interface CallOptions {
    * not start a commit for it any more.
    */
   readonly timeoutMs?: number | undefined;
-  /** Cancels the call when it is aborted. */
+  /** The signal that cancels the call when it is aborted. */
   readonly signal?: AbortSignal | undefined;
   /** The W3C `traceparent` that is sent with the call. */
   readonly traceparent?: string | undefined;
@@ -42,9 +42,9 @@ export interface Outgoing<Message> {
   send(message: Message): boolean;
   /** Resolves when the send buffer is empty. */
   drained(): Promise<void>;
-  /** Ends the sending side. The receiving side stays open until the server ends it. */
+  /** Ends the sending side of the stream. The receiving side stays open until the server ends it. */
   end(): void;
-  /** Ends both sides at once. `StreamEvents.end` is still called. */
+  /** Ends both sides of the stream at once. `StreamEvents.end` is still called. */
   abort(error?: HoldfastError): void;
 }
 

@@ -15,7 +15,7 @@ describe('backoff', () => {
     expect(backoffMs(policy, 3, 0)).toBe(1);
   });
 
-  it('is a whole number of ms, from 1 to the longest wait of its policy, for every policy', () => {
+  it('is a whole number of ms from 1 to the longest wait, for every retry policy', () => {
     fc.assert(
       fc.property(
         fc.record({
@@ -40,13 +40,13 @@ describe('backoff', () => {
 describe('a delay that doubles', () => {
   const range = { firstMs: 1_000, longestMs: 8_000 };
 
-  it('is the first one after no doubling, and never more than the longest', () => {
+  it('is the first delay after no doubling, and never more than the longest delay', () => {
     expect([-1, 0, 1, 2, 3, 4, 2_000].map((doublings) => delayMs(range, doublings))).toEqual([
       1_000, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000,
     ]);
   });
 
-  it('follows from the delay before it as from the number of doublings', () => {
+  it('is the same if it is computed from the delay before it and from the number of doublings', () => {
     let ms = 0;
     for (let failures = 0; failures < 6; failures++) {
       ms = nextDelayMs(range, ms);

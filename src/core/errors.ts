@@ -1,4 +1,4 @@
-/** The closed set of codes; each is a gRPC status of the same name. */
+/** The closed set of error codes; each is a gRPC status of the same name. */
 export const codes = [
   'CANCELLED',
   'INVALID_ARGUMENT',
@@ -18,7 +18,7 @@ export const codes = [
 ] as const;
 export type Code = (typeof codes)[number];
 
-/** The closed set of reasons: stable names that programs may test. docs/errors.md explains each of them. */
+/** The closed set of error reasons: stable names that programs may test. docs/errors.md explains each of them. */
 export const reasons = [
   'BAD_FIELD',
   'BAD_JSON',
@@ -69,11 +69,11 @@ export interface Violation {
 }
 
 export interface ErrorDetails {
-  /** A sentence that says what to do next. */
+  /** A sentence that says what the caller can do next after the error. */
   readonly help?: string | undefined;
-  /** The task that the error is about, or the other task that caused it. */
+  /** The id of the task that the error is about, or of another task that caused the error. */
   readonly taskId?: string | undefined;
-  /** The earliest time for another try, in ms from now. */
+  /** The earliest time for another try of the failed call, in ms from now. */
   readonly retryAfterMs?: number | undefined;
   readonly violations?: readonly Violation[] | undefined;
   readonly cause?: unknown;
@@ -116,7 +116,7 @@ export class HoldfastError extends Error {
   }
 
   get retryable(): boolean {
-    // The same message would be too large the next time, too.
+    // A message that is too large for one call is too large for every retry of the call.
     if (this.reason === 'TOO_LARGE') return false;
     return (
       this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason)
@@ -136,7 +136,7 @@ export function asHoldfastError(thrown: unknown): HoldfastError {
   });
 }
 
-/** Returns the error for bad input; it names every wrong field. */
+/** Returns the error for a request with bad input. The error names every wrong field. */
 export function invalid(violations: readonly Violation[]): HoldfastError {
   const message = violations.map((v) => `${v.field}: ${v.description}`).join('; ');
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {

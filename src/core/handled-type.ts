@@ -5,7 +5,7 @@ export interface HandledType {
   readonly maxVersion: number;
 }
 
-/** Returns true if a worker of these types may be given a task of this type and version. */
+/** Returns true if a worker that handles these task types may be given a task of this type and version. */
 export function handlesType(types: readonly HandledType[], type: string, typeVersion: number): boolean {
   return types.some((handled) => handled.type === type && handled.maxVersion >= typeVersion);
 }

@@ -9,90 +9,109 @@ const hour = 60 * minute;
 const day = 24 * hour;
 
 export interface Limits {
-  /** The size of a task's payload, as sent. An SQS message and a DynamoDB item must be able to hold it. */
+  /**
+   * The maximum size of a task's payload, as sent. An SQS message and a DynamoDB item must be able to hold a payload.
+   */
   readonly payloadBytes: number;
   readonly resultBytes: number;
-  /** How many bytes an envelope (Spec, Payload) may add to its payload: names, ordering key, content type. */
+  /**
+   * How many bytes the messages around a payload (Spec and Payload) may add to it: names, ordering key, content type.
+   */
   readonly envelopeBytes: number;
-  /** The length of an idempotency key, and of an ordering key. */
+  /** The maximum length of an idempotency key, and of an ordering key. */
   readonly keyChars: number;
-  /** The length of a queue, task type or tenant name. Names match `[A-Za-z0-9._-]{1,64}`. */
+  /** The maximum length of the name of a queue, task type or tenant. Names match `[A-Za-z0-9._-]{1,64}`. */
   readonly nameChars: number;
   readonly tags: number;
   readonly tagBytes: number;
-  /** Error messages are cut to this length when they are stored. */
+  /** The maximum length of a stored error message. A longer message is cut. */
   readonly messageBytes: number;
   readonly reasonChars: number;
   readonly progressNoteChars: number;
   readonly contentTypeChars: number;
   readonly cursorChars: number;
-  /** The length of a claim's request id. */
+  /** The maximum length of the request id of a claim call. */
   readonly requestIdChars: number;
-  /** Error type names are cut to this length when they are stored. */
+  /** The maximum length of a stored error type name. A longer name is cut. */
   readonly errorTypeChars: number;
-  /** Batches of one Report stream that are not answered yet. */
+  /** The maximum number of batches of one Report stream that are not answered yet. */
   readonly reportBatches: number;
-  /** Items of one call, be they submissions, settlements, heartbeats or claims. */
+  /** The maximum number of items in one call: submissions, settlements, heartbeats or claims. */
   readonly batchItems: number;
-  /** The size of one gRPC message. */
+  /** The maximum size of one gRPC message. */
   readonly wireMessageBytes: number;
   readonly leaseBytes: number;
   readonly pageItems: number;
-  /** Tasks that the store reads for one page of a filtered list. */
+  /** The maximum number of tasks that the store reads for one page of a filtered list. */
   readonly pageExamined: number;
-  /** Events of one page of a history. */
+  /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
-  /** How often a claim that never reached its worker is released; after that a release counts as a failed attempt. */
+  /**
+   * How often a task may be released because its claim never reached the worker. Each further release counts as a
+   * failed attempt.
+   */
   readonly releases: number;
   readonly runAheadMs: number;
   readonly windowMinMs: number;
   readonly windowMaxMs: number;
   readonly lifetimeMaxMs: number;
   readonly retentionMaxMs: number;
-  /** The longest attempt. It is below 12 h, the longest time for which SQS hides a message. */
+  /** The longest timeout of an attempt. It is below 12 h, the longest time for which SQS hides a message. */
   readonly attemptTimeoutMaxMs: number;
   readonly backoffMaxMs: number;
-  /** A redrive is refused if the task's items expire sooner than this. */
+  /** A redrive is refused if the stored items of the task expire sooner than this, counted from now. */
   readonly redriveBeforeExpiryMs: number;
   /**
-   * Every task's lifetime, also after a redrive, ends at least this long before its items expire, however short its
-   * retention is. This leaves time to record the end of the task and to hand its lane over.
+   * The lifetime of every task, also of a redriven one, ends at least this long before the task's stored items expire,
+   * however short the retention is. This leaves time to record the end of the task and to hand its lane over.
    */
   readonly endBeforeExpiryMs: number;
   /**
-   * A dispatch message that was received this often is sent again, as a new message. SQS hides a message for 12 h in
+   * The number of receives after which a dispatch message is replaced by a new message. SQS hides a message for 12 h in
    * all, and moves it to the dead-letter queue after 100 receives.
    */
   readonly deliveryReceives: number;
-  /** Queues that a tenant may create by use. Each queue costs storage, polls and list entries for ever. */
+  /**
+   * The maximum number of queues that a tenant may create by using them. Each queue costs storage, polls and list
+   * entries for ever.
+   */
   readonly queuesPerTenant: number;
   readonly workerQueues: number;
   readonly workerTypes: number;
-  /** Tasks that are assigned to one worker stream and not settled yet. */
+  /** The maximum number of tasks that are assigned to one worker stream and not settled yet. */
   readonly inFlightTasks: number;
   readonly claimWaitMs: number;
-  /** Open streams of one node. */
+  /** The maximum number of open streams of one node. */
   readonly streams: number;
-  /** Open streams of one identity on one node. */
+  /** The maximum number of open streams of one client identity on one node. */
   readonly streamsPerIdentity: number;
-  /** Connections of one listener in their TLS handshake. A further connection closes the oldest of them. */
+  /**
+   * The maximum number of connections of one listener that are in their TLS handshake. A further connection closes the
+   * oldest one.
+   */
   readonly handshakes: number;
-  /** Connections of one address in their TLS handshake. A further connection closes the oldest of them. */
+  /**
+   * The maximum number of connections from one IP address that are in their TLS handshake. A further connection closes
+   * the oldest one.
+   */
   readonly handshakesPerAddress: number;
-  /** Bytes that are buffered for one slow reader before its stream is cut. */
+  /** How many bytes are buffered for one slow reader before its stream is closed. */
   readonly streamBufferBytes: number;
-  /** A worker's stream is given more tasks only while it has fewer unsent bytes than this. */
+  /** A worker is given more tasks only while its stream has fewer unsent bytes than this. */
   readonly streamFillBytes: number;
-  /** Bytes of calls that wait for the store on one node before submissions are refused. */
+  /** How many bytes of calls may wait for the store on one node before the node refuses submissions. */
   readonly storeQueueBytes: number;
-  /** Memory of one node, in bytes, for its answers to claims of the last minute. The oldest answer is dropped first. */
+  /**
+   * The memory of one node, in bytes, for its answers to the claim calls of the last minute. The oldest answer is
+   * dropped first.
+   */
   readonly recentClaimBytes: number;
   /**
-   * Memory of one node, in bytes, for tasks that were claimed by calls. Other tasks are read again when they are
-   * settled.
+   * The memory of one node, in bytes, for tasks that were claimed by claim calls, not by a stream. A task that does not
+   * fit is read from the store again when it is settled.
    */
   readonly heldCallBytes: number;
 }
@@ -149,7 +168,7 @@ export const limits: Limits = Object.freeze({
   heldCallBytes: 16_777_216,
 });
 
-/** The values that apply if a submission does not set them. */
+/** The values that apply to a submission or a request that does not set them. */
 export const defaults = Object.freeze({
   tenant: 'default',
   typeVersion: 1,
@@ -168,7 +187,7 @@ export const defaults = Object.freeze({
 export const timing = Object.freeze({
   leaseMs: 30 * second,
   heartbeatMs: 10 * second,
-  /** A lease is expired only this long after its end, because the clocks of nodes may differ by this much. */
+  /** A lease counts as expired only this long after its end, because the clocks of nodes may differ by this much. */
   clockGuardMs: 2 * second,
   /** A prefetched task is released if its handler has not started after this time. */
   prefetchStartMs: 5 * second,
@@ -182,6 +201,6 @@ export const timing = Object.freeze({
   /** The drain time on AWS, where Fargate waits at most 120 s between SIGTERM and SIGKILL. */
   drainAwsMs: 110 * second,
   claimRepeatMs: minute,
-  /** A TLS handshake that takes longer is aborted. */
+  /** The time after which an unfinished TLS handshake is aborted. */
   handshakeMs: 5 * second,
 });

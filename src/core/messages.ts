@@ -23,7 +23,7 @@ export interface SubmitBatch {
   readonly items: readonly SubmitItem[];
 }
 
-/** The error of one item of a batch, as its response carries it. */
+/** The error of one item of a batch call, as the response to the call carries it. */
 export interface ItemError {
   readonly code: Code;
   readonly reason: Reason;
@@ -70,7 +70,7 @@ export type WorkRequest =
     }
   /** Raises the worker's credits: how many more tasks and bytes the worker takes. */
   | { readonly kind: 'credit'; readonly tasks: number; readonly bytes: number }
-  /** Acknowledges all assignment messages up to `seq`. */
+  /** Acknowledges all assignment messages up to the sequence number `seq`. */
   | { readonly kind: 'received'; readonly seq: number }
   | { readonly kind: 'keepAlive' };
 
@@ -88,7 +88,7 @@ export interface Assignment {
   /** The duration of the lease, counted from receipt. Workers get durations, so that no two clocks need to agree. */
   readonly leaseMs: number;
   readonly timeoutMs: number;
-  /** The time until the task's deadline, in ms; 0 if it has no deadline. */
+  /** The time until the task's deadline, in ms; 0 if the task has none. */
   readonly deadlineInMs: number;
   readonly traceparent: string;
   readonly parentId: string;

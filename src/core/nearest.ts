@@ -8,7 +8,9 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return ranked[0]?.candidate;
 }
 
-/** Returns how many letters must be added, removed or changed (Levenshtein distance). */
+/**
+ * Returns how many letters must be added, removed or changed to turn one word into the other (Levenshtein distance).
+ */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {

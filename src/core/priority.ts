@@ -1,15 +1,21 @@
-/** Priorities of tasks, and the order in which a receive goes through them. */
+/** The priorities of tasks, and the order in which a receive call goes through them. */
 
 export type Priority = 'high' | 'normal' | 'low';
 
 /** All priorities, the highest first. */
 export const priorities: readonly Priority[] = ['high', 'normal', 'low'];
 
-/** One receive in 16 starts at the lowest priority, because strict order would starve it. */
+/**
+ * One receive call in 16 begins with the lowest priority; otherwise tasks of low priority would never start while tasks
+ * of higher priorities keep coming.
+ */
 const lowestFirstEvery = 16;
 const lowestFirst = priorities.toReversed();
 
-/** Returns the order of the next receive. `receiveCount` is the number of earlier receives that returned messages. */
+/**
+ * Returns the order in which the next receive call goes through the priorities. `receiveCount` is the number of earlier
+ * receive calls that returned messages.
+ */
 export function priorityOrder(receiveCount: number): readonly Priority[] {
   return receiveCount % lowestFirstEvery === lowestFirstEvery - 1 ? lowestFirst : priorities;
 }

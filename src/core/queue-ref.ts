@@ -4,7 +4,10 @@ export interface QueueRef {
   readonly queue: string;
 }
 
-/** Returns the queue as text, for keys of maps and of the registry. Names hold no slash, so no two queues share a key. */
+/**
+ * Returns a queue as the text `tenant/queue`, for keys of maps and of the registry. Names have no slash, so no two
+ * queues share a key.
+ */
 export function queueKey({ tenant, queue }: QueueRef): string {
   return `${tenant}/${queue}`;
 }

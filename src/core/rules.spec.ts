@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8Bytes } from './rules.ts';
 
-// The unit of fast-check that covers all of Unicode takes seconds to build.
+// This test builds its own characters, because the string unit of fast-check that covers all of Unicode takes seconds
+// to build.
 const character = fc
   .oneof(fc.nat(0x7f), fc.nat(0x7ff), fc.nat(0xd7ff), fc.integer({ min: 0xe000, max: 0x10ffff }))
   .map((point) => String.fromCodePoint(point));

@@ -21,11 +21,11 @@ export class Violations {
     this.#found.push({ field, description: problem });
   }
 
-  /** Checks each field that has a rule. `parent` is the path of the object; it is empty for the outermost one. */
+  /** Checks each field that has a rule. `parent` is the path of the object. */
   addFields<M>(parent: string, rules: FieldRules<M>, values: NoInfer<M>): void {
     for (const key in rules) {
       const problem = rules[key](values[key]);
-      if (problem !== undefined) this.add(parent === '' ? key : `${parent}.${key}`, problem);
+      if (problem !== undefined) this.add(`${parent}.${key}`, problem);
     }
   }
 
@@ -48,6 +48,12 @@ export class Violations {
   throwIfAny(): void {
     if (this.#found !== undefined) throw invalid(this.#found);
   }
+}
+
+/** Throws INVALID_ARGUMENT, BAD_FIELD with the name of the field if the value breaks the rule. */
+export function requireValid<V>(field: string, rule: Rule<V>, value: V): void {
+  const problem = rule(value);
+  if (problem !== undefined) throw invalid([{ field, description: problem }]);
 }
 
 /** Returns a rule that accepts undefined and applies `rule` to every other value. */

@@ -1,6 +1,6 @@
 /**
- * The numbers of enumerations on the wire, as proto/holdfast/v1 has them. The codec, the API, the SDK and the command share
- * these tables; a spec compares them with the generated code.
+ * The numbers of enumerations on the wire, as proto/holdfast/v1 has them. The codec, the API, the SDK and the command
+ * share these tables; a test compares them with the generated code.
  */
 
 export const priorityNumbers = { high: 1, normal: 2, low: 3 } as const;
@@ -16,7 +16,10 @@ export const stateNumbers = {
 
 export const whenDeadNumbers = { return: 1, redrive: 2 } as const;
 
-/** Returns the words of a table at the index of their numbers, for a decoder that looks them up often. */
+/**
+ * Returns the words of an enumeration as a list, each at the index of its wire number, for a decoder that looks words
+ * up often.
+ */
 export function wordsByNumber<W extends string>(
   numbers: Readonly<Record<W, number>>,
 ): readonly (W | undefined)[] {
@@ -25,7 +28,10 @@ export function wordsByNumber<W extends string>(
   return words;
 }
 
-/** Returns the word of a number, or undefined for 0 and for a number that is in no table. */
+/**
+ * Returns the word of an enumeration's wire number, or undefined for 0 and for a number that the enumeration does not
+ * have.
+ */
 export function wordOf<W extends string>(
   numbers: Readonly<Record<W, number>>,
   number: number,

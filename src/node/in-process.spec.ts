@@ -70,7 +70,7 @@ describe('the in-process transport', () => {
     expect(task?.state).toBe(TaskState.SUCCEEDED);
   });
 
-  it('delivers no message before the call that causes it has returned', async () => {
+  it('delivers no message before the call that causes the message has returned', async () => {
     const { transport } = await connected();
     const work = new Events<WorkResponse>();
     transport.work(work).send(hello);
@@ -111,7 +111,7 @@ describe('the in-process transport', () => {
     expect(error.message).toBe("'bob' may not submit (its verbs: read).");
   });
 
-  it('ends a watch when the caller leaves the loop or aborts', async () => {
+  it('ends a watch of tasks when the caller leaves the loop over the updates or aborts the call', async () => {
     const { transport, api, clock } = await connected();
     const { results } = await transport.submit({ tenant: '', queue: 'q', items: [item('k')] }, {});
     const request = create(WatchTasksRequestSchema, { tasks: [{ id: ensureAccepted(results[0]).id }] });
@@ -131,7 +131,7 @@ describe('the in-process transport', () => {
     expect(api.openStreams).toBe(0);
   });
 
-  it('ends its streams both ways when aborted or closed', async () => {
+  it('ends a stream for the client and for the server when the stream is aborted or the transport is closed', async () => {
     const { transport, service, clock } = await connected();
     const [one, two] = [new Events<WorkResponse>(), new Events<WorkResponse>()];
     const first = transport.work(one);

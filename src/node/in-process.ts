@@ -9,7 +9,7 @@ import { HoldfastError } from '../core/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Api, CallContext, Identity, ServerStream, StreamReceiver } from '../rpc/api/api.ts';
 
-/** The identity of callers in this process. It may do everything. */
+/** The identity of clients in the same process as the node. It is allowed to do everything. */
 export const localIdentity: Identity = Object.freeze({
   name: 'local',
   tenants: Object.freeze([]),
@@ -20,7 +20,7 @@ export const localIdentity: Identity = Object.freeze({
 export interface InProcessOptions {
   readonly api: Api;
   readonly clock: Clock;
-  /** The identity of the caller. Default: `localIdentity`, which may do everything. */
+  /** The identity of the client that uses the transport. Default: `localIdentity`, which may do everything. */
   readonly identity?: Identity | undefined;
 }
 
@@ -157,13 +157,16 @@ export function inProcess({ api, clock, identity = localIdentity }: InProcessOpt
 
 interface MessagePipe<Message> {
   send(message: Message): void;
-  /** Ends the pipe after the messages that were sent before. Only the first call has an effect. */
+  /** Ends the message pipe after the messages that were sent before. Only the first call has an effect. */
   end(error?: HoldfastError): void;
-  /** Discards the messages that were sent and not yet delivered, and all later ones. */
+  /** Discards the messages of the pipe that were sent and not yet delivered, and all later messages. */
   drop(): void;
 }
 
-/** Delivers messages in order. All messages that were sent in one microtask are delivered together in the next. */
+/**
+ * Creates a pipe that delivers messages in order. All messages that were sent in one microtask are delivered together in
+ * the next microtask.
+ */
 function pipe<Message>(
   deliver: (message: Message) => void,
   finish: (error: HoldfastError | undefined) => void,

@@ -26,8 +26,9 @@ export interface HoldfastNode {
   readonly service: Service;
   readonly engine: Engine;
   /**
-   * Assigns no more tasks, waits up to `limitMs` (default 30 s) for running tasks, then closes the store. Leases that
-   * remain expire and their tasks are claimed again. A second call returns the promise of the first.
+   * Closes the node: assigns no more tasks, waits up to `limitMs` (default 30 s) for running tasks, then closes the
+   * store. Remaining leases expire later, and their tasks are claimed again. A second call returns the promise of the
+   * first.
    */
   close(limitMs?: number): Promise<void>;
 }
@@ -39,13 +40,13 @@ export interface NodeOptions {
   readonly node?: string | undefined;
   /** True if a queue is created at its first use. Default: true. */
   readonly createQueues?: boolean | undefined;
-  /** The node's part of the work that the nodes of a store share. Default: its full share. */
+  /** The node's part of the sweeping and reconciling that the nodes of a store share. Default: a full share. */
   readonly duties?: DutyOptions | undefined;
-  /** Called once with the settings of the queues, before the first call is served. */
+  /** Called once with the settings of the queues, before the node serves its first call. */
   readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
 }
 
-/** Starts a node over an engine. Closing it closes the engine. */
+/** Starts a node over an engine. Closing the node closes the engine. */
 export async function startNode({ engine, clock, log, ...rest }: NodeOptions): Promise<HoldfastNode> {
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
@@ -103,7 +104,7 @@ export async function openWorkerNode(
 }
 
 export interface ServeOptions extends Omit<ListenOptions, 'api'> {
-  /** `file:<path>`, `memory:`, or a DynamoDB table that several servers share. */
+  /** The store of the server: `file:<path>`, `memory:`, or a DynamoDB table that several servers share. */
   readonly store: string | AwsStore;
   readonly node?: string | undefined;
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
@@ -119,7 +120,10 @@ export interface RunningServer {
   close(limitMs?: number): Promise<void>;
 }
 
-/** Opens the store, starts the node and listens. If it cannot listen, it closes the store again. */
+/**
+ * Starts a server: opens the store, starts the node and listens for connections. If the server cannot listen, the store
+ * is closed again.
+ */
 export async function serve({
   store,
   node: name,

@@ -11,7 +11,7 @@ describe('the system clock', () => {
     expect(clock.monotonic() - startMs).toBeGreaterThan(15);
   });
 
-  it('ends a sleep at once if its signal is aborted before it or during it', async () => {
+  it('ends a sleep at once if the signal is aborted before or during the sleep', async () => {
     const abort = new AbortController();
     const meanwhile = clock.sleep(60_000, abort.signal);
     abort.abort();
@@ -19,7 +19,7 @@ describe('the system clock', () => {
     await clock.sleep(60_000, abort.signal);
   });
 
-  it('calls back once after a time, and never if the call was cancelled', async () => {
+  it('calls back once after the requested time, and never if the call was cancelled', async () => {
     const calls: string[] = [];
     clock.after(5, () => calls.push('kept'));
     clock.after(5, () => calls.push('cancelled'))();
@@ -27,7 +27,7 @@ describe('the system clock', () => {
     expect(calls).toEqual(['kept']);
   });
 
-  it('waits longer than a Node timer can', async () => {
+  it('does not call back early if the wait is longer than a Node timer allows', async () => {
     let called = false;
     const cancel = clock.after(2 ** 31 + 5, () => {
       called = true;
@@ -37,7 +37,7 @@ describe('the system clock', () => {
     cancel();
   });
 
-  it('calls back by soon after pending promises and before the next timer', async () => {
+  it('runs the callback of soon() after pending promises and before the next timer', async () => {
     const order: string[] = [];
     await new Promise<void>((resolve) => {
       clock.soon(() => {
@@ -64,14 +64,14 @@ describe('a UUID', () => {
     expect(Math.abs(ms - Date.now())).toBeLessThan(1_000);
   });
 
-  it('is greater than the one before, also within a millisecond and after the counter overflows', () => {
+  it('is greater than the UUID before it, also within a millisecond and after the counter overflows', () => {
     const clock = systemClock();
     const made = Array.from({ length: 10_000 }, () => clock.uuid());
     expect(made).toEqual(made.toSorted());
     expect(new Set(made).size).toBe(made.length);
   });
 
-  it('is greater than the one before even if the clock goes back', () => {
+  it('is greater than the UUID before it even if the clock goes back', () => {
     let ms = 1_000_000;
     const uuid = uuidV7(
       () => ms,

@@ -5,8 +5,8 @@ import { sleepOver } from './sleep.ts';
 import { uuidV7 } from './uuid.ts';
 
 /**
- * The longest wait of a Node timer, about 24.8 days. A longer one would fire at once, so longer waits use several
- * timers.
+ * The longest wait of a Node timer, about 24.8 days. A timer with a longer wait would fire at once, so longer waits use
+ * several timers.
  */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -25,7 +25,7 @@ function after(ms: number, run: () => void): () => void {
 export function systemClock(): Clock {
   const pool = new Uint8Array(4_096);
   let used = pool.length;
-  // Fetches random bytes in blocks of 4 KB: a system call for 16 bytes costs as much.
+  // Fetches random bytes in blocks of 4 KB, because a system call for 16 bytes costs as much as one for 4 KB.
   const random = (bytes: Uint8Array): void => {
     if (used + bytes.length > pool.length) {
       randomFillSync(pool);

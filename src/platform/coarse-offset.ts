@@ -17,14 +17,15 @@ export interface CoarseOffset {
 
 const secondMs = 1_000;
 /**
- * How many samples in a row must contradict the earlier ones to replace them. This happens after the machine was
- * suspended, or if the first sample was wrong.
+ * How many time samples in a row must contradict the earlier ones before they replace them. This happens after the
+ * machine was suspended, or if the first sample was wrong.
  */
 const contradictions = 3;
 
 /**
- * Estimates the offset of a clock from responses that took too long to be exact. Each response gives a range: its
- * duration, plus a second, because the header has whole seconds. The estimate is the intersection of all ranges.
+ * Estimates the offset of a clock from responses that took too long to be exact. Each response gives a range for the
+ * offset, as wide as the duration of the response plus a second, because the time in the header has whole seconds. The
+ * estimate is the middle of the intersection of all ranges.
  */
 export function coarseOffset(): CoarseOffset {
   let agreed: Bounds | undefined;

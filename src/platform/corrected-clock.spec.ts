@@ -12,7 +12,10 @@ const begin = (offMs: number): void => {
 };
 beforeEach(() => begin(0));
 
-/** Adds samples from a service whose clock is right. Each response takes `tookMs` and has whole seconds. */
+/**
+ * Adds time samples of a service whose clock is right. Each response takes `tookMs` and carries the time in whole
+ * seconds.
+ */
 async function addSamples(count: number, tookMs = 20): Promise<void> {
   for (let i = 0; i < count; i++) {
     await world.advance(Math.floor(world.random() * 1_000));
@@ -31,7 +34,7 @@ describe('the corrected clock', () => {
     expect(clock.fit).toBe(true);
   });
 
-  it('does not correct a clock that is right within the precision of the header', async () => {
+  it('does not correct a machine’s clock that is right within the precision of the response header', async () => {
     for (let i = 0; i < 60; i++) {
       await addSamples(1);
       expect(clock.now()).toBe(machine.now());
@@ -50,13 +53,13 @@ describe('the corrected clock', () => {
     },
   );
 
-  it('corrects to within a second after the first response', async () => {
+  it('is right to within a second after the first response', async () => {
     begin(60_000);
     await addSamples(1);
     expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
   });
 
-  it('is unfit beyond 2 s and fit again within 1.5 s, and calls back once for each change', async () => {
+  it('is unfit if the machine is off by more than 2 s, fit again within 1.5 s, and calls back once for each change', async () => {
     let changes = 0;
     clock.onFitness(() => changes++);
     await addSamples(20);
@@ -94,7 +97,7 @@ describe('the corrected clock', () => {
   });
 
   it.each([3_600_000, -3_600_000])(
-    'is corrected and unfit by slow responses if there are no fast ones: off by %i ms',
+    'is corrected and unfit by slow responses if there are no fast ones: machine off by %i ms',
     async (offMs) => {
       begin(offMs);
       await addSamples(1, 1_100);
@@ -108,7 +111,7 @@ describe('the corrected clock', () => {
     },
   );
 
-  it('is not corrected if it is right within the precision of slow responses', async () => {
+  it('does not correct a machine’s clock that is right within the precision of slow responses', async () => {
     begin(2_000);
     for (const tookMs of [4_000, 20_000]) {
       for (let i = 0; i < 20; i++) await addSamples(1, tookMs);
@@ -117,7 +120,7 @@ describe('the corrected clock', () => {
     }
   });
 
-  it('ignores slow responses from the first fast one on', async () => {
+  it('ignores slow responses after the first fast response', async () => {
     begin(60_000);
     await addSamples(20, 20_000);
     await addSamples(20);

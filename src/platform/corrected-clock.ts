@@ -20,22 +20,28 @@ export interface CorrectedClock extends Clock, Timekeeper {
 const mostSamples = 20;
 /** A time in a response header has whole seconds, so on average the service's clock is half a second later. */
 const halfMs = 500;
-/** The longest exact response, in ms. A slower response counts only if there was no faster one. */
+/**
+ * The longest duration of a response whose time counts as exact, in ms. A slower response counts only if there was no
+ * faster one.
+ */
 const longestResponseMs = 1_000;
-/** The correction begins above this offset. A smaller one may be a measuring error. */
+/** The offset in ms above which the clock is corrected. A smaller offset may be a measuring error. */
 const correctFromMs = 500;
-/** The correction ends if the offset falls below this fraction of the threshold. */
+/**
+ * The correction of the clock ends if the offset falls below this fraction of the offset at which the correction
+ * begins.
+ */
 const correctUntilFraction = 0.5;
 const unfitFromMs = 2_000;
 const fitUntilMs = 1_500;
-/** How many responses in a row must contradict the median to replace it, as after the machine was suspended. */
+/** How many responses in a row must contradict the median offset to replace it, as after the machine was suspended. */
 const contradictions = 3;
 const contradictsMs = 1_500;
 
 /**
  * Returns a clock that is corrected by the times in a service's responses. The offset is the median of the fast
- * responses, or a coarse estimate if all responses are slow. It is kept relative to `monotonic`, so that a jump of the
- * machine's clock is noticed at once and does not move this clock.
+ * responses, or a coarse estimate if all responses are slow. The offset is kept relative to `monotonic`, so that a jump
+ * of the machine's clock is noticed at once and does not move this clock.
  */
 export function correctedClock(machine: Clock): CorrectedClock {
   let differences: number[] = [];

@@ -22,7 +22,7 @@ function linesAt(level: string): { readonly err: Readonly<Record<string, unknown
     .map((line) => JSON.parse(line));
 }
 
-it('logs code, message and help of an error, and the stack only of a defect', () => {
+it('the log line of an error has its code, message and help, and has a stack only if the error is a defect', () => {
   const [known, defect, other] = linesAt('info');
   const logged = {
     code: 'UNAVAILABLE',
@@ -35,7 +35,7 @@ it('logs code, message and help of an error, and the stack only of a defect', ()
   expect(other?.err).toMatchObject({ message: 'of something else', stack: expect.stringContaining('at ') });
 });
 
-it('logs the stack of every error at level debug', () => {
+it('at level debug the log line of every error has a stack', () => {
   const [known] = linesAt('debug');
   expect(known?.err).toMatchObject({ code: 'UNAVAILABLE', stack: expect.stringContaining('at ') });
 });

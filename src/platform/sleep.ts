@@ -1,8 +1,8 @@
 import type { Clock } from '../ports/clock.ts';
 
 /**
- * Builds a clock's `sleep` from its `after`. It resolves after the time or when the signal is aborted, and never
- * rejects.
+ * Builds the `sleep` function of a clock from its `after` function. The sleep resolves after the time or when the
+ * signal is aborted, and never rejects.
  */
 export function sleepOver(after: Clock['after']): Clock['sleep'] {
   return (ms, signal) => {

@@ -1,7 +1,7 @@
 /**
  * Returns a source of time-ordered UUIDs (version 7, RFC 9562): 48 bits of milliseconds, a 12-bit counter that orders
- * those of one millisecond, and 62 random bits. If the clock goes back, the last time is used again until the clock has
- * passed it.
+ * the UUIDs of one millisecond, and 62 random bits. If the clock goes back, the last time is used again until the clock
+ * has passed it.
  */
 export function uuidV7(now: () => number, random: (bytes: Uint8Array) => void): () => string {
   const bytes = Buffer.alloc(16);

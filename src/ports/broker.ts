@@ -11,7 +11,7 @@ import type { Snapshot, TaskId } from './task-store.ts';
  */
 export type DispatchReason = 'submit' | 'due' | 'handOver' | 'redrive' | 'again' | 'dead';
 
-/** Tells a worker to look at a task. The message carries no truth and no order: the store alone decides. */
+/** A message that makes a worker look at a task. The message carries no truth and no order: the store alone decides. */
 export interface DispatchMessage {
   readonly id: TaskId;
   readonly queue: QueueRef;
@@ -27,25 +27,31 @@ export interface DispatchMessage {
 export interface Delivery {
   readonly message: DispatchMessage;
   /**
-   * Names this receipt of the message. The handle is invalid after `delete`, after the next receipt, and after the
-   * visibility timeout.
+   * The receipt handle: it names one receipt of a message. The handle is invalid after `delete`, after the next receipt
+   * of the message, and after the visibility timeout.
    */
   readonly receiptHandle: string;
-  /** How often the message was received, this time included. */
+  /** How often the message was received, this delivery included. */
   readonly receiveCount: number;
   readonly sentAtMs: number;
-  /** The task, as exact as by a consistent read. It is undefined if the engine would have to read the task. */
+  /**
+   * The task of the dispatch message, as current as by a consistent read. It is undefined if the engine would have to
+   * read the task.
+   */
   readonly snapshot: Snapshot | undefined;
 }
 
-/** The limits of one `receive`. */
+/** The request of one `receive` call: the task types, the room, and the longest wait. */
 export interface ReceiveRequest {
   readonly types: readonly HandledType[];
-  /** Returns how many tasks, and how many bytes of spec, fit now. It is called when the deliveries are chosen. */
+  /**
+   * Returns how many tasks, and how many bytes of specs, the caller of `receive` can take now. It is called when the
+   * deliveries are chosen.
+   */
   room(): { readonly tasks: number; readonly bytes: number };
-  /** How long to wait for a visible message, in ms. */
+  /** How long `receive` waits for a visible message, in ms. */
   readonly waitMs: number;
-  /** Ends the wait at once; `receive` then returns an empty list. */
+  /** The signal that ends the wait of `receive` at once; `receive` then returns an empty list. */
   readonly signal: AbortSignal;
 }
 
@@ -56,19 +62,19 @@ export interface ReceiveRequest {
  */
 export interface Broker {
   /**
-   * Whether the `receive` with this request is waiting, which means that no visible message fits it. The answer is
-   * exact at this moment. The method is absent if the store cannot claim on accept (`can.claimOnAccept`).
+   * Whether the `receive` call with this request is waiting, which means that no visible message fits the request. The
+   * answer is exact at this moment. The method is absent if the store cannot claim on accept (`can.claimOnAccept`).
    */
   isIdle?(request: ReceiveRequest): boolean;
   /** Sends dispatch messages. Returns one result per message, in the order given: true, or the error. */
   send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**
    * Returns visible messages, higher priorities first; every 16th receive begins at the lowest priority instead. A
-   * received message is hidden for a lease and its guard (32 s). There are never more deliveries than the room in
+   * received message is hidden for a lease and its guard (32 s). A call never returns more deliveries than the room in
    * tasks.
    *
-   * A transactional broker returns handled types only and keeps to the room in bytes, but its first delivery may be
-   * larger, so that a large task is not blocked for ever. An external broker checks neither types nor sizes: the
+   * A transactional broker returns only tasks of handled types and keeps to the room in bytes, but the first delivery
+   * may be larger, so that a large task is not blocked for ever. An external broker checks neither types nor sizes: the
    * caller returns the deliveries that it cannot use.
    */
   receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]>;

@@ -4,7 +4,8 @@
  */
 export interface Clock {
   /**
-   * Returns the time in ms since the epoch. It may jump, and may differ between nodes by up to `timing.clockGuardMs`.
+   * Returns the time in ms since the epoch. The time may jump, and may differ between nodes by up to
+   * `timing.clockGuardMs`.
    */
   now(): number;
   /** Returns the time in ms since an arbitrary start. It never goes back, so it is used to measure durations. */
@@ -28,7 +29,7 @@ export interface Clock {
   uuid(): string;
 }
 
-/** The time of another clock as one response gave it, in whole seconds. */
+/** The time of another clock, as one response of a service contained it, in whole seconds. */
 export interface TimeSample {
   /** The time in the response, in ms since the epoch. The other clock was at this time or up to a second later. */
   readonly serverMs: number;

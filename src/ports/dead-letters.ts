@@ -9,11 +9,11 @@ export interface DeadLetter {
   /** The decoded message, or undefined if this version of Holdfast cannot read it. */
   readonly message: DispatchMessage | undefined;
   /**
-   * Names this receipt of the message. The handle is invalid after `delete`, `makeVisible`, the next receipt, or its
-   * timeout.
+   * The receipt handle: it names one receipt of a message. The handle is invalid after `delete`, `makeVisible`, the
+   * next receipt of the message, or the visibility timeout.
    */
   readonly receiptHandle: string;
-  /** The message's id in its queue, by which an operator finds it there. */
+  /** The id of a message in the dead-letter queue, by which an operator finds the message there. */
   readonly messageId: string;
   /** When the message came into the dead-letter queue. */
   readonly sentAtMs: number;
@@ -30,8 +30,8 @@ export interface DeadLetters {
    */
   publish(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**
-   * Returns up to `most` visible messages, and an empty list once all were received. Received messages are hidden for
-   * `hiddenMs`, and so are the other messages of their tasks.
+   * Returns up to `most` visible messages of a dead-letter queue, and an empty list once all were received. Received
+   * messages are hidden for `hiddenMs`, and so are the other messages of their tasks.
    */
   receive(queue: QueueRef, most: number, hiddenMs: number): Promise<readonly DeadLetter[]>;
   /**

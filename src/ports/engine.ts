@@ -9,7 +9,10 @@ export interface Engine {
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Refuses submissions under overload. It is absent if the engine never refuses them before they reach the store. */
+  /**
+   * Refuses submissions under overload. It is absent if the engine never refuses a submission before the submission
+   * reaches the store.
+   */
   readonly overload?: Overload | undefined;
   /** Publishes notices of dead tasks. It is absent if dead tasks are only listed by the store. */
   readonly deadLetters?: DeadLetters | undefined;

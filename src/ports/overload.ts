@@ -35,8 +35,8 @@ export interface LoadView {
 /** Refuses submissions when the services below the engine are overloaded. */
 export interface Overload {
   /**
-   * Admits a number of submissions, before any work is done for them. Returns a function that the
-   * caller calls when they are answered.
+   * Admits a number of submissions, before any work is done for them. Returns a function that the caller calls when the
+   * submissions are answered.
    *
    * @throws HoldfastError RESOURCE_EXHAUSTED, reason STORE_BUSY, with `retryAfterMs`; nothing was done.
    */

@@ -5,7 +5,10 @@ import type { Scope, Submission } from '../core/submission/submission.ts';
 import type { ClaimedEvent, TaskEvent } from '../core/task/event.ts';
 import type { Head, Progress, ShownState } from '../core/task/head.ts';
 
-/** The id of one accepted task. Only the engine that made it in `accept` can read it. It is never used again. */
+/**
+ * The id of one accepted task. Only the engine that made the id in `accept` can interpret it, and no other task ever
+ * gets the same id.
+ */
 export type TaskId = string;
 
 export interface LaneKey extends QueueRef {
@@ -17,22 +20,22 @@ export interface Snapshot {
   readonly id: TaskId;
   readonly submission: Submission;
   /**
-   * The task's place in its lane; places rise in commit order. A redrive of a task that has left its lane gives it a
-   * new place. It is undefined if the task has no ordering key.
+   * The task's place in its lane; places rise in commit order. A redrive of a task that has left its lane gives the
+   * task a new place. The place is undefined if the task has no ordering key.
    */
   readonly laneSeq: number | undefined;
   readonly head: Head;
   /**
-   * The events after the submission, oldest first. An engine may move older events elsewhere; then only the newest are
-   * here.
+   * The events of the task after the submission, oldest first. An engine may move older events elsewhere; the list then
+   * has only the newest ones.
    */
   readonly tip: readonly TaskEvent[];
 }
 
-/** One submission to accept. */
+/** One submission that the store is asked to accept, with the head of its new task. */
 export interface Acceptance {
   readonly submission: Submission;
-  /** The head after [submitted], or after [submitted, claimed]. */
+  /** The head of the new task: after the event `submitted`, or after the events `submitted` and `claimed`. */
   readonly head: Head;
   /**
    * The task's first claim, if it is claimed in the same commit (`can.claimOnAccept`). The task is then stored at
@@ -48,7 +51,10 @@ export type AcceptOutcome =
   | { readonly kind: 'existing'; readonly snapshot: Snapshot }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
-/** Events to append and the head after them. There are no events if a task is made ready or a lane is handed over. */
+/**
+ * A change of one task: the events to append, and the head after them. The list of events is empty if a task is made
+ * ready or a lane is handed over.
+ */
 export interface Transition {
   readonly kind: 'transition';
   readonly id: TaskId;
@@ -70,7 +76,7 @@ export interface Transition {
   readonly rejoinLane: boolean;
 }
 
-/** A heartbeat. It is written if the task is running under the expected fencing token. */
+/** The change that a heartbeat makes. It is written if the task is running under the expected fencing token. */
 export interface LeaseRenewal {
   readonly kind: 'renewal';
   readonly id: TaskId;
@@ -85,7 +91,7 @@ export type Change = Transition | LeaseRenewal;
 export type WriteOutcome =
   /** The change was written; `head` is the stored head with its new revision. */
   | { readonly kind: 'done'; readonly head: Head; readonly laneSeq: number | undefined }
-  /** The condition failed; `current` is the task as it is now, or undefined if there is no such task. */
+  /** The condition of the write failed; `current` is the task as it is now, or undefined if there is no such task. */
   | { readonly kind: 'conflict'; readonly current: Snapshot | undefined }
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
@@ -97,16 +103,19 @@ export interface TaskFilter extends QueueRef {
   readonly state?: ShownState | 'retrying' | 'unfinished' | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
-  /** Lists the unfinished tasks of this lane, in lane order. Without it a list has the newest tasks first. */
+  /**
+   * Lists the unfinished tasks of the lane with this ordering key, in lane order. A list without an ordering key has
+   * the newest tasks first.
+   */
   readonly orderingKey?: string | undefined;
   readonly acceptedFromMs?: number | undefined;
-  /** The end of the time span; tasks accepted at this time are not in it. */
+  /** The end of the time span of acceptance; a task that was accepted at exactly this time is not listed. */
   readonly acceptedUntilMs?: number | undefined;
 }
 
 export interface SnapshotPage {
   readonly items: readonly Snapshot[];
-  /** Where the next page begins. It is undefined on the last page. */
+  /** The cursor of the next page of tasks. It is undefined on the last page. */
   readonly cursor: string | undefined;
   /** How many tasks were read for this page, at most `limits.pageExamined`. */
   readonly examined: number;
@@ -122,7 +131,7 @@ export interface DueEntry {
 
 export interface DuePage {
   readonly entries: readonly DueEntry[];
-  /** The entry after which the next page begins. It is undefined if nothing else was due. */
+  /** The due entry after which the next page begins. It is undefined if no other entry was due. */
   readonly next: DueEntry | undefined;
 }
 
@@ -136,11 +145,14 @@ export interface QueueCounts {
   readonly ready: number;
   readonly running: number;
   readonly dead: number;
-  /** True if the queue has more tasks than the store counts. The numbers are then lower bounds. */
+  /** True if the queue has more tasks than the store counts. The counts are then lower bounds. */
   readonly atLeast?: true;
 }
 
-/** The first fault in a history. The submission is event 1; the events before the fault are unchanged. */
+/**
+ * The first fault in the stored history of a task. The submission is event 1; the events before the fault are
+ * unchanged.
+ */
 export interface HistoryFault {
   /**
    * `changed`: this event or the one after it is not as it was written. `missing`: this event does not exist.
@@ -199,7 +211,7 @@ export interface TaskStore {
    * batch and lane get their places in the order given.
    */
   accept(batch: readonly Acceptance[]): Promise<readonly AcceptOutcome[]>;
-  /** Writes each change whose own condition holds. */
+  /** Writes each change of the batch whose own condition holds. */
   append(batch: readonly Change[]): Promise<readonly WriteOutcome[]>;
   /**
    * Returns the tasks in the order of the ids. An item is undefined if there is no such task or the task has expired.
@@ -220,8 +232,8 @@ export interface TaskStore {
   /** Returns the newest task of an idempotency key, or undefined if there is none or it has expired. */
   byKey(scope: Scope, nowMs: number): Promise<Snapshot | undefined>;
   /**
-   * Returns the events with a version above `fromVersion`; the submission is version 1. It returns none for an unknown
-   * task.
+   * Returns the events of a task with a version above `fromVersion`; the submission is version 1. The list is empty for
+   * an unknown task.
    */
   history(id: TaskId, fromVersion: number): Promise<readonly TaskEvent[]>;
   /**
@@ -242,9 +254,9 @@ export interface TaskStore {
   ): Promise<SnapshotPage>;
   /**
    * Returns due entries whose time has come, oldest first; entries of one time are in an order of the store's own. The
-   * index may lag, so the caller reads each task before it acts. `after` continues behind an entry, which may be gone
-   * by now: a task whose action fails thus blocks no other. A page may have fewer than `limit` entries, even none, and
-   * still a `next`.
+   * index may lag, so the caller reads each task before it acts. `after` continues behind a due entry, even if that
+   * entry is deleted by now: a task whose action fails thus blocks no other task. A page may have fewer than `limit`
+   * entries, even none, and still a `next`.
    */
   due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage>;
   /** Returns the pointer of the first unfinished task of a lane. */

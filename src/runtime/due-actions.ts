@@ -8,7 +8,7 @@ import { readEach } from '../service/read-each.ts';
 import type { DueBackoff } from './due-backoff.ts';
 import { queueKeyOrEmpty, type SweepFailureLog } from './sweep-failure-log.ts';
 
-/** The service, the backoff and the failure log that `runDue` works with. */
+/** The parts of the runtime that `runDue` uses to act on due tasks: the service, the backoff and the failure log. */
 export interface DueContext {
   readonly context: ServiceContext;
   readonly signal: AbortSignal;
@@ -16,12 +16,15 @@ export interface DueContext {
   readonly failureLog: SweepFailureLog;
 }
 
-/** The result for one due entry: `nothing` if the entry lagged behind the head, or another process acted first. */
+/**
+ * The result of the sweep for one due entry: `nothing` if the entry lagged behind the task's head, or another process
+ * acted on the task first.
+ */
 type DueResult = 'sent' | 'ended' | 'nothing';
 
 /**
- * Acts on one task whose due entry has come up: finishes its hand-over, ends it, or makes it ready. The due entry may lag
- * behind the head, so the head decides.
+ * Acts on one task whose due time has come: finishes the task's hand-over, ends the task, or makes it ready. The due
+ * entry may lag behind the task's head, so the head decides.
  */
 async function act(context: ServiceContext, snapshot: Snapshot): Promise<DueResult> {
   const { head } = snapshot;
@@ -39,7 +42,7 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<DueResu
   return (await makeReady(context, snapshot, 'due')) ? 'sent' : 'nothing';
 }
 
-/** The number of due tasks of one queue by result. */
+/** Counts the due tasks of one queue by the result of the sweep's action on them. */
 class DueResults {
   ended = 0;
   sent = 0;

@@ -3,7 +3,7 @@ import { DueBackoff } from './due-backoff.ts';
 
 const entry = (id: string, dueAtMs = 5) => ({ id, dueAtMs });
 
-/** Lets each failure follow at the end of the backoff before it and returns the length of each backoff in ms. */
+/** Records each failure at the end of the previous backoff. Returns the length of each backoff in ms. */
 function backoffsOf(count: number, fail: (nowMs: number) => void, isBackedOff: (nowMs: number) => boolean) {
   const lengths: number[] = [];
   for (let nowMs = 1_000; lengths.length < count; ) {
@@ -30,7 +30,7 @@ describe('the backoff of due tasks', () => {
     expect(backoffsOf(8, fail, (nowMs) => backoff.isQueueBackedOff('q', nowMs))).toEqual(doubled);
   });
 
-  it('starts again at 1 s after a success, and for a task that has another due time', () => {
+  it('starts again at 1 s after a success, and for a task whose due time has changed', () => {
     const backoff = new DueBackoff();
     for (let nowMs = 0; nowMs < 300_000; nowMs += 60_000) backoff.failed(entry('a'), 'q', nowMs);
     expect(backoff.isBackedOff(entry('a', 6), 300_000)).toBe(false);
@@ -73,7 +73,7 @@ describe('the backoff of due tasks', () => {
     expect(backoff.size).toBe(0);
   });
 
-  it('is remembered for a limited number of tasks, those that failed first', () => {
+  it('is remembered for a limited number of tasks: the tasks that failed first', () => {
     const backoff = new DueBackoff(3);
     for (const id of ['a', 'b', 'c', 'd']) backoff.failed(entry(id), 'q', 0);
     expect(['a', 'b', 'c', 'd'].map((id) => backoff.isBackedOff(entry(id), 0))).toEqual([
@@ -86,7 +86,7 @@ describe('the backoff of due tasks', () => {
     expect(backoff.isBackedOff(entry('a'), 2_999)).toBe(true);
   });
 
-  it('is forgotten for a task or a queue that was not tried within two minutes after its end', () => {
+  it('is forgotten for a task or a queue that was not tried within two minutes after the backoff ended', () => {
     const backoff = new DueBackoff();
     backoff.failed(entry('a'), 'q', 0);
     backoff.queueTried('q', { sent: 0, failed: 10 }, 0);

@@ -2,9 +2,12 @@ import { type Backoff, nextBackoff } from '../core/backoff.ts';
 import type { DueEntry, TaskId } from '../ports/task-store.ts';
 
 const range = { firstMs: 1_000, longestMs: 60_000 } as const;
-/** This many failures in one batch of a queue, without a success, mean that the queue is at fault and not its tasks. */
+/** If so many due tasks of a queue fail in one batch and none succeeds, the cause is the queue and not the single task. */
 const queueFailures = 10;
-/** The most failed tasks that are remembered, in some 8 MB. A failed task beyond them is tried again in every sweep. */
+/**
+ * The maximum number of failed due tasks that a process remembers, in about 8 MB. A failed task that is not remembered is
+ * tried again in every sweep.
+ */
 export const mostRemembered = 50_000;
 const mostQueues = 1_000;
 
@@ -33,31 +36,34 @@ export class DueBackoff {
     this.#mostTasks = mostTasks;
   }
 
-  /** Returns the number of remembered tasks of each queue. */
+  /** Returns the number of remembered failed tasks of each queue. */
   counts(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { queue } of this.#tasks.values()) counts.set(queue, (counts.get(queue) ?? 0) + 1);
     return counts;
   }
 
-  /** The number of remembered tasks, including those whose backoff has elapsed. */
+  /** The number of remembered failed tasks, including tasks whose backoff has elapsed. */
   get size(): number {
     return this.#tasks.size;
   }
 
-  /** Returns true while the due entry may not be tried. An entry whose due time has changed is new and has no backoff. */
+  /**
+   * Returns true while the sweep may not try the task of the due entry again. An entry whose due time has changed counts
+   * as new and has no backoff.
+   */
   isBackedOff({ id, dueAtMs }: DueEntry, nowMs: number): boolean {
     const task = this.#tasks.get(id);
     if (task === undefined || task.dueAtMs !== dueAtMs) return false;
     return task.untilMs > nowMs || this.isQueueBackedOff(task.queue, nowMs);
   }
 
-  /** Returns true while none of the queue's tasks may be tried. */
+  /** Returns true while the whole queue is backed off: the sweep may try none of the queue's due tasks. */
   isQueueBackedOff(queue: string, nowMs: number): boolean {
     return (this.#queues.get(queue)?.untilMs ?? nowMs) > nowMs;
   }
 
-  /** Records a failed try of the entry: its backoff doubles. */
+  /** Records that the sweep's action on the task of a due entry failed: the task's backoff starts or doubles. */
   failed(entry: DueEntry, queue: string, nowMs: number): void {
     const before = this.#tasks.get(entry.id);
     this.#put(
@@ -67,7 +73,7 @@ export class DueBackoff {
     );
   }
 
-  /** Records that the entry was not tried because its queue is backed off. */
+  /** Records that the sweep did not try the task of a due entry, because the task's queue is backed off. */
   skipped(entry: DueEntry, queue: string): void {
     if (this.#tasks.get(entry.id)?.dueAtMs !== entry.dueAtMs) this.#put(entry, queue, { ms: 0, untilMs: 0 });
   }
@@ -77,8 +83,8 @@ export class DueBackoff {
   }
 
   /**
-   * Records the results of one batch of a queue. After one success the queue has no backoff any more and all its tasks
-   * may be tried at once. After 10 failures without a success the backoff of the queue starts or doubles.
+   * Records the results of one batch of due tasks of a queue. After one success the queue has no backoff any more and all
+   * its due tasks may be tried at once. After 10 failures without a success the backoff of the queue starts or doubles.
    */
   queueTried(queue: string, { sent, failed }: QueueResults, nowMs: number): void {
     const before = this.#queues.get(queue);
@@ -93,8 +99,8 @@ export class DueBackoff {
   }
 
   /**
-   * Forgets every task and queue whose backoff elapsed 2 minutes ago and that was not tried since, for example a task
-   * that was cancelled or whose shard belongs to another node now.
+   * Forgets every failed task and queue whose backoff elapsed 2 minutes ago and that was not tried since, for example a
+   * task that was cancelled or whose shard belongs to another node now.
    */
   prune(nowMs: number): void {
     for (const [queue, { untilMs }] of this.#queues) {
@@ -106,8 +112,8 @@ export class DueBackoff {
   }
 
   #put(entry: DueEntry, queue: string, backoff: Backoff): void {
-    // A full map keeps its oldest tasks. If new tasks replaced them, a sweep over more failed tasks than the map holds
-    // would find none of them remembered.
+    // A full map of failed tasks takes no new task. If new tasks replaced the oldest ones, a sweep over more failed tasks
+    // than the map can hold would find none of its tasks remembered.
     if (!this.#tasks.has(entry.id) && this.#tasks.size >= this.#mostTasks) return;
     this.#tasks.set(entry.id, { dueAtMs: entry.dueAtMs, queue, ...backoff });
   }

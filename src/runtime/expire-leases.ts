@@ -3,13 +3,16 @@ import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 
 const batch = 100;
-/** How long an expired lease is left for a worker with a free slot to claim. After that this process expires it. */
+/**
+ * How long, in ms, a task with an expired lease is left to workers with a free slot. After that this process appends
+ * `leaseExpired` to the task.
+ */
 const leaveToWorkersMs = 1_500;
 
 /**
  * Appends `leaseExpired` to tasks whose lease expired while no worker had a free slot, so that such a task is shown as
- * ready. Only a broker within this process needs this: with SQS, a poller receives the message of such a task. Returns true
- * if there may be more such tasks.
+ * ready. Only a broker within this process needs this function: with SQS, a poller receives the dispatch message of such
+ * a task. Returns true if there may be more such tasks.
  */
 export async function expireLeases(context: ServiceContext): Promise<boolean> {
   if (context.broker.expiredLeases === undefined) return false;

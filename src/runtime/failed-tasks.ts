@@ -4,7 +4,7 @@ import type { TaskId } from '../ports/task-store.ts';
 
 const range = { firstMs: 60_000, longestMs: 64 * 60_000 } as const;
 const mostTasks = 10_000;
-/** The most tasks of one queue that one round retries. */
+/** The maximum number of failed tasks of one queue that one round of the reconciler retries. */
 const mostAtOnce = 100;
 
 interface FailedTask extends Backoff {
@@ -12,8 +12,9 @@ interface FailedTask extends Backoff {
 }
 
 /**
- * Tasks that a reconcile pass could not repair, for example because their SQS queue is gone. This process retries them
- * with exponential backoff. If the process ends first, or the map is full, the next reconcile pass finds these tasks.
+ * Remembers the tasks that a reconcile pass could not repair, for example because their SQS queue is gone, so that this
+ * process retries them with exponential backoff. If the process ends first, or too many tasks failed, the next reconcile
+ * pass finds these tasks.
  */
 export class FailedTasks {
   readonly #tasks = new Map<TaskId, FailedTask>();
@@ -24,7 +25,10 @@ export class FailedTasks {
     this.#tasks.set(id, { queue: queueKey(queue), ...nextBackoff(before, nowMs, range) });
   }
 
-  /** Records a task that the pass did not try because too many tasks before it failed. It is due at once. */
+  /**
+   * Records a task that the reconcile pass did not try because too many tasks before it failed. The task may be retried
+   * at once.
+   */
   skipped(id: TaskId, queue: QueueRef, nowMs: number): void {
     if (this.#tasks.has(id) || this.#tasks.size >= mostTasks) return;
     this.#tasks.set(id, { queue: queueKey(queue), untilMs: nowMs, ms: 0 });
@@ -34,7 +38,10 @@ export class FailedTasks {
     this.#tasks.delete(id);
   }
 
-  /** Returns up to `mostAtOnce` tasks of the queue whose backoff has elapsed, the shortest backoff first. */
+  /**
+   * Returns the failed tasks of the queue whose backoff has elapsed, at most `mostAtOnce`, in ascending order of their
+   * backoff.
+   */
   due(queue: QueueRef, nowMs: number): TaskId[] {
     const name = queueKey(queue);
     return [...this.#tasks]
@@ -44,7 +51,7 @@ export class FailedTasks {
       .map(([id]) => id);
   }
 
-  /** Forgets the tasks of a queue that another node reconciles now. */
+  /** Forgets the failed tasks of a queue that another node reconciles now. */
   forgetQueue(queue: QueueRef): void {
     const name = queueKey(queue);
     for (const [id, task] of this.#tasks) if (task.queue === name) this.#tasks.delete(id);

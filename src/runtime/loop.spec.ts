@@ -24,7 +24,7 @@ function startTestLoop(round: (signal: AbortSignal, alive: () => void) => Promis
   return { clock, errors, begun, loop };
 }
 
-it('a loop whose round is stuck starts again, and the signal of the stuck round is aborted', async () => {
+it('a background loop whose round is stuck starts again, and the signal of the stuck round is aborted', async () => {
   const { clock, errors, begun } = startTestLoop(() => new Promise(() => {}));
   await clock.advance(130 * secondMs);
   expect(begun.length).toBeGreaterThan(1);
@@ -33,7 +33,7 @@ it('a loop whose round is stuck starts again, and the signal of the stuck round 
   expect(errors[0]).toMatch(/made no progress/);
 });
 
-it('a loop does not start again while a long round calls `alive`', async () => {
+it('a background loop does not start again while a long round calls `alive`', async () => {
   const late: { sleep?: (ms: number) => Promise<void> } = {};
   const { clock, begun, errors } = startTestLoop(async (_, alive) => {
     for (let i = 0; i < 30; i++) {
@@ -48,7 +48,7 @@ it('a loop does not start again while a long round calls `alive`', async () => {
   expect(errors).toEqual([]);
 });
 
-it('a loop runs its next round after a round that failed', async () => {
+it('a background loop runs its next round after a round that failed', async () => {
   let rounds = 0;
   const { clock, errors } = startTestLoop(async () => {
     rounds++;

@@ -2,31 +2,35 @@ import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../ports/log.ts';
 
 export interface Loop {
-  /** Ends the loop and waits until its current round has ended. */
+  /** Stops the background loop and waits until its current round has ended. */
   stop(): Promise<void>;
 }
 
 export interface LoopOptions {
   readonly name: string;
-  /** The pause between two rounds in ms. A function is called after each round to get the next pause. */
+  /**
+   * The pause between two rounds of the loop in ms. If it is a function, the loop calls it after each round to get the
+   * next pause.
+   */
   readonly everyMs: number | (() => number);
   /**
-   * The longest time that a round may go without calling `alive`. After that the watchdog logs an error, aborts the
-   * signal of the round and starts the loop again beside it.
+   * The longest time in ms that a round of the loop may run without calling `alive`. After that the watchdog logs an
+   * error, aborts the signal of the round and starts the loop again beside the stuck round.
    */
   readonly stuckAfterMs: number;
   readonly clock: Clock;
   readonly log: Log;
   /**
-   * Runs one round. Returns true if there is more to do, so that the next round follows at once. A long round calls
-   * `alive` as it makes progress. The signal is aborted when the loop stops or the watchdog has given the round up.
+   * Runs one round of the loop. Returns true if there is more to do, so that the next round follows at once. A long round
+   * calls `alive` as it makes progress. The signal is aborted when the loop stops or the watchdog finds the round stuck.
    */
   readonly round: (signal: AbortSignal, alive: () => void) => Promise<boolean>;
 }
 
 /**
- * Runs rounds until it is stopped. A failed round is logged and the next one follows. A watchdog detects a round that
- * never ends and starts the loop again, because a stuck loop would leave tasks unprocessed without any log line.
+ * Starts a background loop, which runs rounds until it is stopped. A failed round is logged and the next one follows. A
+ * watchdog detects a round that never ends and starts the loop again, because a stuck loop would leave tasks unprocessed
+ * without any log line.
  */
 export function startLoop(options: LoopOptions): Loop {
   const { clock, log, name } = options;
@@ -47,7 +51,7 @@ export function startLoop(options: LoopOptions): Loop {
       try {
         more = await options.round(signal, alive);
       } catch (err) {
-        log.error({ err, loop: name }, 'a round failed; the next one follows');
+        log.error({ err, loop: name }, 'a round of a background loop failed; the next round follows');
       }
       if (controller.signal.aborted) return;
       alive();
@@ -68,7 +72,7 @@ export function startLoop(options: LoopOptions): Loop {
       if (stopping.signal.aborted) return;
       const silentMs = clock.monotonic() - aliveAtMs;
       if (silentMs < options.stuckAfterMs + pauseMs()) continue;
-      log.error({ loop: name, silentMs }, 'a loop made no progress; starting it again');
+      log.error({ loop: name, silentMs }, 'a background loop made no progress; starting it again');
       current = begin();
     }
   }

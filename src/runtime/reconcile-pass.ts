@@ -1,4 +1,4 @@
-/** The passes of the reconciler over one queue's submissions of a range of time. */
+/** The passes of the reconciler. Each pass examines the tasks of one queue that were accepted in a range of time. */
 
 import { HoldfastError } from '../core/errors.ts';
 import type { Priority } from '../core/priority.ts';
@@ -19,28 +19,29 @@ import {
 } from '../service/redrive/reconcile-notes.ts';
 import type { FailedTasks } from './failed-tasks.ts';
 
-/** The queue that a pass examines, and the parts of the runtime that the pass uses. */
+/** The queue that a reconcile pass examines, and the parts of the runtime that the pass uses. */
 export interface PassContext {
   readonly context: ServiceContext;
   readonly queue: QueueRef;
   readonly signal: AbortSignal;
   readonly failedTasks: FailedTasks;
-  /** Tells the watchdog that the pass still makes progress. */
+  /** Tells the watchdog that the reconcile pass still makes progress. */
   alive(): void;
 }
 
-/** A range of acceptance times. `untilMs` is exclusive. */
+/** A range of times at which tasks were accepted, in ms. `untilMs` is exclusive. */
 export interface AcceptanceRange {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
-/** The number of tasks that a pass examined, or undefined if the pass was stopped before its end. */
+/** The number of tasks that a reconcile pass examined, or undefined if the pass was stopped before its end. */
 export type ExaminedCount = number | undefined;
 
 /**
- * Repairs one unfinished task: ends it if its time is over, else sends its dispatch message again if the task has no
- * valid lease and no due time ahead. A second message for a task does no harm, because each claim is conditional.
+ * Repairs one unfinished task: ends the task if its deadline or lifetime is over, else sends its dispatch message again
+ * if the task has no valid lease and no due time ahead. A second dispatch message for a task does no harm, because each
+ * claim is conditional.
  */
 async function repair(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const { head } = snapshot;
@@ -56,7 +57,7 @@ async function repair(context: ServiceContext, snapshot: Snapshot): Promise<void
   if (await isLowest(context, snapshot)) await dispatch(context, snapshot, head.version, 'again');
 }
 
-/** After so many failures in a row at one priority, a pass no longer tries the tasks of that priority. */
+/** After so many failures in a row at one priority, a reconcile pass no longer tries the tasks of that priority. */
 const mostFailures = 10;
 
 /** One reconcile pass over tasks of a queue. A failure of one task does not end the pass. */
@@ -70,10 +71,14 @@ class ReconcilePass {
     this.#pass = pass;
   }
 
-  /** Examines the task, or leaves it to the next retry of failed tasks if too many of its priority failed in a row. */
+  /**
+   * Examines the task. If too many tasks of the same priority failed in a row, the task is left to the next retry of
+   * failed tasks instead.
+   */
   async examineUnlessFailing(snapshot: Snapshot): Promise<void> {
     const { context, queue, failedTasks } = this.#pass;
-    // Failures are counted by priority, because each priority has its own SQS queue and only one of them may be missing.
+    // Failures are counted by priority, because each priority has its own SQS queue and perhaps only one of these SQS
+    // queues is missing.
     const failures = this.#failures.get(snapshot.submission.options.priority) ?? 0;
     if (failures < mostFailures) await this.examine(snapshot);
     else failedTasks.skipped(snapshot.id, queue, context.clock.now());
@@ -96,7 +101,7 @@ class ReconcilePass {
     }
   }
 
-  /** Logs one line for all failures of the pass. */
+  /** Logs one line for all tasks that the reconcile pass could not repair. */
   logFailures(): void {
     if (this.#first === undefined) return;
     const { context, queue } = this.#pass;
@@ -106,7 +111,7 @@ class ReconcilePass {
   }
 }
 
-/** Examines again the failed tasks of the queue whose backoff has elapsed. */
+/** Examines again the tasks of a queue that an earlier reconcile pass could not repair, if their backoff has elapsed. */
 export async function retryFailed(pass: PassContext): Promise<void> {
   const { context, queue, failedTasks } = pass;
   const nowMs = context.clock.now();
@@ -162,7 +167,10 @@ class UnfinishedByHour {
   }
 }
 
-/** Runs the first pass: examines every task of the range and notes the unfinished ones for the later passes. */
+/**
+ * Runs the first reconcile pass over a range of acceptance times: examines every task that was accepted in the range and
+ * notes the unfinished tasks for the later passes.
+ */
 export async function firstPass(pass: PassContext, range: AcceptanceRange): Promise<ExaminedCount> {
   const { context, queue } = pass;
   const unfinished = new UnfinishedByHour();
@@ -173,7 +181,10 @@ export async function firstPass(pass: PassContext, range: AcceptanceRange): Prom
   return examined;
 }
 
-/** Examines the tasks that a note names, or the whole hour of the note if it names none, within the range. */
+/**
+ * Examines the tasks that an unfinished note names, or all tasks that were accepted in the hour of the note if it names
+ * none. Tasks that were accepted outside `range` are skipped.
+ */
 async function examineNote(
   pass: PassContext,
   { hour, ids }: HourNote,
@@ -204,9 +215,9 @@ async function examineNote(
 const allTime: AcceptanceRange = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
 
 /**
- * Runs a later pass: examines only the tasks that the first pass noted as unfinished and the tasks that these notes
- * carry. The last pass carries each task that is still unfinished forward into a note of the current hour, and all
- * passes examine that note again, so that no task is left alone before it has ended.
+ * Runs a later reconcile pass: examines only the tasks that the first pass noted as unfinished, and the older tasks that
+ * were added to these notes. The last pass adds each task that is still unfinished to the note of the current hour, and
+ * all passes examine that note again, so that every task is examined until it has ended.
  */
 export async function laterPass(
   pass: PassContext,
@@ -224,7 +235,8 @@ export async function laterPass(
   const firstHour = Math.floor(range.fromMs / hourMs);
   const lastHour = Math.floor((range.untilMs - 1) / hourMs);
   for (const note of await unfinishedNotesOf(context.registry, queue, firstHour, lastHour)) {
-    // The start of an hour is in one range only, so that the carried tasks of a note are examined once in each pass.
+    // Only one range of a pass contains the start of an hour. Each pass therefore examines the older tasks that were
+    // added to the note of that hour only once.
     const startsInRange = note.hour * hourMs >= range.fromMs;
     const parts = [
       { part: note as HourNote, within: range },
@@ -244,8 +256,8 @@ export async function laterPass(
 }
 
 /**
- * Reads the noted tasks again and keeps those that are not ended. The last pass has just ended most of them because
- * their lifetime was over.
+ * Reads the tasks of the notes again and returns notes of the tasks that have still not ended. The last reconcile pass
+ * has just ended most of the tasks because their lifetime was over.
  */
 async function stillUnfinished(
   { context }: PassContext,

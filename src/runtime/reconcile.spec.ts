@@ -44,8 +44,8 @@ function failed(lease: Uint8Array = new Uint8Array(0)) {
 }
 
 /**
- * Starts a node with `count` submitted tasks. Its reconciler runs when `at` is called. Records the dispatch messages that
- * it sends and the lists that it reads.
+ * Starts a node with `count` submitted tasks. The reconciler runs when `at` is called. Records the dispatch messages that
+ * the node sends and the filters of the task lists that it reads.
  */
 async function startTestNode(count: number, requested: Partial<OptionsRequest> = {}) {
   const clock = virtualClock();
@@ -75,7 +75,9 @@ async function startTestNode(count: number, requested: Partial<OptionsRequest> =
   const atMs = clock.now();
   messages.length = 0;
   const remembered = { queueBackoff: new QueueBackoff(), failedTasks: new FailedTasks() };
-  /** Runs the reconciler when the tasks have this age. Returns the tasks that it sent a message for. */
+  /**
+   * Runs the reconciler when the tasks have this age. Returns the ids of the tasks for which it sent a dispatch message.
+   */
   const at = async (ageMs: number) => {
     await clock.advance(atMs + ageMs - clock.now());
     messages.length = 0;
@@ -83,7 +85,7 @@ async function startTestNode(count: number, requested: Partial<OptionsRequest> =
     await reconcile(context, never, remembered);
     return messages.map((one) => one.id);
   };
-  /** Runs the reconciler every hour. Returns the days on which it sent a message for the task. */
+  /** Runs the reconciler every hour. Returns the days on which it sent a dispatch message for the task. */
   const daysOf = async (id: string, fromDay: number, untilDay: number) => {
     const days: number[] = [];
     for (let hour = fromDay * 24; hour < untilDay * 24; hour++) {
@@ -131,31 +133,32 @@ describe('the reconciler', () => {
     await at(10 * minuteMs + 1);
     expect(filters).not.toEqual([]);
     expect(await at(dayMs + hourMs)).toEqual(ids.slice(0, 1));
-    // Only the first pass may list tasks, up to the end of the day. A later pass that lists would list the first hour.
+    // Only the first reconcile pass may list tasks, and its range reaches to the end of the day. If a later pass listed
+    // tasks, its range would be the first hour of the day.
     expect(filters.filter(({ acceptedUntilMs = 0 }) => acceptedUntilMs < Date.UTC(2026, 0, 1, 23))).toEqual(
       [],
     );
   });
 
-  it('examines a whole hour again if the first pass left many of its tasks unfinished', async () => {
+  it('examines all tasks of an hour again if the first pass found many of them unfinished', async () => {
     const { ids, at } = await startTestNode(30);
     expect((await at(10 * minuteMs + 1)).sort()).toEqual([...ids].sort());
     expect((await at(dayMs + hourMs)).sort()).toEqual([...ids].sort());
   });
 
-  it('examines everything that it missed while no node was running', async () => {
+  it('examines all tasks that it missed while no node was running', async () => {
     const { ids, at } = await startTestNode(2);
     expect((await at(5 * dayMs)).sort()).toEqual([...ids].sort());
     expect((await at(13 * dayMs + hourMs)).sort()).toEqual([...ids].sort());
   });
 
-  it('examines a task that outlives its last pass as if it were new, until it ends', async () => {
+  it('examines a task that is unfinished after the last pass as if it were new, until the task ends', async () => {
     const { ids, daysOf, stateOf } = await startTestNode(1, { lifetimeMs: 60 * dayMs });
     expect(await daysOf(ids[0] ?? '', 0, 45)).toEqual([0, 1, 13, 14, 15, 27, 28, 29, 41, 42, 43]);
     expect((await stateOf(ids[0])).state).toBe('waiting');
   });
 
-  it('sends the message again for a task that became ready long after its submission', async () => {
+  it('sends the dispatch message again for a task that became ready long after its submission', async () => {
     const runAtMs = Date.UTC(2026, 0, 1) + 20 * dayMs;
     const { ids, context, at, daysOf } = await startTestNode(1, { runAtMs });
     for (let day = 0; day < 20; day++) await at(day * dayMs);
@@ -164,7 +167,7 @@ describe('the reconciler', () => {
     expect(await daysOf(ids[0] ?? '', 21, 33)).toEqual([28, 29, 30]);
   });
 
-  it('examines a redriven task as if it were new, even if its first pass found it dead', async () => {
+  it('examines a redriven task as if it were new, even if the first pass found the task dead', async () => {
     const { service, settled, ids, at, daysOf } = await startTestNode(1, {
       retry: { ...noOptions.retry, maxAttempts: 1 },
     });
@@ -238,15 +241,15 @@ describe('the reconciler', () => {
   });
 });
 
-/** Returns a store for notes whose clock never waits between two tries. */
+/** Returns a registry for the reconciler's notes, and a clock that does not wait between two tries of a write. */
 function noteStore() {
   const clock = virtualClock();
   const { registry } = externalMemory({ clock });
   return { registry, clock: { random: () => 0, sleep: async () => {} } };
 }
 
-describe('the reconcile note of an hour', () => {
-  it('carries tasks of earlier hours, by the hour of their acceptance', async () => {
+describe('the reconciler’s note of the unfinished tasks of an hour', () => {
+  it('also lists unfinished tasks of earlier hours, by the hour of their acceptance', async () => {
     const store = noteStore();
     const { registry } = store;
     await carryForward(store, target, 1_000, [{ hour: 3, ids: ['a'] }]);
@@ -258,7 +261,7 @@ describe('the reconcile note of an hour', () => {
     ]);
   });
 
-  it('drops the ids of the tasks that it carries if they are many, so that it stays small', async () => {
+  it('lists only the hours, not the ids, of many tasks of earlier hours, so that the note stays small', async () => {
     const store = noteStore();
     const carried = Array.from({ length: 80 }, (_, hour) => ({
       hour,
@@ -288,7 +291,7 @@ describe('the reconcile note of an hour', () => {
     expect(puts).toBeLessThanOrEqual(2);
   });
 
-  it('holds the tasks of all nodes, and is replaced only by the note of a later hour', async () => {
+  it('lists the tasks that several nodes add at once, and is replaced only by the note of a later hour', async () => {
     const store = noteStore();
     const { registry } = store;
     await Promise.all(['a', 'b', 'c'].map((id) => addNote(store, target, 1_000, [id])));
@@ -301,7 +304,7 @@ describe('the reconcile note of an hour', () => {
     expect(await of(900, 2_000)).toEqual([{ hour: 1_384, ids: ['d'] }]);
   });
 
-  it('holds the ids of at most twenty tasks', async () => {
+  it('lists the ids of at most twenty tasks', async () => {
     const store = noteStore();
     const { registry } = store;
     const ids = Array.from({ length: 20 }, (_, i) => `t${i}`);

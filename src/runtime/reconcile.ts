@@ -11,9 +11,15 @@ const dayMs = 1_440 * minuteMs;
 
 interface ScheduledPass {
   readonly name: string;
-  /** The age at which a submission is examined. The last pass examines it just after its default lifetime. */
+  /**
+   * The age in ms at which this reconcile pass examines a task. The last pass examines a task just after the default
+   * lifetime.
+   */
   readonly ageMs: number;
-  /** The shortest range of acceptance times that one pass examines, and so the time between two passes. */
+  /**
+   * The shortest range of acceptance times in ms that this reconcile pass examines at once, and so the shortest time
+   * between two runs of the pass.
+   */
   readonly everyMs: number;
 }
 
@@ -50,17 +56,22 @@ export class QueueBackoff {
 export interface ReconcileOptions {
   /** Returns true for a queue that this node reconciles. Default: the node reconciles all queues. */
   readonly isMine?: (queue: QueueRef) => boolean;
-  /** The backoff of queues, kept from one round to the next. Default: nothing is remembered. */
+  /**
+   * The backoff of queues that could not be reconciled, kept from one round to the next. Default: nothing is remembered.
+   */
   readonly queueBackoff?: QueueBackoff;
-  /** The failed tasks, kept from one round to the next. Default: nothing is remembered. */
+  /** The tasks that could not be reconciled, kept from one round to the next. Default: nothing is remembered. */
   readonly failedTasks?: FailedTasks;
-  /** Called while the round makes progress, so that the watchdog does not take a long round for a stuck one. */
+  /**
+   * Called while the round of the reconciler makes progress, so that the watchdog does not take a long round for a stuck
+   * one.
+   */
   readonly alive?: () => void;
 }
 
 type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
 
-/** Runs one pass over one queue if the pass is due. Returns false if the pass was stopped. */
+/** Runs one reconcile pass over one queue if the pass is due. Returns false if the pass was stopped before its end. */
 async function runPassIfDue(schedule: ScheduledPass, pass: PassContext, markers: Markers): Promise<boolean> {
   const { context, queue } = pass;
   const key = `${schedule.name}/${queueKey(queue)}`;
@@ -72,15 +83,16 @@ async function runPassIfDue(schedule: ScheduledPass, pass: PassContext, markers:
   const examined =
     schedule === first ? await firstPass(pass, range) : await laterPass(pass, range, schedule === last);
   if (examined === undefined) return false;
-  // A short range without tasks is examined again next time, which costs less than the write of a marker.
+  // A range of acceptance times that is shorter than an hour and has no tasks is examined again next time. This costs
+  // less than to write into the registry how far the pass has come.
   if (examined === 0 && untilMs - fromMs < hourMs) return true;
   await context.registry.put(kind, key, untilMs, marker?.rev ?? 'absent');
   return true;
 }
 
 /**
- * Runs every due pass over one queue, then retries its failed tasks. A pass that fails does not keep the others from
- * running. Returns false if a pass was stopped.
+ * Runs every due reconcile pass over one queue, then retries the queue's failed tasks. A pass that fails does not keep
+ * the other passes from running. Returns false if a pass was stopped before its end.
  */
 async function reconcileQueue(
   pass: PassContext,
@@ -89,10 +101,12 @@ async function reconcileQueue(
 ): Promise<boolean> {
   const { queue, signal, failedTasks } = pass;
   const failures: unknown[] = [];
-  // The last pass runs first, because the first pass may overwrite an old note that the last pass has yet to read.
+  // The last reconcile pass runs first, because the first pass may overwrite an old note of unfinished tasks that the
+  // last pass has yet to read.
   for (const schedule of passes.toReversed()) {
     if (signal.aborted) return false;
-    // The owner is checked before each pass, because the queue may have moved to another node during the pass before.
+    // Before each reconcile pass the node checks that it still reconciles the queue, because the queue may have moved to
+    // another node during the previous pass.
     if (!isMine(queue)) {
       failedTasks.forgetQueue(queue);
       return true;
@@ -109,10 +123,10 @@ async function reconcileQueue(
 }
 
 /**
- * Runs one round of the reconciler, which sends again any dispatch message that a crash has lost. It examines each
- * submission at the age of 10 minutes and, if it was unfinished then, at the ages of a day and 13 days and just after the
- * default lifetime. A task that is unfinished even then, and a redriven task, is examined as if it had been submitted at
- * that time, and so on. The registry remembers for each queue up to which time each pass has come.
+ * Runs one round of the reconciler, which sends again any dispatch message that a crash has lost. The reconciler examines
+ * each task at the age of 10 minutes and, if the task was unfinished then, at the ages of a day and 13 days and just
+ * after the default lifetime. A task that is unfinished even then, and a redriven task, is examined as if it had been
+ * submitted at that time, and so on. The registry remembers for each queue up to which time each pass has come.
  */
 export async function reconcile(
   context: ServiceContext,

@@ -11,11 +11,14 @@ import { Sweeper } from './sweep.ts';
 export interface Runtime {
   /**
    * Gives the shards of this node back, assigns no more tasks and asks the connected workers to connect elsewhere. Waits
-   * at most `limitMs` until these workers hold no lease, then for background work. The leases that remain expire and
-   * their tasks are claimed again.
+   * at most `limitMs` until these workers hold no lease, then until the background work has ended. Remaining leases
+   * expire later, and their tasks are claimed again.
    */
   drain(limitMs: number): Promise<void>;
-  /** Gives the shards back, removes the workers of this process from the shared list of workers, and ends the loops. */
+  /**
+   * Gives the shards of this node back, removes the workers of this process from the shared list of workers, and stops
+   * the background loops.
+   */
   stop(): Promise<void>;
 }
 
@@ -26,7 +29,7 @@ const settingsMs = 5_000;
 const stuckMs = 60_000;
 const drainPollMs = 50;
 
-/** Starts all loops of a node, each under a watchdog. */
+/** Starts all background loops of a node, each under a watchdog. */
 export function startRuntime({ context, settled }: RunningService, options: DutyOptions = {}): Runtime {
   const { clock, log } = context;
   const loop = (

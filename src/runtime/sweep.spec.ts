@@ -24,8 +24,8 @@ interface SendAttempt {
 }
 
 /**
- * Starts a node with an external broker. Records the messages that it tried to send and those that were sent, its reads of
- * due entries and its log lines.
+ * Starts a node with an external broker. Records the dispatch messages that the node tried to send and the ones that were
+ * sent, the node's reads of due entries and its log lines.
  */
 async function startTestNode(runs = true) {
   const clock = virtualClock();
@@ -33,7 +33,7 @@ async function startTestNode(runs = true) {
   const sent: SendAttempt[] = [];
   const lines: LogFields[] = [];
   const dues: number[] = [];
-  /** Decides which messages cannot be sent. */
+  /** Decides which dispatch messages cannot be sent. */
   const faults = { failsFor: ({ queue }: DispatchMessage): boolean => queue.queue === broken };
   const failingShards = new Set<number>();
   const send = (one: DispatchMessage): 'sent' | 'failed' => {
@@ -116,7 +116,7 @@ test('due tasks of a healthy queue are never late while the dispatch to another 
   }
 });
 
-test('failed due tasks are retried with a backoff of up to a minute, and only a few tasks are tried for a whole queue', async () => {
+test('failed due tasks are retried with a backoff of up to a minute, and while a whole queue fails only a few of its tasks are tried', async () => {
   const { clock, tries, dues, submit, readsIn } = await startTestNode();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(2 * minuteMs);
@@ -128,14 +128,15 @@ test('failed due tasks are retried with a backoff of up to a minute, and only a 
   tries.length = 0;
   dues.length = 0;
   expect(await readsIn(10 * minuteMs)).toBeLessThan(10 * 1_200);
-  // At most one batch of each shard is tried once a minute.
+  // While the whole queue is backed off, the sweep tries at most one batch of due tasks of each shard once a minute.
   expect(tries.length).toBeGreaterThan(0);
   expect(tries.length).toBeLessThanOrEqual(11 * 8 * 100);
-  // Each shard is read once a second, a page or two: no round follows at once on a round without a success.
+  // The sweep reads one or two pages of each shard once a second: a round without a success is not followed at once by
+  // another one.
   expect(dues.length).toBeLessThanOrEqual(600 * 8 * 2);
 });
 
-test('all due tasks of a queue are dispatched within a minute after its dispatch works again', async () => {
+test('all due tasks of a queue are dispatched within a minute after the dispatch to the queue works again', async () => {
   const { clock, sent, submit, faults } = await startTestNode();
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
   await clock.advance(10 * minuteMs);
@@ -144,7 +145,7 @@ test('all due tasks of a queue are dispatched within a minute after its dispatch
   expect(new Set(ofQueue(broken, sent).map(({ message }) => message.id)).size).toBe(1_200);
 });
 
-test('the failures of one round are logged in one line for each queue, with the first error and their number', async () => {
+test('the failures of one sweep round are logged in one line for each queue, with the first error and the number of failures', async () => {
   const { clock, lines, submit, faults } = await startTestNode();
   faults.failsFor = () => true;
   await submit(broken, 1_200, { runAtMs: clock.now() + secondMs });
@@ -194,7 +195,7 @@ test('due entries of expired tasks delay no other task', async () => {
   await submit(sound, 10, { runAtMs: clock.now() + secondMs });
   await clock.advance(secondMs);
   sent.length = 0;
-  // One round is enough although none of the expired tasks was purged.
+  // One round of the sweep dispatches all ten tasks, although none of the expired tasks was purged.
   await new Sweeper(context).round(new AbortController().signal);
   expect(sent).toHaveLength(10);
 });

@@ -5,21 +5,33 @@ import { runDue } from './due-actions.ts';
 import { DueBackoff } from './due-backoff.ts';
 import { SweepFailureLog } from './sweep-failure-log.ts';
 
-/** The number of tasks that are acted on at once. */
+/** The maximum number of due tasks that the sweep acts on at once. */
 const batch = 100;
-/** The most due entries that one page reads. Backed-off entries are read too and then passed over. */
+/**
+ * The maximum number of due entries in one page that the sweep reads. Entries that are backed off are read too and then
+ * skipped.
+ */
 const mostEntries = 1_000;
-/** The most pages that one round reads of one shard, even if no task of them was dispatched or ended. */
+/**
+ * The maximum number of pages of due entries that one round of the sweep reads of one shard, even if it has dispatched
+ * and ended no task.
+ */
 const mostPages = 10;
-/** A shard whose scan is done is scanned again after this time, even if other shards have more due tasks. */
+/**
+ * The sweep begins a new scan of a shard so many ms after the start of a completed one, even if other shards have more
+ * due tasks.
+ */
 const restMs = timing.sweepMs / 2;
 
-/** One scan over the entries of a shard that were due when it began, oldest first. It may take several rounds. */
+/**
+ * One scan of the sweep over the entries of a shard that were due when the scan began, oldest first. A scan may take
+ * several rounds.
+ */
 interface ShardScan {
   readonly untilMs: number;
-  /** When the scan began, on the monotonic clock. */
+  /** The time at which the scan of the shard began, in ms on the monotonic clock. */
   readonly beganAtMs: number;
-  /** The due entry after which the next page begins. It is undefined at the start of the scan and at its end. */
+  /** The due entry after which the next page of the scan begins. Undefined at the start and at the end of the scan. */
   after: DueEntry | undefined;
   isDone: boolean;
 }
@@ -29,13 +41,13 @@ interface SweepRound {
   readonly signal: AbortSignal;
   readonly failureLog: SweepFailureLog;
   isMine(shard: number): boolean;
-  /** Tells the watchdog that the round still makes progress. */
+  /** Tells the watchdog that the round of the sweep still makes progress. */
   alive(): void;
 }
 
 /**
- * Processes due entries shard by shard. An entry whose action fails stays in the due index; the sweep continues past it
- * and retries it with exponential backoff, so that one failing task never blocks the rest.
+ * Processes due entries shard by shard. An entry whose action fails stays in the due index; the sweep continues past this
+ * entry and retries it with exponential backoff, so that one failing task never blocks the other tasks.
  */
 export class Sweeper {
   readonly #context: ServiceContext;
@@ -81,8 +93,8 @@ export class Sweeper {
   }
 
   /**
-   * Continues the scan of a shard until one page has dispatched or ended a task, so that the other shards come next.
-   * Returns true if the scan is not done.
+   * Continues the scan of a shard until the due entries of one page have led to a dispatched or ended task; then the
+   * other shards come next. Returns true if the scan has not reached its end.
    */
   async #sweepShard(shard: number, round: SweepRound): Promise<boolean> {
     const { store, clock } = this.#context;

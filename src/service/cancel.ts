@@ -6,7 +6,7 @@ import { notFound, rejectionError } from './rejections.ts';
 /**
  * Cancels a task. A waiting task ends at once. A running task gets a cancellation request through its session on this node
  * or with its next heartbeat; if the worker ignores the request, the task is cancelled when the lease expires. A dead task
- * that holds its lane is cancelled too, so that the lane continues.
+ * that blocks its lane (`onDead: hold`) is cancelled too, so that the lane continues with its next task.
  */
 export async function cancel(
   context: ServiceContext,

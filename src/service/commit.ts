@@ -9,7 +9,10 @@ import { publishDeathNotice } from './dead-letters.ts';
 import { handOver } from './hand-over.ts';
 import { contended } from './rejections.ts';
 
-/** How often a command is tried in all before it fails with CONFLICT; after each lost race it is decided again. */
+/**
+ * How often a command on a task is tried in total. If another writer changes the task first, the command is decided again;
+ * after the last try it fails with CONFLICT.
+ */
 const maxTries = 8;
 
 export function factsOf(context: ServiceContext, snapshot: Snapshot): Facts {
@@ -35,8 +38,9 @@ export type CommitResult =
   | { readonly kind: 'notFound' };
 
 /**
- * Decides a command on a snapshot and writes the change if the task still has the revision that was read. After a lost race
- * the command is decided again on the current snapshot. The commit is followed by `afterCommit`.
+ * Decides a command on a task's snapshot, and writes the change if the task still has the revision of that snapshot. If
+ * another writer changed the task first, the command is decided again on the current snapshot. Calls `afterCommit` after
+ * the commit.
  */
 export async function commitCommand(
   context: ServiceContext,
@@ -66,9 +70,9 @@ export async function commitCommand(
 }
 
 /**
- * Runs the follow-ups of a committed change: notifies watchers, updates the held lease, hands over the lane of an ended
- * task and publishes a notice if the task died. Call it once per commit. There is one notice per death, because no change
- * leaves a dead task dead.
+ * Does all that must follow a committed change of a task: notifies the task's watchers, updates the lease that this node
+ * keeps in memory, hands over the lane of an ended task, and publishes a dead-letter notice if the task died. Call it once
+ * per commit. Each death of a task gives one notice, because no change of a dead task leaves it dead.
  */
 export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
   context.changeFeed.publish(snapshot.id);
@@ -78,9 +82,9 @@ export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
 }
 
 /**
- * Brings a delivery in line with its task's head: deletes it if the task has ended or waits for a time, hides it until the
- * lease expires if the task runs, and makes it visible if the task is ready. Does nothing with a transactional broker,
- * whose deliveries follow the commit.
+ * Changes a delivery to fit the current state of its task: deletes the delivery if the task has ended or waits for a time,
+ * hides it until the lease expires if the task is running, and makes it visible if the task is ready. Does nothing with a
+ * transactional broker, because the store's commit changes its deliveries.
  */
 export async function syncDelivery(
   context: ServiceContext,
@@ -100,7 +104,7 @@ export async function syncDelivery(
   else await context.broker.delete([receiptHandle], scope);
 }
 
-/** Reads one task. Returns undefined if it does not exist or belongs to another tenant. */
+/** Reads one task. Returns undefined if the task does not exist or belongs to another tenant. */
 export async function readTask(
   context: ServiceContext,
   tenant: string,

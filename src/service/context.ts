@@ -12,17 +12,22 @@ import type { HeldLeases } from './settle/held-leases.ts';
 import type { ChangeFeed } from './watch/change-feed.ts';
 import type { WatchedTasks } from './watch/watched-tasks.ts';
 
-/** Everything that the use cases of one node share. */
+/** The store, the broker and the caches that all use cases of one node (submit, claim, settle …) share. */
 export interface ServiceContext {
   readonly node: string;
-  /** Identifies this run of the process. The node's name does not: another process may use the same name. */
+  /**
+   * A random id of this run of the process. The node's name is not enough, because another process may use the same name.
+   */
   readonly processId: string;
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Admits or refuses a submission before any work is done for it. If absent, every submission is admitted. */
+  /**
+   * The overload guard: admits or refuses a submission before any work is done for it. If absent, every submission is
+   * admitted.
+   */
   readonly overload?: Overload | undefined;
-  /** Publishes a notice of each task that dies. If absent, no notices are published. */
+  /** Publishes a notice to the dead-letter queue for each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -33,10 +38,13 @@ export interface ServiceContext {
   readonly sessions: Sessions;
   readonly redriveNotes: RedriveNotes;
   /**
-   * Tracks work that continues after the caller has its response, for example a hand-over. A drain waits for it, and a
-   * failure is logged under the name `what`.
+   * Tracks background work, which continues after the caller has its response, for example the hand-over of a lane. A drain
+   * of the node waits for such work. A failure of the work is logged under the name `what`.
    */
   background(what: string, work: Promise<unknown>): void;
-  /** Logs a failure of a session. Unlike background work, a session lasts as long as its stream: no drain waits for it. */
+  /**
+   * Logs the error if a worker's session fails. A drain of the node does not wait for a session, because a session lasts as
+   * long as its stream.
+   */
   runSession(session: Promise<unknown>): void;
 }

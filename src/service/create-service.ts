@@ -31,9 +31,12 @@ export interface ServiceOptions {
   readonly store: TaskStore;
   readonly broker: Broker;
   readonly registry: Registry;
-  /** Admits or refuses a submission before any work is done for it. If absent, every submission is admitted. */
+  /**
+   * The overload guard: admits or refuses a submission before any work is done for it. If absent, every submission is
+   * admitted.
+   */
   readonly overload?: Overload | undefined;
-  /** Publishes a notice of each task that dies. If absent, no notices are published. */
+  /** Publishes a notice to the dead-letter queue for each task that dies. If absent, no notices are published. */
   readonly deadLetters?: DeadLetters | undefined;
   readonly clock: Clock;
   readonly log: Log;
@@ -41,11 +44,14 @@ export interface ServiceOptions {
   readonly createQueues: boolean;
 }
 
-/** The service, with the context that the runtime's loops use. */
+/** The service, with the context that the background loops of the node (sweep, reconciler …) use. */
 export interface RunningService {
   readonly service: Service;
   readonly context: ServiceContext;
-  /** Resolves when all background work is done, except that of sessions. */
+  /**
+   * Resolves when all background work of the service is done. It does not wait for sessions, which last as long as their
+   * streams.
+   */
   settled(): Promise<void>;
 }
 

@@ -11,7 +11,10 @@ const tenant = 'default';
 const target = { tenant, queue: 'q' };
 const lane = { ...target, orderingKey: 'lane' };
 
-/** Starts a node with one task in its lane; `messages` holds every dispatch message that the node sent after that. */
+/**
+ * Starts a node with one task in a lane; `messages` holds every dispatch message that the node sent after the submission of
+ * that task.
+ */
 async function startNode() {
   const clock = virtualClock();
   const messages: DispatchMessage[] = [];
@@ -30,7 +33,7 @@ async function startNode() {
   return { ...node, store, messages, id: task.id, read };
 }
 
-/** Claims the task and settles it as fatal, so that it dies and its lane is handed over. */
+/** Claims the node's only task and settles it as fatal, so that the task dies and its lane is handed over. */
 async function die({ service, settled }: Awaited<ReturnType<typeof startNode>>): Promise<void> {
   const [assigned] = await service.claim({
     ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1 },
@@ -46,7 +49,7 @@ describe('a hand-over by a process that stalled', () => {
   it('sends no dispatch message for a task that has meanwhile left its position in the lane', async () => {
     const { context, store, messages, id } = await startNode();
     const now = (await store.lowest(lane)) ?? expect.fail();
-    // The process reads an outdated lowest position of the lane, and at the next read an empty lane.
+    // The stalled process reads an outdated lowest position of the lane, and at its next read an empty lane.
     const answers = [{ id, seq: now.seq - 1 }, undefined];
     const stalled = { ...store, lowest: async () => answers.shift() };
     await dispatchLowest({ ...context, store: stalled }, lane, 'handOver');
@@ -56,7 +59,7 @@ describe('a hand-over by a process that stalled', () => {
     expect(messages.map((message) => message.id)).toEqual([now.id]);
   });
 
-  it('removes the task’s old position in the lane, never the new one from a redrive', async () => {
+  it('removes the ended task’s old position in the lane, never the new position that a redrive gave the task', async () => {
     const node = await startNode();
     const { context, service, store, id, read } = node;
     await die(node);
@@ -66,7 +69,7 @@ describe('a hand-over by a process that stalled', () => {
     const redriven = await read();
     expect(redriven.laneSeq).toBeGreaterThan(dead.laneSeq ?? 0);
 
-    // The stalled process passes the snapshot that it read before the first hand-over.
+    // The stalled process repeats the hand-over with the snapshot that it read before the first hand-over.
     await handOver(context, { ...dead, head: { ...head, handOver: true, revision: head.revision - 1 } });
     expect(await store.lowest(lane)).toEqual({ id, seq: redriven.laneSeq });
     expect(await read()).toEqual(redriven);

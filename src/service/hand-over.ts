@@ -36,9 +36,9 @@ export async function isLowest(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is sent: its own
- * hand-over follows. A task that waits for a time gets a message too, because the sweep may just have skipped it while it
- * was not yet the first of its lane.
+ * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is sent, because
+ * the end of the task starts another hand-over. A task that waits for a time gets a message too: the sweep may have skipped
+ * the task just before it became the first of its lane.
  */
 export async function dispatchLowest(
   context: ServiceContext,
@@ -49,17 +49,18 @@ export async function dispatchLowest(
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
   if (snapshot === undefined || isEnded(snapshot.head)) return;
-  // The task ended and was redriven to the lane's tail after the lane was read. A message sent now would be deleted on
-  // receipt, and its deduplication id would suppress the message that is due once the task is the lowest.
+  // The lane's lowest task ended and was redriven to the lane's tail after the lane was read. A message sent now would be
+  // deleted on receipt, and its deduplication id would suppress the message that must be sent once the task is the lowest
+  // again.
   if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
-  // A submitter sends the lowest task's first message (version 1), because that task's own submitter may have crashed
-  // before it sent one.
+  // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's lowest task, because
+  // the submitter of that lowest task may have crashed before it sent the message.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
 }
 
 /**
- * Removes an ended task from its lane and dispatches the lane's next task. Every step is idempotent: after a crash the due
- * entry is still there, and the sweep repeats the steps.
+ * Removes an ended task from its lane and dispatches the lane's next task. Every step is idempotent: after a crash the
+ * ended task still has its due entry, by which the sweep finds it and repeats the steps.
  */
 export async function handOver(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const lane = laneOf(snapshot);
@@ -82,10 +83,10 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * Makes a task ready whose run time has come: sends its dispatch message, then clears its due entry if the task still has
- * the revision that was read. After a crash between the two steps the message is sent twice, but it is never lost. If the
- * task is not the lowest of its lane, the due entry is cleared without a message, and the hand-over dispatches the task
- * later. Returns true if the due entry was cleared.
+ * Makes a task ready whose run time has come: sends the task's dispatch message, then clears its due entry if the task
+ * still has the revision that was read. After a crash between the two steps the message is sent twice, but it is never
+ * lost. If the task is not the lowest of its lane, the due entry is cleared without a message, and the hand-over of the
+ * lane dispatches the task later. Returns true if the due entry was cleared.
  */
 export async function makeReady(
   context: ServiceContext,

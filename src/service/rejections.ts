@@ -20,13 +20,18 @@ export function noHashChain(): HoldfastError {
   );
 }
 
-/** Returns the error for a worker that may not report on this task, or undefined if it may. */
+/**
+ * Returns the error for a worker that may not settle this task or send heartbeats for it, or undefined if the worker may.
+ */
 export function reportRefusal(task: Snapshot, { tenant, refuse }: ReportContext): HoldfastError | undefined {
   const { scope } = task.submission;
   return scope.tenant === tenant ? refuse?.(scope.queue) : notFound(task.id);
 }
 
-/** Returns the error for a task that other writers changed before each of our writes, until the tries ran out. */
+/**
+ * Returns the CONFLICT error for a command that ran out of tries, because other writers changed the task before each try
+ * could write.
+ */
 export function contended(id: string): HoldfastError {
   return new HoldfastError('ABORTED', 'CONFLICT', `Task '${id}' kept changing while this was tried.`, {
     taskId: id,
@@ -51,7 +56,7 @@ function precondition(
   return new HoldfastError('FAILED_PRECONDITION', reason, message, { taskId: id, help });
 }
 
-/** Converts a rejection of the core into the error that the caller gets. */
+/** Converts the core's rejection of a command into the error that the caller gets. */
 export function rejectionError(id: string, rejection: Rejection): HoldfastError {
   switch (rejection.why) {
     case 'ended':

@@ -1,7 +1,7 @@
 /**
- * The use cases, as the API and the runtime call them. The caller has already checked all fields against the limits and
- * resolved the tenant. All failures are HoldfastErrors: a failed call rejects, and a failed item of a batch has its error
- * in its result.
+ * The use cases of the service (submit, claim, settle …), as the API and the runtime call them. The caller has already
+ * checked all fields against the limits and resolved the tenant. All failures are HoldfastErrors: a failed call rejects,
+ * and a failed item of a batch has its error in its result.
  */
 import type { HoldfastError } from '../core/errors.ts';
 import type {
@@ -21,12 +21,15 @@ import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
 
-/** A task's snapshot with the values that the service adds to it. */
+/** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
   readonly snapshot: Snapshot;
-  /** The bytes of a `holdfast.v1.Payload`; undefined if the result was not requested or the task has none. */
+  /**
+   * The task's result, as the bytes of a `holdfast.v1.Payload`; undefined if the result was not requested or the task has
+   * none.
+   */
   readonly result: Uint8Array | undefined;
-  /** The id of the lane's first unfinished task, if this task waits behind it. */
+  /** The id of the first unfinished task of this task's lane, if this task waits behind that one. */
   readonly blockedByTaskId: string | undefined;
 }
 
@@ -51,19 +54,22 @@ export interface WorkerHello {
   readonly workerId: string;
   readonly queues: readonly string[];
   readonly types: readonly HandledTypeMessage[];
-  /** Initial credits: how many tasks the worker can take, and how many bytes of payload. */
+  /** The worker's initial credits: how many tasks it can take, and how many bytes of payload. */
   readonly tasks: number;
   readonly bytes: number;
 }
 
 /** Sends a session's messages to its worker. */
 export interface SessionSink {
-  /** Sends assignments. `seq` counts up from 1 in each session. */
+  /** Sends claimed tasks to the worker in one message. `seq` numbers these messages from 1 in each session. */
   assign(seq: number, tasks: readonly Assignment[]): void;
-  /** Returns how many bytes the stream takes now without waiting for its reader. If absent, there is no limit. */
+  /**
+   * Returns how many bytes the worker's stream accepts now without waiting until the worker reads. If absent, there is no
+   * limit.
+   */
   roomBytes?(): number;
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
-  /** Announces that this node gives no more work, so that the worker opens its next stream on another node. */
+  /** Tells the worker that this node gives it no more tasks, so that the worker opens its next stream on another node. */
   drain(): void;
   /** Ends the worker's stream with an error, because the worker named a queue that does not exist. */
   refuse?(error: HoldfastError): void;
@@ -76,34 +82,34 @@ export interface Session {
   credit(tasks: number, bytes: number): void;
   /** Replaces the worker's credits after it has sent its hello again. */
   reset(tasks: number, bytes: number): void;
-  /** Records that the worker has received all assignments up to `seq`. */
+  /** Records that the worker has received all assignment messages up to the one with the number `seq`. */
   received(seq: number): void;
-  /** Reports that the stream has passed on some of its buffered data and may have room for more assignments. */
+  /** Reports that the worker's stream has passed on some of its buffered data and may have room for more assignments. */
   roomFreed(): void;
-  /** Stops giving work and announces that to the worker (`SessionSink.drain`). Idempotent. */
+  /** Stops giving tasks to the worker, and tells the worker so (`SessionSink.drain`). Idempotent. */
   drain(): void;
   /** Ends the session after its stream has closed, and releases the unacknowledged assignments. Idempotent. */
   close(): void;
 }
 
-/** The sender of settlements and heartbeats. */
+/** The worker that sends settlements and heartbeats: its tenant, and the queues whose tasks it may report on. */
 export interface ReportContext {
   readonly tenant: string;
   /**
-   * Returns the error if the sender may not report on tasks of this queue. It is a callback because a lease does not name
-   * the queue: the task must be read first. If absent, the sender may report on all queues.
+   * Returns the error if the worker may not report on tasks of this queue. This is a callback because a lease does not name
+   * the queue: the task must be read first. If absent, the worker may report on tasks of all queues.
    */
   readonly refuse?: ((queue: string) => HoldfastError | undefined) | undefined;
 }
 
 export interface SettleContext extends ReportContext {
-  /** The session whose credits a settlement returns, if it is on this node. */
+  /** The session that gets the credits of the settled tasks back, if that session is on this node. */
   readonly sessionId: string | undefined;
 }
 
 export interface SettleAnswer {
   readonly results: readonly SettleResult[];
-  /** True if the credits went back to a session on this node. */
+  /** True if the credits of the settled tasks went back to a session on this node. */
   readonly credited: boolean;
 }
 
@@ -115,13 +121,25 @@ export interface ClaimRequest {
   readonly types: readonly HandledTypeMessage[];
   readonly maxTasks: number;
   readonly waitMs: number;
-  /** Identifies the request: a repeat within a minute gets the same assignments. Empty for a request without repeats. */
+  /**
+   * Identifies the claim request: a repeat within a minute gets the same assignments. Empty if the caller never repeats the
+   * request.
+   */
   readonly requestId: string;
-  /** The authenticated identity that sends the request. A request id is only valid for the identity that used it first. */
+  /**
+   * The authenticated identity that sends the claim request. A request id is only valid for the identity that used it
+   * first.
+   */
   readonly caller?: string | undefined;
-  /** Aborted when the caller has disconnected; the tasks that were claimed for it are then released. */
+  /**
+   * This signal is aborted when the caller of the claim has disconnected; the tasks that were claimed for that caller are
+   * then released.
+   */
   readonly signal: AbortSignal;
-  /** Called for each task that another worker claimed first, but not on a repeat. The error (CONFLICT) names that worker. */
+  /**
+   * Called for each task that another worker claimed first, but not when a repeated request gets its earlier assignments
+   * again. The error (CONFLICT) names that worker.
+   */
   onRaceLost?(error: HoldfastError): void;
 }
 
@@ -144,13 +162,13 @@ export interface DrainDeadLettersRequest {
   readonly tenant: string;
   /** The queues to drain. If empty, all queues of the tenant are drained. */
   readonly queues: readonly string[];
-  /** Only examines the dead letters and drops none. The examined letters are hidden meanwhile. */
+  /** True if the drain only examines the dead letters and drops none. The examined letters are hidden meanwhile. */
   readonly dryRun: boolean;
-  /** True if messages that Holdfast did not write are dropped too. */
+  /** True if messages of the dead-letter queue that Holdfast did not write are dropped too. */
   readonly dropUnreadable: boolean;
-  /** The most dead letters to examine in each queue. */
+  /** The maximum number of dead letters to examine in each queue. */
   readonly limit: number;
-  /** Stops the drain early; the letters that were received but not dropped are made visible again. */
+  /** This signal stops the drain early; the dead letters that were received but not dropped are then made visible again. */
   readonly signal: AbortSignal;
 }
 
@@ -158,31 +176,39 @@ export interface DrainDeadLettersRequest {
 export interface DrainedDeadLetters extends QueueRef {
   /** The number of dead letters examined: the sum of `kept`, `dropped`, `resent` and `unreadable`. */
   readonly examined: number;
-  /** Letters left in the queue, because the task is dead or not known yet, or because the letter could not be dropped. */
+  /**
+   * The number of letters left in the dead-letter queue, because their task is dead or not known yet, or because the letter
+   * could not be dropped.
+   */
   readonly kept: number;
-  /** Letters dropped because their task is no longer dead and needs no dispatch message. */
+  /** The number of dead letters dropped because their task is no longer dead and needs no dispatch message. */
   readonly dropped: number;
-  /** Letters of a waiting or running task: a new dispatch message was sent, then the letter was dropped. */
+  /**
+   * The number of dead letters of a waiting or running task: for each, a new dispatch message was sent, then the letter was
+   * dropped.
+   */
   readonly resent: number;
-  /** Messages that this version of Holdfast cannot read: kept, or dropped with `dropUnreadable`. */
+  /**
+   * The number of dead letters that this version of Holdfast cannot read. They are kept, or dropped with `dropUnreadable`.
+   */
   readonly unreadable: number;
-  /** The message ids of the first hundred unreadable messages. */
+  /** The SQS message ids of the first hundred dead letters that this version of Holdfast cannot read. */
   readonly unreadableIds: readonly string[];
-  /** False if the queue may hold more dead letters. */
+  /** False if the dead-letter queue may hold more letters than the drain examined. */
   readonly isComplete: boolean;
 }
 
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
-  /** The number of workers on all nodes, as far as the nodes have announced them. */
+  /** The number of workers of this queue on all nodes, as far as the nodes have announced them. */
   readonly workers: number;
   readonly counts: QueueCounts;
 }
 
 /**
- * A worker's stream on this node, a worker that another node has announced, or, without a name, all workers of one kind
- * that another node has counted and not named.
+ * One entry in the list of workers: a worker's stream on this node, a worker that another node has announced by name, or,
+ * with an empty name, all workers with equal queues and types that another node has counted but not named.
  */
 export interface WorkerView {
   readonly tenant: string;
@@ -190,38 +216,49 @@ export interface WorkerView {
   readonly id: string;
   readonly queues: readonly string[];
   readonly types: readonly string[];
-  /** The highest version that the worker handles of each type, in the order of `types`. */
+  /** The highest version that the worker handles of each task type, in the order of `types`. */
   readonly maxVersions: readonly number[];
   readonly inFlight: number;
   readonly connectedAtMs: number;
   /** The name of the node that gives the worker its tasks. */
   readonly node: string;
-  /** 0 for a worker with a name. Otherwise how many workers of the node handle these types of these queues, unnamed. */
+  /**
+   * 0 for a worker with a name. For an entry without a name, the number of workers of the node that handle these types of
+   * these queues and are not listed by name.
+   */
   readonly unlistedCount: number;
 }
 
 /** The workers of all nodes that share the store. */
 export interface KnownWorkers {
   readonly workers: readonly WorkerView[];
-  /** False if there may be workers that are neither listed nor counted: then it is not known that nobody handles a type. */
+  /**
+   * False if some workers may be neither listed nor counted. The list then cannot show that no worker handles a task type.
+   */
   readonly isComplete: boolean;
 }
 
 export interface Service {
-  /** Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not begun by `notAfterMs`. */
+  /**
+   * Submits a batch of tasks. Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not
+   * begun by `notAfterMs`.
+   */
   submit(
     target: QueueRef,
     items: readonly SubmitItem[],
     call: { readonly notAfterMs: number | undefined },
   ): Promise<readonly SubmitResult[]>;
-  /** Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */
+  /** Reads one task. Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */
   get(tenant: string, id: string, withResult: boolean): Promise<TaskDetails>;
   getByKey(scope: Scope, withResult: boolean): Promise<TaskDetails>;
   list(filter: TaskFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */
   verify(tenant: string, id: string): Promise<HistoryVerification>;
-  /** Yields the events after `fromVersion`, then each new event, until the task ends or the signal is aborted. */
+  /**
+   * Yields the task's events after the version `fromVersion`, then each new event, until the task ends or the signal is
+   * aborted.
+   */
   watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
   cancel(
     tenant: string,
@@ -230,7 +267,10 @@ export interface Service {
   ): Promise<TaskDetails>;
   redrive(tenant: string, id: string, actor: string): Promise<TaskDetails>;
   redriveMany(request: RedriveManyRequest): Promise<RedriveManyResult>;
-  /** Drains dead-letter queues, for their operator. Rejects with FAILED_PRECONDITION if the engine has no such queues. */
+  /**
+   * Drops the letters of dead-letter queues whose tasks are no longer dead, on an operator's request. Rejects with
+   * FAILED_PRECONDITION if the engine has no dead-letter queues.
+   */
   drainDeadLetters(request: DrainDeadLettersRequest): Promise<readonly DrainedDeadLetters[]>;
 
   openSession(hello: WorkerHello, sink: SessionSink): Session;

@@ -39,7 +39,7 @@ describe('the external broker', () => {
     expect(await receiveIds()).toEqual(['a']);
   });
 
-  it('has a message of a task, hidden or visible, until all of them are deleted', async () => {
+  it('reports that it has a message of a task, hidden or visible, until all messages of the task are deleted', async () => {
     const { broker, receive, hasMessage } = given();
     expect(hasMessage('a')).toBe(false);
     await broker.send([messageOf('a'), messageOf('a', 2)]);
@@ -51,13 +51,13 @@ describe('the external broker', () => {
     expect(hasMessage('a')).toBe(false);
   });
 
-  it('does not drop a message of another version or with another reason', async () => {
+  it('does not drop a message of the same task with another version or another reason', async () => {
     const { broker, receiveIds } = given();
     await broker.send([messageOf('a'), messageOf('a', 2), messageOf('a', 1, 'due'), messageOf('a')]);
     expect(await receiveIds()).toEqual(['a', 'a', 'a']);
   });
 
-  it('drops a repeated message with the reason again only within fifteen seconds', async () => {
+  it('drops a repeated message with the reason `again` only within fifteen seconds', async () => {
     const { clock, broker, receiveIds } = given();
     await broker.send([messageOf('a', 1, 'again'), messageOf('a', 1, 'again')]);
     await clock.advance(15_000);
@@ -75,7 +75,7 @@ describe('the external broker', () => {
     expect(await receiveIds()).toEqual(['a']);
   });
 
-  it('delivers at most ten messages per receive', async () => {
+  it('delivers at most ten messages per receive call', async () => {
     const { broker, receive } = given();
     await broker.send(Array.from({ length: 12 }, (_, i) => messageOf(`t${i}`)));
     expect(await receive()).toHaveLength(10);

@@ -15,7 +15,7 @@ const retentionMs = 14 * 24 * 60 * minuteMs;
 /** The longest time for which a message is hidden, counted from its receipt. */
 const longestHiddenMs = 12 * 60 * minuteMs;
 const messagesPerReceive = 10;
-/** A message with the reason `again` may be repeated after this time. */
+/** The time in ms after which a message with the reason `again` may be repeated. */
 const againSlotMs = 15_000;
 
 interface QueuedMessage {
@@ -152,7 +152,9 @@ export class ExternalBroker implements BrokerKind {
     return (this.#faults.handle?.(current) ?? current) ? queued : undefined;
   }
 
-  /** Returns a message of the task that a stale handle names, for fault injection that accepts stale handles. */
+  /**
+   * Returns any message of the task that a stale receipt handle names, for injected faults that accept a stale handle.
+   */
   #anyOf(receiptHandle: string): QueuedMessage | undefined {
     for (const queued of this.#groups.get(receiptHandle.slice(0, receiptHandle.lastIndexOf('#'))) ?? [])
       return queued;

@@ -10,7 +10,7 @@ describe('a virtual clock', () => {
     expect([clock.now(), clock.monotonic()]).toEqual([1_250, 250]);
   });
 
-  it('calls back in the order of time, each at its time', async () => {
+  it('calls timers back in the order of their times, each at its time', async () => {
     const clock = virtualClock({ startMs: 0 });
     const calls: [string, number][] = [];
     const note = (name: string) => () => calls.push([name, clock.now()]);
@@ -62,7 +62,7 @@ describe('a virtual clock', () => {
     expect(draw(7)).not.toEqual(draw(8));
   });
 
-  it('in driven mode runs one callback a step and none by itself, turns before timers', async () => {
+  it('in driven mode runs one callback per step and none by itself, the callbacks of soon() before timers', async () => {
     const clock = virtualClock({ startMs: 0, turns: 'driven' });
     const calls: string[] = [];
     clock.after(5, () => calls.push('timer'));

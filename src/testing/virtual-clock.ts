@@ -10,8 +10,8 @@ export interface VirtualClockOptions {
   /** The seed of all random values, default 1. The same seed gives the same run. */
   readonly seed?: number | undefined;
   /**
-   * With `real` (default), `soon` calls back in Node's next turn, and only timers wait for `advance`. With `driven`,
-   * nothing runs by itself; `step` runs the next callback.
+   * With `real` (default), `soon` calls back in the next turn of Node's event loop, and only timers wait for `advance`.
+   * With `driven`, nothing runs by itself; `step` runs the next callback.
    */
   readonly turns?: 'real' | 'driven' | undefined;
   /**
@@ -31,25 +31,31 @@ export interface ProcessClock extends Clock {
 
 /** A clock whose time moves only by `advance` and `step`. */
 export interface VirtualClock extends Clock {
-  /** Runs the callbacks of the next `ms` in order, and lets promises settle in between. */
+  /**
+   * Moves the virtual time forward by `ms`, runs the callbacks that come due in order, and lets promises settle in
+   * between.
+   */
   advance(ms: number): Promise<void>;
-  /** Lets pending promises and turns finish, without moving time. */
+  /** Waits until pending promises and the callbacks of `soon` have finished, without moving the virtual time. */
   settle(): Promise<void>;
   /**
-   * Runs one callback: a turn's callback if there is one (`driven` only), otherwise the earliest timer, whose time
-   * becomes the current time. Returns false if there is no callback. It does not wait for promises that the callback
-   * resolves.
+   * Runs one callback of the virtual clock: a callback of `soon` if there is one (`driven` only), otherwise the
+   * earliest timer, whose time becomes the current time. Returns false if there is no callback. It does not wait for
+   * promises that the callback resolves.
    */
   step(): boolean;
   /** The time of the next timer, or undefined if there is no timer. */
   readonly nextAtMs: number | undefined;
-  /** The number of callbacks that wait, of turns and timers. */
+  /** The number of callbacks that wait to be called: callbacks of `soon`, and timers. */
   readonly pending: number;
   process(offsetMs?: number): ProcessClock;
 }
 
 const defaultStartMs = Date.UTC(2026, 0, 1);
-/** The number of quiet turns after which work is at rest. Promises that do real I/O may need several turns. */
+/**
+ * The number of event-loop turns without a callback after which all pending work counts as finished. Promises that do
+ * real I/O may need several turns.
+ */
 const turnsToRest = 4;
 
 function nodeTurn(): Promise<void> {
@@ -79,7 +85,7 @@ class Virtual implements VirtualClock {
     this.#nowMs = this.#startMs;
     this.#driven = options.turns === 'driven';
     this.random = seededRandom(options.seed ?? 1);
-    // The order has a random stream of its own, so that a call of random() does not change it.
+    // The order of callbacks has a random stream of its own, so that a call of random() does not change the order.
     const order = seededRandom((options.seed ?? 1) ^ 0x5eed);
     this.#pick = options.shuffle === true ? (n) => Math.floor(order() * n) : () => 0;
     this.sleep = sleepOver((ms, run) => this.after(ms, run));

@@ -5,9 +5,9 @@ import { HoldfastError } from '../core/errors.ts';
 
 /** The paths of a certificate's PEM files. */
 export interface CertificateFiles {
-  /** The authorities that may have issued the other side's certificate. */
+  /** The file of the authorities that may have issued the other side's certificate. */
   readonly ca: string;
-  /** The certificate of this side, with its chain. */
+  /** The file of this side's certificate, with its chain. */
   readonly cert: string;
   readonly key: string;
 }
@@ -16,7 +16,9 @@ export interface Certificates {
   readonly ca: Buffer;
   readonly cert: Buffer;
   readonly key: Buffer;
-  /** The earliest expiry of this side's certificate and the authorities. */
+  /**
+   * The time at which the first of the loaded certificates expires: this side's certificate or one of the authorities.
+   */
   readonly notAfterMs: number;
 }
 
@@ -57,7 +59,7 @@ const serverUse = '1.3.6.1.5.5.7.3.1';
  */
 export function ensureForServers(cert: Buffer, file: string): void {
   const own = certificatesOf(cert, file)[0] as X509Certificate;
-  // Undefined if the certificate names no use, although Node's types do not say so.
+  // `keyUsage` is undefined if the certificate names no use, although Node's types do not say so.
   const uses = own.keyUsage as readonly string[] | undefined;
   if (uses === undefined || uses.includes(serverUse)) return;
   throw badCertificate(
@@ -66,7 +68,10 @@ export function ensureForServers(cert: Buffer, file: string): void {
   );
 }
 
-/** Reads only the authorities, for a side without a certificate. Throws BAD_CERTIFICATE if one is wrong or expired. */
+/**
+ * Reads only the file of the authorities, for a client without a certificate. Throws BAD_CERTIFICATE if an authority in
+ * it is wrong or expired.
+ */
 export function loadAuthorities(file: string, nowMs: number): Buffer {
   const ca = readPem(file, 'authority');
   for (const authority of certificatesOf(ca, file)) ensureValid(authority, file, nowMs);

@@ -14,7 +14,10 @@ export const localPeer: Peer = { name: 'local', serial: '' };
 
 const spiffe = 'spiffe://';
 
-/** Returns the peer, or the error: UNAUTHENTICATED with the reason NO_CERTIFICATE or CERTIFICATE_REFUSED. */
+/**
+ * Returns the peer of a TLS connection, or the error: UNAUTHENTICATED with the reason NO_CERTIFICATE or
+ * CERTIFICATE_REFUSED.
+ */
 export function peerOf(socket: TLSSocket): Peer | HoldfastError {
   const certificate = socket.getPeerCertificate();
   if (certificate.raw === undefined) return noCertificate;

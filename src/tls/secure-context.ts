@@ -1,4 +1,4 @@
-/** The TLS settings of both listeners, which are reloaded from their files without a restart. */
+/** The TLS settings of the gRPC and the HTTP listener, which are reloaded from their files without a restart. */
 import { constants } from 'node:crypto';
 import type { TlsOptions } from 'node:tls';
 import { asHoldfastError } from '../core/errors.ts';
@@ -11,7 +11,7 @@ import { watchFiles } from './watch-files.ts';
 /**
  * Returns the TLS settings of a server. It requests a client certificate, but accepts a missing or wrong one in the
  * handshake and refuses the first request instead: the client then gets an error message, while TLS 1.3 would only
- * close the connection. Sessions are not resumed, because a resumed one would skip the check against a replaced
+ * close the connection. Sessions are not resumed, because a resumed session would skip the check against a replaced
  * authority.
  */
 export function serverTls(files: CertificateFiles, clock: Clock): TlsOptions {

@@ -18,14 +18,14 @@ interface Write {
   readonly UpdateExpression?: string;
 }
 
-/** Returns every write of a request. */
+/** Returns every write that a DynamoDB request contains. */
 function writesOf(input: object): Write[] {
   const { TransactItems, ...one } = input as { TransactItems?: Record<string, Write | undefined>[] } & Write;
   if (TransactItems === undefined) return [one];
   return TransactItems.flatMap((item) => Object.values(item).filter((write) => write !== undefined));
 }
 
-/** Reads all stored events of a task by their numbers, moved out of the tip or not. */
+/** Reads all stored events of a task by their numbers, both in the head and moved out of the head. */
 async function stored(engine: EngineOnTable, partition: string): Promise<Map<number, string>> {
   const client = tableClient(clientOf(dynoxide.endpoint));
   const events = new Map<number, string>();
@@ -54,7 +54,7 @@ async function stored(engine: EngineOnTable, partition: string): Promise<Map<num
   return events;
 }
 
-/** Takes a task through every kind of event, more of them than one head holds. */
+/** Gives a task events of every kind, more events than its head can hold. */
 async function live(engine: EngineOnTable): Promise<Snapshot> {
   const { fixture } = engine;
   let task = await fixture.accept({ orderingKey: 'ann', options: { retry: { maxAttempts: 100 } } });

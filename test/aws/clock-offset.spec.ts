@@ -35,7 +35,7 @@ function engine(
   return aws({ table, clock, dynamodb: clientOf(endpoint), sqs: config, timekeeper: { addSample } });
 }
 
-test('every response of DynamoDB and SQS gives a time sample, a refused write too', async () => {
+test('every response of DynamoDB and SQS, even to a refused write, gives a sample of the server time', async () => {
   const samples: TimeSample[] = [];
   const { registry, broker, close } = engine(systemClock(), (sample) => samples.push(sample));
   expect(await registry.put('spec', 'a', 1, 'absent')).toBe(true);
@@ -60,7 +60,7 @@ test('every response of DynamoDB and SQS gives a time sample, a refused write to
   await close();
 });
 
-test('a clock that is a minute ahead is corrected to within half a second and reported as unfit', async () => {
+test('a machine clock that is a minute ahead is corrected to within half a second by the time in AWS responses, and is reported as unfit', async () => {
   const machine = movingClock();
   machine.move(60_000);
   const clock = correctedClock(machine);
@@ -75,7 +75,7 @@ test('a clock that is a minute ahead is corrected to within half a second and re
   await close();
 });
 
-test('a clock that is an hour ahead is corrected and reported as unfit, even if every response takes more than a second', async () => {
+test('a machine clock that is an hour ahead is corrected and reported as unfit, even if every AWS response takes more than a second', async () => {
   const proxy = await startDynamoProxy({ upstream: dynoxide.endpoint, seed: 1 });
   await proxy.set({ latency: { fixedMs: 1_100, jitterMs: 0 } });
   const machine = movingClock();
@@ -85,7 +85,8 @@ test('a clock that is an hour ahead is corrected and reported as unfit, even if 
   await registry.get('spec', 'none');
   expect(clock.samples).toBe(0);
   expect(clock.fit).toBe(false);
-  // The error is half the time of the response plus half a second of the header; the limit allows for a busy machine.
+  // The error of the corrected clock is half the response time plus half a second, because the Date header has whole
+  // seconds. The limit of 10 s allows for a busy machine.
   expect(Math.abs(clock.now() - Date.now())).toBeLessThan(10_000);
   await close();
   await proxy.close();

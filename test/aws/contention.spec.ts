@@ -34,7 +34,7 @@ function cancelled(code: string, items: number) {
   return answerOf(400, { __type, Message: 'Transaction cancelled', CancellationReasons: reasons });
 }
 
-/** Answers the first `times` calls of an operation with `answer` instead of forwarding them. */
+/** Lets the proxy answer the first `times` calls of a DynamoDB operation with `answer` instead of forwarding them. */
 function answerInstead(operation: string, times: number, answer: ReturnType<typeof answerOf>): void {
   let left = times;
   proxy.hook({
@@ -43,7 +43,7 @@ function answerInstead(operation: string, times: number, answer: ReturnType<type
 }
 
 test.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])(
-  'a transaction that was cancelled for %s is sent again',
+  'a DynamoDB transaction that was cancelled for %s is sent again',
   async (code) => {
     answerInstead('TransactWriteItems', 3, cancelled(code, 3));
     const task = await engine.fixture.accept({ orderingKey: 'ann' });
@@ -53,7 +53,7 @@ test.each(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExcee
   },
 );
 
-test('a change that conflicts with a transaction in progress is sent again', async () => {
+test('a change of a task that conflicts with a transaction in progress is sent again', async () => {
   const task = await engine.fixture.accept();
   answerInstead(
     'UpdateItem',
@@ -63,7 +63,7 @@ test('a change that conflicts with a transaction in progress is sent again', asy
   expect((await engine.fixture.claim(task)).head.revision).toBe(2);
 });
 
-test('a transaction that always conflicts fails as retryable, with a time to wait', async () => {
+test('a submission whose transaction always conflicts fails with a retryable error that says how long to wait', async () => {
   answerInstead('TransactWriteItems', 1_000, cancelled('TransactionConflict', 3));
   const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance({ orderingKey: 'ann' })]);
   if (accepted?.kind !== 'failed') expect.fail(accepted?.kind);
@@ -75,7 +75,7 @@ test('a transaction that always conflicts fails as retryable, with a time to wai
   expect(accepted.error.retryable).toBe(true);
 });
 
-test('a write that is throttled beyond the retries of the SDK fails with STORE_BUSY, and no other item of the batch fails', async () => {
+test('a change that is still throttled after the retries of the SDK fails with STORE_BUSY, and no other change of its batch fails', async () => {
   const task = await engine.fixture.accept();
   const running = await engine.fixture.claim(await engine.fixture.accept());
   const __type = `${prefix}ProvisionedThroughputExceededException`;
@@ -97,7 +97,7 @@ test('a write that is throttled beyond the retries of the SDK fails with STORE_B
   });
 });
 
-test('a missing table is reported as BAD_CONFIGURATION with its name', async () => {
+test('a missing DynamoDB table is reported as BAD_CONFIGURATION with the name of the table', async () => {
   const __type = `${prefix}ResourceNotFoundException`;
   answerInstead('PutItem', 1, answerOf(400, { __type, message: 'Requested resource not found' }));
   const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance()]);
@@ -110,7 +110,7 @@ test('a missing table is reported as BAD_CONFIGURATION with its name', async () 
   });
 });
 
-test('the loser of a claim gets the name of the worker that won it', async () => {
+test('of two workers that claim one task at the same time, the loser gets the name of the winner', async () => {
   const { fixture } = engine;
   const task = await fixture.accept();
   const claims = ['ann', 'bob'].map((worker) => {
@@ -130,7 +130,7 @@ test('the loser of a claim gets the name of the worker that won it', async () =>
   expect((err.cause as Error).name).toBe('ConditionalCheckFailedException');
 });
 
-test('the loser of a transaction gets the current state of the task', async () => {
+test('of two nodes that redrive one task at the same time, the loser gets the current state of the task', async () => {
   const { fixture } = engine;
   const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
   await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
@@ -147,7 +147,7 @@ test('the loser of a transaction gets the current state of the task', async () =
   expect(current).toMatchObject({ current: { head: { state: 'waiting' }, laneSeq: 2 } });
 });
 
-test('a dead task that is redriven during a new submission of its key keeps the key', async () => {
+test('a dead task that is redriven during a new submission of its idempotency key keeps the key', async () => {
   const { fixture } = engine;
   const late = { key: 'k', options: { windowMs: 60_000 } };
   const dead = await fixture.die(await fixture.accept(late));
@@ -167,7 +167,7 @@ test('a dead task that is redriven during a new submission of its key keeps the 
   expect(accepted).toMatchObject({ snapshot: { head: { state: 'waiting' } } });
 });
 
-test('processes that submit to one lane at the same time give each task its own place, in commit order', async () => {
+test('processes that submit tasks to one lane at the same time give each task its own place, in the order of the commits', async () => {
   const { fixture } = engine;
   const others = [engine.parts, engine.another(proxy.url), engine.another(proxy.url)];
   const accepted = await Promise.all(
@@ -191,7 +191,7 @@ test('processes that submit to one lane at the same time give each task its own 
   expect(ids(listed.items)).toEqual(ids(inOrder));
 });
 
-test('a batch for one lane that is too large for one transaction is accepted in order, with its duplicates found', async () => {
+test('a batch of tasks of one lane that is too large for one transaction is accepted in order, and the duplicates in it are found', async () => {
   const { fixture } = engine;
   await fixture.accept({ key: 'known', orderingKey: 'ann' });
   const payload = noise(200_000);
@@ -199,7 +199,7 @@ test('a batch for one lane that is too large for one transaction is accepted in 
     fixture.acceptance({
       orderingKey: 'ann',
       ...(i === 7 ? { key: 'known' } : { key: `k${i === 60 ? 59 : i}` }),
-      // The payloads are more than the 4 MB that one transaction may have.
+      // The payloads together exceed the 4 MB that one transaction may have.
       ...(i % 4 === 0 ? { payload } : {}),
     }),
   );

@@ -17,11 +17,14 @@ interface Cost {
   readonly reads: number;
 }
 
-/** Returns the capacity units that the work used, as the stand-in counts them by the rules of AWS. */
+/**
+ * Returns the capacity units that the DynamoDB calls of `work` used, as the stand-in counts them by the rules of AWS.
+ */
 async function costOf(engine: EngineOnTable, work: () => Promise<unknown>): Promise<Cost> {
   engine.parts.meter.reset();
   await work();
-  // Leaves out the registry: the shard counts are read twice a minute, whatever happens to tasks (test/aws/shards).
+  // The calls of the registry are left out: the shard counts are read twice a minute, whatever happens to tasks
+  // (test/aws/shards).
   const { registry: _, ...taskCalls } = engine.parts.meter.read();
   const kinds: CallUsage[] = Object.values(taskCalls);
   const sum = (of: (one: CallUsage) => number): number => kinds.reduce((total, one) => total + of(one), 0);
@@ -85,7 +88,8 @@ test.each([
 );
 
 /**
- * Costs of other operations, for a task with 1 KB of random bytes: write units, the index part of them, read units.
+ * Costs of operations on a task with 1 KB of random bytes: all write units, the part of them that the indexes use,
+ * read units.
  */
 const prices: Readonly<Record<string, readonly [writes: number, indexWrites: number, reads: number]>> = {
   'a duplicate': [2, 0, 1],
@@ -107,7 +111,7 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'an expired head that is still due': [2, 1, 0.5],
 };
 
-test('other operations cost the units that docs/table-design.md lists', async () => {
+test('heartbeats, failures, redrives, reads and other operations on a task cost the capacity units that docs/table-design.md lists', async () => {
   const engine = await openEngineOnTable(dynoxide.endpoint);
   const { fixture } = engine;
   const payload = noise(1_024);
@@ -158,7 +162,8 @@ test('other operations cost the units that docs/table-design.md lists', async ()
   await cost('a redrive into its lane', () => fixture.append(redrive));
   const late = { key: 'k', payload, options: { windowMs: 60_000 } };
   const first = await fixture.cancel(await fixture.accept(late));
-  // The new generation raises the TTL of the anchor, which the list index projects.
+  // The second task of the key raises the TTL of the anchor (the submission item of the key's first task), and the
+  // list index projects the TTL.
   await fixture.clock.advance(60_000);
   await cost('a new generation', () => fixture.accept(late));
   await cost('to read a task', () => fixture.store.read([first.id], fixture.now));

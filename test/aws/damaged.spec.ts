@@ -25,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => engine.close());
 afterAll(() => dynoxide.stop());
 
-/** Writes a state that no head has, as a program other than Holdfast might. */
+/** Writes a task state that does not exist to a task's head, as a program other than Holdfast might. */
 async function damage(task: Snapshot): Promise<void> {
   const place = addressOf(task.id);
   await engine.parts.client.send(
@@ -68,7 +68,7 @@ test('a damaged task is not claimed and does not block the claims of other tasks
   const tasks = await fiveSent();
   const victim = tasks[2] as Snapshot;
   await damage(victim);
-  // The messages are delivered a second time, so the claim reads the heads.
+  // The dispatch messages are delivered a second time, so the claim reads the heads of the tasks.
   await engine.clock.advance(40_000);
   const { service, settled } = await node('node-1');
   const claimed = await service.claim(claimRequest);

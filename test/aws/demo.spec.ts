@@ -8,7 +8,7 @@ import { type CommandProcess, startCommand } from '../fixtures/command-process.t
 const count = 64;
 const module = new URL('../../examples/demo/worker.ts', import.meta.url).pathname;
 
-// Both runs mostly wait for leases to expire, so they run concurrently.
+// Both test cases mostly wait for leases to expire, so they run concurrently.
 test.concurrent.for([
   ['', false],
   [', with lagging indexes, stale reads, and late or lost responses', true],
@@ -31,7 +31,8 @@ test.concurrent.for([
       onTestFinished(async () => void (await started.end('SIGKILL')));
       return started;
     };
-    // The victim is the only worker until it holds deliveries, so it always has leases when it is killed.
+    // The worker that will be killed is the only worker until it holds deliveries, so it always has leases when it is
+    // killed.
     demo.receiver.withholdAnswers('victim');
     const victim = await worker('victim', site.env);
     const strike = async (): Promise<void> => {

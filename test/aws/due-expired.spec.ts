@@ -1,6 +1,6 @@
 /**
- * Tests due entries of expired tasks, which TTL may delete days late: a read of due tasks skips them and deletes
- * their heads.
+ * Tests due entries of expired tasks, which TTL may delete days late: a read of due tasks skips these entries and
+ * deletes the heads of the expired tasks.
  */
 import { DeleteItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -59,7 +59,7 @@ async function delayed(name: string): Promise<Snapshot> {
   return engine.fixture.accept({ key, options: { delayMs: 1_000 } });
 }
 
-/** Reads all due entries of the shard, page by page. Returns their task ids and the number of calls. */
+/** Reads all due entries of shard 0, page by page. Returns the ids of their tasks and the number of calls. */
 async function walk(): Promise<{ ids: string[]; calls: number }> {
   const ids: string[] = [];
   let after: DueEntry | undefined;
@@ -88,7 +88,7 @@ async function entriesLeft(): Promise<number> {
 
 test('a due task behind 1,100 expired due entries is found, and each read of the shard deletes some of those entries', async () => {
   await engine.close();
-  // The proxy would slow down this many submissions.
+  // The engine does not use the proxy here, because the proxy would slow down this many submissions.
   engine = await openEngineOnTable(dynoxide.endpoint);
   await expired(1_100);
   const task = await delayed('due');
@@ -103,7 +103,7 @@ test('a due task behind 1,100 expired due entries is found, and each read of the
   expect((await walk()).ids).toEqual([task.id]);
 });
 
-test('an expired head is deleted a minute after its task has expired, for two write units', async () => {
+test('the head of an expired task is deleted a minute after the expiry, for two write units', async () => {
   await expired(3);
   await walk();
   await engine.clock.advance(minuteMs - 1_000);
@@ -117,7 +117,7 @@ test('an expired head is deleted a minute after its task has expired, for two wr
   expect(due).toMatchObject({ writeUnits: 6, indexWriteUnits: 3, failedConditions: 0 });
 });
 
-test('a deletion of an expired head whose response is lost is done once and raises no error', async () => {
+test('the head of an expired task is deleted once and without an error even if the response to the deletion is lost', async () => {
   await expired(5);
   await engine.clock.advance(minuteMs);
   const seen = new Set<string>();
@@ -149,7 +149,7 @@ test('if DynamoDB refuses to delete expired heads, due tasks are still found and
   expect(await entriesLeft()).toBe(301);
 });
 
-test('a stale due entry of an expired task never deletes the head of the next task of the key', async () => {
+test('a stale due entry of an expired task never causes the deletion of the head of the next task with the same idempotency key', async () => {
   const [key = ''] = keys(1, 'again');
   const first = await engine.fixture.accept({ key, options: brief });
   await engine.clock.advance(expiresAfterMs + minuteMs);
@@ -170,7 +170,7 @@ test('a stale due entry of an expired task never deletes the head of the next ta
   expect(await engine.fixture.read(second)).toEqual(second);
 });
 
-test('an expired task whose head was deleted does not exist for readers, and its key is free', async () => {
+test('an expired task whose head was deleted does not exist for readers, and its idempotency key is free', async () => {
   const [key = ''] = keys(1, 'k');
   const task = await engine.fixture.accept({ key, options: brief });
   await engine.clock.advance(expiresAfterMs + minuteMs);

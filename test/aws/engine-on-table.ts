@@ -12,8 +12,8 @@ import { clientOf } from '../stand-ins/dynoxide.ts';
 let tables = 0;
 
 /**
- * A clock on which time stands still, except that `sleep` is real: the engine waits for a stand-in in another
- * process.
+ * Returns a clock whose time moves only when the test advances the virtual clock. Only `sleep` waits in real time,
+ * because the engine waits for a DynamoDB stand-in in another process.
  */
 export function engineClock(clock: VirtualClock): Clock {
   const { sleep } = systemClock();
@@ -28,18 +28,18 @@ export function engineClock(clock: VirtualClock): Clock {
   };
 }
 
-/** The engine's store and registry on a table of its own, with a message broker in memory. */
+/** The AWS engine's task store and registry on a DynamoDB table of their own, with a message broker in memory. */
 export interface EngineOnTable {
   readonly fixture: StoreFixture;
   readonly parts: TableParts;
   readonly clock: VirtualClock;
   readonly table: string;
-  /** Opens the same table as another process would, through another endpoint if one is given. */
+  /** Opens the same DynamoDB table again, as another process would, through another endpoint if one is given. */
   another(endpoint?: string, log?: Log): TableParts;
   close(): Promise<void>;
 }
 
-/** Creates a table of its own on a running stand-in and opens it. */
+/** Creates a new table on a running DynamoDB stand-in and opens the task store and the registry on it. */
 export async function openEngineOnTable(endpoint: string, log?: Log): Promise<EngineOnTable> {
   const clock = virtualClock({ seed: 10_000 + ++tables });
   const table = `engine-${tables}`;

@@ -43,18 +43,18 @@ function seqs(tasks: readonly Snapshot[]): (number | undefined)[] {
   return tasks.map((task) => task.laneSeq);
 }
 
-test('the tail of a lane outlives the longest-lived task of the lane, even if shorter-lived tasks follow it in one batch', async () => {
+test('the tail item of a lane, which counts its places, outlives the longest-lived task of the lane, even if shorter-lived tasks follow that task in one batch', async () => {
   const { fixture } = engine;
   const long = { lifetimeMs: 300 * dayMs };
   const short = { lifetimeMs: 60_000, windowMs: 60_000, retentionMs: 0 };
-  // 60 tasks need more than one transaction.
+  // 60 tasks of a lane need more than one DynamoDB transaction.
   const tasks = await fixture.acceptMany(60, (i) => ({ orderingKey, options: i < 10 ? long : short }));
   expect(await tailEndsAtMs()).toBeGreaterThan((tasks[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
   await fixture.accept({ orderingKey, options: short });
   expect(await tailEndsAtMs()).toBeGreaterThan((tasks[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
 });
 
-test('after the loss of a lane tail, no taken place is given out again, and new tasks join behind the taken ones', async () => {
+test('after the tail item of a lane was deleted, no taken place in the lane is given out again, and new tasks join the lane behind the others', async () => {
   const { fixture } = engine;
   const options = { lifetimeMs: 300 * dayMs };
   const before = await fixture.acceptMany(3, () => ({ orderingKey, options }));
@@ -75,7 +75,7 @@ test('after the loss of a lane tail, no taken place is given out again, and new 
   }
 });
 
-test('after the loss of a lane tail, a redriven task joins the lane behind all waiting tasks', async () => {
+test('after the tail item of a lane was deleted, a redriven task joins the lane behind all waiting tasks', async () => {
   const { fixture } = engine;
   const [dead, ...waiting] = await fixture.acceptMany(3, () => ({ orderingKey }));
   if (dead === undefined) expect.fail();
@@ -83,7 +83,7 @@ test('after the loss of a lane tail, a redriven task joins the lane behind all w
   await fixture.store.leaveLane(fixture.lane(orderingKey), dead.id, dead.laneSeq);
   const handed = await fixture.finishHandOver(died);
   await loseTail();
-  // The newcomer gets the place of the dead task, which is free; the two places behind it are taken.
+  // The new task gets the dead task's place in the lane, which is free; the two places behind that place are taken.
   const newcomer = await fixture.accept({ orderingKey });
   await loseTail();
   const redriven = await fixture.redrive(handed, true);

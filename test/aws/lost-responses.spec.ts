@@ -22,7 +22,10 @@ afterEach(async () => {
 
 const writeOperation = /^(PutItem|UpdateItem|DeleteItem|TransactWriteItems)$/;
 
-/** Loses the response to the first try of every write: each write is done, and the SDK sends it again. */
+/**
+ * Runs `work` while a proxy loses the response to the first try of every write: DynamoDB does the write, and the SDK
+ * sends it again.
+ */
 async function losingAnswers<T>(work: () => Promise<T>): Promise<T> {
   const seen = new Set<string>();
   let lost = 0;
@@ -52,7 +55,7 @@ test('a submission whose response is lost is accepted as new, not as a duplicate
   expect(again?.kind).toBe('existing');
 });
 
-test('a delayed task, a task of a lane and a later generation are accepted as new although the response is lost', async () => {
+test('a delayed task, a task of a lane and a later task of a used idempotency key are accepted as new although the response is lost', async () => {
   const { fixture } = engine;
   const delayed = await losingAnswers(() => fixture.accept({ options: { delayMs: 1_000 } }));
   expect(await fixture.read(delayed)).toEqual(delayed);
@@ -82,7 +85,7 @@ test('a claim, a heartbeat and a settlement whose response is lost take effect e
   expect(Buffer.compare((await fixture.store.result(task.id)) ?? new Uint8Array(), result)).toBe(0);
 });
 
-test('events moved out of a full tip are kept exactly once although responses are lost', async () => {
+test('events moved out of a full head are kept exactly once although responses are lost', async () => {
   const { fixture } = engine;
   let task = await fixture.accept({ options: { retry: { maxAttempts: 100 } } });
   const attempts = async (count: number): Promise<void> => {
@@ -92,7 +95,7 @@ test('events moved out of a full tip are kept exactly once although responses ar
     }
   };
   await attempts(9);
-  // Only five attempts: the SDK stops retrying when its retry budget is used up.
+  // The test makes only five attempts, because the SDK stops retrying when its retry budget is used up.
   await losingAnswers(() => attempts(5));
   expect(task.tip.length).toBeLessThan(28);
   expect((await fixture.store.history(task.id, 0)).map((event) => event.kind)).toEqual([
@@ -102,7 +105,7 @@ test('events moved out of a full tip are kept exactly once although responses ar
   expect(await fixture.store.verify?.(task.id, fixture.now)).toMatchObject({ fault: undefined });
 });
 
-test('a redrive whose response is lost joins its lane once', async () => {
+test('a redriven task joins its lane only once although the response to the redrive is lost', async () => {
   const { fixture } = engine;
   const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
   await losingAnswers(() => fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq));

@@ -1,5 +1,5 @@
 /**
- * Due tasks of a queue whose SQS queue was deleted cannot be dispatched: they must not hold up the due tasks of other
+ * Due tasks of a queue whose SQS queue was deleted cannot be dispatched: they must not delay the due tasks of other
  * queues.
  */
 import { DeleteQueueCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
@@ -26,7 +26,8 @@ const sound: QueueRef = { tenant: 'other', queue: 'sound' };
 const never = new AbortController().signal;
 
 /**
- * Returns idempotency keys whose tasks have their due entries in shard 0: more tasks than one page of due entries.
+ * Returns idempotency keys whose tasks have their due entries in shard 0 of the due index. There are more of these
+ * tasks than one page of due entries holds.
  */
 function keys(queue: QueueRef, count: number): string[] {
   const found: string[] = [];
@@ -36,7 +37,7 @@ function keys(queue: QueueRef, count: number): string[] {
   return found;
 }
 
-test('due tasks whose SQS queue is gone hold up no other task of their shard and are logged in one line for each sweep', async () => {
+test('due tasks whose SQS queue was deleted delay no other due task of their shard, and each sweep logs them in one line', async () => {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const clock = movingClock();
   const lines: LogFields[] = [];
@@ -66,7 +67,7 @@ test('due tasks whose SQS queue is gone hold up no other task of their shard and
   await queues.send(new DeleteQueueCommand({ QueueUrl }));
   clock.move(130_000);
 
-  // False means that the sweep need not run again at once.
+  // `round` returns false if the sweep need not run again at once.
   expect(await new Sweeper(running.context).round(never)).toBe(false);
   const claimed = await running.service.claim({
     tenant: sound.tenant,

@@ -1,6 +1,6 @@
 /**
- * Compares the IAM policies in docs/aws.md with the page's table, with the commands in the sources, and with the
- * requests of `aws init`.
+ * Compares the IAM policies in docs/aws.md with the table on that page, with the AWS commands in the sources, and with
+ * the requests of `aws init`.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
@@ -30,7 +30,7 @@ const [running, operating] = policies;
 
 const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
 
-/** Returns the actions of a service that a policy allows. */
+/** Returns the actions of DynamoDB or SQS that an IAM policy allows. */
 function allowed(policy: typeof running, service: 'dynamodb' | 'sqs'): string[] {
   const actions = policy?.Statement.flatMap(({ Action }) => Action) ?? [];
   return sorted(
@@ -38,7 +38,7 @@ function allowed(policy: typeof running, service: 'dynamodb' | 'sqs'): string[] 
   );
 }
 
-/** Returns the actions in one row of the page's table. */
+/** Returns the AWS actions in one row of the table in docs/aws.md. */
 function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[] } {
   const [, dynamodb = '', sqs = ''] =
     page
@@ -49,13 +49,13 @@ function row(name: string): { readonly dynamodb: string[]; readonly sqs: string[
   return { dynamodb: namesIn(dynamodb), sqs: namesIn(sqs) };
 }
 
-test('the policy for servers and workers allows exactly the actions in their row of the table in docs/aws.md', () => {
+test('the IAM policy for servers and workers allows exactly the actions in their row of the table in docs/aws.md', () => {
   const { dynamodb, sqs } = row('`serve`, `worker --engine aws`');
   expect(allowed(running, 'dynamodb')).toEqual(dynamodb);
   expect(allowed(running, 'sqs')).toEqual(sqs);
 });
 
-test('the policy for operators allows exactly the actions that docs/aws.md lists for aws init and dlq drain', () => {
+test('the IAM policy for operators allows exactly the actions that docs/aws.md lists for aws init and dlq drain', () => {
   const [init, drain] = [row('`aws init`'), row('`dlq drain`')];
   expect(allowed(operating, 'dynamodb')).toEqual(sorted([...init.dynamodb, ...drain.dynamodb]));
   expect(allowed(operating, 'sqs')).toEqual(sorted([...init.sqs, ...drain.sqs]));
@@ -83,7 +83,8 @@ test('the two IAM policies together allow exactly the AWS commands that the sour
   const sent = sources.flatMap((text) =>
     [...text.matchAll(/\bnew (\w+)Command\(/g)].map(([, name = '']) => name),
   );
-  // A transaction needs the permissions of its parts; an SQS batch needs that of a single message.
+  // In an IAM policy, a transaction needs the permissions of its parts, and an SQS batch needs the permission for a
+  // single message.
   const parts = sources
     .flatMap((text) => text.match(/\bConditionCheck\b/g) ?? [])
     .map((part) => `${part}Item`);
@@ -114,7 +115,7 @@ test('aws init sends exactly the requests in its row of the table in docs/aws.md
   await tables.send(new UpdateTimeToLiveCommand({ TableName: 'jobs', TimeToLiveSpecification: off }));
   const [QueueName] = json.queues[0].sqs;
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName }));
-  // Changes the queue without `aws init`; the recorded call is removed again.
+  // Changes the SQS queue without `aws init`. The recorded call of this change is removed again.
   await queues.send(new SetQueueAttributesCommand({ QueueUrl, Attributes: { VisibilityTimeout: '5' } }));
   const byHand = sqs.front.calls.pop();
   expect(byHand?.action).toBe('SetQueueAttributes');

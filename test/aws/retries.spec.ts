@@ -1,4 +1,6 @@
-/** Tests how often a request is sent at most, and that lease traffic has its own retry budget. */
+/**
+ * Tests how often a DynamoDB request is sent at most, and that requests about leases have a retry budget of their own.
+ */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { answerOf } from '../stand-ins/proxy/call.ts';
@@ -25,7 +27,7 @@ afterEach(async () => {
 const prefix = 'com.amazonaws.dynamodb.v20120810#';
 const refusalOf = (type: string) => answerOf(400, { __type: `${prefix}${type}`, message: 'no' });
 const throttled = refusalOf('ProvisionedThroughputExceededException');
-/** The SDK sends a request at most this often, and no layer above it repeats the request. */
+/** Maximum number of times that the AWS SDK sends one request. No layer above the SDK repeats the request. */
 const mostRequests = 4;
 
 const refuse = (operation: string, answer: ReturnType<typeof answerOf>): void =>
@@ -45,7 +47,7 @@ test('a throttled read is sent four times by the SDK and not repeated by the eng
   expect(proxy.count('BatchGetItem')).toBe(mostRequests);
 });
 
-test('a transaction that AWS reports as still in progress is sent four times, then its outcome is unknown', async () => {
+test('a transaction that AWS reports as still in progress is sent four times, then the submission fails because its outcome is unknown', async () => {
   refuse('TransactWriteItems', refusalOf('TransactionInProgressException'));
   const [accepted] = await engine.fixture.store.accept([engine.fixture.acceptance({ orderingKey: 'ann' })]);
   expect(accepted).toMatchObject({ error: { code: 'UNAVAILABLE', reason: 'STORE_FAILED' } });

@@ -66,7 +66,7 @@ test('a node whose clock is wrong stops sweeping and is not ready until the cloc
   await expect.poll(() => healthOf(wrong), { timeout: 8_000 }).toBe(200);
 }, 60_000);
 
-test('dispatch messages go to the SQS queues of the priorities that the queue was created with', async () => {
+test('dispatch messages of high and normal priority go to the two SQS queues that aws init created for these priorities', async () => {
   const { node } = await server('priorities');
   sqs.front.forget();
   const urgent = { ...item('a'), options: { ...item('a').options, priority: 'high' as const } };
@@ -82,7 +82,7 @@ test('dispatch messages go to the SQS queues of the priorities that the queue wa
   ]);
 });
 
-test('a submission to a queue that was never created fails with the nearest known queue name', async () => {
+test('a submission to a queue that was never created fails with an error that suggests the nearest known queue name', async () => {
   const { node } = await server('unknown');
   const submitted = node.service.submit({ tenant: 'default', queue: 'mial' }, [item('a')], {
     notAfterMs: undefined,
@@ -134,7 +134,7 @@ test('a worker on SQS logs at the start in one line that SQS does not answer', a
   });
 });
 
-test('a worker on SQS looks up only the SQS queues of its own queues', async () => {
+test('a worker on SQS looks up only the SQS queues of the Holdfast queues that it serves', async () => {
   await initAws({ store, tenant: 'default', queues: ['letters'], priorities: undefined, check: false });
   sqs.front.forget();
   const queues = [{ tenant: 'default', queue: 'letters' }];

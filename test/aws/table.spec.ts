@@ -15,7 +15,7 @@ afterAll(() => dynoxide.stop());
 
 const engineFolder = 'src/engines/aws';
 
-test('the table is created as defined, and a second creation changes nothing', async () => {
+test('the DynamoDB table is created as defined, and a second creation changes nothing', async () => {
   const client = tableClient(clientOf(dynoxide.endpoint));
   expect(await checkTable(client, 'not-there')).toBeUndefined();
   expect(await createTable(client, 'made', systemClock())).toBe(true);
@@ -60,13 +60,13 @@ test('the AWS engine never scans the table', () => {
 
 const partition = (id: string): { S: string } => ({ S: `T#${id.replace('.', '~').split('~')[0]}` });
 
-test('the head and the result of an earlier acceptance of the same key count as absent', async () => {
+test('the head and the result of an earlier task of the same idempotency key count as absent', async () => {
   const { fixture, parts, table, close } = await openEngineOnTable(dynoxide.endpoint);
   const old = await fixture.succeed(
     await fixture.claim(await fixture.accept({ key: 'k' })),
     new Uint8Array(4_000),
   );
-  // TTL deletes items in any order; here it has deleted the submission first.
+  // TTL deletes items in any order; in this test it has deleted the submission item first.
   const Key = { pk: partition(old.id), sk: { S: 'S' } };
   await parts.client.send(new DeleteItemCommand({ TableName: table, Key }));
   await fixture.clock.advance(1_000);
@@ -87,7 +87,7 @@ test('the head and the result of an earlier acceptance of the same key count as 
   await close();
 });
 
-test('the key is free if TTL deleted the newest generation before the anchor', async () => {
+test('an idempotency key is free if TTL deleted its newest task before its anchor, the submission item of its first task', async () => {
   const { fixture, parts, table, close } = await openEngineOnTable(dynoxide.endpoint);
   const first = await fixture.cancel(await fixture.accept({ key: 'k', options: { windowMs: 60_000 } }));
   await fixture.clock.advance(60_000);

@@ -63,7 +63,7 @@ async function claimAll(service: Awaited<ReturnType<typeof node>>['service'], ty
   return claimed;
 }
 
-// If a worker of the wrong type hid each delivery for 15 s or more, this would take minutes.
+// If a worker of the wrong type hid each delivery for 15 s or more, this test would take minutes.
 test('workers in two processes that handle different task types of one queue do not delay each other’s tasks', {
   timeout: 40_000,
 }, async () => {

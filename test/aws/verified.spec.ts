@@ -39,7 +39,7 @@ const pk = (task: Snapshot) => ({ S: `T#${task.id.split('.')[0]}` });
 const head = (task: Snapshot) => ({ pk: pk(task), sk: { S: 'H' } });
 const submission = (task: Snapshot) => ({ pk: pk(task), sk: { S: 'S' } });
 
-/** Reads the items of moved-out events (`E#…`) directly from the table. */
+/** Reads the items with events that were moved out of a task's head (`E#…`) directly from the table. */
 async function movedOut(task: Snapshot): Promise<Item[]> {
   const request = new QueryCommand({
     TableName: engine.table,
@@ -56,7 +56,7 @@ async function itemAt(Key: Item): Promise<Item> {
   return item;
 }
 
-/** Values of an update; an undefined value makes the table refuse it. */
+/** Values of an UpdateItem call. DynamoDB refuses the call if a value is `undefined`. */
 type Values = Record<string, Item[string] | undefined>;
 
 async function write(Key: Item, UpdateExpression: string, values: Values): Promise<void> {
@@ -69,7 +69,7 @@ async function remove(Key: Item): Promise<void> {
   await engine.parts.client.send(new DeleteItemCommand({ TableName: engine.table, Key }));
 }
 
-/** Returns a copy with the last bit flipped, which can still be decoded. */
+/** Returns a copy of the bytes with the last bit flipped. The copy can still be decoded. */
 function altered(bytes: Uint8Array | undefined): { B: Uint8Array } {
   const copy = Uint8Array.from(bytes ?? []);
   copy[copy.length - 1] = (copy.at(-1) ?? 0) ^ 1;
@@ -89,7 +89,7 @@ async function lived(): Promise<Snapshot> {
   return fixture.succeed(await fixture.claim(await fixture.makeReady(failed)));
 }
 
-/** Returns a waiting task with so many attempts that its first events were moved out of the tip. */
+/** Returns a waiting task with so many attempts that its first events were moved out of its head. */
 async function long(attempts = 15): Promise<Snapshot> {
   const { fixture } = engine;
   const task = await fixture.accept({ options: { retry: { maxAttempts: 100 } } });
@@ -105,7 +105,7 @@ async function again(task: Snapshot, attempts: number): Promise<Snapshot> {
   return last;
 }
 
-test('a history that nobody altered has no fault, whatever happened to the task', async () => {
+test('a task history that nobody altered has no fault, whatever happened to the task', async () => {
   const { fixture } = engine;
   expect(await verify(await fixture.accept())).toEqual({ queue, events: 1, fault: undefined });
   const delayed = await fixture.accept({ options: { delayMs: 5_000 } });
@@ -134,7 +134,7 @@ test('a task that never existed or has expired has no history to verify', async 
   expect(await fixture.store.verify?.(task.id, task.submission.expiresAtMs)).toBeUndefined();
 });
 
-test('an altered event in the tip is found, the last event too', async () => {
+test('the verification of a history finds an altered event in the head, even the last event', async () => {
   const task = await lived();
   const before = await itemAt(head(task));
   for (const [i, event] of [2, 3, 4, 5].entries()) {
@@ -145,7 +145,7 @@ test('an altered event in the tip is found, the last event too', async () => {
   expect(await verify(task)).toMatchObject({ fault: undefined });
 });
 
-test('exchanged, duplicated and removed events are found', async () => {
+test('the verification of a history finds exchanged, duplicated and removed events', async () => {
   const task = await lived();
   const [first, second, third, fourth] = (await itemAt(head(task))).ev?.L ?? [];
   const fault = async (events: readonly unknown[]) => {
@@ -160,7 +160,7 @@ test('exchanged, duplicated and removed events are found', async () => {
   expect(await fault([])).toEqual({ kind: 'missing', event: 2 });
 });
 
-test('an altered payload or type of a submission is found once the task was claimed', async () => {
+test('the verification of a history finds an altered payload or type of the submission once the task was claimed', async () => {
   const task = await lived();
   const before = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(before.b?.B) });
@@ -172,14 +172,14 @@ test('an altered payload or type of a submission is found once the task was clai
   expect(await verify(task)).toMatchObject({ events: 5, fault: { kind: 'changed', event: 1 } });
 });
 
-test('an altered submission of a task that waits for its run time is found', async () => {
+test('the verification of a history finds an altered submission of a task that waits for its run time', async () => {
   const task = await engine.fixture.accept({ options: { delayMs: 5_000 } });
   const { b } = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(b?.B) });
   expect(await verify(task)).toMatchObject({ events: 1, fault: { kind: 'changed', event: 1 } });
 });
 
-test('an altered or missing moved-out event is found', async () => {
+test('the verification of a history finds an altered or missing event among the events moved out of the head', async () => {
   const task = await long();
   const [first, second] = await movedOut(task);
   if (first === undefined || second === undefined) expect.fail('nothing was moved out');
@@ -190,10 +190,10 @@ test('an altered or missing moved-out event is found', async () => {
   expect(await verify(task)).toMatchObject({ events: 31, fault: { kind: 'missing', event: 2 } });
 });
 
-test('a moved-out copy of an event is compared with the same event in the tip', async () => {
+test('the verification of a history compares the copy of an event outside the head with the same event in the head', async () => {
   const task = await lived();
   const { at, ev } = await itemAt(head(task));
-  // A process that dies before it drops the events from the tip leaves such a copy.
+  // A process that dies before it removes the copied events from the head leaves such a copy.
   const copy = { pk: pk(task), sk: { S: 'E#000002-000003' } };
   const events = { L: ev?.L?.slice(0, 2) ?? [] };
   await engine.parts.client.send(
@@ -207,13 +207,13 @@ test('a moved-out copy of an event is compared with the same event in the tip', 
   expect(await verify(task)).toMatchObject({ fault: { kind: 'changed', event: 2 } });
 });
 
-test('events cut off at the end of a history are found', async () => {
+test('the verification of a history finds that events at the end were cut off', async () => {
   const task = await lived();
   await write(head(task), 'SET v = :v REMOVE ev[3]', { ':v': { N: '4' } });
   expect(await verify(task)).toMatchObject({ events: 4, fault: { kind: 'changed', event: 4 } });
 });
 
-test('a removed head is found only if events were moved out of its tip', async () => {
+test('the verification of a history finds the deletion of the head only if events were moved out of the head before', async () => {
   const task = await long();
   await remove(head(task));
   expect(await verify(task)).toMatchObject({ events: 1, fault: { kind: 'uncounted', event: 2 } });
@@ -222,7 +222,7 @@ test('a removed head is found only if events were moved out of its tip', async (
   expect(await verify(short)).toMatchObject({ events: 1, fault: undefined });
 });
 
-test('an altered event is found even after another process has added events', async () => {
+test('the verification of a history finds an altered event even after another process has added events', async () => {
   const { fixture } = engine;
   const failed = await fixture.fail(await fixture.claim(await fixture.accept()), 0);
   await alterEvent(await itemAt(head(failed)), 1);
@@ -262,7 +262,7 @@ test('an unreadable event is reported as damage of its task, and the history can
   expect(await verify(task)).toMatchObject({ queue, fault: { kind: 'changed', event: 2 } });
 });
 
-test('a history with a missing event fails as damaged instead of leaving the event out', async () => {
+test('a read of a history with a missing event fails as damaged instead of leaving the event out', async () => {
   const task = await long();
   const [first] = await movedOut(task);
   await remove({ pk: pk(task), sk: first?.sk ?? {} } as Item);
@@ -284,7 +284,7 @@ test('the result of a verification is given only to callers with access to the t
       create(VerifyTaskHistoryRequestSchema, { id, tenant }),
       callContext({ ...anyone, ...identity }),
     );
-  expect(await by('acme')).toMatchObject({ events: 5, fault: HistoryFault.UNSPECIFIED, faultAt: 0 });
+  expect(await by('acme')).toMatchObject({ events: 5, fault: HistoryFault.UNSPECIFIED, faultVersion: 0 });
   expect(await by('acme', { queues: ['mail'] })).toMatchObject({ events: 5 });
   const unknown = { code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' };
   await expect(by('other')).rejects.toMatchObject(unknown);

@@ -18,7 +18,7 @@ afterAll(async () => {
   await dynoxide.stop();
 });
 
-test('all watchers of a task on one node together cost one read unit for each read of the head, however large the payload', async () => {
+test('all watchers of a task on one node share each read of the task head, which costs one read unit however large the payload is', async () => {
   const { fixture } = engine;
   const clock = { ...systemClock(), now: () => engine.clock.now() };
   const { store, registry, meter } = engine.another();

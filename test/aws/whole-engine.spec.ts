@@ -54,7 +54,7 @@ function itemOf(i: number) {
   return { key: clock.uuid(), spec, options: noOptions, traceparent: '' };
 }
 
-/** Claims and settles tasks until all are done. */
+/** Claims and settles tasks until all tasks of the test are done. */
 async function work({ service }: Node, workerId: string, done: Set<string>): Promise<void> {
   while (done.size < tasks) {
     const claimed: readonly Assignment[] = await service.claim({
@@ -102,7 +102,7 @@ test('two nodes on one table run each task once, at the cost that docs/table-des
   await Promise.all([a.settled(), b.settled()]);
   const units = { writes: 0, reads: 0 };
   for (const { engine } of [a, b]) {
-    // Leaves out the registry: the shard counts are read twice a minute, whatever happens to tasks.
+    // The calls of the registry are left out: the shard counts are read twice a minute, whatever happens to tasks.
     const { registry: _, ...taskCalls } = engine.meters.table.read();
     for (const one of Object.values(taskCalls)) {
       units.writes += one.writeUnits + one.failedUnits;

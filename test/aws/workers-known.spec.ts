@@ -1,4 +1,4 @@
-/** Tests how a server lists workers that poll SQS themselves, on the same table. */
+/** Tests how a server lists workers that poll SQS themselves and use the server's table. */
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { initAws } from '../../src/cli/aws/init.ts';
@@ -45,7 +45,7 @@ afterAll(async () => {
   await Promise.all([dynoxide.stop(), sqs.stop()]);
 });
 
-/** Starts a server and returns the calls of its clients. */
+/** Starts a server. Returns functions that call the server as its clients do. */
 async function server() {
   const clock = systemClock();
   const serving = await serve({
@@ -156,7 +156,7 @@ function announcementBy(workers: readonly WorkerView[]): WorkerAnnouncement {
   return announcementOf({ id: crypto.randomUUID(), node: view(0).name, writtenAtMs: Date.now() }, workers);
 }
 
-test('submit gives no warning for a type whose workers are not named, nor for any type while an announcement is incomplete', {
+test('holdfast submit gives no warning for a task type whose workers are announced without their names, nor for any type while an announcement of workers is incomplete', {
   timeout: 40_000,
 }, async () => {
   const { url } = await server();

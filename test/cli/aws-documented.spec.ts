@@ -13,7 +13,7 @@ const main = `${root}src/cli/main.ts`;
 const readme = readFileSync(`${root}README.md`, 'utf8');
 const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
-/** Returns the shell blocks of a part of the page. */
+/** Returns the shell blocks of a part of docs/aws.md. */
 function blocks(from: string, to: string): string[] {
   const part = page.slice(page.indexOf(from), page.indexOf(to));
   return [...part.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, script = '']) => script);
@@ -29,7 +29,7 @@ interface ShellOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Returns the words of a command of the page, after `npx holdfast`. */
+/** Returns the words of a command of docs/aws.md, after `npx holdfast`. */
 function words(command: string | undefined): string[] {
   const [, text = ''] = /^npx holdfast (.*)$/.exec(command ?? '') ?? [];
   return text.split(' ');
@@ -47,7 +47,7 @@ async function shell({ cwd, env }: ShellOptions, script: string | undefined): Pr
     .stdout;
 }
 
-/** Starts the page's `serve` command, but on free ports. */
+/** Starts the `serve` command of docs/aws.md, but on free ports. */
 async function startServe(options: ShellOptions, command: string | undefined): Promise<Started & Ports> {
   const server = start([...words(command), '--json', '--port', '0', '--http-port', '0'], options);
   await server.until(/\n/);
@@ -109,7 +109,7 @@ it('docs/aws.md in a project: the commands for certificates, table, server, work
     /^(npm i \S+) .*@aws-sdk\/client-dynamodb @aws-sdk\/client-sqs/.exec(install) ?? [];
   expect(readme).toContain(`\n${asReadme} `);
   const { running, exports } = await standIns();
-  // The page's own commands name the engine and the table, so these two variables are left out.
+  // The commands of docs/aws.md name the engine and the table, so the environment variables for both are left out.
   const { HOLDFAST_ENGINE: _, HOLDFAST_AWS_TABLE: __, ...env } = environment(exports);
   const options = { cwd: project({ 'contract.ts': contract, 'worker.ts': worker('Hello') }), env };
 

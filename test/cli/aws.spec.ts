@@ -53,7 +53,7 @@ test('aws init without a queue creates the table, and notes that tasks need a qu
   expect((await init()).err).toBe('');
 });
 
-test('aws init takes a queue that is named twice once', async () => {
+test('aws init prepares a queue only once if it is named twice', async () => {
   const { json } = await init('--queue', 'mail', '--queue', 'webhooks, mail', '--json');
   expect(json.queues.map(({ queue }: { queue: string }) => queue)).toEqual(['mail', 'webhooks']);
 });
@@ -250,7 +250,7 @@ test.each([
     ['worker', 'w.ts', '--engine', 'aws', '--table', 'abc', '--url', 'holdfast://a:1'],
     '--url names a server, and --engine aws needs none.',
   ],
-])('%j is refused as a usage error', async (argv, message) => {
+])('the command line %j is refused as a usage error', async (argv, message) => {
   const { code, err } = await holdfast(...argv);
   expect(code).toBe(2);
   expect(err).toContain(message);
@@ -301,7 +301,7 @@ test.each([
   expect(err).toContain('AWS_ACCESS_KEY_ID');
 });
 
-test('a worker without its queue ends with status 3, and its log names the missing queue once', async () => {
+test('a worker whose queue does not exist ends with status 3, and its log names the missing queue', async () => {
   await init('--queue', 'mail');
   const endpoints = ['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint];
   const argv = ['worker', 'examples/greet/worker.ts', '--engine', 'aws', '--table', table, ...endpoints];

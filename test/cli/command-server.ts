@@ -1,6 +1,6 @@
 /**
- * Runs the command as a user types it: in this process if it answers and ends, in a process of its own if it keeps
- * running.
+ * Runs the `holdfast` command as a user types it: in this process if the command answers and ends, in a process of its
+ * own if it keeps running.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ export async function within(cwd: string, ...argv: readonly string[]): Promise<C
 
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const sdk = new URL('../../src/index.ts', import.meta.url).href;
-/** The compile cache, which halves the start time of the many processes of these tests. */
+/** The folder of Node's compile cache, which halves the start time of the many processes of these tests. */
 const cache = new URL('../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
 const patienceMs = 15_000;
 
@@ -148,7 +148,9 @@ export function project(files: Readonly<Record<string, string>> = {}): string {
   return dir;
 }
 
-/** Writes a file as an editor would save it. An import of `'holdfast'` in it becomes one of this checkout. */
+/**
+ * Writes a file as an editor would save it. An import of `'holdfast'` in the file becomes an import from this checkout.
+ */
 export function save(dir: string, name: string, text: string): void {
   writeFileSync(join(dir, name), text.replaceAll("'holdfast'", `'${sdk}'`));
 }
@@ -161,7 +163,7 @@ export const greet = defineTask('greet', {
   timeout: '30s',
 });`;
 
-/** Returns the source of a worker that greets with this word. Its handler runs `body` first. */
+/** Returns the source code of a worker module whose handler runs `body` and then greets with this word. */
 export function worker(word: string, body = ''): string {
   return `
 import { defineWorker, FatalError, handle } from 'holdfast';

@@ -6,7 +6,7 @@ import { dev, greet, greets, project, save, within, worker } from './command-ser
 
 const looping = "console.log('looping'); for (;;);";
 
-it('dev survives a handler that ends its process, and restarts the worker after a growing wait', async () => {
+it('holdfast dev survives a handler that ends its process, and restarts the worker after a growing wait', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name === 'exit') process.exit(7);") });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
@@ -16,7 +16,7 @@ it('dev survives a handler that ends its process, and restarts the worker after 
   await running.until(/ended by itself.*\n.*Restarting it in 2 s/);
 });
 
-it('dev answers while a handler loops, prints a warning, and restarts the worker at a save', async () => {
+it('holdfast dev answers while a handler loops, prints a warning, and restarts the worker at a save', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
@@ -30,7 +30,7 @@ it('dev answers while a handler loops, prints a warning, and restarts the worker
   expect(await greet(cwd, 'Bob', '--wait')).toBe('{"greeting":"Hello, Bob!"}\n');
 });
 
-it('a killed dev leaves no worker process behind, not even one whose handler loops', async () => {
+it('a killed holdfast dev leaves no worker process behind, not even one whose handler loops', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   const [, pid] = await running.until(/working on greet .*process (\d+)/);
@@ -40,7 +40,7 @@ it('a killed dev leaves no worker process behind, not even one whose handler loo
   await expect.poll(() => isAlive(Number(pid)), { timeout: 4_000 }).toBe(false);
 });
 
-it('dev and its worker end at once at the second signal, with status 130', async () => {
+it('holdfast dev and its worker end at once at the second signal, with status 130', async () => {
   const cwd = project({ ...greets, 'worker.ts': worker('Hello', looping) });
   const running = dev(cwd, 'worker.ts');
   const [, pid] = await running.until(/working on greet .*process (\d+)/);
@@ -51,7 +51,7 @@ it('dev and its worker end at once at the second signal, with status 130', async
   const exit = once(running.child, 'exit');
   running.signal('SIGTERM');
   expect(await exit).toEqual([130, null]);
-  // The timeout is shorter than the second after which the worker would notice the end of its parent by itself.
+  // The timeout is shorter than 1 s, after which the worker would notice the end of its parent process by itself.
   await expect.poll(() => isAlive(Number(pid)), { timeout: 300, interval: 20 }).toBe(false);
 });
 

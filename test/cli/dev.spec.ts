@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { dev, free, greet, greets, project, save, start, worker } from './command-server.ts';
 
-it('dev makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
+it('holdfast dev makes certificates, serves, runs the worker, writes the profile that submit finds, and ends in order', async () => {
   const cwd = project(greets);
   const running = dev(cwd, 'worker.ts');
   await running.until(/^holdfast is ready: gRPC on 127\.0\.0\.1:\d+, HTTP on 127\.0\.0\.1:\d+\n/);
@@ -18,7 +18,7 @@ it('dev makes certificates, serves, runs the worker, writes the profile that sub
   expect(existsSync(join(cwd, '.holdfast/queue.db.pid'))).toBe(false);
 });
 
-it('dev restarts the worker when an imported file is saved, and waits for the next save if loading fails', async () => {
+it('holdfast dev restarts the worker when an imported file is saved, and waits for the next save if loading fails', async () => {
   const cwd = project({
     ...greets,
     'worker.ts': worker("' + word + '").replace(
@@ -46,7 +46,7 @@ it('dev restarts the worker when an imported file is saved, and waits for the ne
   expect(await greet(cwd, 'Cy', '--wait')).toBe('{"greeting":"Hi, Cy!"}\n');
 });
 
-it('dev lets a running handler finish before it restarts the worker', async () => {
+it('holdfast dev lets a running handler finish before it restarts the worker', async () => {
   const slow = "console.log('begun'); await new Promise((r) => setTimeout(r, 800));";
   const cwd = project({ ...greets, 'worker.ts': worker('Slow', slow) });
   const running = dev(cwd, 'worker.ts');
@@ -59,7 +59,7 @@ it('dev lets a running handler finish before it restarts the worker', async () =
   await running.until(/working on greet/);
 });
 
-it('dev says how to export the worker of a module, and starts it once it is exported', async () => {
+it('holdfast dev says how to export the worker of a module, and starts the worker once it is exported', async () => {
   const named = worker('Hello').replace('export default', 'export const mine =');
   const cwd = project({ ...greets, 'worker.ts': named });
   const running = dev(cwd, 'worker.ts');
@@ -68,7 +68,7 @@ it('dev says how to export the worker of a module, and starts it once it is expo
   await running.until(/working on greet/);
 });
 
-it('dev warns of a module that awaits its own task while it loads, and starts the worker once that is removed', async () => {
+it('holdfast dev warns of a module that awaits its own task while it loads, and starts the worker without that await', async () => {
   const waits = `
 import { connect } from 'holdfast';
 await using holdfast = connect();
@@ -80,7 +80,7 @@ await (await holdfast.submit(greet, { name: 'Ada' })).result();`;
   await running.until(/working on greet/);
 });
 
-it('dev without a worker says how to run one; a second dev in the folder or on its port is refused with advice', async () => {
+it('holdfast dev without a worker says how to run one; another in its folder or on its port is refused with advice', async () => {
   const cwd = project(greets);
   const running = start(['dev', '--json', ...free], { cwd });
   await running.until(/\n/);
@@ -101,7 +101,7 @@ it('dev without a worker says how to run one; a second dev in the folder or on i
   await alone.until(/No worker runs here.*npx holdfast dev <worker\.ts>/);
 });
 
-it('dev --dir keeps the store in another folder, and the profile where connect() finds it', async () => {
+it('holdfast dev --dir keeps the store in another folder, and writes the profile where connect() finds it', async () => {
   const cwd = project(greets);
   const running = dev(cwd, 'worker.ts', '--dir', 'kept/here', '--json');
   await running.until(/working on greet/);

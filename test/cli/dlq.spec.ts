@@ -123,7 +123,7 @@ test('dlq drain prints the counts of each queue, and the ids of messages that Ho
   expect(await countVisible()).toBe(2);
 });
 
-test('dlq drain --json prints one value with the named queues alone', async () => {
+test('dlq drain --json prints one JSON value that contains only the named queues', async () => {
   await die();
   const id = await put('not ours');
   const first = await drain('--queue', 'webhooks,mail', '--dry-run', '--drop-unreadable', '--json');

@@ -14,7 +14,7 @@ const page = readFileSync(new URL('../../docs/serving.md', import.meta.url), 'ut
 const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const buf = new URL('../../node_modules/.bin/buf', import.meta.url).pathname;
 
-/** Returns the first code block of this kind after a heading of the page. */
+/** Returns the first code block of this kind after a heading of docs/serving.md. */
 function block(heading: string, kind: string): string {
   const after = page.split(`\n${heading}\n`)[1] ?? '';
   const found = new RegExp(`\`\`\`${kind}\n([\\s\\S]*?)\`\`\``).exec(after)?.[1];
@@ -46,7 +46,7 @@ async function serve(cwd: string, ...argv: string[]): Promise<Started & Ports> {
   return Object.assign(server, JSON.parse(server.out) as Ports);
 }
 
-/** The arguments of the page's own command line, after `npx holdfast serve`. */
+/** The arguments after `npx holdfast serve` in docs/serving.md. */
 const serveArguments = block('## The server', 'sh').replaceAll('\\\n', ' ').trim().split(/\s+/).slice(3);
 
 it('docs/serving.md: the commands for certificates, server, submit, curl and buf curl work as written', async () => {
@@ -72,7 +72,7 @@ it('docs/serving.md: the commands for certificates, server, submit, curl and buf
   expect(await server.exit).toBe(0);
 });
 
-it('docs/serving.md: its policy allows operators everything, billing its own queue, and others nothing', () => {
+it('docs/serving.md: the policy there allows operators everything, billing its own queue, and others nothing', () => {
   const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
   const { authorize } = readPolicy(join(cwd, 'policy.json'));
   const permissionsOf = (name: string) =>
@@ -101,7 +101,7 @@ it('docs/serving.md: a server without TLS is reached by the URL of the page', as
   expect(await shell(cwd, `${curl}/holdfast.v1.TaskService/ListTasks`)).toContain('"greet"');
 });
 
-it('docs/serving.md: a store has the files of the page, can be copied when stopped, and is locked while it runs', async () => {
+it('docs/serving.md: a store has the files that the page lists, can be copied when stopped, and is locked while it runs', async () => {
   const cwd = project();
   const server = await serve(cwd, '--plaintext', '--store', 'file:./queue.db');
   const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;

@@ -41,7 +41,7 @@ function clientEnv(cwd: string, grpcPort: number): NodeJS.ProcessEnv {
   };
 }
 
-it('certs creates an authority once, issues certificates by it, and shows their fields', async () => {
+it('holdfast certs creates an authority once, issues certificates by it, and shows their fields', async () => {
   const cwd = project();
   const made = await within(cwd, 'certs', 'init');
   expect(made).toMatchObject({ code: 0 });
@@ -70,7 +70,7 @@ it('certs creates an authority once, issues certificates by it, and shows their 
   );
 });
 
-it('certs ends with status 2 and advice for a wrong name, a wrong file or a missing authority', async () => {
+it('holdfast certs ends with status 2 and advice for a wrong name, a wrong file or a missing authority', async () => {
   const cwd = project({ 'no.crt': 'nothing' });
   for (const argv of [
     ['issue', 'ada'],
@@ -85,7 +85,7 @@ it('certs ends with status 2 and advice for a wrong name, a wrong file or a miss
   }
 });
 
-it('serve and worker end in order at SIGTERM, and an accepted task is there after a restart', async () => {
+it('holdfast serve and holdfast worker end in order at SIGTERM, and an accepted task is there after a restart', async () => {
   const cwd = project({ 'contract.ts': contract, 'worker.ts': worker('Hello') });
   await makeCertificates(cwd);
   const server = await startServe(cwd);
@@ -113,7 +113,7 @@ it('serve and worker end in order at SIGTERM, and an accepted task is there afte
   expect(JSON.parse(repeated.out)).toMatchObject({ deduplicated: true, state: 'succeeded' });
 });
 
-it('serve restarts itself in place with a small young generation, unless NODE_OPTIONS sets its size', async () => {
+it('holdfast serve restarts itself in place with a small V8 young generation, unless NODE_OPTIONS sets the size', async () => {
   const cwd = project();
   await makeCertificates(cwd);
   const server = await startServe(cwd, '--store', 'memory:');
@@ -128,7 +128,7 @@ it('serve restarts itself in place with a small young generation, unless NODE_OP
   expect(readFileSync(`/proc/${own.child.pid}/cmdline`, 'utf8')).not.toContain('semi-space');
 });
 
-it('serve says what it needs, and which process holds the store or the port', async () => {
+it('holdfast serve names a missing option, and the process that holds the store or the port', async () => {
   const cwd = project();
   await makeCertificates(cwd);
   const bare = await within(cwd, 'serve');
@@ -154,7 +154,7 @@ it('serve says what it needs, and which process holds the store or the port', as
   expect(await within(cwd, 'serve', ...samePort)).toMatchObject({ code: 4 });
 });
 
-it('worker ends with status 2 and advice for a module that is missing, broken or without a worker', async () => {
+it('holdfast worker ends with status 2 and advice for a module that is missing, broken or without a worker', async () => {
   const cwd = project({
     'worker.ts': 'export const a = 1;',
     'handler.ts':
@@ -189,7 +189,7 @@ it('worker ends with status 2 and advice for a module that is missing, broken or
   expect(await errorOf('zzz.ts')).toMatch(/Give the path of a module/);
 });
 
-it('version prints the versions of Holdfast and Node, and --help prints the usage of a verb', async () => {
+it('holdfast version prints the versions of Holdfast and Node, and --help prints the usage of a verb', async () => {
   expect((await holdfast('version')).out).toBe(
     `holdfast ${packageVersion()}, node ${process.versions.node}\n`,
   );

@@ -70,7 +70,7 @@ async function forge(id: string, forged: (event: Uint8Array) => Uint8Array): Pro
 /** Changes the last byte of an event, which belongs to the name of the caller that cancelled the task. */
 const withOtherActor = (event: Uint8Array) => event.with(event.length - 1, event.at(-1) === 120 ? 121 : 120);
 
-test('show --verify prints that a history is whole, and its events with --history', async () => {
+test('holdfast show --verify prints that a history is whole, and with --history also its events', async () => {
   const id = await cancelledTask(onTable);
   const plain = await at(onTable, 'show', id, '--verify');
   expect(plain).toMatchObject({ code: 0, err: '' });
@@ -82,7 +82,7 @@ test('show --verify prints that a history is whole, and its events with --histor
   expect((await at(onTable, 'show', id, '--json')).json).not.toHaveProperty('verified');
 });
 
-test('show --verify names an altered event by its number beside the task, and ends with status 1', async () => {
+test('holdfast show --verify prints the task and the number of its altered event, and ends with status 1', async () => {
   const id = await cancelledTask(onTable);
   await forge(id, withOtherActor);
   const plain = await at(onTable, 'show', id, '--verify', '--history');
@@ -100,7 +100,7 @@ test('show --verify names an altered event by its number beside the task, and en
   expect((await at(onTable, 'show', id)).code).toBe(0);
 });
 
-test('show --verify names the altered event of a task that can no longer be read', async () => {
+test('holdfast show --verify names the altered event of a task that can no longer be read', async () => {
   const id = await cancelledTask(onTable);
   await forge(id, (event) => event.fill(0xff));
   const plain = await at(onTable, 'show', id, '--verify');
@@ -110,7 +110,7 @@ test('show --verify names the altered event of a task that can no longer be read
   expect(read.json.error).toMatchObject({ code: 'DATA_LOSS', reason: 'STORE_CORRUPT', taskId: id });
 });
 
-test('show --verify ends with status 4 on a store that keeps no chain of hashes', async () => {
+test('holdfast show --verify ends with status 4 on a store that keeps no chain of hashes', async () => {
   const id = await cancelledTask(embedded);
   const plain = await at(embedded, 'show', id, '--verify');
   expect(plain).toMatchObject({ code: 4, out: '' });
@@ -119,14 +119,14 @@ test('show --verify ends with status 4 on a store that keeps no chain of hashes'
   expect(asJson.json.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'NOT_BUILT' });
 });
 
-test('show --verify ends with status 3 for a task that does not exist', async () => {
+test('holdfast show --verify ends with status 3 for a task that does not exist', async () => {
   expect((await at(onTable, 'show', 'nobody', '--verify')).code).toBe(3);
   const id = await cancelledTask(onTable);
   await client.send(new DeleteItemCommand({ TableName: table, Key: { ...headOf(id), sk: { S: 'S' } } }));
   expect((await at(onTable, 'show', id, '--verify')).code).toBe(3);
 });
 
-test('VerifyTaskHistory can be called over HTTP', async () => {
+test('VerifyTaskHistory reports an altered event over HTTP', async () => {
   const id = await cancelledTask(onTable);
   const verify = async () => {
     const url = `http://127.0.0.1:${onTable.listening.httpPort}/holdfast.v1.TaskService/VerifyTaskHistory`;

@@ -75,7 +75,7 @@ afterAll(async () => {
 const work = ['--queue', 'work'];
 
 describe('holdfast submit', () => {
-  it('prints id and state of the task, and the same task for a repeated key', async () => {
+  it('prints the id and state of the new task, and for a repeated key the same task', async () => {
     const first = await holdfast('submit', 'later', '{"a":1}', '--key', 'k1');
     expect(first).toMatchObject({ code: 0 });
     expect(first.err).toBe(
@@ -110,7 +110,7 @@ describe('holdfast submit', () => {
     expect(asJson).toMatchObject({ code: 0, err: '', json: { state: 'succeeded', result: 7 } });
   });
 
-  it('ends with status 1, the error and advice if the awaited task dies', async () => {
+  it('prints the error with advice, and ends with status 1, if the awaited task dies', async () => {
     const ran = await holdfast('submit', 'fail', '--wait', ...work);
     expect(ran).toMatchObject({ code: 1, out: '' });
     expect(ran.err).toMatch(
@@ -130,7 +130,7 @@ describe('holdfast submit', () => {
     expect((await holdfast('submit', 'echo', '--wait', ...work)).out).toBe('null\n');
   });
 
-  it('takes delay, deadline, priority, tags, attempts, lane and type version', async () => {
+  it('takes options for delay, deadline, priority, tags, attempts, ordering key and type version', async () => {
     const options = ['--delay', '1h', '--deadline', '2h', '--priority', 'high', '--tag', 'a', '--tag', 'b'];
     const more = ['--attempts', '3', '--ordering-key', 'lane-1', '--type-version', '2'];
     const { json } = await holdfast('submit', 'later', '{}', '--json', ...options, ...more);
@@ -195,7 +195,7 @@ describe('holdfast show', () => {
 });
 
 describe('holdfast list', () => {
-  it('filters by state, type, tag and lane, and prints the next page with --page-token', async () => {
+  it('filters tasks by state, type, tag and lane, and prints the next page with --page-token', async () => {
     for (const i of [1, 2, 3]) {
       const lane = ['--ordering-key', 'l', '--tag', `t${i}`, '--queue', 'listed'];
       await holdfast('submit', i === 3 ? 'other' : 'item', `${i}`, ...lane);
@@ -231,7 +231,7 @@ describe('holdfast list', () => {
   });
 });
 
-describe('holdfast cancel and retry', () => {
+describe('holdfast cancel and redrive', () => {
   it('cancel ends a waiting task, and ends with status 4 for a task that has ended', async () => {
     const { json } = await holdfast('submit', 'later', '1', '--json');
     expect(await holdfast('cancel', json.id, '--reason', 'a typo')).toMatchObject({
@@ -246,7 +246,7 @@ describe('holdfast cancel and retry', () => {
     });
   });
 
-  it('retry runs a dead task again, and ends with status 4 for a task that is not dead', async () => {
+  it('redrive runs a dead task again, and ends with status 4 for a task that is not dead', async () => {
     await holdfast('submit', 'fail', '--wait', '--key', 'dead-1', ...work);
     const { json } = await holdfast('submit', 'fail', '--key', 'dead-1', '--json', ...work);
     const retried = await holdfast('redrive', json.id);

@@ -15,19 +15,19 @@ type Streaming = 'work' | 'report';
 /** A transport that records the calls of a client and breaks them when the test says so. */
 export class BreakableTransport implements Transport {
   readonly inner: Transport;
-  /** The number of items of each submission that reached the server. */
+  /** The number of items of each submission call that reached the server. */
   readonly batches: number[] = [];
-  /** The number of streams that were opened. */
+  /** The number of work and report streams that the client has opened. */
   readonly opened: Record<Streaming, number> = { work: 0, report: 0 };
   /** The messages that the client sent on its streams. */
   readonly sent: { readonly stream: Streaming; readonly kind: string; readonly message: unknown }[] = [];
-  /** The number of coming submissions whose answers are lost after the server has accepted them. */
+  /** The number of coming submission calls whose answers are lost after the server has accepted them. */
   answersToLose = 0;
   /** True while the server's answers on the report stream are lost. */
   dropReportAnswers = false;
-  /** The number of open watches. */
+  /** The number of open watch streams. */
   watching = 0;
-  /** The largest number of watches that were open at one time. */
+  /** The largest number of watch streams that were open at one time. */
   maxWatching = 0;
   /** True while nothing reaches the server. */
   unreachable = false;
@@ -131,9 +131,9 @@ export interface ClientServer {
     readonly client: Client;
     readonly transport: BreakableTransport;
   };
-  /** Moves the clock on. */
+  /** Moves the virtual clock forward. */
   advance(ms: number): Promise<void>;
-  /** Moves the clock on until the promise settles, at most an hour, and returns its result. */
+  /** Moves the virtual clock forward until the promise settles, at most an hour, and returns its result. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 

@@ -68,7 +68,7 @@ describe('a handler', () => {
     expect([called, failure.attempts, (await task.status()).deadReason]).toEqual([false, 1, 'fatal']);
   });
 
-  it('runs inside the middleware, which gets its result', async () => {
+  it('runs inside the middleware, which gets the result of the handler', async () => {
     const seen: string[] = [];
     const { client, until } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))], {
       use: [

@@ -27,7 +27,7 @@ describe('a handler', () => {
     expect((await task.status()).deadReason).toBe('attempts');
   });
 
-  it('that throws logs one line per failed attempt, its stack at level debug, and one line for the death', async () => {
+  it('that throws causes one log line per failed attempt, a stack at level debug, and one log line for the death of the task', async () => {
     const retried = defineTask('job', { input: typed<{ n: number }>(), retry: { maxAttempts: 2 } });
     const it = await working([
       handle(retried, () => {
@@ -66,7 +66,7 @@ describe('a handler', () => {
     expect((await task.status()).deadReason).toBe('fatal');
   });
 
-  it('that throws RetryAfter is retried after exactly that time, and the attempt counts', async () => {
+  it('that throws RetryAfter is retried after exactly the given time, and the attempt counts', async () => {
     const times: number[] = [];
     const { client, until, clock } = await working([
       handle(job, (_input, { attempt }) => {

@@ -230,7 +230,7 @@ describe('a worker', () => {
     );
   });
 
-  it("rejects running.done with the server's error if the server refuses it", async () => {
+  it("rejects running.done with the server's error if the server refuses the worker", async () => {
     const it = await startClientServer({ tenant: 'not a tenant' });
     const running = await it.client.work(defineWorker({ handlers: [handle(job, ({ ms }) => ms)] }));
     await expect(it.until(running.done)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -319,7 +319,7 @@ describe('the events of a task', () => {
     expect(await until(seen)).toEqual(['submitted', 'claimed', 'succeeded']);
   });
 
-  it('begin behind the version given as `after`', async () => {
+  it('begin after the version that is given as `after`', async () => {
     const { client, spec, until } = await sleeper();
     await client.work(spec);
     const task = await client.submit(job, { ms: 1 });

@@ -168,7 +168,7 @@ describe('a submission', () => {
 });
 
 describe('submissions in one turn of the event loop', () => {
-  it('are sent as batches of at most 100, each with an answer of its own', async () => {
+  it('are sent as batches of at most 100, and each submission gets an answer of its own', async () => {
     const { client, transport } = await startClientServer();
     const tasks = await Promise.all(
       Array.from({ length: 250 }, (_, i) => client.submit(note, { text: `${i}` })),
@@ -207,7 +207,7 @@ describe('submissions in one turn of the event loop', () => {
     ]);
   });
 
-  it('can be listed by page, by state and by tag', async () => {
+  it('create tasks that can be listed by page, by state and by tag', async () => {
     const { client } = await startClientServer();
     await client.submitMany(note, [
       ...Array.from({ length: 5 }, (_, i) => ({ input: { text: `${i}` } })),

@@ -47,7 +47,7 @@ describe('a task', () => {
     expect(await until(task.result())).toBeUndefined();
   });
 
-  it('reaches the handler as transformed by the input schema, and its result is transformed for the reader', async () => {
+  it('has its input transformed by the input schema for the handler, and its result by the output schema for the reader', async () => {
     const dated = defineTask('dated', {
       input: z.object({
         due: z.iso.date().transform((text) => new Date(text)),
@@ -95,7 +95,7 @@ describe('a task', () => {
 });
 
 describe('a dead task', () => {
-  it('runs again after retry()', async () => {
+  it('runs again after redrive()', async () => {
     let works = false;
     const it = await working([
       handle(job, () => {

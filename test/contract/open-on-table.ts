@@ -34,7 +34,7 @@ function withCaughtUpIndexes(store: TaskStore, caughtUp: () => Promise<void>): T
 export function onTable(endpoint: () => string, caughtUp?: () => Promise<void>): OpenEngine {
   return async () => {
     // Fencing tokens and nonces come from the clock's random numbers. Each table has its own seed, because the stand-in
-    // keeps the nonces of all tables together.
+    // for DynamoDB keeps the nonces of all tables together.
     const clock = virtualClock({ seed: ++tables });
     const table = `contract-${process.pid}-${tables}`;
     const brokerEngine = externalMemory({ clock });

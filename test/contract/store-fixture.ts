@@ -8,7 +8,7 @@ import { TaskFixture } from './task-fixture.ts';
 export { queue, type SubmissionRequest } from './submissions.ts';
 export type { EngineUnderTest as Opened } from './task-fixture.ts';
 
-/** A store and a broker under test, with the calls that a service makes of them. */
+/** The store and the broker of an engine under test, with methods that call them as the service does. */
 export class StoreFixture extends TaskFixture {
   lane(orderingKey: string): LaneKey {
     return { ...queue, orderingKey };
@@ -21,7 +21,10 @@ export class StoreFixture extends TaskFixture {
     return { id: task.id, queue: ref, priority: options.priority, type, typeVersion, version, reason };
   }
 
-  /** Sends the tasks' dispatch messages if the broker is external. A transactional broker has sent them with the commit. */
+  /**
+   * Sends the tasks' dispatch messages if the broker is external. A transactional broker has sent them with the commit
+   * of the tasks.
+   */
   async sendIfExternal(tasks: readonly Snapshot[], reason: DispatchReason = 'submit'): Promise<void> {
     if (this.transactionalDispatch) return;
     const sent = await this.broker.send(tasks.map((task) => this.messageOf(task, reason)));

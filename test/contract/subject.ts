@@ -12,7 +12,7 @@ export type DeclareRequirement = (sentence: string, test: RequirementTest) => vo
 /** A group of requirements that every engine must meet. */
 export type Subject = (requires: DeclareRequirement) => void;
 
-/** Registers one test of an engine for each requirement of a subject. Each test opens a new store. */
+/** Registers one test of an engine for each requirement of a group. Each test opens a new store. */
 export function register(name: string, open: OpenEngine, subject: Subject): void {
   describe(name, () => {
     subject((sentence, test) => {

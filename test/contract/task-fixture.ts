@@ -29,7 +29,10 @@ export interface EngineUnderTest {
 
 const worker = 'w-1';
 
-/** A store under test, with one method for each change of a task. The core decides every change. */
+/**
+ * A store under test, with one method for each change of a task. The function `decide` of `src/core` computes every
+ * change.
+ */
 export class TaskFixture {
   readonly underTest: EngineUnderTest;
   engine: Engine;
@@ -112,7 +115,7 @@ export class TaskFixture {
     return decision;
   }
 
-  /** Returns the change that a command makes of a task, conditional on the task's revision. */
+  /** Returns the change of a task that a command makes, conditional on the task's revision. */
   transition(task: Snapshot, command: Command, change: Partial<Transition> = {}): Transition {
     const { events, head } = this.decide(task, command);
     const expect = { revision: task.head.revision };
@@ -128,7 +131,7 @@ export class TaskFixture {
     };
   }
 
-  /** Returns a change of the head without an event. */
+  /** Returns a change of a task's head that appends no event, conditional on the task's revision. */
   headChange(task: Snapshot, head: Partial<Head>): Transition {
     return {
       kind: 'transition',

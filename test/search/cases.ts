@@ -11,7 +11,7 @@ function client(key: string, options: Partial<OptionsRequest> = {}, orderingKey?
   return { name: key, script: submitter({ key, options, lane: orderingKey }), times: 2 };
 }
 
-/** Workers with one slot each, whose handlers have any of these outcomes. */
+/** Returns workers with one slot each, whose handlers may have any of the given outcomes. */
 function workers(count: number, ...outcomes: readonly HandlerOutcome[]): Actor[] {
   const script = worker(1, outcomes);
   return Array.from({ length: count }, (_, i) => ({ name: `worker ${i + 1}`, script }));
@@ -25,7 +25,7 @@ function operatorOnce(action: 'cancel' | 'redrive', key: string): Actor {
   return { name: action, script: operator(action, key), times: 1 };
 }
 
-/** Returns the setup that submits two tasks of one lane and sends the message of the first one. */
+/** Returns the setup that submits two tasks of one lane and sends the dispatch message of the first one. */
 function laneOfTwo(options: Partial<OptionsRequest> = {}): SearchCase['before'] {
   return [{ script: client('a', options, lane).script }, { script: client('b', {}, lane).script }];
 }

@@ -12,7 +12,7 @@
  * The search does not try: late or lost answers to an actor that lives; clocks that jump; times between those at which
  * something changes; a stall between an actor's first reading of its clock and its first call; a due index that lags;
  * streams (workers claim by calls); the reconciler, except at the end; other fair orders than that of `World.round`; more
- * tasks, actors and faults than the case has. The simulation covers those.
+ * tasks, actors and faults than the case has. The simulation covers these cases.
  */
 import { Violation } from '../simulation/checks/violation.ts';
 import type { SearchCase } from './case.ts';
@@ -20,17 +20,17 @@ import { Fairness } from './fairness.ts';
 import { World, type WorldState } from './world.ts';
 
 export interface SearchResult {
-  /** The number of different states. */
+  /** The number of different world states that the search reached. */
   readonly states: number;
-  /** The number of states in which no script runs. All tasks ended from each of them. */
+  /** The number of reached world states in which no script runs. All tasks ended from each of these states. */
   readonly atRest: number;
-  /** The kinds of event that any task had in any state. */
+  /** The kinds of event that any task had in any reached state. */
   readonly kinds: readonly string[];
-  /** The first rule that was broken, and the fewest steps that lead there. */
+  /** The first rule that was broken, and the fewest steps that break it. Undefined if no rule was broken. */
   readonly broken: { readonly violation: Violation; readonly steps: readonly string[] } | undefined;
 }
 
-/** A state with the step that led there first. */
+/** A world state with the step by which the search first reached it. */
 interface ReachedState {
   readonly state: WorldState;
   readonly from: ReachedState | undefined;
@@ -43,7 +43,7 @@ function stepsTo(reached: ReachedState): string[] {
   return steps.reverse();
 }
 
-/** Reaches all states of a case, in the order of their distance from the start, until a rule is broken. */
+/** Visits all world states of a search case, in the order of their distance from the start, until a rule is broken. */
 export async function explore(searchCase: SearchCase): Promise<SearchResult> {
   const world = new World(searchCase);
   const fairness = new Fairness(world);

@@ -5,15 +5,21 @@ import { startMs } from './manual-clock.ts';
 import { nextMoment } from './store-state.ts';
 import type { World, WorldState } from './world.ts';
 
-/** The times of the reconciler's first two passes. The second pass handles tasks whose message was hidden in the first. */
+/**
+ * The times of the reconciler's first two passes, in ms after the start of the search. The second pass handles tasks
+ * whose dispatch message was hidden during the first.
+ */
 const passesMs = passes.slice(0, 2).map(({ ageMs }) => ageMs + 60_000);
 
-/** The longest time that a task waits if it will still end. */
+/** The longest time in ms that a task waits without any change if it will still end. */
 const longestWaitMs = 60_000;
-/** The largest number of rounds until nothing changes any more. No case needs as many. */
+/**
+ * The maximum number of steps (a round of all actors, or a passing of time) until nothing changes any more. No search
+ * case needs as many.
+ */
 const mostRounds = 1_000;
 
-/** Returns the key of a task that has not ended or whose lane was not handed over. */
+/** Returns the key of a task that has not ended or whose lane was not handed over, or undefined if there is none. */
 function unfinished({ store, returned }: WorldState, which: 'acknowledged' | 'all'): string | undefined {
   const unended = store.tasks.filter(({ head }) => !isEnded(head) || head.handOver);
   const keys = unended.map(({ submission }) => submission.scope.key);
@@ -26,14 +32,19 @@ function unfinished({ store, returned }: WorldState, which: 'acknowledged' | 'al
  */
 export class Fairness {
   readonly #world: World;
-  /** For the key of each state, the state in which nothing changes any more if no fault happens. */
+  /**
+   * Maps the key of a world state to the final state that the world reaches from it without faults, in which nothing
+   * changes any more.
+   */
   readonly #restingStates = new Map<string, WorldState>();
 
   constructor(world: World) {
     this.#world = world;
   }
 
-  /** Throws if an acknowledged task never ends without the reconciler, or if any task never ends with it. */
+  /**
+   * Throws if an acknowledged task never ends without the reconciler, or if any task never ends with the reconciler.
+   */
   async check(state: WorldState): Promise<void> {
     const fair = { ...state, crashes: 0, sendFaults: 0 };
     const rest = await this.#runToRest(fair);

@@ -1,4 +1,5 @@
-// Searches the cases one by one, in Holdfast as it is or in a mutant of it, and prints one line of JSON for each case.
+// Searches the states of each search case, in Holdfast as it is or in a mutant of it, and prints one line of JSON for
+// each case.
 import { parseArgs } from 'node:util';
 import { mutate } from '../simulation/mutants/mutate.ts';
 import { mutants } from './mutants.ts';
@@ -10,7 +11,7 @@ if (values.mutant !== undefined) {
   if (mutant === undefined) throw new Error(`There is no mutant '${values.mutant}'.`);
   mutate(mutant);
 }
-// These modules are imported after the mutant's edits, so that they contain them.
+// These modules are imported after the edits of the mutant, so that the imported code contains the edits.
 const { explore } = await import('./explore.ts');
 const { cases } = await import('./cases.ts');
 

@@ -6,7 +6,7 @@ export const startMs = Date.UTC(2026, 0, 1);
 /** A clock that shows the time it was set to. Its timers never fire, because no code in a search waits for time. */
 export class ManualClock implements Clock {
   nowMs = startMs;
-  /** True if the clock was read since this was last set to false. */
+  /** True if the clock was read since this field was last set to false. */
   wasRead = false;
 
   now(): number {

@@ -12,7 +12,7 @@ import { ManualClock } from './manual-clock.ts';
 /** The queue of all tasks of a search. */
 export const target: QueueRef = { tenant: 'acme', queue: 'q' };
 
-/** A call of a method of a port. */
+/** A call of a method of the store or the broker. */
 export interface PortCall {
   readonly port: 'store' | 'broker';
   readonly method: string;
@@ -23,7 +23,7 @@ export interface PortCall {
 export const sendOutcomes = ['sent', 'doubled', 'lost', 'failed'] as const;
 export type SendOutcome = (typeof sendOutcomes)[number];
 
-/** The ports that a script's node calls. */
+/** The store and the broker that the node of an actor's script calls. */
 export interface Ports {
   readonly store: TaskStore;
   readonly broker: Broker;
@@ -46,7 +46,7 @@ export class ManualEngine {
   readonly #tables = new Tables({ dueShards: 1, now: () => this.#clock.nowMs, indexLagMs: () => 0 });
   readonly #externalBroker: ExternalBroker;
   readonly ports: Ports;
-  /** The messages of the queue, in the order of the last change of each. */
+  /** The dispatch messages of the queue, in the order of the last change of each message. */
   readonly #messages = new Set<QueuedMessage>();
   /** The send time of each dispatch message that deduplication did not drop, by the message's identity. */
   readonly #sent = new Map<string, number>();
@@ -76,13 +76,16 @@ export class ManualEngine {
     this.ports = { store: taskStore(parts, operate), broker: brokerOf(kind, this.#clock, operate, never) };
   }
 
-  /** Makes a call with the given outcome of sends, and returns its answer at once. */
+  /**
+   * Makes a call of the store or the broker, with the given outcome if it sends a dispatch message, and returns its
+   * answer at once.
+   */
   perform({ port, method, args }: PortCall, nowMs: number, sendOutcome: SendOutcome): unknown {
     this.#clock.nowMs = nowMs;
     this.#sendOutcome = sendOutcome;
     this.#answer = nothing;
     const called = (this.ports[port] as unknown as Record<string, Method>)[method] as Method;
-    // A call that rejects sets no answer. This method throws then, so the rejection itself can be ignored.
+    // A call that rejects sets no answer. `perform` throws then, so the rejection itself can be ignored.
     called(...args).catch(() => {});
     if (this.#answer === nothing) throw new Error(`${port}.${method} had no effect`);
     if (method === 'send') for (const message of this.#visibleMessages()) this.#messages.add(message);
@@ -95,7 +98,7 @@ export class ManualEngine {
     return this.#tables.rows.queue(target).map(snapshotOf);
   }
 
-  /** Returns the pointers of a task's lane as a text, in their order. */
+  /** Returns the pointers of a task's lane as a text, in the order of the lane. */
   lane(task: Snapshot): string {
     const lane = laneOf(task.submission);
     return lane === undefined ? '' : [...this.#tables.lanes.of(lane)].join(' ');

@@ -6,7 +6,7 @@ import type { CaseName } from './cases.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-/** Each mutant, the case in which the search finds it, and the rule that it breaks there. */
+/** Each mutant, the search case in which the search finds it, and the rule that the mutant breaks in that case. */
 const caught: readonly (readonly [mutant: string, by: CaseName, invariant: string])[] = [
   [
     'acknowledged-before-the-send',
@@ -52,12 +52,12 @@ async function searchResult(
   name: CaseName,
 ): Promise<{ invariant?: string; steps?: string[] }> {
   const args = [main, '--mutant', mutant, '--case', name];
-  // The process exits with 1 if a rule was broken, which is the expected result.
+  // The search process exits with 1 if a rule was broken, which is the expected result.
   const { stdout } = await promisify(execFile)(process.execPath, args).catch((ended) => ended);
   return JSON.parse(stdout);
 }
 
-describe('the search finds a mutant', () => {
+describe('the exhaustive search finds the mutant', () => {
   it.each(caught)('%s', { timeout: 60_000 }, async (mutant, by, invariant) => {
     const found = await searchResult(mutant, by);
     expect(found).toMatchObject({ invariant });

@@ -78,7 +78,10 @@ function checkTransition(
   if (field !== undefined) throw new Violation('foldEqualsHead', `${field} of ${task.id}`);
 }
 
-/** Checks the outcomes of one `append` against the tasks before it. Throws a Violation with the rule that was broken. */
+/**
+ * Checks the outcomes of one `append` call of the store against the tasks before it. Throws a Violation with the rule
+ * that was broken.
+ */
 export function checkAppend(
   tasks: readonly Snapshot[],
   changes: readonly Change[],

@@ -10,10 +10,10 @@ export interface ScriptContext extends RunningService {
   choose<T extends string>(options: readonly T[]): Promise<T>;
 }
 
-/** One run of an actor. Resolves with the text that it returns at its end, such as an acknowledged key. */
+/** The code that an actor runs. Resolves with the text that it returns at its end, such as an acknowledged key. */
 export type Script = (context: ScriptContext) => Promise<string>;
 
-/** A call that a script waits for: a call of a port, or a choice. */
+/** A call that an actor's script waits for: a call of the store or the broker, or a choice that the search makes. */
 export type ScriptCall = PortCall | { readonly port: 'choice'; readonly options: readonly string[] };
 
 interface OpenCall {
@@ -28,14 +28,14 @@ const registry: Registry = {
   list: async () => [],
 };
 
-/** The ports whose methods a script's ports imitate. Their own methods are never called. */
+/** A store and a broker whose methods a script's own store and broker imitate. Their own methods are never called. */
 const portShapes = new ManualEngine().ports;
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A running script. It runs real code until each call that it made waits for an answer. */
+/** A running script of an actor. It runs real code until each call that it made waits for an answer. */
 export class ScriptRun {
   readonly clock = new ManualClock();
   readonly #open: OpenCall[] = [];
@@ -76,7 +76,7 @@ export class ScriptRun {
     });
   }
 
-  /** Returns a port whose methods record the call and wait for its answer. */
+  /** Returns a store or a broker whose methods record the call and wait until the search answers it. */
   #port<Name extends PortCall['port']>(port: Name): Ports[Name] {
     return new Proxy(portShapes[port], {
       get: (real, method) => {

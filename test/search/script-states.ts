@@ -2,7 +2,7 @@ import { startMs } from './manual-clock.ts';
 import { type Script, type ScriptCall, ScriptRun } from './script-run.ts';
 import type { ValueNumbers } from './value-numbers.ts';
 
-/** The answer to one open call, and the time at which it came. */
+/** The answer to one open call of a script, and the time at which the script was given the answer. */
 interface AnswerRecord {
   readonly index: number;
   readonly answer: unknown;
@@ -13,9 +13,9 @@ interface AnswerRecord {
 export interface ScriptState {
   readonly id: number;
   readonly openCalls: readonly ScriptCall[];
-  /** The numbers of `openCalls`. Equal calls have equal numbers. */
+  /** The number of each call in `openCalls`. Equal calls have equal numbers. */
   readonly callNumbers: readonly number[];
-  /** The text that the script returned. Calls that it started may still be open. */
+  /** The text that the script returned, or undefined while it runs. Calls that the script started may still be open. */
   readonly returned: string | undefined;
   /** True once the script has returned and no call is open. */
   readonly isOver: boolean;
@@ -23,7 +23,7 @@ export interface ScriptState {
   readonly next: Map<number, ScriptState>;
 }
 
-/** No script ever has this many open calls at once. */
+/** The maximum number of calls that one script has open at once. */
 const maxOpenCalls = 16;
 
 function nextKey(index: number, answerNumber: number, nowMs: number | undefined): number {

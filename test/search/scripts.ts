@@ -18,7 +18,10 @@ export interface SubmitterOptions {
   readonly options?: Partial<OptionsRequest>;
 }
 
-/** Submits one task. Returns its key if the submission was acknowledged. */
+/**
+ * Returns the script of a client that submits one task. The script returns the task's key if the submission was
+ * acknowledged.
+ */
 export function submitter({ key, lane, options }: SubmitterOptions): Script {
   const item = {
     key,
@@ -32,7 +35,7 @@ export function submitter({ key, lane, options }: SubmitterOptions): Script {
   };
 }
 
-/** An outcome of an attempt, or a heartbeat before it. */
+/** An outcome of an attempt, or a heartbeat before the outcome. */
 export type HandlerOutcome = keyof typeof outcomes | 'heartbeat';
 
 const outcomes = { succeed: 'succeeded', fail: 'failed', die: 'fatal' } as const;
@@ -44,7 +47,7 @@ function settlement({ lease }: Assignment, outcome: keyof typeof outcomes): Sett
 
 const from = { tenant: target.tenant, sessionId: undefined };
 
-/** Settles a task with an outcome that the search chooses. Renews the lease at most once before. */
+/** Settles a task with an outcome that the search chooses. Renews the task's lease at most once before. */
 async function work(
   { service, choose }: ScriptContext,
   task: Assignment,
@@ -57,7 +60,7 @@ async function work(
   await service.settle([settlement(task, last)], from);
 }
 
-/** Claims up to `maxTasks` tasks at once and works on one after the other. */
+/** Returns the script of a worker that claims up to `maxTasks` tasks at once and works on one after the other. */
 export function worker(maxTasks: number, outcomesToTry: readonly HandlerOutcome[]): Script {
   return async (context) => {
     const assigned = await context.service.claim({
@@ -86,7 +89,7 @@ export const reconciler: Script = async ({ context }) => {
   return '';
 };
 
-/** Cancels or redrives a task. The call may fail. */
+/** Returns the script of an operator that cancels or redrives a task. The call may fail. */
 export function operator(action: 'cancel' | 'redrive', key: string): Script {
   return async ({ service }) => {
     const found = await service.getByKey({ ...target, key }, false).catch(() => undefined);

@@ -3,7 +3,10 @@ import type { TaskEvent } from '../../src/core/task/event.ts';
 import { type CaseName, cases } from './cases.ts';
 import { explore } from './explore.ts';
 
-/** The least number of states of each case (about half of them) and the events it must contain: no case may become empty. */
+/**
+ * The number of states that each search case must at least have (about half of its states), and the kinds of event that
+ * it must contain: no case may become empty.
+ */
 const sizes: Readonly<Record<CaseName, readonly [states: number, ...kinds: TaskEvent['kind'][]]>> = {
   'a task whose dispatch message may be lost or doubled and whose lease may expire': [
     1_700,
@@ -33,13 +36,17 @@ const sizes: Readonly<Record<CaseName, readonly [states: number, ...kinds: TaskE
   ],
 };
 
-describe('no reachable state breaks a rule or leaves a task unfinished', () => {
-  it.each(Object.keys(cases) as CaseName[])('of %s', { timeout: 60_000 }, async (name) => {
-    const [least, ...kinds] = sizes[name];
-    const { broken, states, atRest, ...found } = await explore(cases[name]);
-    expect(broken && { rule: broken.violation.message, steps: broken.steps }).toBeUndefined();
-    expect(states).toBeGreaterThan(least);
-    expect(atRest).toBeGreaterThan(10);
-    expect(found.kinds).toEqual(expect.arrayContaining(kinds));
-  });
+describe('no reachable state', () => {
+  it.each(Object.keys(cases) as CaseName[])(
+    'of %s breaks a rule or leaves a task unfinished',
+    { timeout: 60_000 },
+    async (name) => {
+      const [least, ...kinds] = sizes[name];
+      const { broken, states, atRest, ...found } = await explore(cases[name]);
+      expect(broken && { rule: broken.violation.message, steps: broken.steps }).toBeUndefined();
+      expect(states).toBeGreaterThan(least);
+      expect(atRest).toBeGreaterThan(10);
+      expect(found.kinds).toEqual(expect.arrayContaining(kinds));
+    },
+  );
 });

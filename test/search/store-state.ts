@@ -6,7 +6,7 @@ import { startMs } from './manual-clock.ts';
 import { ManualEngine, type PortCall, type SendOutcome, sendOutcomes } from './manual-engine.ts';
 import { textOf, type ValueNumbers } from './value-numbers.ts';
 
-/** A call that led to a store state from another one. */
+/** The call by which the search came from one store state to another. */
 interface StepOrigin {
   readonly from: StoreState;
   readonly call: PortCall;
@@ -14,14 +14,17 @@ interface StepOrigin {
   readonly sendOutcome: SendOutcome;
 }
 
-/** The content of the store and the broker at one moment. Equal contents are the same object. */
+/** The content of the store and the broker at one moment. Equal contents are represented by the same object. */
 export interface StoreState {
   readonly id: number;
   readonly tasks: readonly Snapshot[];
-  /** The times at which something changes without a call: a message becomes visible, a task is due, a lease expires. */
+  /**
+   * The times in ms at which something changes without a call: a message becomes visible, a task is due, a lease
+   * expires.
+   */
   readonly momentsMs: readonly number[];
   readonly steps: Map<number, StoreStep>;
-  /** The call by which the search first reached this state. */
+  /** The call by which the search first reached this store state. Undefined for the first state. */
   readonly origin: StepOrigin | undefined;
 }
 
@@ -49,7 +52,7 @@ function momentsOf(engine: ManualEngine, tasks: readonly Snapshot[]): number[] {
   return moments;
 }
 
-/** Builds an engine in this state by repeating the calls that led to it. */
+/** Builds an engine in a given store state by repeating the calls that led to the state. */
 function rebuild(state: StoreState): ManualEngine {
   const origins: StepOrigin[] = [];
   for (let at = state.origin; at !== undefined; at = at.from.origin) origins.push(at);
@@ -58,10 +61,10 @@ function rebuild(state: StoreState): ManualEngine {
   return engine;
 }
 
-/** All store states that the search has reached, and the effect of each call that it has made in one. */
+/** All store states that the search has reached, and the effect of each call that it has made in one of them. */
 export class StoreStates {
   readonly start: StoreState;
-  /** The kinds of event that any task had in any state. */
+  /** The kinds of event that any task had in any reached state. */
   readonly kinds = new Set<TaskEvent['kind']>();
   readonly #known = new Map<string, StoreState>();
   readonly #numbers: ValueNumbers;
@@ -75,7 +78,7 @@ export class StoreStates {
     return this.#known.size;
   }
 
-  /** Returns the effect of a call in a state. `callNumber` is the number of the call's value. */
+  /** Returns the effect of a call in a store state. `callNumber` is the number of the call's value. */
   step(
     from: StoreState,
     callNumber: number,
@@ -83,7 +86,8 @@ export class StoreStates {
     nowMs: number,
     sendOutcome: SendOutcome,
   ): StoreStep {
-    // The time is below 2^31 ms and the numbers of calls are small, so the key is a safe integer.
+    // The time since the start of the search is below 2^31 ms and the numbers of calls are small, so the key is a safe
+    // integer.
     const key =
       (callNumber * sendOutcomes.length + sendOutcomes.indexOf(sendOutcome)) * 2 ** 31 + (nowMs - startMs);
     const known = from.steps.get(key);
@@ -109,7 +113,10 @@ export class StoreStates {
   }
 }
 
-/** Returns the next time at which something changes without a call, by clocks that may be `skewMs` behind. */
+/**
+ * Returns the next time in ms at which something changes without a call, also by the clock of an actor that is `skewMs`
+ * behind.
+ */
 export function nextMoment(state: StoreState, nowMs: number, skewMs: number): number | undefined {
   let next: number | undefined;
   for (const momentMs of state.momentsMs) {

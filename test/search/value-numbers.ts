@@ -12,7 +12,7 @@ export function textOf(value: unknown): string {
   return JSON.stringify(value, abbreviate) ?? '';
 }
 
-/** Numbers values: equal values have the same number. */
+/** Gives each value a number: equal values have the same number. */
 export class ValueNumbers {
   readonly #known = new Map<string, number>();
 

@@ -9,7 +9,7 @@ import { reconciler } from './scripts.ts';
 import { nextMoment, type StoreState, StoreStates } from './store-state.ts';
 import { ValueNumbers } from './value-numbers.ts';
 
-/** A state of the whole world: store and broker, time, and each actor's script. */
+/** A state of the whole world of a search case: store and broker, time, and each actor's script. */
 export interface WorldState {
   readonly store: StoreState;
   readonly nowMs: number;
@@ -19,15 +19,15 @@ export interface WorldState {
   readonly starts: readonly number[];
   /** The texts that scripts returned, for example the keys of acknowledged submissions. */
   readonly returned: readonly string[];
-  /** How many crashes may still happen. */
+  /** How many crashes of actors may still happen. */
   readonly crashes: number;
-  /** How many faults of sends may still happen. */
+  /** How many sends of dispatch messages may still fail, be lost or be doubled. */
   readonly sendFaults: number;
   /** True once a dispatch message was lost. */
   readonly messageLost: boolean;
 }
 
-/** One step that may happen next, with the state after it. */
+/** One step that may happen next in the searched world, with the world state after the step. */
 export interface WorldStep {
   readonly description: string;
   readonly to: WorldState;
@@ -37,7 +37,7 @@ function keyOfActor(scriptState: ScriptState | undefined, starts: number): numbe
   return (scriptState?.id ?? 0) * 8 + starts;
 }
 
-/** The states and steps of a search case. Remembers each effect that it has computed. */
+/** The world states and steps of a search case. Remembers each effect that it has computed. */
 export class World {
   readonly #numbers = new ValueNumbers();
   readonly #stores = new StoreStates(this.#numbers);
@@ -89,7 +89,10 @@ export class World {
     return state;
   }
 
-  /** Returns equal keys for states that differ only in the order of interchangeable actors (which are neighbours). */
+  /**
+   * Returns the key of a world state. States that differ only in the order of interchangeable actors (which are
+   * neighbours) have equal keys.
+   */
   keyOf({
     store,
     nowMs,
@@ -111,7 +114,7 @@ export class World {
     return `${store.id},${nowMs - startMs},${actors.join()},${budget}${returned.join()}`;
   }
 
-  /** Returns every step that may happen next. */
+  /** Returns every step that may happen next in a world state. */
   async steps(state: WorldState): Promise<WorldStep[]> {
     const steps: WorldStep[] = [];
     for (const actor of state.scriptStates.keys()) {
@@ -145,7 +148,7 @@ export class World {
     return state;
   }
 
-  /** Returns the state after one run of the reconciler. */
+  /** Returns the world state after one run of the reconciler. */
   reconciled(from: WorldState): Promise<WorldState> {
     return this.#runAlone(from, this.#reconciler);
   }
@@ -185,7 +188,10 @@ export class World {
     return { ...state, returned: [...state.returned, returned].sort() };
   }
 
-  /** Returns whether an interchangeable actor is in the same state: its steps lead to the same states. */
+  /**
+   * Returns whether an earlier, interchangeable actor is in the same state, so that this actor's steps lead to the same
+   * world states.
+   */
   #hasIdenticalActor({ scriptStates, starts }: WorldState, actor: number): boolean {
     for (
       let other = actor - 1;
@@ -197,7 +203,10 @@ export class World {
     return false;
   }
 
-  /** Returns the state of the actor's script, or its initial state if the actor may start. */
+  /**
+   * Returns the state of an actor's script, or the script's initial state if the actor may start. Undefined if it may
+   * not start.
+   */
   #scriptState(
     { scriptStates, starts, returned, nowMs }: WorldState,
     actor: number,

@@ -10,11 +10,11 @@ const values = programOptions('sim', { seeds: Number.NaN, seed: Number.NaN, muta
 async function runWorlds(
   first: number,
   count: number,
-  /** Called with the run of each seed. Returns false if no more seeds are to be run. */
+  /** Called with the finished run of each seed. Returns false if no more seeds are to be run. */
   onRun: (run: SeedRun) => boolean,
   ignoredInvariants: readonly string[] = [],
 ): Promise<void> {
-  // The module is loaded only now, because a mutant's edits apply only to modules that are loaded after `mutate`.
+  // `run-seed.ts` is loaded only now, because a mutant's edits apply only to modules that are loaded after `mutate`.
   const { runSeed } = await import('./run-seed.ts');
   for (let seed = first; seed < first + count; seed++)
     if (!onRun(await runSeed(seed, ignoredInvariants))) return;
@@ -55,7 +55,7 @@ async function simulate(first: number, count: number): Promise<void> {
   if (violations > 0) process.exitCode = 1;
 }
 
-/** Runs seeds with one mutant until an invariant detects it. */
+/** Runs simulated worlds with one mutant of Holdfast until an invariant detects the mutant. */
 async function huntMutant(name: string, first: number, count: number): Promise<void> {
   const mutant = mutants.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`There is no mutant '${name}'.`);

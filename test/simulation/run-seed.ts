@@ -10,7 +10,7 @@ import { faultsEndMs, World } from './world.ts';
 
 export interface SeedRun {
   readonly seed: number;
-  /** The number of port calls. */
+  /** The number of calls of all nodes to the store, the broker and the registry. */
   readonly steps: number;
   readonly commits: number;
   readonly hash: string;
@@ -18,23 +18,32 @@ export interface SeedRun {
   readonly events: ReadonlyMap<string, number>;
   readonly counts: Counts;
   readonly elapsedMs: number;
-  /** The violation of an invariant or another error; also set if the world had too few nodes, workers, tasks or faults. */
+  /**
+   * The error that ended the run: the violation of an invariant or another error. Also set if the world had too few
+   * nodes, workers, tasks or faults. Undefined if the run succeeded.
+   */
   readonly failure: unknown;
 }
 
 const nodes = 3;
-/** An acknowledged task must end before this time, without the reconciler, which first examines tasks after ten minutes. */
+/**
+ * A task whose submission was acknowledged must end before this time, in ms from the start of the world. So it must end
+ * without the reconciler, which first examines tasks after ten minutes.
+ */
 const acknowledgedEndByMs = 595_000;
-/** Every other task must end before this time. */
+/** A task whose submission was not acknowledged must end before this time, in ms from the start of the simulated world. */
 const endByMs = 7_200_000;
-/** Every client that waits for a result must have it so long after the last task has ended. */
+/** Every client that waits for a task's result must have the result at most so many ms after the last task has ended. */
 const resultWithinMs = 120_000;
 
 function nextMacrotask(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Checks from time to time whether a world has come to rest, and whether each task ended in time. */
+/**
+ * Checks from time to time whether a simulated world is at rest (all tasks have ended, and no client waits for a result),
+ * and whether each task ended in time.
+ */
 class QuiescenceWatch {
   readonly #world: World;
   #atRestSinceMs: number | undefined;
@@ -84,7 +93,10 @@ async function runUntilAtRest(world: World): Promise<void> {
   if (missing !== undefined) throw new Error(missing);
 }
 
-/** Runs one world until it is at rest. The seed alone determines everything that happens in it. */
+/**
+ * Runs one simulated world until all its tasks have ended. The seed alone determines everything that happens in the
+ * world.
+ */
 export async function runSeed(seed: number, ignoredInvariants: readonly string[] = []): Promise<SeedRun> {
   const world = new World({ seed, ignoredInvariants });
   const network = new Network(

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runSeed, type SeedRun } from './run-seed.ts';
 
-/** Events that must each happen at least once in a few worlds. */
+/** The events that must each happen at least once in the simulated worlds of one test. */
 const expectedEvents = [
   'claimReleased (never acknowledged)',
   'cancelRequested',
@@ -23,16 +23,16 @@ const expectedEvents = [
   'worker stopped',
 ];
 
-/** One world takes a second or more on a busy machine. */
+/** The timeout of each test in ms. One simulated world takes a second or more on a busy machine. */
 const timeoutMs = 60_000;
 
 describe('a simulated world', { timeout: timeoutMs }, () => {
-  it('is determined by its seed alone, call by call', async () => {
+  it('makes exactly the same calls in every run with the same seed', async () => {
     const [first, second] = [await runSeed(7), await runSeed(7)];
     expect(second).toEqual(first);
   });
 
-  it('has other calls than the world of another seed', async () => {
+  it('makes other calls than the world of another seed', async () => {
     expect((await runSeed(8)).hash).not.toBe((await runSeed(7)).hash);
   });
 

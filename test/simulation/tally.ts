@@ -1,9 +1,9 @@
 /** Counts faults and events by kind, and hashes every port call and commit, so that two runs of a seed can be compared. */
 export class Tally {
   readonly faults = new Map<string, number>();
-  /** The number of task events by kind, and of what operators and workers did. */
+  /** The number of task events, and of actions such as `worker stopped`, by kind. */
   readonly events = new Map<string, number>();
-  /** The number of port calls. */
+  /** The number of calls of all nodes to the store, the broker and the registry. */
   steps = 0;
   #hash = 0x811c9dc5;
 

@@ -10,29 +10,31 @@ import type { Rules } from './checks/violation.ts';
 import { ResultWaits } from './checks/waits.ts';
 import { Tally } from './tally.ts';
 
-/** Faults are injected until this time, counted from the start of the world. */
+/** Faults are injected until this time, in ms from the start of the simulated world. */
 export const faultsEndMs = 90_000;
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Invariants that are not checked, because they restate the condition that a mutant removes. */
+  /** The names of invariants that are not checked, because they restate the condition that a mutant removes. */
   readonly ignoredInvariants?: readonly string[] | undefined;
 }
 
-/** One simulated world. All its parties share one clock, one store and one seeded source of randomness. */
+/** One simulated world. All its nodes and clients share one clock, one store and one seeded source of randomness. */
 export class World {
   readonly seed: number;
   readonly clock: VirtualClock;
   readonly engine: MemoryEngine;
   readonly rules: Rules;
   readonly shadow: Shadow;
-  /** The task of each receipt handle that was handed out. */
+  /** The id of the task to which each receipt handle belongs that the broker returned. */
   readonly taskOfReceipt = new Map<string, TaskId>();
   readonly waits = new ResultWaits();
   readonly tally = new Tally();
   readonly census = new Census();
   readonly nature: 'external' | 'transactional';
-  /** The first violation of an invariant, or the first other error that was thrown. */
+  /**
+   * The first error of this simulated world: the violation of an invariant or another error. Undefined if there was none.
+   */
   failure: unknown;
   readonly #random: () => number;
 
@@ -81,19 +83,24 @@ export class World {
     return items[this.between(0, items.length - 1)];
   }
 
-  /** Returns how long the next message travels. */
+  /** Returns how long, in ms, the next message travels over the simulated network. */
   latencyMs(): number {
     return this.between(1, this.injectFault('delayed message', 0.01) ? 8_000 : 20);
   }
 
-  /** Returns true, with probability `p`, if a fault of this kind happens now, and counts it. */
+  /**
+   * Decides with probability `p` that a fault of this kind happens now, and counts the fault. Returns true if it happens.
+   */
   injectFault(kind: string, p: number): boolean {
     if (!this.hasFaults || !this.chance(p)) return false;
     this.tally.countFault(kind);
     return true;
   }
 
-  /** Returns true, with probability `p`, if an event that is not a fault happens now, and counts it. */
+  /**
+   * Decides with probability `p` that an event happens now that is not a fault, and counts the event. Returns true if it
+   * happens.
+   */
   chooseEvent(what: string, p: number): boolean {
     if (!this.hasFaults || !this.chance(p)) return false;
     this.tally.countEvent(what);
@@ -104,7 +111,7 @@ export class World {
     this.failure ??= failure;
   }
 
-  /** Runs work that no caller waits for. An error that it throws ends the world. */
+  /** Runs work that no caller waits for. An error that the work throws ends the simulated world. */
   runInBackground(work: Promise<unknown>): void {
     work.catch((thrown: unknown) => this.fail(thrown));
   }

@@ -3,7 +3,7 @@ import { idsOf, mail, message, messages, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
 export function batches(says: Says): void {
-  says('messages sent in one turn of the event loop share calls of ten', async (site) => {
+  says('messages sent in one turn of the event loop share SendMessageBatch calls of ten', async (site) => {
     const broker = await site.open();
     const calls = [
       ...messages(25).map((one) => broker.send([one])),
@@ -17,21 +17,24 @@ export function batches(says: Says): void {
     expect(broker.meter.read().send).toEqual({ calls: 4, messages: 35, failed: 0 });
   });
 
-  says('messages hidden or deleted in one turn of the event loop share a call', async (site) => {
-    const broker = await site.open();
-    await broker.send(messages(10));
-    const received = await broker.receive([mail], want());
-    const [first, ...others] = received.map((delivery) => delivery.receiptHandle);
-    const hidden = await Promise.all(
-      received.map(({ receiptHandle }) => broker.changeVisibility([{ receiptHandle, ms: 1_500 }])),
-    );
-    expect(hidden.flat()).toEqual(Array(10).fill(true));
-    await Promise.all([broker.delete([first ?? '']), broker.delete(others)]);
-    expect(site.front.count('ChangeMessageVisibilityBatch')).toBe(1);
-    expect(site.front.count('DeleteMessageBatch')).toBe(1);
-    await site.clock.advance(3_600_000);
-    expect(await broker.receive([mail], want())).toEqual([]);
-  });
+  says(
+    'messages hidden or deleted in one turn of the event loop share one batch call to SQS',
+    async (site) => {
+      const broker = await site.open();
+      await broker.send(messages(10));
+      const received = await broker.receive([mail], want());
+      const [first, ...others] = received.map((delivery) => delivery.receiptHandle);
+      const hidden = await Promise.all(
+        received.map(({ receiptHandle }) => broker.changeVisibility([{ receiptHandle, ms: 1_500 }])),
+      );
+      expect(hidden.flat()).toEqual(Array(10).fill(true));
+      await Promise.all([broker.delete([first ?? '']), broker.delete(others)]);
+      expect(site.front.count('ChangeMessageVisibilityBatch')).toBe(1);
+      expect(site.front.count('DeleteMessageBatch')).toBe(1);
+      await site.clock.advance(3_600_000);
+      expect(await broker.receive([mail], want())).toEqual([]);
+    },
+  );
 
   says('the URL of an SQS queue is looked up once', async (site) => {
     const broker = await site.open();
@@ -53,7 +56,7 @@ export function batches(says: Says): void {
   });
 
   says(
-    'a message is hidden for at most 12 h from its receipt on; a longer timeout is cut, not refused',
+    'a message is hidden for at most 12 h from its receive on; a longer visibility timeout is cut, not refused',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('a')]);
@@ -69,15 +72,18 @@ export function batches(says: Says): void {
     },
   );
 
-  says('a receipt handle works in another process', async (site) => {
-    const broker = await site.open();
-    const other = await site.open();
-    await broker.send([message('a')]);
-    const [delivery] = await broker.receive([mail], want());
-    expect(await other.delete([delivery?.receiptHandle ?? ''])).toEqual([true]);
-    await site.clock.advance(60_000);
-    expect(await broker.receive([mail], want())).toEqual([]);
-  });
+  says(
+    'a receipt handle can be used by another process than the one that received the message',
+    async (site) => {
+      const broker = await site.open();
+      const other = await site.open();
+      await broker.send([message('a')]);
+      const [delivery] = await broker.receive([mail], want());
+      expect(await other.delete([delivery?.receiptHandle ?? ''])).toEqual([true]);
+      await site.clock.advance(60_000);
+      expect(await broker.receive([mail], want())).toEqual([]);
+    },
+  );
 
   says('a task id of any length and any characters is sent, and received unchanged', async (site) => {
     const broker = await site.open();

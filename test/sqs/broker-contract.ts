@@ -13,7 +13,7 @@ import { type SqsStandIn, standInClient } from '../stand-ins/sqs-stand-in.ts';
 import { standInClock } from '../stand-ins/stand-in-clock.ts';
 import { closeBroker } from './broker-on-sqs.ts';
 
-/** The queues that the sentences of the contract use. */
+/** The Holdfast queues that the tests of the broker contract use. */
 const queues = [
   { tenant: 'acme', queue: 'mail' },
   { tenant: 'acme', queue: 'other' },
@@ -21,7 +21,7 @@ const queues = [
   { tenant: 'other', queue: 'mail' },
 ];
 
-/** Opens engines with tasks in memory and the broker on SQS. Each sentence has its own SQS queues. */
+/** Opens engines that keep tasks in memory and use the broker on SQS. Each test has its own SQS queues. */
 function openOn(standIn: () => SqsStandIn): OpenEngine {
   let opened = 0;
   return async () => {

@@ -17,14 +17,19 @@ export const mail = { tenant: 'acme', queue: 'mail' };
 
 let sites = 0;
 
-/** Closes a broker and advances the virtual clock by the time that a close gives open polls. */
+/**
+ * Closes an SQS broker, and advances the virtual clock by the time for which open polls may continue after the close.
+ */
 export async function closeBroker(broker: SqsBroker, clock: VirtualClock): Promise<void> {
   const closed = broker.close();
   await clock.advance(closeGraceMs);
   await closed;
 }
 
-/** SQS queues of one test on a stand-in. `open` can be called several times: each broker is like another process. */
+/**
+ * The SQS queues of one test on a stand-in for SQS. `open` can be called several times: each broker is like another
+ * process.
+ */
 export class Site {
   readonly clock: VirtualClock;
   readonly client;
@@ -42,7 +47,7 @@ export class Site {
     this.client = standInClient(standIn.endpoint);
   }
 
-  /** Opens a broker. The first call also creates the SQS queues of these Holdfast queues. */
+  /** Opens an SQS broker. The first `open` also creates the SQS queues of the Holdfast queues in `queues`. */
   async open(options: Partial<SqsBrokerOptions> = {}, queues = [mail]): Promise<SqsBroker> {
     const definitions = queues.flatMap((queue) => sqsQueuesOf(this.prefix, queue, this.enabled));
     if (this.#opened.length === 0) await createQueues(this.client, definitions);

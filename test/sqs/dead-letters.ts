@@ -25,7 +25,7 @@ const taskIds = (letters: readonly DeadLetter[]): (string | undefined)[] =>
 interface DeadLettersFixture {
   readonly letters: SqsDeadLetters;
   readonly meter: SqsMeter;
-  /** Receives until messages came or all queues were found empty. */
+  /** Receives dead letters until some come or all dead-letter queues are found empty. */
   receive(most?: number): Promise<readonly DeadLetter[]>;
 }
 
@@ -41,7 +41,8 @@ async function open(site: Site, enabled = site.enabled): Promise<DeadLettersFixt
     const receiving = letters.receive(mail, most, hiddenMs).then((some) => {
       found = some;
     });
-    // An empty poll ends by the virtual clock. The steps are small, so that no hidden message reappears meanwhile.
+    // The wait of a poll that finds no message ends by the virtual clock. The clock advances in small steps, so that
+    // no hidden message reappears meanwhile.
     for (;;) {
       await Promise.race([receiving, briefly()]);
       if (found !== undefined) return found;
@@ -59,29 +60,35 @@ async function sendRaw(site: Site, queue: string, body: string): Promise<string>
 }
 
 export function deadLetters(says: Says): void {
-  says('a repeated notice of one death is sent once, and a notice of a later death again', async (site) => {
-    const { letters, receive } = await open(site);
-    expect(await letters.publish([death('a'), death('a'), death('b')])).toEqual([true, true, true]);
-    expect(await letters.publish([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
-    const first = await receive();
-    expect(taskIds(first)).toEqual(expect.arrayContaining(['a', 'b']));
-    expect(first.find((letter) => letter.message?.id === 'a')?.message).toEqual(death('a'));
-    await letters.delete(receiptHandlesOf(first));
-    const second = await receive();
-    await letters.delete(receiptHandlesOf(second));
-    expect([...first, ...second].map((letter) => letter.message?.version).toSorted()).toEqual([3, 3, 6]);
-    expect(await receive()).toEqual([]);
-  });
-
-  says('notices sent in one turn of the event loop share calls of ten', async (site) => {
-    const { letters, meter } = await open(site);
-    const deaths = Array.from({ length: 25 }, (_, i) => letters.publish([death(`task-${i}`)]));
-    expect((await Promise.all(deaths)).flat()).toEqual(Array(25).fill(true));
-    expect(meter.read().send).toEqual({ calls: 3, messages: 25, failed: 0 });
-  });
+  says(
+    'SQS drops a repeated dead-letter notice, but not the notice of a later death of the same task',
+    async (site) => {
+      const { letters, receive } = await open(site);
+      expect(await letters.publish([death('a'), death('a'), death('b')])).toEqual([true, true, true]);
+      expect(await letters.publish([death('a'), death('b', { version: 6 })])).toEqual([true, true]);
+      const first = await receive();
+      expect(taskIds(first)).toEqual(expect.arrayContaining(['a', 'b']));
+      expect(first.find((letter) => letter.message?.id === 'a')?.message).toEqual(death('a'));
+      await letters.delete(receiptHandlesOf(first));
+      const second = await receive();
+      await letters.delete(receiptHandlesOf(second));
+      expect([...first, ...second].map((letter) => letter.message?.version).toSorted()).toEqual([3, 3, 6]);
+      expect(await receive()).toEqual([]);
+    },
+  );
 
   says(
-    'a notice goes to the level nearest to its priority, and receive polls all levels',
+    'dead-letter notices sent in one turn of the event loop share SendMessageBatch calls of ten',
+    async (site) => {
+      const { letters, meter } = await open(site);
+      const deaths = Array.from({ length: 25 }, (_, i) => letters.publish([death(`task-${i}`)]));
+      expect((await Promise.all(deaths)).flat()).toEqual(Array(25).fill(true));
+      expect(meter.read().send).toEqual({ calls: 3, messages: 25, failed: 0 });
+    },
+  );
+
+  says(
+    'a dead-letter notice goes to the dead-letter queue of the nearest priority, and a receive polls all priorities',
     async (site) => {
       const { letters, receive } = await open(site);
       await letters.publish([death('a', { priority: 'high' }), death('b', { priority: 'low' })]);
@@ -96,18 +103,21 @@ export function deadLetters(says: Says): void {
     ['high', 'normal'],
   );
 
-  says('one receive returns more notices than one call to SQS, each once', async (site) => {
-    const { letters, receive } = await open(site);
-    const all = Array.from({ length: 25 }, (_, i) => `task-${i}`);
-    await letters.publish(all.map((id) => death(id)));
-    expect(await receive(3)).toHaveLength(3);
-    const others = await receive(40);
-    expect(others).toHaveLength(22);
-    expect(await receive(40)).toEqual([]);
-  });
+  says(
+    'one receive of dead letters can return more notices than one call to SQS, each notice once',
+    async (site) => {
+      const { letters, receive } = await open(site);
+      const all = Array.from({ length: 25 }, (_, i) => `task-${i}`);
+      await letters.publish(all.map((id) => death(id)));
+      expect(await receive(3)).toHaveLength(3);
+      const others = await receive(40);
+      expect(others).toHaveLength(22);
+      expect(await receive(40)).toEqual([]);
+    },
+  );
 
   says(
-    'a received notice is hidden until its timeout ends, it is made visible, or it is deleted',
+    'a received dead-letter notice is hidden until its visibility timeout ends or it is made visible, and gone once deleted',
     async (site) => {
       const { letters, receive } = await open(site);
       await letters.publish([death('a')]);
@@ -128,7 +138,7 @@ export function deadLetters(says: Says): void {
   );
 
   says(
-    'a message that Holdfast did not write is returned without content, with its message id',
+    'a dead letter that Holdfast did not write is returned without content, with its SQS message id',
     async (site) => {
       const { receive } = await open(site);
       const id = await sendRaw(site, sqsDeadQueueName(site.prefix, mail, 'normal'), 'not a dispatch message');
@@ -137,7 +147,7 @@ export function deadLetters(says: Says): void {
   );
 
   says(
-    'a notice that was moved to the dispatch queue is received there, and can be deleted',
+    'a dead-letter notice that was moved to the SQS queue for dispatch is received there and can be deleted',
     async (site) => {
       const broker = await site.open();
       await sendRaw(site, site.name(), encodeMessage(death('a')));
@@ -148,7 +158,7 @@ export function deadLetters(says: Says): void {
     },
   );
 
-  says('one notice of a batch that SQS does not accept fails alone', async (site) => {
+  says('if SQS refuses one dead-letter notice of a batch, only that notice fails', async (site) => {
     const { letters } = await open(site);
     site.front.faults.entry = (_, entry) =>
       entry.Id === '1' ? { SenderFault: false, Code: 'InternalError', Message: 'try again' } : undefined;
@@ -156,18 +166,21 @@ export function deadLetters(says: Says): void {
     expect(results).toMatchObject([true, { code: 'UNAVAILABLE', reason: 'STORE_FAILED' }, true]);
   });
 
-  says('the error for a missing dead-letter queue names the queue and the SQS queue', async (site) => {
-    const { letters } = await open(site);
-    const [result] = await letters.publish([death('a', { queue: unknown })]);
-    expect(result).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
-    const error = await errorOf(letters.receive(unknown, 10, hiddenMs));
-    expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
-    expect(error.message).toContain("'unknown'");
-    expect(error.message).toContain('-dead.fifo');
-  });
+  says(
+    'the error for a missing dead-letter queue names the Holdfast queue and the SQS queue',
+    async (site) => {
+      const { letters } = await open(site);
+      const [result] = await letters.publish([death('a', { queue: unknown })]);
+      expect(result).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+      const error = await errorOf(letters.receive(unknown, 10, hiddenMs));
+      expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
+      expect(error.message).toContain("'unknown'");
+      expect(error.message).toContain('-dead.fifo');
+    },
+  );
 
   says(
-    'a receive returns the notices of the calls that succeeded, and fails if all calls failed',
+    'a receive of dead letters returns the notices of the SQS calls that succeeded, and fails only if all calls failed',
     async (site) => {
       const { letters, receive } = await open(site);
       await letters.publish(Array.from({ length: 20 }, (_, i) => death(`task-${i}`)));
@@ -181,7 +194,7 @@ export function deadLetters(says: Says): void {
     },
   );
 
-  says('a close waits for notices in flight, and rejects later ones', async (site) => {
+  says('closing the dead letters waits for notices in flight and rejects later notices', async (site) => {
     const { letters } = await open(site);
     const publishing = letters.publish([death('a')]);
     await letters.close();

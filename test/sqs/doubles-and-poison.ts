@@ -17,7 +17,7 @@ async function sendRaw(site: Site, body: string, group: string): Promise<void> {
 
 export function doublesAndPoison(says: Says): void {
   says(
-    'several messages of one task become one delivery at a time, and deleting them leaves none',
+    'several dispatch messages of one task are delivered one at a time, and none is left after all deliveries were deleted',
     async (site) => {
       const broker = await site.open();
       await broker.send([
@@ -30,7 +30,8 @@ export function doublesAndPoison(says: Says): void {
       expect(idsOf(received).toSorted()).toEqual(['a', 'b']);
       await broker.delete(received.map((delivery) => delivery.receiptHandle));
       await site.clock.settle();
-      // ministack returned all messages of the group at once; fauxqs returns one per receive and still has the others.
+      // The stand-in ministack returned all messages of the group at once. The stand-in fauxqs returns one message per
+      // receive and still has the others.
       if (broker.meter.read().receive?.messages === 4)
         expect(await broker.receive([mail], want())).toEqual([]);
       for (let i = 0; i < 3; i++) {
@@ -52,19 +53,22 @@ export function doublesAndPoison(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('SQS drops a repeat of a message for five minutes, also after the first was deleted', async (site) => {
-    const broker = await site.open();
-    await broker.send([message('a')]);
-    const [delivery] = await broker.receive([mail], want());
-    await broker.delete([delivery?.receiptHandle ?? '']);
-    expect(await broker.send([message('a')])).toEqual([true]);
-    expect(await broker.receive([mail], want())).toEqual([]);
-    await site.clock.advance(301_000);
-    await broker.send([message('a')]);
-    expect(await broker.receive([mail], want())).toHaveLength(1);
-  });
+  says(
+    'SQS drops a repeat of a message for five minutes, even after the first message was deleted',
+    async (site) => {
+      const broker = await site.open();
+      await broker.send([message('a')]);
+      const [delivery] = await broker.receive([mail], want());
+      await broker.delete([delivery?.receiptHandle ?? '']);
+      expect(await broker.send([message('a')])).toEqual([true]);
+      expect(await broker.receive([mail], want())).toEqual([]);
+      await site.clock.advance(301_000);
+      await broker.send([message('a')]);
+      expect(await broker.receive([mail], want())).toHaveLength(1);
+    },
+  );
 
-  says('SQS drops a repeat of a message with the reason again for 15 s only', async (site) => {
+  says('SQS drops a repeat of a message with the reason "again" for 15 s only', async (site) => {
     const broker = await site.open();
     const again = message('a', { reason: 'again' });
     const deleteAll = async (): Promise<number> => {

@@ -10,7 +10,7 @@ import type { Says } from './says.ts';
 const minuteMs = 60_000;
 const levels: readonly Priority[] = ['normal', 'low'];
 
-/** Makes the polls of this priority fail; all others succeed. */
+/** Makes the polls of this priority's SQS queue fail. Polls of all other priorities succeed. */
 function failPolls(site: Site, priority: Priority): void {
   site.front.faults.call = (action, body) =>
     action === 'ReceiveMessage' && String(body.QueueUrl).endsWith(site.name(priority))
@@ -23,7 +23,10 @@ function polls(site: Site, priority: Priority): number {
   return receives.filter(({ body }) => String(body.QueueUrl).endsWith(site.name(priority))).length;
 }
 
-/** Receives in a loop until the site is closed, as a worker's session does. Returns the list of received task ids. */
+/**
+ * Receives in a loop until the test closes its `site`, as a worker's session does. Returns the growing list of
+ * received task ids.
+ */
 function worker(site: Site, broker: SqsBroker, tasks = 1): readonly string[] {
   const { signal } = site.closing;
   const received: string[] = [];
@@ -43,7 +46,9 @@ async function waitUntil(site: Site, done: () => boolean): Promise<void> {
   }
 }
 
-/** Advances the clock in small steps, each long enough in real time for a poll to end and the next to begin. */
+/**
+ * Advances the virtual clock in small steps, each long enough in real time for a poll to end and the next to begin.
+ */
 async function passTime(site: Site, ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 5_000) {
     await site.clock.advance(Math.min(left, 5_000));
@@ -53,12 +58,12 @@ async function passTime(site: Site, ms: number): Promise<void> {
 
 export function failingLevels(says: Says): void {
   says(
-    'a queue stays served if the SQS queue of one of its priorities was deleted',
+    'messages of a queue are still received if the SQS queue of one of its priorities was deleted',
     async (site) => {
       const broker = await site.open();
       const { QueueUrl } = await site.client.send(new GetQueueUrlCommand({ QueueName: site.name('low') }));
       await site.client.send(new DeleteQueueCommand({ QueueUrl }));
-      // 40 receives include some that begin at the lowest priority, as every 16th does.
+      // Every 16th receive begins at the lowest priority, so these 40 receives include some that do.
       await broker.send(messages(40));
       const received = worker(site, broker);
       await waitUntil(site, () => received.length >= 40);
@@ -68,7 +73,7 @@ export function failingLevels(says: Says): void {
   );
 
   says(
-    'a higher priority whose polls fail does not block a lower one',
+    'a priority whose polls fail does not block messages of a lower priority',
     async (site) => {
       const broker = await site.open();
       failPolls(site, 'normal');
@@ -81,7 +86,7 @@ export function failingLevels(says: Says): void {
   );
 
   says(
-    'a priority whose polls fail is polled less and less often, logged each time, and served once polls succeed',
+    'a priority whose polls fail is polled less and less often with a log line each time, and normally once a poll succeeds',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -102,7 +107,7 @@ export function failingLevels(says: Says): void {
       await passTime(site, 20_000);
       await waitUntil(site, () => received.length > 0);
       expect(received).toEqual(['a']);
-      // A success resets the backoff, so the next one is the shortest again.
+      // A successful poll resets the backoff, so the next backoff is the shortest again.
       const before = site.warnings.length;
       failPolls(site, 'low');
       await passTime(site, 20_000);
@@ -113,7 +118,7 @@ export function failingLevels(says: Says): void {
   );
 
   says(
-    'a receive that waits fails only once the polls of all priorities of its queues fail',
+    'a waiting receive call fails only once the polls of all priorities of its queues fail',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -132,7 +137,7 @@ export function failingLevels(says: Says): void {
   );
 
   says(
-    'a quiet queue is served although the polls of one of its priorities fail',
+    'messages of a queue in quiet mode are received although the polls of one of its priorities fail',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const away = await site.open();

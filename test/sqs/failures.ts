@@ -12,7 +12,7 @@ const briefly = (): Promise<void> => new Promise((resolve) => setTimeout(resolve
 const unknown = { tenant: 'acme', queue: 'unknown' };
 
 export function failures(says: Says): void {
-  says('one message of a batch that SQS does not accept fails alone', async (site) => {
+  says('if SQS refuses one message of a batch, only that message fails', async (site) => {
     const broker = await site.open();
     site.front.faults.entry = (_, entry) =>
       String(entry.MessageGroupId) === 'task-1'
@@ -26,7 +26,7 @@ export function failures(says: Says): void {
   });
 
   says(
-    'a message that could not be hidden or deleted returns false, and the others of its batch true',
+    'hiding or deleting a batch of messages returns false for the message that SQS refused, and true for the others',
     async (site) => {
       const broker = await site.open();
       await broker.send(messages(3));
@@ -47,20 +47,23 @@ export function failures(says: Says): void {
     },
   );
 
-  says('a receipt handle used for a task of another queue does nothing, and costs no call', async (site) => {
-    const broker = await site.open();
-    await broker.send([message('a')]);
-    const [delivery] = await broker.receive([mail], want());
-    const receiptHandle = delivery?.receiptHandle ?? '';
-    const other = { tenant: 'other', queue: mail.queue };
-    const madeUp = encodeReceiptHandle({ queue: other, level: 'normal', receivedAtMs: 1, receipt: 'x' });
-    site.front.forget();
-    expect(await broker.delete([receiptHandle], other)).toEqual([false]);
-    expect(await broker.changeVisibility([{ receiptHandle, ms: 60_000 }], other)).toEqual([false]);
-    expect(await broker.changeVisibility([{ receiptHandle: madeUp, ms: 60_000 }], mail)).toEqual([false]);
-    expect(site.front.calls).toEqual([]);
-    expect(await broker.delete([receiptHandle], mail)).toEqual([true]);
-  });
+  says(
+    'a receipt handle used for a task of another queue does nothing and causes no call to SQS',
+    async (site) => {
+      const broker = await site.open();
+      await broker.send([message('a')]);
+      const [delivery] = await broker.receive([mail], want());
+      const receiptHandle = delivery?.receiptHandle ?? '';
+      const other = { tenant: 'other', queue: mail.queue };
+      const madeUp = encodeReceiptHandle({ queue: other, level: 'normal', receivedAtMs: 1, receipt: 'x' });
+      site.front.forget();
+      expect(await broker.delete([receiptHandle], other)).toEqual([false]);
+      expect(await broker.changeVisibility([{ receiptHandle, ms: 60_000 }], other)).toEqual([false]);
+      expect(await broker.changeVisibility([{ receiptHandle: madeUp, ms: 60_000 }], mail)).toEqual([false]);
+      expect(site.front.calls).toEqual([]);
+      expect(await broker.delete([receiptHandle], mail)).toEqual([true]);
+    },
+  );
 
   says('the SDK repeats a send whose response was lost, and the message is delivered once', async (site) => {
     const broker = await site.open();
@@ -74,7 +77,7 @@ export function failures(says: Says): void {
     expect(await broker.receive([mail], want())).toEqual([]);
   });
 
-  says('a throttled call is retried by the SDK alone', async (site) => {
+  says('a throttled call to SQS is retried by the AWS SDK, and by no other code', async (site) => {
     expect(await site.client.config.retryMode).toBe('standard');
     expect(await site.client.config.maxAttempts()).toBe(4);
     // This test uses two attempts, since the SDK waits for seconds between them.
@@ -92,7 +95,7 @@ export function failures(says: Says): void {
     client.destroy();
   });
 
-  says('the error for a queue that does not exist on SQS names the queue', async (site) => {
+  says('the error for a Holdfast queue without an SQS queue names the Holdfast queue', async (site) => {
     const broker = await site.open();
     const [sent] = await broker.send([message('a', { queue: unknown })]);
     expect(sent).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
@@ -103,7 +106,7 @@ export function failures(says: Says): void {
   });
 
   says(
-    'a receive that waits fails if no queue of it can be polled, and is served while one can',
+    'a waiting receive call fails if none of its queues can be polled, and returns deliveries while one of them can',
     async (site) => {
       const broker = await site.open();
       const error = await errorOf(broker.receive([unknown], want({ waitMs: 20_000 })));
@@ -114,49 +117,55 @@ export function failures(says: Says): void {
     },
   );
 
-  says('a queue that is created after a failed call is found by the next', async (site) => {
-    const broker = await site.open();
-    const [sent] = await broker.send([message('a', { queue: unknown })]);
-    expect(sent).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
-    await createQueues(site.client, sqsQueuesOf(site.prefix, unknown));
-    expect(await broker.send([message('a', { queue: unknown })])).toEqual([true]);
-    expect(idsOf(await broker.receive([unknown], want()))).toEqual(['a']);
-  });
+  says(
+    'if a call failed because the SQS queue did not exist, the next call finds the queue once it is created',
+    async (site) => {
+      const broker = await site.open();
+      const [sent] = await broker.send([message('a', { queue: unknown })]);
+      expect(sent).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+      await createQueues(site.client, sqsQueuesOf(site.prefix, unknown));
+      expect(await broker.send([message('a', { queue: unknown })])).toEqual([true]);
+      expect(idsOf(await broker.receive([unknown], want()))).toEqual(['a']);
+    },
+  );
 
-  says('a receive that waits does not fail for a queue that can be polled again', async (site) => {
-    const other = { tenant: 'acme', queue: 'other' };
-    const broker = await site.open({}, [mail, other]);
-    const away = await site.open();
-    let failing = '';
-    site.front.faults.call = (action, body) =>
-      action === 'ReceiveMessage' && failing !== '' && String(body.QueueUrl).includes(failing)
-        ? { status: 400, type: 'AccessDenied' }
-        : undefined;
-    const polled = async (times: number): Promise<void> => {
-      for (let i = 0; i < 400 && site.front.count('ReceiveMessage') < times; i++) await briefly();
-      expect(site.front.count('ReceiveMessage')).toBe(times);
-    };
-    const short = broker.receive([other], want({ waitMs: 1_000 }));
-    await polled(1);
-    failing = 'mail';
-    const waiting = broker.receive([mail, other], want({ waitMs: 20_000 }));
-    await polled(2);
-    failing = '';
-    await site.clock.advance(500);
-    await polled(3);
-    failing = 'other';
-    await site.clock.advance(500);
-    expect(await short).toEqual([]);
-    await polled(4);
-    await away.send([message('a')]);
-    expect(idsOf(await waiting)).toEqual(['a']);
-  });
+  says(
+    'a waiting receive call does not fail because of a queue whose polls failed before but succeed again',
+    async (site) => {
+      const other = { tenant: 'acme', queue: 'other' };
+      const broker = await site.open({}, [mail, other]);
+      const away = await site.open();
+      let failing = '';
+      site.front.faults.call = (action, body) =>
+        action === 'ReceiveMessage' && failing !== '' && String(body.QueueUrl).includes(failing)
+          ? { status: 400, type: 'AccessDenied' }
+          : undefined;
+      const polled = async (times: number): Promise<void> => {
+        for (let i = 0; i < 400 && site.front.count('ReceiveMessage') < times; i++) await briefly();
+        expect(site.front.count('ReceiveMessage')).toBe(times);
+      };
+      const short = broker.receive([other], want({ waitMs: 1_000 }));
+      await polled(1);
+      failing = 'mail';
+      const waiting = broker.receive([mail, other], want({ waitMs: 20_000 }));
+      await polled(2);
+      failing = '';
+      await site.clock.advance(500);
+      await polled(3);
+      failing = 'other';
+      await site.clock.advance(500);
+      expect(await short).toEqual([]);
+      await polled(4);
+      await away.send([message('a')]);
+      expect(idsOf(await waiting)).toEqual(['a']);
+    },
+  );
 
   says('a queue whose polls fail is polled less and less often', async (site) => {
     const broker = await site.open();
     site.front.faults.call = (action) =>
       action === 'ReceiveMessage' ? { status: 400, type: 'AccessDenied' } : undefined;
-    // Like a session, this loop waits a second after an error and receives again.
+    // Like a worker's session, this loop waits a second after an error and receives again.
     const errors: unknown[] = [];
     const received: string[] = [];
     const loop = async (): Promise<void> => {
@@ -183,18 +192,21 @@ export function failures(says: Says): void {
     expect(received).toEqual(['a']);
   });
 
-  says('a close ends waits with an empty list, and later calls are rejected', async (site) => {
-    const broker = await site.open();
-    const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
-    const sending = broker.send([message('a')]);
-    await broker.close();
-    await broker.close();
-    expect(await sending).toEqual([true]);
-    const received = await waiting;
-    expect(received.length).toBeLessThanOrEqual(1);
-    for (const call of [broker.send([message('b')]), broker.changeVisibility([]), broker.delete([])]) {
-      expect(await errorOf(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
-    }
-    expect(await broker.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
-  });
+  says(
+    'closing the broker ends waiting receive calls without an error, and later calls that write to SQS are rejected',
+    async (site) => {
+      const broker = await site.open();
+      const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
+      const sending = broker.send([message('a')]);
+      await broker.close();
+      await broker.close();
+      expect(await sending).toEqual([true]);
+      const received = await waiting;
+      expect(received.length).toBeLessThanOrEqual(1);
+      for (const call of [broker.send([message('b')]), broker.changeVisibility([]), broker.delete([])]) {
+        expect(await errorOf(call)).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORE_FAILED' });
+      }
+      expect(await broker.receive([mail], want({ waitMs: 20_000 }))).toEqual([]);
+    },
+  );
 }

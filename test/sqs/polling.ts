@@ -8,7 +8,7 @@ import type { Says } from './says.ts';
 const minuteMs = 60_000;
 const other = { tenant: 'acme', queue: 'other' };
 
-/** Receives in a loop with waits of 20 s until the site is closed, as a worker's session does. */
+/** Receives in a loop with waits of 20 s until the test closes its `site`, as a worker's session does. */
 function worker(site: Site, broker: SqsBroker, queues = [mail], tasks = 10): PollingWorker {
   const { signal } = site.closing;
   const received: string[] = [];
@@ -32,7 +32,9 @@ async function waitUntil(site: Site, done: () => boolean): Promise<void> {
   }
 }
 
-/** Advances the clock in small steps, each long enough in real time for a poll to end and the next to begin. */
+/**
+ * Advances the virtual clock in small steps, each long enough in real time for a poll to end and the next to begin.
+ */
 async function passTime(site: Site, ms: number): Promise<void> {
   for (let left = ms; left > 0; left -= 10_000) {
     await site.clock.advance(Math.min(left, 10_000));
@@ -41,7 +43,7 @@ async function passTime(site: Site, ms: number): Promise<void> {
 }
 
 export function polling(says: Says): void {
-  says('idle workers of one process poll three times a minute in all', async (site) => {
+  says('idle workers of one process together poll SQS three times a minute', async (site) => {
     const broker = await site.open();
     for (let i = 0; i < 3; i++) worker(site, broker);
     await waitUntil(site, () => site.front.count('ReceiveMessage') > 0);
@@ -52,7 +54,7 @@ export function polling(says: Says): void {
   });
 
   says(
-    'a quiet queue of three priorities is polled no more often than a queue of one priority',
+    'a queue of three priorities in quiet mode is polled no more often than a queue of one priority',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const listening = worker(site, broker);
@@ -72,7 +74,7 @@ export function polling(says: Says): void {
   );
 
   says(
-    'a busy queue of three priorities has a long poll open for each',
+    'a busy queue of three priorities has a long poll open for each priority',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -87,7 +89,7 @@ export function polling(says: Says): void {
     priorities,
   );
 
-  says('a worker without room does not poll', async (site) => {
+  says('a worker without room for a task does not poll SQS', async (site) => {
     const broker = await site.open();
     const waiting = broker.receive([mail], want({ waitMs: 20_000, tasks: 0 }));
     await broker.send([message('a')]);
@@ -109,25 +111,28 @@ export function polling(says: Says): void {
     expect(idsOf(await waiting)).toEqual(['a']);
   });
 
-  says('a delivery that finds no room is buffered for a second, then made visible again', async (site) => {
-    const broker = await site.open();
-    const away = await site.open();
-    let tasks = 1;
-    const calledOff = new AbortController();
-    const room = () => ({ tasks, bytes: 1_000 });
-    const full = broker.receive([mail], want({ waitMs: 20_000, room, signal: calledOff.signal }));
-    await waitUntil(site, () => site.front.calls.some(isLongPoll));
-    tasks = 0;
-    await away.send([message('a')]);
-    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
-    expect(await away.receive([mail], want())).toEqual([]);
-    await site.clock.advance(1_000);
-    expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
-    calledOff.abort();
-    expect(await full).toEqual([]);
-  });
+  says(
+    'a delivery for which no worker has room is buffered for a second, then made visible in SQS again',
+    async (site) => {
+      const broker = await site.open();
+      const away = await site.open();
+      let tasks = 1;
+      const calledOff = new AbortController();
+      const room = () => ({ tasks, bytes: 1_000 });
+      const full = broker.receive([mail], want({ waitMs: 20_000, room, signal: calledOff.signal }));
+      await waitUntil(site, () => site.front.calls.some(isLongPoll));
+      tasks = 0;
+      await away.send([message('a')]);
+      await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+      expect(await away.receive([mail], want())).toEqual([]);
+      await site.clock.advance(1_000);
+      expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
+      calledOff.abort();
+      expect(await full).toEqual([]);
+    },
+  );
 
-  says('a buffered delivery goes to the next worker that waits', async (site) => {
+  says('a buffered delivery goes to the next worker that waits for messages', async (site) => {
     const broker = await site.open();
     const away = await site.open();
     const calledOff = new AbortController();
@@ -162,7 +167,7 @@ export function polling(says: Says): void {
   );
 
   says(
-    'receives that wait return higher priorities first',
+    'waiting receive calls return messages of higher priorities first',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -178,7 +183,7 @@ export function polling(says: Says): void {
   );
 
   says(
-    'a lower priority does not starve if all receives wait',
+    'messages of a lower priority do not starve if all receive calls wait',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('low', { priority: 'low' }), ...messages(20, { priority: 'high' })]);
@@ -191,7 +196,7 @@ export function polling(says: Says): void {
     priorities,
   );
 
-  says('a close makes buffered deliveries visible at once', async (site) => {
+  says('closing the broker makes buffered deliveries visible in SQS at once', async (site) => {
     const broker = await site.open();
     const away = await site.open();
     const calledOff = new AbortController();
@@ -205,23 +210,26 @@ export function polling(says: Says): void {
     expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
   });
 
-  says('messages that arrive during a close are made visible again at once', async (site) => {
-    const away = await site.open();
-    const { client, clock, prefix, enabled } = site;
-    const broker = createSqsBroker({ client, clock, prefix, prioritiesOf: () => enabled });
-    const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
-    await waitUntil(site, () => site.front.calls.some(isLongPoll));
-    const closed = broker.close();
-    await away.send([message('a')]);
-    await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
-    await clock.advance(closeGraceMs);
-    await closed;
-    expect(broker.meter.read().receive?.calls).toBe(1);
-    expect(await waiting).toEqual([]);
-    expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
-  });
+  says(
+    'messages that arrive while the broker is closing are made visible in SQS again at once',
+    async (site) => {
+      const away = await site.open();
+      const { client, clock, prefix, enabled } = site;
+      const broker = createSqsBroker({ client, clock, prefix, prioritiesOf: () => enabled });
+      const waiting = broker.receive([mail], want({ waitMs: 20_000 }));
+      await waitUntil(site, () => site.front.calls.some(isLongPoll));
+      const closed = broker.close();
+      await away.send([message('a')]);
+      await waitUntil(site, () => (broker.meter.read().receive?.calls ?? 0) === 1);
+      await clock.advance(closeGraceMs);
+      await closed;
+      expect(broker.meter.read().receive?.calls).toBe(1);
+      expect(await waiting).toEqual([]);
+      expect(idsOf(await away.receive([mail], want()))).toEqual(['a']);
+    },
+  );
 
-  says('a backlog is received with several concurrent calls', async (site) => {
+  says('a backlog of messages is received with several concurrent ReceiveMessage calls', async (site) => {
     const broker = await site.open();
     await broker.send(messages(60));
     site.front.forget();
@@ -232,7 +240,7 @@ export function polling(says: Says): void {
     expect(site.front.mostAtOnce('ReceiveMessage')).toBeGreaterThan(1);
   });
 
-  says('a worker for several queues receives from each', async (site) => {
+  says('a worker for several queues receives messages of each queue', async (site) => {
     const broker = await site.open({}, [mail, other]);
     const away = await site.open({}, [mail, other]);
     const listening = worker(site, broker, [mail, other]);
@@ -242,7 +250,7 @@ export function polling(says: Says): void {
   });
 
   says(
-    'a message of a priority that is not enabled goes to the nearest level and keeps its priority',
+    'a message of a priority that is not enabled goes to the SQS queue of the nearest one and keeps its own priority',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('a', { priority: 'low' }), message('b', { priority: 'high' })]);

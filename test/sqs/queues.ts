@@ -16,18 +16,21 @@ async function urlOf(site: Site, name: string): Promise<string> {
 }
 
 export function queues(says: Says): void {
-  says('created queues match their definitions, and creating them again changes nothing', async (site) => {
-    const definitions = sqsQueuesOf(site.prefix, mail, priorities);
-    expect(definitions).toHaveLength(3);
-    await createQueues(site.client, definitions);
-    expect(await checkQueues(site.client, definitions)).toEqual([]);
-    site.front.forget();
-    await createQueues(site.client, definitions);
-    expect(site.front.count('CreateQueue') + site.front.count('SetQueueAttributes')).toBe(0);
-  });
+  says(
+    'created SQS queues match their definitions, and creating them again changes nothing',
+    async (site) => {
+      const definitions = sqsQueuesOf(site.prefix, mail, priorities);
+      expect(definitions).toHaveLength(3);
+      await createQueues(site.client, definitions);
+      expect(await checkQueues(site.client, definitions)).toEqual([]);
+      site.front.forget();
+      await createQueues(site.client, definitions);
+      expect(site.front.count('CreateQueue') + site.front.count('SetQueueAttributes')).toBe(0);
+    },
+  );
 
   says(
-    'a queue has high throughput, a visibility timeout of 32 s, 14 days of retention and a dead-letter queue',
+    'an SQS queue is created with high throughput, a visibility timeout of 32 s, 14 days of retention and a dead-letter queue',
     async (site) => {
       const [definition] = sqsQueuesOf(site.prefix, mail);
       if (definition === undefined) expect.fail();
@@ -49,7 +52,7 @@ export function queues(says: Says): void {
   );
 
   says(
-    'checkQueues reports missing queues and wrong attributes, and createQueues corrects them',
+    'checkQueues reports missing SQS queues and wrong attributes, and createQueues corrects them',
     async (site) => {
       const definitions = sqsQueuesOf(site.prefix, mail, ['high', 'normal']);
       await createQueues(site.client, definitions);

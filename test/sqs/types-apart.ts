@@ -6,7 +6,7 @@ import type { Says } from './says.ts';
 
 const roomForTen: ReceiveRequest['room'] = () => ({ tasks: 10, bytes: 1_000_000 });
 
-/** Receives in a loop until the site is closed, like a worker that handles one task type alone. */
+/** Receives in a loop until the test closes its `site`, like a worker that handles one task type alone. */
 function worker(
   site: Site,
   broker: SqsBroker,
@@ -32,7 +32,10 @@ async function waitUntil(site: Site, done: () => boolean): Promise<void> {
   }
 }
 
-/** Advances the clock by a second, and waits in real time until polls have ended and the next have begun. */
+/**
+ * Advances the virtual clock by a second, and waits in real time until open polls have ended and the next polls have
+ * begun.
+ */
 async function passSecond(site: Site): Promise<void> {
   await site.clock.advance(1_000);
   await new Promise((resolve) => setTimeout(resolve, 30));
@@ -40,7 +43,7 @@ async function passSecond(site: Site): Promise<void> {
 
 export function typesApart(says: Says): void {
   says(
-    'workers of one process with different task types each receive their own deliveries from shared polls',
+    'workers of one process that handle different task types share polls, and each receives deliveries of its own types only',
     async (site) => {
       const broker = await site.open();
       const [send, print] = [worker(site, broker, 'send'), worker(site, broker, 'print')];
@@ -67,7 +70,7 @@ export function typesApart(says: Says): void {
   );
 
   says(
-    'messages whose own worker is full are not received again and again for another worker with room',
+    'messages whose worker has no room are not received again and again because another worker polls',
     async (site) => {
       const broker = await site.open();
       const room = { tasks: 0, bytes: 1_000_000 };
@@ -90,7 +93,7 @@ export function typesApart(says: Says): void {
   );
 
   says(
-    'a message received fifty times goes to any worker with room, since it must be sent anew',
+    'a message that was received fifty times goes to any worker with room, since it must be replaced by a new message',
     async (site) => {
       const broker = await site.open();
       const away = await site.open();
@@ -110,7 +113,7 @@ export function typesApart(says: Says): void {
     'a receive without a wait leaves messages of another worker’s task type to that worker',
     async (site) => {
       const broker = await site.open();
-      // The worker for print has no room yet.
+      // The worker that handles the task type `print` has no room yet.
       const room = { tasks: 0, bytes: 1_000_000 };
       const signal = site.closing.signal;
       const types = [{ type: 'print', maxVersion: 1 }];

@@ -7,9 +7,9 @@ import { dirname, join } from 'node:path';
 export interface Dynoxide {
   readonly endpoint: string;
   readonly port: number;
-  /** Resolves when the process has ended, for whatever reason. */
+  /** Resolves when the dynoxide process has ended, for whatever reason. */
   readonly gone: Promise<void>;
-  /** Kills the process and waits until it has ended. */
+  /** Kills the dynoxide process and waits until it has ended. */
   stop(): Promise<void>;
 }
 
@@ -25,14 +25,14 @@ function binary(): string {
     const path = join(dirname(found), 'dynoxide');
     if (existsSync(path)) return path;
   } catch {
-    // The package is not installed on this platform; the error below explains how to get dynoxide.
+    // The npm package of dynoxide is not installed on this platform. The error below explains how to get dynoxide.
   }
   throw new Error(
     'This needs dynoxide, a stand-in for DynamoDB, and no package brings one for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.',
   );
 }
 
-/** Returns the port if it is free, else fails with EADDRINUSE. For 0 it returns any free port. */
+/** Returns the TCP port if it is free, else fails with EADDRINUSE. For port 0 it returns any free port. */
 function freePort(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -61,7 +61,9 @@ async function waitForAnswer(endpoint: string, child: ChildProcess): Promise<voi
   throw new Error('dynoxide did not answer');
 }
 
-/** Starts a dynoxide process with its data in memory, on this port of 127.0.0.1; 0 chooses a free port. */
+/**
+ * Starts dynoxide, a stand-in for DynamoDB, with its data in memory, on this port of 127.0.0.1; 0 chooses a free port.
+ */
 export async function startDynoxide(requestedPort = 0): Promise<Dynoxide> {
   const port = await freePort(requestedPort);
   const child = spawn(binary(), ['serve', '--host', '127.0.0.1', '--port', String(port)], {
@@ -70,7 +72,7 @@ export async function startDynoxide(requestedPort = 0): Promise<Dynoxide> {
   // A program that does not exist never gets a pid, which `waitForAnswer` checks.
   child.once('error', () => {});
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  // A test that is aborted must not leave the process running.
+  // A test that is aborted must not leave the dynoxide process running.
   const kill = (): void => void child.kill('SIGKILL');
   process.once('exit', kill);
   const endpoint = `http://127.0.0.1:${port}`;
@@ -92,7 +94,7 @@ export async function startDynoxide(requestedPort = 0): Promise<Dynoxide> {
   };
 }
 
-/** The configuration of an SDK client for the stand-in, which accepts any credentials. */
+/** The configuration of an AWS SDK client for a stand-in, which accepts any credentials. */
 export const clientOf = (endpoint: string) => ({
   endpoint,
   region: 'eu-central-1',

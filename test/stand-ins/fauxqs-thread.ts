@@ -1,4 +1,5 @@
-// Runs fauxqs in a worker thread, in which Date.now and long timers are replaced by the time that the test sets.
+// Runs fauxqs, a stand-in for SQS, in a worker thread in which Date.now and long timers follow the time that the test
+// sets.
 import { parentPort, workerData } from 'node:worker_threads';
 
 const { time } = workerData as { readonly time: SharedArrayBuffer };
@@ -9,7 +10,7 @@ const realTimeout = globalThis.setTimeout;
 const sharedMs = (): number => Number(Atomics.load(cell, 0));
 Date.now = () => sharedMs() || realNow();
 
-/** Timers from 1 s on, such as those of long polls, run by the test's time. */
+/** Timers of at least this length, such as the timers of long polls, follow the time that the test sets. */
 const longMs = 1_000;
 const pollMs = 5;
 globalThis.setTimeout = Object.assign((run: () => void, ms = 0, ...rest: unknown[]) => {
@@ -29,8 +30,8 @@ interface Fifo {
   dequeueFifo(...args: unknown[]): unknown[];
 }
 
-// fauxqs puts a message that becomes visible again behind all others. SQS promises no order between groups, but delivers
-// roughly in the order of sending, so this keeps the groups sorted.
+// fauxqs puts a message that becomes visible again behind all others. SQS promises no order between groups, but
+// delivers roughly in the order of sending, so the message groups are kept sorted here.
 const store = (await import(new URL('sqs/sqsStore.js', import.meta.resolve('fauxqs')).href)) as {
   readonly SqsQueue: { readonly prototype: Fifo };
 };

@@ -4,9 +4,9 @@ import { SqsFront } from './sqs-front.ts';
 import type { SqsStandIn } from './sqs-stand-in.ts';
 
 /**
- * Starts fauxqs behind a front on this port of 127.0.0.1; 0 chooses a free port. The front refuses stale receipt
- * handles as AWS does, which fauxqs accepts. Other differences from AWS remain: fauxqs returns one message of a group
- * per receive, and ignores ReceiveRequestAttemptId and DeduplicationScope.
+ * Starts fauxqs, a stand-in for SQS, behind a proxy on this port of 127.0.0.1; 0 chooses a free port. The proxy
+ * refuses stale receipt handles as AWS does; fauxqs alone accepts them. Other differences from AWS remain: fauxqs
+ * returns one message of a group per receive, and ignores ReceiveRequestAttemptId and DeduplicationScope.
  */
 export async function startFauxqs(requestedPort = 0): Promise<SqsStandIn> {
   const time = new TimeInMemory();

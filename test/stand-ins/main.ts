@@ -9,10 +9,13 @@ import { startDynoxide } from './dynoxide.ts';
 import { startFauxqs } from './fauxqs.ts';
 
 const ports = programOptions('stand-ins', { dynamodbPort: 7481, sqsPort: 7482 });
-/** How often the recorded calls are dropped. The front records each call for specs, and this program has none. */
+/**
+ * How often the recorded SQS calls are dropped, in ms. The SQS proxy records each call for tests, and this program
+ * runs no tests.
+ */
 const forgetMs = 60_000;
 
-// Without this handler dynoxide would go on running after its terminal was closed.
+// Without this handler the dynoxide process would go on running after its terminal was closed.
 process.once('SIGHUP', () => process.exit(129));
 
 function exitWith(thrown: unknown): never {

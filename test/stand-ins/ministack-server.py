@@ -1,4 +1,4 @@
-"""Runs ministack on the time of the test, in ms, which is in 8 bytes of a mapped file. 0 selects the machine's clock."""
+"""Runs ministack, a stand-in for SQS, by the time that a test sets: ms in 8 bytes of a mapped file, 0 for the real time."""
 
 import mmap
 import os

@@ -31,9 +31,9 @@ async function answers(endpoint: string): Promise<boolean> {
 }
 
 /**
- * Starts ministack with the Python of a virtual environment. Unlike fauxqs, and like AWS, it returns several messages
- * of a group in one receive, refuses handles of an earlier receive and deduplicates by group. It accepts expired
- * handles, which AWS does not, so it runs behind the same front as fauxqs.
+ * Starts ministack, a stand-in for SQS, with the Python of a virtual environment. Like AWS, and unlike fauxqs,
+ * ministack returns several messages of a group in one receive, refuses receipt handles of an earlier receive and
+ * deduplicates by group. Unlike AWS it accepts expired receipt handles, so it runs behind the same proxy as fauxqs.
  */
 export async function startMinistack(python: string): Promise<SqsStandIn> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-ministack-'));

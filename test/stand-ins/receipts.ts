@@ -46,7 +46,7 @@ export class Receipts {
     });
   }
 
-  /** Returns the error with which SQS would refuse this entry, or undefined if SQS would accept it. */
+  /** Returns the error with which SQS would refuse an entry of a batch, or undefined if SQS would accept it. */
   refusal({ Id, ReceiptHandle, VisibilityTimeout = 0 }: HandleEntry): Refusal | undefined {
     const receipt = this.#byReceiptHandle.get(ReceiptHandle);
     const refused = (Code: string, Message: string): Refusal => ({ Id, SenderFault: true, Code, Message });

@@ -2,14 +2,14 @@ import { writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 
 /**
- * The time of a stand-in that runs beside the test: milliseconds since the epoch in 8 bytes that both can read. 0
- * selects the machine's clock.
+ * The time that a test sets for a stand-in in another thread or process: milliseconds since the epoch, in 8 bytes that
+ * the stand-in can read. 0 selects the machine's clock.
  */
 export interface SharedTime {
   set(nowMs: number): void;
 }
 
-/** Shares the time between threads by a shared array buffer. */
+/** Shares the test's time with a stand-in in another thread, by a shared array buffer. */
 export class TimeInMemory implements SharedTime {
   readonly buffer = new SharedArrayBuffer(8);
   readonly #cell = new BigInt64Array(this.buffer);
@@ -19,7 +19,7 @@ export class TimeInMemory implements SharedTime {
   }
 }
 
-/** Shares the time between processes by a file that the stand-in maps into its memory. */
+/** Shares the test's time with a stand-in in another process, by a file that the stand-in maps into its memory. */
 export class TimeInFile implements SharedTime {
   readonly path: string;
   readonly #file: FileHandle;

@@ -4,13 +4,13 @@ import type { AddressInfo } from 'node:net';
 import { Receipts, type Refusal } from './receipts.ts';
 
 export interface SqsFaults {
-  /** Returns an error if the whole call should fail. It is then not forwarded. */
+  /** Returns an error if the whole call to SQS should fail. The call is then not forwarded to the stand-in. */
   call?:
     | ((action: string, body: Record<string, unknown>) => { status: number; type: string } | undefined)
     | undefined;
-  /** Returns an error if this entry of a batch should fail. The other entries are forwarded. */
+  /** Returns an error if this entry of an SQS batch should fail. The other entries are forwarded to the stand-in. */
   entry?: ((action: string, entry: Record<string, unknown>) => Omit<Refusal, 'Id'> | undefined) | undefined;
-  /** Returns true if the response should be lost after the call has taken effect. */
+  /** Returns true if the response to an SQS call should be lost after the call has taken effect. */
   loseAnswer?: ((action: string) => boolean) | undefined;
 }
 
@@ -36,7 +36,7 @@ export class SqsFront {
     this.#server = createServer((request, response) => void this.#handle(request, response));
   }
 
-  /** Listens on this port of 127.0.0.1; 0 chooses a free port. Throws EADDRINUSE if the port is taken. */
+  /** Starts the proxy on this port of 127.0.0.1; 0 chooses a free port. Throws EADDRINUSE if the port is taken. */
   static async open(target: string, now: () => number, port = 0): Promise<SqsFront> {
     const front = new SqsFront(target, now);
     front.#server.listen(port, '127.0.0.1');
@@ -48,7 +48,7 @@ export class SqsFront {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** True while a call other than a long poll is in flight. */
+  /** True while a call to SQS other than a long poll is in flight. */
   get busy(): boolean {
     return this.#shortCalls > 0;
   }
@@ -62,7 +62,7 @@ export class SqsFront {
     this.#atOnce.clear();
   }
 
-  /** The most calls of one action that were in flight at the same time. */
+  /** Returns the largest number of calls of one SQS action that were in flight at the same time. */
   mostAtOnce(action: string): number {
     return this.#atOnce.get(action)?.most ?? 0;
   }

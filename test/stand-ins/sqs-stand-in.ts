@@ -4,15 +4,21 @@ import type { SqsFront } from './sqs-front.ts';
 
 /** A running stand-in for SQS. */
 export interface SqsStandIn {
-  /** `http://127.0.0.1:port` of the front, which refuses receipt handles as AWS does. */
+  /**
+   * The URL, `http://127.0.0.1:port`, of the proxy in front of the stand-in. The proxy refuses receipt handles as AWS
+   * does.
+   */
   readonly endpoint: string;
   readonly front: SqsFront;
-  /** Sets the stand-in's time to `nowMs`, where it stays until the next call. 0 selects the machine's clock. */
+  /**
+   * Sets the stand-in's clock to `nowMs`, where it stands still until the next `setTime`. 0 selects the machine's
+   * clock.
+   */
   setTime(nowMs: number): void;
   stop(): Promise<void>;
 }
 
-/** Creates a client with the settings of the engine's own client, for a stand-in. */
+/** Creates an SQS client for a stand-in, with the settings of the aws engine's own client. */
 export function standInClient(endpoint: string, config: SQSClientConfig = {}): SQSClient {
   return sqsClient({
     endpoint,

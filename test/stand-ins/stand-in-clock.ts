@@ -6,8 +6,9 @@ const pollMs = 2;
 type TimedStandIn = Pick<SqsStandIn, 'setTime'> & { readonly front: { readonly busy: boolean } };
 
 /**
- * Creates a virtual clock that also sets the time of a stand-in, so that hidden messages reappear by this clock. It
- * advances from timer to timer, and stops at each until all calls in flight except long polls are answered.
+ * Creates a virtual clock that also sets the time of an SQS stand-in, so that hidden messages reappear by the virtual
+ * clock. The clock advances from timer to timer, and stops at each timer until all calls in flight except long polls
+ * are answered.
  */
 export function standInClock({ front, setTime }: TimedStandIn): VirtualClock {
   const clock = virtualClock();

@@ -1,4 +1,7 @@
-/** Tests `npm run stand-ins` when it cannot start or continue. Its use is tested in test/cli/aws-documented.spec.ts. */
+/**
+ * Tests `npm run stand-ins` when it cannot start or continue. Its normal use is tested in
+ * test/cli/aws-documented.spec.ts.
+ */
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -24,7 +27,7 @@ async function errorOutput(argv: readonly string[], env: NodeJS.ProcessEnv = {})
 }
 
 test.each(['--dynamodb-port', '--sqs-port'])(
-  'a port that is taken ends the program with one line that names %s',
+  'npm run stand-ins ends with one line that names %s if the port is taken',
   async (flag) => {
     const port = await takenPort();
     const others = free.filter((_, i) => i < 2 === (flag === '--sqs-port'));
@@ -34,7 +37,7 @@ test.each(['--dynamodb-port', '--sqs-port'])(
   },
 );
 
-test('a missing dynoxide ends the program with one line that explains how to install it', async () => {
+test('npm run stand-ins without dynoxide ends with one line that explains how to install it', async () => {
   const nowhere = `data:text/javascript,${encodeURIComponent(`
     import Module from 'node:module';
     const resolve = Module._resolveFilename;
@@ -47,13 +50,13 @@ test('a missing dynoxide ends the program with one line that explains how to ins
   expect(err).toMatch(/^error: This needs dynoxide, .*`cargo install dynoxide-rs`, .*\n$/);
 });
 
-test('a wrong path in HOLDFAST_DYNOXIDE ends the program with a line that shows the path', async () => {
+test('npm run stand-ins with a wrong path in HOLDFAST_DYNOXIDE ends with a line that shows the path', async () => {
   expect(await errorOutput(free, { HOLDFAST_DYNOXIDE: '/nowhere' })).toBe(
     'error: dynoxide could not be started: /nowhere\n',
   );
 });
 
-test('the program ends when dynoxide ends, since all its data is lost', async () => {
+test('npm run stand-ins ends when the dynoxide process ends, since all its data is lost', async () => {
   const started = startNode([program, ...free], {});
   await started.until(/HOLDFAST_ENGINE.*\n/);
   const [child = ''] = execFileSync('pgrep', ['-P', String(started.child.pid)], { encoding: 'utf8' }).split(

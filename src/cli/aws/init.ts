@@ -19,11 +19,17 @@ export interface InitRequest {
   readonly tenant: string;
   /** The queues to create, correct or compare. If none are named, all registered queues of the tenant are taken. */
   readonly queues: readonly string[];
-  /** The priorities that a queue needs. If undefined, the registered ones, or `normal` alone for a new queue. */
+  /**
+   * The priorities that each queue needs. If undefined, a registered queue keeps its priorities and a new queue gets
+   * `normal` alone.
+   */
   readonly priorities: readonly Priority[] | undefined;
-  /** The shards that the table's indexes need, which can only be raised. If undefined, they stay as they are. */
+  /**
+   * The numbers of shards that the table's indexes need. They can only be raised. If undefined, the numbers stay as
+   * they are.
+   */
   readonly shards?: RequestedShards | undefined;
-  /** True to compare alone and to change nothing. */
+  /** True to only compare the table and the queues with the request, and to change nothing. */
   readonly check: boolean;
 }
 
@@ -39,8 +45,9 @@ export interface TableResult {
   readonly did: InitStatus;
   readonly differs: readonly string[];
   /**
-   * The shards that are read and those that new entries go to (`written`, fewer for some minutes after a growth).
-   * Undefined if the table is missing or is not one of Holdfast's.
+   * The numbers of shards of the table's indexes: the shards that are read, and in `written` the shards that new
+   * entries go to (fewer for some minutes after shards were added). Undefined if the table is missing or is not one of
+   * Holdfast's.
    */
   readonly shards: (ShardCounts & { readonly written: ShardCounts }) | undefined;
 }
@@ -51,7 +58,10 @@ export interface QueueResult {
   readonly priorities: readonly Priority[];
   readonly did: InitStatus;
   readonly sqs: readonly string[];
-  /** One sentence for each difference that was found and, unless `check` is set, corrected. */
+  /**
+   * One sentence for each difference that was found in the queue or its SQS queues and, unless `check` is set,
+   * corrected.
+   */
   readonly differs: readonly string[];
 }
 
@@ -68,7 +78,10 @@ interface InitContext {
 /** How often `initQueue` tries to register a queue whose registration other processes change at the same time. */
 const registerTries = 5;
 
-/** Creates and corrects the table and the queues. It may run several times and deletes nothing. */
+/**
+ * Creates the DynamoDB table and the SQS queues, or corrects them. May be called any number of times and deletes
+ * nothing.
+ */
 export async function initAws(request: InitRequest): Promise<InitResult> {
   const aws = await loadAws();
   const clients = awsClients(request.store);
@@ -103,7 +116,7 @@ async function initTable(context: InitContext): Promise<TableResult> {
   const faults = await aws.checkTable(table, name);
   if (faults === undefined) {
     if (check) return { name, did: 'missing', differs: [], shards: undefined };
-    // Another process created the table first, so it is compared like any table that exists.
+    // Another process created the table first, so the table is compared like any other table that exists.
     if (!(await aws.createTable(table, name, systemClock()))) return initTable(context);
     await aws.growShards(registry, requested);
     return { name, did: 'created', differs: [], shards: await shardsIn(context) };
@@ -111,7 +124,8 @@ async function initTable(context: InitContext): Promise<TableResult> {
   const isOurs = faults.every((fault) => fault.startsWith('its time to live'));
   // A table with other keys or indexes belongs to somebody else. Nothing of it is changed, not even its time to live.
   if (!isOurs) return { name, did: 'differs', differs: faults, shards: undefined };
-  // The check comes before any change, since it rejects a request for fewer shards than the table has.
+  // The shard counts are checked before anything is changed: the check rejects a request for fewer shards than the
+  // table has.
   const fewer = missingShards(requested, (await aws.checkShards(registry, requested)).read);
   const differs = [...faults, ...fewer];
   if (!check && faults.length > 0) await aws.enableTtl(table, name);
@@ -142,12 +156,12 @@ async function queuesOf({ registry, request }: InitContext, table: TableResult):
   return (await registry.list(queueKind, all)).map(({ key }) => key.slice(all.length));
 }
 
-/** Writes a fault of the table in the past tense, once it was corrected. */
+/** Rewrites the description of a table's fault in the past tense, once the fault was corrected. */
 function inPastTense(fault: string): string {
   return fault.replace(/ (is|has) /, (verb) => (verb === ' is ' ? ' was ' : ' had '));
 }
 
-/** Awaits a call to SQS. Its error then names the endpoint of SQS and not that of the table. */
+/** Awaits a call to SQS. If the call fails, the error names the endpoint of SQS and not that of DynamoDB. */
 async function callSqs<T>({ aws, request }: InitContext, call: Promise<T>): Promise<T> {
   try {
     return await call;
@@ -158,8 +172,8 @@ async function callSqs<T>({ aws, request }: InitContext, call: Promise<T>): Prom
 
 /**
  * Creates, corrects or compares one queue. Priorities are only added: nobody would receive the messages of a removed
- * one, and they would be lost. If another process registers the queue at the same time, its priorities are read again
- * and kept.
+ * priority, and these messages would be lost. If another process registers the queue at the same time, the priorities
+ * that it registered are read and kept.
  */
 async function initQueue(
   context: InitContext,
@@ -188,13 +202,13 @@ async function initQueue(
   if (differs.length === 0) return { ...result, did: 'unchanged' };
   if (check) return { ...result, did: isRegistered ? 'differs' : 'missing' };
   if (differences.length > 0) await callSqs(context, aws.createQueues(sqs, definitions));
-  // The registration comes last: a registered queue has everything that it needs.
+  // The queue is registered last, so that every registered queue has its SQS queues.
   if (!isComplete) {
     const setting = { ...initialSetting, ...stored, priorities };
     if (!(await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent'))) {
       if (triesLeft <= 1) throw changedMeanwhile(ref);
       const again = await initQueue(context, ref, isTableMissing, triesLeft - 1);
-      // The next try finds no difference where this try created or corrected something.
+      // The next try to register the queue finds no difference where this try created or corrected something.
       const did = again.did === 'unchanged' ? 'corrected' : again.did;
       return { ...again, did, differs: [...new Set([...differs, ...again.differs])] };
     }
@@ -217,9 +231,11 @@ interface Difference {
   readonly found: string | undefined;
 }
 
-/** Describes each difference, in the past tense if it is corrected (`isDone`). */
+/**
+ * Describes each difference between an SQS queue and its definition, in the past tense if it is corrected (`isDone`).
+ */
 function differenceTexts(differences: readonly Difference[], isDone: boolean): string[] {
-  // A queue without this attribute does not exist: every SQS queue of Holdfast is a FIFO queue.
+  // An SQS queue without the attribute `FifoQueue` does not exist: every SQS queue of Holdfast is a FIFO queue.
   const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
   const absent = new Set(missing.map(({ name }) => name));
   return [

@@ -1,10 +1,10 @@
-/** The options by which verbs name a table and its queues on AWS. */
+/** The command-line options by which verbs name a DynamoDB table and its SQS queues. */
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
 import { name } from '../../core/rules.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import { usage } from '../exit-codes.ts';
 
-/** The values of these options, as commander parses them. */
+/** The values of the options for AWS, as commander parses them. */
 export interface AwsFlags {
   readonly table?: string | undefined;
   readonly queuePrefix?: string | undefined;
@@ -74,8 +74,9 @@ export function refuseExtraWords(words: readonly string[], queues: readonly stri
 }
 
 /**
- * Returns the endpoint of the flag, else that of the AWS SDK's own variables. The SDK would read those itself, but it
- * uses an endpoint of SQS from a variable differently than one that is passed to it.
+ * Returns the endpoint of an AWS service: from the flag, else from the AWS SDK's own environment variables. The SDK
+ * would read these variables itself, but it uses an SQS endpoint from a variable differently than an endpoint that is
+ * passed to it.
  */
 function endpoint(flag: string | undefined, service: 'DYNAMODB' | 'SQS'): string | undefined {
   const { AWS_ENDPOINT_URL: common } = process.env;
@@ -84,14 +85,17 @@ function endpoint(flag: string | undefined, service: 'DYNAMODB' | 'SQS'): string
 
 /** The table names that DynamoDB accepts. */
 const tableName = /^[A-Za-z0-9._-]{3,255}$/;
-/** The prefixes that SQS accepts: a queue's name has at most 80 characters, and no dot but that of `.fifo`. */
+/**
+ * The prefixes of queue names that SQS accepts: a queue's name has at most 80 characters, and no dot but that of
+ * `.fifo`.
+ */
 const prefixOfQueues = /^[A-Za-z0-9_-]{1,80}$/;
 
 function checkNames(table: string, queuePrefix: string | undefined): void {
   if (!tableName.test(table)) {
     throw usage(`'${table}' is not a name of a table.`, 'Write 3 to 255 letters, digits, dots, _ or -.');
   }
-  // Without a prefix, a valid one is derived from the table's name.
+  // Without `--queue-prefix`, a valid prefix is derived from the table's name.
   if (queuePrefix && !prefixOfQueues.test(queuePrefix)) {
     throw usage(
       `Names of SQS queues cannot begin with '${queuePrefix}'.`,
@@ -101,7 +105,8 @@ function checkNames(table: string, queuePrefix: string | undefined): void {
 }
 
 /**
- * @throws HoldfastError INVALID_ARGUMENT if --table is missing, AWS accepts no such name, or an endpoint is not a URL.
+ * @throws HoldfastError INVALID_ARGUMENT if --table is missing, if AWS does not accept the table name or the queue
+ * prefix, or if an endpoint is not a URL.
  */
 export function awsStore(flags: AwsFlags): AwsStore {
   const { table, queuePrefix, region } = flags;

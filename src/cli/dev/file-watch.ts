@@ -1,12 +1,14 @@
-/** Notices when a file of a set is written, replaced, created or removed. */
+/** Watches a set of files, and notices when one of them is written, replaced, created or removed. */
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** A change is reported once no file has changed for this time, since an editor saves a file in several steps. */
+/**
+ * A file change is reported once no watched file has changed for this time: an editor saves a file in several steps.
+ */
 const settleMs = 80;
 /**
- * Poll interval, for file systems that report no changes (network, some containers) and for folders that do not exist
- * yet.
+ * The interval at which the watched files are polled, for file systems that report no changes (network, some
+ * containers) and for folders that do not exist yet.
  */
 const pollMs = 1_000;
 
@@ -29,8 +31,8 @@ export class FileWatch {
   }
 
   /**
-   * Adds a file to the set. The file's folder is watched and not the file itself: an editor that saves by renaming
-   * replaces the file, and a watch on the old file would see no further change.
+   * Adds a file to the watched set. The file's folder is watched and not the file itself: an editor that saves by
+   * renaming replaces the file, and a watch on the old file would see no further change.
    */
   add(file: string, fingerprint: string): void {
     this.#fingerprints.set(file, fingerprint);
@@ -41,11 +43,12 @@ export class FileWatch {
       watcher.on('error', () => this.#unwatch(folder));
       this.#folders.set(folder, watcher);
     } catch {
-      // The folder does not exist, or the system has no more watches to give. The poll finds changes there too.
+      // The folder does not exist, or the system has no more watches to give. Polling finds changes in such a folder
+      // too.
     }
   }
 
-  /** Removes all files from the set. */
+  /** Removes all files from the watched set. */
   clear(): void {
     clearTimeout(this.#settling);
     this.#settling = undefined;

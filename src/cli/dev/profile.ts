@@ -16,8 +16,8 @@ export interface DevCertificates {
 const renewMs = 7 * 86_400_000;
 
 /**
- * Creates a development authority in `dir` and one certificate for each side. Later calls reuse these certificates
- * until a week before they expire.
+ * Creates a development certificate authority in `dir`, and one certificate for the server and one for clients. Later
+ * calls reuse these certificates until a week before they expire.
  */
 export async function ensureCertificates(dir: string, nowMs: number): Promise<DevCertificates> {
   await initAuthority(dir, nowMs);
@@ -63,7 +63,8 @@ export function writeProfile({ grpcPort, httpPort }: DevPorts, client: Certifica
 }
 
 /**
- * Returns an environment for the worker's process in which `connect()` finds this server, whatever the shell has set.
+ * Returns an environment for the worker's process in which `connect()` finds the server of `holdfast dev`, whatever the
+ * shell has set.
  */
 export function workerEnv({ grpcPort }: DevPorts, { ca, cert, key }: CertificateFiles): NodeJS.ProcessEnv {
   return {

@@ -60,7 +60,7 @@ function explainStartError(thrown: unknown, module: string | undefined): unknown
   return thrown;
 }
 
-/** Creates the folder with a .gitignore, so that keys and tasks are not committed to a repository. */
+/** Creates the folder of `holdfast dev` with a .gitignore, so that keys and tasks are not committed to a repository. */
 function makeFolder(dir: string): void {
   mkdirSync(dir, { recursive: true });
   const ignore = join(dir, '.gitignore');

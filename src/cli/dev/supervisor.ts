@@ -16,7 +16,10 @@ export interface SupervisorOptions {
   readonly onWorking: (types: readonly string[], queues: readonly string[], pid: number | undefined) => void;
 }
 
-/** Time in which running tasks may finish before a restart. The others are released, and the new process runs them. */
+/**
+ * The time in which running tasks may finish before the worker is restarted. Tasks that are still running then are
+ * released, and the new process runs them.
+ */
 const reloadMs = 5_000;
 const restartBackoff = { firstMs: 1_000, longestMs: 30_000 } as const;
 /** A worker that ran for this time before its end, or before a save, is restarted with the shortest backoff again. */
@@ -41,7 +44,7 @@ export class Supervisor {
     this.#done = this.#run();
   }
 
-  /** Lets running tasks finish within the limit, then ends the process. */
+  /** Lets running tasks finish within the limit, then ends the worker process. */
   async stop(limitMs: number): Promise<void> {
     this.#stopLimitMs = limitMs;
     this.#wake();
@@ -108,7 +111,7 @@ export class Supervisor {
     await this.#backOff();
   }
 
-  /** Waits for the backoff, and doubles it for the next time. A save or a stop ends the wait at once. */
+  /** Waits for the restart backoff, and doubles it for the next restart. A save or a stop ends the wait at once. */
   async #backOff(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#waitMs);

@@ -13,7 +13,7 @@ import type { WorkerCommand, WorkerReport } from './worker-process.ts';
 
 const checkParentEveryMs = 1_000;
 
-/** Source of the thread that kills this process once its parent is gone. */
+/** The source code of a thread that kills this process once its parent process is gone. */
 const parentWatch = `
 const { workerData: { parent, everyMs } } = require('node:worker_threads');
 setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, everyMs);

@@ -4,42 +4,45 @@ import { extname, join } from 'node:path';
 
 /** A message of the worker's process to `holdfast dev`. */
 export type WorkerReport =
-  /** The process is about to read this file. The fingerprint changes when the file does. */
+  /** The worker process is about to read this file. The fingerprint changes when the file is changed. */
   | { readonly kind: 'loads'; readonly file: string; readonly fingerprint: string }
   | { readonly kind: 'working'; readonly types: readonly string[]; readonly queues: readonly string[] }
-  /** The process cannot run the worker, and ends. */
+  /** The worker process cannot run the worker, and ends. */
   | { readonly kind: 'failed'; readonly message: string; readonly help: string }
   | { readonly kind: 'pong' };
 
 /** A message of `holdfast dev` to the worker's process. */
 export type WorkerCommand =
-  /** Tells the process to take no more tasks, to let running ones finish within the limit, and to end. */
+  /** Tells the worker process to take no more tasks, to let running ones finish within the limit, and to end. */
   { readonly kind: 'drain'; readonly limitMs: number } | { readonly kind: 'ping' };
 
 export interface ProcessEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** The error by which the process reported that it could not run the worker. */
+  /** The error by which the worker process reported that it could not run the worker. */
   readonly failure: { readonly message: string; readonly help: string } | undefined;
 }
 
 export interface WorkerProcessOptions {
   readonly file: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The file descriptor that receives the standard output of the process. */
+  /** The file descriptor that receives the standard output of the worker process. */
   readonly stdout: 1 | 2;
   readonly onReport: (report: WorkerReport) => void;
-  /** Called once each time the process stops answering, with the time since its last message (ms). */
+  /** Called once each time the worker process stops answering, with the time since its last message (ms). */
   readonly onUnresponsive: (ms: number) => void;
 }
 
 const main = join(import.meta.dirname, `worker-main${extname(import.meta.filename)}`);
 const pingEveryMs = 2_000;
-/** A process that has sent no message for this time counts as unresponsive. */
+/** A worker process that has sent no message for this time counts as unresponsive. */
 const unresponsiveMs = 5_000;
-/** Time after the limit of a drain, for handlers that react to their abort signal and for the last settlements. */
+/**
+ * The time after the limit of a drain in which handlers may react to their abort signal and the last settlements are
+ * sent.
+ */
 const graceMs = 3_000;
-/** Time in which a process that reported its failure, or that does not answer, may end before it is killed. */
+/** The time in which a worker process that reported a failure, or that does not answer, may end before it is killed. */
 const endMs = 1_000;
 
 export class WorkerProcess {
@@ -58,7 +61,8 @@ export class WorkerProcess {
       stdio: ['ignore', options.stdout, 2, 'ipc'],
     });
     this.#child.on('message', (report: WorkerReport) => this.#receive(report));
-    // After an error of the start or of a message the process ends too, and `close` below handles that.
+    // If the process cannot be started or a message to it fails, the process ends too, and the `close` listener below
+    // handles its end.
     this.#child.on('error', () => {});
     const pinging = setInterval(() => this.#ping(), pingEveryMs);
     const { promise, resolve } = Promise.withResolvers<ProcessEnd>();
@@ -77,7 +81,10 @@ export class WorkerProcess {
     return this.#child.pid;
   }
 
-  /** Resolves when the process has ended. It is killed if it does not end within the limit and the grace time. */
+  /**
+   * Tells the worker process to drain, and resolves when it has ended. The process is killed if it does not end within
+   * the limit and the grace time.
+   */
   async drain(limitMs: number): Promise<ProcessEnd> {
     this.#send({ kind: 'drain', limitMs });
     // An unresponsive process does not read the drain command either, so it gets no time to finish its tasks.

@@ -5,7 +5,10 @@ import { nearest } from '../../core/nearest.ts';
 import { usage } from '../exit-codes.ts';
 
 const extensions = ['.ts', '.mts', '.js', '.mjs'];
-/** The number of folder levels, from the current folder down, in which a file of the same name is searched. */
+/**
+ * The number of folder levels, from the current folder down, in which a file with the name of the missing module is
+ * searched.
+ */
 const mostDepth = 4;
 const mostEntries = 5_000;
 const helpPath = 'Give the path of a module whose default export is a worker.';
@@ -47,8 +50,8 @@ function workerInFolder(folder: string): string | undefined {
 }
 
 /**
- * Returns a file with the same name and another ending, a file with a similar name, or one of the same name in a folder
- * below.
+ * Returns a suggestion for a file that does not exist: a file with the same name and another ending, a file with a
+ * similar name, or a file of the same name in a folder below.
  */
 function similarFile(file: string): string | undefined {
   const folder = dirname(file);

@@ -1,4 +1,4 @@
-/** Explains why a module could not be loaded: the problem, its place in the code, and what to do. */
+/** Explains why a module could not be loaded: the problem, its place in the code, and a help text. */
 import { spawnSync } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -53,8 +53,8 @@ function helpMissing(message: string): string {
 }
 
 /**
- * Splits a stack trace. Node puts the place and the code of a syntax error before its name, and the frames after its
- * message.
+ * Splits a stack trace. Node puts the place and the code of a syntax error before the error's name, and the stack
+ * frames after its message.
  */
 function splitStack(stack: string): [head: string, frames: string] {
   const lines = stack.split('\n');
@@ -77,7 +77,9 @@ function isUserFrame(frame: string): boolean {
   return !frame.includes(new URL('../../', import.meta.url).href);
 }
 
-/** Returns the place of a syntax error. For plain JavaScript Node shows it only when it checks that file alone. */
+/**
+ * Returns the place of a syntax error. For plain JavaScript, Node shows the place only when it checks that file alone.
+ */
 function syntaxErrorPlace(file: string): string {
   if (!['.js', '.mjs', '.cjs'].includes(extname(file))) return shortPath(file);
   const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: checkMs });

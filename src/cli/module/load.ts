@@ -27,8 +27,8 @@ export async function loadWorker(file: string, lastLoaded?: () => string): Promi
 }
 
 /**
- * Prints a warning if loading takes long. A module that awaits its own tasks never finishes loading, and nothing else
- * would say so.
+ * Prints a warning if loading a worker's module takes long. A module that awaits its own tasks never finishes loading,
+ * and nothing else would report that.
  */
 async function warnWhileSlow<T>(file: string, loading: Promise<T>): Promise<T> {
   const seconds = warnAfterMs / 1_000;

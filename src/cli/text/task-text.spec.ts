@@ -8,7 +8,7 @@ import {
 } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 import { taskJson, taskText } from './task-text.ts';
 
-/** Returns a value for the field that differs from its default. */
+/** Returns a value for a protobuf field that differs from the field's default. */
 function sampleOf(field: DescField): unknown {
   if (field.fieldKind === 'list') return ['x'];
   if (field.fieldKind === 'enum') return 2;
@@ -31,19 +31,19 @@ function expectPrinted(desc: DescMessage, name: string, within: (message: object
   expect(plain(within(given))).not.toBe(plain(within(create(desc))));
 }
 
-it.each(fieldsOf(SubmitOptionsSchema))('show prints %s of the submit options', (name) => {
+it.each(fieldsOf(SubmitOptionsSchema))('holdfast show prints the field %s of the submit options', (name) => {
   expectPrinted(SubmitOptionsSchema, name, (options) => ({ options }));
 });
 
-it.each(fieldsOf(RetryPolicySchema))('show prints %s of the retry policy', (name) => {
+it.each(fieldsOf(RetryPolicySchema))('holdfast show prints the field %s of the retry policy', (name) => {
   expectPrinted(RetryPolicySchema, name, (retry) => ({ options: { retry } }));
 });
 
-it.each(fieldsOf(SpecSchema))('show prints %s of the spec', (name) => {
+it.each(fieldsOf(SpecSchema))('holdfast show prints the field %s of the spec', (name) => {
   expectPrinted(SpecSchema, name, (spec) => ({ spec }));
 });
 
-it('show prints a deadline as a time and a lifetime as a duration', () => {
+it('holdfast show prints a deadline as a time and a lifetime as a duration', () => {
   const deadlineAtMs = BigInt(Date.UTC(2030, 0, 1));
   const retry = { maxAttempts: 3, baseMs: 1_000n, factor: 2, maxMs: 60_000n };
   const text = taskText(

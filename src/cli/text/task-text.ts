@@ -22,7 +22,7 @@ export function stateName(state: TaskState): string {
   return nameIn(TaskState, state);
 }
 
-/** Returns the value of a JSON payload, or the base64 of any other one. */
+/** Returns the value of a JSON payload, or the bytes of any other payload in base64. */
 function payloadValue(payload: { contentType: string; bytes: Uint8Array } | undefined): unknown {
   if (payload === undefined || payload.bytes.length === 0) return undefined;
   const text = Buffer.from(payload.bytes).toString('utf8');
@@ -34,7 +34,10 @@ function payloadValue(payload: { contentType: string; bytes: Uint8Array } | unde
 }
 
 type FieldText<M> = (message: M) => unknown;
-/** Returns the printed value of each field. A field that is added to the schema and missing here does not compile. */
+/**
+ * For each field of a protobuf message, a function that returns the value to print. A field of the schema that is
+ * missing in such an object is a compile error.
+ */
 type FieldTexts<M> = { readonly [K in Exclude<keyof M, keyof Message>]-?: FieldText<M> };
 
 const optionTexts: FieldTexts<SubmitOptions> = {
@@ -42,7 +45,8 @@ const optionTexts: FieldTexts<SubmitOptions> = {
   tags: ({ tags }) => (tags.length === 0 ? undefined : tags),
   parentId: ({ parentId }) => parentId || undefined,
   whenDead: ({ whenDead }) => (whenDead === WhenDead.UNSPECIFIED ? undefined : nameIn(WhenDead, whenDead)),
-  // The requested start time. The field `runAtMs` of the task is the time of its next attempt.
+  // In the submit options, `runAtMs` is the requested start time. The field `runAtMs` of a task is the time of its next
+  // attempt.
   runAtMs: ({ runAtMs }) => runAtMs || undefined,
   delayMs: ({ delayMs }) => delayMs || undefined,
   deadlineAtMs: ({ deadlineAtMs }) => deadlineAtMs || undefined,

@@ -3,7 +3,7 @@ import { HistoryFault } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { tamperError, wholeText } from './verify-text.ts';
 
 const { CHANGED, MISSING, UNCOUNTED } = HistoryFault;
-/** A fault of a later server, which this command does not know. */
+/** A history fault that a later version of the server reports and that this command does not know. */
 const unknownFault = 9 as HistoryFault;
 
 it.each([
@@ -18,7 +18,7 @@ it.each([
   expect(error?.message).toBe(`The history differs from the one that was written: ${description}.`);
 });
 
-it('a whole history is no error, and its text has the number of events', () => {
+it('a whole history gives no error, and the printed text has the number of events', () => {
   const whole = { fault: HistoryFault.UNSPECIFIED, faultVersion: 0 };
   expect(tamperError('1-a', { ...whole, events: 6 })).toBeUndefined();
   expect([1, 6].map((events) => wholeText({ ...whole, events }))).toEqual([

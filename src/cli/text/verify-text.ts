@@ -23,8 +23,8 @@ function faultText({ events, fault, faultVersion }: VerifyResult): string {
 }
 
 /**
- * Returns an error if the history was changed, so that a script does not take it for success. Returns undefined if it
- * is whole.
+ * Returns an error if the history of a task was changed, so that a script does not take the result for a success.
+ * Returns undefined if the history is whole.
  */
 export function tamperError(taskId: string, verified: VerifyResult): HoldfastError | undefined {
   if (verified.fault === HistoryFault.UNSPECIFIED) return undefined;

@@ -76,7 +76,10 @@ function hasFault({ table, queues }: InitResult): boolean {
   return [table, ...queues].some(({ did }) => did === 'differs' || did === 'missing');
 }
 
-/** Returns the error for faults that were not corrected, so that a script does not take them for success. */
+/**
+ * Returns the error for faults of the table or its queues that were not corrected, so that a script does not take the
+ * result for a success.
+ */
 function faultError(result: InitResult, check: boolean): HoldfastError {
   const { table, queues } = result;
   const faults = table.did === 'missing' ? ['it is missing'] : table.differs;
@@ -117,7 +120,7 @@ function textOf({ table, queues }: InitResult): string {
   for (const { tenant, queue, priorities, did, sqs, differs } of queues) {
     const whose = tenant === 'default' ? '' : ` of ${tenant}`;
     lines.push(`queue ${queue}${whose} (${priorities.join(', ')}): ${did}`);
-    // The differences of a new queue say nothing, so its SQS queues are listed instead.
+    // Every part of a new queue was missing, so its SQS queues are listed in place of the differences.
     if (did === 'created') lines.push(...sqs.map(indented));
     else lines.push(...differs.map(indented));
   }

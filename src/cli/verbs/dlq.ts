@@ -17,7 +17,7 @@ import { table } from '../output.ts';
 import { wholeNumber } from '../text/numbers.ts';
 
 const defaultLimit = 10_000;
-/** The most messages that `--limit` allows, since SQS holds at most 120,000 messages of a queue in flight. */
+/** The largest `--limit` of `dlq drain`, in messages, since SQS holds at most 120,000 messages of a queue in flight. */
 const mostExamined = 100_000;
 
 export function addDlq(program: Command, globals: Globals): void {
@@ -46,7 +46,7 @@ export function addDlq(program: Command, globals: Globals): void {
         const { openWorkerNode } = await import('../../node/node.ts');
         const { systemClock } = await import('../../platform/clock.ts');
         const { defaultLog } = await import('../../platform/log.ts');
-        // No queues are named here: `drainDeadLetters` itself reports a queue that is missing.
+        // The node is opened without queue names: `drainDeadLetters` itself reports a queue that is missing.
         const choice = { clock: systemClock(), log: defaultLog(), queues: [] };
         const { node } = await openWorkerNode(store, choice);
         try {
@@ -62,7 +62,8 @@ export function addDlq(program: Command, globals: Globals): void {
 }
 
 /**
- * Runs the drain. The first Ctrl-C lets it return the messages that it holds; a second one ends the process at once.
+ * Runs `dlq drain`. The first Ctrl-C lets the drain return the messages that it holds to their queue; a second Ctrl-C
+ * ends the process at once.
  */
 async function interruptible(
   drain: (signal: AbortSignal) => Promise<readonly DrainedDeadLetters[]>,

@@ -14,7 +14,7 @@ import { stateName, taskJson } from '../text/task-text.ts';
 
 const stateNames = [...Object.keys(stateNumbers), 'retrying'] as const;
 
-/** Returns a note for an empty list whose queue does not exist, or undefined if the queue exists. */
+/** Returns a note for an empty task list if the queue does not exist, or undefined if the queue exists. */
 async function unknownQueue(transport: Transport, tenant: string, name: string): Promise<string | undefined> {
   try {
     await transport.call(AdminService.method.getQueue, { tenant, name }, {});

@@ -86,7 +86,7 @@ export function addServe(program: Command, globals: Globals): void {
     });
 }
 
-/** Returns the absolute path of a store in a file, so that it can be found from any folder. */
+/** Returns the absolute path of a store in a file, so that the user finds the file from any folder. */
 function storePath(url: string): string {
   return url.startsWith('file:') ? resolve(url.slice('file:'.length)) : url;
 }

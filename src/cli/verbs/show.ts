@@ -52,7 +52,8 @@ export function addShow(program: Command, globals: Globals): void {
       const { url, output } = globals();
       await withServer({ url }, async (transport) => {
         const ref = { id, tenant: options.tenant };
-        // The history is verified first, since a changed task may be unreadable for all other calls.
+        // The history is verified first, since a task whose stored events were changed may be unreadable for all other
+        // calls.
         const verified = options.verify
           ? await transport.call(TaskService.method.verifyTaskHistory, ref, {})
           : undefined;

@@ -99,9 +99,9 @@ function handles({ types, maxVersions }: Worker, type: string, version: number):
 }
 
 /**
- * Prints a note if no known worker handles the task's type. It is no error: a worker may start later, and a worker of
- * another node is known only some seconds after its start. Nothing is printed if the caller may not list the workers,
- * or if the list is incomplete.
+ * Prints a note if no known worker handles the task's type. A missing worker is no error: a worker may start later, and
+ * a worker of another node is known only some seconds after its start. Nothing is printed if the caller may not list
+ * the workers, or if the list is incomplete.
  */
 async function noteUnhandledType(transport: Transport, task: Task, output: Output): Promise<void> {
   const { type = '', typeVersion = 1 } = task.spec ?? {};

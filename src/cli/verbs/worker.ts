@@ -21,7 +21,7 @@ import { untilStopped } from '../stop.ts';
 /** The source of a worker's tasks: a server, or a table and its queues on AWS. */
 interface TaskSource {
   readonly client: Client;
-  /** The time in which running tasks may finish after a signal. */
+  /** The time in which running tasks may finish after the worker has received SIGTERM or SIGINT. */
   readonly drain: { readonly timeout?: Duration };
   close(): Promise<void>;
 }

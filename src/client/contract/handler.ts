@@ -1,7 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { invalid } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import { count, ifGiven, name, text, Violations, whole } from '../../core/rules.ts';
+import { count, ifGiven, name, requireValid, text, Violations, whole } from '../../core/rules.ts';
 import type { AttemptContext } from '../context.ts';
 import { type Duration, optionalMs } from '../duration.ts';
 import type { TaskType } from './task.ts';
@@ -73,8 +72,7 @@ export function handle<N extends string, I extends Schema, O extends Schema>(
 ): Handler {
   const { concurrency } = options;
   const timeoutMs = optionalMs(options.timeout, 'timeout');
-  const problem = handlerConcurrency(concurrency);
-  if (problem !== undefined) throw invalid([{ field: 'concurrency', description: problem }]);
+  requireValid('concurrency', handlerConcurrency, concurrency);
   return Object.freeze({
     task: task as unknown as TaskType,
     run: run as Handler['run'],
@@ -117,9 +115,9 @@ export interface WorkerOptions {
   /** Middleware around every attempt; the first one is the outermost. Default: none. */
   readonly use?: readonly Middleware[];
   /**
-   * Called after the server has recorded that an attempt of this worker made the task dead. It is not called if a
-   * task dies without a report from a worker: by its deadline, or because the worker of the last attempt was killed.
-   * An error that it throws is logged.
+   * Called after the server has recorded that an attempt of this worker made the task dead. It is not called if a task
+   * dies without a report from a worker: by its deadline, or because the worker of the last attempt was killed. An
+   * error that the callback throws is logged.
    */
   readonly onDead?: (task: DeadTask) => void | Promise<void>;
   /**
@@ -176,7 +174,7 @@ export function defineWorker(options: WorkerOptions): WorkerSpec {
 
 function ensureValid({ handlers, concurrency, queues, name }: WorkerSpec): void {
   const found = new Violations();
-  // Without handlers, the list of queues is empty by default.
+  // Without handlers, the default list of queues is empty too, and only the missing handlers are reported.
   if (handlers.length > 0 || queues.length > 0)
     found.addList('queues', queues, rules.queueCount, rules.queue);
   found.add('handlers', rules.handlerCount(handlers.length));

@@ -1,7 +1,7 @@
 /**
  * The compile-time check that JSON can carry the input of a contract. A fully recursive type is too deep for the
- * compiler on real inputs (unions such as GitHub's webhook events), so this one checks the leaves, six levels deep.
- * It accepts deeper, unknown and recursive parts; json.ts checks those at run time.
+ * compiler on real inputs (unions such as GitHub's webhook events), so this type checks the leaves, six levels deep. It
+ * accepts deeper, unknown and recursive parts; json.ts checks those at run time.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 
@@ -43,7 +43,10 @@ export type NotJson<T, Depth extends number = 6> = 0 extends 1 & T
               ? { [K in keyof T]-?: NotJson<Exclude<T[K], undefined>, DepthBelow[Depth]> }[keyof T]
               : never;
 
-/** Requires that JSON can carry the input of a schema; otherwise the compile error names the type that it cannot. */
+/**
+ * Requires that JSON can carry the input of a schema; otherwise the compile error names the type that JSON cannot
+ * carry.
+ */
 export type JsonInput<Schema extends StandardSchemaV1> = [
   NotJson<StandardSchemaV1.InferInput<Schema>>,
 ] extends [never]

@@ -26,8 +26,9 @@ function describeUnsendable(value: object): string | undefined {
 }
 
 /**
- * Returns the path of the first value that would not arrive unchanged, or undefined if all would. A value with its own
- * `toJSON` is accepted. `above` holds the objects that contain the value, to detect a circular reference.
+ * Returns the path of the first value that JSON would not carry unchanged, or undefined if JSON carries all values
+ * unchanged. A value with its own `toJSON` is accepted. `above` holds the objects that contain the value, to detect a
+ * circular reference.
  */
 function findUnsendable(value: unknown, path: string, above: object[]): UnsendableValue | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, what: String(value) };

@@ -5,7 +5,7 @@ import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 import { asIs, encoded, unreadable, type Wire } from './unary.ts';
 
-/** With more unsent bytes than this, `send` returns false, and the sender should wait for `drained`. */
+/** The number of unsent bytes of a stream above which `send` returns false and the sender should wait for `drained`. */
 const highWaterBytes = 262_144;
 
 type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
@@ -91,7 +91,7 @@ export function bidi<I, O>(channel: GrpcChannel, wire: Wire<I, O>, events: Strea
     void Promise.resolve(explained).then((error) => outgoing.finish(error));
   });
   call.on('data', (bytes: Buffer) => outgoing.received(bytes));
-  // `end` comes after the last message, and after `error` if the call failed.
+  // The event `end` comes after the last message, and after the event `error` if the call failed.
   call.on('end', () => {
     if (!failed) outgoing.finish(undefined);
   });

@@ -25,10 +25,13 @@ export interface ChannelOptions {
 }
 
 const grpcOptions = {
-  /** 32 MiB, because lists and histories have no byte limit of their own. */
+  /** Received messages may have 32 MiB, because lists and histories have no byte limit of their own. */
   'grpc.max_receive_message_length': 33_554_432,
   'grpc.max_send_message_length': -1,
-  /** 1 MiB: Node's default window of 64 KB would delay assignments on any connection with a noticeable round trip. */
+  /**
+   * The flow control window is 1 MiB: Node's default of 64 KB would delay assignments on any connection with a
+   * noticeable round trip.
+   */
   'grpc-node.flow_control_window': 1_048_576,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
@@ -87,7 +90,7 @@ export class GrpcChannel {
     return error === 'connection' ? await this.#diagnosis.find() : error;
   }
 
-  /** Replaces the connection if the certificate files have changed. Returns true if it did. */
+  /** Replaces the connection if the certificate files have changed. Returns true if the connection was replaced. */
   #renew(): boolean {
     if (this.#tls === undefined || fingerprintOf(this.#tls) === this.#print) return false;
     const old = this.#client;
@@ -125,14 +128,19 @@ interface SharedChannel {
 const channelsKey = Symbol.for('holdfast.grpc.channels');
 const globals = globalThis as { [channelsKey]?: Map<string, SharedChannel> };
 
-/** A shared channel that is in use. */
+/** A shared gRPC channel, as one of its users holds it. */
 export interface BorrowedChannel {
   readonly channel: GrpcChannel;
-  /** Ends this use. The channel is closed when its last user has released it. Calling it again has no effect. */
+  /**
+   * Ends this use of the channel. The channel is closed when its last user has released it. Calling `release` again has
+   * no effect.
+   */
   release(): void;
 }
 
-/** Returns the process-wide channel for these options, and opens it if there is none yet. */
+/**
+ * Returns the process-wide gRPC channel for an address and its certificates, and opens the channel if none exists yet.
+ */
 export function borrowChannel(options: ChannelOptions): BorrowedChannel {
   globals[channelsKey] ??= new Map();
   const channels = globals[channelsKey];

@@ -12,9 +12,9 @@ import { connectionError, helpTls, notGrpc, unreachable } from './connection-err
 import type { ClientCertificates } from './tls.ts';
 
 const connectTimeoutMs = 2_000;
-/** The wait for a refusal after the handshake; it arrives within one round trip. */
+/** The time to wait for the server's refusal after the TLS handshake; a refusal arrives within one round trip. */
 const refusalWaitMs = 300;
-/** A diagnosis is reused for this time. */
+/** The diagnosis of a failed connection is reused for this time. */
 const cacheMs = 1_000;
 const http2Preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0';
 const tlsAlert = 0x15;
@@ -22,8 +22,8 @@ const tlsAlert = 0x15;
 const http1 = Buffer.from('HTTP/1.');
 
 /**
- * Diagnoses one server. It makes one connection at a time and reuses the result for 1 s, because many calls fail at
- * once.
+ * Finds out why connections to one server fail. It opens one connection at a time and reuses the result for 1 s,
+ * because many calls fail at once.
  */
 export class Diagnosis {
   readonly #address: string;

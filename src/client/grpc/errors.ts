@@ -45,7 +45,7 @@ function lostConnection({ code, details }: GrpcFailure): boolean {
   return code === status.CANCELLED && details.includes('RST_STREAM');
 }
 
-/** Makes the error of a gRPC status from its details. */
+/** A function that makes the HoldfastError for a gRPC status from the details of the status. */
 type StatusError = (details: string) => HoldfastError;
 
 function statusError(code: Code, reason: Reason, message: string, help: string): StatusError {

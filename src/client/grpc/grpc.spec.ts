@@ -17,7 +17,7 @@ const batch = (...keys: string[]): SubmitBatch => ({
   items: keys.map((key) => item(key)),
 });
 
-/** Collects the messages of a stream. `first` waits for the first one of a kind. */
+/** Collects the messages of a stream. `first` waits for the first message of a kind. */
 class Inbox<M extends { readonly kind: string }> implements StreamEvents<M> {
   readonly messages: M[] = [];
   readonly ended = Promise.withResolvers<HoldfastError | undefined>();

@@ -234,7 +234,7 @@ describe('a failed connection is reported with its cause', () => {
     }
   });
 
-  it('with its path when a certificate file cannot be used', async () => {
+  it('and with the path of the file, when a certificate file cannot be used', async () => {
     const own = await authority.issue('c', 'client');
     const key = `${own.key}.bad`;
     writeFileSync(key, 'no key');

@@ -5,7 +5,10 @@ import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 import { asIs, deadlineOf, encoded, headers, unreadable, type Wire } from './unary.ts';
 
-/** Opens a server stream and yields its messages with backpressure. Leaving the loop cancels the call. */
+/**
+ * Opens a server stream and yields its messages with backpressure. A caller that leaves its `for await` loop cancels
+ * the call.
+ */
 export async function* serverStream<I, O>(
   channel: GrpcChannel,
   clock: Clock,

@@ -34,7 +34,7 @@ export function readClientTls({ ca, cert, key }: ClientTls, clock: Clock): Clien
   return { ca: loaded.ca, cert: loaded.cert, key: loaded.key };
 }
 
-/** Returns a text that changes when one of the files is replaced or modified. */
+/** Returns a text that changes when one of the certificate files is replaced or modified. */
 export function fingerprintOf({ ca, cert, key }: ClientTls): string {
   return [ca, cert, key]
     .filter((file) => file !== undefined)
@@ -49,7 +49,7 @@ export function fingerprintOf({ ca, cert, key }: ClientTls): string {
 export function secureCredentials(certificates: ClientCertificates, { host }: HostPort): ChannelCredentials {
   const context = createSecureContext({ ...certificates, minVersion: 'TLSv1.2' });
   return credentials.createFromSecureContext(context, {
-    // The host of the address is checked, not the name that sniOptions makes grpc-js request.
+    // The certificate is checked for the host of the address, not for the name that sniOptions makes grpc-js request.
     checkServerIdentity: (_requestedName, certificate) => checkServerIdentity(host, certificate),
   });
 }

@@ -6,7 +6,7 @@ import type { CallOptions } from '../transport.ts';
 import type { GrpcChannel } from './channel.ts';
 import { abandoned } from './errors.ts';
 
-/** A method's path and the codec of its messages. */
+/** The path of a gRPC method, and the codec of its messages. */
 export interface Wire<I, O> {
   readonly path: string;
   encode(input: I): Uint8Array;
@@ -35,7 +35,7 @@ export function headers({ traceparent }: CallOptions): Metadata {
   return metadata;
 }
 
-/** Returns the gRPC deadline of a call; none if it has no timeout. */
+/** Returns the gRPC deadline of a call; no deadline if the call has no timeout. */
 export function deadlineOf({ timeoutMs }: CallOptions, clock: Clock): { deadline?: number } {
   return timeoutMs === undefined ? {} : { deadline: clock.now() + timeoutMs };
 }

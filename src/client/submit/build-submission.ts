@@ -12,7 +12,10 @@ import { badInput, check } from '../contract/validate.ts';
 import { ensureSendable } from './submit-check.ts';
 import { optionsRequest, type SubmitOptions } from './submit-options.ts';
 
-/** The task whose handler submits a child task. The default key of the child is derived from the id of this task. */
+/**
+ * The task whose handler submits a child task. The default idempotency key of the child is derived from the parent's
+ * id.
+ */
 export interface ParentTask {
   readonly id: string;
   readonly traceparent: string;
@@ -66,8 +69,8 @@ function keyOf(
 }
 
 /**
- * Validates the input and builds the item to send. The input is sent as the caller gave it, not as the schema
- * transforms it: otherwise a default that is added to the schema later would turn a retry into a key conflict.
+ * Validates the input of a task and builds the submission to send. The input is sent as the caller gave it, not as the
+ * schema transforms it: otherwise a default that is added to the schema later would turn a retry into a key conflict.
  * Returns a promise only if the schema is asynchronous.
  * @throws HoldfastError INVALID_ARGUMENT
  */
@@ -82,7 +85,7 @@ export function buildSubmission(
   const build = (result: Awaited<typeof checked>): OutboundSubmission => {
     if (!result.ok) throw badInput(task.name, result.violations);
     const { contract } = task;
-    // The payload comes first: it checks that the input is JSON, and childKey relies on that.
+    // The payload is made first: making it checks that the input is JSON, and childKey relies on this check.
     const payload = toPayload(input, `The input of '${task.name}'`, limits.payloadBytes);
     const key = keyOf(task, input, options, parent, clock);
     const queue = options.queue ?? contract.queue;

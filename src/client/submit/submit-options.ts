@@ -17,18 +17,21 @@ export interface SubmitOptions {
    * only against duplicates by the retries of this call.
    */
   readonly idempotencyKey?: string | undefined;
-  /** How long the key is reserved, from the acceptance of the task, 1 min to 30 days. Default: 24 h. */
+  /** How long the idempotency key is reserved, from the acceptance of the task, 1 min to 30 days. Default: 24 h. */
   readonly window?: Duration | undefined;
   /**
-   * The effect of submitting a duplicate of a dead task. `return` answers with the dead task; `retry` redrives it, so
+   * The effect of submitting a duplicate of a dead task. `return` answers with the dead task; `redrive` redrives it, so
    * that it runs again. Default: `return`.
    */
   readonly whenDead?: 'return' | 'redrive' | undefined;
   /**
-   * Delays the first attempt by this time from acceptance, at most 365 days. It excludes `runAt`. Default: no delay.
+   * Delays the first attempt by this time from acceptance, at most 365 days. Not allowed together with `runAt`.
+   * Default: no delay.
    */
   readonly delay?: Duration | undefined;
-  /** The earliest time of the first attempt, at most 365 days ahead. It excludes `delay`. Default: now. */
+  /**
+   * The earliest time of the first attempt, at most 365 days ahead. Not allowed together with `delay`. Default: now.
+   */
   readonly runAt?: Date | undefined;
   /** The task must end by this time, otherwise it is dead with reason `deadline`. Default: no deadline. */
   readonly deadline?: Date | undefined;

@@ -8,10 +8,14 @@ import { Fifo } from '../fifo.ts';
 import type { Transport } from '../transport.ts';
 
 /**
- * The number of batches of one queue in flight at one time: enough to hide a round trip, few enough for full batches.
+ * The largest number of submission batches of one queue in flight at one time: enough to hide a round trip, few enough
+ * for full batches.
  */
 const maxBatchesInFlight = 4;
-/** The largest size of a batch's items; the rest of the message limit is for the names of tenant and queue. */
+/**
+ * The largest total size of the items of a submission batch, in bytes. The message limit is 1 KiB higher, which leaves
+ * room for the names of tenant and queue.
+ */
 const batchBytes = limits.wireMessageBytes - 1_024;
 const callTimeoutMs = 10_000;
 
@@ -30,7 +34,10 @@ interface QueueBuffer {
   readonly waiting: Fifo<PendingSubmission>;
   inFlight: number;
   sendScheduled: boolean;
-  /** No batch is sent before this time on the monotonic clock, because the server refused a call until then. */
+  /**
+   * No batch of the queue is sent before this time on the monotonic clock, because the server refused a call until
+   * then.
+   */
   notBeforeMs: number;
 }
 
@@ -45,9 +52,10 @@ export interface SubmitterOptions {
 }
 
 /**
- * Collects the submissions of one turn of the event loop and sends them as batches per queue. A submission that
- * failed with a temporary error is sent again until its time is over. That is safe, because each has an idempotency
- * key: if the first try was accepted after all, the second one is answered with the same task.
+ * Collects the submissions of one turn of the event loop and sends them as batches per queue. A submission that failed
+ * with a temporary error is sent again until the time of `retryForMs` is over. Sending it again is safe, because each
+ * submission has an idempotency key: if the first try was accepted after all, the server answers the second try with
+ * the same task.
  */
 export class Submitter {
   readonly #options: SubmitterOptions;
@@ -68,7 +76,7 @@ export class Submitter {
     return promise;
   }
 
-  /** Rejects the submissions that were not sent yet. Those in flight may still be accepted. */
+  /** Rejects the submissions that were not sent yet. Submissions in flight may still be accepted. */
   close(): void {
     this.#closed = true;
     for (const buffer of this.#buffers.values()) {

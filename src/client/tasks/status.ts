@@ -1,4 +1,4 @@
-/** Converts tasks and events of the wire to the objects that the SDK returns. */
+/** Converts protobuf tasks and events to the objects that the SDK returns. */
 
 import { type DeadReason, deadReasons, type EventKind, eventKinds } from '../../core/task/event.ts';
 import { priorityNumbers, stateNumbers, wordOf } from '../../core/wire-numbers.ts';
@@ -12,8 +12,8 @@ import type { VersionedEvent } from '../../rpc/gen/holdfast/v1/task_service_pb.t
 import { fromPayload } from '../contract/json.ts';
 
 /**
- * The state of a task. `scheduled`: waits for its run time or its next attempt. `ready`: waits for a worker.
- * `running`: a worker has claimed it. `succeeded`, `dead` and `cancelled` are the three ends.
+ * The state of a task. `scheduled`: waits for its run time or its next attempt. `ready`: waits for a worker. `running`:
+ * a worker has claimed the task. `succeeded`, `dead` and `cancelled` are the three ends.
  */
 export type State = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 
@@ -33,9 +33,9 @@ export interface TaskStatus {
   readonly idempotencyKey: string;
   /** The ordering key, if the task has one. */
   readonly orderingKey: string | undefined;
-  /** The current state. */
+  /** The current state of the task. */
   readonly state: State;
-  /** The number of events so far. It rises with every change. */
+  /** The number of the task's events so far. It rises with every change of the task. */
   readonly version: number;
   /** The number of attempts that were started. A redrive sets it back to 0; a snooze or a release does not count. */
   readonly attempt: number;
@@ -99,7 +99,7 @@ export interface TaskEvent {
   readonly worker: string | undefined;
   /** The time of the next attempt. */
   readonly runAt: Date | undefined;
-  /** The reason of a death. */
+  /** The reason why the task died. */
   readonly reason: DeadReason | undefined;
   /** The message of the error, or the reason that was given for a cancellation. */
   readonly message: string | undefined;
@@ -115,7 +115,7 @@ export type EventType = EventKind;
 const timeOf = (ms: bigint): Date | undefined => (ms === 0n ? undefined : new Date(Number(ms)));
 const textOf = (text: string): string | undefined => (text === '' ? undefined : text);
 
-/** Returns the state of a wire number; `ready` if this SDK does not know the number. */
+/** Returns the state of a task for its number in the protobuf schema; `ready` if this SDK does not know the number. */
 export function stateOf(number: TaskState): State {
   return wordOf(stateNumbers, number) ?? 'ready';
 }
@@ -125,7 +125,7 @@ export function isEnd(state: State): state is 'succeeded' | 'dead' | 'cancelled'
   return state === 'succeeded' || state === 'dead' || state === 'cancelled';
 }
 
-/** Converts a task of the wire to a TaskStatus. */
+/** Converts a protobuf task to a TaskStatus. */
 export function statusOf(task: WireTask): TaskStatus {
   const { options, spec, progress } = task;
   return {
@@ -169,7 +169,7 @@ function contentOf(payload: Payload | undefined): unknown {
   }
 }
 
-/** Converts an event of the wire to a TaskEvent. */
+/** Converts a protobuf event to a TaskEvent. */
 export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
   const recorded: Partial<WireEvent> = event ?? {};
   return {

@@ -30,7 +30,7 @@ export interface TaskHandle<R> {
    * Waits until the task has ended and returns its result, validated and transformed by the output schema. Waiting is
    * cheap: many waits of one client share a few streams, and a lost connection is restored.
    *
-   * Without `timeout` it waits without limit. After `timeout` the wait ends with an error and the task continues.
+   * Without `timeout` the wait has no limit. After `timeout` the wait ends with an error and the task continues.
    *
    * @throws TaskFailedError if the task is dead or cancelled.
    * @throws HoldfastError DEADLINE_EXCEEDED, reason TIMED_OUT, if the task has not ended within `timeout`.
@@ -100,7 +100,7 @@ export interface HandleSeed {
   readonly state: State | undefined;
 }
 
-/** The wait before the task is read again if its watch ended although the task had not. */
+/** The time to wait before a task is read again if its watch stream ended although the task had not ended. */
 const rereadAfterMs = 200;
 
 class Handle<R> implements TaskHandle<R> {
@@ -257,7 +257,9 @@ class SubmittedHandle<R> extends Handle<R> implements SubmittedTask<R> {
   }
 }
 
-/** Returns a handle for an id. With a task type, the result is validated against its output schema. */
+/**
+ * Returns a handle for a task id. If a task type is given, the result is validated against the type's output schema.
+ */
 export function taskHandle<R>(parts: HandleParts, id: string, task: TaskType | undefined): TaskHandle<R> {
   return new Handle(parts, { id, version: 0, state: undefined }, task?.output);
 }

@@ -13,15 +13,18 @@ import { closedError } from '../calls.ts';
 import type { Transport } from '../transport.ts';
 import { isEnd, stateOf } from './status.ts';
 
-/** When this many streams are open, the next one takes over the tasks of those that are at most half full. */
+/**
+ * When this many watch streams are open, the next stream takes over the tasks of the streams that are at most half
+ * full.
+ */
 const streamsMax = 8;
 
 /** A task whose end at least one caller waits for. */
 interface AwaitedTask {
   readonly id: string;
-  /** The version of the last event that was received; a new stream continues behind it. */
+  /** The version of the last event that was received; a new watch stream continues after this version. */
   version: number;
-  /** The number of callers that wait. */
+  /** The number of callers that wait for the task's end. */
   waiters: number;
   /** Resolves when the task has ended, or may have ended. */
   readonly ended: PromiseWithResolvers<void>;

@@ -17,7 +17,7 @@ import type { SubmittedTask } from '../tasks/task-handle.ts';
  */
 const deadlineGuardMs = 100;
 
-/** Submits a child task for a handler. */
+/** The function that submits a child task for a handler. */
 export type SubmitChild = (
   task: TaskType,
   input: unknown,
@@ -55,7 +55,8 @@ export class Attempt {
     this.handler = handler;
     this.startedAtMs = startedAtMs;
     const ownEndMs = startedAtMs + (handler.timeoutMs ?? Number.POSITIVE_INFINITY);
-    // The server adds the prefetch time to its own limit (docs/decisions/003), so this limit is always reached first.
+    // The server adds the prefetch time to its own attempt timeout (docs/decisions/003), so the worker's timeout is
+    // always reached first.
     this.endAtMs = Math.min(startedAtMs + timeoutMs, ownEndMs);
     this.nextHeartbeatAtMs = receivedAtMs + leaseMs / 3;
     this.deadlineAtMs =
@@ -70,7 +71,7 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Aborts the signal. If it is already aborted, the first reason stays. */
+  /** Aborts the attempt's signal. If the signal is already aborted, it keeps its first reason. */
   abort(kind: AbortKind, message: string): void {
     if (this.reason !== undefined) return;
     this.reason = new AttemptAborted(kind, message);

@@ -11,10 +11,14 @@ import type { BufferedAssignment } from './slots.ts';
 
 export interface AttemptsEvents extends ContextParts {
   /**
-   * An attempt has ended and its slot is free. `outcome` is undefined if its lease is lost: then nothing is reported.
+   * Called when an attempt has ended and its slot is free. `outcome` is undefined if the attempt's lease is lost: then
+   * nothing is reported to the server.
    */
   ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void;
-  /** An attempt has a time limit or a heartbeat at this time on the monotonic clock; `expire` must be called then. */
+  /**
+   * Called with the time on the monotonic clock at which an attempt reaches a time limit or needs a heartbeat. `expire`
+   * must be called at that time.
+   */
   due(atMs: number): void;
 }
 
@@ -74,9 +78,7 @@ export class Attempts {
     void this.#run(attempt);
   }
 
-  /**
-   * Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, it also ends the attempt.
-   */
+  /** Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, the attempt also ends. */
   stop(attempt: Attempt, cause: CancelCause): void {
     if (attempt.over) return;
     const { kind, message } = abortOf[cause];
@@ -85,7 +87,8 @@ export class Attempts {
     const { reason } = attempt;
     if (kind === 'timeout' && reason !== undefined) this.#end(attempt, timedOut(reason));
     else if (kind === 'cancelled') {
-      // The lease is not renewed any more. When it ends, the server cancels the task without this attempt.
+      // The lease of a cancelled attempt is not renewed any more. When it ends, the server cancels the task without
+      // this attempt.
       attempt.endAtMs = Math.min(attempt.endAtMs, this.#clock.monotonic() + attempt.assignment.leaseMs);
       this.#events.due(attempt.endAtMs);
     }
@@ -107,8 +110,8 @@ export class Attempts {
   }
 
   /**
-   * Ends the attempts that reached their timeout and stops those whose task passed its deadline. Returns the time at
-   * which it must be called next, or undefined if no attempt has a time limit.
+   * Ends the attempts that reached their timeout and stops the attempts whose task has passed its deadline. Returns the
+   * time at which `expire` must be called next, or undefined if no attempt has a time limit.
    */
   expire(nowMs: number): number | undefined {
     let next = Number.POSITIVE_INFINITY;

@@ -15,7 +15,7 @@ function mismatch(task: TaskType, version: number, why: string): ContractMismatc
   const message = `CONTRACT_MISMATCH: the input of '${task.name}', submitted with version ${version}, does not fit this worker's contract, version ${task.contract.version}: ${why}.`;
   const help =
     version < task.contract.version
-      ? `Give defineTask an upgrade from ${version}, deploy the worker and retry the task.`
+      ? `Give defineTask an upgrade from ${version}, deploy the worker and redrive the task.`
       : 'Deploy the same contract to submitters and workers and retry the task.';
   return new ContractMismatch(`${message} ${help}`);
 }

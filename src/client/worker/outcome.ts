@@ -82,8 +82,8 @@ function stringOf(thrown: unknown): string {
 }
 
 /**
- * Returns the wait from the task type's backoff function, at most 30 days. Returns undefined if there is no such
- * function or it throws; then the server's backoff applies.
+ * Returns the wait before the next attempt in milliseconds, from the task type's backoff function, at most 30 days.
+ * Returns undefined if there is no such function or it throws; then the server's backoff applies.
  */
 function backoffOf(task: TaskType, attempt: number, thrown: unknown): number | undefined {
   const { backoff } = task.contract;
@@ -109,8 +109,8 @@ export function outcomeOfThrown(task: TaskType, attempt: number, thrown: unknown
 }
 
 /**
- * Returns the outcome of an attempt that was aborted and then threw. Returns undefined if its lease is lost: then
- * nothing is reported.
+ * Returns the outcome of an attempt that was aborted and then threw. Returns undefined if the attempt's lease is lost:
+ * then nothing is reported to the server.
  */
 export function outcomeOfAbort(reason: AttemptAborted, thrown: unknown): AttemptOutcome | undefined {
   switch (reason.kind) {

@@ -13,7 +13,7 @@ export interface RunningWorker extends AsyncDisposable {
   readonly done: Promise<void>;
   /**
    * Stops the worker gracefully: it takes no more tasks, releases the tasks that it has not started, and lets running
-   * attempts finish. After `timeout` (default: 30 s) it aborts the signals of those that still run, with kind
+   * attempts finish. After `timeout` (default: 30 s) it aborts the signals of the attempts that still run, with kind
    * `shutdown`; the tasks of attempts that do not end within 1 s go back to their queue without using an attempt.
    * Resolves when `done` does.
    */
@@ -26,7 +26,7 @@ export interface WorkerParts {
   readonly clock: Clock;
   readonly tenant: string;
   readonly log: Logger;
-  /** The name of a worker whose definition has none. */
+  /** The name of a worker whose definition has no name. */
   readonly workerName: string;
   readonly submit: SubmitChild;
 }

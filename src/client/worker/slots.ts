@@ -21,8 +21,8 @@ interface HandlerQueue {
 }
 
 /**
- * The slots of a worker and of each of its handlers. A task needs a free slot of both. The task that arrived first
- * starts first, among those whose handler has a free slot.
+ * The slots of a worker and of each of its handlers. A task needs a free slot of the worker and one of its handler.
+ * Among the tasks whose handler has a free slot, the task that arrived first starts first.
  */
 export class Slots {
   readonly #queues = new Map<string, HandlerQueue>();
@@ -62,7 +62,7 @@ export class Slots {
     this.#waiting++;
   }
 
-  /** Returns the next task to start and takes a slot for it. Returns undefined if none waits or no slot is free. */
+  /** Returns the next task to start and takes a slot for it. Returns undefined if no task waits or no slot is free. */
   next(): BufferedAssignment | undefined {
     if (this.#waiting === 0 || this.#running >= this.concurrency) return undefined;
     let first: HandlerQueue | undefined;
@@ -87,7 +87,10 @@ export class Slots {
     this.#running--;
   }
 
-  /** Returns the time at which the task that has waited longest becomes stale; undefined if no task waits. */
+  /**
+   * Returns the time at which the task that has waited longest for a slot has waited for 5 s and becomes stale;
+   * undefined if no task waits.
+   */
   staleAtMs(): number | undefined {
     let at: number | undefined;
     for (const { waiting } of this.#allQueues) {

@@ -193,7 +193,7 @@ class WorkerRun implements RunningWorker {
     if (attempt?.assignment.fencingToken === fencingToken) this.#attempts.stop(attempt, cause);
   }
 
-  /** Does all that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
+  /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
     const stale = this.#slots.takeStale(nowMs);
     if (stale.length > 0) {

@@ -145,7 +145,7 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
     );
   });
 
-  it('is decoded from the bytes of generated code', () => {
+  it('is decoded to the same value from bytes that generated code encoded', () => {
     fc.assert(
       fc.property(values, (value) => {
         expect(plain(decode(toBinary(schema, generated(value))))).toEqual(plain(value));
@@ -189,14 +189,14 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
     );
   });
 
-  it('is refused or decoded as a shorter message if it is cut at any byte', () => {
+  it('is refused or decoded as a shorter message if its bytes are cut off at any place', () => {
     for (const value of fc.sample(values, { numRuns: 12, seed: 11 })) {
       const bytes = encode(value).subarray(0, 1_500);
       for (let end = 0; end < bytes.length; end++) readsOrRefuses(decode, bytes.subarray(0, end));
     }
   });
 
-  it('is decoded or refused if any byte is changed', () => {
+  it('is decoded or refused with BAD_FIELD if any byte is changed', () => {
     fc.assert(
       fc.property(values, fc.nat(), fc.nat(255), (value, place, byte) => {
         const bytes = Uint8Array.from(encode(value));
@@ -208,7 +208,7 @@ describe.each(Object.entries(messages))('%s', (_name, message) => {
 });
 
 describe('the size of a submission in a batch', () => {
-  it('is at most its estimate by mostItemBytes, and not much less', () => {
+  it('is at most the upper bound that mostItemBytes returns, and not much less', () => {
     fc.assert(
       fc.property(batch, ({ items }) => {
         for (const item of items) {
@@ -222,7 +222,7 @@ describe('the size of a submission in a batch', () => {
     );
   });
 
-  it('is at most its estimate if every field has its largest value', () => {
+  it('is at most the upper bound that mostItemBytes returns, even if every field has its largest value', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const options: OptionsRequest = {
       runAtMs: most,
@@ -246,7 +246,7 @@ describe('the size of a submission in a batch', () => {
 });
 
 describe('encoding a submission', () => {
-  it('refuses a priority that has no wire number, and names it', () => {
+  it('refuses a priority that has no wire number, with an error that names the priority', () => {
     const options = { ...noOptions, priority: 'urgent' as 'high' };
     const item = { key: '', spec: new Uint8Array(1), options, traceparent: '' };
     expect(() => encodeSubmitBatch({ tenant: '', queue: '', items: [item] })).toThrow(
@@ -256,7 +256,7 @@ describe('encoding a submission', () => {
 });
 
 describe('decoding bytes of other programs', () => {
-  it('reads or refuses any bytes, with no other error', () => {
+  it('reads any bytes or refuses them with BAD_FIELD, and throws no other error', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         for (const decode of decoders) readsOrRefuses(decode, bytes);
@@ -275,7 +275,7 @@ describe('decoding bytes of other programs', () => {
     expect(() => decodeReportRequest(Uint8Array.of(0x12, 4, 0x12, 2, 0x10, 77))).toThrow(/outcome/);
   });
 
-  it('keeps an unknown priority as its number, so that the validator refuses it by name', () => {
+  it('keeps the number of an unknown priority as text, so that the validator can name it in its error', () => {
     const bytes = Uint8Array.of(0x1a, 4, 0x1a, 2, 0x38, 9);
     expect(decodeSubmitBatch(bytes).items[0]?.options.priority).toBe('9');
   });

@@ -24,7 +24,7 @@ describe('events', () => {
     );
   });
 
-  it('are encoded as a list to the bytes of a history, and the bytes of two lists can be joined', () => {
+  it('are encoded as a list to the bytes of a GetTaskHistoryResponse, and the bytes of two lists can be joined', () => {
     fc.assert(
       fc.property(fc.array(event), fc.array(event), (first, second) => {
         const events = [...first, ...second];
@@ -36,7 +36,7 @@ describe('events', () => {
     );
   });
 
-  it('keep a message with half of a surrogate pair, which becomes U+FFFD', () => {
+  it('keep a message that ends in half of a surrogate pair; that half becomes U+FFFD', () => {
     const died = { kind: 'cancelRequested', atMs: 1, actor: 'a', message: 'cut here \ud83d' } as const;
     expect(decodeEvent(encodeEvent(died))).toEqual({ ...died, message: 'cut here \ufffd' });
   });
@@ -48,16 +48,19 @@ describe('events of a newer version', () => {
     'a newer schema of a known kind': { kind: EventKind.SNOOZED, schema: 2 },
     'a death of an unknown reason': { kind: EventKind.DIED, schema: 1, deadReason: 9 as DeadReason },
   };
-  it.each(Object.entries(future))('keep their bytes: %s', (_, shape) => {
-    const message = create(TaskEventSchema, { ...shape, atMs: 5n, message: 'from the future' });
-    const bytes = Buffer.concat([toBinary(TaskEventSchema, message), Uint8Array.of(0xf2, 7, 2, 1, 2)]);
-    const read = decodeEvent(bytes);
-    expect(read).toMatchObject({ kind: 'unknown', kindNumber: shape.kind, atMs: 5 });
-    expect(hex(encodeEvent(read))).toBe(hex(bytes));
-    expect(decodeEvents(encodeEvents([read]))).toEqual([read]);
-  });
+  it.each(Object.entries(future))(
+    'keep their bytes when they are decoded and encoded again: %s',
+    (_, shape) => {
+      const message = create(TaskEventSchema, { ...shape, atMs: 5n, message: 'from the future' });
+      const bytes = Buffer.concat([toBinary(TaskEventSchema, message), Uint8Array.of(0xf2, 7, 2, 1, 2)]);
+      const read = decodeEvent(bytes);
+      expect(read).toMatchObject({ kind: 'unknown', kindNumber: shape.kind, atMs: 5 });
+      expect(hex(encodeEvent(read))).toBe(hex(bytes));
+      expect(decodeEvents(encodeEvents([read]))).toEqual([read]);
+    },
+  );
 
-  it('raise the version of a head and change nothing else', () => {
+  it('raise the version of a task’s head and change nothing else', () => {
     const submitted = {
       kind: 'submitted',
       atMs: 1,
@@ -72,7 +75,8 @@ describe('events of a newer version', () => {
 });
 
 describe('events of an older schema', () => {
-  // Invented schemas: schema 0 has the wait in seconds in `message`, schema 1 in ms; today's has the time in `runAtMs`.
+  // Invented schemas of the `snoozed` event: in schema 0 `message` is the wait in seconds, in schema 1 it is the wait
+  // in ms, and in the current schema `runAtMs` is the time at which the wait ends.
   const seconds: Upcast = (older) => ({ ...older, message: String(Number(older.message) * 1_000) });
   const length: Upcast = (older) => ({
     ...older,
@@ -96,7 +100,7 @@ describe('events of an older schema', () => {
     expect(decodeEvent(written(1, '60000'), table)).toEqual(today);
   });
 
-  it('are converted in a list too, without a change to events of other kinds', () => {
+  it('are also converted within a list, and the events of other kinds in that list stay unchanged', () => {
     const released = { kind: 'claimReleased', atMs: 4, fencingToken: 9, countsAsRelease: true } as const;
     const old = written(0, '60');
     const list = Buffer.concat([encodeEvents([released]), Uint8Array.of(0x0a, old.length), old]);

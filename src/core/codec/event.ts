@@ -2,7 +2,7 @@ import { deadReasons, eventKinds, type TaskEvent } from '../task/event.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** The schema number of the events that this version writes. Readers convert older events to it. */
+/** The schema number of the events that this version writes. Readers convert older events to this schema. */
 export const eventSchema = 1;
 
 /** All fields of a `holdfast.v1.TaskEvent`. */
@@ -30,14 +30,20 @@ export interface EventFields {
 /** Converts an event of one schema to the next schema. */
 export type Upcast = (older: EventFields) => EventFields;
 
-/** The conversions of older events, by `<kind number>/<schema>`. Empty, because there is only one schema so far. */
+/**
+ * The conversions of events of older schemas, by `<kind number>/<schema>`. The map is empty, because there is only one
+ * schema so far.
+ */
 export const upcasts: ReadonlyMap<string, Upcast> = new Map();
 
 const writer = new Writer();
 
 type KnownEvent = Exclude<TaskEvent, { kind: 'unknown' }>;
 
-/** Writes the fields of an event with the numbers 4 and above. The kind of the event decides which of them it has. */
+/**
+ * Writes the fields of a TaskEvent whose field numbers are 4 and above. The kind of the event decides which of them it
+ * has.
+ */
 function writeRest(into: Writer, event: KnownEvent): void {
   switch (event.kind) {
     case 'submitted':
@@ -142,7 +148,10 @@ function upcast(read: EventFields, table: ReadonlyMap<string, Upcast>): EventFie
   return fields;
 }
 
-/** Keeps the bytes of the event unchanged, so that a newer version can read it as it was written. */
+/**
+ * Returns an event that this version cannot interpret, with its bytes unchanged, so that a newer version can read the
+ * event.
+ */
 function unknown(read: EventFields, bytes: Uint8Array): TaskEvent {
   return { kind: 'unknown', kindNumber: read.kind, atMs: read.atMs, bytes: Uint8Array.from(bytes) };
 }
@@ -200,7 +209,8 @@ export function encodeEvent(event: TaskEvent): Uint8Array<ArrayBuffer> {
 
 export function decodeEvent(bytes: Uint8Array, table: ReadonlyMap<string, Upcast> = upcasts): TaskEvent {
   const read = readFields(new Reader(bytes));
-  // A newer schema of a known kind has another meaning, or its number would not have risen.
+  // An event of a known kind with a newer schema is kept as unknown, because its fields have another meaning than in
+  // this version.
   return read.schema > eventSchema ? unknown(read, bytes) : eventOf(upcast(read, table), bytes);
 }
 

@@ -4,14 +4,14 @@ import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
 /**
- * The codes by their numbers in google.rpc.Code. `codes` has the same order, without OK (0) and UNKNOWN (2), which
- * Holdfast never sends.
+ * The error codes, each at the index of its number in google.rpc.Code. The list `codes` has the same order, without OK
+ * (0) and UNKNOWN (2), which Holdfast never sends.
  */
 const [cancelled, ...others] = codes;
 const numbered: readonly (Code | undefined)[] = [undefined, cancelled, undefined, ...others];
 const known: ReadonlySet<string> = new Set(reasons);
 
-/** Returns the number of a code in google.rpc.Code. */
+/** Returns the number of an error code in google.rpc.Code. */
 export function codeNumber(code: Code): number {
   return numbered.indexOf(code);
 }
@@ -21,8 +21,8 @@ export function codeOf(number: number): Code {
 }
 
 /**
- * Returns the reason of this name. A reason of a newer server becomes BUG; its code and message still describe the
- * error.
+ * Returns the error reason with this name. A reason that only a newer server knows becomes BUG; the code and the
+ * message of the error still describe the failure.
  */
 export function reasonOf(text: string): Reason {
   return known.has(text) ? (text as Reason) : 'BUG';

@@ -8,7 +8,7 @@ import { Writer } from './writer.ts';
 const priorityWords = wordsByNumber(priorityNumbers);
 const whenDeadWords = wordsByNumber(whenDeadNumbers);
 
-/** Options without any value. All decoded submissions without options share this one object. */
+/** The options of a submission that sets none. All decoded submissions without options share this one object. */
 export const noOptions: OptionsRequest = Object.freeze({
   runAtMs: undefined,
   delayMs: undefined,
@@ -60,7 +60,9 @@ function readRetry(reader: Reader): Partial<RetryPolicy> {
   return read;
 }
 
-/** Returns the word of a wire number. An unknown number becomes its digits as text, which the validator refuses. */
+/**
+ * Returns the enum word of a wire number. An unknown number becomes text with its digits, which the validator refuses.
+ */
 function wordOf<W extends string>(words: readonly (W | undefined)[], number: number): W | undefined {
   return number >= 0 && number < words.length ? words[number] : (String(number) as W);
 }
@@ -88,14 +90,18 @@ export function readOptions(reader: Reader): OptionsRequest {
 }
 
 const writer = new Writer();
-/** The number of a field that only stored options have: true if the submission set its own lifetime. */
+/**
+ * The number of a boolean field that only stored options have. The field is true if the submission set a lifetime
+ * itself.
+ */
 const ownLifetimeField = 100;
 const cachedOptions = 64;
 const decoded = new Map<string, Options>();
 let lastEncoded: { readonly options: Options; readonly bytes: Uint8Array<ArrayBuffer> } | undefined;
 
 /**
- * Encodes resolved options for storage. It caches the last result, because most submissions share one options object.
+ * Encodes the resolved options of a submission for storage. The last result is cached, because most submissions share
+ * one options object.
  */
 export function encodeOptions(options: Options): Uint8Array<ArrayBuffer> {
   if (lastEncoded?.options === options) return lastEncoded.bytes;
@@ -131,7 +137,10 @@ function decode(bytes: Uint8Array): Options {
   };
 }
 
-/** Decodes stored options. It caches up to 64 results by their bytes, because most tasks have the same options. */
+/**
+ * Decodes stored options of a task. Up to 64 results are cached by their bytes, because most tasks have the same
+ * options.
+ */
 export function decodeOptions(bytes: Uint8Array): Options {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   const known = decoded.get(key);

@@ -1,7 +1,7 @@
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** An envelope: bytes with their content type and encoding. */
+/** The input or the result of a task: bytes with their content type and encoding (`holdfast.v1.Payload`). */
 export interface Payload {
   readonly contentType: string;
   readonly encoding: string;
@@ -49,7 +49,10 @@ export function decodePayload(bytes: Uint8Array): Payload {
   return readPayload(new Reader(bytes));
 }
 
-/** True if the bytes of the envelope are plain JSON. An empty content type stands for JSON. */
+/**
+ * Whether the bytes of a payload are plain JSON: neither compressed nor encrypted, and of a JSON content type. An empty
+ * content type stands for JSON.
+ */
 export function isJson(payload: Payload): boolean {
   if (payload.encoding !== '' || payload.keyId !== '') return false;
   const [mediaType = ''] = payload.contentType.split(';');

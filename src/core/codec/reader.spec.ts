@@ -8,7 +8,7 @@ function only<T>(bytes: Uint8Array, read: (reader: Reader) => T): T {
   return read(reader);
 }
 
-describe('the wire format', () => {
+describe('a message in the protobuf wire format', () => {
   it.each([1, 127, 128, 16_384, 2 ** 31, 2 ** 32 + 5, Number.MAX_SAFE_INTEGER, -1, -5, -(2 ** 40)])(
     'carries the number %d',
     (value) => {
@@ -17,7 +17,7 @@ describe('the wire format', () => {
   );
 
   it.each(['a', 'é', '日本', '🙂', '\ufeffmark', 'x'.repeat(200), 'ü'.repeat(10_000)])(
-    'carries a text',
+    'carries every text unchanged: ASCII, other Unicode, and thousands of characters',
     (value) => {
       expect(only(new Writer(16).text(1, value).finish(), (reader) => reader.string())).toBe(value);
     },
@@ -28,7 +28,7 @@ describe('the wire format', () => {
     expect(only(bytes, (reader) => reader.bytes()).length).toBe(length);
   });
 
-  it('is returned by the writer as a copy that the next message does not change', () => {
+  it('is returned by the Writer as a copy that the next message does not change', () => {
     const writer = new Writer();
     const first = writer.reset().string(1, 'first').finish();
     writer.reset().string(1, 'other').finish();
@@ -36,18 +36,18 @@ describe('the wire format', () => {
   });
 });
 
-describe('the writer', () => {
+describe('the protobuf writer', () => {
   it.each([1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('refuses the number %d', (value) => {
     expect(() => new Writer().number(1, value)).toThrow(/whole number/);
   });
 
-  it('refuses half of a surrogate pair in a key, and replaces it in text for people', () => {
+  it('refuses half of a surrogate pair in a key, and replaces it by U+FFFD in text for people', () => {
     expect(() => new Writer().string(1, 'a\ud800')).toThrow(/well-formed/);
     expect(only(new Writer().words(1, 'a\ud800').finish(), (reader) => reader.string())).toBe('a\ufffd');
   });
 });
 
-describe('the reader', () => {
+describe('the protobuf reader', () => {
   const refusals: [string, number[], (reader: Reader) => unknown, RegExp][] = [
     ['text that is not UTF-8', [0x0a, 2, 0xc3, 0x28], (r) => r.string(), /UTF-8/],
     ['half of a surrogate pair', [0x0a, 3, 0xed, 0xa0, 0x80], (r) => r.string(), /UTF-8/],

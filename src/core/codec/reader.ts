@@ -24,7 +24,8 @@ export class Reader {
   }
 
   /**
-   * Returns the number of the next field, or 0 at the end. The caller reads or skips its value before the next call.
+   * Reads the tag of the next field in a protobuf message. Returns the number of the field, or 0 at the end of the
+   * message. The caller reads or skips the value of the field before the next call.
    */
   field(): number {
     if (this.#at >= this.#end) return 0;
@@ -102,7 +103,7 @@ export class Reader {
     else throw malformed(`wire type ${wire} is not in use`);
   }
 
-  /** Reads a number as two's complement, which is how protobuf encodes negative numbers. */
+  /** Reads a varint as a two's complement number, which is how protobuf encodes negative numbers. */
   #signed(start: number): number {
     let value = 0n;
     for (let at = this.#at - 1; at >= start; at--) {

@@ -15,7 +15,7 @@ import { stateNumber, stateOf } from './submit.ts';
 import { causeNumber, causeOf } from './work.ts';
 import { Writer } from './writer.ts';
 
-/** The outcomes, each at the index of its number in `holdfast.v1.Outcome`. */
+/** The outcomes of an attempt, each at the index of its number in `holdfast.v1.Outcome`. */
 const outcomes: readonly (OutcomeKind | undefined)[] = [
   undefined,
   'succeeded',
@@ -25,7 +25,7 @@ const outcomes: readonly (OutcomeKind | undefined)[] = [
   'released',
   'cancelled',
 ];
-/** The verdicts, each at the index of its number in `holdfast.v1.HeartbeatVerdict`. */
+/** The verdicts on a heartbeat, each at the index of its number in `holdfast.v1.HeartbeatVerdict`. */
 const verdicts = [undefined, 'renewed', 'cancel', 'leaseLost', 'error'] as const;
 const noBytes = new Uint8Array(0);
 const writer = new Writer(65_536);
@@ -85,7 +85,9 @@ function readHeartbeat(reader: Reader): HeartbeatItem {
   return { lease, progress };
 }
 
-/** Reads a batch of items. Field 1 is the number of the batch, field 2 an item, field 3 a flag. */
+/**
+ * Reads a message that holds a batch: field 1 is the number of the batch, field 2 (repeated) an item, field 3 a flag.
+ */
 function readBatch<T>(
   reader: Reader,
   read: (item: Reader) => T,

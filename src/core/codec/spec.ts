@@ -10,7 +10,7 @@ export interface Spec {
   readonly payload: Payload;
 }
 
-/** The fields of a spec that indexes need, read without its payload. */
+/** The fields of a spec that the indexes need, read without decoding the payload. */
 export interface SpecPeek {
   readonly type: string;
   readonly typeVersion: number;

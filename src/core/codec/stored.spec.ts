@@ -52,7 +52,7 @@ describe('a spec', () => {
 });
 
 describe('stored options', () => {
-  it('are decoded to the same value', () => {
+  it('are decoded to the value that was encoded', () => {
     fc.assert(
       fc.property(storedOptions, (stored) => {
         expect(decodeOptions(encodeOptions(stored))).toEqual(stored);
@@ -60,7 +60,7 @@ describe('stored options', () => {
     );
   });
 
-  it('are encoded as the public message with one more field', () => {
+  it('are encoded as the public message SubmitOptions with one more field', () => {
     const [stored] = fc.sample(
       storedOptions.filter((one) => one.priority === 'low' && one.ownLifetime),
       { numRuns: 1, seed: 3 },
@@ -87,7 +87,7 @@ describe('a lease', () => {
     receiptHandle: 'h',
   };
 
-  it('is decoded to the same value', () => {
+  it('is decoded to the value that was encoded', () => {
     expect(decodeLease(encodeLease(lease))).toEqual(lease);
   });
 

@@ -5,7 +5,7 @@ import { noOptions, readOptions, writeOptions } from './options.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** The states, each at the index of its number in `holdfast.v1.TaskState`. */
+/** The task states, each at the index of its number in `holdfast.v1.TaskState`. */
 const states: readonly (ShownState | undefined)[] = [
   undefined,
   'scheduled',
@@ -48,13 +48,18 @@ function readItem(reader: Reader): SubmitItem {
   return { key, spec, options, traceparent };
 }
 
-/** The most bytes that an item's numbers and the framing of its fields take. */
+/**
+ * The maximum number of bytes that the numbers of one submission and the framing of its fields take in an encoded
+ * batch.
+ */
 const numbersBytes = 256;
-/** The most UTF-8 bytes of one UTF-16 code unit. */
+/** The maximum number of UTF-8 bytes that one UTF-16 code unit becomes. */
 const unitBytes = 3;
 const tagFramingBytes = 3;
 
-/** Returns an upper bound for the bytes of an item in a batch, without encoding it. */
+/**
+ * Returns an upper bound for the size of one submission in an encoded batch, in bytes, without encoding the submission.
+ */
 export function mostItemBytes({ key, spec, options, traceparent }: SubmitItem): number {
   const { tags, parentId = '' } = options;
   const ids = (key.length + parentId.length + traceparent.length) * unitBytes;

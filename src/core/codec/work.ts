@@ -2,7 +2,7 @@ import type { Assignment, CancelCause, HandledTypeMessage, WorkRequest, WorkResp
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
-/** The causes, each at the index of its number in `holdfast.v1.CancelCause`. */
+/** The causes of a cancellation, each at the index of its number in `holdfast.v1.CancelCause`. */
 const causes: readonly (CancelCause | undefined)[] = [
   undefined,
   'cancelled',
@@ -76,7 +76,7 @@ function readHello(reader: Reader): Hello {
   return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes };
 }
 
-/** Reads a message of two numbers, fields 1 and 2. */
+/** Reads a message that has two numbers, in the fields 1 and 2. */
 function readPair(reader: Reader): { first: number; second: number } {
   let first = 0;
   let second = 0;

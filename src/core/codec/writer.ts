@@ -6,7 +6,7 @@ function unwritable(what: string): HoldfastError {
   });
 }
 
-/** The values of four 7-bit groups of a varint. */
+/** The number of values that four 7-bit groups of a varint can hold: 2^28. */
 const group = 2 ** 28;
 
 /**
@@ -44,7 +44,7 @@ export class Writer {
     const buffer = this.#buffer;
     let at = this.#at;
     let rest = value;
-    // Writes four groups per step: 32-bit shifts are many times cheaper than divisions.
+    // Writes four 7-bit groups of the varint per step: 32-bit shifts are many times cheaper than divisions.
     for (; rest >= group; rest = Math.floor(rest / group)) {
       const low = rest % group;
       buffer[at++] = low | 0x80;
@@ -86,7 +86,7 @@ export class Writer {
     return value === undefined ? this : this.string(field, value.toWellFormed());
   }
 
-  /** Writes a text field even if it is empty, for items of a list. */
+  /** Writes a text field even if the text is empty, as an item of a list may be. */
   text(field: number, value: string): this {
     const bytes = Buffer.byteLength(value);
     if (bytes !== value.length && !value.isWellFormed())
@@ -104,7 +104,7 @@ export class Writer {
     return value === undefined || value.length === 0 ? this : this.message(field, value);
   }
 
-  /** Writes a message that is encoded already, even if it is empty. */
+  /** Writes a nested message that is encoded already, even if it has no bytes. */
   message(field: number, value: Uint8Array): this {
     this.varint(field * 8 + 2)
       .varint(value.length)
@@ -122,7 +122,7 @@ export class Writer {
     return this;
   }
 
-  /** Writes a message by `write`, then puts its length in front of it. */
+  /** Writes a nested message by the callback `write`, then puts the length of the message in front of it. */
   nested(field: number, write: (writer: this) => void): this {
     this.varint(field * 8 + 2).#room(5);
     const start = this.#at + 1;

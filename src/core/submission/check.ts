@@ -1,6 +1,6 @@
 import { HoldfastError, invalid } from '../errors.ts';
 import { limits } from '../limits.ts';
-import { name, text, time, traceparent, utf8Bytes, Violations, whole } from '../rules.ts';
+import { name, requireValid, text, time, traceparent, utf8Bytes, Violations, whole } from '../rules.ts';
 import type { TaskEvent } from '../task/event.ts';
 import type { Head, Progress } from '../task/head.ts';
 import {
@@ -24,9 +24,7 @@ function tooLarge(what: string, bytes: number, most: number): HoldfastError {
     'INVALID_ARGUMENT',
     'TOO_LARGE',
     `${what} has ${bytes} bytes; at most ${most} are allowed.`,
-    {
-      help: 'Store large data elsewhere and send a reference to it.',
-    },
+    { help: 'Store large data elsewhere and send a reference to it.' },
   );
 }
 
@@ -108,8 +106,7 @@ const pageLimit = whole(1, limits.pageItems, 'items');
 
 /** Throws BAD_FIELD if `limit` is not from 1 to `limits.pageItems`. */
 export function checkPage(limit: number): void {
-  const problem = pageLimit(limit);
-  if (problem !== undefined) throw invalid([{ field: 'limit', description: problem }]);
+  requireValid('limit', pageLimit, limit);
 }
 
 /** Returns the error for a cursor that this engine did not make. */

@@ -31,8 +31,8 @@ function isCarried(text: string): boolean {
 }
 
 /**
- * Counts the members of all objects in a valid JSON text. Returns undefined if a number in it does not fit a double
- * exactly.
+ * Counts the members of all objects in a valid JSON text. Returns undefined if a number in the text does not fit a
+ * double exactly.
  */
 function writtenMembers(text: string): number | undefined {
   let members = 0;
@@ -53,7 +53,8 @@ function writtenMembers(text: string): number | undefined {
 }
 
 /**
- * Counts the members of all objects in a parsed value. The text has more members if a key occurs twice in an object.
+ * Counts the members of all objects in a parsed JSON value. The JSON text has more members if a key occurs twice in an
+ * object.
  */
 function membersOf(value: unknown): number {
   let members = 0;
@@ -70,7 +71,7 @@ function membersOf(value: unknown): number {
 /**
  * Returns the canonical form of a JSON text by RFC 8785. Returns undefined if the text is not JSON or not UTF-8, has a
  * key twice in one object, or has a number that does not fit a double exactly: two parsers may read such a text
- * differently, so two of them are never equal.
+ * differently, so it has no canonical form.
  */
 export function canonicalForm(bytes: Uint8Array): string | undefined {
   try {

@@ -16,7 +16,7 @@ function spec(text: string, change: Partial<Spec> = {}): Uint8Array {
   return encodeSpec({ type: 'mail', typeVersion: 1, orderingKey: undefined, payload, ...change });
 }
 
-/** Returns the same value with the keys of every object in reverse order. */
+/** Returns a copy of a JSON value that has the keys of every object in reverse order. */
 function reversed(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reversed);
   if (value === null || typeof value !== 'object') return value;

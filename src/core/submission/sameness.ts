@@ -7,7 +7,7 @@ function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
 }
 
-/** Returns the content type; an empty one stands for `application/json`. */
+/** Returns the content type of a payload; an empty content type stands for `application/json`. */
 function contentType(payload: Payload): string {
   return payload.contentType === '' ? 'application/json' : payload.contentType;
 }
@@ -38,7 +38,10 @@ function sameFields(a: Spec, b: Spec): boolean {
   );
 }
 
-/** Whether a message has known fields only. The last known field is 4 in a spec and 5 in a payload. */
+/**
+ * Whether an encoded spec or payload has only fields that this version knows. The last known field is 4 in a spec and 5
+ * in a payload.
+ */
 function knowsAll(reader: Reader, last: 4 | 5): boolean {
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field > last) return false;
@@ -60,6 +63,7 @@ export function sameSpec(a: Uint8Array, b: Uint8Array): boolean {
   if (equalBytes(a, b)) return true;
   const left = readSpec(a);
   const right = readSpec(b);
-  // Two specs may differ in fields that only a newer version knows.
+  // Specs that have fields of a newer version are not the same request, because this version cannot compare those
+  // fields.
   return sameFields(left, right) && knowsAll(new Reader(a), 4) && knowsAll(new Reader(b), 4);
 }

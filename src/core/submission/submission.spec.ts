@@ -43,7 +43,7 @@ describe('a task’s times', () => {
     expect(lifetimeEnd(resolve({ runAtMs: startMs - 30 * dayMs }), startMs)).toBe(startMs + 14 * dayMs);
   });
 
-  it('have the expiry at the end of window and lifetime plus the retention', () => {
+  it('have the expiry at the later of the window’s and the lifetime’s end, plus the retention', () => {
     expect(expiry(resolve(), startMs)).toBe(startMs + 21 * dayMs);
     expect(expiry(resolve({ windowMs: 30 * dayMs }), startMs)).toBe(startMs + 37 * dayMs);
     expect(expiry(resolve({ delayMs: 20 * dayMs, retentionMs: dayMs }), startMs)).toBe(startMs + 35 * dayMs);
@@ -71,7 +71,7 @@ describe('the first event of a task', () => {
     expect(of({})).toBe('ready');
   });
 
-  it('records the lifetime’s end if the submission set it or is scheduled, for the due index', () => {
+  it('records the lifetime’s end if the submission set a lifetime or is scheduled, for the due index', () => {
     const of = (requested: Partial<OptionsRequest>) =>
       submittedEvent(resolve(requested), startMs, undefined).lifetimeEndAtMs;
     expect(of({})).toBe(undefined);

@@ -10,7 +10,7 @@ export interface Scope {
 }
 
 export interface RetryPolicy {
-  /** The number of attempts, the first one included. */
+  /** The maximum number of attempts of a task, the first one included. */
   readonly maxAttempts: number;
   readonly baseMs: number;
   readonly factor: number;
@@ -60,9 +60,9 @@ export function lifetimeEnd(options: Options, acceptedAtMs: number): number {
 }
 
 /**
- * Returns when a task expires: the time after which its data is deleted, fixed at submission. It is at least an hour
- * after the lifetime's end; otherwise the task would expire before it is recorded as dead, and its lane would never be
- * handed over.
+ * Returns when a task expires: the time after which its data is deleted, fixed at submission. The expiry is at least an
+ * hour after the lifetime's end; otherwise the task would expire before it is recorded as dead, and its lane would
+ * never be handed over.
  */
 export function expiry(options: Options, acceptedAtMs: number): number {
   const endAtMs = lifetimeEnd(options, acceptedAtMs);
@@ -104,7 +104,10 @@ export interface OptionsRequest {
   readonly whenDead: 'return' | 'redrive' | undefined;
 }
 
-/** Fills in the defaults and turns a delay into a run time. The caller has checked the limits before. */
+/**
+ * Returns the options of a submission with all defaults filled in and with a run time in place of a delay. The caller
+ * has checked the limits before.
+ */
 export function resolveOptions(requested: OptionsRequest, nowMs: number): Options {
   const runAtMs = requested.delayMs === undefined ? requested.runAtMs : nowMs + requested.delayMs;
   return {

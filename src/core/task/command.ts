@@ -1,33 +1,39 @@
 import type { TaskEvent } from './event.ts';
 import type { Head, StoredState } from './head.ts';
 
-/** Takes the task for a worker. If an earlier lease has expired, the claim ends that lease first. */
+/**
+ * The command that takes a task for a worker. If an earlier lease of the task has expired, the claim ends that lease
+ * first.
+ */
 export interface Claim {
   readonly kind: 'claim';
   readonly worker: string;
   readonly leaseMs: number;
-  /** True if a consistent read found the task to be the first of its lane, or if it is in no lane. */
+  /** True if a consistent read found the task to be the first of its lane, or if the task is in no lane. */
   readonly lowest: boolean;
 }
 
-/** Ends an expired lease without taking the task, for a node that has no worker for it. */
+/** The command that ends an expired lease without claiming the task, for a node that has no worker for the task. */
 export interface Expire {
   readonly kind: 'expire';
 }
 
-/** Ends a waiting task whose deadline or lifetime has passed. */
+/** The command that ends a waiting task whose deadline or lifetime has passed. */
 export interface Lapse {
   readonly kind: 'lapse';
 }
 
-/** Ends an attempt with the outcome that its worker reports. `random` in [0, 1) is the jitter of the backoff. */
+/**
+ * The command that ends an attempt with the outcome that its worker reports. `random` in [0, 1) is the jitter of the
+ * backoff.
+ */
 export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } & (
   | { readonly outcome: 'succeeded'; readonly resultBytes: number }
   | {
       readonly outcome: 'failed' | 'fatal' | 'cancelled';
       readonly message: string;
       readonly errorType: string;
-      /** The wait before the next attempt, in ms, in place of the policy's backoff. */
+      /** The wait before the next attempt, in ms, in place of the backoff of the retry policy. */
       readonly afterMs: number | undefined;
       readonly random: number;
     }
@@ -53,7 +59,7 @@ export type Rejection =
   /** The task has ended, so it cannot be claimed, cancelled, expired or lapsed. */
   | { readonly why: 'ended'; readonly state: StoredState }
   | { readonly why: 'scheduled'; readonly untilMs: number }
-  /** Another worker has a lease until `untilMs`. */
+  /** The task is leased to another worker until `untilMs`. */
   | { readonly why: 'leased'; readonly untilMs: number }
   | { readonly why: 'notLowest' }
   | { readonly why: 'leaseLost' }
@@ -65,7 +71,7 @@ export type Rejection =
   | { readonly why: 'handOverPending' };
 
 export type Decision =
-  /** `head` is the head after `events`. The events are empty if the command had taken effect before. */
+  /** `head` is the task's head after `events`. The list of events is empty if the command had taken effect before. */
   | {
       readonly ok: true;
       readonly events: readonly TaskEvent[];

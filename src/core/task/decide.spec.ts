@@ -20,7 +20,7 @@ describe('a claim', () => {
     expect(life.head.fencingToken).toBe(startMs + 1);
   });
 
-  it('is refused until the other worker’s lease and its guard are over', () => {
+  it('is refused until the lease of another worker and the clock guard after it are over', () => {
     const life = new TaskLife();
     life.claim();
     expect(kinds(life.later(31_999).claim())).toEqual({ why: 'leased', untilMs: startMs + 32_000 });
@@ -28,13 +28,13 @@ describe('a claim', () => {
     expect(life.head.attempt).toBe(2);
   });
 
-  it('of a scheduled task is refused until the sweep has made it ready, however late it is', () => {
+  it('of a scheduled task is refused until the sweep has made the task ready, even after its run time', () => {
     const life = new TaskLife({ delayMs: 1_000 });
     expect(kinds(life.later(minuteMs).claim())).toEqual({ why: 'scheduled', untilMs: startMs + 1_000 });
     expect(kinds(life.madeReady().claim())).toEqual(['claimed']);
   });
 
-  it('is refused if another task of its lane comes first', () => {
+  it('is refused if another task of the same lane comes first', () => {
     expect(kinds(new TaskLife({}, { inLane: true }).claim(false))).toEqual({ why: 'notLowest' });
   });
 
@@ -44,13 +44,13 @@ describe('a claim', () => {
     expect(kinds(life.claim())).toEqual({ why: 'ended', state: 'cancelled' });
   });
 
-  it('after the deadline ends the task instead', () => {
+  it('of a task whose deadline has passed ends the task instead', () => {
     const life = new TaskLife({ deadlineAtMs: startMs + 1_000 });
     expect(kinds(life.later(1_000).claim())).toEqual(['died']);
     expect(life.head).toMatchObject({ state: 'dead', deadReason: 'deadline' });
   });
 
-  it('after the default lifetime ends the task instead', () => {
+  it('of a task whose default lifetime has passed ends the task instead', () => {
     const life = new TaskLife();
     life.later(14 * dayMs).claim();
     expect(life.head).toMatchObject({ state: 'dead', deadReason: 'lifetime' });
@@ -79,36 +79,36 @@ describe('an expired lease', () => {
     expect(kinds(life.later(32_000).do({ kind: 'expire' }))).toEqual(['leaseExpired', 'cancelled']);
   });
 
-  it('ends the task if its deadline has passed', () => {
+  it('ends the task if the task’s deadline has passed', () => {
     const life = new TaskLife({ deadlineAtMs: startMs + 1_000 });
     life.claim();
     expect(kinds(life.later(32_000).claim())).toEqual(['leaseExpired', 'died']);
     expect(life.head.deadReason).toBe('deadline');
   });
 
-  it('cannot be expired before its guard is over, nor if the task has no lease', () => {
+  it('is ended by an expire command only after the clock guard; a task without a lease refuses the command', () => {
     const life = new TaskLife();
     expect(kinds(life.do({ kind: 'expire' }))).toEqual({ why: 'nothingDue' });
     life.claim();
     expect(kinds(life.later(31_999).do({ kind: 'expire' }))).toMatchObject({ why: 'leased' });
   });
 
-  it('still settles if no other write has expired it', () => {
+  it('still accepts the settlement of its worker if no other write has ended the lease', () => {
     const life = new TaskLife();
     life.claim();
     expect(kinds(life.later(60_000).settle('succeeded'))).toEqual(['succeeded']);
   });
 });
 
-describe('a lapse', () => {
-  it('ends a waiting task after its deadline, and no other task', () => {
+describe('a lapse command', () => {
+  it('ends a waiting task after its deadline, and is refused before the deadline and after the end', () => {
     const life = new TaskLife({ deadlineAtMs: startMs + 1_000 });
     expect(kinds(life.do({ kind: 'lapse' }))).toEqual({ why: 'nothingDue' });
     expect(kinds(life.later(1_000).do({ kind: 'lapse' }))).toEqual(['died']);
     expect(kinds(life.do({ kind: 'lapse' }))).toEqual({ why: 'ended', state: 'dead' });
   });
 
-  it('leaves a running task to its worker', () => {
+  it('is refused for a running task, which is left to its worker', () => {
     const life = new TaskLife({ deadlineAtMs: startMs + 1_000 });
     life.claim();
     expect(kinds(life.later(2_000).do({ kind: 'lapse' }))).toEqual({ why: 'nothingDue' });
@@ -146,7 +146,7 @@ describe('a redrive', () => {
     return life;
   }
 
-  it('makes the task wait again with all its attempts, due now, without a deadline', () => {
+  it('makes a dead task wait again, due now, with all its attempts and without a deadline', () => {
     const life = dead({ deadlineAtMs: startMs + minuteMs });
     expect(kinds(life.later(1_000).redrive())).toEqual(['redriven']);
     expect(life.head).toMatchObject({
@@ -165,13 +165,13 @@ describe('a redrive', () => {
     expect(kinds(life.redrive())).toEqual({ why: 'expiresSoon' });
   });
 
-  it('from a released lane is refused until the hand-over, because the old pointer is still the first', () => {
+  it('of a task that released its lane is refused until the hand-over, because its old pointer is still the first', () => {
     const life = dead({}, { inLane: true });
     expect(kinds(life.redrive())).toEqual({ why: 'handOverPending' });
     expect(kinds(life.handedOver().redrive())).toEqual(['redriven']);
   });
 
-  it('of a task that holds its lane keeps its place', () => {
+  it('of a task that holds its lane keeps the task’s place in the lane', () => {
     expect(kinds(dead({}, { inLane: true, onDead: 'hold' }).redrive())).toEqual(['redriven']);
   });
 

@@ -14,10 +14,12 @@ import { type Head, isEnded } from './head.ts';
 import { decideSettle } from './settle.ts';
 
 /**
- * Returns the event that ends the task when its lease expires (cancelled or died), or undefined if it is tried again.
+ * Returns the event that ends the task when its lease expires (cancelled or died), or undefined if the task is tried
+ * again.
  */
 function endAfterExpiry(head: Head, facts: Facts, nowMs: number): TaskEvent | undefined {
-  // The events of an expired lease have no fencing token, so that the worker's late settlement is not taken for a repeat.
+  // An event that ends a task at the expiry of its lease has no fencing token, so that a late settlement of the worker
+  // is not taken for a repeat.
   if (head.cancelRequested) {
     return { kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor: '', message: 'the lease ended' };
   }
@@ -36,7 +38,8 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
     fencingToken: Math.max(head.fencingToken + 1, nowMs),
     attempt: head.attempt + 1,
     worker: command.worker,
-    // The worker counts the timeout from the handler's start, which prefetch may delay, and must end the attempt first.
+    // The worker counts the attempt's timeout from the start of the handler, which prefetching may delay. The worker
+    // must end the attempt before this time.
     timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
   };
 }
@@ -83,7 +86,7 @@ function cancel(head: Head, command: Cancel, nowMs: number): Decision {
     if (head.cancelRequested) return accepted(head, []);
     return accepted(head, [{ kind: 'cancelRequested', atMs: nowMs, actor, message }]);
   }
-  // To cancel a dead task that holds its lane is to skip it. Only a skip or a redrive changes a dead task.
+  // A cancel of a dead task that holds its lane skips the task. Only a skip or a redrive changes a dead task.
   if (head.state === 'waiting' || head.holdsLane) {
     return accepted(head, [{ kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor, message }]);
   }

@@ -5,14 +5,19 @@ import type { DeadReason, DiedEvent, TaskEvent } from './event.ts';
 import { evolve } from './evolve.ts';
 import type { Head } from './head.ts';
 
-/** The data beside the head that a decision needs. All of it but `onDead` and `tip` is fixed at acceptance. */
+/**
+ * The data about a task, beside its head, that `decide` needs. All fields but `onDead` and `tip` are fixed when the
+ * task is accepted.
+ */
 export interface Facts {
   readonly options: Options;
   readonly acceptedAtMs: number;
   readonly expiresAtMs: number;
-  /** The queue's setting at this moment. The event records its effect. */
+  /**
+   * The queue's current setting for the lanes of dead tasks. The `died` event records whether the task holds its lane.
+   */
   readonly onDead: 'release' | 'hold';
-  /** The newest events after the submission, by which repeated commands are recognised. */
+  /** The newest events of the task after its submission, by which repeated commands are recognised. */
   readonly tip: readonly TaskEvent[];
 }
 
@@ -26,12 +31,17 @@ export function rejected(rejection: Rejection): Decision {
   return { ok: false, rejection };
 }
 
-/** Returns when the lease is expired: its end plus a guard, because the clocks of nodes may differ by that much. */
+/**
+ * Returns when a task's lease counts as expired: the end of the lease plus a guard of 2 s, because the clocks of nodes
+ * may differ by that much.
+ */
 export function leaseExpiredAtMs(head: Head): number {
   return (head.leaseEndAtMs ?? 0) + timing.clockGuardMs;
 }
 
-/** Returns `deadline` or `lifetime` if that time of the task has passed, or undefined. */
+/**
+ * Returns `deadline` or `lifetime` if the task's deadline or the end of its lifetime has passed, otherwise undefined.
+ */
 export function lapseReason(head: Head, facts: Facts, nowMs: number): DeadReason | undefined {
   if (head.deadlineAtMs !== undefined && nowMs >= head.deadlineAtMs) return 'deadline';
   const end = head.lifetimeEndAtMs ?? lifetimeEnd(facts.options, facts.acceptedAtMs);
@@ -49,7 +59,7 @@ export function died(
   return { kind: 'died', atMs, fencingToken, reason, message: '', errorType: '', holdsLane };
 }
 
-/** Sets the lease's end to `leaseMs` from now, but not after the attempt's timeout. */
+/** Returns the head with a lease that ends `leaseMs` from now, but not after the attempt's timeout. */
 export function withLease(head: Head, nowMs: number, leaseMs: number): Head {
   return { ...head, leaseEndAtMs: Math.min(nowMs + leaseMs, head.timeoutAtMs ?? nowMs + leaseMs) };
 }

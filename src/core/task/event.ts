@@ -5,8 +5,8 @@
  */
 
 /**
- * The reasons, each at the index of its number in `holdfast.v1.DeadReason`, which stores keep too. Add new reasons at
- * the end; never reorder them.
+ * The reasons why a task is dead, each at the index of its number in `holdfast.v1.DeadReason`. Stores keep these
+ * numbers: add new reasons at the end; never reorder them.
  */
 export const deadReasons = [undefined, 'attempts', 'fatal', 'deadline', 'lifetime'] as const;
 export type DeadReason = NonNullable<(typeof deadReasons)[number]>;
@@ -18,8 +18,8 @@ export interface SubmittedEvent {
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
   /**
-   * The lifetime's end, if the submission set a lifetime or is scheduled. The reconciler ends other tasks after the
-   * default.
+   * The end of the task's lifetime, if the submission set a lifetime or is scheduled. The reconciler ends other tasks
+   * after the default lifetime.
    */
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
@@ -81,7 +81,10 @@ export interface DiedEvent {
   readonly reason: DeadReason;
   readonly message: string;
   readonly errorType: string;
-  /** True if the task's lane waits for its redrive or skip, because the queue's `onDead` was `hold` at that time. */
+  /**
+   * True if the task's lane waits until the task is redriven or skipped, because the queue's `onDead` was `hold` at
+   * that time.
+   */
   readonly holdsLane: boolean;
 }
 
@@ -134,7 +137,8 @@ export type EventKind = TaskEvent['kind'];
 export type KnownKind = Exclude<EventKind, 'unknown'>;
 
 /**
- * The kinds, each at the index of its number in `holdfast.v1.EventKind`. Add new kinds at the end; never reorder them.
+ * The kinds of events, each at the index of its number in `holdfast.v1.EventKind`. Add new kinds at the end; never
+ * reorder them.
  */
 export const eventKinds = [
   undefined,

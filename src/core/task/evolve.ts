@@ -28,7 +28,7 @@ function firstHead(event: SubmittedEvent): Head {
   };
 }
 
-/** Returns the head without its lease. The task is ready, or waits until `waitUntilMs`. */
+/** Returns the head of a waiting task, without a lease. The task is ready, or scheduled if `waitUntilMs` is given. */
 function waiting(head: Head, version: number, waitUntilMs: number | undefined): Head {
   return {
     ...head,
@@ -100,7 +100,7 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         deadlineAtMs: undefined,
         lifetimeEndAtMs: event.lifetimeEndAtMs,
         cancelRequested: false,
-        // A redrive comes after the hand-over, which has no event, so a replay clears `handOver` here.
+        // A redrive comes after the hand-over of the lane, which has no event, so a replay clears `handOver` here.
         handOver: false,
         holdsLane: false,
         endedAtMs: undefined,

@@ -2,7 +2,8 @@ import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 /**
- * The state as users see it. A waiting task is `scheduled` while it has a run time in the due index, otherwise `ready`.
+ * The state of a task as users see it. A waiting task is `scheduled` while it has a run time in the due index,
+ * otherwise `ready`.
  */
 export type ShownState = 'scheduled' | 'ready' | Exclude<StoredState, 'waiting'>;
 
@@ -19,7 +20,10 @@ export interface Progress {
  */
 export interface Head {
   readonly state: StoredState;
-  /** The number of writes of this head, counted by the store. It is 1 until the first change after the submission. */
+  /**
+   * The number of writes of the head, counted by the store. The revision is 1 until the first change after the
+   * submission.
+   */
   readonly revision: number;
   /** The number of events of the task. */
   readonly version: number;
@@ -28,7 +32,10 @@ export interface Head {
   /** The number of attempts since submission or the last redrive, without released and snoozed ones. */
   readonly attempt: number;
   readonly releases: number;
-  /** When a scheduled task may run. It is cleared when the task is made ready, after its dispatch message was sent. */
+  /**
+   * When a scheduled task may run. The field is cleared when the task is made ready, after its dispatch message was
+   * sent.
+   */
   readonly waitUntilMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
   readonly lifetimeEndAtMs: number | undefined;

@@ -14,7 +14,10 @@ import { leaseExpiredAtMs } from './decision.ts';
 import { fold } from './evolve.ts';
 import { dueAtMs, type Head, isEnded } from './head.ts';
 
-/** Returns a head without its changes that have no event: revision, lease's end, progress, cleared due entries. */
+/**
+ * Returns the part of a head that its events decide: without revision, end of the lease, progress and cleared due
+ * entries.
+ */
 function foldedPart(head: Head): unknown {
   const { revision, leaseEndAtMs, progress, waitUntilMs, handOver, ...rest } = head;
   return {
@@ -24,7 +27,10 @@ function foldedPart(head: Head): unknown {
   };
 }
 
-/** Runs random lives. `check` gets the life after each step, and the head before it. */
+/**
+ * Runs the steps of random task lives. Calls `check` after each step, with the task life and with the head before the
+ * step.
+ */
 function always(check: (life: TaskLife, before: Head) => void, numRuns = 500): void {
   fc.assert(
     fc.property(lives, steps, (life, run) => {
@@ -45,7 +51,7 @@ describe('in every life of a task', () => {
     });
   });
 
-  it('the version counts events, and each claim raises the fencing token, which never falls', () => {
+  it('the version is the number of events, and each claim raises the fencing token, which never falls', () => {
     always((life, before) => {
       expect(life.head.version).toBe(life.events.length);
       expect(life.head.fencingToken).toBeGreaterThanOrEqual(before.fencingToken);
@@ -56,7 +62,7 @@ describe('in every life of a task', () => {
     });
   });
 
-  it('an end is final, except for a redrive and the skip of a dead task that holds its lane', () => {
+  it('the end of a task is final, except for a redrive and the skip of a dead task that holds its lane', () => {
     always((life, before) => {
       if (!isEnded(before) || life.head.version === before.version) return;
       expect(before.state).toBe('dead');
@@ -78,7 +84,7 @@ describe('in every life of a task', () => {
     }, 200);
   });
 
-  it('an expiry on an older revision changes nothing, and on the current one it ends an expired lease', () => {
+  it('an expire command on an older revision changes nothing, and on the current revision it ends an expired lease', () => {
     const ran = { refused: 0, renewed: 0, written: 0 };
     const heartbeat: Step = (life) => void life.heartbeat();
     const since = fc.array(fc.tuple(fc.oneof(fc.constant(heartbeat), step), fc.nat(40_000)), {
@@ -112,7 +118,7 @@ describe('in every life of a task', () => {
     expect(Object.entries(ran).filter(([, times]) => times < 10)).toEqual([]);
   });
 
-  it('a repeated settlement, however late, adds no event and returns the recorded one', () => {
+  it('a repeated settlement, however late, adds no event and returns the recorded event', () => {
     fc.assert(
       fc.property(lives, fc.constantFrom(...outcomes), steps, steps, (life, outcome, before, then) => {
         for (const step of before) step(life);
@@ -157,7 +163,7 @@ describe('in every life of a task', () => {
     });
   });
 
-  it('a task has a due entry exactly if it waits for a time or has a hand-over to do', () => {
+  it('a task has a due entry exactly if it waits for a time or its lane must be handed over', () => {
     always((life) => {
       const { state, waitUntilMs, deadlineAtMs, lifetimeEndAtMs, handOver } = life.head;
       const waitsFor = [waitUntilMs, deadlineAtMs, lifetimeEndAtMs].some((time) => time !== undefined);

@@ -1,7 +1,7 @@
 /**
- * The data by which any node can settle an attempt. An assignment carries it in encoded form (codec/lease.ts), and the
- * worker sends it back unread with every heartbeat and settlement. It proves nothing by itself: the store checks the
- * fencing token, and the service compares the tenant with the caller's.
+ * A lease: the data by which any node can settle an attempt. An assignment carries the lease in encoded form
+ * (codec/lease.ts), and the worker sends it back unread with every heartbeat and settlement. A lease proves nothing by
+ * itself: the store checks the fencing token, and the service compares the tenant with that of the caller.
  */
 export interface Lease {
   readonly id: string;

@@ -26,7 +26,7 @@ describe('a heartbeat', () => {
     expect(beat(running().later(50_000))).toMatchObject({ verdict: 'renewed' });
   });
 
-  it('never extends a lease beyond the attempt’s timeout, and stops the attempt then', () => {
+  it('never extends a lease beyond the attempt’s timeout, and stops the attempt at that time', () => {
     const life = running({ attemptTimeoutMs: 40_000 });
     const endMs = life.head.timeoutAtMs as number;
     expect(beat(life.later(20_000))).toMatchObject({ leaseEndAtMs: endMs });
@@ -34,13 +34,13 @@ describe('a heartbeat', () => {
     expect(beat(life)).toEqual({ verdict: 'cancel', cause: 'timeout' });
   });
 
-  it('is answered with a cancellation, without a renewal', () => {
+  it('of a task with a requested cancellation is answered with the cancellation and does not renew the lease', () => {
     const life = running();
     life.cancel();
     expect(beat(life)).toEqual({ verdict: 'cancel', cause: 'cancelled' });
   });
 
-  it('is answered with a passed deadline, without a renewal', () => {
+  it('of a task whose deadline has passed is answered with a cancellation and does not renew the lease', () => {
     expect(beat(running({ deadlineAtMs: startMs + 5_000 }).later(5_000))).toEqual({
       verdict: 'cancel',
       cause: 'deadline',

@@ -11,7 +11,7 @@ function running(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
 }
 
 describe('a settlement', () => {
-  it('of a failure records the time of the next attempt, by the policy or as the worker sets it', () => {
+  it('of a failure records the time of the next attempt, as the retry policy or the worker sets it', () => {
     const life = running();
     life.settle('failed');
     expect(life.head).toMatchObject({ state: 'waiting', retrying: true, waitUntilMs: startMs + 500 });
@@ -20,7 +20,7 @@ describe('a settlement', () => {
     expect(other.head).toMatchObject({ waitUntilMs: startMs + 7, lastError: 'no luck' });
   });
 
-  it('of the last allowed failure, or of a fatal failure, ends the task', () => {
+  it('of a failure of the last attempt, or of a fatal failure, ends the task', () => {
     const last = running({ retry: { maxAttempts: 1 } });
     last.settle('failed');
     expect(last.head).toMatchObject({ state: 'dead', deadReason: 'attempts' });
@@ -35,7 +35,7 @@ describe('a settlement', () => {
     expect(life.head).toMatchObject({ attempt: 0, waitUntilMs: startMs + minuteMs, retrying: false });
   });
 
-  it('of a release uses up no attempt for twenty times, then counts as a failure', () => {
+  it('of a release uses up no attempt the first twenty times, and then counts as a failure', () => {
     const life = new TaskLife();
     for (let i = 0; i < 20; i++) {
       life.claim();
@@ -46,7 +46,7 @@ describe('a settlement', () => {
     expect(life.head).toMatchObject({ retrying: true, attempt: 1 });
   });
 
-  it('of a release that does not count never uses up an attempt', () => {
+  it('of a release that does not count towards the release limit never uses up an attempt', () => {
     const life = new TaskLife();
     for (let i = 0; i < 30; i++) {
       life.claim();
@@ -60,7 +60,7 @@ describe('a settlement', () => {
     expect(kinds(running().settle('cancelled'))).toEqual({ why: 'noCancelRequested' });
   });
 
-  it('of a success wins over a cancellation and a deadline; any other outcome does not', () => {
+  it('of a success wins over a requested cancellation and a passed deadline; any other outcome does not', () => {
     for (const outcome of outcomes) {
       const cancelled = running();
       cancelled.cancel();
@@ -85,7 +85,7 @@ describe('a repeated settlement', () => {
     }
   });
 
-  it('adds no event if its release had been counted as a failure', () => {
+  it('of a release adds no event if the release was counted as a failure', () => {
     const life = new TaskLife();
     for (let i = 0; i <= 20; i++) {
       life.claim();
@@ -94,7 +94,7 @@ describe('a repeated settlement', () => {
     expect(life.settle('released')).toMatchObject({ ok: true, events: [], recorded: { kind: 'failed' } });
   });
 
-  it('with another outcome is refused with the recorded event', () => {
+  it('with another outcome is refused, and the refusal contains the recorded event', () => {
     const pairs = [
       ['succeeded', 'failed'],
       ['failed', 'succeeded'],
@@ -112,7 +112,7 @@ describe('a repeated settlement', () => {
     }
   });
 
-  it('of a cancelled attempt does not become a success', () => {
+  it('with success is refused after the attempt was recorded as cancelled', () => {
     const life = running();
     life.cancel();
     life.settle('failed');

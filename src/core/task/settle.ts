@@ -17,7 +17,8 @@ const failuresAndRelease: readonly SettleOutcome[] = [...failures, 'released'];
 const allButSuccess: readonly SettleOutcome[] = [...failuresAndRelease, 'snoozed'];
 
 /**
- * Returns the outcomes that an event may record for the lease with this fencing token, or undefined if it records none.
+ * Returns the reported outcomes that an event may stand for, or undefined if the event does not settle the lease with
+ * this fencing token.
  */
 function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly SettleOutcome[] | undefined {
   if (!('fencingToken' in event) || event.fencingToken !== fencingToken) return undefined;
@@ -62,7 +63,10 @@ function retryOrDie(head: Head, facts: Facts, command: Failure, nowMs: number): 
   return { kind: 'failed', atMs: nowMs, fencingToken, retryAtMs: nowMs + waitMs, message, errorType };
 }
 
-/** Returns the event that replaces an outcome other than success, if the task is cancelled or past its deadline. */
+/**
+ * Returns the event that replaces a reported outcome other than success if the task is cancelled or past its deadline;
+ * otherwise undefined.
+ */
 function pendingEnd(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent | undefined {
   const message = 'message' in command ? command.message : '';
   const { fencingToken } = command;
@@ -105,9 +109,9 @@ function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): Task
 }
 
 /**
- * Decides on a worker's outcome for the lease with its fencing token. A lease whose end has passed still settles, as
- * long as no other write has expired it. A repeat adds no event and returns the recorded one; another outcome for the
- * same fencing token is rejected.
+ * Decides on the outcome that a worker reports for its lease. A lease whose end has passed can still be settled, as
+ * long as no other write has expired it. A repeated settlement adds no event and returns the recorded event; another
+ * outcome for the same fencing token is rejected.
  */
 export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: number): Decision {
   if (head.state !== 'running' || head.fencingToken !== command.fencingToken)

@@ -44,7 +44,9 @@ export interface AwsOptions {
   /** Prefix of the SQS queues' names. Default: the table's name. */
   readonly prefix?: string | undefined;
   readonly clock: Clock;
-  /** Receives a time sample from each response of AWS. */
+  /**
+   * Receives a time sample (the server's time, and when the request was sent and answered) from each response of AWS.
+   */
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
   readonly prioritiesOf?: SqsBrokerOptions['prioritiesOf'];
@@ -55,16 +57,18 @@ export interface AwsOptions {
 }
 
 export interface AwsEngine extends Engine {
-  /** Refuses submissions while the table or SQS is overloaded, and reports the state of both. */
+  /**
+   * Refuses submissions while the DynamoDB table or SQS is overloaded, and reports the load of the table and of SQS.
+   */
   readonly overload: Overload;
   readonly broker: SqsBroker;
-  /** Requests and capacity units that this engine has used so far. */
+  /** Requests to DynamoDB and SQS, and capacity units, that this engine has used so far. */
   readonly meters: { readonly table: Meter; readonly queues: SqsMeter };
 }
 
 /**
- * Opens the shared engine: tasks in one DynamoDB table, dispatch messages in SQS FIFO queues. Any number of processes
- * may open the same table.
+ * Opens the AWS engine: tasks in one DynamoDB table, dispatch messages in SQS FIFO queues. Any number of processes may
+ * open the same table.
  */
 export function aws(options: AwsOptions): AwsEngine {
   const { table, prefix = table, clock, log = silentLog, prioritiesOf } = options;

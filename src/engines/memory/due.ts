@@ -17,7 +17,10 @@ function order(a: DueEntry, b: DueEntry): number {
   return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
 }
 
-/** The due index: an entry for each task that waits for a time, spread over shards. It may lag behind the heads. */
+/**
+ * The due index: an entry for each task that waits for a time, spread over shards. The index may lag behind the heads of
+ * the tasks.
+ */
 export class DueIndex {
   readonly #shards: Map<TaskId, number>[];
   readonly #pending: PendingUpdate[] = [];
@@ -31,7 +34,7 @@ export class DueIndex {
       this.#apply(id, dueAtMs);
       return;
     }
-    // A later update never becomes visible before an earlier one.
+    // A later update of the due index never becomes visible before an earlier one.
     const visibleAtMs = Math.max(this.#pending.at(-1)?.visibleAtMs ?? 0, nowMs + lagMs);
     this.#pending.push({ id, dueAtMs, visibleAtMs });
   }

@@ -12,21 +12,25 @@ import { type StoreParts, taskStore } from './task-store.ts';
 export interface MemoryOptions {
   readonly clock: Clock;
   /**
-   * Creates an external broker: one beside the store, as SQS is beside a table. It knows only the messages that were sent
-   * to it. Default: the broker follows each commit of the store, as in the embedded engine.
+   * Creates an external broker. Such a broker is separate from the store, as SQS is from DynamoDB, and knows only the
+   * messages that were sent to it. Default: a transactional broker, which follows each commit of the store, as in the
+   * embedded engine.
    */
   readonly external?: ((clock: Clock, faults: Faults) => BrokerKind) | undefined;
-  /** The faults to inject. Default: none. */
+  /** The functions that inject faults into the calls of the memory engine. Default: no faults. */
   readonly faults?: Faults | undefined;
 }
 
 export interface MemoryEngine extends Engine {
   /**
-   * Returns another process's access to the same store. The name identifies its calls to faults. Closing it ends its own
-   * calls only; the store exists as long as it is referenced.
+   * Connects another process to the same store. The fault functions get `caller` as the name of this process. Closing the
+   * returned engine ends only the calls of this process; the store exists as long as it is referenced.
    */
   connect(caller: string): Engine;
-  /** Returns true if the task has a message, hidden or visible. Only tests may call it: a real broker has no such call. */
+  /**
+   * Returns true if the task has a dispatch message, hidden or visible. Only tests may call this: a real broker has no
+   * such call.
+   */
   hasMessage(id: TaskId): boolean;
 }
 

@@ -18,8 +18,8 @@ function openWithFaults(faults: Faults) {
 const ofNode = (operation: Operation, name: string): boolean =>
   operation.caller === 'node' && operation.name === name;
 
-describe('faults of the memory engine', () => {
-  it('an error before an operation leaves the store unchanged', async () => {
+describe('the memory engine with injected faults', () => {
+  it('leaves the store unchanged if a fault throws an error before an operation', async () => {
     const before = (operation: Operation) =>
       ofNode(operation, 'store.accept') ? Promise.reject(cut) : undefined;
     const { healthy, node } = openWithFaults({ before });
@@ -27,7 +27,7 @@ describe('faults of the memory engine', () => {
     expect((await healthy.listAll()).items).toEqual([]);
   });
 
-  it('an error after an operation loses the response of an operation that took effect', async () => {
+  it('loses the response of an operation that took effect, if a fault throws an error after the operation', async () => {
     const after = (operation: Operation) =>
       ofNode(operation, 'store.accept') ? Promise.reject(cut) : undefined;
     const { healthy, node } = openWithFaults({ after });
@@ -35,7 +35,7 @@ describe('faults of the memory engine', () => {
     expect((await healthy.listAll()).items).toHaveLength(1);
   });
 
-  it('a caller that dies after the effect of its operation never gets a response', async () => {
+  it('never answers a caller that dies after the effect of its operation', async () => {
     const never = new Promise<void>(() => {});
     const after = (operation: Operation) => (operation.caller === 'node' ? never : undefined);
     const { clock, healthy, node } = openWithFaults({ after });
@@ -48,7 +48,7 @@ describe('faults of the memory engine', () => {
     expect((await healthy.listAll()).items).toHaveLength(1);
   });
 
-  it('a slow operation takes effect at one moment', async () => {
+  it('lets a slow operation take effect at one moment', async () => {
     let node: StoreFixture | undefined;
     const before = (operation: Operation) =>
       ofNode(operation, 'store.accept') ? node?.clock.sleep(500) : undefined;
@@ -62,7 +62,7 @@ describe('faults of the memory engine', () => {
     await accepted;
   });
 
-  it('a lagging due index applies updates in the order of the commits', async () => {
+  it('applies the updates of a lagging due index in the order of the commits', async () => {
     let lagMs = 3_000;
     const { clock, healthy } = openWithFaults({ indexLagMs: () => lagMs });
     const task = await healthy.accept({ options: { deadlineAtMs: clock.now() + 1_000 } });
@@ -74,7 +74,7 @@ describe('faults of the memory engine', () => {
     expect(await healthy.dueIds()).toEqual([]);
   });
 
-  it('a broken store may accept a change whose condition does not hold', async () => {
+  it('accepts a change whose condition does not hold, if a fault breaks the condition', async () => {
     const { healthy } = openWithFaults({ condition: () => true });
     const task = await healthy.accept();
     await healthy.claim(task);

@@ -1,38 +1,44 @@
 import type { DispatchMessage } from '../../ports/broker.ts';
 import type { Change } from '../../ports/task-store.ts';
 
-/** One call of a port, as it is passed to the faults. */
+/** Describes one call to the store, the broker or the registry of the memory engine to the fault functions. */
 export interface Operation {
-  /** The port and the method, for example `store.append` or `broker.send`. */
+  /** The called port and method, for example `store.append` or `broker.send`. */
   readonly name: string;
-  /** The name that the caller passed to `connect`, or '' for calls of the engine itself. */
+  /** The name that the calling process passed to `connect`, or '' for calls of the engine itself. */
   readonly caller: string;
   readonly items: number;
 }
 
 /**
- * Faults to inject, called at each operation. Without a fault function the operation is not disturbed. An operation takes
- * effect atomically, between `before` and `after`.
+ * Functions that inject faults into the memory engine, which calls them at each operation. An absent function injects no
+ * fault. An operation takes effect atomically, between `before` and `after`.
  */
 export interface Faults {
   /**
-   * Called before the effect of an operation. It may wait, throw (the operation then has no effect), or never end (as if
-   * the caller had died before the effect).
+   * Called before the effect of an operation. The function may wait, throw (the operation then has no effect), or never
+   * end (as if the caller had died before the effect).
    */
   before?(operation: Operation): Promise<void> | undefined;
   /**
-   * Called after the effect of an operation. It may wait, throw (as if the response were lost), or never end (as if the
-   * caller had died after the effect).
+   * Called after the effect of an operation. The function may wait, throw (as if the response were lost), or never end
+   * (as if the caller had died after the effect).
    */
   after?(operation: Operation): Promise<void> | undefined;
   /** Decides what happens to a message of an external broker. `lost` reports success, but the message is never delivered. */
   send?(message: DispatchMessage): 'sent' | 'lost' | 'doubled' | 'failed';
-  /** Returns how long a message of an external broker is hidden after it was sent. */
+  /** Returns how long, in ms, a message of an external broker is hidden after it was sent. */
   deliveryDelayMs?(message: DispatchMessage): number;
-  /** Returns how long the due index lags behind the heads. */
+  /** Returns how long, in ms, the due index lags behind the heads of the tasks. */
   indexLagMs?(): number;
-  /** Returns whether a receipt handle is accepted. `current` is true if it is valid; false then makes it stale too early. */
+  /**
+   * Returns whether the broker accepts a receipt handle. `current` is true if the handle is valid; the result false then
+   * makes the handle stale too early.
+   */
   handle?(current: boolean): boolean;
-  /** Returns whether the condition of a change is taken to hold. `holds` is the truth; tests break the store with this. */
+  /**
+   * Returns whether the store treats the condition of a change as true. `holds` says whether it is true; with another
+   * result, a test breaks the store on purpose.
+   */
   condition?(change: Change, holds: boolean): boolean;
 }

@@ -10,26 +10,29 @@ function slotOf(scope: Scope): string {
   return hash.digest('base64url').slice(0, slotChars);
 }
 
-/** The facts from which the id of a new task is made. */
+/** The values from which the id of a new task is made. */
 export interface IdRequest {
   readonly submission: Submission;
-  /** The number of the acceptance, from 1. */
+  /** The sequence number of the new task among all accepted tasks, from 1. */
   readonly order: number;
-  /** True if the idempotency key had a task before. */
+  /** True if an earlier task had the same idempotency key. */
   readonly hasEarlierTask: boolean;
   isTaken(id: TaskId): boolean;
 }
 
-/** Returns an id like those of the embedded engine: the sequence number and the time of the acceptance. */
+/** Returns a task id as the embedded engine makes it: the task's sequence number and the time of its acceptance. */
 export function sequenceId({ submission, order }: IdRequest): TaskId {
   return `${order.toString(36)}.${submission.acceptedAtMs.toString(36)}`;
 }
 
-/** Returns an id like those of the AWS engine: the key's slot and the time, so that the id names the task's place. */
+/**
+ * Returns a task id as the AWS engine makes it: the slot (a hash of tenant, queue and idempotency key) and the time of
+ * the task's acceptance, so that the id says where the task is stored.
+ */
 export function slotId({ submission, hasEarlierTask, isTaken }: IdRequest): TaskId {
   const slot = slotOf(submission.scope);
   let t = submission.acceptedAtMs;
-  // The time may repeat after the clock went back, but an id must be unique.
+  // After the clock went back, two tasks may have the same acceptance time, but a task id must be unique.
   while (isTaken(`${slot}.${t.toString(36)}`) || isTaken(`${slot}~${t.toString(36)}`)) t++;
   return `${slot}${hasEarlierTask ? '~' : '.'}${t.toString(36)}`;
 }

@@ -5,13 +5,20 @@ function laneName(lane: LaneKey): string {
   return `${queueKey(lane)}/${lane.orderingKey}`;
 }
 
-/** The lanes: one pointer per task that has not left its lane, in the order of the pointers' numbers. */
+/**
+ * Holds the lanes (the tasks of each ordering key): one pointer per task that has not left its lane, in the order of the
+ * pointers' numbers.
+ */
 export class Lanes {
-  // A Map keeps the order of insertion, which is the order of the numbers, since each number is higher than the last.
+  // A Map keeps the order of insertion. This is the order of the lane pointers' numbers, because each new number is
+  // higher than the last.
   readonly #lanes = new Map<string, Map<TaskId, number>>();
   #last = 0;
 
-  /** Adds the task at the tail of the lane and returns its number. An earlier pointer of the task is removed. */
+  /**
+   * Adds the task at the end of the lane and returns the number of its new pointer. An earlier pointer of the task is
+   * removed.
+   */
   join(lane: LaneKey, id: TaskId): number {
     const name = laneName(lane);
     const pointers = this.#lanes.get(name) ?? new Map<TaskId, number>();

@@ -11,14 +11,20 @@ export interface PageRequest {
   readonly nowMs: number;
 }
 
-/** The task after which a page begins: its acceptance time and number, or its position in a lane. */
+/**
+ * The position in a list of tasks after which a page begins: the acceptance time and sequence number of a task, or the
+ * number of its pointer in a lane.
+ */
 type ListPosition = readonly number[];
 interface ListEntry {
   readonly row: Row;
   readonly position: ListPosition;
 }
 
-/** States that the other engines index, so that a list of them examines no tasks of other states. */
+/**
+ * The task states that the other engines index, so that a list of tasks in one of these states examines no task in
+ * another state.
+ */
 const indexedStates: ReadonlySet<TaskFilter['state']> = new Set(['dead', 'cancelled', 'retrying']);
 
 function encodeCursor(kind: 'time' | 'lane', position: ListPosition): string {

@@ -1,7 +1,10 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Faults } from './faults.ts';
 
-/** Runs one call of a port. Its effect is atomic; only the fault functions before and after it may wait or throw. */
+/**
+ * Runs one call to a port (store, broker or registry). The effect of the call is atomic; only the fault functions before
+ * and after it may wait or throw.
+ */
 export type Operate = <T>(name: string, items: number, effect: () => T) => Promise<T>;
 
 export function closedError(): HoldfastError {

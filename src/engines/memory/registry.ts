@@ -3,7 +3,7 @@ import type { Operate } from './operate.ts';
 
 export type Kinds = Map<string, Map<string, RegistryEntry>>;
 
-/** Returns one caller's view of the registry. Values are copied, as if they were stored as JSON. */
+/** Returns the registry for one connected process. Values are copied, as if they were stored as JSON. */
 export function registry(kinds: Kinds, operate: Operate): Registry {
   const copy = ({ key, value, rev }: RegistryEntry): RegistryEntry => ({
     key,

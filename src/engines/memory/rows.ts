@@ -4,10 +4,13 @@ import type { TaskEvent } from '../../core/task/event.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { LaneKey, Snapshot, TaskId } from '../../ports/task-store.ts';
 
-/** The stored state of a task. Its values are replaced and never modified, so that snapshots may share them. */
+/**
+ * The stored state of a task. The objects in its fields are replaced and never modified, so that snapshots of the task
+ * may share them.
+ */
 export interface Row {
   readonly id: TaskId;
-  /** The number of the task's acceptance, from 1. */
+  /** The sequence number of the task among all accepted tasks, from 1. */
   readonly order: number;
   readonly submission: Submission;
   laneSeq: number | undefined;
@@ -26,7 +29,10 @@ export function laneOf(submission: Submission): LaneKey | undefined {
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
 }
 
-/** Puts the length of each part before it, so that no two scopes share a name, whatever their parts hold. */
+/**
+ * Returns a name for a scope (tenant, queue and idempotency key). The name includes the lengths of the tenant and the
+ * queue, so that no two scopes share a name.
+ */
 function scopeName({ tenant, queue, key }: Scope): string {
   return `${tenant.length}:${tenant}${queue.length}:${queue}${key}`;
 }
@@ -40,12 +46,15 @@ function isBefore(a: Row, b: Row): boolean {
   return byTime < 0 || (byTime === 0 && a.order < b.order);
 }
 
-/** All tasks, indexed by id, by idempotency key (the newest task of each), and by queue in the order of acceptance. */
+/**
+ * Holds all tasks, indexed by id, by idempotency key (only the newest task of each key), and by queue in the order of
+ * acceptance.
+ */
 export class Rows {
   readonly #byId = new Map<TaskId, Row>();
   readonly #newest = new Map<string, Row>();
   readonly #byQueue = new Map<string, Row[]>();
-  /** No task expires before this time. */
+  /** No stored task expires (is deleted after its retention) before this time. */
   #earliestExpiryMs = Number.POSITIVE_INFINITY;
 
   get(id: TaskId): Row | undefined {
@@ -72,14 +81,15 @@ export class Rows {
       this.#byQueue.set(name, [row]);
       return;
     }
-    // The new row is nearly always the newest. After the clock went back it may be older than others.
+    // A new task nearly always has the latest acceptance time of its queue. Only after the clock went back may other
+    // tasks have a later one.
     let at = rows.length;
     for (let before = rows[at - 1]; before !== undefined && isBefore(row, before); before = rows[at - 1])
       at--;
     rows.splice(at, 0, row);
   }
 
-  /** Removes at most `limit` expired rows and returns them. */
+  /** Removes at most `limit` expired tasks and returns them. */
   takeExpired(nowMs: number, limit: number): Row[] {
     const taken: Row[] = [];
     if (nowMs < this.#earliestExpiryMs) return taken;

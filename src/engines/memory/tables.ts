@@ -10,7 +10,7 @@ export interface TablesOptions {
   indexLagMs(): number;
 }
 
-/** The rows, the lanes and the due index, which are changed together. */
+/** The tables of the memory store: the tasks, the lanes and the due index. Each commit changes them together. */
 export class Tables {
   readonly rows = new Rows();
   readonly lanes = new Lanes();
@@ -28,7 +28,10 @@ export class Tables {
     return ++this.#orders;
   }
 
-  /** Adds an observer. It is called for each row whose message may have to be added or removed, within the same commit. */
+  /**
+   * Adds an observer. Within each commit, the observer is called for each task whose dispatch message may have to be
+   * added or removed.
+   */
   observe(observer: (row: Row) => void): void {
     this.#observers.push(observer);
   }
@@ -49,7 +52,10 @@ export class Tables {
     this.#notify(this.rows.get(this.lanes.lowest(lane)?.id ?? ''));
   }
 
-  /** Moves the task to the tail of its lane. The task that is lowest then may become ready, so observers are called for it. */
+  /**
+   * Moves the task to the end of its lane. The task that is then the lowest of the lane may become ready, so observers
+   * are called for that task.
+   */
   rejoin(row: Row): void {
     const lane = laneOf(row.submission);
     if (lane === undefined) return;

@@ -105,14 +105,17 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   return counts;
 }
 
-/** Returns the task as it was submitted if it was ready at its submission, else as it is now. */
+/** Returns the task as it was when it was submitted if it was ready then, else as it is now. */
 function asSubmitted(row: Row | undefined): Snapshot | undefined {
   if (row === undefined) return undefined;
   const head = fold([row.submission.submitted]);
   return isReady(head) ? { ...snapshotOf(row), head, tip: [] } : snapshotOf(row);
 }
 
-/** Returns one caller's view of the store. */
+/**
+ * Returns the task store for one connected process. All processes share the same tables; faults and closing act on the
+ * calls of each process separately.
+ */
 export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
   const { tables, clock, isExternal, dueShards } = parts;
   const { rows, lanes } = tables;

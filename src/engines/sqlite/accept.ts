@@ -19,7 +19,7 @@ function releaseKey(context: SqliteContext, queue: InternedQueue, { id, head, su
   context.sql.supersede.run(seq, acceptedAtMs, head.revision, queue.id, submission.scope.key);
 }
 
-/** Inserts the task's row. Returns false if another task has the idempotency key. */
+/** Inserts the row of a new task. Returns false if another task has the idempotency key. */
 function insertTask(
   context: SqliteContext,
   queue: InternedQueue,
@@ -51,8 +51,8 @@ function insertTask(
 }
 
 /**
- * Inserts the row of a task that is claimed in the commit that accepts it. Returns false if another task has the key.
- * A claim clears the due entry, so the row has none.
+ * Inserts the row of a task that is claimed in the commit that accepts it. Returns false if another task has the
+ * idempotency key. A claim clears the task's due entry, so the row has no due time.
  */
 function insertClaimed(
   context: SqliteContext,
@@ -98,7 +98,7 @@ function isDispatchable(
 
 /**
  * Accepts one submission within a transaction, unless its idempotency key is taken: the unique index on the key decides
- * that. A task with an ordering key gets its lane pointer. It is dispatchable only if the lane was empty.
+ * that. A task with an ordering key also gets a pointer in its lane, and is dispatchable only if the lane was empty.
  */
 export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutcome {
   const { submission, head } = item;

@@ -13,7 +13,10 @@ import { snapshotOfId } from './snapshots.ts';
 
 const noEvents = new Uint8Array(0);
 
-/** A task's row before a change, as far as the change needs it. It comes from memory or else from the file. */
+/**
+ * The fields of a task before a change that the change needs. They come from the ready index in memory or, if the task
+ * is not there, from its row in the file.
+ */
 interface TaskBefore {
   readonly queue: InternedQueue;
   readonly taskType: InternedTaskType;
@@ -61,12 +64,17 @@ function explainUnwritten(context: SqliteContext, address: RowAddress, change: T
   return error === undefined ? conflict(context, change) : { kind: 'failed', error };
 }
 
-/** Returns whether the new head's version is the expected version plus the number of events. */
+/**
+ * Returns whether the version of a change's new head is the expected version plus the number of the change's events.
+ */
 function countsItsEvents({ expect, head, events }: Transition): boolean {
   return 'revision' in expect || head.version === expect.version + events.length;
 }
 
-/** Returns whether this is the first claim of a task without a deadline or a lifetime: `claimFirst` can write it. */
+/**
+ * Returns whether a change is the first claim of a task without a deadline or a lifetime, so that the SQL statement
+ * `claimFirst` can write it.
+ */
 function isPlainClaim({ head, expect, events }: Transition): boolean {
   return (
     'revision' in expect &&
@@ -111,7 +119,10 @@ function succeed(context: SqliteContext, address: RowAddress, { head, events, ex
   return changes === 1;
 }
 
-/** Tries the two statements for common changes, which set few columns. Returns false if `update` must decide. */
+/**
+ * Writes a change by `claimFirst` or `succeed`, the SQL statements for the two most common changes, which set few
+ * columns. Returns false if neither wrote the change, so that the general statement must be tried.
+ */
 function updatePlain(context: SqliteContext, address: RowAddress, change: Transition): boolean {
   if (isPlainClaim(change)) return claimFirst(context, address, change);
   return isPlainSuccess(change) && succeed(context, address, change);
@@ -231,7 +242,10 @@ function renewOne(context: SqliteContext, address: RowAddress, change: LeaseRene
   return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
 }
 
-/** Applies one change within a transaction, under its own condition: a conflict undoes no other change. */
+/**
+ * Applies one change of a task within a transaction. If the change's own condition fails, the outcome is a conflict,
+ * which undoes no other change of the transaction.
+ */
 export function appendOne(context: SqliteContext, change: Change): WriteOutcome {
   const address = addressOf(change.id);
   if (address === undefined) return conflict(context, change);

@@ -5,7 +5,7 @@ import type { ReadyIndex } from './broker/ready-index.ts';
 import type { InternedNames } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
-/** Counters for benchmarks. They are cheap integers that only rise. */
+/** Counters of the SQLite engine's work, for benchmarks. They are cheap integers that only rise. */
 export interface Stats {
   commits: number;
   /** The number of table rows that were inserted, updated or deleted. Index entries are not counted. */
@@ -19,7 +19,10 @@ export interface Stats {
   checkpointMaxMs: number;
 }
 
-/** The state that the parts of the engine share: the open file and what is cached of it in memory. */
+/**
+ * The state that the parts of the SQLite engine share: the open file, and the data of the file that is cached in
+ * memory.
+ */
 export interface SqliteContext {
   readonly path: string;
   readonly db: DatabaseSync;
@@ -31,7 +34,7 @@ export interface SqliteContext {
   readonly stats: Stats;
   /** The highest number that was given to a task's row or to a lane's pointer. */
   lastSeq: number;
-  /** No task expires before this time. 0 means that the time is not known. */
+  /** No task of the store expires before this time (in ms). 0 means that the earliest expiry is not known. */
   earliestExpiryMs: number;
 }
 

@@ -33,7 +33,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Overwrites every leaf page of a table. */
+/** Damages the store's file: overwrites every leaf page of a table. */
 function damage(table: string): void {
   const db = new DatabaseSync(path);
   const pages = db.prepare("SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'").all(table);
@@ -77,7 +77,7 @@ describe('a commit batch', () => {
     expect(await fixture.receive()).toHaveLength(2);
   });
 
-  it('has a limit: submissions beyond it are refused at once, and settlements still have room', async () => {
+  it('refuses submissions beyond its limit of bytes at once, and still has room for settlements', async () => {
     const running = await fixture.claim(await fixture.accept());
     const payload = new Uint8Array(200_000);
     const batch = Array.from({ length: 100 }, () => fixture.acceptance({ payload }));
@@ -123,7 +123,7 @@ describe('a store that cannot go on', () => {
     ['due tasks are read', 'task_due', () => fixture.store.due(0, fixture.now, 10)],
     ['settings are read', 'registry', () => engine.registry.list('queue', '')],
     ['a task is accepted', 'body', () => fixture.store.accept([fixture.acceptance({ key: 'new' })])],
-  ])('closes its file and reports it once it finds a damaged page when %s', async (_, table, act) => {
+  ])('closes its file and reports the damage once it finds a damaged page when %s', async (_, table, act) => {
     await accepted();
     await engine.close();
     damage(table);
@@ -136,7 +136,7 @@ describe('a store that cannot go on', () => {
     new DatabaseSync(path).close();
   });
 
-  it('delivers no task whose payload was changed in the file, and names the task', async () => {
+  it('delivers no task whose payload was changed in the file, and names the task in the error', async () => {
     const [task] = await fixture.acceptMany(1, () => ({ payload: Buffer.from('"a payload to be changed"') }));
     await engine.close();
     const bytes = readFileSync(path);
@@ -149,7 +149,7 @@ describe('a store that cannot go on', () => {
     expect(fatal).toHaveLength(1);
   });
 
-  it('answers a failed COMMIT with an unknown outcome, reports it, and refuses all later calls', async () => {
+  it('answers the calls of a failed COMMIT with an error of unknown outcome, reports it, and refuses all later calls', async () => {
     await engine.close();
     const parts: EngineParts = openParts({ path, clock, ballastBytes: 0 });
     const { context, full } = parts;

@@ -24,10 +24,16 @@ import {
 } from './file/failures.ts';
 import type { FullDisk } from './file/full-disk.ts';
 
-/** The largest batch, by items and by bytes: heartbeats must not wait long behind a flood of submissions. */
+/**
+ * The maximum size of a commit batch, in items and in bytes: heartbeats must not wait long behind very many
+ * submissions.
+ */
 const batchItems = 4_096;
 const batchBytes = 8 * 1_048_576;
-/** Pending heartbeats and settlements may have this many times the bytes that pending submissions may have. */
+/**
+ * Heartbeats and settlements are refused only when the calls that wait for a commit have this many times the bytes at
+ * which submissions are refused.
+ */
 const settlementFactor = 2;
 const itemBytes = 256;
 
@@ -47,7 +53,7 @@ function bytesOfChanges(batch: readonly Change[]): number {
 }
 
 /**
- * The only writer of the file. Gathers calls until the event loop has read its input, then commits them in one
+ * The only writer of the store's file. Gathers calls until the event loop has read its input, then commits them in one
  * transaction with one sync: settlements and heartbeats first, then submissions, then other writes. A call's promise is
  * settled after the commit.
  */
@@ -105,8 +111,8 @@ export class GroupCommitter {
   }
 
   /**
-   * Runs a read of the file. Throws a HoldfastError. If the file is damaged, the store stops: nothing more is read from
-   * the file or written to it.
+   * Runs a read of the store's file. Throws a HoldfastError. If the file is damaged, the store stops: nothing more is
+   * read from the file or written to it.
    */
   read<T>(read: () => T): T {
     if (this.#stopError !== undefined) throw this.#stopError;
@@ -119,12 +125,12 @@ export class GroupCommitter {
     }
   }
 
-  /** Commits the pending calls at once. */
+  /** Commits all calls that wait for a commit at once. */
   flush(): void {
     while (callsOf(this.#pending).length > 0) this.#commit();
   }
 
-  /** Rejects all later calls. */
+  /** Stops the store: all later calls are rejected. */
   stop(): void {
     this.#stopError ??= storeClosed();
   }
@@ -166,7 +172,7 @@ export class GroupCommitter {
     if (this.#checkpoints.isDue()) this.#context.clock.soon(() => this.#checkpoint());
   }
 
-  /** Takes the pending calls, or the first of them if they exceed one batch. */
+  /** Takes the calls that wait for a commit, or only the first of them if they exceed the size of one commit batch. */
   #takeBatch(): CommitBatch {
     const pending = this.#pending;
     const batch = newBatch();
@@ -191,7 +197,7 @@ export class GroupCommitter {
     return batch;
   }
 
-  /** Commits a batch. Throws if the outcome of the commit is unknown or the store cannot go on. */
+  /** Commits a commit batch. Throws if the outcome of the COMMIT is unknown or the store cannot go on. */
   #commitBatch(batch: CommitBatch): void {
     for (;;) {
       try {
@@ -208,7 +214,10 @@ export class GroupCommitter {
     }
   }
 
-  /** Commits a batch once the disk is full: settlements use the ballast's space, submissions and claims fail. */
+  /**
+   * Commits a commit batch that found the disk full: settlements use the space of the deleted ballast file, submissions
+   * and claims fail.
+   */
   #commitOnFullDisk(batch: CommitBatch, cause: unknown): void {
     this.#fullDisk.enter();
     try {
@@ -271,7 +280,7 @@ export class GroupCommitter {
     return acceptOne(this.#context, item);
   }
 
-  /** Rolls the transaction back and discards everything that memory holds of the file. */
+  /** Rolls the SQLite transaction back and discards all data of the file that is cached in memory. */
   #rollBack(): void {
     const { db, names, readyIndex } = this.#context;
     if (db.isTransaction) db.exec('ROLLBACK');

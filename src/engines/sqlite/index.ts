@@ -26,9 +26,9 @@ function closeFile(context: SqliteContext, file: StoreFile): void {
 }
 
 /**
- * Opens the embedded engine: one process, one file, and one sync for all calls of a batch. Throws a HoldfastError if it
- * cannot open and lock the file: STORE_LOCKED, STORE_READ_ONLY, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL or
- * BAD_CONFIGURATION.
+ * Opens the embedded SQLite engine: one process, one file, and one disk sync for all calls of a commit batch. Throws a
+ * HoldfastError if it cannot open and lock the file: STORE_LOCKED, STORE_READ_ONLY, STORE_CORRUPT, SCHEMA_NEWER,
+ * STORE_FULL or BAD_CONFIGURATION.
  */
 export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
   const { file, context, full } = openParts(options);

@@ -3,7 +3,7 @@ import type { SqliteContext } from './context.ts';
 import { idOf } from './rows/ids.ts';
 import { ready } from './rows/rows.ts';
 
-/** The columns that the statement `taskState` selects. */
+/** The columns of a task's row that the SQL statement `taskState` selects. */
 export type TaskStateRow = [
   acceptedAt: number,
   state: number,
@@ -75,7 +75,7 @@ export function dispatchOne(context: SqliteContext, seq: number): void {
   context.readyIndex.send(seq, key, revision, context.clock.now());
 }
 
-/** Deletes the task's pointer and makes the next task of the lane dispatchable, within one transaction. */
+/** Deletes a task's pointer from its lane and makes the next task of the lane dispatchable, within one transaction. */
 export function leaveLane(
   context: SqliteContext,
   queue: number,
@@ -91,12 +91,13 @@ export function leaveLane(
   dispatchLowest(context, queue, orderingKey);
 }
 
-/** Gives a redriven task a new pointer at the tail of its lane, within a transaction. Returns its number. */
+/** Gives a redriven task a new pointer at the tail of its lane, within a transaction. Returns the pointer's number. */
 export function rejoinLane(context: SqliteContext, seq: number, row: TaskStateRow): number {
   const [, , , , , queue, , , , oldLaneSeq, orderingKey] = row;
   if (orderingKey === null) throw new RangeError(`task ${seq} has no lane to join`);
   const laneSeq = ++context.lastSeq;
-  // The counter keeps this number, because it is the `seq` of no row and must not be given again after a restart.
+  // The table `counter` keeps the pointer's number, because no row has it as its `seq` and it must not be given again
+  // after a restart.
   context.sql.saveSeq.run('seq', laneSeq);
   context.sql.deletePointer.run(queue, orderingKey, oldLaneSeq, seq);
   context.sql.insertPointer.run(queue, orderingKey, laneSeq, seq);

@@ -6,13 +6,19 @@ import type { SqliteContext } from './context.ts';
 import type { InternedTaskType } from './rows/interned-names.ts';
 import { columns, isRetrying, type Row, snapshotOf } from './rows/rows.ts';
 
-/** The last task of a page: its row number, and its acceptance time or, in a lane's list, its pointer's number. */
+/**
+ * The position of the last task on a page of a list: the task's row number, and its acceptance time or, in a lane's
+ * list, the number of its lane pointer.
+ */
 interface CursorPosition {
   readonly at: number;
   readonly seq: number;
 }
 
-/** The index and the condition of each list. Naming the index makes `prepare` fail if a plan would scan the table. */
+/**
+ * The SQLite index and the SQL condition of each list of tasks. Because the query names the index, `prepare` fails if a
+ * plan would scan the table.
+ */
 const sources = {
   all: ['task_list', 'true'],
   scheduled: ['task_state', 't.state = 0'],
@@ -46,7 +52,7 @@ function sourceOf({ state }: TaskFilter): Source {
   return state !== undefined && state in sources ? (state as Source) : 'all';
 }
 
-/** Returns whether the row's columns match the parts of the filter that the index does not cover. */
+/** Returns whether a task's row matches the parts of a list's filter that the SQLite index does not cover. */
 function matches(row: Row, taskType: InternedTaskType, filter: TaskFilter, nowMs: number): boolean {
   const [, , , , acceptedAtMs, expiresAtMs, , , orderingKey, state] = row;
   if (expiresAtMs <= nowMs) return false;

@@ -2,7 +2,10 @@ import { lostRace } from '../../core/task/conflict.ts';
 import type { Change, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 
-/** Logs a claim that lost its race, with the winning worker, in the same words as the other engines. */
+/**
+ * Logs a claim that failed because another worker claimed the task first, with the name of that worker, in the same
+ * words as the other engines.
+ */
 export function logLostClaim({ log }: SqliteContext, change: Change, { head, submission }: Snapshot): void {
   if (change.kind !== 'transition' || !change.events.some(({ kind }) => kind === 'claimed')) return;
   const { queue } = submission.scope;

@@ -18,21 +18,36 @@ export interface SqliteOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly log?: Log | undefined;
-  /** Called when the store failed and has closed its file. End the process: the next start recovers. */
+  /**
+   * Called when the store failed and has closed its file. The caller must end the process: its next start recovers the
+   * file.
+   */
   readonly onFatal?: ((error: HoldfastError) => void) | undefined;
-  /** The size of a file beside the store whose space is for settlements on a full disk. Default 64 MB; 0 keeps none. */
+  /**
+   * The size in bytes of the ballast, a file beside the store whose space is for settlements on a full disk. Default 64
+   * MB; 0 means no ballast.
+   */
   readonly ballastBytes?: number | undefined;
-  /** The largest size of the file. By default only the disk limits it. */
+  /** The maximum size of the store's file in bytes. By default only the disk limits the file. */
   readonly maxBytes?: number | undefined;
-  /** A file up to this size is checked for damage when it is opened. Default 256 MB; 0 turns the check off. */
+  /**
+   * A store file of up to this many bytes is checked for damage when it is opened. Default 256 MB; 0 turns the check
+   * off.
+   */
   readonly checkUpToBytes?: number | undefined;
-  /** For crash tests: a file that gets a byte before and after each COMMIT. Default: $HOLDFAST_COMMIT_MARK, if set. */
+  /**
+   * For crash tests: the path of a file to which one byte is written before and after each COMMIT. Default:
+   * $HOLDFAST_COMMIT_MARK, if set.
+   */
   readonly commitMark?: string | undefined;
   /** How many ready tasks, and how many bytes of them, are cached in memory. */
   readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
 }
 
-/** The check of a larger file would delay the start by more than a second. */
+/**
+ * The default size in bytes up to which a store file is checked for damage. The check of a larger file would delay the
+ * start by more than a second.
+ */
 const checkUpToBytes = 256 * 1_048_576;
 
 function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
@@ -76,14 +91,17 @@ function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
   };
 }
 
-/** The open file, the shared context and the full-disk guard. */
+/** The parts of an opened SQLite engine: the file, the shared context and the full-disk guard. */
 export interface EngineParts {
   readonly file: StoreFile;
   readonly context: SqliteContext;
   readonly full: FullDisk;
 }
 
-/** Opens the file and prepares the parts of the engine. Throws a HoldfastError, after which the file is closed. */
+/**
+ * Opens the store's file and prepares the parts of the SQLite engine. Throws a HoldfastError, after which the file is
+ * closed.
+ */
 export function openParts(options: SqliteOptions): EngineParts {
   const file = openStoreFile(options.path, options.checkUpToBytes ?? checkUpToBytes);
   try {

@@ -2,18 +2,19 @@ import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 import { dispatchLowest, taskStateAt } from './lanes.ts';
 
-/** The number of rows that one call examines. A thousand rows take a fraction of a millisecond. */
+/** The number of task rows that one call of a purge examines. A thousand rows take a fraction of a millisecond. */
 const rowsPerCall = 2_000;
 
 /**
- * Deletes expired tasks. Scans the table from the oldest task to the newest and then starts again. Tasks expire nearly
- * in the order in which they were accepted, so an index on the expiry would slow down each submission for nothing.
+ * Deletes expired tasks. Scans the SQLite table from the oldest task to the newest and then starts again. Tasks expire
+ * nearly in the order in which they were accepted, so an index on the expiry would slow down each submission for
+ * nothing.
  */
 export class Purge {
   readonly #context: SqliteContext;
   readonly #committer: GroupCommitter;
   #afterSeq = 0;
-  /** The earliest expiry of the rows that this scan has examined. */
+  /** The earliest expiry in ms of the unexpired tasks that the current scan has examined. */
   #earliestExpiryMs = Number.MAX_SAFE_INTEGER;
 
   constructor(context: SqliteContext, committer: GroupCommitter) {
@@ -28,7 +29,8 @@ export class Purge {
     try {
       return await this.#committer.write(() => {
         for (const seq of expired) this.#delete(seq);
-        // The counter keeps the last number, so that it is not given again once the newest task is deleted.
+        // The table `counter` keeps the highest row number, so that the number is not given again once the newest task
+        // is deleted.
         this.#context.sql.saveSeq.run('seq', this.#context.lastSeq);
         return expired.length;
       });

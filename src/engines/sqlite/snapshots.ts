@@ -11,7 +11,10 @@ export function snapshotAt(context: SnapshotContext, seq: number): Snapshot | un
   return row === undefined ? undefined : snapshotOf(row, context.names);
 }
 
-/** Returns the task of an id. A row of another acceptance with the same number does not count. */
+/**
+ * Returns the task of a task id, or undefined. A row with the same row number but another time of acceptance is another
+ * task.
+ */
 export function snapshotOfId(context: SnapshotContext, id: TaskId): Snapshot | undefined {
   const address = addressOf(id);
   if (address === undefined) return undefined;

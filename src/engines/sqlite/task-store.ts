@@ -28,7 +28,7 @@ import { eventsAfter } from './rows/archived-events.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import { snapshotOfId, snapshotOfKey } from './snapshots.ts';
 
-/** The task store. Reads see the last commit; writes wait for the commit of their batch. */
+/** The task store of the SQLite engine. Reads see the last commit; a write waits for the commit of its commit batch. */
 export class SqliteTaskStore implements TaskStore {
   readonly can = { transactionalDispatch: true, claimOnAccept: true, sharedWriters: false };
   readonly limits = limits;

@@ -42,7 +42,10 @@ export async function loadAws(): Promise<typeof import('../../engines/aws/index.
   }
 }
 
-/** Returns the configuration of the AWS SDK's clients for a store. The SDK finds a value that is absent by itself. */
+/**
+ * Returns the configuration of the AWS SDK's clients for a store. The SDK itself finds a region or an endpoint that is
+ * absent.
+ */
 export function awsClients({ region, endpointDynamodb, endpointSqs }: AwsStore) {
   const common = region === undefined ? {} : { region };
   return {
@@ -52,12 +55,12 @@ export function awsClients({ region, endpointDynamodb, endpointSqs }: AwsStore) 
   };
 }
 
-/** Returns the endpoint of the store's table, for errors that name it. */
+/** Returns the endpoint of the store's DynamoDB table, for errors that name the endpoint. */
 export function tableEndpoint({ region, endpointDynamodb: endpoint }: AwsStore) {
   return { service: 'DynamoDB', region, endpoint } as const;
 }
 
-/** Returns the endpoint of the store's queues, for errors that name it. */
+/** Returns the endpoint of the store's SQS queues, for errors that name the endpoint. */
 export function queuesEndpoint({ region, endpointSqs: endpoint }: AwsStore) {
   return { service: 'SQS', region, endpoint } as const;
 }
@@ -69,7 +72,8 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
   await ensureRegion(clients.dynamodb);
   const clock = correctedClock(machine);
   let settings: QueueSettings | undefined;
-  // The priorities of each queue when this process first used it. The process polls these SQS queues until it ends.
+  // The enabled priorities of each queue when this process first used the queue. The process polls the SQS queues of
+  // these priorities until it ends.
   const knownPriorities = new Map<string, readonly Priority[]>();
   const prioritiesOf = (queue: QueueRef): readonly Priority[] => {
     const name = queueKey(queue);
@@ -106,8 +110,8 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
 }
 
 /**
- * Logs an error for each queue that has no SQS queue. It runs in the background, so that a missing queue or an SQS that
- * does not answer does not keep the process from starting.
+ * Logs an error for each Holdfast queue that has no SQS queue. The check runs in the background, so that a missing queue
+ * or an SQS that does not answer does not keep the process from starting.
  */
 async function logMissingQueues(
   { broker }: AwsEngine,

@@ -11,8 +11,8 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly log: Log;
   /**
-   * The queues that this process works for. Its start logs an error for each of them that has no SQS queue. Default: all
-   * registered queues.
+   * The queues that this process uses. When the process starts, it logs an error for each of these queues that has no SQS
+   * queue. Default: all registered queues.
    */
   readonly queues?: readonly QueueRef[] | undefined;
   /** Called when the store had to close its file after an error. The process must end; its next start recovers the store. */
@@ -24,13 +24,13 @@ export interface OpenedStore {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly createQueues: boolean;
-  /** How long a closing node waits for running tasks. */
+  /** How long, in ms, a closing node waits for running tasks. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;
   /** Converts an error of the node's start into an error for the user. Default: the error itself. */
   readonly startError?: (thrown: unknown) => unknown;
   /** Called once with the settings of the queues, when the node starts. */
   readonly onQueueSettings?: (settings: QueueSettings) => void;
-  /** The clock, if it is corrected by the clock of the store. */
+  /** The node's clock, if the clock of the store corrects it. */
   readonly corrected?: CorrectedClock;
 }

@@ -21,9 +21,9 @@ const shards = 8;
 let clock: VirtualClock;
 let engine: MemoryEngine;
 let sweeps: Sweep[];
-/** The names of the nodes that listed the tasks of each queue. */
+/** For each queue, the names of the nodes that listed its tasks. */
 let listers: Map<string, Set<string>>;
-/** Returns the number of shards that a node counts. */
+/** Returns the number of shards that the node of this name finds when it counts the shards. */
 let counted: (node: string) => number;
 beforeEach(() => {
   counted = () => shards;
@@ -71,7 +71,7 @@ async function node(name: string, options: DutyOptions = {}, offsetMs = 0): Prom
   return { name, clock: own, runtime, kill: () => own.kill() };
 }
 
-/** Returns the nodes that swept each shard in the last `ms`. */
+/** Returns for each shard the names of the nodes that swept it in the last `ms` milliseconds. */
 function sweptIn(ms: number): Map<number, Set<string>> {
   const by = new Map<number, Set<string>>();
   for (const { node: name, shard, atMs } of sweeps) {
@@ -93,7 +93,10 @@ function sharedOut(count = shards): Record<string, number> {
   return counts;
 }
 
-/** Returns the longest time in which a shard was swept by several nodes, and the longest in which no node swept it. */
+/**
+ * Returns the longest time in ms in which several nodes swept the same shard, and the longest time in which no node swept
+ * a shard.
+ */
 function longest(): { overlapMs: number; gapMs: number } {
   let overlapMs = 0;
   let gapMs = 0;
@@ -126,7 +129,7 @@ test('nodes that start later get an even share of the shards, and every shard is
   expect(longest()).toEqual({ overlapMs: expect.toSatisfy((ms) => ms <= 7_000), gapMs: 1_000 });
 });
 
-test('nodes that start at the same moment take different seats', async () => {
+test('nodes that start at the same moment take different seat numbers', async () => {
   await Promise.all(['a', 'b', 'c', 'd'].map((name) => node(name)));
   await clock.advance(20_000);
   expect(sharedOut()).toEqual({ a: 2, b: 2, c: 2, d: 2 });
@@ -138,7 +141,7 @@ test('with more nodes than shards, some nodes sweep no shard', async () => {
   expect(Object.values(sharedOut())).toEqual(Array(8).fill(1));
 });
 
-test('a new shard is swept by one node, once its owner has counted it', async () => {
+test('a new shard is swept by one node, once the node that owns it has counted the shards', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   counted = (name) => (name === 'a' ? 12 : shards);
@@ -150,7 +153,7 @@ test('a new shard is swept by one node, once its owner has counted it', async ()
   expect(sharedOut(12)).toEqual({ a: 6, b: 6 });
 });
 
-test('the shards of a killed node are swept by others within 15 s of its death', async () => {
+test('the shards of a killed node are swept by other nodes within 15 s of its death', async () => {
   for (const lateMs of [0, 1_700, 4_990]) {
     clock = virtualClock();
     engine = externalMemory({ clock });
@@ -169,7 +172,7 @@ test('the shards of a killed node are swept by others within 15 s of its death',
   }
 });
 
-test('a draining node gives its shards back at once, and others sweep them after their next beat', async () => {
+test('a draining node gives its shards back at once, and the other nodes sweep these shards after their next beat', async () => {
   const [first] = await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   sweeps = [];
@@ -180,7 +183,7 @@ test('a draining node gives its shards back at once, and others sweep them after
   expect(longest().gapMs).toBeLessThanOrEqual(6_000);
 });
 
-test('the seat of a node that left or died is taken by another node', async () => {
+test('the seat number of a node that left or died is taken by another node', async () => {
   for (let life = 0; life < 5; life++) {
     const one = await node(`n${life}`);
     await clock.advance(3_000);
@@ -191,7 +194,7 @@ test('the seat of a node that left or died is taken by another node', async () =
   expect(await engine.registry.list(nodeKind, '')).toHaveLength(1);
 });
 
-test('a node whose process was stalled sweeps nothing afterwards until it knows who owns its shards', async () => {
+test('a node whose process was stalled sweeps no shard afterwards until it knows again which shards it owns', async () => {
   const [stalled] = await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   stalled?.clock.stall();
@@ -207,7 +210,7 @@ test('a node whose process was stalled sweeps nothing afterwards until it knows 
   expect(longest().overlapMs).toBeLessThanOrEqual(6_000);
 });
 
-test('a clock that jumps an hour forward or back moves no shard', async () => {
+test('a node whose clock jumps an hour forward or back keeps its shards, and so do the other nodes', async () => {
   const [jumper] = await Promise.all(['a', 'b', 'c'].map((name) => node(name)));
   await clock.advance(20_000);
   const before = sweptIn(3_000);
@@ -220,7 +223,7 @@ test('a clock that jumps an hour forward or back moves no shard', async () => {
   }
 });
 
-test('a node whose clock is an hour off takes its share, and two nodes sweep one shard for 11 s at most', async () => {
+test('a node whose clock is an hour off takes its share of the shards, and two nodes sweep one shard for 11 s at most', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   await node('off', {}, 3_600_000);
@@ -229,7 +232,7 @@ test('a node whose clock is an hour off takes its share, and two nodes sweep one
   expect(longest().overlapMs).toBeLessThanOrEqual(11_000);
 });
 
-test('an unfit node sweeps nothing and publishes that; it gets its share again once it is fit', async () => {
+test('a node whose clock is too far off sweeps no shard and says so in the registry; once the clock is right it gets its share again', async () => {
   let isFit = true;
   await node('a');
   await node('b', { fitness: () => ({ fit: isFit, clockOffsetMs: 2_500 }) });
@@ -246,7 +249,7 @@ test('an unfit node sweeps nothing and publishes that; it gets its share again o
   expect(sharedOut()).toEqual({ a: 4, b: 4 });
 });
 
-test('a node that takes no part in the shared work sweeps nothing, even alone, and is not registered', async () => {
+test('a node that takes no part in the shared work sweeps no shard, even if it is the only node, and is not registered', async () => {
   await node('a', { takesPart: false });
   await clock.advance(20_000);
   expect(sweeps).toEqual([]);
@@ -268,7 +271,7 @@ test('each queue is reconciled by one node, and all nodes reconcile some queues'
   expect(new Set([...listers.values()].flatMap((names) => [...names])).size).toBe(3);
 });
 
-test('no node sweeps on an expired lease while the registry fails, and all sweep again once it is back', async () => {
+test('no node sweeps with an expired lease while the registry fails, and all nodes sweep again once the registry works', async () => {
   let isDown = false;
   clock = virtualClock();
   const before = async (): Promise<void> => {

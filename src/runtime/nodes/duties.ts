@@ -25,8 +25,8 @@ export interface DutyOptions {
 const fit: Fitness = { fit: true, clockOffsetMs: undefined };
 
 /**
- * Returns the duties of this node. On a store with one writer the process does all shared work and registers nothing; on
- * other stores the node joins a `Membership`.
+ * Returns the shards that this node sweeps and the queues that it reconciles. On a store with one writer the process does
+ * all of this work and registers nothing; on other stores the node joins a `Membership`.
  */
 export function dutiesOf(context: ServiceContext, options: DutyOptions = {}): Duties {
   const { store, registry, clock, log, node, processId: id } = context;

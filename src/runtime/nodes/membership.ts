@@ -7,22 +7,25 @@ import { freeSeat, type NodeEntry, type Seat, shardsToSweep } from './shard-owne
 
 export const nodeKind = 'node';
 export const beatMs = 5_000;
-/** A node's lease is shorter than two beats, so that a dead node's shards have a new owner within 15 s of its last beat. */
+/**
+ * A node's lease on its shards, in ms. It is shorter than two beats (a node renews the lease once per beat), so that the
+ * shards of a dead node have a new owner within 15 s of its last beat.
+ */
 const leaseMs = 8_500;
 const shortestPauseMs = 250;
-/** The pause before the next beat after a failed one. */
+/** The pause in ms before a node tries to renew its lease again after a failed try. */
 const retryMs = 1_000;
 const mostTries = 4;
 
-/** Tells whether a node may sweep. A node is unfit while its clock differs too much from that of the store. */
+/** Tells whether a node may sweep. A node is unfit while its clock differs too much from the store's clock. */
 export interface Fitness {
   readonly fit: boolean;
-  /** How far the clock of the node is ahead of the store's clock. Undefined if it was not measured. */
+  /** By how many ms the node's clock is ahead of the store's clock. Undefined if the difference was not measured. */
   readonly clockOffsetMs: number | undefined;
 }
 
 export interface MembershipOptions {
-  /** Identifies one run of this process. */
+  /** The id of this process. After a restart the process has another id. */
   readonly id: string;
   /** The name of the node in log lines and in the list of nodes. */
   readonly node: string;
@@ -30,7 +33,7 @@ export interface MembershipOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
-  /** Returns the current number of shards, which may grow. */
+  /** Returns the current number of shards of the due index, which may grow. */
   readonly countShards: () => Promise<number>;
   readonly fitness: () => Fitness;
 }
@@ -65,23 +68,31 @@ export class Membership {
     this.#id = options.id;
   }
 
-  /** The shards that this node sweeps now. There are none once the node's lease has expired, for example after a stall. */
+  /**
+   * The shards that this node sweeps now. The list is empty once the node's lease has expired, for example after a stall.
+   */
   get shards(): readonly number[] {
     const { clock, fitness } = this.#options;
     return !this.#left && fitness().fit && clock.monotonic() < this.#untilMs ? this.#swept : [];
   }
 
-  /** The number of shards at the last beat. */
+  /** The number of shards of the due index, as this node counted them when it last renewed its lease. */
   get shardCount(): number {
     return this.#shardCount;
   }
 
-  /** Resolves when the first beat has ended, even if it failed. */
+  /**
+   * Resolves when the first beat of this node has ended, even if it failed. Before that the node does not know its
+   * shards.
+   */
   get firstBeatDone(): Promise<void> {
     return this.#firstBeat.promise;
   }
 
-  /** The time until the next beat in ms. It is shorter after a failed beat, and if another node's lease expires earlier. */
+  /**
+   * The time in ms until this node's next beat. It is shorter after a failed beat, and if another node's lease expires
+   * earlier.
+   */
   get nextInMs(): number {
     const ownMs = this.#nextBeatAtMs - this.#options.clock.monotonic();
     return Math.max(shortestPauseMs, Math.min(ownMs, this.#peers.firstExpiredInMs(this.#others) + 1));
@@ -117,7 +128,10 @@ export class Membership {
     }
   }
 
-  /** Writes the node's entry to its seat, or to a free seat. Returns false if another process wrote to that seat first. */
+  /**
+   * Writes the registry entry of this node to the node's seat, or to a free seat. Returns false if another process wrote
+   * to that seat first.
+   */
   async #write(entries: readonly RegistryEntry[], beganAtMs: number): Promise<boolean> {
     const { registry, clock, fitness } = this.#options;
     const living = this.#peers.living(entries).filter(({ entry }) => entry.id !== this.#id);
@@ -162,7 +176,7 @@ export class Membership {
     const { log, node } = this.#options;
     log.info(
       { node, shards: now, seat: this.#own?.key, nodes: this.#others.length + 1 },
-      'this node sweeps other shards now',
+      'the set of shards that this node sweeps has changed',
     );
   }
 }

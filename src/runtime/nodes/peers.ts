@@ -4,14 +4,18 @@ import type { NodeEntry, Seat } from './shard-ownership.ts';
 
 interface SeenRevision {
   readonly rev: number;
-  /** When this process first read this revision, on its monotonic clock. */
+  /**
+   * The time at which this process first read this revision of a node's registry entry, in ms on the process's monotonic
+   * clock.
+   */
   readonly atMs: number;
 }
 
 /**
- * Decides which other nodes are alive. An entry is alive if its revision has changed within the lease time, measured on
- * the observer's own clock. The clocks of two nodes are not compared, so that a clock that jumps does no harm. Only for an
- * entry that is read for the first time the end of its lease counts, so that a node that died long ago is not waited for.
+ * Decides which other nodes are alive. A node is alive if the revision of its registry entry has changed within the lease
+ * time, measured on the observer's own clock. The clocks of two nodes are not compared, so that a clock that jumps does
+ * no harm. Only when the observer reads an entry for the first time, it uses the lease end in the entry, so that it does
+ * not wait for a node that died long ago.
  */
 export class Peers {
   readonly #clock: Clock;
@@ -40,7 +44,10 @@ export class Peers {
     return living.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** Returns the time until the first of these seats counts as dead, if none of their entries changes again. */
+  /**
+   * Returns the time in ms until the first of the nodes with these seats counts as dead, if none of these nodes writes
+   * its entry again.
+   */
   firstExpiredInMs(keys: readonly string[]): number {
     const nowMs = this.#clock.monotonic();
     const ends = keys.map((key) => (this.#seen.get(key)?.atMs ?? nowMs) + this.#leaseMs - nowMs);

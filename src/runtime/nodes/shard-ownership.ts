@@ -4,12 +4,12 @@ import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 
 /** The entry of a node in the registry. Its key is the number of the node's seat. */
 export interface NodeEntry {
-  /** Identifies one run of one process. */
+  /** The id of the node's process. After a restart the process has another id. */
   readonly id: string;
   readonly name: string;
   /**
-   * The end of the lease on the node's own clock, or 0 if the node left. Another node uses it only when it reads the entry
-   * for the first time.
+   * The end of the node's lease in ms on the node's own clock, or 0 if the node has left. Other nodes use this time only
+   * when they read the entry for the first time.
    */
   readonly leaseEndAtMs: number;
   readonly version: string;
@@ -17,7 +17,7 @@ export interface NodeEntry {
   readonly shards: readonly number[];
   /** False if the node serves calls only and leaves sweeping to other nodes. */
   readonly sweeps: boolean;
-  /** How far the node's clock is ahead of the store's clock. Absent if it was not measured. */
+  /** By how many ms the node's clock is ahead of the store's clock. Absent if the difference was not measured. */
   readonly clockOffsetMs?: number | undefined;
 }
 
@@ -29,30 +29,33 @@ export interface Seat {
 const seatChars = 4;
 
 /**
- * Returns the registry key of a seat. The seat of a node that left is taken by another node, so that there are never more
- * seats than nodes that ran at once.
+ * Returns the registry key of a seat (a node's number among the living nodes). Another node takes the seat of a node that
+ * left, so that there are never more seats than nodes that ran at once.
  */
 export function seatKey(number: number): string {
   return String(number).padStart(seatChars, '0');
 }
 
-/** Returns the lowest seat that no living node has. */
+/** Returns the registry key of the lowest seat number that no living node has. */
 export function freeSeat(taken: ReadonlySet<string>): string {
   let number = 0;
   while (taken.has(seatKey(number))) number++;
   return seatKey(number);
 }
 
-/** Returns the node that owns a shard: round-robin over the live sweeping seats, in seat order. Undefined if none sweeps. */
+/**
+ * Returns the node that must sweep a shard: the shards go round-robin to the living nodes that sweep, in the order of
+ * their seats. Returns undefined if no node sweeps.
+ */
 export function ownerOf(shard: number, seats: readonly Seat[]): Seat | undefined {
   const sweeping = seats.filter(({ entry }) => entry.sweeps);
   return sweeping[shard % sweeping.length];
 }
 
 /**
- * Returns the shards that a node sweeps from now on: the shards that it owns, and those that it swept before and whose new
- * owner does not list them yet. A shard that moves between two living nodes is therefore swept by both for one beat at
- * most, and never by neither.
+ * Returns the shards that a node sweeps from now on: the shards that it owns, and the shards that it swept before and
+ * whose new owner does not list them yet. A shard that moves between two living nodes is therefore swept by both nodes
+ * for one beat at most, and there is no time in which no node sweeps it.
  */
 export function shardsToSweep(
   key: string,
@@ -70,7 +73,10 @@ export function shardsToSweep(
   return shards;
 }
 
-/** Returns the shard whose owner reconciles a queue: FNV-1a over the queue's name. */
+/**
+ * Returns the shard whose owner reconciles a queue: the FNV-1a hash of the queue's tenant and name, modulo the number of
+ * shards.
+ */
 export function shardOfQueue(queue: QueueRef, shardCount: number): number {
   let hash = 0x811c9dc5;
   for (const char of queueKey(queue)) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);

@@ -11,18 +11,21 @@ import { type VirtualClock, virtualClock } from '../../testing/virtual-clock.ts'
 import { type Runtime, startRuntime } from '../runtime.ts';
 
 const mail = { tenant: 'default', queue: 'mail' };
-/** A change of the workers is announced within this time. */
+/** A process announces a change of its connected workers within this time in ms. */
 const announcedWithinMs = 5_000;
 const minuteMs = 60_000;
 
 let clock: VirtualClock;
 let engine: MemoryEngine;
-/** The writes of announcements. `won` is false if another process wrote to the entry first. */
+/**
+ * The writes of worker announcements to the registry. `won` is false if another process wrote to the registry entry
+ * first.
+ */
 let puts: { readonly node: string; readonly key: string; readonly won: boolean }[];
 let isDown: boolean;
-/** Makes each request take 20 ms, so that the requests of several processes overlap. */
+/** If true, each request to the store takes 20 ms, so that the requests of several processes overlap. */
 let isSlow: boolean;
-/** Makes each write succeed, but reports a failure to its writer. */
+/** If true, each write to the registry takes effect, but the writer gets an error. */
 let isAnswerLost: boolean;
 
 function begin(open = externalMemory): void {
@@ -43,14 +46,16 @@ interface Process {
   readonly service: Service;
   readonly runtime: Runtime;
   readonly clock: StallingClock;
-  /** Opens a worker's stream. */
+  /** Connects a worker to this process: opens the worker's stream. */
   worker(name: string, more?: Partial<WorkerHello>): Session;
   /** Returns the names of the workers that this process knows. */
   knownWorkers(queue?: string): Promise<string[]>;
   kill(): void;
 }
 
-/** Starts a server that workers connect to, or (without `takesPart`) a worker that receives deliveries by itself. */
+/**
+ * Starts a server that workers connect to, or (without `takesPart`) a worker process that receives deliveries by itself.
+ */
 async function process(name: string, takesPart = false): Promise<Process> {
   const own = stallingClock(clock.process());
   const ports = engine.connect(name);
@@ -82,7 +87,7 @@ async function process(name: string, takesPart = false): Promise<Process> {
   };
 }
 
-/** Returns all announcements in the registry. */
+/** Returns all worker announcements in the registry. */
 async function announcements(): Promise<
   (Omit<RegistryEntry, 'value'> & { readonly value: WorkerAnnouncement })[]
 > {
@@ -90,7 +95,7 @@ async function announcements(): Promise<
 }
 
 describe('announced workers', () => {
-  test('the other processes know a worker within 5 s, with all its fields', async () => {
+  test('are known to the other processes within 5 s, with all their fields', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     await clock.advance(2_000);
     const startedAtMs = clock.now();
@@ -118,7 +123,7 @@ describe('announced workers', () => {
     expect(await sqs.knownWorkers()).toEqual(['w']);
   });
 
-  test('workers are listed by tenant and queue', async () => {
+  test('are listed by tenant and queue', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('a', { queues: ['mail', 'bulk'] });
     sqs.worker('b', { queues: ['bulk'] });
@@ -130,7 +135,7 @@ describe('announced workers', () => {
     expect((await server.service.workers('acme', undefined)).workers).toMatchObject([{ name: 'c' }]);
   });
 
-  test('of two processes with 300 workers each 50 are listed by name, and all workers and all types are known', async () => {
+  test('are listed by name up to 50 workers per process; all other workers are counted by task type', async () => {
     const server = await process('server', true);
     for (const node of ['a', 'b']) {
       const other = await process(node, true);
@@ -152,7 +157,7 @@ describe('announced workers', () => {
     expect(await server.service.queues('default')).toMatchObject([{ queue: 'mail', workers: 602 }]);
   });
 
-  test('the list is marked as incomplete while a process has more kinds of workers than its announcement can hold', async () => {
+  test('are listed as incomplete while a process has more kinds of workers than its announcement can hold', async () => {
     const [server, other] = [await process('server', true), await process('other', true)];
     const streams = Array.from({ length: 20 }, (_, i) => {
       const types = Array.from({ length: 256 }, (_, k) => ({
@@ -168,7 +173,7 @@ describe('announced workers', () => {
     expect(await server.service.workers('default', 'mail')).toMatchObject({ isComplete: true });
   });
 
-  test('an entry of another format is ignored and taken over', async () => {
+  test('are ignored if their announcement has another format, and another process may overwrite that announcement', async () => {
     const kinds = [
       { ...mail, queues: ['mail'], types: ['send'], maxVersions: [1], workers: [{ name: 'old' }] },
     ];
@@ -182,7 +187,7 @@ describe('announced workers', () => {
     expect(await announcements()).toMatchObject([{ key: 'old', value: { node: 'sqs' } }]);
   });
 
-  test('workers that moved to another node are listed once, on their new node', async () => {
+  test('are listed once, on their new node, if they moved to another node', async () => {
     const nodes = [await process('a', true), await process('b', true), await process('c', true)] as const;
     const before = [nodes[0].worker('w'), nodes[1].worker('v')];
     await clock.advance(announcedWithinMs);
@@ -198,7 +203,7 @@ describe('announced workers', () => {
     for (const each of nodes) expect(await nodesOf(each)).toEqual(['v on a', 'w on b']);
   });
 
-  test('a disconnected worker is gone from the list of its own node before the next announcement', async () => {
+  test('are gone from the list of their own node once they disconnect, before the next announcement', async () => {
     const server = await process('server', true);
     const stream = server.worker('w');
     await clock.advance(announcedWithinMs);
@@ -206,7 +211,7 @@ describe('announced workers', () => {
     expect(await server.knownWorkers()).toEqual([]);
   });
 
-  test('workers on a store with one writer are listed without any write to the registry', async () => {
+  test('are listed without any write to the registry on a store with one writer', async () => {
     begin(memory);
     const only = await process('only', true);
     only.worker('w');
@@ -217,15 +222,15 @@ describe('announced workers', () => {
   });
 });
 
-describe('an announcement', () => {
-  test('a process without workers writes no announcement', async () => {
+describe('an announcement of workers', () => {
+  test('is not written by a process without workers', async () => {
     await process('server', true);
     await process('sqs');
     await clock.advance(10 * minuteMs);
     expect(puts).toEqual([]);
   });
 
-  test('an announcement is written once a minute while nothing changes, and once more after the last worker is gone', async () => {
+  test('is written once a minute while nothing changes, and once more after the last worker is gone', async () => {
     const sqs = await process('sqs');
     const stream = sqs.worker('w');
     await clock.advance(announcedWithinMs);
@@ -239,7 +244,7 @@ describe('an announcement', () => {
     expect(puts).toHaveLength(12);
   });
 
-  test('one announcement is written for many changes within 5 s, and none for a stream that is opened again', async () => {
+  test('is written once for many changes within 5 s, and not at all for a worker that opens its stream again', async () => {
     const server = await process('server', true);
     await clock.advance(1_000);
     const streams = Array.from({ length: 50 }, (_, i) => server.worker(`w-${i}`));
@@ -254,7 +259,7 @@ describe('an announcement', () => {
     expect(puts).toHaveLength(1);
   });
 
-  test('an announcement that failed is written when the registry is back', async () => {
+  test('is written when the registry works again, if its write has failed', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     isDown = true;
     sqs.worker('w');
@@ -266,7 +271,7 @@ describe('an announcement', () => {
 });
 
 describe('the list of workers', () => {
-  test('a worker disappears from the list at once when its process stops gracefully', async () => {
+  test('loses a worker at once when the process that announced the worker stops gracefully', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('w');
     await clock.advance(announcedWithinMs);
@@ -279,7 +284,7 @@ describe('the list of workers', () => {
   });
 
   test.each([0, 2_500, 59_000])(
-    'a worker disappears from the list within 3 minutes if its process is killed %i ms after the announcement',
+    'loses a worker within 3 minutes if the process that announced the worker is killed %i ms after the announcement',
     async (ms) => {
       const [server, sqs] = [await process('server', true), await process('sqs')];
       sqs.worker('w');
@@ -292,7 +297,7 @@ describe('the list of workers', () => {
     },
   );
 
-  test('a worker stays in the list while its process lives, even if a write of the announcement failed', async () => {
+  test('keeps a worker while the process that announced the worker lives, even if a write of the announcement failed', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
     sqs.worker('w');
     await clock.advance(announcedWithinMs + minuteMs - 1_000);
@@ -308,8 +313,8 @@ describe('the list of workers', () => {
   });
 });
 
-describe('registry entries of announcements', () => {
-  test('entries are taken over, so that there are never more of them than processes that had workers at once', async () => {
+describe('registry entries of worker announcements', () => {
+  test('are taken over by other processes once they are outdated, so that there are never more of them than processes that had workers at once', async () => {
     for (let life = 0; life < 8; life++) {
       const pair = [await process(`a-${life}`), await process(`b-${life}`)];
       for (const [i, one] of pair.entries()) one.worker(`w-${life}-${i}`);
@@ -324,7 +329,7 @@ describe('registry entries of announcements', () => {
     expect(await announcements()).toHaveLength(2);
   });
 
-  test('many processes that take entries over at once get one entry each, and all their workers are announced', async () => {
+  test('are taken over by many processes at once so that each process gets one entry, and all workers are announced', async () => {
     const before = await Promise.all(Array.from({ length: 15 }, (_, i) => process(`before-${i}`)));
     for (const one of before) one.worker('old');
     await clock.advance(announcedWithinMs);
@@ -340,7 +345,7 @@ describe('registry entries of announcements', () => {
     expect(puts.some(({ won }) => !won)).toBe(true);
   });
 
-  test('a process keeps its entry after a write whose response was lost', async () => {
+  test('are kept by their process after a write whose response was lost', async () => {
     const sqs = await process('sqs');
     const stream = sqs.worker('w');
     isAnswerLost = true;
@@ -352,7 +357,7 @@ describe('registry entries of announcements', () => {
     expect(await announcements()).toMatchObject([{ value: { kinds: [] } }]);
   });
 
-  test('the entry of a stalled process may be taken over, and both processes are announced after the stall', async () => {
+  test('may be taken over from a stalled process, and the workers of both processes are announced after the stall', async () => {
     const stalled = await process('stalled');
     stalled.worker('w');
     await clock.advance(announcedWithinMs);

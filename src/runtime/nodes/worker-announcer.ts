@@ -8,9 +8,12 @@ import {
 import type { ServiceContext } from '../../service/context.ts';
 import type { WorkerView } from '../../service/service.ts';
 
-/** How often the announcer checks whether the workers of this process have changed. */
+/**
+ * The time in ms between two checks whether the connected workers of this process have changed since it last announced
+ * them.
+ */
 export const checkWorkersMs = 5_000;
-/** An unchanged announcement is written again after this time. */
+/** A process writes the announcement of its workers again after this time in ms, even if the workers have not changed. */
 const renewMs = 60_000;
 const mostTries = 4;
 
@@ -27,7 +30,7 @@ interface OwnEntry {
 export class WorkerAnnouncer {
   readonly #context: ServiceContext;
   #own: OwnEntry | undefined;
-  /** The keys of the workers in the last announcement. */
+  /** The keys of the workers that this process last announced. */
   #announced: ReadonlySet<string> = new Set();
   #announcedAtMs = Number.NEGATIVE_INFINITY;
   #left = false;
@@ -37,7 +40,7 @@ export class WorkerAnnouncer {
     this.#context = context;
   }
 
-  /** Writes an announcement if the workers have changed or the last announcement is too old. */
+  /** Announces the workers of this process if they have changed or the last announcement is too old. */
   async announce(): Promise<void> {
     this.#currentAnnouncement = this.#announce(newestOfEach(ownStreams(this.#context)));
     await this.#currentAnnouncement;
@@ -57,7 +60,8 @@ export class WorkerAnnouncer {
       const own = this.#own ?? (await this.#findEntry());
       const written = await this.#put(own, [...workers.values()]);
       this.#own = written ? { key: own.key, rev: own.rev === 'absent' ? 1 : own.rev + 1 } : undefined;
-      // If another process has taken the entry over, no entry names the workers of this process any more.
+      // If another process has taken over this process's registry entry, no entry names the workers of this process any
+      // more, so the announcement is written again to another entry.
       if (!written && workers.size > 0) continue;
       this.#announced = new Set(workers.keys());
       this.#announcedAtMs = this.#context.clock.monotonic();
@@ -65,7 +69,10 @@ export class WorkerAnnouncer {
     }
   }
 
-  /** Returns true if an announcement is due. A worker that opens its stream again on the same node is no change. */
+  /**
+   * Returns true if this process must announce its workers again. A worker that opens its stream again on the same node
+   * is no change.
+   */
   #isDue(workers: ReadonlyMap<string, WorkerView>): boolean {
     const same =
       workers.size === this.#announced.size && [...workers.keys()].every((key) => this.#announced.has(key));
@@ -74,8 +81,8 @@ export class WorkerAnnouncer {
   }
 
   /**
-   * Finds the entry to write: the earlier entry of this process, else an outdated entry, else a new one. An outdated entry
-   * is chosen at random, because many processes may start at once.
+   * Finds the registry entry in which this process announces its workers: its own earlier entry, else an outdated entry,
+   * else a new one. An outdated entry is chosen at random, because many processes may start at once.
    */
   async #findEntry(): Promise<OwnEntry> {
     const { registry, clock, processId } = this.#context;
@@ -87,7 +94,10 @@ export class WorkerAnnouncer {
     return usable ?? { key: clock.uuid(), rev: 'absent' };
   }
 
-  /** Writes the announcement to a registry entry. Returns false if another process wrote to this entry first. */
+  /**
+   * Announces the workers of this process in a registry entry. Returns false if another process wrote to this entry
+   * first.
+   */
   #put({ key, rev }: OwnEntry, workers: readonly WorkerView[]): Promise<boolean> {
     const { registry, clock, processId, node } = this.#context;
     const announcement = announcementOf({ id: processId, node, writtenAtMs: clock.now() }, workers);

@@ -18,7 +18,7 @@ export async function workers(
 ): Promise<KnownWorkers> {
   const known = await everyWorker(context);
   const all = workersOn(known.workers, tenant, queue);
-  // The list is cut at the number of streams that one node may have.
+  // The list of workers is cut at the number of streams that one node may have.
   const listed = all.slice(0, limits.streams);
   return { workers: listed, isComplete: known.isComplete && listed.length === all.length };
 }

@@ -16,7 +16,10 @@ export function ownStreams({ sessions, heldLeases: held }: ServiceContext): Work
   return [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
 }
 
-/** Keeps the newest view of each worker. A worker that moved to another node is announced by both for some seconds. */
+/**
+ * Keeps the newest entry of each worker in a list of workers. For some seconds after a worker has moved to another node,
+ * both nodes announce that worker.
+ */
 export function newestOfEach(views: readonly WorkerView[]): Map<string, WorkerView> {
   const newest = new Map<string, WorkerView>();
   for (const view of views) {
@@ -28,8 +31,8 @@ export function newestOfEach(views: readonly WorkerView[]): Map<string, WorkerVi
 }
 
 /**
- * Reads the current worker announcements of the other processes. Their times are compared with this process's clock, which
- * works because each process corrects its clock by the times in AWS's responses.
+ * Reads the current worker announcements of the other processes. The times of the announcements are compared with this
+ * process's clock, which works because each process corrects its clock by the times in AWS's responses.
  */
 async function announcementsOfOthers({
   registry,
@@ -45,8 +48,8 @@ async function announcementsOfOthers({
 }
 
 /**
- * Lists this node's streams, followed by the workers of the other nodes that share the store: the named ones, then one view
- * for each kind of each node that has more.
+ * Lists the workers with a stream on this node, then the workers that the other nodes of the same store announce by name,
+ * then one entry for each group of workers with equal queues and types that another node only counts.
  */
 export async function everyWorker(context: ServiceContext): Promise<KnownWorkers> {
   const announcements = context.store.can.sharedWriters ? await announcementsOfOthers(context) : [];

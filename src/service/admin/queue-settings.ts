@@ -10,7 +10,10 @@ export interface QueueSetting {
   readonly queue: string;
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
-  /** The priorities that have an SQS queue of their own. Absent if the engine needs none, or has the default ones. */
+  /**
+   * The priorities that have an SQS queue of their own. Absent if the engine needs no SQS queues, or if the queue has the
+   * default priorities.
+   */
   readonly priorities?: readonly Priority[] | undefined;
 }
 
@@ -22,7 +25,10 @@ const kind = queueKind;
 export const initialSetting: StoredSetting = { paused: false, onDead: 'release' };
 const initial = initialSetting;
 
-/** Caches the configuration of queues. It is read at start and again every few seconds, so that decisions need no read. */
+/**
+ * Caches the configuration of all queues. The configuration is read from the registry at start and again every few seconds,
+ * so that a use case need not read it for each decision.
+ */
 export class QueueSettings {
   readonly #registry: Registry;
   readonly #createOnUse: boolean;
@@ -42,7 +48,10 @@ export class QueueSettings {
     if (changed) this.#notifyListeners();
   }
 
-  /** Returns the setting as last read, or the initial setting if the queue is not known yet. */
+  /**
+   * Returns the queue's configuration as last read from the registry, or the initial configuration if the queue is not
+   * known yet.
+   */
   of(ref: QueueRef): QueueSetting {
     return this.#settings.get(queueKey(ref)) ?? { tenant: ref.tenant, queue: ref.queue, ...initial };
   }
@@ -59,7 +68,10 @@ export class QueueSettings {
     return [...this.#settings.values()].sort((a, b) => (queueKey(a) < queueKey(b) ? -1 : 1));
   }
 
-  /** Creates the queue at its first use if that is allowed; otherwise throws QUEUE_UNKNOWN if the queue does not exist. */
+  /**
+   * Makes sure that the queue exists. A missing queue is created if this node creates queues at their first use; otherwise
+   * throws QUEUE_UNKNOWN.
+   */
   async ensure(ref: QueueRef): Promise<void> {
     if (this.#settings.has(queueKey(ref))) return;
     const found = await this.#registry.get(kind, queueKey(ref));
@@ -88,7 +100,7 @@ export class QueueSettings {
     }
   }
 
-  /** Calls the listener after each change of a setting. Returns a function that removes the listener. */
+  /** Calls the listener after each change of a queue's configuration. Returns a function that removes the listener. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -108,7 +120,9 @@ export class QueueSettings {
     );
   }
 
-  /** Stores a setting in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed. */
+  /**
+   * Stores a queue's configuration in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed.
+   */
   #cacheSetting(key: string, value: StoredSetting): boolean {
     const [tenant = '', queue = ''] = key.split('/');
     const before = this.#settings.get(key);
@@ -122,7 +136,10 @@ export class QueueSettings {
   }
 }
 
-/** Returns the command that creates the queue. The table's name is a placeholder, because only the engine knows it. */
+/**
+ * Returns the `holdfast` command that creates the queue. The table's name in the command is a placeholder, because only the
+ * engine knows that name.
+ */
 function initCommandFor({ tenant, queue }: QueueRef): string {
   const tenantFlag = tenant === 'default' ? '' : `--tenant ${tenant} `;
   return `holdfast aws init --table <name> ${tenantFlag}--queue ${queue}`;

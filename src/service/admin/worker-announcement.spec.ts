@@ -15,7 +15,7 @@ import {
 } from './worker-announcement.ts';
 
 const identity = { id: 'p-1', node: 'host/1', writtenAtMs: 1_000_000 };
-/** The largest item of a DynamoDB table. */
+/** The maximum size of a DynamoDB item, in bytes. */
 const itemBytes = 409_600;
 
 function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
@@ -37,7 +37,10 @@ function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
 const many = (count: number, more: Partial<WorkerView> = {}) =>
   Array.from({ length: count }, (_, i) => worker(i, more));
 
-/** Returns a worker with the longest names and the most queues and types that are allowed: a kind of its own for each `i`. */
+/**
+ * Returns a worker with the longest names and the most queues and types that are allowed. Each `i` gives other queues and
+ * types.
+ */
 function largest(i: number): WorkerView {
   const names = (count: number) =>
     Array.from({ length: count }, (_, k) => `${i}-${k}-`.padEnd(limits.nameChars, 'x'));
@@ -50,11 +53,11 @@ function largest(i: number): WorkerView {
   });
 }
 
-/** Returns the announcement as it is read from the registry. */
+/** Returns the worker announcement as it is read from the registry. */
 const stored = (announcement: WorkerAnnouncement): WorkerAnnouncement | undefined =>
   announcementIn({ value: JSON.parse(JSON.stringify(announcement)) });
 
-test('an announcement names each of 50 workers with all its fields, of whatever kind', () => {
+test('a worker announcement lists each of 50 workers with all fields, even if their queues and types differ', () => {
   const other = {
     tenant: 'acme',
     queues: ['mail', 'bulk'],
@@ -68,7 +71,7 @@ test('an announcement names each of 50 workers with all its fields, of whatever 
   expect(announcement && unnamedWorkersOf(announcement)).toEqual([]);
 });
 
-test('of more than 50 workers the first 50 by name are named, and the others are counted in their kind', () => {
+test('a worker announcement lists the first 50 workers by name, and only counts the others per set of queues and types', () => {
   const workers = many(1_000);
   const rare = worker(9_999, { types: ['rare'] });
   const announcement = announcementOf(identity, [rare, ...workers.toReversed()]);
@@ -81,12 +84,12 @@ test('of more than 50 workers the first 50 by name are named, and the others are
   expect(announcement).toMatchObject({ count: 1_001, isComplete: true });
 });
 
-test('the announcement of one worker is smaller than a write unit of the table, and that of 1,000 of one kind has 6 KB', () => {
+test('a worker announcement fits in one DynamoDB write unit (1 KB) for one worker, and in 6 KB for 1,000 similar workers', () => {
   expect(bytesOf(announcementOf(identity, many(1)))).toBeLessThan(500);
   expect(bytesOf(announcementOf(identity, many(1_000)))).toBeLessThan(6_144);
 });
 
-test('an announcement without room for all kinds is marked as incomplete, and fits into an item of the table', () => {
+test('a worker announcement without room for all sets of queues and types is marked incomplete, and fits in a DynamoDB item', () => {
   const kinds = Array.from({ length: 20 }, (_, i) => largest(i));
   expect(announcementOf(identity, kinds.slice(0, 10)).isComplete).toBe(true);
   const workers = [...Array.from({ length: maxNamedWorkers }, () => largest(0)), ...kinds];
@@ -98,7 +101,7 @@ test('an announcement without room for all kinds is marked as incomplete, and fi
   expect(bytesOf(announcement)).toBeLessThan(itemBytes);
 });
 
-test('an announcement is current if it has a worker and its time is less than 3 minutes from now, before or after', () => {
+test('a worker announcement is current if it has a worker and its time is less than 3 minutes before or after now', () => {
   const announcement = announcementOf(identity, many(1));
   const at = (ms: number) => isCurrent(announcement, identity.writtenAtMs + ms);
   expect([at(0), at(announcementLastsMs - 1), at(announcementLastsMs)]).toEqual([true, true, false]);
@@ -106,7 +109,7 @@ test('an announcement is current if it has a worker and its time is less than 3 
   expect(isCurrent(announcementOf(identity, []), identity.writtenAtMs)).toBe(false);
 });
 
-test('an entry of another format is no announcement and is not current', () => {
+test('a registry entry of another format is not read as a worker announcement and is not current', () => {
   const kinds = [{ tenant: 'default', queues: ['mail'], types: ['send'], workers: [{ name: 'w' }] }];
   const values = [
     null,

@@ -1,44 +1,57 @@
-/** The announcement of a process's workers to the other processes: one small registry entry. All functions are pure. */
+/**
+ * Worker announcements: each process tells the other processes about its workers in one small registry entry. All functions
+ * of this file are pure.
+ */
 import type { RegistryEntry } from '../../ports/registry.ts';
 import type { WorkerView } from '../service.ts';
 
 export const workersKind = 'worker';
 /**
- * How long an announcement is valid, in ms: three times the interval at which it is renewed. An older one is ignored,
- * because its process is gone or cannot write.
+ * How long a worker announcement is valid, in ms: three times the interval at which its process renews it. An older
+ * announcement is ignored, because its process is gone or cannot write.
  */
 export const announcementLastsMs = 180_000;
-/** The most workers that an announcement names. The others are counted in their kind. */
+/**
+ * The maximum number of workers that an announcement lists by name. Other workers are only counted, per set of queues and
+ * types.
+ */
 export const maxNamedWorkers = 50;
 /**
- * The limit of all kinds of an announcement together, in bytes of JSON. The largest kind, 64 queues and 256 types with names
- * of 64 characters, has 25,000. A named worker has at most 2,000: 255 characters of name and 64 of id, each at most 6 bytes
- * in JSON. So an announcement has less than 262,144 + 50 × 2,000 + 5,000 = 367,144; a DynamoDB item may have 409,600.
+ * The size limit of the worker kinds (one per set of queues and types) of an announcement together, in bytes of JSON. The
+ * largest kind, 64 queues and 256 types with names of 64 characters, has 25,000 bytes. A named worker has at most 2,000
+ * bytes: 255 characters of name and 64 of id, each at most 6 bytes in JSON. So an announcement has less than 262,144 + 50 ×
+ * 2,000 + 5,000 = 367,144 bytes; a DynamoDB item may have 409,600 bytes.
  */
 export const maxKindsBytes = 262_144;
-/** Announcements of earlier versions have no format or another one. */
+/**
+ * The format number of worker announcements. Announcements by earlier versions of Holdfast have no format number or another
+ * one.
+ */
 const announcementFormat = 2;
 
 interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {}
 
 /** The workers of a process that handle the same types of the same queues. */
 interface WorkerKind extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'maxVersions'> {
-  /** The number of these workers, named or not. */
+  /** The number of the process's workers of this kind, listed by name or not. */
   readonly count: number;
   readonly named: readonly NamedWorker[];
 }
 
 export interface WorkerAnnouncement {
   readonly format: typeof announcementFormat;
-  /** Identifies one run of one process. */
+  /** Identifies the run of the process that wrote this announcement. */
   readonly id: string;
   readonly node: string;
-  /** When the entry was written, by the process's clock, which is corrected by the times in AWS's responses. */
+  /** When this announcement was written, by the process's clock, which is corrected by the times in AWS's responses. */
   readonly writtenAtMs: number;
-  /** The number of all workers of the process, including those whose kind was left out. */
+  /** The number of all workers of the process, including workers whose kind was left out of the announcement. */
   readonly count: number;
   readonly kinds: readonly WorkerKind[];
-  /** False if kinds were left out because of `maxKindsBytes`: the process may then handle types that are not listed. */
+  /**
+   * False if worker kinds were left out of the announcement because of `maxKindsBytes`: the process may then handle task
+   * types that are not listed.
+   */
   readonly isComplete: boolean;
 }
 
@@ -60,8 +73,9 @@ function asNamed({ name, id, inFlight, connectedAtMs }: WorkerView): NamedWorker
 }
 
 /**
- * Announces all kinds of workers with their counts, up to `maxKindsBytes`, and names the first 50 workers in the order of
- * their names. The order of their streams would change with each stream that is opened again.
+ * Builds the announcement of a process's workers. It counts the workers of each kind (set of queues and types), up to
+ * `maxKindsBytes`, and lists the first 50 workers in the order of their names. In the order of the workers' streams the
+ * list would change each time a stream is opened again.
  */
 export function announcementOf(
   identity: Pick<WorkerAnnouncement, 'id' | 'node' | 'writtenAtMs'>,
@@ -85,13 +99,13 @@ export function announcementOf(
   return { format: announcementFormat, ...identity, count: workers.length, kinds, isComplete };
 }
 
-/** Returns the announcement in a registry entry, or undefined if the entry has the format of another version. */
+/** Returns the worker announcement in a registry entry, or undefined if the entry has the format of another version. */
 export function announcementIn({ value }: Pick<RegistryEntry, 'value'>): WorkerAnnouncement | undefined {
   const announcement = value as WorkerAnnouncement | null;
   return announcement?.format === announcementFormat ? announcement : undefined;
 }
 
-/** Returns true if the announcement has a worker and is not older than `announcementLastsMs`. */
+/** Returns true if the announcement contains at least one worker and is not older than `announcementLastsMs`. */
 export function isCurrent(announcement: WorkerAnnouncement | undefined, nowMs: number): boolean {
   if (announcement === undefined || announcement.count === 0) return false;
   return Math.abs(nowMs - announcement.writtenAtMs) < announcementLastsMs;
@@ -103,7 +117,10 @@ export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[
   );
 }
 
-/** Returns one view without a name for each kind that has unnamed workers, with their number. */
+/**
+ * Returns one entry with an empty name for each kind (set of queues and types) with workers that the announcement does not
+ * list by name; the entry has the number of these workers.
+ */
 export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
   return kinds
     .filter(({ count, named }) => count > named.length)

@@ -27,7 +27,7 @@ async function startNode(
       const races = batch.filter(({ id }) => id === failing.race);
       failing.race = undefined;
       const outcomes = await engine.store.append(batch.filter((change) => !races.includes(change)));
-      // The claim loses a race to a change that leaves the task as it was.
+      // The claim is answered with a conflict, as if another writer had changed the task first, but the task is unchanged.
       const [current] = await engine.store.read(
         races.map(({ id }) => id),
         clock.now(),
@@ -81,10 +81,13 @@ async function startNode(
   return { clock, failing, claim, ids, receiveCounts };
 }
 
-/** The redelivery delay after a failure, in ms. Without it a delivery would stay hidden for a lease and its guard. */
+/**
+ * How long a delivery stays hidden after its claim failed, in ms. Otherwise it would stay hidden for a whole lease and the
+ * clock guard.
+ */
 const soonMs = 2_000;
 
-test('a delivery whose claim the store could not write becomes visible again after 2 s, later after 4 s', async () => {
+test('a delivery whose claim the store could not write becomes visible again after 2 s, or 4 s if the claim fails again', async () => {
   const { clock, failing, claim } = await startNode(['a', 'b']);
   for (const ms of [soonMs, 2 * soonMs, 2 * soonMs]) {
     failing.appends = 1;
@@ -104,7 +107,7 @@ test('a delivery whose task could not be read becomes visible again after 2 s', 
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });
 
-test('a delivery whose task cannot be read is replaced at its 50th receive, before SQS makes it a dead letter', async () => {
+test('a delivery whose task cannot be read is replaced with a new message at its 50th receive, before SQS makes it a dead letter', async () => {
   const { clock, failing, claim, receiveCounts } = await startNode(['a']);
   for (let i = 0; i < 120; i++) {
     failing.reads = 1;
@@ -117,7 +120,7 @@ test('a delivery whose task cannot be read is replaced at its 50th receive, befo
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });
 
-test('a delivery of a lane whose lowest task could not be read becomes visible again after 2 s', async () => {
+test('a delivery of a task in a lane becomes visible again after 2 s if the lowest task of the lane could not be read', async () => {
   const { clock, failing, claim } = await startNode(['a'], 'lane');
   failing.lowestReads = 1;
   await expect(claim()).rejects.toBe(busy);
@@ -125,7 +128,7 @@ test('a delivery of a lane whose lowest task could not be read becomes visible a
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });
 
-test('a claimed task reaches its worker even if the second try of another claim fails', async () => {
+test('a claimed task reaches its worker even if another claim of the same batch fails at its second try', async () => {
   const { clock, failing, claim, ids } = await startNode(['a', 'b'], (key) =>
     key === 'b' ? 'lane' : undefined,
   );

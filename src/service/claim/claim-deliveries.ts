@@ -33,7 +33,10 @@ export interface Claimant {
   onRaceLost?(error: HoldfastError): void;
 }
 
-/** How often a claim is tried in all. After a lost race it is decided again on the current snapshot. */
+/**
+ * How often the claim of a task is tried in total. If another writer changes the task first, the claim is decided again on
+ * the task's current snapshot.
+ */
 const maxTries = 3;
 
 type Candidate = { readonly delivery: Delivery; readonly snapshot: Snapshot };
@@ -42,7 +45,9 @@ function handles({ types }: Claimant, { submission: { type, typeVersion } }: Sna
   return handlesType(types, type, typeVersion);
 }
 
-/** Builds the assignment of a claimed task. `receiptHandle` is empty if the broker is transactional. */
+/**
+ * Builds the message that assigns a claimed task to its worker. `receiptHandle` is empty if the broker is transactional.
+ */
 export function assignmentOf(context: ServiceContext, receiptHandle: string, snapshot: Snapshot): Assignment {
   const { head, submission, id } = snapshot;
   const nowMs = context.clock.now();
@@ -74,7 +79,10 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
 
 const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
-/** Returns true for the first delivery after a submission. Its task is almost always unchanged, so no head is read. */
+/**
+ * Returns true for the first delivery after a task's submission. The task is almost always unchanged then, so its head is
+ * not read.
+ */
 function isFirstDelivery({ message, receiveCount }: Delivery): boolean {
   return message.reason === 'submit' && receiveCount === 1;
 }
@@ -99,8 +107,9 @@ async function readSnapshots(
 }
 
 /**
- * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries that can be claimed, and defers or
- * reroutes the others. A delivery received too often is also replaced with a new message.
+ * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
+ * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
+ * replaced with a new message.
  */
 async function loadCandidates(
   context: ServiceContext,
@@ -114,7 +123,8 @@ async function loadCandidates(
     const found = delivery.snapshot ?? read.get(delivery);
     if (found === undefined) context.background('unknown delivery', deferUnknown(context, delivery));
     else if (found instanceof HoldfastError) {
-      // A damaged task may be repaired later, so its delivery is deferred like one that no worker here handles.
+      // A damaged task may be repaired later, so its delivery is hidden for a while, like a delivery whose task type this
+      // worker does not handle.
       context.log.error({ task_id: delivery.message.id, err: found }, 'skipped a damaged task');
       context.background('delivery', deferUnhandled(context, delivery));
     } else if (isMisplaced(delivery, found))
@@ -128,7 +138,7 @@ async function loadCandidates(
   return candidates;
 }
 
-/** A claim that was decided and is to be written. */
+/** The claim of a task that was decided and is to be written. */
 type PlannedClaim = { readonly candidate: Candidate; readonly change: Transition };
 
 function planClaim(
@@ -161,8 +171,8 @@ async function planClaims(
 }
 
 /**
- * Returns the assignment of a claimed task. If the task ended instead (it expired or had no attempts left), adjusts its
- * delivery and returns undefined.
+ * Returns the assignment of a claimed task. If the claim ended the task instead (the task had expired or had no attempts
+ * left), updates its delivery with `syncDelivery` and returns undefined.
  */
 function concludeClaim(
   context: ServiceContext,
@@ -209,13 +219,17 @@ async function writeClaims(
       claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));
       lostRaces.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
     } else if (outcome.kind === 'failed') failed.push(one.candidate.delivery);
-    // If the task no longer exists, its delivery becomes visible again by itself and is then deferred as unknown.
+    // If the task no longer exists, its delivery becomes visible again by itself, and the next receive hides or deletes it
+    // as the delivery of an unknown task.
   }
   context.background('delivery', returnDeliveries(context, failed));
   return { assigned, lostRaces };
 }
 
-/** Claims the candidates in rounds: a claim that lost a race is decided again on the current snapshot in the next round. */
+/**
+ * Claims the tasks of several deliveries in rounds: a claim that failed because another writer changed the task first is
+ * decided again in the next round, on the task's current snapshot.
+ */
 async function claimCandidates(
   context: ServiceContext,
   first: Candidate[],
@@ -243,8 +257,9 @@ async function claimCandidates(
 
 /**
  * Handles the deliveries that a worker received: claims tasks that are ready or whose lease has expired, ends tasks that
- * have expired or used up their attempts, and defers, hides or deletes every other delivery by its task's state. A problem
- * with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was claimed.
+ * have expired or used up their attempts, and hides, reroutes or deletes every other delivery by its task's state. A
+ * problem with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was
+ * claimed.
  */
 export async function claimDeliveries(
   context: ServiceContext,

@@ -9,8 +9,8 @@ import { createService } from '../create-service.ts';
 const ref = (queue: string) => ({ tenant: 'default', queue });
 
 /**
- * Starts a node. `claim` returns a list that gets the claim's tasks and its duration in ms, and `receiveCount` counts the
- * node's calls of `receive`.
+ * Starts a node. `claim` starts a claim request and returns a list, which gets the claimed tasks and the duration of the
+ * request in ms when it ends. `receiveCount` returns how often the node has called the broker's `receive`.
  */
 async function startNode() {
   const clock = virtualClock();
@@ -39,8 +39,8 @@ async function startNode() {
   return { clock, claim, pause, submit, receiveCount: () => receiveCount };
 }
 
-describe('a claim whose queues are all paused', () => {
-  it('waits for the requested time and calls the broker not once', async () => {
+describe('a claim request whose queues are all paused', () => {
+  it('waits for the requested time and never calls the broker', async () => {
     const { clock, claim, pause, submit, receiveCount } = await startNode();
     await submit('q', 'k');
     await pause('q');
@@ -90,8 +90,8 @@ describe('a claim whose queues are all paused', () => {
   });
 });
 
-describe('a claim that waits', () => {
-  it('gets no task of a queue that is paused meanwhile, but a task of another queue that is resumed', async () => {
+describe('a claim request that waits', () => {
+  it('gets no task of a queue that is paused meanwhile, but gets a task of another queue that is resumed', async () => {
     const { clock, claim, pause, submit } = await startNode();
     await pause('r');
     await submit('r', 'of r');

@@ -21,7 +21,10 @@ async function unpausedQueuesOf(
   return open;
 }
 
-/** Receives deliveries from the queues that are not paused. If all queues are paused, only waits for `waitMs`. */
+/**
+ * Receives deliveries for a claim request from its queues that are not paused. If all its queues are paused, only waits for
+ * `waitMs`.
+ */
 async function receive(
   context: ServiceContext,
   request: ClaimRequest,
@@ -38,7 +41,10 @@ async function receive(
   return context.broker.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
 }
 
-/** Receives deliveries. If a queue's setting changes meanwhile, receives with the new settings for the rest of the time. */
+/**
+ * Receives deliveries for a claim request. If a queue's configuration changes meanwhile, a new receive call with the new
+ * configuration replaces the old one for the rest of the request's time.
+ */
 async function receiveWithCurrentSettings(
   context: ServiceContext,
   request: ClaimRequest,
@@ -74,7 +80,7 @@ async function claimOnce(context: ServiceContext, request: ClaimRequest): Promis
   });
 }
 
-/** Returns the assignments of an earlier claim whose leases are still held. */
+/** Reads the tasks of an earlier claim request again, and returns the assignments whose leases are still held. */
 async function reloadClaimed(
   context: ServiceContext,
   leases: readonly LeaseReference[],
@@ -92,7 +98,10 @@ async function reloadClaimed(
   });
 }
 
-/** Builds the request's key from all fields that decide which tasks it may get, so that no other request can match it. */
+/**
+ * Builds the key of a claim request from all fields that decide which tasks the request may get, so that only a repeat of
+ * the request has the same key.
+ */
 function keyOf(request: ClaimRequest): string {
   const { tenant, caller, workerName, workerId, queues, types, maxTasks, requestId } = request;
   const handled = types.map(({ type, maxVersion }) => [type, maxVersion]);
@@ -101,8 +110,8 @@ function keyOf(request: ClaimRequest): string {
 }
 
 /**
- * Claims tasks for workers that poll instead of holding a stream. If the caller disconnects meanwhile, its tasks are
- * released, unless the request has an id and can be repeated.
+ * Claims tasks for a worker that polls instead of holding a stream. If the worker disconnects meanwhile, the tasks claimed
+ * for it are released, unless the request has an id and can be repeated.
  */
 export async function claim(
   context: ServiceContext,

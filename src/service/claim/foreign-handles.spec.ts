@@ -12,7 +12,10 @@ const alice = { tenant: 'alice', queue: 'mail' };
 const bob = { tenant: 'bob', queue: 'mail' };
 const hiddenMs = timing.leaseMs + timing.clockGuardMs;
 
-/** Claims a task of each of two tenants. `lease` is Alice's lease with the receipt handle of Bob's delivery. */
+/**
+ * Claims one task of each of two tenants, Alice and Bob. `lease` is Alice's lease with the receipt handle of Bob's
+ * delivery.
+ */
 async function claimForBoth() {
   const clock = virtualClock();
   const engine = externalMemory({ clock });

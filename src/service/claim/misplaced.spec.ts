@@ -8,7 +8,7 @@ import { createService } from '../create-service.ts';
 const alice = { tenant: 'alice', queue: 'mail' };
 const bob = { tenant: 'bob', queue: 'mail' };
 
-test('a message in another tenant’s queue gives no worker there its task, and is sent to the task’s own queue', async () => {
+test('a dispatch message in another tenant’s queue does not give its task to that tenant, and is sent to the task’s own queue', async () => {
   const clock = virtualClock();
   const engine = externalMemory({ clock });
   const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };

@@ -9,7 +9,10 @@ function assignment(id: string, receiptHandle = ''): Assignment {
   return { id, lease } as Assignment;
 }
 
-/** Creates a source that claims `tasks`, and of those reloads the tasks in `held`. `claims` counts its claims. */
+/**
+ * Creates a claim source: `claim` returns `tasks`, and `reload` returns the requested tasks that are also in `held`.
+ * `claims` counts the calls of `claim`.
+ */
 function claimSource(tasks: readonly Assignment[], held: readonly Assignment[] = tasks) {
   const count = { claims: 0 };
   const source: ClaimSource = {
@@ -22,7 +25,7 @@ function claimSource(tasks: readonly Assignment[], held: readonly Assignment[] =
   return Object.assign(count, source);
 }
 
-it('a repeat within a minute gets the claimed tasks whose leases are still held', async () => {
+it('a repeat of a claim request within a minute gets the tasks of the first request whose leases are still held', async () => {
   const recent = new RecentClaims();
   const source = claimSource([assignment('a'), assignment('b')], [assignment('b')]);
   await recent.once('k', 0, source);
@@ -32,7 +35,7 @@ it('a repeat within a minute gets the claimed tasks whose leases are still held'
   expect(source.claims).toBe(2);
 });
 
-it('a repeat that arrives while the first request waits gets the tasks of the first', async () => {
+it('a repeat of a claim request that arrives while the first request still waits gets the tasks of the first request', async () => {
   const recent = new RecentClaims();
   const source = claimSource([assignment('a')]);
   const both = await Promise.all([recent.once('k', 0, source), recent.once('k', 0, source)]);
@@ -40,7 +43,7 @@ it('a repeat that arrives while the first request waits gets the tasks of the fi
   expect(source.claims).toBe(1);
 });
 
-it('a claim without tasks, a claim whose leases are all over, and a failed claim are not remembered', async () => {
+it('a claim request is not remembered if it got no tasks, if it failed, or once all leases that it got have ended', async () => {
   const recent = new RecentClaims();
   const nothing = claimSource([]);
   const settled = claimSource([assignment('a')], []);
@@ -55,13 +58,13 @@ it('a claim without tasks, a claim whose leases are all over, and a failed claim
   expect(recent.bytes).toBe(before);
 });
 
-it('a node remembers claims up to its memory limit, and forgets the oldest first', async () => {
+it('a node remembers claim requests for repeats up to a memory limit, and forgets the oldest first', async () => {
   const recent = new RecentClaims();
   const receiptHandle = 'h'.repeat(1_000);
   const source = claimSource(Array.from({ length: 100 }, (_, i) => assignment(String(i), receiptHandle)));
   for (let i = 0; i < 100; i++) await recent.once(String(i), 0, source);
   expect(source.claims).toBe(100);
-  // Old entries are only removed by the next request.
+  // Old claim requests are only forgotten when the next request arrives.
   await recent.once('99', 0, source);
   expect(source.claims).toBe(100);
   expect(recent.bytes).toBeLessThanOrEqual(limits.recentClaimBytes);

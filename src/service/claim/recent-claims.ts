@@ -3,13 +3,13 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Lease } from '../../core/task/lease.ts';
 
-/** Identifies an assignment so that it can be read again. The payload stays in the store. */
+/** Identifies an assignment, so that its task can be read again. The payload is not kept in memory, only in the store. */
 export type LeaseReference = Pick<Lease, 'id' | 'fencingToken' | 'receiptHandle'>;
 
 /** The remembered result of one claim request. */
 interface RecentClaim {
   readonly atMs: number;
-  /** The estimated memory of this entry. It grows when the claim has its result. */
+  /** The estimated memory of this remembered claim request in bytes. It grows when the request has its result. */
   bytes: number;
   readonly leases: Promise<readonly LeaseReference[]>;
 }
@@ -17,16 +17,19 @@ interface RecentClaim {
 /** Claims new tasks, or reads the assignments of an earlier claim again. */
 export interface ClaimSource {
   claim(): Promise<readonly Assignment[]>;
-  /** Returns the assignments whose leases are still held. */
+  /** Reads the tasks of the leases again, and returns the assignments whose leases are still held. */
   reload(leases: readonly LeaseReference[]): Promise<readonly Assignment[]>;
 }
 
-/** The estimated memory of an entry and of a lease in it, in bytes, without their strings. */
+/**
+ * The estimated memory of a remembered claim request and of each lease in it, in bytes, without the request key and receipt
+ * handles.
+ */
 const entryBytes = 512;
 const leaseBytes = 128;
 
 /**
- * Remembers the claims of the last minute by request key, so that a caller whose response was lost gets the same
+ * Remembers the claim requests of the last minute by request key, so that a caller whose response was lost gets the same
  * assignments when it repeats the request.
  */
 export class RecentClaims {
@@ -38,8 +41,9 @@ export class RecentClaims {
   }
 
   /**
-   * Returns the remembered assignments for the key, or claims new tasks. An empty claim is not remembered, and a claim
-   * whose leases are all over is forgotten: the next request with that key claims again.
+   * Returns the assignments that are remembered for the key of a claim request, or claims new tasks. A request that got no
+   * tasks is not remembered, and a request whose leases have all ended is forgotten: the next request with that key claims
+   * again.
    */
   async once(key: string, nowMs: number, source: ClaimSource): Promise<readonly Assignment[]> {
     this.#forgetOld(nowMs);

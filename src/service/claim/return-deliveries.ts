@@ -12,17 +12,20 @@ import { dispatch } from '../hand-over.ts';
 
 const minuteMs = 60_000;
 const unknownHideMs = 5_000;
-/** A task that is not in the store counts as deleted once its dispatch message is this old. */
+/** A task that is not in the store counts as deleted once its dispatch message is older than this time, in ms. */
 export const unknownForgetMs = 10 * minuteMs;
 /**
- * How long a delivery is hidden if the receiving worker does not handle its task type. The time is short for the first 8
- * receives, so that workers of one queue that handle different types do not delay each other's tasks. Then it doubles with
- * each receive up to the maximum, because each receive costs money.
+ * How long a delivery is hidden, in ms, if the receiving worker does not handle its task type. The time is short for the
+ * first 8 receives, so that workers of one queue that handle different types do not delay each other's tasks. Then the time
+ * doubles with each receive up to the maximum, because each receive costs money.
  */
 const unhandledHide = { firstMs: 1_000, longestMs: 2 * minuteMs } as const;
 const unhandledQuickReceives = 8;
 
-/** How long a delivery is hidden after its claim failed. The time doubles with each receive up to the maximum. */
+/**
+ * How long a delivery is hidden, in ms, after the claim of its task failed. The time doubles with each receive up to the
+ * maximum.
+ */
 const returnedHide = { firstMs: 2_000, longestMs: 4_000 } as const;
 
 /** Replaces a delivery with a new dispatch message, whose receive count starts at zero. */
@@ -45,9 +48,9 @@ export async function deferUnhandled(context: ServiceContext, delivery: Delivery
 }
 
 /**
- * Handles a delivery that was received from a queue other than its task's: the message is forged, or was moved there from a
- * dead-letter queue. The workers of that queue have no right to the task, so a new message goes to the task's own queue and
- * this delivery is deleted.
+ * Handles a delivery that was received from a queue other than the queue of its task: the message is forged, or was moved
+ * from a dead-letter queue to the wrong queue. The workers of the wrong queue have no right to the task, so a new message
+ * goes to the task's own queue and this delivery is deleted.
  */
 export async function rerouteMisplaced(
   context: ServiceContext,
@@ -63,15 +66,15 @@ export async function rerouteMisplaced(
   await context.broker.delete([delivery.receiptHandle]);
 }
 
-/** Returns true if the delivery was received from a queue other than its task's. */
+/** Returns true if the delivery was received from a queue other than the queue of its task. */
 export function isMisplaced({ message: { queue } }: Delivery, { submission: { scope } }: Snapshot): boolean {
   return !isSameQueue(scope, queue);
 }
 
 /**
  * Hides deliveries for some seconds after the store failed to read their tasks or to write their claims, for example
- * because it is throttled. Otherwise they would be redelivered only after the length of a lease. If such a claim was
- * committed after all, the next worker that receives the delivery finds the lease.
+ * because the store is throttled. Otherwise the deliveries would become visible only after the length of a lease. If such a
+ * claim was committed after all, the next worker that receives the delivery finds the lease.
  */
 export async function returnDeliveries(
   context: ServiceContext,
@@ -85,8 +88,9 @@ export async function returnDeliveries(
 }
 
 /**
- * Returns deliveries whose tasks could not be read. A delivery that was received `limits.deliveryReceives` times is
- * replaced with a new message; otherwise SQS would move it to the dead-letter queue after some more minutes.
+ * Makes deliveries whose tasks could not be read visible again after some seconds. A delivery that was received
+ * `limits.deliveryReceives` times is replaced with a new message; otherwise SQS would move it to the dead-letter queue
+ * after some more minutes.
  */
 export async function returnUnread(context: ServiceContext, deliveries: readonly Delivery[]): Promise<void> {
   if (context.store.can.transactionalDispatch) return;
@@ -110,8 +114,8 @@ export async function settleDelivery(
       ]);
       return;
     case 'scheduled':
-      // A scheduled task is never claimed. The sweep sends its message before it clears the due entry, so this delivery may
-      // be the sweep's and must not be lost.
+      // A scheduled task is never claimed. The sweep sends a task's dispatch message before it clears the task's due entry,
+      // so this delivery may be the message of the sweep and must not be lost.
       if (aheadMs < minuteMs)
         await context.broker.changeVisibility([
           { receiptHandle: delivery.receiptHandle, ms: Math.max(0, aheadMs) + 1_000 },

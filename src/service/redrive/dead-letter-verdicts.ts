@@ -23,7 +23,7 @@ async function judgeLetter(
 ): Promise<DeadLetterVerdict> {
   const nowMs = context.clock.now();
   if (message === undefined) return 'unreadable';
-  // A young letter is kept, because its task's submission may not be committed yet.
+  // A young dead letter of an unknown task is kept, because the task's submission may not be committed yet.
   if (found === undefined) return nowMs - sentAtMs > unknownForgetMs ? 'dropped' : 'kept';
   if (found instanceof HoldfastError) {
     context.log.error({ task_id: message.id, err: found }, 'skipped a damaged task');
@@ -32,14 +32,17 @@ async function judgeLetter(
   const { head } = found;
   if (head.state === 'dead') return 'kept';
   if (isEnded(head)) return 'dropped';
-  // A scheduled task needs no message now: the sweep dispatches it when it is due.
+  // A scheduled task needs no dispatch message now: the sweep dispatches the task when it is due.
   if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return 'dropped';
-  // A task that is not the lowest of its lane is dispatched later by the hand-over. Any other task gets a new message, even
-  // one that runs, because this letter may be its only dispatch message.
+  // A task that is not the lowest of its lane is dispatched later by the lane's hand-over. Any other task, even a running
+  // one, gets a new message, because the dead letter may be the only dispatch message of the task.
   return (await isLowest(context, found)) ? 'resent' : 'dropped';
 }
 
-/** Reads the task of each letter by a consistent read, and returns a verdict for each letter in the order given. */
+/**
+ * Reads the task of each dead letter by a consistent read, and decides for each letter whether it is kept, dropped or
+ * resent. Returns the decisions in the order of the letters.
+ */
 export async function judgeLetters(
   context: ServiceContext,
   letters: readonly DeadLetter[],

@@ -6,9 +6,12 @@ import { messageOf } from '../hand-over.ts';
 import type { DrainDeadLettersRequest, DrainedDeadLetters } from '../service.ts';
 import { type DeadLetterVerdict, type JudgedLetter, judgeLetters } from './dead-letter-verdicts.ts';
 
-/** How long received letters are hidden, in ms. The drain of a queue takes less; a killed drain leaves them hidden. */
+/**
+ * How long the dead letters that a drain receives are hidden, in ms. The drain of a queue takes less time; if its process
+ * is killed, the letters stay hidden until this time has passed.
+ */
 const hiddenMs = 15 * 60_000;
-/** How many letters are examined together. */
+/** How many dead letters a drain examines together. */
 const batchLetters = 40;
 const maxUnreadableIds = 100;
 const notReturnedMessage = 'could not return dead letters; they become visible again by themselves';
@@ -34,7 +37,9 @@ export async function drainDeadLetters(
   return drained;
 }
 
-/** Returns the queues to drain. Throws before any work is done if one of the names is unknown. */
+/**
+ * Returns the queues whose dead letters are to be drained. Throws before any work is done if a requested queue is unknown.
+ */
 async function queuesOf(
   { queues }: ServiceContext,
   { tenant, queues: names }: DrainDeadLettersRequest,
@@ -53,7 +58,7 @@ class QueueDrain {
   readonly #deadLetters: DeadLetters;
   readonly #queue: QueueRef;
   readonly #request: DrainDeadLettersRequest;
-  /** The receipt handles of received letters that are still in the queue, by message id. */
+  /** The receipt handles of received dead letters that are still in the dead-letter queue, by message id. */
   readonly #receiptHandles = new Map<string, string>();
   readonly #counts: Record<DeadLetterVerdict, number> = { kept: 0, dropped: 0, resent: 0, unreadable: 0 };
   readonly #unreadableIds: string[] = [];
@@ -83,7 +88,7 @@ class QueueDrain {
           this.#receiptHandles.set(messageId, receiptHandle);
         await this.#processBatch(fresh);
         isComplete = letters.length === 0;
-        // The first letters are visible again, so the drain would only examine the same letters once more.
+        // The first letters of this drain are visible again, so the drain would only examine the same letters once more.
         if (fresh.length < letters.length) break;
       }
     } finally {
@@ -104,7 +109,10 @@ class QueueDrain {
     }
   }
 
-  /** Sends the new dispatch messages first, then drops the letters. A letter for which either step fails counts as kept. */
+  /**
+   * Sends the new dispatch messages for dead letters first, then drops the letters. A letter for which either step fails
+   * counts as kept.
+   */
   async #resendAndDrop(judged: readonly JudgedLetter[]): Promise<JudgedLetter[]> {
     const unsent = await this.#resendAll(judged.filter(({ verdict }) => verdict === 'resent'));
     const toDrop = judged.filter((one) => this.#isToDrop(one) && !unsent.has(one));
@@ -136,7 +144,10 @@ class QueueDrain {
     return new Set(failed);
   }
 
-  /** Makes the letters that were not dropped visible again. If that fails, they become visible by themselves later. */
+  /**
+   * Makes the dead letters that were not dropped visible again. If that fails, the letters become visible by themselves
+   * later.
+   */
   async #returnLetters(): Promise<void> {
     const receiptHandles = [...this.#receiptHandles.values()];
     const { log } = this.#context;

@@ -6,9 +6,15 @@ import type { TaskId } from '../../ports/task-store.ts';
 
 const kind = 'unfinished';
 export const hourMs = 3_600_000;
-/** The notes kept of each queue, one per hour: 16 days, which is longer than the time from the first pass to the last. */
+/**
+ * The number of unfinished notes kept for each queue, one per hour of submissions: 16 days, which is longer than the time
+ * from the first reconcile pass over an hour to the last.
+ */
 const notesPerQueue = 384;
-/** The most task ids in a note. If more tasks are unfinished, the note has none and the whole hour is examined again. */
+/**
+ * The maximum number of task ids in an unfinished note. If more tasks of the hour are unfinished, the note names none of
+ * them, and the reconcile passes examine the whole hour again.
+ */
 const maxNamedTasks = 20;
 
 /** The unfinished tasks among one queue's submissions of one hour. `ids` is absent if there are too many to name. */
@@ -17,7 +23,10 @@ export interface HourNote {
   readonly ids?: readonly TaskId[];
 }
 
-/** The note of an hour: its tasks that the first pass found unfinished, and older tasks that are examined with them. */
+/**
+ * The unfinished note of an hour: the tasks submitted in that hour that the first reconcile pass found unfinished, and
+ * older tasks that are examined together with them.
+ */
 export interface UnfinishedNote extends HourNote {
   readonly carried?: readonly HourNote[];
 }
@@ -30,10 +39,13 @@ function keyOf(queue: QueueRef, hour: number): string {
   return `${prefixOf(queue)}${hour % notesPerQueue}`;
 }
 
-/** The most hours whose notes are read one by one. For more hours, one read of all notes of the queue costs less. */
+/**
+ * The maximum number of hours whose unfinished notes are read one by one. For more hours, one read of all notes of the
+ * queue costs less.
+ */
 const maxSingleReads = 2;
 
-/** Returns the notes of the hours from `first` to `last`, oldest first. */
+/** Returns a queue's unfinished notes of the hours from `first` to `last`, oldest first. */
 export async function unfinishedNotesOf(
   registry: Registry,
   queue: QueueRef,
@@ -49,7 +61,7 @@ export async function unfinishedNotesOf(
     .sort((a, b) => (a?.hour ?? 0) - (b?.hour ?? 0)) as UnfinishedNote[];
 }
 
-/** Merges two notes of the same hour. */
+/** Merges two lists of unfinished tasks of the same hour. */
 function mergeNotes(one: HourNote, other: HourNote): HourNote {
   const { hour } = one;
   if (one.ids === undefined || other.ids === undefined) return { hour };
@@ -57,16 +69,19 @@ function mergeNotes(one: HourNote, other: HourNote): HourNote {
   return ids.length > maxNamedTasks ? { hour } : { hour, ids };
 }
 
-/** The registry that stores the notes, with the clock for the pauses between tries. */
+/** The registry that stores the unfinished notes, and the clock for the pauses between tries to write a note. */
 export interface NoteStore {
   readonly registry: Registry;
   readonly clock: Pick<Clock, 'random' | 'sleep'>;
 }
 
-/** The longest random pause after the first lost race, in ms. It doubles with each further lost race. */
+/**
+ * The maximum random pause before a note is written again because another process changed it first, in ms. The maximum is
+ * `firstMs` after the first such conflict, and doubles with each further one up to `longestMs`.
+ */
 const raceBackoff = { firstMs: 20, longestMs: 1_000 } as const;
 
-/** Changes the note of an hour, and tries again if another process changed it at the same time. */
+/** Changes the unfinished note of an hour, and tries again if another process changed the note at the same time. */
 async function updateNote(
   { registry, clock }: NoteStore,
   queue: QueueRef,
@@ -77,7 +92,7 @@ async function updateNote(
   for (let lostRaces = 0; ; lostRaces++) {
     const found = await registry.get(kind, key);
     const current = found?.value as UnfinishedNote | undefined;
-    // The registry key already holds the note of a later hour, so the last pass over this hour is over.
+    // The registry key already holds the note of a later hour, so the last reconcile pass over the given hour is over.
     if (current !== undefined && current.hour > hour) return;
     const before = current?.hour === hour ? current : { hour, ids: [] };
     const after = next(before);
@@ -87,7 +102,7 @@ async function updateNote(
   }
 }
 
-/** Adds unfinished tasks to the note of the hour in which they were submitted. */
+/** Adds unfinished tasks to the unfinished note of the hour in which they were submitted. */
 export function addNote(
   store: NoteStore,
   queue: QueueRef,
@@ -100,7 +115,10 @@ export function addNote(
   });
 }
 
-/** The most ids of older tasks in a note. A note is one registry item of 400 KB at most; above this limit it names none. */
+/**
+ * The maximum number of ids of older tasks in an unfinished note, because a note is one registry item of at most 400 KB.
+ * With more of them, the note has only the hours in which the older tasks were submitted.
+ */
 const maxCarriedNames = 1_000;
 
 function withoutNamesIfMany(carried: readonly HourNote[]): readonly HourNote[] {
@@ -109,8 +127,8 @@ function withoutNamesIfMany(carried: readonly HourNote[]): readonly HourNote[] {
 }
 
 /**
- * Adds older tasks to the note of an hour. The reconcile passes then examine them as often, and after the same times, as
- * the tasks that were submitted in that hour.
+ * Adds tasks of earlier hours to the unfinished note of an hour. The reconcile passes then examine these tasks as often,
+ * and after the same times, as the tasks that were submitted in that hour.
  */
 export async function carryForward(
   store: NoteStore,

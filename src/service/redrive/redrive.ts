@@ -6,8 +6,9 @@ import { notFound, rejectionError } from '../rejections.ts';
 import type { RedriveManyRequest, RedriveManyResult } from '../service.ts';
 
 /**
- * Redrives a dead task: it waits again and is due at once. The same write sets its due entry, so that a crash before the
- * dispatch loses nothing. If the task had released its lane, it joins the tail; if it held the lane, it keeps its position.
+ * Redrives a dead task: the task waits again and is due at once. The same write sets the task's due entry, so that a crash
+ * before the dispatch loses nothing. If the task had released its lane, it joins the lane's tail; if it held the lane, it
+ * keeps its position.
  */
 export async function redriveSnapshot(
   context: ServiceContext,
@@ -21,7 +22,7 @@ export async function redriveSnapshot(
   if (done.kind === 'notFound') throw notFound(read.id);
   if (done.kind === 'rejected') throw rejectionError(read.id, done.rejection);
   if (done.events.length > 0) {
-    // If the immediate dispatch fails, the due entry remains and the sweep dispatches the task.
+    // If the immediate dispatch of a redriven task fails, its due entry remains, and the sweep dispatches the task.
     await makeReady(context, done.snapshot, 'redrive').catch((err: unknown) => {
       context.log.warn(
         { err, task_id: read.id, queue: read.submission.scope.queue },
@@ -33,8 +34,8 @@ export async function redriveSnapshot(
 }
 
 /**
- * Notes redriven tasks in the background, so that the reconcile passes examine them as if they were submitted now. Does
- * nothing with a transactional broker, which loses no messages.
+ * Records redriven tasks for the reconciler in the background, so that the reconcile passes examine them as if they were
+ * submitted now. Does nothing with a transactional broker, which loses no messages.
  */
 export function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): void {
   if (context.store.can.transactionalDispatch || redriven.length === 0) return;
@@ -54,7 +55,10 @@ export async function redrive(
   return redriven;
 }
 
-/** Redrives up to `limit` dead tasks, page by page. The returned cursor continues the work. A repeat does no harm. */
+/**
+ * Redrives up to `limit` dead tasks that match a filter, page by page. Another call with the returned cursor continues the
+ * work. A repeated call does no harm.
+ */
 export async function redriveMany(
   context: ServiceContext,
   request: RedriveManyRequest,

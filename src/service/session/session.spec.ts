@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { apiNode, item, submitItems } from '../../../test/fixtures/api-node.ts';
 import type { Assignment } from '../../core/messages.ts';
 
-it('a worker with more credits than a batch holds gets as many tasks as it has credits', async () => {
+it('a worker whose credits exceed the size of one claim batch gets as many tasks as it has credits', async () => {
   const node = await apiNode();
   for (const part of ['a', 'b', 'c']) {
     await submitItems(node, ...Array.from({ length: 100 }, (_, i) => item(`${part}-${i}`)));
@@ -19,7 +19,7 @@ it('a worker with more credits than a batch holds gets as many tasks as it has c
   session.close();
 });
 
-it('a worker that does not acknowledge its assignments gets no more tasks until it does', async () => {
+it('a worker that does not acknowledge its assignments gets no more tasks until it acknowledges them', async () => {
   const node = await apiNode();
   const assigned: number[] = [];
   const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
@@ -34,7 +34,7 @@ it('a worker that does not acknowledge its assignments gets no more tasks until 
     return assigned.length;
   };
   expect(await countAfterSubmit('a')).toBe(1);
-  // The worker sent this message before it hung, and the node receives it after the assignment.
+  // The worker sent this credit message before it hung, and the node receives the message after it has sent the assignment.
   session.credit(0, 0);
   expect(await countAfterSubmit('b')).toBe(2);
   await node.clock.advance(1_100);

@@ -12,11 +12,17 @@ import { releaseUnacknowledged } from '../settle/settle.ts';
 import type { LiveSession } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
-/** The longest wait of one receive, in ms, before the next one is started. A delivery ends the wait at once. */
+/**
+ * The maximum wait of one receive call to the broker, in ms, before the next call is started. A delivery ends the wait at
+ * once.
+ */
 const receiveWaitMs = 20_000;
 const retryDelayMs = 1_000;
 
-/** One worker's stream: takes credits and gives assignments. It runs one receive at a time, so no credit is used twice. */
+/**
+ * One worker's stream on this node: takes credits from the worker and gives assignments to it. The session makes one
+ * receive call to the broker at a time, so that no credit is used twice.
+ */
 export class WorkerSession implements Session, LiveSession {
   readonly id: string;
   readonly #context: ServiceContext;
@@ -36,11 +42,11 @@ export class WorkerSession implements Session, LiveSession {
   #wake: (() => void) | undefined;
   #interruption = new AbortController();
   /**
-   * True if the pending receive was refused a delivery because the worker had no room. The broker does not offer that
-   * delivery again, so the receive is restarted when there is room.
+   * True if the pending receive call could not take a delivery because the worker had no room. The broker does not offer
+   * that delivery to the same call again, so the call is restarted when the worker has room.
    */
   #lacksRoom = false;
-  /** The receive that is in progress, and the queues it reads. */
+  /** The receive call to the broker that is in progress, and the queues from which it receives. */
   #pendingReceive: { readonly queues: readonly QueueRef[]; readonly want: ReceiveRequest } | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
@@ -59,7 +65,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#unsubscribe = context.queues.onChange(() => this.#interrupt());
   }
 
-  /** Gives work until the stream is closed. If the store fails, logs the error and tries again after a pause. */
+  /** Gives tasks to the worker until its stream is closed. If the store fails, logs the error and tries again after 1 s. */
   async run(): Promise<void> {
     const { clock, log } = this.#context;
     while (!this.#isClosed) {
@@ -202,7 +208,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#wake = undefined;
   }
 
-  /** Ends the loop's current wait, so that it checks its state again. */
+  /** Ends the current wait of the session's loop (`run`), so that the loop checks the state of the session again. */
   #interrupt(): void {
     this.#interruption.abort();
     this.#wake?.();
@@ -210,8 +216,8 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   /**
-   * Returns true if the error says that the worker named an unknown queue. It returns false if all its queues are in the
-   * registry, because the SQS queue of a new registry entry may not be visible everywhere yet.
+   * Returns true if the error says that the worker named an unknown queue. Returns false if all queues of the worker are in
+   * the registry, because the SQS queue of a new registry entry may not be visible everywhere yet.
    */
   #namesUnknownQueue(err: unknown): err is HoldfastError {
     const { tenant, queues } = this.#hello;
@@ -248,7 +254,10 @@ export class WorkerSession implements Session, LiveSession {
     }
   }
 
-  /** Returns the room for one receive: at most one batch of the store, because the next receive follows at once. */
+  /**
+   * Returns how many tasks and payload bytes one receive call may take: at most one batch of the store, because the next
+   * call follows at once.
+   */
   #room(): { tasks: number; bytes: number } {
     if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
     if (this.#hasRoom())
@@ -259,7 +268,8 @@ export class WorkerSession implements Session, LiveSession {
 
   #claimInBackground(deliveries: readonly Delivery[]): void {
     if (deliveries.length === 0) return;
-    // A payload's size is known before the claim only if the delivery carries a snapshot; others are charged afterwards.
+    // The size of a payload is known before the claim only if the delivery carries a snapshot; other payloads are
+    // subtracted from the byte credits after the claim.
     const bytes = deliveries.reduce(
       (sum, delivery) => sum + (delivery.snapshot?.submission.spec.length ?? 0),
       0,

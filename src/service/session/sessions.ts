@@ -3,22 +3,29 @@ import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { WorkerView } from '../service.ts';
 
-/** A worker's stream on this node, as the other use cases use it. */
+/**
+ * A worker's stream on this node, as the use cases for submissions, settlements, cancellations and lists of workers use it.
+ */
 export interface LiveSession {
   readonly id: string;
   /** The worker's name and id, as events record them. */
   readonly worker: string;
   view(inFlight: number): WorkerView;
-  /** Returns true if the session waits for work with nothing ready, has room for this task and handles its type. */
+  /**
+   * Returns true if the worker's session waits for work while no task is ready, has room for the submitted task and handles
+   * its type.
+   */
   waitsFor(queue: QueueRef, submission: Submission): boolean;
   /** Takes a credit for a task of `bytes` payload bytes that is being claimed for this session. */
   reserve(bytes: number): void;
-  /** Assigns the reserved tasks that were claimed, and returns the credits of the others. */
+  /** Gives the worker those reserved tasks that were claimed, and returns the credits of the other reserved tasks. */
   deliverReserved(
     reserved: { readonly tasks: number; readonly bytes: number },
     tasks: readonly Assignment[],
   ): void;
-  /** Returns the credits of settled tasks, so that the next claim can join the same commit. */
+  /**
+   * Gives the credits of settled tasks back to the session, so that the next claim can join the commit of the settlements.
+   */
   credit(tasks: number, bytes: number): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
@@ -29,9 +36,12 @@ export interface Sessions {
   remove(id: string): void;
   get(id: string): LiveSession | undefined;
   all(): Iterable<LiveSession>;
-  /** The sessions with a receive in progress. Each session adds and removes itself. */
+  /** The worker sessions with a receive call to the broker in progress. Each session adds and removes itself. */
   readonly waiting: Set<LiveSession>;
-  /** Returns a session that waits for such a task, if there is one. Calls take the sessions in turn to spread the work. */
+  /**
+   * Returns a session that waits for a task like this submission, if there is one. Repeated calls return the sessions in
+   * turn, to spread the tasks over the workers.
+   */
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
   cancelAttempt(sessionId: string, id: string, fencingToken: number, cause: CancelCause): void;
 }

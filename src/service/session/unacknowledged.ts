@@ -1,9 +1,9 @@
 import type { Assignment } from '../../core/messages.ts';
 
-/** A worker with unacknowledged assignments that sends nothing for this long counts as unresponsive. */
+/** A worker with unacknowledged assignments that sends nothing for longer than this time, in ms, counts as unresponsive. */
 const unresponsiveMs = 1_000;
 
-/** The assignments of one message to the worker. */
+/** The assignments of one message to the worker, and when the message was sent. */
 interface SentAssignments {
   readonly tasks: readonly Assignment[];
   readonly atMs: number;
@@ -34,7 +34,8 @@ export class UnacknowledgedAssignments {
   isUnresponsive(nowMs: number): boolean {
     if (this.#sent.size === 0) return false;
     const [oldest] = this.#sent.values();
-    // The worker's last message may be older than the assignment, so the time runs from the later of the two.
+    // The worker's last message may be older than its oldest unacknowledged assignment, so the time without a message is
+    // measured from the later of the two.
     return nowMs - Math.max(this.#lastMessageAtMs, oldest?.atMs ?? 0) > unresponsiveMs;
   }
 

@@ -41,7 +41,8 @@ function answerOf(context: ServiceContext, one: HeartbeatInProgress, outcome: Wr
     return { verdict: 'leaseLost' };
   }
   afterRenewal(context, one, outcome.head);
-  // The cancellation was requested through another node after this one read the task. Later heartbeats renew nothing.
+  // The task's cancellation was requested through another node after this node had read the task. Later heartbeats do not
+  // renew the lease.
   if (outcome.head.cancelRequested) return { verdict: 'cancel', cause: 'cancelled' };
   return { verdict: 'renewed', leaseMs: Math.max(0, (outcome.head.leaseEndAtMs ?? 0) - context.clock.now()) };
 }
@@ -93,8 +94,9 @@ async function loadHeartbeats(
 }
 
 /**
- * Renews leases, on condition that the task is running with the lease's fencing token. If the attempt is cancelled or timed
- * out, or the lease is lost, the heartbeat's verdict says that and nothing is renewed.
+ * Handles a batch of heartbeats: renews each lease whose task is still running with the lease's fencing token. If the
+ * attempt is cancelled or timed out, or the lease is lost, the verdict of the heartbeat says so, and the lease is not
+ * renewed.
  */
 export async function heartbeat(
   context: ServiceContext,

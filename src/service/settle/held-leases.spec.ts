@@ -16,7 +16,7 @@ function leaseOf(i: number, sessionId?: string): HeldLease {
   };
 }
 
-it('leases without a session are kept up to a limit in bytes, and the oldest are forgotten first', () => {
+it('a node keeps the leases of single claim calls in memory up to a limit in bytes, and forgets the oldest first', () => {
   const held = createHeldLeases();
   for (let i = 0; i < 3 * most; i++) held.put(leaseOf(i));
   const kept = Array.from({ length: 3 * most }, (_, i) => held.get(String(i), 1) !== undefined);
@@ -25,7 +25,7 @@ it('leases without a session are kept up to a limit in bytes, and the oldest are
   expect(kept.filter(Boolean).length).toBeGreaterThan(most - 2);
 });
 
-it('leases that were dropped, replaced or pruned no longer count towards the limit in bytes', () => {
+it('leases that a node has dropped, replaced or pruned from memory no longer count towards its memory limit', () => {
   const held = createHeldLeases();
   held.put(leaseOf(-1));
   for (let i = 0; i < 3 * most; i++) {
@@ -41,7 +41,7 @@ it('leases that were dropped, replaced or pruned no longer count towards the lim
   expect(held.get('-2', 1)).toBeDefined();
 });
 
-it('leases of sessions do not count towards the limit in bytes', () => {
+it('leases of worker sessions do not count towards a node’s memory limit for leases', () => {
   const held = createHeldLeases();
   for (let i = 0; i < 2 * most; i++) held.put(leaseOf(i, 's'));
   expect(held.counts()).toEqual(new Map([['s', 2 * most]]));

@@ -2,7 +2,10 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 
-/** A lease that this node gave out. A settlement of such a lease needs no read of its task. */
+/**
+ * A lease that this node gave to a worker, kept in memory with the task's snapshot. A settlement under such a lease needs
+ * no read of the task.
+ */
 export interface HeldLease {
   snapshot: Snapshot;
   readonly receiptHandle: string;
@@ -12,16 +15,16 @@ export interface HeldLease {
 export interface HeldLeases {
   put(lease: HeldLease): void;
   get(id: TaskId, fencingToken: number): HeldLease | undefined;
-  /** Replaces the head of a held lease with the current one, for example after a cancellation was requested. */
+  /** Replaces the task's head in a held lease with the current head, for example after a cancellation was requested. */
   update(id: TaskId, head: Head): void;
   drop(id: TaskId, fencingToken: number): void;
   /** Forgets leases that expired more than a minute ago, because their workers are gone. */
   prune(nowMs: number): void;
-  /** Returns the number of leases of each session that holds any. */
+  /** Returns the number of held leases of each worker session that holds at least one, by session id. */
   counts(): ReadonlyMap<string, number>;
 }
 
-/** The estimated memory of a lease in bytes, without its payload. */
+/** The estimated memory of one held lease in bytes, without the task's payload and the receipt handle. */
 const leaseBytes = 1_024;
 
 function bytesOf({ snapshot, receiptHandle }: HeldLease): number {
@@ -29,8 +32,8 @@ function bytesOf({ snapshot, receiptHandle }: HeldLease): number {
 }
 
 /**
- * Creates the collection of the leases that this node gave out. Workers' credits limit the leases of sessions. Leases that
- * were claimed by single calls, which have no credits, are limited to `limits.heldCallBytes`.
+ * Creates the collection of the leases that this node gave to workers. The leases of sessions are limited by the workers'
+ * credits. The leases of single claim calls, which have no credits, are limited to `limits.heldCallBytes` of memory.
  */
 export function createHeldLeases(): HeldLeases {
   const held = new Map<TaskId, HeldLease>();

@@ -13,7 +13,10 @@ import { contended, itemError, notFound, rejectionError, reportRefusal } from '.
 import type { ReportContext, SettleAnswer, SettleContext } from '../service.ts';
 import type { HeldLease } from './held-leases.ts';
 
-/** How often a settlement is tried in all. After a lost race it is decided again on the current snapshot. */
+/**
+ * How often a settlement is tried in total. If another writer changes the task first, the settlement is decided again on
+ * the task's current snapshot.
+ */
 const maxTries = 4;
 
 /** One settlement of a batch, with the last known snapshot of its task. */
@@ -65,7 +68,8 @@ function concludeSettlement(
 ): SettleResult {
   const { head } = outcome;
   const { submission } = one.snapshot;
-  // Only a hand-over needs the complete tip (the latest events); no other follow-up of a settlement reads it.
+  // Only the hand-over of a lane needs the task's complete tip (its newest events); no other step after a settlement reads
+  // the tip.
   afterCommit(context, {
     ...one.snapshot,
     head,
@@ -77,10 +81,10 @@ function concludeSettlement(
   return { state: shownState(head), error: undefined };
 }
 
-/** The changes of one write, and their settlements at the same indexes. */
+/** The task changes of one write, and the settlement of each change at the same index. */
 type SettlementRound = { readonly changes: Transition[]; readonly settlements: SettlementInProgress[] };
 
-/** Decides each settlement. A settlement that needs no write (a repeat or a refusal) gets its result at once. */
+/** Decides each settlement of a batch. A settlement that needs no write (a repeat or a refusal) gets its result at once. */
 function decideRound(
   context: ServiceContext,
   settlements: readonly SettlementInProgress[],
@@ -91,7 +95,8 @@ function decideRound(
     const { head } = one.snapshot;
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
     if (!decision.ok) {
-      // A refused settlement leaves the delivery alone, because it belongs to the current holder of the lease.
+      // A refused settlement does not change the task's delivery, because the delivery belongs to the current holder of the
+      // lease.
       context.heldLeases.drop(one.lease.id, one.lease.fencingToken);
       results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };
     } else if (decision.events.length === 0) {
@@ -181,8 +186,8 @@ async function loadSettlements(
 }
 
 /**
- * Gives the credits of the settled tasks back to their session before the commit, so that the next claims can join that
- * commit. Returns false if the session is not on this node.
+ * Gives the credits of the settled tasks back to the worker's session before the settlements are committed, so that the
+ * next claims can join the same commit. Returns false if the session is not on this node.
  */
 function returnCredits(
   context: ServiceContext,
@@ -198,9 +203,10 @@ function returnCredits(
 }
 
 /**
- * Settles a batch, each item on its own. A repeated settlement gets the recorded result, and a settlement that lost a race
- * is decided again on the current snapshot. If a whole write fails, each item gets the error and the worker repeats it.
- * `countsAsRelease` counts each release towards the limit of unacknowledged releases.
+ * Settles a batch of attempts, each item on its own. A repeated settlement gets the recorded result. If another writer
+ * changed the task first, the settlement is decided again on the task's current snapshot. If a whole write fails, each
+ * settlement in it gets the error, and the worker repeats it. `countsAsRelease` counts each release towards the task's
+ * limit of unacknowledged releases.
  */
 export async function settle(
   context: ServiceContext,

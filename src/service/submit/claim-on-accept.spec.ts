@@ -26,7 +26,8 @@ async function started(wrap: (store: TaskStore) => TaskStore = (same) => same) {
   closing.push(() => engine.close());
   const parts = { ...engine, store: wrap(engine.store), node: 'n', clock, log: silentLog };
   const { service } = await createService({ ...parts, createQueues: true });
-  // The first submission creates the queue, so that its commits are not among those that the test counts.
+  // The first submission creates the queue, so that the commits of that creation are not among the commits that the test
+  // counts.
   await service.submit(target, [item('first', { spec: specOf('{}', 'other') })], call);
   return { engine, service };
 }
@@ -68,7 +69,7 @@ it('a task for which a worker waits is accepted, claimed and assigned in one com
   expect(settled.results).toEqual([{ state: 'succeeded', error: undefined }]);
 });
 
-it('a waiting worker gets as many accepted tasks as it has credits, and the rest once it has credits again', async () => {
+it('a waiting worker gets as many accepted tasks as it has credits, and the other tasks once it has credits again', async () => {
   const { service } = await started();
   const worker = await working(service, 2);
   await service.submit(target, [item('a'), item('b'), item('c')], call);

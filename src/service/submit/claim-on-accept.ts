@@ -8,23 +8,26 @@ import { assignmentOf } from '../claim/claim-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import type { LiveSession } from '../session/sessions.ts';
 
-/** A credit that was taken from a waiting session for one acceptance of the batch. */
+/** A credit that was taken from a waiting worker's session for one task of a batch that is about to be accepted. */
 interface Reservation {
   readonly index: number;
   readonly session: LiveSession;
   readonly bytes: number;
 }
 
-/** A batch of acceptances, some of which include a claim for a waiting session. */
+/** A batch of new tasks for the store to accept. Some of the tasks include a claim for a waiting worker. */
 export interface ClaimsOnAccept {
   readonly batch: readonly Acceptance[];
-  /** Must be called after the commit: assigns the accepted tasks and returns the credits of the others. */
+  /**
+   * Must be called after the commit: gives the claimed tasks to their waiting workers, and returns the credits that were
+   * reserved for tasks that were not newly accepted.
+   */
   conclude(accepted: readonly AcceptOutcome[]): void;
-  /** Must be called if nothing was written: returns all reserved credits. */
+  /** Must be called if the batch was not written: returns all reserved credits to their sessions. */
   releaseAll(): void;
 }
 
-/** Returns the acceptance with its first claim, or undefined if the task cannot be claimed. */
+/** Returns the new task with its first claim, for the worker of `session`, or undefined if the task cannot be claimed. */
 function withClaim(
   context: ServiceContext,
   acceptance: Acceptance,
@@ -42,9 +45,9 @@ function withClaim(
 }
 
 /**
- * Adds a claim to each acceptance for which a worker already waits, so that one write accepts and claims the task. That
- * saves a commit batch with its sync, which halves the latency of a task on an idle system. A task of a lane gets no claim
- * here, because only after the commit is it known whether the task is the lowest.
+ * Adds a claim to each new task of a batch for which a worker already waits, so that one write accepts and claims the task.
+ * This saves a commit batch with its sync, which halves the latency of a task on an idle system. A task of a lane gets no
+ * claim here, because only after the commit is it known whether the task is the lowest of its lane.
  */
 export function claimOnAccept(
   context: ServiceContext,

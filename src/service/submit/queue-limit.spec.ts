@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { apiNode, item } from '../../../test/fixtures/api-node.ts';
 import { limits } from '../../core/limits.ts';
 
-it('a tenant at its limit of queues cannot create one by use, and its existing queues still accept tasks', async () => {
+it('a tenant with the maximum number of queues cannot create another by a submission, but its own queues still accept tasks', async () => {
   const { service } = await apiNode();
   const to = (queue: string, tenant = 'default') =>
     service.submit({ tenant, queue }, [item('k')], { notAfterMs: undefined });

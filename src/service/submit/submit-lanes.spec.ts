@@ -10,7 +10,10 @@ import { createService } from '../create-service.ts';
 const target = { tenant: 'default', queue: 'q' };
 const call = { notAfterMs: undefined };
 
-/** Starts a node. `messages` holds the messages that it sends, `lanesRead` the lane of each read of a lowest task. */
+/**
+ * Starts a node. `messages` holds the dispatch messages that the node sends, `lanesRead` the lane of each read of a lane's
+ * lowest task.
+ */
 async function startNode() {
   const clock = virtualClock();
   const messages: DispatchMessage[] = [];
@@ -75,7 +78,7 @@ describe('a call that submits several tasks of a lane', () => {
     expect(messages.map((message) => message.id).sort()).toEqual(first.sort());
   });
 
-  it('acknowledges none of them if the dispatch message failed, and sends the message when repeated', async () => {
+  it('acknowledges none of the tasks if their dispatch message cannot be sent, and sends it when the call is repeated', async () => {
     const { service, messages, sendsFail } = await startNode();
     const items = [inLane('a', 'ann'), inLane('b', 'ann')];
     sendsFail(true);
@@ -88,7 +91,7 @@ describe('a call that submits several tasks of a lane', () => {
     expect(messages).not.toEqual([]);
   });
 
-  it('has the tasks run in the order submitted, also if some keys belonged to tasks that ended long ago', async () => {
+  it('makes the tasks run in the order submitted, even if some of their keys belonged to tasks that ended long ago', async () => {
     const { clock, service, runAll } = await startNode();
     const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { windowMs: 60_000 }));
     await service.submit(target, batch('ace'), call);
@@ -99,7 +102,7 @@ describe('a call that submits several tasks of a lane', () => {
     expect((await runAll('succeeded')).join('')).toBe('abcdef');
   });
 
-  it('has dead tasks run again behind the new ones, in the order submitted, even if a redrive is slow', async () => {
+  it('makes dead tasks run again behind the new tasks, in the order submitted, even if a redrive is slow', async () => {
     const { clock, service, runAll, slow } = await startNode();
     const batch = (keys: string) => [...keys].map((key) => inLane(key, 'ann', { whenDead: 'redrive' }));
     await service.submit(target, batch('ace'), call);

@@ -32,7 +32,7 @@ const missing = new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', 'It has no SQS q
   help: 'Check the name.',
 });
 
-test('a task that was written but not dispatched is reported as written, and its key finds it again', async () => {
+test('the error for a task that was stored but not dispatched says so, and a repeat with the same key finds that task', async () => {
   const failure: { error: HoldfastError | undefined } = { error: missing };
   const service = await startNode(failure);
   const submit = async () => (await service.submit(target, [item('k')], { notAfterMs: undefined }))[0];

@@ -14,7 +14,9 @@ import { noteRedriven, redriveSnapshot } from '../redrive/redrive.ts';
 import { itemError } from '../rejections.ts';
 import { claimOnAccept } from './claim-on-accept.ts';
 
-/** The options of a submission that sets none. All such submissions share this object, so that it is encoded only once. */
+/**
+ * The options of a submission that sets no option. All such submissions share this object, so that it is encoded only once.
+ */
 const defaultOptions = Object.freeze(resolveOptions(noOptions, 0));
 
 function submissionOf(target: QueueRef, item: SubmitItem, nowMs: number): Submission {
@@ -72,11 +74,12 @@ async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Pr
 }
 
 /**
- * Returns the error for a task that is stored but was not dispatched. Its text must not suggest that the task was not
- * accepted: a caller that then submits it elsewhere would have it run twice.
+ * Returns the error for a task that is stored but was not dispatched. The error's text must not suggest that the task was
+ * not accepted: a caller that then submits the task elsewhere would have it run twice.
  */
 function notDispatched(taskId: TaskId, error: HoldfastError): HoldfastError {
-  // The help of a retryable error is left out: it repeats this advice, or wrongly says that nothing was done.
+  // The `help` of a retryable error is left out, because it also advises to send the request again, or wrongly says that
+  // nothing was done.
   const first = error.retryable || error.help === undefined ? 'Send' : `${error.help} Then send`;
   const message = `The task was written, but could not be announced to workers: ${error.message}`;
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', message, {
@@ -88,8 +91,8 @@ function notDispatched(taskId: TaskId, error: HoldfastError): HoldfastError {
 }
 
 /**
- * Returns a function that dispatches the accepted tasks of one call, after all of them are committed. It sends one message
- * per lane, even if several of the tasks joined that lane.
+ * Returns a function that dispatches the accepted tasks of one submit call, after all of them are committed. It sends one
+ * dispatch message per lane, even if several of the tasks joined that lane.
  */
 function dispatchOncePerLane(context: ServiceContext): (snapshot: Snapshot) => Promise<void> {
   const lanes = new Map<string, Promise<void>>();
@@ -103,8 +106,8 @@ function dispatchOncePerLane(context: ServiceContext): (snapshot: Snapshot) => P
 }
 
 /**
- * Returns a function that redrives the dead tasks of one call. It redrives the tasks of a lane one after the other, because
- * each of them joins the lane's tail.
+ * Returns a function that redrives the dead tasks whose keys one submit call repeats. It redrives the tasks of a lane one
+ * after the other, because each of them joins the lane's tail.
  */
 function redriveInLaneOrder(context: ServiceContext): (dead: Snapshot) => Promise<Snapshot> {
   const lanes = new Map<string, Promise<Snapshot>>();
@@ -118,7 +121,10 @@ function redriveInLaneOrder(context: ServiceContext): (dead: Snapshot) => Promis
   };
 }
 
-/** Answers a duplicate with the existing task. A dead task is redriven if either submission has `whenDead: redrive`. */
+/**
+ * Answers a duplicate submission with the existing task. A dead task is redriven if either submission has `whenDead:
+ * redrive`.
+ */
 async function answerDuplicate(
   context: ServiceContext,
   existing: Snapshot,
@@ -133,12 +139,13 @@ async function answerDuplicate(
     noteRedriven(context, [redriven]);
     return resultOf(redriven, true);
   }
-  // A task at revision 1 was never claimed, perhaps because its submitter crashed between the commit and the dispatch.
+  // A task at revision 1 was never claimed, perhaps because its submitter crashed between the commit and the dispatch. So
+  // its dispatch message is sent again.
   if (existing.head.revision === 1) await dispatchAccepted(context, existing);
   return resultOf(existing, true);
 }
 
-/** Accepts a batch. A task for which a worker already waits is claimed in the same write. */
+/** Writes a batch of accepted tasks to the store. A task for which a worker already waits is claimed in the same write. */
 async function accept(
   context: ServiceContext,
   target: QueueRef,
@@ -157,7 +164,7 @@ async function accept(
   return accepted;
 }
 
-/** Submits a batch. If the engine is overloaded, the batch is refused before any work is done. */
+/** Submits a batch of tasks. If the engine is overloaded, the whole batch is refused before any work is done. */
 export async function submit(
   context: ServiceContext,
   target: QueueRef,
@@ -173,8 +180,8 @@ export async function submit(
 }
 
 /**
- * Accepts a batch: commits the new tasks together, then answers the duplicates. A task is acknowledged only after its
- * dispatch message was sent, so that an acknowledged task no longer depends on its submitter.
+ * Accepts a batch of submitted tasks: commits the new tasks together, then answers the duplicate submissions. A task is
+ * acknowledged only after its dispatch message was sent, so that an acknowledged task no longer depends on its submitter.
  */
 async function submitAdmitted(
   context: ServiceContext,

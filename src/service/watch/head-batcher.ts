@@ -2,20 +2,23 @@ import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HeadSummary, Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
 
-/** The result of one read of a task. It includes the snapshot if the store has no cheaper read of the head alone. */
+/** The result of one read of a task's head. It includes the whole snapshot if the store cannot read the head alone. */
 export type HeadRead = { readonly head: HeadSummary; readonly snapshot: Snapshot | undefined };
 
-/** A read that was requested and has not been answered yet. */
+/** A read of a task's head that was requested and has not been answered yet. */
 interface PendingRead {
   readonly id: TaskId;
   resolve(read: HeadRead | undefined): void;
   reject(thrown: unknown): void;
 }
 
-/** How long the first of several simultaneous polls waits for the others, in ms, before all are read together. */
+/**
+ * How long the poll of a watched task waits for simultaneous polls of other tasks, in ms, before all these tasks are read
+ * together.
+ */
 const gatherMs = 1;
 
-/** Combines the reads of task heads that are requested at the same time. */
+/** Combines reads of task heads that are requested at the same time into few calls to the store. */
 export class HeadBatcher {
   readonly #store: TaskStore;
   readonly #clock: Clock;
@@ -27,8 +30,9 @@ export class HeadBatcher {
   }
 
   /**
-   * Reads one task. Returns undefined if the task does not exist, or if the store reads heads alone and the task has not
-   * changed since its submission. A poll (`isPoll`) waits briefly so that other polls can join its read.
+   * Reads the head of one task. Returns undefined if the task does not exist, or if the store reads heads alone and the
+   * task has not changed since its submission. A poll (`isPoll`) waits for `gatherMs`, so that polls of other tasks can
+   * join the same read.
    */
   read(id: TaskId, isPoll: boolean): Promise<HeadRead | undefined> {
     return new Promise((resolve, reject) => {

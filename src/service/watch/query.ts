@@ -55,7 +55,10 @@ export async function history(
   return context.store.history(id, fromVersion);
 }
 
-/** Verifies a task's history. It reads nothing else of the task, so that it also works for a task that cannot be read. */
+/**
+ * Verifies a task's history. Nothing else of the task is read, so that a damaged task that cannot be read can be verified
+ * too.
+ */
 export async function verify(
   context: ServiceContext,
   tenant: string,
@@ -68,7 +71,10 @@ export async function verify(
   return verified;
 }
 
-/** Yields the events after `fromVersion`, each with the state after it, then each new event until the task ends. */
+/**
+ * Yields the task's events after the version `fromVersion`, each with the task's state after that event, then each new
+ * event until the task ends.
+ */
 export async function* watch(
   context: ServiceContext,
   tenant: string,
@@ -92,7 +98,7 @@ export async function* watch(
       if (task.progress !== undefined && task.progress !== progress)
         yield { kind: 'progress', progress: task.progress };
       progress = task.progress;
-      // Changes that were found while the reader was busy are yielded before it waits for more.
+      // Changes of the task that were found while the caller was busy are yielded before this loop waits for more changes.
       if (task.changeCount !== changeCount) continue;
       if (task.isEnded || signal.aborted) return;
       await task.nextChange(changeCount, signal);

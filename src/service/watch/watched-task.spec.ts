@@ -61,7 +61,7 @@ const kinds = ({ updates }: RunningWatch) =>
 const cancel = ({ service }: RunningService, id: string) =>
   service.cancel('default', id, { actor: 'x', message: '' });
 
-test('a watch on one node yields a change made through another node at its next poll', async () => {
+test('a watch of a task on one node yields a change made through another node when the task is next polled', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watch = follow(b, id);
@@ -85,7 +85,7 @@ test('a watched task without changes is polled after 0.25, 0.5, 1 … 5 s', asyn
   await watch.done;
 });
 
-test('a task is read once per poll, however many watchers it has', async () => {
+test('a watched task is read once per poll, however many watchers it has', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watches = Array.from({ length: 50 }, () => follow(b, id));
@@ -97,7 +97,7 @@ test('a task is read once per poll, however many watchers it has', async () => {
   await Promise.all(watches.map(({ done }) => done));
 });
 
-test('the polls of many watched tasks are combined into few reads', async () => {
+test('the polls of many watched tasks are combined into few reads of the store', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const ids = await Promise.all(Array.from({ length: 60 }, (_, i) => submit(a, `k${i}`)));
   const watches: RunningWatch[] = [];
@@ -115,7 +115,7 @@ test('the polls of many watched tasks are combined into few reads', async () => 
   await Promise.all(watches.map(({ done }) => done));
 });
 
-test('a task is no longer read after its last watcher has left', async () => {
+test('a watched task is no longer read after its last watcher has left', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const watch = follow(b, id);
@@ -127,7 +127,7 @@ test('a task is no longer read after its last watcher has left', async () => {
   expect(reads).toEqual([]);
 });
 
-test('a watcher that joins late gets all events so far, or those after its version', async () => {
+test('a watcher that joins late gets all events of the task so far, or only the events after the version that it names', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const first = follow(b, id);
@@ -142,7 +142,7 @@ test('a watcher that joins late gets all events so far, or those after its versi
   await Promise.all([first.done, second.done, later.done]);
 });
 
-test('a watch of another tenant’s task is refused, even while its own tenant watches it', async () => {
+test('a watch of another tenant’s task is refused, even while the tenant that owns the task watches it', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const mine = follow(b, id);
@@ -153,7 +153,7 @@ test('a watch of another tenant’s task is refused, even while its own tenant w
   await mine.done;
 });
 
-test('a temporary failure of the store ends no running watch, but rejects a watch that begins then', async () => {
+test('a temporary failure of the store does not end a running watch, but rejects a watch that begins during the failure', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const other = await submit(a, 'two');

@@ -9,7 +9,10 @@ import { notFound } from '../rejections.ts';
 import type { ChangeFeed } from './change-feed.ts';
 import type { HeadBatcher, HeadRead } from './head-batcher.ts';
 
-/** The time between polls of a task that other nodes may change, in ms. It doubles from the first to the longest value. */
+/**
+ * The time between polls of a watched task that other nodes may change, in ms. While the task does not change, the time
+ * doubles from `firstMs` to `longestMs`.
+ */
 const pollInterval = { firstMs: 250, longestMs: 5_000 } as const;
 
 export interface WatchedTaskParts {
@@ -25,17 +28,18 @@ export interface WatchedEvent {
 }
 
 /**
- * A task that is watched on this node. Its events are read once for all of its watchers: after each change by this node
- * and, if other nodes write to the store, by polls. The time between polls grows from 0.25 s to 5 s while nothing changes.
+ * A task that is watched on this node. The task's events are read once for all of its watchers: after each change by this
+ * node and, if other nodes write to the store, by polls. The time between polls grows from 0.25 s to 5 s while the task
+ * does not change.
  */
 export class WatchedTask {
   readonly events: WatchedEvent[] = [];
   progress: Progress | undefined;
   /** The task's tenant; undefined until the task is read for the first time. */
   tenant: string | undefined;
-  /** The error for the watchers, set when the task cannot be watched or cannot be watched any longer. */
+  /** The error that the task's watchers get. It is set when the task cannot be watched, or can no longer be watched. */
   failure: HoldfastError | undefined;
-  /** Counts the changes found, so that a watcher can wait for the next one. */
+  /** The number of changes of the task that were found, so that a watcher can wait for the next change. */
   changeCount = 0;
   readonly #id: TaskId;
   readonly #parts: WatchedTaskParts;
@@ -64,14 +68,19 @@ export class WatchedTask {
     return this.#parts.store.can.sharedWriters;
   }
 
-  /** Resolves when a read that began after this call has finished, or the task cannot be watched. */
+  /**
+   * Reads the task again. Resolves when a read that began after this call has finished, or when the task cannot be watched.
+   */
   async refresh(): Promise<void> {
     this.#requestRead();
     const own = this.#requestedReads;
     while (this.#completedReads < own && this.failure === undefined) await this.#nextRead();
   }
 
-  /** Resolves when the number of changes is no longer `seen`, the task cannot be watched, or the signal is aborted. */
+  /**
+   * Waits for a change of the task. Resolves when `changeCount` is no longer `seen`, when the task cannot be watched, or
+   * when the signal is aborted.
+   */
   async nextChange(seen: number, signal: AbortSignal): Promise<void> {
     if (this.changeCount !== seen || this.failure !== undefined || signal.aborted) return;
     await this.#nextRead(signal);
@@ -116,7 +125,8 @@ export class WatchedTask {
         await this.#readOnce(isPoll);
       } catch (thrown) {
         const error = asHoldfastError(thrown);
-        // A temporary error is hidden from the watchers, since the task is polled again. The first read must report it.
+        // A temporary error of the store is hidden from the task's watchers, because the task is polled again. Only the
+        // first read of the task must report such an error.
         if (!error.retryable || this.#head === undefined || !this.#polls) this.failure = error;
       }
       if (this.changeCount !== countBefore) this.#idleMs = pollInterval.firstMs;
@@ -127,7 +137,10 @@ export class WatchedTask {
     if (this.#polls) this.#schedulePoll();
   }
 
-  /** Schedules the next poll at a time that all watched tasks share, so that they are read together. */
+  /**
+   * Schedules the next poll of this task at a multiple of 250 ms, as for every watched task, so that many tasks are read
+   * together.
+   */
   #schedulePoll(): void {
     if (this.#isClosed || this.failure !== undefined || this.isEnded) return;
     const { clock } = this.#parts;
@@ -177,7 +190,7 @@ export class WatchedTask {
   }
 }
 
-/** Returns the events after a version, or undefined if the snapshot does not hold all of them. */
+/** Returns the task's events after a version, or undefined if the snapshot does not hold all of these events. */
 function eventsIn({ submission, head, tip }: Snapshot, version: number): readonly TaskEvent[] | undefined {
   const firstInTip = head.version - tip.length + 1;
   if (version >= firstInTip - 1) return tip.slice(version + 1 - firstInTip);

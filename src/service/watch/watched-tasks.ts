@@ -2,7 +2,7 @@ import type { TaskId } from '../../ports/task-store.ts';
 import { HeadBatcher } from './head-batcher.ts';
 import { WatchedTask, type WatchedTaskParts } from './watched-task.ts';
 
-/** The tasks that are watched on this node. Each task is followed once, for as long as it has watchers. */
+/** The tasks that are watched on this node. Each task is read once for all of its watchers, for as long as it has any. */
 export class WatchedTasks {
   readonly #parts: WatchedTaskParts;
   readonly #tasks = new Map<TaskId, { readonly task: WatchedTask; watchers: number }>();
@@ -11,7 +11,10 @@ export class WatchedTasks {
     this.#parts = { ...parts, reads: new HeadBatcher(parts.store, parts.clock) };
   }
 
-  /** Returns the watched task for a new watcher. Each call must be matched by a `leave` with the returned task. */
+  /**
+   * Adds a watcher to a task and returns the watched task. Each call must be followed by one `leave` with that watched
+   * task.
+   */
   join(id: TaskId): WatchedTask {
     const known = this.#tasks.get(id);
     if (known !== undefined && known.task.failure === undefined) {
@@ -25,7 +28,7 @@ export class WatchedTasks {
 
   leave(id: TaskId, task: WatchedTask): void {
     const known = this.#tasks.get(id);
-    // A watched task that failed may have been replaced in the map since.
+    // A watched task that failed may have been replaced by a new one in the map since this watcher joined.
     if (known?.task === task) {
       if (--known.watchers > 0) return;
       this.#tasks.delete(id);

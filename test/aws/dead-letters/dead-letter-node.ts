@@ -1,5 +1,6 @@
 /**
- * A node on a table and SQS queues of its own, with direct access to the dead-letter queue as an SQS operator has it.
+ * A node on a DynamoDB table and SQS queues of its own, with the same direct access to the dead-letter queue that an
+ * operator of SQS has.
  */
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import {
@@ -41,7 +42,7 @@ export class DeadLetterNode {
   readonly stage: ScenarioDriver;
   /** Name of the SQS queue of normal priority. */
   readonly sqsQueue: string;
-  /** Name of its dead-letter queue. */
+  /** Name of the dead-letter queue of the SQS queue of normal priority. */
   readonly sqsDeadQueue: string;
   readonly #table: string;
   readonly #client: SQSClient;
@@ -103,7 +104,7 @@ export class DeadLetterNode {
     }
   }
 
-  /** Sends a message to an SQS queue directly. Returns its id. */
+  /** Sends a message to an SQS queue directly. Returns the id of the message. */
   async put(name: string, body: string, group = body.slice(0, 20).replaceAll(/\W/g, '')): Promise<string> {
     const QueueUrl = await this.#urlOf(name);
     const ids = { MessageGroupId: group, MessageDeduplicationId: crypto.randomUUID() };
@@ -117,7 +118,7 @@ export class DeadLetterNode {
     for (const body of await this.takeOut(this.sqsQueue)) await this.put(this.sqsDeadQueue, body, key);
   }
 
-  /** Writes a state that no head has, as a program other than Holdfast might. */
+  /** Writes a task state that does not exist to a task's head, as a program other than Holdfast might. */
   async damage(key: string): Promise<void> {
     const place = addressOf(this.stage.id(key));
     const client = tableClient(clientOf(this.standIns.dynamo.url));

@@ -34,8 +34,8 @@ async function stateOf({ stage }: DeadLetterNode, key: string): Promise<string> 
   return (await stage.service.get(queue.tenant, stage.id(key), false)).snapshot.head.state;
 }
 
-describe('a drain and the notices of dead tasks', () => {
-  test('a notice stays in the dead-letter queue while its task is dead', async () => {
+describe('a drain of dead-letter notices', () => {
+  test('keeps a notice in the dead-letter queue while its task is dead', async () => {
     const node = await DeadLetterNode.open(standIns);
     await die(node, 'a');
     for (let i = 0; i < 2; i++) {
@@ -44,7 +44,7 @@ describe('a drain and the notices of dead tasks', () => {
     }
   });
 
-  test('a notice is dropped if its task was redriven and succeeded, or was cancelled', async () => {
+  test('drops a notice if its task was redriven and succeeded, or was cancelled', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await stage.service.updateQueue(queue, { onDead: 'hold' }, 'operator');
@@ -61,7 +61,7 @@ describe('a drain and the notices of dead tasks', () => {
     expect(await node.drain()).toEqual(drained({}));
   });
 
-  test('a notice of a task that runs again is dropped, and the worker that runs it is not disturbed', async () => {
+  test('drops the notice of a task that runs again, and does not disturb the worker that runs the task', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await die(node, 'a');
@@ -73,7 +73,7 @@ describe('a drain and the notices of dead tasks', () => {
     expect(await stateOf(node, 'a')).toBe('succeeded');
   });
 
-  test('all notices of a task that died several times are dropped once it has succeeded', async () => {
+  test('drops all notices of a task that died several times once the task has succeeded', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await die(node, 'a');
@@ -87,8 +87,8 @@ describe('a drain and the notices of dead tasks', () => {
   });
 });
 
-describe('a drain and the dispatch message of a live task among the dead letters', () => {
-  test('the message is sent again and its task is run', async () => {
+describe('a drain that finds a dispatch message among the dead letters', () => {
+  test('sends the message again if its task is live, and the task is run', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await node.submitUnreceived('a');
@@ -99,7 +99,7 @@ describe('a drain and the dispatch message of a live task among the dead letters
     expect(await stateOf(node, 'a')).toBe('succeeded');
   });
 
-  test('a message that cannot be sent again is kept, and the next drain sends it', async () => {
+  test('keeps the message if it cannot be sent again, and the next drain sends it', async () => {
     const log = recordingLog();
     const node = await DeadLetterNode.open(standIns, log);
     const { stage } = node;
@@ -114,7 +114,7 @@ describe('a drain and the dispatch message of a live task among the dead letters
     expect(await node.drain()).toEqual(drained({ examined: 1, resent: 1 }));
   });
 
-  test('the message is sent before it is dropped, so that a crash in between does not lose it', async () => {
+  test('sends the message again before dropping it, so that a crash in between does not lose the message', async () => {
     const node = await DeadLetterNode.open(standIns);
     await node.submitUnreceived('a');
     standIns.sqs.restartCount();
@@ -127,7 +127,7 @@ describe('a drain and the dispatch message of a live task among the dead letters
     expect(changes).toEqual(['SendMessageBatch live', 'DeleteMessageBatch dead']);
   });
 
-  test('no message is sent for a task that waits for its run time or for its turn in a lane', async () => {
+  test('sends no message for a task that waits for its run time or for its turn in a lane', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await stage.submit('a', { lane: 'lane' });
@@ -145,7 +145,7 @@ describe('a drain and the dispatch message of a live task among the dead letters
     await stage.settle(await stage.claim('c'));
   });
 
-  test('a message of an unknown task is kept for ten minutes, because the task may not be written yet', async () => {
+  test('keeps the message of an unknown task for ten minutes, because the task may not be written yet', async () => {
     const node = await DeadLetterNode.open(standIns);
     await node.stage.submit('a');
     const [body = ''] = await node.takeOut(node.sqsQueue);
@@ -156,8 +156,8 @@ describe('a drain and the dispatch message of a live task among the dead letters
   });
 });
 
-describe('draining dead letters', () => {
-  test('a drain reports foreign messages and keeps them, or drops them with dropUnreadable', async () => {
+describe('a drain of a dead-letter queue', () => {
+  test('reports foreign messages and keeps them, or drops them with dropUnreadable', async () => {
     const node = await DeadLetterNode.open(standIns);
     const ids = [
       await node.put(node.sqsDeadQueue, 'not ours'),
@@ -174,7 +174,7 @@ describe('draining dead letters', () => {
     expect(await node.messageCounts()).toEqual({ visible: 0, hidden: 0 });
   });
 
-  test('a drain keeps the notice of a damaged task, logs the task, and continues with the others', async () => {
+  test('keeps the notice of a damaged task, logs the task, and continues with the other notices', async () => {
     const log = recordingLog();
     const node = await DeadLetterNode.open(standIns, log);
     const { stage } = node;
@@ -191,7 +191,7 @@ describe('draining dead letters', () => {
     ]);
   });
 
-  test('a dry run changes nothing and reports what a drain would do', async () => {
+  test('changes nothing in a dry run and reports what it would do', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await die(node, 'a');
@@ -206,7 +206,7 @@ describe('draining dead letters', () => {
     expect(await node.drain()).toEqual(would);
   });
 
-  test('a drain examines no more messages than its limit and reports that there may be more', async () => {
+  test('examines no more messages than its limit and reports that there may be more', async () => {
     const node = await DeadLetterNode.open(standIns);
     for (let i = 0; i < 45; i++) await node.put(node.sqsDeadQueue, `no. ${i}`, `${i}`);
     const { unreadableIds, ...result } = await node.drain({ limit: 43 });
@@ -216,7 +216,7 @@ describe('draining dead letters', () => {
     expect(await node.drain({ limit: 46 })).toMatchObject({ examined: 45, isComplete: true });
   });
 
-  test('a drain that is interrupted makes its messages visible again at once', async () => {
+  test('makes its messages visible again at once if it is interrupted', async () => {
     const node = await DeadLetterNode.open(standIns);
     for (let i = 0; i < 50; i++) await node.put(node.sqsDeadQueue, `no. ${i}`, `${i}`);
     const interrupted = new AbortController();
@@ -231,13 +231,13 @@ describe('draining dead letters', () => {
     expect(await node.messageCounts()).toEqual({ visible: 50, hidden: 0 });
   });
 
-  test('a drain that takes longer than the visibility timeout ends and counts no message twice', async () => {
+  test('ends and counts no message twice if it takes longer than the visibility timeout', async () => {
     const node = await DeadLetterNode.open(standIns);
     for (let i = 0; i < 50; i++) await node.put(node.sqsDeadQueue, `no. ${i}`, `${i}`);
     let receiveCount = 0;
     standIns.sqs.hook({
       beforeRequest: (_, { operation }) => {
-        // The fifth receive is the first of the second round.
+        // The fifth receive call is the first one of the drain's second round of receive calls.
         if (operation === 'ReceiveMessage' && ++receiveCount === 5) standIns.moveClock(16 * minuteMs);
         return undefined;
       },
@@ -248,7 +248,7 @@ describe('draining dead letters', () => {
     expect(await node.messageCounts()).toEqual({ visible: 50, hidden: 0 });
   });
 
-  test('a drain that fails makes its messages visible again; if it cannot, they reappear by themselves', async () => {
+  test('makes its messages visible again if it fails; if SQS refuses that, the messages reappear after the visibility timeout', async () => {
     const log = recordingLog();
     const node = await DeadLetterNode.open(standIns, log);
     await node.submitUnreceived('a');
@@ -271,7 +271,7 @@ describe('draining dead letters', () => {
     expect(await node.drain()).toEqual(drained({ examined: 1, resent: 1 }));
   });
 
-  test('a drain without queue names takes all queues of the tenant, and checks every name before it begins', async () => {
+  test('takes all queues of the tenant if no queue is named, and checks every queue name before it begins', async () => {
     const node = await DeadLetterNode.open(standIns);
     await die(node, 'a');
     expect(await node.drain({ queues: [] })).toEqual(drained({ examined: 1, kept: 1 }));
@@ -287,7 +287,7 @@ describe('draining dead letters', () => {
     expect(standIns.sqs.calls).toEqual([]);
   });
 
-  test('a store without dead-letter queues refuses a drain', async () => {
+  test('is refused by a store without dead-letter queues', async () => {
     const clock = systemClock();
     const engine = memory({ clock });
     const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };

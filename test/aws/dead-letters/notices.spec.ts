@@ -15,7 +15,7 @@ const dayMs = 86_400_000;
 const never = new AbortController().signal;
 const once = { retry: { maxAttempts: 1 } };
 
-/** The ways in which task `a` dies. */
+/** The ways in which a task dies, each with the steps by which task `a` dies in that way. */
 const deaths: Readonly<Record<string, (node: DeadLetterNode) => Promise<void>>> = {
   'by a fatal error': async ({ stage }) => {
     await stage.submit('a');
@@ -63,7 +63,7 @@ test.each(Object.entries(deaths))('a task that dies %s gets one dead-letter noti
   ]);
 });
 
-test('a task that succeeds or is cancelled gets no dead-letter notice, nor does the skip of a dead task', async () => {
+test('a task that succeeds or is cancelled gets no dead-letter notice, and a dead task that is cancelled gets no second one', async () => {
   const node = await DeadLetterNode.open(standIns);
   const { stage } = node;
   await stage.running.service.updateQueue(queue, { onDead: 'hold' }, 'operator');
@@ -78,7 +78,7 @@ test('a task that succeeds or is cancelled gets no dead-letter notice, nor does 
   expect(await node.messageCounts()).toEqual({ visible: 1, hidden: 0 });
 });
 
-test('a task that dies again gets another dead-letter notice; a worker that repeats its settlement causes none', async () => {
+test('a task that dies again gets another dead-letter notice; a settlement that a worker repeats causes none', async () => {
   const node = await DeadLetterNode.open(standIns);
   const { stage } = node;
   await stage.submit('a');
@@ -117,7 +117,7 @@ test('a dead-letter notice that cannot be sent is logged; the settlement succeed
   ]);
 });
 
-test('a notice moved back by an SQS redrive is deleted if its task is dead and claimed if its task is waiting', async () => {
+test('a dead-letter notice that an SQS redrive moves back is deleted if its task is dead, and lets a worker claim the task if the task is waiting', async () => {
   const node = await DeadLetterNode.open(standIns);
   const { stage } = node;
   for (const key of ['a', 'b']) {
@@ -127,7 +127,7 @@ test('a notice moved back by an SQS redrive is deleted if its task is dead and c
   const notices = await node.takeOut(node.sqsDeadQueue);
   expect(notices).toHaveLength(2);
   await stage.redrive('b');
-  // The dispatch message of the redrive is lost; only the notice is left.
+  // Removes the dispatch message of the redrive, so that only the dead-letter notice is left.
   await node.takeOut(node.sqsQueue);
   for (const notice of notices) await node.put(node.sqsQueue, notice, decodeMessage(notice, queue)?.id);
   const [claimed, ...others] = await stage.take(10);

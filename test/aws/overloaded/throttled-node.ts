@@ -1,4 +1,7 @@
-/** A node whose table and queues a test can throttle or take away, and the calls of its clients and workers. */
+/**
+ * A node whose DynamoDB table and SQS queues a test can throttle or make unreachable, with the calls that clients and
+ * workers make to the node.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noOptions } from '../../../src/core/codec/options.ts';
 import { encodeSpec } from '../../../src/core/codec/spec.ts';
@@ -31,7 +34,7 @@ export class ThrottledNode {
   readonly sqs: SqsProxy;
   readonly engine: AwsEngine;
   readonly running: RunningService;
-  /** Messages of the log lines, without their fields. */
+  /** Messages of the node's log lines, without the fields of the lines. */
   readonly logMessages: string[];
   readonly #done = new Set<string>();
 
@@ -110,7 +113,7 @@ export class ThrottledNode {
     }
   }
 
-  /** Settles every lease. As workers do, it tries a failed settlement again after a second. */
+  /** Settles the task of every lease. As workers do, it tries a failed settlement again after a second. */
   async settle(leased: readonly Assignment[]): Promise<void> {
     let left = leased;
     while (left.length > 0) {
@@ -128,7 +131,7 @@ export class ThrottledNode {
     }
   }
 
-  /** Claims and settles tasks until these tasks have succeeded. */
+  /** Claims and settles tasks until the tasks with these ids have succeeded. */
   async workUntilDone(ids: ReadonlySet<string>): Promise<void> {
     const left = ids.difference(this.#done);
     while (left.size > 0) {

@@ -1,4 +1,7 @@
-/** A table whose shards grow, and nodes on it that each have their own clock and their own cached shard counts. */
+/**
+ * A table whose shard counts grow, and nodes on this table that each have their own clock and their own cached shard
+ * counts.
+ */
 import { QueryCommand } from '@aws-sdk/client-dynamodb';
 import { onTestFinished } from 'vitest';
 import { fold } from '../../../src/core/task/evolve.ts';
@@ -42,12 +45,12 @@ export class GrowingTable {
   readonly endpoint: string;
   readonly name: string;
   readonly #outside: TableParts;
-  /** Ids of all accepted tasks, of every node. */
+  /** Ids of all tasks that the nodes have accepted. */
   readonly acceptedIds: string[] = [];
 
   private constructor(endpoint: string) {
-    // Each table needs its own seed: the clock's random numbers make the client tokens, which the stand-in keeps for
-    // all tables.
+    // Each table needs a virtual clock with its own seed: the clock's random numbers make the client tokens of
+    // transactions, and the DynamoDB stand-in keeps the tokens of all tables.
     this.clock = virtualClock({ seed: 20_000 + ++tables });
     this.brokerEngine = externalMemory({ clock: this.clock });
     this.endpoint = endpoint;
@@ -71,7 +74,7 @@ export class GrowingTable {
     await growShards(this.#outside.registry, requested);
   }
 
-  /** Counts the entries of an index in its shards from `first` up to `count`. */
+  /** Counts the entries of an index in the shards with numbers from `first` to `count` - 1. */
   async countEntriesFrom(index: keyof ShardCounts, first: number, count: number): Promise<number> {
     let entries = 0;
     for (let shard = first; shard < count; shard++) {
@@ -118,7 +121,8 @@ export class GrowingNode {
   static async start(table: GrowingTable, name: string, options: NodeOptions): Promise<GrowingNode> {
     const { offsetMs, endpoint = table.endpoint, log = silentLog } = options;
     const clock = table.clock.process(offsetMs);
-    // Time stands still on this clock, but `sleep` is real: the engine waits for a stand-in in another process.
+    // The time of this clock moves only when the test advances it, but `sleep` waits in real time, because the engine
+    // waits for a DynamoDB stand-in in another process.
     const engineClock = { ...clock, sleep: systemClock().sleep, ...options.clock };
     const parts = openTable({ table: table.name, clock: engineClock, log, client: clientOf(endpoint) });
     onTestFinished(() => parts.close());
@@ -137,7 +141,7 @@ export class GrowingNode {
     return new GrowingNode(table, name, clock, parts, running);
   }
 
-  /** Accepts tasks without sending dispatch messages, as a node that dies before it sends them. */
+  /** Accepts tasks without sending dispatch messages, like a node that dies before it sends them. */
   async accept(count: number, requested: Omit<SubmissionRequest, 'key'> = {}): Promise<string[]> {
     const batch = Array.from({ length: count }, () => {
       const submission = submissionOf(requested, `${this.#name}-${++this.#keys}`, this.clock.now());
@@ -162,20 +166,20 @@ export class GrowingNode {
     return items;
   }
 
-  /** Renews the node's membership and takes its share of the shards, as a node does every few seconds. */
+  /** Renews the node's membership and takes its share of the due index's shards, as a node does every few seconds. */
   async heartbeat(): Promise<void> {
     await this.#duties.membership?.beat();
   }
 
-  /** Shards that this node sweeps at the moment. */
+  /** Numbers of the shards that this node sweeps at the moment. */
   get shards(): readonly number[] {
     return this.#duties.membership?.shards ?? [];
   }
 
-  /** Processes everything that is due in the node's shards. */
+  /** Processes all due tasks in the node's shards. */
   async sweep(): Promise<void> {
     while (await sweep(this.#running.context, never, this.#duties.sweeps)) {
-      // One call handles a bounded number of due entries.
+      // One call of `sweep` handles a bounded number of due entries.
     }
   }
 
@@ -184,7 +188,7 @@ export class GrowingNode {
   }
 }
 
-/** Returns the ids in sorted order, so that a task that is listed twice shows. */
+/** Returns the task ids in sorted order, so that a test notices a task that is listed twice. */
 export function idsOf(items: readonly Snapshot[]): string[] {
   return items.map(({ id }) => id).toSorted();
 }

@@ -21,7 +21,7 @@ const hour = 60 * minute;
 const denied = () =>
   answerOf(400, { __type: 'com.amazonaws.dynamodb.v20120810#AccessDeniedException', message: 'not yours' });
 
-/** Lets a node run for `ms`, with a heartbeat every eight seconds. */
+/** Lets a node run for `ms` milliseconds of virtual time, with a heartbeat every eight seconds. */
 async function live(table: GrowingTable, node: GrowingNode, ms: number): Promise<void> {
   for (let lived = 0; lived < ms; lived += 8 * second) {
     await table.clock.advance(8 * second);
@@ -41,7 +41,7 @@ test('while shards are added, every task is listed once, becomes ready when due,
   await both(quick);
   await both(slow);
   await live(table, slow, 11 * minute);
-  // From here on the reconciler's position is stored.
+  // From this call on, the registry stores the position of the reconciler.
   await slow.reconcile();
 
   await table.grow({ list: 7, due: 13 });
@@ -59,7 +59,7 @@ test('while shards are added, every task is listed once, becomes ready when due,
   expect(await table.countEntriesFrom('list', 4, 7)).toBeGreaterThan(0);
   expect(await table.countEntriesFrom('due', 8, 13)).toBeGreaterThan(0);
 
-  // The quick node is gone; the slow node was stopped all this time and has not read the new shard counts.
+  // The node `quick` has ended. The node `slow` was stopped all this time and has not read the new shard counts.
   await table.clock.advance(hour);
   expect(slow.shards).toEqual([]);
   await slow.heartbeat();
@@ -76,7 +76,9 @@ test('while shards are added, every task is listed once, becomes ready when due,
   expect(tasks.filter(({ id }) => !table.brokerEngine.hasMessage(id))).toEqual([]);
 });
 
-/** Lets three nodes act at random or pause. Every list must contain all tasks accepted so far. */
+/**
+ * Lets three nodes act at random or pause while shards are added. Every list must contain all tasks accepted so far.
+ */
 async function disorder(seed: number): Promise<void> {
   const table = await GrowingTable.open(dynoxide.endpoint);
   const random = seededRandom(seed);
@@ -85,7 +87,8 @@ async function disorder(seed: number): Promise<void> {
   const nodes = await Promise.all(offsets.map((offsetMs, i) => table.node(`node-${i}`, { offsetMs })));
   let counts = { list: 4, due: 8 };
   for (let step = 0; step < 100; step++) {
-    // Sometimes the pause is long enough that the shard counts of an idle node are out of date.
+    // Sometimes the time before the next step is long enough that the cached shard counts of an idle node are out of
+    // date.
     const waited = random() < 0.1 ? 150 * second : 12 * second;
     await table.clock.advance(upTo(waited));
     const node = nodes[upTo(nodes.length)] as GrowingNode;

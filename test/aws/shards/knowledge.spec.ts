@@ -1,5 +1,5 @@
 /**
- * Tests the shard counts that processes have cached, on virtual time. The registry is in memory, and its calls are
+ * Tests the shard counts that processes have cached, on virtual time. The registry is in memory, and calls to it are
  * slow, fail or stop on the way.
  */
 import { expect, test } from 'vitest';
@@ -18,7 +18,8 @@ const minute = 60 * second;
 type Random = () => number;
 
 /**
- * Makes a call that is mostly quick. Sometimes the process stops on the way, or the request or the response is lost.
+ * Makes a registry call that is mostly quick. Sometimes the process stops during the call, or the request or the
+ * response is lost.
  */
 async function troubled<T>(clock: VirtualClock, random: Random, call: () => Promise<T>): Promise<T> {
   const way = async (): Promise<void> => {
@@ -77,7 +78,10 @@ const larger = (a: ShardCounts, b: ShardCounts): ShardCounts => ({
   due: Math.max(a.due, b.due),
 });
 
-/** Plays one run. Returns the largest counts that were written to, and the reads that missed shards. */
+/**
+ * Simulates three processes with one random seed. Returns the largest shard counts that were written to, and a text
+ * for each read that missed shards.
+ */
 async function play(seed: number): Promise<{ written: ShardCounts; problems: string[] }> {
   const clock = virtualClock({ seed });
   const random = seededRandom(seed);
@@ -99,7 +103,7 @@ async function play(seed: number): Promise<{ written: ShardCounts; problems: str
     // Sometimes a process is stopped or idle.
     if (random() < 0.02) heldUntilMs[which] = clock.now() + random() * 5 * minute;
     const what = random();
-    // Often one growth follows another.
+    // Often shards are added again within 20 steps.
     if (what < (step - grewAt < 20 ? 0.05 : 0.005)) {
       grewAt = step;
       counts = { list: counts.list + 1, due: counts.due + (random() < 0.5 ? 1 : 0) };
@@ -111,7 +115,7 @@ async function play(seed: number): Promise<{ written: ShardCounts; problems: str
         if (list < before.list || due < before.due)
           problems.push(`step ${step}: reads ${list}, ${due} of ${before.list}, ${before.due} shards`);
       };
-      // A failed read is reported to the caller, so it misses nothing.
+      // A failed read of the shard counts is reported to the caller, so the caller misses no shard.
       one.countsToRead().then(check, () => {});
     }
   }
@@ -125,6 +129,6 @@ test('no reader uses fewer shards than any process has written to, whatever cloc
     expect(problems, `seed ${seed}`).toEqual([]);
     if (written.list > 4) used++;
   }
-  // In most runs the new shards come into use.
+  // In most of the simulated runs, the new shards come into use.
   expect(used).toBeGreaterThan(200);
 });

@@ -5,7 +5,7 @@ import type { Acceptance, Snapshot } from '../../../src/ports/task-store.ts';
 import { queue, type StoreFixture, type SubmissionRequest } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
-/** Returns an acceptance with a claim in it, as the service makes it for a worker that waits. */
+/** Returns a new task to store that is already claimed, as the service makes it for a worker that waits. */
 function claimedAcceptance(fixture: StoreFixture, request: SubmissionRequest = {}): Acceptance {
   const acceptance = fixture.acceptance(request);
   const { submission, head } = acceptance;
@@ -22,10 +22,10 @@ async function acceptClaimed(fixture: StoreFixture, request: SubmissionRequest =
   return accepted.snapshot;
 }
 
-/** The requirements of stores that can claim a task in the commit that accepts it (`can.claimOnAccept`). */
+/** The requirements for a store that can claim a task in the commit that accepts it (`can.claimOnAccept`). */
 export const claimsOnAccept: Subject = (requires) => {
   requires(
-    'a task that is claimed in its acceptance has the same events and revision as after two writes',
+    'a task that is claimed in the commit that accepts it has the same events and revision as after two commits',
     async (fixture) => {
       expect(fixture.store.can.claimOnAccept).toBe(true);
       const task = await acceptClaimed(fixture, { options: { deadlineAtMs: fixture.now + 60_000 } });
@@ -39,7 +39,7 @@ export const claimsOnAccept: Subject = (requires) => {
   );
 
   requires(
-    'a task that was claimed in its acceptance is settled by its worker and not delivered meanwhile',
+    'a task that was claimed in the commit that accepted it is settled by its worker and not delivered meanwhile',
     async (fixture) => {
       const task = await acceptClaimed(fixture);
       expect(await fixture.receive()).toEqual([]);
@@ -52,7 +52,7 @@ export const claimsOnAccept: Subject = (requires) => {
   );
 
   requires(
-    'a task that was claimed in its acceptance is delivered when its lease expires, also by the next process',
+    'a task that was claimed in the commit that accepted it is delivered when its lease expires, also after a restart',
     async (fixture) => {
       const task = await acceptClaimed(fixture);
       await fixture.reopen();
@@ -67,7 +67,7 @@ export const claimsOnAccept: Subject = (requires) => {
   );
 
   requires(
-    'an acceptance with a claim whose key is taken returns the existing task and claims nothing',
+    'a submission to be claimed at once whose idempotency key is taken returns the existing task and claims nothing',
     async (fixture) => {
       const first = await fixture.accept({ key: 'k' });
       const [again, fresh] = await fixture.store.accept([
@@ -80,7 +80,7 @@ export const claimsOnAccept: Subject = (requires) => {
     },
   );
 
-  requires('a receive call is idle until it is given a delivery or ended', async (fixture) => {
+  requires('a waiting receive call is idle until it gets a delivery or is aborted', async (fixture) => {
     const ending = new AbortController();
     const request = fixture.receiveRequest({ waitMs: 60_000, signal: ending.signal });
     expect(fixture.broker.isIdle?.(request)).toBe(false);

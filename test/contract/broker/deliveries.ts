@@ -18,18 +18,15 @@ async function acceptManySent(
 }
 
 export const deliveries: Subject = (requires) => {
-  requires(
-    'a receive call returns the oldest tasks first, no more than there is room for',
-    async (fixture) => {
-      const tasks = await acceptManySent(fixture, 5);
-      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[0]?.id, tasks[1]?.id]);
-      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[2]?.id, tasks[3]?.id]);
-      expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[4]?.id]);
-      expect(await fixture.receive()).toEqual([]);
-    },
-  );
+  requires('a receive call returns the oldest tasks first, no more than it has room for', async (fixture) => {
+    const tasks = await acceptManySent(fixture, 5);
+    expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[0]?.id, tasks[1]?.id]);
+    expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[2]?.id, tasks[3]?.id]);
+    expect(deliveredIds(await fixture.receive({ tasks: 2 }))).toEqual([tasks[4]?.id]);
+    expect(await fixture.receive()).toEqual([]);
+  });
 
-  requires('a receive call without room returns nothing and hides nothing', async (fixture) => {
+  requires('a receive call without room returns no task and hides no message', async (fixture) => {
     const task = await fixture.acceptAndSend();
     expect(await fixture.receive({ tasks: 0 })).toEqual([]);
     expect(await fixture.receive({ bytes: 0 })).toEqual([]);
@@ -37,7 +34,7 @@ export const deliveries: Subject = (requires) => {
   });
 
   requires(
-    'a receive call returns no more bytes than there is room for, if the broker knows the tasks’ sizes',
+    'a receive call returns no more bytes than it has room for, if the broker knows the tasks’ sizes',
     async (fixture) => {
       const payload = new Uint8Array(1_000);
       const tasks = await acceptManySent(fixture, 4, () => ({ payload }));
@@ -48,12 +45,15 @@ export const deliveries: Subject = (requires) => {
     },
   );
 
-  requires('a task that is larger than the room in bytes is delivered alone', async (fixture) => {
-    const [large] = await acceptManySent(fixture, 2, () => ({ payload: new Uint8Array(1_000) }));
-    const [delivery, ...more] = await fixture.receive({ bytes: 10 });
-    expect(delivery?.message.id).toBe(large?.id);
-    if (delivery?.snapshot !== undefined) expect(more).toEqual([]);
-  });
+  requires(
+    'a task that is larger than a receive call’s room in bytes is delivered alone',
+    async (fixture) => {
+      const [large] = await acceptManySent(fixture, 2, () => ({ payload: new Uint8Array(1_000) }));
+      const [delivery, ...more] = await fixture.receive({ bytes: 10 });
+      expect(delivery?.message.id).toBe(large?.id);
+      if (delivery?.snapshot !== undefined) expect(more).toEqual([]);
+    },
+  );
 
   requires('higher priorities are delivered first, and no priority starves', async (fixture) => {
     const low = await fixture.accept({ options: { priority: 'low' } });
@@ -118,11 +118,11 @@ export const deliveries: Subject = (requires) => {
   });
 
   requires(
-    'a message that is sent just after a receive call found nothing ends its wait at once',
+    'a dispatch message that is sent just after a receive call found none ends the wait of the call at once',
     async (fixture) => {
       const startMs = fixture.now;
       for (let steps = 0; steps < 8; steps++) {
-        // A transactional broker sends the message with the acceptance.
+        // A transactional broker sends a task's dispatch message in the commit that accepts the task.
         const early = fixture.transactionalDispatch ? undefined : await fixture.accept();
         const waiting = fixture.receive({ waitMs: 20_000 });
         for (let i = 0; i < steps; i++) await undefined;
@@ -164,13 +164,14 @@ export const deliveries: Subject = (requires) => {
       expect(await waiting).toEqual([]);
       const task = await fixture.acceptAndSend();
       expect(await fixture.receive({ waitMs: 20_000, signal: aborted.signal })).toEqual([]);
-      // A poll may outlast the call that began it, so the message may still be on its way to this process.
+      // A poll may last longer than the receive call that began it, so the message may still be on its way to this
+      // process.
       expect(deliveredIds(await fixture.receive({ waitMs: 20_000 }))).toEqual([task.id]);
     },
   );
 
   requires(
-    'a waiting receive call ends when the visibility timeout of a hidden message ends',
+    'a waiting receive call returns a hidden message as soon as the message’s visibility timeout ends',
     async (fixture) => {
       const task = await fixture.acceptAndSend();
       const delivery = await fixture.receiveOne();

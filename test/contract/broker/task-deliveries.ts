@@ -24,7 +24,7 @@ async function receivedAndClaimed(
 
 export const taskDeliveries: Subject = (requires) => {
   requires(
-    'a ready task is delivered, by an external broker only after its message was sent',
+    'a ready task is delivered, by an external broker only after the task’s dispatch message was sent',
     async (fixture) => {
       const task = await fixture.accept({ options: { priority: 'high' } });
       if (!fixture.transactionalDispatch) {
@@ -72,7 +72,7 @@ export const taskDeliveries: Subject = (requires) => {
   });
 
   requires(
-    'only the first task of a lane is delivered, and the next one after the hand-over',
+    'only the first task of a lane is delivered, and the second task once the first has left the lane',
     async (fixture) => {
       const [a, b] = await fixture.acceptMany(2, () => ({ orderingKey: 'ann' }));
       if (!a || !b) expect.fail();
@@ -101,7 +101,7 @@ export const taskDeliveries: Subject = (requires) => {
   });
 
   requires(
-    'a task that was redriven into a released lane is not delivered before the tasks in front of it',
+    'a task that was redriven to the tail of its lane is not delivered before the tasks in front of it',
     async (fixture) => {
       const a = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
       await fixture.store.leaveLane(fixture.lane('ann'), a.id);
@@ -192,15 +192,18 @@ export const taskDeliveries: Subject = (requires) => {
     expect(await receivedIds(fixture)).toEqual([running.id]);
   });
 
-  requires('a task whose lease was expired without a claim is delivered', async (fixture) => {
-    const { running } = await receivedAndClaimed(fixture, await fixture.acceptAndSend());
-    await fixture.clock.advance(visibilityTimeoutMs);
-    await fixture.apply(fixture.transition(running, { kind: 'expire' }));
-    expect(await receivedIds(fixture)).toEqual([running.id]);
-  });
+  requires(
+    'a task whose expired lease was ended by an event, without a new claim, is delivered',
+    async (fixture) => {
+      const { running } = await receivedAndClaimed(fixture, await fixture.acceptAndSend());
+      await fixture.clock.advance(visibilityTimeoutMs);
+      await fixture.apply(fixture.transition(running, { kind: 'expire' }));
+      expect(await receivedIds(fixture)).toEqual([running.id]);
+    },
+  );
 
   requires(
-    'a transactional broker lists running tasks whose leases have been expired for a while',
+    'a transactional broker lists the running tasks whose leases have been expired for a given time',
     async (fixture) => {
       expect(fixture.broker.expiredLeases !== undefined).toBe(fixture.transactionalDispatch);
       const expiredIds = async (): Promise<string[] | undefined> =>
@@ -219,7 +222,7 @@ export const taskDeliveries: Subject = (requires) => {
     },
   );
 
-  requires('a ready task is delivered by the next process', async (fixture) => {
+  requires('a ready task is delivered by the next process that opens the store', async (fixture) => {
     const ready = await fixture.acceptAndSend();
     const claimed = await fixture.claim(await fixture.accept());
     await fixture.reopen();

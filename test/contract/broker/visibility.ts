@@ -6,7 +6,7 @@ const visibilityTimeoutMs = timing.leaseMs + timing.clockGuardMs;
 
 export const visibility: Subject = (requires) => {
   requires(
-    'a received message is hidden for a lease and its clock guard, then delivered again',
+    'a received message is hidden for the length of a lease plus its clock guard, then delivered again',
     async (fixture) => {
       const task = await fixture.acceptAndSend();
       const first = await fixture.receiveOne();
@@ -67,7 +67,7 @@ export const visibility: Subject = (requires) => {
   });
 
   requires(
-    'results of a visibility change come in the order of the receipt handles, and a malformed handle is stale',
+    'the results of changing visibility timeouts are in the order of the receipt handles, and a malformed handle is stale',
     async (fixture) => {
       const tasks = await fixture.acceptMany(2);
       await fixture.sendIfExternal(tasks);
@@ -83,7 +83,7 @@ export const visibility: Subject = (requires) => {
   );
 
   requires(
-    'a message that becomes visible again is delivered before the rest of a backlog',
+    'a message that becomes visible again is delivered before the newer messages of a backlog',
     async (fixture) => {
       const first = await fixture.acceptAndSend();
       await fixture.receiveOne();
@@ -95,7 +95,7 @@ export const visibility: Subject = (requires) => {
   );
 
   requires(
-    'a message that was sent again is delivered again although the first one was deleted',
+    'a task whose dispatch message was sent again is delivered again although the first message was deleted',
     async (fixture) => {
       const task = await fixture.acceptAndSend();
       const delivery = await fixture.receiveOne();

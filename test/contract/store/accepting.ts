@@ -4,7 +4,7 @@ import type { Subject } from '../subject.ts';
 
 export const accepting: Subject = (requires) => {
   requires(
-    'a fresh submission is stored with all its fields and its head, and without later events',
+    'a new task is stored with all fields of its submission and its head, and with no event after its submission',
     async (fixture) => {
       const request = {
         key: 'ключ/🔑',
@@ -31,16 +31,19 @@ export const accepting: Subject = (requires) => {
     },
   );
 
-  requires('a submission with a taken key returns the existing task and writes nothing', async (fixture) => {
-    const first = await fixture.accept({ key: 'k' });
-    const running = await fixture.claim(first);
-    const [again] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
-    expect(again).toEqual({ kind: 'existing', snapshot: running });
-    expect(await fixture.read(first)).toEqual(running);
-  });
+  requires(
+    'a submission whose idempotency key is taken returns the existing task and writes nothing',
+    async (fixture) => {
+      const first = await fixture.accept({ key: 'k' });
+      const running = await fixture.claim(first);
+      const [again] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
+      expect(again).toEqual({ kind: 'existing', snapshot: running });
+      expect(await fixture.read(first)).toEqual(running);
+    },
+  );
 
   requires(
-    'a key is unique within a tenant’s queue, and tenant, queue and key are never confused',
+    'an idempotency key is unique within a tenant’s queue, and tenant, queue and key are never confused',
     async (fixture) => {
       const scopes = [
         { tenant: 'a', queue: 'b', key: 'c' },
@@ -66,7 +69,7 @@ export const accepting: Subject = (requires) => {
   );
 
   requires(
-    'the first submission of a key in a batch is accepted, and later ones return it',
+    'the first submission of an idempotency key in a batch is accepted, and later ones return the same task',
     async (fixture) => {
       const before = await fixture.accept({ key: 'old' });
       const batch = ['new', 'old', 'new', 'other'].map((key) => fixture.acceptance({ key }));
@@ -78,14 +81,14 @@ export const accepting: Subject = (requires) => {
     },
   );
 
-  requires('one invalid item of a batch fails alone', async (fixture) => {
+  requires('one invalid submission of a batch fails alone', async (fixture) => {
     const batch = ['a', '', 'b'].map((key) => fixture.acceptance({ key }));
     const accepted = await fixture.store.accept(batch);
     expect(accepted.map((one) => one.kind)).toEqual(['fresh', 'failed', 'fresh']);
   });
 
   requires(
-    'exactly one of several concurrent submissions of a key is fresh, and all return the same task',
+    'exactly one of several concurrent submissions of an idempotency key is accepted, and all return the same task',
     async (fixture) => {
       const calls = Array.from({ length: 8 }, () => fixture.store.accept([fixture.acceptance({ key: 'k' })]));
       const outcomes = (await Promise.all(calls)).flat();
@@ -95,14 +98,14 @@ export const accepting: Subject = (requires) => {
     },
   );
 
-  requires('an empty batch has an empty result', async (fixture) => {
+  requires('a call of the store with an empty batch returns an empty result', async (fixture) => {
     expect(await fixture.store.accept([])).toEqual([]);
     expect(await fixture.store.append([])).toEqual([]);
     expect(await fixture.store.read([], fixture.now)).toEqual([]);
   });
 
   requires(
-    'a read returns tasks in the order of the ids, and undefined for ids that no engine made',
+    'a read of the store returns tasks in the order of the ids, and undefined for ids that no engine made',
     async (fixture) => {
       const [a, b] = await fixture.acceptMany(2);
       const requestedIds = [b?.id ?? '', 'nobody', '', '~', a?.id ?? '', '1.1', `${a?.id}x`, b?.id ?? ''];
@@ -112,7 +115,7 @@ export const accepting: Subject = (requires) => {
     },
   );
 
-  requires('an accepted task is found by the next process', async (fixture) => {
+  requires('an accepted task is found by the next process that opens the store', async (fixture) => {
     const task = await fixture.accept({ key: 'k', orderingKey: 'ann' });
     const running = await fixture.claim(task);
     await fixture.reopen();

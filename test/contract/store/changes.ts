@@ -10,7 +10,7 @@ function settlement(fixture: StoreFixture, task: Snapshot): Transition {
 
 export const changes: Subject = (requires) => {
   requires(
-    'a change with the current revision writes its events and its head, and raises the revision',
+    'a change that expects the task’s current revision writes its events and its head, and raises the revision',
     async (fixture) => {
       const task = await fixture.accept();
       const change = fixture.transition(task, fixture.claimCommand());
@@ -21,15 +21,18 @@ export const changes: Subject = (requires) => {
     },
   );
 
-  requires('the store sets the revision and ignores the one in the written head', async (fixture) => {
-    const task = await fixture.accept();
-    const change = fixture.transition(task, fixture.claimCommand());
-    const done = await fixture.apply({ ...change, head: { ...change.head, revision: 77 } });
-    expect(done.head.revision).toBe(2);
-  });
+  requires(
+    'the store sets a task’s revision itself and ignores the revision in the head that it is given',
+    async (fixture) => {
+      const task = await fixture.accept();
+      const change = fixture.transition(task, fixture.claimCommand());
+      const done = await fixture.apply({ ...change, head: { ...change.head, revision: 77 } });
+      expect(done.head.revision).toBe(2);
+    },
+  );
 
   requires(
-    'a change with another revision conflicts, returns the current task, and changes nothing',
+    'a change that expects another revision of the task conflicts, returns the current task, and changes nothing',
     async (fixture) => {
       const task = await fixture.accept();
       const running = await fixture.claim(task);
@@ -65,7 +68,7 @@ export const changes: Subject = (requires) => {
         const claim = fixture.transition(asSubmitted, fixture.claimCommand());
         expect(await fixture.append(claim)).toEqual({ kind: 'conflict', current: running });
       }
-      // The stale snapshot must not affect later changes.
+      // The stale snapshot of the task must not affect later changes.
       expect((await fixture.succeed(running)).tip).toHaveLength(2);
     },
   );
@@ -76,16 +79,19 @@ export const changes: Subject = (requires) => {
     expect(await fixture.append(change)).toEqual({ kind: 'conflict', current: undefined });
   });
 
-  requires('exactly one of several concurrent changes with the same revision is written', async (fixture) => {
-    const task = await fixture.accept();
-    const calls = Array.from({ length: 6 }, () =>
-      fixture.append(fixture.transition(task, fixture.claimCommand())),
-    );
-    const outcomes = await Promise.all(calls);
-    expect(outcomes.filter((one) => one.kind === 'done')).toHaveLength(1);
-    expect(outcomes.filter((one) => one.kind === 'conflict')).toHaveLength(5);
-    expect((await fixture.read(task)).head.version).toBe(2);
-  });
+  requires(
+    'exactly one of several concurrent changes that expect the same revision of a task is written',
+    async (fixture) => {
+      const task = await fixture.accept();
+      const calls = Array.from({ length: 6 }, () =>
+        fixture.append(fixture.transition(task, fixture.claimCommand())),
+      );
+      const outcomes = await Promise.all(calls);
+      expect(outcomes.filter((one) => one.kind === 'done')).toHaveLength(1);
+      expect(outcomes.filter((one) => one.kind === 'conflict')).toHaveLength(5);
+      expect((await fixture.read(task)).head.version).toBe(2);
+    },
+  );
 
   requires(
     'the changes of one batch are applied in their order, each under its own condition',
@@ -102,7 +108,7 @@ export const changes: Subject = (requires) => {
   );
 
   requires(
-    'a settlement with fencing token and version is written although heartbeats raised the revision',
+    'a settlement that expects a fencing token and a version is written although heartbeats raised the revision',
     async (fixture) => {
       const running = await fixture.claim(await fixture.accept());
       const { fencingToken } = running.head;
@@ -119,7 +125,7 @@ export const changes: Subject = (requires) => {
     },
   );
 
-  requires('a settlement with another fencing token conflicts', async (fixture) => {
+  requires('a settlement that expects another fencing token than the task has conflicts', async (fixture) => {
     const running = await fixture.claim(await fixture.accept());
     const change = settlement(fixture, running);
     const { version, fencingToken } = running.head;
@@ -128,7 +134,7 @@ export const changes: Subject = (requires) => {
   });
 
   requires(
-    'a settlement with another version conflicts, because an event was written since',
+    'a settlement that expects an older version of the task conflicts, because an event was written since',
     async (fixture) => {
       const running = await fixture.claim(await fixture.accept());
       const cancelling = await fixture.cancel(running);
@@ -153,18 +159,21 @@ export const changes: Subject = (requires) => {
     },
   );
 
-  requires('a worker whose lease was expired cannot change the task', async (fixture) => {
-    const running = await fixture.claim(await fixture.accept());
-    await fixture.clock.advance(33_000);
-    const taken = await fixture.apply(fixture.transition(running, fixture.claimCommand()));
-    expect(taken.tip.map((event) => event.kind)).toEqual(['claimed', 'leaseExpired', 'claimed']);
-    expect(taken.head.fencingToken).toBeGreaterThan(running.head.fencingToken);
-    expect((await fixture.append(settlement(fixture, running))).kind).toBe('conflict');
-    expect(await fixture.read(running)).toEqual(taken);
-  });
+  requires(
+    'a worker cannot change a task that another worker claimed after the lease had expired',
+    async (fixture) => {
+      const running = await fixture.claim(await fixture.accept());
+      await fixture.clock.advance(33_000);
+      const taken = await fixture.apply(fixture.transition(running, fixture.claimCommand()));
+      expect(taken.tip.map((event) => event.kind)).toEqual(['claimed', 'leaseExpired', 'claimed']);
+      expect(taken.head.fencingToken).toBeGreaterThan(running.head.fencingToken);
+      expect((await fixture.append(settlement(fixture, running))).kind).toBe('conflict');
+      expect(await fixture.read(running)).toEqual(taken);
+    },
+  );
 
   requires(
-    'a head may change without an event, which raises the revision but not the version',
+    'a task’s head may change without an event, which raises the task’s revision but not its version',
     async (fixture) => {
       const task = await fixture.accept({ options: { delayMs: 1_000 } });
       await fixture.clock.advance(1_000);
@@ -174,7 +183,7 @@ export const changes: Subject = (requires) => {
     },
   );
 
-  requires('every field of a head is stored through all states of a task', async (fixture) => {
+  requires('every field of a task’s head is stored in all states of the task', async (fixture) => {
     let task = await fixture.accept({ orderingKey: 'ann', options: { lifetimeMs: 86_400_000 } });
     for (const delay of [0, 1_000]) {
       task = await fixture.claim(task);

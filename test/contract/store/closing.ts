@@ -4,19 +4,19 @@ import { errorOf } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
 export const closing: Subject = (requires) => {
-  requires('close is idempotent', async ({ engine }) => {
+  requires('closing an engine is idempotent', async ({ engine }) => {
     await engine.close();
     await engine.close();
   });
 
-  requires('close ends a waiting receive call with no deliveries', async (fixture) => {
+  requires('closing an engine ends a waiting receive call with no deliveries', async (fixture) => {
     const received = fixture.receive({ waitMs: 20_000 });
     await fixture.clock.settle();
     await fixture.engine.close();
     expect(await received).toEqual([]);
   });
 
-  requires('a submission that began before close is finished', async (fixture) => {
+  requires('a submission that began before the engine was closed is finished', async (fixture) => {
     const accepted = fixture.store.accept([fixture.acceptance({ key: 'k' })]);
     await fixture.clock.settle();
     await fixture.reopen();

@@ -32,7 +32,7 @@ export const dueEntries: Subject = (requires) => {
   });
 
   requires(
-    'a task with a deadline or a lifetime is due at the earliest of its times from its submission on',
+    'a task with a deadline or a lifetime has a due entry at the earliest of its times from its submission on',
     async (fixture) => {
       const deadline = await fixture.accept({ options: { deadlineAtMs: fixture.now + 7_000 } });
       await expectDueAt(fixture, deadline, fixture.now + 7_000);
@@ -44,7 +44,7 @@ export const dueEntries: Subject = (requires) => {
   );
 
   requires(
-    'a claim deletes the due entry, and a failure sets one at the time of the retry',
+    'a claim deletes a task’s due entry, and a failure sets a new one at the time of the retry',
     async (fixture) => {
       const task = await fixture.accept({ options: { deadlineAtMs: fixture.now + 50_000 } });
       const running = await fixture.claim(task);
@@ -54,15 +54,18 @@ export const dueEntries: Subject = (requires) => {
     },
   );
 
-  requires('a snoozed and a redriven task are due', async (fixture) => {
-    const snoozed = await fixture.snooze(await fixture.claim(await fixture.accept()), 6_000);
-    await expectDueAt(fixture, snoozed, fixture.now + 6_000);
-    const redriven = await fixture.redrive(await fixture.die(await fixture.accept()));
-    await expectDueAt(fixture, redriven, fixture.now);
-  });
+  requires(
+    'a snoozed task is due at the end of its snooze, and a redriven task is due at once',
+    async (fixture) => {
+      const snoozed = await fixture.snooze(await fixture.claim(await fixture.accept()), 6_000);
+      await expectDueAt(fixture, snoozed, fixture.now + 6_000);
+      const redriven = await fixture.redrive(await fixture.die(await fixture.accept()));
+      await expectDueAt(fixture, redriven, fixture.now);
+    },
+  );
 
   requires(
-    'an ended task of a lane is due until its lane is handed over, and other ended tasks are not due',
+    'an ended task of a lane is due until its hand-over is finished, and other ended tasks are not due',
     async (fixture) => {
       const inLane = await fixture.succeed(await fixture.claim(await fixture.accept({ orderingKey: 'ann' })));
       const withoutLane = await fixture.succeed(await fixture.claim(await fixture.accept()));
@@ -83,7 +86,7 @@ export const dueEntries: Subject = (requires) => {
   });
 
   requires(
-    'due entries come oldest first, no more than the limit, each task in one shard',
+    'the store returns due entries oldest first, no more than the limit, and each task in one shard',
     async (fixture) => {
       const delays = [50, 10, 40, 20, 30, 60, 70, 80].map((s) => s * 1_000);
       const tasks = await fixture.acceptMany(delays.length, (i) => ({ options: { delayMs: delays[i] } }));
@@ -103,7 +106,7 @@ export const dueEntries: Subject = (requires) => {
   );
 
   requires(
-    'pages of due entries together contain each entry once, also with equal times',
+    'the pages of due entries together contain each entry once, also if entries have equal times',
     async (fixture) => {
       const delays = [10, 30, 30, 30, 20, 30, 40, 30, 30, 50].map((s) => s * 1_000);
       await fixture.acceptMany(40, (i) => ({ options: { delayMs: delays[i % 10] } }));
@@ -126,7 +129,7 @@ export const dueEntries: Subject = (requires) => {
     },
   );
 
-  requires('a page of due entries may start after an entry that is gone', async (fixture) => {
+  requires('a page of due entries may start after an entry that no longer exists', async (fixture) => {
     const tasks = await fixture.acceptMany(60, (i) => ({ options: { delayMs: 5_000 + (i % 3) } }));
     await fixture.clock.advance(6_000);
     for (let shard = 0; shard < fixture.store.dueShards; shard++) {
@@ -139,7 +142,7 @@ export const dueEntries: Subject = (requires) => {
     }
   });
 
-  requires('a page that starts after an entry in the future is empty', async (fixture) => {
+  requires('a page of due entries that starts after an entry in the future is empty', async (fixture) => {
     const task = await fixture.accept({ options: { delayMs: 5_000 } });
     for (let shard = 0; shard < fixture.store.dueShards; shard++) {
       const page = await fixture.store.due(shard, fixture.now, 10, {
@@ -150,7 +153,7 @@ export const dueEntries: Subject = (requires) => {
     }
   });
 
-  requires('due entries are the same in the next process', async (fixture) => {
+  requires('due entries are the same in the next process that opens the store', async (fixture) => {
     const task = await fixture.accept({ options: { delayMs: 5_000 } });
     await fixture.reopen();
     await expectDueAt(fixture, task, fixture.now + 5_000);

@@ -18,7 +18,7 @@ async function purgeAll(fixture: StoreFixture): Promise<number> {
   return purged;
 }
 
-/** Returns everything that the store's reads return of a task. */
+/** Returns the results of all reads of the store that find a given task. */
 async function allReads(fixture: StoreFixture, task: Snapshot): Promise<unknown[]> {
   const [read] = await fixture.store.read([task.id], fixture.now);
   const listed = (await fixture.listAll()).items.filter((item) => item.id === task.id);
@@ -35,22 +35,25 @@ async function allReads(fixture: StoreFixture, task: Snapshot): Promise<unknown[
 }
 
 export const expiring: Subject = (requires) => {
-  requires('every read finds a task until it expires and not afterwards, purged or not', async (fixture) => {
-    const task = await fixture.succeed(
-      await fixture.claim(await fixture.accept({ options: brief })),
-      new Uint8Array(3),
-    );
-    expect(task.submission.expiresAtMs).toBe(fixture.now + briefMs);
-    await fixture.clock.advance(briefMs - 1);
-    expect(await allReads(fixture, task)).toHaveLength(8);
-    await fixture.clock.advance(1);
-    expect(await allReads(fixture, task)).toEqual([]);
-    await purgeAll(fixture);
-    expect(await allReads(fixture, task)).toEqual([]);
-  });
+  requires(
+    'every read of the store finds a task until the task expires and not afterwards, whether it was purged or not',
+    async (fixture) => {
+      const task = await fixture.succeed(
+        await fixture.claim(await fixture.accept({ options: brief })),
+        new Uint8Array(3),
+      );
+      expect(task.submission.expiresAtMs).toBe(fixture.now + briefMs);
+      await fixture.clock.advance(briefMs - 1);
+      expect(await allReads(fixture, task)).toHaveLength(8);
+      await fixture.clock.advance(1);
+      expect(await allReads(fixture, task)).toEqual([]);
+      await purgeAll(fixture);
+      expect(await allReads(fixture, task)).toEqual([]);
+    },
+  );
 
   requires(
-    'a task without retention still exists when its lifetime ends, so that it can end',
+    'a task without retention still exists when its lifetime ends, so that its end can be written',
     async (fixture) => {
       const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 0 };
       const task = await fixture.accept({ options, orderingKey: 'ann' });
@@ -67,7 +70,7 @@ export const expiring: Subject = (requires) => {
     },
   );
 
-  requires('counts leave expired tasks out once they were purged', async (fixture) => {
+  requires('the task counts of a queue leave expired tasks out once they were purged', async (fixture) => {
     await fixture.die(await fixture.accept({ options: brief }));
     await fixture.accept();
     await fixture.clock.advance(briefMs);
@@ -80,19 +83,22 @@ export const expiring: Subject = (requires) => {
     });
   });
 
-  requires('an expired task that was not purged frees its key, even if it was running', async (fixture) => {
-    const first = await fixture.claim(await fixture.accept({ key: 'k', options: brief }));
-    await fixture.clock.advance(briefMs - 1);
-    const [existing] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
-    expect(existing).toEqual({ kind: 'existing', snapshot: first });
-    await fixture.clock.advance(1);
-    const second = await fixture.accept({ key: 'k' });
-    expect(second.id).not.toBe(first.id);
-    await purgeAll(fixture);
-    expect(ids([await fixture.store.byKey(second.submission.scope, fixture.now)])).toEqual([second.id]);
-  });
+  requires(
+    'an expired task that was not purged frees its idempotency key, even if it was running',
+    async (fixture) => {
+      const first = await fixture.claim(await fixture.accept({ key: 'k', options: brief }));
+      await fixture.clock.advance(briefMs - 1);
+      const [existing] = await fixture.store.accept([fixture.acceptance({ key: 'k' })]);
+      expect(existing).toEqual({ kind: 'existing', snapshot: first });
+      await fixture.clock.advance(1);
+      const second = await fixture.accept({ key: 'k' });
+      expect(second.id).not.toBe(first.id);
+      await purgeAll(fixture);
+      expect(ids([await fixture.store.byKey(second.submission.scope, fixture.now)])).toEqual([second.id]);
+    },
+  );
 
-  requires('purge deletes expired tasks, a part at a time, and no others', async (fixture) => {
+  requires('a purge deletes only expired tasks, a limited number at a time', async (fixture) => {
     const lasting = await fixture.accept({ key: 'lasting', orderingKey: 'ann' });
     await fixture.acceptMany(5, () => ({ options: brief }));
     await fixture.clock.advance(briefMs - 1);
@@ -104,7 +110,7 @@ export const expiring: Subject = (requires) => {
     expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(lasting.id);
   });
 
-  requires('the key of a purged task is free', async (fixture) => {
+  requires('the idempotency key of a purged task is free', async (fixture) => {
     const first = await fixture.cancel(await fixture.accept({ key: 'a', options: brief }));
     const other = await fixture.cancel(await fixture.accept({ key: 'b', options: brief }));
     await fixture.clock.advance(briefMs);

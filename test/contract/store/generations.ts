@@ -19,7 +19,7 @@ async function replaceable(fixture: StoreFixture, request = k): Promise<Snapshot
 
 export const generations: Subject = (requires) => {
   requires(
-    'a new task may take a key once the key’s task has ended and its deduplication window is over',
+    'a new task may take an idempotency key once the key’s task has ended and its deduplication window is over',
     async (fixture) => {
       const first = await replaceable(fixture);
       const second = await replaceable(fixture);
@@ -31,7 +31,7 @@ export const generations: Subject = (requires) => {
   );
 
   requires(
-    'the key of an ended task is taken until the last millisecond of its deduplication window',
+    'the idempotency key of an ended task is taken until the last millisecond of its deduplication window',
     async (fixture) => {
       const first = await fixture.cancel(await fixture.accept(k));
       await fixture.clock.advance(windowMs - 1);
@@ -44,7 +44,7 @@ export const generations: Subject = (requires) => {
   );
 
   requires(
-    'the key of an unfinished task stays taken, and a submission with it returns the current task',
+    'the idempotency key of an unfinished task stays taken, and a submission with that key returns the task',
     async (fixture) => {
       const running = await fixture.claim(await fixture.accept(k));
       await fixture.clock.advance(windowMs * 100);
@@ -53,35 +53,44 @@ export const generations: Subject = (requires) => {
     },
   );
 
-  requires('an older task of a key is still found by its id, with its events and result', async (fixture) => {
-    const result = new Uint8Array([34, 1, 55]);
-    const first = await fixture.succeed(await fixture.claim(await fixture.accept(k)), result);
-    await fixture.clock.advance(windowMs);
-    await fixture.accept(k);
-    expect(await fixture.read(first)).toEqual(first);
-    expect(await fixture.store.history(first.id, 0)).toHaveLength(3);
-    expect(await fixture.store.result(first.id)).toEqual(result);
-  });
-
-  requires('an older task of a key can still be changed', async (fixture) => {
-    const first = await fixture.die(await fixture.accept(k));
-    await fixture.clock.advance(windowMs);
-    const second = await fixture.accept(k);
-    const redriven = await fixture.redrive(first);
-    expect(redriven.head.state).toBe('waiting');
-    expect(await fixture.read(second)).toEqual(second);
-  });
-
-  requires('exactly one of several concurrent submissions gets a key that is free again', async (fixture) => {
-    await replaceable(fixture);
-    const calls = Array.from({ length: 5 }, () => fixture.store.accept([fixture.acceptance(k)]));
-    const kinds = (await Promise.all(calls)).flat().map((one) => one.kind);
-    expect(kinds.filter((kind) => kind === 'fresh')).toHaveLength(1);
-    expect(kinds.filter((kind) => kind === 'existing')).toHaveLength(4);
-  });
+  requires(
+    'an older task of an idempotency key is still found by its id, with its events and result',
+    async (fixture) => {
+      const result = new Uint8Array([34, 1, 55]);
+      const first = await fixture.succeed(await fixture.claim(await fixture.accept(k)), result);
+      await fixture.clock.advance(windowMs);
+      await fixture.accept(k);
+      expect(await fixture.read(first)).toEqual(first);
+      expect(await fixture.store.history(first.id, 0)).toHaveLength(3);
+      expect(await fixture.store.result(first.id)).toEqual(result);
+    },
+  );
 
   requires(
-    'the second of two submissions with a free key in one batch finds the first one',
+    'an older task can still be changed after a newer task has taken its idempotency key',
+    async (fixture) => {
+      const first = await fixture.die(await fixture.accept(k));
+      await fixture.clock.advance(windowMs);
+      const second = await fixture.accept(k);
+      const redriven = await fixture.redrive(first);
+      expect(redriven.head.state).toBe('waiting');
+      expect(await fixture.read(second)).toEqual(second);
+    },
+  );
+
+  requires(
+    'exactly one of several concurrent submissions gets an idempotency key that is free again',
+    async (fixture) => {
+      await replaceable(fixture);
+      const calls = Array.from({ length: 5 }, () => fixture.store.accept([fixture.acceptance(k)]));
+      const kinds = (await Promise.all(calls)).flat().map((one) => one.kind);
+      expect(kinds.filter((kind) => kind === 'fresh')).toHaveLength(1);
+      expect(kinds.filter((kind) => kind === 'existing')).toHaveLength(4);
+    },
+  );
+
+  requires(
+    'the second of two submissions with the same free idempotency key in one batch returns the task of the first',
     async (fixture) => {
       await replaceable(fixture);
       const [first, existing] = await fixture.store.accept([fixture.acceptance(k), fixture.acceptance(k)]);
@@ -92,7 +101,7 @@ export const generations: Subject = (requires) => {
   );
 
   requires(
-    'submissions with keys that are free again get their lane numbers in the order of their batch',
+    'submissions with idempotency keys that are free again get their lane numbers in the order of their batch',
     async (fixture) => {
       const orderingKey = 'ann';
       const request = (key: string): SubmissionRequest => ({ key, orderingKey, options: { windowMs } });

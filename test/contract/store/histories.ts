@@ -5,7 +5,7 @@ import type { Subject } from '../subject.ts';
 
 export const histories: Subject = (requires) => {
   requires(
-    'a history contains every event from the submission on, and folds to the head',
+    'a task’s history contains every event from the submission on, and folds to the task’s head',
     async (fixture) => {
       let task = await fixture.fail(await fixture.claim(await fixture.accept({ orderingKey: 'ann' })));
       await fixture.clock.advance(1_000);
@@ -16,7 +16,7 @@ export const histories: Subject = (requires) => {
     },
   );
 
-  requires('a history may start after any version', async (fixture) => {
+  requires('a read of a task’s history may start after any version', async (fixture) => {
     const task = await fixture.succeed(await fixture.claim(await fixture.accept()));
     const kinds = async (from: number) =>
       (await fixture.store.history(task.id, from)).map((event) => event.kind);
@@ -33,7 +33,7 @@ export const histories: Subject = (requires) => {
   });
 
   requires(
-    'a result is returned byte by byte, also an empty one, and a task without a result has none',
+    'a task’s result is returned with the same bytes, also if it is empty, and a task without a result has none',
     async (fixture) => {
       const bytes = Uint8Array.from({ length: 3_000 }, (_, i) => i % 256);
       for (const result of [bytes, new Uint8Array(0), undefined]) {
@@ -70,23 +70,26 @@ export const histories: Subject = (requires) => {
     expect(claimed.tip).toMatchObject([event, { kind: 'claimed' }]);
   });
 
-  requires('a history of 303 events is complete and may start after any version', async (fixture) => {
-    let task = await fixture.accept({ options: { retry: { maxAttempts: 1_000 } } });
-    for (let i = 0; i < 150; i++) {
-      task = await fixture.makeReady(await fixture.fail(await fixture.claim(task), 0));
-    }
-    task = await fixture.succeed(await fixture.claim(task));
-    const history = await fixture.store.history(task.id, 0);
-    expect(history.map((event) => event.kind)).toEqual([
-      'submitted',
-      ...Array.from({ length: 150 }, () => ['claimed', 'failed']).flat(),
-      'claimed',
-      'succeeded',
-    ]);
-    expect({ ...fold(history), revision: task.head.revision }).toEqual(task.head);
-    for (const from of [1, 111, 112, 113, 200, 240, 241, 299, 302, 303, 304]) {
-      expect(await fixture.store.history(task.id, from)).toEqual(history.slice(from));
-    }
-    expect((await fixture.read(task)).tip.at(-1)?.kind).toBe('succeeded');
-  });
+  requires(
+    'a task’s history of 303 events is complete, and a read of it may start after any version',
+    async (fixture) => {
+      let task = await fixture.accept({ options: { retry: { maxAttempts: 1_000 } } });
+      for (let i = 0; i < 150; i++) {
+        task = await fixture.makeReady(await fixture.fail(await fixture.claim(task), 0));
+      }
+      task = await fixture.succeed(await fixture.claim(task));
+      const history = await fixture.store.history(task.id, 0);
+      expect(history.map((event) => event.kind)).toEqual([
+        'submitted',
+        ...Array.from({ length: 150 }, () => ['claimed', 'failed']).flat(),
+        'claimed',
+        'succeeded',
+      ]);
+      expect({ ...fold(history), revision: task.head.revision }).toEqual(task.head);
+      for (const from of [1, 111, 112, 113, 200, 240, 241, 299, 302, 303, 304]) {
+        expect(await fixture.store.history(task.id, from)).toEqual(history.slice(from));
+      }
+      expect((await fixture.read(task)).tip.at(-1)?.kind).toBe('succeeded');
+    },
+  );
 };

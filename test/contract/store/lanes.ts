@@ -2,14 +2,17 @@ import { expect } from 'vitest';
 import type { Subject } from '../subject.ts';
 
 export const lanes: Subject = (requires) => {
-  requires('lane numbers rise in the order of commits, over calls and within a batch', async (fixture) => {
-    const first = await fixture.accept({ orderingKey: 'ann' });
-    const more = await fixture.acceptMany(5, () => ({ orderingKey: 'ann' }));
-    const seqs = [first, ...more].map((task) => task.laneSeq ?? Number.NaN);
-    expect(seqs.every(Number.isSafeInteger)).toBe(true);
-    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
-    expect(await fixture.store.lowest(fixture.lane('ann'))).toEqual({ id: first.id, seq: first.laneSeq });
-  });
+  requires(
+    'the lane numbers of tasks rise in the order of their commits, over calls and within a batch',
+    async (fixture) => {
+      const first = await fixture.accept({ orderingKey: 'ann' });
+      const more = await fixture.acceptMany(5, () => ({ orderingKey: 'ann' }));
+      const seqs = [first, ...more].map((task) => task.laneSeq ?? Number.NaN);
+      expect(seqs.every(Number.isSafeInteger)).toBe(true);
+      expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b));
+      expect(await fixture.store.lowest(fixture.lane('ann'))).toEqual({ id: first.id, seq: first.laneSeq });
+    },
+  );
 
   requires('a task without an ordering key is in no lane', async (fixture) => {
     const task = await fixture.accept();
@@ -54,12 +57,15 @@ export const lanes: Subject = (requires) => {
     expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  requires('a lane that was empty gives higher numbers than before', async (fixture) => {
-    const first = await fixture.accept({ orderingKey: 'ann' });
-    await fixture.store.leaveLane(fixture.lane('ann'), first.id);
-    const second = await fixture.accept({ orderingKey: 'ann' });
-    expect(second.laneSeq).toBeGreaterThan(first.laneSeq ?? Number.NaN);
-  });
+  requires(
+    'a task that enters an emptied lane gets a higher lane number than the tasks before it',
+    async (fixture) => {
+      const first = await fixture.accept({ orderingKey: 'ann' });
+      await fixture.store.leaveLane(fixture.lane('ann'), first.id);
+      const second = await fixture.accept({ orderingKey: 'ann' });
+      expect(second.laneSeq).toBeGreaterThan(first.laneSeq ?? Number.NaN);
+    },
+  );
 
   requires('a duplicate submission takes no place in a lane', async (fixture) => {
     const first = await fixture.accept({ key: 'k', orderingKey: 'ann' });
@@ -75,7 +81,7 @@ export const lanes: Subject = (requires) => {
   });
 
   requires(
-    'a redrive from a released lane puts the task at the lane’s tail, in the same write',
+    'a redrive of a dead task that has left its lane puts the task at the lane’s tail, in the same write',
     async (fixture) => {
       const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
       const second = await fixture.accept({ orderingKey: 'ann' });
@@ -101,23 +107,26 @@ export const lanes: Subject = (requires) => {
     expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
   });
 
-  requires('a late hand-over does not remove the place that a redrive gave since', async (fixture) => {
-    const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
-    await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
-    const redriven = await fixture.redrive(await fixture.finishHandOver(first), true);
-    await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
-    expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first.id);
-    await fixture.store.leaveLane(fixture.lane('ann'), first.id, redriven.laneSeq);
-    expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
-  });
+  requires(
+    'a late hand-over does not remove the new place in the lane that a redrive gave the task',
+    async (fixture) => {
+      const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
+      await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
+      const redriven = await fixture.redrive(await fixture.finishHandOver(first), true);
+      await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);
+      expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first.id);
+      await fixture.store.leaveLane(fixture.lane('ann'), first.id, redriven.laneSeq);
+      expect(await fixture.store.lowest(fixture.lane('ann'))).toBeUndefined();
+    },
+  );
 
-  requires('the outcome of a change in a lane contains the task’s lane number', async (fixture) => {
+  requires('the outcome of a change of a task in a lane contains the task’s lane number', async (fixture) => {
     const task = await fixture.accept({ orderingKey: 'ann' });
     const outcome = await fixture.append(fixture.transition(task, fixture.claimCommand()));
     expect(outcome).toMatchObject({ kind: 'done', laneSeq: task.laneSeq });
   });
 
-  requires('a lane is the same in the next process', async (fixture) => {
+  requires('a lane is the same in the next process that opens the store', async (fixture) => {
     const [first, second] = await fixture.acceptMany(2, () => ({ orderingKey: 'ann' }));
     await fixture.reopen();
     expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(first?.id);

@@ -98,7 +98,7 @@ export const limitChecks: Subject = (requires) => {
   });
 
   requires(
-    'a payload or a result that is too large is refused without the rest of its batch',
+    'a payload or a result that is too large is refused, and the other items of its batch are written',
     async (fixture) => {
       const large = new Uint8Array(limits.payloadBytes + limits.envelopeBytes + 1);
       const error = await acceptError(fixture, { payload: large });
@@ -146,16 +146,19 @@ export const limitChecks: Subject = (requires) => {
     expect(await fixture.read(running)).toEqual(running);
   });
 
-  requires('a head whose version does not match its events is refused as a bug', async (fixture) => {
-    const task = await fixture.accept();
-    const change = fixture.transition(task, fixture.claimCommand());
-    const outcome = await fixture.append({ ...change, head: { ...change.head, version: 3 } });
-    expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'INTERNAL', reason: 'BUG' } });
-    expect(await fixture.read(task)).toEqual(task);
-  });
+  requires(
+    'a change whose head has a version that does not match the change’s events is refused as a bug',
+    async (fixture) => {
+      const task = await fixture.accept();
+      const change = fixture.transition(task, fixture.claimCommand());
+      const outcome = await fixture.append({ ...change, head: { ...change.head, version: 3 } });
+      expect(outcome).toMatchObject({ kind: 'failed', error: { code: 'INTERNAL', reason: 'BUG' } });
+      expect(await fixture.read(task)).toEqual(task);
+    },
+  );
 
   requires(
-    'a call with a hundred items is accepted, and a call with more is refused as a whole',
+    'a call of the store with a hundred items is accepted, and a call with more is refused as a whole',
     async (fixture) => {
       const tasks = await fixture.acceptMany(limits.batchItems);
       expect(
@@ -181,7 +184,7 @@ export const limitChecks: Subject = (requires) => {
     },
   );
 
-  requires('a page size below one item or above the limit is refused', async (fixture) => {
+  requires('a list’s page size below one item or above the limit is refused', async (fixture) => {
     for (const limit of [0, -1, 1.5, Number.NaN, limits.pageItems + 1]) {
       const page = { limit, cursor: undefined, nowMs: fixture.now };
       const error = await errorOf(fixture.store.list({ ...queue }, page));

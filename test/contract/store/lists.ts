@@ -3,7 +3,7 @@ import type { Snapshot } from '../../../src/ports/task-store.ts';
 import { errorOf, ids, queue, type StoreFixture } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
-/** Returns one task in each state. They were accepted one second apart, in this order. */
+/** Accepts one task for each state, one second apart, and returns the tasks by state, in the order of acceptance. */
 async function oneOfEach(fixture: StoreFixture): Promise<Record<string, Snapshot>> {
   const tasks: Record<string, Snapshot> = {};
   const add = async (name: string, task: Promise<Snapshot>): Promise<void> => {
@@ -38,13 +38,13 @@ async function oneOfEach(fixture: StoreFixture): Promise<Record<string, Snapshot
 }
 
 export const lists: Subject = (requires) => {
-  requires('a list is newest first and contains whole tasks', async (fixture) => {
+  requires('a list of tasks is newest first and contains whole tasks', async (fixture) => {
     const tasks = Object.values(await oneOfEach(fixture));
     const { items } = await fixture.listAll();
     expect(items).toEqual(tasks.toReversed());
   });
 
-  requires('a list contains the tasks of one tenant’s queue', async (fixture) => {
+  requires('a list of tasks contains only the tasks of one queue of one tenant', async (fixture) => {
     const mine = await fixture.accept();
     await fixture.accept({ queue: 'other' });
     await fixture.accept({ tenant: 'other' });
@@ -52,7 +52,7 @@ export const lists: Subject = (requires) => {
     expect((await fixture.listAll({ queue: 'nobody' })).items).toEqual([]);
   });
 
-  requires('a list may be limited to any state', async (fixture) => {
+  requires('a list of tasks may be limited to any task state', async (fixture) => {
     const tasks = await oneOfEach(fixture);
     const expected = {
       ready: ['ready'],
@@ -70,16 +70,19 @@ export const lists: Subject = (requires) => {
     }
   });
 
-  requires('a task that changes its state changes from one state’s list to the other', async (fixture) => {
-    const dead = await fixture.die(await fixture.accept());
-    const redriven = await fixture.redrive(dead);
-    expect((await fixture.listAll({ state: 'dead' })).items).toEqual([]);
-    await fixture.cancel(redriven);
-    expect(ids((await fixture.listAll({ state: 'cancelled' })).items)).toEqual([dead.id]);
-  });
+  requires(
+    'a task that changes its state moves from the list of its old state to the list of its new state',
+    async (fixture) => {
+      const dead = await fixture.die(await fixture.accept());
+      const redriven = await fixture.redrive(dead);
+      expect((await fixture.listAll({ state: 'dead' })).items).toEqual([]);
+      await fixture.cancel(redriven);
+      expect(ids((await fixture.listAll({ state: 'cancelled' })).items)).toEqual([dead.id]);
+    },
+  );
 
   requires(
-    'a list may be limited by type, tag and time of acceptance, alone and together',
+    'a list of tasks may be limited by type, tag and time of acceptance, alone and together',
     async (fixture) => {
       const startMs = fixture.now;
       const request = [
@@ -110,7 +113,7 @@ export const lists: Subject = (requires) => {
   );
 
   requires(
-    'pages join without a gap or a repeat, also of tasks accepted within one millisecond',
+    'the pages of a list join without a gap or a repeat, also if tasks were accepted within one millisecond',
     async (fixture) => {
       const tasks = await fixture.acceptMany(23);
       await fixture.clock.advance(1);
@@ -122,22 +125,28 @@ export const lists: Subject = (requires) => {
     },
   );
 
-  requires('tasks that are accepted meanwhile do not change the later pages of a list', async (fixture) => {
-    const tasks: Snapshot[] = [];
-    for (let i = 0; i < 6; i++) {
-      tasks.push(await fixture.accept());
-      await fixture.clock.advance(1);
-    }
-    const first = await fixture.store.list({ ...queue }, { limit: 3, cursor: undefined, nowMs: fixture.now });
-    await fixture.acceptMany(5);
-    const rest = await fixture.store.list(
-      { ...queue },
-      { limit: 3, cursor: first.cursor, nowMs: fixture.now },
-    );
-    expect(ids([...first.items, ...rest.items])).toEqual(ids(tasks).toReversed());
-  });
+  requires(
+    'tasks that are accepted between two pages of a list do not change its later pages',
+    async (fixture) => {
+      const tasks: Snapshot[] = [];
+      for (let i = 0; i < 6; i++) {
+        tasks.push(await fixture.accept());
+        await fixture.clock.advance(1);
+      }
+      const first = await fixture.store.list(
+        { ...queue },
+        { limit: 3, cursor: undefined, nowMs: fixture.now },
+      );
+      await fixture.acceptMany(5);
+      const rest = await fixture.store.list(
+        { ...queue },
+        { limit: 3, cursor: first.cursor, nowMs: fixture.now },
+      );
+      expect(ids([...first.items, ...rest.items])).toEqual(ids(tasks).toReversed());
+    },
+  );
 
-  requires('a lane’s list contains its unfinished tasks in their order', async (fixture) => {
+  requires('the list of a lane contains its unfinished tasks in the order of the lane', async (fixture) => {
     const [a, b, c] = await fixture.acceptMany(3, () => ({ orderingKey: 'ann' }));
     const other = await fixture.accept({ orderingKey: 'bob' });
     await fixture.accept();
@@ -152,25 +161,28 @@ export const lists: Subject = (requires) => {
     expect(ids((await fixture.listAll({ orderingKey: 'bob' })).items)).toEqual([other.id]);
   });
 
-  requires('a lane’s list may also be limited by tag, type, state and time', async (fixture) => {
-    const eu = { tags: ['eu'] };
-    const first = await fixture.accept({ orderingKey: 'ann', options: eu });
-    await fixture.clock.advance(1_000);
-    await fixture.accept({ orderingKey: 'ann' });
-    const third = await fixture.claim(
-      await fixture.accept({ orderingKey: 'ann', type: 'other', options: eu }),
-    );
-    const list = async (filter: Parameters<StoreFixture['listAll']>[0]) =>
-      ids((await fixture.listAll({ orderingKey: 'ann', ...filter }, 1)).items);
-    expect(await list({ tag: 'eu' })).toEqual([first.id, third.id]);
-    expect(await list({ type: 'other' })).toEqual([third.id]);
-    expect(await list({ state: 'running' })).toEqual([third.id]);
-    expect(await list({ acceptedUntilMs: fixture.now })).toEqual([first.id]);
-    expect(await list({ acceptedFromMs: fixture.now, state: 'ready' })).toHaveLength(1);
-  });
+  requires(
+    'the list of a lane may also be limited by tag, type, state and time of acceptance',
+    async (fixture) => {
+      const eu = { tags: ['eu'] };
+      const first = await fixture.accept({ orderingKey: 'ann', options: eu });
+      await fixture.clock.advance(1_000);
+      await fixture.accept({ orderingKey: 'ann' });
+      const third = await fixture.claim(
+        await fixture.accept({ orderingKey: 'ann', type: 'other', options: eu }),
+      );
+      const list = async (filter: Parameters<StoreFixture['listAll']>[0]) =>
+        ids((await fixture.listAll({ orderingKey: 'ann', ...filter }, 1)).items);
+      expect(await list({ tag: 'eu' })).toEqual([first.id, third.id]);
+      expect(await list({ type: 'other' })).toEqual([third.id]);
+      expect(await list({ state: 'running' })).toEqual([third.id]);
+      expect(await list({ acceptedUntilMs: fixture.now })).toEqual([first.id]);
+      expect(await list({ acceptedFromMs: fixture.now, state: 'ready' })).toHaveLength(1);
+    },
+  );
 
   requires(
-    'a task that was redriven from a released lane is the last of the lane’s list',
+    'a task that was redriven after it had left its lane is the last of the lane’s list',
     async (fixture) => {
       const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
       await fixture.store.leaveLane(fixture.lane('ann'), first.id);
@@ -182,7 +194,7 @@ export const lists: Subject = (requires) => {
   );
 
   requires(
-    'a page examines no more tasks than the limit, reports their number, and has a cursor to go on',
+    'a page of a list examines no more tasks than the limit, reports their number, and has a cursor to go on',
     async (fixture) => {
       const most = fixture.store.limits.pageExamined;
       const rare = await fixture.accept({ options: { tags: ['rare'] } });
@@ -195,20 +207,23 @@ export const lists: Subject = (requires) => {
     },
   );
 
-  requires('a first page finds dead, cancelled and retrying tasks among many others', async (fixture) => {
-    const dead = await fixture.die(await fixture.accept());
-    const cancelled = await fixture.cancel(await fixture.accept());
-    const retrying = await fixture.fail(await fixture.claim(await fixture.accept()));
-    await fixture.clock.advance(1);
-    await fixture.acceptMany(fixture.store.limits.pageExamined + 50);
-    for (const [state, task] of Object.entries({ dead, cancelled, retrying } as const)) {
-      const filter = { ...queue, state: state as 'dead' };
-      const page = await fixture.store.list(filter, { limit: 10, cursor: undefined, nowMs: fixture.now });
-      expect(ids(page.items), state).toEqual([task.id]);
-    }
-  });
+  requires(
+    'the first page of a list of dead, cancelled or retrying tasks finds such a task among many others',
+    async (fixture) => {
+      const dead = await fixture.die(await fixture.accept());
+      const cancelled = await fixture.cancel(await fixture.accept());
+      const retrying = await fixture.fail(await fixture.claim(await fixture.accept()));
+      await fixture.clock.advance(1);
+      await fixture.acceptMany(fixture.store.limits.pageExamined + 50);
+      for (const [state, task] of Object.entries({ dead, cancelled, retrying } as const)) {
+        const filter = { ...queue, state: state as 'dead' };
+        const page = await fixture.store.list(filter, { limit: 10, cursor: undefined, nowMs: fixture.now });
+        expect(ids(page.items), state).toEqual([task.id]);
+      }
+    },
+  );
 
-  requires('a cursor that this engine did not make is refused', async (fixture) => {
+  requires('a list cursor that this engine did not make is refused', async (fixture) => {
     await fixture.acceptMany(3);
     const first = await fixture.store.list({ ...queue }, { limit: 1, cursor: undefined, nowMs: fixture.now });
     const bad = ['x', '', 'AAAA', `${first.cursor}!`, (first.cursor ?? '').slice(1), '{"a":1}', '0', '☃'];
@@ -219,12 +234,15 @@ export const lists: Subject = (requires) => {
     }
   });
 
-  requires('counts cover one queue and use the shown states', async (fixture) => {
-    await oneOfEach(fixture);
-    await fixture.accept({ queue: 'other' });
-    const counts = await fixture.store.counts(queue, fixture.now);
-    expect(counts).toEqual({ scheduled: 3, ready: 1, running: 1, dead: 1 });
-    const nobody = await fixture.store.counts({ tenant: 'acme', queue: 'nobody' }, fixture.now);
-    expect(nobody).toEqual({ scheduled: 0, ready: 0, running: 0, dead: 0 });
-  });
+  requires(
+    'the task counts of a queue cover only that queue and use the states that users see',
+    async (fixture) => {
+      await oneOfEach(fixture);
+      await fixture.accept({ queue: 'other' });
+      const counts = await fixture.store.counts(queue, fixture.now);
+      expect(counts).toEqual({ scheduled: 3, ready: 1, running: 1, dead: 1 });
+      const nobody = await fixture.store.counts({ tenant: 'acme', queue: 'nobody' }, fixture.now);
+      expect(nobody).toEqual({ scheduled: 0, ready: 0, running: 0, dead: 0 });
+    },
+  );
 };

@@ -25,7 +25,7 @@ const actionNames = [
   'reopen',
   'wait',
 ] as const;
-/** A random action. `choice` selects the task and the options. */
+/** A random action on the store. `choice` selects the task and the options. */
 type Action = { readonly name: (typeof actionNames)[number]; readonly choice: number };
 
 /** The expected content of the store, computed by plain rules. */
@@ -139,7 +139,10 @@ async function refuseStale(fixture: StoreFixture, task: Snapshot): Promise<void>
   expect(outcome).toEqual({ kind: 'conflict', current: task });
 }
 
-/** Expects the new events to follow the earlier ones. An engine may have archived the oldest events of the tip. */
+/**
+ * Expects the new events of a changed task to follow its earlier events. An engine may have archived the oldest events
+ * of the tip.
+ */
 function expectEventsFollow(changed: Snapshot, task: Snapshot): void {
   const firstOf = ({ head, tip }: Snapshot): number => head.version - tip.length + 1;
   const archived = firstOf(changed) - firstOf(task);
@@ -173,7 +176,7 @@ function isDeliverable(model: Model, task: Snapshot, nowMs: number): boolean {
 }
 
 async function compareDeliveries(fixture: StoreFixture, model: Model): Promise<void> {
-  // This test sends no messages, so an external broker must deliver nothing.
+  // This test sends no dispatch messages, so an external broker must deliver nothing.
   const tasks = fixture.transactionalDispatch ? [...model.tasks.values()] : [];
   const expected = tasks.filter((task) => isDeliverable(model, task, fixture.now));
   const deliveries = await fixture.receive({ tasks: 100 });

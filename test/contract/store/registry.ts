@@ -2,12 +2,12 @@ import { expect } from 'vitest';
 import type { Subject } from '../subject.ts';
 
 export const registryEntries: Subject = (requires) => {
-  requires('an entry that was never put is absent', async ({ engine }) => {
+  requires('a registry entry that was never put is absent', async ({ engine }) => {
     expect(await engine.registry.get('queue', 'a')).toBeUndefined();
     expect(await engine.registry.list('queue', '')).toEqual([]);
   });
 
-  requires('an absent entry may be put, and its value is returned unchanged', async ({ engine }) => {
+  requires('an absent registry entry may be put, and its value is returned unchanged', async ({ engine }) => {
     const value = { paused: true, list: [1, 'é', null, { deep: false }], '': 0 };
     expect(await engine.registry.put('queue', 'a', value, 'absent')).toBe(true);
     const found = await engine.registry.get('queue', 'a');
@@ -18,17 +18,20 @@ export const registryEntries: Subject = (requires) => {
     }
   });
 
-  requires('a put with another revision is refused and changes nothing', async ({ engine: { registry } }) => {
-    await registry.put('queue', 'a', 1, 'absent');
-    const first = await registry.get('queue', 'a');
-    expect(await registry.put('queue', 'a', 2, 'absent')).toBe(false);
-    expect(await registry.put('queue', 'a', 2, (first?.rev ?? 0) + 1)).toBe(false);
-    expect(await registry.put('queue', 'b', 2, 1)).toBe(false);
-    expect(await registry.get('queue', 'a')).toEqual(first);
-    expect(await registry.get('queue', 'b')).toBeUndefined();
-  });
+  requires(
+    'a registry put that expects another revision of the entry is refused and changes nothing',
+    async ({ engine: { registry } }) => {
+      await registry.put('queue', 'a', 1, 'absent');
+      const first = await registry.get('queue', 'a');
+      expect(await registry.put('queue', 'a', 2, 'absent')).toBe(false);
+      expect(await registry.put('queue', 'a', 2, (first?.rev ?? 0) + 1)).toBe(false);
+      expect(await registry.put('queue', 'b', 2, 1)).toBe(false);
+      expect(await registry.get('queue', 'a')).toEqual(first);
+      expect(await registry.get('queue', 'b')).toBeUndefined();
+    },
+  );
 
-  requires('the revision of an entry rises with every put', async ({ engine: { registry } }) => {
+  requires('the revision of a registry entry rises with every put', async ({ engine: { registry } }) => {
     await registry.put('queue', 'a', 1, 'absent');
     const first = await registry.get('queue', 'a');
     expect(await registry.put('queue', 'a', 1, first?.rev ?? 0)).toBe(true);
@@ -38,7 +41,7 @@ export const registryEntries: Subject = (requires) => {
   });
 
   requires(
-    'exactly one of several concurrent puts of an absent entry succeeds',
+    'exactly one of several concurrent puts of an absent registry entry succeeds',
     async ({ engine: { registry } }) => {
       const puts = Array.from({ length: 5 }, (_, i) => registry.put('lease', 'shard/0', i, 'absent'));
       expect((await Promise.all(puts)).filter((won) => won)).toHaveLength(1);
@@ -61,7 +64,7 @@ export const registryEntries: Subject = (requires) => {
     },
   );
 
-  requires('registry entries are the same in the next process', async (fixture) => {
+  requires('registry entries are the same in the next process that opens the store', async (fixture) => {
     await fixture.engine.registry.put('queue', 'a', { paused: true }, 'absent');
     const before = await fixture.engine.registry.get('queue', 'a');
     await fixture.reopen();

@@ -14,27 +14,33 @@ function renewal(task: Snapshot, leaseEndAtMs: number, progress?: Progress): Lea
 }
 
 export const renewals: Subject = (requires) => {
-  requires('a heartbeat moves the lease’s end and raises the revision without an event', async (fixture) => {
-    const running = await fixture.claim(await fixture.accept());
-    const leaseEndAtMs = fixture.now + 40_000;
-    const outcome = await fixture.append(renewal(running, leaseEndAtMs));
-    const head = { ...running.head, leaseEndAtMs, revision: 3 };
-    expect(outcome).toEqual({ kind: 'done', head, laneSeq: undefined });
-    expect(await fixture.read(running)).toEqual({ ...running, head });
-  });
-
-  requires('progress is kept until a heartbeat replaces it or the attempt ends', async (fixture) => {
-    const running = await fixture.claim(await fixture.accept());
-    const half = { fraction: 0.5, note: 'charging ½' };
-    await fixture.append(renewal(running, fixture.now + 30_000, half));
-    const renewed = await fixture.apply(renewal(running, fixture.now + 31_000));
-    expect(renewed.head.progress).toEqual(half);
-    const ended = await fixture.succeed(renewed);
-    expect(ended.head.progress).toBeUndefined();
-  });
+  requires(
+    'a heartbeat moves the end of a task’s lease and raises the task’s revision without an event',
+    async (fixture) => {
+      const running = await fixture.claim(await fixture.accept());
+      const leaseEndAtMs = fixture.now + 40_000;
+      const outcome = await fixture.append(renewal(running, leaseEndAtMs));
+      const head = { ...running.head, leaseEndAtMs, revision: 3 };
+      expect(outcome).toEqual({ kind: 'done', head, laneSeq: undefined });
+      expect(await fixture.read(running)).toEqual({ ...running, head });
+    },
+  );
 
   requires(
-    'a heartbeat with another fencing token conflicts and returns the current task',
+    'the progress of a task is kept until a heartbeat replaces it or the attempt ends',
+    async (fixture) => {
+      const running = await fixture.claim(await fixture.accept());
+      const half = { fraction: 0.5, note: 'charging ½' };
+      await fixture.append(renewal(running, fixture.now + 30_000, half));
+      const renewed = await fixture.apply(renewal(running, fixture.now + 31_000));
+      expect(renewed.head.progress).toEqual(half);
+      const ended = await fixture.succeed(renewed);
+      expect(ended.head.progress).toBeUndefined();
+    },
+  );
+
+  requires(
+    'a heartbeat with another fencing token than the task has conflicts and returns the current task',
     async (fixture) => {
       const running = await fixture.claim(await fixture.accept());
       const stale = {
@@ -57,11 +63,11 @@ export const renewals: Subject = (requires) => {
   });
 
   requires(
-    'a lease expiry conditional on an older revision changes nothing after any other write',
+    'a lease expiry that expects an older revision changes nothing after any other write of the task',
     async (fixture) => {
       const writes: readonly ((task: Snapshot) => Promise<Snapshot>)[] = [
         (task) => fixture.apply(renewal(task, fixture.now + 30_000)),
-        // This renewal does not move the lease's end, like a renewal that reaches the timeout of the attempt.
+        // This renewal does not move the lease's end, like a renewal that is limited by the timeout of the attempt.
         (task) => fixture.apply(renewal(task, task.head.leaseEndAtMs ?? 0)),
         (task) => fixture.cancel(task),
         (task) => fixture.fail(task),

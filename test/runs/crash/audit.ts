@@ -1,4 +1,4 @@
-/** Reads every acknowledged task from the store after the run, and counts the lost and the doubled ones. */
+/** Reads every acknowledged task from the store after the crash run, and counts the lost and the doubled tasks. */
 import { isEnded } from '../../../src/core/task/head.ts';
 import { sqlite } from '../../../src/engines/sqlite/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

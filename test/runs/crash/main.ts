@@ -21,7 +21,9 @@ const leastKills = 20;
 const mostKills = 80;
 const wantedInCommit = 5;
 const callers = 8;
-/** The wait before the audit. A lease whose assignment was lost in a kill expires after 32 s. */
+/**
+ * The time to wait before the stored tasks are checked. A lease whose assignment was lost in a kill expires after 32 s.
+ */
 const settleMs = 40_000;
 
 async function freePort(): Promise<number> {
@@ -49,8 +51,8 @@ const worker = new WireWorker(working);
 const run = worker.run();
 
 /**
- * Waits until the callers have found the server again and have submitted 1,000 more tasks, so that the kill meets a
- * busy server.
+ * Waits until the callers have found the server again and have submitted 1,000 more tasks, so that the kill hits a busy
+ * server.
  */
 async function underLoad(): Promise<void> {
   const { size } = submitters.acknowledged;

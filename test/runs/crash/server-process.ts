@@ -51,8 +51,8 @@ export class ServerProcess {
   }
 
   /**
-   * Kills the server. Returns true if the kill hit a commit: the mark before a COMMIT was written, the one after it was
-   * not.
+   * Kills the server. Returns true if the kill hit a commit: the mark before a COMMIT was written, and the mark after
+   * that COMMIT was not.
    */
   async kill(): Promise<boolean> {
     const child = this.#child;

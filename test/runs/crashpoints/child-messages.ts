@@ -5,21 +5,28 @@ export interface StoreAddress {
   readonly table: string;
   readonly dynamodb: string;
   readonly sqs: string;
-  /** The longest lag of an index behind its table, in ms of the machine's clock. A reader of an index waits for it. */
+  /**
+   * The longest lag of an index behind its table, in ms of the machine's clock. A reader of an index waits for this
+   * time.
+   */
   readonly lagMs: number;
 }
 
-/** A store address, and how far the parent has moved the wall clock of all processes forward by now. */
+/**
+ * The address of a store, and the milliseconds by which the parent has moved the wall clock of all processes forward so
+ * far.
+ */
 export interface StoreAtTime extends StoreAddress {
   readonly movedMs: number;
 }
 
 export type ScenarioCommand =
-  /** Sets up the scenario, reports `isSetUp`, waits for `start`, and runs the scenario. */
+  /** Tells the child to set up a scenario, report `isSetUp`, wait for `start`, and run the scenario. */
   | { readonly kind: 'run'; readonly scenario: string; readonly store: StoreAtTime }
   | { readonly kind: 'start' }
   /**
-   * Works until every task has ended, and reports the problems. Callers got an answer for the `acknowledged` events.
+   * Tells the child to work until every task has ended, and to report the problems. Callers got an answer for the
+   * `acknowledged` events.
    */
   | {
       readonly kind: 'recover';
@@ -34,7 +41,7 @@ export type ScenarioReport =
   | { readonly kind: 'isSetUp' }
   /** Requests that the parent move the wall clock of all processes forward. */
   | { readonly kind: 'moveClock'; readonly ms: number }
-  /** A caller got its answer, so the task's history must have this event (`key:event`) from now on. */
+  /** Reports that a caller got its answer, so the task's history must have this event (`key:event`) from now on. */
   | { readonly kind: 'acknowledged'; readonly event: string }
   | { readonly kind: 'ran'; readonly error: string | undefined }
   | { readonly kind: 'recovered'; readonly problems: readonly string[]; readonly rounds: number };

@@ -20,7 +20,7 @@ export interface CrashStandIns {
   /** Creates a new table with its queues. */
   createStore(): Promise<StoreAddress>;
   readonly movedMs: number;
-  /** Moves the clock of the stand-ins forward. Returns how far it has been moved in all. */
+  /** Moves the clock of the stand-ins forward. Returns the sum of all its moves in ms. */
   moveClock(ms: number): number;
   stop(): Promise<void>;
 }

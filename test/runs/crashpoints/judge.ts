@@ -3,7 +3,7 @@ import type { TaskEvent } from '../../../src/core/task/event.ts';
 import { fold } from '../../../src/core/task/evolve.ts';
 import { type Head, isEnded } from '../../../src/core/task/head.ts';
 
-/** A task as it is stored after the recovery. */
+/** A task as it is stored after the recovery from a crash point. */
 export interface FinalTask {
   readonly key: string;
   readonly head: Head;

@@ -4,8 +4,8 @@
  * process sweeps, works and reconciles, and no task may be lost, doubled, stuck or out of its lane's order. The run
  * does not wait for time to pass: the wall clocks of all processes and of SQS are moved forward together. A second pass
  * kills the process at each request while indexes lag, reads are stale and calls are slow. `--only TEXT` takes only the
- * scenarios whose name has this text. `--at N` is the number of points at once (2). `--seed N` is 1 by default. After
- * `--limit-s N` seconds (900) no further point is begun.
+ * scenarios whose name has this text. `--at N` is the number of crash points that run at once (2). `--seed N` is 1 by
+ * default. After `--limit-s N` seconds (900) no further crash point is begun.
  */
 import { programOptions } from '../../fixtures/program-options.ts';
 import type { DynamoFaults } from '../../stand-ins/proxy/dynamo-proxy.ts';
@@ -69,7 +69,7 @@ async function pointsOf(
   return { points, unrecorded };
 }
 
-/** Runs one point and prints a line about it. Returns true if it was recovered. */
+/** Runs one crash point and prints a line about it. Returns true if all of its tasks were recovered. */
 async function tryPoint(runner: PointRunner, point: Point): Promise<boolean> {
   const { scenario, service, n, fault } = point;
   const { hit, problems, rounds } = await runner.run(point);

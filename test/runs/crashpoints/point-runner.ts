@@ -5,15 +5,15 @@ import { ScenarioChild } from './scenario-child.ts';
 import type { Scenario } from './scenarios.ts';
 
 /**
- * How often a point is tried whose request does not come. Some requests, such as a read after a stale read, come by
- * chance.
+ * The number of tries for a crash point whose request is not made. Some requests, such as a read after a stale read,
+ * are made only by chance.
  */
 const runTries = 8;
 
 /**
- * Runs crash points one after the other: one child runs the scenario, another recovers it. If the first child was
- * killed, the second one runs the next scenario and a new child recovers that. So no child recovers a scenario that it
- * ran itself.
+ * Runs crash points one after the other: one child process runs the scenario, another recovers it. If the first child
+ * was killed, the second one runs the next scenario and a new child recovers that. So no child recovers a scenario that
+ * it ran itself.
  */
 export class PointRunner {
   readonly standIns: CrashStandIns;
@@ -28,7 +28,7 @@ export class PointRunner {
     return new PointRunner(await startCrashStandIns(seed, faults));
   }
 
-  /** Runs a scenario without a fault. Returns one point for each of its requests and each of the faults. */
+  /** Runs a scenario without a fault. Returns one crash point for each of its requests and each of the faults. */
   async record(scenario: Scenario, faults: readonly PointFault[]): Promise<Point[]> {
     const { standIns } = this;
     const store = await standIns.createStore();
@@ -42,7 +42,7 @@ export class PointRunner {
     );
   }
 
-  /** Runs one point and the recovery after it. The point was recovered if there are no problems. */
+  /** Runs one crash point and the recovery after it. The crash point was recovered if the result has no problems. */
   async run(point: Point): Promise<{ hit: string; problems: readonly string[]; rounds: number }> {
     const { standIns } = this;
     let store = await standIns.createStore();

@@ -8,9 +8,9 @@ export type Service = 'dynamo' | 'sqs';
 export const services: readonly Service[] = ['dynamo', 'sqs'];
 
 /**
- * The fault that is injected at one request. `request lost`: the request never arrives. `answer lost`: the request is
- * done but its answer never arrives. Either happens once, and the process lives on and may send the request again.
- * `dead before` and `dead after`: the process is killed (SIGKILL) before or after the request.
+ * The fault that is injected at the request of a crash point. `request lost`: the request never arrives. `answer lost`:
+ * the request is done but its answer never arrives. Either happens once, and the process lives on and may send the
+ * request again. `dead before` and `dead after`: the process is killed (SIGKILL) before or after the request.
  */
 export type PointFault = 'request lost' | 'answer lost' | 'dead before' | 'dead after';
 export const pointFaults: readonly PointFault[] = [
@@ -33,13 +33,16 @@ export interface Point {
 }
 
 export interface RunResult {
-  /** The operation of the request at the point. Undefined if the scenario did not make this request. */
+  /** The operation of the request at the crash point. Undefined if the scenario did not make this request. */
   readonly hit: string | undefined;
   readonly acknowledged: readonly string[];
   readonly error: string | undefined;
 }
 
-/** The operations that a scenario calls without a fault, for each service in their order. */
+/**
+ * The operations of DynamoDB and those of SQS that a scenario calls if no fault is injected, each in the order of the
+ * calls.
+ */
 export type Recording = Readonly<Record<Service, readonly string[]>>;
 
 function answerMoveClock(
@@ -52,7 +55,10 @@ function answerMoveClock(
 
 const atTimeOf = ({ movedMs }: CrashStandIns, store: StoreAddress): StoreAtTime => ({ ...store, movedMs });
 
-/** Lets the child run a scenario. `onSetUp` is called after its set-up, before its own requests. */
+/**
+ * Lets a child process run a scenario. `onSetUp` is called after the scenario's set-up, before the requests that are
+ * crash points.
+ */
 async function runIn(
   child: ScenarioChild,
   standIns: CrashStandIns,
@@ -75,7 +81,8 @@ async function runIn(
       return true;
     })
     .catch((thrown: unknown) => {
-      // A dead child was killed on purpose. If it died by itself, the caller sees that the point was not hit.
+      // A child process that died was killed on purpose. If it died by itself, the caller sees that the crash point was
+      // not hit.
       if (!child.dead) throw thrown;
     });
   return { acknowledged, error };
@@ -101,7 +108,7 @@ export async function record(
   return { dynamo: operationsOf('dynamo'), sqs: operationsOf('sqs'), acknowledged };
 }
 
-/** Runs the scenario of a point and injects the fault at its request. */
+/** Runs the scenario of a crash point and injects the fault at its request. */
 export async function runTo(
   standIns: CrashStandIns,
   child: ScenarioChild,
@@ -135,7 +142,10 @@ export interface RecoveryResult {
   readonly rounds: number;
 }
 
-/** Lets a child that took no part in the scenario work until all of its tasks have ended, and returns the problems. */
+/**
+ * Lets a child process that took no part in the scenario work until all of its tasks have ended, and returns the
+ * problems.
+ */
 export async function recoverBy(
   standIns: CrashStandIns,
   child: ScenarioChild,

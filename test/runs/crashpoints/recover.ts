@@ -7,29 +7,35 @@ import { queue, type ScenarioDriver } from './scenario-driver.ts';
 import type { Scenario } from './scenarios.ts';
 
 const mostRounds = 8;
-/** The time of one round: after it leases have expired, hidden messages are visible again, and backoffs are over. */
+/**
+ * The time by which a recovery round moves the clock: after it, leases have expired, hidden messages are visible again,
+ * and backoffs are over.
+ */
 const roundMs = 40_000;
 /** After this time the first reconcile pass examines the submissions. */
 const firstPassMs = 11 * 60_000;
-/** The round with the reconcile pass. Tasks that end in an earlier round did not need it. */
+/**
+ * The number of the recovery round that has the reconcile pass. Tasks that end in an earlier round did not need this
+ * pass.
+ */
 const reconciledRound = 2;
 const farAheadMs = 400 * 86_400_000;
 const never = new AbortController().signal;
 
-/** Returns all tasks of all keys. */
+/** Returns all stored tasks, with every task of each idempotency key. */
 async function allTasks(driver: ScenarioDriver): Promise<readonly Snapshot[]> {
   await driver.caughtUp();
   return (await driver.service.list(queue, { limit: 100, cursor: undefined })).items;
 }
 
-/** Returns the newest task of each key in its current state. */
+/** Returns the newest task of each idempotency key in its current state. */
 async function newest({ running, clock }: ScenarioDriver, { keys }: Scenario): Promise<readonly Snapshot[]> {
   const { store } = running.context;
   const found = await Promise.all(keys.map((key) => store.byKey({ ...queue, key }, clock.now())));
   return found.filter((one) => one !== undefined);
 }
 
-/** Works until no task is received twice in a row. */
+/** Claims and settles tasks until two claims in a row have received no task. */
 async function work(driver: ScenarioDriver): Promise<void> {
   for (let emptyClaims = 0; emptyClaims < 2; ) {
     const tasks = await driver.take(10);
@@ -40,8 +46,8 @@ async function work(driver: ScenarioDriver): Promise<void> {
 }
 
 /**
- * Moves the clock, sweeps and works in rounds, one of them with a reconcile pass. Returns the rounds until all tasks
- * had ended.
+ * Moves the clock, sweeps and works in rounds, one of which has a reconcile pass. Returns the number of rounds until
+ * all tasks had ended.
  */
 async function untilAllEnded(driver: ScenarioDriver, scenario: Scenario): Promise<number> {
   for (let round = 0; round < mostRounds; round++) {
@@ -73,7 +79,7 @@ function endProblems(
   const problems: string[] = [];
   for (const { key, head } of found) {
     const otherEnds = scenario.ends?.[key] ?? [];
-    // An end that was acknowledged must be the end of the task. Without an acknowledgement the task may also succeed.
+    // A task must end as its caller was answered, such as `cancelled`. Without an answer, the task may also succeed.
     const isAcknowledged = otherEnds.some((state) => acknowledged.includes(`${key}:${state}`));
     const allowed = isAcknowledged ? otherEnds : ['succeeded', ...otherEnds];
     if (!allowed.includes(head.state)) problems.push(`${key} is ${head.state}, not ${allowed.join(' or ')}`);
@@ -107,7 +113,10 @@ function countProblems({ keys, generations = 1 }: Scenario, found: readonly Fina
   });
 }
 
-/** Returns what ended tasks left behind: due entries, pointers in the lane, damaged histories and dispatch messages. */
+/**
+ * Returns the problems that ended tasks left in the store and the queues: due entries, pointers in the lane, damaged
+ * histories and dispatch messages.
+ */
 async function residueProblems(
   driver: ScenarioDriver,
   { lane }: Scenario,

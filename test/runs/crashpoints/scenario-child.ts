@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import type { ScenarioCommand, ScenarioReport } from './child-messages.ts';
 
 const file = new URL('./scenario-process.ts', import.meta.url);
-/** The compile cache of all children: each of them runs the same files. */
+/** The folder of Node's compile cache for all child processes, which run the same files. */
 const compileCache = mkdtempSync(join(tmpdir(), 'holdfast-crashpoints-'));
 process.once('exit', () => rmSync(compileCache, { recursive: true, force: true }));
-/** A child that has not done a command after this time counts as stuck. */
+/** A child process that has not done a command after this time counts as stuck. */
 const answerWithinMs = 60_000;
 
 /** A process that runs or recovers scenarios, as its parent sees it. */
@@ -41,8 +41,8 @@ export class ScenarioChild {
   }
 
   /**
-   * Sends a command and passes every report to `onReport` until that returns true. Rejects if the process exits before,
-   * or takes too long.
+   * Sends a command to the child process and passes every report to `onReport` until `onReport` returns true. Rejects
+   * if the process exits before that, or takes longer than 60 s.
    */
   async perform(
     command: ScenarioCommand,

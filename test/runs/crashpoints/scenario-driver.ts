@@ -79,7 +79,7 @@ export class ScenarioDriver {
     this.clock.move(ms);
   }
 
-  /** Makes the requests that each process makes once, so that they are not crash points of every scenario. */
+  /** Makes the AWS requests that each process makes once, so that they are not crash points of every scenario. */
   async warmUp(): Promise<void> {
     await this.running.context.queues.ensure(queue);
     await this.take(1);
@@ -185,7 +185,7 @@ export class ScenarioDriver {
 
   /**
    * Returns the shards of the due index that may hold the scenario's tasks. A query of another shard would be a useless
-   * point.
+   * crash point.
    */
   #shards(): ReadonlySet<number> {
     const { dueShards } = this.running.context.store;

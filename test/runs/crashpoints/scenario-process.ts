@@ -1,6 +1,6 @@
 /**
- * Main program of a child: runs scenarios, or recovers one that another child ran. Its parent may kill it at any
- * request.
+ * Main program of a child process: runs scenarios, or recovers a scenario that another child ran. Its parent may kill
+ * it at any request.
  */
 
 import type { ScenarioCommand, ScenarioReport, StoreAtTime } from './child-messages.ts';

@@ -1,11 +1,14 @@
-/** The counts of a run, or of one of its passes. */
+/** The counts of a crash point run, or of one of its passes. */
 export interface Tally {
-  /** The number of points that were recorded. */
+  /** The number of crash points that were recorded. */
   readonly points: number;
   readonly recovered: number;
-  /** Points that were not tried because the time was over. They count neither as recovered nor as not recovered. */
+  /**
+   * The number of crash points that were not tried because the time was over. They count neither as recovered nor as
+   * not recovered.
+   */
   readonly untried: number;
-  /** Scenarios whose points are not known because the time was over, counted once for each pass. */
+  /** The number of scenarios whose crash points are not known because the time was over, counted once for each pass. */
   readonly unrecorded: number;
 }
 
@@ -18,10 +21,10 @@ export function sum(one: Tally, other: Tally): Tally {
   };
 }
 
-/** A run of all scenarios with fewer points is an error of the scenarios themselves. */
+/** A run of all scenarios with fewer crash points than this shows an error of the scenarios themselves. */
 const leastPoints = 40;
 
-/** Returns the reasons why a run failed. A run with all points tried and recovered has none. */
+/** Returns the reasons why a crash point run failed. A run in which all points were tried and recovered has none. */
 export function reasons(tally: Tally, { only, limitS }: { only: string; limitS: number }): string[] {
   const { points, recovered, untried, unrecorded } = tally;
   const found: string[] = [];

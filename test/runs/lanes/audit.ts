@@ -1,4 +1,4 @@
-/** Reads the tasks of a run from the store after the run. */
+/** Reads the tasks of a lanes run from the store after the run. */
 import { isEnded } from '../../../src/core/task/head.ts';
 import type { Snapshot, TaskStore } from '../../../src/ports/task-store.ts';
 import { queue, tenant } from './contract.ts';

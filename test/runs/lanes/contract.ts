@@ -10,7 +10,7 @@ export const longLane = 'long';
 export interface Step {
   readonly lane: string;
   readonly submitter: number;
-  /** The number of the step among those of its submitter and lane, from 0. */
+  /** The number of this task among the tasks of the same submitter and lane, from 0. */
   readonly number: number;
 }
 

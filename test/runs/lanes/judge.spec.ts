@@ -101,13 +101,13 @@ describe('the judge of lanes', () => {
     expect(judgementOf({ tasks, begun: work })).toEqual(nothing);
   });
 
-  it('finds an attempt that is in no history', () => {
+  it('finds an attempt that is in the history of no task', () => {
     const tasks = [done('ann-1', 10, 30)];
     const work = [attempt('ann-1', 10, 11, 20), attempt('ann-1', 11, 21, 22), attempt('eve-1', 1, 1, 2)];
     expect(judgementOf({ tasks, begun: work }).strays.toSorted()).toEqual(['ann-1', 'eve-1']);
   });
 
-  it('finds a task with a lower place in its lane than one that was acknowledged before it was sent', () => {
+  it('finds a task that was sent after another was acknowledged and yet stands before it in the lane', () => {
     const tasks = [done('ann-1', 10, 20), done('ann-2', 20, 30), done('ann-3', 30, 40)];
     const acknowledged = [
       acknowledgement('ann-1', 6, 8),

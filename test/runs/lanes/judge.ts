@@ -1,4 +1,7 @@
-/** Judges a run from its histories, the ledgers of its workers and the acknowledgements of its submitters. */
+/**
+ * Judges a lanes run from the histories of its tasks, the attempts that its workers noted in files, and the
+ * acknowledgements that its submitters got.
+ */
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { AttemptRecord } from './ledger.ts';
 import type { Acknowledgement } from './process-messages.ts';
@@ -9,7 +12,7 @@ export interface TaskRecord {
   readonly lane: string;
   readonly seq: number;
   readonly acceptedAtMs: number;
-  /** Undefined if the task has not ended. */
+  /** The time at which the task ended. Undefined if it has not ended. */
   readonly endedAtMs: number | undefined;
   readonly events: readonly TaskEvent[];
 }
@@ -23,11 +26,16 @@ export interface Evidence {
 export interface Judgement {
   /** Tasks that were claimed or begun before an earlier task of their lane had ended. */
   readonly startedEarly: readonly string[];
-  /** Tasks that come before a task of their lane that was acknowledged before they were sent. */
+  /**
+   * Tasks that were sent after another task of their lane was acknowledged, and yet stand before that task in the lane.
+   */
   readonly committedEarly: readonly string[];
-  /** Tasks whose lease, or whose handler under a lease, overlapped with that of another task of their lane. */
+  /**
+   * Tasks whose lease, or whose handler under a lease, overlapped in time with the lease or handler of another task of
+   * their lane.
+   */
   readonly overlapping: readonly string[];
-  /** Tasks with an attempt that a worker began and that is in no history. */
+  /** Tasks with an attempt that a worker began and that is in the history of no task. */
   readonly strays: readonly string[];
 }
 
@@ -92,8 +100,8 @@ function judgeLane(lane: readonly TaskRecord[], begun: readonly AttemptRecord[])
   for (const { id, fencingToken: token, beganAtMs, endedAtMs = Number.POSITIVE_INFINITY } of begun) {
     const lease = leaseOf.get(`${id} ${token}`);
     if (lease === undefined) strays.push(id);
-    // A handler may run on after its lease was lost; its fencing token then protects its effects. That time does not
-    // count.
+    // A handler may run on after its lease was lost; its fencing token then protects its effects. The time after the
+    // loss does not count.
     else if (!lease.lost) atWork.push({ id, fromMs: beganAtMs, untilMs: Math.min(endedAtMs, lease.untilMs) });
     else if (beganAtMs < lease.untilMs)
       atWork.push({ id, fromMs: beganAtMs, untilMs: Math.min(endedAtMs, lease.untilMs) });
@@ -109,7 +117,8 @@ function judgeLane(lane: readonly TaskRecord[], begun: readonly AttemptRecord[])
 }
 
 /**
- * Returns the tasks that break the order of commits: one with a higher number was acknowledged before they were sent.
+ * Returns the tasks that break the order of commits: a task with a higher number in the lane was acknowledged before
+ * they were sent.
  */
 function committedEarly(
   lane: readonly TaskRecord[],

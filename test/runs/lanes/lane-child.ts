@@ -1,8 +1,8 @@
-/** A process of a run, started from a file in this folder. */
+/** A child process of a lanes run, started from a file in this folder. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { LaneAddress, LaneCommand, LaneReport } from './process-messages.ts';
 
-/** The compile cache, which halves the start time of each process. */
+/** The folder of Node's compile cache, which halves the start time of each process. */
 const cache = new URL('../../../node_modules/.cache/holdfast-cli', import.meta.url).pathname;
 
 export class LaneChild {

@@ -1,4 +1,7 @@
-/** The stand-ins of one run: a table, and SQS behind a proxy that ends a long poll with its caller, on one clock. */
+/**
+ * The AWS stand-ins of one lanes run, on one clock: a DynamoDB table, and SQS behind a proxy that ends a long poll when
+ * its caller ends.
+ */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { movingClock } from '../../fixtures/moving-clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -10,7 +13,7 @@ import type { LaneStoreAddress } from './process-messages.ts';
 
 const table = 'lanes';
 const tickMs = 5;
-/** How often the recorded calls of the SQS stand-in are dropped, since it records every call. */
+/** The interval at which the recorded calls of the SQS stand-in are dropped, since the stand-in records every call. */
 const forgetMs = 1_000;
 
 export interface LaneStandIns {

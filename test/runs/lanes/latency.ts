@@ -1,8 +1,8 @@
 import { leasesOf, type TaskRecord, turnsOf } from './judge.ts';
 
 /**
- * Returns the sorted times from when each task could start (accepted, and all tasks before it in its lane ended) to its
- * start.
+ * Returns the sorted start latencies of tasks in ms: the time from when a task could start (accepted, and all tasks
+ * before it in its lane ended) to its start.
  */
 export function startLatencies(tasks: readonly TaskRecord[]): number[] {
   const found: number[] = [];

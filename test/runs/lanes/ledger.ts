@@ -1,4 +1,7 @@
-/** A file in which a worker notes the begin and the end of each attempt. It survives a kill of the process. */
+/**
+ * The ledger: a file in which a worker notes the begin and the end of each attempt. The file survives a kill of the
+ * process.
+ */
 import { openSync, readFileSync, writeSync } from 'node:fs';
 
 export interface AttemptRecord {
@@ -6,7 +9,7 @@ export interface AttemptRecord {
   readonly fencingToken: number;
   readonly worker: string;
   readonly beganAtMs: number;
-  /** Undefined if the process was killed during the attempt. */
+  /** The time at which the attempt ended. Undefined if the process was killed during the attempt. */
   readonly endedAtMs: number | undefined;
 }
 
@@ -26,7 +29,7 @@ export class Ledger {
   }
 }
 
-/** Returns the attempts of a ledger in the order in which they began. */
+/** Returns the attempts in a worker's ledger file in the order in which they began. */
 export function readLedger(path: string, worker: string): AttemptRecord[] {
   const attempts = new Map<string, AttemptRecord>();
   // A kill may have cut off the last line, which then has no line break.

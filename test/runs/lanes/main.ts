@@ -12,14 +12,14 @@ const values = programOptions('lanes', {
   lanes: 200,
   tasks: 50,
   long: 20_000,
-  /** Tasks of each lane in the run without the long lane. */
+  /** The number of tasks of each lane in the run without the long lane. */
   alone: 10,
-  /** The most submissions a second. */
+  /** The largest number of submissions per second. */
   rate: 50,
   /** The average number of unfinished tasks of a lane. */
   window: 4,
   seed: 1,
-  /** Seconds for both runs. Tasks that have not ended by then count as left. */
+  /** The time limit for both runs in seconds. Tasks that have not ended by then count as left. */
   limit: 510,
 });
 const untilMs = performance.now() + values.limit * 1_000;

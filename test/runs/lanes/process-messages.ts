@@ -1,6 +1,6 @@
-/** The messages between the processes of a run and their parent. */
+/** The messages between the processes of a lanes run and their parent process. */
 
-/** The addresses that each process gets at its start. */
+/** The addresses that each process of a lanes run gets at its start. */
 export interface LaneAddress extends LaneStoreAddress {
   /** The address of the load balancer before the API nodes. Empty for the nodes themselves. */
   readonly api: string;
@@ -25,9 +25,9 @@ export interface SubmitterPlan {
   readonly lanes: readonly string[];
   readonly tasksPerLane: number;
   readonly perSecond: number;
-  /** The most tasks of this submitter that may be unfinished at once. */
+  /** The largest number of tasks of this submitter that may be unfinished at once. */
   readonly window: number;
-  /** The share of its tasks that it cancels as soon as they are acknowledged. */
+  /** The share of its tasks that the submitter cancels as soon as they are acknowledged. */
   readonly cancelled: number;
 }
 
@@ -42,9 +42,9 @@ export interface Acknowledgement {
 export type LaneReport =
   | { readonly kind: 'ready'; readonly port?: number | undefined }
   | { readonly kind: 'acknowledged'; readonly tasks: readonly Acknowledgement[] }
-  /** The submitter's whole plan was acknowledged. */
+  /** Reports that all submissions of the submitter's plan were acknowledged. */
   | { readonly kind: 'submitted' }
-  /** The tasks that this worker completed since its last report. */
+  /** The number of tasks that this worker completed since its last report. */
   | { readonly kind: 'worked'; readonly succeeded: number }
   /** The number of attempts that this worker holds after the command `hold`. */
   | { readonly kind: 'holding'; readonly attempts: number }

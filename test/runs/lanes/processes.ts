@@ -1,4 +1,4 @@
-/** The processes of a run: API nodes, workers and submitters, and how two of them are killed. */
+/** The processes of a lanes run: API nodes, workers and submitters, and how two of them are killed. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,12 +26,12 @@ export interface SubmissionPlan {
   readonly lanes: readonly string[];
   readonly tasksPerLane: number;
   readonly perSecond: number;
-  /** The most tasks that may be unfinished at once. */
+  /** The largest number of tasks that may be unfinished at once. */
   readonly window: number;
   readonly cancelled: number;
 }
 
-/** The processes of a run, and the sums of their reports so far. */
+/** The processes of a lanes run, and the sums of their reports so far. */
 export class Processes {
   readonly #setup: ProcessSetup;
   readonly #store: LaneStoreAddress;

@@ -1,18 +1,18 @@
-/** The numbers that a run ends with, and their printed lines. */
+/** The numbers that a lanes run ends with, and the lines that print them. */
 import { longLane } from './contract.ts';
 import { judge, type TaskRecord } from './judge.ts';
 import { quantile, startLatencies } from './latency.ts';
 import type { RunOutcome } from './run.ts';
 
 export interface Report {
-  /** The number of lanes other than the long one. */
+  /** The number of lanes other than the long lane. */
   readonly lanes: number;
   readonly tasks: number;
   readonly outOfOrder: number;
   readonly overlapping: number;
   /**
-   * The number of tasks that have not ended, of lanes without a finished hand-over, and of attempts that are in no
-   * history.
+   * The sum of three counts: tasks that have not ended, lanes without a finished hand-over, and attempts that are in
+   * the history of no task.
    */
   readonly left: number;
   readonly p50Ms: number;

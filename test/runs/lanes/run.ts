@@ -1,6 +1,6 @@
 /**
- * One run: several processes work through many lanes, a node and a worker are killed on the way, then the tasks are
- * read.
+ * One lanes run: several processes work through many lanes, a node and a worker are killed on the way, then the tasks
+ * are read.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskStore } from '../../../src/ports/task-store.ts';
@@ -16,7 +16,8 @@ import { Processes, type ProcessSetup } from './processes.ts';
 const killNodeAt = 0.4;
 const killWorkerAt = 0.5;
 /**
- * The share of tasks that are cancelled. More than a third of them end before, so one task in twenty ends as cancelled.
+ * The share of tasks whose submitter cancels them. More than a third of these tasks end before the cancellation, so one
+ * task in twenty ends as cancelled.
  */
 const cancelled = 0.08;
 const checkEveryMs = 200;
@@ -30,13 +31,15 @@ export interface RunOptions {
   readonly tasksPerLane: number;
   /** The number of tasks in the long lane. */
   readonly longTasks: number;
-  /** The most tasks that all submitters together submit in a second. */
+  /** The largest number of tasks that all submitters together submit in a second. */
   readonly perSecond: number;
-  /** The most tasks that may be unfinished at once. A long backlog would hide how soon a task can start. */
+  /**
+   * The largest number of tasks that may be unfinished at once. A long backlog would hide how soon a task can start.
+   */
   readonly window: number;
   readonly seed: number;
   readonly speed: number;
-  /** The time after which the run ends, even if tasks are left. */
+  /** The time after which the lanes run ends, even if tasks are left. */
   readonly limitMs: number;
   readonly progress: (line: string) => void;
 }
@@ -53,7 +56,10 @@ export interface RunOutcome {
   readonly seconds: number;
 }
 
-/** Kills a node and a worker when enough tasks are acknowledged, prints the progress, and watches the time limit. */
+/**
+ * Follows a lanes run: kills a node and a worker when enough tasks are acknowledged, prints the progress, and watches
+ * the time limit.
+ */
 class RunProgress {
   readonly #options: RunOptions;
   readonly #processes: Processes;

@@ -1,6 +1,6 @@
 /**
- * Main program of a submitter. It submits its share of every lane in small bursts, each after the previous one of its
- * lane.
+ * Main program of a submitter. It submits its share of every lane in small bursts, each after the previous burst of the
+ * same lane.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, SubmittedTask } from '../../../src/index.ts';
@@ -9,7 +9,7 @@ import { clockOf, openClient, processArguments, report } from './open-lane-node.
 import type { Acknowledgement, LaneCommand, SubmitterPlan } from './process-messages.ts';
 
 const burstMax = 3;
-/** The tasks of a burst in the long lane, which fill two transactions. */
+/** The number of tasks of a burst in the long lane, which fill two transactions. */
 const longBurst = 98;
 const checkEveryMs = 20;
 
@@ -18,7 +18,10 @@ const [name = ''] = rest;
 const clock = clockOf(address);
 const client = openClient(address, clock, name);
 
-/** Returns all bursts in an order that the seed decides. The bursts of one lane keep their order. */
+/**
+ * Returns all bursts of tasks of a submitter in an order that the seed decides. The bursts of one lane keep their
+ * order.
+ */
 function burstsOf({ lanes, tasksPerLane, submitter }: SubmitterPlan): Step[][] {
   const bursts: { readonly at: number; readonly steps: Step[] }[] = [];
   for (const lane of lanes) {

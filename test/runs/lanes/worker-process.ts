@@ -28,7 +28,7 @@ let hold = false;
 
 async function openWorkerClient(): Promise<Client> {
   if (over === 'grpc') return openClient(address, clock, name);
-  // This node does not sweep, like that of `holdfast worker --engine aws`: the API nodes do.
+  // The worker's node does not sweep, like the node of `holdfast worker --engine aws`: the API nodes sweep.
   const node = await openNode(address, clock, name, { takesPart: false });
   return createClient(inProcess({ api: node.api, clock }), { clock, log: defaultLog(), workerName: name });
 }

@@ -7,11 +7,11 @@ import type { OverloadAddress } from './process-messages.ts';
 const batch = 100;
 
 export interface Audit {
-  /** The number of tasks that do not exist or did not succeed. */
+  /** The number of acknowledged tasks that do not exist or did not succeed. */
   readonly lost: number;
   /** The number of leases that expired before their worker settled. */
   readonly leasesLost: number;
-  /** The number of attempts that failed or were released. None is expected. */
+  /** The number of attempts that failed or were released. No such attempt is expected. */
   readonly otherAttempts: number;
 }
 

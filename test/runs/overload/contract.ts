@@ -3,7 +3,7 @@ import { defineTask, typed } from '../../../src/index.ts';
 export const tenant = 'default';
 export const queue = 'overload';
 
-/** A task whose handler takes `holdMs`. Long ones outlast the throttling, and need heartbeats to keep their lease. */
+/** A task whose handler takes `holdMs`. Long tasks outlast the throttling, and need heartbeats to keep their lease. */
 export const step = defineTask('step', {
   queue,
   input: typed<{ n: number; holdMs: number; text: string }>(),

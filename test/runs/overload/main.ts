@@ -13,7 +13,9 @@ import { calibrate, drained, drainS, run } from './run.ts';
 import { recoveredInS } from './timeline.ts';
 
 const values = programOptions('overload', { rate: 500, seconds: 60, cut: 15, calibration: 10 });
-/** The offered share of the calibrated rate. The rest of the capacity is needed to catch up after the cut. */
+/**
+ * The offered share of the calibrated task rate. The remaining capacity is needed to catch up after the capacity cut.
+ */
 const share = 0.6;
 const recoverWithinS = 30;
 const { seconds, cut: cutS } = values;

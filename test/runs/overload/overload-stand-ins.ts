@@ -1,4 +1,4 @@
-/** The stand-ins of a run: a table behind a proxy that limits its capacity, and SQS. */
+/** The AWS stand-ins of an overload run: a table behind a proxy that limits its capacity, and SQS. */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
@@ -12,7 +12,7 @@ const table = 'overload';
 
 export interface OverloadStandIns {
   readonly address: OverloadAddress;
-  /** Sets the write units a second that the table carries, without its indexes. */
+  /** Sets the capacity of the table in write units per second, without its indexes. */
   setCapacity(writeUnitsPerS: number): Promise<void>;
   /** Returns the number of requests that were throttled since the last call. */
   takeThrottles(): number;

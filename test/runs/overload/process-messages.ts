@@ -1,7 +1,7 @@
-/** The messages between the processes of a run and their parent. */
+/** The messages between the processes of an overload run and their parent process. */
 import type { BreakerState, LoadView } from '../../../src/ports/overload.ts';
 
-/** The addresses that each process gets at its start. */
+/** The addresses that each process of an overload run gets at its start. */
 export interface OverloadAddress {
   readonly table: string;
   readonly dynamodb: string;
@@ -19,25 +19,28 @@ export interface LoadReport {
   readonly view: LoadView;
   /** The states of both circuit breakers since the last report, the worst first. */
   readonly states: readonly BreakerState[];
-  /** The write units of the table, without its indexes, since the start. */
+  /** The write units that the table used since the start, without its indexes. */
   readonly writeUnits: number;
 }
 
 export type OverloadReport =
   | { readonly kind: 'ready'; readonly port?: number | undefined }
   | LoadReport
-  /** A line about load of an engine's log. */
+  /** A line of an engine's log about its load. */
   | { readonly kind: 'logged'; readonly role: Role; readonly message: string; readonly fields: object }
   /** The submissions since the last report: how many were begun, and the ids of those that were acknowledged. */
   | { readonly kind: 'submitted'; readonly offered: number; readonly ids: readonly string[] }
-  /** The attempts since the last report that succeeded, and those whose lease was lost. */
+  /** The numbers of attempts since the last report that succeeded, and that lost their lease. */
   | { readonly kind: 'worked'; readonly succeeded: number; readonly leasesLost: number }
   | { readonly kind: 'failed'; readonly message: string };
 
 export type OverloadCommand =
-  /** Submit this many tasks a second from now on. */
+  /** Tells the submitter to submit this many tasks per second from now on. */
   | { readonly kind: 'offer'; readonly perS: number }
-  /** Submit tasks as fast as they are acknowledged, while fewer than `mostLeft` are not done. */
+  /**
+   * Tells the submitter to submit tasks as fast as they are acknowledged, while fewer than `mostLeft` tasks are
+   * unfinished.
+   */
   | { readonly kind: 'offerFreely'; readonly mostLeft: number }
-  /** This many more tasks are done, which `offerFreely` needs to know. */
+  /** Tells the submitter how many more tasks have succeeded, which it must know for `offerFreely`. */
   | { readonly kind: 'done'; readonly succeeded: number };

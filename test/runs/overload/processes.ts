@@ -1,4 +1,4 @@
-/** The processes of a run (API node, worker, submitter) and the sums of their reports. */
+/** The processes of an overload run (API node, worker, submitter) and the sums of their reports. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { BreakerState } from '../../../src/ports/overload.ts';

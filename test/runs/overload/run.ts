@@ -3,14 +3,16 @@ import type { OverloadStandIns } from './overload-stand-ins.ts';
 import type { Processes } from './processes.ts';
 import { type Cut, header, row, type Second } from './timeline.ts';
 
-/** The most unfinished tasks during the calibration. */
+/** The largest number of unfinished tasks during the calibration. */
 const mostLeft = 800;
-/** The first part of a calibration, in which the processes warm up. It is not measured. */
+/**
+ * The first part of a calibration, as a share of its time, in which the processes warm up. This part is not measured.
+ */
 const warmingShare = 0.3;
 /** A capacity in write units a second that no machine reaches. */
 const unlimited = 1_000_000;
 export const drainS = 90;
-/** The greatest age of the last report of a process. */
+/** The time after which each process has sent at least one more load report. */
 const reportAgeMs = 500;
 
 export interface Calibration {
@@ -54,7 +56,10 @@ export interface Plan {
   readonly perS: number;
   readonly seconds: number;
   readonly cut: Cut;
-  /** The capacity of the table before and after the cut. During the cut it is a third of this. */
+  /**
+   * The capacity of the table in write units per second before and after the cut. During the cut the capacity is a
+   * third of this number.
+   */
   readonly writeUnitsPerS: number;
   readonly print: (line: string) => void;
 }

@@ -24,7 +24,7 @@ function timeline(change: (atS: number) => Partial<Second>): Second[] {
   }));
 }
 
-test('the recovery is the first second after the cut from which on nothing differs from before', () => {
+test('the recovery is the first second after the capacity cut from which on the run is as it was before the cut', () => {
   const recovered = (change: (atS: number) => Partial<Second>): number | undefined =>
     recoveredInS(timeline(change), cut, perS);
   expect(recovered(() => ({}))).toBe(1);
@@ -45,7 +45,7 @@ test('two calm seconds between refusals are no recovery', () => {
   ).toBe(8);
 });
 
-test('a run with refusals or a backlog until its end did not recover', () => {
+test('a run with refusals or a backlog until its end counts as not recovered', () => {
   expect(
     recoveredInS(
       timeline(() => ({ backlog: 500 })),

@@ -4,18 +4,18 @@ import type { BreakerState } from '../../../src/ports/overload.ts';
 export interface Second {
   /** The number of the second since the start of the run. */
   readonly atS: number;
-  /** The tasks that callers submitted for the first time. */
+  /** The number of tasks that callers submitted for the first time. */
   readonly offered: number;
-  /** The tasks that were acknowledged. */
+  /** The number of tasks that were acknowledged. */
   readonly admitted: number;
-  /** The calls that were refused before any work. A call that is repeated counts each time. */
+  /** The number of calls that were refused before any work. A call that is repeated counts each time. */
   readonly refused: number;
   readonly done: number;
   readonly api: readonly BreakerState[];
   readonly worker: readonly BreakerState[];
-  /** The requests to the table that were throttled. */
+  /** The number of requests to the table that were throttled. */
   readonly throttles: number;
-  /** The tasks that were offered and are not done, acknowledged or not. */
+  /** The number of tasks that were submitted and are not done, acknowledged or not. */
   readonly backlog: number;
 }
 
@@ -43,7 +43,7 @@ export function row(second: Second, cut: Cut | undefined): string {
 
 /** The number of calm seconds in a row that count as a recovery. A shorter calm between two refusals does not count. */
 const calmS = 3;
-/** The number of seconds before the cut that give the usual backlog. */
+/** The number of seconds before the capacity cut from which the usual backlog is computed. */
 const beforeS = 5;
 
 function isClosed({ api, worker }: Second): boolean {

@@ -1,6 +1,6 @@
 /**
- * Main program of a claimer with a node of its own on the shared table. Its parent sends each dispatch message to all
- * claimers.
+ * Main program of a claimer, a process that claims tasks with a node of its own on the shared table. The parent process
+ * sends each dispatch message to all claimers.
  */
 import { aws } from '../../../src/engines/aws/index.ts';
 import { systemClock } from '../../../src/platform/clock.ts';

@@ -13,7 +13,7 @@ interface OpenRace {
   readonly over: () => void;
 }
 
-/** The run ends early after this many races without a single winner. */
+/** The run ends early after this many races that failed: not exactly one process won and settled the task. */
 const enoughFailures = 20;
 
 export interface NextRace {
@@ -22,7 +22,7 @@ export interface NextRace {
   readonly message: unknown;
 }
 
-/** Collects the reports of all processes about the current race. */
+/** Collects the reports of all processes about the current claim race. */
 export class Judge {
   readonly #claimers: number;
   #open: OpenRace | undefined;
@@ -43,7 +43,7 @@ export class Judge {
     if (open.answered === this.#claimers && open.lost.length >= this.#claimers - 1) open.over();
   }
 
-  /** Holds one race after the other. `next` submits a task and returns the message that starts the claimers. */
+  /** Runs one claim race after the other. `next` submits a task and returns the message that starts the claimers. */
   async races(
     count: number,
     claimers: readonly RaceChild[],

@@ -3,7 +3,8 @@ import type { Broker, Delivery, ReceiveRequest } from '../../../src/ports/broker
 
 /**
  * Wraps a broker so that two receivers get each delivery at the same moment. The broker itself delivers a message to
- * one receiver only, so two claims of one task would never race. Here they do, and only the store's condition decides.
+ * one receiver only, so two claims of one task would never race. With two receivers they race, and only the condition
+ * of the store's write decides.
  */
 export function pairedDeliveries(inner: Broker): Broker {
   let first: { readonly deliveries: Promise<readonly Delivery[]>; readonly joined: () => void } | undefined;

@@ -1,4 +1,4 @@
-/** The messages between the processes of a race, and the test for a single winner. */
+/** The messages between the processes of a claim race, and the test for a single winner. */
 import { type ChildProcess, fork } from 'node:child_process';
 
 /** A claimer's report about its claim of one task. */

@@ -5,13 +5,13 @@ import { hasSingleWinner, type Race } from './race.ts';
 
 const count = 20;
 
-it('one of two processes that claim a task on SQLite at once wins, and the error of the other names it', async () => {
+it('one of two processes that claim a task on SQLite at once wins, and the error of the other names the winner', async () => {
   const races = await raceOnSqlite(count);
   expect(races.length).toBe(count);
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
 });
 
-it('one of two nodes that claim a task on DynamoDB at once wins, and the error of the other names it', async () => {
+it('one of two nodes that claim a task on DynamoDB at once wins, and the error of the other names the winner', async () => {
   const races = await raceOnAws(count, 1);
   expect(races.length).toBe(count);
   expect(races.filter((race) => !hasSingleWinner(race))).toEqual([]);
@@ -19,7 +19,7 @@ it('one of two nodes that claim a task on DynamoDB at once wins, and the error o
   expect(new Set(races.flatMap(({ winners }) => winners)).size).toBe(2);
 });
 
-it('a race has no single winner with two winners, none, a refused settlement or a loser without an error', () => {
+it('a claim race fails with two winners, no winner, a refused settlement or a loser without an error', () => {
   const lost = {
     kind: 'lost',
     taskId: 't',

@@ -1,21 +1,24 @@
-/** The least numbers of nodes, workers, tasks, lanes and faults. A world with fewer does not count as a test. */
+/**
+ * The minimum numbers of nodes, workers, tasks, lanes and kinds of faults in a simulated world. A smaller world does not
+ * count as a test.
+ */
 const minimum = { nodes: 3, workers: 5, tasks: 60, lanes: 6, faults: 5 } as const;
 
 export type Counts = Readonly<Record<keyof typeof minimum, number>>;
 
-/** Counts the nodes, workers, tasks and lanes that took part in a world. */
+/** Counts the nodes, workers, tasks and lanes that took part in a simulated world. */
 export class Census {
   readonly #nodes = new Set<string>();
   readonly #workers = new Set<string>();
   readonly #lanes = new Set<string>();
   #tasks = 0;
 
-  /** Counts a node that served. */
+  /** Counts a node that served calls. A node that was restarted counts once. */
   node(name: string): void {
     this.#nodes.add(name);
   }
 
-  /** Counts a worker that claimed a task. `claimName` is the worker's name in the claim, with its id after a slash. */
+  /** Counts a worker that claimed a task. `claimName` is the worker's name in the claim: its name, a slash and its id. */
   worker(claimName: string): void {
     this.#workers.add(claimName.split('/')[0] ?? '');
   }
@@ -25,7 +28,10 @@ export class Census {
     if (lane !== undefined) this.#lanes.add(lane);
   }
 
-  /** Returns the counts. A fault that was injected at different places counts as one kind. */
+  /**
+   * Returns the numbers of nodes, workers, tasks, lanes and kinds of faults. A fault that was injected at different
+   * places counts as one kind.
+   */
   counts(faults: Iterable<string>): Counts {
     const kinds = new Set([...faults].map((fault) => fault.split(' at ')[0]));
     return {
@@ -38,7 +44,10 @@ export class Census {
   }
 }
 
-/** Returns a message that says why a seed does not count, or undefined if it counts. */
+/**
+ * Returns a message that says why the simulated world of a seed is too small to count as a test, or undefined if it
+ * counts.
+ */
 export function shortfall(counts: Counts): string | undefined {
   const short = (Object.keys(minimum) as (keyof Counts)[]).filter((key) => counts[key] < minimum[key]);
   if (short.length === 0) return undefined;

@@ -1,7 +1,10 @@
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { Head } from '../../../src/core/task/head.ts';
 
-/** Returns the name under which an event is counted: its kind, and its circumstances if they make a different case. */
+/**
+ * Returns the name under which the simulation counts a task event: the kind of the event, and its circumstances if they
+ * make a different case.
+ */
 export function nameOf(before: Head, event: TaskEvent): string {
   if (event.kind === 'died') return `died (${event.reason}${event.holdsLane ? ', holding its lane' : ''})`;
   if (event.kind === 'cancelled' && before.state === 'dead') return 'cancelled (skipped)';

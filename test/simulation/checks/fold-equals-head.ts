@@ -1,9 +1,12 @@
 import type { Head } from '../../../src/core/task/head.ts';
 
-/** Fields of a head that no event sets, or that are cleared without an event. */
+/** The fields of a task's head that no event sets, or that are cleared without an event. */
 const notFolded = new Set<keyof Head>(['revision', 'leaseEndAtMs', 'progress', 'waitUntilMs', 'handOver']);
 
-/** Returns the first field in which a head differs from the fold of its events, or undefined. */
+/**
+ * Returns the first field in which a task's head differs from the fold of the task's events, or undefined if all fields
+ * agree.
+ */
 export function differingField(folded: Head, head: Head): string | undefined {
   for (const field of Object.keys(folded) as (keyof Head)[]) {
     if (!notFolded.has(field) && folded[field] !== head[field]) return field;

@@ -5,7 +5,10 @@ import { differingField } from './fold-equals-head.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
-/** Describes each task that has not ended. The description of an acknowledged task begins with `acknowledged`. */
+/**
+ * Returns a description of each task of a simulated world that has not ended. The description begins with `acknowledged`
+ * if the task's submission was acknowledged.
+ */
 export function unfinished(world: World): string[] {
   const waits: string[] = [];
   for (const { id, folded, head, acknowledged, lane } of world.shadow.tasks.values()) {
@@ -15,7 +18,10 @@ export function unfinished(world: World): string[] {
   return waits;
 }
 
-/** Checks the invariants of a world at rest: the stored state of each task must be the result of its commits. */
+/**
+ * Checks the invariants of a simulated world in which all tasks have ended: the stored state of each task must be the
+ * result of its commits.
+ */
 export async function checkAtRest(world: World): Promise<void> {
   const rules: Rules = world.rules;
   for (const task of world.shadow.tasks.values()) await checkTask(world, rules, task);

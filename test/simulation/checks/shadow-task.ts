@@ -3,21 +3,21 @@ import { fold } from '../../../src/core/task/evolve.ts';
 import type { Head } from '../../../src/core/task/head.ts';
 import type { Snapshot, TaskId } from '../../../src/ports/task-store.ts';
 
-/** The invariants' own copy of a task, built from committed writes alone and kept beside the store. */
+/** A copy of a task that the simulation builds from the committed writes alone and compares with the task in the store. */
 export interface ShadowTask {
   readonly id: TaskId;
   readonly key: string;
   readonly submission: Submission;
   readonly lane: string | undefined;
   laneSeq: number;
-  /** The fold of the task's committed events. */
+  /** The head that results from the task's committed events. */
   folded: Head;
   revision: number;
   leaseEndAtMs: number | undefined;
-  /** The head that was last written to the store. */
+  /** The head of the task that was last written to the store. */
   head: Head;
   acknowledged: boolean;
-  /** The fencing tokens of the attempts that succeeded. There must be at most one. */
+  /** The fencing tokens of the task's attempts that succeeded. At most one attempt may succeed. */
   readonly winners: number[];
   /** True if the task was ever dead or cancelled. */
   failed: boolean;

@@ -20,11 +20,11 @@ import { type ShadowTask, shadowTaskOf } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
 /**
- * A lease must have ended at least so long ago, in true time, when it is expired. A lease is expired 2 s after its end, and
- * a clock is off by 1 s at most.
+ * When a node treats a lease as expired, the lease must have ended at least so many ms ago in true time. A node waits 2 s
+ * after the end of a lease, and its clock is off by 1 s at most.
  */
 const surelyExpiredMs = 1_000;
-/** The clock that decides that a due time has come may be ahead by so much. */
+/** By how many ms the clock of a node that decides that a due time has come may be ahead of the true time. */
 const aheadMs = 1_000;
 
 export interface ShadowRules extends Rules {
@@ -32,7 +32,7 @@ export interface ShadowRules extends Rules {
   readonly tally: Tally;
 }
 
-/** Follows every commit and checks the invariants that must hold after each of them. */
+/** Follows every commit of a simulated world and checks the invariants that must hold after each commit. */
 export class Shadow {
   readonly tasks = new Map<TaskId, ShadowTask>();
   readonly #keys = new Map<string, TaskId>();

@@ -1,4 +1,4 @@
-/** The error that a world throws when it violates an invariant. */
+/** The error that is thrown when a simulated world violates an invariant. */
 export class Violation extends Error {
   readonly invariant: string;
 
@@ -9,12 +9,12 @@ export class Violation extends Error {
 }
 
 export interface Rules {
-  /** The names of invariants that are not checked. */
+  /** The names of invariants that the simulation does not check. */
   readonly ignored: ReadonlySet<string>;
   now(): number;
 }
 
-/** Throws a `Violation`, unless this world ignores the invariant. */
+/** Throws a `Violation`, unless this simulated world ignores the invariant. */
 export function reportViolation({ ignored }: Rules, invariant: string, message: string): void {
   if (!ignored.has(invariant)) throw new Violation(invariant, message);
 }

@@ -5,7 +5,10 @@ import { mutants } from './mutants.ts';
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 const caughtBy = /^caught: seed=(\d+) invariant=(\w+)$/m;
 
-/** Runs each mutant in a process of its own until an invariant detects it. Returns true if every mutant was detected. */
+/**
+ * Runs the simulation with each mutant, in a process of its own, until an invariant detects the mutant. Returns true if
+ * every mutant was detected.
+ */
 export function huntAll(seeds: number): boolean {
   let caught = 0;
   for (const { name } of mutants) {

@@ -5,11 +5,11 @@ import { mutated } from './mutate.ts';
 
 const root = new URL('../../../', import.meta.url);
 
-it('the simulation has eleven mutants', () => {
+it('the simulation has eleven mutants, which are versions of Holdfast with one broken rule', () => {
   expect(new Set(mutants.map((mutant) => mutant.name)).size).toBe(11);
 });
 
-it.each(mutants)('the mutant $name fits its source file and changes it', (mutant) => {
+it.each(mutants)('the edits of the mutant $name fit its source file and change it', (mutant) => {
   const source = readFileSync(new URL(mutant.file, root), 'utf8');
   expect(mutated(source, mutant)).not.toBe(source);
 });

@@ -4,8 +4,8 @@ export interface Mutant {
   /** The path of the changed file from the root of the repository. */
   readonly file: string;
   /**
-   * Invariants that check exactly the condition that the mutant removes. They are switched off for this mutant, so that it
-   * must be detected by its consequences.
+   * The invariants that check exactly the condition that the mutant removes. They are switched off for this mutant, so
+   * that other invariants must detect the mutant by its consequences.
    */
   readonly restatedBy?: readonly string[];
   readonly edits: readonly { readonly find: string; readonly replace: string }[];
@@ -70,8 +70,9 @@ export const mutants: readonly Mutant[] = [
     file: settle,
     edits: [
       {
-        find: '// A refused settlement leaves the delivery alone, because it belongs to the current holder of the lease.',
-        replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));`,
+        find: 'results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };',
+        replace: `context.background('delivery', context.broker.delete([one.lease.receiptHandle]));
+          results[one.index] = { error: itemError(rejectionError(one.lease.id, decision.rejection)) };`,
       },
     ],
   },

@@ -1,7 +1,10 @@
 import { registerHooks } from 'node:module';
 import type { Mutant } from './mutants.ts';
 
-/** Returns the source with the mutant's edits. Throws an error if an edit does not fit the source exactly once. */
+/**
+ * Returns the source of a file with a mutant's edits. Throws an error if the text that an edit replaces does not occur in
+ * the source exactly once.
+ */
 export function mutated(source: string, { name, file, edits }: Mutant): string {
   let text = source;
   for (const { find, replace } of edits) {
@@ -12,7 +15,10 @@ export function mutated(source: string, { name, file, edits }: Mutant): string {
   return text;
 }
 
-/** Makes this process load the mutant's file with its edits. It must be called before any module of Holdfast is loaded. */
+/**
+ * Makes this process load the mutant's source file with the mutant's edits. Must be called before any module of Holdfast
+ * is loaded.
+ */
 export function mutate(mutant: Mutant): void {
   const target = new URL(`../../../${mutant.file}`, import.meta.url).href;
   registerHooks({

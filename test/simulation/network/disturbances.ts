@@ -15,7 +15,7 @@ interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-/** Runs workers. Some die, stop gracefully or stall; a worker that is gone is replaced. */
+/** Runs the workers of a simulated world. Some die, stop gracefully or stall; a worker that is gone is replaced. */
 export async function runWorkers(network: Network): Promise<void> {
   const { world } = network;
   let started = 0;
@@ -40,12 +40,15 @@ export async function runWorkers(network: Network): Promise<void> {
   }
 }
 
-/** Returns how long a worker stalls: mostly until about the end of the leases that it holds. */
+/** Returns how long, in ms, a worker stalls: mostly until about the end of the leases that it holds. */
 function stallMs(world: World): number {
   return world.chance(0.8) ? world.between(20_000, 35_000) : world.between(1_000, 70_000);
 }
 
-/** Runs submitters. When one dies, another takes over most of its unacknowledged submissions; the rest is dropped. */
+/**
+ * Runs the client programs that submit tasks. When a program dies, a new one takes over most of its unacknowledged
+ * submissions; the other submissions are dropped.
+ */
 export async function runSubmitters(
   network: Network,
   submissions: readonly PlannedSubmission[],
@@ -68,7 +71,7 @@ export async function runSubmitters(
   }
 }
 
-/** Kills and stops nodes at random times, and lets their clocks jump. */
+/** Kills and stops simulated nodes at random times, and lets their clocks jump. */
 export async function disturbNodes(network: Network): Promise<void> {
   const { world } = network;
   while (world.hasFaults) {

@@ -28,7 +28,7 @@ describe('one direction of a simulated stream', () => {
 });
 
 describe('a simulated process', () => {
-  it('receives no timer and no message while it is stalled, and all of them in order afterwards', async () => {
+  it('runs no timer and receives no message while it is stalled, and gets all of them in order afterwards', async () => {
     const world = new World({ seed: 3 });
     const process = new SimProcess(world, 'worker', 0);
     const received: string[] = [];
@@ -43,7 +43,7 @@ describe('a simulated process', () => {
     expect(received).toEqual(['timer', 'message']);
   });
 
-  it('is never called back once it is dead', async () => {
+  it('gets no timer callback and no message once it is dead', async () => {
     const world = new World({ seed: 3 });
     const process = new SimProcess(world, 'worker', 0);
     const received: string[] = [];

@@ -3,7 +3,10 @@ import type { World } from '../world.ts';
 import type { SimNode } from './node.ts';
 import type { ServingNode } from './node-life.ts';
 
-/** The network between clients and nodes. A load balancer sends each call and each stream to a random node that is up. */
+/**
+ * The simulated network between clients and nodes. A load balancer sends each call and each stream to a random node that
+ * is up.
+ */
 export class Network {
   readonly world: World;
   readonly nodes: readonly SimNode[];

@@ -1,7 +1,10 @@
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { NodeApi } from '../../../src/rpc/api/create-api.ts';
 
-/** One run of a node, from its start to its crash or its graceful end. After that no call has an effect or a response. */
+/**
+ * One run of a simulated node, from its start to its crash or its graceful end. After that no call to this run has an
+ * effect or a response.
+ */
 export class NodeLife {
   readonly name: string;
   readonly #onEnd: (life: NodeLife) => void;
@@ -17,7 +20,7 @@ export class NodeLife {
     return this.#dead;
   }
 
-  /** Adds a listener for the end of this run. Returns a function that removes it. */
+  /** Adds a listener that is called when this run of the node ends. Returns a function that removes the listener. */
   onDeath(listener: () => void): () => void {
     this.#deathListeners.add(listener);
     return () => this.#deathListeners.delete(listener);
@@ -31,7 +34,7 @@ export class NodeLife {
   }
 }
 
-/** A running node that serves calls. */
+/** A simulated node that is up and serves calls. */
 export interface ServingNode {
   readonly life: NodeLife;
   readonly api: NodeApi;

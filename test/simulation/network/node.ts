@@ -29,7 +29,7 @@ export class SimNode {
     this.#offsetMs = world.between(-furthestOffMs, furthestOffMs);
   }
 
-  /** The running node, or undefined while the process is down or starting. */
+  /** The simulated node that serves calls, or undefined while its process is down or starting. */
   get serving(): ServingNode | undefined {
     return this.#serving;
   }
@@ -58,7 +58,7 @@ export class SimNode {
     this.#life?.crash();
   }
 
-  /** Drains the node, as on SIGTERM, then ends it. It may crash meanwhile. */
+  /** Drains the node, as on SIGTERM, then ends it. The node may crash while it drains. */
   drain(): void {
     const [running, life] = [this.#running, this.#life];
     if (running === undefined || life === undefined) return;

@@ -1,6 +1,9 @@
 import type { World } from '../world.ts';
 
-/** One direction of a stream. It delivers messages in order, each after a delay of its own, until it is cut. */
+/**
+ * One direction of a simulated stream. It delivers messages in order, each after a delay of its own, until the stream is
+ * cut.
+ */
 export class Pipe {
   readonly #world: World;
   #waiting: (() => void)[] = [];
@@ -20,7 +23,7 @@ export class Pipe {
     clock.after(this.#lastAtMs - clock.monotonic(), () => this.#waiting.shift()?.());
   }
 
-  /** Discards the messages in flight and all later ones. */
+  /** Cuts this direction of the stream: discards the messages in flight and all later messages. */
   cut(): void {
     this.#cut = true;
     this.#waiting = [];

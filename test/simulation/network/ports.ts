@@ -15,8 +15,8 @@ function never(): Promise<never> {
 }
 
 /**
- * Returns the delay of a slow call of the broker. A late `delete` meets a message that another worker has received
- * meanwhile; a very late one meets another message of the same task.
+ * Returns the delay in ms of a slow call to the broker. When a late `delete` takes effect, another worker has received
+ * the same dispatch message; at a very late `delete` the task has another dispatch message.
  */
 function slowBrokerMs(world: World, point: string): number {
   const veryLate = point.startsWith('broker.delete') && world.chance(0.5);
@@ -33,7 +33,10 @@ function slownessMs(world: World, point: string): number {
   return world.chance(0.4) ? world.between(1, 30) : 0;
 }
 
-/** Lets a call wait, or its node crash. It is called before and after the effect of each port call. */
+/**
+ * Delays a call of a node to its store, broker or registry, or crashes the node. Called before and after the effect of
+ * each such call.
+ */
 async function delayOrCrash(world: World, life: NodeLife, point: string): Promise<void> {
   if (world.injectFault(`crash at ${point}`, 0.001)) life.crash();
   else {
@@ -46,7 +49,8 @@ async function delayOrCrash(world: World, life: NodeLife, point: string): Promis
 async function call<T>(world: World, life: NodeLife, name: string, effect: () => Promise<T>): Promise<T> {
   world.tally.steps++;
   world.tally.addToHash(`${life.name} ${name}`);
-  // Sweeps make these calls all the time and mostly find nothing, so that only few of them are disturbed.
+  // Sweeps call `store.due` and `registry.get` all the time and mostly find nothing, so faults disturb only few of these
+  // calls.
   const idle = name === 'store.due' || name === 'registry.get';
   if (!idle || world.chance(0.02)) await delayOrCrash(world, life, `${name}, before`);
   if (life.dead) await never();
@@ -62,7 +66,7 @@ type Method = (...args: never[]) => Promise<unknown>;
 function wrapped<Port extends object>(world: World, life: NodeLife, name: string, port: Port): Port {
   const methods = { ...port } as Record<string, unknown>;
   for (const [method, run] of Object.entries(port)) {
-    // `isIdle` is synchronous, so it cannot be delayed.
+    // The broker's `isIdle` is synchronous, so the simulation cannot delay it.
     if (typeof run !== 'function' || method === 'isIdle') continue;
     const point = `${name}.${method}`;
     methods[method] = (...args: never[]) => call(world, life, point, () => (run as Method)(...args));
@@ -70,7 +74,9 @@ function wrapped<Port extends object>(world: World, life: NodeLife, name: string
   return methods as Port;
 }
 
-/** Wraps a store so that the invariants are checked after every commit, even if the response to it is lost later. */
+/**
+ * Wraps a store so that the invariants are checked after every commit, even if the response to the commit is lost later.
+ */
 function checkedStore(world: World, { store }: Engine): Engine['store'] {
   const checkAfter = async <T>(call: Promise<T>, check: (results: T) => void): Promise<T> => {
     const results = await call;
@@ -83,7 +89,7 @@ function checkedStore(world: World, { store }: Engine): Engine['store'] {
   };
   return {
     ...store,
-    // Several nodes write to the store, also with a transactional broker.
+    // In the simulation several nodes write to the store, even if its broker is transactional.
     can: { ...store.can, sharedWriters: true },
     accept: (batch) =>
       checkAfter(store.accept(batch), (outcomes) => world.shadow.recordAccepted(batch, outcomes)),
@@ -95,9 +101,13 @@ function checkedStore(world: World, { store }: Engine): Engine['store'] {
   };
 }
 
-/** Wraps the ports of a node's engine. Each call may be slow, lose its response after its effect, or crash the node. */
+/**
+ * Wraps the store, broker and registry of a simulated node with faults. Each call may be slow, lose its response after
+ * its effect, or crash the node.
+ */
 export function portsOf(world: World, life: NodeLife, engine: Engine): Engine {
-  // Only an external broker can lose the message of a running task: a transactional one follows the commits.
+  // Only an external broker can lose the dispatch message of a running task: the messages of a transactional broker
+  // follow the commits.
   const broker = world.nature === 'external' ? checkedBroker(world, engine.broker) : engine.broker;
   return {
     store: wrapped(world, life, 'store', checkedStore(world, engine)),

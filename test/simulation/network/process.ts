@@ -45,7 +45,10 @@ export class SimProcess {
     return this.#dead;
   }
 
-  /** Runs a callback now, after the stall, or never if the process is dead. The order of the callbacks is kept. */
+  /**
+   * Runs a callback of the simulated process: now, or after a stall of the process, or never if the process is dead. The
+   * order of the callbacks is kept.
+   */
   run(callback: () => unknown): void {
     if (this.#dead) return;
     if (this.#stalled) this.#deferred.push(callback);
@@ -58,7 +61,7 @@ export class SimProcess {
     this.#world.clock.after(ms, () => this.#resume());
   }
 
-  /** Adds a listener for the death of the process. Returns a function that removes it. */
+  /** Adds a listener that is called when the process dies. Returns a function that removes the listener. */
   onDeath(listener: () => void): () => void {
     this.#deathListeners.add(listener);
     return () => this.#deathListeners.delete(listener);
@@ -72,7 +75,10 @@ export class SimProcess {
     for (const listener of [...this.#deathListeners]) listener();
   }
 
-  /** Runs one deferred callback in each turn of the clock, so that promises that it resolves settle before the next one. */
+  /**
+   * Runs the callbacks that were deferred during the stall, one in each turn of the simulated clock, so that the promises
+   * that a callback resolves settle before the next callback.
+   */
   #resume(): void {
     const next = this.#deferred.shift();
     if (next === undefined) {

@@ -6,7 +6,10 @@ import { gaveUp, keepAliveMs, type Network, timedOut, unreachable } from './netw
 import type { SimProcess } from './process.ts';
 
 type Execute<R> = (api: NodeApi, context: CallContext) => Promise<R>;
-/** The result of a call. Undefined if the node died or a message was lost: the call may or may not have taken effect. */
+/**
+ * The result of a simulated call. Undefined if the node died or a message was lost: the call may or may not have taken
+ * effect.
+ */
 type CallResult<R> = { readonly value: R } | { readonly error: unknown } | undefined;
 
 /**
@@ -20,7 +23,7 @@ export class SimCall<R> {
   readonly #timeoutMs: number | undefined;
   readonly #execute: Execute<R>;
   readonly #beganAtMs: number;
-  /** The abort controller of the call on the node. It is aborted when the node notices that the caller is gone. */
+  /** Aborts the call on the node when the node notices that the caller is gone. */
   readonly #callerGone = new AbortController();
   #finish: (result: Exclude<CallResult<R>, undefined>) => void = () => {};
 

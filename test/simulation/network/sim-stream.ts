@@ -16,12 +16,15 @@ export interface StreamKind<Out, In> {
   back(message: In): In;
 }
 
-/** Kinds of messages that are also sent while there is no work. A stream is cut at these messages more rarely. */
+/**
+ * The kinds of stream messages that are also sent while there is no work. The simulation cuts a stream at these messages
+ * more rarely.
+ */
 const idleKinds = new Set(['keepAlive', 'hello', 'credit']);
 
 /**
  * A bidirectional stream on the simulated network. It delivers messages in order, each one late, and may be cut at any
- * message. The messages in flight are lost then, and each end notices it soon or when the keep-alive fails.
+ * message. A cut loses the messages in flight, and each end notices the cut soon or when the keep-alive fails.
  */
 export class SimStream<Out extends object, In extends object> implements Outgoing<Out> {
   readonly #network: Network;
@@ -135,7 +138,10 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
     return this.#serving?.life.dead === false;
   }
 
-  /** Closes the node's end, after the last message of the client or when the node notices that the connection is gone. */
+  /**
+   * Closes the node's end of the stream, after the last message of the client or when the node notices that the
+   * connection is gone.
+   */
   #hangUp(error: HoldfastError | undefined): void {
     const received = this.#received;
     this.#received = undefined;

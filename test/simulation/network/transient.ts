@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../../src/core/errors.ts';
 
-/** Ignores an error that is expected while nodes fail. Throws any other error: it is a defect. */
+/** Ignores an error that is expected while nodes fail. Throws any other error, because it shows a defect of Holdfast. */
 export function rethrowUnlessTransient(thrown: unknown, action: string): undefined {
   const isTransient =
     thrown instanceof HoldfastError && (thrown.retryable || thrown.code === 'DEADLINE_EXCEEDED');

@@ -51,7 +51,7 @@ function watchKind(request: WatchTasksRequest): StreamKind<object, WatchTasksRes
   };
 }
 
-/** The SDK's transport of one process on the simulated network. Closing it aborts its open streams. */
+/** The SDK's transport of one client process on the simulated network. Closing the transport aborts its open streams. */
 export class SimTransport implements Transport {
   readonly #network: Network;
   readonly #process: SimProcess;

@@ -22,12 +22,15 @@ function spanMs(world: World): number {
   return world.between(50, world.chance(0.15) ? 35_000 : 4_000);
 }
 
-/** Returns the delay of a snooze or a retry: mostly short, sometimes so long that the dispatch message is deleted meanwhile. */
+/**
+ * Returns the delay in ms of a snooze or a retry: mostly short, sometimes so long that the task's dispatch message is
+ * deleted meanwhile.
+ */
 export function delayAheadMs(world: World): number {
   return world.chance(0.25) ? world.between(61_000, 125_000) : world.between(500, 20_000);
 }
 
-/** Runs one attempt with a random duration and outcome. Some attempts ignore the abort signal. */
+/** Runs one simulated attempt of a task, with a random duration and outcome. Some attempts ignore the abort signal. */
 export async function attempt(
   world: World,
   process: SimProcess,
@@ -48,7 +51,7 @@ export async function attempt(
   if (outcome === 'snoozes') throw new Snooze(ahead);
   if (outcome === 'later') throw new RetryAfter(ahead);
   if (outcome === 'parent' && n < 1_000) {
-    // Every attempt submits the same child, which has the same idempotency key.
+    // Every attempt of a task submits the same child task with the same idempotency key.
     const made = await context.submit(child, { n: n + 1_000 });
     world.shadow.recordAcknowledged(undefined, made.id);
   }

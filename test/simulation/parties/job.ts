@@ -2,12 +2,12 @@ import { defineTask, type TaskType, typed } from '../../../src/client/contract/t
 import type { SubmitOptions } from '../../../src/client/submit/submit-options.ts';
 import type { World } from '../world.ts';
 
-/** The input of a job. The number identifies the job; the worker decides how the attempt goes. */
+/** The input of a simulated task: a number that identifies the task. The worker chooses the outcome of each attempt. */
 export interface JobInput {
   readonly n: number;
 }
 
-/** The result of a job: its number, and the fencing token of the attempt that succeeded. */
+/** The result of a simulated task: the number in its input, and the fencing token of the attempt that succeeded. */
 export interface JobResult {
   readonly n: number;
   readonly fencingToken: number;
@@ -44,8 +44,8 @@ export interface PlannedSubmission {
 }
 
 /**
- * Plans the submissions of a world: more than half of them in lanes, some delayed, some with a deadline or a short
- * lifetime, each with three attempts at most.
+ * Plans the task submissions of a simulated world: more than half of them in lanes, some delayed, some with a deadline or
+ * a short lifetime, each with three attempts at most.
  */
 export function planSubmissions(world: World): PlannedSubmission[] {
   return Array.from({ length: world.between(72, 80) }, (_, n) => planSubmission(world, n));

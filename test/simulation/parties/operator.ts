@@ -8,10 +8,10 @@ import { queues } from './job.ts';
 import { clientOf, processOf } from './parties.ts';
 
 const timeoutMs = 10_000;
-/** The reasons of errors that are expected because the task has changed meanwhile. */
+/** The reasons of errors that an operator's calls may get because the task has changed meanwhile. */
 const tooLateReasons = new Set(['TASK_ENDED', 'NOT_DEAD', 'EXPIRES_SOON', 'HAND_OVER_PENDING', 'CONFLICT']);
 
-/** An operator who cancels, redrives and skips tasks, and changes the `onDead` setting of queues. */
+/** Simulates an operator who cancels, redrives and skips tasks, and changes the `onDead` setting of queues. */
 export async function operator(network: Network): Promise<void> {
   const { world } = network;
   const process = processOf(network, 'operator');
@@ -30,7 +30,10 @@ export async function operator(network: Network): Promise<void> {
     await freeHeldLanes(client);
   }
 
-  /** Redrives or skips dead tasks that hold their lanes. No other task of such a lane starts before that. */
+  /**
+   * Redrives or skips dead tasks that hold their lanes. While a dead task holds its lane, no other task of the lane
+   * starts.
+   */
   async function freeHeldLanes(by: Client): Promise<void> {
     const holders = [...world.shadow.tasks.values()].filter(({ folded }) => folded.holdsLane);
     for (const { id } of holders) {

@@ -25,8 +25,9 @@ const failures = [
 ];
 
 /**
- * A worker without the SDK and without streams, like one that uses curl: it claims, renews and settles by single calls.
- * Some of its attempts send no heartbeat until they are done, past the end of their lease.
+ * A simulated worker without the SDK and without streams, like one that uses curl: it claims tasks, renews leases and
+ * settles attempts by single calls. Some of its attempts send no heartbeat until they are done, past the end of their
+ * lease.
  */
 export class Poller {
   readonly process: SimProcess;
@@ -41,7 +42,7 @@ export class Poller {
     this.#world.runInBackground(this.#run());
   }
 
-  /** Stops claiming. The attempts that are running still end. */
+  /** Stops claiming tasks. Running attempts continue to their end. */
   async stop(): Promise<void> {
     this.#stopping = true;
   }
@@ -53,7 +54,8 @@ export class Poller {
       const tasks = await this.#claim(requestId).catch((thrown: unknown) =>
         rethrowUnlessTransient(thrown, 'a claim'),
       );
-      // Without a response the same request is sent again, so that tasks that it may have claimed are not lost.
+      // Without a response the same claim request is sent again, so that tasks that the first request may have claimed
+      // are not lost.
       if (tasks !== undefined) requestId = clock.uuid();
       for (const task of tasks ?? []) this.#world.runInBackground(this.#work(task));
       await clock.sleep(this.#world.between(500, 4_000));
@@ -90,7 +92,7 @@ export class Poller {
     await this.#settle(task);
   }
 
-  /** Sends the heartbeats that the attempt did not send, within 2.5 s. */
+  /** Sends the heartbeats that an attempt did not send during its run, within 2.5 s. */
   async #sendMissedHeartbeats(task: Assignment): Promise<void> {
     const heartbeats = Array.from({ length: 8 }, async () => {
       await this.process.clock.sleep(this.#world.between(0, 2_500));
@@ -126,13 +128,17 @@ export class Poller {
         isFinal(thrown) ? 'refused' : rethrowUnlessTransient(thrown, 'a settlement'),
       );
       if (response !== undefined) return;
-      // It is unknown whether the settlement took effect, so the same outcome is sent again.
+      // After a failed call it is unknown whether the settlement took effect, so the same outcome of the attempt is sent
+      // again.
       await this.process.clock.sleep(world.between(200, 3_000));
     }
   }
 }
 
-/** Returns how long an unresponsive attempt runs: until about its lease expires, or well past that. */
+/**
+ * Returns how long, in ms, an attempt without heartbeats runs: until about the time at which its lease expires, or well
+ * past that time.
+ */
 function unresponsiveMs(world: World): number {
   return world.between(30_500, world.chance(0.6) ? 33_000 : 60_000);
 }

@@ -9,7 +9,7 @@ import type { JobResult, PlannedSubmission } from './job.ts';
 import { clientOf, processOf } from './parties.ts';
 import { waitForResult } from './waiter.ts';
 
-/** A client program that submits tasks with the SDK, repeats some submissions, and waits for some results. */
+/** A simulated client program that submits tasks with the SDK, repeats some submissions, and waits for some results. */
 export class Submitter {
   readonly process: SimProcess;
   readonly #network: Network;
@@ -22,7 +22,7 @@ export class Submitter {
     this.#client = clientOf(network, this.process);
   }
 
-  /** Starts all submissions. Each is sent at its own time, until it is acknowledged. */
+  /** Starts all submissions. Each submission is sent at its planned time, and again until it is acknowledged. */
   submitAll(submissions: readonly PlannedSubmission[]): void {
     for (const planned of submissions) this.#network.world.runInBackground(this.#submit(planned));
   }

@@ -6,7 +6,7 @@ import type { SimProcess } from '../network/process.ts';
 import { rethrowUnlessTransient } from '../network/transient.ts';
 import type { JobResult, PlannedSubmission } from './job.ts';
 
-/** Waits with the SDK until the task has ended, and compares the result with the committed one. */
+/** Waits with the SDK until the task has ended, and compares the result that the SDK returns with the committed result. */
 export async function waitForResult(
   { world }: Network,
   process: SimProcess,

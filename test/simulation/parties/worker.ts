@@ -9,7 +9,7 @@ import { clientOf, processOf } from './parties.ts';
 const job = jobOf({ maxAttempts: 3, timeoutMs: undefined });
 const slots = 3;
 
-/** A worker that uses the SDK, as a user would write it. */
+/** A simulated worker that uses the SDK, as a user would write it. */
 export class SimWorker {
   readonly process: SimProcess;
   readonly #client: Client;
@@ -20,7 +20,7 @@ export class SimWorker {
     this.#client = clientOf(network, this.process);
     const handler = handle(job, (input, context) => attempt(world, this.process, input, context));
     const spec = defineWorker({ handlers: [handler], queues, concurrency: slots });
-    // An error of the worker itself, such as a rejection by the nodes, is a defect and ends the world.
+    // An error of the worker itself, such as a rejection by the nodes, is a defect and ends the simulated world.
     world.runInBackground(this.#client.work(spec).then((running) => running.done));
   }
 

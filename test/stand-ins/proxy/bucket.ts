@@ -1,6 +1,6 @@
 /**
- * A token bucket that can go into debt, as DynamoDB's do. A request is admitted while the level is above 0 and then
- * charged its real cost. The next request is refused until the refill has paid the debt.
+ * A token bucket that can go into debt, as the token buckets of DynamoDB do. A request is admitted while the bucket's
+ * level is above 0 and then charged its real cost. The next request is refused until the refill has paid the debt.
  */
 export class Bucket {
   readonly #perS: number;

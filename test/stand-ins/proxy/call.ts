@@ -15,7 +15,7 @@ export interface Call {
   readonly keys: readonly string[];
   /** The condition, update and key condition expressions of a DynamoDB request, in this order. */
   readonly expressions: readonly string[];
-  /** The time of arrival, in ms since the proxy's start. */
+  /** The time at which the request arrived, in ms since the proxy's start. */
   readonly atMs: number;
   readonly body: Json;
 }
@@ -33,14 +33,21 @@ export interface LoggedCall extends Call {
 }
 
 /**
- * The decision of a hook: `lose` destroys the caller's socket, an answer replaces the real one, undefined does nothing.
+ * The decision of a hook about a call: `lose` destroys the caller's socket, an answer replaces the real one, undefined
+ * does nothing.
  */
 export type Intervention = 'lose' | Answer | undefined;
 
 export interface Hooks {
-  /** Runs before the request is forwarded. A returned answer replaces the upstream's; a promise delays the call. */
+  /**
+   * Runs before the proxy forwards a request. A returned answer replaces the stand-in's answer; a promise delays the
+   * call.
+   */
   beforeRequest?(n: number, call: Call): Intervention | Promise<Intervention>;
-  /** Runs after the upstream answered, so its writes have taken effect, and before the caller gets the answer. */
+  /**
+   * Runs after the stand-in has answered a request, so that the request's writes have taken effect, and before the
+   * caller gets the answer.
+   */
   afterRequest?(n: number, call: Call, answer: Answer): Intervention | Promise<Intervention>;
 }
 
@@ -48,7 +55,7 @@ export const amzJson = 'application/x-amz-json-1.0';
 
 let answered = 0;
 
-/** Makes an answer of the proxy's own in the format of the AWS JSON protocol. */
+/** Makes an answer that the proxy gives itself, in the format of the AWS JSON protocol. */
 export function answerOf(status: number, body: Json, headers: Readonly<Record<string, string>> = {}): Answer {
   const id = `PROXY${String(++answered).padStart(20, '0')}`;
   return {

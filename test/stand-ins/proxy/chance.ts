@@ -1,8 +1,9 @@
 import { seededRandom } from '../../../src/testing/random.ts';
 
 /**
- * Derives a number in [0, 1) from a seed and the name of the decision, and from nothing else. So a call with the same
- * name has the same fate in every run, whatever else happens in it.
+ * Derives a number in [0, 1) from a seed and the name of a decision (such as a kind of fault and the call's number),
+ * and from nothing else. So a decision with the same name has the same result in every run, whatever else happens in
+ * the run.
  */
 export function draw(seed: number, ...about: readonly (string | number)[]): number {
   let hash = 2_166_136_261 ^ seed;

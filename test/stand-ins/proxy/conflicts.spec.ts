@@ -39,7 +39,7 @@ async function both(first: () => Promise<unknown>, second: () => Promise<unknown
   return outcomes.map((one) => (one.status === 'fulfilled' ? true : one.reason));
 }
 
-it('a transaction is cancelled if another one holds one of its items, and the reasons name the item', async () => {
+it('a transaction is cancelled if another transaction holds one of its items, and the reasons name the item', async () => {
   const [first, second] = await both(
     () => fixture.client.send(transaction(['a', 'b'])),
     () => fixture.client.send(transaction(['c', 'b'])),
@@ -71,7 +71,7 @@ it('a transactional read of an item that is being written is cancelled', async (
   expect(second).toMatchObject({ CancellationReasons: [{ Code: 'TransactionConflict' }] });
 });
 
-it('other items, plain reads, two single writes and consecutive transactions do not conflict', async () => {
+it('requests for other items, plain reads, two single writes and consecutive transactions do not conflict', async () => {
   const seconds = [
     () => fixture.client.send(transaction(['z'])),
     () => fixture.client.send(get('a')),
@@ -91,7 +91,7 @@ it('other items, plain reads, two single writes and consecutive transactions do 
   await fixture.client.send(transaction(['a']));
 });
 
-it('a second request with the token of a transaction in flight is answered as in progress', async () => {
+it('a second request with the client token of a transaction in flight fails with TransactionInProgressException', async () => {
   const [first, second] = await both(
     () => fixture.client.send(transaction(['a'], 'request-token')),
     () => fixture.client.send(transaction(['a'], 'request-token')),
@@ -100,7 +100,7 @@ it('a second request with the token of a transaction in flight is answered as in
   expect(second).toMatchObject({ name: 'TransactionInProgressException' });
 });
 
-it('transactions do not conflict after conflicts were switched off', async () => {
+it('transactions do not conflict after the conflict fault was switched off', async () => {
   await fixture.proxy.set({ conflicts: undefined });
   fixture.proxy.restartCount();
   const outcomes = await both(

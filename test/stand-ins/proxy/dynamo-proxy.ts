@@ -28,7 +28,7 @@ export interface DynamoProxyOptions extends PipelineOptions, DynamoFaults {
 }
 
 export interface DynamoProxy extends FaultProxy<DynamoFaults> {
-  /** Ends every lag, and resolves when the copies are equal to their tables. */
+  /** Ends every lag of stale reads, and resolves when the proxy's copies of tables are equal to the tables. */
   caughtUp(): Promise<void>;
 }
 

@@ -3,7 +3,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Answer } from './call.ts';
 
 /**
- * A kind of outage: `refuse` closes the port (ECONNREFUSED), `error` answers everything with 500, `hang` never answers.
+ * A kind of outage of a proxy: `refuse` closes the port (ECONNREFUSED), `error` answers every request with HTTP 500,
+ * `hang` never answers.
  */
 export type Outage = 'refuse' | 'error' | 'hang';
 
@@ -12,12 +13,12 @@ export interface ReceivedRequest {
   readonly path: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
-  /** Aborted when the caller disconnects before it got the answer. */
+  /** A signal that is aborted when the caller disconnects before it got the answer. */
   readonly gone: AbortSignal;
 }
 
 export interface Front {
-  /** `http://127.0.0.1:<port>`; the port stays the same through an outage. */
+  /** The URL of the proxy, `http://127.0.0.1:<port>`. The port stays the same through an outage. */
   readonly url: string;
   outage(kind: Outage | undefined): Promise<void>;
   close(): Promise<void>;
@@ -29,7 +30,10 @@ async function bodyOf(incoming: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** Starts the HTTP server of a proxy. `serve` returns the answer to each request, or `lose` to destroy its socket. */
+/**
+ * Starts the HTTP server of a proxy. `serve` returns the answer to each request, or `lose` to destroy the caller's
+ * socket.
+ */
 export async function startFront(
   serve: (received: ReceivedRequest) => Promise<Answer | 'lose'>,
   errorAnswer: () => Answer,

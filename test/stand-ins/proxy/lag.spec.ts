@@ -60,7 +60,7 @@ async function read(id: string, ConsistentRead = false): Promise<string | undefi
   return Item?.q?.S;
 }
 
-it('an index read sees a write only after its lag', async () => {
+it('a read of an index sees a write only after the lag of that write', async () => {
   await put('old', 1);
   await fixture.proxy.set({ indexLag: { upToMs: 400 } });
   await put('new', 2);
@@ -69,7 +69,7 @@ it('an index read sees a write only after its lag', async () => {
   await expect.poll(indexed, { timeout: 1_000 }).toEqual(['old', 'new']);
 });
 
-it('an index sees the versions of an item in order, and its deletion last', async () => {
+it('an index with a lag shows the versions of an item in order, and the deletion of the item last', async () => {
   await fixture.proxy.set({ indexLag: { upToMs: 120 } });
   await put('a', 1, '0');
   const seen: string[] = [];
@@ -83,7 +83,7 @@ it('an index sees the versions of an item in order, and its deletion last', asyn
   expect(new Set(seen).size).toBeGreaterThan(1);
 });
 
-it('an index sees the writes of a transaction after caughtUp()', async () => {
+it('an index with a lag shows the writes of a transaction after caughtUp()', async () => {
   await fixture.proxy.set({ indexLag: { upToMs: 60_000 } });
   const TransactItems = ['a', 'b'].map((id, i) => ({ Put: { TableName: tableName(), Item: item(id, i) } }));
   await fixture.client.send(new TransactWriteItemsCommand({ TransactItems }));
@@ -137,7 +137,7 @@ it('a stale read stays one version behind when the lag of an older write ends', 
   expect(await read('a')).toBe('3');
 });
 
-it('a write whose condition failed does not reach the copies, and ListTables hides the copies', async () => {
+it('a write whose condition failed does not reach the copies of the table, and ListTables hides the copies', async () => {
   await fixture.proxy.set({ indexLag: { upToMs: 0 }, staleReads: { share: 1, upToMs: 0 } });
   await put('a', 1, '1');
   const failing = new PutItemCommand({
@@ -153,7 +153,7 @@ it('a write whose condition failed does not reach the copies, and ListTables hid
   expect(TableNames?.filter((name) => name.startsWith(tableName()))).toEqual([tableName()]);
 });
 
-it('reads are current after the lags were switched off', async () => {
+it('reads are current after index lag and stale reads were switched off', async () => {
   await fixture.proxy.set({
     indexLag: { upToMs: 60_000 },
     staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY },

@@ -53,7 +53,7 @@ it('the proxy logs each call with operation, table, keys and expressions, in the
   expect(fixture.proxy.calls).toMatchObject([{ n: 1, operation: 'GetItem' }]);
 });
 
-it('hooks run before request n is forwarded and after it was answered', async () => {
+it('the hooks of a proxy run before request n is forwarded and after it was answered', async () => {
   const seen: unknown[] = [];
   const note = (when: string, n: number, { operation }: Call): undefined => {
     seen.push([when, n, operation]);
@@ -72,14 +72,14 @@ it('hooks run before request n is forwarded and after it was answered', async ()
   ]);
 });
 
-it('a lost request writes nothing', async () => {
+it('a request that the proxy loses writes nothing', async () => {
   fixture.proxy.hook({ beforeRequest: (n) => (n === 1 ? 'lose' : undefined) });
   await expect(fixture.client.send(put('a'))).rejects.toThrow(/socket hang up|ECONNRESET/);
   expect(await isStored('a')).toBe(false);
   expect(fixture.proxy.calls).toMatchObject([{ fault: 'request lost' }]);
 });
 
-it('an answer is lost after the write took effect, so a retry of the SDK finds its own write', async () => {
+it('the proxy loses an answer after the write took effect, so a retry of the SDK finds its own write', async () => {
   const retrying = clientAt(fixture.proxy.url, 3);
   fixture.proxy.hook({ afterRequest: (n) => (n === 1 ? 'lose' : undefined) });
   await expect(retrying.send(put('a'))).rejects.toMatchObject({ name: 'ConditionalCheckFailedException' });
@@ -88,7 +88,7 @@ it('an answer is lost after the write took effect, so a retry of the SDK finds i
   retrying.destroy();
 });
 
-it('the same seed loses the same answers', async () => {
+it('proxies with the same seed lose the same answers', async () => {
   await fixture.proxy.set({ chance: { loseAnswer: 0.5 } });
   const round = async (): Promise<string> => {
     fixture.proxy.restartCount();
@@ -108,14 +108,14 @@ it('the proxy answers HTTP 500 by chance', async () => {
   });
 });
 
-it('a latency delays each call', async () => {
+it('a latency fault of the proxy delays each call', async () => {
   await fixture.proxy.set({ latency: { fixedMs: 60, jitterMs: 0 } });
   const startMs = performance.now();
   await fixture.client.send(get('a'));
   expect(performance.now() - startMs).toBeGreaterThanOrEqual(58);
 });
 
-it('an outage refuses connections, answers 500 or hangs, and ends on the same port', async () => {
+it('an outage of the proxy refuses connections, answers HTTP 500 or hangs, and the proxy keeps its port after the outage', async () => {
   const name = (): Promise<string> =>
     fixture.client.send(get('a')).then(String, (thrown) => thrown.name + thrown.code);
   await fixture.proxy.outage('refuse');

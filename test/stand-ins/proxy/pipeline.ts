@@ -8,12 +8,15 @@ import { upstreamAt } from './upstream.ts';
 export type CallDetails = Omit<Call, 'n' | 'atMs' | 'operation' | 'body'>;
 export type Forward = (body?: string) => Promise<Answer>;
 
-/** The part of a proxy that depends on the service: it reads the service's requests and applies its own faults. */
+/**
+ * The part of a fault proxy that depends on the AWS service: it reads the requests of the service and applies faults
+ * of its own.
+ */
 export interface Protocol {
   detailsOf(operation: string, body: Json): Promise<CallDetails>;
   /**
-   * Answers the call, mostly by `forward`. If it injects a fault, `call.fault` gets the name of the fault. `gone` is aborted when
-   * the caller disconnects.
+   * Answers a call, mostly by `forward`. If a fault is injected, `call.fault` gets the name of the fault. `gone` is
+   * aborted when the caller disconnects.
    */
   serve(call: LoggedCall, forward: Forward, gone: AbortSignal): Promise<Answer>;
   throttled(call: Call): Answer;
@@ -26,28 +29,32 @@ export interface PipelineOptions extends Hooks {
   readonly seed: number;
 }
 
-/** A running proxy that injects faults: the interface that both proxies share. */
+/** A running proxy that injects faults: the interface that the proxies for DynamoDB and SQS share. */
 export interface FaultProxy<Faults extends CommonFaults> {
-  /** The URL to configure as the client's `endpoint`. */
+  /** The URL to configure as the `endpoint` of an AWS SDK client. */
   readonly url: string;
   /**
-   * The calls since the start or `restartCount()`, in the order of arrival. Only the newest 20,000 to 40,000 are kept.
+   * The calls that the proxy has received since its start or `restartCount()`, in the order of arrival. Only the
+   * newest 20,000 to 40,000 are kept.
    */
   readonly calls: readonly LoggedCall[];
-  /** The number of calls of this operation, or of all operations. */
+  /** Returns the number of calls of an operation, or of all operations, since the start or `restartCount()`. */
   count(operation?: string): number;
-  /** Forgets the calls and numbers the next one 1 again. Decisions by seed repeat from there. */
+  /** Forgets the logged calls and numbers the next call 1 again. Decisions by the seed repeat from that call on. */
   restartCount(): void;
-  /** Replaces the faults that are named. An undefined fault is switched off. */
+  /** Replaces the proxy's faults that are named, and keeps the others. An undefined fault is switched off. */
   set(faults: Faults): Promise<void>;
-  /** Replaces the hooks. An empty object removes them. */
+  /** Replaces the hooks that the proxy runs for each request. An empty object removes all hooks. */
   hook(hooks: Hooks): void;
-  /** Starts an outage, which lasts until the next call. Undefined ends it. */
+  /** Starts an outage of the proxy, which lasts until the next `outage()`. `undefined` ends the outage. */
   outage(kind: Outage | undefined): Promise<void>;
   close(): Promise<void>;
 }
 
-/** The number of calls that the log keeps, since a long run under load would fill the memory. */
+/**
+ * The number of calls that the log of a proxy keeps, since a log of all calls of a long run under load would fill the
+ * memory.
+ */
 const keptCalls = 20_000;
 
 /** Returns the operation in the target header: `PutItem` for `DynamoDB_20120810.PutItem`. */

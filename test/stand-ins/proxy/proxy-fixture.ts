@@ -2,7 +2,7 @@
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { type DynamoProxy, type DynamoProxyOptions, startDynamoProxy } from './dynamo-proxy.ts';
 
-/** Creates a client, by default without retries, so that a spec sees each answer. */
+/** Creates a DynamoDB client, by default without retries, so that a test sees each answer. */
 export function clientAt(endpoint: string, maxAttempts = 1): DynamoDBClient {
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
   return new DynamoDBClient({ endpoint, region: 'local', credentials, maxAttempts });
@@ -19,7 +19,10 @@ export interface ProxyFixture {
 
 let made = 0;
 
-/** Starts a proxy and creates the table `tableName()`: keys pk and sk; index `due` over d and n, which projects q. */
+/**
+ * Starts a DynamoDB proxy and creates the table `tableName()` with the keys pk and sk and the index `due` over d and
+ * n, which projects q.
+ */
 export async function startProxyFixture(
   url: string,
   options: Partial<DynamoProxyOptions> = {},
@@ -64,7 +67,7 @@ export async function startProxyFixture(
   };
 }
 
-/** The name of the table of the newest fixture. */
+/** Returns the name of the table that the newest fixture created. */
 export function tableName(): string {
   return `table-${made}`;
 }

@@ -2,12 +2,12 @@ import { amzJson, type Json } from './call.ts';
 import type { Upstream } from './upstream.ts';
 
 /**
- * Sends a request of the proxy's own to the upstream. Rejects unless the status is 200, since such requests must
- * succeed.
+ * Sends a request that the proxy makes itself to the stand-in behind it. Rejects unless the HTTP status is 200, since
+ * such requests must succeed.
  */
 export type SendUpstream = (operation: string, body: Json) => Promise<Json>;
 
-// The stand-in checks the format of the signature, but not the signature itself.
+// The stand-in checks the format of a request's signature, but not the signature itself.
 const headers = {
   'content-type': amzJson,
   'x-amz-date': '20200101T000000Z',
@@ -15,7 +15,10 @@ const headers = {
     'AWS4-HMAC-SHA256 Credential=proxy/20200101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
 };
 
-/** Creates the sender for one service. Its name precedes the operation in the target header. */
+/**
+ * Creates the function that sends the proxy's own requests to one service. The service precedes the operation in the
+ * `x-amz-target` header.
+ */
 export function upstreamSender(upstream: Upstream, service: 'DynamoDB_20120810' | 'AmazonSQS'): SendUpstream {
   return async (operation, body) => {
     const answer = await upstream.forward({

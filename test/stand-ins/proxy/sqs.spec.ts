@@ -78,7 +78,7 @@ it('a limit on one operation of one queue gives a typed error that the SDK count
   for (const id of ['c', 'd', 'e']) await send(id);
 });
 
-it('single entries of a batch fail by seed, and the others are forwarded', async () => {
+it('the seed decides which entries of an SQS batch fail, and the other entries are forwarded', async () => {
   await proxy.set({ failEntries: 0.5 });
   const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   const { Successful = [], Failed = [] } = await send(...ids);
@@ -88,13 +88,13 @@ it('single entries of a batch fail by seed, and the others are forwarded', async
   expect(bodies(await receive())).toEqual(Successful.map(({ Id }) => ids[Number(Id)]));
 });
 
-it('all entries of a batch can fail', async () => {
+it('all entries of an SQS batch can fail', async () => {
   await proxy.set({ failEntries: 1 });
   const { Successful, Failed } = await send('a', 'b');
   expect([Successful ?? [], Failed?.length]).toEqual([[], 2]);
 });
 
-it('a lost answer leaves the message sent, and a lost request does not', async () => {
+it('if the answer to a send is lost the message is sent, and if the request is lost it is not', async () => {
   proxy.hook({ afterRequest: (n) => (n === 1 ? 'lose' : undefined) });
   await expect(send('a')).rejects.toThrow(/socket hang up|ECONNRESET/);
   proxy.hook({ beforeRequest: (n) => (n === 2 ? 'lose' : undefined) });
@@ -123,7 +123,7 @@ it('the proxy delays calls, answers HTTP 500, and refuses connections', async ()
   await receive();
 });
 
-it('an error of the stand-in is passed on unchanged', async () => {
+it('the proxy passes an error of the stand-in on unchanged', async () => {
   const command = new DeleteMessageCommand({ QueueUrl: `${QueueUrl}x`, ReceiptHandle: 'h' });
   await expect(client.send(command)).rejects.toMatchObject({ name: 'QueueDoesNotExist' });
 });

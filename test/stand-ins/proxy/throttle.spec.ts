@@ -35,7 +35,7 @@ const due = (shard: string): Record<string, { S: string } | { N: string }> => ({
 });
 const big = { text: { S: 'x'.repeat(9_500) } };
 
-/** Returns `true`, or the name of the error. */
+/** Returns `true` if the request succeeds, else the name of its error. */
 const outcome = (sent: Promise<unknown>): Promise<unknown> =>
   sent.then(
     () => true,
@@ -43,9 +43,9 @@ const outcome = (sent: Promise<unknown>): Promise<unknown> =>
   );
 const throttled = 'ProvisionedThroughputExceededException';
 
-it('a token bucket admits while it holds units, charges the real cost of a write, and refills with time', async () => {
+it('a token bucket admits requests while it holds units, charges the real cost of a write, and refills with time', async () => {
   await fixture.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 4 }] });
-  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // 10 units of 4: 6 in debt
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // costs 10 units; the bucket held 4 and is now 6 in debt
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
   nowMs = 1_400;
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
@@ -59,11 +59,11 @@ it('a token bucket admits while it holds units, charges the real cost of a write
 it('a token bucket keeps no more unused units than its burst', async () => {
   await fixture.proxy.set({ limits: [{ writeUnitsPerS: 4, burstS: 2 }] });
   nowMs = 100_000;
-  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // 10 units of 8
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // costs 10 units; the bucket held 8
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
 });
 
-it('a throttled request gets the typed error with its reasons, for both billing modes', async () => {
+it('the DynamoDB proxy answers a throttled request with the typed error of the billing mode and the reasons', async () => {
   await fixture.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 0 }] });
   await expect(fixture.client.send(put('a'))).rejects.toMatchObject({
     name: throttled,
@@ -76,7 +76,7 @@ it('a throttled request gets the typed error with its reasons, for both billing 
   await expect(fixture.client.send(put('a'))).rejects.toMatchObject({ name: 'ThrottlingException' });
 });
 
-it('the SDK retries a throttled request until the bucket holds units again', async () => {
+it('the SDK retries a throttled request until the token bucket holds units again', async () => {
   await fixture.proxy.set({ limits: [{ writeUnitsPerS: 0 }] });
   fixture.proxy.hook({
     beforeRequest: async (n) => {
@@ -106,7 +106,7 @@ it('a throttled transaction is cancelled with a reason for each item', async () 
   });
 });
 
-it('the throttled items of a batch are unprocessed, and the others are written', async () => {
+it('the throttled items of a batch are returned as unprocessed, and the other items are written', async () => {
   const batch = new BatchWriteItemCommand({
     RequestItems: { [tableName()]: ['cold', 'hot'].map((id) => ({ PutRequest: { Item: key(id) } })) },
   });
@@ -119,7 +119,7 @@ it('the throttled items of a batch are unprocessed, and the others are written',
   expect((await read('hot')).Item).toBeUndefined();
 });
 
-it('a limit for the partition key each gives every partition key its own bucket', async () => {
+it('a limit for the partition key "each" gives every partition key a token bucket of its own', async () => {
   await fixture.proxy.set({ limits: [{ partitionKey: 'each', writeUnitsPerS: 1 }] });
   expect(await outcome(fixture.client.send(put('a')))).toBe(true);
   expect(await outcome(fixture.client.send(put('a')))).toBe(throttled);
@@ -165,9 +165,9 @@ it('a limit on one shard of an index throttles the reads and writes of that shar
   expect((await fixture.client.send(query('L#4'))).Count).toBe(1);
 });
 
-it('an index is charged the write units that the stand-in reports for it', async () => {
+it('the limit of an index is charged the write units that the stand-in reports for the index', async () => {
   await fixture.proxy.set({ limits: [{ index: 'due', writeUnitsPerS: 1 }] });
-  expect(await outcome(fixture.client.send(put('a')))).toBe(true); // no entry, no unit
+  expect(await outcome(fixture.client.send(put('a')))).toBe(true); // an item without an entry in the index costs the index no unit
   expect(await outcome(fixture.client.send(put('a', due('L#1'))))).toBe(true);
   expect(await outcome(fixture.client.send(put('b', due('L#2'))))).toBe(throttled);
   expect(await outcome(fixture.client.send(put('c', { n: { N: '1' } })))).toBe(true);
@@ -179,7 +179,7 @@ it('an index is charged the write units that the stand-in reports for it', async
   expect(await outcome(fixture.client.send(leave))).toBe(true); // the item was not in the index
 });
 
-it('a failed condition is charged, and a caller sees only the capacity that it requested', async () => {
+it('a write whose condition fails is charged, and a caller sees only the consumed capacity that it requested', async () => {
   await fixture.proxy.set({ limits: [{ writeUnitsPerS: 1.5 }] });
   const reported = (ReturnConsumedCapacity: 'TOTAL' | 'INDEXES' | undefined): Promise<unknown> =>
     fixture.client
@@ -198,7 +198,7 @@ it('a failed condition is charged, and a caller sees only the capacity that it r
   expect(await outcome(fixture.client.send(failing))).toBe(throttled);
 });
 
-it('a throttle by chance has the error of the kind of request', async () => {
+it('a request that is throttled by chance gets the error of its kind of request', async () => {
   await fixture.proxy.set({ chance: { throttle: 1 } });
   expect(await outcome(fixture.client.send(put('a')))).toBe(throttled);
   const transaction = new TransactWriteItemsCommand({

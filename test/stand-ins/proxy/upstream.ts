@@ -2,7 +2,10 @@ import { Agent, request } from 'node:http';
 import type { Answer } from './call.ts';
 
 export interface Upstream {
-  /** Forwards one request with its headers and body unchanged. Rejects if the upstream cannot be reached. */
+  /**
+   * Forwards one request to the stand-in with its headers and body unchanged. Rejects if the stand-in cannot be
+   * reached.
+   */
   forward(from: {
     readonly method: string;
     readonly path: string;
@@ -12,7 +15,7 @@ export interface Upstream {
   close(): void;
 }
 
-/** Headers of one connection, which are not forwarded to the other side. */
+/** HTTP headers that concern one connection only, so that the proxy does not forward them. */
 const hopHeaders = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length']);
 
 export function upstreamAt(url: string): Upstream {

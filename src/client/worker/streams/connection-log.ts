@@ -17,7 +17,7 @@ export class ConnectionLog {
   #isConnected = false;
   #nextLogAtMs = Number.NEGATIVE_INFINITY;
   #intervalMs: number = logInterval.firstMs;
-  /** The time of the first failure that was logged since the last connection. */
+  /** The time of the first failure that was logged since the worker was last connected. */
   #loggedFromMs: number | undefined;
 
   constructor(clock: Clock, log: Logger) {
@@ -25,7 +25,7 @@ export class ConnectionLog {
     this.#log = log;
   }
 
-  /** Records that a work stream is open. Logs it only if a failure was logged before. */
+  /** Records that a work stream is open. Logs the new connection only if a failure was logged before. */
   connected(): void {
     if (this.#loggedFromMs !== undefined) {
       const after_ms = Math.round(this.#clock.monotonic() - this.#loggedFromMs);
@@ -37,7 +37,7 @@ export class ConnectionLog {
     this.#intervalMs = logInterval.firstMs;
   }
 
-  /** Records that the work stream ended or could not be opened, and logs it unless the same was logged recently. */
+  /** Records that the work stream ended or could not be opened, and logs the failure unless one was logged recently. */
   lost(error: HoldfastError | undefined): void {
     if (this.#isConnected) {
       this.#isConnected = false;

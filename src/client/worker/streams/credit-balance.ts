@@ -22,7 +22,7 @@ export class CreditBalance {
   readonly #parts: CreditBalanceParts;
   readonly #credits = new Credits();
   #sessionId = '';
-  /** The spec bytes of all tasks that are assigned and whose settlement has not been answered. */
+  /** The size in bytes of the specs of all assigned tasks whose settlement the server has not answered. */
   #heldBytes = 0;
   #replenishScheduled = false;
   #stopped = false;
@@ -53,7 +53,10 @@ export class CreditBalance {
     this.#replenish();
   }
 
-  /** Counts a task that was assigned. `current` is true if it came on the newest stream, whose credit counts. */
+  /**
+   * Counts a task that was assigned. `current` is true if the task came on the newest work stream, the only one whose
+   * credit counts.
+   */
   assigned(specBytes: number, current: boolean): void {
     this.#heldBytes += specBytes;
     if (current) this.#credits.used({ tasks: 1, bytes: specBytes });
@@ -65,7 +68,7 @@ export class CreditBalance {
   }
 
   /**
-   * Returns the session to which a batch of `count` settlements returns its credit. Returns an empty text if that
+   * Returns the session to which a batch of `count` settlements returns its credit. Returns an empty string if that
    * credit would bring more tasks than the worker wants.
    */
   sessionFor(count: number): string {
@@ -98,7 +101,7 @@ export class CreditBalance {
     return this.#stopped ? 0 : intake.concurrency + prefetch.tasks;
   }
 
-  /** The number of tasks that wait, run, or have an unanswered settlement. */
+  /** The number of tasks that the worker holds: tasks that wait for a slot, run, or have an unanswered settlement. */
   get #held(): number {
     const { slots: intake, unanswered } = this.#parts;
     return intake.waiting + intake.running + unanswered();

@@ -5,15 +5,15 @@ import type { CreditAmount } from './work-stream.ts';
 const bytesMax = 67_108_864;
 
 /**
- * The worker's count of the credit that the server holds: the tasks and bytes that it may still assign. A settlement
- * returns the credit of its task. If the worker holds more tasks than it wants, it sends the settlement without a
- * session, and that credit is given up.
+ * The worker's count of the credit that the server holds: the tasks and bytes that the server may still assign. A
+ * settlement returns the credit of its task. If the worker holds more tasks than it wants, it sends the settlement
+ * without a session, and that credit is given up.
  */
 export class Credits {
   #tasks = 0;
   #bytes = 0;
 
-  /** Sets the credit at the start of a stream or after a new hello message. */
+  /** Sets the credit at the start of a work stream or after a new hello message. */
   reset(amount: CreditAmount): void {
     this.#tasks = amount.tasks;
     this.#bytes = amount.bytes;
@@ -50,7 +50,7 @@ export class Credits {
   }
 }
 
-/** Returns the tasks and bytes that a worker can take in addition to those it holds. */
+/** Returns the tasks and bytes that a worker can take in addition to the tasks that it holds. */
 export function capacityFor(wanted: number, heldTasks: number, heldBytes: number): CreditAmount {
   return {
     tasks: Math.min(limits.inFlightTasks, Math.max(0, wanted - heldTasks)),

@@ -14,14 +14,15 @@ const progressEveryMs = 1_000;
 const retryMs = 1_000;
 
 export interface HeartbeatsEvents {
-  /** The server has answered a heartbeat with the request to stop the attempt. */
+  /** Called when the server has answered a heartbeat with the request to stop the attempt. */
   stop(attempt: Attempt, cause: CancelCause): void;
-  /** A heartbeat of some attempt is due at this time on the monotonic clock. */
+  /** Called with the time on the monotonic clock at which a heartbeat of some attempt is due. */
   due(atMs: number): void;
 }
 
 /**
- * Renews the lease of each running attempt after a third of its time. Leases that are due together go in one message.
+ * Renews the lease of each running attempt after a third of the lease's duration. Leases that are due together go in
+ * one message.
  */
 export class Heartbeats {
   readonly #clock: Clock;
@@ -51,7 +52,7 @@ export class Heartbeats {
     this.#events.due(attempt.nextHeartbeatAtMs);
   }
 
-  /** Sends the heartbeats that are due. Returns the time of the next one; undefined if no attempt needs one. */
+  /** Sends the heartbeats that are due. Returns the time of the next heartbeat; undefined if no attempt needs one. */
   sendDue(running: Iterable<Attempt>, nowMs: number): number | undefined {
     const due: Attempt[] = [];
     let next = Number.POSITIVE_INFINITY;
@@ -82,7 +83,10 @@ export class Heartbeats {
     });
   }
 
-  /** The answers to these batches are lost with their stream: their heartbeats are due again soon. */
+  /**
+   * Called when a report stream ended before these heartbeat batches were answered. Makes their heartbeats due again
+   * soon.
+   */
   lost(batches: readonly number[]): void {
     const nowMs = this.#clock.monotonic();
     for (const batch of batches) {

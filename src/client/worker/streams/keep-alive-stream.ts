@@ -3,7 +3,7 @@ import { timing } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Outgoing, StreamEvents } from '../../transport.ts';
 
-/** The stream is cut after this many keep-alive intervals without a message from the server. */
+/** A long-lived stream is cut after this many keep-alive intervals without a message from the server. */
 const missedKeepAlives = 3;
 
 interface KeepAlive {
@@ -55,7 +55,9 @@ export class KeepAliveStream<Out, In> {
     return this.#open && this.#out.send(message);
   }
 
-  /** Ends the sending side. Messages from the server are still received until it ends the stream. */
+  /**
+   * Ends the sending side of the stream. Messages from the server are still received until the server ends the stream.
+   */
   end(): void {
     if (this.#open) this.#out.end();
   }

@@ -6,7 +6,10 @@ const maxTasks = 192;
 const aheadMs = 1_000;
 const averageWeight = 0.1;
 const adaptEveryMs = 100;
-/** The shortest handler duration that counts; a lower value would make the prefetch unlimited. */
+/**
+ * The shortest average duration of attempts from which the prefetch is computed; a lower value would make the prefetch
+ * unlimited.
+ */
 const shortestMs = 0.05;
 
 /**
@@ -29,7 +32,8 @@ export class Prefetch {
   }
 
   /**
-   * Records the duration of an attempt. Returns true if the number of tasks was computed again and may have changed.
+   * Records the duration of an attempt. Returns true if the number of tasks to prefetch was computed again and may have
+   * changed.
    */
   recordDuration(ms: number, nowMs: number): boolean {
     const averageMs = this.#averageMs ?? ms;
@@ -42,7 +46,8 @@ export class Prefetch {
   }
 
   /**
-   * Halves the prefetch: tasks waited too long for a slot, so the running attempts take longer than the average says.
+   * Halves the number of tasks to prefetch: tasks waited too long for a slot, so the running attempts take longer than
+   * the average says.
    */
   recordStale(): void {
     this.#tasks = Math.floor(this.#tasks / 2);

@@ -11,9 +11,9 @@ type HeartbeatsAnswer = Extract<ReportResponse, { kind: 'heartbeats' }>;
 export interface ReportStreamEvents {
   settlementsAnswered(answer: SettlementsAnswer): void;
   heartbeatsAnswered(answer: HeartbeatsAnswer): void;
-  /** The stream of these batches ended before they were answered; their answers will not come. */
+  /** Called when a report stream ended before the server answered these batches; their answers will not come. */
   lost(batches: readonly number[]): void;
-  /** A report stream has been opened, and batches can be sent. */
+  /** Called when a report stream has been opened and batches can be sent. */
   opened(): void;
 }
 
@@ -21,7 +21,7 @@ export interface ReportStreamEvents {
 interface ReportConnection {
   readonly stream: KeepAliveStream<ReportRequest, ReportResponse>;
   readonly unanswered: Set<number>;
-  /** The session that the last hello message named. */
+  /** The session that the last hello message of this connection named. */
   sessionId: string;
 }
 
@@ -56,7 +56,7 @@ export class ReportStream {
     this.#events = events;
   }
 
-  /** The number of batches that may be sent now. */
+  /** The number of report batches that may be sent now. */
   get freeBatches(): number {
     return this.#current === undefined ? 0 : Math.max(0, unansweredMax - this.#current.unanswered.size);
   }
@@ -134,7 +134,7 @@ export class ReportStream {
     this.#leaving.add(connection);
     this.#current = undefined;
     this.open();
-    // The server answers the outstanding batches of the old connection before it ends it.
+    // The server answers the outstanding batches of the old connection before it ends that connection.
     connection.stream.end();
   }
 

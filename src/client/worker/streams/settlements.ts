@@ -7,7 +7,7 @@ import type { ReportStream } from './report-stream.ts';
 const batchBytes = limits.wireMessageBytes - 65_536;
 const itemOverheadBytes = 128;
 
-/** A settlement that has not been answered for good. */
+/** A settlement to which the server has not given its final answer. */
 export interface PendingSettlement {
   readonly settlement: Settlement;
   readonly specBytes: number;
@@ -25,8 +25,8 @@ export interface SettlementsEvents {
   /** Returns the session to which a batch of `count` settlements returns its credit; empty if it must return none. */
   sessionFor(count: number): string;
   /**
-   * `count` settlements of a batch were answered for good; `creditedSession` got the credit of the batch back, if
-   * any.
+   * Called when the server has given its final answer to `count` settlements of a batch. `creditedSession` is the
+   * session that got the credit of the batch back, if any.
    */
   settled(count: number, creditedSession: string | undefined, creditedCount: number, specBytes: number): void;
 }
@@ -37,8 +37,8 @@ function sizeOf({ settlement }: PendingSettlement): number {
 }
 
 /**
- * Sends the settlements of one turn of the event loop as one batch. Each is kept until it is answered; after a lost
- * connection the unanswered ones are sent again, before newer ones.
+ * Sends the settlements of one turn of the event loop as one batch. Each settlement is kept until the server has
+ * answered it; after a lost connection, unanswered settlements are sent again before newer ones.
  */
 export class Settlements {
   readonly #clock: Clock;
@@ -57,7 +57,7 @@ export class Settlements {
     this.#events = events;
   }
 
-  /** The number of settlements that were added and are not answered for good. */
+  /** The number of settlements that were added and have no final answer from the server yet. */
   get unanswered(): number {
     return this.#unanswered;
   }
@@ -109,7 +109,7 @@ export class Settlements {
     if (this.#unanswered === 0) for (const wake of this.#idle.splice(0)) wake();
   }
 
-  /** Sends the settlements of these batches again, because their stream ended before it answered them. */
+  /** Sends the settlements of these batches again, because the report stream ended before the server answered them. */
   resend(batches: readonly number[]): void {
     const again: PendingSettlement[] = [];
     for (const batch of batches) {

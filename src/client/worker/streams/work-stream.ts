@@ -20,15 +20,21 @@ export interface CreditAmount {
 export interface WorkStreamEvents {
   /** Returns the credit that the hello message of a stream gives to the server. */
   initialCredit(): CreditAmount;
-  /** The server has accepted a stream. `heartbeatMs` is the heartbeat interval that it requests. */
+  /**
+   * Called when the server has accepted a work stream. `heartbeatMs` is the heartbeat interval that the server
+   * requests.
+   */
   welcome(sessionId: string, heartbeatMs: number): void;
-  /** Tasks were assigned. `current` is true if they came on the newest stream, whose credit counts. */
+  /**
+   * Called when the server has assigned tasks. `current` is true if they came on the newest work stream, the only one
+   * whose credit counts.
+   */
   assigned(tasks: readonly Assignment[], current: boolean): void;
-  /** The attempt with this fencing token should stop. */
+  /** Called when the server requests that the attempt with this fencing token stops. */
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
-  /** The server refuses this worker for good; the stream does not reconnect. */
+  /** Called when the server refuses this worker for good; the work stream does not reconnect. */
   refused(error: HoldfastError): void;
-  /** The stream ended or could not be opened, and will be opened again. */
+  /** Called when the work stream has ended or could not be opened; it will be opened again. */
   reconnecting(error: HoldfastError | undefined): void;
 }
 
@@ -60,7 +66,7 @@ export class WorkStream {
   readonly #clock: Clock;
   readonly #identity: WorkerIdentity;
   readonly #events: WorkStreamEvents;
-  /** The newest connection, whose credit counts. */
+  /** The newest connection of the work stream, the only one whose credit counts. */
   #newest: WorkConnection | undefined;
   #welcomed = false;
   readonly #leaving = new Set<WorkConnection>();
@@ -125,7 +131,8 @@ export class WorkStream {
         if (stream === this.#newest) this.#handleWelcome(message.sessionId, message.heartbeatMs);
         break;
       case 'assignments':
-        // Acknowledge at once: until then the server would assign these tasks to another worker if the stream is cut.
+        // The assignments are acknowledged at once: until then the server would assign these tasks to another worker if
+        // the stream is cut.
         stream.send({ kind: 'received', seq: message.seq });
         this.#events.assigned(message.tasks, stream === this.#newest);
         break;

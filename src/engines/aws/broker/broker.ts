@@ -20,46 +20,53 @@ import { lookUpAll, type MissingQueue, type RegisteredQueue } from './sqs/look-u
 import { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
-/** The longest that SQS hides a message, counted from its receipt: 12 h, less 5 s since clocks differ. */
+/**
+ * The longest time in ms for which SQS hides a message, counted from its receive: 12 h, less 5 s since clocks differ.
+ */
 const longestHiddenMs = 12 * 60 * 60_000 - 5_000;
 const defaultQuietAfterMs = 15 * 60_000;
 
 export interface SqsBrokerOptions {
-  /** A client made by `sqsClient`, which sets the retries. The caller closes it. */
+  /** An SQS client made by `sqsClient`, which configures the retries. The caller closes the client. */
   readonly client: SQSClient;
   readonly clock: Clock;
-  /** The log of failed calls and unreadable messages. Default: no log. */
+  /** The log of failed calls to SQS and of unreadable messages. Default: no log. */
   readonly log?: Log | undefined;
   /** The prefix of the SQS queue names, the same as for `sqsQueuesOf`. */
   readonly prefix: string;
   /**
-   * Returns the priorities for which a queue has an SQS queue. A message of any other priority goes to the nearest.
-   * Default: `normal` alone, since each SQS queue is polled separately.
+   * Returns the priorities for which a queue has an SQS queue. A message of any other priority goes to the SQS queue
+   * of the nearest priority. Default: `normal` alone, since each SQS queue is polled separately.
    */
   readonly prioritiesOf?: PrioritiesOf | undefined;
   /**
-   * The time in ms without a message after which a queue of several priorities is polled one priority at a time. It
-   * then costs no more calls than a queue of one priority, but its next message may be received 20 s later for each
-   * further priority, unless this process sends it. `Infinity` switches this off. Default: 15 minutes.
+   * The time in ms without a message after which a queue of several priorities is polled one priority at a time. The
+   * queue then costs no more calls than a queue of one priority, but its next message may be received 20 s later for
+   * each further priority, unless this process sends that message. `Infinity` keeps the queue in normal polling.
+   * Default: 15 minutes.
    */
   readonly quietAfterMs?: number | undefined;
-  /** The load of SQS, which `instrument` records for the client's requests. Default: not recorded. */
+  /** The load of SQS, which `instrument` records from the client's requests. Default: not recorded. */
   readonly load?: Dependency | undefined;
-  /** The load of the table. Polls slow down while it cannot take more claims. Default: polls never slow down. */
+  /**
+   * The load of the DynamoDB table. SQS is polled less often while the table cannot take more task claims. Default:
+   * polls never slow down.
+   */
   readonly table?: Dependency | undefined;
 }
 
 export interface SqsBroker extends Broker {
   readonly meter: SqsMeter;
   /**
-   * Looks up the SQS queues of these Holdfast queues and calls `onMissing` for each that does not exist. Stops early,
-   * without an error, if the broker is closed meanwhile.
+   * Looks up the SQS queues of these Holdfast queues and calls `onMissing` for each SQS queue that does not exist.
+   * Stops early, without an error, if the broker is closed meanwhile.
    *
    * @throws HoldfastError UNAVAILABLE if SQS does not answer or refuses this process's credentials.
    */
   lookUp(queues: readonly RegisteredQueue[], onMissing: (queue: MissingQueue) => void): Promise<void>;
   /**
-   * Ends every wait with an empty list, finishes calls in flight, and makes buffered deliveries visible. Idempotent.
+   * Closes the broker: waiting receive calls return an empty list, calls in flight are finished, and buffered
+   * deliveries become visible in SQS again. Idempotent.
    */
   close(): Promise<void>;
 }
@@ -159,8 +166,8 @@ class BrokerOnSqs implements SqsBroker {
   }
 
   /**
-   * Runs a call for the message that a receipt handle names. A failed call returns false, as a stale handle does:
-   * the message becomes visible again by itself.
+   * Runs a call to SQS for the message that a receipt handle names. Returns false if the call fails or the receipt
+   * handle is stale: the message becomes visible again by itself.
    */
   async #useReceipt(
     receiptHandle: string,
@@ -181,7 +188,7 @@ class BrokerOnSqs implements SqsBroker {
         { err, queue: parsed.queue.queue },
         'could not change or delete a message; it will reappear',
       );
-      // A caller can make up a handle, so a queue that does not exist must not stay in the map.
+      // A caller can invent a receipt handle, so the map of SQS queues must not keep a queue that does not exist.
       if (asHoldfastError(err).reason === 'QUEUE_UNKNOWN') this.#queues.delete(levelName(queue));
       return false;
     }

@@ -19,7 +19,7 @@ import type { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
 export interface SqsDeadLettersOptions {
-  /** The broker's own client. Meter, load, prefix and priorities are the broker's too. */
+  /** The SQS client of the broker. Meter, load, prefix and priorities must be the broker's too. */
   readonly client: SQSClient;
   readonly meter: SqsMeter;
   readonly load: Dependency;
@@ -30,18 +30,18 @@ export interface SqsDeadLettersOptions {
 }
 
 export interface SqsDeadLetters extends DeadLetters {
-  /** Rejects new calls and waits for those in flight. Idempotent. */
+  /** Rejects new calls and waits for calls in flight. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * The waits of two rounds of polls, in seconds. A short poll queries only some servers of SQS; a poll that waits
- * queries all of them, so only that one proves a queue empty.
+ * The wait times of the two rounds in which dead-letter queues are polled, in seconds. A short poll queries only some
+ * servers of SQS; a poll with a wait time queries all of them, so only the second round proves that a queue is empty.
  */
 const pollWaitSeconds = [0, 1];
 const neverAborted = new AbortController().signal;
 
-/** Opens the dead-letter queues that `createQueues` made, one per priority. */
+/** Opens the SQS dead-letter queues that `createQueues` made, one per priority. */
 export function createSqsDeadLetters(options: SqsDeadLettersOptions): SqsDeadLetters {
   return new DeadLettersOnSqs(options);
 }
@@ -103,8 +103,8 @@ class DeadLettersOnSqs implements SqsDeadLetters {
   }
 
   /**
-   * Receives with several calls at once, since one returns ten messages at most. Fails only if no call returned a
-   * message; otherwise the messages of the calls that succeeded would stay hidden.
+   * Receives dead letters with several concurrent ReceiveMessage calls, since one call returns ten messages at most.
+   * Fails only if no call returned a message; otherwise the messages of the successful calls would stay hidden.
    */
   async #receiveFrom(
     queue: SqsQueue,
@@ -156,7 +156,7 @@ class DeadLettersOnSqs implements SqsDeadLetters {
     const name = sqsDeadQueueName(prefix, queue, priority);
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    // Notices wait behind submissions and lease renewals.
+    // Calls for dead-letter notices wait behind calls for submissions and lease renewals.
     const made = new SqsQueue(this.#calls, clock, { queue, priority, name, callPriority: 'background' });
     this.#queues.set(name, made);
     return made;

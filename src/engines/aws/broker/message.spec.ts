@@ -38,7 +38,7 @@ test.each([
   expect(decodeMessage(body, queue)).toBeUndefined();
 });
 
-test('the deduplication id differs by task, version and reason, and by nothing else', () => {
+test('the SQS deduplication id of a dispatch message differs by task, version and reason, and by nothing else', () => {
   const of = (more: Partial<DispatchMessage>, nowMs = 0): string =>
     deduplicationOf({ ...one, ...more }, nowMs);
   const others = [
@@ -52,20 +52,20 @@ test('the deduplication id differs by task, version and reason, and by nothing e
   expect(of({ type: 'other', typeVersion: 9, priority: 'low' }, 60_000)).toBe(of({}));
 });
 
-test('a message with the reason again gets another deduplication id every 15 s', () => {
+test('a dispatch message with the reason "again" gets another SQS deduplication id every 15 s', () => {
   const at = (nowMs: number): string => deduplicationOf({ ...one, reason: 'again' }, nowMs);
   expect(at(14_999)).toBe(at(0));
   expect(at(15_000)).not.toBe(at(0));
 });
 
-test('the task ids of the table are used as message groups without a change', () => {
+test('a task id that the DynamoDB engine generates is used unchanged as the SQS message group id', () => {
   expect(groupOf(one)).toBe(one.id);
   expect(groupOf({ ...one, id: 'abcdefghijklmnopqrstuv~mjuohs00' })).toBe('abcdefghijklmnopqrstuv~mjuohs00');
 });
 
-test('any task id gives a group and deduplication ids that SQS accepts and that are unique', () => {
+test('SQS accepts the message group id and the deduplication ids that are made of any task id, and all are unique', () => {
   const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
-  // This id is equal to the hash of another id.
+  // This task id is equal to the hash of another task id in the list.
   ids.push(groupOf({ ...one, id: 'a b' }));
   const reasons: DispatchReason[] = ['submit', 'due', 'handOver', 'redrive', 'again', 'dead'];
   const groups = ids.map((id) => groupOf({ ...one, id }));

@@ -11,20 +11,20 @@ function site() {
   const record = (result: 'throttle' | 'answer'): void => {
     for (let i = 0; i < 5; i++) table.record(result, 'UpdateItem', true);
   };
-  /** Starts claims that never end. */
+  /** Starts claims of tasks; the claims never end. */
   const claims = (count: number): void => {
     for (let i = 0; i < count; i++) void table.limiter.run('claim', () => new Promise(() => {}));
   };
   return { clock, throttle, record, claims };
 }
 
-test('while the breaker of the table is closed, polls are not delayed', () => {
+test('while the breaker of the table is closed, polls of SQS are not delayed', () => {
   const { throttle } = site();
   for (let i = 0; i < 100; i++) expect(throttle.requestPoll()).toBe(0);
   expect(throttle.isSlow).toBe(false);
 });
 
-test('while the breaker of the table is open, one poll a second may start', async () => {
+test('while the breaker of the table is open, one poll of SQS a second may start', async () => {
   const { clock, throttle, record } = site();
   record('throttle');
   expect(throttle.isSlow).toBe(true);
@@ -37,7 +37,7 @@ test('while the breaker of the table is open, one poll a second may start', asyn
   expect(throttle.requestPoll()).toBe(1_000);
 });
 
-test('no poll may start while 96 claims are in flight', () => {
+test('no poll of SQS may start while 96 task claims are in flight', () => {
   const { throttle, claims } = site();
   claims(95);
   expect(throttle.requestPoll()).toBe(0);
@@ -45,7 +45,7 @@ test('no poll may start while 96 claims are in flight', () => {
   expect(throttle.requestPoll()).toBe(50);
 });
 
-test('after the breaker of the table closed, 8 claims may be in flight, and twice as many each second', async () => {
+test('after the breaker of the table has closed, polls wait from 8 task claims in flight on, and this limit doubles each second', async () => {
   const { clock, throttle, record, claims } = site();
   record('throttle');
   await clock.advance(1_000);

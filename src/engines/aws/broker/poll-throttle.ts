@@ -1,19 +1,25 @@
 import type { Clock } from '../../../ports/clock.ts';
 import type { Dependency } from '../load/dependency.ts';
 
-/** The time between two polls of a queue by one process while the table's breaker is not closed. */
+/**
+ * The time in ms between two polls of a queue by one process while the circuit breaker of the DynamoDB table is not
+ * closed.
+ */
 const openBreakerPollMs = 1_000;
-/** No poll starts while this many claims are in flight. */
+/** No poll of SQS starts while this number of task claims is in flight. */
 const mostClaims = 96;
-/** The limit of claims in flight right after the breaker closed. It doubles each second up to `mostClaims`. */
+/**
+ * The limit of task claims in flight right after the table's breaker has closed. The limit doubles each second up to
+ * `mostClaims`.
+ */
 const leastClaims = 8;
 const rampMs = 1_000;
-/** How long a poll waits before it checks the number of claims in flight again. */
+/** How long a delayed poll waits before it checks the number of task claims in flight again, in ms. */
 const claimsFullMs = 50;
 
 /**
- * Limits how often one queue is polled while the table is overloaded. A message that cannot be claimed now should stay
- * in SQS, since each receive hides it for a whole lease.
+ * Limits how often one queue is polled while the DynamoDB table is overloaded. A message whose task cannot be claimed
+ * now should stay in SQS, since each receive hides the message for as long as a whole lease.
  */
 export class PollThrottle {
   readonly #clock: Clock;
@@ -25,12 +31,15 @@ export class PollThrottle {
     this.#table = table;
   }
 
-  /** True while the limit is reduced; a level then gets one poll at a time. */
+  /**
+   * True while the limit of task claims in flight is reduced. Each priority level (one SQS queue) then gets one poll
+   * at a time.
+   */
   get isSlow(): boolean {
     return this.#table !== undefined && this.#limit(this.#table) < mostClaims;
   }
 
-  /** Returns 0 if a poll may start now, else how long to wait, in ms, before asking again. */
+  /** Returns 0 if a poll of SQS may start now, else the time in ms to wait before the next `requestPoll()`. */
   requestPoll(): number {
     const nowMs = this.#clock.monotonic();
     const waitMs = this.#table === undefined ? 0 : this.#waitMs(this.#table, nowMs);
@@ -43,7 +52,7 @@ export class PollThrottle {
     return table.limiter.pending('claim') < this.#limit(table) ? 0 : claimsFullMs;
   }
 
-  /** The most claims in flight at which a poll may start. */
+  /** The number of task claims in flight from which on no poll of SQS may start. */
   #limit({ breaker }: Dependency): number {
     if (breaker.state !== 'closed') return 0;
     if (breaker.opened === 0) return mostClaims;

@@ -8,23 +8,30 @@ import { readMessages } from './read-messages.ts';
 import { decodeReceiptHandle } from './receipt-handle.ts';
 import type { SqsQueue } from './sqs/queue.ts';
 
-/** The most messages that SQS returns to one ReceiveMessage call. */
+/** The maximum number of messages that SQS returns to one ReceiveMessage call. */
 export const messagesPerReceive = 10;
-/** How long a delivery that no waiter has room for stays buffered in this process before SQS may deliver it again. */
+/**
+ * How long this process buffers a delivery for which no waiting receive call has room, in ms. Then SQS may deliver it
+ * again.
+ */
 const bufferedMs = 1_000;
 /**
- * A delivery is returned hidden for 1 s if the waiter for its type is full while another waiter keeps polling, since
- * SQS would deliver it again at once. The time doubles with each receive, up to 8 s.
+ * For how long a delivery is hidden when it is returned to SQS because the worker for its task type has no room, while
+ * another worker of this process keeps polling: SQS would otherwise deliver the message again at once. 1 s, doubled
+ * with each receive of the message up to 8 s.
  */
 const passedOverHide = { firstMs: 1_000, longestMs: 8_000 } as const;
 /**
- * How long a close lets an open poll go on. Messages that SQS is just returning to an aborted poll would stay hidden
- * for a whole lease.
+ * How long an open poll may continue after the broker was closed, in ms. Messages that SQS is just returning to an
+ * aborted poll would stay hidden for a whole lease.
  */
 export const closeGraceMs = 1_000;
 const pollBackoff = { firstMs: 500, longestMs: 20_000 } as const;
 
-/** Backoff of one level after failed polls: 0.5 s, doubled with each failure up to 20 s. The caller runs the timer. */
+/**
+ * The backoff of one priority level (one SQS queue) after failed polls: 0.5 s, doubled with each failure up to 20 s.
+ * The caller runs the timer.
+ */
 export class PollBackoff {
   #failures = 0;
   #isActive = false;
@@ -33,14 +40,14 @@ export class PollBackoff {
     return this.#isActive;
   }
 
-  /** True from a failure until the next success, also after the backoff has ended. */
+  /** True from a failed poll until the next successful poll, even after the backoff has ended. */
   get hasFailed(): boolean {
     return this.#failures > 0;
   }
 
   /**
-   * Starts a backoff and returns its length in ms. Returns undefined if one is active already, as when several
-   * concurrent polls fail.
+   * Starts the backoff after a failed poll, and returns the length of the backoff in ms. Returns undefined if a
+   * backoff is already active, for example because several concurrent polls failed.
    */
   pollFailed(): number | undefined {
     if (this.#isActive) return undefined;
@@ -62,12 +69,18 @@ interface BufferedDelivery {
   readonly cancel: () => void;
 }
 
-/** Receives from one SQS queue, and buffers deliveries that no waiter had room for. */
+/** Receives from one SQS queue, and buffers deliveries for which no waiting receive call had room. */
 export class PriorityLevel {
   readonly queue: SqsQueue;
-  /** The number of open polls of the queue poller. While a long poll is open, the SQS queue is empty. */
+  /**
+   * The number of polls of this SQS queue that the queue poller has open. While a long poll is open, the SQS queue is
+   * empty.
+   */
   openPolls = 0;
-  /** True if the last poll returned as many messages as it requested, so that there are probably more. */
+  /**
+   * True if the last poll returned as many messages as it requested, so that the SQS queue probably holds more
+   * messages.
+   */
   hasBacklog = false;
   readonly backoff = new PollBackoff();
   readonly #clock: Clock;
@@ -82,12 +95,15 @@ export class PriorityLevel {
     this.#inFlight = inFlight;
   }
 
-  /** True if the last poll failed and no new one is open. */
+  /** True if the last poll of this SQS queue failed and no new poll is open. */
   get isFailing(): boolean {
     return this.backoff.hasFailed && this.openPolls === 0;
   }
 
-  /** Receives up to `most` messages. After a close it makes them visible again and returns none. */
+  /**
+   * Receives up to `most` messages. If the broker is closed meanwhile, makes the messages visible in SQS again and
+   * returns none.
+   */
   poll(most: number, waitSeconds: number): Promise<Delivery[]> {
     return this.#inFlight.track(this.#poll(most, waitSeconds));
   }
@@ -126,7 +142,8 @@ export class PriorityLevel {
       return await this.queue.receive({ ...request, waitSeconds, signal: grace.signal });
     } catch (thrown) {
       if (!grace.signal.aborted) throw thrown;
-      // SQS recognises the aborted receive by its attempt id and returns the same messages again.
+      // SQS recognises the aborted ReceiveMessage call by its attempt id, and returns the same messages to this
+      // repeat.
       return await this.queue.receive({ ...request, waitSeconds: 0, signal: new AbortController().signal });
     } finally {
       cancel();
@@ -135,9 +152,9 @@ export class PriorityLevel {
   }
 
   /**
-   * Buffers deliveries for later waiters, and returns them to SQS after 1 s. `isPassedOver` is true if a waiter has
-   * room but leaves the delivery to another. SQS then hides the delivery for up to 8 s, since it would otherwise
-   * return the delivery to the next poll again and again.
+   * Buffers deliveries for later receive calls, and returns a delivery to SQS after 1 s. `isPassedOver` is true if a
+   * waiting receive call has room but leaves the delivery to another worker. SQS then hides the delivery, for 8 s at
+   * most, since it would otherwise return the delivery to the next poll again and again.
    */
   buffer(deliveries: readonly Delivery[], isPassedOver: (delivery: Delivery) => boolean): void {
     for (const delivery of deliveries) {
@@ -149,7 +166,7 @@ export class PriorityLevel {
     }
   }
 
-  /** Removes up to `most` wanted deliveries from the buffer and returns them. */
+  /** Removes up to `most` deliveries that `wanted` accepts from the buffer, and returns them. */
   takeBuffered(most: number, wanted: (delivery: Delivery) => boolean): Delivery[] {
     const taken = this.#buffered.filter(({ delivery }) => wanted(delivery)).slice(0, most);
     this.#buffered = this.#buffered.filter((buffered) => !taken.includes(buffered));
@@ -157,7 +174,7 @@ export class PriorityLevel {
     return taken.map((buffered) => buffered.delivery);
   }
 
-  /** Makes all buffered deliveries visible at once, for a close. */
+  /** Makes all buffered deliveries visible in SQS again at once. Called when the broker is closed. */
   async returnBuffered(): Promise<void> {
     await Promise.all(this.#buffered.map((buffered) => this.#returnDelivery(buffered, 0)));
   }
@@ -168,13 +185,16 @@ export class PriorityLevel {
     await this.#makeVisible(buffered.delivery, hiddenSeconds);
   }
 
-  /** Makes a delivery visible in SQS again after this many seconds. */
+  /** Makes a delivery visible in SQS again after `inSeconds` seconds. */
   async #makeVisible({ receiptHandle }: Delivery, inSeconds: number): Promise<void> {
     const receipt = decodeReceiptHandle(receiptHandle)?.receipt;
     if (receipt !== undefined) await this.#ignoreFailure(this.queue.changeVisibility(receipt, inSeconds));
   }
 
-  /** Logs a failed call and goes on: SQS makes the message visible again when its visibility timeout ends. */
+  /**
+   * Logs a failed call to SQS instead of throwing: SQS makes the message visible again when its visibility timeout
+   * ends.
+   */
   async #ignoreFailure(call: Promise<boolean>): Promise<void> {
     try {
       await call;

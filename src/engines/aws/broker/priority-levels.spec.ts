@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { levelOf, PriorityRotation } from './priority-levels.ts';
 
-test('a message of an enabled priority goes to the level of that priority', () => {
+test('a message of an enabled priority goes to the SQS queue of that priority', () => {
   for (const priority of ['high', 'normal', 'low'] as const) {
     expect(levelOf(priority, ['high', 'normal', 'low'])).toBe(priority);
   }
 });
 
-test('a message of a priority that is not enabled goes to the nearest level, and to the higher of two', () => {
+test('a message of a priority that is not enabled goes to the SQS queue of the nearest one, and if two are equally near, to the higher one', () => {
   expect(levelOf('high', ['normal'])).toBe('normal');
   expect(levelOf('low', ['normal'])).toBe('normal');
   expect(levelOf('high', ['low'])).toBe('low');
@@ -16,7 +16,7 @@ test('a message of a priority that is not enabled goes to the nearest level, and
   expect(levelOf('normal', ['low', 'high'])).toBe('high');
 });
 
-test('every 16th receive that returns messages begins at the lowest priority', () => {
+test('every 16th receive that returns messages begins at the SQS queue of the lowest priority', () => {
   const rotation = new PriorityRotation();
   const first: (string | undefined)[] = [];
   for (let i = 0; i < 32; i++) {

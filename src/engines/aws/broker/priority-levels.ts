@@ -14,8 +14,9 @@ export function enabledPriorities(
 }
 
 /**
- * Returns the level that takes messages of this priority: the priority itself if it is enabled, else the nearest
- * enabled one. Of two equally near levels the higher wins, since a message received too early does no harm.
+ * Returns the priority whose SQS queue takes messages of this priority: the priority itself if it is enabled, else the
+ * nearest enabled one. Of two equally near priorities the higher one is taken, since a message received too early does
+ * no harm.
  */
 export function levelOf(priority: Priority, enabled: readonly Priority[]): Priority {
   const at = priorities.indexOf(priority);
@@ -28,7 +29,7 @@ export function levelOf(priority: Priority, enabled: readonly Priority[]): Prior
   return nearest ?? 'normal';
 }
 
-/** The order in which levels are polled. Only receives that return messages are counted. */
+/** The order in which the SQS queues of priorities are polled, by the number of receives that returned messages. */
 export class PriorityRotation {
   #receiveCount = 0;
 
@@ -36,7 +37,7 @@ export class PriorityRotation {
     this.#receiveCount++;
   }
 
-  /** Rotates which of a caller's queues is polled first. */
+  /** The number by which the queues of a receive call are rotated, so that another queue is polled first each time. */
   get firstQueueOffset(): number {
     return this.#receiveCount;
   }

@@ -1,22 +1,25 @@
 /**
  * Decides when this process polls SQS for one Holdfast queue. The queue has one SQS queue per enabled priority, called
- * a level. All receive calls of the process that wait for the queue share one poller and its polls. Its modes:
+ * a level. All receive calls of the process that wait for the queue (waiters) share one poller and its polls. The
+ * poller's modes:
  *
  * - Waiting for room: no waiter has joined, or no waiter has room for a task. Nothing is polled. A waiter that joins,
- *   a send of this process, or room that a waiter gets back (the receiver checks every 250 ms) makes it busy or quiet.
+ *   a send of this process, or room that a waiter gets back (the receiver checks every 250 ms) makes the poller busy
+ *   or quiet.
  * - Busy: polls levels in priority order, with a short poll of each. A level that returned messages makes the order
  *   start again; an empty one gets a long poll of up to 20 s, and the next lower level follows. The last level gets
  *   its long poll at once, and a level with a backlog up to 4 polls. So a lower level is polled only while the higher
  *   ones are known to be empty or are backing off. The end of any poll starts the order again.
- * - Quiet: the queue has several levels, and this process neither sent nor received a message for `quietAfterMs`. One
- *   long poll at a time, of one level after the other: an idle queue costs the same however many levels it has. The
- *   next message received or sent by this process makes it busy.
- * - Throttled: the table cannot take more claims (poll-throttle.ts). No new poll until the wait that the throttle
- *   names is over: up to 1 s while the table's breaker is not closed, 50 ms while too many claims are in flight.
+ * - Quiet: the queue has several levels, and this process neither sent nor received a message for `quietAfterMs`. The
+ *   poller opens one long poll at a time, of one level after the other: an idle queue costs the same however many
+ *   levels it has. The next message received or sent by this process makes the poller busy.
+ * - Throttled: the table cannot take more claims (poll-throttle.ts). No new poll starts until the wait that the
+ *   throttle names is over: up to 1 s while the table's breaker is not closed, 50 ms while too many claims are in
+ *   flight.
  * - Backing off: a level whose poll failed is not polled for 0.5 s, doubled with each failure up to 20 s. The other
  *   levels go on in the mode they are in. The first poll that succeeds resets the backoff.
- * - Closed: the broker is closing. No poll starts. Open polls have 1 s to end (priority-level.ts), and messages
- *   that they return are made visible again.
+ * - Closed: the broker is closing. No poll starts. Open polls have 1 s to end (priority-level.ts), and messages that
+ *   open polls return are made visible again.
  */
 import { asHoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
@@ -32,7 +35,10 @@ import type { Waiter } from './waiter.ts';
 
 /** The longest wait of one ReceiveMessage call that SQS allows, in seconds. */
 const longestPollSeconds = 20;
-/** The most concurrent polls of one level while it has a backlog and waiters have room for it. */
+/**
+ * The maximum number of concurrent polls of one priority level (SQS queue) while it has a backlog and waiters have
+ * room.
+ */
 const pollsPerLevel = 4;
 
 export interface PollerContext {
@@ -40,13 +46,16 @@ export interface PollerContext {
   readonly log: Log;
   readonly rotation: PriorityRotation;
   readonly closing: AbortSignal;
-  /** Milliseconds without a message after which a queue of several levels becomes quiet. */
+  /** The time in ms without a message after which a queue with several priority levels is polled in quiet mode. */
   readonly quietAfterMs: number;
-  /** The load of the table on which deliveries are claimed; undefined switches throttling off. */
+  /** The load of the DynamoDB table in which tasks are claimed; undefined switches the throttling of polls off. */
   readonly table: Dependency | undefined;
 }
 
-/** Polls the levels of one Holdfast queue for all waiters of this process. The head of this file lists its modes. */
+/**
+ * Polls the SQS queues of one Holdfast queue for all waiting receive calls of this process. The head of this file
+ * lists the poller's modes.
+ */
 export class QueuePoller {
   readonly levels: ReadonlyMap<Priority, PriorityLevel>;
   readonly throttle: PollThrottle;
@@ -65,7 +74,7 @@ export class QueuePoller {
     this.#lastActivityAtMs = context.clock.monotonic();
   }
 
-  /** Adds a waiter, which waits for deliveries of `queueCount` queues in all. */
+  /** Adds a waiting receive call, which waits for deliveries of `queueCount` queues in all. */
   join(waiter: Waiter, queueCount: number): void {
     this.#waiters.set(waiter, queueCount);
     this.poll();
@@ -75,13 +84,13 @@ export class QueuePoller {
     this.#waiters.delete(waiter);
   }
 
-  /** Called when this process sent a message: ends the quiet mode and polls at once. */
+  /** Called when this process has sent a message to the queue. Ends the poller's quiet mode and polls at once. */
   wake(): void {
     this.#lastActivityAtMs = this.#context.clock.monotonic();
     if (this.#waiters.size > 0) this.poll();
   }
 
-  /** Starts the polls that the current mode calls for and that are not open yet. */
+  /** Starts the polls of SQS that the poller's current mode requires and that are not open yet. */
   poll(): void {
     this.#passWanted = true;
     if (this.#passRunning) return;
@@ -100,7 +109,7 @@ export class QueuePoller {
     this.#passRunning = false;
   }
 
-  /** Returns true while the table is overloaded; a timer then resumes polling. */
+  /** Returns true if no poll may start now because the DynamoDB table is overloaded. A timer then resumes polling. */
   #mustWaitForThrottle(): boolean {
     if (this.#isThrottled) return true;
     const waitMs = this.throttle.requestPoll();
@@ -113,7 +122,10 @@ export class QueuePoller {
     return true;
   }
 
-  /** Busy mode: polls idle levels in order. Stops at the first that returned messages; skips any that fails. */
+  /**
+   * Busy mode: polls the priority levels without an open poll, in priority order. Stops at the first level that
+   * returned messages, and skips a level whose poll fails.
+   */
   async #pollByPriority(): Promise<void> {
     const idle = this.#context.rotation.levels
       .map((priority) => this.levels.get(priority))
@@ -128,7 +140,8 @@ export class QueuePoller {
       const room = this.#room();
       if (room === 0 || this.#context.closing.aborted) return;
       void this.#pollLevel(level, room, this.#longPollSeconds());
-      // A backlog may hold more messages than one call returns. The extra polls do not wait, so an empty one ends at once.
+      // A backlog may hold more messages than one ReceiveMessage call returns. The extra polls are short polls, so
+      // that a poll without a message ends at once.
       const extraPolls =
         level.hasBacklog && !this.throttle.isSlow
           ? Math.min(pollsPerLevel, Math.ceil(room / messagesPerReceive)) - 1
@@ -137,14 +150,17 @@ export class QueuePoller {
     }
   }
 
-  /** Polls the level once without waiting. */
+  /** Polls a priority level (one SQS queue) once, with a short poll. */
   async #probe(level: PriorityLevel): Promise<'empty' | 'received' | 'failed'> {
     const count = await this.#pollLevel(level, this.#room(), 0);
     if (count === undefined) return 'failed';
     return count > 0 ? 'received' : 'empty';
   }
 
-  /** Polls one level and hands its deliveries to waiters. Returns their number, or undefined if the poll failed. */
+  /**
+   * Polls one priority level and gives its deliveries to waiting receive calls. Returns the number of deliveries, or
+   * undefined if the poll failed.
+   */
   async #pollLevel(level: PriorityLevel, room: number, waitSeconds: number): Promise<number | undefined> {
     level.openPolls++;
     for (const waiter of this.#waiters.keys()) waiter.pollStarted(this);
@@ -164,8 +180,9 @@ export class QueuePoller {
   }
 
   /**
-   * True if a waiter of this process handles the task's type, so that the delivery is kept for that waiter. A waiter
-   * without room counts too, until the delivery has been received `limits.deliveryReceives` times.
+   * True if a waiting receive call of this process handles the delivery's task type, so that the delivery is kept for
+   * that call. A receive call without room counts too, until the delivery has been received `limits.deliveryReceives`
+   * times.
    */
   isHandled(delivery: Delivery): boolean {
     const isOld = delivery.receiveCount >= limits.deliveryReceives;
@@ -175,7 +192,9 @@ export class QueuePoller {
     return false;
   }
 
-  /** Hands deliveries to waiters with room; the level buffers the rest. */
+  /**
+   * Gives deliveries to waiting receive calls that have room. The priority level (one SQS queue) buffers the others.
+   */
   #deliver(level: PriorityLevel, deliveries: readonly Delivery[]): void {
     if (deliveries.length === 0) return;
     this.#lastActivityAtMs = this.#context.clock.monotonic();
@@ -193,14 +212,14 @@ export class QueuePoller {
   }
 
   /**
-   * Accepts deliveries of the waiter's own types, and those that no waiter of this process handles: one of them must
-   * defer such a delivery.
+   * Returns the filter of deliveries that a waiting receive call accepts: deliveries of its own task types, and
+   * deliveries that no waiting receive call of this process handles, since one worker must defer such a delivery.
    */
   #wantedBy(waiter: Waiter): (delivery: Delivery) => boolean {
     return (delivery) => waiter.handles(delivery) || !this.isHandled(delivery);
   }
 
-  /** Hands buffered deliveries to waiters that have room now. */
+  /** Gives buffered deliveries to waiting receive calls that have room now. */
   #offerBuffered(): void {
     for (const priority of this.#context.rotation.levels) {
       const level = this.levels.get(priority);
@@ -212,8 +231,8 @@ export class QueuePoller {
   }
 
   /**
-   * How many tasks all waiters have room for. A waiter for several queues counts with its share for this one, unless
-   * this queue has a backlog.
+   * Returns the number of tasks for which all waiting receive calls have room. A receive call for several queues
+   * counts with its share for this queue, unless this queue has a backlog.
    */
   #room(): number {
     const backlog = [...this.levels.values()].some((level) => level.hasBacklog);
@@ -223,7 +242,9 @@ export class QueuePoller {
     return room;
   }
 
-  /** The wait of a long poll: until the last waiter's time is over, at least 1 s and at most 20 s. */
+  /**
+   * The wait time of a long poll in seconds: until the last waiting receive call ends, at least 1 s and at most 20 s.
+   */
   #longPollSeconds(): number {
     const nowMs = this.#context.clock.monotonic();
     let longestMs = 0;
@@ -236,7 +257,7 @@ export class QueuePoller {
     return this.#context.clock.monotonic() - this.#lastActivityAtMs > this.#context.quietAfterMs;
   }
 
-  /** Quiet mode: starts one long poll of the next level, unless a poll is open. */
+  /** Quiet mode: starts one long poll of the next priority level, unless a poll of any level is open. */
   #pollNextQuietLevel(): void {
     const levels = [...this.levels.values()];
     if (levels.some((level) => level.openPolls > 0)) return;
@@ -248,7 +269,10 @@ export class QueuePoller {
     }
   }
 
-  /** Backs the level off. Waiters get the error only once every level of the queue fails. */
+  /**
+   * Starts the backoff of a priority level whose poll failed. Waiting receive calls get the error only once the polls
+   * of every level of the queue fail.
+   */
   #backOff(failed: PriorityLevel, thrown: unknown): void {
     const { clock, log, closing } = this.#context;
     if (closing.aborted) return;

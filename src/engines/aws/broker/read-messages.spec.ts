@@ -10,7 +10,7 @@ import { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
 const ref = { tenant: 'acme', queue: 'mail' };
-// No spec here calls SQS.
+// No test in this file calls SQS.
 const calls = new SqsCalls(sqsClient({ region: 'eu-central-1' }), new SqsMeter());
 const queue = new SqsQueue(calls, virtualClock(), { queue: ref, priority: 'normal', name: 'mail.fifo' });
 
@@ -21,7 +21,7 @@ function message(id: string, receipt: string, receiveCount: number, version = 1)
   return { MessageId: receipt, Body: encodeMessage(dispatch), ReceiptHandle: receipt, Attributes };
 }
 
-test('several messages of one task become one delivery, the last; the receipts of the others are returned', () => {
+test('readMessages turns only the last of several messages of a task into a delivery, and returns the receipts of the others', () => {
   const messages = [
     message('a', 'r1', 7),
     message('b', 'r2', 1),
@@ -48,7 +48,7 @@ test('several messages of one task become one delivery, the last; the receipts o
   expect(unreadable).toEqual([]);
 });
 
-test('a message that cannot be decoded is unreadable, and no duplicate', () => {
+test('readMessages returns a message that cannot be decoded as unreadable, not as a duplicate', () => {
   const poison: Message = { MessageId: 'm', Body: 'nonsense', ReceiptHandle: 'r2', Attributes: {} };
   const { deliveries, duplicateReceipts, unreadable } = readMessages(
     [message('a', 'r1', 1), poison],

@@ -13,8 +13,9 @@ export interface ReadMessages {
 }
 
 /**
- * Turns the messages of one receive into deliveries. Several of them may belong to one task, which is one message
- * group: the last becomes its delivery, since SQS has delivered it least often and keeps it longest.
+ * Turns the messages of one ReceiveMessage call into deliveries. If several messages belong to one task, which is one
+ * message group, the last message becomes the task's delivery, since SQS has delivered it least often and keeps it
+ * longest.
  */
 export function readMessages(messages: readonly Message[], queue: SqsQueue, nowMs: number): ReadMessages {
   const byTask = new Map<string, { delivery: Delivery; receipt: string }>();

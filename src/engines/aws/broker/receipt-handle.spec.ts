@@ -10,11 +10,11 @@ const handle: SqsReceipt = {
   receipt: 'AQEB/w+jk==/x',
 };
 
-test('an encoded receipt handle is decoded to the same receipt, even if it contains slashes', () => {
+test('an encoded receipt handle is decoded to the same fields, even if the SQS receipt in it contains slashes', () => {
   expect(decodeReceiptHandle(encodeReceiptHandle(handle))).toEqual(handle);
 });
 
-test('the longest receipt handle fits into a lease beside its other fields', () => {
+test('an encoded lease with the longest receipt handle does not exceed the size limit of leases', () => {
   const longest = encodeReceiptHandle({
     queue: { tenant: 't'.repeat(limits.nameChars), queue: 'q'.repeat(limits.nameChars) },
     level: 'normal',

@@ -2,10 +2,13 @@ import { createHash } from 'node:crypto';
 import { type Priority, priorities } from '../../../core/priority.ts';
 import type { QueueRef } from '../../../core/queue-ref.ts';
 
-/** The content of a receipt handle: names one receipt of a message, in any process. */
+/** The content of a receipt handle of Holdfast, which names one receive of an SQS message, in any process. */
 export interface SqsReceipt {
   readonly queue: QueueRef;
-  /** The priority of the SQS queue. It differs from the message's own priority if that has no SQS queue. */
+  /**
+   * The priority of the SQS queue that held the message. It differs from the message's own priority if no SQS queue
+   * exists for the latter.
+   */
   readonly level: Priority;
   readonly receivedAtMs: number;
   /** The receipt handle of SQS, up to 1,024 characters. */
@@ -19,13 +22,19 @@ function checkOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, checkChars);
 }
 
-/** Encodes a receipt handle. It has at most 1,189 characters, so a lease has room for it beside its other fields. */
+/**
+ * Encodes a receipt handle. The text has at most 1,189 characters, so that it fits into a lease beside the lease's
+ * other fields.
+ */
 export function encodeReceiptHandle({ queue, level, receivedAtMs, receipt }: SqsReceipt): string {
   const text = [format, queue.tenant, queue.queue, level, receivedAtMs.toString(36), receipt].join('/');
   return `${checkOf(text)}/${text}`;
 }
 
-/** Decodes a receipt handle. Returns undefined if Holdfast did not make it or it is cut; no call is wasted on it. */
+/**
+ * Decodes a receipt handle. Returns undefined if Holdfast did not make the handle or it is cut off, so that no call to
+ * SQS is wasted on it.
+ */
 export function decodeReceiptHandle(receiptHandle: string): SqsReceipt | undefined {
   const text = receiptHandle.slice(checkChars + 1);
   if (receiptHandle[checkChars] !== '/' || receiptHandle.slice(0, checkChars) !== checkOf(text))

@@ -5,12 +5,15 @@ import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PollerContext, QueuePoller } from './queue-poller.ts';
 import { roomOf, Waiter } from './waiter.ts';
 
-/** How often a waiter that joined without room is checked for room. The check costs no call to SQS. */
+/**
+ * How often a receive call that began without room for a task is checked for room, in ms. The check costs no call to
+ * SQS.
+ */
 const roomCheckMs = 250;
 
 /**
- * Serves the broker's `receive`: with one short poll of each level when the caller does not wait, else through the
- * pollers of its queues until a delivery comes or the wait ends.
+ * Serves receive calls of the broker. A call that does not wait polls each priority level (SQS queue) once with a
+ * short poll. A call that waits uses the pollers of its queues until a delivery comes or its wait ends.
  */
 export class Receiver {
   readonly #context: PollerContext;
@@ -31,7 +34,10 @@ export class Receiver {
     );
   }
 
-  /** Polls every level once without waiting, higher priorities first, until the caller has no more room. */
+  /**
+   * Polls every priority level (SQS queue) once with a short poll, in priority order, until the caller has no more
+   * room.
+   */
   async #receiveOnce(pollers: readonly QueuePoller[], request: ReceiveRequest): Promise<readonly Delivery[]> {
     const received: { readonly delivery: Delivery; readonly level: PriorityLevel }[] = [];
     const most = Math.min(roomOf(request), messagesPerReceive);
@@ -55,14 +61,17 @@ export class Receiver {
     const accepted = received.filter(({ delivery }) => wanted(delivery)).slice(0, room);
     const left = received.filter((one) => !accepted.includes(one));
     for (const { delivery, level } of left) level.buffer([delivery], (one) => !wanted(one));
-    // Other waiters of this process may have room for the rest.
+    // Other waiting receive calls of this process may have room for the deliveries that this call did not accept.
     if (left.length > 0) for (const poller of pollers) poller.poll();
     if (received.length > 0) this.#context.rotation.countReceive();
     else if (failure !== undefined && !this.#context.closing.aborted) throw failure;
     return accepted.map(({ delivery }) => delivery);
   }
 
-  /** The levels of all pollers by priority; the first queue within a priority changes with each receive. */
+  /**
+   * Returns the priority levels (SQS queues) of all pollers in priority order. Within a priority, the first queue
+   * changes with each receive.
+   */
   #levelsInOrder(pollers: readonly QueuePoller[]): PriorityLevel[] {
     const { levels, firstQueueOffset } = this.#context.rotation;
     const inOrder: PriorityLevel[] = [];
@@ -97,7 +106,10 @@ export class Receiver {
     }
   }
 
-  /** Polls once the waiter has room. A worker sends no notice when it gets room, so this checks on a timer. */
+  /**
+   * Polls once a waiting receive call has room. A worker sends no notice when it gets room, so a timer checks for
+   * room. Returns a function that stops the timer.
+   */
   #pollOnceThereIsRoom(pollers: readonly QueuePoller[], waiter: Waiter): () => void {
     if (waiter.room > 0) return () => {};
     const { clock } = this.#context;

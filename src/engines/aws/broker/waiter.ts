@@ -2,16 +2,22 @@ import type { HoldfastError } from '../../../core/errors.ts';
 import { handlesType } from '../../../core/handled-type.ts';
 import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
 
-/** The number of tasks that the caller has room for now. Their sizes are unknown until they are read. */
+/**
+ * Returns the number of tasks for which the caller of `receive` has room now. The sizes of the tasks are unknown until
+ * the tasks are read.
+ */
 export function roomOf(request: ReceiveRequest): number {
   const { tasks, bytes } = request.room();
   return bytes > 0 ? Math.max(0, tasks) : 0;
 }
 
-/** One receive call that waits for deliveries of its queues until some come, its time is over or it is aborted. */
+/**
+ * One receive call that waits for deliveries of its queues until some come, its wait time is over or its caller aborts
+ * it.
+ */
 export class Waiter {
   readonly request: ReceiveRequest;
-  /** The end of the wait in ms of the monotonic clock. */
+  /** The time at which the receive call stops waiting, in ms of the monotonic clock. */
   readonly endAtMs: number;
   readonly received: Promise<readonly Delivery[]>;
   readonly #result = Promise.withResolvers<readonly Delivery[]>();
@@ -19,7 +25,7 @@ export class Waiter {
   readonly #failedPollers = new Set<object>();
   #waiting = true;
 
-  /** Waits for deliveries of `queueCount` queues. */
+  /** Creates the waiter of a receive call for `queueCount` queues. */
   constructor(request: ReceiveRequest, queueCount: number, endAtMs: number) {
     this.request = request;
     this.#queueCount = queueCount;
@@ -27,12 +33,12 @@ export class Waiter {
     this.received = this.#result.promise;
   }
 
-  /** True if the worker handles the message's task type in the message's version. */
+  /** True if the receive call's worker handles the task type of a delivery in the delivery's type version. */
   handles({ message }: Delivery): boolean {
     return handlesType(this.request.types, message.type, message.typeVersion);
   }
 
-  /** How many tasks the caller has room for; 0 after the wait has ended. */
+  /** The number of tasks for which the receive call has room; 0 after its wait has ended. */
   get room(): number {
     return this.#waiting ? roomOf(this.request) : 0;
   }
@@ -42,12 +48,15 @@ export class Waiter {
     this.#result.resolve(deliveries);
   }
 
-  /** Called when a new poll of the queue starts: its earlier failure no longer counts. */
+  /** Called when a new poll of a queue starts. An earlier failed poll of the queue then no longer counts. */
   pollStarted(poller: object): void {
     this.#failedPollers.delete(poller);
   }
 
-  /** Called when no level of a queue can be polled. Rejects the wait once that holds for all of its queues. */
+  /**
+   * Called when no priority level (SQS queue) of a queue can be polled. Rejects the receive call once none of its
+   * queues can be polled.
+   */
   pollFailed(poller: object, error: HoldfastError): void {
     this.#failedPollers.add(poller);
     if (!this.#waiting || this.#failedPollers.size < this.#queueCount) return;

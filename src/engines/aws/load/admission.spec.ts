@@ -31,7 +31,7 @@ function site() {
 }
 
 for (const name of ['table', 'queues'] as const) {
-  test(`submissions are refused while the breaker of the ${name} is open, and may be retried after it`, async () => {
+  test(`while the breaker of the ${name} is open, submissions are refused with a retry delay that lasts until it is half open`, async () => {
     const { trip, refusal, clock, ...rest } = site();
     trip(rest[name]);
     await clock.advance(400);
@@ -45,14 +45,14 @@ for (const name of ['table', 'queues'] as const) {
   });
 }
 
-test('refused callers get different retry delays', () => {
+test('callers whose submissions are refused get different retry delays', () => {
   const { trip, refusal, table } = site();
   trip(table);
   const times = new Set(Array.from({ length: 50 }, () => refusal()?.retryAfterMs));
   expect(times.size).toBeGreaterThan(25);
 });
 
-test('while a breaker is half open, one call at a time is admitted, whatever its size', async () => {
+test('while a breaker is half open, one submit call at a time is admitted, however many submissions it contains', async () => {
   const { trip, table, clock, admission, refusal } = site();
   trip(table);
   await clock.advance(1_000);
@@ -62,7 +62,7 @@ test('while a breaker is half open, one call at a time is admitted, whatever its
   expect(refusal(100)).toBeUndefined();
 });
 
-test('submissions in flight do not keep a half-open breaker from admitting a call', async () => {
+test('submissions in flight do not keep a half-open breaker from admitting a submit call', async () => {
   const { trip, table, clock, admission, refusal } = site();
   admission.admit(100);
   trip(table);
@@ -70,7 +70,7 @@ test('submissions in flight do not keep a half-open breaker from admitting a cal
   expect(refusal()).toBeUndefined();
 });
 
-test('after the breaker closed, the limit doubles each second up to the full limit', async () => {
+test('after the breaker has closed, the limit of submissions in flight doubles each second from 50 up to 2,000', async () => {
   const { trip, heal, table, clock, admission } = site();
   const limit = (): number => admission.view().submissions.limit;
   const before = limit();
@@ -86,7 +86,7 @@ test('after the breaker closed, the limit doubles each second up to the full lim
   expect(before).toBe(2_000);
 });
 
-test('at most 2,000 submissions are in flight at once, but a single call may have more', () => {
+test('at most 2,000 submissions are in flight at once, but a single submit call may contain more', () => {
   const { admission, refusal } = site();
   const leave = admission.admit(5_000);
   expect(refusal()).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
@@ -97,7 +97,7 @@ test('at most 2,000 submissions are in flight at once, but a single call may hav
   expect(refusal(2)?.message).toMatch(/1999 submissions in flight; at most 2000/);
 });
 
-test('the log has one line when refusals begin and one when they end', async () => {
+test('the log has one line when submissions begin to be refused and one when they are admitted again', async () => {
   const { trip, heal, table, clock, refusal, logged } = site();
   trip(table);
   for (let i = 0; i < 10; i++) refusal();
@@ -108,7 +108,7 @@ test('the log has one line when refusals begin and one when they end', async () 
   expect(logged).toEqual(['refusing submissions', 'admitting submissions again']);
 });
 
-test('the view shows the state of each dependency and the counts of its throttles and failures', () => {
+test('the load view shows the breaker state of the table and of SQS, and counts their throttles and failures', () => {
   const { trip, table, admission } = site();
   trip(table);
   table.record('failure', 'GetItem', true);

@@ -5,23 +5,25 @@ import type { LoadView, Overload } from '../../../ports/overload.ts';
 import type { Breaker } from './breaker.ts';
 import type { Dependency } from './dependency.ts';
 
-/** The most submissions in flight in one process. More would only wait in its memory. */
+/** The maximum number of submissions in flight in one process. Further submissions would only wait in its memory. */
 const mostInFlight = 2_000;
-/** The most submissions in flight right after a breaker closed; the number doubles each second. */
+/** The maximum number of submissions in flight right after a breaker has closed; it doubles each second. */
 const leastInFlight = 50;
 const rampMs = 1_000;
-/** Up to this much random time is added to each retry delay, so that refused callers do not retry all at once. */
+/**
+ * The maximum random time, in ms, that is added to each retry delay, so that refused callers do not retry all at once.
+ */
 const spreadMs = 1_000;
 const leastRetryMs = 250;
-/** After this time without a refusal the log says that submissions are admitted again. */
+/** After this time in ms without a refused submission, the log says that submissions are admitted again. */
 const calmMs = 1_000;
 
 const displayNames: Readonly<Record<string, string>> = { table: 'The table', queues: 'SQS' };
 
 /**
- * Admission control for submissions. While the breaker of the table or of SQS is open it refuses them before any work
- * is done; while one is half open it admits one call at a time; otherwise it limits the submissions in flight. Tasks
- * that were accepted before are worked on all the time.
+ * Admission control for submissions. While the breaker of the table or of SQS is open, submissions are refused before
+ * any work is done. While a breaker is half open, one submit call at a time is admitted. Otherwise the number of
+ * submissions in flight is limited. Tasks that were accepted before are worked on all the time.
  */
 export class Admission implements Overload {
   readonly #clock: Clock;
@@ -67,7 +69,10 @@ export class Admission implements Overload {
     return Math.min(...this.#dependencies.map(({ breaker }) => limitOf(breaker)));
   }
 
-  /** Returns why a call may not go on, or undefined if it may. A call larger than the limit is admitted alone. */
+  /**
+   * Returns the error with which a submit call must be refused, or undefined if the call is admitted. A call with more
+   * submissions than the limit is admitted if no other is in flight.
+   */
   #refusal(submissions: number): HoldfastError | undefined {
     for (const { name, breaker } of this.#dependencies) {
       const what = displayNames[name] ?? name;

@@ -58,7 +58,7 @@ test('the breaker forgets calls after 4 s', async () => {
   expect(breaker.state).toBe('open');
 });
 
-test('the breaker is open for 1 s, then half open, and five good calls close it', async () => {
+test('the breaker is open for 1 s, then half open until five good calls close it', async () => {
   const { clock, breaker, calls, logged } = site();
   calls('bad', 5);
   expect(breaker.halfOpenInMs).toBe(1_000);
@@ -74,7 +74,7 @@ test('the breaker is open for 1 s, then half open, and five good calls close it'
   expect(logged).toEqual(['breaker open', 'breaker half open', 'breaker closed']);
 });
 
-test('three bad calls open a half-open breaker again, twice as long each time, up to 4 s', async () => {
+test('three bad calls open a half-open breaker again, for twice as long each time, up to 4 s', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   for (const openMs of [1_000, 2_000, 4_000, 4_000]) {
@@ -89,7 +89,7 @@ test('three bad calls open a half-open breaker again, twice as long each time, u
   expect(breaker.opened).toBe(5);
 });
 
-test('a breaker that closed has forgotten the bad calls before', async () => {
+test('a breaker that has closed again no longer counts the bad calls from before it opened', async () => {
   const { clock, breaker, calls } = site();
   calls('bad', 5);
   await clock.advance(1_000);

@@ -4,23 +4,25 @@ import type { Log } from '../../../ports/log.ts';
 import type { BreakerState } from '../../../ports/overload.ts';
 import { CallWindow } from './call-window.ts';
 
-/** The breaker opens at 5 bad calls of the last 4 s or more, if they are significantly more than a quarter of all. */
+/**
+ * The breaker opens if at least 5 calls of the last 4 s were bad, and significantly more than a quarter of all calls.
+ */
 const leastBad = 5;
 const toleratedShare = 0.25;
-/** How many standard deviations above the tolerated share count as significant. */
+/** The number of standard deviations above the tolerated share at which a share of bad calls is significant. */
 const beyondChance = 2.5;
 /** A half-open breaker closes after 5 good calls and opens again after 3 bad ones, whichever comes first. */
 const goodToClose = 5;
 const badToReopen = 3;
-/** A half-open breaker closes after this time without a bad call, also if there are no calls at all. */
+/** A half-open breaker closes after this time in ms without a bad call, even if there are no calls at all. */
 const idleMs = 10_000;
-/** The time for which the breaker stays open. It doubles with each failed trial. */
+/** The time for which the breaker stays open. It doubles each time a half-open breaker opens again. */
 const openTime = { firstMs: 1_000, longestMs: 4_000 } as const;
 
 /**
- * Decides whether the recent calls show an overload. One hot shard of the list index affects a quarter of all
- * submissions, and the other submissions must not be refused for that. A larger share of few calls may be chance, so
- * the share is compared by standard deviations.
+ * Decides whether the recent calls to a service show an overload. One hot shard of the list index affects a quarter of
+ * all submissions, and the other submissions must not be refused for that. Among few calls a larger share of bad calls
+ * may be chance, so the share is compared by standard deviations.
  */
 function isOverload(good: number, bad: number): boolean {
   const calls = good + bad;
@@ -31,7 +33,7 @@ function isOverload(good: number, bad: number): boolean {
 /**
  * Detects that a service is overloaded or down. The breaker refuses nothing itself; admission control and the poll
  * throttle read its state. A call is bad if any of its requests was throttled or not answered, even if a retry of the
- * SDK succeeds. Its states:
+ * SDK succeeds. The breaker's states:
  *
  * - Closed: counts calls. Opens when the bad calls of the last 4 s show an overload.
  * - Open: counts nothing. Becomes half open after 1 s, or after up to 4 s following failed trials.
@@ -72,7 +74,7 @@ export class Breaker {
     return this.#state === 'open' ? Math.max(0, this.#openUntilMs - this.#clock.monotonic()) : 0;
   }
 
-  /** The time in ms since the state last changed. */
+  /** The time in ms since the breaker last changed its state. */
   get unchangedMs(): number {
     return this.#clock.monotonic() - this.#changedAtMs;
   }

@@ -2,17 +2,17 @@ import type { Clock } from '../../../ports/clock.ts';
 
 const sliceMs = 500;
 const slices = 8;
-/** The slice number of an empty slice. It is not 0, since the monotonic clock may start at 0. */
+/** The number of a time slice that counts no calls. It is not 0, since the monotonic clock may start at 0. */
 const never = Number.NEGATIVE_INFINITY;
 
 interface Slice {
-  /** The number of the half second that this slice counts, or `never`. */
+  /** The number of the half second whose calls this time slice counts, or `never`. */
   number: number;
   good: number;
   bad: number;
 }
 
-/** Counts good and bad calls of the last 4 s, in slices of half a second. */
+/** Counts the good and bad calls to a service in the last 4 s, in slices of half a second. */
 export class CallWindow {
   readonly #clock: Clock;
   readonly #slices: Slice[] = Array.from({ length: slices }, () => ({ number: never, good: 0, bad: 0 }));

@@ -3,7 +3,7 @@ import { type CallPriority, ConcurrencyLimiter } from './concurrency-limiter.ts'
 
 const limits = { all: 4, exceptLeases: 3, claim: 2, submit: 2, background: 1 };
 
-/** Starts calls that end on `end(name)`, and lists the names of those that began, in order. */
+/** Creates a limiter for calls that end on `end(name)`, and the list of the calls that have begun, in order. */
 function site() {
   const limiter = new ConcurrencyLimiter(limits);
   const begun: string[] = [];
@@ -20,7 +20,7 @@ function site() {
   return { limiter, begun, call, end };
 }
 
-test('a lease call runs at once while the slots of all other priorities are taken', () => {
+test('a call with the priority lease runs at once while calls of all other priorities occupy all their slots', () => {
   const { limiter, begun, call } = site();
   for (let i = 0; i < 9; i++) void call('submit', `s${i}`);
   for (let i = 0; i < 9; i++) void call('claim', `c${i}`);
@@ -30,7 +30,7 @@ test('a lease call runs at once while the slots of all other priorities are take
   expect(limiter.waiting).toBe(15);
 });
 
-test('waiting calls run by priority, and within a priority in the order of arrival', async () => {
+test('the concurrency limiter runs waiting calls by priority, and within a priority in the order of arrival', async () => {
   const { begun, call, end } = site();
   for (const name of ['a', 'b', 'c', 'd']) void call('lease', name);
   for (const callPriority of ['background', 'submit', 'claim', 'lease'] as const) {
@@ -41,7 +41,7 @@ test('waiting calls run by priority, and within a priority in the order of arriv
   expect(begun.slice(4)).toEqual(['lease1', 'lease2', 'claim1', 'claim2', 'submit1', 'submit2']);
 });
 
-test('each priority has its own limit', async () => {
+test('each priority of the concurrency limiter has its own limit of concurrent calls', async () => {
   const { begun, call, end } = site();
   for (const name of ['b1', 'b2']) void call('background', name);
   for (const name of ['s1', 's2', 's3']) void call('submit', name);
@@ -50,7 +50,7 @@ test('each priority has its own limit', async () => {
   expect(begun).toEqual(['b1', 's1', 's2', 'b2']);
 });
 
-test('a call that fails frees its slot', async () => {
+test('a call that fails frees its slot in the concurrency limiter', async () => {
   const { limiter, call, begun } = site();
   const failing = Array.from({ length: 5 }, () =>
     limiter.run('submit', () => Promise.reject(new Error('no'))),

@@ -1,19 +1,25 @@
-/** The priority of a call when not all can run at once: `lease` first, `background` last. */
+/** The priority of a call to AWS when not all calls can run at once: `lease` first, `background` last. */
 export type CallPriority = 'lease' | 'claim' | 'submit' | 'background';
 
 const byUrgency: readonly CallPriority[] = ['lease', 'claim', 'submit', 'background'];
 
 export interface ConcurrencyLimits {
-  /** The most calls of all priorities at once. */
+  /** The maximum number of concurrent calls to AWS, over all call priorities. */
   readonly all: number;
-  /** The most calls at once apart from lease calls; the rest of `all` is reserved for these. */
+  /**
+   * The maximum number of concurrent calls of all priorities but `lease`. The other slots of `all` are reserved for
+   * lease calls.
+   */
   readonly exceptLeases: number;
   readonly claim: number;
   readonly submit: number;
   readonly background: number;
 }
 
-/** The default limits. They are below the number of sockets, since calls that wait for a socket have no priorities. */
+/**
+ * The default limits of concurrent calls. They are below the number of sockets, since calls that wait for a socket
+ * have no priorities.
+ */
 export const concurrencyLimits: ConcurrencyLimits = {
   all: 240,
   exceptLeases: 192,
@@ -23,8 +29,9 @@ export const concurrencyLimits: ConcurrencyLimits = {
 };
 
 /**
- * Limits the number of concurrent calls and reserves slots for lease renewals and settlements. A throttled call holds
- * its slot until the SDK has retried it, and a lease would expire if it waited behind such calls.
+ * Limits the number of concurrent calls to an AWS service, and reserves slots for lease renewals and settlements. A
+ * throttled call occupies its slot until the SDK has retried the call, and a lease would expire if its renewal waited
+ * behind such calls.
  */
 export class ConcurrencyLimiter {
   readonly #limits: ConcurrencyLimits;
@@ -53,7 +60,7 @@ export class ConcurrencyLimiter {
     return this.#running[callPriority] + this.#waiting[callPriority].length;
   }
 
-  /** Runs `work` as soon as a slot of its priority is free. */
+  /** Runs the call `work` as soon as a slot for calls of this priority is free. */
   async run<T>(callPriority: CallPriority, work: () => Promise<T>): Promise<T> {
     if (this.#waiting[callPriority].length === 0 && this.#hasRoom(callPriority))
       this.#running[callPriority]++;
@@ -76,7 +83,10 @@ export class ConcurrencyLimiter {
     );
   }
 
-  /** Starts waiting calls. Each slot is taken before its call resumes, so that no other call can take it in between. */
+  /**
+   * Starts waiting calls while slots are free. A slot is taken before its call resumes, so that no other call can take
+   * the slot in between.
+   */
   #admit(): void {
     for (const callPriority of byUrgency) {
       const waiting = this.#waiting[callPriority];

@@ -4,13 +4,16 @@ import type { DependencyLoad } from '../../../ports/overload.ts';
 import { Breaker } from './breaker.ts';
 import { ConcurrencyLimiter, type ConcurrencyLimits } from './concurrency-limiter.ts';
 
-/** The result of one HTTP request of the SDK. Each retry of a call is a request of its own. */
+/** The result of one HTTP request of the AWS SDK. Each retry of a call is a request of its own. */
 export type RequestResult = 'answer' | 'throttle' | 'failure';
 
-/** A throttle or failure is logged if none came in the 10 s before. */
+/** A throttled or failed request is logged if none came in the 10 s before. */
 const quietMs = 10_000;
 
-/** The load of a service that this engine calls: its breaker, its concurrency limiter, and counts of its requests. */
+/**
+ * The load of an AWS service that this engine calls: its circuit breaker, its concurrency limiter, and counts of its
+ * requests.
+ */
 export class Dependency {
   readonly name: string;
   readonly breaker: Breaker;
@@ -30,14 +33,15 @@ export class Dependency {
   }
 
   /**
-   * Records one request. `first` is false if an earlier request of the same call was throttled or failed: the breaker
-   * counts calls, not requests.
+   * Records the result of one HTTP request to the service. `first` is false if an earlier request of the same call was
+   * throttled or failed: the breaker counts calls, not requests.
    */
   record(result: RequestResult, operation: string, first: boolean, error?: string): void {
     if (result === 'throttle') this.#throttled++;
     else if (result === 'failure') this.#failed++;
     if (result !== 'answer') this.#logTrouble(result, operation, error);
-    // Polls do not move the breaker, since an open breaker does not stop them and they back off by themselves.
+    // Polls of SQS do not count for the breaker, since an open breaker does not stop polls, and failed polls have a
+    // backoff of their own.
     if (operation.startsWith('ReceiveMessage')) return;
     if (result === 'answer') {
       if (first) this.breaker.good();

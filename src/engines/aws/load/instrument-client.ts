@@ -2,7 +2,7 @@ import { isThrottle } from '../sdk/error-names.ts';
 import { errorKindOf, reasonsIn } from '../sdk/errors.ts';
 import type { Dependency, RequestResult } from './dependency.ts';
 
-/** The part of a client's middleware stack that this file uses. The SDK's own types differ by client. */
+/** The part of an AWS SDK client's middleware stack that is used here. The SDK's own types differ by client. */
 interface MiddlewareStack {
   add(
     middleware: (
@@ -26,25 +26,30 @@ function resultOfError(thrown: unknown): RequestResult | undefined {
   }
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) return status >= 500 ? 'failure' : 'answer';
-  // Holdfast aborted the request, or the SDK never sent it.
+  // The error says nothing about the load of the AWS service: Holdfast aborted the request, or the SDK never sent it.
   if (name === 'AbortError' || ['denied', 'noCredentials'].includes(errorKindOf(thrown))) return undefined;
   return 'failure';
 }
 
-/** Returns the error's name, or its code if it is one of Node's own errors, whose name is always `Error`. */
+/** Returns the name of an error, or its code if it is one of Node's own errors, whose name is always `Error`. */
 function nameOf(thrown: unknown): string | undefined {
   if (thrown === undefined) return undefined;
   const { name, code } = thrown as { readonly name?: string; readonly code?: string };
   return code === undefined || name !== 'Error' ? name : code;
 }
 
-/** The result of a request that was answered. Entries of a batch may still have been throttled. */
+/**
+ * Returns the result of a request that AWS answered without an error. Entries of a batch may still have been
+ * throttled.
+ */
 function resultOfOutput(output: unknown): RequestResult {
   const { Failed = [] } = output as { Failed?: readonly { readonly Code?: string }[] };
   return Failed.some(({ Code }) => isThrottle(Code)) ? 'throttle' : 'answer';
 }
 
-/** Records every request of this client in `dependency`, also those of the SDK's retries. */
+/**
+ * Makes an AWS SDK client record each of its HTTP requests in `dependency`, also the requests of the SDK's retries.
+ */
 export function instrument<Client extends { readonly middlewareStack: object }>(
   client: Client,
   dependency: Dependency,
@@ -69,7 +74,7 @@ export function instrument<Client extends { readonly middlewareStack: object }>(
         }
       };
     },
-    // This step runs inside the SDK's retry loop, so once per request.
+    // The SDK runs this middleware step inside its retry loop, so once per HTTP request.
     { step: 'finalizeRequest', name: 'holdfastWatched', priority: 'low' },
   );
   return client;

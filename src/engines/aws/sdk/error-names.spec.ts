@@ -11,14 +11,14 @@ it.each([
   'RequestThrottledException',
   'OverLimit',
   'AWS.SimpleQueueService.OverLimit',
-])('%s counts as a throttle for the breaker, the table and SQS', (name) => {
+])('the AWS error %s counts as a throttle for the breaker, the table and SQS', (name) => {
   expect(isThrottle(name)).toBe(true);
   expect(errorKindOf(named(name))).toBe('throttled');
   expect(asBrokerError(named(name))).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORE_BUSY' });
 });
 
 it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClientTokenId'])(
-  '%s counts as a denial of credentials for the table and SQS',
+  'the AWS error %s counts as a denial of credentials for the table and SQS',
   (name) => {
     expect(isDenial(name)).toBe(true);
     expect(errorKindOf(named(name))).toBe('denied');
@@ -26,12 +26,12 @@ it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClient
   },
 );
 
-it('credentials that the SDK did not find are no denial, since no request was sent', () => {
+it('if the SDK finds no credentials, this is not a denial, since no request was sent', () => {
   expect(isDenial('CredentialsProviderError')).toBe(false);
   expect(errorKindOf(named('CredentialsProviderError'))).toBe('noCredentials');
 });
 
-it('an error with another name is neither a throttle nor a denial', () => {
+it('an AWS error with an unlisted name is neither a throttle nor a denial', () => {
   expect(isThrottle(undefined)).toBe(false);
   expect(errorKindOf(named('TimeoutError'))).toBe('unknown');
 });

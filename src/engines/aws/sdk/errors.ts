@@ -3,30 +3,31 @@ import { HoldfastError } from '../../../core/errors.ts';
 import type { Item } from '../table/schema/keys.ts';
 import { isDenial, isThrottle, lacksCredentials } from './error-names.ts';
 
-/** The kind of an error that the SDK threw, by how Holdfast reacts to it. */
+/** The kind of an error that the AWS SDK threw, by how Holdfast reacts to it. */
 export type AwsErrorKind =
-  /** The condition of a write failed. The error may carry the current item. */
+  /** The condition of a DynamoDB write failed. The error may carry the current item. */
   | 'condition'
-  /** A transaction was cancelled. The error lists a reason for each item. */
+  /** A DynamoDB transaction was cancelled. The error lists a reason for each item. */
   | 'cancelled'
-  /** Another transaction held the item. Nothing was written, and the request may be sent again. */
+  /** Another transaction held the DynamoDB item. Nothing was written, and the request may be sent again. */
   | 'conflict'
   /** The table, an index or a partition was overloaded, also after the SDK's retries. Nothing was written. */
   | 'throttled'
   | 'noTable'
   | 'denied'
-  /** The SDK found no credentials and sent nothing. */
+  /** The AWS SDK found no credentials and sent no request. */
   | 'noCredentials'
   /** AWS refused the request as malformed. */
   | 'invalid'
-  /** AWS did not answer, or with an internal error. The request may have taken effect. */
+  /** AWS did not answer, or answered with an internal error. The request may have taken effect. */
   | 'unknown';
 
 const kindsByName: Readonly<Record<string, AwsErrorKind>> = {
   ConditionalCheckFailedException: 'condition',
   TransactionCanceledException: 'cancelled',
   TransactionConflictException: 'conflict',
-  // Our earlier request with the same token is still running, also after the SDK's retries; its outcome is unknown.
+  // An earlier request with the same client token is still running, even after the SDK's retries, so the transaction's
+  // outcome is unknown.
   TransactionInProgressException: 'unknown',
   ReplicatedWriteConflictException: 'conflict',
   ResourceNotFoundException: 'noTable',
@@ -41,7 +42,7 @@ export function errorKindOf(thrown: unknown): AwsErrorKind {
   return isDenial(name) ? 'denied' : (kindsByName[name] ?? 'unknown');
 }
 
-/** Returns the current item of a failed condition, if the error carries it. */
+/** Returns the current DynamoDB item that the error of a failed condition carries, or undefined if it carries none. */
 export function currentItemIn(thrown: unknown): Item | undefined {
   const item = (thrown as { Item?: Item }).Item;
   return item === undefined || Object.keys(item).length === 0 ? undefined : item;
@@ -65,7 +66,10 @@ export function storeThrottled(cause?: unknown): HoldfastError {
   });
 }
 
-/** The error for a write that kept conflicting with others on one item, such as the tail of a busy lane. */
+/**
+ * The error for a write that kept conflicting with other writes of one DynamoDB item, such as the item at the tail of
+ * a busy lane (the tasks of one ordering key).
+ */
 export function storeContended(what: string, cause?: unknown): HoldfastError {
   return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', `Too many write ${what} at once.`, {
     cause,
@@ -91,13 +95,16 @@ export function damagedTask(taskId: string, cause: unknown): HoldfastError {
 export const helpCredentials =
   'The AWS SDK looks in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, in the profile of ~/.aws that AWS_PROFILE names, and for the role of the machine or of the Fargate task.';
 
-/** The error of a running process without AWS credentials. It is retryable, since an operator may still add them. */
+/**
+ * The error of a running process that finds no AWS credentials. The error is retryable, since an operator may still
+ * add credentials.
+ */
 export function noCredentials(cause: Error): HoldfastError {
   const message = `The server found no AWS credentials (${cause.message}).`;
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', message, { cause, help: helpCredentials });
 }
 
-/** Turns an error of the SDK into a HoldfastError for callers. */
+/** Turns an error that the AWS SDK threw for a DynamoDB call into a HoldfastError for callers. */
 export function asStoreError(thrown: unknown, table: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
   const text = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);

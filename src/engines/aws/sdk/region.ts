@@ -5,7 +5,7 @@ import { HoldfastError } from '../../../core/errors.ts';
  * Checks at the start that an AWS region is configured and valid, so that a wrong configuration is reported before the
  * first call.
  *
- * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CONFIGURATION, if it is not.
+ * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CONFIGURATION, if no valid region is configured.
  */
 export async function ensureRegion(config: DynamoDBClientConfig): Promise<void> {
   const client = new DynamoDBClient(config);

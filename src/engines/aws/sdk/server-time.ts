@@ -1,6 +1,6 @@
 import type { Clock, Timekeeper } from '../../../ports/clock.ts';
 
-/** The part of a client's middleware stack that this file uses. The SDK's own types differ by client. */
+/** The part of an AWS SDK client's middleware stack that is used here. The SDK's own types differ by client. */
 interface MiddlewareStack {
   add(
     middleware: (next: (args: never) => Promise<SdkResponse>) => (args: never) => Promise<SdkResponse>,
@@ -17,7 +17,7 @@ function serverTimeOf({ response }: SdkResponse): number {
   return Date.parse(headers?.date ?? '');
 }
 
-/** Passes the `Date` header of each response of this client to the timekeeper, also of responses that are errors. */
+/** Makes an AWS SDK client pass the `Date` header of each response to the timekeeper, also of error responses. */
 export function reportServerTime<Client extends { readonly middlewareStack: object }>(
   client: Client,
   clock: Clock,
@@ -33,7 +33,8 @@ export function reportServerTime<Client extends { readonly middlewareStack: obje
         timekeeper.addSample({ serverMs, requestedAtMs, receivedAtMs: clock.monotonic() });
       return response;
     },
-    // This runs next to the wire, before the SDK turns an error response into an exception.
+    // In this step the middleware runs last before the network, so that it sees a response before the SDK turns an
+    // error response into an exception.
     { step: 'deserialize', name: 'holdfastClock', priority: 'low' },
   );
   return client;

@@ -5,16 +5,16 @@ import { errorKindOf, helpCredentials } from './errors.ts';
 export interface ServiceEndpoint {
   readonly service: 'DynamoDB' | 'SQS';
   readonly region?: string | undefined;
-  /** An endpoint other than that of AWS. */
+  /** The URL of an endpoint other than AWS's own. */
   readonly endpoint?: string | undefined;
 }
 
 /**
  * Turns a failure of a process's first AWS calls into an error for the operator, who has just configured region and
- * endpoints. It advises to check these, not to retry a request. Any other error is returned unchanged.
+ * endpoints. The error advises to check these settings, not to retry a request. Any other error is returned unchanged.
  *
- * The result is UNAVAILABLE, reason UNREACHABLE, if the service does not answer, and FAILED_PRECONDITION, reason
- * BAD_CONFIGURATION, if the SDK found no credentials.
+ * The returned error is UNAVAILABLE, reason UNREACHABLE, if the service does not answer, and FAILED_PRECONDITION,
+ * reason BAD_CONFIGURATION, if the SDK found no credentials.
  */
 export function asStartError(thrown: unknown, endpoint: ServiceEndpoint): unknown {
   if (!(thrown instanceof HoldfastError) || !(thrown.cause instanceof Error)) return thrown;

@@ -32,12 +32,15 @@ import { ItemsByKey, keyText } from './items-by-key.ts';
 import { type CallKind, largerOf, type Meter } from './meter.ts';
 import type { Item, Key } from './schema/keys.ts';
 
-/** Result of a conditional write. `current` is the item that made the condition fail. */
+/** Result of a conditional write to DynamoDB. `current` is the stored item that made the condition fail. */
 export type WriteResult =
   | { readonly ok: true; readonly item: Item | undefined }
   | { readonly ok: false; readonly current: Item | undefined; readonly cause: Error };
 
-/** Result of a transaction. Each item has a reason; its `Code` is `None` if the condition of that item held. */
+/**
+ * Result of a DynamoDB transaction. A refused transaction has a reason for each of its items; the reason's `Code` is
+ * `None` if the condition of that item held.
+ */
 export type TransactionResult =
   | { readonly ok: true }
   | { readonly ok: false; readonly reasons: readonly CancellationReason[]; readonly cause: Error };
@@ -47,16 +50,28 @@ type WithoutTable<T> = Omit<
   'TableName' | 'ReturnConsumedCapacity' | 'ReturnValuesOnConditionCheckFailure'
 >;
 
-/** Most tries after transaction conflicts and incomplete batch reads; the SDK retries neither. */
+/**
+ * Maximum number of tries of a request after transaction conflicts or incomplete batch reads. The AWS SDK retries
+ * neither.
+ */
 const mostTries = 8;
-/** Most tries of a transaction that a throttle cancelled: as many as the SDK makes of other requests. */
+/**
+ * Maximum number of tries of a transaction that was cancelled by throttling: as many as the AWS SDK makes for other
+ * requests.
+ */
 const mostThrottledTries = 4;
-/** First backoff exponent after a throttled transaction: its pauses are about as long as those of the SDK. */
+/**
+ * The backoff exponent at which retries of a throttled transaction start, so that they wait about as long as the AWS
+ * SDK waits.
+ */
 const throttledBackoffFrom = 4;
 const conflictBackoff = { firstMs: 20, longestMs: 1_000 } as const;
 const batchKeys = 100;
 
-/** Priority of each kind of call. A claim is also an `append`; its caller passes the priority `claim` itself. */
+/**
+ * Default priority of each kind of DynamoDB call. A claim is sent as an `append` call, but its caller passes the
+ * priority `claim`.
+ */
 const priorities: Readonly<Record<CallKind, CallPriority>> = {
   renew: 'lease',
   append: 'lease',
@@ -71,15 +86,18 @@ const priorities: Readonly<Record<CallKind, CallPriority>> = {
 
 const common = { ReturnConsumedCapacity: 'INDEXES', ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const;
 
-/** Two SDK clients for one table, so that submissions cannot use up the retry budget of the lease traffic. */
+/**
+ * Two AWS SDK clients for one DynamoDB table. Calls about leases use a client of their own, so that submissions cannot
+ * use up the retry budget of these calls.
+ */
 export interface TableClients {
   readonly leases: DynamoDBClient;
   readonly others: DynamoDBClient;
 }
 
 /**
- * Sends all requests of this engine to its table; none of them is a scan. The SDK retries throttled requests, this
- * class retries transaction conflicts. Every error thrown is a HoldfastError.
+ * Sends all requests of the AWS engine to its DynamoDB table; none of the requests is a Scan. The SDK retries
+ * throttled requests, this class retries transaction conflicts. Every error thrown is a HoldfastError.
  */
 export class TableCalls {
   readonly table: string;
@@ -99,7 +117,7 @@ export class TableCalls {
     this.meter = meter;
   }
 
-  /** Rejects every later call, and resolves when the calls in flight have ended. */
+  /** Rejects every later call to the table, and resolves when the calls in flight have ended. */
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#inFlight === 0) return;
@@ -108,7 +126,9 @@ export class TableCalls {
     });
   }
 
-  /** Runs work that consists of several calls. `close` waits for work in progress and rejects new work. */
+  /**
+   * Runs work that consists of several calls to the table. `close` waits for work in progress and rejects new work.
+   */
   async during<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) throw storeClosed();
     this.#inFlight++;
@@ -140,7 +160,7 @@ export class TableCalls {
     return this.#write(kind, () => this.#send(priorities[kind], (client) => client.send(command)));
   }
 
-  /** Reads one page of a query. */
+  /** Reads one page of a DynamoDB query. */
   async query(
     kind: CallKind,
     input: WithoutTable<QueryCommandInput>,
@@ -151,7 +171,7 @@ export class TableCalls {
     return { items: response.Items ?? [], next: response.LastEvaluatedKey };
   }
 
-  /** Reads items by their keys, in batches of 100. A key may be given more than once. */
+  /** Reads DynamoDB items by their keys, in batches of 100. A key may be given more than once. */
   async get(kind: CallKind, keys: readonly Key[], consistent: boolean): Promise<ItemsByKey> {
     const found = new ItemsByKey();
     const different = [...new Map(keys.map((key) => [keyText(key), key])).values()];
@@ -163,7 +183,9 @@ export class TableCalls {
     return found;
   }
 
-  /** Writes all items or none. Retries after conflicts with other transactions. */
+  /**
+   * Writes all items in one DynamoDB transaction, or none of them. Retries after conflicts with other transactions.
+   */
   async transact(kind: CallKind, items: readonly TransactWriteItem[]): Promise<TransactionResult> {
     const command = new TransactWriteItemsCommand({
       TransactItems: items.map((item) => this.#inTable(item)),
@@ -190,13 +212,13 @@ export class TableCalls {
     }
   }
 
-  /** Sends through the concurrency limiter; lease traffic uses an SDK client of its own. */
+  /** Sends a request through the concurrency limiter. Requests about leases use an SDK client of their own. */
   #send<T>(callPriority: CallPriority, send: (client: DynamoDBClient) => Promise<T>): Promise<T> {
     const { leases, others } = this.#clients;
     return this.#load.limiter.run(callPriority, () => send(callPriority === 'lease' ? leases : others));
   }
 
-  /** Waits before the next try, with exponential backoff and full jitter. */
+  /** Waits before the next try of a DynamoDB request, with exponential backoff and full jitter. */
   async pause(kind: CallKind, i: number): Promise<void> {
     this.meter.of(kind).retries++;
     await this.#clock.sleep(this.#clock.random() * delayMs(conflictBackoff, i));

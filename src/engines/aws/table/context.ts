@@ -7,7 +7,8 @@ import type { KeyedMutex } from './keyed-mutex.ts';
 import type { Shards } from './schema/shards.ts';
 
 /**
- * State that all parts of the table engine share: access to one table, and the facts that this process has cached.
+ * State that all parts of the DynamoDB task store share: access to one table, and the data about tasks and shards that
+ * this process has cached.
  */
 export interface AwsContext {
   readonly calls: TableCalls;

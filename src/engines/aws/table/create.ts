@@ -82,7 +82,8 @@ function indexFaults(description: TableDescription): string[] {
 }
 
 /**
- * Compares the table with its definition. Returns each difference in words, or undefined if there is no such table.
+ * Compares a DynamoDB table with the definition of the engine's table. Returns a description of each difference, or
+ * undefined if the table does not exist.
  */
 export async function checkTable(client: DynamoDBClient, table: string): Promise<string[] | undefined> {
   const description = await describe(client, table);
@@ -102,14 +103,16 @@ async function untilActive(client: DynamoDBClient, table: string, clock: Clock):
   }
 }
 
-/** Waits while another process is creating the table: its items cannot be read before it is active. */
+/**
+ * Waits while another process is creating the DynamoDB table, because items cannot be read before the table is active.
+ */
 export async function waitWhileCreating(client: DynamoDBClient, table: string, clock: Clock): Promise<void> {
   if ((await describe(client, table))?.TableStatus === 'CREATING') await untilActive(client, table, clock);
 }
 
 /**
- * Creates the table and waits until it is active. Returns false if the table exists already or is being created; it
- * is left as it is.
+ * Creates the DynamoDB table and waits until it is active. Returns false and changes nothing if the table exists
+ * already or is being created.
  */
 export async function createTable(client: DynamoDBClient, table: string, clock: Clock): Promise<boolean> {
   try {
@@ -124,7 +127,8 @@ export async function createTable(client: DynamoDBClient, table: string, clock: 
 }
 
 /**
- * Turns on the deletion of expired items (TTL). Fails if TTL already uses another attribute: a table has at most one.
+ * Turns on the deletion of expired items (TTL). Fails if TTL already uses another attribute: a table has at most one
+ * TTL attribute.
  */
 export async function enableTtl(client: DynamoDBClient, table: string): Promise<void> {
   const specification = { Enabled: true, AttributeName: tableDefinition.ttl };
@@ -133,7 +137,7 @@ export async function enableTtl(client: DynamoDBClient, table: string): Promise<
       new UpdateTimeToLiveCommand({ TableName: table, TimeToLiveSpecification: specification }),
     );
   } catch (thrown) {
-    // Enabling TTL a second time is refused; another process may have enabled it in the meantime.
+    // DynamoDB refuses to enable TTL a second time. Another process may have enabled TTL in the meantime.
     if ((await ttlOf(client, table)) === tableDefinition.ttl) return;
     throw asStoreError(thrown, table);
   }

@@ -4,7 +4,7 @@ export function keyText(key: Item | Key): string {
   return `${key.pk?.S}\n${key.sk?.S}`;
 }
 
-/** Items that a batch read returned, looked up by key. */
+/** DynamoDB items that a batch read returned, for lookup by key. */
 export class ItemsByKey {
   readonly #items = new Map<string, Item>();
 

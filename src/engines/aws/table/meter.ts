@@ -1,32 +1,32 @@
 import type { AttributeValue, ConsumedCapacity } from '@aws-sdk/client-dynamodb';
 import type { Item } from './schema/keys.ts';
 
-/** Usage of all calls of one kind so far. */
+/** Capacity usage of all DynamoDB calls of one kind so far. */
 export interface CallUsage {
-  /** Number of answered requests, including those whose condition failed. */
+  /** Number of answered requests, including writes whose condition failed. */
   calls: number;
-  /** Write units of the table and its indexes, as reported by DynamoDB. */
+  /** Write units that the calls used on the table and its indexes, as reported by DynamoDB. */
   writeUnits: number;
   /** The part of `writeUnits` that the indexes used. */
   indexWriteUnits: number;
-  /** Read units of the table and its indexes, as reported by DynamoDB. */
+  /** Read units that the calls used on the table and its indexes, as reported by DynamoDB. */
   readUnits: number;
   /** Number of writes whose condition failed. */
   failedConditions: number;
   /**
-   * Write units of the failed conditions, not included in `writeUnits`. DynamoDB does not report them, so they are
-   * computed by its rule: the size of the existing item or of the new one, whichever is larger, and at least one
-   * unit.
+   * Write units of writes whose condition failed; `writeUnits` does not include them. DynamoDB does not report these
+   * units, so they are computed by DynamoDB's rule: the size of the existing item or of the new item, whichever is
+   * larger, and at least one unit.
    */
   failedUnits: number;
   /**
-   * Number of retries by this engine itself, not by the SDK: after transaction conflicts, throttled transactions and
-   * incomplete batch reads.
+   * Number of retries by the AWS engine itself, not by the AWS SDK: after transaction conflicts, throttled
+   * transactions and incomplete batch reads.
    */
   retries: number;
 }
 
-/** Purpose of a request. The meter counts the usage of each kind separately. */
+/** Purpose of a DynamoDB request. The meter counts the usage of each purpose separately. */
 export type CallKind =
   | 'accept'
   | 'append'
@@ -99,8 +99,8 @@ export class Meter {
   }
 
   /**
-   * Records a failed condition. Each of `items` is the existing item or the new one, whichever is larger; `factor` is
-   * 2 for a transaction, which costs double.
+   * Records a write whose condition failed. For each item of the write, `items` has the existing item or the new one,
+   * whichever is larger. `factor` is 2 for a transaction, which costs double.
    */
   recordFailedCondition(kind: CallKind, items: readonly (Item | undefined)[], factor = 1): void {
     const usage = this.of(kind);
@@ -111,7 +111,7 @@ export class Meter {
     }
   }
 
-  /** Returns a copy of the usage, by kind of call. */
+  /** Returns a copy of the capacity usage, by kind of DynamoDB call. */
   read(): Readonly<Partial<Record<CallKind, CallUsage>>> {
     return Object.fromEntries([...this.#kinds].map(([kind, usage]) => [kind, { ...usage }]));
   }

@@ -16,40 +16,42 @@ import { Shards } from './schema/shards.ts';
 import { AwsTaskStore } from './task-store.ts';
 
 export interface TableOptions {
-  /** Name of the table, at least 3 characters. */
+  /** Name of the DynamoDB table, at least 3 characters. */
   readonly table: string;
   readonly clock: Clock;
   readonly log?: Log | undefined;
-  /** Region, endpoint and credentials. The SDK takes absent values from its default sources. */
+  /** Region, endpoint and credentials for DynamoDB. The SDK takes absent values from its default sources. */
   readonly client?: DynamoDBClientConfig | undefined;
 }
 
-/** The task store and the registry on one table, without a broker. */
+/** The task store and the registry on one DynamoDB table, without a broker. */
 export interface TableParts {
   readonly store: TaskStore;
   readonly registry: Registry;
   readonly client: DynamoDBClient;
-  /** Both SDK clients: one for lease traffic, which has its own retry budget, and one for all other calls. */
+  /**
+   * Both DynamoDB clients: one for calls about leases, with a retry budget of its own, and one for all other calls.
+   */
   readonly clients: readonly DynamoDBClient[];
-  /** Requests and capacity units that the calls have used so far. */
+  /** Requests and capacity units that the calls to the table have used so far. */
   readonly meter: Meter;
-  /** State of the table as calls see it: throttles, failures and the circuit breaker. */
+  /** State of the DynamoDB table as its calls show it: throttled calls, failed calls and the circuit breaker. */
   readonly load: Dependency;
-  /** Waits for the calls in flight, then closes both clients. Idempotent. */
+  /** Waits for the calls in flight, then closes both DynamoDB clients. Idempotent. */
   close(): Promise<void>;
 }
 
 const connectTimeoutMs = 1_000;
 /**
- * Request timeout in ms. A later response counts as lost and the SDK sends the request again; no request of this
- * engine normally takes that long.
+ * Request timeout of DynamoDB calls in ms. If the response takes longer, it counts as lost and the SDK sends the
+ * request again. No request of the AWS engine normally takes that long.
  */
 const responseTimeoutMs = 5_000;
 const mostSockets = 256;
 
 /**
- * Creates an SDK client with the settings that this engine needs. The SDK sends throttled and unanswered requests
- * again, four requests in all, and no layer above it repeats them.
+ * Creates a DynamoDB client with the settings that the AWS engine needs. The client sends throttled and unanswered
+ * requests again, four requests in all, and no layer above the client repeats them.
  */
 export function tableClient(config: DynamoDBClientConfig = {}): DynamoDBClient {
   return new DynamoDBClient({

@@ -49,14 +49,17 @@ async function list(context: Context, kind: string, prefix: string): Promise<Reg
       ConsistentRead: true,
       ExclusiveStartKey: from,
     });
-    // Some DynamoDB-compatible stores ignore the case of a prefix, so the entries are filtered again.
+    // Some DynamoDB-compatible stores ignore the case of a prefix, so the registry entries are filtered again.
     entries.push(...page.items.map(entryOf).filter(({ key }) => key.startsWith(prefix)));
     from = page.next;
   } while (from !== undefined);
   return entries;
 }
 
-/** Creates the registry. Each kind of entry has one partition of the table; all reads are consistent. */
+/**
+ * Creates the registry on the DynamoDB table. Each kind of registry entry has one partition of the table; all reads
+ * are consistent.
+ */
 export function createRegistry(context: Context): Registry {
   const { calls } = context;
   return {

@@ -70,7 +70,7 @@ export class AwsTaskStore implements TaskStore {
     checkBatch(ids);
     return this.#during(async (context) => {
       const loaded = await loadAll(context, ids.map(addressOf));
-      // Only the exact id of a task names it; another spelling of the same address does not.
+      // An id that is another spelling of a task's item address is not the task's id and finds nothing.
       return loaded.map((one, i) =>
         one?.snapshot.id === ids[i] ? unlessExpired(one?.snapshot, nowMs) : undefined,
       );

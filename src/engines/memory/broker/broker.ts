@@ -7,26 +7,27 @@ import type { Operate } from '../operate.ts';
 import type { PriorityQueues } from './priority-queues.ts';
 
 /**
- * The part of a broker in which the two natures differ: `external` (a message queue beside the store) and `transactional`
- * (messages follow the commits). Its methods are synchronous; `brokerOf` adds the waiting.
+ * The part of the memory broker that differs between an `external` broker (a message queue beside the store) and a
+ * `transactional` one (its messages follow the commits of the store). The methods are synchronous; `brokerOf` adds the
+ * waiting of receive calls.
  */
 export interface BrokerKind {
   readonly queues: Pick<PriorityQueues<never>, 'nextAtMs' | 'listen'>;
   send(message: DispatchMessage): true | HoldfastError;
   take(queues: readonly QueueRef[], request: ReceiveRequest): Delivery[];
   /**
-   * Hides a message for `ms` from now on. Returns false if the receipt handle is stale, or if `expectedQueue` is given and
-   * the message belongs to another queue; the call then has no effect.
+   * Hides a dispatch message for `ms` milliseconds from now on. Returns false if the receipt handle is stale, or if
+   * `expectedQueue` is given and the message belongs to another queue; the call then has no effect.
    */
   changeVisibility(receiptHandle: string, ms: number, expectedQueue: QueueRef | undefined): boolean;
-  /** Deletes a message. The result and `expectedQueue` are the same as for `changeVisibility`. */
+  /** Deletes a dispatch message. The result and `expectedQueue` mean the same as for `changeVisibility`. */
   delete(receiptHandle: string, expectedQueue: QueueRef | undefined): boolean;
-  /** Returns true if the task has a message, hidden or visible. */
+  /** Returns true if the task has a dispatch message, hidden or visible. */
   hasMessage(id: TaskId): boolean;
   expiredLeases?(nowMs: number, expiredForMs: number, limit: number): Delivery[];
 }
 
-/** Waits until a message may be visible, `waitMs` is over, or a signal is aborted. */
+/** Waits until a dispatch message of one of the queues may be visible, `waitMs` is over, or a signal is aborted. */
 function waitForDelivery(
   kind: BrokerKind,
   clock: Clock,
@@ -51,7 +52,10 @@ function waitForDelivery(
   });
 }
 
-/** Returns one caller's view of the broker. */
+/**
+ * Returns the broker for one connected process. All processes share the same dispatch messages; faults and closing act on
+ * the calls of each process separately.
+ */
 export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, closed: AbortSignal): Broker {
   const waiting = new Set<ReceiveRequest>();
   async function receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]> {
@@ -59,7 +63,8 @@ export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, close
     const endAtMs = clock.monotonic() + request.waitMs;
     for (;;) {
       if (signals.some((signal) => signal.aborted)) return [];
-      // This listener notices a message that is sent after `take` and before the wait begins.
+      // This listener notices a dispatch message that is sent after the receive call has looked for messages and before
+      // the call waits.
       let isWoken = false;
       const stopListening = kind.queues.listen(queues, () => {
         isWoken = true;
@@ -73,7 +78,8 @@ export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, close
         if (deliveries.length > 0 || leftMs <= 0) return deliveries;
         if (isWoken) continue;
         waiting.add(request);
-        // The wait adds its own listener before the first one is removed, so that no message is missed between them.
+        // `waitForDelivery` adds its own listener before the first listener of this receive call is removed, so that the
+        // call misses no dispatch message.
         delivery = waitForDelivery(kind, clock, queues, leftMs, signals, () => waiting.delete(request));
       } finally {
         stopListening();

@@ -4,13 +4,21 @@ import { type QueueRef, queueKey } from '../../../core/queue-ref.ts';
 import type { Delivery, DispatchMessage } from '../../../ports/broker.ts';
 import { type QueueItem, VisibilityQueue } from './visibility-queue.ts';
 
-/** How long a received message is hidden: a lease and its guard, so that a claim needs no extra call to extend it. */
+/**
+ * How long, in ms, a received dispatch message is hidden: the length of a lease and its guard, so that a claim needs no
+ * extra call that hides the message for longer.
+ */
 export const receivedMs = timing.leaseMs + timing.clockGuardMs;
 
-/** Takes one visible item: returns it as a delivery, or 'skip' to leave it, or 'full' to end the receive. */
+/**
+ * Decides on one visible dispatch message: returns its delivery to take the message, 'skip' to leave it in the queue, or
+ * 'full' to end the receive call.
+ */
 export type TakeItem<T> = (item: T, soFar: readonly Delivery[]) => Delivery | 'skip' | 'full';
 
-/** The visibility queues of all queues and priorities, and the listeners that wait for their messages. */
+/**
+ * Holds one visibility queue of dispatch messages for each queue and priority, and the listeners that wait for messages.
+ */
 export class PriorityQueues<T extends QueueItem> {
   readonly #queues = new Map<string, VisibilityQueue<T>>();
   readonly #listeners = new Map<string, Set<() => void>>();
@@ -23,7 +31,10 @@ export class PriorityQueues<T extends QueueItem> {
     return visibilityQueue;
   }
 
-  /** Takes visible items, higher priorities first. The queues of one priority take turns in being first. */
+  /**
+   * Takes visible dispatch messages in the order of `priorityOrder`, mostly higher priorities first. Within one priority
+   * the queues take turns in being first.
+   */
   take(queues: readonly QueueRef[], nowMs: number, take: TakeItem<T>): Delivery[] {
     const deliveries: Delivery[] = [];
     this.#takeInOrder(priorityOrder(this.#receiveCount), queues, nowMs, take, deliveries);
@@ -43,7 +54,8 @@ export class PriorityQueues<T extends QueueItem> {
         const queue = queues[(this.#receiveCount + i) % queues.length] as QueueRef;
         for (const item of this.#queues.get(visibilityQueueName(queue, priority))?.visible(nowMs) ?? []) {
           const taken = take(item, deliveries);
-          // The receive ends at the first item that does not fit: a smaller item of a lower priority must not overtake it.
+          // The receive call ends at the first dispatch message that does not fit: a smaller message of a lower priority
+          // must not overtake it.
           if (taken === 'full') return;
           if (taken !== 'skip') deliveries.push(taken);
         }
@@ -62,12 +74,17 @@ export class PriorityQueues<T extends QueueItem> {
     return next;
   }
 
-  /** Calls the listeners of a queue after a change by which an item may be visible now, or earlier than before. */
+  /**
+   * Calls the listeners of a queue after a change that may make a dispatch message visible now, or earlier than before.
+   */
   wake(queue: QueueRef): void {
     for (const listener of [...(this.#listeners.get(queueKey(queue)) ?? [])]) listener();
   }
 
-  /** Adds a listener that is called when an item of these queues may be visible. Returns a function that removes it. */
+  /**
+   * Adds a listener that is called when a dispatch message of these queues may be visible. Returns a function that
+   * removes the listener.
+   */
   listen(queues: readonly QueueRef[], listener: () => void): () => void {
     for (const queue of queues) {
       const name = queueKey(queue);

@@ -11,7 +11,10 @@ import type { Tables } from '../tables.ts';
 import type { BrokerKind } from './broker.ts';
 import { PriorityQueues, receivedMs } from './priority-queues.ts';
 
-/** The message of a task. It exists because of the task's head; only its visibility and its receipts are kept here. */
+/**
+ * The dispatch message of a task. The task's head decides whether the message exists; this object adds only its
+ * visibility and its receipts.
+ */
 interface QueuedMessage {
   readonly row: Row;
   readonly sinceMs: number;
@@ -30,8 +33,8 @@ function messageOf(row: Row): DispatchMessage {
 
 /**
  * A broker whose messages follow the commits of the store, as in the embedded store. A task has a message if and only if
- * it is running (the message is then hidden until the lease expires), or it is ready and the lowest of its lane. The commit
- * that changes this adds or removes the message, so `send` has nothing to do.
+ * it is running (the message is then hidden until the lease expires), or it is ready and the lowest of its lane. The
+ * commit that changes the task adds or removes the message, so `send` has nothing to do.
  */
 export class TransactionalBroker implements BrokerKind {
   readonly queues = new PriorityQueues<QueuedMessage>();
@@ -78,7 +81,10 @@ export class TransactionalBroker implements BrokerKind {
     return true;
   }
 
-  /** Replaces the message of a ready task by a new, visible one. The message of a running task stays as it is. */
+  /**
+   * Does not delete the dispatch message of an unfinished task: the message of a ready task is replaced by a new, visible
+   * one, and the message of a running task stays as it is.
+   */
   delete(receiptHandle: string): boolean {
     const id = receiptHandle.slice(receiptHandle.indexOf('/') + 1);
     if (!this.#messages.has(id)) return true;
@@ -101,7 +107,7 @@ export class TransactionalBroker implements BrokerKind {
       if (deliveries.length === limit) break;
       const isLeaseExpired =
         running && visibleAtMs <= nowMs && leaseExpiredAtMs(row.head) + expiredForMs <= nowMs;
-      // The message is not received here, so a worker with a free slot may still receive it.
+      // `expiredLeases` does not receive the dispatch message, so a worker with a free slot may still receive it.
       if (isLeaseExpired)
         deliveries.push({
           message: messageOf(row),
@@ -141,7 +147,8 @@ export class TransactionalBroker implements BrokerKind {
     } else if (queued === undefined) {
       this.#add(row);
     } else if (running) {
-      // The receipt handle stays valid for the worker that claimed the task. The message stays hidden until the lease ends.
+      // The receipt handle stays valid for the worker that claimed the task, and the dispatch message stays hidden until
+      // the lease expires.
       queued.running = true;
       this.queues.of(messageOf(row)).hide(queued, leaseExpiredAtMs(row.head));
       this.queues.wake(messageOf(row).queue);

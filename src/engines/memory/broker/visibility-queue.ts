@@ -4,14 +4,14 @@ export interface QueueItem {
 }
 
 /**
- * The messages of one queue at one priority. A message that was hidden and became visible again comes before the messages
- * that were never received, so that a dead worker's task does not wait behind a backlog.
+ * Holds the dispatch messages of one queue at one priority. A message that was hidden and became visible again comes
+ * before the messages that were never received, so that a dead worker's task does not wait behind a backlog.
  */
 export class VisibilityQueue<T extends QueueItem> {
   readonly #fresh = new Set<T>();
   readonly #returned = new Set<T>();
   readonly #hidden = new Set<T>();
-  /** No hidden item becomes visible before this time. */
+  /** No hidden dispatch message of this queue becomes visible before this time. */
   #wakeAtMs = Number.POSITIVE_INFINITY;
 
   get isEmpty(): boolean {
@@ -36,14 +36,14 @@ export class VisibilityQueue<T extends QueueItem> {
     this.#wakeAtMs = Math.min(this.#wakeAtMs, untilMs);
   }
 
-  /** Yields the visible items. The caller may hide or remove items during the iteration. */
+  /** Yields the visible dispatch messages. The caller may hide or remove messages during the iteration. */
   *visible(nowMs: number): Generator<T> {
     this.#wake(nowMs);
     yield* this.#returned;
     yield* this.#fresh;
   }
 
-  /** Returns when the next hidden item becomes visible, or undefined if none is hidden. */
+  /** Returns the time at which the next hidden dispatch message becomes visible, or undefined if no message is hidden. */
   nextAtMs(nowMs: number): number | undefined {
     this.#wake(nowMs);
     return Number.isFinite(this.#wakeAtMs) ? this.#wakeAtMs : undefined;

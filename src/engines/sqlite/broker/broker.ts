@@ -20,7 +20,7 @@ import type { ReceiveFilter, TakenEntry } from './ready-index.ts';
 import type { ReadyEntry } from './ready-list.ts';
 import { Waiters } from './waiters.ts';
 
-/** Expired leases are read from the file at least this often while workers receive or wait. */
+/** The maximum time in ms between two reads of expired leases from the file while workers receive or wait. */
 const expiredLeaseCheckMs = 250;
 const expiredLeasesPerRead = 1_000;
 
@@ -47,8 +47,9 @@ function acceptsOf(types: readonly HandledType[]): (taskType: InternedTaskType) 
 }
 
 /**
- * The broker of the embedded engine. A ready task's dispatch message is its entry in the file's ready index; a running
- * task is delivered again after its lease's end in the file. Receipts and visibility timeouts are kept in memory only.
+ * The broker of the SQLite engine. The dispatch message of a ready task is its entry in the file's ready index; a
+ * running task is delivered again once the lease in its row has expired. Receipts and visibility timeouts are kept in
+ * memory only.
  */
 export class SqliteBroker implements Broker {
   readonly #context: SqliteContext;
@@ -56,7 +57,10 @@ export class SqliteBroker implements Broker {
   readonly #waiters: Waiters;
   #receiveCount = 0;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
-  /** The time at which the next lease expires, of the leases that had not expired at the last refresh. */
+  /**
+   * The time in ms at which the next lease of a task expires, among the leases that had not expired when expired leases
+   * were last read from the file.
+   */
   #nextLeaseExpiredMs = 0;
   #cancelTimer: (() => void) | undefined;
 
@@ -114,7 +118,7 @@ export class SqliteBroker implements Broker {
       const { seq, receipt } = receiptOf(receiptHandle);
       const entry = readyIndex.entryOfReceipt(seq, receipt, nowMs);
       if (entry !== undefined) readyIndex.delete(entry, nowMs);
-      // A task without an entry in the ready index has no message: its deletion already took effect.
+      // A task without an entry in the ready index has no dispatch message: the deletion already took effect.
       return entry !== undefined || readyIndex.entry(seq) === undefined;
     });
     this.serve();
@@ -130,7 +134,7 @@ export class SqliteBroker implements Broker {
     });
   }
 
-  /** Delivers the messages that became visible to the waiting receive calls. Called after each commit. */
+  /** Ends waiting receive calls with the dispatch messages that have become visible. Called after each commit. */
   serve(): void {
     const { changedQueues } = this.#context.readyIndex;
     if (changedQueues.size === 0) return;
@@ -154,7 +158,10 @@ export class SqliteBroker implements Broker {
     this.#waiters.endAll();
   }
 
-  /** Runs a read for which no caller waits. If it stops the store, `onFatal` has reported that and ended all waits. */
+  /**
+   * Reads the file for no particular caller. The error of a read that stops the store is dropped, because `onFatal` has
+   * reported it and ended all waiting receive calls.
+   */
   #readInBackground(read: () => void): void {
     try {
       this.#committer.read(read);
@@ -208,7 +215,9 @@ export class SqliteBroker implements Broker {
     };
   }
 
-  /** Makes messages visible whose visibility timeout has ended, and those of running tasks whose lease has expired. */
+  /**
+   * Makes the dispatch messages visible whose visibility timeout has ended or whose running task's lease has expired.
+   */
   #refreshByTime(nowMs: number): void {
     const { readyIndex, sql } = this.#context;
     readyIndex.showVisible(nowMs);
@@ -237,7 +246,7 @@ export class SqliteBroker implements Broker {
     }));
   }
 
-  /** Starts a timer, while a receive call waits, for the next moment at which a message may become visible. */
+  /** Starts a timer, while a receive call waits, for the next moment at which a dispatch message may become visible. */
   #startTimer(): void {
     if (this.#cancelTimer !== undefined || this.#waiters.count === 0) return;
     const { readyIndex, clock } = this.#context;

@@ -8,8 +8,9 @@ interface HiddenEntry {
 }
 
 /**
- * The entries that were received and are hidden until a time. All received entries are hidden for the same time, so
- * their order of receipt is the order in which they become visible. Only entries with a changed timeout need a heap.
+ * The in-flight deliveries: entries of the ready index that were received and are hidden until their visibility timeout
+ * ends. A receive call hides all entries for the same time, so their order of receipt is the order in which they become
+ * visible. Only entries whose timeout was changed need a heap.
  */
 export class InFlight {
   readonly #received = new Map<number, ReadyEntry>();
@@ -32,7 +33,7 @@ export class InFlight {
     if (entry.deliveryStatus === 'inFlight') this.#received.delete(entry.seq);
   }
 
-  /** Removes and returns the entries whose visibility timeout has ended. */
+  /** Removes the in-flight deliveries whose visibility timeout has ended, and returns their entries. */
   takeVisible(nowMs: number): ReadyEntry[] {
     const visible: ReadyEntry[] = [];
     for (const entry of this.#received.values()) {
@@ -48,7 +49,10 @@ export class InFlight {
     return visible;
   }
 
-  /** Returns the earliest time at which an entry becomes visible. */
+  /**
+   * Returns the earliest time in ms at which an in-flight delivery becomes visible again, or undefined if none is in
+   * flight.
+   */
   nextVisibleMs(): number | undefined {
     const [first] = this.#received.values();
     const received = first?.hiddenUntilMs;

@@ -4,17 +4,20 @@ import { ready } from '../rows/rows.ts';
 import { type ReadyEntry, ReadyList } from './ready-list.ts';
 
 export interface ReadyCacheSizes {
-  /** The largest number of visible entries in memory, over all lists. */
+  /** The maximum number of visible ready tasks in memory, over all ready lists. */
   readonly entries: number;
-  /** The largest total size of the task specs in memory, in bytes. */
+  /** The maximum total size of the specs of ready tasks in memory, in bytes. */
   readonly bytes: number;
-  /** A list with fewer entries than this is refilled from the file at the next receive. */
+  /** A ready list with fewer tasks in memory than this is refilled from the file at the next receive call. */
   readonly refillBelow: number;
-  /** The largest number of tasks that one refill reads. */
+  /** The maximum number of tasks that one refill of a ready list reads from the file. */
   readonly refillBy: number;
 }
 
-/** The default sizes. They were measured: fewer entries cost throughput, more entries only cost memory. */
+/**
+ * The default sizes of the cache of ready tasks. Benchmarks showed that fewer entries cost throughput, and that more
+ * entries only cost memory.
+ */
 export const readyCacheSizes: ReadyCacheSizes = {
   entries: 12_000,
   bytes: 64 * 1_048_576,
@@ -24,15 +27,18 @@ export const readyCacheSizes: ReadyCacheSizes = {
 
 /** The reads of the store's file that the cache of ready tasks needs. */
 export interface ReadyCacheSource {
-  /** Yields the ready tasks of a list whose row number is above `after`, in order. Rows are read one by one. */
+  /**
+   * Yields at most `limit` tasks of a ready list whose row number is above `after`, in the order of their row numbers.
+   * Reads their rows one by one.
+   */
   readyAfter(list: ReadyList, after: number, limit: number): Iterable<Snapshot>;
   seqOf(snapshot: Snapshot): number;
-  /** Yields the task types that have ready tasks of this priority. */
+  /** Yields the task types that have ready tasks of a given queue and priority in the file. */
   taskTypes(queue: InternedQueue, priority: number): Iterable<InternedTaskType>;
   load(seq: number): Snapshot | undefined;
 }
 
-/** Identifies the list of ready tasks that a task belongs to. */
+/** Identifies the ready list that a task belongs to: one list per queue, priority and task type. */
 export interface ListKey {
   readonly queue: InternedQueue;
   readonly priority: number;
@@ -40,18 +46,21 @@ export interface ListKey {
 }
 
 interface QueueLists {
-  /** True once the queue's task types were read from the file: a list created later has no tasks in the file. */
+  /**
+   * True once the task types of the queue's ready tasks were read from the file. A ready list that is created later has
+   * no tasks in the file.
+   */
   discovered: boolean;
   readonly byTaskType: Map<number, ReadyList>[];
-  /** The lists that may have a visible entry, by priority. */
+  /** The ready lists that may have a visible task, by priority number. */
   readonly active: Set<ReadyList>[];
 }
 
 const priorities = [0, 1, 2];
 
 /**
- * A bounded cache of the file's ready index. It holds the oldest entries of each list, refills a list that runs low,
- * and evicts entries of one list when another list needs the room.
+ * A bounded cache of the ready tasks in SQLite's file. It holds the oldest tasks of each ready list, refills a list
+ * that runs low, and evicts tasks of one list when another list needs the room.
  */
 export class ReadyCache {
   readonly #source: ReadyCacheSource;
@@ -61,7 +70,7 @@ export class ReadyCache {
   #count = 0;
   #bytes = 0;
   refills = 0;
-  /** The queues in which a message became visible since the set was last cleared. */
+  /** The queues in which a dispatch message became visible since this set was last cleared. */
   readonly changedQueues = new Set<InternedQueue>();
 
   constructor(source: ReadyCacheSource, sizes: ReadyCacheSizes) {
@@ -73,12 +82,17 @@ export class ReadyCache {
     return this.#entries.get(seq);
   }
 
-  /** Adds a queue that has no rows yet, so that the file need not be read for its task types. */
+  /**
+   * Adds a queue that has no tasks in the file yet, so that no receive call reads the queue's task types from the file.
+   */
   addEmptyQueue(queue: InternedQueue): void {
     this.#listsOf(queue).discovered = true;
   }
 
-  /** Adds a task that became ready. If its list is incomplete or the cache is full, the task stays only in the file. */
+  /**
+   * Adds a task that became ready to the cache. If its ready list is incomplete or the cache is full, the task stays
+   * only in the file.
+   */
   admit(seq: number, key: ListKey, revision: number, nowMs: number, snapshot: Snapshot | undefined): void {
     const list = this.#listOf(key);
     if (seq <= list.filledTo) {
@@ -91,7 +105,10 @@ export class ReadyCache {
     }
   }
 
-  /** Makes an entry visible in its list again, without its snapshot: a receive call reads that from the file. */
+  /**
+   * Makes an entry visible in its ready list again, without the task's snapshot: the next receive call reads the
+   * snapshot from the file.
+   */
   putBack(entry: ReadyEntry): void {
     entry.deliveryStatus = 'listed';
     this.#count++;
@@ -100,7 +117,7 @@ export class ReadyCache {
     if (this.#count > this.#sizes.entries) this.#evict(entry.list);
   }
 
-  /** Stops counting an entry as visible, and drops its snapshot. */
+  /** Stops counting an entry of a ready list as visible, and drops its task's snapshot from memory. */
   removeFromList(entry: ReadyEntry): void {
     if (entry.deliveryStatus !== 'listed') return;
     this.#count--;
@@ -132,7 +149,7 @@ export class ReadyCache {
     return entry;
   }
 
-  /** Sets or drops the snapshot of an entry, and counts its bytes. */
+  /** Sets or drops the task snapshot of a cached entry, and updates the size of the cache in bytes. */
   setSnapshot(entry: ReadyEntry, snapshot: Snapshot | undefined): void {
     const bytes = snapshot?.submission.spec.length ?? 0;
     this.#bytes += bytes - entry.bytes;
@@ -140,7 +157,9 @@ export class ReadyCache {
     entry.snapshot = snapshot;
   }
 
-  /** Returns the lists of a queue and a priority that have a visible entry of an accepted task type. */
+  /**
+   * Returns the ready lists of a queue and a priority that have a visible task of a type that the receive call accepts.
+   */
   nonEmptyLists(
     queue: InternedQueue,
     priority: number,
@@ -157,7 +176,10 @@ export class ReadyCache {
     return lists;
   }
 
-  /** Refills a list that has no visible entry in memory. Returns false if the file has no more of its tasks. */
+  /**
+   * Refills a ready list from the file if it has no visible task in memory. Returns false if the file has no more tasks
+   * of the list.
+   */
   fill(list: ReadyList): boolean {
     while (list.peek() === undefined) {
       if (list.complete) return false;
@@ -178,7 +200,7 @@ export class ReadyCache {
     this.#bytes = 0;
   }
 
-  /** Appends a new entry at the end of its list. */
+  /** Appends a new entry at the end of its ready list. */
   #appendNew(
     seq: number,
     key: ListKey,
@@ -193,7 +215,7 @@ export class ReadyCache {
     this.#activate(entry.list);
   }
 
-  /** Reads a list's next tasks from the file: as many as the cache has room for, but at least one. */
+  /** Reads the next tasks of a ready list from the file: as many as the cache has room for, but at least one. */
   #refill(list: ReadyList): void {
     const isFull = this.#count >= this.#sizes.entries || this.#bytes >= this.#sizes.bytes;
     if (isFull && list.peek() !== undefined) return;
@@ -211,7 +233,7 @@ export class ReadyCache {
     if (read < limit) list.complete = true;
   }
 
-  /** Makes room for a list: evicts the newer half of the longest other list. */
+  /** Makes room in the cache for a ready list that grows: evicts the newer half of the longest other list. */
   #makeRoom(growing: ReadyList): void {
     let fullest: ReadyList | undefined;
     for (const lists of this.#queues.values()) {
@@ -263,7 +285,7 @@ export class ReadyCache {
     return list;
   }
 
-  /** At the first receive of a queue, reads which task types have ready tasks in the file. */
+  /** Reads from the file which task types have ready tasks in a queue, at the first receive call for the queue. */
   #discoverTaskTypes(queue: InternedQueue): QueueLists {
     const lists = this.#listsOf(queue);
     if (lists.discovered) return lists;

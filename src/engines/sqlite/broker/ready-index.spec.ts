@@ -13,7 +13,10 @@ import type { Snapshot } from '../../../ports/task-store.ts';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { type SqliteEngine, sqlite } from '../index.ts';
 
-/** Cache sizes that are so small that lists overflow, are refilled and are evicted all the time. */
+/**
+ * Sizes of the cache of ready tasks that are so small that ready lists overflow, are refilled and are evicted all the
+ * time.
+ */
 const readyCache = { entries: 8, refillBelow: 4, refillBy: 3, bytes: 2_000 };
 const queues = [queue, { tenant: 'acme', queue: 'bulk' }];
 const types = ['send', 'note'];
@@ -45,7 +48,7 @@ async function reopen(): Promise<void> {
   fixture.engine = engine;
 }
 
-/** Receives until nothing is visible. Everything that was received is in flight then. */
+/** Receives until no dispatch message is visible. All deliveries that it returns are in flight then. */
 async function drain(): Promise<Delivery[]> {
   const received: Delivery[] = [];
   for (;;) {
@@ -61,7 +64,7 @@ describe('a backlog larger than the ready cache', () => {
     expect((await drain()).map((delivery) => delivery.message.id)).toEqual(tasks.map((task) => task.id));
   });
 
-  it('is delivered after a restart, and is not read at the start', async () => {
+  it('is delivered after a restart, and is not read from the file when the store is opened', async () => {
     const tasks = await fixture.acceptMany(50);
     await reopen();
     expect(engine.stats().refills).toBe(0);
@@ -89,7 +92,7 @@ describe('a backlog larger than the ready cache', () => {
     expect((await drain()).length).toBe(low.length + high.length - 32);
   });
 
-  it('is kept in the file where its few tasks are too large for the cache', async () => {
+  it('is delivered in the order of acceptance, also if a few large tasks fill the cache', async () => {
     const payload = new Uint8Array(1_500);
     const tasks = await fixture.acceptMany(20, () => ({ payload }));
     expect((await drain()).map((delivery) => delivery.message.id)).toEqual(tasks.map((task) => task.id));
@@ -113,7 +116,7 @@ const action = fc.record({
   name: fc.constantFrom(...actionNames, ...actionNames, ...rareActionNames),
   choice: fc.nat(1_000),
 });
-/** A random action. `choice` selects the task, the delivery or the options. */
+/** A random action of a client or a worker. `choice` selects the task, the delivery or the options. */
 type Action = {
   readonly name: (typeof actionNames)[number] | (typeof rareActionNames)[number];
   readonly choice: number;
@@ -162,7 +165,7 @@ class Callers {
     this.deliveries = [];
   }
 
-  /** Makes a commit batch roll back and run again, so that memory is read from the file again. */
+  /** Makes a commit batch roll back and run again, so that the ready index is dropped and read from the file again. */
   async #rollBackOnce(): Promise<void> {
     const broken = fixture.acceptance();
     const submitted = { ...broken.submission.submitted, deadlineAtMs: 1.5 };
@@ -180,7 +183,7 @@ class Callers {
     if (name === 'send') await fixture.broker.send([fixture.messageOf(task, 'again')]);
     else if (name === 'leave' && task.head.handOver) await leaveLane(task);
     else {
-      // Another write may be faster, so the outcome may be a conflict.
+      // Another write may change the task first, so the outcome of this change may be a conflict.
       const command = commandOf(name, task, await isFirst(task));
       if (command !== undefined) await fixture.append(fixture.transition(task, command));
       else if (name === 'ready' && state === 'waiting') {
@@ -211,7 +214,10 @@ async function leaveLane(task: Snapshot): Promise<void> {
   await fixture.store.leaveLane({ ...scope, orderingKey }, task.id, task.laneSeq);
 }
 
-/** Returns the tasks that must be visible by now: ready and first in their lane, or running on an expired lease. */
+/**
+ * Returns the ids of the tasks that must be visible by now: ready and first in their lane, or running on an expired
+ * lease.
+ */
 async function visibleIds(ids: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const id of ids) {
@@ -230,13 +236,13 @@ async function openEmpty(): Promise<void> {
   fixture.engine = engine;
 }
 
-it('after any sequence of actions, exactly the ready tasks and those with an expired lease are delivered', async () => {
+it('after any sequence of actions, exactly the ready tasks and the running tasks with an expired lease are delivered', async () => {
   await fc.assert(
     fc
       .asyncProperty(fc.array(action, { minLength: 20, maxLength: 80 }), async (sequence) => {
         const callers = new Callers();
         for (const one of sequence) await callers.run(one as Action);
-        // This is longer than any visibility timeout or lease of the sequence.
+        // One minute is longer than any visibility timeout or lease of the random actions.
         await clock.advance(60_000);
         const received = (await drain()).map((delivery) => delivery.message.id);
         expect(received.toSorted()).toEqual((await visibleIds(callers.ids)).toSorted());
@@ -247,8 +253,8 @@ it('after any sequence of actions, exactly the ready tasks and those with an exp
 });
 
 /**
- * Waits for deliveries and works on them. Fails with the first `careless` ones: ignores, deletes or hides the delivery, or
- * stops after the claim.
+ * A worker that waits for deliveries and works on their tasks. It mishandles the first `careless` deliveries: ignores,
+ * deletes or hides the delivery, or stops after the claim.
  */
 async function worker(careless: number, done: AbortSignal): Promise<void> {
   let received = 0;
@@ -280,7 +286,7 @@ async function work(id: string, dies: boolean): Promise<void> {
   if (running.head.inLane) await leaveLane(running);
 }
 
-it('workers that wait receive every task without a new receive call, though some deliveries go wrong', async () => {
+it('waiting workers receive every task in the end, although some deliveries are ignored, deleted or hidden', async () => {
   await fc.assert(
     fc
       .asyncProperty(

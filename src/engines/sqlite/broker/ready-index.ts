@@ -12,7 +12,7 @@ export interface ReceiveRoom {
   readonly bytes: number;
 }
 
-/** An entry that a receive call took, with its task as in the file. */
+/** An entry of the ready index that a receive call took, with a snapshot of its task as in the file. */
 export interface TakenEntry {
   readonly entry: ReadyEntry;
   readonly snapshot: Snapshot;
@@ -29,7 +29,10 @@ export interface ExpiredLeaseRow extends ListKey {
   readonly seq: number;
 }
 
-/** The state of one `take`: its filter, the entries taken so far, and the room that is left. */
+/**
+ * The progress of one receive call through the ready index: its filter, the entries taken so far, and the room that is
+ * left in tasks and in bytes.
+ */
 interface TakeProgress {
   readonly filter: ReceiveFilter;
   readonly nowMs: number;
@@ -41,8 +44,8 @@ interface TakeProgress {
 const visibilityTimeoutMs = timing.leaseMs + timing.clockGuardMs;
 
 /**
- * The visible and the in-flight messages of this process. The file is the source of truth: all of this can be dropped
- * at any moment, and is then read from the file again.
+ * The visible and the in-flight dispatch messages of this process. The file is the source of truth: the whole index can
+ * be dropped at any moment, and is then read from the file again.
  */
 export class ReadyIndex {
   readonly #cache: ReadyCache;
@@ -58,7 +61,7 @@ export class ReadyIndex {
     return this.#cache.refills;
   }
 
-  /** The queues in which a message became visible since the set was last cleared. */
+  /** The queues in which a dispatch message became visible since this set was last cleared. */
   get changedQueues(): Set<InternedQueue> {
     return this.#cache.changedQueues;
   }
@@ -67,12 +70,14 @@ export class ReadyIndex {
     return this.#cache.entry(seq);
   }
 
-  /** Adds a queue that has no rows yet, so that the file need not be read for its task types. */
+  /**
+   * Adds a queue that has no tasks in the file yet, so that no receive call reads the queue's task types from the file.
+   */
   addEmptyQueue(queue: InternedQueue): void {
     this.#cache.addEmptyQueue(queue);
   }
 
-  /** Records that the task is ready and dispatchable, as its row in the file says. */
+  /** Records that a task is ready and dispatchable, as its row in the file says. */
   setReady(seq: number, key: ListKey, revision: number, nowMs: number, snapshot?: Snapshot): void {
     const entry = this.entry(seq);
     if (entry === undefined) {
@@ -83,7 +88,7 @@ export class ReadyIndex {
     entry.revision = revision;
     entry.taskState = ready;
     if (entry.deliveryStatus === 'listed') this.#cache.setSnapshot(entry, undefined);
-    // A message that is in flight stays in flight if its task was ready before this change too.
+    // A dispatch message that is in flight stays in flight if its task was already ready before this change.
     else if (!wasReady || entry.deliveryStatus !== 'inFlight') this.#resend(entry, nowMs);
   }
 
@@ -93,12 +98,12 @@ export class ReadyIndex {
     this.setRunning(seq, revision, leaseEndAtMs);
   }
 
-  /** Sends a ready task's message again. A message that is in flight stays in flight. */
+  /** Sends a ready task's dispatch message again. A message that is in flight stays in flight. */
   send(seq: number, key: ListKey, revision: number, nowMs: number): void {
     if (this.entry(seq)?.deliveryStatus !== 'inFlight') this.setReady(seq, key, revision, nowMs);
   }
 
-  /** Records that the task runs: its message stays hidden until the lease expires. */
+  /** Records that a task runs: its dispatch message stays hidden until the task's lease expires. */
   setRunning(seq: number, revision: number, leaseEndAtMs: number | undefined): void {
     const entry = this.entry(seq);
     if (entry === undefined) return;
@@ -109,7 +114,7 @@ export class ReadyIndex {
     entry.leaseExpiredAtMs = (leaseEndAtMs ?? 0) + timing.clockGuardMs;
   }
 
-  /** Removes a task that has ended, waits for a time, or is not the first of its lane. */
+  /** Removes a task from the ready index, because it has ended, waits for a time, or is not the first of its lane. */
   remove(seq: number): void {
     const entry = this.entry(seq);
     if (entry === undefined) return;
@@ -117,7 +122,10 @@ export class ReadyIndex {
     this.#cache.remove(entry);
   }
 
-  /** Takes as many visible entries as there is room for. Each is in flight from now on. */
+  /**
+   * Takes as many visible entries of the ready index as a receive call has room for. Each of them is in flight from now
+   * on.
+   */
   take(filter: ReceiveFilter, room: ReceiveRoom, nowMs: number, order: readonly Priority[]): TakenEntry[] {
     const progress: TakeProgress = { filter, nowMs, taken: [], tasksLeft: room.tasks, bytesLeft: room.bytes };
     if (room.tasks <= 0 || room.bytes <= 0) return progress.taken;
@@ -128,7 +136,7 @@ export class ReadyIndex {
     return progress.taken;
   }
 
-  /** Replaces the running tasks that are visible because their lease has expired by those of the given rows. */
+  /** Makes the tasks of the given rows, whose lease has expired, the only running tasks that are visible. */
   setExpired(rows: readonly ExpiredLeaseRow[]): void {
     this.#expired = [];
     for (const row of rows) {
@@ -151,7 +159,7 @@ export class ReadyIndex {
     return unreceived;
   }
 
-  /** Returns the entry of a receipt, or undefined if the receipt is stale. */
+  /** Returns the ready-index entry of a receipt, or undefined if the receipt is stale. */
   entryOfReceipt(seq: number, receipt: number, nowMs: number): ReadyEntry | undefined {
     const entry = this.entry(seq);
     if (entry === undefined || entry.receipt !== receipt || entry.deliveryStatus === 'listed')
@@ -160,7 +168,7 @@ export class ReadyIndex {
     return untilMs > nowMs ? entry : undefined;
   }
 
-  /** Hides a received message for `ms` from now on, or makes it visible at once if `ms` is 0. */
+  /** Hides a received dispatch message for `ms` milliseconds from now on, or makes it visible at once if `ms` is 0. */
   hide(entry: ReadyEntry, ms: number, nowMs: number): void {
     // A running task stays hidden at least until its lease expires.
     if (entry.deliveryStatus === 'running' && nowMs + ms <= entry.leaseExpiredAtMs) return;
@@ -168,32 +176,43 @@ export class ReadyIndex {
     else this.#inFlight.hide(entry, nowMs + ms);
   }
 
-  /** Deletes a message. If its task is still ready, a new message is sent in its place: each ready task has one. */
+  /**
+   * Deletes a dispatch message. If its task is still ready, a new message replaces the deleted one, because each ready
+   * task must have a message.
+   */
   delete(entry: ReadyEntry, nowMs: number): void {
     if (entry.taskState === ready) this.#resend(entry, nowMs);
   }
 
-  /** Makes messages visible whose visibility timeout has ended. */
+  /** Makes the dispatch messages visible whose visibility timeout has ended. */
   showVisible(nowMs: number): void {
     for (const entry of this.#inFlight.takeVisible(nowMs)) {
-      // Skips entries that were hidden twice until the same time, and entries that were evicted.
+      // Skips a second occurrence of the same delivery, which was hidden twice until the same time: its entry is
+      // visible already, or was evicted.
       if (entry.deliveryStatus === 'inFlight') this.#putBack(entry);
     }
   }
 
-  /** Returns the earliest time at which a hidden message becomes visible. */
+  /**
+   * Returns the earliest time in ms at which a hidden dispatch message becomes visible, or undefined if none is hidden.
+   */
   nextVisibleMs(): number | undefined {
     return this.#inFlight.nextVisibleMs();
   }
 
-  /** Drops all entries. They are read from the file again, and all earlier receipt handles become stale. */
+  /**
+   * Drops all entries of the ready index. They are read from the file again, and all earlier receipt handles become
+   * stale.
+   */
   clear(): void {
     this.#cache.clear();
     this.#inFlight.clear();
     this.#expired = [];
   }
 
-  /** Takes entries of one priority, oldest first. Returns false once there is no more room. */
+  /**
+   * Takes visible tasks of one priority for a receive call, oldest first. Returns false once the call has no more room.
+   */
   #takeOfPriority(priority: number, progress: TakeProgress): boolean {
     const { filter, nowMs } = progress;
     const lists = filter.queues.flatMap((queue) =>
@@ -218,7 +237,8 @@ export class ReadyIndex {
       const isWanted = filter.queues.includes(entry.list.queue) && filter.accepts(entry.list.taskType);
       const snapshot = isWanted ? this.#cache.load(entry) : undefined;
       if (!isWanted) kept.push(entry);
-      // Drops a task that was purged, and a task whose lease was renewed since it was read.
+      // Drops a task that was purged, and a task whose lease was renewed, since the expired leases were read from the
+      // file.
       else if (
         snapshot !== undefined &&
         isLeaseExpired(snapshot, nowMs) &&
@@ -230,7 +250,10 @@ export class ReadyIndex {
     this.#expired = kept;
   }
 
-  /** Takes one entry. Returns false if it does not fit; the first entry of a receive call fits whatever its size. */
+  /**
+   * Takes one task for a receive call. Returns false if the call has no room for the task. The first task of a call may
+   * be larger than the call's room in bytes.
+   */
   #takeOne(entry: ReadyEntry, snapshot: Snapshot, progress: TakeProgress): boolean {
     const bytes = snapshot.submission.spec.length;
     if (progress.tasksLeft <= 0 || (progress.taken.length > 0 && bytes > progress.bytesLeft)) return false;
@@ -257,7 +280,8 @@ export class ReadyIndex {
       return;
     }
     entry.deliveryStatus = 'running';
-    // The lease may have expired while the message was in flight, so it need not wait for the next read of leases.
+    // The task's lease may have expired while its message was in flight. The message then need not wait for the next
+    // read of expired leases.
     this.#expired.push(entry);
     this.changedQueues.add(entry.list.queue);
   }
@@ -284,7 +308,10 @@ function isLeaseExpired({ head }: Snapshot, nowMs: number): boolean {
   return head.state === 'running' && (head.leaseEndAtMs ?? 0) + timing.clockGuardMs <= nowMs;
 }
 
-/** Returns the oldest visible entry in memory. A list that was evicted meanwhile has its turn at the next receive. */
+/**
+ * Returns the oldest visible entry in memory of several ready lists. A list that was evicted meanwhile is refilled at
+ * the next receive call.
+ */
 function oldestOf(lists: readonly ReadyList[]): ReadyEntry | undefined {
   let oldest: ReadyEntry | undefined;
   for (const list of lists) {

@@ -7,28 +7,30 @@ export interface ReadyEntry {
   readonly seq: number;
   readonly list: ReadyList;
   /**
-   * `listed`: visible, in its list. `inFlight`: received and hidden until its visibility timeout. `running`: hidden
-   * until the task's lease expires. `gone`: removed; lists that still hold the entry skip it.
+   * The state of the task's dispatch message. `listed`: visible, in its ready list. `inFlight`: received and hidden
+   * until its visibility timeout ends. `running`: hidden until the task's lease expires. `gone`: removed; ready lists
+   * that still hold the entry skip it.
    */
   deliveryStatus: 'listed' | 'inFlight' | 'running' | 'gone';
-  /** The task as in the file. Undefined if it must be read from the file when it is received. */
+  /** The snapshot of the task as in the file. Undefined if the next receive call must read it from the file. */
   snapshot: Snapshot | undefined;
   revision: number;
   taskState: number;
-  /** The size of the snapshot's spec in bytes. 0 without a snapshot. */
+  /** The size in bytes of the task's spec in the cached snapshot. 0 if no snapshot is cached. */
   bytes: number;
-  /** The number of the latest receipt. Earlier receipts are stale. */
+  /** The number of the latest receipt of the dispatch message. Earlier receipts are stale. */
   receipt: number;
   receiveCount: number;
   hiddenUntilMs: number;
   sentAtMs: number;
-  /** The time at which the task's lease counts as expired. 0 if this process does not know it. */
+  /** The time in ms at which the task's lease counts as expired. 0 if this process does not know the lease. */
   leaseExpiredAtMs: number;
 }
 
 /**
- * The ready tasks of one (queue, priority, task type), in acceptance order. Tasks up to `filledTo` are in memory or in
- * flight. Tasks after it are only in the file. If the list is `complete`, the file has no more of them.
+ * The ready tasks of one queue, priority and task type, in the order of acceptance. Tasks up to the row number
+ * `filledTo` are in memory or in flight. Later tasks are only in the file. If the list is `complete`, the file has no
+ * later tasks.
  */
 export class ReadyList {
   readonly queue: InternedQueue;
@@ -36,10 +38,16 @@ export class ReadyList {
   readonly taskType: InternedTaskType;
   filledTo = 0;
   complete: boolean;
-  /** The entries in acceptance order. `#next` is the index of the first entry that was not taken. */
+  /**
+   * The entries of the ready list in the order of acceptance. `#next` is the index of the first entry that was not
+   * taken.
+   */
   #entries: ReadyEntry[] = [];
   #next = 0;
-  /** The entries up to `filledTo` that became visible again. */
+  /**
+   * The entries with a row number up to `filledTo` that became visible again, or became ready after the list was
+   * filled.
+   */
   #returned = new Heap<ReadyEntry>((entry) => entry.seq);
 
   constructor(queue: InternedQueue, priority: number, taskType: InternedTaskType, complete: boolean) {
@@ -49,7 +57,7 @@ export class ReadyList {
     this.complete = complete;
   }
 
-  /** The number of entries in memory. Includes removed entries that were not skipped yet. */
+  /** The number of entries of the ready list in memory. Includes removed entries that `peek` has not skipped yet. */
   get size(): number {
     return this.#entries.length - this.#next + this.#returned.size;
   }
@@ -63,7 +71,7 @@ export class ReadyList {
     this.#returned.push(entry);
   }
 
-  /** Returns the oldest visible entry in memory. */
+  /** Returns the oldest visible entry of the ready list in memory. */
   peek(): ReadyEntry | undefined {
     let first = this.#entries[this.#next];
     while (first !== undefined && first.deliveryStatus !== 'listed') {
@@ -79,13 +87,13 @@ export class ReadyList {
     return first === undefined || returned.seq < first.seq ? returned : first;
   }
 
-  /** Removes the entry that `peek` returned. */
+  /** Removes the entry that `peek` returned from the ready list. */
   shift(entry: ReadyEntry): void {
     if (this.#returned.peek() === entry) this.#returned.pop();
     else this.#skip();
   }
 
-  /** Drops the newer half of the entries from memory and returns them. The file still has their tasks. */
+  /** Drops the newer half of the ready list's entries from memory and returns them. The file still has their tasks. */
   dropNewer(): ReadyEntry[] {
     const keep = this.#next + Math.floor((this.#entries.length - this.#next) / 2);
     const dropped = this.#entries.splice(keep);
@@ -94,7 +102,7 @@ export class ReadyList {
     return dropped;
   }
 
-  /** Drops all entries from memory and returns them. The list is filled from the file again. */
+  /** Drops all entries of the ready list from memory and returns them. The list is filled from the file again later. */
   dropAll(): ReadyEntry[] {
     const dropped = this.#entries.slice(this.#next);
     for (let entry = this.#returned.pop(); entry !== undefined; entry = this.#returned.pop())

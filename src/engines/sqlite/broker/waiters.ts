@@ -3,15 +3,15 @@ import type { Clock } from '../../../ports/clock.ts';
 import type { InternedQueue } from '../rows/interned-names.ts';
 import type { ReceiveFilter } from './ready-index.ts';
 
-/** One receive call that waits. */
+/** A receive call that waits until a dispatch message is visible. */
 export interface Waiter {
   readonly filter: ReceiveFilter;
   readonly request: ReceiveRequest;
-  /** Ends the wait with these deliveries. Idempotent. */
+  /** Ends the waiting receive call with the given deliveries. Idempotent. */
   end(deliveries: readonly Delivery[]): void;
 }
 
-/** The receive calls that found nothing and wait, in the order in which they came. */
+/** The receive calls that found no visible dispatch message and wait for one, in the order in which they came. */
 export class Waiters {
   readonly #clock: Clock;
   readonly #byQueue = new Map<InternedQueue, Set<Waiter>>();

@@ -1,13 +1,14 @@
 import type { SqliteContext } from '../context.ts';
 
-/** The number of pages in the write-ahead log at which it is copied back into the file. */
+/** The number of pages at which SQLite's write-ahead log is copied back into the database file. */
 const fromPages = 4_000;
 /** The length of the write-ahead log is checked after every 8th commit. */
 const everyCommits = 8;
 
 /**
- * Copies the write-ahead log back into the file between two batches, after their calls were answered. SQLite's own
- * checkpoint would run inside a COMMIT, and every call of that batch would wait for it.
+ * Copies SQLite's write-ahead log back into the database file between two commit batches, after the calls of the first
+ * batch were answered. SQLite's own checkpoint would run inside a COMMIT, and every call of that batch would wait for
+ * the checkpoint.
  */
 export class Checkpoints {
   readonly #context: SqliteContext;
@@ -17,7 +18,9 @@ export class Checkpoints {
     this.#context = context;
   }
 
-  /** Returns whether the log is long enough for a checkpoint. Call it once after each commit. */
+  /**
+   * Returns whether SQLite's write-ahead log is long enough for a checkpoint. Must be called once after each commit.
+   */
   isDue(): boolean {
     if (++this.#commits % everyCommits !== 0) return false;
     const state = this.#context.sql.checkpointState.get() as unknown as [number, number, number];

@@ -1,6 +1,9 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 
-/** Writes one byte before and one byte after each COMMIT, so that a crash test sees whether its kill hit a COMMIT. */
+/**
+ * Writes one byte to a file before and one byte after each COMMIT, so that a crash test sees whether its kill hit a
+ * COMMIT.
+ */
 export interface CommitMark {
   before(): void;
   after(): void;
@@ -9,7 +12,10 @@ export interface CommitMark {
 
 const noMark: CommitMark = { before() {}, after() {}, close() {} };
 
-/** Returns a mark that appends to the file at `path` without syncing it. Without a path the mark does nothing. */
+/**
+ * Returns a commit mark that appends its bytes to the file at `path` without syncing the file. Without a path the mark
+ * does nothing.
+ */
 export function commitMark(path: string | undefined): CommitMark {
   if (path === undefined || path === '') return noMark;
   const file = openSync(path, 'a');

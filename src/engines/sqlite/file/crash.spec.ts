@@ -8,7 +8,10 @@ import { StoreFixture } from '../../../../test/contract/store-fixture.ts';
 import { virtualClock } from '../../../testing/virtual-clock.ts';
 import { sqlite } from '../index.ts';
 
-/** Code of a process that submits, claims and settles without end, and prints each step after its call was answered. */
+/**
+ * Code of a process that submits, claims and settles tasks without end, and prints each step after its call was
+ * answered.
+ */
 const busy = (path: string, mark: string) => `
   import { writeSync } from 'node:fs';
   import { StoreFixture } from ${JSON.stringify(new URL('../../../../test/contract/store-fixture.ts', import.meta.url).href)};
@@ -51,7 +54,7 @@ it('a process that is killed during its commits loses nothing that it had acknow
       if (output.split('\n').length > afterLines) child.kill('SIGKILL');
     });
     await once(child, 'close');
-    // The last line may be cut off by the kill, so it is left out.
+    // The kill may cut off the last line of the process's output, so that line is left out.
     for (const line of output.split('\n').slice(0, -1)) {
       const [step, id] = line.split(' ') as [string, string];
       furthest.set(id, Math.max(order.indexOf(step), furthest.get(id) ?? 0));
@@ -71,7 +74,8 @@ it('a process that is killed during its commits loses nothing that it had acknow
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
     furthest.clear();
   }
-  // Each COMMIT writes a byte before and a byte after itself. Each of the three kills may have hit one COMMIT.
+  // The store writes the byte B before each COMMIT and the byte C after it. Each of the three kills may have hit one
+  // COMMIT.
   const marks = readFileSync(mark, 'utf8');
   expect(marks.replaceAll('BC', '').length).toBeLessThanOrEqual(3);
   expect(marks.length).toBeGreaterThan(6);

@@ -1,13 +1,13 @@
 import { HoldfastError } from '../../../core/errors.ts';
 
-/** The classes of errors that the store handles differently. */
+/** The classes of SQLite errors that the store handles differently. */
 export type StoreFailureKind =
   /** The disk is full (13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE). The whole transaction is rolled back. */
   | 'full'
   | 'corrupt'
   | 'locked'
   | 'readOnly'
-  /** The values of one statement are invalid. The store itself works. */
+  /** The values of one SQL statement are invalid. The store itself works. */
   | 'item'
   /** An I/O error or an unknown error. The store must stop, because its state is unknown. */
   | 'broken';

@@ -30,7 +30,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Submits until the store is full. Returns the refusal and the ids of the accepted tasks. */
+/**
+ * Submits tasks until the store is full. Returns the outcome of the refused submission and the ids of the accepted
+ * tasks.
+ */
 async function fill(): Promise<{ refused: AcceptOutcome; taken: string[] }> {
   const taken: string[] = [];
   for (;;) {
@@ -40,7 +43,7 @@ async function fill(): Promise<{ refused: AcceptOutcome; taken: string[] }> {
   }
 }
 
-describe('a full disk', () => {
+describe('a store on a full disk', () => {
   it('refuses submissions with STORE_FULL, loses no accepted task, and still takes settlements', async () => {
     await open(2 * mb);
     const running = [];
@@ -59,7 +62,7 @@ describe('a full disk', () => {
     for (const id of taken) expect((await fixture.store.read([id], fixture.now))[0]?.id).toBe(id);
   });
 
-  it('applies the settlements of the batch that found the disk full', async () => {
+  it('applies the settlements of the commit batch that found the disk full', async () => {
     await open(2 * mb);
     const running = await fixture.claim(await fixture.accept());
     const settled = fixture.succeed(running);
@@ -91,7 +94,7 @@ describe('a full disk', () => {
     });
   });
 
-  it('is left by itself once there is room: the store accepts tasks and restores its ballast', async () => {
+  it('accepts tasks and restores its ballast by itself once there is room', async () => {
     await open(2 * mb);
     const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 60_000 };
     await fixture.acceptMany(100, () => ({ payload, options }));
@@ -104,7 +107,7 @@ describe('a full disk', () => {
     expect(statSync(join(folder, 'queue.db.ballast')).size).toBe(mb);
   });
 
-  it('has the same effects if the operating system limits the size of files', async () => {
+  it('refuses submissions and takes settlements also if the operating system limits the size of files', async () => {
     await open(undefined);
     const path = join(folder, 'small.db');
     const modules = {

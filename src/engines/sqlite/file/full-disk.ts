@@ -3,20 +3,24 @@ import { dirname } from 'node:path';
 import type { SqliteContext } from '../context.ts';
 
 export interface FullDiskOptions {
-  /** The size of the file beside the store whose space is used for settlements once the disk is full. 0 keeps none. */
+  /**
+   * The size in bytes of the ballast, a file beside the store whose space is used for settlements once the disk is
+   * full. 0 means no ballast.
+   */
   readonly ballastBytes: number;
-  /** The largest size of the store's file. Undefined means that only the disk limits it. */
+  /** The maximum size of the store's file in bytes. Undefined means that only the disk limits the file. */
   readonly maxBytes: number | undefined;
 }
 
 const pageBytes = 4_096;
 const block = Buffer.alloc(1_048_576);
-/** The interval between two checks for free space while the disk is full. */
+/** The interval in ms between two checks for free space while the disk is full. */
 const recheckMs = 1_000;
 
 /**
  * Keeps a ballast file beside the store. When the disk is full, the ballast is deleted: its space is for settlements,
- * the outcomes of work that is already done. Submissions and claims are refused until the ballast is there again.
+ * the outcomes of work that is already done. Submissions and claims are refused until the ballast could be written
+ * again.
  */
 export class FullDisk {
   readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>;
@@ -33,13 +37,18 @@ export class FullDisk {
     if (!this.#makeBallast()) this.enter();
   }
 
-  /** True while submissions and claims must be refused. Checks for free space at most once a second. */
+  /**
+   * True while submissions and claims must be refused because the disk is full. Checks for free space at most once a
+   * second.
+   */
   get isFull(): boolean {
     if (this.#isFull) this.#checkRoom();
     return this.#isFull;
   }
 
-  /** Deletes the ballast, so that settlements can use its space. Call it when a write found the disk full. */
+  /**
+   * Deletes the ballast file, so that settlements can use its space. Must be called when a write found the disk full.
+   */
   enter(): void {
     if (!this.#isFull) {
       this.#context.log.error(
@@ -64,7 +73,10 @@ export class FullDisk {
     this.#context.log.info({ path: this.#context.path }, 'the store has room again');
   }
 
-  /** Returns whether twice the ballast's size is free. With less, a new ballast would soon be deleted again. */
+  /**
+   * Returns whether the disk has twice the ballast's size free. With less, a new ballast file would soon be deleted
+   * again.
+   */
   #hasRoom(): boolean {
     const { bavail, bsize } = statfsSync(dirname(this.#context.path));
     if (bavail * bsize < this.#options.ballastBytes * 2) return false;
@@ -99,12 +111,13 @@ export class FullDisk {
     this.#context.db.exec(`PRAGMA max_page_count = ${Math.floor((maxBytes + extraBytes) / pageBytes)}`);
   }
 
-  /** Empties the write-ahead log, so that its pages can be used for new writes. */
+  /** Empties SQLite's write-ahead log, so that its pages can be used for new writes. */
   #checkpoint(): void {
     try {
       this.#context.db.exec('PRAGMA wal_checkpoint(PASSIVE)');
     } catch {
-      // The checkpoint found no space either. The next write shows whether the ballast's space is enough.
+      // The checkpoint found no disk space either. The next write shows whether the space of the deleted ballast file
+      // is enough.
     }
   }
 

@@ -14,7 +14,7 @@ let path: string;
 const clock = virtualClock();
 const open = () => sqlite({ path, clock, ballastBytes: 0 });
 
-/** Code of a process that opens the file, prints "open" or the error that prevented it, and then waits. */
+/** Code of a process that opens the store's file, prints "open" or the error that prevented it, and then waits. */
 const opener = (file: string) => `
   import { sqlite } from ${JSON.stringify(new URL('../index.ts', import.meta.url).href)};
   import { systemClock } from ${JSON.stringify(new URL('../../../platform/clock.ts', import.meta.url).href)};
@@ -42,7 +42,7 @@ describe('opening the store’s file', () => {
     await (await open()).close();
   });
 
-  it('leaves no write-ahead log and no pid file behind after close', async () => {
+  it('and closing it leaves no write-ahead log and no pid file behind', async () => {
     await (await open()).close();
     expect(existsSync(`${path}-wal`)).toBe(false);
     expect(existsSync(`${path}.pid`)).toBe(false);
@@ -111,8 +111,8 @@ describe('opening the store’s file', () => {
     await (await open()).close();
     chmodSync(path, fileMode);
     chmodSync(folder, folderMode);
-    // Root may write everything, so a test that runs as root switches to another user. It switches once all code is
-    // loaded, because that user may not be able to read the checkout.
+    // Root may write every file, so if the test runs as root, its child process switches to another user. It switches
+    // once all code is loaded, because that user may not be able to read the checkout.
     const user = process.getuid?.() === 0 ? 'process.setgid(65534); process.setuid(65534); try {' : 'try {';
     const code = opener(path).replace('setInterval(() => {}, 1_000);', '').replace('try {', user);
     const { stdout } = spawnSync(process.execPath, [...run, code], { encoding: 'utf8' });

@@ -15,9 +15,9 @@ import { prepareSchema } from './schema.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
- * The settings that the hot path was measured with. The exclusive lock belongs to the operating system: it ends with
- * its process, and it makes the first read of a second process fail. `checkpoint.ts` runs the checkpoints; SQLite's
- * automatic checkpoint is only the fallback.
+ * The SQLite settings with which the hot path was measured. The exclusive lock belongs to the operating system: it ends
+ * with the process that holds it, and it makes the first read of a second process fail. `checkpoint.ts` runs the
+ * checkpoints; SQLite's automatic checkpoint is only the fallback.
  */
 const pageBytes = 4_096;
 const settings = `
@@ -48,12 +48,15 @@ function holderOf(pidPath: string): string {
     if (pid === process.pid) return `this very process (pid ${pid})`;
     if (pid > 0 && isAlive(pid)) return `process ${pid}`;
   } catch {
-    // The lock's holder has not written its pid file yet, or this user may not read it.
+    // The process that holds the store's lock has not written its pid file yet, or this user may not read the pid file.
   }
   return 'another process';
 }
 
-/** Throws STORE_READ_ONLY before SQLite opens the file: SQLite itself would fail only at its first write. */
+/**
+ * Throws STORE_READ_ONLY if this user may not write the store's file or its folder. SQLite itself would fail only at
+ * its first write.
+ */
 function checkWritable(path: string): void {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK);
@@ -63,7 +66,10 @@ function checkWritable(path: string): void {
   }
 }
 
-/** Throws STORE_CORRUPT if SQLite's quick_check finds damage. In a larger file damage is found when a page is read. */
+/**
+ * Throws STORE_CORRUPT if SQLite's quick_check finds damage in the store's file. A file of more than `mostBytes` is not
+ * checked: its damage is found when a damaged page is read.
+ */
 function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
   const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0);
   if (pages * pageBytes > mostBytes) return;
@@ -73,20 +79,21 @@ function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
 
 export interface StoreFile {
   readonly db: DatabaseSync;
-  /** Closes the file and releases its lock. Idempotent. */
+  /** Closes the store's file and releases its lock. Idempotent. */
   close(): void;
 }
 
 /**
- * Opens or creates the file, and locks it until it is closed. Throws a HoldfastError: STORE_READ_ONLY, STORE_LOCKED,
- * STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text unchanged.
+ * Opens or creates the store's file, and locks it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
+ * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text
+ * unchanged.
  */
 export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
   const pidPath = `${path}.pid`;
   checkWritable(path);
   let db: DatabaseSync | undefined;
   try {
-    // Only this user may read payloads. SQLite gives the -wal and -shm files the same mode.
+    // Only this user may read the payloads in the store's file. SQLite gives the -wal and -shm files the same mode.
     closeSync(openSync(path, 'a', 0o600));
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
     ensureWholeText(db);

@@ -2,17 +2,21 @@ import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
 import { archivedEventTable, upgradeStatements } from './upgrade.ts';
 
-/** The version of the tables. A file of a newer schema is refused, and a file of an older schema is upgraded. */
+/**
+ * The schema version of the store's file. A file of a newer schema is refused, and a file of an older schema is
+ * upgraded.
+ */
 export const schemaVersion = 3;
 
 /** 'hold' in ASCII: SQLite's application_id of a Holdfast file, so that another program's file is refused. */
 const applicationId = 0x686f6c64;
 
 /**
- * `task` has narrow rows in acceptance order, so that claims and settlements touch neighbouring pages; `body` is
- * written once. Names are interned, which keeps rows narrow. The idempotency key is indexed as it is: a hash would
- * scatter time-ordered keys over the whole index. `dispatchable` is 1 while the task is ready and the first of its
- * lane. `archived_event` holds events that were moved out of a task's row, under the number of the last of them.
+ * The SQLite tables of the store. `task` has narrow rows in acceptance order, so that claims and settlements touch
+ * neighbouring pages; `body` is written once. Names of queues and task types are interned, which keeps rows narrow. The
+ * idempotency key is indexed as it is: a hash would scatter time-ordered keys over the whole index. `dispatchable` is 1
+ * while the task is ready and the first of its lane. `archived_event` holds events that were moved out of a task's row,
+ * under the number of the last of them.
  */
 const tables = `
 CREATE TABLE queue (
@@ -60,8 +64,8 @@ function pragma(db: DatabaseSync, name: string): number {
 }
 
 /**
- * Creates the tables of a new file and upgrades those of an older one. Throws SCHEMA_NEWER for a file of a newer schema
- * and BAD_CONFIGURATION for another program's database.
+ * Creates the tables of a new store file, or upgrades the tables of an older one. Throws SCHEMA_NEWER for a file of a
+ * newer schema and BAD_CONFIGURATION for another program's database.
  */
 export function prepareSchema(db: DatabaseSync, path: string): void {
   const version = pragma(db, 'user_version');

@@ -10,7 +10,7 @@ import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.
 import { sqlite } from '../index.ts';
 import { prepareSchema, schemaVersion } from './schema.ts';
 
-/** The tables of schema 1, as the code before schema 2 made them. Keep them as they are. */
+/** The SQLite tables of schema 1, as the code before schema 2 made them. They must not be edited. */
 const schema1 = `
 CREATE TABLE queue (
   id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,
@@ -53,7 +53,7 @@ PRAGMA application_id = ${0x686f6c64};
 PRAGMA user_version = 1;
 `;
 
-/** The tables of schema 2, as commit 7cfa48c made them. Keep them as they are. */
+/** The SQLite tables of schema 2, as commit 7cfa48c made them. They must not be edited. */
 const schema2 = `${schema1}
 CREATE TABLE past (
   seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
@@ -61,7 +61,10 @@ CREATE TABLE past (
 PRAGMA user_version = 2;
 `;
 
-/** The current name of each table of schema 1, with its old name. Columns kept their order, so whole rows can be copied. */
+/**
+ * The current name of each SQLite table, mapped to its name in schema 1. Columns kept their order, so whole rows can be
+ * copied.
+ */
 const tables = {
   queue: 'queue',
   task_type: 'kind',
@@ -91,7 +94,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Replaces the file by one of an older schema with the same rows, and opens it. */
+/** Replaces the store's file with a file of an older schema that has the same rows, and opens the new file. */
 async function openAs(schema: string): Promise<void> {
   await fixture.engine.close();
   const old = join(folder, 'old.db');
@@ -107,7 +110,7 @@ async function openAs(schema: string): Promise<void> {
   await fixture.reopen();
 }
 
-/** The definition of each table and index, without the quotes that a rename adds. */
+/** Returns the SQL definition of each table and index, without the quotes that a rename adds. */
 function definitions(db: DatabaseSync): unknown[] {
   const rows = db.prepare("SELECT name, sql FROM sqlite_schema WHERE sql <> '' ORDER BY name").all();
   return rows.map(({ name, sql }) => [name, String(sql).replaceAll('"', '').replaceAll(/\s+/g, ' ')]);
@@ -120,7 +123,7 @@ async function finish(task: Snapshot): Promise<Snapshot> {
 describe.each([
   ['1', schema1],
   ['2', schema2],
-])('a file of schema %s', (_, schema) => {
+])('a store file of schema %s', (_, schema) => {
   it('has the same tables and indexes as a new file once it was opened', async () => {
     await openAs(schema);
     await fixture.engine.close();
@@ -134,7 +137,7 @@ describe.each([
     created.close();
   });
 
-  it('keeps each task: its submission, head, events, result and lane', async () => {
+  it('keeps each task’s submission, head, events, result and lane when it is upgraded', async () => {
     const ended = await finish(await fixture.accept({ key: 'ended' }));
     const tasks = [
       ended,
@@ -165,7 +168,7 @@ describe.each([
     expect(await fixture.engine.registry.get('queue', 'mail')).toMatchObject({ value: { paused: true } });
   });
 
-  it('lets its ready, scheduled, retrying and running tasks finish, and those of a lane in their order', async () => {
+  it('lets its ready, scheduled, retrying and running tasks finish, and the tasks of a lane in the order of the lane', async () => {
     const ready = await fixture.accept();
     const scheduled = await fixture.accept({ options: { delayMs: 1_000 } });
     const retrying = await fixture.fail(await fixture.claim(await fixture.accept()), 1_000);
@@ -188,7 +191,7 @@ describe.each([
     expect(done.map((task) => task.head.state)).toEqual(Array.from({ length: 6 }, () => 'succeeded'));
   });
 
-  it('accepts new tasks, with the task types that it has and with new ones', async () => {
+  it('accepts new tasks, both of task types that it has and of new task types', async () => {
     const task = await fixture.accept();
     await openAs(schema);
     const [again] = await fixture.store.accept([fixture.acceptance({ key: task.submission.scope.key })]);
@@ -207,7 +210,7 @@ async function afterFailures(count: number): Promise<Snapshot> {
   return task;
 }
 
-it('a file of schema 2 keeps the events that had left their task’s row', async () => {
+it('a store file of schema 2 keeps the events that were moved out of a task’s row', async () => {
   const task = await afterFailures(100);
   const history = await fixture.store.history(task.id, 0);
   await openAs(schema2);
@@ -215,7 +218,7 @@ it('a file of schema 2 keeps the events that had left their task’s row', async
   expect(history).toHaveLength(201);
 });
 
-it('a file of schema 1 archives events once a task has more than 128 of them', async () => {
+it('a store file of schema 1, once upgraded, archives the older events of a task that has more than 128', async () => {
   const task = await fixture.accept({ options: { retry: { maxAttempts: 1_000 } } });
   await openAs(schema1);
   let current = task;
@@ -226,12 +229,12 @@ it('a file of schema 1 archives events once a task has more than 128 of them', a
   expect(current.tip.length).toBeLessThan(200);
 });
 
-it('an upgrade that fails leaves the file of the older schema as it was', async () => {
+it('an upgrade of the store’s schema that fails leaves the file of the older schema as it was', async () => {
   await fixture.accept();
   await fixture.engine.close();
   path = join(folder, 'broken.db');
   const db = new DatabaseSync(path);
-  // The last rename fails, because the table already has a column of the new name.
+  // The last rename of the upgrade fails, because the table `lane` already has a column of the new name.
   db.exec(schema2.replace('queue INTEGER NOT NULL, ordering TEXT NOT NULL', '$&, ordering_key TEXT'));
   const before = definitions(db);
   db.close();

@@ -5,7 +5,10 @@ CREATE TABLE archived_event (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** The renames of schema 3. SQLite itself rewrites the indexes that name a renamed column. */
+/**
+ * The SQL statements that give tables and columns their names of schema 3. SQLite itself rewrites the indexes that name
+ * a renamed column.
+ */
 const renamedColumns = `
 ALTER TABLE kind RENAME TO task_type;
 ALTER TABLE task RENAME COLUMN kind TO task_type;
@@ -15,7 +18,10 @@ ALTER TABLE task RENAME COLUMN token TO fencing_token;
 ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 `;
 
-/** Returns the statements that bring a file of schema 1 or 2 to schema 3. The caller runs them in one transaction. */
+/**
+ * Returns the SQL statements that upgrade a store file of schema 1 or 2 to schema 3. The caller runs them in one
+ * transaction.
+ */
 export function upgradeStatements(version: number): string {
   const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
   return archivedEvents + renamedColumns;

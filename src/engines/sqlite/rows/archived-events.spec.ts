@@ -29,7 +29,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Closes the store, reads one number from its file, and opens it again. */
+/** Closes the store, reads one number from its file, and opens the store again. */
 async function numberInFile(sql: string): Promise<number> {
   await fixture.engine.close();
   const db = new DatabaseSync(path);
@@ -39,7 +39,7 @@ async function numberInFile(sql: string): Promise<number> {
   return row.n;
 }
 
-/** Returns a task that has failed so many times and is ready again. */
+/** Returns a task that has failed `attempts` times and is ready again. */
 async function afterFailures(attempts: number): Promise<Snapshot> {
   let task = await fixture.accept({ key: `${attempts}`, options: { retry: { maxAttempts: 1_000 } } });
   for (let i = 0; i < attempts; i++) {

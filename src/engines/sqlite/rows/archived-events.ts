@@ -3,16 +3,22 @@ import type { TaskEvent } from '../../../core/task/event.ts';
 import type { Snapshot, Transition } from '../../../ports/task-store.ts';
 import type { SqliteContext } from '../context.ts';
 
-/** After every 128 events the older ones move to `archived_event`: each change rewrites its task's whole row. */
+/**
+ * After every 128 events of a task, its older events move to the table `archived_event`, because each change rewrites
+ * the task's whole row.
+ */
 const archiveEvery = 128;
-/** The number of newest events that stay in the row: they show whether a settlement is a repeat. */
+/** The number of a task's newest events that stay in its row: they show whether a settlement is a repeat. */
 const keptEvents = 16;
 
 function crossesBoundary({ head, events }: Transition): boolean {
   return Math.floor(head.version / archiveEvery) > Math.floor((head.version - events.length) / archiveEvery);
 }
 
-/** Archives the older events of a task if `change` crossed a multiple of 128. Runs in the transaction of the change. */
+/**
+ * Archives the older events of a task if `change` made their number cross a multiple of 128. Runs in the transaction of
+ * the change.
+ */
 export function archiveOlder(context: SqliteContext, seq: number, change: Transition): void {
   if (!crossesBoundary(change)) return;
   const row = context.sql.events.get(seq) as unknown as [Uint8Array] | undefined;
@@ -23,7 +29,7 @@ export function archiveOlder(context: SqliteContext, seq: number, change: Transi
   context.stats.rowsWritten += 2;
 }
 
-/** Returns the events after `version`: first the archived ones, then those of the row. */
+/** Returns the events of a task after `version`: first the archived events, then the events in the task's row. */
 export function eventsAfter(
   context: SqliteContext,
   seq: number,

@@ -1,6 +1,9 @@
 import type { TaskId } from '../../../ports/task-store.ts';
 
-/** The two parts of a task id: the row number and the time of acceptance. A read by id needs no index. */
+/**
+ * The two parts of a task id of the SQLite engine: the row number and the time of acceptance. A read by id needs no
+ * index.
+ */
 export interface RowAddress {
   readonly seq: number;
   readonly acceptedAtMs: number;
@@ -10,7 +13,10 @@ export function idOf(seq: number, acceptedAtMs: number): TaskId {
   return `${seq.toString(36)}-${acceptedAtMs.toString(36)}`;
 }
 
-/** Parses base-36 digits from `from` to just before `to`. Returns −1 for other characters or a leading zero. */
+/**
+ * Parses the base-36 digits of `text` from index `from` to just before index `to`. Returns −1 for other characters or a
+ * leading zero.
+ */
 function parseBase36(text: string, from: number, to: number): number {
   if (to <= from || to - from > 11) return -1;
   let value = 0;
@@ -23,7 +29,10 @@ function parseBase36(text: string, from: number, to: number): number {
   return value <= Number.MAX_SAFE_INTEGER ? value : -1;
 }
 
-/** Parses a task id. Returns undefined if this engine did not make it. Uses no regular expression: this is the hot path. */
+/**
+ * Parses a task id. Returns undefined if the SQLite engine did not make the id. Uses no regular expression, because
+ * this is on the hot path.
+ */
 export function addressOf(id: TaskId): RowAddress | undefined {
   const dash = id.indexOf('-');
   const seq = parseBase36(id, 0, dash);

@@ -17,7 +17,10 @@ export interface InternedTaskType {
   readonly version: number;
 }
 
-/** The task states as they are shown, indexed by their stored numbers. Lists and counts read only this column. */
+/**
+ * The task states as users see them, indexed by their stored numbers. Lists and counts of tasks read only the column of
+ * this number.
+ */
 export const states = ['scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled'] as const;
 
 function count(queue: InternedQueue, state: number, by: number): void {
@@ -27,14 +30,14 @@ function count(queue: InternedQueue, state: number, by: number): void {
   else if (state === 4) queue.dead += by;
 }
 
-/** The interned queues and task types of a file, and the number of tasks of each queue by state. */
+/** The interned queues and task types of a store's file, and the number of tasks of each queue by state. */
 export class InternedNames {
   readonly #db: DatabaseSync;
   readonly #byTenant = new Map<string, Map<string, InternedQueue>>();
   readonly #queueById = new Map<number, InternedQueue>();
   readonly #taskTypeById = new Map<number, InternedTaskType>();
   readonly #versionsOfType = new Map<string, Map<number, InternedTaskType>>();
-  /** The queues whose counts changed in the current commit batch. */
+  /** The queues whose task counts changed in the current commit batch. */
   readonly #changed = new Set<InternedQueue>();
 
   constructor(db: DatabaseSync) {
@@ -42,7 +45,7 @@ export class InternedNames {
     this.reload();
   }
 
-  /** Reads everything from the file again after a transaction was rolled back. */
+  /** Reads all queues, task counts and task types from the file again after a transaction was rolled back. */
   reload(): void {
     this.#changed.clear();
     for (const queue of this.#queueById.values())
@@ -68,13 +71,16 @@ export class InternedNames {
     }
   }
 
-  /** Returns a queue that has or had tasks. Adds none, so that reads of unknown queues do not fill the memory. */
+  /**
+   * Returns a queue that has or had tasks, or undefined. Adds no queue to memory, so that reads of unknown queues do
+   * not fill the memory.
+   */
   findQueue(tenant: string, name: string): InternedQueue | undefined {
     const queue = this.#byTenant.get(tenant)?.get(name);
     return queue === undefined || queue.id === 0 ? undefined : queue;
   }
 
-  /** Returns the queue, and adds it to memory if it has no tasks yet. */
+  /** Returns the queue of this name, and adds it to memory if it has no tasks yet. */
   queue(tenant: string, name: string): InternedQueue {
     let ofTenant = this.#byTenant.get(tenant);
     if (ofTenant === undefined) {
@@ -106,7 +112,7 @@ export class InternedNames {
     return this.#versionsOfType.get(type)?.values() ?? [];
   }
 
-  /** Writes the queue's row within a transaction. Returns true if the queue had no row before. */
+  /** Writes a queue's row within a transaction. Returns true if the queue had no row before. */
   internQueue(queue: InternedQueue): boolean {
     if (queue.id !== 0) return false;
     const { lastInsertRowid } = this.#db
@@ -117,7 +123,7 @@ export class InternedNames {
     return true;
   }
 
-  /** Returns the task type, and writes its row within a transaction if there is none. */
+  /** Returns one version of a task type, and writes its row within a transaction if it has no row yet. */
   taskType(type: string, version: number): InternedTaskType {
     const known = this.#versionsOfType.get(type)?.get(version);
     if (known !== undefined) return known;
@@ -127,7 +133,10 @@ export class InternedNames {
     return this.#addTaskType({ id: Number(lastInsertRowid), type, version });
   }
 
-  /** Counts a task that was accepted (`from` is undefined), changed its state, or was purged (`to` is undefined). */
+  /**
+   * Updates a queue's task counts for a task that was accepted (`from` is undefined), changed its state, or was purged
+   * (`to` is undefined).
+   */
   recordStateChange(queue: InternedQueue, from: number | undefined, to: number | undefined): void {
     if (from === to) return;
     if (from !== undefined) count(queue, from, -1);
@@ -135,7 +144,10 @@ export class InternedNames {
     this.#changed.add(queue);
   }
 
-  /** Writes the changed counts within a transaction, before its commit. Returns the number of rows. */
+  /**
+   * Writes the changed task counts of queues within a transaction, before its commit. Returns the number of rows
+   * written.
+   */
   writeCounts(): number {
     if (this.#changed.size === 0) return 0;
     const rows = this.#changed.size;

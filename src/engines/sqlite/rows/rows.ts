@@ -18,7 +18,10 @@ const inLane = 1;
 const handOver = 2;
 const holdsLane = 4;
 const cancelRequested = 8;
-/** The index `task_retrying` in schema.ts selects rows by this bit. */
+/**
+ * The flag of a task that waits for its next attempt after a failure. The index `task_retrying` in schema.ts selects
+ * rows by this bit.
+ */
 const retrying = 16;
 const deadReasonShift = 8;
 
@@ -72,7 +75,7 @@ function progressOf(text: string | null): Progress | undefined {
   return { fraction, note };
 }
 
-/** The columns that `snapshotOf` decodes, in the order of `Row`. */
+/** The columns from which `snapshotOf` decodes a task, in the order of the type `Row`. */
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
  t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
@@ -140,13 +143,14 @@ function headOf(row: Row): Head {
   };
 }
 
-/** The bytes of a body's header: a CRC-32 and three lengths. */
+/** The size in bytes of the header of an encoded submission: a CRC-32 and three lengths. */
 const headerBytes = 10;
 
 /**
  * Encodes the parts of a submission that have no column: a CRC-32, three lengths, the options, the first event, the
- * traceparent and the spec. They share one blob because each blob that is read costs as much as ten other columns.
- * The CRC-32 finds changed bytes: SQLite would not notice them, and a worker would run a task that nobody submitted.
+ * traceparent and the spec. These parts share one blob because each blob that is read costs as much as ten other
+ * columns. The CRC-32 finds changed bytes: SQLite would not notice them, and a worker would run a task that nobody
+ * submitted.
  */
 export function encodeBody(submission: Submission): Uint8Array {
   const options = encodeOptions(submission.options);
@@ -168,7 +172,9 @@ export function encodeBody(submission: Submission): Uint8Array {
   return body;
 }
 
-/** Decodes a row. Throws STORE_CORRUPT if the checksum does not match the body. */
+/**
+ * Decodes a task's row into a snapshot. Throws STORE_CORRUPT if the checksum of the stored submission does not match.
+ */
 export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const [seq, queueId, taskTypeId, priority, acceptedAtMs] = row;
   const queue = names.queueOf(queueId);

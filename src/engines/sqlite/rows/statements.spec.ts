@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { prepareSchema } from '../file/schema.ts';
 import { prepareStatements } from './statements.ts';
 
-/** Prepares the statements on an empty database and records their texts. */
+/** Prepares the SQL statements of the hot path on an empty database, and records their texts. */
 function prepareAndRecord(): { db: DatabaseSync; texts: string[] } {
   const db = new DatabaseSync(':memory:');
   prepareSchema(db, ':memory:');
@@ -21,13 +21,13 @@ function prepareAndRecord(): { db: DatabaseSync; texts: string[] } {
   return { db, texts };
 }
 
-describe('the statements of the hot path', () => {
+describe('the SQL statements of the hot path', () => {
   const { db, texts } = prepareAndRecord();
   const planned = texts.filter(
     (text) => /^\s*(SELECT|UPDATE|DELETE)/.test(text) && !text.includes('max(seq)'),
   );
 
-  it.each(planned)('%s: scans no table and sorts nothing', (text) => {
+  it.each(planned)('include %s, which scans no table and sorts nothing', (text) => {
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${text}`).all() as { detail: string }[];
     for (const { detail } of plan) {
       expect(detail).not.toMatch(/^SCAN (t|b|task|body|lane|registry)\b/);
@@ -35,7 +35,7 @@ describe('the statements of the hot path', () => {
     }
   });
 
-  it('include more than twenty with a query plan', () => {
+  it('include more than twenty whose query plan is checked', () => {
     expect(planned.length).toBeGreaterThan(20);
   });
 });

@@ -5,7 +5,10 @@ const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, 
  releases = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
  worker = ?, ended_at = ?, last_error = ?, progress = ?, events = CAST(events || ? AS BLOB)`;
 
-/** Prepares every statement of the hot path once. Rows are returned as arrays, because objects cost twice as much. */
+/**
+ * Prepares every SQL statement of the hot path once. Rows are returned as arrays, because rows as objects cost twice as
+ * much.
+ */
 export function prepareStatements(db: DatabaseSync) {
   const write = (sql: string): StatementSync => db.prepare(sql);
   const read = (sql: string): StatementSync => {
@@ -37,12 +40,12 @@ export function prepareStatements(db: DatabaseSync) {
     updateAtFencingToken: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ?`,
     ),
-    /** The first claim of a task without a deadline, a lifetime or a lane: most claims set no other columns. */
+    /** Writes the first claim of a task without a deadline, a lifetime or a lane: most claims set no other columns. */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
       lease_end = ?, timeout_at = ?, worker = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
-    /** The success of a task whose flags are all 0: most settlements set no other columns. */
+    /** Writes the success of a task whose flags are all 0: most settlements set no other columns. */
     succeed:
       write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
       ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
@@ -54,7 +57,7 @@ export function prepareStatements(db: DatabaseSync) {
     setDispatchable: write('UPDATE task SET dispatchable = 1 WHERE seq = ?'),
     setLaneSeq: write('UPDATE task SET lane_seq = ? WHERE seq = ?'),
 
-    /** Selects the columns of `TaskStateRow`. */
+    /** Selects the columns of a task's row that the type `TaskStateRow` lists. */
     taskState: read(
       'SELECT accepted_at, state, revision, version, fencing_token, queue, task_type, priority, dispatchable, lane_seq, ordering_key FROM task WHERE seq = ?',
     ),

@@ -6,7 +6,8 @@ import { type Answer, answerOf, type Json } from '../call.ts';
 const namespace = 'com.amazonaws.dynamodb.v20120810#';
 
 /**
- * The exhausted capacity as AWS names it, such as `TableWriteProvisionedThroughputExceeded`, and its table or index.
+ * The reason of a throttle: the exhausted capacity as AWS names it, such as `TableWriteProvisionedThroughputExceeded`,
+ * and its table or index.
  */
 export interface ThrottlingReason {
   readonly reason: string;

@@ -1,5 +1,6 @@
 /**
- * Splits DynamoDB batches of which some items are throttled: these are answered as unprocessed, the others forwarded.
+ * Splits a DynamoDB batch of which some items are throttled: the throttled items are answered as unprocessed, the
+ * others are forwarded.
  */
 import type { Answer, Json } from '../call.ts';
 import { rewritten } from './lag/redirect.ts';
@@ -15,7 +16,7 @@ export function isBatch(operation: string): operation is Batch {
 const listOf = (operation: Batch, one: unknown): readonly unknown[] =>
   operation === 'BatchGetItem' ? ((one as Json).Keys as readonly unknown[]) : (one as readonly unknown[]);
 
-/** Returns the items of the request whose position `keep` accepts. */
+/** Returns the items of a batch request whose position `keep` accepts. */
 function part(operation: Batch, items: PerTable, keep: (position: number) => boolean): PerTable {
   let position = 0;
   const kept: Record<string, unknown> = {};
@@ -39,7 +40,7 @@ export function split(operation: Batch, body: Json, refused: readonly boolean[])
   };
 }
 
-/** Adds the throttled items to those that the stand-in's answer lists as unprocessed. */
+/** Adds the throttled items of a batch to the items that the stand-in's answer lists as unprocessed. */
 export function withUnprocessed(operation: Batch, answer: Answer, unprocessed: PerTable): Answer {
   if (answer.status !== 200 || Object.keys(unprocessed).length === 0) return answer;
   const name = operation === 'BatchGetItem' ? 'UnprocessedKeys' : 'UnprocessedItems';

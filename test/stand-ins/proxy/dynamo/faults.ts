@@ -5,17 +5,19 @@ import type { Limit } from './throttle/limits.ts';
 /** The faults of the DynamoDB proxy. An undefined fault is off. */
 export interface DynamoFaults extends CommonFaults {
   /**
-   * Capacity limits, each a token bucket. A request is admitted while its buckets hold units, then charged its real
-   * cost.
+   * Capacity limits, each a token bucket. A request is admitted while the buckets of its limits hold units, then
+   * charged its real cost.
    */
   readonly limits?: readonly Limit[] | undefined;
   /**
    * The error of a throttle: ProvisionedThroughputExceededException with its reasons for `provisioned` (default),
-   * ThrottlingException for `onDemand`. A throttled transaction has it as the code of a cancellation reason.
+   * ThrottlingException for `onDemand`. A throttled transaction has the error's name as the code of a cancellation
+   * reason.
    */
   readonly billing?: BillingMode | undefined;
   /**
-   * Requests conflict with transactions in flight. Each request counts as in flight for `holdMs` longer than it takes.
+   * Makes requests conflict with transactions in flight. Each request counts as in flight for `holdMs` longer than it
+   * takes.
    */
   readonly conflicts?: { readonly holdMs: number } | undefined;
   /** A Query or Scan of an index sees each change after a lag from 0 to `upToMs`, which the seed decides. */

@@ -24,7 +24,8 @@ export class InFlight {
   readonly #clientRequests = new Set<string>();
 
   /**
-   * Returns the error answer if the request conflicts. Else it holds the items until `leave`, and returns undefined.
+   * Returns the error answer if the request conflicts with a request in flight. Else the request holds its items until
+   * `leave`, and the result is undefined.
    */
   enter(claim: ItemClaim): Answer | undefined {
     const { operation, keyNames, clientToken } = claim;

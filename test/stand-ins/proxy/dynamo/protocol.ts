@@ -20,7 +20,7 @@ import { expressionsOf, type Touch, tablesOf, touchesOf } from './throttle/touch
 const queries = new Set(['Query', 'Scan']);
 const onItems = /^(Get|Put|Update|Delete)Item$|^Batch(Get|Write)Item$|^Transact(Get|Write)Items$/;
 
-/** Applies the DynamoDB faults to calls. */
+/** Applies the faults of the DynamoDB proxy to calls. */
 export class DynamoProtocol implements Protocol {
   readonly copies: Copies;
   readonly #schemas: Schemas;
@@ -140,7 +140,10 @@ export class DynamoProtocol implements Protocol {
     return admit(this.#book, this.#faults.billing ?? 'provisioned', operation, body, targets);
   }
 
-  /** Forwards a call. If copies are kept, writes of one item are serialised, and each is learned before the next. */
+  /**
+   * Forwards a call. If the proxy keeps copies of tables, writes of one item run one at a time, and the copies get
+   * each write before the next one runs.
+   */
   async #inOrder(
     call: LoggedCall,
     touches: readonly Touch[],

@@ -1,4 +1,4 @@
-/** Splits SQS batches of which some entries fail, as AWS may fail them. */
+/** Splits an SQS batch of which some entries shall fail, as single entries of a batch may fail on AWS. */
 import { type Answer, answerOf, type Json } from '../call.ts';
 
 interface BatchEntry extends Json {
@@ -6,7 +6,7 @@ interface BatchEntry extends Json {
 }
 
 export interface SplitEntries {
-  /** The request with the entries to forward, or undefined if all entries fail. */
+  /** The batch request with the entries to forward, or undefined if all entries fail. */
   readonly body: Json | undefined;
   readonly failed: readonly Json[];
 }
@@ -33,7 +33,7 @@ export function splitEntries(body: Json, fails: (id: string) => boolean): SplitE
   return { body: forwarded.length === 0 ? undefined : { ...body, Entries: forwarded }, failed };
 }
 
-/** Adds the failed entries to the stand-in's answer about the forwarded ones. */
+/** Adds the failed entries of a batch to the stand-in's answer about the forwarded entries. */
 export function withFailed(answer: Answer | undefined, failed: readonly Json[]): Answer {
   if (answer === undefined) return answerOf(200, { Successful: [], Failed: failed });
   if (answer.status !== 200 || failed.length === 0) return answer;

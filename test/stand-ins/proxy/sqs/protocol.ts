@@ -7,20 +7,23 @@ import type { SendUpstream } from '../send-upstream.ts';
 import { entriesOf, isBatch, splitEntries, withFailed } from './entries.ts';
 
 export interface SqsLimit {
-  /** The limited queue. Default: every queue, each with its own bucket. */
+  /** The SQS queue that is limited. Default: every queue, each with its own token bucket. */
   readonly queue?: string | undefined;
-  /** The limited operation, such as `ReceiveMessage`. Default: all operations, which share one bucket. */
+  /**
+   * The SQS operation that is limited, such as `ReceiveMessage`. Default: all operations, which share one token
+   * bucket.
+   */
   readonly operation?: string | undefined;
-  /** Calls per second; a batch counts as one call. 0 admits none. */
+  /** The number of calls admitted per second; a batch counts as one call. 0 admits none. */
   readonly callsPerS: number;
-  /** How many seconds' worth of unused calls the bucket keeps. Default: 1. */
+  /** The number of seconds for which the token bucket keeps unused calls. Default: 1. */
   readonly burstS?: number | undefined;
 }
 
 /** The faults of the SQS proxy. An undefined fault is off. */
 export interface SqsFaults extends CommonFaults {
   readonly limits?: readonly SqsLimit[] | undefined;
-  /** The share (0 to 1) of batch entries that fail without being forwarded. The seed decides which. */
+  /** The share (0 to 1) of batch entries that fail without being forwarded. The seed decides which entries fail. */
   readonly failEntries?: number | undefined;
 }
 
@@ -34,7 +37,7 @@ function keysOf(body: Json): readonly string[] {
   });
 }
 
-/** Applies the SQS faults to calls. */
+/** Applies the faults of the SQS proxy to calls. */
 export class SqsProtocol implements Protocol {
   readonly #sendUpstream: SendUpstream;
   readonly #seed: number;
@@ -80,7 +83,10 @@ export class SqsProtocol implements Protocol {
     return serverError('com.amazonaws.sqs#InternalError');
   }
 
-  /** Forwards a receive. If the caller has disconnected meanwhile, its messages are made visible again at once. */
+  /**
+   * Forwards a ReceiveMessage call. If the caller has disconnected meanwhile, the received messages are made visible
+   * again at once.
+   */
   async #receive({ body: { QueueUrl } }: Call, forward: Forward, gone: AbortSignal): Promise<Answer> {
     const answer = await forward();
     if (!gone.aborted || answer.status !== 200) return answer;
@@ -94,7 +100,10 @@ export class SqsProtocol implements Protocol {
     return answer;
   }
 
-  /** Returns whether all limits that apply admit the call, and charges it to them if so. */
+  /**
+   * Returns whether all limits that apply to a call admit the call. If so, charges the call to the token buckets of
+   * these limits.
+   */
   #admits({ operation, resources: [queue = ''] }: Call): boolean {
     const buckets: Bucket[] = [];
     for (const [i, limit] of (this.#faults.limits ?? []).entries()) {

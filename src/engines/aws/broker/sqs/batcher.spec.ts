@@ -18,7 +18,7 @@ function recording(): { readonly sent: string[][]; readonly batcher: SqsBatcher<
   return { sent, batcher };
 }
 
-test('items added in one turn of the event loop are sent ten a call, and each gets its own result', async () => {
+test('a batcher sends the items of one turn of the event loop in calls of ten, and each item gets its own result', async () => {
   const { sent, batcher } = recording();
   const items = Array.from({ length: 23 }, (_, i) => `item${i}`);
   const answers = await Promise.all(items.map((item) => batcher.add(item)));
@@ -26,7 +26,7 @@ test('items added in one turn of the event loop are sent ten a call, and each ge
   expect(sent.map((batch) => batch.length)).toEqual([10, 10, 3]);
 });
 
-test('a single item is sent without a delay', async () => {
+test('a batcher sends a single item without a delay', async () => {
   const { sent, batcher } = recording();
   const before = clock.now();
   await batcher.add('a');
@@ -35,7 +35,7 @@ test('a single item is sent without a delay', async () => {
   expect(clock.now()).toBe(before);
 });
 
-test('no batch is larger than 256 KB, unless one item is', async () => {
+test('no batch call to SQS is larger than 256 KB, unless a single item is larger', async () => {
   const { sent, batcher } = recording();
   const sizes = [100_000, 100_000, 62_144, 1, 300_000, 1];
   await Promise.all(sizes.map((size) => batcher.add('x'.repeat(size))));
@@ -47,7 +47,7 @@ test('no batch is larger than 256 KB, unless one item is', async () => {
   ]);
 });
 
-test('a call that fails rejects only its own items', async () => {
+test('a failed batch call to SQS rejects only the items of that call', async () => {
   const { batcher } = recording();
   const items = [...Array.from({ length: 10 }, (_, i) => `item${i}`), 'bad', 'other'];
   const answers = await Promise.allSettled(items.map((item) => batcher.add(item)));

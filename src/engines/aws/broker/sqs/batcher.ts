@@ -11,8 +11,8 @@ interface PendingItem<T, R> {
 }
 
 /**
- * Gathers the items that are added within one turn of the event loop, and sends them in calls of at most 10 items and
- * 256 KB. There is no timer, so a single item is not delayed.
+ * Gathers the items (messages or receipts) that are added within one turn of the event loop, and sends them in batch
+ * calls to SQS of at most 10 items and 256 KB. There is no timer, so a single item is not delayed.
  */
 export class SqsBatcher<T, R> {
   readonly #clock: Clock;
@@ -20,7 +20,7 @@ export class SqsBatcher<T, R> {
   readonly #bytesOf: (item: T) => number;
   #pending: PendingItem<T, R>[] = [];
 
-  /** `send` returns a result for each item of its batch, in order. */
+  /** `send` makes one batch call and returns a result for each item of the batch, in the order of the items. */
   constructor(
     clock: Clock,
     send: (batch: readonly T[]) => Promise<readonly R[]>,

@@ -14,7 +14,7 @@ import { visibilitySeconds } from './definition.ts';
 import { asBrokerError, asSendError } from './errors.ts';
 import type { SqsCall, SqsMeter } from './meter.ts';
 
-/** One message of a send. */
+/** One message of a SendMessageBatch call. */
 export interface SendEntry {
   readonly body: string;
   readonly group: string;
@@ -22,24 +22,33 @@ export interface SendEntry {
 }
 
 export interface ReceiveMessageRequest {
-  /** The most messages to return, from 1 to 10. */
+  /** The maximum number of messages that SQS returns, from 1 to 10. */
   readonly most: number;
   /** How long SQS waits for a message, from 0 to 20 s. */
   readonly waitSeconds: number;
-  /** The visibility timeout of the received messages. Default: a lease and its guard. */
+  /**
+   * The visibility timeout of the received messages, in seconds. Default: 32, a lease plus a guard for differing
+   * clocks.
+   */
   readonly hiddenSeconds?: number | undefined;
-  /** Identifies this receive: if its response is lost, SQS returns the same messages to a repeat with the same id. */
+  /**
+   * Identifies this ReceiveMessage call. If its response is lost, SQS returns the same messages to a repeated call
+   * with the same id.
+   */
   readonly attemptId: string;
   readonly signal: AbortSignal;
 }
 
-/** The timeout of one request: a long poll takes up to 20 s, so a longer request has failed. */
+/** The timeout of one request to SQS. A long poll takes up to 20 s, so a request that takes longer has failed. */
 const requestTimeoutMs = 30_000;
 const connectionTimeoutMs = 3_000;
-/** The most sockets of the client. Each long poll holds one, and each queue may have a long poll. */
+/**
+ * The maximum number of sockets of the SQS client. Each long poll occupies a socket, and each queue may have a long
+ * poll.
+ */
 const connections = 1_024;
 
-/** Creates a client with the SDK's standard retries. Nothing else retries its calls. */
+/** Creates an SQS client with the AWS SDK's standard retries. No other code retries the client's calls. */
 export function sqsClient(config: SQSClientConfig = {}): SQSClient {
   return new SQSClient({
     retryMode: 'standard',
@@ -56,8 +65,8 @@ export function sqsClient(config: SQSClientConfig = {}): SQSClient {
 }
 
 /**
- * All calls that the broker makes to SQS. Calls for leases go before others. A call that fails throws a HoldfastError;
- * an entry of a batch that fails has a result of its own.
+ * Makes all of the broker's calls to SQS. Visibility changes and deletes run before sends, since leases depend on
+ * them. A failed call throws a HoldfastError; a failed entry of a batch call has a result of its own.
  */
 export class SqsCalls {
   readonly #client: SQSClient;
@@ -83,7 +92,10 @@ export class SqsCalls {
     return answer;
   }
 
-  /** Looks up the URL of a queue. Throws the SDK's own error, so that the caller can recognise a missing queue. */
+  /**
+   * Looks up the URL of an SQS queue. Throws the AWS SDK's own error, so that the caller can recognise a missing
+   * queue.
+   */
   async queueUrl(name: string, abortSignal?: AbortSignal): Promise<string> {
     const command = new GetQueueUrlCommand({ QueueName: name });
     const { QueueUrl } = await this.#client.send(command, { ...(abortSignal && { abortSignal }) });
@@ -128,7 +140,10 @@ export class SqsCalls {
     return Messages ?? [];
   }
 
-  /** Changes visibility timeouts. A result is false if SQS refused that entry, as with a stale or expired receipt. */
+  /**
+   * Changes visibility timeouts. The result of an entry is false if SQS refused it, for example because its receipt is
+   * stale or expired.
+   */
   async changeVisibility(
     url: string,
     batch: readonly { receipt: string; seconds: number }[],
@@ -147,7 +162,10 @@ export class SqsCalls {
     return resultsOf(batch.length, answer.Failed);
   }
 
-  /** Deletes messages. A result is false if SQS refused that entry, as with a stale or expired receipt. */
+  /**
+   * Deletes messages. The result of an entry is false if SQS refused it, for example because its receipt is stale or
+   * expired.
+   */
   async delete(url: string, receipts: readonly string[]): Promise<boolean[]> {
     const Entries = receipts.map((receipt, i) => ({ Id: String(i), ReceiptHandle: receipt }));
     const command = new DeleteMessageBatchCommand({ QueueUrl: url, Entries });
@@ -160,7 +178,7 @@ export class SqsCalls {
   }
 }
 
-/** Returns one result per entry: false for entries that the response lists as failed. */
+/** Returns one result per entry of an SQS batch call: false for entries that the response lists as failed. */
 function resultsOf(count: number, failed: readonly { Id: string | undefined }[] = []): boolean[] {
   const results: boolean[] = new Array(count).fill(true);
   for (const one of failed) results[Number(one.Id)] = false;

@@ -13,7 +13,7 @@ export interface SqsQueueDifference {
   readonly name: string;
   readonly attribute: string;
   readonly expected: string;
-  /** The current value, or undefined if the queue or the attribute does not exist. */
+  /** The current value of the attribute, or undefined if the SQS queue or the attribute does not exist. */
   readonly found: string | undefined;
 }
 
@@ -30,7 +30,10 @@ async function attributesOf(client: SQSClient, name: string): Promise<Record<str
   }
 }
 
-/** Compares two attribute values. In JSON objects it ignores the order of fields and whether a number is a string. */
+/**
+ * Compares two attribute values of SQS queues. In JSON objects, neither the order of fields matters nor whether a
+ * number is written as a string.
+ */
 function isEqualAttribute(expected: string, found: string): boolean {
   if (expected === found) return true;
   if (!expected.startsWith('{') || !found.startsWith('{')) return false;
@@ -75,7 +78,8 @@ async function createQueue(
       const made = await client.send(
         new CreateQueueCommand({ QueueName: name, Attributes: { ...attributes } }),
       );
-      // A new queue is read by its URL, since for a moment SQS does not find it by its name.
+      // The attributes of a new queue are read by its URL, since for a moment SQS does not find a new queue by its
+      // name.
       const request = { QueueUrl: made.QueueUrl, AttributeNames: ['QueueArn' as const] };
       return (await client.send(new GetQueueAttributesCommand(request))).Attributes?.QueueArn ?? '';
     }
@@ -91,7 +95,9 @@ async function createQueue(
   }
 }
 
-/** The most queues created at once, since SQS throttles the creation of many. */
+/**
+ * The maximum number of SQS queues that are created concurrently. SQS throttles the creation of many queues at once.
+ */
 const queuesAtOnce = 8;
 
 /**

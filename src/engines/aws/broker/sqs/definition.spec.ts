@@ -9,14 +9,14 @@ function namesOf(prefix: string, tenant: string, queue: string): string[] {
   return sqsQueuesOf(prefix, { tenant, queue }, priorities).flatMap(({ name, deadName }) => [name, deadName]);
 }
 
-test('normal priority alone is enabled by default', () => {
+test('by default a queue has one SQS queue, for the priority normal', () => {
   const queues = sqsQueuesOf('holdfast', { tenant: 'acme', queue: 'mail' });
   expect(queues.map((queue) => queue.priority)).toEqual(['normal']);
   expect(queues[0]?.name).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal\.fifo$/);
   expect(queues[0]?.deadName).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal-dead\.fifo$/);
 });
 
-test('SQS accepts the names of queues with the longest tenants, and no two queues share a name', () => {
+test('SQS accepts the generated queue names, also for the longest tenants, and no two Holdfast queues share a name', () => {
   const long = 'x'.repeat(limits.nameChars - 1);
   const names = [
     ...namesOf('holdfast', 'a-b', 'c'),
@@ -33,6 +33,6 @@ test('SQS accepts the names of queues with the longest tenants, and no two queue
   for (const name of names) expect(name).toMatch(accepted);
 });
 
-test('a received message is hidden for a lease and its guard', () => {
+test('the visibility timeout of a received message is the length of a lease plus the guard for differing clocks', () => {
   expect(visibilitySeconds * 1_000).toBe(timing.leaseMs + timing.clockGuardMs);
 });

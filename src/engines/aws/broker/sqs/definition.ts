@@ -3,37 +3,49 @@ import { timing } from '../../../../core/limits.ts';
 import { type Priority, priorities } from '../../../../core/priority.ts';
 import type { QueueRef } from '../../../../core/queue-ref.ts';
 
-/** How long a received message is hidden, in seconds: a lease and its guard, so that a claim needs no call to SQS. */
+/**
+ * The visibility timeout of a received message, in seconds: the length of a lease plus a guard for differing clocks,
+ * so that the claim of a task needs no call to SQS.
+ */
 export const visibilitySeconds = (timing.leaseMs + timing.clockGuardMs) / 1_000;
-/** How long SQS keeps a message: 14 days, the longest that it allows. */
+/** How long SQS keeps a message: 14 days, the maximum that SQS allows. */
 const retentionSeconds = 14 * 24 * 60 * 60;
 /**
- * The receives after which SQS moves a message to the dead-letter queue. Only an unreadable message is received so
- * often, since Holdfast sends any other anew at its 50th receive.
+ * The number of receives after which SQS moves a message to the dead-letter queue. Only an unreadable message is
+ * received so often, since Holdfast replaces any other message by a new one at its 50th receive.
  */
 const maxReceiveCount = 100;
 
-/** The priorities of a queue unless an operator enables others. Each costs an SQS queue that is polled separately. */
+/**
+ * The priorities of a queue unless an operator enables others. Each priority costs an SQS queue that is polled
+ * separately.
+ */
 export const defaultPriorities: readonly Priority[] = ['normal'];
 
-/** An SQS FIFO queue of one Holdfast queue and priority, with its dead-letter queue. */
+/** The definition of the SQS FIFO queue of one Holdfast queue and priority, and of its dead-letter queue. */
 export interface SqsQueueDefinition {
   readonly queue: QueueRef;
   readonly priority: Priority;
   readonly name: string;
   readonly deadName: string;
-  /** SQS attributes without `RedrivePolicy`, which is added once the ARN of the dead-letter queue is known. */
+  /**
+   * The attributes of the SQS queue without `RedrivePolicy`, which is added once the ARN of the dead-letter queue is
+   * known.
+   */
   readonly attributes: Readonly<Record<string, string>>;
   readonly deadAttributes: Readonly<Record<string, string>>;
 }
 
-// A name has at most 80 characters, '.fifo' and '-dead' included. The hash keeps two names apart if their ends are cut off.
+// The name of an SQS queue has at most 80 characters, '.fifo' and '-dead' included. The hash in the name keeps the
+// names of two Holdfast queues different if their ends are cut off.
 const prefixChars = 16;
 const tenantChars = 12;
 const queueChars = 22;
 const hashChars = 10;
 
-/** Replaces all characters that SQS does not accept in a name, and cuts the rest off after `chars`. */
+/**
+ * Replaces all characters that SQS does not accept in a queue name, and cuts the name off after `chars` characters.
+ */
 function printable(name: string, chars: number): string {
   return name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, chars);
 }

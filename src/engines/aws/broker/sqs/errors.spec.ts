@@ -13,38 +13,38 @@ test.each([
   ['AccessDenied', 'UNAVAILABLE', 'STORE_FAILED'],
   ['CredentialsProviderError', 'UNAVAILABLE', 'STORE_FAILED'],
   ['TimeoutError', 'UNAVAILABLE', 'STORE_FAILED'],
-])('%s is %s, %s, and can be retried', (name, code, reason) => {
+])('the AWS error %s becomes a retryable HoldfastError with code %s and reason %s', (name, code, reason) => {
   const error = asBrokerError(thrown(name));
   expect(error).toMatchObject({ code, reason, retryable: true });
   expect(error.help).toBeTruthy();
   expect(error.cause).toBeInstanceOf(Error);
 });
 
-test('the message names credentials if AWS refuses them, and not if AWS does not answer', () => {
+test('the error message mentions credentials if AWS refuses them, but not if AWS does not answer', () => {
   expect(asBrokerError(thrown('AccessDenied')).message).toContain('credentials');
   expect(asBrokerError(thrown('TimeoutError')).message).not.toContain('credentials');
 });
 
-test('if no credentials were found, the message says that and the help names the variables', () => {
+test('if the SDK found no AWS credentials, the error says so and its help names the environment variables', () => {
   const { message, help } = asBrokerError(thrown('CredentialsProviderError'));
   expect(message).toBe('The server found no AWS credentials (no).');
   expect(help).toContain('AWS_ACCESS_KEY_ID');
 });
 
-test('a HoldfastError is not wrapped, and any other value is quoted in the message', () => {
+test('asBrokerError returns a HoldfastError unchanged, and quotes any other thrown value in the error message', () => {
   const ours = noSqsQueue({ tenant: 'acme', queue: 'mail' }, 'holdfast-mail.fifo');
   expect(asBrokerError(ours)).toBe(ours);
   expect(asBrokerError('boom').message).toContain('boom');
 });
 
-test('a missing queue is recognised by its error name in both SQS protocols', () => {
+test('a missing SQS queue is recognised by the error names of both SQS protocols', () => {
   expect(isMissingQueue(thrown('QueueDoesNotExist'))).toBe(true);
   expect(isMissingQueue(thrown('AWS.SimpleQueueService.NonExistentQueue'))).toBe(true);
   expect(isMissingQueue(thrown('AccessDenied'))).toBe(false);
   expect(isMissingQueue(undefined)).toBe(false);
 });
 
-test('a failed entry of a batch becomes an error by its own code', () => {
+test('a failed entry of an SQS batch becomes a HoldfastError that fits the error code of the entry', () => {
   const entry = { Id: '0', Message: 'no' };
   const of = (Code: string, SenderFault: boolean): HoldfastError =>
     asSendError({ ...entry, Code, SenderFault });

@@ -57,7 +57,7 @@ export function asBrokerError(thrown: unknown): HoldfastError {
   });
 }
 
-/** The error for one message of a batch that SQS did not accept. Other messages of the batch may have been sent. */
+/** The error for one message that SQS refused within a batch. Other messages of the batch may have been sent. */
 export function asSendError(entry: BatchResultErrorEntry): HoldfastError {
   const text = `${entry.Code}: ${entry.Message ?? 'no reason given'}`;
   if (isThrottle(entry.Code)) return asBrokerError(Object.assign(new Error(text), { name: entry.Code }));

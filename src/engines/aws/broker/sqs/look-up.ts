@@ -15,14 +15,17 @@ export interface MissingQueue extends QueueRef {
   readonly help: string | undefined;
 }
 
-/** The most look-ups at once, so that a process that starts does not spend all its connections on them. */
+/**
+ * The maximum number of concurrent look-ups of SQS queues. A starting process must not use all its connections for
+ * look-ups.
+ */
 const lookUpsAtOnce = 8;
 
 /**
- * Looks each SQS queue up once and calls `onMissing` for each that does not exist. Stops early, without an error, if
- * the broker is closed.
+ * Looks each SQS queue up once and calls `onMissing` for each SQS queue that does not exist. Stops early, without an
+ * error, if the broker is closed.
  *
- * @throws HoldfastError for the first look-up that fails otherwise; no further queue is looked up then.
+ * @throws HoldfastError if a look-up fails for another reason. No further SQS queue is looked up then.
  */
 export async function lookUpAll(
   queues: readonly SqsQueue[],

@@ -4,13 +4,16 @@ export type SqsCall = 'send' | 'receive' | 'emptyReceive' | 'changeVisibility' |
 export interface SqsMetered {
   /** The number of calls that SQS answered. */
   calls: number;
-  /** The number of messages in these calls. */
+  /** The number of messages in the calls that SQS answered. */
   messages: number;
-  /** The number of calls that failed after the SDK's retries. */
+  /** The number of calls to SQS that failed even after the SDK's retries. */
   failed: number;
 }
 
-/** Counts calls to SQS by kind since the start or `reset`. A receive without a message counts as `emptyReceive`. */
+/**
+ * Counts calls to SQS by kind since the start or `reset`. A ReceiveMessage call that returns no message counts as
+ * `emptyReceive`.
+ */
 export class SqsMeter {
   readonly #kinds = new Map<SqsCall, SqsMetered>();
 
@@ -32,7 +35,7 @@ export class SqsMeter {
     this.#of(kind).failed++;
   }
 
-  /** Returns a copy of all counts by kind. */
+  /** Returns a copy of all counts, by kind of call to SQS. */
   read(): Readonly<Partial<Record<SqsCall, SqsMetered>>> {
     return Object.fromEntries([...this.#kinds].map(([kind, metered]) => [kind, { ...metered }]));
   }

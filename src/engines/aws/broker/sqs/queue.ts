@@ -13,7 +13,7 @@ export interface SqsQueueAddress {
   readonly priority: Priority;
   /** The name of the SQS queue. */
   readonly name: string;
-  /** The priority of sends in the concurrency limiter. Default: `submit`. */
+  /** The priority in the concurrency limiter of calls that send messages. Default: `submit`. */
   readonly callPriority?: CallPriority | undefined;
 }
 
@@ -69,8 +69,8 @@ export class SqsQueue {
   }
 
   /**
-   * Runs a call with the queue's URL. The URL is looked up once, and again after the look-up failed or the queue was
-   * gone.
+   * Runs a call with the URL of the SQS queue. The URL is looked up once, and again if the look-up failed or a call
+   * found no queue at the URL.
    */
   async #withUrl<T>(call: (url: string) => Promise<T>, signal?: AbortSignal): Promise<T> {
     this.#url ??= this.#calls.queueUrl(this.name, signal);

@@ -1,9 +1,9 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-/** Shorter values are stored uncompressed: compressing them would save nothing. */
+/** Values of at most this many bytes are stored uncompressed, because compression would save nothing. */
 const leastBytes = 512;
 
-/** Bytes as stored, compressed or not. */
+/** Bytes as the table stores them, compressed with zstd or not. */
 export interface PackedBytes {
   readonly bytes: Uint8Array;
   readonly zstd: boolean;

@@ -9,14 +9,15 @@ export interface Condition {
 }
 
 /**
- * Condition of a change at revision 1: the task has no head yet, or a head that nobody has changed since the
- * submission. A head of an older acceptance may be overwritten, one of a newer acceptance may not.
+ * DynamoDB condition of a task's first change (at revision 1): the task has no head item yet, or a head that nobody
+ * has changed since the submission. The head of an older task of the same key may be overwritten, the head of a newer
+ * task may not.
  */
 const untouched = 'attribute_not_exists(pk) OR #at < :at OR (#at = :at AND #rv = :expect)';
 
 /**
- * Builds the condition of a transition. The attribute names and `:at` come from the head's update; `before` is the
- * number of events before the change.
+ * Builds the DynamoDB condition under which a change of a task is written. The attribute names and `:at` come from the
+ * update of the head item; `before` is the task's number of events before the change.
  */
 export function conditionOf({ expect }: Transition, before: number): Condition {
   if (!('revision' in expect)) {

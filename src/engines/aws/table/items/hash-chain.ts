@@ -5,10 +5,10 @@ import type { TaskId } from '../../../../ports/task-store.ts';
 import type { Item } from '../schema/keys.ts';
 
 /**
- * Size of a link in bytes. Each stored event begins with a link: a hash of the event before it, or of the submission
- * for the first stored event. The head keeps the link after the last event. An event that was changed, dropped or
- * inserted therefore breaks the chain. The hash uses no secret key, so an attacker who rewrites the whole chain is
- * not detected.
+ * Size of a link in bytes. Each stored event of a task begins with a link: a hash of the event before it, or of the
+ * submission for the first stored event. The task's head keeps the link after the last event. An event that was
+ * changed, dropped or inserted therefore breaks the chain. The hash uses no secret key, so an attacker who rewrites
+ * the whole chain is not detected.
  */
 const linkBytes = 8;
 
@@ -19,21 +19,25 @@ function hash(...parts: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * Returns the link that the second event begins with. It covers the whole submission, payload and options included.
+ * Returns the link (a hash) that a task's second event begins with. The hash covers the whole submission, payload and
+ * options included.
  */
 export function firstLink(id: TaskId, { ty, b }: Item): Buffer {
   return hash(Buffer.from(`${id}\n${ty?.S ?? ''}\n`), b?.B ?? new Uint8Array(0));
 }
 
 /**
- * Returns the link after a stored event: the next event begins with it, or the head keeps it if there is no next
- * event.
+ * Returns the link after a stored event, a hash of that event. The next event begins with this link; if there is no
+ * next event, the task's head keeps the link.
  */
 export function linkAfter(stored: Uint8Array): Buffer {
   return hash(stored);
 }
 
-/** Encodes events with their links. Returns the stored events and the link after the last of them. */
+/**
+ * Encodes a task's events, each with the link (a hash of the event before it) at its start. Returns the encoded events
+ * and the link after the last one.
+ */
 export function chainEvents(
   link: Uint8Array,
   events: readonly TaskEvent[],
@@ -53,8 +57,8 @@ export function decodeStoredEvent(stored: Uint8Array): TaskEvent {
 }
 
 /**
- * Returns true if the stored event begins with this link, which shows that it was written after the item hashed
- * there.
+ * Returns true if the stored event begins with this link, which shows that the event follows the event or submission
+ * that the link is the hash of.
  */
 export function beginsWithLink(stored: Uint8Array, link: Uint8Array): boolean {
   return Buffer.compare(stored.subarray(0, linkBytes), link) === 0;

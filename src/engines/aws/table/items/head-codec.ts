@@ -3,7 +3,7 @@ import { Writer } from '../../../../core/codec/writer.ts';
 import { deadReasons } from '../../../../core/task/event.ts';
 import type { Head, Progress, StoredState } from '../../../../core/task/head.ts';
 
-/** The letter that stands for each state in the table. */
+/** The letter that stands for each task state in the DynamoDB table. */
 const letters: Readonly<Record<StoredState, string>> = {
   waiting: 'w',
   running: 'r',
@@ -23,7 +23,7 @@ const flags = { inLane: 1, handOver: 2, holdsLane: 4, cancelRequested: 8, retryi
 
 const writer = new Writer();
 
-/** Writes a time even if it is zero, because an absent field means that there is no time. */
+/** Writes a time field even if the time is zero, because an absent field means that the task has no such time. */
 function time(field: number, ms: number | undefined): void {
   if (ms !== undefined) writer.varint(field * 8).varint(ms);
 }
@@ -39,7 +39,8 @@ function flagsOf(head: Head): number {
 }
 
 /**
- * Encodes the fields of a head that no condition and no heartbeat uses, as one value in the wire format of protobuf.
+ * Encodes the fields of a task's head that no condition and no heartbeat uses, as one value in the wire format of
+ * protobuf.
  */
 export function encodeRest(head: Head): Uint8Array {
   writer.reset().number(1, head.attempt).number(2, head.releases);

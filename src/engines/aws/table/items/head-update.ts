@@ -4,9 +4,9 @@ import { nonceName } from './nonces.ts';
 import { b, type HeadAttributes, n } from './rows.ts';
 
 /**
- * How a write changes the tip, which is the list of events stored in the head. `grow` appends events to the stored
- * tip. `begin` writes a new tip that starts with `kept`: no events, or the few newest ones after the older ones were
- * copied to an item of their own.
+ * How a write changes the tip, which is the list of events stored in a task's head. `grow` appends events to the
+ * stored tip. `begin` writes a new tip that starts with `kept`: no events, or the few newest ones after the older ones
+ * were copied to an item of their own.
  */
 export type TipUpdate =
   | { readonly how: 'grow'; readonly events: readonly Uint8Array[] }
@@ -21,9 +21,9 @@ export interface HeadUpdate {
 const list = (events: readonly Uint8Array[]): AttributeValue => ({ L: events.map(b) });
 
 /**
- * Builds the update of a head. It has the only two expressions that ever change a tip, both of them `list_append`,
- * because a written event never changes. Without a `revision` the stored revision rises by one. `result` only adds
- * attributes.
+ * Builds the UpdateItem expression that writes a task's head. Only the two `list_append` expressions here ever change
+ * the tip (the events in the head), because a written event never changes. Without a `revision` the stored revision
+ * rises by one. `result` only adds attributes.
  */
 export function headUpdate(
   attributes: HeadAttributes,
@@ -62,5 +62,7 @@ export function headUpdate(
   };
 }
 
-/** Attributes to remove when the first head of a task replaces a head of an older acceptance. */
+/**
+ * Attributes to remove when the first head of a task replaces the head of an older task of the same idempotency key.
+ */
 export const cleared: HeadAttributes = { rs: undefined, rz: undefined, rn: undefined, [ttlName]: undefined };

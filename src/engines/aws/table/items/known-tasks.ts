@@ -3,8 +3,8 @@ import type { LaneKey, TaskId } from '../../../../ports/task-store.ts';
 import type { ItemAddress } from '../schema/ids.ts';
 
 /**
- * Facts about a task that a change needs beside the change itself. All fields but the last three never change. Those
- * three belong to one number of events, so they are right whenever a write's condition on that number holds.
+ * Data about a task that the next write to the task needs. `version`, `link` and `tipBytes` hold for one number of
+ * events, and the condition of the write checks that number. The other fields never change.
  */
 export interface KnownTask {
   readonly address: ItemAddress;
@@ -15,17 +15,17 @@ export interface KnownTask {
   readonly expiresAtMs: number;
   /** Number of the task's events, the submission included. */
   readonly version: number;
-  /** Link that the next event begins with (see hash-chain.ts). */
+  /** Link (a hash) that the task's next event begins with (see hash-chain.ts). */
   readonly link: Uint8Array;
-  /** Size in bytes of the events stored in the head. */
+  /** Size in bytes of the events stored in the task's head. */
   readonly tipBytes: number;
 }
 
 const mostTasks = 16_384;
 
 /**
- * Cache of facts about the tasks that this process saw last, so that changing one of them costs no read. Any other
- * task is read first.
+ * Cache of data about the tasks that this process read or wrote last, so that a change of such a task costs no read.
+ * Any other task is read before it is changed.
  */
 export class KnownTasks {
   readonly #tasks = new Map<TaskId, KnownTask>();

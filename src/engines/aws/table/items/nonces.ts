@@ -26,7 +26,7 @@ export class Nonces {
   }
 }
 
-/** Returns true if the write with this nonce left the item as it is now. */
+/** Returns true if the last write of the item was the write with this nonce. */
 export function isOwnWrite(current: Item | undefined, nonce: { readonly B: Uint8Array }): boolean {
   const left = current?.[nonceName]?.B;
   return left !== undefined && Buffer.compare(left, nonce.B) === 0;

@@ -22,7 +22,7 @@ import type { KnownTask } from './known-tasks.ts';
 import { nonceName } from './nonces.ts';
 import { decodeBody, encodeBody, type SubmissionBody } from './submission-codec.ts';
 
-/** Name of the head's attribute that holds the link after the last event. */
+/** Name of the attribute of a task's head that holds the link (a hash) after the last event. */
 export const linkName = 'lk';
 
 export const n = (number: number): AttributeValue => ({ N: String(number) });
@@ -34,8 +34,8 @@ export function numberOf(value: AttributeValue | undefined): number | undefined 
 }
 
 /**
- * Returns the TTL attribute for an expiry time: seconds, rounded up. Readers go by the exact time; TTL only frees
- * space.
+ * Returns the TTL attribute for an expiry time, in seconds, rounded up. Readers check the exact expiry time
+ * themselves; TTL only frees space.
  */
 export function ttlOf(expiresAtMs: number): AttributeValue {
   return n(Math.ceil(expiresAtMs / 1_000));
@@ -50,7 +50,10 @@ export function laneOf({ scope, orderingKey }: Submission): LaneKey | undefined 
   return orderingKey === undefined ? undefined : { tenant: scope.tenant, queue: scope.queue, orderingKey };
 }
 
-/** Builds item S, the submission. Only the attributes `g` and `x` of an anchor are ever written again. */
+/**
+ * Builds the submission item (`S`) of a task. Only in an anchor, the submission item of the first task of an
+ * idempotency key, are the attributes `g` and `x` written again later.
+ */
 export function submissionItem(
   address: ItemAddress,
   submission: Submission,
@@ -74,7 +77,10 @@ export function submissionItem(
   };
 }
 
-/** Returns the address of the newest generation of a key. `anchor` is the anchor's item and `address` its address. */
+/**
+ * Returns the item address of the newest task of an idempotency key. `anchor` is the submission item of the key's
+ * first task, and `address` is the address of that first task.
+ */
 export function newestAddressOf(anchor: Item, address: ItemAddress): ItemAddress {
   const mark = numberOf(anchor.g);
   return mark === undefined ? address : { slot: address.slot, mark, anchor: false };
@@ -85,10 +91,13 @@ function exceptionOf(head: Head): string | undefined {
   return head.state === 'waiting' && head.retrying ? 'retrying' : undefined;
 }
 
-/** Attributes of a head by name. Undefined removes the attribute. */
+/** DynamoDB attributes of a head item, by name. The value `undefined` removes the attribute. */
 export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
-/** Builds the attributes of item H, the head, without its keys, revision, tip, closing link, nonce and result. */
+/**
+ * Builds the attributes of a task's head item (`H`), except the keys, the revision, the events, the closing link, the
+ * nonce and the result.
+ */
 export function headAttributes(head: Head, known: KnownTask, shards: Shards): HeadAttributes {
   const due = dueAtMs(head);
   const exception = exceptionOf(head);
@@ -125,7 +134,7 @@ export function headOf(item: Item): Head {
 }
 
 /**
- * Decodes a head for lists and counts, in which one damaged head must not hide the other tasks.
+ * Decodes a task's head for lists and counts, in which one damaged head must not hide the other tasks.
  *
  * @returns undefined if the item is not in the format of this engine.
  */
@@ -141,7 +150,7 @@ export function bodyOf(submission: Item): SubmissionBody {
   return decodeBody(submission.b?.B ?? new Uint8Array(0), submission.ty?.S ?? '');
 }
 
-/** Returns the events stored in a head or in an item of moved-out events. */
+/** Returns the encoded events that are stored in a task's head, or in an item of events moved out of the head. */
 export function storedEvents(item: Item | undefined): Uint8Array[] {
   return (item?.ev?.L ?? []).map((one) => one.B ?? new Uint8Array(0));
 }
@@ -150,20 +159,23 @@ export function bytesOfEvents(stored: readonly Uint8Array[]): number {
   return stored.reduce((sum, one) => sum + 1 + one.length, 0);
 }
 
-/** Returns the item if it is the head of this acceptance. A head of another acceptance counts as absent. */
+/**
+ * Returns the item if it is the head of the task with this address. The head of another task of the same idempotency
+ * key counts as absent.
+ */
 export function ownHead(address: ItemAddress, item: Item | undefined): Item | undefined {
   return item !== undefined && numberOf(item.at) === address.mark ? item : undefined;
 }
 
-/** A task as read from the table, with the facts that the next change needs. */
+/** A task as read from the table, with the data that the next write to the task needs. */
 export interface LoadedTask {
   readonly snapshot: Snapshot;
   readonly known: KnownTask;
 }
 
 /**
- * Returns the link that the next event begins with. It is the one that the head keeps, never a new hash, so that a
- * changed event is never accepted as right.
+ * Returns the link (a hash) that the task's next event begins with. The link is read from the head and never computed
+ * again from the last event, so that a changed event is never accepted as right.
  */
 function linkOf(address: ItemAddress, submission: Item, head: Item | undefined): Uint8Array {
   return head === undefined ? firstLink(idOf(address), submission) : (head[linkName]?.B ?? new Uint8Array(0));
@@ -186,7 +198,8 @@ function knownOf(address: ItemAddress, item: Item, body: SubmissionBody, head: I
 }
 
 /**
- * Builds a task from its items. Returns undefined if the submission is absent or belongs to another acceptance.
+ * Builds a task from its submission item and its head item. Returns undefined if the submission item is absent or
+ * belongs to another task.
  *
  * @throws HoldfastError DATA_LOSS, STORE_CORRUPT if an item is not in the format of this engine.
  */

@@ -9,9 +9,9 @@ import { headKey } from '../schema/keys.ts';
 import { IndexScan } from './index-scan.ts';
 
 /**
- * Counts the newest tasks of a queue, as many as one page of a list may examine, and the dead tasks by their index.
- * If there are more, the numbers are lower bounds and the answer says `atLeast`. Counters in the table would cost
- * every task two writes.
+ * Counts the newest tasks of a queue, as many as one page of a list may examine, and as many dead tasks by the
+ * exceptions index. If the queue has more tasks, the counts are lower bounds and the result says `atLeast`. Counters
+ * in the table would cost two writes for every task.
  */
 export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: number): Promise<QueueCounts> {
   const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };

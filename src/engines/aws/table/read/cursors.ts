@@ -1,8 +1,8 @@
 import { badCursor } from '../../../../core/submission/check.ts';
 
 /**
- * Order of a list. `T` is by time of acceptance, and the cursor holds a sort key. `L` is the order of a lane, and the
- * cursor holds a place.
+ * Order of a list of tasks. `T` is by time of acceptance; the page cursor then holds a sort key of the index. `L` is
+ * the order of a lane; the page cursor then holds a place in the lane.
  */
 export type Order = 'T' | 'L';
 
@@ -15,7 +15,7 @@ export function encodeCursor(order: Order, after: string): string {
   return Buffer.from(`${order}${after}`).toString('base64url');
 }
 
-/** Decodes a cursor. Throws INVALID_ARGUMENT if no list of this order returned it. */
+/** Decodes the cursor of a list page. Throws INVALID_ARGUMENT if no list in this order returned the cursor. */
 export function decodeCursor(order: Order, cursor: string): string {
   const text = Buffer.from(cursor, 'base64url').toString();
   const after = text.slice(1);

@@ -3,16 +3,18 @@ import { n, numberOf } from '../items/rows.ts';
 import { type Item, ttlName } from '../schema/keys.ts';
 
 /**
- * Time in ms between the expiry of a head and its deletion here. It is longer than any difference between two clocks.
+ * Time in ms between the expiry of a task and the deletion of its head by a sweep. The time is longer than any
+ * difference between the clocks of two processes.
  */
 const clockMarginMs = 60_000;
 const mostDeleted = 100;
-/** Number of deletions that are sent at the same time. */
+/** Number of expired heads whose deletions are sent at the same time. */
 const deletedAtOnce = 25;
 
 /**
- * Deletes heads that have expired and still have a due entry. TTL may take days, and until then every query for due
- * tasks reads their entries. Best effort: one cleaner deletes at most 100 heads; later queries find the rest.
+ * Deletes the heads of expired tasks that still have a due entry. DynamoDB's TTL may take days to delete them, and
+ * until then every query for due tasks reads their entries. Best effort: one cleaner deletes at most 100 heads, and
+ * later queries find the others.
  */
 export class ExpiredHeadCleaner {
   readonly #context: AwsContext;
@@ -22,7 +24,7 @@ export class ExpiredHeadCleaner {
     this.#context = context;
   }
 
-  /** Deletes the expired heads of these items of the due index. */
+  /** Deletes the heads of expired tasks, given their items of the due index. */
   async free(items: readonly Item[]): Promise<void> {
     const secondMs = 1_000;
     const beforeS = Math.floor((this.#context.clock.now() - clockMarginMs) / secondMs);
@@ -42,8 +44,8 @@ export class ExpiredHeadCleaner {
   }
 
   /**
-   * Deletes a head if it belongs to the acceptance in the index entry and has expired. A head that is gone already is
-   * no error.
+   * Deletes a task's head if the head belongs to the task of the index entry and has expired. A head that was deleted
+   * before is no error.
    */
   async #delete({ pk, sk, at }: Item, beforeS: number): Promise<void> {
     if (pk === undefined || sk === undefined || at === undefined) return;

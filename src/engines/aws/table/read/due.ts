@@ -6,7 +6,10 @@ import { duePartition, headKey, type Item, idFromPartition, keyNames } from '../
 import { ExpiredHeadCleaner } from './due-expired.ts';
 
 const [partition, sort] = keyNames.due;
-/** Most pages read in one call. The caller continues after that, even if every entry read had expired. */
+/**
+ * Maximum number of pages of the due index read in one call. The caller continues after the last page, even if every
+ * entry read had expired.
+ */
 const mostPages = 10;
 
 function dueEntryOf(item: Item): DueEntry {
@@ -17,8 +20,8 @@ function dueEntryOf(item: Item): DueEntry {
 }
 
 /**
- * Builds the key after which a query continues. The index accepts any well-formed key, even if its item no longer
- * exists.
+ * Builds the key after which a query of the due index continues. DynamoDB accepts any well-formed key, even if its
+ * item no longer exists.
  */
 function startAfter(shard: number, { id, dueAtMs }: DueEntry): Item | undefined {
   const address = addressOf(id);
@@ -26,8 +29,9 @@ function startAfter(shard: number, { id, dueAtMs }: DueEntry): Item | undefined 
 }
 
 /**
- * Returns the due entries of one shard, oldest first. The index lags, so a caller must read the task before it acts
- * on the entry. Expired entries that TTL has not deleted yet are left out, and their heads are deleted.
+ * Returns the due entries of one shard, oldest first. The due index lags behind the table, so a caller must read a
+ * task before it acts on the due entry. Entries of expired tasks that TTL has not deleted yet are left out, and the
+ * heads of these tasks are deleted.
  */
 export async function dueOf(
   context: AwsContext,

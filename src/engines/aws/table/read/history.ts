@@ -9,8 +9,8 @@ import { headKey, type Item, submissionKey } from '../schema/keys.ts';
 import { readMovedOutEvents } from './overflow.ts';
 
 /**
- * Returns the stored events after `fromVersion`, including those moved out of a full tip. Event 1 is the submission
- * and is never among them.
+ * Returns the stored events of a task with numbers above `fromVersion`, including events that were moved out of the
+ * head. Event 1 is the submission and is never among these events.
  */
 async function storedEventsFrom(
   context: AwsContext,
@@ -34,7 +34,8 @@ async function storedEventsFrom(
 }
 
 /**
- * Returns the events of a task after a version. The submission is read only if its event is among them.
+ * Returns the events of a task with numbers above `fromVersion`. The submission item is read only if event 1, the
+ * submission, is among them.
  *
  * @throws HoldfastError DATA_LOSS, STORE_CORRUPT if an event is missing or cannot be read.
  */

@@ -11,12 +11,12 @@ import {
   timeKey,
 } from '../schema/keys.ts';
 
-/** A task as an index shows it. */
+/** The entry of a task in an index of the table. */
 export interface IndexEntry {
   readonly id: TaskId;
-  /** Sort key of the entry: time of acceptance, then id. */
+  /** Sort key of the index entry: time of acceptance, then task id. */
   readonly sort: string;
-  /** Undefined if the index does not project the type. */
+  /** Task type; undefined if the index does not project the type. */
   readonly type: string | undefined;
   readonly tags: readonly string[] | undefined;
   readonly item: Item;
@@ -28,8 +28,8 @@ interface IndexPartition {
 }
 
 /**
- * States with partitions of their own in the exceptions index. Tasks in other states are found by filtering the list
- * index.
+ * Task states that have partitions of their own in the exceptions index. Tasks in other states are found by filtering
+ * the list index.
  */
 const exceptionStates: ReadonlySet<TaskFilter['state']> = new Set(['dead', 'cancelled', 'retrying']);
 
@@ -46,7 +46,7 @@ async function partitionsOf(context: AwsContext, filter: TaskFilter): Promise<In
 }
 
 const afterAllSorts = '~';
-/** Number of entries that a query reads at its lowest price. */
+/** Number of index entries that one query can read at the lowest price of a query. */
 const cheapItems = 16;
 
 /** Reads one partition of an index, newest entry first, one page at a time. */
@@ -83,7 +83,7 @@ class PartitionScan {
     this.#page.shift();
   }
 
-  /** Reads pages until `first` is the next entry or the partition has no more entries. */
+  /** Reads pages of the index partition until `first` is the next entry or the partition has no more entries. */
   async fill(): Promise<void> {
     while (this.#page.length === 0 && !(this.#begun && this.#next === undefined)) {
       const page = await this.#query();
@@ -132,9 +132,9 @@ export class IndexScan {
   }
 
   /**
-   * Opens a scan that continues behind `after`, the end of an earlier page. That page may have known fewer shards:
-   * new shards hold only tasks accepted later. `pageItems` is the most entries that may be needed from one partition
-   * if the table has the default number of shards.
+   * Opens a scan of an index that continues behind `after`, the sort key at which an earlier page ended. If shards
+   * were added since that page, no entry is missed, because new shards hold only tasks accepted later. `pageItems` is
+   * the maximum number of entries needed from one partition if the table has the default number of shards.
    */
   static async open(
     context: AwsContext,
@@ -143,8 +143,8 @@ export class IndexScan {
     pageItems: number,
   ): Promise<IndexScan> {
     const partitions = await partitionsOf(context, filter);
-    // With more partitions each one holds fewer of the wanted entries. Up to `cheapItems` entries cost no more than
-    // one.
+    // If the index has more partitions, each one holds fewer of the wanted entries. Up to `cheapItems` entries cost no
+    // more than one entry.
     const share = Math.max(cheapItems, Math.ceil((pageItems * defaultShards.list) / partitions.length));
     const each = Math.min(pageItems, share);
     return new IndexScan(
@@ -152,7 +152,7 @@ export class IndexScan {
     );
   }
 
-  /** Returns the next entries, at most `most`; fewer only at the end of the list. */
+  /** Returns the next index entries, at most `most`; fewer only at the end of the list. */
   async next(most: number): Promise<IndexEntry[]> {
     const entries: IndexEntry[] = [];
     while (entries.length < most) {

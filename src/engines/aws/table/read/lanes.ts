@@ -16,9 +16,9 @@ const tailOutlivesMs = 30 * 86_400_000;
 export interface Tail {
   /** Number of places that the lane has given out. */
   readonly seq: number;
-  /** The number as stored in the table; undefined if the table has no tail of this lane. */
+  /** The number of given-out places as stored in the table; undefined if the table has no tail of this lane. */
   readonly stored: number | undefined;
-  /** TTL attribute of the tail, in seconds. */
+  /** TTL attribute of a lane's tail item, in seconds since the epoch. */
   readonly ttlS: number;
 }
 
@@ -42,15 +42,18 @@ function tailTtlS(expiresAtMs: number): number {
 }
 
 /**
- * Returns the tail after `added` more tasks, the last of which expires at `expiresAtMs`. The tail's TTL never
- * decreases.
+ * Returns the tail of a lane after `added` more tasks, the last of which expires at `expiresAtMs`. The tail's TTL
+ * never decreases.
  */
 export function tailAfter({ seq, ttlS: ttl }: Tail, added: number, expiresAtMs: number): Tail {
   const next = seq + added;
   return { seq: next, stored: next, ttlS: Math.max(ttl, tailTtlS(expiresAtMs)) };
 }
 
-/** Writes the new tail, on condition that the stored tail is still as it was read. */
+/**
+ * Builds the transaction item that writes a lane's new tail, on condition that the stored tail is still as it was
+ * read.
+ */
 export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttlS: ttl }: Tail): TransactWriteItem {
   return {
     Update: {
@@ -69,8 +72,8 @@ export function advanceTail(lane: LaneKey, { stored }: Tail, { seq, ttlS: ttl }:
 }
 
 /**
- * Writes a pointer, on condition that its place is free. A taken place means that the tail was lost (see
- * `tailPastPointers`).
+ * Builds the transaction item that writes the pointer to a task, on condition that the pointer's place in the lane is
+ * free. A taken place means that the lane's tail was lost (see `tailPastPointers`).
  */
 export function putPointer(lane: LaneKey, seq: number, id: TaskId, expiresAtMs: number): TransactWriteItem {
   const item: Item = {
@@ -86,7 +89,7 @@ export interface Pointer extends LanePointer {
   readonly expiresAtMs: number;
 }
 
-/** Reads a page of a lane's pointers behind the place `after`, in order, consistently. */
+/** Reads a page of a lane's pointers to tasks behind the place `after`, in the order of the lane, consistently. */
 export async function pointers(
   context: AwsContext,
   lane: LaneKey,
@@ -111,8 +114,8 @@ export async function pointers(
 }
 
 /**
- * Returns the tail of a lane whose next place is taken already, for example because someone deleted the stored tail.
- * The returned tail is behind every existing pointer, so that the next try finds a free place.
+ * Returns a corrected tail for a lane whose next place is taken already, for example because someone deleted the
+ * stored tail. The returned tail is behind every existing pointer, so that the next try finds a free place.
  */
 export async function tailPastPointers(context: AwsContext, lane: LaneKey, tail: Tail): Promise<Tail> {
   const [highest] = (await pointers(context, lane, 0, 1, 'downwards')).pointers;
@@ -122,11 +125,12 @@ export async function tailPastPointers(context: AwsContext, lane: LaneKey, tail:
 }
 
 /**
- * Returns the first pointer of a lane. Pointers of expired tasks do not count, even if TTL has not deleted them yet.
+ * Returns the pointer to the first task of a lane. Pointers to expired tasks do not count, even if TTL has not deleted
+ * them yet.
  */
 export async function lowestOf(context: AwsContext, lane: LaneKey): Promise<LanePointer | undefined> {
   let after = 0;
-  // The first pointer is nearly always the answer, so the first page has one item.
+  // The task of the first pointer has nearly always not expired, so the first page has one item.
   for (let limit = 1; ; limit = 100) {
     const page = await pointers(context, lane, after, limit);
     const nowMs = context.clock.now();
@@ -144,8 +148,8 @@ async function seqOf(context: AwsContext, id: TaskId): Promise<number | undefine
 }
 
 /**
- * Deletes a task's pointer. A place is given out only once, so the condition only protects a place that never was
- * this task's.
+ * Deletes the pointer to a task from the lane. A place in a lane is given out only once, so the condition only
+ * protects a place that never belonged to this task.
  */
 export async function leaveLane(
   context: AwsContext,

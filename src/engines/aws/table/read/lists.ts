@@ -17,7 +17,7 @@ export interface PageRequest {
   readonly nowMs: number;
 }
 
-/** Number of entries that are examined together, with one batch of reads. */
+/** Number of tasks that a list examines together, with one batch of reads. */
 const batchSize = 100;
 
 function hasState(snapshot: Snapshot, state: TaskFilter['state']): boolean {
@@ -39,7 +39,10 @@ function matches(snapshot: Snapshot, filter: TaskFilter, nowMs: number): boolean
   );
 }
 
-/** Checks as much of the filter as the index entry allows. An entry that fails here costs no read. */
+/**
+ * Checks an index entry against as much of the list filter as the entry allows. A task whose entry fails this check
+ * costs no read.
+ */
 function mayMatch(entry: IndexEntry, filter: TaskFilter, nowMs: number): boolean {
   if (isExpired(entry.item, nowMs)) return false;
   if (filter.type !== undefined && entry.type !== undefined && entry.type !== filter.type) return false;
@@ -47,19 +50,19 @@ function mayMatch(entry: IndexEntry, filter: TaskFilter, nowMs: number): boolean
 }
 
 function headFits(item: Item | undefined, state: TaskFilter['state']): boolean {
-  // A task without a head is ready.
+  // A task without a head item is ready.
   if (item === undefined) return state === 'unfinished';
   const head = headIfReadable(item);
-  // A damaged head passes here; `loadReadable` then logs the task and leaves it out.
+  // A task with a damaged head passes this check; `loadReadable` then logs the task and leaves it out of the list.
   if (head === undefined) return true;
   if (state === 'unfinished') return !isEnded(head);
   return state === 'retrying' ? head.state === 'waiting' && head.retrying : shownState(head) === state;
 }
 
 /**
- * Reads the heads first and keeps the addresses whose head has the state: of the many tasks examined few match, and a
- * submission may be large. For `unfinished` the heads are read from any replica, at half the price: an ended task
- * stays ended unless it is redriven, and a redriven task has a due entry.
+ * Reads the heads of tasks before their submissions and keeps only the tasks in the requested state: of the many tasks
+ * examined few match, and a submission may be large. For `unfinished` the heads are read from any replica, at half the
+ * price: an ended task stays ended unless it is redriven, and a redriven task has a due entry.
  */
 async function byHead(
   context: AwsContext,
@@ -77,8 +80,8 @@ async function byHead(
 }
 
 /**
- * Loads the tasks of these entries that match the filter. A task is at its entry's index; the other results are
- * undefined.
+ * Loads the tasks of some index entries. The result has for each entry the task, or undefined if the task does not
+ * match the list filter.
  */
 async function loadMatching(
   context: AwsContext,
@@ -93,7 +96,7 @@ async function loadMatching(
   return loaded.map((one) => (one && matches(one.snapshot, filter, nowMs) ? one.snapshot : undefined));
 }
 
-/** Lists tasks, newest first. A page with a filter examines a bounded number of entries. */
+/** Lists tasks, newest first. A page with a filter examines a bounded number of index entries. */
 async function byTime(context: AwsContext, filter: TaskFilter, page: PageRequest): Promise<SnapshotPage> {
   const after = page.cursor === undefined ? undefined : decodeCursor('T', page.cursor);
   const filtered = filter.state !== undefined || filter.type !== undefined || filter.tag !== undefined;
@@ -117,7 +120,7 @@ async function byTime(context: AwsContext, filter: TaskFilter, page: PageRequest
   }
 }
 
-/** Lists a lane in its order: the unfinished tasks, and the ended ones that still hold the lane. */
+/** Lists the tasks of a lane in their order: the unfinished tasks, and the ended tasks that still hold the lane. */
 async function byLane(
   context: AwsContext,
   filter: TaskFilter & { orderingKey: string },
@@ -137,7 +140,7 @@ async function byLane(
       examined++;
       after = pointer.seq;
       const snapshot = loaded[i]?.snapshot;
-      // After a redrive the task has a new place; a pointer at its earlier place does not count.
+      // After a redrive the task has a new place in the lane; a pointer at its earlier place does not count.
       if (snapshot?.laneSeq === pointer.seq && (!isEnded(snapshot.head) || snapshot.head.holdsLane)) {
         if (matches(snapshot, filter, page.nowMs)) items.push(snapshot);
       }

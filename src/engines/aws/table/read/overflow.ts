@@ -4,11 +4,14 @@ import { bytesOfEvents, n, numberOf, ownHead, storedEvents, ttlOf } from '../ite
 import type { ItemAddress } from '../schema/ids.ts';
 import { headKey, type Item, overflowKey, overflowRange } from '../schema/keys.ts';
 
-/** Largest tip in bytes. With such a tip a head still fits in one write unit (1 KB). */
+/**
+ * Largest size in bytes of the tip, the list of events in a task's head. With a tip of this size the head still fits
+ * in one write unit (1 KB).
+ */
 const mostTipBytes = 700;
 /**
- * Most bytes of newest events that stay in a full tip, so that a repeat of the last settlement is still recognised
- * from the tip.
+ * Maximum size in bytes of the newest events that stay in a task's head when older events are moved out, so that a
+ * repeat of the last settlement is still recognised from the head.
  */
 const mostKeptBytes = 300;
 
@@ -16,7 +19,7 @@ export function tipOverflows(known: KnownTask, newBytes: number): boolean {
   return known.tipBytes > 0 && known.tipBytes + newBytes > mostTipBytes;
 }
 
-/** Returns how many of the newest events stay in the tip: at least one. */
+/** Returns how many of a task's newest events stay in its head when older events are moved out: at least one. */
 function keptCount(stored: readonly Uint8Array[]): number {
   let bytes = 0;
   for (let kept = 0; kept < stored.length; kept++) {
@@ -27,10 +30,10 @@ function keptCount(stored: readonly Uint8Array[]): number {
 }
 
 /**
- * Copies the older events of a full tip to an item of their own, before the transition that drops them from the tip.
- * The item's key names the events, so two processes that copy the same events write the same bytes. A copy without
- * the transition only repeats events of the tip. Returns the events that stay, or undefined if the head has changed
- * meanwhile.
+ * Copies the older events of a full tip (the list of events in a task's head) to an item of their own, before the
+ * transition that drops these events from the tip. The item's key contains the event numbers, so two processes that
+ * copy the same events write the same bytes. Without the transition, the copy only repeats events of the tip. Returns
+ * the events that stay in the tip, or undefined if the head has changed meanwhile.
  */
 export async function moveOutOldEvents(
   context: AwsContext,
@@ -53,7 +56,8 @@ export async function moveOutOldEvents(
       ev: { L: moved.map((bytes) => ({ B: bytes })) },
       x: ttlOf(known.expiresAtMs),
     },
-    // Overwrites only an item of an older acceptance: an item of this acceptance already has the same bytes.
+    // This write replaces only an item of an older task of the same key: an item of this task already has the same
+    // bytes.
     ConditionExpression: 'attribute_not_exists(pk) OR #at < :at',
     ExpressionAttributeNames: { '#at': 'at' },
     ExpressionAttributeValues: { ':at': n(address.mark) },
@@ -61,12 +65,12 @@ export async function moveOutOldEvents(
   return stored.slice(moved.length);
 }
 
-/** An event's number and its stored bytes. */
+/** The number of a task's event, and the event as stored bytes. */
 export type NumberedEvent = readonly [number: number, stored: Uint8Array];
 
 /**
- * Reads the events that were moved out of the tip. An event that was copied twice appears twice, and some of the
- * events may still be in the tip.
+ * Reads the events of a task that were moved out of its head. An event that was copied twice appears twice, and some
+ * of the events may still be in the head.
  */
 export async function readMovedOutEvents(
   context: AwsContext,

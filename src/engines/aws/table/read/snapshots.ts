@@ -73,7 +73,9 @@ export async function load(
   return loaded;
 }
 
-/** Reads submissions from any replica. A submission never changes, so every replica's copy is right. */
+/**
+ * Reads submission items from any DynamoDB replica. A submission never changes, so the copy of every replica is right.
+ */
 async function readSubmissions(
   context: AwsContext,
   addresses: readonly ItemAddress[],
@@ -87,8 +89,8 @@ async function readSubmissions(
 }
 
 /**
- * Loads a task whose head is known, as a refused write returns it. An undefined head means that the task was never
- * claimed.
+ * Loads a task whose head item is known already because a refused write returned it. An undefined `head` means that
+ * the task was never claimed.
  */
 export async function loadWithHead(
   context: AwsContext,
@@ -97,12 +99,15 @@ export async function loadWithHead(
   kind: CallKind,
 ): Promise<LoadedTask | undefined> {
   const [item] = await readSubmissions(context, [address], kind);
-  // The submission may be too new for the replica that answered, or it is gone.
+  // The replica that answered may not have this new submission yet, or the submission was deleted.
   if (item === undefined) return load(context, address, kind);
   return remember(context, loadedTaskOf(address, item, head));
 }
 
-/** Loads the newest task of a key, given the key's anchor. Returns undefined if that task was deleted. */
+/**
+ * Loads the newest task of an idempotency key, given the key's anchor (the submission item of its first task). Returns
+ * undefined if the newest task was deleted.
+ */
 export async function loadNewest(
   context: AwsContext,
   slot: string,
@@ -115,15 +120,16 @@ export async function loadNewest(
   return remember(context, loadedTaskOf(address, anchor, found.get(headKey(address))));
 }
 
-/** Reads the anchor of a slot, consistently. */
+/** Reads the anchor of a slot, which is the submission item of the first task of an idempotency key, consistently. */
 export async function readAnchor(context: AwsContext, slot: string): Promise<Item | undefined> {
   const found = await context.calls.get('read', [anchorKey(slot)], true);
   return found.get(anchorKey(slot));
 }
 
 /**
- * Reads tasks as they were submitted, if they were ready from then on. That needs only the submission, which never
- * changes; a first claim assumes that nobody claimed the task before. Other tasks are read in their current state.
+ * Reads tasks as they were submitted, if they were ready at once. This needs only the submission item, which never
+ * changes; a first claim assumes that nobody claimed the task before. Tasks that were not ready at once are read in
+ * their current state.
  */
 export async function readAllAsSubmitted(
   context: AwsContext,
@@ -150,7 +156,10 @@ export async function readAllAsSubmitted(
   return addresses.map((address) => address && asSubmitted.get(idOf(address)));
 }
 
-/** Reads only the heads, consistently. Each costs one read unit, however large the payload is. */
+/**
+ * Reads only the heads of tasks, consistently. Each head costs one read unit, however large the payload of the task
+ * is.
+ */
 export async function readHeads(
   context: AwsContext,
   addresses: readonly (ItemAddress | undefined)[],

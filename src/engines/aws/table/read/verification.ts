@@ -8,14 +8,14 @@ import { addressOf, type ItemAddress, idOf } from '../schema/ids.ts';
 import { headKey, type Item, submissionKey } from '../schema/keys.ts';
 import { type NumberedEvent, readMovedOutEvents } from './overflow.ts';
 
-/** Every stored copy of a task's events, and the link that closes the last one. */
+/** All stored events of a task, and the link (a hash) in the head that confirms the last event. */
 interface StoredHistory {
   readonly events: ReadonlyMap<number, Uint8Array>;
-  /** Numbers of the events whose copies differ. */
+  /** Numbers of the events that are stored more than once with different content. */
   readonly differing: ReadonlySet<number>;
-  /** Number of events by the head's count, the submission included. */
+  /** Number of the task's events as its head counts them, the submission included. */
   readonly count: number;
-  /** Link in the head after the last event; undefined if there is no head. */
+  /** Link in the head (a hash of the last event); undefined if the task has no head. */
   readonly closing: Uint8Array | undefined;
 }
 
@@ -34,8 +34,8 @@ function gatherEvents(head: Item | undefined, moved: readonly NumberedEvent[]): 
 }
 
 /**
- * Returns the first fault in the order of the events. The link in the next event confirms each event; the link in the
- * head confirms the last one.
+ * Returns the first fault in a task's history, in the order of the events. Each event is confirmed by the link (a
+ * hash) in the next event, and the last event by the link in the head.
  */
 function faultOf(
   first: Uint8Array,
@@ -56,7 +56,10 @@ function faultOf(
 
 const tries = 5;
 
-/** Checks the events against their links. A task that changed while its items were read one by one is read again. */
+/**
+ * Checks the stored events of a task against their links (hashes). A task that changed while its items were read one
+ * by one is read again.
+ */
 async function checkEvents(
   context: AwsContext,
   address: ItemAddress,
@@ -85,7 +88,10 @@ function submissionIn(id: TaskId, item: Item): Submission {
   }
 }
 
-/** Checks that the events of a task are those that were written. Returns undefined if there is no such task. */
+/**
+ * Checks that the stored events of a task are the events that were written. Returns undefined if the task does not
+ * exist.
+ */
 export async function verify(
   context: AwsContext,
   id: TaskId,

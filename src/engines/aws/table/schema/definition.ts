@@ -6,18 +6,18 @@ import { keyNames, ttlName } from './keys.ts';
  */
 export interface ShardCounts {
   /**
-   * Shards of the list index. Each carries about 1,000 submissions a second of one queue, and adds one query to every
-   * page of a list.
+   * Number of shards of the list index. Each shard carries about 1,000 submissions a second of one queue, and adds one
+   * query to every page of a list.
    */
   readonly list: number;
   /**
-   * Shards of the due index. Each carries about 1,000 begins and ends of waits a second, over all queues together,
-   * and adds one query a second.
+   * Number of shards of the due index. Each shard carries about 1,000 added and removed due entries a second, over all
+   * queues together, and adds one query a second.
    */
   readonly due: number;
 }
 
-/** Shard counts of a table whose registry has no `shards` entry. No table has fewer. */
+/** Shard counts of a table whose registry has no `shards` entry. No table has fewer shards. */
 export const defaultShards: ShardCounts = Object.freeze({ list: 4, due: 8 });
 export const mostShards: ShardCounts = Object.freeze({ list: 64, due: 64 });
 
@@ -35,8 +35,8 @@ export interface IndexDefinition {
 const { list, due, exceptions } = keyNames;
 
 /**
- * The only definition of the table. `createTable` creates it, `checkTable` compares a table with it, and
- * infrastructure as code can read it. AWS bills the table per request.
+ * The only definition of the DynamoDB table. `createTable` creates a table from this definition, `checkTable` compares
+ * a table with it, and infrastructure as code can read it. AWS bills the table per request.
  */
 export const tableDefinition = Object.freeze({
   partition: keyNames.table[0],
@@ -44,7 +44,7 @@ export const tableDefinition = Object.freeze({
   ttl: ttlName,
   billing: 'PAY_PER_REQUEST',
   indexes: [
-    // With the type and the tags projected, a list can filter by them without reading the task.
+    // The type and the tags are projected, so that a list can filter by type or tag without reading the tasks.
     { name: 'list', partition: list[0], sort: list[1], sortType: 'S', projected: ['ty', 'tg', ttlName] },
     { name: 'due', partition: due[0], sort: due[1], sortType: 'N', projected: ['at', ttlName] },
     {

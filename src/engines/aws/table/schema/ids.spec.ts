@@ -6,12 +6,12 @@ function scopeOf(key: string) {
   return { tenant: 'acme', queue: 'mail', key };
 }
 
-/** First character of the hash, before `slotOf` replaces a hyphen. */
+/** Returns the first character of the hash of an idempotency key, before `slotOf` replaces a hyphen at the start. */
 function firstOfHash(key: string): string {
   return createHash('sha256').update(`4:acme4:mail${key.length}:${key}`).digest('base64url')[0] ?? '';
 }
 
-test('an id never begins with a hyphen, which a command would take for an option', () => {
+test('a task id never begins with a hyphen, which a command would take for an option', () => {
   const keys = Array.from({ length: 2_000 }, (_, i) => `key-${i}`).filter((key) => firstOfHash(key) === '-');
   expect(keys.length).toBeGreaterThan(5);
   for (const key of keys) {

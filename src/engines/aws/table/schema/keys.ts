@@ -1,6 +1,7 @@
 /**
- * Makes every key of the table and of its indexes; no other file does. docs/table-design.md lists the access pattern
- * that uses each key. Names contain no `#`, so the parts of a key cannot be confused.
+ * Makes every key of the DynamoDB table and of its indexes; no other file makes keys. docs/table-design.md lists the
+ * access pattern that uses each key. Names of tenants and queues contain no `#`, so the parts of a key cannot be
+ * confused.
  */
 import { createHash } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
@@ -30,22 +31,31 @@ function taskPartition({ slot, mark, anchor }: ItemAddress): string {
   return anchor ? `${taskPrefix}${slot}` : `${taskPrefix}${slot}~${mark.toString(36)}`;
 }
 
-/** Key of item S, the submission. An anchor's submission item also decides which task holds the idempotency key. */
+/**
+ * Returns the key of a task's submission item (`S`). The submission item of an anchor, the first task of an
+ * idempotency key, also records which task holds the key now.
+ */
 export function submissionKey(address: ItemAddress): Key {
   return key(taskPartition(address), 'S');
 }
 
-/** Key of a slot's anchor, whatever the anchor's mark is. */
+/**
+ * Returns the key of a slot's anchor, which is the submission item of the first task of an idempotency key. The key
+ * does not depend on the time of acceptance.
+ */
 export function anchorKey(slot: string): Key {
   return key(`${taskPrefix}${slot}`, 'S');
 }
 
-/** Key of item H, the head. */
+/** Returns the key of a task's head item (`H`). */
 export function headKey(address: ItemAddress): Key {
   return key(taskPartition(address), 'H');
 }
 
-/** Returns the id of a task from the partition key of one of its items and the mark of its acceptance. */
+/**
+ * Returns the id of a task from the partition key of one of its items and from its mark, the time of its acceptance in
+ * ms.
+ */
 export function idFromPartition(pk: string, mark: number): TaskId {
   const slot = pk.slice(taskPrefix.length).split('~')[0] ?? '';
   return idOf({ slot, mark, anchor: !pk.includes('~') });
@@ -54,7 +64,10 @@ export function idFromPartition(pk: string, mark: number): TaskId {
 const overflowPrefix = 'E#';
 const eventNumber = (version: number): string => version.toString(36).padStart(6, '0');
 
-/** Key of an item E: events moved out of a full tip. The key holds the numbers of the first and the last event. */
+/**
+ * Returns the key of an item `E`, which holds events that were moved out of a task's head. The key contains the
+ * numbers of the first and the last of these events.
+ */
 export function overflowKey(address: ItemAddress, first: number, last: number): Key {
   return key(taskPartition(address), `${overflowPrefix}${eventNumber(first)}-${eventNumber(last)}`);
 }
@@ -63,7 +76,7 @@ export function overflowRange(address: ItemAddress): { readonly pk: string; read
   return { pk: taskPartition(address), prefix: overflowPrefix };
 }
 
-/** Key of an item R: a large result. The head stores its name. */
+/** Returns the key of an item `R`, which holds a large result. The task's head stores the name of that item. */
 export function resultKey(address: ItemAddress, name: string): Key {
   return key(taskPartition(address), `R#${name}`);
 }
@@ -76,19 +89,19 @@ function lanePartition({ tenant, queue, orderingKey }: LaneKey): string {
   return `O#${hash.digest('base64url').slice(0, 22)}`;
 }
 
-/** Key of item L, the tail of a lane: the number of places that the lane has given out. */
+/** Returns the key of the tail of a lane (item `L`), which stores how many places the lane has given out. */
 export function laneTailKey(lane: LaneKey): Key {
   return key(lanePartition(lane), 'L');
 }
 
 const pointerPrefix = 'S#';
 
-/** Key of an item P: the pointer to a task at its place in the lane. */
+/** Returns the key of an item `P`, the pointer to a task at its place in the lane. */
 export function pointerKey(lane: LaneKey, seq: number): Key {
   return key(lanePartition(lane), `${pointerPrefix}${seq.toString(36).padStart(laneSeqChars, '0')}`);
 }
 
-/** Key range of a lane's pointers behind the place `after`, in the order of the lane. */
+/** Returns the key range of a lane's pointers to the tasks behind the place `after`, in the order of the lane. */
 export function pointerRange(lane: LaneKey, after: number): { pk: string; from: string; to: string } {
   const from = pointerKey(lane, after + 1).sk.S ?? '';
   return { pk: lanePartition(lane), from, to: `${pointerPrefix}~` };

@@ -3,17 +3,17 @@ import { Violations, whole } from '../../../../core/rules.ts';
 import type { Registry } from '../../../../ports/registry.ts';
 import { defaultShards, mostShards, type ShardCounts } from './definition.ts';
 
-/** Kind of the registry entry with the shard counts. Without that entry the defaults apply. */
+/** Kind of the registry entry with the shard counts. Without that entry the default shard counts apply. */
 const kind = 'shards';
 const key = 'counts';
 
 /** Shard counts of a table's indexes, as stored in the table itself. */
 export interface TableShards {
-  /** Number of shards that readers query. */
+  /** Number of shards of each index that readers query. */
   readonly read: ShardCounts;
   /**
-   * Number of shards that writers use. It is lower than `read` while a growth is new, so that every reader knows of a
-   * shard before it is used.
+   * Number of shards that writers use. For a while after shards were added it is lower than `read`, so that every
+   * reader knows a new shard before a writer uses it.
    */
   readonly written: ShardCounts;
   readonly rev: number | 'absent';
@@ -32,7 +32,7 @@ export const initialShards: TableShards = Object.freeze({
 });
 
 interface StoredCounts extends ShardCounts {
-  /** Counts before the growth; present while the growth is new. */
+  /** The shard counts before the last shards were added. Present until writers may use the new shards. */
   readonly before?: ShardCounts | undefined;
 }
 
@@ -73,7 +73,7 @@ function refuseFewer(requested: RequestedShards, { read }: TableShards): void {
 }
 
 /**
- * Compares the requested counts with the current ones, and changes nothing.
+ * Compares the requested shard counts with the shard counts in the table. Writes nothing.
  *
  * @throws HoldfastError INVALID_ARGUMENT, BAD_FIELD if a count is beyond its limits; FAILED_PRECONDITION,
  * BAD_CONFIGURATION if a count is lower than the current one.
@@ -86,7 +86,8 @@ export async function checkShards(registry: Registry, requested: RequestedShards
 }
 
 /**
- * Raises the shard counts to those requested. Returns the counts as they were before. Throws as `checkShards` does.
+ * Raises the shard counts of a table to the requested counts. Returns the shard counts as they were before. Throws the
+ * errors that `checkShards` throws.
  */
 export async function growShards(registry: Registry, requested: RequestedShards): Promise<TableShards> {
   for (;;) {
@@ -98,8 +99,8 @@ export async function growShards(registry: Registry, requested: RequestedShards)
 }
 
 /**
- * Lets writers use all shards that readers use. Returns false if another process was first, or if the counts have
- * grown in the meantime.
+ * Lets writers use all shards that readers query. Returns false if another process did so first, or if the shard
+ * counts have grown in the meantime.
  */
 export function settleShards(registry: Registry, { read, rev }: TableShards): Promise<boolean> {
   return put(registry, read, rev);

@@ -4,29 +4,30 @@ import type { Registry } from '../../../../ports/registry.ts';
 import type { ShardCounts } from './definition.ts';
 import { initialShards, readShardCounts, settleShards, type TableShards } from './shard-counts.ts';
 
-/** Largest age in ms of the counts that a reader may use. */
+/** Largest age in ms of the cached shard counts that a reader may use. */
 const freshMs = 30_000;
 /**
- * Time in ms between the first sight of a growth and its release to writers. Every reader fetches the counts several
- * times within it; half a minute would do if all clocks ran alike.
+ * Time in ms from when a process first sees new shards until it lets writers use them. Every reader fetches the shard
+ * counts several times in this period; half a minute would be enough if all clocks ran alike.
  */
 const settleMs = 120_000;
-/** Time in ms after which a writer fetches the counts again if a fetch has failed. */
+/** Time in ms after which a writer fetches the shard counts again if a fetch has failed. */
 const retryMs = 5_000;
 
 /**
- * Shard counts of the table's indexes, as this process knows them. They may grow while processes run, in two steps:
- * first readers query the new shards, and only when all readers do so, writers write to them. A process that learns
- * of a growth late therefore misses nothing, and no two clocks are compared (docs/table-design.md, "Growing").
+ * Shard counts of the table's indexes, as this process knows them. The counts may grow while processes run, in two
+ * steps: first readers query the new shards, and only when all readers do so, writers write to the new shards. A
+ * process that learns of new shards late therefore misses nothing, and no two clocks are compared
+ * (docs/table-design.md, "Growing").
  */
 export class Shards {
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #log: Log;
   #table: TableShards = initialShards;
-  /** Start of the fetch that returned the known counts, by the wall clock and the monotonic clock. */
+  /** Start of the fetch that returned the known shard counts, by the wall clock and the monotonic clock. */
   #fetchedAt = { atMs: Number.NEGATIVE_INFINITY, monotonicMs: Number.NEGATIVE_INFINITY };
-  /** Monotonic time at which this process first saw the current revision. */
+  /** Monotonic time at which this process first saw the current revision of the shard counts. */
   #seenSinceMs = Number.NEGATIVE_INFINITY;
   #triedAtMs = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
@@ -37,20 +38,20 @@ export class Shards {
     this.#log = log;
   }
 
-  /** Counts for reading, as far as this process knows them. They never fall. */
+  /** Shard counts for readers, as far as this process knows them. The counts never fall. */
   get known(): ShardCounts {
     return this.#table.read;
   }
 
-  /** Returns the counts for reading. They include every shard that was written to before this call. */
+  /** Returns the shard counts for readers. They include every shard that any process wrote to before this call. */
   async countsToRead(): Promise<ShardCounts> {
     while (!this.#isFresh()) await this.#fetch();
     return this.#table.read;
   }
 
   /**
-   * Returns the counts for writing. Counts older than half a minute are fetched again in the background and used
-   * until the fetch ends, which does no harm.
+   * Returns the shard counts for writers. Counts older than half a minute are fetched again in the background. The old
+   * counts are used until the fetch ends, which does no harm.
    */
   countsToWrite(): ShardCounts {
     const nowMs = this.#clock.monotonic();
@@ -63,7 +64,8 @@ export class Shards {
   }
 
   /**
-   * Checks both clocks: the monotonic clock may stop while the machine is suspended, and the wall clock may be set.
+   * Returns true if the shard counts are less than 30 s old by both clocks: the monotonic clock may stop while the
+   * machine is suspended, and the wall clock may be set.
    */
   #isFresh(): boolean {
     const { atMs, monotonicMs } = this.#fetchedAt;
@@ -71,8 +73,8 @@ export class Shards {
   }
 
   /**
-   * Fetches the counts. Concurrent callers share one fetch; its result is as old as the start of the fetch, so each
-   * caller checks the age again.
+   * Fetches the shard counts from the table. Concurrent callers share one fetch; the counts are as old as the start of
+   * the fetch, so each caller checks their age again.
    */
   #fetch(): Promise<void> {
     this.#fetching ??= this.#fetchOnce().finally(() => {
@@ -92,7 +94,7 @@ export class Shards {
   #adopt(found: TableShards): void {
     const { read, rev } = this.#table;
     if (found.rev === rev) return;
-    // The registry entry was deleted, but the shards that it counted still hold index entries.
+    // The registry entry with the shard counts was deleted, but the shards still hold index entries.
     if (found.read.list < read.list || found.read.due < read.due) return;
     this.#table = found;
     this.#seenSinceMs = this.#clock.monotonic();
@@ -104,7 +106,7 @@ export class Shards {
     const isSettled = read.list === written.list && read.due === written.due;
     if (isSettled || this.#clock.monotonic() - this.#seenSinceMs < settleMs) return;
     try {
-      // A refused write means that another process changed the entry; the next fetch reads it.
+      // A refused write means that another process changed the shard counts; the next fetch reads the new ones.
       if (!(await settleShards(this.#registry, this.#table)) || rev === 'absent') return;
     } catch (err) {
       this.#log.debug(

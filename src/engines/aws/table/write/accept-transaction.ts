@@ -29,29 +29,29 @@ import {
   submissionOf,
 } from './pending-acceptance.ts';
 
-/** Receives the result of one acceptance. */
+/** Receives the outcome of the acceptance of one submission. */
 export type ResultCallback = (pending: PendingAcceptance, accepted: AcceptOutcome) => void;
 
 /**
- * Most tasks in one transaction. DynamoDB allows 100 items; a task of a lane has at least two, and the lane's tail
- * needs one.
+ * Maximum number of tasks that one transaction accepts. DynamoDB allows 100 items; a task of a lane has at least two
+ * items, and the lane's tail is one item.
  */
 const mostTasks = 49;
 const mostActions = 99;
-/** Most bytes in one transaction; DynamoDB allows 4 MB. */
+/** Maximum number of bytes in one transaction; DynamoDB allows 4 MB. */
 const mostBytes = 3_500_000;
 /** Estimated bytes of a submission beside its spec: names, keys, tags, options. */
 const otherBytes = 6_000;
 /**
- * Most transactions in a row that accept none of their tasks, for example because other processes take the places at
- * the tail of the lane.
+ * Maximum number of transactions in a row that accept none of their tasks, for example because other processes take
+ * the places at the tail of the lane.
  */
 const mostTriesWithoutProgress = 12;
 const conditionFailed = 'ConditionalCheckFailed';
 
 /**
- * Returns the result of an acceptance that was written, and caches the facts about its task. `item` is the stored
- * submission item.
+ * Returns the outcome for a submission that was written as a new task, and caches the data that the next write to the
+ * task needs. `item` is the stored submission item.
  */
 export function freshResult(
   context: AwsContext,
@@ -64,8 +64,8 @@ export function freshResult(
 }
 
 /**
- * Returns the result of an acceptance that met its own submission: an earlier try succeeded, but its response was
- * lost.
+ * Returns the outcome for a submission whose write found its own submission item in the table: an earlier try
+ * succeeded, but the response was lost.
  */
 export function freshResultOf(context: AwsContext, pending: PendingAcceptance, item: Item): AcceptOutcome {
   return freshResult(
@@ -77,8 +77,9 @@ export function freshResultOf(context: AwsContext, pending: PendingAcceptance, i
 }
 
 /**
- * Finds the task that holds the key. The key is free if its newest task has given it up, or was deleted while its
- * anchor still exists; then the result is a new pending acceptance to try, which follows that task or that anchor.
+ * Finds the task that holds the idempotency key of a submission. The key is free if its newest task has given it up,
+ * or was deleted while the key's anchor still exists. Then the result is a new pending acceptance to try, which
+ * follows that task or that anchor.
  */
 export async function resolveTakenKey(
   context: AwsContext,
@@ -98,14 +99,14 @@ export async function resolveTakenKey(
   };
 }
 
-/** Returns as many of the first acceptances as fit into one transaction. */
+/** Returns the pending acceptances from the start of the list, as many as fit into one transaction. */
 function firstThatFit(acceptances: readonly PendingAcceptance[]): PendingAcceptance[] {
   const taken: PendingAcceptance[] = [];
   let actions = 0;
   let bytes = 0;
   for (const pending of acceptances) {
     actions += actionCount(pending);
-    // This is an upper bound: compression may make the spec much smaller, but it is not tried here.
+    // The number of bytes is an upper bound: compression may make the spec much smaller, but it is not tried here.
     bytes += pending.acceptance.submission.spec.length + otherBytes;
     const full = taken.length === mostTasks || actions > mostActions || bytes > mostBytes;
     if (full && taken.length > 0) break;
@@ -114,7 +115,7 @@ function firstThatFit(acceptances: readonly PendingAcceptance[]): PendingAccepta
   return taken;
 }
 
-/** One acceptance as a part of a transaction. */
+/** The items of one pending acceptance in a transaction. */
 interface TransactionPart {
   readonly pending: PendingAcceptance;
   readonly item: Item;
@@ -123,15 +124,16 @@ interface TransactionPart {
 }
 
 /**
- * Returns the existing submission item that refused the part, true if another item refused it, or undefined if the part
- * was not refused.
+ * Returns the existing submission item that made DynamoDB refuse one acceptance of a transaction, true if another item
+ * did so, or undefined if this acceptance was not refused.
  */
 function refusalOf(part: TransactionPart, reasons: readonly CancellationReason[]): Item | true | undefined {
   for (const [i, { role }] of part.actions.entries()) {
-    // A taken place in the lane does not refuse the task itself.
+    // If only the place in the lane is taken, the task itself is not refused.
     if (reasons[i]?.Code !== conditionFailed || role === 'pointer') continue;
     const item = reasons[i]?.Item;
-    // The submission item of a later generation does not tell which task holds the key; the anchor does.
+    // The submission item of a later task of the key does not show which task holds the key; only the anchor, the item
+    // of the first task, does.
     return role === 'submission' && item?.pk !== undefined ? item : true;
   }
   return undefined;
@@ -142,8 +144,8 @@ function isPlaceTaken({ actions }: TransactionPart, reasons: readonly Cancellati
 }
 
 /**
- * Sends one transaction. If it is refused, each acceptance whose own condition failed gets its result or is tried
- * again; the others are tried again without it.
+ * Sends one transaction that accepts several submissions. If DynamoDB refuses it, each acceptance whose own condition
+ * failed gets its outcome or is tried again. The other acceptances are tried again in a new transaction.
  */
 async function sendTransaction(
   context: AwsContext,
@@ -213,9 +215,9 @@ async function acceptInOrder(
 }
 
 /**
- * Accepts tasks in transactions, in the order given; tasks of a lane get the next places at its tail. Every
- * acceptance gets a result: one duplicate cancels its whole transaction, so it is dropped and the others are sent
- * again.
+ * Accepts tasks in transactions, in the order given; tasks of a lane get the next places at the lane's tail. Every
+ * submission gets an outcome: a duplicate cancels its whole transaction, so the duplicate is dropped and the other
+ * submissions are sent again.
  */
 export async function acceptInTransactions(
   context: AwsContext,

@@ -57,8 +57,8 @@ interface BatchItem {
 }
 
 /**
- * Accepts submissions with different keys. Those without a lane are written concurrently, those of each lane in
- * order.
+ * Accepts submissions with different idempotency keys. Submissions without a lane are written concurrently, the
+ * submissions of each lane in order.
  */
 async function acceptWave(
   context: AwsContext,
@@ -85,8 +85,8 @@ async function acceptWave(
 }
 
 /**
- * Splits a batch into waves: the first submission of each key, then the second of each key, and so on. A later
- * submission of a key is checked against the result of the earlier one.
+ * Splits a batch of submissions into waves: the first submission of each idempotency key, then the second of each key,
+ * and so on. A later submission of a key is checked against the result of the earlier one.
  */
 function wavesOf(
   batch: readonly Acceptance[],

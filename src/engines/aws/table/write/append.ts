@@ -24,8 +24,8 @@ function conditionHolds({ expect }: Transition, head: Head): boolean {
 }
 
 /**
- * Answers a change that does not fit the task's number of events: with a conflict, or with an error if its condition
- * holds and the change itself is not valid.
+ * Returns the outcome of a change that does not fit the task's number of events: a conflict, or an error if the
+ * condition of the change holds and the change itself is not valid.
  */
 async function answerMismatch(
   context: AwsContext,
@@ -39,7 +39,10 @@ async function answerMismatch(
   return error === undefined ? { kind: 'conflict', current: loaded.snapshot } : { kind: 'failed', error };
 }
 
-/** Returns true if the change implies two different numbers of events, so that its condition can never hold. */
+/**
+ * Returns true if a change of a task implies two different numbers of events before it, so that its condition can
+ * never hold.
+ */
 function contradictsItself(change: Transition): boolean {
   const before = versionBefore(change);
   const { expect } = change;
@@ -72,7 +75,10 @@ function claims({ events }: Transition): boolean {
   return events.some((event) => event.kind === 'claimed');
 }
 
-/** Answers the loser of a race with the task's current state, and logs the winner. */
+/**
+ * Returns the outcome of a change that lost a race: a conflict with the task's current state. Logs the worker that
+ * won.
+ */
 async function reportConflict(
   context: AwsContext,
   { change, known }: PreparedWrite,
@@ -105,7 +111,8 @@ async function writeUpdate(context: AwsContext, prepared: PreparedWrite): Promis
   if (!result.ok) {
     if (!isOwnWrite(result.current, nonce))
       return reportConflict(context, prepared, result.current, result.cause);
-    // The response to this write was lost, the SDK sent the write again, and the second one met the first.
+    // The response to this write was lost, the SDK sent the write again, and the second try found the item that the
+    // first had written.
     return reportDone(context, prepared, headOf(result.current ?? {}), known.laneSeq);
   }
   const revision = 'revision' in expect ? expect.revision + 1 : (numberOf(result.item?.rv) ?? 0);
@@ -142,8 +149,8 @@ async function appendOne(context: AwsContext, change: Change): Promise<WriteOutc
 }
 
 /**
- * Appends changes, each under its own condition. Changes of one task are written one after another, those of
- * different tasks concurrently.
+ * Writes a batch of changes to tasks, each under its own condition. Changes of one task are written one after another,
+ * changes of different tasks concurrently.
  */
 export async function appendAll(context: AwsContext, batch: readonly Change[]): Promise<WriteOutcome[]> {
   const last = new Map<TaskId, Promise<WriteOutcome>>();

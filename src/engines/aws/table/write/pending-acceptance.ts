@@ -21,32 +21,36 @@ import { type ItemAddress, idOf } from '../schema/ids.ts';
 import { anchorKey, headKey, type Item, ttlName } from '../schema/keys.ts';
 
 /**
- * The generation of the key that a new task follows. It is absent if its items were deleted and only the anchor still
- * points to it.
+ * The previous task of the idempotency key of a new task. It is absent if its items were deleted and only the key's
+ * anchor still points to it.
  */
 export interface PreviousGeneration {
   readonly address: ItemAddress;
   readonly revision: number;
 }
 
-/**
- * One acceptance (a submission to accept) in progress: the address for its items, and the generation that it follows.
- */
+/** A submission that is being accepted: the address for its items, and the previous task of its idempotency key. */
 export interface PendingAcceptance {
   readonly index: number;
   readonly acceptance: Acceptance;
   readonly address: ItemAddress;
   readonly lane: LaneKey | undefined;
   readonly nonce: { readonly B: Uint8Array };
-  /** Anchor item as read; undefined if this task is the first of its slot and becomes the anchor. */
+  /**
+   * The key's anchor item as read from the table; undefined if the new task is the first of its idempotency key and
+   * becomes the anchor.
+   */
   readonly anchor: Item | undefined;
   readonly previous: PreviousGeneration | undefined;
 }
 
-/** Purpose of an item in a transaction. It decides what a failed condition of that item means. */
+/**
+ * Purpose of an item in a transaction that accepts tasks. The purpose decides what a failed condition of the item
+ * means.
+ */
 export type Role = 'submission' | 'head' | 'pointer' | 'anchor' | 'previous';
 
-/** One item of an acceptance's transaction. */
+/** One item of a transaction that accepts tasks. */
 export interface Action {
   readonly role: Role;
   readonly item: TransactWriteItem;
@@ -55,8 +59,8 @@ export interface Action {
 const later = (slot: string, mark: number): ItemAddress => ({ slot, mark, anchor: false });
 
 /**
- * Makes a pending acceptance. Without `anchor` the task is the first of its slot. Otherwise it is a later generation,
- * and its mark is above all earlier ones.
+ * Prepares the acceptance of a submission. Without `anchor` the task is the first of its idempotency key. Otherwise it
+ * is a later task of the key, and its mark (a time in ms) is larger than the marks of all earlier tasks.
  */
 export function pendingAcceptance(
   context: AwsContext,
@@ -77,8 +81,8 @@ export function pendingAcceptance(
 }
 
 /**
- * Points the anchor to the new generation and makes it live as long, on condition that the anchor is still as it was
- * read.
+ * Builds the update that points a key's anchor item to the key's new task and makes the anchor live as long as that
+ * task, on condition that the anchor is still as it was read.
  */
 function pointAnchor({ address, acceptance }: PendingAcceptance, anchor: Item): TransactWriteItem {
   const { g } = anchor;
@@ -104,8 +108,8 @@ function pointAnchor({ address, acceptance }: PendingAcceptance, anchor: Item): 
 }
 
 /**
- * Checks that the generation before is still as it was read. At revision 1 it has no head, or one that nobody has
- * changed.
+ * Builds the check that the previous task of a key is still as it was read. A task at revision 1 has no head, or a
+ * head that nobody has changed.
  */
 function checkPrevious({ address, revision }: PreviousGeneration): TransactWriteItem {
   const untouched = revision === 1 ? 'attribute_not_exists(pk) OR #at < :at OR ' : '';
@@ -120,7 +124,10 @@ function checkPrevious({ address, revision }: PreviousGeneration): TransactWrite
   };
 }
 
-/** Returns the facts about the task of an acceptance. `item` is its submission item, written already or not. */
+/**
+ * Returns the data about a newly accepted task that the next write to the task needs. `item` is the task's submission
+ * item, written already or not.
+ */
 export function knownTaskOf(
   { acceptance, address, lane }: PendingAcceptance,
   item: Item,
@@ -144,7 +151,10 @@ export function knownTaskOf(
   };
 }
 
-/** Returns true if the head is written together with the submission, which is so only if the task has a due entry. */
+/**
+ * Returns true if a new task's head is written together with its submission, which is so only if the task has a due
+ * entry.
+ */
 export function hasHead({ acceptance }: PendingAcceptance): boolean {
   return dueAtMs(acceptance.head) !== undefined;
 }
@@ -160,7 +170,8 @@ function putHead(
   const attributes = { ...cleared, ...head, [linkName]: b(known.link) };
   const tip = { how: 'begin', kept: [], events: [] } as const;
   const update = headUpdate(attributes, tip, 1, pending.nonce);
-  // The condition on the submission item is enough: a head that exists here belongs to another acceptance.
+  // The condition on the submission item is enough: a head item that already exists at this key belongs to another
+  // task.
   return { Update: { TableName: undefined, Key: { ...headKey(pending.address) }, ...update } };
 }
 
@@ -178,7 +189,7 @@ export function submissionOf(
   );
 }
 
-/** Returns the number of items that an acceptance adds to its transaction. */
+/** Returns the number of items that the acceptance of one submission adds to a transaction. */
 export function actionCount(pending: PendingAcceptance): number {
   const { lane, anchor, previous } = pending;
   return (
@@ -186,7 +197,7 @@ export function actionCount(pending: PendingAcceptance): number {
   );
 }
 
-/** Builds the items of an acceptance for its transaction. `item` is its submission item. */
+/** Builds the transaction items that accept one submission. `item` is the new task's submission item. */
 export function actionsOf(
   context: AwsContext,
   pending: PendingAcceptance,

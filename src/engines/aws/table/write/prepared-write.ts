@@ -9,10 +9,10 @@ import { moveOutOldEvents, tipOverflows } from '../read/overflow.ts';
 import { headKey } from '../schema/keys.ts';
 import { storeResult } from './results.ts';
 
-/** One transition, ready to be written to the head. */
+/** One transition (a change of a task), ready to be written to the task's head. */
 export interface PreparedWrite {
   readonly change: Transition;
-  /** Facts about the task before the change. */
+  /** Cached data about the task before the change. */
   readonly known: KnownTask;
   readonly tip: TipUpdate;
   readonly result: HeadAttributes;
@@ -20,7 +20,7 @@ export interface PreparedWrite {
   readonly nonce: { readonly B: Uint8Array };
 }
 
-/** Returns the number of events before the change, as the change itself implies it. */
+/** Returns the task's number of events before the change, computed from the change itself. */
 export function versionBefore({ head, events }: Transition): number {
   return head.version - events.length;
 }
@@ -30,8 +30,8 @@ function isFirstChange({ expect }: Transition): boolean {
 }
 
 /**
- * Writes the items that must exist before the head changes: a large result, and the older events of a full tip.
- * Returns undefined if the task has changed meanwhile.
+ * Writes the items that must exist before a task's head changes: a large result, and the older events of a full tip
+ * (the list of events in the head). Returns undefined if the task has changed meanwhile.
  */
 export async function prepare(
   context: AwsContext,
@@ -53,7 +53,10 @@ export async function prepare(
   return { change, known, tip, result, link, nonce: context.nonces.next() };
 }
 
-/** Builds the update of the head. `laneSeq` is the task's place in its lane, a new one after a redrive. */
+/**
+ * Builds the update of a task's head for a transition. `laneSeq` is the task's place in its lane; a redrive gives the
+ * task a new place.
+ */
 export function updateOf(
   context: AwsContext,
   { change, known, tip, result, link, nonce }: PreparedWrite,
@@ -76,7 +79,7 @@ export function updateOf(
   };
 }
 
-/** Returns the facts about the task after the change was written. */
+/** Returns the data to cache about a task after the change was written. */
 export function knownAfter({ change, known, tip, link }: PreparedWrite, laneSeq = known.laneSeq): KnownTask {
   const events = bytesOfEvents(tip.events);
   const before = tip.how === 'grow' ? known.tipBytes : bytesOfEvents(tip.kept);

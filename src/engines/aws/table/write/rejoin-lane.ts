@@ -8,7 +8,10 @@ import { advanceTail, putPointer, readTail, tailAfter, tailOf, tailPastPointers 
 import { type Item, laneTailKey } from '../schema/keys.ts';
 import { type PreparedWrite, updateOf } from './prepared-write.ts';
 
-/** Result of a transition that gives its task a new place in the lane. `current` is the head that refused it. */
+/**
+ * Result of a transition that gives its task a new place in the lane. `current` is the stored head that made the
+ * condition fail.
+ */
 export type RejoinResult =
   | { readonly ok: true; readonly head: Head; readonly laneSeq: number | undefined }
   | { readonly ok: false; readonly current: Item | undefined; readonly cause: Error };
@@ -42,7 +45,7 @@ export async function rejoinLane(
         if (!isOwnWrite(head.Item, nonce)) return { ok: false, current: head.Item, cause: result.cause };
         return { ok: true, head: headOf(head.Item ?? {}), laneSeq: numberOf(head.Item?.q) };
       }
-      // If the tail was as read, another task has the place already.
+      // If the lane's tail was still as read, another task has the new place already.
       tail = moved?.Code === refusedBy ? tailOf(moved.Item) : await tailPastPointers(context, lane, tail);
       await context.calls.pause('append', i);
     }

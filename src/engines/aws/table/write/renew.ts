@@ -27,8 +27,8 @@ export async function renewOne(
   const result = await context.calls.update('renew', {
     Key: { ...headKey(address) },
     UpdateExpression: `SET ${sets.join(', ')}`,
-    // `n <> :n` refuses the write a second time: if its response was lost, the SDK sends it again and that try finds
-    // its own nonce.
+    // `n <> :n` refuses a heartbeat that was written already: if the response is lost, the SDK sends the write again,
+    // and the second try finds its own nonce.
     ConditionExpression: '#at = :at AND st = :running AND tk = :token AND n <> :n',
     ExpressionAttributeNames: { '#at': 'at' },
     ExpressionAttributeValues: {

@@ -5,12 +5,16 @@ import { b, type HeadAttributes, isExpired, n, ownHead, s, ttlOf } from '../item
 import type { ItemAddress } from '../schema/ids.ts';
 import { headKey, type Item, resultKey } from '../schema/keys.ts';
 
-/** Most bytes of a result that the head holds. A larger result alone would make the head exceed one write unit. */
+/**
+ * Largest result in bytes that is stored in the task's head. A larger result alone would make the head exceed one
+ * write unit.
+ */
 const mostInlineBytes = 1_024;
 
 /**
- * Stores a result: in attributes of the head, or in an item of its own that is written before the head names it. Each
- * write gives that item a new name, so no result is ever overwritten; an item that no head names does no harm.
+ * Stores the result of a task: in attributes of the head, or in an item of its own that is written before the head
+ * names it. Each write gives the result item a new name, so no result is ever overwritten; a result item that no head
+ * names does no harm.
  */
 export async function storeResult(
   context: AwsContext,

@@ -21,7 +21,10 @@ export function isCopy(table: string): boolean {
   return Object.values(suffixes).some((suffix) => table.endsWith(suffix));
 }
 
-/** The longest lags, in ms. Each version of an item gets a lag of its own between 0 and this. */
+/**
+ * The longest lags of the proxy's copies, in ms. Each version of an item gets a lag of its own between 0 and the
+ * longest.
+ */
 export interface Lags {
   readonly laggingMs: number;
   readonly behindMs: number;
@@ -67,7 +70,7 @@ export class Copies {
     for (const table of TableNames as string[]) if (!isCopy(table)) await this.add(table);
   }
 
-  /** Called when a table was created, or to add copies that it lacks. */
+  /** Tracks a table and creates the copies of it that are missing. Also called when a table was created. */
   async add(table: string): Promise<void> {
     const schema = await this.#schemas.of(table);
     if (!this.tracking || schema === undefined) return;
@@ -87,7 +90,7 @@ export class Copies {
     }
   }
 
-  /** Called when a table was deleted. */
+  /** Deletes the copies of a table. Called when the table was deleted or changed. */
   async remove(table: string): Promise<void> {
     const kept = this.#tables.get(table);
     this.#tables.delete(table);
@@ -97,7 +100,7 @@ export class Copies {
     }
   }
 
-  /** Returns the name of the copy of a table, or undefined if there is none. */
+  /** Returns the name of a table's copy, or undefined if there is none. */
   tableOf(table: string, kind: CopyKind): string | undefined {
     const shadow = this.#tables.get(table)?.followers.get(kind)?.shadow;
     shadow?.check();
@@ -109,7 +112,8 @@ export class Copies {
   }
 
   /**
-   * Reads an item again after a write and passes its new version to the copies. No other write of it may be in flight.
+   * Reads an item again after a write and passes its new version to the copies. No other write of the item may be in
+   * flight.
    */
   async learn({ schema, key }: Touch): Promise<void> {
     const kept = this.#tables.get(schema.name);
@@ -136,7 +140,7 @@ export class Copies {
     await kept.followers.get('behind')?.follow(before, after, lag('behind', behindMs));
   }
 
-  /** Ends every lag, and resolves when the copies are equal to their tables. */
+  /** Ends every lag, and resolves when the proxy's copies are equal to their tables. */
   async caughtUp(): Promise<void> {
     for (const { followers } of this.#tables.values()) {
       for (const follower of followers.values()) await follower.caughtUp();

@@ -9,7 +9,10 @@ export class Delays {
   #hurry = new AbortController();
   #closed = false;
 
-  /** Runs `run` after `ms`, or when `end` is called if that is earlier. After `close` it never runs. */
+  /**
+   * Runs the callback `run` after `ms`, or when `end` is called if that is earlier. After `close` the callback never
+   * runs.
+   */
   later(ms: number, run: () => Promise<void>): Promise<void> {
     const options = { signal: this.#hurry.signal, ref: false };
     const pending = sleep(Math.min(ms, longestTimerMs), undefined, options)

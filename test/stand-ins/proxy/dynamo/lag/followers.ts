@@ -1,17 +1,22 @@
 import { Delays } from './delays.ts';
 import type { Image, Shadow } from './shadow.ts';
 
-/** Brings the writes of a table to its shadow, each after a lag. */
+/** Copies the writes of a table to its shadow (the proxy's copy of the table), each write after a lag. */
 export interface Follower {
   readonly shadow: Shadow;
-  /** Takes one write of the table. Resolves when the part of it that must be visible at once is written. */
+  /**
+   * Receives one write of the table. Resolves when the version that must be visible in the copy at once is written.
+   */
   follow(before: Image, after: Image, lagMs: number): Promise<void>;
-  /** Ends every lag, and resolves when all versions are written. */
+  /** Ends every lag, and resolves when all versions of items are written to the copy. */
   caughtUp(): Promise<void>;
   close(): void;
 }
 
-/** Follows like a global index: every version of an item arrives after its own lag, and never before the one before. */
+/**
+ * Creates a follower that acts like a global index: every version of an item reaches the copy after its own lag, and
+ * never before the previous version.
+ */
 export function lagging(shadow: Shadow): Follower {
   const delays = new Delays();
   const last = new Map<string, Promise<void>>();
@@ -33,7 +38,8 @@ export function lagging(shadow: Shadow): Follower {
 }
 
 /**
- * Follows like a replica that the last write has not reached: it holds the version before the newest until a lag ends.
+ * Creates a follower that acts like a replica which the last write has not reached: the copy holds the version before
+ * the newest until a lag ends.
  */
 export function oneBehind(shadow: Shadow): Follower {
   const delays = new Delays();

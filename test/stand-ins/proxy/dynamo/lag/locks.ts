@@ -6,7 +6,7 @@ export class KeyedMutex {
     const held = [...new Set(names)];
     const before = held.map((name) => this.#tails.get(name));
     const { promise, resolve } = Promise.withResolvers<void>();
-    // All names are locked in the same turn of the event loop, so two requests cannot deadlock.
+    // All items of a request are locked in the same turn of the event loop, so two requests cannot deadlock.
     for (const name of held) this.#tails.set(name, promise);
     try {
       await Promise.all(before);
@@ -18,7 +18,7 @@ export class KeyedMutex {
   }
 }
 
-/** A lock that many can hold at once in shared mode, or one alone in exclusive mode. */
+/** A lock that many callers can hold at once in shared mode, or one caller alone in exclusive mode. */
 export class SharedLock {
   #inside = 0;
   #alone: Promise<void> | undefined;

@@ -1,15 +1,16 @@
 /**
- * Answers reads from a copy: the proxy replaces the table's name in the request and in the answer, and nothing else.
+ * Answers stale reads from a copy of a table: the proxy replaces the table's name in the request and in the answer,
+ * and nothing else.
  */
 import type { Answer, Json } from '../../call.ts';
 import type { CopyKind } from './copies.ts';
 
-/** Returns the copy to read instead of this table, or undefined to read the table itself. */
+/** Returns the name of the copy to read instead of this table, or undefined to read the table itself. */
 export type ReadFrom = (table: string, kind: CopyKind) => string | undefined;
 
 export interface RedirectedRead {
   readonly body: Json;
-  /** The table of each copy that is read. Empty if the request was not changed. */
+  /** The table's name for the name of each copy that the request reads. Empty if the request was not changed. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -49,7 +50,7 @@ function renamedCapacity(one: Json, names: ReadonlyMap<string, string>): Json {
   return { ...one, TableName: names.get(String(one.TableName)) ?? one.TableName };
 }
 
-/** Replaces the names of copies in an answer by those of their tables. */
+/** Replaces the names of the proxy's copies in an answer by the names of their tables. */
 export function backFrom(answer: Answer, names: ReadonlyMap<string, string>): Answer {
   if (names.size === 0) return answer;
   const { Responses, UnprocessedKeys, ConsumedCapacity, ...rest } = JSON.parse(answer.body) as Json;
@@ -65,7 +66,7 @@ export function backFrom(answer: Answer, names: ReadonlyMap<string, string>): An
   return rewritten(answer, body);
 }
 
-/** Replaces the body of an answer, and removes the checksum, which no longer fits. */
+/** Replaces the body of an answer, and removes the checksum header, which no longer fits the body. */
 export function rewritten(answer: Answer, body: Json): Answer {
   const { 'x-amz-crc32': _, ...headers } = answer.headers;
   return { ...answer, headers, body: JSON.stringify(body) };

@@ -6,8 +6,8 @@ export interface IndexSchema {
   readonly hash: string;
   readonly range: string | undefined;
   /**
-   * The projected attributes apart from the keys. A change of them costs an index write. `all` stands for all
-   * attributes.
+   * The attributes that the index projects, apart from the keys. A change of one of them costs an index write. `all`
+   * stands for all attributes.
    */
   readonly projected: readonly string[] | 'all';
 }
@@ -61,7 +61,7 @@ function shapeOf(table: TableDescription): Readonly<Record<string, unknown>> {
   };
 }
 
-/** Reads table schemas from the upstream, each once. */
+/** Reads the schemas of tables from the stand-in, each schema once. */
 export class Schemas {
   readonly #sendUpstream: SendUpstream;
   readonly #known = new Map<string, Promise<TableSchema | undefined>>();
@@ -70,7 +70,10 @@ export class Schemas {
     this.#sendUpstream = send;
   }
 
-  /** Returns the schema of a table, or undefined if it does not exist; the upstream then refuses the request itself. */
+  /**
+   * Returns the schema of a table, or undefined if the table does not exist; the stand-in then refuses the request
+   * itself.
+   */
   of(table: string): Promise<TableSchema | undefined> {
     let known = this.#known.get(table);
     if (known === undefined) {
@@ -81,7 +84,7 @@ export class Schemas {
     return known;
   }
 
-  /** Forgets a schema after its table was created, changed or deleted. */
+  /** Forgets the schema of a table that was created, changed or deleted. */
   forget(table: string): void {
     this.#known.delete(table);
   }

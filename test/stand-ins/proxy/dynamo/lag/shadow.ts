@@ -2,7 +2,7 @@ import type { SendUpstream } from '../../send-upstream.ts';
 import type { Item } from './item.ts';
 import type { TableSchema } from './schemas.ts';
 
-/** A version of an item to write to a shadow. An undefined image deletes the item. */
+/** A version of an item to write to a shadow, which is a copy of a table. An undefined `image` deletes the item. */
 export interface Image {
   readonly keyName: string;
   readonly key: Item;
@@ -24,7 +24,7 @@ export class Shadow {
     this.name = name;
   }
 
-  /** Creates the shadow anew and fills it with the current items of its table. */
+  /** Creates the copy of a table anew and fills it with the table's current items. */
   async fill(schema: TableSchema, images: Iterable<Item>): Promise<void> {
     await this.drop();
     await this.#sendUpstream('CreateTable', { TableName: this.name, ...schema.shape });
@@ -36,7 +36,8 @@ export class Shadow {
   }
 
   /**
-   * Writes a version. Writes of one item happen in the order of the calls. `check` throws the error of a failed write.
+   * Writes a version of an item to the copy. Writes of one item happen in the order of the calls. `check` throws the
+   * error of a failed write.
    */
   write({ keyName, key: Key, image: Item }: Image): Promise<void> {
     const TableName = this.name;
@@ -54,7 +55,7 @@ export class Shadow {
     return tail;
   }
 
-  /** Throws the error of a failed write, since a copy that lost a write must not be read any more. */
+  /** Throws the error of a failed write to the copy, since a copy that lost a write must not be read any more. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }

@@ -24,7 +24,7 @@ function totalOf({ Table, GlobalSecondaryIndexes, LocalSecondaryIndexes, ...tota
   return total;
 }
 
-/** Reduces the capacity in an answer to the detail that the caller requested. */
+/** Reduces the consumed capacity in an answer to the detail that the caller requested. */
 export function asRequested(answer: Answer, requested: unknown): Answer {
   if (answer.status !== 200 || requested === ('INDEXES' satisfies CapacityDetail)) return answer;
   const { ConsumedCapacity, ...rest } = JSON.parse(answer.body) as Json;
@@ -48,14 +48,15 @@ function chargeOne(
   }
   for (const [index, units] of parts) {
     const here = targets.filter((target) => target.table === table && target.index === index);
-    // The units are divided evenly, since the stand-in reports only their sum.
+    // The capacity units are divided evenly among the partitions, since the stand-in reports only their sum.
     for (const target of here) book.charge(target, units / here.length);
     if (here.length === 0) book.charge({ table, index, partitionKey: undefined, kind }, units);
   }
 }
 
 /**
- * Charges the targets of a request the units in its answer. A failed condition has none, and costs one unit per item.
+ * Charges the capacity units in an answer to the partitions that the request used. The answer to a failed condition
+ * names no units, and costs one unit per item.
  */
 export function charge(book: LimitBook, targets: readonly CapacityTarget[], answer: Answer): void {
   const kind = targets[0]?.kind ?? 'read';

@@ -22,7 +22,7 @@ export function touchedIndexes(
 ): readonly TouchedIndex[] {
   return schema.indexes.flatMap((index) => {
     const [was, is] = [entryOf(before, index), entryOf(after, index)];
-    // An unclear value may have changed, so it counts as a write.
+    // The value of an attribute marked `unclear` may have changed, so it counts as a write to the index.
     if (was === is && !is?.includes('"unclear":true')) return [];
     const partitions = new Set<string>();
     if (was !== undefined) partitions.add(keyText(before?.[index.hash]));

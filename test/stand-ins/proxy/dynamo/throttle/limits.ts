@@ -1,22 +1,22 @@
 import { Bucket } from '../../bucket.ts';
 import type { ThrottlingReason } from '../answers.ts';
 
-/** The capacity of a table, of an index, or of a partition of either. */
+/** A limit of the capacity of a table, of an index, or of a partition of either. */
 export interface Limit {
-  /** The limited table. Default: every table. */
+  /** The table that is limited. Default: every table. */
   readonly table?: string | undefined;
-  /** The limited index. Default: the table itself. */
+  /** The index that is limited. Default: the table itself. */
   readonly index?: string | undefined;
   /**
    * The partition key to limit, such as one hot shard. `each` gives every partition key its own bucket. Default: one
    * bucket for the whole table or index.
    */
   readonly partitionKey?: string | 'each' | undefined;
-  /** Write units per second; 0 admits none. Default: unlimited. */
+  /** Capacity in write units per second; 0 admits no write. Default: unlimited. */
   readonly writeUnitsPerS?: number | undefined;
-  /** Read units per second; 0 admits none. Default: unlimited. */
+  /** Capacity in read units per second; 0 admits no read. Default: unlimited. */
   readonly readUnitsPerS?: number | undefined;
-  /** How many seconds' worth of unused units the bucket keeps. Default: 1. */
+  /** The number of seconds for which the token bucket keeps unused units. Default: 1. */
   readonly burstS?: number | undefined;
 }
 
@@ -51,7 +51,7 @@ function reasonOf(limit: Limit, { table, index, kind }: CapacityTarget): Throttl
   };
 }
 
-/** All limits of a proxy with their token buckets. */
+/** All capacity limits of a DynamoDB proxy, with their token buckets. */
 export class LimitBook {
   readonly #limits: readonly Limit[];
   readonly #now: () => number;
@@ -71,7 +71,7 @@ export class LimitBook {
     return this.#limits.some((limit) => limit.index !== undefined && limit.writeUnitsPerS !== undefined);
   }
 
-  /** Returns why the target has no capacity left now, or undefined if it has. */
+  /** Returns the reason of the throttle if the table or index partition has no capacity left now, else undefined. */
   refusal(target: CapacityTarget): ThrottlingReason | undefined {
     for (const [limit, bucket] of this.#of(target)) {
       if (!bucket.admits(this.#now())) return reasonOf(limit, target);

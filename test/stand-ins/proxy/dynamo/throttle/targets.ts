@@ -7,7 +7,10 @@ import type { CapacityTarget } from './limits.ts';
 import type { Names, Touch } from './touches.ts';
 import { afterOf } from './update.ts';
 
-/** The capacity targets of one item of a request. The indexes that a write changes follow from the item before it. */
+/**
+ * Returns the table and index partitions whose capacity one item of a request uses. The indexes that a write changes
+ * follow from the item before the write.
+ */
 export function targetsOfTouch(touch: Touch, copies: Copies): readonly CapacityTarget[] {
   const { schema, key } = touch;
   const kind = touch.kind === 'read' ? 'read' : 'write';
@@ -23,7 +26,7 @@ export function targetsOfTouch(touch: Touch, copies: Copies): readonly CapacityT
   return [table, ...indexes.map((touched): CapacityTarget => ({ table: schema.name, kind, ...touched }))];
 }
 
-/** Returns the value that a key condition compares with this attribute by `=`. */
+/** Returns the value that the key condition of a query compares with this attribute by `=`. */
 function equalTo(attribute: string, body: Json): string | undefined {
   const names = (body.ExpressionAttributeNames ?? {}) as Names;
   const values = (body.ExpressionAttributeValues ?? {}) as Item;
@@ -35,7 +38,7 @@ function equalTo(attribute: string, body: Json): string | undefined {
   return undefined;
 }
 
-/** The capacity target of a Query or a Scan: one partition of its table or index. */
+/** Returns the partition whose capacity a Query or a Scan uses: one partition of its table or index. */
 export async function targetsOfQuery(schemas: Schemas, body: Json): Promise<readonly CapacityTarget[]> {
   const schema = await schemas.of(String(body.TableName));
   if (schema === undefined) return [];

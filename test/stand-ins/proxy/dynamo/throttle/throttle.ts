@@ -10,11 +10,11 @@ import {
 import { isBatch, split } from '../batches.ts';
 import type { CapacityTarget, LimitBook } from './limits.ts';
 
-/** The part of a request to forward, and the targets to charge for it. */
+/** The part of a request that the capacity limits admit, and the partitions to charge for it. */
 export interface AdmittedRequest {
   readonly body: Json;
   readonly targets: readonly CapacityTarget[];
-  /** The throttled items of a batch. */
+  /** The throttled items of a batch, which are not forwarded. */
   readonly unprocessed: Readonly<Record<string, unknown>>;
 }
 
@@ -29,8 +29,8 @@ function refusalOf(book: LimitBook, targets: readonly CapacityTarget[]): Throttl
 }
 
 /**
- * Decides how much of a request may be forwarded. `targets` are those of each item, or of the query. Returns the answer
- * of a throttle if nothing may be forwarded.
+ * Decides which part of a request the capacity limits admit. `targets` lists the partitions that each item, or the
+ * query, uses. Returns the error answer of a throttle if no part is admitted.
  */
 export function admit(
   book: LimitBook,
@@ -51,7 +51,8 @@ export function admit(
 }
 
 /**
- * Makes the answer of a throttle without a look at the buckets. In a transaction the first item is the throttled one.
+ * Makes the error answer of a throttle without a look at the token buckets. In a transaction the first item counts as
+ * throttled.
  */
 export function forcedThrottle(mode: BillingMode, operation: string, items: number, table: string): Answer {
   if (operation.startsWith('Transact')) {

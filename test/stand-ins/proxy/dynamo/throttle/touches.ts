@@ -67,7 +67,7 @@ function partsOf(operation: string, body: Json): readonly Part[] {
   return operation === 'BatchGetItem' ? batchGetParts(body) : [];
 }
 
-/** Returns the items that a request names by their keys, in its order. A Query or a Scan names none. */
+/** Returns the items that a request names by their keys, in the order of the request. A Query or a Scan names none. */
 export async function touchesOf(schemas: Schemas, operation: string, body: Json): Promise<readonly Touch[]> {
   const touches: Touch[] = [];
   for (const [how, part] of partsOf(operation, body)) {

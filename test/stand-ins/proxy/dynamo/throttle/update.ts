@@ -1,4 +1,4 @@
-/** Predicts the item after a write, as far as a throttle needs to know it before the write. */
+/** Predicts the item after a write, as far as the limits of indexes need to know it before the write. */
 import type { Json } from '../../call.ts';
 import type { AttributeValue, Item } from '../lag/item.ts';
 import type { Names, Touch } from './touches.ts';
@@ -41,7 +41,7 @@ function updated(item: Item, body: Json): Item {
   return next;
 }
 
-/** Returns the item after this write if its condition holds, or undefined if it is deleted then. */
+/** Returns the item as a write leaves it if the write's condition holds, or undefined if the write deletes it. */
 export function afterOf(touch: Touch, before: Item | undefined): Item | undefined {
   switch (touch.how) {
     case 'put':
