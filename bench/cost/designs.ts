@@ -81,7 +81,7 @@ export function designs({ submissionBytes, headBytes }: StorageCost): readonly D
     {
       name: 'event items, head, outbox, idempotency item',
       steps: [
-        // The first event contains the payload.
+        // The first item is the event of the submission, which contains the payload.
         [{ bytes: submissionBytes }, { bytes: headBytes, indexes: 1 }, event, { bytes: smallBytes }],
         // The outbox message is deleted after it was sent.
         { bytes: smallBytes },

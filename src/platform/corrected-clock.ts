@@ -21,8 +21,8 @@ const mostSamples = 20;
 /** A time in a response header has whole seconds, so on average the service's clock is half a second later. */
 const halfMs = 500;
 /**
- * The longest duration of a response whose time counts as exact, in ms. A slower response counts only if there was no
- * faster one.
+ * The longest time in ms that AWS may take to respond if the time in its response is to correct this clock exactly. A slower
+ * response serves as an estimate until a faster one arrives.
  */
 const longestResponseMs = 1_000;
 /** The offset in ms above which the clock is corrected. A smaller offset may be a measuring error. */

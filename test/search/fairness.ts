@@ -62,7 +62,7 @@ export class Fairness {
     if (lostKey !== undefined) throw new Violation('nothingWaitsForEver', `'${lostKey}' waits for ever`);
   }
 
-  /** Runs the world without faults until nothing changes any more, without the reconciler. */
+  /** Lets all workers and sweeps run without faults until no task changes any more. The reconciler does not run. */
   async #runToRest(from: WorldState): Promise<WorldState> {
     const visited: string[] = [];
     let state = from;

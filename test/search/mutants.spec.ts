@@ -57,7 +57,7 @@ async function searchResult(
   return JSON.parse(stdout);
 }
 
-describe('the exhaustive search finds the mutant', () => {
+describe('the exhaustive search detects the bug that is put into Holdfast', () => {
   it.each(caught)('%s', { timeout: 60_000 }, async (mutant, by, invariant) => {
     const found = await searchResult(mutant, by);
     expect(found).toMatchObject({ invariant });

@@ -235,7 +235,7 @@ interface Difference {
  * Describes each difference between an SQS queue and its definition, in the past tense if it is corrected (`isDone`).
  */
 function differenceTexts(differences: readonly Difference[], isDone: boolean): string[] {
-  // An SQS queue without the attribute `FifoQueue` does not exist: every SQS queue of Holdfast is a FIFO queue.
+  // Every SQS queue of Holdfast is a FIFO queue. If the attribute `FifoQueue` was not found, the SQS queue does not exist.
   const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
   const absent = new Set(missing.map(({ name }) => name));
   return [

@@ -119,7 +119,7 @@ function tooLarge(what: string, bytes: number, maxBytes: number): HoldfastError 
   });
 }
 
-/** Returns the error for a payload that this SDK cannot decode; `why` completes the sentence. */
+/** Returns the error for a payload that this SDK cannot decode; `why` completes its message. */
 export function unreadablePayload(why: string): HoldfastError {
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `The payload cannot be read: ${why}.`, {
     help: 'Submit JSON payloads, or use a worker that can decode this format.',

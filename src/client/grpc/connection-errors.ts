@@ -5,7 +5,7 @@ const helpHttp = 'Is that the HTTP port? Use the gRPC port; `holdfast serve` pri
 const helpRunning = 'Is `holdfast dev` (or `holdfast serve`) running there? Check the address and the port.';
 const helpIssue = 'Create one with `holdfast certs issue <name>` and configure its files in this client.';
 
-/** Returns the error for a server that cannot be reached; `why` completes the sentence. */
+/** Returns the error for a server that cannot be reached; `why` completes its message. */
 export function unreachable(address: string, why: string, help: string = helpRunning): HoldfastError {
   return new HoldfastError(
     'UNAVAILABLE',

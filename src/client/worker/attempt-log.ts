@@ -70,7 +70,12 @@ export function reportRecorded(
   logDead(log, assignment, type, outcome);
   if (onDead === undefined) return;
   const callOnDead = async (): Promise<void> => onDead({ id, type, queue, attempt, message, errorType });
-  callOnDead().catch((err: unknown) => log.error({ ...logFields(assignment), err }, 'onDead failed'));
+  callOnDead().catch((err: unknown) =>
+    log.error(
+      { ...logFields(assignment), err },
+      'the onDead callback of the worker failed; it is not called again',
+    ),
+  );
 }
 
 /** Logs that a task is dead. It is called after the server has recorded the death. */

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 
 function unwritable(what: string): HoldfastError {
-  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', `The message can't be written: ${what}.`, {
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', `The message cannot be encoded: ${what}.`, {
     help: 'Correct the value and send it again.',
   });
 }

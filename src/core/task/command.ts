@@ -71,7 +71,8 @@ export type Rejection =
   | { readonly why: 'handOverPending' };
 
 export type Decision =
-  /** `head` is the task's head after `events`. The list of events is empty if the command had taken effect before. */
+  /** The events that the command makes, and the task's new head. There are no events if the command is a repeat that has
+   * already taken effect. */
   | {
       readonly ok: true;
       readonly events: readonly TaskEvent[];

@@ -44,7 +44,7 @@ function always(check: (life: TaskLife, before: Head) => void, numRuns = 500): v
   );
 }
 
-describe('in every life of a task', () => {
+describe('after any sequence of commands on a task', () => {
   it('the fold of the events equals the head', () => {
     always((life) => {
       expect(foldedPart(fold(life.events))).toEqual(foldedPart(life.head));

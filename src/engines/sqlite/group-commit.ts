@@ -172,7 +172,7 @@ export class GroupCommitter {
     if (this.#checkpoints.isDue()) this.#context.clock.soon(() => this.#checkpoint());
   }
 
-  /** Takes the calls that wait for a commit, or only the first of them if they exceed the size of one commit batch. */
+  /** Takes the waiting calls for the next commit, oldest first, up to the size of one commit batch. The others go on waiting. */
   #takeBatch(): CommitBatch {
     const pending = this.#pending;
     const batch = newBatch();

@@ -129,7 +129,7 @@ test('nodes that start later get an even share of the shards, and every shard is
   expect(longest()).toEqual({ overlapMs: expect.toSatisfy((ms) => ms <= 7_000), gapMs: 1_000 });
 });
 
-test('nodes that start at the same moment take different seat numbers', async () => {
+test('nodes that start at the same moment take different seats, the numbers by which they share the shards', async () => {
   await Promise.all(['a', 'b', 'c', 'd'].map((name) => node(name)));
   await clock.advance(20_000);
   expect(sharedOut()).toEqual({ a: 2, b: 2, c: 2, d: 2 });

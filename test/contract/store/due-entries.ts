@@ -65,7 +65,7 @@ export const dueEntries: Subject = (requires) => {
   );
 
   requires(
-    'an ended task of a lane is due until its hand-over is finished, and other ended tasks are not due',
+    'an ended task with an ordering key stays in the due index until the next task of its lane was dispatched; other ended tasks are not in it',
     async (fixture) => {
       const inLane = await fixture.succeed(await fixture.claim(await fixture.accept({ orderingKey: 'ann' })));
       const withoutLane = await fixture.succeed(await fixture.claim(await fixture.accept()));

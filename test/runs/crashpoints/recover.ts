@@ -1,4 +1,7 @@
-/** Recovers a scenario in another process: works until all tasks have ended, then looks for problems. */
+/**
+ * Checks in a second process that the crash of the first one lost nothing: a worker runs until all tasks have ended, then the
+ * histories of the tasks are compared with the effects of the handlers.
+ */
 import { isEnded } from '../../../src/core/task/head.ts';
 import type { Snapshot } from '../../../src/ports/task-store.ts';
 import { reconcile } from '../../../src/runtime/reconcile.ts';

@@ -1,8 +1,8 @@
 /** The faults that the proxies for DynamoDB and SQS can inject into any call. An undefined fault is off. */
 export interface CommonFaults {
   /**
-   * A delay of each call: half of it before the call is forwarded, half after the stand-in has answered. The seed
-   * decides the jitter.
+   * Delays each call by `fixedMs` and a random part up to `jitterMs`, which the seed decides. Half of the delay comes before
+   * the proxy forwards the call, the other half before it returns the response.
    */
   readonly latency?: { readonly fixedMs: number; readonly jitterMs: number } | undefined;
   /**

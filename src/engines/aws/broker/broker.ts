@@ -186,7 +186,7 @@ class BrokerOnSqs implements SqsBroker {
     } catch (err) {
       this.#context.log.warn(
         { err, queue: parsed.queue.queue },
-        'could not change or delete a message; it will reappear',
+        'could not change or delete a message; the message reappears when its visibility timeout ends',
       );
       // A caller can invent a receipt handle, so the map of SQS queues must not keep a queue that does not exist.
       if (asHoldfastError(err).reason === 'QUEUE_UNKNOWN') this.#queues.delete(levelName(queue));

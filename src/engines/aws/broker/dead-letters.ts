@@ -143,7 +143,7 @@ class DeadLettersOnSqs implements SqsDeadLetters {
       } catch (err) {
         this.#options.log.debug(
           { err, queue: parsed.queue.queue },
-          'could not change or delete a dead letter; it will reappear',
+          'could not release or delete a dead letter; it reappears in the dead-letter queue when its visibility timeout ends',
         );
         return false;
       }

@@ -201,7 +201,7 @@ export class PriorityLevel {
     } catch (err) {
       this.#log.debug(
         { err, sqs_queue: this.queue.name },
-        'could not reset message visibility; it will reappear',
+        'could not reset message visibility; the message reappears when its visibility timeout ends',
       );
     }
   }
