@@ -31,6 +31,17 @@ describe('a comparison of two commits', () => {
     expect(compare([[...run(1, 's'), ...run(1, 's', 'new')]], [run(1, 's')])).toHaveLength(1);
   });
 
+  it('compares an indented row with the one below the same row of the other commit', () => {
+    const withCpu = (submitUs: number, processUs: number): Row[] => [
+      ...run(1, '/s', 'submit'),
+      ...run(submitUs, 'µs', '  CPU'),
+      ...run(1, '/s', 'process'),
+      ...run(processUs, 'µs', '  CPU'),
+    ];
+    const [, submit, , process] = compare([withCpu(10, 40)], [withCpu(20, 20)]);
+    expect([submit?.slower, process?.slower]).toEqual([-0.5, 1]);
+  });
+
   it('marks in its table the rows that are slower', () => {
     expect(textOf(compare([run(50, '/s')], [run(100, '/s')]))).toMatch(/submit .*\+100\.0 % .*SLOWER$/m);
   });

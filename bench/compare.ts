@@ -22,7 +22,16 @@ export interface Comparison {
 /** The fraction by which a row may be slower beyond its spread before it counts as slower. */
 export const tolerance = 0.03;
 
-const nameOf = ({ row, keys }: Pick<Row, 'row' | 'keys'>): string => `${row}/${keys}`;
+/** The values of a run by the names of their rows. An indented row belongs to the row above it, whose name is put before its own. */
+function valuesByName(run: Run): Map<string, number> {
+  const values = new Map<string, number>();
+  let parent = '';
+  for (const { row, keys, value } of run) {
+    if (!row.startsWith(' ')) parent = `${row}/${keys}`;
+    values.set(`${parent}/${row}/${keys}`, value);
+  }
+  return values;
+}
 
 /**
  * Returns the fraction by which `here` is slower than `there`. A rate (unit `/s`) is slower if it is lower; times, bytes,
@@ -40,17 +49,21 @@ function spreadOf(values: readonly number[]): number {
 
 /** Compares the benchmark rows that both commits have and returns them in the order of this tree's rows. */
 export function compare(here: readonly Run[], there: readonly Run[]): readonly Comparison[] {
-  const valuesOf = (runs: readonly Run[], name: string): number[] =>
-    runs.flatMap((run) => run.filter((one) => nameOf(one) === name).map(({ value }) => value));
-  return (here[0] ?? []).flatMap(({ row, keys, unit }) => {
-    const name = nameOf({ row, keys });
-    const mine = valuesOf(here, name);
-    const theirs = valuesOf(there, name);
-    if (theirs.length === 0) return [];
-    const slower = slownessOf(unit, median(mine), median(theirs));
-    const spread = Math.max(spreadOf(mine), spreadOf(theirs));
+  const ours = here.map(valuesByName);
+  const theirs = there.map(valuesByName);
+  const valuesOf = (runs: readonly Map<string, number>[], name: string): number[] =>
+    runs.flatMap((values) => values.get(name) ?? []);
+  const names = [...(ours[0]?.keys() ?? [])];
+  return (here[0] ?? []).flatMap(({ row, keys, unit }, i) => {
+    const name = names[i] ?? '';
+    const hereValues = valuesOf(ours, name);
+    const thereValues = valuesOf(theirs, name);
+    if (thereValues.length === 0) return [];
+    const [hereMedian, thereMedian] = [median(hereValues), median(thereValues)];
+    const slower = slownessOf(unit, hereMedian, thereMedian);
+    const spread = Math.max(spreadOf(hereValues), spreadOf(thereValues));
     const isSlower = slower > tolerance + spread;
-    return [{ row, keys, unit, here: median(mine), there: median(theirs), slower, spread, isSlower }];
+    return [{ row, keys, unit, here: hereMedian, there: thereMedian, slower, spread, isSlower }];
   });
 }
 
