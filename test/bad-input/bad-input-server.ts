@@ -36,7 +36,7 @@ export interface Server {
   readonly address: string;
   /** Returns the lines that the server has logged until now. */
   lines(): LogLine[];
-  /** Opens a transport with the site's client certificate, or another one. */
+  /** Opens a transport to the server with the installation's client certificate, or with the given one. */
   transport(tls?: CertificateFiles): Transport;
   client(tls?: CertificateFiles): Client;
   /** Runs `holdfast … --json` against this server. */
@@ -51,7 +51,7 @@ export interface Server {
 }
 
 const jumpingClock = new URL('./jumping-clock.ts', import.meta.url).pathname;
-/** A task whose acceptance time shows the time of the server's clock. No worker runs it. */
+/** A task type whose acceptance time shows the time of the server's clock. No worker runs tasks of this type. */
 const clockProbe = defineTask('clock-probe', { input: typed<null>(), queue: 'clock-probe' });
 const closeMs = 3_000;
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
@@ -140,7 +140,8 @@ export class Site implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing waits for running handlers. A handler that hangs after a failed test must not keep the server process alive.
+    // Closing a client waits for its running handlers. A handler that hangs after a failed test must not keep the
+    // server process alive.
     const closed = Promise.all(this.#clients.map((client) => client.close()));
     await Promise.race([closed, sleep(closeMs)]);
     await Promise.all(this.#servers.map((server) => server.end('SIGKILL')));

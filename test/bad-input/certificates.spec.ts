@@ -120,7 +120,7 @@ describe('the command line exits with status', () => {
   });
 });
 
-/** Returns the serial of the certificate that the server presents to a new connection. */
+/** Returns the serial number of the certificate that the server presents to a new connection. */
 function presentedSerial(): Promise<string> {
   return new Promise((resolve, reject) => {
     const to = { port: server.grpcPort, host: '127.0.0.1', ca: readFileSync(site.serverFiles.ca) };
@@ -133,7 +133,7 @@ function presentedSerial(): Promise<string> {
 }
 
 describe('a server certificate that is replaced by a damaged file', () => {
-  it('stays in use with a log line of each listener until a valid file replaces it', async () => {
+  it('stays in use until a valid file replaces it, and each listener logs the problem', async () => {
     const { cert, key } = site.serverFiles;
     const first = await presentedSerial();
     const good = await site.issue('next', 'server');

@@ -54,7 +54,7 @@ async function slowWorker() {
   };
 }
 
-describe('a clock that jumps an hour ahead', () => {
+describe('a server’s clock that jumps an hour ahead', () => {
   it('ends leases and delays at once, and each task ends once, with its newest fencing token', async () => {
     const before = await acceptNotes(client, 50);
     const { id } = await client.submit(slow, null);
@@ -86,7 +86,7 @@ describe('a clock that jumps an hour ahead', () => {
   });
 });
 
-describe('a clock that jumps an hour back', () => {
+describe('a server’s clock that jumps an hour back', () => {
   it('ends no lease early, fencing tokens still rise, and delayed tasks wait for their time', async () => {
     const before = await acceptNotes(client, 50);
     const { id } = await client.submit(slow, null);

@@ -8,7 +8,10 @@ import { type Server, Site } from './bad-input-server.ts';
 import type { CommandResult } from './command.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
-/** The largest file, in KB: just above the 64 MB that a server keeps free for the outcomes of running tasks. */
+/**
+ * The largest file, in KB, that the server process may write: just above the 64 MB that a server keeps free for the
+ * outcomes of running tasks.
+ */
 const fileKb = 66_000;
 const batch = 5;
 const mostBatches = 200;
@@ -45,8 +48,8 @@ async function fill(server: Server, key = 'large'): Promise<{ accepted: string[]
 }
 
 /**
- * Runs a command while the store is full. The server checks for free space every second, and the file size limit leaves
- * it a little. Therefore each try fills the store again.
+ * Runs a command of the command line while the store is full. The server checks for free space every second and still
+ * finds a little, which the file size limit leaves. Therefore each try fills the store again.
  */
 async function whileFull(server: Server, args: readonly string[]): Promise<CommandResult> {
   for (let tries = 0; ; tries++) {

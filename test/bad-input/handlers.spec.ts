@@ -9,9 +9,9 @@ import { type Misbehaviour, odd, oddOnce } from './misbehaving-worker.ts';
 import { acceptNotes, expectEndOnce } from './tasks.ts';
 
 const module = new URL('./misbehaving-worker.ts', import.meta.url).pathname;
-/** Longer than a lease plus its guard. */
+/** A time in ms that is longer than a lease (30 s) plus its guard (2 s). */
 const pastLeaseMs = 40_000;
-/** A worker that has sent nothing for 1 s is given no more tasks; this is a little longer. */
+/** A time in ms that is a little longer than 1 s: a worker that has sent nothing for 1 s is given no more tasks. */
 const unresponsiveMs = 1_500;
 
 let site: Site;
@@ -50,7 +50,10 @@ async function kindsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   return kinds;
 }
 
-/** Returns the event kinds without the claims that were released because their worker never received them. */
+/**
+ * Returns the kinds of a task's events, without the claims that were released because the worker never received the
+ * task.
+ */
 async function attemptsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
   const kinds = await kindsOf(task);
   return kinds.filter((kind, i) => kind !== 'claimReleased' && kinds[i + 1] !== 'claimReleased');
@@ -74,7 +77,7 @@ describe('a handler that ends or blocks its process', () => {
     ['throw later', 1],
     ['reject later', 1],
   ])(
-    'by "%s" costs one attempt of each running task, and another worker completes them',
+    'by "%s" costs each running task one attempt, and another worker completes the tasks',
     async (deed, status) => {
       const neighbour = await submit('hang');
       const deadly = await submit(deed);
@@ -99,7 +102,7 @@ describe('a handler that ends or blocks its process', () => {
     expect(await task.status()).toMatchObject({ attempt: 1 });
   });
 
-  it('by a blocked thread loses its leases, although the process still runs', async () => {
+  it('by blocking its thread loses the leases of its worker’s tasks, although the process still runs', async () => {
     const neighbour = await submit('hang');
     const blocking = await submit('block');
     await using _worker = startMisbehavingWorker();

@@ -40,11 +40,23 @@ const invalidBytes = { ...payload(''), bytes: Uint8Array.of(0x22, 0xff, 0x22) };
 
 describe('a submission', () => {
   it.each<[string, SubmitItem, string, string, string]>([
-    ['a long key', item('k'.repeat(256)), 'BAD_FIELD', 'idempotencyKey', 'has 256 characters; at most 255'],
-    ['a long type', withSpec({ type: 't'.repeat(65) }), 'BAD_FIELD', 'spec.type', 'has 65 characters'],
-    ['a type of odd letters', withSpec({ type: 'no good' }), 'BAD_FIELD', 'spec.type', 'may hold only'],
     [
-      'a long ordering key',
+      'a key of 256 characters',
+      item('k'.repeat(256)),
+      'BAD_FIELD',
+      'idempotencyKey',
+      'has 256 characters; at most 255',
+    ],
+    [
+      'a task type of 65 characters',
+      withSpec({ type: 't'.repeat(65) }),
+      'BAD_FIELD',
+      'spec.type',
+      'has 65 characters',
+    ],
+    ['a task type with a space', withSpec({ type: 'no good' }), 'BAD_FIELD', 'spec.type', 'may hold only'],
+    [
+      'an ordering key of 256 characters',
       withSpec({ orderingKey: 'o'.repeat(256) }),
       'BAD_FIELD',
       'spec.orderingKey',
@@ -154,8 +166,13 @@ describe('the command line', () => {
   it.each<[string, string[], number, string]>([
     ['a payload that is not JSON', ['submit', 'note', '{'], 2, 'BAD_FIELD'],
     ['a file that does not exist', ['submit', 'note', '@/no/such/file'], 2, 'BAD_FIELD'],
-    ['a long key', ['submit', 'note', '{}', '--key', 'k'.repeat(256)], 2, 'BAD_FIELD'],
-    ['a long queue', ['submit', 'note', '{}', '--queue', 'q'.repeat(65)], 2, 'BAD_FIELD'],
+    [
+      'an idempotency key of 256 characters',
+      ['submit', 'note', '{}', '--key', 'k'.repeat(256)],
+      2,
+      'BAD_FIELD',
+    ],
+    ['a queue name of 65 characters', ['submit', 'note', '{}', '--queue', 'q'.repeat(65)], 2, 'BAD_FIELD'],
     ['a task that does not exist', ['show', '1-none'], 3, 'TASK_NOT_FOUND'],
     [
       'a key that another request has used',

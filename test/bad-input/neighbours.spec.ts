@@ -1,6 +1,6 @@
 /**
  * Invalid options that a caller gives to the SDK, over a real connection. The SDK encodes submissions in batches; an
- * invalid one must not fail the others of its batch.
+ * invalid submission must not fail the other submissions of its batch.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
@@ -38,7 +38,12 @@ describe('a submission with invalid options', () => {
     ['a tag of two million bytes', { tags: ['x'.repeat(2_000_000)] }, 'tags[0]', 'has more than 64 bytes'],
     ['a lone surrogate in its traceparent', { traceparent: half }, 'traceparent', 'half of a surrogate'],
     ['a traceparent that is an object', { traceparent: {} }, 'traceparent', 'is an object; give a string'],
-    ['a long traceparent', { traceparent: '0'.repeat(2_000_000) }, 'traceparent', 'has 2,000,000 characters'],
+    [
+      'a traceparent of two million characters',
+      { traceparent: '0'.repeat(2_000_000) },
+      'traceparent',
+      'has 2,000,000 characters',
+    ],
     ['a lone surrogate in its ordering key', { orderingKey: half }, 'orderingKey', 'half of a surrogate'],
     [
       'an ordering key of 256 characters',
@@ -52,7 +57,7 @@ describe('a submission with invalid options', () => {
     ['a run time that is a word', { runAt: 'tomorrow' }, 'runAt', 'is not a valid Date'],
     ['a queue that is a list', { queue: ['q'] }, 'queue', 'is an array; give a string'],
   ])(
-    'such as %s is refused with the name of its field, and the others of its batch are accepted',
+    'such as %s is refused with the name of the field, and the other submissions of its batch are accepted',
     async (_, bad, field, description) => {
       const before = client.submit(note, null);
       const refused = client.submit(note, null, bad);
@@ -90,7 +95,7 @@ describe('a submission with invalid options', () => {
     expect((await neighbour).state).toBe('ready');
   });
 
-  it('is refused at its index of submitMany, and the others are accepted', async () => {
+  it('is refused at its index of submitMany, and the other submissions are accepted', async () => {
     const tags = [['a'], [half], 'eu' as never, ['b']];
     const outcomes = await client.submitMany(
       note,

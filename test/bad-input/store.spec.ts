@@ -93,7 +93,7 @@ function flipped(bytes: Buffer, at: number): Buffer {
 }
 
 describe('a second server beside a running one', () => {
-  it('is refused on the same file and on the same port, and the first server continues', async () => {
+  it('is refused on the same store file and on the same port, and the first server continues', async () => {
     const server = await site.serve();
     const second = await site.serveExpectingFailure();
     expectRefusal(second, 4, 'FAILED_PRECONDITION', 'STORE_LOCKED');
@@ -108,7 +108,7 @@ describe('a second server beside a running one', () => {
 });
 
 describe('a task with a damaged byte in the store', () => {
-  it('is not run: the server ends with its task id, and a backup restores all tasks', async () => {
+  it('is not run: the server logs its task id and ends, and a backup restores all tasks', async () => {
     const bytes = readFileSync(good);
     const at = bytes.indexOf('{"n":123}');
     expect(at).toBeGreaterThan(0);

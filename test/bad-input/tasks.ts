@@ -16,7 +16,7 @@ export async function acceptNotes(client: Client, count: number, name = 'before'
   });
 }
 
-/** Runs all these tasks and checks that each ran once and has exactly one success event. */
+/** Runs the tasks with the given ids, and checks that each ran once and has exactly one success event. */
 export async function expectEndOnce(client: Client, ids: readonly string[]): Promise<void> {
   const runs = new Map<string, number>();
   const worker = defineWorker({

@@ -32,7 +32,7 @@ describe('the tenant of a call', () => {
 });
 
 describe('a call', () => {
-  it('without the verb is refused with the identity, its verbs and how to get the missing one', () => {
+  it('without permission for its verb is refused with the identity, its verbs and how to get the missing verb', () => {
     expect(() => requireVerb(bob, 'read')).not.toThrow();
     expect(() => requireVerb(bob, 'admin')).toThrow(
       expect.objectContaining({

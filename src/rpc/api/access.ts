@@ -1,4 +1,4 @@
-/** Resolves the tenant of a call, and checks whether its identity may use the verb and the queue. */
+/** Resolves the tenant of a call, and checks whether the caller's identity may use the verb and the queue. */
 import { HoldfastError } from '../../core/errors.ts';
 import { defaults } from '../../core/limits.ts';
 import type { ReportContext } from '../../service/service.ts';
@@ -38,7 +38,7 @@ export function mayUseQueue(identity: Identity, queue: string): boolean {
   return identity.queues.length === 0 || identity.queues.includes(queue);
 }
 
-/** Returns PERMISSION_DENIED, or undefined if the identity may use the queue. */
+/** Returns an error with PERMISSION_DENIED, or undefined if the identity may use the queue. */
 export function queueRefusal(identity: Identity, queue: string): HoldfastError | undefined {
   if (mayUseQueue(identity, queue)) return undefined;
   return denied(identity, `use the queue '${queue}'`, grant(identity, `the queue '${queue}'`));
@@ -50,8 +50,9 @@ export function requireQueue(identity: Identity, queue: string): void {
 }
 
 /**
- * Returns the context in which the service takes settlements and heartbeats. The service checks the queue itself,
- * because a lease does not contain the queue of its task.
+ * Returns the context with which the service handles a worker's settlements and heartbeats. The context's `refuse`
+ * checks the permission for a task's queue; the service calls `refuse` after it has read the task, because a lease does
+ * not contain the queue.
  */
 export function reporterOf(identity: Identity, requestedTenant: string): ReportContext {
   const tenant = tenantOf(identity, requestedTenant);

@@ -70,7 +70,7 @@ describe('queues', () => {
     }
   });
 
-  it('are refused with QUEUE_UNKNOWN if they do not exist', async () => {
+  it('that do not exist are refused with QUEUE_UNKNOWN', async () => {
     const { api } = await apiNode();
     const error = await rejectionOf(
       api.call(getQueue, create(GetQueueRequestSchema, { name: 'nope' }), callContext()),
@@ -117,7 +117,7 @@ describe('workers', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('are listed with only those queues that the caller may use, and not at all without one', async () => {
+  it('are listed with only the queues that the caller may use, and not at all if the caller may use none of them', async () => {
     const { api } = await apiNode();
     const list = async (queues: readonly string[]) => {
       const request = create(ListWorkersRequestSchema, {});
@@ -133,7 +133,7 @@ describe('workers', () => {
     worker.closed(undefined);
   });
 
-  it('of another node are listed by the same rules, with their node and versions, and counted beyond the first 50', async () => {
+  it('of another node are listed with only the caller’s queues, with node and type versions, and beyond the first 50 only counted', async () => {
     const clock = virtualClock();
     const engine = externalMemory({ clock });
     const begin = (node: string) =>

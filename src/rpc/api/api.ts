@@ -1,6 +1,6 @@
 /**
- * The calls of Holdfast. gRPC, Connect over HTTP, the in-process transport and the simulation all use this interface,
- * which has one implementation. It checks every field (validate.ts), resolves the tenant, checks the permission
+ * The interface of all calls of Holdfast. gRPC, Connect over HTTP, the in-process transport and the simulation all use
+ * its one implementation, which checks every field (validate.ts), resolves the tenant, checks the permission
  * (access.ts) and calls the service.
  */
 import type { DescMethodUnary, MessageShape } from '@bufbuild/protobuf';
@@ -17,9 +17,9 @@ import type { WatchTasksRequest, WatchTasksResponse } from '../gen/holdfast/v1/t
 
 export type Verb = 'submit' | 'work' | 'read' | 'admin';
 
-/** The caller's identity and its permissions, from its certificate and the policy. */
+/** The identity and the permissions of a caller, from the caller's certificate and the policy file. */
 export interface Identity {
-  /** The SPIFFE URI of the certificate, else its CN. In process it is `local`. */
+  /** The SPIFFE URI of the caller's certificate, else the CN. For a caller in the same process the name is `local`. */
   readonly name: string;
   /** The tenants that the policy grants. An empty list grants all tenants. */
   readonly tenants: readonly string[];
@@ -31,7 +31,8 @@ export interface Identity {
 export interface CallContext {
   readonly identity: Identity;
   /**
-   * The call's deadline on this node's clock. A call that has not begun its commit by then fails: DEADLINE_EXCEEDED.
+   * The call's deadline in epoch ms on this node's clock. A call whose commit has not begun by then fails with
+   * DEADLINE_EXCEEDED.
    */
   readonly notAfterMs: number | undefined;
   readonly traceparent: string;
@@ -41,9 +42,15 @@ export interface CallContext {
 
 /** The server's end of a stream. */
 export interface ServerStream<Message> {
-  /** Bytes passed to `send` that the transport has not sent. Above `limits.streamBufferBytes` the stream is cut. */
+  /**
+   * The number of bytes passed to `send` that the transport has not sent yet. Above `limits.streamBufferBytes` the
+   * stream is cut.
+   */
   readonly bufferedBytes: number;
-  /** A callback that the sender sets. The transport calls it each time it has sent some of the buffered bytes. */
+  /**
+   * A callback that the user of the stream sets. The transport calls it each time some of the stream's buffered bytes
+   * have been sent.
+   */
   roomFreed?: (() => void) | undefined;
   send(message: Message): void;
   /** Ends the stream, with status OK if there is no error. */
@@ -53,7 +60,10 @@ export interface ServerStream<Message> {
 /** Receives the client's messages of one stream. */
 export interface StreamReceiver<Message> {
   message(message: Message): void;
-  /** Called once, after all messages: without an error if the client ended the stream, with one if the stream broke. */
+  /**
+   * Called once, after all messages of the stream: without an error if the client ended the stream, with an error if
+   * the stream broke.
+   */
   closed(error: HoldfastError | undefined): void;
 }
 

@@ -2,7 +2,10 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CallContext } from './api.ts';
 
-/** Throws if the caller has gone or its deadline has passed. Call it right before the work of a call begins. */
+/**
+ * Throws CANCELLED if the caller has gone, or DEADLINE_EXCEEDED if the call's deadline has passed. Must be called right
+ * before the work of a call begins.
+ */
 export function ensureInTime(clock: Clock, context: CallContext): void {
   if (context.signal.aborted) {
     throw new HoldfastError(

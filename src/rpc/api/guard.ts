@@ -10,7 +10,7 @@ interface TenantRequest {
   readonly tenant: string;
 }
 
-/** Checks the fields, the permission and the deadline of a call, in this order. Returns the tenant. */
+/** Checks the fields, the permission and the deadline of a call, in this order. Returns the tenant of the call. */
 export function admit<R extends TenantRequest>(
   deps: ApiDeps,
   check: Check<R>,

@@ -24,7 +24,7 @@ export function ensureCount(batch: readonly unknown[], nowMs: number): void {
   ensure((n: number, _parent, _name, findings) => items(n, '', 'items', findings), batch.length, nowMs);
 }
 
-/** Checks each item. Returns the valid items in order, and the refusal of each invalid item by its index. */
+/** Checks each item of a batch. Returns the valid items in order, and the refusal of each invalid item by its index. */
 function separateInvalid<I, R>(
   batch: readonly I[],
   check: Check<I>,
@@ -50,7 +50,10 @@ function clipMessage(item: Settlement): Settlement {
   };
 }
 
-/** Settles each item. Never rejects: if the store fails the whole batch, each item has that error. */
+/**
+ * Settles each task of a batch. The promise never rejects: if the store fails for the whole batch, the result of each
+ * item is the store's error.
+ */
 export async function settleEach(
   deps: ApiDeps,
   batch: readonly Settlement[],
@@ -58,7 +61,7 @@ export async function settleEach(
 ): Promise<SettleAnswer> {
   const refuse = (error: ItemError): SettleResult => ({ error });
   const { valid, refused } = separateInvalid(batch, settlement, deps.clock.now(), refuse);
-  // A refused task keeps its lease and with it its credit, so there is no credit to return.
+  // A task whose settlement was refused keeps its lease and its credit, so there is no credit to return to the session.
   if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: true };
   try {
     const { results, credited } = await deps.service.settle(valid.map(clipMessage), context);
@@ -69,7 +72,10 @@ export async function settleEach(
   }
 }
 
-/** Renews the lease of each item. Never rejects: if the store fails the whole batch, each item has that error. */
+/**
+ * Renews each lease of a batch of heartbeats. The promise never rejects: if the store fails for the whole batch, the
+ * answer to each item is the store's error.
+ */
 export async function heartbeatEach(
   deps: ApiDeps,
   batch: readonly HeartbeatItem[],

@@ -96,7 +96,7 @@ describe('a batch of submissions', () => {
 });
 
 describe('an item of a submission', () => {
-  it('without an idempotency key gets a time-ordered one', async () => {
+  it('without an idempotency key gets a time-ordered key', async () => {
     const { api, service } = await apiNode();
     const { results } = await api.submit(
       { tenant: '', queue: 'q', items: [item(''), item('')] },
@@ -112,7 +112,7 @@ describe('an item of a submission', () => {
     expect(keys[0]).not.toBe(keys[1]);
   });
 
-  it('keeps its traceparent, else the call’s, and drops a malformed one', async () => {
+  it('keeps its own traceparent, else gets that of the call, and loses a malformed traceparent', async () => {
     const { api, service } = await apiNode();
     const items = [item('a', { traceparent: trace }), item('b'), item('c', { traceparent: '00-zz' })];
     const traceparent = trace.replace('03', '01');
@@ -152,7 +152,7 @@ describe('SubmitTask', () => {
     expect(second).toMatchObject({ deduplicated: true, task: { id: first.task?.id } });
   });
 
-  it('refuses a key that another request has used, with the id of its task', async () => {
+  it('refuses an idempotency key that another request has used, with the id of the existing task', async () => {
     const { api } = await apiNode();
     const first = await api.call(submit, request({ idempotencyKey: 'k', spec }), callContext());
     const other = { ...spec, type: 'other' };
@@ -162,7 +162,7 @@ describe('SubmitTask', () => {
     expect(error).toMatchObject({ code: 'ALREADY_EXISTS', reason: 'KEY_REUSED', taskId: first.task?.id });
   });
 
-  it('names invalid fields as in its own request', async () => {
+  it('names an invalid field by its path in the SubmitTask request, such as item.options.windowMs', async () => {
     const { api } = await apiNode();
     const error = await rejectionOf(
       api.call(submit, request({ spec, options: { windowMs: 5n } }), callContext()),
@@ -183,7 +183,7 @@ describe('SubmitTask', () => {
     expect(error.violations.map((v) => v.field)).toEqual(['item.options.priority', 'item.options.whenDead']);
   });
 
-  it('refuses a payload that is only a reference with NOT_BUILT', async () => {
+  it('refuses with NOT_BUILT a payload that is only a reference', async () => {
     const { api } = await apiNode();
     const error = await rejectionOf(
       api.call(submit, request({ spec: { type: 't', payload: { reference: 's3://b' } } }), callContext()),

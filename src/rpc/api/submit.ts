@@ -21,7 +21,10 @@ const batch: Check<SubmitBatch> = message<SubmitBatch>({
   items: (items, parent, name, findings) => field(batchCount)(items.length, parent, name, findings),
 });
 
-/** Prepares an item for the service: makes an idempotency key if there is none, and drops a malformed traceparent. */
+/**
+ * Prepares a submitted item for the service: makes an idempotency key if there is none, and drops a malformed
+ * traceparent.
+ */
 function normalized(item: SubmitItem, deps: ApiDeps, context: CallContext): SubmitItem {
   const traceparent = traceparentOf(item.traceparent === '' ? context.traceparent : item.traceparent);
   if (item.key !== '' && traceparent === item.traceparent) return item;
@@ -29,7 +32,7 @@ function normalized(item: SubmitItem, deps: ApiDeps, context: CallContext): Subm
   return { key: item.key === '' ? deps.clock.uuid() : item.key, spec, options, traceparent };
 }
 
-/** Submits a batch. An invalid item is answered with its error; the other items are accepted all the same. */
+/** Submits a batch of tasks. An invalid item is answered with its error; the other items are accepted all the same. */
 export async function submit(
   deps: ApiDeps,
   request: SubmitBatch,
@@ -64,7 +67,7 @@ export function mergeResults<R>(count: number, refused: ReadonlyMap<number, R>, 
   return Array.from({ length: count }, (_, i) => refused.get(i) ?? (results[next++] as R));
 }
 
-/** Submits one item. Throws the item's error as the error of the call. */
+/** Submits one task. Throws an error of the task as the error of the call. */
 export async function submitOne(
   deps: ApiDeps,
   request: Omit<SubmitBatch, 'items'> & { readonly item: SubmitItem },

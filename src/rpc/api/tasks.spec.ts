@@ -33,7 +33,7 @@ async function withTask(more: Parameters<typeof item>[1] = {}) {
   return { ...node, id: task?.id ?? '' };
 }
 
-describe('GetTask', () => {
+describe('reading a task', () => {
   it('returns the task, with its payload only on request', async () => {
     const { api, id } = await withTask({ spec: specOf('{"a":1}', 'note', 'lane') });
     const plain = await api.call(getTask, create(GetTaskRequestSchema, { id }), callContext());
@@ -62,7 +62,7 @@ describe('GetTask', () => {
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'TASK_NOT_FOUND' });
   });
 
-  it('finds a task by its idempotency key', async () => {
+  it('by its idempotency key returns the same task as reading by id', async () => {
     const { api, id } = await withTask();
     const request = create(GetTaskByKeyRequestSchema, { queue: 'q', idempotencyKey: 'k' });
     expect((await api.call(getTaskByKey, request, callContext())).task?.id).toBe(id);
@@ -133,8 +133,8 @@ describe('ListTasks', () => {
   });
 });
 
-describe('cancel, history and redrive', () => {
-  it('record the actor and the reason of a cancel; redrive refuses a task that is not dead', async () => {
+describe('CancelTask, GetTaskHistory and RedriveTask', () => {
+  it('record and return the actor and the reason of a cancellation, and refuse to redrive a task that is not dead', async () => {
     const { api, id } = await withTask();
     const by = callContext({ ...anyone, name: 'spiffe://x/ops' });
     const { task } = await api.call(
@@ -167,7 +167,7 @@ describe('cancel, history and redrive', () => {
 });
 
 describe('VerifyTaskHistory', () => {
-  it('fails with NOT_BUILT on a store that keeps no chain', async () => {
+  it('fails with NOT_BUILT on a store that keeps no chain of hashes', async () => {
     const { api, id } = await withTask();
     const request = create(VerifyTaskHistoryRequestSchema, { id });
     expect(await rejectionOf(api.call(verifyTaskHistory, request, callContext()))).toMatchObject({
@@ -185,8 +185,8 @@ describe('VerifyTaskHistory', () => {
   });
 });
 
-describe('SubmitTasks with generated messages', () => {
-  it('answers each item as the hot path does', async () => {
+describe('SubmitTasks with generated protobuf messages', () => {
+  it('answers each item as SubmitTasks with the core’s own codec does', async () => {
     const { api } = await apiNode();
     const good = {
       idempotencyKey: 'k',
@@ -204,7 +204,7 @@ describe('SubmitTasks with generated messages', () => {
   });
 });
 
-describe('an unexpected error', () => {
+describe('an unexpected error in a call', () => {
   it('is answered with INTERNAL and the reason BUG', async () => {
     const { api } = await apiNode((service) => ({
       ...service,

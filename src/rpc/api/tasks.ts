@@ -133,7 +133,8 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
 }
 
 /**
- * Returns the first events that fit into one message. It estimates sizes by the message texts, the only long fields.
+ * Returns the first events of a task's history that fit into one response. An event's size is estimated from its
+ * `message`, the only long field.
  */
 function historyPage(events: readonly TaskEvent[]): readonly TaskEvent[] {
   let bytes = 0;

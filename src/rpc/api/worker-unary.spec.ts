@@ -77,7 +77,7 @@ describe('ClaimTasks', () => {
     expect((await claim(node, { ...worker, queues: ['r', 'q'] })).tasks).toHaveLength(1);
   });
 
-  it('repeats assignments with the remaining lease, and without settled tasks', async () => {
+  it('answers a repeated request with the remaining lease time of each task, and without settled tasks', async () => {
     const node = await apiNode();
     await submitItems(node, item('a'), item('b'));
     const first = await claim(node, { requestId: 'r', maxTasks: 2 });
@@ -88,14 +88,14 @@ describe('ClaimTasks', () => {
     expect(again.tasks).toMatchObject([{ idempotencyKey: 'b', leaseMs: 20_000n }]);
   });
 
-  it('claims anew if the first request with the id found no task', async () => {
+  it('claims tasks for a repeated request id if the first request with that id found no task', async () => {
     const node = await apiNode();
     expect((await claim(node, { requestId: 'r' })).tasks).toEqual([]);
     await submitItems(node, item('a'));
     expect((await claim(node, { requestId: 'r' })).tasks).toHaveLength(1);
   });
 
-  it('needs permission for the verb and for each queue', async () => {
+  it('needs permission for the verb work and for each queue', async () => {
     const node = await apiNode();
     expect((await rejectionOf(claim(node, {}, callContext({ ...anyone, verbs: [] })))).reason).toBe('DENIED');
     const held = callContext({ ...anyone, queues: ['q'] });

@@ -8,12 +8,16 @@ import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
 import type { PolicySource } from './policy-file.ts';
 
-/** Time in ms after which a connection without an authorized identity is closed. Health checks need no more time. */
+/**
+ * Time in ms after which a connection without an authorized identity is closed. Health checks, which need no identity,
+ * take less time.
+ */
 const anonymousMs = 60_000;
-/** The most connections without an authorized identity that one listener keeps open at once. */
+/** The maximum number of connections without an authorized identity that one listener keeps open. */
 const mostAnonymous = 256;
 /**
- * Delay in ms until the connection of a peer that lost its rights is closed. Meanwhile its streams send their status.
+ * Delay in ms until the server closes the connection of a peer that lost its permissions. In this time the peer's
+ * streams send their status.
  */
 const cutGraceMs = 500;
 
@@ -30,7 +34,10 @@ export interface Connection {
    * refused, therefore its missing identity is not logged.
    */
   logRefusal(error: HoldfastError): void;
-  /** Registers a stream, which is cut when its peer's rights change. Returns a function that unregisters it. */
+  /**
+   * Registers the function that cuts a stream when the permissions of the connection's peer change. Returns a function
+   * that unregisters it.
+   */
   watch(cut: StreamCutter): () => void;
 }
 
@@ -41,8 +48,8 @@ export interface ConnectionsDeps {
 }
 
 /**
- * The socket property that holds its connection. A WeakMap by socket would not work: HTTP/2 exposes a socket only
- * through a proxy, which forwards properties but is another key.
+ * The property of a socket that holds its Connection. A WeakMap with sockets as keys would not work: Node's HTTP/2
+ * exposes a socket only through a proxy, which forwards properties but is a different key.
  */
 const connectionKey = Symbol('connection');
 
@@ -51,7 +58,8 @@ interface SocketWithConnection {
 }
 
 /**
- * Returns the connection of a socket, also through HTTP/2's proxy of it. Returns undefined if none was opened for it.
+ * Returns the Connection that was opened for a socket, or undefined. The socket may also be the proxy that Node's
+ * HTTP/2 puts around a socket.
  */
 export function connectionOf(socket: object | undefined): Connection | undefined {
   return (socket as SocketWithConnection | undefined)?.[connectionKey];
@@ -111,7 +119,7 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Registers the connection of a socket. Call it once the handshake is done. */
+  /** Registers a socket as an open connection. Must be called after the TLS handshake. */
   open(socket: Socket): void {
     if (socket.destroyed) return;
     const connection = new OpenConnection(

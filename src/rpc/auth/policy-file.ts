@@ -12,9 +12,9 @@ export interface PolicySource {
 }
 
 /**
- * Returns the policy of a file and reloads it when the file changes. After an invalid change the old policy stays in
- * force. Without a file every identity that the authority signed may do everything. Throws BAD_CONFIGURATION if the
- * file is invalid at the start.
+ * Returns the policy of a policy file, and reloads it when the file changes. After an invalid change the old policy
+ * stays in force. Without a file every client with a certificate of the installation's authority may make every call.
+ * Throws BAD_CONFIGURATION if the file is invalid at the start.
  */
 export function policySource(
   file: string | undefined,
@@ -30,7 +30,7 @@ export function policySource(
       loggedMessage = '';
     } catch (thrown) {
       const { message } = asHoldfastError(thrown);
-      // The invalid file is read again and again until it is valid, but each error is logged once.
+      // An invalid policy file is read again and again until it is valid, but each error in it is logged once.
       if (message !== loggedMessage) log.error({ file }, `the old policy stays in force: ${message}`);
       loggedMessage = message;
       return false;

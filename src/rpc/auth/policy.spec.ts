@@ -58,7 +58,7 @@ describe('a policy', () => {
     expect(authorize({ name: `x${client('a.b')}`, serial: '' })).toMatchObject({ reason: 'DENIED' });
   });
 
-  it('refuses revoked identities, and revoked serials in any notation', () => {
+  it('refuses revoked identities, and revoked serial numbers of certificates in any notation', () => {
     const { authorize } = policy({
       rules: [{ identity: '*' }],
       revoked: { serials: ['00:0a:1B'], identities: [client('bad-*')] },
@@ -88,7 +88,7 @@ describe('a policy', () => {
     );
   });
 
-  it('is refused with its file name if the file cannot be read', () => {
+  it('is refused with an error that names the policy file if the file cannot be read', () => {
     expect(() => readPolicy(join(dir, 'none.json'))).toThrow(
       expect.objectContaining({ reason: 'BAD_CONFIGURATION', message: expect.stringContaining('none.json') }),
     );
@@ -96,7 +96,7 @@ describe('a policy', () => {
 });
 
 describe('the names in a certificate', () => {
-  it('are its SPIFFE ids; a comma within one does not separate two', () => {
+  it('are its SPIFFE ids; a comma within a SPIFFE id does not separate two ids', () => {
     expect(spiffeIds('DNS:a, URI:spiffe://h/client/a, IP Address:1.2.3.4')).toEqual(['spiffe://h/client/a']);
     expect(spiffeIds('URI:https://x, DNS:spiffe://h/b')).toEqual([]);
     expect(spiffeIds('URI:"spiffe://h/a, URI:spiffe://h/admin"')).toEqual([

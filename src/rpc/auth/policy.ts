@@ -15,7 +15,10 @@ const validName = z.string().refine((value) => nameRule(value) === undefined, {
 const pattern = z.string().min(1).max(1_024);
 
 const rule = z.strictObject({
-  /** A SPIFFE id or a CN; `*` stands for any characters. The first rule that matches applies. */
+  /**
+   * The SPIFFE id or CN of the certificates to which this rule applies; `*` stands for any characters. The first rule
+   * that matches applies.
+   */
   identity: pattern,
   /** The tenants that the identity may use. Default: all tenants. */
   tenants: z.array(validName).min(1).optional(),
@@ -32,15 +35,15 @@ const policyFile = z.strictObject({
   rules: z.array(rule),
   revoked: z
     .strictObject({
-      /** Serial numbers of certificates, in hexadecimal, as `holdfast certs show` prints them. */
+      /** Serial numbers of revoked certificates, in hexadecimal, as `holdfast certs show` prints them. */
       serials: z.array(z.string().regex(/^[0-9A-Fa-f:]+$/, 'must be hexadecimal')).default([]),
-      /** Identities whose certificates are all refused; patterns as in `rules`. */
+      /** Patterns of revoked identities, as in `rules`. Every certificate of such an identity is refused. */
       identities: z.array(pattern).default([]),
     })
     .default({ serials: [], identities: [] }),
 });
 
-/** The permissions of every identity that the authority signed when there is no policy file: everything. */
+/** The permissions of every authenticated client if there is no policy file: all tenants, all queues and all verbs. */
 export const everything: Omit<Identity, 'name'> = { tenants: [], queues: [], verbs };
 
 export interface Policy {
@@ -97,7 +100,7 @@ function policyOf({ rules, revoked }: z.infer<typeof policyFile>): Policy {
   };
 }
 
-/** Removes colons and leading zeros from a serial: OpenSSL prints them, Node does not. */
+/** Removes colons and leading zeros from the serial number of a certificate: OpenSSL prints them, Node does not. */
 function plainSerial(serial: string): string {
   return serial
     .replaceAll(':', '')

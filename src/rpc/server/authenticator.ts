@@ -14,7 +14,7 @@ export interface AuthenticatedCaller {
 
 export class Authenticator {
   readonly #log: Log;
-  /** The number of requests that were refused because they claimed an identity by a header. */
+  /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   forgedHeaders = 0;
 
   constructor(log: Log) {

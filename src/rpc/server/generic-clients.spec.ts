@@ -86,14 +86,14 @@ describe('a generic gRPC client', () => {
     ).toEqual(expect.objectContaining({ 'holdfast.v1.TaskService': { status: 'SERVING' } }));
   });
 
-  it('without a certificate receives a sentence that asks for one', async () => {
+  it('without a certificate receives an error message that asks for a certificate', async () => {
     const { code, err } = await curl('/holdfast.v1.TaskService/GetTask', '-d', '{}');
     expect(code).not.toBe(0);
     expect(err).toContain('The server asks for a client certificate, and none was given.');
   });
 });
 
-describe('health', () => {
+describe('a health check', () => {
   const path = (name: string) => `/grpc.health.v1.Health/${name}`;
   const check = (client: Client, service: string): Promise<number> =>
     new Promise((done, fail) => {
@@ -119,7 +119,7 @@ describe('health', () => {
     expect(served.lines.slice(before)).toEqual([]);
   });
 
-  it('is NOT_SERVING for its watchers once the server drains', async () => {
+  it('reports NOT_SERVING to its watchers once the server drains', async () => {
     await using other = await startListeningNode({ plaintext: true });
     const client = new Client(other.address, credentials.createInsecure());
     const watch = (service: string) => {

@@ -62,8 +62,8 @@ async function startTlsServer() {
   return { port, handshakes, finished, lines: log.lines };
 }
 
-describe('connections with an unfinished handshake', () => {
-  it('evict only the oldest of their own address above the limit per address', async () => {
+describe('connections with an unfinished TLS handshake', () => {
+  it('above the limit per address evict only the oldest connection from their own address', async () => {
     const { port, handshakes, finished, lines } = await startTlsServer();
     const other = await idleConnections(port, 1, '127.0.0.2');
     const client = await finished();
@@ -77,7 +77,7 @@ describe('connections with an unfinished handshake', () => {
     expect(lines[0]).toMatchObject({ level: 'warn', listener: 'grpc', connections: 1 });
   });
 
-  it('evict the oldest of all above the total limit', async () => {
+  it('above the total limit evict the oldest connection from any address', async () => {
     const { port } = await startTlsServer();
     const first = await idleConnections(port, 2, '127.0.0.2');
     const second = await idleConnections(port, 2, '127.0.0.3');
@@ -108,7 +108,7 @@ describe('connections with an unfinished handshake', () => {
     const warnings = served.lines.filter(({ level }) => level === 'warn');
     const texts = warnings.map((line) => `${line.listener} ${line.message}`);
     expect([...new Set(texts)]).toEqual([`${listener} refused: too many unfinished handshakes`]);
-    // 20 connections were evicted, with fewer log lines than that.
+    // 20 connections were evicted, with fewer than 20 log lines.
     expect(warnings.length).toBeLessThan(20);
   });
 });

@@ -9,10 +9,16 @@ import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 
-/** Minimum time in ms between two log lines about evictions: a flood of connections must not flood the log. */
+/**
+ * Minimum time in ms between two log lines about connections that were evicted before the end of their TLS handshake: a
+ * flood of connections must not flood the log.
+ */
 const logIntervalMs = 1_000;
 
-/** Returns the TCP socket below a TLS socket. Node does not document it, therefore it may be missing. */
+/**
+ * Returns the TCP socket below a TLS socket, or undefined: Node does not document the property that holds the TCP
+ * socket.
+ */
 export function rawSocketOf(socket: TLSSocket): Socket | undefined {
   return (socket as unknown as { readonly _parent?: Socket })._parent;
 }
@@ -21,16 +27,22 @@ export interface HandshakeDeps {
   readonly listener: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** The most unfinished handshakes. Default: `limits.handshakes` and `limits.handshakesPerAddress`. */
+  /**
+   * The maximum number of unfinished TLS handshakes, in total and per remote address. Default: `limits.handshakes` and
+   * `limits.handshakesPerAddress`.
+   */
   readonly most?: { readonly all: number; readonly perAddress: number };
 }
 
 export class Handshakes {
   readonly #deps: HandshakeDeps;
   readonly #most: { readonly all: number; readonly perAddress: number };
-  /** Unfinished handshakes, oldest first, with their remote addresses: a closed socket no longer has its address. */
+  /**
+   * The sockets with an unfinished TLS handshake, oldest first, and their remote addresses, which a closed socket no
+   * longer has.
+   */
   readonly #inProgress = new Map<Socket, string>();
-  /** The unfinished handshakes of each remote address, oldest first. */
+  /** The sockets with an unfinished TLS handshake by remote address, oldest first. */
   readonly #byAddress = new Map<string, Set<Socket>>();
   readonly #evicted = new WeakSet<Socket>();
   #loggedAtMs = Number.NEGATIVE_INFINITY;
@@ -50,9 +62,7 @@ export class Handshakes {
     return this.#inProgress.size;
   }
 
-  /**
-   * Returns true if the socket was closed to make room for newer handshakes. Evictions have a log line of their own.
-   */
+  /** Returns true if the socket was closed to make room for newer handshakes, which is logged separately. */
   wasEvicted(socket: Socket | undefined): boolean {
     return socket !== undefined && this.#evicted.has(socket);
   }

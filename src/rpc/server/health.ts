@@ -13,10 +13,13 @@ import {
 import { messageParser, messageWriter, type ParseResult } from './parse.ts';
 import { statusOf } from './status.ts';
 
-/** The most health Watch calls that may be open at once. */
+/** The maximum number of open Watch calls of the health service. */
 const mostWatchers = 256;
 
-/** The serving state of this node. It is the same for the server (the empty service name) and each of its services. */
+/**
+ * The serving state that health checks of this node report. It is the same for the server (the empty service name) and
+ * for each gRPC service.
+ */
 export class ServingState {
   readonly #services: ReadonlySet<string>;
   readonly #listeners = new Set<() => void>();
@@ -63,8 +66,8 @@ export class ServingState {
   }
 
   /**
-   * Calls `notify` after each change, and returns a function that unsubscribes. Returns undefined if too many listeners
-   * are subscribed already.
+   * Calls `notify` after each change of the serving state. Returns a function that unsubscribes, or undefined if too
+   * many listeners are subscribed already.
    */
   onChange(notify: () => void): (() => void) | undefined {
     if (this.#listeners.size >= mostWatchers) return undefined;

@@ -17,7 +17,7 @@ import { ServingState } from './health.ts';
 import { httpServer } from './http/http.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
-/** Time in ms that `close` waits for streams to end with their status. Then it destroys the connections. */
+/** Time in ms that a closing server waits for streams to end with their status before it destroys the connections. */
 const closeMs = 1_000;
 
 export type Endpoint = {
@@ -37,12 +37,12 @@ export type HttpEndpoint = Endpoint & {
 export interface ListenOptions {
   readonly api: Api;
   readonly grpc: Endpoint;
-  /** The HTTP listener. Without it only gRPC is served. */
+  /** The endpoint of the HTTP listener. If it is absent, the server serves only gRPC. */
   readonly http?: HttpEndpoint | undefined;
   readonly auth?: {
     /**
-     * The policy file, in JSON. The server reloads it when it changes. Without a policy file every identity that the
-     * authority signed may do everything.
+     * The path of the policy file (JSON), which the server reloads when it changes. Without a policy file every client
+     * with a certificate of the installation's authority may make every call.
      */
     readonly policyFile?: string | undefined;
   };
@@ -55,11 +55,11 @@ export interface ListeningServer {
   readonly httpPort: number | undefined;
   /** The number of open connections of both listeners. */
   readonly connections: number;
-  /** The number of requests that were refused because they claimed an identity by a header. */
+  /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   readonly forgedHeaders: number;
   /**
-   * Sets whether health checks report SERVING, until `drain`. While they do not, load balancers send calls to other
-   * nodes. Default: true.
+   * Sets whether health checks report SERVING (default: true) or NOT_SERVING, at which load balancers send calls to
+   * other nodes. After `drain` health checks always report NOT_SERVING.
    */
   ready(isReady: boolean): void;
   /** Refuses new connections and reports NOT_SERVING to health checks. Open connections continue. Idempotent. */
@@ -78,8 +78,8 @@ interface Listener {
 }
 
 /**
- * Opens the listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or BAD_CONFIGURATION
- * (plaintext on an address that other machines can reach, or an invalid policy file).
+ * Opens the gRPC and HTTP listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or
+ * BAD_CONFIGURATION (plaintext on an address that other machines can reach, or an invalid policy file).
  */
 export async function listen(options: ListenOptions): Promise<ListeningServer> {
   const { clock } = options;
@@ -156,7 +156,8 @@ async function openGrpc(
   const calls = grpcServer({ api, authenticator, health, clock });
   const injector = calls.createConnectionInjector(ServerCredentials.createInsecure());
   const accept = (socket: Socket): void => {
-    // grpc-js handles errors of its session only; a socket that is reset before it has one would end the process.
+    // grpc-js handles errors of HTTP/2 sessions only: a socket that is reset before its session exists would end the
+    // process.
     socket.on('error', () => {});
     connections.open(socket);
     injector.injectConnection(socket);

@@ -1,16 +1,19 @@
 /**
- * Parses bytes from the network. A parse error is a return value, because grpc-js hides errors that a parser throws.
+ * Parses messages from the network. A parse error is a return value, because grpc-js hides errors that a parser throws.
  */
 import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 
-/** Allowance for framing and field names, which `limits.wireMessageBytes` does not count. */
+/**
+ * The number of bytes by which a message may exceed `limits.wireMessageBytes`, which does not count framing and field
+ * names.
+ */
 const slackBytes = 65_536;
 export const mostMessageBytes = limits.wireMessageBytes + slackBytes;
 /**
- * The largest message in bytes that is read at all. An oversized message up to this size is refused with our own error;
- * grpc-js refuses a larger one.
+ * The size in bytes of the largest message that is read at all. An oversized message up to this size is refused with
+ * Holdfast's error TOO_LARGE, a larger one with an error of grpc-js.
  */
 export const mostReadBytes = 4 * limits.wireMessageBytes;
 
@@ -38,7 +41,7 @@ export function messageWriter<D extends DescMessage>(desc: D): (message: Message
   return (message) => asBuffer(toBinary(desc, message));
 }
 
-/** Returns a Buffer over the same memory, because grpc-js accepts only Buffers. */
+/** Returns the bytes as a Buffer over the same memory, because grpc-js accepts only Buffers. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -19,7 +19,7 @@ type ReflectionQuery =
   | { readonly kind: 'unknown' };
 
 interface ReflectionRequest {
-  /** The encoded request. The response must contain it unchanged. */
+  /** The encoded reflection request, which the response must contain unchanged. */
   readonly bytes: Uint8Array;
   readonly query: ReflectionQuery;
 }
@@ -97,7 +97,10 @@ export class ReflectionIndex {
   }
 }
 
-/** Writes the file and all its imports, which spares the client further requests. */
+/**
+ * Writes the descriptors of a schema file and of all files that it imports, so that the client needs no further
+ * requests.
+ */
 function writeFiles(writer: Writer, file: DescFile): void {
   const done = new Set<string>();
   const write = (one: DescFile): void => {
@@ -109,7 +112,7 @@ function writeFiles(writer: Writer, file: DescFile): void {
   write(file);
 }
 
-/** Registers the reflection calls. They need no identity, because the schema is public. */
+/** Registers the calls of gRPC reflection. They need no identity, because the schema is public. */
 export function addReflection(server: Server, files: readonly DescFile[]): void {
   const index = new ReflectionIndex(files);
   const handler: handleBidiStreamingCall<ParseResult<ReflectionRequest>, Buffer> = (call) => {
@@ -123,7 +126,7 @@ export function addReflection(server: Server, files: readonly DescFile[]): void 
     });
     answers.on('error', fail);
     call.on('error', () => answers.destroy());
-    // The pipe slows down a client that sends requests faster than it reads the answers.
+    // The pipe slows down a client that sends reflection requests faster than it reads the answers.
     call.pipe(answers).pipe(call as Writable);
   };
   for (const version of ['v1', 'v1alpha']) {

@@ -7,10 +7,12 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { Handshakes, rawSocketOf } from './handshakes.ts';
 
-/** The most connections of one listener. Unfinished handshakes have a limit of their own. */
+/**
+ * The maximum number of connections of one listener. Connections with an unfinished TLS handshake have their own limit.
+ */
 export const mostConnections = 4_096;
 
-/** Opens the port and returns its number. Throws FAILED_PRECONDITION with PORT_IN_USE or BAD_CONFIGURATION. */
+/** Opens a TCP port and returns its number. Throws FAILED_PRECONDITION with PORT_IN_USE or BAD_CONFIGURATION. */
 export function openPort(server: Server, host: string, port: number): Promise<number> {
   server.maxConnections = mostConnections + limits.handshakes;
   return new Promise((resolve, reject) => {
@@ -54,7 +56,7 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     const raw = rawSocketOf(socket);
     if (handshakes.wasEvicted(raw)) return;
-    // A closed TLS socket has lost its remote address; the TCP socket below it still has it.
+    // A closed TLS socket has lost its remote address, but the TCP socket below the TLS socket still has the address.
     const { remoteAddress, remotePort } = socket.remoteAddress === undefined ? (raw ?? socket) : socket;
     const reason = error.code ?? error.message;
     log.warn(

@@ -1,4 +1,7 @@
-/** Encodes a HoldfastError as google.rpc.Status, which clients in any language can decode. It has no stack trace. */
+/**
+ * Encodes a HoldfastError as google.rpc.Status, which clients in any language can decode. The status has no stack
+ * trace.
+ */
 import {
   create,
   type DescMessage,
@@ -21,7 +24,10 @@ import { StatusSchema } from '../gen/google/rpc/status_pb.ts';
 export const domain = 'holdfast.dev';
 export const detailsTrailer = 'grpc-status-details-bin';
 
-/** The most bytes of a status: Java's gRPC accepts 8 KB of headers in all, and base64 adds a third to the bytes. */
+/**
+ * The maximum size in bytes of an encoded google.rpc.Status: Java's gRPC accepts 8 KB of headers in total, and base64
+ * makes the status a third larger.
+ */
 const mostDetailBytes = 4_096;
 const mostMessageChars = 1_024;
 const mostDescriptionChars = 256;

@@ -28,7 +28,7 @@ function holdStream(client: Transport): Promise<HoldfastError | undefined> {
   });
 }
 
-/** Returns the serial of the certificate that the server presents to a new connection. */
+/** Returns the serial number of the certificate that the server presents to a new connection. */
 function shownSerial(
   { listening: { grpcPort, httpPort } }: ListeningNode,
   which: 'grpc' | 'http',
@@ -144,7 +144,7 @@ describe('a policy that changes while the server runs', () => {
 });
 
 describe('a request that forges the identity header of a load balancer', () => {
-  it('is refused and counted on both listeners', async () => {
+  it('is refused and counted on the gRPC listener and the HTTP listener', async () => {
     await using served = await startListeningNode({ plaintext: true });
     const metadata = new Metadata();
     metadata.set('x-amzn-mtls-clientcert-subject', 'CN=admin');
@@ -176,7 +176,7 @@ describe('a request that forges the identity header of a load balancer', () => {
   });
 });
 
-describe('listen', () => {
+describe('a server', () => {
   const base = async (served: ListeningNode) => ({
     api: served.api,
     clock: quickClock(),
@@ -184,7 +184,7 @@ describe('listen', () => {
   });
   const plaintext = true as const;
 
-  it('names a port that is in use, says what to do, and leaves no port open', async () => {
+  it('does not start on a port that is in use: the error names the port and what to do, and no port stays open', async () => {
     await using served = await startListeningNode({ plaintext: true });
     const usedPort = served.listening.httpPort ?? 0;
     const free = { host: '127.0.0.1', port: 0, plaintext };
@@ -234,7 +234,7 @@ describe('listen', () => {
     authority.remove();
   });
 
-  it('says that the machine has no such address', async () => {
+  it('does not start on an address that the machine does not have, and says so', async () => {
     await using served = await startListeningNode({ plaintext: true });
     const authority = await TestAuthority.make();
     const tls = await authority.issue('s', 'server');

@@ -18,7 +18,7 @@ import { services } from './grpc/grpc.ts';
 const big = 'x'.repeat(200_000);
 const slow = new HoldfastError('RESOURCE_EXHAUSTED', 'SLOW_READER', 'Cut.');
 
-/** Sends 12 MB at once, and ends the stream when more bytes are buffered than the API allows. */
+/** Sends 12 MB on a Work stream at once, and ends the stream if more bytes are buffered than the API allows. */
 function flood(stream: ServerStream<WorkResponse>): void {
   for (let i = 0; i < 60; i++) {
     stream.send({ kind: 'welcome', sessionId: big, node: '', leaseMs: 0, heartbeatMs: 0 });
@@ -237,7 +237,7 @@ describe('a client that stops reading its stream', () => {
     expect(await responseOf(stream)).toMatchObject({ status: 8, reason: 'SLOW_READER' });
   });
 
-  it('has its watch cut after 60 s without further messages being buffered', async () => {
+  it('has its WatchTasks stream cut after 60 s in which the server buffers no further messages', async () => {
     const stream = openStream('/holdfast.v1.TaskService/WatchTasks', { traceparent: 'flood' });
     stream.end(frame(Buffer.alloc(0)));
     stream.pause();

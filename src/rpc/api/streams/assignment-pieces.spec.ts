@@ -48,7 +48,7 @@ describe('assignments', () => {
     expect(splitAssignments([])).toEqual([]);
   });
 
-  it('are split into messages of at most 100', () => {
+  it('are split into messages of at most 100 assignments', () => {
     const many = Array<Assignment>(201).fill(assignment(0));
     expect(splitAssignments(many).map((piece) => piece.length)).toEqual([100, 100, 1]);
   });
@@ -63,7 +63,7 @@ describe('assignments', () => {
 });
 
 describe('sequence numbers of assignment messages', () => {
-  it('acknowledge an assignment of the service with the last of its messages', () => {
+  it('acknowledge an assignment of the service only with the number of its last message', () => {
     const numbering = new AssignmentNumbering();
     for (const [service, count] of [
       [1, 1],

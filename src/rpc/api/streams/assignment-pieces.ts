@@ -1,7 +1,7 @@
 import { limits } from '../../../core/limits.ts';
 import type { Assignment } from '../../../core/messages.ts';
 
-/** An upper bound, in bytes, of one assignment's tags, lengths and numbers on the wire. */
+/** An upper bound, in bytes, of the protobuf field numbers, lengths and integers of one assignment on the wire. */
 const fixedBytes = 256;
 
 /** Returns an upper bound of an assignment's bytes on the wire. */
@@ -32,9 +32,9 @@ export function splitAssignments(tasks: readonly Assignment[]): readonly (readon
 }
 
 /**
- * Translates the sequence numbers of messages on the wire to those of the service. The service numbers its assignments;
- * one assignment may be several messages. It counts as received once the worker has acknowledged the last of its
- * messages.
+ * Translates the sequence numbers of assignment messages on the wire to the numbers that the service gives to its
+ * assignments. One assignment of the service may be sent as several messages; it counts as received once the worker has
+ * acknowledged the last of them.
  */
 export class AssignmentNumbering {
   readonly #unacknowledged: { readonly wire: number; readonly service: number }[] = [];
@@ -44,14 +44,18 @@ export class AssignmentNumbering {
     return ++this.#wire;
   }
 
-  /** Records that the message with the latest number is the last one of the service's assignment `service`. */
+  /**
+   * Records that the assignment message with the latest number completes the service's assignment with the number
+   * `service`.
+   */
   ends(service: number): void {
     this.#unacknowledged.push({ wire: this.#wire, service });
   }
 
   /**
-   * Returns the latest assignment of the service that the worker has received completely, or undefined if it is the
-   * same as before. Throws a RangeError for a number that was never sent.
+   * Handles the acknowledgement of the message with the number `wire`. Returns the number of the service's latest
+   * assignment that the worker has received completely, or undefined if no further assignment is complete. Throws a
+   * RangeError if no message with this number was sent.
    */
   acknowledge(wire: number): number | undefined {
     if (wire > this.#wire) throw new RangeError('never sent');

@@ -1,4 +1,7 @@
-/** A queue with many writers and one reader. Each writer waits until its value is read, which bounds the queue. */
+/**
+ * A queue in memory with many writers and one reader. Each writer waits until its value is read, which bounds the
+ * queue.
+ */
 export class Mailbox<T> {
   readonly #waiting: { readonly value: T; readonly taken: () => void }[] = [];
   #closed = false;
@@ -8,7 +11,7 @@ export class Mailbox<T> {
     return this.#waiting.length === 0;
   }
 
-  /** Adds a value. Resolves once the reader has taken it, or once the mailbox is closed. */
+  /** Adds a value to the mailbox. Resolves once the reader has taken the value, or once the mailbox is closed. */
   put(value: T): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((taken) => {

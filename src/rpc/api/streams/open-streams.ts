@@ -21,8 +21,8 @@ export class OpenStreams {
   }
 
   /**
-   * Counts one more stream and returns a function that uncounts it. Throws RESOURCE_EXHAUSTED with TOO_MANY_STREAMS at
-   * the limit.
+   * Counts one more open stream of an identity, and returns a function that counts the stream as closed. Throws
+   * RESOURCE_EXHAUSTED with TOO_MANY_STREAMS at the limit of the node or of the identity.
    */
   open(identity: Identity): () => void {
     const own = this.#byIdentity.get(identity.name) ?? 0;

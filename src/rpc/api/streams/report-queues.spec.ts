@@ -21,7 +21,7 @@ import {
 } from '../../gen/holdfast/v1/worker_service_pb.ts';
 
 const { claimTasks, heartbeat, succeedTask, failTask } = WorkerService.method;
-/** `ours` may use the queue of the tasks; `theirs` may use only other queues. */
+/** The identity `ours` may use the queue of the tasks; the identity `theirs` may use only other queues. */
 const ours = callContext({ ...anyone, name: 'ours', queues: ['q'] });
 const theirs = callContext({ ...anyone, name: 'theirs', queues: ['other', 'r'] });
 const denied = {
@@ -61,8 +61,8 @@ const settlement = (): Settlement => {
   return { lease, outcome: 'succeeded', ...empty };
 };
 
-describe('an identity that may use only other queues', () => {
-  it('cannot settle a lease over a Report stream, which stays open', async () => {
+describe('an identity that may not use the queue of a task', () => {
+  it('cannot settle the task over a Report stream, which stays open', async () => {
     const { recorded, worker } = report(theirs);
     worker.message({ kind: 'settlements', batch: 1, items: [settlement()] });
     await node.clock.settle();
@@ -71,7 +71,7 @@ describe('an identity that may use only other queues', () => {
     expect(await head()).toMatchObject({ state: 'running' });
   });
 
-  it('cannot renew a lease over a Report stream', async () => {
+  it('cannot renew the task’s lease over a Report stream', async () => {
     const before = await head();
     await node.clock.advance(5_000);
     const { recorded, worker } = report(theirs);
@@ -85,7 +85,7 @@ describe('an identity that may use only other queues', () => {
     expect(await head()).toEqual(before);
   });
 
-  it('cannot settle or renew a lease by unary calls', async () => {
+  it('cannot settle the task or renew its lease by unary calls', async () => {
     const { api } = node;
     const before = await head();
     const succeed = create(SucceedTaskRequestSchema, { lease });
@@ -98,13 +98,13 @@ describe('an identity that may use only other queues', () => {
     expect(await head()).toEqual(before);
   });
 
-  it('does not receive tasks that another identity claimed with the same request id', async () => {
+  it('does not receive the task that another identity claimed with the same request id', async () => {
     const request = create(ClaimTasksRequestSchema, { ...claim, queues: ['r'] });
     expect((await node.api.call(claimTasks, request, theirs)).tasks).toEqual([]);
   });
 });
 
-it('an identity that may use the lease’s queue renews and settles the lease', async () => {
+it('an identity that may use the queue of a task can renew the task’s lease and settle the task', async () => {
   const { recorded, worker } = report(ours);
   worker.message({ kind: 'heartbeats', batch: 1, items: [{ lease, progress: undefined }] });
   await node.clock.settle();

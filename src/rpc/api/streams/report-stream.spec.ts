@@ -27,7 +27,7 @@ function report(node: ApiNode, context = callContext()) {
   return { recorded, worker: node.api.report(recorded, context) };
 }
 
-/** Opens a Work stream with these tasks assigned to it, and returns their leases. */
+/** Submits one task for each key, opens a Work stream to which the tasks are assigned, and returns their leases. */
 async function assignTasks(node: ApiNode, ...keys: string[]) {
   await submitItems(node, ...keys.map((key) => item(key)));
   const recorded = new RecordingStream<WorkResponse>();
@@ -49,7 +49,7 @@ async function assignTasks(node: ApiNode, ...keys: string[]) {
 }
 
 describe('a Report stream', () => {
-  it('settles each item, answers at its index, and returns the credits to the session', async () => {
+  it('settles each item of a batch, answers at the item’s index, and returns the credits to the session', async () => {
     const node = await apiNode();
     const { recorded: work, leases, sessionId } = await assignTasks(node, 'a', 'b');
     await submitItems(node, item('c'));
@@ -68,7 +68,7 @@ describe('a Report stream', () => {
     expect(work.of('assignments').flatMap((m) => m.tasks.map((t) => t.key))).toEqual(['a', 'b', 'c']);
   });
 
-  it('reports that no credits were returned if the session is on another node', async () => {
+  it('reports that no credits were returned if the worker’s session is on another node', async () => {
     const node = await apiNode();
     const { leases } = await assignTasks(node, 'a');
     const { recorded, worker } = report(node);
@@ -132,7 +132,7 @@ describe('a Report stream', () => {
     }
   });
 
-  it('answers each item with the error when the store fails, and stays open', async () => {
+  it('answers each item with the store’s error when the store fails, and stays open', async () => {
     const failed = new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The disk is gone.');
     const node = await apiNode((service) => ({
       ...service,
@@ -187,7 +187,7 @@ describe('a Report stream', () => {
     expect(recorded).toMatchObject({ ended: true, error: undefined });
   });
 
-  it('shortens a long message to 8 KiB, cut between characters', async () => {
+  it('shortens the long error message of a failed task to 8 KiB, cut between characters', async () => {
     const node = await apiNode();
     const { leases } = await assignTasks(node, 'a');
     const { worker } = report(node);

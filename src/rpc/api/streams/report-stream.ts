@@ -27,7 +27,7 @@ export function reportStream(
   let waiting = 0;
   let ended = false;
 
-  /** Handles a hello. A worker sends another hello when it has moved to a new session. */
+  /** Handles a hello message of the Report stream. A worker sends another hello when it has moved to a new session. */
   function greet(hello: Extract<ReportRequest, { kind: 'hello' }>): void {
     ensure(reportHello, hello, deps.clock.now());
     requireVerb(context.identity, 'work');

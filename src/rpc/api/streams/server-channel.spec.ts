@@ -6,7 +6,7 @@ import type { ApiDeps } from '../api-deps.ts';
 import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
 
-describe('a channel', () => {
+describe('the server’s end of a stream', () => {
   it('leaves no count, timer or listener behind when it ends', async () => {
     const { clock, service } = await apiNode();
     const listeners = new Set<() => void>();

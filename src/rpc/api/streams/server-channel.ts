@@ -1,6 +1,6 @@
 /**
- * The server's end of a Work or Report stream. It counts the stream, sends keep-alives, cuts a slow reader and ends the
- * stream exactly once.
+ * The server's end of a Work or Report stream. It counts the stream toward the limits, sends keep-alives, cuts the
+ * stream of a slow reader and ends the stream exactly once.
  */
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { limits, timing } from '../../../core/limits.ts';
@@ -9,16 +9,16 @@ import type { ApiDeps } from '../api-deps.ts';
 import { startStreamLife } from './stream-life.ts';
 
 export interface ServerChannelEvents {
-  /** Called when the stream has sent `drain` to the client. From then on it must assign no more tasks. */
+  /** Called when the channel has sent `drain` to the client. From then on no task may be assigned on this stream. */
   draining(): void;
-  /** Called when the transport has sent some of the buffered bytes, which may make room for more messages. */
+  /** Called when the transport has sent some of the stream's buffered bytes, which may make room for more messages. */
   roomFreed?(): void;
   /** Called when the stream has ended, with or without an error. Nothing can be sent any more. */
   closed(): void;
 }
 
 export interface ServerChannel<Message> {
-  /** Returns how many bytes may be sent now without waiting for the reader. */
+  /** Returns how many bytes can be sent on the stream now without waiting for the client to read. */
   roomBytes(): number;
   send(message: Message): void;
   end(error?: HoldfastError): void;
@@ -28,7 +28,10 @@ export interface ServerChannel<Message> {
 
 type ControlMessage = { readonly kind: 'keepAlive' } | { readonly kind: 'drain' };
 
-/** Opens the channel. Returns undefined if this node refuses the stream; the client has then received the error. */
+/**
+ * Opens the server's end of a Work or Report stream. Returns undefined if this node refuses the stream; the client has
+ * then received the error.
+ */
 export function openChannel<Message>(
   deps: ApiDeps,
   stream: ServerStream<Message | ControlMessage>,
@@ -88,7 +91,8 @@ export function openChannel<Message>(
 }
 
 /**
- * Counts one more stream and returns a function that uncounts it. Throws if this node drains or has too many streams.
+ * Counts one more open stream of the caller, and returns a function that counts the stream as closed. Throws if this
+ * node drains or has too many streams.
  */
 export function countStream(deps: ApiDeps, { identity }: CallContext): () => void {
   if (deps.draining) throw draining(deps.node);

@@ -18,7 +18,7 @@ import {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { watchTask } from './watch.ts';
 
-/** Opens a watch and collects its updates. */
+/** Opens a WatchTasks stream and collects its updates. */
 function follow(node: ApiNode, tasks: { id: string; fromVersion?: number }[], context = callContext()) {
   const updates: WatchTasksResponse[] = [];
   const request = create(WatchTasksRequestSchema, { tasks });

@@ -27,7 +27,8 @@ const drain: Update = { update: { update: { case: 'drain', value: {} } } };
 
 /**
  * Streams the events and the progress of tasks until all tasks have ended. A task that cannot be watched is answered
- * with an error and does not affect the others. It reads no faster than the client reads the stream.
+ * with an error and does not affect the other tasks. Updates of the tasks are read no faster than the client reads the
+ * stream.
  */
 export async function* watchTasks(
   deps: ApiDeps,
@@ -94,7 +95,10 @@ async function watchOne(
   }
 }
 
-/** Serves WatchTask by a WatchTasks call for one task. An error of the task becomes the error of the call. */
+/**
+ * Serves WatchTask by a WatchTasks call for one task. If the task cannot be watched, the call fails with the task's
+ * error.
+ */
 export async function* watchTask(
   api: Pick<Api, 'watch'>,
   request: WatchTaskRequest,

@@ -136,7 +136,7 @@ describe('a Work stream', () => {
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
-  it('splits a large assignment into messages of at most 1 MiB, which the service counts as one', async () => {
+  it('splits a large assignment into messages of at most 1 MiB, which the service counts as one assignment', async () => {
     let sink: SessionSink | undefined;
     const received: number[] = [];
     const node = await apiNode((service) => ({
@@ -253,7 +253,7 @@ describe('a Work stream', () => {
     }
     expect(assignedCount()).toBe(40);
     expect(most).toBeGreaterThan(spec.length);
-    // A single task is always assigned, even if it is larger than the fill limit.
+    // A single task is always assigned, even if it is larger than the fill limit of the stream's buffer.
     expect(most).toBeLessThanOrEqual(limits.streamFillBytes + limits.payloadBytes);
     expect(recorded.ended).toBe(false);
   });

@@ -12,7 +12,10 @@ import { badSequence, inertReceiver, openChannel, type ServerChannel } from './s
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
 
-/** Serves one worker's stream of assignments. The hello opens a session of the service; later messages go to it. */
+/**
+ * Serves one worker's stream of assignments. The worker's hello message opens a session of the service, which handles
+ * all later messages.
+ */
 export function workStream(
   deps: ApiDeps,
   stream: ServerStream<WorkResponse>,
@@ -48,7 +51,10 @@ export function workStream(
     held.release();
   }
 
-  /** Holds back the session's messages until `release`: the welcome must be the first message on the stream. */
+  /**
+   * Holds back the session's messages until `release` is called: the welcome must be the first message on a Work
+   * stream.
+   */
   function holdUntilWelcome(): { readonly sink: SessionSink; release(): void } {
     let waiting: (() => void)[] | undefined = [];
     const later = (send: () => void): void => {

@@ -40,7 +40,7 @@ describe('a payload', () => {
     expect(error).toMatchObject({ code: 'UNIMPLEMENTED', reason: 'NOT_BUILT' });
   });
 
-  it('is reported with BAD_FIELD if another field is invalid too', () => {
+  it('that is not valid JSON is reported with BAD_FIELD if another field is invalid too', () => {
     expect(checkSpec({ type: '', payload: payload('{') })).toMatchObject({ reason: 'BAD_FIELD' });
   });
 });

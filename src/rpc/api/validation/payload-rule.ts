@@ -7,7 +7,7 @@ import { type Check, type FieldProblem, field, path } from './validate.ts';
 const contentType = field(text(limits.contentTypeChars));
 const keyId = field(text(limits.keyChars));
 
-/** Checks that bytes of a JSON content type are JSON: otherwise a worker would fail on them much later. */
+/** Checks that a payload with a JSON content type is JSON: otherwise a worker would fail on the payload much later. */
 function json(payload: Payload): FieldProblem | undefined {
   const { bytes } = payload;
   // An empty payload without a content type means that the caller gave no payload.

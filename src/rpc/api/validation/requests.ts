@@ -1,4 +1,7 @@
-/** Validation tables of the generated requests. The tables of the core's own messages are in tables.ts. */
+/**
+ * The validation rules of the generated protobuf requests, one table per message. The tables of the messages that the
+ * core's own codec decodes are in tables.ts.
+ */
 import { limits } from '../../../core/limits.ts';
 import { count, duration, enumOf, name, text, time, utf8, whole } from '../../../core/rules.ts';
 import type {

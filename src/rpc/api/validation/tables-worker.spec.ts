@@ -19,13 +19,17 @@ describe('a settlement', () => {
   const violations = (more: Partial<Settlement>) =>
     violationLines(validateItem(settlement, { ...good, ...more }, '', nowMs));
 
-  it('with a long message is valid: the message is shortened later', () => {
+  it('with a long error message is valid: the error message is shortened later', () => {
     expect(violations({})).toEqual([]);
   });
 
   it.each<[string, Partial<Settlement>, string]>([
     ['without a lease', { lease: new Uint8Array() }, 'lease: is missing'],
-    ['with a long lease', { lease: new Uint8Array(2_049) }, 'lease: has 2,049 bytes; at most 2,048'],
+    [
+      'with a lease of 2,049 bytes',
+      { lease: new Uint8Array(2_049) },
+      'lease: has 2,049 bytes; at most 2,048',
+    ],
     [
       'with an unknown outcome',
       { outcome: '9' as never },
@@ -37,17 +41,17 @@ describe('a settlement', () => {
       'afterMs: is missing; a snooze needs a duration',
     ],
     [
-      'that snoozes too long',
+      'that snoozes for more than 365 d',
       { outcome: 'snoozed', afterMs: 366 * day },
       'afterMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
     ],
     [
-      'that backs off too long',
+      'with a backoff of more than 30 d',
       { afterMs: 31 * day },
       'afterMs: is 2678400000 ms; a whole number of ms from 0 ms to 30 d',
     ],
     [
-      'with a large result',
+      'with a result of more than 256 KiB',
       { outcome: 'succeeded', result: encodePayload(payload('x'.repeat(limits.resultBytes + 1), 'a/b')) },
       'result.bytes: has 262,145 bytes; at most 262,144',
     ],
@@ -66,7 +70,7 @@ describe('a heartbeat', () => {
     ['above 1', { fraction: 1.1, note: '' }, 'progress.fraction: is 1.1; from 0 to 1'],
     ['that is NaN', { fraction: Number.NaN, note: '' }, 'progress.fraction: is NaN; from 0 to 1'],
     [
-      'with a long note',
+      'with a note of 257 characters',
       { fraction: 1, note: 'n'.repeat(257) },
       'progress.note: has 257 characters; at most 256',
     ],
@@ -77,7 +81,7 @@ describe('a heartbeat', () => {
   });
 });
 
-describe('a worker’s hello', () => {
+describe('a worker’s hello message', () => {
   type Hello = Parameters<typeof hello>[0];
   const good: Hello = {
     kind: 'hello',
@@ -91,22 +95,30 @@ describe('a worker’s hello', () => {
   };
 
   it.each<[string, Partial<Hello>, string]>([
-    ['without a name', { workerName: '' }, 'workerName: is missing'],
-    ['with a long id', { workerId: 'i'.repeat(65) }, 'workerId: has 65 characters; at most 64'],
-    ['for no queue', { queues: [] }, 'queues: has 0 queues; at least 1'],
-    ['for too many queues', { queues: Array(65).fill('q') }, 'queues: has 65 queues; at most 64'],
+    ['without a worker name', { workerName: '' }, 'workerName: is missing'],
     [
-      'for a bad queue',
+      'with a worker id of 65 characters',
+      { workerId: 'i'.repeat(65) },
+      'workerId: has 65 characters; at most 64',
+    ],
+    ['for no queue', { queues: [] }, 'queues: has 0 queues; at least 1'],
+    ['for 65 queues', { queues: Array(65).fill('q') }, 'queues: has 65 queues; at most 64'],
+    [
+      'for a queue with an invalid name',
       { queues: ['q', 'a/b'] },
       'queues[1]: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
     ],
-    ['for a bad tenant', { tenant: 'ü' }, 'tenant: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen'],
     [
-      'for too many types',
+      'for a tenant with an invalid name',
+      { tenant: 'ü' },
+      'tenant: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
+    ],
+    [
+      'for 257 task types',
       { types: Array(257).fill({ type: 't', maxVersion: 1 }) },
       'types: has 257 types; at most 256',
     ],
-    ['for a bad type', { types: [{ type: '', maxVersion: 1 }] }, 'types[0].type: is missing'],
+    ['for a task type without a name', { types: [{ type: '', maxVersion: 1 }] }, 'types[0].type: is missing'],
     ['with too many credits', { tasks: 4_097 }, 'tasks: is 4097; a whole number from 0 to 4,096 tasks'],
     ['with negative credits', { bytes: -1 }, 'bytes: is -1; a whole number from 0 to 4,294,967,295 bytes'],
   ])('%s is refused', (_what, more, violation) => {

@@ -42,41 +42,49 @@ describe('a submission', () => {
   });
 
   it.each<[string, HoldfastError | undefined, string]>([
-    ['a long key', checkItem({ key: 'k'.repeat(256) }), 'idempotencyKey: has 256 characters; at most 255'],
     [
-      'half a surrogate pair',
+      'an idempotency key of 256 characters',
+      checkItem({ key: 'k'.repeat(256) }),
+      'idempotencyKey: has 256 characters; at most 255',
+    ],
+    [
+      'half a surrogate pair in its key',
       checkItem({ key: 'a\ud800' }),
       'idempotencyKey: holds half of a surrogate pair; send well-formed Unicode',
     ],
     ['no spec', checkItem({ spec: new Uint8Array() }), 'spec.type: is missing'],
-    ['a long type', checkSpec({ type: 't'.repeat(65) }), 'spec.type: has 65 characters; at most 64'],
     [
-      'a type with a space',
+      'a task type of 65 characters',
+      checkSpec({ type: 't'.repeat(65) }),
+      'spec.type: has 65 characters; at most 64',
+    ],
+    [
+      'a task type with a space',
       checkSpec({ type: 'a b' }),
       'spec.type: may hold only A-Z, a-z, 0-9, dot, underscore and hyphen',
     ],
     [
-      'a long ordering key',
+      'an ordering key of 256 characters',
       checkSpec({ orderingKey: 'o'.repeat(256) }),
       'spec.orderingKey: has 256 characters; at most 255',
     ],
     [
-      'a long content type',
+      'a content type of 129 characters',
       checkSpec({ payload: payload('', 'c'.repeat(129)) }),
       'spec.payload.contentType: has 129 characters; at most 128',
     ],
     [
-      'a run time too far ahead',
+      'a run time more than 365 d ahead',
       options({ runAtMs: nowMs + limits.runAheadMs + 1 }),
       'options.runAtMs: is more than 365 d ahead',
     ],
     [
-      'a delay too long',
+      'a delay of more than 365 d',
       options({ delayMs: 365 * day + 1 }),
       'options.delayMs: is 31536000001 ms; a whole number of ms from 0 ms to 365 d',
     ],
     [
-      'a run time and a delay',
+      'both a run time and a delay',
       options({ runAtMs: nowMs, delayMs: 1 }),
       'options.delayMs: is given together with runAtMs; give one of them',
     ],
@@ -86,22 +94,22 @@ describe('a submission', () => {
       'options.deadlineAtMs: is -1; milliseconds since the epoch',
     ],
     [
-      'a lifetime too long',
+      'a lifetime of more than 365 d',
       options({ lifetimeMs: 366 * day }),
       'options.lifetimeMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
     ],
     [
-      'a retention too long',
+      'a retention of more than 365 d',
       options({ retentionMs: 366 * day }),
       'options.retentionMs: is 31622400000 ms; a whole number of ms from 0 ms to 365 d',
     ],
     [
-      'a window too short',
+      'an idempotency window of less than 1 min',
       options({ windowMs: 59_999 }),
       'options.windowMs: is 59999 ms; a whole number of ms from 1 min to 30 d',
     ],
     [
-      'a window too long',
+      'an idempotency window of more than 30 d',
       options({ windowMs: 31 * day }),
       'options.windowMs: is 2678400000 ms; a whole number of ms from 1 min to 30 d',
     ],
@@ -111,36 +119,44 @@ describe('a submission', () => {
       'options.priority: is urgent; one of high, normal, low',
     ],
     [
-      'too many attempts',
+      'more than 1,000 attempts',
       options({ retry: { maxAttempts: 1_001 } }),
       'options.retry.maxAttempts: is 1001; a whole number from 1 to 1,000',
     ],
     [
-      'a backoff too long',
+      'a maximum backoff of more than 30 d',
       options({ retry: { maxMs: 31 * day } }),
       'options.retry.maxMs: is 2678400000 ms; a whole number of ms from 0 ms to 30 d',
     ],
     [
-      'a first backoff of a fraction',
+      'a first backoff of 1.5 ms',
       options({ retry: { baseMs: 1.5 } }),
       'options.retry.baseMs: is 1.5 ms; a whole number of ms from 0 ms to 30 d',
     ],
-    ['a shrinking backoff', options({ retry: { factor: 0.5 } }), 'options.retry.factor: is 0.5; at least 1'],
+    [
+      'a backoff factor below 1',
+      options({ retry: { factor: 0.5 } }),
+      'options.retry.factor: is 0.5; at least 1',
+    ],
     [
       'an infinite backoff factor',
       options({ retry: { factor: Number.POSITIVE_INFINITY } }),
       'options.retry.factor: is Infinity; at least 1',
     ],
     [
-      'an attempt timeout too long',
+      'an attempt timeout of more than 11 h',
       options({ attemptTimeoutMs: 12 * 3_600_000 }),
       'options.attemptTimeoutMs: is 43200000 ms; a whole number of ms from 1 ms to 11 h',
     ],
-    ['too many tags', options({ tags: Array(9).fill('t') }), 'options.tags: has 9 tags; at most 8'],
-    ['a long tag', options({ tags: ['ok', 'é'.repeat(33)] }), 'options.tags[1]: has 66 bytes; at most 64'],
+    ['nine tags', options({ tags: Array(9).fill('t') }), 'options.tags: has 9 tags; at most 8'],
+    [
+      'a tag of 66 bytes',
+      options({ tags: ['ok', 'é'.repeat(33)] }),
+      'options.tags[1]: has 66 bytes; at most 64',
+    ],
     ['an empty tag', options({ tags: [''] }), 'options.tags[0]: is empty'],
     [
-      'a long parent id',
+      'a parent id of 256 characters',
       options({ parentId: 'p'.repeat(256) }),
       'options.parentId: has 256 characters; at most 255',
     ],

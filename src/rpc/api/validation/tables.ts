@@ -1,4 +1,4 @@
-/** The rules for each message's fields: one table per message. */
+/** The validation rules for the fields of messages, one table per message. */
 import { decodePayload } from '../../../core/codec/payload.ts';
 import { readSpec, type Spec } from '../../../core/codec/spec.ts';
 import { asHoldfastError } from '../../../core/errors.ts';
@@ -43,7 +43,8 @@ export const taskId = field(text(limits.keyChars, 'required'));
 export const tags = list(tagCount, field(tag));
 
 /**
- * Checks an encoded message that is a field of another: decodes it, then checks it. Undecodable bytes are a violation.
+ * Returns a check for a bytes field that contains an encoded message: it decodes the message, then checks its fields.
+ * Bytes that cannot be decoded are a violation.
  */
 function packed<M>(read: (bytes: Uint8Array) => M, check: Check<M>): Check<Uint8Array> {
   return (bytes, parent, at, findings) => {
@@ -105,8 +106,8 @@ const snooze = field(duration(1, limits.runAheadMs));
 const backoff = field(duration(0, limits.backoffMaxMs));
 
 /**
- * The rules of a settlement. `message` and `errorType` have no rule: a long text is shortened later, because a
- * settlement must not fail for its texts.
+ * The validation rules of a settlement. `message` and `errorType` have no rule: a long text is shortened later, because
+ * a settlement must not be refused for the length of its texts.
  */
 export const settlement = message<Settlement>(
   {

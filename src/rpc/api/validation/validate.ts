@@ -6,10 +6,10 @@
 import { type Code, HoldfastError, invalid, type Reason, type Violation } from '../../../core/errors.ts';
 import type { FieldRules, Rule } from '../../../core/rules.ts';
 
-/** The special reasons of invalid fields. All other invalid fields have the reason BAD_FIELD. */
+/** The error reasons that only certain invalid fields have. All other invalid fields have the reason BAD_FIELD. */
 export type FieldReason = Extract<Reason, 'BAD_JSON' | 'TOO_LARGE' | 'NOT_BUILT'>;
 
-/** A description of an invalid value. A plain string has the reason BAD_FIELD. */
+/** A description of an invalid field value, with its error reason. A plain string has the reason BAD_FIELD. */
 export type FieldProblem = string | { readonly description: string; readonly reason: FieldReason };
 
 /** Checks the field `name` of a message and adds its violations to `findings`. `parent` is the path of the message. */
@@ -36,7 +36,7 @@ const special: Readonly<Record<FieldReason, { readonly code: Code; readonly help
 
 /** Collects the violations of one request, in the order of the tables. */
 export class Findings {
-  /** The current time, for rules that compare times with it. */
+  /** The current time in epoch ms, with which rules compare the times in a request. */
   readonly nowMs: number;
   #found: Finding[] | undefined;
 
@@ -52,8 +52,8 @@ export class Findings {
   }
 
   /**
-   * Returns the error with all violations, or undefined if there are none. If all violations have the same special
-   * reason, the error has that reason too.
+   * Returns an error with all violations, or undefined if there are none. If all violations have the same special
+   * reason, such as TOO_LARGE, the error has that reason too.
    */
   error(): HoldfastError | undefined {
     const found = this.#found;
@@ -122,13 +122,16 @@ export function message<M>(table: Table<M>, crossCheck?: CrossFieldCheck<M>): Ch
   };
 }
 
-/** Returns the checks of optional fields, one for each rule. */
+/** Converts the rule of each field to a check that also accepts an absent field. */
 export function optionalFields<M>(rules: FieldRules<M>): EveryField<{ [K in keyof M]: M[K] | undefined }> {
   const checks = Object.entries<Rule<never>>(rules).map(([name, rule]) => [name, optional(field(rule))]);
   return Object.fromEntries(checks);
 }
 
-/** Checks a request. Throws INVALID_ARGUMENT, or the code of a special reason, with every violation. */
+/**
+ * Checks a request. Throws one error with every violation: INVALID_ARGUMENT, or UNIMPLEMENTED if every violation has
+ * the reason NOT_BUILT.
+ */
 export function ensure<M>(check: Check<M>, value: M, nowMs: number): void {
   const findings = new Findings(nowMs);
   check(value, '', '', findings);

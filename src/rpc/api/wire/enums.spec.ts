@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { priorityNumbers, stateNumbers, whenDeadNumbers } from '../../../core/wire-numbers.ts';
 import { Priority, TaskState, WhenDead } from '../../gen/holdfast/v1/task_pb.ts';
 
-/** The numbers of a generated enumeration by their words, without UNSPECIFIED. */
+/** Returns the numbers of a generated protobuf enumeration by their words, without UNSPECIFIED. */
 function numbersOf(generated: Readonly<Record<string, number | string>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(generated)
@@ -11,7 +11,7 @@ function numbersOf(generated: Readonly<Record<string, number | string>>): Record
   );
 }
 
-test('the numbers of the core are those of the generated code', () => {
+test('the enum numbers in core/wire-numbers.ts are the same as in the generated protobuf code', () => {
   expect(numbersOf(Priority)).toEqual(priorityNumbers);
   expect(numbersOf(TaskState)).toEqual(stateNumbers);
   expect(numbersOf(WhenDead)).toEqual(whenDeadNumbers);

@@ -1,4 +1,4 @@
-/** Maps the core's enumerations to their numbers on the wire, but for those that core/wire-numbers.ts has. */
+/** Maps the core's enumerations to their protobuf numbers, except for the enumerations in core/wire-numbers.ts. */
 
 import type { CancelCause, HeartbeatAnswer, OutcomeKind } from '../../../core/messages.ts';
 import { type DeadReason, deadReasons, eventKinds, type KnownKind } from '../../../core/task/event.ts';
@@ -54,8 +54,8 @@ export const failOutcomes: Readonly<Record<number, OutcomeKind>> = {
 };
 
 /**
- * Returns the word of an enum number, or undefined for 0. An unknown number becomes a word that is in no table (such as
- * `7`); the validator then refuses it by the name of its field.
+ * Returns the word (such as `high`) for a protobuf enum number, or undefined for 0. An unknown number becomes a word
+ * that is in no table (such as `7`), which the validator refuses with the name of the field.
  */
 export function wordOf<W extends string>(
   numbers: Readonly<Record<W, number>>,

@@ -1,4 +1,6 @@
-/** Converts generated request messages to the plain values of the core. 0 and empty mean absent. */
+/**
+ * Converts generated protobuf requests to the plain values of the core. A field that is 0 or empty counts as absent.
+ */
 import { toBinary } from '@bufbuild/protobuf';
 import { noOptions } from '../../../core/codec/options.ts';
 import { emptyPayload } from '../../../core/codec/payload.ts';
@@ -16,7 +18,10 @@ import type {
 import type { HeartbeatItem as WireHeartbeatItem } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import { wordOf } from './enums.ts';
 
-/** Returns the number, or undefined for 0. Above 2^53 it loses digits, but every limit is far below that. */
+/**
+ * Converts a protobuf integer to a number, and 0 to undefined. An integer above 2^53 loses digits, but every limit is
+ * far below 2^53.
+ */
 export function number(value: bigint | number): number | undefined {
   const plain = Number(value);
   return plain === 0 ? undefined : plain;

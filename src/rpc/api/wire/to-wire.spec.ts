@@ -99,7 +99,7 @@ describe('options on the wire', () => {
   it('of a stored task are the same after encoding and decoding', () => {
     fc.assert(
       fc.property(storedOptions, (options) => {
-        // 0 means "absent" on the wire; the validator refuses it as a factor.
+        // 0 means "absent" on the wire; the validator refuses a backoff factor of 0.
         fc.pre(options.retry.factor !== 0);
         const shown = resolveOptions(carried(optionsOf(options)), 0);
         expect({ ...shown, ownLifetime: options.ownLifetime }).toEqual(options);

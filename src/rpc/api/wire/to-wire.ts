@@ -1,4 +1,7 @@
-/** Converts the service's answers to generated messages. Durations and times become bigints; absent ones become 0. */
+/**
+ * Converts the service's answers to generated protobuf messages. Durations and times become bigints; absent ones become
+ * 0.
+ */
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
@@ -41,7 +44,7 @@ export function optionsOf(options: Options): CompleteMessage<SubmitOptions> {
   const { retry } = options;
   return {
     runAtMs: int64(options.runAtMs),
-    // The delay was converted to `runAtMs` when the task was accepted.
+    // The delay of a submission was converted to `runAtMs` when the task was accepted.
     delayMs: 0n,
     deadlineAtMs: int64(options.deadlineAtMs),
     lifetimeMs: int64(options.lifetimeMs),
@@ -108,7 +111,10 @@ export function viewToWire(view: TaskDetails, withPayload: boolean): MessageInit
   });
 }
 
-/** Converts an event. An event of a kind that this version does not know is returned as it was stored. */
+/**
+ * Converts a task event to its protobuf message. An event of a kind that this version does not know is returned as it
+ * was stored.
+ */
 export function eventToWire(event: TaskEvent): MessageInitShape<typeof TaskEventSchema> {
   if (event.kind === 'unknown') return fromBinary(TaskEventSchema, event.bytes);
   return {

@@ -10,14 +10,17 @@ import { GrpcStream } from './grpc-stream.ts';
 
 type StreamOpener<I, O> = (stream: ServerStream<O>, context: CallContext) => StreamReceiver<I>;
 
-/** Returns the grpc-js handler of a bidirectional stream whose messages `open` serves. */
+/**
+ * Returns the grpc-js handler of a bidirectional stream. `open` is called for each stream and returns the receiver of
+ * the client's messages.
+ */
 export function bidiHandler<I, O>(
   { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
   encode: (message: O) => Buffer,
   open: StreamOpener<I, O>,
 ): handleBidiStreamingCall<ParseResult<I>, Buffer> {
   return (call) => {
-    // A call without an 'error' listener would end the process with an uncaught exception.
+    // Without an 'error' listener an error of the gRPC call would end the process as an uncaught exception.
     call.on('error', () => {});
     try {
       const { context, connection, abort } = startCall(call, authenticator);
@@ -40,8 +43,8 @@ export function bidiHandler<I, O>(
 }
 
 /**
- * Forwards the client's messages to the receiver, and the end of the stream exactly once. Returns a function that ends
- * the stream from the server's side.
+ * Forwards the messages of a gRPC stream's client to the receiver, and tells the receiver exactly once that the stream
+ * has ended. Returns a function that does so when the server ends the stream.
  */
 function forwardRequests<I, O>(
   call: ServerDuplexStream<ParseResult<I>, Buffer>,

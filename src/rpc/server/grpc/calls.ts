@@ -27,7 +27,7 @@ function socketOf(call: GrpcCall): object | undefined {
   return session === undefined || session.destroyed ? undefined : session.socket;
 }
 
-/** The abort reason of a call's signal. */
+/** The error with which a call's AbortSignal is aborted when the caller has disconnected or cancelled the call. */
 export const callerGone = new HoldfastError('CANCELLED', 'ABANDONED', 'The caller went away.');
 
 export interface StartedCall {
@@ -36,11 +36,15 @@ export interface StartedCall {
   readonly abort: AbortController;
 }
 
-/** Authenticates the call. Throws UNAUTHENTICATED or PERMISSION_DENIED if the caller may not make it. */
+/**
+ * Authenticates the caller of a gRPC call. Throws UNAUTHENTICATED or PERMISSION_DENIED if the server refuses the
+ * caller.
+ */
 export function startCall(call: GrpcCall, authenticator: Authenticator): StartedCall {
   const { identity, connection } = authenticator.authenticate(socketOf(call), call.metadata.getMap());
   const abort = new AbortController();
-  // grpc-js emits 'cancelled' after answered calls too. One shared error object saves a new exception for each call.
+  // grpc-js emits 'cancelled' for calls that were answered too. One shared error object saves creating one for each
+  // call.
   call.on('cancelled', () => abort.abort(callerGone));
   if (call.cancelled) abort.abort(callerGone);
   const deadline = Number(call.getDeadline());

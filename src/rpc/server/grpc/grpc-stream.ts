@@ -1,5 +1,6 @@
 /**
- * The server's end of a gRPC stream. It counts the bytes that are not yet sent and can cut a client that stops reading.
+ * The server's end of a gRPC stream. It counts the bytes that are not yet sent, and can cut the stream of a client that
+ * stops reading.
  */
 import { constants } from 'node:http2';
 import type { ServerDuplexStream, ServerWritableStream } from '@grpc/grpc-js';
@@ -9,7 +10,10 @@ import type { ServerStream } from '../../api/api.ts';
 import { type GrpcStatus, statusOf } from '../status.ts';
 import type { GrpcCallInternals } from './calls.ts';
 
-/** Delay in ms after which a cut stream is reset if its status has not been sent. */
+/**
+ * Delay in ms after which a stream that was cut is reset, if its status still cannot be sent because the client does
+ * not read.
+ */
 export const cutMs = 3_000;
 
 export type WritableCall = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
@@ -41,7 +45,8 @@ export class GrpcStream<Message> implements ServerStream<Message> {
   }
 
   /**
-   * Sends a message and calls `sent` once the network has accepted its bytes. Does not call it if the stream ended.
+   * Sends a message, and calls `sent` once the network has accepted the bytes of the message. If the stream has already
+   * ended, sends nothing and does not call `sent`.
    */
   write(message: Message, sent: () => void): void {
     if (this.#ended) return;
@@ -61,7 +66,10 @@ export class GrpcStream<Message> implements ServerStream<Message> {
     else this.#cut(statusOf(error));
   }
 
-  /** Drops the buffered messages and sends the status at once: a status queued behind unread messages never arrives. */
+  /**
+   * Drops the stream's buffered messages and sends its gRPC status at once: a status that is queued behind messages
+   * which the client does not read would never arrive.
+   */
   #cut(status: GrpcStatus): void {
     const internals = (this.#call as unknown as GrpcCallInternals).call;
     this.#call.destroy();

@@ -1,4 +1,4 @@
-/** Registers every method of the schema on the gRPC server; the handlers of the Api serve them. */
+/** Registers every method of the protobuf schema on the gRPC server. The handlers of the Api serve the calls. */
 import type { DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { Server } from '@grpc/grpc-js';
 import { decodeReportRequest, encodeReportResponse } from '../../../core/codec/report.ts';
@@ -30,12 +30,14 @@ export const services: readonly DescService[] = [TaskService, WorkerService, Adm
 const options = {
   'grpc.max_receive_message_length': mostReadBytes,
   'grpc.max_send_message_length': -1,
-  /** The most concurrent calls of one connection. Further calls of its client wait until one of them has ended. */
+  /**
+   * The maximum number of concurrent calls on one connection. Further calls of the client wait until a call has ended.
+   */
   'grpc.max_concurrent_streams': 1_000,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_idle_ms': 1_800_000,
-  /** Disabled: channelz counts every message, which costs time, and nothing reads its counters. */
+  /** Disables channelz, the statistics of gRPC: counting every message costs time, and nothing reads the counters. */
   'grpc.enable_channelz': 0,
 };
 
@@ -83,7 +85,10 @@ function addUnary(server: Server, method: DescMethodUnary, { api, authenticator 
   );
 }
 
-/** Registers the calls that run thousands of times a second. The codec of `core` reads and writes their messages. */
+/**
+ * Registers the calls that run thousands of times a second: SubmitTasks, Work and Report. The codec of `core` decodes
+ * and encodes their messages.
+ */
 function addHotCalls(server: Server, deps: GrpcDeps): void {
   const { api } = deps;
   server.register(

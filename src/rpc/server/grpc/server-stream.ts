@@ -11,7 +11,10 @@ import { GrpcStream } from './grpc-stream.ts';
 /** Time in ms after which a stream whose client reads nothing is cut with SLOW_READER. */
 export const slowReaderMs = 60_000;
 
-/** Returns the handler of a server stream. It reads the source no faster than the network accepts the messages. */
+/**
+ * Returns the gRPC handler of a server-streaming call. The handler takes messages from the iterable that `open` returns
+ * no faster than the network accepts them.
+ */
 export function serverStreamHandler<I, O>(
   { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
   encode: (message: O) => Buffer,
@@ -52,7 +55,10 @@ async function pipeToStream<I, O>(
   }
 }
 
-/** Sends a message. Resolves once the network has accepted it or the stream has ended; rejects with SLOW_READER. */
+/**
+ * Sends a message on a stream. Resolves once the network has accepted the message or the stream has ended. Rejects with
+ * SLOW_READER if neither happens within 60 s.
+ */
 function writeAndWait<I, O>(
   stream: GrpcStream<O>,
   message: O,

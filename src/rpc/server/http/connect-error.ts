@@ -3,7 +3,7 @@ import { codeNumber } from '../../../core/codec/item-error.ts';
 import { asHoldfastError } from '../../../core/errors.ts';
 import { detailsOf, messageOf } from '../status.ts';
 
-/** Returns the error in Connect's form: the message and the same google.rpc details as over gRPC. */
+/** Converts an error to an error of the Connect protocol, with the same message and google.rpc details as over gRPC. */
 export function connectError(thrown: unknown): ConnectError {
   if (thrown instanceof ConnectError) return thrown;
   const error = asHoldfastError(thrown);

@@ -14,7 +14,10 @@ import { services } from '../grpc/grpc.ts';
 import { type ServingState, unknownService } from '../health.ts';
 import { connectError } from './connect-error.ts';
 
-/** The authenticated caller of a request. It is set before Connect handles the request. */
+/**
+ * The key of a request's authenticated caller in its context values. The value is set before Connect handles the
+ * request.
+ */
 export const callerKey = createContextKey<AuthenticatedCaller | undefined>(undefined);
 
 export interface RouteDeps {
@@ -62,7 +65,10 @@ function addWatches(router: ConnectRouter, { api, clock }: RouteDeps): void {
   );
 }
 
-/** Streams the source to the caller, with errors in Connect's form. Ends the stream when the caller's rights change. */
+/**
+ * Streams the messages of a server-streaming call to the caller, with errors of the Connect protocol. Ends the stream
+ * when the caller's permissions change.
+ */
 async function* streamToCaller<T>(
   handler: HandlerContext,
   clock: Clock,

@@ -6,7 +6,7 @@ import { type ListeningNode, startListeningNode } from '../../../../test/fixture
 import type { CertificateFiles } from '../../../tls/load.ts';
 import type { CallContext } from '../../api/api.ts';
 
-/** The context of the last call. */
+/** The context of the latest call to the server without TLS. */
 let last: CallContext;
 let plain: ListeningNode;
 let secured: ListeningNode;
@@ -64,7 +64,7 @@ describe('JSON over HTTP', () => {
     expect((await post('GetTask', { id })).body.task.idempotencyKey).toBe('a');
   });
 
-  it('answers the same key with another payload with 409 and the id of the existing task', async () => {
+  it('refuses a used idempotency key with another payload with status 409 and the id of the existing task', async () => {
     const { body } = await post('SubmitTask', submission('b'));
     const refused = await post('SubmitTask', submission('b', { ...payload, bytes: btoa('{"a":2}') }));
     expect(refused.status).toBe(409);
@@ -86,7 +86,7 @@ describe('JSON over HTTP', () => {
     ]);
   });
 
-  it('names every invalid field', async () => {
+  it('refuses an invalid request with the names of its invalid fields', async () => {
     const { status, body } = await post('SubmitTask', { queue: 'no good', item: { spec: { type: '' } } });
     expect(status).toBe(400);
     const fields = body.details.flatMap(

@@ -16,7 +16,10 @@ type Request = IncomingMessage | Http2ServerRequest;
 
 export interface HttpDeps extends RouteDeps {
   readonly authenticator: Authenticator;
-  /** Browser origins whose web pages may call. Default: none, because web pages must not reach a local server. */
+  /**
+   * Browser origins whose web pages may call the HTTP listener. Default: none, because web pages must not reach a local
+   * server.
+   */
   readonly origins: readonly string[];
 }
 
@@ -39,7 +42,8 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     grpc: false,
     grpcWeb: false,
     readMaxBytes: mostJsonBytes,
-    // An ignored field with a mistyped name is dangerous: a mistyped `idempotencyKey` would let a task run twice.
+    // Unknown JSON fields are refused, because ignoring a mistyped name is dangerous: with a mistyped `idempotencyKey`
+    // a task could run twice.
     jsonOptions: { ignoreUnknownFields: false },
     contextValues: (request) => createContextValues().set(callerKey, callers.get(request as Request)),
     fallback: (request, response) => answer(response as ServerResponse, notFound(request.url ?? '')),
@@ -94,7 +98,7 @@ function answerHealth(response: ServerResponse, serving: boolean): void {
   response.end(serving ? 'SERVING\n' : 'NOT_SERVING\n');
 }
 
-/** Answers with an error in Connect's JSON form (code and message) when Connect has not taken over the request. */
+/** Answers an HTTP request that Connect does not handle with an error in Connect's JSON form (code and message). */
 function answer(response: ServerResponse, error: HoldfastError): void {
   const { message, help } = error;
   const body = {
