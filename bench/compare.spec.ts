@@ -19,7 +19,7 @@ describe('a comparison of two commits', () => {
     expect(compare([run(1, 's')], [run(2, 's')])).toMatchObject([{ slower: -0.5, isSlower: false }]);
   });
 
-  it('compares medians and counts a row as slower only beyond its spread and 3 % more', () => {
+  it('compares medians, and counts a row as slower only if it is slower by more than its spread plus 3 %', () => {
     const here = [run(95, '/s'), run(90, '/s'), run(1, '/s')];
     const there = [run(100, '/s'), run(100, '/s'), run(100, '/s')];
     expect(compare(here, there)).toMatchObject([{ here: 90, there: 100, isSlower: false }]);
@@ -31,7 +31,7 @@ describe('a comparison of two commits', () => {
     expect(compare([[...run(1, 's'), ...run(1, 's', 'new')]], [run(1, 's')])).toHaveLength(1);
   });
 
-  it('compares an indented row with the one below the same row of the other commit', () => {
+  it('compares an indented row with the indented row below the same row in the other commit’s table', () => {
     const withCpu = (submitUs: number, processUs: number): Row[] => [
       ...run(1, '/s', 'submit'),
       ...run(submitUs, 'µs', '  CPU'),

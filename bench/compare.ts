@@ -8,7 +8,10 @@ export interface Comparison {
   readonly row: string;
   readonly keys: Row['keys'];
   readonly unit: string;
-  /** The medians over the rounds: `here` of this tree, `there` of the commit that it is compared with. */
+  /**
+   * The medians over the rounds of the benchmark: `here` of the working tree, `there` of the commit that the
+   * working tree is compared with.
+   */
   readonly here: number;
   readonly there: number;
   /** The fraction by which this tree is slower or costlier: 0.05 is 5 %. It is negative if this tree is faster. */
@@ -22,7 +25,10 @@ export interface Comparison {
 /** The fraction by which a row may be slower beyond its spread before it counts as slower. */
 export const tolerance = 0.03;
 
-/** The values of a run by the names of their rows. An indented row belongs to the row above it, whose name is put before its own. */
+/**
+ * The values that one benchmark run printed, by the names of their rows. An indented row belongs to the row
+ * above it, whose name is put before its own.
+ */
 function valuesByName(run: Run): Map<string, number> {
   const values = new Map<string, number>();
   let parent = '';

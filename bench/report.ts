@@ -7,7 +7,10 @@ export interface Row {
   readonly keys: Keys | '';
   readonly unit: string;
   readonly value: number;
-  /** The value that the prototype reached on a machine of the same kind; null if it was not measured there. */
+  /**
+   * The value that the prototype of Holdfast reached on a machine of the same kind; null if it was not
+   * measured there.
+   */
   readonly prototype: number | null;
 }
 

@@ -76,7 +76,7 @@ export const layers: readonly Layer[] = [
 /** The layer that only tests may import; `may: 'all'` does not include this layer. */
 const forTestsOnly = 'testing';
 
-/** For a layer, the layers above it, which `may: 'all'` does not include. */
+/** The layers above each layer. A layer with `may: 'all'` may not import the layers above it. */
 const above: Readonly<Record<string, readonly string[]>> = { node: ['cli'], testing: ['cli', 'node'] };
 
 /** Whether a file may import another file. Both are paths below src/. */

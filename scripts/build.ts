@@ -1,6 +1,7 @@
-// Builds dist: empties it, compiles, and makes the command executable. A plain `tsc` would keep files of earlier builds
-// and would not set the executable bit; either way the package would work here and fail elsewhere. It also runs as the
-// `prepare` script, because Node does not run `.ts` files below node_modules: an installed package needs dist.
+// Builds dist: empties it, compiles, and makes the command executable. A plain `tsc` would keep files of
+// earlier builds and would not set the executable bit; in both cases the package would work on this machine
+// and fail on others. The script also runs as the `prepare` script, because Node does not run `.ts` files
+// below node_modules: an installed package needs dist.
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { must } from './run.ts';
 

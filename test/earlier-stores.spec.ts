@@ -35,7 +35,7 @@ async function open(file: string, startMs: number) {
   return { clock, client, stateOf };
 }
 
-test('a store of schema 2 opens, and its tasks finish', { timeout: 60_000 }, async () => {
+test('a SQLite file of the earlier schema 2 opens, and its tasks finish', { timeout: 60_000 }, async () => {
   const { clock, client, stateOf } = await open('schema-2.sqlite', Date.UTC(2026, 10, 30, 8, 29, 0));
   expect(await stateOf('succeeded')).toBe('succeeded');
   expect(await stateOf('cancelled')).toBe('cancelled');

@@ -40,7 +40,7 @@ it('the embedded program of README.md runs without a server and ends', async () 
   expect(await node(project(files), 'embedded.ts')).toBe('Hello, Eve!\n');
 });
 
-it('the key of README.md’s task gives the same task again, and is refused with another input', async () => {
+it('the idempotency key in README.md gives the same task again, and is refused with another input', async () => {
   await using holdfast = connect('memory:');
   await using running = await holdfast.work(worker);
   const task = await holdfast.submit(greet, { name: 'Ada' });

@@ -134,7 +134,7 @@ function consumedBy({ meters }: AwsEngine, without: string | undefined): Units {
     reads += one.readUnits;
   }
   for (const [kind, one] of Object.entries(meters.queues.read())) {
-    // Look-ups are not counted: a process looks up the URL of a queue only once.
+    // Calls that look up the URL of a queue are not counted, because a process looks up each URL only once.
     if (kind !== 'lookUp') sqsCalls += one.calls;
   }
   return { writes, indexWrites, refusedWrites, reads, sqsCalls };

@@ -15,7 +15,9 @@ const slots = 10;
 /** The largest number of queues of one worker stream. */
 const queuesAStream = 64;
 
-/** Returns the consumption of an idle hour: that of five minutes on a virtual clock, times twelve. */
+/**
+ * Returns the consumption of an idle hour: the consumption of five minutes on a virtual clock, times twelve.
+ */
 export async function idleHour(queueCount: number): Promise<Units> {
   const site = await startStillSite();
   const [api, worker] = [await site.node('api'), await site.node('worker')];

@@ -1,4 +1,7 @@
-/** Measures on the stand-ins what one task consumes from its submission to its end, for different courses of a task. */
+/**
+ * Measures on local stand-ins of DynamoDB and SQS what one task consumes from its submission to its end, for
+ * different courses of a task.
+ */
 
 import type { QueueRef } from '../../src/core/queue-ref.ts';
 import { passes, reconcile } from '../../src/runtime/reconcile.ts';
@@ -40,11 +43,14 @@ export async function onFreshSite<T>(play: (stage: FreshSite) => Promise<T>): Pr
 export interface Life {
   /** The consumption of the task from its submission to its end. */
   readonly life: Units;
-  /** The consumption of all reconcile passes over the task. */
+  /** The consumption of all reconcile passes (searches for lost dispatch messages) that examine the task. */
   readonly reconcilePasses: Units;
 }
 
-/** Measures a task that succeeds at its first attempt, and then each reconcile pass over that task. */
+/**
+ * Measures a task that succeeds at its first attempt, and then each reconcile pass (a search for lost
+ * dispatch messages) that examines the task.
+ */
 export function happyLife(payload: PayloadOf, count: number, batches: Batches): Promise<Life> {
   return onFreshSite(async ({ site, api, worker, queue }) => {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, payload(i)));
@@ -105,7 +111,8 @@ export function heartbeat(count: number): Promise<Units> {
 }
 
 /**
- * Runs the sweep until no task is due. The cost of sweeps that find nothing due belongs to the cost of an idle hour.
+ * Runs the sweep, which makes due tasks ready, until no task is due. The cost of sweeps that find nothing due
+ * belongs to the cost of an idle hour.
  */
 async function sweepAll({ context }: CostNode): Promise<void> {
   while (await sweep(context, never)) {
@@ -140,8 +147,8 @@ export function delayed(count: number): Promise<Units> {
 }
 
 /**
- * Measures tasks with ordering keys: `each` tasks in each of `lanes` lanes. With full batches, a batch has tasks of
- * many lanes.
+ * Measures tasks with ordering keys: `each` tasks for each of `lanes` keys. With full batches, a batch has
+ * tasks of many ordering keys.
  */
 export function ordered(lanes: number, each: number, batches: Batches): Promise<Units> {
   return onFreshSite(async ({ site, api, worker, queue }) => {

@@ -1,7 +1,8 @@
 /**
- * `npm run bench:cost` measures what the service consumes on DynamoDB and SQS, at list prices. The stand-in's answers
- * contain the consumed capacity by AWS's rules, except for writes whose condition failed: such writes are charged as
- * AWS charges them, by the size of the existing item, twice in a transaction. `--json` prints one object.
+ * `npm run bench:cost` measures what the service consumes on DynamoDB and SQS, at list prices. The answers of
+ * the local DynamoDB stand-in contain the consumed capacity by AWS's rules, except for writes whose condition
+ * failed: such writes are charged as AWS charges them, by the size of the existing item, twice in a
+ * transaction. `--json` prints one object.
  */
 import { programOptions } from '../../test/fixtures/program-options.ts';
 import { designs, unitsOf } from './designs.ts';

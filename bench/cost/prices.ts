@@ -14,9 +14,9 @@ export const daysAMonth = 30.4;
 /** The capacity units and calls that an operation consumed. */
 export interface Units {
   readonly writes: number;
-  /** The part of `writes` that indexes consumed. */
+  /** The part of the write units (`writes`) that updates of indexes consumed. */
   readonly indexWrites: number;
-  /** The part of `writes` that writes with a failed condition consumed. */
+  /** The part of the write units (`writes`) that was consumed by writes whose condition failed. */
   readonly refusedWrites: number;
   readonly reads: number;
   readonly sqsCalls: number;

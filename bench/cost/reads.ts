@@ -1,4 +1,4 @@
-/** Measures on the stand-ins what reads and duplicate submissions consume. */
+/** Measures on local stand-ins of DynamoDB and SQS what reads and duplicate submissions consume. */
 
 import { onFreshSite } from './lives.ts';
 import { itemOf, oneKb } from './payloads.ts';

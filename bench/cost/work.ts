@@ -38,7 +38,10 @@ export function settlementOf({ lease }: Assignment, outcome: OutcomeKind = 'succ
   return { lease, outcome, result: undefined, message, errorType: failed ? 'Error' : '', afterMs: undefined };
 }
 
-/** Settles the tasks in one call; with a session id, the call returns the tasks' credits to that session. */
+/**
+ * Settles the tasks in one call. With a session id, the worker's session gets the tasks' credits back, so
+ * that it may be given as many further tasks.
+ */
 export async function settleAll(
   { service }: CostNode,
   tasks: readonly Assignment[],

@@ -16,7 +16,10 @@ export interface Audit {
   readonly leasesLost: number;
   /** The number of deliveries that the receiver recorded, repeated ones included. */
   readonly deliveries: number;
-  /** The number of webhooks that the receiver first got after a webhook of the same lane that was submitted later. */
+  /**
+   * The number of webhooks that arrived out of order: the receiver first got the webhook after one with the
+   * same ordering key that was submitted later.
+   */
   readonly outOfOrder: number;
   /** The number of accepted tasks that have not ended, or that succeeded although the receiver recorded no delivery. */
   readonly lost: number;
@@ -31,7 +34,10 @@ export function readLedger(file: string): LedgerEntry[] {
     .map((line) => JSON.parse(line) as LedgerEntry);
 }
 
-/** Counts the webhooks whose first delivery came after a delivery of the same lane that was submitted later. */
+/**
+ * Counts the webhooks whose first delivery came after the delivery of a webhook with the same ordering key
+ * that was submitted later.
+ */
 function outOfOrder(ledger: readonly LedgerEntry[]): number {
   const seen = new Set<string>();
   const latest = new Map<string, string>();

@@ -28,7 +28,7 @@ export interface Receiver {
 
 /** The share of requests that the receiver answers with 503, leaves without an answer, or resets. */
 const badShare = { unavailable: 0.08, hang: 0.02, reset: 0.05 } as const;
-/** A delivery is answered normally after this many attempts, so that the demo ends. */
+/** After this many attempts of a webhook, the receiver answers normally, so that the demo ends. */
 const badAttempts = 3;
 const answerMs = 100;
 

@@ -50,7 +50,8 @@ export async function initAuthority(dir: string, nowMs: number): Promise<Authori
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  // With `wx`, if two processes create an authority at once, one of them fails; otherwise two authorities would be mixed.
+  // With the flag `wx`, if two processes create an authority at once, one of them fails; otherwise the files
+  // of two authorities would be mixed.
   writeFileSync(paths.keyFile, await keyPem(keys.privateKey), { mode: privateMode, flag: 'wx' });
   writeFileSync(paths.certFile, `${certificate.toString('pem')}\n`, { mode: privateMode, flag: 'wx' });
   return { ...paths, created: true };

@@ -6,8 +6,8 @@ const argv = process.argv.slice(2);
 const versionError = nodeVersionError(process.versions.node);
 if (versionError === undefined) {
   ensureSmallYoungGeneration();
-  // The program is imported only here: a process that replaces itself does not need it, and an old Node could not load
-  // it.
+  // `program.ts` is imported only after these checks: a process that replaces itself does not need the file, and an old
+  // version of Node cannot load it.
   const { run } = await import('./program.ts');
   process.exitCode = await run(argv);
 } else {

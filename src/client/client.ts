@@ -142,7 +142,7 @@ export interface Client extends AsyncDisposable {
    */
   list(options?: ListOptions): Promise<TaskPage>;
   /**
-   * Starts a worker in this process. The worker connects in the background and keeps reconnecting, so this also
+   * Starts a worker in this process. The worker connects in the background and keeps reconnecting, so `work` also
    * resolves while the server cannot be reached; a refusal by the server rejects `running.done`.
    *
    * @throws HoldfastError CANCELLED, reason ABANDONED, if the client is closed.

@@ -39,7 +39,7 @@ function readProfile(file: string): Profile {
     const message = `The profile ${file} cannot be used: ${(cause as Error).message}.`;
     throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', message, {
       cause,
-      help: 'Delete it and run `npx holdfast dev` again.',
+      help: 'Delete the profile and run `npx holdfast dev` again.',
     });
   }
 }

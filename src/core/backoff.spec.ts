@@ -40,13 +40,13 @@ describe('backoff', () => {
 describe('a delay that doubles', () => {
   const range = { firstMs: 1_000, longestMs: 8_000 };
 
-  it('is the first delay after no doubling, and never more than the longest delay', () => {
+  it('equals the first delay if it was never doubled, and never exceeds the longest delay', () => {
     expect([-1, 0, 1, 2, 3, 4, 2_000].map((doublings) => delayMs(range, doublings))).toEqual([
       1_000, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000,
     ]);
   });
 
-  it('is the same if it is computed from the delay before it and from the number of doublings', () => {
+  it('has the same value whether it is computed from the previous delay or from the number of failures', () => {
     let ms = 0;
     for (let failures = 0; failures < 6; failures++) {
       ms = nextDelayMs(range, ms);
@@ -54,7 +54,7 @@ describe('a delay that doubles', () => {
     }
   });
 
-  it('begins at the time of the failure', () => {
+  it('is counted from the time of the failure', () => {
     const first = nextBackoff(undefined, 50_000, range);
     expect(first).toEqual({ ms: 1_000, untilMs: 51_000 });
     expect(nextBackoff(first, 60_000, range)).toEqual({ ms: 2_000, untilMs: 62_000 });

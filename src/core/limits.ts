@@ -15,7 +15,8 @@ export interface Limits {
   readonly payloadBytes: number;
   readonly resultBytes: number;
   /**
-   * How many bytes the messages around a payload (Spec and Payload) may add to it: names, ordering key, content type.
+   * How many bytes the protobuf messages Spec and Payload, which contain a payload, may add to its size:
+   * names, ordering key, content type.
    */
   readonly envelopeBytes: number;
   /** The maximum length of an idempotency key, and of an ordering key. */
@@ -50,8 +51,8 @@ export interface Limits {
   readonly redriveItems: number;
   readonly maxAttempts: number;
   /**
-   * How often a task may be released because its claim never reached the worker. Each further release counts as a
-   * failed attempt.
+   * How often a task may be given back (released) without using up an attempt because its claim never reached
+   * the worker. Each further release counts as a failed attempt.
    */
   readonly releases: number;
   readonly runAheadMs: number;
@@ -65,8 +66,9 @@ export interface Limits {
   /** A redrive is refused if the stored items of the task expire sooner than this, counted from now. */
   readonly redriveBeforeExpiryMs: number;
   /**
-   * The lifetime of every task, also of a redriven one, ends at least this long before the task's stored items expire,
-   * however short the retention is. This leaves time to record the end of the task and to hand its lane over.
+   * The lifetime of every task, also of a redriven one, ends at least this long before the task's stored
+   * items expire, however short the retention is. This leaves time to record the end of the task and to
+   * dispatch the next task of its lane.
    */
   readonly endBeforeExpiryMs: number;
   /**
@@ -75,8 +77,8 @@ export interface Limits {
    */
   readonly deliveryReceives: number;
   /**
-   * The maximum number of queues that a tenant may create by using them. Each queue costs storage, polls and list
-   * entries for ever.
+   * The maximum number of queues that a tenant may create by using a new queue name. Each queue costs
+   * storage, polls and list entries for ever.
    */
   readonly queuesPerTenant: number;
   readonly workerQueues: number;

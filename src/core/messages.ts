@@ -1,7 +1,8 @@
 /**
- * The messages of the frequent calls as plain values: numbers instead of bigints, the spec as raw bytes. codec/ encodes
- * them to the same bytes as the messages of the same names in proto/holdfast/v1. All other messages use generated code.
- * Times and durations are in ms; an absent optional value is undefined.
+ * The messages of the most frequent API calls as plain values: numbers instead of bigints, and the spec (task
+ * type, ordering key, payload) as raw bytes. The folder codec/ encodes these messages to the same bytes as
+ * the messages of the same names in proto/holdfast/v1. All other messages use generated code. Times and
+ * durations are in ms; an absent optional value is undefined.
  */
 import type { Code, Reason, Violation } from './errors.ts';
 import type { OptionsRequest } from './submission/submission.ts';

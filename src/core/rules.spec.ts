@@ -9,7 +9,7 @@ const character = fc
   .map((point) => String.fromCodePoint(point));
 
 describe('utf8Bytes', () => {
-  it('counts the same bytes as an encoder for every well-formed string', () => {
+  it('counts the same number of bytes as an encoder for every well-formed string', () => {
     fc.assert(
       fc.property(fc.string({ unit: character }), (text) => {
         expect(utf8Bytes(text)).toBe(new TextEncoder().encode(text).length);

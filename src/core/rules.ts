@@ -8,7 +8,10 @@ import { limits } from './limits.ts';
 /** Checks one value. Returns undefined if it is valid, else a problem such as `is 0; a whole number from 1 to 8`. */
 export type Rule<V> = (value: V) => string | undefined;
 
-/** A rule for every field of M. `satisfies FieldRules<M>` makes a field without a rule a type error. */
+/**
+ * A rule for every field of the message type M. `satisfies FieldRules<M>` makes a field without a rule a type
+ * error.
+ */
 export type FieldRules<M> = { readonly [K in keyof M]-?: Rule<M[K]> };
 
 /** Collects the problems of several fields. */

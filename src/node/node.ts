@@ -40,7 +40,10 @@ export interface NodeOptions {
   readonly node?: string | undefined;
   /** True if a queue is created at its first use. Default: true. */
   readonly createQueues?: boolean | undefined;
-  /** The node's part of the sweeping and reconciling that the nodes of a store share. Default: a full share. */
+  /**
+   * Options for the background work that the nodes of a store share: the sweep for due tasks, and the reconciler for
+   * lost dispatch messages. Default: the node does a full share.
+   */
   readonly duties?: DutyOptions | undefined;
   /** Called once with the settings of the queues, before the node serves its first call. */
   readonly onQueueSettings?: ((settings: QueueSettings) => void) | undefined;
@@ -92,7 +95,7 @@ export async function openEmbedded(url: string, log: Log = silentLog): Promise<H
 
 /**
  * Opens a node for the workers of this process only, on the store that the servers share. It polls SQS by itself and
- * leaves sweeping and reconciling to the servers.
+ * leaves the background work (due tasks, lost dispatch messages) to the servers.
  */
 export async function openWorkerNode(
   store: AwsStore,

@@ -17,8 +17,8 @@ export interface CoarseOffset {
 
 const secondMs = 1_000;
 /**
- * How many time samples in a row must contradict the earlier ones before they replace them. This happens after the
- * machine was suspended, or if the first sample was wrong.
+ * How many time samples in a row must contradict the earlier samples before the new samples replace the
+ * earlier ones. This happens after the machine was suspended, or if the first sample was wrong.
  */
 const contradictions = 3;
 

@@ -59,7 +59,7 @@ describe('the corrected clock', () => {
     expect(Math.abs(clock.now() - world.now())).toBeLessThan(1_000);
   });
 
-  it('is unfit if the machine is off by more than 2 s, fit again within 1.5 s, and calls back once for each change', async () => {
+  it('is unfit if the machine’s clock is off by over 2 s, fit again within 1.5 s, and reports each change once', async () => {
     let changes = 0;
     clock.onFitness(() => changes++);
     await addSamples(20);
@@ -97,7 +97,7 @@ describe('the corrected clock', () => {
   });
 
   it.each([3_600_000, -3_600_000])(
-    'is corrected and unfit by slow responses if there are no fast ones: machine off by %i ms',
+    'is corrected and becomes unfit by slow responses if there are no fast ones: clock off by %i ms',
     async (offMs) => {
       begin(offMs);
       await addSamples(1, 1_100);

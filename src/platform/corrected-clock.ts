@@ -3,14 +3,16 @@ import { coarseOffset } from './coarse-offset.ts';
 
 export interface CorrectedClock extends Clock, Timekeeper {
   /**
-   * How far the machine's clock is ahead of the service's clock, in ms. It is undefined before the first measurement.
+   * How far the machine's clock is ahead of the clock of the service (AWS), in ms. It is undefined before the
+   * first measurement.
    */
   readonly offsetMs: number | undefined;
   /** The number of fast responses that the offset is the median of, at most 20. It is 0 if all responses were slow. */
   readonly samples: number;
   /**
-   * Whether the machine's clock is right enough for this node to sweep. It becomes false if the offset exceeds 2 s
-   * plus the measuring error, and true again if the offset is within 1.5 s plus that error.
+   * Whether the machine's clock is right enough for this node to sweep (to look for tasks whose time has
+   * come). It becomes false if the offset exceeds 2 s plus the measuring error, and true again if the offset
+   * is within 1.5 s plus that error.
    */
   readonly fit: boolean;
   /** Calls `changed` after each change of `fit`, and returns a function that removes the callback. */
@@ -18,7 +20,10 @@ export interface CorrectedClock extends Clock, Timekeeper {
 }
 
 const mostSamples = 20;
-/** A time in a response header has whole seconds, so on average the service's clock is half a second later. */
+/**
+ * The time in a response header is cut to whole seconds, so the service's clock is on average half a second
+ * ahead of that time.
+ */
 const halfMs = 500;
 /**
  * The longest time in ms that AWS may take to respond if the time in its response is to correct this clock exactly. A slower

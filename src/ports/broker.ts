@@ -11,7 +11,10 @@ import type { Snapshot, TaskId } from './task-store.ts';
  */
 export type DispatchReason = 'submit' | 'due' | 'handOver' | 'redrive' | 'again' | 'dead';
 
-/** A message that makes a worker look at a task. The message carries no truth and no order: the store alone decides. */
+/**
+ * A message that makes a worker look at a task. The message decides neither the state nor the order of tasks:
+ * only the store does.
+ */
 export interface DispatchMessage {
   readonly id: TaskId;
   readonly queue: QueueRef;
@@ -35,13 +38,13 @@ export interface Delivery {
   readonly receiveCount: number;
   readonly sentAtMs: number;
   /**
-   * The task of the dispatch message, as current as by a consistent read. It is undefined if the engine would have to
-   * read the task.
+   * The task of the dispatch message, as current as a consistent read returns it. It is undefined if the
+   * engine would need another read to get the task.
    */
   readonly snapshot: Snapshot | undefined;
 }
 
-/** The request of one `receive` call: the task types, the room, and the longest wait. */
+/** The request of one `receive` call: the task types, how much the caller can take, and the longest wait. */
 export interface ReceiveRequest {
   readonly types: readonly HandledType[];
   /**
@@ -62,20 +65,22 @@ export interface ReceiveRequest {
  */
 export interface Broker {
   /**
-   * Whether the `receive` call with this request is waiting, which means that no visible message fits the request. The
-   * answer is exact at this moment. The method is absent if the store cannot claim on accept (`can.claimOnAccept`).
+   * Whether the `receive` call with this request is waiting, which means that no visible message fits the
+   * request. The answer is exact at this moment. The method is absent if the store cannot claim a task in the
+   * commit that accepts it (`can.claimOnAccept`).
    */
   isIdle?(request: ReceiveRequest): boolean;
   /** Sends dispatch messages. Returns one result per message, in the order given: true, or the error. */
   send(messages: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**
-   * Returns visible messages, higher priorities first; every 16th receive begins at the lowest priority instead. A
-   * received message is hidden for a lease and its guard (32 s). A call never returns more deliveries than the room in
-   * tasks.
+   * Returns visible messages, higher priorities first; every 16th receive begins at the lowest priority
+   * instead. A received message is hidden for the length of a lease plus a guard (32 s). A call never returns
+   * more deliveries than the number of tasks that `room()` returns.
    *
-   * A transactional broker returns only tasks of handled types and keeps to the room in bytes, but the first delivery
-   * may be larger, so that a large task is not blocked for ever. An external broker checks neither types nor sizes: the
-   * caller returns the deliveries that it cannot use.
+   * A transactional broker (its messages are part of the store's commit) returns only tasks of handled types
+   * and keeps to the bytes that `room()` returns, but the first delivery may be larger, so that a large task
+   * is not blocked for ever. An external broker (SQS) checks neither types nor sizes: the caller returns the
+   * deliveries that it cannot use.
    */
   receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]>;
   /**

@@ -20,13 +20,13 @@ export interface DeadLetter {
 }
 
 /**
- * Publishes dead tasks to the queues that operators watch for alarms. The messages carry no truth: a task is dead if
- * the store lists it as dead.
+ * Publishes dead tasks to the queues that operators watch for alarms. The messages do not decide whether a
+ * task is dead: a task is dead if the store lists it as dead.
  */
 export interface DeadLetters {
   /**
-   * Sends a notice with the reason `dead` for each task. Returns one result per notice, in the order given: true, or
-   * the error. A repeat of a notice within 5 minutes is dropped.
+   * Sends a dead-letter notice (reason `dead`) for each task. Returns one result per notice, in the order
+   * given: true, or the error. A repeat of a notice within 5 minutes is dropped.
    */
   publish(deaths: readonly DispatchMessage[]): Promise<readonly (true | HoldfastError)[]>;
   /**

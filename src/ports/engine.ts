@@ -10,11 +10,14 @@ export interface Engine {
   readonly broker: Broker;
   readonly registry: Registry;
   /**
-   * Refuses submissions under overload. It is absent if the engine never refuses a submission before the submission
-   * reaches the store.
+   * Refuses submissions under overload, before they reach the store. It is absent if the engine has no such
+   * protection.
    */
   readonly overload?: Overload | undefined;
-  /** Publishes notices of dead tasks. It is absent if dead tasks are only listed by the store. */
+  /**
+   * Publishes notices of dead tasks to dead-letter queues. It is absent if the engine has no dead-letter
+   * queues.
+   */
   readonly deadLetters?: DeadLetters | undefined;
   /** Finishes the calls in flight, then frees every resource. A second call does nothing more. */
   close(): Promise<void>;

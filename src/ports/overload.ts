@@ -4,7 +4,10 @@
  */
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
 
-/** The load of one service that an engine calls. `opened`, `throttled` and `failed` count since the start. */
+/**
+ * The load of one service that an engine calls. `opened`, `throttled` and `failed` count since the start of
+ * the process.
+ */
 export interface DependencyLoad {
   readonly state: BreakerState;
   /** How often the circuit breaker opened. */

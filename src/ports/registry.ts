@@ -6,8 +6,8 @@ export interface RegistryEntry {
 }
 
 /**
- * Stores small shared records beside the tasks: queue settings, leases of nodes and shards, workers, marks, audit. A
- * value is anything that JSON can carry.
+ * Stores small shared records beside the tasks: queue settings, leases of nodes and shards, workers, progress
+ * marks of the reconciler, audit. A value is anything that JSON can carry.
  */
 export interface Registry {
   get(kind: string, key: string): Promise<RegistryEntry | undefined>;

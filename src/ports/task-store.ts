@@ -20,8 +20,9 @@ export interface Snapshot {
   readonly id: TaskId;
   readonly submission: Submission;
   /**
-   * The task's place in its lane; places rise in commit order. A redrive of a task that has left its lane gives the
-   * task a new place. The place is undefined if the task has no ordering key.
+   * The task's place in its lane (the tasks with the same ordering key); places rise in commit order. A
+   * redrive of a task that has left its lane gives the task a new place. The place is undefined if the task
+   * has no ordering key.
    */
   readonly laneSeq: number | undefined;
   readonly head: Head;
@@ -52,15 +53,16 @@ export type AcceptOutcome =
   | { readonly kind: 'failed'; readonly error: HoldfastError };
 
 /**
- * A change of one task: the events to append, and the head after them. The list of events is empty if a task is made
- * ready or a lane is handed over.
+ * A change of one task: the events to append, and the head after them. The list of events is empty if the
+ * change only makes the task ready, or only records that the next task of its lane was dispatched.
  */
 export interface Transition {
   readonly kind: 'transition';
   readonly id: TaskId;
   /**
-   * The condition of the write. A settlement by the lease's holder names `fencingToken` and `version`, because
-   * heartbeats raise the revision in between. Every other writer names the `revision` that it read.
+   * The condition of the write. A settlement by the lease's holder names `fencingToken` and `version`,
+   * because heartbeats raise the revision between the claim and the settlement. Every other writer names the
+   * `revision` that it read.
    */
   readonly expect:
     | { readonly revision: number }
@@ -71,7 +73,8 @@ export interface Transition {
   /** The result of a success, as the bytes of a `holdfast.v1.Payload`. */
   readonly result: Uint8Array | undefined;
   /**
-   * True for a redrive of a task that has left its lane: the same transaction adds a pointer at the end of the lane.
+   * True for a redrive of a task that has left its lane: the same transaction puts the task at the end of the
+   * lane.
    */
   readonly rejoinLane: boolean;
 }
@@ -104,8 +107,8 @@ export interface TaskFilter extends QueueRef {
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
   /**
-   * Lists the unfinished tasks of the lane with this ordering key, in lane order. A list without an ordering key has
-   * the newest tasks first.
+   * Lists the unfinished tasks with this ordering key, in the order in which they must run. A list without an
+   * ordering key has the newest tasks first.
    */
   readonly orderingKey?: string | undefined;
   readonly acceptedFromMs?: number | undefined;
@@ -193,7 +196,8 @@ export interface TaskStore {
   };
   readonly limits: Limits;
   /**
-   * The number of shards of the due index, as far as this process knows. It never falls. Shards are numbered from 0.
+   * The number of shards of the index of due tasks, as far as this process knows. It never falls. Shards are
+   * numbered from 0.
    */
   readonly dueShards: number;
   /**
@@ -203,12 +207,13 @@ export interface TaskStore {
   countDueShards?(): Promise<number>;
 
   /**
-   * Accepts submissions. A submission is accepted if its idempotency key is free: no task has it, or its newest task
-   * has given it up (`isKeyFree` of the core, at the time of this acceptance) and did not change before the write. In
-   * one batch the first item with a key wins, and later items with that key are checked against it.
+   * Accepts submissions. A submission is accepted if its idempotency key is free: no task has the key, or the
+   * newest task with the key has given it up (`isKeyFree` of the core, at the time of this acceptance) and
+   * did not change before the write. In one batch the first item with a key wins, and later items with that
+   * key are checked against it.
    *
-   * A task with an ordering key gets its `laneSeq` and its pointer in the same transaction. The accepted tasks of one
-   * batch and lane get their places in the order given.
+   * A task with an ordering key gets its place in the lane (`laneSeq` and a pointer) in the same transaction.
+   * The accepted tasks of one batch and lane get their places in the order given.
    */
   accept(batch: readonly Acceptance[]): Promise<readonly AcceptOutcome[]>;
   /** Writes each change of the batch whose own condition holds. */
@@ -218,10 +223,10 @@ export interface TaskStore {
    */
   read(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /**
-   * A cheaper `read` for the claim of a task's first delivery. It may return a task that was ready from its submission
-   * on as it was submitted, at revision 1, even if the task has changed since. The caller may only try a change on
-   * revision 1: the store refuses it with the current task if that is newer. Other tasks are returned as by `read`. The
-   * method is absent if `read` costs no more.
+   * A cheaper `read` for the claim of a task's first delivery. It may return a task that was ready from its
+   * submission on as it was submitted, at revision 1, even if the task has changed since. The caller may only
+   * try a change on revision 1: if the task has changed, the store refuses the write and returns the current
+   * task. Other tasks are returned as by `read`. The method is absent if `read` costs no more.
    */
   readAsSubmitted?(ids: readonly TaskId[], nowMs: number): Promise<readonly (Snapshot | undefined)[]>;
   /**
@@ -259,17 +264,20 @@ export interface TaskStore {
    * entries, even none, and still a `next`.
    */
   due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage>;
-  /** Returns the pointer of the first unfinished task of a lane. */
+  /**
+   * Returns the id and the place of the first unfinished task of a lane (the tasks with one ordering key).
+   */
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
   /**
-   * Deletes the task's pointer from its lane; a repeat does nothing. With `seq` it deletes only the pointer of that
-   * place, so that a late hand-over does not delete the new place that a redrive has given the task.
+   * Removes the task from its lane; a repeat does nothing. With `seq` the task is removed only from that
+   * place in the lane, so that a late call does not remove the task from the new place that a redrive has
+   * given it.
    */
   leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void>;
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
   /**
-   * Deletes up to `limit` expired tasks and their pointers. Returns how many were deleted; always 0 if the database
-   * deletes expired tasks by itself.
+   * Deletes up to `limit` expired tasks and their places in lanes. Returns how many tasks were deleted;
+   * always 0 if the database deletes expired tasks by itself.
    */
   purge(nowMs: number, limit: number): Promise<number>;
 }

@@ -17,14 +17,15 @@ export interface DueContext {
 }
 
 /**
- * The result of the sweep for one due entry: `nothing` if the entry lagged behind the task's head, or another process
- * acted on the task first.
+ * The result of the sweep for one due task: `sent` (dispatched), `ended`, or `nothing` if the entry of the due index
+ * was outdated or another process acted on the task first.
  */
 type DueResult = 'sent' | 'ended' | 'nothing';
 
 /**
- * Acts on one task whose due time has come: finishes the task's hand-over, ends the task, or makes it ready. The due
- * entry may lag behind the task's head, so the head decides.
+ * Acts on one task whose due time has come: dispatches the task, or ends it, or dispatches the next task of its
+ * ordering key if the task has already ended. The due index may lag behind the task's current state, so the state
+ * decides.
  */
 async function act(context: ServiceContext, snapshot: Snapshot): Promise<DueResult> {
   const { head } = snapshot;

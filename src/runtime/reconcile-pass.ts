@@ -1,4 +1,7 @@
-/** The passes of the reconciler. Each pass examines the tasks of one queue that were accepted in a range of time. */
+/**
+ * The passes of the reconciler, which sends lost dispatch messages again. Each pass examines the tasks of one queue
+ * that were accepted in a range of time.
+ */
 
 import { HoldfastError } from '../core/errors.ts';
 import type { Priority } from '../core/priority.ts';
@@ -182,8 +185,8 @@ export async function firstPass(pass: PassContext, range: AcceptanceRange): Prom
 }
 
 /**
- * Examines the tasks that an unfinished note names, or all tasks that were accepted in the hour of the note if it names
- * none. Tasks that were accepted outside `range` are skipped.
+ * Examines the tasks that a note of unfinished tasks lists, or, if the note lists none, all tasks that were accepted in
+ * the hour of the note. Tasks that were accepted outside `range` are skipped.
  */
 async function examineNote(
   pass: PassContext,
@@ -256,8 +259,8 @@ export async function laterPass(
 }
 
 /**
- * Reads the tasks of the notes again and returns notes of the tasks that have still not ended. The last reconcile pass
- * has just ended most of the tasks because their lifetime was over.
+ * Reads the tasks of the given notes of unfinished tasks once more and returns notes of the tasks that have still not
+ * ended. The last reconcile pass has just ended most of the tasks because their lifetime was over.
  */
 async function stillUnfinished(
   { context }: PassContext,

@@ -71,7 +71,10 @@ export interface ReconcileOptions {
 
 type Markers = ReadonlyMap<string, { readonly value: unknown; readonly rev: number }>;
 
-/** Runs one reconcile pass over one queue if the pass is due. Returns false if the pass was stopped before its end. */
+/**
+ * Runs one reconcile pass (a search for unfinished tasks of a certain age) over one queue if the pass is due. Returns
+ * false if the pass was stopped before its end.
+ */
 async function runPassIfDue(schedule: ScheduledPass, pass: PassContext, markers: Markers): Promise<boolean> {
   const { context, queue } = pass;
   const key = `${schedule.name}/${queueKey(queue)}`;
@@ -146,7 +149,7 @@ export async function reconcile(
     } catch (err) {
       queueBackoff.failed(name, context.clock.now());
       const fields = { err, tenant: queue.tenant, queue: queue.queue };
-      context.log.warn(fields, 'could not reconcile a queue; the other queues go on');
+      context.log.warn(fields, 'could not reconcile a queue; the reconciler goes on with the other queues');
     }
   }
   return false;

@@ -32,7 +32,7 @@ export class SweepFailureLog {
     for (const [key, { queue, taskId, err, failed }] of this.#byQueue) {
       const waiting = counts.get(key) ?? 0;
       const fields = { err, tenant: queue?.tenant, queue: queue?.queue, task_id: taskId, failed, waiting };
-      log.warn(fields, 'due tasks failed; retrying with backoff');
+      log.warn(fields, 'could not dispatch or end some due tasks; retrying with backoff');
     }
   }
 }

@@ -200,7 +200,7 @@ test('due entries of expired tasks delay no other task', async () => {
   expect(sent).toHaveLength(10);
 });
 
-test('a shard that cannot be read keeps no other shard from being swept', async () => {
+test('while one shard cannot be read, the sweep goes on with all other shards', async () => {
   const { clock, sent, submit, failingShards } = await startTestNode();
   failingShards.add(0);
   await submit(sound, 400, { runAtMs: clock.now() + secondMs });

@@ -18,8 +18,8 @@ const mostEntries = 1_000;
  */
 const mostPages = 10;
 /**
- * The sweep begins a new scan of a shard so many ms after the start of a completed one, even if other shards have more
- * due tasks.
+ * The time in ms from the start of a completed scan of a shard until the sweep scans the shard again, even if other
+ * shards still have due tasks.
  */
 const restMs = timing.sweepMs / 2;
 
@@ -88,13 +88,16 @@ export class Sweeper {
     if (!more) this.#backoff.prune(clock.monotonic());
     if (failures.length === 0) return more;
     if (!more) throw failures[0];
-    log.error({ err: failures[0], shards: failures.length }, 'could not sweep some shards; the others go on');
+    log.error(
+      { err: failures[0], shards: failures.length },
+      'could not sweep some shards of the due index; the other shards are swept',
+    );
     return true;
   }
 
   /**
-   * Continues the scan of a shard until the due entries of one page have led to a dispatched or ended task; then the
-   * other shards come next. Returns true if the scan has not reached its end.
+   * Continues the scan of a shard page by page, up to the first page of which at least one task was dispatched or
+   * ended; then the sweep goes on with the other shards. Returns true if the scan has not reached its end.
    */
   async #sweepShard(shard: number, round: SweepRound): Promise<boolean> {
     const { store, clock } = this.#context;

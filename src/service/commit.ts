@@ -70,9 +70,10 @@ export async function commitCommand(
 }
 
 /**
- * Does all that must follow a committed change of a task: notifies the task's watchers, updates the lease that this node
- * keeps in memory, hands over the lane of an ended task, and publishes a dead-letter notice if the task died. Call it once
- * per commit. Each death of a task gives one notice, because no change of a dead task leaves it dead.
+ * Does all that must follow a committed change of a task: notifies the task's watchers, updates the lease
+ * that this node keeps in memory, dispatches the next task of an ended task's lane, and publishes a
+ * dead-letter notice if the task died. Call it once per commit. Each death of a task gives one notice,
+ * because a dead task that changes is no longer dead.
  */
 export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
   context.changeFeed.publish(snapshot.id);

@@ -38,8 +38,9 @@ export interface ServiceContext {
   readonly sessions: Sessions;
   readonly redriveNotes: RedriveNotes;
   /**
-   * Tracks background work, which continues after the caller has its response, for example the hand-over of a lane. A drain
-   * of the node waits for such work. A failure of the work is logged under the name `what`.
+   * Tracks background work, which continues after the caller has its response, for example the dispatch of
+   * the next task of a lane. A drain of the node waits for such work. A failure of the work is logged under
+   * the name `what`.
    */
   background(what: string, work: Promise<unknown>): void;
   /**

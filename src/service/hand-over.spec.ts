@@ -33,7 +33,7 @@ async function startNode() {
   return { ...node, store, messages, id: task.id, read };
 }
 
-/** Claims the node's only task and settles it as fatal, so that the task dies and its lane is handed over. */
+/** Claims the node's only task and settles it as fatal, so that the task dies and leaves its lane. */
 async function die({ service, settled }: Awaited<ReturnType<typeof startNode>>): Promise<void> {
   const [assigned] = await service.claim({
     ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1 },
@@ -45,11 +45,11 @@ async function die({ service, settled }: Awaited<ReturnType<typeof startNode>>):
   await settled();
 }
 
-describe('a hand-over by a process that stalled', () => {
+describe('a process that stalled while it dispatched the next task of a lane', () => {
   it('sends no dispatch message for a task that has meanwhile left its position in the lane', async () => {
     const { context, store, messages, id } = await startNode();
     const now = (await store.lowest(lane)) ?? expect.fail();
-    // The stalled process reads an outdated lowest position of the lane, and at its next read an empty lane.
+    // The stalled process reads an outdated first place of the lane, and at its next read an empty lane.
     const answers = [{ id, seq: now.seq - 1 }, undefined];
     const stalled = { ...store, lowest: async () => answers.shift() };
     await dispatchLowest({ ...context, store: stalled }, lane, 'handOver');
@@ -59,7 +59,7 @@ describe('a hand-over by a process that stalled', () => {
     expect(messages.map((message) => message.id)).toEqual([now.id]);
   });
 
-  it('removes the ended task’s old position in the lane, never the new position that a redrive gave the task', async () => {
+  it('removes only the ended task’s old place in the lane, not the new place that a redrive gave the task', async () => {
     const node = await startNode();
     const { context, service, store, id, read } = node;
     await die(node);
@@ -69,7 +69,8 @@ describe('a hand-over by a process that stalled', () => {
     const redriven = await read();
     expect(redriven.laneSeq).toBeGreaterThan(dead.laneSeq ?? 0);
 
-    // The stalled process repeats the hand-over with the snapshot that it read before the first hand-over.
+    // The stalled process dispatches the lane's next task a second time, with the snapshot that it read
+    // before the first time.
     await handOver(context, { ...dead, head: { ...head, handOver: true, revision: head.revision - 1 } });
     expect(await store.lowest(lane)).toEqual({ id, seq: redriven.laneSeq });
     expect(await read()).toEqual(redriven);

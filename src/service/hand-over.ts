@@ -36,9 +36,9 @@ export async function isLowest(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is sent, because
- * the end of the task starts another hand-over. A task that waits for a time gets a message too: the sweep may have skipped
- * the task just before it became the first of its lane.
+ * Sends a dispatch message for the first unfinished task of a lane. If that task has just ended, nothing is
+ * sent, because the end of that task leads to the dispatch of the next task. A task that waits for a time gets
+ * a message too: the sweep may have skipped the task just before it became the first of its lane.
  */
 export async function dispatchLowest(
   context: ServiceContext,
@@ -49,12 +49,12 @@ export async function dispatchLowest(
   if (lowest === undefined) return;
   const [snapshot] = await context.store.read([lowest.id], context.clock.now());
   if (snapshot === undefined || isEnded(snapshot.head)) return;
-  // The lane's lowest task ended and was redriven to the lane's tail after the lane was read. A message sent now would be
-  // deleted on receipt, and its deduplication id would suppress the message that must be sent once the task is the lowest
-  // again.
+  // The lane's first task ended and was redriven to the end of the lane after the lane was read. A message
+  // sent now would be deleted on receipt, and its deduplication id would suppress the message that must be
+  // sent once the task is the first again.
   if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
-  // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's lowest task, because
-  // the submitter of that lowest task may have crashed before it sent the message.
+  // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's first
+  // unfinished task, because the submitter of that first task may have crashed before it sent the message.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
 }
 
@@ -83,10 +83,11 @@ export async function handOver(context: ServiceContext, snapshot: Snapshot): Pro
 }
 
 /**
- * Makes a task ready whose run time has come: sends the task's dispatch message, then clears its due entry if the task
- * still has the revision that was read. After a crash between the two steps the message is sent twice, but it is never
- * lost. If the task is not the lowest of its lane, the due entry is cleared without a message, and the hand-over of the
- * lane dispatches the task later. Returns true if the due entry was cleared.
+ * Makes a task ready whose start or retry time has come: sends the task's dispatch message, then clears its
+ * due entry if the task still has the revision that was read. After a crash between the two steps the message
+ * is sent twice, but it is never lost. If the task is not the first of its lane, the due entry is cleared
+ * without a message, and the task is dispatched when the task before it has ended. Returns true if the due
+ * entry was cleared.
  */
 export async function makeReady(
   context: ServiceContext,

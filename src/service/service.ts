@@ -80,7 +80,7 @@ export interface Session {
   readonly id: string;
   /** Adds to the worker's credits. */
   credit(tasks: number, bytes: number): void;
-  /** Replaces the worker's credits after it has sent its hello again. */
+  /** Replaces the worker's credits after the worker has sent its hello message again. */
   reset(tasks: number, bytes: number): void;
   /** Records that the worker has received all assignment messages up to the one with the number `seq`. */
   received(seq: number): void;

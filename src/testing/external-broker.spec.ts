@@ -25,7 +25,7 @@ function given(faults?: Faults) {
   return { clock, broker, receive, receiveIds, hasMessage };
 }
 
-describe('the external broker', () => {
+describe('the simulated external broker', () => {
   it('drops a repeated dispatch message for five minutes, even after the first one was deleted', async () => {
     const { clock, broker, receive, receiveIds } = given();
     await broker.send([messageOf('a')]);
@@ -51,7 +51,7 @@ describe('the external broker', () => {
     expect(hasMessage('a')).toBe(false);
   });
 
-  it('does not drop a message of the same task with another version or another reason', async () => {
+  it('does not drop a second message of a task if its version or reason differs from that of the first', async () => {
     const { broker, receiveIds } = given();
     await broker.send([messageOf('a'), messageOf('a', 2), messageOf('a', 1, 'due'), messageOf('a')]);
     expect(await receiveIds()).toEqual(['a', 'a', 'a']);
@@ -103,7 +103,7 @@ describe('the external broker', () => {
   });
 });
 
-describe('the external broker with faults', () => {
+describe('the simulated external broker with faults', () => {
   it('loses, doubles, delays or refuses a message', async () => {
     const fates: Record<string, 'lost' | 'doubled' | 'failed' | 'sent'> = {
       lost: 'lost',

@@ -28,9 +28,10 @@ interface QueuedMessage {
 }
 
 /**
- * An external broker, like an SQS FIFO queue beside the store. It delivers a message again and again until the message
- * is deleted. The messages of one task are a group: while one is hidden, no other is delivered. A message that repeats
- * another one (same task, version, reason and priority) within five minutes is dropped.
+ * A simulated external broker, which behaves like an SQS FIFO queue beside the store. It delivers a message
+ * again and again until the message is deleted. The messages of one task are a group: while one is hidden, no
+ * other is delivered. A message that repeats another one (same task, version, reason and priority) within
+ * five minutes is dropped.
  */
 export class ExternalBroker implements BrokerKind {
   readonly queues = new PriorityQueues<QueuedMessage>();

@@ -18,7 +18,8 @@ interface Cost {
 }
 
 /**
- * Returns the capacity units that the DynamoDB calls of `work` used, as the stand-in counts them by the rules of AWS.
+ * Returns the capacity units that the DynamoDB calls of `work` used, as the DynamoDB stand-in counts them by AWS's
+ * billing rules.
  */
 async function costOf(engine: EngineOnTable, work: () => Promise<unknown>): Promise<Cost> {
   engine.parts.meter.reset();

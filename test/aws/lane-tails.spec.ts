@@ -54,7 +54,7 @@ test('the tail item of a lane, which counts its places, outlives the longest-liv
   expect(await tailEndsAtMs()).toBeGreaterThan((tasks[0]?.submission.expiresAtMs ?? 0) + 29 * dayMs);
 });
 
-test('after the tail item of a lane was deleted, no taken place in the lane is given out again, and new tasks join the lane behind the others', async () => {
+test('after the tail item of a lane was deleted, no taken place in the lane is given out again, and new tasks join the lane behind its other tasks', async () => {
   const { fixture } = engine;
   const options = { lifetimeMs: 300 * dayMs };
   const before = await fixture.acceptMany(3, () => ({ orderingKey, options }));

@@ -63,7 +63,7 @@ test('a transaction that was cancelled by a throttle is sent four times by the e
   expect(proxy.count('TransactWriteItems')).toBe(mostRequests);
 });
 
-test('submissions that use up their retry budget leave the retry budget of the lease traffic untouched', async () => {
+test('submissions that use up their retry budget leave the retry budget of requests about leases untouched', async () => {
   const { fixture } = engine;
   const task = await fixture.claim(await fixture.accept());
   refuse('PutItem', throttled);

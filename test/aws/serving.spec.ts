@@ -50,7 +50,7 @@ async function entryOf(name: string): Promise<NodeEntry | undefined> {
   return entries.map(({ value }) => value as NodeEntry).find((entry) => entry.name === name);
 }
 
-test('a node whose clock is wrong stops sweeping and is not ready until the clock is right again', async () => {
+test('a node whose clock is wrong stops looking for due tasks and is not ready until the clock is right again', async () => {
   const clock = movingClock();
   const [, wrong] = await Promise.all([server('right'), server('wrong', clock)]);
   await expect.poll(async () => (await entryOf('wrong'))?.shards.length, { timeout: 12_000 }).toBe(4);
@@ -112,7 +112,7 @@ test('a server logs each missing SQS queue once at the start and starts neverthe
     tenant: 'default',
     queue: 'mail',
     message: 'a queue has no SQS queue: its tasks are not given to workers',
-    help: 'Check --queue-prefix, --region and --endpoint-sqs, or make it with `holdfast aws init`.',
+    help: 'Check --queue-prefix, --region and --endpoint-sqs, or create the SQS queue with `holdfast aws init`.',
   });
 });
 

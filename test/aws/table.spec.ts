@@ -60,7 +60,7 @@ test('the AWS engine never scans the table', () => {
 
 const partition = (id: string): { S: string } => ({ S: `T#${id.replace('.', '~').split('~')[0]}` });
 
-test('the head and the result of an earlier task of the same idempotency key count as absent', async () => {
+test('for a new task, the head and the result of an earlier task with the same idempotency key count as absent', async () => {
   const { fixture, parts, table, close } = await openEngineOnTable(dynoxide.endpoint);
   const old = await fixture.succeed(
     await fixture.claim(await fixture.accept({ key: 'k' })),
@@ -78,7 +78,7 @@ test('the head and the result of an earlier task of the same idempotency key cou
   expect(await fixture.store.read([old.id], fixture.now)).toEqual([undefined]);
   const running = await fixture.claim(task);
   expect(running.tip).toHaveLength(1);
-  // A change based on the old task has no effect.
+  // A change that was computed from the earlier task is refused and does not touch the new task.
   const late = fixture.headChange(old, { handOver: false });
   expect(await fixture.append(late)).toEqual({ kind: 'conflict', current: undefined });
   const birth = { ...late, expect: { revision: 1 }, head: { ...old.head, version: 1 } };

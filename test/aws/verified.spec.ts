@@ -160,7 +160,7 @@ test('the verification of a history finds exchanged, duplicated and removed even
   expect(await fault([])).toEqual({ kind: 'missing', event: 2 });
 });
 
-test('the verification of a history finds an altered payload or type of the submission once the task was claimed', async () => {
+test('the verification of a history finds an altered payload or type of the submission after the task was claimed', async () => {
   const task = await lived();
   const before = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(before.b?.B) });
@@ -172,7 +172,7 @@ test('the verification of a history finds an altered payload or type of the subm
   expect(await verify(task)).toMatchObject({ events: 5, fault: { kind: 'changed', event: 1 } });
 });
 
-test('the verification of a history finds an altered submission of a task that waits for its run time', async () => {
+test('the verification of a history finds an altered submission of a task that waits for its scheduled start time', async () => {
   const task = await engine.fixture.accept({ options: { delayMs: 5_000 } });
   const { b } = await itemAt(submission(task));
   await write(submission(task), 'SET b = :forged', { ':forged': altered(b?.B) });

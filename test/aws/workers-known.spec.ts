@@ -156,7 +156,7 @@ function announcementBy(workers: readonly WorkerView[]): WorkerAnnouncement {
   return announcementOf({ id: crypto.randomUUID(), node: view(0).name, writtenAtMs: Date.now() }, workers);
 }
 
-test('holdfast submit gives no warning for a task type whose workers are announced without their names, nor for any type while an announcement of workers is incomplete', {
+test('holdfast submit warns that a task type has no worker, except if a worker announcement without names lists the type or if an announcement is incomplete', {
   timeout: 40_000,
 }, async () => {
   const { url } = await server();

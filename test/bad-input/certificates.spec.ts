@@ -148,7 +148,7 @@ describe('a server certificate that is replaced by a damaged file', () => {
   });
 });
 
-it('after all bad certificates the same server process still runs each accepted task exactly once', async () => {
+it('after clients and the server had invalid certificates, the same server process runs each accepted task exactly once', async () => {
   await expectEndOnce(client, before);
   expect(() => process.kill(server.pid, 0)).not.toThrow();
 });

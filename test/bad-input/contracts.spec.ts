@@ -113,6 +113,6 @@ describe('a submitter', () => {
   });
 });
 
-it('after all contract mismatches each task that was accepted before runs exactly once', async () => {
+it('after workers and readers used contracts that do not match, every accepted task runs exactly once', async () => {
   await expectEndOnce(submitter, before);
 });

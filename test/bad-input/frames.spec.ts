@@ -98,7 +98,8 @@ describe('the TLS port', () => {
     ];
     for (const port of [server.grpcPort, server.httpPort])
       for (const bytes of invalidHandshakes) await sendBytes(port, bytes);
-    const refused = () => server.lines().filter((line) => line.msg === 'refused: the TLS handshake failed');
+    const refused = () =>
+      server.lines().filter((line) => line.msg === 'a connection was refused: the TLS handshake failed');
     for (const listener of ['grpc', 'http']) {
       await expect
         .poll(refused)
@@ -113,7 +114,7 @@ describe('the TLS port', () => {
   });
 });
 
-it('after all bad frames the same server process still runs each accepted task exactly once', async () => {
+it('after clients sent invalid gRPC frames, the same server process runs each accepted task exactly once', async () => {
   await expectEndOnce(client, before);
   expect(() => process.kill(server.pid, 0)).not.toThrow();
 });

@@ -48,8 +48,8 @@ async function fill(server: Server, key = 'large'): Promise<{ accepted: string[]
 }
 
 /**
- * Runs a command of the command line while the store is full. The server checks for free space every second and still
- * finds a little, which the file size limit leaves. Therefore each try fills the store again.
+ * Runs a `holdfast` command while the store is full. Every second the server checks for free space, and it finds the
+ * little space that the file size limit leaves. Therefore each try first fills the store again.
  */
 async function whileFull(server: Server, args: readonly string[]): Promise<CommandResult> {
   for (let tries = 0; ; tries++) {

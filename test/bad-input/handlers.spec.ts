@@ -77,7 +77,7 @@ describe('a handler that ends or blocks its process', () => {
     ['throw later', 1],
     ['reject later', 1],
   ])(
-    'by "%s" costs each running task one attempt, and another worker completes the tasks',
+    '(here by "%s") costs each task that runs in the process one attempt, and another worker completes the tasks',
     async (deed, status) => {
       const neighbour = await submit('hang');
       const deadly = await submit(deed);
@@ -92,7 +92,7 @@ describe('a handler that ends or blocks its process', () => {
     },
   );
 
-  it('by an exit before its worker acknowledged the task costs no attempt and no wait', async () => {
+  it('costs no attempt and no wait if the process ends before the worker has acknowledged the task', async () => {
     const task = await submit('exit at once');
     await using worker = startMisbehavingWorker();
     expect(await worker.gone).toBe(3);
@@ -102,7 +102,7 @@ describe('a handler that ends or blocks its process', () => {
     expect(await task.status()).toMatchObject({ attempt: 1 });
   });
 
-  it('by blocking its thread loses the leases of its worker’s tasks, although the process still runs', async () => {
+  it('makes its worker lose the leases of all tasks if it blocks the thread, although the process still runs', async () => {
     const neighbour = await submit('hang');
     const blocking = await submit('block');
     await using _worker = startMisbehavingWorker();
@@ -159,6 +159,6 @@ describe('a handler', () => {
   });
 });
 
-it('after all bad handlers each task that was accepted before runs exactly once', async () => {
+it('after handlers ended their process, blocked it or threw, every accepted task runs exactly once', async () => {
   await expectEndOnce(client, before);
 });

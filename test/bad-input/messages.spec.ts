@@ -186,7 +186,7 @@ describe('the command line', () => {
   });
 });
 
-it('after all bad messages each accepted task runs once, and a task without a worker still waits', async () => {
+it('after clients sent invalid messages, each accepted task runs once, and a task without a worker still waits', async () => {
   await expectEndOnce(client, before);
   expect(await waiting.status()).toMatchObject({ state: 'ready', attempt: 0 });
   await using _ = await client.work(defineWorker({ handlers: [handle(unhandled, () => {})] }));

@@ -54,7 +54,7 @@ describe('a submission with invalid options', () => {
     ['an unknown priority', { priority: 'urgent' }, 'priority', 'is urgent; one of high, normal, low'],
     ['an unknown value of whenDead', { whenDead: 'bury' }, 'whenDead', 'is bury; one of return, redrive'],
     ['a delay of 1e300 ms', { delay: 1e300 }, 'delay', 'is 1e+300; a number of milliseconds'],
-    ['a run time that is a word', { runAt: 'tomorrow' }, 'runAt', 'is not a valid Date'],
+    ['a scheduled start time that is a word', { runAt: 'tomorrow' }, 'runAt', 'is not a valid Date'],
     ['a queue that is a list', { queue: ['q'] }, 'queue', 'is an array; give a string'],
   ])(
     'such as %s is refused with the name of the field, and the other submissions of its batch are accepted',

@@ -1,6 +1,6 @@
 /**
- * Store files that a server cannot use, with real files and real processes. Afterwards each task that was accepted
- * before still ends exactly once.
+ * Store files that a server cannot use, with real files and real processes. Once the intact file is back, each accepted
+ * task still ends exactly once.
  */
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -119,7 +119,7 @@ describe('a task with a damaged byte in the store', () => {
     const worker = defineWorker({ handlers: [handle(note, ({ n }) => void seen.push(n))] });
     await server.client().work(worker);
     expect(await server.end('SIGCONT')).toBe(1);
-    const line = server.lines().find(({ msg }) => msg === 'the store failed; ending');
+    const line = server.lines().find(({ msg }) => msg === 'the store failed; the server ends');
     expect(line).toMatchObject({ err: { reason: 'STORE_CORRUPT', taskId: before[123] } });
     expect(seen).not.toContain(923);
     copyFileSync(good, site.store);

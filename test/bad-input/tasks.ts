@@ -1,4 +1,4 @@
-/** Submits tasks before a test does something bad, and checks afterwards that each of them ended exactly once. */
+/** Submits tasks before a test gives a server bad input, and checks afterwards that each of them ended exactly once. */
 import { expect } from 'vitest';
 import type { Client } from '../../src/index.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';

@@ -65,7 +65,7 @@ test('aws init keeps the priorities that another process registers at the same t
   expect((await init(dynoxide.endpoint, '--queue', 'mail', '--check')).code).toBe(0);
 });
 
-test('aws init ends with status 4 and keeps the setting of the other process if that changes the queue at each attempt', async () => {
+test('aws init ends with status 4 if another process changes the queue at each attempt, and keeps the setting of that process', async () => {
   const { endpoint, registered } = await withConcurrentChanges(1_000);
   const { code, json } = await init(endpoint, '--queue', 'mail', '--priorities', 'high', '--json');
   expect(code).toBe(4);
@@ -90,7 +90,7 @@ test('aws init waits for a table that another process creates at the same time, 
       expect(await others).toBe(true);
       client.destroy();
     }
-    // AWS answers `CREATING` for some seconds after a table was created; the stand-in never does.
+    // AWS answers `CREATING` for some seconds after a table was created; the stand-in for DynamoDB never does.
     if (operation !== 'DescribeTable' || others === undefined || ++describeCalls > 2) return undefined;
     return answerOf(200, { Table: { TableName: table, TableStatus: 'CREATING' } });
   });

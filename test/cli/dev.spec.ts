@@ -80,7 +80,7 @@ await (await holdfast.submit(greet, { name: 'Ada' })).result();`;
   await running.until(/working on greet/);
 });
 
-it('holdfast dev without a worker says how to run one; another in its folder or on its port is refused with advice', async () => {
+it('holdfast dev without a worker says how to run one; a second one in the same folder or on the same port is refused with advice', async () => {
   const cwd = project(greets);
   const running = start(['dev', '--json', ...free], { cwd });
   await running.until(/\n/);

@@ -72,7 +72,7 @@ it('docs/serving.md: the commands for certificates, server, submit, curl and buf
   expect(await server.exit).toBe(0);
 });
 
-it('docs/serving.md: the policy there allows operators everything, billing its own queue, and others nothing', () => {
+it('docs/serving.md: the example policy allows operators everything, billing its own queue, and others nothing', () => {
   const cwd = project({ 'policy.json': block('### Who may do what', 'json') });
   const { authorize } = readPolicy(join(cwd, 'policy.json'));
   const permissionsOf = (name: string) =>
@@ -90,7 +90,7 @@ it('docs/serving.md: the policy there allows operators everything, billing its o
   expect(permissionsOf('intern')).toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
 });
 
-it('docs/serving.md: a server without TLS is reached by the URL of the page', async () => {
+it('docs/serving.md: clients reach a server without TLS by the URL that the page gives', async () => {
   const cwd = project();
   const server = await serve(cwd, '--plaintext');
   const url = `holdfast+plaintext://127.0.0.1:${server.grpcPort}`;

@@ -38,8 +38,8 @@ function profileIn(dir: string, content: unknown): void {
 
 const profile = { url: 'holdfast://127.0.0.1:7433', ca: 'ca.pem', cert: 'client.pem', key: 'client.key' };
 
-describe('connecting', () => {
-  it('without any configuration fails with an error that names both commands that help', () => {
+describe('connect()', () => {
+  it('without any configuration fails with an error that shows how to start a server or to set HOLDFAST_URL', () => {
     const error = errorOf(() => resolveTarget(where(folder()), undefined));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'BAD_CONFIGURATION' });
     expect(error.message).toBe('No Holdfast server is configured.');
@@ -109,7 +109,7 @@ describe('connecting', () => {
 });
 
 describe('an embedded Holdfast', () => {
-  it.each(['memory:', 'file:'])('runs and deduplicates tasks with %s', async (kind) => {
+  it.each(['memory:', 'file:'])('runs and deduplicates tasks with the URL %s', async (kind) => {
     const url = kind === 'file:' ? `file:${join(folder(), 'queue.db')}` : kind;
     await using holdfast = connect(url);
     await using _running = await holdfast.work(worker);
@@ -119,7 +119,7 @@ describe('an embedded Holdfast', () => {
     expect(again).toMatchObject({ id: task.id, deduplicated: true, state: 'succeeded' });
   });
 
-  it('in one file is shared by all clients of a process and keeps its tasks after they are closed', async () => {
+  it('in one file is shared by all clients of a process and keeps its tasks after the clients are closed', async () => {
     const url = `file:${join(folder(), 'queue.db')}`;
     const one = connect(url);
     const two = connect(url);

@@ -88,7 +88,7 @@ describe('a handler', () => {
     expect(seen).toEqual(['outer job', 'inner', '{"twice":4}']);
   });
 
-  it('submits a child only once over all its attempts', async () => {
+  it('submits a child task only once, even if several attempts submit it', async () => {
     const parent = defineTask('parent', { input: typed<{ n: number }>(), output: typed<string>() });
     const child = defineTask('child', { input: typed<{ a: number; b: number }>() });
     const { client, until } = await working([
@@ -108,7 +108,7 @@ describe('a handler', () => {
     expect(children[0]?.idempotencyKey).toMatch(/^child\//);
   });
 
-  it('can submit a child whose input has half a surrogate pair, but none whose input is not JSON', async () => {
+  it('can submit a child task whose input has half a surrogate pair, but no child task whose input is not JSON', async () => {
     const parent = defineTask('parent', { input: typed<null>(), output: typed<string>() });
     const child = defineTask('child', { input: typed<{ text: string }>() });
     const { client, until } = await working([

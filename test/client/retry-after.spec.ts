@@ -42,7 +42,7 @@ test('a submission refused with a retry-after time is sent again when that time 
   expect((it.calls[1]?.atMs ?? 0) - beganAtMs(it)).toBeGreaterThanOrEqual(waitMs);
 });
 
-test('further submissions to a queue that refused one wait for its retry-after time and are then sent as batches', async () => {
+test('once a queue has refused a submission, further submissions to the queue wait for the retry-after time and are then sent as batches', async () => {
   const it = await refusing();
   const first = it.client.submit(note, { text: 'first' });
   await it.advance(100);
@@ -67,7 +67,7 @@ test("one queue's retry-after time does not delay submissions to other queues", 
   await it.until(held);
 });
 
-test('submissions are sent without delay again once the queue has accepted one', async () => {
+test('once a queue that refused a submission accepts one, further submissions are sent without delay', async () => {
   const it = await refusing();
   await it.until(it.client.submit(note, { text: 'a' }));
   const beforeMs = it.clock.monotonic();

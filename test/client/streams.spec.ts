@@ -62,7 +62,7 @@ describe('a worker', () => {
     expect(runs).toEqual([1]);
   });
 
-  it('repeats settlements that were recorded but not answered, and each is recorded once', async () => {
+  it('sends settlements again if their answers were lost, and the server records each settlement only once', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);
     const tasks = await Promise.all(many(20, 1_000).map(({ input }) => client.submit(job, input)));
@@ -192,7 +192,7 @@ describe('a worker', () => {
         outcome.ok ? (await outcome.task.status()).endedAt?.getTime() : undefined,
       ),
     );
-    // 400 × 100 ms in 4 slots are 10 s.
+    // 400 tasks of 100 ms each take 10 s in 4 slots.
     expect(Math.max(...ended.map((at) => at ?? Number.POSITIVE_INFINITY)) - beganMs).toBeLessThan(12_000);
   });
 
@@ -237,8 +237,8 @@ describe('a worker', () => {
   });
 });
 
-describe('a drain', () => {
-  it('takes no more tasks, releases those that have not started, and lets the running ones finish', async () => {
+describe('a drain of a worker', () => {
+  it('stops new assignments, releases the tasks that have not started, and lets the running tasks finish', async () => {
     const { client, spec, advance, until } = await sleeper(2);
     const running = await client.work(spec);
     const tasks = await Promise.all(many(4, 3_000).map(({ input }) => client.submit(job, input)));

@@ -38,7 +38,7 @@ describe('a submission', () => {
     });
   });
 
-  it('with the same key and an equal input returns the existing task, whatever the order of its fields', async () => {
+  it("with the same key and an equal input returns the existing task, whatever the order of the input's fields", async () => {
     const { client } = await startClientServer();
     const pair = defineTask('pair', { input: typed<{ a: number; b: number }>() });
     const first = await client.submit(pair, { a: 1, b: 2 }, { idempotencyKey: 'k' });
@@ -101,7 +101,7 @@ describe('a submission', () => {
     expect(transport.batches).toEqual([]);
   });
 
-  it('with a circular input is refused, and one with the same object twice is accepted', async () => {
+  it('with a circular input is refused, and a submission whose input holds the same object twice is accepted', async () => {
     const { client } = await startClientServer();
     const circular: Record<string, unknown> = {};
     circular.self = circular;
@@ -124,7 +124,7 @@ describe('a submission', () => {
     ['nine tags', { tags: Array.from({ length: 9 }, String) }, 'tags'],
     ['an empty key', { idempotencyKey: '' }, 'idempotencyKey'],
     ['a key of 256 characters', { idempotencyKey: 'k'.repeat(256) }, 'idempotencyKey'],
-    ['both a delay and a run time', { delay: '1s', runAt: new Date() }, 'delay'],
+    ['both a delay and a `runAt` time', { delay: '1s', runAt: new Date() }, 'delay'],
     ['an invalid date', { deadline: new Date('x') }, 'deadline'],
   ])('with %s is refused with an error that names the field', async (_name, options, field) => {
     const { client } = await startClientServer();
@@ -168,7 +168,7 @@ describe('a submission', () => {
 });
 
 describe('submissions in one turn of the event loop', () => {
-  it('are sent as batches of at most 100, and each submission gets an answer of its own', async () => {
+  it('are sent as batches of at most 100 submissions, and each submission gets an answer of its own', async () => {
     const { client, transport } = await startClientServer();
     const tasks = await Promise.all(
       Array.from({ length: 250 }, (_, i) => client.submit(note, { text: `${i}` })),

@@ -27,7 +27,7 @@ describe('a task', () => {
     );
   });
 
-  it('shares few watch streams with 39 others whose waits began one after the other', async () => {
+  it('shares a few watch streams with 39 other tasks, although the waits for their results began one after the other', async () => {
     const { client, until, advance, transport } = await working([handle(job, ({ n }) => ({ twice: 2 * n }))]);
     const results: Promise<unknown>[] = [];
     for (let n = 0; n < 40; n++) {

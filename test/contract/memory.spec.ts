@@ -26,4 +26,4 @@ function inMemory(start: typeof externalMemory): OpenEngine {
 storeContract('memory, transactional broker', inMemory(memory));
 storeContract('memory, external broker', inMemory(externalMemory));
 describe('memory, transactional broker', () =>
-  register('claims in the commit of the acceptance', inMemory(memory), claimsOnAccept));
+  register('claims in the commit that accepts the task', inMemory(memory), claimsOnAccept));

@@ -26,4 +26,4 @@ const inFile: OpenEngine = async () => {
 };
 
 storeContract('sqlite', inFile);
-describe('sqlite', () => register('claims in the commit of the acceptance', inFile, claimsOnAccept));
+describe('sqlite', () => register('claims in the commit that accepts the task', inFile, claimsOnAccept));

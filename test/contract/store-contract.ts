@@ -19,7 +19,7 @@ import { type OpenEngine, register, type Subject } from './subject.ts';
 
 const subjects: Readonly<Record<string, Subject>> = {
   'accepting a submission': accepting,
-  'generations of a key': generations,
+  'later tasks with the same idempotency key': generations,
   'conditional changes': changes,
   heartbeats: renewals,
   lanes,

@@ -22,8 +22,8 @@ export class StoreFixture extends TaskFixture {
   }
 
   /**
-   * Sends the tasks' dispatch messages if the broker is external. A transactional broker has sent them with the commit
-   * of the tasks.
+   * Sends the tasks' dispatch messages if the broker is external (beside the store, like SQS). A transactional broker
+   * has sent the messages in the commit that accepted the tasks.
    */
   async sendIfExternal(tasks: readonly Snapshot[], reason: DispatchReason = 'submit'): Promise<void> {
     if (this.transactionalDispatch) return;
@@ -79,7 +79,7 @@ export class StoreFixture extends TaskFixture {
     return { items, examined };
   }
 
-  /** Returns the ids of the due entries of all shards. */
+  /** Returns the ids of the tasks that are due at `nowMs`: up to `limit` from each shard of the due index. */
   async dueIds(nowMs = this.now, limit = 100): Promise<string[]> {
     const ids: string[] = [];
     for (let shard = 0; shard < this.store.dueShards; shard++) {

@@ -206,7 +206,7 @@ export class TaskFixture {
     return this.apply(this.headChange(task, { waitUntilMs: undefined }));
   }
 
-  /** Clears the due entry of an ended task, as the last step of a hand-over does. */
+  /** Clears the due entry of an ended task, as the service does once the next task of the lane was dispatched. */
   finishHandOver(task: Snapshot): Promise<Snapshot> {
     return this.apply(this.headChange(task, { handOver: false }));
   }

@@ -28,7 +28,9 @@ export interface SetupStep {
   readonly until?: TaskEvent['kind'];
 }
 
-/** A small world that the search explores completely: its actors, and the faults that may happen. */
+/**
+ * A small simulated cluster that the exhaustive search explores completely: its actors, and the faults that may happen.
+ */
 export interface SearchCase {
   readonly before: readonly SetupStep[];
   readonly actors: readonly Actor[];

@@ -25,7 +25,7 @@ function operatorOnce(action: 'cancel' | 'redrive', key: string): Actor {
   return { name: action, script: operator(action, key), times: 1 };
 }
 
-/** Returns the setup that submits two tasks of one lane and sends the dispatch message of the first one. */
+/** Returns the setup that submits two tasks of one lane and sends the dispatch message of the first task. */
 function laneOfTwo(options: Partial<OptionsRequest> = {}): SearchCase['before'] {
   return [{ script: client('a', options, lane).script }, { script: client('b', {}, lane).script }];
 }

@@ -1,18 +1,19 @@
 /**
  * An exhaustive search for broken rules of dispatch messages and lanes. It runs the real use cases and loops on the
- * memory engine with its external broker, in worlds so small that every state of them can be reached.
+ * memory engine with its external broker, in simulated clusters (worlds) so small that the search can reach every
+ * state.
  *
- * The search tries every order of the calls that the actors make of store and broker, a crash of an actor between any two
- * of its calls, each outcome of each send, each outcome of a handler, and time passing at any point. A call has its effect
- * and its answer at one instant, and the code between two calls of an actor runs as one step. An actor's state is
- * determined by the answers that it was given. Two states are therefore the same only if store, broker, time, remaining
- * faults and all those answers are equal. `rules.ts` checks each write. From every state in which no script runs, all
- * tasks must end if no more faults happen (`fairness.ts`).
+ * The search tries every order of the calls that the actors make of store and broker, a crash of an actor between any
+ * two of its calls, each outcome of each send, each outcome of a handler, and time passing at any point. A call has its
+ * effect and its answer at one instant, and the code between two calls of an actor runs as one step. An actor's state
+ * is determined by the answers that it was given. Two states are therefore the same only if store, broker, time,
+ * remaining faults and all those answers are equal. `rules.ts` checks each write. From every state in which no script
+ * runs, all tasks must end if no more faults happen (`fairness.ts`).
  *
  * The search does not try: late or lost answers to an actor that lives; clocks that jump; times between those at which
  * something changes; a stall between an actor's first reading of its clock and its first call; a due index that lags;
- * streams (workers claim by calls); the reconciler, except at the end; other fair orders than that of `World.round`; more
- * tasks, actors and faults than the case has. The simulation covers these cases.
+ * streams (workers claim by calls); the reconciler, except at the end; other fair orders than that of `World.round`;
+ * more tasks, actors and faults than the case has. The simulation covers these cases.
  */
 import { Violation } from '../simulation/checks/violation.ts';
 import type { SearchCase } from './case.ts';
@@ -22,7 +23,9 @@ import { World, type WorldState } from './world.ts';
 export interface SearchResult {
   /** The number of different world states that the search reached. */
   readonly states: number;
-  /** The number of reached world states in which no script runs. All tasks ended from each of these states. */
+  /**
+   * The number of reached world states in which no script runs. From each of these states, all tasks came to their end.
+   */
   readonly atRest: number;
   /** The kinds of event that any task had in any reached state. */
   readonly kinds: readonly string[];

@@ -6,8 +6,8 @@ import { nextMoment } from './store-state.ts';
 import type { World, WorldState } from './world.ts';
 
 /**
- * The times of the reconciler's first two passes, in ms after the start of the search. The second pass handles tasks
- * whose dispatch message was hidden during the first.
+ * The times of the first two passes of the reconciler, which sends lost dispatch messages again, in ms after the start
+ * of the search. The second pass handles tasks whose dispatch message was hidden during the first pass.
  */
 const passesMs = passes.slice(0, 2).map(({ ageMs }) => ageMs + 60_000);
 
@@ -19,7 +19,10 @@ const longestWaitMs = 60_000;
  */
 const mostRounds = 1_000;
 
-/** Returns the key of a task that has not ended or whose lane was not handed over, or undefined if there is none. */
+/**
+ * Returns the key of a task that has not ended, or that has ended but still holds up the next task of its lane. Returns
+ * undefined if there is no such task.
+ */
 function unfinished({ store, returned }: WorldState, which: 'acknowledged' | 'all'): string | undefined {
   const unended = store.tasks.filter(({ head }) => !isEnded(head) || head.handOver);
   const keys = unended.map(({ submission }) => submission.scope.key);

@@ -9,7 +9,7 @@ import type { Snapshot, TaskStore } from '../../src/ports/task-store.ts';
 import { ExternalBroker } from '../../src/testing/external-broker.ts';
 import { ManualClock } from './manual-clock.ts';
 
-/** The queue of all tasks of a search. */
+/** The Holdfast queue of all tasks in an exhaustive search. */
 export const target: QueueRef = { tenant: 'acme', queue: 'q' };
 
 /** A call of a method of the store or the broker. */
@@ -98,7 +98,7 @@ export class ManualEngine {
     return this.#tables.rows.queue(target).map(snapshotOf);
   }
 
-  /** Returns the pointers of a task's lane as a text, in the order of the lane. */
+  /** Returns the pointers (the places of tasks) of a task's lane as a text, in the order of the lane. */
   lane(task: Snapshot): string {
     const lane = laneOf(task.submission);
     return lane === undefined ? '' : [...this.#tables.lanes.of(lane)].join(' ');

@@ -6,7 +6,10 @@ import type { CaseName } from './cases.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 
-/** Each mutant, the search case in which the search finds it, and the rule that the mutant breaks in that case. */
+/**
+ * Each mutant (a bug that is put into Holdfast), the search case in which the search finds it, and the rule that the
+ * mutant breaks in that case.
+ */
 const caught: readonly (readonly [mutant: string, by: CaseName, invariant: string])[] = [
   [
     'acknowledged-before-the-send',

@@ -1,7 +1,8 @@
 import { type Mutant, mutants as simulated } from '../simulation/mutants/mutants.ts';
 
 /**
- * The mutants of the simulation, and one more mutant whose fault is too rare for the simulation to find it reliably.
+ * The mutants of the simulation (bugs that are put into Holdfast), and one more mutant whose fault is too rare for the
+ * simulation to find it reliably.
  */
 export const mutants: readonly Mutant[] = [
   ...simulated,

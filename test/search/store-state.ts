@@ -24,7 +24,9 @@ export interface StoreState {
    */
   readonly momentsMs: readonly number[];
   readonly steps: Map<number, StoreStep>;
-  /** The call by which the search first reached this store state. Undefined for the first state. */
+  /**
+   * The call by which the search first reached this store state. Undefined for the state in which the search starts.
+   */
   readonly origin: StepOrigin | undefined;
 }
 
@@ -78,7 +80,9 @@ export class StoreStates {
     return this.#known.size;
   }
 
-  /** Returns the effect of a call in a store state. `callNumber` is the number of the call's value. */
+  /**
+   * Returns the effect of a call in a store state. `callNumber` identifies the call: equal calls have equal numbers.
+   */
   step(
     from: StoreState,
     callNumber: number,

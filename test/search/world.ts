@@ -9,7 +9,7 @@ import { reconciler } from './scripts.ts';
 import { nextMoment, type StoreState, StoreStates } from './store-state.ts';
 import { ValueNumbers } from './value-numbers.ts';
 
-/** A state of the whole world of a search case: store and broker, time, and each actor's script. */
+/** A state of the world (the simulated cluster) of a search case: store and broker, time, and each actor's script. */
 export interface WorldState {
   readonly store: StoreState;
   readonly nowMs: number;
@@ -27,7 +27,7 @@ export interface WorldState {
   readonly messageLost: boolean;
 }
 
-/** One step that may happen next in the searched world, with the world state after the step. */
+/** One step that may happen next in the simulated cluster, with the state of the cluster after the step. */
 export interface WorldStep {
   readonly description: string;
   readonly to: WorldState;
@@ -37,7 +37,10 @@ function keyOfActor(scriptState: ScriptState | undefined, starts: number): numbe
   return (scriptState?.id ?? 0) * 8 + starts;
 }
 
-/** The world states and steps of a search case. Remembers each effect that it has computed. */
+/**
+ * The simulated cluster of a search case: its states, and the steps between them. Remembers each effect that it has
+ * computed.
+ */
 export class World {
   readonly #numbers = new ValueNumbers();
   readonly #stores = new StoreStates(this.#numbers);
@@ -204,8 +207,8 @@ export class World {
   }
 
   /**
-   * Returns the state of an actor's script, or the script's initial state if the actor may start. Undefined if it may
-   * not start.
+   * Returns the state of an actor's script, or the script's initial state if the actor may start. Returns undefined if
+   * the actor may not start.
    */
   #scriptState(
     { scriptStates, starts, returned, nowMs }: WorldState,

@@ -55,7 +55,7 @@ async function simulate(first: number, count: number): Promise<void> {
   if (violations > 0) process.exitCode = 1;
 }
 
-/** Runs simulated worlds with one mutant of Holdfast until an invariant detects the mutant. */
+/** Runs simulated clusters with one mutant of Holdfast until an invariant detects the mutant. */
 async function huntMutant(name: string, first: number, count: number): Promise<void> {
   const mutant = mutants.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`There is no mutant '${name}'.`);

@@ -19,19 +19,22 @@ export interface SeedRun {
   readonly counts: Counts;
   readonly elapsedMs: number;
   /**
-   * The error that ended the run: the violation of an invariant or another error. Also set if the world had too few
-   * nodes, workers, tasks or faults. Undefined if the run succeeded.
+   * The error that ended the run: the violation of an invariant or another error. Also set if the simulated cluster had
+   * too few nodes, workers, tasks or faults. Undefined if the run succeeded.
    */
   readonly failure: unknown;
 }
 
 const nodes = 3;
 /**
- * A task whose submission was acknowledged must end before this time, in ms from the start of the world. So it must end
- * without the reconciler, which first examines tasks after ten minutes.
+ * A task whose submission was acknowledged must end before this time, in ms from the start of the simulated cluster. So
+ * the task must end without the reconciler, which first examines tasks after ten minutes.
  */
 const acknowledgedEndByMs = 595_000;
-/** A task whose submission was not acknowledged must end before this time, in ms from the start of the simulated world. */
+/**
+ * A task whose submission was not acknowledged must end before this time, in ms from the start of the simulated
+ * cluster.
+ */
 const endByMs = 7_200_000;
 /** Every client that waits for a task's result must have the result at most so many ms after the last task has ended. */
 const resultWithinMs = 120_000;
@@ -41,8 +44,8 @@ function nextMacrotask(): Promise<void> {
 }
 
 /**
- * Checks from time to time whether a simulated world is at rest (all tasks have ended, and no client waits for a result),
- * and whether each task ended in time.
+ * Checks from time to time whether a simulated cluster is at rest (all tasks have ended, and no client waits for a
+ * result), and whether each task ended in time.
  */
 class QuiescenceWatch {
   readonly #world: World;
@@ -94,8 +97,8 @@ async function runUntilAtRest(world: World): Promise<void> {
 }
 
 /**
- * Runs one simulated world until all its tasks have ended. The seed alone determines everything that happens in the
- * world.
+ * Runs one simulated cluster until all its tasks have ended. The seed alone determines everything that happens in the
+ * cluster.
  */
 export async function runSeed(seed: number, ignoredInvariants: readonly string[] = []): Promise<SeedRun> {
   const world = new World({ seed, ignoredInvariants });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runSeed, type SeedRun } from './run-seed.ts';
 
-/** The events that must each happen at least once in the simulated worlds of one test. */
+/** The events that must each happen at least once in the simulated clusters of one test. */
 const expectedEvents = [
   'claimReleased (never acknowledged)',
   'cancelRequested',
@@ -23,16 +23,16 @@ const expectedEvents = [
   'worker stopped',
 ];
 
-/** The timeout of each test in ms. One simulated world takes a second or more on a busy machine. */
+/** The timeout of each test in ms. The run of one simulated cluster takes a second or more on a busy machine. */
 const timeoutMs = 60_000;
 
-describe('a simulated world', { timeout: timeoutMs }, () => {
+describe('a simulated cluster', { timeout: timeoutMs }, () => {
   it('makes exactly the same calls in every run with the same seed', async () => {
     const [first, second] = [await runSeed(7), await runSeed(7)];
     expect(second).toEqual(first);
   });
 
-  it('makes other calls than the world of another seed', async () => {
+  it('makes different calls if the seed is different', async () => {
     expect((await runSeed(8)).hash).not.toBe((await runSeed(7)).hash);
   });
 

@@ -10,30 +10,34 @@ import type { Rules } from './checks/violation.ts';
 import { ResultWaits } from './checks/waits.ts';
 import { Tally } from './tally.ts';
 
-/** Faults are injected until this time, in ms from the start of the simulated world. */
+/** Faults are injected until this time, in ms from the start of the simulated cluster. */
 export const faultsEndMs = 90_000;
 
 export interface WorldOptions {
   readonly seed: number;
-  /** The names of invariants that are not checked, because they restate the condition that a mutant removes. */
+  /**
+   * The names of invariants that are not checked, because they check exactly the condition that the mutant under test
+   * removes.
+   */
   readonly ignoredInvariants?: readonly string[] | undefined;
 }
 
-/** One simulated world. All its nodes and clients share one clock, one store and one seeded source of randomness. */
+/** One simulated cluster. All its nodes and clients share one clock, one store and one seeded source of randomness. */
 export class World {
   readonly seed: number;
   readonly clock: VirtualClock;
   readonly engine: MemoryEngine;
   readonly rules: Rules;
   readonly shadow: Shadow;
-  /** The id of the task to which each receipt handle belongs that the broker returned. */
+  /** The task id for each receipt handle that the broker returned. */
   readonly taskOfReceipt = new Map<string, TaskId>();
   readonly waits = new ResultWaits();
   readonly tally = new Tally();
   readonly census = new Census();
   readonly nature: 'external' | 'transactional';
   /**
-   * The first error of this simulated world: the violation of an invariant or another error. Undefined if there was none.
+   * The first error of this simulated cluster: the violation of an invariant or another error. Undefined if there was
+   * none.
    */
   failure: unknown;
   readonly #random: () => number;
@@ -98,8 +102,8 @@ export class World {
   }
 
   /**
-   * Decides with probability `p` that an event happens now that is not a fault, and counts the event. Returns true if it
-   * happens.
+   * Decides with probability `p` that an event other than a fault happens now, and counts the event. Returns true if
+   * the event happens.
    */
   chooseEvent(what: string, p: number): boolean {
     if (!this.hasFaults || !this.chance(p)) return false;
@@ -111,7 +115,7 @@ export class World {
     this.failure ??= failure;
   }
 
-  /** Runs work that no caller waits for. An error that the work throws ends the simulated world. */
+  /** Runs work that no caller waits for. An error that the work throws ends the simulated cluster. */
   runInBackground(work: Promise<unknown>): void {
     work.catch((thrown: unknown) => this.fail(thrown));
   }

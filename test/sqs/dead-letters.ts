@@ -88,7 +88,7 @@ export function deadLetters(says: Says): void {
   );
 
   says(
-    'a dead-letter notice goes to the dead-letter queue of the nearest priority, and a receive polls all priorities',
+    'a dead-letter notice goes to the dead-letter queue of the nearest enabled priority, and a receive polls the dead-letter queues of all priorities',
     async (site) => {
       const { letters, receive } = await open(site);
       await letters.publish([death('a', { priority: 'high' }), death('b', { priority: 'low' })]);
@@ -104,7 +104,7 @@ export function deadLetters(says: Says): void {
   );
 
   says(
-    'one receive of dead letters can return more notices than one call to SQS, each notice once',
+    'one receive of dead letters can return more notices than a single SQS call returns, and returns no notice twice',
     async (site) => {
       const { letters, receive } = await open(site);
       const all = Array.from({ length: 25 }, (_, i) => `task-${i}`);
@@ -147,7 +147,7 @@ export function deadLetters(says: Says): void {
   );
 
   says(
-    'a dead-letter notice that was moved to the SQS queue for dispatch is received there and can be deleted',
+    'a dead-letter notice that was moved to the SQS queue of dispatch messages is received like a dispatch message and can be deleted',
     async (site) => {
       const broker = await site.open();
       await sendRaw(site, site.name(), encodeMessage(death('a')));
@@ -194,11 +194,14 @@ export function deadLetters(says: Says): void {
     },
   );
 
-  says('closing the dead letters waits for notices in flight and rejects later notices', async (site) => {
-    const { letters } = await open(site);
-    const publishing = letters.publish([death('a')]);
-    await letters.close();
-    expect(await publishing).toEqual([true]);
-    expect(await errorOf(letters.publish([death('b')]))).toMatchObject({ reason: 'STORE_FAILED' });
-  });
+  says(
+    'closing the client of the dead-letter queues waits for notices in flight and rejects later notices',
+    async (site) => {
+      const { letters } = await open(site);
+      const publishing = letters.publish([death('a')]);
+      await letters.close();
+      expect(await publishing).toEqual([true]);
+      expect(await errorOf(letters.publish([death('b')]))).toMatchObject({ reason: 'STORE_FAILED' });
+    },
+  );
 }

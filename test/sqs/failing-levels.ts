@@ -137,7 +137,7 @@ export function failingLevels(says: Says): void {
   );
 
   says(
-    'messages of a queue in quiet mode are received although the polls of one of its priorities fail',
+    'messages of a queue in quiet mode (one priority is polled at a time) are received although the polls of one priority fail',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const away = await site.open();

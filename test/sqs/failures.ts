@@ -80,7 +80,7 @@ export function failures(says: Says): void {
   says('a throttled call to SQS is retried by the AWS SDK, and by no other code', async (site) => {
     expect(await site.client.config.retryMode).toBe('standard');
     expect(await site.client.config.maxAttempts()).toBe(4);
-    // This test uses two attempts, since the SDK waits for seconds between them.
+    // This test limits the AWS SDK to two attempts of a call, since the SDK waits for seconds between attempts.
     const client = standInClient(site.standIn.endpoint, { maxAttempts: 2 });
     const broker = await site.open({ client });
     await broker.receive([mail], want());
@@ -106,7 +106,7 @@ export function failures(says: Says): void {
   });
 
   says(
-    'a waiting receive call fails if none of its queues can be polled, and returns deliveries while one of them can',
+    'a waiting receive call fails if none of its queues can be polled, and returns deliveries while at least one queue can be polled',
     async (site) => {
       const broker = await site.open();
       const error = await errorOf(broker.receive([unknown], want({ waitMs: 20_000 })));

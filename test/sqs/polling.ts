@@ -54,7 +54,7 @@ export function polling(says: Says): void {
   });
 
   says(
-    'a queue of three priorities in quiet mode is polled no more often than a queue of one priority',
+    'a queue of three priorities in quiet mode (one priority is polled at a time) is polled no more often than a queue of one priority',
     async (site) => {
       const broker = await site.open({ quietAfterMs: minuteMs });
       const listening = worker(site, broker);
@@ -250,7 +250,7 @@ export function polling(says: Says): void {
   });
 
   says(
-    'a message of a priority that is not enabled goes to the SQS queue of the nearest one and keeps its own priority',
+    'a message of a priority that is not enabled goes to the SQS queue of the nearest enabled priority and keeps its own priority',
     async (site) => {
       const broker = await site.open();
       await broker.send([message('a', { priority: 'low' }), message('b', { priority: 'high' })]);

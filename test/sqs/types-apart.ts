@@ -70,7 +70,7 @@ export function typesApart(says: Says): void {
   );
 
   says(
-    'messages whose worker has no room are not received again and again because another worker polls',
+    'messages for a worker without room reappear at growing intervals, although another worker of the process keeps polling',
     async (site) => {
       const broker = await site.open();
       const room = { tasks: 0, bytes: 1_000_000 };

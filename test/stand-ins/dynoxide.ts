@@ -25,7 +25,8 @@ function binary(): string {
     const path = join(dirname(found), 'dynoxide');
     if (existsSync(path)) return path;
   } catch {
-    // The npm package of dynoxide is not installed on this platform. The error below explains how to get dynoxide.
+    // The npm package of dynoxide is not installed on this platform. The error that `binary` then throws explains how
+    // to install dynoxide.
   }
   throw new Error(
     'This needs dynoxide, a stand-in for DynamoDB, and no package brings one for this platform: `cargo install dynoxide-rs`, then set HOLDFAST_DYNOXIDE to it.',

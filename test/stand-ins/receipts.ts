@@ -1,6 +1,7 @@
 /**
  * Tracks receipt handles as AWS does for FIFO queues, and stand-ins do not: a handle is valid until its message is
- * received again or its visibility timeout ends. After that it is refused like a made-up one.
+ * received again or its visibility timeout ends. After that a call with the handle is refused, like a call with a
+ * made-up handle.
  */
 interface HandleEntry {
   readonly Id: string;

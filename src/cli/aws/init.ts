@@ -208,7 +208,8 @@ async function initQueue(
     if (!(await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent'))) {
       if (triesLeft <= 1) throw changedMeanwhile(ref);
       const again = await initQueue(context, ref, isTableMissing, triesLeft - 1);
-      // The next try to register the queue finds no difference where this try created or corrected something.
+      // If the next try to register the queue finds no difference, the result is `corrected` and not `unchanged`,
+      // because this try created or corrected something.
       const did = again.did === 'unchanged' ? 'corrected' : again.did;
       return { ...again, did, differs: [...new Set([...differs, ...again.differs])] };
     }
@@ -235,7 +236,8 @@ interface Difference {
  * Describes each difference between an SQS queue and its definition, in the past tense if it is corrected (`isDone`).
  */
 function differenceTexts(differences: readonly Difference[], isDone: boolean): string[] {
-  // Every SQS queue of Holdfast is a FIFO queue. If the attribute `FifoQueue` was not found, the SQS queue does not exist.
+  // The name of each SQS queue of Holdfast ends in `.fifo`. SQS returns the attribute `FifoQueue` for each such queue
+  // that exists. If the attribute is missing, so is the queue.
   const missing = differences.filter(({ attribute, found }) => attribute === 'FifoQueue' && !found);
   const absent = new Set(missing.map(({ name }) => name));
   return [

@@ -86,7 +86,7 @@ function endpoint(flag: string | undefined, service: 'DYNAMODB' | 'SQS'): string
 /** The table names that DynamoDB accepts. */
 const tableName = /^[A-Za-z0-9._-]{3,255}$/;
 /**
- * The prefixes of queue names that SQS accepts: a queue's name has at most 80 characters, and no dot but that of
+ * The prefixes of queue names that SQS accepts: a queue's name has at most 80 characters, and its only dot is in
  * `.fifo`.
  */
 const prefixOfQueues = /^[A-Za-z0-9_-]{1,80}$/;

@@ -29,7 +29,7 @@ async function startServer(dir: string, options: DevOptions, tls: CertificateFil
     clock: systemClock(),
     log,
     onFatal: (error: HoldfastError) => {
-      log.error({ err: error }, 'the store failed; ending');
+      log.error({ err: error }, 'the store failed; the server ends');
       process.exit(exitCodes.failed);
     },
   });

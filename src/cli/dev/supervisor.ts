@@ -22,7 +22,10 @@ export interface SupervisorOptions {
  */
 const reloadMs = 5_000;
 const restartBackoff = { firstMs: 1_000, longestMs: 30_000 } as const;
-/** A worker that ran for this time before its end, or before a save, is restarted with the shortest backoff again. */
+/**
+ * If a worker ran for this time in ms before it ended by itself, or before a save restarted it, the restart backoff
+ * starts from its shortest value.
+ */
 const steadyMs = { ended: 30_000, saved: 1_000 } as const;
 
 export class Supervisor {

@@ -1,4 +1,4 @@
-/** The process of the worker of `holdfast dev`, as its parent sees it, and the messages between the two. */
+/** The worker's process of `holdfast dev`, as its parent process sees it, and the messages between both processes. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 

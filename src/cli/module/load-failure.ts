@@ -6,7 +6,10 @@ import { shortPath } from './find.ts';
 
 export interface LoadFailure {
   readonly problem: string;
-  /** Indented lines with the file, its line and the code there. Empty if the place is not known. */
+  /**
+   * Indented lines that show the place of the error: file, line number and source code. Empty if the place is not
+   * known.
+   */
   readonly place: string;
   readonly help: string;
 }

@@ -18,7 +18,7 @@ it.each([
   expect(error?.message).toBe(`The history differs from the one that was written: ${description}.`);
 });
 
-it('a whole history gives no error, and the printed text has the number of events', () => {
+it('an unchanged history gives no error, and the printed text has the number of events', () => {
   const whole = { fault: HistoryFault.UNSPECIFIED, faultVersion: 0 };
   expect(tamperError('1-a', { ...whole, events: 6 })).toBeUndefined();
   expect([1, 6].map((events) => wholeText({ ...whole, events }))).toEqual([

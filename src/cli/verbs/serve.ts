@@ -68,7 +68,7 @@ export function addServe(program: Command, globals: Globals): void {
         clock: systemClock(),
         log,
         onFatal: (error: HoldfastError) => {
-          log.error({ err: error }, 'the store failed; ending');
+          log.error({ err: error }, 'the store failed; the server ends');
           process.exit(exitCodes.failed);
         },
       });
@@ -80,7 +80,7 @@ export function addServe(program: Command, globals: Globals): void {
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await untilStopped();
-      log.info({ signal }, 'draining');
+      log.info({ signal }, 'the server is draining');
       await serving.close();
       clearInterval(keepAlive);
     });

@@ -14,7 +14,10 @@ export interface Handler {
   readonly task: TaskType;
   /** The handler function. Its input has been upgraded and validated. */
   readonly run: (input: unknown, context: AttemptContext) => unknown;
-  /** The largest number of attempts of this type at one time in one worker; undefined if only the worker limits it. */
+  /**
+   * The largest number of attempts of this type at one time in one worker; undefined if only the worker's concurrency
+   * limits the number.
+   */
   readonly concurrency: number | undefined;
   /** The handler's own attempt timeout in milliseconds; undefined if it has none. */
   readonly timeoutMs: number | undefined;

@@ -128,7 +128,7 @@ interface SharedChannel {
 const channelsKey = Symbol.for('holdfast.grpc.channels');
 const globals = globalThis as { [channelsKey]?: Map<string, SharedChannel> };
 
-/** A shared gRPC channel, as one of its users holds it. */
+/** One use of a gRPC channel that several clients of this process share. */
 export interface BorrowedChannel {
   readonly channel: GrpcChannel;
   /**

@@ -192,7 +192,7 @@ describe('the gRPC transport over mutual TLS', () => {
     });
   });
 
-  it('signals a full send buffer by the result of send, and an empty one by drained', async () => {
+  it('signals a full send buffer by the result of `send`, and an empty send buffer by `drained()`, which then resolves', async () => {
     await using served = await startListeningNode();
     const client = await served.client();
     const work = new Inbox<WorkResponse>();
@@ -206,7 +206,7 @@ describe('the gRPC transport over mutual TLS', () => {
     await out.drained();
   });
 
-  it('ends a stream on both sides, and reports its end once, when the client aborts it', async () => {
+  it('ends a stream on both sides and reports the end once when the client aborts the stream', async () => {
     await using served = await startListeningNode();
     const client = await served.client();
     const report = new Inbox<ReportResponse>();

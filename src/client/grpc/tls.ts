@@ -55,8 +55,8 @@ export function secureCredentials(certificates: ClientCertificates, { host }: Ho
 }
 
 /**
- * Returns the gRPC options that keep an IP address out of the TLS server name: TLS forbids addresses there, and grpc-js
- * would use the dialled host.
+ * Returns the gRPC options that keep an IP address out of the TLS server name: TLS forbids an IP address as server
+ * name, but grpc-js would send the dialled host even if it is an IP address.
  */
 export function sniOptions({ host }: HostPort): Record<string, string> {
   return isIP(host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'localhost' };

@@ -36,8 +36,8 @@ export interface SubmitOptions {
   /** The task must end by this time, otherwise it is dead with reason `deadline`. Default: no deadline. */
   readonly deadline?: Date | undefined;
   /**
-   * The longest time from the task's run time to its end, at most 365 days; after it the task is dead with reason
-   * `lifetime`. Default: 14 days.
+   * The longest time from the task's scheduled start time (by default its acceptance) to its end, at most 365 days;
+   * after this time the task is dead with reason `lifetime`. Default: 14 days.
    */
   readonly lifetime?: Duration | undefined;
   /**

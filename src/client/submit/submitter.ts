@@ -35,8 +35,8 @@ interface QueueBuffer {
   inFlight: number;
   sendScheduled: boolean;
   /**
-   * No batch of the queue is sent before this time on the monotonic clock, because the server refused a call until
-   * then.
+   * No batch of the queue is sent before this time on the monotonic clock, because the server refused a call and
+   * requested a wait until this time.
    */
   notBeforeMs: number;
 }
@@ -160,7 +160,10 @@ export class Submitter {
     this.#dropIfIdle(buffer);
   }
 
-  /** Sends nothing to the queue for `ms`: the server refused a call for that time and would refuse others too. */
+  /**
+   * Sends nothing to the queue for `ms` milliseconds: the server requested this wait when it refused a call, and would
+   * refuse other calls too.
+   */
   #holdBack(buffer: QueueBuffer, ms: number): void {
     const { clock } = this.#options;
     const untilMs = clock.monotonic() + ms;

@@ -12,8 +12,8 @@ import type { VersionedEvent } from '../../rpc/gen/holdfast/v1/task_service_pb.t
 import { fromPayload } from '../contract/json.ts';
 
 /**
- * The state of a task. `scheduled`: waits for its run time or its next attempt. `ready`: waits for a worker. `running`:
- * a worker has claimed the task. `succeeded`, `dead` and `cancelled` are the three ends.
+ * The state of a task. `scheduled`: waits for its scheduled start time or its next attempt. `ready`: waits for a
+ * worker. `running`: a worker has claimed the task. `succeeded`, `dead` and `cancelled` are the three final states.
  */
 export type State = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 

@@ -100,7 +100,7 @@ export class Attempts {
   }
 
   /**
-   * Ends all attempts with this outcome, even if their handlers still run. An attempt without its lease reports
+   * Ends all attempts with this outcome, even if their handlers still run. An attempt that has lost its lease reports
    * nothing.
    */
   endAll(outcome: AttemptOutcome): void {

@@ -21,8 +21,9 @@ interface HandlerQueue {
 }
 
 /**
- * The slots of a worker and of each of its handlers. A task needs a free slot of the worker and one of its handler.
- * Among the tasks whose handler has a free slot, the task that arrived first starts first.
+ * The slots (each for one running attempt) of a worker and of each of its handlers. A task needs a free slot of the
+ * worker and one of its handler. Among the tasks whose handler has a free slot, the task that arrived first starts
+ * first.
  */
 export class Slots {
   readonly #queues = new Map<string, HandlerQueue>();

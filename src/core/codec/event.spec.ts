@@ -60,7 +60,7 @@ describe('events of a newer version', () => {
     },
   );
 
-  it('raise the version of a task’s head and change nothing else', () => {
+  it('raise the number of events in the task’s current state and change nothing else', () => {
     const submitted = {
       kind: 'submitted',
       atMs: 1,

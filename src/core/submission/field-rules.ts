@@ -42,7 +42,7 @@ export const optionRules = {
   whenDead: oneOf(['return', 'redrive']),
 } satisfies FieldRules<Omit<Options, 'ownLifetime' | 'retry' | 'tags'>>;
 
-/** Checks that a run time is at most `limits.runAheadMs` after the submission. */
+/** Checks that the scheduled start time of a task is at most `limits.runAheadMs` after the submission. */
 export function aheadProblem(runAtMs: number, nowMs: number): string | undefined {
   return runAtMs > nowMs + limits.runAheadMs
     ? `is more than ${formatDuration(limits.runAheadMs)} ahead`

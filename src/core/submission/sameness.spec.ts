@@ -27,7 +27,7 @@ function reversed(value: unknown): unknown {
   );
 }
 
-describe('the comparison of two specs', () => {
+describe('the comparison of two submissions', () => {
   it('ignores the order of JSON keys and white space', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
@@ -37,7 +37,7 @@ describe('the comparison of two specs', () => {
     );
   });
 
-  it('is false for another value, type, version, ordering key or encoding', () => {
+  it('finds a difference in the value, type, version, ordering key or encoding', () => {
     expect(sameSpec(spec('{"a":1}'), spec('{"a":2}'))).toBe(false);
     expect(sameSpec(spec('{"a":1}'), spec('{"a":1}', { type: 'sms' }))).toBe(false);
     expect(sameSpec(spec('{"a":1}'), spec('{"a":1}', { typeVersion: 2 }))).toBe(false);
@@ -64,14 +64,14 @@ describe('the comparison of two specs', () => {
     expect(sameSpec(spec('[1,2]'), spec('[2,1]'))).toBe(false);
   });
 
-  it('is false if a number is more exact than a double, because other languages read it exactly', () => {
+  it('finds a difference in numbers more exact than a double, because other languages read such numbers exactly', () => {
     expect(sameSpec(spec('{"id":9007199254740993}'), spec('{"id":9007199254740992}'))).toBe(false);
     expect(sameSpec(spec('{"id": 9007199254740993}'), spec('{"id":9007199254740993}'))).toBe(false);
     expect(sameSpec(spec('[1e999]'), spec('[2e999]'))).toBe(false);
     expect(sameSpec(spec('[0.1000000000000000000001]'), spec('[0.1]'))).toBe(false);
   });
 
-  it('is false if an object has a key twice, because parsers differ in which value they take', () => {
+  it('finds a difference if an object has a key twice, because parsers differ in which value they take', () => {
     expect(sameSpec(spec('{"a":1,"a":2}'), spec('{"a":2}'))).toBe(false);
     expect(sameSpec(spec('{"a:a":{"b":1}} '), spec('{"a:a":{"b":1}}'))).toBe(true);
     expect(sameSpec(spec('{"__proto__":1,"b":2}'), spec('{"b":2,"__proto__":1}'))).toBe(true);
@@ -84,7 +84,7 @@ describe('the comparison of two specs', () => {
     expect(sameSpec(broken(0xff), broken(0xfe))).toBe(false);
   });
 
-  it('reads an empty content type as application/json, and is false for different JSON content types', () => {
+  it('reads an empty content type as application/json, and finds a difference between two JSON content types', () => {
     const as = (contentType: string, text: string) =>
       spec('', { payload: { ...json, contentType, bytes: new TextEncoder().encode(text) } });
     expect(sameSpec(as('', '[1, 2]'), as('application/json', '[1,2]'))).toBe(true);
@@ -93,7 +93,7 @@ describe('the comparison of two specs', () => {
     expect(sameSpec(as('text/plain', '[1, 2]'), as('text/plain', '[1,2]'))).toBe(false);
   });
 
-  it('is false if the specs have fields of a newer version, unless their bytes are equal', () => {
+  it('finds a difference if there are fields of a newer version, unless the bytes are equal', () => {
     const added = (value: number) => Buffer.concat([spec('[1]'), Uint8Array.of(0x48, value)]);
     expect(sameSpec(added(1), added(2))).toBe(false);
     expect(sameSpec(added(1), added(1))).toBe(true);

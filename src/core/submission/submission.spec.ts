@@ -31,25 +31,25 @@ describe('the options of an accepted task', () => {
     expect(resolve({ retry: { maxAttempts: 9 } }).retry).toMatchObject({ maxAttempts: 9, baseMs: 1_000 });
   });
 
-  it('have a run time in place of a delay', () => {
+  it('have a scheduled start time in place of a delay', () => {
     expect(resolve({ delayMs: minuteMs }).runAtMs).toBe(startMs + minuteMs);
   });
 });
 
 describe('a task’s times', () => {
-  it('count the lifetime from the run time or from acceptance, whichever is later', () => {
+  it('count the lifetime from the scheduled start time or from acceptance, whichever is later', () => {
     expect(lifetimeEnd(resolve({ runAtMs: startMs + dayMs }), startMs)).toBe(startMs + 15 * dayMs);
     expect(lifetimeEnd(resolve(), startMs)).toBe(startMs + 14 * dayMs);
     expect(lifetimeEnd(resolve({ runAtMs: startMs - 30 * dayMs }), startMs)).toBe(startMs + 14 * dayMs);
   });
 
-  it('have the expiry at the later of the window’s and the lifetime’s end, plus the retention', () => {
+  it('put the expiry at the end of the deduplication window or lifetime, whichever is later, plus the retention', () => {
     expect(expiry(resolve(), startMs)).toBe(startMs + 21 * dayMs);
     expect(expiry(resolve({ windowMs: 30 * dayMs }), startMs)).toBe(startMs + 37 * dayMs);
     expect(expiry(resolve({ delayMs: 20 * dayMs, retentionMs: dayMs }), startMs)).toBe(startMs + 35 * dayMs);
   });
 
-  it('have the expiry at least an hour after the lifetime’s end, however short the retention is', () => {
+  it('put the expiry at least an hour after the lifetime’s end, however short the retention is', () => {
     const brief = { lifetimeMs: 5 * minuteMs, windowMs: minuteMs };
     for (const retentionMs of [0, 1, 59 * minuteMs]) {
       expect(expiry(resolve({ ...brief, retentionMs }), startMs)).toBe(startMs + 65 * minuteMs);
@@ -62,7 +62,7 @@ describe('a task’s times', () => {
 });
 
 describe('the first event of a task', () => {
-  it('schedules a task only for a time in the future', () => {
+  it('makes the task scheduled only if its start time is in the future', () => {
     const of = (requested: Partial<OptionsRequest>) =>
       shownState(fold([submittedEvent(resolve(requested), startMs, undefined)]));
     expect(of({ delayMs: 1 })).toBe('scheduled');
@@ -71,7 +71,7 @@ describe('the first event of a task', () => {
     expect(of({})).toBe('ready');
   });
 
-  it('records the lifetime’s end if the submission set a lifetime or is scheduled, for the due index', () => {
+  it('records the lifetime’s end, for the sweep, if the submission set a lifetime or is scheduled', () => {
     const of = (requested: Partial<OptionsRequest>) =>
       submittedEvent(resolve(requested), startMs, undefined).lifetimeEndAtMs;
     expect(of({})).toBe(undefined);
@@ -79,7 +79,7 @@ describe('the first event of a task', () => {
     expect(of({ delayMs: minuteMs })).toBe(startMs + minuteMs + 14 * dayMs);
   });
 
-  it('records whether the task is in a lane', () => {
+  it('records whether the task has an ordering key', () => {
     expect(submittedEvent(resolve(), startMs, 'customer-7').inLane).toBe(true);
     expect(submittedEvent(resolve(), startMs, undefined).inLane).toBe(false);
   });

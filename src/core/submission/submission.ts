@@ -21,9 +21,15 @@ export interface RetryPolicy {
 export interface Options {
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
-  /** The lifetime in ms. It begins at the run time, or at acceptance if there is no run time. */
+  /**
+   * The lifetime of the task in ms. It begins at the task's scheduled start time, or at acceptance if the
+   * task has none.
+   */
   readonly lifetimeMs: number;
-  /** True if the submission set the lifetime. The end of the lifetime then has a due entry. */
+  /**
+   * True if the submission set the lifetime. The sweep then finds the task at the end of the lifetime, by a
+   * due entry.
+   */
   readonly ownLifetime: boolean;
   readonly retentionMs: number;
   readonly windowMs: number;
@@ -43,7 +49,7 @@ export interface Submission {
   /** The task type, copied from `spec` for indexes. */
   readonly type: string;
   readonly typeVersion: number;
-  /** The ordering key of `spec`; undefined if the task is in no lane. */
+  /** The ordering key in `spec`; undefined if the task has none. */
   readonly orderingKey: string | undefined;
   readonly options: Options;
   /** A W3C traceparent, or empty. It is not part of the spec, so that equal requests have equal specs. */
@@ -54,15 +60,18 @@ export interface Submission {
   readonly submitted: SubmittedEvent;
 }
 
-/** Returns when a task's lifetime ends. The lifetime begins at the run time or at acceptance, whichever is later. */
+/**
+ * Returns when a task's lifetime ends. The lifetime begins at the scheduled start time or at acceptance,
+ * whichever is later.
+ */
 export function lifetimeEnd(options: Options, acceptedAtMs: number): number {
   return Math.max(options.runAtMs ?? 0, acceptedAtMs) + options.lifetimeMs;
 }
 
 /**
- * Returns when a task expires: the time after which its data is deleted, fixed at submission. The expiry is at least an
- * hour after the lifetime's end; otherwise the task would expire before it is recorded as dead, and its lane would
- * never be handed over.
+ * Returns when a task expires: the time after which its data is deleted, fixed at submission. The expiry is
+ * at least an hour after the lifetime's end; otherwise the task would expire before it is recorded as dead,
+ * and the next task of its lane would never be dispatched.
  */
 export function expiry(options: Options, acceptedAtMs: number): number {
   const endAtMs = lifetimeEnd(options, acceptedAtMs);
@@ -105,8 +114,8 @@ export interface OptionsRequest {
 }
 
 /**
- * Returns the options of a submission with all defaults filled in and with a run time in place of a delay. The caller
- * has checked the limits before.
+ * Returns the options of a submission with all defaults filled in and with a scheduled start time in place of
+ * a delay. The caller must check the limits before this call.
  */
 export function resolveOptions(requested: OptionsRequest, nowMs: number): Options {
   const runAtMs = requested.delayMs === undefined ? requested.runAtMs : nowMs + requested.delayMs;

@@ -9,7 +9,10 @@ export interface Claim {
   readonly kind: 'claim';
   readonly worker: string;
   readonly leaseMs: number;
-  /** True if a consistent read found the task to be the first of its lane, or if the task is in no lane. */
+  /**
+   * True if a consistent read found no earlier unfinished task with the same ordering key, or if the task has
+   * no ordering key.
+   */
   readonly lowest: boolean;
 }
 

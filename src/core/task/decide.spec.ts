@@ -20,7 +20,7 @@ describe('a claim', () => {
     expect(life.head.fencingToken).toBe(startMs + 1);
   });
 
-  it('is refused until the lease of another worker and the clock guard after it are over', () => {
+  it('is refused until 2 s after the end of another worker’s lease, because the clocks of nodes differ', () => {
     const life = new TaskLife();
     life.claim();
     expect(kinds(life.later(31_999).claim())).toEqual({ why: 'leased', untilMs: startMs + 32_000 });
@@ -28,13 +28,13 @@ describe('a claim', () => {
     expect(life.head.attempt).toBe(2);
   });
 
-  it('of a scheduled task is refused until the sweep has made the task ready, even after its run time', () => {
+  it('of a scheduled task is refused until the sweep has made the task ready, even after its start time', () => {
     const life = new TaskLife({ delayMs: 1_000 });
     expect(kinds(life.later(minuteMs).claim())).toEqual({ why: 'scheduled', untilMs: startMs + 1_000 });
     expect(kinds(life.madeReady().claim())).toEqual(['claimed']);
   });
 
-  it('is refused if another task of the same lane comes first', () => {
+  it('is refused if an earlier task with the same ordering key has not ended', () => {
     expect(kinds(new TaskLife({}, { inLane: true }).claim(false))).toEqual({ why: 'notLowest' });
   });
 
@@ -86,7 +86,7 @@ describe('an expired lease', () => {
     expect(life.head.deadReason).toBe('deadline');
   });
 
-  it('is ended by an expire command only after the clock guard; a task without a lease refuses the command', () => {
+  it('is ended by an expire command only 2 s after its end; a task without a lease refuses the command', () => {
     const life = new TaskLife();
     expect(kinds(life.do({ kind: 'expire' }))).toEqual({ why: 'nothingDue' });
     life.claim();
@@ -101,7 +101,7 @@ describe('an expired lease', () => {
 });
 
 describe('a lapse command', () => {
-  it('ends a waiting task after its deadline, and is refused before the deadline and after the end', () => {
+  it('ends a waiting task after its deadline, and is refused before the deadline and after the task’s end', () => {
     const life = new TaskLife({ deadlineAtMs: startMs + 1_000 });
     expect(kinds(life.do({ kind: 'lapse' }))).toEqual({ why: 'nothingDue' });
     expect(kinds(life.later(1_000).do({ kind: 'lapse' }))).toEqual(['died']);
@@ -128,7 +128,7 @@ describe('a cancel', () => {
     expect(kinds(life.cancel())).toEqual({ why: 'ended', state: 'succeeded' });
   });
 
-  it('of a dead task that holds its lane skips the task and hands the lane over', () => {
+  it('of a dead task that blocks its lane skips the task, so that the next task of the lane can run', () => {
     const life = new TaskLife({}, { inLane: true, onDead: 'hold' });
     life.claim();
     life.settle('fatal');
@@ -165,13 +165,13 @@ describe('a redrive', () => {
     expect(kinds(life.redrive())).toEqual({ why: 'expiresSoon' });
   });
 
-  it('of a task that released its lane is refused until the hand-over, because its old pointer is still the first', () => {
+  it('of a dead task that does not block its lane is refused until the task’s old place in the lane is removed', () => {
     const life = dead({}, { inLane: true });
     expect(kinds(life.redrive())).toEqual({ why: 'handOverPending' });
     expect(kinds(life.handedOver().redrive())).toEqual(['redriven']);
   });
 
-  it('of a task that holds its lane keeps the task’s place in the lane', () => {
+  it('of a dead task that blocks its lane keeps the task’s place in the lane', () => {
     expect(kinds(dead({}, { inLane: true, onDead: 'hold' }).redrive())).toEqual(['redriven']);
   });
 

@@ -86,7 +86,8 @@ function cancel(head: Head, command: Cancel, nowMs: number): Decision {
     if (head.cancelRequested) return accepted(head, []);
     return accepted(head, [{ kind: 'cancelRequested', atMs: nowMs, actor, message }]);
   }
-  // A cancel of a dead task that holds its lane skips the task. Only a skip or a redrive changes a dead task.
+  // A cancel of a dead task that blocks its lane skips the task. Only a skip or a redrive changes a dead
+  // task.
   if (head.state === 'waiting' || head.holdsLane) {
     return accepted(head, [{ kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor, message }]);
   }
@@ -99,16 +100,17 @@ function redrive(head: Head, facts: Facts, command: Redrive, nowMs: number): Dec
     return again ? accepted(head, []) : rejected({ why: 'notDead', state: head.state });
   }
   if (facts.expiresAtMs - nowMs < limits.redriveBeforeExpiryMs) return rejected({ why: 'expiresSoon' });
-  // Until the hand-over, the task's old pointer is still the first of its lane; a second pointer would break the order.
+  // Until the next task of the lane is dispatched, the dead task's old place in the lane (its pointer) still
+  // exists and is the first; a second place would break the order.
   if (head.handOver) return rejected({ why: 'handOverPending' });
   const lifetimeEndAtMs = facts.expiresAtMs - limits.endBeforeExpiryMs;
   return accepted(head, [{ kind: 'redriven', atMs: nowMs, actor: command.actor, lifetimeEndAtMs }]);
 }
 
 /**
- * Computes the effect of a command on a task: the events to append and the head after them, or a rejection. It is a
- * pure function: the caller passes the time, the jitter and the actor. The events are empty if the command had taken
- * effect before.
+ * Computes the effect of a command on a task: the events to append and the head after them, or a rejection.
+ * It is a pure function: the caller passes the time, the jitter and the actor. There are no events if the
+ * command has already taken effect.
  */
 export function decide(head: Head, facts: Facts, command: Command, nowMs: number): Decision {
   switch (command.kind) {

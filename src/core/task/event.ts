@@ -18,8 +18,8 @@ export interface SubmittedEvent {
   readonly runAtMs: number | undefined;
   readonly deadlineAtMs: number | undefined;
   /**
-   * The end of the task's lifetime, if the submission set a lifetime or is scheduled. The reconciler ends other tasks
-   * after the default lifetime.
+   * The end of the task's lifetime, if the submission set a lifetime or is scheduled. All other tasks have
+   * the default lifetime, after which the reconciler ends them.
    */
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;

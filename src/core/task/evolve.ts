@@ -100,7 +100,8 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         deadlineAtMs: undefined,
         lifetimeEndAtMs: event.lifetimeEndAtMs,
         cancelRequested: false,
-        // A redrive comes after the hand-over of the lane, which has no event, so a replay clears `handOver` here.
+        // A redrive comes after the next task of the lane was dispatched (the hand-over). The hand-over has
+        // no event, so a replay of the events clears `handOver` here.
         handOver: false,
         holdsLane: false,
         endedAtMs: undefined,

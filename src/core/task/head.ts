@@ -2,8 +2,8 @@ import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 /**
- * The state of a task as users see it. A waiting task is `scheduled` while it has a run time in the due index,
- * otherwise `ready`.
+ * The state of a task as users see it. A waiting task is `scheduled` while it waits for its start
+ * time or for a retry (`waitUntilMs`), otherwise `ready`.
  */
 export type ShownState = 'scheduled' | 'ready' | Exclude<StoredState, 'waiting'>;
 
@@ -14,9 +14,9 @@ export interface Progress {
 }
 
 /**
- * The current state of a task: the fold of its events, and the changes that have no event (`revision`, `leaseEndAtMs`,
- * `progress`, and the clearing of `waitUntilMs` and `handOver`). Every field is always present, so that all heads have
- * one object shape.
+ * The current state of a task: the result of applying its events in order, plus the changes that have no
+ * event (`revision`, `leaseEndAtMs`, `progress`, and the clearing of `waitUntilMs` and `handOver`). Every
+ * field is always present, so that all heads have one object shape.
  */
 export interface Head {
   readonly state: StoredState;
@@ -40,9 +40,9 @@ export interface Head {
   readonly deadlineAtMs: number | undefined;
   readonly lifetimeEndAtMs: number | undefined;
   readonly inLane: boolean;
-  /** True if the task has ended and its lane is not handed over yet. */
+  /** True if the task has ended and the next task of its lane is not dispatched yet. */
   readonly handOver: boolean;
-  /** True if the task is dead and its lane waits for a redrive or a skip. */
+  /** True if the task is dead and the later tasks of its lane wait until it is redriven or skipped. */
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;
@@ -67,16 +67,18 @@ export function shownState(head: Head): ShownState {
 }
 
 /**
- * Whether a task waits and has no run time. Such a task can be claimed, unless another task of its lane comes first.
+ * Whether a task waits, but neither for its scheduled start time nor for a retry. Such a task can be claimed,
+ * unless an earlier task with the same ordering key has not ended.
  */
 export function isReady(head: Head): boolean {
   return head.state === 'waiting' && head.waitUntilMs === undefined;
 }
 
 /**
- * Returns the time of a task's due entry, by which the sweep finds the task, or undefined if the task has no due entry.
- * A waiting task is due at its run time, its deadline or its recorded lifetime's end, whichever is earliest. An ended
- * task is due at its end if its lane must be handed over.
+ * Returns the time of a task's due entry, by which the sweep finds the task, or undefined if the task has no
+ * due entry. A waiting task is due at its start or retry time, its deadline or its recorded lifetime's end,
+ * whichever is earliest. An ended task is due at its end if the next task of its lane must still be
+ * dispatched.
  */
 export function dueAtMs(head: Head): number | undefined {
   if (head.handOver) return head.endedAtMs;

@@ -28,8 +28,8 @@ function foldedPart(head: Head): unknown {
 }
 
 /**
- * Runs the steps of random task lives. Calls `check` after each step, with the task life and with the head before the
- * step.
+ * Runs the random steps of simulated tasks. Calls `check` after each step, with the simulated task and with
+ * the task's head before the step.
  */
 function always(check: (life: TaskLife, before: Head) => void, numRuns = 500): void {
   fc.assert(
@@ -45,7 +45,7 @@ function always(check: (life: TaskLife, before: Head) => void, numRuns = 500): v
 }
 
 describe('after any sequence of commands on a task', () => {
-  it('the fold of the events equals the head', () => {
+  it('the state computed from the task’s events equals the stored state', () => {
     always((life) => {
       expect(foldedPart(fold(life.events))).toEqual(foldedPart(life.head));
     });
@@ -62,7 +62,7 @@ describe('after any sequence of commands on a task', () => {
     });
   });
 
-  it('the end of a task is final, except for a redrive and the skip of a dead task that holds its lane', () => {
+  it('the end of a task is final, except for a redrive and the skip of a dead task that blocks its lane', () => {
     always((life, before) => {
       if (!isEnded(before) || life.head.version === before.version) return;
       expect(before.state).toBe('dead');
@@ -163,7 +163,7 @@ describe('after any sequence of commands on a task', () => {
     });
   });
 
-  it('a task has a due entry exactly if it waits for a time or its lane must be handed over', () => {
+  it('a task has a due entry exactly if it waits for a time or the next task of its lane must be dispatched', () => {
     always((life) => {
       const { state, waitUntilMs, deadlineAtMs, lifetimeEndAtMs, handOver } = life.head;
       const waitsFor = [waitUntilMs, deadlineAtMs, lifetimeEndAtMs].some((time) => time !== undefined);

@@ -22,7 +22,7 @@ describe('a heartbeat', () => {
     });
   });
 
-  it('renews a lease whose end has passed if no other write has expired it', () => {
+  it('renews a lease whose end has passed if no other write has ended the lease', () => {
     expect(beat(running().later(50_000))).toMatchObject({ verdict: 'renewed' });
   });
 
@@ -47,7 +47,7 @@ describe('a heartbeat', () => {
     });
   });
 
-  it('with another fencing token, or after the task’s end, is answered that the lease is lost', () => {
+  it('with another fencing token, or after the task’s end, gets the answer that the lease is lost', () => {
     const life = running();
     expect(beat(life, life.head.fencingToken - 1)).toEqual({ verdict: 'leaseLost' });
     life.settle('succeeded');

@@ -10,8 +10,8 @@ export type HeartbeatDecision =
   | { readonly verdict: 'leaseLost' };
 
 /**
- * Decides on a worker's heartbeat. A heartbeat has no event: it only moves the end of the lease, at most to the
- * attempt's timeout. A lease whose end has passed is renewed as long as no other write has expired it.
+ * Decides on a worker's heartbeat. A heartbeat has no event: it only moves the end of the lease, at most to
+ * the attempt's timeout. A lease whose end has passed is renewed if no other write has ended the lease.
  */
 export function renew(
   head: Head,

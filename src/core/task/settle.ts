@@ -17,8 +17,8 @@ const failuresAndRelease: readonly SettleOutcome[] = [...failures, 'released'];
 const allButSuccess: readonly SettleOutcome[] = [...failuresAndRelease, 'snoozed'];
 
 /**
- * Returns the reported outcomes that an event may stand for, or undefined if the event does not settle the lease with
- * this fencing token.
+ * Returns the outcomes that a worker may have reported when this event was recorded, or undefined if the
+ * event does not settle the lease with this fencing token.
  */
 function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly SettleOutcome[] | undefined {
   if (!('fencingToken' in event) || event.fencingToken !== fencingToken) return undefined;
@@ -109,9 +109,9 @@ function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): Task
 }
 
 /**
- * Decides on the outcome that a worker reports for its lease. A lease whose end has passed can still be settled, as
- * long as no other write has expired it. A repeated settlement adds no event and returns the recorded event; another
- * outcome for the same fencing token is rejected.
+ * Decides on the outcome that a worker reports for its lease. A lease whose end has passed can still be
+ * settled if no other write has ended the lease. A repeated settlement adds no event and returns the recorded
+ * event; another outcome for the same fencing token is rejected.
  */
 export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: number): Decision {
   if (head.state !== 'running' || head.fencingToken !== command.fencingToken)

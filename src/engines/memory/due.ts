@@ -18,8 +18,8 @@ function order(a: DueEntry, b: DueEntry): number {
 }
 
 /**
- * The due index: an entry for each task that waits for a time, spread over shards. The index may lag behind the heads of
- * the tasks.
+ * The due index: one entry for each task that must be acted on at a certain time, spread over shards. The index may lag
+ * behind the current states of the tasks.
  */
 export class DueIndex {
   readonly #shards: Map<TaskId, number>[];

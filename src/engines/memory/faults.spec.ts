@@ -74,7 +74,7 @@ describe('the memory engine with injected faults', () => {
     expect(await healthy.dueIds()).toEqual([]);
   });
 
-  it('accepts a change whose condition does not hold, if a fault breaks the condition', async () => {
+  it('applies a conditional write whose condition is false, if a fault switches the check of the condition off', async () => {
     const { healthy } = openWithFaults({ condition: () => true });
     const task = await healthy.accept();
     await healthy.claim(task);

@@ -29,16 +29,19 @@ export interface Faults {
   send?(message: DispatchMessage): 'sent' | 'lost' | 'doubled' | 'failed';
   /** Returns how long, in ms, a message of an external broker is hidden after it was sent. */
   deliveryDelayMs?(message: DispatchMessage): number;
-  /** Returns how long, in ms, the due index lags behind the heads of the tasks. */
+  /**
+   * Returns how long, in ms, the due index (the times at which tasks must be acted on) lags behind the current states
+   * of the tasks.
+   */
   indexLagMs?(): number;
   /**
-   * Returns whether the broker accepts a receipt handle. `current` is true if the handle is valid; the result false then
-   * makes the handle stale too early.
+   * Returns whether the broker accepts a receipt handle. `current` is true if the handle is valid. If the function then
+   * returns false, the broker refuses the handle as stale too early.
    */
   handle?(current: boolean): boolean;
   /**
-   * Returns whether the store treats the condition of a change as true. `holds` says whether it is true; with another
-   * result, a test breaks the store on purpose.
+   * Returns whether the store applies a conditional write. `holds` is true if the condition of the write is fulfilled;
+   * a test that returns another value breaks the store on purpose.
    */
   condition?(change: Change, holds: boolean): boolean;
 }

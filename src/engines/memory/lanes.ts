@@ -6,8 +6,8 @@ function laneName(lane: LaneKey): string {
 }
 
 /**
- * Holds the lanes (the tasks of each ordering key): one pointer per task that has not left its lane, in the order of the
- * pointers' numbers.
+ * Holds the lanes: for each ordering key, a numbered pointer to each task that has not left the lane, in ascending
+ * order.
  */
 export class Lanes {
   // A Map keeps the order of insertion. This is the order of the lane pointers' numbers, because each new number is
@@ -16,8 +16,8 @@ export class Lanes {
   #last = 0;
 
   /**
-   * Adds the task at the end of the lane and returns the number of its new pointer. An earlier pointer of the task is
-   * removed.
+   * Adds a task at the end of a lane (the tasks of one ordering key) and returns the number of the task's place in the
+   * lane. An earlier place of the task is removed.
    */
   join(lane: LaneKey, id: TaskId): number {
     const name = laneName(lane);

@@ -13,7 +13,7 @@ export interface PageRequest {
 
 /**
  * The position in a list of tasks after which a page begins: the acceptance time and sequence number of a task, or the
- * number of its pointer in a lane.
+ * number of the task's place in its lane.
  */
 type ListPosition = readonly number[];
 interface ListEntry {
@@ -79,7 +79,7 @@ function* byTime(
   }
 }
 
-/** Yields the tasks that hold a lane or wait in it, in the lane's order. */
+/** Yields the tasks that hold or wait in the lane of an ordering key, in the order in which they run. */
 function* byLane(
   rows: Rows,
   lanes: Lanes,

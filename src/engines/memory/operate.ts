@@ -9,7 +9,7 @@ export type Operate = <T>(name: string, items: number, effect: () => T) => Promi
 
 export function closedError(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The store was closed.', {
-    help: 'Open it again, or send the request to another process.',
+    help: 'Open the store again, or send the request to another process.',
   });
 }
 

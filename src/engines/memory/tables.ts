@@ -53,8 +53,8 @@ export class Tables {
   }
 
   /**
-   * Moves the task to the end of its lane. The task that is then the lowest of the lane may become ready, so observers
-   * are called for that task.
+   * Moves the task to the end of its lane (the tasks of one ordering key). The task that is then first in the lane may
+   * become ready, so observers are called for that task.
    */
   rejoin(row: Row): void {
     const lane = laneOf(row.submission);

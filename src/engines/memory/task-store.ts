@@ -105,7 +105,9 @@ function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   return counts;
 }
 
-/** Returns the task as it was when it was submitted if it was ready then, else as it is now. */
+/**
+ * Returns a task in the state of its submission if it was ready for a worker at that time, else in its current state.
+ */
 function asSubmitted(row: Row | undefined): Snapshot | undefined {
   if (row === undefined) return undefined;
   const head = fold([row.submission.submitted]);
@@ -113,8 +115,8 @@ function asSubmitted(row: Row | undefined): Snapshot | undefined {
 }
 
 /**
- * Returns the task store for one connected process. All processes share the same tables; faults and closing act on the
- * calls of each process separately.
+ * Returns the task store for one connected process. All processes share the same tables. An injected fault, or closing
+ * the engine of one process, affects only the calls of that process.
  */
 export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
   const { tables, clock, isExternal, dueShards } = parts;

@@ -11,7 +11,10 @@ import type { InternedQueue } from './rows/interned-names.ts';
 import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows/rows.ts';
 import { snapshotOfKey } from './snapshots.ts';
 
-/** Takes the idempotency key from a task, so that a newer task can have it. Reads by id still find the older task. */
+/**
+ * Takes the idempotency key from an older task, so that a newer task can have the key. Reads by id still find the older
+ * task.
+ */
 function releaseKey(context: SqliteContext, queue: InternedQueue, { id, head, submission }: Snapshot): void {
   const address = addressOf(id);
   if (address === undefined) throw new RangeError(`this engine did not make the task id ${id}`);
@@ -52,7 +55,8 @@ function insertTask(
 
 /**
  * Inserts the row of a task that is claimed in the commit that accepts it. Returns false if another task has the
- * idempotency key. A claim clears the task's due entry, so the row has no due time.
+ * idempotency key. The row has no due time, the time at which a sweep would find the task, because a claim clears this
+ * time.
  */
 function insertClaimed(
   context: SqliteContext,
@@ -98,7 +102,8 @@ function isDispatchable(
 
 /**
  * Accepts one submission within a transaction, unless its idempotency key is taken: the unique index on the key decides
- * that. A task with an ordering key also gets a pointer in its lane, and is dispatchable only if the lane was empty.
+ * that. A task with an ordering key also gets a pointer (a place) in its lane, and is dispatchable only if the lane was
+ * empty.
  */
 export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutcome {
   const { submission, head } = item;

@@ -14,8 +14,8 @@ import { snapshotOfId } from './snapshots.ts';
 const noEvents = new Uint8Array(0);
 
 /**
- * The fields of a task before a change that the change needs. They come from the ready index in memory or, if the task
- * is not there, from its row in the file.
+ * The fields of the task, as it was before a change, that applying the change needs. The fields come from the ready
+ * index in memory or, if the task is not there, from its row in the file.
  */
 interface TaskBefore {
   readonly queue: InternedQueue;

@@ -32,7 +32,7 @@ export interface SqliteContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly stats: Stats;
-  /** The highest number that was given to a task's row or to a lane's pointer. */
+  /** The highest number so far of a task's row or of a lane pointer, which is a task's place in its lane. */
   lastSeq: number;
   /** No task of the store expires before this time (in ms). 0 means that the earliest expiry is not known. */
   earliestExpiryMs: number;

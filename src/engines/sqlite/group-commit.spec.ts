@@ -52,7 +52,7 @@ describe('a commit batch', () => {
     expect(engine.stats().commits).toBe(before + 1);
   });
 
-  it('commits its other changes when one of them conflicts', async () => {
+  it('commits its other changes when one change conflicts', async () => {
     const [a, b] = await fixture.acceptMany(2);
     if (a === undefined || b === undefined) throw new Error('not accepted');
     const stale = fixture.transition(a, fixture.claimCommand(), { expect: { revision: 7 } });
@@ -77,7 +77,7 @@ describe('a commit batch', () => {
     expect(await fixture.receive()).toHaveLength(2);
   });
 
-  it('refuses submissions beyond its limit of bytes at once, and still has room for settlements', async () => {
+  it('refuses submissions beyond its limit of bytes immediately, and still has room for settlements', async () => {
     const running = await fixture.claim(await fixture.accept());
     const payload = new Uint8Array(200_000);
     const batch = Array.from({ length: 100 }, () => fixture.acceptance({ payload }));
@@ -149,7 +149,7 @@ describe('a store that cannot go on', () => {
     expect(fatal).toHaveLength(1);
   });
 
-  it('answers the calls of a failed COMMIT with an error of unknown outcome, reports it, and refuses all later calls', async () => {
+  it('answers the calls of a failed COMMIT with an error of unknown outcome, reports the error, and refuses all later calls', async () => {
     await engine.close();
     const parts: EngineParts = openParts({ path, clock, ballastBytes: 0 });
     const { context, full } = parts;

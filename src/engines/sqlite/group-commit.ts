@@ -31,8 +31,8 @@ import type { FullDisk } from './file/full-disk.ts';
 const batchItems = 4_096;
 const batchBytes = 8 * 1_048_576;
 /**
- * Heartbeats and settlements are refused only when the calls that wait for a commit have this many times the bytes at
- * which submissions are refused.
+ * Submissions are refused when the calls that wait for a commit reach a limit of bytes. Heartbeats and settlements are
+ * refused only at this multiple of that limit.
  */
 const settlementFactor = 2;
 const itemBytes = 256;

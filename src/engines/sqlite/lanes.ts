@@ -55,7 +55,10 @@ export function isLowest(
   return firstPointer(context, queue, orderingKey)?.[0] === laneSeq;
 }
 
-/** Makes the first task of a lane dispatchable if it is ready, within a transaction. Idempotent. */
+/**
+ * Makes the first task of a lane (the tasks of one ordering key) dispatchable if that task is ready. Runs within a
+ * transaction. Idempotent.
+ */
 export function dispatchLowest(context: SqliteContext, queue: number, orderingKey: string): void {
   const pointer = firstPointer(context, queue, orderingKey);
   if (pointer !== undefined) dispatchOne(context, pointer[1]);
@@ -75,7 +78,10 @@ export function dispatchOne(context: SqliteContext, seq: number): void {
   context.readyIndex.send(seq, key, revision, context.clock.now());
 }
 
-/** Deletes a task's pointer from its lane and makes the next task of the lane dispatchable, within one transaction. */
+/**
+ * Deletes a task's pointer (its place) from its lane and makes the next task of the lane dispatchable, within one
+ * transaction.
+ */
 export function leaveLane(
   context: SqliteContext,
   queue: number,
@@ -91,13 +97,16 @@ export function leaveLane(
   dispatchLowest(context, queue, orderingKey);
 }
 
-/** Gives a redriven task a new pointer at the tail of its lane, within a transaction. Returns the pointer's number. */
+/**
+ * Gives a redriven task a new pointer (a place) at the tail of its lane, within a transaction. Returns the pointer's
+ * number.
+ */
 export function rejoinLane(context: SqliteContext, seq: number, row: TaskStateRow): number {
   const [, , , , , queue, , , , oldLaneSeq, orderingKey] = row;
   if (orderingKey === null) throw new RangeError(`task ${seq} has no lane to join`);
   const laneSeq = ++context.lastSeq;
-  // The table `counter` keeps the pointer's number, because no row has it as its `seq` and it must not be given again
-  // after a restart.
+  // The table `counter` keeps the number of the lane pointer: no task's row has the number as its `seq`, and after a
+  // restart the number must not be given again.
   context.sql.saveSeq.run('seq', laneSeq);
   context.sql.deletePointer.run(queue, orderingKey, oldLaneSeq, seq);
   context.sql.insertPointer.run(queue, orderingKey, laneSeq, seq);

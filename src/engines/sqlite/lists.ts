@@ -8,7 +8,7 @@ import { columns, isRetrying, type Row, snapshotOf } from './rows/rows.ts';
 
 /**
  * The position of the last task on a page of a list: the task's row number, and its acceptance time or, in a lane's
- * list, the number of its lane pointer.
+ * list, the number of its place in the lane.
  */
 interface CursorPosition {
   readonly at: number;

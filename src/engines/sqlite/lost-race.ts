@@ -11,5 +11,8 @@ export function logLostClaim({ log }: SqliteContext, change: Change, { head, sub
   const { queue } = submission.scope;
   const { attempt, worker } = head;
   const err = lostRace(change.id, head);
-  log.info({ task_id: change.id, queue, attempt, winner: worker, err }, 'a claim lost its race');
+  log.info(
+    { task_id: change.id, queue, attempt, winner: worker, err },
+    'a claim was refused: another change of the task was written first',
+  );
 }

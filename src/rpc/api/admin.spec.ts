@@ -48,7 +48,7 @@ describe('queues', () => {
     expect(queue?.counts).toMatchObject({ ready: 2n, scheduled: 0n, running: 0n, dead: 0n });
   });
 
-  it('can be changed only with the verb admin', async () => {
+  it('can be changed only with permission for the verb admin', async () => {
     const node = await apiNode();
     await submitItems(node, item('a'));
     const hold = create(UpdateQueueRequestSchema, { name: 'q', onDead: OnDead.HOLD });
@@ -133,7 +133,7 @@ describe('workers', () => {
     worker.closed(undefined);
   });
 
-  it('of another node are listed with only the caller’s queues, with node and type versions, and beyond the first 50 only counted', async () => {
+  it('of another node are listed with their node, their type versions and only the queues that the caller may use; after the first 50 they are only counted', async () => {
     const clock = virtualClock();
     const engine = externalMemory({ clock });
     const begin = (node: string) =>

@@ -32,7 +32,7 @@ export interface ApiOptions {
   readonly node: string;
 }
 
-/** The Api, with the members that only the server of this node needs. */
+/** The interface of all calls (`Api`), with the members that only the server of this node needs. */
 export interface NodeApi extends Api {
   readonly openStreams: number;
   /** Asks the client of every open stream to move to another node, and refuses new streams. */

@@ -61,7 +61,8 @@ export async function settleEach(
 ): Promise<SettleAnswer> {
   const refuse = (error: ItemError): SettleResult => ({ error });
   const { valid, refused } = separateInvalid(batch, settlement, deps.clock.now(), refuse);
-  // A task whose settlement was refused keeps its lease and its credit, so there is no credit to return to the session.
+  // A task whose settlement was refused keeps its lease and still uses one credit of the worker, so no credit goes back
+  // to the session.
   if (valid.length === 0) return { results: mergeResults(batch.length, refused, []), credited: true };
   try {
     const { results, credited } = await deps.service.settle(valid.map(clipMessage), context);

@@ -16,7 +16,7 @@ import { SubmitTaskRequestSchema, TaskService } from '../gen/holdfast/v1/task_se
 const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-03`;
 
 describe('a batch of submissions', () => {
-  it('answers each item at its index, and accepts the valid ones beside invalid ones', async () => {
+  it('gets an answer for each item at the index of the item, and has its valid items accepted beside invalid ones', async () => {
     const { api, service } = await apiNode();
     const items = [item('a'), item('b', { spec: specOf('{') }), item('a'), item('c'.repeat(256)), item('d')];
     const { results } = await api.submit({ tenant: '', queue: 'q', items }, callContext());
@@ -74,7 +74,7 @@ describe('a batch of submissions', () => {
     expect(submit).not.toHaveBeenCalled();
   });
 
-  it('is not executed after its deadline, nor for a caller that has gone', async () => {
+  it('is not executed after the deadline of the call, nor for a caller that has gone', async () => {
     const { api, clock, service } = await apiNode();
     const batch = { tenant: '', queue: 'q', items: [item('k')] };
     const late = await rejectionOf(api.submit(batch, callContext(anyone, { notAfterMs: clock.now() - 1 })));
@@ -112,7 +112,7 @@ describe('an item of a submission', () => {
     expect(keys[0]).not.toBe(keys[1]);
   });
 
-  it('keeps its own traceparent, else gets that of the call, and loses a malformed traceparent', async () => {
+  it('keeps its own traceparent, gets the traceparent of the call if it has none, and loses a malformed one', async () => {
     const { api, service } = await apiNode();
     const items = [item('a', { traceparent: trace }), item('b'), item('c', { traceparent: '00-zz' })];
     const traceparent = trace.replace('03', '01');

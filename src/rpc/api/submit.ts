@@ -67,7 +67,7 @@ export function mergeResults<R>(count: number, refused: ReadonlyMap<number, R>, 
   return Array.from({ length: count }, (_, i) => refused.get(i) ?? (results[next++] as R));
 }
 
-/** Submits one task. Throws an error of the task as the error of the call. */
+/** Submits one task. Throws the error of the task if the task is refused. */
 export async function submitOne(
   deps: ApiDeps,
   request: Omit<SubmitBatch, 'items'> & { readonly item: SubmitItem },

@@ -177,7 +177,7 @@ describe('VerifyTaskHistory', () => {
     });
   });
 
-  it('needs the verb read', async () => {
+  it('needs permission for the verb read', async () => {
     const { api, id } = await withTask();
     const request = create(VerifyTaskHistoryRequestSchema, { id });
     const submitter = callContext({ ...anyone, verbs: ['submit'] });

@@ -187,7 +187,7 @@ export class Connections {
     const identity = peer instanceof HoldfastError ? undefined : peer.name;
     this.#deps.log.warn(
       { listener: this.#listener, peer: address, identity, code, reason },
-      `refused: ${message}`,
+      `a call was refused: ${message}`,
     );
   }
 }

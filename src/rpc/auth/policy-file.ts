@@ -12,9 +12,9 @@ export interface PolicySource {
 }
 
 /**
- * Returns the policy of a policy file, and reloads it when the file changes. After an invalid change the old policy
- * stays in force. Without a file every client with a certificate of the installation's authority may make every call.
- * Throws BAD_CONFIGURATION if the file is invalid at the start.
+ * Returns the policy of a policy file, and reloads it when the file changes. While the changed file is invalid, the
+ * last valid policy stays in force. Without a file every client with a certificate of the installation's authority may
+ * make every call. Throws BAD_CONFIGURATION if the file is invalid at the start.
  */
 export function policySource(
   file: string | undefined,

@@ -29,7 +29,7 @@ describe('a policy', () => {
     });
   });
 
-  it('applies the first matching rule, and grants everything that the rule leaves out', () => {
+  it('applies the first matching rule, and grants all tenants, queues or verbs if the rule does not list them', () => {
     const { authorize } = policy({
       rules: [
         { identity: client('billing-*'), tenants: ['acme'], queues: ['billing'], verbs: ['submit'] },

@@ -40,7 +40,7 @@ export class Authenticator {
 
   #forged(peer: string, name: string): HoldfastError {
     this.forgedHeaders++;
-    this.#log.warn({ peer, header: name }, 'refused: a request claims an identity by a header');
+    this.#log.warn({ peer, header: name }, 'a request was refused: it claims an identity by a header');
     return new HoldfastError(
       'PERMISSION_DENIED',
       'DENIED',

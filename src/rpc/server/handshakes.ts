@@ -100,7 +100,10 @@ export class Handshakes {
     const nowMs = clock.monotonic();
     if (nowMs - this.#loggedAtMs < logIntervalMs) return;
     const peer = `${remoteAddress}:${remotePort}`;
-    log.warn({ listener, peer, connections: this.#unlogged }, 'refused: too many unfinished handshakes');
+    log.warn(
+      { listener, peer, connections: this.#unlogged },
+      'a connection was closed: too many unfinished TLS handshakes',
+    );
     this.#loggedAtMs = nowMs;
     this.#unlogged = 0;
   }

@@ -61,7 +61,7 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
     const reason = error.code ?? error.message;
     log.warn(
       { listener, peer: `${remoteAddress}:${remotePort}`, reason },
-      'refused: the TLS handshake failed',
+      'a connection was refused: the TLS handshake failed',
     );
   });
 }
@@ -69,6 +69,6 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
 export function logDrops(server: Server, listener: string, log: Log): void {
   server.on('drop', (data) => {
     const peer = `${data?.remoteAddress}:${data?.remotePort}`;
-    log.warn({ listener, peer, mostConnections }, 'refused: too many connections');
+    log.warn({ listener, peer, mostConnections }, 'a connection was refused: too many connections');
   });
 }

@@ -42,7 +42,7 @@ describe('an error sent over gRPC', () => {
     expect(text).not.toContain('.ts:');
   });
 
-  it('is shortened to 4 KiB and keeps the first of many violations', () => {
+  it('is shortened to 4 KiB and keeps only the first few of many violations', () => {
     const violations = Array.from({ length: 500 }, (_, i) => ({
       field: `items[${i}].spec`,
       description: 'é'.repeat(400),

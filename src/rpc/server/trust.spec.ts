@@ -130,7 +130,7 @@ describe('a policy that changes while the server runs', () => {
     await submit(await served.client('bob'));
   });
 
-  it('stays in force when its file becomes invalid', async () => {
+  it('keeps its last valid content in force when the policy file becomes invalid', async () => {
     await using served = await startListeningNode({ policy: everyone });
     const client = await served.client('alice');
     served.policy('{');

@@ -237,7 +237,7 @@ describe('a client that stops reading its stream', () => {
     expect(await responseOf(stream)).toMatchObject({ status: 8, reason: 'SLOW_READER' });
   });
 
-  it('has its WatchTasks stream cut after 60 s in which the server buffers no further messages', async () => {
+  it('has its WatchTasks stream cut after 60 s, and until then the server buffers no more messages for it', async () => {
     const stream = openStream('/holdfast.v1.TaskService/WatchTasks', { traceparent: 'flood' });
     stream.end(frame(Buffer.alloc(0)));
     stream.pause();

@@ -113,13 +113,13 @@ function longest(): { overlapMs: number; gapMs: number } {
   return { overlapMs, gapMs };
 }
 
-test('a single node sweeps all shards from its start', async () => {
+test('a single node sweeps all shards of the index of due tasks from its start', async () => {
   await node('a');
   await clock.advance(2_000);
   expect(sharedOut()).toEqual({ a: 8 });
 });
 
-test('nodes that start later get an even share of the shards, and every shard is swept meanwhile', async () => {
+test('nodes that start later get an even share of the shards of the due index, and every shard is swept meanwhile', async () => {
   await node('a');
   await clock.advance(7_300);
   await node('b');
@@ -141,7 +141,7 @@ test('with more nodes than shards, some nodes sweep no shard', async () => {
   expect(Object.values(sharedOut())).toEqual(Array(8).fill(1));
 });
 
-test('a new shard is swept by one node, once the node that owns it has counted the shards', async () => {
+test('a shard that is added to the due index is swept by one node, once the owner of the shard has counted the shards again', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   counted = (name) => (name === 'a' ? 12 : shards);
@@ -172,7 +172,7 @@ test('the shards of a killed node are swept by other nodes within 15 s of its de
   }
 });
 
-test('a draining node gives its shards back at once, and the other nodes sweep these shards after their next beat', async () => {
+test('a draining node gives its shards back at once, and the other nodes sweep these shards after they have next renewed their leases', async () => {
   const [first] = await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   sweeps = [];
@@ -183,7 +183,7 @@ test('a draining node gives its shards back at once, and the other nodes sweep t
   expect(longest().gapMs).toBeLessThanOrEqual(6_000);
 });
 
-test('the seat number of a node that left or died is taken by another node', async () => {
+test('the seat of a node (the number by which it shares the shards) is taken by another node after the node has left or died', async () => {
   for (let life = 0; life < 5; life++) {
     const one = await node(`n${life}`);
     await clock.advance(3_000);
@@ -223,7 +223,7 @@ test('a node whose clock jumps an hour forward or back keeps its shards, and so 
   }
 });
 
-test('a node whose clock is an hour off takes its share of the shards, and two nodes sweep one shard for 11 s at most', async () => {
+test('a node whose clock is an hour off takes its share of the shards, and no shard is swept by two nodes for longer than 11 s', async () => {
   await Promise.all(['a', 'b'].map((name) => node(name)));
   await clock.advance(20_000);
   await node('off', {}, 3_600_000);
@@ -232,7 +232,7 @@ test('a node whose clock is an hour off takes its share of the shards, and two n
   expect(longest().overlapMs).toBeLessThanOrEqual(11_000);
 });
 
-test('a node whose clock is too far off sweeps no shard and says so in the registry; once the clock is right it gets its share again', async () => {
+test('a node whose clock is too far off sweeps no shard and reports this in the registry; once the clock is right, the node gets its share of the shards again', async () => {
   let isFit = true;
   await node('a');
   await node('b', { fitness: () => ({ fit: isFit, clockOffsetMs: 2_500 }) });
@@ -256,7 +256,7 @@ test('a node that takes no part in the shared work sweeps no shard, even if it i
   expect(await engine.registry.list(nodeKind, '')).toEqual([]);
 });
 
-test('each queue is reconciled by one node, and all nodes reconcile some queues', async () => {
+test('each queue is reconciled (searched for lost dispatch messages) by one node, and every node reconciles some queues', async () => {
   const queues = Array.from({ length: 12 }, (_, i) => `queue-${i}`);
   for (const queue of queues) {
     const setting = { paused: false, onDead: 'release' };

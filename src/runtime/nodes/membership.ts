@@ -8,8 +8,8 @@ import { freeSeat, type NodeEntry, type Seat, shardsToSweep } from './shard-owne
 export const nodeKind = 'node';
 export const beatMs = 5_000;
 /**
- * A node's lease on its shards, in ms. It is shorter than two beats (a node renews the lease once per beat), so that the
- * shards of a dead node have a new owner within 15 s of its last beat.
+ * The duration of a node's lease on its shards, in ms. It is shorter than two beats (a node renews its lease at each
+ * beat, every 5 s), so that the shards of a dead node have a new owner within 15 s of the node's last beat.
  */
 const leaseMs = 8_500;
 const shortestPauseMs = 250;
@@ -82,16 +82,16 @@ export class Membership {
   }
 
   /**
-   * Resolves when the first beat of this node has ended, even if it failed. Before that the node does not know its
-   * shards.
+   * Resolves when this node has tried to renew its lease for the first time, even if the try failed. Before that the
+   * node does not know its shards.
    */
   get firstBeatDone(): Promise<void> {
     return this.#firstBeat.promise;
   }
 
   /**
-   * The time in ms until this node's next beat. It is shorter after a failed beat, and if another node's lease expires
-   * earlier.
+   * The time in ms until this node renews its lease again. The time is shorter after a failed renewal, or if another
+   * node's lease expires earlier.
    */
   get nextInMs(): number {
     const ownMs = this.#nextBeatAtMs - this.#options.clock.monotonic();
@@ -129,8 +129,8 @@ export class Membership {
   }
 
   /**
-   * Writes the registry entry of this node to the node's seat, or to a free seat. Returns false if another process wrote
-   * to that seat first.
+   * Writes the registry entry of this node under its seat (its number among the living nodes), or under a free seat
+   * number. Returns false if another process wrote to that entry first.
    */
   async #write(entries: readonly RegistryEntry[], beganAtMs: number): Promise<boolean> {
     const { registry, clock, fitness } = this.#options;

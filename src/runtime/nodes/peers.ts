@@ -5,8 +5,8 @@ import type { NodeEntry, Seat } from './shard-ownership.ts';
 interface SeenRevision {
   readonly rev: number;
   /**
-   * The time at which this process first read this revision of a node's registry entry, in ms on the process's monotonic
-   * clock.
+   * The time at which this process first read the current revision of another node's registry entry, in ms on the
+   * process's monotonic clock.
    */
   readonly atMs: number;
 }
@@ -29,7 +29,7 @@ export class Peers {
     this.#guardMs = guardMs;
   }
 
-  /** Returns the nodes that are alive, in the order of their seats. */
+  /** Returns the nodes that are alive, in the order of their seats (their numbers among the living nodes). */
   living(entries: readonly RegistryEntry[]): Seat[] {
     const nowMs = this.#clock.monotonic();
     const living: Seat[] = [];
@@ -45,8 +45,8 @@ export class Peers {
   }
 
   /**
-   * Returns the time in ms until the first of the nodes with these seats counts as dead, if none of these nodes writes
-   * its entry again.
+   * Returns the time in ms until the first of the given nodes counts as dead, if none of the given nodes writes its
+   * registry entry again.
    */
   firstExpiredInMs(keys: readonly string[]): number {
     const nowMs = this.#clock.monotonic();

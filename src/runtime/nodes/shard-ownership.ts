@@ -2,7 +2,9 @@ import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 
 /** Assigns the shards of a store to its nodes. These functions are pure, so that every node computes the same owners. */
 
-/** The entry of a node in the registry. Its key is the number of the node's seat. */
+/**
+ * The registry entry of a node. The key of the entry is the node's seat, a number by which the node shares the shards.
+ */
 export interface NodeEntry {
   /** The id of the node's process. After a restart the process has another id. */
   readonly id: string;
@@ -55,7 +57,7 @@ export function ownerOf(shard: number, seats: readonly Seat[]): Seat | undefined
 /**
  * Returns the shards that a node sweeps from now on: the shards that it owns, and the shards that it swept before and
  * whose new owner does not list them yet. A shard that moves between two living nodes is therefore swept by both nodes
- * for one beat at most, and there is no time in which no node sweeps it.
+ * for one beat (5 s) at most, and always by at least one node.
  */
 export function shardsToSweep(
   key: string,

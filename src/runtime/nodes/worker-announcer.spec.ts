@@ -314,7 +314,7 @@ describe('the list of workers', () => {
 });
 
 describe('registry entries of worker announcements', () => {
-  test('are taken over by other processes once they are outdated, so that there are never more of them than processes that had workers at once', async () => {
+  test('are taken over by other processes once they are outdated, so that their number stays at the largest number of processes that had workers at the same time', async () => {
     for (let life = 0; life < 8; life++) {
       const pair = [await process(`a-${life}`), await process(`b-${life}`)];
       for (const [i, one] of pair.entries()) one.worker(`w-${life}-${i}`);

@@ -23,9 +23,10 @@ interface OwnEntry {
 }
 
 /**
- * Announces the workers of this process to the other processes in an entry of the registry. Nothing is written before the
- * process has its first worker, nor after it has announced that it has none. Registry entries are never deleted, so a
- * process takes over an outdated entry: there are never more entries than processes that had workers at once.
+ * Announces the workers of this process to the other processes in an entry of the registry. A process without workers
+ * writes nothing, except once after its last worker has left. Registry entries are never deleted, but a process takes
+ * over an outdated entry, so the number of entries stays at the largest number of processes that had workers at the
+ * same time.
  */
 export class WorkerAnnouncer {
   readonly #context: ServiceContext;

@@ -120,7 +120,7 @@ test('a delivery whose task cannot be read is replaced with a new message at its
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
 });
 
-test('a delivery of a task in a lane becomes visible again after 2 s if the lowest task of the lane could not be read', async () => {
+test('a delivery of a task in a lane becomes visible again after 2 s if the lane’s first task could not be read', async () => {
   const { clock, failing, claim } = await startNode(['a'], 'lane');
   failing.lowestReads = 1;
   await expect(claim()).rejects.toBe(busy);

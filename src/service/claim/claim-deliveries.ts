@@ -125,7 +125,10 @@ async function loadCandidates(
     else if (found instanceof HoldfastError) {
       // A damaged task may be repaired later, so its delivery is hidden for a while, like a delivery whose task type this
       // worker does not handle.
-      context.log.error({ task_id: delivery.message.id, err: found }, 'skipped a damaged task');
+      context.log.error(
+        { task_id: delivery.message.id, err: found },
+        'the task of a delivery is damaged in the store; the delivery will be received again',
+      );
       context.background('delivery', deferUnhandled(context, delivery));
     } else if (isMisplaced(delivery, found))
       context.background('delivery', rerouteMisplaced(context, delivery, found));
@@ -138,7 +141,7 @@ async function loadCandidates(
   return candidates;
 }
 
-/** The claim of a task that was decided and is to be written. */
+/** A claim of a task that is decided but not written yet. */
 type PlannedClaim = { readonly candidate: Candidate; readonly change: Transition };
 
 function planClaim(
@@ -162,7 +165,7 @@ async function planClaims(
 ): Promise<PlannedClaim[]> {
   const planned: PlannedClaim[] = [];
   for (const one of candidates) {
-    // Only a task in a lane needs a read of the lane's lowest task.
+    // Only a task with an ordering key needs a read of the first unfinished task of its lane.
     const lowest = one.snapshot.head.inLane ? await isLowest(context, one.snapshot) : true;
     const claim = planClaim(context, one, claimant, lowest);
     if (claim !== undefined) planned.push(claim);

@@ -26,7 +26,10 @@ async function judgeLetter(
   // A young dead letter of an unknown task is kept, because the task's submission may not be committed yet.
   if (found === undefined) return nowMs - sentAtMs > unknownForgetMs ? 'dropped' : 'kept';
   if (found instanceof HoldfastError) {
-    context.log.error({ task_id: message.id, err: found }, 'skipped a damaged task');
+    context.log.error(
+      { task_id: message.id, err: found },
+      'the task of a dead letter is damaged in the store; the letter is kept',
+    );
     return 'kept';
   }
   const { head } = found;
@@ -34,8 +37,9 @@ async function judgeLetter(
   if (isEnded(head)) return 'dropped';
   // A scheduled task needs no dispatch message now: the sweep dispatches the task when it is due.
   if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return 'dropped';
-  // A task that is not the lowest of its lane is dispatched later by the lane's hand-over. Any other task, even a running
-  // one, gets a new message, because the dead letter may be the only dispatch message of the task.
+  // A task that is not the first of its lane is dispatched later, when the task before it has ended. Any
+  // other task, even a running one, gets a new message, because the dead letter may be the only dispatch
+  // message of the task.
   return (await isLowest(context, found)) ? 'resent' : 'dropped';
 }
 

@@ -11,7 +11,7 @@ import { type DeadLetterVerdict, type JudgedLetter, judgeLetters } from './dead-
  * is killed, the letters stay hidden until this time has passed.
  */
 const hiddenMs = 15 * 60_000;
-/** How many dead letters a drain examines together. */
+/** How many messages the drain of a dead-letter queue examines in one batch. */
 const batchLetters = 40;
 const maxUnreadableIds = 100;
 const notReturnedMessage = 'could not return dead letters; they become visible again by themselves';

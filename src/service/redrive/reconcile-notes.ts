@@ -7,13 +7,14 @@ import type { TaskId } from '../../ports/task-store.ts';
 const kind = 'unfinished';
 export const hourMs = 3_600_000;
 /**
- * The number of unfinished notes kept for each queue, one per hour of submissions: 16 days, which is longer than the time
- * from the first reconcile pass over an hour to the last.
+ * The number of unfinished notes kept for each queue. Each note lists the unfinished tasks of one hour of
+ * submissions. 384 hours are 16 days, which is longer than the time from the first to the last reconcile pass
+ * (search for lost dispatch messages) over the tasks of one hour.
  */
 const notesPerQueue = 384;
 /**
- * The maximum number of task ids in an unfinished note. If more tasks of the hour are unfinished, the note names none of
- * them, and the reconcile passes examine the whole hour again.
+ * The maximum number of task ids in an unfinished note. If more tasks of the hour are unfinished, the note
+ * names none of them, and the reconcile passes examine all tasks that were submitted in that hour again.
  */
 const maxNamedTasks = 20;
 

@@ -3,8 +3,9 @@ import type { Snapshot } from '../../ports/task-store.ts';
 import { carryForward, type HourNote, hourMs, type NoteStore } from './reconcile-notes.ts';
 
 /**
- * Records redriven tasks in the unfinished notes of the reconciler, so that the reconcile passes examine them as if they
- * had been submitted when they were redriven. A process writes one note at a time, however many tasks are redriven at once.
+ * Records redriven tasks in the reconciler's notes of unfinished tasks, so that the reconcile passes
+ * (searches for lost dispatch messages) examine the redriven tasks as if they had been submitted when they
+ * were redriven. A process writes one note at a time, however many tasks are redriven at once.
  */
 export class RedriveNotes {
   readonly #store: NoteStore & { readonly clock: { now(): number } };
@@ -15,7 +16,9 @@ export class RedriveNotes {
     this.#store = store;
   }
 
-  /** Adds redriven tasks to the unfinished notes of the reconciler. Resolves once the notes are written. */
+  /**
+   * Adds redriven tasks to the reconciler's notes of unfinished tasks. Resolves once the notes are written.
+   */
   note(redriven: readonly Snapshot[]): Promise<void> {
     this.#waiting.push(...redriven);
     this.#writing ??= this.#write().finally(() => {

@@ -6,9 +6,9 @@ import { notFound, rejectionError } from '../rejections.ts';
 import type { RedriveManyRequest, RedriveManyResult } from '../service.ts';
 
 /**
- * Redrives a dead task: the task waits again and is due at once. The same write sets the task's due entry, so that a crash
- * before the dispatch loses nothing. If the task had released its lane, it joins the lane's tail; if it held the lane, it
- * keeps its position.
+ * Redrives a dead task: the task waits again and is due at once. The same write sets the task's due entry, so
+ * that a crash before the dispatch loses nothing. A task that had left its lane joins the end of the lane; a
+ * task that blocked its lane keeps its place.
  */
 export async function redriveSnapshot(
   context: ServiceContext,
@@ -34,8 +34,9 @@ export async function redriveSnapshot(
 }
 
 /**
- * Records redriven tasks for the reconciler in the background, so that the reconcile passes examine them as if they were
- * submitted now. Does nothing with a transactional broker, which loses no messages.
+ * Records redriven tasks for the reconciler in the background, so that its searches for lost dispatch
+ * messages examine the tasks as if they were submitted now. Does nothing with a transactional broker, which
+ * loses no messages.
  */
 export function noteRedriven(context: ServiceContext, redriven: readonly Snapshot[]): void {
   if (context.store.can.transactionalDispatch || redriven.length === 0) return;

@@ -68,8 +68,8 @@ function concludeSettlement(
 ): SettleResult {
   const { head } = outcome;
   const { submission } = one.snapshot;
-  // Only the hand-over of a lane needs the task's complete tip (its newest events); no other step after a settlement reads
-  // the tip.
+  // Only the dispatch of the lane's next task needs all of the settled task's newest events (the tip); no
+  // other step after a settlement reads the tip.
   afterCommit(context, {
     ...one.snapshot,
     head,

@@ -122,7 +122,7 @@ it('a waiting worker gets its credits back if the commit of a submission fails',
   expect(worker.tasks.map((task) => task.key)).toEqual(['b']);
 });
 
-it('a task of a lane is claimed only after the commit that accepts it, if it is the lowest of its lane', async () => {
+it('a task of a lane is claimed only after the commit that accepts it, and only if it is the first of the lane', async () => {
   const { engine, service } = await started();
   const worker = await working(service);
   const before = engine.stats().commits;

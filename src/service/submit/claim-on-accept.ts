@@ -45,9 +45,10 @@ function withClaim(
 }
 
 /**
- * Adds a claim to each new task of a batch for which a worker already waits, so that one write accepts and claims the task.
- * This saves a commit batch with its sync, which halves the latency of a task on an idle system. A task of a lane gets no
- * claim here, because only after the commit is it known whether the task is the lowest of its lane.
+ * Adds a claim to each new task of a batch for which a worker already waits, so that one write accepts and
+ * claims the task. This saves a commit batch with its sync, which halves the latency of a task on an idle
+ * system. A task of a lane gets no claim here, because only after the commit is it known whether the task is
+ * the first of its lane.
  */
 export function claimOnAccept(
   context: ServiceContext,

@@ -11,8 +11,8 @@ const target = { tenant: 'default', queue: 'q' };
 const call = { notAfterMs: undefined };
 
 /**
- * Starts a node. `messages` holds the dispatch messages that the node sends, `lanesRead` the lane of each read of a lane's
- * lowest task.
+ * Starts a node. `messages` holds the dispatch messages that the node sends, `lanesRead` the lane of each
+ * read of a lane's first unfinished task.
  */
 async function startNode() {
   const clock = virtualClock();
@@ -68,7 +68,7 @@ const inLane = (key: string, lane: string, options: Partial<OptionsRequest> = {}
   item(key, { spec: specOf('{}', 'note', lane), options: { ...noOptions, ...options } });
 
 describe('a call that submits several tasks of a lane', () => {
-  it('sends one dispatch message per lane, for the lane’s lowest task', async () => {
+  it('sends one dispatch message per lane, for the first unfinished task of the lane', async () => {
     const { service, messages, lanesRead } = await startNode();
     const keys = ['a', 'b', 'c', 'd'];
     const items = [...keys.map((key) => inLane(key, 'ann')), ...keys.map((key) => inLane(`${key}2`, 'bob'))];

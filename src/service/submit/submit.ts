@@ -59,8 +59,8 @@ function keyReused(existing: Snapshot): HoldfastError {
 }
 
 /**
- * Sends the dispatch message of an accepted task, before the task is acknowledged. For a task in a lane the message is sent
- * for the lowest task of that lane. Does nothing with a transactional broker.
+ * Sends the dispatch message of an accepted task, before the task is acknowledged. For a task in a lane the
+ * message is sent for the first unfinished task of that lane. Does nothing with a transactional broker.
  */
 async function dispatchAccepted(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   if (context.store.can.transactionalDispatch) return;
@@ -106,8 +106,8 @@ function dispatchOncePerLane(context: ServiceContext): (snapshot: Snapshot) => P
 }
 
 /**
- * Returns a function that redrives the dead tasks whose keys one submit call repeats. It redrives the tasks of a lane one
- * after the other, because each of them joins the lane's tail.
+ * Returns a function that redrives the dead tasks whose keys one submit call repeats. It redrives the tasks
+ * of a lane one after the other, because each redriven task joins the end of the lane.
  */
 function redriveInLaneOrder(context: ServiceContext): (dead: Snapshot) => Promise<Snapshot> {
   const lanes = new Map<string, Promise<Snapshot>>();

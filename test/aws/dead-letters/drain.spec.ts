@@ -73,7 +73,7 @@ describe('a drain of dead-letter notices', () => {
     expect(await stateOf(node, 'a')).toBe('succeeded');
   });
 
-  test('drops all notices of a task that died several times once the task has succeeded', async () => {
+  test('drops all notices of a task that died several times and then succeeded', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await die(node, 'a');
@@ -88,7 +88,7 @@ describe('a drain of dead-letter notices', () => {
 });
 
 describe('a drain that finds a dispatch message among the dead letters', () => {
-  test('sends the message again if its task is live, and the task is run', async () => {
+  test('sends the message again if its task is unfinished, and the task is run', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await node.submitUnreceived('a');
@@ -127,7 +127,7 @@ describe('a drain that finds a dispatch message among the dead letters', () => {
     expect(changes).toEqual(['SendMessageBatch live', 'DeleteMessageBatch dead']);
   });
 
-  test('sends no message for a task that waits for its run time or for its turn in a lane', async () => {
+  test('sends no message for a task that waits for its scheduled start time or for its turn in a lane', async () => {
     const node = await DeadLetterNode.open(standIns);
     const { stage } = node;
     await stage.submit('a', { lane: 'lane' });
@@ -157,7 +157,7 @@ describe('a drain that finds a dispatch message among the dead letters', () => {
 });
 
 describe('a drain of a dead-letter queue', () => {
-  test('reports foreign messages and keeps them, or drops them with dropUnreadable', async () => {
+  test('reports messages that Holdfast did not write and keeps them, or drops them with the option dropUnreadable', async () => {
     const node = await DeadLetterNode.open(standIns);
     const ids = [
       await node.put(node.sqsDeadQueue, 'not ours'),
@@ -216,7 +216,7 @@ describe('a drain of a dead-letter queue', () => {
     expect(await node.drain({ limit: 46 })).toMatchObject({ examined: 45, isComplete: true });
   });
 
-  test('makes its messages visible again at once if it is interrupted', async () => {
+  test('makes the messages that it received visible again at once if it is interrupted', async () => {
     const node = await DeadLetterNode.open(standIns);
     for (let i = 0; i < 50; i++) await node.put(node.sqsDeadQueue, `no. ${i}`, `${i}`);
     const interrupted = new AbortController();
@@ -248,7 +248,7 @@ describe('a drain of a dead-letter queue', () => {
     expect(await node.messageCounts()).toEqual({ visible: 50, hidden: 0 });
   });
 
-  test('makes its messages visible again if it fails; if SQS refuses that, the messages reappear after the visibility timeout', async () => {
+  test('makes the messages that it received visible again if it fails; if SQS refuses that, the messages reappear after the visibility timeout', async () => {
     const log = recordingLog();
     const node = await DeadLetterNode.open(standIns, log);
     await node.submitUnreceived('a');
@@ -271,7 +271,7 @@ describe('a drain of a dead-letter queue', () => {
     expect(await node.drain()).toEqual(drained({ examined: 1, resent: 1 }));
   });
 
-  test('takes all queues of the tenant if no queue is named, and checks every queue name before it begins', async () => {
+  test('covers all queues of the tenant if no queue is named, and checks every queue name before it begins', async () => {
     const node = await DeadLetterNode.open(standIns);
     await die(node, 'a');
     expect(await node.drain({ queues: [] })).toEqual(drained({ examined: 1, kept: 1 }));

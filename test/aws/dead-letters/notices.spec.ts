@@ -117,7 +117,7 @@ test('a dead-letter notice that cannot be sent is logged; the settlement succeed
   ]);
 });
 
-test('a dead-letter notice that an SQS redrive moves back is deleted if its task is dead, and lets a worker claim the task if the task is waiting', async () => {
+test('a dead-letter notice that an SQS redrive moves back to the SQS queue is deleted if its task is dead, and lets a worker claim the task if the task is waiting', async () => {
   const node = await DeadLetterNode.open(standIns);
   const { stage } = node;
   for (const key of ['a', 'b']) {

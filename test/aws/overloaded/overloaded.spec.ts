@@ -1,6 +1,6 @@
 /**
- * Tests a node while the DynamoDB table or SQS is throttled or unreachable. Proxies in front of both stand-ins limit
- * the traffic or refuse it.
+ * Tests a node while the DynamoDB table or SQS is throttled or unreachable. Proxies in front of the stand-ins for
+ * DynamoDB and SQS limit or refuse the traffic.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
@@ -139,7 +139,7 @@ test.concurrent('while SQS is throttled, submissions are refused before any writ
   });
 });
 
-test.concurrent('after an SQS outage, tasks written without a dispatch message are run once they are submitted again or the reconciler finds them', async () => {
+test.concurrent('after an SQS outage, tasks that were stored without a dispatch message are run as soon as they are submitted again or the reconciler finds them', async () => {
   await withThrottledNode(async (node, clock) => {
     const leased = await node.claimNew(10);
     await node.sqs.outage('refuse');
@@ -171,7 +171,7 @@ test.concurrent('after an SQS outage, tasks written without a dispatch message a
   });
 });
 
-test.concurrent('during an outage of the table, a node keeps its deliveries; after the outage, leases are renewed and every accepted task is run', async () => {
+test.concurrent('during an outage of the DynamoDB table, a node keeps the SQS messages that it has received; after the outage, leases are renewed and every accepted task is run', async () => {
   await withThrottledNode(async (node) => {
     const leased = await node.claimNew(10);
     const ids = await idsOf(Array.from({ length: 40 }, (_, i) => node.submit(`before-${i}`)));

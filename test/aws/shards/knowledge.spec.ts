@@ -103,7 +103,7 @@ async function play(seed: number): Promise<{ written: ShardCounts; problems: str
     // Sometimes a process is stopped or idle.
     if (random() < 0.02) heldUntilMs[which] = clock.now() + random() * 5 * minute;
     const what = random();
-    // Often shards are added again within 20 steps.
+    // Shards are often added again within 20 steps of the last addition.
     if (what < (step - grewAt < 20 ? 0.05 : 0.005)) {
       grewAt = step;
       counts = { list: counts.list + 1, due: counts.due + (random() < 0.5 ? 1 : 0) };

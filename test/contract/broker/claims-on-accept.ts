@@ -25,7 +25,7 @@ async function acceptClaimed(fixture: StoreFixture, request: SubmissionRequest =
 /** The requirements for a store that can claim a task in the commit that accepts it (`can.claimOnAccept`). */
 export const claimsOnAccept: Subject = (requires) => {
   requires(
-    'a task that is claimed in the commit that accepts it has the same events and revision as after two commits',
+    'a task that is claimed in the commit that accepts it has the same events and revision as a task that two commits accept and claim',
     async (fixture) => {
       expect(fixture.store.can.claimOnAccept).toBe(true);
       const task = await acceptClaimed(fixture, { options: { deadlineAtMs: fixture.now + 60_000 } });

@@ -161,7 +161,7 @@ export const taskDeliveries: Subject = (requires) => {
   });
 
   requires(
-    'a retried task is delivered once it is ready, by a message that the old receipt handle cannot change',
+    'a retried task is delivered once it is ready, by a new message that the receipt handle of the first delivery cannot change',
     async (fixture) => {
       const { running, delivery } = await receivedAndClaimed(fixture, await fixture.acceptAndSend());
       const failed = await fixture.fail(running, 1_000);

@@ -14,14 +14,17 @@ async function expectDueAt(fixture: StoreFixture, task: Snapshot, atMs: number):
 const years = 400 * 86_400_000;
 
 export const dueEntries: Subject = (requires) => {
-  requires('a delayed task is due at its run time until it is made ready', async (fixture) => {
-    const task = await fixture.accept({ options: { delayMs: 5_000 } });
-    await expectDueAt(fixture, task, fixture.now + 5_000);
-    await fixture.clock.advance(5_000);
-    const ready = await fixture.makeReady(task);
-    // A ready task that was scheduled is due at the end of its lifetime, because nothing else would end it then.
-    await expectDueAt(fixture, ready, ready.head.lifetimeEndAtMs ?? 0);
-  });
+  requires(
+    'a delayed task is due from its scheduled start time on, until it is made ready',
+    async (fixture) => {
+      const task = await fixture.accept({ options: { delayMs: 5_000 } });
+      await expectDueAt(fixture, task, fixture.now + 5_000);
+      await fixture.clock.advance(5_000);
+      const ready = await fixture.makeReady(task);
+      // A ready task that was scheduled is due at the end of its lifetime, because nothing else would end it then.
+      await expectDueAt(fixture, ready, ready.head.lifetimeEndAtMs ?? 0);
+    },
+  );
 
   requires('neither ready nor running tasks are due', async (fixture) => {
     const ready = await fixture.accept();
@@ -32,7 +35,7 @@ export const dueEntries: Subject = (requires) => {
   });
 
   requires(
-    'a task with a deadline or a lifetime has a due entry at the earliest of its times from its submission on',
+    'as soon as it is submitted, a task with a deadline, a lifetime or a delay has a due entry at the earliest of these times',
     async (fixture) => {
       const deadline = await fixture.accept({ options: { deadlineAtMs: fixture.now + 7_000 } });
       await expectDueAt(fixture, deadline, fixture.now + 7_000);

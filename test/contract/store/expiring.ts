@@ -53,7 +53,7 @@ export const expiring: Subject = (requires) => {
   );
 
   requires(
-    'a task without retention still exists when its lifetime ends, so that its end can be written',
+    'a task without a retention time still exists when its lifetime ends, so that the store can record the task’s end',
     async (fixture) => {
       const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 0 };
       const task = await fixture.accept({ options, orderingKey: 'ann' });

@@ -90,7 +90,7 @@ export const generations: Subject = (requires) => {
   );
 
   requires(
-    'the second of two submissions with the same free idempotency key in one batch returns the task of the first',
+    'the second of two submissions with the same free idempotency key in one batch returns the task of the first submission',
     async (fixture) => {
       await replaceable(fixture);
       const [first, existing] = await fixture.store.accept([fixture.acceptance(k), fixture.acceptance(k)]);

@@ -58,7 +58,7 @@ export const lanes: Subject = (requires) => {
   });
 
   requires(
-    'a task that enters an emptied lane gets a higher lane number than the tasks before it',
+    'a task that enters an emptied lane gets a higher lane number than all earlier tasks of the lane',
     async (fixture) => {
       const first = await fixture.accept({ orderingKey: 'ann' });
       await fixture.store.leaveLane(fixture.lane('ann'), first.id);
@@ -108,7 +108,7 @@ export const lanes: Subject = (requires) => {
   });
 
   requires(
-    'a late hand-over does not remove the new place in the lane that a redrive gave the task',
+    'a late removal of a task’s old place in its lane does not remove the new place that a redrive gave the task',
     async (fixture) => {
       const first = await fixture.die(await fixture.accept({ orderingKey: 'ann' }));
       await fixture.store.leaveLane(fixture.lane('ann'), first.id, first.laneSeq);

@@ -13,10 +13,13 @@ const longest = 'k'.repeat(limits.keyChars);
 const dayMs = 86_400_000;
 
 export const limitChecks: Subject = (requires) => {
-  requires('the limits are the same on every engine', async (fixture) => {
-    expect(fixture.store.limits).toEqual(limits);
-    expect(fixture.store.dueShards).toBeGreaterThan(0);
-  });
+  requires(
+    'the limits that a store enforces on fields and calls are the same on every engine',
+    async (fixture) => {
+      expect(fixture.store.limits).toEqual(limits);
+      expect(fixture.store.dueShards).toBeGreaterThan(0);
+    },
+  );
 
   requires('submissions with fields at their limits are accepted', async (fixture) => {
     await fixture.accept({

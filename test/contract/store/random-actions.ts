@@ -140,8 +140,8 @@ async function refuseStale(fixture: StoreFixture, task: Snapshot): Promise<void>
 }
 
 /**
- * Expects the new events of a changed task to follow its earlier events. An engine may have archived the oldest events
- * of the tip.
+ * Expects the new events of a changed task to follow its earlier events. An engine may have archived the oldest of the
+ * events that the earlier snapshot contains.
  */
 function expectEventsFollow(changed: Snapshot, task: Snapshot): void {
   const firstOf = ({ head, tip }: Snapshot): number => head.version - tip.length + 1;

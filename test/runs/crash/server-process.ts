@@ -1,4 +1,7 @@
-/** A real server process that can be killed at any moment. Its commit mark shows whether the kill hit a commit. */
+/**
+ * A real server process that can be killed at any moment. It writes a mark to a file before and after each COMMIT of
+ * SQLite, which shows whether the kill hit a commit.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /** The messages between the parent process of a crash point run and its children. */
 
-/** The table and the endpoints of one crash point. */
+/** The table that one crash point uses, and the endpoints of DynamoDB and SQS. */
 export interface StoreAddress {
   readonly table: string;
   readonly dynamodb: string;

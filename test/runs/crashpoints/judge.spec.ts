@@ -54,11 +54,11 @@ describe('the judge of a task', () => {
 describe('the judge of a lane', () => {
   const first = finalTask('a', claimed(10), succeeded(10));
 
-  it('finds no problem if each task begins after the one before has ended', () => {
+  it('finds no problem if each task begins after the previous task of the lane has ended', () => {
     expect(laneProblems([first, finalTask('b', claimed(11), succeeded(11))])).toEqual([]);
   });
 
-  it('finds a task that begins before the one before has ended', () => {
+  it('finds a task that begins although the previous task of the lane has not ended', () => {
     expect(laneProblems([first, finalTask('b', claimed(10), succeeded(12))])).toEqual([
       'b began before a had ended',
     ]);

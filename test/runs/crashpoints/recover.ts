@@ -1,6 +1,6 @@
 /**
- * Checks in a second process that the crash of the first one lost nothing: a worker runs until all tasks have ended, then the
- * histories of the tasks are compared with the effects of the handlers.
+ * Checks in a second process that the crash of the first process lost nothing: a worker runs until all tasks have
+ * ended, then the histories of the tasks are compared with the effects of the handlers.
  */
 import { isEnded } from '../../../src/core/task/head.ts';
 import type { Snapshot } from '../../../src/ports/task-store.ts';
@@ -15,7 +15,10 @@ const mostRounds = 8;
  * and backoffs are over.
  */
 const roundMs = 40_000;
-/** After this time the first reconcile pass examines the submissions. */
+/**
+ * After this time in ms the first reconcile pass, the search for tasks whose dispatch message was lost, examines the
+ * submissions.
+ */
 const firstPassMs = 11 * 60_000;
 /**
  * The number of the recovery round that has the reconcile pass. Tasks that end in an earlier round did not need this
@@ -117,8 +120,8 @@ function countProblems({ keys, generations = 1 }: Scenario, found: readonly Fina
 }
 
 /**
- * Returns the problems that ended tasks left in the store and the queues: due entries, pointers in the lane, damaged
- * histories and dispatch messages.
+ * Returns the problems that ended tasks left in the store and the queues: entries in the index of due tasks, tasks that
+ * still hold a place in the lane, damaged histories and dispatch messages.
  */
 async function residueProblems(
   driver: ScenarioDriver,

@@ -7,11 +7,11 @@ const reasonsFor = (tally: Partial<Tally>, more: Partial<typeof defaults> = {}):
   reasons({ ...all, ...tally }, { ...defaults, ...more });
 
 describe('the result of a crash point run', () => {
-  it('has no reason to fail if all points were recovered', () => {
+  it('has no reason for a failure if all crash points were recovered', () => {
     expect(reasonsFor({})).toEqual([]);
   });
 
-  it('counts points that were not tried in time separately from points that were not recovered', () => {
+  it('counts crash points that were not tried in time separately from crash points that were not recovered', () => {
     expect(reasonsFor({ recovered: 421, untried: 61 })).toEqual([
       '61 not tried: the time was over after 900 s (-- --limit-s N)',
     ]);
@@ -28,7 +28,7 @@ describe('the result of a crash point run', () => {
     expect(reasonsFor({ points: 0, recovered: 0, unrecorded: 34 })).toHaveLength(1);
   });
 
-  it('is a failure with fewer than 40 points, unless --only named some scenarios', () => {
+  it('is a failure with fewer than 40 crash points, unless --only named some scenarios', () => {
     expect(reasonsFor({ points: 8, recovered: 8 })).toEqual(['fewer than 40 points']);
     expect(reasonsFor({ points: 8, recovered: 8 }, { only: 'settle' })).toEqual([]);
     expect(reasonsFor({ points: 0, recovered: 0 }, { only: 'setle' })).toEqual([

@@ -1,4 +1,4 @@
-/** Reads the tasks of a lanes run from the store after the run. */
+/** Reads the tasks of a run of `npm run lanes` from the store after the run. */
 import { isEnded } from '../../../src/core/task/head.ts';
 import type { Snapshot, TaskStore } from '../../../src/ports/task-store.ts';
 import { queue, tenant } from './contract.ts';
@@ -44,7 +44,10 @@ export async function readTasks(
   return records;
 }
 
-/** Returns the lanes that still have a pointer: a task waits in them, or their hand-over is not finished. */
+/**
+ * Returns the lanes that are not empty: a task still waits in them, or the step that dispatches the next task after one
+ * has ended is not finished.
+ */
 export async function openLanes(store: TaskStore, lanes: readonly string[]): Promise<string[]> {
   const lowest = await Promise.all(lanes.map((orderingKey) => store.lowest({ tenant, queue, orderingKey })));
   return lanes.filter((_, i) => lowest[i] !== undefined);

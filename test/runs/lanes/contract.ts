@@ -1,4 +1,4 @@
-/** The task type and the names that submitters, workers and the judge of a lanes run share. */
+/** The task type and the names that submitters, workers and the judge of a run of `npm run lanes` share. */
 import { createHash } from 'node:crypto';
 import { defineTask, typed } from '../../../src/index.ts';
 

@@ -49,7 +49,7 @@ const judgementOf = (some: Partial<Evidence>) => judge({ tasks: [], acknowledged
 const nothing = { startedEarly: [], committedEarly: [], overlapping: [], strays: [] };
 
 describe('the judge of lanes', () => {
-  it('finds nothing if each task starts after the ones before it have ended, retries and expired leases included', () => {
+  it('finds no fault if each task starts after all earlier tasks of its lane have ended, retries and expired leases included', () => {
     const tasks = [
       task(
         'ann-1',
@@ -67,7 +67,7 @@ describe('the judge of lanes', () => {
     expect(judgementOf({ tasks, begun: work })).toEqual(nothing);
   });
 
-  it('finds a task that was claimed while the one before it waited for its next attempt', () => {
+  it('finds a task that was claimed while the previous task of its lane waited for its next attempt', () => {
     const tasks = [
       task('ann-1', claimed(10, 1), failed(20, 1), claimed(40, 2), succeeded(50, 2)),
       done('ann-2', 25, 30),
@@ -75,7 +75,7 @@ describe('the judge of lanes', () => {
     expect(judgementOf({ tasks })).toEqual({ ...nothing, startedEarly: ['ann-2'] });
   });
 
-  it('finds a task that started although the one before it never ended', () => {
+  it('finds a task that started although the previous task of its lane never ended', () => {
     const tasks = [task('ann-1'), done('ann-2', 25, 30)];
     expect(judgementOf({ tasks }).startedEarly).toEqual(['ann-2']);
   });
@@ -107,7 +107,7 @@ describe('the judge of lanes', () => {
     expect(judgementOf({ tasks, begun: work }).strays.toSorted()).toEqual(['ann-1', 'eve-1']);
   });
 
-  it('finds a task that was sent after another was acknowledged and yet stands before it in the lane', () => {
+  it('finds a task that was sent after another task was acknowledged, and yet stands before that task in the lane', () => {
     const tasks = [done('ann-1', 10, 20), done('ann-2', 20, 30), done('ann-3', 30, 40)];
     const acknowledged = [
       acknowledgement('ann-1', 6, 8),

@@ -1,6 +1,6 @@
 /**
- * Judges a lanes run from the histories of its tasks, the attempts that its workers noted in files, and the
- * acknowledgements that its submitters got.
+ * Judges a run of `npm run lanes` from the histories of its tasks, the attempts that its workers noted in files, and
+ * the acknowledgements that its submitters got.
  */
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { AttemptRecord } from './ledger.ts';
@@ -117,8 +117,8 @@ function judgeLane(lane: readonly TaskRecord[], begun: readonly AttemptRecord[])
 }
 
 /**
- * Returns the tasks that break the order of commits: a task with a higher number in the lane was acknowledged before
- * they were sent.
+ * Returns the tasks that break the order of commits: each of them was sent only after a task with a higher number in
+ * the lane was acknowledged.
  */
 function committedEarly(
   lane: readonly TaskRecord[],
@@ -143,7 +143,7 @@ export function judge({ tasks, acknowledged, begun }: Evidence): Judgement {
     startedEarly: [] as string[],
     committedEarly: [] as string[],
     overlapping: [] as string[],
-    // An attempt of a task that was never acknowledged is in no history that was read.
+    // Only the histories of acknowledged tasks were read, so an attempt of any other task is in none of them.
     strays: (begunIn.get('') ?? []).map(({ id }) => id),
   };
   for (const [name, lane] of Map.groupBy(tasks, (task) => task.lane)) {

@@ -1,4 +1,4 @@
-/** A child process of a lanes run, started from a file in this folder. */
+/** A child process of a run of `npm run lanes`, started from a file in this folder. */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { LaneAddress, LaneCommand, LaneReport } from './process-messages.ts';
 

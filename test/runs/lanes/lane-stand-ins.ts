@@ -1,6 +1,6 @@
 /**
- * The AWS stand-ins of one lanes run, on one clock: a DynamoDB table, and SQS behind a proxy that ends a long poll when
- * its caller ends.
+ * The stand-ins for AWS of one run of `npm run lanes`, on one clock: a DynamoDB table, and SQS behind a proxy that ends
+ * a long poll when its caller ends.
  */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { movingClock } from '../../fixtures/moving-clock.ts';

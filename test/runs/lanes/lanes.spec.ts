@@ -9,7 +9,7 @@ const lanes = 8;
 const tasksPerLane = 6;
 const longTasks = 60;
 
-it('every lane keeps the order of its commits while a node and a worker are killed', async () => {
+it('the tasks of each ordering key start in the order of their commits while a node and a worker are killed', async () => {
   const run = await runLanes({
     setup: { submitters: 2, workers: ['sqs', 'grpc', 'sqs'] },
     ...{ lanes, tasksPerLane, longTasks, perSecond: 50, window: lanes * tasksPerLane, seed: 1, speed },

@@ -1,6 +1,6 @@
-/** The messages between the processes of a lanes run and their parent process. */
+/** The messages between the processes of a run of `npm run lanes` and their parent process. */
 
-/** The addresses that each process of a lanes run gets at its start. */
+/** The addresses that each process of a run of `npm run lanes` gets at its start. */
 export interface LaneAddress extends LaneStoreAddress {
   /** The address of the load balancer before the API nodes. Empty for the nodes themselves. */
   readonly api: string;

@@ -1,4 +1,4 @@
-/** The processes of a lanes run: API nodes, workers and submitters, and how two of them are killed. */
+/** The processes of a run of `npm run lanes`: API nodes, workers and submitters, and how two of them are killed. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ export interface SubmissionPlan {
   readonly cancelled: number;
 }
 
-/** The processes of a lanes run, and the sums of their reports so far. */
+/** The processes of a run of `npm run lanes`, and the sums of their reports so far. */
 export class Processes {
   readonly #setup: ProcessSetup;
   readonly #store: LaneStoreAddress;

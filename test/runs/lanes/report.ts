@@ -1,4 +1,4 @@
-/** The numbers that a lanes run ends with, and the lines that print them. */
+/** The numbers that a run of `npm run lanes` ends with, and the lines that print them. */
 import { longLane } from './contract.ts';
 import { judge, type TaskRecord } from './judge.ts';
 import { quantile, startLatencies } from './latency.ts';
@@ -11,8 +11,8 @@ export interface Report {
   readonly outOfOrder: number;
   readonly overlapping: number;
   /**
-   * The sum of three counts: tasks that have not ended, lanes without a finished hand-over, and attempts that are in
-   * the history of no task.
+   * The sum of three counts: tasks that have not ended, lanes that are not empty, and attempts that are in the history
+   * of no task.
    */
   readonly left: number;
   readonly p50Ms: number;

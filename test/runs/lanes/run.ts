@@ -1,6 +1,6 @@
 /**
- * One lanes run: several processes work through many lanes, a node and a worker are killed on the way, then the tasks
- * are read.
+ * One run of `npm run lanes`: several processes work through many lanes, a node and a worker are killed on the way,
+ * then the tasks are read.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TaskStore } from '../../../src/ports/task-store.ts';
@@ -39,7 +39,7 @@ export interface RunOptions {
   readonly window: number;
   readonly seed: number;
   readonly speed: number;
-  /** The time after which the lanes run ends, even if tasks are left. */
+  /** The time after which the run ends, even if tasks are left. */
   readonly limitMs: number;
   readonly progress: (line: string) => void;
 }
@@ -57,8 +57,8 @@ export interface RunOutcome {
 }
 
 /**
- * Follows a lanes run: kills a node and a worker when enough tasks are acknowledged, prints the progress, and watches
- * the time limit.
+ * Follows a run of `npm run lanes`: kills a node and a worker when enough tasks are acknowledged, prints the progress,
+ * and watches the time limit.
  */
 class RunProgress {
   readonly #options: RunOptions;

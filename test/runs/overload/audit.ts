@@ -9,7 +9,7 @@ const batch = 100;
 export interface Audit {
   /** The number of acknowledged tasks that do not exist or did not succeed. */
   readonly lost: number;
-  /** The number of leases that expired before their worker settled. */
+  /** The number of leases that expired before their worker settled the task. */
   readonly leasesLost: number;
   /** The number of attempts that failed or were released. No such attempt is expected. */
   readonly otherAttempts: number;

@@ -3,7 +3,10 @@ import { defineTask, typed } from '../../../src/index.ts';
 export const tenant = 'default';
 export const queue = 'overload';
 
-/** A task whose handler takes `holdMs`. Long tasks outlast the throttling, and need heartbeats to keep their lease. */
+/**
+ * A task whose handler runs for `holdMs` ms. Long tasks run for longer than the table is throttled, and need heartbeats
+ * to keep their lease.
+ */
 export const step = defineTask('step', {
   queue,
   input: typed<{ n: number; holdMs: number; text: string }>(),

@@ -15,7 +15,7 @@ const calm: Omit<Second, 'atS'> = {
   backlog: 50,
 };
 
-/** Returns a timeline of forty seconds. `change` alters the seconds of the cut and after it. */
+/** Returns a timeline of forty seconds. `change` alters the seconds during and after the capacity cut. */
 function timeline(change: (atS: number) => Partial<Second>): Second[] {
   return Array.from({ length: 40 }, (_, i) => ({
     ...calm,

@@ -13,7 +13,9 @@ interface OpenRace {
   readonly over: () => void;
 }
 
-/** The run ends early after this many races that failed: not exactly one process won and settled the task. */
+/**
+ * The run ends early after this many failed races. A race fails unless exactly one process wins and settles the task.
+ */
 const enoughFailures = 20;
 
 export interface NextRace {

@@ -6,7 +6,7 @@ import { reportToParent } from './race.ts';
 export const lossLog: Log = {
   ...silentLog,
   info({ task_id: taskId = '', winner, err }, message) {
-    if (message !== 'a claim lost its race') return;
+    if (message !== 'a claim was refused: another change of the task was written first') return;
     const { code, reason, cause, message: text } = err as HoldfastError;
     const name = cause instanceof Error ? cause.name : undefined;
     reportToParent({

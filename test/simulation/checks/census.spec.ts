@@ -18,11 +18,11 @@ function full(): Census {
   return census;
 }
 
-it('a simulated world of 3 nodes, 5 workers, 60 tasks, 6 lanes and 5 kinds of fault is large enough to count as a test', () => {
+it('a simulated cluster of 3 nodes, 5 workers, 60 tasks, 6 ordering keys and 5 kinds of fault is large enough to count as a test', () => {
   expect(shortfall(full().counts(faults))).toBeUndefined();
 });
 
-it('a smaller simulated world does not count as a test; a restarted node counts once, and so do crashes at different places', () => {
+it('a smaller simulated cluster does not count as a test; a restarted node counts once, and so do crashes at different places', () => {
   const census = new Census();
   census.node('node-0');
   census.node('node-0');

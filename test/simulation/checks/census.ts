@@ -1,12 +1,12 @@
 /**
- * The minimum numbers of nodes, workers, tasks, lanes and kinds of faults in a simulated world. A smaller world does not
- * count as a test.
+ * The minimum numbers of nodes, workers, tasks, lanes and kinds of faults in a simulated cluster. A smaller cluster
+ * does not count as a test.
  */
 const minimum = { nodes: 3, workers: 5, tasks: 60, lanes: 6, faults: 5 } as const;
 
 export type Counts = Readonly<Record<keyof typeof minimum, number>>;
 
-/** Counts the nodes, workers, tasks and lanes that took part in a simulated world. */
+/** Counts the nodes, workers, tasks and lanes that took part in a simulated cluster. */
 export class Census {
   readonly #nodes = new Set<string>();
   readonly #workers = new Set<string>();
@@ -45,7 +45,7 @@ export class Census {
 }
 
 /**
- * Returns a message that says why the simulated world of a seed is too small to count as a test, or undefined if it
+ * Returns a message that says why the simulated cluster of a seed is too small to count as a test, or undefined if it
  * counts.
  */
 export function shortfall(counts: Counts): string | undefined {

@@ -2,8 +2,8 @@ import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { Head } from '../../../src/core/task/head.ts';
 
 /**
- * Returns the name under which the simulation counts a task event: the kind of the event, and its circumstances if they
- * make a different case.
+ * Returns the name under which the simulation counts a task event: the kind of the event, followed in parentheses by
+ * circumstances that the simulation counts as a case of their own.
  */
 export function nameOf(before: Head, event: TaskEvent): string {
   if (event.kind === 'died') return `died (${event.reason}${event.holdsLane ? ', holding its lane' : ''})`;

@@ -1,11 +1,11 @@
 import type { Head } from '../../../src/core/task/head.ts';
 
-/** The fields of a task's head that no event sets, or that are cleared without an event. */
+/** The fields of a task's head (its stored current state) that no event sets, or that are cleared without an event. */
 const notFolded = new Set<keyof Head>(['revision', 'leaseEndAtMs', 'progress', 'waitUntilMs', 'handOver']);
 
 /**
- * Returns the first field in which a task's head differs from the fold of the task's events, or undefined if all fields
- * agree.
+ * Returns the first field in which a task's stored state differs from the state computed from the task's events, or
+ * undefined if all fields agree.
  */
 export function differingField(folded: Head, head: Head): string | undefined {
   for (const field of Object.keys(folded) as (keyof Head)[]) {

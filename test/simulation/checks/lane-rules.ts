@@ -2,7 +2,10 @@ import { isEnded } from '../../../src/core/task/head.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
-/** Checks the invariants of lanes when a task joins a lane and when a task of a lane is claimed. */
+/**
+ * Checks the invariants of lanes (the tasks of one ordering key) when a task joins a lane and when a task of a lane is
+ * claimed.
+ */
 export class LaneRules {
   readonly #rules: Rules;
   readonly #lanes = new Map<string, ShadowTask[]>();

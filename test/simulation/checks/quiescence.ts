@@ -6,8 +6,8 @@ import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
 /**
- * Returns a description of each task of a simulated world that has not ended. The description begins with `acknowledged`
- * if the task's submission was acknowledged.
+ * Returns a description of each task of a simulated cluster that has not ended. The description begins with
+ * `acknowledged` if the task's submission was acknowledged.
  */
 export function unfinished(world: World): string[] {
   const waits: string[] = [];
@@ -19,7 +19,7 @@ export function unfinished(world: World): string[] {
 }
 
 /**
- * Checks the invariants of a simulated world in which all tasks have ended: the stored state of each task must be the
+ * Checks the invariants of a simulated cluster in which all tasks have ended: the stored state of each task must be the
  * result of its commits.
  */
 export async function checkAtRest(world: World): Promise<void> {

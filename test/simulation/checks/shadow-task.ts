@@ -10,11 +10,11 @@ export interface ShadowTask {
   readonly submission: Submission;
   readonly lane: string | undefined;
   laneSeq: number;
-  /** The head that results from the task's committed events. */
+  /** The state of the task, computed from the task's committed events. */
   folded: Head;
   revision: number;
   leaseEndAtMs: number | undefined;
-  /** The head of the task that was last written to the store. */
+  /** The state of the task that was last written to the store. */
   head: Head;
   acknowledged: boolean;
   /** The fencing tokens of the task's attempts that succeeded. At most one attempt may succeed. */

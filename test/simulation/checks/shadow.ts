@@ -32,7 +32,7 @@ export interface ShadowRules extends Rules {
   readonly tally: Tally;
 }
 
-/** Follows every commit of a simulated world and checks the invariants that must hold after each commit. */
+/** Follows every commit of a simulated cluster and checks the invariants that must hold after each commit. */
 export class Shadow {
   readonly tasks = new Map<TaskId, ShadowTask>();
   readonly #keys = new Map<string, TaskId>();

@@ -1,4 +1,4 @@
-/** The error that is thrown when a simulated world violates an invariant. */
+/** The error that is thrown when a simulated cluster violates an invariant. */
 export class Violation extends Error {
   readonly invariant: string;
 
@@ -14,7 +14,7 @@ export interface Rules {
   now(): number;
 }
 
-/** Throws a `Violation`, unless this simulated world ignores the invariant. */
+/** Throws a `Violation`, unless this simulated cluster ignores the invariant. */
 export function reportViolation({ ignored }: Rules, invariant: string, message: string): void {
   if (!ignored.has(invariant)) throw new Violation(invariant, message);
 }

@@ -15,7 +15,7 @@ interface WorkerProcess {
   stop(): Promise<void>;
 }
 
-/** Runs the workers of a simulated world. Some die, stop gracefully or stall; a worker that is gone is replaced. */
+/** Runs the workers of a simulated cluster. Some die, stop gracefully or stall; a worker that is gone is replaced. */
 export async function runWorkers(network: Network): Promise<void> {
   const { world } = network;
   let started = 0;

@@ -9,8 +9,8 @@ import { portsOf } from './ports.ts';
 const furthestOffMs = 1_000;
 
 /**
- * A simulated server process. It may die at any await, or stop gracefully, and starts again as a new `NodeLife` on the same
- * store.
+ * A simulated server process. It may die at any await, or stop gracefully, and is then started again on the same store
+ * (each run is a `NodeLife`).
  */
 export class SimNode {
   readonly name: string;

@@ -15,8 +15,8 @@ function never(): Promise<never> {
 }
 
 /**
- * Returns the delay in ms of a slow call to the broker. When a late `delete` takes effect, another worker has received
- * the same dispatch message; at a very late `delete` the task has another dispatch message.
+ * Returns the delay in ms of a slow call to the broker. A late `delete` takes effect after another worker has received
+ * the same dispatch message, and a very late `delete` after the task has got a new dispatch message.
  */
 function slowBrokerMs(world: World, point: string): number {
   const veryLate = point.startsWith('broker.delete') && world.chance(0.5);

@@ -44,8 +44,8 @@ export interface PlannedSubmission {
 }
 
 /**
- * Plans the task submissions of a simulated world: more than half of them in lanes, some delayed, some with a deadline or
- * a short lifetime, each with three attempts at most.
+ * Plans the task submissions of a simulated cluster: more than half of them with an ordering key, some delayed, some
+ * with a deadline or a short lifetime, each with three attempts at most.
  */
 export function planSubmissions(world: World): PlannedSubmission[] {
   return Array.from({ length: world.between(72, 80) }, (_, n) => planSubmission(world, n));

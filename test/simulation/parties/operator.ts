@@ -31,8 +31,8 @@ export async function operator(network: Network): Promise<void> {
   }
 
   /**
-   * Redrives or skips dead tasks that hold their lanes. While a dead task holds its lane, no other task of the lane
-   * starts.
+   * Redrives or skips dead tasks that hold their lanes: while a dead task holds the lane of its ordering key, no other
+   * task with this key starts.
    */
   async function freeHeldLanes(by: Client): Promise<void> {
     const holders = [...world.shadow.tasks.values()].filter(({ folded }) => folded.holdsLane);

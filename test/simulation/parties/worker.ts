@@ -20,7 +20,7 @@ export class SimWorker {
     this.#client = clientOf(network, this.process);
     const handler = handle(job, (input, context) => attempt(world, this.process, input, context));
     const spec = defineWorker({ handlers: [handler], queues, concurrency: slots });
-    // An error of the worker itself, such as a rejection by the nodes, is a defect and ends the simulated world.
+    // An error of the worker itself, such as a rejection by the nodes, is a defect and ends the simulated cluster.
     world.runInBackground(this.#client.work(spec).then((running) => running.done));
   }
 

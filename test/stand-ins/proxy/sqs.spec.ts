@@ -78,7 +78,7 @@ it('a limit on one operation of one queue gives a typed error that the SDK count
   for (const id of ['c', 'd', 'e']) await send(id);
 });
 
-it('the seed decides which entries of an SQS batch fail, and the other entries are forwarded', async () => {
+it('the seed of the proxy decides which entries of an SQS batch fail, and the other entries are forwarded', async () => {
   await proxy.set({ failEntries: 0.5 });
   const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
   const { Successful = [], Failed = [] } = await send(...ids);
@@ -94,7 +94,7 @@ it('all entries of an SQS batch can fail', async () => {
   expect([Successful ?? [], Failed?.length]).toEqual([[], 2]);
 });
 
-it('if the answer to a send is lost the message is sent, and if the request is lost it is not', async () => {
+it('if the answer to a send is lost the message was sent, and if the request is lost the message was not sent', async () => {
   proxy.hook({ afterRequest: (n) => (n === 1 ? 'lose' : undefined) });
   await expect(send('a')).rejects.toThrow(/socket hang up|ECONNRESET/);
   proxy.hook({ beforeRequest: (n) => (n === 2 ? 'lose' : undefined) });

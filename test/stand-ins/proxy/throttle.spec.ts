@@ -45,7 +45,8 @@ const throttled = 'ProvisionedThroughputExceededException';
 
 it('a token bucket admits requests while it holds units, charges the real cost of a write, and refills with time', async () => {
   await fixture.proxy.set({ limits: [{ table: tableName(), writeUnitsPerS: 4 }] });
-  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // costs 10 units; the bucket held 4 and is now 6 in debt
+  // This write costs 10 units. The token bucket held 4 units and is now 6 units in debt.
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true);
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
   nowMs = 1_400;
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
@@ -59,7 +60,8 @@ it('a token bucket admits requests while it holds units, charges the real cost o
 it('a token bucket keeps no more unused units than its burst', async () => {
   await fixture.proxy.set({ limits: [{ writeUnitsPerS: 4, burstS: 2 }] });
   nowMs = 100_000;
-  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true); // costs 10 units; the bucket held 8
+  // This write costs 10 units. The token bucket held 8 units and is now 2 units in debt.
+  expect(await outcome(fixture.client.send(put('a', big)))).toBe(true);
   expect(await outcome(fixture.client.send(put('b')))).toBe(throttled);
 });
 

@@ -11,7 +11,10 @@ type HeartbeatsAnswer = Extract<ReportResponse, { kind: 'heartbeats' }>;
 export interface ReportStreamEvents {
   settlementsAnswered(answer: SettlementsAnswer): void;
   heartbeatsAnswered(answer: HeartbeatsAnswer): void;
-  /** Called when a report stream ended before the server answered these batches; their answers will not come. */
+  /**
+   * Called when a report stream ended before the server answered these batches of heartbeats or settlements; no answer
+   * will come.
+   */
   lost(batches: readonly number[]): void;
   /** Called when a report stream has been opened and batches can be sent. */
   opened(): void;

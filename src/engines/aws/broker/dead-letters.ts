@@ -19,7 +19,10 @@ import type { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
 export interface SqsDeadLettersOptions {
-  /** The SQS client of the broker. Meter, load, prefix and priorities must be the broker's too. */
+  /**
+   * The SQS client of the broker. The meter, load, prefix and priorities in these options must be those of the broker
+   * too.
+   */
   readonly client: SQSClient;
   readonly meter: SqsMeter;
   readonly load: Dependency;

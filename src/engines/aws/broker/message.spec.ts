@@ -52,7 +52,7 @@ test('the SQS deduplication id of a dispatch message differs by task, version an
   expect(of({ type: 'other', typeVersion: 9, priority: 'low' }, 60_000)).toBe(of({}));
 });
 
-test('a dispatch message with the reason "again" gets another SQS deduplication id every 15 s', () => {
+test('a dispatch message with the reason "again" gets a new SQS deduplication id every 15 s', () => {
   const at = (nowMs: number): string => deduplicationOf({ ...one, reason: 'again' }, nowMs);
   expect(at(14_999)).toBe(at(0));
   expect(at(15_000)).not.toBe(at(0));
@@ -63,7 +63,7 @@ test('a task id that the DynamoDB engine generates is used unchanged as the SQS 
   expect(groupOf({ ...one, id: 'abcdefghijklmnopqrstuv~mjuohs00' })).toBe('abcdefghijklmnopqrstuv~mjuohs00');
 });
 
-test('SQS accepts the message group id and the deduplication ids that are made of any task id, and all are unique', () => {
+test('from any task id, a message group id and deduplication ids are made that SQS accepts and that are unique', () => {
   const ids = ['a', 'a b', 'a  b', 'ü', '=a', '=', 'x'.repeat(128), 'x'.repeat(129), 'x'.repeat(2_000), '\n'];
   // This task id is equal to the hash of another task id in the list.
   ids.push(groupOf({ ...one, id: 'a b' }));

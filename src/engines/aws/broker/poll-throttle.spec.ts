@@ -45,7 +45,7 @@ test('no poll of SQS may start while 96 task claims are in flight', () => {
   expect(throttle.requestPoll()).toBe(50);
 });
 
-test('after the breaker of the table has closed, polls wait from 8 task claims in flight on, and this limit doubles each second', async () => {
+test('after the breaker of the table has closed, no poll of SQS may start while 8 task claims are in flight, and this limit doubles each second', async () => {
   const { clock, throttle, record, claims } = site();
   record('throttle');
   await clock.advance(1_000);

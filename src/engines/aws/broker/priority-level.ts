@@ -16,9 +16,9 @@ export const messagesPerReceive = 10;
  */
 const bufferedMs = 1_000;
 /**
- * For how long a delivery is hidden when it is returned to SQS because the worker for its task type has no room, while
- * another worker of this process keeps polling: SQS would otherwise deliver the message again at once. 1 s, doubled
- * with each receive of the message up to 8 s.
+ * How long SQS hides a delivery that this process returns because the worker for its task type has no room. Another
+ * worker of this process keeps polling, so SQS would otherwise deliver the message again at once. 1 s, doubled with
+ * each receive of the message up to 8 s.
  */
 const passedOverHide = { firstMs: 1_000, longestMs: 8_000 } as const;
 /**
@@ -142,8 +142,7 @@ export class PriorityLevel {
       return await this.queue.receive({ ...request, waitSeconds, signal: grace.signal });
     } catch (thrown) {
       if (!grace.signal.aborted) throw thrown;
-      // SQS recognises the aborted ReceiveMessage call by its attempt id, and returns the same messages to this
-      // repeat.
+      // This ReceiveMessage call repeats the aborted one with the same attempt id, so SQS returns the same messages.
       return await this.queue.receive({ ...request, waitSeconds: 0, signal: new AbortController().signal });
     } finally {
       cancel();

@@ -29,7 +29,10 @@ export function levelOf(priority: Priority, enabled: readonly Priority[]): Prior
   return nearest ?? 'normal';
 }
 
-/** The order in which the SQS queues of priorities are polled, by the number of receives that returned messages. */
+/**
+ * Decides in which order the SQS queues of all priorities are polled. The order changes with the number of receives
+ * that returned messages.
+ */
 export class PriorityRotation {
   #receiveCount = 0;
 

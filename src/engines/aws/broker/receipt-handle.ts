@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto';
 import { type Priority, priorities } from '../../../core/priority.ts';
 import type { QueueRef } from '../../../core/queue-ref.ts';
 
-/** The content of a receipt handle of Holdfast, which names one receive of an SQS message, in any process. */
+/**
+ * The content of a receipt handle of Holdfast, which identifies one receive of an SQS message and is valid in any
+ * process.
+ */
 export interface SqsReceipt {
   readonly queue: QueueRef;
   /**

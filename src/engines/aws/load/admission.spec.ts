@@ -62,7 +62,7 @@ test('while a breaker is half open, one submit call at a time is admitted, howev
   expect(refusal(100)).toBeUndefined();
 });
 
-test('submissions in flight do not keep a half-open breaker from admitting a submit call', async () => {
+test('while a breaker is half open, a submit call is admitted even if earlier submissions are still in flight', async () => {
   const { trip, table, clock, admission, refusal } = site();
   admission.admit(100);
   trip(table);
@@ -108,7 +108,7 @@ test('the log has one line when submissions begin to be refused and one when the
   expect(logged).toEqual(['refusing submissions', 'admitting submissions again']);
 });
 
-test('the load view shows the breaker state of the table and of SQS, and counts their throttles and failures', () => {
+test('the reported load has the circuit breaker state of the DynamoDB table and of SQS, and counts throttled and failed requests', () => {
   const { trip, table, admission } = site();
   trip(table);
   table.record('failure', 'GetItem', true);

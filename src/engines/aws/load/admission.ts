@@ -23,7 +23,7 @@ const displayNames: Readonly<Record<string, string>> = { table: 'The table', que
 /**
  * Admission control for submissions. While the breaker of the table or of SQS is open, submissions are refused before
  * any work is done. While a breaker is half open, one submit call at a time is admitted. Otherwise the number of
- * submissions in flight is limited. Tasks that were accepted before are worked on all the time.
+ * submissions in flight is limited. Accepted tasks are worked on even while submissions are refused.
  */
 export class Admission implements Overload {
   readonly #clock: Clock;
@@ -71,7 +71,7 @@ export class Admission implements Overload {
 
   /**
    * Returns the error with which a submit call must be refused, or undefined if the call is admitted. A call with more
-   * submissions than the limit is admitted if no other is in flight.
+   * submissions than the limit is admitted if no other submission is in flight.
    */
   #refusal(submissions: number): HoldfastError | undefined {
     for (const { name, breaker } of this.#dependencies) {

@@ -5,7 +5,8 @@ import type { BreakerState } from '../../../ports/overload.ts';
 import { CallWindow } from './call-window.ts';
 
 /**
- * The breaker opens if at least 5 calls of the last 4 s were bad, and significantly more than a quarter of all calls.
+ * The circuit breaker opens if at least 5 calls of the last 4 s were bad (throttled or not answered), and if the bad
+ * calls are significantly more than a quarter of all calls.
  */
 const leastBad = 5;
 const toleratedShare = 0.25;
@@ -36,7 +37,7 @@ function isOverload(good: number, bad: number): boolean {
  * SDK succeeds. The breaker's states:
  *
  * - Closed: counts calls. Opens when the bad calls of the last 4 s show an overload.
- * - Open: counts nothing. Becomes half open after 1 s, or after up to 4 s following failed trials.
+ * - Open: counts nothing. Becomes half open after 1 s, or after up to 4 s if calls failed while it was half open.
  * - Half open: submissions are admitted one call at a time. Closes after 5 good calls or 10 s without a bad one; opens
  *   again after 3 bad ones.
  */

@@ -3,7 +3,10 @@ import { type CallPriority, ConcurrencyLimiter } from './concurrency-limiter.ts'
 
 const limits = { all: 4, exceptLeases: 3, claim: 2, submit: 2, background: 1 };
 
-/** Creates a limiter for calls that end on `end(name)`, and the list of the calls that have begun, in order. */
+/**
+ * Returns a concurrency limiter, `call` to start a call with a name, `end` to end the call with that name, and the
+ * names of the calls in the order in which they began.
+ */
 function site() {
   const limiter = new ConcurrencyLimiter(limits);
   const begun: string[] = [];

@@ -8,7 +8,7 @@ export interface ConcurrencyLimits {
   readonly all: number;
   /**
    * The maximum number of concurrent calls of all priorities but `lease`. The other slots of `all` are reserved for
-   * lease calls.
+   * calls with the priority `lease`.
    */
   readonly exceptLeases: number;
   readonly claim: number;
@@ -17,8 +17,8 @@ export interface ConcurrencyLimits {
 }
 
 /**
- * The default limits of concurrent calls. They are below the number of sockets, since calls that wait for a socket
- * have no priorities.
+ * The default limits of concurrent calls. The limits are below the number of sockets of the client, since calls that
+ * wait for a socket are not ordered by priority.
  */
 export const concurrencyLimits: ConcurrencyLimits = {
   all: 240,

@@ -7,7 +7,10 @@ import { ConcurrencyLimiter, type ConcurrencyLimits } from './concurrency-limite
 /** The result of one HTTP request of the AWS SDK. Each retry of a call is a request of its own. */
 export type RequestResult = 'answer' | 'throttle' | 'failure';
 
-/** A throttled or failed request is logged if none came in the 10 s before. */
+/**
+ * A throttled or failed request is logged only if no request to the service was throttled or failed in the 10 s
+ * before.
+ */
 const quietMs = 10_000;
 
 /**

@@ -2,7 +2,7 @@ import { isThrottle } from '../sdk/error-names.ts';
 import { errorKindOf, reasonsIn } from '../sdk/errors.ts';
 import type { Dependency, RequestResult } from './dependency.ts';
 
-/** The part of an AWS SDK client's middleware stack that is used here. The SDK's own types differ by client. */
+/** The part of an AWS SDK client's middleware stack that `instrument` uses. The SDK's own types differ by client. */
 interface MiddlewareStack {
   add(
     middleware: (

@@ -26,7 +26,7 @@ it.each(['AccessDeniedException', 'IncompleteSignatureException', 'InvalidClient
   },
 );
 
-it('if the SDK finds no credentials, this is not a denial, since no request was sent', () => {
+it('the AWS SDK’s error that it found no credentials does not count as a denial of credentials, since no request was sent', () => {
   expect(isDenial('CredentialsProviderError')).toBe(false);
   expect(errorKindOf(named('CredentialsProviderError'))).toBe('noCredentials');
 });

@@ -62,7 +62,7 @@ export function storeThrottled(cause?: unknown): HoldfastError {
   return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'The table is throttled.', {
     cause,
     retryAfterMs: 1_000,
-    help: 'Nothing was done. Send the request again a little later, or fewer at once.',
+    help: 'Nothing was done. Send the request again a little later, or send fewer requests at once.',
   });
 }
 
@@ -117,10 +117,10 @@ export function asStoreError(thrown: unknown, table: string): HoldfastError {
       return new HoldfastError(
         'FAILED_PRECONDITION',
         'BAD_CONFIGURATION',
-        `There is no table '${table}' here.`,
+        `There is no DynamoDB table '${table}' in this region and account.`,
         {
           cause: thrown,
-          help: 'Create it with `holdfast aws init`, or name the right table, region and account.',
+          help: 'Create the table with `holdfast aws init`, or name the right table, region and account.',
         },
       );
     case 'denied':

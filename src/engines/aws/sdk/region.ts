@@ -16,7 +16,7 @@ export async function ensureRegion(config: DynamoDBClientConfig): Promise<void> 
     const message = named === undefined ? 'No AWS region is known here.' : `'${named}' is no AWS region.`;
     throw new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
       cause,
-      help: 'Name one, such as eu-central-1, with --region or AWS_REGION, or in the profile of ~/.aws/config that AWS_PROFILE names.',
+      help: 'Name an AWS region, such as eu-central-1, with --region or AWS_REGION, or in the profile of ~/.aws/config that AWS_PROFILE names.',
     });
   } finally {
     client.destroy();

@@ -1,6 +1,8 @@
 import type { Clock, Timekeeper } from '../../../ports/clock.ts';
 
-/** The part of an AWS SDK client's middleware stack that is used here. The SDK's own types differ by client. */
+/**
+ * The part of an AWS SDK client's middleware stack that `reportServerTime` uses. The SDK's own types differ by client.
+ */
 interface MiddlewareStack {
   add(
     middleware: (next: (args: never) => Promise<SdkResponse>) => (args: never) => Promise<SdkResponse>,

@@ -57,8 +57,8 @@ async function list(context: Context, kind: string, prefix: string): Promise<Reg
 }
 
 /**
- * Creates the registry on the DynamoDB table. Each kind of registry entry has one partition of the table; all reads
- * are consistent.
+ * Creates the registry (small shared records, such as queue settings) on the DynamoDB table. Each kind of registry
+ * entry has one partition of the table; all reads are consistent.
  */
 export function createRegistry(context: Context): Registry {
   const { calls } = context;

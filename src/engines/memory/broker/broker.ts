@@ -53,8 +53,8 @@ function waitForDelivery(
 }
 
 /**
- * Returns the broker for one connected process. All processes share the same dispatch messages; faults and closing act on
- * the calls of each process separately.
+ * Returns the broker for one connected process. All processes share the same dispatch messages. An injected fault, or
+ * closing the engine of one process, affects only the calls of that process.
  */
 export function brokerOf(kind: BrokerKind, clock: Clock, operate: Operate, closed: AbortSignal): Broker {
   const waiting = new Set<ReceiveRequest>();

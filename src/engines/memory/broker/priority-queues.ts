@@ -5,14 +5,14 @@ import type { Delivery, DispatchMessage } from '../../../ports/broker.ts';
 import { type QueueItem, VisibilityQueue } from './visibility-queue.ts';
 
 /**
- * How long, in ms, a received dispatch message is hidden: the length of a lease and its guard, so that a claim needs no
- * extra call that hides the message for longer.
+ * How long, in ms, a received dispatch message is hidden: the length of a task lease plus the guard time for differing
+ * clocks. A worker that claims the task need not hide the message again.
  */
 export const receivedMs = timing.leaseMs + timing.clockGuardMs;
 
 /**
- * Decides on one visible dispatch message: returns its delivery to take the message, 'skip' to leave it in the queue, or
- * 'full' to end the receive call.
+ * Decides whether a receive call takes a visible dispatch message: returns a delivery to take the message, 'skip' to
+ * leave it in the queue, or 'full' to end the receive call.
  */
 export type TakeItem<T> = (item: T, soFar: readonly Delivery[]) => Delivery | 'skip' | 'full';
 

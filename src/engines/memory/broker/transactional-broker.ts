@@ -12,8 +12,8 @@ import type { BrokerKind } from './broker.ts';
 import { PriorityQueues, receivedMs } from './priority-queues.ts';
 
 /**
- * The dispatch message of a task. The task's head decides whether the message exists; this object adds only its
- * visibility and its receipts.
+ * The dispatch message of a task. The current state of the task decides whether the message exists; this object adds
+ * only the time until which the message is hidden, and the receipt handle.
  */
 interface QueuedMessage {
   readonly row: Row;
@@ -32,9 +32,9 @@ function messageOf(row: Row): DispatchMessage {
 }
 
 /**
- * A broker whose messages follow the commits of the store, as in the embedded store. A task has a message if and only if
- * it is running (the message is then hidden until the lease expires), or it is ready and the lowest of its lane. The
- * commit that changes the task adds or removes the message, so `send` has nothing to do.
+ * A broker whose messages follow the commits of the store, as in the embedded store. A task has a message if and only
+ * if it is running (the message is then hidden until the lease expires), or it is ready and, if it has an ordering key,
+ * the next task of this key. The commit that changes the task adds or removes the message, so `send` has nothing to do.
  */
 export class TransactionalBroker implements BrokerKind {
   readonly queues = new PriorityQueues<QueuedMessage>();

@@ -159,8 +159,8 @@ export class SqliteBroker implements Broker {
   }
 
   /**
-   * Reads the file for no particular caller. The error of a read that stops the store is dropped, because `onFatal` has
-   * reported it and ended all waiting receive calls.
+   * Runs a read of the store's file that no call waits for. If the read fails and stops the store, the error is dropped
+   * here, because `onFatal` has reported it and ended all waiting receive calls.
    */
   #readInBackground(read: () => void): void {
     try {

@@ -9,8 +9,8 @@ interface HiddenEntry {
 
 /**
  * The in-flight deliveries: entries of the ready index that were received and are hidden until their visibility timeout
- * ends. A receive call hides all entries for the same time, so their order of receipt is the order in which they become
- * visible. Only entries whose timeout was changed need a heap.
+ * ends. Every receive call hides its entries for the same length of time, so entries become visible in the order in
+ * which they were received. Only entries whose visibility timeout was changed need a heap.
  */
 export class InFlight {
   readonly #received = new Map<number, ReadyEntry>();

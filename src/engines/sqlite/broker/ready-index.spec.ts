@@ -215,8 +215,8 @@ async function leaveLane(task: Snapshot): Promise<void> {
 }
 
 /**
- * Returns the ids of the tasks that must be visible by now: ready and first in their lane, or running on an expired
- * lease.
+ * Returns the ids of the tasks whose dispatch messages must be visible once all timeouts have ended: tasks that are
+ * ready and first in their lane, and running tasks, whose leases have expired by then.
  */
 async function visibleIds(ids: readonly string[]): Promise<string[]> {
   const found: string[] = [];

@@ -187,8 +187,8 @@ export class ReadyIndex {
   /** Makes the dispatch messages visible whose visibility timeout has ended. */
   showVisible(nowMs: number): void {
     for (const entry of this.#inFlight.takeVisible(nowMs)) {
-      // Skips a second occurrence of the same delivery, which was hidden twice until the same time: its entry is
-      // visible already, or was evicted.
+      // A delivery that was hidden twice until the same time is in this list twice. Its second occurrence is skipped:
+      // the entry is visible already, or was evicted.
       if (entry.deliveryStatus === 'inFlight') this.#putBack(entry);
     }
   }

@@ -94,7 +94,7 @@ describe('a store on a full disk', () => {
     });
   });
 
-  it('accepts tasks and restores its ballast by itself once there is room', async () => {
+  it('accepts tasks and writes its reserve file (the ballast) anew by itself once the disk has room', async () => {
     await open(2 * mb);
     const options = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 60_000 };
     await fixture.acceptMany(100, () => ({ payload, options }));

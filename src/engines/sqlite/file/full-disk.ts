@@ -19,8 +19,8 @@ const recheckMs = 1_000;
 
 /**
  * Keeps a ballast file beside the store. When the disk is full, the ballast is deleted: its space is for settlements,
- * the outcomes of work that is already done. Submissions and claims are refused until the ballast could be written
- * again.
+ * the outcomes of work that is already done. Submissions and claims are refused until the disk has room for a new
+ * ballast file.
  */
 export class FullDisk {
   readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>;
@@ -47,7 +47,8 @@ export class FullDisk {
   }
 
   /**
-   * Deletes the ballast file, so that settlements can use its space. Must be called when a write found the disk full.
+   * Deletes the ballast (the reserve file beside the store), so that settlements can use its space. Must be called when
+   * a write found the disk full.
    */
   enter(): void {
     if (!this.#isFull) {
@@ -74,8 +75,8 @@ export class FullDisk {
   }
 
   /**
-   * Returns whether the disk has twice the ballast's size free. With less, a new ballast file would soon be deleted
-   * again.
+   * Returns whether the free disk space is at least twice the size of the ballast, the reserve file beside the store.
+   * With less free space, a new ballast file would soon be deleted again.
    */
   #hasRoom(): boolean {
     const { bavail, bsize } = statfsSync(dirname(this.#context.path));

@@ -15,8 +15,8 @@ const applicationId = 0x686f6c64;
  * The SQLite tables of the store. `task` has narrow rows in acceptance order, so that claims and settlements touch
  * neighbouring pages; `body` is written once. Names of queues and task types are interned, which keeps rows narrow. The
  * idempotency key is indexed as it is: a hash would scatter time-ordered keys over the whole index. `dispatchable` is 1
- * while the task is ready and the first of its lane. `archived_event` holds events that were moved out of a task's row,
- * under the number of the last of them.
+ * while the task is ready and the first of its lane (the tasks of one ordering key). `archived_event` holds events that
+ * were moved out of a task's row; the key of each such row has the number of its last event.
  */
 const tables = `
 CREATE TABLE queue (

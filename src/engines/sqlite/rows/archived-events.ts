@@ -16,8 +16,8 @@ function crossesBoundary({ head, events }: Transition): boolean {
 }
 
 /**
- * Archives the older events of a task if `change` made their number cross a multiple of 128. Runs in the transaction of
- * the change.
+ * Archives the older events of a task if `change` made the number of the task's events cross a multiple of 128. Runs in
+ * the transaction of the change.
  */
 export function archiveOlder(context: SqliteContext, seq: number, change: Transition): void {
   if (!crossesBoundary(change)) return;

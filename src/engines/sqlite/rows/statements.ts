@@ -40,12 +40,15 @@ export function prepareStatements(db: DatabaseSync) {
     updateAtFencingToken: write(
       `UPDATE task SET ${setHead} WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ?`,
     ),
-    /** Writes the first claim of a task without a deadline, a lifetime or a lane: most claims set no other columns. */
+    /**
+     * Writes the first claim of a task without a deadline, a lifetime or a lane. Most claims are like this and set few
+     * columns.
+     */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
       lease_end = ?, timeout_at = ?, worker = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
-    /** Writes the success of a task whose flags are all 0: most settlements set no other columns. */
+    /** Writes the success of a task whose flags are all 0. Most settlements are like this and set few columns. */
     succeed:
       write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
       ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)

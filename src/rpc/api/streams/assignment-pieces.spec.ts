@@ -62,8 +62,8 @@ describe('assignments', () => {
   });
 });
 
-describe('sequence numbers of assignment messages', () => {
-  it('acknowledge an assignment of the service only with the number of its last message', () => {
+describe('an assignment that is sent as several messages', () => {
+  it('counts as received only once the worker has acknowledged the last of the messages', () => {
     const numbering = new AssignmentNumbering();
     for (const [service, count] of [
       [1, 1],

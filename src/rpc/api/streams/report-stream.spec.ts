@@ -109,7 +109,7 @@ describe('a Report stream', () => {
     expect(recorded.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BAD_SEQUENCE' });
   });
 
-  it('needs the verb work', async () => {
+  it('needs permission for the verb work', async () => {
     const { recorded, worker } = report(await apiNode(), callContext({ ...anyone, verbs: ['read'] }));
     worker.message(hello);
     expect(recorded.error).toMatchObject({ reason: 'DENIED' });

@@ -7,7 +7,7 @@ import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
 
 describe('the server’s end of a stream', () => {
-  it('leaves no count, timer or listener behind when it ends', async () => {
+  it('leaves no count, timer or listener behind when the stream ends', async () => {
     const { clock, service } = await apiNode();
     const listeners = new Set<() => void>();
     const deps: ApiDeps = {
@@ -42,7 +42,7 @@ describe('the server’s end of a stream', () => {
     expect(stream.messages).toEqual([]);
   });
 
-  it('ends at once if its caller has already gone', async () => {
+  it('closes the stream at once if the caller has already gone', async () => {
     const { api } = await apiNode();
     const stream = new RecordingStream<WorkResponse>();
     api.work(stream, callContext(undefined, { signal: AbortSignal.abort() }));

@@ -9,7 +9,10 @@ import type { ApiDeps } from '../api-deps.ts';
 import { startStreamLife } from './stream-life.ts';
 
 export interface ServerChannelEvents {
-  /** Called when the channel has sent `drain` to the client. From then on no task may be assigned on this stream. */
+  /**
+   * Called when the channel has sent the message `drain`, which asks the client to open a new stream. From then on no
+   * task may be assigned on this stream.
+   */
   draining(): void;
   /** Called when the transport has sent some of the stream's buffered bytes, which may make room for more messages. */
   roomFreed?(): void;

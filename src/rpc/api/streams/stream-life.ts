@@ -1,14 +1,17 @@
 /**
  * The timers of every long stream. Each side sends a keep-alive every 20 s. The stream is cut if the client has sent
- * nothing for 60 s. It is drained after 240 s ± 10 %, and ended 30 s later if the client is still connected.
+ * nothing for 60 s. After 240 s ± 10 % the stream is drained: the client is asked to open a new stream, and 30 s later
+ * the old one is ended if the client is still connected.
  */
 import { HoldfastError } from '../../../core/errors.ts';
 import { timing } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
 
-/** Number of keep-alive intervals without any message of the client after which its stream is cut. */
+/** Number of keep-alive intervals without any message of the client after which the client's stream is cut. */
 const missedKeepAlives = 3;
-/** The age at which a stream is drained varies by this fraction, so that streams do not all move at once. */
+/**
+ * The age at which a stream is drained varies by this fraction, so that clients do not all open new streams at once.
+ */
 const ageSpread = 0.1;
 
 export interface StreamLifeEvents {
@@ -24,7 +27,7 @@ export interface StreamLife {
   messageReceived(): void;
   /** Drains the stream now instead of at its maximum age. */
   drain(): void;
-  /** Cancels all timers. */
+  /** Cancels all timers of the stream. */
   stop(): void;
 }
 

@@ -56,7 +56,7 @@ describe('WatchTasks', () => {
     expect(node.api.openStreams).toBe(0);
   });
 
-  it('begins after the version in the request', async () => {
+  it('begins with the event after the version that the request names', async () => {
     const { node, ids } = await nodeWithThreeTasks();
     await cancel(node, ids[0] as string);
     const watch = follow(node, [{ id: ids[0] as string, fromVersion: 1 }]);
@@ -82,14 +82,14 @@ describe('WatchTasks', () => {
     expect(watch.updates).toMatchObject([{ error: { reason: 'TASK_NOT_FOUND' } }]);
   });
 
-  it('needs the verb read, and valid fields', async () => {
+  it('needs permission for the verb read, and valid fields', async () => {
     const { node } = await nodeWithThreeTasks();
     const denied = follow(node, [{ id: 'x' }], callContext({ ...anyone, verbs: ['work'] }));
     expect((await rejectionOf(denied.done)).reason).toBe('DENIED');
     expect((await rejectionOf(follow(node, []).done)).message).toBe('tasks: has 0 tasks; at least 1');
   });
 
-  it('sends a keep-alive every 20 s, and drains after 240 s ± 10 %', async () => {
+  it('sends a keep-alive every 20 s, and ends after 240 s ± 10 % with the message drain', async () => {
     const { node, ids } = await nodeWithThreeTasks();
     const watch = follow(node, [{ id: ids[0] as string }]);
     await node.clock.advance(41_000);
@@ -102,7 +102,7 @@ describe('WatchTasks', () => {
     expect(node.clock.pending).toBe(0);
   });
 
-  it('drains at once when its node drains', async () => {
+  it('ends at once with the message drain when the node begins to drain', async () => {
     const { node, ids } = await nodeWithThreeTasks();
     const watch = follow(node, [{ id: ids[0] as string }]);
     await node.clock.settle();

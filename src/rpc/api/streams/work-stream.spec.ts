@@ -88,7 +88,7 @@ describe('a Work stream', () => {
     expect(other.recorded.error?.message).toBe("'local' may not use the queue 'q'.");
   });
 
-  it('resets the credits on a second hello, but refuses another worker', async () => {
+  it('resets the credits on a second hello, but refuses a hello of another worker', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message({ ...hello, tasks: 0 });
@@ -181,7 +181,7 @@ describe('a Work stream', () => {
     expect(received).toEqual([1, 2]);
   });
 
-  it('sends welcome before all messages of the session', async () => {
+  it('sends welcome before all other messages of the session', async () => {
     const node = await apiNode((service) => ({
       ...service,
       openSession(request, sink) {
@@ -273,7 +273,7 @@ describe('a Work stream', () => {
     expect(node.api.openStreams).toBe(0);
   });
 
-  it('drains after 240 s ± 10 %, assigns no more tasks, and ends 30 s later if the worker stays', async () => {
+  it('sends drain after 240 s ± 10 %, then assigns no more tasks, and ends 30 s later if the worker is still connected', async () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);

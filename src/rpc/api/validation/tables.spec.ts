@@ -74,7 +74,7 @@ describe('a submission', () => {
       'spec.payload.contentType: has 129 characters; at most 128',
     ],
     [
-      'a run time more than 365 d ahead',
+      'a scheduled start time more than 365 d ahead',
       options({ runAtMs: nowMs + limits.runAheadMs + 1 }),
       'options.runAtMs: is more than 365 d ahead',
     ],
@@ -84,7 +84,7 @@ describe('a submission', () => {
       'options.delayMs: is 31536000001 ms; a whole number of ms from 0 ms to 365 d',
     ],
     [
-      'both a run time and a delay',
+      'both a scheduled start time and a delay',
       options({ runAtMs: nowMs, delayMs: 1 }),
       'options.delayMs: is given together with runAtMs; give one of them',
     ],

@@ -34,7 +34,7 @@ const special: Readonly<Record<FieldReason, { readonly code: Code; readonly help
   },
 };
 
-/** Collects the violations of one request, in the order of the tables. */
+/** Collects the violations of one request, in the order of the validation tables. */
 export class Findings {
   /** The current time in epoch ms, with which rules compare the times in a request. */
   readonly nowMs: number;

@@ -70,11 +70,11 @@ describe('events on the wire', () => {
     [8, { actor: 'a', message: 'm' }],
     [9, { fencingToken: 7n, actor: 'a', message: 'm' }],
     [10, { actor: 'a', lifetimeEndAtMs: 4n }],
-  ])('keep all fields of event kind %i', (i, fields) => {
+  ])('of kind %i keep all fields', (i, fields) => {
     expect(wire(events[i] as TaskEvent)).toMatchObject({ schema: 1, atMs: 1_000n, ...fields });
   });
 
-  it('of an unknown kind are returned byte by byte', () => {
+  it('of an unknown kind are returned without a changed byte', () => {
     const newer = create(TaskEventSchema, { kind: 99 as EventKind, schema: 2, atMs: 5n, message: 'new' });
     const bytes = toBinary(TaskEventSchema, newer);
     const shown = wire({ kind: 'unknown', kindNumber: 99, atMs: 5, bytes });

@@ -64,7 +64,7 @@ export function optionsOf(options: Options): CompleteMessage<SubmitOptions> {
   };
 }
 
-/** Task fields that only a read of a single task returns, in addition to its snapshot. */
+/** Task fields that only a read of a single task returns. Reads of many tasks return the task without them. */
 export interface TaskExtras {
   readonly withPayload?: boolean;
   readonly result?: Uint8Array | undefined;

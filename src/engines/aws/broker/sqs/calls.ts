@@ -22,13 +22,13 @@ export interface SendEntry {
 }
 
 export interface ReceiveMessageRequest {
-  /** The maximum number of messages that SQS returns, from 1 to 10. */
+  /** The maximum number of messages that SQS returns to the call, from 1 to 10. */
   readonly most: number;
   /** How long SQS waits for a message, from 0 to 20 s. */
   readonly waitSeconds: number;
   /**
-   * The visibility timeout of the received messages, in seconds. Default: 32, a lease plus a guard for differing
-   * clocks.
+   * The visibility timeout of the received messages, in seconds. Default: 32, which is the length of a lease (30 s)
+   * plus 2 s, since clocks differ.
    */
   readonly hiddenSeconds?: number | undefined;
   /**
@@ -65,8 +65,9 @@ export function sqsClient(config: SQSClientConfig = {}): SQSClient {
 }
 
 /**
- * Makes all of the broker's calls to SQS. Visibility changes and deletes run before sends, since leases depend on
- * them. A failed call throws a HoldfastError; a failed entry of a batch call has a result of its own.
+ * Makes all of the broker's calls to SQS. Calls that change visibility or delete messages have priority over sends,
+ * since the leases of workers depend on these calls. A failed call throws a HoldfastError; a failed entry of a batch
+ * call has a result of its own.
  */
 export class SqsCalls {
   readonly #client: SQSClient;

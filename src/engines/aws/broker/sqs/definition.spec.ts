@@ -9,7 +9,7 @@ function namesOf(prefix: string, tenant: string, queue: string): string[] {
   return sqsQueuesOf(prefix, { tenant, queue }, priorities).flatMap(({ name, deadName }) => [name, deadName]);
 }
 
-test('by default a queue has one SQS queue, for the priority normal', () => {
+test('by default a Holdfast queue has one SQS queue, for the priority normal', () => {
   const queues = sqsQueuesOf('holdfast', { tenant: 'acme', queue: 'mail' });
   expect(queues.map((queue) => queue.priority)).toEqual(['normal']);
   expect(queues[0]?.name).toMatch(/^holdfast-acme-mail-[0-9a-f]{10}-normal\.fifo$/);

@@ -15,7 +15,7 @@ export function noSqsQueue(queue: QueueRef, name: string, cause?: unknown): Hold
   const text = `Queue '${queue.queue}' of tenant '${queue.tenant}' has no SQS queue ('${name}').`;
   return new HoldfastError('NOT_FOUND', 'QUEUE_UNKNOWN', text, {
     cause,
-    help: 'Check --queue-prefix, --region and --endpoint-sqs, or make it with `holdfast aws init`.',
+    help: 'Check --queue-prefix, --region and --endpoint-sqs, or create the SQS queue with `holdfast aws init`.',
   });
 }
 
@@ -35,7 +35,7 @@ export function asBrokerError(thrown: unknown): HoldfastError {
     return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'SQS is throttled.', {
       cause: thrown,
       retryAfterMs: 1_000,
-      help: 'Send the request again with the same key a little later, or fewer at once.',
+      help: 'Send the request again with the same key a little later, or send fewer requests at once.',
     });
   }
   if (lacksCredentials(errorName(thrown))) return noCredentials(thrown as Error);

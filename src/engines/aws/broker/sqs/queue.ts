@@ -13,7 +13,7 @@ export interface SqsQueueAddress {
   readonly priority: Priority;
   /** The name of the SQS queue. */
   readonly name: string;
-  /** The priority in the concurrency limiter of calls that send messages. Default: `submit`. */
+  /** The priority that the concurrency limiter gives to calls that send messages. Default: `submit`. */
   readonly callPriority?: CallPriority | undefined;
 }
 

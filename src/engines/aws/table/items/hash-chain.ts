@@ -5,8 +5,8 @@ import type { TaskId } from '../../../../ports/task-store.ts';
 import type { Item } from '../schema/keys.ts';
 
 /**
- * Size of a link in bytes. Each stored event of a task begins with a link: a hash of the event before it, or of the
- * submission for the first stored event. The task's head keeps the link after the last event. An event that was
+ * Size of a hash link in bytes. Each stored event of a task begins with a hash link: a hash of the event before it, or
+ * of the submission for the first stored event. The task's head keeps the link after the last event. An event that was
  * changed, dropped or inserted therefore breaks the chain. The hash uses no secret key, so an attacker who rewrites
  * the whole chain is not detected.
  */

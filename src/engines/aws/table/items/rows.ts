@@ -95,8 +95,8 @@ function exceptionOf(head: Head): string | undefined {
 export type HeadAttributes = Readonly<Record<string, AttributeValue | undefined>>;
 
 /**
- * Builds the attributes of a task's head item (`H`), except the keys, the revision, the events, the closing link, the
- * nonce and the result.
+ * Builds the attributes of a task's head item (`H`), except the keys, the revision, the events, the hash link after
+ * the last event, the nonce and the result.
  */
 export function headAttributes(head: Head, known: KnownTask, shards: Shards): HeadAttributes {
   const due = dueAtMs(head);

@@ -38,7 +38,7 @@ export class ExpiredHeadCleaner {
       this.#left = 0;
       this.#context.log.debug(
         { err: failed.reason },
-        'expired heads could not be deleted; TTL will delete them',
+        'the heads of expired tasks could not be deleted; TTL will delete them',
       );
     }
   }

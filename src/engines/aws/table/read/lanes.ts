@@ -7,8 +7,8 @@ import { type Item, laneTailKey, pointerKey, pointerRange, seqOfPointer, ttlName
 import { load } from './snapshots.ts';
 
 /**
- * Time in ms by which a lane's tail outlives every task of the lane, so that the numbering never restarts while a
- * task of the lane exists.
+ * Time in ms by which the tail item of a lane, which counts the places given out, outlives every task of the lane, so
+ * that the numbering never restarts while a task of the lane exists.
  */
 const tailOutlivesMs = 30 * 86_400_000;
 
@@ -36,7 +36,7 @@ export async function readTail(context: AwsContext, lane: LaneKey): Promise<Tail
   return tailOf((await context.calls.get('lane', [key], true)).get(key));
 }
 
-/** Returns the TTL, in seconds, of the tail of a lane whose last task expires at `expiresAtMs`. */
+/** Returns the TTL, in seconds, of the tail item of a lane whose last task expires at `expiresAtMs`. */
 function tailTtlS(expiresAtMs: number): number {
   return numberOf(ttlOf(expiresAtMs + tailOutlivesMs)) ?? 0;
 }

@@ -120,7 +120,10 @@ async function byTime(context: AwsContext, filter: TaskFilter, page: PageRequest
   }
 }
 
-/** Lists the tasks of a lane in their order: the unfinished tasks, and the ended tasks that still hold the lane. */
+/**
+ * Lists the tasks of a lane in their order: the unfinished tasks, and the dead tasks that still block the tasks behind
+ * them.
+ */
 async function byLane(
   context: AwsContext,
   filter: TaskFilter & { orderingKey: string },

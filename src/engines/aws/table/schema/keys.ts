@@ -89,14 +89,17 @@ function lanePartition({ tenant, queue, orderingKey }: LaneKey): string {
   return `O#${hash.digest('base64url').slice(0, 22)}`;
 }
 
-/** Returns the key of the tail of a lane (item `L`), which stores how many places the lane has given out. */
+/**
+ * Returns the key of the tail item (`L`) of a lane (the tasks of one ordering key). The item stores how many places
+ * the lane has given out.
+ */
 export function laneTailKey(lane: LaneKey): Key {
   return key(lanePartition(lane), 'L');
 }
 
 const pointerPrefix = 'S#';
 
-/** Returns the key of an item `P`, the pointer to a task at its place in the lane. */
+/** Returns the key of an item `P`, the pointer to a task at its place in its lane (the tasks of one ordering key). */
 export function pointerKey(lane: LaneKey, seq: number): Key {
   return key(lanePartition(lane), `${pointerPrefix}${seq.toString(36).padStart(laneSeqChars, '0')}`);
 }

@@ -57,7 +57,10 @@ export class Shards {
     const nowMs = this.#clock.monotonic();
     if (nowMs - this.#fetchedAt.monotonicMs >= freshMs && nowMs - this.#triedAtMs >= retryMs) {
       this.#fetch().catch((err: unknown) => {
-        this.#log.debug({ err }, 'could not read the shard counts; writing with the known ones');
+        this.#log.debug(
+          { err },
+          'could not read the shard counts; this process writes with the counts that it knows',
+        );
       });
     }
     return this.#table.written;

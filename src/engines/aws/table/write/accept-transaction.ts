@@ -78,8 +78,8 @@ export function freshResultOf(context: AwsContext, pending: PendingAcceptance, i
 
 /**
  * Finds the task that holds the idempotency key of a submission. The key is free if its newest task has given it up,
- * or was deleted while the key's anchor still exists. Then the result is a new pending acceptance to try, which
- * follows that task or that anchor.
+ * or if that task was deleted and only the anchor (the submission item of the key's first task) still exists. Then the
+ * result is a prepared try to accept the submission as the key's next task.
  */
 export async function resolveTakenKey(
   context: AwsContext,
@@ -99,7 +99,7 @@ export async function resolveTakenKey(
   };
 }
 
-/** Returns the pending acceptances from the start of the list, as many as fit into one transaction. */
+/** Returns as many submissions from the start of the list as fit into one transaction. */
 function firstThatFit(acceptances: readonly PendingAcceptance[]): PendingAcceptance[] {
   const taken: PendingAcceptance[] = [];
   let actions = 0;
@@ -115,7 +115,7 @@ function firstThatFit(acceptances: readonly PendingAcceptance[]): PendingAccepta
   return taken;
 }
 
-/** The items of one pending acceptance in a transaction. */
+/** The items that the acceptance of one submission adds to a transaction. */
 interface TransactionPart {
   readonly pending: PendingAcceptance;
   readonly item: Item;
@@ -124,8 +124,8 @@ interface TransactionPart {
 }
 
 /**
- * Returns the existing submission item that made DynamoDB refuse one acceptance of a transaction, true if another item
- * did so, or undefined if this acceptance was not refused.
+ * Tells why DynamoDB refused one of the submissions in a transaction. Returns the existing submission item if that
+ * item was the cause, true if another item was, or undefined if this submission was not refused.
  */
 function refusalOf(part: TransactionPart, reasons: readonly CancellationReason[]): Item | true | undefined {
   for (const [i, { role }] of part.actions.entries()) {
@@ -144,8 +144,8 @@ function isPlaceTaken({ actions }: TransactionPart, reasons: readonly Cancellati
 }
 
 /**
- * Sends one transaction that accepts several submissions. If DynamoDB refuses it, each acceptance whose own condition
- * failed gets its outcome or is tried again. The other acceptances are tried again in a new transaction.
+ * Sends one transaction that accepts several submissions. If DynamoDB refuses the transaction, each submission whose
+ * own condition failed gets its outcome or is tried again. The other submissions are tried again in a new transaction.
  */
 async function sendTransaction(
   context: AwsContext,

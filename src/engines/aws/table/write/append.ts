@@ -76,8 +76,8 @@ function claims({ events }: Transition): boolean {
 }
 
 /**
- * Returns the outcome of a change that lost a race: a conflict with the task's current state. Logs the worker that
- * won.
+ * Returns the outcome of a change that was refused because another change of the task was written first: a conflict
+ * with the task's current state. Logs the worker in that state.
  */
 async function reportConflict(
   context: AwsContext,
@@ -93,8 +93,9 @@ async function reportConflict(
   const { attempt, worker } = snapshot.head;
   const err = lostRace(change.id, snapshot.head, cause);
   const line = { task_id: change.id, queue, attempt, winner: worker, refusal: cause.name, err };
-  if (claims(change)) context.log.info(line, 'a claim lost its race');
-  else context.log.debug(line, 'a change lost its race');
+  if (claims(change))
+    context.log.info(line, 'a claim was refused: another change of the task was written first');
+  else context.log.debug(line, 'a change of a task was refused because another change was written first');
   return { kind: 'conflict', current: snapshot };
 }
 

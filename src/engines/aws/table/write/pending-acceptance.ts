@@ -21,8 +21,8 @@ import { type ItemAddress, idOf } from '../schema/ids.ts';
 import { anchorKey, headKey, type Item, ttlName } from '../schema/keys.ts';
 
 /**
- * The previous task of the idempotency key of a new task. It is absent if its items were deleted and only the key's
- * anchor still points to it.
+ * The task that held the idempotency key of a new task before. Absent if the items of the previous task were deleted
+ * and only the anchor (the submission item of the key's first task) still points to that task.
  */
 export interface PreviousGeneration {
   readonly address: ItemAddress;
@@ -37,8 +37,8 @@ export interface PendingAcceptance {
   readonly lane: LaneKey | undefined;
   readonly nonce: { readonly B: Uint8Array };
   /**
-   * The key's anchor item as read from the table; undefined if the new task is the first of its idempotency key and
-   * becomes the anchor.
+   * The anchor (the submission item of the key's first task) as read from the table; undefined if the new task is the
+   * first of its idempotency key and becomes the anchor.
    */
   readonly anchor: Item | undefined;
   readonly previous: PreviousGeneration | undefined;
@@ -81,8 +81,9 @@ export function pendingAcceptance(
 }
 
 /**
- * Builds the update that points a key's anchor item to the key's new task and makes the anchor live as long as that
- * task, on condition that the anchor is still as it was read.
+ * Builds the update that points the anchor of an idempotency key (the submission item of the key's first task) to the
+ * key's new task and lets the anchor expire no earlier than that task, on condition that the anchor is still as it was
+ * read.
  */
 function pointAnchor({ address, acceptance }: PendingAcceptance, anchor: Item): TransactWriteItem {
   const { g } = anchor;
@@ -108,8 +109,8 @@ function pointAnchor({ address, acceptance }: PendingAcceptance, anchor: Item): 
 }
 
 /**
- * Builds the check that the previous task of a key is still as it was read. A task at revision 1 has no head, or a
- * head that nobody has changed.
+ * Builds the condition check that the previous task of an idempotency key is still as it was read. A task at revision
+ * 1 has no head item (its stored state), or a head item that nobody has changed.
  */
 function checkPrevious({ address, revision }: PreviousGeneration): TransactWriteItem {
   const untouched = revision === 1 ? 'attribute_not_exists(pk) OR #at < :at OR ' : '';

@@ -9,8 +9,8 @@ import { type Item, laneTailKey } from '../schema/keys.ts';
 import { type PreparedWrite, updateOf } from './prepared-write.ts';
 
 /**
- * Result of a transition that gives its task a new place in the lane. `current` is the stored head that made the
- * condition fail.
+ * Result of a change (such as a redrive) that gives a task a new place in its lane. `current` is the stored head that
+ * made the condition fail.
  */
 export type RejoinResult =
   | { readonly ok: true; readonly head: Head; readonly laneSeq: number | undefined }
@@ -19,7 +19,7 @@ export type RejoinResult =
 const tries = 8;
 const refusedBy = 'ConditionalCheckFailed';
 
-/** Writes a transition and a new place at the tail of the task's lane, in one transaction. */
+/** Writes a change of a task and a new place at the tail of the task's lane, in one transaction. */
 export async function rejoinLane(
   context: AwsContext,
   prepared: PreparedWrite,
@@ -45,7 +45,7 @@ export async function rejoinLane(
         if (!isOwnWrite(head.Item, nonce)) return { ok: false, current: head.Item, cause: result.cause };
         return { ok: true, head: headOf(head.Item ?? {}), laneSeq: numberOf(head.Item?.q) };
       }
-      // If the lane's tail was still as read, another task has the new place already.
+      // If the stored tail of the lane was still as it was read, another task has taken the new place already.
       tail = moved?.Code === refusedBy ? tailOf(moved.Item) : await tailPastPointers(context, lane, tail);
       await context.calls.pause('append', i);
     }

@@ -10,7 +10,10 @@ export type ReadFrom = (table: string, kind: CopyKind) => string | undefined;
 
 export interface RedirectedRead {
   readonly body: Json;
-  /** The table's name for the name of each copy that the request reads. Empty if the request was not changed. */
+  /**
+   * Maps the name of each table copy that the request reads to the name of the original table. Empty if the request was
+   * not changed.
+   */
   readonly names: ReadonlyMap<string, string>;
 }
 
