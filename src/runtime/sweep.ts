@@ -13,8 +13,8 @@ const batch = 100;
  */
 const mostEntries = 1_000;
 /**
- * The maximum number of pages of due entries that one round of the sweep reads of one shard, even if it has dispatched
- * and ended no task.
+ * The maximum number of pages of due entries that one round of the sweep reads from one shard. A round ends earlier, after
+ * the first page of which a task could be dispatched or ended.
  */
 const mostPages = 10;
 /**

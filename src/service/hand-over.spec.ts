@@ -69,8 +69,8 @@ describe('a process that stalled while it dispatched the next task of a lane', (
     const redriven = await read();
     expect(redriven.laneSeq).toBeGreaterThan(dead.laneSeq ?? 0);
 
-    // The stalled process dispatches the lane's next task a second time, with the snapshot that it read
-    // before the first time.
+    // A stalled process wakes up and ends the hand-over of the lane again, with the snapshot that it read before another
+    // process ended it.
     await handOver(context, { ...dead, head: { ...head, handOver: true, revision: head.revision - 1 } });
     expect(await store.lowest(lane)).toEqual({ id, seq: redriven.laneSeq });
     expect(await read()).toEqual(redriven);

@@ -118,8 +118,8 @@ export class StoreStates {
 }
 
 /**
- * Returns the next time in ms at which something changes without a call, also by the clock of an actor that is `skewMs`
- * behind.
+ * Returns the next time in ms at which a message becomes visible, a lease expires or a task becomes due by itself. An actor
+ * whose clock is `skewMs` behind sees each of these times later, so both times count.
  */
 export function nextMoment(state: StoreState, nowMs: number, skewMs: number): number | undefined {
   let next: number | undefined;

@@ -91,8 +91,8 @@ export function readOptions(reader: Reader): OptionsRequest {
 
 const writer = new Writer();
 /**
- * The number of a boolean field that only stored options have. The field is true if the submission set a lifetime
- * itself.
+ * The protobuf field number of `ownLifetime`, which is true if the submission set its own lifetime. The store writes this
+ * field beside the fields of `holdfast.v1.SubmitOptions`; it is never sent.
  */
 const ownLifetimeField = 100;
 const cachedOptions = 64;

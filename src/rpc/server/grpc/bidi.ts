@@ -44,7 +44,7 @@ export function bidiHandler<I, O>(
 
 /**
  * Forwards the messages of a gRPC stream's client to the receiver, and tells the receiver exactly once that the stream
- * has ended. Returns the function by which the server's own end of the stream is told to the receiver in the same way.
+ * has ended. Returns a function that passes the server's own end of the stream to the receiver in the same way.
  */
 function forwardRequests<I, O>(
   call: ServerDuplexStream<ParseResult<I>, Buffer>,

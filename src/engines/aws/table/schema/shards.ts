@@ -114,7 +114,7 @@ export class Shards {
     } catch (err) {
       this.#log.debug(
         { err },
-        'could not release new shards to writers; this or another process will try again',
+        'could not allow writes to the new shards; this or another process will try again',
       );
       return;
     }

@@ -55,7 +55,7 @@ export class Shadow {
     return tail;
   }
 
-  /** Throws the error of a failed write to the copy, since a copy that lost a write must not be read any more. */
+  /** Throws if a write to this copy of the table has failed: the copy then lacks data, and a test must not read it. */
   check(): void {
     if (this.#failure !== undefined) throw this.#failure;
   }
