@@ -43,7 +43,7 @@ it('docs/options.md has the default and the limit of every option', () => {
     '`lifetime`': { byDefault: long(defaults.lifetimeMs), limit: long(limits.lifetimeMaxMs) },
     '`retention`': { byDefault: long(defaults.retentionMs), limit: long(limits.retentionMaxMs) },
     '`orderingKey`': { byDefault: "the contract's, else none", limit: characters },
-    '`priority`': { byDefault: '`normal`', limit: '' },
+    '`priority`': { byDefault: "the contract's, else `normal`", limit: '' },
     '`tags`': { byDefault: 'none', limit: `${limits.tags}, each ${limits.tagBytes} bytes` },
     // docs/options.md has two rows for `queue`; the later row, of a task type, replaces the row of a submission.
     '`queue`': { byDefault: '`default`', limit: `${limits.nameChars} characters` },

@@ -7,7 +7,7 @@ export function readyText({ grpcPort, httpPort }: DevPorts): string {
   return `holdfast is ready: gRPC on 127.0.0.1:${grpcPort}, HTTP on 127.0.0.1:${httpPort}`;
 }
 
-const example = `greet '{"name":"Ada"}' --key greet/ada`;
+const example = `greet '{"name":"Ada"}' --key greet/Ada`;
 const howToEnd = 'Ctrl-C lets running tasks finish and ends everything; a second Ctrl-C ends it at once.';
 
 /** Returns example commands for the task types of the running worker. `types` is undefined if no worker was named. */

@@ -155,7 +155,7 @@ export function addSubmit(program: Command, globals: Globals): void {
     .option('--wait', 'wait until the task ends, and print its result')
     .addHelpText(
       'after',
-      `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/ada --wait\n  holdfast submit report @report.json --delay 10m`,
+      `\nQueue, attempts, ordering key and idempotency key come from these flags: the command does not read defineTask.\n\nExamples:\n  holdfast submit greet '{"name":"Ada"}' --key greet/Ada --wait\n  holdfast submit report @report.json --delay 10m`,
     )
     .action(async (type, payload, options) => {
       const { url, output } = globals();

@@ -62,7 +62,7 @@ export function connectionError(address: string, host: string, error: NodeJS.Err
   if (unknownAuthority.test(code)) {
     return refused(
       `The certificate of the server at ${address} was signed by an authority that this client does not trust.`,
-      'Configure the `ca.crt` of the authority that signed it (`holdfast certs issue` prints its path).',
+      'Configure the `ca.crt` of the authority that signed it (`holdfast certs init` created it, in the folder of its `--dir`).',
     );
   }
   if (certificateRequired.test(code)) {
