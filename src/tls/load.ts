@@ -22,7 +22,8 @@ export interface Certificates {
   readonly notAfterMs: number;
 }
 
-const helpIssue = 'Make an authority with `holdfast certs init` and certificates with `holdfast certs issue`, or name another file.';
+const helpIssue =
+  'Make an authority with `holdfast certs init` and certificates with `holdfast certs issue`, or name another file.';
 
 export function badCertificate(message: string, help: string = helpIssue, cause?: unknown): HoldfastError {
   return new HoldfastError('FAILED_PRECONDITION', 'BAD_CERTIFICATE', message, { help, cause });

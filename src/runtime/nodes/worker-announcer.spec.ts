@@ -3,7 +3,11 @@ import { type StallingClock, stallingClock } from '../../../test/fixtures/stalli
 import { type MemoryEngine, memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { RegistryEntry } from '../../ports/registry.ts';
-import { type WorkerAnnouncement, workersKind } from '../../service/admin/worker-announcement.ts';
+import {
+  announcementLastsMs,
+  type WorkerAnnouncement,
+  workersKind,
+} from '../../service/admin/worker-announcement.ts';
 import { createService } from '../../service/create-service.ts';
 import type { Service, Session, WorkerHello } from '../../service/service.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
@@ -173,18 +177,24 @@ describe('announced workers', () => {
     expect(await server.service.workers('default', 'mail')).toMatchObject({ isComplete: true });
   });
 
-  test('are ignored if their announcement has another format, and another process may overwrite that announcement', async () => {
+  test('that another version of Holdfast announces are not listed, the list is incomplete, and their announcement is overwritten only when it is outdated', async () => {
     const kinds = [
       { ...mail, queues: ['mail'], types: ['send'], maxVersions: [1], workers: [{ name: 'old' }] },
     ];
     const value = { id: 'old', node: 'old', writtenAtMs: clock.now(), kinds, isComplete: true };
     await engine.registry.put(workersKind, 'old', value, 'absent');
     const [server, sqs] = [await process('server', true), await process('sqs')];
-    expect(await server.knownWorkers()).toEqual([]);
+    expect(await server.service.workers('default', 'mail')).toEqual({ workers: [], isComplete: false });
     sqs.worker('w');
     await clock.advance(announcedWithinMs);
     expect(await server.knownWorkers()).toEqual(['w']);
-    expect(await announcements()).toMatchObject([{ key: 'old', value: { node: 'sqs' } }]);
+    expect(await engine.registry.get(workersKind, 'old')).toMatchObject({ value });
+    await clock.advance(announcementLastsMs);
+    expect(await server.service.workers('default', 'mail')).toMatchObject({ isComplete: true });
+    const later = await process('later');
+    later.worker('v');
+    await clock.advance(announcedWithinMs);
+    expect(await engine.registry.get(workersKind, 'old')).toMatchObject({ value: { node: 'later' } });
   });
 
   test('are listed once, on their new node, if they moved to another node', async () => {

@@ -3,6 +3,7 @@ import {
   announcementIn,
   announcementOf,
   isCurrent,
+  isOfOtherVersion,
   workersKind,
 } from '../../service/admin/worker-announcement.ts';
 import type { ServiceContext } from '../../service/context.ts';
@@ -89,7 +90,9 @@ export class WorkerAnnouncer {
     const { registry, clock, processId } = this.#context;
     const entries = await registry.list(workersKind, '');
     const nowMs = clock.now();
-    const free = entries.filter((entry) => !isCurrent(announcementIn(entry), nowMs));
+    const free = entries.filter(
+      (entry) => !isCurrent(announcementIn(entry), nowMs) && !isOfOtherVersion(entry, nowMs),
+    );
     const mine = entries.find((entry) => announcementIn(entry)?.id === processId);
     const usable = mine ?? free[Math.floor(clock.random() * free.length)];
     return usable ?? { key: clock.uuid(), rev: 'absent' };

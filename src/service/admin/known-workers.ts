@@ -3,6 +3,7 @@ import type { KnownWorkers, WorkerView } from '../service.ts';
 import {
   announcementIn,
   isCurrent,
+  isOfOtherVersion,
   namedWorkersOf,
   unnamedWorkersOf,
   type WorkerAnnouncement,
@@ -30,6 +31,14 @@ export function newestOfEach(views: readonly WorkerView[]): Map<string, WorkerVi
   return newest;
 }
 
+interface OthersAnnouncements {
+  readonly announcements: readonly WorkerAnnouncement[];
+  /** False if another process has workers that its announcement leaves out, or that this version cannot read. */
+  readonly isComplete: boolean;
+}
+
+const noOthers: OthersAnnouncements = { announcements: [], isComplete: true };
+
 /**
  * Reads the current worker announcements of the other processes. The times of the announcements are compared with this
  * process's clock, which works because each process corrects its clock by the times in AWS's responses.
@@ -38,13 +47,16 @@ async function announcementsOfOthers({
   registry,
   clock,
   processId,
-}: ServiceContext): Promise<WorkerAnnouncement[]> {
+}: ServiceContext): Promise<OthersAnnouncements> {
   const entries = await registry.list(workersKind, '');
   const nowMs = clock.now();
-  return entries
+  const announcements = entries
     .map(announcementIn)
     .filter((announcement) => announcement !== undefined)
     .filter((announcement) => announcement.id !== processId && isCurrent(announcement, nowMs));
+  const isComplete =
+    announcements.every((one) => one.isComplete) && !entries.some((entry) => isOfOtherVersion(entry, nowMs));
+  return { announcements, isComplete };
 }
 
 /**
@@ -52,12 +64,14 @@ async function announcementsOfOthers({
  * then one entry for each group of workers with equal queues and types that another node only counts.
  */
 export async function everyWorker(context: ServiceContext): Promise<KnownWorkers> {
-  const announcements = context.store.can.sharedWriters ? await announcementsOfOthers(context) : [];
+  const { announcements, isComplete } = context.store.can.sharedWriters
+    ? await announcementsOfOthers(context)
+    : noOthers;
   const own = ownStreams(context);
   const named = newestOfEach(announcements.flatMap(namedWorkersOf));
   for (const view of own) named.delete(workerKey(view));
   return {
     workers: [...own, ...named.values(), ...announcements.flatMap(unnamedWorkersOf)],
-    isComplete: announcements.every((one) => one.isComplete),
+    isComplete,
   };
 }

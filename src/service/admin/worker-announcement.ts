@@ -111,6 +111,16 @@ export function isCurrent(announcement: WorkerAnnouncement | undefined, nowMs: n
   return Math.abs(nowMs - announcement.writtenAtMs) < announcementLastsMs;
 }
 
+/**
+ * Returns true if another version of Holdfast wrote this entry less than `announcementLastsMs` ago: a process then has
+ * workers that this version cannot list, and its entry must not be overwritten.
+ */
+export function isOfOtherVersion(entry: Pick<RegistryEntry, 'value'>, nowMs: number): boolean {
+  if (announcementIn(entry) !== undefined) return false;
+  const { writtenAtMs } = (entry.value ?? {}) as { readonly writtenAtMs?: unknown };
+  return typeof writtenAtMs === 'number' && Math.abs(nowMs - writtenAtMs) < announcementLastsMs;
+}
+
 export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
   return kinds.flatMap(({ tenant, queues, types, maxVersions, named }) =>
     named.map((one) => ({ tenant, queues, types, maxVersions, ...one, node, unlistedCount: 0 })),

@@ -101,7 +101,7 @@ describe('a submission', () => {
     [
       'a retention of more than 365 d',
       options({ retentionMs: 366 * day }),
-      'options.retentionMs: is 31622400000 ms; a whole number of ms from 0 ms to 365 d',
+      'options.retentionMs: is 31622400000 ms; a whole number of ms from 1 ms to 365 d',
     ],
     [
       'an idempotency window of less than 1 min',

@@ -77,6 +77,8 @@ function runTime(options: OptionsRequest, at: string, findings: Findings): void 
 export const options = message<OptionsRequest>(
   {
     ...optionalFields(optionRules),
+    // 0 over the wire means the default. An embedded client must not get another meaning for it.
+    retentionMs: optional(field(duration(1, limits.retentionMaxMs))),
     delayMs: optional(field(duration(0, limits.runAheadMs))),
     retry: optional(message<Partial<RetryPolicy>>(optionalFields<RetryPolicy>(retryRules))),
     tags,
