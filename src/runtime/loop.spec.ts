@@ -56,5 +56,5 @@ it('a background loop runs its next round after a round that failed', async () =
   });
   await clock.advance(3 * secondMs + 1);
   expect(rounds).toBeGreaterThanOrEqual(3);
-  expect(errors[0]).toMatch(/a round failed/);
+  expect(errors[0]).toMatch(/a round of a background loop failed/);
 });

@@ -96,7 +96,7 @@ export interface TableClients {
 }
 
 /**
- * Sends all requests of the AWS engine to its DynamoDB table; none of the requests is a Scan. The SDK retries
+ * Sends all requests of the AWS engine to its DynamoDB table; none of the requests scans the table. The SDK retries
  * throttled requests, this class retries transaction conflicts. Every error thrown is a HoldfastError.
  */
 export class TableCalls {
