@@ -97,14 +97,14 @@ export class CreditBalance {
   }
 
   get #wanted(): number {
-    const { slots: intake, prefetch } = this.#parts;
-    return this.#stopped ? 0 : intake.concurrency + prefetch.tasks;
+    const { slots, prefetch } = this.#parts;
+    return this.#stopped ? 0 : slots.concurrency + prefetch.tasks;
   }
 
   /** The number of tasks that the worker holds: tasks that wait for a slot, run, or have an unanswered settlement. */
   get #held(): number {
-    const { slots: intake, unanswered } = this.#parts;
-    return intake.waiting + intake.running + unanswered();
+    const { slots, unanswered } = this.#parts;
+    return slots.waiting + slots.running + unanswered();
   }
 
   #capacity(): CreditAmount {

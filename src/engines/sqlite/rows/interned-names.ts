@@ -107,11 +107,6 @@ export class InternedNames {
     return taskType;
   }
 
-  /** Returns the known versions of a task type. */
-  taskTypesOf(type: string): Iterable<InternedTaskType> {
-    return this.#versionsOfType.get(type)?.values() ?? [];
-  }
-
   /** Writes a queue's row within a transaction. Returns true if the queue had no row before. */
   internQueue(queue: InternedQueue): boolean {
     if (queue.id !== 0) return false;
