@@ -28,6 +28,7 @@ function succeeded({ lease }: Assignment) {
     message: '',
     errorType: '',
     afterMs: undefined,
+    begun: false,
   } as const;
 }
 

@@ -22,6 +22,7 @@ function settlementOf(task: Assignment): Settlement {
     message: '',
     errorType: '',
     afterMs: undefined,
+    begun: false,
   };
 }
 

@@ -35,7 +35,7 @@ function commandsFor(head: Head): Command[] {
     random: 0.5,
   } as const;
   return [
-    { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true },
+    { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true, begins: true },
     { kind: 'expire' },
     { kind: 'lapse' },
     { kind: 'cancel', actor: 'a', message: '' },
@@ -45,7 +45,7 @@ function commandsFor(head: Head): Command[] {
     { ...failure, outcome: 'fatal' },
     { ...failure, outcome: 'cancelled' },
     { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: 1_000 },
-    { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: true, random: 0.5 },
+    { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: true, begun: false },
   ];
 }
 

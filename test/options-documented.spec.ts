@@ -55,6 +55,10 @@ it('docs/options.md has the default and the limit of every option', () => {
     '`retry.backoff.base`': { byDefault: long(defaults.backoffBaseMs), limit: long(limits.backoffMaxMs) },
     '`retry.backoff.factor`': { byDefault: String(defaults.backoffFactor), limit: '' },
     '`retry.backoff.max`': { byDefault: long(defaults.backoffMaxMs), limit: long(limits.backoffMaxMs) },
+    '`maxLosses`': {
+      byDefault: String(defaults.maxLosses),
+      limit: `${limits.lossesBeforeAlone + 1} to ${limits.maxLosses.toLocaleString('en')}`,
+    },
     '`version`': { byDefault: String(defaults.typeVersion), limit: '' },
     'the input, as JSON': { byDefault: '', limit: kib(limits.payloadBytes) },
     'the result, as JSON': { byDefault: '', limit: kib(limits.resultBytes) },

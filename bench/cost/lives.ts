@@ -88,7 +88,7 @@ export function minuteOfWork(count: number): Promise<Units> {
 type ClaimedTasks = Awaited<ReturnType<typeof claimAll>>;
 
 async function heartbeatAll(worker: CostNode, held: ClaimedTasks): Promise<void> {
-  const items = held.map(({ lease }) => ({ lease, progress: undefined }));
+  const items = held.map(({ lease }) => ({ lease, begun: true, progress: undefined }));
   for (const answer of await worker.service.heartbeat(items, { tenant: 'default' })) {
     if (answer.verdict !== 'renewed') throw new Error(`a heartbeat was answered ${answer.verdict}`);
   }

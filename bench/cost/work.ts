@@ -35,7 +35,15 @@ export async function submitAll(
 export function settlementOf({ lease }: Assignment, outcome: OutcomeKind = 'succeeded'): Settlement {
   const failed = outcome === 'failed';
   const message = failed ? 'the receiver answered 503 Service Unavailable' : '';
-  return { lease, outcome, result: undefined, message, errorType: failed ? 'Error' : '', afterMs: undefined };
+  return {
+    lease,
+    outcome,
+    result: undefined,
+    message,
+    errorType: failed ? 'Error' : '',
+    afterMs: undefined,
+    begun: false,
+  };
 }
 
 /**

@@ -50,9 +50,16 @@ export interface Limits {
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
+  /** The highest number of lost workers that a task type may allow before its task is dead. */
+  readonly maxLosses: number;
   /**
-   * How often a task may be given back (released) without using up an attempt because its claim never reached
-   * the worker. Each further release counts as a failed attempt.
+   * The number of lost workers after which a task runs with nothing else beside it in its worker's process. It is also
+   * the reason for the lowest value of `maxLosses`: only a loss of a task that ran alone makes the task dead.
+   */
+  readonly lossesBeforeAlone: number;
+  /**
+   * How often a task may be given back (released) because its claim never reached the worker, before each further
+   * release backs off. No release uses an attempt.
    */
   readonly releases: number;
   readonly runAheadMs: number;
@@ -143,6 +150,8 @@ export const limits: Limits = Object.freeze({
   watchedTasks: 256,
   redriveItems: 1_000,
   maxAttempts: 1_000,
+  maxLosses: 1_000,
+  lossesBeforeAlone: 2,
   releases: 20,
   runAheadMs: 365 * day,
   windowMinMs: minute,
@@ -179,6 +188,7 @@ export const defaults = Object.freeze({
   retentionMs: 7 * day,
   attemptTimeoutMs: 5 * minute,
   maxAttempts: 5,
+  maxLosses: 3,
   backoffBaseMs: second,
   backoffFactor: 2,
   backoffMaxMs: 5 * minute,

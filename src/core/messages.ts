@@ -94,6 +94,8 @@ export interface Assignment {
   readonly traceparent: string;
   readonly parentId: string;
   readonly tags: readonly string[];
+  /** True if the worker must run nothing else beside this task, because the task's workers were lost before. */
+  readonly alone: boolean;
 }
 
 export type CancelCause = 'cancelled' | 'deadline' | 'leaseLost' | 'timeout';
@@ -126,10 +128,14 @@ export interface Settlement {
   readonly message: string;
   readonly errorType: string;
   readonly afterMs: number | undefined;
+  /** For the outcome `released`: true if the handler had been called. */
+  readonly begun: boolean;
 }
 
 export interface HeartbeatItem {
   readonly lease: Uint8Array;
+  /** True once the handler was called, or is about to be called. */
+  readonly begun: boolean;
   readonly progress: Progress | undefined;
 }
 

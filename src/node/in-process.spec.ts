@@ -55,6 +55,7 @@ describe('the in-process transport', () => {
       message: '',
       errorType: '',
       afterMs: undefined,
+      begun: false,
     } as const;
     reporter.send({
       kind: 'settlements',

@@ -85,6 +85,8 @@ export interface LeaseRenewal {
   readonly id: TaskId;
   readonly expect: { readonly fencingToken: number };
   readonly leaseEndAtMs: number;
+  /** True if the handler of the attempt was called. False keeps what is stored: an attempt that has begun stays begun. */
+  readonly begun: boolean;
   /** The new progress; undefined keeps the stored progress. */
   readonly progress: Progress | undefined;
 }

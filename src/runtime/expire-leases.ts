@@ -1,6 +1,7 @@
 import { isEnded } from '../core/task/head.ts';
 import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
+import { knowledgeOf } from '../service/settle/held-leases.ts';
 
 const batch = 100;
 /**
@@ -25,7 +26,7 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
   );
   for (const snapshot of read) {
     if (snapshot !== undefined && !isEnded(snapshot.head))
-      await commitCommand(context, snapshot, { kind: 'expire' });
+      await commitCommand(context, snapshot, { kind: 'expire', lastLease: knowledgeOf(context, snapshot) });
   }
   return deliveries.length === batch;
 }

@@ -40,6 +40,7 @@ function failed(lease: Uint8Array = new Uint8Array(0)) {
     message: 'no',
     errorType: '',
     afterMs: undefined,
+    begun: false,
   };
 }
 

@@ -39,7 +39,7 @@ async function die({ service, settled }: Awaited<ReturnType<typeof startNode>>):
     ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1 },
     ...{ workerName: 'w', workerId: '1', waitMs: 0, requestId: '', signal: new AbortController().signal },
   });
-  const rest = { result: undefined, message: 'no', errorType: '', afterMs: undefined };
+  const rest = { result: undefined, message: 'no', errorType: '', afterMs: undefined, begun: false };
   const fatal = { lease: assigned?.lease ?? expect.fail(), outcome: 'fatal', ...rest } as const;
   await service.settle([fatal], { tenant, sessionId: undefined });
   await settled();

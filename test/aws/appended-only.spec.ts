@@ -65,6 +65,7 @@ async function live(engine: EngineOnTable): Promise<Snapshot> {
       id: task.id,
       expect: { fencingToken: task.head.fencingToken },
       leaseEndAtMs: fixture.now + 40_000,
+      begun: false,
       progress: { fraction: 0.5, note: 'half' },
     });
     task = await fixture.read(task);

@@ -42,7 +42,7 @@ async function claimAsSubmitted(engine: EngineOnTable, task: Snapshot): Promise<
   const { fixture } = engine;
   const [seen] = (await fixture.store.readAsSubmitted?.([task.id], fixture.now)) ?? [];
   if (seen === undefined) throw new Error('no task');
-  const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true } as const;
+  const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true, begins: true } as const;
   const change = fixture.transition(seen, claim);
   const outcome = await fixture.append(change);
   if (outcome.kind !== 'done') throw new Error(outcome.kind);
@@ -131,6 +131,7 @@ test('heartbeats, failures, redrives, reads and other operations on a task cost 
     id: task.id,
     expect: { fencingToken },
     leaseEndAtMs: fixture.now + 30_000,
+    begun: false,
   } as const;
   await cost('a heartbeat', () => fixture.append({ ...beat, progress: undefined }));
   task = await fixture.read(task);

@@ -117,7 +117,7 @@ test('a damaged task in a batch does not stop another node from renewing and set
   const { service } = await node('node-2');
   const from = { tenant: queue.tenant, sessionId: undefined };
   const beats = await service.heartbeat(
-    claimed.map(({ lease }) => ({ lease, progress: undefined })),
+    claimed.map(({ lease }) => ({ lease, begun: true, progress: undefined })),
     from,
   );
   const of = <T>(answers: readonly T[]) => new Map(answers.map((answer, i) => [claimed[i]?.id, answer]));
@@ -132,6 +132,7 @@ test('a damaged task in a batch does not stop another node from renewing and set
       message: '',
       errorType: '',
       afterMs: undefined,
+      begun: false,
     })),
     from,
   );

@@ -75,7 +75,14 @@ test('a claim, a heartbeat and a settlement whose response is lost take effect e
   expect(running.head).toMatchObject({ state: 'running', revision: 2, attempt: 1 });
   const expect_ = { fencingToken: running.head.fencingToken };
   const leaseEndAtMs = fixture.now + 50_000;
-  const beat = { kind: 'renewal', id: task.id, expect: expect_, leaseEndAtMs, progress: undefined } as const;
+  const beat = {
+    kind: 'renewal',
+    id: task.id,
+    expect: expect_,
+    leaseEndAtMs,
+    begun: true,
+    progress: undefined,
+  } as const;
   const beaten = await losingAnswers(() => fixture.append(beat));
   expect(beaten).toMatchObject({ kind: 'done', head: { revision: 3, leaseEndAtMs } });
   const result = noise(5_000);

@@ -78,7 +78,7 @@ test('submissions that use up their retry budget leave the retry budget of reque
   });
   const expected = { fencingToken: task.head.fencingToken };
   const [renewed] = await fixture.store.append([
-    { kind: 'renewal', id: task.id, expect: expected, leaseEndAtMs: 1, progress: undefined },
+    { kind: 'renewal', id: task.id, expect: expected, leaseEndAtMs: 1, begun: false, progress: undefined },
   ]);
   expect(renewed?.kind).toBe('done');
   expect(left).toBeLessThan(0);

@@ -75,6 +75,7 @@ async function work({ service }: Node, workerId: string, done: Set<string>): Pro
       message: '',
       errorType: '',
       afterMs: undefined,
+      begun: false,
     }));
     const { results } = await service.settle(settlements, { tenant: mail.tenant, sessionId: undefined });
     for (const [i, one] of results.entries()) {

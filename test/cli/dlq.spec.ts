@@ -101,7 +101,10 @@ async function fail(service: Service): Promise<void> {
     message: 'no',
     errorType: '',
   } as const;
-  await service.settle([{ ...fatal, afterMs: undefined }], { tenant: mail.tenant, sessionId: undefined });
+  await service.settle([{ ...fatal, afterMs: undefined, begun: false }], {
+    tenant: mail.tenant,
+    sessionId: undefined,
+  });
 }
 
 test('dlq drain prints the counts of each queue, and the ids of messages that Holdfast did not write', async () => {

@@ -159,7 +159,7 @@ export class TaskFixture {
   }
 
   claimCommand(lowest = true): Command {
-    return { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest };
+    return { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins: true };
   }
 
   claim(task: Snapshot): Promise<Snapshot> {

@@ -4,6 +4,7 @@ import type { Actor, SearchCase } from './case.ts';
 import { type HandlerOutcome, operator, submitter, sweeper, worker } from './scripts.ts';
 
 const lane = 'lane';
+const once: Partial<OptionsRequest> = { retry: { ...noOptions.retry, maxAttempts: 1 } };
 const twice: Partial<OptionsRequest> = { retry: { ...noOptions.retry, maxAttempts: 2 } };
 
 /** A client that submits a second time if its first submission was not answered. */
@@ -42,6 +43,13 @@ export const cases = {
   'a task whose dispatch message may be lost or doubled and whose lease may expire': {
     ...withoutFaults,
     actors: [client('a', twice), ...workers(2, 'succeed'), ...sweeps(1)],
+    crashes: 1,
+    sendFaults: 1,
+    horizonMs: 40_000,
+  },
+  'a task that may be tried once and whose lease may expire': {
+    ...withoutFaults,
+    actors: [client('a', once), ...workers(2, 'succeed'), ...sweeps(1)],
     crashes: 1,
     sendFaults: 1,
     horizonMs: 40_000,

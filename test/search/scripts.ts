@@ -41,7 +41,7 @@ export type HandlerOutcome = keyof typeof outcomes | 'heartbeat';
 const outcomes = { succeed: 'succeeded', fail: 'failed', die: 'fatal' } as const;
 
 function settlement({ lease }: Assignment, outcome: keyof typeof outcomes): Settlement {
-  const details = { result: undefined, message: '', errorType: '', afterMs: undefined };
+  const details = { result: undefined, message: '', errorType: '', afterMs: undefined, begun: false };
   return { lease, outcome: outcomes[outcome], ...details };
 }
 
@@ -54,7 +54,8 @@ async function work(
   outcomesToTry: readonly HandlerOutcome[],
 ): Promise<void> {
   const first = await choose(outcomesToTry);
-  if (first === 'heartbeat') await service.heartbeat([{ lease: task.lease, progress: undefined }], from);
+  if (first === 'heartbeat')
+    await service.heartbeat([{ lease: task.lease, begun: true, progress: undefined }], from);
   const last =
     first === 'heartbeat' ? await choose(outcomesToTry.filter((one) => one !== 'heartbeat')) : first;
   await service.settle([settlement(task, last)], from);

@@ -11,8 +11,9 @@ const sizes: Readonly<Record<CaseName, readonly [states: number, ...kinds: TaskE
   'a task whose dispatch message may be lost or doubled and whose lease may expire': [
     1_700,
     'leaseExpired',
-    'died',
+    'succeeded',
   ],
+  'a task that may be tried once and whose lease may expire': [200, 'leaseExpired', 'died', 'succeeded'],
   'a task whose lease may be renewed shortly before it expires': [5_000, 'leaseExpired', 'succeeded'],
   'a task that fails and is retried': [6_000, 'failed', 'died', 'succeeded'],
   'a delayed task with two sweeps and a worker whose clock is slow': [29_000, 'succeeded'],

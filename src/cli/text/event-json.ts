@@ -1,4 +1,4 @@
-import { deadReasons, eventKinds } from '../../core/task/event.ts';
+import { begunWords, deadReasons, eventKinds } from '../../core/task/event.ts';
 import type { TaskEvent } from '../../rpc/gen/holdfast/v1/task_pb.ts';
 
 /** Returns an event as `--json` prints it: kinds and reasons in the words of the SDK, and no empty fields. */
@@ -22,5 +22,8 @@ export function eventJson(event: TaskEvent, index: number): Record<string, unkno
     inLane: event.inLane || undefined,
     holdsLane: event.holdsLane || undefined,
     countsAsRelease: event.countsAsRelease || undefined,
+    begun: begunWords[event.begun],
+    alone: event.alone || undefined,
+    countsAsLoss: event.countsAsLoss || undefined,
   };
 }

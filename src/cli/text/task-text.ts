@@ -1,5 +1,6 @@
 import type { Message } from '@bufbuild/protobuf';
 import {
+  Begun,
   DeadReason,
   EventKind,
   Priority,
@@ -55,6 +56,7 @@ const optionTexts: FieldTexts<SubmitOptions> = {
   windowMs: ({ windowMs }) => windowMs || undefined,
   attemptTimeoutMs: ({ attemptTimeoutMs }) => attemptTimeoutMs || undefined,
   retry: ({ retry }) => retry && fieldValues(retryTexts, retry),
+  maxLosses: ({ maxLosses }) => maxLosses || undefined,
 };
 
 const retryTexts: FieldTexts<RetryPolicy> = {
@@ -87,6 +89,7 @@ export function taskJson(task: Task): Record<string, unknown> {
     orderingKey: task.spec?.orderingKey || undefined,
     attempt: task.attempt,
     maxAttempts: task.maxAttempts,
+    losses: task.losses || undefined,
     version: task.version,
     acceptedAtMs: task.acceptedAtMs,
     runAtMs: task.runAtMs || undefined,
@@ -114,10 +117,27 @@ export function taskText(task: Task): string {
     .join('\n');
 }
 
+/** Returns what an expired lease says about its attempt, or an empty text for every other event. */
+function lossText({ begun, alone, countsAsLoss }: TaskEvent): string {
+  if (begun === Begun.UNSPECIFIED) return '';
+  if (begun === Begun.NO) return 'the handler had not begun';
+  const loss = countsAsLoss
+    ? 'the worker was lost'
+    : 'the worker reported in time, the store did not record it';
+  return [
+    loss,
+    begun === Begun.UNKNOWN ? 'perhaps before the handler began' : '',
+    alone ? 'the task ran alone' : '',
+  ]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
 export function eventLine(event: TaskEvent, index: number): string {
   const details = [
     event.attempt > 0 ? `attempt ${event.attempt}` : '',
     event.worker === '' ? '' : `by ${event.worker}`,
+    lossText(event),
     event.fencingToken === 0n ? '' : `token ${event.fencingToken}`,
     event.runAtMs === 0n ? '' : `not before ${time(event.runAtMs)}`,
     event.deadReason === DeadReason.UNSPECIFIED ? '' : nameIn(DeadReason, event.deadReason),

@@ -21,6 +21,7 @@ describe('a task type', () => {
     ['a', { version: 0 }, 'version: is 0; a whole number from 1 to 4,294,967,295'],
     ['a', { version: '1' }, 'version: is a string; give a number'],
     ['a', { retry: { maxAttempts: 1_001 } }, 'retry.maxAttempts: is 1001; a whole number from 1 to 1,000'],
+    ['a', { maxLosses: 2 }, 'maxLosses: is 2; a whole number from 3 to 1,000'],
     ['a', { retry: { maxAttempts: '5' } }, 'retry.maxAttempts: is a string; give a number'],
     [
       'a',

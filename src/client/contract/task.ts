@@ -40,6 +40,12 @@ export interface TaskOptions<I extends Schema> {
   readonly retry?: Retry;
   /** The longest time of one attempt, at most 11 h; a longer attempt fails. Default: 5 min. */
   readonly timeout?: Duration;
+  /**
+   * The number of lost workers after which a task is dead with reason `workerLost`, from 3 to 1,000. Default: 3. A
+   * worker is lost if its process ends, or is cut off for longer than a lease, while it runs the task. From two losses
+   * on the task runs alone in its worker. Choose more for tasks of hours on machines that may be taken away.
+   */
+  readonly maxLosses?: number;
   /** The priority of the tasks. Default: `normal`. A submission can choose another one. */
   readonly priority?: Priority;
   /**
@@ -75,6 +81,7 @@ export interface TaskContract {
   readonly maxMs: number | undefined;
   readonly backoff: ((attempt: number, error: unknown) => Duration) | undefined;
   readonly timeoutMs: number | undefined;
+  readonly maxLosses: number | undefined;
   readonly priority: Priority | undefined;
   readonly upgrade: Readonly<Record<number, (old: unknown) => unknown>>;
   readonly idempotencyKey: ((input: unknown) => string) | undefined;
@@ -138,7 +145,14 @@ export function defineTask<
 }
 
 function contractOf(options: TaskOptions<Schema>): TaskContract {
-  const { queue = 'default', version = defaults.typeVersion, retry = {}, timeout, priority } = options;
+  const {
+    queue = 'default',
+    version = defaults.typeVersion,
+    retry = {},
+    timeout,
+    maxLosses,
+    priority,
+  } = options;
   const { maxAttempts, backoff } = retry;
   const curve = typeof backoff === 'function' ? undefined : backoff;
   return Object.freeze({
@@ -150,6 +164,7 @@ function contractOf(options: TaskOptions<Schema>): TaskContract {
     maxMs: optionalMs(curve?.max, 'retry.backoff.max'),
     backoff: typeof backoff === 'function' ? backoff : undefined,
     timeoutMs: timeout === undefined ? undefined : durationMs(timeout, 'timeout'),
+    maxLosses,
     priority,
     upgrade: options.upgrade ?? {},
     idempotencyKey: options.idempotencyKey as TaskContract['idempotencyKey'],
@@ -165,6 +180,7 @@ const rules = {
   factor: ifGiven(numberRule(retryRules.factor)),
   maxMs: ifGiven(retryRules.maxMs),
   timeoutMs: ifGiven(optionRules.attemptTimeoutMs),
+  maxLosses: ifGiven(numberRule(optionRules.maxLosses)),
 };
 
 function ensureInRange(taskName: string, contract: TaskContract): void {
@@ -178,6 +194,7 @@ function ensureInRange(taskName: string, contract: TaskContract): void {
   found.add('retry.backoff.factor', rules.factor(contract.factor));
   found.add('retry.backoff.max', rules.maxMs(contract.maxMs));
   found.add('timeout', rules.timeoutMs(contract.timeoutMs));
+  found.add('maxLosses', rules.maxLosses(contract.maxLosses));
   for (const from of Object.keys(upgrade).map(Number)) {
     if (Number.isInteger(from) && from >= 1 && from < version) continue;
     found.add(`upgrade.${from}`, `upgrades from version ${from}, but the task type has version ${version}`);

@@ -78,7 +78,7 @@ describe('the gRPC transport over mutual TLS', () => {
     const settled = client.report(report);
     settled.send({ kind: 'hello', sessionId, workerId, tenant: '' });
     const lease = tasks[0]?.lease ?? new Uint8Array();
-    settled.send({ kind: 'heartbeats', batch: 1, items: [{ lease, progress: undefined }] });
+    settled.send({ kind: 'heartbeats', batch: 1, items: [{ lease, begun: true, progress: undefined }] });
     expect((await report.first('heartbeats')).answers).toEqual([
       { verdict: 'renewed', leaseMs: expect.closeTo(30_000, -3) },
     ]);
@@ -86,7 +86,15 @@ describe('the gRPC transport over mutual TLS', () => {
       kind: 'settlements',
       batch: 2,
       items: [
-        { lease, outcome: 'succeeded', result: undefined, message: '', errorType: '', afterMs: undefined },
+        {
+          lease,
+          outcome: 'succeeded',
+          result: undefined,
+          message: '',
+          errorType: '',
+          afterMs: undefined,
+          begun: false,
+        },
       ],
     });
     expect(await report.first('settled')).toMatchObject({

@@ -118,5 +118,6 @@ export function optionsRequest(
     tags,
     parentId,
     whenDead: options.whenDead,
+    maxLosses: contract.maxLosses,
   };
 }

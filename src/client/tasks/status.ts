@@ -1,6 +1,13 @@
 /** Converts protobuf tasks and events to the objects that the SDK returns. */
 
-import { type DeadReason, deadReasons, type EventKind, eventKinds } from '../../core/task/event.ts';
+import {
+  type Begun,
+  begunWords,
+  type DeadReason,
+  deadReasons,
+  type EventKind,
+  eventKinds,
+} from '../../core/task/event.ts';
 import { priorityNumbers, stateNumbers, wordOf } from '../../core/wire-numbers.ts';
 import type {
   Payload,
@@ -37,10 +44,18 @@ export interface TaskStatus {
   readonly state: State;
   /** The number of the task's events so far. It rises with every change of the task. */
   readonly version: number;
-  /** The number of attempts that were started. A redrive sets it back to 0; a snooze or a release does not count. */
+  /**
+   * The number of attempts that were started. A redrive sets it back to 0; a snooze, a release and an attempt that was
+   * lost with its worker do not count.
+   */
   readonly attempt: number;
   /** The largest number of attempts; after the last one fails, the task is dead. */
   readonly maxAttempts: number;
+  /**
+   * The number of workers that were lost while they ran the task, since its submission or its last redrive. From 2 on
+   * the task runs alone in its worker; after `maxLosses` of its task type it is dead.
+   */
+  readonly losses: number;
   /** The priority of the task in its queue. */
   readonly priority: 'high' | 'normal' | 'low';
   /** The tags of the task. */
@@ -97,6 +112,13 @@ export interface TaskEvent {
   readonly attempt: number | undefined;
   /** The name of the worker that claimed the task. */
   readonly worker: string | undefined;
+  /**
+   * For `leaseExpired`: whether the handler had been called, whether the task ran alone in its worker, and whether the
+   * expiry counts as a loss of the worker.
+   */
+  readonly loss:
+    | { readonly begun: Begun; readonly alone: boolean; readonly countsAsLoss: boolean }
+    | undefined;
   /** The time of the next attempt. */
   readonly runAt: Date | undefined;
   /** The reason why the task died. */
@@ -139,6 +161,7 @@ export function statusOf(task: WireTask): TaskStatus {
     version: task.version,
     attempt: task.attempt,
     maxAttempts: task.maxAttempts,
+    losses: task.losses,
     priority: wordOf(priorityNumbers, options?.priority ?? 0) ?? 'normal',
     tags: options?.tags ?? [],
     parentId: textOf(options?.parentId ?? ''),
@@ -169,6 +192,11 @@ function contentOf(payload: Payload | undefined): unknown {
   }
 }
 
+function lossOf({ begun, alone = false, countsAsLoss = false }: Partial<WireEvent>): TaskEvent['loss'] {
+  const word = begunWords[begun ?? 0];
+  return word === undefined ? undefined : { begun: word, alone, countsAsLoss };
+}
+
 /** Converts a protobuf event to a TaskEvent. */
 export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
   const recorded: Partial<WireEvent> = event ?? {};
@@ -179,6 +207,7 @@ export function eventOf({ version, event, state }: VersionedEvent): TaskEvent {
     state: stateOf(state),
     attempt: recorded.attempt || undefined,
     worker: textOf(recorded.worker ?? ''),
+    loss: lossOf(recorded),
     runAt: timeOf(recorded.runAtMs ?? 0n),
     reason: deadReasons[recorded.deadReason ?? 0],
     message: textOf(recorded.message ?? ''),

@@ -17,6 +17,8 @@ export interface AttemptOutcome {
   readonly errorType: string;
   /** The wait before the next attempt in milliseconds; undefined if the retry policy decides. */
   readonly afterMs: number | undefined;
+  /** For the outcome `released`: true if the handler had been called. */
+  readonly begun: boolean;
 }
 
 const emptyOutcome: AttemptOutcome = {
@@ -25,12 +27,15 @@ const emptyOutcome: AttemptOutcome = {
   message: '',
   errorType: '',
   afterMs: undefined,
+  begun: true,
 };
 
 /** The outcome of a success without a result. */
 export const succeededWithoutResult: AttemptOutcome = Object.freeze({ ...emptyOutcome });
-/** The outcome that gives a task back to its queue without counting the attempt. */
+/** The outcome that gives a running task back to its queue without counting the attempt, because the worker stops. */
 export const released: AttemptOutcome = Object.freeze({ ...emptyOutcome, outcome: 'released' });
+/** The outcome that gives a task back to its queue whose handler was not called. */
+export const returned: AttemptOutcome = Object.freeze({ ...released, begun: false });
 
 /** Thrown if the handler returned a value that the contract's output does not allow. */
 class BadResult extends Error {

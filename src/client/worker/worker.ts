@@ -7,7 +7,7 @@ import { type Duration, durationMs } from '../duration.ts';
 import { type Attempt, logFields } from './attempt.ts';
 import { reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
-import { type AttemptOutcome, released } from './outcome.ts';
+import { type AttemptOutcome, released, returned } from './outcome.ts';
 import type { RunningWorker, WorkerParts } from './running.ts';
 import { Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
@@ -136,7 +136,7 @@ class WorkerRun implements RunningWorker {
     for (const task of tasks) {
       this.#credits.assigned(task.spec.length, current);
       const handler = this.#handlerFor(task);
-      if (handler === undefined || this.#credits.stopped) this.#settle(task, released);
+      if (handler === undefined || this.#credits.stopped) this.#settle(task, returned);
       else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
         this.#credits.dropped(task.spec.length);
       else this.#slots.add(task, handler, nowMs);
@@ -198,7 +198,7 @@ class WorkerRun implements RunningWorker {
     const stale = this.#slots.takeStale(nowMs);
     if (stale.length > 0) {
       this.#prefetch.recordStale();
-      for (const { assignment } of stale) this.#settle(assignment, released);
+      for (const { assignment } of stale) this.#settle(assignment, returned);
     }
     const times = [
       this.#slots.staleAtMs(),
@@ -219,7 +219,7 @@ class WorkerRun implements RunningWorker {
     await Promise.resolve();
     this.#workStream.resetCredit();
     for (const { assignment } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
-      this.#settle(assignment, released);
+      this.#settle(assignment, returned);
     if (!(await this.#within(timeoutMs, this.#allEnded()))) {
       this.#attempts.abortAll('shutdown', 'The worker is shutting down.');
       await this.#within(abortGraceMs, this.#allEnded());

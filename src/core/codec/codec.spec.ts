@@ -237,6 +237,7 @@ describe('the size of a submission in a batch', () => {
       tags: Array.from({ length: 8 }, () => '键'.repeat(21)),
       parentId: '键'.repeat(255),
       whenDead: 'redrive',
+      maxLosses: 7,
     };
     const [key, traceparent] = ['键'.repeat(255), '键'.repeat(255)];
     const item = { key, spec: new Uint8Array(262_144), options, traceparent };

@@ -101,7 +101,13 @@ describe('events of an older schema', () => {
   });
 
   it('are also converted within a list, and the events of other kinds in that list stay unchanged', () => {
-    const released = { kind: 'claimReleased', atMs: 4, fencingToken: 9, countsAsRelease: true } as const;
+    const released = {
+      kind: 'claimReleased',
+      atMs: 4,
+      fencingToken: 9,
+      countsAsRelease: true,
+      retryAtMs: undefined,
+    } as const;
     const old = written(0, '60');
     const list = Buffer.concat([encodeEvents([released]), Uint8Array.of(0x0a, old.length), old]);
     expect(decodeEvents(list, table)).toMatchObject([released, { kind: 'snoozed', runAtMs: 60_005 }]);

@@ -1,4 +1,4 @@
-import { deadReasons, eventKinds, type TaskEvent } from '../task/event.ts';
+import { begunWords, deadReasons, eventKinds, type TaskEvent } from '../task/event.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -25,6 +25,9 @@ export interface EventFields {
   readonly inLane: boolean;
   readonly holdsLane: boolean;
   readonly countsAsRelease: boolean;
+  readonly begun: number;
+  readonly alone: boolean;
+  readonly countsAsLoss: boolean;
 }
 
 /** Converts an event of one schema to the next schema. */
@@ -55,10 +58,11 @@ function writeRest(into: Writer, event: KnownEvent): void {
       into.number(11, event.timeoutAtMs);
       break;
     case 'claimReleased':
-      into.number(4, event.fencingToken).flag(18, event.countsAsRelease);
+      into.number(4, event.fencingToken).number(7, event.retryAtMs).flag(18, event.countsAsRelease);
       break;
     case 'leaseExpired':
-      into.number(4, event.fencingToken);
+      into.number(4, event.fencingToken).number(19, begunWords.indexOf(event.begun));
+      into.flag(20, event.alone).flag(21, event.countsAsLoss);
       break;
     case 'failed':
       into.number(4, event.fencingToken).number(7, event.retryAtMs);
@@ -114,6 +118,9 @@ function readFields(reader: Reader): EventFields {
     inLane: false,
     holdsLane: false,
     countsAsRelease: false,
+    begun: 0,
+    alone: false,
+    countsAsLoss: false,
   };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) read.kind = reader.number();
@@ -134,6 +141,9 @@ function readFields(reader: Reader): EventFields {
     else if (field === 16) read.inLane = reader.flag();
     else if (field === 17) read.holdsLane = reader.flag();
     else if (field === 18) read.countsAsRelease = reader.flag();
+    else if (field === 19) read.begun = reader.number();
+    else if (field === 20) read.alone = reader.flag();
+    else if (field === 21) read.countsAsLoss = reader.flag();
     else reader.skip();
   }
   return read;
@@ -167,9 +177,17 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
     case 'claimed':
       return { kind: 'claimed', atMs, fencingToken, attempt, worker, timeoutAtMs };
     case 'claimReleased':
-      return { kind: 'claimReleased', atMs, fencingToken, countsAsRelease: read.countsAsRelease };
-    case 'leaseExpired':
-      return { kind: 'leaseExpired', atMs, fencingToken };
+      return {
+        kind: 'claimReleased',
+        atMs,
+        fencingToken,
+        countsAsRelease: read.countsAsRelease,
+        retryAtMs: runAtMs,
+      };
+    case 'leaseExpired': {
+      const { alone, countsAsLoss } = read;
+      return { kind: 'leaseExpired', atMs, fencingToken, begun: begunWords[read.begun], alone, countsAsLoss };
+    }
     case 'failed':
       return { kind: 'failed', atMs, fencingToken, retryAtMs: runAtMs ?? 0, message, errorType };
     case 'snoozed':

@@ -1,4 +1,5 @@
 import { invalid } from '../errors.ts';
+import { defaults } from '../limits.ts';
 import { notOneOf } from '../rules.ts';
 import type { Options, OptionsRequest, RetryPolicy } from '../submission/submission.ts';
 import { priorityNumbers, whenDeadNumbers, wordsByNumber } from '../wire-numbers.ts';
@@ -22,6 +23,7 @@ export const noOptions: OptionsRequest = Object.freeze({
   tags: Object.freeze([]),
   parentId: undefined,
   whenDead: undefined,
+  maxLosses: undefined,
 });
 
 function writeRetry(into: Writer, retry: Partial<RetryPolicy>): void {
@@ -45,7 +47,7 @@ export function writeOptions(into: Writer, requested: OptionsRequest): void {
   into.number(9, requested.attemptTimeoutMs);
   for (const tag of requested.tags) into.text(10, tag);
   into.string(11, requested.parentId);
-  into.number(12, numberOf(whenDeadWords, requested.whenDead, 'whenDead'));
+  into.number(12, numberOf(whenDeadWords, requested.whenDead, 'whenDead')).number(13, requested.maxLosses);
 }
 
 function readRetry(reader: Reader): Partial<RetryPolicy> {
@@ -84,6 +86,7 @@ export function readOptions(reader: Reader): OptionsRequest {
     else if (field === 10) tags.push(reader.string());
     else if (field === 11) read.parentId = reader.string() || undefined;
     else if (field === 12) read.whenDead = wordOf(whenDeadWords, reader.number());
+    else if (field === 13) read.maxLosses = reader.number() || undefined;
     else reader.skip();
   }
   return read;
@@ -134,6 +137,7 @@ function decode(bytes: Uint8Array): Options {
     tags: requested.tags,
     parentId: requested.parentId,
     whenDead: requested.whenDead ?? 'return',
+    maxLosses: requested.maxLosses ?? defaults.maxLosses,
   };
 }
 

@@ -33,7 +33,7 @@ const writer = new Writer(65_536);
 function writeSettlement(into: Writer, item: Settlement): void {
   into.bytes(1, item.lease).number(2, outcomes.indexOf(item.outcome));
   if (item.result !== undefined) into.message(3, item.result);
-  into.words(4, item.message).words(5, item.errorType).number(6, item.afterMs);
+  into.words(4, item.message).words(5, item.errorType).number(6, item.afterMs).flag(7, item.begun);
 }
 
 function readSettlement(reader: Reader): Settlement {
@@ -43,6 +43,7 @@ function readSettlement(reader: Reader): Settlement {
   let message = '';
   let errorType = '';
   let afterMs: number | undefined;
+  let begun = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) lease = reader.bytes();
     else if (field === 2) outcome = outcomes[reader.number()];
@@ -50,10 +51,11 @@ function readSettlement(reader: Reader): Settlement {
     else if (field === 4) message = reader.string();
     else if (field === 5) errorType = reader.string();
     else if (field === 6) afterMs = reader.number() || undefined;
+    else if (field === 7) begun = reader.flag();
     else reader.skip();
   }
   if (outcome === undefined) throw malformed('a settlement without a known outcome');
-  return { lease, outcome, result, message, errorType, afterMs };
+  return { lease, outcome, result, message, errorType, afterMs, begun };
 }
 
 function writeHeartbeat(into: Writer, item: HeartbeatItem): void {
@@ -61,6 +63,7 @@ function writeHeartbeat(into: Writer, item: HeartbeatItem): void {
   const { progress } = item;
   if (progress !== undefined)
     into.nested(2, (nested) => nested.double(1, progress.fraction).words(2, progress.note));
+  into.flag(3, item.begun);
 }
 
 function readProgress(reader: Reader): Progress {
@@ -77,12 +80,14 @@ function readProgress(reader: Reader): Progress {
 function readHeartbeat(reader: Reader): HeartbeatItem {
   let lease: Uint8Array = noBytes;
   let progress: Progress | undefined;
+  let begun = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) lease = reader.bytes();
     else if (field === 2) progress = readProgress(reader.nested());
+    else if (field === 3) begun = reader.flag();
     else reader.skip();
   }
-  return { lease, progress };
+  return { lease, begun, progress };
 }
 
 /**

@@ -113,6 +113,7 @@ function writeAssignment(into: Writer, task: Assignment): void {
   into.number(10, task.leaseMs).number(11, task.timeoutMs).number(12, task.deadlineInMs);
   into.string(13, task.traceparent).string(14, task.parentId);
   for (const tag of task.tags) into.text(15, tag);
+  into.flag(16, task.alone);
 }
 
 function readAssignment(reader: Reader): Assignment {
@@ -133,6 +134,7 @@ function readAssignment(reader: Reader): Assignment {
     traceparent: '',
     parentId: '',
     tags,
+    alone: false,
   };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) read.id = reader.string();
@@ -150,6 +152,7 @@ function readAssignment(reader: Reader): Assignment {
     else if (field === 13) read.traceparent = reader.string();
     else if (field === 14) read.parentId = reader.string();
     else if (field === 15) tags.push(reader.string());
+    else if (field === 16) read.alone = reader.flag();
     else reader.skip();
   }
   return read;

@@ -40,6 +40,7 @@ export const optionRules = {
   attemptTimeoutMs: duration(1, limits.attemptTimeoutMaxMs),
   parentId: ifGiven(text(limits.keyChars, 'required')),
   whenDead: oneOf(['return', 'redrive']),
+  maxLosses: whole(limits.lossesBeforeAlone + 1, limits.maxLosses),
 } satisfies FieldRules<Omit<Options, 'ownLifetime' | 'retry' | 'tags'>>;
 
 /** Checks that the scheduled start time of a task is at most `limits.runAheadMs` after the submission. */

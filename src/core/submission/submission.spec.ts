@@ -24,6 +24,7 @@ describe('the options of an accepted task', () => {
       tags: [],
       parentId: undefined,
       whenDead: 'return',
+      maxLosses: 3,
     });
   });
 

@@ -39,6 +39,8 @@ export interface Options {
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
   readonly whenDead: 'return' | 'redrive';
+  /** The number of lost workers after which the task is dead. */
+  readonly maxLosses: number;
 }
 
 /** A submission as it was accepted. It never changes. */
@@ -111,6 +113,7 @@ export interface OptionsRequest {
   readonly tags: readonly string[];
   readonly parentId: string | undefined;
   readonly whenDead: 'return' | 'redrive' | undefined;
+  readonly maxLosses: number | undefined;
 }
 
 /**
@@ -137,5 +140,6 @@ export function resolveOptions(requested: OptionsRequest, nowMs: number): Option
     tags: requested.tags,
     parentId: requested.parentId,
     whenDead: requested.whenDead ?? 'return',
+    maxLosses: requested.maxLosses ?? defaults.maxLosses,
   };
 }

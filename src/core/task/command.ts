@@ -14,11 +14,27 @@ export interface Claim {
    * no ordering key.
    */
   readonly lowest: boolean;
+  /** True if the worker calls its handler at once; false if it may keep the task in its buffer first. */
+  readonly begins: boolean;
+  /** The node's knowledge about the lease that the claim ends, if the task is running. */
+  readonly lastLease?: LeaseKnowledge | undefined;
 }
 
 /** The command that ends an expired lease without claiming the task, for a node that has no worker for the task. */
 export interface Expire {
   readonly kind: 'expire';
+  readonly lastLease?: LeaseKnowledge | undefined;
+}
+
+/** The knowledge of the node that ends a lease about the lease's worker, beside the stored head. */
+export interface LeaseKnowledge {
+  /** True if the worker has reported that it called the handler, false if the worker surely has not. */
+  readonly begun: boolean | undefined;
+  /**
+   * True if the worker reported within the lease, although the store may not have recorded the report. The lease then
+   * expired because of the store, and the expiry is no loss of the worker.
+   */
+  readonly reportedInTime: boolean;
 }
 
 /** The command that ends a waiting task whose deadline or lifetime has passed. */
@@ -41,8 +57,11 @@ export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } 
       readonly random: number;
     }
   | { readonly outcome: 'snoozed'; readonly afterMs: number }
-  /** `countsAsRelease` is true if the assignment never reached the worker; such releases are limited (`limits.releases`). */
-  | { readonly outcome: 'released'; readonly countsAsRelease: boolean; readonly random: number }
+  /**
+   * `begun` is true if the handler had been called. `countsAsRelease` is true if the assignment never reached the
+   * worker; such releases back off after `limits.releases` of them.
+   */
+  | { readonly outcome: 'released'; readonly begun: boolean; readonly countsAsRelease: boolean }
 );
 
 export interface Cancel {

@@ -25,7 +25,7 @@ describe('a claim', () => {
     life.claim();
     expect(kinds(life.later(31_999).claim())).toEqual({ why: 'leased', untilMs: startMs + 32_000 });
     expect(kinds(life.later(1).claim())).toEqual(['leaseExpired', 'claimed']);
-    expect(life.head.attempt).toBe(2);
+    expect(life.head).toMatchObject({ attempt: 1, losses: 1 });
   });
 
   it('of a scheduled task is refused until the sweep has made the task ready, even after its start time', () => {
@@ -58,20 +58,6 @@ describe('a claim', () => {
 });
 
 describe('an expired lease', () => {
-  it('uses up the attempt and makes the task ready at once', () => {
-    const life = new TaskLife();
-    life.claim();
-    expect(kinds(life.later(32_000).do({ kind: 'expire' }))).toEqual(['leaseExpired']);
-    expect(life.head).toMatchObject({ state: 'waiting', waitUntilMs: undefined, attempt: 1 });
-  });
-
-  it('of the last attempt ends the task', () => {
-    const life = new TaskLife({ retry: { maxAttempts: 1 } });
-    life.claim();
-    expect(kinds(life.later(32_000).claim())).toEqual(['leaseExpired', 'died']);
-    expect(life.head).toMatchObject({ deadReason: 'attempts', lastError: expect.stringContaining('lease') });
-  });
-
   it('cancels the task if a cancellation was requested', () => {
     const life = new TaskLife();
     life.claim();

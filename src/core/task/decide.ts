@@ -1,5 +1,5 @@
 import { limits, timing } from '../limits.ts';
-import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
+import type { Cancel, Claim, Command, Decision, Expire, Redrive } from './command.ts';
 import {
   accepted,
   died,
@@ -10,26 +10,9 @@ import {
   withLease,
 } from './decision.ts';
 import type { TaskEvent } from './event.ts';
-import { type Head, isEnded } from './head.ts';
+import { eventsOfExpiry } from './expiry.ts';
+import { type Head, isEnded, isReady } from './head.ts';
 import { decideSettle } from './settle.ts';
-
-/**
- * Returns the event that ends the task when its lease expires (cancelled or died), or undefined if the task is tried
- * again.
- */
-function endAfterExpiry(head: Head, facts: Facts, nowMs: number): TaskEvent | undefined {
-  // An event that ends a task at the expiry of its lease has no fencing token, so that a late settlement of the worker
-  // is not taken for a repeat.
-  if (head.cancelRequested) {
-    return { kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor: '', message: 'the lease ended' };
-  }
-  const reason = lapseReason(head, facts, nowMs);
-  if (reason !== undefined) return died(head, facts, reason, nowMs);
-  if (head.attempt >= facts.options.retry.maxAttempts) {
-    return { ...died(head, facts, 'attempts', nowMs), message: 'the lease of the last attempt expired' };
-  }
-  return undefined;
-}
 
 function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskEvent {
   return {
@@ -47,29 +30,33 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
 function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   const events: TaskEvent[] = [];
+  let before = head;
   if (head.state === 'running') {
     if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
-    events.push({ kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken });
-    const end = endAfterExpiry(head, facts, nowMs);
-    if (end !== undefined) return accepted(head, [...events, end]);
+    events.push(...eventsOfExpiry(head, facts, command.lastLease, nowMs));
+    const expired = accepted(head, events);
+    if (!expired.ok || !isReady(expired.head)) return expired;
+    before = expired.head;
   } else {
     const reason = lapseReason(head, facts, nowMs);
     if (reason !== undefined) return accepted(head, [died(head, facts, reason, nowMs)]);
     if (head.waitUntilMs !== undefined) return rejected({ why: 'scheduled', untilMs: head.waitUntilMs });
   }
   if (!command.lowest) return rejected({ why: 'notLowest' });
-  events.push(claimed(head, facts, command, nowMs));
+  events.push(claimed(before, facts, command, nowMs));
   const decision = accepted(head, events);
-  return decision.ok ? { ...decision, head: withLease(decision.head, nowMs, command.leaseMs) } : decision;
+  if (!decision.ok) return decision;
+  return {
+    ...decision,
+    head: { ...withLease(decision.head, nowMs, command.leaseMs), begun: command.begins },
+  };
 }
 
-function expire(head: Head, facts: Facts, nowMs: number): Decision {
+function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   if (head.state !== 'running') return rejected({ why: 'nothingDue' });
   if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
-  const end = endAfterExpiry(head, facts, nowMs);
-  const expired: TaskEvent = { kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken };
-  return accepted(head, end === undefined ? [expired] : [expired, end]);
+  return accepted(head, eventsOfExpiry(head, facts, command.lastLease, nowMs));
 }
 
 function lapse(head: Head, facts: Facts, nowMs: number): Decision {
@@ -117,7 +104,7 @@ export function decide(head: Head, facts: Facts, command: Command, nowMs: number
     case 'claim':
       return claim(head, facts, command, nowMs);
     case 'expire':
-      return expire(head, facts, nowMs);
+      return expire(head, facts, command, nowMs);
     case 'lapse':
       return lapse(head, facts, nowMs);
     case 'settle':

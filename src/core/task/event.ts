@@ -8,8 +8,15 @@
  * The reasons why a task is dead, each at the index of its number in `holdfast.v1.DeadReason`. Stores keep these
  * numbers: add new reasons at the end; never reorder them.
  */
-export const deadReasons = [undefined, 'attempts', 'fatal', 'deadline', 'lifetime'] as const;
+export const deadReasons = [undefined, 'attempts', 'fatal', 'deadline', 'lifetime', 'workerLost'] as const;
 export type DeadReason = NonNullable<(typeof deadReasons)[number]>;
+
+/**
+ * Whether the handler of an attempt had been called, each word at the index of its number in `holdfast.v1.Begun`.
+ * `unknown` if the node that recorded the event could not know.
+ */
+export const begunWords = [undefined, 'yes', 'no', 'unknown'] as const;
+export type Begun = NonNullable<(typeof begunWords)[number]>;
 
 export interface SubmittedEvent {
   readonly kind: 'submitted';
@@ -41,12 +48,26 @@ export interface ClaimReleasedEvent {
   readonly fencingToken: number;
   /** True if the release counts towards `limits.releases`. The release of a prefetched task does not count. */
   readonly countsAsRelease: boolean;
+  /** When the task becomes ready again, after many releases. It is undefined if the task is ready at once. */
+  readonly retryAtMs: number | undefined;
 }
 
 export interface LeaseExpiredEvent {
   readonly kind: 'leaseExpired';
   readonly atMs: number;
   readonly fencingToken: number;
+  /**
+   * Whether the handler had been called. Undefined in an event of an older version, which used the attempt; all other
+   * expiries give the attempt back.
+   */
+  readonly begun: Begun | undefined;
+  /** True if the task ran alone in its worker's process, because its workers had been lost before. */
+  readonly alone: boolean;
+  /**
+   * True if the expiry counts as a loss of the worker. It is false if the attempt had not begun, or if the worker
+   * reported within the lease and only the store could not record it.
+   */
+  readonly countsAsLoss: boolean;
 }
 
 export interface FailedEvent {

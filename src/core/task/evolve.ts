@@ -10,6 +10,7 @@ function firstHead(event: SubmittedEvent): Head {
     fencingToken: 0,
     attempt: 0,
     releases: 0,
+    losses: 0,
     waitUntilMs: event.runAtMs,
     deadlineAtMs: event.deadlineAtMs,
     lifetimeEndAtMs: event.lifetimeEndAtMs,
@@ -18,6 +19,7 @@ function firstHead(event: SubmittedEvent): Head {
     holdsLane: false,
     leaseEndAtMs: undefined,
     timeoutAtMs: undefined,
+    begun: false,
     worker: '',
     cancelRequested: false,
     retrying: false,
@@ -37,6 +39,7 @@ function waiting(head: Head, version: number, waitUntilMs: number | undefined): 
     waitUntilMs,
     leaseEndAtMs: undefined,
     timeoutAtMs: undefined,
+    begun: false,
     worker: '',
     retrying: false,
     progress: undefined,
@@ -66,16 +69,21 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         fencingToken: event.fencingToken,
         attempt: event.attempt,
         timeoutAtMs: event.timeoutAtMs,
+        begun: false,
         worker: event.worker,
         retrying: false,
         progress: undefined,
       };
     case 'claimReleased': {
       const releases = head.releases + (event.countsAsRelease ? 1 : 0);
-      return { ...waiting(head, version, undefined), attempt: head.attempt - 1, releases };
+      return { ...waiting(head, version, event.retryAtMs), attempt: head.attempt - 1, releases };
     }
-    case 'leaseExpired':
-      return waiting(head, version, undefined);
+    case 'leaseExpired': {
+      // An older version used the attempt at each expiry and counted no losses.
+      if (event.begun === undefined) return waiting(head, version, undefined);
+      const losses = head.losses + (event.countsAsLoss ? 1 : 0);
+      return { ...waiting(head, version, undefined), attempt: head.attempt - 1, losses };
+    }
     case 'failed':
       return { ...waiting(head, version, event.retryAtMs), retrying: true, lastError: event.message };
     case 'snoozed':
@@ -97,6 +105,7 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         ...waiting(head, version, event.atMs),
         attempt: 0,
         releases: 0,
+        losses: 0,
         deadlineAtMs: undefined,
         lifetimeEndAtMs: event.lifetimeEndAtMs,
         cancelRequested: false,

@@ -1,3 +1,4 @@
+import { limits } from '../limits.ts';
 import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
@@ -15,7 +16,7 @@ export interface Progress {
 
 /**
  * The current state of a task: the result of applying its events in order, plus the changes that have no
- * event (`revision`, `leaseEndAtMs`, `progress`, and the clearing of `waitUntilMs` and `handOver`). Every
+ * event (`revision`, `leaseEndAtMs`, `begun`, `progress`, and the clearing of `waitUntilMs` and `handOver`). Every
  * field is always present, so that all heads have one object shape.
  */
 export interface Head {
@@ -29,9 +30,11 @@ export interface Head {
   readonly version: number;
   /** The fencing token of the latest claim. It rises with every claim and is 0 before the first one. */
   readonly fencingToken: number;
-  /** The number of attempts since submission or the last redrive, without released and snoozed ones. */
+  /** The number of attempts since submission or the last redrive, without released, snoozed and lost ones. */
   readonly attempt: number;
   readonly releases: number;
+  /** The number of lost workers since submission or the last redrive: expired leases of attempts that had begun. */
+  readonly losses: number;
   /**
    * When a scheduled task may run. The field is cleared when the task is made ready, after its dispatch message was
    * sent.
@@ -46,6 +49,11 @@ export interface Head {
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;
+  /**
+   * True if it is stored that the handler of the current attempt was called: by the claim of a worker that begins at
+   * once, or by a heartbeat. A worker that fetches ahead may have begun although the field is still false.
+   */
+  readonly begun: boolean;
   /** The worker of the latest claim: its name, a slash and its id. The name itself may contain slashes. */
   readonly worker: string;
   readonly cancelRequested: boolean;
@@ -59,6 +67,14 @@ export interface Head {
 
 export function isEnded(head: Head): boolean {
   return head.state === 'succeeded' || head.state === 'dead' || head.state === 'cancelled';
+}
+
+/**
+ * Returns true if the task's workers were lost so often that the task must run with nothing else beside it in its
+ * worker's process, so that it cannot end other tasks with it.
+ */
+export function runsAlone(head: Head): boolean {
+  return head.losses >= limits.lossesBeforeAlone;
 }
 
 export function shownState(head: Head): ShownState {

@@ -15,11 +15,11 @@ import { fold } from './evolve.ts';
 import { dueAtMs, type Head, isEnded } from './head.ts';
 
 /**
- * Returns the part of a head that its events decide: without revision, end of the lease, progress and cleared due
- * entries.
+ * Returns the part of a head that its events decide: without revision, end of the lease, the record of a heartbeat
+ * that the handler was called, progress and cleared due entries.
  */
 function foldedPart(head: Head): unknown {
-  const { revision, leaseEndAtMs, progress, waitUntilMs, handOver, ...rest } = head;
+  const { revision, leaseEndAtMs, begun, progress, waitUntilMs, handOver, ...rest } = head;
   return {
     ...rest,
     waitUntilMs: head.state === 'waiting' ? undefined : waitUntilMs,
@@ -161,6 +161,54 @@ describe('after any sequence of commands on a task', () => {
       expect(life.head.attempt).toBeLessThanOrEqual(life.facts.options.retry.maxAttempts);
       expect(life.head.attempt).toBeGreaterThanOrEqual(0);
     });
+  });
+
+  it('an attempt is used only if it was settled as failed or reached its timeout', () => {
+    always((life, before) => {
+      const last = life.events.at(-1);
+      if (last?.kind !== 'failed' && last?.kind !== 'died' && life.head.state !== 'running')
+        expect(life.head.attempt).toBeLessThanOrEqual(
+          before.state === 'running' && last?.kind !== 'succeeded' && last?.kind !== 'cancelled'
+            ? before.attempt - 1
+            : before.attempt,
+        );
+    });
+  });
+
+  it('a task dies of lost workers only after a loss while it ran alone, or if it may be tried only once', () => {
+    const lose: Step = (life) => {
+      life.madeReady().claim();
+      return life.later(40_000).expire();
+    };
+    const mostlyLost = fc.array(fc.oneof({ weight: 2, arbitrary: fc.constant(lose) }, step), {
+      maxLength: 12,
+    });
+    let died = 0;
+    fc.assert(
+      fc.property(lives, mostlyLost, (life, run) => {
+        for (const one of run) {
+          one(life);
+          if (life.head.deadReason !== 'workerLost') continue;
+          died++;
+          const lost = life.events.findLast((event) => event.kind === 'leaseExpired');
+          const { retry, maxLosses } = life.facts.options;
+          if (retry.maxAttempts === 1) continue;
+          expect(lost).toMatchObject({ alone: true, countsAsLoss: true });
+          expect(life.head.losses).toBeGreaterThanOrEqual(maxLosses);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(died).toBeGreaterThan(50);
+  });
+
+  it('a task with one attempt is not claimed again after its handler was called, unless it was snoozed or redriven', () => {
+    always((life, before) => {
+      if (life.facts.options.retry.maxAttempts > 1 || !before.begun || before.state !== 'running') return;
+      const last = life.events.at(-1)?.kind;
+      if (life.head.state === 'waiting') expect(['snoozed', 'claimReleased']).toContain(last);
+      else if (life.head.state === 'running') expect(life.head.fencingToken).toBe(before.fencingToken);
+    }, 1_000);
   });
 
   it('a task has a due entry exactly if it waits for a time or the next task of its lane must be dispatched', () => {

@@ -9,7 +9,7 @@ function running(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
 }
 
 function beat(life: TaskLife, fencingToken = life.head.fencingToken): HeartbeatDecision {
-  const heartbeat = { fencingToken, leaseMs: 30_000, progress: { fraction: 0.5, note: 'half' } };
+  const heartbeat = { fencingToken, leaseMs: 30_000, begun: true, progress: { fraction: 0.5, note: 'half' } };
   return renew(life.head, life.facts, heartbeat, life.nowMs);
 }
 
@@ -18,6 +18,7 @@ describe('a heartbeat', () => {
     expect(beat(running().later(10_000))).toEqual({
       verdict: 'renewed',
       leaseEndAtMs: startMs + 40_000,
+      begun: true,
       progress: { fraction: 0.5, note: 'half' },
     });
   });

@@ -2,7 +2,12 @@ import { type Facts, lapseReason, withLease } from './decision.ts';
 import type { Head, Progress } from './head.ts';
 
 export type HeartbeatDecision =
-  | { readonly verdict: 'renewed'; readonly leaseEndAtMs: number; readonly progress: Progress | undefined }
+  | {
+      readonly verdict: 'renewed';
+      readonly leaseEndAtMs: number;
+      readonly begun: boolean;
+      readonly progress: Progress | undefined;
+    }
   /**
    * The worker must stop its attempt and settle. The lease is not renewed, so it expires if the worker does not stop.
    */
@@ -10,8 +15,8 @@ export type HeartbeatDecision =
   | { readonly verdict: 'leaseLost' };
 
 /**
- * Decides on a worker's heartbeat. A heartbeat has no event: it only moves the end of the lease, at most to
- * the attempt's timeout. A lease whose end has passed is renewed if no other write has ended the lease.
+ * Decides on a worker's heartbeat. A heartbeat has no event: it moves the end of the lease, at most to the
+ * attempt's timeout, and records that the handler was called. A lease whose end has passed is renewed if no other write has ended the lease.
  */
 export function renew(
   head: Head,
@@ -19,6 +24,8 @@ export function renew(
   heartbeat: {
     readonly fencingToken: number;
     readonly leaseMs: number;
+    /** True if the handler of the attempt was called, or is about to be called once this heartbeat is stored. */
+    readonly begun: boolean;
     readonly progress: Progress | undefined;
   },
   nowMs: number,
@@ -30,5 +37,6 @@ export function renew(
   if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs)
     return { verdict: 'cancel', cause: 'timeout' };
   const { leaseEndAtMs } = withLease(head, nowMs, heartbeat.leaseMs);
-  return { verdict: 'renewed', leaseEndAtMs: leaseEndAtMs ?? nowMs, progress: heartbeat.progress };
+  const begun = head.begun || heartbeat.begun;
+  return { verdict: 'renewed', leaseEndAtMs: leaseEndAtMs ?? nowMs, begun, progress: heartbeat.progress };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { minuteMs, outcomes, settle, startMs, TaskLife } from '../../../test/fixtures/task-life.ts';
+import { fold } from './evolve.ts';
 
 const kinds = (decision: ReturnType<TaskLife['do']>) =>
   decision.ok ? decision.events.map((event) => event.kind) : decision.rejection;
@@ -35,15 +36,28 @@ describe('a settlement', () => {
     expect(life.head).toMatchObject({ attempt: 0, waitUntilMs: startMs + minuteMs, retrying: false });
   });
 
-  it('of a release uses up no attempt the first twenty times, and then counts as a failure', () => {
+  it('of a release uses no attempt, and backs off after twenty releases, at most 5 min', () => {
     const life = new TaskLife();
-    for (let i = 0; i < 20; i++) {
-      life.claim();
+    const waits: number[] = [];
+    for (let i = 0; i < 40; i++) {
+      life.madeReady().claim();
       expect(kinds(life.settle('released'))).toEqual(['claimReleased']);
+      expect(life.head).toMatchObject({ state: 'waiting', retrying: false, attempt: 0, releases: i + 1 });
+      waits.push((life.head.waitUntilMs ?? life.nowMs) - life.nowMs);
     }
-    life.claim();
-    expect(kinds(life.settle('released'))).toEqual(['failed']);
-    expect(life.head).toMatchObject({ retrying: true, attempt: 1 });
+    expect(waits.slice(0, 20)).toEqual(Array.from({ length: 20 }, () => 0));
+    expect(waits.slice(20, 24)).toEqual([1_000, 2_000, 4_000, 8_000]);
+    expect(Math.max(...waits)).toBe(300_000);
+  });
+
+  it('of a release of a task that may be tried once ends the task if its handler was called, else the task waits', () => {
+    const release = (begun: boolean) => {
+      const life = running({ retry: { maxAttempts: 1 } });
+      const { fencingToken } = life.head;
+      return life.do({ kind: 'settle', fencingToken, outcome: 'released', begun, countsAsRelease: false });
+    };
+    expect(release(true)).toMatchObject({ head: { state: 'dead', deadReason: 'workerLost' } });
+    expect(release(false)).toMatchObject({ head: { state: 'waiting', attempt: 0 } });
   });
 
   it('of a release that does not count towards the release limit never uses up an attempt', () => {
@@ -51,7 +65,7 @@ describe('a settlement', () => {
     for (let i = 0; i < 30; i++) {
       life.claim();
       const fencingToken = life.head.fencingToken;
-      life.do({ kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: false, random: 0 });
+      life.do({ kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: false, begun: false });
     }
     expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, releases: 0 });
   });
@@ -85,12 +99,12 @@ describe('a repeated settlement', () => {
     }
   });
 
-  it('of a release adds no event if the release was counted as a failure', () => {
-    const life = new TaskLife();
-    for (let i = 0; i <= 20; i++) {
-      life.claim();
-      life.settle('released');
-    }
+  it('of a release adds no event if an older version counted the release as a failure', () => {
+    const life = running();
+    const { fencingToken } = life.head;
+    const failed = { kind: 'failed', atMs: startMs, fencingToken, retryAtMs: startMs, message: '' } as const;
+    life.events.push({ ...failed, errorType: 'ReleaseLimit' });
+    life.head = fold(life.events);
     expect(life.settle('released')).toMatchObject({ ok: true, events: [], recorded: { kind: 'failed' } });
   });
 

@@ -1,4 +1,4 @@
-import { backoffMs } from '../backoff.ts';
+import { backoffMs, delayMs } from '../backoff.ts';
 import { limits } from '../limits.ts';
 import type { Decision, Settle } from './command.ts';
 import { accepted, died, type Facts, lapseReason, rejected } from './decision.ts';
@@ -8,7 +8,10 @@ import type { Head } from './head.ts';
 type Failure = Extract<Settle, { outcome: 'failed' | 'fatal' | 'cancelled' }>;
 type Release = Extract<Settle, { outcome: 'released' }>;
 
+/** The error type by which an older version recorded that a release had used an attempt. */
 const releaseLimit = 'ReleaseLimit';
+/** The wait after each counted release beyond `limits.releases`, in ms. */
+const releaseBackoff = { firstMs: 1_000, longestMs: 300_000 } as const;
 
 type SettleOutcome = Settle['outcome'];
 
@@ -34,6 +37,7 @@ function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Sett
       return allButSuccess;
     case 'died':
       if (event.reason === 'deadline' || event.reason === 'lifetime') return allButSuccess;
+      if (event.reason === 'workerLost') return ['released'];
       return event.errorType === releaseLimit ? failuresAndRelease : failures;
     case 'failed':
       return event.errorType === releaseLimit ? failuresAndRelease : failures;
@@ -77,21 +81,19 @@ function pendingEnd(head: Head, facts: Facts, command: Settle, nowMs: number): T
   return { ...died(head, facts, reason, nowMs, fencingToken), message, errorType };
 }
 
+/**
+ * Returns the event of a released lease. No release uses an attempt. A task that may begin only once and whose handler
+ * was called cannot be given to another worker, so it is dead.
+ */
 function release(head: Head, facts: Facts, command: Release, nowMs: number): TaskEvent {
-  const { fencingToken, countsAsRelease } = command;
-  if (!countsAsRelease || head.releases < limits.releases)
-    return { kind: 'claimReleased', atMs: nowMs, fencingToken, countsAsRelease };
-  const message = `released ${limits.releases} times before its handler started`;
-  const failure: Failure = {
-    kind: 'settle',
-    fencingToken,
-    outcome: 'failed',
-    message,
-    errorType: releaseLimit,
-    afterMs: undefined,
-    random: command.random,
-  };
-  return retryOrDie(head, facts, failure, nowMs);
+  const { fencingToken, begun, countsAsRelease } = command;
+  if (begun && facts.options.retry.maxAttempts === 1) {
+    const message = "the worker stopped during the task's only attempt";
+    return { ...died(head, facts, 'workerLost', nowMs, fencingToken), message };
+  }
+  const further = countsAsRelease ? head.releases - limits.releases : -1;
+  const retryAtMs = further < 0 ? undefined : nowMs + delayMs(releaseBackoff, further);
+  return { kind: 'claimReleased', atMs: nowMs, fencingToken, countsAsRelease, retryAtMs };
 }
 
 function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent {

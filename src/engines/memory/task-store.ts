@@ -69,9 +69,11 @@ function conditionHolds(row: Row, change: Change): boolean {
   return state === 'running' && fencingToken === expect.fencingToken && version === expect.version;
 }
 
-function applyRenewal(row: Row, { leaseEndAtMs, progress }: LeaseRenewal): void {
+function applyRenewal(row: Row, renewal: LeaseRenewal): void {
   const { head } = row;
-  row.head = { ...head, leaseEndAtMs, progress: progress ?? head.progress, revision: head.revision + 1 };
+  const { leaseEndAtMs, progress = head.progress } = renewal;
+  const begun = head.begun || renewal.begun;
+  row.head = { ...head, leaseEndAtMs, begun, progress, revision: head.revision + 1 };
 }
 
 function applyTransition(parts: StoreParts, row: Row, change: Transition): void {

@@ -74,6 +74,7 @@ function insertClaimed(
     submission.acceptedAtMs,
     submission.expiresAtMs,
     submission.scope.key,
+    flagsOf(head),
     head.fencingToken,
     head.attempt,
     head.deadlineAtMs ?? null,

@@ -8,7 +8,7 @@ import { logLostClaim } from './lost-race.ts';
 import { archiveOlder } from './rows/archived-events.ts';
 import { addressOf, type RowAddress } from './rows/ids.ts';
 import type { InternedQueue, InternedTaskType } from './rows/interned-names.ts';
-import { flagsOf, progressText, ready, running, stateNumber } from './rows/rows.ts';
+import { begun, flagsOf, progressText, ready, running, stateNumber } from './rows/rows.ts';
 import { snapshotOfId } from './snapshots.ts';
 
 const noEvents = new Uint8Array(0);
@@ -92,6 +92,7 @@ function claimFirst(context: SqliteContext, address: RowAddress, { head, events 
     head.fencingToken,
     head.leaseEndAtMs ?? null,
     head.timeoutAtMs ?? null,
+    flagsOf(head),
     head.worker,
     encodeEvents(events),
     address.seq,
@@ -146,6 +147,7 @@ function update(
     head.fencingToken,
     head.attempt,
     head.releases,
+    head.losses,
     flagsOf(head),
     head.waitUntilMs ?? null,
     head.deadlineAtMs ?? null,
@@ -228,6 +230,7 @@ function renewOne(context: SqliteContext, address: RowAddress, change: LeaseRene
   const progress = progressText(change.progress);
   const { changes } = context.sql.renew.run(
     change.leaseEndAtMs,
+    change.begun ? begun : 0,
     progress,
     seq,
     acceptedAtMs,

@@ -16,7 +16,7 @@ it('GetTaskHistory returns a long history in pages that each fit into one messag
     });
     if (claimed === undefined) expect.fail(`not claimed in round ${i}`);
     const released = { outcome: 'released', result: undefined, message: '', errorType: '' } as const;
-    await node.service.settle([{ ...released, lease: claimed.lease, afterMs: undefined }], {
+    await node.service.settle([{ ...released, lease: claimed.lease, afterMs: undefined, begun: false }], {
       tenant: 'default',
       sessionId: undefined,
     });

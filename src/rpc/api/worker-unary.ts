@@ -80,6 +80,7 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
         message,
         errorType,
         afterMs: number(request.afterMs),
+        begun: request.begun,
       };
       return { state: stateNumbers[await settleOne(item, tenant, context)] };
     },

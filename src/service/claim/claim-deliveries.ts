@@ -5,13 +5,14 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
-import { isEnded } from '../../core/task/head.ts';
+import { isEnded, runsAlone } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
 import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
 import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
+import { knowledgeOf } from '../settle/held-leases.ts';
 import {
   deferUnhandled,
   deferUnknown,
@@ -28,6 +29,8 @@ export interface Claimant {
   /** The worker's name and id. */
   readonly worker: string;
   readonly types: readonly HandledType[];
+  /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
+  readonly begins: boolean;
   readonly sessionId: string | undefined;
   /** Called once for each task that another worker claimed first; the error names that worker. */
   onRaceLost?(error: HoldfastError): void;
@@ -74,6 +77,7 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     traceparent: submission.traceparent,
     parentId: submission.options.parentId ?? '',
     tags: submission.options.tags,
+    alone: runsAlone(head),
   };
 }
 
@@ -150,7 +154,9 @@ function planClaim(
   claimant: Claimant,
   lowest: boolean,
 ): PlannedClaim | undefined {
-  const claim = { kind: 'claim', worker: claimant.worker, leaseMs: timing.leaseMs, lowest } as const;
+  const { worker, begins } = claimant;
+  const lastLease = knowledgeOf(context, one.snapshot);
+  const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
   if (decision.ok)
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
@@ -197,6 +203,7 @@ function concludeClaim(
     snapshot: done,
     receiptHandle: delivery.receiptHandle,
     sessionId: claimant.sessionId,
+    begun: claimant.begins,
   });
   return assignmentOf(context, delivery.receiptHandle, done);
 }

@@ -75,6 +75,7 @@ async function claimOnce(context: ServiceContext, request: ClaimRequest): Promis
   return claimDeliveries(context, deliveries, {
     worker: `${workerName}/${workerId}`,
     types,
+    begins: true,
     sessionId: undefined,
     onRaceLost,
   });

@@ -39,7 +39,7 @@ async function claimForBoth() {
 test('a settlement with the receipt handle of another tenant’s delivery does not delete that delivery', async () => {
   const { clock, service, settled, claim, lease, bobTask } = await claimForBoth();
   const success = { lease, outcome: 'succeeded', result: undefined, message: '', errorType: '' } as const;
-  const { results } = await service.settle([{ ...success, afterMs: undefined }], {
+  const { results } = await service.settle([{ ...success, afterMs: undefined, begun: false }], {
     tenant: 'alice',
     sessionId: undefined,
   });
@@ -52,7 +52,9 @@ test('a settlement with the receipt handle of another tenant’s delivery does n
 test('a heartbeat with the receipt handle of another tenant’s delivery does not hide that delivery longer', async () => {
   const { clock, service, settled, claim, lease, bobTask } = await claimForBoth();
   await clock.advance(20_000);
-  const [answer] = await service.heartbeat([{ lease, progress: undefined }], { tenant: 'alice' });
+  const [answer] = await service.heartbeat([{ lease, begun: true, progress: undefined }], {
+    tenant: 'alice',
+  });
   expect(answer?.verdict).toBe('renewed');
   await settled();
   await clock.advance(hiddenMs - 20_000);

@@ -59,6 +59,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
+      begins: true,
       sessionId: this.id,
     };
     this.#connectedAtMs = context.clock.now();
@@ -128,6 +129,10 @@ export class WorkerSession implements Session, LiveSession {
 
   get worker(): string {
     return this.#claimant.worker;
+  }
+
+  get begins(): boolean {
+    return this.#claimant.begins;
   }
 
   waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {

@@ -29,6 +29,7 @@ function decideRenewal(
   const heartbeat = {
     fencingToken: one.lease.fencingToken,
     leaseMs: timing.leaseMs,
+    begun: one.item.begun,
     progress: one.item.progress,
   };
   return renew(snapshot.head, factsOf(context, snapshot), heartbeat, context.clock.now());
@@ -114,12 +115,13 @@ export async function heartbeat(
       continue;
     }
     renewals.push(one);
-    const { leaseEndAtMs, progress } = decision;
+    const { leaseEndAtMs, begun, progress } = decision;
     changes.push({
       kind: 'renewal',
       id: one.lease.id,
       expect: { fencingToken: one.lease.fencingToken },
       leaseEndAtMs,
+      begun,
       progress,
     });
   }

@@ -13,6 +13,7 @@ function leaseOf(i: number, sessionId?: string): HeldLease {
     snapshot: { id: String(i), submission, head } as unknown as Snapshot,
     receiptHandle: '',
     sessionId,
+    begun: false,
   };
 }
 

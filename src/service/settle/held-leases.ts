@@ -1,4 +1,5 @@
 import { limits, timing } from '../../core/limits.ts';
+import type { LeaseKnowledge } from '../../core/task/command.ts';
 import type { Head } from '../../core/task/head.ts';
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 
@@ -10,6 +11,8 @@ export interface HeldLease {
   snapshot: Snapshot;
   readonly receiptHandle: string;
   readonly sessionId: string | undefined;
+  /** True if the worker has called its handler, as far as this node knows. */
+  begun: boolean;
 }
 
 export interface HeldLeases {
@@ -87,4 +90,14 @@ export function createHeldLeases(): HeldLeases {
       return counts;
     },
   };
+}
+
+/** Returns what this node knows about the lease that the task had in this snapshot, if the node gave it out. */
+export function knowledgeOf(
+  { heldLeases }: { readonly heldLeases: HeldLeases },
+  { id, head }: Pick<Snapshot, 'id' | 'head'>,
+): LeaseKnowledge | undefined {
+  if (head.state !== 'running') return undefined;
+  const held = heldLeases.get(id, head.fencingToken);
+  return held === undefined ? undefined : { begun: held.begun, reportedInTime: false };
 }

@@ -38,7 +38,7 @@ function commandOf(lease: Lease, item: Settlement, random: number, countsAsRelea
     case 'snoozed':
       return { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: afterMs ?? 0 };
     case 'released':
-      return { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease, random };
+      return { kind: 'settle', fencingToken, outcome: 'released', begun: item.begun, countsAsRelease };
     default:
       return { kind: 'settle', fencingToken, outcome: item.outcome, message, errorType, afterMs, random };
   }
@@ -249,6 +249,7 @@ export async function releaseUnacknowledged(
         message: '',
         errorType: '',
         afterMs: undefined,
+        begun: false,
       }),
     );
     await settle(context, items, { tenant, sessionId: undefined }, true);

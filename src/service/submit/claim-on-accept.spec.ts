@@ -62,10 +62,13 @@ it('a task for which a worker waits is accepted, claimed and assigned in one com
   const [task] = worker.tasks;
   if (task === undefined) expect.fail('nothing was assigned');
   const done = { lease: task.lease, outcome: 'succeeded', result: undefined, message: '', errorType: '' };
-  const settled = await service.settle([{ ...done, outcome: 'succeeded', afterMs: undefined }], {
-    tenant: 'default',
-    sessionId: worker.session.id,
-  });
+  const settled = await service.settle(
+    [{ ...done, outcome: 'succeeded', afterMs: undefined, begun: false }],
+    {
+      tenant: 'default',
+      sessionId: worker.session.id,
+    },
+  );
   expect(settled.results).toEqual([{ state: 'succeeded', error: undefined }]);
 });
 

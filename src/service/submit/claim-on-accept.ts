@@ -37,7 +37,8 @@ function withClaim(
   const { options, acceptedAtMs, expiresAtMs } = submission;
   const { onDead } = context.queues.of(submission.scope);
   const facts = { options, acceptedAtMs, expiresAtMs, onDead, tip: [] };
-  const claim = { kind: 'claim', worker: session.worker, leaseMs: timing.leaseMs, lowest: true } as const;
+  const { worker, begins } = session;
+  const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest: true, begins } as const;
   const decision = decide(head, facts, claim, acceptedAtMs);
   const [claimed, ...more] = decision.ok ? decision.events : [];
   if (!decision.ok || claimed?.kind !== 'claimed' || more.length > 0) return undefined;
@@ -88,6 +89,6 @@ function assignmentsOf(
   if (accepted?.kind !== 'fresh') return [];
   const { snapshot } = accepted;
   context.changeFeed.publish(snapshot.id);
-  context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id });
+  context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id, begun: session.begins });
   return [assignmentOf(context, '', snapshot)];
 }

@@ -54,7 +54,7 @@ async function startNode() {
       if (task === undefined) return ran;
       ran.push(task.key);
       const settlement = { lease: task.lease, outcome, result: undefined, message: '', errorType: '' };
-      await service.settle([{ ...settlement, afterMs: undefined }], {
+      await service.settle([{ ...settlement, afterMs: undefined, begun: false }], {
         tenant: 'default',
         sessionId: undefined,
       });

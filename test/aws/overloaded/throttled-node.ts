@@ -95,7 +95,7 @@ export class ThrottledNode {
   }
 
   async heartbeat(leased: readonly Assignment[]): Promise<readonly HeartbeatAnswer['verdict'][]> {
-    const items = leased.map(({ lease }) => ({ lease, progress: undefined }));
+    const items = leased.map(({ lease }) => ({ lease, begun: true, progress: undefined }));
     const answers = await this.running.service.heartbeat(items, from);
     return answers.map(({ verdict }) => verdict);
   }
@@ -124,6 +124,7 @@ export class ThrottledNode {
         message: '',
         errorType: '',
         afterMs: undefined,
+        begun: false,
       }));
       const { results } = await this.running.service.settle(items, from);
       left = left.filter((_, i) => results[i]?.error !== undefined);

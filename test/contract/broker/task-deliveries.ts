@@ -138,6 +138,7 @@ export const taskDeliveries: Subject = (requires) => {
         id: running.id,
         expect: condition,
         leaseEndAtMs,
+        begun: true,
         progress: undefined,
       });
       expect(
@@ -184,7 +185,7 @@ export const taskDeliveries: Subject = (requires) => {
     const release = fixture.settleCommand(running, {
       outcome: 'released',
       countsAsRelease: false,
-      random: 0,
+      begun: false,
     });
     await fixture.apply(fixture.transition(running, release));
     if (!fixture.transactionalDispatch)

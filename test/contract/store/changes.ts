@@ -118,6 +118,7 @@ export const changes: Subject = (requires) => {
         id: running.id,
         expect: { fencingToken },
         leaseEndAtMs,
+        begun: true,
         progress: undefined,
       });
       const done = await fixture.apply(settlement(fixture, running));

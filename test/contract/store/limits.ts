@@ -45,6 +45,7 @@ export const limitChecks: Subject = (requires) => {
         },
         parentId: longest,
         whenDead: 'redrive',
+        maxLosses: limits.maxLosses,
         attemptTimeoutMs: limits.attemptTimeoutMaxMs,
       },
     });
@@ -85,6 +86,8 @@ export const limitChecks: Subject = (requires) => {
       ['options.deadlineAtMs', { options: { deadlineAtMs: 1.5 } }],
       ['options.priority', { options: { priority: 'urgent' as never } }],
       ['options.whenDead', { options: { whenDead: 'bury' as never } }],
+      ['options.maxLosses', { options: { maxLosses: limits.lossesBeforeAlone } }],
+      ['options.maxLosses', { options: { maxLosses: limits.maxLosses + 1 } }],
       ['options.parentId', { options: { parentId: '' } }],
       ['options.parentId', { options: { parentId: `${longest}k` } }],
       ['options.parentId', { options: { parentId: 'half \ud83d of a pair' } }],
@@ -141,6 +144,7 @@ export const limitChecks: Subject = (requires) => {
         id: running.id,
         expect: condition,
         leaseEndAtMs: 1,
+        begun: false,
         progress,
       } as const;
       const outcome = await fixture.append(heartbeat);

@@ -87,7 +87,11 @@ async function changeRunning(
     case 'die':
       return cancelRequested ? undefined : fixture.die(task);
     case 'release': {
-      const settle = fixture.settleCommand(task, { outcome: 'released', countsAsRelease: true, random: 0 });
+      const settle = fixture.settleCommand(task, {
+        outcome: 'released',
+        countsAsRelease: true,
+        begun: false,
+      });
       return fixture.apply(fixture.transition(task, settle));
     }
     case 'expire':
@@ -95,7 +99,7 @@ async function changeRunning(
       return fixture.apply(fixture.transition(task, { kind: 'expire' }));
     case 'heartbeat': {
       const renewal = { kind: 'renewal', id: task.id, expect: { fencingToken }, leaseEndAtMs } as const;
-      return fixture.apply({ ...renewal, progress: undefined });
+      return fixture.apply({ ...renewal, begun: true, progress: undefined });
     }
     default:
       return undefined;
@@ -194,8 +198,8 @@ async function compare(fixture: StoreFixture, model: Model): Promise<void> {
   for (const item of items) {
     expect(item).toEqual(model.tasks.get(item.id));
     const events = await fixture.store.history(item.id, 0);
-    const { leaseEndAtMs, progress, revision, waitUntilMs, handOver } = item.head;
-    const folded = { ...fold(events), leaseEndAtMs, progress, revision, waitUntilMs, handOver };
+    const { leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver } = item.head;
+    const folded = { ...fold(events), leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver };
     expect(folded).toEqual(item.head);
     expect(events).toHaveLength(item.head.version);
   }

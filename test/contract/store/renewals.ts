@@ -9,18 +9,19 @@ function renewal(task: Snapshot, leaseEndAtMs: number, progress?: Progress): Lea
     id: task.id,
     expect: { fencingToken: task.head.fencingToken },
     leaseEndAtMs,
+    begun: true,
     progress,
   };
 }
 
 export const renewals: Subject = (requires) => {
   requires(
-    'a heartbeat moves the end of a task’s lease and raises the task’s revision without an event',
+    'a heartbeat moves the end of a task’s lease, records that the handler was called, and raises the revision without an event',
     async (fixture) => {
       const running = await fixture.claim(await fixture.accept());
       const leaseEndAtMs = fixture.now + 40_000;
       const outcome = await fixture.append(renewal(running, leaseEndAtMs));
-      const head = { ...running.head, leaseEndAtMs, revision: 3 };
+      const head = { ...running.head, leaseEndAtMs, begun: true, revision: 3 };
       expect(outcome).toEqual({ kind: 'done', head, laneSeq: undefined });
       expect(await fixture.read(running)).toEqual({ ...running, head });
     },

@@ -17,6 +17,7 @@ function settlementOf(task: Assignment): Settlement {
     message: '',
     errorType: '',
     afterMs: undefined,
+    begun: false,
   };
 }
 

@@ -14,7 +14,14 @@ const submitted: TaskEvent = {
 const claimed = (fencingToken: number, attempt = 1) =>
   ({ kind: 'claimed', atMs: fencingToken, fencingToken, attempt, worker: 'w', timeoutAtMs: 1_000 }) as const;
 const expired = (fencingToken: number) =>
-  ({ kind: 'leaseExpired', atMs: fencingToken + 1, fencingToken }) as const;
+  ({
+    kind: 'leaseExpired',
+    atMs: fencingToken + 1,
+    fencingToken,
+    begun: 'yes',
+    alone: false,
+    countsAsLoss: true,
+  }) as const;
 const succeeded = (fencingToken: number) =>
   ({ kind: 'succeeded', atMs: fencingToken + 1, fencingToken, resultBytes: 0 }) as const;
 

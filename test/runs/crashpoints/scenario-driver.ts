@@ -139,7 +139,12 @@ export class ScenarioDriver {
   ): Promise<void> {
     const result = resultBytes === 0 ? undefined : crypto.getRandomValues(new Uint8Array(resultBytes));
     const failed = outcome === 'failed' || outcome === 'fatal';
-    const failure = { message: failed ? 'no' : '', errorType: '', afterMs: failed ? 1_000 : undefined };
+    const failure = {
+      message: failed ? 'no' : '',
+      errorType: '',
+      afterMs: failed ? 1_000 : undefined,
+      begun: false,
+    };
     const { results } = await this.service.settle([{ lease, outcome, result, ...failure }], {
       tenant: queue.tenant,
       sessionId: undefined,

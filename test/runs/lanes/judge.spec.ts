@@ -23,6 +23,9 @@ const expired = (atMs: number, fencingToken: number): LeaseExpiredEvent => ({
   kind: 'leaseExpired',
   atMs,
   fencingToken,
+  begun: 'yes',
+  alone: false,
+  countsAsLoss: true,
 });
 const submitted: SubmittedEvent = {
   ...{ kind: 'submitted', atMs: 0, runAtMs: undefined, deadlineAtMs: undefined },

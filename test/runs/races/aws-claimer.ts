@@ -53,6 +53,7 @@ async function claim(message: DispatchMessage): Promise<void> {
     message: '',
     errorType: '',
     afterMs: undefined,
+    begun: false,
   }));
   const to = { tenant: 'default', sessionId: undefined };
   const { results } = items.length === 0 ? { results: [] } : await service.settle(items, to);

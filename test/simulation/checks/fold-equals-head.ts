@@ -1,7 +1,14 @@
 import type { Head } from '../../../src/core/task/head.ts';
 
 /** The fields of a task's head (its stored current state) that no event sets, or that are cleared without an event. */
-const notFolded = new Set<keyof Head>(['revision', 'leaseEndAtMs', 'progress', 'waitUntilMs', 'handOver']);
+const notFolded = new Set<keyof Head>([
+  'revision',
+  'leaseEndAtMs',
+  'begun',
+  'progress',
+  'waitUntilMs',
+  'handOver',
+]);
 
 /**
  * Returns the first field in which a task's stored state differs from the state computed from the task's events, or

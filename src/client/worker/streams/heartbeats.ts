@@ -100,7 +100,11 @@ export class Heartbeats {
 
   #send(attempts: readonly Attempt[], nowMs: number): boolean {
     if (this.#reports.freeBatches === 0) return false;
-    const items = attempts.map(({ assignment, progress }) => ({ lease: assignment.lease, progress }));
+    const items = attempts.map(({ assignment, progress }) => ({
+      lease: assignment.lease,
+      begun: true,
+      progress,
+    }));
     for (const attempt of attempts) {
       attempt.heartbeatInFlight = true;
       attempt.progress = undefined;

@@ -90,6 +90,7 @@ describe('a store on a full disk', () => {
       id: running.id,
       expect: expectFencingToken,
       leaseEndAtMs,
+      begun: true,
       progress: undefined,
     });
   });

@@ -61,9 +61,55 @@ CREATE TABLE past (
 PRAGMA user_version = 2;
 `;
 
+/** The SQLite tables of schema 3, as commit 7f82fb5 made them. They must not be edited. */
+const schema3 = `
+CREATE TABLE queue (
+  id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, name TEXT NOT NULL,
+  scheduled INTEGER NOT NULL, ready INTEGER NOT NULL, running INTEGER NOT NULL, dead INTEGER NOT NULL,
+  UNIQUE (tenant, name)
+) STRICT;
+CREATE TABLE task_type (
+  id INTEGER PRIMARY KEY, type TEXT NOT NULL, version INTEGER NOT NULL, UNIQUE (type, version)
+) STRICT;
+CREATE TABLE task (
+  seq INTEGER PRIMARY KEY,
+  queue INTEGER NOT NULL, task_type INTEGER NOT NULL, priority INTEGER NOT NULL,
+  accepted_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
+  key TEXT NOT NULL, ordering_key TEXT, lane_seq INTEGER, superseded INTEGER,
+  state INTEGER NOT NULL, dispatchable INTEGER, due INTEGER,
+  revision INTEGER NOT NULL DEFAULT 1, version INTEGER NOT NULL DEFAULT 1,
+  fencing_token INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL DEFAULT 0, releases INTEGER NOT NULL DEFAULT 0,
+  flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
+  lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
+  last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x''
+) STRICT;
+CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;
+CREATE TABLE lane (
+  queue INTEGER NOT NULL, ordering_key TEXT NOT NULL, lane_seq INTEGER NOT NULL, seq INTEGER NOT NULL,
+  PRIMARY KEY (queue, ordering_key, lane_seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE registry (
+  kind TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX task_key ON task (queue, key) WHERE superseded IS NULL;
+CREATE INDEX task_ready ON task (queue, priority, task_type) WHERE dispatchable = 1;
+CREATE INDEX task_due ON task (due) WHERE due IS NOT NULL;
+CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
+CREATE INDEX task_list ON task (queue, accepted_at);
+CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
+CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
+CREATE TABLE archived_event (
+  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
+) STRICT, WITHOUT ROWID;
+PRAGMA application_id = ${0x686f6c64};
+PRAGMA user_version = 3;
+`;
+
 /**
- * The current name of each SQLite table, mapped to its name in schema 1. Columns kept their order, so whole rows can be
- * copied.
+ * The current name of each SQLite table, mapped to its name in schemas 1 and 2. Columns kept their order, and new ones
+ * came last, so rows can be copied by position.
  */
 const tables = {
   queue: 'queue',
@@ -102,18 +148,31 @@ async function openAs(schema: string): Promise<void> {
   db.exec(schema);
   db.prepare('ATTACH ? AS current').run(path);
   for (const [now, before] of Object.entries(tables)) {
-    db.exec(`INSERT INTO main.${before} SELECT * FROM current.${now}`);
+    const name = schema === schema3 ? now : before;
+    const older = db.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
+    const columns = db.prepare(`SELECT name FROM pragma_table_info('${now}', 'current')`).all();
+    const copied = columns.slice(0, older.length).map((column) => column.name);
+    db.exec(`INSERT INTO main.${name} SELECT ${copied.join(', ')} FROM current.${now}`);
   }
+  if (schema === schema3) db.exec('INSERT INTO main.archived_event SELECT * FROM current.archived_event');
   if (schema === schema2) db.exec('INSERT INTO main.past SELECT * FROM current.archived_event');
   db.close();
   path = old;
   await fixture.reopen();
 }
 
-/** Returns the SQL definition of each table and index, without the quotes that a rename adds. */
+/** Returns SQL text without the quotes that a rename adds, and with one kind of space around commas and parentheses. */
+function sqlText(sql: unknown): string {
+  return String(sql)
+    .replaceAll('"', '')
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/ ?([,()]) ?/g, '$1');
+}
+
+/** Returns the SQL definition of each table and index, in the form of `sqlText`. */
 function definitions(db: DatabaseSync): unknown[] {
   const rows = db.prepare("SELECT name, sql FROM sqlite_schema WHERE sql <> '' ORDER BY name").all();
-  return rows.map(({ name, sql }) => [name, String(sql).replaceAll('"', '').replaceAll(/\s+/g, ' ')]);
+  return rows.map(({ name, sql }) => [name, sqlText(sql)]);
 }
 
 async function finish(task: Snapshot): Promise<Snapshot> {
@@ -123,6 +182,7 @@ async function finish(task: Snapshot): Promise<Snapshot> {
 describe.each([
   ['1', schema1],
   ['2', schema2],
+  ['3', schema3],
 ])('a store file of schema %s', (_, schema) => {
   it('has the same tables and indexes as a new file once it was opened', async () => {
     await openAs(schema);

@@ -18,11 +18,15 @@ ALTER TABLE task RENAME COLUMN token TO fencing_token;
 ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 `;
 
+/** The SQL statement that adds the column of schema 4. SQLite does not rewrite the rows for it. */
+const lossesColumn = 'ALTER TABLE task ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;';
+
 /**
- * Returns the SQL statements that upgrade a store file of schema 1 or 2 to schema 3. The caller runs them in one
+ * Returns the SQL statements that upgrade a store file of schema 1, 2 or 3 to schema 4. The caller runs them in one
  * transaction.
  */
 export function upgradeStatements(version: number): string {
+  if (version === 3) return lossesColumn;
   const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns;
+  return archivedEvents + renamedColumns + lossesColumn;
 }

@@ -23,6 +23,8 @@ const cancelRequested = 8;
  * rows by this bit.
  */
 const retrying = 16;
+/** The flag of a running task whose handler was called, as a claim or a heartbeat has recorded it. */
+export const begun = 32;
 const deadReasonShift = 8;
 
 const storedStates: readonly StoredState[] = [
@@ -61,6 +63,7 @@ export function flagsOf(head: Head): number {
     (head.holdsLane ? holdsLane : 0) |
     (head.cancelRequested ? cancelRequested : 0) |
     (head.retrying ? retrying : 0) |
+    (head.begun ? begun : 0) |
     (head.deadReason === undefined ? 0 : deadReasons.indexOf(head.deadReason) << deadReasonShift)
   );
 }
@@ -77,7 +80,7 @@ function progressOf(text: string | null): Progress | undefined {
 
 /** The columns from which `snapshotOf` decodes a task, in the order of the type `Row`. */
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
- t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.flags, t.wait_until, t.deadline,
+ t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.losses, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
  nullif(t.events, x''), b.body`;
 
@@ -97,6 +100,7 @@ export type Row = [
   fencingToken: number,
   attempt: number,
   releases: number,
+  losses: number,
   flags: number,
   waitUntil: number | null,
   deadline: number | null,
@@ -113,11 +117,11 @@ export type Row = [
 
 /** Returns whether the task waits for its next attempt after a failure. */
 export function isRetrying(row: Row): boolean {
-  return row[9] <= ready && (row[15] & retrying) !== 0;
+  return row[9] <= ready && (row[16] & retrying) !== 0;
 }
 
 function headOf(row: Row): Head {
-  const flags = row[15];
+  const flags = row[16];
   return {
     state: storedStates[row[9]] as StoredState,
     revision: row[10],
@@ -125,21 +129,23 @@ function headOf(row: Row): Head {
     fencingToken: row[12],
     attempt: row[13],
     releases: row[14],
-    waitUntilMs: row[16] ?? undefined,
-    deadlineAtMs: row[17] ?? undefined,
-    lifetimeEndAtMs: row[18] ?? undefined,
+    losses: row[15],
+    waitUntilMs: row[17] ?? undefined,
+    deadlineAtMs: row[18] ?? undefined,
+    lifetimeEndAtMs: row[19] ?? undefined,
     inLane: (flags & inLane) !== 0,
     handOver: (flags & handOver) !== 0,
     holdsLane: (flags & holdsLane) !== 0,
-    leaseEndAtMs: row[19] ?? undefined,
-    timeoutAtMs: row[20] ?? undefined,
-    worker: row[21],
+    leaseEndAtMs: row[20] ?? undefined,
+    timeoutAtMs: row[21] ?? undefined,
+    begun: (flags & begun) !== 0,
+    worker: row[22],
     cancelRequested: (flags & cancelRequested) !== 0,
     retrying: (flags & retrying) !== 0,
-    endedAtMs: row[22] ?? undefined,
+    endedAtMs: row[23] ?? undefined,
     deadReason: deadReasons[flags >> deadReasonShift],
-    lastError: row[23],
-    progress: progressOf(row[24]),
+    lastError: row[24],
+    progress: progressOf(row[25]),
   };
 }
 
@@ -179,7 +185,7 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const [seq, queueId, taskTypeId, priority, acceptedAtMs] = row;
   const queue = names.queueOf(queueId);
   const taskType = names.taskTypeOf(taskTypeId);
-  const body = Buffer.from(row[26].buffer, row[26].byteOffset, row[26].byteLength);
+  const body = Buffer.from(row[27].buffer, row[27].byteOffset, row[27].byteLength);
   if (body.length < headerBytes || crc32(body.subarray(4)) !== body.readUInt32LE(0)) {
     throw damagedTask(idOf(seq, acceptedAtMs));
   }
@@ -187,7 +193,7 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
   const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
-  const events = row[25];
+  const events = row[26];
   return {
     id: idOf(seq, acceptedAtMs),
     submission: {

@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { columns } from './rows.ts';
+import { begun, columns } from './rows.ts';
 
 const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, version = ?, fencing_token = ?, attempt = ?,
- releases = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
+ releases = ?, losses = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
  worker = ?, ended_at = ?, last_error = ?, progress = ?, events = CAST(events || ? AS BLOB)`;
 
 /**
@@ -28,7 +28,7 @@ export function prepareStatements(db: DatabaseSync) {
     insertClaimed:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
       fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, events)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 2, 0, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
     insertResult: write('INSERT OR REPLACE INTO result (seq, result) VALUES (?, ?)'),
@@ -46,14 +46,15 @@ export function prepareStatements(db: DatabaseSync) {
      */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
-      lease_end = ?, timeout_at = ?, worker = ?, events = ?
+      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
-    /** Writes the success of a task whose flags are all 0. Most settlements are like this and set few columns. */
+    /** Writes the success of a task with no flag but `begun`. Most settlements are like this and set few columns. */
     succeed:
       write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
-      ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
-      WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ? AND flags = 0`),
-    renew: write(`UPDATE task SET revision = revision + 1, lease_end = ?, progress = coalesce(?, progress)
+      flags = 0, ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
+      WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ? AND (flags | ${begun}) = ${begun}`),
+    renew:
+      write(`UPDATE task SET revision = revision + 1, lease_end = ?, flags = flags | ?, progress = coalesce(?, progress)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ?`),
     setEvents: write('UPDATE task SET events = ? WHERE seq = ?'),
     insertArchived: write('INSERT INTO archived_event (seq, last, events) VALUES (?, ?, ?)'),

@@ -31,6 +31,7 @@ function assignment(bytes: number): Assignment {
     traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     parentId: 'p'.repeat(255),
     tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
+    alone: false,
   };
 }
 

@@ -57,7 +57,7 @@ function report(context: typeof ours) {
   return { recorded, worker };
 }
 const settlement = (): Settlement => {
-  const empty = { result: undefined, message: '', errorType: '', afterMs: undefined };
+  const empty = { result: undefined, message: '', errorType: '', afterMs: undefined, begun: false };
   return { lease, outcome: 'succeeded', ...empty };
 };
 
@@ -78,7 +78,7 @@ describe('an identity that may not use the queue of a task', () => {
     worker.message({
       kind: 'heartbeats',
       batch: 1,
-      items: [{ lease, progress: { fraction: 0.5, note: '' } }],
+      items: [{ lease, begun: true, progress: { fraction: 0.5, note: '' } }],
     });
     await node.clock.settle();
     expect(recorded.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'error', error: denied }] }]);
@@ -106,7 +106,7 @@ describe('an identity that may not use the queue of a task', () => {
 
 it('an identity that may use the queue of a task can renew the task’s lease and settle the task', async () => {
   const { recorded, worker } = report(ours);
-  worker.message({ kind: 'heartbeats', batch: 1, items: [{ lease, progress: undefined }] });
+  worker.message({ kind: 'heartbeats', batch: 1, items: [{ lease, begun: true, progress: undefined }] });
   await node.clock.settle();
   worker.message({ kind: 'settlements', batch: 2, items: [settlement()] });
   await node.clock.settle();

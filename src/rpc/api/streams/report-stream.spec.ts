@@ -20,6 +20,7 @@ const ok = (lease: Uint8Array): Settlement => ({
   message: '',
   errorType: '',
   afterMs: undefined,
+  begun: false,
 });
 
 function report(node: ApiNode, context = callContext()) {
@@ -85,9 +86,9 @@ describe('a Report stream', () => {
     worker.message(hello);
     const [lease] = leases as [Uint8Array];
     const items = [
-      { lease, progress: { fraction: 0.5, note: 'half' } },
-      { lease, progress: { fraction: 2, note: '' } },
-      { lease: Uint8Array.of(1, 2, 3), progress: undefined },
+      { lease, begun: true, progress: { fraction: 0.5, note: 'half' } },
+      { lease, begun: true, progress: { fraction: 2, note: '' } },
+      { lease: Uint8Array.of(1, 2, 3), begun: true, progress: undefined },
     ];
     worker.message({ kind: 'heartbeats', batch: 1, items });
     await node.clock.settle();
@@ -145,7 +146,7 @@ describe('a Report stream', () => {
     worker.message({
       kind: 'heartbeats',
       batch: 2,
-      items: [{ lease: Uint8Array.of(1), progress: undefined }],
+      items: [{ lease: Uint8Array.of(1), begun: true, progress: undefined }],
     });
     await node.clock.settle();
     expect(recorded.of('settled')[0]?.results.map((r) => r.error?.reason)).toEqual([

@@ -15,6 +15,7 @@ describe('a settlement', () => {
     message: 'x'.repeat(limits.messageBytes * 2),
     errorType: '',
     afterMs: undefined,
+    begun: false,
   };
   const violations = (more: Partial<Settlement>) =>
     violationLines(validateItem(settlement, { ...good, ...more }, '', nowMs));
@@ -76,7 +77,9 @@ describe('a heartbeat', () => {
     ],
   ])('with progress %s is refused', (_what, progress, violation) => {
     expect(
-      violationLines(validateItem(heartbeatItem, { lease: Uint8Array.of(1), progress }, '', nowMs)),
+      violationLines(
+        validateItem(heartbeatItem, { lease: Uint8Array.of(1), begun: true, progress }, '', nowMs),
+      ),
     ).toEqual([violation]);
   });
 });

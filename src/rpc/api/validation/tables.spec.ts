@@ -29,6 +29,7 @@ describe('a submission', () => {
       tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
       parentId: 'p',
       whenDead: 'redrive',
+      maxLosses: limits.maxLosses,
     };
     const spec = encodeSpec({
       type: 'T'.repeat(limits.nameChars),
@@ -160,6 +161,7 @@ describe('a submission', () => {
       options({ parentId: 'p'.repeat(256) }),
       'options.parentId: has 256 characters; at most 255',
     ],
+    ['too few losses', options({ maxLosses: 2 }), 'options.maxLosses: is 2; a whole number from 3 to 1,000'],
     [
       'an unknown value of whenDead',
       options({ whenDead: '7' as never }),

@@ -53,6 +53,7 @@ export function optionsFromWire(options: SubmitOptions | undefined): OptionsRequ
     tags: options.tags,
     parentId: options.parentId === '' ? undefined : options.parentId,
     whenDead: wordOf(whenDeadNumbers, options.whenDead),
+    maxLosses: number(options.maxLosses),
   };
 }
 
@@ -71,9 +72,9 @@ export function itemFromWire(item: WireSubmitItem): SubmitItem {
   };
 }
 
-export function heartbeatFromWire({ lease, progress }: WireHeartbeatItem): HeartbeatItem {
-  if (progress === undefined) return { lease, progress };
-  return { lease, progress: { fraction: progress.fraction, note: progress.note } };
+export function heartbeatFromWire({ lease, begun, progress }: WireHeartbeatItem): HeartbeatItem {
+  if (progress === undefined) return { lease, begun, progress };
+  return { lease, begun, progress: { fraction: progress.fraction, note: progress.note } };
 }
 
 export function successFromWire(lease: Uint8Array, result: Payload | undefined): Settlement {
@@ -84,6 +85,7 @@ export function successFromWire(lease: Uint8Array, result: Payload | undefined):
     message: '',
     errorType: '',
     afterMs: undefined,
+    begun: true,
   };
 }
 

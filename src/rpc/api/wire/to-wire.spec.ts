@@ -26,8 +26,8 @@ describe('events on the wire', () => {
   const events: TaskEvent[] = [
     { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
     { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9 },
-    { kind: 'claimReleased', ...at, countsAsRelease: true },
-    { kind: 'leaseExpired', ...at },
+    { kind: 'claimReleased', ...at, countsAsRelease: true, retryAtMs: undefined },
+    { kind: 'leaseExpired', begun: 'yes' as const, alone: false, countsAsLoss: true, ...at },
     { kind: 'failed', ...at, retryAtMs: 8, message: 'm', errorType: 'E' },
     { kind: 'snoozed', ...at, runAtMs: 8 },
     { kind: 'succeeded', ...at, resultBytes: 3 },
@@ -53,9 +53,10 @@ describe('events on the wire', () => {
   it('have a number for each dead reason', () => {
     const numbers = deadReasons.map(deadReasonNumber);
     expect(numbers).toEqual(Object.values(DeadReason));
-    expect(deadReasons.map((reason) => reason?.toUpperCase() ?? 'UNSPECIFIED')).toEqual(
-      Object.keys(DeadReason),
+    const names = deadReasons.map((reason) =>
+      (reason ?? 'unspecified').replace(/[A-Z]/g, '_$&').toUpperCase(),
     );
+    expect(names).toEqual(Object.keys(DeadReason));
   });
 
   it.each([

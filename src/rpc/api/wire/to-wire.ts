@@ -6,7 +6,7 @@ import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { eventSchema } from '../../../core/codec/event.ts';
 import type { Assignment, HeartbeatAnswer, ItemError, SubmitResult } from '../../../core/messages.ts';
 import type { Options, Submission } from '../../../core/submission/submission.ts';
-import type { TaskEvent } from '../../../core/task/event.ts';
+import { begunWords, type TaskEvent } from '../../../core/task/event.ts';
 import { type Progress, shownState } from '../../../core/task/head.ts';
 import { priorityNumbers, stateNumbers, whenDeadNumbers } from '../../../core/wire-numbers.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
@@ -14,6 +14,7 @@ import type { QueueView, TaskDetails, WatchUpdate, WorkerView } from '../../../s
 import { Code } from '../../gen/google/rpc/code_pb.ts';
 import type { QueueSchema, WorkerSchema } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import {
+  type Begun,
   PayloadSchema,
   type Spec,
   SpecSchema,
@@ -61,6 +62,7 @@ export function optionsOf(options: Options): CompleteMessage<SubmitOptions> {
     tags: [...options.tags],
     parentId: options.parentId ?? '',
     whenDead: whenDeadNumbers[options.whenDead],
+    maxLosses: options.maxLosses,
   };
 }
 
@@ -100,6 +102,7 @@ export function taskToWire(snapshot: Snapshot, extras: TaskExtras = {}): Message
     endedAtMs: int64(head.endedAtMs),
     blockedByTaskId: extras.blockedByTaskId ?? '',
     traceparent: submission.traceparent,
+    losses: head.losses,
   };
 }
 
@@ -140,9 +143,11 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
     case 'claimed':
       return { attempt: event.attempt, worker: event.worker, timeoutAtMs: int64(event.timeoutAtMs) };
     case 'claimReleased':
-      return { countsAsRelease: event.countsAsRelease };
-    case 'leaseExpired':
-      return {};
+      return { runAtMs: int64(event.retryAtMs), countsAsRelease: event.countsAsRelease };
+    case 'leaseExpired': {
+      const { begun, alone, countsAsLoss } = event;
+      return { begun: begunWords.indexOf(begun) as Begun, alone, countsAsLoss };
+    }
     case 'failed':
       return { runAtMs: int64(event.retryAtMs), message: event.message, errorType: event.errorType };
     case 'snoozed':
@@ -212,6 +217,7 @@ export function assignmentToWire(task: Assignment): MessageInitShape<typeof Assi
     traceparent: task.traceparent,
     parentId: task.parentId,
     tags: [...task.tags],
+    alone: task.alone,
   };
 }
 

@@ -52,15 +52,19 @@ export function encodeRest(head: Head): Uint8Array {
   writer.words(8, head.worker);
   time(9, head.endedAtMs);
   if (head.deadReason !== undefined) writer.number(10, deadReasons.indexOf(head.deadReason));
-  return writer.words(11, head.lastError).finish();
+  return writer.words(11, head.lastError).number(12, head.losses).finish();
 }
 
-type RestOfHead = Omit<Head, 'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'progress'>;
+type RestOfHead = Omit<
+  Head,
+  'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'begun' | 'progress'
+>;
 
 export function decodeRest(bytes: Uint8Array): RestOfHead {
   const read: { -readonly [K in keyof RestOfHead]: RestOfHead[K] } = {
     attempt: 0,
     releases: 0,
+    losses: 0,
     waitUntilMs: undefined,
     deadlineAtMs: undefined,
     lifetimeEndAtMs: undefined,
@@ -91,6 +95,7 @@ export function decodeRest(bytes: Uint8Array): RestOfHead {
     else if (field === 9) read.endedAtMs = reader.number();
     else if (field === 10) read.deadReason = deadReasons[reader.number()];
     else if (field === 11) read.lastError = reader.string();
+    else if (field === 12) read.losses = reader.number();
     else reader.skip();
   }
   return read;

@@ -109,6 +109,7 @@ export function headAttributes(head: Head, known: KnownTask, shards: Shards): He
     tk: n(head.fencingToken),
     hd: b(encodeRest(head)),
     le: head.leaseEndAtMs === undefined ? undefined : n(head.leaseEndAtMs),
+    bg: head.begun ? n(1) : undefined,
     pr: head.progress === undefined ? undefined : s(progressText(head.progress)),
     q: laneSeq === undefined ? undefined : n(laneSeq),
     [keyNames.due[0]]:
@@ -129,6 +130,7 @@ export function headOf(item: Item): Head {
     version: numberOf(item.v) ?? 0,
     fencingToken: numberOf(item.tk) ?? 0,
     leaseEndAtMs: numberOf(item.le),
+    begun: item.bg !== undefined,
     progress: progressOf(item.pr?.S),
   };
 }

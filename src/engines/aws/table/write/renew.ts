@@ -8,7 +8,7 @@ import { loadWithHead } from '../read/snapshots.ts';
 import type { ItemAddress } from '../schema/ids.ts';
 import { headKey } from '../schema/keys.ts';
 
-/** Writes a heartbeat: the lease's end, the progress and the revision. The events are not touched. */
+/** Writes a heartbeat: the lease's end, that the attempt has begun, the progress and the revision. The events are not touched. */
 export async function renewOne(
   context: AwsContext,
   change: LeaseRenewal,
@@ -22,6 +22,7 @@ export async function renewOne(
     'le = :le',
     'rv = rv + :one',
     'n = :n',
+    ...(change.begun ? ['bg = :one'] : []),
     ...(change.progress === undefined ? [] : ['pr = :pr']),
   ];
   const result = await context.calls.update('renew', {

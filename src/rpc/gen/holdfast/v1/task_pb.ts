@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/task.proto.
  */
 export const file_holdfast_v1_task: GenFile = /*@__PURE__*/
-  fileDesc("ChZob2xkZmFzdC92MS90YXNrLnByb3RvEgtob2xkZmFzdC52MSJnCgRTcGVjEgwKBHR5cGUYASABKAkSFAoMdHlwZV92ZXJzaW9uGAIgASgNEhQKDG9yZGVyaW5nX2tleRgDIAEoCRIlCgdwYXlsb2FkGAQgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZCJjCgdQYXlsb2FkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIOCgZrZXlfaWQYAyABKAkSDQoFYnl0ZXMYBCABKAwSEQoJcmVmZXJlbmNlGAUgASgJIsMCCg1TdWJtaXRPcHRpb25zEhEKCXJ1bl9hdF9tcxgBIAEoAxIQCghkZWxheV9tcxgCIAEoAxIWCg5kZWFkbGluZV9hdF9tcxgDIAEoAxITCgtsaWZldGltZV9tcxgEIAEoAxIUCgxyZXRlbnRpb25fbXMYBSABKAMSEQoJd2luZG93X21zGAYgASgDEicKCHByaW9yaXR5GAcgASgOMhUuaG9sZGZhc3QudjEuUHJpb3JpdHkSJwoFcmV0cnkYCCABKAsyGC5ob2xkZmFzdC52MS5SZXRyeVBvbGljeRIaChJhdHRlbXB0X3RpbWVvdXRfbXMYCSABKAMSDAoEdGFncxgKIAMoCRIRCglwYXJlbnRfaWQYCyABKAkSKAoJd2hlbl9kZWFkGAwgASgOMhUuaG9sZGZhc3QudjEuV2hlbkRlYWQiVAoLUmV0cnlQb2xpY3kSFAoMbWF4X2F0dGVtcHRzGAEgASgNEg8KB2Jhc2VfbXMYAiABKAMSDgoGZmFjdG9yGAMgASgBEg4KBm1heF9tcxgEIAEoAyKeAwoJVGFza0V2ZW50EiQKBGtpbmQYASABKA4yFi5ob2xkZmFzdC52MS5FdmVudEtpbmQSDgoGc2NoZW1hGAIgASgNEg0KBWF0X21zGAMgASgDEhUKDWZlbmNpbmdfdG9rZW4YBCABKAMSDwoHYXR0ZW1wdBgFIAEoDRIOCgZ3b3JrZXIYBiABKAkSEQoJcnVuX2F0X21zGAcgASgDEiwKC2RlYWRfcmVhc29uGAggASgOMhcuaG9sZGZhc3QudjEuRGVhZFJlYXNvbhIPCgdtZXNzYWdlGAkgASgJEhIKCmVycm9yX3R5cGUYCiABKAkSFQoNdGltZW91dF9hdF9tcxgLIAEoAxINCgVhY3RvchgMIAEoCRIUCgxyZXN1bHRfYnl0ZXMYDSABKA0SFgoOZGVhZGxpbmVfYXRfbXMYDiABKAMSGgoSbGlmZXRpbWVfZW5kX2F0X21zGA8gASgDEg8KB2luX2xhbmUYECABKAgSEgoKaG9sZHNfbGFuZRgRIAEoCBIZChFjb3VudHNfYXNfcmVsZWFzZRgSIAEoCCL8BAoEVGFzaxIKCgJpZBgBIAEoCRIOCgZ0ZW5hbnQYAiABKAkSDQoFcXVldWUYAyABKAkSFwoPaWRlbXBvdGVuY3lfa2V5GAQgASgJEiUKBXN0YXRlGAUgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlEg8KB3ZlcnNpb24YBiABKA0SEAoIcmV2aXNpb24YByABKA0SHwoEc3BlYxgIIAEoCzIRLmhvbGRmYXN0LnYxLlNwZWMSKwoHb3B0aW9ucxgJIAEoCzIaLmhvbGRmYXN0LnYxLlN1Ym1pdE9wdGlvbnMSFgoOYWNjZXB0ZWRfYXRfbXMYCiABKAMSFQoNZXhwaXJlc19hdF9tcxgLIAEoAxIPCgdhdHRlbXB0GAwgASgNEhQKDG1heF9hdHRlbXB0cxgNIAEoDRIVCg1mZW5jaW5nX3Rva2VuGA4gASgDEhcKD2xlYXNlX2VuZF9hdF9tcxgPIAEoAxIOCgZ3b3JrZXIYECABKAkSEQoJcnVuX2F0X21zGBEgASgDEicKCHByb2dyZXNzGBIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3MSJAoGcmVzdWx0GBMgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIsCgtkZWFkX3JlYXNvbhgUIAEoDjIXLmhvbGRmYXN0LnYxLkRlYWRSZWFzb24SEgoKbGFzdF9lcnJvchgVIAEoCRIYChBjYW5jZWxfcmVxdWVzdGVkGBYgASgIEhMKC2VuZGVkX2F0X21zGBcgASgDEhoKEmJsb2NrZWRfYnlfdGFza19pZBgYIAEoCRITCgt0cmFjZXBhcmVudBgZIAEoCSIqCghQcm9ncmVzcxIQCghmcmFjdGlvbhgBIAEoARIMCgRub3RlGAIgASgJKl4KCFByaW9yaXR5EhgKFFBSSU9SSVRZX1VOU1BFQ0lGSUVEEAASEQoNUFJJT1JJVFlfSElHSBABEhMKD1BSSU9SSVRZX05PUk1BTBACEhAKDFBSSU9SSVRZX0xPVxADKlIKCFdoZW5EZWFkEhkKFVdIRU5fREVBRF9VTlNQRUNJRklFRBAAEhQKEFdIRU5fREVBRF9SRVRVUk4QARIVChFXSEVOX0RFQURfUkVEUklWRRACKrgBCglUYXNrU3RhdGUSGgoWVEFTS19TVEFURV9VTlNQRUNJRklFRBAAEhgKFFRBU0tfU1RBVEVfU0NIRURVTEVEEAESFAoQVEFTS19TVEFURV9SRUFEWRACEhYKElRBU0tfU1RBVEVfUlVOTklORxADEhgKFFRBU0tfU1RBVEVfU1VDQ0VFREVEEAQSEwoPVEFTS19TVEFURV9ERUFEEAUSGAoUVEFTS19TVEFURV9DQU5DRUxMRUQQBirIAgoJRXZlbnRLaW5kEhoKFkVWRU5UX0tJTkRfVU5TUEVDSUZJRUQQABIYChRFVkVOVF9LSU5EX1NVQk1JVFRFRBABEhYKEkVWRU5UX0tJTkRfQ0xBSU1FRBACEh0KGUVWRU5UX0tJTkRfQ0xBSU1fUkVMRUFTRUQQAxIcChhFVkVOVF9LSU5EX0xFQVNFX0VYUElSRUQQBBIVChFFVkVOVF9LSU5EX0ZBSUxFRBAFEhYKEkVWRU5UX0tJTkRfU05PT1pFRBAGEhgKFEVWRU5UX0tJTkRfU1VDQ0VFREVEEAcSEwoPRVZFTlRfS0lORF9ESUVEEAgSHwobRVZFTlRfS0lORF9DQU5DRUxfUkVRVUVTVEVEEAkSGAoURVZFTlRfS0lORF9DQU5DRUxMRUQQChIXChNFVkVOVF9LSU5EX1JFRFJJVkVOEAsqjgEKCkRlYWRSZWFzb24SGwoXREVBRF9SRUFTT05fVU5TUEVDSUZJRUQQABIYChRERUFEX1JFQVNPTl9BVFRFTVBUUxABEhUKEURFQURfUkVBU09OX0ZBVEFMEAISGAoUREVBRF9SRUFTT05fREVBRExJTkUQAxIYChRERUFEX1JFQVNPTl9MSUZFVElNRRAEKmQKCFRhc2tWaWV3EhkKFVRBU0tfVklFV19VTlNQRUNJRklFRBAAEhMKD1RBU0tfVklFV19CQVNJQxABEhQKEFRBU0tfVklFV19SRVNVTFQQAhISCg5UQVNLX1ZJRVdfRlVMTBADYgZwcm90bzM");
+  fileDesc("ChZob2xkZmFzdC92MS90YXNrLnByb3RvEgtob2xkZmFzdC52MSJnCgRTcGVjEgwKBHR5cGUYASABKAkSFAoMdHlwZV92ZXJzaW9uGAIgASgNEhQKDG9yZGVyaW5nX2tleRgDIAEoCRIlCgdwYXlsb2FkGAQgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZCJjCgdQYXlsb2FkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIOCgZrZXlfaWQYAyABKAkSDQoFYnl0ZXMYBCABKAwSEQoJcmVmZXJlbmNlGAUgASgJItcCCg1TdWJtaXRPcHRpb25zEhEKCXJ1bl9hdF9tcxgBIAEoAxIQCghkZWxheV9tcxgCIAEoAxIWCg5kZWFkbGluZV9hdF9tcxgDIAEoAxITCgtsaWZldGltZV9tcxgEIAEoAxIUCgxyZXRlbnRpb25fbXMYBSABKAMSEQoJd2luZG93X21zGAYgASgDEicKCHByaW9yaXR5GAcgASgOMhUuaG9sZGZhc3QudjEuUHJpb3JpdHkSJwoFcmV0cnkYCCABKAsyGC5ob2xkZmFzdC52MS5SZXRyeVBvbGljeRIaChJhdHRlbXB0X3RpbWVvdXRfbXMYCSABKAMSDAoEdGFncxgKIAMoCRIRCglwYXJlbnRfaWQYCyABKAkSKAoJd2hlbl9kZWFkGAwgASgOMhUuaG9sZGZhc3QudjEuV2hlbkRlYWQSEgoKbWF4X2xvc3NlcxgNIAEoDSJUCgtSZXRyeVBvbGljeRIUCgxtYXhfYXR0ZW1wdHMYASABKA0SDwoHYmFzZV9tcxgCIAEoAxIOCgZmYWN0b3IYAyABKAESDgoGbWF4X21zGAQgASgDIugDCglUYXNrRXZlbnQSJAoEa2luZBgBIAEoDjIWLmhvbGRmYXN0LnYxLkV2ZW50S2luZBIOCgZzY2hlbWEYAiABKA0SDQoFYXRfbXMYAyABKAMSFQoNZmVuY2luZ190b2tlbhgEIAEoAxIPCgdhdHRlbXB0GAUgASgNEg4KBndvcmtlchgGIAEoCRIRCglydW5fYXRfbXMYByABKAMSLAoLZGVhZF9yZWFzb24YCCABKA4yFy5ob2xkZmFzdC52MS5EZWFkUmVhc29uEg8KB21lc3NhZ2UYCSABKAkSEgoKZXJyb3JfdHlwZRgKIAEoCRIVCg10aW1lb3V0X2F0X21zGAsgASgDEg0KBWFjdG9yGAwgASgJEhQKDHJlc3VsdF9ieXRlcxgNIAEoDRIWCg5kZWFkbGluZV9hdF9tcxgOIAEoAxIaChJsaWZldGltZV9lbmRfYXRfbXMYDyABKAMSDwoHaW5fbGFuZRgQIAEoCBISCgpob2xkc19sYW5lGBEgASgIEhkKEWNvdW50c19hc19yZWxlYXNlGBIgASgIEiEKBWJlZ3VuGBMgASgOMhIuaG9sZGZhc3QudjEuQmVndW4SDQoFYWxvbmUYFCABKAgSFgoOY291bnRzX2FzX2xvc3MYFSABKAgijAUKBFRhc2sSCgoCaWQYASABKAkSDgoGdGVuYW50GAIgASgJEg0KBXF1ZXVlGAMgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgEIAEoCRIlCgVzdGF0ZRgFIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIPCgd2ZXJzaW9uGAYgASgNEhAKCHJldmlzaW9uGAcgASgNEh8KBHNwZWMYCCABKAsyES5ob2xkZmFzdC52MS5TcGVjEisKB29wdGlvbnMYCSABKAsyGi5ob2xkZmFzdC52MS5TdWJtaXRPcHRpb25zEhYKDmFjY2VwdGVkX2F0X21zGAogASgDEhUKDWV4cGlyZXNfYXRfbXMYCyABKAMSDwoHYXR0ZW1wdBgMIAEoDRIUCgxtYXhfYXR0ZW1wdHMYDSABKA0SFQoNZmVuY2luZ190b2tlbhgOIAEoAxIXCg9sZWFzZV9lbmRfYXRfbXMYDyABKAMSDgoGd29ya2VyGBAgASgJEhEKCXJ1bl9hdF9tcxgRIAEoAxInCghwcm9ncmVzcxgSIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzEiQKBnJlc3VsdBgTIAEoCzIULmhvbGRmYXN0LnYxLlBheWxvYWQSLAoLZGVhZF9yZWFzb24YFCABKA4yFy5ob2xkZmFzdC52MS5EZWFkUmVhc29uEhIKCmxhc3RfZXJyb3IYFSABKAkSGAoQY2FuY2VsX3JlcXVlc3RlZBgWIAEoCBITCgtlbmRlZF9hdF9tcxgXIAEoAxIaChJibG9ja2VkX2J5X3Rhc2tfaWQYGCABKAkSEwoLdHJhY2VwYXJlbnQYGSABKAkSDgoGbG9zc2VzGBogASgNIioKCFByb2dyZXNzEhAKCGZyYWN0aW9uGAEgASgBEgwKBG5vdGUYAiABKAkqXgoIUHJpb3JpdHkSGAoUUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIRCg1QUklPUklUWV9ISUdIEAESEwoPUFJJT1JJVFlfTk9STUFMEAISEAoMUFJJT1JJVFlfTE9XEAMqUgoIV2hlbkRlYWQSGQoVV0hFTl9ERUFEX1VOU1BFQ0lGSUVEEAASFAoQV0hFTl9ERUFEX1JFVFVSThABEhUKEVdIRU5fREVBRF9SRURSSVZFEAIquAEKCVRhc2tTdGF0ZRIaChZUQVNLX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUVEFTS19TVEFURV9TQ0hFRFVMRUQQARIUChBUQVNLX1NUQVRFX1JFQURZEAISFgoSVEFTS19TVEFURV9SVU5OSU5HEAMSGAoUVEFTS19TVEFURV9TVUNDRUVERUQQBBITCg9UQVNLX1NUQVRFX0RFQUQQBRIYChRUQVNLX1NUQVRFX0NBTkNFTExFRBAGKsgCCglFdmVudEtpbmQSGgoWRVZFTlRfS0lORF9VTlNQRUNJRklFRBAAEhgKFEVWRU5UX0tJTkRfU1VCTUlUVEVEEAESFgoSRVZFTlRfS0lORF9DTEFJTUVEEAISHQoZRVZFTlRfS0lORF9DTEFJTV9SRUxFQVNFRBADEhwKGEVWRU5UX0tJTkRfTEVBU0VfRVhQSVJFRBAEEhUKEUVWRU5UX0tJTkRfRkFJTEVEEAUSFgoSRVZFTlRfS0lORF9TTk9PWkVEEAYSGAoURVZFTlRfS0lORF9TVUNDRUVERUQQBxITCg9FVkVOVF9LSU5EX0RJRUQQCBIfChtFVkVOVF9LSU5EX0NBTkNFTF9SRVFVRVNURUQQCRIYChRFVkVOVF9LSU5EX0NBTkNFTExFRBAKEhcKE0VWRU5UX0tJTkRfUkVEUklWRU4QCyqrAQoKRGVhZFJlYXNvbhIbChdERUFEX1JFQVNPTl9VTlNQRUNJRklFRBAAEhgKFERFQURfUkVBU09OX0FUVEVNUFRTEAESFQoRREVBRF9SRUFTT05fRkFUQUwQAhIYChRERUFEX1JFQVNPTl9ERUFETElORRADEhgKFERFQURfUkVBU09OX0xJRkVUSU1FEAQSGwoXREVBRF9SRUFTT05fV09SS0VSX0xPU1QQBSpOCgVCZWd1bhIVChFCRUdVTl9VTlNQRUNJRklFRBAAEg0KCUJFR1VOX1lFUxABEgwKCEJFR1VOX05PEAISEQoNQkVHVU5fVU5LTk9XThADKmQKCFRhc2tWaWV3EhkKFVRBU0tfVklFV19VTlNQRUNJRklFRBAAEhMKD1RBU0tfVklFV19CQVNJQxABEhQKEFRBU0tfVklFV19SRVNVTFQQAhISCg5UQVNLX1ZJRVdfRlVMTBADYgZwcm90bzM");
 
 /**
  * The part of a submission that makes two submissions the same request: equal bytes, or, if both payloads are JSON, equal
@@ -201,6 +201,14 @@ export type SubmitOptions = Message<"holdfast.v1.SubmitOptions"> & {
    * @generated from field: holdfast.v1.WhenDead when_dead = 12;
    */
   whenDead: WhenDead;
+
+  /**
+   * The number of lost leases after which the task is dead with the reason WORKER_LOST; default 3, 3 to 1,000. A lease is lost if it
+   * ends while its attempt runs, because the worker's process ended or was cut off. From two losses on the task runs alone.
+   *
+   * @generated from field: uint32 max_losses = 13;
+   */
+  maxLosses: number;
 };
 
 /**
@@ -301,7 +309,7 @@ export type TaskEvent = Message<"holdfast.v1.TaskEvent"> & {
   worker: string;
 
   /**
-   * Submitted, Failed, Snoozed: the earliest time of the next attempt.
+   * Submitted, Failed, Snoozed, ClaimReleased after many releases: the earliest time of the next attempt.
    *
    * @generated from field: int64 run_at_ms = 7;
    */
@@ -378,11 +386,32 @@ export type TaskEvent = Message<"holdfast.v1.TaskEvent"> & {
   holdsLane: boolean;
 
   /**
-   * ClaimReleased: true if the release counts towards the limit of 20 releases of a task.
+   * ClaimReleased: true if the release counts towards the 20 releases of a task after which further ones back off.
    *
    * @generated from field: bool counts_as_release = 18;
    */
   countsAsRelease: boolean;
+
+  /**
+   * LeaseExpired: whether the handler had been called. If it is not set, the expiry used the attempt.
+   *
+   * @generated from field: holdfast.v1.Begun begun = 19;
+   */
+  begun: Begun;
+
+  /**
+   * LeaseExpired: true if the task ran alone in its worker's process.
+   *
+   * @generated from field: bool alone = 20;
+   */
+  alone: boolean;
+
+  /**
+   * LeaseExpired: true if it counts as a loss of the worker. False if the attempt had not begun, or its worker reported within the lease.
+   *
+   * @generated from field: bool counts_as_loss = 21;
+   */
+  countsAsLoss: boolean;
 };
 
 /**
@@ -476,7 +505,7 @@ export type Task = Message<"holdfast.v1.Task"> & {
   expiresAtMs: bigint;
 
   /**
-   * The number of attempts that have begun.
+   * The number of attempts since the submission or the last redrive. Attempts that were released, snoozed or lost are not counted.
    *
    * @generated from field: uint32 attempt = 12;
    */
@@ -572,6 +601,13 @@ export type Task = Message<"holdfast.v1.Task"> & {
    * @generated from field: string traceparent = 25;
    */
   traceparent: string;
+
+  /**
+   * The number of losses of the worker since the submission or the last redrive.
+   *
+   * @generated from field: uint32 losses = 26;
+   */
+  losses: number;
 };
 
 /**
@@ -802,7 +838,7 @@ export const EventKind = {
   CLAIM_RELEASED: 3,
 
   /**
-   * The lease ended without a settlement.
+   * The lease ended without a settlement. The attempt is given back.
    *
    * @generated from enum value: EVENT_KIND_LEASE_EXPIRED = 4;
    */
@@ -911,6 +947,13 @@ export const DeadReason = {
    * @generated from enum value: DEAD_REASON_LIFETIME = 4;
    */
   LIFETIME: 4,
+
+  /**
+   * Its workers were lost while they ran it, the last time with nothing else beside it, or an attempt that may begin only once was lost.
+   *
+   * @generated from enum value: DEAD_REASON_WORKER_LOST = 5;
+   */
+  WORKER_LOST: 5,
 } as const;
 
 /**
@@ -925,6 +968,54 @@ export type DeadReason = (typeof DeadReason)[keyof typeof DeadReason] | UnknownE
  */
 export const DeadReasonSchema: GenEnum<DeadReason> = /*@__PURE__*/
   enumDesc(file_holdfast_v1_task, 4);
+
+/**
+ * Whether the handler of an attempt had been called.
+ *
+ * @generated from enum holdfast.v1.Begun
+ */
+export const Begun = {
+  /**
+   * Not recorded: the event was written by an older version.
+   *
+   * @generated from enum value: BEGUN_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The handler had been called.
+   *
+   * @generated from enum value: BEGUN_YES = 1;
+   */
+  YES: 1,
+
+  /**
+   * The handler had not been called.
+   *
+   * @generated from enum value: BEGUN_NO = 2;
+   */
+  NO: 2,
+
+  /**
+   * The node that recorded the event could not know.
+   *
+   * @generated from enum value: BEGUN_UNKNOWN = 3;
+   */
+  UNKNOWN: 3,
+} as const;
+
+/**
+ * Whether the handler of an attempt had been called.
+ *
+ * @generated from enum holdfast.v1.Begun
+ */
+export type Begun = (typeof Begun)[keyof typeof Begun] | UnknownEnum;
+
+/**
+ * Describes the enum holdfast.v1.Begun.
+ */
+export const BegunSchema: GenEnum<Begun> = /*@__PURE__*/
+  enumDesc(file_holdfast_v1_task, 5);
 
 /**
  * Which parts of a task a response includes.
@@ -972,5 +1063,5 @@ export type TaskView = (typeof TaskView)[keyof typeof TaskView] | UnknownEnum;
  * Describes the enum holdfast.v1.TaskView.
  */
 export const TaskViewSchema: GenEnum<TaskView> = /*@__PURE__*/
-  enumDesc(file_holdfast_v1_task, 5);
+  enumDesc(file_holdfast_v1_task, 6);
 

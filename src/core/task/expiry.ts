@@ -1,0 +1,88 @@
+/** Decides what the expiry of a lease records: a lost worker, an attempt that reached its timeout, or the task's end. */
+import { backoffMs } from '../backoff.ts';
+import { timing } from '../limits.ts';
+import type { LeaseKnowledge } from './command.ts';
+import { died, type Facts, lapseReason } from './decision.ts';
+import type { Begun, LeaseExpiredEvent, TaskEvent } from './event.ts';
+import { type Head, runsAlone } from './head.ts';
+
+function begunOf(head: Head, facts: Facts, lastLease: LeaseKnowledge | undefined): Begun {
+  if (head.begun) return 'yes';
+  // The worker of a task with one attempt calls the handler only after the store has recorded the beginning.
+  if (facts.options.retry.maxAttempts === 1) return 'no';
+  if (lastLease?.begun === undefined) return 'unknown';
+  return lastLease.begun ? 'yes' : 'no';
+}
+
+/**
+ * Returns true if the lease ended because the attempt reached its timeout: heartbeats renewed the lease until then. If
+ * the timeout is not longer than a lease, the two look alike, and the expiry counts as a loss.
+ */
+function reachedTimeout({ leaseEndAtMs, timeoutAtMs }: Head, { options }: Facts): boolean {
+  if (timeoutAtMs === undefined || (leaseEndAtMs ?? 0) < timeoutAtMs) return false;
+  return timing.prefetchStartMs + options.attemptTimeoutMs > timing.leaseMs;
+}
+
+/**
+ * Returns the event of an attempt that reached its timeout without a report: it has failed. The wait before the next
+ * attempt is the longest that the policy allows; it needs no jitter, because attempts do not all begin at one time.
+ */
+function timedOut(head: Head, facts: Facts, nowMs: number): TaskEvent {
+  const message = `the attempt did not end within its timeout of ${facts.options.attemptTimeoutMs} ms`;
+  const errorType = 'TimeoutError';
+  const { retry } = facts.options;
+  if (head.attempt >= retry.maxAttempts)
+    return { ...died(head, facts, 'attempts', nowMs), message, errorType };
+  const retryAtMs = nowMs + backoffMs(retry, head.attempt, 1);
+  return { kind: 'failed', atMs: nowMs, fencingToken: head.fencingToken, retryAtMs, message, errorType };
+}
+
+/** Returns the event that ends the task after the loss of its worker, or undefined if the task is tried again. */
+function endAfterLoss(
+  head: Head,
+  facts: Facts,
+  expired: LeaseExpiredEvent,
+  nowMs: number,
+): TaskEvent | undefined {
+  const dead = (message: string): TaskEvent => ({ ...died(head, facts, 'workerLost', nowMs), message });
+  const { retry, maxLosses } = facts.options;
+  const { worker } = head;
+  if (retry.maxAttempts === 1 && expired.begun === 'yes')
+    return dead(`worker '${worker}' was lost during the task's only attempt`);
+  if (!expired.countsAsLoss || !expired.alone || head.losses + 1 < maxLosses) return undefined;
+  return dead(`lost ${head.losses + 1} workers, the last one, '${worker}', while it ran nothing else`);
+}
+
+/**
+ * Returns the events of an expired lease. The attempt is given back, unless it reached its timeout. If the task is
+ * cancelled, lapsed, or has lost too many workers, the last event ends it.
+ */
+export function eventsOfExpiry(
+  head: Head,
+  facts: Facts,
+  lastLease: LeaseKnowledge | undefined,
+  nowMs: number,
+): readonly TaskEvent[] {
+  const begun = begunOf(head, facts, lastLease);
+  const countsAsLoss = begun !== 'no' && lastLease?.reportedInTime !== true;
+  const expired: LeaseExpiredEvent = {
+    kind: 'leaseExpired',
+    atMs: nowMs,
+    fencingToken: head.fencingToken,
+    begun,
+    alone: runsAlone(head),
+    countsAsLoss,
+  };
+  // An event that ends a task at the expiry of its lease has no fencing token, so that a late settlement of the worker
+  // is not taken for a repeat.
+  if (head.cancelRequested)
+    return [
+      expired,
+      { kind: 'cancelled', atMs: nowMs, fencingToken: undefined, actor: '', message: 'the lease ended' },
+    ];
+  const reason = lapseReason(head, facts, nowMs);
+  if (reason !== undefined) return [expired, died(head, facts, reason, nowMs)];
+  if (begun !== 'no' && reachedTimeout(head, facts)) return [timedOut(head, facts, nowMs)];
+  const end = endAfterLoss(head, facts, expired, nowMs);
+  return end === undefined ? [expired] : [expired, end];
+}
