@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { asHoldfastError, type HoldfastError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
+import { defaults, limits } from '../core/limits.ts';
 import type { SubmitOk } from '../core/messages.ts';
 import { requireValid, whole } from '../core/rules.ts';
 import { stateNumbers } from '../core/wire-numbers.ts';
@@ -18,6 +18,7 @@ import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
 import type { SubmitOptions } from './submit/submit-options.ts';
 import { Submitter } from './submit/submitter.ts';
+import { type ListRequest, listTasks } from './tasks/list-tasks.ts';
 import { type State, statusOf, type TaskStatus } from './tasks/status.ts';
 import {
   type HandleParts,
@@ -67,8 +68,24 @@ export interface ListOptions {
 export interface TaskPage {
   /** The tasks of this page, without their inputs and results. */
   readonly tasks: readonly TaskStatus[];
-  /** The token to give to the next `client.list` call as `pageToken`; undefined on the last page. */
+  /**
+   * The token to give to the next `client.list` call as `pageToken`; undefined on the last page. Only this says whether
+   * the list has ended: a page with few tasks, or none, may have a next one (see `isCut`).
+   */
   readonly nextPageToken: string | undefined;
+  /** The number of tasks that were examined for this page, also those that the filters left out. */
+  readonly examined: number;
+  /**
+   * The time at which the task that was examined last had been accepted; the next page continues behind it. Undefined
+   * if no task was examined.
+   */
+  readonly examinedUntil: Date | undefined;
+  /**
+   * True if the call stopped after 20,000 examined tasks, before the page was full and before the end of the list. Tasks
+   * that were not examined may match: continue with `nextPageToken`, or narrow the time span with `acceptedFrom` and
+   * `acceptedUntil`.
+   */
+  readonly isCut: boolean;
 }
 
 /**
@@ -136,7 +153,8 @@ export interface Client extends AsyncDisposable {
    */
   getByKey(idempotencyKey: string, options?: { readonly queue?: string }): Promise<TaskStatus>;
   /**
-   * Reads one page of a queue's tasks, without their inputs and results.
+   * Reads one page of a queue's tasks, without their inputs and results. If few tasks match the filters, the call reads
+   * on until the page is full, the list has ended, or 20,000 tasks were examined (`isCut`).
    *
    * @throws HoldfastError INVALID_ARGUMENT if `limit` is not a whole number from 1 to 100.
    */
@@ -253,7 +271,7 @@ class TransportClient implements Client {
     const { state, acceptedFrom, acceptedUntil, limit = 0 } = options;
     requireValid('limit', pageLimit, limit);
     const { caller, tenant } = this.#parts;
-    const { tasks, nextPageToken } = await caller.call(TaskService.method.listTasks, {
+    const request: ListRequest = {
       tenant,
       queue: options.queue ?? 'default',
       state: state === undefined || state === 'retrying' ? 0 : stateNumbers[state],
@@ -263,12 +281,17 @@ class TransportClient implements Client {
       orderingKey: options.orderingKey ?? '',
       acceptedFromMs: BigInt(acceptedFrom?.getTime() ?? 0),
       acceptedUntilMs: BigInt(acceptedUntil?.getTime() ?? 0),
-      pageSize: limit,
+      pageSize: limit || defaults.pageItems,
       pageToken: options.pageToken ?? '',
-    });
+    };
+    const listed = await listTasks(request, (page) => caller.call(TaskService.method.listTasks, page));
+    const { tasks, nextPageToken, examined, examinedUntilMs, isCut } = listed;
     return {
       tasks: tasks.map(statusOf),
       nextPageToken: nextPageToken === '' ? undefined : nextPageToken,
+      examined,
+      examinedUntil: examinedUntilMs === undefined ? undefined : new Date(examinedUntilMs),
+      isCut,
     };
   }
 

@@ -45,6 +45,11 @@ export interface Limits {
   readonly pageItems: number;
   /** The maximum number of tasks that the store reads for one page of a filtered list. */
   readonly pageExamined: number;
+  /**
+   * How many tasks `client.list`, `holdfast list` and one RedriveTasks call examine, page by page, before they return
+   * without having reached the end of the list. On AWS this many tasks cost about 20,000 read units and a few seconds.
+   */
+  readonly listExamined: number;
   /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
   readonly watchedTasks: number;
@@ -146,6 +151,7 @@ export const limits: Limits = Object.freeze({
   leaseBytes: 2_048,
   pageItems: 100,
   pageExamined: 1_000,
+  listExamined: 20_000,
   historyEvents: 500,
   watchedTasks: 256,
   redriveItems: 1_000,

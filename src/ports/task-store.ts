@@ -124,6 +124,8 @@ export interface SnapshotPage {
   readonly cursor: string | undefined;
   /** How many tasks were read for this page, at most `limits.pageExamined`. */
   readonly examined: number;
+  /** The acceptance time of the task that was read last for this page. It is undefined if no task was read. */
+  readonly examinedUntilMs: number | undefined;
 }
 
 /** The part of a head that shows whether a task has changed, and its progress. */

@@ -37,6 +37,7 @@ export interface TaskPage {
   readonly items: readonly Snapshot[];
   readonly cursor: string | undefined;
   readonly examined: number;
+  readonly examinedUntilMs: number | undefined;
 }
 
 export type WatchUpdate =
@@ -155,6 +156,8 @@ export interface RedriveManyResult {
   readonly matched: number;
   readonly redriven: number;
   readonly refused: number;
+  readonly examined: number;
+  readonly examinedUntilMs: number | undefined;
   readonly cursor: string | undefined;
 }
 

@@ -109,6 +109,7 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'to read a task': [0, 0, 2],
   'to verify a history': [0, 0, 3],
   'to list the unfinished of two tasks': [0, 0, 5],
+  'to list the ready of two tasks': [0, 0, 6],
   'an expired head that is still due': [2, 1, 0.5],
 };
 
@@ -175,6 +176,7 @@ test('heartbeats, failures, redrives, reads and other operations on a task cost 
   await cost('to list the unfinished of two tasks', () =>
     fixture.listAll({ queue: 'other', state: 'unfinished' }),
   );
+  await cost('to list the ready of two tasks', () => fixture.listAll({ queue: 'other', state: 'ready' }));
   const brief = { windowMs: 60_000, lifetimeMs: 60_000, retentionMs: 1 };
   const expired = await fixture.accept({ options: brief });
   await fixture.clock.advance(3 * 3_600_000);

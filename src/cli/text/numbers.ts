@@ -11,6 +11,17 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+const timePattern = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+/** Parses a date or a time with its zone, as the command prints them, to milliseconds since the epoch. */
+export function acceptanceTime(text: string): number {
+  const ms = timePattern.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(ms) || ms <= 0) {
+    throw new InvalidArgumentError("Write a date or a time with its zone, such as '2026-07-01T12:00:00Z'.");
+  }
+  return ms;
+}
+
 /**
  * Collects the values of a flag that may be repeated. A variadic flag would also take the words that follow its value.
  */

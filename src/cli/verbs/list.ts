@@ -1,5 +1,6 @@
 import type { Command } from '@commander-js/extra-typings';
 import { Option } from '@commander-js/extra-typings';
+import { type ListRequest, listTasks } from '../../client/tasks/list-tasks.ts';
 import type { Transport } from '../../client/transport.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -8,9 +9,9 @@ import { AdminService } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { TaskService } from '../../rpc/gen/holdfast/v1/task_service_pb.ts';
 import { withServer } from '../connect.ts';
 import type { Globals } from '../globals.ts';
-import { table, time } from '../output.ts';
-import { wholeNumber } from '../text/numbers.ts';
-import { stateName, taskJson } from '../text/task-text.ts';
+import { listNotes, listText } from '../text/list-text.ts';
+import { acceptanceTime, wholeNumber } from '../text/numbers.ts';
+import { taskJson } from '../text/task-text.ts';
 
 const stateNames = [...Object.keys(stateNumbers), 'retrying'] as const;
 
@@ -35,44 +36,41 @@ export function addList(program: Command, globals: Globals): void {
     .option('--type <type>', 'only tasks of this type')
     .option('--tag <tag>', 'only tasks with this tag')
     .option('--lane <ordering key>', 'only unfinished tasks with this ordering key, in their order')
+    .option('--accepted-from <time>', 'only tasks accepted at this time or later', acceptanceTime)
+    .option('--accepted-until <time>', 'only tasks accepted before this time', acceptanceTime)
     .option('--limit <n>', 'tasks of a page, 1 to 100', wholeNumber(1, limits.pageItems), 20)
     .option('--page-token <token>', 'the token that the previous page printed')
+    .addHelpText(
+      'after',
+      `\nIf few tasks match, up to ${limits.listExamined.toLocaleString('en')} tasks of the queue are examined; the output says so if there are more.`,
+    )
     .action(async (options) => {
       const { url, output } = globals();
       await withServer({ url }, async (transport) => {
         const { state } = options;
-        const page = await transport.call(
-          TaskService.method.listTasks,
-          {
-            tenant: options.tenant,
-            queue: options.queue,
-            state:
-              state === undefined || state === 'retrying'
-                ? 0
-                : stateNumbers[state as keyof typeof stateNumbers],
-            retrying: state === 'retrying',
-            type: options.type ?? '',
-            tag: options.tag ?? '',
-            orderingKey: options.lane ?? '',
-            pageSize: options.limit,
-            pageToken: options.pageToken ?? '',
-          },
-          {},
+        const request: ListRequest = {
+          tenant: options.tenant,
+          queue: options.queue,
+          state:
+            state === undefined || state === 'retrying'
+              ? 0
+              : stateNumbers[state as keyof typeof stateNumbers],
+          retrying: state === 'retrying',
+          type: options.type ?? '',
+          tag: options.tag ?? '',
+          orderingKey: options.lane ?? '',
+          acceptedFromMs: BigInt(options.acceptedFrom ?? 0),
+          acceptedUntilMs: BigInt(options.acceptedUntil ?? 0),
+          pageSize: options.limit,
+          pageToken: options.pageToken ?? '',
+        };
+        const listed = await listTasks(request, (page) =>
+          transport.call(TaskService.method.listTasks, page, {}),
         );
-        const { tasks, nextPageToken, examined } = page;
-        output.result({ tasks: tasks.map(taskJson), nextPageToken, examined }, () => {
-          const rows = tasks.map((task) => [
-            task.id,
-            stateName(task.state),
-            task.spec?.type ?? '',
-            `${task.attempt}/${task.maxAttempts}`,
-            time(task.acceptedAtMs),
-            task.lastError.split('\n')[0]?.slice(0, 60) ?? '',
-          ]);
-          return table(['ID', 'STATE', 'TYPE', 'ATTEMPT', 'ACCEPTED', 'LAST ERROR'], rows);
-        });
-        if (nextPageToken !== '') output.note(`more: --page-token ${nextPageToken}`);
-        if (tasks.length === 0 && !output.json) {
+        const { tasks } = listed;
+        output.result({ ...listed, tasks: tasks.map(taskJson) }, () => listText(listed, options.lane));
+        for (const note of listNotes(listed, options.lane)) output.note(note);
+        if (tasks.length === 0 && listed.examined === 0 && !output.json) {
           const note = await unknownQueue(transport, options.tenant, options.queue);
           if (note !== undefined) output.note(note);
         }

@@ -102,17 +102,20 @@ function pageOf(
 ): SnapshotPage {
   const items: Row[] = [];
   let examined = 0;
-  let last: ListPosition | undefined;
-  for (const { row, position } of entries) {
+  let last: ListEntry | undefined;
+  const page = (cursor: string | undefined): SnapshotPage => {
+    const examinedUntilMs = last?.row.submission.acceptedAtMs;
+    return { items: items.map(snapshotOf), cursor, examined, examinedUntilMs };
+  };
+  for (const entry of entries) {
     if (items.length === limit || examined === limits.pageExamined) {
-      const cursor = last === undefined ? undefined : encodeCursor(kind, last);
-      return { items: items.map(snapshotOf), cursor, examined };
+      return page(last === undefined ? undefined : encodeCursor(kind, last.position));
     }
     examined++;
-    last = position;
-    if (matches(row, filter, nowMs)) items.push(row);
+    last = entry;
+    if (matches(entry.row, filter, nowMs)) items.push(entry.row);
   }
-  return { items: items.map(snapshotOf), cursor: undefined, examined };
+  return page(undefined);
 }
 
 /** Returns one page of a list: the tasks of a queue, newest first, or a lane's unfinished tasks in the lane's order. */

@@ -3,7 +3,7 @@ import { limits } from '../../core/limits.ts';
 import { badCursor, checkPage } from '../../core/submission/check.ts';
 import type { Snapshot, SnapshotPage, TaskFilter } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
-import type { InternedTaskType } from './rows/interned-names.ts';
+import type { InternedQueue, InternedTaskType } from './rows/interned-names.ts';
 import { columns, isRetrying, type Row, snapshotOf } from './rows/rows.ts';
 
 /**
@@ -16,8 +16,8 @@ interface CursorPosition {
 }
 
 /**
- * The SQLite index and the SQL condition of each list of tasks. Because the query names the index, `prepare` fails if a
- * plan would scan the table.
+ * The SQLite index and the SQL condition of each list of tasks that is read in the order of the list. Because the query
+ * names the index, `prepare` fails if a plan would scan the table.
  */
 const sources = {
   all: ['task_list', 'true'],
@@ -27,7 +27,26 @@ const sources = {
   retrying: ['task_retrying', '(t.flags & 16) <> 0'],
 } as const;
 
+/**
+ * The SQL queries of the tasks in one state whose index has another order than a list: all of them are read and sorted.
+ * A ready task that is not the first of its lane is not dispatchable, and is found by its place in the lane.
+ */
+const sortedSources = {
+  running: `SELECT seq, accepted_at FROM task INDEXED BY task_lease
+    WHERE lease_end IS NOT NULL AND queue = :queue AND state = 2`,
+  ready: `SELECT seq, accepted_at FROM task INDEXED BY task_ready WHERE queue = :queue AND dispatchable = 1
+    UNION ALL SELECT t.seq, t.accepted_at FROM lane l CROSS JOIN task t ON t.seq = l.seq AND t.lane_seq = l.lane_seq
+    WHERE l.queue = :queue AND t.state = 1 AND t.dispatchable IS NULL`,
+} as const;
+
+/**
+ * The number of index entries that one page may read and sort. With more of them the page reads all tasks of the queue
+ * in the order of the list instead.
+ */
+const mostSortedDefault = 10_000;
+
 type Source = keyof typeof sources;
+type SortedSource = keyof typeof sortedSources;
 
 const shownStates = { scheduled: 0, ready: 1, running: 2, succeeded: 3, dead: 4, cancelled: 5 } as const;
 
@@ -66,19 +85,34 @@ function matches(row: Row, taskType: InternedTaskType, filter: TaskFilter, nowMs
   return state === shownStates[filter.state];
 }
 
+/** The rows of a list from a position on, in the order of the list, and how to make a position from a row. */
 interface Scan {
-  readonly statement: StatementSync;
-  readonly arguments: (string | number)[];
+  readonly rows: Iterable<Row>;
   position(row: Row): CursorPosition;
+}
+
+/** One row more than a page examines shows whether there is another page. */
+const rowsOfPage = limits.pageExamined + 1;
+
+/** The named values of an SQL query: the position behind which the list goes on, its earliest time, its number of rows. */
+interface AcceptanceRange extends Record<string, number> {
+  readonly at: number;
+  readonly seq: number;
+  readonly from: number;
+  readonly limit: number;
 }
 
 export class Lists {
   readonly #context: SqliteContext;
   readonly #newestFirst: Record<Source, StatementSync>;
+  readonly #sorted: Record<SortedSource, StatementSync>;
+  readonly #countPlaces: StatementSync;
   readonly #lane: StatementSync;
+  readonly #mostSorted: number;
 
-  constructor(context: SqliteContext) {
+  constructor(context: SqliteContext, mostSorted = mostSortedDefault) {
     this.#context = context;
+    this.#mostSorted = mostSorted;
     const prepare = (sql: string): StatementSync => {
       const statement = context.db.prepare(sql);
       statement.setReturnArrays(true);
@@ -98,6 +132,12 @@ export class Lists {
       cancelled: newestFirst('cancelled'),
       retrying: newestFirst('retrying'),
     };
+    const sorted = (source: SortedSource) =>
+      prepare(`SELECT seq FROM (${sortedSources[source]})
+        WHERE accepted_at <= :at AND (accepted_at < :at OR seq < :seq) AND accepted_at >= :from
+        ORDER BY accepted_at DESC, seq DESC LIMIT :limit`);
+    this.#sorted = { running: sorted('running'), ready: sorted('ready') };
+    this.#countPlaces = prepare('SELECT count(*) FROM (SELECT 1 FROM lane WHERE queue = ? LIMIT ?)');
     this.#lane =
       prepare(`SELECT ${columns} FROM lane l JOIN task t ON t.seq = l.seq JOIN body b ON b.seq = l.seq
       WHERE l.queue = ? AND l.ordering_key = ? AND l.lane_seq > ? AND t.state <= 2 ORDER BY l.lane_seq LIMIT ?`);
@@ -109,44 +149,73 @@ export class Lists {
     const from = page.cursor === undefined ? undefined : decode(order, page.cursor);
     const { names } = this.#context;
     const queue = names.findQueue(filter.tenant, filter.queue);
-    if (queue === undefined) return { items: [], cursor: undefined, examined: 0 };
+    if (queue === undefined) return { items: [], cursor: undefined, examined: 0, examinedUntilMs: undefined };
     const scan =
       filter.orderingKey === undefined
-        ? this.#byTime(queue.id, filter, from)
+        ? this.#byTime(queue, filter, from)
         : this.#byLane(queue.id, filter.orderingKey, from);
     const items: Snapshot[] = [];
     let examined = 0;
-    let last: CursorPosition | undefined;
-    const rows = scan.statement.iterate(...scan.arguments, limits.pageExamined + 1) as Iterable<unknown>;
-    for (const row of rows as Iterable<Row>) {
-      if (items.length === page.limit || examined === limits.pageExamined) {
-        return { items, cursor: last === undefined ? undefined : encode(order, last), examined };
+    let last: Row | undefined;
+    let cursor: string | undefined;
+    for (const row of scan.rows) {
+      if (last !== undefined && (items.length === page.limit || examined === limits.pageExamined)) {
+        cursor = encode(order, scan.position(last));
+        break;
       }
       examined++;
-      last = scan.position(row);
+      last = row;
       if (!matches(row, names.taskTypeOf(row[2]), filter, page.nowMs)) continue;
       const snapshot = snapshotOf(row, names);
       if (filter.tag === undefined || snapshot.submission.options.tags.includes(filter.tag))
         items.push(snapshot);
     }
-    return { items, cursor: undefined, examined };
+    return { items, cursor, examined, examinedUntilMs: last?.[4] };
   }
 
-  #byTime(queue: number, filter: TaskFilter, from: CursorPosition | undefined): Scan {
+  #byTime(queue: InternedQueue, filter: TaskFilter, from: CursorPosition | undefined): Scan {
     const until = filter.acceptedUntilMs === undefined ? Number.MAX_SAFE_INTEGER : filter.acceptedUntilMs - 1;
     const at = Math.min(from?.at ?? Number.MAX_SAFE_INTEGER, until);
     const seq = from !== undefined && from.at === at ? from.seq : Number.MAX_SAFE_INTEGER;
+    const range: AcceptanceRange = { at, seq, from: filter.acceptedFromMs ?? 0, limit: rowsOfPage };
     return {
-      statement: this.#newestFirst[sourceOf(filter)],
-      arguments: [queue, at, at, seq, filter.acceptedFromMs ?? 0],
+      rows: this.#rowsByTime(queue, filter, range),
       position: (row) => ({ at: row[4], seq: row[0] }),
     };
   }
 
+  #rowsByTime(queue: InternedQueue, filter: TaskFilter, range: AcceptanceRange): Iterable<Row> {
+    const { state } = filter;
+    if ((state === 'running' || state === 'ready') && this.#isSortable(state, queue)) {
+      return this.#sortedRows(this.#sorted[state], queue, range);
+    }
+    const { at, seq, from, limit } = range;
+    const statement = this.#newestFirst[sourceOf(filter)];
+    return statement.iterate(queue.id, at, at, seq, from, limit) as Iterable<unknown> as Iterable<Row>;
+  }
+
+  /** Returns whether the index entries that a list of the queue's tasks in this state must sort are few. */
+  #isSortable(state: SortedSource, queue: InternedQueue): boolean {
+    const most = this.#mostSorted;
+    if (state === 'running') return this.#context.names.countRunning() <= most;
+    if (queue.ready > most) return false;
+    const [places] = this.#countPlaces.get(queue.id, most + 1) as unknown as [number];
+    return places <= most;
+  }
+
+  /** Sorts only the numbers of the rows, since a row with its payload is large, and then reads each row by its number. */
+  *#sortedRows(statement: StatementSync, queue: InternedQueue, range: AcceptanceRange): Generator<Row> {
+    const found = statement.all({ queue: queue.id, ...range }) as unknown as [seq: number][];
+    for (const [seq] of found) {
+      const row = this.#context.sql.snapshot.get(seq) as unknown as Row | undefined;
+      if (row !== undefined) yield row;
+    }
+  }
+
   #byLane(queue: number, orderingKey: string, from: CursorPosition | undefined): Scan {
+    const rows = this.#lane.iterate(queue, orderingKey, from?.at ?? 0, rowsOfPage) as Iterable<unknown>;
     return {
-      statement: this.#lane,
-      arguments: [queue, orderingKey, from?.at ?? 0],
+      rows: rows as Iterable<Row>,
       position: (row) => ({ at: row[7] ?? 0, seq: row[0] }),
     };
   }

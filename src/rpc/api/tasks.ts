@@ -19,7 +19,7 @@ import { submit, submitOne } from './submit.ts';
 import * as requests from './validation/requests.ts';
 import { faultNumbers, wordOf } from './wire/enums.ts';
 import { itemFromWire, number } from './wire/from-wire.ts';
-import { eventToWire, submitResultToWire, taskToWire, viewToWire } from './wire/to-wire.ts';
+import { eventToWire, int64, submitResultToWire, taskToWire, viewToWire } from './wire/to-wire.ts';
 
 type TaskFilterRequest = Pick<
   ListTasksRequest | RedriveTasksRequest,
@@ -87,7 +87,8 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
       const cursor = request.pageToken || undefined;
       const page = await service.list(listFilterOf(tenant, request), { limit, cursor });
       const tasks = page.items.map((snapshot) => taskToWire(snapshot));
-      return { tasks, nextPageToken: page.cursor ?? '', examined: page.examined };
+      const { examined, examinedUntilMs } = page;
+      return { tasks, nextPageToken: page.cursor ?? '', examined, examinedUntilMs: int64(examinedUntilMs) };
     },
     async getTaskHistory(request, context) {
       const tenant = admit(deps, requests.getTaskHistory, 'read', request, context);
@@ -120,14 +121,14 @@ export function taskHandlers(deps: ApiDeps): MethodHandlers<typeof TaskService> 
     async redriveTasks(request, context) {
       const tenant = admit(deps, requests.redriveTasks, 'admin', request, context);
       requireQueue(context.identity, request.queue);
-      const { matched, redriven, refused, cursor } = await service.redriveMany({
+      const { examinedUntilMs, cursor, ...counts } = await service.redriveMany({
         filter: { ...filterOf(tenant, request), state: 'dead' },
         dryRun: request.dryRun,
         limit: request.limit || limits.redriveItems,
         cursor: request.pageToken || undefined,
         actor: context.identity.name,
       });
-      return { matched, redriven, refused, nextPageToken: cursor ?? '' };
+      return { ...counts, examinedUntilMs: int64(examinedUntilMs), nextPageToken: cursor ?? '' };
     },
   };
 }

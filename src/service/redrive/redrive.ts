@@ -57,22 +57,28 @@ export async function redrive(
 }
 
 /**
- * Redrives up to `limit` dead tasks that match a filter, page by page. Another call with the returned cursor continues the
- * work. A repeated call does no harm.
+ * Redrives up to `limit` dead tasks that match a filter, page by page, and begins no further page once it has examined
+ * `limits.listExamined` tasks: a filter that few tasks match would otherwise outlast the call's deadline. Another call
+ * with the returned cursor continues the work. A repeated call does no harm.
  */
 export async function redriveMany(
   context: ServiceContext,
   request: RedriveManyRequest,
 ): Promise<RedriveManyResult> {
   const nowMs = context.clock.now();
+  const { pageItems, listExamined } = context.store.limits;
   let { cursor } = request;
+  let examined = 0;
+  let examinedUntilMs: number | undefined;
   let matched = 0;
   let redriven = 0;
   let refused = 0;
   do {
-    const limit = Math.min(context.store.limits.pageItems, request.limit - matched);
+    const limit = Math.min(pageItems, request.limit - matched);
     const page = await context.store.list({ ...request.filter, state: 'dead' }, { limit, cursor, nowMs });
     cursor = page.cursor;
+    examined += page.examined;
+    examinedUntilMs = page.examinedUntilMs ?? examinedUntilMs;
     const done: Snapshot[] = [];
     for (const snapshot of page.items) {
       matched++;
@@ -84,6 +90,6 @@ export async function redriveMany(
     }
     redriven += done.length;
     noteRedriven(context, done);
-  } while (cursor !== undefined && matched < request.limit);
-  return { matched, redriven, refused, cursor };
+  } while (cursor !== undefined && matched < request.limit && examined < listExamined);
+  return { matched, redriven, refused, examined, examinedUntilMs, cursor };
 }

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { Snapshot } from '../../../src/ports/task-store.ts';
+import type { Snapshot, TaskFilter } from '../../../src/ports/task-store.ts';
 import { errorOf, ids, queue, type StoreFixture } from '../store-fixture.ts';
 import type { Subject } from '../subject.ts';
 
@@ -220,6 +220,85 @@ export const lists: Subject = (requires) => {
         const page = await fixture.store.list(filter, { limit: 10, cursor: undefined, nowMs: fixture.now });
         expect(ids(page.items), state).toEqual([task.id]);
       }
+    },
+  );
+
+  requires(
+    'the pages of a list find the few tasks in a state behind more tasks than one page examines, newest first',
+    async (fixture) => {
+      const few = { ready: [], running: [], succeeded: [] } as Record<string, Snapshot[]>;
+      for (let i = 0; i < 3; i++) {
+        few.ready?.push(await fixture.accept());
+        const running = await fixture.claim(await fixture.accept());
+        few.running?.push(running);
+        few.succeeded?.push(await fixture.succeed(await fixture.claim(await fixture.accept())));
+        await fixture.clock.advance(1_000);
+      }
+      const delayed = { options: { delayMs: 3_600_000 } };
+      await fixture.acceptMany(fixture.store.limits.pageExamined + 50, () => delayed);
+      for (const [state, tasks] of Object.entries(few)) {
+        for (const limit of [2, 100]) {
+          const { items } = await fixture.listAll({ state: state as 'ready' }, limit);
+          expect(ids(items), state).toEqual(ids(tasks).toReversed());
+        }
+      }
+    },
+  );
+
+  requires(
+    'each page of a list reports the acceptance time of the task that it examined last',
+    async (fixture) => {
+      const startMs = fixture.now;
+      for (let i = 0; i < 4; i++) {
+        await fixture.accept({ orderingKey: 'ann', options: { tags: [`t${i}`] } });
+        await fixture.clock.advance(1_000);
+      }
+      const untilOf = async (filter: Partial<TaskFilter>, limit: number): Promise<number | undefined> => {
+        const page = { limit, cursor: undefined, nowMs: fixture.now };
+        return (await fixture.store.list({ ...queue, ...filter }, page)).examinedUntilMs;
+      };
+      expect(await untilOf({}, 2)).toBe(startMs + 2_000);
+      expect(await untilOf({ tag: 't3' }, 1)).toBe(startMs + 3_000);
+      expect(await untilOf({ tag: 'none' }, 10)).toBe(startMs);
+      expect(await untilOf({ orderingKey: 'ann' }, 3)).toBe(startMs + 2_000);
+      expect(await untilOf({ state: 'dead' }, 10)).toBeUndefined();
+      expect(await untilOf({ queue: 'nobody' }, 10)).toBeUndefined();
+    },
+  );
+
+  requires(
+    'tasks that change their state between two pages neither repeat in the later pages nor hide other tasks there',
+    async (fixture) => {
+      const running: Snapshot[] = [];
+      for (let i = 0; i < 6; i++) {
+        running.unshift(await fixture.claim(await fixture.accept()));
+        await fixture.clock.advance(1_000);
+      }
+      const [a, b, c, d, e, f] = running as [Snapshot, Snapshot, Snapshot, Snapshot, Snapshot, Snapshot];
+      const list = (cursor: string | undefined) =>
+        fixture.store.list({ ...queue, state: 'running' }, { limit: 2, cursor, nowMs: fixture.now });
+      const first = await list(undefined);
+      expect(ids(first.items)).toEqual(ids([a, b]));
+      const failed = await fixture.fail(b);
+      await fixture.succeed(c);
+      await fixture.clock.advance(1_000);
+      await fixture.claim(await fixture.makeReady(failed));
+      await fixture.claim(await fixture.accept());
+      const second = await list(first.cursor);
+      expect(ids(second.items)).toEqual(ids([d, e]));
+      expect(ids((await list(second.cursor)).items)).toEqual(ids([f]));
+    },
+  );
+
+  requires(
+    'the list of ready tasks contains those that wait behind the first task of their lane',
+    async (fixture) => {
+      const [first, second, third] = await fixture.acceptMany(3, () => ({ orderingKey: 'ann' }));
+      if (!first || !second || !third) expect.fail();
+      const readyIds = async () => ids((await fixture.listAll({ state: 'ready' }, 1)).items).toSorted();
+      expect(await readyIds()).toEqual(ids([first, second, third]).toSorted());
+      await fixture.claim(first);
+      expect(await readyIds()).toEqual(ids([second, third]).toSorted());
     },
   );
 

@@ -95,6 +95,13 @@ export class InternedNames {
     return queue;
   }
 
+  /** Returns the number of running tasks of all queues. */
+  countRunning(): number {
+    let count = 0;
+    for (const { running } of this.#queueById.values()) count += running;
+    return count;
+  }
+
   queueOf(id: number): InternedQueue {
     const queue = this.#queueById.get(id);
     if (queue === undefined) throw new RangeError(`no queue ${id}`);

@@ -31,7 +31,7 @@ import type { AssignmentSchema, HeartbeatAnswerSchema } from '../../gen/holdfast
 import type { CompleteMessage } from '../complete-message.ts';
 import { causeNumbers, deadReasonNumber, eventNumber, onDeadNumbers, verdictNumbers } from './enums.ts';
 
-function int64(value: number | undefined): bigint {
+export function int64(value: number | undefined): bigint {
   return value === undefined ? 0n : BigInt(value);
 }
 
@@ -239,14 +239,20 @@ export function heartbeatAnswerToWire(
 
 export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchema> {
   const { tenant, queue, paused, onDead, workers, counts } = view;
-  const { scheduled, ready, running, dead } = counts;
+  const { scheduled, ready, running, dead, atLeast = false } = counts;
   return {
     tenant,
     name: queue,
     paused,
     onDead: onDeadNumbers[onDead],
     workers,
-    counts: { scheduled: int64(scheduled), ready: int64(ready), running: int64(running), dead: int64(dead) },
+    counts: {
+      scheduled: int64(scheduled),
+      ready: int64(ready),
+      running: int64(running),
+      dead: int64(dead),
+      atLeast,
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import type { Snapshot, SnapshotPage, TaskFilter } from '../../../../ports/task-
 import type { AwsContext } from '../context.ts';
 import { headIfReadable, isExpired, ownHead } from '../items/rows.ts';
 import { addressOf, type ItemAddress } from '../schema/ids.ts';
-import { headKey, type Item } from '../schema/keys.ts';
+import { headKey, type Item, timeOfListSort } from '../schema/keys.ts';
 import { decodeCursor, encodeCursor } from './cursors.ts';
 import { type IndexEntry, IndexScan } from './index-scan.ts';
 import { pointers } from './lanes.ts';
@@ -51,7 +51,7 @@ function mayMatch(entry: IndexEntry, filter: TaskFilter, nowMs: number): boolean
 
 function headFits(item: Item | undefined, state: TaskFilter['state']): boolean {
   // A task without a head item is ready.
-  if (item === undefined) return state === 'unfinished';
+  if (item === undefined) return state === 'unfinished' || state === 'ready';
   const head = headIfReadable(item);
   // A task with a damaged head passes this check; `loadReadable` then logs the task and leaves it out of the list.
   if (head === undefined) return true;
@@ -69,7 +69,7 @@ async function byHead(
   addresses: readonly (ItemAddress | undefined)[],
   state: TaskFilter['state'],
 ): Promise<(ItemAddress | undefined)[]> {
-  if (state === undefined || state === 'ready') return [...addresses];
+  if (state === undefined) return [...addresses];
   const known = addresses.filter((address) => address !== undefined);
   const found = await context.calls.get('list', known.map(headKey), state !== 'unfinished');
   return addresses.map((address) =>
@@ -103,20 +103,23 @@ async function byTime(context: AwsContext, filter: TaskFilter, page: PageRequest
   const scan = await IndexScan.open(context, filter, after, filtered ? 2 * batchSize : page.limit + 1);
   const items: Snapshot[] = [];
   let examined = 0;
+  let examinedUntilMs: number | undefined;
   for (;;) {
     const room = filtered ? batchSize : page.limit - items.length;
     const seen = await scan.next(Math.min(room, limits.pageExamined - examined));
     const found = await loadMatching(context, seen, filter, page.nowMs);
     for (const [i, entry] of seen.entries()) {
       examined++;
+      examinedUntilMs = timeOfListSort(entry.sort);
       const snapshot = found[i];
       if (snapshot !== undefined) items.push(snapshot);
       const more = items.length === page.limit || examined === limits.pageExamined;
       if (!more) continue;
       const last = i === seen.length - 1 && (await scan.next(1)).length === 0;
-      return { items, cursor: last ? undefined : encodeCursor('T', entry.sort), examined };
+      const cursor = last ? undefined : encodeCursor('T', entry.sort);
+      return { items, cursor, examined, examinedUntilMs };
     }
-    if (seen.length === 0) return { items, cursor: undefined, examined };
+    if (seen.length === 0) return { items, cursor: undefined, examined, examinedUntilMs };
   }
 }
 
@@ -132,6 +135,7 @@ async function byLane(
   const { tenant, queue, orderingKey } = filter;
   let after = page.cursor === undefined ? 0 : Number(decodeCursor('L', page.cursor));
   const items: Snapshot[] = [];
+  let examinedUntilMs: number | undefined;
   for (let examined = 0; ; ) {
     const limit = Math.min(batchSize, limits.pageExamined - examined, page.limit + 1);
     const found = await pointers(context, { tenant, queue, orderingKey }, after, limit);
@@ -143,15 +147,17 @@ async function byLane(
       examined++;
       after = pointer.seq;
       const snapshot = loaded[i]?.snapshot;
+      examinedUntilMs = snapshot?.submission.acceptedAtMs ?? addressOf(pointer.id)?.mark ?? examinedUntilMs;
       // After a redrive the task has a new place in the lane; a pointer at its earlier place does not count.
       if (snapshot?.laneSeq === pointer.seq && (!isEnded(snapshot.head) || snapshot.head.holdsLane)) {
         if (matches(snapshot, filter, page.nowMs)) items.push(snapshot);
       }
       if (items.length < page.limit && examined < limits.pageExamined) continue;
       const last = i === found.pointers.length - 1 && !found.more;
-      return { items, cursor: last ? undefined : encodeCursor('L', String(after)), examined };
+      const cursor = last ? undefined : encodeCursor('L', String(after));
+      return { items, cursor, examined, examinedUntilMs };
     }
-    if (!found.more) return { items, cursor: undefined, examined };
+    if (!found.more) return { items, cursor: undefined, examined, examinedUntilMs };
   }
 }
 

@@ -131,6 +131,11 @@ export function listSort(acceptedAtMs: number, id: TaskId): string {
   return `${timeKey(acceptedAtMs)}#${id}`;
 }
 
+/** Returns the time of acceptance in ms that a sort key of the list index or the exceptions index begins with. */
+export function timeOfListSort(sort: string): number {
+  return Number.parseInt(sort.slice(0, timeChars), 36);
+}
+
 export function idFromListSort(sort: string): TaskId {
   return sort.slice(timeChars + 1);
 }
