@@ -58,6 +58,12 @@ export interface HandledTypeMessage {
   readonly maxVersion: number;
 }
 
+/** Names one attempt of a task. */
+export interface AttemptReference {
+  readonly id: string;
+  readonly fencingToken: number;
+}
+
 export type WorkRequest =
   | {
       readonly kind: 'hello';
@@ -68,11 +74,22 @@ export type WorkRequest =
       readonly types: readonly HandledTypeMessage[];
       readonly tasks: number;
       readonly bytes: number;
+      /** True if the worker calls the handler of each task at once when it receives the task. */
+      readonly beginsAtOnce: boolean;
     }
   /** Raises the worker's credits: how many more tasks and bytes the worker takes. */
   | { readonly kind: 'credit'; readonly tasks: number; readonly bytes: number }
-  /** Acknowledges all assignment messages up to the sequence number `seq`. */
-  | { readonly kind: 'received'; readonly seq: number }
+  /**
+   * Acknowledges all assignment messages up to the sequence number `seq`, and reports the attempts whose handlers the
+   * worker calls now: `begun` by their places in the order of assignment on this stream (from 1), `attempts` those of
+   * tasks from an earlier stream.
+   */
+  | {
+      readonly kind: 'received';
+      readonly seq: number;
+      readonly begun: readonly number[];
+      readonly attempts: readonly AttemptReference[];
+    }
   | { readonly kind: 'keepAlive' };
 
 export interface Assignment {
@@ -98,7 +115,11 @@ export interface Assignment {
   readonly alone: boolean;
 }
 
-export type CancelCause = 'cancelled' | 'deadline' | 'leaseLost' | 'timeout';
+/**
+ * Why an attempt must stop. With the causes `paused` and `rebalance` a worker gives the task back if its handler was
+ * not called; an attempt that has begun goes on.
+ */
+export type CancelCause = 'cancelled' | 'deadline' | 'leaseLost' | 'timeout' | 'paused' | 'rebalance';
 
 export type WorkResponse =
   | {

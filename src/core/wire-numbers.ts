@@ -12,6 +12,7 @@ export const stateNumbers = {
   succeeded: 4,
   dead: 5,
   cancelled: 6,
+  reserved: 7,
 } as const;
 
 export const whenDeadNumbers = { return: 1, redrive: 2 } as const;

@@ -3,7 +3,7 @@ import type { Limits } from '../core/limits.ts';
 import type { QueueRef } from '../core/queue-ref.ts';
 import type { Scope, Submission } from '../core/submission/submission.ts';
 import type { ClaimedEvent, TaskEvent } from '../core/task/event.ts';
-import type { Head, Progress, ShownState } from '../core/task/head.ts';
+import type { Head, ListedState, Progress } from '../core/task/head.ts';
 
 /**
  * The id of one accepted task. Only the engine that made the id in `accept` can interpret it, and no other task ever
@@ -102,10 +102,10 @@ export type WriteOutcome =
 
 export interface TaskFilter extends QueueRef {
   /**
-   * `retrying` lists tasks that wait after a failure. `unfinished` lists tasks that have not ended, by a cheaper read
-   * that may lag behind.
+   * `running` lists every task with a lease, also if its handler was not called yet. `retrying` lists tasks that wait
+   * after a failure. `unfinished` lists tasks that have not ended, by a cheaper read that may lag behind.
    */
-  readonly state?: ShownState | 'retrying' | 'unfinished' | undefined;
+  readonly state?: ListedState | 'retrying' | 'unfinished' | undefined;
   readonly type?: string | undefined;
   readonly tag?: string | undefined;
   /**
@@ -150,6 +150,7 @@ export interface LanePointer {
 export interface QueueCounts {
   readonly scheduled: number;
   readonly ready: number;
+  /** The number of tasks with a lease, also of those whose handler was not called yet. */
   readonly running: number;
   readonly dead: number;
   /** True if the queue has more tasks than the store counts. The counts are then lower bounds. */

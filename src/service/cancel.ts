@@ -4,8 +4,9 @@ import type { ServiceContext } from './context.ts';
 import { notFound, rejectionError } from './rejections.ts';
 
 /**
- * Cancels a task. A waiting task ends at once. A running task gets a cancellation request through its session on this node
- * or with its next heartbeat; if the worker ignores the request, the task is cancelled when the lease expires. A dead task
+ * Cancels a task. A waiting task ends at once. The worker of a running task gets a cancellation request through its
+ * session on this node or with its next heartbeat; if it ignores the request, the task is cancelled when the lease
+ * expires. A worker that has not called the handler yet gives the task back and does not call it. A dead task
  * that blocks its lane (`onDead: hold`) is cancelled too, so that the lane continues with its next task.
  */
 export async function cancel(
@@ -25,9 +26,7 @@ export async function cancel(
   if (done.kind === 'rejected') throw rejectionError(id, done.rejection);
   const { head } = done.snapshot;
   if (head.state === 'running') {
-    const held = context.heldLeases.get(id, head.fencingToken);
-    if (held?.sessionId !== undefined)
-      context.sessions.cancelAttempt(held.sessionId, id, head.fencingToken, 'cancelled');
+    context.sessions.ofWorker(head.worker)?.cancelAttempt(id, head.fencingToken, 'cancelled');
   }
   return done.snapshot;
 }

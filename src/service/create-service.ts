@@ -22,7 +22,7 @@ import { createHeldLeases } from './settle/held-leases.ts';
 import { settle } from './settle/settle.ts';
 import { submit } from './submit/submit.ts';
 import { createChangeFeed } from './watch/change-feed.ts';
-import { get, getByKey, history, verify, view, watch } from './watch/query.ts';
+import { get, getByKey, history, list, verify, view, watch } from './watch/query.ts';
 import { WatchedTasks } from './watch/watched-tasks.ts';
 
 export interface ServiceOptions {
@@ -97,7 +97,7 @@ function serviceOf(context: ServiceContext): Service {
     submit: (target, items, call) => submit(context, target, items, call),
     get: (tenant, id, withResult) => get(context, tenant, id, withResult),
     getByKey: (scope, withResult) => getByKey(context, scope, withResult),
-    list: (filter, page) => context.store.list(filter, { ...page, nowMs: context.clock.now() }),
+    list: (filter, page) => list(context, filter, page),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
     verify: (tenant, id) => verify(context, tenant, id),
     watch: (tenant, id, fromVersion, signal) => watch(context, tenant, id, fromVersion, signal),

@@ -6,6 +6,7 @@
 import type { HoldfastError } from '../core/errors.ts';
 import type {
   Assignment,
+  AttemptReference,
   CancelCause,
   HandledTypeMessage,
   HeartbeatAnswer,
@@ -33,6 +34,11 @@ export interface TaskDetails {
   readonly blockedByTaskId: string | undefined;
 }
 
+/** The filter of a list of tasks. Its state is one that users see: the store's filter does not know `reserved`. */
+export interface ListFilter extends Omit<TaskFilter, 'state'> {
+  readonly state?: ShownState | 'retrying' | 'unfinished' | undefined;
+}
+
 export interface TaskPage {
   readonly items: readonly Snapshot[];
   readonly cursor: string | undefined;
@@ -58,6 +64,8 @@ export interface WorkerHello {
   /** The worker's initial credits: how many tasks it can take, and how many bytes of payload. */
   readonly tasks: number;
   readonly bytes: number;
+  /** True if the worker calls the handler of each task at once when it receives the task. */
+  readonly beginsAtOnce: boolean;
 }
 
 /** Sends a session's messages to its worker. */
@@ -85,6 +93,11 @@ export interface Session {
   reset(tasks: number, bytes: number): void;
   /** Records that the worker has received all assignment messages up to the one with the number `seq`. */
   received(seq: number): void;
+  /**
+   * Records the attempts whose handlers the worker calls now: by their places in the order of assignment of this
+   * session (from 1), or, for tasks of an earlier session, by name.
+   */
+  begun(places: readonly number[], attempts: readonly AttemptReference[]): void;
   /** Reports that the worker's stream has passed on some of its buffered data and may have room for more assignments. */
   roomFreed(): void;
   /** Stops giving tasks to the worker, and tells the worker so (`SessionSink.drain`). Idempotent. */
@@ -206,7 +219,11 @@ export interface QueueView extends QueueRef {
   readonly onDead: 'release' | 'hold';
   /** The number of workers of this queue on all nodes, as far as the nodes have announced them. */
   readonly workers: number;
-  readonly counts: QueueCounts;
+  /**
+   * The numbers of the queue's tasks. `running` are those whose handler was called, `reserved` those that wait in a
+   * worker, as far as this node knows: a task that another node has assigned counts as running.
+   */
+  readonly counts: QueueCounts & { readonly reserved: number };
 }
 
 /**
@@ -254,7 +271,7 @@ export interface Service {
   /** Reads one task. Rejects with NOT_FOUND if the task does not exist, has expired or belongs to another tenant. */
   get(tenant: string, id: string, withResult: boolean): Promise<TaskDetails>;
   getByKey(scope: Scope, withResult: boolean): Promise<TaskDetails>;
-  list(filter: TaskFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
+  list(filter: ListFilter, page: { limit: number; cursor: string | undefined }): Promise<TaskPage>;
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */
   verify(tenant: string, id: string): Promise<HistoryVerification>;

@@ -20,9 +20,10 @@ import { fromPayload } from '../contract/json.ts';
 
 /**
  * The state of a task. `scheduled`: waits for its scheduled start time or its next attempt. `ready`: waits for a
- * worker. `running`: a worker has claimed the task. `succeeded`, `dead` and `cancelled` are the three final states.
+ * worker. `reserved`: a worker has fetched the task and has not called its handler yet. `running`: the handler was
+ * called. `succeeded`, `dead` and `cancelled` are the three final states.
  */
-export type State = 'scheduled' | 'ready' | 'running' | 'succeeded' | 'dead' | 'cancelled';
+export type State = 'scheduled' | 'ready' | 'reserved' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 
 export type { DeadReason };
 

@@ -39,6 +39,7 @@ export type Upcast = (older: EventFields) => EventFields;
  */
 export const upcasts: ReadonlyMap<string, Upcast> = new Map();
 
+const begunYes = begunWords.indexOf('yes');
 const writer = new Writer();
 
 type KnownEvent = Exclude<TaskEvent, { kind: 'unknown' }>;
@@ -55,7 +56,7 @@ function writeRest(into: Writer, event: KnownEvent): void {
       break;
     case 'claimed':
       into.number(4, event.fencingToken).number(5, event.attempt).words(6, event.worker);
-      into.number(11, event.timeoutAtMs);
+      into.number(11, event.timeoutAtMs).number(19, event.begins ? begunYes : 0);
       break;
     case 'claimReleased':
       into.number(4, event.fencingToken).number(7, event.retryAtMs).flag(18, event.countsAsRelease);
@@ -174,8 +175,10 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
       const { deadlineAtMs, lifetimeEndAtMs, inLane } = read;
       return { kind: 'submitted', atMs, runAtMs, deadlineAtMs, lifetimeEndAtMs, inLane };
     }
-    case 'claimed':
-      return { kind: 'claimed', atMs, fencingToken, attempt, worker, timeoutAtMs };
+    case 'claimed': {
+      const begins = read.begun === begunYes;
+      return { kind: 'claimed', atMs, fencingToken, attempt, worker, timeoutAtMs, begins };
+    }
     case 'claimReleased':
       return {
         kind: 'claimReleased',

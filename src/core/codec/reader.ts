@@ -56,6 +56,17 @@ export class Reader {
     return value <= Number.MAX_SAFE_INTEGER ? value : this.#signed(start);
   }
 
+  /** Reads a repeated varint field into `into`, in its packed form or one number at a time. */
+  numbers(into: number[]): void {
+    if (this.#tag % 8 === 0) {
+      into.push(this.number());
+      return;
+    }
+    const end = this.#length() + this.#at;
+    while (this.#at < end) into.push(this.varint());
+    if (this.#at > end) throw malformed('a list of numbers ends within a number');
+  }
+
   flag(): boolean {
     return this.number() !== 0;
   }

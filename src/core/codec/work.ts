@@ -1,4 +1,11 @@
-import type { Assignment, CancelCause, HandledTypeMessage, WorkRequest, WorkResponse } from '../messages.ts';
+import type {
+  Assignment,
+  AttemptReference,
+  CancelCause,
+  HandledTypeMessage,
+  WorkRequest,
+  WorkResponse,
+} from '../messages.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -9,6 +16,8 @@ const causes: readonly (CancelCause | undefined)[] = [
   'deadline',
   'leaseLost',
   'timeout',
+  'paused',
+  'rebalance',
 ];
 const noBytes = new Uint8Array(0);
 
@@ -23,6 +32,7 @@ export function causeOf(number: number): CancelCause {
 const writer = new Writer(65_536);
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
+type Received = Extract<WorkRequest, { kind: 'received' }>;
 
 function writeHello(into: Writer, hello: Hello): void {
   into.string(1, hello.tenant).string(2, hello.workerName).string(3, hello.workerId);
@@ -30,7 +40,13 @@ function writeHello(into: Writer, hello: Hello): void {
   for (const { type, maxVersion } of hello.types) {
     into.nested(5, (nested) => nested.string(1, type).number(2, maxVersion));
   }
-  into.number(6, hello.tasks).number(7, hello.bytes);
+  into.number(6, hello.tasks).number(7, hello.bytes).flag(8, hello.beginsAtOnce);
+}
+
+function writeReceived(into: Writer, { seq, begun, attempts }: Received): void {
+  into.number(1, seq).packed(2, begun);
+  for (const { id, fencingToken } of attempts)
+    into.nested(3, (nested) => nested.string(1, id).number(2, fencingToken));
 }
 
 /** Returns the bytes of a `holdfast.v1.WorkRequest`. */
@@ -39,7 +55,7 @@ export function encodeWorkRequest(request: WorkRequest): Uint8Array<ArrayBuffer>
   if (request.kind === 'hello') writer.nested(1, (into) => writeHello(into, request));
   else if (request.kind === 'credit') {
     writer.nested(2, (into) => into.number(1, request.tasks).number(2, request.bytes));
-  } else if (request.kind === 'received') writer.nested(3, (into) => into.number(1, request.seq));
+  } else if (request.kind === 'received') writer.nested(3, (into) => writeReceived(into, request));
   else writer.message(4, noBytes);
   return writer.finish();
 }
@@ -63,6 +79,7 @@ function readHello(reader: Reader): Hello {
   const types: HandledTypeMessage[] = [];
   let tasks = 0;
   let bytes = 0;
+  let beginsAtOnce = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) tenant = reader.string();
     else if (field === 2) workerName = reader.string();
@@ -71,9 +88,10 @@ function readHello(reader: Reader): Hello {
     else if (field === 5) types.push(readHandled(reader.nested()));
     else if (field === 6) tasks = reader.number();
     else if (field === 7) bytes = reader.number();
+    else if (field === 8) beginsAtOnce = reader.flag();
     else reader.skip();
   }
-  return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes };
+  return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes, beginsAtOnce };
 }
 
 /** Reads a message that has two numbers, in the fields 1 and 2. */
@@ -88,6 +106,30 @@ function readPair(reader: Reader): { first: number; second: number } {
   return { first, second };
 }
 
+function readReceived(reader: Reader): Received {
+  let seq = 0;
+  const begun: number[] = [];
+  const attempts: AttemptReference[] = [];
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) seq = reader.number();
+    else if (field === 2) reader.numbers(begun);
+    else if (field === 3) attempts.push(readAttempt(reader.nested()));
+    else reader.skip();
+  }
+  return { kind: 'received', seq, begun, attempts };
+}
+
+function readAttempt(reader: Reader): AttemptReference {
+  let id = '';
+  let fencingToken = 0;
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) id = reader.string();
+    else if (field === 2) fencingToken = reader.number();
+    else reader.skip();
+  }
+  return { id, fencingToken };
+}
+
 /** Decodes a WorkRequest. A message of an unknown kind, from a newer worker, is read as a keep-alive. */
 export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
   const reader = new Reader(bytes);
@@ -97,7 +139,7 @@ export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
     else if (field === 2) {
       const { first, second } = readPair(reader.nested());
       request = { kind: 'credit', tasks: first, bytes: second };
-    } else if (field === 3) request = { kind: 'received', seq: readPair(reader.nested()).first };
+    } else if (field === 3) request = readReceived(reader.nested());
     else if (field === 4) {
       reader.skip();
       request = { kind: 'keepAlive' };

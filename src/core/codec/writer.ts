@@ -65,6 +65,14 @@ export class Writer {
     return this.varint(field * 8).varint(value);
   }
 
+  /** Writes a repeated varint field in its packed form; an empty list is left out. */
+  packed(field: number, values: readonly number[]): this {
+    if (values.length === 0) return this;
+    return this.nested(field, (into) => {
+      for (const value of values) into.varint(value);
+    });
+  }
+
   flag(field: number, value: boolean): this {
     return value ? this.varint(field * 8).varint(1) : this;
   }

@@ -24,6 +24,7 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
     // The worker counts the attempt's timeout from the start of the handler, which prefetching may delay. The worker
     // must end the attempt before this time.
     timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
+    begins: command.begins,
   };
 }
 
@@ -45,11 +46,7 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   if (!command.lowest) return rejected({ why: 'notLowest' });
   events.push(claimed(before, facts, command, nowMs));
   const decision = accepted(head, events);
-  if (!decision.ok) return decision;
-  return {
-    ...decision,
-    head: { ...withLease(decision.head, nowMs, command.leaseMs), begun: command.begins },
-  };
+  return decision.ok ? { ...decision, head: withLease(decision.head, nowMs, command.leaseMs) } : decision;
 }
 
 function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {

@@ -40,6 +40,8 @@ export interface ClaimedEvent {
   readonly worker: string;
   /** When the attempt ends at the latest; no heartbeat extends a lease beyond this time. */
   readonly timeoutAtMs: number;
+  /** True if the worker called its handler at once. False in an event of an older version, which did not record it. */
+  readonly begins: boolean;
 }
 
 export interface ClaimReleasedEvent {

@@ -69,7 +69,7 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         fencingToken: event.fencingToken,
         attempt: event.attempt,
         timeoutAtMs: event.timeoutAtMs,
-        begun: false,
+        begun: event.begins,
         worker: event.worker,
         retrying: false,
         progress: undefined,

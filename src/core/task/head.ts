@@ -3,10 +3,11 @@ import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
 /**
- * The state of a task as users see it. A waiting task is `scheduled` while it waits for its start
- * time or for a retry (`waitUntilMs`), otherwise `ready`.
+ * The state of a task as users see it. A waiting task is `scheduled` while it waits for its start time or for a retry
+ * (`waitUntilMs`), otherwise `ready`. A task with a lease is `reserved` until its handler is called (`begun`), then
+ * `running`.
  */
-export type ShownState = 'scheduled' | 'ready' | Exclude<StoredState, 'waiting'>;
+export type ShownState = 'scheduled' | 'ready' | 'reserved' | Exclude<StoredState, 'waiting'>;
 
 export interface Progress {
   /** The finished part of the attempt, from 0 to 1. */
@@ -78,6 +79,17 @@ export function runsAlone(head: Head): boolean {
 }
 
 export function shownState(head: Head): ShownState {
+  return head.state === 'running' && !head.begun ? 'reserved' : listedState(head);
+}
+
+/** The states by which stores list and count tasks. */
+export type ListedState = Exclude<ShownState, 'reserved'>;
+
+/**
+ * Returns the state by which stores list and count a task: `running` for every task with a lease. Only a node knows
+ * whether the handler of a reserved task was called since the last heartbeat.
+ */
+export function listedState(head: Head): ListedState {
   if (head.state !== 'waiting') return head.state;
   return head.waitUntilMs === undefined ? 'ready' : 'scheduled';
 }

@@ -1,6 +1,6 @@
 import { limits } from '../../core/limits.ts';
 import { badCursor } from '../../core/submission/check.ts';
-import { isEnded, shownState } from '../../core/task/head.ts';
+import { isEnded, listedState } from '../../core/task/head.ts';
 import type { LaneKey, SnapshotPage, TaskFilter } from '../../ports/task-store.ts';
 import type { Lanes } from './lanes.ts';
 import { isExpired, type Row, type Rows, snapshotOf } from './rows.ts';
@@ -44,7 +44,7 @@ function hasState(row: Row, state: TaskFilter['state']): boolean {
   if (state === undefined) return true;
   if (state === 'unfinished') return !isEnded(row.head);
   if (state === 'retrying') return row.head.state === 'waiting' && row.head.retrying;
-  return shownState(row.head) === state;
+  return listedState(row.head) === state;
 }
 
 function matches(row: Row, filter: TaskFilter, nowMs: number): boolean {

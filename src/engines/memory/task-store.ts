@@ -9,7 +9,7 @@ import {
 } from '../../core/submission/check.ts';
 import { isKeyFree } from '../../core/submission/key.ts';
 import { fold } from '../../core/task/evolve.ts';
-import { isReady, shownState } from '../../core/task/head.ts';
+import { isReady, listedState } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type {
   Acceptance,
@@ -101,7 +101,7 @@ function appendOne(parts: StoreParts, change: Change): WriteOutcome {
 function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };
   for (const row of rows) {
-    const state = shownState(row.head);
+    const state = listedState(row.head);
     if (state !== 'succeeded' && state !== 'cancelled' && !isExpired(row, nowMs)) counts[state]++;
   }
   return counts;

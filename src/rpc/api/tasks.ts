@@ -3,6 +3,7 @@ import { defaults, limits } from '../../core/limits.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
 import { stateNumbers } from '../../core/wire-numbers.ts';
 import type { TaskFilter } from '../../ports/task-store.ts';
+import type { ListFilter } from '../../service/service.ts';
 import { TaskView } from '../gen/holdfast/v1/task_pb.ts';
 import type {
   ListTasksRequest,
@@ -40,7 +41,7 @@ function filterOf(tenant: string, request: TaskFilterRequest): TaskFilter {
   };
 }
 
-function listFilterOf(tenant: string, request: ListTasksRequest): TaskFilter {
+function listFilterOf(tenant: string, request: ListTasksRequest): ListFilter {
   return {
     ...filterOf(tenant, request),
     state: request.retrying ? 'retrying' : wordOf(stateNumbers, request.state),

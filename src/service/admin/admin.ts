@@ -23,6 +23,15 @@ export async function workers(
   return { workers: listed, isComplete: known.isComplete && listed.length === all.length };
 }
 
+/** Counts a queue's tasks. The store counts every task with a lease as running, this node knows which are reserved. */
+async function countsOf(context: ServiceContext, queue: QueueRef): Promise<QueueView['counts']> {
+  const counts = await context.store.counts(queue, context.clock.now());
+  let reserved = 0;
+  for (const session of context.sessions.all()) reserved += session.reserved.list(queue).length;
+  reserved = Math.min(reserved, counts.running);
+  return { ...counts, running: counts.running - reserved, reserved };
+}
+
 async function viewOf(
   context: ServiceContext,
   setting: QueueSetting,
@@ -32,7 +41,7 @@ async function viewOf(
   return {
     ...setting,
     workers: mine.reduce((sum, { unlistedCount }) => sum + (unlistedCount || 1), 0),
-    counts: await context.store.counts(setting, context.clock.now()),
+    counts: await countsOf(context, setting),
   };
 }
 

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { handlesType } from '../../core/handled-type.ts';
 import { limits } from '../../core/limits.ts';
-import type { Assignment, CancelCause } from '../../core/messages.ts';
+import type { Assignment, AttemptReference, CancelCause } from '../../core/messages.ts';
 import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
@@ -9,6 +9,9 @@ import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
+import { recordBegun } from './begun.ts';
+import { releaseAfterCut } from './release-reserved.ts';
+import { ReservedTasks } from './reserved-tasks.ts';
 import type { LiveSession } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
@@ -31,6 +34,7 @@ export class WorkerSession implements Session, LiveSession {
   readonly #claimant: Claimant;
   readonly #connectedAtMs: number;
   readonly #unacknowledged = new UnacknowledgedAssignments();
+  readonly reserved: ReservedTasks;
   readonly #unsubscribe: () => void;
   #taskCredits: number;
   #byteCredits: number;
@@ -59,11 +63,15 @@ export class WorkerSession implements Session, LiveSession {
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
-      begins: true,
+      begins: hello.beginsAtOnce,
       sessionId: this.id,
     };
+    this.reserved = new ReservedTasks(context.heldLeases);
     this.#connectedAtMs = context.clock.now();
-    this.#unsubscribe = context.queues.onChange(() => this.#interrupt());
+    this.#unsubscribe = context.queues.onChange(() => {
+      this.#interrupt();
+      this.#recallPaused();
+    });
   }
 
   /** Gives tasks to the worker until its stream is closed. If the store fails, logs the error and tries again after 1 s. */
@@ -107,13 +115,18 @@ export class WorkerSession implements Session, LiveSession {
     this.#wakeUp();
   }
 
+  begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
+    this.reserved.begin(places);
+    if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unsubscribe();
     this.#interrupt();
-    for (const tasks of this.#unacknowledged.takeAll()) this.#release(tasks);
     this.#context.sessions.remove(this.id);
+    this.#passOnReserved();
   }
 
   drain(): void {
@@ -213,6 +226,42 @@ export class WorkerSession implements Session, LiveSession {
     this.#wake = undefined;
   }
 
+  /**
+   * Passes the reserved tasks of the closed stream on: to the worker's next session if this stream was drained, because
+   * the worker keeps them, otherwise back to their queues. A worker that begins at once has begun all that it received.
+   */
+  #passOnReserved(): void {
+    const unacknowledged = this.#unacknowledged.takeAll().flat();
+    if (this.begins) {
+      const mayRunAgain = unacknowledged.filter((task) => task.maxAttempts > 1);
+      if (mayRunAgain.length > 0) this.#release(mayRunAgain);
+      return;
+    }
+    const lost = new Set(unacknowledged.map(({ id }) => id));
+    const reserved = this.reserved.list();
+    if (!this.#isDraining) {
+      releaseAfterCut(this.#context, reserved, lost);
+      return;
+    }
+    const next = this.#context.sessions.ofWorker(this.worker);
+    next?.reserved.keep(reserved.filter(({ snapshot }) => !lost.has(snapshot.id)));
+    releaseAfterCut(
+      this.#context,
+      reserved.filter(({ snapshot }) => lost.has(snapshot.id)),
+      lost,
+    );
+  }
+
+  /** Asks the worker to give back the tasks of paused queues that it has not begun. */
+  #recallPaused(): void {
+    for (const queue of this.#hello.queues) {
+      const ref = { tenant: this.#hello.tenant, queue };
+      if (!this.#context.queues.of(ref).paused) continue;
+      for (const { snapshot } of this.reserved.list(ref))
+        this.cancelAttempt(snapshot.id, snapshot.head.fencingToken, 'paused');
+    }
+  }
+
   /** Ends the current wait of the session's loop (`run`), so that the loop checks the state of the session again. */
   #interrupt(): void {
     this.#interruption.abort();
@@ -306,6 +355,7 @@ export class WorkerSession implements Session, LiveSession {
     }
     this.#seq++;
     this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
+    if (!this.begins) for (const task of tasks) this.reserved.add(task);
     this.#sink.assign(this.#seq, tasks);
   }
 

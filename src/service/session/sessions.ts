@@ -2,6 +2,7 @@ import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { WorkerView } from '../service.ts';
+import type { ReservedTasks } from './reserved-tasks.ts';
 
 /**
  * A worker's stream on this node, as the use cases for submissions, settlements, cancellations and lists of workers use it.
@@ -31,6 +32,8 @@ export interface LiveSession {
   credit(tasks: number, bytes: number): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
+  /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */
+  readonly reserved: ReservedTasks;
 }
 
 export interface Sessions {
@@ -45,11 +48,13 @@ export interface Sessions {
    * turn, to spread the tasks over the workers.
    */
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
-  cancelAttempt(sessionId: string, id: string, fencingToken: number, cause: CancelCause): void;
+  /** Returns the newest session of a worker on this node. */
+  ofWorker(worker: string): LiveSession | undefined;
 }
 
 export function createSessions(): Sessions {
   const live = new Map<string, LiveSession>();
+  const byWorker = new Map<string, LiveSession>();
   const waiting = new Set<LiveSession>();
   return {
     waiting,
@@ -64,16 +69,17 @@ export function createSessions(): Sessions {
     },
     add(session) {
       live.set(session.id, session);
+      byWorker.set(session.worker, session);
     },
     remove(id) {
       const session = live.get(id);
-      if (session !== undefined) waiting.delete(session);
+      if (session === undefined) return;
+      waiting.delete(session);
       live.delete(id);
+      if (byWorker.get(session.worker) === session) byWorker.delete(session.worker);
     },
     get: (id) => live.get(id),
     all: () => live.values(),
-    cancelAttempt(sessionId, id, fencingToken, cause) {
-      live.get(sessionId)?.cancelAttempt(id, fencingToken, cause);
-    },
+    ofWorker: (worker) => byWorker.get(worker),
   };
 }

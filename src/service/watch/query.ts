@@ -1,12 +1,13 @@
 import type { Scope } from '../../core/submission/submission.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
-import type { Progress } from '../../core/task/head.ts';
-import type { HistoryVerification, Snapshot } from '../../ports/task-store.ts';
+import { type Progress, shownState } from '../../core/task/head.ts';
+import type { HistoryVerification, Snapshot, TaskFilter } from '../../ports/task-store.ts';
 import { readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { laneOf } from '../hand-over.ts';
 import { noHashChain, notFound } from '../rejections.ts';
-import type { TaskDetails, WatchUpdate } from '../service.ts';
+import type { ListFilter, TaskDetails, TaskPage, WatchUpdate } from '../service.ts';
+import { withReports } from '../session/begun.ts';
 import type { WatchedEvent } from './watched-task.ts';
 
 export async function view(
@@ -18,7 +19,7 @@ export async function view(
   const lowest =
     lane !== undefined && snapshot.head.state === 'waiting' ? await context.store.lowest(lane) : undefined;
   return {
-    snapshot,
+    snapshot: withReports(context, snapshot),
     result: withResult ? await context.store.result(snapshot.id) : undefined,
     blockedByTaskId: lowest === undefined || lowest.id === snapshot.id ? undefined : lowest.id,
   };
@@ -43,6 +44,22 @@ export async function getByKey(
   const snapshot = await context.store.byKey(scope, context.clock.now());
   if (snapshot === undefined) throw notFound(`${scope.queue}/${scope.key}`);
   return view(context, snapshot, withResult);
+}
+
+/**
+ * Lists tasks. The store finds the tasks with a lease; this node then tells reserved and running ones apart, as far as
+ * it knows, so that a page may have fewer tasks than its limit.
+ */
+export async function list(
+  context: ServiceContext,
+  { state, ...filter }: ListFilter,
+  page: { readonly limit: number; readonly cursor: string | undefined },
+): Promise<TaskPage> {
+  const stored: TaskFilter = { ...filter, state: state === 'reserved' ? 'running' : state };
+  const found = await context.store.list(stored, { ...page, nowMs: context.clock.now() });
+  const items = found.items.map((snapshot) => withReports(context, snapshot));
+  if (state !== 'running' && state !== 'reserved') return { ...found, items };
+  return { ...found, items: items.filter(({ head }) => shownState(head) === state) };
 }
 
 export async function history(

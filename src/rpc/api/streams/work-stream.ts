@@ -94,8 +94,10 @@ export function workStream(
   function take(message: WorkRequest): void {
     if (message.kind === 'hello') greet(message);
     else if (session === undefined) throw helloFirst(message.kind);
-    else if (message.kind === 'received') received(session, message.seq);
-    else if (message.kind === 'credit') {
+    else if (message.kind === 'received') {
+      if (message.seq > 0) received(session, message.seq);
+      session.begun(message.begun, message.attempts);
+    } else if (message.kind === 'credit') {
       ensure(credit, message, deps.clock.now());
       session.credit(message.tasks, message.bytes);
     }

@@ -36,6 +36,8 @@ export const causeNumbers: Readonly<Record<CancelCause, WireCancelCause>> = {
   deadline: WireCancelCause.DEADLINE,
   leaseLost: WireCancelCause.LEASE_LOST,
   timeout: WireCancelCause.TIMEOUT,
+  paused: WireCancelCause.PAUSED,
+  rebalance: WireCancelCause.REBALANCE,
 };
 
 export const verdictNumbers: Readonly<Record<HeartbeatAnswer['verdict'], HeartbeatVerdict>> = {

@@ -14,7 +14,7 @@ import type { QueueView, TaskDetails, WatchUpdate, WorkerView } from '../../../s
 import { Code } from '../../gen/google/rpc/code_pb.ts';
 import type { QueueSchema, WorkerSchema } from '../../gen/holdfast/v1/admin_service_pb.ts';
 import {
-  type Begun,
+  Begun,
   PayloadSchema,
   type Spec,
   SpecSchema,
@@ -141,7 +141,12 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
         inLane: event.inLane,
       };
     case 'claimed':
-      return { attempt: event.attempt, worker: event.worker, timeoutAtMs: int64(event.timeoutAtMs) };
+      return {
+        attempt: event.attempt,
+        worker: event.worker,
+        timeoutAtMs: int64(event.timeoutAtMs),
+        begun: event.begins ? Begun.YES : Begun.UNSPECIFIED,
+      };
     case 'claimReleased':
       return { runAtMs: int64(event.retryAtMs), countsAsRelease: event.countsAsRelease };
     case 'leaseExpired': {
@@ -239,7 +244,7 @@ export function heartbeatAnswerToWire(
 
 export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchema> {
   const { tenant, queue, paused, onDead, workers, counts } = view;
-  const { scheduled, ready, running, dead, atLeast = false } = counts;
+  const { scheduled, ready, running, dead, reserved, atLeast = false } = counts;
   return {
     tenant,
     name: queue,
@@ -252,6 +257,7 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
       running: int64(running),
       dead: int64(dead),
       atLeast,
+      reserved: int64(reserved),
     },
   };
 }

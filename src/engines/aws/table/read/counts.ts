@@ -1,6 +1,6 @@
 import { limits } from '../../../../core/limits.ts';
 import type { QueueRef } from '../../../../core/queue-ref.ts';
-import { shownState } from '../../../../core/task/head.ts';
+import { listedState } from '../../../../core/task/head.ts';
 import type { QueueCounts } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { headIfReadable, isExpired, ownHead } from '../items/rows.ts';
@@ -26,7 +26,7 @@ export async function countsOf(context: AwsContext, queue: QueueRef, nowMs: numb
     const item = ownHead(address, heads.get(headKey(address)));
     const head = item && headIfReadable(item);
     if (item !== undefined && head === undefined) continue;
-    const state = head === undefined ? 'ready' : shownState(head);
+    const state = head === undefined ? 'ready' : listedState(head);
     if (state === 'ready' || state === 'scheduled' || state === 'running') counts[state]++;
   }
   const filter = { tenant, queue: name, state: 'dead' } as const;

@@ -1,6 +1,6 @@
 import { limits } from '../../../../core/limits.ts';
 import { checkPage } from '../../../../core/submission/check.ts';
-import { isEnded, shownState } from '../../../../core/task/head.ts';
+import { isEnded, listedState } from '../../../../core/task/head.ts';
 import type { Snapshot, SnapshotPage, TaskFilter } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { headIfReadable, isExpired, ownHead } from '../items/rows.ts';
@@ -24,7 +24,7 @@ function hasState(snapshot: Snapshot, state: TaskFilter['state']): boolean {
   if (state === undefined) return true;
   if (state === 'unfinished') return !isEnded(snapshot.head);
   if (state === 'retrying') return snapshot.head.state === 'waiting' && snapshot.head.retrying;
-  return shownState(snapshot.head) === state;
+  return listedState(snapshot.head) === state;
 }
 
 function matches(snapshot: Snapshot, filter: TaskFilter, nowMs: number): boolean {
@@ -56,7 +56,7 @@ function headFits(item: Item | undefined, state: TaskFilter['state']): boolean {
   // A task with a damaged head passes this check; `loadReadable` then logs the task and leaves it out of the list.
   if (head === undefined) return true;
   if (state === 'unfinished') return !isEnded(head);
-  return state === 'retrying' ? head.state === 'waiting' && head.retrying : shownState(head) === state;
+  return state === 'retrying' ? head.state === 'waiting' && head.retrying : listedState(head) === state;
 }
 
 /**
