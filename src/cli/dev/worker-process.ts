@@ -48,6 +48,7 @@ export class WorkerProcess {
   #failure: ProcessEnd['failure'];
   #receivedAtMs = performance.now();
   #isUnresponsive = false;
+  #isDraining = false;
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
@@ -79,9 +80,10 @@ export class WorkerProcess {
 
   /**
    * Tells the worker process to drain, and resolves when it has ended. The process is killed if it does not end within
-   * 1 s after the limit.
+   * 1 s after the limit, or if it becomes unresponsive before.
    */
   async drain(limitMs: number): Promise<ProcessEnd> {
+    this.#isDraining = true;
     this.#send({ kind: 'drain', limitMs });
     // An unresponsive process does not read the drain command either, so it gets no time to finish its tasks.
     const late = setTimeout(
@@ -114,7 +116,8 @@ export class WorkerProcess {
   #ping(): void {
     if (this.#sinceReportMs > unresponsiveMs && !this.#isUnresponsive) {
       this.#isUnresponsive = true;
-      this.#options.onUnresponsive(this.#sinceReportMs);
+      if (this.#isDraining) this.kill();
+      else this.#options.onUnresponsive(this.#sinceReportMs);
     }
     this.#send({ kind: 'ping' });
   }

@@ -4,7 +4,7 @@ import type { Logger } from '../log.ts';
 import type { Transport } from '../transport.ts';
 import type { SubmitChild } from './attempt.ts';
 
-/** What a drain did with the attempts that ran when it began. */
+/** The result of a drain: how the attempts ended that ran when it began. */
 export interface DrainReport {
   /** The number of attempts whose handlers returned or threw. */
   readonly finished: number;
