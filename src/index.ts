@@ -47,6 +47,6 @@ export type { Submit } from './client/submit/submit-call.ts';
 export type { SubmitOptions } from './client/submit/submit-options.ts';
 export type { DeadReason, EventType, State, TaskEvent, TaskStatus } from './client/tasks/status.ts';
 export type { SubmittedTask, TaskHandle } from './client/tasks/task-handle.ts';
-export type { RunningWorker } from './client/worker/running.ts';
+export type { DrainReport, RunningWorker } from './client/worker/running.ts';
 export type { Priority } from './core/priority.ts';
 export { connect } from './node/connect.ts';

@@ -6,10 +6,11 @@ const argv = process.argv.slice(2);
 const versionError = nodeVersionError(process.versions.node);
 if (versionError === undefined) {
   ensureSmallYoungGeneration();
-  // `program.ts` is imported only after these checks: a process that replaces itself does not need the file, and an old
-  // version of Node cannot load it.
-  const { run } = await import('./program.ts');
+  // These files are imported only after the checks: a process that replaces itself does not need them, and an old
+  // version of Node cannot load them.
+  const [{ run }, { endWithVerb }] = await Promise.all([import('./program.ts'), import('./stop.ts')]);
   process.exitCode = await run(argv);
+  endWithVerb();
 } else {
   printVersionError(versionError, argv);
   process.exitCode = 2;

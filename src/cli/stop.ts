@@ -1,16 +1,72 @@
+import { exitCodes } from './exit-codes.ts';
+import { killAfter } from './kill-after.ts';
+
+/** The interval at which a process that npx started checks that npx still runs. */
+const checkNpxEveryMs = 500;
+/**
+ * This long before its limit is over, a stopping process ends itself, and half of it later it is killed: a killed
+ * process runs no `exit` listeners.
+ */
+const exitEarlyMs = 100;
+
+let isForeignCodeLoaded = false;
+
+/**
+ * Records that this process has imported a module of the user. Such a module may hold timers, sockets or servers, with
+ * which Node.js would go on after the verb has ended.
+ */
+export function foreignCodeIsLoaded(): void {
+  isForeignCodeLoaded = true;
+}
+
+/** Ends the process after its verb has ended, whatever a module of the user still holds. */
+export function endWithVerb(): void {
+  if (isForeignCodeLoaded) process.exit();
+}
+
 /**
  * Resolves at the first SIGTERM or SIGINT. The second signal ends the process at once, so that nobody has to wait for a
- * drain.
+ * drain. If `limitMs` is given, the process ends at the latest this long after the first signal, even if its main thread
+ * is blocked by then. Its status is then `process.exitCode`, or 1 if the verb has not set it.
  */
-export function untilStopped(): Promise<NodeJS.Signals> {
+export function untilStopped(limitMs?: number): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isStopping = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (isStopping) process.exit(130);
+    const begin = (signal: NodeJS.Signals): void => {
+      if (isStopping) return;
       isStopping = true;
+      if (limitMs !== undefined) endWithin(limitMs);
       resolve(signal);
+    };
+    const stop = (signal: NodeJS.Signals): void => {
+      if (isStopping) process.exit(exitCodes.interrupted);
+      begin(signal);
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
+    onNpxGone(() => begin('SIGTERM'));
   });
+}
+
+function endWithin(limitMs: number): void {
+  killAfter(limitMs - exitEarlyMs / 2);
+  const exit = (): never => process.exit(process.exitCode ?? exitCodes.failed);
+  setTimeout(exit, limitMs - exitEarlyMs).unref();
+}
+
+/**
+ * Calls `onGone` if npx started this process and has ended. npx passes a signal only to the shell between itself and
+ * this process, and the shell ends without passing it on.
+ */
+function onNpxGone(onGone: () => void): void {
+  const { npm_lifecycle_event, npm_lifecycle_script = '' } = process.env;
+  // Programs that npx started pass these variables on to their own child processes.
+  if (npm_lifecycle_event !== 'npx' || !npm_lifecycle_script.includes('holdfast')) return;
+  const parent = process.ppid;
+  const checking = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(checking);
+    onGone();
+  }, checkNpxEveryMs);
+  checking.unref();
 }

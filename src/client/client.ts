@@ -168,7 +168,7 @@ export interface Client extends AsyncDisposable {
    * @example
    * ```ts
    * const running = await client.work(worker);
-   * process.once('SIGTERM', () => void running.drain({ timeout: '30s' }));
+   * process.once('SIGTERM', () => void running.drain({ timeout: '20s' }));
    * await running.done;
    * ```
    */

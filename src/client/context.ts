@@ -27,6 +27,13 @@ export interface AttemptContext {
   readonly tags: readonly string[];
   /** Aborted when the attempt should stop; `signal.reason` is an `AttemptAborted` whose `kind` is the reason. */
   readonly signal: AbortSignal;
+  /**
+   * Aborted as soon as this worker begins to drain: at SIGTERM in `holdfast worker`, before a restart by `holdfast dev`,
+   * by `running.drain()`. The attempt may go on until the drain's end, when `signal` is aborted. A handler that cannot
+   * finish by then saves its progress and throws `stopping.reason` (the task goes back to its queue) or a `Snooze`;
+   * neither uses the attempt.
+   */
+  readonly stopping: AbortSignal;
   /** The time by which the attempt must end: its timeout or the task's deadline, whichever is earlier. */
   readonly deadline: Date;
   /** The W3C `traceparent` of the submission; empty if it had none. */

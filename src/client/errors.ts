@@ -142,7 +142,8 @@ export class AttemptAborted extends Error {
   /**
    * `cancelled`: the task was cancelled, or its deadline passed. `lease-lost`: another worker may have claimed the
    * task, and the result of this attempt is discarded. `timeout`: the attempt took longer than its timeout.
-   * `shutdown`: this worker is draining and its drain timeout has passed; the task goes back to its queue.
+   * `shutdown`: this worker is draining and its drain timeout has passed; the task goes back to its queue. It is also
+   * the kind of `context.stopping.reason`.
    */
   readonly kind: AbortKind;
 

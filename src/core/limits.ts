@@ -215,9 +215,15 @@ export const timing = Object.freeze({
   keepAliveMs: 20 * second,
   /** The longest life of a stream, ± 10 %. */
   streamMaxAgeMs: 240 * second,
-  drainMs: 30 * second,
-  /** The drain time on AWS, where Fargate waits at most 120 s between SIGTERM and SIGKILL. */
-  drainAwsMs: 110 * second,
+  /** The time after which a drained stream is ended if its client has not ended it. */
+  streamDrainMs: 30 * second,
+  /**
+   * The time in which the running tasks of a stopping worker may finish. With the second that follows it, it is shorter
+   * than the 30 s after which Kubernetes kills a process.
+   */
+  drainMs: 25 * second,
+  /** The time after the drain in which a stopping worker aborts its handlers, sends the last outcomes and ends. */
+  drainEndMs: second,
   claimRepeatMs: minute,
   /** The time after which an unfinished TLS handshake is aborted. */
   handshakeMs: 5 * second,

@@ -100,10 +100,10 @@ export async function openEmbedded(url: string, log: Log = silentLog): Promise<H
 export async function openWorkerNode(
   store: AwsStore,
   options: StoreOptions,
-): Promise<{ readonly node: HoldfastNode; readonly clock: Clock; readonly drainMs: number }> {
+): Promise<{ readonly node: HoldfastNode; readonly clock: Clock }> {
   const opened = await openStore(store, options);
   const node = await startOn(opened, { log: options.log, duties: { takesPart: false } });
-  return { node, clock: opened.clock, drainMs: opened.drainMs };
+  return { node, clock: opened.clock };
 }
 
 export interface ServeOptions extends Omit<ListenOptions, 'api'> {

@@ -97,7 +97,7 @@ it('holdfast serve and holdfast worker end in order at SIGTERM, and an accepted 
   expect(greeted.out).toBe('{"greeting":"Hello, Ada!"}\n');
   running.signal('SIGTERM');
   await running.until(
-    /^draining: running tasks may finish within 30 s; a second signal \(Ctrl-C\) ends the worker at once\n/m,
+    /^draining: running tasks may finish within 25 s; a second signal \(Ctrl-C\) ends the worker at once\n/m,
   );
   expect(await running.exit).toBe(0);
   server.signal('SIGTERM');

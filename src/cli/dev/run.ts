@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
-import { timing } from '../../core/limits.ts';
 import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
@@ -18,6 +17,8 @@ export interface DevOptions {
   readonly port: number;
   readonly httpPort: number;
   readonly dir: string;
+  /** The time in which running tasks may finish when `holdfast dev` is stopped, in ms. */
+  readonly drain: number;
 }
 
 async function startServer(dir: string, options: DevOptions, tls: CertificateFiles): Promise<RunningServer> {
@@ -106,7 +107,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   const keepAlive = setInterval(() => {}, 60_000);
   await stopped;
   if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);
-  await worker?.stop(timing.drainMs);
+  await worker?.stop(options.drain);
   await serving.close();
   clearInterval(keepAlive);
 }

@@ -6,6 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { asHoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import { connect, type RunningWorker } from '../../index.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { killAfter } from '../kill-after.ts';
 import { loadWorker } from '../module/load.ts';
 import { fingerprintOf } from './file-watch.ts';
 import { watchImports } from './watch-imports.ts';
@@ -59,7 +61,13 @@ process.on('message', (command: WorkerCommand) => {
 });
 // Ctrl-C sends SIGINT to the whole process group. This process ignores it, because its parent then sends it `drain`.
 process.on('SIGINT', () => {});
-process.on('SIGTERM', () => void drain(timing.drainMs));
+let isTerminating = false;
+process.on('SIGTERM', () => {
+  if (isTerminating) process.exit(exitCodes.interrupted);
+  isTerminating = true;
+  killAfter(timing.drainMs + timing.drainEndMs);
+  void drain(timing.drainMs);
+});
 endWithParent();
 watchImports((loaded) => {
   lastLoaded = loaded;

@@ -1,6 +1,7 @@
 /** The worker's process of `holdfast dev`, as its parent process sees it, and the messages between both processes. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
+import { timing } from '../../core/limits.ts';
 
 /** A message of the worker's process to `holdfast dev`. */
 export type WorkerReport =
@@ -37,11 +38,6 @@ const main = join(import.meta.dirname, `worker-main${extname(import.meta.filenam
 const pingEveryMs = 2_000;
 /** A worker process that has sent no message for this time counts as unresponsive. */
 const unresponsiveMs = 5_000;
-/**
- * The time after the limit of a drain in which handlers may react to their abort signal and the last settlements are
- * sent.
- */
-const graceMs = 3_000;
 /** The time in which a worker process that reported a failure, or that does not answer, may end before it is killed. */
 const endMs = 1_000;
 
@@ -52,6 +48,7 @@ export class WorkerProcess {
   #failure: ProcessEnd['failure'];
   #receivedAtMs = performance.now();
   #isUnresponsive = false;
+  #isDraining = false;
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
@@ -83,14 +80,15 @@ export class WorkerProcess {
 
   /**
    * Tells the worker process to drain, and resolves when it has ended. The process is killed if it does not end within
-   * the limit and the grace time.
+   * 1 s after the limit, or if it becomes unresponsive before.
    */
   async drain(limitMs: number): Promise<ProcessEnd> {
+    this.#isDraining = true;
     this.#send({ kind: 'drain', limitMs });
     // An unresponsive process does not read the drain command either, so it gets no time to finish its tasks.
     const late = setTimeout(
       () => this.kill(),
-      this.#sinceReportMs > unresponsiveMs ? endMs : limitMs + graceMs,
+      this.#sinceReportMs > unresponsiveMs ? endMs : limitMs + timing.drainEndMs,
     );
     const end = await this.ended;
     clearTimeout(late);
@@ -118,7 +116,8 @@ export class WorkerProcess {
   #ping(): void {
     if (this.#sinceReportMs > unresponsiveMs && !this.#isUnresponsive) {
       this.#isUnresponsive = true;
-      this.#options.onUnresponsive(this.#sinceReportMs);
+      if (this.#isDraining) this.kill();
+      else this.#options.onUnresponsive(this.#sinceReportMs);
     }
     this.#send({ kind: 'ping' });
   }

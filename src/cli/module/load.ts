@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import type { WorkerSpec } from '../../client/contract/handler.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { usage } from '../exit-codes.ts';
+import { foreignCodeIsLoaded } from '../stop.ts';
 import { shortPath } from './find.ts';
 import { loadFailureOf } from './load-failure.ts';
 
@@ -15,6 +16,7 @@ const warnAfterMs = 5_000;
  */
 export async function loadWorker(file: string, lastLoaded?: () => string): Promise<WorkerSpec> {
   let loaded: Readonly<Record<string, unknown>>;
+  foreignCodeIsLoaded();
   try {
     loaded = await warnWhileSlow(file, import(pathToFileURL(file).href) as Promise<typeof loaded>);
   } catch (thrown) {

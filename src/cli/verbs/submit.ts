@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import type { Command } from '@commander-js/extra-typings';
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { durationMs } from '../../client/duration.ts';
+import { Option } from '@commander-js/extra-typings';
 import type { Transport } from '../../client/transport.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
@@ -20,20 +19,13 @@ import { withServer } from '../connect.ts';
 import { usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import type { Output } from '../output.ts';
+import { parseDuration } from '../text/durations.ts';
 import { escapeControlsInJson } from '../text/escape-controls.ts';
 import { collect, wholeNumber } from '../text/numbers.ts';
 import { stateName, taskJson } from '../text/task-text.ts';
 
 const waiting: ReadonlySet<TaskState> = new Set([TaskState.SCHEDULED, TaskState.READY]);
 const endStates: ReadonlySet<TaskState> = new Set([TaskState.SUCCEEDED, TaskState.DEAD, TaskState.CANCELLED]);
-
-function parseDuration(text: string): number {
-  try {
-    return durationMs(text as `${number}s`);
-  } catch {
-    throw new InvalidArgumentError("Write a number and one of ms, s, m, h, d, such as '10s' or '5m'.");
-  }
-}
 
 /**
  * Returns the payload: inline JSON, the content of `@file`, standard input for `-`, or null if the argument is missing.

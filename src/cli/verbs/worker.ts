@@ -1,8 +1,9 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
-import { type Duration, durationMs } from '../../client/duration.ts';
+import type { DrainReport } from '../../client/worker/running.ts';
 import { timing } from '../../core/limits.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
+import type { Log } from '../../ports/log.ts';
 import {
   endpointDynamodbOption,
   endpointSqsOption,
@@ -12,17 +13,16 @@ import {
   selectedAwsStore,
   tableOption,
 } from '../aws/options.ts';
-import { usage } from '../exit-codes.ts';
+import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
 import { findModule } from '../module/find.ts';
 import { loadWorker } from '../module/load.ts';
 import { untilStopped } from '../stop.ts';
+import { drainOption } from '../text/durations.ts';
 
 /** The source of a worker's tasks: a server, or a table and its queues on AWS. */
 interface TaskSource {
   readonly client: Client;
-  /** The time in which running tasks may finish after the worker has received SIGTERM or SIGINT. */
-  readonly drain: { readonly timeout?: Duration };
   close(): Promise<void>;
 }
 
@@ -37,6 +37,7 @@ export function addWorker(program: Command, globals: Globals): void {
     .addOption(regionOption())
     .addOption(endpointDynamodbOption())
     .addOption(endpointSqsOption())
+    .addOption(drainOption())
     .action(async (module, options, command) => {
       const { url, output } = globals();
       const shared = selectedAwsStore(options, (flag) => {
@@ -46,8 +47,10 @@ export function addWorker(program: Command, globals: Globals): void {
         throw usage('--url names a server, and --engine aws needs none.', 'Leave one of them out.');
       }
       const worker = await loadWorker(findModule(module));
-      const { client, drain, close } =
+      const { client, close } =
         shared === undefined ? await fromServer(url) : await fromTable(shared, worker.queues);
+      const { defaultLog } = await import('../../platform/log.ts');
+      const log = defaultLog();
       const running = await client.work(worker);
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
@@ -55,25 +58,36 @@ export function addWorker(program: Command, globals: Globals): void {
         () => `working on ${types.join(', ')}`,
       );
       try {
-        const signal = await Promise.race([untilStopped(), running.done]);
-        if (signal !== undefined) output.note(drainingText(drain.timeout ?? timing.drainMs));
-        await running.drain(drain);
+        const stopped = untilStopped(options.drain + timing.drainEndMs);
+        const signal = await Promise.race([stopped, running.done.then(() => undefined)]);
+        if (signal !== undefined) output.note(drainingText(options.drain));
+        const report = await running.drain({ timeout: options.drain });
         await running.done;
+        logEnd(log, signal, report);
+        // The outcomes are recorded, so the worker has ended in order even if `close` takes longer than the limit.
+        process.exitCode = exitCodes.ok;
       } finally {
         await close();
       }
     });
 }
 
-function drainingText(limit: Duration): string {
-  const seconds = durationMs(limit) / 1_000;
+function drainingText(limitMs: number): string {
+  const seconds = limitMs / 1_000;
   return `draining: running tasks may finish within ${seconds} s; a second signal (Ctrl-C) ends the worker at once`;
+}
+
+function logEnd(log: Log, signal: NodeJS.Signals | undefined, report: DrainReport): void {
+  const { finished, released, unanswered, stillRunning: still_running } = report;
+  const isClean = unanswered === 0 && still_running === 0;
+  const fields = { signal, finished, released, unanswered, still_running };
+  log[isClean ? 'info' : 'warn'](fields, 'the worker has drained and ends');
 }
 
 async function fromServer(url: string | undefined): Promise<TaskSource> {
   const { connect } = await import('../../index.ts');
   const client = connect(url);
-  return { client, drain: {}, close: () => client.close() };
+  return { client, close: () => client.close() };
 }
 
 /** Opens a node in this process. The worker then polls SQS and writes to the table itself, without a server. */
@@ -91,13 +105,12 @@ async function fromTable(store: AwsStore, names: readonly string[]): Promise<Tas
   const log = defaultLog();
   const queues = names.map((queue) => ({ tenant: 'default', queue }));
   const choice = { clock: platform.systemClock(), log, queues };
-  const { node, clock, drainMs } = await openWorkerNode(store, choice);
+  const { node, clock } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
   const client = createClient(transport, { clock, log, workerName, presence: processPresence() });
   return {
     client,
-    drain: { timeout: drainMs },
     async close() {
       await client.close();
       await node.close(0);

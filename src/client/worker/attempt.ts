@@ -47,7 +47,10 @@ export class Attempt {
   over = false;
   /** The reason of the abort, once the attempt was aborted. */
   reason: AttemptAborted | undefined;
+  /** The reason of `stoppingSignal`, once the worker has begun to drain. */
+  stoppingReason: AttemptAborted | undefined;
   #controller: AbortController | undefined;
+  #stoppingController: AbortController | undefined;
 
   constructor(assignment: Assignment, handler: Handler, receivedAtMs: number, startedAtMs: number) {
     const { leaseMs, timeoutMs, deadlineInMs } = assignment;
@@ -76,6 +79,20 @@ export class Attempt {
     if (this.reason !== undefined) return;
     this.reason = new AttemptAborted(kind, message);
     this.#controller?.abort(this.reason);
+  }
+
+  /** The signal by which a handler learns that its worker drains. The attempt itself goes on. */
+  get stoppingSignal(): AbortSignal {
+    if (this.#stoppingController === undefined) {
+      this.#stoppingController = new AbortController();
+      if (this.stoppingReason !== undefined) this.#stoppingController.abort(this.stoppingReason);
+    }
+    return this.#stoppingController.signal;
+  }
+
+  workerStops(reason: AttemptAborted): void {
+    this.stoppingReason = reason;
+    this.#stoppingController?.abort(reason);
   }
 }
 
@@ -129,6 +146,9 @@ export class HandlerContext implements AttemptContext {
   }
   get signal(): AbortSignal {
     return this.#attempt.signal;
+  }
+  get stopping(): AbortSignal {
+    return this.#attempt.stoppingSignal;
   }
 
   get deadline(): Date {

@@ -2,11 +2,18 @@ import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
-import { type AbortKind, retryDirectiveOf } from '../errors.ts';
+import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
 import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
 import { logFailed, logStopped } from './attempt-log.ts';
 import { inputOf } from './input.ts';
-import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
+import {
+  type AttemptOutcome,
+  outcomeOfAbort,
+  outcomeOfThrown,
+  released,
+  resultOf,
+  timedOut,
+} from './outcome.ts';
 import type { BufferedAssignment } from './slots.ts';
 
 export interface AttemptsEvents extends ContextParts {
@@ -43,12 +50,26 @@ const abortOf: Readonly<Record<CancelCause, { readonly kind: AbortKind; readonly
   timeout: { kind: 'timeout', message: 'The attempt has reached its timeout.' },
 };
 
+/**
+ * Returns true if this is what a handler throws because a signal was aborted with `reason`: the reason, or an error of
+ * Node.js that names it as its cause.
+ */
+function isCausedBy(reason: AttemptAborted, thrown: unknown): boolean {
+  if (thrown === reason) return true;
+  try {
+    return thrown instanceof Error && thrown.cause === reason;
+  } catch {
+    return false;
+  }
+}
+
 /** The running attempts of a worker, at most one per task. */
 export class Attempts {
   readonly #clock: Clock;
   readonly #events: AttemptsEvents;
   readonly #handlerCalls = new Map<Handler, HandlerCall>();
   readonly #running = new Map<string, Attempt>();
+  #runningHandlers = 0;
 
   constructor(
     clock: Clock,
@@ -63,6 +84,11 @@ export class Attempts {
 
   get running(): Iterable<Attempt> {
     return this.#running.values();
+  }
+
+  /** The number of handlers that run, with those whose attempt has ended: they ignored its signal. */
+  get runningHandlers(): number {
+    return this.#runningHandlers;
   }
 
   get(id: string): Attempt | undefined {
@@ -94,9 +120,15 @@ export class Attempts {
     }
   }
 
+  /** Aborts `context.stopping` of all attempts. The attempts go on. */
+  workerStops(): void {
+    const reason = new AttemptAborted('shutdown', 'The worker is stopping.');
+    for (const attempt of [...this.#running.values()]) attempt.workerStops(reason);
+  }
+
   /** Aborts the signals of all attempts. */
   abortAll(kind: AbortKind, message: string): void {
-    for (const attempt of this.#running.values()) attempt.abort(kind, message);
+    for (const attempt of [...this.#running.values()]) attempt.abort(kind, message);
   }
 
   /**
@@ -134,6 +166,7 @@ export class Attempts {
   async #run(attempt: Attempt): Promise<void> {
     const { handler, assignment } = attempt;
     const { task } = handler;
+    this.#runningHandlers++;
     try {
       const input = inputOf(task, assignment.spec);
       const call = this.#handlerCalls.get(handler) as HandlerCall;
@@ -143,6 +176,8 @@ export class Attempts {
       this.#handleReturned(attempt, outcome instanceof Promise ? await outcome : outcome);
     } catch (thrown) {
       this.#handleThrown(attempt, thrown);
+    } finally {
+      this.#runningHandlers--;
     }
   }
 
@@ -157,17 +192,23 @@ export class Attempts {
       this.#logLate(attempt);
       return;
     }
-    const { reason, handler, assignment } = attempt;
-    const own = retryDirectiveOf(thrown) !== undefined;
-    const outcome =
-      reason === undefined || (reason.kind === 'shutdown' && own)
-        ? outcomeOfThrown(handler.task, assignment.attempt, thrown)
-        : outcomeOfAbort(reason, thrown);
+    const outcome = this.#outcomeOf(attempt, thrown);
     if (outcome !== undefined) this.#logThrown(attempt, thrown, outcome);
     this.#end(attempt, outcome);
   }
 
-  #logThrown({ assignment, handler, reason }: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
+  #outcomeOf(attempt: Attempt, thrown: unknown): AttemptOutcome | undefined {
+    const { reason, stoppingReason, handler, assignment } = attempt;
+    if (reason === undefined && stoppingReason !== undefined && isCausedBy(stoppingReason, thrown))
+      return released;
+    const own = retryDirectiveOf(thrown) !== undefined;
+    return reason === undefined || (reason.kind === 'shutdown' && own)
+      ? outcomeOfThrown(handler.task, assignment.attempt, thrown)
+      : outcomeOfAbort(reason, thrown);
+  }
+
+  #logThrown(attempt: Attempt, thrown: unknown, outcome: AttemptOutcome): void {
+    const { assignment, handler, reason = attempt.stoppingReason } = attempt;
     const { log } = this.#events;
     const { name } = handler.task;
     if (outcome.outcome === 'snoozed') return;

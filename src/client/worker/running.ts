@@ -4,6 +4,21 @@ import type { Logger } from '../log.ts';
 import type { Transport } from '../transport.ts';
 import type { SubmitChild } from './attempt.ts';
 
+/** The result of a drain: how the attempts ended that ran when it began. */
+export interface DrainReport {
+  /** The number of attempts whose handlers returned or threw. */
+  readonly finished: number;
+  /** The number of attempts whose tasks went back to their queues because they did not end in time. */
+  readonly released: number;
+  /**
+   * The number of outcomes that the server has not acknowledged. Their tasks are run again when their leases have
+   * expired.
+   */
+  readonly unanswered: number;
+  /** The number of handlers that ignored their signals and still run. They end with the process. */
+  readonly stillRunning: number;
+}
+
 /** A running worker, returned by `client.work`. Disposing of it (`await using`) drains it. */
 export interface RunningWorker extends AsyncDisposable {
   /**
@@ -12,12 +27,16 @@ export interface RunningWorker extends AsyncDisposable {
    */
   readonly done: Promise<void>;
   /**
-   * Stops the worker gracefully: it takes no more tasks, releases the tasks that it has not started, and lets running
-   * attempts finish. After `timeout` (default: 30 s) it aborts the signals of the attempts that still run, with kind
-   * `shutdown`; the tasks of attempts that do not end within 1 s go back to their queue without using an attempt.
-   * Resolves when `done` does.
+   * Stops the worker gracefully: it takes no more tasks, releases the tasks that it has not started, aborts
+   * `context.stopping` of the running attempts, and lets them finish. After `timeout` (default: 25 s) it aborts the
+   * signals of the attempts that still run, with kind `shutdown`; the tasks of attempts that do not end at once go back
+   * to their queue without using an attempt. Resolves when `done` does, at the latest 1 s after `timeout`: an outcome
+   * that the server has not acknowledged by then is left to its lease.
+   *
+   * A handler that ignores both signals goes on in this process, beside the next attempt of its task. A program that
+   * runs such handlers must end itself after the drain, as `holdfast worker` does.
    */
-  drain(options?: { readonly timeout?: Duration }): Promise<void>;
+  drain(options?: { readonly timeout?: Duration }): Promise<DrainReport>;
 }
 
 /** The parts of a client that a worker needs. */

@@ -8,7 +8,7 @@ import { type Attempt, logFields } from './attempt.ts';
 import { reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
 import { type AttemptOutcome, released, returned } from './outcome.ts';
-import type { RunningWorker, WorkerParts } from './running.ts';
+import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
 import { Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
 import { ConnectionLog } from './streams/connection-log.ts';
@@ -19,10 +19,13 @@ import { ReportStream } from './streams/report-stream.ts';
 import { Settlements } from './streams/settlements.ts';
 import { WorkStream, workerRefusedError } from './streams/work-stream.ts';
 
-/** The time that handlers get to stop after their signals were aborted by a drain. */
-const abortGraceMs = 1_000;
-/** The time that a drain waits for the server to answer the last settlements. */
-const settleGraceMs = 5_000;
+/** The time that handlers get to stop after their signals were aborted at the end of a drain. */
+const abortGraceMs = 400;
+/**
+ * The time after the end of a drain at which a worker waits no longer for the server's answers. It is shorter than
+ * `timing.drainEndMs`, so that the program can still close its connection and end within that time.
+ */
+const lastAnswerMs = 800;
 
 class WorkerRun implements RunningWorker {
   readonly #spec: WorkerSpec;
@@ -38,7 +41,9 @@ class WorkerRun implements RunningWorker {
   readonly #timer: CoalescedTimer;
   readonly #connectionLog: ConnectionLog;
   readonly #done = Promise.withResolvers<void>();
-  #draining: Promise<void> | undefined;
+  #draining: Promise<DrainReport> | undefined;
+  #finished = 0;
+  #released = 0;
   #failure: HoldfastError | undefined;
   #idle: (() => void) | undefined;
 
@@ -114,14 +119,17 @@ class WorkerRun implements RunningWorker {
     return this.#done.promise;
   }
 
-  drain(options: { readonly timeout?: Duration } = {}): Promise<void> {
+  drain(options: { readonly timeout?: Duration } = {}): Promise<DrainReport> {
     const timeoutMs = durationMs(options.timeout ?? timing.drainMs, 'timeout');
-    this.#draining ??= this.#drain(timeoutMs);
+    if (this.#draining === undefined) {
+      this.#draining = this.#drain(timeoutMs);
+      this.#attempts.workerStops();
+    }
     return this.#draining;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.drain();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain();
   }
 
   #welcome(sessionId: string, heartbeatMs: number): void {
@@ -174,9 +182,17 @@ class WorkerRun implements RunningWorker {
     if (outcome === undefined) {
       this.#credits.dropped(attempt.assignment.spec.length);
       this.#credits.replenishSoon();
-    } else this.#settle(attempt.assignment, outcome);
+    } else {
+      if (this.#draining !== undefined) this.#count(outcome);
+      this.#settle(attempt.assignment, outcome);
+    }
     this.#startReady();
     if (this.#slots.running === 0) this.#idle?.();
+  }
+
+  #count({ outcome }: AttemptOutcome): void {
+    if (outcome === 'released') this.#released++;
+    else this.#finished++;
   }
 
   #settle(assignment: Assignment, outcome: AttemptOutcome): void {
@@ -214,24 +230,29 @@ class WorkerRun implements RunningWorker {
     void this.drain();
   }
 
-  async #drain(timeoutMs: number): Promise<void> {
+  async #drain(timeoutMs: number): Promise<DrainReport> {
+    const timeoutAtMs = this.#parts.clock.monotonic() + timeoutMs;
     this.#credits.stop();
-    await Promise.resolve();
-    this.#workStream.resetCredit();
+    // Nothing may start any more, also if a handler ends at once because `context.stopping` is aborted.
     for (const { assignment } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
       this.#settle(assignment, returned);
-    if (!(await this.#within(timeoutMs, this.#allEnded()))) {
+    await Promise.resolve();
+    this.#workStream.resetCredit();
+    if (!(await this.#until(timeoutAtMs, this.#allEnded()))) {
       this.#attempts.abortAll('shutdown', 'The worker is shutting down.');
-      await this.#within(abortGraceMs, this.#allEnded());
+      await this.#until(timeoutAtMs + abortGraceMs, this.#allEnded());
       this.#attempts.endAll(released);
     }
-    await this.#within(settleGraceMs, this.#settlements.allAnswered());
+    await this.#until(timeoutAtMs + lastAnswerMs, this.#settlements.allAnswered());
+    const { unanswered } = this.#settlements;
     this.#timer.stop();
     this.#workStream.close();
     this.#reportStream.close();
     this.#settlements.close();
     if (this.#failure === undefined) this.#done.resolve();
     else this.#done.reject(this.#failure);
+    const stillRunning = this.#attempts.runningHandlers;
+    return { finished: this.#finished, released: this.#released, unanswered, stillRunning };
   }
 
   #allEnded(): Promise<void> {
@@ -241,11 +262,13 @@ class WorkerRun implements RunningWorker {
     });
   }
 
-  async #within(ms: number, promise: Promise<void>): Promise<boolean> {
+  /** Waits for the promise until this time on the monotonic clock. Returns false if the time was over first. */
+  async #until(atMs: number, promise: Promise<void>): Promise<boolean> {
+    const { clock } = this.#parts;
     const stop = new AbortController();
     const inTime = await Promise.race([
       promise.then(() => true),
-      this.#parts.clock.sleep(ms, stop.signal).then(() => false),
+      clock.sleep(Math.max(0, atMs - clock.monotonic()), stop.signal).then(() => false),
     ]);
     stop.abort();
     return inTime;

@@ -97,7 +97,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     corrected: clock,
     createQueues: false,
     startError: (thrown) => asStartError(thrown, tableEndpoint(store)),
-    drainMs: timing.drainAwsMs,
+    drainMs: timing.drainMs,
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
     onQueueSettings: (queues) => {
       settings = queues;

@@ -54,7 +54,7 @@ export function startStreamLife(clock: Clock, events: StreamLifeEvents): StreamL
     if (draining) return;
     draining = true;
     cancelAge();
-    cancelAge = clock.after(timing.drainMs, () => events.over(undefined));
+    cancelAge = clock.after(timing.streamDrainMs, () => events.over(undefined));
     events.drain();
   }
   return {
