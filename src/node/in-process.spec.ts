@@ -153,7 +153,7 @@ describe('the in-process transport', () => {
     const { transport, clock } = await connected();
     const work = new Events<WorkResponse>();
     const worker = transport.work(work);
-    worker.send({ kind: 'credit', tasks: 1, bytes: 1 });
+    worker.send({ kind: 'credit', tasks: 1, bytes: 1, types: [] });
     worker.send(hello);
     worker.end();
     await clock.settle();

@@ -45,6 +45,12 @@ export class Slots {
     );
   }
 
+  /** The limits of the task types whose handlers may use fewer slots than the worker has. */
+  get typeLimits(): ReadonlyMap<string, number> {
+    const limited = [...this.#queues].filter(([, { limit }]) => limit < this.concurrency);
+    return new Map(limited.map(([type, { limit }]) => [type, limit]));
+  }
+
   get waiting(): number {
     return this.#waiting;
   }

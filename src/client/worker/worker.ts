@@ -14,7 +14,6 @@ import { CoalescedTimer } from './streams/coalesced-timer.ts';
 import { ConnectionLog } from './streams/connection-log.ts';
 import { CreditBalance } from './streams/credit-balance.ts';
 import { Heartbeats } from './streams/heartbeats.ts';
-import { Prefetch } from './streams/prefetch.ts';
 import { ReportStream } from './streams/report-stream.ts';
 import { Settlements } from './streams/settlements.ts';
 import { WorkStream, workerRefusedError } from './streams/work-stream.ts';
@@ -28,7 +27,6 @@ class WorkerRun implements RunningWorker {
   readonly #spec: WorkerSpec;
   readonly #parts: WorkerParts;
   readonly #slots: Slots;
-  readonly #prefetch: Prefetch;
   readonly #credits: CreditBalance;
   readonly #attempts: Attempts;
   readonly #workStream: WorkStream;
@@ -47,7 +45,6 @@ class WorkerRun implements RunningWorker {
     this.#spec = spec;
     this.#parts = parts;
     this.#slots = new Slots(spec.handlers, spec.concurrency);
-    this.#prefetch = new Prefetch(this.#slots.concurrency);
     this.#connectionLog = new ConnectionLog(clock, log);
     this.#timer = new CoalescedTimer(clock, (nowMs) => this.#runDue(nowMs));
     const due = (atMs: number): void => this.#timer.fireBy(atMs);
@@ -75,9 +72,8 @@ class WorkerRun implements RunningWorker {
       },
     );
     this.#settlements = new Settlements(clock, this.#reportStream, {
-      sessionFor: (count) => this.#credits.sessionFor(count),
-      settled: (count, session, creditedCount, bytes) =>
-        this.#credits.settled(count, session, creditedCount, bytes),
+      sessionFor: (batch) => this.#credits.sessionFor(batch),
+      settled: (final, session, sent) => this.#credits.settled(final, session, sent),
     });
     this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
       stop: (attempt, cause) => this.#attempts.stop(attempt, cause),
@@ -101,9 +97,10 @@ class WorkerRun implements RunningWorker {
     this.#credits = new CreditBalance({
       clock,
       slots: this.#slots,
-      prefetch: this.#prefetch,
       unanswered: () => this.#settlements.unanswered,
       credit: (amount) => this.#workStream.credit(amount),
+      resetCredit: () => this.#workStream.resetCredit(),
+      due,
     });
     this.#done.promise.catch(() => {});
     this.#workStream.open();
@@ -134,11 +131,11 @@ class WorkerRun implements RunningWorker {
   #assigned(tasks: readonly Assignment[], current: boolean): void {
     const nowMs = this.#parts.clock.monotonic();
     for (const task of tasks) {
-      this.#credits.assigned(task.spec.length, current);
       const handler = this.#handlerFor(task);
-      if (handler === undefined || this.#credits.stopped) this.#settle(task, released);
+      this.#credits.assigned(handler?.task.name ?? '', task.spec.length, current);
+      if (handler === undefined || this.#credits.stopped) this.#settle(task, handler, released);
       else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
-        this.#credits.dropped(task.spec.length);
+        this.#credits.dropped(handler.task.name, task.spec.length);
       else this.#slots.add(task, handler, nowMs);
     }
     this.#startReady();
@@ -162,26 +159,28 @@ class WorkerRun implements RunningWorker {
   }
 
   #startReady(): void {
-    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next())
+    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next()) {
+      this.#credits.begun(next.handler.task.name);
       this.#attempts.start(next);
+    }
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
-    const { clock } = this.#parts;
-    const nowMs = clock.monotonic();
-    this.#slots.ended(attempt.handler);
-    if (this.#prefetch.recordDuration(nowMs - attempt.startedAtMs, nowMs)) this.#credits.replenishSoon();
+    const { assignment, handler } = attempt;
+    this.#slots.ended(handler);
+    this.#credits.ended(handler.task.name);
     if (outcome === undefined) {
-      this.#credits.dropped(attempt.assignment.spec.length);
+      this.#credits.dropped(handler.task.name, assignment.spec.length);
       this.#credits.replenishSoon();
-    } else this.#settle(attempt.assignment, outcome);
+    } else this.#settle(assignment, handler, outcome);
     this.#startReady();
     if (this.#slots.running === 0) this.#idle?.();
   }
 
-  #settle(assignment: Assignment, outcome: AttemptOutcome): void {
+  #settle(assignment: Assignment, handler: Handler | undefined, outcome: AttemptOutcome): void {
     this.#settlements.add({
       settlement: { lease: assignment.lease, ...outcome },
+      type: handler?.task.name ?? '',
       specBytes: assignment.spec.length,
       tries: 0,
       done: (result) => reportRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
@@ -195,15 +194,13 @@ class WorkerRun implements RunningWorker {
 
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
-    const stale = this.#slots.takeStale(nowMs);
-    if (stale.length > 0) {
-      this.#prefetch.recordStale();
-      for (const { assignment } of stale) this.#settle(assignment, released);
-    }
+    for (const { assignment, handler } of this.#slots.takeStale(nowMs))
+      this.#settle(assignment, handler, released);
     const times = [
       this.#slots.staleAtMs(),
       this.#attempts.expire(nowMs),
       this.#heartbeats.sendDue(this.#attempts.running, nowMs),
+      this.#credits.shrink(nowMs),
     ];
     for (const atMs of times) if (atMs !== undefined) this.#timer.fireBy(atMs);
   }
@@ -218,8 +215,8 @@ class WorkerRun implements RunningWorker {
     this.#credits.stop();
     await Promise.resolve();
     this.#workStream.resetCredit();
-    for (const { assignment } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
-      this.#settle(assignment, released);
+    for (const { assignment, handler } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
+      this.#settle(assignment, handler, released);
     if (!(await this.#within(timeoutMs, this.#allEnded()))) {
       this.#attempts.abortAll('shutdown', 'The worker is shutting down.');
       await this.#within(abortGraceMs, this.#allEnded());

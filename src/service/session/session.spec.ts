@@ -35,7 +35,7 @@ it('a worker that does not acknowledge its assignments gets no more tasks until 
   };
   expect(await countAfterSubmit('a')).toBe(1);
   // The worker sent this credit message before it hung, and the node receives the message after it has sent the assignment.
-  session.credit(0, 0);
+  session.credit(0, 0, []);
   expect(await countAfterSubmit('b')).toBe(2);
   await node.clock.advance(1_100);
   expect(await countAfterSubmit('c')).toBe(2);

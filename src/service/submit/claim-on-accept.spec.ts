@@ -76,7 +76,7 @@ it('a waiting worker gets as many accepted tasks as it has credits, and the othe
   expect(worker.tasks.map((task) => task.key)).toEqual(['a', 'b']);
   await clock.sleep(20);
   expect(worker.tasks).toHaveLength(2);
-  worker.session.credit(1, 1_000);
+  worker.session.credit(1, 1_000, []);
   await clock.sleep(20);
   expect(worker.tasks.map((task) => task.key)).toEqual(['a', 'b', 'c']);
 });

@@ -80,7 +80,7 @@ export class WireWorker {
         });
         if (again.length > 0) this.#settle(again);
         if (!message.credited)
-          this.#work?.send({ kind: 'credit', tasks: sent.length, bytes: sent.length * 250 });
+          this.#work?.send({ kind: 'credit', tasks: sent.length, bytes: sent.length * 250, types: [] });
       },
       end: () => {},
     });

@@ -1,56 +1,84 @@
-import { timing } from '../../../core/limits.ts';
-
-const initialTasks = 8;
-const maxTasks = 192;
-/** Prefetched tasks should start within this time. */
+/** The most tasks that a worker prefetches. */
+export const maxPrefetch = 192;
+/** Prefetched tasks should start within this time: the number of tasks that begin in it is measured. */
 const aheadMs = 1_000;
-const averageWeight = 0.1;
 const adaptEveryMs = 100;
-/**
- * The shortest average duration of attempts from which the prefetch is computed; a lower value would make the prefetch
- * unlimited.
- */
-const shortestMs = 0.05;
+const buckets = aheadMs / adaptEveryMs;
 
 /**
- * The number of tasks that a worker prefetches beyond those that run: as many as it can finish within 1 s by the
- * average duration of its attempts, at most 192. It starts with 8, or with the concurrency if that is lower.
+ * The number of tasks that a worker prefetches beyond those that run: as many as began within the last second, at most
+ * 192. While all slots are taken and the youngest attempt is older than attempts were on average, the number shrinks
+ * with its age, because no task can begin. Until one second after the first begin, the number is at least the initial
+ * one. All times are monotonic.
  */
 export class Prefetch {
-  readonly #concurrency: number;
-  #averageMs: number | undefined;
-  #adaptedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #slots: number;
+  readonly #initialTasks: number;
+  /** How many tasks began in each of the last intervals of 100 ms. The newest interval is the one with `#interval`. */
+  readonly #begun = new Array<number>(buckets).fill(0);
+  #begunCount = 0;
+  /** The number of the newest interval, counted from the start of the monotonic clock. */
+  #interval = 0;
+  #running = 0;
+  #firstBegunAtMs: number | undefined;
+  #lastBegunAtMs = 0;
   #tasks: number;
 
-  constructor(concurrency: number) {
-    this.#concurrency = concurrency;
-    this.#tasks = Math.min(initialTasks, concurrency);
+  constructor(slots: number, initialTasks: number) {
+    this.#slots = slots;
+    this.#initialTasks = initialTasks;
+    this.#tasks = initialTasks;
   }
 
   get tasks(): number {
     return this.#tasks;
   }
 
-  /**
-   * Records the duration of an attempt. Returns true if the number of tasks to prefetch was computed again and may have
-   * changed.
-   */
-  recordDuration(ms: number, nowMs: number): boolean {
-    const averageMs = this.#averageMs ?? ms;
-    this.#averageMs = averageMs + averageWeight * (ms - averageMs);
-    if (nowMs - this.#adaptedAtMs < adaptEveryMs) return false;
-    this.#adaptedAtMs = nowMs;
-    const done = (this.#concurrency * aheadMs) / Math.max(this.#averageMs, shortestMs);
-    this.#tasks = Math.min(maxTasks, Math.floor(done));
-    return true;
+  /** True if no task began in the last second, as far as `adapt` has looked. */
+  get isIdle(): boolean {
+    return this.#begunCount === 0 && this.#tasks === 0;
+  }
+
+  /** Records that an attempt begins. Returns true if the number of tasks to prefetch has grown. */
+  begun(nowMs: number): boolean {
+    const before = this.#tasks;
+    this.#firstBegunAtMs ??= nowMs;
+    this.#lastBegunAtMs = nowMs;
+    this.#running++;
+    this.adapt(nowMs);
+    this.#begun[this.#interval % buckets] = (this.#begun[this.#interval % buckets] ?? 0) + 1;
+    this.#begunCount++;
+    // After an idle time the number doubles with each round of tasks, without a wait for the next interval.
+    if (this.#begunCount > 2 * this.#tasks) this.#tasks = this.#measure(nowMs);
+    return this.#tasks > before;
+  }
+
+  ended(): void {
+    this.#running--;
   }
 
   /**
-   * Halves the number of tasks to prefetch: tasks waited too long for a slot, so the running attempts take longer than
-   * the average says.
+   * Adapts the number to the tasks that began lately, at most once in 100 ms. A number that is only a little smaller is
+   * not adopted, because each change of a worker's credit costs messages.
    */
-  recordStale(): void {
-    this.#tasks = Math.floor(this.#tasks / 2);
-    this.#averageMs = Math.max(this.#averageMs ?? 0, timing.prefetchStartMs);
+  adapt(nowMs: number): void {
+    const interval = Math.floor(nowMs / adaptEveryMs);
+    if (interval === this.#interval) return;
+    for (let i = Math.max(this.#interval + 1, interval - buckets + 1); i <= interval; i++) {
+      this.#begunCount -= this.#begun[i % buckets] ?? 0;
+      this.#begun[i % buckets] = 0;
+    }
+    this.#interval = interval;
+    const tasks = this.#measure(nowMs);
+    if (tasks > this.#tasks || tasks <= 0.75 * this.#tasks) this.#tasks = tasks;
+  }
+
+  #measure(nowMs: number): number {
+    let tasks = Math.min(maxPrefetch, this.#begunCount);
+    const youngestMs = nowMs - this.#lastBegunAtMs;
+    if (this.#running >= this.#slots && youngestMs > 0)
+      tasks = Math.min(tasks, Math.floor((this.#slots * aheadMs) / youngestMs));
+    const isNew = this.#firstBegunAtMs === undefined || nowMs < this.#firstBegunAtMs + aheadMs;
+    return isNew ? Math.max(tasks, this.#initialTasks) : tasks;
   }
 }

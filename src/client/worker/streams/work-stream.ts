@@ -3,18 +3,19 @@ import type {
   Assignment,
   CancelCause,
   HandledTypeMessage,
+  TypeCredit,
   WorkRequest,
   WorkResponse,
 } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { isLasting, reconnectMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
+import type { Capacity } from './credits.ts';
 import { KeepAliveStream } from './keep-alive-stream.ts';
 
-/** An amount of credit: the number of tasks, and the sum of their payload bytes. */
-export interface CreditAmount {
-  readonly tasks: number;
-  readonly bytes: number;
+/** An amount of credit: the number of tasks, the sum of their payload bytes, and the tasks of types with own limits. */
+export interface CreditAmount extends Capacity {
+  readonly types: readonly TypeCredit[];
 }
 
 export interface WorkStreamEvents {
@@ -121,7 +122,13 @@ export class WorkStream {
   }
 
   #sendHello(stream: WorkConnection): void {
-    stream.send({ kind: 'hello', ...this.#identity, ...this.#events.initialCredit() });
+    const { types: credits, ...total } = this.#events.initialCredit();
+    const limited = new Map(credits.map(({ type, tasks }) => [type, tasks]));
+    const types = this.#identity.types.map((handled) => {
+      const tasks = limited.get(handled.type);
+      return tasks === undefined ? handled : { ...handled, tasks };
+    });
+    stream.send({ kind: 'hello', ...this.#identity, ...total, types });
   }
 
   #handle(stream: WorkConnection, message: WorkResponse): void {

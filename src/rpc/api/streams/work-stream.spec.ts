@@ -48,7 +48,7 @@ describe('a Work stream', () => {
       heartbeatMs: 10_000,
     });
     expect(assignedKeys(recorded)).toEqual(['a', 'b']);
-    worker.message({ kind: 'credit', tasks: 1, bytes: 0 });
+    worker.message({ kind: 'credit', tasks: 1, bytes: 0, types: [] });
     await node.clock.settle();
     expect(assignedKeys(recorded)).toEqual(['a', 'b', 'c']);
   });
@@ -56,7 +56,7 @@ describe('a Work stream', () => {
   it('is refused if its first message is not hello', async () => {
     const node = await apiNode();
     for (const first of [
-      { kind: 'credit', tasks: 1, bytes: 1 },
+      { kind: 'credit', tasks: 1, bytes: 1, types: [] },
       { kind: 'received', seq: 1 },
       { kind: 'keepAlive' },
     ] as const) {

@@ -127,7 +127,7 @@ describe('a worker’s hello message', () => {
 
   it('has the same limits of credits as a later credit message', () => {
     expect(
-      violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0 }, '', nowMs)),
+      violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0, types: [] }, '', nowMs)),
     ).toHaveLength(1);
   });
 });

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/worker_service.proto.
  */
 export const file_holdfast_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBob2xkZmFzdC92MS93b3JrZXJfc2VydmljZS5wcm90bxILaG9sZGZhc3QudjEizAEKC1dvcmtSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuaG9sZGZhc3QudjEuV29ya0hlbGxvSAASJQoGY3JlZGl0GAIgASgLMhMuaG9sZGZhc3QudjEuQ3JlZGl0SAASNAoIcmVjZWl2ZWQYAyABKAsyIC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c1JlY2VpdmVkSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UimgEKCVdvcmtIZWxsbxIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEg0KBXRhc2tzGAYgASgNEg0KBWJ5dGVzGAcgASgNIjAKC0hhbmRsZWRUeXBlEgwKBHR5cGUYASABKAkSEwoLbWF4X3ZlcnNpb24YAiABKA0iJgoGQ3JlZGl0Eg0KBXRhc2tzGAEgASgNEg0KBWJ5dGVzGAIgASgNIiIKE0Fzc2lnbm1lbnRzUmVjZWl2ZWQSCwoDc2VxGAEgASgNIgsKCUtlZXBBbGl2ZSL4AQoMV29ya1Jlc3BvbnNlEisKB3dlbGNvbWUYASABKAsyGC5ob2xkZmFzdC52MS5Xb3JrV2VsY29tZUgAEi8KC2Fzc2lnbm1lbnRzGAIgASgLMhguaG9sZGZhc3QudjEuQXNzaWdubWVudHNIABIsCgZjYW5jZWwYAyABKAsyGi5ob2xkZmFzdC52MS5DYW5jZWxBdHRlbXB0SAASIwoFZHJhaW4YBCABKAsyEi5ob2xkZmFzdC52MS5EcmFpbkgAEiwKCmtlZXBfYWxpdmUYBSABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIlcKC1dvcmtXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSDAoEbm9kZRgCIAEoCRIQCghsZWFzZV9tcxgDIAEoAxIUCgxoZWFydGJlYXRfbXMYBCABKAMiQgoLQXNzaWdubWVudHMSCwoDc2VxGAEgASgNEiYKBXRhc2tzGAIgAygLMhcuaG9sZGZhc3QudjEuQXNzaWdubWVudCK3AgoKQXNzaWdubWVudBIPCgd0YXNrX2lkGAEgASgJEg0KBWxlYXNlGAIgASgMEh8KBHNwZWMYAyABKAsyES5ob2xkZmFzdC52MS5TcGVjEg8KB2F0dGVtcHQYBCABKA0SFAoMbWF4X2F0dGVtcHRzGAUgASgNEhUKDWZlbmNpbmdfdG9rZW4YBiABKAMSFwoPaWRlbXBvdGVuY3lfa2V5GAcgASgJEg0KBXF1ZXVlGAggASgJEg4KBnRlbmFudBgJIAEoCRIQCghsZWFzZV9tcxgKIAEoAxISCgp0aW1lb3V0X21zGAsgASgDEhYKDmRlYWRsaW5lX2luX21zGAwgASgDEhMKC3RyYWNlcGFyZW50GA0gASgJEhEKCXBhcmVudF9pZBgOIAEoCRIMCgR0YWdzGA8gAygJImAKDUNhbmNlbEF0dGVtcHQSDwoHdGFza19pZBgBIAEoCRIVCg1mZW5jaW5nX3Rva2VuGAIgASgDEicKBWNhdXNlGAMgASgOMhguaG9sZGZhc3QudjEuQ2FuY2VsQ2F1c2UiBwoFRHJhaW4i0wEKDVJlcG9ydFJlcXVlc3QSKQoFaGVsbG8YASABKAsyGC5ob2xkZmFzdC52MS5SZXBvcnRIZWxsb0gAEi8KC3NldHRsZW1lbnRzGAIgASgLMhguaG9sZGZhc3QudjEuU2V0dGxlbWVudHNIABItCgpoZWFydGJlYXRzGAMgASgLMhcuaG9sZGZhc3QudjEuSGVhcnRiZWF0c0gAEiwKCmtlZXBfYWxpdmUYBCABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIkQKC1JlcG9ydEhlbGxvEhIKCnNlc3Npb25faWQYASABKAkSEQoJd29ya2VyX2lkGAIgASgJEg4KBnRlbmFudBgDIAEoCSJECgtTZXR0bGVtZW50cxINCgViYXRjaBgBIAEoDRImCgVpdGVtcxgCIAMoCzIXLmhvbGRmYXN0LnYxLlNldHRsZW1lbnQinwEKClNldHRsZW1lbnQSDQoFbGVhc2UYASABKAwSJQoHb3V0Y29tZRgCIAEoDjIULmhvbGRmYXN0LnYxLk91dGNvbWUSJAoGcmVzdWx0GAMgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIPCgdtZXNzYWdlGAQgASgJEhIKCmVycm9yX3R5cGUYBSABKAkSEAoIYWZ0ZXJfbXMYBiABKAMiRgoKSGVhcnRiZWF0cxINCgViYXRjaBgBIAEoDRIpCgVpdGVtcxgCIAMoCzIaLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEl0ZW0iRwoNSGVhcnRiZWF0SXRlbRINCgVsZWFzZRgBIAEoDBInCghwcm9ncmVzcxgCIAEoCzIVLmhvbGRmYXN0LnYxLlByb2dyZXNzIswBCg5SZXBvcnRSZXNwb25zZRInCgdzZXR0bGVkGAEgASgLMhQuaG9sZGZhc3QudjEuU2V0dGxlZEgAEjMKCmhlYXJ0YmVhdHMYAiABKAsyHS5ob2xkZmFzdC52MS5IZWFydGJlYXRBbnN3ZXJzSAASIwoFZHJhaW4YAyABKAsyEi5ob2xkZmFzdC52MS5EcmFpbkgAEiwKCmtlZXBfYWxpdmUYBCABKAsyFi5ob2xkZmFzdC52MS5LZWVwQWxpdmVIAEIJCgdtZXNzYWdlIlYKB1NldHRsZWQSDQoFYmF0Y2gYASABKA0SKgoHcmVzdWx0cxgCIAMoCzIZLmhvbGRmYXN0LnYxLlNldHRsZVJlc3VsdBIQCghjcmVkaXRlZBgDIAEoCCJcCgxTZXR0bGVSZXN1bHQSJQoFc3RhdGUYASABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUSJQoFZXJyb3IYAiABKAsyFi5ob2xkZmFzdC52MS5JdGVtRXJyb3IiUAoQSGVhcnRiZWF0QW5zd2VycxINCgViYXRjaBgBIAEoDRItCgdhbnN3ZXJzGAIgAygLMhwuaG9sZGZhc3QudjEuSGVhcnRiZWF0QW5zd2VyIqMBCg9IZWFydGJlYXRBbnN3ZXISLgoHdmVyZGljdBgBIAEoDjIdLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdFZlcmRpY3QSEAoIbGVhc2VfbXMYAiABKAMSJwoFY2F1c2UYAyABKA4yGC5ob2xkZmFzdC52MS5DYW5jZWxDYXVzZRIlCgVlcnJvchgEIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciK8AQoRQ2xhaW1UYXNrc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEhMKC3dvcmtlcl9uYW1lGAIgASgJEhEKCXdvcmtlcl9pZBgDIAEoCRIOCgZxdWV1ZXMYBCADKAkSJwoFdHlwZXMYBSADKAsyGC5ob2xkZmFzdC52MS5IYW5kbGVkVHlwZRIRCgltYXhfdGFza3MYBiABKA0SDwoHd2FpdF9tcxgHIAEoAxISCgpyZXF1ZXN0X2lkGAggASgJImIKEkNsYWltVGFza3NSZXNwb25zZRImCgV0YXNrcxgBIAMoCzIXLmhvbGRmYXN0LnYxLkFzc2lnbm1lbnQSJAoEbG9zdBgCIAMoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciJNChBIZWFydGJlYXRSZXF1ZXN0EikKBWl0ZW1zGAEgAygLMhouaG9sZGZhc3QudjEuSGVhcnRiZWF0SXRlbRIOCgZ0ZW5hbnQYAiABKAkiQgoRSGVhcnRiZWF0UmVzcG9uc2USLQoHYW5zd2VycxgBIAMoCzIcLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEFuc3dlciJZChJTdWNjZWVkVGFza1JlcXVlc3QSDQoFbGVhc2UYASABKAwSJAoGcmVzdWx0GAIgASgLMhQuaG9sZGZhc3QudjEuUGF5bG9hZBIOCgZ0ZW5hbnQYAyABKAkiPAoTU3VjY2VlZFRhc2tSZXNwb25zZRIlCgVzdGF0ZRgBIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSKQAQoPRmFpbFRhc2tSZXF1ZXN0Eg0KBWxlYXNlGAEgASgMEicKBnJlYXNvbhgCIAEoDjIXLmhvbGRmYXN0LnYxLkZhaWxSZWFzb24SDwoHbWVzc2FnZRgDIAEoCRISCgplcnJvcl90eXBlGAQgASgJEhAKCGFmdGVyX21zGAUgASgDEg4KBnRlbmFudBgGIAEoCSI5ChBGYWlsVGFza1Jlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlKpkBCgtDYW5jZWxDYXVzZRIcChhDQU5DRUxfQ0FVU0VfVU5TUEVDSUZJRUQQABIaChZDQU5DRUxfQ0FVU0VfQ0FOQ0VMTEVEEAESGQoVQ0FOQ0VMX0NBVVNFX0RFQURMSU5FEAISGwoXQ0FOQ0VMX0NBVVNFX0xFQVNFX0xPU1QQAxIYChRDQU5DRUxfQ0FVU0VfVElNRU9VVBAEKqIBCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX1NVQ0NFRURFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISEQoNT1VUQ09NRV9GQVRBTBADEhMKD09VVENPTUVfU05PT1pFRBAEEhQKEE9VVENPTUVfUkVMRUFTRUQQBRIVChFPVVRDT01FX0NBTkNFTExFRBAGKrEBChBIZWFydGJlYXRWZXJkaWN0EiEKHUhFQVJUQkVBVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASHQoZSEVBUlRCRUFUX1ZFUkRJQ1RfUkVORVdFRBABEhwKGEhFQVJUQkVBVF9WRVJESUNUX0NBTkNFTBACEiAKHEhFQVJUQkVBVF9WRVJESUNUX0xFQVNFX0xPU1QQAxIbChdIRUFSVEJFQVRfVkVSRElDVF9FUlJPUhAEKqQBCgpGYWlsUmVhc29uEhsKF0ZBSUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRRkFJTF9SRUFTT05fUkVUUlkQARIVChFGQUlMX1JFQVNPTl9GQVRBTBACEhYKEkZBSUxfUkVBU09OX1NOT09aRRADEhgKFEZBSUxfUkVBU09OX1JFTEVBU0VEEAQSGQoVRkFJTF9SRUFTT05fQ0FOQ0VMTEVEEAUyzQMKDVdvcmtlclNlcnZpY2USPwoEV29yaxIYLmhvbGRmYXN0LnYxLldvcmtSZXF1ZXN0GhkuaG9sZGZhc3QudjEuV29ya1Jlc3BvbnNlKAEwARJFCgZSZXBvcnQSGi5ob2xkZmFzdC52MS5SZXBvcnRSZXF1ZXN0GhsuaG9sZGZhc3QudjEuUmVwb3J0UmVzcG9uc2UoATABEk0KCkNsYWltVGFza3MSHi5ob2xkZmFzdC52MS5DbGFpbVRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNsYWltVGFza3NSZXNwb25zZRJKCglIZWFydGJlYXQSHS5ob2xkZmFzdC52MS5IZWFydGJlYXRSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuSGVhcnRiZWF0UmVzcG9uc2USUAoLU3VjY2VlZFRhc2sSHy5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1Jlc3BvbnNlEkcKCEZhaWxUYXNrEhwuaG9sZGZhc3QudjEuRmFpbFRhc2tSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuRmFpbFRhc2tSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task, file_holdfast_v1_task_service]);
+  fileDesc("CiBob2xkZmFzdC92MS93b3JrZXJfc2VydmljZS5wcm90bxILaG9sZGZhc3QudjEizAEKC1dvcmtSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuaG9sZGZhc3QudjEuV29ya0hlbGxvSAASJQoGY3JlZGl0GAIgASgLMhMuaG9sZGZhc3QudjEuQ3JlZGl0SAASNAoIcmVjZWl2ZWQYAyABKAsyIC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c1JlY2VpdmVkSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UimgEKCVdvcmtIZWxsbxIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEg0KBXRhc2tzGAYgASgNEg0KBWJ5dGVzGAcgASgNIk4KC0hhbmRsZWRUeXBlEgwKBHR5cGUYASABKAkSEwoLbWF4X3ZlcnNpb24YAiABKA0SEgoFdGFza3MYAyABKA1IAIgBAUIICgZfdGFza3MiTgoGQ3JlZGl0Eg0KBXRhc2tzGAEgASgNEg0KBWJ5dGVzGAIgASgNEiYKBXR5cGVzGAMgAygLMhcuaG9sZGZhc3QudjEuVHlwZUNyZWRpdCIpCgpUeXBlQ3JlZGl0EgwKBHR5cGUYASABKAkSDQoFdGFza3MYAiABKA0iIgoTQXNzaWdubWVudHNSZWNlaXZlZBILCgNzZXEYASABKA0iCwoJS2VlcEFsaXZlIvgBCgxXb3JrUmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLmhvbGRmYXN0LnYxLldvcmtXZWxjb21lSAASLwoLYXNzaWdubWVudHMYAiABKAsyGC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c0gAEiwKBmNhbmNlbBgDIAEoCzIaLmhvbGRmYXN0LnYxLkNhbmNlbEF0dGVtcHRIABIjCgVkcmFpbhgEIAEoCzISLmhvbGRmYXN0LnYxLkRyYWluSAASLAoKa2VlcF9hbGl2ZRgFIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiVwoLV29ya1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIMCgRub2RlGAIgASgJEhAKCGxlYXNlX21zGAMgASgDEhQKDGhlYXJ0YmVhdF9tcxgEIAEoAyJCCgtBc3NpZ25tZW50cxILCgNzZXEYASABKA0SJgoFdGFza3MYAiADKAsyFy5ob2xkZmFzdC52MS5Bc3NpZ25tZW50IrcCCgpBc3NpZ25tZW50Eg8KB3Rhc2tfaWQYASABKAkSDQoFbGVhc2UYAiABKAwSHwoEc3BlYxgDIAEoCzIRLmhvbGRmYXN0LnYxLlNwZWMSDwoHYXR0ZW1wdBgEIAEoDRIUCgxtYXhfYXR0ZW1wdHMYBSABKA0SFQoNZmVuY2luZ190b2tlbhgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSDQoFcXVldWUYCCABKAkSDgoGdGVuYW50GAkgASgJEhAKCGxlYXNlX21zGAogASgDEhIKCnRpbWVvdXRfbXMYCyABKAMSFgoOZGVhZGxpbmVfaW5fbXMYDCABKAMSEwoLdHJhY2VwYXJlbnQYDSABKAkSEQoJcGFyZW50X2lkGA4gASgJEgwKBHRhZ3MYDyADKAkiYAoNQ2FuY2VsQXR0ZW1wdBIPCgd0YXNrX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSJwoFY2F1c2UYAyABKA4yGC5ob2xkZmFzdC52MS5DYW5jZWxDYXVzZSIHCgVEcmFpbiLTAQoNUmVwb3J0UmVxdWVzdBIpCgVoZWxsbxgBIAEoCzIYLmhvbGRmYXN0LnYxLlJlcG9ydEhlbGxvSAASLwoLc2V0dGxlbWVudHMYAiABKAsyGC5ob2xkZmFzdC52MS5TZXR0bGVtZW50c0gAEi0KCmhlYXJ0YmVhdHMYAyABKAsyFy5ob2xkZmFzdC52MS5IZWFydGJlYXRzSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiRAoLUmVwb3J0SGVsbG8SEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCgl3b3JrZXJfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJIkQKC1NldHRsZW1lbnRzEg0KBWJhdGNoGAEgASgNEiYKBWl0ZW1zGAIgAygLMhcuaG9sZGZhc3QudjEuU2V0dGxlbWVudCKfAQoKU2V0dGxlbWVudBINCgVsZWFzZRgBIAEoDBIlCgdvdXRjb21lGAIgASgOMhQuaG9sZGZhc3QudjEuT3V0Y29tZRIkCgZyZXN1bHQYAyABKAsyFC5ob2xkZmFzdC52MS5QYXlsb2FkEg8KB21lc3NhZ2UYBCABKAkSEgoKZXJyb3JfdHlwZRgFIAEoCRIQCghhZnRlcl9tcxgGIAEoAyJGCgpIZWFydGJlYXRzEg0KBWJhdGNoGAEgASgNEikKBWl0ZW1zGAIgAygLMhouaG9sZGZhc3QudjEuSGVhcnRiZWF0SXRlbSJHCg1IZWFydGJlYXRJdGVtEg0KBWxlYXNlGAEgASgMEicKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3MizAEKDlJlcG9ydFJlc3BvbnNlEicKB3NldHRsZWQYASABKAsyFC5ob2xkZmFzdC52MS5TZXR0bGVkSAASMwoKaGVhcnRiZWF0cxgCIAEoCzIdLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEFuc3dlcnNIABIjCgVkcmFpbhgDIAEoCzISLmhvbGRmYXN0LnYxLkRyYWluSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiVgoHU2V0dGxlZBINCgViYXRjaBgBIAEoDRIqCgdyZXN1bHRzGAIgAygLMhkuaG9sZGZhc3QudjEuU2V0dGxlUmVzdWx0EhAKCGNyZWRpdGVkGAMgASgIIlwKDFNldHRsZVJlc3VsdBIlCgVzdGF0ZRgBIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIlCgVlcnJvchgCIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciJQChBIZWFydGJlYXRBbnN3ZXJzEg0KBWJhdGNoGAEgASgNEi0KB2Fuc3dlcnMYAiADKAsyHC5ob2xkZmFzdC52MS5IZWFydGJlYXRBbnN3ZXIiowEKD0hlYXJ0YmVhdEFuc3dlchIuCgd2ZXJkaWN0GAEgASgOMh0uaG9sZGZhc3QudjEuSGVhcnRiZWF0VmVyZGljdBIQCghsZWFzZV9tcxgCIAEoAxInCgVjYXVzZRgDIAEoDjIYLmhvbGRmYXN0LnYxLkNhbmNlbENhdXNlEiUKBWVycm9yGAQgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIrwBChFDbGFpbVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEhEKCW1heF90YXNrcxgGIAEoDRIPCgd3YWl0X21zGAcgASgDEhIKCnJlcXVlc3RfaWQYCCABKAkiYgoSQ2xhaW1UYXNrc1Jlc3BvbnNlEiYKBXRhc2tzGAEgAygLMhcuaG9sZGZhc3QudjEuQXNzaWdubWVudBIkCgRsb3N0GAIgAygLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIk0KEEhlYXJ0YmVhdFJlcXVlc3QSKQoFaXRlbXMYASADKAsyGi5ob2xkZmFzdC52MS5IZWFydGJlYXRJdGVtEg4KBnRlbmFudBgCIAEoCSJCChFIZWFydGJlYXRSZXNwb25zZRItCgdhbnN3ZXJzGAEgAygLMhwuaG9sZGZhc3QudjEuSGVhcnRiZWF0QW5zd2VyIlkKElN1Y2NlZWRUYXNrUmVxdWVzdBINCgVsZWFzZRgBIAEoDBIkCgZyZXN1bHQYAiABKAsyFC5ob2xkZmFzdC52MS5QYXlsb2FkEg4KBnRlbmFudBgDIAEoCSI8ChNTdWNjZWVkVGFza1Jlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlIpABCg9GYWlsVGFza1JlcXVlc3QSDQoFbGVhc2UYASABKAwSJwoGcmVhc29uGAIgASgOMhcuaG9sZGZhc3QudjEuRmFpbFJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEhIKCmVycm9yX3R5cGUYBCABKAkSEAoIYWZ0ZXJfbXMYBSABKAMSDgoGdGVuYW50GAYgASgJIjkKEEZhaWxUYXNrUmVzcG9uc2USJQoFc3RhdGUYASABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUqmQEKC0NhbmNlbENhdXNlEhwKGENBTkNFTF9DQVVTRV9VTlNQRUNJRklFRBAAEhoKFkNBTkNFTF9DQVVTRV9DQU5DRUxMRUQQARIZChVDQU5DRUxfQ0FVU0VfREVBRExJTkUQAhIbChdDQU5DRUxfQ0FVU0VfTEVBU0VfTE9TVBADEhgKFENBTkNFTF9DQVVTRV9USU1FT1VUEAQqogEKB091dGNvbWUSFwoTT1VUQ09NRV9VTlNQRUNJRklFRBAAEhUKEU9VVENPTUVfU1VDQ0VFREVEEAESEgoOT1VUQ09NRV9GQUlMRUQQAhIRCg1PVVRDT01FX0ZBVEFMEAMSEwoPT1VUQ09NRV9TTk9PWkVEEAQSFAoQT1VUQ09NRV9SRUxFQVNFRBAFEhUKEU9VVENPTUVfQ0FOQ0VMTEVEEAYqsQEKEEhlYXJ0YmVhdFZlcmRpY3QSIQodSEVBUlRCRUFUX1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIdChlIRUFSVEJFQVRfVkVSRElDVF9SRU5FV0VEEAESHAoYSEVBUlRCRUFUX1ZFUkRJQ1RfQ0FOQ0VMEAISIAocSEVBUlRCRUFUX1ZFUkRJQ1RfTEVBU0VfTE9TVBADEhsKF0hFQVJUQkVBVF9WRVJESUNUX0VSUk9SEAQqpAEKCkZhaWxSZWFzb24SGwoXRkFJTF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFGQUlMX1JFQVNPTl9SRVRSWRABEhUKEUZBSUxfUkVBU09OX0ZBVEFMEAISFgoSRkFJTF9SRUFTT05fU05PT1pFEAMSGAoURkFJTF9SRUFTT05fUkVMRUFTRUQQBBIZChVGQUlMX1JFQVNPTl9DQU5DRUxMRUQQBTLNAwoNV29ya2VyU2VydmljZRI/CgRXb3JrEhguaG9sZGZhc3QudjEuV29ya1JlcXVlc3QaGS5ob2xkZmFzdC52MS5Xb3JrUmVzcG9uc2UoATABEkUKBlJlcG9ydBIaLmhvbGRmYXN0LnYxLlJlcG9ydFJlcXVlc3QaGy5ob2xkZmFzdC52MS5SZXBvcnRSZXNwb25zZSgBMAESTQoKQ2xhaW1UYXNrcxIeLmhvbGRmYXN0LnYxLkNsYWltVGFza3NSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuQ2xhaW1UYXNrc1Jlc3BvbnNlEkoKCUhlYXJ0YmVhdBIdLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdFJlcXVlc3QaHi5ob2xkZmFzdC52MS5IZWFydGJlYXRSZXNwb25zZRJQCgtTdWNjZWVkVGFzaxIfLmhvbGRmYXN0LnYxLlN1Y2NlZWRUYXNrUmVxdWVzdBogLmhvbGRmYXN0LnYxLlN1Y2NlZWRUYXNrUmVzcG9uc2USRwoIRmFpbFRhc2sSHC5ob2xkZmFzdC52MS5GYWlsVGFza1JlcXVlc3QaHS5ob2xkZmFzdC52MS5GYWlsVGFza1Jlc3BvbnNlYgZwcm90bzM", [file_holdfast_v1_task, file_holdfast_v1_task_service]);
 
 /**
  * One message of a worker on a Work stream.
@@ -151,6 +151,14 @@ export type HandledType = Message<"holdfast.v1.HandledType"> & {
    * @generated from field: uint32 max_version = 2;
    */
   maxVersion: number;
+
+  /**
+   * The limit of tasks of this type alone; at most 4,096. In a hello: how many may be assigned at first, beside `tasks` of the hello; a
+   * Credit names further ones. In ClaimTasks: the most in the response; 0 is as not set. Not set: the type has no limit of its own.
+   *
+   * @generated from field: optional uint32 tasks = 3;
+   */
+  tasks?: number | undefined;
 };
 
 /**
@@ -179,6 +187,13 @@ export type Credit = Message<"holdfast.v1.Credit"> & {
    * @generated from field: uint32 bytes = 2;
    */
   bytes: number;
+
+  /**
+   * Further tasks of single types, at most 256: for types that the hello gave a limit of their own; others are ignored.
+   *
+   * @generated from field: repeated holdfast.v1.TypeCredit types = 3;
+   */
+  types: TypeCredit[];
 };
 
 /**
@@ -187,6 +202,34 @@ export type Credit = Message<"holdfast.v1.Credit"> & {
  */
 export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 3);
+
+/**
+ * Credits for tasks of one type, beside the credits for all tasks.
+ *
+ * @generated from message holdfast.v1.TypeCredit
+ */
+export type TypeCredit = Message<"holdfast.v1.TypeCredit"> & {
+  /**
+   * The name of the task type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Further tasks of this type.
+   *
+   * @generated from field: uint32 tasks = 2;
+   */
+  tasks: number;
+};
+
+/**
+ * Describes the message holdfast.v1.TypeCredit.
+ * Use `create(TypeCreditSchema)` to create a new message.
+ */
+export const TypeCreditSchema: GenMessage<TypeCredit> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_worker_service, 4);
 
 /**
  * Acknowledges every Assignments message up to a number. A worker that was assigned something and sends nothing for a second is assigned
@@ -208,7 +251,7 @@ export type AssignmentsReceived = Message<"holdfast.v1.AssignmentsReceived"> & {
  * Use `create(AssignmentsReceivedSchema)` to create a new message.
  */
 export const AssignmentsReceivedSchema: GenMessage<AssignmentsReceived> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 4);
+  messageDesc(file_holdfast_v1_worker_service, 5);
 
 /**
  * Keeps a connection from being closed as idle.
@@ -223,7 +266,7 @@ export type KeepAlive = Message<"holdfast.v1.KeepAlive"> & {
  * Use `create(KeepAliveSchema)` to create a new message.
  */
 export const KeepAliveSchema: GenMessage<KeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 5);
+  messageDesc(file_holdfast_v1_worker_service, 6);
 
 /**
  * One message of the server on a Work stream.
@@ -284,7 +327,7 @@ export type WorkResponse = Message<"holdfast.v1.WorkResponse"> & {
  * Use `create(WorkResponseSchema)` to create a new message.
  */
 export const WorkResponseSchema: GenMessage<WorkResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 6);
+  messageDesc(file_holdfast_v1_worker_service, 7);
 
 /**
  * The session that `hello` opened.
@@ -326,7 +369,7 @@ export type WorkWelcome = Message<"holdfast.v1.WorkWelcome"> & {
  * Use `create(WorkWelcomeSchema)` to create a new message.
  */
 export const WorkWelcomeSchema: GenMessage<WorkWelcome> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 7);
+  messageDesc(file_holdfast_v1_worker_service, 8);
 
 /**
  * Tasks that the worker now holds.
@@ -354,7 +397,7 @@ export type Assignments = Message<"holdfast.v1.Assignments"> & {
  * Use `create(AssignmentsSchema)` to create a new message.
  */
 export const AssignmentsSchema: GenMessage<Assignments> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 8);
+  messageDesc(file_holdfast_v1_worker_service, 9);
 
 /**
  * A task with the lease under which a worker holds it. All times are durations, so that clocks are never compared.
@@ -473,7 +516,7 @@ export type Assignment = Message<"holdfast.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 9);
+  messageDesc(file_holdfast_v1_worker_service, 10);
 
 /**
  * Asks a worker to stop an attempt and to settle it.
@@ -508,7 +551,7 @@ export type CancelAttempt = Message<"holdfast.v1.CancelAttempt"> & {
  * Use `create(CancelAttemptSchema)` to create a new message.
  */
 export const CancelAttemptSchema: GenMessage<CancelAttempt> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 10);
+  messageDesc(file_holdfast_v1_worker_service, 11);
 
 /**
  * The stream will end: open the next one first, then close this one.
@@ -523,7 +566,7 @@ export type Drain = Message<"holdfast.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 11);
+  messageDesc(file_holdfast_v1_worker_service, 12);
 
 /**
  * One message of a worker on a Report stream.
@@ -576,7 +619,7 @@ export type ReportRequest = Message<"holdfast.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 12);
+  messageDesc(file_holdfast_v1_worker_service, 13);
 
 /**
  * Identifies the worker of a Report stream.
@@ -611,7 +654,7 @@ export type ReportHello = Message<"holdfast.v1.ReportHello"> & {
  * Use `create(ReportHelloSchema)` to create a new message.
  */
 export const ReportHelloSchema: GenMessage<ReportHello> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 13);
+  messageDesc(file_holdfast_v1_worker_service, 14);
 
 /**
  * A batch of settlements.
@@ -639,7 +682,7 @@ export type Settlements = Message<"holdfast.v1.Settlements"> & {
  * Use `create(SettlementsSchema)` to create a new message.
  */
 export const SettlementsSchema: GenMessage<Settlements> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 14);
+  messageDesc(file_holdfast_v1_worker_service, 15);
 
 /**
  * The end of one attempt.
@@ -695,7 +738,7 @@ export type Settlement = Message<"holdfast.v1.Settlement"> & {
  * Use `create(SettlementSchema)` to create a new message.
  */
 export const SettlementSchema: GenMessage<Settlement> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 15);
+  messageDesc(file_holdfast_v1_worker_service, 16);
 
 /**
  * A batch of heartbeats.
@@ -723,7 +766,7 @@ export type Heartbeats = Message<"holdfast.v1.Heartbeats"> & {
  * Use `create(HeartbeatsSchema)` to create a new message.
  */
 export const HeartbeatsSchema: GenMessage<Heartbeats> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 16);
+  messageDesc(file_holdfast_v1_worker_service, 17);
 
 /**
  * The heartbeat of one attempt.
@@ -751,7 +794,7 @@ export type HeartbeatItem = Message<"holdfast.v1.HeartbeatItem"> & {
  * Use `create(HeartbeatItemSchema)` to create a new message.
  */
 export const HeartbeatItemSchema: GenMessage<HeartbeatItem> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 17);
+  messageDesc(file_holdfast_v1_worker_service, 18);
 
 /**
  * One message of the server on a Report stream.
@@ -804,7 +847,7 @@ export type ReportResponse = Message<"holdfast.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 18);
+  messageDesc(file_holdfast_v1_worker_service, 19);
 
 /**
  * Results of a batch of settlements.
@@ -839,7 +882,7 @@ export type Settled = Message<"holdfast.v1.Settled"> & {
  * Use `create(SettledSchema)` to create a new message.
  */
 export const SettledSchema: GenMessage<Settled> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 19);
+  messageDesc(file_holdfast_v1_worker_service, 20);
 
 /**
  * The result of one settlement.
@@ -867,7 +910,7 @@ export type SettleResult = Message<"holdfast.v1.SettleResult"> & {
  * Use `create(SettleResultSchema)` to create a new message.
  */
 export const SettleResultSchema: GenMessage<SettleResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 20);
+  messageDesc(file_holdfast_v1_worker_service, 21);
 
 /**
  * Results of a batch of heartbeats.
@@ -895,7 +938,7 @@ export type HeartbeatAnswers = Message<"holdfast.v1.HeartbeatAnswers"> & {
  * Use `create(HeartbeatAnswersSchema)` to create a new message.
  */
 export const HeartbeatAnswersSchema: GenMessage<HeartbeatAnswers> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 21);
+  messageDesc(file_holdfast_v1_worker_service, 22);
 
 /**
  * The result of one heartbeat.
@@ -937,7 +980,7 @@ export type HeartbeatAnswer = Message<"holdfast.v1.HeartbeatAnswer"> & {
  * Use `create(HeartbeatAnswerSchema)` to create a new message.
  */
 export const HeartbeatAnswerSchema: GenMessage<HeartbeatAnswer> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 22);
+  messageDesc(file_holdfast_v1_worker_service, 23);
 
 /**
  * Request of ClaimTasks.
@@ -1007,7 +1050,7 @@ export type ClaimTasksRequest = Message<"holdfast.v1.ClaimTasksRequest"> & {
  * Use `create(ClaimTasksRequestSchema)` to create a new message.
  */
 export const ClaimTasksRequestSchema: GenMessage<ClaimTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 23);
+  messageDesc(file_holdfast_v1_worker_service, 24);
 
 /**
  * Response of ClaimTasks.
@@ -1035,7 +1078,7 @@ export type ClaimTasksResponse = Message<"holdfast.v1.ClaimTasksResponse"> & {
  * Use `create(ClaimTasksResponseSchema)` to create a new message.
  */
 export const ClaimTasksResponseSchema: GenMessage<ClaimTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 24);
+  messageDesc(file_holdfast_v1_worker_service, 25);
 
 /**
  * Request of Heartbeat.
@@ -1063,7 +1106,7 @@ export type HeartbeatRequest = Message<"holdfast.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 25);
+  messageDesc(file_holdfast_v1_worker_service, 26);
 
 /**
  * Response of Heartbeat.
@@ -1084,7 +1127,7 @@ export type HeartbeatResponse = Message<"holdfast.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 26);
+  messageDesc(file_holdfast_v1_worker_service, 27);
 
 /**
  * Request of SucceedTask.
@@ -1119,7 +1162,7 @@ export type SucceedTaskRequest = Message<"holdfast.v1.SucceedTaskRequest"> & {
  * Use `create(SucceedTaskRequestSchema)` to create a new message.
  */
 export const SucceedTaskRequestSchema: GenMessage<SucceedTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 27);
+  messageDesc(file_holdfast_v1_worker_service, 28);
 
 /**
  * Response of SucceedTask.
@@ -1140,7 +1183,7 @@ export type SucceedTaskResponse = Message<"holdfast.v1.SucceedTaskResponse"> & {
  * Use `create(SucceedTaskResponseSchema)` to create a new message.
  */
 export const SucceedTaskResponseSchema: GenMessage<SucceedTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 28);
+  messageDesc(file_holdfast_v1_worker_service, 29);
 
 /**
  * Request of FailTask.
@@ -1196,7 +1239,7 @@ export type FailTaskRequest = Message<"holdfast.v1.FailTaskRequest"> & {
  * Use `create(FailTaskRequestSchema)` to create a new message.
  */
 export const FailTaskRequestSchema: GenMessage<FailTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 29);
+  messageDesc(file_holdfast_v1_worker_service, 30);
 
 /**
  * Response of FailTask.
@@ -1217,7 +1260,7 @@ export type FailTaskResponse = Message<"holdfast.v1.FailTaskResponse"> & {
  * Use `create(FailTaskResponseSchema)` to create a new message.
  */
 export const FailTaskResponseSchema: GenMessage<FailTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 30);
+  messageDesc(file_holdfast_v1_worker_service, 31);
 
 /**
  * Why an attempt must stop.
