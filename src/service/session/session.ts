@@ -235,7 +235,10 @@ export class WorkerSession implements Session, LiveSession {
   #room(): { tasks: number; bytes: number } {
     if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
     if (this.#hasRoom())
-      return { tasks: Math.min(this.#credits.tasks, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
+      return {
+        tasks: Math.min(this.#credits.tasks, limits.batchItems),
+        bytes: Math.max(0, this.#roomBytes()),
+      };
     this.#lacksRoom = true;
     return { tasks: 0, bytes: 0 };
   }
