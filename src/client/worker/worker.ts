@@ -166,9 +166,9 @@ class WorkerRun implements RunningWorker {
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
-    const { assignment, handler } = attempt;
+    const { assignment, handler, startedAtMs } = attempt;
     this.#slots.ended(handler);
-    this.#credits.ended(handler.task.name);
+    this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
     if (outcome === undefined) {
       this.#credits.dropped(handler.task.name, assignment.spec.length);
       this.#credits.replenishSoon();

@@ -96,18 +96,19 @@ export class CreditBalance {
   begun(type: string): void {
     const { clock, due } = this.#parts;
     const nowMs = clock.monotonic();
-    const hasGrown = this.#prefetch.begun(nowMs);
-    const typeHasGrown = this.#types?.begun(type, nowMs) ?? false;
-    if (hasGrown || typeHasGrown) this.replenishSoon();
+    this.#prefetch.begun(nowMs);
+    this.#types?.begun(type, nowMs);
     if (this.#shrinkAtMs !== undefined) return;
     this.#shrinkAtMs = nowMs + shrinkEveryMs;
     due(this.#shrinkAtMs);
   }
 
-  /** Records that an attempt has ended and its slot is free. */
-  ended(type: string): void {
-    this.#prefetch.ended();
-    this.#types?.ended(type);
+  /** Records that an attempt has ended after `durationMs` and its slot is free. */
+  ended(type: string, durationMs: number): void {
+    const nowMs = this.#parts.clock.monotonic();
+    const hasGrown = this.#prefetch.ended(durationMs, nowMs);
+    const typeHasGrown = this.#types?.ended(type, durationMs, nowMs) ?? false;
+    if (hasGrown || typeHasGrown) this.replenishSoon();
   }
 
   /**
@@ -142,7 +143,7 @@ export class CreditBalance {
 
   /**
    * Takes credit back if the server has noticeably more than the worker wants now, and may therefore assign tasks that
-   * would wait for a slot. Returns the time at which it must be called next, or undefined if no task began lately.
+   * would wait for a slot. Returns the time at which it must be called next, or undefined if the worker prefetches nothing.
    */
   shrink(nowMs: number): number | undefined {
     if (this.#shrinkAtMs === undefined || nowMs < this.#shrinkAtMs) return this.#shrinkAtMs;
@@ -151,7 +152,7 @@ export class CreditBalance {
     const isTooMuch = surplus > Math.max(1, surplusShare * this.#parts.slots.concurrency);
     if (!this.#stopped && this.#sessionId !== '' && (isTooMuch || this.#types?.hasSurplus))
       this.#parts.resetCredit();
-    this.#shrinkAtMs = this.#prefetch.isIdle ? undefined : nowMs + shrinkEveryMs;
+    this.#shrinkAtMs = this.#prefetch.tasks === 0 ? undefined : nowMs + shrinkEveryMs;
     return this.#shrinkAtMs;
   }
 

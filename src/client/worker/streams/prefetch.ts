@@ -1,22 +1,29 @@
 /** The most tasks that a worker prefetches. */
 export const maxPrefetch = 192;
-/** Prefetched tasks should start within this time: the number of tasks that begin in it is measured. */
+/** Prefetched tasks should start within this time. */
 const aheadMs = 1_000;
 const adaptEveryMs = 100;
-const buckets = aheadMs / adaptEveryMs;
+const intervals = aheadMs / adaptEveryMs;
+/**
+ * The shortest average duration of attempts from which the prefetch is computed; a lower value would make the prefetch
+ * unlimited.
+ */
+const shortestMs = 0.05;
 
 /**
- * The number of tasks that a worker prefetches beyond those that run: as many as began within the last second, at most
- * 192. While all slots are taken and the youngest attempt is older than attempts were on average, the number shrinks
- * with its age, because no task can begin. Until one second after the first begin, the number is at least the initial
- * one. All times are monotonic.
+ * The number of tasks that a worker prefetches beyond those that run: as many as begin within a second, by the attempts
+ * that ended in the last second, at most 192. That is their number, but no more than their average duration lets all
+ * slots do. While all slots are taken and every attempt is older than that average, the age of the youngest one counts in
+ * its place. Until one second after the first begin, the number is at least the initial one. All times are monotonic.
  */
 export class Prefetch {
   readonly #slots: number;
   readonly #initialTasks: number;
-  /** How many tasks began in each of the last intervals of 100 ms. The newest interval is the one with `#interval`. */
-  readonly #begun = new Array<number>(buckets).fill(0);
-  #begunCount = 0;
+  /** How many attempts ended in each of the last intervals of 100 ms, and how long they took in all. */
+  readonly #ended = new Array<number>(intervals).fill(0);
+  readonly #durationsMs = new Array<number>(intervals).fill(0);
+  #endedCount = 0;
+  #durationMs = 0;
   /** The number of the newest interval, counted from the start of the monotonic clock. */
   #interval = 0;
   #running = 0;
@@ -34,39 +41,43 @@ export class Prefetch {
     return this.#tasks;
   }
 
-  /** True if no task began in the last second, as far as `adapt` has looked. */
-  get isIdle(): boolean {
-    return this.#begunCount === 0 && this.#tasks === 0;
-  }
-
-  /** Records that an attempt begins. Returns true if the number of tasks to prefetch has grown. */
-  begun(nowMs: number): boolean {
-    const before = this.#tasks;
+  /** Records that an attempt begins. */
+  begun(nowMs: number): void {
     this.#firstBegunAtMs ??= nowMs;
     this.#lastBegunAtMs = nowMs;
     this.#running++;
-    this.adapt(nowMs);
-    this.#begun[this.#interval % buckets] = (this.#begun[this.#interval % buckets] ?? 0) + 1;
-    this.#begunCount++;
-    // After an idle time the number doubles with each round of tasks, without a wait for the next interval.
-    if (this.#begunCount > 2 * this.#tasks) this.#tasks = this.#measure(nowMs);
-    return this.#tasks > before;
-  }
-
-  ended(): void {
-    this.#running--;
   }
 
   /**
-   * Adapts the number to the tasks that began lately, at most once in 100 ms. A number that is only a little smaller is
-   * not adopted, because each change of a worker's credit costs messages.
+   * Records that an attempt has ended after `durationMs`. Returns true if the number of tasks to prefetch has grown.
+   */
+  ended(durationMs: number, nowMs: number): boolean {
+    const before = this.#tasks;
+    this.#running--;
+    this.adapt(nowMs);
+    const at = this.#interval % intervals;
+    this.#ended[at] = (this.#ended[at] ?? 0) + 1;
+    this.#durationsMs[at] = (this.#durationsMs[at] ?? 0) + durationMs;
+    this.#endedCount++;
+    this.#durationMs += durationMs;
+    // After an idle time the number doubles with each round of tasks, without a wait for the next interval.
+    if (this.#endedCount > 2 * this.#tasks) this.#tasks = Math.max(this.#tasks, this.#measure(nowMs));
+    return this.#tasks > before;
+  }
+
+  /**
+   * Adapts the number to the attempts that ended lately, at most once in 100 ms. A number that is only a little smaller
+   * is not adopted, because each change of a worker's credit costs messages.
    */
   adapt(nowMs: number): void {
     const interval = Math.floor(nowMs / adaptEveryMs);
     if (interval === this.#interval) return;
-    for (let i = Math.max(this.#interval + 1, interval - buckets + 1); i <= interval; i++) {
-      this.#begunCount -= this.#begun[i % buckets] ?? 0;
-      this.#begun[i % buckets] = 0;
+    for (let i = Math.max(this.#interval + 1, interval - intervals + 1); i <= interval; i++) {
+      const at = i % intervals;
+      this.#endedCount -= this.#ended[at] ?? 0;
+      this.#durationMs -= this.#durationsMs[at] ?? 0;
+      this.#ended[at] = 0;
+      this.#durationsMs[at] = 0;
     }
     this.#interval = interval;
     const tasks = this.#measure(nowMs);
@@ -74,11 +85,13 @@ export class Prefetch {
   }
 
   #measure(nowMs: number): number {
-    let tasks = Math.min(maxPrefetch, this.#begunCount);
-    const youngestMs = nowMs - this.#lastBegunAtMs;
-    if (this.#running >= this.#slots && youngestMs > 0)
-      tasks = Math.min(tasks, Math.floor((this.#slots * aheadMs) / youngestMs));
     const isNew = this.#firstBegunAtMs === undefined || nowMs < this.#firstBegunAtMs + aheadMs;
-    return isNew ? Math.max(tasks, this.#initialTasks) : tasks;
+    const least = isNew ? this.#initialTasks : 0;
+    if (this.#endedCount === 0) return least;
+    const areAllTaken = this.#running >= this.#slots;
+    const youngestMs = areAllTaken ? nowMs - this.#lastBegunAtMs : 0;
+    const durationMs = Math.max(this.#durationMs / this.#endedCount, youngestMs, shortestMs);
+    const tasks = Math.min(maxPrefetch, this.#endedCount, Math.floor((this.#slots * aheadMs) / durationMs));
+    return Math.max(tasks, least);
   }
 }

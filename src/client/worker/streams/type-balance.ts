@@ -48,13 +48,13 @@ export class TypeBalance {
     }
   }
 
-  /** Records that an attempt begins. Returns true if the worker now wants more tasks of its type. */
-  begun(type: string, nowMs: number): boolean {
-    return this.#byType.get(type)?.prefetch.begun(nowMs) ?? false;
+  begun(type: string, nowMs: number): void {
+    this.#byType.get(type)?.prefetch.begun(nowMs);
   }
 
-  ended(type: string): void {
-    this.#byType.get(type)?.prefetch.ended();
+  /** Records that an attempt has ended. Returns true if the worker now wants more tasks of its type. */
+  ended(type: string, durationMs: number, nowMs: number): boolean {
+    return this.#byType.get(type)?.prefetch.ended(durationMs, nowMs) ?? false;
   }
 
   adapt(nowMs: number): void {
