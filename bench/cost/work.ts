@@ -76,6 +76,7 @@ export function openWorker(
     types: [{ type: taskType, maxVersion: 1 }],
     tasks: slots,
     bytes: bytesOfCredit,
+    beginsAtOnce: false,
   };
   const session = service.openSession(hello, {
     assign(seq, tasks) {

@@ -192,6 +192,11 @@ export interface ClientOptions {
   readonly log?: Logger | undefined;
   /** The name of workers whose definition has no name. Default: `worker`. */
   readonly workerName?: string | undefined;
+  /**
+   * True if the server is in this process, so that workers need not fetch tasks ahead: each task begins when it is
+   * claimed. Default: false.
+   */
+  readonly beginsAtOnce?: boolean | undefined;
   /** Counts the operations that the program waits for; `connect` uses it to keep the Node.js process alive. */
   readonly presence?: Presence | undefined;
 }
@@ -297,13 +302,14 @@ class TransportClient implements Client {
 
   async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
-    const { clock, tenant = '', log = silent, workerName = 'worker' } = this.#options;
+    const { clock, tenant = '', log = silent, workerName = 'worker', beginsAtOnce = false } = this.#options;
     const running = startWorker(worker, {
       transport: this.#transport,
       clock,
       tenant,
       log,
       workerName,
+      beginsAtOnce,
       submit: (task, input, options, parent) => this.#submit(task, input, options, parent),
     });
     this.#workers.add(running);

@@ -100,7 +100,8 @@ export function connector(parts: ConnectParts): Connect {
     const transport = new LazyTransport(() => open(parts, target));
     const { clock, presence, workerName } = parts;
     const { tenant, retryFor, log = parts.log() } = options;
-    return createClient(transport, { clock, presence, workerName, tenant, retryFor, log });
+    const beginsAtOnce = target.kind === 'embedded';
+    return createClient(transport, { clock, presence, workerName, tenant, retryFor, log, beginsAtOnce });
   };
 }
 

@@ -29,6 +29,15 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Removes and returns the first item that matches. It takes linear time. */
+  remove(matches: (item: T) => boolean): T | undefined {
+    const at = this.#items.findIndex((item) => item !== undefined && matches(item));
+    if (at < 0) return undefined;
+    if (at === this.#head) return this.shift();
+    const [item] = this.#items.splice(at, 1);
+    return item;
+  }
+
   /** Empties the queue and returns its items in order. */
   clear(): T[] {
     const rest = this.#items.slice(this.#head) as T[];

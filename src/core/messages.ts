@@ -56,6 +56,14 @@ export interface SubmitBatchResult {
 export interface HandledTypeMessage {
   readonly type: string;
   readonly maxVersion: number;
+  /** How many tasks of this type alone may be assigned at first; absent if the type has no limit of its own. */
+  readonly tasks?: number | undefined;
+}
+
+/** Credits for tasks of one type that has a limit of its own. */
+export interface TypeCredit {
+  readonly type: string;
+  readonly tasks: number;
 }
 
 /** Names one attempt of a task. */
@@ -77,8 +85,13 @@ export type WorkRequest =
       /** True if the worker calls the handler of each task at once when it receives the task. */
       readonly beginsAtOnce: boolean;
     }
-  /** Raises the worker's credits: how many more tasks and bytes the worker takes. */
-  | { readonly kind: 'credit'; readonly tasks: number; readonly bytes: number }
+  /** Raises the worker's credits: how many more tasks and bytes the worker takes, and how many more of single types. */
+  | {
+      readonly kind: 'credit';
+      readonly tasks: number;
+      readonly bytes: number;
+      readonly types: readonly TypeCredit[];
+    }
   /**
    * Acknowledges all assignment messages up to the sequence number `seq`, and reports the attempts whose handlers the
    * worker calls now: `begun` by their places in the order of assignment on this stream (from 1), `attempts` those of

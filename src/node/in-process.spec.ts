@@ -33,6 +33,7 @@ const hello = {
   types: [{ type: 'note', maxVersion: 1 }],
   tasks: 5,
   bytes: 1_000_000,
+  beginsAtOnce: false,
 } as const;
 
 describe('the in-process transport', () => {
@@ -154,7 +155,7 @@ describe('the in-process transport', () => {
     const { transport, clock } = await connected();
     const work = new Events<WorkResponse>();
     const worker = transport.work(work);
-    worker.send({ kind: 'credit', tasks: 1, bytes: 1 });
+    worker.send({ kind: 'credit', tasks: 1, bytes: 1, types: [] });
     worker.send(hello);
     worker.end();
     await clock.settle();

@@ -52,6 +52,11 @@ export interface ReceiveRequest {
    * deliveries are chosen.
    */
   room(): { readonly tasks: number; readonly bytes: number };
+  /**
+   * Returns how many tasks of a type the caller of `receive` can take now, within `room()`. It is called when the
+   * deliveries are chosen, for a type of which a message is visible. It is absent if no type has a limit of its own.
+   */
+  readonly roomOfType?: ((type: string) => number) | undefined;
   /** How long `receive` waits for a visible message, in ms. */
   readonly waitMs: number;
   /** The signal that ends the wait of `receive` at once; `receive` then returns an empty list. */
@@ -75,12 +80,16 @@ export interface Broker {
   /**
    * Returns visible messages, higher priorities first; every 16th receive begins at the lowest priority
    * instead. A received message is hidden for the length of a lease plus a guard (32 s). A call never returns
-   * more deliveries than the number of tasks that `room()` returns.
+   * more deliveries than the number of tasks that `room()` returns, nor more of a type than `roomOfType` returns;
+   * messages of a full type do not hold up the messages behind them. Within a priority the queues take turns,
+   * beginning with the first of `queues`: task by task, or call by call if a broker (SQS) receives from one queue at a
+   * time.
    *
    * A transactional broker (its messages are part of the store's commit) returns only tasks of handled types
    * and keeps to the bytes that `room()` returns, but the first delivery may be larger, so that a large task
-   * is not blocked for ever. An external broker (SQS) checks neither types nor sizes: the caller returns the
-   * deliveries that it cannot use.
+   * is not blocked for ever. An external broker (SQS) checks no sizes, and may return a task of a type that the caller
+   * does not handle, or a message of a full type that was received `limits.deliveryReceives` times: the caller returns
+   * the deliveries that it cannot use.
    */
   receive(queues: readonly QueueRef[], request: ReceiveRequest): Promise<readonly Delivery[]>;
   /**

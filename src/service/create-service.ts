@@ -9,6 +9,7 @@ import * as admin from './admin/admin.ts';
 import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim/claim.ts';
+import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
@@ -93,6 +94,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
 
 function serviceOf(context: ServiceContext): Service {
   const recent = new RecentClaims();
+  const turns = new TurnsByWorker();
   return {
     submit: (target, items, call) => submit(context, target, items, call),
     get: (tenant, id, withResult) => get(context, tenant, id, withResult),
@@ -108,7 +110,7 @@ function serviceOf(context: ServiceContext): Service {
     openSession: (hello, sink) => openSession(context, hello, sink),
     settle: (items, to) => settle(context, items, to),
     heartbeat: (items, from) => heartbeat(context, items, from),
-    claim: (request) => claim(context, recent, request),
+    claim: (request) => claim(context, recent, turns, request),
     queues: (tenant) => admin.queues(context, tenant),
     queue: (ref) => admin.queue(context, ref),
     updateQueue: (ref, change, actor) => admin.updateQueue(context, ref, change, actor),

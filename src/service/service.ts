@@ -15,6 +15,7 @@ import type {
   SettleResult,
   SubmitItem,
   SubmitResult,
+  TypeCredit,
 } from '../core/messages.ts';
 import type { QueueRef } from '../core/queue-ref.ts';
 import type { Scope } from '../core/submission/submission.ts';
@@ -61,7 +62,10 @@ export interface WorkerHello {
   readonly workerId: string;
   readonly queues: readonly string[];
   readonly types: readonly HandledTypeMessage[];
-  /** The worker's initial credits: how many tasks it can take, and how many bytes of payload. */
+  /**
+   * The worker's initial credits: how many tasks it can take, and how many bytes of payload. `types` says how many tasks
+   * of a type with a limit of its own.
+   */
   readonly tasks: number;
   readonly bytes: number;
   /** True if the worker calls the handler of each task at once when it receives the task. */
@@ -88,9 +92,9 @@ export interface SessionSink {
 export interface Session {
   readonly id: string;
   /** Adds to the worker's credits. */
-  credit(tasks: number, bytes: number): void;
+  credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   /** Replaces the worker's credits after the worker has sent its hello message again. */
-  reset(tasks: number, bytes: number): void;
+  reset(hello: Pick<WorkerHello, 'tasks' | 'bytes' | 'types'>): void;
   /** Records that the worker has received all assignment messages up to the one with the number `seq`. */
   received(seq: number): void;
   /**
@@ -132,6 +136,7 @@ export interface ClaimRequest {
   readonly workerName: string;
   readonly workerId: string;
   readonly queues: readonly string[];
+  /** `tasks` of a type is the most of this type in the response; absent: the type has no limit of its own. */
   readonly types: readonly HandledTypeMessage[];
   readonly maxTasks: number;
   readonly waitMs: number;

@@ -1,5 +1,6 @@
 import { HoldfastError } from '../core/errors.ts';
 import { isSameQueue, type QueueRef } from '../core/queue-ref.ts';
+import { typeRoomOf } from '../core/type-room.ts';
 import type { BrokerKind } from '../engines/memory/broker/broker.ts';
 import { PriorityQueues, receivedMs } from '../engines/memory/broker/priority-queues.ts';
 import type { Faults } from '../engines/memory/faults.ts';
@@ -55,20 +56,26 @@ export class ExternalBroker implements BrokerKind {
     return true;
   }
 
-  /** Takes messages without regard to the request's types and bytes, because a message queue knows neither. */
+  /**
+   * Takes messages without regard to the types that the request handles and to their bytes, because a message queue
+   * knows neither. Messages of a type for which the request has no room are left, as the broker on SQS leaves them.
+   */
   take(queues: readonly QueueRef[], request: ReceiveRequest): Delivery[] {
     const nowMs = this.#clock.now();
     const room = request.room();
     const most = room.bytes > 0 ? Math.min(room.tasks, messagesPerReceive) : 0;
     const groups = new Set<string>();
+    const typeRoom = typeRoomOf(request);
     return this.queues.take(queues, nowMs, (queued, soFar) => {
       if (soFar.length >= most) return 'full';
       if (queued.sentAtMs + retentionMs <= nowMs) {
         this.#delete(queued);
         return 'skip';
       }
-      const { id } = queued.message;
+      const { id, type } = queued.message;
       if (!groups.has(id) && this.#isHeld(id, nowMs)) return 'skip';
+      if (typeRoom?.has(type) === false) return 'skip';
+      typeRoom?.use(type);
       groups.add(id);
       return this.#receive(queued, nowMs);
     });

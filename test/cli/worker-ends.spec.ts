@@ -6,7 +6,7 @@ import { silent } from '../../src/client/log.ts';
 import { type Client, connect, defineTask, typed } from '../../src/index.ts';
 import { project, type Started, start } from './command-server.ts';
 
-const job = defineTask('job', { input: typed<null>(), timeout: '60s', retry: { maxAttempts: 1 } });
+const job = defineTask('job', { input: typed<null>(), timeout: '60s', retry: { maxAttempts: 2 } });
 
 /**
  * The longest time between the signal and the end in these tests. It is far longer than the drain, so that a busy machine
@@ -35,7 +35,7 @@ function workerModule(body: string, before = ''): string {
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { defineTask, defineWorker, handle, Snooze, typed } from 'holdfast';
-const job = defineTask('job', { input: typed<null>(), timeout: '60s', retry: { maxAttempts: 1 } });
+const job = defineTask('job', { input: typed<null>(), timeout: '60s', retry: { maxAttempts: 2 } });
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const untilAborted = (signal: AbortSignal) =>
   new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));

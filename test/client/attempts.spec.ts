@@ -162,12 +162,14 @@ describe('an attempt', () => {
   it('that lost its lease to another worker is aborted with lease-lost, and its result is discarded', async () => {
     const it = await startClientServer();
     const kinds: (string | undefined)[] = [];
+    let begun = 0;
     const spec = defineWorker({
       handlers: [
-        handle(job, async (_input, { attempt, signal }) => {
-          if (attempt === 1) await it.clock.sleep(100_000);
+        handle(job, async (_input, { signal }) => {
+          const nth = ++begun;
+          if (nth === 1) await it.clock.sleep(100_000);
           kinds.push((signal.reason as AttemptAborted | undefined)?.kind);
-          return { twice: attempt };
+          return { twice: nth };
         }),
       ],
     });

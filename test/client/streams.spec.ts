@@ -304,8 +304,8 @@ describe('a drain of a worker', () => {
     await advance(500);
     await until(client.close());
     await Promise.all([one.done, two.done]);
-    // A worker was waiting for tasks, so the task was claimed when it was accepted.
-    expect(task.state).toBe('running');
+    // A worker was waiting for tasks, so the task was claimed for it when it was accepted.
+    expect(task.state).toBe('reserved');
   });
 });
 

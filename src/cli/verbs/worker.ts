@@ -108,7 +108,8 @@ async function fromTable(store: AwsStore, names: readonly string[]): Promise<Tas
   const { node, clock } = await openWorkerNode(store, choice);
   const workerName = `${hostname()}/${process.pid}`;
   const transport = inProcess({ api: node.api, clock });
-  const client = createClient(transport, { clock, log, workerName, presence: processPresence() });
+  const presence = processPresence();
+  const client = createClient(transport, { clock, log, workerName, presence, beginsAtOnce: true });
   return {
     client,
     async close() {

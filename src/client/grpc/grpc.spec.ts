@@ -67,10 +67,11 @@ describe('the gRPC transport over mutual TLS', () => {
       types,
       tasks: 10,
       bytes: 1_000_000,
+      beginsAtOnce: false,
     });
     const { sessionId } = await work.first('welcome');
     const { seq, tasks } = await work.first('assignments');
-    assigned.send({ kind: 'received', seq });
+    assigned.send({ kind: 'received', seq, begun: [], attempts: [] });
     expect(tasks[0]).toMatchObject({ id: ids[0], key: 'a', attempt: 1, queue: 'q', tenant: 'default' });
     expect(Buffer.from(tasks[0]?.spec ?? []).equals(specOf())).toBe(true);
 
@@ -206,7 +207,7 @@ describe('the gRPC transport over mutual TLS', () => {
     const work = new Inbox<WorkResponse>();
     const out = client.work(work);
     const hello = { kind: 'hello', tenant: 't'.repeat(200_000), workerName: '', workerId: '' } as const;
-    const send = () => out.send({ ...hello, queues: [], types: [], tasks: 0, bytes: 0 });
+    const send = () => out.send({ ...hello, queues: [], types: [], tasks: 0, bytes: 0, beginsAtOnce: false });
     expect([send(), send()]).toEqual([true, false]);
     await out.drained();
     expect(await work.ended.promise).toMatchObject({ reason: 'BAD_FIELD' });

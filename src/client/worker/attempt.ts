@@ -37,6 +37,11 @@ export class Attempt {
   /** The time at which the next heartbeat of this attempt is due. */
   nextHeartbeatAtMs: number;
   lastHeartbeatAtMs = Number.NEGATIVE_INFINITY;
+  /**
+   * True until the store has recorded that the attempt begins, if the task may be tried only once: the handler is not
+   * called before.
+   */
+  awaitsRecord = false;
   /** True while a heartbeat of this attempt is sent and not answered. */
   heartbeatInFlight = false;
   /** True if heartbeats no longer renew the lease, because the attempt was stopped or its lease is lost. */

@@ -12,6 +12,7 @@ import {
   outcomeOfThrown,
   released,
   resultOf,
+  returned,
   timedOut,
 } from './outcome.ts';
 import type { BufferedAssignment } from './slots.ts';
@@ -43,12 +44,15 @@ function withMiddleware({ run }: Handler, use: readonly Middleware[]): HandlerCa
   };
 }
 
-const abortOf: Readonly<Record<CancelCause, { readonly kind: AbortKind; readonly message: string }>> = {
+const abortOf: Readonly<Record<StopCause, { readonly kind: AbortKind; readonly message: string }>> = {
   cancelled: { kind: 'cancelled', message: 'The task was cancelled.' },
   deadline: { kind: 'cancelled', message: "The task's deadline has passed." },
   leaseLost: { kind: 'lease-lost', message: 'The lease is lost: the task belongs to another attempt now.' },
   timeout: { kind: 'timeout', message: 'The attempt has reached its timeout.' },
 };
+
+/** A cause for which a running attempt must stop. The other causes recall only tasks that have not begun. */
+export type StopCause = Exclude<CancelCause, 'paused' | 'rebalance'>;
 
 /**
  * Returns true if this is what a handler throws because a signal was aborted with `reason`: the reason, or an error of
@@ -95,18 +99,37 @@ export class Attempts {
     return this.#running.get(id);
   }
 
-  start({ assignment, handler, receivedAtMs }: BufferedAssignment): void {
+  /**
+   * Starts an attempt. If `recordsFirst` is true, the handler is called only after the server has recorded, by a
+   * heartbeat, that the attempt begins (`recorded`): the task may be tried only once.
+   */
+  start({ assignment, handler, receivedAtMs }: BufferedAssignment, recordsFirst: boolean): void {
     const previous = this.#running.get(assignment.id);
     if (previous !== undefined) this.stop(previous, 'leaseLost');
     const attempt = new Attempt(assignment, handler, receivedAtMs, this.#clock.monotonic());
     this.#running.set(assignment.id, attempt);
+    if (recordsFirst) {
+      attempt.awaitsRecord = true;
+      attempt.nextHeartbeatAtMs = attempt.startedAtMs;
+    }
     this.#events.due(Math.min(attempt.endAtMs, attempt.nextHeartbeatAtMs, attempt.deadlineAtMs));
+    if (!recordsFirst) void this.#run(attempt);
+  }
+
+  /** Called when a heartbeat of an attempt was recorded. Calls the handler if the attempt has waited for this. */
+  recorded(attempt: Attempt): void {
+    if (!attempt.awaitsRecord || attempt.over) return;
+    attempt.awaitsRecord = false;
     void this.#run(attempt);
   }
 
   /** Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, the attempt also ends. */
-  stop(attempt: Attempt, cause: CancelCause): void {
+  stop(attempt: Attempt, cause: StopCause): void {
     if (attempt.over) return;
+    if (attempt.awaitsRecord && cause !== 'timeout') {
+      this.#end(attempt, cause === 'leaseLost' ? undefined : returned);
+      return;
+    }
     const { kind, message } = abortOf[cause];
     attempt.stopping = true;
     attempt.abort(kind, message);
@@ -123,7 +146,10 @@ export class Attempts {
   /** Aborts `context.stopping` of all attempts. The attempts go on. */
   workerStops(): void {
     const reason = new AttemptAborted('shutdown', 'The worker is stopping.');
-    for (const attempt of [...this.#running.values()]) attempt.workerStops(reason);
+    for (const attempt of [...this.#running.values()]) {
+      attempt.workerStops(reason);
+      if (attempt.awaitsRecord) this.#end(attempt, returned);
+    }
   }
 
   /** Aborts the signals of all attempts. */

@@ -48,4 +48,9 @@ export interface WorkerParts {
   /** The name of a worker whose definition has no name. */
   readonly workerName: string;
   readonly submit: SubmitChild;
+  /**
+   * True if the server is in this process: the worker then fetches nothing ahead, and each task begins when it is
+   * claimed.
+   */
+  readonly beginsAtOnce: boolean;
 }

@@ -2,6 +2,7 @@ import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Handler } from '../contract/handler.ts';
 import { Fifo } from '../fifo.ts';
+import type { AssignmentOrigin } from './streams/work-connection.ts';
 
 /** An assigned task that waits in the worker for a free slot. */
 export interface BufferedAssignment {
@@ -10,6 +11,8 @@ export interface BufferedAssignment {
   /** The number of the assignment in the order of arrival. */
   readonly seq: number;
   readonly receivedAtMs: number;
+  /** The connection that brought the task: by it the worker reports that the task begins. */
+  readonly origin: AssignmentOrigin;
 }
 
 /** The tasks of one handler that wait for a slot, and the number of its running attempts. */
@@ -45,6 +48,12 @@ export class Slots {
     );
   }
 
+  /** The limits of the task types whose handlers may use fewer slots than the worker has. */
+  get typeLimits(): ReadonlyMap<string, number> {
+    const limited = [...this.#queues].filter(([, { limit }]) => limit < this.concurrency);
+    return new Map(limited.map(([type, { limit }]) => [type, limit]));
+  }
+
   get waiting(): number {
     return this.#waiting;
   }
@@ -57,20 +66,24 @@ export class Slots {
     return this.#queues.get(type)?.handler;
   }
 
-  add(assignment: Assignment, handler: Handler, nowMs: number): void {
+  add(assignment: Assignment, handler: Handler, origin: AssignmentOrigin, nowMs: number): void {
     const queue = this.#queues.get(handler.task.name) as HandlerQueue;
-    queue.waiting.push({ assignment, handler, seq: this.#seq++, receivedAtMs: nowMs });
+    queue.waiting.push({ assignment, handler, seq: this.#seq++, receivedAtMs: nowMs, origin });
     this.#waiting++;
   }
 
-  /** Returns the next task to start and takes a slot for it. Returns undefined if no task waits or no slot is free. */
-  next(): BufferedAssignment | undefined {
+  /**
+   * Returns the next task to start and takes a slot for it. Returns undefined if no task waits that may begin, or if no
+   * slot is free.
+   */
+  next(mayBegin: (task: BufferedAssignment) => boolean): BufferedAssignment | undefined {
     if (this.#waiting === 0 || this.#running >= this.concurrency) return undefined;
     let first: HandlerQueue | undefined;
     let firstSeq = Number.POSITIVE_INFINITY;
     for (const queue of this.#allQueues) {
       const head = queue.waiting.peek();
       if (head === undefined || queue.running >= queue.limit || head.seq >= firstSeq) continue;
+      if (!mayBegin(head)) continue;
       first = queue;
       firstSeq = head.seq;
     }
@@ -79,6 +92,19 @@ export class Slots {
     this.#running++;
     first.running++;
     return first.waiting.shift();
+  }
+
+  /** Removes and returns a task that waits for a slot, or undefined if the worker has not got it or has begun it. */
+  take(id: string, fencingToken: number): BufferedAssignment | undefined {
+    for (const { waiting } of this.#allQueues) {
+      const taken = waiting.remove(
+        ({ assignment }) => assignment.id === id && assignment.fencingToken === fencingToken,
+      );
+      if (taken === undefined) continue;
+      this.#waiting--;
+      return taken;
+    }
+    return undefined;
   }
 
   /** Frees the slot of an attempt. */

@@ -9,14 +9,14 @@ import { reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
 import { type AttemptOutcome, released, returned } from './outcome.ts';
 import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
-import { Slots } from './slots.ts';
+import { type BufferedAssignment, Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
 import { ConnectionLog } from './streams/connection-log.ts';
 import { CreditBalance } from './streams/credit-balance.ts';
 import { Heartbeats } from './streams/heartbeats.ts';
-import { Prefetch } from './streams/prefetch.ts';
 import { ReportStream } from './streams/report-stream.ts';
 import { Settlements } from './streams/settlements.ts';
+import type { AssignmentOrigin } from './streams/work-connection.ts';
 import { WorkStream, workerRefusedError } from './streams/work-stream.ts';
 
 /** The time that handlers get to stop after their signals were aborted at the end of a drain. */
@@ -31,7 +31,6 @@ class WorkerRun implements RunningWorker {
   readonly #spec: WorkerSpec;
   readonly #parts: WorkerParts;
   readonly #slots: Slots;
-  readonly #prefetch: Prefetch;
   readonly #credits: CreditBalance;
   readonly #attempts: Attempts;
   readonly #workStream: WorkStream;
@@ -42,6 +41,7 @@ class WorkerRun implements RunningWorker {
   readonly #connectionLog: ConnectionLog;
   readonly #done = Promise.withResolvers<void>();
   #draining: Promise<DrainReport> | undefined;
+  #beginScheduled = false;
   #finished = 0;
   #released = 0;
   #failure: HoldfastError | undefined;
@@ -52,7 +52,6 @@ class WorkerRun implements RunningWorker {
     this.#spec = spec;
     this.#parts = parts;
     this.#slots = new Slots(spec.handlers, spec.concurrency);
-    this.#prefetch = new Prefetch(this.#slots.concurrency);
     this.#connectionLog = new ConnectionLog(clock, log);
     this.#timer = new CoalescedTimer(clock, (nowMs) => this.#runDue(nowMs));
     const due = (atMs: number): void => this.#timer.fireBy(atMs);
@@ -80,12 +79,12 @@ class WorkerRun implements RunningWorker {
       },
     );
     this.#settlements = new Settlements(clock, this.#reportStream, {
-      sessionFor: (count) => this.#credits.sessionFor(count),
-      settled: (count, session, creditedCount, bytes) =>
-        this.#credits.settled(count, session, creditedCount, bytes),
+      sessionFor: (batch) => this.#credits.sessionFor(batch),
+      settled: (final, session, sent) => this.#credits.settled(final, session, sent),
     });
     this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
       stop: (attempt, cause) => this.#attempts.stop(attempt, cause),
+      recorded: (attempt) => this.#attempts.recorded(attempt),
       due,
     });
     const types = spec.handlers.map(({ task }) => ({ type: task.name, maxVersion: task.contract.version }));
@@ -93,11 +92,12 @@ class WorkerRun implements RunningWorker {
     this.#workStream = new WorkStream(
       transport,
       clock,
-      { tenant, workerName, workerId, queues: spec.queues, types },
+      { tenant, workerName, workerId, queues: spec.queues, types, beginsAtOnce: parts.beginsAtOnce },
       {
         initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
-        assigned: (tasks, current) => this.#assigned(tasks, current),
+        assigned: (tasks, first, current) => this.#assigned(tasks, first, current),
+        cut: () => this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY)),
         cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
         reconnecting: (error) => this.#connectionLog.lost(error),
@@ -106,9 +106,11 @@ class WorkerRun implements RunningWorker {
     this.#credits = new CreditBalance({
       clock,
       slots: this.#slots,
-      prefetch: this.#prefetch,
+      prefetches: !parts.beginsAtOnce,
       unanswered: () => this.#settlements.unanswered,
       credit: (amount) => this.#workStream.credit(amount),
+      resetCredit: () => this.#workStream.resetCredit(),
+      due,
     });
     this.#done.promise.catch(() => {});
     this.#workStream.open();
@@ -137,19 +139,22 @@ class WorkerRun implements RunningWorker {
     this.#reportStream.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
     this.#credits.welcome(sessionId);
+    // Without its name an attempt that began shortly before a cut would be given to another worker.
+    this.#workStream.reportRunning([...this.#attempts.running].map(({ assignment }) => assignment));
+    this.#begin();
   }
 
-  #assigned(tasks: readonly Assignment[], current: boolean): void {
+  #assigned(tasks: readonly Assignment[], { connection, place }: AssignmentOrigin, current: boolean): void {
     const nowMs = this.#parts.clock.monotonic();
-    for (const task of tasks) {
-      this.#credits.assigned(task.spec.length, current);
+    for (const [i, task] of tasks.entries()) {
       const handler = this.#handlerFor(task);
-      if (handler === undefined || this.#credits.stopped) this.#settle(task, returned);
+      this.#credits.assigned(handler?.task.name ?? '', task.spec.length, current);
+      if (handler === undefined || this.#credits.stopped) this.#settle(task, handler, returned);
       else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
-        this.#credits.dropped(task.spec.length);
-      else this.#slots.add(task, handler, nowMs);
+        this.#credits.dropped(handler.task.name, task.spec.length);
+      else this.#slots.add(task, handler, { connection, place: place + i }, nowMs);
     }
-    this.#startReady();
+    this.#begin();
     const staleAtMs = this.#slots.staleAtMs();
     if (staleAtMs !== undefined) this.#timer.fireBy(staleAtMs);
   }
@@ -169,24 +174,61 @@ class WorkerRun implements RunningWorker {
     return undefined;
   }
 
-  #startReady(): void {
-    for (let next = this.#slots.next(); next !== undefined; next = this.#slots.next())
-      this.#attempts.start(next);
+  /**
+   * Begins as many waiting tasks as there are free slots. A worker that fetches ahead first reports the tasks to the
+   * server, so that the server never takes a task that has begun for one that waits.
+   */
+  #begin(): void {
+    const { beginsAtOnce, clock } = this.#parts;
+    const nowMs = clock.monotonic();
+    const ready: BufferedAssignment[] = [];
+    const late: BufferedAssignment[] = [];
+    const mayBegin = ({ origin }: BufferedAssignment): boolean =>
+      beginsAtOnce || this.#workStream.canReport(origin);
+    for (let next = this.#slots.next(mayBegin); next !== undefined; next = this.#slots.next(mayBegin)) {
+      const { deadlineInMs } = next.assignment;
+      if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);
+      else {
+        this.#slots.ended(next.handler);
+        late.push(next);
+      }
+    }
+    this.#returnAll(late);
+    if (ready.length === 0) return;
+    if (!beginsAtOnce) this.#workStream.reportBegun(ready);
+    for (const task of ready) {
+      this.#credits.begun(task.handler.task.name);
+      this.#attempts.start(task, !beginsAtOnce && task.assignment.maxAttempts === 1);
+    }
+  }
+
+  /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
+  #beginSoon(): void {
+    if (this.#beginScheduled || this.#slots.waiting === 0) return;
+    this.#beginScheduled = true;
+    void Promise.resolve().then(() => {
+      this.#beginScheduled = false;
+      this.#begin();
+    });
+  }
+
+  /** Gives tasks back whose handlers were not called. */
+  #returnAll(tasks: readonly BufferedAssignment[]): void {
+    for (const { assignment, handler } of tasks) this.#settle(assignment, handler, returned);
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
-    const { clock } = this.#parts;
-    const nowMs = clock.monotonic();
-    this.#slots.ended(attempt.handler);
-    if (this.#prefetch.recordDuration(nowMs - attempt.startedAtMs, nowMs)) this.#credits.replenishSoon();
+    const { assignment, handler, startedAtMs } = attempt;
+    this.#slots.ended(handler);
+    this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
     if (outcome === undefined) {
-      this.#credits.dropped(attempt.assignment.spec.length);
+      this.#credits.dropped(handler.task.name, assignment.spec.length);
       this.#credits.replenishSoon();
     } else {
       if (this.#draining !== undefined) this.#count(outcome);
-      this.#settle(attempt.assignment, outcome);
+      this.#settle(assignment, handler, outcome);
     }
-    this.#startReady();
+    this.#beginSoon();
     if (this.#slots.running === 0) this.#idle?.();
   }
 
@@ -195,9 +237,10 @@ class WorkerRun implements RunningWorker {
     else this.#finished++;
   }
 
-  #settle(assignment: Assignment, outcome: AttemptOutcome): void {
+  #settle(assignment: Assignment, handler: Handler | undefined, outcome: AttemptOutcome): void {
     this.#settlements.add({
       settlement: { lease: assignment.lease, ...outcome },
+      type: handler?.task.name ?? '',
       specBytes: assignment.spec.length,
       tries: 0,
       done: (result) => reportRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
@@ -206,20 +249,22 @@ class WorkerRun implements RunningWorker {
 
   #cancel(id: string, fencingToken: number, cause: CancelCause): void {
     const attempt = this.#attempts.get(id);
-    if (attempt?.assignment.fencingToken === fencingToken) this.#attempts.stop(attempt, cause);
+    if (attempt?.assignment.fencingToken === fencingToken) {
+      if (cause !== 'paused' && cause !== 'rebalance') this.#attempts.stop(attempt, cause);
+      return;
+    }
+    const waiting = this.#slots.take(id, fencingToken);
+    if (waiting !== undefined) this.#returnAll([waiting]);
   }
 
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
-    const stale = this.#slots.takeStale(nowMs);
-    if (stale.length > 0) {
-      this.#prefetch.recordStale();
-      for (const { assignment } of stale) this.#settle(assignment, returned);
-    }
+    this.#returnAll(this.#slots.takeStale(nowMs));
     const times = [
       this.#slots.staleAtMs(),
       this.#attempts.expire(nowMs),
       this.#heartbeats.sendDue(this.#attempts.running, nowMs),
+      this.#credits.shrink(nowMs),
     ];
     for (const atMs of times) if (atMs !== undefined) this.#timer.fireBy(atMs);
   }
@@ -234,8 +279,7 @@ class WorkerRun implements RunningWorker {
     const timeoutAtMs = this.#parts.clock.monotonic() + timeoutMs;
     this.#credits.stop();
     // Nothing may start any more, also if a handler ends at once because `context.stopping` is aborted.
-    for (const { assignment } of this.#slots.takeStale(Number.POSITIVE_INFINITY))
-      this.#settle(assignment, returned);
+    this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY));
     await Promise.resolve();
     this.#workStream.resetCredit();
     if (!(await this.#until(timeoutAtMs, this.#allEnded()))) {

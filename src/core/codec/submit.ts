@@ -14,6 +14,7 @@ const states: readonly (ShownState | undefined)[] = [
   'succeeded',
   'dead',
   'cancelled',
+  'reserved',
 ];
 const noBytes = new Uint8Array(0);
 

@@ -3,6 +3,7 @@ import type {
   AttemptReference,
   CancelCause,
   HandledTypeMessage,
+  TypeCredit,
   WorkRequest,
   WorkResponse,
 } from '../messages.ts';
@@ -33,12 +34,13 @@ const writer = new Writer(65_536);
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
 type Received = Extract<WorkRequest, { kind: 'received' }>;
+type Credit = Extract<WorkRequest, { kind: 'credit' }>;
 
 function writeHello(into: Writer, hello: Hello): void {
   into.string(1, hello.tenant).string(2, hello.workerName).string(3, hello.workerId);
   for (const queue of hello.queues) into.text(4, queue);
-  for (const { type, maxVersion } of hello.types) {
-    into.nested(5, (nested) => nested.string(1, type).number(2, maxVersion));
+  for (const { type, maxVersion, tasks } of hello.types) {
+    into.nested(5, (nested) => nested.string(1, type).number(2, maxVersion).present(3, tasks));
   }
   into.number(6, hello.tasks).number(7, hello.bytes).flag(8, hello.beginsAtOnce);
 }
@@ -49,13 +51,19 @@ function writeReceived(into: Writer, { seq, begun, attempts }: Received): void {
     into.nested(3, (nested) => nested.string(1, id).number(2, fencingToken));
 }
 
+function writeCredit(into: Writer, credit: Credit): void {
+  into.number(1, credit.tasks).number(2, credit.bytes);
+  for (const { type, tasks } of credit.types) {
+    into.nested(3, (nested) => nested.string(1, type).number(2, tasks));
+  }
+}
+
 /** Returns the bytes of a `holdfast.v1.WorkRequest`. */
 export function encodeWorkRequest(request: WorkRequest): Uint8Array<ArrayBuffer> {
   writer.reset();
   if (request.kind === 'hello') writer.nested(1, (into) => writeHello(into, request));
-  else if (request.kind === 'credit') {
-    writer.nested(2, (into) => into.number(1, request.tasks).number(2, request.bytes));
-  } else if (request.kind === 'received') writer.nested(3, (into) => writeReceived(into, request));
+  else if (request.kind === 'credit') writer.nested(2, (into) => writeCredit(into, request));
+  else if (request.kind === 'received') writer.nested(3, (into) => writeReceived(into, request));
   else writer.message(4, noBytes);
   return writer.finish();
 }
@@ -63,12 +71,14 @@ export function encodeWorkRequest(request: WorkRequest): Uint8Array<ArrayBuffer>
 function readHandled(reader: Reader): HandledTypeMessage {
   let type = '';
   let maxVersion = 0;
+  let tasks: number | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) type = reader.string();
     else if (field === 2) maxVersion = reader.number();
+    else if (field === 3) tasks = reader.number();
     else reader.skip();
   }
-  return { type, maxVersion };
+  return tasks === undefined ? { type, maxVersion } : { type, maxVersion, tasks };
 }
 
 function readHello(reader: Reader): Hello {
@@ -94,16 +104,28 @@ function readHello(reader: Reader): Hello {
   return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes, beginsAtOnce };
 }
 
-/** Reads a message that has two numbers, in the fields 1 and 2. */
-function readPair(reader: Reader): { first: number; second: number } {
-  let first = 0;
-  let second = 0;
+function readTypeCredit(reader: Reader): TypeCredit {
+  let type = '';
+  let tasks = 0;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
-    if (field === 1) first = reader.number();
-    else if (field === 2) second = reader.number();
+    if (field === 1) type = reader.string();
+    else if (field === 2) tasks = reader.number();
     else reader.skip();
   }
-  return { first, second };
+  return { type, tasks };
+}
+
+function readCredit(reader: Reader): Credit {
+  let tasks = 0;
+  let bytes = 0;
+  const types: TypeCredit[] = [];
+  for (let field = reader.field(); field !== 0; field = reader.field()) {
+    if (field === 1) tasks = reader.number();
+    else if (field === 2) bytes = reader.number();
+    else if (field === 3) types.push(readTypeCredit(reader.nested()));
+    else reader.skip();
+  }
+  return { kind: 'credit', tasks, bytes, types };
 }
 
 function readReceived(reader: Reader): Received {
@@ -136,10 +158,8 @@ export function decodeWorkRequest(bytes: Uint8Array): WorkRequest {
   let request: WorkRequest | undefined;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) request = readHello(reader.nested());
-    else if (field === 2) {
-      const { first, second } = readPair(reader.nested());
-      request = { kind: 'credit', tasks: first, bytes: second };
-    } else if (field === 3) request = readReceived(reader.nested());
+    else if (field === 2) request = readCredit(reader.nested());
+    else if (field === 3) request = readReceived(reader.nested());
     else if (field === 4) {
       reader.skip();
       request = { kind: 'keepAlive' };

@@ -73,6 +73,11 @@ export class Writer {
     });
   }
 
+  /** Writes a varint field that proto3 calls optional: zero is written too, undefined is left out. */
+  present(field: number, value: number | undefined): this {
+    return value === 0 ? this.varint(field * 8).varint(0) : this.number(field, value);
+  }
+
   flag(field: number, value: boolean): this {
     return value ? this.varint(field * 8).varint(1) : this;
   }

@@ -111,6 +111,7 @@ describe('workers', () => {
       types,
       tasks: 1,
       bytes: 1,
+      beginsAtOnce: false,
     });
     expect(await list()).toMatchObject([{ name: 'w', id: 'i', queues: ['q'], types: ['note'], inFlight: 0 }]);
     worker.closed(undefined);
@@ -123,7 +124,7 @@ describe('workers', () => {
       const request = create(ListWorkersRequestSchema, {});
       return (await api.call(listWorkers, request, callContext({ ...anyone, queues }))).workers;
     };
-    const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
+    const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1, beginsAtOnce: false };
     const types = [{ type: 'note', maxVersion: 1 }];
     const worker = api.work(new RecordingStream<WorkResponse>(), callContext());
     worker.message({ kind: 'hello', ...hello, queues: ['q', 'secret'], types });
@@ -140,7 +141,14 @@ describe('workers', () => {
       createService({ ...engine, node, clock, log: silentLog, createQueues: true });
     const [server, other] = [await begin('server'), await begin('other')];
     startRuntime(other, { takesPart: false });
-    const hello = { tenant: 'default', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1 };
+    const hello = {
+      tenant: 'default',
+      workerName: 'w',
+      workerId: 'i',
+      tasks: 1,
+      bytes: 1,
+      beginsAtOnce: false,
+    };
     const types = [{ type: 'note', maxVersion: 3 }];
     const sink = { assign() {}, cancel() {}, drain() {} };
     other.service.openSession({ ...hello, queues: ['q', 'secret'], types }, sink);

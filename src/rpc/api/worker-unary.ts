@@ -1,11 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../../core/errors.ts';
-import type { Settlement } from '../../core/messages.ts';
+import type { HandledTypeMessage, Settlement } from '../../core/messages.ts';
 import type { ShownState } from '../../core/task/head.ts';
 import { stateNumbers } from '../../core/wire-numbers.ts';
 import { itemError } from '../../service/rejections.ts';
 import type { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
-import type { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
+import type { HandledType, WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
@@ -47,7 +47,7 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
         workerName,
         workerId,
         queues,
-        types: request.types.map(({ type, maxVersion }) => ({ type, maxVersion: maxVersion || 1 })),
+        types: request.types.map(handledTypeOf),
         maxTasks: request.maxTasks || 1,
         waitMs: Number(request.waitMs),
         requestId,
@@ -85,6 +85,10 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
       return { state: stateNumbers[await settleOne(item, tenant, context)] };
     },
   };
+}
+
+function handledTypeOf({ type, maxVersion, tasks }: HandledType): HandledTypeMessage {
+  return { type, maxVersion: maxVersion || 1, tasks: tasks || undefined };
 }
 
 function unknown(reason: number): string {

@@ -7,7 +7,9 @@ import type { ServiceContext } from '../context.ts';
 import type { ClaimRequest } from '../service.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { assignmentOf, claimDeliveries } from './claim-deliveries.ts';
+import type { QueueTurns, TurnsByWorker } from './queue-turns.ts';
 import type { LeaseReference, RecentClaims } from './recent-claims.ts';
+import { withinTypeRoom } from './within-room.ts';
 
 async function unpausedQueuesOf(
   context: ServiceContext,
@@ -28,17 +30,29 @@ async function unpausedQueuesOf(
 async function receive(
   context: ServiceContext,
   request: ClaimRequest,
+  turns: QueueTurns,
   waitMs: number,
   signal: AbortSignal,
 ): Promise<readonly Delivery[]> {
   const { types, maxTasks } = request;
-  const queues = await unpausedQueuesOf(context, request);
+  const queues = turns.inTurn(await unpausedQueuesOf(context, request));
   if (queues.length === 0) {
     await context.clock.sleep(waitMs, signal);
     return [];
   }
   const bytes = limits.wireMessageBytes / 2;
-  return context.broker.receive(queues, { types, room: () => ({ tasks: maxTasks, bytes }), waitMs, signal });
+  const roomOfType = roomOfTypeOf(request);
+  const want = { types, room: () => ({ tasks: maxTasks, bytes }), roomOfType, waitMs, signal };
+  const deliveries = await context.broker.receive(queues, want);
+  turns.serve(deliveries, queues.length);
+  return withinTypeRoom(context, deliveries, roomOfType);
+}
+
+/** Returns the limits of single task types of a claim request, or undefined if no type has a limit of its own. */
+function roomOfTypeOf({ types, maxTasks }: ClaimRequest): ((type: string) => number) | undefined {
+  const limited = types.filter(({ tasks }) => tasks !== undefined);
+  if (limited.length === 0) return undefined;
+  return (type) => limited.find((handled) => handled.type === type)?.tasks ?? maxTasks;
 }
 
 /**
@@ -48,9 +62,10 @@ async function receive(
 async function receiveWithCurrentSettings(
   context: ServiceContext,
   request: ClaimRequest,
+  turns: QueueTurns,
 ): Promise<readonly Delivery[]> {
   const { clock, queues } = context;
-  if (request.waitMs === 0) return receive(context, request, 0, request.signal);
+  if (request.waitMs === 0) return receive(context, request, turns, 0, request.signal);
   const untilMs = clock.monotonic() + request.waitMs;
   for (;;) {
     const changed = new AbortController();
@@ -58,7 +73,7 @@ async function receiveWithCurrentSettings(
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
       const signal = AbortSignal.any([request.signal, changed.signal]);
-      const deliveries = await receive(context, request, leftMs, signal);
+      const deliveries = await receive(context, request, turns, leftMs, signal);
       const isOver = request.signal.aborted || clock.monotonic() >= untilMs;
       if (deliveries.length > 0 || isOver || !changed.signal.aborted) return deliveries;
     } finally {
@@ -67,9 +82,13 @@ async function receiveWithCurrentSettings(
   }
 }
 
-async function claimOnce(context: ServiceContext, request: ClaimRequest): Promise<readonly Assignment[]> {
+async function claimOnce(
+  context: ServiceContext,
+  request: ClaimRequest,
+  turns: QueueTurns,
+): Promise<readonly Assignment[]> {
   const { workerName, workerId, types } = request;
-  const deliveries = await receiveWithCurrentSettings(context, request);
+  const deliveries = await receiveWithCurrentSettings(context, request, turns);
   if (deliveries.length === 0) return [];
   const onRaceLost = (error: HoldfastError): void => request.onRaceLost?.(error);
   return claimDeliveries(context, deliveries, {
@@ -105,7 +124,7 @@ async function reloadClaimed(
  */
 function keyOf(request: ClaimRequest): string {
   const { tenant, caller, workerName, workerId, queues, types, maxTasks, requestId } = request;
-  const handled = types.map(({ type, maxVersion }) => [type, maxVersion]);
+  const handled = types.map(({ type, maxVersion, tasks }) => [type, maxVersion, tasks]);
   // The key is a JSON list, because any separator could be part of a name.
   return JSON.stringify([tenant, caller, workerName, workerId, queues, handled, maxTasks, requestId]);
 }
@@ -117,15 +136,17 @@ function keyOf(request: ClaimRequest): string {
 export async function claim(
   context: ServiceContext,
   recent: RecentClaims,
+  turnsByWorker: TurnsByWorker,
   request: ClaimRequest,
 ): Promise<readonly Assignment[]> {
+  const turns = turnsByWorker.of(request.tenant, request.workerId);
   if (request.requestId !== '') {
     return recent.once(keyOf(request), context.clock.now(), {
-      claim: () => claimOnce(context, request),
+      claim: () => claimOnce(context, request, turns),
       reload: (leases) => reloadClaimed(context, leases),
     });
   }
-  const assigned = await claimOnce(context, request);
+  const assigned = await claimOnce(context, request, turns);
   if (!request.signal.aborted) return assigned;
   context.background('release', releaseUnacknowledged(context, assigned));
   return [];

@@ -1,18 +1,20 @@
-import { HoldfastError } from '../../core/errors.ts';
 import { handlesType } from '../../core/handled-type.ts';
 import { limits } from '../../core/limits.ts';
-import type { Assignment, AttemptReference, CancelCause } from '../../core/messages.ts';
+import type { Assignment, AttemptReference, CancelCause, TypeCredit } from '../../core/messages.ts';
 import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
+import { withinTypeRoom } from '../claim/within-room.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
 import { releaseAfterCut } from './release-reserved.ts';
 import { ReservedTasks } from './reserved-tasks.ts';
-import type { LiveSession } from './sessions.ts';
+import { type ClaimedCredits, type HelloCredits, SessionCredits } from './session-credits.ts';
+import { SessionQueues } from './session-queues.ts';
+import type { LiveSession, ReservedTask } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
 /**
@@ -36,10 +38,8 @@ export class WorkerSession implements Session, LiveSession {
   readonly #unacknowledged = new UnacknowledgedAssignments();
   readonly reserved: ReservedTasks;
   readonly #unsubscribe: () => void;
-  #taskCredits: number;
-  #byteCredits: number;
-  /** The payload bytes of tasks that are being claimed for this stream and have not been sent to it yet. */
-  #claimingBytes = 0;
+  readonly #credits: SessionCredits;
+  readonly #queues: SessionQueues;
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
@@ -58,8 +58,8 @@ export class WorkerSession implements Session, LiveSession {
     this.#context = context;
     this.#hello = hello;
     this.#sink = sink;
-    this.#taskCredits = Math.min(hello.tasks, limits.inFlightTasks);
-    this.#byteCredits = hello.bytes;
+    this.#credits = new SessionCredits(hello);
+    this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
@@ -85,11 +85,11 @@ export class WorkerSession implements Session, LiveSession {
         continue;
       }
       try {
-        const queues = await this.#unpausedQueues();
+        const queues = await this.#queues.unpausedInTurn();
         if (queues.length > 0) this.#claimInBackground(await this.#receive(queues));
         else await clock.sleep(retryDelayMs, this.#interruption.signal);
       } catch (err) {
-        if (this.#namesUnknownQueue(err)) this.#sink.refuse?.(err);
+        if (this.#queues.isMisnamed(err)) this.#sink.refuse?.(err);
         log.warn({ err, worker: this.#claimant.worker }, 'could not receive work; retrying');
         if (!this.#isClosed) await clock.sleep(retryDelayMs);
       }
@@ -97,15 +97,15 @@ export class WorkerSession implements Session, LiveSession {
     }
   }
 
-  credit(tasks: number, bytes: number): void {
+  credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-    this.#returnCredits(tasks, bytes);
+    this.#credits.add(tasks, bytes, types);
+    this.#wakeUp();
   }
 
-  reset(tasks: number, bytes: number): void {
+  reset(hello: HelloCredits): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-    this.#taskCredits = Math.min(tasks, limits.inFlightTasks);
-    this.#byteCredits = bytes;
+    this.#credits.reset(hello, this.#unacknowledged);
     this.#wakeUp();
   }
 
@@ -148,12 +148,16 @@ export class WorkerSession implements Session, LiveSession {
     return this.#claimant.begins;
   }
 
+  get limitsTypes(): boolean {
+    return this.#credits.limitsTypes;
+  }
+
   waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
     const pending = this.#pendingReceive;
     if (pending === undefined || this.#isDraining || this.#isClosed || this.#interruption.signal.aborted)
       return false;
     const { tasks, bytes } = this.#room();
-    if (tasks <= 0 || spec.length > bytes) return false;
+    if (tasks <= 0 || spec.length > bytes || !this.#credits.admits(type)) return false;
     if (!pending.queues.some((ref) => isSameQueue(ref, queue))) return false;
     return (
       handlesType(this.#hello.types, type, typeVersion) &&
@@ -161,20 +165,14 @@ export class WorkerSession implements Session, LiveSession {
     );
   }
 
-  reserve(bytes: number): void {
-    this.#taskCredits--;
-    this.#byteCredits -= bytes;
-    this.#claimingBytes += bytes;
+  reserve(submission: Submission): void {
+    this.#credits.reserve(submission);
   }
 
-  deliverReserved(
-    reserved: { readonly tasks: number; readonly bytes: number },
-    tasks: readonly Assignment[],
-  ): void {
-    this.#claimingBytes -= reserved.bytes;
-    const used = tasks.reduce((sum, task) => sum + task.spec.length, 0);
-    if (tasks.length < reserved.tasks)
-      this.#returnCredits(reserved.tasks - tasks.length, reserved.bytes - used);
+  deliverReserved(reserved: readonly ReservedTask[]): void {
+    const tasks = reserved.flatMap(({ assignment }) => assignment ?? []);
+    for (const one of reserved) this.#credits.reservedEnds(one);
+    if (tasks.length < reserved.length) this.#wakeUp();
     if (tasks.length > 0) this.#deliver(tasks);
   }
 
@@ -199,14 +197,8 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   #hasRoom(): boolean {
-    if (this.#taskCredits <= 0 || this.#roomBytes() <= 0) return false;
+    if (this.#credits.tasks <= 0 || this.#roomBytes() <= 0) return false;
     return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
-  }
-
-  #returnCredits(tasks: number, bytes: number): void {
-    this.#taskCredits = Math.min(this.#taskCredits + tasks, limits.inFlightTasks);
-    this.#byteCredits += bytes;
-    this.#wakeUp();
   }
 
   /**
@@ -215,12 +207,12 @@ export class WorkerSession implements Session, LiveSession {
    */
   #roomBytes(): number {
     const streamBytes = this.#sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#byteCredits, streamBytes - this.#claimingBytes);
+    return Math.min(this.#credits.bytes, streamBytes - this.#credits.claimingBytes);
   }
 
   #wakeUp(): void {
     if (!this.#hasRoom()) return;
-    if (this.#lacksRoom) this.#interruption.abort();
+    if (this.#credits.takeRefilled() || this.#lacksRoom) this.#interruption.abort();
     this.#lacksRoom = false;
     this.#wake?.();
     this.#wake = undefined;
@@ -269,39 +261,21 @@ export class WorkerSession implements Session, LiveSession {
     this.#wake = undefined;
   }
 
-  /**
-   * Returns true if the error says that the worker named an unknown queue. Returns false if all queues of the worker are in
-   * the registry, because the SQS queue of a new registry entry may not be visible everywhere yet.
-   */
-  #namesUnknownQueue(err: unknown): err is HoldfastError {
-    const { tenant, queues } = this.#hello;
-    const isMisnamed = queues.some((queue) => !this.#context.queues.has({ tenant, queue }));
-    return isMisnamed && err instanceof HoldfastError && err.reason === 'QUEUE_UNKNOWN';
-  }
-
-  async #unpausedQueues(): Promise<QueueRef[]> {
-    const { tenant } = this.#hello;
-    const unpaused: QueueRef[] = [];
-    for (const queue of this.#hello.queues) {
-      const ref = { tenant, queue };
-      if (!this.#context.queues.has(ref)) await this.#context.queues.ensure(ref);
-      if (!this.#context.queues.of(ref).paused) unpaused.push(ref);
-    }
-    return unpaused;
-  }
-
   async #receive(queues: readonly QueueRef[]): Promise<readonly Delivery[]> {
     const { broker, sessions } = this.#context;
     const want: ReceiveRequest = {
       types: this.#hello.types,
       room: () => this.#room(),
+      roomOfType: this.#credits.roomOfType,
       waitMs: receiveWaitMs,
       signal: this.#interruption.signal,
     };
     this.#pendingReceive = { queues, want };
     sessions.waiting.add(this);
     try {
-      return await broker.receive(queues, want);
+      const deliveries = await broker.receive(queues, want);
+      this.#queues.serve(deliveries);
+      return deliveries;
     } finally {
       this.#pendingReceive = undefined;
       sessions.waiting.delete(this);
@@ -315,35 +289,30 @@ export class WorkerSession implements Session, LiveSession {
   #room(): { tasks: number; bytes: number } {
     if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
     if (this.#hasRoom())
-      return { tasks: Math.min(this.#taskCredits, limits.batchItems), bytes: Math.max(0, this.#roomBytes()) };
+      return {
+        tasks: Math.min(this.#credits.tasks, limits.batchItems),
+        bytes: Math.max(0, this.#roomBytes()),
+      };
     this.#lacksRoom = true;
     return { tasks: 0, bytes: 0 };
   }
 
-  #claimInBackground(deliveries: readonly Delivery[]): void {
+  #claimInBackground(received: readonly Delivery[]): void {
+    const deliveries = withinTypeRoom(this.#context, received, this.#credits.roomOfType);
     if (deliveries.length === 0) return;
-    // The size of a payload is known before the claim only if the delivery carries a snapshot; other payloads are
-    // subtracted from the byte credits after the claim.
-    const bytes = deliveries.reduce(
-      (sum, delivery) => sum + (delivery.snapshot?.submission.spec.length ?? 0),
-      0,
-    );
-    this.#taskCredits -= deliveries.length;
-    this.#byteCredits -= bytes;
-    this.#claimingBytes += bytes;
-    this.#context.background('assign', this.#assign(deliveries, bytes));
+    const credits = this.#credits.of(deliveries);
+    this.#credits.claimBegins(credits);
+    this.#context.background('assign', this.#assign(deliveries, credits));
   }
 
-  async #assign(deliveries: readonly Delivery[], reservedBytes: number): Promise<void> {
+  async #assign(deliveries: readonly Delivery[], begun: ClaimedCredits): Promise<void> {
     let assigned: Assignment[] = [];
     try {
       assigned = await claimDeliveries(this.#context, deliveries, this.#claimant);
     } finally {
-      this.#claimingBytes -= reservedBytes;
-      const used = assigned.reduce((sum, assignment) => sum + assignment.spec.length, 0);
-      if (assigned.length < deliveries.length || used !== reservedBytes) {
-        this.#returnCredits(deliveries.length - assigned.length, reservedBytes - used);
-      }
+      const left = this.#credits.leftOf(begun, deliveries, assigned);
+      this.#credits.claimEnds(begun, left);
+      if (left.tasks > 0 || left.bytes !== 0) this.#wakeUp();
     }
     if (assigned.length > 0) this.#deliver(assigned);
   }

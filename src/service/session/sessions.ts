@@ -1,8 +1,14 @@
-import type { Assignment, CancelCause } from '../../core/messages.ts';
+import type { Assignment, CancelCause, TypeCredit } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { WorkerView } from '../service.ts';
 import type { ReservedTasks } from './reserved-tasks.ts';
+
+/** A task for which a session reserved a credit, with its assignment if it was claimed. */
+export interface ReservedTask {
+  readonly submission: Submission;
+  readonly assignment: Assignment | undefined;
+}
 
 /**
  * A worker's stream on this node, as the use cases for submissions, settlements, cancellations and lists of workers use it.
@@ -19,17 +25,16 @@ export interface LiveSession {
    * its type.
    */
   waitsFor(queue: QueueRef, submission: Submission): boolean;
-  /** Takes a credit for a task of `bytes` payload bytes that is being claimed for this session. */
-  reserve(bytes: number): void;
+  /** True if at least one task type of the worker has a limit of its own. */
+  readonly limitsTypes: boolean;
+  /** Takes a credit for a task that is being claimed for this session. */
+  reserve(submission: Submission): void;
   /** Gives the worker those reserved tasks that were claimed, and returns the credits of the other reserved tasks. */
-  deliverReserved(
-    reserved: { readonly tasks: number; readonly bytes: number },
-    tasks: readonly Assignment[],
-  ): void;
+  deliverReserved(reserved: readonly ReservedTask[]): void;
   /**
    * Gives the credits of settled tasks back to the session, so that the next claim can join the commit of the settlements.
    */
-  credit(tasks: number, bytes: number): void;
+  credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
   /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */

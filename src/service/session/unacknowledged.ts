@@ -1,3 +1,4 @@
+import { peekSpec } from '../../core/codec/spec.ts';
 import type { Assignment } from '../../core/messages.ts';
 
 /** A worker with unacknowledged assignments that sends nothing for longer than this time, in ms, counts as unresponsive. */
@@ -16,6 +17,18 @@ export class UnacknowledgedAssignments {
 
   add(seq: number, tasks: readonly Assignment[], nowMs: number): void {
     this.#sent.set(seq, { tasks, atMs: nowMs });
+  }
+
+  get tasks(): number {
+    return this.#sum((tasks) => tasks.length);
+  }
+
+  get bytes(): number {
+    return this.#sum((tasks) => tasks.reduce((bytes, task) => bytes + task.spec.length, 0));
+  }
+
+  ofType(type: string): number {
+    return this.#sum((tasks) => tasks.filter(({ spec }) => peekSpec(spec).type === type).length);
   }
 
   /** Records that the worker has sent a message of any kind. */
@@ -44,5 +57,11 @@ export class UnacknowledgedAssignments {
     const all = [...this.#sent.values()].map(({ tasks }) => tasks);
     this.#sent.clear();
     return all;
+  }
+
+  #sum(of: (tasks: readonly Assignment[]) => number): number {
+    let sum = 0;
+    for (const { tasks } of this.#sent.values()) sum += of(tasks);
+    return sum;
   }
 }

@@ -1,6 +1,6 @@
 import { decodeLease } from '../../core/codec/lease.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Assignment, Settlement, SettleResult } from '../../core/messages.ts';
+import type { Assignment, Settlement, SettleResult, TypeCredit } from '../../core/messages.ts';
 import type { Settle } from '../../core/task/command.ts';
 import { decide } from '../../core/task/decide.ts';
 import { shownState } from '../../core/task/head.ts';
@@ -18,6 +18,8 @@ import type { HeldLease } from './held-leases.ts';
  * the task's current snapshot.
  */
 const maxTries = 4;
+
+const noTypes: readonly TypeCredit[] = [];
 
 /** One settlement of a batch, with the last known snapshot of its task. */
 interface SettlementInProgress {
@@ -187,18 +189,23 @@ async function loadSettlements(
 
 /**
  * Gives the credits of the settled tasks back to the worker's session before the settlements are committed, so that the
- * next claims can join the same commit. Returns false if the session is not on this node.
+ * next claims can join the same commit. Returns false, and gives none back, if the session is not on this node, or if the
+ * task of one of the `sent` settlements is unknown: the worker counts by batches, so it must then send all credits itself.
  */
 function returnCredits(
   context: ServiceContext,
   settlements: readonly SettlementInProgress[],
+  sent: number,
   sessionId: string | undefined,
 ): boolean {
   const session = sessionId === undefined ? undefined : context.sessions.get(sessionId);
-  if (session === undefined) return false;
+  if (session === undefined || settlements.length < sent) return false;
   let bytes = 0;
   for (const one of settlements) bytes += one.snapshot.submission.spec.length;
-  session.credit(settlements.length, bytes);
+  const types = session.limitsTypes
+    ? settlements.map((one) => ({ type: one.snapshot.submission.type, tasks: 1 }))
+    : noTypes;
+  session.credit(settlements.length, bytes, types);
   return true;
 }
 
@@ -216,7 +223,7 @@ export async function settle(
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
   let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
-  const credited = returnCredits(context, settlements, from.sessionId);
+  const credited = returnCredits(context, settlements, items.length, from.sessionId);
   for (let i = 0; i < maxTries && settlements.length > 0; i++) {
     const round = decideRound(context, settlements, results);
     settlements = [];

@@ -42,7 +42,7 @@ async function working(service: Service, tasks = 10): Promise<Worker> {
   const session = service.openSession(
     {
       ...{ tenant: 'default', workerName: 'w', workerId: crypto.randomUUID(), queues: ['q'] },
-      ...{ types: [{ type: 'note', maxVersion: 1 }], tasks, bytes: 1_000_000 },
+      ...{ types: [{ type: 'note', maxVersion: 1 }], tasks, bytes: 1_000_000, beginsAtOnce: false },
     },
     { assign: (_seq, more) => void assignments.push(...more), cancel() {}, drain() {} },
   );
@@ -79,7 +79,7 @@ it('a waiting worker gets as many accepted tasks as it has credits, and the othe
   expect(worker.tasks.map((task) => task.key)).toEqual(['a', 'b']);
   await clock.sleep(20);
   expect(worker.tasks).toHaveLength(2);
-  worker.session.credit(1, 1_000);
+  worker.session.credit(1, 1_000, []);
   await clock.sleep(20);
   expect(worker.tasks.map((task) => task.key)).toEqual(['a', 'b', 'c']);
 });

@@ -1,6 +1,7 @@
 import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
+import type { Submission } from '../../core/submission/submission.ts';
 import { decide } from '../../core/task/decide.ts';
 import { isReady } from '../../core/task/head.ts';
 import type { Acceptance, AcceptOutcome } from '../../ports/task-store.ts';
@@ -12,7 +13,7 @@ import type { LiveSession } from '../session/sessions.ts';
 interface Reservation {
   readonly index: number;
   readonly session: LiveSession;
-  readonly bytes: number;
+  readonly submission: Submission;
 }
 
 /** A batch of new tasks for the store to accept. Some of the tasks include a claim for a waiting worker. */
@@ -65,30 +66,33 @@ export function claimOnAccept(
     if (session === undefined) return acceptance;
     const claimed = withClaim(context, acceptance, session);
     if (claimed === undefined) return acceptance;
-    session.reserve(submission.spec.length);
-    reservations.push({ index, session, bytes: submission.spec.length });
+    session.reserve(submission);
+    reservations.push({ index, session, submission });
     return claimed;
   });
   if (reservations.length === 0) return undefined;
   const bySession = Map.groupBy(reservations, (one) => one.session);
   const conclude = (accepted: readonly AcceptOutcome[]): void => {
     for (const [session, all] of bySession) {
-      const bytes = all.reduce((sum, one) => sum + one.bytes, 0);
-      const tasks = all.flatMap(({ index }) => assignmentsOf(context, session, accepted[index]));
-      session.deliverReserved({ tasks: all.length, bytes }, tasks);
+      session.deliverReserved(
+        all.map(({ index, submission }) => ({
+          submission,
+          assignment: claimedAssignmentOf(context, session, accepted[index]),
+        })),
+      );
     }
   };
   return { batch: withClaims, conclude, releaseAll: () => conclude([]) };
 }
 
-function assignmentsOf(
+function claimedAssignmentOf(
   context: ServiceContext,
   session: LiveSession,
   accepted: AcceptOutcome | undefined,
-): readonly Assignment[] {
-  if (accepted?.kind !== 'fresh') return [];
+): Assignment | undefined {
+  if (accepted?.kind !== 'fresh') return undefined;
   const { snapshot } = accepted;
   context.changeFeed.publish(snapshot.id);
   context.heldLeases.put({ snapshot, receiptHandle: '', sessionId: session.id, begun: session.begins });
-  return [assignmentOf(context, '', snapshot)];
+  return assignmentOf(context, '', snapshot);
 }

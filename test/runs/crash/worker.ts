@@ -53,7 +53,7 @@ export class WireWorker {
           if (message.kind === 'welcome') this.#openReport(message.sessionId);
           else if (message.kind === 'drain') this.#work?.end();
           else if (message.kind === 'assignments') {
-            this.#work?.send({ kind: 'received', seq: message.seq });
+            this.#work?.send({ kind: 'received', seq: message.seq, begun: [], attempts: [] });
             this.#settle(message.tasks.map(settlementOf));
           }
         },
@@ -65,7 +65,15 @@ export class WireWorker {
       });
       const types = [{ type: 'crash', maxVersion: 1 }];
       const worker = { workerName: 'crash', workerId: 'crash-1', tenant: '' };
-      this.#work.send({ kind: 'hello', ...worker, queues: ['crash'], types, tasks: credits, bytes });
+      this.#work.send({
+        kind: 'hello',
+        ...worker,
+        queues: ['crash'],
+        types,
+        tasks: credits,
+        bytes,
+        beginsAtOnce: false,
+      });
     });
   }
 
@@ -81,7 +89,7 @@ export class WireWorker {
         });
         if (again.length > 0) this.#settle(again);
         if (!message.credited)
-          this.#work?.send({ kind: 'credit', tasks: sent.length, bytes: sent.length * 250 });
+          this.#work?.send({ kind: 'credit', tasks: sent.length, bytes: sent.length * 250, types: [] });
       },
       end: () => {},
     });

@@ -12,7 +12,15 @@ const submitted: TaskEvent = {
   inLane: true,
 };
 const claimed = (fencingToken: number, attempt = 1) =>
-  ({ kind: 'claimed', atMs: fencingToken, fencingToken, attempt, worker: 'w', timeoutAtMs: 1_000 }) as const;
+  ({
+    kind: 'claimed',
+    atMs: fencingToken,
+    fencingToken,
+    attempt,
+    worker: 'w',
+    timeoutAtMs: 1_000,
+    begins: true,
+  }) as const;
 const expired = (fencingToken: number) =>
   ({
     kind: 'leaseExpired',

@@ -11,7 +11,15 @@ import { type Evidence, judge, type TaskRecord } from './judge.ts';
 import { quantile, startLatencies } from './latency.ts';
 
 const claimed = (atMs: number, fencingToken: number): ClaimedEvent => ({
-  ...{ kind: 'claimed', atMs, fencingToken, attempt: 1, worker: 'w', timeoutAtMs: atMs + 60_000 },
+  ...{
+    kind: 'claimed',
+    atMs,
+    fencingToken,
+    attempt: 1,
+    worker: 'w',
+    timeoutAtMs: atMs + 60_000,
+    begins: true,
+  },
 });
 const succeeded = (atMs: number, fencingToken: number): SucceededEvent => ({
   ...{ kind: 'succeeded', atMs, fencingToken, resultBytes: 0 },

@@ -1,26 +1,47 @@
+import type { TypeCredit } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Slots } from '../slots.ts';
-import { Credits, capacityFor } from './credits.ts';
-import type { Prefetch } from './prefetch.ts';
+import { type Capacity, Credits, capacityFor } from './credits.ts';
+import { maxPrefetch, Prefetch } from './prefetch.ts';
+import type { PendingSettlement } from './settlements.ts';
+import { TypeBalance } from './type-balance.ts';
 import type { CreditAmount } from './work-stream.ts';
+
+/** The most tasks that a worker prefetches before it has measured how many begin in a second. */
+const initialPrefetch = 8;
+/** How often the credit that an idle or slower worker has given too much is looked for, in ms. */
+const shrinkEveryMs = 500;
+/** The part of the slots by which the credit may exceed the worker's wish before the worker takes it back. */
+const surplusShare = 0.25;
+const noTypes: readonly TypeCredit[] = [];
 
 export interface CreditBalanceParts {
   readonly clock: Clock;
   readonly slots: Slots;
-  readonly prefetch: Prefetch;
+  /** False if the worker takes only as many tasks as it has free slots. */
+  readonly prefetches: boolean;
   /** Returns the number of settlements that the server has not answered yet. */
   unanswered(): number;
   /** Sends additional credit to the server. */
   credit(room: CreditAmount): void;
+  /** Sends the hello message again, so that `initialCredit` replaces the credit that the server has. */
+  resetCredit(): void;
+  /** Called with the time on the monotonic clock at which `shrink` must be called. */
+  due(atMs: number): void;
 }
 
 /**
  * Keeps the credit of a worker: the number of tasks and bytes that the server may still assign. It compares the tasks
- * that the worker holds with the number that it wants (slots plus prefetch), and sends the missing credit.
+ * that the worker holds with the number that it wants (slots plus prefetch), and sends the missing credit; likewise for
+ * each task type that has a limit of its own. If the worker wants fewer tasks than before, it takes credit back.
  */
 export class CreditBalance {
   readonly #parts: CreditBalanceParts;
   readonly #credits = new Credits();
+  readonly #prefetch: Prefetch;
+  /** The credit of single task types; undefined if no type has a limit of its own. */
+  readonly #types: TypeBalance | undefined;
+  #shrinkAtMs: number | undefined;
   #sessionId = '';
   /** The size in bytes of the specs of all assigned tasks whose settlement the server has not answered. */
   #heldBytes = 0;
@@ -29,6 +50,11 @@ export class CreditBalance {
 
   constructor(parts: CreditBalanceParts) {
     this.#parts = parts;
+    const { concurrency, typeLimits } = parts.slots;
+    this.#prefetch = parts.prefetches
+      ? new Prefetch(concurrency, Math.min(initialPrefetch, concurrency))
+      : new Prefetch(concurrency, 0, 0);
+    this.#types = typeLimits.size === 0 ? undefined : new TypeBalance(typeLimits, parts.prefetches);
   }
 
   /** True after `stop`: the worker wants no more tasks. */
@@ -42,9 +68,10 @@ export class CreditBalance {
 
   /** Returns the credit that a new work stream starts with, and resets the balance to it. */
   initialCredit(): CreditAmount {
+    this.#adapt(this.#parts.clock.monotonic());
     const room = this.#capacity();
     this.#credits.reset(room);
-    return room;
+    return { ...room, types: this.#types?.reset(this.#stopped) ?? [] };
   }
 
   /** Stores the session id of an accepted work stream and sends the credit that is missing. */
@@ -57,33 +84,80 @@ export class CreditBalance {
    * Counts a task that was assigned. `current` is true if the task came on the newest work stream, the only one whose
    * credit counts.
    */
-  assigned(specBytes: number, current: boolean): void {
+  assigned(type: string, specBytes: number, current: boolean): void {
     this.#heldBytes += specBytes;
-    if (current) this.#credits.used({ tasks: 1, bytes: specBytes });
+    if (current) this.#credits.used(1, specBytes);
+    this.#types?.assigned(type, current);
   }
 
-  /** Stops counting the bytes of a task that the worker no longer holds and for which it sends no settlement. */
-  dropped(specBytes: number): void {
+  /** Stops counting a task that the worker no longer holds and for which it sends no settlement. */
+  dropped(type: string, specBytes: number): void {
     this.#heldBytes -= specBytes;
+    this.#types?.dropped([{ type }]);
+  }
+
+  /** Records that an attempt begins. */
+  begun(type: string): void {
+    const { clock, due } = this.#parts;
+    const nowMs = clock.monotonic();
+    this.#prefetch.begun(nowMs);
+    this.#types?.begun(type, nowMs);
+    if (this.#shrinkAtMs !== undefined) return;
+    this.#shrinkAtMs = nowMs + shrinkEveryMs;
+    due(this.#shrinkAtMs);
+  }
+
+  /** Records that an attempt has ended after `durationMs` and its slot is free. */
+  ended(type: string, durationMs: number): void {
+    const nowMs = this.#parts.clock.monotonic();
+    const hasGrown = this.#prefetch.ended(durationMs, nowMs);
+    const typeHasGrown = this.#types?.ended(type, durationMs, nowMs) ?? false;
+    if (hasGrown || typeHasGrown) this.replenishSoon();
   }
 
   /**
-   * Returns the session to which a batch of `count` settlements returns its credit. Returns an empty string if that
-   * credit would bring more tasks than the worker wants.
+   * Returns the session to which a batch of settlements returns its credit. Returns an empty string if that credit would
+   * bring more tasks than the worker wants.
    */
-  sessionFor(count: number): string {
-    return this.#credits.excess(this.#wanted, this.#held - count) + count > 0 ? '' : this.#sessionId;
+  sessionFor(batch: readonly PendingSettlement[]): string {
+    this.#adapt(this.#parts.clock.monotonic());
+    const isTooMuch = this.#credits.excess(this.#wanted, this.#held) > 0 || this.#types?.exceeds(batch);
+    return isTooMuch ? '' : this.#sessionId;
   }
 
   /**
-   * Counts an answered batch of settlements. `session` is the session that got the credit of the batch back, if any.
+   * Counts the settlements of a `sent` batch to which the server has given its `final` answer. `session` is the session
+   * that got the credit of the batch back, if any.
    */
-  settled(count: number, session: string | undefined, creditedCount: number, specBytes: number): void {
-    this.#heldBytes -= specBytes;
+  settled(
+    final: readonly PendingSettlement[],
+    session: string | undefined,
+    sent: readonly PendingSettlement[],
+  ): void {
+    let bytes = 0;
+    for (const { specBytes } of final) bytes += specBytes;
+    this.#heldBytes -= bytes;
+    this.#types?.dropped(final);
     if (session !== undefined && session === this.#sessionId) {
-      this.#credits.returned({ tasks: creditedCount, bytes: specBytes });
+      this.#credits.returned(sent.length, bytes);
+      this.#types?.returned(sent);
     }
-    if (count > 0) this.#replenish();
+    if (final.length > 0) this.#replenish();
+  }
+
+  /**
+   * Takes credit back if the server has noticeably more than the worker wants now, and may therefore assign tasks that
+   * would wait for a slot. Returns the time at which it must be called next, or undefined if the worker prefetches nothing.
+   */
+  shrink(nowMs: number): number | undefined {
+    if (this.#shrinkAtMs === undefined || nowMs < this.#shrinkAtMs) return this.#shrinkAtMs;
+    this.#adapt(nowMs);
+    const surplus = this.#credits.surplus(this.#wanted, this.#held);
+    const isTooMuch = surplus > Math.max(1, surplusShare * this.#parts.slots.concurrency);
+    if (!this.#stopped && this.#sessionId !== '' && (isTooMuch || this.#types?.hasSurplus))
+      this.#parts.resetCredit();
+    this.#shrinkAtMs = this.#prefetch.tasks === 0 ? undefined : nowMs + shrinkEveryMs;
+    return this.#shrinkAtMs;
   }
 
   /** Sends missing credit at the end of this turn of the event loop, once for all changes of the turn. */
@@ -96,9 +170,16 @@ export class CreditBalance {
     });
   }
 
+  /**
+   * The number of tasks that the worker wants to hold. Tasks that wait beside a free slot, because their type is at its
+   * limit, do not count: the slot needs other tasks.
+   */
   get #wanted(): number {
-    const { slots, prefetch } = this.#parts;
-    return this.#stopped ? 0 : slots.concurrency + prefetch.tasks;
+    const { concurrency, running, waiting } = this.#parts.slots;
+    if (this.#stopped) return 0;
+    if (!this.#parts.prefetches) return concurrency;
+    const blocked = running < concurrency ? Math.min(waiting, maxPrefetch) : 0;
+    return concurrency + Math.max(this.#prefetch.tasks, blocked);
   }
 
   /** The number of tasks that the worker holds: tasks that wait for a slot, run, or have an unanswered settlement. */
@@ -107,13 +188,21 @@ export class CreditBalance {
     return slots.waiting + slots.running + unanswered();
   }
 
-  #capacity(): CreditAmount {
+  #adapt(nowMs: number): void {
+    this.#prefetch.adapt(nowMs);
+    this.#types?.adapt(nowMs);
+  }
+
+  #capacity(): Capacity {
     return capacityFor(this.#wanted, this.#held, this.#heldBytes);
   }
 
   #replenish(): void {
     if (this.#stopped || this.#sessionId === '') return;
+    this.#adapt(this.#parts.clock.monotonic());
     const missing = this.#credits.missing(this.#capacity());
-    if (missing !== undefined) this.#parts.credit(missing);
+    const types = this.#types?.missing() ?? noTypes;
+    if (missing !== undefined || types.length > 0)
+      this.#parts.credit({ tasks: missing?.tasks ?? 0, bytes: missing?.bytes ?? 0, types });
   }
 }

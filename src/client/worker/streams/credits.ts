@@ -1,8 +1,13 @@
 import { limits } from '../../../core/limits.ts';
-import type { CreditAmount } from './work-stream.ts';
 
 /** The largest sum of payload bytes that one worker may hold: 64 MiB, enough for hundreds of large payloads. */
 const bytesMax = 67_108_864;
+
+/** A number of tasks, and the sum of their payload bytes. */
+export interface Capacity {
+  readonly tasks: number;
+  readonly bytes: number;
+}
 
 /**
  * The worker's count of the credit that the server holds: the tasks and bytes that the server may still assign. A
@@ -14,21 +19,21 @@ export class Credits {
   #bytes = 0;
 
   /** Sets the credit at the start of a work stream or after a new hello message. */
-  reset(amount: CreditAmount): void {
+  reset(amount: Capacity): void {
     this.#tasks = amount.tasks;
     this.#bytes = amount.bytes;
   }
 
   /** Subtracts the credit that the server has used by assigning tasks. */
-  used(amount: CreditAmount): void {
-    this.#tasks -= amount.tasks;
-    this.#bytes -= amount.bytes;
+  used(tasks: number, bytes: number): void {
+    this.#tasks -= tasks;
+    this.#bytes -= bytes;
   }
 
   /** Adds the credit that settlements have returned to the server. */
-  returned(amount: CreditAmount): void {
-    this.#tasks += amount.tasks;
-    this.#bytes += amount.bytes;
+  returned(tasks: number, bytes: number): void {
+    this.#tasks += tasks;
+    this.#bytes += bytes;
   }
 
   /** Returns how many more tasks the worker could get than it wants; negative if it could get fewer. */
@@ -36,11 +41,16 @@ export class Credits {
     return this.#tasks + held - wanted;
   }
 
+  /** Returns how much of the excess the server holds as credit, so that the worker can take it back. */
+  surplus(wanted: number, held: number): number {
+    return Math.min(this.#tasks, this.excess(wanted, held));
+  }
+
   /**
    * Returns the credit to send so that the server can fill this capacity, and counts it as sent. Returns undefined if
    * no credit is missing, or only a few bytes.
    */
-  missing(capacity: CreditAmount): CreditAmount | undefined {
+  missing(capacity: Capacity): Capacity | undefined {
     const tasks = Math.max(0, capacity.tasks - this.#tasks);
     const bytes = Math.max(0, capacity.bytes - this.#bytes);
     if (tasks === 0 && bytes < bytesMax / 4) return undefined;
@@ -51,7 +61,7 @@ export class Credits {
 }
 
 /** Returns the tasks and bytes that a worker can take in addition to the tasks that it holds. */
-export function capacityFor(wanted: number, heldTasks: number, heldBytes: number): CreditAmount {
+export function capacityFor(wanted: number, heldTasks: number, heldBytes: number): Capacity {
   return {
     tasks: Math.min(limits.inFlightTasks, Math.max(0, wanted - heldTasks)),
     bytes: wanted === 0 ? 0 : Math.max(0, bytesMax - heldBytes),

@@ -1,7 +1,8 @@
 import { limits, timing } from '../../../core/limits.ts';
-import type { CancelCause, HeartbeatAnswer, ReportResponse } from '../../../core/messages.ts';
+import type { HeartbeatAnswer, ReportResponse } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Attempt } from '../attempt.ts';
+import type { StopCause } from '../attempts.ts';
 import type { ReportStream } from './report-stream.ts';
 
 /** Heartbeats that are due within this fraction of the heartbeat interval are sent in one message. */
@@ -15,7 +16,9 @@ const retryMs = 1_000;
 
 export interface HeartbeatsEvents {
   /** Called when the server has answered a heartbeat with the request to stop the attempt. */
-  stop(attempt: Attempt, cause: CancelCause): void;
+  stop(attempt: Attempt, cause: StopCause): void;
+  /** Called when the server has recorded a heartbeat. */
+  recorded(attempt: Attempt): void;
   /** Called with the time on the monotonic clock at which a heartbeat of some attempt is due. */
   due(atMs: number): void;
 }
@@ -120,11 +123,13 @@ export class Heartbeats {
       case 'renewed': {
         const nextMs = Math.max(minIntervalMs, Math.min(this.#everyMs, answer.leaseMs / 3));
         this.#dueAt(attempt, nowMs + nextMs);
+        this.#events.recorded(attempt);
         if (attempt.progress !== undefined) this.progressMade(attempt, nowMs);
         break;
       }
       case 'cancel':
-        this.#events.stop(attempt, answer.cause);
+        if (answer.cause !== 'paused' && answer.cause !== 'rebalance')
+          this.#events.stop(attempt, answer.cause);
         break;
       case 'leaseLost':
         this.#events.stop(attempt, 'leaseLost');

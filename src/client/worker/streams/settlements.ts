@@ -10,6 +10,8 @@ const itemOverheadBytes = 128;
 /** A settlement to which the server has not given its final answer. */
 export interface PendingSettlement {
   readonly settlement: Settlement;
+  /** The task type; empty if the worker does not handle the task. */
+  readonly type: string;
   readonly specBytes: number;
   tries: number;
   /** Called once with the server's final answer: recorded or refused. */
@@ -22,13 +24,17 @@ interface SentBatch {
 }
 
 export interface SettlementsEvents {
-  /** Returns the session to which a batch of `count` settlements returns its credit; empty if it must return none. */
-  sessionFor(count: number): string;
+  /** Returns the session to which a batch of settlements returns its credit; empty if it must return none. */
+  sessionFor(batch: readonly PendingSettlement[]): string;
   /**
-   * Called when the server has given its final answer to `count` settlements of a batch. `creditedSession` is the
-   * session that got the credit of the batch back, if any.
+   * Called when the server has given its `final` answer to settlements of a `sent` batch. `creditedSession` is the
+   * session that got the credit of the whole batch back, if any.
    */
-  settled(count: number, creditedSession: string | undefined, creditedCount: number, specBytes: number): void;
+  settled(
+    final: readonly PendingSettlement[],
+    creditedSession: string | undefined,
+    sent: readonly PendingSettlement[],
+  ): void;
 }
 
 function sizeOf({ settlement }: PendingSettlement): number {
@@ -84,8 +90,7 @@ export class Settlements {
     this.#sent.delete(batch);
     const again: PendingSettlement[] = [];
     let retryAfterMs = 0;
-    let count = 0;
-    let bytes = 0;
+    const final: PendingSettlement[] = [];
     sent.items.forEach((item, i) => {
       const result = results[i];
       if (result === undefined || (result.error !== undefined && errorOf(result.error).retryable)) {
@@ -93,17 +98,12 @@ export class Settlements {
         again.push(item);
         return;
       }
-      count++;
-      bytes += item.specBytes;
+      final.push(item);
       this.#unanswered--;
       item.done(result);
     });
-    this.#events.settled(
-      count,
-      credited && sent.sessionId !== '' ? sent.sessionId : undefined,
-      sent.items.length,
-      bytes,
-    );
+    const creditedSession = credited && sent.sessionId !== '' ? sent.sessionId : undefined;
+    this.#events.settled(final, creditedSession, sent.items);
     this.#resendLater(again, retryAfterMs);
     this.flush();
     if (this.#unanswered === 0) for (const wake of this.#idle.splice(0)) wake();
@@ -145,7 +145,7 @@ export class Settlements {
   }
 
   #send(items: readonly PendingSettlement[]): void {
-    const sessionId = this.#events.sessionFor(items.length);
+    const sessionId = this.#events.sessionFor(items);
     const settlements = items.map((item) => item.settlement);
     const batch = this.#reports.sendSettlements(settlements, sessionId);
     this.#sent.set(batch, { items, sessionId });

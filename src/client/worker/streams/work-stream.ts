@@ -1,20 +1,24 @@
 import { asHoldfastError, type Code, HoldfastError } from '../../../core/errors.ts';
+import { limits } from '../../../core/limits.ts';
 import type {
   Assignment,
+  AttemptReference,
   CancelCause,
   HandledTypeMessage,
+  TypeCredit,
   WorkRequest,
   WorkResponse,
 } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import { isLasting, reconnectMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
+import type { Capacity } from './credits.ts';
 import { KeepAliveStream } from './keep-alive-stream.ts';
+import { type AssignmentOrigin, type BeginningTask, WorkConnection } from './work-connection.ts';
 
-/** An amount of credit: the number of tasks, and the sum of their payload bytes. */
-export interface CreditAmount {
-  readonly tasks: number;
-  readonly bytes: number;
+/** An amount of credit: the number of tasks, the sum of their payload bytes, and the tasks of types with own limits. */
+export interface CreditAmount extends Capacity {
+  readonly types: readonly TypeCredit[];
 }
 
 export interface WorkStreamEvents {
@@ -26,10 +30,15 @@ export interface WorkStreamEvents {
    */
   welcome(sessionId: string, heartbeatMs: number): void;
   /**
-   * Called when the server has assigned tasks. `current` is true if they came on the newest work stream, the only one
-   * whose credit counts.
+   * Called when the server has assigned tasks; `first` is the origin of the first of them. `current` is true if they
+   * came on the newest work stream, the only one whose credit counts.
    */
-  assigned(tasks: readonly Assignment[], current: boolean): void;
+  assigned(tasks: readonly Assignment[], first: AssignmentOrigin, current: boolean): void;
+  /**
+   * Called when an accepted work stream was cut, which the server had not announced. The server gives the tasks that
+   * have not begun to other workers.
+   */
+  cut(): void;
   /** Called when the server requests that the attempt with this fencing token stops. */
   cancel(id: string, fencingToken: number, cause: CancelCause): void;
   /** Called when the server refuses this worker for good; the work stream does not reconnect. */
@@ -45,6 +54,8 @@ export interface WorkerIdentity {
   readonly workerId: string;
   readonly queues: readonly string[];
   readonly types: readonly HandledTypeMessage[];
+  /** True if the worker calls the handler of each task at once when it receives the task. */
+  readonly beginsAtOnce: boolean;
 }
 
 /** Error codes that the server would return to every further try of this worker. */
@@ -54,8 +65,6 @@ const refusals: ReadonlySet<Code> = new Set([
   'UNIMPLEMENTED',
   'FAILED_PRECONDITION',
 ]);
-
-type WorkConnection = KeepAliveStream<WorkRequest, WorkResponse>;
 
 /**
  * The worker's work stream: receives assigned tasks and gives credit. It reconnects after a cut. When the server
@@ -68,7 +77,6 @@ export class WorkStream {
   readonly #events: WorkStreamEvents;
   /** The newest connection of the work stream, the only one whose credit counts. */
   #newest: WorkConnection | undefined;
-  #welcomed = false;
   readonly #leaving = new Set<WorkConnection>();
   #tries = 0;
   #closed = false;
@@ -84,28 +92,58 @@ export class WorkStream {
   open(): void {
     if (this.#closed) return;
     this.#cancelRetry = undefined;
-    this.#welcomed = false;
-    let stream: WorkConnection | undefined;
+    let connection: WorkConnection | undefined;
     try {
-      stream = new KeepAliveStream<WorkRequest, WorkResponse>(
+      const stream = new KeepAliveStream<WorkRequest, WorkResponse>(
         this.#clock,
         (events) => this.#transport.work(events),
         {
-          message: (message) => stream !== undefined && this.#handle(stream, message),
-          ended: (error) => this.#ended(stream, error),
+          message: (message) => connection !== undefined && this.#handle(connection, message),
+          ended: (error) => this.#ended(connection, error),
         },
       );
+      connection = new WorkConnection(stream);
     } catch (thrown) {
       this.#reconnectLater(asHoldfastError(thrown));
       return;
     }
-    this.#newest = stream;
-    this.#sendHello(stream);
+    this.#newest = connection;
+    this.#sendHello(connection);
+  }
+
+  /** True if the worker can report now that it begins a task with this origin. */
+  canReport({ connection }: AssignmentOrigin): boolean {
+    return connection.canSend || this.#newest?.canSend === true;
+  }
+
+  /** Reports that the worker begins these tasks, each of which `canReport`. Their handlers may then be called. */
+  reportBegun(tasks: readonly BeginningTask[]): void {
+    const places = new Map<WorkConnection, number[]>();
+    const attempts: AttemptReference[] = [];
+    for (const { assignment, origin } of tasks) {
+      if (!origin.connection.canSend) attempts.push(assignment);
+      else {
+        const onConnection = places.get(origin.connection);
+        if (onConnection === undefined) places.set(origin.connection, [origin.place]);
+        else onConnection.push(origin.place);
+      }
+    }
+    for (const [connection, begun] of places) connection.report(begun, []);
+    this.reportRunning(attempts);
+  }
+
+  /** Names attempts that run on the newest connection, because their tasks were assigned on an earlier one. */
+  reportRunning(attempts: readonly AttemptReference[]): void {
+    for (let at = 0; at < attempts.length; at += limits.batchItems)
+      this.#newest?.report(
+        [],
+        attempts.slice(at, at + limits.batchItems).map(({ id, fencingToken }) => ({ id, fencingToken })),
+      );
   }
 
   /** Gives additional credit to the server. */
   credit(amount: CreditAmount): void {
-    this.#newest?.send({ kind: 'credit', ...amount });
+    this.#newest?.stream.send({ kind: 'credit', ...amount });
   }
 
   /** Sends the hello message again, which replaces the credit of the stream by the worker's current capacity. */
@@ -117,31 +155,39 @@ export class WorkStream {
     this.#closed = true;
     this.#cancelRetry?.();
     this.#newest?.end();
-    for (const stream of this.#leaving) stream.end();
+    for (const connection of this.#leaving) connection.end();
   }
 
-  #sendHello(stream: WorkConnection): void {
-    stream.send({ kind: 'hello', ...this.#identity, ...this.#events.initialCredit() });
+  #sendHello({ stream }: WorkConnection): void {
+    const { types: credits, ...total } = this.#events.initialCredit();
+    const limited = new Map(credits.map(({ type, tasks }) => [type, tasks]));
+    const types = this.#identity.types.map((handled) => {
+      const tasks = limited.get(handled.type);
+      return tasks === undefined ? handled : { ...handled, tasks };
+    });
+    stream.send({ kind: 'hello', ...this.#identity, ...total, types });
   }
 
-  #handle(stream: WorkConnection, message: WorkResponse): void {
+  #handle(connection: WorkConnection, message: WorkResponse): void {
     switch (message.kind) {
       case 'welcome':
         this.#tries = 0;
-        if (stream === this.#newest) this.#handleWelcome(message.sessionId, message.heartbeatMs);
+        if (connection === this.#newest) this.#handleWelcome(connection, message);
         break;
-      case 'assignments':
-        // The assignments are acknowledged at once: until then the server would assign these tasks to another worker if
-        // the stream is cut.
-        stream.send({ kind: 'received', seq: message.seq });
-        this.#events.assigned(message.tasks, stream === this.#newest);
+      case 'assignments': {
+        const { seq, tasks } = message;
+        const place = connection.receive(seq, tasks.length);
+        this.#events.assigned(tasks, { connection, place }, connection === this.#newest);
+        // The report of the tasks that begin at once has acknowledged the message already.
+        connection.acknowledge();
         break;
+      }
       case 'cancel':
         this.#events.cancel(message.id, message.fencingToken, message.cause);
         break;
       case 'drain':
-        if (stream === this.#newest && !this.#closed) {
-          this.#leaving.add(stream);
+        if (connection === this.#newest && !this.#closed) {
+          this.#leaving.add(connection);
           this.open();
         }
         break;
@@ -149,17 +195,21 @@ export class WorkStream {
     }
   }
 
-  #handleWelcome(sessionId: string, heartbeatMs: number): void {
-    if (this.#welcomed) return;
-    this.#welcomed = true;
-    for (const stream of this.#leaving) stream.end();
+  #handleWelcome(
+    connection: WorkConnection,
+    { sessionId, heartbeatMs }: Extract<WorkResponse, { kind: 'welcome' }>,
+  ): void {
+    if (connection.isWelcomed) return;
+    connection.isWelcomed = true;
+    for (const leaving of this.#leaving) leaving.end();
     this.#events.welcome(sessionId, heartbeatMs);
   }
 
-  #ended(stream: WorkConnection | undefined, error: HoldfastError | undefined): void {
-    if (stream !== undefined) this.#leaving.delete(stream);
-    if (stream !== this.#newest && stream !== undefined) return;
+  #ended(connection: WorkConnection | undefined, error: HoldfastError | undefined): void {
+    if (connection !== undefined) this.#leaving.delete(connection);
+    if (connection !== this.#newest && connection !== undefined) return;
     this.#newest = undefined;
+    if (connection?.isWelcomed === true && !this.#closed) this.#events.cut();
     this.#reconnectLater(error);
   }
 

@@ -3,6 +3,7 @@ import { delayMs } from '../../../core/backoff.ts';
 import type { Delivery } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
+import { DeliveryBuffer } from './delivery-buffer.ts';
 import type { InFlightTracker } from './in-flight.ts';
 import { readMessages } from './read-messages.ts';
 import { decodeReceiptHandle } from './receipt-handle.ts';
@@ -10,17 +11,6 @@ import type { SqsQueue } from './sqs/queue.ts';
 
 /** The maximum number of messages that SQS returns to one ReceiveMessage call. */
 export const messagesPerReceive = 10;
-/**
- * How long this process buffers a delivery for which no waiting receive call has room, in ms. Then SQS may deliver it
- * again.
- */
-const bufferedMs = 1_000;
-/**
- * How long SQS hides a delivery that this process returns because the worker for its task type has no room. Another
- * worker of this process keeps polling, so SQS would otherwise deliver the message again at once. 1 s, doubled with
- * each receive of the message up to 8 s.
- */
-const passedOverHide = { firstMs: 1_000, longestMs: 8_000 } as const;
 /**
  * How long an open poll may continue after the broker was closed, in ms. Messages that SQS is just returning to an
  * aborted poll would stay hidden for a whole lease.
@@ -64,11 +54,6 @@ export class PollBackoff {
   }
 }
 
-interface BufferedDelivery {
-  readonly delivery: Delivery;
-  readonly cancel: () => void;
-}
-
 /** Receives from one SQS queue, and buffers deliveries for which no waiting receive call had room. */
 export class PriorityLevel {
   readonly queue: SqsQueue;
@@ -82,17 +67,25 @@ export class PriorityLevel {
    * messages.
    */
   hasBacklog = false;
+  /**
+   * True if at least half of the deliveries of the last poll that returned any are passed over. The next polls then
+   * request more messages than there is room for, to get behind the messages of full types.
+   */
+  isPassingOver = false;
   readonly backoff = new PollBackoff();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #inFlight: InFlightTracker;
-  #buffered: BufferedDelivery[] = [];
+  readonly #buffer: DeliveryBuffer;
 
   constructor(queue: SqsQueue, clock: Clock, log: Log, inFlight: InFlightTracker) {
     this.queue = queue;
     this.#clock = clock;
     this.#log = log;
     this.#inFlight = inFlight;
+    this.#buffer = new DeliveryBuffer(clock, {
+      hide: (delivery, ms) => this.#hide(delivery, Math.ceil(ms / 1_000)),
+    });
   }
 
   /** True if the last poll of this SQS queue failed and no new poll is open. */
@@ -125,7 +118,7 @@ export class PriorityLevel {
       );
     }
     if (!this.#inFlight.closing.aborted) return [...deliveries];
-    await Promise.all(deliveries.map((delivery) => this.#makeVisible(delivery, 0)));
+    await Promise.all(deliveries.map((delivery) => this.#hide(delivery, 0)));
     return [];
   }
 
@@ -151,43 +144,27 @@ export class PriorityLevel {
   }
 
   /**
-   * Buffers deliveries for later receive calls, and returns a delivery to SQS after 1 s. `isPassedOver` is true if a
-   * waiting receive call has room but leaves the delivery to another worker. SQS then hides the delivery, for 8 s at
-   * most, since it would otherwise return the delivery to the next poll again and again.
+   * Buffers deliveries for later receive calls. Those that are `passedOver`, because a waiting receive call has room but
+   * not for them, stay in the buffer for longer than the others.
    */
-  buffer(deliveries: readonly Delivery[], isPassedOver: (delivery: Delivery) => boolean): void {
-    for (const delivery of deliveries) {
-      const hiddenMs = isPassedOver(delivery) ? delayMs(passedOverHide, delivery.receiveCount - 1) : 0;
-      const hiddenSeconds = hiddenMs / 1_000;
-      const returnLater = (): void => void this.#returnDelivery(buffered, hiddenSeconds);
-      const buffered: BufferedDelivery = { delivery, cancel: this.#clock.after(bufferedMs, returnLater) };
-      this.#buffered.push(buffered);
-    }
+  buffer(deliveries: readonly Delivery[], passedOver: ReadonlySet<Delivery>): void {
+    for (const delivery of deliveries) this.#buffer.add(delivery, passedOver.has(delivery));
   }
 
-  /** Removes up to `most` deliveries that `wanted` accepts from the buffer, and returns them. */
-  takeBuffered(most: number, wanted: (delivery: Delivery) => boolean): Delivery[] {
-    const taken = this.#buffered.filter(({ delivery }) => wanted(delivery)).slice(0, most);
-    this.#buffered = this.#buffered.filter((buffered) => !taken.includes(buffered));
-    for (const buffered of taken) buffered.cancel();
-    return taken.map((buffered) => buffered.delivery);
+  /** Removes the deliveries that `accepts` accepts from the buffer, and returns them. */
+  takeBuffered(accepts: (delivery: Delivery) => boolean): Delivery[] {
+    return this.#buffer.take(accepts);
   }
 
   /** Makes all buffered deliveries visible in SQS again at once. Called when the broker is closed. */
-  async returnBuffered(): Promise<void> {
-    await Promise.all(this.#buffered.map((buffered) => this.#returnDelivery(buffered, 0)));
+  returnBuffered(): Promise<void> {
+    return this.#buffer.returnAll();
   }
 
-  async #returnDelivery(buffered: BufferedDelivery, hiddenSeconds: number): Promise<void> {
-    buffered.cancel();
-    this.#buffered = this.#buffered.filter((one) => one !== buffered);
-    await this.#makeVisible(buffered.delivery, hiddenSeconds);
-  }
-
-  /** Makes a delivery visible in SQS again after `inSeconds` seconds. */
-  async #makeVisible({ receiptHandle }: Delivery, inSeconds: number): Promise<void> {
+  /** Hides a delivery in SQS for `seconds` from now on; 0 makes it visible at once. */
+  async #hide({ receiptHandle }: Delivery, seconds: number): Promise<void> {
     const receipt = decodeReceiptHandle(receiptHandle)?.receipt;
-    if (receipt !== undefined) await this.#ignoreFailure(this.queue.changeVisibility(receipt, inSeconds));
+    if (receipt !== undefined) await this.#ignoreFailure(this.queue.changeVisibility(receipt, seconds));
   }
 
   /**

@@ -40,11 +40,6 @@ export class PriorityRotation {
     this.#receiveCount++;
   }
 
-  /** The number by which the queues of a receive call are rotated, so that another queue is polled first each time. */
-  get firstQueueOffset(): number {
-    return this.#receiveCount;
-  }
-
   get levels(): readonly Priority[] {
     return priorityOrder(this.#receiveCount);
   }

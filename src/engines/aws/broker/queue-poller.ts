@@ -22,7 +22,6 @@
  *   open polls return are made visible again.
  */
 import { asHoldfastError } from '../../../core/errors.ts';
-import { limits } from '../../../core/limits.ts';
 import type { Priority } from '../../../core/priority.ts';
 import type { Delivery } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
@@ -31,7 +30,7 @@ import type { Dependency } from '../load/dependency.ts';
 import { PollThrottle } from './poll-throttle.ts';
 import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PriorityRotation } from './priority-levels.ts';
-import type { Waiter } from './waiter.ts';
+import { type Choice, isOld, type Waiter } from './waiter.ts';
 
 /** The longest wait of one ReceiveMessage call that SQS allows, in seconds. */
 const longestPollSeconds = 20;
@@ -142,10 +141,8 @@ export class QueuePoller {
       void this.#pollLevel(level, room, this.#longPollSeconds());
       // A backlog may hold more messages than one ReceiveMessage call returns. The extra polls are short polls, so
       // that a poll without a message ends at once.
-      const extraPolls =
-        level.hasBacklog && !this.throttle.isSlow
-          ? Math.min(pollsPerLevel, Math.ceil(room / messagesPerReceive)) - 1
-          : 0;
+      const polls = level.isPassingOver ? pollsPerLevel : Math.ceil(room / messagesPerReceive);
+      const extraPolls = level.hasBacklog && !this.throttle.isSlow ? Math.min(pollsPerLevel, polls) - 1 : 0;
       for (let i = 0; i < extraPolls; i++) void this.#pollLevel(level, room, 0);
     }
   }
@@ -165,7 +162,8 @@ export class QueuePoller {
     level.openPolls++;
     for (const waiter of this.#waiters.keys()) waiter.pollStarted(this);
     try {
-      const deliveries = await level.poll(Math.min(messagesPerReceive, Math.max(1, room)), waitSeconds);
+      const wanted = level.isPassingOver ? messagesPerReceive : Math.max(1, room);
+      const deliveries = await level.poll(Math.min(messagesPerReceive, wanted), waitSeconds);
       level.backoff.pollSucceeded();
       this.#deliver(level, deliveries);
       this.#passWanted = true;
@@ -185,9 +183,9 @@ export class QueuePoller {
    * times.
    */
   isHandled(delivery: Delivery): boolean {
-    const isOld = delivery.receiveCount >= limits.deliveryReceives;
+    const mayWait = !isOld(delivery);
     for (const waiter of this.#waiters.keys()) {
-      if (waiter.handles(delivery) && (waiter.room > 0 || !isOld)) return true;
+      if (waiter.handles(delivery) && (mayWait || waiter.hasRoomFor(delivery))) return true;
     }
     return false;
   }
@@ -199,24 +197,27 @@ export class QueuePoller {
     if (deliveries.length === 0) return;
     this.#lastActivityAtMs = this.#context.clock.monotonic();
     let left = deliveries;
-    const roomy = [...this.#waiters.keys()].filter((waiter) => waiter.room > 0);
+    const passedOver = new Set<Delivery>();
     for (const waiter of this.#waiters.keys()) {
-      const accepted = left.filter(this.#wantedBy(waiter)).slice(0, waiter.room);
+      if (left.length === 0) break;
+      const choice = this.#choiceOf(waiter);
+      const accepted = left.filter(choice.accepts);
+      for (const delivery of choice.passedOver) passedOver.add(delivery);
       if (accepted.length === 0) continue;
       this.#context.rotation.countReceive();
       waiter.end(accepted);
       left = left.filter((delivery) => !accepted.includes(delivery));
-      if (left.length === 0) return;
     }
-    level.buffer(left, (delivery) => roomy.some((waiter) => !this.#wantedBy(waiter)(delivery)));
+    level.isPassingOver = left.filter((delivery) => passedOver.has(delivery)).length * 2 >= deliveries.length;
+    level.buffer(left, passedOver);
   }
 
   /**
-   * Returns the filter of deliveries that a waiting receive call accepts: deliveries of its own task types, and
-   * deliveries that no waiting receive call of this process handles, since one worker must defer such a delivery.
+   * Returns the choice of deliveries for a waiting receive call: deliveries of its own task types, and deliveries that
+   * no waiting receive call of this process handles, since one worker must defer such a delivery.
    */
-  #wantedBy(waiter: Waiter): (delivery: Delivery) => boolean {
-    return (delivery) => waiter.handles(delivery) || !this.isHandled(delivery);
+  #choiceOf(waiter: Waiter): Choice {
+    return waiter.choose((delivery) => !this.isHandled(delivery));
   }
 
   /** Gives buffered deliveries to waiting receive calls that have room now. */
@@ -224,7 +225,8 @@ export class QueuePoller {
     for (const priority of this.#context.rotation.levels) {
       const level = this.levels.get(priority);
       for (const waiter of this.#waiters.keys()) {
-        const buffered = level?.takeBuffered(waiter.room, this.#wantedBy(waiter)) ?? [];
+        if (level === undefined || waiter.room === 0) continue;
+        const buffered = level.takeBuffered(this.#choiceOf(waiter).accepts);
         if (buffered.length > 0) waiter.end(buffered);
       }
     }

@@ -3,7 +3,7 @@ import type { QueueRef } from '../../../core/queue-ref.ts';
 import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
 import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PollerContext, QueuePoller } from './queue-poller.ts';
-import { roomOf, Waiter } from './waiter.ts';
+import { type Choice, roomOf, Waiter } from './waiter.ts';
 
 /**
  * How often a receive call that began without room for a task is checked for room, in ms. The check costs no call to
@@ -43,13 +43,12 @@ export class Receiver {
     const most = Math.min(roomOf(request), messagesPerReceive);
     // A delivery that only another worker of this process handles is left to that worker.
     const waiter = new Waiter(request, pollers.length, 0);
-    const wanted = (delivery: Delivery): boolean =>
-      waiter.handles(delivery) || !pollers.some((poller) => poller.isHandled(delivery));
+    const isForAny = (delivery: Delivery): boolean => !pollers.some((poller) => poller.isHandled(delivery));
     let failure: HoldfastError | undefined;
     for (const level of this.#levelsInOrder(pollers)) {
       const left = most - received.length;
       if (left <= 0 || request.signal.aborted) break;
-      const deliveries = level.takeBuffered(left, wanted);
+      const deliveries = level.takeBuffered(this.#choiceAfter(received, waiter, isForAny, most).accepts);
       try {
         if (deliveries.length < left) deliveries.push(...(await level.poll(left - deliveries.length, 0)));
       } catch (thrown) {
@@ -57,10 +56,11 @@ export class Receiver {
       }
       received.push(...deliveries.map((delivery) => ({ delivery, level })));
     }
-    const room = this.#context.closing.aborted || request.signal.aborted ? 0 : roomOf(request);
-    const accepted = received.filter(({ delivery }) => wanted(delivery)).slice(0, room);
+    const isOver = this.#context.closing.aborted || request.signal.aborted;
+    const choice = waiter.choose(isForAny, isOver ? 0 : most);
+    const accepted = received.filter(({ delivery }) => choice.accepts(delivery));
     const left = received.filter((one) => !accepted.includes(one));
-    for (const { delivery, level } of left) level.buffer([delivery], (one) => !wanted(one));
+    for (const { delivery, level } of left) level.buffer([delivery], choice.passedOver);
     // Other waiting receive calls of this process may have room for the deliveries that this call did not accept.
     if (left.length > 0) for (const poller of pollers) poller.poll();
     if (received.length > 0) this.#context.rotation.countReceive();
@@ -68,20 +68,26 @@ export class Receiver {
     return accepted.map(({ delivery }) => delivery);
   }
 
+  /** Returns the choice of further deliveries for a receive call that keeps its room for the `received` ones. */
+  #choiceAfter(
+    received: readonly { readonly delivery: Delivery }[],
+    waiter: Waiter,
+    isForAny: (delivery: Delivery) => boolean,
+    most: number,
+  ): Choice {
+    const choice = waiter.choose(isForAny, most);
+    for (const { delivery } of received) choice.accepts(delivery);
+    return choice;
+  }
+
   /**
-   * Returns the priority levels (SQS queues) of all pollers in priority order. Within a priority, the first queue
-   * changes with each receive.
+   * Returns the priority levels (SQS queues) of all pollers in priority order, and within a priority in the order of the
+   * receive call's queues.
    */
   #levelsInOrder(pollers: readonly QueuePoller[]): PriorityLevel[] {
-    const { levels, firstQueueOffset } = this.#context.rotation;
-    const inOrder: PriorityLevel[] = [];
-    for (const priority of levels) {
-      for (let i = 0; i < pollers.length; i++) {
-        const level = pollers[(firstQueueOffset + i) % pollers.length]?.levels.get(priority);
-        if (level !== undefined) inOrder.push(level);
-      }
-    }
-    return inOrder;
+    return this.#context.rotation.levels.flatMap((priority) =>
+      pollers.flatMap((poller) => poller.levels.get(priority) ?? []),
+    );
   }
 
   async #waitForDeliveries(

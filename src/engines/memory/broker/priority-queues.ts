@@ -33,7 +33,7 @@ export class PriorityQueues<T extends QueueItem> {
 
   /**
    * Takes visible dispatch messages in the order of `priorityOrder`, mostly higher priorities first. Within one priority
-   * the queues take turns in being first.
+   * the queues take turns, message by message, beginning with the first of `queues`.
    */
   take(queues: readonly QueueRef[], nowMs: number, take: TakeItem<T>): Delivery[] {
     const deliveries: Delivery[] = [];
@@ -50,15 +50,37 @@ export class PriorityQueues<T extends QueueItem> {
     deliveries: Delivery[],
   ): void {
     for (const priority of order) {
-      for (let i = 0; i < queues.length; i++) {
-        const queue = queues[(this.#receiveCount + i) % queues.length] as QueueRef;
-        for (const item of this.#queues.get(visibilityQueueName(queue, priority))?.visible(nowMs) ?? []) {
-          const taken = take(item, deliveries);
-          // The receive call ends at the first dispatch message that does not fit: a smaller message of a lower priority
-          // must not overtake it.
-          if (taken === 'full') return;
-          if (taken !== 'skip') deliveries.push(taken);
-        }
+      for (const item of this.#visibleInTurn(queues, priority, nowMs, () => deliveries.length)) {
+        const taken = take(item, deliveries);
+        // The receive call ends at the first dispatch message that does not fit: a smaller message of a lower priority
+        // must not overtake it.
+        if (taken === 'full') return;
+        if (taken !== 'skip') deliveries.push(taken);
+      }
+    }
+  }
+
+  /**
+   * Yields the visible dispatch messages of one priority. It goes on to the next queue after each message that was
+   * taken, which it sees by the number of deliveries.
+   */
+  *#visibleInTurn(
+    queues: readonly QueueRef[],
+    priority: Priority,
+    nowMs: number,
+    taken: () => number,
+  ): Generator<T> {
+    const left = queues.flatMap(
+      (queue) => this.#queues.get(visibilityQueueName(queue, priority))?.visible(nowMs) ?? [],
+    );
+    for (let turn = 0; left.length > 0; ) {
+      turn %= left.length;
+      const before = taken();
+      const { value, done } = (left[turn] as Generator<T>).next();
+      if (done) left.splice(turn, 1);
+      else {
+        yield value;
+        if (taken() > before) turn++;
       }
     }
   }

@@ -2,6 +2,7 @@ import { handlesType } from '../../../core/handled-type.ts';
 import type { QueueRef } from '../../../core/queue-ref.ts';
 import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
+import { typeRoomOf } from '../../../core/type-room.ts';
 import type { Delivery, DispatchMessage, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { TaskId } from '../../../ports/task-store.ts';
@@ -59,6 +60,7 @@ export class TransactionalBroker implements BrokerKind {
     const nowMs = this.#clock.now();
     const room = request.room();
     let { bytes } = room;
+    const typeRoom = typeRoomOf(request);
     return this.queues.take(queues, nowMs, (queued, soFar) => {
       const { submission } = queued.row;
       if (soFar.length >= room.tasks || bytes <= 0) return 'full';
@@ -67,8 +69,10 @@ export class TransactionalBroker implements BrokerKind {
         isExpired(queued.row, nowMs)
       )
         return 'skip';
+      if (typeRoom?.has(submission.type) === false) return 'skip';
       if (submission.spec.length > bytes && soFar.length > 0) return 'full';
       bytes -= submission.spec.length;
+      typeRoom?.use(submission.type);
       return this.#receive(queued, nowMs);
     });
   }

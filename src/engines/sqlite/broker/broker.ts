@@ -3,6 +3,7 @@ import type { HandledType } from '../../../core/handled-type.ts';
 import { timing } from '../../../core/limits.ts';
 import { type Priority, priorities, priorityOrder } from '../../../core/priority.ts';
 import type { QueueRef } from '../../../core/queue-ref.ts';
+import { typeRoomOf } from '../../../core/type-room.ts';
 import type {
   Broker,
   Delivery,
@@ -191,7 +192,8 @@ export class SqliteBroker implements Broker {
   #take(filter: ReceiveFilter, request: ReceiveRequest): Delivery[] {
     const { readyIndex, clock } = this.#context;
     const order = priorityOrder(this.#receiveCount);
-    const taken = readyIndex.take(filter, request.room(), clock.now(), order);
+    const room = { ...request.room(), ofType: typeRoomOf(request) };
+    const taken = readyIndex.take(filter, room, clock.now(), order);
     if (taken.length > 0) this.#receiveCount++;
     return taken.map((one) => this.#deliveryOf(one));
   }

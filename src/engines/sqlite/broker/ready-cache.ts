@@ -1,3 +1,4 @@
+import type { TypeRoom } from '../../../core/type-room.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
 import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import { ready } from '../rows/rows.ts';
@@ -158,22 +159,34 @@ export class ReadyCache {
   }
 
   /**
-   * Returns the ready lists of a queue and a priority that have a visible task of a type that the receive call accepts.
+   * Returns the ready lists of a queue and a priority that have a visible task of a type that the receive call accepts
+   * and has room for. A list of a full type is not read from the file.
    */
   nonEmptyLists(
     queue: InternedQueue,
     priority: number,
     accepts: (taskType: InternedTaskType) => boolean,
+    typeRoom: TypeRoom | undefined,
   ): ReadyList[] {
     const lists: ReadyList[] = [];
     const active = this.#discoverTaskTypes(queue).active[priority] as Set<ReadyList>;
     for (const list of active) {
       if (!accepts(list.taskType)) continue;
+      if (typeRoom !== undefined && this.#isEmptyOrFull(list, typeRoom)) continue;
       if (!list.complete && list.size < this.#sizes.refillBelow) this.#refill(list);
       if (this.fill(list)) lists.push(list);
       else if (list.complete) active.delete(list);
     }
     return lists;
+  }
+
+  /**
+   * Returns true if a ready list has no task, or none of a type that the receive call has room for. An empty list does
+   * not count as full: the caller of `receive` would start the call again each time when the type has room.
+   */
+  #isEmptyOrFull(list: ReadyList, typeRoom: TypeRoom): boolean {
+    const isEmpty = list.complete && list.peek() === undefined;
+    return isEmpty || !typeRoom.has(list.taskType.type);
   }
 
   /**

@@ -1,15 +1,19 @@
 import { timing } from '../../../core/limits.ts';
 import { type Priority, priorities } from '../../../core/priority.ts';
+import type { TypeRoom } from '../../../core/type-room.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
 import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import { ready, running } from '../rows/rows.ts';
 import { InFlight } from './in-flight.ts';
+import { ListsInTurn } from './lists-in-turn.ts';
 import { type ListKey, ReadyCache, type ReadyCacheSizes, type ReadyCacheSource } from './ready-cache.ts';
-import type { ReadyEntry, ReadyList } from './ready-list.ts';
+import type { ReadyEntry } from './ready-list.ts';
 
 export interface ReceiveRoom {
   readonly tasks: number;
   readonly bytes: number;
+  /** The room by task type; undefined if no type has a limit of its own. */
+  readonly ofType?: TypeRoom | undefined;
 }
 
 /** An entry of the ready index that a receive call took, with a snapshot of its task as in the file. */
@@ -39,6 +43,7 @@ interface TakeProgress {
   readonly taken: TakenEntry[];
   tasksLeft: number;
   bytesLeft: number;
+  readonly typeRoom: TypeRoom | undefined;
 }
 
 const visibilityTimeoutMs = timing.leaseMs + timing.clockGuardMs;
@@ -127,7 +132,8 @@ export class ReadyIndex {
    * on.
    */
   take(filter: ReceiveFilter, room: ReceiveRoom, nowMs: number, order: readonly Priority[]): TakenEntry[] {
-    const progress: TakeProgress = { filter, nowMs, taken: [], tasksLeft: room.tasks, bytesLeft: room.bytes };
+    const { tasks: tasksLeft, bytes: bytesLeft, ofType: typeRoom } = room;
+    const progress: TakeProgress = { filter, nowMs, taken: [], tasksLeft, bytesLeft, typeRoom };
     if (room.tasks <= 0 || room.bytes <= 0) return progress.taken;
     this.#takeExpired(progress);
     for (const priority of order) {
@@ -211,18 +217,20 @@ export class ReadyIndex {
   }
 
   /**
-   * Takes visible tasks of one priority for a receive call, oldest first. Returns false once the call has no more room.
+   * Takes visible tasks of one priority for a receive call. The queues take turns, beginning with the first one; the
+   * tasks of a queue are taken oldest first. Returns false once the call has no more room.
    */
   #takeOfPriority(priority: number, progress: TakeProgress): boolean {
-    const { filter, nowMs } = progress;
-    const lists = filter.queues.flatMap((queue) =>
-      this.#cache.nonEmptyLists(queue, priority, filter.accepts),
-    );
-    for (let entry = oldestOf(lists); entry !== undefined; entry = oldestOf(lists)) {
+    const { filter, nowMs, typeRoom } = progress;
+    const lists = new ListsInTurn(typeRoom);
+    for (const queue of filter.queues)
+      lists.addQueue(this.#cache.nonEmptyLists(queue, priority, filter.accepts, typeRoom));
+    for (let entry = lists.next(); entry !== undefined; entry = lists.next()) {
       if (progress.tasksLeft <= 0) return false;
       const snapshot = this.#cache.load(entry);
       if (snapshot === undefined || snapshot.submission.expiresAtMs <= nowMs) this.#cache.remove(entry);
-      else if (!this.#takeOne(entry, snapshot, progress)) return false;
+      else if (this.#takeOne(entry, snapshot, progress)) lists.taken();
+      else return false;
       this.#cache.fill(entry.list);
     }
     return true;
@@ -230,11 +238,13 @@ export class ReadyIndex {
 
   #takeExpired(progress: TakeProgress): void {
     if (this.#expired.length === 0) return;
-    const { filter, nowMs } = progress;
+    const { filter, nowMs, typeRoom } = progress;
     const kept: ReadyEntry[] = [];
     for (const entry of this.#expired) {
       if (entry.deliveryStatus !== 'running') continue;
-      const isWanted = filter.queues.includes(entry.list.queue) && filter.accepts(entry.list.taskType);
+      const { queue, taskType } = entry.list;
+      const isWanted =
+        filter.queues.includes(queue) && filter.accepts(taskType) && typeRoom?.has(taskType.type) !== false;
       const snapshot = isWanted ? this.#cache.load(entry) : undefined;
       if (!isWanted) kept.push(entry);
       // Drops a task that was purged, and a task whose lease was renewed, since the expired leases were read from the
@@ -264,6 +274,7 @@ export class ReadyIndex {
     this.#inFlight.receive(entry, progress.nowMs + visibilityTimeoutMs);
     progress.tasksLeft--;
     progress.bytesLeft -= bytes;
+    progress.typeRoom?.use(entry.list.taskType.type);
     progress.taken.push({ entry, snapshot });
     return true;
   }
@@ -306,17 +317,4 @@ export class ReadyIndex {
 
 function isLeaseExpired({ head }: Snapshot, nowMs: number): boolean {
   return head.state === 'running' && (head.leaseEndAtMs ?? 0) + timing.clockGuardMs <= nowMs;
-}
-
-/**
- * Returns the oldest visible entry in memory of several ready lists. A list that was evicted meanwhile is refilled at
- * the next receive call.
- */
-function oldestOf(lists: readonly ReadyList[]): ReadyEntry | undefined {
-  let oldest: ReadyEntry | undefined;
-  for (const list of lists) {
-    const entry = list.peek();
-    if (entry !== undefined && (oldest === undefined || entry.seq < oldest.seq)) oldest = entry;
-  }
-  return oldest;
 }

@@ -23,6 +23,7 @@ const hello: Hello = {
   types: [{ type: 'note', maxVersion: 1 }],
   tasks: 10,
   bytes: 1_000_000,
+  beginsAtOnce: false,
 };
 
 function connect(node: ApiNode, context = callContext()) {
@@ -48,7 +49,7 @@ describe('a Work stream', () => {
       heartbeatMs: 10_000,
     });
     expect(assignedKeys(recorded)).toEqual(['a', 'b']);
-    worker.message({ kind: 'credit', tasks: 1, bytes: 0 });
+    worker.message({ kind: 'credit', tasks: 1, bytes: 0, types: [] });
     await node.clock.settle();
     expect(assignedKeys(recorded)).toEqual(['a', 'b', 'c']);
   });
@@ -56,8 +57,8 @@ describe('a Work stream', () => {
   it('is refused if its first message is not hello', async () => {
     const node = await apiNode();
     for (const first of [
-      { kind: 'credit', tasks: 1, bytes: 1 },
-      { kind: 'received', seq: 1 },
+      { kind: 'credit', tasks: 1, bytes: 1, types: [] },
+      { kind: 'received', seq: 1, begun: [], attempts: [] },
       { kind: 'keepAlive' },
     ] as const) {
       const { recorded, worker } = connect(node);
@@ -117,7 +118,7 @@ describe('a Work stream', () => {
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
-    worker.message({ kind: 'received', seq: 1 });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
     const [b] = await submitItems(node, item('b'));
     await node.clock.settle();
     expect(assignedKeys(recorded)).toEqual(['a', 'b']);
@@ -132,7 +133,7 @@ describe('a Work stream', () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
-    worker.message({ kind: 'received', seq: 1 });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
@@ -174,10 +175,10 @@ describe('a Work stream', () => {
       [2, 4],
       [3, 1],
     ]);
-    worker.message({ kind: 'received', seq: 1 });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
     expect(received).toEqual([]);
-    worker.message({ kind: 'received', seq: 2 });
-    worker.message({ kind: 'received', seq: 3 });
+    worker.message({ kind: 'received', seq: 2, begun: [], attempts: [] });
+    worker.message({ kind: 'received', seq: 3, begun: [], attempts: [] });
     expect(received).toEqual([1, 2]);
   });
 

@@ -39,11 +39,11 @@ export function workStream(
     for (const queue of hello.queues) requireQueue(context.identity, queue);
     if (session !== undefined && greeted !== undefined) {
       if (!sameWorker(greeted, hello)) throw anotherWorker;
-      session.reset(hello.tasks, hello.bytes);
+      session.reset(hello);
       return;
     }
     greeted = hello;
-    const types = hello.types.map(({ type, maxVersion }) => ({ type, maxVersion: maxVersion || 1 }));
+    const types = hello.types.map((handled) => ({ ...handled, maxVersion: handled.maxVersion || 1 }));
     const held = holdUntilWelcome();
     session = deps.service.openSession({ ...hello, tenant, types }, held.sink);
     const { leaseMs, heartbeatMs } = timing;
@@ -99,7 +99,7 @@ export function workStream(
       session.begun(message.begun, message.attempts);
     } else if (message.kind === 'credit') {
       ensure(credit, message, deps.clock.now());
-      session.credit(message.tasks, message.bytes);
+      session.credit(message.tasks, message.bytes, message.types);
     }
   }
 

@@ -95,6 +95,7 @@ describe('a worker’s hello message', () => {
     types: [{ type: 't', maxVersion: 1 }],
     tasks: 1,
     bytes: 1,
+    beginsAtOnce: false,
   };
 
   it.each<[string, Partial<Hello>, string]>([
@@ -130,7 +131,7 @@ describe('a worker’s hello message', () => {
 
   it('has the same limits of credits as a later credit message', () => {
     expect(
-      violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0 }, '', nowMs)),
+      violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0, types: [] }, '', nowMs)),
     ).toHaveLength(1);
   });
 });

@@ -9,6 +9,7 @@ import type {
   ReportRequest,
   Settlement,
   SubmitItem,
+  TypeCredit,
   WorkRequest,
 } from '../../../core/messages.ts';
 import { blob, count, duration, name, oneOf, text, whole } from '../../../core/rules.ts';
@@ -126,6 +127,8 @@ const progress = message<NonNullable<HeartbeatItem['progress']>>({
 });
 export const heartbeatItem = message<HeartbeatItem>({ lease, progress: optional(progress) });
 
+const taskCredits = field(whole(0, limits.inFlightTasks, 'tasks'));
+
 export const worker = {
   tenant,
   workerName: field(text(limits.keyChars, 'required')),
@@ -133,19 +136,29 @@ export const worker = {
   queues: list(count(1, limits.workerQueues, 'queues'), queue),
   types: list(
     count(1, limits.workerTypes, 'types'),
-    message<HandledTypeMessage>({ type: field(name()), maxVersion: field(whole(0, uint32)) }),
+    message<HandledTypeMessage>({
+      type: field(name()),
+      maxVersion: field(whole(0, uint32)),
+      tasks: optional(taskCredits),
+    }),
   ),
 } as const;
 
 const credits = {
-  tasks: field(whole(0, limits.inFlightTasks, 'tasks')),
+  tasks: taskCredits,
   bytes: field(whole(0, uint32, 'bytes')),
 } as const;
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
 type Credit = Extract<WorkRequest, { kind: 'credit' }>;
 export const hello = message<Hello>({ ...worker, ...credits });
-export const credit = message<Credit>(credits);
+export const credit = message<Credit>({
+  ...credits,
+  types: list(
+    count(0, limits.workerTypes, 'types'),
+    message<TypeCredit>({ type: field(name()), tasks: taskCredits }),
+  ),
+});
 
 type ReportHello = Extract<ReportRequest, { kind: 'hello' }>;
 export const reportHello = message<ReportHello>({

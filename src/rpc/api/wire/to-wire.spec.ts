@@ -25,7 +25,7 @@ describe('events on the wire', () => {
   const at = { atMs: 1_000, fencingToken: 7 };
   const events: TaskEvent[] = [
     { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
-    { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9 },
+    { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9, begins: true },
     { kind: 'claimReleased', ...at, countsAsRelease: true, retryAtMs: undefined },
     { kind: 'leaseExpired', begun: 'yes' as const, alone: false, countsAsLoss: true, ...at },
     { kind: 'failed', ...at, retryAtMs: 8, message: 'm', errorType: 'E' },

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/worker_service.proto.
  */
 export const file_holdfast_v1_worker_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBob2xkZmFzdC92MS93b3JrZXJfc2VydmljZS5wcm90bxILaG9sZGZhc3QudjEizAEKC1dvcmtSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuaG9sZGZhc3QudjEuV29ya0hlbGxvSAASJQoGY3JlZGl0GAIgASgLMhMuaG9sZGZhc3QudjEuQ3JlZGl0SAASNAoIcmVjZWl2ZWQYAyABKAsyIC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c1JlY2VpdmVkSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UisgEKCVdvcmtIZWxsbxIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEg0KBXRhc2tzGAYgASgNEg0KBWJ5dGVzGAcgASgNEhYKDmJlZ2luc19hdF9vbmNlGAggASgIIjAKC0hhbmRsZWRUeXBlEgwKBHR5cGUYASABKAkSEwoLbWF4X3ZlcnNpb24YAiABKA0iJgoGQ3JlZGl0Eg0KBXRhc2tzGAEgASgNEg0KBWJ5dGVzGAIgASgNIl4KE0Fzc2lnbm1lbnRzUmVjZWl2ZWQSCwoDc2VxGAEgASgNEg0KBWJlZ3VuGAIgAygNEisKCGF0dGVtcHRzGAMgAygLMhkuaG9sZGZhc3QudjEuQmVndW5BdHRlbXB0IjYKDEJlZ3VuQXR0ZW1wdBIPCgd0YXNrX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMiCwoJS2VlcEFsaXZlIvgBCgxXb3JrUmVzcG9uc2USKwoHd2VsY29tZRgBIAEoCzIYLmhvbGRmYXN0LnYxLldvcmtXZWxjb21lSAASLwoLYXNzaWdubWVudHMYAiABKAsyGC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c0gAEiwKBmNhbmNlbBgDIAEoCzIaLmhvbGRmYXN0LnYxLkNhbmNlbEF0dGVtcHRIABIjCgVkcmFpbhgEIAEoCzISLmhvbGRmYXN0LnYxLkRyYWluSAASLAoKa2VlcF9hbGl2ZRgFIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiVwoLV29ya1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIMCgRub2RlGAIgASgJEhAKCGxlYXNlX21zGAMgASgDEhQKDGhlYXJ0YmVhdF9tcxgEIAEoAyJCCgtBc3NpZ25tZW50cxILCgNzZXEYASABKA0SJgoFdGFza3MYAiADKAsyFy5ob2xkZmFzdC52MS5Bc3NpZ25tZW50IsYCCgpBc3NpZ25tZW50Eg8KB3Rhc2tfaWQYASABKAkSDQoFbGVhc2UYAiABKAwSHwoEc3BlYxgDIAEoCzIRLmhvbGRmYXN0LnYxLlNwZWMSDwoHYXR0ZW1wdBgEIAEoDRIUCgxtYXhfYXR0ZW1wdHMYBSABKA0SFQoNZmVuY2luZ190b2tlbhgGIAEoAxIXCg9pZGVtcG90ZW5jeV9rZXkYByABKAkSDQoFcXVldWUYCCABKAkSDgoGdGVuYW50GAkgASgJEhAKCGxlYXNlX21zGAogASgDEhIKCnRpbWVvdXRfbXMYCyABKAMSFgoOZGVhZGxpbmVfaW5fbXMYDCABKAMSEwoLdHJhY2VwYXJlbnQYDSABKAkSEQoJcGFyZW50X2lkGA4gASgJEgwKBHRhZ3MYDyADKAkSDQoFYWxvbmUYECABKAgiYAoNQ2FuY2VsQXR0ZW1wdBIPCgd0YXNrX2lkGAEgASgJEhUKDWZlbmNpbmdfdG9rZW4YAiABKAMSJwoFY2F1c2UYAyABKA4yGC5ob2xkZmFzdC52MS5DYW5jZWxDYXVzZSIHCgVEcmFpbiLTAQoNUmVwb3J0UmVxdWVzdBIpCgVoZWxsbxgBIAEoCzIYLmhvbGRmYXN0LnYxLlJlcG9ydEhlbGxvSAASLwoLc2V0dGxlbWVudHMYAiABKAsyGC5ob2xkZmFzdC52MS5TZXR0bGVtZW50c0gAEi0KCmhlYXJ0YmVhdHMYAyABKAsyFy5ob2xkZmFzdC52MS5IZWFydGJlYXRzSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiRAoLUmVwb3J0SGVsbG8SEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCgl3b3JrZXJfaWQYAiABKAkSDgoGdGVuYW50GAMgASgJIkQKC1NldHRsZW1lbnRzEg0KBWJhdGNoGAEgASgNEiYKBWl0ZW1zGAIgAygLMhcuaG9sZGZhc3QudjEuU2V0dGxlbWVudCKuAQoKU2V0dGxlbWVudBINCgVsZWFzZRgBIAEoDBIlCgdvdXRjb21lGAIgASgOMhQuaG9sZGZhc3QudjEuT3V0Y29tZRIkCgZyZXN1bHQYAyABKAsyFC5ob2xkZmFzdC52MS5QYXlsb2FkEg8KB21lc3NhZ2UYBCABKAkSEgoKZXJyb3JfdHlwZRgFIAEoCRIQCghhZnRlcl9tcxgGIAEoAxINCgViZWd1bhgHIAEoCCJGCgpIZWFydGJlYXRzEg0KBWJhdGNoGAEgASgNEikKBWl0ZW1zGAIgAygLMhouaG9sZGZhc3QudjEuSGVhcnRiZWF0SXRlbSJWCg1IZWFydGJlYXRJdGVtEg0KBWxlYXNlGAEgASgMEicKCHByb2dyZXNzGAIgASgLMhUuaG9sZGZhc3QudjEuUHJvZ3Jlc3MSDQoFYmVndW4YAyABKAgizAEKDlJlcG9ydFJlc3BvbnNlEicKB3NldHRsZWQYASABKAsyFC5ob2xkZmFzdC52MS5TZXR0bGVkSAASMwoKaGVhcnRiZWF0cxgCIAEoCzIdLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEFuc3dlcnNIABIjCgVkcmFpbhgDIAEoCzISLmhvbGRmYXN0LnYxLkRyYWluSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UiVgoHU2V0dGxlZBINCgViYXRjaBgBIAEoDRIqCgdyZXN1bHRzGAIgAygLMhkuaG9sZGZhc3QudjEuU2V0dGxlUmVzdWx0EhAKCGNyZWRpdGVkGAMgASgIIlwKDFNldHRsZVJlc3VsdBIlCgVzdGF0ZRgBIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZRIlCgVlcnJvchgCIAEoCzIWLmhvbGRmYXN0LnYxLkl0ZW1FcnJvciJQChBIZWFydGJlYXRBbnN3ZXJzEg0KBWJhdGNoGAEgASgNEi0KB2Fuc3dlcnMYAiADKAsyHC5ob2xkZmFzdC52MS5IZWFydGJlYXRBbnN3ZXIiowEKD0hlYXJ0YmVhdEFuc3dlchIuCgd2ZXJkaWN0GAEgASgOMh0uaG9sZGZhc3QudjEuSGVhcnRiZWF0VmVyZGljdBIQCghsZWFzZV9tcxgCIAEoAxInCgVjYXVzZRgDIAEoDjIYLmhvbGRmYXN0LnYxLkNhbmNlbENhdXNlEiUKBWVycm9yGAQgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIrwBChFDbGFpbVRhc2tzUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEhEKCW1heF90YXNrcxgGIAEoDRIPCgd3YWl0X21zGAcgASgDEhIKCnJlcXVlc3RfaWQYCCABKAkiYgoSQ2xhaW1UYXNrc1Jlc3BvbnNlEiYKBXRhc2tzGAEgAygLMhcuaG9sZGZhc3QudjEuQXNzaWdubWVudBIkCgRsb3N0GAIgAygLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIk0KEEhlYXJ0YmVhdFJlcXVlc3QSKQoFaXRlbXMYASADKAsyGi5ob2xkZmFzdC52MS5IZWFydGJlYXRJdGVtEg4KBnRlbmFudBgCIAEoCSJCChFIZWFydGJlYXRSZXNwb25zZRItCgdhbnN3ZXJzGAEgAygLMhwuaG9sZGZhc3QudjEuSGVhcnRiZWF0QW5zd2VyIlkKElN1Y2NlZWRUYXNrUmVxdWVzdBINCgVsZWFzZRgBIAEoDBIkCgZyZXN1bHQYAiABKAsyFC5ob2xkZmFzdC52MS5QYXlsb2FkEg4KBnRlbmFudBgDIAEoCSI8ChNTdWNjZWVkVGFza1Jlc3BvbnNlEiUKBXN0YXRlGAEgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlIp8BCg9GYWlsVGFza1JlcXVlc3QSDQoFbGVhc2UYASABKAwSJwoGcmVhc29uGAIgASgOMhcuaG9sZGZhc3QudjEuRmFpbFJlYXNvbhIPCgdtZXNzYWdlGAMgASgJEhIKCmVycm9yX3R5cGUYBCABKAkSEAoIYWZ0ZXJfbXMYBSABKAMSDgoGdGVuYW50GAYgASgJEg0KBWJlZ3VuGAcgASgIIjkKEEZhaWxUYXNrUmVzcG9uc2USJQoFc3RhdGUYASABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUqzgEKC0NhbmNlbENhdXNlEhwKGENBTkNFTF9DQVVTRV9VTlNQRUNJRklFRBAAEhoKFkNBTkNFTF9DQVVTRV9DQU5DRUxMRUQQARIZChVDQU5DRUxfQ0FVU0VfREVBRExJTkUQAhIbChdDQU5DRUxfQ0FVU0VfTEVBU0VfTE9TVBADEhgKFENBTkNFTF9DQVVTRV9USU1FT1VUEAQSFwoTQ0FOQ0VMX0NBVVNFX1BBVVNFRBAFEhoKFkNBTkNFTF9DQVVTRV9SRUJBTEFOQ0UQBiqiAQoHT3V0Y29tZRIXChNPVVRDT01FX1VOU1BFQ0lGSUVEEAASFQoRT1VUQ09NRV9TVUNDRUVERUQQARISCg5PVVRDT01FX0ZBSUxFRBACEhEKDU9VVENPTUVfRkFUQUwQAxITCg9PVVRDT01FX1NOT09aRUQQBBIUChBPVVRDT01FX1JFTEVBU0VEEAUSFQoRT1VUQ09NRV9DQU5DRUxMRUQQBiqxAQoQSGVhcnRiZWF0VmVyZGljdBIhCh1IRUFSVEJFQVRfVkVSRElDVF9VTlNQRUNJRklFRBAAEh0KGUhFQVJUQkVBVF9WRVJESUNUX1JFTkVXRUQQARIcChhIRUFSVEJFQVRfVkVSRElDVF9DQU5DRUwQAhIgChxIRUFSVEJFQVRfVkVSRElDVF9MRUFTRV9MT1NUEAMSGwoXSEVBUlRCRUFUX1ZFUkRJQ1RfRVJST1IQBCqkAQoKRmFpbFJlYXNvbhIbChdGQUlMX1JFQVNPTl9VTlNQRUNJRklFRBAAEhUKEUZBSUxfUkVBU09OX1JFVFJZEAESFQoRRkFJTF9SRUFTT05fRkFUQUwQAhIWChJGQUlMX1JFQVNPTl9TTk9PWkUQAxIYChRGQUlMX1JFQVNPTl9SRUxFQVNFRBAEEhkKFUZBSUxfUkVBU09OX0NBTkNFTExFRBAFMs0DCg1Xb3JrZXJTZXJ2aWNlEj8KBFdvcmsSGC5ob2xkZmFzdC52MS5Xb3JrUmVxdWVzdBoZLmhvbGRmYXN0LnYxLldvcmtSZXNwb25zZSgBMAESRQoGUmVwb3J0EhouaG9sZGZhc3QudjEuUmVwb3J0UmVxdWVzdBobLmhvbGRmYXN0LnYxLlJlcG9ydFJlc3BvbnNlKAEwARJNCgpDbGFpbVRhc2tzEh4uaG9sZGZhc3QudjEuQ2xhaW1UYXNrc1JlcXVlc3QaHy5ob2xkZmFzdC52MS5DbGFpbVRhc2tzUmVzcG9uc2USSgoJSGVhcnRiZWF0Eh0uaG9sZGZhc3QudjEuSGVhcnRiZWF0UmVxdWVzdBoeLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdFJlc3BvbnNlElAKC1N1Y2NlZWRUYXNrEh8uaG9sZGZhc3QudjEuU3VjY2VlZFRhc2tSZXF1ZXN0GiAuaG9sZGZhc3QudjEuU3VjY2VlZFRhc2tSZXNwb25zZRJHCghGYWlsVGFzaxIcLmhvbGRmYXN0LnYxLkZhaWxUYXNrUmVxdWVzdBodLmhvbGRmYXN0LnYxLkZhaWxUYXNrUmVzcG9uc2ViBnByb3RvMw", [file_holdfast_v1_task, file_holdfast_v1_task_service]);
+  fileDesc("CiBob2xkZmFzdC92MS93b3JrZXJfc2VydmljZS5wcm90bxILaG9sZGZhc3QudjEizAEKC1dvcmtSZXF1ZXN0EicKBWhlbGxvGAEgASgLMhYuaG9sZGZhc3QudjEuV29ya0hlbGxvSAASJQoGY3JlZGl0GAIgASgLMhMuaG9sZGZhc3QudjEuQ3JlZGl0SAASNAoIcmVjZWl2ZWQYAyABKAsyIC5ob2xkZmFzdC52MS5Bc3NpZ25tZW50c1JlY2VpdmVkSAASLAoKa2VlcF9hbGl2ZRgEIAEoCzIWLmhvbGRmYXN0LnYxLktlZXBBbGl2ZUgAQgkKB21lc3NhZ2UisgEKCVdvcmtIZWxsbxIOCgZ0ZW5hbnQYASABKAkSEwoLd29ya2VyX25hbWUYAiABKAkSEQoJd29ya2VyX2lkGAMgASgJEg4KBnF1ZXVlcxgEIAMoCRInCgV0eXBlcxgFIAMoCzIYLmhvbGRmYXN0LnYxLkhhbmRsZWRUeXBlEg0KBXRhc2tzGAYgASgNEg0KBWJ5dGVzGAcgASgNEhYKDmJlZ2luc19hdF9vbmNlGAggASgIIk4KC0hhbmRsZWRUeXBlEgwKBHR5cGUYASABKAkSEwoLbWF4X3ZlcnNpb24YAiABKA0SEgoFdGFza3MYAyABKA1IAIgBAUIICgZfdGFza3MiTgoGQ3JlZGl0Eg0KBXRhc2tzGAEgASgNEg0KBWJ5dGVzGAIgASgNEiYKBXR5cGVzGAMgAygLMhcuaG9sZGZhc3QudjEuVHlwZUNyZWRpdCIpCgpUeXBlQ3JlZGl0EgwKBHR5cGUYASABKAkSDQoFdGFza3MYAiABKA0iXgoTQXNzaWdubWVudHNSZWNlaXZlZBILCgNzZXEYASABKA0SDQoFYmVndW4YAiADKA0SKwoIYXR0ZW1wdHMYAyADKAsyGS5ob2xkZmFzdC52MS5CZWd1bkF0dGVtcHQiNgoMQmVndW5BdHRlbXB0Eg8KB3Rhc2tfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAyILCglLZWVwQWxpdmUi+AEKDFdvcmtSZXNwb25zZRIrCgd3ZWxjb21lGAEgASgLMhguaG9sZGZhc3QudjEuV29ya1dlbGNvbWVIABIvCgthc3NpZ25tZW50cxgCIAEoCzIYLmhvbGRmYXN0LnYxLkFzc2lnbm1lbnRzSAASLAoGY2FuY2VsGAMgASgLMhouaG9sZGZhc3QudjEuQ2FuY2VsQXR0ZW1wdEgAEiMKBWRyYWluGAQgASgLMhIuaG9sZGZhc3QudjEuRHJhaW5IABIsCgprZWVwX2FsaXZlGAUgASgLMhYuaG9sZGZhc3QudjEuS2VlcEFsaXZlSABCCQoHbWVzc2FnZSJXCgtXb3JrV2VsY29tZRISCgpzZXNzaW9uX2lkGAEgASgJEgwKBG5vZGUYAiABKAkSEAoIbGVhc2VfbXMYAyABKAMSFAoMaGVhcnRiZWF0X21zGAQgASgDIkIKC0Fzc2lnbm1lbnRzEgsKA3NlcRgBIAEoDRImCgV0YXNrcxgCIAMoCzIXLmhvbGRmYXN0LnYxLkFzc2lnbm1lbnQixgIKCkFzc2lnbm1lbnQSDwoHdGFza19pZBgBIAEoCRINCgVsZWFzZRgCIAEoDBIfCgRzcGVjGAMgASgLMhEuaG9sZGZhc3QudjEuU3BlYxIPCgdhdHRlbXB0GAQgASgNEhQKDG1heF9hdHRlbXB0cxgFIAEoDRIVCg1mZW5jaW5nX3Rva2VuGAYgASgDEhcKD2lkZW1wb3RlbmN5X2tleRgHIAEoCRINCgVxdWV1ZRgIIAEoCRIOCgZ0ZW5hbnQYCSABKAkSEAoIbGVhc2VfbXMYCiABKAMSEgoKdGltZW91dF9tcxgLIAEoAxIWCg5kZWFkbGluZV9pbl9tcxgMIAEoAxITCgt0cmFjZXBhcmVudBgNIAEoCRIRCglwYXJlbnRfaWQYDiABKAkSDAoEdGFncxgPIAMoCRINCgVhbG9uZRgQIAEoCCJgCg1DYW5jZWxBdHRlbXB0Eg8KB3Rhc2tfaWQYASABKAkSFQoNZmVuY2luZ190b2tlbhgCIAEoAxInCgVjYXVzZRgDIAEoDjIYLmhvbGRmYXN0LnYxLkNhbmNlbENhdXNlIgcKBURyYWluItMBCg1SZXBvcnRSZXF1ZXN0EikKBWhlbGxvGAEgASgLMhguaG9sZGZhc3QudjEuUmVwb3J0SGVsbG9IABIvCgtzZXR0bGVtZW50cxgCIAEoCzIYLmhvbGRmYXN0LnYxLlNldHRsZW1lbnRzSAASLQoKaGVhcnRiZWF0cxgDIAEoCzIXLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdHNIABIsCgprZWVwX2FsaXZlGAQgASgLMhYuaG9sZGZhc3QudjEuS2VlcEFsaXZlSABCCQoHbWVzc2FnZSJECgtSZXBvcnRIZWxsbxISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdvcmtlcl9pZBgCIAEoCRIOCgZ0ZW5hbnQYAyABKAkiRAoLU2V0dGxlbWVudHMSDQoFYmF0Y2gYASABKA0SJgoFaXRlbXMYAiADKAsyFy5ob2xkZmFzdC52MS5TZXR0bGVtZW50Iq4BCgpTZXR0bGVtZW50Eg0KBWxlYXNlGAEgASgMEiUKB291dGNvbWUYAiABKA4yFC5ob2xkZmFzdC52MS5PdXRjb21lEiQKBnJlc3VsdBgDIAEoCzIULmhvbGRmYXN0LnYxLlBheWxvYWQSDwoHbWVzc2FnZRgEIAEoCRISCgplcnJvcl90eXBlGAUgASgJEhAKCGFmdGVyX21zGAYgASgDEg0KBWJlZ3VuGAcgASgIIkYKCkhlYXJ0YmVhdHMSDQoFYmF0Y2gYASABKA0SKQoFaXRlbXMYAiADKAsyGi5ob2xkZmFzdC52MS5IZWFydGJlYXRJdGVtIlYKDUhlYXJ0YmVhdEl0ZW0SDQoFbGVhc2UYASABKAwSJwoIcHJvZ3Jlc3MYAiABKAsyFS5ob2xkZmFzdC52MS5Qcm9ncmVzcxINCgViZWd1bhgDIAEoCCLMAQoOUmVwb3J0UmVzcG9uc2USJwoHc2V0dGxlZBgBIAEoCzIULmhvbGRmYXN0LnYxLlNldHRsZWRIABIzCgpoZWFydGJlYXRzGAIgASgLMh0uaG9sZGZhc3QudjEuSGVhcnRiZWF0QW5zd2Vyc0gAEiMKBWRyYWluGAMgASgLMhIuaG9sZGZhc3QudjEuRHJhaW5IABIsCgprZWVwX2FsaXZlGAQgASgLMhYuaG9sZGZhc3QudjEuS2VlcEFsaXZlSABCCQoHbWVzc2FnZSJWCgdTZXR0bGVkEg0KBWJhdGNoGAEgASgNEioKB3Jlc3VsdHMYAiADKAsyGS5ob2xkZmFzdC52MS5TZXR0bGVSZXN1bHQSEAoIY3JlZGl0ZWQYAyABKAgiXAoMU2V0dGxlUmVzdWx0EiUKBXN0YXRlGAEgASgOMhYuaG9sZGZhc3QudjEuVGFza1N0YXRlEiUKBWVycm9yGAIgASgLMhYuaG9sZGZhc3QudjEuSXRlbUVycm9yIlAKEEhlYXJ0YmVhdEFuc3dlcnMSDQoFYmF0Y2gYASABKA0SLQoHYW5zd2VycxgCIAMoCzIcLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEFuc3dlciKjAQoPSGVhcnRiZWF0QW5zd2VyEi4KB3ZlcmRpY3QYASABKA4yHS5ob2xkZmFzdC52MS5IZWFydGJlYXRWZXJkaWN0EhAKCGxlYXNlX21zGAIgASgDEicKBWNhdXNlGAMgASgOMhguaG9sZGZhc3QudjEuQ2FuY2VsQ2F1c2USJQoFZXJyb3IYBCABKAsyFi5ob2xkZmFzdC52MS5JdGVtRXJyb3IivAEKEUNsYWltVGFza3NSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRITCgt3b3JrZXJfbmFtZRgCIAEoCRIRCgl3b3JrZXJfaWQYAyABKAkSDgoGcXVldWVzGAQgAygJEicKBXR5cGVzGAUgAygLMhguaG9sZGZhc3QudjEuSGFuZGxlZFR5cGUSEQoJbWF4X3Rhc2tzGAYgASgNEg8KB3dhaXRfbXMYByABKAMSEgoKcmVxdWVzdF9pZBgIIAEoCSJiChJDbGFpbVRhc2tzUmVzcG9uc2USJgoFdGFza3MYASADKAsyFy5ob2xkZmFzdC52MS5Bc3NpZ25tZW50EiQKBGxvc3QYAiADKAsyFi5ob2xkZmFzdC52MS5JdGVtRXJyb3IiTQoQSGVhcnRiZWF0UmVxdWVzdBIpCgVpdGVtcxgBIAMoCzIaLmhvbGRmYXN0LnYxLkhlYXJ0YmVhdEl0ZW0SDgoGdGVuYW50GAIgASgJIkIKEUhlYXJ0YmVhdFJlc3BvbnNlEi0KB2Fuc3dlcnMYASADKAsyHC5ob2xkZmFzdC52MS5IZWFydGJlYXRBbnN3ZXIiWQoSU3VjY2VlZFRhc2tSZXF1ZXN0Eg0KBWxlYXNlGAEgASgMEiQKBnJlc3VsdBgCIAEoCzIULmhvbGRmYXN0LnYxLlBheWxvYWQSDgoGdGVuYW50GAMgASgJIjwKE1N1Y2NlZWRUYXNrUmVzcG9uc2USJQoFc3RhdGUYASABKA4yFi5ob2xkZmFzdC52MS5UYXNrU3RhdGUinwEKD0ZhaWxUYXNrUmVxdWVzdBINCgVsZWFzZRgBIAEoDBInCgZyZWFzb24YAiABKA4yFy5ob2xkZmFzdC52MS5GYWlsUmVhc29uEg8KB21lc3NhZ2UYAyABKAkSEgoKZXJyb3JfdHlwZRgEIAEoCRIQCghhZnRlcl9tcxgFIAEoAxIOCgZ0ZW5hbnQYBiABKAkSDQoFYmVndW4YByABKAgiOQoQRmFpbFRhc2tSZXNwb25zZRIlCgVzdGF0ZRgBIAEoDjIWLmhvbGRmYXN0LnYxLlRhc2tTdGF0ZSrOAQoLQ2FuY2VsQ2F1c2USHAoYQ0FOQ0VMX0NBVVNFX1VOU1BFQ0lGSUVEEAASGgoWQ0FOQ0VMX0NBVVNFX0NBTkNFTExFRBABEhkKFUNBTkNFTF9DQVVTRV9ERUFETElORRACEhsKF0NBTkNFTF9DQVVTRV9MRUFTRV9MT1NUEAMSGAoUQ0FOQ0VMX0NBVVNFX1RJTUVPVVQQBBIXChNDQU5DRUxfQ0FVU0VfUEFVU0VEEAUSGgoWQ0FOQ0VMX0NBVVNFX1JFQkFMQU5DRRAGKqIBCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABIVChFPVVRDT01FX1NVQ0NFRURFRBABEhIKDk9VVENPTUVfRkFJTEVEEAISEQoNT1VUQ09NRV9GQVRBTBADEhMKD09VVENPTUVfU05PT1pFRBAEEhQKEE9VVENPTUVfUkVMRUFTRUQQBRIVChFPVVRDT01FX0NBTkNFTExFRBAGKrEBChBIZWFydGJlYXRWZXJkaWN0EiEKHUhFQVJUQkVBVF9WRVJESUNUX1VOU1BFQ0lGSUVEEAASHQoZSEVBUlRCRUFUX1ZFUkRJQ1RfUkVORVdFRBABEhwKGEhFQVJUQkVBVF9WRVJESUNUX0NBTkNFTBACEiAKHEhFQVJUQkVBVF9WRVJESUNUX0xFQVNFX0xPU1QQAxIbChdIRUFSVEJFQVRfVkVSRElDVF9FUlJPUhAEKqQBCgpGYWlsUmVhc29uEhsKF0ZBSUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASFQoRRkFJTF9SRUFTT05fUkVUUlkQARIVChFGQUlMX1JFQVNPTl9GQVRBTBACEhYKEkZBSUxfUkVBU09OX1NOT09aRRADEhgKFEZBSUxfUkVBU09OX1JFTEVBU0VEEAQSGQoVRkFJTF9SRUFTT05fQ0FOQ0VMTEVEEAUyzQMKDVdvcmtlclNlcnZpY2USPwoEV29yaxIYLmhvbGRmYXN0LnYxLldvcmtSZXF1ZXN0GhkuaG9sZGZhc3QudjEuV29ya1Jlc3BvbnNlKAEwARJFCgZSZXBvcnQSGi5ob2xkZmFzdC52MS5SZXBvcnRSZXF1ZXN0GhsuaG9sZGZhc3QudjEuUmVwb3J0UmVzcG9uc2UoATABEk0KCkNsYWltVGFza3MSHi5ob2xkZmFzdC52MS5DbGFpbVRhc2tzUmVxdWVzdBofLmhvbGRmYXN0LnYxLkNsYWltVGFza3NSZXNwb25zZRJKCglIZWFydGJlYXQSHS5ob2xkZmFzdC52MS5IZWFydGJlYXRSZXF1ZXN0Gh4uaG9sZGZhc3QudjEuSGVhcnRiZWF0UmVzcG9uc2USUAoLU3VjY2VlZFRhc2sSHy5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1JlcXVlc3QaIC5ob2xkZmFzdC52MS5TdWNjZWVkVGFza1Jlc3BvbnNlEkcKCEZhaWxUYXNrEhwuaG9sZGZhc3QudjEuRmFpbFRhc2tSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuRmFpbFRhc2tSZXNwb25zZWIGcHJvdG8z", [file_holdfast_v1_task, file_holdfast_v1_task_service]);
 
 /**
  * One message of a worker on a Work stream.
@@ -159,6 +159,14 @@ export type HandledType = Message<"holdfast.v1.HandledType"> & {
    * @generated from field: uint32 max_version = 2;
    */
   maxVersion: number;
+
+  /**
+   * The limit of tasks of this type alone; at most 4,096. In a hello: how many may be assigned at first, beside `tasks` of the hello; a
+   * Credit names further ones. In ClaimTasks: the most in the response; 0 is as not set. Not set: the type has no limit of its own.
+   *
+   * @generated from field: optional uint32 tasks = 3;
+   */
+  tasks?: number | undefined;
 };
 
 /**
@@ -187,6 +195,13 @@ export type Credit = Message<"holdfast.v1.Credit"> & {
    * @generated from field: uint32 bytes = 2;
    */
   bytes: number;
+
+  /**
+   * Further tasks of single types, at most 256: for types that the hello gave a limit of their own; others are ignored.
+   *
+   * @generated from field: repeated holdfast.v1.TypeCredit types = 3;
+   */
+  types: TypeCredit[];
 };
 
 /**
@@ -195,6 +210,34 @@ export type Credit = Message<"holdfast.v1.Credit"> & {
  */
 export const CreditSchema: GenMessage<Credit> = /*@__PURE__*/
   messageDesc(file_holdfast_v1_worker_service, 3);
+
+/**
+ * Credits for tasks of one type, beside the credits for all tasks.
+ *
+ * @generated from message holdfast.v1.TypeCredit
+ */
+export type TypeCredit = Message<"holdfast.v1.TypeCredit"> & {
+  /**
+   * The name of the task type.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Further tasks of this type.
+   *
+   * @generated from field: uint32 tasks = 2;
+   */
+  tasks: number;
+};
+
+/**
+ * Describes the message holdfast.v1.TypeCredit.
+ * Use `create(TypeCreditSchema)` to create a new message.
+ */
+export const TypeCreditSchema: GenMessage<TypeCredit> = /*@__PURE__*/
+  messageDesc(file_holdfast_v1_worker_service, 4);
 
 /**
  * Acknowledges every Assignments message up to a number, and reports the attempts that begin. A worker that was assigned something and
@@ -231,7 +274,7 @@ export type AssignmentsReceived = Message<"holdfast.v1.AssignmentsReceived"> & {
  * Use `create(AssignmentsReceivedSchema)` to create a new message.
  */
 export const AssignmentsReceivedSchema: GenMessage<AssignmentsReceived> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 4);
+  messageDesc(file_holdfast_v1_worker_service, 5);
 
 /**
  * An attempt whose handler has been called, or is called now.
@@ -259,7 +302,7 @@ export type BegunAttempt = Message<"holdfast.v1.BegunAttempt"> & {
  * Use `create(BegunAttemptSchema)` to create a new message.
  */
 export const BegunAttemptSchema: GenMessage<BegunAttempt> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 5);
+  messageDesc(file_holdfast_v1_worker_service, 6);
 
 /**
  * Keeps a connection from being closed as idle.
@@ -274,7 +317,7 @@ export type KeepAlive = Message<"holdfast.v1.KeepAlive"> & {
  * Use `create(KeepAliveSchema)` to create a new message.
  */
 export const KeepAliveSchema: GenMessage<KeepAlive> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 6);
+  messageDesc(file_holdfast_v1_worker_service, 7);
 
 /**
  * One message of the server on a Work stream.
@@ -335,7 +378,7 @@ export type WorkResponse = Message<"holdfast.v1.WorkResponse"> & {
  * Use `create(WorkResponseSchema)` to create a new message.
  */
 export const WorkResponseSchema: GenMessage<WorkResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 7);
+  messageDesc(file_holdfast_v1_worker_service, 8);
 
 /**
  * The session that `hello` opened.
@@ -377,7 +420,7 @@ export type WorkWelcome = Message<"holdfast.v1.WorkWelcome"> & {
  * Use `create(WorkWelcomeSchema)` to create a new message.
  */
 export const WorkWelcomeSchema: GenMessage<WorkWelcome> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 8);
+  messageDesc(file_holdfast_v1_worker_service, 9);
 
 /**
  * Tasks that the worker now holds.
@@ -405,7 +448,7 @@ export type Assignments = Message<"holdfast.v1.Assignments"> & {
  * Use `create(AssignmentsSchema)` to create a new message.
  */
 export const AssignmentsSchema: GenMessage<Assignments> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 9);
+  messageDesc(file_holdfast_v1_worker_service, 10);
 
 /**
  * A task with the lease under which a worker holds it. All times are durations, so that clocks are never compared.
@@ -531,7 +574,7 @@ export type Assignment = Message<"holdfast.v1.Assignment"> & {
  * Use `create(AssignmentSchema)` to create a new message.
  */
 export const AssignmentSchema: GenMessage<Assignment> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 10);
+  messageDesc(file_holdfast_v1_worker_service, 11);
 
 /**
  * Asks a worker to stop an attempt and to settle it. A worker that has not called the handler yet releases the task and does not call it,
@@ -567,7 +610,7 @@ export type CancelAttempt = Message<"holdfast.v1.CancelAttempt"> & {
  * Use `create(CancelAttemptSchema)` to create a new message.
  */
 export const CancelAttemptSchema: GenMessage<CancelAttempt> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 11);
+  messageDesc(file_holdfast_v1_worker_service, 12);
 
 /**
  * The stream will end: open the next one first, then close this one.
@@ -582,7 +625,7 @@ export type Drain = Message<"holdfast.v1.Drain"> & {
  * Use `create(DrainSchema)` to create a new message.
  */
 export const DrainSchema: GenMessage<Drain> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 12);
+  messageDesc(file_holdfast_v1_worker_service, 13);
 
 /**
  * One message of a worker on a Report stream.
@@ -635,7 +678,7 @@ export type ReportRequest = Message<"holdfast.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 13);
+  messageDesc(file_holdfast_v1_worker_service, 14);
 
 /**
  * Identifies the worker of a Report stream.
@@ -670,7 +713,7 @@ export type ReportHello = Message<"holdfast.v1.ReportHello"> & {
  * Use `create(ReportHelloSchema)` to create a new message.
  */
 export const ReportHelloSchema: GenMessage<ReportHello> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 14);
+  messageDesc(file_holdfast_v1_worker_service, 15);
 
 /**
  * A batch of settlements.
@@ -698,7 +741,7 @@ export type Settlements = Message<"holdfast.v1.Settlements"> & {
  * Use `create(SettlementsSchema)` to create a new message.
  */
 export const SettlementsSchema: GenMessage<Settlements> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 15);
+  messageDesc(file_holdfast_v1_worker_service, 16);
 
 /**
  * The end of one attempt.
@@ -761,7 +804,7 @@ export type Settlement = Message<"holdfast.v1.Settlement"> & {
  * Use `create(SettlementSchema)` to create a new message.
  */
 export const SettlementSchema: GenMessage<Settlement> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 16);
+  messageDesc(file_holdfast_v1_worker_service, 17);
 
 /**
  * A batch of heartbeats.
@@ -789,7 +832,7 @@ export type Heartbeats = Message<"holdfast.v1.Heartbeats"> & {
  * Use `create(HeartbeatsSchema)` to create a new message.
  */
 export const HeartbeatsSchema: GenMessage<Heartbeats> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 17);
+  messageDesc(file_holdfast_v1_worker_service, 18);
 
 /**
  * The heartbeat of one attempt.
@@ -824,7 +867,7 @@ export type HeartbeatItem = Message<"holdfast.v1.HeartbeatItem"> & {
  * Use `create(HeartbeatItemSchema)` to create a new message.
  */
 export const HeartbeatItemSchema: GenMessage<HeartbeatItem> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 18);
+  messageDesc(file_holdfast_v1_worker_service, 19);
 
 /**
  * One message of the server on a Report stream.
@@ -877,7 +920,7 @@ export type ReportResponse = Message<"holdfast.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 19);
+  messageDesc(file_holdfast_v1_worker_service, 20);
 
 /**
  * Results of a batch of settlements.
@@ -912,7 +955,7 @@ export type Settled = Message<"holdfast.v1.Settled"> & {
  * Use `create(SettledSchema)` to create a new message.
  */
 export const SettledSchema: GenMessage<Settled> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 20);
+  messageDesc(file_holdfast_v1_worker_service, 21);
 
 /**
  * The result of one settlement.
@@ -940,7 +983,7 @@ export type SettleResult = Message<"holdfast.v1.SettleResult"> & {
  * Use `create(SettleResultSchema)` to create a new message.
  */
 export const SettleResultSchema: GenMessage<SettleResult> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 21);
+  messageDesc(file_holdfast_v1_worker_service, 22);
 
 /**
  * Results of a batch of heartbeats.
@@ -968,7 +1011,7 @@ export type HeartbeatAnswers = Message<"holdfast.v1.HeartbeatAnswers"> & {
  * Use `create(HeartbeatAnswersSchema)` to create a new message.
  */
 export const HeartbeatAnswersSchema: GenMessage<HeartbeatAnswers> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 22);
+  messageDesc(file_holdfast_v1_worker_service, 23);
 
 /**
  * The result of one heartbeat.
@@ -1010,7 +1053,7 @@ export type HeartbeatAnswer = Message<"holdfast.v1.HeartbeatAnswer"> & {
  * Use `create(HeartbeatAnswerSchema)` to create a new message.
  */
 export const HeartbeatAnswerSchema: GenMessage<HeartbeatAnswer> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 23);
+  messageDesc(file_holdfast_v1_worker_service, 24);
 
 /**
  * Request of ClaimTasks.
@@ -1080,7 +1123,7 @@ export type ClaimTasksRequest = Message<"holdfast.v1.ClaimTasksRequest"> & {
  * Use `create(ClaimTasksRequestSchema)` to create a new message.
  */
 export const ClaimTasksRequestSchema: GenMessage<ClaimTasksRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 24);
+  messageDesc(file_holdfast_v1_worker_service, 25);
 
 /**
  * Response of ClaimTasks.
@@ -1108,7 +1151,7 @@ export type ClaimTasksResponse = Message<"holdfast.v1.ClaimTasksResponse"> & {
  * Use `create(ClaimTasksResponseSchema)` to create a new message.
  */
 export const ClaimTasksResponseSchema: GenMessage<ClaimTasksResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 25);
+  messageDesc(file_holdfast_v1_worker_service, 26);
 
 /**
  * Request of Heartbeat.
@@ -1136,7 +1179,7 @@ export type HeartbeatRequest = Message<"holdfast.v1.HeartbeatRequest"> & {
  * Use `create(HeartbeatRequestSchema)` to create a new message.
  */
 export const HeartbeatRequestSchema: GenMessage<HeartbeatRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 26);
+  messageDesc(file_holdfast_v1_worker_service, 27);
 
 /**
  * Response of Heartbeat.
@@ -1157,7 +1200,7 @@ export type HeartbeatResponse = Message<"holdfast.v1.HeartbeatResponse"> & {
  * Use `create(HeartbeatResponseSchema)` to create a new message.
  */
 export const HeartbeatResponseSchema: GenMessage<HeartbeatResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 27);
+  messageDesc(file_holdfast_v1_worker_service, 28);
 
 /**
  * Request of SucceedTask.
@@ -1192,7 +1235,7 @@ export type SucceedTaskRequest = Message<"holdfast.v1.SucceedTaskRequest"> & {
  * Use `create(SucceedTaskRequestSchema)` to create a new message.
  */
 export const SucceedTaskRequestSchema: GenMessage<SucceedTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 28);
+  messageDesc(file_holdfast_v1_worker_service, 29);
 
 /**
  * Response of SucceedTask.
@@ -1213,7 +1256,7 @@ export type SucceedTaskResponse = Message<"holdfast.v1.SucceedTaskResponse"> & {
  * Use `create(SucceedTaskResponseSchema)` to create a new message.
  */
 export const SucceedTaskResponseSchema: GenMessage<SucceedTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 29);
+  messageDesc(file_holdfast_v1_worker_service, 30);
 
 /**
  * Request of FailTask.
@@ -1276,7 +1319,7 @@ export type FailTaskRequest = Message<"holdfast.v1.FailTaskRequest"> & {
  * Use `create(FailTaskRequestSchema)` to create a new message.
  */
 export const FailTaskRequestSchema: GenMessage<FailTaskRequest> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 30);
+  messageDesc(file_holdfast_v1_worker_service, 31);
 
 /**
  * Response of FailTask.
@@ -1297,7 +1340,7 @@ export type FailTaskResponse = Message<"holdfast.v1.FailTaskResponse"> & {
  * Use `create(FailTaskResponseSchema)` to create a new message.
  */
 export const FailTaskResponseSchema: GenMessage<FailTaskResponse> = /*@__PURE__*/
-  messageDesc(file_holdfast_v1_worker_service, 31);
+  messageDesc(file_holdfast_v1_worker_service, 32);
 
 /**
  * Why an attempt must stop.
