@@ -1,3 +1,4 @@
+import { asHoldfastError } from '../../core/errors.ts';
 import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
@@ -6,7 +7,14 @@ import { type AbortKind, retryDirectiveOf } from '../errors.ts';
 import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
 import { logFailed, logStopped } from './attempt-log.ts';
 import { inputOf } from './input.ts';
-import { type AttemptOutcome, outcomeOfAbort, outcomeOfThrown, resultOf, timedOut } from './outcome.ts';
+import {
+  type AttemptOutcome,
+  outcomeOfAbort,
+  outcomeOfThrown,
+  resultOf,
+  timedOut,
+  unrecordedOutcome,
+} from './outcome.ts';
 import type { BufferedAssignment } from './slots.ts';
 
 export interface AttemptsEvents extends ContextParts {
@@ -22,6 +30,15 @@ export interface AttemptsEvents extends ContextParts {
   due(atMs: number): void;
 }
 
+/**
+ * Returns the promise after marking its rejection as handled: a middleware that does not await `next()` must not end the
+ * process when the handler throws.
+ */
+function handled(result: Promise<unknown>): Promise<unknown> {
+  result.catch(() => {});
+  return result;
+}
+
 type HandlerCall = (input: unknown, context: AttemptContext) => unknown;
 
 /** Returns the handler's function with the middleware around it. */
@@ -30,7 +47,7 @@ function withMiddleware({ run }: Handler, use: readonly Middleware[]): HandlerCa
   return (input, context) => {
     const step = async (i: number): Promise<unknown> => {
       const middleware = use[i];
-      return middleware === undefined ? run(input, context) : middleware(context, () => step(i + 1));
+      return middleware === undefined ? run(input, context) : middleware(context, () => handled(step(i + 1)));
     };
     return step(0);
   };
@@ -142,7 +159,12 @@ export class Attempts {
       const outcome = resultOf(task, value);
       this.#handleReturned(attempt, outcome instanceof Promise ? await outcome : outcome);
     } catch (thrown) {
-      this.#handleThrown(attempt, thrown);
+      try {
+        this.#handleThrown(attempt, thrown);
+      } catch (defect) {
+        // An attempt that is not ended would keep its slot and its lease, and a rejection here would end the process.
+        this.#end(attempt, unrecordedOutcome(asHoldfastError(defect)));
+      }
     }
   }
 

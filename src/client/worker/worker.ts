@@ -5,9 +5,9 @@ import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { type Attempt, logFields } from './attempt.ts';
-import { reportRecorded } from './attempt-log.ts';
+import { logUnrecorded, reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
-import { type AttemptOutcome, released } from './outcome.ts';
+import { type AttemptOutcome, released, unrecordedOutcome } from './outcome.ts';
 import type { RunningWorker, WorkerParts } from './running.ts';
 import { Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
@@ -180,11 +180,21 @@ class WorkerRun implements RunningWorker {
   }
 
   #settle(assignment: Assignment, outcome: AttemptOutcome): void {
+    const { lease, spec } = assignment;
+    const { log } = this.#parts;
+    let sent = outcome;
     this.#settlements.add({
-      settlement: { lease: assignment.lease, ...outcome },
-      specBytes: assignment.spec.length,
+      settlement: { lease, ...outcome },
+      specBytes: spec.length,
       tries: 0,
-      done: (result) => reportRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
+      replace: (error) => {
+        // A release has no content that could be invalid, and a failure would use an attempt.
+        if (sent !== outcome || outcome.outcome === 'released') return undefined;
+        sent = unrecordedOutcome(error);
+        logUnrecorded(log, assignment, outcome, error);
+        return { lease, ...sent };
+      },
+      done: (result) => reportRecorded(this.#spec, log, assignment, sent, result),
     });
   }
 
