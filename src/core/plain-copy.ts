@@ -34,7 +34,9 @@ export function boundedFields(fields: object): Record<string, unknown> {
     const bounded: Record<string, unknown> = {};
     for (const key of Object.keys(fields)) {
       if (copy.full) break;
-      bounded[key] = copy.unlessComplete((fields as Record<string, unknown>)[key]);
+      bounded[clipChars(key, limits.keyChars)] = copy.unlessComplete(
+        (fields as Record<string, unknown>)[key],
+      );
     }
     return bounded;
   } catch {
