@@ -12,7 +12,7 @@ import type { WorkerSpec } from './contract/handler.ts';
 import type { TaskType } from './contract/task.ts';
 import { numberRule } from './contract/untyped-values.ts';
 import { type Duration, durationMs } from './duration.ts';
-import { type Logger, silent } from './log.ts';
+import { type Logger, neverThrowing, silent } from './log.ts';
 import { during, noPresence, type Presence } from './presence.ts';
 import { buildSubmission, type ParentTask } from './submit/build-submission.ts';
 import type { Submit } from './submit/submit-call.ts';
@@ -208,6 +208,7 @@ const pageLimit = numberRule(whole(0, limits.pageItems, 'tasks'));
 class TransportClient implements Client {
   readonly #transport: Transport;
   readonly #options: ClientOptions;
+  readonly #log: Logger;
   readonly #parts: HandleParts;
   readonly #presence: Presence;
   readonly #submitter: Submitter;
@@ -220,6 +221,7 @@ class TransportClient implements Client {
     const retryForMs = durationMs(retryFor, 'retryFor');
     this.#transport = transport;
     this.#options = options;
+    this.#log = neverThrowing(options.log ?? silent);
     const onRetry = (error: HoldfastError): void => this.#logRetry(error, retryForMs);
     this.#submitter = new Submitter({ transport, clock, tenant, retryForMs, onRetry });
     this.#presence = presence;
@@ -302,12 +304,12 @@ class TransportClient implements Client {
 
   async work(worker: WorkerSpec): Promise<RunningWorker> {
     if (this.#closing !== undefined) throw closedError();
-    const { clock, tenant = '', log = silent, workerName = 'worker', beginsAtOnce = false } = this.#options;
+    const { clock, tenant = '', workerName = 'worker', beginsAtOnce = false } = this.#options;
     const running = startWorker(worker, {
       transport: this.#transport,
       clock,
       tenant,
-      log,
+      log: this.#log,
       workerName,
       beginsAtOnce,
       submit: (task, input, options, parent) => this.#submit(task, input, options, parent),
@@ -332,8 +334,7 @@ class TransportClient implements Client {
     const nowMs = this.#parts.clock.monotonic();
     if (nowMs - this.#retryLoggedAtMs < logRetryEveryMs) return;
     this.#retryLoggedAtMs = nowMs;
-    const { log = silent } = this.#options;
-    log.warn({ err, help: err.help }, `${err.message} Trying again for up to ${retryForMs / 1_000} s.`);
+    this.#log.warn({ err, help: err.help }, `${err.message} Trying again for up to ${retryForMs / 1_000} s.`);
   }
 
   async #close(): Promise<void> {

@@ -38,11 +38,15 @@ export interface AttemptContext {
   readonly deadline: Date;
   /** The W3C `traceparent` of the submission; empty if it had none. */
   readonly traceparent: string;
-  /** The log for this attempt: each line carries `task_id`, `queue`, `attempt` and the trace ids. */
+  /**
+   * The log for this attempt: each line carries `task_id`, `queue`, `attempt` and the trace ids. It never throws,
+   * whatever it is given; texts of more than 8 KiB are cut.
+   */
   readonly log: Logger;
   /**
    * Reports the progress of this attempt: a fraction from 0 to 1 and a note, cut to 256 characters. The progress is
-   * sent at most once a second; the latest report wins.
+   * sent at most once a second; the latest report wins. It never throws: a number outside 0 to 1 counts as the nearer
+   * end, and a fraction that is no number, or a note that is no text, is not sent, with one log line for the attempt.
    */
   progress(fraction: number, note?: string): void;
   /**

@@ -1,4 +1,6 @@
+import { clipChars } from '../core/clip.ts';
 import { invalid } from '../core/errors.ts';
+import { kindOf } from './contract/untyped-values.ts';
 
 type Unit = 'ms' | 's' | 'm' | 'h' | 'd';
 
@@ -18,9 +20,14 @@ export function durationMs(duration: Duration, field = 'duration'): number {
   if (typeof duration === 'number') {
     return encodableMs(duration, duration, field);
   }
+  if (typeof duration !== 'string') {
+    throw invalid([
+      { field, description: `is ${kindOf(duration)}; give a number of ms or a text such as '5m'` },
+    ]);
+  }
   const parts = form.exec(duration);
   if (parts === null) {
-    const description = `is '${duration}'; write a number and one of ms, s, m, h, d, such as '10s' or '5m'`;
+    const description = `is '${clipChars(duration, 100)}'; write a number and one of ms, s, m, h, d, such as '10s' or '5m'`;
     throw invalid([{ field, description }]);
   }
   return encodableMs(Number(parts[1]) * unitMs[parts[2] as Unit], duration, field);

@@ -2,6 +2,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { duration, requireValid } from '../core/rules.ts';
 import type { DeadReason } from '../core/task/event.ts';
+import { errorText, isInstance, readProperty, textOf } from '../core/untrusted.ts';
 import { type Duration, durationMs } from './duration.ts';
 
 export { type Code, codes, HoldfastError, type Reason, reasons, type Violation } from '../core/errors.ts';
@@ -46,7 +47,9 @@ export class RetryAfter extends Error {
    * @throws HoldfastError INVALID_ARGUMENT if `after` is malformed or longer than 30 days.
    */
   constructor(after: Duration, cause?: unknown) {
-    super(cause instanceof Error ? cause.message : 'the handler requested a later retry', { cause });
+    super(isInstance(cause, Error) ? errorText(cause).message : 'the handler requested a later retry', {
+      cause,
+    });
     this.afterMs = durationMs(after, 'RetryAfter');
     requireValid('RetryAfter', retryWait, this.afterMs);
   }
@@ -73,19 +76,28 @@ export class Snooze extends Error {
   }
 }
 
-/** The instruction that a handler gives by throwing FatalError, RetryAfter or Snooze. */
+/**
+ * The instruction that a handler gives by throwing FatalError, RetryAfter or Snooze. `invalid`: a RetryAfter or Snooze
+ * whose wait was changed to a value that its constructor refuses.
+ */
 export type RetryDirective =
   | { readonly kind: 'fatal' }
-  | { readonly kind: 'retryAfter' | 'snooze'; readonly afterMs: number };
+  | { readonly kind: 'retryAfter' | 'snooze'; readonly afterMs: number }
+  | { readonly kind: 'invalid'; readonly problem: string };
 
-/** Returns the retry instruction of a thrown value, or undefined if it is an ordinary error. */
+const waits = { retryAfter: retryWait, snooze: snoozeWait } as const;
+
+/** Returns the retry instruction of a thrown value, or undefined if it is an ordinary error. Never throws. */
 export function retryDirectiveOf(thrown: unknown): RetryDirective | undefined {
-  if (typeof thrown !== 'object' || thrown === null || !(retryDirective in thrown)) return undefined;
-  const { [retryDirective]: kind, afterMs } = thrown as {
-    [retryDirective]: RetryDirective['kind'];
-    afterMs: number;
-  };
-  return kind === 'fatal' ? { kind } : { kind, afterMs };
+  if (typeof thrown !== 'object' || thrown === null) return undefined;
+  const kind = readProperty(thrown, retryDirective);
+  if (kind === 'fatal') return { kind };
+  if (kind !== 'retryAfter' && kind !== 'snooze') return undefined;
+  const afterMs = readProperty(thrown, 'afterMs');
+  const problem = typeof afterMs === 'number' ? waits[kind](afterMs) : `is ${textOf(afterMs, 100)}`;
+  return problem === undefined
+    ? { kind, afterMs: afterMs as number }
+    : { kind: 'invalid', problem: `the wait of the thrown ${kind} ${problem}` };
 }
 
 /**

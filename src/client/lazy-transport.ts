@@ -110,6 +110,11 @@ class PendingStream<In, Out> implements Outgoing<In> {
 
   #start(stream: Outgoing<In>): void {
     this.#stream = stream;
-    for (const apply of this.#queued.splice(0)) apply(stream);
+    try {
+      for (const apply of this.#queued.splice(0)) apply(stream);
+    } catch (thrown) {
+      // A message that cannot be encoded must not end the process as a rejection that nothing handles.
+      stream.abort(asHoldfastError(thrown));
+    }
   }
 }

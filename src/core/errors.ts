@@ -1,3 +1,5 @@
+import { isInstance, messageOf } from './untrusted.ts';
+
 /** The closed set of error codes; each is a gRPC status of the same name. */
 export const codes = [
   'CANCELLED',
@@ -128,9 +130,9 @@ export class HoldfastError extends Error {
  * Returns a thrown value as a HoldfastError. A value of any other class is a defect of Holdfast: INTERNAL, reason BUG.
  */
 export function asHoldfastError(thrown: unknown): HoldfastError {
-  if (thrown instanceof HoldfastError) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return new HoldfastError('INTERNAL', 'BUG', `Holdfast failed with an unexpected error: ${message}`, {
+  if (isInstance(thrown, HoldfastError)) return thrown;
+  const message = `Holdfast failed with an unexpected error: ${messageOf(thrown)}`;
+  return new HoldfastError('INTERNAL', 'BUG', message, {
     cause: thrown,
     help: 'This is a defect of Holdfast. Please report it with the log lines around it.',
   });

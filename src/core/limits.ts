@@ -27,6 +27,11 @@ export interface Limits {
   readonly tagBytes: number;
   /** The maximum length of a stored error message. A longer message is cut. */
   readonly messageBytes: number;
+  /**
+   * The characters that the fields of one log line may have in all, in Holdfast's own log and in the log of an attempt. A
+   * longer line is cut.
+   */
+  readonly logLineChars: number;
   readonly reasonChars: number;
   readonly progressNoteChars: number;
   readonly contentTypeChars: number;
@@ -139,6 +144,7 @@ export const limits: Limits = Object.freeze({
   tags: 8,
   tagBytes: 64,
   messageBytes: 8_192,
+  logLineChars: 32_768,
   reasonChars: 1_024,
   progressNoteChars: 256,
   contentTypeChars: 128,

@@ -1,5 +1,8 @@
 import pino, { type Logger } from 'pino';
 import { HoldfastError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { boundedFields, plainCopy } from '../core/plain-copy.ts';
+import { errorText, isInstance, readProperty } from '../core/untrusted.ts';
 
 let shared: Logger | undefined;
 
@@ -10,18 +13,33 @@ let shared: Logger | undefined;
 function serializeError(err: unknown): unknown {
   const level = shared?.level;
   const isWhole = level === 'debug' || level === 'trace';
-  if (!(err instanceof HoldfastError) || err.code === 'INTERNAL' || isWhole) {
-    // Causes are logged as nested errors, so the message need not repeat them.
-    return err instanceof Error ? pino.stdSerializers.errWithCause(err) : err;
+  if (!isInstance(err, HoldfastError) || err.code === 'INTERNAL' || isWhole) {
+    return isInstance(err, Error) ? wholeError(err) : plainCopy(err, limits.logLineChars);
   }
   const { code, reason, message, help, taskId } = err;
   return { code, reason, message, help, taskId };
 }
 
+/** Serializes an error with its stack, its causes and its own fields. */
+function wholeError(err: Error): unknown {
+  try {
+    // Causes are logged as nested errors, so the message need not repeat them.
+    return plainCopy(pino.stdSerializers.errWithCause(err), limits.logLineChars);
+  } catch {
+    // The error is frozen, has a getter that throws, or is a proxy.
+    const { message, name } = errorText(err);
+    return plainCopy({ type: name, message, stack: readProperty(err, 'stack') }, limits.logLineChars);
+  }
+}
+
 /** Returns the default log: JSON lines on standard error, at the level of HOLDFAST_LOG (default `info`). */
 export function defaultLog(): Logger {
   shared ??= pino(
-    { level: process.env.HOLDFAST_LOG || 'info', serializers: { err: serializeError } },
+    {
+      level: process.env.HOLDFAST_LOG || 'info',
+      serializers: { err: serializeError },
+      formatters: { log: boundedFields },
+    },
     pino.destination({ dest: 2, sync: true }),
   );
   return shared;

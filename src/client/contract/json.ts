@@ -1,6 +1,7 @@
 /** Converts values to JSON bytes and back. An error names the path of the value that JSON cannot carry. */
 import type { Payload } from '../../core/codec/payload.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { isInstance, messageOf } from '../../core/untrusted.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 const noBytes = new Uint8Array(0);
@@ -10,6 +11,23 @@ interface UnsendableValue {
   readonly path: string;
   readonly what: string;
 }
+
+/**
+ * The search for a value that JSON cannot carry. It ends early when the strings alone would make the JSON much larger than
+ * it may be, so that a very large value, or a small one that holds the same part many times, is not encoded in vain.
+ */
+interface Search {
+  /** The objects that contain the current value, to detect a circular reference. */
+  readonly above: object[];
+  /** The number of characters that may still be found. */
+  charsLeft: number;
+}
+
+/** Thrown by a search that has found too many characters. */
+class TooManyChars extends Error {}
+
+/** A value is encoded to count its bytes, for the error message, if it is at most this many times too large. */
+const countedTimes = 4;
 
 function childPath(path: string, key: string | number): string {
   if (typeof key === 'number') return `${path}[${key}]`;
@@ -27,10 +45,11 @@ function describeUnsendable(value: object): string | undefined {
 
 /**
  * Returns the path of the first value that JSON would not carry unchanged, or undefined if JSON carries all values
- * unchanged. A value with its own `toJSON` is accepted. `above` holds the objects that contain the value, to detect a
- * circular reference.
+ * unchanged. A value with its own `toJSON` is accepted.
  */
-function findUnsendable(value: unknown, path: string, above: object[]): UnsendableValue | undefined {
+function findUnsendable(value: unknown, path: string, search: Search): UnsendableValue | undefined {
+  if (typeof value === 'string') count(value.length, search);
+  else count(1, search);
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : { path, what: String(value) };
   if (typeof value === 'bigint' || typeof value === 'symbol' || typeof value === 'function') {
     return { path, what: `a ${typeof value}` };
@@ -39,34 +58,42 @@ function findUnsendable(value: unknown, path: string, above: object[]): Unsendab
   const what = describeUnsendable(value);
   if (what !== undefined) return { path, what };
   if ('toJSON' in value && typeof value.toJSON === 'function') return undefined;
-  if (above.includes(value)) return { path, what: 'a circular reference' };
-  above.push(value);
+  if (search.above.includes(value)) return { path, what: 'a circular reference' };
+  search.above.push(value);
   const found = Array.isArray(value)
-    ? findUnsendableItem(value, path, above)
-    : findUnsendableField(value, path, above);
-  above.pop();
+    ? findUnsendableItem(value, path, search)
+    : findUnsendableField(value, path, search);
+  search.above.pop();
   return found;
+}
+
+function count(chars: number, search: Search): void {
+  search.charsLeft -= chars;
+  if (search.charsLeft < 0) throw new TooManyChars();
 }
 
 function findUnsendableItem(
   items: readonly unknown[],
   path: string,
-  above: object[],
+  search: Search,
 ): UnsendableValue | undefined {
   for (let i = 0; i < items.length; i++) {
     if (items[i] === undefined) return { path: childPath(path, i), what: 'undefined in an array' };
-    const found = findUnsendable(items[i], childPath(path, i), above);
+    const found = findUnsendable(items[i], childPath(path, i), search);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function findUnsendableField(fields: object, path: string, above: object[]): UnsendableValue | undefined {
+function findUnsendableField(fields: object, path: string, search: Search): UnsendableValue | undefined {
   for (const key of Object.keys(fields)) {
     const value = (fields as Record<string, unknown>)[key];
-    // Most values are strings: skipping them here saves building a path for each.
-    if (typeof value === 'string') continue;
-    const found = findUnsendable(value, childPath(path, key), above);
+    // Most values are strings: counting them here saves building a path for each.
+    if (typeof value === 'string') {
+      count(value.length, search);
+      continue;
+    }
+    const found = findUnsendable(value, childPath(path, key), search);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -75,16 +102,35 @@ function findUnsendableField(fields: object, path: string, above: object[]): Uns
 /**
  * Encodes a value as a JSON payload. `undefined` becomes an empty payload, which `fromPayload` reads as `undefined`.
  * `what` names the value in errors.
- * @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON with the path of a value that JSON cannot carry, or reason
- * TOO_LARGE if the payload has more than `maxBytes`.
+ * @throws HoldfastError INVALID_ARGUMENT, reason BAD_JSON with the path of a value that JSON cannot carry, or with the
+ * reason why the value could not be read, or reason TOO_LARGE if the payload has more than `maxBytes`.
  */
 export function toPayload(value: unknown, what: string, maxBytes: number): Payload {
   if (value === undefined) return { contentType: '', encoding: '', keyId: '', bytes: noBytes, reference: '' };
-  const found = findUnsendable(value, '', []);
-  if (found !== undefined) throw badJson(what, found);
-  const bytes = Buffer.from(JSON.stringify(value), 'utf8');
-  if (bytes.length > maxBytes) throw tooLarge(what, bytes.length, maxBytes);
+  const bytes = Buffer.from(jsonOf(value, what, maxBytes), 'utf8');
+  if (bytes.length > maxBytes) throw tooLarge(what, `${bytes.length.toLocaleString('en')} bytes`, maxBytes);
   return { contentType: jsonType, encoding: '', keyId: '', bytes, reference: '' };
+}
+
+function jsonOf(value: unknown, what: string, maxBytes: number): string {
+  const most = maxBytes * countedTimes;
+  let found: UnsendableValue | undefined;
+  let json: string | undefined;
+  try {
+    found = findUnsendable(value, '', { above: [], charsLeft: most });
+    if (found === undefined) json = JSON.stringify(value);
+  } catch (thrown) {
+    if (isInstance(thrown, TooManyChars))
+      throw tooLarge(what, `more than ${most.toLocaleString('en')} characters`, maxBytes);
+    // A RangeError is a stack overflow, or a text that is longer than a string can be.
+    const why = isInstance(thrown, RangeError)
+      ? `It is nested too deeply or too large (${messageOf(thrown)})`
+      : `It could not be read: ${messageOf(thrown)}`;
+    throw notJson(what, `${why}.`, thrown);
+  }
+  if (found !== undefined) throw badJson(what, found);
+  if (json === undefined) throw notJson(what, 'Its toJSON() returned nothing that JSON can carry.');
+  return json;
 }
 
 /**
@@ -104,17 +150,26 @@ export function fromPayload(payload: Pick<Payload, 'contentType' | 'encoding' | 
   }
 }
 
+const sendJson = 'Send strings, finite numbers, booleans, null, and arrays and plain objects of them.';
+
 function badJson(what: string, { path, what: culprit }: UnsendableValue): HoldfastError {
   const place = path === '' ? 'It is' : `The value at '${path}' is`;
   return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `${what} is not JSON. ${place} ${culprit}.`, {
-    help: 'Send strings, finite numbers, booleans, null, and arrays and plain objects of them.',
+    help: sendJson,
     violations: [{ field: path === '' ? 'payload' : path, description: culprit }],
   });
 }
 
-function tooLarge(what: string, bytes: number, maxBytes: number): HoldfastError {
-  const [has, most] = [bytes, maxBytes].map((n) => n.toLocaleString('en'));
-  return new HoldfastError('INVALID_ARGUMENT', 'TOO_LARGE', `${what} has ${has} bytes; at most ${most}.`, {
+function notJson(what: string, why: string, cause?: unknown): HoldfastError {
+  return new HoldfastError('INVALID_ARGUMENT', 'BAD_JSON', `${what} is not JSON. ${why}`, {
+    help: sendJson,
+    cause,
+  });
+}
+
+function tooLarge(what: string, has: string, maxBytes: number): HoldfastError {
+  const most = `at most ${maxBytes.toLocaleString('en')} bytes`;
+  return new HoldfastError('INVALID_ARGUMENT', 'TOO_LARGE', `${what} has ${has}; ${most}.`, {
     help: 'Store large data elsewhere and send a reference to it.',
   });
 }

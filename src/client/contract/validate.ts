@@ -3,7 +3,10 @@
  * schema, with its defaults and transformations.
  */
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { clipChars } from '../../core/clip.ts';
 import { HoldfastError, type Violation } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import { textOf } from '../../core/untrusted.ts';
 
 type Issue = StandardSchemaV1.Issue;
 
@@ -11,19 +14,27 @@ function pathOf({ path }: Issue): string {
   let text = '';
   for (const part of path ?? []) {
     const key = typeof part === 'object' ? part.key : part;
-    text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${String(key)}`;
+    text += typeof key === 'number' ? `[${key}]` : `${text === '' ? '' : '.'}${textOf(key)}`;
   }
   return text;
 }
 
 /** Converts the issues of a schema to violations, one per issue. */
 export function violationsOf(issues: readonly Issue[]): Violation[] {
-  return issues.map((issue) => ({ field: pathOf(issue) || 'value', description: issue.message }));
+  return issues.map((issue) => ({ field: pathOf(issue) || 'value', description: textOf(issue.message) }));
 }
 
-/** Formats violations as one line: `field: description; field: description`. */
+/**
+ * Formats violations as one line: `field: description; field: description`. The line ends where it is as long as a stored
+ * error message may be.
+ */
 export function formatViolations(violations: readonly Violation[]): string {
-  return violations.map(({ field, description }) => `${field}: ${description}`).join('; ');
+  let line = '';
+  for (const { field, description } of violations) {
+    line += `${line === '' ? '' : '; '}${field}: ${description}`;
+    if (line.length >= limits.messageBytes) return clipChars(line, limits.messageBytes);
+  }
+  return line;
 }
 
 /** The result of a validation: the value after the schema's transformations, or the violations. */

@@ -1,6 +1,8 @@
 /** The log lines and callbacks about attempts that failed, were stopped, or made their task dead. */
 import { peekSpec } from '../../core/codec/spec.ts';
+import type { HoldfastError } from '../../core/errors.ts';
 import type { Assignment, SettleResult } from '../../core/messages.ts';
+import { isInstance, readProperty } from '../../core/untrusted.ts';
 import { errorOf } from '../backoff.ts';
 import type { WorkerSpec } from '../contract/handler.ts';
 import { AttemptAborted } from '../errors.ts';
@@ -40,8 +42,21 @@ export function logStopped(
   thrown: unknown,
   why: AttemptAborted,
 ): void {
-  const error = thrown instanceof AttemptAborted ? undefined : describeThrown(thrown).message;
+  const error = isInstance(thrown, AttemptAborted) ? undefined : describeThrown(thrown).message;
   log.info({ ...logFields(assignment), type, why: why.message, error }, 'an attempt stopped on request');
+}
+
+/** Logs an outcome that cannot be sent, or that the server refuses as invalid. The attempt is reported as failed. */
+export function logUnrecorded(
+  log: Logger,
+  assignment: Assignment,
+  { outcome }: AttemptOutcome,
+  err: HoldfastError,
+): void {
+  log.warn(
+    { ...logFields(assignment), err, outcome },
+    'the outcome of an attempt could not be recorded; the attempt is reported as failed',
+  );
 }
 
 /**
@@ -90,10 +105,15 @@ function logDead(
   log.error(fields, `the task is dead; once the cause is fixed, run it again: holdfast redrive ${id}`);
 }
 
+/** The end of a stack that is searched: its frames follow the message, which may be very long. */
+const searchedStackChars = 8_192;
+
 /** Returns `file:line:column` of the first stack frame outside Node.js itself. */
 function locationOf(thrown: unknown): string | undefined {
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
-  const frame = stack.split('\n').find((line) => /^ {4}at /.test(line) && !line.includes('node:'));
+  const stack = isInstance(thrown, Error) ? readProperty(thrown, 'stack') : undefined;
+  if (typeof stack !== 'string') return undefined;
+  const lines = stack.slice(-searchedStackChars).split('\n');
+  const frame = lines.find((line) => /^ {4}at /.test(line) && !line.includes('node:'));
   return frame
     ?.replace(/^.*?at (?:.*\()?/, '')
     .replace(/\)$/, '')

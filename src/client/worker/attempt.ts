@@ -1,6 +1,8 @@
+import { clipChars } from '../../core/clip.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Progress } from '../../core/task/head.ts';
+import { textOf } from '../../core/untrusted.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler } from '../contract/handler.ts';
@@ -115,6 +117,7 @@ export class HandlerContext implements AttemptContext {
   readonly #attempt: Attempt;
   readonly #parts: ContextParts;
   #log: Logger | undefined;
+  #progressRefused = false;
   #deadline: Date | undefined;
 
   constructor(attempt: Attempt, parts: ContextParts) {
@@ -174,10 +177,27 @@ export class HandlerContext implements AttemptContext {
     return this.#log;
   }
 
-  progress(fraction: number, note = ''): void {
-    if (this.#attempt.over || Number.isNaN(fraction)) return;
-    this.#attempt.progress = { fraction: Math.min(1, Math.max(0, fraction)), note: clipped(note) };
+  progress(fraction: unknown, note: unknown = ''): void {
+    if (this.#attempt.over) return;
+    // A caller in JavaScript may pass anything. Progress is only information, so it is refused without an error.
+    if (typeof fraction !== 'number' || Number.isNaN(fraction)) {
+      this.#refuseProgress('the fraction', fraction);
+      return;
+    }
+    if (typeof note !== 'string') this.#refuseProgress('the note', note);
+    const kept = typeof note === 'string' ? clipChars(note, limits.progressNoteChars) : '';
+    this.#attempt.progress = { fraction: Math.min(1, Math.max(0, fraction)), note: kept };
     this.#parts.progressed(this.#attempt);
+  }
+
+  /** Logs the first progress of this attempt that is not sent: a handler may report one in a loop. */
+  #refuseProgress(what: string, value: unknown): void {
+    if (this.#progressRefused) return;
+    this.#progressRefused = true;
+    this.log.warn(
+      { value: textOf(value, limits.progressNoteChars), value_type: typeof value },
+      `${what} of context.progress() was not sent; give a number from 0 to 1 and a text`,
+    );
   }
 
   readonly submit: Submit = (task, input, options = {}) => {
@@ -185,10 +205,6 @@ export class HandlerContext implements AttemptContext {
     const submitted = this.#parts.submit(task as unknown as TaskType, input, options, { id, traceparent });
     return submitted as Promise<SubmittedTask<never>>;
   };
-}
-
-function clipped(note: string): string {
-  return note.slice(0, limits.progressNoteChars).toWellFormed();
 }
 
 /** Returns the log fields that identify an attempt: task id, queue, attempt number and trace ids. */

@@ -1,3 +1,4 @@
+import { asHoldfastError } from '../../core/errors.ts';
 import type { CancelCause } from '../../core/messages.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
@@ -14,6 +15,7 @@ import {
   resultOf,
   returned,
   timedOut,
+  unrecordedOutcome,
 } from './outcome.ts';
 import type { BufferedAssignment } from './slots.ts';
 
@@ -30,6 +32,15 @@ export interface AttemptsEvents extends ContextParts {
   due(atMs: number): void;
 }
 
+/**
+ * Returns the promise after marking its rejection as handled: a middleware that does not await `next()` must not end the
+ * process when the handler throws.
+ */
+function handled(result: Promise<unknown>): Promise<unknown> {
+  result.catch(() => {});
+  return result;
+}
+
 type HandlerCall = (input: unknown, context: AttemptContext) => unknown;
 
 /** Returns the handler's function with the middleware around it. */
@@ -38,7 +49,7 @@ function withMiddleware({ run }: Handler, use: readonly Middleware[]): HandlerCa
   return (input, context) => {
     const step = async (i: number): Promise<unknown> => {
       const middleware = use[i];
-      return middleware === undefined ? run(input, context) : middleware(context, () => step(i + 1));
+      return middleware === undefined ? run(input, context) : middleware(context, () => handled(step(i + 1)));
     };
     return step(0);
   };
@@ -201,7 +212,12 @@ export class Attempts {
       const outcome = resultOf(task, value);
       this.#handleReturned(attempt, outcome instanceof Promise ? await outcome : outcome);
     } catch (thrown) {
-      this.#handleThrown(attempt, thrown);
+      try {
+        this.#handleThrown(attempt, thrown);
+      } catch (defect) {
+        // An attempt that is not ended would keep its slot and its lease, and a rejection here would end the process.
+        this.#end(attempt, unrecordedOutcome(asHoldfastError(defect)));
+      }
     } finally {
       this.#runningHandlers--;
     }

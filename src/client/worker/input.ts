@@ -1,4 +1,5 @@
 import { readSpec } from '../../core/codec/spec.ts';
+import { messageOf } from '../../core/untrusted.ts';
 import { fromPayload } from '../contract/json.ts';
 import type { TaskType } from '../contract/task.ts';
 import { check, formatViolations } from '../contract/validate.ts';
@@ -32,8 +33,7 @@ function upgraded(task: TaskType, from: number, input: unknown): unknown {
     try {
       value = step(value);
     } catch (thrown) {
-      const why = thrown instanceof Error ? thrown.message : String(thrown);
-      throw mismatch(task, from, `the upgrade from version ${version} failed (${why})`);
+      throw mismatch(task, from, `the upgrade from version ${version} failed (${messageOf(thrown)})`);
     }
   }
   return value;

@@ -1,11 +1,13 @@
 /** Converts the end of an attempt (a result, an error, an abort) to the outcome that its settlement reports. */
+import { clipBytes } from '../../core/clip.ts';
 import { encodePayload } from '../../core/codec/payload.ts';
 import { limits } from '../../core/limits.ts';
-import type { OutcomeKind } from '../../core/messages.ts';
+import type { ItemError, OutcomeKind } from '../../core/messages.ts';
+import { errorText, isInstance, textOf } from '../../core/untrusted.ts';
 import { toPayload } from '../contract/json.ts';
 import type { TaskType } from '../contract/task.ts';
 import { check, formatViolations } from '../contract/validate.ts';
-import { durationMs } from '../duration.ts';
+import { type Duration, durationMs } from '../duration.ts';
 import { AttemptAborted, retryDirectiveOf } from '../errors.ts';
 import { ContractMismatch } from './input.ts';
 
@@ -68,33 +70,34 @@ interface ThrownDescription {
   readonly errorType: string;
 }
 
-/** Returns the message and the type name of a thrown value, which need not be an Error. */
+/**
+ * Returns the message and the type name of a thrown value within the limits of a stored error. The value need not be an
+ * Error, and nothing that it does when it is read makes this function throw.
+ */
 export function describeThrown(thrown: unknown): ThrownDescription {
-  if (thrown instanceof Error) {
-    return { message: thrown.message || thrown.name, errorType: thrown.name };
+  if (isInstance(thrown, Error)) {
+    const { message, name } = errorText(thrown);
+    return { message, errorType: name };
   }
   if (thrown === undefined || thrown === null)
     return { message: `The handler threw ${thrown}.`, errorType: String(thrown) };
-  return { message: `The handler threw a ${typeof thrown}: ${stringOf(thrown)}`, errorType: typeof thrown };
-}
-
-function stringOf(thrown: unknown): string {
-  try {
-    return typeof thrown === 'object' ? JSON.stringify(thrown) : String(thrown);
-  } catch {
-    return '(it cannot be converted to text)';
-  }
+  const message = `The handler threw a ${typeof thrown}: ${textOf(thrown)}`;
+  return { message: clipBytes(message, limits.messageBytes), errorType: typeof thrown };
 }
 
 /**
  * Returns the wait before the next attempt in milliseconds, from the task type's backoff function, at most 30 days.
- * Returns undefined if there is no such function or it throws; then the server's backoff applies.
+ * Returns undefined if there is no such function, or it throws or returns no duration; then the server's backoff
+ * applies.
  */
 function backoffOf(task: TaskType, attempt: number, thrown: unknown): number | undefined {
   const { backoff } = task.contract;
   if (backoff === undefined) return undefined;
   try {
-    return Math.min(durationMs(backoff(attempt, thrown), 'backoff'), limits.backoffMaxMs);
+    const wait: unknown = backoff(attempt, thrown);
+    // A promise is no duration. If nothing handled its rejection, that would end the process.
+    if (isInstance(wait, Promise)) wait.catch(() => {});
+    return Math.min(durationMs(wait as Duration, 'backoff'), limits.backoffMaxMs);
   } catch {
     return undefined;
   }
@@ -108,7 +111,14 @@ export function outcomeOfThrown(task: TaskType, attempt: number, thrown: unknown
     return { ...emptyOutcome, outcome: 'snoozed', afterMs: Math.max(1, directive.afterMs) };
   if (directive?.kind === 'retryAfter')
     return { ...emptyOutcome, ...error, outcome: 'failed', afterMs: directive.afterMs };
-  if (directive?.kind === 'fatal' || thrown instanceof ContractMismatch)
+  if (directive?.kind === 'invalid')
+    return {
+      ...emptyOutcome,
+      outcome: 'failed',
+      message: clipBytes(`${directive.problem}; ${error.message}`, limits.messageBytes),
+      errorType: error.errorType,
+    };
+  if (directive?.kind === 'fatal' || isInstance(thrown, ContractMismatch))
     return { ...emptyOutcome, ...error, outcome: 'fatal' };
   return { ...emptyOutcome, ...error, outcome: 'failed', afterMs: backoffOf(task, attempt, thrown) };
 }
@@ -126,10 +136,9 @@ export function outcomeOfAbort(reason: AttemptAborted, thrown: unknown): Attempt
     case 'shutdown':
       return released;
     case 'cancelled': {
-      const error =
-        thrown instanceof AttemptAborted
-          ? { message: reason.message, errorType: '' }
-          : describeThrown(thrown);
+      const error = isInstance(thrown, AttemptAborted)
+        ? { message: reason.message, errorType: '' }
+        : describeThrown(thrown);
       return { ...emptyOutcome, ...error, outcome: 'cancelled' };
     }
   }
@@ -138,4 +147,18 @@ export function outcomeOfAbort(reason: AttemptAborted, thrown: unknown): Attempt
 /** Returns the outcome of an attempt that reached its timeout: a failure with error type `TimeoutError`. */
 export function timedOut(reason: AttemptAborted): AttemptOutcome {
   return { ...emptyOutcome, outcome: 'failed', message: reason.message, errorType: 'TimeoutError' };
+}
+
+/** Returns the outcome of an attempt whose own outcome the server refused, or could not be sent to it: a failure. */
+export function unrecordedOutcome({
+  message,
+  reason,
+}: Pick<ItemError, 'message' | 'reason'>): AttemptOutcome {
+  const text = `The outcome of the attempt could not be recorded (${reason}): ${message}`;
+  return {
+    ...emptyOutcome,
+    outcome: 'failed',
+    message: clipBytes(text, limits.messageBytes),
+    errorType: 'OutcomeRefused',
+  };
 }

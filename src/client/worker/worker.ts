@@ -5,9 +5,9 @@ import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { type Attempt, logFields } from './attempt.ts';
-import { reportRecorded } from './attempt-log.ts';
+import { logUnrecorded, reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
-import { type AttemptOutcome, released, returned } from './outcome.ts';
+import { type AttemptOutcome, released, returned, unrecordedOutcome } from './outcome.ts';
 import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
 import { type BufferedAssignment, Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
@@ -238,12 +238,22 @@ class WorkerRun implements RunningWorker {
   }
 
   #settle(assignment: Assignment, handler: Handler | undefined, outcome: AttemptOutcome): void {
+    const { lease, spec } = assignment;
+    const { log } = this.#parts;
+    let sent = outcome;
     this.#settlements.add({
-      settlement: { lease: assignment.lease, ...outcome },
+      settlement: { lease, ...outcome },
       type: handler?.task.name ?? '',
-      specBytes: assignment.spec.length,
+      specBytes: spec.length,
       tries: 0,
-      done: (result) => reportRecorded(this.#spec, this.#parts.log, assignment, outcome, result),
+      replace: (error) => {
+        // A release has no content that could be invalid, and a failure would use an attempt.
+        if (sent !== outcome || outcome.outcome === 'released') return undefined;
+        sent = unrecordedOutcome(error);
+        logUnrecorded(log, assignment, outcome, error);
+        return { lease, ...sent };
+      },
+      done: (result) => reportRecorded(this.#spec, log, assignment, sent, result),
     });
   }
 

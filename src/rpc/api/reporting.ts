@@ -1,6 +1,7 @@
 /**
  * Handles settlements and heartbeats of Report streams and unary calls. Each item is checked and answered on its own.
  */
+import { clipBytes, clipChars } from '../../core/clip.ts';
 import { limits } from '../../core/limits.ts';
 import type {
   HeartbeatAnswer,
@@ -13,7 +14,6 @@ import { itemError } from '../../service/rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../../service/service.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { mergeResults } from './submit.ts';
-import { clipBytes, clipChars } from './validation/clip.ts';
 import { batchCount, heartbeatItem, settlement } from './validation/tables.ts';
 import { type Check, ensure, field, validateItem } from './validation/validate.ts';
 
@@ -74,6 +74,18 @@ export async function settleEach(
 }
 
 /**
+ * Returns a heartbeat with a progress that the store takes: the fraction is limited to 0 to 1, and the note is cut. A
+ * progress whose fraction is no number is left out. Progress is only information, so it never makes a heartbeat fail.
+ */
+function withValidProgress(item: HeartbeatItem): HeartbeatItem {
+  const { progress } = item;
+  if (progress === undefined) return item;
+  if (Number.isNaN(progress.fraction)) return { ...item, progress: undefined };
+  const fraction = Math.min(1, Math.max(0, progress.fraction));
+  return { ...item, progress: { fraction, note: clipChars(progress.note, limits.progressNoteChars) } };
+}
+
+/**
  * Renews each lease of a batch of heartbeats. The promise never rejects: if the store fails for the whole batch, the
  * answer to each item is the store's error.
  */
@@ -86,7 +98,11 @@ export async function heartbeatEach(
   const { valid, refused } = separateInvalid(batch, heartbeatItem, deps.clock.now(), refuse);
   if (valid.length === 0) return mergeResults(batch.length, refused, []);
   try {
-    return mergeResults(batch.length, refused, await deps.service.heartbeat(valid, from));
+    return mergeResults(
+      batch.length,
+      refused,
+      await deps.service.heartbeat(valid.map(withValidProgress), from),
+    );
   } catch (thrown) {
     const failed = valid.map(() => refuse(itemError(thrown)));
     return mergeResults(batch.length, refused, failed);

@@ -10,8 +10,8 @@ import { requireQueue, requireVerb, tenantOf } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { ensureInTime } from './deadline.ts';
-import { traceparentOf } from './validation/clip.ts';
 import { batchCount, queue, submitItem, tenant } from './validation/tables.ts';
+import { traceparentOf } from './validation/traceparent.ts';
 import { type Check, ensure, field, message, validateItem } from './validation/validate.ts';
 import { errorOf } from './wire/from-wire.ts';
 

@@ -159,14 +159,15 @@ describe('settling by unary calls', () => {
 });
 
 describe('Heartbeat', () => {
-  it('renews a lease, reports a cancel request, and refuses an invalid lease', async () => {
-    const { node, tasks } = await claimed('a', 'b');
-    const [a, b] = tasks;
+  it('renews a lease whatever its progress is, reports a cancel request, and refuses an invalid lease', async () => {
+    const { node, tasks } = await claimed('a', 'b', 'c');
+    const [a, b, c] = tasks;
     await node.service.cancel('default', b?.taskId ?? '', { actor: 'x', message: '' });
     const items = [
       { lease: a?.lease as Uint8Array, progress: { fraction: 0.25, note: 'on it' } },
       { lease: b?.lease as Uint8Array },
       { lease: new Uint8Array() },
+      { lease: c?.lease as Uint8Array, progress: { fraction: 7, note: 'n'.repeat(300) } },
     ];
     const { answers } = await node.api.call(
       heartbeat,
@@ -177,9 +178,12 @@ describe('Heartbeat', () => {
       HeartbeatVerdict.RENEWED,
       HeartbeatVerdict.CANCEL,
       HeartbeatVerdict.ERROR,
+      HeartbeatVerdict.RENEWED,
     ]);
     expect(answers[2]?.error?.violations[0]?.field).toBe('items[2].lease');
     expect((await headOf(node, a?.taskId ?? '')).progress).toEqual({ fraction: 0.25, note: 'on it' });
+    const corrected = { fraction: 1, note: 'n'.repeat(256) };
+    expect((await headOf(node, c?.taskId ?? '')).progress).toEqual(corrected);
   });
 
   it('without items is refused', async () => {

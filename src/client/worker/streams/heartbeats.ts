@@ -108,13 +108,21 @@ export class Heartbeats {
       begun: true,
       progress,
     }));
+    let batch: number;
+    try {
+      batch = this.#reports.sendHeartbeats(items);
+    } catch {
+      // Leases are worth more than progress: the next try renews them without it.
+      for (const attempt of attempts) attempt.progress = undefined;
+      return false;
+    }
     for (const attempt of attempts) {
       attempt.heartbeatInFlight = true;
       attempt.progress = undefined;
       attempt.lastHeartbeatAtMs = nowMs;
       attempt.nextHeartbeatAtMs = nowMs + this.#everyMs;
     }
-    this.#sent.set(this.#reports.sendHeartbeats(items), attempts);
+    this.#sent.set(batch, attempts);
     return true;
   }
 

@@ -94,13 +94,13 @@ export class ReportStream {
 
   /**
    * Sends a batch of settlements and returns its number. With an empty `sessionId` the batch returns no credit.
-   * Throws if no stream is open: check `freeBatches` first.
+   * Throws if no stream is open (check `freeBatches` first), or if the batch cannot be encoded; then nothing was sent.
    */
   sendSettlements(items: readonly Settlement[], sessionId: string): number {
     return this.#send(sessionId, (batch) => ({ kind: 'settlements', batch, items }));
   }
 
-  /** Sends a batch of heartbeats and returns its number. Throws if no stream is open: check `freeBatches` first. */
+  /** Sends a batch of heartbeats and returns its number. Throws as `sendSettlements` does. */
   sendHeartbeats(items: readonly HeartbeatItem[]): number {
     return this.#send(undefined, (batch) => ({ kind: 'heartbeats', batch, items }));
   }
@@ -118,7 +118,12 @@ export class ReportStream {
     const batch = ++this.#batch;
     if (sessionId !== undefined && sessionId !== connection.sessionId) this.#sendHello(connection, sessionId);
     connection.unanswered.add(batch);
-    connection.stream.send(message(batch));
+    try {
+      connection.stream.send(message(batch));
+    } catch (thrown) {
+      connection.unanswered.delete(batch);
+      throw thrown;
+    }
     return batch;
   }
 

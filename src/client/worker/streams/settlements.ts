@@ -1,3 +1,4 @@
+import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { ReportResponse, Settlement, SettleResult } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
@@ -9,11 +10,16 @@ const itemOverheadBytes = 128;
 
 /** A settlement to which the server has not given its final answer. */
 export interface PendingSettlement {
-  readonly settlement: Settlement;
+  settlement: Settlement;
   /** The task type; empty if the worker does not handle the task. */
   readonly type: string;
   readonly specBytes: number;
   tries: number;
+  /**
+   * Called once if the settlement cannot be sent, or the server refuses it as invalid. Returns the settlement that is
+   * sent instead; undefined if there is none, and then the error is the final answer.
+   */
+  replace(error: HoldfastError): Settlement | undefined;
   /** Called once with the server's final answer: recorded or refused. */
   done(result: SettleResult): void;
 }
@@ -42,9 +48,15 @@ function sizeOf({ settlement }: PendingSettlement): number {
   return lease.length + (result?.length ?? 0) + 3 * (message.length + errorType.length) + itemOverheadBytes;
 }
 
+/** Returns true if the server would refuse the same settlement again, but may take another one for the same lease. */
+function isInvalid({ code, reason }: HoldfastError): boolean {
+  return code === 'INVALID_ARGUMENT' || reason === 'TOO_LARGE';
+}
+
 /**
  * Sends the settlements of one turn of the event loop as one batch. Each settlement is kept until the server has
- * answered it; after a lost connection, unanswered settlements are sent again before newer ones.
+ * answered it; after a lost connection, unanswered settlements are sent again before newer ones. A settlement that is
+ * invalid is replaced, and concerns no other settlement of its batch.
  */
 export class Settlements {
   readonly #clock: Clock;
@@ -52,6 +64,8 @@ export class Settlements {
   readonly #events: SettlementsEvents;
   #waiting: PendingSettlement[] = [];
   readonly #sent = new Map<number, SentBatch>();
+  /** Settlements of a batch that could not be encoded. Each is sent in a batch of its own. */
+  readonly #alone = new Set<PendingSettlement>();
   #unanswered = 0;
   #sendScheduled = false;
   #closed = false;
@@ -89,12 +103,18 @@ export class Settlements {
     if (sent === undefined) return;
     this.#sent.delete(batch);
     const again: PendingSettlement[] = [];
+    const replaced: PendingSettlement[] = [];
     let retryAfterMs = 0;
     const final: PendingSettlement[] = [];
     sent.items.forEach((item, i) => {
       const result = results[i];
-      if (result === undefined || (result.error !== undefined && errorOf(result.error).retryable)) {
-        retryAfterMs = Math.max(retryAfterMs, result?.error?.retryAfterMs ?? 0);
+      const error = result?.error === undefined ? undefined : errorOf(result.error);
+      if (error !== undefined && isInvalid(error) && this.#replace(item, error)) {
+        replaced.push(item);
+        return;
+      }
+      if (result === undefined || error?.retryable === true) {
+        retryAfterMs = Math.max(retryAfterMs, error?.retryAfterMs ?? 0);
         again.push(item);
         return;
       }
@@ -103,10 +123,14 @@ export class Settlements {
       item.done(result);
     });
     const creditedSession = credited && sent.sessionId !== '' ? sent.sessionId : undefined;
-    this.#events.settled(final, creditedSession, sent.items);
+    // The server returns no credit for an item that it refused as invalid.
+    const returned =
+      replaced.length === 0 ? sent.items : sent.items.filter((item) => !replaced.includes(item));
+    this.#events.settled(final, creditedSession, returned);
     this.#resendLater(again, retryAfterMs);
+    this.#waiting.push(...replaced);
     this.flush();
-    if (this.#unanswered === 0) for (const wake of this.#idle.splice(0)) wake();
+    this.#wakeIfIdle();
   }
 
   /** Sends the settlements of these batches again, because the report stream ended before the server answered them. */
@@ -138,8 +162,10 @@ export class Settlements {
     let bytes = 0;
     for (const item of this.#waiting) {
       bytes += sizeOf(item);
-      if (count === limits.batchItems || (count > 0 && bytes > batchBytes)) break;
+      const full = count === limits.batchItems || bytes > batchBytes || this.#alone.has(item);
+      if (count > 0 && full) break;
       count++;
+      if (this.#alone.delete(item)) break;
     }
     return this.#waiting.splice(0, count);
   }
@@ -147,8 +173,43 @@ export class Settlements {
   #send(items: readonly PendingSettlement[]): void {
     const sessionId = this.#events.sessionFor(items);
     const settlements = items.map((item) => item.settlement);
-    const batch = this.#reports.sendSettlements(settlements, sessionId);
+    let batch: number;
+    try {
+      batch = this.#reports.sendSettlements(settlements, sessionId);
+    } catch (thrown) {
+      this.#notSent(items, asHoldfastError(thrown));
+      return;
+    }
     this.#sent.set(batch, { items, sessionId });
+  }
+
+  /**
+   * Handles a batch that cannot be encoded: each settlement of it is sent alone next. One that was alone is replaced; if
+   * it was replaced before, the error is its final answer.
+   */
+  #notSent(items: readonly PendingSettlement[], error: HoldfastError): void {
+    const [only, another] = items;
+    if (another !== undefined) for (const item of items) this.#alone.add(item);
+    else if (only !== undefined && !this.#replace(only, error)) {
+      this.#unanswered--;
+      only.done({ error });
+      this.#events.settled([only], undefined, []);
+      this.#wakeIfIdle();
+      return;
+    }
+    this.#waiting.unshift(...items);
+  }
+
+  /** Replaces an invalid settlement. Returns false if there is no replacement. */
+  #replace(item: PendingSettlement, error: HoldfastError): boolean {
+    const replacement = item.replace(error);
+    if (replacement === undefined) return false;
+    item.settlement = replacement;
+    return true;
+  }
+
+  #wakeIfIdle(): void {
+    if (this.#unanswered === 0) for (const wake of this.#idle.splice(0)) wake();
   }
 
   #resendLater(items: readonly PendingSettlement[], retryAfterMs: number): void {

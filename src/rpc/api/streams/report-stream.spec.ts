@@ -9,8 +9,9 @@ import {
   submitItems,
 } from '../../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../../core/errors.ts';
-import { limits } from '../../../core/limits.ts';
+import { limits, timing } from '../../../core/limits.ts';
 import type { ReportRequest, ReportResponse, Settlement, WorkResponse } from '../../../core/messages.ts';
+import type { Progress } from '../../../core/task/head.ts';
 
 const hello: ReportRequest = { kind: 'hello', sessionId: '', workerId: 'i', tenant: '' };
 const ok = (lease: Uint8Array): Settlement => ({
@@ -80,7 +81,7 @@ describe('a Report stream', () => {
     expect(recorded.of('settled')).toMatchObject([{ credited: false, results: [{ state: 'succeeded' }] }]);
   });
 
-  it('renews leases, and refuses only the heartbeats with invalid fields', async () => {
+  it('renews leases, and refuses only the heartbeats with an invalid lease', async () => {
     const node = await apiNode();
     const { leases } = await assignTasks(node, 'a');
     const { recorded, worker } = report(node);
@@ -88,7 +89,7 @@ describe('a Report stream', () => {
     const [lease] = leases as [Uint8Array];
     const items = [
       { lease, begun: true, progress: { fraction: 0.5, note: 'half' } },
-      { lease, begun: true, progress: { fraction: 2, note: '' } },
+      { lease: new Uint8Array(), begun: true, progress: undefined },
       { lease: Uint8Array.of(1, 2, 3), begun: true, progress: undefined },
     ];
     worker.message({ kind: 'heartbeats', batch: 1, items });
@@ -97,11 +98,34 @@ describe('a Report stream', () => {
       {
         answers: [
           { verdict: 'renewed' },
-          { verdict: 'error', error: { violations: [{ field: 'items[1].progress.fraction' }] } },
+          { verdict: 'error', error: { violations: [{ field: 'items[1].lease' }] } },
           { verdict: 'error' },
         ],
       },
     ]);
+  });
+
+  it.each<[string, Progress, Progress | undefined]>([
+    ['above 1', { fraction: 2, note: 'n' }, { fraction: 1, note: 'n' }],
+    ['of minus infinity', { fraction: Number.NEGATIVE_INFINITY, note: '' }, { fraction: 0, note: '' }],
+    ['that is NaN', { fraction: Number.NaN, note: 'n' }, undefined],
+    ['with a long note', { fraction: 0.5, note: 'n'.repeat(300) }, { fraction: 0.5, note: 'n'.repeat(256) }],
+  ])('renews a lease whose heartbeat has a progress %s', async (_what, progress, kept) => {
+    const node = await apiNode();
+    const { leases } = await assignTasks(node, 'a');
+    const { recorded, worker } = report(node);
+    worker.message(hello);
+    await node.clock.advance(10_000);
+    const [lease] = leases as [Uint8Array];
+    worker.message({ kind: 'heartbeats', batch: 1, items: [{ lease, begun: true, progress }] });
+    await node.clock.settle();
+    expect(recorded.of('heartbeats')).toMatchObject([{ answers: [{ verdict: 'renewed' }] }]);
+    const { items } = await node.service.list(
+      { tenant: 'default', queue: 'q' },
+      { limit: 1, cursor: undefined },
+    );
+    expect(items[0]?.head.progress).toEqual(kept);
+    expect(items[0]?.head.leaseEndAtMs).toBe(node.clock.now() + timing.leaseMs);
   });
 
   it('is refused if its first message is not hello', async () => {

@@ -16,7 +16,6 @@ import { blob, count, duration, name, oneOf, text, whole } from '../../../core/r
 import {
   aheadProblem,
   optionRules,
-  progressRules,
   retryRules,
   tag,
   tagCount,
@@ -121,11 +120,8 @@ export const settlement = message<Settlement>(
   wait,
 );
 
-const progress = message<NonNullable<HeartbeatItem['progress']>>({
-  fraction: field(progressRules.fraction),
-  note: field(progressRules.note),
-});
-export const heartbeatItem = message<HeartbeatItem>({ lease, progress: optional(progress) });
+/** The validation rules of a heartbeat. An invalid progress is corrected later: a heartbeat must renew its lease. */
+export const heartbeatItem = message<HeartbeatItem>({ lease });
 
 const taskCredits = field(whole(0, limits.inFlightTasks, 'tasks'));
 

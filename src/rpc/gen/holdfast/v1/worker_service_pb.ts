@@ -848,7 +848,8 @@ export type HeartbeatItem = Message<"holdfast.v1.HeartbeatItem"> & {
   lease: Uint8Array;
 
   /**
-   * The progress to record; not set: unchanged.
+   * The progress to record; not set: unchanged. An invalid one never makes the heartbeat fail: a fraction outside 0 to 1
+   * is moved to the nearer end, a long note is cut, and a progress whose fraction is no number is not recorded.
    *
    * @generated from field: holdfast.v1.Progress progress = 2;
    */
