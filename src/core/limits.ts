@@ -191,6 +191,11 @@ export const timing = Object.freeze({
   heartbeatMs: 10 * second,
   /** A lease counts as expired only this long after its end, because the clocks of nodes may differ by this much. */
   clockGuardMs: 2 * second,
+  /**
+   * No lease expires for this time after the start of a server, after a stall of its process, or after an outage of its
+   * store: workers need a heartbeat and a new stream to renew their leases.
+   */
+  leaseGraceMs: 15 * second,
   /** A prefetched task is released if its handler has not started after this time. */
   prefetchStartMs: 5 * second,
   sweepMs: second,
@@ -202,6 +207,8 @@ export const timing = Object.freeze({
   drainMs: 30 * second,
   /** The drain time on AWS, where Fargate waits at most 120 s between SIGTERM and SIGKILL. */
   drainAwsMs: 110 * second,
+  /** The time in which a stopping server has ended, whatever its store and its clients do. */
+  serverStopMs: 2 * second,
   claimRepeatMs: minute,
   /** The time after which an unfinished TLS handshake is aborted. */
   handshakeMs: 5 * second,

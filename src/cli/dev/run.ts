@@ -9,7 +9,7 @@ import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
-import { untilStopped } from '../stop.ts';
+import { endWithin, untilStopped } from '../stop.ts';
 import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
@@ -107,6 +107,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   await stopped;
   if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);
   await worker?.stop(timing.drainMs);
+  endWithin(timing.serverStopMs);
   await serving.close();
   clearInterval(keepAlive);
 }

@@ -1,14 +1,6 @@
 import { limits, timing } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Redrive } from './command.ts';
-import {
-  accepted,
-  died,
-  type Facts,
-  lapseReason,
-  leaseExpiredAtMs,
-  rejected,
-  withLease,
-} from './decision.ts';
+import { accepted, died, type Facts, lapseReason, mayExpireAtMs, rejected, withLease } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { type Head, isEnded } from './head.ts';
 import { decideSettle } from './settle.ts';
@@ -48,7 +40,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   const events: TaskEvent[] = [];
   if (head.state === 'running') {
-    if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
+    const untilMs = mayExpireAtMs(head, facts);
+    if (nowMs < untilMs) return rejected({ why: 'leased', untilMs });
     events.push({ kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken });
     const end = endAfterExpiry(head, facts, nowMs);
     if (end !== undefined) return accepted(head, [...events, end]);
@@ -66,7 +59,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
 function expire(head: Head, facts: Facts, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   if (head.state !== 'running') return rejected({ why: 'nothingDue' });
-  if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
+  const untilMs = mayExpireAtMs(head, facts);
+  if (nowMs < untilMs) return rejected({ why: 'leased', untilMs });
   const end = endAfterExpiry(head, facts, nowMs);
   const expired: TaskEvent = { kind: 'leaseExpired', atMs: nowMs, fencingToken: head.fencingToken };
   return accepted(head, end === undefined ? [expired] : [expired, end]);

@@ -130,6 +130,10 @@ export class WorkerSession implements Session, LiveSession {
     return this.#claimant.worker;
   }
 
+  get hasUnacknowledged(): boolean {
+    return !this.#unacknowledged.isEmpty;
+  }
+
   waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
     const pending = this.#pendingReceive;
     if (pending === undefined || this.#isDraining || this.#isClosed || this.#interruption.signal.aborted)

@@ -10,6 +10,8 @@ export interface LiveSession {
   readonly id: string;
   /** The worker's name and id, as events record them. */
   readonly worker: string;
+  /** True if the worker has not acknowledged all assignments that were sent to it. */
+  readonly hasUnacknowledged: boolean;
   view(inFlight: number): WorkerView;
   /**
    * Returns true if the worker's session waits for work while no task is ready, has room for the submitted task and handles

@@ -10,6 +10,11 @@ export interface HeldLease {
   snapshot: Snapshot;
   readonly receiptHandle: string;
   readonly sessionId: string | undefined;
+  /**
+   * When the last heartbeat for this lease arrived, in ms since the epoch, even if the store refused to write it.
+   * Undefined before the first heartbeat.
+   */
+  lastReportAtMs?: number | undefined;
 }
 
 export interface HeldLeases {
@@ -17,6 +22,8 @@ export interface HeldLeases {
   get(id: TaskId, fencingToken: number): HeldLease | undefined;
   /** Replaces the task's head in a held lease with the current head, for example after a cancellation was requested. */
   update(id: TaskId, head: Head): void;
+  /** Records that a heartbeat for a held lease arrived, whether or not the store can write it. */
+  reported(id: TaskId, fencingToken: number, nowMs: number): void;
   drop(id: TaskId, fencingToken: number): void;
   /** Forgets leases that expired more than a minute ago, because their workers are gone. */
   prune(nowMs: number): void;
@@ -69,6 +76,10 @@ export function createHeldLeases(): HeldLeases {
     update(id, head) {
       const lease = find(id, head.fencingToken);
       if (lease !== undefined) lease.snapshot = { ...lease.snapshot, head };
+    },
+    reported(id, fencingToken, nowMs) {
+      const lease = find(id, fencingToken);
+      if (lease !== undefined) lease.lastReportAtMs = nowMs;
     },
     drop(id, fencingToken) {
       const lease = find(id, fencingToken);
