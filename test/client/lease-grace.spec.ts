@@ -11,7 +11,7 @@ import { virtualClock } from '../../src/testing/virtual-clock.ts';
 import { stallingClock } from '../fixtures/stalling-clock.ts';
 import { BreakableTransport } from './client-server.ts';
 
-const job = defineTask('job', { input: typed<{ ms: number }>(), maxAttempts: 3 });
+const job = defineTask('job', { input: typed<{ ms: number }>() });
 
 /**
  * Starts one process of a node on a store. Its clock can be stalled. The store outlives the process, as a file does.
@@ -23,7 +23,7 @@ async function startProcess(engine: MemoryEngine, world: ReturnType<typeof virtu
   const node = await startNode({ engine: engine.connect(name), clock, log: silentLog, node: name });
   const another = () => {
     const transport = new BreakableTransport(inProcess({ api: node.api, clock }));
-    const client = createClient(transport, { clock: world, log: silentLog, workerName: name });
+    const client = createClient(transport, { clock: world, workerName: name });
     const work = () =>
       client.work(defineWorker({ concurrency: 2, handlers: [handle(job, ({ ms }) => world.sleep(ms))] }));
     return { transport, client, work };
