@@ -65,8 +65,10 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   const api = createApi({ service: running.service, clock, log, node });
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  let beganMs = 0;
   async function drain(limitMs: number): Promise<void> {
-    const untilMs = clock.monotonic() + Math.min(limitMs, drainLimitMs);
+    beganMs = clock.monotonic();
+    const untilMs = beganMs + Math.min(limitMs, drainLimitMs);
     api.drain();
     await runtime.drain(untilMs - clock.monotonic() - answerMs);
     await within(clock, untilMs - clock.monotonic(), api.finish());
@@ -80,9 +82,8 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
     // An error of the store is the caller's, but a store that does not answer must not keep the process from ending.
     await within(clock, stopLoopsMs, runtime.stop());
     const closed = engine.close();
-    if (!(await within(clock, closeStoreMs, closed)))
-      log.warn({ waited_ms: closeStoreMs }, 'the store was not closed in time; no accepted task is lost');
-    else await closed;
+    if (await within(clock, beganMs + closedByMs - clock.monotonic(), closed)) await closed;
+    else log.warn({ after_ms: closedByMs }, 'the store was not closed in time; no accepted task is lost');
   }
   return {
     api,
@@ -96,14 +97,15 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   };
 }
 
-/**
- * The longest times of the steps of a stop, in ms. Their sum and `closeMs` of the listeners are below
- * `timing.serverStopMs`, so that the process has ended by then.
- */
+/** The longest times of the first steps of a stop, in ms. */
 const drainLimitMs = 500;
 const answerMs = 150;
 const stopLoopsMs = 150;
-const closeStoreMs = 900;
+/**
+ * The time in ms after the begin of a stop at which it no longer waits for the store, so that the process has ended by
+ * `timing.serverStopMs`. Open polls of SQS take a second to end.
+ */
+const closedByMs = 1_700;
 
 async function startOn(
   opened: OpenedStore,

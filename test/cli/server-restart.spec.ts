@@ -80,7 +80,8 @@ it('a server that is restarted by SIGTERM keeps the attempt of a running task, a
   for (let i = 0; i < 50; i++) quick.push(await submit(200));
   const { status, ms } = await stop(server);
   expect(status).toBe(0);
-  expect(ms).toBeLessThan(2_000);
+  // It does not wait for the running task, which has more than 8 s left.
+  expect(ms).toBeLessThan(8_000);
   await startServe(cwd, server.grpcPort);
   const done = ['submitted', 'claimed', 'succeeded'];
   await expect.poll(() => events(long), { timeout: 20_000 }).toEqual(done);
