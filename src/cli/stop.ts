@@ -25,6 +25,14 @@ export function endWithVerb(): void {
 }
 
 /**
+ * Ends this process after `ms` with status 0, if it has not ended by itself before: an open connection or a call without
+ * an answer must not keep a stopping server alive.
+ */
+export function endWithin(ms: number): void {
+  setTimeout(() => process.exit(exitCodes.ok), ms).unref();
+}
+
+/**
  * Resolves at the first SIGTERM or SIGINT. The second signal ends the process at once, so that nobody has to wait for a
  * drain. If `limitMs` is given, the process ends at the latest this long after the first signal, even if its main thread
  * is blocked by then. Its status is then `process.exitCode`, or 1 if the verb has not set it.
@@ -35,7 +43,7 @@ export function untilStopped(limitMs?: number): Promise<NodeJS.Signals> {
     const begin = (signal: NodeJS.Signals): void => {
       if (isStopping) return;
       isStopping = true;
-      if (limitMs !== undefined) endWithin(limitMs);
+      if (limitMs !== undefined) exitBy(limitMs);
       resolve(signal);
     };
     const stop = (signal: NodeJS.Signals): void => {
@@ -48,7 +56,8 @@ export function untilStopped(limitMs?: number): Promise<NodeJS.Signals> {
   });
 }
 
-function endWithin(limitMs: number): void {
+/** Ends this process before `limitMs` is over, with a thread that kills it if its main thread is blocked. */
+function exitBy(limitMs: number): void {
   killAfter(limitMs - exitEarlyMs / 2);
   const exit = (): never => process.exit(process.exitCode ?? exitCodes.failed);
   setTimeout(exit, limitMs - exitEarlyMs).unref();

@@ -14,6 +14,22 @@ export function reconnectMs(attempt: number, random: number, retryAfterMs = 0): 
   return Math.max(retryAfterMs, Math.round(ceiling * (0.5 + random / 2)));
 }
 
+/** The tries to open a stream again that follow each other quickly: they cover about 5 s, in which a server restarts. */
+const quickTries = 32;
+const quickBackoff = { firstMs: 50, longestMs: 200 } as const;
+const slowBackoff = { firstMs: 400, longestMs: 5_000 } as const;
+
+/**
+ * Returns the milliseconds to wait before a worker tries to open its stream again. The first 32 tries come within 200 ms
+ * of each other, so that a worker is back soon after its server has restarted. After that the wait doubles up to 5 s.
+ * Half jitter, and never less than `retryAfterMs`. `attempt` counts the failed tries so far, from 0.
+ */
+export function reopenMs(attempt: number, random: number, retryAfterMs = 0): number {
+  const ceiling =
+    attempt < quickTries ? delayMs(quickBackoff, attempt) : delayMs(slowBackoff, attempt - quickTries);
+  return Math.max(retryAfterMs, Math.round(ceiling * (0.5 + random / 2)));
+}
+
 /** Error reasons that a repeated call would get again until the configuration or the permissions change. */
 const lastingReasons: ReadonlySet<Reason> = new Set([
   'NO_CERTIFICATE',

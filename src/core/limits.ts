@@ -213,6 +213,11 @@ export const timing = Object.freeze({
   heartbeatMs: 10 * second,
   /** A lease counts as expired only this long after its end, because the clocks of nodes may differ by this much. */
   clockGuardMs: 2 * second,
+  /**
+   * No lease expires for this time after the start of a server, after a stall of its process, or after an outage of its
+   * store: workers need a heartbeat and a new stream to renew their leases.
+   */
+  leaseGraceMs: 15 * second,
   /** A prefetched task is released if its handler has not started after this time. */
   prefetchStartMs: 5 * second,
   sweepMs: second,
@@ -230,6 +235,8 @@ export const timing = Object.freeze({
   drainMs: 25 * second,
   /** The time after the drain in which a stopping worker aborts its handlers, sends the last outcomes and ends. */
   drainEndMs: second,
+  /** The time in which a stopping server has ended, whatever its store and its clients do. */
+  serverStopMs: 2 * second,
   claimRepeatMs: minute,
   /** The time after which an unfinished TLS handshake is aborted. */
   handshakeMs: 5 * second,

@@ -4,7 +4,6 @@
  */
 import { hostname } from 'node:os';
 import type { HoldfastError } from '../core/errors.ts';
-import { timing } from '../core/limits.ts';
 import { systemClock } from '../platform/clock.ts';
 import { packageVersion } from '../platform/version.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -14,6 +13,7 @@ import { createApi, type NodeApi } from '../rpc/api/create-api.ts';
 import { type ListeningServer, type ListenOptions, listen } from '../rpc/server/listen.ts';
 import type { DutyOptions } from '../runtime/nodes/duties.ts';
 import { startRuntime } from '../runtime/runtime.ts';
+import { within } from '../runtime/within.ts';
 import type { QueueSettings } from '../service/admin/queue-settings.ts';
 import { createService } from '../service/create-service.ts';
 import type { Service } from '../service/service.ts';
@@ -26,9 +26,15 @@ export interface HoldfastNode {
   readonly service: Service;
   readonly engine: Engine;
   /**
-   * Closes the node: assigns no more tasks, waits up to `limitMs` (default 30 s) for running tasks, then closes the
-   * store. Remaining leases expire later, and their tasks are claimed again. A second call returns the promise of the
-   * first.
+   * Assigns no more tasks and asks the connected workers to connect elsewhere, finishes the commits and the background
+   * work that are in flight, and answers the outcomes and heartbeats that it has received, all within `limitMs`
+   * (default and maximum: 500 ms). It waits for no running task, because leases are stored. A second call returns the
+   * promise of the first.
+   */
+  drain(limitMs?: number): Promise<void>;
+  /**
+   * Drains the node, then closes the store. Returns within `timing.serverStopMs` even if the store does not answer. A
+   * second call returns the promise of the first.
    */
   close(limitMs?: number): Promise<void>;
 }
@@ -57,23 +63,49 @@ export async function startNode({ engine, clock, log, ...rest }: NodeOptions): P
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node });
+  let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
-  async function close(limitMs: number): Promise<void> {
+  let beganMs = 0;
+  async function drain(limitMs: number): Promise<void> {
+    beganMs = clock.monotonic();
+    const untilMs = beganMs + Math.min(limitMs, drainLimitMs);
     api.drain();
-    await runtime.drain(limitMs);
-    await runtime.stop();
-    await engine.close();
+    await runtime.drain(untilMs - clock.monotonic() - answerMs);
+    await within(clock, untilMs - clock.monotonic(), api.finish());
+  }
+  function drainOnce(limitMs: number): Promise<void> {
+    draining ??= drain(limitMs);
+    return draining;
+  }
+  async function close(limitMs: number): Promise<void> {
+    await drainOnce(limitMs);
+    // An error of the store is the caller's, but a store that does not answer must not keep the process from ending.
+    await within(clock, stopLoopsMs, runtime.stop());
+    const closed = engine.close();
+    if (await within(clock, beganMs + closedByMs - clock.monotonic(), closed)) await closed;
+    else log.warn({ after_ms: closedByMs }, 'the store was not closed in time; no accepted task is lost');
   }
   return {
     api,
     service: running.service,
     engine,
-    close(limitMs = timing.drainMs) {
+    drain: (limitMs = drainLimitMs) => drainOnce(limitMs),
+    close(limitMs = drainLimitMs) {
       closing ??= close(limitMs);
       return closing;
     },
   };
 }
+
+/** The longest times of the first steps of a stop, in ms. */
+const drainLimitMs = 500;
+const answerMs = 150;
+const stopLoopsMs = 150;
+/**
+ * The time in ms after the begin of a stop at which it no longer waits for the store, so that the process has ended by
+ * `timing.serverStopMs`. Open polls of SQS take a second to end.
+ */
+const closedByMs = 1_700;
 
 async function startOn(
   opened: OpenedStore,
@@ -117,8 +149,10 @@ export interface RunningServer {
   readonly listening: ListeningServer;
   readonly node: HoldfastNode;
   /**
-   * Stops the server in this order: it accepts no new connections, assigns no more tasks, waits up to `limitMs` for running
-   * tasks, closes the streams and checkpoints the store. Default limit: 30 s, on AWS 110 s.
+   * Stops the server in this order: it accepts no new connections, drains the node within `limitMs` (default: 500 ms),
+   * ends the streams and closes the store. It waits for no running task: workers keep their attempts and settle them on
+   * another node, or on this one after its restart. Returns within `timing.serverStopMs`, whatever the store and the
+   * clients do.
    */
   close(limitMs?: number): Promise<void>;
 }
@@ -135,7 +169,7 @@ export async function serve({
 }: ServeOptions): Promise<RunningServer> {
   const { log } = options;
   const opened = await openStore(store, { clock: options.clock, log, onFatal });
-  const { clock, corrected, drainMs } = opened;
+  const { clock, corrected } = opened;
   const node = await startOn(opened, { log, node: name });
   let listening: ListeningServer;
   try {
@@ -151,10 +185,11 @@ export async function serve({
   return {
     listening,
     node,
-    async close(limitMs = drainMs) {
+    async close(limitMs) {
       listening.drain();
-      await node.close(limitMs);
+      await node.drain(limitMs);
       await listening.close();
+      await node.close();
     },
   };
 }

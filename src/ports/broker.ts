@@ -110,6 +110,11 @@ export interface Broker {
    */
   delete(receiptHandles: readonly string[], expectedQueue?: QueueRef): Promise<readonly boolean[]>;
   /**
+   * Ends all waiting receive calls with an empty list and begins to end open polls, because the process stops. The other
+   * calls still work. The method is absent if the broker polls nothing.
+   */
+  stopReceiving?(): void;
+  /**
    * Returns up to `limit` deliveries of running tasks whose lease expired at least `expiredForMs` ago and that no
    * worker received since. The method is absent if a message can only be received by polling its queue (SQS).
    */

@@ -44,6 +44,11 @@ export interface Overload {
    * @throws HoldfastError RESOURCE_EXHAUSTED, reason STORE_BUSY, with `retryAfterMs`; nothing was done.
    */
   admit(submissions: number): () => void;
+  /**
+   * Returns when the store last ended an outage, in ms of the monotonic clock: now if an outage lasts, undefined if
+   * there was none. While the store is out, no worker can renew a lease. Absent if the engine does not notice outages.
+   */
+  lastOutageEndMs?(): number | undefined;
   /** Returns the load of the engine at this moment, for metrics and health checks. */
   view(): LoadView;
 }

@@ -13,10 +13,11 @@ const leaveToWorkersMs = 1_500;
 /**
  * Appends `leaseExpired` to tasks whose lease expired while no worker had a free slot, so that such a task is shown as
  * ready. Only a broker within this process needs this function: with SQS, a poller receives the dispatch message of such
- * a task. Returns true if there may be more such tasks.
+ * a task. Does nothing while no lease may expire (`LeaseGrace`). Returns true if there may be more such tasks.
  */
 export async function expireLeases(context: ServiceContext): Promise<boolean> {
   if (context.broker.expiredLeases === undefined) return false;
+  if (context.leaseGrace.notBeforeMs(context.clock.now()) !== undefined) return false;
   const deliveries = await context.broker.expiredLeases(context.clock.now(), leaveToWorkersMs, batch);
   if (deliveries.length === 0) return false;
   const nowMs = context.clock.now();

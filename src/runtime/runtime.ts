@@ -7,12 +7,14 @@ import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
 import { checkWorkersMs, WorkerAnnouncer } from './nodes/worker-announcer.ts';
 import { QueueBackoff, reconcile } from './reconcile.ts';
 import { Sweeper } from './sweep.ts';
+import { within } from './within.ts';
 
 export interface Runtime {
   /**
-   * Gives the shards of this node back, assigns no more tasks and asks the connected workers to connect elsewhere. Waits
-   * at most `limitMs` until these workers hold no lease, then until the background work has ended. Remaining leases
-   * expire later, and their tasks are claimed again.
+   * Begins to give the shards of this node back, assigns no more tasks and asks the connected workers to connect
+   * elsewhere. Waits at most `limitMs` until the background work has ended and the workers have acknowledged their
+   * assignments. It waits for no running task: leases are stored, and their workers settle on another node or on this one
+   * after its restart.
    */
   drain(limitMs: number): Promise<void>;
   /**
@@ -27,11 +29,12 @@ const purgeMs = 60_000;
 const purgeBatch = 1_000;
 const settingsMs = 5_000;
 const stuckMs = 60_000;
-const drainPollMs = 50;
+const acknowledgedPollMs = 5;
 
 /** Starts all background loops of a node, each under a watchdog. */
 export function startRuntime({ context, settled }: RunningService, options: DutyOptions = {}): Runtime {
   const { clock, log } = context;
+  context.leaseGrace.start();
   const loop = (
     name: string,
     everyMs: number | (() => number),
@@ -94,22 +97,26 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   };
   return {
     async drain(limitMs) {
-      const shardsGivenBack = giveShardsBack();
+      void giveShardsBack();
       for (const session of context.sessions.all()) session.drain();
-      const untilMs = clock.monotonic() + limitMs;
-      const working = (): boolean => {
-        const counts = context.heldLeases.counts();
-        return [...context.sessions.all()].some(({ id }) => counts.has(id));
+      context.broker.stopReceiving?.();
+      const over = new AbortController();
+      const finish = async (): Promise<void> => {
+        await settled();
+        // An assignment without an acknowledgement would be released when its stream ends.
+        const isWaiting = (): boolean =>
+          [...context.sessions.all()].some((session) => session.hasUnacknowledged);
+        while (isWaiting() && !over.signal.aborted) await clock.sleep(acknowledgedPollMs, over.signal);
       };
-      while (working() && clock.monotonic() < untilMs) await clock.sleep(drainPollMs);
-      await shardsGivenBack;
-      await settled();
+      await within(clock, limitMs, finish());
+      over.abort();
     },
     async stop() {
-      await giveShardsBack();
-      await withdrawWorkers();
-      await Promise.all(loops.map((one) => one.stop()));
+      const stopped = Promise.all(loops.map((one) => one.stop()));
+      await Promise.all([giveShardsBack(), withdrawWorkers()]);
+      await stopped;
       await settled();
+      context.leaseGrace.stop();
     },
   };
 }

@@ -15,9 +15,23 @@ import { contended } from './rejections.ts';
  */
 const maxTries = 8;
 
+/** Returns the time before which the lease of a running task may not expire, once the end of the lease has passed. */
+function expiresNotBeforeMs({ clock, leaseGrace }: ServiceContext, head: Head): number | undefined {
+  if (head.state !== 'running') return undefined;
+  const nowMs = clock.now();
+  return nowMs < (head.leaseEndAtMs ?? 0) ? undefined : leaseGrace.notBeforeMs(nowMs);
+}
+
 export function factsOf(context: ServiceContext, snapshot: Snapshot): Facts {
   const { options, acceptedAtMs, expiresAtMs, scope } = snapshot.submission;
-  return { options, acceptedAtMs, expiresAtMs, onDead: context.queues.of(scope).onDead, tip: snapshot.tip };
+  return {
+    options,
+    acceptedAtMs,
+    expiresAtMs,
+    onDead: context.queues.of(scope).onDead,
+    tip: snapshot.tip,
+    expiresNotBeforeMs: expiresNotBeforeMs(context, snapshot.head),
+  };
 }
 
 export function transition(snapshot: Snapshot, events: readonly TaskEvent[], head: Head): Transition {

@@ -6,6 +6,7 @@ import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
+import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
@@ -34,6 +35,7 @@ export interface ServiceContext {
   readonly changeFeed: ChangeFeed;
   readonly watchedTasks: WatchedTasks;
   readonly heldLeases: HeldLeases;
+  readonly leaseGrace: LeaseGrace;
   readonly queues: QueueSettings;
   readonly sessions: Sessions;
   readonly redriveNotes: RedriveNotes;

@@ -9,6 +9,7 @@ import * as admin from './admin/admin.ts';
 import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim/claim.ts';
+import { LeaseGrace } from './claim/lease-grace.ts';
 import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
@@ -74,6 +75,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     changeFeed: feed,
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     heldLeases: createHeldLeases(),
+    leaseGrace: new LeaseGrace(options),
     sessions: createSessions(),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {

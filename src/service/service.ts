@@ -155,6 +155,8 @@ export interface ClaimRequest {
    * then released.
    */
   readonly signal: AbortSignal;
+  /** This signal ends the wait for tasks when the node drains; tasks that were claimed before are assigned. */
+  readonly stopWaiting?: AbortSignal | undefined;
   /**
    * Called for each task that another worker claimed first, but not when a repeated request gets its earlier assignments
    * again. The error (CONFLICT) names that worker.

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { timing } from '../../src/core/limits.ts';
 import { type Client, defineWorker, type EventType, handle, type SubmittedTask } from '../../src/index.ts';
 import { envOf, type Server, Site } from './bad-input-server.ts';
 import { spawnCommand } from './command.ts';
@@ -60,10 +61,14 @@ async function attemptsOf(task: SubmittedTask<unknown>): Promise<EventType[]> {
 }
 
 let offsetMs = 0;
-/** Moves the server's clock ahead until the leases of stopped workers have expired. */
+/**
+ * Moves the server's clock ahead until the leases of stopped workers have ended, and waits until the server lets them
+ * expire: it takes the jump of its clock for a suspend of its machine.
+ */
 async function expireLeases(): Promise<void> {
   offsetMs += pastLeaseMs;
   await server.setClock(offsetMs);
+  await sleep(timing.leaseGraceMs);
 }
 
 const startGoodWorker = () =>

@@ -126,6 +126,40 @@ describe('a worker', () => {
     expect(transport.opened.work).toBeLessThanOrEqual(5);
   });
 
+  it('reports on its old stream while the only server drains, and opens no streams in a busy loop', async () => {
+    const { client, spec, transport, advance, node } = await sleeper();
+    await client.work(spec);
+    const tasks = await Promise.all(many(2, 3_000).map(({ input }) => client.submit(job, input)));
+    await advance(2_500);
+    const before = { ...transport.opened };
+    node.api.drain();
+    await advance(1_000);
+    const states = await Promise.all(tasks.map(async (task) => (await task.status()).state));
+    expect(states).toEqual(['succeeded', 'succeeded']);
+    expect(transport.opened.work - before.work).toBeLessThanOrEqual(12);
+    expect(transport.opened.report - before.report).toBeLessThanOrEqual(12);
+  });
+
+  it('takes work again within half a second after an outage of its server of 3 s, and within 5 s after a long one', async () => {
+    const { client, spec, transport, advance } = await sleeper();
+    await client.work(spec);
+    await advance(1_000);
+    for (const { outageMs, backMs } of [
+      { outageMs: 3_000, backMs: 500 },
+      { outageMs: 120_000, backMs: 5_500 },
+    ]) {
+      transport.unreachable = true;
+      transport.cut('work');
+      transport.cut('report');
+      await advance(outageMs);
+      transport.unreachable = false;
+      await advance(backMs);
+      const task = await client.submit(job, { ms: 1 });
+      await advance(10);
+      expect((await task.status()).state).toBe('succeeded');
+    }
+  });
+
   it('keeps idle streams open by keep-alive messages', async () => {
     const { client, spec, transport, advance } = await sleeper();
     await client.work(spec);

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
 import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
@@ -8,7 +9,7 @@ import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
-import { untilStopped } from '../stop.ts';
+import { endWithin, untilStopped } from '../stop.ts';
 import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
@@ -108,6 +109,7 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   await stopped;
   if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);
   await worker?.stop(options.drain);
+  endWithin(timing.serverStopMs);
   await serving.close();
   clearInterval(keepAlive);
 }

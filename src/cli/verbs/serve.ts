@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from '@commander-js/extra-typings';
 import type { HoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
 import {
   endpointDynamodbOption,
   endpointSqsOption,
@@ -12,13 +13,18 @@ import {
 } from '../aws/options.ts';
 import { exitCodes, usage } from '../exit-codes.ts';
 import type { Globals } from '../globals.ts';
-import { untilStopped } from '../stop.ts';
+import { endWithin, untilStopped } from '../stop.ts';
 import { defaultPorts, port } from '../text/numbers.ts';
+
+/** The time in ms that Node may need to end the process. */
+const exitMs = 100;
 
 export function addServe(program: Command, globals: Globals): void {
   program
     .command('serve')
-    .description('run the server: gRPC and HTTP over mutual TLS, on a store in a file or on AWS')
+    .description(
+      'run the server: gRPC and HTTP over mutual TLS, on a store in a file or on AWS; SIGTERM ends it within 2 s',
+    )
     .addOption(engineOption())
     .option('--store <url>', 'sqlite: file:<path> or memory:', 'file:./holdfast.db')
     .addOption(tableOption())
@@ -80,7 +86,11 @@ export function addServe(program: Command, globals: Globals): void {
       );
       const keepAlive = setInterval(() => {}, 60_000);
       const signal = await untilStopped();
-      log.info({ signal }, 'the server is draining');
+      log.info(
+        { signal },
+        'the server is stopping; running tasks go on, and it takes their outcomes when it is back',
+      );
+      endWithin(timing.serverStopMs - exitMs);
       await serving.close();
       clearInterval(keepAlive);
     });

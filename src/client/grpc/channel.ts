@@ -33,9 +33,15 @@ const grpcOptions = {
    * noticeable round trip.
    */
   'grpc-node.flow_control_window': 1_048_576,
+  /**
+   * While no connection can be made, grpc-js itself tries again after these times, and fails all calls in between. Short
+   * waits let a worker be back within a second after its server has restarted.
+   */
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.max_reconnect_backoff_ms': 500,
+  /** A server may have another address after its restart; by default grpc-js looks it up every 30 s at most. */
+  'grpc.dns_min_time_between_resolutions_ms': 1_000,
   'grpc.keepalive_time_ms': 20_000,
   'grpc.keepalive_timeout_ms': 10_000,
   /** gRPC must not retry: only the client knows which calls are safe to repeat. */

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dayMs, minuteMs, startMs, TaskLife } from '../../../test/fixtures/task-life.ts';
+import type { Command } from './command.ts';
+import { decide } from './decide.ts';
 
 const kinds = (decision: ReturnType<TaskLife['do']>) =>
   decision.ok ? decision.events.map((event) => event.kind) : decision.rejection;
@@ -163,5 +165,41 @@ describe('a redrive', () => {
 
   it('of a task that is not dead is refused', () => {
     expect(kinds(new TaskLife().redrive())).toEqual({ why: 'notDead', state: 'waiting' });
+  });
+});
+
+describe('a lease whose end has passed, in a process that has just started or was stalled', () => {
+  const started = () => {
+    const life = new TaskLife({ retry: { maxAttempts: 2 } });
+    life.claim();
+    const facts = { ...life.facts, expiresNotBeforeMs: startMs + 60_000 };
+    const decided = (atMs: number, command: Command) => kinds(decide(life.head, facts, command, atMs));
+    return decided;
+  };
+  const claim: Command = { kind: 'claim', worker: 'other', leaseMs: 30_000, lowest: true, begins: true };
+
+  it('is not taken over by a claim before the time from which leases may expire', () => {
+    const decided = started();
+    expect(decided(startMs + 59_999, claim)).toEqual({ why: 'leased', untilMs: startMs + 60_000 });
+    expect(decided(startMs + 60_000, claim)).toEqual(['leaseExpired', 'claimed']);
+  });
+
+  it('is not recorded as expired before the time from which leases may expire', () => {
+    const decided = started();
+    expect(decided(startMs + 59_999, { kind: 'expire' })).toEqual({
+      why: 'leased',
+      untilMs: startMs + 60_000,
+    });
+    expect(decided(startMs + 60_000, { kind: 'expire' })).toEqual(['leaseExpired']);
+  });
+
+  it('is never expired earlier than without that time', () => {
+    const life = new TaskLife();
+    life.claim();
+    const facts = { ...life.facts, expiresNotBeforeMs: startMs + 1 };
+    expect(kinds(decide(life.head, facts, claim, startMs + 31_999))).toEqual({
+      why: 'leased',
+      untilMs: startMs + 32_000,
+    });
   });
 });

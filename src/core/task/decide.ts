@@ -1,14 +1,6 @@
 import { limits, timing } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Expire, Redrive } from './command.ts';
-import {
-  accepted,
-  died,
-  type Facts,
-  lapseReason,
-  leaseExpiredAtMs,
-  rejected,
-  withLease,
-} from './decision.ts';
+import { accepted, died, type Facts, lapseReason, mayExpireAtMs, rejected, withLease } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { eventsOfExpiry } from './expiry.ts';
 import { type Head, isEnded, isReady } from './head.ts';
@@ -33,7 +25,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   const events: TaskEvent[] = [];
   let before = head;
   if (head.state === 'running') {
-    if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
+    const untilMs = mayExpireAtMs(head, facts);
+    if (nowMs < untilMs) return rejected({ why: 'leased', untilMs });
     events.push(...eventsOfExpiry(head, facts, command.lastLease, nowMs));
     const expired = accepted(head, events);
     if (!expired.ok || !isReady(expired.head)) return expired;
@@ -52,7 +45,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
 function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {
   if (isEnded(head)) return rejected({ why: 'ended', state: head.state });
   if (head.state !== 'running') return rejected({ why: 'nothingDue' });
-  if (nowMs < leaseExpiredAtMs(head)) return rejected({ why: 'leased', untilMs: leaseExpiredAtMs(head) });
+  const untilMs = mayExpireAtMs(head, facts);
+  if (nowMs < untilMs) return rejected({ why: 'leased', untilMs });
   return accepted(head, eventsOfExpiry(head, facts, command.lastLease, nowMs));
 }
 

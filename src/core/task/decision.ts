@@ -6,8 +6,8 @@ import { evolve } from './evolve.ts';
 import type { Head } from './head.ts';
 
 /**
- * The data about a task, beside its head, that `decide` needs. All fields but `onDead` and `tip` are fixed when the
- * task is accepted.
+ * The data about a task, beside its head, that `decide` needs. All fields but `onDead`, `tip` and
+ * `expiresNotBeforeMs` are fixed when the task is accepted.
  */
 export interface Facts {
   readonly options: Options;
@@ -19,6 +19,11 @@ export interface Facts {
   readonly onDead: 'release' | 'hold';
   /** The newest events of the task after its submission, by which repeated commands are recognised. */
   readonly tip: readonly TaskEvent[];
+  /**
+   * The time before which no lease may expire, because the process that decides has just started or was stalled.
+   * Undefined if leases may expire now.
+   */
+  readonly expiresNotBeforeMs?: number | undefined;
 }
 
 export function accepted(head: Head, events: readonly TaskEvent[]): Decision {
@@ -37,6 +42,11 @@ export function rejected(rejection: Rejection): Decision {
  */
 export function leaseExpiredAtMs(head: Head): number {
   return (head.leaseEndAtMs ?? 0) + timing.clockGuardMs;
+}
+
+/** Returns the time from which the process that decides may let the task's lease expire. */
+export function mayExpireAtMs(head: Head, { expiresNotBeforeMs = 0 }: Facts): number {
+  return Math.max(leaseExpiredAtMs(head), expiresNotBeforeMs);
 }
 
 /**

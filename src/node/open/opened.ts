@@ -24,7 +24,7 @@ export interface OpenedStore {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly createQueues: boolean;
-  /** How long, in ms, a closing node waits for running tasks. */
+  /** How long, in ms, a worker on this store lets running tasks finish when it stops. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;
   /** Converts an error of the node's start into an error for the user. Default: the error itself. */

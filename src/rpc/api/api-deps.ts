@@ -2,6 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Service } from '../../service/service.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
+import type { Unanswered } from './unanswered.ts';
 
 /** The dependencies that all calls of one node share. */
 export interface ApiDeps {
@@ -11,8 +12,14 @@ export interface ApiDeps {
   /** The name of this process among the nodes of the store. */
   readonly node: string;
   readonly streams: OpenStreams;
-  /** True once this node refuses new streams because it is shutting down. */
+  readonly unanswered: Unanswered;
+  /** True once this node assigns nothing more and refuses new streams because it is shutting down. */
   readonly draining: boolean;
   /** Calls `drain` when this node begins to drain. Returns a function that unsubscribes. */
   onDrain(drain: () => void): () => void;
+  /**
+   * Calls `finish` when this node takes no more reports: each Report stream answers what it has received, then ends.
+   * Returns a function that unsubscribes.
+   */
+  onFinish(finish: () => void): () => void;
 }

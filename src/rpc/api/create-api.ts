@@ -22,6 +22,7 @@ import { watchTasks } from './streams/watch.ts';
 import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
 import { taskHandlers } from './tasks.ts';
+import { Unanswered } from './unanswered.ts';
 import { workerHandlers } from './worker-unary.ts';
 
 export interface ApiOptions {
@@ -35,8 +36,16 @@ export interface ApiOptions {
 /** The interface of all calls (`Api`), with the members that only the server of this node needs. */
 export interface NodeApi extends Api {
   readonly openStreams: number;
-  /** Asks the client of every open stream to move to another node, and refuses new streams. */
+  /**
+   * Asks the client of every open stream to move to another node, ends the waits of claim calls, and refuses new streams
+   * and claims. Open streams still take outcomes and heartbeats.
+   */
   drain(): void;
+  /**
+   * Takes no more outcomes and heartbeats. Resolves when everything that was received before has been answered; each
+   * Report stream has then ended. What was not taken has no answer, so the workers send it again to the next node.
+   */
+  finish(): Promise<void>;
 }
 
 type AnyMethodHandler = MethodHandler<DescMethodUnary>;
@@ -64,19 +73,26 @@ function notBuilt(method: DescMethodUnary): HoldfastError {
 export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
   const streams = new OpenStreams();
   const drains = new Set<() => void>();
+  const finishes = new Set<() => void>();
   let draining = false;
+  const unanswered = new Unanswered();
   const deps: ApiDeps = {
     service,
     clock,
     log,
     node,
     streams,
+    unanswered,
     get draining() {
       return draining;
     },
     onDrain(drain) {
       drains.add(drain);
       return () => drains.delete(drain);
+    },
+    onFinish(finish) {
+      finishes.add(finish);
+      return () => finishes.delete(finish);
     },
   };
   const methods = methodsOf(deps);
@@ -97,9 +113,14 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
       draining = true;
       for (const drain of [...drains]) drain();
     },
+    async finish() {
+      const answered = unanswered.answered();
+      for (const finish of [...finishes]) finish();
+      await answered;
+    },
     async submit(batch, context) {
       try {
-        return await submit(deps, batch, context);
+        return await unanswered.track(submit(deps, batch, context));
       } catch (thrown) {
         throw toHoldfastError(thrown, 'SubmitTasks');
       }
@@ -112,7 +133,7 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
       const handler = methods.get(method);
       if (handler === undefined) throw notBuilt(method);
       try {
-        const output = (await handler(request, context)) as MessageInitShape<M['output']>;
+        const output = (await unanswered.track(handler(request, context))) as MessageInitShape<M['output']>;
         return create(method.output as M['output'], output);
       } catch (thrown) {
         throw toHoldfastError(thrown, method.name);

@@ -95,6 +95,17 @@ describe('ClaimTasks', () => {
     expect((await claim(node, { requestId: 'r' })).tasks).toHaveLength(1);
   });
 
+  it('ends its wait without tasks when the node begins to drain, and is refused from then on', async () => {
+    const node = await apiNode();
+    const waiting = claim(node, { waitMs: 20_000n });
+    await node.clock.advance(1_000);
+    node.api.drain();
+    const [submitted] = await submitItems(node, item('a'));
+    expect((await waiting).tasks).toEqual([]);
+    expect(await rejectionOf(claim(node))).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' });
+    expect(await headOf(node, submitted?.id ?? '')).toMatchObject({ state: 'waiting' });
+  });
+
   it('needs permission for the verb work and for each queue', async () => {
     const node = await apiNode();
     expect((await rejectionOf(claim(node, {}, callContext({ ...anyone, verbs: [] })))).reason).toBe('DENIED');

@@ -13,6 +13,7 @@ import { ensureInTime } from './deadline.ts';
 import { admit } from './guard.ts';
 import type { MethodHandlers } from './method-handlers.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
+import { refuseWhileDraining } from './streams/server-channel.ts';
 import * as requests from './validation/requests.ts';
 import { settlement } from './validation/tables.ts';
 import { ensure } from './validation/validate.ts';
@@ -40,9 +41,12 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
     async claimTasks(request, context) {
       const tenant = admit(deps, requests.claimTasks, 'work', request, context);
       for (const queue of request.queues) requireQueue(context.identity, queue);
+      refuseWhileDraining(deps);
       const { workerName, workerId, queues, requestId } = request;
       const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
-      const tasks = await service.claim({
+      const drained = new AbortController();
+      const unsubscribe = deps.onDrain(() => drained.abort());
+      const claiming = service.claim({
         tenant,
         workerName,
         workerId,
@@ -53,8 +57,10 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
         requestId,
         caller: context.identity.name,
         signal: context.signal,
+        stopWaiting: drained.signal,
         onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
       });
+      const tasks = await claiming.finally(unsubscribe);
       return { tasks: tasks.map(assignmentToWire), lost };
     },
     async heartbeat(request, context) {

@@ -18,7 +18,7 @@ import { httpServer } from './http/http.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
 
 /** Time in ms that a closing server waits for streams to end with their status before it destroys the connections. */
-const closeMs = 1_000;
+const closeMs = 250;
 
 export type Endpoint = {
   readonly host: string;

@@ -67,14 +67,15 @@ async function receiveWithCurrentSettings(
   const { clock, queues } = context;
   if (request.waitMs === 0) return receive(context, request, turns, 0, request.signal);
   const untilMs = clock.monotonic() + request.waitMs;
+  const over = request.stopWaiting === undefined ? [request.signal] : [request.signal, request.stopWaiting];
   for (;;) {
     const changed = new AbortController();
     const unsubscribe = queues.onChange(() => changed.abort());
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
-      const signal = AbortSignal.any([request.signal, changed.signal]);
+      const signal = AbortSignal.any([...over, changed.signal]);
       const deliveries = await receive(context, request, turns, leftMs, signal);
-      const isOver = request.signal.aborted || clock.monotonic() >= untilMs;
+      const isOver = over.some(({ aborted }) => aborted) || clock.monotonic() >= untilMs;
       if (deliveries.length > 0 || isOver || !changed.signal.aborted) return deliveries;
     } finally {
       unsubscribe();

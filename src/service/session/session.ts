@@ -152,6 +152,10 @@ export class WorkerSession implements Session, LiveSession {
     return this.#credits.limitsTypes;
   }
 
+  get hasUnacknowledged(): boolean {
+    return !this.#unacknowledged.isEmpty;
+  }
+
   waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
     const pending = this.#pendingReceive;
     if (pending === undefined || this.#isDraining || this.#isClosed || this.#interruption.signal.aborted)

@@ -19,6 +19,8 @@ export interface LiveSession {
   readonly worker: string;
   /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
   readonly begins: boolean;
+  /** True if the worker has not acknowledged all assignments that were sent to it. */
+  readonly hasUnacknowledged: boolean;
   view(inFlight: number): WorkerView;
   /**
    * Returns true if the worker's session waits for work while no task is ready, has room for the submitted task and handles

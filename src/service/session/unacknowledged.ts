@@ -44,6 +44,10 @@ export class UnacknowledgedAssignments {
     }
   }
 
+  get isEmpty(): boolean {
+    return this.#sent.size === 0;
+  }
+
   isUnresponsive(nowMs: number): boolean {
     if (this.#sent.size === 0) return false;
     const [oldest] = this.#sent.values();

@@ -106,8 +106,10 @@ export async function heartbeat(
 ): Promise<readonly HeartbeatAnswer[]> {
   const answers = new Array<HeartbeatAnswer>(items.length);
   const renewals: HeartbeatInProgress[] = [];
+  const nowMs = context.clock.now();
   const changes: LeaseRenewal[] = [];
   for (const one of await loadHeartbeats(context, items, from, answers)) {
+    context.heldLeases.reported(one.lease.id, one.lease.fencingToken, nowMs);
     const decision = decideRenewal(context, one.snapshot, one);
     if (decision.verdict !== 'renewed') {
       if (decision.verdict === 'leaseLost') context.heldLeases.drop(one.lease.id, one.lease.fencingToken);

@@ -47,3 +47,13 @@ it('leases of worker sessions do not count towards a node’s memory limit for l
   for (let i = 0; i < 2 * most; i++) held.put(leaseOf(i, 's'));
   expect(held.counts()).toEqual(new Map([['s', 2 * most]]));
 });
+
+it('a held lease records when its last heartbeat arrived, and only under its own fencing token', () => {
+  const held = createHeldLeases();
+  held.put(leaseOf(1, 's'));
+  expect(held.get('1', 1)?.lastReportAtMs).toBeUndefined();
+  held.reported('1', 2, 500);
+  expect(held.get('1', 1)?.lastReportAtMs).toBeUndefined();
+  held.reported('1', 1, 700);
+  expect(held.get('1', 1)?.lastReportAtMs).toBe(700);
+});

@@ -1,6 +1,7 @@
 import { limits, timing } from '../../core/limits.ts';
 import type { LeaseKnowledge } from '../../core/task/command.ts';
 import type { Head } from '../../core/task/head.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 
 /**
@@ -13,6 +14,11 @@ export interface HeldLease {
   readonly sessionId: string | undefined;
   /** True if the worker has called its handler, as far as this node knows. */
   begun: boolean;
+  /**
+   * When the last heartbeat for this lease arrived, in ms since the epoch, even if the store refused to write it.
+   * Undefined before the first heartbeat.
+   */
+  lastReportAtMs?: number | undefined;
 }
 
 export interface HeldLeases {
@@ -20,6 +26,8 @@ export interface HeldLeases {
   get(id: TaskId, fencingToken: number): HeldLease | undefined;
   /** Replaces the task's head in a held lease with the current head, for example after a cancellation was requested. */
   update(id: TaskId, head: Head): void;
+  /** Records that a heartbeat for a held lease arrived, whether or not the store can write it. */
+  reported(id: TaskId, fencingToken: number, nowMs: number): void;
   drop(id: TaskId, fencingToken: number): void;
   /** Forgets leases that expired more than a minute ago, because their workers are gone. */
   prune(nowMs: number): void;
@@ -73,6 +81,10 @@ export function createHeldLeases(): HeldLeases {
       const lease = find(id, head.fencingToken);
       if (lease !== undefined) lease.snapshot = { ...lease.snapshot, head };
     },
+    reported(id, fencingToken, nowMs) {
+      const lease = find(id, fencingToken);
+      if (lease !== undefined) lease.lastReportAtMs = nowMs;
+    },
     drop(id, fencingToken) {
       const lease = find(id, fencingToken);
       if (lease !== undefined) remove(lease);
@@ -92,12 +104,18 @@ export function createHeldLeases(): HeldLeases {
   };
 }
 
-/** Returns what this node knows about the lease that the task had in this snapshot, if the node gave it out. */
+/**
+ * Returns what this node knows about the lease that the task had in this snapshot, if the node gave it out. The worker
+ * reported in time if a heartbeat that arrived would have kept the lease until now, had the store recorded it.
+ */
 export function knowledgeOf(
-  { heldLeases }: { readonly heldLeases: HeldLeases },
+  { heldLeases, clock }: { readonly heldLeases: HeldLeases; readonly clock: Clock },
   { id, head }: Pick<Snapshot, 'id' | 'head'>,
 ): LeaseKnowledge | undefined {
   if (head.state !== 'running') return undefined;
   const held = heldLeases.get(id, head.fencingToken);
-  return held === undefined ? undefined : { begun: held.begun, reportedInTime: false };
+  if (held === undefined) return undefined;
+  const { begun, lastReportAtMs = Number.NEGATIVE_INFINITY } = held;
+  const reportedInTime = clock.now() < lastReportAtMs + timing.leaseMs + timing.clockGuardMs;
+  return { begun, reportedInTime };
 }

@@ -62,7 +62,7 @@ export class SimNode {
   drain(): void {
     const [running, life] = [this.#running, this.#life];
     if (running === undefined || life === undefined) return;
-    this.#world.runInBackground(running.close(this.#world.between(1_000, 30_000)).then(() => life.crash()));
+    this.#world.runInBackground(running.close().then(() => life.crash()));
   }
 
   jump(): void {

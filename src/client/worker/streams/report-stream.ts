@@ -1,7 +1,7 @@
 import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
 import type { HeartbeatItem, ReportRequest, ReportResponse, Settlement } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { reconnectMs } from '../../backoff.ts';
+import { reopenMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
 import { KeepAliveStream } from './keep-alive-stream.ts';
 
@@ -26,11 +26,14 @@ interface ReportConnection {
   readonly unanswered: Set<number>;
   /** The session that the last hello message of this connection named. */
   sessionId: string;
+  /** Cancels the timer after which the server counts as having accepted this connection. */
+  cancelAccepted: () => void;
 }
 
 /**
  * The worker's report stream: sends heartbeats and settlements in numbered batches. It reconnects after a cut. When the
- * server drains a connection, the next one is opened before the old one is closed.
+ * server drains a connection, the next one is opened before the old one is closed. If the next one cannot be opened,
+ * because the only server is stopping, the old one is used until the server ends it.
  */
 export class ReportStream {
   readonly #transport: Transport;
@@ -39,6 +42,7 @@ export class ReportStream {
   readonly #workerId: string;
   readonly #events: ReportStreamEvents;
   #current: ReportConnection | undefined;
+  /** The connections that the server drains, newest last. They are kept until the server has accepted another one. */
   readonly #leaving = new Set<ReportConnection>();
   #sessionId = '';
   #batch = 0;
@@ -61,7 +65,12 @@ export class ReportStream {
 
   /** The number of report batches that may be sent now. */
   get freeBatches(): number {
-    return this.#current === undefined ? 0 : Math.max(0, unansweredMax - this.#current.unanswered.size);
+    const connection = this.#usable;
+    return connection === undefined ? 0 : Math.max(0, unansweredMax - connection.unanswered.size);
+  }
+
+  get #usable(): ReportConnection | undefined {
+    return this.#current ?? [...this.#leaving].at(-1);
   }
 
   open(): void {
@@ -77,19 +86,27 @@ export class ReportStream {
           ended: (error) => this.#ended(connection, error),
         },
       );
-      connection = { stream, unanswered: new Set(), sessionId: '' };
+      connection = { stream, unanswered: new Set(), sessionId: '', cancelAccepted: () => {} };
     } catch (thrown) {
       this.#reconnectLater(asHoldfastError(thrown));
       return;
     }
-    this.#current = connection;
-    this.#sendHello(connection, this.#sessionId);
+    const opened = connection;
+    opened.cancelAccepted = this.#clock.after(acceptedMs, () => this.#accepted(opened));
+    this.#current = opened;
+    this.#sendHello(opened, this.#sessionId);
     this.#events.opened();
   }
 
-  /** Sets the session that a new connection names in its hello message. */
+  /**
+   * Sets the session that a new connection names in its hello message. A server has just opened that session, so a
+   * connection that waits for its next try is opened at once.
+   */
   set sessionId(id: string) {
     this.#sessionId = id;
+    if (this.#cancelRetry === undefined) return;
+    this.#cancelRetry();
+    this.open();
   }
 
   /**
@@ -113,7 +130,7 @@ export class ReportStream {
   }
 
   #send(sessionId: string | undefined, message: (batch: number) => ReportRequest): number {
-    const connection = this.#current;
+    const connection = this.#usable;
     if (connection === undefined) throw new RangeError('no report stream is open');
     const batch = ++this.#batch;
     if (sessionId !== undefined && sessionId !== connection.sessionId) this.#sendHello(connection, sessionId);
@@ -132,8 +149,17 @@ export class ReportStream {
     connection.stream.send({ kind: 'hello', sessionId, workerId: this.#workerId, tenant: this.#tenant });
   }
 
-  #handle(connection: ReportConnection, message: ReportResponse): void {
+  /** Ends the drained connections, because the server has accepted this one. */
+  #accepted(connection: ReportConnection): void {
+    connection.cancelAccepted();
+    if (connection !== this.#current) return;
     this.#tries = 0;
+    for (const { stream } of this.#leaving) stream.end();
+    this.#leaving.clear();
+  }
+
+  #handle(connection: ReportConnection, message: ReportResponse): void {
+    this.#accepted(connection);
     if (message.kind === 'settled' && connection.unanswered.delete(message.batch))
       this.#events.settlementsAnswered(message);
     if (message.kind === 'heartbeats' && connection.unanswered.delete(message.batch))
@@ -142,11 +168,10 @@ export class ReportStream {
     this.#leaving.add(connection);
     this.#current = undefined;
     this.open();
-    // The server answers the outstanding batches of the old connection before it ends that connection.
-    connection.stream.end();
   }
 
   #ended(connection: ReportConnection | undefined, error: HoldfastError | undefined): void {
+    connection?.cancelAccepted();
     if (connection !== undefined) this.#leaving.delete(connection);
     const wasCurrent = connection === undefined || connection === this.#current;
     if (wasCurrent) this.#current = undefined;
@@ -158,10 +183,16 @@ export class ReportStream {
 
   #reconnectLater(error: HoldfastError | undefined): void {
     if (this.#closed) return;
-    const waitMs = reconnectMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
+    const waitMs = reopenMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
     this.#cancelRetry = this.#clock.after(waitMs, () => this.open());
   }
 }
+
+/**
+ * The server counts as having accepted a connection of the report stream that it did not end within this time in ms: it
+ * sends nothing on a new connection before it has something to answer.
+ */
+const acceptedMs = 2_000;
 
 /** The largest number of unanswered batches of one connection, well below the server's limit (limits.reportBatches). */
 const unansweredMax = 32;

@@ -10,7 +10,7 @@ import type {
   WorkResponse,
 } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { isLasting, reconnectMs } from '../../backoff.ts';
+import { isLasting, reopenMs } from '../../backoff.ts';
 import type { Transport } from '../../transport.ts';
 import type { Capacity } from './credits.ts';
 import { KeepAliveStream } from './keep-alive-stream.ts';
@@ -221,7 +221,7 @@ export class WorkStream {
       return;
     }
     this.#events.reconnecting(error);
-    const waitMs = reconnectMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
+    const waitMs = reopenMs(this.#tries++, this.#clock.random(), error?.retryAfterMs);
     this.#cancelRetry = this.#clock.after(waitMs, () => this.open());
   }
 }

@@ -134,12 +134,18 @@ class BrokerOnSqs implements SqsBroker {
     );
   }
 
+  stopReceiving(): void {
+    this.#inFlight.stopReceiving(() => this.#returnBuffered());
+  }
+
   close(): Promise<void> {
-    return this.#inFlight.close(() => {
-      for (const { levels } of this.#pollers.values()) {
-        for (const level of levels.values()) this.#inFlight.track(level.returnBuffered());
-      }
-    });
+    return this.#inFlight.close(() => this.#returnBuffered());
+  }
+
+  #returnBuffered(): void {
+    for (const { levels } of this.#pollers.values()) {
+      for (const level of levels.values()) this.#inFlight.track(level.returnBuffered());
+    }
   }
 
   async #dispatchOne(message: DispatchMessage): Promise<true | HoldfastError> {

@@ -3,9 +3,10 @@ import { brokerClosed } from './sqs/errors.ts';
 /** Tracks a broker's calls in flight. `close()` waits for these calls and rejects new calls. */
 export class InFlightTracker {
   readonly #closing = new AbortController();
+  #isClosed = false;
   readonly #pending = new Set<Promise<unknown>>();
 
-  /** An abort signal that fires at the first `close()`. */
+  /** An abort signal that fires at the first `stopReceiving()` or `close()`. */
   get closing(): AbortSignal {
     return this.#closing.signal;
   }
@@ -16,7 +17,7 @@ export class InFlightTracker {
    * @throws HoldfastError UNAVAILABLE, reason STORE_FAILED, after `close()`; `work` is then not started.
    */
   async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.closing.aborted) throw brokerClosed();
+    if (this.#isClosed) throw brokerClosed();
     return this.track(work());
   }
 
@@ -29,14 +30,21 @@ export class InFlightTracker {
   }
 
   /**
-   * Waits until all tracked calls have ended. The first `close()` also runs `onFirstClose`, which may track further
-   * calls. Idempotent.
+   * Fires `closing`, so that no poll starts and open polls end soon. The first `stopReceiving()` also runs
+   * `onFirstStop`, which may track further calls. Calls can still be started until `close()`.
    */
-  async close(onFirstClose: () => void = () => {}): Promise<void> {
-    if (!this.closing.aborted) {
-      this.#closing.abort();
-      onFirstClose();
-    }
+  stopReceiving(onFirstStop: () => void = () => {}): void {
+    if (this.closing.aborted) return;
+    this.#closing.abort();
+    onFirstStop();
+  }
+
+  /**
+   * Waits until all tracked calls have ended, and rejects new calls. Stops receiving first. Idempotent.
+   */
+  async close(onFirstStop?: () => void): Promise<void> {
+    this.stopReceiving(onFirstStop);
+    this.#isClosed = true;
     await Promise.allSettled(this.#pending);
   }
 }

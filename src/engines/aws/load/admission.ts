@@ -55,6 +55,11 @@ export class Admission implements Overload {
     };
   }
 
+  lastOutageEndMs(): number | undefined {
+    // Only the table has leases: while SQS is out, workers renew theirs as always.
+    return this.#dependencies.find(({ name }) => name === 'table')?.outages.lastEndMs;
+  }
+
   view(): LoadView {
     const dependencies = Object.fromEntries(this.#dependencies.map((one) => [one.name, one.view()]));
     const [admitted, refused, inFlight] = [this.#admitted, this.#refused, this.#inFlight];

@@ -3,6 +3,7 @@ import type { Log } from '../../../ports/log.ts';
 import type { DependencyLoad } from '../../../ports/overload.ts';
 import { Breaker } from './breaker.ts';
 import { ConcurrencyLimiter, type ConcurrencyLimits } from './concurrency-limiter.ts';
+import { Outages } from './outages.ts';
 
 /** The result of one HTTP request of the AWS SDK. Each retry of a call is a request of its own. */
 export type RequestResult = 'answer' | 'throttle' | 'failure';
@@ -21,6 +22,7 @@ export class Dependency {
   readonly name: string;
   readonly breaker: Breaker;
   readonly limiter: ConcurrencyLimiter;
+  readonly outages: Outages;
   readonly #clock: Clock;
   readonly #log: Log;
   #throttled = 0;
@@ -31,6 +33,7 @@ export class Dependency {
     this.name = name;
     this.breaker = new Breaker(name, clock, log);
     this.limiter = new ConcurrencyLimiter(limits);
+    this.outages = new Outages(clock, () => this.breaker.state === 'closed');
     this.#clock = clock;
     this.#log = log;
   }
@@ -46,6 +49,7 @@ export class Dependency {
     // Polls of SQS do not count for the breaker, since an open breaker does not stop polls, and failed polls have a
     // backoff of their own.
     if (operation.startsWith('ReceiveMessage')) return;
+    this.outages.record(result === 'answer');
     if (result === 'answer') {
       if (first) this.breaker.good();
     } else if (first) this.breaker.bad();

@@ -128,6 +128,24 @@ describe('a Report stream', () => {
     expect(items[0]?.head.leaseEndAtMs).toBe(node.clock.now() + timing.leaseMs);
   });
 
+  it('takes outcomes while the node drains, answers what it received before the end, and leaves later ones to the next node', async () => {
+    const node = await apiNode();
+    const { leases } = await assignTasks(node, 'a', 'b', 'c');
+    const [a, b, c] = leases as [Uint8Array, Uint8Array, Uint8Array];
+    const { recorded, worker } = report(node);
+    worker.message(hello);
+    worker.message({ kind: 'settlements', batch: 1, items: [ok(a)] });
+    node.api.drain();
+    worker.message({ kind: 'settlements', batch: 2, items: [ok(b)] });
+    const finished = node.api.finish();
+    worker.message({ kind: 'settlements', batch: 3, items: [ok(c)] });
+    await finished;
+    await node.clock.settle();
+    expect(recorded.of('drain')).toHaveLength(1);
+    expect(recorded.of('settled').map(({ batch }) => batch)).toEqual([1, 2]);
+    expect(recorded).toMatchObject({ ended: true, error: undefined });
+  });
+
   it('is refused if its first message is not hello', async () => {
     const node = await apiNode();
     const { recorded, worker } = report(node);

@@ -20,12 +20,18 @@ export function reportStream(
   stream: ServerStream<ReportResponse>,
   context: CallContext,
 ): StreamReceiver<ReportRequest> {
-  const channel = openChannel<ReportResponse>(deps, stream, context, { draining() {}, closed() {} });
+  let unsubscribe = (): void => {};
+  const channel = openChannel<ReportResponse>(deps, stream, context, {
+    draining() {},
+    closed: () => unsubscribe(),
+  });
   if (channel === undefined) return inertReceiver;
   const open: ServerChannel<ReportResponse> = channel;
   let reporter: SettleContext | undefined;
   let waiting = 0;
   let ended = false;
+  let isFinishing = false;
+  if (!context.signal.aborted) unsubscribe = deps.onFinish(finish);
 
   /** Handles a hello message of the Report stream. A worker sends another hello when it has moved to a new session. */
   function greet(hello: Extract<ReportRequest, { kind: 'hello' }>): void {
@@ -56,7 +62,8 @@ export function reportStream(
     ensureCount(message.items, deps.clock.now());
     if (waiting === limits.reportBatches) throw tooMany;
     waiting++;
-    void answer(message, reporter)
+    void deps.unanswered
+      .track(answer(message, reporter))
       .catch((thrown: unknown) => open.end(asHoldfastError(thrown)))
       .finally(() => {
         waiting--;
@@ -64,8 +71,16 @@ export function reportStream(
       });
   }
 
+  /** Ends the stream after the answers to all batches that have been received. Ignores later batches. */
+  function finish(): void {
+    isFinishing = true;
+    ended = true;
+    if (waiting === 0) open.end();
+  }
+
   return {
     message(message) {
+      if (isFinishing) return;
       open.messageReceived();
       try {
         take(message);

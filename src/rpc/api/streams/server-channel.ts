@@ -98,15 +98,17 @@ export function openChannel<Message>(
  * node drains or has too many streams.
  */
 export function countStream(deps: ApiDeps, { identity }: CallContext): () => void {
-  if (deps.draining) throw draining(deps.node);
+  refuseWhileDraining(deps);
   return deps.streams.open(identity);
 }
 
-function draining(node: string): HoldfastError {
-  return new HoldfastError(
+/** Throws UNAVAILABLE, reason DRAINING, if this node assigns nothing more and opens no streams. */
+export function refuseWhileDraining({ draining, node }: Pick<ApiDeps, 'draining' | 'node'>): void {
+  if (!draining) return;
+  throw new HoldfastError(
     'UNAVAILABLE',
     'DRAINING',
-    `The node '${node}' is shutting down and opens no streams.`,
+    `The node '${node}' is shutting down: it opens no streams and assigns no tasks.`,
     {
       help: 'Connect again; another node, or this one after its restart, will answer.',
     },

@@ -16,6 +16,12 @@ import type { GrpcCallInternals } from './calls.ts';
  */
 export const cutMs = 3_000;
 
+/**
+ * The longest time in ms for which a stream that the server ends with DRAINING waits until its buffered messages are
+ * sent.
+ */
+const flushMs = 200;
+
 export type WritableCall = ServerDuplexStream<unknown, Buffer> | ServerWritableStream<unknown, Buffer>;
 
 export class GrpcStream<Message> implements ServerStream<Message> {
@@ -24,6 +30,8 @@ export class GrpcStream<Message> implements ServerStream<Message> {
   readonly #clock: Clock;
   #bufferedBytes = 0;
   #ended = false;
+  /** Called when no message of an ended stream is buffered any more. */
+  #flushed: (() => void) | undefined;
   roomFreed: (() => void) | undefined;
 
   constructor(call: WritableCall, encode: (message: Message) => Buffer, clock: Clock) {
@@ -54,6 +62,7 @@ export class GrpcStream<Message> implements ServerStream<Message> {
     this.#bufferedBytes += bytes.length;
     this.#call.write(bytes, () => {
       this.#bufferedBytes -= bytes.length;
+      if (this.#bufferedBytes === 0) this.#flushed?.();
       sent();
     });
   }
@@ -63,7 +72,24 @@ export class GrpcStream<Message> implements ServerStream<Message> {
     this.#ended = true;
     if (error === undefined) this.#call.end();
     else if (this.#bufferedBytes === 0) this.#call.emit('error', statusOf(error));
+    else if (error.reason === 'DRAINING') this.#endAfterFlush(statusOf(error));
     else this.#cut(statusOf(error));
+  }
+
+  /**
+   * Sends the status after the buffered messages, which may be answers to outcomes, or after 200 ms instead of the
+   * messages.
+   */
+  #endAfterFlush(status: GrpcStatus): void {
+    const cancel = this.#clock.after(flushMs, () => {
+      this.#flushed = undefined;
+      this.#cut(status);
+    });
+    this.#flushed = () => {
+      this.#flushed = undefined;
+      cancel();
+      this.#call.emit('error', status);
+    };
   }
 
   /**
