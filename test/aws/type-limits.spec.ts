@@ -53,33 +53,37 @@ async function versionsOf(client: Client, tasks: readonly { readonly id: string 
 test.each([
   [2, 5, 1],
   [16, 1_000, 10],
-])('a worker of %i slots gets behind %i messages of a full type without claiming their tasks', {
-  timeout: 60_000,
-}, async (concurrency, slowCount, quickCount) => {
-  const client = await served();
-  const slowTasks = await submitAll(client, slow, slowCount);
-  const quickTasks = await submitAll(client, quick, quickCount);
-  const gate = Promise.withResolvers<void>();
-  let begun = 0;
-  const handlers = [
-    handle(
-      slow,
-      async () => {
-        begun++;
-        await gate.promise;
-        return 0;
-      },
-      { concurrency: 1 },
-    ),
-    handle(quick, async () => 0),
-  ];
-  const worker = await client.work(defineWorker({ handlers, concurrency }));
-  await Promise.all(quickTasks.map((task) => task.result()));
-  expect(begun).toBe(1);
-  const versions = await versionsOf(client, slowTasks);
-  expect(versions.toSorted((one, other) => other - one)).toEqual([2, ...Array(slowCount - 1).fill(1)]);
-  // Tasks that were passed over begin once their type has room again.
-  gate.resolve();
-  await expect.poll(() => begun, { timeout: 20_000 }).toBeGreaterThanOrEqual(5);
-  await worker.drain();
-});
+])(
+  'a worker of %i slots gets behind %i messages of a full type without claiming their tasks',
+  {
+    timeout: 60_000,
+  },
+  async (concurrency, slowCount, quickCount) => {
+    const client = await served();
+    const slowTasks = await submitAll(client, slow, slowCount);
+    const quickTasks = await submitAll(client, quick, quickCount);
+    const gate = Promise.withResolvers<void>();
+    let begun = 0;
+    const handlers = [
+      handle(
+        slow,
+        async () => {
+          begun++;
+          await gate.promise;
+          return 0;
+        },
+        { concurrency: 1 },
+      ),
+      handle(quick, async () => 0),
+    ];
+    const worker = await client.work(defineWorker({ handlers, concurrency }));
+    await Promise.all(quickTasks.map((task) => task.result()));
+    expect(begun).toBe(1);
+    const versions = await versionsOf(client, slowTasks);
+    expect(versions.toSorted((one, other) => other - one)).toEqual([2, ...Array(slowCount - 1).fill(1)]);
+    // Tasks that were passed over begin once their type has room again.
+    gate.resolve();
+    await expect.poll(() => begun, { timeout: 20_000 }).toBeGreaterThanOrEqual(5);
+    await worker.drain();
+  },
+);

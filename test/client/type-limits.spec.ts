@@ -74,20 +74,23 @@ describe.each([
   test.each([
     [2, 5, 1],
     [16, 200, 10],
-  ])('a worker of %i slots runs quick tasks beside %i slow ones of a type with the limit 1 (%i quick)', async (slots, slowCount, quickCount) => {
-    const client = await served(storeOf());
-    const slowTasks = await submitAll(client, slow, slowCount);
-    const quickTasks = await submitAll(client, quick, quickCount);
-    const { begun, open } = await working(client, slots);
-    await Promise.all(quickTasks.map((task) => task.result()));
-    expect(begun).toEqual({ slow: 1, quick: quickCount });
-    const [first, ...waiting] = await Promise.all(slowTasks.map(({ id }) => kindsOf(client, id)));
-    expect(first).toEqual(['submitted', 'claimed']);
-    for (const kinds of waiting) expect(kinds).toEqual(['submitted']);
-    open();
-    await Promise.all(slowTasks.map((task) => task.result()));
-    expect(begun.slow).toBe(slowCount);
-  });
+  ])(
+    'a worker of %i slots runs quick tasks beside %i slow ones of a type with the limit 1 (%i quick)',
+    async (slots, slowCount, quickCount) => {
+      const client = await served(storeOf());
+      const slowTasks = await submitAll(client, slow, slowCount);
+      const quickTasks = await submitAll(client, quick, quickCount);
+      const { begun, open } = await working(client, slots);
+      await Promise.all(quickTasks.map((task) => task.result()));
+      expect(begun).toEqual({ slow: 1, quick: quickCount });
+      const [first, ...waiting] = await Promise.all(slowTasks.map(({ id }) => kindsOf(client, id)));
+      expect(first).toEqual(['submitted', 'claimed']);
+      for (const kinds of waiting) expect(kinds).toEqual(['submitted']);
+      open();
+      await Promise.all(slowTasks.map((task) => task.result()));
+      expect(begun.slow).toBe(slowCount);
+    },
+  );
 
   test('a task of a limited type begins in the commit that accepts it, once its type has room', async () => {
     const client = await served(storeOf());
