@@ -107,6 +107,16 @@ it('a second hello replaces the credits of a type, less the tasks that the worke
   worker.session.close();
 });
 
+it('a second hello without a limit for a type lifts the limit that the first one gave it', async () => {
+  const node = await apiNode();
+  await submitItems(node, slow('s1'), slow('s2'), slow('s3'));
+  const worker = open(node);
+  expect(await worker.keys()).toEqual(['s1']);
+  worker.session.reset({ ...hello, types: [{ type: 'slow', maxVersion: 1 }] });
+  expect(await worker.keys()).toEqual(['s1', 's2', 's3']);
+  worker.session.close();
+});
+
 it('the queues of a worker take turns, although it takes one task at a time', async () => {
   const clock = virtualClock();
   const options = { ...memory({ clock }), node: 'n', clock, log: silentLog, createQueues: true };
