@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { deliveries } from './broker/deliveries.ts';
+import { limitsAndTurns } from './broker/limits-and-turns.ts';
 import { taskDeliveries } from './broker/task-deliveries.ts';
 import { visibility } from './broker/visibility.ts';
 import { accepting } from './store/accepting.ts';
@@ -30,6 +31,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'expired tasks': expiring,
   'which tasks are delivered': taskDeliveries,
   receiving: deliveries,
+  'limits of task types, and turns of queues': limitsAndTurns,
   'visibility timeouts': visibility,
   'the registry': registryEntries,
   closing,

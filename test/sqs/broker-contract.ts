@@ -6,6 +6,7 @@ import { sqsQueuesOf } from '../../src/engines/aws/broker/sqs/definition.ts';
 import type { Engine } from '../../src/ports/engine.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
 import { deliveries } from '../contract/broker/deliveries.ts';
+import { limitsAndTurns } from '../contract/broker/limits-and-turns.ts';
 import { taskDeliveries } from '../contract/broker/task-deliveries.ts';
 import { visibility } from '../contract/broker/visibility.ts';
 import { type OpenEngine, register } from '../contract/subject.ts';
@@ -68,6 +69,7 @@ export function brokerContract(name: string, start: () => Promise<SqsStandIn>): 
     const open = openOn(() => standIn);
     register('which tasks have a dispatch message', open, taskDeliveries);
     register('receiving', open, deliveries);
+    register('limits of task types, and turns of queues', open, limitsAndTurns);
     register('hidden messages', open, visibility);
   });
 }

@@ -128,6 +128,105 @@ export function typesApart(says: Says): void {
       expect(idsOf(await waiting)).toEqual(['a']);
     },
   );
+
+  says(
+    'messages of a full type are passed over, and the ones behind them are received without a wait',
+    async (site) => {
+      const broker = await site.open();
+      const away = await site.open();
+      await away.send(Array.from({ length: 60 }, (_, i) => message(`print-${i}`, { type: 'print' })));
+      await away.send([message('a')]);
+      const request = both(site, () => 0);
+      expect(idsOf(await broker.receive([mail], request))).toEqual(['a']);
+      const { calls = 0, messages = 0 } = broker.meter.read().receive ?? {};
+      expect(messages).toBe(61);
+      // One message was requested at first, since there was room for one task; then ten at a time.
+      expect(calls).toBeLessThanOrEqual(16);
+    },
+  );
+
+  says(
+    'a message that was passed over is received from the buffer as soon as its type has room, without a call of ReceiveMessage',
+    async (site) => {
+      const broker = await site.open();
+      const away = await site.open();
+      await away.send([message('a', { type: 'print' }), message('b')]);
+      expect(
+        idsOf(
+          await broker.receive(
+            [mail],
+            both(site, () => 0),
+          ),
+        ),
+      ).toEqual(['b']);
+      const { calls } = broker.meter.read().receive ?? {};
+      expect(
+        idsOf(
+          await broker.receive(
+            [mail],
+            both(site, () => 1),
+          ),
+        ),
+      ).toEqual(['a']);
+      expect(broker.meter.read().receive?.calls).toBe(calls);
+    },
+  );
+
+  says(
+    'a message of a full type that was received fifty times is received in spite of the limit, since it must be replaced',
+    async (site) => {
+      const broker = await site.open();
+      const away = await site.open();
+      await away.send([message('a', { type: 'print' })]);
+      for (let i = 1; i < 50; i++) {
+        const [delivery] = await away.receive([mail], want());
+        await away.changeVisibility([{ receiptHandle: delivery?.receiptHandle ?? '', ms: 0 }]);
+      }
+      expect(
+        idsOf(
+          await broker.receive(
+            [mail],
+            both(site, () => 0),
+          ),
+        ),
+      ).toEqual(['a']);
+    },
+  );
+
+  says('a worker whose types are all full does not poll SQS', async (site) => {
+    const broker = await site.open();
+    const waiting = broker.receive([mail], {
+      ...both(site, () => 0),
+      types: [{ type: 'print', maxVersion: 1 }],
+    });
+    await site.clock.advance(20_000);
+    expect(await waiting).toEqual([]);
+    expect(site.front.count('ReceiveMessage')).toBe(0);
+  });
+
+  says('the queues of a worker that take turns are served from the buffer in that order', async (site) => {
+    const queues = [mail, { tenant: 'acme', queue: 'other' }] as const;
+    const broker = await site.open({}, [...queues]);
+    const away = await site.open({}, [...queues]);
+    const calledOff = new AbortController();
+    const left = broker.receive(queues, want({ waitMs: 20_000, signal: calledOff.signal }));
+    await waitUntil(site, () => site.front.count('ReceiveMessage') === 2);
+    calledOff.abort();
+    await left;
+    await away.send([message('a'), message('b', { queue: queues[1] })]);
+    await waitUntil(site, () => (broker.meter.read().receive?.messages ?? 0) === 2);
+    const [first, second] = queues;
+    const request = want({ waitMs: 20_000, tasks: 1 });
+    expect(idsOf(await broker.receive([second, first], request))).toEqual(['b']);
+    expect(idsOf(await broker.receive([second, first], request))).toEqual(['a']);
+  });
+}
+
+/** Returns the request of a worker with room for one task, which handles `send` without and `print` with a limit. */
+function both(site: Site, roomForPrint: () => number): ReceiveRequest {
+  const types = ['print', 'send'].map((type) => ({ type, maxVersion: 1 }));
+  const roomOfType = (type: string): number => (type === 'print' ? roomForPrint() : 10);
+  return want({ waitMs: 20_000, tasks: 1, types, roomOfType, signal: site.closing.signal });
 }
 
 function idsFor(messages: readonly { readonly id: string; readonly type: string }[], type: string): string[] {

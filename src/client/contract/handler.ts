@@ -29,7 +29,7 @@ const handlerConcurrency = ifGiven(numberRule(whole(1, Number.POSITIVE_INFINITY)
 export interface HandleOptions {
   /**
    * The largest number of attempts of this task type at one time in one worker: a whole number from 1. Default: the
-   * worker's concurrency.
+   * worker's concurrency. On AWS give a task type with such a limit a queue of its own.
    */
   readonly concurrency?: number;
   /** An attempt timeout for this worker. It takes effect only if it is shorter than the timeout of the task type. */

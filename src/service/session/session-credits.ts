@@ -156,11 +156,12 @@ export class SessionCredits {
   /**
    * Replaces all credits by those of a repeated hello message. The worker did not know of the tasks that are being
    * claimed for it, nor of those that were still on their way to it when it sent the message; they use the new credits.
+   * Which types have a limit of their own is decided by the first hello message.
    */
   reset(hello: HelloCredits, unreceived: UnreceivedTasks): void {
     this.#tasks = Math.min(hello.tasks, limits.inFlightTasks) - this.#claimingTasks - unreceived.tasks;
     this.#bytes = hello.bytes - this.#claimingBytes - unreceived.bytes;
-    for (const { type, tasks = 0 } of hello.types) {
+    for (const { type, tasks = limits.inFlightTasks } of hello.types) {
       const credits = this.#ofType?.get(type);
       if (credits === undefined) continue;
       credits.tasks = 0;

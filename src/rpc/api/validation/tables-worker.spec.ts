@@ -122,6 +122,11 @@ describe('a worker’s hello message', () => {
       'types: has 257 types; at most 256',
     ],
     ['for a task type without a name', { types: [{ type: '', maxVersion: 1 }] }, 'types[0].type: is missing'],
+    [
+      'with too many credits for a task type',
+      { types: [{ type: 't', maxVersion: 1, tasks: 4_097 }] },
+      'types[0].tasks: is 4097; a whole number from 0 to 4,096 tasks',
+    ],
     ['with too many credits', { tasks: 4_097 }, 'tasks: is 4097; a whole number from 0 to 4,096 tasks'],
     ['with negative credits', { bytes: -1 }, 'bytes: is -1; a whole number from 0 to 4,294,967,295 bytes'],
   ])('%s is refused', (_what, more, violation) => {
@@ -132,5 +137,16 @@ describe('a worker’s hello message', () => {
     expect(
       violationLines(validateItem(credit, { kind: 'credit', tasks: 4_097, bytes: 0, types: [] }, '', nowMs)),
     ).toHaveLength(1);
+  });
+
+  it('has the same limits of credits for single task types as a later credit message', () => {
+    const types = [{ type: '', tasks: 4_097 }];
+    expect(
+      violationLines(validateItem(credit, { kind: 'credit', tasks: 0, bytes: 0, types }, '', nowMs)),
+    ).toEqual(['types[0].type: is missing', 'types[0].tasks: is 4097; a whole number from 0 to 4,096 tasks']);
+    const many = Array(257).fill({ type: 't', tasks: 1 });
+    expect(
+      violationLines(validateItem(credit, { kind: 'credit', tasks: 0, bytes: 0, types: many }, '', nowMs)),
+    ).toEqual(['types: has 257 types; at most 256']);
   });
 });

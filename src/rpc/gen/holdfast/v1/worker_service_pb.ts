@@ -162,7 +162,8 @@ export type HandledType = Message<"holdfast.v1.HandledType"> & {
 
   /**
    * The limit of tasks of this type alone; at most 4,096. In a hello: how many may be assigned at first, beside `tasks` of the hello; a
-   * Credit names further ones. In ClaimTasks: the most in the response; 0 is as not set. Not set: the type has no limit of its own.
+   * Credit names further ones. Only a type to which the first hello of a stream gave a limit has one. In ClaimTasks: the most in the
+   * response; 0 is as not set. Not set: the type has no limit of its own.
    *
    * @generated from field: optional uint32 tasks = 3;
    */
