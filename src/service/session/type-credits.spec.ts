@@ -15,7 +15,7 @@ const types = [
 ];
 const hello: WorkerHello = {
   ...{ tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] },
-  ...{ types, tasks: 10, bytes: 1_000_000 },
+  ...{ types, tasks: 10, bytes: 1_000_000, beginsAtOnce: false },
 };
 const slow = (key: string) => item(key, { spec: specOf('{}', 'slow') });
 
@@ -44,7 +44,14 @@ function open(node: Node, more: Partial<WorkerHello> = {}) {
 }
 
 async function settle(node: Node, session: Session, task: Assignment | undefined, lease = task?.lease) {
-  const settled = { outcome: 'succeeded', result: undefined, message: '', errorType: '', afterMs: undefined };
+  const settled = {
+    outcome: 'succeeded',
+    result: undefined,
+    message: '',
+    errorType: '',
+    afterMs: undefined,
+    begun: false,
+  };
   const item = { ...settled, outcome: 'succeeded', lease: lease ?? new Uint8Array() } as const;
   return node.service.settle([item], { tenant: 'default', sessionId: session.id });
 }

@@ -56,7 +56,7 @@ it('a task for which a worker waits is accepted, claimed and assigned in one com
   const worker = await working(service);
   const before = engine.stats().commits;
   const [answer] = await service.submit(target, [item('k')], call);
-  expect(answer).toMatchObject({ state: 'running', version: 2, deduplicated: false });
+  expect(answer).toMatchObject({ state: 'reserved', version: 2, deduplicated: false });
   expect(worker.tasks.map((task) => task.key)).toEqual(['k']);
   expect(engine.stats().commits - before).toBe(1);
   const [task] = worker.tasks;

@@ -28,6 +28,7 @@ class Worker {
     this.balance = new CreditBalance({
       clock,
       slots: this.slots,
+      prefetches: true,
       unanswered: () => this.unanswered,
       credit: (amount) => void this.sent.push(amount),
       resetCredit: () => {
@@ -47,12 +48,18 @@ class Worker {
 
   assign(type: string): void {
     this.balance.assigned(type, 10, true);
-    this.slots.add({ spec: new Uint8Array(10) } as never, this.slots.handlerOf(type) as never, 0);
+    this.slots.add(
+      { spec: new Uint8Array(10) } as never,
+      this.slots.handlerOf(type) as never,
+      {} as never,
+      0,
+    );
     this.start();
   }
 
   start(): void {
-    for (let next = this.slots.next(); next !== undefined; next = this.slots.next())
+    const any = () => true;
+    for (let next = this.slots.next(any); next !== undefined; next = this.slots.next(any))
       this.balance.begun(next.handler.task.name);
   }
 

@@ -11,6 +11,7 @@ import {
 } from '../../../../test/fixtures/api-node.ts';
 import { limits, timing } from '../../../core/limits.ts';
 import type { Assignment, WorkRequest, WorkResponse } from '../../../core/messages.ts';
+import { type Head, shownState } from '../../../core/task/head.ts';
 import type { SessionSink } from '../../../service/service.ts';
 
 type Hello = Extract<WorkRequest, { kind: 'hello' }>;
@@ -112,21 +113,83 @@ describe('a Work stream', () => {
     expect(recorded.of('cancel')).toMatchObject([{ id: task?.id, cause: 'cancelled' }]);
   });
 
-  it('releases unacknowledged assignments at its end, and keeps acknowledged ones running', async () => {
+  it('releases the assignments that have not begun 2 s after its end, and keeps the others', async () => {
     const node = await apiNode();
     const [a] = await submitItems(node, item('a'));
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
     worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
-    const [b] = await submitItems(node, item('b'));
+    const [b, c] = await submitItems(node, item('b'), item('c'));
     await node.clock.settle();
-    expect(assignedKeys(recorded)).toEqual(['a', 'b']);
+    expect(assignedKeys(recorded)).toEqual(['a', 'b', 'c']);
+    worker.message({ kind: 'received', seq: 1, begun: [2], attempts: [] });
     worker.closed(undefined);
-    await node.clock.settle();
-    const state = async (id = '') => (await node.service.get('default', id, false)).snapshot.head.state;
-    expect([await state(a?.id), await state(b?.id)]).toEqual(['running', 'waiting']);
     expect(recorded).toMatchObject({ ended: true, error: undefined });
+    const heads = (): Promise<Head[]> =>
+      Promise.all(
+        [a, b, c].map(
+          async (task) => (await node.service.get('default', task?.id ?? '', false)).snapshot.head,
+        ),
+      );
+    await node.clock.advance(1_900);
+    expect((await heads()).map(shownState)).toEqual(['reserved', 'running', 'reserved']);
+    await node.clock.advance(200);
+    expect(await heads()).toMatchObject([
+      { state: 'waiting', attempt: 0, releases: 0 },
+      { state: 'running', attempt: 1 },
+      // The worker has not acknowledged this assignment.
+      { state: 'waiting', attempt: 0, releases: 1 },
+    ]);
+  });
+
+  it('keeps the assignments of a cut worker that comes back within 2 s and names them as begun', async () => {
+    const node = await apiNode();
+    const [a, b] = await submitItems(node, item('a'), item('b'));
+    const first = connect(node);
+    first.worker.message(hello);
+    await node.clock.settle();
+    first.worker.closed(undefined);
+    await node.clock.advance(1_000);
+    const [taken] = first.recorded.of('assignments').flatMap(({ tasks }) => tasks);
+    const again = connect(node);
+    again.worker.message({ ...hello, tasks: 0 });
+    const attempts = [{ id: taken?.id ?? '', fencingToken: taken?.fencingToken ?? 0 }];
+    again.worker.message({ kind: 'received', seq: 0, begun: [], attempts });
+    const thief = connect(node);
+    thief.worker.message({ ...hello, workerId: 'thief', tasks: 0 });
+    const other = (await node.service.get('default', b?.id ?? '', false)).snapshot.head;
+    const stolen = [{ id: b?.id ?? '', fencingToken: other.fencingToken }];
+    thief.worker.message({ kind: 'received', seq: 0, begun: [], attempts: stolen });
+    await node.clock.advance(5_000);
+    const state = async (id = '') => shownState((await node.service.get('default', id, false)).snapshot.head);
+    expect([await state(a?.id), await state(b?.id)]).toEqual(['running', 'ready']);
+  });
+
+  it('ignores a report of an assignment that it never made', async () => {
+    const node = await apiNode();
+    const { recorded, worker } = connect(node);
+    worker.message(hello);
+    worker.message({
+      kind: 'received',
+      seq: 0,
+      begun: [7, 0, 2 ** 40],
+      attempts: [{ id: 'x', fencingToken: 1 }],
+    });
+    await node.clock.settle();
+    expect(recorded.error).toBeUndefined();
+  });
+
+  it('recalls the assignments of a paused queue that have not begun', async () => {
+    const node = await apiNode();
+    const [, b] = await submitItems(node, item('a'), item('b'));
+    const { recorded, worker } = connect(node);
+    worker.message(hello);
+    await node.clock.settle();
+    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [] });
+    await node.service.updateQueue({ tenant: 'default', queue: 'q' }, { paused: true }, 'operator');
+    await node.clock.settle();
+    expect(recorded.of('cancel')).toMatchObject([{ id: b?.id, cause: 'paused' }]);
   });
 
   it('refuses the acknowledgement of a message that was never sent', async () => {
