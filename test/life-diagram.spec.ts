@@ -38,6 +38,7 @@ function commandsFor(head: Head): Command[] {
     { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true, begins: true },
     { kind: 'expire' },
     { kind: 'lapse' },
+    { kind: 'unassign', fencingToken, countsAsRelease: false },
     { kind: 'cancel', actor: 'a', message: '' },
     { kind: 'redrive', actor: 'a' },
     { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: 0 },

@@ -112,6 +112,7 @@ export function rejectionError(id: string, rejection: Rejection): HoldfastError 
     case 'leased':
     case 'notLowest':
     case 'nothingDue':
+    case 'begun':
       return precondition(
         'CONFLICT',
         `Task '${id}' cannot do this now (${rejection.why}).`,

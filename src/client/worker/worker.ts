@@ -7,6 +7,7 @@ import { type Duration, durationMs } from '../duration.ts';
 import { type Attempt, logFields } from './attempt.ts';
 import { logUnrecorded, reportRecorded } from './attempt-log.ts';
 import { Attempts } from './attempts.ts';
+import { BeginningTasks } from './beginning-tasks.ts';
 import { type AttemptOutcome, released, returned, unrecordedOutcome } from './outcome.ts';
 import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
 import { type BufferedAssignment, Slots } from './slots.ts';
@@ -33,6 +34,7 @@ class WorkerRun implements RunningWorker {
   readonly #slots: Slots;
   readonly #credits: CreditBalance;
   readonly #attempts: Attempts;
+  readonly #beginning = new BeginningTasks();
   readonly #workStream: WorkStream;
   readonly #reportStream: ReportStream;
   readonly #settlements: Settlements;
@@ -97,7 +99,7 @@ class WorkerRun implements RunningWorker {
         initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
         assigned: (tasks, first, current) => this.#assigned(tasks, first, current),
-        cut: () => this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY)),
+        cut: () => this.#returnNotBegun(),
         cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
         reconnecting: (error) => this.#connectionLog.lost(error),
@@ -195,11 +197,13 @@ class WorkerRun implements RunningWorker {
     }
     this.#returnAll(late);
     if (ready.length === 0) return;
-    if (!beginsAtOnce) this.#workStream.reportBegun(ready);
-    for (const task of ready) {
-      this.#credits.begun(task.handler.task.name);
-      this.#attempts.start(task, !beginsAtOnce && task.assignment.maxAttempts === 1);
-    }
+    if (beginsAtOnce) for (const task of ready) this.#start(task);
+    else this.#beginning.begin(ready, this.#workStream.reportBegun(ready), (task) => this.#start(task));
+  }
+
+  #start(task: BufferedAssignment): void {
+    this.#credits.begun(task.handler.task.name);
+    this.#attempts.start(task, !this.#parts.beginsAtOnce && task.assignment.maxAttempts === 1);
   }
 
   /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
@@ -210,6 +214,14 @@ class WorkerRun implements RunningWorker {
       this.#beginScheduled = false;
       this.#begin();
     });
+  }
+
+  /** Gives all tasks back whose handlers were not called. */
+  #returnNotBegun(): void {
+    const beginning = this.#beginning.takeAll();
+    for (const { handler } of beginning) this.#slots.ended(handler);
+    this.#returnAll(beginning);
+    this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY));
   }
 
   /** Gives tasks back whose handlers were not called. */
@@ -263,8 +275,11 @@ class WorkerRun implements RunningWorker {
       if (cause !== 'paused' && cause !== 'rebalance') this.#attempts.stop(attempt, cause);
       return;
     }
-    const waiting = this.#slots.take(id, fencingToken);
-    if (waiting !== undefined) this.#returnAll([waiting]);
+    const beginning = this.#beginning.take(id, fencingToken);
+    if (beginning !== undefined) this.#slots.ended(beginning.handler);
+    const recalled = beginning ?? this.#slots.take(id, fencingToken);
+    if (recalled !== undefined) this.#returnAll([recalled]);
+    if (beginning !== undefined) this.#beginSoon();
   }
 
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
@@ -289,7 +304,7 @@ class WorkerRun implements RunningWorker {
     const timeoutAtMs = this.#parts.clock.monotonic() + timeoutMs;
     this.#credits.stop();
     // Nothing may start any more, also if a handler ends at once because `context.stopping` is aborted.
-    this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY));
+    this.#returnNotBegun();
     await Promise.resolve();
     this.#workStream.resetCredit();
     if (!(await this.#until(timeoutAtMs, this.#allEnded()))) {

@@ -64,6 +64,17 @@ export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } 
   | { readonly outcome: 'released'; readonly begun: boolean; readonly countsAsRelease: boolean }
 );
 
+/**
+ * The command that takes a task back from a worker that was cut off before it called the handler. It is refused if the
+ * worker has called the handler since, as a heartbeat through another node may have recorded.
+ */
+export interface Unassign {
+  readonly kind: 'unassign';
+  readonly fencingToken: number;
+  /** True if the assignment never reached the worker; such releases back off after `limits.releases` of them. */
+  readonly countsAsRelease: boolean;
+}
+
 export interface Cancel {
   readonly kind: 'cancel';
   readonly actor: string;
@@ -75,7 +86,7 @@ export interface Redrive {
   readonly actor: string;
 }
 
-export type Command = Claim | Expire | Lapse | Settle | Cancel | Redrive;
+export type Command = Claim | Expire | Lapse | Settle | Unassign | Cancel | Redrive;
 
 export type Rejection =
   /** The task has ended, so it cannot be claimed, cancelled, expired or lapsed. */
@@ -85,6 +96,8 @@ export type Rejection =
   | { readonly why: 'leased'; readonly untilMs: number }
   | { readonly why: 'notLowest' }
   | { readonly why: 'leaseLost' }
+  /** The worker has called the handler. */
+  | { readonly why: 'begun' }
   | { readonly why: 'outcomeRecorded'; readonly recorded: TaskEvent }
   | { readonly why: 'noCancelRequested' }
   | { readonly why: 'nothingDue' }

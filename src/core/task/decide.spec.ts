@@ -103,6 +103,30 @@ describe('a lapse command', () => {
   });
 });
 
+describe('an unassign command', () => {
+  it('gives a task back whose handler was not called, without using an attempt', () => {
+    const life = new TaskLife();
+    life.claim(true, false);
+    expect(kinds(life.unassign(true))).toEqual(['claimReleased']);
+    expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, releases: 1 });
+  });
+
+  it('is refused after a heartbeat has recorded that the handler was called, and for an older lease', () => {
+    const life = new TaskLife({ retry: { maxAttempts: 1 } });
+    life.claim(true, false);
+    expect(kinds(life.unassign(false, life.head.fencingToken - 1))).toEqual({ why: 'leaseLost' });
+    life.heartbeat();
+    expect(kinds(life.unassign())).toEqual({ why: 'begun' });
+  });
+
+  it('ends a task whose cancellation was requested', () => {
+    const life = new TaskLife();
+    life.claim(true, false);
+    life.cancel();
+    expect(kinds(life.unassign())).toEqual(['cancelled']);
+  });
+});
+
 describe('a cancel', () => {
   it('of a waiting task takes effect at once', () => {
     const life = new TaskLife({ delayMs: 1_000 });

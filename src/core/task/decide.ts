@@ -1,5 +1,5 @@
 import { limits, timing } from '../limits.ts';
-import type { Cancel, Claim, Command, Decision, Expire, Redrive } from './command.ts';
+import type { Cancel, Claim, Command, Decision, Expire, Redrive, Unassign } from './command.ts';
 import { accepted, died, type Facts, lapseReason, mayExpireAtMs, rejected, withLease } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { eventsOfExpiry } from './expiry.ts';
@@ -57,6 +57,20 @@ function lapse(head: Head, facts: Facts, nowMs: number): Decision {
   return accepted(head, [died(head, facts, reason, nowMs)]);
 }
 
+function unassign(head: Head, facts: Facts, command: Unassign, nowMs: number): Decision {
+  const { fencingToken, countsAsRelease } = command;
+  if (head.state !== 'running' || head.fencingToken !== fencingToken) return rejected({ why: 'leaseLost' });
+  if (head.begun) return rejected({ why: 'begun' });
+  const release = {
+    kind: 'settle',
+    outcome: 'released',
+    begun: false,
+    fencingToken,
+    countsAsRelease,
+  } as const;
+  return decideSettle(head, facts, release, nowMs);
+}
+
 function cancel(head: Head, command: Cancel, nowMs: number): Decision {
   const { actor, message } = command;
   if (head.state === 'cancelled') return accepted(head, []);
@@ -100,6 +114,8 @@ export function decide(head: Head, facts: Facts, command: Command, nowMs: number
       return lapse(head, facts, nowMs);
     case 'settle':
       return decideSettle(head, facts, command, nowMs);
+    case 'unassign':
+      return unassign(head, facts, command, nowMs);
     case 'cancel':
       return cancel(head, command, nowMs);
     case 'redrive':

@@ -1,10 +1,8 @@
 /** Gives tasks back to their queues whose worker was cut off before it called their handlers. */
-import { encodeLease } from '../../core/codec/lease.ts';
-import type { Settlement } from '../../core/messages.ts';
 import type { TaskId } from '../../ports/task-store.ts';
+import { commitCommand, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
-import { settle } from '../settle/settle.ts';
 
 /**
  * The time after the cut of a worker's stream, in ms, in which the worker may come back and name the attempts that it
@@ -12,37 +10,29 @@ import { settle } from '../settle/settle.ts';
  */
 export const cutGraceMs = 2_000;
 
-function releaseOf(lease: HeldLease): Settlement {
+function isReserved({ heldLeases }: ServiceContext, lease: HeldLease): boolean {
   const { id, head } = lease.snapshot;
-  const { fencingToken, version, timeoutAtMs = 0 } = head;
-  return {
-    lease: encodeLease({ id, fencingToken, version, timeoutAtMs, receiptHandle: lease.receiptHandle }),
-    outcome: 'released',
-    result: undefined,
-    message: '',
-    errorType: '',
-    afterMs: undefined,
-    begun: false,
-  };
+  return !lease.begun && heldLeases.get(id, head.fencingToken) === lease;
 }
 
 /**
- * Releases tasks whose handlers were not called. `countsAsRelease` is true if the assignments never reached the worker:
- * after many such releases further ones back off.
+ * Takes one task back, unless its handler was called meanwhile: the write names the revision that this node knows, so
+ * that a heartbeat through another node, which recorded the beginning, makes it read the task again.
  */
-async function releaseReserved(
-  context: ServiceContext,
-  leases: readonly HeldLease[],
-  countsAsRelease: boolean,
-): Promise<void> {
-  const byTenant = Map.groupBy(leases, ({ snapshot }) => snapshot.submission.scope.tenant);
-  for (const [tenant, group] of byTenant)
-    await settle(context, group.map(releaseOf), { tenant, sessionId: undefined }, countsAsRelease);
+async function unassign(context: ServiceContext, lease: HeldLease, countsAsRelease: boolean): Promise<void> {
+  const { snapshot, receiptHandle } = lease;
+  const { fencingToken } = snapshot.head;
+  const done = await commitCommand(context, snapshot, { kind: 'unassign', fencingToken, countsAsRelease });
+  if (done.kind === 'notFound') return;
+  const isOver = done.kind === 'done' || done.rejection.why === 'leaseLost';
+  if (isOver) context.heldLeases.drop(snapshot.id, fencingToken);
+  if (done.kind === 'done') await syncDelivery(context, receiptHandle, done.snapshot);
 }
 
 /**
  * Releases the reserved tasks of a cut stream once `cutGraceMs` has passed, except those that have begun or ended by
- * then: a worker that comes back names the attempts that it has begun, and releases the other tasks itself.
+ * then: a worker that comes back names the attempts that it has begun, and releases the other tasks itself. The releases
+ * of `unacknowledged` assignments count towards the limit after which releases back off.
  */
 export function releaseAfterCut(
   context: ServiceContext,
@@ -51,13 +41,8 @@ export function releaseAfterCut(
 ): void {
   if (leases.length === 0) return;
   context.clock.after(cutGraceMs, () => {
-    const left = leases.filter((lease) => {
-      const { id, head } = lease.snapshot;
-      return !lease.begun && context.heldLeases.get(id, head.fencingToken) === lease;
-    });
-    const isReceived = ({ snapshot }: HeldLease): boolean => !unacknowledged.has(snapshot.id);
-    context.background('release', releaseReserved(context, left.filter(isReceived), false));
-    const lost = left.filter((lease) => !isReceived(lease));
-    context.background('release', releaseReserved(context, lost, true));
+    const left = leases.filter((lease) => isReserved(context, lease));
+    const released = left.map((lease) => unassign(context, lease, unacknowledged.has(lease.snapshot.id)));
+    context.background('release', Promise.all(released));
   });
 }

@@ -55,6 +55,11 @@ export class KeepAliveStream<Out, In> {
     return this.#open && this.#out.send(message);
   }
 
+  /** Resolves when all sent messages were handed to the socket, or the stream has ended. */
+  drained(): Promise<void> {
+    return this.#open ? this.#out.drained() : Promise.resolve();
+  }
+
   /**
    * Ends the sending side of the stream. Messages from the server are still received until the server ends the stream.
    */

@@ -116,8 +116,11 @@ export class WorkStream {
     return connection.canSend || this.#newest?.canSend === true;
   }
 
-  /** Reports that the worker begins these tasks, each of which `canReport`. Their handlers may then be called. */
-  reportBegun(tasks: readonly BeginningTask[]): void {
+  /**
+   * Reports that the worker begins these tasks, each of which `canReport`. Resolves when the report was handed to the
+   * socket, or its connection has ended; their handlers may be called then, unless the stream was cut.
+   */
+  async reportBegun(tasks: readonly BeginningTask[]): Promise<void> {
     const places = new Map<WorkConnection, number[]>();
     const attempts: AttemptReference[] = [];
     for (const { assignment, origin } of tasks) {
@@ -130,6 +133,9 @@ export class WorkStream {
     }
     for (const [connection, begun] of places) connection.report(begun, []);
     this.reportRunning(attempts);
+    const connections = [...places.keys()];
+    if (attempts.length > 0 && this.#newest !== undefined) connections.push(this.#newest);
+    await Promise.all(connections.map(({ stream }) => stream.drained()));
   }
 
   /** Names attempts that run on the newest connection, because their tasks were assigned on an earlier one. */
