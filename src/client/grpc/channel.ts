@@ -46,6 +46,11 @@ const grpcOptions = {
   'grpc.keepalive_timeout_ms': 10_000,
   /** gRPC must not retry: only the client knows which calls are safe to repeat. */
   'grpc.enable_retries': 0,
+  /**
+   * Without a buffer for retries grpc-js reports a message as sent once its bytes were handed to the socket, and not
+   * before: a worker calls a handler only after that.
+   */
+  'grpc.per_rpc_retry_buffer_size': 0,
   'grpc.service_config_disable_resolution': 1,
   'grpc.enable_channelz': 0,
   /** Proxies from the environment are ignored: they would receive the traffic for servers on this machine. */
