@@ -61,7 +61,7 @@ work.send({
   types,
   tasks: credits,
   bytes: 8_000_000,
-  beginsAtOnce: false,
+  reportsBegun: false,
 });
 // Exit when the parent process is killed.
 process.on('disconnect', () => process.exit(0));

@@ -76,7 +76,7 @@ export function openWorker(
     types: [{ type: taskType, maxVersion: 1 }],
     tasks: slots,
     bytes: bytesOfCredit,
-    beginsAtOnce: false,
+    reportsBegun: false,
   };
   const session = service.openSession(hello, {
     assign(seq, tasks) {

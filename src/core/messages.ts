@@ -82,8 +82,8 @@ export type WorkRequest =
       readonly types: readonly HandledTypeMessage[];
       readonly tasks: number;
       readonly bytes: number;
-      /** True if the worker calls the handler of each task at once when it receives the task. */
-      readonly beginsAtOnce: boolean;
+      /** True if the worker reports each attempt before it calls the handler; false if an assigned task counts as begun. */
+      readonly reportsBegun: boolean;
     }
   /** Raises the worker's credits: how many more tasks and bytes the worker takes, and how many more of single types. */
   | {

@@ -33,7 +33,7 @@ const hello = {
   types: [{ type: 'note', maxVersion: 1 }],
   tasks: 5,
   bytes: 1_000_000,
-  beginsAtOnce: false,
+  reportsBegun: true,
 } as const;
 
 describe('the in-process transport', () => {

@@ -68,8 +68,8 @@ export interface WorkerHello {
    */
   readonly tasks: number;
   readonly bytes: number;
-  /** True if the worker calls the handler of each task at once when it receives the task. */
-  readonly beginsAtOnce: boolean;
+  /** True if the worker reports each attempt before it calls the handler; false if an assigned task counts as begun. */
+  readonly reportsBegun: boolean;
 }
 
 /** Sends a session's messages to its worker. */

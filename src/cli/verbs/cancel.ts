@@ -17,7 +17,7 @@ export function addCancel(program: Command, globals: Globals): void {
         const { task } = await transport.call(TaskService.method.cancelTask, { id, reason, tenant }, {});
         if (task === undefined) return;
         output.result(taskJson(task), () =>
-          task.cancelRequested && stateName(task.state) === 'running'
+          task.cancelRequested && task.leaseEndAtMs !== 0n
             ? `${id} will be cancelled: its worker gets the request with the next heartbeat, or its lease expires`
             : `${id} ${stateName(task.state)}`,
         );

@@ -67,7 +67,7 @@ describe('the gRPC transport over mutual TLS', () => {
       types,
       tasks: 10,
       bytes: 1_000_000,
-      beginsAtOnce: false,
+      reportsBegun: true,
     });
     const { sessionId } = await work.first('welcome');
     const { seq, tasks } = await work.first('assignments');
@@ -207,7 +207,7 @@ describe('the gRPC transport over mutual TLS', () => {
     const work = new Inbox<WorkResponse>();
     const out = client.work(work);
     const hello = { kind: 'hello', tenant: 't'.repeat(200_000), workerName: '', workerId: '' } as const;
-    const send = () => out.send({ ...hello, queues: [], types: [], tasks: 0, bytes: 0, beginsAtOnce: false });
+    const send = () => out.send({ ...hello, queues: [], types: [], tasks: 0, bytes: 0, reportsBegun: true });
     expect([send(), send()]).toEqual([true, false]);
     await out.drained();
     expect(await work.ended.promise).toMatchObject({ reason: 'BAD_FIELD' });

@@ -94,7 +94,7 @@ class WorkerRun implements RunningWorker {
     this.#workStream = new WorkStream(
       transport,
       clock,
-      { tenant, workerName, workerId, queues: spec.queues, types, beginsAtOnce: parts.beginsAtOnce },
+      { tenant, workerName, workerId, queues: spec.queues, types, reportsBegun: !parts.beginsAtOnce },
       {
         initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),

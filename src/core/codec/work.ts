@@ -42,7 +42,7 @@ function writeHello(into: Writer, hello: Hello): void {
   for (const { type, maxVersion, tasks } of hello.types) {
     into.nested(5, (nested) => nested.string(1, type).number(2, maxVersion).present(3, tasks));
   }
-  into.number(6, hello.tasks).number(7, hello.bytes).flag(8, hello.beginsAtOnce);
+  into.number(6, hello.tasks).number(7, hello.bytes).flag(8, hello.reportsBegun);
 }
 
 function writeReceived(into: Writer, { seq, begun, attempts }: Received): void {
@@ -89,7 +89,7 @@ function readHello(reader: Reader): Hello {
   const types: HandledTypeMessage[] = [];
   let tasks = 0;
   let bytes = 0;
-  let beginsAtOnce = false;
+  let reportsBegun = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) tenant = reader.string();
     else if (field === 2) workerName = reader.string();
@@ -98,10 +98,10 @@ function readHello(reader: Reader): Hello {
     else if (field === 5) types.push(readHandled(reader.nested()));
     else if (field === 6) tasks = reader.number();
     else if (field === 7) bytes = reader.number();
-    else if (field === 8) beginsAtOnce = reader.flag();
+    else if (field === 8) reportsBegun = reader.flag();
     else reader.skip();
   }
-  return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes, beginsAtOnce };
+  return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes, reportsBegun };
 }
 
 function readTypeCredit(reader: Reader): TypeCredit {

@@ -111,7 +111,7 @@ describe('workers', () => {
       types,
       tasks: 1,
       bytes: 1,
-      beginsAtOnce: false,
+      reportsBegun: true,
     });
     expect(await list()).toMatchObject([{ name: 'w', id: 'i', queues: ['q'], types: ['note'], inFlight: 0 }]);
     worker.closed(undefined);
@@ -124,7 +124,7 @@ describe('workers', () => {
       const request = create(ListWorkersRequestSchema, {});
       return (await api.call(listWorkers, request, callContext({ ...anyone, queues }))).workers;
     };
-    const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1, beginsAtOnce: false };
+    const hello = { tenant: '', workerName: 'w', workerId: 'i', tasks: 1, bytes: 1, reportsBegun: true };
     const types = [{ type: 'note', maxVersion: 1 }];
     const worker = api.work(new RecordingStream<WorkResponse>(), callContext());
     worker.message({ kind: 'hello', ...hello, queues: ['q', 'secret'], types });
@@ -147,7 +147,7 @@ describe('workers', () => {
       workerId: 'i',
       tasks: 1,
       bytes: 1,
-      beginsAtOnce: false,
+      reportsBegun: true,
     };
     const types = [{ type: 'note', maxVersion: 3 }];
     const sink = { assign() {}, cancel() {}, drain() {} };

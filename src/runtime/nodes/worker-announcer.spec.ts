@@ -81,7 +81,7 @@ async function process(name: string, takesPart = false): Promise<Process> {
     worker(workerName, more = {}) {
       const types = [{ type: 'send', maxVersion: 2 }];
       const hello = { ...mail, workerName, workerId: `${workerName}-id`, queues: ['mail'], types };
-      const credits = { tasks: 1, bytes: 1_000, beginsAtOnce: false };
+      const credits = { tasks: 1, bytes: 1_000, reportsBegun: true };
       return service.openSession({ ...hello, ...credits, ...more }, { assign() {}, cancel() {}, drain() {} });
     },
     async knownWorkers(queue) {

@@ -11,7 +11,7 @@ it('a worker whose credits exceed the size of one claim batch gets as many tasks
   const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
   const types = [{ type: 'note', maxVersion: 1 }];
   const session = node.service.openSession(
-    { ...hello, types, tasks: 256, bytes: 1_000_000, beginsAtOnce: false },
+    { ...hello, types, tasks: 256, bytes: 1_000_000, reportsBegun: true },
     { assign: (_seq, tasks) => void assigned.push(...tasks), cancel() {}, drain() {} },
   );
   await node.clock.advance(1_000);
@@ -25,7 +25,7 @@ it('a worker that does not acknowledge its assignments gets no more tasks until 
   const hello = { tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] };
   const types = [{ type: 'note', maxVersion: 1 }];
   const session = node.service.openSession(
-    { ...hello, types, tasks: 10, bytes: 1_000_000, beginsAtOnce: false },
+    { ...hello, types, tasks: 10, bytes: 1_000_000, reportsBegun: true },
     { assign: (seq) => void assigned.push(seq), cancel() {}, drain() {} },
   );
   const countAfterSubmit = async (key: string): Promise<number> => {

@@ -63,7 +63,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
-      begins: hello.beginsAtOnce,
+      begins: !hello.reportsBegun,
       sessionId: this.id,
     };
     this.reserved = new ReservedTasks(context.heldLeases);

@@ -15,7 +15,7 @@ const types = [
 ];
 const hello: WorkerHello = {
   ...{ tenant: 'default', workerName: 'w', workerId: '1', queues: ['q'] },
-  ...{ types, tasks: 10, bytes: 1_000_000, beginsAtOnce: false },
+  ...{ types, tasks: 10, bytes: 1_000_000, reportsBegun: true },
 };
 const slow = (key: string) => item(key, { spec: specOf('{}', 'slow') });
 

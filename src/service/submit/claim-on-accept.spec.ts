@@ -42,7 +42,7 @@ async function working(service: Service, tasks = 10): Promise<Worker> {
   const session = service.openSession(
     {
       ...{ tenant: 'default', workerName: 'w', workerId: crypto.randomUUID(), queues: ['q'] },
-      ...{ types: [{ type: 'note', maxVersion: 1 }], tasks, bytes: 1_000_000, beginsAtOnce: false },
+      ...{ types: [{ type: 'note', maxVersion: 1 }], tasks, bytes: 1_000_000, reportsBegun: true },
     },
     { assign: (_seq, more) => void assignments.push(...more), cancel() {}, drain() {} },
   );

@@ -72,7 +72,7 @@ export class WireWorker {
         types,
         tasks: credits,
         bytes,
-        beginsAtOnce: false,
+        reportsBegun: false,
       });
     });
   }

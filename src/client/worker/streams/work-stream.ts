@@ -54,8 +54,8 @@ export interface WorkerIdentity {
   readonly workerId: string;
   readonly queues: readonly string[];
   readonly types: readonly HandledTypeMessage[];
-  /** True if the worker calls the handler of each task at once when it receives the task. */
-  readonly beginsAtOnce: boolean;
+  /** True if the worker reports each attempt before it calls the handler; false if an assigned task counts as begun. */
+  readonly reportsBegun: boolean;
 }
 
 /** Error codes that the server would return to every further try of this worker. */

@@ -44,7 +44,7 @@ async function assignTasks(node: ApiNode, ...keys: string[]) {
     types,
     tasks: keys.length,
     bytes: 1_000_000,
-    beginsAtOnce: false,
+    reportsBegun: true,
   });
   await node.clock.settle();
   const leases = recorded.of('assignments').flatMap((m) => m.tasks.map((task) => task.lease));

@@ -24,7 +24,7 @@ const hello: Hello = {
   types: [{ type: 'note', maxVersion: 1 }],
   tasks: 10,
   bytes: 1_000_000,
-  beginsAtOnce: false,
+  reportsBegun: true,
 };
 
 function connect(node: ApiNode, context = callContext()) {

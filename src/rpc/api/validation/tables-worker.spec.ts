@@ -94,7 +94,7 @@ describe('a worker’s hello message', () => {
     types: [{ type: 't', maxVersion: 1 }],
     tasks: 1,
     bytes: 1,
-    beginsAtOnce: false,
+    reportsBegun: true,
   };
 
   it.each<[string, Partial<Hello>, string]>([
