@@ -26,8 +26,10 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
     nowMs,
   );
   for (const snapshot of read) {
-    if (snapshot !== undefined && !isEnded(snapshot.head))
-      await commitCommand(context, snapshot, { kind: 'expire', lastLease: knowledgeOf(context, snapshot) });
+    if (snapshot === undefined || isEnded(snapshot.head)) continue;
+    const lastLease = knowledgeOf(context, snapshot);
+    const done = await commitCommand(context, snapshot, { kind: 'expire', lastLease });
+    if (done.kind === 'done') context.sessions.ofWorker(snapshot.head.worker)?.leaseLost();
   }
   return deliveries.length === batch;
 }

@@ -77,34 +77,26 @@ const startGoodWorker = () =>
 const kindsAfterLostLease = ['submitted', 'claimed', 'leaseExpired', 'claimed', 'succeeded'];
 
 describe('a handler that ends or blocks its process', () => {
-  it.each<[Misbehaviour, number]>([
-    ['exit', 3],
-    ['throw later', 1],
-    ['reject later', 1],
-  ])(
-    '(here by "%s") costs each task that runs in the process one attempt, and another worker completes the tasks',
-    async (deed, status) => {
-      const neighbour = await submit('hang');
-      const deadly = await submit(deed);
+  it('counts as a lost worker of each task that runs in the process and uses no attempt, and another worker completes the tasks', async () => {
+    const ends: readonly (readonly [Misbehaviour, number])[] = [
+      ['exit', 3],
+      ['exit at once', 3],
+      ['throw later', 1],
+      ['reject later', 1],
+    ];
+    const tasks: Awaited<ReturnType<typeof submit>>[] = [];
+    for (const [deed, status] of ends) {
+      tasks.push(await submit('hang'), await submit(deed));
       await using worker = startMisbehavingWorker();
       expect(await worker.gone).toBe(status);
-      await expireLeases();
-      await using _ = await startGoodWorker();
-      for (const task of [neighbour, deadly]) {
-        expect(await task.result({ timeout: '15s' })).toEqual({ by: 'the good worker' });
-        expect(await attemptsOf(task)).toEqual(kindsAfterLostLease);
-      }
-    },
-  );
-
-  it('costs no attempt and no wait if the process ends before the worker has acknowledged the task', async () => {
-    const task = await submit('exit at once');
-    await using worker = startMisbehavingWorker();
-    expect(await worker.gone).toBe(3);
+    }
+    await expireLeases();
     await using _ = await startGoodWorker();
-    await task.result({ timeout: '15s' });
-    expect(await kindsOf(task)).toEqual(['submitted', 'claimed', 'claimReleased', 'claimed', 'succeeded']);
-    expect(await task.status()).toMatchObject({ attempt: 1 });
+    for (const task of tasks) {
+      expect(await task.result({ timeout: '15s' })).toEqual({ by: 'the good worker' });
+      expect(await attemptsOf(task)).toEqual(kindsAfterLostLease);
+      expect(await task.status()).toMatchObject({ attempt: 1, losses: 1 });
+    }
   });
 
   it('makes its worker lose the leases of all tasks if it blocks the thread, although the process still runs', async () => {

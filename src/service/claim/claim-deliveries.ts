@@ -5,6 +5,7 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
+import type { TaskEvent } from '../../core/task/event.ts';
 import { isEnded, runsAlone } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
 import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
@@ -158,10 +159,31 @@ function planClaim(
   const lastLease = knowledgeOf(context, one.snapshot);
   const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
-  if (decision.ok)
+  if (decision.ok && mayTake(context, one, decision.events, claimant))
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
+  if (decision.ok) return undefined;
   context.background('delivery', settleDelivery(context, one.delivery, decision.rejection));
   return undefined;
+}
+
+/**
+ * Returns false if the claim would give the task to the very worker whose lease of it has expired: the worker does not
+ * answer, so the delivery is left to another one. Its session gets no task until the worker sends a message.
+ */
+function mayTake(
+  context: ServiceContext,
+  { delivery, snapshot }: Candidate,
+  events: readonly TaskEvent[],
+  claimant: Claimant,
+): boolean {
+  if (snapshot.head.state !== 'running') return true;
+  const { worker } = snapshot.head;
+  context.sessions.ofWorker(worker)?.leaseLost();
+  if (worker !== claimant.worker || claimant.sessionId === undefined || events.at(-1)?.kind !== 'claimed')
+    return true;
+  const { receiptHandle } = delivery;
+  context.background('delivery', context.broker.changeVisibility([{ receiptHandle, ms: 0 }]));
+  return false;
 }
 
 async function planClaims(

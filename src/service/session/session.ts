@@ -120,6 +120,15 @@ export class WorkerSession implements Session, LiveSession {
     if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
   }
 
+  keepAlive(): void {
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#wakeUp();
+  }
+
+  leaseLost(): void {
+    this.#unacknowledged.leaseLost();
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;

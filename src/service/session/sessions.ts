@@ -39,6 +39,8 @@ export interface LiveSession {
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
+  /** Records that a lease of the worker has expired: it gets no task until it sends a message. */
+  leaseLost(): void;
   /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */
   readonly reserved: ReservedTasks;
 }
