@@ -68,7 +68,8 @@ export class DeployProcess {
   }
 
   send(message: object): void {
-    if (this.#process.connected) this.#process.send(message);
+    // A message to a process that is just ending fails, and nobody needs it any more.
+    if (this.#process.connected) this.#process.send(message, () => {});
   }
 
   /** Sends SIGTERM, and SIGKILL if the process has not ended after its grace. Resolves when it has ended. */

@@ -2,6 +2,7 @@
  * Judges a run of `npm run deploys` from the histories of its tasks, the ledgers of its workers, and the record of the
  * signals and calls that the run sent.
  */
+import { timing } from '../../../src/core/limits.ts';
 import type { LeaseExpiredEvent, TaskEvent } from '../../../src/core/task/event.ts';
 import type { HandlerCall } from './ledger.ts';
 
@@ -85,8 +86,11 @@ interface ClaimRecord {
   readonly usedAttempt: boolean;
 }
 
-/** The lease and the guard after it: a lease that expires had its last sign of life at least this long before. */
-const leaseAndGuardMs = 32_000;
+/**
+ * The time between the first heartbeat that failed to renew a lease and the expiry: a lease and the guard of the clocks,
+ * less one heartbeat.
+ */
+const unrenewedMs = timing.leaseMs + timing.clockGuardMs - timing.heartbeatMs;
 const usingReasons: readonly string[] = ['attempts', 'fatal', 'workerLost'];
 
 /** Returns the claims in a history. */
@@ -212,7 +216,7 @@ function leaseFaults(
     const began = calls.of(task.id, fencingToken) !== undefined;
     if (!began && serverKillsAtMs.some((killMs) => killMs >= atMs && killMs <= expired.atMs)) return [];
     const text = `the lease of ${worker} expired; its handler ${began ? 'had begun' : 'had not begun'}`;
-    return [{ id: task.id, atMs: Math.max(atMs, expired.atMs - leaseAndGuardMs), text }];
+    return [{ id: task.id, atMs: Math.max(atMs, expired.atMs - unrenewedMs), text }];
   });
 }
 
@@ -223,9 +227,11 @@ function recallFaults({ id, answeredAtMs, untilMs, nearMs, farMs, near }: Recall
       const fromMs = answeredAtMs + (near.has(pid) ? nearMs : farMs);
       return beganAtMs > fromMs && beganAtMs < untilMs;
     })
-    .map(({ beganAtMs }) => ({
-      ...{ id, atMs: beganAtMs, text: `began ${beganAtMs - answeredAtMs} ms after its recall was answered` },
-    }));
+    .map(({ pid, beganAtMs }) => {
+      const where = near.has(pid) ? 'on the node that answered' : 'elsewhere';
+      const text = `began ${where} ${beganAtMs - answeredAtMs} ms after its recall was answered`;
+      return { id, atMs: beganAtMs, text };
+    });
 }
 
 function poisonFaultOf(poison: TaskRecord | undefined): string | undefined {

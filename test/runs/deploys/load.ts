@@ -75,15 +75,10 @@ export class Load {
     return this.#follower.endedWell.has(id);
   }
 
-  /** Returns the oldest acknowledged tasks whose handler was not called yet. */
-  oldestUnbegun(count: number): string[] {
+  /** Returns the acknowledged tasks whose handler was not called yet, oldest first. */
+  unbegun(): string[] {
     this.#follower.read();
-    const found: string[] = [];
-    for (const id of this.acknowledged) {
-      if (found.length === count) break;
-      if (!this.#follower.began.has(id)) found.push(id);
-    }
-    return found;
+    return [...this.acknowledged].filter((id) => !this.#follower.began.has(id));
   }
 
   /** Stops the submitter. Resolves when all its calls are answered, or after a time. */

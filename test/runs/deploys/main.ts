@@ -19,7 +19,11 @@ const values = programOptions('deploys', {
   tasks: 2_000,
   cancels: 300,
   seed: 1,
+  /** The time in seconds after which the run on one engine waits no longer for the poison. */
+  limit: 250,
 });
+/** The time beyond the limit after which a run that hangs is given up; it covers the drain and the reading. */
+const overtimeS = 120;
 const engines = engineNames.filter((name) => values.engine === '' || values.engine === name);
 if (engines.length === 0) {
   console.error(`'--engine' takes one of ${engineNames.join(', ')}, not '${values.engine}'`);
@@ -28,9 +32,19 @@ if (engines.length === 0) {
 
 async function run(engine: EngineName): Promise<Report> {
   console.log(`${engine}:`);
-  const { restarts, rolls, tasks, cancels, seed } = values;
+  const { restarts, rolls, tasks, cancels, seed, limit } = values;
   const progress = (line: string): void => console.log(`  ${line}`);
-  const report = reportOf(await runDeploys({ engine, restarts, rolls, tasks, cancels, seed, progress }));
+  const watchdog = setTimeout(
+    () => {
+      console.error(`the run did not end within ${limit + overtimeS} s`);
+      // All processes of the run end with this one.
+      process.exit(1);
+    },
+    (limit + overtimeS) * 1_000,
+  );
+  const options = { engine, restarts, rolls, tasks, cancels, seed, limitMs: limit * 1_000, progress };
+  const report = reportOf(await runDeploys(options));
+  clearTimeout(watchdog);
   for (const line of report.lines) console.log(`  ${line}`);
   return report;
 }

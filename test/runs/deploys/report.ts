@@ -44,6 +44,13 @@ function examples(title: string, faults: readonly Fault[]): string[] {
   return faults.slice(0, named).map(({ id, text }) => `${title}: ${id} ${text}`);
 }
 
+/** Returns how many tasks a wave recalled, and how many workers were on the node that answered. */
+function recalled({ recalls }: RunOutcome, byPause: boolean): string {
+  const own = recalls.filter(({ untilMs }) => Number.isFinite(untilMs) === byPause);
+  const what = byPause ? 'tasks of the paused queue' : 'cancellations answered';
+  return `${own.length} ${what}, ${own[0]?.near.size ?? 0} workers on the same node`;
+}
+
 export function reportOf(outcome: RunOutcome): Report {
   const { phases, tasks, calls, problems, acknowledged } = outcome;
   const { begunTwice, poisonFault, ...faults } = judge(outcome);
@@ -77,6 +84,7 @@ export function reportOf(outcome: RunOutcome): Report {
     ]),
     `${acknowledged.length} tasks, ${calls.length} handlers called, ${released} claims released, ${expired.length} leases expired, ${expired.filter((event) => event.countsAsLoss).length} of them as losses`,
     `the longest stop of a server took ${Math.round(outcome.longestServerStopMs)} ms, of a worker ${Math.round(outcome.longestWorkerStopMs)} ms`,
+    `${recalled(outcome, true)}; ${recalled(outcome, false)}`,
     ...keys.flatMap((key) => examples(key, faults[key])),
     ...examples('begun twice', begunTwice),
     ...others.map((problem) => `problem: ${problem}`),

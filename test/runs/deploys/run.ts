@@ -19,6 +19,8 @@ export interface RunOptions {
   /** The number of tasks of which one is the poison. */
   readonly tasks: number;
   readonly cancels: number;
+  /** The time after which the run waits for nothing more than for its tasks to end. */
+  readonly limitMs: number;
   readonly progress: (line: string) => void;
 }
 
@@ -47,8 +49,8 @@ const restMs = { least: 500, most: 1_500 } as const;
 const workMs = 15_000;
 /** The average time of a restart after which no further one is tried. */
 const restartBudgetMs = 7_000;
-const queuedMs = 2_000;
-const afterWaveMs = 3_000;
+/** The time after a pause in which workers fetch tasks again. */
+const fetchedMs = 500;
 /** The longest time to wait for the poison's end: three leases, and the time in which its worker becomes idle. */
 const poisonMs = 150_000;
 const submitterMs = 15_000;
@@ -59,6 +61,7 @@ const checkEveryMs = 1_000;
 class DeployRun {
   readonly #options: RunOptions;
   readonly #deployment: Deployment;
+  readonly #beganMs = performance.now();
   readonly workers: Workers;
   readonly load: Load;
   readonly waves: Waves;
@@ -131,19 +134,18 @@ class DeployRun {
       this.problems.push(`${this.workers.stoppedLate} workers were killed long after SIGTERM`);
   }
 
-  async poison(): Promise<void> {
-    await this.waves.submitPoison(this.#options.tasks);
-    await sleep(queuedMs);
+  async poisonEnded(): Promise<void> {
+    const leftMs = this.#options.limitMs - (performance.now() - this.#beganMs);
+    await this.waves.poisonEnded(Math.min(poisonMs, leftMs));
   }
 
   async pause(): Promise<void> {
-    this.paused = await this.waves.pause();
-    await sleep(afterWaveMs);
+    this.paused = await this.waves.pause(() => this.waves.submitPoison(this.#options.tasks));
+    await sleep(fetchedMs);
   }
 
   async cancel(): Promise<void> {
     await this.waves.cancel(this.#options.cancels);
-    await sleep(afterWaveMs);
   }
 
   /** Waits until all tasks have ended, then stops the workers and the servers. */
@@ -179,7 +181,7 @@ class DeployRun {
     const engine = await this.#deployment.openStore();
     const tasks = await readTasks(engine.store, acknowledged).finally(() => engine.close());
     const calls = readLedgers(this.#deployment.ledgers);
-    const paused_ = tasks.filter(({ queue }) => queue === mainQueue).map(({ id }) => id);
+    const pausedIds = tasks.filter(({ queue }) => queue === mainQueue).map(({ id }) => id);
     const ended = workers.records.filter(({ end }) => end?.how === 'byItself').length;
     const poisoned = calls.filter(({ id }) => id === waves.poison).length;
     if (ended > poisoned)
@@ -188,7 +190,7 @@ class DeployRun {
       engine: this.#options.engine,
       ...{ acknowledged, tasks, calls, workers: workers.records, poison: waves.poison },
       serverKillsAtMs: this.serverKillsAtMs,
-      recalls: [...waves.recalls, ...(paused === undefined ? [] : recallsOfPause(paused, paused_))],
+      recalls: [...waves.recalls, ...(paused === undefined ? [] : recallsOfPause(paused, pausedIds))],
       cancelled: load.cancelled,
       phases: this.phases,
       pauses: paused === undefined ? [] : [paused],
@@ -210,10 +212,9 @@ async function runPhases(run: DeployRun): Promise<void> {
   await run.phase('servers stopped', true, () => run.restart('SIGTERM'));
   await run.phase('servers killed', false, () => run.restart('SIGKILL'));
   await run.phase('workers rolled', true, () => run.roll());
-  await run.phase('poison', false, () => run.poison());
   await run.phase('queue paused', false, () => run.pause());
   await run.phase('tasks cancelled', false, () => run.cancel());
-  await run.phase('poison again', false, () => run.waves.poisonEnded(poisonMs));
+  await run.phase('poison', false, () => run.poisonEnded());
   await run.phase('drain', false, () => run.drain());
 }
 

@@ -12,10 +12,11 @@ import type { Deployment } from './deployment.ts';
 import type { Pause } from './gaps.ts';
 import { pidOf, type Recall } from './judge.ts';
 import type { Load } from './load.ts';
+import type { Server } from './server.ts';
 
 const callMs = 10_000;
 const pausedMs = 8_000;
-const callsAtOnce = 24;
+const callsAtOnce = 50;
 /** The share of long tasks among those around the poison. */
 const longShare = 0.02;
 const submissionsAtOnce = 200;
@@ -28,31 +29,51 @@ const cancelFarMs = 10_500;
 /** A queue that was paused, and the workers on the node that answered. */
 export interface PausedQueue extends Pause {
   readonly answeredAtMs: number;
+  readonly resumedAtMs: number;
   readonly near: ReadonlySet<number>;
 }
 
+/** A server, and a client that calls it past the load balancer. */
+interface Node {
+  readonly server: Server;
+  readonly transport: Transport;
+  readonly client: Client;
+}
+
+/** Returns the process ids of the workers whose streams are on this node. */
+async function workersOf({ server, transport }: Node): Promise<ReadonlySet<number>> {
+  const request = { tenant: '', queue: mainQueue };
+  const { method } = AdminService;
+  const { workers } = await transport.call(method.listWorkers, request, { timeoutMs: callMs });
+  const own = workers.filter(({ node }) => node === `${hostname()}/${server.pid}`);
+  return new Set(own.map(({ name }) => pidOf(`${name}/`)));
+}
+
 export class Waves {
-  readonly #deployment: Deployment;
   readonly #load: Load;
   readonly #seed: number;
-  readonly #transport: Transport;
-  readonly client: Client;
+  readonly #nodes: readonly Node[];
   readonly recalls: Recall[] = [];
   poison = '';
 
   constructor(deployment: Deployment, load: Load, seed: number) {
-    this.#deployment = deployment;
     this.#load = load;
     this.#seed = seed;
-    const port = deployment.servers[0]?.setup.port;
     const clock = systemClock();
-    this.#transport = grpcTransport({ address: `127.0.0.1:${port}`, tls: deployment.tls, clock });
-    this.client = createClient(this.#transport, { clock, retryFor: '1m' });
+    this.#nodes = deployment.servers.map((server) => {
+      const address = `127.0.0.1:${server.setup.port}`;
+      const transport = grpcTransport({ address, tls: deployment.tls, clock });
+      return { server, transport, client: createClient(transport, { clock, retryFor: '1m' }) };
+    });
+  }
+
+  get client(): Client {
+    return (this.#nodes[0] as Node).client;
   }
 
   /** Submits this many tasks, one of which is the poison. */
   async submitPoison(count: number): Promise<void> {
-    const at = Math.floor(count * (0.25 + 0.5 * chanceOf(this.#seed, 'poison')));
+    const at = Math.floor(count * (0.1 + 0.2 * chanceOf(this.#seed, 'poison')));
     const plans = Array.from({ length: count }, (_, i) =>
       i === at ? plannedPoison('poison') : plannedTask(this.#seed, `wave-${i}`, longShare),
     );
@@ -66,35 +87,44 @@ export class Waves {
     }
   }
 
-  /** Pauses the main queue for some seconds while workers hold fetched tasks of it. */
-  async pause(): Promise<PausedQueue> {
+  /**
+   * Pauses the main queue for some seconds while workers hold fetched tasks of it. More tasks are submitted meanwhile,
+   * so that many wait after the pause.
+   */
+  async pause(submit: () => Promise<void>): Promise<PausedQueue> {
+    const node = await this.#busiest();
+    const { transport } = node;
     const request = { tenant: '', name: mainQueue };
-    const before = await this.#workersOfNode();
+    const before = await workersOf(node);
     const fromMs = Date.now();
-    await this.#transport.call(AdminService.method.pauseQueue, request, { timeoutMs: callMs });
+    await transport.call(AdminService.method.pauseQueue, request, { timeoutMs: callMs });
     const answeredAtMs = Date.now();
-    await sleep(pausedMs);
-    const after = await this.#workersOfNode();
+    await Promise.all([sleep(pausedMs), submit()]);
+    const near = before.intersection(await workersOf(node));
     const resumedAtMs = Date.now();
-    await this.#transport.call(AdminService.method.resumeQueue, request, { timeoutMs: callMs });
-    const near = before.intersection(after);
+    await transport.call(AdminService.method.resumeQueue, request, { timeoutMs: callMs });
     // Other nodes know of the end of the pause as late as of its begin.
-    return { queue: mainQueue, fromMs, answeredAtMs, untilMs: resumedAtMs + pauseFarMs, near };
+    return { queue: mainQueue, fromMs, answeredAtMs, untilMs: resumedAtMs + pauseFarMs, resumedAtMs, near };
   }
 
-  /** Cancels the oldest tasks that have not begun, so that many of them are in the buffers of workers. */
+  /**
+   * Cancels tasks that have not begun: the oldest ones, many of which are in the buffers of workers, then as many of the
+   * newest ones, which wait.
+   */
   async cancel(count: number): Promise<void> {
-    const near = await this.#workersOfNode();
-    const ids = this.#load.oldestUnbegun(count).filter((id) => id !== this.poison);
+    const node = await this.#busiest();
+    const near = await workersOf(node);
+    const unbegun = this.#load.unbegun().filter((id) => id !== this.poison);
+    const ids = [...new Set([...unbegun.slice(0, count / 2), ...unbegun.slice(-count / 2)])];
     for (const id of ids) this.#load.cancelled.add(id);
     for (let i = 0; i < ids.length; i += callsAtOnce) {
-      await Promise.all(ids.slice(i, i + callsAtOnce).map((id) => this.#cancel(id, near)));
+      await Promise.all(ids.slice(i, i + callsAtOnce).map((id) => this.#cancel(node.client, id, near)));
     }
   }
 
-  async #cancel(id: string, near: ReadonlySet<number>): Promise<void> {
+  async #cancel(client: Client, id: string, near: ReadonlySet<number>): Promise<void> {
     try {
-      await this.client.task(id).cancel('planned');
+      await client.task(id).cancel('planned');
     } catch (thrown) {
       // A task that has ended before its cancellation is no failure.
       if ((thrown as { reason?: string }).reason === 'TASK_ENDED') return;
@@ -104,13 +134,10 @@ export class Waves {
     this.recalls.push({ id, answeredAtMs: Date.now(), untilMs, nearMs, farMs: cancelFarMs, near });
   }
 
-  /** Returns the process ids of the workers whose streams are on the first server. */
-  async #workersOfNode(): Promise<ReadonlySet<number>> {
-    const { method } = AdminService;
-    const request = { tenant: '', queue: mainQueue };
-    const { workers } = await this.#transport.call(method.listWorkers, request, { timeoutMs: callMs });
-    const node = `${hostname()}/${this.#deployment.servers[0]?.pid}`;
-    return new Set(workers.filter((worker) => worker.node === node).map(({ name }) => pidOf(`${name}/`)));
+  /** Returns the node with the most workers, so that a call to it recalls tasks of its own streams. */
+  async #busiest(): Promise<Node> {
+    const counts = await Promise.all(this.#nodes.map(async (node) => (await workersOf(node)).size));
+    return this.#nodes[counts.indexOf(Math.max(...counts))] as Node;
   }
 
   /** Waits until the poison has ended, at most this long. */
@@ -123,14 +150,13 @@ export class Waves {
     }
   }
 
-  close(): Promise<void> {
-    return this.client.close();
+  async close(): Promise<void> {
+    await Promise.all(this.#nodes.map(({ client }) => client.close()));
   }
 }
 
 /** Returns the recalls of these tasks by a pause of their queue. */
 export function recallsOfPause(paused: PausedQueue, ids: readonly string[]): Recall[] {
-  const { answeredAtMs, untilMs: knownAtMs, near } = paused;
-  const untilMs = knownAtMs - pauseFarMs;
+  const { answeredAtMs, resumedAtMs: untilMs, near } = paused;
   return ids.map((id) => ({ id, answeredAtMs, untilMs, nearMs, farMs: pauseFarMs, near }));
 }
