@@ -9,7 +9,15 @@ const submitted = (atMs: number): TaskEvent => ({
   ...{ lifetimeEndAtMs: undefined, inLane: false },
 });
 const claimed = (atMs: number, fencingToken: number): TaskEvent => ({
-  ...{ kind: 'claimed', atMs, fencingToken, attempt: 1, worker: 'host/7/id', timeoutAtMs: atMs + 60_000 },
+  ...{
+    kind: 'claimed',
+    atMs,
+    fencingToken,
+    attempt: 1,
+    worker: 'host/7/id',
+    timeoutAtMs: atMs + 60_000,
+    begins: true,
+  },
 });
 const succeeded = (atMs: number, fencingToken: number): TaskEvent => ({
   ...{ kind: 'succeeded', atMs, fencingToken, resultBytes: 0 },

@@ -15,7 +15,15 @@ const submitted: SubmittedEvent = {
   ...{ lifetimeEndAtMs: undefined, inLane: false },
 };
 const claimed = (atMs: number, fencingToken: number, attempt = 1, pid = 7): ClaimedEvent => ({
-  ...{ kind: 'claimed', atMs, fencingToken, attempt, worker: `host/${pid}/id`, timeoutAtMs: atMs + 60_000 },
+  ...{
+    kind: 'claimed',
+    atMs,
+    fencingToken,
+    attempt,
+    worker: `host/${pid}/id`,
+    timeoutAtMs: atMs + 60_000,
+    begins: true,
+  },
 });
 const succeeded = (atMs: number, fencingToken: number): TaskEvent => ({
   ...{ kind: 'succeeded', atMs, fencingToken, resultBytes: 0 },

@@ -10,7 +10,15 @@ const submitted: TaskEvent = {
   ...{ lifetimeEndAtMs: undefined, inLane: false },
 };
 const claimed = (atMs: number): TaskEvent => ({
-  ...{ kind: 'claimed', atMs, fencingToken: 1, attempt: 1, worker: 'host/7/id', timeoutAtMs: 60_000 },
+  ...{
+    kind: 'claimed',
+    atMs,
+    fencingToken: 1,
+    attempt: 1,
+    worker: 'host/7/id',
+    timeoutAtMs: 60_000,
+    begins: true,
+  },
 });
 const succeeded: TaskEvent = { kind: 'succeeded', atMs: 9_000, fencingToken: 1, resultBytes: 0 };
 const died: TaskEvent = {
