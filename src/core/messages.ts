@@ -126,6 +126,8 @@ export interface Assignment {
   readonly tags: readonly string[];
   /** True if the worker must run nothing else beside this task, because the task's workers were lost before. */
   readonly alone: boolean;
+  /** The number of workers that the task has lost since its submission or the last redrive. */
+  readonly losses: number;
 }
 
 /**
@@ -152,7 +154,7 @@ export type WorkResponse =
   | { readonly kind: 'drain' }
   | { readonly kind: 'keepAlive' };
 
-export type OutcomeKind = 'succeeded' | 'failed' | 'fatal' | 'snoozed' | 'released' | 'cancelled';
+export type OutcomeKind = 'succeeded' | 'failed' | 'fatal' | 'snoozed' | 'released' | 'cancelled' | 'lost';
 
 export interface Settlement {
   readonly lease: Uint8Array;

@@ -78,6 +78,7 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     parentId: submission.options.parentId ?? '',
     tags: submission.options.tags,
     alone: runsAlone(head),
+    losses: head.losses,
   };
 }
 
