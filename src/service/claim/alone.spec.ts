@@ -86,7 +86,11 @@ describe.each([
 it('a worker that begins at once reserves a task that must run alone, and its report of the beginning counts', async () => {
   const { service, settled, clock } = await withPoison(memory, ['a']);
   const assigned: Assignment[] = [];
-  const sink: SessionSink = { assign: (_seq, tasks) => void assigned.push(...tasks), cancel() {}, drain() {} };
+  const sink: SessionSink = {
+    assign: (_seq, tasks) => void assigned.push(...tasks),
+    cancel() {},
+    drain() {},
+  };
   const session = service.openSession(
     {
       ...{ tenant, workerName: 'w', workerId: '1', queues: ['q'], types, tasks: 10, bytes: 1_000_000 },
