@@ -128,6 +128,11 @@ export interface Assignment {
   readonly alone: boolean;
   /** The number of workers that the task has lost since its submission or the last redrive. */
   readonly losses: number;
+  /**
+   * True if the worker must call the handler only after the store has recorded, by a heartbeat, that the attempt begins:
+   * an earlier assignment was never acknowledged, maybe because the handler ended its process at once.
+   */
+  readonly recordsBegin: boolean;
 }
 
 /**

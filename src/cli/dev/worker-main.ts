@@ -2,6 +2,7 @@
  * Main program of the worker's process of `holdfast dev`. A handler that crashes or loops ends this process, not the
  * server.
  */
+import { hostname } from 'node:os';
 import { withAloneRunner } from '../../client/worker/run-alone.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
@@ -58,7 +59,8 @@ try {
   const worker = await loadWorker(file, () => lastLoaded);
   running = await connect().work(withAloneRunner(worker, aloneProcesses(file)));
   const types = worker.handlers.map(({ task }) => task.name);
-  report({ kind: 'working', types, queues: worker.queues });
+  const name = worker.name ?? `${hostname()}/${process.pid}`;
+  report({ kind: 'working', types, queues: worker.queues, name });
   await running.done;
 } catch (thrown) {
   fail(thrown);

@@ -40,8 +40,8 @@ export class Attempt {
   nextHeartbeatAtMs: number;
   lastHeartbeatAtMs = Number.NEGATIVE_INFINITY;
   /**
-   * True until the store has recorded that the attempt begins, if the task may be tried only once or must run alone: the
-   * handler is not called before.
+   * True until the store has recorded that the attempt begins, if the task may be tried only once, must run alone or was
+   * assigned before without an acknowledgement: the handler is not called before.
    */
   awaitsRecord = false;
   /** True as every attempt is about to call its handler at the latest when its next heartbeat is recorded. */

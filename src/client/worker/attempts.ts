@@ -124,7 +124,7 @@ export class Attempts {
 
   /**
    * Starts an attempt. If `recordsFirst` is true, the handler is called only after the server has recorded, by a
-   * heartbeat, that the attempt begins (`recorded`): the task may be tried only once, or its loss may end it.
+   * heartbeat, that the attempt begins (`recorded`): the server must know of it if this process ends at once.
    */
   start(
     {

@@ -228,9 +228,9 @@ class WorkerRun implements RunningWorker {
     const reported = beginsAtOnce ? ready.filter(mustReport) : ready;
     if (reported.length > 0) this.#workStream.reportBegun(reported);
     for (const task of ready) {
-      const { alone, maxAttempts } = task.assignment;
+      const { alone, maxAttempts, recordsBegin } = task.assignment;
       this.#credits.begun(task.handler.task.name);
-      this.#attempts.start(task, alone || (!beginsAtOnce && maxAttempts === 1));
+      this.#attempts.start(task, alone || (!beginsAtOnce && (maxAttempts === 1 || recordsBegin)));
     }
   }
 

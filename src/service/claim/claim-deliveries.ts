@@ -85,6 +85,7 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     tags: submission.options.tags,
     alone: runsAlone(head),
     losses: head.losses,
+    recordsBegin: head.releases > 0,
   };
 }
 

@@ -33,6 +33,7 @@ function assignment(bytes: number): Assignment {
     tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
     alone: false,
     losses: 0,
+    recordsBegin: false,
   };
 }
 

@@ -224,6 +224,7 @@ export function assignmentToWire(task: Assignment): MessageInitShape<typeof Assi
     tags: [...task.tags],
     alone: task.alone,
     losses: task.losses,
+    recordsBegin: task.recordsBegin,
   };
 }
 
