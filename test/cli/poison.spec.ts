@@ -71,7 +71,7 @@ it(
     const cwd = project({ 'worker.ts': poisonWorker });
     const running = dev(cwd, 'worker.ts');
     await running.until(/working on job, brief/);
-    const { url, ...tls } = JSON.parse(readFileSync(join(cwd, '.holdfast/dev.json'), 'utf8')) as {
+    const { url, ...tls } = JSON.parse(readFileSync(join(cwd, '.holdfast/profile.json'), 'utf8')) as {
       url: string;
       ca: string;
       cert: string;
@@ -82,8 +82,10 @@ it(
     const client = connect(url, { log: silent, tls: files });
     onTestFinished(() => client.close());
     const tasks = await submitAll(client, 'exitAtOnce');
-    await running.until(/The worker ended by itself, with exit code 0\.\n {2}It (ran|held) \d+ tasks: 1-/);
-    await running.until(/The worker ended by itself, with exit code 0\.\n {2}It ran \d+ tasks: 1-/);
+    const ended = 'The worker ended by itself, with exit code 0\\.\\n {2}It .*';
+    const { id } = tasks.poison;
+    await running.until(new RegExp(`${ended}${id} \\(job\\)`));
+    await running.until(new RegExp(`${ended}ran \\d+ tasks: .*${id} \\(job\\)`));
     const quick = await submitJob(client, { does: 'wait', ms: 1 }, true);
     expect(await quick.result()).toBe('waited');
     expect((await tasks.poison.status()).state).toBe('running');

@@ -212,3 +212,30 @@ it('a lost task that has waited keeps its whole attempt timeout', async () => {
   await server.advance(500);
   expect(await lost.status()).toMatchObject({ state: 'succeeded' });
 });
+
+it('a handler is called only once its begin is stored if an earlier assignment was not acknowledged', async () => {
+  const server = await startClientServer();
+  const task = await server.client.submit(job, { n: 1 });
+  const hello = {
+    ...{ tenant, workerName: 'gone', workerId: '1', queues: ['default'], tasks: 1, bytes: 1_000 },
+    ...{ types: [{ type: 'job', maxVersion: 1 }], beginsAtOnce: false },
+  };
+  // The first worker ends before it acknowledges the assignment, as one does whose handler ends the process at once.
+  const session = server.node.service.openSession(hello, { assign() {}, cancel() {}, drain() {} });
+  await server.advance(100);
+  session.close();
+  await server.advance(3_000);
+  expect(await task.status()).toMatchObject({ state: 'ready', losses: 0 });
+  server.transport.dropReportAnswers = true;
+  const { begun, end } = await working(server);
+  await server.advance(2_000);
+  expect(begun).toEqual([]);
+  expect(await task.status()).toMatchObject({ state: 'running' });
+  server.transport.dropReportAnswers = false;
+  server.transport.cut('report');
+  await server.advance(2_000);
+  expect(begun).toEqual([1]);
+  end(1);
+  await server.advance(500);
+  expect(await task.status()).toMatchObject({ state: 'succeeded', attempt: 1 });
+});

@@ -35,22 +35,25 @@ async function tasksOf(
   return found;
 }
 
-function sentence(verb: string, tasks: readonly string[]): string {
+function listed(tasks: readonly string[]): string {
   const more = tasks.length > named ? ` and ${tasks.length - named} more` : '';
   const count = tasks.length === 1 ? '1 task' : `${tasks.length} tasks`;
-  return `It ${verb} ${count}: ${tasks.slice(0, named).join(', ')}${more}.`;
+  return `${count}: ${tasks.slice(0, named).join(', ')}${more}`;
 }
 
 /**
- * Returns a sentence for the developer, such as `It ran 2 tasks: 1-abc (greet), 1-abd (greet).` A handler that ended the
+ * Returns sentences for the developer, such as `It ran 2 tasks: 1-abc (greet), 1-abd (greet).` A handler that ended the
  * process at once may have begun before the server learned of it, so tasks that the worker only held are named too.
  */
 export async function lostTasksText(service: Service, worker: EndedWorker): Promise<string> {
   try {
     const ran = await tasksOf(service, worker, 'running');
-    if (ran.length > 0) return sentence('ran', ran);
     const held = await tasksOf(service, worker, 'reserved');
-    return held.length === 0 ? 'It ran no task.' : sentence('held', held);
+    const sentences = [
+      ran.length === 0 ? '' : `It ran ${listed(ran)}.`,
+      held.length === 0 ? '' : `It held, and may have begun, ${listed(held)}.`,
+    ].filter((text) => text !== '');
+    return sentences.length === 0 ? 'It ran no task.' : sentences.join(' ');
   } catch (thrown) {
     if (thrown instanceof HoldfastError) return `Its tasks could not be listed: ${thrown.message}`;
     throw thrown;
