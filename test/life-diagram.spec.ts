@@ -47,6 +47,7 @@ function commandsFor(head: Head): Command[] {
     { ...failure, outcome: 'cancelled' },
     { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: 1_000 },
     { kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: true, begun: false },
+    { kind: 'settle', fencingToken, outcome: 'lost', message: 'm' },
   ];
 }
 

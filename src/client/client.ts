@@ -29,6 +29,7 @@ import {
 } from './tasks/task-handle.ts';
 import { Watches } from './tasks/watches.ts';
 import type { Transport } from './transport.ts';
+import type { SubmitChild } from './worker/attempt.ts';
 import type { RunningWorker } from './worker/running.ts';
 import { startWorker } from './worker/worker.ts';
 
@@ -205,7 +206,13 @@ const retryForDefault: Duration = '30s';
 const logRetryEveryMs = 10_000;
 const pageLimit = numberRule(whole(0, limits.pageItems, 'tasks'));
 
-class TransportClient implements Client {
+/** A client as Holdfast's own parts use it. */
+export interface InnerClient extends Client {
+  /** Submits a task for a handler. */
+  readonly submitChild: SubmitChild;
+}
+
+class TransportClient implements InnerClient {
   readonly #transport: Transport;
   readonly #options: ClientOptions;
   readonly #log: Logger;
@@ -312,13 +319,16 @@ class TransportClient implements Client {
       log: this.#log,
       workerName,
       beginsAtOnce,
-      submit: (task, input, options, parent) => this.#submit(task, input, options, parent),
+      submit: this.submitChild,
     });
     this.#workers.add(running);
     const forget = (): void => void this.#workers.delete(running);
     void during(this.#presence, running.done).then(forget, forget);
     return running;
   }
+
+  readonly submitChild: SubmitChild = (task, input, options, parent) =>
+    this.#submit(task, input, options, parent);
 
   close(): Promise<void> {
     this.#closing ??= during(this.#presence, this.#close());
@@ -359,6 +369,6 @@ class TransportClient implements Client {
 }
 
 /** Creates a client over the given transport. Most programs use `connect()`, which also opens the transport. */
-export function createClient(transport: Transport, options: ClientOptions): Client {
+export function createClient(transport: Transport, options: ClientOptions): InnerClient {
   return new TransportClient(transport, options);
 }

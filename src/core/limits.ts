@@ -220,6 +220,8 @@ export const timing = Object.freeze({
   leaseGraceMs: 15 * second,
   /** A prefetched task is released if its handler has not started after this time. */
   prefetchStartMs: 5 * second,
+  /** A task that must run alone is released if its worker has not become idle after this time. */
+  aloneStartMs: 60 * second,
   sweepMs: second,
   reconcileMs: minute,
   /** The interval of keep-alive messages, which both sides send on every stream. */

@@ -126,6 +126,13 @@ export interface Assignment {
   readonly tags: readonly string[];
   /** True if the worker must run nothing else beside this task, because the task's workers were lost before. */
   readonly alone: boolean;
+  /** The number of workers that the task has lost since its submission or the last redrive. */
+  readonly losses: number;
+  /**
+   * True if the worker must call the handler only after the store has recorded, by a heartbeat, that the attempt begins:
+   * an earlier assignment was never acknowledged, maybe because the handler ended its process at once.
+   */
+  readonly recordsBegin: boolean;
 }
 
 /**
@@ -152,7 +159,7 @@ export type WorkResponse =
   | { readonly kind: 'drain' }
   | { readonly kind: 'keepAlive' };
 
-export type OutcomeKind = 'succeeded' | 'failed' | 'fatal' | 'snoozed' | 'released' | 'cancelled';
+export type OutcomeKind = 'succeeded' | 'failed' | 'fatal' | 'snoozed' | 'released' | 'cancelled' | 'lost';
 
 export interface Settlement {
   readonly lease: Uint8Array;

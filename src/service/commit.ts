@@ -93,7 +93,20 @@ export function afterCommit(context: ServiceContext, snapshot: Snapshot): void {
   context.changeFeed.publish(snapshot.id);
   if (snapshot.head.state === 'running') context.heldLeases.update(snapshot.id, snapshot.head);
   if (snapshot.head.handOver) context.background('hand-over', handOver(context, snapshot));
-  if (snapshot.head.state === 'dead') publishDeathNotice(context, snapshot);
+  if (snapshot.head.state === 'dead') {
+    if (snapshot.head.deadReason === 'workerLost') logWorkerLost(context, snapshot);
+    publishDeathNotice(context, snapshot);
+  }
+}
+
+/** Logs the death of a task by lost workers: no worker may be left that could log it. */
+function logWorkerLost({ log }: ServiceContext, { id, head, submission }: Snapshot): void {
+  const { type, scope } = submission;
+  const { losses, lastError } = head;
+  log.error(
+    { task_id: id, type, queue: scope.queue, losses, error: lastError },
+    `task ${id} (${type}) is dead: its workers were lost; once the cause is fixed, run it again: holdfast redrive ${id}`,
+  );
 }
 
 /**

@@ -13,7 +13,9 @@ it('holdfast dev survives a handler that ends its process, and restarts the work
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
   await greet(cwd, 'exit');
-  await running.until(/error: The worker ended by itself, with exit code 7\.\n.*Restarting it in 1 s/);
+  await running.until(
+    /error: The worker ended by itself, with exit code 7\.\n {2}It (?:ran|held, and may have begun,) 1 task: 1-\w+ \(greet\)\. .*Restarting it in 1 s/,
+  );
   await running.until(/working on greet/);
   await running.until(/ended by itself.*\n.*Restarting it in 2 s/);
 });

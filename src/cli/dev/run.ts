@@ -5,11 +5,13 @@ import { timing } from '../../core/limits.ts';
 import { type RunningServer, serve } from '../../node/node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
+import type { Service } from '../../service/service.ts';
 import type { CertificateFiles } from '../../tls/load.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { findModule, shortPath } from '../module/find.ts';
 import { type Output, printFailure } from '../output.ts';
 import { endWithin, untilStopped } from '../stop.ts';
+import { lostTasksText } from './lost-tasks.ts';
 import { nextSteps, readyText } from './next-steps.ts';
 import { type DevPorts, ensureCertificates, workerEnv, writeProfile } from './profile.ts';
 import { Supervisor } from './supervisor.ts';
@@ -73,7 +75,13 @@ function print(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function startWorker(file: string, ports: DevPorts, client: CertificateFiles, output: Output): Supervisor {
+function startWorker(
+  file: string,
+  service: Service,
+  ports: DevPorts,
+  client: CertificateFiles,
+  output: Output,
+): Supervisor {
   let hasPrintedSteps = false;
   return new Supervisor({
     file,
@@ -81,6 +89,7 @@ function startWorker(file: string, ports: DevPorts, client: CertificateFiles, ou
     stdout: output.json ? 2 : 1,
     print,
     printFailure,
+    lostTasks: (worker) => lostTasksText(service, worker),
     onWorking(types, queues, pid) {
       print(`working on ${types.join(', ')} (queue ${queues.join(', ')}; process ${pid})`);
       if (!hasPrintedSteps) output.note(nextSteps(types, ports, client));
@@ -104,7 +113,8 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   output.result({ ...ports, profile, pid: process.pid, worker: file }, () =>
     file === undefined ? `${readyText(ports)}\n${nextSteps(undefined, ports, client)}` : readyText(ports),
   );
-  const worker = file === undefined ? undefined : startWorker(file, ports, client, output);
+  const worker =
+    file === undefined ? undefined : startWorker(file, serving.node.service, ports, client, output);
   const keepAlive = setInterval(() => {}, 60_000);
   await stopped;
   if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);

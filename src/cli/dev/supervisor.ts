@@ -2,6 +2,7 @@
 import { nextDelayMs } from '../../core/backoff.ts';
 import { shortPath } from '../module/find.ts';
 import { FileWatch, fingerprintOf } from './file-watch.ts';
+import type { EndedWorker } from './lost-tasks.ts';
 import { type ProcessEnd, WorkerProcess, type WorkerReport } from './worker-process.ts';
 
 export interface SupervisorOptions {
@@ -12,6 +13,8 @@ export interface SupervisorOptions {
   /** Prints one line for the developer. */
   readonly print: (text: string) => void;
   readonly printFailure: (message: string, help: string) => void;
+  /** Returns a sentence that names the tasks which ran in a process that ended by itself. */
+  readonly lostTasks: (worker: EndedWorker) => Promise<string>;
   /** Called each time a process of the worker has connected and takes tasks. */
   readonly onWorking: (types: readonly string[], queues: readonly string[], pid: number | undefined) => void;
 }
@@ -33,6 +36,9 @@ export class Supervisor {
   readonly #watch: FileWatch;
   readonly #done: Promise<void>;
   #process: WorkerProcess | undefined;
+  /** The worker of the current process, once it takes tasks. */
+  #worker: EndedWorker | undefined;
+  #startedAtMs = 0;
   #stopLimitMs: number | undefined;
   #changedFile: string | undefined;
   #wake: () => void = () => {};
@@ -69,6 +75,8 @@ export class Supervisor {
 
   #start(): WorkerProcess {
     this.#changedFile = undefined;
+    this.#worker = undefined;
+    this.#startedAtMs = Date.now();
     const { file, env, stdout } = this.#options;
     this.#watch.clear();
     this.#watch.add(file, fingerprintOf(file));
@@ -87,7 +95,10 @@ export class Supervisor {
 
   #receive(report: WorkerReport): void {
     if (report.kind === 'loads') this.#watch.add(report.file, report.fingerprint);
-    if (report.kind === 'working') this.#options.onWorking(report.types, report.queues, this.#process?.pid);
+    if (report.kind !== 'working') return;
+    const { name, types, queues } = report;
+    this.#worker = { name, queues, startedAtMs: this.#startedAtMs };
+    this.#options.onWorking(types, queues, this.#process?.pid);
   }
 
   async #reload(worker: WorkerProcess, livedMs: number): Promise<void> {
@@ -107,9 +118,10 @@ export class Supervisor {
     if (livedMs > steadyMs.ended) this.#waitMs = restartBackoff.firstMs;
     const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
     const seconds = this.#waitMs / 1_000;
+    const ran = this.#worker === undefined ? '' : `${await this.#options.lostTasks(this.#worker)} `;
     this.#options.printFailure(
       `The worker ended by itself, ${how}.`,
-      `Its unfinished tasks will run again. Restarting it in ${seconds} s, or at the next save.`,
+      `${ran}Its unfinished tasks will run again. Restarting it in ${seconds} s, or at the next save.`,
     );
     await this.#backOff();
   }

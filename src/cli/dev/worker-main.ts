@@ -2,38 +2,19 @@
  * Main program of the worker's process of `holdfast dev`. A handler that crashes or loops ends this process, not the
  * server.
  */
-import { Worker } from 'node:worker_threads';
+import { hostname } from 'node:os';
+import { withAloneRunner } from '../../client/worker/run-alone.ts';
 import { asHoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import { connect, type RunningWorker } from '../../index.ts';
+import { aloneProcesses } from '../alone/alone-process.ts';
+import { endWithParent } from '../end-with-parent.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { killAfter } from '../kill-after.ts';
 import { loadWorker } from '../module/load.ts';
 import { fingerprintOf } from './file-watch.ts';
 import { watchImports } from './watch-imports.ts';
 import type { WorkerCommand, WorkerReport } from './worker-process.ts';
-
-const checkParentEveryMs = 1_000;
-
-/** The source code of a thread that kills this process once its parent process is gone. */
-const parentWatch = `
-const { workerData: { parent, everyMs } } = require('node:worker_threads');
-setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, everyMs);
-`;
-
-/**
- * Ends this process when `holdfast dev` is gone. The check runs on a thread of its own: an endless loop in a handler
- * blocks the main thread, and its `disconnect` event would never be handled.
- */
-function endWithParent(): void {
-  process.on('disconnect', () => process.exit(1));
-  const thread = new Worker(parentWatch, {
-    eval: true,
-    execArgv: [],
-    workerData: { parent: process.ppid, everyMs: checkParentEveryMs },
-  });
-  thread.unref();
-}
 
 const file = process.argv[2] as string;
 let lastLoaded = file;
@@ -76,9 +57,10 @@ watchImports((loaded) => {
 
 try {
   const worker = await loadWorker(file, () => lastLoaded);
-  running = await connect().work(worker);
+  running = await connect().work(withAloneRunner(worker, aloneProcesses(file)));
   const types = worker.handlers.map(({ task }) => task.name);
-  report({ kind: 'working', types, queues: worker.queues });
+  const name = worker.name ?? `${hostname()}/${process.pid}`;
+  report({ kind: 'working', types, queues: worker.queues, name });
   await running.done;
 } catch (thrown) {
   fail(thrown);

@@ -7,7 +7,13 @@ import { timing } from '../../core/limits.ts';
 export type WorkerReport =
   /** The worker process is about to read this file. The fingerprint changes when the file is changed. */
   | { readonly kind: 'loads'; readonly file: string; readonly fingerprint: string }
-  | { readonly kind: 'working'; readonly types: readonly string[]; readonly queues: readonly string[] }
+  | {
+      readonly kind: 'working';
+      readonly types: readonly string[];
+      readonly queues: readonly string[];
+      /** The name of the worker in the events of its tasks. */
+      readonly name: string;
+    }
   /** The worker process cannot run the worker, and ends. */
   | { readonly kind: 'failed'; readonly message: string; readonly help: string }
   | { readonly kind: 'pong' };

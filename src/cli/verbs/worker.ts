@@ -1,9 +1,11 @@
 import type { Command } from '@commander-js/extra-typings';
 import type { Client } from '../../client/client.ts';
+import { withAloneRunner } from '../../client/worker/run-alone.ts';
 import type { DrainReport } from '../../client/worker/running.ts';
 import { timing } from '../../core/limits.ts';
 import type { AwsStore } from '../../node/open/aws.ts';
 import type { Log } from '../../ports/log.ts';
+import { aloneProcesses } from '../alone/alone-process.ts';
 import {
   endpointDynamodbOption,
   endpointSqsOption,
@@ -46,12 +48,13 @@ export function addWorker(program: Command, globals: Globals): void {
       if (shared !== undefined && url !== undefined) {
         throw usage('--url names a server, and --engine aws needs none.', 'Leave one of them out.');
       }
-      const worker = await loadWorker(findModule(module));
+      const file = findModule(module);
+      const worker = await loadWorker(file);
       const { client, close } =
         shared === undefined ? await fromServer(url) : await fromTable(shared, worker.queues);
       const { defaultLog } = await import('../../platform/log.ts');
       const log = defaultLog();
-      const running = await client.work(worker);
+      const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
         { types, queues: worker.queues, pid: process.pid },

@@ -46,6 +46,34 @@ export function logStopped(
   log.info({ ...logFields(assignment), type, why: why.message, error }, 'an attempt stopped on request');
 }
 
+/** Logs that the process ended in which the handler of one task ran. Only that process ended, and only this task is lost. */
+export function logLost(log: Logger, assignment: Assignment, type: string, how: string): void {
+  const { id } = assignment;
+  const losses = assignment.losses + 1;
+  log.error(
+    { ...logFields(assignment), type, how, losses },
+    `the process of task ${id} (${type}) ended by itself (${how}); the task has now lost ${losses} workers`,
+  );
+}
+
+/** Logs that no handler could be called in a process of its own. The task is given back and tried again later. */
+export function logNotBegun(log: Logger, assignment: Assignment, type: string, how: string): void {
+  const { id } = assignment;
+  log.error(
+    { ...logFields(assignment), type, how },
+    `could not start a process for task ${id} (${type}): it ended too early (${how}); the task is given back`,
+  );
+}
+
+/** Logs that a task waits until nothing else runs in this process, and that nothing else begins meanwhile. */
+export function logWaitsAlone(log: Logger, assignment: Assignment, type: string, running: number): void {
+  const { losses } = assignment;
+  log.warn(
+    { ...logFields(assignment), type, losses, running },
+    'a task whose workers were lost runs alone: the worker begins nothing else until it has ended',
+  );
+}
+
 /** Logs an outcome that cannot be sent, or that the server refuses as invalid. The attempt is reported as failed. */
 export function logUnrecorded(
   log: Logger,

@@ -40,10 +40,14 @@ export class Attempt {
   nextHeartbeatAtMs: number;
   lastHeartbeatAtMs = Number.NEGATIVE_INFINITY;
   /**
-   * True until the store has recorded that the attempt begins, if the task may be tried only once: the handler is not
-   * called before.
+   * True until the store has recorded that the attempt begins, if the task may be tried only once, must run alone or was
+   * assigned before without an acknowledgement: the handler is not called before.
    */
   awaitsRecord = false;
+  /** True as every attempt is about to call its handler at the latest when its next heartbeat is recorded. */
+  readonly begun = true;
+  /** Called once the attempt has ended, if its handler runs in another process. */
+  onOver: (() => void) | undefined;
   /** True while a heartbeat of this attempt is sent and not answered. */
   heartbeatInFlight = false;
   /** True if heartbeats no longer renew the lease, because the attempt was stopped or its lease is lost. */

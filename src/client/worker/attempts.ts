@@ -4,11 +4,14 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
+import type { Transport } from '../transport.ts';
 import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
-import { logFailed, logStopped } from './attempt-log.ts';
+import { logFailed, logLost, logNotBegun, logStopped } from './attempt-log.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
 import { inputOf } from './input.ts';
 import {
   type AttemptOutcome,
+  lost,
   outcomeOfAbort,
   outcomeOfThrown,
   released,
@@ -17,7 +20,7 @@ import {
   timedOut,
   unrecordedOutcome,
 } from './outcome.ts';
-import type { BufferedAssignment } from './slots.ts';
+import type { AloneRunner } from './run-alone.ts';
 
 export interface AttemptsEvents extends ContextParts {
   /**
@@ -78,12 +81,19 @@ function isCausedBy(reason: AttemptAborted, thrown: unknown): boolean {
   }
 }
 
+/** The runner of tasks that must run alone, and the connection by which their handlers submit tasks. */
+export interface RunningAlone {
+  readonly runner: AloneRunner;
+  readonly transport: Transport;
+}
+
 /** The running attempts of a worker, at most one per task. */
 export class Attempts {
   readonly #clock: Clock;
   readonly #events: AttemptsEvents;
   readonly #handlerCalls = new Map<Handler, HandlerCall>();
   readonly #running = new Map<string, Attempt>();
+  readonly #alone: RunningAlone | undefined;
   #runningHandlers = 0;
 
   constructor(
@@ -91,7 +101,9 @@ export class Attempts {
     handlers: readonly Handler[],
     use: readonly Middleware[],
     events: AttemptsEvents,
+    alone?: RunningAlone,
   ) {
+    this.#alone = alone;
     this.#clock = clock;
     this.#events = events;
     for (const handler of handlers) this.#handlerCalls.set(handler, withMiddleware(handler, use));
@@ -112,9 +124,16 @@ export class Attempts {
 
   /**
    * Starts an attempt. If `recordsFirst` is true, the handler is called only after the server has recorded, by a
-   * heartbeat, that the attempt begins (`recorded`): the task may be tried only once.
+   * heartbeat, that the attempt begins (`recorded`): the server must know of it if this process ends at once.
    */
-  start({ assignment, handler, receivedAtMs }: BufferedAssignment, recordsFirst: boolean): void {
+  start(
+    {
+      assignment,
+      handler,
+      receivedAtMs,
+    }: Pick<BufferedAssignment, 'assignment' | 'handler' | 'receivedAtMs'>,
+    recordsFirst: boolean,
+  ): void {
     const previous = this.#running.get(assignment.id);
     if (previous !== undefined) this.stop(previous, 'leaseLost');
     const attempt = new Attempt(assignment, handler, receivedAtMs, this.#clock.monotonic());
@@ -205,6 +224,10 @@ export class Attempts {
     const { task } = handler;
     this.#runningHandlers++;
     try {
+      if (this.#alone !== undefined && assignment.alone) {
+        await this.#runElsewhere(attempt, this.#alone);
+        return;
+      }
       const input = inputOf(task, assignment.spec);
       const call = this.#handlerCalls.get(handler) as HandlerCall;
       const context = new HandlerContext(attempt, this.#events);
@@ -223,7 +246,36 @@ export class Attempts {
     }
   }
 
-  #handleReturned(attempt: Attempt, outcome: AttemptOutcome): void {
+  /** Runs the handler in a process of its own, and reports how it ended there. */
+  async #runElsewhere(attempt: Attempt, { runner, transport }: RunningAlone): Promise<void> {
+    const { assignment, handler } = attempt;
+    const { name } = handler.task;
+    const over = new AbortController();
+    attempt.onOver = () => over.abort();
+    const end = await runner.run({
+      assignment,
+      type: name,
+      signal: attempt.signal,
+      stopping: attempt.stoppingSignal,
+      over: over.signal,
+      transport,
+      progressed: (progress) => {
+        if (attempt.over) return;
+        attempt.progress = progress;
+        this.#events.progressed(attempt);
+      },
+    });
+    if (attempt.over) return;
+    if (end.kind === 'ended') {
+      this.#handleReturned(attempt, end.outcome);
+      return;
+    }
+    const isLost = end.kind === 'lost';
+    (isLost ? logLost : logNotBegun)(this.#events.log, assignment, name, end.how);
+    this.#handleReturned(attempt, isLost ? lost(end.how) : returned);
+  }
+
+  #handleReturned(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     if (attempt.over) this.#logLate(attempt);
     // A success counts even if the attempt was asked to stop in the meantime, but not if its lease is lost.
     else this.#end(attempt, attempt.reason?.kind === 'lease-lost' ? undefined : outcome);
@@ -271,6 +323,7 @@ export class Attempts {
   #end(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     if (attempt.over) return;
     attempt.over = true;
+    attempt.onOver?.();
     if (this.#running.get(attempt.assignment.id) === attempt) this.#running.delete(attempt.assignment.id);
     this.#events.ended(attempt, outcome);
   }

@@ -1,4 +1,4 @@
-import type { BufferedAssignment } from './slots.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
 
 /**
  * The tasks that have a slot and whose beginning is on its way to the server. A handler is called only once the report

@@ -39,6 +39,11 @@ export const released: AttemptOutcome = Object.freeze({ ...emptyOutcome, outcome
 /** The outcome that gives a task back to its queue whose handler was not called. */
 export const returned: AttemptOutcome = Object.freeze({ ...released, begun: false });
 
+/** Returns the outcome of an attempt whose own process ended; `how` says how. */
+export function lost(how: string): AttemptOutcome {
+  return { ...emptyOutcome, outcome: 'lost', message: how };
+}
+
 /** Thrown if the handler returned a value that the contract's output does not allow. */
 class BadResult extends Error {
   override readonly name: string = 'BadResult';

@@ -2,18 +2,9 @@ import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Handler } from '../contract/handler.ts';
 import { Fifo } from '../fifo.ts';
+import { AloneTask, AloneTasks } from './alone-tasks.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
 import type { AssignmentOrigin } from './streams/work-connection.ts';
-
-/** An assigned task that waits in the worker for a free slot. */
-export interface BufferedAssignment {
-  readonly assignment: Assignment;
-  readonly handler: Handler;
-  /** The number of the assignment in the order of arrival. */
-  readonly seq: number;
-  readonly receivedAtMs: number;
-  /** The connection that brought the task: by it the worker reports that the task begins. */
-  readonly origin: AssignmentOrigin;
-}
 
 /** The tasks of one handler that wait for a slot, and the number of its running attempts. */
 interface HandlerQueue {
@@ -26,17 +17,23 @@ interface HandlerQueue {
 /**
  * The slots (each for one running attempt) of a worker and of each of its handlers. A task needs a free slot of the
  * worker and one of its handler. Among the tasks whose handler has a free slot, the task that arrived first starts
- * first.
+ * first. Tasks that must run alone wait apart from the others (`AloneTasks`).
  */
 export class Slots {
   readonly #queues = new Map<string, HandlerQueue>();
   readonly #allQueues: readonly HandlerQueue[];
+  readonly #alone: AloneTasks;
   readonly concurrency: number;
   #running = 0;
   #waiting = 0;
   #seq = 0;
 
-  constructor(handlers: readonly Handler[], concurrency: number) {
+  /**
+   * `aloneProcesses` is the most tasks that run alone at one time, each in a process of its own; undefined if they run in
+   * this process.
+   */
+  constructor(handlers: readonly Handler[], concurrency: number, aloneProcesses?: number) {
+    this.#alone = new AloneTasks(aloneProcesses);
     for (const handler of handlers) {
       const limit = Math.min(handler.concurrency ?? concurrency, concurrency);
       this.#queues.set(handler.task.name, { handler, limit, waiting: new Fifo(), running: 0 });
@@ -62,13 +59,25 @@ export class Slots {
     return this.#running;
   }
 
+  /** True while the worker may begin no other task, because one waits to run alone or runs alone in this process. */
+  get isHeld(): boolean {
+    return this.#alone.holdsWorker;
+  }
+
+  /** The tasks that must run alone and wait for that. */
+  get waitingAlone(): readonly AloneTask[] {
+    return this.#alone.waiting;
+  }
+
   handlerOf(type: string): Handler | undefined {
     return this.#queues.get(type)?.handler;
   }
 
   add(assignment: Assignment, handler: Handler, origin: AssignmentOrigin, nowMs: number): void {
     const queue = this.#queues.get(handler.task.name) as HandlerQueue;
-    queue.waiting.push({ assignment, handler, seq: this.#seq++, receivedAtMs: nowMs, origin });
+    const task = { assignment, handler, seq: this.#seq++, receivedAtMs: nowMs, origin };
+    if (assignment.alone) this.#alone.add(new AloneTask(task));
+    else queue.waiting.push(task);
     this.#waiting++;
   }
 
@@ -78,6 +87,8 @@ export class Slots {
    */
   next(mayBegin: (task: BufferedAssignment) => boolean): BufferedAssignment | undefined {
     if (this.#waiting === 0 || this.#running >= this.concurrency) return undefined;
+    const alone = this.#nextAlone(mayBegin);
+    if (alone !== undefined || this.isHeld) return alone;
     let first: HandlerQueue | undefined;
     let firstSeq = Number.POSITIVE_INFINITY;
     for (const queue of this.#allQueues) {
@@ -94,6 +105,21 @@ export class Slots {
     return first.waiting.shift();
   }
 
+  #nextAlone(mayBegin: (task: BufferedAssignment) => boolean): BufferedAssignment | undefined {
+    if (this.#alone.waiting.length === 0) return undefined;
+    const queueOf = ({ handler }: BufferedAssignment): HandlerQueue =>
+      this.#queues.get(handler.task.name) as HandlerQueue;
+    const task = this.#alone.next(this.#running, (one) => {
+      const { running, limit } = queueOf(one);
+      return running < limit && mayBegin(one);
+    });
+    if (task === undefined) return undefined;
+    this.#waiting--;
+    this.#running++;
+    queueOf(task).running++;
+    return task;
+  }
+
   /** Removes and returns a task that waits for a slot, or undefined if the worker has not got it or has begun it. */
   take(id: string, fencingToken: number): BufferedAssignment | undefined {
     for (const { waiting } of this.#allQueues) {
@@ -104,11 +130,14 @@ export class Slots {
       this.#waiting--;
       return taken;
     }
-    return undefined;
+    const alone = this.#alone.take(id, fencingToken);
+    if (alone !== undefined) this.#waiting--;
+    return alone;
   }
 
   /** Frees the slot of an attempt. */
-  ended(handler: Handler): void {
+  ended({ assignment, handler }: Pick<BufferedAssignment, 'assignment' | 'handler'>): void {
+    if (assignment.alone) this.#alone.ended();
     const queue = this.#queues.get(handler.task.name) as HandlerQueue;
     queue.running--;
     this.#running--;
@@ -116,10 +145,11 @@ export class Slots {
 
   /**
    * Returns the time at which the task that has waited longest for a slot has waited for 5 s and becomes stale;
-   * undefined if no task waits.
+   * undefined if no task waits. A task that must run alone becomes stale after 60 s.
    */
   staleAtMs(): number | undefined {
     let at: number | undefined;
+    for (const { staleAtMs } of this.#alone.waiting) if (at === undefined || staleAtMs < at) at = staleAtMs;
     for (const { waiting } of this.#allQueues) {
       const head = waiting.peek();
       if (head === undefined) continue;
@@ -130,11 +160,11 @@ export class Slots {
   }
 
   /**
-   * Removes and returns the tasks that have waited longer than 5 s for a slot, so that they can be released to other
-   * workers. With `nowMs` Infinity it returns all tasks that wait.
+   * Removes and returns the stale tasks, so that they can be released to other workers. With `nowMs` Infinity it returns
+   * all tasks that wait.
    */
   takeStale(nowMs: number): BufferedAssignment[] {
-    const out: BufferedAssignment[] = [];
+    const out: BufferedAssignment[] = this.#alone.takeStale(nowMs);
     for (const { waiting } of this.#allQueues) {
       for (let head = waiting.peek(); head !== undefined; head = waiting.peek()) {
         if (head.receivedAtMs + timing.prefetchStartMs > nowMs) break;

@@ -4,13 +4,16 @@ import { timing } from '../../core/limits.ts';
 import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
+import { AloneTask } from './alone-tasks.ts';
 import { type Attempt, logFields } from './attempt.ts';
-import { logUnrecorded, reportRecorded } from './attempt-log.ts';
-import { Attempts } from './attempts.ts';
+import { logUnrecorded, logWaitsAlone, reportRecorded } from './attempt-log.ts';
+import { Attempts, type StopCause } from './attempts.ts';
 import { BeginningTasks } from './beginning-tasks.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
 import { type AttemptOutcome, released, returned, unrecordedOutcome } from './outcome.ts';
+import { aloneRunnerOf } from './run-alone.ts';
 import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
-import { type BufferedAssignment, Slots } from './slots.ts';
+import { Slots } from './slots.ts';
 import { CoalescedTimer } from './streams/coalesced-timer.ts';
 import { ConnectionLog } from './streams/connection-log.ts';
 import { CreditBalance } from './streams/credit-balance.ts';
@@ -38,7 +41,7 @@ class WorkerRun implements RunningWorker {
   readonly #workStream: WorkStream;
   readonly #reportStream: ReportStream;
   readonly #settlements: Settlements;
-  readonly #heartbeats: Heartbeats;
+  readonly #heartbeats: Heartbeats<Attempt | AloneTask>;
   readonly #timer: CoalescedTimer;
   readonly #connectionLog: ConnectionLog;
   readonly #done = Promise.withResolvers<void>();
@@ -53,18 +56,25 @@ class WorkerRun implements RunningWorker {
     const { transport, clock, tenant, log, submit } = parts;
     this.#spec = spec;
     this.#parts = parts;
-    this.#slots = new Slots(spec.handlers, spec.concurrency);
+    const runner = aloneRunnerOf(spec);
+    this.#slots = new Slots(spec.handlers, spec.concurrency, runner?.processes);
     this.#connectionLog = new ConnectionLog(clock, log);
     this.#timer = new CoalescedTimer(clock, (nowMs) => this.#runDue(nowMs));
     const due = (atMs: number): void => this.#timer.fireBy(atMs);
-    this.#attempts = new Attempts(clock, spec.handlers, spec.use, {
+    this.#attempts = new Attempts(
       clock,
-      log,
-      submit,
-      due,
-      progressed: (attempt) => this.#heartbeats.progressMade(attempt, clock.monotonic()),
-      ended: (attempt, outcome) => this.#ended(attempt, outcome),
-    });
+      spec.handlers,
+      spec.use,
+      {
+        clock,
+        log,
+        submit,
+        due,
+        progressed: (attempt) => this.#heartbeats.progressMade(attempt, clock.monotonic()),
+        ended: (attempt, outcome) => this.#ended(attempt, outcome),
+      },
+      runner === undefined ? undefined : { runner, transport },
+    );
     const workerId = clock.uuid();
     this.#reportStream = new ReportStream(
       transport,
@@ -85,8 +95,11 @@ class WorkerRun implements RunningWorker {
       settled: (final, session, sent) => this.#credits.settled(final, session, sent),
     });
     this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
-      stop: (attempt, cause) => this.#attempts.stop(attempt, cause),
-      recorded: (attempt) => this.#attempts.recorded(attempt),
+      stop: (held, cause) =>
+        held instanceof AloneTask ? this.#stopWaiting(held, cause) : this.#attempts.stop(held, cause),
+      recorded: (held) => {
+        if (!(held instanceof AloneTask)) this.#attempts.recorded(held);
+      },
       due,
     });
     const types = spec.handlers.map(({ task }) => ({ type: task.name, maxVersion: task.contract.version }));
@@ -159,6 +172,21 @@ class WorkerRun implements RunningWorker {
     this.#begin();
     const staleAtMs = this.#slots.staleAtMs();
     if (staleAtMs !== undefined) this.#timer.fireBy(staleAtMs);
+    if (tasks.some(({ alone }) => alone)) this.#assignedAlone(tasks);
+  }
+
+  /** Keeps the leases of tasks that wait to run alone. If they hold the worker, takes back the credit for other tasks. */
+  #assignedAlone(tasks: readonly Assignment[]): void {
+    const waiting = this.#slots.waitingAlone;
+    for (const { nextHeartbeatAtMs } of waiting) this.#timer.fireBy(nextHeartbeatAtMs);
+    if (!this.#slots.isHeld) return;
+    // The server counts a task that is not acknowledged yet against the new credit.
+    void Promise.resolve().then(() => {
+      if (this.#slots.isHeld) this.#workStream.resetCredit();
+    });
+    for (const { assignment, handler } of waiting)
+      if (tasks.includes(assignment))
+        logWaitsAlone(this.#parts.log, assignment, handler.task.name, this.#slots.running);
   }
 
   /**
@@ -178,32 +206,37 @@ class WorkerRun implements RunningWorker {
 
   /**
    * Begins as many waiting tasks as there are free slots. A worker that fetches ahead first reports the tasks to the
-   * server, so that the server never takes a task that has begun for one that waits.
+   * server, so that the server never takes a task that has begun for one that waits. Every worker does so for a task that
+   * must run alone, because it may have waited for that.
    */
   #begin(): void {
     const { beginsAtOnce, clock } = this.#parts;
     const nowMs = clock.monotonic();
     const ready: BufferedAssignment[] = [];
     const late: BufferedAssignment[] = [];
-    const mayBegin = ({ origin }: BufferedAssignment): boolean =>
-      beginsAtOnce || this.#workStream.canReport(origin);
+    const mustReport = ({ assignment }: BufferedAssignment): boolean => !beginsAtOnce || assignment.alone;
+    const mayBegin = (task: BufferedAssignment): boolean =>
+      !mustReport(task) || this.#workStream.canReport(task.origin);
     for (let next = this.#slots.next(mayBegin); next !== undefined; next = this.#slots.next(mayBegin)) {
       const { deadlineInMs } = next.assignment;
       if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);
       else {
-        this.#slots.ended(next.handler);
+        this.#slots.ended(next);
         late.push(next);
       }
     }
     this.#returnAll(late);
     if (ready.length === 0) return;
-    if (beginsAtOnce) for (const task of ready) this.#start(task);
-    else this.#beginning.begin(ready, this.#workStream.reportBegun(ready), (task) => this.#start(task));
+    const reported = beginsAtOnce ? ready.filter(mustReport) : ready;
+    for (const task of ready) if (!reported.includes(task)) this.#start(task);
+    if (reported.length > 0)
+      this.#beginning.begin(reported, this.#workStream.reportBegun(reported), (task) => this.#start(task));
   }
 
   #start(task: BufferedAssignment): void {
+    const { alone, maxAttempts, recordsBegin } = task.assignment;
     this.#credits.begun(task.handler.task.name);
-    this.#attempts.start(task, !this.#parts.beginsAtOnce && task.assignment.maxAttempts === 1);
+    this.#attempts.start(task, alone || (!this.#parts.beginsAtOnce && (maxAttempts === 1 || recordsBegin)));
   }
 
   /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
@@ -219,7 +252,7 @@ class WorkerRun implements RunningWorker {
   /** Gives all tasks back whose handlers were not called. */
   #returnNotBegun(): void {
     const beginning = this.#beginning.takeAll();
-    for (const { handler } of beginning) this.#slots.ended(handler);
+    for (const task of beginning) this.#slots.ended(task);
     this.#returnAll(beginning);
     this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY));
   }
@@ -231,7 +264,7 @@ class WorkerRun implements RunningWorker {
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     const { assignment, handler, startedAtMs } = attempt;
-    this.#slots.ended(handler);
+    this.#slots.ended(attempt);
     this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
     if (outcome === undefined) {
       this.#credits.dropped(handler.task.name, assignment.spec.length);
@@ -276,19 +309,41 @@ class WorkerRun implements RunningWorker {
       return;
     }
     const beginning = this.#beginning.take(id, fencingToken);
-    if (beginning !== undefined) this.#slots.ended(beginning.handler);
+    if (beginning !== undefined) this.#slots.ended(beginning);
     const recalled = beginning ?? this.#slots.take(id, fencingToken);
-    if (recalled !== undefined) this.#returnAll([recalled]);
-    if (beginning !== undefined) this.#beginSoon();
+    if (recalled === undefined) return;
+    this.#returnAll([recalled]);
+    this.#beginSoon();
+  }
+
+  /** Gives up a task that waits to run alone, because the server answered its heartbeat with this cause. */
+  #stopWaiting({ assignment }: AloneTask, cause: StopCause): void {
+    const { id, fencingToken } = assignment;
+    if (cause !== 'leaseLost') {
+      this.#cancel(id, fencingToken, cause);
+      return;
+    }
+    const waiting = this.#slots.take(id, fencingToken);
+    if (waiting === undefined) return;
+    this.#credits.dropped(waiting.handler.task.name, assignment.spec.length);
+    this.#credits.replenishSoon();
+    this.#beginSoon();
   }
 
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
-    this.#returnAll(this.#slots.takeStale(nowMs));
+    const stale = this.#slots.takeStale(nowMs);
+    this.#returnAll(stale);
+    // A task that was given back may have held up the others.
+    if (stale.length > 0) this.#beginSoon();
+    const { waitingAlone } = this.#slots;
     const times = [
       this.#slots.staleAtMs(),
       this.#attempts.expire(nowMs),
-      this.#heartbeats.sendDue(this.#attempts.running, nowMs),
+      this.#heartbeats.sendDue(
+        waitingAlone.length === 0 ? this.#attempts.running : [...this.#attempts.running, ...waitingAlone],
+        nowMs,
+      ),
       this.#credits.shrink(nowMs),
     ];
     for (const atMs of times) if (atMs !== undefined) this.#timer.fireBy(atMs);

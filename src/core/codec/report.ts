@@ -24,6 +24,7 @@ const outcomes: readonly (OutcomeKind | undefined)[] = [
   'snoozed',
   'released',
   'cancelled',
+  'lost',
 ];
 /** The verdicts on a heartbeat, each at the index of its number in `holdfast.v1.HeartbeatVerdict`. */
 const verdicts = [undefined, 'renewed', 'cancel', 'leaseLost', 'error'] as const;

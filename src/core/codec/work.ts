@@ -175,7 +175,7 @@ function writeAssignment(into: Writer, task: Assignment): void {
   into.number(10, task.leaseMs).number(11, task.timeoutMs).number(12, task.deadlineInMs);
   into.string(13, task.traceparent).string(14, task.parentId);
   for (const tag of task.tags) into.text(15, tag);
-  into.flag(16, task.alone);
+  into.flag(16, task.alone).number(17, task.losses).flag(18, task.recordsBegin);
 }
 
 function readAssignment(reader: Reader): Assignment {
@@ -197,6 +197,8 @@ function readAssignment(reader: Reader): Assignment {
     parentId: '',
     tags,
     alone: false,
+    losses: 0,
+    recordsBegin: false,
   };
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) read.id = reader.string();
@@ -215,6 +217,8 @@ function readAssignment(reader: Reader): Assignment {
     else if (field === 14) read.parentId = reader.string();
     else if (field === 15) tags.push(reader.string());
     else if (field === 16) read.alone = reader.flag();
+    else if (field === 17) read.losses = reader.number();
+    else if (field === 18) read.recordsBegin = reader.flag();
     else reader.skip();
   }
   return read;

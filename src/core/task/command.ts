@@ -58,8 +58,14 @@ export type Settle = { readonly kind: 'settle'; readonly fencingToken: number } 
     }
   | { readonly outcome: 'snoozed'; readonly afterMs: number }
   /**
+   * The process that ran the handler ended, and the worker, which runs in another process, reports it. `message` says how it
+   * ended.
+   */
+  | { readonly outcome: 'lost'; readonly message: string }
+  /**
    * `begun` is true if the handler had been called. `countsAsRelease` is true if the assignment never reached the
-   * worker; such releases back off after `limits.releases` of them.
+   * worker; such releases back off after `limits.releases` of them. A task that must run alone and has not begun backs off
+   * at each release.
    */
   | { readonly outcome: 'released'; readonly begun: boolean; readonly countsAsRelease: boolean }
 );

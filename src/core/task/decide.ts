@@ -1,9 +1,9 @@
-import { limits, timing } from '../limits.ts';
+import { limits } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Expire, Redrive, Unassign } from './command.ts';
 import { accepted, died, type Facts, lapseReason, mayExpireAtMs, rejected, withLease } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { eventsOfExpiry } from './expiry.ts';
-import { type Head, isEnded, isReady } from './head.ts';
+import { type Head, isEnded, isReady, startWithinMs } from './head.ts';
 import { decideSettle } from './settle.ts';
 
 function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskEvent {
@@ -13,9 +13,9 @@ function claimed(head: Head, facts: Facts, command: Claim, nowMs: number): TaskE
     fencingToken: Math.max(head.fencingToken + 1, nowMs),
     attempt: head.attempt + 1,
     worker: command.worker,
-    // The worker counts the attempt's timeout from the start of the handler, which prefetching may delay. The worker
-    // must end the attempt before this time.
-    timeoutAtMs: nowMs + timing.prefetchStartMs + facts.options.attemptTimeoutMs,
+    // The worker counts the attempt's timeout from the start of the handler, which prefetching may delay, or the wait
+    // until the task can run alone. The worker must end the attempt before this time.
+    timeoutAtMs: nowMs + startWithinMs(head) + facts.options.attemptTimeoutMs,
     begins: command.begins,
   };
 }

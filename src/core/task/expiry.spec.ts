@@ -77,6 +77,21 @@ describe('an expired lease', () => {
     expect(life.head.lastError).toContain("lost 3 workers, the last one, 'w'");
   });
 
+  it('of a task that waited to run alone counts no loss, unless its worker reported that it began', () => {
+    const life = new TaskLife();
+    for (let i = 0; i < 2; i++) {
+      life.claim();
+      lose(life);
+    }
+    life.claim(true, false);
+    expect(life.head.timeoutAtMs).toBe(life.nowMs + 60_000 + life.facts.options.attemptTimeoutMs);
+    expect(lose(life)).toMatchObject({ begun: 'no', alone: true, countsAsLoss: false });
+    expect(life.head).toMatchObject({ state: 'waiting', losses: 2 });
+    life.claim(true, false);
+    expect(lose(life, { begun: true, reportedInTime: false })).toMatchObject({ begun: 'yes', alone: true });
+    expect(life.head).toMatchObject({ state: 'dead', deadReason: 'workerLost' });
+  });
+
   it('ends the task only after as many losses as its task type allows', () => {
     const life = new TaskLife({ maxLosses: 5 });
     for (let i = 0; i < 4; i++) {

@@ -1,16 +1,21 @@
 /** Decides what the expiry of a lease records: a lost worker, an attempt that reached its timeout, or the task's end. */
 import { backoffMs } from '../backoff.ts';
+import { clipChars } from '../clip.ts';
 import { timing } from '../limits.ts';
 import type { LeaseKnowledge } from './command.ts';
 import { died, type Facts, lapseReason } from './decision.ts';
-import type { Begun, LeaseExpiredEvent, TaskEvent } from './event.ts';
-import { type Head, runsAlone } from './head.ts';
+import type { Begun, DiedEvent, LeaseExpiredEvent, TaskEvent } from './event.ts';
+import { type Head, runsAlone, startWithinMs } from './head.ts';
+
+/** The most characters of the text that says how a process ended. */
+const howChars = 256;
 
 function begunOf(head: Head, facts: Facts, lastLease: LeaseKnowledge | undefined): Begun {
   if (head.begun) return 'yes';
   // The worker of a task with one attempt calls the handler only after the store has recorded the beginning.
   if (facts.options.retry.maxAttempts === 1) return 'no';
-  if (lastLease?.begun === undefined) return 'unknown';
+  // So does the worker of a task that runs alone: its loss may end the task, and must not end one that only waited.
+  if (lastLease?.begun === undefined) return runsAlone(head) ? 'no' : 'unknown';
   return lastLease.begun ? 'yes' : 'no';
 }
 
@@ -18,9 +23,10 @@ function begunOf(head: Head, facts: Facts, lastLease: LeaseKnowledge | undefined
  * Returns true if the lease ended because the attempt reached its timeout: heartbeats renewed the lease until then. If
  * the timeout is not longer than a lease, the two look alike, and the expiry counts as a loss.
  */
-function reachedTimeout({ leaseEndAtMs, timeoutAtMs }: Head, { options }: Facts): boolean {
+function reachedTimeout(head: Head, { options }: Facts): boolean {
+  const { leaseEndAtMs, timeoutAtMs } = head;
   if (timeoutAtMs === undefined || (leaseEndAtMs ?? 0) < timeoutAtMs) return false;
-  return timing.prefetchStartMs + options.attemptTimeoutMs > timing.leaseMs;
+  return startWithinMs(head) + options.attemptTimeoutMs > timing.leaseMs;
 }
 
 /**
@@ -37,20 +43,43 @@ function timedOut(head: Head, facts: Facts, nowMs: number): TaskEvent {
   return { kind: 'failed', atMs: nowMs, fencingToken: head.fencingToken, retryAtMs, message, errorType };
 }
 
-/** Returns the event that ends the task after the loss of its worker, or undefined if the task is tried again. */
+/**
+ * Returns the event that ends the task after the loss of its worker, or undefined if the task is tried again. `how` says
+ * how the process ended that ran the handler, if it was not the worker's own.
+ */
 function endAfterLoss(
   head: Head,
   facts: Facts,
   expired: LeaseExpiredEvent,
   nowMs: number,
-): TaskEvent | undefined {
-  const dead = (message: string): TaskEvent => ({ ...died(head, facts, 'workerLost', nowMs), message });
+  how = '',
+): DiedEvent | undefined {
+  const dead = (message: string): DiedEvent => ({ ...died(head, facts, 'workerLost', nowMs), message });
   const { retry, maxLosses } = facts.options;
   const { worker } = head;
+  const end = how === '' ? '' : ` (${clipChars(how, howChars)})`;
   if (retry.maxAttempts === 1 && expired.begun === 'yes')
-    return dead(`worker '${worker}' was lost during the task's only attempt`);
+    return dead(`worker '${worker}' was lost during the task's only attempt${end}`);
   if (!expired.countsAsLoss || !expired.alone || head.losses + 1 < maxLosses) return undefined;
-  return dead(`lost ${head.losses + 1} workers, the last one, '${worker}', while it ran nothing else`);
+  return dead(`lost ${head.losses + 1} workers, the last one, '${worker}', while it ran nothing else${end}`);
+}
+
+/**
+ * Returns the events of an attempt whose process ended, as its worker reports it (the outcome `lost`): those of an
+ * expired lease whose attempt had begun. Nobody needs to wait for the end of the lease.
+ */
+export function eventsOfLoss(head: Head, facts: Facts, how: string, nowMs: number): readonly TaskEvent[] {
+  const { fencingToken } = head;
+  const expired: LeaseExpiredEvent = {
+    kind: 'leaseExpired',
+    atMs: nowMs,
+    fencingToken,
+    begun: 'yes',
+    alone: runsAlone(head),
+    countsAsLoss: true,
+  };
+  const end = endAfterLoss(head, facts, expired, nowMs, how);
+  return end === undefined ? [expired] : [expired, { ...end, fencingToken }];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { limits } from '../limits.ts';
+import { limits, timing } from '../limits.ts';
 import type { DeadReason } from './event.ts';
 
 export type StoredState = 'waiting' | 'running' | 'succeeded' | 'dead' | 'cancelled';
@@ -76,6 +76,14 @@ export function isEnded(head: Head): boolean {
  */
 export function runsAlone(head: Head): boolean {
   return head.losses >= limits.lossesBeforeAlone;
+}
+
+/**
+ * Returns the time in which a worker begins a task that it was given, or gives it back. A task that runs alone may wait
+ * until the other tasks of its worker have ended.
+ */
+export function startWithinMs(head: Head): number {
+  return runsAlone(head) ? timing.aloneStartMs : timing.prefetchStartMs;
 }
 
 export function shownState(head: Head): ShownState {

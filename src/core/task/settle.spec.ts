@@ -11,6 +11,12 @@ function running(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
   return life;
 }
 
+/** Lets the task lose a worker that had begun it. */
+function lose(life: TaskLife): void {
+  life.claim();
+  life.settle('lost');
+}
+
 describe('a settlement', () => {
   it('of a failure records the time of the next attempt, as the retry policy or the worker sets it', () => {
     const life = running();
@@ -68,6 +74,55 @@ describe('a settlement', () => {
       life.do({ kind: 'settle', fencingToken, outcome: 'released', countsAsRelease: false, begun: false });
     }
     expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, releases: 0 });
+  });
+
+  it('of a task that waited in vain to run alone backs off at each release, so that its worker can go on', () => {
+    const life = new TaskLife();
+    for (let i = 0; i < 2; i++) lose(life);
+    const waits: number[] = [];
+    for (let i = 0; i < 7; i++) {
+      life.madeReady().claim(true, false);
+      life.settle('released');
+      expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, losses: 2, releases: i + 1 });
+      waits.push((life.head.waitUntilMs ?? life.nowMs) - life.nowMs);
+    }
+    expect(waits).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+  });
+
+  it('of a task that ran alone and was released at the end of a drain does not back off', () => {
+    const life = new TaskLife();
+    for (let i = 0; i < 2; i++) lose(life);
+    life.claim();
+    const { fencingToken } = life.head;
+    life.do({ kind: 'settle', fencingToken, outcome: 'released', begun: true, countsAsRelease: false });
+    expect(life.head).toMatchObject({ state: 'waiting', waitUntilMs: undefined, releases: 0, losses: 2 });
+  });
+
+  it('of a lost process counts a loss at once, and uses no attempt', () => {
+    const life = running();
+    expect(kinds(life.settle('lost'))).toEqual(['leaseExpired']);
+    expect(life.events.at(-1)).toMatchObject({ begun: 'yes', alone: false, countsAsLoss: true });
+    expect(life.head).toMatchObject({ state: 'waiting', waitUntilMs: undefined, attempt: 0, losses: 1 });
+  });
+
+  it('of a lost process ends the task at its third loss, and says how the process ended', () => {
+    const life = new TaskLife();
+    for (const alone of [false, false, true]) {
+      life.claim();
+      life.settle('lost');
+      expect(life.events.findLast((event) => event.kind === 'leaseExpired')).toMatchObject({ alone });
+    }
+    expect(life.head).toMatchObject({ state: 'dead', deadReason: 'workerLost', losses: 3, attempt: 0 });
+    expect(life.head.lastError).toBe(
+      "lost 3 workers, the last one, 'w', while it ran nothing else (exit code 1)",
+    );
+    expect(life.settle('lost', life.head.fencingToken)).toMatchObject({ ok: true, events: [] });
+  });
+
+  it('of a lost process ends a task that may be tried only once', () => {
+    const life = running({ retry: { maxAttempts: 1 } });
+    expect(kinds(life.settle('lost'))).toEqual(['leaseExpired', 'died']);
+    expect(life.head).toMatchObject({ state: 'dead', deadReason: 'workerLost' });
   });
 
   it('of a cancellation that was not requested is refused', () => {
@@ -138,7 +193,11 @@ describe('a repeated settlement', () => {
     const stale = life.head.fencingToken;
     life.later(32_000).claim();
     const { head } = life;
-    for (const outcome of outcomes) expect(kinds(life.settle(outcome, stale))).toEqual({ why: 'leaseLost' });
+    for (const outcome of outcomes) {
+      // The expiry of the lease has recorded the loss already.
+      const answer = outcome === 'lost' ? [] : { why: 'leaseLost' };
+      expect(kinds(life.settle(outcome, stale))).toEqual(answer);
+    }
     expect(life.head).toBe(head);
   });
 

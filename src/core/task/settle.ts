@@ -3,7 +3,8 @@ import { limits } from '../limits.ts';
 import type { Decision, Settle } from './command.ts';
 import { accepted, died, type Facts, lapseReason, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
-import type { Head } from './head.ts';
+import { eventsOfLoss } from './expiry.ts';
+import { type Head, runsAlone } from './head.ts';
 
 type Failure = Extract<Settle, { outcome: 'failed' | 'fatal' | 'cancelled' }>;
 type Release = Extract<Settle, { outcome: 'released' }>;
@@ -12,12 +13,17 @@ type Release = Extract<Settle, { outcome: 'released' }>;
 const releaseLimit = 'ReleaseLimit';
 /** The wait after each counted release beyond `limits.releases`, in ms. */
 const releaseBackoff = { firstMs: 1_000, longestMs: 300_000 } as const;
+/**
+ * The wait after each release of a task that must run alone and did not begin, in ms. Its worker was busy with other
+ * tasks and began nothing while it waited for them; the same worker would otherwise get the task back at once.
+ */
+const aloneBackoff = { firstMs: 10_000, longestMs: 300_000 } as const;
 
 type SettleOutcome = Settle['outcome'];
 
 const failures: readonly SettleOutcome[] = ['failed', 'fatal', 'cancelled'];
 const failuresAndRelease: readonly SettleOutcome[] = [...failures, 'released'];
-const allButSuccess: readonly SettleOutcome[] = [...failuresAndRelease, 'snoozed'];
+const allButSuccess: readonly SettleOutcome[] = [...failuresAndRelease, 'snoozed', 'lost'];
 
 /**
  * Returns the outcomes that a worker may have reported when this event was recorded, or undefined if the
@@ -32,12 +38,14 @@ function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Sett
       return ['snoozed'];
     case 'claimReleased':
       return ['released'];
+    case 'leaseExpired':
+      return ['lost'];
     // A cancellation or a passed deadline replaces every outcome that the worker reports, except a success.
     case 'cancelled':
       return allButSuccess;
     case 'died':
       if (event.reason === 'deadline' || event.reason === 'lifetime') return allButSuccess;
-      if (event.reason === 'workerLost') return ['released'];
+      if (event.reason === 'workerLost') return ['released', 'lost'];
       return event.errorType === releaseLimit ? failuresAndRelease : failures;
     case 'failed':
       return event.errorType === releaseLimit ? failuresAndRelease : failures;
@@ -48,9 +56,11 @@ function recordedOutcomes(event: TaskEvent, fencingToken: number): readonly Sett
 
 /** Decides on a settlement whose lease is over: a repeat returns the recorded event, any other outcome is rejected. */
 function decideLate(head: Head, tip: readonly TaskEvent[], command: Settle): Decision {
-  for (const event of tip) {
+  // The last event of a lease is its end: an event `leaseExpired` may stand before the death of the task.
+  for (const event of tip.toReversed()) {
     const outcomes = recordedOutcomes(event, command.fencingToken);
-    if (outcomes === undefined) continue;
+    // Any other outcome than the loss came too late for its lease.
+    if (outcomes === undefined || (event.kind === 'leaseExpired' && command.outcome !== 'lost')) continue;
     if (!outcomes.includes(command.outcome)) return rejected({ why: 'outcomeRecorded', recorded: event });
     return { ok: true, events: [], head, recorded: event };
   }
@@ -83,30 +93,36 @@ function pendingEnd(head: Head, facts: Facts, command: Settle, nowMs: number): T
 
 /**
  * Returns the event of a released lease. No release uses an attempt. A task that may begin only once and whose handler
- * was called cannot be given to another worker, so it is dead.
+ * was called cannot be given to another worker, so it is dead. Releases that never reached their worker, and those of a
+ * task that waited in vain to run alone, count, and back off.
  */
 function release(head: Head, facts: Facts, command: Release, nowMs: number): TaskEvent {
-  const { fencingToken, begun, countsAsRelease } = command;
+  const { fencingToken, begun } = command;
   if (begun && facts.options.retry.maxAttempts === 1) {
     const message = "the worker stopped during the task's only attempt";
     return { ...died(head, facts, 'workerLost', nowMs, fencingToken), message };
   }
-  const further = countsAsRelease ? head.releases - limits.releases : -1;
-  const retryAtMs = further < 0 ? undefined : nowMs + delayMs(releaseBackoff, further);
+  const waitedAlone = runsAlone(head) && !begun;
+  const countsAsRelease = command.countsAsRelease || waitedAlone;
+  const backoff = waitedAlone ? aloneBackoff : releaseBackoff;
+  const further = waitedAlone ? head.releases : head.releases - limits.releases;
+  const retryAtMs = countsAsRelease && further >= 0 ? nowMs + delayMs(backoff, further) : undefined;
   return { kind: 'claimReleased', atMs: nowMs, fencingToken, countsAsRelease, retryAtMs };
 }
 
-function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): TaskEvent {
+function outcome(head: Head, facts: Facts, command: Settle, nowMs: number): readonly TaskEvent[] {
   const { fencingToken } = command;
   switch (command.outcome) {
     case 'succeeded':
-      return { kind: 'succeeded', atMs: nowMs, fencingToken, resultBytes: command.resultBytes };
+      return [{ kind: 'succeeded', atMs: nowMs, fencingToken, resultBytes: command.resultBytes }];
     case 'snoozed':
-      return { kind: 'snoozed', atMs: nowMs, fencingToken, runAtMs: nowMs + command.afterMs };
+      return [{ kind: 'snoozed', atMs: nowMs, fencingToken, runAtMs: nowMs + command.afterMs }];
     case 'released':
-      return release(head, facts, command, nowMs);
+      return [release(head, facts, command, nowMs)];
+    case 'lost':
+      return eventsOfLoss(head, facts, command.message, nowMs);
     default:
-      return retryOrDie(head, facts, command, nowMs);
+      return [retryOrDie(head, facts, command, nowMs)];
   }
 }
 
@@ -123,5 +139,5 @@ export function decideSettle(head: Head, facts: Facts, command: Settle, nowMs: n
     if (end !== undefined) return accepted(head, [end]);
     if (command.outcome === 'cancelled') return rejected({ why: 'noCancelRequested' });
   }
-  return accepted(head, [outcome(head, facts, command, nowMs)]);
+  return accepted(head, outcome(head, facts, command, nowMs));
 }

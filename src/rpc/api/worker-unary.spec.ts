@@ -143,6 +143,7 @@ describe('settling by unary calls', () => {
     [FailReason.FATAL, {}, TaskState.DEAD],
     [FailReason.SNOOZE, { afterMs: 60_000n }, TaskState.SCHEDULED],
     [FailReason.RELEASED, {}, TaskState.READY],
+    [FailReason.LOST, {}, TaskState.READY],
   ])('records a failure with reason %i', async (reason, more, state) => {
     const { node, lease } = await claimed('a');
     const request = create(FailTaskRequestSchema, { lease, reason, message: 'no', ...more });

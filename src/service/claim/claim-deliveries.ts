@@ -3,6 +3,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { type HandledType, handlesType } from '../../core/handled-type.ts';
 import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import type { Decision } from '../../core/task/command.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
@@ -14,6 +15,7 @@ import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
+import { isClaimedAlone, logAlone, withoutCompany } from './alone.ts';
 import {
   deferUnhandled,
   deferUnknown,
@@ -30,8 +32,12 @@ export interface Claimant {
   /** The worker's name and id. */
   readonly worker: string;
   readonly types: readonly HandledType[];
-  /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
+  /**
+   * True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. A worker with
+   * a session keeps a task that must run alone until nothing else runs, and reports the beginning.
+   */
   readonly begins: boolean;
+  /** Undefined for a single claim call, which takes a task that must run alone as its only task. */
   readonly sessionId: string | undefined;
   /** Called once for each task that another worker claimed first; the error names that worker. */
   onRaceLost?(error: HoldfastError): void;
@@ -79,6 +85,8 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     parentId: submission.options.parentId ?? '',
     tags: submission.options.tags,
     alone: runsAlone(head),
+    losses: head.losses,
+    recordsBegin: head.releases > 0,
   };
 }
 
@@ -155,10 +163,20 @@ function planClaim(
   claimant: Claimant,
   lowest: boolean,
 ): PlannedClaim | undefined {
-  const { worker, begins } = claimant;
+  const { worker, sessionId } = claimant;
   const lastLease = knowledgeOf(context, one.snapshot);
-  const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease } as const;
-  const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
+  const facts = factsOf(context, one.snapshot);
+  const nowMs = context.clock.now();
+  const decided = (begins: boolean): Decision =>
+    decide(
+      one.snapshot.head,
+      facts,
+      { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease },
+      nowMs,
+    );
+  let decision = decided(claimant.begins);
+  if (claimant.begins && sessionId !== undefined && decision.ok && isClaimedAlone(decision.head))
+    decision = decided(false);
   if (decision.ok && mayTake(context, one, decision.events, claimant))
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
   if (decision.ok) return undefined;
@@ -221,11 +239,12 @@ function concludeClaim(
     return undefined;
   }
   context.changeFeed.publish(done.id);
+  if (isClaimedAlone(done.head)) logAlone(context, done);
   context.heldLeases.put({
     snapshot: done,
     receiptHandle: delivery.receiptHandle,
     sessionId: claimant.sessionId,
-    begun: claimant.begins,
+    begun: done.head.begun,
   });
   return assignmentOf(context, delivery.receiptHandle, done);
 }
@@ -271,7 +290,9 @@ async function claimCandidates(
   const assignments: Assignment[] = [];
   for (let i = 0; i < maxTries && candidates.length > 0; i++) {
     try {
-      const planned = await planClaims(context, candidates, claimant);
+      const all = await planClaims(context, candidates, claimant);
+      const planned =
+        claimant.sessionId === undefined ? withoutCompany(context, all, assignments.length === 0) : all;
       if (planned.length === 0) break;
       const { assigned, lostRaces } = await writeClaims(context, planned, claimant);
       assignments.push(...assigned);

@@ -30,7 +30,12 @@ export function withinTypeRoom(
   return within;
 }
 
-async function handBack(context: ServiceContext, delivery: Delivery): Promise<void> {
+/** Hands a delivery back without a claim. It is visible again after `ms`. */
+export async function handBack(
+  context: ServiceContext,
+  delivery: Delivery,
+  ms: number = fullHideMs,
+): Promise<void> {
   if (delivery.receiveCount >= limits.deliveryReceives) await resend(context, delivery);
-  else await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: fullHideMs }]);
+  else await context.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms }]);
 }

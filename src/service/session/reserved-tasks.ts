@@ -24,7 +24,7 @@ export class ReservedTasks {
   add({ id, fencingToken }: AttemptReference): void {
     const lease = this.#heldLeases.get(id, fencingToken);
     this.#assigned++;
-    if (lease !== undefined) this.#byPlace.set(this.#assigned, lease);
+    if (lease !== undefined && !lease.begun) this.#byPlace.set(this.#assigned, lease);
     // A worker that releases tasks instead of beginning them leaves entries behind.
     if (this.#byPlace.size > 2 * limits.inFlightTasks) this.#prune();
   }

@@ -233,14 +233,14 @@ export class WorkerSession implements Session, LiveSession {
 
   /**
    * Passes the reserved tasks of the closed stream on: to the worker's next session if this stream was drained, because
-   * the worker keeps them, otherwise back to their queues. A worker that begins at once has begun all that it received.
+   * the worker keeps them, otherwise back to their queues. A worker that begins at once has begun all that it received,
+   * except tasks that must run alone.
    */
   #passOnReserved(): void {
     const unacknowledged = this.#unacknowledged.takeAll().flat();
     if (this.begins) {
-      const mayRunAgain = unacknowledged.filter((task) => task.maxAttempts > 1);
+      const mayRunAgain = unacknowledged.filter((task) => task.maxAttempts > 1 && !task.alone);
       if (mayRunAgain.length > 0) this.#release(mayRunAgain);
-      return;
     }
     const lost = new Set(unacknowledged.map(({ id }) => id));
     const reserved = this.reserved.list();
@@ -337,7 +337,7 @@ export class WorkerSession implements Session, LiveSession {
     }
     this.#seq++;
     this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
-    if (!this.begins) for (const task of tasks) this.reserved.add(task);
+    for (const task of tasks) this.reserved.add(task);
     this.#sink.assign(this.#seq, tasks);
   }
 

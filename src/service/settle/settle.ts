@@ -41,6 +41,8 @@ function commandOf(lease: Lease, item: Settlement, random: number, countsAsRelea
       return { kind: 'settle', fencingToken, outcome: 'snoozed', afterMs: afterMs ?? 0 };
     case 'released':
       return { kind: 'settle', fencingToken, outcome: 'released', begun: item.begun, countsAsRelease };
+    case 'lost':
+      return { kind: 'settle', fencingToken, outcome: 'lost', message };
     default:
       return { kind: 'settle', fencingToken, outcome: item.outcome, message, errorType, afterMs, random };
   }

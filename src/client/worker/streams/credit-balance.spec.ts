@@ -65,7 +65,7 @@ class Worker {
 
   /** Ends an attempt. Returns the settlement and the session to which it returns its credit. */
   end(type: string, durationMs: number): { readonly batch: PendingSettlement[]; readonly session: string } {
-    this.slots.ended(this.slots.handlerOf(type) as never);
+    this.slots.ended({ assignment: { alone: false }, handler: this.slots.handlerOf(type) } as never);
     this.balance.ended(type, durationMs);
     this.unanswered++;
     this.start();

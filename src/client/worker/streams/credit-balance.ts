@@ -71,7 +71,7 @@ export class CreditBalance {
     this.#adapt(this.#parts.clock.monotonic());
     const room = this.#capacity();
     this.#credits.reset(room);
-    return { ...room, types: this.#types?.reset(this.#stopped) ?? [] };
+    return { ...room, types: this.#types?.reset(this.#stopped || this.#parts.slots.isHeld) ?? [] };
   }
 
   /** Stores the session id of an accepted work stream and sends the credit that is missing. */
@@ -172,11 +172,11 @@ export class CreditBalance {
 
   /**
    * The number of tasks that the worker wants to hold. Tasks that wait beside a free slot, because their type is at its
-   * limit, do not count: the slot needs other tasks.
+   * limit, do not count: the slot needs other tasks. While a task waits to run alone, or runs alone, it wants no other.
    */
   get #wanted(): number {
-    const { concurrency, running, waiting } = this.#parts.slots;
-    if (this.#stopped) return 0;
+    const { concurrency, running, waiting, isHeld } = this.#parts.slots;
+    if (this.#stopped || isHeld) return 0;
     if (!this.#parts.prefetches) return concurrency;
     const blocked = running < concurrency ? Math.min(waiting, maxPrefetch) : 0;
     return concurrency + Math.max(this.#prefetch.tasks, blocked);
@@ -198,7 +198,7 @@ export class CreditBalance {
   }
 
   #replenish(): void {
-    if (this.#stopped || this.#sessionId === '') return;
+    if (this.#stopped || this.#sessionId === '' || this.#parts.slots.isHeld) return;
     this.#adapt(this.#parts.clock.monotonic());
     const missing = this.#credits.missing(this.#capacity());
     const types = this.#types?.missing() ?? noTypes;

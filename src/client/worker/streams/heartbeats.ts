@@ -1,7 +1,7 @@
 import { limits, timing } from '../../../core/limits.ts';
-import type { HeartbeatAnswer, ReportResponse } from '../../../core/messages.ts';
+import type { Assignment, HeartbeatAnswer, ReportResponse } from '../../../core/messages.ts';
+import type { Progress } from '../../../core/task/head.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import type { Attempt } from '../attempt.ts';
 import type { StopCause } from '../attempts.ts';
 import type { ReportStream } from './report-stream.ts';
 
@@ -14,27 +14,45 @@ const progressEveryMs = 1_000;
 /** The wait before a heartbeat is sent again if it could not be sent or the server could not renew the lease. */
 const retryMs = 1_000;
 
-export interface HeartbeatsEvents {
+/**
+ * A lease that the worker renews: of a running attempt, or of a task that waits until it may run alone. All times are on
+ * the monotonic clock.
+ */
+export interface RenewedLease {
+  readonly assignment: Assignment;
+  /** True if the handler was called, or is called once this heartbeat is recorded. */
+  readonly begun: boolean;
+  /** The time at which the next heartbeat is due. */
+  nextHeartbeatAtMs: number;
+  lastHeartbeatAtMs: number;
+  /** True while a heartbeat is sent and not answered. */
+  heartbeatInFlight: boolean;
+  /** The progress that the next heartbeat reports. */
+  progress: Progress | undefined;
+  /** True if heartbeats no longer renew the lease. */
+  readonly stopping: boolean;
+  /** True once the worker does not hold the lease any more, or holds it for a purpose that another object stands for. */
+  readonly over: boolean;
+}
+
+export interface HeartbeatsEvents<Lease extends RenewedLease> {
   /** Called when the server has answered a heartbeat with the request to stop the attempt. */
-  stop(attempt: Attempt, cause: StopCause): void;
+  stop(lease: Lease, cause: StopCause): void;
   /** Called when the server has recorded a heartbeat. */
-  recorded(attempt: Attempt): void;
-  /** Called with the time on the monotonic clock at which a heartbeat of some attempt is due. */
+  recorded(lease: Lease): void;
+  /** Called with the time on the monotonic clock at which some heartbeat is due. */
   due(atMs: number): void;
 }
 
-/**
- * Renews the lease of each running attempt after a third of the lease's duration. Leases that are due together go in
- * one message.
- */
-export class Heartbeats {
+/** Renews each lease after a third of its duration. Leases that are due together go in one message. */
+export class Heartbeats<Lease extends RenewedLease> {
   readonly #clock: Clock;
   readonly #reports: ReportStream;
-  readonly #events: HeartbeatsEvents;
-  readonly #sent = new Map<number, readonly Attempt[]>();
+  readonly #events: HeartbeatsEvents<Lease>;
+  readonly #sent = new Map<number, readonly Lease[]>();
   #everyMs: number = timing.heartbeatMs;
 
-  constructor(clock: Clock, reports: ReportStream, events: HeartbeatsEvents) {
+  constructor(clock: Clock, reports: ReportStream, events: HeartbeatsEvents<Lease>) {
     this.#clock = clock;
     this.#reports = reports;
     this.#events = events;
@@ -45,29 +63,29 @@ export class Heartbeats {
     if (ms > 0) this.#everyMs = ms;
   }
 
-  /** Brings the next heartbeat of an attempt forward, because it has progress to report. */
-  progressMade(attempt: Attempt, nowMs: number): void {
-    if (attempt.stopping) return;
-    attempt.nextHeartbeatAtMs = Math.min(
-      attempt.nextHeartbeatAtMs,
-      Math.max(nowMs, attempt.lastHeartbeatAtMs + progressEveryMs),
+  /** Brings the next heartbeat of a lease forward, because it has progress to report. */
+  progressMade(lease: Lease, nowMs: number): void {
+    if (lease.stopping) return;
+    lease.nextHeartbeatAtMs = Math.min(
+      lease.nextHeartbeatAtMs,
+      Math.max(nowMs, lease.lastHeartbeatAtMs + progressEveryMs),
     );
-    this.#events.due(attempt.nextHeartbeatAtMs);
+    this.#events.due(lease.nextHeartbeatAtMs);
   }
 
-  /** Sends the heartbeats that are due. Returns the time of the next heartbeat; undefined if no attempt needs one. */
-  sendDue(running: Iterable<Attempt>, nowMs: number): number | undefined {
-    const due: Attempt[] = [];
+  /** Sends the heartbeats that are due. Returns the time of the next heartbeat; undefined if no lease needs one. */
+  sendDue(running: Iterable<Lease>, nowMs: number): number | undefined {
+    const due: Lease[] = [];
     let next = Number.POSITIVE_INFINITY;
     const untilMs = nowMs + this.#everyMs * coalesceFraction;
     let anyDue = false;
-    for (const attempt of running) {
-      if (attempt.stopping || attempt.heartbeatInFlight) continue;
-      if (attempt.nextHeartbeatAtMs <= nowMs) anyDue = true;
-      if (attempt.nextHeartbeatAtMs <= untilMs) due.push(attempt);
-      else next = Math.min(next, attempt.nextHeartbeatAtMs);
+    for (const lease of running) {
+      if (lease.stopping || lease.heartbeatInFlight) continue;
+      if (lease.nextHeartbeatAtMs <= nowMs) anyDue = true;
+      if (lease.nextHeartbeatAtMs <= untilMs) due.push(lease);
+      else next = Math.min(next, lease.nextHeartbeatAtMs);
     }
-    if (!anyDue) for (const attempt of due.splice(0)) next = Math.min(next, attempt.nextHeartbeatAtMs);
+    if (!anyDue) for (const lease of due.splice(0)) next = Math.min(next, lease.nextHeartbeatAtMs);
     for (let from = 0; from < due.length; from += limits.batchItems) {
       if (!this.#send(due.slice(from, from + limits.batchItems), nowMs))
         next = Math.min(next, nowMs + retryMs);
@@ -77,12 +95,12 @@ export class Heartbeats {
 
   /** Applies the server's answers to a batch of heartbeats. */
   answered({ batch, answers }: Extract<ReportResponse, { kind: 'heartbeats' }>): void {
-    const attempts = this.#sent.get(batch);
+    const leases = this.#sent.get(batch);
     this.#sent.delete(batch);
     const nowMs = this.#clock.monotonic();
-    attempts?.forEach((attempt, i) => {
-      attempt.heartbeatInFlight = false;
-      if (!attempt.over) this.#apply(attempt, answers[i], nowMs);
+    leases?.forEach((lease, i) => {
+      lease.heartbeatInFlight = false;
+      if (!lease.over) this.#apply(lease, answers[i], nowMs);
     });
   }
 
@@ -93,19 +111,19 @@ export class Heartbeats {
   lost(batches: readonly number[]): void {
     const nowMs = this.#clock.monotonic();
     for (const batch of batches) {
-      for (const attempt of this.#sent.get(batch) ?? []) {
-        attempt.heartbeatInFlight = false;
-        this.#dueAt(attempt, nowMs + minIntervalMs);
+      for (const lease of this.#sent.get(batch) ?? []) {
+        lease.heartbeatInFlight = false;
+        this.#dueAt(lease, nowMs + minIntervalMs);
       }
       this.#sent.delete(batch);
     }
   }
 
-  #send(attempts: readonly Attempt[], nowMs: number): boolean {
+  #send(leases: readonly Lease[], nowMs: number): boolean {
     if (this.#reports.freeBatches === 0) return false;
-    const items = attempts.map(({ assignment, progress }) => ({
+    const items = leases.map(({ assignment, begun, progress }) => ({
       lease: assignment.lease,
-      begun: true,
+      begun,
       progress,
     }));
     let batch: number;
@@ -113,42 +131,41 @@ export class Heartbeats {
       batch = this.#reports.sendHeartbeats(items);
     } catch {
       // Leases are worth more than progress: the next try renews them without it.
-      for (const attempt of attempts) attempt.progress = undefined;
+      for (const lease of leases) lease.progress = undefined;
       return false;
     }
-    for (const attempt of attempts) {
-      attempt.heartbeatInFlight = true;
-      attempt.progress = undefined;
-      attempt.lastHeartbeatAtMs = nowMs;
-      attempt.nextHeartbeatAtMs = nowMs + this.#everyMs;
+    for (const lease of leases) {
+      lease.heartbeatInFlight = true;
+      lease.progress = undefined;
+      lease.lastHeartbeatAtMs = nowMs;
+      lease.nextHeartbeatAtMs = nowMs + this.#everyMs;
     }
-    this.#sent.set(batch, attempts);
+    this.#sent.set(batch, leases);
     return true;
   }
 
-  #apply(attempt: Attempt, answer: HeartbeatAnswer | undefined, nowMs: number): void {
+  #apply(lease: Lease, answer: HeartbeatAnswer | undefined, nowMs: number): void {
     switch (answer?.verdict) {
       case 'renewed': {
         const nextMs = Math.max(minIntervalMs, Math.min(this.#everyMs, answer.leaseMs / 3));
-        this.#dueAt(attempt, nowMs + nextMs);
-        this.#events.recorded(attempt);
-        if (attempt.progress !== undefined) this.progressMade(attempt, nowMs);
+        this.#dueAt(lease, nowMs + nextMs);
+        this.#events.recorded(lease);
+        if (lease.progress !== undefined) this.progressMade(lease, nowMs);
         break;
       }
       case 'cancel':
-        if (answer.cause !== 'paused' && answer.cause !== 'rebalance')
-          this.#events.stop(attempt, answer.cause);
+        if (answer.cause !== 'paused' && answer.cause !== 'rebalance') this.#events.stop(lease, answer.cause);
         break;
       case 'leaseLost':
-        this.#events.stop(attempt, 'leaseLost');
+        this.#events.stop(lease, 'leaseLost');
         break;
       default:
-        this.#dueAt(attempt, nowMs + retryMs);
+        this.#dueAt(lease, nowMs + retryMs);
     }
   }
 
-  #dueAt(attempt: Attempt, atMs: number): void {
-    attempt.nextHeartbeatAtMs = atMs;
+  #dueAt(lease: Lease, atMs: number): void {
+    lease.nextHeartbeatAtMs = atMs;
     this.#events.due(atMs);
   }
 }

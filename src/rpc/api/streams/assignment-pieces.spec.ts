@@ -32,6 +32,8 @@ function assignment(bytes: number): Assignment {
     parentId: 'p'.repeat(255),
     tags: Array(limits.tags).fill('t'.repeat(limits.tagBytes)),
     alone: false,
+    losses: 0,
+    recordsBegin: false,
   };
 }
 

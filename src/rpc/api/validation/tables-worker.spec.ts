@@ -34,7 +34,7 @@ describe('a settlement', () => {
     [
       'with an unknown outcome',
       { outcome: '9' as never },
-      'outcome: is 9; one of succeeded, failed, fatal, snoozed, released, cancelled',
+      'outcome: is 9; one of succeeded, failed, fatal, snoozed, released, cancelled, lost',
     ],
     [
       'that snoozes without a duration',

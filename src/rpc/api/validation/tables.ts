@@ -114,7 +114,7 @@ const backoff = field(duration(0, limits.backoffMaxMs));
 export const settlement = message<Settlement>(
   {
     lease,
-    outcome: field(oneOf(['succeeded', 'failed', 'fatal', 'snoozed', 'released', 'cancelled'])),
+    outcome: field(oneOf(['succeeded', 'failed', 'fatal', 'snoozed', 'released', 'cancelled', 'lost'])),
     result: optional(result),
   },
   wait,

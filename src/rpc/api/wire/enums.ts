@@ -53,6 +53,7 @@ export const failOutcomes: Readonly<Record<number, OutcomeKind>> = {
   [FailReason.SNOOZE]: 'snoozed',
   [FailReason.RELEASED]: 'released',
   [FailReason.CANCELLED]: 'cancelled',
+  [FailReason.LOST]: 'lost',
 };
 
 /**

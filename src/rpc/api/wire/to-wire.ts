@@ -223,6 +223,8 @@ export function assignmentToWire(task: Assignment): MessageInitShape<typeof Assi
     parentId: task.parentId,
     tags: [...task.tags],
     alone: task.alone,
+    losses: task.losses,
+    recordsBegin: task.recordsBegin,
   };
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Main program of the process in which `holdfast worker` and `holdfast dev` run one task that must run alone. It loads the
+ * worker's module, runs the handler of that task, and ends. If the handler ends the process, no other task is lost.
+ */
+import { createClient } from '../../client/client.ts';
+import { neverThrowing } from '../../client/log.ts';
+import { Attempts } from '../../client/worker/attempts.ts';
+import { peekSpec } from '../../core/codec/spec.ts';
+import { asHoldfastError } from '../../core/errors.ts';
+import { systemClock } from '../../platform/clock.ts';
+import { defaultLog } from '../../platform/log.ts';
+import { endWithParent } from '../end-with-parent.ts';
+import { loadWorker } from '../module/load.ts';
+import type { AloneCommand, AloneReport } from './messages.ts';
+import { RelayedTransport } from './relayed-transport.ts';
+
+// A signal to the whole process group, such as that of Ctrl-C, is for the worker: it lets this process finish.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+endWithParent();
+
+function report(message: AloneReport): void {
+  if (process.connected) process.send?.(message);
+}
+
+/** Sends the last report, and ends this process once it is sent, whatever the user's module still holds. */
+function end(message: AloneReport): void {
+  if (process.connected) process.send?.(message, () => process.exit(0));
+  else process.exit(1);
+}
+
+const clock = systemClock();
+const log = neverThrowing(defaultLog());
+const transport = new RelayedTransport(report);
+const { submitChild } = createClient(transport, { clock, log });
+
+try {
+  const worker = await loadWorker(process.argv[2] as string);
+  const attempts = new Attempts(clock, worker.handlers, worker.use, {
+    clock,
+    log,
+    submit: submitChild,
+    // The worker keeps the limits of the attempt's time, and aborts its signals.
+    due() {},
+    progressed: ({ progress }) => progress !== undefined && report({ kind: 'progress', progress }),
+    ended: (_attempt, outcome) => end({ kind: 'ended', outcome }),
+  });
+  process.on('message', (command: AloneCommand) => {
+    switch (command.kind) {
+      case 'run': {
+        const { assignment } = command;
+        const { type } = peekSpec(assignment.spec);
+        const handler = worker.handlers.find(({ task }) => task.name === type);
+        if (handler === undefined) end({ kind: 'failed', message: `the module has no handler of '${type}'` });
+        else attempts.start({ assignment, handler, receivedAtMs: clock.monotonic() }, false);
+        break;
+      }
+      case 'abort':
+        attempts.abortAll(command.abortKind, command.message);
+        break;
+      case 'stopping':
+        attempts.workerStops();
+        break;
+      default:
+        transport.answered(command);
+    }
+  });
+  report({ kind: 'ready' });
+} catch (thrown) {
+  end({ kind: 'failed', message: asHoldfastError(thrown).message });
+}

@@ -1,0 +1,109 @@
+import { timing } from '../../core/limits.ts';
+import type { Assignment } from '../../core/messages.ts';
+import type { Progress } from '../../core/task/head.ts';
+import type { Handler } from '../contract/handler.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
+import type { RenewedLease } from './streams/heartbeats.ts';
+import type { AssignmentOrigin } from './streams/work-connection.ts';
+
+/**
+ * An assigned task that must run alone and waits for that. Its lease is renewed meanwhile, because the wait may take
+ * longer than a lease. All times are on the monotonic clock.
+ */
+export class AloneTask implements BufferedAssignment, RenewedLease {
+  readonly assignment: Assignment;
+  readonly handler: Handler;
+  readonly seq: number;
+  readonly receivedAtMs: number;
+  readonly origin: AssignmentOrigin;
+  readonly begun = false;
+  readonly stopping = false;
+  nextHeartbeatAtMs: number;
+  lastHeartbeatAtMs = Number.NEGATIVE_INFINITY;
+  heartbeatInFlight = false;
+  progress: Progress | undefined;
+  /** True after the task has begun or was given back. */
+  over = false;
+
+  constructor({ assignment, handler, seq, receivedAtMs, origin }: BufferedAssignment) {
+    this.assignment = assignment;
+    this.handler = handler;
+    this.seq = seq;
+    this.receivedAtMs = receivedAtMs;
+    this.origin = origin;
+    this.nextHeartbeatAtMs = receivedAtMs + assignment.leaseMs / 3;
+  }
+
+  /** The time at which the task is given back if it has not begun. */
+  get staleAtMs(): number {
+    return this.receivedAtMs + timing.aloneStartMs;
+  }
+}
+
+/**
+ * The tasks of a worker that must run alone: their workers were lost twice, and the next loss may be theirs. There are
+ * two modes:
+ *
+ * - In the worker's own process such a task begins once nothing else runs there, and until it has ended the worker begins
+ *   nothing else (`holdsWorker`).
+ * - If the worker runs each of them in a process of its own, they begin beside the other tasks, in at most `processes`
+ *   processes at one time.
+ */
+export class AloneTasks {
+  readonly #processes: number | undefined;
+  #waiting: AloneTask[] = [];
+  #running = 0;
+
+  constructor(processes: number | undefined) {
+    this.#processes = processes;
+  }
+
+  get waiting(): readonly AloneTask[] {
+    return this.#waiting;
+  }
+
+  /** True while the worker may begin no other task, because one waits to run alone or runs alone. */
+  get holdsWorker(): boolean {
+    return this.#processes === undefined && (this.#waiting.length > 0 || this.#running > 0);
+  }
+
+  add(task: AloneTask): void {
+    this.#waiting.push(task);
+  }
+
+  /** Removes and returns the next task that may begin while `running` attempts run in the worker. */
+  next(running: number, mayBegin: (task: AloneTask) => boolean): AloneTask | undefined {
+    const isFree = this.#processes === undefined ? running === 0 : this.#running < this.#processes;
+    if (!isFree) return undefined;
+    const task = this.#waiting.find(mayBegin);
+    if (task === undefined) return undefined;
+    this.#remove([task]);
+    this.#running++;
+    return task;
+  }
+
+  take(id: string, fencingToken: number): AloneTask | undefined {
+    const task = this.#waiting.find(
+      ({ assignment }) => assignment.id === id && assignment.fencingToken === fencingToken,
+    );
+    if (task !== undefined) this.#remove([task]);
+    return task;
+  }
+
+  /** Removes and returns the tasks that have waited for 60 s. With `nowMs` Infinity it returns all of them. */
+  takeStale(nowMs: number): AloneTask[] {
+    const stale = this.#waiting.filter(({ staleAtMs }) => staleAtMs <= nowMs);
+    if (stale.length > 0) this.#remove(stale);
+    return stale;
+  }
+
+  /** Called when the attempt of one of these tasks has ended. */
+  ended(): void {
+    this.#running--;
+  }
+
+  #remove(tasks: readonly AloneTask[]): void {
+    this.#waiting = this.#waiting.filter((task) => !tasks.includes(task));
+    for (const task of tasks) task.over = true;
+  }
+}
