@@ -23,28 +23,31 @@ it.each([
   ['exitAtOnce', 'exit code 0'],
   ['reject', 'exit code 1'],
   ['kill', 'SIGKILL'],
-])('a lost task whose handler ends its process (%s) is dead at once, and holdfast worker and its other tasks go on', async (does, how) => {
-  const it = await site();
-  const [poison = expect.fail()] = await submitLost(it, { does, ms: 200 });
-  const innocent = await it.client.submit(job, { does: 'wait', ms: 2_000 });
-  const worker = startWorker(it);
-  await worker.until(/ended by itself/);
-  await expect.poll(() => stateOf(poison)).toBe('dead');
-  const status = await poison.status();
-  expect(status).toMatchObject({ deadReason: 'workerLost', losses: 3, attempt: 0 });
-  expect(status.lastError).toContain(`(${how})`);
-  const line = worker.err.split('\n').find((text) => text.includes('ended by itself'));
-  expect(JSON.parse(line ?? '{}')).toMatchObject({ task_id: poison.id, type: 'job', how, losses: 3 });
-  await expect.poll(() => worker.out).toContain(`onDead ${poison.id}`);
-  expect(await innocent.result()).toBe('waited');
-  expect(await innocent.status()).toMatchObject({ attempt: 1, losses: 0 });
-  expect(worker.child.exitCode).toBeNull();
-  await it.server.until(/has lost 2 workers; it runs alone/);
-  await it.server.until(/is dead: its workers were lost/);
-  const other = begun(it).find((one) => one.does === 'wait');
-  expect([other?.pid, worker.child.pid]).toEqual([worker.child.pid, other?.pid]);
-  expect(begun(it).find((one) => one.does === does)?.pid).not.toBe(worker.child.pid);
-});
+])(
+  'a lost task whose handler ends its process (%s) is dead at once, and holdfast worker and its other tasks go on',
+  async (does, how) => {
+    const it = await site();
+    const [poison = expect.fail()] = await submitLost(it, { does, ms: 200 });
+    const innocent = await it.client.submit(job, { does: 'wait', ms: 2_000 });
+    const worker = startWorker(it);
+    await worker.until(/ended by itself/);
+    await expect.poll(() => stateOf(poison)).toBe('dead');
+    const status = await poison.status();
+    expect(status).toMatchObject({ deadReason: 'workerLost', losses: 3, attempt: 0 });
+    expect(status.lastError).toContain(`(${how})`);
+    const line = worker.err.split('\n').find((text) => text.includes('ended by itself'));
+    expect(JSON.parse(line ?? '{}')).toMatchObject({ task_id: poison.id, type: 'job', how, losses: 3 });
+    await expect.poll(() => worker.out).toContain(`onDead ${poison.id}`);
+    expect(await innocent.result()).toBe('waited');
+    expect(await innocent.status()).toMatchObject({ attempt: 1, losses: 0 });
+    expect(worker.child.exitCode).toBeNull();
+    await it.server.until(/has lost 2 workers; it runs alone/);
+    await it.server.until(/is dead: its workers were lost/);
+    const other = begun(it).find((one) => one.does === 'wait');
+    expect(other?.pid).toBe(worker.child.pid);
+    expect(begun(it).find((one) => one.does === does)?.pid).not.toBe(worker.child.pid);
+  },
+);
 
 it('a lost task whose handler uses up the memory ends its own process only', async () => {
   const it = await site();

@@ -113,7 +113,8 @@ export async function runDev(module: string | undefined, options: DevOptions, ou
   output.result({ ...ports, profile, pid: process.pid, worker: file }, () =>
     file === undefined ? `${readyText(ports)}\n${nextSteps(undefined, ports, client)}` : readyText(ports),
   );
-  const worker = file === undefined ? undefined : startWorker(file, serving.node.service, ports, client, output);
+  const worker =
+    file === undefined ? undefined : startWorker(file, serving.node.service, ports, client, output);
   const keepAlive = setInterval(() => {}, 60_000);
   await stopped;
   if (worker !== undefined) print(`draining: ${shortPath(file ?? '')} may finish its running tasks`);
