@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname, join } from 'node:path';
 import type { AttemptAborted } from '../../client/errors.ts';
+import { returned } from '../../client/worker/outcome.ts';
 import type { AloneAttempt, AloneEnd, AloneRunner } from '../../client/worker/run-alone.ts';
 import type { AloneCommand, AloneReport } from './messages.ts';
 import { CallRelay } from './relay.ts';
@@ -83,24 +84,22 @@ class AloneProcess {
 
   #run(): void {
     const { assignment, signal, stopping, over } = this.#attempt;
-    if (over.aborted) {
+    // What was recalled while the process started does not begin.
+    if (over.aborted || signal.aborted || stopping.aborted) {
+      this.#end = { kind: 'ended', outcome: returned };
       this.#child.kill('SIGKILL');
       return;
     }
     this.#isRunning = true;
     this.#send({ kind: 'run', assignment });
-    whenAborted(stopping, () => this.#send({ kind: 'stopping' }));
-    whenAborted(signal, ({ kind, message }) => this.#send({ kind: 'abort', abortKind: kind, message }));
+    stopping.addEventListener('abort', () => this.#send({ kind: 'stopping' }));
+    signal.addEventListener('abort', () => {
+      const { kind, message } = signal.reason as AttemptAborted;
+      this.#send({ kind: 'abort', abortKind: kind, message });
+    });
   }
 
   #send(command: AloneCommand): void {
     if (this.#child.connected) this.#child.send(command, () => {});
   }
-}
-
-/** Calls `then` with the reason of an attempt's signal, now or once it is aborted. */
-function whenAborted(signal: AbortSignal, then: (reason: AttemptAborted) => void): void {
-  const call = (): void => then(signal.reason as AttemptAborted);
-  if (signal.aborted) call();
-  else signal.addEventListener('abort', call);
 }

@@ -194,6 +194,23 @@ export const taskDeliveries: Subject = (requires) => {
   });
 
   requires(
+    'a task whose worker reported the end of its process is delivered at once, and dies at the third',
+    async (fixture) => {
+      let { running, delivery } = await receivedAndClaimed(fixture, await fixture.acceptAndSend());
+      for (let losses = 1; losses <= 3; losses++) {
+        const loss = fixture.settleCommand(running, { outcome: 'lost', message: 'exit code 1' });
+        const { head } = await fixture.apply(fixture.transition(running, loss));
+        expect(head).toMatchObject({ losses, attempt: 0, state: losses < 3 ? 'waiting' : 'dead' });
+        if (losses === 3) break;
+        if (!fixture.transactionalDispatch)
+          await fixture.broker.changeVisibility([{ receiptHandle: delivery.receiptHandle, ms: 0 }]);
+        const [task] = await fixture.store.read([running.id], fixture.now);
+        ({ running, delivery } = await receivedAndClaimed(fixture, task ?? expect.fail('no task')));
+      }
+    },
+  );
+
+  requires(
     'a task whose expired lease was ended by an event, without a new claim, is delivered',
     async (fixture) => {
       const { running } = await receivedAndClaimed(fixture, await fixture.acceptAndSend());

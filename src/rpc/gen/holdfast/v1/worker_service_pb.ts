@@ -564,6 +564,9 @@ export type Assignment = Message<"holdfast.v1.Assignment"> & {
 
   /**
    * True if the workers of this task were lost twice: the worker must run nothing else beside it, so that it takes no other task with it.
+   * A worker on a stream keeps the lease by heartbeats without `begun` while it waits for that, gives the task back after 60 s, and calls
+   * the handler only after a heartbeat with `begun` was answered RENEWED: an expired lease counts as a loss only if the server knows that
+   * the attempt had begun.
    *
    * @generated from field: bool alone = 16;
    */
