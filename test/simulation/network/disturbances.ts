@@ -78,6 +78,6 @@ export async function disturbNodes(network: Network): Promise<void> {
     await world.clock.sleep(world.between(2_000, 15_000));
     if (world.injectFault('clock jump', 0.5)) world.pick(network.nodes)?.jump();
     if (world.injectFault('crash', 0.3)) world.pick(network.nodes)?.crash();
-    else if (world.chooseEvent('node stopped', 0.15)) world.pick(network.nodes)?.drain();
+    else if (world.chooseEvent('node stopped', 0.15)) world.pick(network.nodes)?.stop();
   }
 }

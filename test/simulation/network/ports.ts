@@ -43,7 +43,6 @@ async function delayOrCrash(world: World, life: NodeLife, point: string): Promis
     const ms = slownessMs(world, point);
     if (ms > 0) await world.clock.sleep(ms);
   }
-  if (life.dead) await never();
 }
 
 async function call<T>(world: World, life: NodeLife, name: string, effect: () => Promise<T>): Promise<T> {
@@ -56,6 +55,7 @@ async function call<T>(world: World, life: NodeLife, name: string, effect: () =>
   if (life.dead) await never();
   const result = await effect();
   if (!idle || world.chance(0.02)) await delayOrCrash(world, life, `${name}, after`);
+  await life.awake();
   if (life.dead) await never();
   if (world.injectFault('lost store response', 0.004)) throw responseLost();
   return result;
