@@ -92,7 +92,7 @@ async function runUntilAtRest(world: World): Promise<void> {
     if (!world.clock.step()) throw new Error('no timer is left, but the world is not at rest');
   }
   await checkAtRest(world);
-  const missing = shortfall(world.census.counts(world.tally.faults.keys()));
+  const missing = shortfall(world.census.counts(world.tally.faults.keys()), world.features.isOrderly);
   if (missing !== undefined) throw new Error(missing);
 }
 

@@ -137,7 +137,7 @@ export class Attempts {
   /** Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, the attempt also ends. */
   stop(attempt: Attempt, cause: StopCause): void {
     if (attempt.over) return;
-    if (attempt.awaitsRecord && cause !== 'timeout') {
+    if (attempt.awaitsRecord) {
       this.#end(attempt, cause === 'leaseLost' ? undefined : returned);
       return;
     }
@@ -152,6 +152,11 @@ export class Attempts {
       attempt.endAtMs = Math.min(attempt.endAtMs, this.#clock.monotonic() + attempt.assignment.leaseMs);
       this.#events.due(attempt.endAtMs);
     }
+  }
+
+  /** Gives the task of an attempt back if its handler was not called; an attempt that has begun goes on. */
+  recall(attempt: Attempt): void {
+    if (!attempt.over && attempt.awaitsRecord) this.#end(attempt, returned);
   }
 
   /** Aborts `context.stopping` of all attempts. The attempts go on. */
@@ -194,6 +199,10 @@ export class Attempts {
   }
 
   #timeOut(attempt: Attempt, nowMs: number): void {
+    if (attempt.awaitsRecord) {
+      this.#end(attempt, returned);
+      return;
+    }
     const message = `The attempt did not end within ${Math.round(nowMs - attempt.startedAtMs)} ms.`;
     attempt.abort('timeout', message);
     const reason = attempt.reason;

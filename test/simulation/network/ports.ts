@@ -24,7 +24,7 @@ function slowBrokerMs(world: World, point: string): number {
 }
 
 function slownessMs(world: World, point: string): number {
-  if (!world.hasFaults) return world.chance(0.1) ? world.between(1, 5) : 0;
+  if (world.isCalm) return world.chance(0.1) ? world.between(1, 5) : 0;
   if (world.injectFault('slow store', 0.002)) return world.between(2_000, 45_000);
   const slowBroker = point.startsWith('broker.delete') ? 0.08 : 0.01;
   if (point.startsWith('broker.') && world.injectFault('slow broker', slowBroker))

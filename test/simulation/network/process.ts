@@ -12,6 +12,7 @@ export class SimProcess {
   readonly #own: ProcessClock;
   readonly #deathListeners = new Set<() => void>();
   #dead = false;
+  #isFlushed = false;
 
   constructor(world: World, name: string, offsetMs: number) {
     this.name = name;
@@ -28,7 +29,7 @@ export class SimProcess {
   }
 
   /** True while the process stalls, and until it has received what came meanwhile. */
-  get stalls(): boolean {
+  get isBehind(): boolean {
     return this.#own.isBehind;
   }
 
@@ -38,7 +39,7 @@ export class SimProcess {
   }
 
   stall(ms: number): void {
-    if (this.stalls || this.#dead) return;
+    if (this.isBehind || this.#dead) return;
     this.#own.freeze();
     this.#world.clock.after(ms, () => this.#own.thaw());
   }
@@ -47,6 +48,17 @@ export class SimProcess {
   onDeath(listener: () => void): () => void {
     this.#deathListeners.add(listener);
     return () => this.#deathListeners.delete(listener);
+  }
+
+  /** Ends the process from within, as `process.exit` does: what it has handed to its sockets still arrives. */
+  exit(): void {
+    this.#isFlushed = true;
+    this.kill();
+  }
+
+  /** True if the process ended by `exit`. */
+  get isFlushed(): boolean {
+    return this.#isFlushed;
   }
 
   kill(): void {

@@ -123,8 +123,12 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   #clientDied(): void {
-    this.#toNode.cut();
     this.#toClient.cut();
+    if (this.#process.isFlushed) {
+      this.#toNode.send(() => this.#lost(gaveUp()));
+      return;
+    }
+    this.#toNode.cut();
     this.#network.notifyLater(40_000, keepAliveMs.node, () => this.#lost(gaveUp()));
   }
 
