@@ -24,6 +24,9 @@ import { Tally } from './tally.ts';
 /** Faults are injected until this time, in ms from the start of the simulated cluster. */
 export const faultsEndMs = 90_000;
 
+/** The time in ms after the last fault at which a simulated cluster counts as quiet: all leases of the fault are over. */
+const settledAfterMs = 60_000;
+
 export interface WorldOptions {
   readonly seed: number;
   /**
@@ -59,6 +62,7 @@ export class World {
    * none.
    */
   failure: unknown;
+  #quietFromMs = 0;
   readonly #random: () => number;
 
   constructor({ seed, ignoredInvariants = [] }: WorldOptions) {
@@ -138,6 +142,16 @@ export class World {
     if (!this.hasFaults || !this.chance(p)) return false;
     this.tally.countEvent(what);
     return true;
+  }
+
+  /** Records that a process ends, or stands still for this time in ms. */
+  disturbed(ms: number): void {
+    this.#quietFromMs = Math.max(this.#quietFromMs, this.elapsedMs + ms + settledAfterMs);
+  }
+
+  /** The time from which streams and heartbeats are as regular as they are without faults. */
+  get quietFromMs(): number {
+    return this.features.isOrderly ? this.#quietFromMs : Math.max(this.#quietFromMs, faultsEndMs + settledAfterMs);
   }
 
   /** Records that a handler is called. Returns a function that records that the handler has returned or thrown. */

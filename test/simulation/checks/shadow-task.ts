@@ -34,8 +34,6 @@ export interface ShadowTask {
   era: number;
   /** The number of used attempts since the submission or the last redrive, counted from the events that use one. */
   used: number;
-  /** Since when the task is ready, in ms from the start of the simulated cluster. */
-  readySinceMs: number;
   /** True if the task was ever dead or cancelled. */
   failed: boolean;
 }
@@ -57,7 +55,6 @@ export function shadowTaskOf({ id, head, laneSeq, submission }: Snapshot): Shado
     claims: new Map(),
     era: 0,
     used: 0,
-    readySinceMs: 0,
     failed: false,
   };
 }

@@ -75,6 +75,11 @@ export class Shadow {
     if (task !== undefined) task.acknowledged = true;
   }
 
+  /** Returns true if the task has no lane, or if it is the one of its lane that may start. */
+  isLowest(task: ShadowTask): boolean {
+    return this.#lanes.isLowest(task);
+  }
+
   #violated(invariant: string, message: string): void {
     reportViolation(this.#rules, invariant, message);
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../src/ports/clock.ts';
 import type { NodeApi } from '../../../src/rpc/api/create-api.ts';
+import type { Service } from '../../../src/service/service.ts';
 
 /** The part of a process's clock that decides whether the process runs. */
 interface Scheduling {
@@ -33,9 +34,14 @@ export class NodeLife {
     this.#process.run(() => this.#dead || callback());
   }
 
+  /** True while the process of the node stands still. */
+  get isBehind(): boolean {
+    return this.#process.isBehind;
+  }
+
   /** Resolves when the process of the node runs: at once, unless the process stands still. */
   async awake(): Promise<void> {
-    if (this.#process.isBehind) await new Promise<void>((resolve) => this.run(() => resolve()));
+    if (this.isBehind) await new Promise<void>((resolve) => this.run(() => resolve()));
   }
 
   /** Adds a listener that is called when this run of the node ends. Returns a function that removes the listener. */
@@ -56,5 +62,6 @@ export class NodeLife {
 export interface ServingNode {
   readonly life: NodeLife;
   readonly api: NodeApi;
+  readonly service: Service;
   readonly clock: Clock;
 }

@@ -52,7 +52,7 @@ export class SimNode {
     const running = await startNode({ engine, clock, log: silentLog, node: life.name });
     if (life.dead) return;
     this.#running = running;
-    this.#serving = { life, api: running.api, clock };
+    this.#serving = { life, api: running.api, service: running.service, clock };
     world.census.node(this.name);
   }
 
@@ -72,6 +72,7 @@ export class SimNode {
     const clock = this.#clock;
     if (clock === undefined || clock.isBehind) return;
     clock.freeze();
+    this.#world.disturbed(ms);
     this.#world.clock.after(ms, () => clock.thaw());
   }
 

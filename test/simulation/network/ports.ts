@@ -4,6 +4,9 @@ import { checkedBroker } from '../checks/checked-broker.ts';
 import type { World } from '../world.ts';
 import type { NodeLife } from './node-life.ts';
 
+/** The longest time in ms of a slow call to the store. */
+export const slowestMs = 45_000;
+
 function responseLost(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The response of the store was lost.', {
     help: 'Send the request again.',
@@ -25,7 +28,7 @@ function slowBrokerMs(world: World, point: string): number {
 
 function slownessMs(world: World, point: string): number {
   if (world.isCalm) return world.chance(0.1) ? world.between(1, 5) : 0;
-  if (world.injectFault('slow store', 0.002)) return world.between(2_000, 45_000);
+  if (world.injectFault('slow store', 0.002)) return world.between(2_000, slowestMs);
   const slowBroker = point.startsWith('broker.delete') ? 0.08 : 0.01;
   if (point.startsWith('broker.') && world.injectFault('slow broker', slowBroker))
     return slowBrokerMs(world, point);

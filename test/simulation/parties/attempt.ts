@@ -58,6 +58,7 @@ export async function endProcess(world: World, process: SimProcess): Promise<voi
   if (world.elapsedMs > poisonEndsAtMs) return;
   await process.clock.sleep(world.chance(0.3) ? 0 : world.between(1, 6_000));
   world.tally.countEvent('process ended by its task');
+  world.disturbed(0);
   process.exit();
   await new Promise(() => {});
 }

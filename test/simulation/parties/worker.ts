@@ -43,9 +43,8 @@ export class SdkWorker implements WorkerSlots {
     await this.#running.done;
   }
 
-  limitOf(type: string): number {
-    return type === 'slow' && this.#world.features.limitsTypes ? slowAtOnce : this.concurrency;
-  }
+  readonly limitOf = (type: string): number =>
+    type === 'slow' && this.#world.features.limitsTypes ? slowAtOnce : this.concurrency;
 
   /** Drains the worker, mostly within the default time, then does the last things and ends its process. */
   async stop(last: () => Promise<void> | undefined = async () => {}): Promise<void> {
