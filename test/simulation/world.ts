@@ -7,7 +7,7 @@ import { externalMemory } from '../../src/testing/external-broker.ts';
 import { seededRandom } from '../../src/testing/random.ts';
 import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock.ts';
 import { AssignedTasks } from './checks/assigned.ts';
-import { checkBegin } from './checks/begin-rules.ts';
+import { checkAlone, checkBegin } from './checks/begin-rules.ts';
 import { Census } from './checks/census.ts';
 import { Ledger } from './checks/ledger.ts';
 import { PausedQueues } from './checks/paused-queues.ts';
@@ -49,7 +49,13 @@ export class World {
   readonly tally = new Tally();
   readonly census = new Census();
   readonly features: Features;
-  readonly ledger = new Ledger(() => this.elapsedMs);
+  readonly ledger = new Ledger({
+    now: () => this.elapsedMs,
+    holdsLease: ({ id, fencingToken }) => {
+      const { state, fencingToken: current } = this.shadow.tasks.get(id)?.folded ?? {};
+      return state === 'running' && current === fencingToken;
+    },
+  });
   readonly assigned = new AssignedTasks();
   readonly paused: PausedQueues;
   /** The workers whose free slots the invariants watch. */
@@ -62,6 +68,8 @@ export class World {
    * none.
    */
   failure: unknown;
+  /** When a server was last stopped or ended, in ms from the start of the simulated cluster. */
+  lastStopMs = Number.NEGATIVE_INFINITY;
   #quietFromMs = 0;
   readonly #random: () => number;
 
@@ -90,7 +98,7 @@ export class World {
       onEvent: (task: ShadowTask, before: Head, event: TaskEvent) => checkLeaseKept(this, task, before, event),
     };
     this.rules = rules;
-    this.paused = new PausedQueues(rules);
+    this.paused = new PausedQueues(this);
     this.shadow = new Shadow(rules);
   }
 
@@ -157,11 +165,13 @@ export class World {
   /** Records that a handler is called. Returns a function that records that the handler has returned or thrown. */
   begin(process: SimProcess, id: TaskId, fencingToken: number): () => void {
     const { rules, ledger, assigned, shadow } = this;
+    const parts = { rules, ledger, assigned, tasks: shadow.tasks };
     this.check(() => {
-      checkBegin({ rules, ledger, assigned, tasks: shadow.tasks }, process, id, fencingToken);
-      this.paused.checkBegin(this, id);
+      checkBegin(parts, process, id, fencingToken);
+      this.paused.checkBegin(id, fencingToken);
     });
     const begun = ledger.begin(process, id, fencingToken);
+    this.check(() => checkAlone(parts, begun));
     return () => {
       if (!process.dead) ledger.end(begun);
     };

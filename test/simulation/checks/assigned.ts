@@ -5,6 +5,8 @@ import type { SimProcess } from '../network/process.ts';
 /** An assignment as the process of the worker received it. */
 export interface ReceivedAssignment {
   readonly process: SimProcess;
+  /** The server that assigned the task. */
+  readonly node: string;
   /** The deadline of the task on the monotonic clock of the process; Infinity if the task has none. */
   readonly deadlineAtMs: number;
   readonly isAlone: boolean;
@@ -18,13 +20,14 @@ export class AssignedTasks {
 
   received(
     process: SimProcess,
+    node: string,
     { id, fencingToken, deadlineInMs, alone }: ReceivedTask,
   ): void {
     const key = keyOf(id, fencingToken);
     if (this.#received.has(key)) return;
     const deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : process.clock.monotonic() + deadlineInMs;
-    this.#received.set(key, { process, deadlineAtMs, isAlone: alone, recalledFor: undefined });
+    this.#received.set(key, { process, node, deadlineAtMs, isAlone: alone, recalledFor: undefined });
   }
 
   recalled(id: TaskId, fencingToken: number, cause: CancelCause): void {

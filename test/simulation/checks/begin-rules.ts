@@ -1,7 +1,7 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
 import type { SimProcess } from '../network/process.ts';
 import type { AssignedTasks } from './assigned.ts';
-import type { Ledger } from './ledger.ts';
+import type { Begin, Ledger } from './ledger.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
@@ -28,12 +28,14 @@ export function checkBegin(
   const task = tasks.get(id);
   if (task === undefined) return;
   if (task.submission.options.retry.maxAttempts === 1) checkOnlyBegin(rules, ledger, task, fencingToken);
-  const running = ledger.runningIn(process);
-  const isBesideAlone = [...running].some(({ id: other, fencingToken: token }) =>
-    isAlone(assigned, other, token),
-  );
-  if (isBesideAlone || (isAlone(assigned, id, fencingToken) && running.size > 0))
-    reportViolation(rules, 'lostTasksRunAlone', `${where} beside ${[...running].map((one) => one.id)}`);
+}
+
+/** Checks the invariant of tasks that run alone, after the ledger has recorded the call of a handler. */
+export function checkAlone({ rules, assigned }: BeginRulesParts, begun: Begin): void {
+  const all = [begun, ...begun.beside];
+  const alone = all.find(({ id, fencingToken }) => assigned.get(id, fencingToken)?.isAlone === true);
+  if (alone !== undefined && all.length > 1)
+    reportViolation(rules, 'lostTasksRunAlone', `${all.map(({ id }) => id)} in ${begun.process.name}`);
 }
 
 /** A task with one attempt begins once between its submission or redrive and its end. A snoozed task begins again. */
@@ -47,8 +49,4 @@ function checkOnlyBegin(rules: Rules, ledger: Ledger, task: ShadowTask, fencingT
       `${task.id} begins by ${fencingToken} and began by ${earlier.fencingToken}`,
     );
   }
-}
-
-function isAlone(assigned: AssignedTasks, id: TaskId, fencingToken: number): boolean {
-  return assigned.get(id, fencingToken)?.isAlone === true;
 }

@@ -7,29 +7,36 @@ export interface Begin {
   readonly fencingToken: number;
   readonly process: SimProcess;
   readonly begunAtMs: number;
-  /** The handlers that ran in the same process at some time while this one ran. */
+  /** The handlers that ran in the same process at some time while this one ran, and whose attempts were not over. */
   readonly beside: Set<Begin>;
   /** When the handler returned or threw. Undefined if it runs, or ran when its process died. */
   endedAtMs: number | undefined;
 }
 
+export interface LedgerParts {
+  /** Returns the time in ms from the start of the simulated cluster. */
+  now(): number;
+  /** Returns true if the attempt still holds its lease: a handler that ignores its signal goes on after its attempt. */
+  holdsLease(begun: Begin): boolean;
+}
+
 /** The simulated handlers' own notes: which attempts have begun, in which process, and what ran beside them. */
 export class Ledger {
-  readonly #now: () => number;
+  readonly #parts: LedgerParts;
   readonly #byTask = new Map<TaskId, Map<number, Begin>>();
   readonly #running = new Map<SimProcess, Set<Begin>>();
 
-  /** `now` returns the time in ms from the start of the simulated cluster. */
-  constructor(now: () => number) {
-    this.#now = now;
+  constructor(parts: LedgerParts) {
+    this.#parts = parts;
   }
 
   begin(process: SimProcess, id: TaskId, fencingToken: number): Begin {
     const running = this.#running.get(process) ?? new Set();
     this.#running.set(process, running);
-    const beside = new Set(running);
-    const begun = { id, fencingToken, process, begunAtMs: this.#now(), beside, endedAtMs: undefined };
-    for (const other of running) other.beside.add(begun);
+    const beside = new Set([...running].filter((other) => this.#parts.holdsLease(other)));
+    const begunAtMs = this.#parts.now();
+    const begun = { id, fencingToken, process, begunAtMs, beside, endedAtMs: undefined };
+    for (const other of beside) other.beside.add(begun);
     running.add(begun);
     const ofTask = this.#byTask.get(id) ?? new Map();
     this.#byTask.set(id, ofTask.set(fencingToken, begun));
@@ -37,7 +44,7 @@ export class Ledger {
   }
 
   end(begun: Begin): void {
-    begun.endedAtMs = this.#now();
+    begun.endedAtMs = this.#parts.now();
     this.#running.get(begun.process)?.delete(begun);
   }
 

@@ -1,24 +1,29 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
+import type { QueueSettings } from '../../../src/service/admin/queue-settings.ts';
 import type { World } from '../world.ts';
-import { type Rules, reportViolation } from './violation.ts';
+import { reportViolation } from './violation.ts';
 
 /**
  * The time in ms after the answer to PauseQueue at which no task of the queue may begin any more: every server has read
  * the settings of the queues again, and its recall has reached the workers.
  */
-const recalledAfterMs = 6_500;
+const knownEverywhereMs = 6_500;
+/** The time in ms in which a claim that is in progress ends, and a recall of a server reaches a worker. */
+const recalledWithinMs = 1_000;
 
-/** The queues that an operator has paused, and since when. */
+/** The queues that an operator has paused, and since when the operator and the servers know it. */
 export class PausedQueues {
-  readonly #rules: Rules;
+  readonly #world: World;
   readonly #sinceMs = new Map<string, number>();
+  /** Since when a server knows that a queue is paused, by the name of the server and the queue. */
+  readonly #knownSinceMs = new Map<string, number>();
 
-  constructor(rules: Rules) {
-    this.#rules = rules;
+  constructor(world: World) {
+    this.#world = world;
   }
 
-  paused(queue: string, atMs: number): void {
-    this.#sinceMs.set(queue, atMs);
+  paused(queue: string): void {
+    this.#sinceMs.set(queue, this.#world.elapsedMs);
   }
 
   resumed(queue: string): void {
@@ -29,16 +34,35 @@ export class PausedQueues {
     return this.#sinceMs.has(queue);
   }
 
-  /** Checks a task whose handler is called. Where servers stand still or calls are lost, no time is promised. */
-  checkBegin({ features, shadow, elapsedMs }: World, id: TaskId): void {
-    if (!features.isOrderly || features.hasServerGaps) return;
-    const queue = shadow.tasks.get(id)?.submission.scope.queue;
-    const sinceMs = this.#sinceMs.get(queue ?? '');
-    if (sinceMs !== undefined && elapsedMs > sinceMs + recalledAfterMs)
-      reportViolation(
-        this.#rules,
-        'pausedQueueBeginsNothing',
-        `${id} of ${queue}, paused for ${elapsedMs - sinceMs} ms`,
-      );
+  /** Follows the settings of the queues that a server knows. */
+  follow(node: string, settings: QueueSettings): void {
+    settings.onChange(() => {
+      for (const { queue, paused } of settings.all()) {
+        const key = keyOf(node, queue);
+        if (!paused) this.#knownSinceMs.delete(key);
+        else if (!this.#knownSinceMs.has(key)) this.#knownSinceMs.set(key, this.#world.elapsedMs);
+      }
+    });
   }
+
+  /** Checks a task whose handler is called. Where servers stand still or calls are lost, no time is promised. */
+  checkBegin(id: TaskId, fencingToken: number): void {
+    const { features, shadow, assigned, elapsedMs } = this.#world;
+    if (!features.isOrderly || features.hasServerGaps) return;
+    const queue = shadow.tasks.get(id)?.submission.scope.queue ?? '';
+    const sinceMs = this.#sinceMs.get(queue) ?? elapsedMs;
+    const received = assigned.get(id, fencingToken);
+    const knownSinceMs = this.#knownSinceMs.get(keyOf(received?.node ?? '', queue)) ?? elapsedMs;
+    if (elapsedMs <= sinceMs + knownEverywhereMs && elapsedMs <= knownSinceMs + recalledWithinMs) return;
+    const where = `${id} of ${queue}, paused for ${elapsedMs - sinceMs} ms`;
+    reportViolation(
+      this.#world.rules,
+      'pausedQueueBeginsNothing',
+      `${where}, known to ${received?.node} for ${elapsedMs - knownSinceMs} ms`,
+    );
+  }
+}
+
+function keyOf(node: string, queue: string): string {
+  return `${node} ${queue}`;
 }

@@ -49,7 +49,13 @@ export class SimNode {
     const world = this.#world;
     this.#engine = world.engine.connect(life.name);
     const engine = portsOf(world, life, this.#engine);
-    const running = await startNode({ engine, clock, log: silentLog, node: life.name });
+    const running = await startNode({
+      engine,
+      clock,
+      log: silentLog,
+      node: life.name,
+      onQueueSettings: (settings) => world.paused.follow(life.name, settings),
+    });
     if (life.dead) return;
     this.#running = running;
     this.#serving = { life, api: running.api, service: running.service, clock };
@@ -64,6 +70,7 @@ export class SimNode {
   stop(): void {
     const [running, life] = [this.#running, this.#life];
     if (running === undefined || life === undefined) return;
+    this.#world.lastStopMs = this.#world.elapsedMs;
     life.run(() => this.#world.runInBackground(this.#close(running, life)));
   }
 
@@ -94,6 +101,7 @@ export class SimNode {
   }
 
   #ended(life: NodeLife): void {
+    this.#world.lastStopMs = this.#world.elapsedMs;
     this.#serving = undefined;
     this.#running = undefined;
     this.#clock?.kill();

@@ -6,23 +6,27 @@ import type { SimProcess } from './process.ts';
 
 /** Returns the transport of a worker's process with a record of the tasks and recalls that the process receives. */
 export function observed(transport: Transport, process: SimProcess, assigned: AssignedTasks): Transport {
-  function receivedWork(message: WorkResponse): void {
-    if (message.kind === 'assignments') for (const task of message.tasks) assigned.received(process, task);
-    if (message.kind === 'cancel') assigned.recalled(message.id, message.fencingToken, message.cause);
-  }
   return {
     submit: (batch, options) => transport.submit(batch, options),
     call: (method, request, options) => transport.call(method, request, options),
     watch: (request, options) => transport.watch(request, options),
     close: () => transport.close(),
-    work: (events) =>
-      transport.work({
+    work(events) {
+      let node = '';
+      const receivedWork = (message: WorkResponse): void => {
+        if (message.kind === 'welcome') node = message.node;
+        if (message.kind === 'assignments')
+          for (const task of message.tasks) assigned.received(process, node, task);
+        if (message.kind === 'cancel') assigned.recalled(message.id, message.fencingToken, message.cause);
+      };
+      return transport.work({
         message(message) {
           receivedWork(message);
           events.message(message);
         },
         end: (error) => events.end(error),
-      }),
+      });
+    },
     report(events) {
       const sent = new Map<number, Extract<ReportRequest, { kind: 'heartbeats' }>['items']>();
       const out = transport.report({

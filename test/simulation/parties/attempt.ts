@@ -1,5 +1,6 @@
 import type { AttemptContext } from '../../../src/client/context.ts';
 import { FatalError, RetryAfter, Snooze } from '../../../src/client/errors.ts';
+import { watchFreedTasks } from '../checks/freed-tasks.ts';
 import type { SimProcess } from '../network/process.ts';
 import type { World } from '../world.ts';
 import { type JobInput, type JobResult, jobOf } from './job.ts';
@@ -59,6 +60,7 @@ export async function endProcess(world: World, process: SimProcess): Promise<voi
   await process.clock.sleep(world.chance(0.3) ? 0 : world.between(1, 6_000));
   world.tally.countEvent('process ended by its task');
   world.disturbed(0);
+  watchFreedTasks(world, process);
   process.exit();
   await new Promise(() => {});
 }

@@ -67,7 +67,7 @@ export async function operator(network: Network): Promise<void> {
 
   async function pauseQueue(name: string): Promise<void> {
     await transport.call(AdminService.method.pauseQueue, { name }, { timeoutMs });
-    world.paused.paused(name, world.elapsedMs);
+    world.paused.paused(name);
   }
 
   /** Cancels a third of the unfinished tasks at one moment, also those that wait in the buffers of workers. */

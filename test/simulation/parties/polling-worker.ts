@@ -43,6 +43,7 @@ export class PollingWorker {
       log: silentLog,
       node: name,
       duties: { takesPart: false },
+      onQueueSettings: (settings) => this.#world.paused.follow(name, settings),
     }).catch(() => life.crash());
     if (life.dead || node === undefined) return;
     this.#node = node;
