@@ -70,7 +70,7 @@ export class World {
   failure: unknown;
   /** When a server was last stopped or ended, in ms from the start of the simulated cluster. */
   lastStopMs = Number.NEGATIVE_INFINITY;
-  #quietFromMs = 0;
+  #disturbedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #random: () => number;
 
   constructor({ seed, ignoredInvariants = [] }: WorldOptions) {
@@ -154,12 +154,17 @@ export class World {
 
   /** Records that a process ends, or stands still for this time in ms. */
   disturbed(ms: number): void {
-    this.#quietFromMs = Math.max(this.#quietFromMs, this.elapsedMs + ms + settledAfterMs);
+    this.#disturbedUntilMs = Math.max(this.#disturbedUntilMs, this.elapsedMs + ms);
   }
 
   /** The time from which streams and heartbeats are as regular as they are without faults. */
   get quietFromMs(): number {
-    return this.features.isOrderly ? this.#quietFromMs : Math.max(this.#quietFromMs, faultsEndMs + settledAfterMs);
+    return this.lastFaultMs + settledAfterMs;
+  }
+
+  /** The end of the last fault that is known now. Before the end of the faults it lies ahead. */
+  get lastFaultMs(): number {
+    return this.features.isOrderly ? this.#disturbedUntilMs : Math.max(this.#disturbedUntilMs, faultsEndMs);
   }
 
   /** Records that a handler is called. Returns a function that records that the handler has returned or thrown. */

@@ -27,7 +27,8 @@ function releaseOf(lease: HeldLease): Settlement {
 }
 
 /**
- * Releases tasks whose handlers were not called. `countsAsRelease` is true if the assignments never reached the worker:
+ * Releases tasks whose handlers were not called, as far as this node knows: a cut may have lost the report of a worker,
+ * whose heartbeat was recorded all the same. `countsAsRelease` is true if the assignments never reached the worker:
  * after many such releases further ones back off.
  */
 async function releaseReserved(
@@ -37,7 +38,12 @@ async function releaseReserved(
 ): Promise<void> {
   const byTenant = Map.groupBy(leases, ({ snapshot }) => snapshot.submission.scope.tenant);
   for (const [tenant, group] of byTenant)
-    await settle(context, group.map(releaseOf), { tenant, sessionId: undefined }, countsAsRelease);
+    await settle(
+      context,
+      group.map(releaseOf),
+      { tenant, sessionId: undefined },
+      { countsAsRelease, onlyIfNotBegun: true },
+    );
 }
 
 /**

@@ -28,8 +28,20 @@ interface SettlementInProgress {
   readonly command: Settle;
   readonly result: Uint8Array | undefined;
   readonly held: HeldLease | undefined;
+  /** True for a release that no worker reported: it holds only if no heartbeat has recorded a call of the handler. */
+  readonly isPresumed: boolean;
   snapshot: Snapshot;
 }
+
+/** How the node itself releases tasks whose workers did not report anything. */
+export interface OwnRelease {
+  /** True if the releases count towards the tasks' limits of unacknowledged releases. */
+  readonly countsAsRelease: boolean;
+  /** True if the workers may have called the handlers, which their heartbeats would have recorded. */
+  readonly onlyIfNotBegun: boolean;
+}
+
+const reported: OwnRelease = { countsAsRelease: false, onlyIfNotBegun: false };
 
 function commandOf(lease: Lease, item: Settlement, random: number, countsAsRelease: boolean): Settle {
   const { fencingToken } = lease;
@@ -51,10 +63,12 @@ function changeOf(
   events: Transition['events'],
   head: Transition['head'],
 ): Transition {
+  const { version, revision } = one.snapshot.head;
   return {
     kind: 'transition',
     id: one.lease.id,
-    expect: { fencingToken: one.lease.fencingToken, version: one.snapshot.head.version },
+    // A heartbeat changes the revision alone, and may have recorded since the snapshot that the handler was called.
+    expect: one.isPresumed ? { revision } : { fencingToken: one.lease.fencingToken, version },
     events,
     head,
     result: one.command.outcome === 'succeeded' ? one.result : undefined,
@@ -95,6 +109,10 @@ function decideRound(
   const round: SettlementRound = { changes: [], settlements: [] };
   for (const one of settlements) {
     const { head } = one.snapshot;
+    if (one.isPresumed && head.begun) {
+      results[one.index] = { error: itemError(rejectionError(one.lease.id, { why: 'leaseLost' })) };
+      continue;
+    }
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
     if (!decision.ok) {
       // A refused settlement does not change the task's delivery, because the delivery belongs to the current holder of the
@@ -144,7 +162,7 @@ async function loadSettlements(
   items: readonly Settlement[],
   from: ReportContext,
   results: SettleResult[],
-  countsAsRelease: boolean,
+  { countsAsRelease, onlyIfNotBegun }: OwnRelease,
 ): Promise<SettlementInProgress[]> {
   const settlements: SettlementInProgress[] = [];
   const unread: { index: number; lease: Lease; item: Settlement }[] = [];
@@ -183,7 +201,7 @@ async function loadSettlements(
     held: HeldLease | undefined,
   ): SettlementInProgress {
     const command = commandOf(lease, item, context.clock.random(), countsAsRelease);
-    return { index, lease, command, result: item.result, held, snapshot };
+    return { index, lease, command, result: item.result, held, isPresumed: onlyIfNotBegun, snapshot };
   }
 }
 
@@ -212,17 +230,16 @@ function returnCredits(
 /**
  * Settles a batch of attempts, each item on its own. A repeated settlement gets the recorded result. If another writer
  * changed the task first, the settlement is decided again on the task's current snapshot. If a whole write fails, each
- * settlement in it gets the error, and the worker repeats it. `countsAsRelease` counts each release towards the task's
- * limit of unacknowledged releases.
+ * settlement in it gets the error, and the worker repeats it. `release` says how the node releases tasks by itself.
  */
 export async function settle(
   context: ServiceContext,
   items: readonly Settlement[],
   from: SettleContext,
-  countsAsRelease = false,
+  release: OwnRelease = reported,
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
-  let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
+  let settlements = await loadSettlements(context, items, from, results, release);
   const credited = returnCredits(context, settlements, items.length, from.sessionId);
   for (let i = 0; i < maxTries && settlements.length > 0; i++) {
     const round = decideRound(context, settlements, results);
@@ -259,6 +276,7 @@ export async function releaseUnacknowledged(
         begun: false,
       }),
     );
-    await settle(context, items, { tenant, sessionId: undefined }, true);
+    const release = { countsAsRelease: true, onlyIfNotBegun: false };
+    await settle(context, items, { tenant, sessionId: undefined }, release);
   }
 }

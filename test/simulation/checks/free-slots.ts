@@ -47,10 +47,10 @@ export class FreeSlotsWatch {
   }
 
   #checkWait({ id, submission }: ShadowTask): void {
-    const { elapsedMs, quietFromMs, rules } = this.#world;
+    const { elapsedMs, quietFromMs, lastFaultMs, rules } = this.#world;
     const sinceMs = this.#besideSinceMs.get(id) ?? elapsedMs;
     this.#besideSinceMs.set(id, sinceMs);
-    const waitedMs = elapsedMs - sinceMs;
+    const waitedMs = elapsedMs - Math.max(sinceMs, lastFaultMs);
     const mostMs = sinceMs > quietFromMs ? quietMs : afterFaultsMs;
     if (waitedMs > mostMs)
       reportViolation(rules, 'freeSlotsRunReadyTasks', `${id} (${submission.type}) waits for ${waitedMs} ms`);
