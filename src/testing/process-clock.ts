@@ -76,7 +76,10 @@ export function processClock(shared: Clock, offsetMs: number): ProcessClock {
     sleep: sleepOver(after),
     soon: (callback) => shared.soon(() => run(callback)),
     random: () => shared.random(),
-    uuid: uuidV7(now, randomBytesOf(() => shared.random())),
+    uuid: uuidV7(
+      now,
+      randomBytesOf(() => shared.random()),
+    ),
     jump(ms) {
       offset += ms;
     },

@@ -9,9 +9,9 @@ import { type VirtualClock, virtualClock } from '../../src/testing/virtual-clock
 import { AssignedTasks } from './checks/assigned.ts';
 import { checkAlone, checkBegin } from './checks/begin-rules.ts';
 import { Census } from './checks/census.ts';
+import { checkLeaseKept } from './checks/kept-leases.ts';
 import { Ledger } from './checks/ledger.ts';
 import { PausedQueues } from './checks/paused-queues.ts';
-import { checkLeaseKept } from './checks/kept-leases.ts';
 import { Shadow } from './checks/shadow.ts';
 import type { ShadowTask } from './checks/shadow-task.ts';
 import type { Rules } from './checks/violation.ts';
@@ -95,7 +95,8 @@ export class World {
       tally: this.tally,
       ledger: this.ledger,
       assigned: this.assigned,
-      onEvent: (task: ShadowTask, before: Head, event: TaskEvent) => checkLeaseKept(this, task, before, event),
+      onEvent: (task: ShadowTask, before: Head, event: TaskEvent) =>
+        checkLeaseKept(this, task, before, event),
     };
     this.rules = rules;
     this.paused = new PausedQueues(this);

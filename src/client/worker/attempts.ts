@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
-import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
+import { Attempt, type ContextParts, deadlineGuardMs, HandlerContext, logFields } from './attempt.ts';
 import { logFailed, logStopped } from './attempt-log.ts';
 import { inputOf } from './input.ts';
 import {
@@ -127,9 +127,16 @@ export class Attempts {
     if (!recordsFirst) void this.#run(attempt);
   }
 
-  /** Called when a heartbeat of an attempt was recorded. Calls the handler if the attempt has waited for this. */
+  /**
+   * Called when a heartbeat of an attempt was recorded. Calls the handler if the attempt has waited for this, unless the
+   * deadline of its task has passed meanwhile.
+   */
   recorded(attempt: Attempt): void {
     if (!attempt.awaitsRecord || attempt.over) return;
+    if (this.#clock.monotonic() >= attempt.deadlineAtMs - deadlineGuardMs) {
+      this.#end(attempt, returned);
+      return;
+    }
     attempt.awaitsRecord = false;
     void this.#run(attempt);
   }

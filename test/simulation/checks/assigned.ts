@@ -18,11 +18,7 @@ export interface ReceivedAssignment {
 export class AssignedTasks {
   readonly #received = new Map<string, ReceivedAssignment>();
 
-  received(
-    process: SimProcess,
-    node: string,
-    { id, fencingToken, deadlineInMs, alone }: ReceivedTask,
-  ): void {
+  received(process: SimProcess, node: string, { id, fencingToken, deadlineInMs, alone }: ReceivedTask): void {
     const key = keyOf(id, fencingToken);
     if (this.#received.has(key)) return;
     const deadlineAtMs =

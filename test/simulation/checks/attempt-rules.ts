@@ -53,7 +53,10 @@ export class AttemptRules {
   #checkDeath(task: ShadowTask, before: Head, event: DiedEvent): void {
     const { maxAttempts } = task.submission.options.retry;
     if (event.reason === 'attempts' && task.used + (before.state === 'running' ? 1 : 0) < maxAttempts)
-      this.#violated('attemptsAreBounded', `${task.id} is dead after ${task.used} of ${maxAttempts} attempts`);
+      this.#violated(
+        'attemptsAreBounded',
+        `${task.id} is dead after ${task.used} of ${maxAttempts} attempts`,
+      );
     if (event.reason !== 'workerLost') return;
     const begun = this.#rules.ledger.get(task.id, before.fencingToken);
     if (begun === undefined) {

@@ -24,7 +24,8 @@ export function watchFreedTasks(world: World, { name }: SimProcess): void {
     const { fencingToken } = task.folded;
     world.clock.after(freedWithinMs, () => {
       const { state, fencingToken: current } = task.folded;
-      if (state !== 'running' || current !== fencingToken || world.lastStopMs > endedAtMs - freedWithinMs) return;
+      if (state !== 'running' || current !== fencingToken || world.lastStopMs > endedAtMs - freedWithinMs)
+        return;
       world.check(() =>
         reportViolation(rules, 'cutWorkersFreeTheirTasks', `${task.id}, which ${name} had not begun`),
       );

@@ -1,5 +1,5 @@
-import { type HoldfastNode, startNode } from '../../../src/node/node.ts';
 import { timing } from '../../../src/core/limits.ts';
+import { type HoldfastNode, startNode } from '../../../src/node/node.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { ProcessClock } from '../../../src/testing/virtual-clock.ts';
