@@ -124,4 +124,47 @@ describe('a process on a virtual clock', () => {
     await clock.advance(1_000);
     expect(calls).toBe(0);
   });
+
+  it('runs nothing and shows one time while it stands still, and then runs what came due in its order', async () => {
+    const clock = virtualClock({ startMs: 100_000, turns: 'driven' });
+    const node = clock.process();
+    const calls: [string, number][] = [];
+    const note = (name: string) => () => calls.push([name, node.monotonic()]);
+    node.after(20, note('timer'));
+    const cancel = node.after(30, note('cancelled'));
+    await clock.advance(10);
+    node.freeze();
+    node.run(note('message'));
+    await clock.advance(5_000);
+    expect([node.now(), node.monotonic(), calls]).toEqual([100_010, 10, []]);
+    cancel();
+    node.thaw();
+    expect([node.now(), node.isBehind]).toEqual([105_010, true]);
+    await clock.settle();
+    node.run(note('later'));
+    expect(calls).toEqual([
+      ['message', 5_010],
+      ['timer', 5_010],
+      ['later', 5_010],
+    ]);
+  });
+
+  it('stands still again if that happens while it runs what came due', async () => {
+    const clock = virtualClock({ turns: 'driven' });
+    const node = clock.process();
+    const calls: string[] = [];
+    node.freeze();
+    node.run(() => {
+      calls.push('first');
+      node.freeze();
+    });
+    node.run(() => calls.push('second'));
+    node.thaw();
+    await clock.advance(1_000);
+    expect(calls).toEqual(['first']);
+    node.thaw();
+    await clock.advance(1_000);
+    expect(calls).toEqual(['first', 'second']);
+    expect(node.isBehind).toBe(false);
+  });
 });

@@ -1,8 +1,11 @@
 import { sleepOver } from '../platform/sleep.ts';
 import { uuidV7 } from '../platform/uuid.ts';
 import type { Clock } from '../ports/clock.ts';
+import { type ProcessClock, processClock, randomBytesOf } from './process-clock.ts';
 import { seededRandom } from './random.ts';
 import { type Timer, Timers } from './timers.ts';
+
+export type { ProcessClock } from './process-clock.ts';
 
 export interface VirtualClockOptions {
   /** The first time of the wall clock. Default: 2026-01-01T00:00:00Z. */
@@ -19,14 +22,6 @@ export interface VirtualClockOptions {
    * set.
    */
   readonly shuffle?: boolean | undefined;
-}
-
-/** The clock of one simulated process. Its wall clock may be off, and the process may be killed. */
-export interface ProcessClock extends Clock {
-  /** Moves the wall clock of this process, but not its timers, by `ms` forward or (if negative) back. */
-  jump(ms: number): void;
-  /** Kills the process: none of its callbacks, earlier or later ones, is ever called. */
-  kill(): void;
 }
 
 /** A clock whose time moves only by `advance` and `step`. */
@@ -60,12 +55,6 @@ const turnsToRest = 4;
 
 function nodeTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function randomBytesOf(random: () => number): (bytes: Uint8Array) => void {
-  return (bytes) => {
-    for (let i = 0; i < bytes.length; i++) bytes[i] = Math.floor(random() * 256);
-  };
 }
 
 class Virtual implements VirtualClock {
@@ -165,31 +154,6 @@ class Virtual implements VirtualClock {
   process(offsetMs = 0): ProcessClock {
     return processClock(this, offsetMs);
   }
-}
-
-function processClock(clock: VirtualClock, offsetMs: number): ProcessClock {
-  let offset = offsetMs;
-  let dead = false;
-  const guarded = (run: () => void) => () => {
-    if (!dead) run();
-  };
-  const now = (): number => clock.now() + offset;
-  const after: Clock['after'] = (ms, run) => (dead ? () => {} : clock.after(ms, guarded(run)));
-  return {
-    now,
-    monotonic: () => clock.monotonic(),
-    after,
-    sleep: sleepOver(after),
-    soon: (run) => clock.soon(guarded(run)),
-    random: () => clock.random(),
-    uuid: uuidV7(now, randomBytesOf(clock.random)),
-    jump(ms) {
-      offset += ms;
-    },
-    kill() {
-      dead = true;
-    },
-  };
 }
 
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {

@@ -1,5 +1,7 @@
 import { type Counts, shortfall } from './checks/census.ts';
+import { FreeSlotsWatch } from './checks/free-slots.ts';
 import { checkAtRest, unfinished } from './checks/quiescence.ts';
+import { watchShownStates } from './checks/shown-states.ts';
 import { Violation } from './checks/violation.ts';
 import { disturbNodes, runSubmitters, runWorkers } from './network/disturbances.ts';
 import { Network } from './network/network.ts';
@@ -79,20 +81,23 @@ class QuiescenceWatch {
   }
 }
 
-async function runUntilAtRest(world: World): Promise<void> {
+async function runUntilAtRest(network: Network): Promise<void> {
+  const { world } = network;
   const watch = new QuiescenceWatch(world);
+  const freeSlots = new FreeSlotsWatch(network);
   let nextCheckAtMs = 0;
   for (;;) {
     await nextMacrotask();
     if (world.failure !== undefined) return;
     if (world.elapsedMs >= nextCheckAtMs) {
       if (watch.isOver) break;
+      freeSlots.check();
       nextCheckAtMs = world.elapsedMs + 500;
     }
     if (!world.clock.step()) throw new Error('no timer is left, but the world is not at rest');
   }
   await checkAtRest(world);
-  const missing = shortfall(world.census.counts(world.tally.faults.keys()));
+  const missing = shortfall(world.census.counts(world.tally.faults.keys()), world.features.isOrderly);
   if (missing !== undefined) throw new Error(missing);
 }
 
@@ -112,9 +117,10 @@ export async function runSeed(seed: number, ignoredInvariants: readonly string[]
     runWorkers(network),
     disturbNodes(network),
     operator(network),
+    watchShownStates(network),
   ])
     world.runInBackground(party);
-  await runUntilAtRest(world).catch((thrown: unknown) => world.fail(thrown));
+  await runUntilAtRest(network).catch((thrown: unknown) => world.fail(thrown));
   const { tally, shadow, census, elapsedMs, failure } = world;
   const { steps, faults, events, hash } = tally;
   const counts = census.counts(faults.keys());

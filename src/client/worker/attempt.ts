@@ -17,7 +17,7 @@ import type { SubmittedTask } from '../tasks/task-handle.ts';
 /**
  * A worker stops an attempt this long after the task's deadline, so that the server also sees the deadline as passed.
  */
-const deadlineGuardMs = 100;
+export const deadlineGuardMs = 100;
 
 /** The function that submits a child task for a handler. */
 export type SubmitChild = (

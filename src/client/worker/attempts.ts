@@ -5,7 +5,7 @@ import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
 import type { Transport } from '../transport.ts';
-import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
+import { Attempt, type ContextParts, deadlineGuardMs, HandlerContext, logFields } from './attempt.ts';
 import { logFailed, logLost, logNotBegun, logStopped } from './attempt-log.ts';
 import type { BufferedAssignment } from './buffered-assignment.ts';
 import { inputOf } from './input.ts';
@@ -146,9 +146,16 @@ export class Attempts {
     if (!recordsFirst) void this.#run(attempt);
   }
 
-  /** Called when a heartbeat of an attempt was recorded. Calls the handler if the attempt has waited for this. */
+  /**
+   * Called when a heartbeat of an attempt was recorded. Calls the handler if the attempt has waited for this, unless the
+   * deadline of its task has passed meanwhile.
+   */
   recorded(attempt: Attempt): void {
     if (!attempt.awaitsRecord || attempt.over) return;
+    if (this.#clock.monotonic() >= attempt.deadlineAtMs - deadlineGuardMs) {
+      this.#end(attempt, returned);
+      return;
+    }
     attempt.awaitsRecord = false;
     void this.#run(attempt);
   }
@@ -156,7 +163,7 @@ export class Attempts {
   /** Aborts an attempt's signal for a cause that the server sent. If the cause is `timeout`, the attempt also ends. */
   stop(attempt: Attempt, cause: StopCause): void {
     if (attempt.over) return;
-    if (attempt.awaitsRecord && cause !== 'timeout') {
+    if (attempt.awaitsRecord) {
       this.#end(attempt, cause === 'leaseLost' ? undefined : returned);
       return;
     }
@@ -171,6 +178,11 @@ export class Attempts {
       attempt.endAtMs = Math.min(attempt.endAtMs, this.#clock.monotonic() + attempt.assignment.leaseMs);
       this.#events.due(attempt.endAtMs);
     }
+  }
+
+  /** Gives the task of an attempt back if its handler was not called; an attempt that has begun goes on. */
+  recall(attempt: Attempt): void {
+    if (!attempt.over && attempt.awaitsRecord) this.#end(attempt, returned);
   }
 
   /** Aborts `context.stopping` of all attempts. The attempts go on. */
@@ -213,6 +225,10 @@ export class Attempts {
   }
 
   #timeOut(attempt: Attempt, nowMs: number): void {
+    if (attempt.awaitsRecord) {
+      this.#end(attempt, returned);
+      return;
+    }
     const message = `The attempt did not end within ${Math.round(nowMs - attempt.startedAtMs)} ms.`;
     attempt.abort('timeout', message);
     const reason = attempt.reason;

@@ -305,7 +305,8 @@ class WorkerRun implements RunningWorker {
   #cancel(id: string, fencingToken: number, cause: CancelCause): void {
     const attempt = this.#attempts.get(id);
     if (attempt?.assignment.fencingToken === fencingToken) {
-      if (cause !== 'paused' && cause !== 'rebalance') this.#attempts.stop(attempt, cause);
+      if (cause === 'paused' || cause === 'rebalance') this.#attempts.recall(attempt);
+      else this.#attempts.stop(attempt, cause);
       return;
     }
     const beginning = this.#beginning.take(id, fencingToken);

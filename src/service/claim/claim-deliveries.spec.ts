@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { item, specOf } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import type { Broker } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
@@ -78,7 +79,7 @@ async function startNode(
     await settled();
     return claimed;
   };
-  return { clock, failing, claim, ids, receiveCounts };
+  return { clock, failing, claim, ids, receiveCounts, broker: engine.broker };
 }
 
 /**
@@ -136,4 +137,25 @@ test('a claimed task reaches its worker even if another claim of the same batch 
   expect((await claim()).map(({ key }) => key)).toEqual(['a']);
   await clock.advance(soonMs);
   expect((await claim()).map(({ key }) => key)).toEqual(['b']);
+});
+
+test('of two messages of one task that are received together one is deleted, so that none holds back the other later', async () => {
+  const { clock, claim, ids, broker } = await startNode(['a']);
+  const [id = ''] = ids.values();
+  const message = {
+    id,
+    queue: target,
+    priority: 'normal',
+    type: 'note',
+    typeVersion: 1,
+    version: 1,
+  } as const;
+  await broker.send([{ ...message, reason: 'due' }]);
+  const [first] = await claim();
+  expect(first?.key).toBe('a');
+  // The worker is lost: its lease ends, and the only message that is left comes back.
+  await clock.advance(timing.leaseMs + timing.clockGuardMs);
+  const want = { types: [{ type: 'note', maxVersion: 1 }], room: () => ({ tasks: 10, bytes: 1_000 }) };
+  const signal = new AbortController().signal;
+  expect(await broker.receive([target], { ...want, waitMs: 0, signal })).toHaveLength(1);
 });

@@ -309,6 +309,21 @@ async function claimCandidates(
 }
 
 /**
+ * Returns the newest delivery of each task, and deletes the others: one message is enough for a task. The others would be
+ * hidden until the end of the lease, and an SQS queue would meanwhile hold back every message of the task, so that a
+ * retry or a released task waits as long.
+ */
+function onePerTask(context: ServiceContext, deliveries: readonly Delivery[]): readonly Delivery[] {
+  if (context.store.can.transactionalDispatch || deliveries.length === 1) return deliveries;
+  const newest = new Map(deliveries.map((delivery) => [delivery.message.id, delivery]));
+  if (newest.size === deliveries.length) return deliveries;
+  const others = deliveries.filter((delivery) => newest.get(delivery.message.id) !== delivery);
+  const handles = others.map(({ receiptHandle }) => receiptHandle);
+  context.background('delivery', context.broker.delete(handles));
+  return [...newest.values()];
+}
+
+/**
  * Handles the deliveries that a worker received: claims tasks that are ready or whose lease has expired, ends tasks that
  * have expired or used up their attempts, and hides, reroutes or deletes every other delivery by its task's state. A
  * problem with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was
@@ -316,9 +331,10 @@ async function claimCandidates(
  */
 export async function claimDeliveries(
   context: ServiceContext,
-  deliveries: readonly Delivery[],
+  received: readonly Delivery[],
   claimant: Claimant,
 ): Promise<Assignment[]> {
+  const deliveries = onePerTask(context, received);
   let candidates: Candidate[];
   try {
     candidates = await loadCandidates(context, deliveries, claimant);

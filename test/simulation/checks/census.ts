@@ -46,10 +46,11 @@ export class Census {
 
 /**
  * Returns a message that says why the simulated cluster of a seed is too small to count as a test, or undefined if it
- * counts.
+ * counts. An orderly cluster needs no faults.
  */
-export function shortfall(counts: Counts): string | undefined {
-  const short = (Object.keys(minimum) as (keyof Counts)[]).filter((key) => counts[key] < minimum[key]);
+export function shortfall(counts: Counts, isOrderly = false): string | undefined {
+  const keys = (Object.keys(minimum) as (keyof Counts)[]).filter((key) => !isOrderly || key !== 'faults');
+  const short = keys.filter((key) => counts[key] < minimum[key]);
   if (short.length === 0) return undefined;
   return `this seed does not count: ${short.map((key) => `${counts[key]} ${key} of at least ${minimum[key]}`).join(', ')}`;
 }

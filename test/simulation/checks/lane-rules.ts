@@ -24,6 +24,14 @@ export class LaneRules {
         reportViolation(this.#rules, 'laneNumbersRise', `${task.id} in ${task.lane}`);
   }
 
+  /** Returns true if no earlier task of the lane is unfinished, holds the lane or must still hand it over. */
+  isLowest(task: ShadowTask): boolean {
+    return (this.#lanes.get(task.lane ?? '') ?? []).every(
+      ({ laneSeq, folded, head }) =>
+        laneSeq >= task.laneSeq || (isEnded(folded) && !folded.holdsLane && !head.handOver),
+    );
+  }
+
   checkStart(task: ShadowTask): void {
     for (const mate of this.#lanes.get(task.lane ?? '') ?? []) {
       if (mate === task) continue;

@@ -3,6 +3,16 @@ import { fold } from '../../../src/core/task/evolve.ts';
 import type { Head } from '../../../src/core/task/head.ts';
 import type { Snapshot, TaskId } from '../../../src/ports/task-store.ts';
 
+/** A claim of a task, as its event recorded it. */
+export interface ShadowClaim {
+  /** The number of the redrives and snoozes before the claim: a task with one attempt may begin once in each era. */
+  readonly era: number;
+  /** True if the claiming worker begins at once what it claims. */
+  readonly begins: boolean;
+  /** True once the store has recorded, by a heartbeat, that the handler is called. */
+  isBegunStored: boolean;
+}
+
 /** A copy of a task that the simulation builds from the committed writes alone and compares with the task in the store. */
 export interface ShadowTask {
   readonly id: TaskId;
@@ -19,6 +29,11 @@ export interface ShadowTask {
   acknowledged: boolean;
   /** The fencing tokens of the task's attempts that succeeded. At most one attempt may succeed. */
   readonly winners: number[];
+  /** The claims of the task by their fencing tokens. */
+  readonly claims: Map<number, ShadowClaim>;
+  era: number;
+  /** The number of used attempts since the submission or the last redrive, counted from the events that use one. */
+  used: number;
   /** True if the task was ever dead or cancelled. */
   failed: boolean;
 }
@@ -37,6 +52,9 @@ export function shadowTaskOf({ id, head, laneSeq, submission }: Snapshot): Shado
     head,
     acknowledged: false,
     winners: [],
+    claims: new Map(),
+    era: 0,
+    used: 0,
     failed: false,
   };
 }

@@ -12,10 +12,13 @@ import type {
   WriteOutcome,
 } from '../../../src/ports/task-store.ts';
 import type { Tally } from '../tally.ts';
+import type { AssignedTasks } from './assigned.ts';
+import { AttemptRules } from './attempt-rules.ts';
 import type { Census } from './census.ts';
 import { nameOf } from './event-name.ts';
 import { differingField } from './fold-equals-head.ts';
 import { LaneRules } from './lane-rules.ts';
+import type { Ledger } from './ledger.ts';
 import { type ShadowTask, shadowTaskOf } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
@@ -30,6 +33,10 @@ const aheadMs = 1_000;
 export interface ShadowRules extends Rules {
   readonly census: Census;
   readonly tally: Tally;
+  readonly ledger: Ledger;
+  readonly assigned: AssignedTasks;
+  /** Called after an event of a task was recorded, with the head before it. */
+  onEvent?(task: ShadowTask, before: Head, event: TaskEvent): void;
 }
 
 /** Follows every commit of a simulated cluster and checks the invariants that must hold after each commit. */
@@ -37,12 +44,14 @@ export class Shadow {
   readonly tasks = new Map<TaskId, ShadowTask>();
   readonly #keys = new Map<string, TaskId>();
   readonly #lanes: LaneRules;
+  readonly #attempts: AttemptRules;
   readonly #rules: ShadowRules;
   commits = 0;
 
   constructor(rules: ShadowRules) {
     this.#rules = rules;
     this.#lanes = new LaneRules(rules);
+    this.#attempts = new AttemptRules(rules);
   }
 
   recordAccepted(batch: readonly Acceptance[], outcomes: readonly AcceptOutcome[]): void {
@@ -64,6 +73,11 @@ export class Shadow {
     if (key !== undefined && this.#keys.get(key) !== id)
       this.#violated('oneKeyOneTask', `${key} was answered with ${id}`);
     if (task !== undefined) task.acknowledged = true;
+  }
+
+  /** Returns true if the task has no lane, or if it is the one of its lane that may start. */
+  isLowest(task: ShadowTask): boolean {
+    return this.#lanes.isLowest(task);
   }
 
   #violated(invariant: string, message: string): void {
@@ -108,7 +122,9 @@ export class Shadow {
     if (field !== undefined) this.#violated('foldEqualsHead', `${field} of ${task.id}`);
   }
 
-  #renewed(task: ShadowTask, { expect }: LeaseRenewal): void {
+  #renewed(task: ShadowTask, { expect, begun }: LeaseRenewal): void {
+    const claim = task.claims.get(expect.fencingToken);
+    if (claim !== undefined) claim.isBegunStored ||= begun;
     const { state, fencingToken } = task.folded;
     if (state !== 'running' || fencingToken !== expect.fencingToken)
       this.#violated('validTokenOrRevision', `a renewal of ${task.id} without its lease`);
@@ -140,7 +156,10 @@ export class Shadow {
       this.#violated('noValidLeaseIsTaken', `${task.id} until ${task.leaseEndAtMs}`);
     if (event.kind === 'claimed') this.#claimed(task, event);
     if (event.kind === 'succeeded') task.winners.push(event.fencingToken);
+    if (event.kind === 'snoozed' || event.kind === 'redriven') task.era++;
     task.folded = evolve(folded, event);
+    this.#attempts.check(task, folded, event, task.folded);
+    this.#rules.onEvent?.(task, folded, event);
     task.failed ||= task.folded.state === 'dead' || task.folded.state === 'cancelled';
   }
 
@@ -151,9 +170,10 @@ export class Shadow {
       this.#violated('endsExactlyOnce', `${event.kind} of ${task.id}, which is ${folded.state}`);
   }
 
-  #claimed(task: ShadowTask, { fencingToken, attempt, worker }: ClaimedEvent): void {
+  #claimed(task: ShadowTask, { fencingToken, attempt, worker, begins }: ClaimedEvent): void {
     const { folded, id } = task;
     this.#rules.census.worker(worker);
+    task.claims.set(fencingToken, { era: task.era, begins, isBegunStored: false });
     if (fencingToken <= folded.fencingToken) this.#violated('tokensRise', id);
     if (folded.state !== 'waiting') this.#violated('noValidLeaseIsTaken', `${id} was ${folded.state}`);
     if (attempt > task.submission.options.retry.maxAttempts)

@@ -30,7 +30,7 @@ describe('one direction of a simulated stream', () => {
 describe('a simulated process', () => {
   it('runs no timer and receives no message while it is stalled, and gets all of them in order afterwards', async () => {
     const world = new World({ seed: 3 });
-    const process = new SimProcess(world, 'worker', 0);
+    const process = new SimProcess(world.clock, 'worker', 0);
     const received: string[] = [];
     process.stall(30_000);
     process.clock.after(10, () => received.push('timer'));
@@ -45,7 +45,7 @@ describe('a simulated process', () => {
 
   it('gets no timer callback and no message once it is dead', async () => {
     const world = new World({ seed: 3 });
-    const process = new SimProcess(world, 'worker', 0);
+    const process = new SimProcess(world.clock, 'worker', 0);
     const received: string[] = [];
     process.clock.after(10, () => received.push('timer'));
     process.clock.soon(() => received.push('turn'));

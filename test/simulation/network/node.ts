@@ -1,7 +1,9 @@
+import { timing } from '../../../src/core/limits.ts';
 import { type HoldfastNode, startNode } from '../../../src/node/node.ts';
 import type { Engine } from '../../../src/ports/engine.ts';
 import { silentLog } from '../../../src/ports/log.ts';
 import type { ProcessClock } from '../../../src/testing/virtual-clock.ts';
+import { reportViolation } from '../checks/violation.ts';
 import type { World } from '../world.ts';
 import { NodeLife, type ServingNode } from './node-life.ts';
 import { portsOf } from './ports.ts';
@@ -36,21 +38,27 @@ export class SimNode {
 
   /** Starts the node. If the store fails during the start, the node crashes and starts again. */
   begin(): void {
-    const life = new NodeLife(`${this.name}.${++this.#lives}`, (ended) => this.#ended(ended));
+    const clock = this.#world.clock.process(this.#offsetMs);
+    const life = new NodeLife(`${this.name}.${++this.#lives}`, clock, (ended) => this.#ended(ended));
+    this.#clock = clock;
     this.#life = life;
-    this.#start(life).catch(() => life.crash());
+    this.#start(life, clock).catch(() => life.crash());
   }
 
-  async #start(life: NodeLife): Promise<void> {
+  async #start(life: NodeLife, clock: ProcessClock): Promise<void> {
     const world = this.#world;
-    const clock = world.clock.process(this.#offsetMs);
-    this.#clock = clock;
     this.#engine = world.engine.connect(life.name);
     const engine = portsOf(world, life, this.#engine);
-    const running = await startNode({ engine, clock, log: silentLog, node: life.name });
+    const running = await startNode({
+      engine,
+      clock,
+      log: silentLog,
+      node: life.name,
+      onQueueSettings: (settings) => world.paused.follow(life.name, settings),
+    });
     if (life.dead) return;
     this.#running = running;
-    this.#serving = { life, api: running.api, clock };
+    this.#serving = { life, api: running.api, service: running.service, clock };
     world.census.node(this.name);
   }
 
@@ -58,11 +66,21 @@ export class SimNode {
     this.#life?.crash();
   }
 
-  /** Drains the node, as on SIGTERM, then ends it. The node may crash while it drains. */
-  drain(): void {
+  /** Stops the node, as on SIGTERM, then ends it. The node may crash or stand still while it stops. */
+  stop(): void {
     const [running, life] = [this.#running, this.#life];
     if (running === undefined || life === undefined) return;
-    this.#world.runInBackground(running.close().then(() => life.crash()));
+    this.#world.lastStopMs = this.#world.elapsedMs;
+    life.run(() => this.#world.runInBackground(this.#close(running, life)));
+  }
+
+  /** Makes the process of the node stand still for a time, as SIGSTOP does. */
+  freeze(ms: number): void {
+    const clock = this.#clock;
+    if (clock === undefined || clock.isBehind) return;
+    clock.freeze();
+    this.#world.disturbed(ms);
+    this.#world.clock.after(ms, () => clock.thaw());
   }
 
   jump(): void {
@@ -71,7 +89,19 @@ export class SimNode {
     this.#offsetMs = to;
   }
 
+  async #close(running: HoldfastNode, life: NodeLife): Promise<void> {
+    const world = this.#world;
+    const { clock } = this.#serving ?? {};
+    const beganMs = clock?.monotonic() ?? 0;
+    await running.close();
+    const tookMs = (clock?.monotonic() ?? 0) - beganMs;
+    if (!life.dead && tookMs > timing.serverStopMs)
+      reportViolation(world.rules, 'serversStopInTime', `${life.name} stopped after ${tookMs} ms`);
+    life.crash();
+  }
+
   #ended(life: NodeLife): void {
+    this.#world.lastStopMs = this.#world.elapsedMs;
     this.#serving = undefined;
     this.#running = undefined;
     this.#clock?.kill();

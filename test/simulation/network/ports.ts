@@ -4,6 +4,9 @@ import { checkedBroker } from '../checks/checked-broker.ts';
 import type { World } from '../world.ts';
 import type { NodeLife } from './node-life.ts';
 
+/** The longest time in ms of a slow call to the store. */
+export const slowestMs = 45_000;
+
 function responseLost(): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'The response of the store was lost.', {
     help: 'Send the request again.',
@@ -24,8 +27,8 @@ function slowBrokerMs(world: World, point: string): number {
 }
 
 function slownessMs(world: World, point: string): number {
-  if (!world.hasFaults) return world.chance(0.1) ? world.between(1, 5) : 0;
-  if (world.injectFault('slow store', 0.002)) return world.between(2_000, 45_000);
+  if (world.isCalm) return world.chance(0.1) ? world.between(1, 5) : 0;
+  if (world.injectFault('slow store', 0.002)) return world.between(2_000, slowestMs);
   const slowBroker = point.startsWith('broker.delete') ? 0.08 : 0.01;
   if (point.startsWith('broker.') && world.injectFault('slow broker', slowBroker))
     return slowBrokerMs(world, point);
@@ -43,7 +46,6 @@ async function delayOrCrash(world: World, life: NodeLife, point: string): Promis
     const ms = slownessMs(world, point);
     if (ms > 0) await world.clock.sleep(ms);
   }
-  if (life.dead) await never();
 }
 
 async function call<T>(world: World, life: NodeLife, name: string, effect: () => Promise<T>): Promise<T> {
@@ -56,6 +58,7 @@ async function call<T>(world: World, life: NodeLife, name: string, effect: () =>
   if (life.dead) await never();
   const result = await effect();
   if (!idle || world.chance(0.02)) await delayOrCrash(world, life, `${name}, after`);
+  await life.awake();
   if (life.dead) await never();
   if (world.injectFault('lost store response', 0.004)) throw responseLost();
   return result;

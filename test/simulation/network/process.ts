@@ -1,7 +1,5 @@
-import { sleepOver } from '../../../src/platform/sleep.ts';
 import type { Clock } from '../../../src/ports/clock.ts';
-import type { ProcessClock } from '../../../src/testing/virtual-clock.ts';
-import type { World } from '../world.ts';
+import type { ProcessClock, VirtualClock } from '../../../src/testing/virtual-clock.ts';
 
 /**
  * A simulated client process. It may die, and it may stall (a stopped machine, a long garbage collection). While it stalls
@@ -9,56 +7,41 @@ import type { World } from '../world.ts';
  */
 export class SimProcess {
   readonly name: string;
-  readonly clock: Clock;
-  readonly #world: World;
+  readonly #shared: VirtualClock;
   readonly #own: ProcessClock;
   readonly #deathListeners = new Set<() => void>();
   #dead = false;
-  #stalled = false;
-  #deferred: (() => void)[] = [];
+  #isFlushed = false;
 
-  constructor(world: World, name: string, offsetMs: number) {
+  /** `offsetMs` says by how much the wall clock of the process is ahead of the shared one. */
+  constructor(shared: VirtualClock, name: string, offsetMs: number) {
     this.name = name;
-    this.#world = world;
-    this.#own = world.clock.process(offsetMs);
-    const own = this.#own;
-    const after: Clock['after'] = (ms, run) => {
-      let cancelled = false;
-      const cancel = own.after(ms, () => this.run(() => cancelled || run()));
-      return () => {
-        cancelled = true;
-        cancel();
-      };
-    };
-    this.clock = {
-      now: own.now,
-      monotonic: own.monotonic,
-      random: own.random,
-      uuid: own.uuid,
-      after,
-      sleep: sleepOver(after),
-      soon: (run) => own.soon(() => this.run(run)),
-    };
+    this.#shared = shared;
+    this.#own = shared.process(offsetMs);
+  }
+
+  get clock(): Clock {
+    return this.#own;
   }
 
   get dead(): boolean {
     return this.#dead;
   }
 
-  /**
-   * Runs a callback of the simulated process: now, or after a stall of the process, or never if the process is dead. The
-   * order of the callbacks is kept.
-   */
+  /** True while the process stalls, and until it has received what came meanwhile. */
+  get isBehind(): boolean {
+    return this.#own.isBehind;
+  }
+
+  /** Runs a callback of the simulated process: now, or after a stall of the process, or never if the process is dead. */
   run(callback: () => unknown): void {
-    if (this.#dead) return;
-    if (this.#stalled) this.#deferred.push(callback);
-    else callback();
+    this.#own.run(callback);
   }
 
   stall(ms: number): void {
-    if (this.#stalled || this.#dead) return;
-    this.#stalled = true;
-    this.#world.clock.after(ms, () => this.#resume());
+    if (this.isBehind || this.#dead) return;
+    this.#own.freeze();
+    this.#shared.after(ms, () => this.#own.thaw());
   }
 
   /** Adds a listener that is called when the process dies. Returns a function that removes the listener. */
@@ -67,25 +50,21 @@ export class SimProcess {
     return () => this.#deathListeners.delete(listener);
   }
 
+  /** Ends the process from within, as `process.exit` does: what it has handed to its sockets still arrives. */
+  exit(): void {
+    this.#isFlushed = true;
+    this.kill();
+  }
+
+  /** True if the process ended by `exit`. */
+  get isFlushed(): boolean {
+    return this.#isFlushed;
+  }
+
   kill(): void {
     if (this.#dead) return;
     this.#dead = true;
-    this.#deferred = [];
     this.#own.kill();
     for (const listener of [...this.#deathListeners]) listener();
-  }
-
-  /**
-   * Runs the callbacks that were deferred during the stall, one in each turn of the simulated clock, so that the promises
-   * that a callback resolves settle before the next callback.
-   */
-  #resume(): void {
-    const next = this.#deferred.shift();
-    if (next === undefined) {
-      this.#stalled = false;
-      return;
-    }
-    next();
-    this.#world.clock.soon(() => this.#resume());
   }
 }

@@ -3,6 +3,7 @@ import { localIdentity } from '../../../src/node/in-process.ts';
 import type { CallContext } from '../../../src/rpc/api/api.ts';
 import type { NodeApi } from '../../../src/rpc/api/create-api.ts';
 import { gaveUp, keepAliveMs, type Network, timedOut, unreachable } from './network.ts';
+import type { ServingNode } from './node-life.ts';
 import type { SimProcess } from './process.ts';
 
 type Execute<R> = (api: NodeApi, context: CallContext) => Promise<R>;
@@ -94,7 +95,19 @@ export class SimCall<R> {
   async #executeOnce(): Promise<CallResult<R>> {
     const serving = this.#network.pickServing();
     if (serving === undefined) return { error: unreachable('none is up') };
-    const { api, clock, life } = serving;
+    const { promise: death, resolve: died } = Promise.withResolvers<undefined>();
+    const removeListener = serving.life.onDeath(() => died(undefined));
+    const done = this.#executeOn(serving).then(
+      (value): CallResult<R> => ({ value }),
+      (error: unknown): CallResult<R> => ({ error }),
+    );
+    const result = await Promise.race([done, death]);
+    removeListener();
+    return result;
+  }
+
+  async #executeOn({ api, clock, life }: ServingNode): Promise<R> {
+    await life.awake();
     const leftMs =
       this.#timeoutMs === undefined
         ? undefined
@@ -105,14 +118,6 @@ export class SimCall<R> {
       traceparent: '',
       signal: this.#callerGone.signal,
     };
-    const { promise: death, resolve: died } = Promise.withResolvers<undefined>();
-    const removeListener = life.onDeath(() => died(undefined));
-    const done = this.#execute(api, context).then(
-      (value): CallResult<R> => ({ value }),
-      (error: unknown): CallResult<R> => ({ error }),
-    );
-    const result = await Promise.race([done, death]);
-    removeListener();
-    return result;
+    return this.#execute(api, context);
   }
 }

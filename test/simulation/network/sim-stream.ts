@@ -55,7 +55,7 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
     if (this.#over) return true;
     const copy = this.#kind.there(message);
     if (this.#breaksAt(message)) this.#cut();
-    else this.#toNode.send(() => this.#alive() && this.#received?.message(copy));
+    else this.#toNode.send(() => this.#atNode(() => this.#received?.message(copy)));
     return true;
   }
 
@@ -64,13 +64,13 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   end(): void {
-    if (!this.#over) this.#toNode.send(() => this.#alive() && this.#hangUp(undefined));
+    if (!this.#over) this.#toNode.send(() => this.#atNode(() => this.#hangUp(undefined)));
   }
 
   abort(error: HoldfastError = gaveUp()): void {
     if (this.#over) return;
     this.#toClient.cut();
-    this.#toNode.send(() => this.#alive() && this.#lost(error));
+    this.#toNode.send(() => this.#lost(error));
     this.#finish(error);
   }
 
@@ -97,7 +97,9 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
       traceparent: '',
       signal: this.#clientGone.signal,
     };
-    this.#received = this.#kind.serve(serving.api, stream, context);
+    life.run(() => {
+      this.#received = this.#kind.serve(serving.api, stream, context);
+    });
   }
 
   #sendBack(message: In): void {
@@ -121,8 +123,12 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   #clientDied(): void {
-    this.#toNode.cut();
     this.#toClient.cut();
+    if (this.#process.isFlushed) {
+      this.#toNode.send(() => this.#lost(gaveUp()));
+      return;
+    }
+    this.#toNode.cut();
     this.#network.notifyLater(40_000, keepAliveMs.node, () => this.#lost(gaveUp()));
   }
 
@@ -132,6 +138,11 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
     this.#network.notifyLater(3_000, keepAliveMs.client, () =>
       this.#arriveEnd(unreachable('the node is gone')),
     );
+  }
+
+  /** Runs a callback in the process of the node, unless that run of the node has ended. */
+  #atNode(callback: () => unknown): void {
+    this.#serving?.life.run(callback);
   }
 
   #alive(): boolean {
@@ -149,9 +160,10 @@ export class SimStream<Out extends object, In extends object> implements Outgoin
   }
 
   #lost(error: HoldfastError): void {
-    if (!this.#alive()) return;
-    this.#hangUp(error);
-    this.#clientGone.abort(error);
+    this.#atNode(() => {
+      this.#hangUp(error);
+      this.#clientGone.abort(error);
+    });
   }
 
   #arriveEnd(error: HoldfastError | undefined): void {

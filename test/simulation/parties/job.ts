@@ -17,13 +17,23 @@ export const queues = ['mail', 'bills'] as const;
 const lanes = 8;
 const priorities = ['high', 'normal', 'normal', 'normal', 'low'] as const;
 
+/**
+ * The task types: `quick` ones take some milliseconds, so that workers fetch them ahead, and a worker may run fewer `slow`
+ * ones at once than it has slots.
+ */
+export const jobTypes = ['job', 'quick', 'slow'] as const;
+export type JobType = (typeof jobTypes)[number];
+/** How many `slow` tasks a worker runs at once, in clusters with such a limit. */
+export const slowAtOnce = 1;
+
 interface JobLimits {
+  readonly type?: JobType;
   readonly maxAttempts: number;
   readonly timeoutMs: number | undefined;
 }
 
-export function jobOf({ maxAttempts, timeoutMs }: JobLimits) {
-  return defineTask('job', {
+export function jobOf({ type = 'job', maxAttempts, timeoutMs }: JobLimits) {
+  return defineTask(type, {
     input: typed<JobInput>(),
     output: typed<JobResult>(),
     queue: 'mail',
@@ -45,13 +55,26 @@ export interface PlannedSubmission {
 
 /**
  * Plans the task submissions of a simulated cluster: more than half of them with an ordering key, some delayed, some
- * with a deadline or a short lifetime, each with three attempts at most.
+ * with a deadline or a short lifetime, each with three attempts at most. In some clusters a third of them comes at one
+ * moment.
  */
 export function planSubmissions(world: World): PlannedSubmission[] {
-  return Array.from({ length: world.between(72, 80) }, (_, n) => planSubmission(world, n));
+  const burstAtMs = world.between(5_000, 40_000);
+  return Array.from({ length: world.between(72, 80) }, (_, n) => {
+    const isInBurst = world.features.hasBursts && world.chance(0.35);
+    if (world.features.hasPoison && world.chance(0.025)) world.poison.add(n);
+    const type = typeOf(world, isInBurst);
+    return planSubmission(world, n, type, isInBurst ? burstAtMs : world.between(0, 45_000));
+  });
 }
 
-function planSubmission(world: World, n: number): PlannedSubmission {
+function typeOf(world: World, isInBurst: boolean): JobType {
+  if (isInBurst) return world.chance(0.75) ? 'quick' : 'slow';
+  if (world.features.limitsTypes && world.chance(0.25)) return 'slow';
+  return world.chance(0.15) ? 'quick' : 'job';
+}
+
+function planSubmission(world: World, n: number, type: JobType, atMs: number): PlannedSubmission {
   const inLane = n < lanes || world.chance(0.6);
   const lane = n < lanes ? n : world.between(0, lanes - 1);
   const queue = queues[(inLane ? lane : n) % queues.length] ?? 'mail';
@@ -64,10 +87,11 @@ function planSubmission(world: World, n: number): PlannedSubmission {
   return {
     key,
     n,
-    atMs: world.between(0, 45_000),
+    atMs,
     job: jobOf({
+      type,
       maxAttempts: world.between(1, 3),
-      timeoutMs: world.chance(0.25) ? world.between(8_000, 40_000) : undefined,
+      timeoutMs: world.chance(0.25) ? world.between(3_000, 60_000) : undefined,
     }),
     options: (nowMs) => ({
       idempotencyKey: key,

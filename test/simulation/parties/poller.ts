@@ -10,8 +10,8 @@ import type { SimProcess } from '../network/process.ts';
 import { rethrowUnlessTransient } from '../network/transient.ts';
 import { SimTransport } from '../network/transport.ts';
 import type { World } from '../world.ts';
-import { delayAheadMs } from './attempt.ts';
-import { type JobInput, type JobResult, queues } from './job.ts';
+import { delayAheadMs, endProcess } from './attempt.ts';
+import { type JobInput, type JobResult, jobTypes, queues, slowAtOnce } from './job.ts';
 import { processOf } from './parties.ts';
 
 const timeoutMs = 10_000;
@@ -64,11 +64,16 @@ export class Poller {
 
   async #claim(requestId: string): Promise<readonly Assignment[]> {
     const { name } = this.process;
+    const { features } = this.#world;
     const request = {
       workerName: name,
       workerId: name,
       queues: [...queues],
-      types: [{ type: 'job', maxVersion: 1 }],
+      types: jobTypes.map((type) => ({
+        type,
+        maxVersion: 1,
+        ...(type === 'slow' && features.limitsTypes && { tasks: slowAtOnce }),
+      })),
       maxTasks: 2,
       waitMs: 5_000n,
       requestId,
@@ -77,7 +82,16 @@ export class Poller {
   }
 
   async #work(task: Assignment): Promise<void> {
+    const end = this.#world.begin(this.process, task.taskId, Number(task.fencingToken));
+    const settles = await this.#handle(task);
+    end();
+    if (settles) await this.#settle(task);
+  }
+
+  /** Runs one attempt, with its heartbeats. Returns false if the attempt must not be settled. */
+  async #handle(task: Assignment): Promise<boolean> {
     const world = this.#world;
+    if (world.poison.has(inputOf(task).n)) await endProcess(world, this.process);
     const { clock } = this.process;
     const unresponsive = world.injectFault('ran on after its lease', 0.1);
     const endMs =
@@ -85,11 +99,11 @@ export class Poller {
       (unresponsive ? unresponsiveMs(world) : world.between(50, world.chance(0.15) ? 35_000 : 4_000));
     while (world.elapsedMs + heartbeatMs < endMs) {
       await clock.sleep(heartbeatMs);
-      if (!unresponsive && !(await this.#heartbeat(task))) return;
+      if (!unresponsive && !(await this.#heartbeat(task))) return false;
     }
     await clock.sleep(endMs - world.elapsedMs);
     if (unresponsive) await this.#sendMissedHeartbeats(task);
-    await this.#settle(task);
+    return true;
   }
 
   /** Sends the heartbeats that an attempt did not send during its run, within 2.5 s. */
@@ -121,7 +135,7 @@ export class Poller {
         ? this.#transport.call(WorkerService.method.succeedTask, { lease, result }, { timeoutMs })
         : this.#transport.call(
             WorkerService.method.failTask,
-            { lease, reason, afterMs, message: 'no' },
+            { lease, reason, afterMs, message: 'no', begun: true },
             { timeoutMs },
           );
       const response = await call.catch((thrown: unknown) =>
@@ -143,9 +157,13 @@ function unresponsiveMs(world: World): number {
   return world.between(30_500, world.chance(0.6) ? 33_000 : 60_000);
 }
 
-function resultOf({ spec, fencingToken }: Assignment) {
-  const { n } = JSON.parse(new TextDecoder().decode(spec?.payload?.bytes)) as JobInput;
-  const result: JobResult = { n, fencingToken: Number(fencingToken) };
+function inputOf({ spec }: Assignment): JobInput {
+  return JSON.parse(new TextDecoder().decode(spec?.payload?.bytes)) as JobInput;
+}
+
+function resultOf(task: Assignment) {
+  const { n } = inputOf(task);
+  const result: JobResult = { n, fencingToken: Number(task.fencingToken) };
   return { contentType: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(result)) };
 }
 
