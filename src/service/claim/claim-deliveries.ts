@@ -11,8 +11,9 @@ import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.
 import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
-import { type ReadResult, readEach } from '../read-each.ts';
+import type { ReadResult } from '../read-each.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
+import { type ReadAhead, readSnapshots } from './read-ahead.ts';
 import {
   deferUnhandled,
   deferUnknown,
@@ -32,6 +33,8 @@ export interface Claimant {
   /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
   readonly begins: boolean;
   readonly sessionId: string | undefined;
+  /** The reads of tasks that were begun when their messages were received, before there was room for them. */
+  readonly readAhead?: ReadAhead | undefined;
   /** Called once for each task that another worker claimed first; the error names that worker. */
   onRaceLost?(error: HoldfastError): void;
 }
@@ -84,33 +87,6 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
 const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
 /**
- * Returns true for the first delivery after a task's submission. The task is almost always unchanged then, so its head is
- * not read.
- */
-function isFirstDelivery({ message, receiveCount }: Delivery): boolean {
-  return message.reason === 'submit' && receiveCount === 1;
-}
-
-async function readSnapshots(
-  context: ServiceContext,
-  deliveries: readonly Delivery[],
-): Promise<ReadonlyMap<Delivery, ReadResult>> {
-  const { store } = context;
-  const nowMs = context.clock.now();
-  const ids = (some: readonly Delivery[]): string[] => some.map((delivery) => delivery.message.id);
-  const first = store.readAsSubmitted === undefined ? [] : deliveries.filter(isFirstDelivery);
-  const rest = first.length === 0 ? deliveries : deliveries.filter((delivery) => !isFirstDelivery(delivery));
-  const [asSubmitted, read] = await Promise.all([
-    readEach(ids(first), async (some) => (await store.readAsSubmitted?.(some, nowMs)) ?? []),
-    readEach(ids(rest), (some) => store.read(some, nowMs)),
-  ]);
-  return new Map([
-    ...first.map((delivery, i) => [delivery, asSubmitted[i]] as const),
-    ...rest.map((delivery, i) => [delivery, read[i]] as const),
-  ]);
-}
-
-/**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
  * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
  * replaced with a new message.
@@ -121,7 +97,8 @@ async function loadCandidates(
   claimant: Claimant,
 ): Promise<Candidate[]> {
   const unread = deliveries.filter((delivery) => delivery.snapshot === undefined);
-  const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread);
+  const { readAhead } = claimant;
+  const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread, readAhead);
   const candidates: Candidate[] = [];
   for (const delivery of deliveries) {
     const found = delivery.snapshot ?? read.get(delivery);

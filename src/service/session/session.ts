@@ -5,6 +5,7 @@ import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
+import { type ReadAhead, readAheadOf } from '../claim/read-ahead.ts';
 import { withinTypeRoom } from '../claim/within-room.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
@@ -40,6 +41,8 @@ export class WorkerSession implements Session, LiveSession {
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
   readonly #queues: SessionQueues;
+  /** The reads of tasks that the broker has received ahead; undefined if the store reads no task before a claim. */
+  readonly #readAhead: ReadAhead | undefined;
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
@@ -60,11 +63,13 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     this.#credits = new SessionCredits(hello);
     this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
+    this.#readAhead = hello.beginsAtOnce ? readAheadOf(context) : undefined;
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
       begins: hello.beginsAtOnce,
       sessionId: this.id,
+      readAhead: this.#readAhead,
     };
     this.reserved = new ReservedTasks(context.heldLeases);
     this.#connectedAtMs = context.clock.now();
@@ -271,6 +276,7 @@ export class WorkerSession implements Session, LiveSession {
       types: this.#hello.types,
       room: () => this.#room(),
       roomOfType: this.#credits.roomOfType,
+      ahead: this.#readAhead && ((deliveries) => this.#readAhead?.begin(deliveries)),
       waitMs: receiveWaitMs,
       signal: this.#interruption.signal,
     };
