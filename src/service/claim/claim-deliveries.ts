@@ -23,6 +23,7 @@ import {
   returnDeliveries,
   returnUnread,
   settleDelivery,
+  showAgain,
 } from './return-deliveries.ts';
 
 /** The worker for which tasks are claimed. */
@@ -88,7 +89,7 @@ const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
 /**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
- * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
+ * hides, deletes or reroutes the others. Deliveries of a queue that was paused since their receive are shown again. A delivery that was received too often (`limits.deliveryReceives`) is also
  * replaced with a new message.
  */
 async function loadCandidates(
@@ -100,6 +101,7 @@ async function loadCandidates(
   const { readAhead } = claimant;
   const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread, readAhead);
   const candidates: Candidate[] = [];
+  const paused: Delivery[] = [];
   for (const delivery of deliveries) {
     const found = delivery.snapshot ?? read.get(delivery);
     if (found === undefined) context.background('unknown delivery', deferUnknown(context, delivery));
@@ -115,10 +117,12 @@ async function loadCandidates(
       context.background('delivery', rerouteMisplaced(context, delivery, found));
     else if (!handles(claimant, found) && !isEnded(found.head))
       context.background('delivery', deferUnhandled(context, delivery));
+    else if (context.queues.of(found.submission.scope).paused) paused.push(delivery);
     else candidates.push({ delivery, snapshot: found });
     if (delivery.receiveCount >= limits.deliveryReceives)
       context.background('delivery', resend(context, delivery));
   }
+  context.background('delivery', showAgain(context, paused));
   return candidates;
 }
 

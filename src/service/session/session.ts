@@ -386,6 +386,8 @@ export class WorkerSession implements Session, LiveSession {
     if (!this.begins) {
       for (const task of tasks) this.reserved.add(task);
       this.#context.rebalance.begin();
+      // A queue may have been paused while the tasks were claimed.
+      this.#recallPaused();
     }
     this.#sink.assign(this.#seq, tasks);
   }
