@@ -59,7 +59,7 @@ export interface ReceiveRequest {
   readonly roomOfType?: ((type: string) => number) | undefined;
   /**
    * Present if the caller calls again and again and begins each task at once. An external broker may then receive messages
-   * ahead of the caller's room, about as many as the caller takes in a second. It calls `ahead` with the deliveries that
+   * ahead of the caller's room, about as many as the caller takes within a second. It calls `ahead` with the deliveries that
    * it buffers so, and shows those again that are not taken within a second.
    */
   readonly ahead?: ((deliveries: readonly Delivery[]) => void) | undefined;

@@ -383,13 +383,12 @@ export class WorkerSession implements Session, LiveSession {
     }
     this.#seq++;
     this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
-    if (!this.begins) {
-      for (const task of tasks) this.reserved.add(task);
-      this.#context.rebalance.begin();
-      // A queue may have been paused while the tasks were claimed.
-      this.#recallPaused();
-    }
+    if (!this.begins) for (const task of tasks) this.reserved.add(task);
     this.#sink.assign(this.#seq, tasks);
+    if (this.begins) return;
+    this.#context.rebalance.begin();
+    // A queue may have been paused while the tasks were claimed. The worker knows them only now.
+    this.#recallPaused();
   }
 
   #release(tasks: readonly Assignment[]): void {

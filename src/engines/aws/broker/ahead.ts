@@ -3,13 +3,17 @@ const mostAhead = 192;
 /** The taken deliveries are counted in windows of this length, for a second in all. */
 const windowMs = 200;
 const windowCount = 5;
+/**
+ * How many windows the messages should last, of the five in a second. A message that is not taken within a second is shown
+ * again, so a flow may become slower by 40 % until that happens.
+ */
+const aheadWindows = 3;
 
 /**
- * How many messages of one queue are received ahead of the free slots of the workers that begin each task at once: about
- * as many as they take in a second. It is the number that they took in the last second, as if each window of 200 ms had
- * been like the least of them. So an uneven flow, such as that of long tasks, receives little ahead, and a flow that
- * stops receives nothing ahead after at most 400 ms. A new flow is known after two windows. All times are
- * monotonic.
+ * How many messages of one queue are received ahead of the free slots of the workers that begin each task at once: as many
+ * as they take in 0.6 s, by the least busy one of the last five windows of 200 ms. So an uneven flow, such as that of long
+ * tasks, receives little ahead, and a flow that stops receives nothing ahead after at most 400 ms. A new flow is known
+ * after two windows. All times are monotonic.
  */
 export class Ahead {
   /** The number of deliveries taken in each of the last complete windows, and in the current one. */
@@ -35,7 +39,7 @@ export class Ahead {
     let least = counted <= 0 ? 0 : Number.POSITIVE_INFINITY;
     for (let back = 1; back <= counted; back++)
       least = Math.min(least, this.#taken[(this.#window - back) % this.#taken.length] ?? 0);
-    return Math.min(mostAhead, least * windowCount);
+    return Math.min(mostAhead, least * aheadWindows);
   }
 
   #moveTo(nowMs: number): void {
