@@ -4,7 +4,7 @@ import type { Delivery } from '../../src/ports/broker.ts';
 import { idsOf, mail, messages, type Site, want } from './broker-on-sqs.ts';
 import type { Says } from './says.ts';
 
-/** What a worker with one free slot every 20 ms took, and what the broker buffered for it. */
+/** The deliveries that a worker with one free slot every 20 ms took, and those that the broker buffered for it. */
 interface Flow {
   readonly taken: Delivery[];
   readonly ahead: Delivery[];

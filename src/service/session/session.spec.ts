@@ -74,7 +74,7 @@ it('tasks of a queue that is paused while they are claimed are recalled as soon 
     { ...hello, types, tasks: 2, bytes: 1_000_000, beginsAtOnce: false },
     {
       assign: (_seq, tasks) => void seen.push(...tasks.map(({ key }) => key)),
-      cancel: (_id, _token, cause) => void seen.push(cause),
+      cancel: (_id, _fencingToken, cause) => void seen.push(cause),
       drain() {},
     },
   );
