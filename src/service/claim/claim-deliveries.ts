@@ -25,6 +25,7 @@ import {
   settleDelivery,
   showAgain,
 } from './return-deliveries.ts';
+import { isUnanswered, releaseUnanswered, type UnansweredClaim } from './unanswered-claims.ts';
 
 /** The worker for which tasks are claimed. */
 export interface Claimant {
@@ -197,6 +198,7 @@ async function writeClaims(
   const assigned: Assignment[] = [];
   const lostRaces: Candidate[] = [];
   const failed: Delivery[] = [];
+  const unanswered: PlannedClaim[] = [];
   const outcomes = await context.store.append(planned.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -209,12 +211,20 @@ async function writeClaims(
     } else if (outcome.kind === 'conflict' && outcome.current !== undefined) {
       claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));
       lostRaces.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
-    } else if (outcome.kind === 'failed') failed.push(one.candidate.delivery);
+    } else if (outcome.kind === 'failed') {
+      if (isUnanswered(outcome.error)) unanswered.push(one);
+      else failed.push(one.candidate.delivery);
+    }
     // If the task no longer exists, its delivery becomes visible again by itself, and the next receive hides or deletes it
     // as the delivery of an unknown task.
   }
   context.background('delivery', returnDeliveries(context, failed));
+  releaseUnanswered(context, unanswered.map(unansweredOf));
   return { assigned, lostRaces };
+}
+
+function unansweredOf({ candidate, change }: PlannedClaim): UnansweredClaim {
+  return { delivery: candidate.delivery, fencingToken: change.head.fencingToken };
 }
 
 /**
@@ -229,14 +239,17 @@ async function claimCandidates(
   let candidates = first;
   const assignments: Assignment[] = [];
   for (let i = 0; i < maxTries && candidates.length > 0; i++) {
+    let planned: readonly PlannedClaim[] = [];
     try {
-      const planned = await planClaims(context, candidates, claimant);
+      planned = await planClaims(context, candidates, claimant);
       if (planned.length === 0) break;
       const { assigned, lostRaces } = await writeClaims(context, planned, claimant);
       assignments.push(...assigned);
       candidates = lostRaces;
     } catch (thrown) {
-      const deliveries = candidates.map(({ delivery }) => delivery);
+      const isUnknown = planned.length > 0 && isUnanswered(thrown);
+      if (isUnknown) releaseUnanswered(context, planned.map(unansweredOf));
+      const deliveries = isUnknown ? [] : candidates.map(({ delivery }) => delivery);
       context.background('delivery', returnDeliveries(context, deliveries));
       // Tasks that were claimed in earlier rounds must still reach their worker.
       if (assignments.length === 0) throw thrown;
