@@ -167,6 +167,19 @@ describe('workers that all keep tasks in their buffers', () => {
   });
 });
 
+it('a worker with two streams, because the older one drains, exchanges no tasks with itself', async () => {
+  await submitItems(node, ...keys(4).map((key) => item(key)));
+  const older = new Worker(node, 'same', 4);
+  await node.clock.advance(150);
+  older.session.drain();
+  const newer = new Worker(node, 'same', 4);
+  await node.clock.advance(2_000);
+  expect([older.recalled, newer.keys]).toEqual([[], []]);
+  new Worker(node, 'free', 1);
+  await node.clock.advance(250);
+  expect(older.recalled.map(({ key }) => key)).toEqual(['k3']);
+});
+
 it('a task that its worker does not give back is recalled at most once a second', async () => {
   await submitItems(node, item('a'));
   const busy = new Worker(node, 'busy', 1);

@@ -41,8 +41,10 @@ export class Rebalance {
   #round(): boolean {
     const busy = [...this.#sessions.all()].filter(({ reserved }) => !reserved.isEmpty);
     if (busy.length === 0) return false;
+    // The tasks of a drained stream are still kept by its worker, which has another stream already.
+    const busyWorkers = new Set(busy.map(({ worker }) => worker));
     for (const session of [...this.#sessions.waiting]) {
-      const room = session.freeRoom();
+      const room = busyWorkers.has(session.worker) ? undefined : session.freeRoom();
       if (room !== undefined) this.#fill(room, busy);
     }
     return true;
