@@ -20,6 +20,7 @@ class Worker {
   readonly assigned: Assignment[] = [];
   readonly recalled: { readonly key: string; readonly cause: CancelCause; readonly atMs: number }[] = [];
   deaf = false;
+  ended = 0;
 
   constructor(node: ApiNode, id: string, tasks: number, more: Partial<WorkerHello> = {}) {
     this.node = node;
@@ -42,6 +43,17 @@ class Worker {
 
   get keys(): string[] {
     return this.assigned.map(({ key }) => key);
+  }
+
+  /** Ends all tasks that were assigned so far. */
+  async endAll(): Promise<void> {
+    const left = this.assigned.slice(this.ended);
+    this.ended = this.assigned.length;
+    const nothing = { result: undefined, message: '', errorType: '', afterMs: undefined };
+    await this.node.service.settle(
+      left.map(({ lease }) => ({ lease, outcome: 'succeeded', begun: true, ...nothing })),
+      { tenant: 'default', sessionId: this.session.id },
+    );
   }
 
   begin(...keys: readonly string[]): void {
@@ -114,6 +126,24 @@ describe('a worker that waits for work beside one that keeps tasks in its buffer
     free.begin(...free.keys);
     await node.clock.advance(250);
     expect(free.keys).toHaveLength(6);
+  });
+
+  it('gets twice as many, and all that are left, if it is free again within a second', async () => {
+    await submitItems(node, ...keys(30).map((key) => item(key)));
+    const busy = new Worker(node, 'busy', 30);
+    const free = new Worker(node, 'free', 4);
+    const counts: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await node.clock.advance(250);
+      counts.push(busy.recalled.length);
+      // The free worker ends all that it gets at once, so that it has room again.
+      while (free.ended < free.assigned.length) {
+        await free.endAll();
+        await node.clock.advance(1);
+      }
+    }
+    expect(counts).toEqual([4, 12, 28, 30]);
+    expect(free.keys).toHaveLength(30);
   });
 
   it('gets no task that was fetched less than 100 ms ago', async () => {

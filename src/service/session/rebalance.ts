@@ -9,6 +9,16 @@ const roundMs = 250;
 const leastReservedMs = 100;
 /** The time after a task's recall in which it is not recalled again, in ms. */
 const recalledMs = 1_000;
+/** A worker that is free again within this time, in ms, after tasks were recalled for it gets twice as many. */
+const freeAgainMs = 1_000;
+/** The most doublings of a free worker's room. */
+const mostDoublings = 4;
+
+/** When tasks were last recalled for a free session, in ms of the monotonic clock, and how often in a row. */
+interface Streak {
+  readonly atMs: number;
+  readonly doublings: number;
+}
 
 /**
  * Recalls tasks that wait in a busy worker while another worker of this node waits for work. The busy worker releases
@@ -20,6 +30,7 @@ export class Rebalance {
   readonly #sessions: Sessions;
   /** When tasks were recalled, in ms of the monotonic clock. */
   readonly #recalledAtMs = new Map<TaskId, number>();
+  readonly #streaks = new WeakMap<LiveSession, Streak>();
   #isScheduled = false;
 
   constructor(clock: Clock, sessions: Sessions) {
@@ -45,18 +56,34 @@ export class Rebalance {
     const busyWorkers = new Set(busy.map(({ worker }) => worker));
     for (const session of [...this.#sessions.waiting]) {
       const room = busyWorkers.has(session.worker) ? undefined : session.freeRoom();
-      if (room !== undefined) this.#fill(room, busy);
+      if (room === undefined) continue;
+      const doublings = this.#doublingsOf(session);
+      if (this.#fill(room, busy, doublings))
+        this.#streaks.set(session, { atMs: this.#clock.monotonic(), doublings });
     }
     return true;
   }
 
-  /** Recalls as many tasks as the free session has room for, from each busy one at most half of its reserved tasks. */
-  #fill(room: FreeRoom, busy: readonly LiveSession[]): void {
-    let { tasks, bytes } = room;
+  /** Returns how often the room of a free session is doubled: once more each time that it is soon free again. */
+  #doublingsOf(session: LiveSession): number {
+    const streak = this.#streaks.get(session);
+    if (streak === undefined || this.#clock.monotonic() > streak.atMs + freeAgainMs) return 0;
+    return Math.min(mostDoublings, streak.doublings + 1);
+  }
+
+  /**
+   * Recalls as many tasks as the free session has room for, from each busy one at most half of its reserved tasks. A
+   * session that is soon free again begins tasks fast: more are recalled for it, since each recall takes a round.
+   * Returns true if any task was recalled.
+   */
+  #fill(room: FreeRoom, busy: readonly LiveSession[], doublings: number): boolean {
+    let tasks = room.tasks * 2 ** doublings;
+    let bytes = room.bytes * 2 ** doublings;
+    let isAny = false;
     const ofType = new Map<string, number>();
     for (const session of busy) {
       const reserved = this.#recallable(session);
-      const most = Math.min(tasks, Math.ceil(reserved.length / 2));
+      const most = Math.min(tasks, doublings === 0 ? Math.ceil(reserved.length / 2) : reserved.length);
       const recalled: HeldLease[] = [];
       for (const lease of reserved.toReversed()) {
         const { submission } = lease.snapshot;
@@ -68,8 +95,10 @@ export class Rebalance {
         recalled.push(lease);
       }
       tasks -= recalled.length;
+      isAny ||= recalled.length > 0;
       this.#recall(session, recalled);
     }
+    return isAny;
   }
 
   #recallable({ reserved }: LiveSession): readonly HeldLease[] {
