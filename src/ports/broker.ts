@@ -57,6 +57,12 @@ export interface ReceiveRequest {
    * deliveries are chosen, for a type of which a message is visible. It is absent if no type has a limit of its own.
    */
   readonly roomOfType?: ((type: string) => number) | undefined;
+  /**
+   * Present if the caller calls again and again and begins each task at once. An external broker may then receive messages
+   * ahead of the caller's room, about as many as the caller takes within a second. It calls `ahead` with the deliveries that
+   * it buffers so, and shows those again that are not taken within a second.
+   */
+  readonly ahead?: ((deliveries: readonly Delivery[]) => void) | undefined;
   /** How long `receive` waits for a visible message, in ms. */
   readonly waitMs: number;
   /** The signal that ends the wait of `receive` at once; `receive` then returns an empty list. */

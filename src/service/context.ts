@@ -8,6 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
+import type { Rebalance } from './session/rebalance.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
 import type { ChangeFeed } from './watch/change-feed.ts';
@@ -38,6 +39,7 @@ export interface ServiceContext {
   readonly leaseGrace: LeaseGrace;
   readonly queues: QueueSettings;
   readonly sessions: Sessions;
+  readonly rebalance: Rebalance;
   readonly redriveNotes: RedriveNotes;
   /**
    * Tracks background work, which continues after the caller has its response, for example the dispatch of

@@ -17,6 +17,7 @@ import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
 import { RedriveNotes } from './redrive/redrive-notes.ts';
 import type { Service } from './service.ts';
+import { Rebalance } from './session/rebalance.ts';
 import { openSession } from './session/session.ts';
 import { createSessions } from './session/sessions.ts';
 import { heartbeat } from './settle/heartbeat.ts';
@@ -63,6 +64,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   const queues = new QueueSettings(options.registry, options.createQueues);
   await queues.refresh();
   const feed = createChangeFeed();
+  const sessions = createSessions();
   const logFailure = (what: string, work: Promise<unknown>): Promise<void> =>
     work.then(
       () => {},
@@ -76,7 +78,8 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     heldLeases: createHeldLeases(),
     leaseGrace: new LeaseGrace(options),
-    sessions: createSessions(),
+    sessions,
+    rebalance: new Rebalance(options.clock, sessions),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {
       const finished = logFailure(what, work);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
+import { ahead } from './ahead.ts';
 import { batches } from './batches.ts';
 import { Site } from './broker-on-sqs.ts';
 import { deadLetters } from './dead-letters.ts';
@@ -14,6 +15,7 @@ import { typesApart } from './types-apart.ts';
 const subjects: Readonly<Record<string, (says: Says) => void>> = {
   batches: batches,
   polling: polling,
+  'receives ahead': ahead,
   'duplicates and unreadable messages': doublesAndPoison,
   'failures of SQS': failures,
   'failures of one priority': failingLevels,

@@ -3,6 +3,7 @@ import { item, specOf } from '../../../test/fixtures/api-node.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
+import type { Faults } from '../../engines/memory/faults.ts';
 import type { Broker } from '../../ports/broker.ts';
 import { silentLog } from '../../ports/log.ts';
 import type { Change, LaneKey, TaskId, TaskStore, WriteOutcome } from '../../ports/task-store.ts';
@@ -158,4 +159,55 @@ test('of two messages of one task that are received together one is deleted, so 
   const want = { types: [{ type: 'note', maxVersion: 1 }], room: () => ({ tasks: 10, bytes: 1_000 }) };
   const signal = new AbortController().signal;
   expect(await broker.receive([target], { ...want, waitMs: 0, signal })).toHaveLength(1);
+});
+
+test.each([0, 3])(
+  'a task whose claim is recorded but not answered, by a store that is away for %i s then, is released and loses nothing',
+  async (awayS) => {
+    const clock = virtualClock();
+    const lost = new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'the test lost the answer');
+    const faults: Faults = {};
+    const engine = externalMemory({ clock, faults });
+    const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
+    const { service } = await createService(options);
+    const [task] = await service.submit(target, [item('a')], { notAfterMs: undefined });
+    const id = task !== undefined && task.error === undefined ? task.id : '';
+    const claim = () =>
+      service.claim({
+        ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1, waitMs: 0 },
+        ...{ workerName: 'w', workerId: '1', requestId: '', signal: new AbortController().signal },
+      });
+    faults.after = ({ name }) => (name === 'store.append' ? Promise.reject(lost) : undefined);
+    await claim().catch((error: unknown) => expect(error).toBe(lost));
+    delete faults.after;
+    const isAway = (): boolean => clock.monotonic() < awayS * 1_000;
+    faults.before = ({ name }) => (name.startsWith('store.') && isAway() ? Promise.reject(lost) : undefined);
+    await clock.advance(8_000);
+    expect(await claim()).toMatchObject([{ id, attempt: 1 }]);
+    const history = await service.history(tenant, id, 0);
+    expect(history.map(({ kind }) => kind)).toEqual(['submitted', 'claimed', 'claimReleased', 'claimed']);
+    expect(history[2]).toMatchObject({ countsAsRelease: false, retryAtMs: undefined });
+  },
+);
+
+test('a task whose claim was not recorded and not answered is claimed some seconds later', async () => {
+  const clock = virtualClock();
+  const lost = new HoldfastError('UNAVAILABLE', 'STORE_FAILED', 'the test lost the request');
+  const faults: Faults = {};
+  const engine = externalMemory({ clock, faults });
+  const options = { ...engine, node: 'n', clock, log: silentLog, createQueues: true };
+  const { service } = await createService(options);
+  await service.submit(target, [item('a')], { notAfterMs: undefined });
+  const claim = () =>
+    service.claim({
+      ...{ tenant, queues: ['q'], types: [{ type: 'note', maxVersion: 1 }], maxTasks: 1, waitMs: 0 },
+      ...{ workerName: 'w', workerId: '1', requestId: '', signal: new AbortController().signal },
+    });
+  faults.before = ({ name }) => (name === 'store.append' ? Promise.reject(lost) : undefined);
+  await claim().catch((error: unknown) => expect(error).toBe(lost));
+  delete faults.before;
+  await clock.advance(1_000);
+  expect(await claim()).toEqual([]);
+  await clock.advance(soonMs);
+  expect(await claim()).toMatchObject([{ key: 'a', attempt: 1 }]);
 });

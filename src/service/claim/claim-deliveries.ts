@@ -13,9 +13,10 @@ import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.
 import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
-import { type ReadResult, readEach } from '../read-each.ts';
+import type { ReadResult } from '../read-each.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
 import { isClaimedAlone, logAlone, withoutCompany } from './alone.ts';
+import { type ReadAhead, readSnapshots } from './read-ahead.ts';
 import {
   deferUnhandled,
   deferUnknown,
@@ -25,7 +26,9 @@ import {
   returnDeliveries,
   returnUnread,
   settleDelivery,
+  showAgain,
 } from './return-deliveries.ts';
+import { isUnanswered, releaseUnanswered, type UnansweredClaim } from './unanswered-claims.ts';
 
 /** The worker for which tasks are claimed. */
 export interface Claimant {
@@ -39,6 +42,8 @@ export interface Claimant {
   readonly begins: boolean;
   /** Undefined for a single claim call, which takes a task that must run alone as its only task. */
   readonly sessionId: string | undefined;
+  /** The reads of tasks that were begun when their messages were received, before there was room for them. */
+  readonly readAhead?: ReadAhead | undefined;
   /** Called once for each task that another worker claimed first; the error names that worker. */
   onRaceLost?(error: HoldfastError): void;
 }
@@ -93,35 +98,8 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
 const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
 /**
- * Returns true for the first delivery after a task's submission. The task is almost always unchanged then, so its head is
- * not read.
- */
-function isFirstDelivery({ message, receiveCount }: Delivery): boolean {
-  return message.reason === 'submit' && receiveCount === 1;
-}
-
-async function readSnapshots(
-  context: ServiceContext,
-  deliveries: readonly Delivery[],
-): Promise<ReadonlyMap<Delivery, ReadResult>> {
-  const { store } = context;
-  const nowMs = context.clock.now();
-  const ids = (some: readonly Delivery[]): string[] => some.map((delivery) => delivery.message.id);
-  const first = store.readAsSubmitted === undefined ? [] : deliveries.filter(isFirstDelivery);
-  const rest = first.length === 0 ? deliveries : deliveries.filter((delivery) => !isFirstDelivery(delivery));
-  const [asSubmitted, read] = await Promise.all([
-    readEach(ids(first), async (some) => (await store.readAsSubmitted?.(some, nowMs)) ?? []),
-    readEach(ids(rest), (some) => store.read(some, nowMs)),
-  ]);
-  return new Map([
-    ...first.map((delivery, i) => [delivery, asSubmitted[i]] as const),
-    ...rest.map((delivery, i) => [delivery, read[i]] as const),
-  ]);
-}
-
-/**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
- * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
+ * hides, deletes or reroutes the others. Deliveries of a queue that was paused since their receive are shown again. A delivery that was received too often (`limits.deliveryReceives`) is also
  * replaced with a new message.
  */
 async function loadCandidates(
@@ -130,8 +108,10 @@ async function loadCandidates(
   claimant: Claimant,
 ): Promise<Candidate[]> {
   const unread = deliveries.filter((delivery) => delivery.snapshot === undefined);
-  const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread);
+  const { readAhead } = claimant;
+  const read = unread.length === 0 ? noSnapshots : await readSnapshots(context, unread, readAhead);
   const candidates: Candidate[] = [];
+  const paused: Delivery[] = [];
   for (const delivery of deliveries) {
     const found = delivery.snapshot ?? read.get(delivery);
     if (found === undefined) context.background('unknown delivery', deferUnknown(context, delivery));
@@ -147,10 +127,12 @@ async function loadCandidates(
       context.background('delivery', rerouteMisplaced(context, delivery, found));
     else if (!handles(claimant, found) && !isEnded(found.head))
       context.background('delivery', deferUnhandled(context, delivery));
+    else if (context.queues.of(found.submission.scope).paused) paused.push(delivery);
     else candidates.push({ delivery, snapshot: found });
     if (delivery.receiveCount >= limits.deliveryReceives)
       context.background('delivery', resend(context, delivery));
   }
+  context.background('delivery', showAgain(context, paused));
   return candidates;
 }
 
@@ -257,6 +239,7 @@ async function writeClaims(
   const assigned: Assignment[] = [];
   const lostRaces: Candidate[] = [];
   const failed: Delivery[] = [];
+  const unanswered: PlannedClaim[] = [];
   const outcomes = await context.store.append(planned.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -269,12 +252,20 @@ async function writeClaims(
     } else if (outcome.kind === 'conflict' && outcome.current !== undefined) {
       claimant.onRaceLost?.(lostRace(outcome.current.id, outcome.current.head));
       lostRaces.push({ delivery: one.candidate.delivery, snapshot: outcome.current });
-    } else if (outcome.kind === 'failed') failed.push(one.candidate.delivery);
+    } else if (outcome.kind === 'failed') {
+      if (isUnanswered(outcome.error)) unanswered.push(one);
+      else failed.push(one.candidate.delivery);
+    }
     // If the task no longer exists, its delivery becomes visible again by itself, and the next receive hides or deletes it
     // as the delivery of an unknown task.
   }
   context.background('delivery', returnDeliveries(context, failed));
+  releaseUnanswered(context, unanswered.map(unansweredOf));
   return { assigned, lostRaces };
+}
+
+function unansweredOf({ candidate, change }: PlannedClaim): UnansweredClaim {
+  return { delivery: candidate.delivery, head: change.head };
 }
 
 /**
@@ -289,16 +280,19 @@ async function claimCandidates(
   let candidates = first;
   const assignments: Assignment[] = [];
   for (let i = 0; i < maxTries && candidates.length > 0; i++) {
+    let planned: readonly PlannedClaim[] = [];
     try {
       const all = await planClaims(context, candidates, claimant);
-      const planned =
+      planned =
         claimant.sessionId === undefined ? withoutCompany(context, all, assignments.length === 0) : all;
       if (planned.length === 0) break;
       const { assigned, lostRaces } = await writeClaims(context, planned, claimant);
       assignments.push(...assigned);
       candidates = lostRaces;
     } catch (thrown) {
-      const deliveries = candidates.map(({ delivery }) => delivery);
+      const isUnknown = planned.length > 0 && isUnanswered(thrown);
+      if (isUnknown) releaseUnanswered(context, planned.map(unansweredOf));
+      const deliveries = isUnknown ? [] : candidates.map(({ delivery }) => delivery);
       context.background('delivery', returnDeliveries(context, deliveries));
       // Tasks that were claimed in earlier rounds must still reach their worker.
       if (assignments.length === 0) throw thrown;

@@ -3,6 +3,7 @@ import { item } from '../../../test/fixtures/api-node.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { memory } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
+import { externalMemory } from '../../testing/external-broker.ts';
 import { virtualClock } from '../../testing/virtual-clock.ts';
 import { createService } from '../create-service.ts';
 
@@ -105,4 +106,51 @@ describe('a claim request that waits', () => {
     await clock.advance(0);
     expect(answered).toMatchObject([{ tasks: [{ key: 'of r' }] }]);
   });
+});
+
+describe('a delivery that is received before its node knows that the queue is paused', () => {
+  const brokers = [
+    ['an external broker', externalMemory],
+    ['a transactional broker', memory],
+  ] as const;
+  it.each(brokers)(
+    'is not claimed on %s, and is received again once the queue is resumed',
+    async (_, open) => {
+      const clock = virtualClock();
+      const engine = open({ clock });
+      const hooks = { onReceived: async (): Promise<unknown> => undefined };
+      const broker = {
+        ...engine.broker,
+        receive: async (...args: Parameters<typeof engine.broker.receive>) => {
+          const deliveries = await engine.broker.receive(...args);
+          if (deliveries.length > 0) await hooks.onReceived();
+          return deliveries;
+        },
+      };
+      const options = { ...engine, broker, node: 'n', clock, log: silentLog, createQueues: true };
+      const { service, settled } = await createService(options);
+      const pause = (paused: boolean) => service.updateQueue(ref('q'), { paused }, 'op');
+      const [accepted] = await service.submit(ref('q'), [item('k')], { notAfterMs: undefined });
+      const id = accepted?.error === undefined ? (accepted?.id ?? '') : '';
+      const claim = () =>
+        service.claim({
+          ...{ tenant: 'default', workerName: 'w', workerId: '1', requestId: '', maxTasks: 1, waitMs: 0 },
+          ...{
+            queues: ['q'],
+            types: [{ type: 'note', maxVersion: 1 }],
+            signal: new AbortController().signal,
+          },
+        });
+      hooks.onReceived = () => pause(true);
+      expect(await claim()).toEqual([]);
+      await settled();
+      hooks.onReceived = async () => undefined;
+      await pause(false);
+      expect((await claim()).map(({ key }) => key)).toEqual(['k']);
+      expect((await service.history('default', id, 0)).map(({ kind }) => kind)).toEqual([
+        'submitted',
+        'claimed',
+      ]);
+    },
+  );
 });

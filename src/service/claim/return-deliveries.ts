@@ -71,6 +71,12 @@ export function isMisplaced({ message: { queue } }: Delivery, { submission: { sc
   return !isSameQueue(scope, queue);
 }
 
+/** Shows deliveries again at once that the receiving worker may not claim now, because their queue was paused meanwhile. */
+export async function showAgain(context: ServiceContext, deliveries: readonly Delivery[]): Promise<void> {
+  if (deliveries.length === 0) return;
+  await context.broker.changeVisibility(deliveries.map(({ receiptHandle }) => ({ receiptHandle, ms: 0 })));
+}
+
 /**
  * Hides deliveries for some seconds after the store failed to read their tasks or to write their claims, for example
  * because the store is throttled. Otherwise the deliveries would become visible only after the length of a lease. If such a

@@ -2,7 +2,14 @@ import { limits } from '../../core/limits.ts';
 import type { AttemptReference } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import { isSameQueue } from '../../core/queue-ref.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
+
+/** A reserved task, and since when the worker of this stream has it, in ms of the monotonic clock. */
+interface Reserved {
+  readonly lease: HeldLease;
+  readonly sinceMs: number;
+}
 
 /**
  * The tasks that one worker's stream was given and whose handlers the worker has not called yet, as far as its reports
@@ -10,55 +17,77 @@ import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
  */
 export class ReservedTasks {
   readonly #heldLeases: HeldLeases;
+  readonly #clock: Clock;
   /** The tasks of this stream, by their places in the order of assignment. */
-  readonly #byPlace = new Map<number, HeldLease>();
+  readonly #byPlace = new Map<number, Reserved>();
   /** The tasks that the worker kept from an earlier stream. */
-  #kept: readonly HeldLease[] = [];
+  #kept: readonly Reserved[] = [];
   #assigned = 0;
 
-  constructor(heldLeases: HeldLeases) {
+  constructor({ heldLeases, clock }: { readonly heldLeases: HeldLeases; readonly clock: Clock }) {
     this.#heldLeases = heldLeases;
+    this.#clock = clock;
   }
 
   /** Adds the next assigned task of the stream. */
   add({ id, fencingToken }: AttemptReference): void {
     const lease = this.#heldLeases.get(id, fencingToken);
     this.#assigned++;
-    if (lease !== undefined && !lease.begun) this.#byPlace.set(this.#assigned, lease);
+    if (lease !== undefined && !lease.begun)
+      this.#byPlace.set(this.#assigned, { lease, sinceMs: this.#clock.monotonic() });
     // A worker that releases tasks instead of beginning them leaves entries behind.
     if (this.#byPlace.size > 2 * limits.inFlightTasks) this.#prune();
   }
 
   /** Adds the tasks that the worker kept from its previous stream, which was drained. */
   keep(leases: readonly HeldLease[]): void {
-    this.#kept = [...this.#kept, ...leases].filter((lease) => this.#isReserved(lease));
+    const sinceMs = this.#clock.monotonic();
+    const kept = [...this.#kept, ...leases.map((lease) => ({ lease, sinceMs }))];
+    this.#kept = kept.filter((one) => this.#isReserved(one));
   }
 
   /** Records that the worker calls the handlers of these assignments. An unknown place is ignored. */
   begin(places: readonly number[]): void {
     for (const place of places) {
-      const lease = this.#byPlace.get(place);
-      if (lease === undefined) continue;
-      lease.begun = true;
+      const reserved = this.#byPlace.get(place);
+      if (reserved === undefined) continue;
+      reserved.lease.begun = true;
       this.#byPlace.delete(place);
     }
   }
 
-  /** Returns the reserved tasks of one queue, or all of them, in the order of assignment. */
-  list(queue?: QueueRef): HeldLease[] {
-    return [...this.#kept, ...this.#byPlace.values()].filter(
-      (lease) =>
-        this.#isReserved(lease) &&
-        (queue === undefined || isSameQueue(lease.snapshot.submission.scope, queue)),
-    );
+  /** True if the worker has no reserved task. */
+  get isEmpty(): boolean {
+    this.#prune();
+    return this.#byPlace.size === 0 && this.#kept.length === 0;
   }
 
-  #isReserved(lease: HeldLease): boolean {
+  /** Returns the reserved tasks of one queue, or all of them, in the order of assignment. */
+  list(queue?: QueueRef): HeldLease[] {
+    return this.#all()
+      .map(({ lease }) => lease)
+      .filter((lease) => queue === undefined || isSameQueue(lease.snapshot.submission.scope, queue));
+  }
+
+  /** Returns the tasks that have been reserved for at least `ms`, in the order of assignment. */
+  olderThan(ms: number): HeldLease[] {
+    const untilMs = this.#clock.monotonic() - ms;
+    return this.#all()
+      .filter(({ sinceMs }) => sinceMs <= untilMs)
+      .map(({ lease }) => lease);
+  }
+
+  #all(): Reserved[] {
+    return [...this.#kept, ...this.#byPlace.values()].filter((one) => this.#isReserved(one));
+  }
+
+  #isReserved({ lease }: Reserved): boolean {
     const { id, head } = lease.snapshot;
     return !lease.begun && this.#heldLeases.get(id, head.fencingToken) === lease;
   }
 
   #prune(): void {
-    for (const [place, lease] of this.#byPlace) if (!this.#isReserved(lease)) this.#byPlace.delete(place);
+    for (const [place, one] of this.#byPlace) if (!this.#isReserved(one)) this.#byPlace.delete(place);
+    if (this.#kept.length > 0) this.#kept = this.#kept.filter((one) => this.#isReserved(one));
   }
 }

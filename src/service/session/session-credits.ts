@@ -89,6 +89,11 @@ export class SessionCredits {
     return (this.#ofType?.get(type)?.tasks ?? 1) > 0;
   }
 
+  /** Returns how many more tasks of this type the worker may be assigned, as far as the type's own limit says. */
+  tasksOf(type: string): number {
+    return Math.max(0, this.#ofType?.get(type)?.tasks ?? limits.inFlightTasks);
+  }
+
   /**
    * Returns the credits that the claims of these deliveries use. A payload's size is known before the claim only if the
    * delivery carries a snapshot; other payloads are subtracted from the byte credits after the claim.

@@ -5,16 +5,18 @@ import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
+import { type ReadAhead, readAheadOf } from '../claim/read-ahead.ts';
 import { withinTypeRoom } from '../claim/within-room.ts';
 import type { ServiceContext } from '../context.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
+import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
 import { releaseAfterCut } from './release-reserved.ts';
 import { ReservedTasks } from './reserved-tasks.ts';
 import { type ClaimedCredits, type HelloCredits, SessionCredits } from './session-credits.ts';
 import { SessionQueues } from './session-queues.ts';
-import type { LiveSession, ReservedTask } from './sessions.ts';
+import type { FreeRoom, LiveSession, ReservedTask } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
 /**
@@ -23,6 +25,20 @@ import { UnacknowledgedAssignments } from './unacknowledged.ts';
  */
 const receiveWaitMs = 20_000;
 const retryDelayMs = 1_000;
+/**
+ * How long a receive call must have waited, in ms, until the worker counts as free, if the broker cannot say that no
+ * message is visible.
+ */
+const idleAfterMs = 100;
+/** How long a worker whose tasks were recalled for a free one gets no tasks, in ms. */
+const givenUpMs = 500;
+
+interface PendingReceive {
+  readonly queues: readonly QueueRef[];
+  readonly want: ReceiveRequest;
+  /** When the call began, in ms of the monotonic clock. */
+  readonly sinceMs: number;
+}
 
 /**
  * One worker's stream on this node: takes credits from the worker and gives assignments to it. The session makes one
@@ -40,6 +56,8 @@ export class WorkerSession implements Session, LiveSession {
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
   readonly #queues: SessionQueues;
+  /** The reads of tasks that the broker has received ahead; undefined if the store reads no task before a claim. */
+  readonly #readAhead: ReadAhead | undefined;
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
@@ -51,7 +69,9 @@ export class WorkerSession implements Session, LiveSession {
    */
   #lacksRoom = false;
   /** The receive call to the broker that is in progress, and the queues from which it receives. */
-  #pendingReceive: { readonly queues: readonly QueueRef[]; readonly want: ReceiveRequest } | undefined;
+  #pendingReceive: PendingReceive | undefined;
+  /** Ends the time in which the worker gets no tasks, because some of its tasks were recalled for a free worker. */
+  #cancelGivenUp: (() => void) | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
     this.id = context.clock.uuid();
@@ -60,13 +80,15 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     this.#credits = new SessionCredits(hello);
     this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
+    this.#readAhead = hello.reportsBegun ? undefined : readAheadOf(context);
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
       begins: !hello.reportsBegun,
       sessionId: this.id,
+      readAhead: this.#readAhead,
     };
-    this.reserved = new ReservedTasks(context.heldLeases);
+    this.reserved = new ReservedTasks(context);
     this.#connectedAtMs = context.clock.now();
     this.#unsubscribe = context.queues.onChange(() => {
       this.#interrupt();
@@ -166,9 +188,8 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
-    const pending = this.#pendingReceive;
-    if (pending === undefined || this.#isDraining || this.#isClosed || this.#interruption.signal.aborted)
-      return false;
+    const pending = this.#waitingReceive;
+    if (pending === undefined) return false;
     const { tasks, bytes } = this.#room();
     if (tasks <= 0 || spec.length > bytes || !this.#credits.admits(type)) return false;
     if (!pending.queues.some((ref) => isSameQueue(ref, queue))) return false;
@@ -176,6 +197,31 @@ export class WorkerSession implements Session, LiveSession {
       handlesType(this.#hello.types, type, typeVersion) &&
       this.#context.broker.isIdle?.(pending.want) === true
     );
+  }
+
+  freeRoom(): FreeRoom | undefined {
+    const pending = this.#waitingReceive;
+    if (pending === undefined || !this.reserved.isEmpty) return undefined;
+    const { broker, clock } = this.#context;
+    const isIdle = broker.isIdle?.(pending.want) ?? clock.monotonic() >= pending.sinceMs + idleAfterMs;
+    const { tasks, bytes } = this.#room();
+    if (!isIdle || tasks <= 0) return undefined;
+    const of = ({ type, typeVersion, scope }: Submission): number => {
+      if (!pending.queues.some((ref) => isSameQueue(ref, scope))) return 0;
+      return handlesType(this.#hello.types, type, typeVersion) ? this.#credits.tasksOf(type) : 0;
+    };
+    return { tasks, bytes, of };
+  }
+
+  giveUp(leases: readonly HeldLease[]): void {
+    const { clock } = this.#context;
+    this.#cancelGivenUp?.();
+    this.#cancelGivenUp = clock.after(givenUpMs, () => {
+      this.#cancelGivenUp = undefined;
+      this.#wakeUp();
+    });
+    for (const { snapshot } of leases)
+      this.cancelAttempt(snapshot.id, snapshot.head.fencingToken, 'rebalance');
   }
 
   reserve(submission: Submission): void {
@@ -211,7 +257,14 @@ export class WorkerSession implements Session, LiveSession {
 
   #hasRoom(): boolean {
     if (this.#credits.tasks <= 0 || this.#roomBytes() <= 0) return false;
+    if (this.#cancelGivenUp !== undefined) return false;
     return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
+  }
+
+  /** The receive call in progress, if it may still return tasks. */
+  get #waitingReceive(): PendingReceive | undefined {
+    const mayEnd = this.#isDraining || this.#isClosed || this.#interruption.signal.aborted;
+    return mayEnd ? undefined : this.#pendingReceive;
   }
 
   /**
@@ -250,6 +303,7 @@ export class WorkerSession implements Session, LiveSession {
     }
     const next = this.#context.sessions.ofWorker(this.worker);
     next?.reserved.keep(reserved.filter(({ snapshot }) => !lost.has(snapshot.id)));
+    this.#context.rebalance.begin();
     releaseAfterCut(
       this.#context,
       reserved.filter(({ snapshot }) => lost.has(snapshot.id)),
@@ -280,10 +334,11 @@ export class WorkerSession implements Session, LiveSession {
       types: this.#hello.types,
       room: () => this.#room(),
       roomOfType: this.#credits.roomOfType,
+      ahead: this.#readAhead && ((deliveries) => this.#readAhead?.begin(deliveries)),
       waitMs: receiveWaitMs,
       signal: this.#interruption.signal,
     };
-    this.#pendingReceive = { queues, want };
+    this.#pendingReceive = { queues, want, sinceMs: this.#context.clock.monotonic() };
     sessions.waiting.add(this);
     try {
       const deliveries = await broker.receive(queues, want);
@@ -339,6 +394,10 @@ export class WorkerSession implements Session, LiveSession {
     this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
     for (const task of tasks) this.reserved.add(task);
     this.#sink.assign(this.#seq, tasks);
+    if (this.begins) return;
+    this.#context.rebalance.begin();
+    // A queue may have been paused while the tasks were claimed. The worker knows them only now.
+    this.#recallPaused();
   }
 
   #release(tasks: readonly Assignment[]): void {

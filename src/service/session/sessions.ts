@@ -2,12 +2,21 @@ import type { Assignment, CancelCause, TypeCredit } from '../../core/messages.ts
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { WorkerView } from '../service.ts';
+import type { HeldLease } from '../settle/held-leases.ts';
 import type { ReservedTasks } from './reserved-tasks.ts';
 
 /** A task for which a session reserved a credit, with its assignment if it was claimed. */
 export interface ReservedTask {
   readonly submission: Submission;
   readonly assignment: Assignment | undefined;
+}
+
+/** How many tasks a free worker's session can take now. */
+export interface FreeRoom {
+  readonly tasks: number;
+  readonly bytes: number;
+  /** Returns how many tasks like this submission the session can take; 0 if it does not handle them. */
+  of(submission: Submission): number;
 }
 
 /**
@@ -27,6 +36,16 @@ export interface LiveSession {
    * its type.
    */
   waitsFor(queue: QueueRef, submission: Submission): boolean;
+  /**
+   * Returns the room of the session if its worker is free: it waits for work while no task is ready for it, and it keeps no
+   * task that it has not begun. Otherwise returns undefined.
+   */
+  freeRoom(): FreeRoom | undefined;
+  /**
+   * Asks the worker to give back these reserved tasks, because another worker is free. The session takes no task for half
+   * a second, so that the free worker gets them.
+   */
+  giveUp(leases: readonly HeldLease[]): void;
   /** True if at least one task type of the worker has a limit of its own. */
   readonly limitsTypes: boolean;
   /** Takes a credit for a task that is being claimed for this session. */

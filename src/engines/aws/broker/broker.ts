@@ -138,8 +138,9 @@ class BrokerOnSqs implements SqsBroker {
     this.#inFlight.stopReceiving(() => this.#returnBuffered());
   }
 
-  close(): Promise<void> {
-    return this.#inFlight.close(() => this.#returnBuffered());
+  async close(): Promise<void> {
+    await this.#inFlight.close(() => this.#returnBuffered());
+    for (const queue of this.#queues.values()) queue.close();
   }
 
   #returnBuffered(): void {

@@ -83,4 +83,20 @@ describe('a buffered delivery', () => {
     await clock.advance(60_000);
     expect(hidden).toHaveLength(2);
   });
+
+  it('counts as waiting until it is passed over, and then stays hidden for longer', async () => {
+    const [first, second] = [delivery('a', 4), delivery('b', 4)];
+    buffer.add(first, false);
+    buffer.add(second, false);
+    expect(buffer.waitingCount).toBe(2);
+    buffer.passOver(new Set([second]));
+    expect(buffer.waitingCount).toBe(1);
+    await clock.advance(1_000);
+    expect(hidden).toEqual([['a', 0]]);
+    await clock.advance(7_000);
+    expect(hidden).toEqual([
+      ['a', 0],
+      ['b', 0],
+    ]);
+  });
 });

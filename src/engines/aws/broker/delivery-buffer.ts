@@ -27,7 +27,7 @@ const claimedMs = timing.leaseMs + timing.clockGuardMs;
 interface BufferedDelivery {
   readonly delivery: Delivery;
   readonly sinceMs: number;
-  readonly isPassedOver: boolean;
+  isPassedOver: boolean;
   cancel: () => void;
 }
 
@@ -53,6 +53,11 @@ export class DeliveryBuffer {
     this.#calls = calls;
   }
 
+  /** The number of buffered deliveries that are not passed over. */
+  get waitingCount(): number {
+    return this.#buffered.size - this.#passedOverCount;
+  }
+
   add(delivery: Delivery, isPassedOver: boolean): void {
     const buffered: BufferedDelivery = {
       delivery,
@@ -75,6 +80,15 @@ export class DeliveryBuffer {
       if (this.#ageMs(buffered) > bufferedMs) void this.#calls.hide(buffered.delivery, claimedMs);
     }
     return taken;
+  }
+
+  /** Marks these deliveries as passed over, so that they stay here for longer. */
+  passOver(deliveries: ReadonlySet<Delivery>): void {
+    for (const buffered of this.#buffered) {
+      if (buffered.isPassedOver || !deliveries.has(buffered.delivery)) continue;
+      buffered.isPassedOver = true;
+      this.#passedOverCount++;
+    }
   }
 
   /** Makes all buffered deliveries visible in SQS again at once. */

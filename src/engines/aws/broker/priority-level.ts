@@ -93,16 +93,22 @@ export class PriorityLevel {
     return this.backoff.hasFailed && this.openPolls === 0;
   }
 
-  /**
-   * Receives up to `most` messages. If the broker is closed meanwhile, makes the messages visible in SQS again and
-   * returns none.
-   */
-  poll(most: number, waitSeconds: number): Promise<Delivery[]> {
-    return this.#inFlight.track(this.#poll(most, waitSeconds));
+  /** The number of buffered deliveries, without those that are passed over. */
+  get bufferedCount(): number {
+    return this.#buffer.waitingCount;
   }
 
-  async #poll(most: number, waitSeconds: number): Promise<Delivery[]> {
-    const messages = await this.#receive(most, waitSeconds);
+  /**
+   * Receives up to `most` messages. If the broker is closed meanwhile, makes the messages visible in SQS again and
+   * returns none. `isAhead` is true if some of the messages will be buffered: SQS then hides them for a short time
+   * first, so that they are soon visible again if this process is killed.
+   */
+  poll(most: number, waitSeconds: number, isAhead: boolean): Promise<Delivery[]> {
+    return this.#inFlight.track(this.#poll(most, waitSeconds, isAhead));
+  }
+
+  async #poll(most: number, waitSeconds: number, isAhead: boolean): Promise<Delivery[]> {
+    const messages = await this.#receive(most, waitSeconds, isAhead);
     this.hasBacklog = messages.length === most;
     const { deliveries, duplicateReceipts, unreadable } = readMessages(
       messages,
@@ -122,9 +128,9 @@ export class PriorityLevel {
     return [];
   }
 
-  async #receive(most: number, waitSeconds: number): Promise<Message[]> {
+  async #receive(most: number, waitSeconds: number, isAhead: boolean): Promise<Message[]> {
     const { closing } = this.#inFlight;
-    const request = { most, attemptId: this.#clock.uuid() };
+    const request = { most, attemptId: this.#clock.uuid(), isAhead };
     const grace = new AbortController();
     let cancel = (): void => {};
     const abortSoon = (): void => {
@@ -154,6 +160,11 @@ export class PriorityLevel {
   /** Removes the deliveries that `accepts` accepts from the buffer, and returns them. */
   takeBuffered(accepts: (delivery: Delivery) => boolean): Delivery[] {
     return this.#buffer.take(accepts);
+  }
+
+  /** Marks buffered deliveries as passed over, because a waiting receive call has room but not for them. */
+  passOver(deliveries: ReadonlySet<Delivery>): void {
+    if (deliveries.size > 0) this.#buffer.passOver(deliveries);
   }
 
   /** Makes all buffered deliveries visible in SQS again at once. Called when the broker is closed. */

@@ -6,6 +6,9 @@
  * - Waiting for room: no waiter has joined, or no waiter has room for a task. Nothing is polled. A waiter that joins,
  *   a send of this process, or room that a waiter gets back (the receiver checks every 250 ms) makes the poller busy
  *   or quiet.
+ * - Ahead: as before, but workers that begin each task at once have taken deliveries steadily in the last second. Levels
+ *   with a backlog are polled with short polls until the buffer holds about as many messages as those workers take in a
+ *   second (ahead.ts).
  * - Busy: polls levels in priority order, with a short poll of each. A level that returned messages makes the order
  *   start again; an empty one gets a long poll of up to 20 s, and the next lower level follows. The last level gets
  *   its long poll at once, and a level with a backlog up to 4 polls. So a lower level is polled only while the higher
@@ -23,10 +26,11 @@
  */
 import { asHoldfastError } from '../../../core/errors.ts';
 import type { Priority } from '../../../core/priority.ts';
-import type { Delivery } from '../../../ports/broker.ts';
+import type { Delivery, ReceiveRequest } from '../../../ports/broker.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Log } from '../../../ports/log.ts';
 import type { Dependency } from '../load/dependency.ts';
+import { Ahead } from './ahead.ts';
 import { PollThrottle } from './poll-throttle.ts';
 import { messagesPerReceive, type PriorityLevel } from './priority-level.ts';
 import type { PriorityRotation } from './priority-levels.ts';
@@ -65,6 +69,9 @@ export class QueuePoller {
   #isThrottled = false;
   #nextQuietLevel = 0;
   #lastActivityAtMs: number;
+  readonly #ahead = new Ahead();
+  /** The newest receive call that took deliveries and for whose caller messages are received ahead. */
+  #aheadFor: ReceiveRequest | undefined;
 
   constructor(levels: ReadonlyMap<Priority, PriorityLevel>, context: PollerContext) {
     this.levels = levels;
@@ -101,7 +108,7 @@ export class QueuePoller {
     while (this.#passWanted && !this.#context.closing.aborted) {
       this.#passWanted = false;
       this.#offerBuffered();
-      if (this.#room() === 0 || this.#mustWaitForThrottle()) continue;
+      if ((this.#room() === 0 && !this.#mustPollAhead()) || this.#mustWaitForThrottle()) continue;
       if (this.#isQuiet()) this.#pollNextQuietLevel();
       else await this.#pollByPriority();
     }
@@ -137,19 +144,22 @@ export class QueuePoller {
       if (result === 'received') return;
       if (result === 'failed') continue;
       const room = this.#room();
-      if (room === 0 || this.#context.closing.aborted) return;
-      void this.#pollLevel(level, room, this.#longPollSeconds());
+      if ((room === 0 && !this.#mustPollAhead()) || this.#context.closing.aborted) return;
+      // Only a level with a backlog is polled ahead, since a poll without a message costs as much as one with ten.
+      if (room === 0 && !level.hasBacklog) continue;
+      const wanted = room + this.#missingAhead();
+      void this.#pollLevel(level, wanted, room === 0 ? 0 : this.#longPollSeconds());
       // A backlog may hold more messages than one ReceiveMessage call returns. The extra polls are short polls, so
       // that a poll without a message ends at once.
-      const polls = level.isPassingOver ? pollsPerLevel : Math.ceil(room / messagesPerReceive);
+      const polls = level.isPassingOver ? pollsPerLevel : Math.ceil(wanted / messagesPerReceive);
       const extraPolls = level.hasBacklog && !this.throttle.isSlow ? Math.min(pollsPerLevel, polls) - 1 : 0;
-      for (let i = 0; i < extraPolls; i++) void this.#pollLevel(level, room, 0);
+      for (let i = 0; i < extraPolls; i++) void this.#pollLevel(level, wanted, 0);
     }
   }
 
   /** Polls a priority level (one SQS queue) once, with a short poll. */
   async #probe(level: PriorityLevel): Promise<'empty' | 'received' | 'failed'> {
-    const count = await this.#pollLevel(level, this.#room(), 0);
+    const count = await this.#pollLevel(level, this.#room() + this.#missingAhead(), 0);
     if (count === undefined) return 'failed';
     return count > 0 ? 'received' : 'empty';
   }
@@ -158,12 +168,15 @@ export class QueuePoller {
    * Polls one priority level and gives its deliveries to waiting receive calls. Returns the number of deliveries, or
    * undefined if the poll failed.
    */
-  async #pollLevel(level: PriorityLevel, room: number, waitSeconds: number): Promise<number | undefined> {
+  async #pollLevel(level: PriorityLevel, wanted: number, waitSeconds: number): Promise<number | undefined> {
     level.openPolls++;
     for (const waiter of this.#waiters.keys()) waiter.pollStarted(this);
     try {
-      const wanted = level.isPassingOver ? messagesPerReceive : Math.max(1, room);
-      const deliveries = await level.poll(Math.min(messagesPerReceive, wanted), waitSeconds);
+      const most = level.isPassingOver
+        ? messagesPerReceive
+        : Math.min(messagesPerReceive, Math.max(1, wanted));
+      const isAhead = !level.isPassingOver && most > this.#room();
+      const deliveries = await level.poll(most, waitSeconds, isAhead);
       level.backoff.pollSucceeded();
       this.#deliver(level, deliveries);
       this.#passWanted = true;
@@ -173,7 +186,7 @@ export class QueuePoller {
       return undefined;
     } finally {
       level.openPolls--;
-      if (!this.#passRunning && this.#waiters.size > 0) this.poll();
+      if (!this.#passRunning && (this.#waiters.size > 0 || this.#mustPollAhead())) this.poll();
     }
   }
 
@@ -205,11 +218,13 @@ export class QueuePoller {
       for (const delivery of choice.passedOver) passedOver.add(delivery);
       if (accepted.length === 0) continue;
       this.#context.rotation.countReceive();
-      waiter.end(accepted);
+      this.#give(waiter, accepted);
       left = left.filter((delivery) => !accepted.includes(delivery));
     }
     level.isPassingOver = left.filter((delivery) => passedOver.has(delivery)).length * 2 >= deliveries.length;
     level.buffer(left, passedOver);
+    const waiting = left.filter((delivery) => !passedOver.has(delivery));
+    if (waiting.length > 0) this.#aheadFor?.ahead?.(waiting);
   }
 
   /**
@@ -226,10 +241,45 @@ export class QueuePoller {
       const level = this.levels.get(priority);
       for (const waiter of this.#waiters.keys()) {
         if (level === undefined || waiter.room === 0) continue;
-        const buffered = level.takeBuffered(this.#choiceOf(waiter).accepts);
-        if (buffered.length > 0) waiter.end(buffered);
+        const choice = this.#choiceOf(waiter);
+        const buffered = level.takeBuffered(choice.accepts);
+        level.passOver(choice.passedOver);
+        if (buffered.length > 0) this.#give(waiter, buffered);
       }
     }
+  }
+
+  #give(waiter: Waiter, deliveries: readonly Delivery[]): void {
+    const { request } = waiter;
+    if (request.ahead !== undefined) {
+      this.#ahead.taken(deliveries.length, this.#context.clock.monotonic());
+      this.#aheadFor = request;
+    }
+    waiter.end(deliveries);
+  }
+
+  /**
+   * Returns how many more messages should be received ahead of the free slots, given those that are buffered already. It
+   * is 0 while messages of full types are passed over: they would fill the buffer.
+   */
+  #missingAhead(): number {
+    const ahead = this.#ahead.messages(this.#context.clock.monotonic());
+    if (ahead === 0) return 0;
+    let buffered = 0;
+    for (const level of this.levels.values()) {
+      if (level.isPassingOver) return 0;
+      buffered += level.bufferedCount;
+    }
+    return Math.max(0, ahead - buffered);
+  }
+
+  /** True if so many messages are missing in the buffer that a poll for them alone is worth its price. */
+  #mustPollAhead(): boolean {
+    const missing = this.#missingAhead();
+    if (missing === 0 || ![...this.levels.values()].some((level) => level.hasBacklog)) return false;
+    return (
+      missing >= messagesPerReceive || 2 * missing >= this.#ahead.messages(this.#context.clock.monotonic())
+    );
   }
 
   /**

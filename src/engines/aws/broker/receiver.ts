@@ -50,7 +50,9 @@ export class Receiver {
       if (left <= 0 || request.signal.aborted) break;
       const deliveries = level.takeBuffered(this.#choiceAfter(received, waiter, isForAny, most).accepts);
       try {
-        if (deliveries.length < left) deliveries.push(...(await level.poll(left - deliveries.length, 0)));
+        if (deliveries.length < left) {
+          deliveries.push(...(await level.poll(left - deliveries.length, 0, false)));
+        }
       } catch (thrown) {
         failure = asHoldfastError(thrown);
       }

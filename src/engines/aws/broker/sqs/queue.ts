@@ -7,6 +7,7 @@ import type { CallPriority } from '../../load/concurrency-limiter.ts';
 import { SqsBatcher } from './batcher.ts';
 import type { ReceiveMessageRequest, SendEntry, SqsCalls } from './calls.ts';
 import { asBrokerError, isMissingQueue, noSqsQueue } from './errors.ts';
+import { ShortlyHidden, shortlyHiddenSeconds } from './shortly-hidden.ts';
 
 export interface SqsQueueAddress {
   readonly queue: QueueRef;
@@ -15,6 +16,11 @@ export interface SqsQueueAddress {
   readonly name: string;
   /** The priority that the concurrency limiter gives to calls that send messages. Default: `submit`. */
   readonly callPriority?: CallPriority | undefined;
+}
+
+export interface SqsReceiveRequest extends ReceiveMessageRequest {
+  /** True if some of the messages will wait in a buffer of this process. */
+  readonly isAhead?: boolean | undefined;
 }
 
 /**
@@ -29,6 +35,7 @@ export class SqsQueue {
   readonly #sends: SqsBatcher<SendEntry, true | HoldfastError>;
   readonly #visibilityChanges: SqsBatcher<{ receipt: string; seconds: number }, boolean>;
   readonly #deletes: SqsBatcher<string, boolean>;
+  readonly #shortlyHidden: ShortlyHidden;
   #url: Promise<string> | undefined;
 
   constructor(calls: SqsCalls, clock: Clock, { queue, priority, name, callPriority }: SqsQueueAddress) {
@@ -45,6 +52,9 @@ export class SqsQueue {
       this.#withUrl((url) => calls.changeVisibility(url, batch)),
     );
     this.#deletes = new SqsBatcher(clock, (batch) => this.#withUrl((url) => calls.delete(url, batch)));
+    this.#shortlyHidden = new ShortlyHidden(clock, (receipt, seconds) =>
+      this.#visibilityChanges.add({ receipt, seconds }),
+    );
   }
 
   /** @throws HoldfastError NOT_FOUND, reason QUEUE_UNKNOWN, if SQS has no queue of this name. */
@@ -56,16 +66,31 @@ export class SqsQueue {
     return this.#sends.add(entry);
   }
 
-  receive(request: ReceiveMessageRequest): Promise<Message[]> {
-    return this.#withUrl((url) => this.#calls.receive(url, request));
+  /**
+   * Receives messages. With `isAhead` SQS hides them for 5 s only; those that are neither deleted, shown nor hidden by
+   * then stay hidden for as long as others (shortly-hidden.ts).
+   */
+  async receive({ isAhead = false, ...request }: SqsReceiveRequest): Promise<Message[]> {
+    if (!isAhead) return this.#withUrl((url) => this.#calls.receive(url, request));
+    const hiddenSeconds = shortlyHiddenSeconds;
+    const messages = await this.#withUrl((url) => this.#calls.receive(url, { ...request, hiddenSeconds }));
+    this.#shortlyHidden.add(messages.map(({ ReceiptHandle }) => ReceiptHandle ?? ''));
+    return messages;
   }
 
   changeVisibility(receipt: string, seconds: number): Promise<boolean> {
+    this.#shortlyHidden.remove(receipt);
     return this.#visibilityChanges.add({ receipt, seconds });
   }
 
   delete(receipt: string): Promise<boolean> {
+    this.#shortlyHidden.remove(receipt);
     return this.#deletes.add(receipt);
+  }
+
+  /** Stops to hide messages for longer that were received ahead. Called when the broker is closed. */
+  close(): void {
+    this.#shortlyHidden.close();
   }
 
   /**
