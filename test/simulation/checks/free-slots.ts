@@ -4,8 +4,8 @@ import type { TaskId } from '../../../src/ports/task-store.ts';
 import type { Network } from '../network/network.ts';
 import type { SimNode } from '../network/node.ts';
 import { slowestMs } from '../network/ports.ts';
-import type { WorkerSlots } from '../parties/worker-slots.ts';
 import type { World } from '../world.ts';
+import type { WorkerSlots } from './observed-process.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { reportViolation } from './violation.ts';
 

@@ -1,6 +1,6 @@
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { Head } from '../../../src/core/task/head.ts';
-import type { World } from '../world.ts';
+import type { ObservedWorld } from './observed-world.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { reportViolation } from './violation.ts';
 
@@ -8,7 +8,7 @@ import { reportViolation } from './violation.ts';
  * Checks an expired lease in an orderly cluster: it is not the lease of a worker of the SDK that lives and can be
  * reached, however often servers are stopped, started or stand still.
  */
-export function checkLeaseKept(world: World, task: ShadowTask, before: Head, event: TaskEvent): void {
+export function checkLeaseKept(world: ObservedWorld, task: ShadowTask, before: Head, event: TaskEvent): void {
   if (event.kind !== 'leaseExpired' || !world.features.isOrderly) return;
   const received = world.assigned.get(task.id, event.fencingToken);
   if (received === undefined || received.process.dead) return;

@@ -1,6 +1,6 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
 import type { QueueSettings } from '../../../src/service/admin/queue-settings.ts';
-import type { World } from '../world.ts';
+import type { ObservedWorld } from './observed-world.ts';
 import { reportViolation } from './violation.ts';
 
 /**
@@ -13,12 +13,12 @@ const recalledWithinMs = 1_000;
 
 /** The queues that an operator has paused, and since when the operator and the servers know it. */
 export class PausedQueues {
-  readonly #world: World;
+  readonly #world: ObservedWorld;
   readonly #sinceMs = new Map<string, number>();
   /** Since when a server knows that a queue is paused, by the name of the server and the queue. */
   readonly #knownSinceMs = new Map<string, number>();
 
-  constructor(world: World) {
+  constructor(world: ObservedWorld) {
     this.#world = world;
   }
 
