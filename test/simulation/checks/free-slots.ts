@@ -57,6 +57,8 @@ export class FreeSlotsWatch {
   }
 
   #isRunnable(task: ShadowTask): boolean {
+    // The message of a submission that was never acknowledged may never have been sent: the reconciler finds the task.
+    if (!task.acknowledged) return false;
     // A task that runs alone waits until a worker has nothing else to do.
     if (!isReady(task.head) || runsAlone(task.folded)) return false;
     if (this.#world.paused.has(task.submission.scope.queue)) return false;
