@@ -11,14 +11,13 @@ import { checkAlone, checkBegin } from './checks/begin-rules.ts';
 import { Census } from './checks/census.ts';
 import { checkLeaseKept } from './checks/kept-leases.ts';
 import { Ledger } from './checks/ledger.ts';
+import type { ObservedProcess, WorkerSlots } from './checks/observed-process.ts';
 import { PausedQueues } from './checks/paused-queues.ts';
 import { Shadow } from './checks/shadow.ts';
 import type { ShadowTask } from './checks/shadow-task.ts';
 import type { Rules } from './checks/violation.ts';
 import { ResultWaits } from './checks/waits.ts';
 import { type Features, featuresOf } from './features.ts';
-import type { SimProcess } from './network/process.ts';
-import type { WorkerSlots } from './parties/worker-slots.ts';
 import { Tally } from './tally.ts';
 
 /** Faults are injected until this time, in ms from the start of the simulated cluster. */
@@ -169,7 +168,7 @@ export class World {
   }
 
   /** Records that a handler is called. Returns a function that records that the handler has returned or thrown. */
-  begin(process: SimProcess, id: TaskId, fencingToken: number): () => void {
+  begin(process: ObservedProcess, id: TaskId, fencingToken: number): () => void {
     const { rules, ledger, assigned, shadow } = this;
     const parts = { rules, ledger, assigned, tasks: shadow.tasks };
     this.check(() => {

@@ -17,7 +17,7 @@ import type { SubmittedTask } from '../tasks/task-handle.ts';
 /**
  * A worker stops an attempt this long after the task's deadline, so that the server also sees the deadline as passed.
  */
-export const deadlineGuardMs = 100;
+const deadlineGuardMs = 100;
 
 /** The function that submits a child task for a handler. */
 export type SubmitChild = (
@@ -75,6 +75,11 @@ export class Attempt {
     this.nextHeartbeatAtMs = receivedAtMs + leaseMs / 3;
     this.deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : receivedAtMs + deadlineInMs + deadlineGuardMs;
+  }
+
+  /** Returns true if the deadline of the task has passed, so that the handler must not be called any more. */
+  isTooLate(nowMs: number): boolean {
+    return nowMs >= this.deadlineAtMs - deadlineGuardMs;
   }
 
   get signal(): AbortSignal {

@@ -4,10 +4,8 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
-import type { Transport } from '../transport.ts';
-import { Attempt, type ContextParts, deadlineGuardMs, HandlerContext, logFields } from './attempt.ts';
-import { logFailed, logLost, logNotBegun, logStopped } from './attempt-log.ts';
-import type { BufferedAssignment } from './buffered-assignment.ts';
+import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
+import { logFailed, logStopped } from './attempt-log.ts';
 import { inputOf } from './input.ts';
 import {
   type AttemptOutcome,
@@ -152,7 +150,7 @@ export class Attempts {
    */
   recorded(attempt: Attempt): void {
     if (!attempt.awaitsRecord || attempt.over) return;
-    if (this.#clock.monotonic() >= attempt.deadlineAtMs - deadlineGuardMs) {
+    if (attempt.isTooLate(this.#clock.monotonic())) {
       this.#end(attempt, returned);
       return;
     }

@@ -1,10 +1,10 @@
 import type { CancelCause } from '../../../src/core/messages.ts';
 import type { TaskId } from '../../../src/ports/task-store.ts';
-import type { SimProcess } from '../network/process.ts';
+import type { ObservedProcess } from './observed-process.ts';
 
 /** An assignment as the process of the worker received it. */
 export interface ReceivedAssignment {
-  readonly process: SimProcess;
+  readonly process: ObservedProcess;
   /** The server that assigned the task. */
   readonly node: string;
   /** The deadline of the task on the monotonic clock of the process; Infinity if the task has none. */
@@ -18,7 +18,11 @@ export interface ReceivedAssignment {
 export class AssignedTasks {
   readonly #received = new Map<string, ReceivedAssignment>();
 
-  received(process: SimProcess, node: string, { id, fencingToken, deadlineInMs, alone }: ReceivedTask): void {
+  received(
+    process: ObservedProcess,
+    node: string,
+    { id, fencingToken, deadlineInMs, alone }: ReceivedTask,
+  ): void {
     const key = keyOf(id, fencingToken);
     if (this.#received.has(key)) return;
     const deadlineAtMs =

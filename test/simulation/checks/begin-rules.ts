@@ -1,7 +1,7 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
-import type { SimProcess } from '../network/process.ts';
 import type { AssignedTasks } from './assigned.ts';
 import type { Begin, Ledger } from './ledger.ts';
+import type { ObservedProcess } from './observed-process.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
@@ -15,7 +15,7 @@ export interface BeginRulesParts {
 /** Checks the invariants that must hold when a handler is called, before the ledger records the call. */
 export function checkBegin(
   { rules, ledger, assigned, tasks }: BeginRulesParts,
-  process: SimProcess,
+  process: ObservedProcess,
   id: TaskId,
   fencingToken: number,
 ): void {

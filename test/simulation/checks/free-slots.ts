@@ -4,8 +4,8 @@ import type { TaskId } from '../../../src/ports/task-store.ts';
 import type { Network } from '../network/network.ts';
 import type { SimNode } from '../network/node.ts';
 import { slowestMs } from '../network/ports.ts';
-import type { WorkerSlots } from '../parties/worker-slots.ts';
 import type { World } from '../world.ts';
+import type { WorkerSlots } from './observed-process.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { reportViolation } from './violation.ts';
 
@@ -57,6 +57,8 @@ export class FreeSlotsWatch {
   }
 
   #isRunnable(task: ShadowTask): boolean {
+    // The message of a submission that was never acknowledged may never have been sent: the reconciler finds the task.
+    if (!task.acknowledged) return false;
     // A task that runs alone waits until a worker has nothing else to do.
     if (!isReady(task.head) || runsAlone(task.folded)) return false;
     if (this.#world.paused.has(task.submission.scope.queue)) return false;

@@ -1,5 +1,5 @@
-import type { SimProcess } from '../network/process.ts';
 import type { World } from '../world.ts';
+import type { ObservedProcess } from './observed-process.ts';
 import { reportViolation } from './violation.ts';
 
 /** The time in ms in which a server releases the tasks of a worker whose process has ended: 2 s, and the write. */
@@ -9,7 +9,7 @@ const freedWithinMs = 4_000;
  * Checks a worker whose process has just ended: the tasks that it had fetched and not begun are free again soon, long
  * before their leases end. A server that was stopped meanwhile leaves them to their leases.
  */
-export function watchFreedTasks(world: World, { name }: SimProcess): void {
+export function watchFreedTasks(world: World, { name }: ObservedProcess): void {
   const { features, shadow, ledger, rules } = world;
   if (!features.isOrderly || features.hasServerGaps) return;
   const endedAtMs = world.elapsedMs;

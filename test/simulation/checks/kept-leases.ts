@@ -1,7 +1,6 @@
 import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { Head } from '../../../src/core/task/head.ts';
-import type { Features } from '../features.ts';
-import type { AssignedTasks } from './assigned.ts';
+import type { ObservedWorld } from './observed-world.ts';
 import type { ShadowTask } from './shadow-task.ts';
 import { type Rules, reportViolation } from './violation.ts';
 
@@ -15,14 +14,9 @@ interface Parts {
  * Checks an expired lease in an orderly cluster: it is not the lease of a worker of the SDK that lives and can be
  * reached, however often servers are stopped, started or stand still.
  */
-export function checkLeaseKept(
-  { features, assigned, rules }: Parts,
-  task: ShadowTask,
-  before: Head,
-  event: TaskEvent,
-): void {
-  if (event.kind !== 'leaseExpired' || !features.isOrderly) return;
-  const received = assigned.get(task.id, event.fencingToken);
+export function checkLeaseKept(world: ObservedWorld, task: ShadowTask, before: Head, event: TaskEvent): void {
+  if (event.kind !== 'leaseExpired' || !world.features.isOrderly) return;
+  const received = world.assigned.get(task.id, event.fencingToken);
   if (received === undefined || received.process.dead) return;
   // The worker of a task that must stop does not renew the lease.
   if (before.cancelRequested || received.recalledFor !== undefined) return;

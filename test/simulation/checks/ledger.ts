@@ -1,11 +1,11 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
-import type { SimProcess } from '../network/process.ts';
+import type { ObservedProcess } from './observed-process.ts';
 
 /** One call of a handler, as the handler itself noted it. Times are in ms from the start of the simulated cluster. */
 export interface Begin {
   readonly id: TaskId;
   readonly fencingToken: number;
-  readonly process: SimProcess;
+  readonly process: ObservedProcess;
   readonly begunAtMs: number;
   /** The handlers that ran in the same process at some time while this one ran, and whose attempts were not over. */
   readonly beside: Set<Begin>;
@@ -24,13 +24,13 @@ export interface LedgerParts {
 export class Ledger {
   readonly #parts: LedgerParts;
   readonly #byTask = new Map<TaskId, Map<number, Begin>>();
-  readonly #running = new Map<SimProcess, Set<Begin>>();
+  readonly #running = new Map<ObservedProcess, Set<Begin>>();
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
   }
 
-  begin(process: SimProcess, id: TaskId, fencingToken: number): Begin {
+  begin(process: ObservedProcess, id: TaskId, fencingToken: number): Begin {
     const running = this.#running.get(process) ?? new Set();
     this.#running.set(process, running);
     const beside = new Set([...running].filter((other) => this.#parts.holdsLease(other)));
@@ -56,7 +56,7 @@ export class Ledger {
     return this.#byTask.get(id)?.values() ?? [];
   }
 
-  runningIn(process: SimProcess): ReadonlySet<Begin> {
+  runningIn(process: ObservedProcess): ReadonlySet<Begin> {
     return this.#running.get(process) ?? new Set();
   }
 }

@@ -1,18 +1,7 @@
 import type { TaskId } from '../../../src/ports/task-store.ts';
 import type { QueueSettings } from '../../../src/service/admin/queue-settings.ts';
-import type { Features } from '../features.ts';
-import type { AssignedTasks } from './assigned.ts';
-import type { Shadow } from './shadow.ts';
-import { type Rules, reportViolation } from './violation.ts';
-
-/** The parts of a simulated cluster that decide whether a task of a paused queue may begin. */
-interface Parts {
-  readonly elapsedMs: number;
-  readonly features: Features;
-  readonly shadow: Pick<Shadow, 'tasks'>;
-  readonly assigned: AssignedTasks;
-  readonly rules: Rules;
-}
+import type { ObservedWorld } from './observed-world.ts';
+import { reportViolation } from './violation.ts';
 
 /**
  * The time in ms after the answer to PauseQueue at which no task of the queue may begin any more: every server has read
@@ -24,12 +13,12 @@ const recalledWithinMs = 1_000;
 
 /** The queues that an operator has paused, and since when the operator and the servers know it. */
 export class PausedQueues {
-  readonly #world: Parts;
+  readonly #world: ObservedWorld;
   readonly #sinceMs = new Map<string, number>();
   /** Since when a server knows that a queue is paused, by the name of the server and the queue. */
   readonly #knownSinceMs = new Map<string, number>();
 
-  constructor(world: Parts) {
+  constructor(world: ObservedWorld) {
     this.#world = world;
   }
 

@@ -16,6 +16,11 @@ const externalBroker = 'src/testing/external-broker.ts';
 const claimDeliveries = 'src/service/claim/claim-deliveries.ts';
 const settle = 'src/service/settle/settle.ts';
 const handOver = 'src/service/hand-over.ts';
+const expiry = 'src/core/task/expiry.ts';
+const evolve = 'src/core/task/evolve.ts';
+const worker = 'src/client/worker/worker.ts';
+const session = 'src/service/session/session.ts';
+const releaseReserved = 'src/service/session/release-reserved.ts';
 const condition = 'if (!(parts.faults.condition?.(change, holds) ?? holds))';
 
 export const mutants: readonly Mutant[] = [
@@ -156,6 +161,107 @@ export const mutants: readonly Mutant[] = [
     await dispatchLowest(context, lane, 'handOver');
   }`,
       },
+    ],
+  },
+  {
+    name: 'expiry-uses-the-attempt',
+    file: evolve,
+    edits: [
+      {
+        find: '...waiting(head, version, undefined), attempt: head.attempt - 1, losses }',
+        replace: '...waiting(head, version, undefined), losses }',
+      },
+    ],
+  },
+  {
+    name: 'release-uses-the-attempt',
+    file: evolve,
+    edits: [
+      {
+        find: '...waiting(head, version, event.retryAtMs), attempt: head.attempt - 1, releases }',
+        replace: '...waiting(head, version, event.retryAtMs), releases }',
+      },
+    ],
+  },
+  {
+    name: 'loss-of-a-task-that-has-not-begun',
+    file: expiry,
+    edits: [
+      { find: "const countsAsLoss = begun !== 'no' &&", replace: "const countsAsLoss = begun !== '' &&" },
+    ],
+  },
+  {
+    name: 'heartbeat-does-not-store-the-begin',
+    file: 'src/core/task/renew.ts',
+    edits: [{ find: 'head.begun || heartbeat.begun', replace: 'head.begun' }],
+  },
+  {
+    name: 'handler-called-before-its-record',
+    file: 'src/client/worker/attempts.ts',
+    edits: [
+      {
+        find: 'if (!recordsFirst) void this.#run(attempt);',
+        replace: 'attempt.awaitsRecord = false;\n    void this.#run(attempt);',
+      },
+    ],
+  },
+  {
+    name: 'worker-ignores-a-recall',
+    file: worker,
+    edits: [
+      {
+        find: 'const waiting = this.#slots.take(id, fencingToken);',
+        replace: "const waiting = id === '' ? this.#slots.take(id, fencingToken) : undefined;",
+      },
+    ],
+  },
+  {
+    name: 'begins-after-the-deadline',
+    file: worker,
+    edits: [
+      {
+        find: 'if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);',
+        replace: 'if (deadlineInMs === 0 || nowMs > 0) ready.push(next);',
+      },
+    ],
+  },
+  {
+    name: 'pause-recalls-nothing',
+    file: session,
+    edits: [{ find: '      this.#recallPaused();', replace: '' }],
+  },
+  {
+    name: 'cut-releases-nothing',
+    file: releaseReserved,
+    edits: [{ find: 'if (leases.length === 0) return;', replace: 'if (leases.length >= 0) return;' }],
+  },
+  {
+    name: 'cut-releases-what-has-begun',
+    file: releaseReserved,
+    edits: [{ find: 'onlyIfNotBegun: true', replace: 'onlyIfNotBegun: false' }],
+  },
+  {
+    name: 'no-grace-after-a-gap',
+    file: 'src/service/claim/lease-grace.ts',
+    edits: [
+      { find: 'return leftMs > 0 ? Math.ceil(nowMs + leftMs) : undefined;', replace: 'return undefined;' },
+    ],
+  },
+  {
+    name: 'reserved-is-shown-as-running',
+    file: 'src/core/task/head.ts',
+    edits: [
+      {
+        find: "head.state === 'running' && !head.begun ? 'reserved'",
+        replace: "head.version < 0 ? 'reserved'",
+      },
+    ],
+  },
+  {
+    name: 'doubled-message-is-kept',
+    file: claimDeliveries,
+    edits: [
+      { find: 'const deliveries = onePerTask(context, received);', replace: 'const deliveries = received;' },
     ],
   },
 ];

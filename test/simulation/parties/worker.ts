@@ -2,6 +2,7 @@ import type { Client } from '../../../src/client/client.ts';
 import { defineWorker, handle } from '../../../src/client/contract/handler.ts';
 import type { RunningWorker } from '../../../src/client/worker/running.ts';
 import { timing } from '../../../src/core/limits.ts';
+import type { WorkerSlots } from '../checks/observed-process.ts';
 import { reportViolation } from '../checks/violation.ts';
 import type { Network } from '../network/network.ts';
 import type { SimProcess } from '../network/process.ts';
@@ -9,7 +10,6 @@ import type { World } from '../world.ts';
 import { attempt } from './attempt.ts';
 import { jobOf, jobTypes, queues, slowAtOnce } from './job.ts';
 import { clientOf, processOf } from './parties.ts';
-import type { WorkerSlots } from './worker-slots.ts';
 
 const mostSlots = 3;
 
