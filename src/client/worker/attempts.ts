@@ -4,8 +4,10 @@ import type { Clock } from '../../ports/clock.ts';
 import type { AttemptContext } from '../context.ts';
 import type { Handler, Middleware } from '../contract/handler.ts';
 import { type AbortKind, AttemptAborted, retryDirectiveOf } from '../errors.ts';
+import type { Transport } from '../transport.ts';
 import { Attempt, type ContextParts, HandlerContext, logFields } from './attempt.ts';
-import { logFailed, logStopped } from './attempt-log.ts';
+import { logFailed, logLost, logNotBegun, logStopped } from './attempt-log.ts';
+import type { BufferedAssignment } from './buffered-assignment.ts';
 import { inputOf } from './input.ts';
 import {
   type AttemptOutcome,

@@ -10,6 +10,8 @@ export interface ReceivedAssignment {
   /** The deadline of the task on the monotonic clock of the process; Infinity if the task has none. */
   readonly deadlineAtMs: number;
   readonly isAlone: boolean;
+  /** True if the worker has the begin recorded before it calls the handler, because an earlier assignment was released. */
+  readonly recordsBegin: boolean;
   /** Why the worker must not begin the task, as soon as a message of a server has said so. */
   recalledFor: CancelCause | undefined;
 }
@@ -21,13 +23,14 @@ export class AssignedTasks {
   received(
     process: ObservedProcess,
     node: string,
-    { id, fencingToken, deadlineInMs, alone }: ReceivedTask,
+    { id, fencingToken, deadlineInMs, alone, recordsBegin }: ReceivedTask,
   ): void {
     const key = keyOf(id, fencingToken);
     if (this.#received.has(key)) return;
     const deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : process.clock.monotonic() + deadlineInMs;
-    this.#received.set(key, { process, node, deadlineAtMs, isAlone: alone, recalledFor: undefined });
+    const isAlone = alone;
+    this.#received.set(key, { process, node, deadlineAtMs, isAlone, recordsBegin, recalledFor: undefined });
   }
 
   recalled(id: TaskId, fencingToken: number, cause: CancelCause): void {
@@ -46,6 +49,7 @@ interface ReceivedTask {
   /** The time until the deadline in ms; 0 if the task has none. */
   readonly deadlineInMs: number;
   readonly alone: boolean;
+  readonly recordsBegin: boolean;
 }
 
 function keyOf(id: TaskId, fencingToken: number): string {

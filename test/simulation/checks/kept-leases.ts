@@ -2,13 +2,7 @@ import type { TaskEvent } from '../../../src/core/task/event.ts';
 import type { Head } from '../../../src/core/task/head.ts';
 import type { ObservedWorld } from './observed-world.ts';
 import type { ShadowTask } from './shadow-task.ts';
-import { type Rules, reportViolation } from './violation.ts';
-
-interface Parts {
-  readonly features: Features;
-  readonly assigned: AssignedTasks;
-  readonly rules: Rules;
-}
+import { reportViolation } from './violation.ts';
 
 /**
  * Checks an expired lease in an orderly cluster: it is not the lease of a worker of the SDK that lives and can be
@@ -22,7 +16,7 @@ export function checkLeaseKept(world: ObservedWorld, task: ShadowTask, before: H
   if (before.cancelRequested || received.recalledFor !== undefined) return;
   if (received.process.clock.monotonic() >= received.deadlineAtMs) return;
   reportViolation(
-    rules,
+    world.rules,
     'reachableWorkersKeepTheirLeases',
     `${task.id} of ${received.process.name}, which lives`,
   );

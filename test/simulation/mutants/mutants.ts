@@ -237,8 +237,8 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'cut-releases-what-has-begun',
-    file: releaseReserved,
-    edits: [{ find: 'onlyIfNotBegun: true', replace: 'onlyIfNotBegun: false' }],
+    file: 'src/core/task/decide.ts',
+    edits: [{ find: "if (head.begun) return rejected({ why: 'begun' });", replace: '' }],
   },
   {
     name: 'no-grace-after-a-gap',
