@@ -10,6 +10,8 @@ export interface ReceivedAssignment {
   /** The deadline of the task on the monotonic clock of the process; Infinity if the task has none. */
   readonly deadlineAtMs: number;
   readonly isAlone: boolean;
+  /** True once the worker has reported that it begins. It may call the handler only when the begin is recorded. */
+  isReported: boolean;
   /** Why the worker must not begin the task, as soon as a message of a server has said so. */
   recalledFor: CancelCause | undefined;
 }
@@ -27,7 +29,19 @@ export class AssignedTasks {
     if (this.#received.has(key)) return;
     const deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : process.clock.monotonic() + deadlineInMs;
-    this.#received.set(key, { process, node, deadlineAtMs, isAlone: alone, recalledFor: undefined });
+    this.#received.set(key, {
+      process,
+      node,
+      deadlineAtMs,
+      isAlone: alone,
+      isReported: false,
+      recalledFor: undefined,
+    });
+  }
+
+  reported(id: TaskId, fencingToken: number): void {
+    const received = this.#received.get(keyOf(id, fencingToken));
+    if (received !== undefined) received.isReported = true;
   }
 
   recalled(id: TaskId, fencingToken: number, cause: CancelCause): void {

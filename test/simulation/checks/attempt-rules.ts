@@ -79,11 +79,12 @@ export class AttemptRules {
 
   /**
    * Returns true if the handler may have been called although it was not: the worker begins at once what it claims, and
-   * the assignment was lost, or the begin was stored and the worker did not learn it.
+   * the assignment was lost, or the worker reported the begin and was lost before it could call the handler.
    */
   #couldHaveBegun(task: ShadowTask, { fencingToken }: Head): boolean {
     const claim = task.claims.get(fencingToken);
-    return claim !== undefined && (claim.begins || claim.isBegunStored);
+    const isReported = this.#rules.assigned.get(task.id, fencingToken)?.isReported === true;
+    return claim !== undefined && (claim.begins || claim.isBegunStored || isReported);
   }
 
   #violated(invariant: string, message: string): void {
