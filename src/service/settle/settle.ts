@@ -29,7 +29,7 @@ interface SettlementInProgress {
   readonly result: Uint8Array | undefined;
   readonly held: HeldLease | undefined;
   /** True for a release that no worker reported: it holds only if no heartbeat has recorded a call of the handler. */
-  readonly isPresumed: boolean;
+  readonly isUnreported: boolean;
   snapshot: Snapshot;
 }
 
@@ -68,7 +68,7 @@ function changeOf(
     kind: 'transition',
     id: one.lease.id,
     // A heartbeat changes the revision alone, and may have recorded since the snapshot that the handler was called.
-    expect: one.isPresumed ? { revision } : { fencingToken: one.lease.fencingToken, version },
+    expect: one.isUnreported ? { revision } : { fencingToken: one.lease.fencingToken, version },
     events,
     head,
     result: one.command.outcome === 'succeeded' ? one.result : undefined,
@@ -109,7 +109,7 @@ function decideRound(
   const round: SettlementRound = { changes: [], settlements: [] };
   for (const one of settlements) {
     const { head } = one.snapshot;
-    if (one.isPresumed && head.begun) {
+    if (one.isUnreported && head.begun) {
       results[one.index] = { error: itemError(rejectionError(one.lease.id, { why: 'leaseLost' })) };
       continue;
     }
@@ -201,7 +201,7 @@ async function loadSettlements(
     held: HeldLease | undefined,
   ): SettlementInProgress {
     const command = commandOf(lease, item, context.clock.random(), countsAsRelease);
-    return { index, lease, command, result: item.result, held, isPresumed: onlyIfNotBegun, snapshot };
+    return { index, lease, command, result: item.result, held, isUnreported: onlyIfNotBegun, snapshot };
   }
 }
 

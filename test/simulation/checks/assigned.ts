@@ -16,7 +16,7 @@ export interface ReceivedAssignment {
   recalledFor: CancelCause | undefined;
 }
 
-/** What the processes of workers have received: which tasks, and which of them they must not begin any more. */
+/** The tasks that the processes of workers have received, and those of them that they must not begin any more. */
 export class AssignedTasks {
   readonly #received = new Map<string, ReceivedAssignment>();
 

@@ -64,7 +64,7 @@ export class AttemptRules {
         this.#violated('tasksDieByTheirOwnCrash', `${task.id} is dead and was not running`);
       return;
     }
-    // A task with one attempt must not begin again, whoever ended its process.
+    // A task with one attempt must not begin again, even if another task ended its process.
     if (maxAttempts === 1) return;
     if (before.losses < task.submission.options.maxLosses)
       this.#violated('tasksDieByTheirOwnCrash', `${task.id} is dead after ${before.losses} losses`);
