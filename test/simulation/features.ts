@@ -27,7 +27,7 @@ export function featuresOf(chance: (p: number) => boolean): Features {
   const mayPoll = !(isOrderly && hasServerGaps);
   return {
     isOrderly,
-    hasPoison: chance(0.3),
+    hasPoison: chance(isOrderly ? 0.5 : 0.3),
     limitsTypes: chance(0.5),
     hasBursts: chance(0.5),
     pausesQueues: chance(0.4),

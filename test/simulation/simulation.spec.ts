@@ -4,6 +4,7 @@ import { runSeed, type SeedRun } from './run-seed.ts';
 /** The events that must each happen at least once in the simulated clusters of one test. */
 const expectedEvents = [
   'claimReleased (never acknowledged)',
+  'cancel wave',
   'cancelRequested',
   'cancelled',
   'cancelled (skipped)',
@@ -12,11 +13,15 @@ const expectedEvents = [
   'died (deadline)',
   'died (fatal)',
   'died (lifetime)',
+  'died (workerLost)',
   'failed',
   'leaseExpired',
   'node stopped',
+  'process ended by its task',
+  'queue paused',
   'redriven',
   'redriven (in its held lane)',
+  'server gap',
   'snoozed',
   'submitted again',
   'succeeded',

@@ -61,6 +61,8 @@ export class World {
   readonly workers = new Set<WorkerSlots>();
   /** The numbers of the tasks whose handlers end the process of their worker. */
   readonly poison = new Set<number>();
+  /** When many submissions come at one moment, in clusters with bursts. */
+  readonly burstAtMs: number;
   readonly nature: 'external' | 'transactional';
   /**
    * The first error of this simulated cluster: the violation of an invariant or another error. Undefined if there was
@@ -76,6 +78,7 @@ export class World {
     this.seed = seed;
     this.#random = seededRandom(seed * 2_654_435_761 + 17);
     this.features = featuresOf((p) => this.chance(p));
+    this.burstAtMs = this.between(5_000, 40_000);
     this.clock = virtualClock({ seed, turns: 'driven', shuffle: true });
     this.nature = seed % 3 === 0 ? 'transactional' : 'external';
     const open = this.nature === 'external' ? externalMemory : memory;

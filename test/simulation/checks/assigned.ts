@@ -10,27 +10,38 @@ export interface ReceivedAssignment {
   /** The deadline of the task on the monotonic clock of the process; Infinity if the task has none. */
   readonly deadlineAtMs: number;
   readonly isAlone: boolean;
-  /** True if the worker has the begin recorded before it calls the handler, because an earlier assignment was released. */
-  readonly recordsBegin: boolean;
+  /** True once the worker has reported that it begins. It may call the handler only when the begin is recorded. */
+  isReported: boolean;
   /** Why the worker must not begin the task, as soon as a message of a server has said so. */
   recalledFor: CancelCause | undefined;
 }
 
-/** What the processes of workers have received: which tasks, and which of them they must not begin any more. */
+/** The tasks that the processes of workers have received, and those of them that they must not begin any more. */
 export class AssignedTasks {
   readonly #received = new Map<string, ReceivedAssignment>();
 
   received(
     process: ObservedProcess,
     node: string,
-    { id, fencingToken, deadlineInMs, alone, recordsBegin }: ReceivedTask,
+    { id, fencingToken, deadlineInMs, alone }: ReceivedTask,
   ): void {
     const key = keyOf(id, fencingToken);
     if (this.#received.has(key)) return;
     const deadlineAtMs =
       deadlineInMs === 0 ? Number.POSITIVE_INFINITY : process.clock.monotonic() + deadlineInMs;
-    const isAlone = alone;
-    this.#received.set(key, { process, node, deadlineAtMs, isAlone, recordsBegin, recalledFor: undefined });
+    this.#received.set(key, {
+      process,
+      node,
+      deadlineAtMs,
+      isAlone: alone,
+      isReported: false,
+      recalledFor: undefined,
+    });
+  }
+
+  reported(id: TaskId, fencingToken: number): void {
+    const received = this.#received.get(keyOf(id, fencingToken));
+    if (received !== undefined) received.isReported = true;
   }
 
   recalled(id: TaskId, fencingToken: number, cause: CancelCause): void {
@@ -49,7 +60,6 @@ interface ReceivedTask {
   /** The time until the deadline in ms; 0 if the task has none. */
   readonly deadlineInMs: number;
   readonly alone: boolean;
-  readonly recordsBegin: boolean;
 }
 
 function keyOf(id: TaskId, fencingToken: number): string {

@@ -64,7 +64,7 @@ export class AttemptRules {
         this.#violated('tasksDieByTheirOwnCrash', `${task.id} is dead and was not running`);
       return;
     }
-    // A task with one attempt must not begin again, whoever ended its process.
+    // A task with one attempt must not begin again, even if another task ended its process.
     if (maxAttempts === 1) return;
     if (before.losses < task.submission.options.maxLosses)
       this.#violated('tasksDieByTheirOwnCrash', `${task.id} is dead after ${before.losses} losses`);
@@ -79,11 +79,12 @@ export class AttemptRules {
 
   /**
    * Returns true if the handler may have been called although it was not: the worker begins at once what it claims, and
-   * the assignment was lost, or the begin was stored and the worker did not learn it.
+   * the assignment was lost, or the worker reported the begin and was lost before it could call the handler.
    */
   #couldHaveBegun(task: ShadowTask, { fencingToken }: Head): boolean {
     const claim = task.claims.get(fencingToken);
-    return claim !== undefined && (claim.begins || claim.isBegunStored);
+    const isReported = this.#rules.assigned.get(task.id, fencingToken)?.isReported === true;
+    return claim !== undefined && (claim.begins || claim.isBegunStored || isReported);
   }
 
   #violated(invariant: string, message: string): void {

@@ -46,12 +46,13 @@ export class FreeSlotsWatch {
     }
   }
 
-  #checkWait({ id, submission }: ShadowTask): void {
+  #checkWait({ id, submission, wasRedriven }: ShadowTask): void {
     const { elapsedMs, quietFromMs, lastFaultMs, rules } = this.#world;
     const sinceMs = this.#besideSinceMs.get(id) ?? elapsedMs;
     this.#besideSinceMs.set(id, sinceMs);
     const waitedMs = elapsedMs - Math.max(sinceMs, lastFaultMs);
-    const mostMs = sinceMs > quietFromMs ? quietMs : afterFaultsMs;
+    // A message from before the death of a scheduled task is hidden for up to a minute and holds back the new message.
+    const mostMs = sinceMs > quietFromMs && !wasRedriven ? quietMs : afterFaultsMs;
     if (waitedMs > mostMs)
       reportViolation(rules, 'freeSlotsRunReadyTasks', `${id} (${submission.type}) waits for ${waitedMs} ms`);
   }

@@ -32,6 +32,7 @@ export interface ShadowTask {
   /** The claims of the task by their fencing tokens. */
   readonly claims: Map<number, ShadowClaim>;
   era: number;
+  wasRedriven: boolean;
   /** The number of used attempts since the submission or the last redrive, counted from the events that use one. */
   used: number;
   /** True if the task was ever dead or cancelled. */
@@ -54,6 +55,7 @@ export function shadowTaskOf({ id, head, laneSeq, submission }: Snapshot): Shado
     winners: [],
     claims: new Map(),
     era: 0,
+    wasRedriven: false,
     used: 0,
     failed: false,
   };

@@ -157,6 +157,7 @@ export class Shadow {
     if (event.kind === 'claimed') this.#claimed(task, event);
     if (event.kind === 'succeeded') task.winners.push(event.fencingToken);
     if (event.kind === 'snoozed' || event.kind === 'redriven') task.era++;
+    task.wasRedriven ||= event.kind === 'redriven';
     task.folded = evolve(folded, event);
     this.#attempts.check(task, folded, event, task.folded);
     this.#rules.onEvent?.(task, folded, event);

@@ -43,15 +43,13 @@ async function look(world: World, { service, life }: ServingNode, task: ShadowTa
 }
 
 /**
- * Returns true if the handler was called, or the worker has taken a slot for the task and waits only for the record of the
- * begin, as it does for a task with one attempt, one that runs alone and one that was released before. A worker that begins at once begins what it claims.
+ * Returns true if the handler was called, or if the worker has reported that it begins and waits only for the record of
+ * that. A worker that begins at once begins what it claims.
  */
 function mayRun(world: World, task: ShadowTask, { fencingToken }: Head): boolean {
   if (task.claims.get(fencingToken)?.begins === true) return true;
   if (world.ledger.get(task.id, fencingToken) !== undefined) return true;
-  const { maxAttempts } = task.submission.options.retry;
-  const received = world.assigned.get(task.id, fencingToken);
-  return received !== undefined && (maxAttempts === 1 || received.isAlone || received.recordsBegin);
+  return world.assigned.get(task.id, fencingToken)?.isReported === true;
 }
 
 /** Returns true if a heartbeat of the attempt must have been stored before `sinceMs`. */

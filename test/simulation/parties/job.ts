@@ -22,6 +22,7 @@ const priorities = ['high', 'normal', 'normal', 'normal', 'low'] as const;
  * ones at once than it has slots.
  */
 export const jobTypes = ['job', 'quick', 'slow'] as const;
+const burstTypes = ['quick', 'quick', 'job', 'slow'] as const;
 export type JobType = (typeof jobTypes)[number];
 /** How many `slow` tasks a worker runs at once, in clusters with such a limit. */
 export const slowAtOnce = 1;
@@ -55,21 +56,20 @@ export interface PlannedSubmission {
 
 /**
  * Plans the task submissions of a simulated cluster: more than half of them with an ordering key, some delayed, some
- * with a deadline or a short lifetime, each with three attempts at most. In some clusters a third of them comes at one
+ * with a deadline or a short lifetime, each with three attempts at most. In some clusters half of them come at one
  * moment.
  */
 export function planSubmissions(world: World): PlannedSubmission[] {
-  const burstAtMs = world.between(5_000, 40_000);
   return Array.from({ length: world.between(72, 80) }, (_, n) => {
-    const isInBurst = world.features.hasBursts && world.chance(0.35);
-    if (world.features.hasPoison && world.chance(0.025)) world.poison.add(n);
+    const isInBurst = world.features.hasBursts && world.chance(0.5);
+    if (world.features.hasPoison && world.chance(isInBurst ? 0.06 : 0.025)) world.poison.add(n);
     const type = typeOf(world, isInBurst);
-    return planSubmission(world, n, type, isInBurst ? burstAtMs : world.between(0, 45_000));
+    return planSubmission(world, n, type, isInBurst ? world.burstAtMs : world.between(0, 45_000));
   });
 }
 
 function typeOf(world: World, isInBurst: boolean): JobType {
-  if (isInBurst) return world.chance(0.75) ? 'quick' : 'slow';
+  if (isInBurst) return world.pick(burstTypes) ?? 'quick';
   if (world.features.limitsTypes && world.chance(0.25)) return 'slow';
   return world.chance(0.15) ? 'quick' : 'job';
 }

@@ -18,7 +18,9 @@ export async function operator(network: Network): Promise<void> {
   const process = processOf(network, 'operator');
   const client = clientOf(network, process);
   const transport = new SimTransport(network, process);
-  const { pausesQueues, cancelsWaves } = world.features;
+  const { pausesQueues, cancelsWaves, hasBursts } = world.features;
+  if (hasBursts && pausesQueues) world.runInBackground(afterBurst(pauseForAWhile));
+  if (hasBursts && cancelsWaves) world.runInBackground(afterBurst(() => cancelMany(client)));
   for (;;) {
     await process.clock.sleep(world.between(1_000, 5_000));
     if (world.chooseEvent('onDead changed', 0.15)) await setOnDead();
@@ -47,6 +49,12 @@ export async function operator(network: Network): Promise<void> {
       const task = by.task(id);
       await allowTooLate(world.chance(0.5) ? task.redrive() : task.cancel('skipped'));
     }
+  }
+
+  /** Does something while the tasks of a burst wait in the buffers of workers. */
+  async function afterBurst(act: () => Promise<void>): Promise<void> {
+    await process.clock.sleep(world.burstAtMs + world.between(10, 1_500));
+    await act();
   }
 
   async function pauseForAWhile(): Promise<void> {
