@@ -87,9 +87,10 @@ export function ahead(says: Says): void {
     async (site) => {
       const { away, flow, broker } = await learned(site);
       const [last, ...others] = flow.taken.toReversed();
-      await broker.delete(others.map(({ receiptHandle }) => receiptHandle));
+      const deleted = broker.delete(others.map(({ receiptHandle }) => receiptHandle));
       const id = last?.message.id ?? '';
       await site.clock.advance(31_000);
+      expect(await deleted).not.toContain(false);
       expect(await receiveAll(away)).not.toContain(id);
       await site.clock.advance(1_000);
       expect(await receiveAll(away)).toContain(id);

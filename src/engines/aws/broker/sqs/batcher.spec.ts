@@ -54,3 +54,18 @@ test('a failed batch call to SQS rejects only the items of that call', async () 
   const failed = answers.map((answer, i) => (answer.status === 'rejected' ? items[i] : '')).filter(Boolean);
   expect(failed).toEqual(['bad', 'other']);
 });
+
+test('a batcher that waits sends ten items at once, and fewer after its wait', async () => {
+  const sent: number[] = [];
+  const send = async (batch: readonly number[]): Promise<readonly number[]> => {
+    sent.push(batch.length);
+    return batch;
+  };
+  const batcher = new SqsBatcher<number, number>(clock, send, () => 0, 100);
+  const answers = Array.from({ length: 12 }, (_, i) => batcher.add(i));
+  await clock.advance(99);
+  expect(sent).toEqual([10]);
+  await clock.advance(1);
+  expect(sent).toEqual([10, 2]);
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 12 }, (_, i) => i));
+});

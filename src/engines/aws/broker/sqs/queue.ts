@@ -18,6 +18,12 @@ export interface SqsQueueAddress {
   readonly callPriority?: CallPriority | undefined;
 }
 
+/**
+ * How long the deletion of a message that was received ahead waits for others, in ms. The message is hidden for seconds
+ * more, and its task has ended, so that nothing depends on the deletion.
+ */
+const aheadDeleteWaitMs = 100;
+
 export interface SqsReceiveRequest extends ReceiveMessageRequest {
   /** True if some of the messages will wait in a buffer of this process. */
   readonly isAhead?: boolean | undefined;
@@ -35,6 +41,8 @@ export class SqsQueue {
   readonly #sends: SqsBatcher<SendEntry, true | HoldfastError>;
   readonly #visibilityChanges: SqsBatcher<{ receipt: string; seconds: number }, boolean>;
   readonly #deletes: SqsBatcher<string, boolean>;
+  /** The deletions of messages that were received ahead: their tasks are short, and end one after the other. */
+  readonly #aheadDeletes: SqsBatcher<string, boolean>;
   readonly #shortlyHidden: ShortlyHidden;
   #url: Promise<string> | undefined;
 
@@ -51,7 +59,10 @@ export class SqsQueue {
     this.#visibilityChanges = new SqsBatcher(clock, (batch) =>
       this.#withUrl((url) => calls.changeVisibility(url, batch)),
     );
-    this.#deletes = new SqsBatcher(clock, (batch) => this.#withUrl((url) => calls.delete(url, batch)));
+    const deleteBatch = (batch: readonly string[]): Promise<readonly boolean[]> =>
+      this.#withUrl((url) => calls.delete(url, batch));
+    this.#deletes = new SqsBatcher(clock, deleteBatch);
+    this.#aheadDeletes = new SqsBatcher(clock, deleteBatch, () => 0, aheadDeleteWaitMs);
     this.#shortlyHidden = new ShortlyHidden(clock, (receipt, seconds) =>
       this.#visibilityChanges.add({ receipt, seconds }),
     );
@@ -84,8 +95,8 @@ export class SqsQueue {
   }
 
   delete(receipt: string): Promise<boolean> {
-    this.#shortlyHidden.remove(receipt);
-    return this.#deletes.add(receipt);
+    const isAhead = this.#shortlyHidden.remove(receipt);
+    return (isAhead ? this.#aheadDeletes : this.#deletes).add(receipt);
   }
 
   /** Stops to hide messages for longer that were received ahead. Called when the broker is closed. */

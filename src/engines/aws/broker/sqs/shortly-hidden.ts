@@ -32,9 +32,12 @@ export class ShortlyHidden {
     this.#clock.after(extendAfterMs, () => this.#extend(receipts));
   }
 
-  /** Removes a message that is being deleted, shown, or hidden for a time of its own. */
-  remove(receipt: string): void {
-    this.#receipts.delete(receipt);
+  /**
+   * Removes a message that is being deleted, shown, or hidden for a time of its own. Returns true if the message was
+   * received with the short timeout less than 3 s ago.
+   */
+  remove(receipt: string): boolean {
+    return this.#receipts.delete(receipt);
   }
 
   close(): void {
