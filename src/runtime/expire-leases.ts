@@ -1,4 +1,5 @@
 import { isEnded } from '../core/task/head.ts';
+import { markSilent } from '../service/claim/silent-workers.ts';
 import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { knowledgeOf } from '../service/settle/held-leases.ts';
@@ -26,8 +27,9 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
     nowMs,
   );
   for (const snapshot of read) {
-    if (snapshot !== undefined && !isEnded(snapshot.head))
-      await commitCommand(context, snapshot, { kind: 'expire', lastLease: knowledgeOf(context, snapshot) });
+    if (snapshot === undefined || isEnded(snapshot.head)) continue;
+    markSilent(context, snapshot);
+    await commitCommand(context, snapshot, { kind: 'expire', lastLease: knowledgeOf(context, snapshot) });
   }
   return deliveries.length === batch;
 }

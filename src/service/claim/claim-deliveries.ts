@@ -23,6 +23,7 @@ import {
   returnUnread,
   settleDelivery,
 } from './return-deliveries.ts';
+import { leaveToOthers, markSilent } from './silent-workers.ts';
 
 /** The worker for which tasks are claimed. */
 export interface Claimant {
@@ -111,6 +112,15 @@ async function readSnapshots(
 }
 
 /**
+ * Returns true if the lease of a task expired although the claimant's stream, which had it, is open: the claimant sends
+ * nothing, and would let the task expire again.
+ */
+function isOwnExpired(context: ServiceContext, snapshot: Snapshot, { sessionId }: Claimant): boolean {
+  const silentId = markSilent(context, snapshot);
+  return silentId !== undefined && silentId === sessionId;
+}
+
+/**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
  * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
  * replaced with a new message.
@@ -138,6 +148,8 @@ async function loadCandidates(
       context.background('delivery', rerouteMisplaced(context, delivery, found));
     else if (!handles(claimant, found) && !isEnded(found.head))
       context.background('delivery', deferUnhandled(context, delivery));
+    else if (isOwnExpired(context, found, claimant))
+      context.background('delivery', leaveToOthers(context, delivery));
     else candidates.push({ delivery, snapshot: found });
     if (delivery.receiveCount >= limits.deliveryReceives)
       context.background('delivery', resend(context, delivery));

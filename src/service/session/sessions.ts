@@ -38,6 +38,11 @@ export interface LiveSession {
    */
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
+  /**
+   * Gives the worker nothing on this stream until it sends a message there, because the stream may not reach it any more.
+   * `why` begins the log line.
+   */
+  silent(why: string): void;
   drain(): void;
   /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */
   readonly reserved: ReservedTasks;

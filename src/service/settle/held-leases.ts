@@ -19,6 +19,8 @@ export interface HeldLease {
    * Undefined before the first heartbeat.
    */
   lastReportAtMs?: number | undefined;
+  /** True once this node has noticed that the lease expired although the worker's stream is open. */
+  hasExpired?: boolean | undefined;
 }
 
 export interface HeldLeases {

@@ -5,8 +5,11 @@ export interface Way extends AsyncDisposable {
   readonly port: number;
   /** Resets all connections and lets no new one through, so that both ends notice it at once. */
   cut(): void;
-  /** Lets no byte through any more. Both ends keep their connections and notice nothing at first. */
-  freeze(): void;
+  /**
+   * Lets no byte through any more, or none of the connections that are open now. Both ends keep their connections and
+   * notice nothing at first.
+   */
+  freeze(only?: 'open'): void;
   /** Lets connections and bytes through again. */
   heal(): void;
 }
@@ -15,6 +18,7 @@ export interface Way extends AsyncDisposable {
 export async function openWay(targetPort: number): Promise<Way> {
   const sockets = new Set<Socket>();
   let isCut = false;
+  let isFrozen = false;
   const add = (socket: Socket): void => {
     sockets.add(socket);
     socket.on('error', () => {}).once('close', () => sockets.delete(socket));
@@ -32,6 +36,7 @@ export async function openWay(targetPort: number): Promise<Way> {
     const pass = (from: Socket, to: Socket): void => void from.on('data', (bytes) => to.write(bytes));
     pass(socket, upstream);
     pass(upstream, socket);
+    if (isFrozen) for (const one of [socket, upstream]) one.pause();
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -40,11 +45,13 @@ export async function openWay(targetPort: number): Promise<Way> {
       isCut = true;
       for (const socket of sockets) socket.resetAndDestroy();
     },
-    freeze() {
+    freeze(only) {
+      isFrozen = only !== 'open';
       for (const socket of sockets) socket.pause();
     },
     heal() {
       isCut = false;
+      isFrozen = false;
       for (const socket of sockets) socket.resume();
     },
     async [Symbol.asyncDispose]() {

@@ -100,7 +100,7 @@ export function workStream(
     } else if (message.kind === 'credit') {
       ensure(credit, message, deps.clock.now());
       session.credit(message.tasks, message.bytes, message.types);
-    }
+    } else if (message.kind === 'keepAlive') session.keptAlive();
   }
 
   return {
