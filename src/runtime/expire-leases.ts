@@ -1,7 +1,7 @@
 import { isEnded } from '../core/task/head.ts';
-import { markSilent } from '../service/claim/silent-workers.ts';
 import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
+import { noticeExpiry } from '../service/session/notice-expiry.ts';
 import { knowledgeOf } from '../service/settle/held-leases.ts';
 
 const batch = 100;
@@ -28,8 +28,9 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
   );
   for (const snapshot of read) {
     if (snapshot === undefined || isEnded(snapshot.head)) continue;
-    markSilent(context, snapshot);
-    await commitCommand(context, snapshot, { kind: 'expire', lastLease: knowledgeOf(context, snapshot) });
+    const lastLease = knowledgeOf(context, snapshot);
+    const done = await commitCommand(context, snapshot, { kind: 'expire', lastLease });
+    if (done.kind === 'done') noticeExpiry(context, snapshot);
   }
   return deliveries.length === batch;
 }

@@ -102,8 +102,8 @@ export interface Session {
    * session (from 1), or, for tasks of an earlier session, by name.
    */
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void;
-  /** Records that the worker has sent a keep-alive message. */
-  keptAlive(): void;
+  /** Records that the worker is alive although it has nothing to say. */
+  keepAlive(): void;
   /** Reports that the worker's stream has passed on some of its buffered data and may have room for more assignments. */
   roomFreed(): void;
   /** Stops giving tasks to the worker, and tells the worker so (`SessionSink.drain`). Idempotent. */

@@ -82,7 +82,7 @@ describe('a handler that ends or blocks its process', () => {
     ['throw later', 1],
     ['reject later', 1],
   ])(
-    '(here by "%s") costs each task that runs in the process one lost worker, and another worker completes the tasks',
+    '(here by "%s") costs each task that runs in the process one attempt, and another worker completes the tasks',
     async (deed, status) => {
       const neighbour = await submit('hang');
       const deadly = await submit(deed);

@@ -5,6 +5,7 @@ import { limits, timing } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { lostRace } from '../../core/task/conflict.ts';
 import { decide } from '../../core/task/decide.ts';
+import type { TaskEvent } from '../../core/task/event.ts';
 import { isEnded, runsAlone } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
 import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
@@ -12,6 +13,7 @@ import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
 import { type ReadResult, readEach } from '../read-each.ts';
+import { noticeExpiry } from '../session/notice-expiry.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
 import {
   deferUnhandled,
@@ -23,7 +25,6 @@ import {
   returnUnread,
   settleDelivery,
 } from './return-deliveries.ts';
-import { leaveToOthers, markSilent } from './silent-workers.ts';
 
 /** The worker for which tasks are claimed. */
 export interface Claimant {
@@ -112,15 +113,6 @@ async function readSnapshots(
 }
 
 /**
- * Returns true if the lease of a task expired although the claimant's stream, which had it, is open: the claimant sends
- * nothing, and would let the task expire again.
- */
-function isOwnExpired(context: ServiceContext, snapshot: Snapshot, { sessionId }: Claimant): boolean {
-  const silentId = markSilent(context, snapshot);
-  return silentId !== undefined && silentId === sessionId;
-}
-
-/**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
  * hides, deletes or reroutes the others. A delivery that was received too often (`limits.deliveryReceives`) is also
  * replaced with a new message.
@@ -148,8 +140,6 @@ async function loadCandidates(
       context.background('delivery', rerouteMisplaced(context, delivery, found));
     else if (!handles(claimant, found) && !isEnded(found.head))
       context.background('delivery', deferUnhandled(context, delivery));
-    else if (isOwnExpired(context, found, claimant))
-      context.background('delivery', leaveToOthers(context, delivery));
     else candidates.push({ delivery, snapshot: found });
     if (delivery.receiveCount >= limits.deliveryReceives)
       context.background('delivery', resend(context, delivery));
@@ -170,10 +160,30 @@ function planClaim(
   const lastLease = knowledgeOf(context, one.snapshot);
   const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease } as const;
   const decision = decide(one.snapshot.head, factsOf(context, one.snapshot), claim, context.clock.now());
-  if (decision.ok)
+  if (decision.ok && mayTake(context, one, decision.events, claimant))
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
+  if (decision.ok) return undefined;
   context.background('delivery', settleDelivery(context, one.delivery, decision.rejection));
   return undefined;
+}
+
+/**
+ * Returns false if the claim would give the task to the very stream whose lease of it has expired: its worker does not
+ * answer, so the delivery is left to another one. The stream gets no task until the worker sends a message on it. That
+ * happens once for each lease: a worker that is back may have the task again.
+ */
+function mayTake(
+  context: ServiceContext,
+  { delivery, snapshot }: Candidate,
+  events: readonly TaskEvent[],
+  claimant: Claimant,
+): boolean {
+  const sessionId = noticeExpiry(context, snapshot);
+  if (sessionId === undefined || sessionId !== claimant.sessionId || events.at(-1)?.kind !== 'claimed')
+    return true;
+  const { receiptHandle } = delivery;
+  context.background('delivery', context.broker.changeVisibility([{ receiptHandle, ms: 0 }]));
+  return false;
 }
 
 async function planClaims(

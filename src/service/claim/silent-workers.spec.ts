@@ -62,7 +62,7 @@ describe.each([
     await clock.advance(40_000);
     await submit('b');
     expect(assigned).toEqual([{ worker: 'silent', key: 'a' }]);
-    silent.keptAlive();
+    silent.keepAlive();
     await clock.advance(5_000);
     expect(
       assigned

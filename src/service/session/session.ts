@@ -43,8 +43,6 @@ export class WorkerSession implements Session, LiveSession {
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
-  /** True while nothing shows that the stream still reaches the worker (`silent`). */
-  #isSilent = false;
   #wake: (() => void) | undefined;
   #interruption = new AbortController();
   /**
@@ -100,31 +98,35 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
-    this.#recordMessage();
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
     this.#credits.add(tasks, bytes, types);
     this.#wakeUp();
   }
 
   reset(hello: HelloCredits): void {
-    this.#recordMessage();
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
     this.#credits.reset(hello, this.#unacknowledged);
     this.#wakeUp();
   }
 
   received(seq: number): void {
-    this.#recordMessage();
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
     this.#unacknowledged.acknowledge(seq);
-    this.#wakeUp();
-  }
-
-  keptAlive(): void {
-    this.#recordMessage();
     this.#wakeUp();
   }
 
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
     this.reserved.begin(places);
     if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
+  }
+
+  keepAlive(): void {
+    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.#wakeUp();
+  }
+
+  leaseLost(): void {
+    this.#unacknowledged.leaseLost();
   }
 
   close(): void {
@@ -145,17 +147,6 @@ export class WorkerSession implements Session, LiveSession {
 
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void {
     if (!this.#isClosed) this.#sink.cancel(id, fencingToken, cause);
-  }
-
-  silent(why: string): void {
-    if (this.#isSilent || this.#isDraining || this.#isClosed) return;
-    this.#isSilent = true;
-    this.#interrupt();
-    const { log } = this.#context;
-    log.warn(
-      { worker: this.worker },
-      `${why}; it is given no tasks on this stream until it sends a message there`,
-    );
   }
 
   get worker(): string {
@@ -218,13 +209,8 @@ export class WorkerSession implements Session, LiveSession {
     };
   }
 
-  #recordMessage(): void {
-    this.#isSilent = false;
-    this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-  }
-
   #hasRoom(): boolean {
-    if (this.#isSilent || this.#credits.tasks <= 0 || this.#roomBytes() <= 0) return false;
+    if (this.#credits.tasks <= 0 || this.#roomBytes() <= 0) return false;
     return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
   }
 
@@ -363,7 +349,7 @@ export class WorkerSession implements Session, LiveSession {
 export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
   const session = new WorkerSession(context, hello, sink);
   // A stream whose connection is dead may stay open here for a minute, with credits.
-  context.sessions.ofWorker(session.worker)?.silent('a worker has opened another stream');
+  context.sessions.ofWorker(session.worker)?.leaseLost();
   context.sessions.add(session);
   context.runSession(session.run());
   return session;

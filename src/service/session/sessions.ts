@@ -38,12 +38,12 @@ export interface LiveSession {
    */
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
-  /**
-   * Gives the worker nothing on this stream until it sends a message there, because the stream may not reach it any more.
-   * `why` begins the log line.
-   */
-  silent(why: string): void;
   drain(): void;
+  /**
+   * Records that the stream may not reach the worker any more, because a lease has expired on it or the worker has opened
+   * another stream: it gets no task until a message comes on it.
+   */
+  leaseLost(): void;
   /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */
   readonly reserved: ReservedTasks;
 }

@@ -10,10 +10,15 @@ interface SentAssignments {
   readonly atMs: number;
 }
 
-/** The assignments that were sent on a stream and that its worker has not acknowledged yet. All times are monotonic. */
+/**
+ * The assignments that were sent on a stream and that its worker has not acknowledged yet. A worker counts as
+ * unresponsive if it does not acknowledge them, or if it let a lease expire and has sent nothing since: a handler blocks
+ * its thread. All times are monotonic.
+ */
 export class UnacknowledgedAssignments {
   readonly #sent = new Map<number, SentAssignments>();
   #lastMessageAtMs = Number.NEGATIVE_INFINITY;
+  #hasLostLease = false;
 
   add(seq: number, tasks: readonly Assignment[], nowMs: number): void {
     this.#sent.set(seq, { tasks, atMs: nowMs });
@@ -34,6 +39,12 @@ export class UnacknowledgedAssignments {
   /** Records that the worker has sent a message of any kind. */
   recordMessage(nowMs: number): void {
     this.#lastMessageAtMs = nowMs;
+    this.#hasLostLease = false;
+  }
+
+  /** Records that a lease of the worker has expired. */
+  leaseLost(): void {
+    this.#hasLostLease = true;
   }
 
   /** Removes all assignments up to this sequence number, because the worker has received them. */
@@ -49,6 +60,7 @@ export class UnacknowledgedAssignments {
   }
 
   isUnresponsive(nowMs: number): boolean {
+    if (this.#hasLostLease) return true;
     if (this.#sent.size === 0) return false;
     const [oldest] = this.#sent.values();
     // The worker's last message may be older than its oldest unacknowledged assignment, so the time without a message is

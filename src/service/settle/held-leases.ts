@@ -19,7 +19,7 @@ export interface HeldLease {
    * Undefined before the first heartbeat.
    */
   lastReportAtMs?: number | undefined;
-  /** True once this node has noticed that the lease expired although the worker's stream is open. */
+  /** True once this node has noticed that the lease has expired. */
   hasExpired?: boolean | undefined;
 }
 

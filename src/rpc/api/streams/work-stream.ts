@@ -97,10 +97,11 @@ export function workStream(
     else if (message.kind === 'received') {
       if (message.seq > 0) received(session, message.seq);
       session.begun(message.begun, message.attempts);
-    } else if (message.kind === 'credit') {
+    } else if (message.kind === 'keepAlive') session.keepAlive();
+    else if (message.kind === 'credit') {
       ensure(credit, message, deps.clock.now());
       session.credit(message.tasks, message.bytes, message.types);
-    } else if (message.kind === 'keepAlive') session.keptAlive();
+    }
   }
 
   return {
