@@ -105,7 +105,7 @@ describe('holdfast submit', () => {
   it('prints only the result on standard output with --wait', async () => {
     const ran = await holdfast('submit', 'echo', '{"b":[2]}', '--wait', ...work);
     expect(ran).toMatchObject({ code: 0, out: '{"b":[2]}\n' });
-    expect(ran.err).toMatch(/^\S+ (ready|running)\n$/);
+    expect(ran.err).toMatch(/^\S+ (ready|reserved|running)\n$/);
     const asJson = await holdfast('submit', 'echo', '7', '--wait', '--json', ...work);
     expect(asJson).toMatchObject({ code: 0, err: '', json: { state: 'succeeded', result: 7 } });
   });
