@@ -9,7 +9,7 @@ export interface AttemptContext {
   readonly type: string;
   /** The queue of the task. */
   readonly queue: string;
-  /** The number of this attempt, from 1. A snoozed or released attempt does not count. */
+  /** The number of this attempt, from 1. A snoozed or released attempt, or one whose worker was lost, does not count. */
   readonly attempt: number;
   /** The largest number of attempts; after the last one fails, the task is dead. */
   readonly maxAttempts: number;

@@ -1,6 +1,7 @@
 import { isEnded } from '../core/task/head.ts';
 import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
+import { noticeExpiry } from '../service/session/notice-expiry.ts';
 import { knowledgeOf } from '../service/settle/held-leases.ts';
 
 const batch = 100;
@@ -29,7 +30,7 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
     if (snapshot === undefined || isEnded(snapshot.head)) continue;
     const lastLease = knowledgeOf(context, snapshot);
     const done = await commitCommand(context, snapshot, { kind: 'expire', lastLease });
-    if (done.kind === 'done') context.sessions.ofWorker(snapshot.head.worker)?.leaseLost();
+    if (done.kind === 'done') noticeExpiry(context, snapshot);
   }
   return deliveries.length === batch;
 }

@@ -80,12 +80,14 @@ export function addServe(program: Command, globals: Globals): void {
       });
       const { grpcPort, httpPort } = serving.listening;
       const store = shared === undefined ? storePath(options.store) : `table ${shared.table}`;
+      // A caller may send the signal as soon as it has read the line.
+      const stopped = untilStopped();
       globals().output.result(
         { grpcPort, httpPort, pid: process.pid, store },
         () => `serving gRPC on ${host}:${grpcPort}, HTTP on ${host}:${httpPort}\nstore: ${store}`,
       );
       const keepAlive = setInterval(() => {}, 60_000);
-      const signal = await untilStopped();
+      const signal = await stopped;
       log.info(
         { signal },
         'the server is stopping; running tasks go on, and it takes their outcomes when it is back',

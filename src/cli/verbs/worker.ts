@@ -55,13 +55,14 @@ export function addWorker(program: Command, globals: Globals): void {
       const { defaultLog } = await import('../../platform/log.ts');
       const log = defaultLog();
       const running = await client.work(withAloneRunner(worker, aloneProcesses(file)));
+      // A caller may send the signal as soon as it has read the line below.
+      const stopped = untilStopped(options.drain + timing.drainEndMs);
       const types = worker.handlers.map((handler) => handler.task.name);
       output.result(
         { types, queues: worker.queues, pid: process.pid },
         () => `working on ${types.join(', ')}`,
       );
       try {
-        const stopped = untilStopped(options.drain + timing.drainEndMs);
         const signal = await Promise.race([stopped, running.done.then(() => undefined)]);
         if (signal !== undefined) output.note(drainingText(options.drain));
         const report = await running.drain({ timeout: options.drain });

@@ -14,6 +14,7 @@ import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
 import type { ReadResult } from '../read-each.ts';
+import { noticeExpiry } from '../session/notice-expiry.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
 import { isClaimedAlone, logAlone, withoutCompany } from './alone.ts';
 import { type ReadAhead, readSnapshots } from './read-ahead.ts';
@@ -167,8 +168,9 @@ function planClaim(
 }
 
 /**
- * Returns false if the claim would give the task to the very worker whose lease of it has expired: the worker does not
- * answer, so the delivery is left to another one. Its session gets no task until the worker sends a message.
+ * Returns false if the claim would give the task to the very stream whose lease of it has expired: its worker does not
+ * answer, so the delivery is left to another one. The stream gets no task until the worker sends a message on it. That
+ * happens once for each lease: a worker that is back may have the task again.
  */
 function mayTake(
   context: ServiceContext,
@@ -176,10 +178,8 @@ function mayTake(
   events: readonly TaskEvent[],
   claimant: Claimant,
 ): boolean {
-  if (snapshot.head.state !== 'running') return true;
-  const { worker } = snapshot.head;
-  context.sessions.ofWorker(worker)?.leaseLost();
-  if (worker !== claimant.worker || claimant.sessionId === undefined || events.at(-1)?.kind !== 'claimed')
+  const sessionId = noticeExpiry(context, snapshot);
+  if (sessionId === undefined || sessionId !== claimant.sessionId || events.at(-1)?.kind !== 'claimed')
     return true;
   const { receiptHandle } = delivery;
   context.background('delivery', context.broker.changeVisibility([{ receiptHandle, ms: 0 }]));

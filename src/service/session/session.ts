@@ -407,6 +407,8 @@ export class WorkerSession implements Session, LiveSession {
 
 export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
   const session = new WorkerSession(context, hello, sink);
+  // A stream whose connection is dead may stay open here for a minute, with credits.
+  context.sessions.ofWorker(session.worker)?.leaseLost();
   context.sessions.add(session);
   context.runSession(session.run());
   return session;

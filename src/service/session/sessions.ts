@@ -58,7 +58,10 @@ export interface LiveSession {
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
-  /** Records that a lease of the worker has expired: it gets no task until it sends a message. */
+  /**
+   * Records that the stream may not reach the worker any more, because a lease has expired on it or the worker has opened
+   * another stream: it gets no task until a message comes on it.
+   */
   leaseLost(): void;
   /** The tasks that this session gave to the worker and whose handlers the worker has not called yet. */
   readonly reserved: ReservedTasks;

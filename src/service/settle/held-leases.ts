@@ -19,6 +19,8 @@ export interface HeldLease {
    * Undefined before the first heartbeat.
    */
   lastReportAtMs?: number | undefined;
+  /** True once this node has noticed that the lease has expired. */
+  hasExpired?: boolean | undefined;
 }
 
 export interface HeldLeases {

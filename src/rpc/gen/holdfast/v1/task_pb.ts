@@ -832,14 +832,14 @@ export const EventKind = {
   SUBMITTED: 1,
 
   /**
-   * A worker got a lease: an attempt began.
+   * A worker got a lease. Its attempt begins when the handler is called.
    *
    * @generated from enum value: EVENT_KIND_CLAIMED = 2;
    */
   CLAIMED: 2,
 
   /**
-   * A worker gave the lease back without beginning the work.
+   * The lease was given back, before the handler was called or because the worker stopped. Uses no attempt.
    *
    * @generated from enum value: EVENT_KIND_CLAIM_RELEASED = 3;
    */
