@@ -1,15 +1,13 @@
-import { peekSpec } from '../../core/codec/spec.ts';
 import type { HoldfastError } from '../../core/errors.ts';
 import { timing } from '../../core/limits.ts';
 import type { Assignment, CancelCause } from '../../core/messages.ts';
 import type { Handler, WorkerSpec } from '../contract/handler.ts';
 import { type Duration, durationMs } from '../duration.ts';
 import { AloneTask } from './alone-tasks.ts';
-import { type Attempt, logFields } from './attempt.ts';
-import { logUnrecorded, logWaitsAlone, reportRecorded } from './attempt-log.ts';
-import { Attempts, type StopCause } from './attempts.ts';
-import { BeginningTasks } from './beginning-tasks.ts';
-import type { BufferedAssignment } from './buffered-assignment.ts';
+import { AssignedTasks } from './assigned-tasks.ts';
+import type { Attempt } from './attempt.ts';
+import { logUnrecorded, reportRecorded } from './attempt-log.ts';
+import { Attempts } from './attempts.ts';
 import { type AttemptOutcome, released, returned, unrecordedOutcome } from './outcome.ts';
 import { aloneRunnerOf } from './run-alone.ts';
 import type { DrainReport, RunningWorker, WorkerParts } from './running.ts';
@@ -20,7 +18,6 @@ import { CreditBalance } from './streams/credit-balance.ts';
 import { Heartbeats } from './streams/heartbeats.ts';
 import { ReportStream } from './streams/report-stream.ts';
 import { Settlements } from './streams/settlements.ts';
-import type { AssignmentOrigin } from './streams/work-connection.ts';
 import { WorkStream, workerRefusedError } from './streams/work-stream.ts';
 
 /** The time that handlers get to stop after their signals were aborted at the end of a drain. */
@@ -37,7 +34,7 @@ class WorkerRun implements RunningWorker {
   readonly #slots: Slots;
   readonly #credits: CreditBalance;
   readonly #attempts: Attempts;
-  readonly #beginning = new BeginningTasks();
+  readonly #assigned: AssignedTasks;
   readonly #workStream: WorkStream;
   readonly #reportStream: ReportStream;
   readonly #settlements: Settlements;
@@ -46,7 +43,6 @@ class WorkerRun implements RunningWorker {
   readonly #connectionLog: ConnectionLog;
   readonly #done = Promise.withResolvers<void>();
   #draining: Promise<DrainReport> | undefined;
-  #beginScheduled = false;
   #finished = 0;
   #released = 0;
   #failure: HoldfastError | undefined;
@@ -96,7 +92,9 @@ class WorkerRun implements RunningWorker {
     });
     this.#heartbeats = new Heartbeats(clock, this.#reportStream, {
       stop: (held, cause) =>
-        held instanceof AloneTask ? this.#stopWaiting(held, cause) : this.#attempts.stop(held, cause),
+        held instanceof AloneTask
+          ? this.#assigned.stopWaiting(held, cause)
+          : this.#attempts.stop(held, cause),
       recorded: (held) => {
         if (!(held instanceof AloneTask)) this.#attempts.recorded(held);
       },
@@ -111,8 +109,8 @@ class WorkerRun implements RunningWorker {
       {
         initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),
-        assigned: (tasks, first, current) => this.#assigned(tasks, first, current),
-        cut: () => this.#returnNotBegun(),
+        assigned: (tasks, first, current) => this.#assigned.add(tasks, first, current),
+        cut: () => this.#assigned.giveBackAll(),
         cancel: (id, fencingToken, cause) => this.#cancel(id, fencingToken, cause),
         refused: (error) => this.#refused(error),
         reconnecting: (error) => this.#connectionLog.lost(error),
@@ -126,6 +124,16 @@ class WorkerRun implements RunningWorker {
       credit: (amount) => this.#workStream.credit(amount),
       resetCredit: () => this.#workStream.resetCredit(),
       due,
+    });
+    this.#assigned = new AssignedTasks({
+      ...{ clock, log, beginsAtOnce: parts.beginsAtOnce, due },
+      ...{
+        slots: this.#slots,
+        credits: this.#credits,
+        attempts: this.#attempts,
+        workStream: this.#workStream,
+      },
+      giveBack: (assignment, handler) => this.#settle(assignment, handler, returned),
     });
     this.#done.promise.catch(() => {});
     this.#workStream.open();
@@ -156,110 +164,7 @@ class WorkerRun implements RunningWorker {
     this.#credits.welcome(sessionId);
     // Without its name an attempt that began shortly before a cut would be given to another worker.
     this.#workStream.reportRunning([...this.#attempts.running].map(({ assignment }) => assignment));
-    this.#begin();
-  }
-
-  #assigned(tasks: readonly Assignment[], { connection, place }: AssignmentOrigin, current: boolean): void {
-    const nowMs = this.#parts.clock.monotonic();
-    for (const [i, task] of tasks.entries()) {
-      const handler = this.#handlerFor(task);
-      this.#credits.assigned(handler?.task.name ?? '', task.spec.length, current);
-      if (handler === undefined || this.#credits.stopped) this.#settle(task, handler, returned);
-      else if (this.#attempts.get(task.id)?.assignment.fencingToken === task.fencingToken)
-        this.#credits.dropped(handler.task.name, task.spec.length);
-      else this.#slots.add(task, handler, { connection, place: place + i }, nowMs);
-    }
-    this.#begin();
-    const staleAtMs = this.#slots.staleAtMs();
-    if (staleAtMs !== undefined) this.#timer.fireBy(staleAtMs);
-    if (tasks.some(({ alone }) => alone)) this.#assignedAlone(tasks);
-  }
-
-  /** Keeps the leases of tasks that wait to run alone. If they hold the worker, takes back the credit for other tasks. */
-  #assignedAlone(tasks: readonly Assignment[]): void {
-    const waiting = this.#slots.waitingAlone;
-    for (const { nextHeartbeatAtMs } of waiting) this.#timer.fireBy(nextHeartbeatAtMs);
-    if (!this.#slots.isHeld) return;
-    // The server counts a task that is not acknowledged yet against the new credit.
-    void Promise.resolve().then(() => {
-      if (this.#slots.isHeld) this.#workStream.resetCredit();
-    });
-    for (const { assignment, handler } of waiting)
-      if (tasks.includes(assignment))
-        logWaitsAlone(this.#parts.log, assignment, handler.task.name, this.#slots.running);
-  }
-
-  /**
-   * Returns the handler for an assigned task. If there is none, it logs an error, because the server should not
-   * assign such a task, and returns undefined; the caller then releases the task.
-   */
-  #handlerFor(task: Assignment): Handler | undefined {
-    const { type, typeVersion } = peekSpec(task.spec);
-    const handler = this.#slots.handlerOf(type);
-    if (handler !== undefined && typeVersion <= handler.task.contract.version) return handler;
-    this.#parts.log.error(
-      { ...logFields(task), type, typeVersion },
-      'the server assigned a task that this worker does not handle',
-    );
-    return undefined;
-  }
-
-  /**
-   * Begins as many waiting tasks as there are free slots. A worker that fetches ahead first reports the tasks to the
-   * server, so that the server never takes a task that has begun for one that waits. Every worker does so for a task that
-   * must run alone, because it may have waited for that.
-   */
-  #begin(): void {
-    const { beginsAtOnce, clock } = this.#parts;
-    const nowMs = clock.monotonic();
-    const ready: BufferedAssignment[] = [];
-    const late: BufferedAssignment[] = [];
-    const mustReport = ({ assignment }: BufferedAssignment): boolean => !beginsAtOnce || assignment.alone;
-    const mayBegin = (task: BufferedAssignment): boolean =>
-      !mustReport(task) || this.#workStream.canReport(task.origin);
-    for (let next = this.#slots.next(mayBegin); next !== undefined; next = this.#slots.next(mayBegin)) {
-      const { deadlineInMs } = next.assignment;
-      if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);
-      else {
-        this.#slots.ended(next);
-        late.push(next);
-      }
-    }
-    this.#returnAll(late);
-    if (ready.length === 0) return;
-    const reported = beginsAtOnce ? ready.filter(mustReport) : ready;
-    for (const task of ready) if (!reported.includes(task)) this.#start(task);
-    if (reported.length > 0)
-      this.#beginning.begin(reported, this.#workStream.reportBegun(reported), (task) => this.#start(task));
-  }
-
-  #start(task: BufferedAssignment): void {
-    const { alone, maxAttempts, recordsBegin } = task.assignment;
-    this.#credits.begun(task.handler.task.name);
-    this.#attempts.start(task, alone || (!this.#parts.beginsAtOnce && (maxAttempts === 1 || recordsBegin)));
-  }
-
-  /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
-  #beginSoon(): void {
-    if (this.#beginScheduled || this.#slots.waiting === 0) return;
-    this.#beginScheduled = true;
-    void Promise.resolve().then(() => {
-      this.#beginScheduled = false;
-      this.#begin();
-    });
-  }
-
-  /** Gives all tasks back whose handlers were not called. */
-  #returnNotBegun(): void {
-    const beginning = this.#beginning.takeAll();
-    for (const task of beginning) this.#slots.ended(task);
-    this.#returnAll(beginning);
-    this.#returnAll(this.#slots.takeStale(Number.POSITIVE_INFINITY));
-  }
-
-  /** Gives tasks back whose handlers were not called. */
-  #returnAll(tasks: readonly BufferedAssignment[]): void {
-    for (const { assignment, handler } of tasks) this.#settle(assignment, handler, returned);
+    this.#assigned.begin();
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
@@ -273,7 +178,7 @@ class WorkerRun implements RunningWorker {
       if (this.#draining !== undefined) this.#count(outcome);
       this.#settle(assignment, handler, outcome);
     }
-    this.#beginSoon();
+    this.#assigned.beginSoon();
     if (this.#slots.running === 0) this.#idle?.();
   }
 
@@ -309,34 +214,12 @@ class WorkerRun implements RunningWorker {
       else this.#attempts.stop(attempt, cause);
       return;
     }
-    const beginning = this.#beginning.take(id, fencingToken);
-    if (beginning !== undefined) this.#slots.ended(beginning);
-    const recalled = beginning ?? this.#slots.take(id, fencingToken);
-    if (recalled === undefined) return;
-    this.#returnAll([recalled]);
-    this.#beginSoon();
-  }
-
-  /** Gives up a task that waits to run alone, because the server answered its heartbeat with this cause. */
-  #stopWaiting({ assignment }: AloneTask, cause: StopCause): void {
-    const { id, fencingToken } = assignment;
-    if (cause !== 'leaseLost') {
-      this.#cancel(id, fencingToken, cause);
-      return;
-    }
-    const waiting = this.#slots.take(id, fencingToken);
-    if (waiting === undefined) return;
-    this.#credits.dropped(waiting.handler.task.name, assignment.spec.length);
-    this.#credits.replenishSoon();
-    this.#beginSoon();
+    this.#assigned.recall(id, fencingToken);
   }
 
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
-    const stale = this.#slots.takeStale(nowMs);
-    this.#returnAll(stale);
-    // A task that was given back may have held up the others.
-    if (stale.length > 0) this.#beginSoon();
+    this.#assigned.giveBackStale(nowMs);
     const { waitingAlone } = this.#slots;
     const times = [
       this.#slots.staleAtMs(),
@@ -360,7 +243,7 @@ class WorkerRun implements RunningWorker {
     const timeoutAtMs = this.#parts.clock.monotonic() + timeoutMs;
     this.#credits.stop();
     // Nothing may start any more, also if a handler ends at once because `context.stopping` is aborted.
-    this.#returnNotBegun();
+    this.#assigned.giveBackAll();
     await Promise.resolve();
     this.#workStream.resetCredit();
     if (!(await this.#until(timeoutAtMs, this.#allEnded()))) {

@@ -1,7 +1,5 @@
-import { handlesType } from '../../core/handled-type.ts';
-import { limits } from '../../core/limits.ts';
 import type { Assignment, AttemptReference, CancelCause, TypeCredit } from '../../core/messages.ts';
-import { isSameQueue, type QueueRef } from '../../core/queue-ref.ts';
+import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
@@ -12,10 +10,12 @@ import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.t
 import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
-import { releaseAfterCut } from './release-reserved.ts';
+import { passOnReserved } from './pass-on-reserved.ts';
+import { ReceiveInProgress } from './receive-in-progress.ts';
 import { ReservedTasks } from './reserved-tasks.ts';
 import { type ClaimedCredits, type HelloCredits, SessionCredits } from './session-credits.ts';
 import { SessionQueues } from './session-queues.ts';
+import { SessionRoom } from './session-room.ts';
 import type { FreeRoom, LiveSession, ReservedTask } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
@@ -25,20 +25,6 @@ import { UnacknowledgedAssignments } from './unacknowledged.ts';
  */
 const receiveWaitMs = 20_000;
 const retryDelayMs = 1_000;
-/**
- * How long a receive call must have waited, in ms, until the worker counts as free, if the broker cannot say that no
- * message is visible.
- */
-const idleAfterMs = 100;
-/** How long a worker whose tasks were recalled for a free one gets no tasks, in ms. */
-const givenUpMs = 500;
-
-interface PendingReceive {
-  readonly queues: readonly QueueRef[];
-  readonly want: ReceiveRequest;
-  /** When the call began, in ms of the monotonic clock. */
-  readonly sinceMs: number;
-}
 
 /**
  * One worker's stream on this node: takes credits from the worker and gives assignments to it. The session makes one
@@ -55,6 +41,7 @@ export class WorkerSession implements Session, LiveSession {
   readonly reserved: ReservedTasks;
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
+  readonly #room: SessionRoom;
   readonly #queues: SessionQueues;
   /** The reads of tasks that the broker has received ahead; undefined if the store reads no task before a claim. */
   readonly #readAhead: ReadAhead | undefined;
@@ -68,17 +55,17 @@ export class WorkerSession implements Session, LiveSession {
    * that delivery to the same call again, so the call is restarted when the worker has room.
    */
   #lacksRoom = false;
-  /** The receive call to the broker that is in progress, and the queues from which it receives. */
-  #pendingReceive: PendingReceive | undefined;
-  /** Ends the time in which the worker gets no tasks, because some of its tasks were recalled for a free worker. */
-  #cancelGivenUp: (() => void) | undefined;
+  /** The receive call to the broker that is in progress. */
+  #pendingReceive: ReceiveInProgress | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
     this.id = context.clock.uuid();
     this.#context = context;
     this.#hello = hello;
     this.#sink = sink;
-    this.#credits = new SessionCredits(hello);
+    const credits = new SessionCredits(hello);
+    this.#credits = credits;
+    this.#room = new SessionRoom({ context, credits, sink, unacknowledged: this.#unacknowledged });
     this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
     this.#readAhead = hello.reportsBegun ? undefined : readAheadOf(context);
     this.#claimant = {
@@ -100,7 +87,7 @@ export class WorkerSession implements Session, LiveSession {
   async run(): Promise<void> {
     const { clock, log } = this.#context;
     while (!this.#isClosed) {
-      if (this.#isDraining || !this.#hasRoom()) {
+      if (this.#isDraining || !this.#room.isOpen) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
@@ -157,7 +144,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#unsubscribe();
     this.#interrupt();
     this.#context.sessions.remove(this.id);
-    this.#passOnReserved();
+    this.#giveBack();
   }
 
   drain(): void {
@@ -187,39 +174,16 @@ export class WorkerSession implements Session, LiveSession {
     return !this.#unacknowledged.isEmpty;
   }
 
-  waitsFor(queue: QueueRef, { type, typeVersion, spec }: Submission): boolean {
-    const pending = this.#waitingReceive;
-    if (pending === undefined) return false;
-    const { tasks, bytes } = this.#room();
-    if (tasks <= 0 || spec.length > bytes || !this.#credits.admits(type)) return false;
-    if (!pending.queues.some((ref) => isSameQueue(ref, queue))) return false;
-    return (
-      handlesType(this.#hello.types, type, typeVersion) &&
-      this.#context.broker.isIdle?.(pending.want) === true
-    );
+  waitsFor(queue: QueueRef, submission: Submission): boolean {
+    return this.#waitingReceive?.waitsFor(queue, submission) === true;
   }
 
   freeRoom(): FreeRoom | undefined {
-    const pending = this.#waitingReceive;
-    if (pending === undefined || !this.reserved.isEmpty) return undefined;
-    const { broker, clock } = this.#context;
-    const isIdle = broker.isIdle?.(pending.want) ?? clock.monotonic() >= pending.sinceMs + idleAfterMs;
-    const { tasks, bytes } = this.#room();
-    if (!isIdle || tasks <= 0) return undefined;
-    const of = ({ type, typeVersion, scope }: Submission): number => {
-      if (!pending.queues.some((ref) => isSameQueue(ref, scope))) return 0;
-      return handlesType(this.#hello.types, type, typeVersion) ? this.#credits.tasksOf(type) : 0;
-    };
-    return { tasks, bytes, of };
+    return this.reserved.isEmpty ? this.#waitingReceive?.freeRoom() : undefined;
   }
 
   giveUp(leases: readonly HeldLease[]): void {
-    const { clock } = this.#context;
-    this.#cancelGivenUp?.();
-    this.#cancelGivenUp = clock.after(givenUpMs, () => {
-      this.#cancelGivenUp = undefined;
-      this.#wakeUp();
-    });
+    this.#room.giveUp(() => this.#wakeUp());
     for (const { snapshot } of leases)
       this.cancelAttempt(snapshot.id, snapshot.head.fencingToken, 'rebalance');
   }
@@ -255,29 +219,14 @@ export class WorkerSession implements Session, LiveSession {
     };
   }
 
-  #hasRoom(): boolean {
-    if (this.#credits.tasks <= 0 || this.#roomBytes() <= 0) return false;
-    if (this.#cancelGivenUp !== undefined) return false;
-    return !this.#unacknowledged.isUnresponsive(this.#context.clock.monotonic());
-  }
-
   /** The receive call in progress, if it may still return tasks. */
-  get #waitingReceive(): PendingReceive | undefined {
+  get #waitingReceive(): ReceiveInProgress | undefined {
     const mayEnd = this.#isDraining || this.#isClosed || this.#interruption.signal.aborted;
     return mayEnd ? undefined : this.#pendingReceive;
   }
 
-  /**
-   * Returns how many payload bytes may be assigned now: the lower of the worker's byte credits and the free room of its
-   * stream. Without the second limit one large write could fill the stream, and a fast reader would be cut off as too slow.
-   */
-  #roomBytes(): number {
-    const streamBytes = this.#sink.roomBytes?.() ?? Number.POSITIVE_INFINITY;
-    return Math.min(this.#credits.bytes, streamBytes - this.#credits.claimingBytes);
-  }
-
   #wakeUp(): void {
-    if (!this.#hasRoom()) return;
+    if (!this.#room.isOpen) return;
     if (this.#credits.takeRefilled() || this.#lacksRoom) this.#interruption.abort();
     this.#lacksRoom = false;
     this.#wake?.();
@@ -285,30 +234,17 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   /**
-   * Passes the reserved tasks of the closed stream on: to the worker's next session if this stream was drained, because
-   * the worker keeps them, otherwise back to their queues. A worker that begins at once has begun all that it received,
-   * except tasks that must run alone.
+   * Gives back what the closed stream had assigned and the worker has not begun. A worker that begins at once has begun all
+   * that it received, except tasks that must run alone.
    */
-  #passOnReserved(): void {
+  #giveBack(): void {
     const unacknowledged = this.#unacknowledged.takeAll().flat();
     if (this.begins) {
       const mayRunAgain = unacknowledged.filter((task) => task.maxAttempts > 1 && !task.alone);
       if (mayRunAgain.length > 0) this.#release(mayRunAgain);
     }
-    const lost = new Set(unacknowledged.map(({ id }) => id));
-    const reserved = this.reserved.list();
-    if (!this.#isDraining) {
-      releaseAfterCut(this.#context, reserved, lost);
-      return;
-    }
-    const next = this.#context.sessions.ofWorker(this.worker);
-    next?.reserved.keep(reserved.filter(({ snapshot }) => !lost.has(snapshot.id)));
-    this.#context.rebalance.begin();
-    releaseAfterCut(
-      this.#context,
-      reserved.filter(({ snapshot }) => lost.has(snapshot.id)),
-      lost,
-    );
+    const ids = new Set(unacknowledged.map(({ id }) => id));
+    passOnReserved(this.#context, this, { isDrained: this.#isDraining, unacknowledged: ids });
   }
 
   /** Asks the worker to give back the tasks of paused queues that it has not begun. */
@@ -332,13 +268,16 @@ export class WorkerSession implements Session, LiveSession {
     const { broker, sessions } = this.#context;
     const want: ReceiveRequest = {
       types: this.#hello.types,
-      room: () => this.#room(),
+      room: () => this.#roomNow(),
       roomOfType: this.#credits.roomOfType,
       ahead: this.#readAhead && ((deliveries) => this.#readAhead?.begin(deliveries)),
       waitMs: receiveWaitMs,
       signal: this.#interruption.signal,
     };
-    this.#pendingReceive = { queues, want, sinceMs: this.#context.clock.monotonic() };
+    this.#pendingReceive = new ReceiveInProgress({
+      ...{ context: this.#context, hello: this.#hello, credits: this.#credits },
+      ...{ queues, want },
+    });
     sessions.waiting.add(this);
     try {
       const deliveries = await broker.receive(queues, want);
@@ -350,19 +289,10 @@ export class WorkerSession implements Session, LiveSession {
     }
   }
 
-  /**
-   * Returns how many tasks and payload bytes one receive call may take: at most one batch of the store, because the next
-   * call follows at once.
-   */
-  #room(): { tasks: number; bytes: number } {
+  #roomNow(): { readonly tasks: number; readonly bytes: number } {
     if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
-    if (this.#hasRoom())
-      return {
-        tasks: Math.min(this.#credits.tasks, limits.batchItems),
-        bytes: Math.max(0, this.#roomBytes()),
-      };
-    this.#lacksRoom = true;
-    return { tasks: 0, bytes: 0 };
+    if (!this.#room.isOpen) this.#lacksRoom = true;
+    return this.#room.ofOneReceive;
   }
 
   #claimInBackground(received: readonly Delivery[]): void {

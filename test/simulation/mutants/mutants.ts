@@ -18,7 +18,7 @@ const settle = 'src/service/settle/settle.ts';
 const handOver = 'src/service/hand-over.ts';
 const expiry = 'src/core/task/expiry.ts';
 const evolve = 'src/core/task/evolve.ts';
-const worker = 'src/client/worker/worker.ts';
+const assignedTasks = 'src/client/worker/assigned-tasks.ts';
 const session = 'src/service/session/session.ts';
 const releaseReserved = 'src/service/session/release-reserved.ts';
 const condition = 'if (!(parts.faults.condition?.(change, holds) ?? holds))';
@@ -207,17 +207,17 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'worker-ignores-a-recall',
-    file: worker,
+    file: assignedTasks,
     edits: [
       {
-        find: 'const waiting = this.#slots.take(id, fencingToken);',
-        replace: "const waiting = id === '' ? this.#slots.take(id, fencingToken) : undefined;",
+        find: 'const recalled = beginning ?? slots.take(id, fencingToken);',
+        replace: 'const recalled = beginning;',
       },
     ],
   },
   {
     name: 'begins-after-the-deadline',
-    file: worker,
+    file: assignedTasks,
     edits: [
       {
         find: 'if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);',
