@@ -39,3 +39,10 @@ it('each test that docs/what-happens-when.md names is in the file that it names'
   });
   expect(missing).toEqual([]);
 });
+
+it('each command that docs/what-happens-when.md names is a script of the project', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Record<string, string> };
+  const named = tests.flatMap(([, where = '']) => /^`npm run ([\w:-]+)/.exec(where)?.[1] ?? []);
+  expect(named.length).toBeGreaterThan(2);
+  expect(named.filter((name) => !(name in scripts))).toEqual([]);
+});
