@@ -9,7 +9,7 @@ const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const looping = "console.log('looping'); for (;;);";
 
 it('holdfast dev survives a handler that ends its process, and restarts the worker after a growing wait', async () => {
-  const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name === 'exit') process.exit(7);") });
+  const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name.startsWith('exit')) process.exit(7);") });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
   await greet(cwd, 'exit');
@@ -17,6 +17,8 @@ it('holdfast dev survives a handler that ends its process, and restarts the work
     /error: The worker ended by itself, with exit code 7\.\n {2}It (?:ran|held, and may have begun,) 1 task: 1-\w+ \(greet\)\. .*Restarting it in 1 s/,
   );
   await running.until(/working on greet/);
+  // The first task runs again only when its lease is over.
+  await greet(cwd, 'exit again');
   await running.until(/ended by itself.*\n.*Restarting it in 2 s/);
 });
 

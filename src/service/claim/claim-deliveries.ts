@@ -100,8 +100,8 @@ const noSnapshots: ReadonlyMap<Delivery, ReadResult> = new Map();
 
 /**
  * Reads the tasks of the deliveries that carry no snapshot. Returns the deliveries whose tasks the worker may claim, and
- * hides, deletes or reroutes the others. Deliveries of a queue that was paused since their receive are shown again. A delivery that was received too often (`limits.deliveryReceives`) is also
- * replaced with a new message.
+ * hides, deletes or reroutes the others. Deliveries of a queue that was paused since their receive are shown again. A
+ * delivery that was received too often (`limits.deliveryReceives`) is also replaced with a new message.
  */
 async function loadCandidates(
   context: ServiceContext,
