@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { TaskHandle } from '../../src/index.ts';
 import { start } from './command-server.ts';
-import { begun, job, type Submitted, site, startWorker, submitLost } from './poison-worker.ts';
+import { begun, job, type Site, type Submitted, site, startWorker, submitLost } from './poison-worker.ts';
 
 const stateOf = async (task: TaskHandle<unknown>): Promise<string> => (await task.status()).state;
 
@@ -16,6 +16,12 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+/** Starts a worker whose process, and those of its lost tasks, run this code before anything else. */
+function startPreloaded({ url, cwd }: Site, code: string) {
+  const NODE_OPTIONS = `--import data:text/javascript,${encodeURIComponent(code)}`;
+  return start(['worker', 'worker.ts', '--url', url], { cwd, env: { NODE_OPTIONS } });
 }
 
 it.each([
@@ -85,6 +91,23 @@ it('a lost task in its own process has the whole context, and its failures and r
   await expect.poll(() => begun(it).filter(({ does }) => does === 'forever').length).toBeGreaterThan(1);
   await cancelled.cancel();
   await expect.poll(() => stateOf(cancelled), { timeout: 15_000 }).toBe('cancelled');
+});
+
+it('a lost task runs although the module of its worker unreferenced the channel of its process', async () => {
+  const it = await site();
+  const [task = expect.fail()] = await submitLost(it, { does: 'wait', ms: 1 });
+  startPreloaded(it, 'process.channel?.unref()');
+  expect(await task.result()).toBe('waited');
+});
+
+it('a process that ends before it calls the handler of a lost task counts no loss, and the task waits', async () => {
+  const it = await site();
+  const [task = expect.fail()] = await submitLost(it, { does: 'wait', ms: 1 });
+  const worker = startPreloaded(it, "process.on('message',()=>process.exit(3))");
+  await worker.until(/could not start a process for task/);
+  await expect.poll(() => stateOf(task)).toBe('scheduled');
+  expect(await task.status()).toMatchObject({ losses: 2, attempt: 0 });
+  expect(begun(it)).toEqual([]);
 });
 
 it('a lost task in its own process learns of the drain of its worker, and its outcome is recorded', async () => {

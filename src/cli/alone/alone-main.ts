@@ -3,10 +3,12 @@
  * worker's module, runs the handler of that task, and ends. If the handler ends the process, no other task is lost.
  */
 import { createClient } from '../../client/client.ts';
+import type { Handler } from '../../client/contract/handler.ts';
 import { neverThrowing } from '../../client/log.ts';
 import { Attempts } from '../../client/worker/attempts.ts';
 import { peekSpec } from '../../core/codec/spec.ts';
 import { asHoldfastError } from '../../core/errors.ts';
+import type { Assignment } from '../../core/messages.ts';
 import { systemClock } from '../../platform/clock.ts';
 import { defaultLog } from '../../platform/log.ts';
 import { endWithParent } from '../end-with-parent.ts';
@@ -29,6 +31,13 @@ function end(message: AloneReport): void {
   else process.exit(1);
 }
 
+/** Calls the handler once the worker is told: the end of this process is a loss of the task only from then on. */
+function begin(attempts: Attempts, assignment: Assignment, handler: Handler): void {
+  attempts.start({ assignment, handler, receivedAtMs: clock.monotonic() }, true);
+  const attempt = attempts.get(assignment.id);
+  if (attempt !== undefined) process.send?.({ kind: 'begun' }, () => attempts.recorded(attempt));
+}
+
 const clock = systemClock();
 const log = neverThrowing(defaultLog());
 const transport = new RelayedTransport(report);
@@ -36,6 +45,8 @@ const { submitChild } = createClient(transport, { clock, log });
 
 try {
   const worker = await loadWorker(process.argv[2] as string);
+  // The user's module may have unreferenced the channel, and this process would end before its handler is called.
+  process.channel?.ref();
   const attempts = new Attempts(clock, worker.handlers, worker.use, {
     clock,
     log,
@@ -52,7 +63,7 @@ try {
         const { type } = peekSpec(assignment.spec);
         const handler = worker.handlers.find(({ task }) => task.name === type);
         if (handler === undefined) end({ kind: 'failed', message: `the module has no handler of '${type}'` });
-        else attempts.start({ assignment, handler, receivedAtMs: clock.monotonic() }, false);
+        else begin(attempts, assignment, handler);
         break;
       }
       case 'abort':

@@ -23,7 +23,8 @@ class AloneProcess {
   readonly #attempt: AloneAttempt;
   readonly #child: ChildProcess;
   readonly #relay: CallRelay;
-  #isRunning = false;
+  /** True once the handler was called: if the process ends by itself from then on, that counts as a loss of the task. */
+  #hasBegun = false;
   #end: AloneEnd | undefined;
   #failure: string | undefined;
 
@@ -56,13 +57,16 @@ class AloneProcess {
   #endOf(how: string): AloneEnd {
     if (this.#end !== undefined) return this.#end;
     if (this.#failure !== undefined) return { kind: 'notBegun', how: this.#failure };
-    return { kind: this.#isRunning ? 'lost' : 'notBegun', how };
+    return { kind: this.#hasBegun ? 'lost' : 'notBegun', how };
   }
 
   #receive(report: AloneReport): void {
     switch (report.kind) {
       case 'ready':
         this.#run();
+        break;
+      case 'begun':
+        this.#hasBegun = true;
         break;
       case 'progress':
         this.#attempt.progressed(report.progress);
@@ -90,7 +94,6 @@ class AloneProcess {
       this.#child.kill('SIGKILL');
       return;
     }
-    this.#isRunning = true;
     this.#send({ kind: 'run', assignment });
     stopping.addEventListener('abort', () => this.#send({ kind: 'stopping' }));
     signal.addEventListener('abort', () => {

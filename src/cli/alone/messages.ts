@@ -14,6 +14,8 @@ export type RelayedCall =
 export type AloneReport =
   /** The process has loaded the worker's module and can run an attempt. */
   | { readonly kind: 'ready' }
+  /** The handler is called as soon as this message is sent. */
+  | { readonly kind: 'begun' }
   | { readonly kind: 'progress'; readonly progress: Progress }
   /** The attempt has ended, and so does the process. `outcome` is undefined if the attempt has lost its lease. */
   | { readonly kind: 'ended'; readonly outcome: AttemptOutcome | undefined }

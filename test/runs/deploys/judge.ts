@@ -191,12 +191,19 @@ function deadFault(task: TaskRecord, calls: Calls, workers: ReadonlyMap<number, 
   return { id: task.id, atMs: end.atMs, text: `is dead: ${end.reason}, ${end.message}` };
 }
 
+/** Returns the kinds of a task's events with their times in ms since the first one. */
+function historyOf({ events }: TaskRecord): string {
+  const firstMs = events[0]?.atMs ?? 0;
+  return events.map(({ kind, atMs }) => `${kind} +${atMs - firstMs}`).join(', ');
+}
+
 function unusedFaults(task: TaskRecord, calls: Calls): Fault[] {
   return claimsOf(task.events)
     .filter((claim) => claim.usedAttempt && calls.of(task.id, claim.fencingToken) === undefined)
-    .map(({ atMs, attempt, worker }) => ({
-      ...{ id: task.id, atMs, text: `attempt ${attempt} on ${worker} was used and never began` },
-    }));
+    .map(({ atMs, attempt, worker }) => {
+      const text = `${task.type}: attempt ${attempt} on ${worker} was used and never began; ${historyOf(task)}`;
+      return { id: task.id, atMs, text };
+    });
 }
 
 /**
