@@ -9,7 +9,10 @@ const main = new URL('../../src/cli/main.ts', import.meta.url).pathname;
 const looping = "console.log('looping'); for (;;);";
 
 it('holdfast dev survives a handler that ends its process, and restarts the worker after a growing wait', async () => {
-  const cwd = project({ ...greets, 'worker.ts': worker('Hello', "if (name.startsWith('exit')) process.exit(7);") });
+  const cwd = project({
+    ...greets,
+    'worker.ts': worker('Hello', "if (name.startsWith('exit')) process.exit(7);"),
+  });
   const running = dev(cwd, 'worker.ts');
   await running.until(/working on greet/);
   await greet(cwd, 'exit');
