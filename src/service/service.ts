@@ -247,7 +247,10 @@ export interface WorkerView {
   readonly types: readonly string[];
   /** The highest version that the worker handles of each task type, in the order of `types`. */
   readonly maxVersions: readonly number[];
+  /** The number of tasks that the worker holds, as far as its node knows. */
   readonly inFlight: number;
+  /** The number of the tasks in `inFlight` whose handlers the worker has not called yet, as far as its node knows. */
+  readonly reserved: number;
   readonly connectedAtMs: number;
   /** The name of the node that gives the worker its tasks. */
   readonly node: string;

@@ -113,7 +113,13 @@ test('a server lists workers on SQS until they stop: they leave the list at once
   const pids = [stopped, killed].map(({ child }) => child.pid);
   const listed = await workers();
   expect(listed.map((one) => Number(one.node.split('/')[1])).sort()).toEqual(pids.sort());
-  expect(listed[0]).toMatchObject({ queues: [queue], types: ['greet'], maxVersions: [1], inFlight: 0 });
+  expect(listed[0]).toMatchObject({
+    queues: [queue],
+    types: ['greet'],
+    maxVersions: [1],
+    inFlight: 0,
+    reserved: 0,
+  });
   expect(await counted()).toBe(2);
   const submit = (type: string, ...more: string[]) =>
     holdfast('submit', type, name('Ada'), '--url', url, '--delay', '1h', ...more);
@@ -145,6 +151,7 @@ function view(i: number, more: Partial<WorkerView> = {}): WorkerView {
     types: ['send-mail', 'deliver-webhook'],
     maxVersions: [1, 2],
     inFlight: 10,
+    reserved: 0,
     connectedAtMs: Date.now(),
     node: '',
     unlistedCount: 0,
@@ -178,12 +185,12 @@ test('holdfast submit warns that a task type has no worker, except if a worker a
   expect(await warning('print')).toBe('');
 });
 
-test('a worker announcement costs one write unit for a few workers and eight for 50 or 1,000, and one read unit for each 4 KB', async () => {
+test('a worker announcement costs one write unit for a few workers and eight for 50 or 1,000, nine if all of these have reserved tasks, and one read unit for each 4 KB', async () => {
   const engine = await openEngineOnTable(dynoxide.endpoint);
   const { registry, meter } = engine.parts;
-  const written = async (key: string, workers: number): Promise<number> => {
+  const written = async (key: string, workers: number, reserved = 0): Promise<number> => {
     meter.reset();
-    const all = Array.from({ length: workers }, (_, i) => view(i));
+    const all = Array.from({ length: workers }, (_, i) => view(i, { reserved }));
     await registry.put(workersKind, key, announcementBy(all), 'absent');
     return meter.of('registry').writeUnits;
   };
@@ -191,8 +198,9 @@ test('a worker announcement costs one write unit for a few workers and eight for
   expect(await written('few', 3)).toBe(1);
   expect(await written('named', 50)).toBe(8);
   expect(await written('many', 1_000)).toBe(8);
+  expect(await written('busy', 1_000, 5)).toBe(9);
   meter.reset();
-  expect(await registry.list(workersKind, '')).toHaveLength(4);
-  expect(meter.of('registry')).toMatchObject({ readUnits: 5, calls: 1 });
+  expect(await registry.list(workersKind, '')).toHaveLength(5);
+  expect(meter.of('registry')).toMatchObject({ readUnits: 7, calls: 1 });
   await engine.close();
 });

@@ -96,8 +96,9 @@ describe('queues', () => {
 });
 
 describe('workers', () => {
-  it('are listed while their stream is open', async () => {
-    const { api } = await apiNode();
+  it('are listed while their stream is open, with the numbers of tasks that they hold and have not begun', async () => {
+    const node = await apiNode();
+    const { api, clock } = node;
     const list = async () =>
       (await api.call(listWorkers, create(ListWorkersRequestSchema, { queue: 'q' }), callContext())).workers;
     const worker = api.work(new RecordingStream<WorkResponse>(), callContext());
@@ -110,10 +111,15 @@ describe('workers', () => {
       queues: ['q'],
       types,
       tasks: 1,
-      bytes: 1,
+      bytes: 1_000,
       reportsBegun: true,
     });
     expect(await list()).toMatchObject([{ name: 'w', id: 'i', queues: ['q'], types: ['note'], inFlight: 0 }]);
+    await submitItems(node, item('a'));
+    await clock.settle();
+    expect(await list()).toMatchObject([{ inFlight: 1, reserved: 1 }]);
+    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [] });
+    expect(await list()).toMatchObject([{ inFlight: 1, reserved: 0 }]);
     worker.closed(undefined);
     expect(await list()).toEqual([]);
   });

@@ -116,6 +116,7 @@ describe('announced workers', () => {
           types: ['send'],
           maxVersions: [2],
           inFlight: 0,
+          reserved: 0,
           connectedAtMs: startedAtMs,
           node: 'sqs',
           unlistedCount: 0,

@@ -1,5 +1,6 @@
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, WorkerView } from '../service.ts';
+import type { HeldLease } from '../settle/held-leases.ts';
 import {
   announcementIn,
   isCurrent,
@@ -11,9 +12,15 @@ import {
   workersKind,
 } from './worker-announcement.ts';
 
-/** Lists the worker streams of this node. */
+/**
+ * Lists the worker streams of this node. A task that a worker kept when its stream ended counts to the worker's newest
+ * stream.
+ */
 export function ownStreams({ sessions, heldLeases: held }: ServiceContext): WorkerView[] {
-  const counts = held.counts();
+  const counts = held.counts(({ sessionId, snapshot }: HeldLease) => {
+    if (sessionId === undefined) return undefined;
+    return (sessions.get(sessionId) ?? sessions.ofWorker(snapshot.head.worker))?.id;
+  });
   return [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
 }
 

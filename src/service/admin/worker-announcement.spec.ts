@@ -27,6 +27,7 @@ function worker(i: number, more: Partial<WorkerView> = {}): WorkerView {
     types: ['send'],
     maxVersions: [1],
     inFlight: i,
+    reserved: i % 2,
     connectedAtMs: 5,
     node: 'host/1',
     unlistedCount: 0,
@@ -76,12 +77,18 @@ test('a worker announcement lists the first 50 workers by name, and only counts 
   const rare = worker(9_999, { types: ['rare'] });
   const announcement = announcementOf(identity, [rare, ...workers.toReversed()]);
   expect(namedWorkersOf(announcement)).toEqual(workers.slice(0, maxNamedWorkers));
-  const unnamed = { name: '', id: '', inFlight: 0, connectedAtMs: 0 };
+  const unnamed = { name: '', id: '', inFlight: 0, reserved: 0, connectedAtMs: 0 };
   expect(unnamedWorkersOf(announcement)).toEqual([
     worker(0, { ...unnamed, unlistedCount: 950 }),
     { ...rare, ...unnamed, unlistedCount: 1 },
   ]);
   expect(announcement).toMatchObject({ count: 1_001, isComplete: true });
+});
+
+test('a worker of an announcement that does not say how many tasks are reserved has none', () => {
+  const announcement = stored(announcementOf(identity, [worker(0, { inFlight: 3, reserved: 0 })]));
+  expect(announcement?.kinds[0]?.named[0]).not.toHaveProperty('reserved');
+  expect(announcement && namedWorkersOf(announcement)).toMatchObject([{ inFlight: 3, reserved: 0 }]);
 });
 
 test('a worker announcement fits in one DynamoDB write unit (1 KB) for one worker, and in 6 KB for 1,000 similar workers', () => {

@@ -29,7 +29,10 @@ export const maxKindsBytes = 262_144;
  */
 const announcementFormat = 2;
 
-interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {}
+interface NamedWorker extends Pick<WorkerView, 'name' | 'id' | 'inFlight' | 'connectedAtMs'> {
+  /** Left out if it is 0, to keep the announcement small. Earlier versions of this format never have it. */
+  readonly reserved?: number;
+}
 
 /** The workers of a process that handle the same types of the same queues. */
 interface WorkerKind extends Pick<WorkerView, 'tenant' | 'queues' | 'types' | 'maxVersions'> {
@@ -68,8 +71,8 @@ function kindKey({ tenant, queues, types, maxVersions }: WorkerView): string {
   return JSON.stringify([tenant, queues, types, maxVersions]);
 }
 
-function asNamed({ name, id, inFlight, connectedAtMs }: WorkerView): NamedWorker {
-  return { name, id, inFlight, connectedAtMs };
+function asNamed({ name, id, inFlight, reserved, connectedAtMs }: WorkerView): NamedWorker {
+  return { name, id, inFlight, ...(reserved > 0 && { reserved }), connectedAtMs };
 }
 
 /**
@@ -123,7 +126,7 @@ export function isOfOtherVersion(entry: Pick<RegistryEntry, 'value'>, nowMs: num
 
 export function namedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerView[] {
   return kinds.flatMap(({ tenant, queues, types, maxVersions, named }) =>
-    named.map((one) => ({ tenant, queues, types, maxVersions, ...one, node, unlistedCount: 0 })),
+    named.map((one) => ({ tenant, queues, types, maxVersions, reserved: 0, ...one, node, unlistedCount: 0 })),
   );
 }
 
@@ -139,6 +142,7 @@ export function unnamedWorkersOf({ node, kinds }: WorkerAnnouncement): WorkerVie
         name: '',
         id: '',
         inFlight: 0,
+        reserved: 0,
         connectedAtMs: 0,
         unlistedCount: count - named.length,
       };

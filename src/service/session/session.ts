@@ -213,6 +213,7 @@ export class WorkerSession implements Session, LiveSession {
       types: types.map((handled) => handled.type),
       maxVersions: types.map((handled) => handled.maxVersion),
       inFlight,
+      reserved: this.reserved.list().length,
       connectedAtMs: this.#connectedAtMs,
       node: this.#context.node,
       unlistedCount: 0,

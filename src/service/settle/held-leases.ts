@@ -33,8 +33,11 @@ export interface HeldLeases {
   drop(id: TaskId, fencingToken: number): void;
   /** Forgets leases that expired more than a minute ago, because their workers are gone. */
   prune(nowMs: number): void;
-  /** Returns the number of held leases of each worker session that holds at least one, by session id. */
-  counts(): ReadonlyMap<string, number>;
+  /**
+   * Returns the number of held leases of each worker session that holds at least one, by session id. `sessionOf` returns
+   * the id of the session to which a lease counts, or undefined if it counts to none.
+   */
+  counts(sessionOf: (lease: HeldLease) => string | undefined): ReadonlyMap<string, number>;
 }
 
 /** The estimated memory of one held lease in bytes, without the task's payload and the receipt handle. */
@@ -96,9 +99,10 @@ export function createHeldLeases(): HeldLeases {
         if ((lease.snapshot.head.leaseEndAtMs ?? 0) + forgetAfterMs < nowMs) remove(lease);
       }
     },
-    counts() {
+    counts(sessionOf) {
       const counts = new Map<string, number>();
-      for (const { sessionId } of held.values()) {
+      for (const lease of held.values()) {
+        const sessionId = sessionOf(lease);
         if (sessionId !== undefined) counts.set(sessionId, (counts.get(sessionId) ?? 0) + 1);
       }
       return counts;

@@ -265,7 +265,8 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
-  const { name, id, queues, types, maxVersions, inFlight, connectedAtMs, node, unlistedCount } = view;
+  const { name, id, queues, types, maxVersions, inFlight, reserved, connectedAtMs, node, unlistedCount } =
+    view;
   return {
     name,
     id,
@@ -273,6 +274,7 @@ export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSc
     types: [...types],
     maxVersions: [...maxVersions],
     inFlight,
+    reserved,
     connectedAtMs: int64(connectedAtMs),
     node,
     unlistedCount,
