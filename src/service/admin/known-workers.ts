@@ -1,6 +1,5 @@
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, WorkerView } from '../service.ts';
-import type { HeldLease } from '../settle/held-leases.ts';
 import {
   announcementIn,
   isCurrent,
@@ -17,10 +16,7 @@ import {
  * stream.
  */
 export function ownStreams({ sessions, heldLeases: held }: ServiceContext): WorkerView[] {
-  const counts = held.counts(({ sessionId, snapshot }: HeldLease) => {
-    if (sessionId === undefined) return undefined;
-    return (sessions.get(sessionId) ?? sessions.ofWorker(snapshot.head.worker))?.id;
-  });
+  const counts = held.counts((lease) => sessions.ofLease(lease)?.id);
   return [...sessions.all()].map((session) => session.view(counts.get(session.id) ?? 0));
 }
 

@@ -73,6 +73,15 @@ describe.each([
     await node.close();
   });
 
+  it('the expired task of a worker that sends nothing is not given back on the stream that followed the one of its claim', async () => {
+    const { node, clock, assigned, silent, openSession } = await withSilentWorker(open);
+    openSession('silent', 'again');
+    silent.close();
+    await clock.advance(40_000);
+    expect(assigned).toEqual([{ worker: 'silent', key: 'a' }]);
+    await node.close();
+  });
+
   it('a worker that has opened another stream gets its tasks there, although its first stream is open and has credits', async () => {
     const { node, clock, assigned, openSession, submit } = await withSilentWorker(open);
     openSession('silent', 'again');

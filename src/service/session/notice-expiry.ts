@@ -13,6 +13,7 @@ export function noticeExpiry(
   const held = head.state === 'running' ? heldLeases.get(id, head.fencingToken) : undefined;
   if (held?.sessionId === undefined || held.hasExpired) return undefined;
   held.hasExpired = true;
-  sessions.get(held.sessionId)?.leaseLost();
-  return held.sessionId;
+  const session = sessions.ofLease(held);
+  session?.leaseLost();
+  return session?.id;
 }

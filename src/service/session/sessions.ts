@@ -81,6 +81,11 @@ export interface Sessions {
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
   /** Returns the newest session of a worker on this node. */
   ofWorker(worker: string): LiveSession | undefined;
+  /**
+   * Returns the session of a held lease: the one that claimed the task or, if that has ended, the newest one of the
+   * worker, which kept the task. Undefined if neither is on this node, or if the lease was given by a single call.
+   */
+  ofLease(lease: Pick<HeldLease, 'sessionId' | 'snapshot'>): LiveSession | undefined;
 }
 
 export function createSessions(): Sessions {
@@ -112,5 +117,9 @@ export function createSessions(): Sessions {
     get: (id) => live.get(id),
     all: () => live.values(),
     ofWorker: (worker) => byWorker.get(worker),
+    ofLease({ sessionId, snapshot }) {
+      if (sessionId === undefined) return undefined;
+      return live.get(sessionId) ?? byWorker.get(snapshot.head.worker);
+    },
   };
 }
