@@ -10,14 +10,17 @@ const freedWithinMs = 4_000;
  * before their leases end. A server that was stopped meanwhile leaves them to their leases.
  */
 export function watchFreedTasks(world: World, { name }: ObservedProcess): void {
-  const { features, shadow, ledger, rules } = world;
+  const { features, shadow, ledger, rules, assigned } = world;
   if (!features.isOrderly || features.hasServerGaps) return;
   const endedAtMs = world.elapsedMs;
-  const reserved = [...shadow.tasks.values()].filter(({ id, folded, claims, submission }) => {
+  const reserved = [...shadow.tasks.values()].filter(({ id, folded, claims }) => {
     const { state, worker, fencingToken } = folded;
     if (state !== 'running' || !worker.startsWith(`${name}/`)) return false;
-    // The worker of a task with one attempt has already said that it begins, and waits for the record of that.
-    if (submission.options.retry.maxAttempts === 1 || claims.get(fencingToken)?.begins === true) return false;
+    // The worker may have said that it begins, and wait for the record of that. The node of a polling worker, which has a
+    // task that must run alone reserved, has ended with it.
+    const received = assigned.get(id, fencingToken);
+    if (received?.isReported === true || received?.node === name) return false;
+    if (claims.get(fencingToken)?.begins === true) return false;
     return ledger.get(id, fencingToken) === undefined;
   });
   for (const task of reserved) {
