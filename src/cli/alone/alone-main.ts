@@ -31,7 +31,7 @@ function end(message: AloneReport): void {
   else process.exit(1);
 }
 
-/** Calls the handler once the worker is told: the end of this process is a loss of the task only from then on. */
+/** Calls the handler once the worker knows of it: the end of this process is a loss of the task only from then on. */
 function begin(attempts: Attempts, assignment: Assignment, handler: Handler): void {
   attempts.start({ assignment, handler, receivedAtMs: clock.monotonic() }, true);
   const attempt = attempts.get(assignment.id);

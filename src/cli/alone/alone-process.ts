@@ -13,7 +13,7 @@ const processes = 4;
 /** The time that a handler gets to stop after its attempt has ended in the worker, for example by its timeout. */
 const endMs = 1_000;
 
-/** Returns the runner of a worker whose module is this file. */
+/** Returns the runner of a worker; `file` is the module that defines it. Each process loads that module again. */
 export function aloneProcesses(file: string): AloneRunner {
   return { processes, run: (attempt) => new AloneProcess(file, attempt).ended };
 }

@@ -41,8 +41,7 @@ export class AloneTask implements BufferedAssignment, RenewedLease {
 }
 
 /**
- * The tasks of a worker that must run alone: their workers were lost twice, and the next loss may be theirs. There are
- * two modes:
+ * The tasks of a worker that must run alone, because each of them has lost two workers. There are two modes:
  *
  * - In the worker's own process such a task begins once nothing else runs there, and until it has ended the worker begins
  *   nothing else (`holdsWorker`).

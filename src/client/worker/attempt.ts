@@ -44,7 +44,7 @@ export class Attempt {
    * assigned before without an acknowledgement: the handler is not called before.
    */
   awaitsRecord = false;
-  /** True as every attempt is about to call its handler at the latest when its next heartbeat is recorded. */
+  /** Each heartbeat says that the attempt has begun: the handler is called at the latest when that is recorded. */
   readonly begun = true;
   /** Called once the attempt has ended, if its handler runs in another process. */
   onOver: (() => void) | undefined;

@@ -162,7 +162,7 @@ class WorkerRun implements RunningWorker {
     this.#reportStream.sessionId = sessionId;
     this.#heartbeats.everyMs = heartbeatMs;
     this.#credits.welcome(sessionId);
-    // Without its name an attempt that began shortly before a cut would be given to another worker.
+    // The server takes back, 2 s after a cut, the tasks of which it does not know that they began.
     this.#workStream.reportRunning([...this.#attempts.running].map(({ assignment }) => assignment));
     this.#assigned.begin();
   }

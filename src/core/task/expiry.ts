@@ -14,7 +14,7 @@ function begunOf(head: Head, facts: Facts, lastLease: LeaseKnowledge | undefined
   if (head.begun) return 'yes';
   // The worker of a task with one attempt calls the handler only after the store has recorded the beginning.
   if (facts.options.retry.maxAttempts === 1) return 'no';
-  // So does the worker of a task that runs alone: its loss may end the task, and must not end one that only waited.
+  // So does the worker of a task that runs alone: a loss may end such a task, and must not end one that only waited.
   if (lastLease?.begun === undefined) return runsAlone(head) ? 'no' : 'unknown';
   return lastLease.begun ? 'yes' : 'no';
 }

@@ -25,7 +25,8 @@ export const maxNamedWorkers = 50;
 export const maxKindsBytes = 262_144;
 /**
  * The format number of worker announcements. Announcements by earlier versions of Holdfast have no format number or another
- * one.
+ * one. It changes only if an older version would misread an announcement, because lists are incomplete while both versions
+ * run. A further optional field does not change it.
  */
 const announcementFormat = 2;
 

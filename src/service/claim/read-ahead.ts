@@ -8,7 +8,7 @@ import { type ReadResult, readEach } from '../read-each.ts';
  * claim is then one write, without a read before it.
  */
 export interface ReadAhead {
-  /** Begins to read the tasks of first deliveries. Other tasks may change until they are claimed. */
+  /** Begins to read the tasks that are delivered for the first time. The other ones may change until they are claimed. */
   begin(deliveries: readonly Delivery[]): void;
   /** Returns the read task of a delivery, or undefined if it was not read ahead or could not be read. */
   of(delivery: Delivery): Promise<ReadResult> | undefined;

@@ -9,8 +9,8 @@ const fullHideMs = 1_000;
 
 /**
  * Returns the deliveries that a worker has room for, by the limits of single task types, and hands the others back
- * without a claim. An external broker gives a worker more tasks of a type than it has room for only if the message must
- * be replaced, because it was received too often.
+ * without a claim. An external broker leaves the messages of a full type in the queue, except a message that was
+ * received too often and must be replaced.
  */
 export function withinTypeRoom(
   context: ServiceContext,

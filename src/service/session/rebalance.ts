@@ -9,9 +9,9 @@ const roundMs = 250;
 const leastReservedMs = 100;
 /** The time after a task's recall in which it is not recalled again, in ms. */
 const recalledMs = 1_000;
-/** A worker that is free again within this time, in ms, after tasks were recalled for it gets twice as many. */
+/** If a worker is free again within this time, in ms, after tasks were recalled for it, twice as many are recalled. */
 const freeAgainMs = 1_000;
-/** The most doublings of a free worker's room. */
+/** How often in a row that number is doubled at most. */
 const mostDoublings = 4;
 
 /** When tasks were last recalled for a free session, in ms of the monotonic clock, and how often in a row. */

@@ -1,4 +1,4 @@
-/** Gives tasks back to their queues whose worker was cut off before it called their handlers. */
+/** Returns to their queues the tasks of a worker that was cut off before it called their handlers. */
 import type { TaskId } from '../../ports/task-store.ts';
 import { commitCommand, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';

@@ -304,13 +304,13 @@ export class WorkerSession implements Session, LiveSession {
     this.#context.background('assign', this.#assign(deliveries, credits));
   }
 
-  async #assign(deliveries: readonly Delivery[], begun: ClaimedCredits): Promise<void> {
+  async #assign(deliveries: readonly Delivery[], claimed: ClaimedCredits): Promise<void> {
     let assigned: Assignment[] = [];
     try {
       assigned = await claimDeliveries(this.#context, deliveries, this.#claimant);
     } finally {
-      const left = this.#credits.leftOf(begun, deliveries, assigned);
-      this.#credits.claimEnds(begun, left);
+      const left = this.#credits.leftOf(claimed, deliveries, assigned);
+      this.#credits.claimEnds(claimed, left);
       if (left.tasks > 0 || left.bytes !== 0) this.#wakeUp();
     }
     if (assigned.length > 0) this.#deliver(assigned);
@@ -325,9 +325,9 @@ export class WorkerSession implements Session, LiveSession {
     this.#unacknowledged.add(this.#seq, tasks, this.#context.clock.monotonic());
     for (const task of tasks) this.reserved.add(task);
     this.#sink.assign(this.#seq, tasks);
-    if (this.begins) return;
+    if (this.begins && !tasks.some(({ alone }) => alone)) return;
     this.#context.rebalance.begin();
-    // A queue may have been paused while the tasks were claimed. The worker knows them only now.
+    // A queue may have been paused while its tasks were claimed, before the worker could be asked to give them back.
     this.#recallPaused();
   }
 

@@ -9,7 +9,7 @@ import type { CreditAmount } from './work-stream.ts';
 
 /** The most tasks that a worker prefetches before it has measured how many begin in a second. */
 const initialPrefetch = 8;
-/** How often the credit that an idle or slower worker has given too much is looked for, in ms. */
+/** How often, in ms, the worker checks whether the server has more credit than the worker would give now. */
 const shrinkEveryMs = 500;
 /** The part of the slots by which the credit may exceed the worker's wish before the worker takes it back. */
 const surplusShare = 0.25;

@@ -31,7 +31,7 @@ export interface RenewedLease {
   progress: Progress | undefined;
   /** True if heartbeats no longer renew the lease. */
   readonly stopping: boolean;
-  /** True once the worker does not hold the lease any more, or holds it for a purpose that another object stands for. */
+  /** True once the worker does not hold the lease any more, or another object renews it: the attempt of a task that waited. */
   readonly over: boolean;
 }
 

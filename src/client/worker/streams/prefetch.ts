@@ -11,10 +11,11 @@ const intervals = aheadMs / adaptEveryMs;
 const shortestMs = 0.05;
 
 /**
- * The number of tasks that a worker prefetches beyond those that run: as many as begin within a second, by the attempts
- * that ended in the last second, at most 192. That is their number, but no more than their average duration lets all
- * slots do. While all slots are taken and every attempt is older than that average, the age of the youngest one counts in
- * its place. Until one second after the first begin, the number is at least the initial one. All times are monotonic.
+ * The number of tasks that a worker prefetches beyond those that run: as many as begin within a second, at most 192. It is
+ * the number of attempts that ended in the last second, but at most as many as all slots together can run in a second if
+ * each takes the average time of these attempts. While all slots are taken and every attempt has run for longer than that
+ * average, the age of the youngest attempt is used instead of the average. Until one second after the first begin, the
+ * number is at least the initial one. All times are monotonic.
  */
 export class Prefetch {
   readonly #slots: number;
