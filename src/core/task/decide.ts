@@ -1,6 +1,14 @@
 import { limits } from '../limits.ts';
 import type { Cancel, Claim, Command, Decision, Expire, Redrive, Unassign } from './command.ts';
-import { accepted, died, type Facts, lapseReason, mayExpireAtMs, rejected, withLease } from './decision.ts';
+import {
+  accepted,
+  died,
+  type Facts,
+  lapseReason,
+  leaseEndOfClaim,
+  mayExpireAtMs,
+  rejected,
+} from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { eventsOfExpiry } from './expiry.ts';
 import { type Head, isEnded, isReady, startWithinMs } from './head.ts';
@@ -39,7 +47,9 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   if (!command.lowest) return rejected({ why: 'notLowest' });
   events.push(claimed(before, facts, command, nowMs));
   const decision = accepted(head, events);
-  return decision.ok ? { ...decision, head: withLease(decision.head, nowMs, command.leaseMs) } : decision;
+  if (!decision.ok) return decision;
+  const leaseEndAtMs = leaseEndOfClaim(decision.head, nowMs, command.leaseMs);
+  return { ...decision, head: { ...decision.head, leaseEndAtMs } };
 }
 
 function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {

@@ -69,7 +69,29 @@ export function died(
   return { kind: 'died', atMs, fencingToken, reason, message: '', errorType: '', holdsLane };
 }
 
-/** Returns the head with a lease that ends `leaseMs` from now, but not after the attempt's timeout. */
-export function withLease(head: Head, nowMs: number, leaseMs: number): Head {
-  return { ...head, leaseEndAtMs: Math.min(nowMs + leaseMs, head.timeoutAtMs ?? nowMs + leaseMs) };
+/**
+ * A worker that lives sends a heartbeat in this time before its attempt reaches the timeout, in ms: one every 10 s, and 2 s
+ * for its way.
+ */
+const lastHeartbeatMs = timing.heartbeatMs + timing.clockGuardMs;
+
+/** Returns when a lease ends that is given now, by a claim: after `leaseMs`, but before the attempt's timeout. */
+export function leaseEndOfClaim({ timeoutAtMs }: Head, nowMs: number, leaseMs: number): number {
+  return Math.min(nowMs + leaseMs, timeoutAtMs === undefined ? Number.POSITIVE_INFINITY : timeoutAtMs - 1);
+}
+
+/**
+ * Returns when a lease ends that a heartbeat renews now. It ends at the very time of the attempt's timeout only if this
+ * heartbeat comes shortly before that: by this `reachedTimeout` knows an attempt that ran until its timeout from one whose
+ * worker was lost before.
+ */
+export function leaseEndOfRenewal(head: Head, nowMs: number, leaseMs: number): number {
+  const { timeoutAtMs } = head;
+  const isLast = timeoutAtMs !== undefined && nowMs >= timeoutAtMs - lastHeartbeatMs;
+  return isLast ? Math.min(nowMs + leaseMs, timeoutAtMs) : leaseEndOfClaim(head, nowMs, leaseMs);
+}
+
+/** Returns true if the lease ended because the attempt reached its timeout: its worker sent heartbeats until then. */
+export function reachedTimeout({ leaseEndAtMs, timeoutAtMs }: Head): boolean {
+  return timeoutAtMs !== undefined && leaseEndAtMs === timeoutAtMs;
 }

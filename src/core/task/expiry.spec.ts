@@ -67,6 +67,29 @@ describe('an expired lease', () => {
     expect(lose(life)).toMatchObject({ kind: 'leaseExpired', countsAsLoss: true });
   });
 
+  it.each([
+    [30_000, [10_000, 10_000]],
+    [60_000, [10_000, 10_000, 10_000, 10_000, 10_000]],
+    [3_600_000, [10_000]],
+  ])(
+    'of a timeout of %i ms counts as a loss if the last heartbeat came long before the timeout',
+    (attemptTimeoutMs, beats) => {
+      const life = new TaskLife({ attemptTimeoutMs });
+      life.claim();
+      for (const ms of beats) life.later(ms).heartbeat();
+      expect(lose(life)).toMatchObject({ kind: 'leaseExpired', begun: 'yes', countsAsLoss: true });
+      expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, losses: 1 });
+    },
+  );
+
+  it('of a task that may be tried once and whose worker was lost before the timeout is a lost worker', () => {
+    const life = new TaskLife({ attemptTimeoutMs: 30_000, retry: { maxAttempts: 1 } });
+    life.claim();
+    life.later(10_000).heartbeat();
+    lose(life);
+    expect(life.head).toMatchObject({ state: 'dead', deadReason: 'workerLost' });
+  });
+
   it('ends the task at its third loss, which is a loss while the task ran alone', () => {
     const life = new TaskLife({ retry: { maxAttempts: 1_000 } });
     for (const alone of [false, false, true]) {

@@ -1,11 +1,10 @@
 /** Decides what the expiry of a lease records: a lost worker, an attempt that reached its timeout, or the task's end. */
 import { backoffMs } from '../backoff.ts';
 import { clipChars } from '../clip.ts';
-import { timing } from '../limits.ts';
 import type { LeaseKnowledge } from './command.ts';
-import { died, type Facts, lapseReason } from './decision.ts';
+import { died, type Facts, lapseReason, reachedTimeout } from './decision.ts';
 import type { Begun, DiedEvent, LeaseExpiredEvent, TaskEvent } from './event.ts';
-import { type Head, runsAlone, startWithinMs } from './head.ts';
+import { type Head, runsAlone } from './head.ts';
 
 /** The most characters of the text that says how a process ended. */
 const howChars = 256;
@@ -17,16 +16,6 @@ function begunOf(head: Head, facts: Facts, lastLease: LeaseKnowledge | undefined
   // So does the worker of a task that runs alone: a loss may end such a task, and must not end one that only waited.
   if (lastLease?.begun === undefined) return runsAlone(head) ? 'no' : 'unknown';
   return lastLease.begun ? 'yes' : 'no';
-}
-
-/**
- * Returns true if the lease ended because the attempt reached its timeout: heartbeats renewed the lease until then. If
- * the timeout is not longer than a lease, the two look alike, and the expiry counts as a loss.
- */
-function reachedTimeout(head: Head, { options }: Facts): boolean {
-  const { leaseEndAtMs, timeoutAtMs } = head;
-  if (timeoutAtMs === undefined || (leaseEndAtMs ?? 0) < timeoutAtMs) return false;
-  return startWithinMs(head) + options.attemptTimeoutMs > timing.leaseMs;
 }
 
 /**
@@ -111,7 +100,7 @@ export function eventsOfExpiry(
     ];
   const reason = lapseReason(head, facts, nowMs);
   if (reason !== undefined) return [expired, died(head, facts, reason, nowMs)];
-  if (begun !== 'no' && reachedTimeout(head, facts)) return [timedOut(head, facts, nowMs)];
+  if (begun !== 'no' && reachedTimeout(head)) return [timedOut(head, facts, nowMs)];
   const end = endAfterLoss(head, facts, expired, nowMs);
   return end === undefined ? [expired] : [expired, end];
 }

@@ -30,7 +30,8 @@ describe('a heartbeat', () => {
   it('never extends a lease beyond the attempt’s timeout, and stops the attempt at that time', () => {
     const life = running({ attemptTimeoutMs: 40_000 });
     const endMs = life.head.timeoutAtMs as number;
-    expect(beat(life.later(20_000))).toMatchObject({ leaseEndAtMs: endMs });
+    expect(beat(life.later(20_000))).toMatchObject({ leaseEndAtMs: endMs - 1 });
+    expect(beat(life.later(15_000))).toMatchObject({ leaseEndAtMs: endMs });
     life.nowMs = endMs;
     expect(beat(life)).toEqual({ verdict: 'cancel', cause: 'timeout' });
   });

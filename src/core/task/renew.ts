@@ -1,4 +1,4 @@
-import { type Facts, lapseReason, withLease } from './decision.ts';
+import { type Facts, lapseReason, leaseEndOfRenewal } from './decision.ts';
 import type { Head, Progress } from './head.ts';
 
 export type HeartbeatDecision =
@@ -15,8 +15,8 @@ export type HeartbeatDecision =
   | { readonly verdict: 'leaseLost' };
 
 /**
- * Decides on a worker's heartbeat. A heartbeat has no event: it moves the end of the lease, at most to the
- * attempt's timeout, and records that the handler was called. A lease whose end has passed is renewed if no other write has ended the lease.
+ * Decides on a worker's heartbeat. A heartbeat has no event: it moves the end of the lease, at most to the attempt's
+ * timeout, and records that the handler was called. A lease whose end has passed is renewed if no other write has ended it.
  */
 export function renew(
   head: Head,
@@ -36,7 +36,7 @@ export function renew(
   if (lapseReason(head, facts, nowMs) !== undefined) return { verdict: 'cancel', cause: 'deadline' };
   if (head.timeoutAtMs !== undefined && nowMs >= head.timeoutAtMs)
     return { verdict: 'cancel', cause: 'timeout' };
-  const { leaseEndAtMs } = withLease(head, nowMs, heartbeat.leaseMs);
+  const leaseEndAtMs = leaseEndOfRenewal(head, nowMs, heartbeat.leaseMs);
   const begun = head.begun || heartbeat.begun;
-  return { verdict: 'renewed', leaseEndAtMs: leaseEndAtMs ?? nowMs, begun, progress: heartbeat.progress };
+  return { verdict: 'renewed', leaseEndAtMs, begun, progress: heartbeat.progress };
 }
