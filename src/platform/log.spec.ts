@@ -10,13 +10,14 @@ const program = `
   defaultLog().warn({ err: new TypeError('of something else', { cause: new Error('why') }) }, 'c');
 `;
 
-function linesAt(level: string): { readonly err: Readonly<Record<string, unknown>> }[] {
+function outputAt(level: string): string {
   const env = { ...process.env, HOLDFAST_LOG: level };
-  const { stderr } = spawnSync(process.execPath, ['--input-type=module-typescript', '-e', program], {
-    env,
-    encoding: 'utf8',
-  });
-  return stderr
+  const args = ['--input-type=module-typescript', '-e', program];
+  return spawnSync(process.execPath, args, { env, encoding: 'utf8' }).stderr;
+}
+
+function linesAt(level: string): { readonly err: Readonly<Record<string, unknown>> }[] {
+  return outputAt(level)
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
@@ -38,4 +39,10 @@ it('the log line of an error has its code, message and help, and has a stack onl
 it('at level debug the log line of every error has a stack', () => {
   const [known] = linesAt('debug');
   expect(known?.err).toMatchObject({ code: 'UNAVAILABLE', stack: expect.stringContaining('at ') });
+});
+
+it('a level that does not exist is refused with the levels that do', () => {
+  const output = outputAt('warning');
+  expect(output).toContain("HOLDFAST_LOG is 'warning', which is no level of the log.");
+  expect(output).toContain('Use one of trace, debug, info, warn, error, fatal, silent.');
 });

@@ -32,11 +32,23 @@ function wholeError(err: Error): unknown {
   }
 }
 
-/** Returns the default log: JSON lines on standard error, at the level of HOLDFAST_LOG (default `info`). */
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+function levelOf(name: string): string {
+  if (levels.includes(name)) return name;
+  const message = `The environment variable HOLDFAST_LOG is '${name.slice(0, 64)}', which is no level of the log.`;
+  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, { help: `Use one of ${levels.join(', ')}.` });
+}
+
+/**
+ * Returns the default log: JSON lines on standard error, at the level of HOLDFAST_LOG (default `info`).
+ *
+ * @throws HoldfastError BAD_FIELD if HOLDFAST_LOG is no level.
+ */
 export function defaultLog(): Logger {
   shared ??= pino(
     {
-      level: process.env.HOLDFAST_LOG || 'info',
+      level: levelOf(process.env.HOLDFAST_LOG || 'info'),
       serializers: { err: serializeError },
       formatters: { log: boundedFields },
     },

@@ -121,7 +121,7 @@ export class Supervisor {
     const ran = this.#worker === undefined ? '' : `${await this.#options.lostTasks(this.#worker)} `;
     this.#options.printFailure(
       `The worker ended by itself, ${how}.`,
-      `${ran}Its unfinished tasks will run again. Restarting it in ${seconds} s, or at the next save.`,
+      `${ran}Its unfinished tasks will run again, except those that may begin only once. Restarting it in ${seconds} s, or at the next save.`,
     );
     await this.#backOff();
   }

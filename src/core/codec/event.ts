@@ -62,7 +62,7 @@ function writeRest(into: Writer, event: KnownEvent): void {
       into.number(4, event.fencingToken).number(7, event.retryAtMs).flag(18, event.countsAsRelease);
       break;
     case 'leaseExpired':
-      into.number(4, event.fencingToken).number(19, begunWords.indexOf(event.begun));
+      into.number(4, event.fencingToken).number(7, event.retryAtMs).number(19, begunWords.indexOf(event.begun));
       into.flag(20, event.alone).flag(21, event.countsAsLoss);
       break;
     case 'failed':
@@ -189,7 +189,8 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
       };
     case 'leaseExpired': {
       const { alone, countsAsLoss } = read;
-      return { kind: 'leaseExpired', atMs, fencingToken, begun: begunWords[read.begun], alone, countsAsLoss };
+      const begun = begunWords[read.begun];
+      return { kind: 'leaseExpired', atMs, fencingToken, begun, alone, countsAsLoss, retryAtMs: runAtMs };
     }
     case 'failed':
       return { kind: 'failed', atMs, fencingToken, retryAtMs: runAtMs ?? 0, message, errorType };

@@ -70,6 +70,8 @@ export interface LeaseExpiredEvent {
    * reported within the lease and only the store could not record it.
    */
   readonly countsAsLoss: boolean;
+  /** When the task may run again; undefined: at once. It waits if the process of a task that ran alone ended by itself. */
+  readonly retryAtMs: number | undefined;
 }
 
 export interface FailedEvent {

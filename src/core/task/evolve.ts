@@ -82,7 +82,7 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
       // An older version used the attempt at each expiry and counted no losses.
       if (event.begun === undefined) return waiting(head, version, undefined);
       const losses = head.losses + (event.countsAsLoss ? 1 : 0);
-      return { ...waiting(head, version, undefined), attempt: head.attempt - 1, losses };
+      return { ...waiting(head, version, event.retryAtMs), attempt: head.attempt - 1, losses };
     }
     case 'failed':
       return { ...waiting(head, version, event.retryAtMs), retrying: true, lastError: event.message };

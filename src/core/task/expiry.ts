@@ -1,11 +1,14 @@
 /** Decides what the expiry of a lease records: a lost worker, an attempt that reached its timeout, or the task's end. */
-import { backoffMs } from '../backoff.ts';
+import { backoffMs, delayMs } from '../backoff.ts';
 import { clipChars } from '../clip.ts';
+import { limits } from '../limits.ts';
 import type { LeaseKnowledge } from './command.ts';
 import { died, type Facts, lapseReason, reachedTimeout } from './decision.ts';
 import type { Begun, DiedEvent, LeaseExpiredEvent, TaskEvent } from './event.ts';
 import { type Head, runsAlone } from './head.ts';
 
+/** The wait in ms after each reported end of a process that ran the task alone; without it the next one would start at once. */
+const lostBackoff = { firstMs: 10_000, longestMs: 300_000 } as const;
 /** The most characters of the text that says how a process ended. */
 const howChars = 256;
 
@@ -66,9 +69,13 @@ export function eventsOfLoss(head: Head, facts: Facts, how: string, nowMs: numbe
     begun: 'yes',
     alone: runsAlone(head),
     countsAsLoss: true,
+    retryAtMs: undefined,
   };
   const end = endAfterLoss(head, facts, expired, nowMs, how);
-  return end === undefined ? [expired] : [expired, { ...end, fencingToken }];
+  if (end !== undefined) return [expired, { ...end, fencingToken }];
+  const lossesAlone = head.losses - limits.lossesBeforeAlone;
+  const retryAtMs = lossesAlone < 0 ? undefined : nowMs + delayMs(lostBackoff, lossesAlone);
+  return [{ ...expired, retryAtMs }];
 }
 
 /**
@@ -90,6 +97,7 @@ export function eventsOfExpiry(
     begun,
     alone: runsAlone(head),
     countsAsLoss,
+    retryAtMs: undefined,
   };
   // An event that ends a task at the expiry of its lease has no fencing token, so that a late settlement of the worker
   // is not taken for a repeat.

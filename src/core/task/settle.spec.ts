@@ -119,6 +119,16 @@ describe('a settlement', () => {
     expect(life.settle('lost', life.head.fencingToken)).toMatchObject({ ok: true, events: [] });
   });
 
+  it('of a lost process lets a task that ran alone and may have further losses wait for a growing time', () => {
+    const life = new TaskLife({ maxLosses: 5 });
+    const waits = [0, 1, 2, 3].map(() => {
+      life.madeReady().claim();
+      life.settle('lost');
+      return (life.head.waitUntilMs ?? life.nowMs) - life.nowMs;
+    });
+    expect(waits).toEqual([0, 0, 10_000, 20_000]);
+  });
+
   it('of a lost process ends a task that may be tried only once', () => {
     const life = running({ retry: { maxAttempts: 1 } });
     expect(kinds(life.settle('lost'))).toEqual(['leaseExpired', 'died']);

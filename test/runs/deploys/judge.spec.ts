@@ -45,7 +45,7 @@ const expired = (
   fencingToken: number,
   more: Partial<LeaseExpiredEvent> = {},
 ): LeaseExpiredEvent => ({
-  ...{ kind: 'leaseExpired', atMs, fencingToken, begun: 'yes', alone: false, countsAsLoss: true },
+  ...{ kind: 'leaseExpired', atMs, fencingToken, begun: 'yes', alone: false, countsAsLoss: true, retryAtMs: undefined },
   ...more,
 });
 
@@ -212,7 +212,7 @@ describe('the judge of deploys', () => {
 
     it('does not count an expiry that is no loss, nor one of the poison', () => {
       const spared = task('b', [
-        ...[claimed(1, 1), expired(40, 1, { begun: 'no', countsAsLoss: false })],
+        ...[claimed(1, 1), expired(40, 1, { begun: 'no', countsAsLoss: false, retryAtMs: undefined })],
         ...[claimed(41, 2), succeeded(50, 2)],
       ]);
       expect(judgementOf([spared], { calls: [call('b', 2, 42)] }).leasesLost).toEqual([]);

@@ -33,7 +33,7 @@ const expired = (atMs: number, fencingToken: number): LeaseExpiredEvent => ({
   fencingToken,
   begun: 'yes',
   alone: false,
-  countsAsLoss: true,
+  countsAsLoss: true, retryAtMs: undefined,
 });
 const submitted: SubmittedEvent = {
   ...{ kind: 'submitted', atMs: 0, runAtMs: undefined, deadlineAtMs: undefined },

@@ -27,7 +27,7 @@ describe('events on the wire', () => {
     { kind: 'submitted', atMs: 1_000, runAtMs: 5, deadlineAtMs: 6, lifetimeEndAtMs: undefined, inLane: true },
     { kind: 'claimed', ...at, attempt: 2, worker: 'w/i', timeoutAtMs: 9, begins: true },
     { kind: 'claimReleased', ...at, countsAsRelease: true, retryAtMs: undefined },
-    { kind: 'leaseExpired', begun: 'yes' as const, alone: false, countsAsLoss: true, ...at },
+    { kind: 'leaseExpired', begun: 'yes' as const, alone: false, countsAsLoss: true, retryAtMs: undefined, ...at },
     { kind: 'failed', ...at, retryAtMs: 8, message: 'm', errorType: 'E' },
     { kind: 'snoozed', ...at, runAtMs: 8 },
     { kind: 'succeeded', ...at, resultBytes: 3 },

@@ -150,8 +150,9 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
     case 'claimReleased':
       return { runAtMs: int64(event.retryAtMs), countsAsRelease: event.countsAsRelease };
     case 'leaseExpired': {
-      const { begun, alone, countsAsLoss } = event;
-      return { begun: begunWords.indexOf(begun) as Begun, alone, countsAsLoss };
+      const { begun, alone, countsAsLoss, retryAtMs } = event;
+      const runAtMs = int64(retryAtMs);
+      return { begun: begunWords.indexOf(begun) as Begun, alone, countsAsLoss, runAtMs };
     }
     case 'failed':
       return { runAtMs: int64(event.retryAtMs), message: event.message, errorType: event.errorType };
