@@ -7,6 +7,7 @@ import type { Snapshot, TaskId, Transition } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
 import { publishDeathNotice } from './dead-letters.ts';
 import { handOver } from './hand-over.ts';
+import { logLosses } from './log-losses.ts';
 import { contended } from './rejections.ts';
 
 /**
@@ -74,6 +75,7 @@ export async function commitCommand(
       const tip = [...snapshot.tip, ...decision.events];
       const laneSeq = outcome.laneSeq ?? snapshot.laneSeq;
       const done: Snapshot = { ...snapshot, head: outcome.head, laneSeq, tip };
+      logLosses(context, snapshot, decision.events);
       afterCommit(context, done);
       return { kind: 'done', snapshot: done, events: decision.events };
     }

@@ -13,6 +13,7 @@ import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.
 import { afterCommit, factsOf, syncDelivery, transition } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { isLowest } from '../hand-over.ts';
+import { logLosses } from '../log-losses.ts';
 import type { ReadResult } from '../read-each.ts';
 import { noticeExpiry } from '../session/notice-expiry.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
@@ -215,6 +216,7 @@ function concludeClaim(
   const { events } = one.change;
   const tip = events.length === 0 ? snapshot.tip : [...snapshot.tip, ...events];
   const done: Snapshot = { ...snapshot, head: outcome.head, tip };
+  logLosses(context, snapshot, events);
   if (outcome.head.state !== 'running') {
     afterCommit(context, done);
     context.background('delivery', syncDelivery(context, delivery.receiptHandle, done));
