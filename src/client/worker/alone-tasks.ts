@@ -76,7 +76,8 @@ export class AloneTasks {
     if (!isFree) return undefined;
     const task = this.#waiting.find(mayBegin);
     if (task === undefined) return undefined;
-    this.#remove([task]);
+    // Its lease is renewed until the report of its beginning was sent.
+    this.#waiting = this.#waiting.filter((one) => one !== task);
     this.#running++;
     return task;
   }

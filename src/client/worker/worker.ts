@@ -220,9 +220,9 @@ class WorkerRun implements RunningWorker {
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
     this.#assigned.giveBackStale(nowMs);
-    const { waitingAlone } = this.#slots;
+    const { waitingAlone } = this.#assigned;
     const times = [
-      this.#slots.staleAtMs(),
+      this.#assigned.giveBackDueAtMs,
       this.#attempts.expire(nowMs),
       this.#heartbeats.sendDue(
         waitingAlone.length === 0 ? this.#attempts.running : [...this.#attempts.running, ...waitingAlone],
