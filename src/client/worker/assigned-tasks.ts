@@ -69,7 +69,7 @@ export class AssignedTasks {
     for (let next = slots.next(mayBegin); next !== undefined; next = slots.next(mayBegin)) {
       if (nowMs < giveBackAtMs(next)) ready.push(next);
       else {
-        slots.ended(next);
+        this.ended(next);
         late.push(next);
       }
     }
@@ -81,6 +81,11 @@ export class AssignedTasks {
     this.#beginning.begin(reported, workStream.reportBegun(reported), (task) => this.#startInTime(task));
     const lateAtMs = this.#beginning.nextGiveBackAtMs;
     if (lateAtMs !== undefined) this.#parts.due(lateAtMs);
+  }
+
+  /** Frees the slot of a task whose attempt has ended, or whose handler was not called. */
+  ended(task: Pick<BufferedAssignment, 'assignment' | 'handler'>): void {
+    if (this.#parts.slots.ended(task)) this.#takeCreditBackSoon();
   }
 
   /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
@@ -120,7 +125,7 @@ export class AssignedTasks {
   giveBackAll(): void {
     const { slots } = this.#parts;
     const beginning = this.#beginning.takeLate(Number.POSITIVE_INFINITY);
-    for (const task of beginning) slots.ended(task);
+    for (const task of beginning) this.ended(task);
     this.#giveBackAll(beginning);
     this.#giveBackAll(slots.takeStale(Number.POSITIVE_INFINITY));
   }
@@ -142,7 +147,7 @@ export class AssignedTasks {
   /** Gives the tasks back that have waited too long for a slot, or for the report of their beginning to be sent. */
   giveBackStale(nowMs: number): void {
     const late = this.#beginning.takeLate(nowMs);
-    for (const task of late) this.#parts.slots.ended(task);
+    for (const task of late) this.ended(task);
     const stale = [...late, ...this.#parts.slots.takeStale(nowMs)];
     this.#giveBackAll(stale);
     // A task that was given back may have held up the others.
@@ -151,15 +156,24 @@ export class AssignedTasks {
 
   /** Keeps the leases of tasks that wait to run alone. If they hold the worker, takes back the credit for other tasks. */
   #addedAlone(tasks: readonly Assignment[]): void {
-    const { slots, workStream, log } = this.#parts;
+    const { slots, log } = this.#parts;
     for (const { nextHeartbeatAtMs } of this.waitingAlone) this.#parts.due(nextHeartbeatAtMs);
-    if (!slots.isHeld) return;
+    if (!slots.isHeld) {
+      this.#parts.credits.replenishSoon();
+      return;
+    }
+    this.#takeCreditBackSoon();
+    for (const { assignment, handler } of slots.waitingAlone)
+      if (tasks.includes(assignment)) logWaitsAlone(log, assignment, handler.task.name, slots.running);
+  }
+
+  /** Takes back the credit for other tasks if a task that must run alone still holds the worker then. */
+  #takeCreditBackSoon(): void {
+    const { slots, workStream } = this.#parts;
     // The server counts a task that is not acknowledged yet against the new credit.
     void Promise.resolve().then(() => {
       if (slots.isHeld) workStream.resetCredit();
     });
-    for (const { assignment, handler } of slots.waitingAlone)
-      if (tasks.includes(assignment)) logWaitsAlone(log, assignment, handler.task.name, slots.running);
   }
 
   /**
@@ -182,7 +196,7 @@ export class AssignedTasks {
     const { slots } = this.#parts;
     const beginning = this.#beginning.take(id, fencingToken);
     if (beginning === undefined) return slots.take(id, fencingToken);
-    slots.ended(beginning);
+    this.ended(beginning);
     return beginning;
   }
 
@@ -191,12 +205,11 @@ export class AssignedTasks {
    * more is given back.
    */
   #startInTime(task: BufferedAssignment): void {
-    const { clock, slots } = this.#parts;
-    if (clock.monotonic() < giveBackAtMs(task)) {
+    if (this.#parts.clock.monotonic() < giveBackAtMs(task)) {
       this.#start(task);
       return;
     }
-    slots.ended(task);
+    this.ended(task);
     this.#giveBackAll([task]);
     this.beginSoon();
   }

@@ -169,7 +169,7 @@ class WorkerRun implements RunningWorker {
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     const { assignment, handler, startedAtMs } = attempt;
-    this.#slots.ended(attempt);
+    this.#assigned.ended(attempt);
     this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
     if (outcome === undefined) {
       this.#credits.dropped(handler.task.name, assignment.spec.length);
