@@ -1,39 +1,14 @@
 /** Tests tasks whose workers were lost twice: an SDK worker runs each of them with nothing else beside it. */
 import { expect, it } from 'vitest';
-import type { HeartbeatItem, OutcomeKind, Settlement } from '../../src/core/messages.ts';
+import type { HeartbeatItem, Settlement } from '../../src/core/messages.ts';
 import { type AttemptContext, defineTask, defineWorker, handle, typed } from '../../src/index.ts';
+import { submitLost } from './alone-tasks.ts';
 import { type ClientServer, startClientServer } from './client-server.ts';
 import { kindsOf } from './working.ts';
 
 const job = defineTask('job', { input: typed<{ n: number }>() });
 const short = defineTask('short', { input: typed<{ n: number }>(), timeout: '10s' });
 const tenant = 'default';
-
-/** Submits a task that has lost two workers and becomes ready `laterMs` later. No worker may run yet. */
-async function submitLost(
-  { node, client, advance }: ClientServer,
-  n: number,
-  laterMs: number,
-  task: typeof job = job,
-) {
-  const submitted = await client.submit(task, { n });
-  const claimAndEnd = async (outcome: OutcomeKind): Promise<void> => {
-    await advance(10);
-    const [claimed] = await node.service.claim({
-      ...{ tenant, queues: ['default'], types: [{ type: task.name, maxVersion: 1 }], maxTasks: 1, waitMs: 0 },
-      ...{ workerName: 'gone', workerId: '1', requestId: '', signal: new AbortController().signal },
-    });
-    const { lease } = claimed ?? expect.fail('nothing was claimed');
-    const empty = { result: undefined, message: '', errorType: '', begun: true };
-    await node.service.settle([{ lease, outcome, afterMs: laterMs, ...empty }], {
-      tenant,
-      sessionId: undefined,
-    });
-  };
-  for (const outcome of ['lost', 'lost', 'snoozed'] as const) await claimAndEnd(outcome);
-  expect(await submitted.status()).toMatchObject({ state: 'scheduled', losses: 2, attempt: 0 });
-  return submitted;
-}
 
 /** Starts a worker whose handlers end when the test calls `end`. */
 async function working(server: ClientServer, concurrency = 4) {
@@ -59,7 +34,7 @@ async function working(server: ClientServer, concurrency = 4) {
 /** Starts a worker that runs the jobs 1 and 2 and waits to run the lost task 10 alone. */
 async function waitingAlone(mode: Parameters<typeof startClientServer>[0] = {}) {
   const server = await startClientServer(mode);
-  const lost = await submitLost(server, 10, 5_000);
+  const lost = await submitLost(server, job, 10, 5_000);
   const it = await working(server);
   const beside = [await server.client.submit(job, { n: 1 }), await server.client.submit(job, { n: 2 })];
   await server.advance(7_000);
@@ -119,7 +94,7 @@ it('a worker reports that a lost task begins, and calls the handler once that is
 
 it('two lost tasks that arrive together run one after the other', async () => {
   const server = await startClientServer();
-  const tasks = [await submitLost(server, 10, 5_000), await submitLost(server, 11, 5_000)];
+  const tasks = [await submitLost(server, job, 10, 5_000), await submitLost(server, job, 11, 5_000)];
   const { begun, beside, end } = await working(server);
   await server.advance(7_000);
   const [first = 0] = begun;
@@ -200,7 +175,7 @@ it('a cut gives a lost task back that waits, without a loss', async () => {
 
 it('a lost task that has waited keeps its whole attempt timeout', async () => {
   const server = await startClientServer();
-  const lost = await submitLost(server, 10, 5_000, short as never);
+  const lost = await submitLost(server, short, 10, 5_000);
   const { begun, end } = await working(server);
   await server.client.submit(job, { n: 1 });
   await server.advance(50_000);

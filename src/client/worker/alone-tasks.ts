@@ -44,7 +44,8 @@ export class AloneTask implements BufferedAssignment, RenewedLease {
  * The tasks of a worker that must run alone, because each of them has lost two workers. There are two modes:
  *
  * - In the worker's own process such a task begins once nothing else runs there, and until it has ended the worker begins
- *   nothing else (`holdsWorker`).
+ *   nothing else (`holdsWorker`). If the worker was not idle within 60 s, it gives the task back, and begins other tasks
+ *   beside those that wait until all attempts that it had waited for have ended: a long one may run for hours.
  * - If the worker runs each of them in a process of its own, they begin beside the other tasks, in at most `processes`
  *   processes at one time.
  */
@@ -52,6 +53,8 @@ export class AloneTasks {
   readonly #processes: number | undefined;
   #waiting: AloneTask[] = [];
   #running = 0;
+  /** The attempts that ran when the worker had waited for 60 s in vain, as far as they still run. */
+  readonly #waitedFor = new Set<Assignment>();
 
   constructor(processes: number | undefined) {
     this.#processes = processes;
@@ -63,7 +66,13 @@ export class AloneTasks {
 
   /** True while the worker may begin no other task, because one waits to run alone or runs alone. */
   get holdsWorker(): boolean {
-    return this.#processes === undefined && (this.#waiting.length > 0 || this.#running > 0);
+    if (this.#processes !== undefined) return false;
+    return this.#running > 0 || (this.#waiting.length > 0 && this.#waitedFor.size === 0);
+  }
+
+  /** The tasks that wait while the worker begins other tasks in the same process. */
+  get waitingBeside(): readonly AloneTask[] {
+    return this.#waitedFor.size > 0 && !this.holdsWorker ? this.#waiting : [];
   }
 
   add(task: AloneTask): void {
@@ -76,7 +85,8 @@ export class AloneTasks {
     if (!isFree) return undefined;
     const task = this.#waiting.find(mayBegin);
     if (task === undefined) return undefined;
-    this.#remove([task]);
+    // Its lease is renewed until the report of its beginning was sent.
+    this.#waiting = this.#waiting.filter((one) => one !== task);
     this.#running++;
     return task;
   }
@@ -89,16 +99,23 @@ export class AloneTasks {
     return task;
   }
 
-  /** Removes and returns the tasks that have waited for 60 s. With `nowMs` Infinity it returns all of them. */
-  takeStale(nowMs: number): AloneTask[] {
+  /**
+   * Removes and returns the tasks that have waited for 60 s because the `running` attempts did not end. With `nowMs`
+   * Infinity it returns all tasks that wait.
+   */
+  takeStale(nowMs: number, running: Iterable<Assignment>): AloneTask[] {
     const stale = this.#waiting.filter(({ staleAtMs }) => staleAtMs <= nowMs);
-    if (stale.length > 0) this.#remove(stale);
+    if (stale.length === 0) return stale;
+    this.#remove(stale);
+    if (this.#processes === undefined && this.#waitedFor.size === 0 && Number.isFinite(nowMs))
+      for (const assignment of running) this.#waitedFor.add(assignment);
     return stale;
   }
 
-  /** Called when the attempt of one of these tasks has ended. */
-  ended(): void {
-    this.#running--;
+  /** Called when an attempt of the worker has ended. Returns true if a waiting task holds the worker from now on. */
+  ended(assignment: Assignment): boolean {
+    if (assignment.alone) this.#running--;
+    return this.#waitedFor.delete(assignment) && this.#waitedFor.size === 0 && this.#waiting.length > 0;
   }
 
   #remove(tasks: readonly AloneTask[]): void {

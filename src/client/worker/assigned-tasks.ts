@@ -6,7 +6,7 @@ import { logFields } from './attempt.ts';
 import { logWaitsAlone } from './attempt-log.ts';
 import type { Attempts, StopCause } from './attempts.ts';
 import { BeginningTasks } from './beginning-tasks.ts';
-import type { BufferedAssignment } from './buffered-assignment.ts';
+import { type BufferedAssignment, giveBackAtMs } from './buffered-assignment.ts';
 import type { WorkerParts } from './running.ts';
 import type { Slots } from './slots.ts';
 import type { CreditBalance } from './streams/credit-balance.ts';
@@ -67,10 +67,9 @@ export class AssignedTasks {
     const mayBegin = (task: BufferedAssignment): boolean =>
       !mustReport(task) || workStream.canReport(task.origin);
     for (let next = slots.next(mayBegin); next !== undefined; next = slots.next(mayBegin)) {
-      const { deadlineInMs } = next.assignment;
-      if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);
+      if (nowMs < giveBackAtMs(next)) ready.push(next);
       else {
-        slots.ended(next);
+        this.ended(next);
         late.push(next);
       }
     }
@@ -78,8 +77,15 @@ export class AssignedTasks {
     if (ready.length === 0) return;
     const reported = beginsAtOnce ? ready.filter(mustReport) : ready;
     for (const task of ready) if (!reported.includes(task)) this.#start(task);
-    if (reported.length > 0)
-      this.#beginning.begin(reported, workStream.reportBegun(reported), (task) => this.#start(task));
+    if (reported.length === 0) return;
+    this.#beginning.begin(reported, workStream.reportBegun(reported), (task) => this.#startInTime(task));
+    const lateAtMs = this.#beginning.nextGiveBackAtMs;
+    if (lateAtMs !== undefined) this.#parts.due(lateAtMs);
+  }
+
+  /** Frees the slot of a task whose attempt has ended, or whose handler was not called. */
+  ended(task: Pick<BufferedAssignment, 'assignment' | 'handler'>): void {
+    if (this.#parts.slots.ended(task)) this.#takeCreditBackSoon();
   }
 
   /** Begins waiting tasks once all attempts that end now have freed their slots, so that one message reports them. */
@@ -94,10 +100,7 @@ export class AssignedTasks {
 
   /** Gives a task back whose handler was not called. Does nothing if the worker has not got it, or has begun it. */
   recall(id: string, fencingToken: number): void {
-    const { slots } = this.#parts;
-    const beginning = this.#beginning.take(id, fencingToken);
-    if (beginning !== undefined) slots.ended(beginning);
-    const recalled = beginning ?? slots.take(id, fencingToken);
+    const recalled = this.#take(id, fencingToken);
     if (recalled === undefined) return;
     this.#giveBackAll([recalled]);
     this.beginSoon();
@@ -110,8 +113,8 @@ export class AssignedTasks {
       this.recall(id, fencingToken);
       return;
     }
-    const { slots, credits } = this.#parts;
-    const waiting = slots.take(id, fencingToken);
+    const { credits } = this.#parts;
+    const waiting = this.#take(id, fencingToken);
     if (waiting === undefined) return;
     credits.dropped(waiting.handler.task.name, assignment.spec.length);
     credits.replenishSoon();
@@ -121,15 +124,31 @@ export class AssignedTasks {
   /** Gives all tasks back whose handlers were not called. */
   giveBackAll(): void {
     const { slots } = this.#parts;
-    const beginning = this.#beginning.takeAll();
-    for (const task of beginning) slots.ended(task);
+    const beginning = this.#beginning.takeLate(Number.POSITIVE_INFINITY);
+    for (const task of beginning) this.ended(task);
     this.#giveBackAll(beginning);
     this.#giveBackAll(slots.takeStale(Number.POSITIVE_INFINITY));
   }
 
-  /** Gives the tasks back that have waited too long for a slot. */
+  /** The time at which `giveBackStale` must be called next; undefined if no task waits. */
+  get giveBackDueAtMs(): number | undefined {
+    const times = [this.#parts.slots.staleAtMs(), this.#beginning.nextGiveBackAtMs];
+    const next = Math.min(...times.map((atMs) => atMs ?? Number.POSITIVE_INFINITY));
+    return Number.isFinite(next) ? next : undefined;
+  }
+
+  /** The tasks that must run alone and have not begun: their leases are renewed. */
+  get waitingAlone(): readonly AloneTask[] {
+    const waiting = this.#parts.slots.waitingAlone;
+    const beginning = this.#beginning.alone;
+    return beginning.length === 0 ? waiting : [...waiting, ...beginning];
+  }
+
+  /** Gives the tasks back that have waited too long for a slot, or for the report of their beginning to be sent. */
   giveBackStale(nowMs: number): void {
-    const stale = this.#parts.slots.takeStale(nowMs);
+    const late = this.#beginning.takeLate(nowMs);
+    for (const task of late) this.ended(task);
+    const stale = [...late, ...this.#parts.slots.takeStale(nowMs)];
     this.#giveBackAll(stale);
     // A task that was given back may have held up the others.
     if (stale.length > 0) this.beginSoon();
@@ -137,16 +156,24 @@ export class AssignedTasks {
 
   /** Keeps the leases of tasks that wait to run alone. If they hold the worker, takes back the credit for other tasks. */
   #addedAlone(tasks: readonly Assignment[]): void {
-    const { slots, workStream, log } = this.#parts;
-    const waiting = slots.waitingAlone;
-    for (const { nextHeartbeatAtMs } of waiting) this.#parts.due(nextHeartbeatAtMs);
-    if (!slots.isHeld) return;
+    const { slots, log } = this.#parts;
+    for (const { nextHeartbeatAtMs } of this.waitingAlone) this.#parts.due(nextHeartbeatAtMs);
+    if (!slots.isHeld) {
+      this.#parts.credits.replenishSoon();
+      return;
+    }
+    this.#takeCreditBackSoon();
+    for (const { assignment, handler } of slots.waitingAlone)
+      if (tasks.includes(assignment)) logWaitsAlone(log, assignment, handler.task.name, slots.running);
+  }
+
+  /** Takes back the credit for other tasks if a task that must run alone still holds the worker then. */
+  #takeCreditBackSoon(): void {
+    const { slots, workStream } = this.#parts;
     // The server counts a task that is not acknowledged yet against the new credit.
     void Promise.resolve().then(() => {
       if (slots.isHeld) workStream.resetCredit();
     });
-    for (const { assignment, handler } of waiting)
-      if (tasks.includes(assignment)) logWaitsAlone(log, assignment, handler.task.name, slots.running);
   }
 
   /**
@@ -162,6 +189,29 @@ export class AssignedTasks {
       'the server assigned a task that this worker does not handle',
     );
     return undefined;
+  }
+
+  /** Removes and returns a task whose handler was not called, and frees its slot if it has one. */
+  #take(id: string, fencingToken: number): BufferedAssignment | undefined {
+    const { slots } = this.#parts;
+    const beginning = this.#beginning.take(id, fencingToken);
+    if (beginning === undefined) return slots.take(id, fencingToken);
+    this.ended(beginning);
+    return beginning;
+  }
+
+  /**
+   * Starts a task whose beginning was reported. The report may have waited for the socket: a task that must not begin any
+   * more is given back.
+   */
+  #startInTime(task: BufferedAssignment): void {
+    if (this.#parts.clock.monotonic() < giveBackAtMs(task)) {
+      this.#start(task);
+      return;
+    }
+    this.ended(task);
+    this.#giveBackAll([task]);
+    this.beginSoon();
   }
 
   #start(task: BufferedAssignment): void {

@@ -124,7 +124,9 @@ export class Attempts {
 
   /**
    * Starts an attempt. If `recordsFirst` is true, the handler is called only after the server has recorded, by a
-   * heartbeat, that the attempt begins (`recorded`): the server must know of it if this process ends at once.
+   * heartbeat, that the attempt begins (`recorded`): the server must know of it if this process ends at once. If an earlier
+   * attempt of the task still runs here, its lease is lost: it ends first and reports nothing, so that a handler that
+   * ignores its signal does not keep the slot.
    */
   start(
     {
@@ -134,8 +136,7 @@ export class Attempts {
     }: Pick<BufferedAssignment, 'assignment' | 'handler' | 'receivedAtMs'>,
     recordsFirst: boolean,
   ): void {
-    const previous = this.#running.get(assignment.id);
-    if (previous !== undefined) this.stop(previous, 'leaseLost');
+    this.#endPrevious(assignment.id);
     const attempt = new Attempt(assignment, handler, receivedAtMs, this.#clock.monotonic());
     this.#running.set(assignment.id, attempt);
     if (recordsFirst) {
@@ -144,6 +145,13 @@ export class Attempts {
     }
     this.#events.due(Math.min(attempt.endAtMs, attempt.nextHeartbeatAtMs, attempt.deadlineAtMs));
     if (!recordsFirst) void this.#run(attempt);
+  }
+
+  #endPrevious(id: string): void {
+    const previous = this.#running.get(id);
+    if (previous === undefined) return;
+    this.stop(previous, 'leaseLost');
+    this.#end(previous, undefined);
   }
 
   /**

@@ -1,4 +1,5 @@
-import type { BufferedAssignment } from './buffered-assignment.ts';
+import { AloneTask } from './alone-tasks.ts';
+import { type BufferedAssignment, giveBackAtMs } from './buffered-assignment.ts';
 
 /**
  * The tasks that have a slot and whose beginning is on its way to the server. A handler is called only once the report
@@ -18,24 +19,40 @@ export class BeginningTasks {
     void sent.then(() => {
       for (const task of tasks) {
         if (this.#tasks.get(task.assignment.id) !== task) continue;
-        this.#tasks.delete(task.assignment.id);
+        this.#remove(task);
         start(task);
       }
     });
+  }
+
+  /** The tasks that must run alone. Their leases are renewed while the report waits for the socket. */
+  get alone(): AloneTask[] {
+    return [...this.#tasks.values()].filter((task) => task instanceof AloneTask);
+  }
+
+  /** The time at which the next of these tasks must be given back if it has not begun; undefined if there is none. */
+  get nextGiveBackAtMs(): number | undefined {
+    if (this.#tasks.size === 0) return undefined;
+    return Math.min(...[...this.#tasks.values()].map(giveBackAtMs));
   }
 
   /** Removes and returns a task whose handler was not called yet. */
   take(id: string, fencingToken: number): BufferedAssignment | undefined {
     const task = this.#tasks.get(id);
     if (task?.assignment.fencingToken !== fencingToken) return undefined;
-    this.#tasks.delete(id);
+    this.#remove(task);
     return task;
   }
 
-  /** Removes and returns all tasks whose handlers were not called yet. */
-  takeAll(): BufferedAssignment[] {
-    const all = [...this.#tasks.values()];
-    this.#tasks.clear();
-    return all;
+  /** Removes and returns the tasks whose handlers must not be called any more. With `nowMs` Infinity it returns all tasks. */
+  takeLate(nowMs: number): BufferedAssignment[] {
+    const late = [...this.#tasks.values()].filter((task) => giveBackAtMs(task) <= nowMs);
+    for (const task of late) this.#remove(task);
+    return late;
+  }
+
+  #remove(task: BufferedAssignment): void {
+    this.#tasks.delete(task.assignment.id);
+    if (task instanceof AloneTask) task.over = true;
   }
 }

@@ -24,7 +24,7 @@ export class Slots {
   readonly #allQueues: readonly HandlerQueue[];
   readonly #alone: AloneTasks;
   readonly concurrency: number;
-  #running = 0;
+  readonly #running = new Set<Assignment>();
   #waiting = 0;
   #seq = 0;
 
@@ -56,7 +56,7 @@ export class Slots {
   }
 
   get running(): number {
-    return this.#running;
+    return this.#running.size;
   }
 
   /** True while the worker may begin no other task, because one waits to run alone or runs alone in this process. */
@@ -67,6 +67,11 @@ export class Slots {
   /** The tasks that must run alone and wait for that. */
   get waitingAlone(): readonly AloneTask[] {
     return this.#alone.waiting;
+  }
+
+  /** The tasks that must run alone and wait for that while the worker begins other tasks. */
+  get waitingBeside(): readonly AloneTask[] {
+    return this.#alone.waitingBeside;
   }
 
   handlerOf(type: string): Handler | undefined {
@@ -86,7 +91,7 @@ export class Slots {
    * slot is free.
    */
   next(mayBegin: (task: BufferedAssignment) => boolean): BufferedAssignment | undefined {
-    if (this.#waiting === 0 || this.#running >= this.concurrency) return undefined;
+    if (this.#waiting === 0 || this.running >= this.concurrency) return undefined;
     const alone = this.#nextAlone(mayBegin);
     if (alone !== undefined || this.isHeld) return alone;
     let first: HandlerQueue | undefined;
@@ -99,25 +104,26 @@ export class Slots {
       firstSeq = head.seq;
     }
     if (first === undefined) return undefined;
+    return this.#takeSlot(first.waiting.shift(), first);
+  }
+
+  #takeSlot(task: BufferedAssignment | undefined, queue: HandlerQueue): BufferedAssignment | undefined {
+    if (task === undefined) return undefined;
     this.#waiting--;
-    this.#running++;
-    first.running++;
-    return first.waiting.shift();
+    this.#running.add(task.assignment);
+    queue.running++;
+    return task;
   }
 
   #nextAlone(mayBegin: (task: BufferedAssignment) => boolean): BufferedAssignment | undefined {
     if (this.#alone.waiting.length === 0) return undefined;
     const queueOf = ({ handler }: BufferedAssignment): HandlerQueue =>
       this.#queues.get(handler.task.name) as HandlerQueue;
-    const task = this.#alone.next(this.#running, (one) => {
+    const task = this.#alone.next(this.running, (one) => {
       const { running, limit } = queueOf(one);
       return running < limit && mayBegin(one);
     });
-    if (task === undefined) return undefined;
-    this.#waiting--;
-    this.#running++;
-    queueOf(task).running++;
-    return task;
+    return task === undefined ? undefined : this.#takeSlot(task, queueOf(task));
   }
 
   /** Removes and returns a task that waits for a slot, or undefined if the worker has not got it or has begun it. */
@@ -135,12 +141,12 @@ export class Slots {
     return alone;
   }
 
-  /** Frees the slot of an attempt. */
-  ended({ assignment, handler }: Pick<BufferedAssignment, 'assignment' | 'handler'>): void {
-    if (assignment.alone) this.#alone.ended();
+  /** Frees the slot of an attempt. Returns true if a task that waits to run alone holds the worker from now on. */
+  ended({ assignment, handler }: Pick<BufferedAssignment, 'assignment' | 'handler'>): boolean {
     const queue = this.#queues.get(handler.task.name) as HandlerQueue;
     queue.running--;
-    this.#running--;
+    this.#running.delete(assignment);
+    return this.#alone.ended(assignment);
   }
 
   /**
@@ -164,7 +170,7 @@ export class Slots {
    * all tasks that wait.
    */
   takeStale(nowMs: number): BufferedAssignment[] {
-    const out: BufferedAssignment[] = this.#alone.takeStale(nowMs);
+    const out: BufferedAssignment[] = this.#alone.takeStale(nowMs, this.#running);
     for (const { waiting } of this.#allQueues) {
       for (let head = waiting.peek(); head !== undefined; head = waiting.peek()) {
         if (head.receivedAtMs + timing.prefetchStartMs > nowMs) break;

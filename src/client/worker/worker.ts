@@ -169,7 +169,7 @@ class WorkerRun implements RunningWorker {
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {
     const { assignment, handler, startedAtMs } = attempt;
-    this.#slots.ended(attempt);
+    this.#assigned.ended(attempt);
     this.#credits.ended(handler.task.name, this.#parts.clock.monotonic() - startedAtMs);
     if (outcome === undefined) {
       this.#credits.dropped(handler.task.name, assignment.spec.length);
@@ -220,9 +220,9 @@ class WorkerRun implements RunningWorker {
   /** Does everything that is due: releases stale tasks, ends attempts that ran out of time, and sends heartbeats. */
   #runDue(nowMs: number): void {
     this.#assigned.giveBackStale(nowMs);
-    const { waitingAlone } = this.#slots;
+    const { waitingAlone } = this.#assigned;
     const times = [
-      this.#slots.staleAtMs(),
+      this.#assigned.giveBackDueAtMs,
       this.#attempts.expire(nowMs),
       this.#heartbeats.sendDue(
         waitingAlone.length === 0 ? this.#attempts.running : [...this.#attempts.running, ...waitingAlone],

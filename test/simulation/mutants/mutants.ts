@@ -210,20 +210,15 @@ export const mutants: readonly Mutant[] = [
     file: assignedTasks,
     edits: [
       {
-        find: 'const recalled = beginning ?? slots.take(id, fencingToken);',
-        replace: 'const recalled = beginning;',
+        find: 'if (beginning === undefined) return slots.take(id, fencingToken);',
+        replace: 'if (beginning === undefined) return undefined;',
       },
     ],
   },
   {
     name: 'begins-after-the-deadline',
-    file: assignedTasks,
-    edits: [
-      {
-        find: 'if (deadlineInMs === 0 || nowMs < next.receivedAtMs + deadlineInMs) ready.push(next);',
-        replace: 'if (deadlineInMs === 0 || nowMs > 0) ready.push(next);',
-      },
-    ],
+    file: 'src/client/worker/buffered-assignment.ts',
+    edits: [{ find: '(deadlineInMs === 0 ? keptMs :', replace: '(deadlineInMs >= 0 ? keptMs :' }],
   },
   {
     name: 'pause-recalls-nothing',

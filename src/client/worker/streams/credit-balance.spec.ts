@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type VirtualClock, virtualClock } from '../../../testing/virtual-clock.ts';
 import { handle } from '../../contract/handler.ts';
 import { defineTask, typed } from '../../contract/task.ts';
+import type { BufferedAssignment } from '../buffered-assignment.ts';
 import { Slots } from '../slots.ts';
 import { CreditBalance } from './credit-balance.ts';
 import type { PendingSettlement } from './settlements.ts';
@@ -22,6 +23,7 @@ class Worker {
   shrinkAtMs: number | undefined;
   readonly balance: CreditBalance;
   readonly #clock: VirtualClock;
+  readonly #running: BufferedAssignment[] = [];
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -59,13 +61,18 @@ class Worker {
 
   start(): void {
     const any = () => true;
-    for (let next = this.slots.next(any); next !== undefined; next = this.slots.next(any))
-      this.balance.begun(next.handler.task.name);
+    for (let next = this.slots.next(any); next !== undefined; next = this.slots.next(any)) this.#begin(next);
+  }
+
+  #begin(task: BufferedAssignment): void {
+    this.#running.push(task);
+    this.balance.begun(task.handler.task.name);
   }
 
   /** Ends an attempt. Returns the settlement and the session to which it returns its credit. */
   end(type: string, durationMs: number): { readonly batch: PendingSettlement[]; readonly session: string } {
-    this.slots.ended({ assignment: { alone: false }, handler: this.slots.handlerOf(type) } as never);
+    const ended = this.#running.findIndex(({ handler }) => handler.task.name === type);
+    for (const task of this.#running.splice(ended, 1)) this.slots.ended(task);
     this.balance.ended(type, durationMs);
     this.unanswered++;
     this.start();

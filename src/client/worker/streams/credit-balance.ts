@@ -1,3 +1,4 @@
+import { limits } from '../../../core/limits.ts';
 import type { TypeCredit } from '../../../core/messages.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { Slots } from '../slots.ts';
@@ -54,7 +55,9 @@ export class CreditBalance {
     this.#prefetch = parts.prefetches
       ? new Prefetch(concurrency, Math.min(initialPrefetch, concurrency))
       : new Prefetch(concurrency, 0, 0);
-    this.#types = typeLimits.size === 0 ? undefined : new TypeBalance(typeLimits, parts.prefetches);
+    const besideOf = (type: string): number =>
+      parts.slots.waitingBeside.filter(({ handler }) => handler.task.name === type).length;
+    this.#types = typeLimits.size === 0 ? undefined : new TypeBalance(typeLimits, parts.prefetches, besideOf);
   }
 
   /** True after `stop`: the worker wants no more tasks. */
@@ -172,14 +175,16 @@ export class CreditBalance {
 
   /**
    * The number of tasks that the worker wants to hold. Tasks that wait beside a free slot, because their type is at its
-   * limit, do not count: the slot needs other tasks. While a task waits to run alone, or runs alone, it wants no other.
+   * limit, do not count: the slot needs other tasks. While a task waits to run alone, or runs alone, it wants no other;
+   * tasks that wait for that while the worker begins others do not count.
    */
   get #wanted(): number {
-    const { concurrency, running, waiting, isHeld } = this.#parts.slots;
+    const { concurrency, running, waiting, waitingBeside, isHeld } = this.#parts.slots;
     if (this.#stopped || isHeld) return 0;
-    if (!this.#parts.prefetches) return concurrency;
-    const blocked = running < concurrency ? Math.min(waiting, maxPrefetch) : 0;
-    return concurrency + Math.max(this.#prefetch.tasks, blocked);
+    const beside = Math.min(waitingBeside.length, limits.inFlightTasks);
+    if (!this.#parts.prefetches) return concurrency + beside;
+    const blocked = running < concurrency ? Math.min(waiting - beside, maxPrefetch) : 0;
+    return concurrency + beside + Math.max(this.#prefetch.tasks, blocked);
   }
 
   /** The number of tasks that the worker holds: tasks that wait for a slot, run, or have an unanswered settlement. */

@@ -10,6 +10,8 @@ interface Balance {
   credits: number;
   /** The number of tasks of this type that the worker holds: waiting, running, or with an unanswered settlement. */
   held: number;
+  /** Returns the number of held tasks that wait to run alone while the worker begins others. */
+  readonly beside: () => number;
 }
 
 /**
@@ -19,7 +21,11 @@ interface Balance {
 export class TypeBalance {
   readonly #byType = new Map<string, Balance>();
 
-  constructor(limits: ReadonlyMap<string, number>, prefetches: boolean) {
+  constructor(
+    limits: ReadonlyMap<string, number>,
+    prefetches: boolean,
+    besideOf: (type: string) => number = () => 0,
+  ) {
     for (const [type, limit] of limits)
       this.#byType.set(type, {
         type,
@@ -27,6 +33,7 @@ export class TypeBalance {
         prefetch: new Prefetch(limit, 0, prefetches ? maxPrefetch : 0),
         credits: 0,
         held: 0,
+        beside: () => besideOf(type),
       });
   }
 
@@ -104,8 +111,8 @@ export class TypeBalance {
   }
 }
 
-function wantedOf({ limit, prefetch }: Balance): number {
-  return limit + prefetch.tasks;
+function wantedOf({ limit, prefetch, beside }: Balance): number {
+  return limit + prefetch.tasks + beside();
 }
 
 /** Returns how many more tasks of a type the worker could get than it wants; negative if it could get fewer. */
