@@ -10,7 +10,7 @@ import type { LiveSession } from './sessions.ts';
  */
 export function passOnReserved(
   context: ServiceContext,
-  { worker, reserved }: Pick<LiveSession, 'worker' | 'reserved'>,
+  { tenant, worker, reserved }: Pick<LiveSession, 'tenant' | 'worker' | 'reserved'>,
   {
     isDrained,
     unacknowledged,
@@ -21,7 +21,7 @@ export function passOnReserved(
     releaseAfterCut(context, left, unacknowledged);
     return;
   }
-  const next = context.sessions.ofWorker(worker);
+  const next = context.sessions.ofWorker({ tenant, worker });
   next?.reserved.keep(left.filter(({ snapshot }) => !unacknowledged.has(snapshot.id)));
   context.rebalance.begin();
   const notReceived = left.filter(({ snapshot }) => unacknowledged.has(snapshot.id));

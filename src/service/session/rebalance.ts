@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { TaskId } from '../../ports/task-store.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
-import type { FreeRoom, LiveSession, Sessions } from './sessions.ts';
+import { type FreeRoom, keyOfWorker, type LiveSession, type Sessions } from './sessions.ts';
 
 /** How often the reserved tasks of busy workers are compared with the room of free ones, in ms. */
 const roundMs = 250;
@@ -53,9 +53,9 @@ export class Rebalance {
     const busy = [...this.#sessions.all()].filter(({ reserved }) => !reserved.isEmpty);
     if (busy.length === 0) return false;
     // The tasks of a drained stream are still kept by its worker, which has another stream already.
-    const busyWorkers = new Set(busy.map(({ worker }) => worker));
+    const busyWorkers = new Set(busy.map(keyOfWorker));
     for (const session of [...this.#sessions.waiting]) {
-      const room = busyWorkers.has(session.worker) ? undefined : session.freeRoom();
+      const room = busyWorkers.has(keyOfWorker(session)) ? undefined : session.freeRoom();
       if (room === undefined) continue;
       const doublings = this.#doublingsOf(session);
       if (this.#fill(room, busy, doublings))

@@ -108,6 +108,10 @@ export class WorkerSession implements Session, LiveSession {
 
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.creditSettled(tasks, bytes, types);
+  }
+
+  creditSettled(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#credits.add(tasks, bytes, types);
     this.#wakeUp();
   }
@@ -126,7 +130,8 @@ export class WorkerSession implements Session, LiveSession {
 
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
     this.reserved.begin(places);
-    if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
+    if (attempts.length > 0) recordBegun(this.#context, this, attempts);
+    this.keepAlive();
   }
 
   keepAlive(): void {
@@ -156,6 +161,10 @@ export class WorkerSession implements Session, LiveSession {
 
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void {
     if (!this.#isClosed) this.#sink.cancel(id, fencingToken, cause);
+  }
+
+  get tenant(): string {
+    return this.#hello.tenant;
   }
 
   get worker(): string {
@@ -339,7 +348,7 @@ export class WorkerSession implements Session, LiveSession {
 export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
   const session = new WorkerSession(context, hello, sink);
   // A stream whose connection is dead may stay open here for a minute, with credits.
-  context.sessions.ofWorker(session.worker)?.leaseLost();
+  context.sessions.ofWorker(session)?.leaseLost();
   context.sessions.add(session);
   context.runSession(session.run());
   return session;
