@@ -3,7 +3,6 @@ import { expect, it } from 'vitest';
 import type { OutcomeKind } from '../../src/core/messages.ts';
 import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { type ClientServer, startClientServer } from './client-server.ts';
-import { kindsOf } from './working.ts';
 
 const job = defineTask('job', { input: typed<{ n: number }>() });
 const long = defineTask('long', { input: typed<{ n: number }>(), timeout: '3h' });

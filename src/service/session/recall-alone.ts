@@ -1,8 +1,8 @@
 /** Decides for which free worker a task is recalled that must run alone and waits for that in a busy worker. */
+import type { Clock } from '../../ports/clock.ts';
 import type { TaskId } from '../../ports/task-store.ts';
-import type { ServiceContext } from '../context.ts';
-import type { HeldLease } from '../settle/held-leases.ts';
-import type { LiveSession } from './sessions.ts';
+import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
+import type { LiveSession, Sessions } from './sessions.ts';
 
 /**
  * The time after a task's recall in which it is not recalled again, in ms. This node may not know the tasks of a worker
@@ -10,13 +10,13 @@ import type { LiveSession } from './sessions.ts';
  */
 const recalledMs = 2_000;
 
-type WithLeases = Pick<ServiceContext, 'clock' | 'heldLeases' | 'sessions'>;
+interface WithLeases {
+  readonly heldLeases: HeldLeases;
+  readonly sessions: Sessions;
+}
 
 /** Returns true if the worker of this session has no task, as far as this node knows. */
-export function holdsNothing(
-  { heldLeases, sessions }: Pick<ServiceContext, 'heldLeases' | 'sessions'>,
-  { id }: Pick<LiveSession, 'id'>,
-): boolean {
+export function holdsNothing({ heldLeases, sessions }: WithLeases, { id }: Pick<LiveSession, 'id'>): boolean {
   return !heldLeases.counts((lease) => sessions.ofLease(lease)?.id).has(id);
 }
 
@@ -25,10 +25,10 @@ export function holdsNothing(
  * although it has room, would have to wait as the busy one does.
  */
 export class AloneRecalls {
-  readonly #context: WithLeases;
+  readonly #context: WithLeases & { readonly clock: Clock };
   readonly #recalledAtMs = new Map<TaskId, number>();
 
-  constructor(context: WithLeases) {
+  constructor(context: WithLeases & { readonly clock: Clock }) {
     this.#context = context;
   }
 

@@ -38,6 +38,8 @@ export interface LiveSession extends WorkerReference {
   readonly id: string;
   /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
   readonly begins: boolean;
+  /** True if the worker keeps a task that must run alone until nothing else runs in it, and reports its beginning. */
+  readonly runsAlone: boolean;
   /** True if the worker has not acknowledged all assignments that were sent to it. */
   readonly hasUnacknowledged: boolean;
   view(inFlight: number): WorkerView;

@@ -32,7 +32,8 @@ async function withNode() {
     const scope = { tenant: 'acme', queue: 'q' };
     const [submitted] = await node.service.submit(scope, [item(key)], { notAfterMs: undefined });
     await clock.advance(100);
-    return submitted?.id ?? expect.fail('nothing was submitted');
+    if (submitted === undefined || !('id' in submitted)) return expect.fail('nothing was submitted');
+    return submitted.id;
   };
   const cancel = async (id: string) => {
     await node.service.cancel('acme', id, { actor: '', message: '' });
