@@ -26,7 +26,9 @@ export async function cancel(
   if (done.kind === 'rejected') throw rejectionError(id, done.rejection);
   const { head } = done.snapshot;
   if (head.state === 'running') {
-    context.sessions.ofWorker(head.worker)?.cancelAttempt(id, head.fencingToken, 'cancelled');
+    context.sessions
+      .ofWorker({ tenant, worker: head.worker })
+      ?.cancelAttempt(id, head.fencingToken, 'cancelled');
   }
   return done.snapshot;
 }

@@ -65,6 +65,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
   await queues.refresh();
   const feed = createChangeFeed();
   const sessions = createSessions();
+  const heldLeases = createHeldLeases();
   const logFailure = (what: string, work: Promise<unknown>): Promise<void> =>
     work.then(
       () => {},
@@ -76,10 +77,10 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     queues,
     changeFeed: feed,
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
-    heldLeases: createHeldLeases(),
+    heldLeases,
     leaseGrace: new LeaseGrace(options),
     sessions,
-    rebalance: new Rebalance(options.clock, sessions),
+    rebalance: new Rebalance(options.clock, sessions, heldLeases),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {
       const finished = logFailure(what, work);

@@ -70,6 +70,11 @@ export interface WorkerHello {
   readonly bytes: number;
   /** True if the worker reports each attempt before it calls the handler; false if an assigned task counts as begun. */
   readonly reportsBegun: boolean;
+  /**
+   * True if the worker keeps a task that must run alone until nothing else runs in its process, and reports its beginning.
+   * False or absent: the worker gets such a task as its only task, and begins it as it begins others.
+   */
+  readonly runsAlone?: boolean | undefined;
 }
 
 /** Sends a session's messages to its worker. */

@@ -146,30 +146,36 @@ it('a cancel or a pause recalls a lost task that waits, and the worker goes on w
     if (recall === 'cancel') await lost.cancel();
     else await node.service.updateQueue({ tenant, queue: 'default' }, { paused: true }, 'me');
     await advance(200);
-    expect((await lost.status()).state).toBe(recall === 'cancel' ? 'cancelled' : 'scheduled');
-    if (recall === 'pause')
-      await node.service.updateQueue({ tenant, queue: 'default' }, { paused: false }, 'me');
+    expect((await lost.status()).state).toBe(recall === 'cancel' ? 'cancelled' : 'ready');
     await client.submit(job, { n: 3 });
+    if (recall === 'pause') {
+      end(1, 2);
+      await node.service.updateQueue({ tenant, queue: 'default' }, { paused: false }, 'me');
+    }
     await advance(2_000);
-    expect(begun).toEqual([1, 2, 3]);
-    end(1, 2, 3);
+    expect(begun).toEqual(recall === 'cancel' ? [1, 2, 3] : [1, 2, 10]);
+    end(1, 2, 3, 10);
   }
 });
 
-it('a drain gives a lost task back that waits, without a loss', async () => {
+it('a drain gives a lost task back that waits, without a loss, and it is ready at once', async () => {
   const { worker, lost, begun, end, until } = await waitingAlone();
   const drained = worker.drain();
   end(1, 2);
   expect(await until(drained)).toMatchObject({ finished: 2, released: 0, unanswered: 0 });
   expect(begun).toEqual([1, 2]);
-  expect(await lost.status()).toMatchObject({ state: 'scheduled', losses: 2 });
+  expect(await lost.status()).toMatchObject({ state: 'ready', losses: 2 });
 });
 
-it('a cut gives a lost task back that waits, without a loss', async () => {
-  const { lost, transport, advance, end } = await waitingAlone();
+it('a cut gives a lost task back that waits, without a loss and without a wait', async () => {
+  const { lost, node, transport, advance, end } = await waitingAlone();
   transport.cut('work');
+  transport.unreachable = true;
   await advance(3_000);
-  expect(await lost.status()).toMatchObject({ state: 'scheduled', losses: 2 });
+  const { head } = (await node.service.get(tenant, lost.id, false)).snapshot;
+  expect(head).toMatchObject({ state: 'waiting', waitUntilMs: undefined, losses: 2 });
+  transport.unreachable = false;
+  await advance(6_000);
   end(1, 2);
 });
 

@@ -105,7 +105,10 @@ class WorkerRun implements RunningWorker {
     this.#workStream = new WorkStream(
       transport,
       clock,
-      { tenant, workerName, workerId, queues: spec.queues, types, reportsBegun: !parts.beginsAtOnce },
+      {
+        ...{ tenant, workerName, workerId, queues: spec.queues, types },
+        ...{ reportsBegun: !parts.beginsAtOnce, runsAlone: true },
+      },
       {
         initialCredit: () => this.#credits.initialCredit(),
         welcome: (sessionId, heartbeatMs) => this.#welcome(sessionId, heartbeatMs),

@@ -42,7 +42,11 @@ function writeHello(into: Writer, hello: Hello): void {
   for (const { type, maxVersion, tasks } of hello.types) {
     into.nested(5, (nested) => nested.string(1, type).number(2, maxVersion).present(3, tasks));
   }
-  into.number(6, hello.tasks).number(7, hello.bytes).flag(8, hello.reportsBegun);
+  into
+    .number(6, hello.tasks)
+    .number(7, hello.bytes)
+    .flag(8, hello.reportsBegun)
+    .flag(9, hello.runsAlone === true);
 }
 
 function writeReceived(into: Writer, { seq, begun, attempts }: Received): void {
@@ -90,6 +94,7 @@ function readHello(reader: Reader): Hello {
   let tasks = 0;
   let bytes = 0;
   let reportsBegun = false;
+  let runsAlone = false;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) tenant = reader.string();
     else if (field === 2) workerName = reader.string();
@@ -99,9 +104,21 @@ function readHello(reader: Reader): Hello {
     else if (field === 6) tasks = reader.number();
     else if (field === 7) bytes = reader.number();
     else if (field === 8) reportsBegun = reader.flag();
+    else if (field === 9) runsAlone = reader.flag();
     else reader.skip();
   }
-  return { kind: 'hello', tenant, workerName, workerId, queues, types, tasks, bytes, reportsBegun };
+  return {
+    kind: 'hello',
+    tenant,
+    workerName,
+    workerId,
+    queues,
+    types,
+    tasks,
+    bytes,
+    reportsBegun,
+    runsAlone,
+  };
 }
 
 function readTypeCredit(reader: Reader): TypeCredit {

@@ -82,11 +82,23 @@ describe('a settlement', () => {
     const waits: number[] = [];
     for (let i = 0; i < 7; i++) {
       life.madeReady().claim(true, false);
-      life.settle('released');
+      life.later(59_000).settle('released');
       expect(life.head).toMatchObject({ state: 'waiting', attempt: 0, losses: 2, releases: i + 1 });
       waits.push((life.head.waitUntilMs ?? life.nowMs) - life.nowMs);
     }
     expect(waits).toEqual([10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
+  });
+
+  it('of a task that must run alone, before its worker has kept it for nearly 60 s, does not back off', () => {
+    const life = new TaskLife();
+    for (let i = 0; i < 2; i++) lose(life);
+    for (let i = 0; i < 7; i++) {
+      life.madeReady().claim(true, false);
+      const { fencingToken } = life.head;
+      life.later(57_000);
+      life.do({ kind: 'settle', fencingToken, outcome: 'released', begun: false, countsAsRelease: false });
+      expect(life.head).toMatchObject({ state: 'waiting', waitUntilMs: undefined, releases: 0, losses: 2 });
+    }
   });
 
   it('of a task that ran alone and was released at the end of a drain does not back off', () => {

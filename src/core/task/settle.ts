@@ -1,10 +1,10 @@
 import { backoffMs, delayMs } from '../backoff.ts';
-import { limits } from '../limits.ts';
+import { limits, timing } from '../limits.ts';
 import type { Decision, Settle } from './command.ts';
 import { accepted, died, type Facts, lapseReason, rejected } from './decision.ts';
 import type { TaskEvent } from './event.ts';
 import { eventsOfLoss } from './expiry.ts';
-import { type Head, runsAlone } from './head.ts';
+import { type Head, runsAlone, startWithinMs } from './head.ts';
 
 type Failure = Extract<Settle, { outcome: 'failed' | 'fatal' | 'cancelled' }>;
 type Release = Extract<Settle, { outcome: 'released' }>;
@@ -14,8 +14,8 @@ const releaseLimit = 'ReleaseLimit';
 /** The wait after each counted release beyond `limits.releases`, in ms. */
 const releaseBackoff = { firstMs: 1_000, longestMs: 300_000 } as const;
 /**
- * The wait after each release of a task that must run alone and did not begin, in ms. Its worker was busy with other
- * tasks and began nothing while it waited for them; the same worker would otherwise get the task back at once.
+ * The wait after each release of a task that its worker kept for 60 s, because it must run alone, in ms. The worker was
+ * busy with other tasks and began nothing while it waited for them; it would otherwise get the task back at once.
  */
 const aloneBackoff = { firstMs: 10_000, longestMs: 300_000 } as const;
 
@@ -92,6 +92,18 @@ function pendingEnd(head: Head, facts: Facts, command: Settle, nowMs: number): T
 }
 
 /**
+ * Returns true if the worker kept a task that must run alone until its time was over. A task that was given back earlier
+ * (a recall for a free worker, a pause, a drain, a cut) has held up no worker and waits for none. The claim may have been
+ * recorded by another node, whose clock may differ by `clockGuardMs`.
+ */
+function waitedInVain(head: Head, { tip }: Facts, { begun, fencingToken }: Release, nowMs: number): boolean {
+  if (!runsAlone(head) || begun) return false;
+  const claimed = tip.findLast((event) => event.kind === 'claimed');
+  if (claimed?.fencingToken !== fencingToken) return false;
+  return nowMs >= claimed.atMs + startWithinMs(head) - timing.clockGuardMs;
+}
+
+/**
  * Returns the event of a released lease. No release uses an attempt. A task that may begin only once and whose handler
  * was called cannot be given to another worker, so it is dead. Releases that never reached their worker, and those of a
  * task that waited in vain to run alone, count, and back off.
@@ -102,7 +114,7 @@ function release(head: Head, facts: Facts, command: Release, nowMs: number): Tas
     const message = "the worker stopped during the task's only attempt";
     return { ...died(head, facts, 'workerLost', nowMs, fencingToken), message };
   }
-  const waitedAlone = runsAlone(head) && !begun;
+  const waitedAlone = waitedInVain(head, facts, command, nowMs);
   const countsAsRelease = command.countsAsRelease || waitedAlone;
   const backoff = waitedAlone ? aloneBackoff : releaseBackoff;
   const further = waitedAlone ? head.releases : head.releases - limits.releases;

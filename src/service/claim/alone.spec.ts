@@ -83,7 +83,7 @@ describe.each([
   });
 });
 
-it('a worker that begins at once reserves a task that must run alone, and its report of the beginning counts', async () => {
+it('a worker that begins at once and runs tasks alone reserves a task that must run alone, and its report of the beginning counts', async () => {
   const { service, settled, clock } = await withPoison(memory, ['a']);
   const assigned: Assignment[] = [];
   const sink: SessionSink = {
@@ -94,7 +94,7 @@ it('a worker that begins at once reserves a task that must run alone, and its re
   const session = service.openSession(
     {
       ...{ tenant, workerName: 'w', workerId: '1', queues: ['q'], types },
-      ...{ tasks: 10, bytes: 1_000_000, reportsBegun: false },
+      ...{ tasks: 10, bytes: 1_000_000, reportsBegun: false, runsAlone: true },
     },
     sink,
   );

@@ -18,6 +18,7 @@ import type { ReadResult } from '../read-each.ts';
 import { noticeExpiry } from '../session/notice-expiry.ts';
 import { knowledgeOf } from '../settle/held-leases.ts';
 import { isClaimedAlone, logAlone, withoutCompany } from './alone.ts';
+import type { AdmittedClaims, OnlyTask } from './only-task.ts';
 import { type ReadAhead, readSnapshots } from './read-ahead.ts';
 import {
   deferUnhandled,
@@ -38,10 +39,13 @@ export interface Claimant {
   readonly worker: string;
   readonly types: readonly HandledType[];
   /**
-   * True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. A worker with
-   * a session keeps a task that must run alone until nothing else runs, and reports the beginning.
+   * True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first.
    */
   readonly begins: boolean;
+  /** True if the worker keeps a task that must run alone until nothing else runs in it, and reports its beginning. */
+  readonly runsAlone: boolean;
+  /** Decides which tasks a stream gets whose worker does not do so; undefined for other claimants. */
+  readonly only?: OnlyTask | undefined;
   /** Undefined for a single claim call, which takes a task that must run alone as its only task. */
   readonly sessionId: string | undefined;
   /** The reads of tasks that were begun when their messages were received, before there was room for them. */
@@ -147,7 +151,7 @@ function planClaim(
   claimant: Claimant,
   lowest: boolean,
 ): PlannedClaim | undefined {
-  const { worker, sessionId } = claimant;
+  const { worker } = claimant;
   const lastLease = knowledgeOf(context, one.snapshot);
   const facts = factsOf(context, one.snapshot);
   const nowMs = context.clock.now();
@@ -159,7 +163,7 @@ function planClaim(
       nowMs,
     );
   let decision = decided(claimant.begins);
-  if (claimant.begins && sessionId !== undefined && decision.ok && isClaimedAlone(decision.head))
+  if (claimant.begins && claimant.runsAlone && decision.ok && isClaimedAlone(decision.head))
     decision = decided(false);
   if (decision.ok && mayTake(context, one, decision.events, claimant))
     return { candidate: one, change: transition(one.snapshot, decision.events, decision.head) };
@@ -242,6 +246,7 @@ async function writeClaims(
   const lostRaces: Candidate[] = [];
   const failed: Delivery[] = [];
   const unanswered: PlannedClaim[] = [];
+  if (planned.length === 0) return { assigned, lostRaces };
   const outcomes = await context.store.append(planned.map((one) => one.change));
   for (let i = 0; i < outcomes.length; i++) {
     const outcome = outcomes[i];
@@ -270,6 +275,18 @@ function unansweredOf({ candidate, change }: PlannedClaim): UnansweredClaim {
   return { delivery: candidate.delivery, head: change.head };
 }
 
+/** Returns the claims that may be written, because no task that must run alone gets another one beside it. */
+function admit(
+  context: ServiceContext,
+  all: readonly PlannedClaim[],
+  claimant: Claimant,
+  isFirst: boolean,
+): AdmittedClaims<PlannedClaim> {
+  if (claimant.only !== undefined) return claimant.only.admit(all);
+  const claims = claimant.sessionId === undefined ? withoutCompany(context, all, isFirst) : all;
+  return { claims, written() {} };
+}
+
 /**
  * Claims the tasks of several deliveries in rounds: a claim that failed because another writer changed the task first is
  * decided again in the next round, on the task's current snapshot.
@@ -285,10 +302,9 @@ async function claimCandidates(
     let planned: readonly PlannedClaim[] = [];
     try {
       const all = await planClaims(context, candidates, claimant);
-      planned =
-        claimant.sessionId === undefined ? withoutCompany(context, all, assignments.length === 0) : all;
-      if (planned.length === 0) break;
-      const { assigned, lostRaces } = await writeClaims(context, planned, claimant);
+      const admitted = admit(context, all, claimant, assignments.length === 0);
+      planned = admitted.claims;
+      const { assigned, lostRaces } = await writeClaims(context, planned, claimant).finally(admitted.written);
       assignments.push(...assigned);
       candidates = lostRaces;
     } catch (thrown) {

@@ -96,6 +96,7 @@ async function claimOnce(
     worker: `${workerName}/${workerId}`,
     types,
     begins: true,
+    runsAlone: false,
     sessionId: undefined,
     onRaceLost,
   });

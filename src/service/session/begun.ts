@@ -2,6 +2,7 @@
 import type { AttemptReference } from '../../core/messages.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { HeldLeases } from '../settle/held-leases.ts';
+import type { WorkerReference } from './sessions.ts';
 
 interface WithLeases {
   readonly heldLeases: HeldLeases;
@@ -10,12 +11,14 @@ interface WithLeases {
 /** Records the attempts that a worker names as begun. A task that another worker holds is left as it is. */
 export function recordBegun(
   { heldLeases }: WithLeases,
-  worker: string,
+  { tenant, worker }: WorkerReference,
   attempts: readonly AttemptReference[],
 ): void {
   for (const { id, fencingToken } of attempts) {
     const lease = heldLeases.get(id, fencingToken);
-    if (lease?.snapshot.head.worker === worker) lease.begun = true;
+    const isHolder =
+      lease?.snapshot.head.worker === worker && lease.snapshot.submission.scope.tenant === tenant;
+    if (isHolder) lease.begun = true;
   }
 }
 

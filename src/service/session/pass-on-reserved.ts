@@ -1,16 +1,16 @@
 import type { TaskId } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
-import { releaseAfterCut } from './release-reserved.ts';
+import { releaseAfterCut, releaseAfterDrain } from './release-reserved.ts';
 import type { LiveSession } from './sessions.ts';
 
 /**
  * Passes on the tasks that a closed stream has given to its worker and that have not begun: to the worker's next session
- * if the stream was drained, because the worker keeps them, otherwise back to their queues. `unacknowledged` are the tasks
+ * if the stream was drained, because the worker keeps them for some seconds, otherwise back to their queues. `unacknowledged` are the tasks
  * whose assignments the worker may not have received.
  */
 export function passOnReserved(
   context: ServiceContext,
-  { worker, reserved }: Pick<LiveSession, 'worker' | 'reserved'>,
+  { tenant, worker, reserved }: Pick<LiveSession, 'tenant' | 'worker' | 'reserved'>,
   {
     isDrained,
     unacknowledged,
@@ -21,8 +21,10 @@ export function passOnReserved(
     releaseAfterCut(context, left, unacknowledged);
     return;
   }
-  const next = context.sessions.ofWorker(worker);
-  next?.reserved.keep(left.filter(({ snapshot }) => !unacknowledged.has(snapshot.id)));
+  const next = context.sessions.ofWorker({ tenant, worker });
+  const received = left.filter(({ snapshot }) => !unacknowledged.has(snapshot.id));
+  next?.reserved.keep(received);
+  releaseAfterDrain(context, received);
   context.rebalance.begin();
   const notReceived = left.filter(({ snapshot }) => unacknowledged.has(snapshot.id));
   releaseAfterCut(context, notReceived, unacknowledged);

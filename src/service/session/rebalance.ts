@@ -1,7 +1,9 @@
+import { runsAlone } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TaskId } from '../../ports/task-store.ts';
-import type { HeldLease } from '../settle/held-leases.ts';
-import type { FreeRoom, LiveSession, Sessions } from './sessions.ts';
+import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
+import { AloneRecalls } from './recall-alone.ts';
+import { type FreeRoom, keyOfWorker, type LiveSession, type Sessions } from './sessions.ts';
 
 /** How often the reserved tasks of busy workers are compared with the room of free ones, in ms. */
 const roundMs = 250;
@@ -31,11 +33,13 @@ export class Rebalance {
   /** When tasks were recalled, in ms of the monotonic clock. */
   readonly #recalledAtMs = new Map<TaskId, number>();
   readonly #streaks = new WeakMap<LiveSession, Streak>();
+  readonly #alone: AloneRecalls;
   #isScheduled = false;
 
-  constructor(clock: Clock, sessions: Sessions) {
+  constructor(clock: Clock, sessions: Sessions, heldLeases: HeldLeases) {
     this.#clock = clock;
     this.#sessions = sessions;
+    this.#alone = new AloneRecalls({ clock, sessions, heldLeases });
   }
 
   /** Begins the rounds. Called whenever a session has given tasks to a worker that may keep them in a buffer. */
@@ -53,12 +57,12 @@ export class Rebalance {
     const busy = [...this.#sessions.all()].filter(({ reserved }) => !reserved.isEmpty);
     if (busy.length === 0) return false;
     // The tasks of a drained stream are still kept by its worker, which has another stream already.
-    const busyWorkers = new Set(busy.map(({ worker }) => worker));
+    const busyWorkers = new Set(busy.map(keyOfWorker));
     for (const session of [...this.#sessions.waiting]) {
-      const room = busyWorkers.has(session.worker) ? undefined : session.freeRoom();
+      const room = busyWorkers.has(keyOfWorker(session)) ? undefined : session.freeRoom();
       if (room === undefined) continue;
       const doublings = this.#doublingsOf(session);
-      if (this.#fill(room, busy, doublings))
+      if (this.#fill(session, room, busy, doublings))
         this.#streaks.set(session, { atMs: this.#clock.monotonic(), doublings });
     }
     return true;
@@ -76,7 +80,7 @@ export class Rebalance {
    * session that is soon free again begins tasks fast: more are recalled for it, since each recall takes a round.
    * Returns true if any task was recalled.
    */
-  #fill(room: FreeRoom, busy: readonly LiveSession[], doublings: number): boolean {
+  #fill(free: LiveSession, room: FreeRoom, busy: readonly LiveSession[], doublings: number): boolean {
     let tasks = room.tasks * 2 ** doublings;
     let bytes = room.bytes * 2 ** doublings;
     let isAny = false;
@@ -86,10 +90,11 @@ export class Rebalance {
       const most = Math.min(tasks, doublings === 0 ? Math.ceil(reserved.length / 2) : reserved.length);
       const recalled: HeldLease[] = [];
       for (const lease of reserved.toReversed()) {
-        const { submission } = lease.snapshot;
+        const { submission, head } = lease.snapshot;
         const used = ofType.get(submission.type) ?? 0;
         if (recalled.length >= most) break;
         if (submission.spec.length > bytes || used >= room.of(submission)) continue;
+        if (runsAlone(head) && !this.#alone.mayRecall(lease, free)) continue;
         ofType.set(submission.type, used + 1);
         bytes -= submission.spec.length;
         recalled.push(lease);
@@ -112,7 +117,10 @@ export class Rebalance {
 
   #recall(session: LiveSession, leases: readonly HeldLease[]): void {
     if (leases.length === 0) return;
-    for (const { snapshot } of leases) this.#recalledAtMs.set(snapshot.id, this.#clock.monotonic());
+    for (const lease of leases) {
+      this.#recalledAtMs.set(lease.snapshot.id, this.#clock.monotonic());
+      if (runsAlone(lease.snapshot.head)) this.#alone.recalled(lease);
+    }
     session.giveUp(leases);
   }
 }

@@ -1,4 +1,6 @@
-/** Returns to their queues the tasks of a worker that was cut off before it called their handlers. */
+/** Returns to their queues the tasks of a worker that was cut off, or has ended, before it called their handlers. */
+import { timing } from '../../core/limits.ts';
+import { runsAlone } from '../../core/task/head.ts';
 import type { TaskId } from '../../ports/task-store.ts';
 import { commitCommand, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
@@ -9,6 +11,14 @@ import type { HeldLease } from '../settle/held-leases.ts';
  * has begun. Its other tasks are then released, long before their leases expire.
  */
 export const cutGraceMs = 2_000;
+
+/**
+ * Returns the time after the end of a drained stream, in ms, at which a worker that lives has begun the tasks that it
+ * kept, or has given them back. The worker may use another node, which stores a beginning with the first heartbeat only.
+ */
+export function keptGraceMs({ store }: Pick<ServiceContext, 'store'>): number {
+  return (store.can.sharedWriters ? timing.heartbeatMs : timing.prefetchStartMs) + cutGraceMs;
+}
 
 function isReserved({ heldLeases }: ServiceContext, lease: HeldLease): boolean {
   const { id, head } = lease.snapshot;
@@ -30,7 +40,7 @@ async function unassign(context: ServiceContext, lease: HeldLease, countsAsRelea
 }
 
 /**
- * Releases the reserved tasks of a cut stream once `cutGraceMs` has passed, except those that have begun or ended by
+ * Releases the reserved tasks of a cut stream once `afterMs` has passed, except those that have begun or ended by
  * then: a worker that comes back names the attempts that it has begun, and releases the other tasks itself. The releases
  * of `unacknowledged` assignments count towards the limit after which releases back off.
  */
@@ -38,11 +48,21 @@ export function releaseAfterCut(
   context: ServiceContext,
   leases: readonly HeldLease[],
   unacknowledged: ReadonlySet<TaskId>,
+  afterMs: number = cutGraceMs,
 ): void {
   if (leases.length === 0) return;
-  context.clock.after(cutGraceMs, () => {
+  context.clock.after(afterMs, () => {
     const left = leases.filter((lease) => isReserved(context, lease));
     const released = left.map((lease) => unassign(context, lease, unacknowledged.has(lease.snapshot.id)));
     context.background('release', Promise.all(released));
   });
+}
+
+/**
+ * Releases the tasks of a drained stream that its worker would have begun or given back by now if it lived. A task that
+ * must run alone is left to its lease, because a worker may keep it for 60 s and renews the lease meanwhile.
+ */
+export function releaseAfterDrain(context: ServiceContext, leases: readonly HeldLease[]): void {
+  const ordinary = leases.filter(({ snapshot }) => !runsAlone(snapshot.head));
+  releaseAfterCut(context, ordinary, new Set(), keptGraceMs(context));
 }

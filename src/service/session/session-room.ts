@@ -1,4 +1,5 @@
 import { limits } from '../../core/limits.ts';
+import type { OnlyTask } from '../claim/only-task.ts';
 import type { ServiceContext } from '../context.ts';
 import type { SessionSink } from '../service.ts';
 import type { SessionCredits } from './session-credits.ts';
@@ -12,6 +13,7 @@ interface RoomParts {
   readonly credits: SessionCredits;
   readonly sink: SessionSink;
   readonly unacknowledged: UnacknowledgedAssignments;
+  readonly only: OnlyTask | undefined;
 }
 
 /** The room of a worker's stream: how many tasks and payload bytes it may be given now. */
@@ -24,9 +26,10 @@ export class SessionRoom {
     this.#parts = parts;
   }
 
-  /** True if the worker has credit, its stream takes more, and it answers. */
+  /** True if the worker has credit, its stream takes more, it answers, and it has no task that must be its only one. */
   get isOpen(): boolean {
-    const { credits, unacknowledged, context } = this.#parts;
+    const { credits, unacknowledged, context, only } = this.#parts;
+    if (only?.runs === true) return false;
     if (credits.tasks <= 0 || this.#bytes <= 0 || this.#cancelGivenUp !== undefined) return false;
     return !unacknowledged.isUnresponsive(context.clock.monotonic());
   }

@@ -3,6 +3,7 @@ import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
+import { OnlyTask } from '../claim/only-task.ts';
 import { type ReadAhead, readAheadOf } from '../claim/read-ahead.ts';
 import { withinTypeRoom } from '../claim/within-room.ts';
 import type { ServiceContext } from '../context.ts';
@@ -45,6 +46,8 @@ export class WorkerSession implements Session, LiveSession {
   readonly #queues: SessionQueues;
   /** The reads of tasks that the broker has received ahead; undefined if the store reads no task before a claim. */
   readonly #readAhead: ReadAhead | undefined;
+  /** Undefined if the worker keeps a task that must run alone until nothing else runs in it. */
+  readonly #only: OnlyTask | undefined;
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
@@ -65,13 +68,17 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     const credits = new SessionCredits(hello);
     this.#credits = credits;
-    this.#room = new SessionRoom({ context, credits, sink, unacknowledged: this.#unacknowledged });
+    this.#only = hello.runsAlone === true ? undefined : new OnlyTask(context, this, () => this.#wakeUp());
+    const unacknowledged = this.#unacknowledged;
+    this.#room = new SessionRoom({ context, credits, sink, unacknowledged, only: this.#only });
     this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
     this.#readAhead = hello.reportsBegun ? undefined : readAheadOf(context);
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
       begins: !hello.reportsBegun,
+      runsAlone: hello.runsAlone === true,
+      only: this.#only,
       sessionId: this.id,
       readAhead: this.#readAhead,
     };
@@ -108,6 +115,10 @@ export class WorkerSession implements Session, LiveSession {
 
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
+    this.creditSettled(tasks, bytes, types);
+  }
+
+  creditSettled(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#credits.add(tasks, bytes, types);
     this.#wakeUp();
   }
@@ -126,7 +137,8 @@ export class WorkerSession implements Session, LiveSession {
 
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
     this.reserved.begin(places);
-    if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
+    if (attempts.length > 0) recordBegun(this.#context, this, attempts);
+    this.keepAlive();
   }
 
   keepAlive(): void {
@@ -158,12 +170,20 @@ export class WorkerSession implements Session, LiveSession {
     if (!this.#isClosed) this.#sink.cancel(id, fencingToken, cause);
   }
 
+  get tenant(): string {
+    return this.#hello.tenant;
+  }
+
   get worker(): string {
     return this.#claimant.worker;
   }
 
   get begins(): boolean {
     return this.#claimant.begins;
+  }
+
+  get runsAlone(): boolean {
+    return this.#claimant.runsAlone;
   }
 
   get limitsTypes(): boolean {
@@ -189,12 +209,14 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   reserve(submission: Submission): void {
+    this.#only?.claiming(1);
     this.#credits.reserve(submission);
   }
 
   deliverReserved(reserved: readonly ReservedTask[]): void {
     const tasks = reserved.flatMap(({ assignment }) => assignment ?? []);
     for (const one of reserved) this.#credits.reservedEnds(one);
+    this.#only?.claiming(-reserved.length);
     if (tasks.length < reserved.length) this.#wakeUp();
     if (tasks.length > 0) this.#deliver(tasks);
   }
@@ -236,12 +258,14 @@ export class WorkerSession implements Session, LiveSession {
 
   /**
    * Gives back what the closed stream had assigned and the worker has not begun. A worker that begins at once has begun all
-   * that it received, except tasks that must run alone.
+   * that it received, except a task that must run alone, if it keeps such tasks until nothing else runs.
    */
   #giveBack(): void {
     const unacknowledged = this.#unacknowledged.takeAll().flat();
     if (this.begins) {
-      const mayRunAgain = unacknowledged.filter((task) => task.maxAttempts > 1 && !task.alone);
+      const mayRunAgain = unacknowledged.filter(
+        (task) => task.maxAttempts > 1 && !(task.alone && this.runsAlone),
+      );
       if (mayRunAgain.length > 0) this.#release(mayRunAgain);
     }
     const ids = new Set(unacknowledged.map(({ id }) => id));
@@ -339,7 +363,7 @@ export class WorkerSession implements Session, LiveSession {
 export function openSession(context: ServiceContext, hello: WorkerHello, sink: SessionSink): Session {
   const session = new WorkerSession(context, hello, sink);
   // A stream whose connection is dead may stay open here for a minute, with credits.
-  context.sessions.ofWorker(session.worker)?.leaseLost();
+  context.sessions.ofWorker(session)?.leaseLost();
   context.sessions.add(session);
   context.runSession(session.run());
   return session;

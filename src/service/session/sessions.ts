@@ -19,15 +19,27 @@ export interface FreeRoom {
   of(submission: Submission): number;
 }
 
+/** Names a worker. Two tenants may have workers of the same name and id. */
+export interface WorkerReference {
+  readonly tenant: string;
+  /** The worker's name and id, as events record them. */
+  readonly worker: string;
+}
+
+/** Returns a key that no other worker has. The name of a tenant contains no slash. */
+export function keyOfWorker({ tenant, worker }: WorkerReference): string {
+  return `${tenant}/${worker}`;
+}
+
 /**
  * A worker's stream on this node, as the use cases for submissions, settlements, cancellations and lists of workers use it.
  */
-export interface LiveSession {
+export interface LiveSession extends WorkerReference {
   readonly id: string;
-  /** The worker's name and id, as events record them. */
-  readonly worker: string;
   /** True if the worker calls its handler for each task at once; false if it may keep tasks in a buffer first. */
   readonly begins: boolean;
+  /** True if the worker keeps a task that must run alone until nothing else runs in it, and reports its beginning. */
+  readonly runsAlone: boolean;
   /** True if the worker has not acknowledged all assignments that were sent to it. */
   readonly hasUnacknowledged: boolean;
   view(inFlight: number): WorkerView;
@@ -54,8 +66,9 @@ export interface LiveSession {
   deliverReserved(reserved: readonly ReservedTask[]): void;
   /**
    * Gives the credits of settled tasks back to the session, so that the next claim can join the commit of the settlements.
+   * The report did not come on the stream, so it does not show that the stream still reaches the worker.
    */
-  credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
+  creditSettled(tasks: number, bytes: number, types: readonly TypeCredit[]): void;
   cancelAttempt(id: string, fencingToken: number, cause: CancelCause): void;
   drain(): void;
   /**
@@ -80,7 +93,7 @@ export interface Sessions {
    */
   waitingFor(queue: QueueRef, submission: Submission): LiveSession | undefined;
   /** Returns the newest session of a worker on this node. */
-  ofWorker(worker: string): LiveSession | undefined;
+  ofWorker(worker: WorkerReference): LiveSession | undefined;
   /**
    * Returns the session of a held lease: the one that claimed the task or, if that has ended, the newest one of the
    * worker, which kept the task. Undefined if neither is on this node, or if the lease was given by a single call.
@@ -90,8 +103,11 @@ export interface Sessions {
 
 export function createSessions(): Sessions {
   const live = new Map<string, LiveSession>();
-  const byWorker = new Map<string, LiveSession>();
+  /** The sessions of each worker, the newest last. */
+  const byWorker = new Map<string, readonly LiveSession[]>();
   const waiting = new Set<LiveSession>();
+  const newestOf = (worker: WorkerReference): LiveSession | undefined =>
+    byWorker.get(keyOfWorker(worker))?.at(-1);
   return {
     waiting,
     waitingFor(queue, submission) {
@@ -105,21 +121,26 @@ export function createSessions(): Sessions {
     },
     add(session) {
       live.set(session.id, session);
-      byWorker.set(session.worker, session);
+      const key = keyOfWorker(session);
+      byWorker.set(key, [...(byWorker.get(key) ?? []), session]);
     },
     remove(id) {
       const session = live.get(id);
       if (session === undefined) return;
       waiting.delete(session);
       live.delete(id);
-      if (byWorker.get(session.worker) === session) byWorker.delete(session.worker);
+      const key = keyOfWorker(session);
+      const others = (byWorker.get(key) ?? []).filter((other) => other !== session);
+      if (others.length > 0) byWorker.set(key, others);
+      else byWorker.delete(key);
     },
     get: (id) => live.get(id),
     all: () => live.values(),
-    ofWorker: (worker) => byWorker.get(worker),
+    ofWorker: newestOf,
     ofLease({ sessionId, snapshot }) {
       if (sessionId === undefined) return undefined;
-      return live.get(sessionId) ?? byWorker.get(snapshot.head.worker);
+      const { tenant } = snapshot.submission.scope;
+      return live.get(sessionId) ?? newestOf({ tenant, worker: snapshot.head.worker });
     },
   };
 }

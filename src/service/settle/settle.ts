@@ -198,16 +198,16 @@ function returnCredits(
   context: ServiceContext,
   settlements: readonly SettlementInProgress[],
   sent: number,
-  sessionId: string | undefined,
+  { tenant, sessionId }: SettleContext,
 ): boolean {
   const session = sessionId === undefined ? undefined : context.sessions.get(sessionId);
-  if (session === undefined || settlements.length < sent) return false;
+  if (session?.tenant !== tenant || settlements.length < sent) return false;
   let bytes = 0;
   for (const one of settlements) bytes += one.snapshot.submission.spec.length;
   const types = session.limitsTypes
     ? settlements.map((one) => ({ type: one.snapshot.submission.type, tasks: 1 }))
     : noTypes;
-  session.credit(settlements.length, bytes, types);
+  session.creditSettled(settlements.length, bytes, types);
   return true;
 }
 
@@ -225,7 +225,7 @@ export async function settle(
 ): Promise<SettleAnswer> {
   const results = new Array<SettleResult>(items.length);
   let settlements = await loadSettlements(context, items, from, results, countsAsRelease);
-  const credited = returnCredits(context, settlements, items.length, from.sessionId);
+  const credited = returnCredits(context, settlements, items.length, from);
   for (let i = 0; i < maxTries && settlements.length > 0; i++) {
     const round = decideRound(context, settlements, results);
     settlements = [];

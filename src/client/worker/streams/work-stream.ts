@@ -56,6 +56,8 @@ export interface WorkerIdentity {
   readonly types: readonly HandledTypeMessage[];
   /** True if the worker reports each attempt before it calls the handler; false if an assigned task counts as begun. */
   readonly reportsBegun: boolean;
+  /** True: each worker keeps a task that must run alone until nothing else runs in it, and reports its beginning. */
+  readonly runsAlone: true;
 }
 
 /** Error codes that the server would return to every further try of this worker. */
