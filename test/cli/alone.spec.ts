@@ -2,7 +2,9 @@
  * Tests tasks whose workers were lost twice: `holdfast worker` and `holdfast dev` run each of them in a process of its
  * own. All processes are real.
  */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { expect, it } from 'vitest';
 import type { TaskHandle } from '../../src/index.ts';
 import { start } from './command-server.ts';
@@ -16,6 +18,14 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
 
 /** Starts a worker whose process, and those of its lost tasks, run this code before anything else. */
@@ -100,15 +110,26 @@ it('a lost task runs although the module of its worker unreferenced the channel 
   expect(await task.result()).toBe('waited');
 });
 
-it('a process that ends before it calls the handler of a lost task counts no loss, and the task waits', async () => {
-  const it = await site();
-  const [task = expect.fail()] = await submitLost(it, { does: 'wait', ms: 1 });
-  const worker = startPreloaded(it, "process.on('message',()=>process.exit(3))");
-  await worker.until(/could not start a process for task/);
-  await expect.poll(() => stateOf(task)).toBe('scheduled');
-  expect(await task.status()).toMatchObject({ losses: 2, attempt: 0 });
-  expect(begun(it)).toEqual([]);
-});
+it.each([
+  ['ends when it should call the handler', () => "process.on('message',()=>process.exit(3))"],
+  [
+    'opens a port that its worker has opened',
+    (port: number) => `import net from 'node:net';net.createServer().listen(${port},'127.0.0.1')`,
+  ],
+])(
+  'a lost task whose own process %s before the call of its handler counts no loss, and runs in the process of its worker',
+  async (_what, code) => {
+    const it = await site();
+    const tasks = await submitLost(it, { does: 'wait', ms: 1 }, { does: 'wait', ms: 2 });
+    const worker = startPreloaded(it, code(await freePort()));
+    await worker.until(/could not start a process for task/);
+    for (const task of tasks) {
+      expect(await task.result()).toBe('waited');
+      expect(await task.status()).toMatchObject({ losses: 2, attempt: 1 });
+    }
+    expect(begun(it).map(({ pid }) => pid)).toEqual([worker.child.pid, worker.child.pid]);
+  },
+);
 
 it('a lost task in its own process learns of the drain of its worker, and its outcome is recorded', async () => {
   const it = await site();

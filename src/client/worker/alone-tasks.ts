@@ -50,14 +50,19 @@ export class AloneTask implements BufferedAssignment, RenewedLease {
  *   processes at one time.
  */
 export class AloneTasks {
-  readonly #processes: number | undefined;
+  readonly #processesNow: () => number | undefined;
   #waiting: AloneTask[] = [];
   #running = 0;
   /** The attempts that ran when the worker had waited for 60 s in vain, as far as they still run. */
   readonly #waitedFor = new Set<Assignment>();
 
-  constructor(processes: number | undefined) {
-    this.#processes = processes;
+  /** `processes` returns undefined if the tasks run in the worker's own process, which may change once. */
+  constructor(processes: () => number | undefined) {
+    this.#processesNow = processes;
+  }
+
+  get #processes(): number | undefined {
+    return this.#processesNow();
   }
 
   get waiting(): readonly AloneTask[] {

@@ -56,12 +56,13 @@ export function logLost(log: Logger, assignment: Assignment, type: string, how: 
   );
 }
 
-/** Logs that no handler could be called in a process of its own. The task is given back and tried again later. */
+/** Logs that no handler could be called in a process of its own. Such tasks run in this process from now on. */
 export function logNotBegun(log: Logger, assignment: Assignment, type: string, how: string): void {
   const { id } = assignment;
   log.error(
     { ...logFields(assignment), type, how },
-    `could not start a process for task ${id} (${type}): it ended too early (${how}); the task is given back`,
+    `could not start a process for task ${id} (${type}): it ended before the handler was called (${how}). ` +
+      'Tasks that must run alone now run in this process, while nothing else runs in it',
   );
 }
 

@@ -85,6 +85,8 @@ function isCausedBy(reason: AttemptAborted, thrown: unknown): boolean {
 export interface RunningAlone {
   readonly runner: AloneRunner;
   readonly transport: Transport;
+  /** True once a process could not be started: from then on such tasks run in the worker's own process. */
+  hasFailed: boolean;
 }
 
 /** The running attempts of a worker, at most one per task. */
@@ -248,7 +250,7 @@ export class Attempts {
     const { task } = handler;
     this.#runningHandlers++;
     try {
-      if (this.#alone !== undefined && assignment.alone) {
+      if (this.#alone?.hasFailed === false && assignment.alone) {
         await this.#runElsewhere(attempt, this.#alone);
         return;
       }
@@ -271,7 +273,8 @@ export class Attempts {
   }
 
   /** Runs the handler in a process of its own, and reports how it ended there. */
-  async #runElsewhere(attempt: Attempt, { runner, transport }: RunningAlone): Promise<void> {
+  async #runElsewhere(attempt: Attempt, alone: RunningAlone): Promise<void> {
+    const { runner, transport } = alone;
     const { assignment, handler } = attempt;
     const { name } = handler.task;
     const over = new AbortController();
@@ -295,6 +298,7 @@ export class Attempts {
       return;
     }
     const isLost = end.kind === 'lost';
+    if (!isLost) alone.hasFailed = true;
     (isLost ? logLost : logNotBegun)(this.#events.log, assignment, name, end.how);
     this.#handleReturned(attempt, isLost ? lost(end.how) : returned);
   }

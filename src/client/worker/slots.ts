@@ -29,10 +29,14 @@ export class Slots {
   #seq = 0;
 
   /**
-   * `aloneProcesses` is the most tasks that run alone at one time, each in a process of its own; undefined if they run in
-   * this process.
+   * `aloneProcesses` returns the most tasks that run alone at one time, each in a process of its own; undefined if they run
+   * in this process.
    */
-  constructor(handlers: readonly Handler[], concurrency: number, aloneProcesses?: number) {
+  constructor(
+    handlers: readonly Handler[],
+    concurrency: number,
+    aloneProcesses: () => number | undefined = () => undefined,
+  ) {
     this.#alone = new AloneTasks(aloneProcesses);
     for (const handler of handlers) {
       const limit = Math.min(handler.concurrency ?? concurrency, concurrency);

@@ -53,7 +53,10 @@ class WorkerRun implements RunningWorker {
     this.#spec = spec;
     this.#parts = parts;
     const runner = aloneRunnerOf(spec);
-    this.#slots = new Slots(spec.handlers, spec.concurrency, runner?.processes);
+    const alone = runner && { runner, transport, hasFailed: false };
+    this.#slots = new Slots(spec.handlers, spec.concurrency, () =>
+      alone?.hasFailed === false ? alone.runner.processes : undefined,
+    );
     this.#connectionLog = new ConnectionLog(clock, log);
     this.#timer = new CoalescedTimer(clock, (nowMs) => this.#runDue(nowMs));
     const due = (atMs: number): void => this.#timer.fireBy(atMs);
@@ -69,7 +72,7 @@ class WorkerRun implements RunningWorker {
         progressed: (attempt) => this.#heartbeats.progressMade(attempt, clock.monotonic()),
         ended: (attempt, outcome) => this.#ended(attempt, outcome),
       },
-      runner === undefined ? undefined : { runner, transport },
+      alone,
     );
     const workerId = clock.uuid();
     this.#reportStream = new ReportStream(

@@ -168,8 +168,8 @@ export const mutants: readonly Mutant[] = [
     file: evolve,
     edits: [
       {
-        find: '...waiting(head, version, undefined), attempt: head.attempt - 1, losses }',
-        replace: '...waiting(head, version, undefined), losses }',
+        find: '...waiting(head, version, event.retryAtMs), attempt: head.attempt - 1, losses }',
+        replace: '...waiting(head, version, event.retryAtMs), losses }',
       },
     ],
   },
