@@ -10,6 +10,7 @@ import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.t
 import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
+import { KeptTasks } from './kept-tasks.ts';
 import { passOnReserved } from './pass-on-reserved.ts';
 import { ReceiveInProgress } from './receive-in-progress.ts';
 import { ReservedTasks } from './reserved-tasks.ts';
@@ -39,6 +40,7 @@ export class WorkerSession implements Session, LiveSession {
   readonly #connectedAtMs: number;
   readonly #unacknowledged = new UnacknowledgedAssignments();
   readonly reserved: ReservedTasks;
+  readonly #kept: KeptTasks;
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
   readonly #room: SessionRoom;
@@ -76,6 +78,7 @@ export class WorkerSession implements Session, LiveSession {
       readAhead: this.#readAhead,
     };
     this.reserved = new ReservedTasks(context);
+    this.#kept = new KeptTasks(context, this);
     this.#connectedAtMs = context.clock.now();
     this.#unsubscribe = context.queues.onChange(() => {
       this.#interrupt();
@@ -126,7 +129,13 @@ export class WorkerSession implements Session, LiveSession {
 
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
     this.reserved.begin(places);
-    if (attempts.length > 0) recordBegun(this.#context, this.worker, attempts);
+    if (attempts.length === 0) return;
+    this.#kept.begun(attempts);
+    recordBegun(this.#context, this.worker, attempts);
+  }
+
+  kept(leases: readonly Uint8Array[]): void {
+    this.#kept.name(leases);
   }
 
   keepAlive(): void {
@@ -160,6 +169,14 @@ export class WorkerSession implements Session, LiveSession {
 
   get worker(): string {
     return this.#claimant.worker;
+  }
+
+  get tenant(): string {
+    return this.#hello.tenant;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get begins(): boolean {
