@@ -42,7 +42,7 @@ const work: Outgoing<WorkRequest> = transport.work({
       process.send?.({ ready: true });
     } else if (message.kind === 'assignments') {
       process.send?.({ began: message.tasks.length, atMs: performance.timeOrigin + performance.now() });
-      work.send({ kind: 'received', seq: message.seq, begun: [], attempts: [] });
+      work.send({ kind: 'received', seq: message.seq, begun: [], attempts: [], kept: [] });
       const items = message.tasks.map(settlementOf);
       for (let i = 0; i < items.length; i += batchItems) {
         report.send({ kind: 'settlements', batch: ++batch, items: items.slice(i, i + batchItems) });

@@ -38,9 +38,14 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Returns the items in order. */
+  toArray(): T[] {
+    return this.#items.slice(this.#head) as T[];
+  }
+
   /** Empties the queue and returns its items in order. */
   clear(): T[] {
-    const rest = this.#items.slice(this.#head) as T[];
+    const rest = this.toArray();
     this.#items = [];
     this.#head = 0;
     return rest;

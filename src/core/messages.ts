@@ -100,13 +100,15 @@ export type WorkRequest =
   /**
    * Acknowledges all assignment messages up to the sequence number `seq`, and reports the attempts whose handlers the
    * worker calls now: `begun` by their places in the order of assignment on this stream (from 1), `attempts` those of
-   * tasks from an earlier stream.
+   * tasks from an earlier stream. `kept` are tasks that the worker has not begun.
    */
   | {
       readonly kind: 'received';
       readonly seq: number;
       readonly begun: readonly number[];
       readonly attempts: readonly AttemptReference[];
+      /** The leases of tasks that the worker kept from an earlier stream and has not begun. */
+      readonly kept: readonly Uint8Array[];
     }
   | { readonly kind: 'keepAlive' };
 

@@ -107,6 +107,8 @@ export interface Session {
    * session (from 1), or, for tasks of an earlier session, by name.
    */
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void;
+  /** Takes the leases of tasks that the worker kept from an earlier session and whose handlers it has not called. */
+  kept(leases: readonly Uint8Array[]): void;
   /** Records that the worker is alive although it has nothing to say. */
   keepAlive(): void;
   /** Reports that the worker's stream has passed on some of its buffered data and may have room for more assignments. */

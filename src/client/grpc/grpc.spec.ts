@@ -71,7 +71,7 @@ describe('the gRPC transport over mutual TLS', () => {
     });
     const { sessionId } = await work.first('welcome');
     const { seq, tasks } = await work.first('assignments');
-    assigned.send({ kind: 'received', seq, begun: [], attempts: [] });
+    assigned.send({ kind: 'received', seq, begun: [], attempts: [], kept: [] });
     expect(tasks[0]).toMatchObject({ id: ids[0], key: 'a', attempt: 1, queue: 'q', tenant: 'default' });
     expect(Buffer.from(tasks[0]?.spec ?? []).equals(specOf())).toBe(true);
 

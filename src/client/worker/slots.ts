@@ -78,6 +78,11 @@ export class Slots {
     return this.#alone.waitingBeside;
   }
 
+  /** All tasks that wait for a slot or to run alone. */
+  get allWaiting(): BufferedAssignment[] {
+    return [...this.#alone.waiting, ...this.#allQueues.flatMap(({ waiting }) => waiting.toArray())];
+  }
+
   handlerOf(type: string): Handler | undefined {
     return this.#queues.get(type)?.handler;
   }

@@ -171,6 +171,8 @@ class WorkerRun implements RunningWorker {
     // The server takes back, 2 s after a cut, the tasks of which it does not know that they began.
     this.#workStream.reportRunning([...this.#attempts.running].map(({ assignment }) => assignment));
     this.#assigned.begin();
+    // Another node than the earlier stream's knows nothing of them, and could not recall them.
+    this.#workStream.reportKept(this.#slots.allWaiting.map(({ assignment }) => assignment));
   }
 
   #ended(attempt: Attempt, outcome: AttemptOutcome | undefined): void {

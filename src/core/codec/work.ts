@@ -49,10 +49,11 @@ function writeHello(into: Writer, hello: Hello): void {
     .flag(9, hello.runsAlone === true);
 }
 
-function writeReceived(into: Writer, { seq, begun, attempts }: Received): void {
+function writeReceived(into: Writer, { seq, begun, attempts, kept }: Received): void {
   into.number(1, seq).packed(2, begun);
   for (const { id, fencingToken } of attempts)
     into.nested(3, (nested) => nested.string(1, id).number(2, fencingToken));
+  for (const lease of kept) into.bytes(4, lease);
 }
 
 function writeCredit(into: Writer, credit: Credit): void {
@@ -149,13 +150,15 @@ function readReceived(reader: Reader): Received {
   let seq = 0;
   const begun: number[] = [];
   const attempts: AttemptReference[] = [];
+  const kept: Uint8Array[] = [];
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) seq = reader.number();
     else if (field === 2) reader.numbers(begun);
     else if (field === 3) attempts.push(readAttempt(reader.nested()));
+    else if (field === 4) kept.push(reader.bytes());
     else reader.skip();
   }
-  return { kind: 'received', seq, begun, attempts };
+  return { kind: 'received', seq, begun, attempts, kept };
 }
 
 function readAttempt(reader: Reader): AttemptReference {

@@ -118,7 +118,7 @@ describe('workers', () => {
     await submitItems(node, item('a'));
     await clock.settle();
     expect(await list()).toMatchObject([{ inFlight: 1, reserved: 1 }]);
-    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [], kept: [] });
     expect(await list()).toMatchObject([{ inFlight: 1, reserved: 0 }]);
     worker.closed(undefined);
     expect(await list()).toEqual([]);

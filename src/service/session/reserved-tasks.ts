@@ -39,11 +39,12 @@ export class ReservedTasks {
     if (this.#byPlace.size > 2 * limits.inFlightTasks) this.#prune();
   }
 
-  /** Adds the tasks that the worker kept from its previous stream, which was drained. */
+  /** Adds the tasks that the worker kept from its previous stream, which was drained. Those already added stay as they are. */
   keep(leases: readonly HeldLease[]): void {
     const sinceMs = this.#clock.monotonic();
-    const kept = [...this.#kept, ...leases.map((lease) => ({ lease, sinceMs }))];
-    this.#kept = kept.filter((one) => this.#isReserved(one));
+    const kept = new Map(leases.map((lease) => [lease, { lease, sinceMs }]));
+    for (const one of this.#kept) kept.set(one.lease, one);
+    this.#kept = [...kept.values()].filter((one) => this.#isReserved(one));
   }
 
   /** Records that the worker calls the handlers of these assignments. An unknown place is ignored. */

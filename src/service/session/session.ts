@@ -11,6 +11,7 @@ import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.t
 import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
+import { KeptTasks } from './kept-tasks.ts';
 import { passOnReserved } from './pass-on-reserved.ts';
 import { ReceiveInProgress } from './receive-in-progress.ts';
 import { ReservedTasks } from './reserved-tasks.ts';
@@ -40,6 +41,7 @@ export class WorkerSession implements Session, LiveSession {
   readonly #connectedAtMs: number;
   readonly #unacknowledged = new UnacknowledgedAssignments();
   readonly reserved: ReservedTasks;
+  readonly #kept: KeptTasks;
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
   readonly #room: SessionRoom;
@@ -83,6 +85,7 @@ export class WorkerSession implements Session, LiveSession {
       readAhead: this.#readAhead,
     };
     this.reserved = new ReservedTasks(context);
+    this.#kept = new KeptTasks(context, this);
     this.#connectedAtMs = context.clock.now();
     this.#unsubscribe = context.queues.onChange(() => {
       this.#interrupt();
@@ -137,7 +140,15 @@ export class WorkerSession implements Session, LiveSession {
 
   begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
     this.reserved.begin(places);
-    if (attempts.length > 0) recordBegun(this.#context, this, attempts);
+    if (attempts.length > 0) {
+      this.#kept.begun(attempts);
+      recordBegun(this.#context, this, attempts);
+    }
+    this.keepAlive();
+  }
+
+  kept(leases: readonly Uint8Array[]): void {
+    this.#kept.name(leases);
     this.keepAlive();
   }
 
@@ -176,6 +187,10 @@ export class WorkerSession implements Session, LiveSession {
 
   get worker(): string {
     return this.#claimant.worker;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   get begins(): boolean {

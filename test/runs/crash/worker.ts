@@ -53,7 +53,7 @@ export class WireWorker {
           if (message.kind === 'welcome') this.#openReport(message.sessionId);
           else if (message.kind === 'drain') this.#work?.end();
           else if (message.kind === 'assignments') {
-            this.#work?.send({ kind: 'received', seq: message.seq, begun: [], attempts: [] });
+            this.#work?.send({ kind: 'received', seq: message.seq, begun: [], attempts: [], kept: [] });
             this.#settle(message.tasks.map(settlementOf));
           }
         },

@@ -50,7 +50,13 @@ export class WorkConnection {
   /** Reports attempts that begin: those assigned on this connection by place, those of an earlier one by name. */
   report(begun: readonly number[], attempts: readonly AttemptReference[]): void {
     this.#acknowledgedSeq = this.#receivedSeq;
-    this.stream.send({ kind: 'received', seq: this.#receivedSeq, begun, attempts });
+    this.stream.send({ kind: 'received', seq: this.#receivedSeq, begun, attempts, kept: none });
+  }
+
+  /** Names tasks that the worker kept from an earlier connection, by their leases. */
+  keep(kept: readonly Uint8Array[]): void {
+    this.#acknowledgedSeq = this.#receivedSeq;
+    this.stream.send({ kind: 'received', seq: this.#receivedSeq, begun: none, attempts: none, kept });
   }
 
   /** Ends the sending side of the connection. */

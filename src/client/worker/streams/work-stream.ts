@@ -149,6 +149,12 @@ export class WorkStream {
       );
   }
 
+  /** Names the tasks on the newest connection that the worker kept from an earlier one and has not begun. */
+  reportKept(tasks: readonly Assignment[]): void {
+    for (let at = 0; at < tasks.length; at += limits.batchItems)
+      this.#newest?.keep(tasks.slice(at, at + limits.batchItems).map(({ lease }) => lease));
+  }
+
   /** Gives additional credit to the server. */
   credit(amount: CreditAmount): void {
     this.#newest?.stream.send({ kind: 'credit', ...amount });

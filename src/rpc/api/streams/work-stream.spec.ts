@@ -59,7 +59,7 @@ describe('a Work stream', () => {
     const node = await apiNode();
     for (const first of [
       { kind: 'credit', tasks: 1, bytes: 1, types: [] },
-      { kind: 'received', seq: 1, begun: [], attempts: [] },
+      { kind: 'received', seq: 1, begun: [], attempts: [], kept: [] },
       { kind: 'keepAlive' },
     ] as const) {
       const { recorded, worker } = connect(node);
@@ -119,11 +119,11 @@ describe('a Work stream', () => {
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
-    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [], kept: [] });
     const [b, c] = await submitItems(node, item('b'), item('c'));
     await node.clock.settle();
     expect(assignedKeys(recorded)).toEqual(['a', 'b', 'c']);
-    worker.message({ kind: 'received', seq: 1, begun: [2], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [2], attempts: [], kept: [] });
     worker.closed(undefined);
     expect(recorded).toMatchObject({ ended: true, error: undefined });
     const heads = (): Promise<Head[]> =>
@@ -155,12 +155,12 @@ describe('a Work stream', () => {
     const again = connect(node);
     again.worker.message({ ...hello, tasks: 0 });
     const attempts = [{ id: taken?.id ?? '', fencingToken: taken?.fencingToken ?? 0 }];
-    again.worker.message({ kind: 'received', seq: 0, begun: [], attempts });
+    again.worker.message({ kind: 'received', seq: 0, begun: [], attempts, kept: [] });
     const thief = connect(node);
     thief.worker.message({ ...hello, workerId: 'thief', tasks: 0 });
     const other = (await node.service.get('default', b?.id ?? '', false)).snapshot.head;
     const stolen = [{ id: b?.id ?? '', fencingToken: other.fencingToken }];
-    thief.worker.message({ kind: 'received', seq: 0, begun: [], attempts: stolen });
+    thief.worker.message({ kind: 'received', seq: 0, begun: [], attempts: stolen, kept: [] });
     await node.clock.advance(5_000);
     const state = async (id = '') => shownState((await node.service.get('default', id, false)).snapshot.head);
     expect([await state(a?.id), await state(b?.id)]).toEqual(['running', 'ready']);
@@ -175,6 +175,7 @@ describe('a Work stream', () => {
       seq: 0,
       begun: [7, 0, 2 ** 40],
       attempts: [{ id: 'x', fencingToken: 1 }],
+      kept: [],
     });
     await node.clock.settle();
     expect(recorded.error).toBeUndefined();
@@ -186,7 +187,7 @@ describe('a Work stream', () => {
     const { recorded, worker } = connect(node);
     worker.message(hello);
     await node.clock.settle();
-    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [1], attempts: [], kept: [] });
     await node.service.updateQueue({ tenant: 'default', queue: 'q' }, { paused: true }, 'operator');
     await node.clock.settle();
     expect(recorded.of('cancel')).toMatchObject([{ id: b?.id, cause: 'paused' }]);
@@ -196,7 +197,7 @@ describe('a Work stream', () => {
     const node = await apiNode();
     const { recorded, worker } = connect(node);
     worker.message(hello);
-    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [], kept: [] });
     expect(recorded.error).toMatchObject({ reason: 'BAD_SEQUENCE' });
   });
 
@@ -238,10 +239,10 @@ describe('a Work stream', () => {
       [2, 4],
       [3, 1],
     ]);
-    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [] });
+    worker.message({ kind: 'received', seq: 1, begun: [], attempts: [], kept: [] });
     expect(received).toEqual([]);
-    worker.message({ kind: 'received', seq: 2, begun: [], attempts: [] });
-    worker.message({ kind: 'received', seq: 3, begun: [], attempts: [] });
+    worker.message({ kind: 'received', seq: 2, begun: [], attempts: [], kept: [] });
+    worker.message({ kind: 'received', seq: 3, begun: [], attempts: [], kept: [] });
     expect(received).toEqual([1, 2]);
   });
 

@@ -97,6 +97,7 @@ export function workStream(
     else if (message.kind === 'received') {
       if (message.seq > 0) received(session, message.seq);
       session.begun(message.begun, message.attempts);
+      if (message.kept.length > 0) session.kept(message.kept);
     } else if (message.kind === 'keepAlive') session.keepAlive();
     else if (message.kind === 'credit') {
       ensure(credit, message, deps.clock.now());
