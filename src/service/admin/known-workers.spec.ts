@@ -77,7 +77,7 @@ describe.each([
 
   it('a worker that begins at once has no task reserved, except one that must run alone until it reports the beginning', async () => {
     const { open, submit, settle, counts, assigned } = await twoNodes(engineOf);
-    const session = open({ reportsBegun: false });
+    const session = open({ reportsBegun: false, runsAlone: true });
     await submit('a');
     expect(await counts()).toEqual([[1, 0]]);
     for (const losses of [0, 1]) await settle(assigned[losses], 'lost', true);
