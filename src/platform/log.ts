@@ -37,7 +37,9 @@ const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 function levelOf(name: string): string {
   if (levels.includes(name)) return name;
   const message = `The environment variable HOLDFAST_LOG is '${name.slice(0, 64)}', which is no level of the log.`;
-  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, { help: `Use one of ${levels.join(', ')}.` });
+  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {
+    help: `Use one of ${levels.join(', ')}.`,
+  });
 }
 
 /**

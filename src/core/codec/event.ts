@@ -62,7 +62,10 @@ function writeRest(into: Writer, event: KnownEvent): void {
       into.number(4, event.fencingToken).number(7, event.retryAtMs).flag(18, event.countsAsRelease);
       break;
     case 'leaseExpired':
-      into.number(4, event.fencingToken).number(7, event.retryAtMs).number(19, begunWords.indexOf(event.begun));
+      into
+        .number(4, event.fencingToken)
+        .number(7, event.retryAtMs)
+        .number(19, begunWords.indexOf(event.begun));
       into.flag(20, event.alone).flag(21, event.countsAsLoss);
       break;
     case 'failed':

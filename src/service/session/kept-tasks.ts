@@ -12,7 +12,8 @@ import type { HeldLease } from '../settle/held-leases.ts';
 import type { LiveSession } from './sessions.ts';
 
 /** The session of the stream on which a worker names the tasks that it kept. */
-interface KeepingSession extends Pick<LiveSession, 'id' | 'tenant' | 'worker' | 'reserved' | 'cancelAttempt'> {
+interface KeepingSession
+  extends Pick<LiveSession, 'id' | 'tenant' | 'worker' | 'reserved' | 'cancelAttempt'> {
   readonly isClosed: boolean;
 }
 

@@ -28,7 +28,8 @@ const expired = (fencingToken: number) =>
     fencingToken,
     begun: 'yes',
     alone: false,
-    countsAsLoss: true, retryAtMs: undefined,
+    countsAsLoss: true,
+    retryAtMs: undefined,
   }) as const;
 const succeeded = (fencingToken: number) =>
   ({ kind: 'succeeded', atMs: fencingToken + 1, fencingToken, resultBytes: 0 }) as const;

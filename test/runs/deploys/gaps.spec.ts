@@ -23,7 +23,15 @@ const succeeded = (atMs: number, fencingToken: number): TaskEvent => ({
   ...{ kind: 'succeeded', atMs, fencingToken, resultBytes: 0 },
 });
 const expired = (atMs: number, fencingToken: number): TaskEvent => ({
-  ...{ kind: 'leaseExpired', atMs, fencingToken, begun: 'yes', alone: false, countsAsLoss: true, retryAtMs: undefined },
+  ...{
+    kind: 'leaseExpired',
+    atMs,
+    fencingToken,
+    begun: 'yes',
+    alone: false,
+    countsAsLoss: true,
+    retryAtMs: undefined,
+  },
 });
 const failed = (atMs: number, retryAtMs: number): TaskEvent => ({
   ...{ kind: 'failed', atMs, retryAtMs, fencingToken: 1, message: '', errorType: '' },

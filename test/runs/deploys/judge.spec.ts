@@ -45,7 +45,15 @@ const expired = (
   fencingToken: number,
   more: Partial<LeaseExpiredEvent> = {},
 ): LeaseExpiredEvent => ({
-  ...{ kind: 'leaseExpired', atMs, fencingToken, begun: 'yes', alone: false, countsAsLoss: true, retryAtMs: undefined },
+  ...{
+    kind: 'leaseExpired',
+    atMs,
+    fencingToken,
+    begun: 'yes',
+    alone: false,
+    countsAsLoss: true,
+    retryAtMs: undefined,
+  },
   ...more,
 });
 

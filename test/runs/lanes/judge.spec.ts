@@ -33,7 +33,8 @@ const expired = (atMs: number, fencingToken: number): LeaseExpiredEvent => ({
   fencingToken,
   begun: 'yes',
   alone: false,
-  countsAsLoss: true, retryAtMs: undefined,
+  countsAsLoss: true,
+  retryAtMs: undefined,
 });
 const submitted: SubmittedEvent = {
   ...{ kind: 'submitted', atMs: 0, runAtMs: undefined, deadlineAtMs: undefined },
