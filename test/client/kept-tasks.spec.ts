@@ -76,7 +76,7 @@ it('a lost task that a worker kept over a drain of its node does not begin after
   expect(await status()).toMatchObject({ state: 'reserved', worker: expect.stringMatching(/^w\//) });
   await node.service.updateQueue(ref, { paused: true }, 'op');
   await world.advance(500);
-  expect(await status()).toMatchObject({ state: 'scheduled', losses: 2 });
+  expect(await status()).toMatchObject({ state: 'ready', losses: 2 });
   await world.advance(longMs);
   expect(begun).toEqual([1]);
   await node.service.updateQueue(ref, { paused: false }, 'op');
