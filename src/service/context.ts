@@ -8,7 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
-import type { Rebalance } from './session/rebalance.ts';
+import type { Rebalance } from './reserved/rebalance.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
 import type { ChangeFeed } from './watch/change-feed.ts';

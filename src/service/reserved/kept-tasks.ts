@@ -8,8 +8,8 @@ import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 import { factsOf } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
+import type { LiveSession } from '../session/sessions.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
-import type { LiveSession } from './sessions.ts';
 
 /** The session of the stream on which a worker names the tasks that it kept. */
 interface KeepingSession
