@@ -280,7 +280,7 @@ export interface KnownWorkers {
 export interface Service {
   /**
    * Submits a batch of tasks. Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not
-   * begun by `notAfterMs`.
+   * begun by `notAfterMs`, a time of the clock's `monotonic`.
    */
   submit(
     target: QueueRef,

@@ -161,7 +161,7 @@ describe('settling by unary calls', () => {
 
   it('changes nothing after the call’s deadline', async () => {
     const { node, lease, id } = await claimed('a');
-    const late = callContext(anyone, { notAfterMs: node.clock.now() - 1 });
+    const late = callContext(anyone, { notAfterMs: node.clock.monotonic() - 1 });
     const error = await rejectionOf(
       node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), late),
     );

@@ -104,7 +104,7 @@ function contextOf(handler: HandlerContext, clock: Clock): { context: CallContex
     ...caller,
     context: {
       identity: caller.identity,
-      notAfterMs: timeoutMs === undefined ? undefined : clock.now() + timeoutMs,
+      notAfterMs: timeoutMs === undefined ? undefined : clock.monotonic() + timeoutMs,
       traceparent: handler.requestHeader.get('traceparent') ?? '',
       signal: handler.signal,
     },
