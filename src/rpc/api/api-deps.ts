@@ -1,6 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Service } from '../../service/service.ts';
+import type { IdentityShares } from './identity-shares.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
 import type { Unanswered } from './unanswered.ts';
 
@@ -12,6 +13,10 @@ export interface ApiDeps {
   /** The name of this process among the nodes of the store. */
   readonly node: string;
   readonly streams: OpenStreams;
+  /** The claim calls that wait for tasks. */
+  readonly waitingClaims: IdentityShares;
+  /** The tasks that streams watch. */
+  readonly watches: IdentityShares;
   readonly unanswered: Unanswered;
   /** True once this node assigns nothing more and refuses new streams because it is shutting down. */
   readonly draining: boolean;

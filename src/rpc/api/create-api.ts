@@ -15,6 +15,7 @@ import { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { adminHandlers } from './admin.ts';
 import type { Api } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
+import { waitingClaimShares, watchShares } from './identity-shares.ts';
 import type { MethodHandler } from './method-handlers.ts';
 import { OpenStreams } from './streams/open-streams.ts';
 import { reportStream } from './streams/report-stream.ts';
@@ -82,6 +83,8 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     log,
     node,
     streams,
+    waitingClaims: waitingClaimShares(),
+    watches: watchShares(),
     unanswered,
     get draining() {
       return draining;

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import { storeError } from '../../../test/fixtures/store-error.ts';
+import { watchOf } from '../../../test/fixtures/watch-of.ts';
 import type { MemoryEngine } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
@@ -50,7 +51,8 @@ function follow({ service }: RunningService, id: string, fromVersion = 0): Runni
   const updates: WatchUpdate[] = [];
   const stop = new AbortController();
   const done = (async () => {
-    for await (const update of service.watch('default', id, fromVersion, stop.signal)) updates.push(update);
+    for await (const update of watchOf(service, 'default', id, fromVersion, stop.signal))
+      updates.push(update);
   })();
   done.catch(() => {});
   return { updates, done, stop: () => stop.abort() };
@@ -147,7 +149,7 @@ test('a watch of another tenant’s task is refused, even while the tenant that 
   const id = await submit(a, 'one');
   const mine = follow(b, id);
   await clock.settle();
-  const theirs = b.service.watch('other', id, 0, new AbortController().signal)[Symbol.asyncIterator]();
+  const theirs = watchOf(b.service, 'other', id, 0, new AbortController().signal)[Symbol.asyncIterator]();
   await expect(theirs.next()).rejects.toMatchObject({ reason: 'TASK_NOT_FOUND' });
   mine.stop();
   await mine.done;

@@ -3,6 +3,7 @@ import { apiNode, callContext, RecordingStream } from '../../../../test/fixtures
 import type { WorkResponse } from '../../../core/messages.ts';
 import { silentLog } from '../../../ports/log.ts';
 import type { ApiDeps } from '../api-deps.ts';
+import { waitingClaimShares, watchShares } from '../identity-shares.ts';
 import { Unanswered } from '../unanswered.ts';
 import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
@@ -17,6 +18,8 @@ describe('the server’s end of a stream', () => {
       log: silentLog,
       node: 'n',
       streams: new OpenStreams(),
+      waitingClaims: waitingClaimShares(),
+      watches: watchShares(),
       unanswered: new Unanswered(),
       draining: false,
       onFinish: () => () => {},

@@ -132,10 +132,15 @@ describe('WatchTasks', () => {
     let read = 0;
     const slow = await apiNode((service) => ({
       ...service,
-      async *watch(_tenant, _id, _from, signal) {
-        for (; !signal.aborted; read++)
-          yield { kind: 'progress', progress: { fraction: 0, note: String(read) } };
-      },
+      watchTasks: () => ({
+        count: 1,
+        add() {},
+        take: () => ({
+          id: 'x',
+          update: { kind: 'progress', progress: { fraction: 0, note: String(++read) } },
+        }),
+        close() {},
+      }),
     }));
     const updates = slow.api.watch(create(WatchTasksRequestSchema, { tasks: [{ id: 'x' }] }), callContext());
     const reader = updates[Symbol.asyncIterator]();
