@@ -134,6 +134,14 @@ export interface Limits {
   readonly streamBufferBytes: number;
   /** A worker is given more tasks only while its stream has fewer unsent bytes than this. */
   readonly streamFillBytes: number;
+  /** Workers are given more tasks only while all streams of one node have fewer unsent bytes than this. */
+  readonly unsentBytes: number;
+  /** The workers of one client identity are given more tasks only while its streams have fewer unsent bytes than this. */
+  readonly unsentBytesPerIdentity: number;
+  /** The maximum number of bytes of results, messages and leases that were reported on streams and are not answered yet. */
+  readonly reportBytes: number;
+  /** The maximum number of such bytes of one client identity. */
+  readonly reportBytesPerIdentity: number;
   /** How many bytes of calls may wait for the store on one node before the node refuses submissions. */
   readonly storeQueueBytes: number;
   /**
@@ -205,6 +213,10 @@ export const limits: Limits = Object.freeze({
   handshakesPerAddress: 1_024,
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
+  unsentBytes: 134_217_728,
+  unsentBytesPerIdentity: 67_108_864,
+  reportBytes: 134_217_728,
+  reportBytesPerIdentity: 67_108_864,
   storeQueueBytes: 67_108_864,
   recentClaimBytes: 4_194_304,
   heldCallBytes: 16_777_216,

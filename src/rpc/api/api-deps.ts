@@ -3,6 +3,7 @@ import type { Log } from '../../ports/log.ts';
 import type { Service } from '../../service/service.ts';
 import type { IdentityShares } from './identity-shares.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
+import type { UnsentBytes } from './streams/unsent-bytes.ts';
 import type { Unanswered } from './unanswered.ts';
 
 /** The dependencies that all calls of one node share. */
@@ -15,6 +16,10 @@ export interface ApiDeps {
   readonly streams: OpenStreams;
   /** The claim calls that wait for tasks. */
   readonly waitingClaims: IdentityShares;
+  /** The bytes that were given to streams and not sent yet. */
+  readonly unsent: UnsentBytes;
+  /** The bytes of reports on streams that are not answered yet. */
+  readonly reportBytes: IdentityShares;
   /** The tasks that streams watch. */
   readonly watches: IdentityShares;
   readonly unanswered: Unanswered;

@@ -82,6 +82,15 @@ export function watchShares(): IdentityShares {
   });
 }
 
+export function reportShares(): IdentityShares {
+  return new IdentityShares({
+    what: 'unanswered bytes of reports',
+    ofNode: limits.reportBytes,
+    ofIdentity: limits.reportBytesPerIdentity,
+    help: 'Wait for answers before sending more, then send the batches without an answer again.',
+  });
+}
+
 function shown(count: number): string {
   return count.toLocaleString('en');
 }

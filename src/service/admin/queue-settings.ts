@@ -34,6 +34,8 @@ export class QueueSettings {
   readonly #createOnUse: boolean;
   readonly #settings = new Map<string, QueueSetting>();
   readonly #queuesByTenant = new Map<string, number>();
+  /** The queues that are being created, by their keys. They count, so that simultaneous calls cannot pass a limit. */
+  readonly #creating = new Map<string, QueueRef>();
   readonly #listeners = new Set<(changed: readonly QueueRef[]) => void>();
 
   constructor(registry: Registry, createOnUse: boolean) {
@@ -82,11 +84,16 @@ export class QueueSettings {
     }
     if (!this.#createOnUse) throw this.unknownQueue(ref);
     this.#ensureRoomFor(ref);
-    await this.#registry.put(kind, queueKey(ref), initial, 'absent');
-    this.#cacheSetting(
-      queueKey(ref),
-      ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
-    );
+    this.#creating.set(queueKey(ref), ref);
+    try {
+      await this.#registry.put(kind, queueKey(ref), initial, 'absent');
+      this.#cacheSetting(
+        queueKey(ref),
+        ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
+      );
+    } finally {
+      this.#creating.delete(queueKey(ref));
+    }
   }
 
   async update(ref: QueueRef, change: Partial<StoredSetting>): Promise<QueueSetting> {
@@ -138,11 +145,16 @@ export class QueueSettings {
 
   /** Throws TOO_MANY_QUEUES if use of a new name may create no more queues of this tenant, or none at all. */
   #ensureRoomFor(ref: QueueRef): void {
-    const ofTenant = this.#queuesByTenant.get(ref.tenant);
-    if (ofTenant === undefined && this.#queuesByTenant.size >= limits.tenants)
+    if (this.#creating.has(queueKey(ref))) return;
+    const creating = [...this.#creating.values()].filter((one) => !this.#settings.has(queueKey(one)));
+    const newTenants = new Set(creating.map(({ tenant }) => tenant)).difference(this.#queuesByTenant);
+    const isNew = !this.#queuesByTenant.has(ref.tenant) && !newTenants.has(ref.tenant);
+    if (isNew && this.#queuesByTenant.size + newTenants.size >= limits.tenants)
       throw storeIsFull(ref, 'tenants');
-    if (this.#settings.size >= limits.queues) throw storeIsFull(ref, 'queues');
-    if ((ofTenant ?? 0) >= limits.queuesPerTenant) throw tooManyQueues(ref);
+    if (this.#settings.size + creating.length >= limits.queues) throw storeIsFull(ref, 'queues');
+    const known = this.#queuesByTenant.get(ref.tenant) ?? 0;
+    if (known + creating.filter(({ tenant }) => tenant === ref.tenant).length >= limits.queuesPerTenant)
+      throw tooManyQueues(ref);
   }
 
   #notifyListeners(changed: readonly QueueRef[]): void {

@@ -144,6 +144,34 @@ test('a watcher that joins late gets all events of the task so far, or only the 
   await Promise.all([first.done, second.done, later.done]);
 });
 
+test('a watcher that joins after many events gets all of them, from the history of the task', async () => {
+  const [a, b] = await Promise.all([node('a'), node('b')]);
+  const id = await submit(a, 'one');
+  const first = follow(b, id);
+  const release = { outcome: 'released', result: undefined, message: '', errorType: '', afterMs: 0 } as const;
+  for (let i = 0; i < 12; i++) {
+    const [task = expect.fail('no task')] = await b.service.claim({
+      ...{
+        tenant: 'default',
+        queues: ['q'],
+        types: [{ type: 'note', maxVersion: 1 }],
+        maxTasks: 1,
+        waitMs: 0,
+      },
+      ...{ workerName: 'w', workerId: '1', requestId: '', signal: new AbortController().signal },
+    });
+    const settling = { tenant: 'default', sessionId: undefined };
+    await b.service.settle([{ lease: task.lease, begun: false, ...release }], settling);
+    await clock.advance(1_000);
+  }
+  const second = follow(b, id);
+  await clock.settle();
+  expect(kinds(first)).toHaveLength(25);
+  expect(second.updates).toEqual(first.updates);
+  for (const watch of [first, second]) watch.stop();
+  await Promise.all([first.done, second.done]);
+});
+
 test('a watch of another tenant’s task is refused, even while the tenant that owns the task watches it', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');

@@ -3,10 +3,11 @@ import { apiNode, callContext, RecordingStream } from '../../../../test/fixtures
 import type { WorkResponse } from '../../../core/messages.ts';
 import { silentLog } from '../../../ports/log.ts';
 import type { ApiDeps } from '../api-deps.ts';
-import { waitingClaimShares, watchShares } from '../identity-shares.ts';
+import { reportShares, waitingClaimShares, watchShares } from '../identity-shares.ts';
 import { Unanswered } from '../unanswered.ts';
 import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
+import { UnsentBytes } from './unsent-bytes.ts';
 
 describe('the server’s end of a stream', () => {
   it('leaves no count, timer or listener behind when the stream ends', async () => {
@@ -20,6 +21,8 @@ describe('the server’s end of a stream', () => {
       streams: new OpenStreams(),
       waitingClaims: waitingClaimShares(),
       watches: watchShares(),
+      unsent: new UnsentBytes(),
+      reportBytes: reportShares(),
       unanswered: new Unanswered(),
       draining: false,
       onFinish: () => () => {},

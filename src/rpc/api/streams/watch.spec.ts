@@ -10,6 +10,7 @@ import {
   rejectionOf,
   submitItems,
 } from '../../../../test/fixtures/api-node.ts';
+import { limits } from '../../../core/limits.ts';
 import { EventKind, TaskState } from '../../gen/holdfast/v1/task_pb.ts';
 import {
   WatchTaskRequestSchema,
@@ -110,6 +111,23 @@ describe('WatchTasks', () => {
     await watch.done;
     expect(watch.kinds()).toEqual(['event', 'drain']);
     expect((await rejectionOf(follow(node, [{ id: ids[0] as string }]).done)).reason).toBe('DRAINING');
+  });
+
+  it('is refused beyond the tasks that one identity may watch, and not for other identities', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
+    const tasks = Array.from({ length: limits.watchedTasks }, () => ({ id: ids[0] as string }));
+    const most = limits.watchesPerIdentity / limits.watchedTasks;
+    const watches = Array.from({ length: most }, () => follow(node, tasks));
+    await node.clock.settle();
+    const error = await rejectionOf(follow(node, [{ id: ids[0] as string }]).done);
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_REACHED' });
+    expect(node.api.openStreams).toBe(most);
+    const other = follow(node, [{ id: ids[0] as string }], callContext({ ...anyone, name: 'other' }));
+    await node.clock.settle();
+    expect(other.kinds()).toEqual(['event']);
+    await cancel(node, ids[0] as string);
+    await Promise.all(watches.map(({ done }) => done));
+    await follow(node, [{ id: ids[0] as string }]).done;
   });
 
   it('ends when its caller has gone', async () => {
