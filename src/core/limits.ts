@@ -57,6 +57,7 @@ export interface Limits {
   readonly listExamined: number;
   /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
+  /** The maximum number of tasks that one stream watches. */
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
@@ -98,15 +99,27 @@ export interface Limits {
    * storage, polls and list entries for ever.
    */
   readonly queuesPerTenant: number;
+  /** The maximum number of queues of one store that may be created by using a new queue name, over all tenants. */
+  readonly queues: number;
+  /** The maximum number of tenants of one store that may come into being by using a new tenant name. */
+  readonly tenants: number;
   readonly workerQueues: number;
   readonly workerTypes: number;
   /** The maximum number of tasks that are assigned to one worker stream and not settled yet. */
   readonly inFlightTasks: number;
   readonly claimWaitMs: number;
+  /** The maximum number of claim calls that wait for tasks on one node. */
+  readonly waitingClaims: number;
+  /** The maximum number of claim calls of one client identity that wait for tasks on one node. */
+  readonly waitingClaimsPerIdentity: number;
   /** The maximum number of open streams of one node. */
   readonly streams: number;
   /** The maximum number of open streams of one client identity on one node. */
   readonly streamsPerIdentity: number;
+  /** The maximum number of tasks that all streams of one node watch. */
+  readonly watches: number;
+  /** The maximum number of tasks that the streams of one client identity watch on one node. */
+  readonly watchesPerIdentity: number;
   /**
    * The maximum number of connections of one listener that are in their TLS handshake. A further connection closes the
    * oldest one.
@@ -121,6 +134,14 @@ export interface Limits {
   readonly streamBufferBytes: number;
   /** A worker is given more tasks only while its stream has fewer unsent bytes than this. */
   readonly streamFillBytes: number;
+  /** Workers are given more tasks only while all streams of one node have fewer unsent bytes than this. */
+  readonly unsentBytes: number;
+  /** The workers of one client identity are given more tasks only while its streams have fewer unsent bytes than this. */
+  readonly unsentBytesPerIdentity: number;
+  /** The maximum number of bytes of results, messages and leases that were reported on streams and are not answered yet. */
+  readonly reportBytes: number;
+  /** The maximum number of such bytes of one client identity. */
+  readonly reportBytesPerIdentity: number;
   /** How many bytes of calls may wait for the store on one node before the node refuses submissions. */
   readonly storeQueueBytes: number;
   /**
@@ -176,16 +197,26 @@ export const limits: Limits = Object.freeze({
   endBeforeExpiryMs: hour,
   deliveryReceives: 50,
   queuesPerTenant: 1_000,
+  queues: 10_000,
+  tenants: 1_000,
   workerQueues: 64,
   workerTypes: 256,
   inFlightTasks: 4_096,
   claimWaitMs: 20 * second,
+  waitingClaims: 4_096,
+  waitingClaimsPerIdentity: 1_024,
   streams: 4_096,
   streamsPerIdentity: 1_024,
+  watches: 131_072,
+  watchesPerIdentity: 32_768,
   handshakes: 2_048,
   handshakesPerAddress: 1_024,
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
+  unsentBytes: 134_217_728,
+  unsentBytesPerIdentity: 67_108_864,
+  reportBytes: 134_217_728,
+  reportBytesPerIdentity: 67_108_864,
   storeQueueBytes: 67_108_864,
   recentClaimBytes: 4_194_304,
   heldCallBytes: 16_777_216,

@@ -36,6 +36,7 @@ export function systemClock(): Clock {
   };
   return {
     now: Date.now,
+    machineNow: Date.now,
     monotonic: () => performance.now(),
     sleep: sleepOver(after),
     after,

@@ -8,6 +8,11 @@ export interface Clock {
    * `timing.clockGuardMs`.
    */
   now(): number;
+  /**
+   * Returns the time of the machine's own clock in ms since the epoch, without any correction. It is only for times that
+   * a library has taken from that clock or compares with it, such as the deadlines of grpc-js: `now` may differ by 20 s.
+   */
+  machineNow(): number;
   /** Returns the time in ms since an arbitrary start. It never goes back, so it is used to measure durations. */
   monotonic(): number;
   /**

@@ -25,7 +25,8 @@ import { createHeldLeases } from './settle/held-leases.ts';
 import { settle } from './settle/settle.ts';
 import { submit } from './submit/submit.ts';
 import { createChangeFeed } from './watch/change-feed.ts';
-import { get, getByKey, history, list, verify, view, watch } from './watch/query.ts';
+import { get, getByKey, history, list, verify, view } from './watch/query.ts';
+import { StreamWatches } from './watch/task-watches.ts';
 import { WatchedTasks } from './watch/watched-tasks.ts';
 
 export interface ServiceOptions {
@@ -108,7 +109,7 @@ function serviceOf(context: ServiceContext): Service {
     list: (filter, page) => list(context, filter, page),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
     verify: (tenant, id) => verify(context, tenant, id),
-    watch: (tenant, id, fromVersion, signal) => watch(context, tenant, id, fromVersion, signal),
+    watchTasks: (changed) => new StreamWatches(context, changed),
     cancel: async (tenant, id, by) => view(context, await cancel(context, tenant, id, by), false),
     redrive: async (tenant, id, actor) => view(context, await redrive(context, tenant, id, actor), false),
     redriveMany: (request) => redriveMany(context, request),

@@ -56,6 +56,23 @@ export type WatchUpdate =
     }
   | { readonly kind: 'progress'; readonly progress: Progress };
 
+/** An update of a task that a stream watches, or the error with which the watch of that task has ended. */
+export type WatchedUpdate =
+  | { readonly id: string; readonly update: WatchUpdate; readonly error?: undefined }
+  | { readonly id: string; readonly error: HoldfastError; readonly update?: undefined };
+
+/** The watches of one stream: many tasks, whose updates the stream takes as fast as its client reads them. */
+export interface TaskWatches {
+  /** The number of watched tasks that have not ended, or whose last updates were not taken. */
+  readonly count: number;
+  /** Begins to watch a task. The events after the version `fromVersion` come first, then each new event. */
+  add(tenant: string, id: string, fromVersion: number): void;
+  /** Returns the next update of one of the tasks, which take turns; undefined if there is none now. */
+  take(): WatchedUpdate | undefined;
+  /** Ends all watches. Idempotent. */
+  close(): void;
+}
+
 export interface WorkerHello {
   readonly tenant: string;
   readonly workerName: string;
@@ -280,7 +297,7 @@ export interface KnownWorkers {
 export interface Service {
   /**
    * Submits a batch of tasks. Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not
-   * begun by `notAfterMs`.
+   * begun by `notAfterMs`, a time of the clock's `monotonic`.
    */
   submit(
     target: QueueRef,
@@ -294,11 +311,8 @@ export interface Service {
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */
   verify(tenant: string, id: string): Promise<HistoryVerification>;
-  /**
-   * Yields the task's events after the version `fromVersion`, then each new event, until the task ends or the signal is
-   * aborted.
-   */
-  watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
+  /** Returns the watches of one stream. `changed` is called when `take` may have an update again. */
+  watchTasks(changed: () => void): TaskWatches;
   cancel(
     tenant: string,
     id: string,

@@ -71,6 +71,7 @@ export function processClock(shared: Clock, offsetMs: number): ProcessClock {
 
   return {
     now,
+    machineNow: now,
     monotonic: () => shared.monotonic() - behindMs(),
     after,
     sleep: sleepOver(after),

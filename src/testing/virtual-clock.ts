@@ -85,6 +85,10 @@ class Virtual implements VirtualClock {
     return this.#nowMs;
   }
 
+  machineNow(): number {
+    return this.#nowMs;
+  }
+
   monotonic(): number {
     return this.#nowMs - this.#startMs;
   }

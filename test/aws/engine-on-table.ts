@@ -19,6 +19,7 @@ export function engineClock(clock: VirtualClock): Clock {
   const { sleep } = systemClock();
   return {
     now: () => clock.now(),
+    machineNow: () => clock.machineNow(),
     monotonic: () => clock.monotonic(),
     random: () => clock.random(),
     uuid: () => clock.uuid(),

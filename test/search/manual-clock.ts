@@ -14,6 +14,10 @@ export class ManualClock implements Clock {
     return this.nowMs;
   }
 
+  machineNow(): number {
+    return this.now();
+  }
+
   monotonic(): number {
     return this.now() - startMs;
   }

@@ -44,6 +44,7 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
       refuseWhileDraining(deps);
       const { workerName, workerId, queues, requestId } = request;
       const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
+      const uncount = request.waitMs === 0n ? undefined : deps.waitingClaims.take(context.identity);
       const drained = new AbortController();
       const unsubscribe = deps.onDrain(() => drained.abort());
       const claiming = service.claim({
@@ -60,7 +61,10 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
         stopWaiting: drained.signal,
         onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
       });
-      const tasks = await claiming.finally(unsubscribe);
+      const tasks = await claiming.finally(() => {
+        unsubscribe();
+        uncount?.();
+      });
       return { tasks: tasks.map(assignmentToWire), lost };
     },
     async heartbeat(request, context) {

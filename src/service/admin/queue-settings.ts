@@ -33,7 +33,10 @@ export class QueueSettings {
   readonly #registry: Registry;
   readonly #createOnUse: boolean;
   readonly #settings = new Map<string, QueueSetting>();
-  readonly #listeners = new Set<() => void>();
+  readonly #queuesByTenant = new Map<string, number>();
+  /** The queues that are being created, by their keys. They count, so that simultaneous calls cannot pass a limit. */
+  readonly #creating = new Map<string, QueueRef>();
+  readonly #listeners = new Set<(changed: readonly QueueRef[]) => void>();
 
   constructor(registry: Registry, createOnUse: boolean) {
     this.#registry = registry;
@@ -41,11 +44,11 @@ export class QueueSettings {
   }
 
   async refresh(): Promise<void> {
-    let changed = false;
+    const changed: QueueRef[] = [];
     for (const entry of await this.#registry.list(kind, '')) {
-      changed = this.#cacheSetting(entry.key, entry.value as StoredSetting) || changed;
+      if (this.#cacheSetting(entry.key, entry.value as StoredSetting)) changed.push(refOf(entry.key));
     }
-    if (changed) this.#notifyListeners();
+    if (changed.length > 0) this.#notifyListeners(changed);
   }
 
   /**
@@ -80,12 +83,17 @@ export class QueueSettings {
       return;
     }
     if (!this.#createOnUse) throw this.unknownQueue(ref);
-    if (this.ofTenant(ref.tenant).length >= limits.queuesPerTenant) throw tooManyQueues(ref);
-    await this.#registry.put(kind, queueKey(ref), initial, 'absent');
-    this.#cacheSetting(
-      queueKey(ref),
-      ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
-    );
+    this.#ensureRoomFor(ref);
+    this.#creating.set(queueKey(ref), ref);
+    try {
+      await this.#registry.put(kind, queueKey(ref), initial, 'absent');
+      this.#cacheSetting(
+        queueKey(ref),
+        ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
+      );
+    } finally {
+      this.#creating.delete(queueKey(ref));
+    }
   }
 
   async update(ref: QueueRef, change: Partial<StoredSetting>): Promise<QueueSetting> {
@@ -94,14 +102,17 @@ export class QueueSettings {
       const found = await this.#registry.get(kind, queueKey(ref));
       const next = { ...initial, ...(found?.value as StoredSetting | undefined), ...change };
       if (await this.#registry.put(kind, queueKey(ref), next, found?.rev ?? 'absent')) {
-        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners();
+        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners([ref]);
         return this.of(ref);
       }
     }
   }
 
-  /** Calls the listener after each change of a queue's configuration. Returns a function that removes the listener. */
-  onChange(listener: () => void): () => void {
+  /**
+   * Calls the listener after each change of the configuration of queues. Returns a function that removes the listener.
+   * Thousands of calls and streams may listen, so each must look first whether the change concerns its own queues.
+   */
+  onChange(listener: (changed: readonly QueueRef[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -124,16 +135,36 @@ export class QueueSettings {
    * Stores a queue's configuration in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed.
    */
   #cacheSetting(key: string, value: StoredSetting): boolean {
-    const [tenant = '', queue = ''] = key.split('/');
+    const { tenant, queue } = refOf(key);
     const before = this.#settings.get(key);
     const { paused, onDead, priorities } = value;
+    if (before === undefined) this.#queuesByTenant.set(tenant, (this.#queuesByTenant.get(tenant) ?? 0) + 1);
     this.#settings.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }
 
-  #notifyListeners(): void {
-    for (const listener of this.#listeners) listener();
+  /** Throws TOO_MANY_QUEUES if use of a new name may create no more queues of this tenant, or none at all. */
+  #ensureRoomFor(ref: QueueRef): void {
+    if (this.#creating.has(queueKey(ref))) return;
+    const creating = [...this.#creating.values()].filter((one) => !this.#settings.has(queueKey(one)));
+    const newTenants = new Set(creating.map(({ tenant }) => tenant)).difference(this.#queuesByTenant);
+    const isNew = !this.#queuesByTenant.has(ref.tenant) && !newTenants.has(ref.tenant);
+    if (isNew && this.#queuesByTenant.size + newTenants.size >= limits.tenants)
+      throw storeIsFull(ref, 'tenants');
+    if (this.#settings.size + creating.length >= limits.queues) throw storeIsFull(ref, 'queues');
+    const known = this.#queuesByTenant.get(ref.tenant) ?? 0;
+    if (known + creating.filter(({ tenant }) => tenant === ref.tenant).length >= limits.queuesPerTenant)
+      throw tooManyQueues(ref);
   }
+
+  #notifyListeners(changed: readonly QueueRef[]): void {
+    for (const listener of this.#listeners) listener(changed);
+  }
+}
+
+function refOf(key: string): QueueRef {
+  const [tenant = '', queue = ''] = key.split('/');
+  return { tenant, queue };
 }
 
 /**
@@ -150,5 +181,12 @@ function tooManyQueues({ tenant, queue }: QueueRef): HoldfastError {
   const message = `Queue '${queue}' was not created: tenant '${tenant}' already has ${most} queues, the most allowed.`;
   return new HoldfastError('FAILED_PRECONDITION', 'TOO_MANY_QUEUES', message, {
     help: 'Tell tasks apart by ordering keys or tags. Use separate queues only for work that needs separate settings.',
+  });
+}
+
+function storeIsFull({ tenant, queue }: QueueRef, what: 'tenants' | 'queues'): HoldfastError {
+  const message = `Queue '${queue}' of tenant '${tenant}' was not created: this store already has ${limits[what].toLocaleString('en')} ${what}, the most that use may create.`;
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_MANY_QUEUES', message, {
+    help: 'Use tenants and queues that exist. The policy file can restrict an identity to the tenants that it needs.',
   });
 }

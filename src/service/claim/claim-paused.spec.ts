@@ -53,6 +53,18 @@ describe('a claim request whose queues are all paused', () => {
     expect(receiveCount()).toBe(0);
   });
 
+  it('is not started again by a change of a queue that it does not name', async () => {
+    const { clock, claim, pause, submit, receiveCount } = await startNode();
+    await submit('q', 'k');
+    await submit('other', 'k');
+    claim(['r']);
+    await clock.advance(1_000);
+    await pause('q');
+    await pause('other');
+    await clock.advance(1_000);
+    expect(receiveCount()).toBe(1);
+  });
+
   it('gets a task as soon as one of the queues is resumed', async () => {
     const { clock, claim, pause, submit } = await startNode();
     await submit('q', 'k');

@@ -70,7 +70,10 @@ async function receiveWithCurrentSettings(
   const over = request.stopWaiting === undefined ? [request.signal] : [request.signal, request.stopWaiting];
   for (;;) {
     const changed = new AbortController();
-    const unsubscribe = queues.onChange(() => changed.abort());
+    const unsubscribe = queues.onChange((refs) => {
+      if (refs.some(({ tenant, queue }) => tenant === request.tenant && request.queues.includes(queue)))
+        changed.abort();
+    });
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
       const signal = AbortSignal.any([...over, changed.signal]);
@@ -143,7 +146,7 @@ export async function claim(
 ): Promise<readonly Assignment[]> {
   const turns = turnsByWorker.of(request.tenant, request.workerId);
   if (request.requestId !== '') {
-    return recent.once(keyOf(request), context.clock.now(), {
+    return recent.once(keyOf(request), context.clock.monotonic(), {
       claim: () => claimOnce(context, request, turns),
       reload: (leases) => reloadClaimed(context, leases),
     });

@@ -71,7 +71,8 @@ export class WorkerSession implements Session, LiveSession {
     this.reserved = new ReservedTasks(context);
     this.#kept = new KeptTasks(context, this);
     this.#connectedAtMs = context.clock.now();
-    this.#unsubscribe = context.queues.onChange(() => {
+    this.#unsubscribe = context.queues.onChange((refs) => {
+      if (!refs.some(({ tenant, queue }) => tenant === hello.tenant && hello.queues.includes(queue))) return;
       this.#loop.interrupt();
       this.#recallPaused();
     });

@@ -191,7 +191,7 @@ async function submitAdmitted(
 ): Promise<readonly SubmitResult[]> {
   if (!context.queues.has(target)) await context.queues.ensure(target);
   const nowMs = context.clock.now();
-  if (call.notAfterMs !== undefined && nowMs > call.notAfterMs) {
+  if (call.notAfterMs !== undefined && context.clock.monotonic() > call.notAfterMs) {
     throw new HoldfastError(
       'DEADLINE_EXCEEDED',
       'TIMED_OUT',

@@ -74,11 +74,11 @@ export function grpcServer(deps: GrpcDeps): Server {
   return server;
 }
 
-function addUnary(server: Server, method: DescMethodUnary, { api, authenticator }: GrpcDeps): void {
+function addUnary(server: Server, method: DescMethodUnary, deps: GrpcDeps): void {
   if (method === TaskService.method.submitTasks) return;
   server.register(
     pathOf(method),
-    unaryHandler(authenticator, (request: Message, context) => api.call(method, request, context)),
+    unaryHandler(deps, (request: Message, context) => deps.api.call(method, request, context)),
     messageWriter(method.output) as (value: unknown) => Buffer,
     messageParser(method.input),
     'unary',
@@ -93,7 +93,7 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
   const { api } = deps;
   server.register(
     pathOf(TaskService.method.submitTasks),
-    unaryHandler(deps.authenticator, (batch: SubmitBatch, context) => api.submit(batch, context)),
+    unaryHandler(deps, (batch: SubmitBatch, context) => api.submit(batch, context)),
     (result: SubmitBatchResult) => asBuffer(encodeSubmitResult(result)),
     parser(decodeSubmitBatch),
     'unary',

@@ -11,6 +11,7 @@ import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { AuthenticatedCaller, Authenticator } from '../authenticator.ts';
 import { mostMessageBytes } from '../parse.ts';
 import { addRoutes, callerKey, type RouteDeps } from './connect-routes.ts';
+import { markMalformed } from './malformed-request.ts';
 
 type Request = IncomingMessage | Http2ServerRequest;
 
@@ -42,6 +43,7 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     grpc: false,
     grpcWeb: false,
     readMaxBytes: mostJsonBytes,
+    requestGate: markMalformed,
     // Unknown JSON fields are refused, because ignoring a mistyped name is dangerous: with a mistyped `idempotencyKey`
     // a task could run twice.
     jsonOptions: { ignoreUnknownFields: false },
