@@ -11,6 +11,7 @@ import { expiring } from './store/expiring.ts';
 import { generations } from './store/generations.ts';
 import { histories } from './store/histories.ts';
 import { lanes } from './store/lanes.ts';
+import { leaseSecrets } from './store/lease-secrets.ts';
 import { limitChecks } from './store/limits.ts';
 import { lists } from './store/lists.ts';
 import { randomActions } from './store/random-actions.ts';
@@ -23,6 +24,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'later tasks with the same idempotency key': generations,
   'conditional changes': changes,
   heartbeats: renewals,
+  'secrets of leases': leaseSecrets,
   lanes,
   'due entries': dueEntries,
   lists,

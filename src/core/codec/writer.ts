@@ -89,6 +89,13 @@ export class Writer {
     return this;
   }
 
+  /** Writes a field of four bytes: a whole number from 0 to 2^32 − 1, zero too. */
+  fixed32(field: number, value: number): this {
+    this.varint(field * 8 + 5).#room(4);
+    this.#at = this.#buffer.writeUInt32LE(value, this.#at);
+    return this;
+  }
+
   /** Writes a text field; proto3 omits the empty string. */
   string(field: number, value: string | undefined): this {
     return value === undefined || value === '' ? this : this.text(field, value);

@@ -49,7 +49,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   const decision = accepted(head, events);
   if (!decision.ok) return decision;
   const leaseEndAtMs = leaseEndOfClaim(decision.head, nowMs, command.leaseMs);
-  return { ...decision, head: { ...decision.head, leaseEndAtMs } };
+  const { leaseSecret } = command;
+  return { ...decision, head: { ...decision.head, leaseSecret, leaseEndAtMs } };
 }
 
 function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {

@@ -8,6 +8,7 @@ function firstHead(event: SubmittedEvent): Head {
     revision: 1,
     version: 1,
     fencingToken: 0,
+    leaseSecret: '',
     attempt: 0,
     releases: 0,
     losses: 0,

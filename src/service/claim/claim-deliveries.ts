@@ -78,6 +78,7 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     lease: encodeLease({
       id,
       fencingToken: head.fencingToken,
+      secret: head.leaseSecret,
       version: head.version,
       timeoutAtMs,
       receiptHandle,
@@ -155,11 +156,12 @@ function planClaim(
   const lastLease = knowledgeOf(context, one.snapshot);
   const facts = factsOf(context, one.snapshot);
   const nowMs = context.clock.now();
+  const leaseSecret = context.clock.secret();
   const decided = (begins: boolean): Decision =>
     decide(
       one.snapshot.head,
       facts,
-      { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease },
+      { kind: 'claim', worker, leaseMs: timing.leaseMs, leaseSecret, lowest, begins, lastLease },
       nowMs,
     );
   let decision = decided(claimant.begins);

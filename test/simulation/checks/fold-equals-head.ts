@@ -3,6 +3,7 @@ import type { Head } from '../../../src/core/task/head.ts';
 /** The fields of a task's head (its stored current state) that no event sets, or that are cleared without an event. */
 const notFolded = new Set<keyof Head>([
   'revision',
+  'leaseSecret',
   'leaseEndAtMs',
   'begun',
   'progress',

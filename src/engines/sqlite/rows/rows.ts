@@ -82,7 +82,7 @@ function progressOf(text: string | null): Progress | undefined {
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
  t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.losses, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
- nullif(t.events, x''), b.body`;
+ nullif(t.events, x''), b.body, t.lease_secret`;
 
 export type Row = [
   seq: number,
@@ -113,6 +113,7 @@ export type Row = [
   progress: string | null,
   events: Uint8Array | null,
   body: Uint8Array,
+  leaseSecret: string,
 ];
 
 /** Returns whether the task waits for its next attempt after a failure. */
@@ -127,6 +128,7 @@ function headOf(row: Row): Head {
     revision: row[10],
     version: row[11],
     fencingToken: row[12],
+    leaseSecret: row[28],
     attempt: row[13],
     releases: row[14],
     losses: row[15],
