@@ -1,7 +1,7 @@
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { Lease } from '../task/lease.ts';
-import { crc32 } from './checksum.ts';
+import { checksumOf } from './checksum.ts';
 import { Reader } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -30,7 +30,8 @@ export function encodeLease(lease: Lease): Uint8Array<ArrayBuffer> {
   writer.number(4, lease.timeoutAtMs).string(5, lease.receiptHandle);
   const bytes = writer.fixed32(checksumField, 0).finish();
   const covered = bytes.length - checksumBytes;
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(covered, crc32(bytes, covered), true);
+  const checksum = checksumOf(bytes, covered);
+  for (let i = 0; i < checksumBytes; i++) bytes[covered + i] = checksum >>> (8 * i);
   return bytes;
 }
 
@@ -38,7 +39,11 @@ export function encodeLease(lease: Lease): Uint8Array<ArrayBuffer> {
 function isWhole(bytes: Uint8Array): boolean {
   const covered = bytes.length - checksumBytes;
   if (bytes[covered - 1] !== checksumTag) return false;
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(covered, true) === crc32(bytes, covered);
+  const checksum = checksumOf(bytes, covered);
+  for (let i = 0; i < checksumBytes; i++) {
+    if (bytes[covered + i] !== ((checksum >>> (8 * i)) & 0xff)) return false;
+  }
+  return true;
 }
 
 /**
