@@ -29,6 +29,8 @@ export interface Head {
   readonly revision: number;
   /** The number of events of the task. */
   readonly version: number;
+  /** The time of the last event. Stores derive it from that event, and an event never has an earlier time than it. */
+  readonly lastEventAtMs: number;
   /** The fencing token of the latest claim. It rises with every claim and is 0 before the first one. */
   readonly fencingToken: number;
   /**

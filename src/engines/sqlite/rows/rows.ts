@@ -121,12 +121,13 @@ export function isRetrying(row: Row): boolean {
   return row[9] <= ready && (row[16] & retrying) !== 0;
 }
 
-function headOf(row: Row): Head {
+function headOf(row: Row, lastEventAtMs: number): Head {
   const flags = row[16];
   return {
     state: storedStates[row[9]] as StoredState,
     revision: row[10],
     version: row[11],
+    lastEventAtMs,
     fencingToken: row[12],
     leaseSecret: row[28],
     attempt: row[13],
@@ -195,7 +196,8 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
   const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
-  const events = row[26];
+  const tip = row[26] === null ? [] : decodeEvents(row[26]);
+  const submitted = decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent;
   return {
     id: idOf(seq, acceptedAtMs),
     submission: {
@@ -208,10 +210,10 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
       traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
       acceptedAtMs,
       expiresAtMs: row[5],
-      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
+      submitted,
     },
     laneSeq: row[7] ?? undefined,
-    head: headOf(row),
-    tip: events === null ? [] : decodeEvents(events),
+    head: headOf(row, tip.at(-1)?.atMs ?? submitted.atMs),
+    tip,
   };
 }

@@ -57,7 +57,7 @@ export function encodeRest(head: Head): Uint8Array {
 
 type RestOfHead = Omit<
   Head,
-  'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'begun' | 'progress'
+  'state' | 'revision' | 'version' | 'lastEventAtMs' | 'fencingToken' | 'leaseEndAtMs' | 'begun' | 'progress'
 >;
 
 export function decodeRest(bytes: Uint8Array): RestOfHead {
