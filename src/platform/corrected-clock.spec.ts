@@ -201,8 +201,12 @@ describe('the corrected clock', () => {
     return {
       corrected,
       trueMs: () => ms,
-      pass: (passedMs: number) => void (ms += passedMs),
-      jump: (byMs: number) => void (machineOffMs += byMs),
+      pass(passedMs: number): void {
+        ms += passedMs;
+      },
+      jump(byMs: number): void {
+        machineOffMs += byMs;
+      },
       answer: (serverMs: number, tookMs: number) =>
         corrected.addSample({
           serverMs,
@@ -222,7 +226,11 @@ describe('the corrected clock', () => {
         { weight: 1, arbitrary: fc.constantFrom(Number.NaN, -1e13, 1e13, Number.POSITIVE_INFINITY) },
       ),
       answers: fc.nat(4),
-      jumpMs: fc.oneof(fc.constant(0), fc.integer({ min: -5_000, max: 5_000 }), fc.integer({ min: -1e7, max: 1e7 })),
+      jumpMs: fc.oneof(
+        fc.constant(0),
+        fc.integer({ min: -5_000, max: 5_000 }),
+        fc.integer({ min: -1e7, max: 1e7 }),
+      ),
       reads: fc.nat(3),
     });
     const offMs = fc.integer({ min: -20_000, max: 20_000 });

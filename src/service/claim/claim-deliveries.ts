@@ -340,14 +340,18 @@ function onePerTask(context: ServiceContext, deliveries: readonly Delivery[]): r
 /**
  * Handles the deliveries that a worker received: claims tasks that are ready or whose lease has expired, ends tasks that
  * have expired or used up their attempts, and hides, reroutes or deletes every other delivery by its task's state. A
- * problem with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was
- * claimed.
+ * problem with one delivery does not fail the others. While the node may give out no leases, it leaves all deliveries to
+ * other nodes. Throws if the store cannot be read or written and nothing was claimed.
  */
 export async function claimDeliveries(
   context: ServiceContext,
   received: readonly Delivery[],
   claimant: Claimant,
 ): Promise<Assignment[]> {
+  if (!context.mayLease()) {
+    context.background('delivery', returnDeliveries(context, received));
+    return [];
+  }
   const deliveries = onePerTask(context, received);
   let candidates: Candidate[];
   try {

@@ -104,7 +104,7 @@ export class WorkerSession implements Session, LiveSession {
         continue;
       }
       try {
-        const queues = await this.#queues.unpausedInTurn();
+        const queues = this.#context.mayLease() ? await this.#queues.unpausedInTurn() : [];
         if (queues.length > 0) this.#claimInBackground(await this.#receive(queues));
         else await clock.sleep(retryDelayMs, this.#interruption.signal);
       } catch (err) {

@@ -59,7 +59,8 @@ export function claimOnAccept(
   target: QueueRef,
   batch: readonly Acceptance[],
 ): ClaimsOnAccept | undefined {
-  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0) return undefined;
+  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0 || !context.mayLease())
+    return undefined;
   const reservations: Reservation[] = [];
   const withClaims = batch.map((acceptance, index) => {
     const { submission, head } = acceptance;
