@@ -35,7 +35,7 @@ function commandsFor(head: Head): Command[] {
     random: 0.5,
   } as const;
   return [
-    { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true, begins: true },
+    { kind: 'claim', worker: 'w', leaseMs: 30_000, leaseSecret: '', lowest: true, begins: true },
     { kind: 'expire' },
     { kind: 'lapse' },
     { kind: 'unassign', fencingToken, countsAsRelease: false },

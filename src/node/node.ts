@@ -59,7 +59,8 @@ export interface NodeOptions {
 export async function startNode({ engine, clock, log, ...rest }: NodeOptions): Promise<HoldfastNode> {
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
-  const running = await createService({ ...engine, node, clock, log, createQueues });
+  const mayLease = (): boolean => rest.duties?.fitness?.().fit ?? true;
+  const running = await createService({ ...engine, node, clock, log, createQueues, mayLease });
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node });

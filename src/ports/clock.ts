@@ -32,6 +32,11 @@ export interface Clock {
   random(): number;
   /** Returns a time-ordered UUID (version 7). */
   uuid(): string;
+  /**
+   * Returns 8 random bytes as 11 characters of base64url. Unlike a number of `random`, nobody can compute them from earlier
+   * ones.
+   */
+  secret(): string;
 }
 
 /** The time of another clock, as one response of a service contained it, in whole seconds. */

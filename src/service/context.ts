@@ -42,6 +42,11 @@ export interface ServiceContext {
   readonly rebalance: Rebalance;
   readonly redriveNotes: RedriveNotes;
   /**
+   * Returns false while this node may give out no leases, because its clock differs too much from the store's. It still
+   * settles and renews.
+   */
+  mayLease(): boolean;
+  /**
    * Tracks background work, which continues after the caller has its response, for example the dispatch of
    * the next task of a lane. A drain of the node waits for such work. A failure of the work is logged under
    * the name `what`.

@@ -46,6 +46,8 @@ export interface ServiceOptions {
   readonly log: Log;
   /** True if a queue is created at its first use; false if it must be configured beforehand. */
   readonly createQueues: boolean;
+  /** Returns false while the node may give out no leases. Default: it always may. */
+  readonly mayLease?: (() => boolean) | undefined;
 }
 
 /** The service, with the context that the background loops of the node (sweep, reconciler …) use. */
@@ -74,6 +76,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     );
   const context: ServiceContext = {
     ...options,
+    mayLease: options.mayLease ?? (() => true),
     processId: options.clock.uuid(),
     queues,
     changeFeed: feed,

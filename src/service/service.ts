@@ -6,7 +6,7 @@
 import type { HoldfastError } from '../core/errors.ts';
 import type {
   Assignment,
-  AttemptReference,
+  BegunAttempt,
   CancelCause,
   HandledTypeMessage,
   HeartbeatAnswer,
@@ -123,7 +123,7 @@ export interface Session {
    * Records the attempts whose handlers the worker calls now: by their places in the order of assignment of this
    * session (from 1), or, for tasks of an earlier session, by name.
    */
-  begun(places: readonly number[], attempts: readonly AttemptReference[]): void;
+  begun(places: readonly number[], attempts: readonly BegunAttempt[]): void;
   /** Takes the leases of tasks that the worker kept from an earlier session and whose handlers it has not called. */
   kept(leases: readonly Uint8Array[]): void;
   /** Records that the worker is alive although it has nothing to say. */

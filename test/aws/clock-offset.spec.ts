@@ -83,9 +83,8 @@ test('a machine clock that is an hour ahead is corrected and reported as unfit, 
   const clock = correctedClock(machine);
   const { registry, close } = engine(clock, (sample) => clock.addSample(sample), proxy.url);
   await registry.get('spec', 'none');
-  expect(clock.samples).toBe(0);
   expect(clock.fit).toBe(false);
-  // The error of the corrected clock is half the response time plus half a second, because the Date header has whole
+  // The error of the corrected clock is at most the response time plus a second, because the Date header has whole
   // seconds. The limit of 10 s allows for a busy machine.
   expect(Math.abs(clock.now() - Date.now())).toBeLessThan(10_000);
   await close();

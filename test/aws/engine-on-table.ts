@@ -23,6 +23,7 @@ export function engineClock(clock: VirtualClock): Clock {
     monotonic: () => clock.monotonic(),
     random: () => clock.random(),
     uuid: () => clock.uuid(),
+    secret: () => clock.secret(),
     after: (ms, run) => clock.after(ms, run),
     soon: (run) => clock.soon(run),
     sleep,

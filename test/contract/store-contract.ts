@@ -7,10 +7,12 @@ import { accepting } from './store/accepting.ts';
 import { changes } from './store/changes.ts';
 import { closing } from './store/closing.ts';
 import { dueEntries } from './store/due-entries.ts';
+import { eventOrder } from './store/event-order.ts';
 import { expiring } from './store/expiring.ts';
 import { generations } from './store/generations.ts';
 import { histories } from './store/histories.ts';
 import { lanes } from './store/lanes.ts';
+import { leaseSecrets } from './store/lease-secrets.ts';
 import { limitChecks } from './store/limits.ts';
 import { lists } from './store/lists.ts';
 import { randomActions } from './store/random-actions.ts';
@@ -23,6 +25,8 @@ const subjects: Readonly<Record<string, Subject>> = {
   'later tasks with the same idempotency key': generations,
   'conditional changes': changes,
   heartbeats: renewals,
+  'the order of events': eventOrder,
+  'secrets of leases': leaseSecrets,
   lanes,
   'due entries': dueEntries,
   lists,

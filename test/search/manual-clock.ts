@@ -41,4 +41,8 @@ export class ManualClock implements Clock {
   uuid(): string {
     return '00000000-0000-7000-8000-000000000000';
   }
+
+  secret(): string {
+    return 'AAAAAAAAAAA';
+  }
 }

@@ -9,6 +9,8 @@ export interface Claim {
   readonly kind: 'claim';
   readonly worker: string;
   readonly leaseMs: number;
+  /** The new lease's random bytes, from `Clock.secret`. */
+  readonly leaseSecret: string;
   /**
    * True if a consistent read found no earlier unfinished task with the same ordering key, or if the task has
    * no ordering key.

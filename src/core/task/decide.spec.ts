@@ -200,7 +200,14 @@ describe('a lease whose end has passed, in a process that has just started or wa
     const decided = (atMs: number, command: Command) => kinds(decide(life.head, facts, command, atMs));
     return decided;
   };
-  const claim: Command = { kind: 'claim', worker: 'other', leaseMs: 30_000, lowest: true, begins: true };
+  const claim: Command = {
+    kind: 'claim',
+    worker: 'other',
+    leaseMs: 30_000,
+    leaseSecret: '',
+    lowest: true,
+    begins: true,
+  };
 
   it('is not taken over by a claim before the time from which leases may expire', () => {
     const decided = started();

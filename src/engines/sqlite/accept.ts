@@ -82,6 +82,7 @@ function insertClaimed(
     head.leaseEndAtMs ?? null,
     head.timeoutAtMs ?? null,
     head.worker,
+    head.leaseSecret,
     encodeEvents([claimed]),
   );
   return changes === 1;

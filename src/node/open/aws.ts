@@ -132,10 +132,10 @@ async function logMissingQueues(
 }
 
 function logFitness({ fit, offsetMs: clock_offset_ms }: CorrectedClock, log: Log): void {
-  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: the node sweeps again');
+  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: the node sweeps and assigns tasks again');
   else {
     const message =
-      'this machine’s clock is more than 2 s off AWS’s: the node stops sweeping and is not ready';
+      'this machine’s clock is more than 2 s off AWS’s: the node sweeps nothing, assigns no tasks and is not ready';
     log.error(
       { clock_offset_ms, help: 'Let the clock follow a time service (chrony with 169.254.169.123 on AWS).' },
       message,

@@ -24,8 +24,8 @@ async function unpausedQueuesOf(
 }
 
 /**
- * Receives deliveries for a claim request from its queues that are not paused. If all its queues are paused, only waits for
- * `waitMs`.
+ * Receives deliveries for a claim request from its queues that are not paused. If all its queues are paused, or the node may
+ * give out no leases, only waits for `waitMs`.
  */
 async function receive(
   context: ServiceContext,
@@ -35,7 +35,7 @@ async function receive(
   signal: AbortSignal,
 ): Promise<readonly Delivery[]> {
   const { types, maxTasks } = request;
-  const queues = turns.inTurn(await unpausedQueuesOf(context, request));
+  const queues = context.mayLease() ? turns.inTurn(await unpausedQueuesOf(context, request)) : [];
   if (queues.length === 0) {
     await context.clock.sleep(waitMs, signal);
     return [];

@@ -62,7 +62,7 @@ export class ReceiveLoop {
         continue;
       }
       try {
-        const queues = await this.#queues.unpausedInTurn();
+        const queues = context.mayLease() ? await this.#queues.unpausedInTurn() : [];
         if (queues.length > 0) take(await this.#receive(queues));
         else await clock.sleep(retryDelayMs, this.#interruption.signal);
       } catch (err) {

@@ -1,4 +1,4 @@
-import type { Assignment, AttemptReference, CancelCause, TypeCredit } from '../../core/messages.ts';
+import type { Assignment, BegunAttempt, CancelCause, TypeCredit } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
 import type { Delivery } from '../../ports/broker.ts';
@@ -105,7 +105,7 @@ export class WorkerSession implements Session, LiveSession {
     this.#loop.wakeUp();
   }
 
-  begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
+  begun(places: readonly number[], attempts: readonly BegunAttempt[]): void {
     this.reserved.begin(places);
     if (attempts.length > 0) {
       this.#kept.begun(attempts);

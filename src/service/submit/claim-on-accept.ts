@@ -39,7 +39,9 @@ function withClaim(
   const { onDead } = context.queues.of(submission.scope);
   const facts = { options, acceptedAtMs, expiresAtMs, onDead, tip: [] };
   const { worker, begins } = session;
-  const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest: true, begins } as const;
+  const { leaseMs } = timing;
+  const leaseSecret = context.clock.secret();
+  const claim = { kind: 'claim', worker, leaseMs, leaseSecret, lowest: true, begins } as const;
   const decision = decide(head, facts, claim, acceptedAtMs);
   const [claimed, ...more] = decision.ok ? decision.events : [];
   if (!decision.ok || claimed?.kind !== 'claimed' || more.length > 0) return undefined;
@@ -77,7 +79,8 @@ export function claimOnAccept(
   target: QueueRef,
   batch: readonly Acceptance[],
 ): ClaimsOnAccept | undefined {
-  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0) return undefined;
+  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0 || !context.mayLease())
+    return undefined;
   const reservations: Reservation[] = [];
   const unwaited = new UnwaitedTypes();
   const withClaims = batch.map((acceptance, index) => {

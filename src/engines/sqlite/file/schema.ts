@@ -6,7 +6,7 @@ import { archivedEventTable, upgradeStatements } from './upgrade.ts';
  * The schema version of the store's file. A file of a newer schema is refused, and a file of an older schema is
  * upgraded.
  */
-export const schemaVersion = 4;
+export const schemaVersion = 5;
 
 /** 'hold' in ASCII: SQLite's application_id of a Holdfast file, so that another program's file is refused. */
 const applicationId = 0x686f6c64;
@@ -38,7 +38,7 @@ CREATE TABLE task (
   flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
   lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
   last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x'',
-  losses INTEGER NOT NULL DEFAULT 0
+  losses INTEGER NOT NULL DEFAULT 0, lease_secret TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;

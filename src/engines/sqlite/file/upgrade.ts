@@ -21,12 +21,13 @@ ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 /** The SQL statement that adds the column of schema 4. SQLite does not rewrite the rows for it. */
 const lossesColumn = 'ALTER TABLE task ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;';
 
-/**
- * Returns the SQL statements that upgrade a store file of schema 1, 2 or 3 to schema 4. The caller runs them in one
- * transaction.
- */
+/** The SQL statement that adds the column of schema 5. A claim that schema 4 recorded has no secret. */
+const leaseSecretColumn = "ALTER TABLE task ADD COLUMN lease_secret TEXT NOT NULL DEFAULT '';";
+
+/** Returns the SQL statements that upgrade a store file of schema 1 to 4 to schema 5. The caller runs them in one transaction. */
 export function upgradeStatements(version: number): string {
-  if (version === 3) return lossesColumn;
+  if (version === 4) return leaseSecretColumn;
+  if (version === 3) return lossesColumn + leaseSecretColumn;
   const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns + lossesColumn;
+  return archivedEvents + renamedColumns + lossesColumn + leaseSecretColumn;
 }

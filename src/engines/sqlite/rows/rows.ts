@@ -82,7 +82,7 @@ function progressOf(text: string | null): Progress | undefined {
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
  t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.losses, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
- nullif(t.events, x''), b.body`;
+ nullif(t.events, x''), b.body, t.lease_secret`;
 
 export type Row = [
   seq: number,
@@ -113,6 +113,7 @@ export type Row = [
   progress: string | null,
   events: Uint8Array | null,
   body: Uint8Array,
+  leaseSecret: string,
 ];
 
 /** Returns whether the task waits for its next attempt after a failure. */
@@ -120,13 +121,15 @@ export function isRetrying(row: Row): boolean {
   return row[9] <= ready && (row[16] & retrying) !== 0;
 }
 
-function headOf(row: Row): Head {
+function headOf(row: Row, lastEventAtMs: number): Head {
   const flags = row[16];
   return {
     state: storedStates[row[9]] as StoredState,
     revision: row[10],
     version: row[11],
+    lastEventAtMs,
     fencingToken: row[12],
+    leaseSecret: row[28],
     attempt: row[13],
     releases: row[14],
     losses: row[15],
@@ -193,7 +196,8 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
   const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
-  const events = row[26];
+  const tip = row[26] === null ? [] : decodeEvents(row[26]);
+  const submitted = decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent;
   return {
     id: idOf(seq, acceptedAtMs),
     submission: {
@@ -206,10 +210,10 @@ export function snapshotOf(row: Row, names: InternedNames): Snapshot {
       traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
       acceptedAtMs,
       expiresAtMs: row[5],
-      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
+      submitted,
     },
     laneSeq: row[7] ?? undefined,
-    head: headOf(row),
-    tip: events === null ? [] : decodeEvents(events),
+    head: headOf(row, tip.at(-1)?.atMs ?? submitted.atMs),
+    tip,
   };
 }

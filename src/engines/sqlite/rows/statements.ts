@@ -3,7 +3,7 @@ import { begun, columns } from './rows.ts';
 
 const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, version = ?, fencing_token = ?, attempt = ?,
  releases = ?, losses = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
- worker = ?, ended_at = ?, last_error = ?, progress = ?, events = CAST(events || ? AS BLOB)`;
+ worker = ?, ended_at = ?, last_error = ?, progress = ?, lease_secret = ?, events = CAST(events || ? AS BLOB)`;
 
 /**
  * Prepares every SQL statement of the hot path once. Rows are returned as arrays, because rows as objects cost twice as
@@ -27,8 +27,8 @@ export function prepareStatements(db: DatabaseSync) {
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertClaimed:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
-      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, events)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?)
+      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, lease_secret, events)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
     insertResult: write('INSERT OR REPLACE INTO result (seq, result) VALUES (?, ?)'),
@@ -46,7 +46,7 @@ export function prepareStatements(db: DatabaseSync) {
      */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
-      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, events = ?
+      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, lease_secret = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
     /** Writes the success of a task with no flag but `begun`. Most settlements are like this and set few columns. */
     succeed:
