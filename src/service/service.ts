@@ -22,6 +22,7 @@ import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
+import type { QueueChange } from './admin/queue-settings.ts';
 
 /** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
@@ -319,11 +320,8 @@ export interface Service {
 
   queues(tenant: string): Promise<readonly QueueView[]>;
   queue(ref: QueueRef): Promise<QueueView>;
-  updateQueue(
-    ref: QueueRef,
-    change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
-    actor: string,
-  ): Promise<QueueView>;
+  /** Changes a queue's configuration. Rejects with QUEUE_UNKNOWN if the queue does not exist and `create` is not set. */
+  updateQueue(ref: QueueRef, change: QueueChange, actor: string): Promise<QueueView>;
   /**
    * Lists the workers of a queue, or of all queues if `queue` is undefined. The workers of other nodes are listed as those
    * nodes last announced them, at most three minutes ago.
