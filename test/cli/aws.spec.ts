@@ -159,7 +159,7 @@ test.each([
   ['with other keys', ['id'], "its keys are not pk, sk\n  it has no index 'list'"],
   ['without the indexes of Holdfast', ['pk', 'sk'], "it has no index 'list'\n  it has no index 'due'"],
 ])(
-  'aws init leaves a table %s as it is, prints what differs, and ends with status 4',
+  'aws init leaves a table %s as it is, prints what differs, and ends with status 4; a server does not start on it',
   async (_, keys, differences) => {
     const client = tableClient({ ...clientOf(dynoxide.endpoint) });
     const { CreateTableCommand, DescribeTimeToLiveCommand, ScanCommand } = await import(
@@ -185,6 +185,13 @@ test.each([
       expect(err).toContain(differences);
       expect(err).toContain('Name another table, or add what is missing by hand.');
     }
+    const serving = await holdfast(
+      ...['serve', '--engine', 'aws', '--plaintext', '--table', table, '--region', 'eu-central-1', '--json'],
+      ...['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint],
+    );
+    expect(serving).toMatchObject({ code: 2, json: { error: { reason: 'BAD_CONFIGURATION' } } });
+    expect(serving.json.error.message).toContain(`table '${table}' has other keys or indexes than`);
+    expect(serving.json.error.help).toContain(`aws init --table ${table} --check`);
     const ttl = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
     expect(ttl.TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED');
     expect((await client.send(new ScanCommand({ TableName: table }))).Items).toEqual([]);
