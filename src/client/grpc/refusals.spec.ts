@@ -225,8 +225,18 @@ describe('a failed connection is reported with its cause', () => {
   });
 
   it.each([
-    ['closes each connection at once', undefined, 'it accepts the connection and closes it at once', 'balancer'],
-    ['speaks another protocol', 'SSH-2.0-OpenSSH_9.6\r\n', 'the program there speaks another protocol', 'port'],
+    [
+      'closes each connection at once',
+      undefined,
+      'it accepts the connection and closes it at once',
+      'balancer',
+    ],
+    [
+      'speaks another protocol',
+      'SSH-2.0-OpenSSH_9.6\r\n',
+      'the program there speaks another protocol',
+      'port',
+    ],
   ])('when a program listens there that %s', async (_, sent, why, help) => {
     const open = new Set<Socket>();
     const server = createServer((socket) => {

@@ -88,6 +88,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     timekeeper: clock,
     log,
     prioritiesOf,
+    nameFormOf: (queue) => (settings?.has(queue) === true ? (settings.of(queue).nameForm ?? 1) : 2),
     ...clients,
   });
   clock.onFitness(() => logFitness(clock, log));

@@ -31,6 +31,8 @@ export interface QueueSetting {
    * default priorities.
    */
   readonly priorities?: readonly Priority[] | undefined;
+  /** The form of the names of the queue's SQS queues. Absent in a registration by version 0.1.0: form 1. */
+  readonly nameForm?: 1 | 2 | undefined;
   readonly laneRelease?: LaneRelease | undefined;
 }
 
@@ -176,8 +178,12 @@ export class QueueSettings {
   #cacheSetting(key: string, value: StoredSetting): boolean {
     const [tenant = '', queue = ''] = key.split('/');
     const before = this.#settings.get(key);
-    const { paused, onDead, priorities, laneRelease } = value;
-    const optional = { ...(priorities && { priorities }), ...(laneRelease && { laneRelease }) };
+    const { paused, onDead, priorities, nameForm, laneRelease } = value;
+    const optional = {
+      ...(priorities && { priorities }),
+      ...(nameForm && { nameForm }),
+      ...(laneRelease && { laneRelease }),
+    };
     this.#settings.set(key, { tenant, queue, paused, onDead, ...optional });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }

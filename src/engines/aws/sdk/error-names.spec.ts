@@ -44,13 +44,19 @@ it.each([
   'One or more parameter values were invalid: Missing the key id in the item',
 ])('the refusal of DynamoDB %j is explained as a table of another schema', (message) => {
   const thrown = Object.assign(new Error(message), { name: 'ValidationException' });
-  expect(asStoreError(thrown, 'jobs')).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'BAD_CONFIGURATION' });
+  expect(asStoreError(thrown, 'jobs')).toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    reason: 'BAD_CONFIGURATION',
+  });
   const other = Object.assign(new Error('Invalid UpdateExpression'), { name: 'ValidationException' });
   expect(asStoreError(other, 'jobs')).toMatchObject({ code: 'INTERNAL', reason: 'BUG' });
 });
 
 it('an answer with an error is not reported as no answer', () => {
-  const thrown = Object.assign(new Error('oops'), { name: 'InternalServerError', $metadata: { httpStatusCode: 500 } });
+  const thrown = Object.assign(new Error('oops'), {
+    name: 'InternalServerError',
+    $metadata: { httpStatusCode: 500 },
+  });
   const stored = asStoreError(thrown, 'jobs');
   expect(stored.message).toBe('The table answered with the status 500 (InternalServerError: oops).');
   expect(asStoreError(named('TimeoutError'), 'jobs').message).toContain('The table did not answer');
