@@ -4,6 +4,7 @@ import type { Transport } from '../../client/transport.ts';
 import { AdminService, OnDead, type Queue } from '../../rpc/gen/holdfast/v1/admin_service_pb.ts';
 import { withServer } from '../connect.ts';
 import type { Globals } from '../globals.ts';
+import { addRedispatch } from './redispatch.ts';
 
 const { pauseQueue, resumeQueue, updateQueue } = AdminService.method;
 const tenantHelp = 'the tenant; default: your own';
@@ -59,6 +60,7 @@ export function addQueues(program: Command, globals: Globals): void {
       const request = { tenant, name, onDead: numberOf(onDead) };
       await change(globals, (transport) => transport.call(updateQueue, request, {}));
     });
+  addRedispatch(queues, globals);
   const switches = [
     ['pause', pauseQueue, 'give no more tasks of a queue to workers; running tasks go on'],
     ['resume', resumeQueue, 'give the tasks of a paused queue to workers again'],

@@ -136,6 +136,12 @@ class BrokerOnSqs implements SqsBroker {
     );
   }
 
+  async approximateMessages(queue: QueueRef): Promise<number> {
+    const levels = this.#enabled(queue).map((level) => this.#sqsQueueOf(queue, level).approximateMessages());
+    const counts = await this.#inFlight.run(() => Promise.all(levels));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   stopReceiving(): void {
     this.#inFlight.stopReceiving(() => this.#returnBuffered());
   }
