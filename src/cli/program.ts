@@ -10,6 +10,7 @@ import { addCerts } from './verbs/certs.ts';
 import { addDev } from './verbs/dev.ts';
 import { addDlq } from './verbs/dlq.ts';
 import { addList } from './verbs/list.ts';
+import { addQueues } from './verbs/queues.ts';
 import { addRedrive } from './verbs/redrive.ts';
 import { addServe } from './verbs/serve.ts';
 import { addShow } from './verbs/show.ts';
@@ -43,6 +44,7 @@ function build(): { program: Command; globals: Globals } {
     addList,
     addCancel,
     addRedrive,
+    addQueues,
     addCerts,
     addAws,
     addDlq,

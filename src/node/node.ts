@@ -113,6 +113,7 @@ async function startOn(
   options: { readonly log: Log; readonly node?: string | undefined; readonly duties?: DutyOptions },
 ): Promise<HoldfastNode> {
   try {
+    if (options.duties?.takesPart !== false) await opened.check?.();
     return await startNode({ ...opened, ...options, duties: { ...opened.duties, ...options.duties } });
   } catch (thrown) {
     await opened.engine.close();

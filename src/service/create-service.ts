@@ -14,6 +14,7 @@ import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
+import { redispatch } from './redrive/redispatch.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
 import { RedriveNotes } from './redrive/redrive-notes.ts';
 import { Rebalance } from './reserved/rebalance.ts';
@@ -117,6 +118,7 @@ function serviceOf(context: ServiceContext): Service {
     redrive: async (tenant, id, actor) => view(context, await redrive(context, tenant, id, actor), false),
     redriveMany: (request) => redriveMany(context, request),
     drainDeadLetters: (request) => drainDeadLetters(context, request),
+    redispatch: (request) => redispatch(context, request),
     openSession: (hello, sink) => openSession(context, hello, sink),
     settle: (items, to) => settle(context, items, to),
     heartbeat: (items, from) => heartbeat(context, items, from),

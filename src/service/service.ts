@@ -22,6 +22,7 @@ import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
+import type { QueueChange } from './admin/queue-settings.ts';
 
 /** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
@@ -247,6 +248,35 @@ export interface DrainedDeadLetters extends QueueRef {
   readonly isComplete: boolean;
 }
 
+export interface RedispatchRequest {
+  readonly queue: QueueRef;
+  /** True if tasks are only counted and nothing is sent. */
+  readonly dryRun: boolean;
+  /** This signal ends the work after the current batch. */
+  readonly signal: AbortSignal;
+  /** Called after each page of tasks with the counts until then. */
+  onProgress?(counts: Pick<Redispatched, 'examined' | 'needed' | 'sent' | 'failed'>): void;
+}
+
+/** The result of sending the dispatch messages of a queue's tasks again. */
+export interface Redispatched extends QueueRef {
+  /** How many tasks of the queue were examined, ended ones too. */
+  readonly examined: number;
+  /**
+   * The messages that there must be: one for each unfinished task that waits for no time ahead and is the first of its lane, or
+   * in none.
+   */
+  readonly needed: number;
+  readonly sent: number;
+  readonly failed: number;
+  /** The first error of a message that could not be sent. */
+  readonly error: HoldfastError | undefined;
+  /** About how many messages the SQS queues held before, as SQS said. Undefined if the broker cannot know. */
+  readonly messages: number | undefined;
+  /** False if the work was interrupted. */
+  readonly isComplete: boolean;
+}
+
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
@@ -326,6 +356,12 @@ export interface Service {
    */
   drainDeadLetters(request: DrainDeadLettersRequest): Promise<readonly DrainedDeadLetters[]>;
 
+  /**
+   * Sends a dispatch message for each unfinished task of a queue, on an operator's request, after messages were lost. Rejects
+   * with FAILED_PRECONDITION if the engine's messages are part of its store.
+   */
+  redispatch(request: RedispatchRequest): Promise<Redispatched>;
+
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
   heartbeat(items: readonly HeartbeatItem[], context: ReportContext): Promise<readonly HeartbeatAnswer[]>;
@@ -333,11 +369,8 @@ export interface Service {
 
   queues(tenant: string): Promise<readonly QueueView[]>;
   queue(ref: QueueRef): Promise<QueueView>;
-  updateQueue(
-    ref: QueueRef,
-    change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
-    actor: string,
-  ): Promise<QueueView>;
+  /** Changes a queue's configuration. Rejects with QUEUE_UNKNOWN if the queue does not exist and `create` is not set. */
+  updateQueue(ref: QueueRef, change: QueueChange, actor: string): Promise<QueueView>;
   /**
    * Lists the workers of a queue, or of all queues if `queue` is undefined. The workers of other nodes are listed as those
    * nodes last announced them, at most three minutes ago.

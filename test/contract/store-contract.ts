@@ -15,6 +15,7 @@ import { lanes } from './store/lanes.ts';
 import { leaseSecrets } from './store/lease-secrets.ts';
 import { limitChecks } from './store/limits.ts';
 import { lists } from './store/lists.ts';
+import { queueChanges } from './store/queues.ts';
 import { randomActions } from './store/random-actions.ts';
 import { registryEntries } from './store/registry.ts';
 import { renewals } from './store/renewals.ts';
@@ -38,6 +39,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'limits of task types, and turns of queues': limitsAndTurns,
   'visibility timeouts': visibility,
   'the registry': registryEntries,
+  'changes of queues': queueChanges,
   closing,
   'random sequences of actions': randomActions,
 };

@@ -94,7 +94,13 @@ export interface Redrive {
   readonly actor: string;
 }
 
-export type Command = Claim | Expire | Lapse | Settle | Unassign | Cancel | Redrive;
+/** The command that lets the later tasks of a lane run although a dead task held the lane. */
+export interface ReleaseLane {
+  readonly kind: 'releaseLane';
+  readonly actor: string;
+}
+
+export type Command = Claim | Expire | Lapse | Settle | Unassign | Cancel | Redrive | ReleaseLane;
 
 export type Rejection =
   /** The task has ended, so it cannot be claimed, cancelled, expired or lapsed. */

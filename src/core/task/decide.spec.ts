@@ -150,6 +150,27 @@ describe('a cancel', () => {
   });
 });
 
+describe('the release of a lane', () => {
+  function holder(): TaskLife {
+    const life = new TaskLife({}, { inLane: true, onDead: 'hold' });
+    life.claim();
+    life.settle('fatal');
+    return life;
+  }
+
+  it('lets the next task of the lane run, and the task stays dead', () => {
+    const life = holder();
+    expect(kinds(life.releaseLane())).toEqual(['laneReleased']);
+    expect(life.head).toMatchObject({ state: 'dead', holdsLane: false, handOver: true, endedAtMs: startMs });
+    expect(kinds(life.handedOver().redrive())).toEqual(['redriven']);
+  });
+
+  it('is refused while the queue’s setting is to hold, and for a task that holds no lane', () => {
+    expect(kinds(holder().do({ kind: 'releaseLane', actor: 'operator' }))).toEqual({ why: 'nothingDue' });
+    expect(kinds(new TaskLife().releaseLane())).toEqual({ why: 'nothingDue' });
+  });
+});
+
 describe('a redrive', () => {
   function dead(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
     const life = new TaskLife(...args);

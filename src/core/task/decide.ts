@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Cancel, Claim, Command, Decision, Expire, Redrive, Unassign } from './command.ts';
+import type { Cancel, Claim, Command, Decision, Expire, Redrive, ReleaseLane, Unassign } from './command.ts';
 import {
   accepted,
   died,
@@ -114,6 +114,11 @@ function redrive(head: Head, facts: Facts, command: Redrive, nowMs: number): Dec
   return { ...decision, head: { ...decision.head, waitUntilMs: nowMs } };
 }
 
+function releaseLane(head: Head, { onDead }: Facts, { actor }: ReleaseLane, nowMs: number): Decision {
+  if (!head.holdsLane || onDead !== 'release') return rejected({ why: 'nothingDue' });
+  return accepted(head, [{ kind: 'laneReleased', atMs: nowMs, actor }]);
+}
+
 /**
  * Computes the effect of a command on a task: the events to append and the head after them, or a rejection.
  * It is a pure function: the caller passes the time, the jitter and the actor. There are no events if the
@@ -135,5 +140,7 @@ export function decide(head: Head, facts: Facts, command: Command, nowMs: number
       return cancel(head, command, nowMs);
     case 'redrive':
       return redrive(head, facts, command, nowMs);
+    case 'releaseLane':
+      return releaseLane(head, facts, command, nowMs);
   }
 }

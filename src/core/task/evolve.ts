@@ -118,6 +118,8 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         endedAtMs: undefined,
         deadReason: undefined,
       };
+    case 'laneReleased':
+      return { ...head, version, holdsLane: false, handOver: head.inLane };
     case 'unknown':
       return { ...head, version };
   }

@@ -54,7 +54,7 @@ export interface Head {
   readonly inLane: boolean;
   /** True if the task has ended and the next task of its lane is not dispatched yet. */
   readonly handOver: boolean;
-  /** True if the task is dead and the later tasks of its lane wait until it is redriven or skipped. */
+  /** True if the task is dead and the later tasks of its lane wait until it is redriven, skipped or released. */
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;

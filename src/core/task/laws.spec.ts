@@ -93,12 +93,13 @@ describe('after any sequence of commands on a task', () => {
     );
   });
 
-  it('the end of a task is final, except for a redrive and the skip of a dead task that blocks its lane', () => {
+  it('the end of a task is final, except for a redrive, and the skip or the release of a dead task that blocks its lane', () => {
     always((life, before) => {
       if (!isEnded(before) || life.head.version === before.version) return;
       expect(before.state).toBe('dead');
       const last = life.events.at(-1)?.kind;
-      expect(last === 'redriven' || (last === 'cancelled' && before.holdsLane)).toBe(true);
+      const frees = last === 'cancelled' || last === 'laneReleased';
+      expect(last === 'redriven' || (frees && before.holdsLane)).toBe(true);
     });
   });
 

@@ -5,6 +5,22 @@ import type { Priority } from '../../core/priority.ts';
 import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { Registry } from '../../ports/registry.ts';
 
+/** The order to free the lanes that dead tasks of a queue hold, until the node that reconciles the queue has done it. */
+export interface LaneRelease {
+  /** When the queue's `onDead` was set to `release`, in ms. */
+  readonly sinceMs: number;
+  /** The identity that set it. */
+  readonly actor: string;
+}
+
+/** A change of a queue's configuration by an operator. Parts that are absent stay as they are. */
+export interface QueueChange {
+  readonly paused?: boolean | undefined;
+  readonly onDead?: 'release' | 'hold' | undefined;
+  /** True if a missing queue is created first. Default: the change of a missing queue is refused. */
+  readonly create?: boolean | undefined;
+}
+
 export interface QueueSetting {
   readonly tenant: string;
   readonly queue: string;
@@ -15,6 +31,9 @@ export interface QueueSetting {
    * default priorities.
    */
   readonly priorities?: readonly Priority[] | undefined;
+  /** The form of the names of the queue's SQS queues. Absent in a registration by version 0.1.0: form 1. */
+  readonly nameForm?: 1 | 2 | undefined;
+  readonly laneRelease?: LaneRelease | undefined;
 }
 
 /** A queue's configuration as stored in the registry, under the key `tenant/queue`. */
@@ -76,12 +95,7 @@ export class QueueSettings {
    * throws QUEUE_UNKNOWN.
    */
   async ensure(ref: QueueRef): Promise<void> {
-    if (this.#settings.has(queueKey(ref))) return;
-    const found = await this.#registry.get(kind, queueKey(ref));
-    if (found !== undefined) {
-      this.#cacheSetting(found.key, found.value as StoredSetting);
-      return;
-    }
+    if (this.#settings.has(queueKey(ref)) || (await this.#find(ref))) return;
     if (!this.#createOnUse) throw this.unknownQueue(ref);
     this.#ensureRoomFor(ref);
     this.#creating.set(queueKey(ref), ref);
@@ -96,16 +110,47 @@ export class QueueSettings {
     }
   }
 
-  async update(ref: QueueRef, change: Partial<StoredSetting>): Promise<QueueSetting> {
-    await this.ensure(ref);
+  /**
+   * Reads an unknown queue's configuration from the registry, for a caller that may wait for a queue's first task: an unknown
+   * queue then has the initial configuration, and nothing is created, because the name may be mistyped.
+   *
+   * @throws HoldfastError QUEUE_UNKNOWN if this node does not create queues at their first use.
+   */
+  async look(ref: QueueRef): Promise<void> {
+    if (this.#settings.has(queueKey(ref)) || (await this.#find(ref)) || this.#createOnUse) return;
+    throw this.unknownQueue(ref);
+  }
+
+  /**
+   * Changes the configuration of a queue that exists. `create` creates a missing one first, if this node may create queues.
+   *
+   * @throws HoldfastError QUEUE_UNKNOWN if the queue does not exist.
+   */
+  async update(ref: QueueRef, change: Partial<StoredSetting>, create = false): Promise<QueueSetting> {
+    if (create) await this.ensure(ref);
     for (;;) {
       const found = await this.#registry.get(kind, queueKey(ref));
-      const next = { ...initial, ...(found?.value as StoredSetting | undefined), ...change };
-      if (await this.#registry.put(kind, queueKey(ref), next, found?.rev ?? 'absent')) {
+      if (found === undefined) {
+        await this.refresh();
+        throw this.unknownQueue(ref);
+      }
+      const next = { ...initial, ...(found.value as StoredSetting), ...change };
+      if (await this.#registry.put(kind, queueKey(ref), next, found.rev)) {
         if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners([ref]);
         return this.of(ref);
       }
     }
+  }
+
+  /** Forgets the order to free the queue's held lanes, unless a newer one was given. */
+  async laneReleaseDone(ref: QueueRef, done: LaneRelease): Promise<void> {
+    const found = await this.#registry.get(kind, queueKey(ref));
+    if (found === undefined) return;
+    const { laneRelease, ...rest } = found.value as StoredSetting;
+    if (laneRelease?.sinceMs === done.sinceMs) {
+      if (!(await this.#registry.put(kind, queueKey(ref), rest, found.rev))) return;
+      this.#cacheSetting(queueKey(ref), rest);
+    } else this.#cacheSetting(queueKey(ref), found.value as StoredSetting);
   }
 
   /**
@@ -117,12 +162,19 @@ export class QueueSettings {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Reads a queue's configuration from the registry. Returns false if the queue does not exist. */
+  async #find(ref: QueueRef): Promise<boolean> {
+    const found = await this.#registry.get(kind, queueKey(ref));
+    if (found !== undefined) this.#cacheSetting(found.key, found.value as StoredSetting);
+    return found !== undefined;
+  }
+
   unknownQueue(ref: QueueRef): HoldfastError {
     const names = this.ofTenant(ref.tenant).map((setting) => setting.queue);
     const meant = nearest(ref.queue, names);
     const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
     const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
-    const create = this.#createOnUse ? 'submit to it once' : `\`${initCommandFor(ref)}\``;
+    const create = `\`${this.#createOnUse ? createCommandFor(ref) : initCommandFor(ref)}\``;
     return new HoldfastError(
       'NOT_FOUND',
       'QUEUE_UNKNOWN',
@@ -137,9 +189,14 @@ export class QueueSettings {
   #cacheSetting(key: string, value: StoredSetting): boolean {
     const { tenant, queue } = refOf(key);
     const before = this.#settings.get(key);
-    const { paused, onDead, priorities } = value;
     if (before === undefined) this.#queuesByTenant.set(tenant, (this.#queuesByTenant.get(tenant) ?? 0) + 1);
-    this.#settings.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
+    const { paused, onDead, priorities, nameForm, laneRelease } = value;
+    const optional = {
+      ...(priorities && { priorities }),
+      ...(nameForm && { nameForm }),
+      ...(laneRelease && { laneRelease }),
+    };
+    this.#settings.set(key, { tenant, queue, paused, onDead, ...optional });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }
 
@@ -172,8 +229,15 @@ function refOf(key: string): QueueRef {
  * engine knows that name.
  */
 function initCommandFor({ tenant, queue }: QueueRef): string {
-  const tenantFlag = tenant === 'default' ? '' : `--tenant ${tenant} `;
-  return `holdfast aws init --table <name> ${tenantFlag}--queue ${queue}`;
+  return `holdfast aws init --table <name> ${tenantFlag(tenant)}--queue ${queue}`;
+}
+
+function createCommandFor({ tenant, queue }: QueueRef): string {
+  return `holdfast queues create ${tenantFlag(tenant)}${queue}`;
+}
+
+function tenantFlag(tenant: string): string {
+  return tenant === 'default' ? '' : `--tenant ${tenant} `;
 }
 
 function tooManyQueues({ tenant, queue }: QueueRef): HoldfastError {

@@ -34,7 +34,8 @@ async function startNode() {
     });
     return answered;
   };
-  const pause = (queue: string, paused = true) => service.updateQueue(ref(queue), { paused }, 'op');
+  const pause = (queue: string, paused = true) =>
+    service.updateQueue(ref(queue), { paused, create: true }, 'op');
   const submit = (queue: string, key: string) =>
     service.submit(ref(queue), [item(key)], { notAfterMs: undefined });
   return { clock, claim, pause, submit, receiveCount: () => receiveCount };

@@ -17,7 +17,7 @@ async function unpausedQueuesOf(
 ): Promise<QueueRef[]> {
   const open: QueueRef[] = [];
   for (const queue of queues) {
-    await context.queues.ensure({ tenant, queue });
+    await context.queues.look({ tenant, queue });
     if (!context.queues.of({ tenant, queue }).paused) open.push({ tenant, queue });
   }
   return open;
