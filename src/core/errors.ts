@@ -52,6 +52,8 @@ export const reasons = [
   'DENIED',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TOO_MANY_QUEUES',
   'BAD_SEQUENCE',
   'TIMED_OUT',
@@ -91,6 +93,8 @@ const retryableReasons: ReadonlySet<Reason> = new Set([
   'CONFLICT',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TIMED_OUT',
 ]);
 

@@ -2,17 +2,13 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
+import { timing } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
 import type { PolicySource } from './policy-file.ts';
 
-/**
- * Time in ms after which a connection without an authorized identity is closed. Health checks, which need no identity,
- * take less time.
- */
-const anonymousMs = 60_000;
 /** The maximum number of connections without an authorized identity that one listener keeps open. */
 const mostAnonymous = 256;
 /**
@@ -119,9 +115,12 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Registers a socket as an open connection. Must be called after the TLS handshake. */
-  open(socket: Socket): void {
-    if (socket.destroyed) return;
+  /**
+   * Registers a socket as an open connection. Must be called after the TLS handshake. Returns undefined if the socket is
+   * closed.
+   */
+  open(socket: Socket): Connection | undefined {
+    if (socket.destroyed) return undefined;
     const connection = new OpenConnection(
       socket,
       (peer) => this.#authorize(peer),
@@ -136,6 +135,7 @@ export class Connections {
       this.#open.delete(connection);
       if (this.#open.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
+    return connection;
   }
 
   /** Resolves when no connection is open. */
@@ -156,7 +156,7 @@ export class Connections {
   #limitAnonymous(socket: Socket): () => void {
     if (this.#anonymousCount >= mostAnonymous) socket.destroy();
     this.#anonymousCount++;
-    const cancel = this.#deps.clock.after(anonymousMs, () => socket.destroy());
+    const cancel = this.#deps.clock.after(timing.strangerMs, () => socket.destroy());
     return () => {
       this.#anonymousCount--;
       cancel();

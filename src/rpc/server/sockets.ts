@@ -59,6 +59,9 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
     // A closed TLS socket has lost its remote address, but the TCP socket below the TLS socket still has the address.
     const { remoteAddress, remotePort } = socket.remoteAddress === undefined ? (raw ?? socket) : socket;
     const reason = error.code ?? error.message;
+    // Node leaves the connection open if the handshake did not end in time.
+    raw?.destroy();
+    socket.destroy();
     log.warn(
       { listener, peer: `${remoteAddress}:${remotePort}`, reason },
       'a connection was refused: the TLS handshake failed',
