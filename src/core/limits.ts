@@ -125,6 +125,11 @@ export interface Limits {
   readonly connectionReserve: number;
   readonly connectionsOfReserve: number;
   /**
+   * The maximum number of connections of one listener beyond the limits of identities. Their calls are answered with the
+   * error before they are closed. A further connection closes the oldest one.
+   */
+  readonly surplusConnections: number;
+  /**
    * The maximum number of connections of one listener whose peers have no identity that may make calls: the strangers. A
    * further connection closes the oldest one.
    */
@@ -222,6 +227,7 @@ export const limits: Limits = Object.freeze({
   connectionsPerIdentity: 1_024,
   connectionReserve: 512,
   connectionsOfReserve: 16,
+  surplusConnections: 64,
   strangers: 256,
   strangersPerAddress: 64,
   callsPerConnection: 1_000,
@@ -297,6 +303,8 @@ export const timing = Object.freeze({
   headersMs: 10 * second,
   /** The time in which the message of a call must have arrived, counted from its first byte or the call's headers. */
   requestMs: 30 * second,
+  /** The life of a connection beyond the limits of its identity, in which its calls are answered with the error. */
+  surplusMs: second,
   /** The longest life of the connection of a peer without an identity. Health checks take less time. */
   strangerMs: 30 * second,
 });

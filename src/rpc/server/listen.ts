@@ -8,6 +8,7 @@ import type { CertificateFiles } from '../../tls/load.ts';
 import { ensurePlaintextAllowed } from '../../tls/loopback.ts';
 import { type Renewable, renewCertificates, serverTls } from '../../tls/secure-context.ts';
 import type { Api } from '../api/api.ts';
+import type { ConnectionLimits } from '../auth/connection-counts.ts';
 import { Connections } from '../auth/connections.ts';
 import { type PolicySource, policySource } from '../auth/policy-file.ts';
 import { Admission, type AdmissionOptions } from './admission/admission.ts';
@@ -53,7 +54,9 @@ export interface ListenOptions {
   readonly bounds?: ListenBounds | undefined;
 }
 
-export type ListenBounds = Omit<AdmissionOptions, 'clock'>;
+export type ListenBounds = Omit<AdmissionOptions, 'clock'> & {
+  readonly connections?: ConnectionLimits;
+};
 
 export interface ListeningServer {
   readonly grpcPort: number;
@@ -164,10 +167,10 @@ const shuttingDown = new HoldfastError('UNAVAILABLE', 'DRAINING', 'The server is
 });
 
 async function openGrpc(
-  { api, grpc, clock, log }: ListenOptions,
+  { api, grpc, clock, log, bounds }: ListenOptions,
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('grpc', { policy, clock, log });
+  const connections = new Connections('grpc', { policy, clock, log, most: bounds?.connections });
   const authenticator = new Authenticator(log);
   const sessions = new GrpcSessions({ api, authenticator, admission, health, clock });
   const accept = (socket: Socket): void => {
@@ -205,11 +208,11 @@ function renew(
 }
 
 async function openHttp(
-  { api, clock, log }: ListenOptions,
+  { api, clock, log, bounds }: ListenOptions,
   http: HttpEndpoint,
   { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('http', { policy, clock, log });
+  const connections = new Connections('http', { policy, clock, log, most: bounds?.connections });
   const authenticator = new Authenticator(log);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
   const server = httpServer(tls, {
