@@ -52,6 +52,8 @@ export const reasons = [
   'DENIED',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TOO_MANY_QUEUES',
   'LIMIT_REACHED',
   'BAD_SEQUENCE',
@@ -93,6 +95,8 @@ const retryableReasons: ReadonlySet<Reason> = new Set([
   'SLOW_READER',
   'TOO_MANY_STREAMS',
   'LIMIT_REACHED',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TIMED_OUT',
 ]);
 

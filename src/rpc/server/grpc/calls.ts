@@ -38,14 +38,14 @@ export interface StartedCall {
 }
 
 /**
- * Authenticates the caller of a gRPC call. Throws UNAUTHENTICATED or PERMISSION_DENIED if the server refuses the
- * caller.
+ * Identifies the caller of a gRPC call, which was admitted at its headers. Throws UNAUTHENTICATED or PERMISSION_DENIED if
+ * the server refuses the caller.
  */
 export function startCall(
   call: GrpcCall,
   { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
 ): StartedCall {
-  const { identity, connection } = authenticator.authenticate(socketOf(call), call.metadata.getMap());
+  const { identity, connection } = authenticator.callerOf(socketOf(call));
   const abort = new AbortController();
   // grpc-js emits 'cancelled' for calls that were answered too. One shared error object saves creating one for each
   // call.
