@@ -1,10 +1,10 @@
 import type { QueueChange } from '../../service/admin/queue-settings.ts';
 import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
-import { mayUseQueue, requireQueue } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { admit } from './guard.ts';
 import type { MethodHandlers } from './method-handlers.ts';
+import { mayUseQueue, requireQueue } from './permission/access.ts';
+import { admit } from './permission/guard.ts';
 import * as requests from './validation/requests.ts';
 import { onDeadNumbers, wordOf } from './wire/enums.ts';
 import { queueToWire, workerToWire } from './wire/to-wire.ts';

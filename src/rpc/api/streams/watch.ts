@@ -10,10 +10,10 @@ import {
   type WatchTasksResponse,
   WatchTasksResponseSchema,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
-import { tenantOf } from '../access.ts';
 import type { Api, CallContext } from '../api.ts';
 import type { ApiDeps } from '../api-deps.ts';
-import { admit, admitTask } from '../guard.ts';
+import { tenantOf } from '../permission/access.ts';
+import { admit, admitTask } from '../permission/guard.ts';
 import * as requests from '../validation/requests.ts';
 import { errorFromWire } from '../wire/from-wire.ts';
 import { errorToWire, updateToWire } from '../wire/to-wire.ts';

@@ -6,9 +6,9 @@
 import { HoldfastError } from '../../../core/errors.ts';
 import { limits, timing } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
-import { requireVerb } from '../../api/access.ts';
 import type { Identity } from '../../api/api.ts';
-import { verbOf } from '../../api/verbs.ts';
+import { requireVerb } from '../../api/permission/access.ts';
+import { verbOf } from '../../api/permission/verbs.ts';
 import { type Connection, connectionOf } from '../../auth/connections.ts';
 import { type Authenticator, connectionClosed } from '../authenticator.ts';
 import { type CallBytes, ReceivingBudget, type ReceivingLimits } from './receiving-budget.ts';

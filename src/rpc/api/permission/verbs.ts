@@ -2,7 +2,7 @@
  * The verb that each call requires. The listeners check it before they read a call's message, and the calls themselves
  * check it again.
  */
-import type { Verb } from './api.ts';
+import type { Verb } from '../api.ts';
 
 type VerbsOf = Readonly<Record<string, Verb>>;
 

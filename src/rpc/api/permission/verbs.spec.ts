@@ -7,10 +7,10 @@ import {
   callContext,
   payload,
   rejectionOf,
-} from '../../../test/fixtures/api-node.ts';
-import { OnDead } from '../gen/holdfast/v1/admin_service_pb.ts';
-import { FailReason } from '../gen/holdfast/v1/worker_service_pb.ts';
-import { services } from '../server/grpc/grpc.ts';
+} from '../../../../test/fixtures/api-node.ts';
+import { OnDead } from '../../gen/holdfast/v1/admin_service_pb.ts';
+import { FailReason } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import { services } from '../../server/grpc/grpc.ts';
 import { verbOf } from './verbs.ts';
 
 const id = { id: 'x' };
