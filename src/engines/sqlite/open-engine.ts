@@ -40,6 +40,11 @@ export interface SqliteOptions {
    * $HOLDFAST_COMMIT_MARK, if set.
    */
   readonly commitMark?: string | undefined;
+  /**
+   * The interval in ms at which the engine checks, without any commit too, that its files were not moved, removed or
+   * replaced. Default: only commits check it.
+   */
+  readonly checkFilesEveryMs?: number | undefined;
   /** How many ready tasks, and how many bytes of them, are cached in memory. */
   readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
 }
@@ -73,13 +78,14 @@ function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
 }
 
 function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
-  const { db } = file;
+  const { db, files } = file;
   const sql = prepareStatements(db);
   const names = new InternedNames(db);
   const [lastSeq] = sql.lastSeq.get('seq') as unknown as [number];
   return {
     path: options.path,
     db,
+    files,
     sql,
     names,
     readyIndex: new ReadyIndex(sourceOf(sql, names), { ...readyCacheSizes, ...options.readyCache }),

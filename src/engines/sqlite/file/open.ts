@@ -6,11 +6,13 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { asStoreError, failureKindOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
+import { OpenFiles } from './open-files.ts';
 import { prepareSchema } from './schema.ts';
 import { ensureWholeText } from './whole-text.ts';
 
@@ -77,10 +79,75 @@ function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
   if (found !== 'ok') throw storeCorrupt(path, found);
 }
 
+/** The store files that this process holds, as device and inode. */
+const held = new Set<string>();
+/** The databases that this process left open, kept from the garbage collector, which would close them. */
+const left: DatabaseSync[] = [];
+
+/**
+ * Keeps a database open until the process has ended. A close would write into files, and delete a log, that may be
+ * those of another store by now. Node closes open databases when a program ends by itself, but not in `process.exit`.
+ */
+function leaveOpen(db: DatabaseSync): void {
+  if (left.push(db) === 1) process.on('exit', (status) => process.exit(status));
+}
+
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(path, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
 export interface StoreFile {
   readonly db: DatabaseSync;
+  readonly files: OpenFiles;
+  /** True once `leave` was called. */
+  readonly isLeft: boolean;
   /** Closes the store's file and releases its lock. Idempotent. */
   close(): void;
+  /**
+   * Stops the use of the store's file without closing it, because its names may be those of other files by now. A log
+   * that was moved away is closed, because its commits are in the store's file.
+   */
+  leave(): void;
+}
+
+/** Copies the write-ahead log into the store's file. Returns false if SQLite could not copy all of it. */
+function saveLog(db: DatabaseSync): boolean {
+  try {
+    const { busy, log, checkpointed } = db.prepare('PRAGMA wal_checkpoint(FULL)').get() ?? {};
+    return busy === 0 && log === checkpointed;
+  } catch {
+    return false;
+  }
+}
+
+function openFiles(db: DatabaseSync, path: string, file: number): OpenFiles {
+  return new OpenFiles(path, `${db.location() ?? path}-wal`, file, () => saveLog(db));
+}
+
+function storeFile(db: DatabaseSync, files: OpenFiles, pidPath: string, identity: string): StoreFile {
+  let isLeft = false;
+  held.add(identity);
+  return {
+    db,
+    files,
+    get isLeft() {
+      return isLeft;
+    },
+    close() {
+      if (!db.isOpen) return;
+      rmSync(pidPath, { force: true });
+      db.close();
+      files.close();
+      held.delete(identity);
+    },
+    leave() {
+      isLeft = true;
+      if (files.isLogSaved) rmSync(pidPath, { force: true });
+      if (!files.isLogSaved || existsSync(files.logPath)) leaveOpen(db);
+      else this.close();
+    },
+  };
 }
 
 /**
@@ -88,13 +155,18 @@ export interface StoreFile {
  * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text
  * unchanged.
  */
-export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
+export function openStoreFile(relativePath: string, checkUpToBytes: number): StoreFile {
+  const path = resolve(relativePath);
   const pidPath = `${path}.pid`;
   checkWritable(path);
+  // A descriptor of the file that is closed in this process ends the locks of all the others.
+  if (existsSync(path) && held.has(identityOf(path))) throw storeLocked(path, holderOf(pidPath));
   let db: DatabaseSync | undefined;
+  let file: number | undefined;
+  let files: OpenFiles;
   try {
     // Only this user may read the payloads in the store's file. SQLite gives the -wal and -shm files the same mode.
-    closeSync(openSync(path, 'a', 0o600));
+    file = openSync(path, 'a+', 0o600);
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
     ensureWholeText(db);
     db.exec(settings);
@@ -102,18 +174,12 @@ export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
     writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    files = openFiles(db, path, file);
   } catch (thrown) {
     db?.close();
+    if (file !== undefined) closeSync(file);
     if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
     throw asStoreError(thrown, path);
   }
-  const open = db;
-  return {
-    db: open,
-    close() {
-      if (!open.isOpen) return;
-      rmSync(pidPath, { force: true });
-      open.close();
-    },
-  };
+  return storeFile(db, files, pidPath, identityOf(path));
 }
