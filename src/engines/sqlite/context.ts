@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ReadyIndex } from './broker/ready-index.ts';
-import type { OpenFiles } from './file/open-files.ts';
+import type { StoreFile } from './file/store-file.ts';
 import type { InternedNames } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
@@ -27,7 +27,7 @@ export interface Stats {
 export interface SqliteContext {
   readonly path: string;
   readonly db: DatabaseSync;
-  readonly files: Pick<OpenFiles, 'check' | 'recordWrite'>;
+  readonly file: Pick<StoreFile, 'check' | 'beforeCommit' | 'afterCommit' | 'afterCheckpoint'>;
   readonly sql: Statements;
   readonly names: InternedNames;
   readonly readyIndex: ReadyIndex;

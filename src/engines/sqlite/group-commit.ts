@@ -192,7 +192,7 @@ export class GroupCommitter {
 
   #checkFiles(): void {
     this.#filesCheckedAtMs = this.#context.clock.monotonic();
-    const error = this.#context.files.check();
+    const error = this.#context.file.check();
     if (error !== undefined) throw error;
   }
 
@@ -263,16 +263,18 @@ export class GroupCommitter {
   }
 
   #transaction(batch: CommitBatch): void {
-    const { sql, names, stats } = this.#context;
+    const { sql, names, stats, file } = this.#context;
     const isFull = this.#fullDisk.isFull;
     sql.begin.run();
     for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, isFull), asFailed);
     for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, isFull), asFailed);
     for (const call of batch.writes) this.#apply(call, runWrite, (error) => error);
     stats.rowsWritten += names.writeCounts();
+    file.beforeCommit();
     this.#mark.before();
     sql.commit.run();
     this.#mark.after();
+    file.afterCommit();
     stats.commits++;
   }
 

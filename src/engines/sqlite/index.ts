@@ -3,7 +3,7 @@ import { SqliteBroker } from './broker/broker.ts';
 import type { SqliteContext, Stats } from './context.ts';
 import { Checkpoints } from './file/checkpoint.ts';
 import { commitMark } from './file/commit-mark.ts';
-import type { StoreFile } from './file/open.ts';
+import type { StoreFile } from './file/store-file.ts';
 import { GroupCommitter } from './group-commit.ts';
 import { openParts, type SqliteOptions } from './open-engine.ts';
 import { createRegistry } from './registry.ts';

@@ -6,7 +6,8 @@ import { ReadyIndex } from './broker/ready-index.ts';
 import { newStats, type SqliteContext } from './context.ts';
 import { asStoreError } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
-import { openStoreFile, type StoreFile } from './file/open.ts';
+import { openStoreFile } from './file/open.ts';
+import type { StoreFile } from './file/store-file.ts';
 import { addressOf } from './rows/ids.ts';
 import { InternedNames } from './rows/interned-names.ts';
 import { type Row, snapshotOf } from './rows/rows.ts';
@@ -78,14 +79,14 @@ function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
 }
 
 function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
-  const { db, files } = file;
+  const { db } = file;
   const sql = prepareStatements(db);
   const names = new InternedNames(db);
   const [lastSeq] = sql.lastSeq.get('seq') as unknown as [number];
   return {
     path: options.path,
     db,
-    files,
+    file,
     sql,
     names,
     readyIndex: new ReadyIndex(sourceOf(sql, names), { ...readyCacheSizes, ...options.readyCache }),
@@ -109,7 +110,8 @@ export interface EngineParts {
  * closed.
  */
 export function openParts(options: SqliteOptions): EngineParts {
-  const file = openStoreFile(options.path, options.checkUpToBytes ?? checkUpToBytes);
+  const mostBytes = options.checkUpToBytes ?? checkUpToBytes;
+  const file = openStoreFile(options.path, mostBytes, () => options.clock.uuid());
   try {
     const context = contextOf(file, options);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;

@@ -28,10 +28,10 @@ export class Checkpoints {
   }
 
   run(): void {
-    const { clock, sql, stats, files } = this.#context;
+    const { clock, sql, stats, file } = this.#context;
     const fromMs = clock.monotonic();
     sql.checkpoint.get();
-    files.recordWrite();
+    file.afterCheckpoint();
     stats.checkpoints++;
     stats.checkpointMaxMs = Math.max(stats.checkpointMaxMs, clock.monotonic() - fromMs);
   }

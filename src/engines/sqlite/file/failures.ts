@@ -82,6 +82,19 @@ export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
   });
 }
 
+/** Returns the error for a store whose log or file lacks commits that were acknowledged. */
+export function commitsMissing(path: string, text: string): HoldfastError {
+  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', text, {
+    help: `Nothing was changed. Put the right files back, or restore a backup. To go on without the missing commits: holdfast check ${path} --accept-loss`,
+  });
+}
+
+export function noStore(path: string): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', `${path} does not exist`, {
+    help: 'Name the file of a store.',
+  });
+}
+
 export function damagedTask(taskId: string): HoldfastError {
   return new HoldfastError(
     'DATA_LOSS',

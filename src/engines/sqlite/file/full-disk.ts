@@ -23,14 +23,14 @@ const recheckMs = 1_000;
  * ballast file.
  */
 export class FullDisk {
-  readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'files'>;
+  readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'file'>;
   readonly #options: FullDiskOptions;
   readonly #ballastPath: string;
   #isFull = false;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
-    context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'files'>,
+    context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'file'>,
     options: FullDiskOptions,
   ) {
     this.#context = context;
@@ -123,7 +123,7 @@ export class FullDisk {
       // The checkpoint found no disk space either. The next write shows whether the space of the deleted ballast file
       // is enough.
     }
-    this.#context.files.recordWrite();
+    this.#context.file.afterCheckpoint();
   }
 
   #pragma(name: string): number {

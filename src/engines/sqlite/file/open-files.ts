@@ -1,6 +1,6 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import type { HoldfastError } from '../../../core/errors.ts';
-import { logMoved, storeMoved } from './failures.ts';
+import { storeMoved } from './failures.ts';
 
 const firstPageBytes = 4_096;
 const logMagicBytes = 4;
@@ -26,34 +26,23 @@ function howLost(path: string, open: BigIntStats): string | undefined {
  */
 export class OpenFiles {
   readonly logPath: string;
-  readonly #path: string;
+  readonly path: string;
   /** A descriptor of the store's file. It must be closed after SQLite's own, because a close ends SQLite's locks. */
   readonly #file: number;
   readonly #log: number;
-  readonly #saveLog: () => boolean;
   #written: BigIntStats;
   #firstPage: Buffer;
   #logBytes = 0n;
   #isOpen = true;
-  #isLogSaved = false;
 
-  /**
-   * `file` is a descriptor of the store's file that was opened before SQLite opened the file. `saveLog` copies the
-   * write-ahead log into the store's file, and returns false if it could not.
-   */
-  constructor(path: string, logPath: string, file: number, saveLog: () => boolean) {
-    this.#path = path;
+  /** `file` is a descriptor of the store's file that was opened before SQLite opened the file. */
+  constructor(path: string, logPath: string, file: number) {
+    this.path = path;
     this.logPath = logPath;
     this.#file = file;
-    this.#saveLog = saveLog;
     this.#log = openSync(logPath, 'r');
     this.#written = fstatSync(file, { bigint: true });
     this.#firstPage = this.#readFirstPage();
-  }
-
-  /** True if the log was lost while it was open, and its commits were copied into the store's file. */
-  get isLogSaved(): boolean {
-    return this.#isLogSaved;
   }
 
   /** Records the store's file as this process has written it. Must be called after each checkpoint. */
@@ -63,19 +52,19 @@ export class OpenFiles {
   }
 
   /**
-   * Returns STORE_MOVED if a file of the store is not the one any more that this process opened: it was moved or
-   * removed, another file was moved over it, or another program wrote into it.
+   * Returns STORE_MOVED if the store's file is not the one any more that this process opened: it was moved or removed, or
+   * another file was moved over it. Also if another program wrote into the file or into its log.
    */
   check(): HoldfastError | undefined {
     if (!this.#isOpen) return undefined;
-    const how = howLost(this.#path, this.#written) ?? this.#howChanged();
-    if (how !== undefined) return storeMoved(this.#path, how);
-    const log = fstatSync(this.#log, { bigint: true });
-    if (this.#isLogChanged(log)) return storeMoved(this.logPath, 'was changed by another program');
-    const howLog = howLost(this.logPath, log);
-    if (howLog === undefined) return undefined;
-    this.#isLogSaved = this.#saveLog();
-    return logMoved(this.logPath, howLog, this.#isLogSaved);
+    const how = howLost(this.path, this.#written) ?? this.#howChanged();
+    if (how !== undefined) return storeMoved(this.path, how);
+    return this.#isLogChanged() ? storeMoved(this.logPath, 'was changed by another program') : undefined;
+  }
+
+  /** Returns how the log was moved, removed or replaced, or undefined if it was not. */
+  howLogLost(): string | undefined {
+    return this.#isOpen ? howLost(this.logPath, fstatSync(this.#log, { bigint: true })) : undefined;
   }
 
   close(): void {
@@ -94,7 +83,8 @@ export class OpenFiles {
   }
 
   /** Returns whether another program cut the write-ahead log, or wrote over its beginning. */
-  #isLogChanged({ size }: BigIntStats): boolean {
+  #isLogChanged(): boolean {
+    const { size } = fstatSync(this.#log, { bigint: true });
     if (size < this.#logBytes) return true;
     this.#logBytes = size;
     const magic = Buffer.alloc(logMagicBytes);

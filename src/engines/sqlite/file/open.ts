@@ -3,17 +3,29 @@ import {
   closeSync,
   constants,
   existsSync,
+  linkSync,
   openSync,
   readFileSync,
+  realpathSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asStoreError, failureKindOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
+import {
+  asStoreError,
+  commitsMissing,
+  failureKindOf,
+  storeCorrupt,
+  storeLocked,
+  storeReadOnly,
+} from './failures.ts';
+import { ensureIdentity } from './identity.ts';
+import { LogTracker } from './log-tracker.ts';
 import { OpenFiles } from './open-files.ts';
 import { prepareSchema } from './schema.ts';
+import { HeldFile, isHeld, type StoreFile } from './store-file.ts';
+import { findLogFault } from './unclean-end.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
@@ -79,91 +91,77 @@ function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
   if (found !== 'ok') throw storeCorrupt(path, found);
 }
 
-/** The store files that this process holds, as device and inode. */
-const held = new Set<string>();
-/** The databases that this process left open, kept from the garbage collector, which would close them. */
-const left: DatabaseSync[] = [];
+/** The names of the store's files. SQLite keeps the log beside the file to which a symbolic link leads. */
+export interface StorePaths {
+  readonly path: string;
+  readonly logPath: string;
+  readonly pidPath: string;
+}
+
+export function storePaths(relativePath: string): StorePaths {
+  const path = resolve(relativePath);
+  const target = existsSync(path) ? realpathSync(path) : path;
+  return { path, logPath: `${target}-wal`, pidPath: `${path}.pid` };
+}
 
 /**
- * Keeps a database open until the process has ended. A close would write into files, and delete a log, that may be
- * those of another store by now. Node closes open databases when a program ends by itself, but not in `process.exit`.
+ * Throws STORE_LOCKED if another process holds the store's file. Changes nothing. SQLite looks for the lock under another
+ * name of the same file, because under its own name it would create, recover or delete the write-ahead log.
  */
-function leaveOpen(db: DatabaseSync): void {
-  if (left.push(db) === 1) process.on('exit', (status) => process.exit(status));
-}
-
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(path, { bigint: true });
-  return `${dev}:${ino}`;
-}
-
-export interface StoreFile {
-  readonly db: DatabaseSync;
-  readonly files: OpenFiles;
-  /** True once `leave` was called. */
-  readonly isLeft: boolean;
-  /** Closes the store's file and releases its lock. Idempotent. */
-  close(): void;
-  /**
-   * Stops the use of the store's file without closing it, because its names may be those of other files by now. A log
-   * that was moved away is closed, because its commits are in the store's file.
-   */
-  leave(): void;
-}
-
-/** Copies the write-ahead log into the store's file. Returns false if SQLite could not copy all of it. */
-function saveLog(db: DatabaseSync): boolean {
+export function ensureUnlocked({ path, pidPath }: StorePaths): void {
+  if (!existsSync(path)) return;
+  const otherName = `${path}.probe-${process.pid}`;
+  let db: DatabaseSync | undefined;
   try {
-    const { busy, log, checkpointed } = db.prepare('PRAGMA wal_checkpoint(FULL)').get() ?? {};
-    return busy === 0 && log === checkpointed;
-  } catch {
-    return false;
+    linkSync(path, otherName);
+    db = new DatabaseSync(otherName, { readOnly: true, timeout: 0 });
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (thrown) {
+    if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
+  } finally {
+    db?.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(otherName + suffix, { force: true });
   }
 }
 
-function openFiles(db: DatabaseSync, path: string, file: number): OpenFiles {
-  return new OpenFiles(path, `${db.location() ?? path}-wal`, file, () => saveLog(db));
+/** Throws STORE_CORRUPT if acknowledged commits are missing in the files of a store that no process holds. */
+function ensureWhole(paths: StorePaths): void {
+  const find = () => findLogFault(paths.path, paths.logPath, paths.pidPath);
+  if (find() === undefined) return;
+  ensureUnlocked(paths);
+  // The process that held the store may have changed its files between the two steps.
+  const fault = find();
+  if (fault !== undefined) throw commitsMissing(paths.path, fault.text);
 }
 
-function storeFile(db: DatabaseSync, files: OpenFiles, pidPath: string, identity: string): StoreFile {
-  let isLeft = false;
-  held.add(identity);
-  return {
-    db,
-    files,
-    get isLeft() {
-      return isLeft;
-    },
-    close() {
-      if (!db.isOpen) return;
-      rmSync(pidPath, { force: true });
-      db.close();
-      files.close();
-      held.delete(identity);
-    },
-    leave() {
-      isLeft = true;
-      if (files.isLogSaved) rmSync(pidPath, { force: true });
-      if (!files.isLogSaved || existsSync(files.logPath)) leaveOpen(db);
-      else this.close();
-    },
-  };
+function startTracker(
+  db: DatabaseSync,
+  { logPath, pidPath }: StorePaths,
+  newId: () => string,
+): LogTracker | undefined {
+  try {
+    return new LogTracker(db, logPath, pidPath, ensureIdentity(db, newId));
+  } catch (thrown) {
+    if (failureKindOf(thrown) !== 'full') throw thrown;
+    // The disk is full. The store is opened nevertheless, so that outcomes of running tasks are recorded.
+    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    return undefined;
+  }
 }
 
 /**
- * Opens or creates the store's file, and locks it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
- * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text
- * unchanged.
+ * Opens or creates the store's file, and locks it until it is closed. `newId` gives a new store its id. Throws a
+ * HoldfastError: STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this
+ * version of Node cannot store text unchanged.
  */
-export function openStoreFile(relativePath: string, checkUpToBytes: number): StoreFile {
-  const path = resolve(relativePath);
-  const pidPath = `${path}.pid`;
+export function openStoreFile(relativePath: string, checkUpToBytes: number, newId: () => string): StoreFile {
+  const paths = storePaths(relativePath);
+  const { path, logPath, pidPath } = paths;
   checkWritable(path);
-  // A descriptor of the file that is closed in this process ends the locks of all the others.
-  if (existsSync(path) && held.has(identityOf(path))) throw storeLocked(path, holderOf(pidPath));
+  if (isHeld(path)) throw storeLocked(path, holderOf(pidPath));
+  ensureWhole(paths);
   let db: DatabaseSync | undefined;
   let file: number | undefined;
-  let files: OpenFiles;
   try {
     // Only this user may read the payloads in the store's file. SQLite gives the -wal and -shm files the same mode.
     file = openSync(path, 'a+', 0o600);
@@ -173,13 +171,12 @@ export function openStoreFile(relativePath: string, checkUpToBytes: number): Sto
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
-    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
-    files = openFiles(db, path, file);
+    const tracker = startTracker(db, paths, newId);
+    return new HeldFile(db, new OpenFiles(path, logPath, file), tracker, pidPath);
   } catch (thrown) {
     db?.close();
     if (file !== undefined) closeSync(file);
     if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
     throw asStoreError(thrown, path);
   }
-  return storeFile(db, files, pidPath, identityOf(path));
 }

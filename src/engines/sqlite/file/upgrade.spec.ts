@@ -107,6 +107,11 @@ PRAGMA application_id = ${0x686f6c64};
 PRAGMA user_version = 3;
 `;
 
+/** The SQLite tables of schema 4, which were those of schema 3 and one more column. */
+const schema4 = schema3
+  .replace("events BLOB NOT NULL DEFAULT x''", '$&, losses INTEGER NOT NULL DEFAULT 0')
+  .replace('user_version = 3', 'user_version = 4');
+
 /**
  * The current name of each SQLite table, mapped to its name in schemas 1 and 2. Columns kept their order, and new ones
  * came last, so rows can be copied by position.
@@ -148,13 +153,14 @@ async function openAs(schema: string): Promise<void> {
   db.exec(schema);
   db.prepare('ATTACH ? AS current').run(path);
   for (const [now, before] of Object.entries(tables)) {
-    const name = schema === schema3 ? now : before;
+    const name = schema === schema3 || schema === schema4 ? now : before;
     const older = db.prepare(`SELECT name FROM pragma_table_info('${name}', 'main')`).all();
     const columns = db.prepare(`SELECT name FROM pragma_table_info('${now}', 'current')`).all();
     const copied = columns.slice(0, older.length).map((column) => column.name);
     db.exec(`INSERT INTO main.${name} SELECT ${copied.join(', ')} FROM current.${now}`);
   }
-  if (schema === schema3) db.exec('INSERT INTO main.archived_event SELECT * FROM current.archived_event');
+  if (schema === schema3 || schema === schema4)
+    db.exec('INSERT INTO main.archived_event SELECT * FROM current.archived_event');
   if (schema === schema2) db.exec('INSERT INTO main.past SELECT * FROM current.archived_event');
   db.close();
   path = old;
@@ -183,6 +189,7 @@ describe.each([
   ['1', schema1],
   ['2', schema2],
   ['3', schema3],
+  ['4', schema4],
 ])('a store file of schema %s', (_, schema) => {
   it('has the same tables and indexes as a new file once it was opened', async () => {
     await openAs(schema);

@@ -1,3 +1,5 @@
+import { identityTable } from './identity.ts';
+
 /** The table of events that were moved out of a task's row. Schema 1 had no such table, schema 2 called it `past`. */
 export const archivedEventTable = `
 CREATE TABLE archived_event (
@@ -21,12 +23,16 @@ ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 /** The SQL statement that adds the column of schema 4. SQLite does not rewrite the rows for it. */
 const lossesColumn = 'ALTER TABLE task ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;';
 
+/** The SQL statements that make the tables of schema 4 those of schema 5. */
+const checkable = identityTable;
+
 /**
- * Returns the SQL statements that upgrade a store file of schema 1, 2 or 3 to schema 4. The caller runs them in one
+ * Returns the SQL statements that upgrade a store file of schema 1, 2, 3 or 4 to schema 5. The caller runs them in one
  * transaction.
  */
 export function upgradeStatements(version: number): string {
-  if (version === 3) return lossesColumn;
+  if (version === 4) return checkable;
+  if (version === 3) return lossesColumn + checkable;
   const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns + lossesColumn;
+  return archivedEvents + renamedColumns + lossesColumn + checkable;
 }
