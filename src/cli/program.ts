@@ -7,6 +7,7 @@ import { createOutput } from './output.ts';
 import { addAws } from './verbs/aws.ts';
 import { addCancel } from './verbs/cancel.ts';
 import { addCerts } from './verbs/certs.ts';
+import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
 import { addDlq } from './verbs/dlq.ts';
 import { addList } from './verbs/list.ts';
@@ -46,6 +47,7 @@ function build(): { program: Command; globals: Globals } {
     addRedrive,
     addQueues,
     addCerts,
+    addCheck,
     addAws,
     addDlq,
     addVersion,

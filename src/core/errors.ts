@@ -43,6 +43,7 @@ export const reasons = [
   'STORE_FAILED',
   'STORE_LOCKED',
   'STORE_CORRUPT',
+  'STORE_MOVED',
   'STORE_READ_ONLY',
   'SCHEMA_NEWER',
   'DRAINING',

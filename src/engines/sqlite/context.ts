@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ReadyIndex } from './broker/ready-index.ts';
+import type { StoreFile } from './file/store-file.ts';
 import type { InternedNames } from './rows/interned-names.ts';
 import type { Statements } from './rows/statements.ts';
 
@@ -26,6 +27,7 @@ export interface Stats {
 export interface SqliteContext {
   readonly path: string;
   readonly db: DatabaseSync;
+  readonly file: Pick<StoreFile, 'check' | 'beforeCommit' | 'afterCommit' | 'afterCheckpoint'>;
   readonly sql: Statements;
   readonly names: InternedNames;
   readonly readyIndex: ReadyIndex;

@@ -36,6 +36,8 @@ const batchBytes = 8 * 1_048_576;
  */
 const settlementFactor = 2;
 const itemBytes = 256;
+/** The shortest time in ms between two commits that check the store's files before their calls are answered. */
+const fileCheckMs = 20;
 
 function isClaim(change: Change): boolean {
   return change.kind === 'transition' && change.events.some((event) => event.kind === 'claimed');
@@ -67,6 +69,7 @@ export class GroupCommitter {
   #pending: CommitBatch = newBatch();
   #pendingBytes = 0;
   #isScheduled = false;
+  #filesCheckedAtMs = Number.NEGATIVE_INFINITY;
   #stopError: HoldfastError | undefined;
 
   constructor(parts: {
@@ -125,6 +128,16 @@ export class GroupCommitter {
     }
   }
 
+  /** Stops the store if one of its files is not the one any more that this process opened. */
+  checkFiles(): void {
+    if (this.#stopError !== undefined) return;
+    try {
+      this.#checkFiles();
+    } catch (thrown) {
+      this.#fail(newBatch(), thrown);
+    }
+  }
+
   /** Commits all calls that wait for a commit at once. */
   flush(): void {
     while (callsOf(this.#pending).length > 0) this.#commit();
@@ -163,6 +176,7 @@ export class GroupCommitter {
     if (callsOf(batch).length === 0) return;
     try {
       this.#commitBatch(batch);
+      if (this.#isFileCheckDue()) this.#checkFiles();
     } catch (thrown) {
       this.#fail(batch, thrown);
       return;
@@ -170,6 +184,16 @@ export class GroupCommitter {
     for (const call of callsOf(batch)) call.resolve(call.results);
     this.#afterCommit();
     if (this.#checkpoints.isDue()) this.#context.clock.soon(() => this.#checkpoint());
+  }
+
+  #isFileCheckDue(): boolean {
+    return this.#context.clock.monotonic() - this.#filesCheckedAtMs >= fileCheckMs;
+  }
+
+  #checkFiles(): void {
+    this.#filesCheckedAtMs = this.#context.clock.monotonic();
+    const error = this.#context.file.check();
+    if (error !== undefined) throw error;
   }
 
   /** Takes the waiting calls for the next commit, oldest first, up to the size of one commit batch. The others go on waiting. */
@@ -239,16 +263,18 @@ export class GroupCommitter {
   }
 
   #transaction(batch: CommitBatch): void {
-    const { sql, names, stats } = this.#context;
+    const { sql, names, stats, file } = this.#context;
     const isFull = this.#fullDisk.isFull;
     sql.begin.run();
     for (const call of batch.changes) this.#apply(call, (change) => this.#append(change, isFull), asFailed);
     for (const call of batch.accepts) this.#apply(call, (item) => this.#accept(item, isFull), asFailed);
     for (const call of batch.writes) this.#apply(call, runWrite, (error) => error);
     stats.rowsWritten += names.writeCounts();
+    file.beforeCommit();
     this.#mark.before();
     sql.commit.run();
     this.#mark.after();
+    file.afterCommit();
     stats.commits++;
   }
 
@@ -299,8 +325,9 @@ export class GroupCommitter {
   }
 
   #fail(batch: CommitBatch, thrown: unknown): void {
-    const error =
-      failureKindOf(thrown) === 'corrupt' ? asStoreError(thrown, this.#context.path) : storeFailed(thrown);
+    const kind = failureKindOf(thrown);
+    const isExplained = kind === 'corrupt' || kind === 'moved';
+    const error = isExplained ? asStoreError(thrown, this.#context.path) : storeFailed(thrown);
     this.#stopError = error;
     for (const call of [...callsOf(batch), ...callsOf(this.#pending)]) call.reject(error);
     this.#pending = newBatch();

@@ -3,7 +3,7 @@ import { SqliteBroker } from './broker/broker.ts';
 import type { SqliteContext, Stats } from './context.ts';
 import { Checkpoints } from './file/checkpoint.ts';
 import { commitMark } from './file/commit-mark.ts';
-import type { StoreFile } from './file/open.ts';
+import type { StoreFile } from './file/store-file.ts';
 import { GroupCommitter } from './group-commit.ts';
 import { openParts, type SqliteOptions } from './open-engine.ts';
 import { createRegistry } from './registry.ts';
@@ -25,6 +25,20 @@ function closeFile(context: SqliteContext, file: StoreFile): void {
   file.close();
 }
 
+/** Checks the store's files at the interval of the options. Returns a function that ends the checks. */
+function checkFilesRegularly(
+  { clock, checkFilesEveryMs }: SqliteOptions,
+  committer: GroupCommitter,
+): () => void {
+  if (checkFilesEveryMs === undefined) return () => {};
+  const check = (): void => {
+    cancel = clock.after(checkFilesEveryMs, check);
+    committer.checkFiles();
+  };
+  let cancel = clock.after(checkFilesEveryMs, check);
+  return () => cancel();
+}
+
 /**
  * Opens the embedded SQLite engine: one process, one file, and one disk sync for all calls of a commit batch. Throws a
  * HoldfastError if it cannot open and lock the file: STORE_LOCKED, STORE_READ_ONLY, STORE_CORRUPT, SCHEMA_NEWER,
@@ -42,11 +56,14 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
     onFatal(error) {
       context.log.error({ err: error }, 'the store failed and closes its file');
       broker.close();
-      file.close();
+      stopFileChecks();
+      if (error.reason === 'STORE_MOVED') file.leave();
+      else file.close();
       options.onFatal?.(error);
     },
   });
   const broker = new SqliteBroker(context, committer);
+  const stopFileChecks = checkFilesRegularly(options, committer);
   let closed = false;
   return {
     store: new SqliteTaskStore(context, committer),
@@ -57,10 +74,12 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
       if (closed) return;
       closed = true;
       broker.close();
+      stopFileChecks();
       committer.flush();
+      committer.checkFiles();
       committer.stop();
       mark.close();
-      if (context.db.isOpen) closeFile(context, file);
+      if (!file.isLeft && context.db.isOpen) closeFile(context, file);
     },
   };
 }

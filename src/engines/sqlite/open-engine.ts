@@ -6,7 +6,8 @@ import { ReadyIndex } from './broker/ready-index.ts';
 import { newStats, type SqliteContext } from './context.ts';
 import { asStoreError } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
-import { openStoreFile, type StoreFile } from './file/open.ts';
+import { openStoreFile } from './file/open.ts';
+import type { StoreFile } from './file/store-file.ts';
 import { addressOf } from './rows/ids.ts';
 import { InternedNames } from './rows/interned-names.ts';
 import { type Row, snapshotOf } from './rows/rows.ts';
@@ -40,6 +41,11 @@ export interface SqliteOptions {
    * $HOLDFAST_COMMIT_MARK, if set.
    */
   readonly commitMark?: string | undefined;
+  /**
+   * The interval in ms at which the engine checks, without any commit too, that its files were not moved, removed or
+   * replaced. Default: only commits check it.
+   */
+  readonly checkFilesEveryMs?: number | undefined;
   /** How many ready tasks, and how many bytes of them, are cached in memory. */
   readonly readyCache?: Partial<ReadyCacheSizes> | undefined;
 }
@@ -80,6 +86,7 @@ function contextOf(file: StoreFile, options: SqliteOptions): SqliteContext {
   return {
     path: options.path,
     db,
+    file,
     sql,
     names,
     readyIndex: new ReadyIndex(sourceOf(sql, names), { ...readyCacheSizes, ...options.readyCache }),
@@ -103,7 +110,8 @@ export interface EngineParts {
  * closed.
  */
 export function openParts(options: SqliteOptions): EngineParts {
-  const file = openStoreFile(options.path, options.checkUpToBytes ?? checkUpToBytes);
+  const mostBytes = options.checkUpToBytes ?? checkUpToBytes;
+  const file = openStoreFile(options.path, mostBytes, () => options.clock.uuid());
   try {
     const context = contextOf(file, options);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;

@@ -6,6 +6,9 @@ import type { Engine } from '../../ports/engine.ts';
 import { type AwsStore, openAws } from './aws.ts';
 import type { OpenedStore, StoreOptions } from './opened.ts';
 
+/** The interval in ms at which a process notices that the files of its store were moved, removed or replaced. */
+const checkFilesEveryMs = 500;
+
 /**
  * Opens the engine that the URL names: `file:<path>` is the embedded store, `memory:` a store that is gone with the
  * process. Throws BAD_CONFIGURATION for any other URL.
@@ -14,7 +17,7 @@ export async function openEngine(url: string, options: StoreOptions): Promise<En
   if (url === 'memory:') return memory({ clock: options.clock });
   if (url.startsWith('file:')) {
     const path = url.slice('file:'.length).replace(/^\/\/(?=\/)/, '');
-    if (path !== '') return sqlite({ path, ...options });
+    if (path !== '') return sqlite({ path, checkFilesEveryMs, ...options });
   }
   throw new HoldfastError('INVALID_ARGUMENT', 'BAD_CONFIGURATION', `'${url}' names no store.`, {
     help: 'Use file:./queue.db for a store in a file, or memory: for one that is gone with the process.',

@@ -28,9 +28,10 @@ export class Checkpoints {
   }
 
   run(): void {
-    const { clock, sql, stats } = this.#context;
+    const { clock, sql, stats, file } = this.#context;
     const fromMs = clock.monotonic();
     sql.checkpoint.get();
+    file.afterCheckpoint();
     stats.checkpoints++;
     stats.checkpointMaxMs = Math.max(stats.checkpointMaxMs, clock.monotonic() - fromMs);
   }

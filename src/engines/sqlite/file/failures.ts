@@ -5,6 +5,8 @@ export type StoreFailureKind =
   /** The disk is full (13 SQLITE_FULL, 778 SQLITE_IOERR_WRITE). The whole transaction is rolled back. */
   | 'full'
   | 'corrupt'
+  /** A file of the store is not the one any more that this process opened. */
+  | 'moved'
   | 'locked'
   | 'readOnly'
   /** The values of one SQL statement are invalid. The store itself works. */
@@ -22,6 +24,7 @@ function isSqliteError(thrown: unknown): thrown is SqliteError {
 
 export function failureKindOf(thrown: unknown): StoreFailureKind {
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
+  if (thrown instanceof HoldfastError && thrown.reason === 'STORE_MOVED') return 'moved';
   if (!isSqliteError(thrown)) return 'item';
   const code = thrown.errcode;
   if (code === 13 || code === 778) return 'full';
@@ -79,6 +82,19 @@ export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
   });
 }
 
+/** Returns the error for a store whose log or file lacks commits that were acknowledged. */
+export function commitsMissing(path: string, text: string): HoldfastError {
+  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', text, {
+    help: `Nothing was changed. Put the right files back, or restore a backup. To go on without the missing commits: holdfast check ${path} --accept-loss`,
+  });
+}
+
+export function noStore(path: string): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', `${path} does not exist`, {
+    help: 'Name the file of a store.',
+  });
+}
+
 export function damagedTask(taskId: string): HoldfastError {
   return new HoldfastError(
     'DATA_LOSS',
@@ -89,6 +105,21 @@ export function damagedTask(taskId: string): HoldfastError {
       help: 'Restore the last backup. Nothing was done with the task, and the file was not changed.',
     },
   );
+}
+
+/** Returns the error for a file of the store that is not the one any more that this process opened. */
+export function storeMoved(path: string, how: string): HoldfastError {
+  return new HoldfastError('DATA_LOSS', 'STORE_MOVED', `${path} ${how} while it was open`, {
+    help: 'Nothing more is written. Put the file back, with its -wal and .pid beside it, and start again. If it is gone, restore the last backup.',
+  });
+}
+
+/** Returns the error for a write-ahead log that was moved, removed or replaced. `isSaved`: its commits are in the store's file. */
+export function logMoved(path: string, how: string, isSaved: boolean): HoldfastError {
+  if (!isSaved) return storeMoved(path, how);
+  return new HoldfastError('DATA_LOSS', 'STORE_MOVED', `${path} ${how} while it was open`, {
+    help: 'No commit is lost: all of them were copied into the file of the store. Move away any other file of this name, and start again.',
+  });
 }
 
 export function storeReadOnly(path: string, cause?: unknown): HoldfastError {

@@ -23,13 +23,16 @@ const recheckMs = 1_000;
  * ballast file.
  */
 export class FullDisk {
-  readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>;
+  readonly #context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'file'>;
   readonly #options: FullDiskOptions;
   readonly #ballastPath: string;
   #isFull = false;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock'>, options: FullDiskOptions) {
+  constructor(
+    context: Pick<SqliteContext, 'db' | 'path' | 'log' | 'clock' | 'file'>,
+    options: FullDiskOptions,
+  ) {
     this.#context = context;
     this.#options = options;
     this.#ballastPath = `${context.path}.ballast`;
@@ -120,6 +123,7 @@ export class FullDisk {
       // The checkpoint found no disk space either. The next write shows whether the space of the deleted ballast file
       // is enough.
     }
+    this.#context.file.afterCheckpoint();
   }
 
   #pragma(name: string): number {

@@ -3,15 +3,29 @@ import {
   closeSync,
   constants,
   existsSync,
+  linkSync,
   openSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { asStoreError, failureKindOf, storeCorrupt, storeLocked, storeReadOnly } from './failures.ts';
+import {
+  asStoreError,
+  commitsMissing,
+  failureKindOf,
+  storeCorrupt,
+  storeLocked,
+  storeReadOnly,
+} from './failures.ts';
+import { ensureIdentity } from './identity.ts';
+import { LogTracker } from './log-tracker.ts';
+import { OpenFiles } from './open-files.ts';
 import { prepareSchema } from './schema.ts';
+import { HeldFile, isHeld, type StoreFile } from './store-file.ts';
+import { findLogFault } from './unclean-end.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
@@ -77,43 +91,92 @@ function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
   if (found !== 'ok') throw storeCorrupt(path, found);
 }
 
-export interface StoreFile {
-  readonly db: DatabaseSync;
-  /** Closes the store's file and releases its lock. Idempotent. */
-  close(): void;
+/** The names of the store's files. SQLite keeps the log beside the file to which a symbolic link leads. */
+export interface StorePaths {
+  readonly path: string;
+  readonly logPath: string;
+  readonly pidPath: string;
+}
+
+export function storePaths(relativePath: string): StorePaths {
+  const path = resolve(relativePath);
+  const target = existsSync(path) ? realpathSync(path) : path;
+  return { path, logPath: `${target}-wal`, pidPath: `${path}.pid` };
 }
 
 /**
- * Opens or creates the store's file, and locks it until it is closed. Throws a HoldfastError: STORE_READ_ONLY,
- * STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this version of Node cannot store text
- * unchanged.
+ * Throws STORE_LOCKED if another process holds the store's file. Changes nothing. SQLite looks for the lock under another
+ * name of the same file, because under its own name it would create, recover or delete the write-ahead log.
  */
-export function openStoreFile(path: string, checkUpToBytes: number): StoreFile {
-  const pidPath = `${path}.pid`;
-  checkWritable(path);
+export function ensureUnlocked({ path, pidPath }: StorePaths): void {
+  if (!existsSync(path)) return;
+  const otherName = `${path}.probe-${process.pid}`;
   let db: DatabaseSync | undefined;
   try {
+    linkSync(path, otherName);
+    db = new DatabaseSync(otherName, { readOnly: true, timeout: 0 });
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+  } catch (thrown) {
+    if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
+  } finally {
+    db?.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(otherName + suffix, { force: true });
+  }
+}
+
+/** Throws STORE_CORRUPT if acknowledged commits are missing in the files of a store that no process holds. */
+function ensureWhole(paths: StorePaths): void {
+  const find = () => findLogFault(paths.path, paths.logPath, paths.pidPath);
+  if (find() === undefined) return;
+  ensureUnlocked(paths);
+  // The process that held the store may have changed its files between the two steps.
+  const fault = find();
+  if (fault !== undefined) throw commitsMissing(paths.path, fault.text);
+}
+
+function startTracker(
+  db: DatabaseSync,
+  { logPath, pidPath }: StorePaths,
+  newId: () => string,
+): LogTracker | undefined {
+  try {
+    return new LogTracker(db, logPath, pidPath, ensureIdentity(db, newId));
+  } catch (thrown) {
+    if (failureKindOf(thrown) !== 'full') throw thrown;
+    // The disk is full. The store is opened nevertheless, so that outcomes of running tasks are recorded.
+    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    return undefined;
+  }
+}
+
+/**
+ * Opens or creates the store's file, and locks it until it is closed. `newId` gives a new store its id. Throws a
+ * HoldfastError: STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this
+ * version of Node cannot store text unchanged.
+ */
+export function openStoreFile(relativePath: string, checkUpToBytes: number, newId: () => string): StoreFile {
+  const paths = storePaths(relativePath);
+  const { path, logPath, pidPath } = paths;
+  checkWritable(path);
+  if (isHeld(path)) throw storeLocked(path, holderOf(pidPath));
+  ensureWhole(paths);
+  let db: DatabaseSync | undefined;
+  let file: number | undefined;
+  try {
     // Only this user may read the payloads in the store's file. SQLite gives the -wal and -shm files the same mode.
-    closeSync(openSync(path, 'a', 0o600));
+    file = openSync(path, 'a+', 0o600);
     db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: false });
     ensureWholeText(db);
     db.exec(settings);
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
-    writeFileSync(pidPath, `${process.pid}\n`, { mode: 0o600 });
+    const tracker = startTracker(db, paths, newId);
+    return new HeldFile(db, new OpenFiles(path, logPath, file), tracker, pidPath);
   } catch (thrown) {
     db?.close();
+    if (file !== undefined) closeSync(file);
     if (failureKindOf(thrown) === 'locked') throw storeLocked(path, holderOf(pidPath), thrown);
     throw asStoreError(thrown, path);
   }
-  const open = db;
-  return {
-    db: open,
-    close() {
-      if (!open.isOpen) return;
-      rmSync(pidPath, { force: true });
-      open.close();
-    },
-  };
 }

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
+import { identityTable } from './identity.ts';
 import { archivedEventTable, upgradeStatements } from './upgrade.ts';
 
 /**
@@ -57,7 +58,7 @@ CREATE INDEX task_lease ON task (lease_end) WHERE lease_end IS NOT NULL;
 CREATE INDEX task_list ON task (queue, accepted_at);
 CREATE INDEX task_state ON task (queue, state, accepted_at) WHERE state = 0 OR state = 4 OR state = 5;
 CREATE INDEX task_retrying ON task (queue, accepted_at) WHERE (flags & 16) <> 0;
-${archivedEventTable}`;
+${archivedEventTable}${identityTable}`;
 
 function pragma(db: DatabaseSync, name: string): number {
   const row = db.prepare(`PRAGMA ${name}`).get();

@@ -1,3 +1,5 @@
+import { identityTable } from './identity.ts';
+
 /** The table of events that were moved out of a task's row. Schema 1 had no such table, schema 2 called it `past`. */
 export const archivedEventTable = `
 CREATE TABLE archived_event (
@@ -21,13 +23,19 @@ ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 /** The SQL statement that adds the column of schema 4. SQLite does not rewrite the rows for it. */
 const lossesColumn = 'ALTER TABLE task ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;';
 
-/** The SQL statement that adds the column of schema 5. A claim that schema 4 recorded has no secret. */
+/** The column of a claim's secret. A claim that schema 4 recorded has none. */
 const leaseSecretColumn = "ALTER TABLE task ADD COLUMN lease_secret TEXT NOT NULL DEFAULT '';";
 
-/** Returns the SQL statements that upgrade a store file of schema 1 to 4 to schema 5. The caller runs them in one transaction. */
+/** The SQL statements that make the tables of schema 4 those of schema 5. */
+const toSchema5 = leaseSecretColumn + identityTable;
+
+/**
+ * Returns the SQL statements that upgrade a store file of schema 1, 2, 3 or 4 to schema 5. The caller runs them in one
+ * transaction.
+ */
 export function upgradeStatements(version: number): string {
-  if (version === 4) return leaseSecretColumn;
-  if (version === 3) return lossesColumn + leaseSecretColumn;
+  if (version === 4) return toSchema5;
+  if (version === 3) return lossesColumn + toSchema5;
   const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns + lossesColumn + leaseSecretColumn;
+  return archivedEvents + renamedColumns + lossesColumn + toSchema5;
 }

@@ -1,0 +1,102 @@
+import { closeSync, openSync, readSync, rmSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { identityText, type StoreIdentity } from './identity.ts';
+import { type LogPosition, PidFile } from './pid-file.ts';
+
+/** The place of the two random numbers in the header of the log. */
+const saltsAt = 16;
+
+/**
+ * Records the position of the write-ahead log in the pid file after each commit, and writes the store's identity in the
+ * first commit of each new run of the log. By both the next start recognises a log that is not whole or not its own.
+ */
+export class LogTracker {
+  readonly #state: StatementSync;
+  readonly #setIdentity: StatementSync;
+  readonly #log: number;
+  readonly #pidPath: string;
+  readonly #salts = Buffer.alloc(8);
+  #pid: PidFile;
+  #position: LogPosition;
+  /** True if SQLite's next write begins the log anew, because all of it is in the store's file. */
+  #beginsAnew = false;
+  #copied = 0;
+
+  /** Commits once, so that the log has a commit whenever its pid file is there. */
+  constructor(db: DatabaseSync, logPath: string, pidPath: string, { store, logNumber }: StoreIdentity) {
+    this.#state = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+    this.#state.setReturnArrays(true);
+    this.#setIdentity = db.prepare('UPDATE identity SET text = ? WHERE id = 1');
+    const [found, copied] = this.#pages();
+    const identity = { store, logNumber: found === copied ? logNumber + 1 : logNumber };
+    this.#setIdentity.run(identityText(identity));
+    this.#log = openSync(logPath, 'r');
+    this.#pidPath = pidPath;
+    this.#position = { ...identity, salts: this.#readSalts(), frames: this.#pages()[0] };
+    this.#pid = new PidFile(pidPath, this.#position);
+  }
+
+  /** Must be called within each transaction, before its commit. */
+  beforeCommit(): void {
+    if (!this.#beginsAnew) return;
+    const { store, logNumber } = this.#position;
+    this.#setIdentity.run(identityText({ store, logNumber: logNumber + 1 }));
+  }
+
+  /** Must be called after each commit. Returns true if SQLite has copied the log into the store's file by itself. */
+  afterCommit(): boolean {
+    const { store, logNumber } = this.#position;
+    const [frames, copied] = this.#pages();
+    this.#position = this.#beginsAnew
+      ? { store, logNumber: logNumber + 1, salts: this.#readSalts(), frames }
+      : { ...this.#position, frames };
+    const isCopied = copied > (this.#beginsAnew ? 0 : this.#copied);
+    this.#recordCopied(frames, copied);
+    this.#pid.write(this.#position);
+    return isCopied;
+  }
+
+  /** Must be called after each checkpoint. */
+  afterCheckpoint(): void {
+    this.#recordCopied(...this.#pages());
+  }
+
+  /** Writes the pid file anew if it was removed. */
+  keepPidFile(): void {
+    if (this.#pid.isThere()) return;
+    try {
+      const renewed = new PidFile(this.#pidPath, this.#position);
+      this.#pid.close();
+      this.#pid = renewed;
+    } catch {
+      // The disk is full. The next check tries it again.
+    }
+  }
+
+  /** Records that all commits are in the store's file. */
+  recordClosed(): void {
+    this.#pid.writeClosed(this.#position);
+  }
+
+  /** Removes the pid file, unless it is that of another process by now, and closes the files. */
+  close(removesPidFile: boolean): void {
+    if (removesPidFile && this.#pid.isThere()) rmSync(this.#pidPath);
+    this.#pid.close();
+    closeSync(this.#log);
+  }
+
+  #recordCopied(frames: number, copied: number): void {
+    this.#copied = copied;
+    this.#beginsAnew = frames === copied;
+  }
+
+  #pages(): readonly [frames: number, copied: number] {
+    const [, frames, copied] = this.#state.get() as unknown as [number, number, number];
+    return [frames, copied];
+  }
+
+  #readSalts(): readonly [number, number] {
+    readSync(this.#log, this.#salts, 0, this.#salts.length, saltsAt);
+    return [this.#salts.readUInt32BE(0), this.#salts.readUInt32BE(4)];
+  }
+}
