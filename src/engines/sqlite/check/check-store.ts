@@ -3,7 +3,7 @@ import { commitsMissing, noStore } from '../file/failures.ts';
 import { ensureUnlocked, storePaths } from '../file/open.ts';
 import { findLogFault } from '../file/unclean-end.ts';
 
-export { acceptLoss } from '../file/accept-loss.ts';
+export { acceptLoss } from './accept-loss.ts';
 
 /** A fault that a check of a store has found. */
 export interface StoreFault {
