@@ -3,7 +3,8 @@ import { anyone } from '../../../test/fixtures/api-node.ts';
 import { IdentityShares } from './identity-shares.ts';
 
 const named = (name: string) => ({ ...anyone, name });
-const shares = () => new IdentityShares({ what: 'things', ofNode: 5, ofIdentity: 3, help: 'Wait.' });
+const shares = () =>
+  new IdentityShares({ what: 'things', ofNode: 5, ofIdentity: 3, help: 'Wait.', retryAfterMs: 7 });
 
 it('an identity at its limit is refused, and others are not', () => {
   const held = shares();
@@ -14,6 +15,7 @@ it('an identity at its limit is refused, and others are not', () => {
       reason: 'LIMIT_REACHED',
       message: "'a' has 2 things on this node, and may have 3.",
       help: 'Wait.',
+      retryAfterMs: 7,
       retryable: true,
     }),
   );

@@ -2,8 +2,6 @@ import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Identity } from './api.ts';
 
-const retryAfterMs = 1_000;
-
 export interface SharesOptions {
   /** The things that are counted, in the plural: `waiting claim calls`. */
   readonly what: string;
@@ -13,6 +11,8 @@ export interface SharesOptions {
   readonly ofIdentity: number;
   /** The next step of a caller that is refused. */
   readonly help: string;
+  /** How long a caller that is refused should wait before it tries again, in ms. */
+  readonly retryAfterMs: number;
 }
 
 /** Counts and limits things that a node holds in memory for its callers: one identity must not use up all of them. */
@@ -59,7 +59,7 @@ export class IdentityShares {
   }
 
   #tooMany(message: string): HoldfastError {
-    const { help } = this.#options;
+    const { help, retryAfterMs } = this.#options;
     return new HoldfastError('RESOURCE_EXHAUSTED', 'LIMIT_REACHED', `${message}.`, { retryAfterMs, help });
   }
 }
@@ -70,6 +70,8 @@ export function waitingClaimShares(): IdentityShares {
     ofNode: limits.waitingClaims,
     ofIdentity: limits.waitingClaimsPerIdentity,
     help: 'Claim several tasks per call, use one Work stream per worker, or add nodes.',
+    // Thousands of refused calls that came back every second would cost more than as many waiting ones.
+    retryAfterMs: 5_000,
   });
 }
 
@@ -79,6 +81,7 @@ export function watchShares(): IdentityShares {
     ofNode: limits.watches,
     ofIdentity: limits.watchesPerIdentity,
     help: 'End watches that are not needed, call GetTask now and then instead, or add nodes.',
+    retryAfterMs: 1_000,
   });
 }
 
@@ -88,6 +91,7 @@ export function reportShares(): IdentityShares {
     ofNode: limits.reportBytes,
     ofIdentity: limits.reportBytesPerIdentity,
     help: 'Wait for answers before sending more, then send the batches without an answer again.',
+    retryAfterMs: 1_000,
   });
 }
 
