@@ -65,13 +65,21 @@ test('a machine clock that is a minute ahead is corrected to within half a secon
   machine.move(60_000);
   const clock = correctedClock(machine);
   const { registry, close } = engine(clock, (sample) => clock.addSample(sample));
-  for (let i = 0; i < 20; i++) {
-    await registry.get('spec', 'none');
-    await machine.sleep(37);
-  }
+  // A response narrows the range of possible offsets by no more than its own duration allows: a busy machine needs more
+  // of them than the twenty of an idle one.
+  await expect
+    .poll(
+      async () => {
+        await registry.get('spec', 'none');
+        return clock.errorMs;
+      },
+      { interval: 37, timeout: 20_000 },
+    )
+    .toBeLessThan(250);
   expect(clock.fit).toBe(false);
-  expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(600);
-  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(600);
+  expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(500);
+  // The clock does not step back to a narrower range: it runs slower for at most two seconds.
+  await expect.poll(() => Math.abs(clock.now() - Date.now()), { timeout: 5_000 }).toBeLessThan(500);
   await close();
 });
 
