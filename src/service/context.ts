@@ -5,6 +5,7 @@ import type { Log } from '../ports/log.ts';
 import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
+import type { MissingQueueLog } from './admin/missing-queue-log.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
@@ -38,6 +39,7 @@ export interface ServiceContext {
   readonly heldLeases: HeldLeases;
   readonly leaseGrace: LeaseGrace;
   readonly queues: QueueSettings;
+  readonly missingQueues: MissingQueueLog;
   readonly sessions: Sessions;
   readonly rebalance: Rebalance;
   readonly redriveNotes: RedriveNotes;

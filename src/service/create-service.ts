@@ -6,6 +6,7 @@ import type { Overload } from '../ports/overload.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { TaskStore } from '../ports/task-store.ts';
 import * as admin from './admin/admin.ts';
+import { MissingQueueLog } from './admin/missing-queue-log.ts';
 import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim/claim.ts';
@@ -80,6 +81,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     mayLease: options.mayLease ?? (() => true),
     processId: options.clock.uuid(),
     queues,
+    missingQueues: new MissingQueueLog(queues, log),
     changeFeed: feed,
     watchedTasks: new WatchedTasks({ store: options.store, clock: options.clock, feed }),
     heldLeases,

@@ -63,11 +63,8 @@ export class QueueSettings {
   }
 
   async refresh(): Promise<void> {
-    const changed: QueueRef[] = [];
-    for (const entry of await this.#registry.list(kind, '')) {
-      if (this.#cacheSetting(entry.key, entry.value as StoredSetting)) changed.push(refOf(entry.key));
-    }
-    if (changed.length > 0) this.#notifyListeners(changed);
+    const entries = await this.#registry.list(kind, '');
+    this.#cacheSettings(entries.map(({ key, value }) => [key, value as StoredSetting]));
   }
 
   /**
@@ -101,10 +98,8 @@ export class QueueSettings {
     this.#creating.set(queueKey(ref), ref);
     try {
       await this.#registry.put(kind, queueKey(ref), initial, 'absent');
-      this.#cacheSetting(
-        queueKey(ref),
-        ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
-      );
+      const found = await this.#registry.get(kind, queueKey(ref));
+      this.#cacheSettings([[queueKey(ref), (found?.value as StoredSetting | undefined) ?? initial]]);
     } finally {
       this.#creating.delete(queueKey(ref));
     }
@@ -136,7 +131,7 @@ export class QueueSettings {
       }
       const next = { ...initial, ...(found.value as StoredSetting), ...change };
       if (await this.#registry.put(kind, queueKey(ref), next, found.rev)) {
-        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners([ref]);
+        this.#cacheSettings([[queueKey(ref), next]]);
         return this.of(ref);
       }
     }
@@ -146,11 +141,12 @@ export class QueueSettings {
   async laneReleaseDone(ref: QueueRef, done: LaneRelease): Promise<void> {
     const found = await this.#registry.get(kind, queueKey(ref));
     if (found === undefined) return;
-    const { laneRelease, ...rest } = found.value as StoredSetting;
-    if (laneRelease?.sinceMs === done.sinceMs) {
-      if (!(await this.#registry.put(kind, queueKey(ref), rest, found.rev))) return;
-      this.#cacheSetting(queueKey(ref), rest);
-    } else this.#cacheSetting(queueKey(ref), found.value as StoredSetting);
+    const current = found.value as StoredSetting;
+    const { laneRelease, ...rest } = current;
+    const isSame = laneRelease?.sinceMs === done.sinceMs;
+    if (isSame && !(await this.#registry.put(kind, queueKey(ref), rest, found.rev))) return;
+    // Another node may have paused or resumed the queue meanwhile.
+    this.#cacheSettings([[queueKey(ref), isSame ? rest : current]]);
   }
 
   /**
@@ -165,7 +161,7 @@ export class QueueSettings {
   /** Reads a queue's configuration from the registry. Returns false if the queue does not exist. */
   async #find(ref: QueueRef): Promise<boolean> {
     const found = await this.#registry.get(kind, queueKey(ref));
-    if (found !== undefined) this.#cacheSetting(found.key, found.value as StoredSetting);
+    if (found !== undefined) this.#cacheSettings([[found.key, found.value as StoredSetting]]);
     return found !== undefined;
   }
 
@@ -181,6 +177,14 @@ export class QueueSettings {
       `There is no queue '${ref.queue}' for tenant '${ref.tenant}'.`,
       { help: `${hint} To create it: ${create}.` },
     );
+  }
+
+  /** Stores configurations of queues in the cache, and notifies the listeners of those that have changed. */
+  #cacheSettings(settings: readonly (readonly [key: string, value: StoredSetting])[]): void {
+    const changed = settings
+      .filter(([key, value]) => this.#cacheSetting(key, value))
+      .map(([key]) => refOf(key));
+    if (changed.length > 0) for (const listener of this.#listeners) listener(changed);
   }
 
   /**
@@ -212,10 +216,6 @@ export class QueueSettings {
     const known = this.#queuesByTenant.get(ref.tenant) ?? 0;
     if (known + creating.filter(({ tenant }) => tenant === ref.tenant).length >= limits.queuesPerTenant)
       throw tooManyQueues(ref);
-  }
-
-  #notifyListeners(changed: readonly QueueRef[]): void {
-    for (const listener of this.#listeners) listener(changed);
   }
 }
 

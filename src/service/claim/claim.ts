@@ -13,12 +13,14 @@ import { withinTypeRoom } from './within-room.ts';
 
 async function unpausedQueuesOf(
   context: ServiceContext,
-  { tenant, queues }: ClaimRequest,
+  { tenant, queues, workerName }: ClaimRequest,
 ): Promise<QueueRef[]> {
   const open: QueueRef[] = [];
   for (const queue of queues) {
-    await context.queues.look({ tenant, queue });
-    if (!context.queues.of({ tenant, queue }).paused) open.push({ tenant, queue });
+    const ref = { tenant, queue };
+    await context.queues.look(ref);
+    context.missingQueues.add(ref, workerName);
+    if (!context.queues.of(ref).paused) open.push(ref);
   }
   return open;
 }

@@ -47,7 +47,7 @@ export class ReceiveLoop {
 
   constructor(parts: LoopParts) {
     this.#parts = parts;
-    this.#queues = new SessionQueues(parts.context, parts.hello.tenant, parts.hello.queues);
+    this.#queues = new SessionQueues(parts.context, parts.hello);
   }
 
   /** Receives until the loop is ended. If the store or the broker fails, logs the error and tries again after 1 s. */

@@ -3,43 +3,36 @@ import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Delivery } from '../../ports/broker.ts';
 import { QueueTurns } from '../claim/queue-turns.ts';
 import type { ServiceContext } from '../context.ts';
+import type { WorkerHello } from '../service.ts';
 
 /** The queues of one worker's session: which of them may be served now, and whose turn it is. */
 export class SessionQueues {
   readonly #context: ServiceContext;
   readonly #refs: readonly QueueRef[];
   readonly #turns = new QueueTurns();
-  readonly #missing = new Set<QueueRef>();
+  readonly #worker: string;
 
-  constructor(context: ServiceContext, tenant: string, queues: readonly string[]) {
+  constructor(
+    context: ServiceContext,
+    { tenant, queues, workerName }: Pick<WorkerHello, 'tenant' | 'queues' | 'workerName'>,
+  ) {
     this.#context = context;
+    this.#worker = workerName;
     this.#refs = queues.map((queue) => ({ tenant, queue }));
   }
 
   /** Returns the queues that are not paused, in the order in which their turn comes. */
   async unpausedInTurn(): Promise<readonly QueueRef[]> {
-    const { queues } = this.#context;
+    const { queues, missingQueues } = this.#context;
     const unpaused: QueueRef[] = [];
     for (const ref of this.#refs) {
       if (!queues.has(ref)) {
         await queues.look(ref);
-        this.#logMissing(ref);
+        missingQueues.add(ref, this.#worker);
       }
       if (!queues.of(ref).paused) unpaused.push(ref);
     }
     return this.#turns.inTurn(unpaused);
-  }
-
-  /** Logs, once for each queue, that the worker waits for tasks of a queue that does not exist: its name may be mistyped. */
-  #logMissing(ref: QueueRef): void {
-    const { queues, log } = this.#context;
-    if (queues.has(ref) || this.#missing.has(ref)) return;
-    this.#missing.add(ref);
-    const { help } = queues.unknownQueue(ref);
-    log.info(
-      { ...ref, help },
-      'a worker waits for tasks of a queue that does not exist; its first submission creates it',
-    );
   }
 
   /** Records deliveries, so that the queues which they came from are served last. */
