@@ -1,3 +1,4 @@
+import { AttemptAborted } from '../../src/client/errors.ts';
 import type { TaskEvent } from '../../src/core/task/event.ts';
 import type { Head } from '../../src/core/task/head.ts';
 import type { MemoryEngine } from '../../src/engines/memory/index.ts';
@@ -170,8 +171,11 @@ export class World {
     return this.features.isOrderly ? this.#disturbedUntilMs : Math.max(this.#disturbedUntilMs, faultsEndMs);
   }
 
-  /** Records that a handler is called. Returns a function that records that the handler has returned or thrown. */
-  begin(process: ObservedProcess, id: TaskId, fencingToken: number): () => void {
+  /**
+   * Records that a handler is called. Returns a function that records that the handler has returned or thrown. The worker
+   * ends an attempt when it aborts `signal` for the timeout, also if the handler goes on.
+   */
+  begin(process: ObservedProcess, id: TaskId, fencingToken: number, signal?: AbortSignal): () => void {
     const { rules, ledger, assigned, shadow } = this;
     const parts = { rules, ledger, assigned, tasks: shadow.tasks };
     this.check(() => {
@@ -180,6 +184,10 @@ export class World {
     });
     const begun = ledger.begin(process, id, fencingToken);
     this.check(() => checkAlone(parts, begun));
+    signal?.addEventListener('abort', () => {
+      const { reason } = signal;
+      if (reason instanceof AttemptAborted && reason.kind === 'timeout') begun.isOver = true;
+    });
     return () => {
       if (!process.dead) ledger.end(begun);
     };

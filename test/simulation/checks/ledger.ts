@@ -11,6 +11,8 @@ export interface Begin {
   readonly beside: Set<Begin>;
   /** When the handler returned or threw. Undefined if it runs, or ran when its process died. */
   endedAtMs: number | undefined;
+  /** True once the worker has ended the attempt because of its timeout. Its handler may go on, and its report be on its way. */
+  isOver: boolean;
 }
 
 export interface LedgerParts {
@@ -33,9 +35,9 @@ export class Ledger {
   begin(process: ObservedProcess, id: TaskId, fencingToken: number): Begin {
     const running = this.#running.get(process) ?? new Set();
     this.#running.set(process, running);
-    const beside = new Set([...running].filter((other) => this.#parts.holdsLease(other)));
+    const beside = new Set([...running].filter((other) => !other.isOver && this.#parts.holdsLease(other)));
     const begunAtMs = this.#parts.now();
-    const begun = { id, fencingToken, process, begunAtMs, beside, endedAtMs: undefined };
+    const begun = { id, fencingToken, process, begunAtMs, beside, endedAtMs: undefined, isOver: false };
     for (const other of beside) other.beside.add(begun);
     running.add(begun);
     const ofTask = this.#byTask.get(id) ?? new Map();

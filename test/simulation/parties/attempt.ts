@@ -42,7 +42,7 @@ export async function attempt(
   input: JobInput,
   context: AttemptContext,
 ): Promise<JobResult> {
-  const end = world.begin(process, context.id, context.fencingToken);
+  const end = world.begin(process, context.id, context.fencingToken, context.signal);
   try {
     if (world.poison.has(input.n)) await endProcess(world, process);
     return await run(world, process, input, context);
