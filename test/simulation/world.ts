@@ -88,6 +88,7 @@ export class World {
         send: () => (this.injectFault('send failed', 0.01) ? 'failed' : this.#sentOrDoubled()),
         deliveryDelayMs: () => (this.injectFault('delivery delayed', 0.03) ? this.between(1, 4_000) : 0),
         indexLagMs: () => (this.isCalm ? 0 : this.between(0, 800)),
+        hiddenPlaceMs: () => (this.injectFault('place in a lane hidden', 0.2) ? this.between(1, 1_000) : 0),
       },
     });
     const rules = {

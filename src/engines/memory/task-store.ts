@@ -98,6 +98,33 @@ function appendOne(parts: StoreParts, change: Change): WriteOutcome {
   return { kind: 'done', head: row.head, laneSeq: row.laneSeq };
 }
 
+/** Returns the new place in a lane that a change gave to its task. */
+function newPlaceOf(change: Change, outcome: WriteOutcome | undefined): number[] {
+  if (change.kind === 'renewal' || !change.rejoinLane || outcome?.kind !== 'done') return [];
+  return outcome.laneSeq === undefined ? [] : [outcome.laneSeq];
+}
+
+/**
+ * Hides the new places of the tasks from reads of the first place of a lane, each for a time of its own. Resolves when all of
+ * them are visible.
+ */
+async function untilShown({ tables, clock, faults }: StoreParts, places: readonly number[]): Promise<void> {
+  if (faults.hiddenPlaceMs === undefined) return;
+  let longestMs = 0;
+  for (const place of places) {
+    const ms = faults.hiddenPlaceMs();
+    longestMs = Math.max(longestMs, ms);
+    tables.lanes.hide(place, clock.now() + ms);
+  }
+  if (longestMs > 0) await clock.sleep(longestMs);
+}
+
+/** Returns the place in a lane that an acceptance gave to its task. */
+function placeOf(outcome: AcceptOutcome): number[] {
+  const seq = outcome.kind === 'fresh' ? outcome.snapshot.laneSeq : undefined;
+  return seq === undefined ? [] : [seq];
+}
+
 function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
   const counts = { scheduled: 0, ready: 0, running: 0, dead: 0 };
   for (const row of rows) {
@@ -145,11 +172,28 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     dueShards,
     accept: async (batch) => {
       checkBatch(batch);
-      return operate('store.accept', batch.length, () => batch.map((one) => acceptOne(parts, one)));
+      let shown: Promise<void> | undefined;
+      const outcomes = await operate('store.accept', batch.length, () => {
+        const accepted = batch.map((one) => acceptOne(parts, one));
+        shown = untilShown(parts, accepted.flatMap(placeOf));
+        return accepted;
+      });
+      await shown;
+      return outcomes;
     },
     append: async (batch) => {
       checkBatch(batch);
-      return operate('store.append', batch.length, () => batch.map((one) => appendOne(parts, one)));
+      let shown: Promise<void> | undefined;
+      const outcomes = await operate('store.append', batch.length, () => {
+        const written = batch.map((one) => appendOne(parts, one));
+        shown = untilShown(
+          parts,
+          batch.flatMap((change, i) => newPlaceOf(change, written[i])),
+        );
+        return written;
+      });
+      await shown;
+      return outcomes;
     },
     read: async (ids, nowMs) => {
       checkBatch(ids);
@@ -175,7 +219,8 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     },
     due: (shard, nowMs, limit, after) =>
       operate('store.due', 1, () => tables.due.at(shard, nowMs, limit, after)),
-    lowest: (lane) => operate('store.lowest', 1, () => lanes.lowest(lane)),
+    lowest: (lane) => operate('store.lowest', 1, () => lanes.shown(lane, clock.now())),
+    isFirst: (lane, seq) => operate('store.isFirst', 1, () => (lanes.lowest(lane)?.seq ?? seq) >= seq),
     leaveLane: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
     purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),
