@@ -53,6 +53,7 @@ function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance)
   const id = parts.isExternal ? slotId(request) : sequenceId(request);
   const lane = laneOf(submission);
   const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
+  hideNew(parts, laneSeq);
   const initial =
     claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
   const row: Row = { id, order, submission, laneSeq, ...initial, result: undefined };
@@ -80,7 +81,9 @@ function applyTransition(parts: StoreParts, row: Row, change: Transition): void 
   row.head = { ...change.head, revision: row.head.revision + 1 };
   if (change.events.length > 0) row.tip = [...row.tip, ...change.events];
   if (change.result !== undefined) row.result = change.result;
-  if (change.rejoinLane) parts.tables.rejoin(row);
+  if (!change.rejoinLane) return;
+  parts.tables.rejoin(row);
+  hideNew(parts, row.laneSeq);
 }
 
 function appendOne(parts: StoreParts, change: Change): WriteOutcome {
@@ -98,31 +101,10 @@ function appendOne(parts: StoreParts, change: Change): WriteOutcome {
   return { kind: 'done', head: row.head, laneSeq: row.laneSeq };
 }
 
-/** Returns the new place in a lane that a change gave to its task. */
-function newPlaceOf(change: Change, outcome: WriteOutcome | undefined): number[] {
-  if (change.kind === 'renewal' || !change.rejoinLane || outcome?.kind !== 'done') return [];
-  return outcome.laneSeq === undefined ? [] : [outcome.laneSeq];
-}
-
-/**
- * Hides the new places of the tasks from reads of the first place of a lane, each for a time of its own. Resolves when all of
- * them are visible.
- */
-async function untilShown({ tables, clock, faults }: StoreParts, places: readonly number[]): Promise<void> {
-  if (faults.hiddenPlaceMs === undefined) return;
-  let longestMs = 0;
-  for (const place of places) {
-    const ms = faults.hiddenPlaceMs();
-    longestMs = Math.max(longestMs, ms);
-    tables.lanes.hide(place, clock.now() + ms);
-  }
-  if (longestMs > 0) await clock.sleep(longestMs);
-}
-
-/** Returns the place in a lane that an acceptance gave to its task. */
-function placeOf(outcome: AcceptOutcome): number[] {
-  const seq = outcome.kind === 'fresh' ? outcome.snapshot.laneSeq : undefined;
-  return seq === undefined ? [] : [seq];
+/** Hides a new place from `lowest` for the time that an injected fault returns. */
+function hideNew({ tables, clock, faults }: StoreParts, place: number | undefined): void {
+  const ms = place === undefined ? 0 : (faults.hiddenPlaceMs?.(place) ?? 0);
+  if (place !== undefined && ms > 0) tables.lanes.hide(place, clock.now() + ms);
 }
 
 function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
@@ -172,28 +154,11 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     dueShards,
     accept: async (batch) => {
       checkBatch(batch);
-      let shown: Promise<void> | undefined;
-      const outcomes = await operate('store.accept', batch.length, () => {
-        const accepted = batch.map((one) => acceptOne(parts, one));
-        shown = untilShown(parts, accepted.flatMap(placeOf));
-        return accepted;
-      });
-      await shown;
-      return outcomes;
+      return operate('store.accept', batch.length, () => batch.map((one) => acceptOne(parts, one)));
     },
     append: async (batch) => {
       checkBatch(batch);
-      let shown: Promise<void> | undefined;
-      const outcomes = await operate('store.append', batch.length, () => {
-        const written = batch.map((one) => appendOne(parts, one));
-        shown = untilShown(
-          parts,
-          batch.flatMap((change, i) => newPlaceOf(change, written[i])),
-        );
-        return written;
-      });
-      await shown;
-      return outcomes;
+      return operate('store.append', batch.length, () => batch.map((one) => appendOne(parts, one)));
     },
     read: async (ids, nowMs) => {
       checkBatch(ids);

@@ -68,7 +68,7 @@ async function batch(): Promise<readonly string[]> {
 async function inTransaction(): Promise<readonly string[]> {
   const TransactItems = names.map((sk) => ({ Get: { TableName: tableName(), Key: key(sk) } }));
   const { Responses = [] } = await fixture.client.send(new TransactGetItemsCommand({ TransactItems }));
-  return shown(Responses.flatMap(({ Item }) => Item ?? []) as never);
+  return shown(Responses.flatMap(({ Item }) => (Item === undefined ? [] : [Item])) as never);
 }
 
 it('the items of a torn transaction become visible to a Query, a Scan and a BatchGetItem one after the other, in an order by the seed', async () => {

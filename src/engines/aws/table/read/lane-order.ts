@@ -53,7 +53,6 @@ async function isVisible(context: AwsContext, lane: LaneKey, seq: number): Promi
  * earlier: its place would no longer tell that an earlier one may be hidden.
  */
 async function untilPlaceBeforeShows(context: AwsContext, lane: LaneKey, seq: number): Promise<void> {
-  if (seq === 1) return;
   for (let i = 0; i < tries; i++) {
     if (await isVisible(context, lane, seq - 1)) return;
     if (!(await isTaken(context, lane, seq - 1))) return;
@@ -80,13 +79,13 @@ export async function leaveLane(
 ): Promise<void> {
   const laneSeq = seq ?? (await seqOf(context, id));
   if (laneSeq === undefined) return;
-  const isKnownFirst = context.firstPlaces.isKnown(lane, laneSeq);
-  if (!wasFirst && !isKnownFirst) await untilPlaceBeforeShows(context, lane, laneSeq);
+  const isFirstPlace = wasFirst || laneSeq === 1 || context.firstPlaces.isKnown(lane, laneSeq);
+  if (!isFirstPlace) await untilPlaceBeforeShows(context, lane, laneSeq);
   const result = await context.calls.delete('lane', {
     Key: { ...pointerKey(lane, laneSeq) },
     ConditionExpression: 'id = :id',
     ExpressionAttributeValues: { ':id': s(id) },
   });
   const isLeft = result.ok || result.current === undefined;
-  if (isLeft && (wasFirst || isKnownFirst)) context.firstPlaces.put(lane, laneSeq + 1);
+  if (isLeft && isFirstPlace) context.firstPlaces.put(lane, laneSeq + 1);
 }

@@ -5,7 +5,7 @@
  * items are visible, because a consistent read shows every write that was answered before it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Call, Json } from '../../call.ts';
+import type { Answer, Call, Json, LoggedCall } from '../../call.ts';
 import { draw } from '../../chance.ts';
 import type { SendUpstream } from '../../send-upstream.ts';
 import type { Item } from '../lag/item.ts';
@@ -41,7 +41,7 @@ export class Tears {
    * Sends a request that writes items. Seed and call decide whether it is torn, and the order in which its items become
    * visible. No other write of the items may be in flight.
    */
-  async write(call: Call, writes: readonly Touch[], send: () => Promise<Answer>): Promise<Answer> {
+  async write(call: LoggedCall, writes: readonly Touch[], send: () => Promise<Answer>): Promise<Answer> {
     const { tear } = this;
     if (tear === undefined) return send();
     const isTransaction = call.operation === 'TransactWriteItems' && writes.length > 1;
@@ -50,6 +50,7 @@ export class Tears {
       if (answer.status === 200) for (const { schema, key } of writes) this.#hidden.rewritten(schema, key);
       return answer;
     }
+    call.fault = 'torn';
     const items = await Promise.all(writes.map((write) => this.#before(write)));
     for (const item of items) this.#hidden.hide(item);
     const answer = await send().catch((thrown: unknown) => {
@@ -62,7 +63,11 @@ export class Tears {
   }
 
   async #before({ schema, key }: Touch): Promise<HiddenItem> {
-    const read = await this.#sendUpstream('GetItem', { TableName: schema.name, Key: key, ConsistentRead: true });
+    const read = await this.#sendUpstream('GetItem', {
+      TableName: schema.name,
+      Key: key,
+      ConsistentRead: true,
+    });
     const before = read.Item as Item | undefined;
     return { schema, key, before, visibleAtMs: Number.POSITIVE_INFINITY };
   }

@@ -1,7 +1,7 @@
 /** Answers a Query, a Scan or a BatchGetItem of a table as if hidden items were still as they were before. */
 import type { Answer, Json } from '../../call.ts';
-import { rewritten } from '../lag/redirect.ts';
 import type { Item } from '../lag/item.ts';
+import { rewritten } from '../lag/redirect.ts';
 import { keyName, keyOf, type TableSchema } from '../lag/schemas.ts';
 import type { HiddenItem } from './hidden-items.ts';
 
@@ -54,7 +54,10 @@ export async function tornPage(
 }
 
 /** Replaces the hidden items in the answer to a BatchGetItem by their versions before. */
-export function tornBatch(answer: Answer, hiddenOf: (table: string) => readonly [TableSchema, Hidden]): Answer {
+export function tornBatch(
+  answer: Answer,
+  hiddenOf: (table: string) => readonly [TableSchema, Hidden],
+): Answer {
   if (answer.status !== 200) return answer;
   const body = JSON.parse(answer.body) as { Responses?: Record<string, Item[]> };
   const Responses = Object.fromEntries(
