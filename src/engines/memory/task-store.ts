@@ -185,7 +185,7 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     due: (shard, nowMs, limit, after) =>
       operate('store.due', 1, () => tables.due.at(shard, nowMs, limit, after)),
     lowest: (lane) => operate('store.lowest', 1, () => lanes.shown(lane, clock.now())),
-    isFirst: (lane, seq) => operate('store.isFirst', 1, () => (lanes.lowest(lane)?.seq ?? seq) >= seq),
+    isFirst: (lane, seq) => operate('store.isFirst', 1, () => lanes.lowest(lane)?.seq === seq),
     leaveLane: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
     purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),

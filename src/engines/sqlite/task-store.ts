@@ -105,7 +105,7 @@ export class SqliteTaskStore implements TaskStore {
   }
 
   async isFirst(lane: LaneKey, seq: number): Promise<boolean> {
-    return ((await this.lowest(lane))?.seq ?? seq) >= seq;
+    return (await this.lowest(lane))?.seq === seq;
   }
 
   async leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
