@@ -270,15 +270,23 @@ export interface TaskStore {
    */
   due(shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage>;
   /**
-   * Returns the id and the place of the first unfinished task of a lane (the tasks with one ordering key).
+   * Returns the id and the place of the first unfinished task of a lane (the tasks with one ordering key). While a commit
+   * of several places is in progress, it may return a later one of them and miss an earlier one. So it never decides that
+   * a task may start; `isFirst` does.
    */
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
   /**
+   * Returns true if every earlier place of the lane was left, so that the task at the place `seq` may start. It sees the
+   * places of one commit together. Once true, it stays true for this place, because new places are later ones.
+   */
+  isFirst(lane: LaneKey, seq: number): Promise<boolean>;
+  /**
    * Removes the task from its lane; a repeat does nothing. With `seq` the task is removed only from that
    * place in the lane, so that a late call does not remove the task from the new place that a redrive has
-   * given it.
+   * given it. `wasFirst` is true if the task was the first of its lane, since it has run: the store then need not look at
+   * the place before it.
    */
-  leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void>;
+  leaveLane(lane: LaneKey, id: TaskId, seq?: number, wasFirst?: boolean): Promise<void>;
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts>;
   /**
    * Deletes up to `limit` expired tasks and their places in lanes. Returns how many tasks were deleted;

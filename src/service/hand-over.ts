@@ -1,4 +1,5 @@
-import { isEnded } from '../core/task/head.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { type Head, isEnded } from '../core/task/head.ts';
 import type { DispatchMessage, DispatchReason } from '../ports/broker.ts';
 import type { LaneKey, Snapshot } from '../ports/task-store.ts';
 import type { ServiceContext } from './context.ts';
@@ -28,11 +29,22 @@ export async function dispatch(
   if (sent !== true) throw sent ?? new RangeError('the broker returned no result for a dispatch message');
 }
 
-/** Returns true if the task has no lane or, by a consistent read, is the first unfinished task of its lane. */
+/** Returns true if the task has no lane or is the first unfinished task of its lane. */
 export async function isLowest(context: ServiceContext, snapshot: Snapshot): Promise<boolean> {
   const lane = laneOf(snapshot);
   if (lane === undefined) return true;
-  return (await context.store.lowest(lane))?.id === snapshot.id;
+  return snapshot.laneSeq !== undefined && (await context.store.isFirst(lane, snapshot.laneSeq));
+}
+
+/**
+ * Returns the error of a hand-over while earlier places of the lane are being committed. A message for the task that was read
+ * would be deleted on receipt, and its deduplication id would suppress the message that must be sent once the task is first.
+ */
+function placesInProgress(): HoldfastError {
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'STORE_BUSY', 'Tasks of the lane are still being written.', {
+    retryAfterMs: 1_000,
+    help: 'The sweep repeats the hand-over.',
+  });
 }
 
 /**
@@ -53,9 +65,15 @@ export async function dispatchLowest(
   // sent now would be deleted on receipt, and its deduplication id would suppress the message that must be
   // sent once the task is the first again.
   if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
+  if (reason === 'handOver' && !(await context.store.isFirst(lane, lowest.seq))) throw placesInProgress();
   // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's first
   // unfinished task, because the submitter of that first task may have crashed before it sent the message.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
+}
+
+/** Returns true if the ended task ran at its present place, and so was the first of its lane. */
+function hasRun({ state, attempt }: Head): boolean {
+  return state === 'succeeded' || attempt > 0;
 }
 
 /**
@@ -65,7 +83,7 @@ export async function dispatchLowest(
 export async function handOver(context: ServiceContext, snapshot: Snapshot): Promise<void> {
   const lane = laneOf(snapshot);
   if (lane !== undefined) {
-    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq, hasRun(snapshot.head));
     await dispatchLowest(context, lane, 'handOver');
   }
   const [outcome] = await context.store.append([

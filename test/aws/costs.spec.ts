@@ -110,6 +110,9 @@ const prices: Readonly<Record<string, readonly [writes: number, indexWrites: num
   'the end of an ordered task': [2, 1, 0],
   'to leave a lane': [1, 0, 0],
   'the lowest of a lane': [0, 0, 1],
+  'whether a place is the first of its lane': [0, 0, 3],
+  'whether a place is the first, again': [0, 0, 0],
+  'to leave the middle of a lane': [1, 0, 1],
   'a hand-over': [2, 1, 0],
   'a redrive into its lane': [8, 2, 1],
   'a new generation': [14, 2, 1],
@@ -163,6 +166,12 @@ test('heartbeats, failures, redrives, reads and other operations on a task cost 
     fixture.store.leaveLane(fixture.lane('ann'), running.id, running.laneSeq),
   );
   await cost('the lowest of a lane', () => fixture.store.lowest(fixture.lane('ann')));
+  await cost('whether a place is the first of its lane', () => fixture.store.isFirst(fixture.lane('ann'), 5));
+  await cost('whether a place is the first, again', () => fixture.store.isFirst(fixture.lane('ann'), 5));
+  const [, middle] = await fixture.acceptMany(2, () => ({ orderingKey: 'eve' }));
+  await cost('to leave the middle of a lane', () =>
+    fixture.store.leaveLane(fixture.lane('eve'), middle?.id ?? '', middle?.laneSeq),
+  );
   const handedOver = fixture.headChange(await fixture.read(running), { handOver: false });
   await cost('a hand-over', () => fixture.append(handedOver));
   let dead = await fixture.die(await fixture.accept({ orderingKey: 'bob' }));

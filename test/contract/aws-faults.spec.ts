@@ -17,6 +17,7 @@ beforeAll(async () => {
     staleReads: { share: 1, upToMs: Number.POSITIVE_INFINITY },
     indexLag: { upToMs: 5_000 },
     conflicts: { holdMs: 2 },
+    tear: { share: 0.5, upToMs: 20 },
   });
 });
 afterAll(async () => {
@@ -25,7 +26,7 @@ afterAll(async () => {
 });
 
 storeContract(
-  'aws, with lost responses, stale reads and lagging indexes',
+  'aws, with lost responses, stale reads, lagging indexes and torn transactions',
   onTable(
     () => proxy.url,
     () => proxy.caughtUp(),

@@ -11,8 +11,8 @@ export const mutants: readonly Mutant[] = [
     file: 'src/service/hand-over.ts',
     edits: [
       {
-        find: 'leaveLane(lane, snapshot.id, snapshot.laneSeq)',
-        replace: 'leaveLane(lane, snapshot.id)',
+        find: 'leaveLane(lane, snapshot.id, snapshot.laneSeq, hasRun(snapshot.head))',
+        replace: 'leaveLane(lane, snapshot.id, undefined, hasRun(snapshot.head))',
       },
     ],
   },

@@ -74,6 +74,8 @@ export class World {
   lastStopMs = Number.NEGATIVE_INFINITY;
   #disturbedUntilMs = Number.NEGATIVE_INFINITY;
   readonly #random: () => number;
+  /** For each place in a lane that was hidden, when reads of the lane show it, in ms from the start of the cluster. */
+  readonly #placeShownAtMs = new Map<number, number>();
 
   constructor({ seed, ignoredInvariants = [] }: WorldOptions) {
     this.seed = seed;
@@ -89,6 +91,7 @@ export class World {
         send: () => (this.injectFault('send failed', 0.01) ? 'failed' : this.#sentOrDoubled()),
         deliveryDelayMs: () => (this.injectFault('delivery delayed', 0.03) ? this.between(1, 4_000) : 0),
         indexLagMs: () => (this.isCalm ? 0 : this.between(0, 800)),
+        hiddenPlaceMs: (place) => this.#hidePlace(place),
       },
     });
     const rules = {
@@ -209,6 +212,23 @@ export class World {
   /** Runs work that no caller waits for. An error that the work throws ends the simulated cluster. */
   runInBackground(work: Promise<unknown>): void {
     work.catch((thrown: unknown) => this.fail(thrown));
+  }
+
+  #hidePlace(place: number): number {
+    if (this.nature !== 'external' || !this.injectFault('place in a lane hidden', 0.4)) return 0;
+    const ms = this.between(1, 1_000);
+    this.#placeShownAtMs.set(place, this.elapsedMs + ms);
+    return ms;
+  }
+
+  /**
+   * Resolves when reads of their lanes show these places, as the answer to a transaction comes when consistent reads show
+   * its writes.
+   */
+  async untilPlacesShow(places: readonly (number | undefined)[]): Promise<void> {
+    const shownAtMs = places.map((place) => this.#placeShownAtMs.get(place ?? 0) ?? 0);
+    const ms = Math.max(0, ...shownAtMs) - this.elapsedMs;
+    if (ms > 0) await this.clock.sleep(ms);
   }
 
   #sentOrDoubled(): 'sent' | 'doubled' {

@@ -35,6 +35,11 @@ export interface Faults {
    */
   indexLagMs?(): number;
   /**
+   * Returns how long, in ms, a new place in a lane is hidden from `lowest`, as from a query beside a transaction in progress.
+   * A test that simulates AWS must answer the call that gave the place when the place is visible.
+   */
+  hiddenPlaceMs?(place: number): number;
+  /**
    * Returns whether the broker accepts a receipt handle. `current` is true if the handle is valid. If the function then
    * returns false, the broker refuses the handle as stale too early.
    */

@@ -13,6 +13,8 @@ export class Lanes {
   // A Map keeps the order of insertion. This is the order of the lane pointers' numbers, because each new number is
   // higher than the last.
   readonly #lanes = new Map<string, Map<TaskId, number>>();
+  /** The time until which `shown` does not see a place, by the place's number. Empty without injected faults. */
+  readonly #hiddenUntilMs = new Map<number, number>();
   #last = 0;
 
   /**
@@ -38,6 +40,19 @@ export class Lanes {
 
   lowest(lane: LaneKey): LanePointer | undefined {
     for (const [id, seq] of this.#lanes.get(laneName(lane)) ?? []) return { id, seq };
+    return undefined;
+  }
+
+  /** Hides a new place from `shown` until a time, as if the commit that gave the place were still in progress. */
+  hide(seq: number, untilMs: number): void {
+    this.#hiddenUntilMs.set(seq, untilMs);
+  }
+
+  /** Returns the first place of a lane that is not hidden. */
+  shown(lane: LaneKey, nowMs: number): LanePointer | undefined {
+    for (const [id, seq] of this.of(lane)) {
+      if ((this.#hiddenUntilMs.get(seq) ?? nowMs) <= nowMs) return { id, seq };
+    }
     return undefined;
   }
 

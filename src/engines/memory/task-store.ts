@@ -53,6 +53,7 @@ function acceptOne(parts: StoreParts, { submission, head, claimed }: Acceptance)
   const id = parts.isExternal ? slotId(request) : sequenceId(request);
   const lane = laneOf(submission);
   const laneSeq = lane === undefined ? undefined : tables.lanes.join(lane, id);
+  hideNew(parts, laneSeq);
   const initial =
     claimed === undefined ? { head, tip: [] } : { head: { ...head, revision: 2 }, tip: [claimed] };
   const row: Row = { id, order, submission, laneSeq, ...initial, result: undefined };
@@ -80,7 +81,9 @@ function applyTransition(parts: StoreParts, row: Row, change: Transition): void 
   row.head = { ...change.head, revision: row.head.revision + 1 };
   if (change.events.length > 0) row.tip = [...row.tip, ...change.events];
   if (change.result !== undefined) row.result = change.result;
-  if (change.rejoinLane) parts.tables.rejoin(row);
+  if (!change.rejoinLane) return;
+  parts.tables.rejoin(row);
+  hideNew(parts, row.laneSeq);
 }
 
 function appendOne(parts: StoreParts, change: Change): WriteOutcome {
@@ -96,6 +99,12 @@ function appendOne(parts: StoreParts, change: Change): WriteOutcome {
   else applyTransition(parts, row, change);
   parts.tables.changed(row);
   return { kind: 'done', head: row.head, laneSeq: row.laneSeq };
+}
+
+/** Hides a new place from `lowest` for the time that an injected fault returns. */
+function hideNew({ tables, clock, faults }: StoreParts, place: number | undefined): void {
+  const ms = place === undefined ? 0 : (faults.hiddenPlaceMs?.(place) ?? 0);
+  if (place !== undefined && ms > 0) tables.lanes.hide(place, clock.now() + ms);
 }
 
 function countsOf(rows: readonly Row[], nowMs: number): QueueCounts {
@@ -175,7 +184,8 @@ export function taskStore(parts: StoreParts, operate: Operate): TaskStore {
     },
     due: (shard, nowMs, limit, after) =>
       operate('store.due', 1, () => tables.due.at(shard, nowMs, limit, after)),
-    lowest: (lane) => operate('store.lowest', 1, () => lanes.lowest(lane)),
+    lowest: (lane) => operate('store.lowest', 1, () => lanes.shown(lane, clock.now())),
+    isFirst: (lane, seq) => operate('store.isFirst', 1, () => lanes.lowest(lane)?.seq === seq),
     leaveLane: (lane, id, seq) => operate('store.leave', 1, () => tables.leave(lane, id, seq)),
     counts: (queue: QueueRef, nowMs) => operate('store.counts', 1, () => countsOf(rows.queue(queue), nowMs)),
     purge: (nowMs, limit) => operate('store.purge', 1, () => tables.purge(nowMs, limit)),

@@ -104,6 +104,10 @@ export class SqliteTaskStore implements TaskStore {
     return this.#read(() => lowestOf(this.#context, queue.id, lane.orderingKey));
   }
 
+  async isFirst(lane: LaneKey, seq: number): Promise<boolean> {
+    return (await this.lowest(lane))?.seq === seq;
+  }
+
   async leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
     const address = addressOf(id);
     if (address === undefined) return;

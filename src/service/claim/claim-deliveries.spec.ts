@@ -40,8 +40,8 @@ async function startNode(
     read: async (ids: readonly TaskId[], nowMs: number) =>
       failing.reads-- > 0 ? Promise.reject(busy) : engine.store.read(ids, nowMs),
     readAsSubmitted: undefined,
-    lowest: async (lane: LaneKey) =>
-      failing.lowestReads-- > 0 ? Promise.reject(busy) : engine.store.lowest(lane),
+    isFirst: async (lane: LaneKey, seq: number) =>
+      failing.lowestReads-- > 0 ? Promise.reject(busy) : engine.store.isFirst(lane, seq),
   };
   const store = new Proxy(engine.store, {
     get(of, name) {

@@ -20,7 +20,8 @@ export async function view(
   return {
     snapshot: withReports(context, snapshot),
     result: withResult ? await context.store.result(snapshot.id) : undefined,
-    blockedByTaskId: lowest === undefined || lowest.id === snapshot.id ? undefined : lowest.id,
+    // Beside a commit in progress, the read of the lane may return a later task, which blocks nothing.
+    blockedByTaskId: lowest !== undefined && lowest.seq < (snapshot.laneSeq ?? 0) ? lowest.id : undefined,
   };
 }
 

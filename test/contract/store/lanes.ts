@@ -46,6 +46,26 @@ export const lanes: Subject = (requires) => {
     expect((await fixture.store.lowest(fixture.lane('ann')))?.id).toBe(second.id);
   });
 
+  requires(
+    'a place is the first of its lane once every earlier place was left, also if later tasks have joined or left before',
+    async (fixture) => {
+      const tasks = await fixture.acceptMany(4, () => ({ orderingKey: 'ann' }));
+      const lane = fixture.lane('ann');
+      const areFirst = () => Promise.all(tasks.map((task) => fixture.store.isFirst(lane, task.laneSeq ?? 0)));
+      const leave = (i: number) => fixture.store.leaveLane(lane, tasks[i]?.id ?? '', tasks[i]?.laneSeq);
+      expect(await areFirst()).toEqual([true, false, false, false]);
+      await leave(2);
+      expect((await areFirst())[3]).toBe(false);
+      await leave(0);
+      expect((await areFirst()).slice(1, 2)).toEqual([true]);
+      expect((await areFirst())[3]).toBe(false);
+      await leave(1);
+      expect((await areFirst())[3]).toBe(true);
+      await fixture.accept({ orderingKey: 'ann' });
+      expect((await areFirst())[3]).toBe(true);
+    },
+  );
+
   requires('leaving a lane is idempotent and removes no other task', async (fixture) => {
     const [first, second] = await fixture.acceptMany(2, () => ({ orderingKey: 'ann' }));
     if (!first || !second) expect.fail();

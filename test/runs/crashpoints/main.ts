@@ -3,7 +3,8 @@
  * request is lost, its answer is lost, or the process is killed (SIGKILL) before or after the request. Then another
  * process sweeps, works and reconciles, and no task may be lost, doubled, stuck or out of its lane's order. The run
  * does not wait for time to pass: the wall clocks of all processes and of SQS are moved forward together. A second pass
- * kills the process at each request while indexes lag, reads are stale and calls are slow. `--only TEXT` takes only the
+ * kills the process at each request while indexes lag, reads are stale, queries show transactions in part and calls are
+ * slow. `--only TEXT` takes only the
  * scenarios whose name has this text. `--at N` is the number of crash points that run at once (2). `--seed N` is 1 by
  * default. After `--limit-s N` seconds (900) no further crash point is begun.
  */
@@ -27,10 +28,11 @@ interface Pass {
 const passes: readonly Pass[] = [
   { name: 'plainly', faults: {}, pointFaults },
   {
-    name: 'behind lagging indexes and stale reads',
+    name: 'behind lagging indexes, stale reads and torn transactions',
     faults: {
       indexLag: { upToMs: 100 },
       staleReads: { share: 1, upToMs: 100 },
+      tear: { share: 0.5, upToMs: 1_000 },
       latency: { fixedMs: 0, jitterMs: 4 },
     },
     pointFaults: pointFaults.filter(isKill),

@@ -1,11 +1,12 @@
 /**
- * The stand-ins for AWS of one run of `npm run lanes`, on one clock: a DynamoDB table, and SQS behind a proxy that ends
- * a long poll when its caller ends.
+ * The stand-ins for AWS of one run of `npm run lanes`, on one clock: a DynamoDB table behind a proxy that tears transactions,
+ * and SQS behind a proxy that ends a long poll when its caller ends.
  */
 import { createQueues, createTable, sqsQueuesOf, tableClient } from '../../../src/engines/aws/index.ts';
 import { movingClock } from '../../fixtures/moving-clock.ts';
 import { clientOf, startDynoxide } from '../../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../../stand-ins/fauxqs.ts';
+import { startDynamoProxy } from '../../stand-ins/proxy/dynamo-proxy.ts';
 import { startSqsProxy } from '../../stand-ins/proxy/sqs-proxy.ts';
 import { standInClient } from '../../stand-ins/sqs-stand-in.ts';
 import { queue, tenant } from './contract.ts';
@@ -13,6 +14,8 @@ import type { LaneStoreAddress } from './process-messages.ts';
 
 const table = 'lanes';
 const tickMs = 5;
+/** One transaction in five shows its items to queries one after the other, for up to a second. */
+const tear = { share: 0.2, upToMs: 1_000 };
 /** The interval at which the recorded calls of the SQS stand-in are dropped, since the stand-in records every call. */
 const forgetMs = 1_000;
 
@@ -24,6 +27,7 @@ export interface LaneStandIns {
 export async function startLaneStandIns(seed: number, speed: number): Promise<LaneStandIns> {
   const [dynoxide, sqs] = await Promise.all([startDynoxide(), startFauxqs()]);
   const proxy = await startSqsProxy({ upstream: sqs.endpoint, seed });
+  const dynamo = await startDynamoProxy({ upstream: dynoxide.endpoint, seed, tear });
   const startedAtMs = Date.now();
   const clock = movingClock({ speed, realStartMs: startedAtMs });
   const client = tableClient(clientOf(dynoxide.endpoint));
@@ -35,10 +39,11 @@ export async function startLaneStandIns(seed: number, speed: number): Promise<La
   const timers = [setInterval(() => sqs.front.forget(), forgetMs)];
   if (speed !== 1) timers.push(setInterval(() => sqs.setTime(clock.now()), tickMs));
   return {
-    store: { table, dynamodb: dynoxide.endpoint, sqs: proxy.url, seed, speed, startedAtMs },
+    store: { table, dynamodb: dynamo.url, sqs: proxy.url, seed, speed, startedAtMs },
     async close() {
       for (const timer of timers) clearInterval(timer);
       await proxy.close();
+      await dynamo.close();
       await sqs.stop();
       await dynoxide.stop();
     },

@@ -135,12 +135,22 @@ export const mutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'lane-start-rests-on-a-torn-query',
+    file: handOver,
+    edits: [
+      {
+        find: 'return snapshot.laneSeq !== undefined && (await context.store.isFirst(lane, snapshot.laneSeq));',
+        replace: 'return (await context.store.lowest(lane))?.id === snapshot.id;',
+      },
+    ],
+  },
+  {
     name: 'hand-over-clears-due-first',
     file: handOver,
     edits: [
       {
         find: `  if (lane !== undefined) {
-    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq, hasRun(snapshot.head));
     await dispatchLowest(context, lane, 'handOver');
   }`,
         replace: '',
@@ -157,7 +167,7 @@ export const mutants: readonly Mutant[] = [
     },
   ]);
   if (lane !== undefined) {
-    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq);
+    await context.store.leaveLane(lane, snapshot.id, snapshot.laneSeq, hasRun(snapshot.head));
     await dispatchLowest(context, lane, 'handOver');
   }`,
       },

@@ -94,13 +94,23 @@ function checkedStore(world: World, { store }: Engine): Engine['store'] {
     ...store,
     // In the simulation several nodes write to the store, even if its broker is transactional.
     can: { ...store.can, sharedWriters: true },
-    accept: (batch) =>
-      checkAfter(store.accept(batch), (outcomes) => world.shadow.recordAccepted(batch, outcomes)),
-    append: (batch) =>
-      checkAfter(store.append(batch), (outcomes) => {
+    accept: async (batch) => {
+      const accepted = await checkAfter(store.accept(batch), (outcomes) =>
+        world.shadow.recordAccepted(batch, outcomes),
+      );
+      await world.untilPlacesShow(
+        accepted.map((one) => (one.kind === 'fresh' ? one.snapshot.laneSeq : undefined)),
+      );
+      return accepted;
+    },
+    append: async (batch) => {
+      const written = await checkAfter(store.append(batch), (outcomes) => {
         for (const change of batch) world.tally.addToHash(`${world.clock.now()}${change.id}`);
         world.shadow.recordAppended(batch, outcomes);
-      }),
+      });
+      await world.untilPlacesShow(written.map((one) => (one.kind === 'done' ? one.laneSeq : undefined)));
+      return written;
+    },
   };
 }
 

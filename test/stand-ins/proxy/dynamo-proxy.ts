@@ -1,14 +1,14 @@
 /**
  * A proxy in front of a DynamoDB stand-in that adds behaviour of AWS which the stand-in lacks: throttling, transaction
- * conflicts, stale index reads and stale inconsistent reads, delays, lost answers and outages. All other requests pass
- * through unchanged.
+ * conflicts, torn transactions, stale index reads and stale inconsistent reads, delays, lost answers and outages. All other
+ * requests pass through unchanged.
  *
  * Stale reads come from copies of the tables. The proxy reads a table once, and each item again after each write that
  * passes, so all writes must go through the proxy. Index reads are answered from a second table in the same stand-in,
  * which each version of an item reaches after a lag of its own. Inconsistent reads are answered from a third table,
  * which is one version behind.
  *
- * Not covered: PartiQL; a conflict of a single write inside a batch (the whole batch conflicts); back-pressure of an
+ * Not covered: PartiQL; a Delete in a torn transaction, which is visible at once; a conflict of a single write inside a batch (the whole batch conflicts); back-pressure of an
  * index on writes that do not touch it. The proxy derives the index writes of an update from its expression: it
  * understands top-level SET and REMOVE, and counts anything else as a change.
  */
@@ -28,7 +28,10 @@ export interface DynamoProxyOptions extends PipelineOptions, DynamoFaults {
 }
 
 export interface DynamoProxy extends FaultProxy<DynamoFaults> {
-  /** Ends every lag of stale reads, and resolves when the proxy's copies of tables are equal to the tables. */
+  /**
+   * Ends every lag of stale reads and shows all items of torn transactions. Resolves when the proxy's copies of tables are
+   * equal to the tables.
+   */
   caughtUp(): Promise<void>;
 }
 
@@ -53,8 +56,12 @@ export async function startDynamoProxy(options: DynamoProxyOptions): Promise<Dyn
   await set(faults);
   return Object.assign(pipeline.proxy, {
     set,
-    caughtUp: () => protocol.copies.caughtUp(),
+    caughtUp: async () => {
+      await protocol.tears.end();
+      await protocol.copies.caughtUp();
+    },
     close: async () => {
+      await protocol.tears.end();
       protocol.copies.close();
       await pipeline.close();
       own.close();

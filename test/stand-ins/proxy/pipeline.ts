@@ -19,6 +19,8 @@ export interface Protocol {
    * aborted when the caller disconnects.
    */
   serve(call: LoggedCall, forward: Forward, gone: AbortSignal): Promise<Answer>;
+  /** Resolves when the answer of a call that was served may be returned. */
+  held?(call: Call): Promise<void>;
   throttled(call: Call): Answer;
   serverError(): Answer;
 }
@@ -113,6 +115,7 @@ export async function startPipeline(protocol: Protocol, options: PipelineOptions
     const late = (await hooks.afterRequest?.(call.n, call, answer)) || undefined;
     const lost = late ?? (happens('loseAnswer', call) ? 'lose' : undefined);
     if (lost !== undefined) call.fault = lost === 'lose' ? 'answer lost' : `answered ${lost.status} instead`;
+    else await protocol.held?.(call);
     return lost ?? answer;
   }
 

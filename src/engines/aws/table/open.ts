@@ -11,6 +11,7 @@ import { KnownTasks } from './items/known-tasks.ts';
 import { Nonces } from './items/nonces.ts';
 import { KeyedMutex } from './keyed-mutex.ts';
 import { Meter } from './meter.ts';
+import { FirstPlaces } from './read/first-places.ts';
 import { createRegistry } from './registry.ts';
 import { Shards } from './schema/shards.ts';
 import { AwsTaskStore } from './task-store.ts';
@@ -84,6 +85,7 @@ export function openTable(options: TableOptions): TableParts {
     shards: new Shards(registry, clock, log),
     nonces,
     knownTasks: new KnownTasks(),
+    firstPlaces: new FirstPlaces(() => clock.monotonic()),
     mutex: new KeyedMutex(),
   };
   let closing: Promise<void> | undefined;

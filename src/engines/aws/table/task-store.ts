@@ -25,7 +25,8 @@ import type { AwsContext } from './context.ts';
 import { countsOf } from './read/counts.ts';
 import { dueOf } from './read/due.ts';
 import { historyOf } from './read/history.ts';
-import { leaveLane, lowestOf } from './read/lanes.ts';
+import { isFirst, leaveLane } from './read/lane-order.ts';
+import { lowestOf } from './read/lanes.ts';
 import { listPage, type PageRequest } from './read/lists.ts';
 import { loadAll, loadNewest, readAllAsSubmitted, readAnchor, readHeads } from './read/snapshots.ts';
 import { verify } from './read/verification.ts';
@@ -122,8 +123,12 @@ export class AwsTaskStore implements TaskStore {
     return this.#during((context) => lowestOf(context, lane));
   }
 
-  leaveLane(lane: LaneKey, id: TaskId, seq?: number): Promise<void> {
-    return this.#during((context) => leaveLane(context, lane, id, seq));
+  isFirst(lane: LaneKey, seq: number): Promise<boolean> {
+    return this.#during((context) => isFirst(context, lane, seq));
+  }
+
+  leaveLane(lane: LaneKey, id: TaskId, seq?: number, wasFirst = false): Promise<void> {
+    return this.#during((context) => leaveLane(context, lane, id, seq, wasFirst));
   }
 
   counts(queue: QueueRef, nowMs: number): Promise<QueueCounts> {

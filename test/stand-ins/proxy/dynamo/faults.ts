@@ -1,5 +1,6 @@
 import type { CommonFaults } from '../faults.ts';
 import type { BillingMode } from './answers.ts';
+import type { Tear } from './tear/tears.ts';
 import type { Limit } from './throttle/limits.ts';
 
 /** The faults of the DynamoDB proxy. An undefined fault is off. */
@@ -28,4 +29,10 @@ export interface DynamoFaults extends CommonFaults {
    * makes the lag last until the next write. The seed decides reads and lags.
    */
   readonly staleReads?: { readonly share: number; readonly upToMs: number } | undefined;
+  /**
+   * Tears this share (0 to 1) of the transactions: their items become visible to Query, Scan and BatchGetItem one after the
+   * other, each after 0 to `upToMs`. Their answers are held until all items are visible. The seed decides transactions and
+   * order.
+   */
+  readonly tear?: Tear | undefined;
 }

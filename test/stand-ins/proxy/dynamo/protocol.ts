@@ -11,6 +11,7 @@ import { Copies, type CopyKind, isCopy } from './lag/copies.ts';
 import { KeyedMutex, SharedLock } from './lag/locks.ts';
 import { backFrom, redirected, rewritten } from './lag/redirect.ts';
 import { keyName, Schemas } from './lag/schemas.ts';
+import { Tears } from './tear/tears.ts';
 import { asRequested, charge, withCapacityRequested } from './throttle/capacity.ts';
 import { type CapacityTarget, LimitBook } from './throttle/limits.ts';
 import { targetsOfQuery, targetsOfTouch } from './throttle/targets.ts';
@@ -18,11 +19,13 @@ import { type AdmittedRequest, admit, forcedThrottle } from './throttle/throttle
 import { expressionsOf, type Touch, tablesOf, touchesOf } from './throttle/touches.ts';
 
 const queries = new Set(['Query', 'Scan']);
+const readsSeveral = /^(Query|Scan|BatchGetItem)$/;
 const onItems = /^(Get|Put|Update|Delete)Item$|^Batch(Get|Write)Item$|^Transact(Get|Write)Items$/;
 
 /** Applies the faults of the DynamoDB proxy to calls. */
 export class DynamoProtocol implements Protocol {
   readonly copies: Copies;
+  readonly tears: Tears;
   readonly #schemas: Schemas;
   readonly #seed: number;
   readonly #now: () => number;
@@ -35,6 +38,7 @@ export class DynamoProtocol implements Protocol {
   constructor(send: SendUpstream, seed: number, now: () => number) {
     this.#schemas = new Schemas(send);
     this.copies = new Copies(send, this.#schemas, seed);
+    this.tears = new Tears(send, this.#schemas, seed);
     this.#seed = seed;
     this.#now = now;
     this.#book = new LimitBook([], now);
@@ -45,7 +49,8 @@ export class DynamoProtocol implements Protocol {
     return this.#lock.exclusive(async () => {
       this.#faults = { ...this.#faults, ...faults };
       if ('limits' in faults) this.#book = new LimitBook(faults.limits ?? [], this.#now);
-      const { indexLag, staleReads } = this.#faults;
+      const { indexLag, staleReads, tear } = this.#faults;
+      this.tears.tear = tear;
       this.copies.lags = { laggingMs: indexLag?.upToMs ?? 0, behindMs: staleReads?.upToMs ?? 0 };
       const kinds: CopyKind[] = [];
       if (indexLag !== undefined) kinds.push('lagging');
@@ -73,6 +78,10 @@ export class DynamoProtocol implements Protocol {
       return this.#lock.shared(() => this.#onItems(call, forward));
     }
     return operation === 'ListTables' ? this.#listTables(forward) : forward();
+  }
+
+  held(call: Call): Promise<void> {
+    return this.tears.shown(call);
   }
 
   throttled(call: Call): Answer {
@@ -141,8 +150,8 @@ export class DynamoProtocol implements Protocol {
   }
 
   /**
-   * Forwards a call. If the proxy keeps copies of tables, writes of one item run one at a time, and the copies get
-   * each write before the next one runs.
+   * Forwards a call. If the proxy keeps copies of tables or tears transactions, writes of one item run one at a time, and
+   * the copies get each write before the next one runs.
    */
   async #inOrder(
     call: LoggedCall,
@@ -150,12 +159,14 @@ export class DynamoProtocol implements Protocol {
     admitted: AdmittedRequest,
     forward: Forward,
   ): Promise<Answer> {
-    const writes = this.copies.tracking ? touches.filter(({ kind }) => kind === 'write') : [];
+    const isInOrder = this.copies.tracking || this.tears.tear !== undefined;
+    const writes = isInOrder ? touches.filter(({ kind }) => kind === 'write') : [];
     if (writes.length === 0) return this.#forwarded(call, admitted, forward);
     const names = writes.map(({ schema, key }) => keyName(schema, key));
     return this.#itemLocks.with(names, async () => {
-      const answer = await this.#forwarded(call, admitted, forward);
-      if (answer.status === 200) for (const write of writes) await this.copies.learn(write);
+      const answer = await this.tears.write(call, writes, () => this.#forwarded(call, admitted, forward));
+      if (answer.status === 200 && this.copies.tracking)
+        for (const write of writes) await this.copies.learn(write);
       return answer;
     });
   }
@@ -170,8 +181,12 @@ export class DynamoProtocol implements Protocol {
     );
     if (names.size > 0) call.fault = 'from a copy';
     const limited = this.#book.size > 0;
+    const send = (sent: Json): Promise<Answer> =>
+      forward(sent === call.body ? undefined : JSON.stringify(sent));
     const sent = limited ? withCapacityRequested(body) : body;
-    let answer = backFrom(await forward(sent === call.body ? undefined : JSON.stringify(sent)), names);
+    const isTorn = names.size === 0 && readsSeveral.test(operation);
+    const raw = isTorn ? await this.tears.read(operation, sent, send) : await send(sent);
+    let answer = backFrom(raw, names);
     if (limited) {
       charge(this.#book, admitted.targets, answer);
       answer = asRequested(answer, call.body.ReturnConsumedCapacity);

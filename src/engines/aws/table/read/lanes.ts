@@ -2,9 +2,7 @@ import type { TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import type { LaneKey, LanePointer, TaskId } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { n, numberOf, s, ttlOf } from '../items/rows.ts';
-import { addressOf } from '../schema/ids.ts';
 import { type Item, laneTailKey, pointerKey, pointerRange, seqOfPointer, ttlName } from '../schema/keys.ts';
-import { load } from './snapshots.ts';
 
 /**
  * Time in ms by which the tail item of a lane, which counts the places given out, outlives every task of the lane, so
@@ -125,8 +123,8 @@ export async function tailPastPointers(context: AwsContext, lane: LaneKey, tail:
 }
 
 /**
- * Returns the pointer to the first task of a lane. Pointers to expired tasks do not count, even if TTL has not deleted
- * them yet.
+ * Returns the pointer to the first task of a lane, as far as a Query shows it beside transactions (see lane-order.ts).
+ * Pointers to expired tasks do not count, even if TTL has not deleted them yet.
  */
 export async function lowestOf(context: AwsContext, lane: LaneKey): Promise<LanePointer | undefined> {
   let after = 0;
@@ -140,28 +138,4 @@ export async function lowestOf(context: AwsContext, lane: LaneKey): Promise<Lane
     if (!page.more || last === undefined) return undefined;
     after = last.seq;
   }
-}
-
-async function seqOf(context: AwsContext, id: TaskId): Promise<number | undefined> {
-  const address = addressOf(id);
-  return address && (await load(context, address, 'lane'))?.snapshot.laneSeq;
-}
-
-/**
- * Deletes the pointer to a task from the lane. A place in a lane is given out only once, so the condition only
- * protects a place that never belonged to this task.
- */
-export async function leaveLane(
-  context: AwsContext,
-  lane: LaneKey,
-  id: TaskId,
-  seq: number | undefined,
-): Promise<void> {
-  const laneSeq = seq ?? (await seqOf(context, id));
-  if (laneSeq === undefined) return;
-  await context.calls.delete('lane', {
-    Key: { ...pointerKey(lane, laneSeq) },
-    ConditionExpression: 'id = :id',
-    ExpressionAttributeValues: { ':id': s(id) },
-  });
 }

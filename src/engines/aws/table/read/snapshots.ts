@@ -74,6 +74,17 @@ export async function load(
 }
 
 /**
+ * Loads a task that other reads did not find although the anchor names it. The transaction that wrote both may still be in
+ * progress, and its items then become visible one after the other; this read sees all of them or conflicts. Without it, a
+ * third task could get an idempotency key while the second task has it.
+ */
+async function loadInTransaction(context: AwsContext, address: ItemAddress): Promise<LoadedTask | undefined> {
+  const [submission, head] = [submissionKey(address), headKey(address)];
+  const found = await context.calls.transactGet('read', [submission, head]);
+  return remember(context, loadedTaskOf(address, found.get(submission), found.get(head)));
+}
+
+/**
  * Reads submission items from any DynamoDB replica. A submission never changes, so the copy of every replica is right.
  */
 async function readSubmissions(
@@ -115,7 +126,9 @@ export async function loadNewest(
 ): Promise<LoadedTask | undefined> {
   const address: ItemAddress = { slot, mark: numberOf(anchor.at) ?? 0, anchor: true };
   const newestAddress = newestAddressOf(anchor, address);
-  if (!newestAddress.anchor) return load(context, newestAddress);
+  if (!newestAddress.anchor) {
+    return (await load(context, newestAddress)) ?? loadInTransaction(context, newestAddress);
+  }
   const found = await context.calls.get('read', [headKey(address)], true);
   return remember(context, loadedTaskOf(address, anchor, found.get(headKey(address))));
 }
