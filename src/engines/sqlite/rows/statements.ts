@@ -73,11 +73,13 @@ export function prepareStatements(db: DatabaseSync) {
     events: read('SELECT events FROM task WHERE seq = ?'),
     archived: read('SELECT last, events FROM archived_event WHERE seq = ? AND last > ? ORDER BY last'),
     due: read(
-      'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
+      'SELECT seq, accepted_at, due, queue FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
-    expiredLeases: read(
-      'SELECT seq, queue, task_type, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
-    ),
+    /** Selects the oldest expired lease of each queue first, then the second ones, so that no queue waits for another. */
+    expiredLeases: read(`SELECT seq, queue, task_type, priority FROM (
+        SELECT *, row_number() OVER (PARTITION BY queue ORDER BY lease_end) AS place FROM (
+          SELECT seq, queue, task_type, priority, lease_end FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT 20000))
+      ORDER BY place, lease_end LIMIT ?`),
 
     nextLeaseEnd: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
 
