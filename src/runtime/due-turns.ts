@@ -13,7 +13,7 @@ const leastRoomOfQueue = 10;
  * it, since a task of another queue would wait behind them at the table; quick turns raise it. The last `reserve` places are
  * for queues that have none yet.
  */
-const inFlight = { least: 50, first: 100, most: 200, step: 10, reserve: 10, longMs: 500 } as const;
+const inFlight = { least: 30, first: 100, most: 200, step: 10, reserve: 10, longMs: 500 } as const;
 /** The maximum number of due tasks that the sweep acts on at once, those of stalled turns included. */
 const mostInFlightWithStalled = 400;
 /** The most tasks of one turn, and the fewest if many queues wait for turns: SQS takes ten messages in one call. */

@@ -8,13 +8,14 @@ import { createService } from '../service/create-service.ts';
 import { externalMemory } from '../testing/external-broker.ts';
 import { virtualClock } from '../testing/virtual-clock.ts';
 import { startRuntime } from './runtime.ts';
+import { sweep } from './sweep.ts';
 
 const tenant = 'default';
 const secondMs = 1_000;
 const minuteMs = 60 * secondMs;
 
 /** Starts a node whose dispatch messages take `sendMs` each, and records when they were sent. */
-async function startSlowNode(sendMs: (queue: string) => number) {
+async function startSlowNode(sendMs: (queue: string) => number, runs = true) {
   const clock = virtualClock();
   const sentAtMs = new Map<string, number[]>();
   const errors: string[] = [];
@@ -29,7 +30,7 @@ async function startSlowNode(sendMs: (queue: string) => number) {
   const broker: Broker = Object.assign(Object.create(engine.broker) as Broker, { send });
   const log = { ...silentLog, error: (_: LogFields, message: string) => void errors.push(message) };
   const running = await createService({ ...engine, broker, node: 'n', clock, log, createQueues: true });
-  startRuntime(running);
+  if (runs) startRuntime(running);
   await clock.advance(5 * secondMs);
   let tasks = 0;
   const submit = async (queue: string, count: number, options: Partial<OptionsRequest>) => {
@@ -41,7 +42,13 @@ async function startSlowNode(sendMs: (queue: string) => number) {
       expect(results.every((one) => one.error === undefined)).toBe(true);
     }
   };
-  return { clock, errors, submit, sentOf: (queue: string) => sentAtMs.get(queue) ?? [] };
+  return {
+    clock,
+    errors,
+    submit,
+    context: running.context,
+    sentOf: (queue: string) => sentAtMs.get(queue) ?? [],
+  };
 }
 
 /** Returns by how many ms each dispatch message of a queue was late, if one task was due at each of these times. */
@@ -93,4 +100,21 @@ test('a dispatch that never ends is logged after a minute, and its task is tried
   await clock.advance(15 * secondMs);
   expect(errors).toContain('an action on due tasks did not end; trying them again');
   expect(sentOf('q')).toHaveLength(1);
+});
+
+test('sweeps that follow one another act on each task once, also if a dispatch takes longer than a round', async () => {
+  const { clock, submit, sentOf, context } = await startSlowNode(() => 1_700, false);
+  await submit('q', 300, { runAtMs: clock.now() + secondMs });
+  await clock.advance(secondMs);
+  let isDone = false;
+  const sweepAll = async (): Promise<void> => {
+    while (await sweep(context, new AbortController().signal)) {
+      // The sweep returned true, so more tasks may be due.
+    }
+    isDone = true;
+  };
+  const sweeping = sweepAll();
+  while (!isDone) await clock.advance(secondMs);
+  await sweeping;
+  expect(sentOf('q')).toHaveLength(300);
 });

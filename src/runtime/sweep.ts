@@ -33,6 +33,8 @@ export class Sweeper {
   readonly #failureLog = new SweepFailureLog();
   readonly #turns = new DueTurns();
   readonly #readings = new Map<number, DueReading>();
+  /** The turns that have not ended, the stalled ones too. */
+  readonly #taken = new Set<Promise<void>>();
   /** The round that gives turns. Undefined between two rounds. */
   #round: SweepRound | undefined;
   /** The errors of looks and of whole turns since the last round has ended. */
@@ -65,7 +67,12 @@ export class Sweeper {
     const hasUnread = await this.#look(round);
     await this.#waitForTurns(signal, beganAtMs + restMs);
     if (this.#round === round) this.#round = undefined;
-    return this.#concluded(!this.#isHalted && (hasUnread || this.#turns.waiting > 0));
+    return this.#concluded(!this.#isHalted && (hasUnread || !this.#turns.isIdle));
+  }
+
+  /** Resolves when all turns have ended that were given until now. A round may end before them. */
+  async turnsEnded(): Promise<void> {
+    await Promise.all(this.#taken);
   }
 
   /** Returns true if the next round should follow at once. Throws if there was a failure and nothing else is to do. */
@@ -133,7 +140,9 @@ export class Sweeper {
     while (round !== undefined && !round.signal.aborted && !this.#isHalted) {
       const turn = this.#turns.next();
       if (turn === undefined) break;
-      this.#context.background('due tasks', this.#take(turn, round));
+      const taken = this.#take(turn, round).finally(() => this.#taken.delete(taken));
+      this.#taken.add(taken);
+      this.#context.background('due tasks', taken);
     }
     this.#endWait();
   }
@@ -190,11 +199,17 @@ export class Sweeper {
   }
 }
 
-/** Runs one round of a new `Sweeper`, which remembers no failures of earlier rounds. */
-export function sweep(
+/**
+ * Runs one round of a new `Sweeper`, which remembers no failures of earlier rounds, and waits until its turns have ended.
+ * Returns true if there may be more due tasks.
+ */
+export async function sweep(
   context: ServiceContext,
   signal: AbortSignal,
   isMine?: (shard: number) => boolean,
 ): Promise<boolean> {
-  return new Sweeper(context).round(signal, isMine);
+  const sweeper = new Sweeper(context);
+  const more = await sweeper.round(signal, isMine);
+  await sweeper.turnsEnded();
+  return more;
 }

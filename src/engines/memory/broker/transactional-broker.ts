@@ -1,5 +1,5 @@
 import { handlesType } from '../../../core/handled-type.ts';
-import { type QueueRef, queueKey } from '../../../core/queue-ref.ts';
+import { inTurnsByQueue, type QueueRef } from '../../../core/queue-ref.ts';
 import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
 import { typeRoomOf } from '../../../core/type-room.ts';
@@ -106,29 +106,21 @@ export class TransactionalBroker implements BrokerKind {
   }
 
   expiredLeases(nowMs: number, expiredForMs: number, limit: number): Delivery[] {
-    const byQueue = new Map<string, Delivery[]>();
+    const deliveries: Delivery[] = [];
     for (const { row, running, visibleAtMs, receiveCount, sinceMs } of this.#messages.values()) {
       const isLeaseExpired =
         running && visibleAtMs <= nowMs && leaseExpiredAtMs(row.head) + expiredForMs <= nowMs;
-      if (!isLeaseExpired) continue;
-      const queue = queueKey(row.submission.scope);
-      const deliveries = byQueue.get(queue) ?? [];
-      byQueue.set(queue, deliveries);
       // `expiredLeases` does not receive the dispatch message, so a worker with a free slot may still receive it.
-      deliveries.push({
-        message: messageOf(row),
-        receiptHandle: '',
-        receiveCount,
-        sentAtMs: sinceMs,
-        snapshot: snapshotOf(row),
-      });
+      if (isLeaseExpired)
+        deliveries.push({
+          message: messageOf(row),
+          receiptHandle: '',
+          receiveCount,
+          sentAtMs: sinceMs,
+          snapshot: snapshotOf(row),
+        });
     }
-    const inTurns: Delivery[] = [];
-    const queues = [...byQueue.values()];
-    const longest = Math.max(0, ...queues.map(({ length }) => length));
-    for (let place = 0; place < longest && inTurns.length < limit; place++)
-      inTurns.push(...queues.flatMap((deliveries) => deliveries.slice(place, place + 1)));
-    return inTurns.slice(0, limit);
+    return [...inTurnsByQueue(deliveries, ({ message }) => message.queue, limit)];
   }
 
   #heldBy(receiptHandle: string): QueuedMessage | undefined {

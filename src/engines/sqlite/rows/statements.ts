@@ -75,11 +75,9 @@ export function prepareStatements(db: DatabaseSync) {
     due: read(
       'SELECT seq, accepted_at, due, queue FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
-    /** Selects the oldest expired lease of each queue first, then the second ones, so that no queue waits for another. */
-    expiredLeases: read(`SELECT seq, queue, task_type, priority FROM (
-        SELECT *, row_number() OVER (PARTITION BY queue ORDER BY lease_end) AS place FROM (
-          SELECT seq, queue, task_type, priority, lease_end FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT 20000))
-      ORDER BY place, lease_end LIMIT ?`),
+    expiredLeases: read(
+      'SELECT seq, queue, task_type, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',
+    ),
 
     nextLeaseEnd: read('SELECT min(lease_end) FROM task WHERE lease_end > ?'),
 
