@@ -127,7 +127,7 @@ export interface Broker {
   stopReceiving?(): void;
   /**
    * Returns up to `limit` deliveries of running tasks whose lease expired at least `expiredForMs` ago and that no
-   * worker received since. The method is absent if a message can only be received by polling its queue (SQS).
+   * worker received since, in turns by queue. The method is absent if a message can only be received by polling its queue (SQS).
    */
   expiredLeases?(nowMs: number, expiredForMs: number, limit: number): Promise<readonly Delivery[]>;
 }

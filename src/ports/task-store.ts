@@ -134,6 +134,12 @@ export type HeadSummary = Pick<Head, 'revision' | 'version' | 'progress'>;
 export interface DueEntry {
   readonly id: TaskId;
   readonly dueAtMs: number;
+  /**
+   * A text for the task's tenant, and one for its queue, by which entries of different queues differ before their tasks are
+   * read: the names, or hashes of them. Empty if an older version wrote the entry.
+   */
+  readonly tenantTag: string;
+  readonly queueTag: string;
 }
 
 export interface DuePage {

@@ -43,18 +43,17 @@ async function act(context: ServiceContext, snapshot: Snapshot): Promise<DueResu
   return (await makeReady(context, snapshot, 'due')) ? 'sent' : 'nothing';
 }
 
-/** Counts the due tasks of one queue by the result of the sweep's action on them. */
+/** Counts the due tasks of one queue that were dispatched, and those on which the action failed. */
 class DueResults {
-  ended = 0;
   sent = 0;
   failed = 0;
 }
 
 /**
- * Acts on all given due entries at once. A failure of one entry does not affect the others. Returns how many tasks were
- * dispatched or ended.
+ * Acts on all given due entries at once. A failure of one entry does not affect the others. Rejects if the tasks of the
+ * entries could not be read.
  */
-export async function runDue(due: DueContext, entries: readonly DueEntry[]): Promise<number> {
+export async function runDue(due: DueContext, entries: readonly DueEntry[]): Promise<void> {
   const { context, signal, backoff, failureLog } = due;
   const { clock, store } = context;
   const resultsByQueue = new Map<string, DueResults>();
@@ -70,7 +69,7 @@ export async function runDue(due: DueContext, entries: readonly DueEntry[]): Pro
     resultsByQueue.set(queue, results);
     try {
       const result = await act(context, snapshot);
-      if (result !== 'nothing') results[result]++;
+      if (result === 'sent') results.sent++;
       backoff.succeeded(entry.id);
     } catch (err) {
       results.failed++;
@@ -93,10 +92,5 @@ export async function runDue(due: DueContext, entries: readonly DueEntry[]): Pro
     }
   }
   await Promise.all(actions);
-  let succeeded = 0;
-  for (const [queue, results] of resultsByQueue) {
-    backoff.queueTried(queue, results, clock.monotonic());
-    succeeded += results.sent + results.ended;
-  }
-  return succeeded;
+  for (const [queue, results] of resultsByQueue) backoff.queueTried(queue, results, clock.monotonic());
 }

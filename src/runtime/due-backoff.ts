@@ -11,6 +11,9 @@ const queueFailures = 10;
 export const mostRemembered = 50_000;
 const mostQueues = 1_000;
 
+/** A due entry, without the queue that the due index names. */
+type DueTime = Pick<DueEntry, 'id' | 'dueAtMs'>;
+
 interface TaskBackoff extends Backoff {
   readonly dueAtMs: number;
   readonly queue: string;
@@ -52,10 +55,15 @@ export class DueBackoff {
    * Returns true while the sweep may not try the task of the due entry again. An entry whose due time has changed counts
    * as new and has no backoff.
    */
-  isBackedOff({ id, dueAtMs }: DueEntry, nowMs: number): boolean {
+  isBackedOff({ id, dueAtMs }: DueTime, nowMs: number): boolean {
     const task = this.#tasks.get(id);
     if (task === undefined || task.dueAtMs !== dueAtMs) return false;
     return task.untilMs > nowMs || this.isQueueBackedOff(task.queue, nowMs);
+  }
+
+  /** Returns true if the sweep's latest action on the task of this due entry failed, or was put off. */
+  remembers({ id, dueAtMs }: DueTime): boolean {
+    return this.#tasks.get(id)?.dueAtMs === dueAtMs;
   }
 
   /** Returns true while the whole queue is backed off: the sweep may try none of the queue's due tasks. */
@@ -64,7 +72,7 @@ export class DueBackoff {
   }
 
   /** Records that the sweep's action on the task of a due entry failed: the task's backoff starts or doubles. */
-  failed(entry: DueEntry, queue: string, nowMs: number): void {
+  failed(entry: DueTime, queue: string, nowMs: number): void {
     const before = this.#tasks.get(entry.id);
     this.#put(
       entry,
@@ -74,7 +82,7 @@ export class DueBackoff {
   }
 
   /** Records that the sweep did not try the task of a due entry, because the task's queue is backed off. */
-  skipped(entry: DueEntry, queue: string): void {
+  skipped(entry: DueTime, queue: string): void {
     if (this.#tasks.get(entry.id)?.dueAtMs !== entry.dueAtMs) this.#put(entry, queue, { ms: 0, untilMs: 0 });
   }
 
@@ -83,7 +91,7 @@ export class DueBackoff {
   }
 
   /**
-   * Records the results of one batch of due tasks of a queue. After one success the queue has no backoff any more and all
+   * Records the results of one turn of due tasks of a queue. After one success the queue has no backoff any more and all
    * its due tasks may be tried at once. After 10 failures without a success the backoff of the queue starts or doubles.
    */
   queueTried(queue: string, { sent, failed }: QueueResults, nowMs: number): void {
@@ -94,6 +102,8 @@ export class DueBackoff {
       return;
     }
     if (failed < queueFailures && (failed === 0 || before === undefined)) return;
+    // Another turn of the queue, which was taken at the same time, has begun this backoff.
+    if (before !== undefined && before.untilMs > nowMs) return;
     this.#queues.delete(queue);
     if (this.#queues.size < mostQueues) this.#queues.set(queue, nextBackoff(before, nowMs, range));
   }
@@ -111,7 +121,7 @@ export class DueBackoff {
     }
   }
 
-  #put(entry: DueEntry, queue: string, backoff: Backoff): void {
+  #put(entry: DueTime, queue: string, backoff: Backoff): void {
     // A full map of failed tasks takes no new task. If new tasks replaced the oldest ones, a sweep over more failed tasks
     // than the map can hold would find none of its tasks remembered.
     if (!this.#tasks.has(entry.id) && this.#tasks.size >= this.#mostTasks) return;

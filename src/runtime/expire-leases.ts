@@ -1,9 +1,11 @@
 import { isEnded } from '../core/task/head.ts';
+import type { Snapshot } from '../ports/task-store.ts';
 import { commitCommand } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { noticeExpiry } from '../service/session/notice-expiry.ts';
 import { knowledgeOf } from '../service/settle/held-leases.ts';
 
+/** The number of leases that expire in one commit, of all queues in turn. */
 const batch = 100;
 /**
  * How long, in ms, a task with an expired lease is left to workers with a free slot. After that this process appends
@@ -26,11 +28,15 @@ export async function expireLeases(context: ServiceContext): Promise<boolean> {
     deliveries.map((delivery) => delivery.message.id),
     nowMs,
   );
-  for (const snapshot of read) {
-    if (snapshot === undefined || isEnded(snapshot.head)) continue;
-    const lastLease = knowledgeOf(context, snapshot);
-    const done = await commitCommand(context, snapshot, { kind: 'expire', lastLease });
-    if (done.kind === 'done') noticeExpiry(context, snapshot);
-  }
+  const results = await Promise.allSettled(read.map((snapshot) => expireLease(context, snapshot)));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
   return deliveries.length === batch;
+}
+
+async function expireLease(context: ServiceContext, snapshot: Snapshot | undefined): Promise<void> {
+  if (snapshot === undefined || isEnded(snapshot.head)) return;
+  const lastLease = knowledgeOf(context, snapshot);
+  const done = await commitCommand(context, snapshot, { kind: 'expire', lastLease });
+  if (done.kind === 'done') noticeExpiry(context, snapshot);
 }

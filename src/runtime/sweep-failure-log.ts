@@ -15,7 +15,10 @@ export function queueKeyOrEmpty(ref: QueueRef | undefined): string {
   return ref === undefined ? '' : queueKey(ref);
 }
 
-/** Gathers the failures of one round of the sweep and logs one line for each queue, however many tasks failed. */
+/**
+ * Gathers the failures of the sweep until they are logged, after each round, in one line for each queue, however many tasks
+ * failed.
+ */
 export class SweepFailureLog {
   readonly #byQueue = new Map<string, QueueFailure>();
 
@@ -34,5 +37,6 @@ export class SweepFailureLog {
       const fields = { err, tenant: queue?.tenant, queue: queue?.queue, task_id: taskId, failed, waiting };
       log.warn(fields, 'could not dispatch or end some due tasks; retrying with backoff');
     }
+    this.#byQueue.clear();
   }
 }

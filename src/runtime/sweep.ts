@@ -3,140 +3,213 @@ import type { DueEntry } from '../ports/task-store.ts';
 import type { ServiceContext } from '../service/context.ts';
 import { runDue } from './due-actions.ts';
 import { DueBackoff } from './due-backoff.ts';
+import { DueReading } from './due-reading.ts';
+import { DueTurns, type Turn } from './due-turns.ts';
 import { SweepFailureLog } from './sweep-failure-log.ts';
 
-/** The maximum number of due tasks that the sweep acts on at once. */
-const batch = 100;
-/**
- * The maximum number of due entries in one page that the sweep reads. Entries that are backed off are read too and then
- * skipped.
- */
-const mostEntries = 1_000;
-/**
- * The maximum number of pages of due entries that one round of the sweep reads from one shard. A round ends earlier, after
- * the first page of which a task could be dispatched or ended.
- */
-const mostPages = 10;
-/**
- * The time in ms from the start of a completed scan of a shard until the sweep scans the shard again, even if other
- * shards still have due tasks.
- */
+/** The time in ms from one look at the due index to the next one while due tasks wait for their turns. */
 const restMs = timing.sweepMs / 2;
-
-/**
- * One scan of the sweep over the entries of a shard that were due when the scan began, oldest first. A scan may take
- * several rounds.
- */
-interface ShardScan {
-  readonly untilMs: number;
-  /** The time at which the scan of the shard began, in ms on the monotonic clock. */
-  readonly beganAtMs: number;
-  /** The due entry after which the next page of the scan begins. Undefined at the start and at the end of the scan. */
-  after: DueEntry | undefined;
-  isDone: boolean;
-}
+/** The time in ms after which a turn no longer keeps other queues from their turns. */
+const stalledMs = 1_000;
+/** The time in ms after which a turn counts as ended although it has not, so that its tasks are tried again. */
+const lostMs = 60_000;
 
 /** The parameters of one round of the sweep. */
 interface SweepRound {
   readonly signal: AbortSignal;
-  readonly failureLog: SweepFailureLog;
   isMine(shard: number): boolean;
   /** Tells the watchdog that the round of the sweep still makes progress. */
   alive(): void;
 }
 
 /**
- * Processes due entries shard by shard. An entry whose action fails stays in the due index; the sweep continues past this
- * entry and retries it with exponential backoff, so that one failing task never blocks the other tasks.
+ * Finds the due tasks of the shards and acts on them in turns by queue, some turns at once. A task whose action fails stays
+ * in the due index; the sweep continues past it and retries it with exponential backoff, so that one failing task never
+ * blocks the other tasks.
  */
 export class Sweeper {
   readonly #context: ServiceContext;
   readonly #backoff = new DueBackoff();
-  readonly #scans = new Map<number, ShardScan>();
+  readonly #failureLog = new SweepFailureLog();
+  readonly #turns = new DueTurns();
+  readonly #readings = new Map<number, DueReading>();
+  /** The turns that have not ended, the stalled ones too. */
+  readonly #taken = new Set<Promise<void>>();
+  /** The round that gives turns. Undefined between two rounds. */
+  #round: SweepRound | undefined;
+  /** The errors of looks and of whole turns since the last round has ended. */
+  #failures: unknown[] = [];
+  /** True if the tasks of a turn could not be read: the store fails, and the other turns wait for the next round. */
+  #isHalted = false;
+  #endWait: () => void = () => {};
 
   constructor(context: ServiceContext) {
     this.#context = context;
   }
 
   /**
-   * Sweeps each shard for which `isMine` returns true. `isMine` is called again before each page, because the shard may
-   * have moved to another node meanwhile. Returns true if there is more to do at once.
+   * Looks at each shard for which `isMine` returns true, and gives turns until no due task waits or the next look is due.
+   * `isMine` is called again before each page and each turn, because the shard may have moved to another node meanwhile.
+   * Returns true if there is more to do at once.
    */
   async round(
     signal: AbortSignal,
     isMine: (shard: number) => boolean = () => true,
     alive: () => void = () => {},
   ): Promise<boolean> {
-    const { clock, heldLeases, log, store } = this.#context;
-    const failureLog = new SweepFailureLog();
-    const round: SweepRound = { signal, failureLog, isMine, alive };
-    const failures: unknown[] = [];
-    let more = false;
-    for (let shard = 0; shard < store.dueShards && !signal.aborted; shard++) {
-      if (!isMine(shard)) {
-        this.#scans.delete(shard);
-        continue;
-      }
-      try {
-        more = (await this.#sweepShard(shard, round)) || more;
-      } catch (err) {
-        failures.push(err);
-      }
-    }
-    failureLog.write(log, this.#backoff);
+    const { clock } = this.#context;
+    const round: SweepRound = { signal, isMine, alive };
+    const beganAtMs = clock.monotonic();
+    this.#round = round;
+    this.#isHalted = false;
+    this.#turns.forgetActedOn();
+    this.#giveTurns();
+    const hasUnread = await this.#look(round);
+    await this.#waitForTurns(signal, beganAtMs + restMs);
+    if (this.#round === round) this.#round = undefined;
+    return this.#concluded(!this.#isHalted && (hasUnread || !this.#turns.isIdle));
+  }
+
+  /** Resolves when all turns have ended that were given until now. A round may end before them. */
+  async turnsEnded(): Promise<void> {
+    await Promise.all(this.#taken);
+  }
+
+  /** Returns true if the next round should follow at once. Throws if there was a failure and nothing else is to do. */
+  #concluded(more: boolean): boolean {
+    const { clock, heldLeases, log } = this.#context;
+    this.#failureLog.write(log, this.#backoff);
     heldLeases.prune(clock.now());
-    if (!more) this.#backoff.prune(clock.monotonic());
+    if (!more) {
+      this.#backoff.prune(clock.monotonic());
+      this.#turns.forgetIdle();
+    }
+    const failures = this.#failures;
+    this.#failures = [];
     if (failures.length === 0) return more;
     if (!more) throw failures[0];
     log.error(
-      { err: failures[0], shards: failures.length },
-      'could not sweep some shards of the due index; the other shards are swept',
+      { err: failures[0], failures: failures.length },
+      'could not read some shards of the due index or some due tasks; the sweep goes on with the others',
     );
     return true;
   }
 
-  /**
-   * Continues the scan of a shard page by page, up to the first page of which at least one task was dispatched or
-   * ended; then the sweep goes on with the other shards. Returns true if the scan has not reached its end.
-   */
-  async #sweepShard(shard: number, round: SweepRound): Promise<boolean> {
-    const { store, clock } = this.#context;
-    const { signal, failureLog, isMine } = round;
-    const due = { context: this.#context, signal, backoff: this.#backoff, failureLog };
-    const scan = this.#scanOf(shard);
-    for (let pages = 0; pages < mostPages && !scan.isDone && isMine(shard) && !signal.aborted; pages++) {
-      round.alive();
-      scan.isDone = true;
-      const limit = Math.min(mostEntries, batch + this.#backoff.size);
-      const page = await store.due(shard, scan.untilMs, limit, scan.after);
-      if (signal.aborted) break;
-      const nowMs = clock.monotonic();
-      const entries = page.entries.filter((entry) => !this.#backoff.isBackedOff(entry, nowMs));
-      const some = entries.slice(0, batch);
-      scan.after = some.length < entries.length ? some.at(-1) : page.next;
-      scan.isDone = scan.after === undefined;
-      if (some.length === 0) continue;
-      if ((await runDue(due, some)) > 0) break;
+  /** Reads the due entries of all shards. Returns true if there are more to read at once. */
+  async #look(round: SweepRound): Promise<boolean> {
+    const { store } = this.#context;
+    const looks: Promise<boolean>[] = [];
+    for (let shard = 0; shard < store.dueShards && !round.signal.aborted; shard++) {
+      if (round.isMine(shard)) looks.push(this.#lookAt(shard, round));
+      else this.#readings.delete(shard);
     }
-    return !scan.isDone;
+    return (await Promise.all(looks)).includes(true);
   }
 
-  #scanOf(shard: number): ShardScan {
-    const { clock } = this.#context;
+  async #lookAt(shard: number, round: SweepRound): Promise<boolean> {
+    const look = {
+      isWanted: () => !round.signal.aborted && round.isMine(shard),
+      pageRead: () => {
+        round.alive();
+        this.#giveTurns();
+      },
+    };
+    try {
+      return await this.#readingOf(shard).look(look);
+    } catch (err) {
+      this.#failures.push(err);
+      return false;
+    }
+  }
+
+  #readingOf(shard: number): DueReading {
+    const known = this.#readings.get(shard);
+    if (known !== undefined) return known;
+    const { store, clock } = this.#context;
+    const reading = new DueReading({
+      ...{ shard, store, clock },
+      take: (entry) => this.#backoff.isBackedOff(entry, clock.monotonic()) || this.#turns.add(entry, shard),
+      needsMore: (entry) => this.#turns.needsMore(entry),
+    });
+    this.#readings.set(shard, reading);
+    return reading;
+  }
+
+  #giveTurns(): void {
+    const round = this.#round;
+    while (round !== undefined && !round.signal.aborted && !this.#isHalted) {
+      const turn = this.#turns.next();
+      if (turn === undefined) break;
+      const taken = this.#take(turn, round).finally(() => this.#taken.delete(taken));
+      this.#taken.add(taken);
+      this.#context.background('due tasks', taken);
+    }
+    this.#endWait();
+  }
+
+  /** Acts on the tasks of a turn, all at once. */
+  async #take(turn: Turn, { signal, isMine }: SweepRound): Promise<void> {
+    const { clock, log } = this.#context;
+    const due = { context: this.#context, signal, backoff: this.#backoff, failureLog: this.#failureLog };
     const beganAtMs = clock.monotonic();
-    const before = this.#scans.get(shard);
-    if (before !== undefined && (!before.isDone || beganAtMs - before.beganAtMs < restMs)) return before;
-    const scan = { untilMs: clock.now(), beganAtMs, after: undefined, isDone: false };
-    this.#scans.set(shard, scan);
-    return scan;
+    let isRead = false;
+    const ended = (): void => {
+      const isActedOn = (entry: DueEntry): boolean => isRead && !this.#backoff.remembers(entry);
+      this.#turns.end(turn, clock.monotonic() - beganAtMs, isActedOn);
+      this.#giveTurns();
+    };
+    const timers = [
+      clock.after(stalledMs, () => {
+        this.#turns.stalled(turn);
+        this.#giveTurns();
+      }),
+      clock.after(lostMs, () => {
+        log.error({ tasks: turn.entries.length }, 'an action on due tasks did not end; trying them again');
+        ended();
+      }),
+    ];
+    try {
+      const entries = turn.entries.filter(({ shard }) => isMine(shard)).map(({ entry }) => entry);
+      // The queue may have failed since the entries were read.
+      await runDue(
+        due,
+        entries.filter((entry) => !this.#backoff.isBackedOff(entry, beganAtMs)),
+      );
+      isRead = true;
+    } catch (err) {
+      this.#failures.push(err);
+      this.#isHalted = true;
+    } finally {
+      for (const cancel of timers) cancel();
+      ended();
+    }
+  }
+
+  /** Waits until no due task waits for a turn, or until the next look is due. */
+  async #waitForTurns(signal: AbortSignal, untilMs: number): Promise<void> {
+    const { clock } = this.#context;
+    const over = new AbortController();
+    this.#endWait = () => {
+      if (this.#turns.isIdle || this.#isHalted) over.abort();
+    };
+    this.#endWait();
+    const ms = untilMs - clock.monotonic();
+    if (ms > 0) await clock.sleep(ms, AbortSignal.any([signal, over.signal]));
+    this.#endWait = () => {};
   }
 }
 
-/** Runs one round of a new `Sweeper`, which remembers no failures of earlier rounds. */
-export function sweep(
+/**
+ * Runs one round of a new `Sweeper`, which remembers no failures of earlier rounds, and waits until its turns have ended.
+ * Returns true if there may be more due tasks.
+ */
+export async function sweep(
   context: ServiceContext,
   signal: AbortSignal,
   isMine?: (shard: number) => boolean,
 ): Promise<boolean> {
-  return new Sweeper(context).round(signal, isMine);
+  const sweeper = new Sweeper(context);
+  const more = await sweeper.round(signal, isMine);
+  await sweeper.turnsEnded();
+  return more;
 }

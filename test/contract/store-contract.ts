@@ -7,6 +7,7 @@ import { accepting } from './store/accepting.ts';
 import { changes } from './store/changes.ts';
 import { closing } from './store/closing.ts';
 import { dueEntries } from './store/due-entries.ts';
+import { dueTurns } from './store/due-turns.ts';
 import { eventOrder } from './store/event-order.ts';
 import { expiring } from './store/expiring.ts';
 import { generations } from './store/generations.ts';
@@ -30,6 +31,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'secrets of leases': leaseSecrets,
   lanes,
   'due entries': dueEntries,
+  'turns of due tasks': dueTurns,
   lists,
   'history and result': histories,
   limits: limitChecks,

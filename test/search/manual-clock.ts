@@ -1,3 +1,4 @@
+import { sleepOver } from '../../src/platform/sleep.ts';
 import type { Clock } from '../../src/ports/clock.ts';
 
 /** The time at which each search starts. */
@@ -22,9 +23,8 @@ export class ManualClock implements Clock {
     return this.now() - startMs;
   }
 
-  sleep(): Promise<void> {
-    return new Promise(() => {});
-  }
+  /** Sleeps until the signal is aborted. */
+  readonly sleep: Clock['sleep'] = sleepOver(() => () => {});
 
   after(): () => void {
     return () => {};

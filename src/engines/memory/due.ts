@@ -1,8 +1,11 @@
 import type { DueEntry, DuePage, TaskId } from '../../ports/task-store.ts';
 
+/** The task and the queue of a due entry. */
+type DueTask = Omit<DueEntry, 'dueAtMs'>;
+
 interface PendingUpdate {
   readonly visibleAtMs: number;
-  readonly id: TaskId;
+  readonly task: DueTask;
   readonly dueAtMs: number | undefined;
 }
 
@@ -22,29 +25,28 @@ function order(a: DueEntry, b: DueEntry): number {
  * behind the current states of the tasks.
  */
 export class DueIndex {
-  readonly #shards: Map<TaskId, number>[];
+  readonly #shards: Map<TaskId, DueEntry>[];
   readonly #pending: PendingUpdate[] = [];
 
   constructor(shards: number) {
     this.#shards = Array.from({ length: shards }, () => new Map());
   }
 
-  set(id: TaskId, dueAtMs: number | undefined, nowMs: number, lagMs: number): void {
+  set(task: DueTask, dueAtMs: number | undefined, nowMs: number, lagMs: number): void {
     if (lagMs === 0 && this.#pending.length === 0) {
-      this.#apply(id, dueAtMs);
+      this.#apply(task, dueAtMs);
       return;
     }
     // A later update of the due index never becomes visible before an earlier one.
     const visibleAtMs = Math.max(this.#pending.at(-1)?.visibleAtMs ?? 0, nowMs + lagMs);
-    this.#pending.push({ id, dueAtMs, visibleAtMs });
+    this.#pending.push({ task, dueAtMs, visibleAtMs });
   }
 
   at(shard: number, nowMs: number, limit: number, after?: DueEntry): DuePage {
     this.#catchUp(nowMs);
     const due: DueEntry[] = [];
-    for (const [id, dueAtMs] of this.#shards[shard] ?? []) {
-      const entry = { id, dueAtMs };
-      if (dueAtMs <= nowMs && (after === undefined || order(after, entry) < 0)) due.push(entry);
+    for (const entry of this.#shards[shard]?.values() ?? []) {
+      if (entry.dueAtMs <= nowMs && (after === undefined || order(after, entry) < 0)) due.push(entry);
     }
     const entries = due.sort(order).slice(0, limit);
     return { entries, next: entries.length < due.length ? entries.at(-1) : undefined };
@@ -52,17 +54,17 @@ export class DueIndex {
 
   #catchUp(nowMs: number): void {
     let seen = 0;
-    for (const { id, dueAtMs, visibleAtMs } of this.#pending) {
+    for (const { task, dueAtMs, visibleAtMs } of this.#pending) {
       if (visibleAtMs > nowMs) break;
       seen++;
-      this.#apply(id, dueAtMs);
+      this.#apply(task, dueAtMs);
     }
     if (seen > 0) this.#pending.splice(0, seen);
   }
 
-  #apply(id: TaskId, dueAtMs: number | undefined): void {
-    const shard = this.#shards[shardOf(id, this.#shards.length)];
-    if (dueAtMs === undefined) shard?.delete(id);
-    else shard?.set(id, dueAtMs);
+  #apply(task: DueTask, dueAtMs: number | undefined): void {
+    const shard = this.#shards[shardOf(task.id, this.#shards.length)];
+    if (dueAtMs === undefined) shard?.delete(task.id);
+    else shard?.set(task.id, { ...task, dueAtMs });
   }
 }

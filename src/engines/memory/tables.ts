@@ -10,6 +10,10 @@ export interface TablesOptions {
   indexLagMs(): number;
 }
 
+function dueTaskOf({ id, submission }: Row) {
+  return { id, tenantTag: submission.scope.tenant, queueTag: submission.scope.queue };
+}
+
 /** The tables of the memory store: the tasks, the lanes and the due index. Each commit changes them together. */
 export class Tables {
   readonly rows = new Rows();
@@ -42,7 +46,7 @@ export class Tables {
   }
 
   changed(row: Row): void {
-    this.due.set(row.id, dueAtMs(row.head), this.#options.now(), this.#options.indexLagMs());
+    this.due.set(dueTaskOf(row), dueAtMs(row.head), this.#options.now(), this.#options.indexLagMs());
     this.#notify(row);
   }
 
@@ -66,7 +70,7 @@ export class Tables {
   purge(nowMs: number, limit: number): number {
     const expired = this.rows.takeExpired(nowMs, limit);
     for (const row of expired) {
-      this.due.set(row.id, undefined, this.#options.now(), 0);
+      this.due.set(dueTaskOf(row), undefined, this.#options.now(), 0);
       const lane = laneOf(row.submission);
       if (lane !== undefined) this.leave(lane, row.id, undefined);
       this.#notify(row);

@@ -91,10 +91,12 @@ export class SqliteTaskStore implements TaskStore {
   async due(_shard: number, nowMs: number, limit: number, after?: DueEntry): Promise<DuePage> {
     const afterSeq = (after && addressOf(after.id)?.seq) ?? 0;
     const rows = this.#read(() => this.#context.sql.due.all(nowMs, after?.dueAtMs ?? 0, afterSeq, limit));
-    const entries = (rows as unknown as [number, number, number][]).map(([seq, acceptedAtMs, dueAtMs]) => ({
-      id: idOf(seq, acceptedAtMs),
-      dueAtMs,
-    }));
+    const entries = (rows as unknown as [number, number, number, number][]).map(
+      ([seq, acceptedAtMs, dueAtMs, queueId]) => {
+        const { tenant, queue } = this.#context.names.queueOf(queueId);
+        return { id: idOf(seq, acceptedAtMs), dueAtMs, tenantTag: tenant, queueTag: queue };
+      },
+    );
     return { entries, next: entries.length < limit ? undefined : entries.at(-1) };
   }
 

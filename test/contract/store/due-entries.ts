@@ -151,6 +151,8 @@ export const dueEntries: Subject = (requires) => {
       const page = await fixture.store.due(shard, fixture.now, 10, {
         id: task.id,
         dueAtMs: fixture.now + 5_000,
+        tenantTag: '',
+        queueTag: '',
       });
       expect(page).toEqual({ entries: [], next: undefined });
     }

@@ -1,5 +1,5 @@
 import { handlesType } from '../../../core/handled-type.ts';
-import type { QueueRef } from '../../../core/queue-ref.ts';
+import { inTurnsByQueue, type QueueRef } from '../../../core/queue-ref.ts';
 import { leaseExpiredAtMs } from '../../../core/task/decision.ts';
 import { isReady } from '../../../core/task/head.ts';
 import { typeRoomOf } from '../../../core/type-room.ts';
@@ -108,7 +108,6 @@ export class TransactionalBroker implements BrokerKind {
   expiredLeases(nowMs: number, expiredForMs: number, limit: number): Delivery[] {
     const deliveries: Delivery[] = [];
     for (const { row, running, visibleAtMs, receiveCount, sinceMs } of this.#messages.values()) {
-      if (deliveries.length === limit) break;
       const isLeaseExpired =
         running && visibleAtMs <= nowMs && leaseExpiredAtMs(row.head) + expiredForMs <= nowMs;
       // `expiredLeases` does not receive the dispatch message, so a worker with a free slot may still receive it.
@@ -121,7 +120,7 @@ export class TransactionalBroker implements BrokerKind {
           snapshot: snapshotOf(row),
         });
     }
-    return deliveries;
+    return [...inTurnsByQueue(deliveries, ({ message }) => message.queue, limit)];
   }
 
   #heldBy(receiptHandle: string): QueuedMessage | undefined {

@@ -2,7 +2,7 @@ import { asHoldfastError, type HoldfastError } from '../../../core/errors.ts';
 import type { HandledType } from '../../../core/handled-type.ts';
 import { timing } from '../../../core/limits.ts';
 import { type Priority, priorities, priorityOrder } from '../../../core/priority.ts';
-import type { QueueRef } from '../../../core/queue-ref.ts';
+import { inTurnsByQueue, type QueueRef } from '../../../core/queue-ref.ts';
 import { typeRoomOf } from '../../../core/type-room.ts';
 import type {
   Broker,
@@ -24,6 +24,8 @@ import { Waiters } from './waiters.ts';
 /** The maximum time in ms between two reads of expired leases from the file while workers receive or wait. */
 const expiredLeaseCheckMs = 250;
 const expiredLeasesPerRead = 1_000;
+/** Of so many expired leases, the oldest ones, those that are used are chosen in turns by queue. */
+const expiredLeasesInTurn = 10_000;
 
 function receiptHandleOf(entry: ReadyEntry): string {
   return `${entry.seq.toString(36)}.${entry.receipt.toString(36)}`;
@@ -240,13 +242,15 @@ export class SqliteBroker implements Broker {
 
   #expiredLeaseRows(nowMs: number, limit: number) {
     const { sql, names } = this.#context;
-    const rows = sql.expiredLeases.all(nowMs - timing.clockGuardMs, limit) as unknown as [
+    const expiredAtMs = nowMs - timing.clockGuardMs;
+    const rows = sql.expiredLeases.all(expiredAtMs, Math.max(limit, expiredLeasesInTurn)) as unknown as [
       number,
       number,
       number,
       number,
     ][];
-    return rows.map(([seq, queue, taskType, priority]) => ({
+    const chosen = inTurnsByQueue(rows, ([, queue]) => names.queueOf(queue), limit);
+    return chosen.map(([seq, queue, taskType, priority]) => ({
       seq,
       queue: names.queueOf(queue),
       taskType: names.taskTypeOf(taskType),

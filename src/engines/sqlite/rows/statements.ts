@@ -73,7 +73,7 @@ export function prepareStatements(db: DatabaseSync) {
     events: read('SELECT events FROM task WHERE seq = ?'),
     archived: read('SELECT last, events FROM archived_event WHERE seq = ? AND last > ? ORDER BY last'),
     due: read(
-      'SELECT seq, accepted_at, due FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
+      'SELECT seq, accepted_at, due, queue FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
     expiredLeases: read(
       'SELECT seq, queue, task_type, priority FROM task WHERE lease_end <= ? ORDER BY lease_end LIMIT ?',

@@ -7,6 +7,7 @@ import { damagedTask } from '../../sdk/errors.ts';
 import { type ItemAddress, idOf, shardOf } from '../schema/ids.ts';
 import {
   duePartition,
+  dueSort,
   exceptionsPartition,
   type Item,
   keyNames,
@@ -114,7 +115,7 @@ export function headAttributes(head: Head, known: KnownTask, shards: Shards): He
     q: laneSeq === undefined ? undefined : n(laneSeq),
     [keyNames.due[0]]:
       due === undefined ? undefined : s(duePartition(shardOf(address.slot, shards.countsToWrite().due))),
-    [keyNames.due[1]]: due === undefined ? undefined : n(due),
+    [keyNames.due[1]]: due === undefined ? undefined : { N: dueSort(due, queue) },
     [keyNames.exceptions[0]]: exception === undefined ? undefined : s(exceptionsPartition(queue, exception)),
     [keyNames.exceptions[1]]:
       exception === undefined ? undefined : s(listSort(known.acceptedAtMs, idOf(address))),

@@ -2,7 +2,15 @@ import type { DueEntry, DuePage } from '../../../../ports/task-store.ts';
 import type { AwsContext } from '../context.ts';
 import { isExpired, n, numberOf, s } from '../items/rows.ts';
 import { addressOf } from '../schema/ids.ts';
-import { duePartition, headKey, type Item, idFromPartition, keyNames } from '../schema/keys.ts';
+import {
+  duePartition,
+  dueSortOf,
+  headKey,
+  type Item,
+  idFromPartition,
+  keyNames,
+  readDueSort,
+} from '../schema/keys.ts';
 import { ExpiredHeadCleaner } from './due-expired.ts';
 
 const [partition, sort] = keyNames.due;
@@ -15,7 +23,7 @@ const mostPages = 10;
 function dueEntryOf(item: Item): DueEntry {
   return {
     id: idFromPartition(item.pk?.S ?? '', numberOf(item.at) ?? 0),
-    dueAtMs: numberOf(item[sort]) ?? 0,
+    ...readDueSort(item[sort]?.N ?? ''),
   };
 }
 
@@ -23,9 +31,11 @@ function dueEntryOf(item: Item): DueEntry {
  * Builds the key after which a query of the due index continues. DynamoDB accepts any well-formed key, even if its
  * item no longer exists.
  */
-function startAfter(shard: number, { id, dueAtMs }: DueEntry): Item | undefined {
-  const address = addressOf(id);
-  return address && { ...headKey(address), [partition]: s(duePartition(shard)), [sort]: n(dueAtMs) };
+function startAfter(shard: number, entry: DueEntry): Item | undefined {
+  const address = addressOf(entry.id);
+  return (
+    address && { ...headKey(address), [partition]: s(duePartition(shard)), [sort]: { N: dueSortOf(entry) } }
+  );
 }
 
 /**
@@ -49,8 +59,8 @@ export async function dueOf(
   for (let pages = 0; pages < mostPages && entries.length < limit; pages++) {
     const page = await context.calls.query('due', {
       IndexName: 'due',
-      KeyConditionExpression: `${partition} = :shard AND ${sort} <= :now`,
-      ExpressionAttributeValues: { ':shard': s(duePartition(shard)), ':now': n(nowMs) },
+      KeyConditionExpression: `${partition} = :shard AND ${sort} < :end`,
+      ExpressionAttributeValues: { ':shard': s(duePartition(shard)), ':end': n(nowMs + 1) },
       Limit: limit - entries.length,
       ExclusiveStartKey: next && startAfter(shard, next),
     });

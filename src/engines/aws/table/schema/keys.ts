@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AttributeValue } from '@aws-sdk/client-dynamodb';
-import type { QueueRef } from '../../../../core/queue-ref.ts';
+import { type QueueRef, queueKey } from '../../../../core/queue-ref.ts';
 import type { LaneKey, TaskId } from '../../../../ports/task-store.ts';
 import { type ItemAddress, idOf } from './ids.ts';
 
@@ -141,10 +141,50 @@ export function idFromListSort(sort: string): TaskId {
 }
 
 /**
- * Partition key of the due index: tasks that wait for a time, spread over shards. The sort key is that time in ms.
+ * Partition key of the due index: tasks that wait for a time, spread over shards.
  */
 export function duePartition(shard: number): string {
   return `DUE#${shard}`;
+}
+
+const tenantDigits = 6;
+const queueDigits = 9;
+
+/** Returns a hash of the text (FNV-1a) as a decimal number of so many digits, of which the last is not 0. */
+function digitsOf(text: string, digits: number): string {
+  let hash = 0x811c9dc5;
+  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  const ninths = (hash >>> 0) % (9 * 10 ** (digits - 1));
+  return `${Math.floor(ninths / 9)}${1 + (ninths % 9)}`.padStart(digits, '0');
+}
+
+/**
+ * Sort key of the due index: the time in ms, and behind the decimal point hashes of the tenant and of the queue. By these a
+ * sweep tells the entries of different queues apart. The index can project no further attribute of an existing table, and
+ * the entries of all queues share a partition, so that an idle queue costs no query.
+ */
+export function dueSort(dueAtMs: number, queue: QueueRef): string {
+  return `${dueAtMs}.${digitsOf(queue.tenant, tenantDigits)}${digitsOf(queueKey(queue), queueDigits)}`;
+}
+
+/** The parts of a sort key of the due index. The tags are empty if an older version wrote it. */
+export interface DueSort {
+  readonly dueAtMs: number;
+  readonly tenantTag: string;
+  readonly queueTag: string;
+}
+
+export function readDueSort(sort: string): DueSort {
+  const [ms = '', tags = ''] = sort.split('.');
+  return {
+    dueAtMs: Number(ms),
+    tenantTag: tags.slice(0, tenantDigits),
+    queueTag: tags.slice(tenantDigits),
+  };
+}
+
+export function dueSortOf({ dueAtMs, tenantTag, queueTag }: DueSort): string {
+  return tenantTag === '' ? String(dueAtMs) : `${dueAtMs}.${tenantTag}${queueTag}`;
 }
 
 /** Partition key of the exceptions index: a queue's tasks in one of the states dead, cancelled and retrying. */
