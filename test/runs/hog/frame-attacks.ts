@@ -44,7 +44,13 @@ function repeated(frame: Buffer): Buffer {
 
 function floodOf(name: string, frame: Buffer): Attack {
   const frames = repeated(frame);
-  return { name, counts: 'frames', byStranger: true, verb: 'read', run: (target) => flood(target, () => frames) };
+  return {
+    name,
+    counts: 'frames',
+    byStranger: true,
+    verb: 'read',
+    run: (target) => flood(target, () => frames),
+  };
 }
 
 /** A flood of frames that belong to a stream: the stream is opened by the first frames of a connection. */
@@ -131,7 +137,11 @@ export const frameAttacks: readonly Attack[] = [
   floodOf('settings-flood', settingsFrame([initialWindow, 65_535])),
   floodOf('ping-flood', frameOf(frameTypes.ping, 0, 0, Buffer.alloc(8))),
   floodOf('priority-flood', frameOf(frameTypes.priority, 0, 1, Buffer.of(0, 0, 0, 0, 16))),
-  streamFlood('window-update-flood', (stream) => frameOf(frameTypes.windowUpdate, 0, stream, uint32(1)), true),
+  streamFlood(
+    'window-update-flood',
+    (stream) => frameOf(frameTypes.windowUpdate, 0, stream, uint32(1)),
+    true,
+  ),
   streamFlood('empty-data-flood', (stream) => frameOf(frameTypes.data, 0, stream), true),
   streamFlood(
     'continuation-flood',
@@ -139,4 +149,3 @@ export const frameAttacks: readonly Attack[] = [
     false,
   ),
 ];
-

@@ -1,8 +1,11 @@
 /** Attacks that hold calls, streams and their messages open. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '../../../src/core/limits.ts';
-import { GetTaskRequestSchema, WatchTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { TaskView } from '../../../src/rpc/gen/holdfast/v1/task_pb.ts';
+import {
+  GetTaskRequestSchema,
+  WatchTasksRequestSchema,
+} from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { ClaimTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import { frame, type RawSession } from '../../fixtures/raw-grpc.ts';
 import type { Attack } from './attack.ts';
@@ -50,7 +53,12 @@ async function keepCalls(target: Target, wire: Http2Wire, most: number, begin: (
 }
 
 /** Holds calls open on a connection through Node's HTTP/2, which keeps to the windows of the server. */
-async function keepRawCalls(target: Target, path: string, message: () => Buffer, ends: boolean): Promise<void> {
+async function keepRawCalls(
+  target: Target,
+  path: string,
+  message: () => Buffer,
+  ends: boolean,
+): Promise<void> {
   const one = async (): Promise<void> => {
     let raw: RawSession = await target.session();
     await target.lanes(callsEach, async () => {
@@ -74,7 +82,10 @@ async function unreadHttp(target: Target): Promise<void> {
     if (socket === undefined) return void (await sleep(100));
     socket.pause();
     hold(target, { onClose: (run) => void socket.once('close', run) });
-    const body = JSON.stringify({ id: target.taskIds[index % target.taskIds.length], view: 'TASK_VIEW_FULL' });
+    const body = JSON.stringify({
+      id: target.taskIds[index % target.taskIds.length],
+      view: 'TASK_VIEW_FULL',
+    });
     const head = `POST ${paths.getTask} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n`;
     for (let i = 0; i < 8; i++) socket.write(`${head}content-length: ${body.length}\r\n\r\n${body}`);
     while (socket.writable && !target.isOver) await sleep(100);
@@ -105,7 +116,12 @@ export const heldAttacks: readonly Attack[] = [
     byStranger: true,
     verb: 'submit',
     run: (target) =>
-      keepRawCalls(target, paths.submitTask, () => frame(Buffer.alloc(1_000_000), limits.wireMessageBytes), false),
+      keepRawCalls(
+        target,
+        paths.submitTask,
+        () => frame(Buffer.alloc(1_000_000), limits.wireMessageBytes),
+        false,
+      ),
   },
   {
     name: 'watches',

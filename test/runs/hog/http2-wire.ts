@@ -37,7 +37,10 @@ export class Http2Wire {
   }
 
   /** Opens a connection. Resolves with undefined if the server refuses it. */
-  static async open(target: Target, { port = 'grpc', window }: WireOptions = {}): Promise<Http2Wire | undefined> {
+  static async open(
+    target: Target,
+    { port = 'grpc', window }: WireOptions = {},
+  ): Promise<Http2Wire | undefined> {
     const socket = await target.tls(port, { ALPNProtocols: ['h2'] });
     return socket && new Http2Wire(socket, window);
   }

@@ -1,10 +1,10 @@
 /** The gRPC messages and the paths of the calls that attacks make. */
-import { type DescMessage, type MessageInitShape, create, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { encodeSubmitBatch } from '../../../src/core/codec/submit.ts';
 import { encodeWorkRequest } from '../../../src/core/codec/work.ts';
 import { limits } from '../../../src/core/limits.ts';
-import { frame } from '../../fixtures/raw-grpc.ts';
 import { item, specOf } from '../../fixtures/api-node.ts';
+import { frame } from '../../fixtures/raw-grpc.ts';
 
 export const paths = Object.freeze({
   health: '/grpc.health.v1.Health/Check',

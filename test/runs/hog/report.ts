@@ -30,9 +30,7 @@ export function isStarved({ probes, hasServerEnded }: AttackResult): boolean {
 }
 
 export function slowestMs(results: readonly AttackResult[]): number {
-  return Math.round(
-    results.flatMap(({ probes }) => probes).reduce((most, { ms }) => Math.max(most, ms), 0),
-  );
+  return Math.round(results.flatMap(({ probes }) => probes).reduce((most, { ms }) => Math.max(most, ms), 0));
 }
 
 export const heading =

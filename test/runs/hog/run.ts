@@ -19,6 +19,8 @@ const warmUpMs = 1_500;
 const afterMs = 500;
 const graceMs = 5_000;
 const sampleMs = 100;
+/** How many ids of tasks an attacker is given; they are arguments of its process. */
+const mostIds = 400;
 
 function filesOf(peers: Peers, { verb }: Attack, role: Role): readonly ClientFiles[] {
   if (role === 'stranger' || verb === undefined) return peers.strangers;
@@ -63,7 +65,7 @@ export async function runAttack(
   try {
     const { grpcPort, httpPort } = (await server.ready) as { grpcPort: number; httpPort: number };
     const stock = role === 'stranger' ? 'none' : (attack.stock ?? 'none');
-    const taskIds = await stockUp(grpcPort, peers.stock, stock);
+    const taskIds = (await stockUp(grpcPort, peers.stock, stock)).slice(0, mostIds);
 
     const probes: ProbeReport[] = [];
     let isAttacked = false;

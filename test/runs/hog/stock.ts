@@ -27,7 +27,10 @@ export async function stockUp(grpcPort: number, tls: CertificateFiles, stock: St
   const ids: string[] = [];
   for (let call = 0; call < calls; call++) {
     const items = Array.from({ length: tasksEach }, (_, i) => item(`stock/${call}/${i}`, { spec }));
-    const { results } = await transport.submit({ tenant: '', queue: stockQueue, items }, { timeoutMs: 10_000 });
+    const { results } = await transport.submit(
+      { tenant: '', queue: stockQueue, items },
+      { timeoutMs: 10_000 },
+    );
     ids.push(...results.map((result) => ensureAccepted(result).id));
   }
   await transport.close();
