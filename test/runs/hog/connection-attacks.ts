@@ -24,9 +24,9 @@ function closing(socket: Socket): { onClose(run: () => void): void } {
 /** The first bytes of a TLS ClientHello, which say that more will follow. */
 const helloBegin = Buffer.from('1603010200010001fc0303', 'hex');
 
-async function keepConnections(target: Target, lanes: number): Promise<void> {
+async function keepConnections(target: Target, loops: number): Promise<void> {
   let open = 0;
-  await target.lanes(lanes, async (index) => {
+  await target.atOnce(loops, async (index) => {
     if (open >= mostConnections) return void (await sleep(50));
     const port = ports[index % 2] as PortName;
     if (port === 'grpc') {
@@ -81,7 +81,7 @@ export const connectionAttacks: readonly Attack[] = [
     byStranger: true,
     verb: 'read',
     async run(target) {
-      await target.lanes(400, async (index) => {
+      await target.atOnce(400, async (index) => {
         if (index % 2 === 0) {
           const wire = await Http2Wire.open(target);
           if (wire === undefined) return void (await sleep(100));
@@ -110,7 +110,7 @@ export const connectionAttacks: readonly Attack[] = [
     async run(target) {
       const grpc = Array.from({ length: 4 }, async () => {
         const raw = await target.session();
-        await target.lanes(250, async () => {
+        await target.atOnce(250, async () => {
           const { stream, status } = raw.call(paths.submitTask);
           target.count(1);
           stream.write(frame(Buffer.alloc(10), 1_000_000));
@@ -121,7 +121,7 @@ export const connectionAttacks: readonly Attack[] = [
           await sleep(200);
         });
       });
-      const http = target.lanes(200, async () => {
+      const http = target.atOnce(200, async () => {
         const socket = await target.tls('http');
         if (socket === undefined) return void (await sleep(100));
         socket.resume();

@@ -1,7 +1,5 @@
 /** Attacks with frames of HTTP/2 and with headers. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack } from './attack.ts';
-import { hold } from './connection-attacks.ts';
 import {
   callHeaders,
   frameOf,
@@ -11,12 +9,14 @@ import {
   repeatedHeader,
   settingsFrame,
   uint32,
-} from './http2-frames.ts';
+} from '../../fixtures/http2-frames.ts';
+import type { Attack } from './attack.ts';
+import { hold } from './connection-attacks.ts';
 import { Http2Wire } from './http2-wire.ts';
 import { paths } from './messages.ts';
 import type { PortName, Target } from './target.ts';
 
-const lanes = 8;
+const loops = 8;
 const ports: readonly PortName[] = ['grpc', 'http'];
 /** The number of frames that are written at once. */
 const burst = 2_000;
@@ -25,7 +25,7 @@ const cancel = 8;
 
 /** Writes frames without a pause on connections to both listeners, and connects again whenever one is closed. */
 async function flood(target: Target, framesOf: (wire: Http2Wire) => Buffer): Promise<void> {
-  await target.lanes(lanes, async (index) => {
+  await target.atOnce(loops, async (index) => {
     const wire = await Http2Wire.open(target, { port: ports[index % 2] as PortName });
     if (wire === undefined) return void (await sleep(50));
     while (wire.isOpen && !target.isOver) {
@@ -83,7 +83,7 @@ export const frameAttacks: readonly Attack[] = [
     byStranger: true,
     verb: 'read',
     async run(target) {
-      const grpc = target.lanes(lanes, async (index) => {
+      const grpc = target.atOnce(loops, async (index) => {
         const wire = await Http2Wire.open(target, { port: ports[index % 2] as PortName });
         if (wire === undefined) return void (await sleep(50));
         let open = 0;
@@ -102,7 +102,7 @@ export const frameAttacks: readonly Attack[] = [
           await wire.drained();
         }
       });
-      const http = target.lanes(200, async () => {
+      const http = target.atOnce(200, async () => {
         const socket = await target.tls('http');
         if (socket === undefined) return void (await sleep(50));
         socket.resume();
@@ -119,7 +119,7 @@ export const frameAttacks: readonly Attack[] = [
     byStranger: true,
     verb: 'read',
     async run(target) {
-      await target.lanes(lanes, async (index) => {
+      await target.atOnce(loops, async (index) => {
         const wire = await Http2Wire.open(target, { port: ports[index % 2] as PortName });
         if (wire === undefined) return void (await sleep(50));
         while (wire.isOpen && !target.isOver) {

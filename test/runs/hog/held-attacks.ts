@@ -25,7 +25,7 @@ async function onWires(
   options: WireOptions,
   use: (wire: Http2Wire) => Promise<void>,
 ): Promise<void> {
-  await target.lanes(count, async () => {
+  await target.atOnce(count, async () => {
     const wire = await Http2Wire.open(target, options);
     if (wire === undefined) return void (await sleep(100));
     await use(wire);
@@ -61,7 +61,7 @@ async function keepRawCalls(
 ): Promise<void> {
   const one = async (): Promise<void> => {
     let raw: RawSession = await target.session();
-    await target.lanes(callsEach, async () => {
+    await target.atOnce(callsEach, async () => {
       if (raw.session.destroyed) raw = await target.session();
       const { stream, status } = raw.call(path);
       target.count(1);
@@ -77,7 +77,7 @@ async function keepRawCalls(
 
 /** Makes calls over HTTP/1.1 and does not read the answers. */
 async function unreadHttp(target: Target): Promise<void> {
-  await target.lanes(300, async (index) => {
+  await target.atOnce(300, async (index) => {
     const socket = await target.tls('http');
     if (socket === undefined) return void (await sleep(100));
     socket.pause();

@@ -13,7 +13,7 @@ import {
   initialWindow,
   preface,
   settingsFrame,
-} from './http2-frames.ts';
+} from '../../fixtures/http2-frames.ts';
 import type { PortName, Target } from './target.ts';
 
 export interface WireOptions {

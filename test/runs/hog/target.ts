@@ -61,12 +61,12 @@ export class Target {
     }
   }
 
-  /** Runs `lane` as often as given at the same time, until the attack's time has passed. */
-  async lanes(count: number, lane: (index: number) => Promise<void>): Promise<void> {
+  /** Runs as many loops as given at the same time: each calls `loop` again and again, until the attack's time has passed. */
+  async atOnce(count: number, loop: (index: number) => Promise<void>): Promise<void> {
     const one = async (index: number): Promise<void> => {
       while (!this.isOver) {
-        await lane(index).catch(() => {});
-        // A lane whose call is refused at once must leave the event loop some time.
+        await loop(index).catch(() => {});
+        // A loop whose call is refused at once must leave the event loop some time.
         await sleep(0);
       }
     };

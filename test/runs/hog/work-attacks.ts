@@ -27,7 +27,7 @@ interface CallLoop {
 async function callLoops(target: Target, loop: CallLoop): Promise<void> {
   const one = async (): Promise<void> => {
     let raw: RawSession = await target.session();
-    await target.lanes(loop.callsEach, async () => {
+    await target.atOnce(loop.callsEach, async () => {
       if (raw.session.destroyed) raw = await target.session();
       const { stream, status } = raw.call(loop.path, loop.headers);
       stream.end(loop.message());
@@ -48,7 +48,7 @@ async function httpBombs(target: Target, bomb: Buffer): Promise<void> {
     `content-length: ${bomb.length}`,
     'connection: close',
   ].join('\r\n');
-  await target.lanes(20, async () => {
+  await target.atOnce(20, async () => {
     const socket = await target.tls('http');
     if (socket === undefined) return void (await sleep(50));
     socket.resume();
@@ -87,7 +87,7 @@ export const workAttacks: readonly Attack[] = [
       const hello = frame(
         encodeReportRequest({ kind: 'hello', sessionId: '', workerId: crypto.randomUUID(), tenant: '' }),
       );
-      await target.lanes(2 * connections, async () => {
+      await target.atOnce(2 * connections, async () => {
         const raw = await target.session();
         const { stream } = raw.call(paths.report);
         stream.write(hello);

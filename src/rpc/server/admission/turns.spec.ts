@@ -38,7 +38,7 @@ describe('calls of one identity', () => {
   it('begin at once while a turn has room, and then in later turns', async () => {
     const calls = new Calls();
     for (let i = 0; i < 10; i++) void calls.run(`a/${i}`, reading(1_000));
-    expect(calls.begun).toHaveLength(4);
+    expect(calls.begun).toHaveLength(5);
     await calls.turn();
     expect(calls.begun).toEqual(Array.from({ length: 10 }, (_, i) => `a/${i}`));
     expect(calls.turns.waiting).toBe(0);
@@ -66,14 +66,22 @@ describe('submissions', () => {
     expect(calls.begun).toHaveLength(41);
   });
 
-  it('of an identity with few begin before those of an identity with many', async () => {
+  it('of an identity with few begin in the next turn, although those of another fill the store', async () => {
     const calls = new Calls();
     for (let i = 0; i < 1_000; i++) void calls.run(`a/${i}`, stored(100));
-    void calls.run('b/0', stored(1));
+    void calls.run('b/0', stored(100));
     expect(calls.countOf('b')).toBe(0);
-    calls.end('a/0');
     await calls.turn();
     expect(calls.countOf('b')).toBe(1);
+    expect(calls.countOf('a')).toBe(40);
+  });
+
+  it('of an identity leave its reserve to others once it has many', async () => {
+    const calls = new Calls();
+    for (let i = 0; i < 60; i++) void calls.run(`a/${i}`, stored(100));
+    for (let i = 0; i < 60; i++) void calls.run(`b/${i}`, stored(100));
+    await calls.turn();
+    expect([calls.countOf('a'), calls.countOf('b')]).toEqual([40, 2]);
   });
 
   it('of identities that all have many begin by turns, whatever the size of their batches', async () => {

@@ -6,12 +6,15 @@
 import type { Clock } from '../../../ports/clock.ts';
 import { connectionClosed } from '../authenticator.ts';
 
-/** The units of work that may begin in one turn of the event loop. A unit is one task of a batch, about 25 µs. */
+/** In one turn of the event loop calls begin until they have this many units of work. A unit is one task of a batch, about 25 µs. */
 const turnUnits = 4_096;
 /** The units that an identity may begin before the next identity is served. */
 const quantumUnits = 256;
 /** The most units of submissions that are being stored at the same time, of all identities. */
-const storingUnits = 4_096;
+const storingUnits = 5_120;
+/** The last of these units, which an identity gets only while it has at most `storingUnitsOfReserve`. */
+const storingReserve = 1_024;
+const storingUnitsOfReserve = 256;
 
 /** A call's share of the work of a turn. */
 export interface Work {
@@ -20,11 +23,13 @@ export interface Work {
   readonly isStored: boolean;
 }
 
-interface WaitingCall extends Work {
+interface WaitingCall {
+  readonly work: Work;
   begin(): void;
 }
 
-interface Lane {
+/** The waiting calls of one identity, oldest first. */
+interface OwnCalls {
   readonly calls: Set<WaitingCall>;
   /** The units that this identity may begin before another one is served. */
   credit: number;
@@ -33,9 +38,10 @@ interface Lane {
 export class Turns {
   readonly #clock: Clock;
   /** The identities with waiting calls. The first one is served next. */
-  readonly #lanes = new Map<string, Lane>();
+  readonly #waiting = new Map<string, OwnCalls>();
   #begunUnits = 0;
   #storedUnits = 0;
+  readonly #storedByIdentity = new Map<string, number>();
   #isScheduled = false;
 
   constructor(clock: Clock) {
@@ -45,7 +51,7 @@ export class Turns {
   /** The number of calls that wait for their turn. */
   get waiting(): number {
     let count = 0;
-    for (const { calls } of this.#lanes.values()) count += calls.size;
+    for (const { calls } of this.#waiting.values()) count += calls.size;
     return count;
   }
 
@@ -57,13 +63,14 @@ export class Turns {
   ): Promise<T> {
     if (work === undefined) return run();
     const turn = this.#turnOf(identity.name, work, signal);
-    return turn === undefined ? this.#run(work, run) : turn.then(() => this.#run(work, run));
+    const { name } = identity;
+    return turn === undefined ? this.#run(name, work, run) : turn.then(() => this.#run(name, work, run));
   }
 
-  #run<T>(work: Work, run: () => Promise<T>): Promise<T> {
+  #run<T>(identity: string, work: Work, run: () => Promise<T>): Promise<T> {
     const answer = run();
     if (work.isStored) {
-      const ended = (): void => this.#end(work);
+      const ended = (): void => this.#end(identity, work);
       answer.then(ended, ended);
     }
     return answer;
@@ -74,27 +81,27 @@ export class Turns {
    * CANCELLED if the caller goes away before.
    */
   #turnOf(identity: string, work: Work, signal: AbortSignal): Promise<void> | undefined {
-    if (this.#lanes.size === 0 && this.#hasRoom(work)) {
-      this.#count(work);
+    if (this.#waiting.size === 0 && this.#hasRoom(identity, work)) {
+      this.#count(identity, work);
       return undefined;
     }
     return new Promise((resolve, reject) => {
-      let lane = this.#lanes.get(identity);
-      if (lane === undefined) {
-        lane = { calls: new Set(), credit: 0 };
-        this.#lanes.set(identity, lane);
+      let own = this.#waiting.get(identity);
+      if (own === undefined) {
+        own = { calls: new Set(), credit: 0 };
+        this.#waiting.set(identity, own);
       }
-      const { calls } = lane;
+      const { calls } = own;
       const gone = (): void => {
         calls.delete(call);
-        if (calls.size === 0 && this.#lanes.get(identity)?.calls === calls) this.#lanes.delete(identity);
+        if (calls.size === 0 && this.#waiting.get(identity)?.calls === calls) this.#waiting.delete(identity);
         reject(connectionClosed);
       };
       const call: WaitingCall = {
-        ...work,
+        work,
         begin: () => {
           signal.removeEventListener('abort', gone);
-          this.#count(work);
+          this.#count(identity, work);
           resolve();
         },
       };
@@ -105,19 +112,28 @@ export class Turns {
   }
 
   /** Called when a call whose work is stored has ended. */
-  #end({ units }: Work): void {
+  #end(identity: string, { units }: Work): void {
     this.#storedUnits -= units;
-    if (this.#lanes.size > 0) this.#schedule();
+    const left = (this.#storedByIdentity.get(identity) ?? units) - units;
+    if (left === 0) this.#storedByIdentity.delete(identity);
+    else this.#storedByIdentity.set(identity, left);
+    if (this.#waiting.size > 0) this.#schedule();
   }
 
-  #hasRoom({ units, isStored }: Work): boolean {
-    if (this.#begunUnits > 0 && this.#begunUnits + units > turnUnits) return false;
-    return !isStored || this.#storedUnits === 0 || this.#storedUnits + units <= storingUnits;
+  #hasRoom(identity: string, { units, isStored }: Work): boolean {
+    if (this.#begunUnits >= turnUnits) return false;
+    if (!isStored || this.#storedUnits === 0) return true;
+    const own = (this.#storedByIdentity.get(identity) ?? 0) + units;
+    const most = own <= storingUnitsOfReserve ? storingUnits : storingUnits - storingReserve;
+    return this.#storedUnits + units <= most;
   }
 
-  #count({ units, isStored }: Work): void {
+  #count(identity: string, { units, isStored }: Work): void {
     this.#begunUnits += units;
-    if (isStored) this.#storedUnits += units;
+    if (isStored) {
+      this.#storedUnits += units;
+      this.#storedByIdentity.set(identity, (this.#storedByIdentity.get(identity) ?? 0) + units);
+    }
     this.#schedule();
   }
 
@@ -134,26 +150,26 @@ export class Turns {
   /** Begins waiting calls, by turns of the identities, until the turn is used or nothing waits that may begin. */
   #serve(): void {
     let idle = 0;
-    while (this.#lanes.size > 0 && idle < this.#lanes.size) {
-      const [name, lane] = this.#lanes.entries().next().value as [string, Lane];
-      this.#lanes.delete(name);
-      const hasBegun = this.#serveOne(lane);
-      if (lane.calls.size > 0) this.#lanes.set(name, lane);
+    while (this.#waiting.size > 0 && idle < this.#waiting.size) {
+      const [name, own] = this.#waiting.entries().next().value as [string, OwnCalls];
+      this.#waiting.delete(name);
+      const hasBegun = this.#serveOne(name, own);
+      if (own.calls.size > 0) this.#waiting.set(name, own);
       idle = hasBegun ? 0 : idle + 1;
     }
   }
 
   /** Begins calls of one identity. Returns false if the first of them may not begin in this turn. */
-  #serveOne(lane: Lane): boolean {
-    lane.credit += quantumUnits;
-    for (const call of lane.calls) {
-      if (!this.#hasRoom(call)) {
-        lane.credit = 0;
+  #serveOne(identity: string, own: OwnCalls): boolean {
+    own.credit += quantumUnits;
+    for (const call of own.calls) {
+      if (!this.#hasRoom(identity, call.work)) {
+        own.credit = 0;
         return false;
       }
-      if (call.units > lane.credit) return true;
-      lane.credit -= call.units;
-      lane.calls.delete(call);
+      if (call.work.units > own.credit) return true;
+      own.credit -= call.work.units;
+      own.calls.delete(call);
       call.begin();
     }
     return true;
