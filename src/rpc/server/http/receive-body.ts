@@ -82,7 +82,10 @@ export function endUnreadBody(request: Request, response: ServerResponse, clock:
     if (request.complete) return;
     const { socket } = request;
     connectionOf(socket)?.received(mostJsonBytes);
-    const cancel = clock.after(lingerMs, () => socket.destroy());
+    // A client that has sent the rest by then may use the connection for its next request.
+    const cancel = clock.after(lingerMs, () => {
+      if (!request.complete) socket.destroy();
+    });
     request.once('end', cancel);
     request.resume();
   });
