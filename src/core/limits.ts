@@ -159,8 +159,8 @@ export interface Limits {
   /** The bytes that each open call counts in the next limits, beside its headers: the server's objects for the call. */
   readonly callBytes: number;
   /**
-   * The memory of one node, in bytes, for open calls and for messages that are being received. A call beyond it is
-   * refused; so is one beyond the share of its connection, of its identity, or of all strangers.
+   * The memory of one node, in bytes, for open calls, their messages and the answers that clients have not read. A call
+   * beyond it is refused; so is one beyond the share of its connection, of its identity, or of all strangers.
    */
   readonly receivingBytes: number;
   readonly receivingBytesPerIdentity: number;
@@ -250,14 +250,14 @@ export const limits: Limits = Object.freeze({
   watchesPerIdentity: 32_768,
   handshakes: 2_048,
   handshakesPerAddress: 1_024,
-  connections: 4_096,
-  connectionsPerIdentity: 1_024,
-  connectionReserve: 512,
+  connections: 2_048,
+  connectionsPerIdentity: 512,
+  connectionReserve: 256,
   connectionsOfReserve: 16,
   surplusConnections: 64,
   strangers: 256,
   strangersPerAddress: 64,
-  callsPerConnection: 1_000,
+  callsPerConnection: 256,
   callsPerStranger: 8,
   strangerWindowBytes: 16_384,
   strangerMessageBytes: 16_384,

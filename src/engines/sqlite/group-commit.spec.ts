@@ -92,6 +92,17 @@ describe('a commit batch', () => {
   });
 });
 
+it('a commit batch has room for submissions, although more settlements wait than it holds', async () => {
+  const task = await fixture.accept();
+  const stale = fixture.transition(task, fixture.claimCommand(), { expect: { revision: 7 } });
+  const before = engine.stats().commits;
+  const settling = Array.from({ length: 60 }, () => fixture.store.append(Array(100).fill(stale)));
+  await fixture.accept();
+  expect(engine.stats().commits).toBe(before + 1);
+  await Promise.all(settling);
+  expect(engine.stats().commits).toBe(before + 2);
+});
+
 describe('a store that cannot go on', () => {
   const reopen = async (): Promise<void> => {
     const onFatal = (error: HoldfastError) => void fatal.push(error);

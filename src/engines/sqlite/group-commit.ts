@@ -30,6 +30,8 @@ import type { FullDisk } from './file/full-disk.ts';
  */
 const batchItems = 4_096;
 const batchBytes = 8 * 1_048_576;
+/** The part of a commit batch that other calls leave to submissions, which would otherwise wait for ever behind many of them. */
+const acceptShare = 1 / 4;
 /**
  * Submissions are refused when the calls that wait for a commit reach a limit of bytes. Heartbeats and settlements are
  * refused only at this multiple of that limit.
@@ -202,10 +204,12 @@ export class GroupCommitter {
     const batch = newBatch();
     let items = 0;
     let bytes = 0;
-    const take = <C extends PendingCall<never, never>>(from: C[], to: C[]) => {
+    const take = <C extends PendingCall<never, never>>(from: C[], to: C[], share = 1) => {
       let taken = 0;
+      const mostItems = share * batchItems;
       for (const call of from) {
-        if (items > 0 && (items + call.items.length > batchItems || bytes + call.bytes > batchBytes)) break;
+        const isFull = items + call.items.length > mostItems || bytes + call.bytes > share * batchBytes;
+        if (items > 0 && isFull) break;
         items += call.items.length;
         bytes += call.bytes;
         to.push(call);
@@ -213,7 +217,9 @@ export class GroupCommitter {
       }
       from.splice(0, taken);
     };
-    take(pending.changes as PendingCall<never, never>[], batch.changes as PendingCall<never, never>[]);
+    const changesShare = pending.accepts.length === 0 ? 1 : 1 - acceptShare;
+    const [changes, into] = [pending.changes, batch.changes] as unknown as PendingCall<never, never>[][];
+    take(changes ?? [], into ?? [], changesShare);
     take(pending.accepts as PendingCall<never, never>[], batch.accepts as PendingCall<never, never>[]);
     take(pending.writes as PendingCall<never, never>[], batch.writes as PendingCall<never, never>[]);
     this.#pendingBytes -= bytes;

@@ -19,6 +19,14 @@ const logIntervalMs = 1_000;
  */
 const cutGraceMs = 500;
 
+/** The time in ms between two checks of the connections for floods. */
+const floodCheckMs = 250;
+/**
+ * How many bytes a connection may send between two checks that belong to no call. Clients that keep to the protocol send
+ * some kilobytes: their settings, pings and windows. A connection that sends more is closed.
+ */
+const mostIdleBytes = 1_048_576;
+
 /** A function that ends a stream with an error. */
 export type StreamCutter = (error: HoldfastError) => void;
 
@@ -27,6 +35,8 @@ export interface Connection {
   readonly address: string;
   /** The peer's identity with its current permissions, or the error with which its calls are refused. */
   readonly authorization: Identity | HoldfastError;
+  /** Counts bytes of the connection that belong to calls: headers and messages. */
+  received(bytes: number): void;
   /**
    * Logs that a call of this peer was refused, once per connection. A peer that makes only health calls is never
    * refused, therefore its missing identity is not logged.
@@ -75,6 +85,9 @@ class OpenConnection implements Connection {
   authorization: Identity | HoldfastError;
   /** True if the connection is beyond the limits of its identity. Its authorization is then the error for its calls. */
   isSurplus = false;
+  #callBytes = 0;
+  /** The bytes that the network had delivered, and those of calls, when the connection was last checked. */
+  #checked = { all: 0, ofCalls: 0 };
 
   constructor(
     socket: Socket,
@@ -92,6 +105,18 @@ class OpenConnection implements Connection {
     if (this.#isRefusalLogged) return;
     this.#isRefusalLogged = true;
     this.#log(this, error);
+  }
+
+  received(bytes: number): void {
+    this.#callBytes += bytes;
+  }
+
+  /** Returns the bytes that arrived since the last check, without those of calls. */
+  takeIdleBytes(): number {
+    const all = this.socket.bytesRead;
+    const { all: allBefore, ofCalls: callsBefore } = this.#checked;
+    this.#checked = { all, ofCalls: this.#callBytes };
+    return all - allBefore - (this.#callBytes - callsBefore);
   }
 
   refuseAll(error: HoldfastError): void {
@@ -120,6 +145,7 @@ export class Connections {
   readonly #surplus: OldestFirst;
   #surplusLoggedAtMs = Number.NEGATIVE_INFINITY;
   #surplusUnlogged = 0;
+  #isWatching = false;
 
   constructor(listener: string, deps: ConnectionsDeps) {
     this.#listener = listener;
@@ -151,6 +177,7 @@ export class Connections {
     (socket as SocketWithConnection)[connectionKey] = connection;
     this.#open.add(connection);
     const release = this.#limit(connection);
+    this.#watchFloods();
     socket.once('close', () => {
       release();
       this.#open.delete(connection);
@@ -188,6 +215,19 @@ export class Connections {
     this.#surplus.add(socket);
     this.#logSurplus(connection, refusal);
     return this.#deps.clock.after(timing.surplusMs, () => socket.destroy());
+  }
+
+  /** Closes connections that send floods of frames: each frame costs time that all clients share. */
+  #watchFloods(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    this.#deps.clock.after(floodCheckMs, () => {
+      this.#isWatching = false;
+      for (const connection of this.#open) {
+        if (connection.takeIdleBytes() > mostIdleBytes) connection.socket.destroy();
+      }
+      if (this.#open.size > 0) this.#watchFloods();
+    });
   }
 
   #logSurplus({ address }: OpenConnection, { message }: HoldfastError): void {

@@ -1,6 +1,6 @@
 /**
  * Limits open sockets in all and per remote address. Above a limit it evicts the oldest socket, of the same address if
- * that address has too many, so that a peer that opens many sockets closes its own.
+ * that address has too many, else of the address that has the most, so that a peer that opens many sockets closes its own.
  */
 import type { Socket } from 'node:net';
 
@@ -34,7 +34,13 @@ export class OldestFirst {
     this.#open.set(socket, address);
     socket.once('close', () => this.remove(socket));
     if (ofAddress.size > this.#most.perAddress) this.#evictOldest(ofAddress);
-    else if (this.#open.size > this.#most.all) this.#evictOldest(this.#open.keys());
+    else if (this.#open.size > this.#most.all) this.#evictOldest(this.#ofBusiestAddress());
+  }
+
+  #ofBusiestAddress(): Iterable<Socket> {
+    let busiest = new Set<Socket>();
+    for (const sockets of this.#byAddress.values()) if (sockets.size > busiest.size) busiest = sockets;
+    return busiest;
   }
 
   remove(socket: Socket): void {

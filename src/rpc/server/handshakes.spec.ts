@@ -77,7 +77,7 @@ describe('connections with an unfinished TLS handshake', () => {
     expect(lines[0]).toMatchObject({ level: 'warn', listener: 'grpc', connections: 1 });
   });
 
-  it('above the total limit evict the oldest connection from any address', async () => {
+  it('above the total limit evict the oldest connection from the address that has the most', async () => {
     const { port } = await startTlsServer();
     const first = await idleConnections(port, 2, '127.0.0.2');
     const second = await idleConnections(port, 2, '127.0.0.3');

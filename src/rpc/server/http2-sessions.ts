@@ -6,6 +6,18 @@ import type { Clock } from '../../ports/clock.ts';
 /** The settings of a session whose peer has an identity. */
 export const peerSettings: Settings = { maxConcurrentStreams: limits.callsPerConnection };
 
+/**
+ * How many streams a client may reset at once, and how many a second on. A client that resets more loses its connection:
+ * a stream that is opened and reset costs the server as much as a call (CVE-2023-44487).
+ */
+const resetLimits = { streamResetBurst: 128, streamResetRate: 33 };
+
+/** The most headers of a call, which each cost time. gRPC and HTTP clients send about 15. */
+const maxHeaderListPairs = 64;
+
+/** The limits of every session, beside its settings. */
+export const sessionLimits = { ...resetLimits, maxHeaderListPairs };
+
 /** The settings of a session whose peer has no identity: few calls, and few bytes of each before they are read. */
 export const strangerSettings: Settings = {
   maxConcurrentStreams: limits.callsPerStranger,

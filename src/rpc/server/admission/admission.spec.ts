@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, it } from 'vitest';
-import { item } from '../../../../test/fixtures/api-node.ts';
+import { ensureAccepted, item, specOf } from '../../../../test/fixtures/api-node.ts';
 import {
   type ListeningNode,
   type ListeningNodeOptions,
@@ -8,6 +9,8 @@ import {
 } from '../../../../test/fixtures/listening-node.ts';
 import { frame, type RawCall, type RawSession, rawSession } from '../../../../test/fixtures/raw-grpc.ts';
 import { limits } from '../../../core/limits.ts';
+import { TaskView } from '../../gen/holdfast/v1/task_pb.ts';
+import { GetTaskRequestSchema } from '../../gen/holdfast/v1/task_service_pb.ts';
 
 const mb = 1_048_576;
 const submitTask = '/holdfast.v1.TaskService/SubmitTask';
@@ -131,7 +134,7 @@ describe('messages that never end', () => {
     await submitOf(served, 'bob');
   });
 
-  it('are counted until the end of the request, also if the message itself is complete', async () => {
+  it('are counted until the end of the call, also if the message itself is complete', async () => {
     const served = await start({ bounds: { most } });
     const raw = await connect(served, 'alice');
     const calls = Array.from({ length: 8 }, () => {
@@ -167,6 +170,37 @@ describe('messages that never end', () => {
       });
     }
     expect(served.listening.receivingBytes).toBe(0);
+  });
+});
+
+describe('answers that a client does not read', () => {
+  it('count in its share, and then it has no further call, while others are served', async () => {
+    const served = await start({
+      bounds: { most: { ...limits, receivingBytesPerIdentity: 4 * mb, receivingBytesPerConnection: 4 * mb } },
+    });
+    const bob = await served.client('bob');
+    const large = item('large', { spec: specOf(JSON.stringify('x'.repeat(250_000))) });
+    const { results } = await bob.submit({ tenant: '', queue: 'q', items: [large] }, { timeoutMs: 5_000 });
+    const { id } = ensureAccepted(results[0]);
+    const raw = await connect(served, 'alice');
+    raw.session.settings({ initialWindowSize: 0 });
+    const message = frame(
+      toBinary(GetTaskRequestSchema, create(GetTaskRequestSchema, { id, view: TaskView.FULL })),
+    );
+    const reasons: (string | undefined)[] = [];
+    for (let i = 0; i < 40; i++) {
+      const { stream, status } = raw.call('/holdfast.v1.TaskService/GetTask');
+      stream.end(message);
+      void status.then(({ reason }) => reasons.push(reason));
+    }
+    await expect.poll(() => reasons.length).toBeGreaterThan(20);
+    expect(new Set(reasons)).toEqual(new Set(['TOO_MANY_CALLS']));
+    expect(served.listening.receivingBytes).toBeGreaterThan(4 * mb);
+    expect(served.listening.receivingBytes).toBeLessThan(5 * mb);
+    await submitOf(served, 'bob');
+    raw.session.destroy();
+    await expect.poll(() => served.listening.receivingBytes).toBeLessThan(100_000);
+    await submitOf(served, 'alice');
   });
 });
 

@@ -12,10 +12,12 @@ import { verbOf } from '../../api/permission/verbs.ts';
 import { type Connection, connectionOf } from '../../auth/connections.ts';
 import { type Authenticator, connectionClosed } from '../authenticator.ts';
 import { type CallBytes, ReceivingBudget, type ReceivingLimits } from './receiving-budget.ts';
+import { Refusals } from './refusals.ts';
 import { RequestTimer } from './request-timer.ts';
+import { Turns } from './turns.ts';
 
 /** HTTP/2 counts each header with this many bytes beside its name and its value. */
-const headerBytes = 32;
+const bytesOfHeader = 32;
 
 /** The services whose calls need no identity. Their messages are small. */
 const openServices = /^\/grpc\.(health|reflection)\./;
@@ -40,10 +42,14 @@ export interface AdmittedCall {
 export class Admission {
   readonly budget: ReceivingBudget;
   readonly timer: RequestTimer;
+  readonly refusals: Refusals;
+  readonly turns: Turns;
 
   constructor({ clock, most = limits, requestMs = timing.requestMs }: AdmissionOptions) {
     this.budget = new ReceivingBudget(most);
     this.timer = new RequestTimer(clock, requestMs);
+    this.refusals = new Refusals(clock);
+    this.turns = new Turns(clock);
   }
 
   /**
@@ -64,7 +70,9 @@ export class Admission {
       const verb = verbOf(path);
       if (verb !== undefined) requireVerb(identity, verb);
     }
-    const bytes = this.budget.open(connection, identity?.name, limits.callBytes + sizeOf(headers));
+    const headerBytes = sizeOf(headers);
+    connection.received(headerBytes);
+    const bytes = this.budget.open(connection, identity?.name, limits.callBytes + headerBytes);
     return { connection, identity, bytes };
   }
 }
@@ -75,6 +83,6 @@ function identityOf({ authorization }: Connection): Identity | undefined {
 
 function sizeOf(headers: Headers): number {
   let bytes = 0;
-  for (const name in headers) bytes += headerBytes + name.length + String(headers[name]).length;
+  for (const name in headers) bytes += bytesOfHeader + name.length + String(headers[name]).length;
   return bytes;
 }

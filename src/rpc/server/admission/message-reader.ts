@@ -2,6 +2,7 @@
  * Reads the gRPC messages of one call from its HTTP/2 data. It counts each message in the call's budget as soon as the
  * message's length is known, before it keeps a byte of it, and refuses the call if the message does not fit.
  */
+import type { Connection } from '../../auth/connections.ts';
 import { tooLarge } from '../parse.ts';
 import type { CallBytes } from './receiving-budget.ts';
 import type { Refuse, RequestTimer } from './request-timer.ts';
@@ -11,6 +12,8 @@ const headBytes = 5;
 const none: Buffer[] = [];
 
 export interface MessageReaderOptions {
+  /** The connection of the call, which counts the bytes that it receives. */
+  readonly connection: Pick<Connection, 'received'>;
   readonly bytes: CallBytes;
   readonly timer: RequestTimer;
   /** The maximum size of a message, in bytes, before and after decompression. */
@@ -36,6 +39,8 @@ export class MessageReader {
   #partialBytes = 0;
   /** The bytes that the budget counts for complete messages that the call's handler does not have yet. */
   #completeBytes = 0;
+  /** The bytes of complete messages as their handler has them, decompressed. */
+  #keptBytes = 0;
   /** The number of complete messages that are being decompressed. */
   #inflating = 0;
   #isTimed = false;
@@ -51,6 +56,7 @@ export class MessageReader {
   /** Returns the complete messages, each with its head. Returns none once the call was refused or closed. */
   write(chunk: Buffer): Buffer[] {
     const messages: Buffer[] = [];
+    this.#options.connection.received(chunk.length);
     for (let at = 0; at < chunk.length && !this.#isClosed; ) {
       const copied = chunk.copy(this.#message ?? this.#head, this.#filled, at);
       at += copied;
@@ -66,9 +72,10 @@ export class MessageReader {
     return messages;
   }
 
-  /** Called when a message has been decompressed, or could not be. */
-  inflated(): void {
+  /** Called when a message has been decompressed to this length, or could not be. */
+  inflated(length: number): void {
     this.#inflating--;
+    this.#keptBytes += length;
     this.#giveBack();
   }
 
@@ -107,20 +114,24 @@ export class MessageReader {
     this.#filled = 0;
     this.#completeBytes += this.#partialBytes;
     this.#partialBytes = 0;
-    if (this.#options.isStream) this.#untime();
+    const { isStream, inflates } = this.#options;
+    if (!(inflates && isCompressed(message))) this.#keptBytes += message.length;
+    if (isStream) this.#untime();
     return message;
   }
 
   /**
    * Gives back the bytes of complete messages. Those of a stream are then parsed and handled in this turn of the event
-   * loop; the message of a unary call waits for the end of the request.
+   * loop. The message of a unary call counts until the call is closed, since the call may wait for its turn or for the store.
    */
   #giveBack(): void {
+    const { bytes, isStream } = this.#options;
     if (this.#inflating > 0) return;
-    if (this.#isClosed) this.#options.bytes.close();
-    else if (this.#completeBytes > 0 && (this.#options.isStream || this.#hasEnded)) {
-      this.#options.bytes.giveBack(this.#completeBytes);
+    if (this.#isClosed) bytes.close();
+    else if (this.#completeBytes > 0 && (isStream || this.#hasEnded)) {
+      bytes.giveBack(this.#completeBytes - (isStream ? 0 : Math.min(this.#keptBytes, this.#completeBytes)));
       this.#completeBytes = 0;
+      this.#keptBytes = 0;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
- * The closed budget of one node for open calls and for messages that are being received: bytes in all, and the shares of
- * each identity, of each connection, and of all strangers together. Nothing is received that is not counted before, so
- * the memory for it is bounded whatever the clients do.
+ * The closed budget of one node for open calls, for messages that are being received, and for answers that clients do not
+ * read: bytes in all, and the shares of each identity, of each connection, and of all strangers together. Nothing is
+ * received that is not counted before, so the memory for it is bounded whatever the clients do.
  */
 import { HoldfastError } from '../../../core/errors.ts';
 import { type Limits, limits } from '../../../core/limits.ts';
@@ -72,6 +72,11 @@ export class ReceivingBudget {
     return undefined;
   }
 
+  /** Counts the bytes of an answer that the client has not read. They may exceed the limits, and then no call is admitted. */
+  add(bytes: number, connection: Account, holder: Account): void {
+    this.#change(bytes, connection, holder);
+  }
+
   giveBack(bytes: number, connection: Account, holder: Account): void {
     this.#change(-bytes, connection, holder);
     if (holder.bytes === 0) this.#identities.delete(holder.name);
@@ -106,6 +111,7 @@ export class CallBytes {
   readonly #connection: Account;
   readonly #holder: Account;
   #bytes = 0;
+  #isClosed = false;
 
   constructor(budget: ReceivingBudget, connection: Account, holder: Account) {
     this.#budget = budget;
@@ -119,6 +125,21 @@ export class CallBytes {
     return refusal;
   }
 
+  /** Counts the bytes of the call's answer until the call is closed. */
+  answer(bytes: number): void {
+    if (this.#isClosed) return;
+    this.#bytes += bytes;
+    this.#budget.add(bytes, this.#connection, this.#holder);
+  }
+
+  /** Returns the error for a call whose client holds more than its share by now, because it reads no answers. */
+  refusal(): HoldfastError | undefined {
+    for (const { bytes, most, name } of [this.#connection, this.#holder]) {
+      if (bytes > most) return tooMany(name, most);
+    }
+    return undefined;
+  }
+
   giveBack(bytes: number): void {
     const counted = Math.min(bytes, this.#bytes);
     this.#bytes -= counted;
@@ -127,6 +148,7 @@ export class CallBytes {
 
   /** Gives back all bytes of the call. Idempotent. */
   close(): void {
+    this.#isClosed = true;
     this.giveBack(this.#bytes);
   }
 }
@@ -135,7 +157,7 @@ function tooMany(whose: string, most: number): HoldfastError {
   return new HoldfastError(
     'RESOURCE_EXHAUSTED',
     'TOO_MANY_CALLS',
-    `${whose} open calls and unfinished messages of ${most.toLocaleString('en')} bytes, which is the limit.`,
+    `${whose} open calls, unfinished messages and unread answers of ${most.toLocaleString('en')} bytes, which is the limit.`,
     {
       retryAfterMs,
       help: 'Wait until some of the calls have ended, send fewer of them at once, or use another node.',

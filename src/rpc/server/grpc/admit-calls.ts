@@ -7,11 +7,14 @@ import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
+import { connectionOf } from '../../auth/connections.ts';
 import type { Admission } from '../admission/admission.ts';
 import { MessageReader } from '../admission/message-reader.ts';
+import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { mostMessageBytes } from '../parse.ts';
 import { type GrpcStatus, statusOf } from '../status.ts';
+import type { GrpcCallInternals } from './calls.ts';
 
 /** The internals of grpc-js's object of a call. They are undocumented; `ensureInternals` checks that they are there. */
 interface BaseCall {
@@ -24,6 +27,22 @@ interface BaseCall {
 }
 
 type EndableCall = Pick<BaseCall, 'sendStatus'> & Partial<BaseCall>;
+
+/** The statuses of refused calls: PERMISSION_DENIED, RESOURCE_EXHAUSTED, UNAUTHENTICATED. */
+const refusals: ReadonlySet<number> = new Set([7, 8, 16]);
+
+/** The property of an HTTP/2 stream that holds the bytes of its call. */
+const bytesKey = Symbol('bytes');
+
+interface CountedStream {
+  [bytesKey]?: CallBytes;
+}
+
+/** Returns the bytes that a gRPC call has in the budget of its node, or undefined if it was not admitted. */
+export function bytesOf(call: object): CallBytes | undefined {
+  const { stream } = (call as GrpcCallInternals).call ?? {};
+  return (stream as CountedStream | undefined)?.[bytesKey];
+}
 
 function ensureInternals(call: object): asserts call is BaseCall {
   const { stream, metadata, decoder, decompressMessage } = call as Partial<BaseCall>;
@@ -46,16 +65,19 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
       ensureInternals(base);
       const { session } = base.stream;
       const socket = session === undefined || session.destroyed ? undefined : session.socket;
+      paceRefusals(base, admission);
       const headers = { ...base.metadata.getMap(), host: call.getHost() };
-      const { bytes, identity } = admission.admit(authenticator, path, socket, headers);
+      const { bytes, identity, connection } = admission.admit(authenticator, path, socket, headers);
       const reader = new MessageReader({
         bytes,
+        connection,
         timer: admission.timer,
         mostBytes: identity === undefined ? limits.strangerMessageBytes : mostMessageBytes,
         isStream: requestStream,
         inflates: base.incomingEncoding !== 'identity',
         refuse: (error) => end(base, error, clock),
       });
+      (base.stream as CountedStream)[bytesKey] = bytes;
       readBy(base, reader);
       // The call itself: a wrapper around it would cost time for each message.
       return call as ServerInterceptingCall;
@@ -68,6 +90,24 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
   };
 }
 
+/** Has refusals of the call delayed if its client repeats refused calls without a pause. */
+function paceRefusals(call: BaseCall, { refusals: pace }: Admission): void {
+  const { session } = call.stream;
+  const connection = session === undefined || session.destroyed ? undefined : connectionOf(session.socket);
+  if (connection === undefined) return;
+  const sendStatus = call.sendStatus.bind(call);
+  call.sendStatus = (status) => {
+    // The rest of a refused call's message may still be on its way.
+    if (status.code !== 0) connection.received(mostMessageBytes);
+    if (!refusals.has(status.code)) return sendStatus(status);
+    const { authorization } = connection;
+    pace.add(connection, authorization instanceof HoldfastError ? undefined : authorization.name, {
+      send: () => sendStatus(status),
+      disconnect: () => session?.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM),
+    });
+  };
+}
+
 function readBy(call: BaseCall, reader: MessageReader): void {
   call.decoder = reader;
   call.stream.once('end', () => reader.end());
@@ -75,10 +115,13 @@ function readBy(call: BaseCall, reader: MessageReader): void {
   if (call.incomingEncoding === 'identity') return;
   const inflate = call.decompressMessage.bind(call);
   call.decompressMessage = async (message, encoding) => {
+    let length = 0;
     try {
-      return await inflate(message, encoding);
+      const inflated = await inflate(message, encoding);
+      length = inflated.length;
+      return inflated;
     } finally {
-      if (message[0] !== 0) reader.inflated();
+      if (message[0] !== 0) reader.inflated(length);
     }
   };
 }

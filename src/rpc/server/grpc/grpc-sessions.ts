@@ -6,7 +6,7 @@ import type { Http2Server, ServerHttp2Session, ServerOptions } from 'node:http2'
 import type { Socket } from 'node:net';
 import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../../core/errors.ts';
-import { limitHandshake, peerSettings, strangerSettings } from '../http2-sessions.ts';
+import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
 import { type GrpcDeps, grpcServer } from './grpc.ts';
 
 /** Node's limit of the memory of a stranger's HTTP/2 session, in MB. */
@@ -55,7 +55,7 @@ function injectorOf(
       help: 'Install the version of @grpc/grpc-js that Holdfast’s package names.',
     });
   }
-  Object.assign(commonServerOptions, options);
+  Object.assign(commonServerOptions, sessionLimits, options);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   for (const http2Server of http2Servers.keys()) http2Server.on('session', onSession);
   return injector;

@@ -18,6 +18,7 @@ import {
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { file_holdfast_v1_worker_service, WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
 import type { Admission } from '../admission/admission.ts';
+import { workOf, workOfBatch, workOfWatch } from '../admission/work-of.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { addHealth, type ServingState } from '../health.ts';
 import { asBuffer, messageParser, messageWriter, mostMessageBytes, parser } from '../parse.ts';
@@ -77,10 +78,15 @@ export function grpcServer(deps: GrpcDeps): Server {
 
 function addUnary(server: Server, method: DescMethodUnary, deps: GrpcDeps): void {
   if (method === TaskService.method.submitTasks) return;
+  const work = workOf(method);
   server.register(
     pathOf(method),
-    unaryHandler(deps, (request: Message, context) => deps.api.call(method, request, context)),
-    messageWriter(method.output) as (value: unknown) => Buffer,
+    unaryHandler<Message, Message>(deps, {
+      run: (request, context) => deps.api.call(method, request, context),
+      encode: messageWriter(method.output) as (value: unknown) => Buffer,
+      work: () => work,
+    }),
+    passThrough,
     messageParser(method.input),
     'unary',
   );
@@ -94,8 +100,12 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
   const { api } = deps;
   server.register(
     pathOf(TaskService.method.submitTasks),
-    unaryHandler(deps, (batch: SubmitBatch, context) => api.submit(batch, context)),
-    (result: SubmitBatchResult) => asBuffer(encodeSubmitResult(result)),
+    unaryHandler<SubmitBatch, SubmitBatchResult>(deps, {
+      run: (batch, context) => api.submit(batch, context),
+      encode: (result) => asBuffer(encodeSubmitResult(result)),
+      work: workOfBatch,
+    }),
+    passThrough,
     parser(decodeSubmitBatch),
     'unary',
   );
@@ -129,8 +139,11 @@ function addWatches(server: Server, deps: GrpcDeps): void {
   const many = TaskService.method.watchTasks;
   server.register(
     pathOf(one),
-    serverStreamHandler(deps, messageWriter(one.output), (request: WatchTaskRequest, context) =>
-      watchTask(api, request, context),
+    serverStreamHandler(
+      deps,
+      messageWriter(one.output),
+      (request: WatchTaskRequest, context) => watchTask(api, request, context),
+      () => workOfWatch(1),
     ),
     passThrough,
     messageParser(one.input),
@@ -138,8 +151,11 @@ function addWatches(server: Server, deps: GrpcDeps): void {
   );
   server.register(
     pathOf(many),
-    serverStreamHandler(deps, messageWriter(many.output), (request: WatchTasksRequest, context) =>
-      api.watch(request, context),
+    serverStreamHandler(
+      deps,
+      messageWriter(many.output),
+      (request: WatchTasksRequest, context) => api.watch(request, context),
+      ({ tasks }) => workOfWatch(tasks.length),
     ),
     passThrough,
     messageParser(many.input),

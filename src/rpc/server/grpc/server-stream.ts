@@ -2,6 +2,8 @@ import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext } from '../../api/api.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { Work } from '../admission/turns.ts';
 import type { Authenticator } from '../authenticator.ts';
 import type { ParseResult } from '../parse.ts';
 import { statusOf } from '../status.ts';
@@ -11,14 +13,21 @@ import { GrpcStream } from './grpc-stream.ts';
 /** Time in ms after which a stream whose client reads nothing is cut with SLOW_READER. */
 export const slowReaderMs = 60_000;
 
+export interface StreamDeps {
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly admission: Pick<Admission, 'turns'>;
+}
+
 /**
- * Returns the gRPC handler of a server-streaming call. The handler takes messages from the iterable that `open` returns
+ * Returns the gRPC handler of a server-streaming call, which begins at its turn. The handler takes messages from the iterable that `open` returns
  * no faster than the network accepts them.
  */
 export function serverStreamHandler<I, O>(
-  { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
+  { authenticator, clock, admission }: StreamDeps,
   encode: (message: O) => Buffer,
   open: (input: I, context: CallContext) => AsyncIterable<O>,
+  work: (input: I) => Work,
 ): handleServerStreamingCall<ParseResult<I>, Buffer> {
   return (call) => {
     call.on('error', () => {});
@@ -31,7 +40,13 @@ export function serverStreamHandler<I, O>(
         stream.end(error);
         abort.abort(error);
       });
-      void pipeToStream(open(request, context), stream, call, clock).finally(unwatch);
+      const opened = admission.turns.run(context, work(request), async () => open(request, context));
+      void opened
+        .then(
+          (source) => pipeToStream(source, stream, call, clock),
+          (thrown: unknown) => stream.end(asHoldfastError(thrown)),
+        )
+        .finally(unwatch);
     } catch (thrown) {
       call.emit('error', statusOf(asHoldfastError(thrown)));
     }

@@ -9,6 +9,10 @@ import { watchTask } from '../../api/streams/watch.ts';
 import { Health, HealthListResponseSchema } from '../../gen/health/v1/health_pb.ts';
 import { TaskService } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { CallBytes } from '../admission/receiving-budget.ts';
+import type { Work } from '../admission/turns.ts';
+import { workOf, workOfBatch, workOfWatch } from '../admission/work-of.ts';
 import type { AuthenticatedCaller } from '../authenticator.ts';
 import { services } from '../grpc/grpc.ts';
 import { type ServingState, unknownService } from '../health.ts';
@@ -21,10 +25,14 @@ import { begunKey } from './malformed-request.ts';
  */
 export const callerKey = createContextKey<AuthenticatedCaller | undefined>(undefined);
 
+/** The key of the bytes that a request has in the budget of its node. */
+export const bytesKey = createContextKey<CallBytes | undefined>(undefined);
+
 export interface RouteDeps {
   readonly api: Api;
   readonly clock: Clock;
   readonly health: ServingState;
+  readonly admission: Admission;
 }
 
 export function addRoutes(router: ConnectRouter, deps: RouteDeps): void {
@@ -43,26 +51,42 @@ export function addRoutes(router: ConnectRouter, deps: RouteDeps): void {
   }
 }
 
-function addUnary(router: ConnectRouter, method: DescMethodUnary, { api, clock }: RouteDeps): void {
+function addUnary(router: ConnectRouter, method: DescMethodUnary, deps: RouteDeps): void {
+  const { api, clock, admission } = deps;
   const submits = method === TaskService.method.submitTasks;
+  const work = workOf(method);
   router.rpc(method, async (request: MessageShape<DescMethodUnary['input']>, handler: HandlerContext) => {
     try {
       const { context } = contextOf(handler, clock);
-      if (!submits) return await api.call(method, request, context);
+      const bytes = handler.values.get(bytesKey);
+      const ensureRoom = (): void => {
+        const refusal = bytes?.refusal();
+        if (refusal !== undefined) throw refusal;
+      };
+      if (!submits) {
+        return await admission.turns.run(context, work, async () => {
+          ensureRoom();
+          return api.call(method, request, context);
+        });
+      }
       const batch = decodeSubmitBatch(toBinary(method.input, request));
-      return fromBinary(method.output, encodeSubmitResult(await api.submit(batch, context)));
+      const result = await admission.turns.run(context, workOfBatch(batch), () => api.submit(batch, context));
+      return fromBinary(method.output, encodeSubmitResult(result));
     } catch (thrown) {
       throw connectError(thrown);
     }
   });
 }
 
-function addWatches(router: ConnectRouter, { api, clock }: RouteDeps): void {
+function addWatches(router: ConnectRouter, deps: RouteDeps): void {
+  const { api } = deps;
   router.rpc(TaskService.method.watchTask, (request, handler) =>
-    streamToCaller(handler, clock, (context) => watchTask(api, request, context)),
+    streamToCaller(handler, deps, workOfWatch(1), (context) => watchTask(api, request, context)),
   );
   router.rpc(TaskService.method.watchTasks, (request, handler) =>
-    streamToCaller(handler, clock, (context) => api.watch(request, context)),
+    streamToCaller(handler, deps, workOfWatch(request.tasks.length), (context) =>
+      api.watch(request, context),
+    ),
   );
 }
 
@@ -72,7 +96,8 @@ function addWatches(router: ConnectRouter, { api, clock }: RouteDeps): void {
  */
 async function* streamToCaller<T>(
   handler: HandlerContext,
-  clock: Clock,
+  { clock, admission }: RouteDeps,
+  work: Work,
   open: (context: CallContext) => AsyncIterable<T>,
 ): AsyncGenerator<T> {
   try {
@@ -80,7 +105,9 @@ async function* streamToCaller<T>(
     const cutOff = Promise.withResolvers<never>();
     cutOff.promise.catch(() => {});
     const unwatch = connection.watch(cutOff.reject);
-    const source = open(context)[Symbol.asyncIterator]();
+    const source = await admission.turns.run(context, work, async () =>
+      open(context)[Symbol.asyncIterator](),
+    );
     try {
       for (;;) {
         const next = await Promise.race([source.next(), cutOff.promise]);

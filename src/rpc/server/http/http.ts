@@ -10,16 +10,15 @@ import { codeNumber } from '../../../core/codec/item-error.ts';
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { timing } from '../../../core/limits.ts';
 import { connectionOf } from '../../auth/connections.ts';
-import type { Admission } from '../admission/admission.ts';
+import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { AuthenticatedCaller, Authenticator } from '../authenticator.ts';
-import { limitHandshake, peerSettings, strangerSettings } from '../http2-sessions.ts';
-import { addRoutes, callerKey, type RouteDeps } from './connect-routes.ts';
+import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
+import { addRoutes, bytesKey, callerKey, type RouteDeps } from './connect-routes.ts';
 import { markMalformed } from './malformed-request.ts';
 import { endUnreadBody, limitBody, mostJsonBytes, type Request } from './receive-body.ts';
 
 export interface HttpDeps extends RouteDeps {
   readonly authenticator: Authenticator;
-  readonly admission: Admission;
   /**
    * Browser origins whose web pages may call the HTTP listener. Default: none, because web pages must not reach a local
    * server.
@@ -41,7 +40,7 @@ export function httpServer(tls: TlsOptions | undefined, deps: HttpDeps): Server 
   const handle = handler(deps);
   if (tls === undefined) return createPlainServer(http1, handle);
   const secure = handle as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
-  const options = { ...tls, ...http1, allowHTTP1: true, settings: peerSettings };
+  const options = { ...tls, ...http1, ...sessionLimits, allowHTTP1: true, settings: peerSettings };
   const server = createSecureServer(options, secure);
   server.on('session', (session) => {
     limitHandshake(session, deps.clock);
@@ -60,6 +59,7 @@ function isStranger(socket: object): boolean {
 /** Handles HTTP/1.1 and HTTP/2 alike: Node's compatibility layer gives HTTP/2 the request objects of HTTP/1.1. */
 function handler(deps: HttpDeps): (request: Request, response: ServerResponse) => void {
   const callers = new WeakMap<Request, AuthenticatedCaller>();
+  const counted = new WeakMap<Request, CallBytes>();
   const connect = connectNodeAdapter({
     routes: (router) => addRoutes(router, deps),
     grpc: false,
@@ -71,7 +71,10 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     jsonOptions: { ignoreUnknownFields: false },
     // A message may be kept for as long as its call is open.
     binaryOptions: { readUnknownFields: false },
-    contextValues: (request) => createContextValues().set(callerKey, callers.get(request as Request)),
+    contextValues: (request) =>
+      createContextValues()
+        .set(callerKey, callers.get(request as Request))
+        .set(bytesKey, counted.get(request as Request)),
     fallback: (request, response) => answer(response as ServerResponse, notFound(request.url ?? '')),
   });
   return (request: Request, response: ServerResponse) => {
@@ -83,6 +86,8 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
       const { authenticator, admission } = deps;
       const call = admission.admit(authenticator, pathOf(url), request.socket, request.headers);
       response.once('close', () => call.bytes.close());
+      counted.set(request, call.bytes);
+      countAnswer(response, call.bytes);
       const { identity, connection } = call;
       if (identity !== undefined) callers.set(request, { identity, connection });
       limitBody(request, call, admission.timer);
@@ -91,6 +96,15 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
       answer(response, asHoldfastError(thrown));
     }
   };
+}
+
+/** Counts the bytes of an answer in the budget of its call, which is closed when the client has read the answer. */
+function countAnswer(response: ServerResponse, bytes: CallBytes): void {
+  const write = response.write.bind(response) as (...args: unknown[]) => boolean;
+  response.write = ((chunk: unknown, ...rest: unknown[]) => {
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) bytes.answer(chunk.length);
+    return write(chunk, ...rest);
+  }) as ServerResponse['write'];
 }
 
 /**

@@ -52,7 +52,7 @@ it('bodies that never end are bounded for one identity, and further ones are ref
   await expect.poll(() => refused().length).toBeGreaterThanOrEqual(2);
   for (const { text } of refused()) {
     expect(text).toContain('429');
-    expect(text).toContain("'local' has open calls and unfinished messages");
+    expect(text).toContain("'local' has open calls, unfinished messages and unread answers");
   }
   expect(served.listening.receivingBytes).toBeLessThan(4 * mb);
 });

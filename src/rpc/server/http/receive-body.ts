@@ -1,6 +1,6 @@
 /**
- * Limits the bodies that the HTTP listener is receiving: each chunk is counted in the budget of its call before it is
- * kept, and a body must arrive in time. Connect reads a body as an async iterable, which this file replaces.
+ * Limits the bodies that the HTTP listener has received: each chunk is counted in the budget of its call, until the call
+ * is closed, before it is kept, and a body must arrive in time. Connect reads a body as an async iterable, which this file replaces.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest } from 'node:http2';
@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import type { HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { Clock } from '../../../ports/clock.ts';
+import { connectionOf } from '../../auth/connections.ts';
 import type { AdmittedCall } from '../admission/admission.ts';
 import type { RequestTimer } from '../admission/request-timer.ts';
 import { mostMessageBytes, tooLarge } from '../parse.ts';
@@ -35,7 +36,7 @@ export function limitBody(request: Request, call: AdmittedCall, timer: RequestTi
 
 async function* bodyOf(
   request: Request,
-  { bytes }: AdmittedCall,
+  { bytes, connection }: AdmittedCall,
   timer: RequestTimer,
   mostBytes: number,
 ): AsyncGenerator<Buffer> {
@@ -46,11 +47,9 @@ async function* bodyOf(
   // The request must stay open after an error, since its connection also carries the answer.
   const chunks = (request as Readable).iterator({ destroyOnReturn: false });
   let receivedBytes = 0;
-  let countedBytes = 0;
   const count = (more: number): void => {
     const refusal = bytes.take(more);
     if (refusal !== undefined) throw refusal;
-    countedBytes += more;
   };
   try {
     if (request.headers['content-encoding'] !== undefined) count(mostBytes);
@@ -59,6 +58,7 @@ async function* bodyOf(
       if (next.done) return;
       const chunk = next.value as Buffer;
       receivedBytes += chunk.length;
+      connection.received(chunk.length);
       if (receivedBytes > mostBytes) throw tooLarge(receivedBytes, mostBytes);
       count(chunk.length + chunkBytes);
       yield chunk.length < copiedBytes ? Buffer.from(chunk) : chunk;
@@ -67,7 +67,6 @@ async function* bodyOf(
     throw connectError(thrown);
   } finally {
     timer.end(refuse);
-    bytes.giveBack(countedBytes);
   }
 }
 
@@ -82,7 +81,11 @@ export function endUnreadBody(request: Request, response: ServerResponse, clock:
   response.once('finish', () => {
     if (request.complete) return;
     const { socket } = request;
-    const cancel = clock.after(lingerMs, () => socket.destroy());
+    connectionOf(socket)?.received(mostJsonBytes);
+    // A client that has sent the rest by then may use the connection for its next request.
+    const cancel = clock.after(lingerMs, () => {
+      if (!request.complete) socket.destroy();
+    });
     request.once('end', cancel);
     request.resume();
   });

@@ -1,0 +1,48 @@
+/** The work that the calls of the API make, as their turns count it. */
+import type { DescMethodUnary } from '@bufbuild/protobuf';
+import type { SubmitBatch } from '../../../core/messages.ts';
+import { AdminService } from '../../gen/holdfast/v1/admin_service_pb.ts';
+import { TaskService } from '../../gen/holdfast/v1/task_service_pb.ts';
+import { WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import type { Work } from './turns.ts';
+
+/** A commit has 8 MiB or 4,096 tasks at most, so that this many bytes count as much as a task. */
+const unitBytes = 2_048;
+
+const reading = (units: number): Work => ({ units, isStored: false });
+/** The most that a call may be: a list examines up to 1,000 tasks, a redrive 20,000, and a task may have 512 KiB. */
+const units: ReadonlyMap<DescMethodUnary, Work> = new Map<DescMethodUnary, Work>([
+  [TaskService.method.getTask, reading(64)],
+  [TaskService.method.getTaskByKey, reading(64)],
+  [TaskService.method.listTasks, reading(1_024)],
+  [TaskService.method.getTaskHistory, reading(32)],
+  [TaskService.method.verifyTaskHistory, reading(32)],
+  [TaskService.method.redriveTasks, reading(4_096)],
+  [TaskService.method.submitTask, { units: 1, isStored: true }],
+  [AdminService.method.listQueues, reading(256)],
+  [AdminService.method.listWorkers, reading(256)],
+  [WorkerService.method.claimTasks, reading(32)],
+]);
+const few = reading(4);
+/** Heartbeats and settlements begin at once: a lease that is not renewed in time would run a task again. */
+const urgent: ReadonlySet<DescMethodUnary> = new Set<DescMethodUnary>([
+  WorkerService.method.heartbeat,
+  WorkerService.method.succeedTask,
+  WorkerService.method.failTask,
+]);
+
+/** Returns the work of a call, or undefined if the call takes no turn. */
+export function workOf(method: DescMethodUnary): Work | undefined {
+  return urgent.has(method) ? undefined : (units.get(method) ?? few);
+}
+
+export function workOfBatch({ items }: SubmitBatch): Work {
+  let all = 0;
+  for (const { spec } of items) all += Math.max(1, Math.ceil(spec.length / unitBytes));
+  return { units: all, isStored: true };
+}
+
+/** Returns the work of the begin of a stream that watches this many tasks. */
+export function workOfWatch(tasks: number): Work {
+  return reading(2 * tasks);
+}

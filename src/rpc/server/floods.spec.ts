@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { connect, type TLSSocket } from 'node:tls';
+import { afterEach, expect, it } from 'vitest';
+import { item } from '../../../test/fixtures/api-node.ts';
+import {
+  callHeaders,
+  flags,
+  frameOf,
+  frameTypes,
+  headerBlock,
+  preface,
+  settingsFrame,
+  uint32,
+} from '../../../test/fixtures/http2-frames.ts';
+import { type ListeningNode, startListeningNode } from '../../../test/fixtures/listening-node.ts';
+
+const undo: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const run of undo.splice(0).reverse()) await run();
+});
+
+async function start(): Promise<ListeningNode> {
+  const served = await startListeningNode();
+  undo.push(() => served[Symbol.asyncDispose]());
+  return served;
+}
+
+const ports = [
+  ['gRPC', (served: ListeningNode) => served.listening.grpcPort],
+  ['HTTP', (served: ListeningNode) => served.listening.httpPort as number],
+] as const;
+
+/** Opens an HTTP/2 connection with a certificate of `alice`. It is written by hand. */
+async function open(served: ListeningNode, port: number): Promise<TLSSocket> {
+  const [ca, cert, key] = Object.values(await served.authority.issue('alice', 'client')).map((file) =>
+    readFileSync(file),
+  );
+  const socket = connect({ host: '127.0.0.1', port, ca, cert, key, ALPNProtocols: ['h2'] });
+  socket.on('error', () => {}).resume();
+  undo.push(() => socket.destroy());
+  await new Promise<void>((resolve) => socket.once('secureConnect', () => resolve()));
+  socket.write(Buffer.concat([preface, settingsFrame(), frameOf(frameTypes.settings, flags.ack, 0)]));
+  return socket;
+}
+
+async function ensureServed(served: ListeningNode): Promise<void> {
+  const bob = await served.client('bob');
+  await bob.submit({ tenant: '', queue: 'q', items: [item('a')] }, { timeoutMs: 5_000 });
+}
+
+it.each(ports)(
+  'a connection to the %s listener with a flood of frames of no call is closed',
+  async (_, portOf) => {
+    const served = await start();
+    const socket = await open(served, portOf(served));
+    const update = frameOf(frameTypes.windowUpdate, 0, 0, uint32(1));
+    const flood = Buffer.concat(Array.from({ length: 10_000 }, () => update));
+    const timer = setInterval(() => socket.writable && socket.write(flood), 10);
+    undo.push(() => clearInterval(timer));
+    await expect.poll(() => socket.destroyed, { timeout: 10_000 }).toBe(true);
+    await ensureServed(served);
+  },
+);
+
+it.each(ports)(
+  'a connection to the %s listener that opens and resets many streams is closed',
+  async (_, portOf) => {
+    const served = await start();
+    const socket = await open(served, portOf(served));
+    const block = headerBlock(callHeaders('/grpc.health.v1.Health/Check'));
+    for (let stream = 1; stream < 1_000; stream += 2) {
+      socket.write(frameOf(frameTypes.headers, flags.endHeaders, stream, block));
+      socket.write(frameOf(frameTypes.reset, 0, stream, uint32(8)));
+    }
+    await expect.poll(() => socket.destroyed, { timeout: 10_000 }).toBe(true);
+    await ensureServed(served);
+  },
+);
+
+it('a connection that sends a few frames of no call stays open', async () => {
+  const served = await start();
+  const socket = await open(served, served.listening.grpcPort);
+  for (let i = 0; i < 5; i++) {
+    socket.write(frameOf(frameTypes.ping, 0, 0, Buffer.alloc(8)));
+    await served.clock.sleep(200);
+  }
+  expect(socket.destroyed).toBe(false);
+});

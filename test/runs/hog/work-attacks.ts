@@ -1,0 +1,159 @@
+/** Attacks that make the server work: messages that grow, many small messages, large lists, and valid submissions. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { encodeReportRequest } from '../../../src/core/codec/report.ts';
+import { ListTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
+import { frame, type RawSession } from '../../fixtures/raw-grpc.ts';
+import type { Attack } from './attack.ts';
+import { messageOf, newKey, paths, stockQueue, submission } from './messages.ts';
+import type { Target } from './target.ts';
+
+const connections = 4;
+/** The bytes of a message before it is compressed: a thousand times as many as afterwards. */
+const bombBytes = 200 * 1_048_576;
+
+interface CallLoop {
+  readonly path: string;
+  readonly message: () => Buffer;
+  /** The calls that each connection has open. */
+  readonly callsEach: number;
+  /** How many things each call counts. Default: 1. */
+  readonly counted?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly connections?: number;
+}
+
+/** Makes calls on several connections without a pause: each answer is followed by the next call. */
+async function callLoops(target: Target, loop: CallLoop): Promise<void> {
+  const one = async (): Promise<void> => {
+    let raw: RawSession = await target.session();
+    await target.atOnce(loop.callsEach, async () => {
+      if (raw.session.destroyed) raw = await target.session();
+      const { stream, status } = raw.call(loop.path, loop.headers);
+      stream.end(loop.message());
+      const { code } = await status;
+      if (Number.isNaN(code)) await sleep(10);
+      target.count(loop.counted ?? 1);
+    });
+  };
+  await Promise.all(Array.from({ length: loop.connections ?? connections }, one));
+}
+
+async function httpBombs(target: Target, bomb: Buffer): Promise<void> {
+  const head = [
+    `POST ${paths.submitTask} HTTP/1.1`,
+    'host: x',
+    'content-type: application/json',
+    'content-encoding: gzip',
+    `content-length: ${bomb.length}`,
+    'connection: close',
+  ].join('\r\n');
+  await target.atOnce(20, async () => {
+    const socket = await target.tls('http');
+    if (socket === undefined) return void (await sleep(50));
+    socket.resume();
+    target.count(1);
+    socket.write(`${head}\r\n\r\n`);
+    socket.write(bomb);
+    await new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  });
+}
+
+export const workAttacks: readonly Attack[] = [
+  {
+    name: 'compressed-bombs',
+    counts: 'messages',
+    byStranger: true,
+    verb: 'submit',
+    async run(target) {
+      const bomb = gzipSync(Buffer.alloc(bombBytes));
+      const grpc = callLoops(target, {
+        path: paths.submitTask,
+        message: () => frame(bomb, bomb.length, 1),
+        callsEach: 20,
+        headers: { 'grpc-encoding': 'gzip' },
+      });
+      await Promise.all([grpc, httpBombs(target, bomb)]);
+    },
+  },
+  {
+    name: 'small-messages',
+    counts: 'messages',
+    byStranger: true,
+    verb: 'work',
+    async run(target) {
+      const keepAlive = frame(encodeReportRequest({ kind: 'keepAlive' }));
+      const many = Buffer.concat(Array.from({ length: 1_000 }, () => keepAlive));
+      const hello = frame(
+        encodeReportRequest({ kind: 'hello', sessionId: '', workerId: crypto.randomUUID(), tenant: '' }),
+      );
+      await target.atOnce(2 * connections, async () => {
+        const raw = await target.session();
+        const { stream } = raw.call(paths.report);
+        stream.write(hello);
+        while (!stream.destroyed && stream.writable && !target.isOver) {
+          const hasRoom = stream.write(many);
+          target.count(1_000);
+          if (!hasRoom)
+            await new Promise<void>((resolve) =>
+              stream.once('drain', () => resolve()).once('close', () => resolve()),
+            );
+          await sleep(0);
+        }
+        raw.session.destroy();
+      });
+    },
+  },
+  {
+    name: 'lists',
+    counts: 'calls',
+    byStranger: false,
+    verb: 'read',
+    stock: 'many',
+    run(target) {
+      const message = messageOf(ListTasksRequestSchema, { queue: stockQueue, tag: 'none', pageSize: 100 });
+      return callLoops(target, { path: paths.listTasks, message: () => message, callsEach: 250 });
+    },
+  },
+  {
+    name: 'names',
+    counts: 'calls',
+    byStranger: false,
+    verb: 'submit',
+    run(target) {
+      let next = 0;
+      const name = (kind: string): string => `${kind}-${newKey().replaceAll('/', '-')}`;
+      return callLoops(target, {
+        path: paths.submitTasks,
+        message: () => submission(1, 10, name('queue'), next++ % 2 === 0 ? name('tenant') : ''),
+        callsEach: 100,
+      });
+    },
+  },
+  {
+    name: 'submissions',
+    counts: 'tasks',
+    byStranger: true,
+    verb: 'submit',
+    run: (target) =>
+      callLoops(target, {
+        path: paths.submitTasks,
+        message: () => submission(100, 100),
+        callsEach: 400,
+        counted: 100,
+      }),
+  },
+  {
+    name: 'large-submissions',
+    counts: 'tasks',
+    byStranger: false,
+    verb: 'submit',
+    run: (target) =>
+      callLoops(target, {
+        path: paths.submitTasks,
+        message: () => submission(4, 250_000),
+        callsEach: 50,
+        counted: 4,
+      }),
+  },
+];
