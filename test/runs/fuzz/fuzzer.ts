@@ -1,5 +1,11 @@
 /** Sends the cases of a seed. Each depends on the seed, on its number, and on the values that the server answered before. */
-import { create, type DescMessage, type MessageInitShape, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { SubmitTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
 import { ClaimTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import { frame } from '../../fixtures/raw-grpc.ts';
@@ -59,7 +65,13 @@ export class Fuzzer {
     return new Fuzzer(target, await allRpcs(), new Findings(report));
   }
 
-  async run({ seed, from = 0, until = Number.POSITIVE_INFINITY, lanes, goOn = () => true }: FuzzOptions): Promise<void> {
+  async run({
+    seed,
+    from = 0,
+    until = Number.POSITIVE_INFINITY,
+    lanes,
+    goOn = () => true,
+  }: FuzzOptions): Promise<void> {
     let next = from;
     await this.#refresh(seed);
     const lane = async (): Promise<void> => {
@@ -103,8 +115,14 @@ export class Fuzzer {
   async #refresh(seed: number): Promise<void> {
     const queue = fuzzQueues[seed % fuzzQueues.length] as string;
     const type = fuzzTypes[0] as string;
-    const items = Array.from({ length: tasks }, () => ({ spec: { type, payload: { bytes: Buffer.from('{}') } } }));
-    await this.#make('/holdfast.v1.TaskService/SubmitTasks', SubmitTasksRequestSchema, { tenant: fuzzTenant, queue, items });
+    const items = Array.from({ length: tasks }, () => ({
+      spec: { type, payload: { bytes: Buffer.from('{}') } },
+    }));
+    await this.#make('/holdfast.v1.TaskService/SubmitTasks', SubmitTasksRequestSchema, {
+      tenant: fuzzTenant,
+      queue,
+      items,
+    });
     await this.#make('/holdfast.v1.WorkerService/ClaimTasks', ClaimTasksRequestSchema, {
       tenant: fuzzTenant,
       workerName: 'fuzzer',
@@ -121,9 +139,19 @@ export class Fuzzer {
     if (rpc === undefined) throw new Error(`there is no ${path}`);
     const bytes = frame(toBinary(desc, create(desc, message) as MessageShape<D>));
     const headers = { 'grpc-timeout': '2S' };
-    const sent = { kind: 'valid', identity: 'admin', rpc, path, headers, writes: [bytes], messages: 1, ends: true } as const;
+    const sent = {
+      kind: 'valid',
+      identity: 'admin',
+      rpc,
+      path,
+      headers,
+      writes: [bytes],
+      messages: 1,
+      ends: true,
+    } as const;
     const problem = await this.#grpc.run(sent);
-    if (problem !== undefined) this.findings.add({ problem, seed: 0, number: 0, ...textOf({ over: 'grpc', one: sent }) });
+    if (problem !== undefined)
+      this.findings.add({ problem, seed: 0, number: 0, ...textOf({ over: 'grpc', one: sent }) });
   }
 
   async close(): Promise<void> {
@@ -134,8 +162,13 @@ export class Fuzzer {
 
 /** Returns the target of a case and everything that it sends. */
 function textOf({ over, one }: Case): Pick<Finding, 'target' | 'sent'> {
-  if (over === 'raw') return { target: `${one.kind} to ${one.port} as ${one.identity ?? 'plaintext'}`, sent: one.writes };
+  if (over === 'raw')
+    return { target: `${one.kind} to ${one.port} as ${one.identity ?? 'plaintext'}`, sent: one.writes };
   const headers = JSON.stringify(one.headers);
-  if (over === 'grpc') return { target: `${one.kind} ${one.path} as ${one.identity} ${headers}`, sent: one.writes };
-  return { target: `HTTP/${one.version} ${one.method} ${one.path} as ${one.identity} ${headers}`, sent: [one.body] };
+  if (over === 'grpc')
+    return { target: `${one.kind} ${one.path} as ${one.identity} ${headers}`, sent: one.writes };
+  return {
+    target: `HTTP/${one.version} ${one.method} ${one.path} as ${one.identity} ${headers}`,
+    sent: [one.body],
+  };
 }

@@ -25,7 +25,15 @@ export interface GrpcCase {
   readonly ends: boolean;
 }
 
-const weights: readonly IdentityName[] = ['admin', 'admin', 'admin', 'admin', 'worker', 'worker', ...identityNames];
+const weights: readonly IdentityName[] = [
+  'admin',
+  'admin',
+  'admin',
+  'admin',
+  'worker',
+  'worker',
+  ...identityNames,
+];
 
 /** The call's time, so that a call that waits does not hold up the run. */
 const timeout = '400m';
@@ -89,7 +97,21 @@ function framed(message: Buffer, random: Random): Buffer[] {
   }
 }
 
-const timeouts = ['0m', '1n', '99999999H', '999999999S', '-1S', '1', 'S', '1.5S', ' 1S', '1X', '00000001u', '', '2147483648m'];
+const timeouts = [
+  '0m',
+  '1n',
+  '99999999H',
+  '999999999S',
+  '-1S',
+  '1',
+  'S',
+  '1.5S',
+  ' 1S',
+  '1X',
+  '00000001u',
+  '',
+  '2147483648m',
+];
 const encodings = ['identity', 'gzip', 'deflate', 'br', 'zstd', 'gzip, br', '', 'GZIP'];
 const contentTypes = [
   'application/grpc+proto',
@@ -108,7 +130,11 @@ function oddHeaders(random: Random): Record<string, string> {
     { 'grpc-accept-encoding': random.pick(encodings) },
     { 'content-type': random.pick(contentTypes) },
     { [`x-${random.below(100)}`]: wide },
-    { 'x-bin': Buffer.from(random.bytes(8)).toString('latin1').replaceAll(/[^ -~]/g, '~') },
+    {
+      'x-bin': Buffer.from(random.bytes(8))
+        .toString('latin1')
+        .replaceAll(/[^ -~]/g, '~'),
+    },
     { 'trace-bin': random.pick(['', '=', '%%%', 'AAA', 'A,B', 'é']) },
     { traceparent: random.pick(['', 'x', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`]) },
     { 'x-amzn-mtls-clientcert': 'admin' },
@@ -121,7 +147,16 @@ function oddHeaders(random: Random): Record<string, string> {
 
 function oddPath(path: string, random: Random): string {
   if (random.chance(0.8)) return path;
-  const odd = [`${path}/`, `${path}?x=1`, path.toLowerCase(), path.slice(1), '/', '//', `${path}%00`, '/__proto__/x'];
+  const odd = [
+    `${path}/`,
+    `${path}?x=1`,
+    path.toLowerCase(),
+    path.slice(1),
+    '/',
+    '//',
+    `${path}%00`,
+    '/__proto__/x',
+  ];
   return random.chance(0.1) ? `/${'p'.repeat(9_000)}` : random.pick(odd);
 }
 

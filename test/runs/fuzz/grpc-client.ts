@@ -68,8 +68,9 @@ export class GrpcClient {
     let answer: GrpcAnswer;
     try {
       const { code, message, reason } = await call.status;
-      const reset = stream.rstCode === 0 || isCancelled ? undefined : stream.rstCode;
       const cancelled = isCancelled || raw.session.closed || raw.session.destroyed;
+      // Node gives the streams of a session that has ended a number too.
+      const reset = stream.rstCode === 0 || cancelled ? undefined : stream.rstCode;
       answer = { http: received.http(), code, message, reason, resetBy: reset, cancelled };
     } catch (thrown) {
       return `the status of the call cannot be read: ${(thrown as Error).message}`;

@@ -48,7 +48,12 @@ export function httpCase(rpc: Rpc, paths: readonly string[], random: Random, kno
   const type = `application/${streams ? 'connect+' : ''}${binary ? 'proto' : 'json'}`;
   const headers = { 'content-type': type, 'connect-protocol-version': '1', 'connect-timeout-ms': '300' };
   if (kind === 'call') return { ...base, method: 'POST', path: rpc.path, headers, body: framed };
-  const body = random.pick([framed, frame(message, random.below(70_000), random.below(4)), random.bytes(40), Buffer.alloc(0)]);
+  const body = random.pick([
+    framed,
+    frame(message, random.below(70_000), random.below(4)),
+    random.bytes(40),
+    Buffer.alloc(0),
+  ]);
   const path = kind === 'oddCall' ? rpc.path : random.pick(paths);
   return {
     ...base,
@@ -70,7 +75,22 @@ function bodyOf(rpc: Rpc, binary: boolean, random: Random, known: KnownValues): 
   }
 }
 
-const jsonPieces = ['"', '{', '}', '[', ']', ',', ':', 'null', '1e999', '-0', '"__proto__":{}', '\\u0000', '\\ud800', '/*'];
+const jsonPieces = [
+  '"',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  ':',
+  'null',
+  '1e999',
+  '-0',
+  '"__proto__":{}',
+  '\\u0000',
+  '\\ud800',
+  '/*',
+];
 
 function mutatedJson(json: Buffer, random: Random): Buffer {
   const at = random.below(json.length + 1);
@@ -87,8 +107,22 @@ function mutatedJson(json: Buffer, random: Random): Buffer {
 }
 
 function oddPath(path: string, random: Random): string {
-  const query = random.pick(['?', '?connect=v1&encoding=json&message=%7B%7D', '?a=%', `?q=${'x'.repeat(9_000)}`, '?base64=1&message=!']);
-  return random.pick([`${path}${query}`, `${path}/`, `/${path}`, `${path}/../x`, `${path}%2f%00`, path.toUpperCase(), `${path}#x`]);
+  const query = random.pick([
+    '?',
+    '?connect=v1&encoding=json&message=%7B%7D',
+    '?a=%',
+    `?q=${'x'.repeat(9_000)}`,
+    '?base64=1&message=!',
+  ]);
+  return random.pick([
+    `${path}${query}`,
+    `${path}/`,
+    `/${path}`,
+    `${path}/../x`,
+    `${path}%2f%00`,
+    path.toUpperCase(),
+    `${path}#x`,
+  ]);
 }
 
 function oddHeaders(
@@ -126,7 +160,14 @@ function oddHeaders(
         odd['accept-encoding'] = random.pick(encodings);
         break;
       default:
-        Object.assign(odd, random.pick([{ expect: '100-continue' }, { 'x-amzn-mtls-clientcert-leaf': 'x' }, { range: 'bytes=0-' }]));
+        Object.assign(
+          odd,
+          random.pick([
+            { expect: '100-continue' },
+            { 'x-amzn-mtls-clientcert-leaf': 'x' },
+            { range: 'bytes=0-' },
+          ]),
+        );
     }
   }
   return { headers: odd, body: sent };

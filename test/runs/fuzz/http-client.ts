@@ -28,17 +28,20 @@ export class HttpClient {
   constructor(target: Target) {
     this.#target = target;
     for (const [name, { ca, cert, key }] of Object.entries(target.clients)) {
-      const pair = cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) };
+      const pair =
+        cert === undefined || key === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key) };
       this.#secrets.set(name as IdentityName, { ca: readFileSync(ca), ...pair });
     }
   }
 
   /** Sends the request of a case. Resolves with a sentence if something is wrong with the answer. */
   async run(one: HttpCase): Promise<string | undefined> {
-    const answer = await (one.version === 1 ? this.#overHttp1(one) : this.#overHttp2(one)).catch((thrown: Error) => {
-      // Node refuses to send some requests, and the server ends the connections of others.
-      return thrown.message === 'late' ? 'late' : undefined;
-    });
+    const answer = await (one.version === 1 ? this.#overHttp1(one) : this.#overHttp2(one)).catch(
+      (thrown: Error) => {
+        // Node refuses to send some requests, and the server ends the connections of others.
+        return thrown.message === 'late' ? 'late' : undefined;
+      },
+    );
     if (answer === 'late') return `the request was not answered within ${patienceMs} ms`;
     return answer === undefined || one.method === 'HEAD' ? undefined : httpProblem(answer);
   }

@@ -24,7 +24,11 @@ export const canaryName = 'prober';
 export const policy = {
   rules: [
     { identity: `*${canaryName}`, tenants: [canaryTenant] },
-    ...Object.entries(verbsOf).map(([name, verbs]) => ({ identity: `*${name}`, tenants: [fuzzTenant, 'other'], verbs })),
+    ...Object.entries(verbsOf).map(([name, verbs]) => ({
+      identity: `*${name}`,
+      tenants: [fuzzTenant, 'other'],
+      verbs,
+    })),
   ],
 };
 
@@ -32,8 +36,8 @@ export const policy = {
 export async function issueClients(
   issue: (name: string) => Promise<CertificateFiles>,
 ): Promise<Target['clients'] & { readonly canary: CertificateFiles }> {
-  const [canary, reader, submitter, worker, admin] = await Promise.all(
+  const [canary, reader, submitter, worker, admin] = (await Promise.all(
     [canaryName, 'reader', 'submitter', 'worker', 'admin'].map(issue),
-  ) as [CertificateFiles, CertificateFiles, CertificateFiles, CertificateFiles, CertificateFiles];
+  )) as [CertificateFiles, CertificateFiles, CertificateFiles, CertificateFiles, CertificateFiles];
   return { stranger: { ca: canary.ca }, reader, submitter, worker, admin, canary };
 }

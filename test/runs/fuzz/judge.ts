@@ -1,6 +1,7 @@
 /** Judges the server's answers to fuzzed calls. */
-import { type Code, codes, reasons } from '../../../src/core/errors.ts';
+
 import { codeNumber } from '../../../src/core/codec/item-error.ts';
+import { type Code, codes, reasons } from '../../../src/core/errors.ts';
 
 /** The end of a gRPC call as its client saw it. */
 export interface GrpcAnswer {
@@ -29,14 +30,17 @@ export function errorProblem(code: number, reason: string | undefined, message: 
   if (name === undefined) return `status ${code} is none of the documented codes: ${message}`;
   if (name === 'INTERNAL') return `INTERNAL ${reason}: ${message}`;
   if (reason === undefined) return `${name} has no reason: ${message}`;
-  return known.has(reason) ? undefined : `${name} has the reason ${reason}, which is none of the documented ones`;
+  return known.has(reason)
+    ? undefined
+    : `${name} has the reason ${reason}, which is none of the documented ones`;
 }
 
 export function grpcProblem(answer: GrpcAnswer): string | undefined {
   const { http, code, message, reason, resetBy, cancelled } = answer;
   if (code === 0) return undefined;
   if (!Number.isNaN(code)) return errorProblem(code, reason, message);
-  if (http !== undefined && http !== 200) return httpRefusals.has(http) ? undefined : `HTTP status ${http} without a gRPC status`;
+  if (http !== undefined && http !== 200)
+    return httpRefusals.has(http) ? undefined : `HTTP status ${http} without a gRPC status`;
   if (resetBy === internalReset) return 'the call was reset with INTERNAL_ERROR';
   if (cancelled || resetBy !== undefined) return undefined;
   return 'the call ended without a status';
@@ -52,7 +56,11 @@ interface ConnectError {
   readonly code?: string;
   readonly message?: string;
   readonly reason?: string;
-  readonly details?: readonly { readonly type: string; readonly debug?: { readonly reason?: string }; readonly value: string }[];
+  readonly details?: readonly {
+    readonly type: string;
+    readonly debug?: { readonly reason?: string };
+    readonly value: string;
+  }[];
 }
 
 export function httpProblem({ status, contentType, body }: HttpAnswer): string | undefined {
@@ -63,7 +71,9 @@ export function httpProblem({ status, contentType, body }: HttpAnswer): string |
     return errorProblem(codeNumber(name as Code), reasonOf(error), error.message ?? '');
   }
   if (status < 400 || status === 503) return undefined;
-  return httpRefusals.has(status) ? undefined : `HTTP status ${status} without an error: ${body.toString().slice(0, 200)}`;
+  return httpRefusals.has(status)
+    ? undefined
+    : `HTTP status ${status} without an error: ${body.toString().slice(0, 200)}`;
 }
 
 function reasonOf({ reason, details = [] }: ConnectError): string | undefined {

@@ -3,17 +3,19 @@
  * the boundaries of their types. It writes the bytes by itself, so that it shares no code with the product.
  */
 import type { DescField, DescMessage } from '@bufbuild/protobuf';
-import { ScalarType } from '@bufbuild/protobuf';
+import { ScalarType, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { toBinary } from '@bufbuild/protobuf';
+import { SubmitTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
+import {
+  ReportRequestSchema,
+  WorkRequestSchema,
+} from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import {
   generatedBatch,
   generatedReportRequest,
   generatedWorkRequest,
 } from '../../fixtures/generated-messages.ts';
 import { batch, reportRequest, workRequest } from '../../fixtures/message-arbitraries.ts';
-import { SubmitTasksRequestSchema } from '../../../src/rpc/gen/holdfast/v1/task_service_pb.ts';
-import { ReportRequestSchema, WorkRequestSchema } from '../../../src/rpc/gen/holdfast/v1/worker_service_pb.ts';
 import type { KnownValues } from './known-values.ts';
 import type { Random } from './random.ts';
 import { lengthField, varint } from './wire-fields.ts';
@@ -38,7 +40,11 @@ export function messageOf(desc: DescMessage | undefined, random: Random, known: 
     const found = arbitraryOf(desc, random.below(2 ** 31));
     if (found !== undefined) return found;
   }
-  return write(desc, { random, known, share: random.pick([0.2, 0.6, 0.95]), wild: random.pick([0, 0.05, 0.4]) }, 0);
+  return write(
+    desc,
+    { random, known, share: random.pick([0.2, 0.6, 0.95]), wild: random.pick([0, 0.05, 0.4]) },
+    0,
+  );
 }
 
 /** Returns a message by the arbitraries that the specs of the codec use. */
@@ -54,7 +60,13 @@ function arbitraryOf({ typeName }: DescMessage, seed: number): Buffer | undefine
 }
 
 function reflectionRequest(random: Random): Buffer {
-  const name = random.pick(['', '*', 'holdfast.v1.TaskService', 'holdfast/v1/task.proto', 'holdfast.v1.Nothing']);
+  const name = random.pick([
+    '',
+    '*',
+    'holdfast.v1.TaskService',
+    'holdfast/v1/task.proto',
+    'holdfast.v1.Nothing',
+  ]);
   return lengthField(random.between(1, 8), Buffer.from(name));
 }
 
@@ -81,7 +93,19 @@ function write(desc: DescMessage, making: Making, depth: number): Buffer {
 }
 
 /** The fields without which nearly every call is refused at once. */
-const needed = new Set(['tenant', 'queue', 'queues', 'types', 'type', 'item', 'items', 'spec', 'id', 'lease', 'name']);
+const needed = new Set([
+  'tenant',
+  'queue',
+  'queues',
+  'types',
+  'type',
+  'item',
+  'items',
+  'spec',
+  'id',
+  'lease',
+  'name',
+]);
 
 function countOf({ fieldKind }: DescField, { random, wild }: Making): number {
   if (fieldKind !== 'list') return 1;
@@ -121,13 +145,16 @@ function numberOf(name: string, { random, wild }: Making): number | bigint {
   if (random.chance(wild)) return random.chance(0.3) ? random.pick(large) : random.pick(numbers);
   if (name.endsWith('AtMs')) return random.pick([0, Date.now() + random.between(-1_000, 100_000)]);
   if (name === 'waitMs') return random.below(200);
-  if (name === 'windowMs' || name === 'lifetimeMs' || name === 'retentionMs') return random.pick([0, 3_600_000]);
+  if (name === 'windowMs' || name === 'lifetimeMs' || name === 'retentionMs')
+    return random.pick([0, 3_600_000]);
   return random.below(12);
 }
 
 function textOf(name: string, { random, known, wild }: Making): string {
   if (random.chance(wild)) {
-    return random.chance(0.2) ? 'x'.repeat(random.pick([64, 65, 255, 256, 1_025, 70_000])) : random.pick(texts);
+    return random.chance(0.2)
+      ? 'x'.repeat(random.pick([64, 65, 255, 256, 1_025, 70_000]))
+      : random.pick(texts);
   }
   switch (name) {
     case 'tenant':

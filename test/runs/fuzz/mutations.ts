@@ -93,7 +93,10 @@ const all = {
   },
   swappedFields(bytes, random, fields) {
     const [one, other] = [anyField(bytes, random, fields), anyField(bytes, random, fields)];
-    const moved = Buffer.concat([varint(one.number * 8 + other.type), bytes.subarray(other.value, other.end)]);
+    const moved = Buffer.concat([
+      varint(one.number * 8 + other.type),
+      bytes.subarray(other.value, other.end),
+    ]);
     return splice(bytes, one.start, one.end, moved);
   },
   invalidText(bytes, random, fields) {
@@ -110,7 +113,12 @@ const all = {
   overlongNumber(bytes, random, fields) {
     const { number, start, end } = anyField(bytes, random, fields, 0);
     const long = Buffer.alloc(random.between(2, 14), 0x80);
-    return splice(bytes, start, end, Buffer.concat([varint(number * 8), long, Buffer.from([random.below(3)])]));
+    return splice(
+      bytes,
+      start,
+      end,
+      Buffer.concat([varint(number * 8), long, Buffer.from([random.below(3)])]),
+    );
   },
   insertedBytes(bytes, random) {
     const at = random.below(bytes.length + 1);

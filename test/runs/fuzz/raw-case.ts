@@ -13,7 +13,13 @@ export interface RawCase {
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const [data, headers, , , settings, , , , , continuation] = Array.from({ length: 10 }, (_, i) => i);
 
-function http2Frame(type: number, flags: number, stream: number, payload: Uint8Array, length = payload.length): Buffer {
+function http2Frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Uint8Array,
+  length = payload.length,
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(length & 0xffffff, 0, 3);
   head[3] = type;
@@ -24,10 +30,16 @@ function http2Frame(type: number, flags: number, stream: number, payload: Uint8A
 
 /** Returns a header block of HPACK that is not compressed: the literals of a gRPC call. */
 function headerBlock(path: string, extra: readonly (readonly [string, string])[]): Buffer {
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([Math.min(126, value.length)]), Buffer.from(value.slice(0, 126))]);
-  const literal = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0]), text(name), text(value)]);
+  const text = (value: string): Buffer =>
+    Buffer.concat([Buffer.from([Math.min(126, value.length)]), Buffer.from(value.slice(0, 126))]);
+  const literal = (name: string, value: string): Buffer =>
+    Buffer.concat([Buffer.from([0]), text(name), text(value)]);
   const all = [['content-type', 'application/grpc'], ['te', 'trailers'], ...extra] as const;
-  return Buffer.concat([Buffer.from([0x83, 0x87, 0x04]), text(path), ...all.map(([name, value]) => literal(name, value))]);
+  return Buffer.concat([
+    Buffer.from([0x83, 0x87, 0x04]),
+    text(path),
+    ...all.map(([name, value]) => literal(name, value)),
+  ]);
 }
 
 function randomFrame(paths: readonly string[], random: Random): Buffer {
@@ -39,7 +51,12 @@ function randomFrame(paths: readonly string[], random: Random): Buffer {
       return http2Frame(random.below(16), flags, stream, random.bytes(size));
     case 1: {
       const name = random.pick(['x', 'X', ':path', 'connection', 'content-length', 'grpc-timeout', '']);
-      return http2Frame(headers as number, random.pick([4, 5]), stream, headerBlock(random.pick(paths), [[name, random.pick(['', '1', '9999', '1H'])]]));
+      return http2Frame(
+        headers as number,
+        random.pick([4, 5]),
+        stream,
+        headerBlock(random.pick(paths), [[name, random.pick(['', '1', '9999', '1H'])]]),
+      );
     }
     case 2:
       return http2Frame(data as number, random.pick([0, 1]), stream, random.bytes(size));
@@ -52,7 +69,13 @@ function randomFrame(paths: readonly string[], random: Random): Buffer {
     case 4:
       return http2Frame(continuation as number, random.pick([0, 4]), stream, random.bytes(size));
     default:
-      return http2Frame(random.below(10), flags, stream, random.bytes(size), random.pick([0, size + 1, 16_385, 2 ** 24 - 1]));
+      return http2Frame(
+        random.below(10),
+        flags,
+        stream,
+        random.bytes(size),
+        random.pick([0, size + 1, 16_385, 2 ** 24 - 1]),
+      );
   }
 }
 
@@ -94,12 +117,21 @@ function http1(random: Random): Buffer[] {
 export function rawCase(paths: readonly string[], random: Random): RawCase {
   const kind = random.pick(['bytes', 'frames', 'frames', 'http1'] as const);
   const identity = random.chance(0.2) ? undefined : random.pick(identityNames);
-  const port = kind === 'http1' ? random.pick(['http', 'http', 'grpc'] as const) : random.pick(['grpc', 'http'] as const);
+  const port =
+    kind === 'http1'
+      ? random.pick(['http', 'http', 'grpc'] as const)
+      : random.pick(['grpc', 'http'] as const);
   const base = { kind, port, identity };
   if (kind === 'http1') return { ...base, writes: http1(random) };
   if (kind === 'bytes') {
-    const hello = Buffer.from('16030100' + random.bytes(1).toString('hex'), 'hex');
-    return { ...base, writes: [random.chance(0.3) ? hello : preface.subarray(0, random.below(24)), random.bytes(random.below(600))] };
+    const hello = Buffer.from(`16030100${random.bytes(1).toString('hex')}`, 'hex');
+    return {
+      ...base,
+      writes: [
+        random.chance(0.3) ? hello : preface.subarray(0, random.below(24)),
+        random.bytes(random.below(600)),
+      ],
+    };
   }
   const first = random.chance(0.9) ? http2Frame(settings as number, 0, 0, Buffer.alloc(0)) : Buffer.alloc(0);
   const frames = Array.from({ length: random.between(1, 12) }, () => randomFrame(paths, random));

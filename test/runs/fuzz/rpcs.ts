@@ -1,9 +1,9 @@
 /** Every rpc that a server of Holdfast registers, found in the generated code, so that a new one is fuzzed without a change. */
 import { globSync } from 'node:fs';
 import type { DescFile, DescMessage } from '@bufbuild/protobuf';
-import { addRoutes } from '../../../src/rpc/server/http/connect-routes.ts';
 import { createConnectRouter } from '@connectrpc/connect';
 import { ServingState } from '../../../src/rpc/server/health.ts';
+import { addRoutes } from '../../../src/rpc/server/http/connect-routes.ts';
 
 export interface Rpc {
   /** Such as `/holdfast.v1.TaskService/GetTask`. */
@@ -25,7 +25,9 @@ function isFile(value: unknown): value is DescFile {
 export async function allRpcs(): Promise<readonly Rpc[]> {
   const files = globSync('**/*_pb.ts', { cwd: generated }).sort();
   const modules = await Promise.all(files.map((file) => import(new URL(file, generated).href)));
-  const services = modules.flatMap((module) => Object.values(module).filter(isFile)).flatMap((f) => f.services);
+  const services = modules
+    .flatMap((module) => Object.values(module).filter(isFile))
+    .flatMap((f) => f.services);
   const rpcs = services.flatMap(({ typeName, methods }) =>
     methods.map(({ name, methodKind, input, output }): Rpc => {
       const clientStreams = methodKind === 'client_streaming' || methodKind === 'bidi_streaming';

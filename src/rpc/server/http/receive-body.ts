@@ -68,6 +68,8 @@ async function* bodyOf(
   } finally {
     timer.end(refuse);
     bytes.giveBack(countedBytes);
+    // While this iterator listens to the request, the rest of the body cannot be read off the connection.
+    void chunks.return?.();
   }
 }
 
