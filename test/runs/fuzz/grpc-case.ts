@@ -123,13 +123,14 @@ const contentTypes = [
 ];
 
 function oddHeaders(random: Random): Record<string, string> {
+  // More than eight frames of headers end the session, as a flood.
   const wide = 'v'.repeat(random.pick([1, 200, 4_000, 17_000, 60_000]));
   const odd: readonly Readonly<Record<string, string>>[] = [
     { 'grpc-timeout': random.pick(timeouts) },
     { 'grpc-encoding': random.pick(encodings) },
     { 'grpc-accept-encoding': random.pick(encodings) },
     { 'content-type': random.pick(contentTypes) },
-    { [`x-${random.below(100)}`]: wide },
+    { 'x-wide': wide },
     {
       'x-bin': Buffer.from(random.bytes(8))
         .toString('latin1')
@@ -139,8 +140,9 @@ function oddHeaders(random: Random): Record<string, string> {
     { traceparent: random.pick(['', 'x', `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`]) },
     { 'x-amzn-mtls-clientcert': 'admin' },
     { te: random.pick(['', 'trailers']) },
-    { 'user-agent': wide, authorization: 'Bearer x' },
-    { 'content-length': random.pick(['0', '5', '99999999999']) },
+    { 'user-agent': 'fuzz', authorization: 'Bearer x' },
+    // Node ends the whole session of a call that sends more than its content-length.
+    { 'content-length': '99999999999' },
   ];
   return Object.assign({}, ...Array.from({ length: random.between(1, 4) }, () => random.pick(odd)));
 }

@@ -12,6 +12,8 @@ import type { Rpc } from './rpcs.ts';
 const openMs = 60;
 const patienceMs = 15_000;
 const cancelCode = 8;
+/** The number of HTTP/2's error INTERNAL_ERROR. */
+const internalError = 2;
 const mostResponseBytes = 4_000_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -19,6 +21,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export class GrpcClient {
   readonly #target: Target;
   readonly #known: KnownValues;
+  /** A sentence about a session that the server ended as failed, until it was returned as the answer to a case. */
+  #failure: string | undefined;
   readonly #sessions = new Map<IdentityName, Promise<RawSession>>();
 
   constructor(target: Target, known: KnownValues) {
@@ -35,6 +39,11 @@ export class GrpcClient {
     }
     const { address, clients } = this.#target;
     const opening = rawSession(address, clients[identity]);
+    void opening.then(({ session }) => {
+      session.on('goaway', (code) => {
+        if (code === internalError) this.#failure = `the server ended a session of ${identity} with INTERNAL_ERROR`;
+      });
+    });
     this.#sessions.set(identity, opening);
     return opening;
   }
@@ -53,8 +62,10 @@ export class GrpcClient {
     const { stream } = call;
     const received = receive(stream);
     let isCancelled = false;
+    let isLate = false;
     const cancel = (): void => {
       isCancelled = true;
+      isLate = one.ends && !raw.session.closed && !raw.session.destroyed;
       stream.close(cancelCode);
     };
     const timer = setTimeout(cancel, one.ends ? patienceMs : openMs);
@@ -68,6 +79,8 @@ export class GrpcClient {
     let answer: GrpcAnswer;
     try {
       const { code, message, reason } = await call.status;
+      // A session closes its streams before it says that it has ended.
+      await new Promise((resolve) => setImmediate(resolve));
       const cancelled = isCancelled || raw.session.closed || raw.session.destroyed;
       // Node gives the streams of a session that has ended a number too.
       const reset = stream.rstCode === 0 || cancelled ? undefined : stream.rstCode;
@@ -77,8 +90,10 @@ export class GrpcClient {
     } finally {
       clearTimeout(timer);
     }
-    if (isCancelled && one.ends) return `the call did not end within ${patienceMs} ms`;
-    return grpcProblem(answer) ?? this.#learn(one.rpc, received.bytes());
+    if (isLate) return `the call did not end within ${patienceMs} ms`;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure ?? grpcProblem(answer) ?? this.#learn(one.rpc, received.bytes());
   }
 
   /** Keeps what later calls can use. Returns a sentence if an item of the response has a wrong error. */

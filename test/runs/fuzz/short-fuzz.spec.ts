@@ -12,9 +12,9 @@ it('a node answers thousands of random and mutated messages on every rpc and HTT
   const fuzzer = await Fuzzer.create({ address: node.address, httpAddress, clients }, (finding) => {
     found.push(findingText(finding));
   });
-  await fuzzer.run({ seed: 1, until: Number(process.env.N ?? 3_000), lanes: 16 });
+  await fuzzer.run({ seed: 1, until: 1_500, lanes: 24 });
   await fuzzer.close();
-  console.log(fuzzer.messages, fuzzer.findings.kinds);
   expect(found).toEqual([]);
+  expect(fuzzer.messages).toBeGreaterThan(1_500);
   expect(node.lines.filter(({ level }) => level === 'error')).toEqual([]);
 });
