@@ -50,7 +50,9 @@ export async function deploy(engine: EngineName, seed: number): Promise<Deployme
   const dir = mkdtempSync(join(tmpdir(), 'holdfast-fuzz-'));
   await initAuthority(dir, Date.now());
   const files = await issue(dir, { name: 'server', kind: 'server' }, Date.now());
-  const { canary, ...clients } = await issueClients((name) => issue(dir, { name, kind: 'client' }, Date.now()));
+  const { canary, ...clients } = await issueClients((name) =>
+    issue(dir, { name, kind: 'client' }, Date.now()),
+  );
   const policyFile = join(dir, 'policy.json');
   writeFileSync(policyFile, JSON.stringify(policy));
   const sqlite = { store: ['--store', `file:${join(dir, 'queue.db')}`], env: {}, close: async () => {} };

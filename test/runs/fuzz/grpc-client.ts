@@ -41,7 +41,8 @@ export class GrpcClient {
     const opening = rawSession(address, clients[identity]);
     void opening.then(({ session }) => {
       session.on('goaway', (code) => {
-        if (code === internalError) this.#failure = `the server ended a session of ${identity} with INTERNAL_ERROR`;
+        if (code === internalError)
+          this.#failure = `the server ended a session of ${identity} with INTERNAL_ERROR`;
       });
     });
     this.#sessions.set(identity, opening);

@@ -72,6 +72,8 @@ describe('the items of a response', () => {
   it('are right if their errors are documented, and wrong if one is a defect', () => {
     const error = { code: 3, reason: 'BAD_FIELD', message: 'x' };
     expect(itemProblem({ results: [{ id: 'a' }, { error }] })).toBeUndefined();
-    expect(itemProblem({ results: [{ error: { ...error, code: 13, reason: 'BUG' } }] })).toContain('INTERNAL');
+    expect(itemProblem({ results: [{ error: { ...error, code: 13, reason: 'BUG' } }] })).toContain(
+      'INTERNAL',
+    );
   });
 });

@@ -41,7 +41,8 @@ for (const engine of engines) {
   results.push(await fuzz({ engine, seconds, seed: values.seed, onlyCase: values.case, print: console.log }));
 }
 clearTimeout(watchdog);
-const sum = (key: 'messages' | 'crashes'): number => results.reduce((total, result) => total + result[key], 0);
+const sum = (key: 'messages' | 'crashes'): number =>
+  results.reduce((total, result) => total + result[key], 0);
 const most = (key: 'slowestProbeMs' | 'peakMb'): number => Math.max(...results.map((result) => result[key]));
 console.log(
   `fuzz: messages=${sum('messages')} crashes=${sum('crashes')} slowestProbeMs=${most('slowestProbeMs')} peakMb=${most('peakMb')}`,

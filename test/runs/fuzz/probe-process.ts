@@ -41,7 +41,8 @@ async function submit(key: string): Promise<void> {
   const spec = { type, payload: { contentType: 'application/json', bytes: Buffer.from(payloadOf(key)) } };
   const input = { tenant: canaryTenant, queue, item: { idempotencyKey: key, spec } };
   const { task, deduplicated } = await client.call(TaskService.method.submitTask, input, options);
-  if (task === undefined || task.id === '' || deduplicated) throw new Error('the submission made no new task');
+  if (task === undefined || task.id === '' || deduplicated)
+    throw new Error('the submission made no new task');
   inputs.set(task.id, key);
 }
 

@@ -25,5 +25,7 @@ it('every fuzzed rpc is one that a server knows, and every method of the schema 
 });
 
 it('the fuzzed HTTP paths are those of the router, and some at which there is nothing', () => {
-  expect(allHttpPaths()).toEqual(expect.arrayContaining(['/holdfast.v1.TaskService/SubmitTask', '/healthz', '/']));
+  expect(allHttpPaths()).toEqual(
+    expect.arrayContaining(['/holdfast.v1.TaskService/SubmitTask', '/healthz', '/']),
+  );
 });

@@ -48,7 +48,8 @@ export async function fuzz({ engine, seconds, seed, onlyCase, print }: RunOption
     await fuzzer.close();
     const peakMb = server.peakMb();
     if (server.endedByItself !== undefined) crash(server.endedByItself);
-    for (const line of server.errorLines.slice(0, mostPrintedLines)) print(`CRASH the server logged: ${line}`);
+    for (const line of server.errorLines.slice(0, mostPrintedLines))
+      print(`CRASH the server logged: ${line}`);
     for (const [kind, count] of fuzzer.findings.kinds) print(`${count} times: ${kind}`);
     print(
       `${engine}: ${fuzzer.messages} messages, ${python.messages} more by Python, ${probes.count} probes, ` +
