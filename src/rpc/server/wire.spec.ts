@@ -167,23 +167,61 @@ describe('a server that receives invalid bytes', () => {
     await othersAreServed();
   });
 
-  it('refuses invalid compression and a decompression bomb', async () => {
+  it('refuses invalid compression and a decompression bomb with a reason', async () => {
     const gzip = { 'grpc-encoding': 'gzip' };
-    expect((await send(submitTask, frame(Buffer.from('no gzip'), 1), gzip)).status).toBe(13);
-    expect((await send(submitTask, frame(gzipSync(Buffer.alloc(50_000_000)), 1), gzip)).status).toBe(8);
-    expect((await send(submitTask, frame(Buffer.alloc(5), 1), { 'grpc-encoding': 'br' })).status).toBe(12);
+    const malformed = { status: 3, reason: 'BAD_FIELD', message: expect.stringContaining('malformed') };
+    expect(await send(submitTask, frame(Buffer.from('no gzip'), 1), gzip)).toMatchObject(malformed);
+    const bomb = frame(gzipSync(Buffer.alloc(50_000_000)), 1);
+    expect(await send(submitTask, bomb, gzip)).toMatchObject({ status: 8, reason: 'TOO_LARGE' });
+    const brotli = { 'grpc-encoding': 'br' };
+    expect(await send(submitTask, frame(Buffer.alloc(5), 1), brotli)).toMatchObject({
+      status: 12,
+      reason: 'NOT_BUILT',
+    });
     await othersAreServed();
   });
 
-  it('answers requests with invalid paths or headers with an error status', async () => {
-    expect((await send('/no.Such/Method', frame(Buffer.alloc(0)))).status).toBe(12);
-    expect((await send('/', frame(Buffer.alloc(0)))).status).toBe(12);
-    expect((await send('/%F0%9F%98%80/x', frame(Buffer.alloc(0)))).status).toBe(12);
+  it('answers requests with invalid paths or headers with an error status and a reason', async () => {
+    for (const path of ['/no.Such/Method', '/', '/%F0%9F%98%80/x', '/__proto__', `/${'x'.repeat(2_000)}`]) {
+      expect(await send(path, frame(Buffer.alloc(0)))).toMatchObject({ status: 12, reason: 'NOT_BUILT' });
+    }
     expect((await send('/x y', frame(Buffer.alloc(0)))).http).toBeNaN();
     expect((await send(submitTask, frame(Buffer.alloc(0)), { 'content-type': 'text/plain' })).http).toBe(415);
-    expect((await send(submitTask, frame(Buffer.alloc(0)), { 'grpc-timeout': 'soon' })).status).toBe(13);
     expect((await send(submitTask, frame(Buffer.alloc(0)), { traceparent: 'nonsense' })).status).toBe(3);
     await othersAreServed();
+  });
+
+  it('refuses a grpc-timeout that is no timeout, also one that only contains one', async () => {
+    for (const timeout of ['soon', '', '1', '1.5S', '-1S', '999999999S', '1X', '1S1']) {
+      const answer = await send(submitTask, frame(Buffer.alloc(0)), { 'grpc-timeout': timeout });
+      expect(answer, timeout).toMatchObject({ status: 3, reason: 'BAD_FIELD' });
+      expect(answer.message).toContain('grpc-timeout');
+    }
+  });
+
+  it('takes a grpc-timeout of years, which a timer cannot have, for a long one', async () => {
+    for (const timeout of ['2592000S', '99999999H', '35792M', '99999999S']) {
+      const headers = { 'grpc-timeout': timeout };
+      // The call is refused for its empty request, and not because its time is over.
+      const answer = await send('/holdfast.v1.TaskService/GetTask', frame(Buffer.alloc(0)), headers);
+      expect(answer, timeout).toMatchObject({ status: 3, reason: 'BAD_FIELD' });
+      expect(answer.message).toContain('id: is missing');
+    }
+  });
+
+  it('ends a call whose deadline passes with the reason TIMED_OUT', async () => {
+    const stream = openStream(submitTask, { 'grpc-timeout': '10m' });
+    stream.once('response', () => stream.end());
+    expect(await responseOf(stream)).toMatchObject({ status: 4, reason: 'TIMED_OUT' });
+  });
+
+  it('refuses a call with no message or several where the method takes one', async () => {
+    const message = frame(Buffer.alloc(0));
+    for (const bytes of [Buffer.alloc(0), Buffer.concat([message, message])]) {
+      for (const path of [submitTask, submitTasks, '/holdfast.v1.TaskService/WatchTasks']) {
+        expect(await send(path, bytes)).toMatchObject({ status: 3, reason: 'BAD_FIELD' });
+      }
+    }
   });
 
   it('survives random bytes on every method', async () => {

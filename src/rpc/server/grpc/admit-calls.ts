@@ -13,8 +13,9 @@ import { MessageReader } from '../admission/message-reader.ts';
 import type { CallBytes } from '../admission/receiving-budget.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { mostMessageBytes } from '../parse.ts';
-import { type GrpcStatus, statusOf } from '../status.ts';
+import { statusOf } from '../status.ts';
 import type { GrpcCallInternals } from './calls.ts';
+import { type AnyStatus, explainStatuses } from './explain-status.ts';
 
 /** The internals of grpc-js's object of a call. They are undocumented; `ensureInternals` checks that they are there. */
 interface BaseCall {
@@ -23,7 +24,7 @@ interface BaseCall {
   readonly incomingEncoding: string;
   decoder: { write(chunk: Buffer): Buffer[] };
   decompressMessage(message: Buffer, encoding: string): Buffer | Promise<Buffer>;
-  sendStatus(status: GrpcStatus): void;
+  sendStatus(status: AnyStatus): void;
 }
 
 type EndableCall = Pick<BaseCall, 'sendStatus'> & Partial<BaseCall>;
@@ -63,6 +64,7 @@ export function admissionInterceptor({ admission, authenticator, clock }: Admiss
     const base: object = call;
     try {
       ensureInternals(base);
+      explainStatuses(base);
       const { session } = base.stream;
       const socket = session === undefined || session.destroyed ? undefined : session.socket;
       paceRefusals(base, admission);

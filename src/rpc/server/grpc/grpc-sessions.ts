@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { type ConnectionInjector, type Server, ServerCredentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../../core/errors.ts';
 import { limitHandshake, peerSettings, sessionLimits, strangerSettings } from '../http2-sessions.ts';
+import { boundTimeout } from './bound-timeout.ts';
 import { type GrpcDeps, grpcServer } from './grpc.ts';
 
 /** Node's limit of the memory of a stranger's HTTP/2 session, in MB. */
@@ -57,6 +58,10 @@ function injectorOf(
   }
   Object.assign(commonServerOptions, sessionLimits, options);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  for (const http2Server of http2Servers.keys()) http2Server.on('session', onSession);
+  for (const http2Server of http2Servers.keys()) {
+    http2Server.on('session', onSession);
+    // This listener runs before that of grpc-js, which reads the same headers.
+    http2Server.prependListener('stream', (_stream, headers) => boundTimeout(headers));
+  }
   return injector;
 }

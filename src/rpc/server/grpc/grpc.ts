@@ -27,6 +27,7 @@ import { admissionInterceptor } from './admit-calls.ts';
 import { bidiHandler } from './bidi.ts';
 import { serverStreamHandler } from './server-stream.ts';
 import { unaryHandler } from './unary.ts';
+import { answerUnknownCalls } from './unknown-calls.ts';
 
 export const services: readonly DescService[] = [TaskService, WorkerService, AdminService];
 
@@ -73,6 +74,7 @@ export function grpcServer(deps: GrpcDeps): Server {
     file_health_v1_health,
   ];
   addReflection(server, files);
+  answerUnknownCalls(server);
   return server;
 }
 

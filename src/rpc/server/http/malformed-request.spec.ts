@@ -76,6 +76,37 @@ it('a body over HTTP that is no message is refused with the reason BAD_FIELD and
   });
 });
 
+it.each([
+  ['JSON that is cut', { 'content-type': 'application/json' }, '{"id":', 400, 'BAD_FIELD'],
+  ['an unknown field', { 'content-type': 'application/json' }, '{"idd":"x"}', 400, 'BAD_FIELD'],
+  [
+    'a timeout that is none',
+    { 'content-type': 'application/json', 'connect-timeout-ms': 'x' },
+    '{}',
+    400,
+    'BAD_FIELD',
+  ],
+  [
+    'an unknown compression',
+    { 'content-type': 'application/json', 'content-encoding': 'deflate' },
+    '{}',
+    501,
+    'NOT_BUILT',
+  ],
+  [
+    'a deadline that has passed',
+    { 'content-type': 'application/json', 'connect-timeout-ms': '0' },
+    '{"id":',
+    400,
+    'BAD_FIELD',
+  ],
+])('a request over HTTP with %s is refused with a reason', async (_name, headers, body, status, reason) => {
+  const answer = await post('GetTask', Buffer.from(body), headers as Record<string, string>);
+  expect(answer.status).toBe(status);
+  const { details } = JSON.parse(answer.text) as { details: { debug: { reason: string } }[] };
+  expect(details[0]?.debug.reason).toBe(reason);
+});
+
 it('a defect of the server behind a readable body is still answered with status 500', async () => {
   const plain = { 'content-type': 'application/proto' };
   expect(await post('GetTask', new Uint8Array(), plain)).toMatchObject({ status: 500 });

@@ -77,3 +77,25 @@ it('a body of the health service is small, since everybody may call it', async (
   const [answer] = (await once(call, 'response')) as [{ statusCode: number }];
   expect(answer.statusCode).toBe(429);
 });
+
+it('a connection whose request was refused before its whole body was read serves further requests', async () => {
+  const { listening } = await start();
+  const socket = connect({ host: '127.0.0.1', port: listening.httpPort ?? 0 });
+  undo.push(() => socket.destroy());
+  let text = '';
+  socket
+    .on('error', () => {})
+    .on('data', (data) => {
+      text += data;
+    });
+  // Each envelope of a stream begins with its length; this one is too long, and the body has much more than it.
+  const body = Buffer.alloc(400_000, 0x0b);
+  const head = `POST /holdfast.v1.TaskService/WatchTasks HTTP/1.1\r\nhost: x\r\ncontent-type: application/connect+json\r\n`;
+  socket.write(`${head}content-length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  await expect.poll(() => text).toContain('TOO_LARGE');
+  // A connection whose body was not read is closed after a second.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n');
+  await expect.poll(() => text).toContain('SERVING');
+});

@@ -67,6 +67,8 @@ async function* bodyOf(
     throw connectError(thrown);
   } finally {
     timer.end(refuse);
+    // While this iterator listens to the request, the rest of the body cannot be read off the connection.
+    void chunks.return?.();
   }
 }
 
