@@ -120,7 +120,7 @@ export class Lists {
     };
     const newestFirst = (source: Source) => {
       const [index, condition] = sources[source];
-      return prepare(`SELECT ${columns} FROM task t INDEXED BY ${index} JOIN body b ON b.seq = t.seq
+      return prepare(`SELECT ${columns} FROM task t INDEXED BY ${index} LEFT JOIN body b ON b.seq = t.seq
         WHERE t.queue = ? AND ${condition}
         AND t.accepted_at <= ? AND (t.accepted_at < ? OR t.seq < ?) AND t.accepted_at >= ?
         ORDER BY t.accepted_at DESC, t.seq DESC LIMIT ?`);
@@ -139,7 +139,7 @@ export class Lists {
     this.#sorted = { running: sorted('running'), ready: sorted('ready') };
     this.#countPlaces = prepare('SELECT count(*) FROM (SELECT 1 FROM lane WHERE queue = ? LIMIT ?)');
     this.#lane =
-      prepare(`SELECT ${columns} FROM lane l JOIN task t ON t.seq = l.seq JOIN body b ON b.seq = l.seq
+      prepare(`SELECT ${columns} FROM lane l JOIN task t ON t.seq = l.seq LEFT JOIN body b ON b.seq = l.seq
       WHERE l.queue = ? AND l.ordering_key = ? AND l.lane_seq > ? AND t.state <= 2 ORDER BY l.lane_seq LIMIT ?`);
   }
 

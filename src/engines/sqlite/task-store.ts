@@ -26,6 +26,7 @@ import { Lists } from './lists.ts';
 import { Purge } from './purge.ts';
 import { eventsAfter } from './rows/archived-events.ts';
 import { addressOf, idOf } from './rows/ids.ts';
+import { resultOf } from './rows/results.ts';
 import { snapshotOfId, snapshotOfKey } from './snapshots.ts';
 
 /** The task store of the SQLite engine. Reads see the last commit; a write waits for the commit of its commit batch. */
@@ -76,9 +77,7 @@ export class SqliteTaskStore implements TaskStore {
   async result(id: TaskId): Promise<Uint8Array | undefined> {
     const address = addressOf(id);
     if (address === undefined) return undefined;
-    const nowMs = this.#context.clock.now();
-    const row = this.#read(() => this.#context.sql.result.get(address.seq, address.acceptedAtMs, nowMs));
-    return (row as unknown as [Uint8Array] | undefined)?.[0];
+    return this.#read(() => resultOf(this.#context, id, address, this.#context.clock.now()));
   }
 
   async list(

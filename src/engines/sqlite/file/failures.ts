@@ -76,7 +76,8 @@ export function storeClosed(): HoldfastError {
 }
 
 export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', `${path} is damaged, or is not a database`, {
+  const what = typeof cause === 'string' ? `is damaged: ${cause}` : 'is damaged, or is not a database';
+  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', `${path} ${what}`, {
     cause,
     help: 'Restore the last backup, or move the file away to begin with an empty store. It was not changed.',
   });

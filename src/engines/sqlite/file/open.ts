@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { contentFaults } from '../check/content.ts';
 import {
   asStoreError,
   commitsMissing,
@@ -80,13 +81,21 @@ function checkWritable(path: string): void {
   }
 }
 
+/** A file of up to this many bytes is checked completely when it is opened, which takes some hundred ms at most. */
+const checkAllUpToBytes = 16 * 1_048_576;
+
 /**
- * Throws STORE_CORRUPT if SQLite's quick_check finds damage in the store's file. A file of more than `mostBytes` is not
- * checked: its damage is found when a damaged page is read.
+ * Throws STORE_CORRUPT if the store's file is damaged. A small file is checked completely, a larger one by SQLite's
+ * quick_check, which compares no index with its table. A file of more than `mostBytes` is not checked: its damage is
+ * found when a damaged page or task is read, and by `holdfast check`.
  */
 function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
-  const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0);
-  if (pages * pageBytes > mostBytes) return;
+  const bytes = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0) * pageBytes;
+  if (bytes > mostBytes) return;
+  if (bytes <= checkAllUpToBytes) {
+    for (const fault of contentFaults(db)) throw storeCorrupt(path, fault);
+    return;
+  }
   const found = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
   if (found !== 'ok') throw storeCorrupt(path, found);
 }

@@ -1,11 +1,15 @@
 import { identityTable } from './identity.ts';
 
-/** The table of events that were moved out of a task's row. Schema 1 had no such table, schema 2 called it `past`. */
-export const archivedEventTable = `
+function archivedEventsOf(columns: string): string {
+  return `
 CREATE TABLE archived_event (
-  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, PRIMARY KEY (seq, last)
+  seq INTEGER NOT NULL, last INTEGER NOT NULL, events BLOB NOT NULL, ${columns}PRIMARY KEY (seq, last)
 ) STRICT, WITHOUT ROWID;
 `;
+}
+
+/** The table of events that were moved out of a task's row. Schema 1 had no such table, schema 2 called it `past`. */
+export const archivedEventTable = archivedEventsOf('sum INTEGER, ');
 
 /**
  * The SQL statements that give tables and columns their names of schema 3. SQLite itself rewrites the indexes that name
@@ -23,16 +27,22 @@ ALTER TABLE lane RENAME COLUMN ordering TO ordering_key;
 /** The SQL statement that adds the column of schema 4. SQLite does not rewrite the rows for it. */
 const lossesColumn = 'ALTER TABLE task ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;';
 
-/** The SQL statements that make the tables of schema 4 those of schema 5. */
-const checkable = identityTable;
+/** The SQL statements that add the checksums of schema 5. SQLite does not rewrite the rows for them. */
+const checksums = `
+ALTER TABLE task ADD COLUMN head_sum INTEGER;
+ALTER TABLE task ADD COLUMN events_sum INTEGER;
+ALTER TABLE result ADD COLUMN sum INTEGER;
+ALTER TABLE registry ADD COLUMN sum INTEGER;
+ALTER TABLE archived_event ADD COLUMN sum INTEGER;
+${identityTable}`;
 
 /**
  * Returns the SQL statements that upgrade a store file of schema 1, 2, 3 or 4 to schema 5. The caller runs them in one
  * transaction.
  */
 export function upgradeStatements(version: number): string {
-  if (version === 4) return checkable;
-  if (version === 3) return lossesColumn + checkable;
-  const archivedEvents = version === 1 ? archivedEventTable : 'ALTER TABLE past RENAME TO archived_event;';
-  return archivedEvents + renamedColumns + lossesColumn + checkable;
+  if (version === 4) return checksums;
+  if (version === 3) return lossesColumn + checksums;
+  const archivedEvents = version === 1 ? archivedEventsOf('') : 'ALTER TABLE past RENAME TO archived_event;';
+  return archivedEvents + renamedColumns + lossesColumn + checksums;
 }

@@ -5,8 +5,9 @@ import { type Priority, priorities } from '../../../core/priority.ts';
 import type { Submission } from '../../../core/submission/submission.ts';
 import { deadReasons, type SubmittedEvent } from '../../../core/task/event.ts';
 import type { Head, Progress, StoredState } from '../../../core/task/head.ts';
-import type { Snapshot } from '../../../ports/task-store.ts';
+import type { Snapshot, TaskId } from '../../../ports/task-store.ts';
 import { damagedTask } from '../file/failures.ts';
+import { eventsChecksum, headChecksum, headSumOf, identityChecksum } from './checksums.ts';
 import { idOf } from './ids.ts';
 import type { InternedNames } from './interned-names.ts';
 
@@ -82,7 +83,7 @@ function progressOf(text: string | null): Progress | undefined {
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
  t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.losses, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
- nullif(t.events, x''), b.body`;
+ nullif(t.events, x''), b.body, t.head_sum, t.events_sum`;
 
 export type Row = [
   seq: number,
@@ -112,7 +113,9 @@ export type Row = [
   lastError: string,
   progress: string | null,
   events: Uint8Array | null,
-  body: Uint8Array,
+  body: Uint8Array | null,
+  headSum: number | null,
+  eventsSum: number | null,
 ];
 
 /** Returns whether the task waits for its next attempt after a failure. */
@@ -151,20 +154,21 @@ function headOf(row: Row): Head {
 
 /** The size in bytes of the header of an encoded submission: a CRC-32 and three lengths. */
 const headerBytes = 10;
+/** The bit in the length of the options by which a body says that its CRC-32 covers the task's identity too. */
+const coversIdentity = 0x8000;
 
 /**
  * Encodes the parts of a submission that have no column: a CRC-32, three lengths, the options, the first event, the
  * traceparent and the spec. These parts share one blob because each blob that is read costs as much as ten other
- * columns. The CRC-32 finds changed bytes: SQLite would not notice them, and a worker would run a task that nobody
- * submitted.
+ * columns. The CRC-32 finds changed bytes here and in the columns of the task's identity.
  */
-export function encodeBody(submission: Submission): Uint8Array {
+export function encodeBody(seq: number, submission: Submission): Uint8Array {
   const options = encodeOptions(submission.options);
   const submitted = encodeEvents([submission.submitted]);
   const { spec, traceparent } = submission;
   const traceBytes = Buffer.byteLength(traceparent);
   const body = Buffer.allocUnsafe(headerBytes + options.length + submitted.length + traceBytes + spec.length);
-  body.writeUInt16LE(options.length, 4);
+  body.writeUInt16LE(options.length | coversIdentity, 4);
   body.writeUInt16LE(submitted.length, 6);
   body.writeUInt16LE(traceBytes, 8);
   let at = headerBytes;
@@ -174,42 +178,80 @@ export function encodeBody(submission: Submission): Uint8Array {
   at += submitted.length;
   at += body.write(traceparent, at);
   body.set(spec, at);
-  body.writeUInt32LE(crc32(body.subarray(4)), 0);
+  body.writeUInt32LE(crc32(body.subarray(4), identityChecksum(seq, submission)), 0);
   return body;
 }
 
+/** Returns the part of the checksum of a task's current state to which SQL adds the revision and the place in the lane. */
+export function headPart(seq: number, head: Head): number {
+  return headChecksum(seq, stateNumber(head), flagsOf(head), head, progressText(head.progress));
+}
+
+const noBytes = new Uint8Array(0);
+
+/** Decodes the current state of a task. Throws STORE_CORRUPT if its checksum, or that of its events, does not match. */
+function checkedHeadOf(row: Row, id: TaskId): Head {
+  let head: Head;
+  try {
+    head = headOf(row);
+  } catch {
+    throw damagedTask(id);
+  }
+  const isHead =
+    row[28] === null ||
+    row[28] === headSumOf(headChecksum(row[0], row[9], row[16], head, row[25]), row[10], row[7]);
+  const areEvents = row[29] === null || row[29] === eventsChecksum(row[26] ?? noBytes).sum;
+  if (!isHead || !areEvents || head.state === undefined) throw damagedTask(id);
+  return head;
+}
+
 /**
- * Decodes a task's row into a snapshot. Throws STORE_CORRUPT if the checksum of the stored submission does not match.
+ * Decodes a task's row into a snapshot. Throws STORE_CORRUPT if a checksum does not match. Rows of earlier versions have
+ * none of their state, and one of their submission without its identity.
  */
 export function snapshotOf(row: Row, names: InternedNames): Snapshot {
   const [seq, queueId, taskTypeId, priority, acceptedAtMs] = row;
+  const id = idOf(seq, acceptedAtMs);
+  if (row[27] === null || !names.has(queueId, taskTypeId)) throw damagedTask(id);
   const queue = names.queueOf(queueId);
   const taskType = names.taskTypeOf(taskTypeId);
   const body = Buffer.from(row[27].buffer, row[27].byteOffset, row[27].byteLength);
-  if (body.length < headerBytes || crc32(body.subarray(4)) !== body.readUInt32LE(0)) {
-    throw damagedTask(idOf(seq, acceptedAtMs));
-  }
-  const optionsEnd = headerBytes + body.readUInt16LE(4);
+  if (body.length < headerBytes) throw damagedTask(id);
+  const optionsBytes = body.readUInt16LE(4);
+  const optionsEnd = headerBytes + (optionsBytes & ~coversIdentity);
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
+  const scope = { tenant: queue.tenant, queue: queue.queue, key: row[6] };
+  const own = {
+    scope,
+    type: taskType.type,
+    typeVersion: taskType.version,
+    orderingKey: row[8] ?? undefined,
+    options: { priority: priorities[priority] as Priority },
+    acceptedAtMs,
+    expiresAtMs: row[5],
+  };
+  const before = (optionsBytes & coversIdentity) === 0 ? 0 : identityChecksum(seq, own);
+  if (crc32(body.subarray(4), before) !== body.readUInt32LE(0)) throw damagedTask(id);
+  const head = checkedHeadOf(row, id);
   const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
   const events = row[26];
   return {
-    id: idOf(seq, acceptedAtMs),
+    id,
     submission: {
-      scope: { tenant: queue.tenant, queue: queue.queue, key: row[6] },
+      scope,
       spec: body.subarray(traceEnd),
       type: taskType.type,
       typeVersion: taskType.version,
-      orderingKey: row[8] ?? undefined,
-      options: { ...options, priority: priorities[priority] as Priority },
+      orderingKey: own.orderingKey,
+      options: { ...options, priority: own.options.priority },
       traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
       acceptedAtMs,
       expiresAtMs: row[5],
       submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
     },
     laneSeq: row[7] ?? undefined,
-    head: headOf(row),
+    head,
     tip: events === null ? [] : decodeEvents(events),
   };
 }
