@@ -4,10 +4,10 @@ import { pathToFileURL } from 'node:url';
 import { asStoreError, commitsMissing, noStore, storeCorrupt } from '../file/failures.ts';
 import { ensureUnlocked, type StorePaths, storePaths } from '../file/open.ts';
 import { ensureKnownSchema } from '../file/schema.ts';
-import { findLogFault } from '../file/unclean-end.ts';
+import { findLogFault } from '../log/unclean-end.ts';
 import { contentFaults, sqliteFaults } from './content.ts';
 
-export { acceptLoss } from '../file/accept-loss.ts';
+export { acceptLoss } from '../log/accept-loss.ts';
 
 /** A fault that a check of a store has found. */
 export interface StoreFault {

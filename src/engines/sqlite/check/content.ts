@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
 import { dueAtMs } from '../../../core/task/head.ts';
 import type { Snapshot } from '../../../ports/task-store.ts';
-import { identityOf } from '../file/identity.ts';
+import { identityOf } from '../log/identity.ts';
 import { bytesChecksum, registryChecksum } from '../rows/checksums.ts';
 import { InternedNames, states } from '../rows/interned-names.ts';
 import { resultBytesOf } from '../rows/results.ts';

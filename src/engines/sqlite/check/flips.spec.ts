@@ -1,4 +1,4 @@
-/** Single changed bytes of a store's file. None may be wrong in silence. */
+/** Single changed bytes of a store’s file: each is noticed, or changes nothing that callers see. */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

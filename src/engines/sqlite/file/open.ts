@@ -13,6 +13,9 @@ import {
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { contentFaults } from '../check/content.ts';
+import { ensureIdentity } from '../log/identity.ts';
+import { LogTracker } from '../log/log-tracker.ts';
+import { findLogFault } from '../log/unclean-end.ts';
 import {
   asStoreError,
   commitsMissing,
@@ -21,12 +24,9 @@ import {
   storeLocked,
   storeReadOnly,
 } from './failures.ts';
-import { ensureIdentity } from './identity.ts';
-import { LogTracker } from './log-tracker.ts';
 import { OpenFiles } from './open-files.ts';
 import { prepareSchema } from './schema.ts';
 import { HeldFile, isHeld, type StoreFile } from './store-file.ts';
-import { findLogFault } from './unclean-end.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**

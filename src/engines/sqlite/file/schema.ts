@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
-import { identityTable } from './identity.ts';
+import { identityTable } from '../log/identity.ts';
 import { archivedEventTable, upgradeStatements } from './upgrade.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { identityTable } from './identity.ts';
+import { identityTable } from '../log/identity.ts';
 
 function archivedEventsOf(columns: string): string {
   return `
