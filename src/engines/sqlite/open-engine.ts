@@ -119,7 +119,7 @@ export interface EngineParts {
  */
 export function openParts(options: SqliteOptions): EngineParts {
   const mostBytes = options.checkUpToBytes ?? checkUpToBytes;
-  const file = openStoreFile(options.path, mostBytes, () => options.clock.uuid());
+  const file = openStoreFile(options.path, mostBytes, options.clock);
   try {
     const context = contextOf(file, options);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../../ports/clock.ts';
 import { contentFaults } from '../check/content.ts';
 import { ensureIdentity } from '../log/identity.ts';
 import { LogTracker } from '../log/log-tracker.ts';
@@ -32,7 +33,7 @@ import { ensureWholeText } from './whole-text.ts';
 /**
  * The SQLite settings with which the hot path was measured. The exclusive lock belongs to the operating system: it ends
  * with the process that holds it, and it makes the first read of a second process fail. `checkpoint.ts` runs the
- * checkpoints; SQLite's automatic checkpoint is only the fallback.
+ * checkpoints, and none runs by itself: the log tracker must know when SQLite begins the log anew.
  */
 const pageBytes = 4_096;
 const settings = `
@@ -45,7 +46,7 @@ PRAGMA checkpoint_fullfsync = ON;
 PRAGMA cache_size = -32768;
 PRAGMA mmap_size = 0;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 16000;
+PRAGMA wal_autocheckpoint = 0;
 `;
 
 function isAlive(pid: number): boolean {
@@ -146,10 +147,16 @@ function ensureWhole(paths: StorePaths): void {
 function startTracker(
   db: DatabaseSync,
   { logPath, pidPath }: StorePaths,
-  newId: () => string,
+  clock: Pick<Clock, 'monotonic' | 'uuid'>,
 ): LogTracker | undefined {
   try {
-    return new LogTracker(db, logPath, pidPath, ensureIdentity(db, newId));
+    return new LogTracker(
+      db,
+      logPath,
+      pidPath,
+      ensureIdentity(db, () => clock.uuid()),
+      clock,
+    );
   } catch (thrown) {
     if (failureKindOf(thrown) !== 'full') throw thrown;
     // The disk is full. The store is opened nevertheless, so that outcomes of running tasks are recorded.
@@ -159,11 +166,15 @@ function startTracker(
 }
 
 /**
- * Opens or creates the store's file, and locks it until it is closed. `newId` gives a new store its id. Throws a
+ * Opens or creates the store's file, and locks it until it is closed. Throws a
  * HoldfastError: STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this
  * version of Node cannot store text unchanged.
  */
-export function openStoreFile(relativePath: string, checkUpToBytes: number, newId: () => string): StoreFile {
+export function openStoreFile(
+  relativePath: string,
+  checkUpToBytes: number,
+  clock: Pick<Clock, 'monotonic' | 'uuid'>,
+): StoreFile {
   const paths = storePaths(relativePath);
   const { path, logPath, pidPath } = paths;
   checkWritable(path);
@@ -180,7 +191,7 @@ export function openStoreFile(relativePath: string, checkUpToBytes: number, newI
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
-    const tracker = startTracker(db, paths, newId);
+    const tracker = startTracker(db, paths, clock);
     return new HeldFile(db, new OpenFiles(path, logPath, file), tracker, pidPath);
   } catch (thrown) {
     db?.close();

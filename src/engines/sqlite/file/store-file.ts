@@ -82,7 +82,7 @@ export class HeldFile implements StoreFile {
       this.#isLogSaved = this.#saveLog();
       return logMoved(this.#files.logPath, how, this.#isLogSaved);
     }
-    this.#tracker?.keepPidFile();
+    this.#tracker?.write();
     return undefined;
   }
 
@@ -91,7 +91,7 @@ export class HeldFile implements StoreFile {
   }
 
   afterCommit(): void {
-    if (this.#tracker?.afterCommit() === true) this.#files.recordWrite();
+    this.#tracker?.afterCommit();
   }
 
   afterCheckpoint(): void {
