@@ -35,12 +35,13 @@ function commandsFor(head: Head): Command[] {
     random: 0.5,
   } as const;
   return [
-    { kind: 'claim', worker: 'w', leaseMs: 30_000, lowest: true, begins: true },
+    { kind: 'claim', worker: 'w', leaseMs: 30_000, leaseSecret: '', lowest: true, begins: true },
     { kind: 'expire' },
     { kind: 'lapse' },
     { kind: 'unassign', fencingToken, countsAsRelease: false },
     { kind: 'cancel', actor: 'a', message: '' },
     { kind: 'redrive', actor: 'a' },
+    { kind: 'releaseLane', actor: 'a' },
     { kind: 'settle', fencingToken, outcome: 'succeeded', resultBytes: 0 },
     { ...failure, outcome: 'failed' },
     { ...failure, outcome: 'fatal' },
@@ -89,7 +90,10 @@ function explore({ delayMs, inLane, onDead }: Case, found: Set<string>): void {
     }
     for (const laterMs of [1, 40_000, deadlineMs]) {
       for (const command of commandsFor(head)) {
-        const facts = { options, acceptedAtMs: startMs, expiresAtMs: expiry(options, startMs), onDead, tip };
+        // An operator may change the queue's setting after the task's death.
+        const setting = command.kind === 'releaseLane' ? 'release' : onDead;
+        const expiresAtMs = expiry(options, startMs);
+        const facts = { options, acceptedAtMs: startMs, expiresAtMs, onDead: setting, tip };
         const decision = decide(head, facts, command, nowMs + laterMs);
         if (!decision.ok || decision.events.length === 0) continue;
         const label = decision.events.map((event) => pascal(event.kind)).join(', ');

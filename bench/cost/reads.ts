@@ -1,5 +1,6 @@
 /** Measures on local stand-ins of DynamoDB and SQS what reads and duplicate submissions consume. */
 
+import { watchOf } from '../../test/fixtures/watch-of.ts';
 import { onFreshSite } from './lives.ts';
 import { itemOf, oneKb } from './payloads.ts';
 import { minus, times, type Units } from './prices.ts';
@@ -28,7 +29,7 @@ export function resultWait(count: number): Promise<Units> {
     const items = Array.from({ length: count }, (_, i) => itemOf(site.clock, oneKb(i)));
     const ids = await submitAll(api, queue, items, 'full');
     const waits = ids.map(async (id) => {
-      for await (const _ of api.service.watch('default', id, 1, new AbortController().signal)) {
+      for await (const _ of watchOf(api.service, 'default', id, 1, new AbortController().signal)) {
         // The watch ends when the task ends.
       }
       await api.service.get('default', id, true);

@@ -11,6 +11,7 @@ import { addCheck } from './verbs/check.ts';
 import { addDev } from './verbs/dev.ts';
 import { addDlq } from './verbs/dlq.ts';
 import { addList } from './verbs/list.ts';
+import { addQueues } from './verbs/queues.ts';
 import { addRedrive } from './verbs/redrive.ts';
 import { addServe } from './verbs/serve.ts';
 import { addShow } from './verbs/show.ts';
@@ -44,6 +45,7 @@ function build(): { program: Command; globals: Globals } {
     addList,
     addCancel,
     addRedrive,
+    addQueues,
     addCerts,
     addCheck,
     addAws,

@@ -53,7 +53,10 @@ export const reasons = [
   'DENIED',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TOO_MANY_QUEUES',
+  'LIMIT_REACHED',
   'BAD_SEQUENCE',
   'TIMED_OUT',
   'ABANDONED',
@@ -92,6 +95,9 @@ const retryableReasons: ReadonlySet<Reason> = new Set([
   'CONFLICT',
   'SLOW_READER',
   'TOO_MANY_STREAMS',
+  'LIMIT_REACHED',
+  'TOO_MANY_CALLS',
+  'TOO_MANY_CONNECTIONS',
   'TIMED_OUT',
 ]);
 
@@ -119,8 +125,8 @@ export class HoldfastError extends Error {
   }
 
   get retryable(): boolean {
-    // A message that is too large for one call is too large for every retry of the call.
-    if (this.reason === 'TOO_LARGE') return false;
+    // A message that is too large for one call is too large for every retry of the call, and no queue ever goes.
+    if (this.reason === 'TOO_LARGE' || this.reason === 'TOO_MANY_QUEUES') return false;
     return (
       this.code === 'UNAVAILABLE' || this.code === 'RESOURCE_EXHAUSTED' || retryableReasons.has(this.reason)
     );

@@ -57,6 +57,7 @@ export interface Limits {
   readonly listExamined: number;
   /** The maximum number of events in one page of a task's history. */
   readonly historyEvents: number;
+  /** The maximum number of tasks that one stream watches. */
   readonly watchedTasks: number;
   readonly redriveItems: number;
   readonly maxAttempts: number;
@@ -98,15 +99,27 @@ export interface Limits {
    * storage, polls and list entries for ever.
    */
   readonly queuesPerTenant: number;
+  /** The maximum number of queues of one store that may be created by using a new queue name, over all tenants. */
+  readonly queues: number;
+  /** The maximum number of tenants of one store that may come into being by using a new tenant name. */
+  readonly tenants: number;
   readonly workerQueues: number;
   readonly workerTypes: number;
   /** The maximum number of tasks that are assigned to one worker stream and not settled yet. */
   readonly inFlightTasks: number;
   readonly claimWaitMs: number;
+  /** The maximum number of claim calls that wait for tasks on one node. */
+  readonly waitingClaims: number;
+  /** The maximum number of claim calls of one client identity that wait for tasks on one node. */
+  readonly waitingClaimsPerIdentity: number;
   /** The maximum number of open streams of one node. */
   readonly streams: number;
   /** The maximum number of open streams of one client identity on one node. */
   readonly streamsPerIdentity: number;
+  /** The maximum number of tasks that all streams of one node watch. */
+  readonly watches: number;
+  /** The maximum number of tasks that the streams of one client identity watch on one node. */
+  readonly watchesPerIdentity: number;
   /**
    * The maximum number of connections of one listener that are in their TLS handshake. A further connection closes the
    * oldest one.
@@ -117,10 +130,57 @@ export interface Limits {
    * the oldest one.
    */
   readonly handshakesPerAddress: number;
+  /** The maximum number of connections of one listener, beside those that are in their TLS handshake. */
+  readonly connections: number;
+  /** The maximum number of connections of one client identity to one listener. */
+  readonly connectionsPerIdentity: number;
+  /** The last connections of a listener, which an identity gets only while it has fewer than `connectionsOfReserve`. */
+  readonly connectionReserve: number;
+  readonly connectionsOfReserve: number;
+  /**
+   * The maximum number of connections of one listener beyond the limits of identities. Their calls are answered with the
+   * error before they are closed. A further connection closes the oldest one.
+   */
+  readonly surplusConnections: number;
+  /**
+   * The maximum number of connections of one listener whose peers have no identity that may make calls: the strangers. A
+   * further connection closes the oldest one.
+   */
+  readonly strangers: number;
+  /** The maximum number of strangers' connections from one IP address. A further connection closes the oldest one. */
+  readonly strangersPerAddress: number;
+  /** The maximum number of concurrent calls on one connection. */
+  readonly callsPerConnection: number;
+  readonly callsPerStranger: number;
+  /** How many bytes of one call a stranger may send before the server has read any of them. */
+  readonly strangerWindowBytes: number;
+  /** The maximum size of a stranger's message. Strangers may send only requests of health and reflection. */
+  readonly strangerMessageBytes: number;
+  /** The bytes that each open call counts in the next limits, beside its headers: the server's objects for the call. */
+  readonly callBytes: number;
+  /**
+   * The memory of one node, in bytes, for open calls and for messages that are being received. A call beyond it is
+   * refused; so is one beyond the share of its connection, of its identity, or of all strangers.
+   */
+  readonly receivingBytes: number;
+  readonly receivingBytesPerIdentity: number;
+  readonly receivingBytesPerConnection: number;
+  readonly receivingBytesOfStrangers: number;
+  /** The last bytes of `receivingBytes`, which an identity gets only while it has at most `receivingBytesOfReserve`. */
+  readonly receivingReserveBytes: number;
+  readonly receivingBytesOfReserve: number;
   /** How many bytes are buffered for one slow reader before its stream is closed. */
   readonly streamBufferBytes: number;
   /** A worker is given more tasks only while its stream has fewer unsent bytes than this. */
   readonly streamFillBytes: number;
+  /** Workers are given more tasks only while all streams of one node have fewer unsent bytes than this. */
+  readonly unsentBytes: number;
+  /** The workers of one client identity are given more tasks only while its streams have fewer unsent bytes than this. */
+  readonly unsentBytesPerIdentity: number;
+  /** The maximum number of bytes of results, messages and leases that were reported on streams and are not answered yet. */
+  readonly reportBytes: number;
+  /** The maximum number of such bytes of one client identity. */
+  readonly reportBytesPerIdentity: number;
   /** How many bytes of calls may wait for the store on one node before the node refuses submissions. */
   readonly storeQueueBytes: number;
   /**
@@ -176,16 +236,44 @@ export const limits: Limits = Object.freeze({
   endBeforeExpiryMs: hour,
   deliveryReceives: 50,
   queuesPerTenant: 1_000,
+  queues: 10_000,
+  tenants: 1_000,
   workerQueues: 64,
   workerTypes: 256,
   inFlightTasks: 4_096,
   claimWaitMs: 20 * second,
+  waitingClaims: 4_096,
+  waitingClaimsPerIdentity: 1_024,
   streams: 4_096,
   streamsPerIdentity: 1_024,
+  watches: 131_072,
+  watchesPerIdentity: 32_768,
   handshakes: 2_048,
   handshakesPerAddress: 1_024,
+  connections: 4_096,
+  connectionsPerIdentity: 1_024,
+  connectionReserve: 512,
+  connectionsOfReserve: 16,
+  surplusConnections: 64,
+  strangers: 256,
+  strangersPerAddress: 64,
+  callsPerConnection: 1_000,
+  callsPerStranger: 8,
+  strangerWindowBytes: 16_384,
+  strangerMessageBytes: 16_384,
+  callBytes: 16_384,
+  receivingBytes: 201_326_592,
+  receivingBytesPerIdentity: 67_108_864,
+  receivingBytesPerConnection: 33_554_432,
+  receivingBytesOfStrangers: 4_194_304,
+  receivingReserveBytes: 33_554_432,
+  receivingBytesOfReserve: 2_097_152,
   streamBufferBytes: 8_388_608,
   streamFillBytes: 2_097_152,
+  unsentBytes: 134_217_728,
+  unsentBytesPerIdentity: 67_108_864,
+  reportBytes: 134_217_728,
+  reportBytesPerIdentity: 67_108_864,
   storeQueueBytes: 67_108_864,
   recentClaimBytes: 4_194_304,
   heldCallBytes: 16_777_216,
@@ -240,6 +328,14 @@ export const timing = Object.freeze({
   /** The time in which a stopping server has ended, whatever its store and its clients do. */
   serverStopMs: 2 * second,
   claimRepeatMs: minute,
-  /** The time after which an unfinished TLS handshake is aborted. */
+  /** The time after which a connection is closed whose TLS handshake, or whose HTTP/2 handshake, has not ended. */
   handshakeMs: 5 * second,
+  /** The time after which a connection of HTTP/1.1 is closed that has not sent the headers of its request. */
+  headersMs: 10 * second,
+  /** The time in which the message of a call must have arrived, counted from its first byte or the call's headers. */
+  requestMs: 30 * second,
+  /** The life of a connection beyond the limits of its identity, in which its calls are answered with the error. */
+  surplusMs: second,
+  /** The longest life of the connection of a peer without an identity. Health checks take less time. */
+  strangerMs: 30 * second,
 });

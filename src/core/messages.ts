@@ -72,6 +72,12 @@ export interface AttemptReference {
   readonly fencingToken: number;
 }
 
+/** The report that the handler of an attempt was called, with the encoded lease as proof. */
+export interface BegunAttempt extends AttemptReference {
+  /** The encoded lease; no bytes if the worker sent none. */
+  readonly lease: Uint8Array;
+}
+
 export type WorkRequest =
   | {
       readonly kind: 'hello';
@@ -106,7 +112,7 @@ export type WorkRequest =
       readonly kind: 'received';
       readonly seq: number;
       readonly begun: readonly number[];
-      readonly attempts: readonly AttemptReference[];
+      readonly attempts: readonly BegunAttempt[];
       /** The leases of tasks that the worker kept from an earlier stream and has not begun. */
       readonly kept: readonly Uint8Array[];
     }

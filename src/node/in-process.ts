@@ -57,7 +57,7 @@ function beginCall(clock: Clock, identity: Identity, options: CallOptions): Abor
   signal?.addEventListener('abort', abandon);
   const cancelTimer =
     timeoutMs === undefined ? undefined : clock.after(timeoutMs, () => abort(timedOut(timeoutMs)));
-  const notAfterMs = timeoutMs === undefined ? undefined : clock.now() + timeoutMs;
+  const notAfterMs = timeoutMs === undefined ? undefined : clock.monotonic() + timeoutMs;
   return {
     context: { identity, notAfterMs, traceparent, signal: controller.signal },
     aborted,

@@ -59,7 +59,8 @@ export interface NodeOptions {
 export async function startNode({ engine, clock, log, ...rest }: NodeOptions): Promise<HoldfastNode> {
   const node = rest.node ?? `${hostname()}/${process.pid}`;
   const createQueues = rest.createQueues ?? true;
-  const running = await createService({ ...engine, node, clock, log, createQueues });
+  const mayLease = (): boolean => rest.duties?.fitness?.().fit ?? true;
+  const running = await createService({ ...engine, node, clock, log, createQueues, mayLease });
   rest.onQueueSettings?.(running.context.queues);
   const runtime = startRuntime(running, { version: packageVersion(), ...rest.duties });
   const api = createApi({ service: running.service, clock, log, node });
@@ -112,6 +113,7 @@ async function startOn(
   options: { readonly log: Log; readonly node?: string | undefined; readonly duties?: DutyOptions },
 ): Promise<HoldfastNode> {
   try {
+    if (options.duties?.takesPart !== false) await opened.check?.();
     return await startNode({ ...opened, ...options, duties: { ...opened.duties, ...options.duties } });
   } catch (thrown) {
     await opened.engine.close();

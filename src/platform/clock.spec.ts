@@ -49,6 +49,13 @@ describe('the system clock', () => {
     expect(order).toEqual(['promise', 'soon']);
   });
 
+  it('returns secrets of 8 bytes that never repeat', () => {
+    const secrets = Array.from({ length: 10_000 }, () => clock.secret());
+    for (const secret of secrets) expect(Buffer.from(secret, 'base64url')).toHaveLength(8);
+    expect(new Set(secrets).size).toBe(secrets.length);
+    expect(systemClock().secret()).not.toBe(systemClock().secret());
+  });
+
   it('returns random numbers from 0 to below 1', () => {
     const drawn = Array.from({ length: 100 }, () => clock.random());
     expect(Math.min(...drawn)).toBeGreaterThanOrEqual(0);

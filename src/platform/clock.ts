@@ -9,6 +9,7 @@ import { uuidV7 } from './uuid.ts';
  * several timers.
  */
 const longestTimerMs = 2 ** 31 - 1;
+const secretBytes = 8;
 
 function after(ms: number, run: () => void): () => void {
   let timer: NodeJS.Timeout;
@@ -23,24 +24,34 @@ function after(ms: number, run: () => void): () => void {
 
 /** Returns the clock of this machine, with its random numbers. Its timers do not keep the process alive. */
 export function systemClock(): Clock {
-  const pool = new Uint8Array(4_096);
+  const pool = Buffer.alloc(4_096);
   let used = pool.length;
   // Fetches random bytes in blocks of 4 KB, because a system call for 16 bytes costs as much as one for 4 KB.
-  const random = (bytes: Uint8Array): void => {
-    if (used + bytes.length > pool.length) {
+  const take = (count: number): number => {
+    if (used + count > pool.length) {
       randomFillSync(pool);
       used = 0;
     }
-    bytes.set(pool.subarray(used, used + bytes.length));
-    used += bytes.length;
+    used += count;
+    return used - count;
+  };
+  const random = (bytes: Uint8Array): void => {
+    const from = take(bytes.length);
+    bytes.set(pool.subarray(from, from + bytes.length));
+  };
+  const secret = (): string => {
+    const from = take(secretBytes);
+    return pool.toString('base64url', from, from + secretBytes);
   };
   return {
     now: Date.now,
+    machineNow: Date.now,
     monotonic: () => performance.now(),
     sleep: sleepOver(after),
     after,
     soon: (run) => void setImmediate(run),
     random: Math.random,
     uuid: uuidV7(Date.now, random),
+    secret,
   };
 }

@@ -1,111 +1,93 @@
-import type { Clock, Timekeeper, TimeSample } from '../ports/clock.ts';
-import { coarseOffset } from './coarse-offset.ts';
+import type { Clock, Timekeeper } from '../ports/clock.ts';
+import { type Bounds, offsetBounds } from './offset-bounds.ts';
+import { SteadyTime } from './steady-time.ts';
 
 export interface CorrectedClock extends Clock, Timekeeper {
   /**
-   * How far the machine's clock is ahead of the clock of the service (AWS), in ms. It is undefined before the
-   * first measurement.
+   * How far the machine's clock is ahead of the clock of the service (AWS), in ms: the middle of the range that the
+   * responses allow. It is undefined before the first measurement.
    */
   readonly offsetMs: number | undefined;
-  /** The number of fast responses that the offset is the median of, at most 20. It is 0 if all responses were slow. */
-  readonly samples: number;
+  /** The largest error of `offsetMs`, in ms. It is undefined before the first measurement. */
+  readonly errorMs: number | undefined;
   /**
-   * Whether the machine's clock is right enough for this node to sweep (to look for tasks whose time has
-   * come). It becomes false if the offset exceeds 2 s plus the measuring error, and true again if the offset
-   * is within 1.5 s plus that error.
+   * Whether the machine's clock is right enough for this node to sweep (to look for tasks whose time has come) and to give
+   * out leases. It becomes false if the machine's clock, or this one, is surely more than 2 s off, and true again once both
+   * may be within 1.5 s.
    */
   readonly fit: boolean;
   /** Calls `changed` after each change of `fit`, and returns a function that removes the callback. */
   onFitness(changed: () => void): () => void;
 }
 
-const mostSamples = 20;
-/**
- * The time in a response header is cut to whole seconds, so the service's clock is on average half a second
- * ahead of that time.
- */
-const halfMs = 500;
-/**
- * The longest time in ms that AWS may take to respond if the time in its response is to correct this clock exactly. A slower
- * response serves as an estimate until a faster one arrives.
- */
-const longestResponseMs = 1_000;
-/** The offset in ms above which the clock is corrected. A smaller offset may be a measuring error. */
-const correctFromMs = 500;
-/**
- * The correction of the clock ends if the offset falls below this fraction of the offset at which the correction
- * begins.
- */
-const correctUntilFraction = 0.5;
 const unfitFromMs = 2_000;
 const fitUntilMs = 1_500;
-/** How many responses in a row must contradict the median offset to replace it, as after the machine was suspended. */
-const contradictions = 3;
-const contradictsMs = 1_500;
+/** The difference in ms up to which two readings of the machine's clock count as equal: one of the readings has no fractions. */
+const readingMs = 2;
 
 /**
- * Returns a clock that is corrected by the times in a service's responses. The offset is the median of the fast
- * responses, or a coarse estimate if all responses are slow. The offset is kept relative to `monotonic`, so that a jump
- * of the machine's clock is noticed at once and does not move this clock.
+ * Returns a clock that is corrected by the times in a service's responses. The responses give bounds for the offset, as
+ * narrow as their durations allow. The clock follows the machine's clock as long as that is within the bounds, so that a
+ * right clock is never moved, and otherwise goes to the nearest bound. The bounds are relative to `monotonic`, so that a
+ * jump of the machine's clock is noticed at once and not followed. The clock never goes back (`SteadyTime`).
  */
 export function correctedClock(machine: Clock): CorrectedClock {
-  let differences: number[] = [];
-  let median = 0;
-  let isCorrecting = false;
+  const bounds = offsetBounds();
+  const steady = new SteadyTime();
+  /** The difference of this clock from `monotonic`, in ms. */
+  let differenceMs: number | undefined;
   let isFit = true;
   const listeners = new Set<() => void>();
 
-  const coarse = coarseOffset();
+  function nextDifferenceMs(monotonicMs: number): number {
+    const own = machine.now() - monotonicMs;
+    const allowed = bounds.at(monotonicMs);
+    const before = differenceMs ?? own;
+    if (allowed === undefined || beyondMs(own, allowed) === 0)
+      return Math.abs(own - before) < readingMs ? before : own;
+    return Math.min(Math.max(before, allowed.low), allowed.high);
+  }
 
-  /** Returns the service's time and the offset of the machine's clock, or undefined before the first measurement. */
-  function measured():
-    | { readonly serverMs: number; readonly offsetMs: number; readonly errorMs: number }
-    | undefined {
-    const found = differences.length > 0 ? { differenceMs: median, errorMs: 0 } : coarse.estimate;
-    if (found === undefined) return undefined;
-    const serverMs = machine.monotonic() + found.differenceMs;
-    return { serverMs, offsetMs: Math.round(machine.now() - serverMs), errorMs: found.errorMs };
+  function now(): number {
+    const monotonicMs = machine.monotonic();
+    differenceMs = nextDifferenceMs(monotonicMs);
+    return steady.at(monotonicMs, differenceMs);
+  }
+
+  function measured(): { readonly offsetMs: number; readonly errorMs: number } | undefined {
+    const monotonicMs = machine.monotonic();
+    const allowed = bounds.at(monotonicMs);
+    if (allowed === undefined) return undefined;
+    const { low, high } = allowed;
+    return {
+      offsetMs: Math.round(machine.now() - monotonicMs - (low + high) / 2),
+      errorMs: Math.ceil((high - low) / 2),
+    };
   }
 
   function updateFitness(): boolean {
-    const { offsetMs, errorMs } = measured() ?? { offsetMs: 0, errorMs: 0 };
+    now();
+    const monotonicMs = machine.monotonic();
+    const allowed = bounds.at(monotonicMs);
+    const offMs = allowed === undefined ? 0 : beyondMs(machine.now() - monotonicMs, allowed);
     const before = isFit;
-    isFit = Math.abs(offsetMs) <= (isFit ? unfitFromMs : fitUntilMs) + errorMs;
+    isFit = Math.max(offMs, steady.leadMs(monotonicMs)) <= (isFit ? unfitFromMs : fitUntilMs);
     if (isFit !== before) for (const changed of [...listeners]) changed();
     return isFit;
   }
 
-  function addSample(sample: TimeSample): void {
-    const { serverMs, requestedAtMs, receivedAtMs } = sample;
-    if (receivedAtMs - requestedAtMs > longestResponseMs) {
-      coarse.addSample(sample);
-      updateFitness();
-      return;
-    }
-    differences.push(serverMs + halfMs - (requestedAtMs + receivedAtMs) / 2);
-    const last = differences.slice(-contradictions);
-    const contradicted =
-      last.length < differences.length && last.every((one) => Math.abs(one - median) > contradictsMs);
-    differences = contradicted ? last : differences.slice(-mostSamples);
-    median = medianOf(differences);
-    updateFitness();
-  }
-
   return {
     ...machine,
-    now() {
-      const found = measured();
-      if (found === undefined) return machine.now();
-      const fromMs = Math.max(correctFromMs, found.errorMs);
-      isCorrecting = Math.abs(found.offsetMs) > (isCorrecting ? fromMs * correctUntilFraction : fromMs);
-      return isCorrecting ? Math.round(found.serverMs) : machine.now();
+    now,
+    addSample(sample) {
+      bounds.addSample(sample);
+      updateFitness();
     },
-    addSample,
     get offsetMs() {
       return measured()?.offsetMs;
     },
-    get samples() {
-      return differences.length;
+    get errorMs() {
+      return measured()?.errorMs;
     },
     get fit() {
       return updateFitness();
@@ -117,9 +99,7 @@ export function correctedClock(machine: Clock): CorrectedClock {
   };
 }
 
-function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
+/** Returns by how many ms a difference is outside of its bounds. */
+function beyondMs(differenceMs: number, { low, high }: Bounds): number {
+  return Math.max(0, low - differenceMs, differenceMs - high);
 }

@@ -116,6 +116,11 @@ export interface Broker {
    */
   delete(receiptHandles: readonly string[], expectedQueue?: QueueRef): Promise<readonly boolean[]>;
   /**
+   * Returns about how many messages the queue holds, hidden ones too. The method is absent if the broker's messages are part
+   * of the store.
+   */
+  approximateMessages?(queue: QueueRef): Promise<number>;
+  /**
    * Ends all waiting receive calls with an empty list and begins to end open polls, because the process stops. The other
    * calls still work. The method is absent if the broker polls nothing.
    */

@@ -8,6 +8,11 @@ export interface Clock {
    * `timing.clockGuardMs`.
    */
   now(): number;
+  /**
+   * Returns the time of the machine's own clock in ms since the epoch, without any correction. It is only for times that
+   * a library has taken from that clock or compares with it, such as the deadlines of grpc-js: `now` may differ by 20 s.
+   */
+  machineNow(): number;
   /** Returns the time in ms since an arbitrary start. It never goes back, so it is used to measure durations. */
   monotonic(): number;
   /**
@@ -27,6 +32,11 @@ export interface Clock {
   random(): number;
   /** Returns a time-ordered UUID (version 7). */
   uuid(): string;
+  /**
+   * Returns 8 random bytes as 11 characters of base64url. Unlike a number of `random`, nobody can compute them from earlier
+   * ones.
+   */
+  secret(): string;
 }
 
 /** The time of another clock, as one response of a service contained it, in whole seconds. */

@@ -7,11 +7,10 @@ import { HoldfastError } from '../core/errors.ts';
 import type { Priority } from '../core/priority.ts';
 import type { QueueRef } from '../core/queue-ref.ts';
 import { lapseReason, leaseExpiredAtMs } from '../core/task/decision.ts';
-import { dueAtMs, isEnded } from '../core/task/head.ts';
+import { isEnded } from '../core/task/head.ts';
 import type { Snapshot, TaskFilter, TaskId } from '../ports/task-store.ts';
 import { commitCommand, factsOf } from '../service/commit.ts';
 import type { ServiceContext } from '../service/context.ts';
-import { dispatch, isLowest } from '../service/hand-over.ts';
 import { readEach } from '../service/read-each.ts';
 import {
   addNote,
@@ -20,6 +19,7 @@ import {
   hourMs,
   unfinishedNotesOf,
 } from '../service/redrive/reconcile-notes.ts';
+import { isDispatchable, sendAgain, sentAtOnce } from '../service/redrive/send-again.ts';
 import type { FailedTasks } from './failed-tasks.ts';
 
 /** The queue that a reconcile pass examines, and the parts of the runtime that the pass uses. */
@@ -42,22 +42,20 @@ export interface AcceptanceRange {
 export type ExaminedCount = number | undefined;
 
 /**
- * Repairs one unfinished task: ends the task if its deadline or lifetime is over, else sends its dispatch message again
- * if the task has no valid lease and no due time ahead. A second dispatch message for a task does no harm, because each
- * claim is conditional.
+ * Ends an unfinished task if its deadline or lifetime is over. Returns true if the task's dispatch message is to be sent
+ * again: it has no valid lease and no due time ahead.
  */
-async function repair(context: ServiceContext, snapshot: Snapshot): Promise<void> {
+async function needsMessage(context: ServiceContext, snapshot: Snapshot): Promise<boolean> {
   const { head } = snapshot;
   const nowMs = context.clock.now();
-  if (isEnded(head)) return;
+  if (isEnded(head)) return false;
   if (head.state === 'waiting' && lapseReason(head, factsOf(context, snapshot), nowMs) !== undefined) {
     await commitCommand(context, snapshot, { kind: 'lapse' });
-    return;
+    return false;
   }
-  if (context.store.can.transactionalDispatch) return;
-  if (head.state === 'running' && nowMs < leaseExpiredAtMs(head)) return;
-  if (head.waitUntilMs !== undefined && (dueAtMs(head) ?? 0) > nowMs) return;
-  if (await isLowest(context, snapshot)) await dispatch(context, snapshot, head.version, 'again');
+  if (context.store.can.transactionalDispatch) return false;
+  if (head.state === 'running' && nowMs < leaseExpiredAtMs(head)) return false;
+  return isDispatchable(snapshot, nowMs);
 }
 
 /** After so many failures in a row at one priority, a reconcile pass no longer tries the tasks of that priority. */
@@ -68,6 +66,7 @@ class ReconcilePass {
   readonly #pass: PassContext;
   readonly #failures = new Map<Priority, number>();
   #failed = 0;
+  #sent = 0;
   #first: { readonly id: TaskId; readonly err: unknown } | undefined;
 
   constructor(pass: PassContext) {
@@ -75,37 +74,75 @@ class ReconcilePass {
   }
 
   /**
-   * Examines the task. If too many tasks of the same priority failed in a row, the task is left to the next retry of
-   * failed tasks instead.
+   * Examines the tasks, some at once. If too many tasks of a priority failed in a row, its further tasks are left to the next
+   * retry of failed tasks instead.
    */
-  async examineUnlessFailing(snapshot: Snapshot): Promise<void> {
+  async examineUnlessFailing(snapshots: readonly Snapshot[]): Promise<void> {
     const { context, queue, failedTasks } = this.#pass;
-    // Failures are counted by priority, because each priority has its own SQS queue and perhaps only one of these SQS
-    // queues is missing.
-    const failures = this.#failures.get(snapshot.submission.options.priority) ?? 0;
-    if (failures < mostFailures) await this.examine(snapshot);
-    else failedTasks.skipped(snapshot.id, queue, context.clock.now());
-  }
-
-  async examine(snapshot: Snapshot): Promise<void> {
-    const { context, queue, failedTasks, alive } = this.#pass;
-    const { id, submission } = snapshot;
-    const { priority } = submission.options;
-    alive();
-    try {
-      await repair(context, snapshot);
-      this.#failures.delete(priority);
-      failedTasks.succeeded(id);
-    } catch (err) {
-      this.#first ??= { id, err };
-      this.#failures.set(priority, (this.#failures.get(priority) ?? 0) + 1);
-      this.#failed++;
-      failedTasks.failed(id, queue, context.clock.now());
+    for (let from = 0; from < snapshots.length; from += sentAtOnce) {
+      const tried: Snapshot[] = [];
+      for (const snapshot of snapshots.slice(from, from + sentAtOnce)) {
+        // Failures are counted by priority, because each priority has its own SQS queue and perhaps only one of these SQS
+        // queues is missing.
+        const failures = this.#failures.get(snapshot.submission.options.priority) ?? 0;
+        if (failures < mostFailures) tried.push(snapshot);
+        else failedTasks.skipped(snapshot.id, queue, context.clock.now());
+      }
+      await this.#examineSome(tried);
     }
   }
 
-  /** Logs one line for all tasks that the reconcile pass could not repair. */
-  logFailures(): void {
+  async examine(snapshots: readonly Snapshot[]): Promise<void> {
+    for (let from = 0; from < snapshots.length; from += sentAtOnce)
+      await this.#examineSome(snapshots.slice(from, from + sentAtOnce));
+  }
+
+  /** Examines at most `sentAtOnce` tasks at once; their dispatch messages share calls to SQS, ten in each. */
+  async #examineSome(snapshots: readonly Snapshot[]): Promise<void> {
+    const { context, alive } = this.#pass;
+    if (snapshots.length === 0) return;
+    alive();
+    const needs = await Promise.allSettled(snapshots.map((one) => needsMessage(context, one)));
+    const lost = snapshots.filter((_, i) => needs[i]?.status === 'fulfilled' && needs[i].value);
+    const results = new Map<TaskId, unknown>();
+    for (const [i, result] of (await sendAgain(context, lost)).entries()) {
+      if (result === 'sent') this.#sent++;
+      results.set(lost[i]?.id ?? '', result instanceof HoldfastError ? result : undefined);
+    }
+    for (const [i, snapshot] of snapshots.entries()) {
+      const need = needs[i];
+      this.#examined(snapshot, need?.status === 'rejected' ? need.reason : results.get(snapshot.id));
+    }
+    alive();
+  }
+
+  #examined({ id, submission }: Snapshot, err: unknown): void {
+    const { context, queue, failedTasks } = this.#pass;
+    const { priority } = submission.options;
+    if (err === undefined) {
+      this.#failures.delete(priority);
+      failedTasks.succeeded(id);
+      return;
+    }
+    this.#first ??= { id, err };
+    this.#failures.set(priority, (this.#failures.get(priority) ?? 0) + 1);
+    this.#failed++;
+    failedTasks.failed(id, queue, context.clock.now());
+  }
+
+  /**
+   * Logs how many dispatch messages were sent again, since these tasks wait for longer than ten minutes: their messages were
+   * lost, or the workers do not keep up.
+   */
+  #logSent(): void {
+    if (this.#sent === 0) return;
+    const { context, queue } = this.#pass;
+    context.log.info({ ...queue, sent: this.#sent }, 'sent the dispatch messages of waiting tasks again');
+  }
+
+  /** Logs one line for all dispatch messages that were sent, and one for all tasks that the pass could not repair. */
+  logResults(): void {
+    this.#logSent();
     if (this.#first === undefined) return;
     const { context, queue } = this.#pass;
     const { id: task_id, err } = this.#first;
@@ -122,11 +159,13 @@ export async function retryFailed(pass: PassContext): Promise<void> {
   if (ids.length === 0) return;
   const examination = new ReconcilePass(pass);
   const read = await readEach(ids, (some) => context.store.read(some, nowMs));
+  const found: Snapshot[] = [];
   for (const [i, one] of read.entries()) {
     if (one === undefined || one instanceof HoldfastError) failedTasks.succeeded(ids[i] ?? '');
-    else await examination.examine(one);
+    else found.push(one);
   }
-  examination.logFailures();
+  await examination.examine(found);
+  examination.logResults();
 }
 
 async function examineRange(
@@ -143,10 +182,8 @@ async function examineRange(
     alive();
     const limit = context.store.limits.pageItems;
     const page = await context.store.list(filter, { limit, cursor, nowMs: context.clock.now() });
-    for (const snapshot of page.items) {
-      onUnfinished(snapshot);
-      await examination.examineUnlessFailing(snapshot);
-    }
+    for (const snapshot of page.items) onUnfinished(snapshot);
+    await examination.examineUnlessFailing(page.items);
     examined += page.examined;
     cursor = page.cursor;
     if (signal.aborted) return undefined;
@@ -179,7 +216,7 @@ export async function firstPass(pass: PassContext, range: AcceptanceRange): Prom
   const unfinished = new UnfinishedByHour();
   const examination = new ReconcilePass(pass);
   const examined = await examineRange(pass, range, examination, unfinished.add);
-  examination.logFailures();
+  examination.logResults();
   for (const { hour, ids } of unfinished.notes) await addNote(context, queue, hour, ids);
   return examined;
 }
@@ -202,17 +239,17 @@ async function examineNote(
   };
   if (ids === undefined) return examineRange(pass, part, examination, onUnfinished);
   pass.alive();
-  let examined = 0;
   const nowMs = context.clock.now();
+  const within: Snapshot[] = [];
   for (const snapshot of await readEach(ids, (some) => context.store.read(some, nowMs))) {
     if (snapshot === undefined || snapshot instanceof HoldfastError) continue;
     const { acceptedAtMs } = snapshot.submission;
     if (acceptedAtMs < part.fromMs || acceptedAtMs >= part.untilMs) continue;
-    examined++;
+    within.push(snapshot);
     onUnfinished(snapshot);
-    await examination.examineUnlessFailing(snapshot);
   }
-  return examined;
+  await examination.examineUnlessFailing(within);
+  return within.length;
 }
 
 const allTime: AcceptanceRange = { fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
@@ -254,7 +291,7 @@ export async function laterPass(
   }
   const unfinished = await stillUnfinished(pass, carried.notes);
   await carryForward(context, queue, Math.floor(context.clock.now() / hourMs), unfinished);
-  examination.logFailures();
+  examination.logResults();
   return examined;
 }
 

@@ -181,6 +181,25 @@ describe('the reconciler', () => {
     expect(await daysOf(ids[0] ?? '', 1, 15)).toEqual([1, 13, 14]);
   });
 
+  it('sends lost dispatch messages fifty at once, and skips a priority after ten failures in a row', async () => {
+    const { context, failingTasks, ids, at } = await startTestNode(100);
+    const send = context.broker.send.bind(context.broker);
+    const sizes: number[] = [];
+    Object.assign(context.broker, {
+      send: (messages: readonly DispatchMessage[]) => {
+        sizes.push(messages.length);
+        return send(messages);
+      },
+    });
+    expect((await at(10 * minuteMs + 1)).sort()).toEqual([...ids].sort());
+    expect(sizes).toEqual([50, 50]);
+    for (const id of ids) failingTasks.add(id);
+    sizes.length = 0;
+    await at(dayMs + hourMs);
+    expect(sizes[0]).toBe(50);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(150);
+  });
+
   it('reconciles the other queues while one queue fails, and retries that queue later', async () => {
     const { service, unreachableQueues, ids, at } = await startTestNode(2);
     const other = { tenant, queue: 'z' };

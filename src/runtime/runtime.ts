@@ -6,6 +6,7 @@ import { type Loop, startLoop } from './loop.ts';
 import { type DutyOptions, dutiesOf } from './nodes/duties.ts';
 import { checkWorkersMs, WorkerAnnouncer } from './nodes/worker-announcer.ts';
 import { QueueBackoff, reconcile } from './reconcile.ts';
+import { LaneReleaser } from './release-lanes.ts';
 import { Sweeper } from './sweep.ts';
 import { within } from './within.ts';
 
@@ -60,10 +61,15 @@ export function startRuntime({ context, settled }: RunningService, options: Duty
   );
   if (options.takesPart !== false) {
     const remembered = { queueBackoff: new QueueBackoff(), failedTasks: new FailedTasks() };
+    const laneReleaser = new LaneReleaser(context);
     loops.push(
       loop('reconcile', timing.reconcileMs, async (signal, alive) => {
         await membership?.firstBeatDone;
         return reconcile(context, signal, { isMine: duties.reconciles, ...remembered, alive });
+      }),
+      loop('release lanes', timing.sweepMs, async (signal) => {
+        await membership?.firstBeatDone;
+        return laneReleaser.round(signal, duties.reconciles);
       }),
     );
   }

@@ -8,7 +8,7 @@ import type { TaskStore } from '../ports/task-store.ts';
 import type { QueueSettings } from './admin/queue-settings.ts';
 import type { LeaseGrace } from './claim/lease-grace.ts';
 import type { RedriveNotes } from './redrive/redrive-notes.ts';
-import type { Rebalance } from './session/rebalance.ts';
+import type { Rebalance } from './reserved/rebalance.ts';
 import type { Sessions } from './session/sessions.ts';
 import type { HeldLeases } from './settle/held-leases.ts';
 import type { ChangeFeed } from './watch/change-feed.ts';
@@ -41,6 +41,11 @@ export interface ServiceContext {
   readonly sessions: Sessions;
   readonly rebalance: Rebalance;
   readonly redriveNotes: RedriveNotes;
+  /**
+   * Returns false while this node may give out no leases, because its clock differs too much from the store's. It still
+   * settles and renews.
+   */
+  mayLease(): boolean;
   /**
    * Tracks background work, which continues after the caller has its response, for example the dispatch of
    * the next task of a lane. A drain of the node waits for such work. A failure of the work is logged under

@@ -14,10 +14,11 @@ import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
 import { drainDeadLetters } from './redrive/drain-dead-letters.ts';
+import { redispatch } from './redrive/redispatch.ts';
 import { redrive, redriveMany } from './redrive/redrive.ts';
 import { RedriveNotes } from './redrive/redrive-notes.ts';
+import { Rebalance } from './reserved/rebalance.ts';
 import type { Service } from './service.ts';
-import { Rebalance } from './session/rebalance.ts';
 import { openSession } from './session/session.ts';
 import { createSessions } from './session/sessions.ts';
 import { heartbeat } from './settle/heartbeat.ts';
@@ -25,7 +26,8 @@ import { createHeldLeases } from './settle/held-leases.ts';
 import { settle } from './settle/settle.ts';
 import { submit } from './submit/submit.ts';
 import { createChangeFeed } from './watch/change-feed.ts';
-import { get, getByKey, history, list, verify, view, watch } from './watch/query.ts';
+import { get, getByKey, history, list, verify, view } from './watch/query.ts';
+import { StreamWatches } from './watch/task-watches.ts';
 import { WatchedTasks } from './watch/watched-tasks.ts';
 
 export interface ServiceOptions {
@@ -45,6 +47,8 @@ export interface ServiceOptions {
   readonly log: Log;
   /** True if a queue is created at its first use; false if it must be configured beforehand. */
   readonly createQueues: boolean;
+  /** Returns false while the node may give out no leases. Default: it always may. */
+  readonly mayLease?: (() => boolean) | undefined;
 }
 
 /** The service, with the context that the background loops of the node (sweep, reconciler …) use. */
@@ -73,6 +77,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     );
   const context: ServiceContext = {
     ...options,
+    mayLease: options.mayLease ?? (() => true),
     processId: options.clock.uuid(),
     queues,
     changeFeed: feed,
@@ -108,11 +113,12 @@ function serviceOf(context: ServiceContext): Service {
     list: (filter, page) => list(context, filter, page),
     history: (tenant, id, fromVersion) => history(context, tenant, id, fromVersion),
     verify: (tenant, id) => verify(context, tenant, id),
-    watch: (tenant, id, fromVersion, signal) => watch(context, tenant, id, fromVersion, signal),
+    watchTasks: (changed) => new StreamWatches(context, changed),
     cancel: async (tenant, id, by) => view(context, await cancel(context, tenant, id, by), false),
     redrive: async (tenant, id, actor) => view(context, await redrive(context, tenant, id, actor), false),
     redriveMany: (request) => redriveMany(context, request),
     drainDeadLetters: (request) => drainDeadLetters(context, request),
+    redispatch: (request) => redispatch(context, request),
     openSession: (hello, sink) => openSession(context, hello, sink),
     settle: (items, to) => settle(context, items, to),
     heartbeat: (items, from) => heartbeat(context, items, from),

@@ -39,6 +39,19 @@ export function contended(id: string): HoldfastError {
   });
 }
 
+/** Returns the error for a lease of the task's current claim that this claim did not give out. */
+export function foreignLease(id: string): HoldfastError {
+  return new HoldfastError(
+    'INVALID_ARGUMENT',
+    'BAD_FIELD',
+    `No claim of task '${id}' has given out this lease.`,
+    {
+      taskId: id,
+      help: 'Send the lease back exactly as the assignment had it.',
+    },
+  );
+}
+
 function precondition(
   reason:
     | 'TASK_ENDED'

@@ -6,7 +6,7 @@
 import type { HoldfastError } from '../core/errors.ts';
 import type {
   Assignment,
-  AttemptReference,
+  BegunAttempt,
   CancelCause,
   HandledTypeMessage,
   HeartbeatAnswer,
@@ -22,6 +22,7 @@ import type { Scope } from '../core/submission/submission.ts';
 import type { TaskEvent } from '../core/task/event.ts';
 import type { Progress, ShownState } from '../core/task/head.ts';
 import type { HistoryVerification, QueueCounts, Snapshot, TaskFilter } from '../ports/task-store.ts';
+import type { QueueChange } from './admin/queue-settings.ts';
 
 /** A task's snapshot, with the task's result and the id of the task that blocks it in its lane. */
 export interface TaskDetails {
@@ -55,6 +56,23 @@ export type WatchUpdate =
       readonly state: ShownState;
     }
   | { readonly kind: 'progress'; readonly progress: Progress };
+
+/** An update of a task that a stream watches, or the error with which the watch of that task has ended. */
+export type WatchedUpdate =
+  | { readonly id: string; readonly update: WatchUpdate; readonly error?: undefined }
+  | { readonly id: string; readonly error: HoldfastError; readonly update?: undefined };
+
+/** The watches of one stream: many tasks, whose updates the stream takes as fast as its client reads them. */
+export interface TaskWatches {
+  /** The number of watched tasks that have not ended, or whose last updates were not taken. */
+  readonly count: number;
+  /** Begins to watch a task. The events after the version `fromVersion` come first, then each new event. */
+  add(tenant: string, id: string, fromVersion: number): void;
+  /** Returns the next update of one of the tasks, which take turns; undefined if there is none now. */
+  take(): WatchedUpdate | undefined;
+  /** Ends all watches. Idempotent. */
+  close(): void;
+}
 
 export interface WorkerHello {
   readonly tenant: string;
@@ -106,7 +124,7 @@ export interface Session {
    * Records the attempts whose handlers the worker calls now: by their places in the order of assignment of this
    * session (from 1), or, for tasks of an earlier session, by name.
    */
-  begun(places: readonly number[], attempts: readonly AttemptReference[]): void;
+  begun(places: readonly number[], attempts: readonly BegunAttempt[]): void;
   /** Takes the leases of tasks that the worker kept from an earlier session and whose handlers it has not called. */
   kept(leases: readonly Uint8Array[]): void;
   /** Records that the worker is alive although it has nothing to say. */
@@ -230,6 +248,35 @@ export interface DrainedDeadLetters extends QueueRef {
   readonly isComplete: boolean;
 }
 
+export interface RedispatchRequest {
+  readonly queue: QueueRef;
+  /** True if tasks are only counted and nothing is sent. */
+  readonly dryRun: boolean;
+  /** This signal ends the work after the current batch. */
+  readonly signal: AbortSignal;
+  /** Called after each page of tasks with the counts until then. */
+  onProgress?(counts: Pick<Redispatched, 'examined' | 'needed' | 'sent' | 'failed'>): void;
+}
+
+/** The result of sending the dispatch messages of a queue's tasks again. */
+export interface Redispatched extends QueueRef {
+  /** How many tasks of the queue were examined, ended ones too. */
+  readonly examined: number;
+  /**
+   * The messages that there must be: one for each unfinished task that waits for no time ahead and is the first of its lane, or
+   * in none.
+   */
+  readonly needed: number;
+  readonly sent: number;
+  readonly failed: number;
+  /** The first error of a message that could not be sent. */
+  readonly error: HoldfastError | undefined;
+  /** About how many messages the SQS queues held before, as SQS said. Undefined if the broker cannot know. */
+  readonly messages: number | undefined;
+  /** False if the work was interrupted. */
+  readonly isComplete: boolean;
+}
+
 export interface QueueView extends QueueRef {
   readonly paused: boolean;
   readonly onDead: 'release' | 'hold';
@@ -280,7 +327,7 @@ export interface KnownWorkers {
 export interface Service {
   /**
    * Submits a batch of tasks. Returns one result per item, in order. Fails with DEADLINE_EXCEEDED if the commit has not
-   * begun by `notAfterMs`.
+   * begun by `notAfterMs`, a time of the clock's `monotonic`.
    */
   submit(
     target: QueueRef,
@@ -294,11 +341,8 @@ export interface Service {
   history(tenant: string, id: string, fromVersion: number): Promise<readonly TaskEvent[]>;
   /** Checks that a task's history was not altered. Rejects with FAILED_PRECONDITION if the store keeps no hash chain. */
   verify(tenant: string, id: string): Promise<HistoryVerification>;
-  /**
-   * Yields the task's events after the version `fromVersion`, then each new event, until the task ends or the signal is
-   * aborted.
-   */
-  watch(tenant: string, id: string, fromVersion: number, signal: AbortSignal): AsyncIterable<WatchUpdate>;
+  /** Returns the watches of one stream. `changed` is called when `take` may have an update again. */
+  watchTasks(changed: () => void): TaskWatches;
   cancel(
     tenant: string,
     id: string,
@@ -312,6 +356,12 @@ export interface Service {
    */
   drainDeadLetters(request: DrainDeadLettersRequest): Promise<readonly DrainedDeadLetters[]>;
 
+  /**
+   * Sends a dispatch message for each unfinished task of a queue, on an operator's request, after messages were lost. Rejects
+   * with FAILED_PRECONDITION if the engine's messages are part of its store.
+   */
+  redispatch(request: RedispatchRequest): Promise<Redispatched>;
+
   openSession(hello: WorkerHello, sink: SessionSink): Session;
   settle(items: readonly Settlement[], context: SettleContext): Promise<SettleAnswer>;
   heartbeat(items: readonly HeartbeatItem[], context: ReportContext): Promise<readonly HeartbeatAnswer[]>;
@@ -319,11 +369,8 @@ export interface Service {
 
   queues(tenant: string): Promise<readonly QueueView[]>;
   queue(ref: QueueRef): Promise<QueueView>;
-  updateQueue(
-    ref: QueueRef,
-    change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
-    actor: string,
-  ): Promise<QueueView>;
+  /** Changes a queue's configuration. Rejects with QUEUE_UNKNOWN if the queue does not exist and `create` is not set. */
+  updateQueue(ref: QueueRef, change: QueueChange, actor: string): Promise<QueueView>;
   /**
    * Lists the workers of a queue, or of all queues if `queue` is undefined. The workers of other nodes are listed as those
    * nodes last announced them, at most three minutes ago.

@@ -33,6 +33,15 @@ export function randomBytesOf(random: () => number): (bytes: Uint8Array) => void
   };
 }
 
+/** Returns a source of the 8 bytes of `Clock.secret`. */
+export function secretsOf(fill: (bytes: Uint8Array) => void): () => string {
+  const bytes = Buffer.alloc(8);
+  return () => {
+    fill(bytes);
+    return bytes.toString('base64url');
+  };
+}
+
 /** Creates the clock of a process on the given clock, which all processes share. */
 export function processClock(shared: Clock, offsetMs: number): ProcessClock {
   let offset = offsetMs;
@@ -71,6 +80,7 @@ export function processClock(shared: Clock, offsetMs: number): ProcessClock {
 
   return {
     now,
+    machineNow: now,
     monotonic: () => shared.monotonic() - behindMs(),
     after,
     sleep: sleepOver(after),
@@ -80,6 +90,7 @@ export function processClock(shared: Clock, offsetMs: number): ProcessClock {
       now,
       randomBytesOf(() => shared.random()),
     ),
+    secret: () => shared.secret(),
     jump(ms) {
       offset += ms;
     },

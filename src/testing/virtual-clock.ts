@@ -1,7 +1,7 @@
 import { sleepOver } from '../platform/sleep.ts';
 import { uuidV7 } from '../platform/uuid.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type ProcessClock, processClock, randomBytesOf } from './process-clock.ts';
+import { type ProcessClock, processClock, randomBytesOf, secretsOf } from './process-clock.ts';
 import { seededRandom } from './random.ts';
 import { type Timer, Timers } from './timers.ts';
 
@@ -60,6 +60,7 @@ function nodeTurn(): Promise<void> {
 class Virtual implements VirtualClock {
   readonly sleep: Clock['sleep'];
   readonly uuid: () => string;
+  readonly secret: () => string;
   readonly random: () => number;
   readonly #driven: boolean;
   readonly #pick: (n: number) => number;
@@ -79,9 +80,15 @@ class Virtual implements VirtualClock {
     this.#pick = options.shuffle === true ? (n) => Math.floor(order() * n) : () => 0;
     this.sleep = sleepOver((ms, run) => this.after(ms, run));
     this.uuid = uuidV7(() => this.#nowMs, randomBytesOf(this.random));
+    // The secrets have a random stream of their own too, for the same reason.
+    this.secret = secretsOf(randomBytesOf(seededRandom((options.seed ?? 1) ^ 0x1ea5e)));
   }
 
   now(): number {
+    return this.#nowMs;
+  }
+
+  machineNow(): number {
     return this.#nowMs;
   }
 

@@ -65,13 +65,21 @@ test('a machine clock that is a minute ahead is corrected to within half a secon
   machine.move(60_000);
   const clock = correctedClock(machine);
   const { registry, close } = engine(clock, (sample) => clock.addSample(sample));
-  for (let i = 0; i < 20; i++) {
-    await registry.get('spec', 'none');
-    await machine.sleep(37);
-  }
+  // A response narrows the range of possible offsets by no more than its own duration allows: a busy machine needs more
+  // of them than the twenty of an idle one.
+  await expect
+    .poll(
+      async () => {
+        await registry.get('spec', 'none');
+        return clock.errorMs;
+      },
+      { interval: 37, timeout: 20_000 },
+    )
+    .toBeLessThan(250);
   expect(clock.fit).toBe(false);
-  expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(600);
-  expect(Math.abs(clock.now() - Date.now())).toBeLessThan(600);
+  expect(Math.abs((clock.offsetMs ?? 0) - 60_000)).toBeLessThan(500);
+  // The clock does not step back to a narrower range: it runs slower for at most two seconds.
+  await expect.poll(() => Math.abs(clock.now() - Date.now()), { timeout: 5_000 }).toBeLessThan(500);
   await close();
 });
 
@@ -83,9 +91,8 @@ test('a machine clock that is an hour ahead is corrected and reported as unfit, 
   const clock = correctedClock(machine);
   const { registry, close } = engine(clock, (sample) => clock.addSample(sample), proxy.url);
   await registry.get('spec', 'none');
-  expect(clock.samples).toBe(0);
   expect(clock.fit).toBe(false);
-  // The error of the corrected clock is half the response time plus half a second, because the Date header has whole
+  // The error of the corrected clock is at most the response time plus a second, because the Date header has whole
   // seconds. The limit of 10 s allows for a busy machine.
   expect(Math.abs(clock.now() - Date.now())).toBeLessThan(10_000);
   await close();

@@ -114,7 +114,14 @@ test('of two workers that claim one task at the same time, the loser gets the na
   const { fixture } = engine;
   const task = await fixture.accept();
   const claims = ['ann', 'bob'].map((worker) => {
-    const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true, begins: true } as const;
+    const claim = {
+      kind: 'claim',
+      worker,
+      leaseMs: 30_000,
+      leaseSecret: '',
+      lowest: true,
+      begins: true,
+    } as const;
     return fixture.append(fixture.transition(task, claim));
   });
   const outcomes = await Promise.all(claims);

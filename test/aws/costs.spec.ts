@@ -42,7 +42,14 @@ async function claimAsSubmitted(engine: EngineOnTable, task: Snapshot): Promise<
   const { fixture } = engine;
   const [seen] = (await fixture.store.readAsSubmitted?.([task.id], fixture.now)) ?? [];
   if (seen === undefined) throw new Error('no task');
-  const claim = { kind: 'claim', worker, leaseMs: 30_000, lowest: true, begins: true } as const;
+  const claim = {
+    kind: 'claim',
+    worker,
+    leaseMs: 30_000,
+    leaseSecret: '',
+    lowest: true,
+    begins: true,
+  } as const;
   const change = fixture.transition(seen, claim);
   const outcome = await fixture.append(change);
   if (outcome.kind !== 'done') throw new Error(outcome.kind);

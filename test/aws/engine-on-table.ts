@@ -19,9 +19,11 @@ export function engineClock(clock: VirtualClock): Clock {
   const { sleep } = systemClock();
   return {
     now: () => clock.now(),
+    machineNow: () => clock.machineNow(),
     monotonic: () => clock.monotonic(),
     random: () => clock.random(),
     uuid: () => clock.uuid(),
+    secret: () => clock.secret(),
     after: (ms, run) => clock.after(ms, run),
     soon: (run) => clock.soon(run),
     sleep,

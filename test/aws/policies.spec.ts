@@ -6,7 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { UpdateTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
 import { GetQueueUrlCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { expect, onTestFinished, test } from 'vitest';
-import { sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
+import { prefixFault, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
 import { holdfast } from '../cli/command-server.ts';
 import { clientOf, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
@@ -55,27 +55,37 @@ test('the IAM policy for servers and workers allows exactly the actions in their
   expect(allowed(running, 'sqs')).toEqual(sqs);
 });
 
-test('the IAM policy for operators allows exactly the actions that docs/aws.md lists for aws init and dlq drain', () => {
-  const [init, drain] = [row('`aws init`'), row('`dlq drain`')];
-  expect(allowed(operating, 'dynamodb')).toEqual(sorted([...init.dynamodb, ...drain.dynamodb]));
-  expect(allowed(operating, 'sqs')).toEqual(sorted([...init.sqs, ...drain.sqs]));
+test('the IAM policy for operators allows exactly the actions that docs/aws.md lists for aws init, dlq drain and queues redispatch', () => {
+  const rows = [row('`aws init`'), row('`dlq drain`'), row('`queues redispatch`')];
+  expect(allowed(operating, 'dynamodb')).toEqual(sorted(rows.flatMap(({ dynamodb }) => dynamodb)));
+  expect(allowed(operating, 'sqs')).toEqual(sorted(rows.flatMap(({ sqs }) => sqs)));
 });
 
-test('the IAM policies name the table, its indexes and all SQS queues with the prefix', () => {
+test('the IAM policies name the table, its indexes and the SQS queues with the prefix', () => {
   expect(policies).toHaveLength(2);
   for (const { Version, Statement } of policies) {
     expect(Version).toBe('2012-10-17');
     expect(Statement.map(({ Effect }) => Effect)).toEqual(['Allow', 'Allow']);
     const table = 'arn:aws:dynamodb:eu-central-1:123456789012:table/jobs';
     expect(Statement[0]?.Resource).toEqual([table, `${table}/index/*`]);
-    expect(Statement[1]?.Resource).toBe('arn:aws:sqs:eu-central-1:123456789012:jobs-*');
+    expect(Statement[1]?.Resource).toBe('arn:aws:sqs:eu-central-1:123456789012:jobs__*');
   }
+});
+
+test('the IAM policies for `jobs` reach the SQS queues of the installation `jobs`, and none of an installation with a similar prefix', () => {
+  const reached = policies.map(({ Statement }) => String(Statement[1]?.Resource).replace(/^.*:/, ''));
+  const reaches = (name: string) =>
+    reached.map((pattern) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name));
   const queue = { tenant: 'acme', queue: 'mail' };
-  for (const { name, deadName } of sqsQueuesOf('jobs', queue)) {
-    for (const one of [name, deadName]) expect(one).toMatch(/^jobs-/);
+  const all = ['high', 'normal', 'low'] as const;
+  const namesOf = (prefix: string) =>
+    sqsQueuesOf(prefix, queue, all).flatMap(({ name, deadName }) => [name, deadName]);
+  for (const name of namesOf('jobs')) expect(reaches(name)).toEqual([true, true]);
+  const others = ['jobs-2', 'jobs_2', 'jobs2', 'jobs-acme', 'job', 'my-jobs', 'Jobs'];
+  for (const prefix of others) {
+    expect(prefixFault(prefix)).toBeUndefined();
+    for (const name of namesOf(prefix)) expect(reaches(name)).toEqual([false, false]);
   }
-  const [long] = sqsQueuesOf('a.prefix-that-is-too-long', queue);
-  expect(long?.name).toMatch(/^a_prefix-that-is-acme-/);
 });
 
 test('the two IAM policies together allow exactly the AWS commands that the sources send', () => {

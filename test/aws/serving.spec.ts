@@ -105,8 +105,8 @@ test('a server logs each missing SQS queue once at the start and starts neverthe
       .map(({ sqs_queue }) => sqs_queue)
       .sort(),
   ).toEqual([
-    expect.stringMatching(/^wrong-default-mail-.*-high\.fifo$/),
-    expect.stringMatching(/^wrong-default-mail-.*-normal\.fifo$/),
+    expect.stringMatching(/^wrong__default-mail-.*-high\.fifo$/),
+    expect.stringMatching(/^wrong__default-mail-.*-normal\.fifo$/),
   ]);
   expect(lines()[0]).toMatchObject({
     tenant: 'default',

@@ -4,6 +4,7 @@ import { silentLog } from '../../src/ports/log.ts';
 import { createService } from '../../src/service/create-service.ts';
 import type { WatchUpdate } from '../../src/service/service.ts';
 import { externalMemory } from '../../src/testing/external-broker.ts';
+import { watchOf } from '../fixtures/watch-of.ts';
 import { type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { type EngineOnTable, noise, openEngineOnTable } from './engine-on-table.ts';
 
@@ -32,7 +33,7 @@ test('all watchers of a task on one node share each read of the task head, which
     const { tenant } = task.submission.scope;
     const done = (async () => {
       const { signal } = new AbortController();
-      for await (const update of service.watch(tenant, task.id, 0, signal)) updates.push(update);
+      for await (const update of watchOf(service, tenant, task.id, 0, signal)) updates.push(update);
     })();
     return { updates, done };
   });

@@ -77,7 +77,9 @@ const startGoodWorker = () =>
 const kindsAfterLostLease = ['submitted', 'claimed', 'leaseExpired', 'claimed', 'succeeded'];
 
 describe('a handler that ends or blocks its process', () => {
-  it('counts as a lost worker of each task that runs in the process and uses no attempt, and another worker completes the tasks', async () => {
+  it('counts as a lost worker of each task that runs in the process and uses no attempt, and another worker completes the tasks', {
+    timeout: 60_000,
+  }, async () => {
     const ends: readonly (readonly [Misbehaviour, number])[] = [
       ['exit', 3],
       ['exit at once', 3],
@@ -86,8 +88,11 @@ describe('a handler that ends or blocks its process', () => {
     ];
     const tasks: Awaited<ReturnType<typeof submit>>[] = [];
     for (const [deed, status] of ends) {
-      tasks.push(await submit('hang'), await submit(deed));
       await using worker = startMisbehavingWorker();
+      const neighbour = await submit('hang');
+      // The server may give the task to the stream of the previous worker first, whose end it has not noticed yet.
+      await expect.poll(async () => (await neighbour.status()).state, { timeout: 15_000 }).toBe('running');
+      tasks.push(neighbour, await submit(deed));
       expect(await worker.gone).toBe(status);
     }
     await expireLeases();

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
-import { sqsClient, tableClient } from '../../src/engines/aws/index.ts';
+import { createQueues, openTable, sqsClient, sqsQueuesOf, tableClient } from '../../src/engines/aws/index.ts';
 import { createTable } from '../../src/engines/aws/table/create.ts';
+import { openWorkerNode } from '../../src/node/node.ts';
 import { systemClock } from '../../src/platform/clock.ts';
+import { silentLog } from '../../src/ports/log.ts';
+import { item } from '../fixtures/api-node.ts';
 import { clientOf, type Dynoxide, startDynoxide } from '../stand-ins/dynoxide.ts';
 import { startFauxqs } from '../stand-ins/fauxqs.ts';
 import type { SqsStandIn } from '../stand-ins/sqs-stand-in.ts';
@@ -33,7 +36,7 @@ test('aws init creates a table and its queues; a second run changes nothing', as
   expect(first.code).toBe(0);
   expect(first.out).toMatch(
     new RegExp(
-      `^table ${table} \\(shards: list 4, due 8\\): created\nqueue mail \\(high, normal\\): created\n {2}${table}-default-mail-.*-high.fifo\n`,
+      `^table ${table} \\(shards: list 4, due 8\\): created\nqueue mail \\(high, normal\\): created\n {2}${table}__default-mail-.*-high.fifo\n`,
     ),
   );
   const again = await init('--queue', 'mail,webhooks', '--json');
@@ -159,7 +162,7 @@ test.each([
   ['with other keys', ['id'], "its keys are not pk, sk\n  it has no index 'list'"],
   ['without the indexes of Holdfast', ['pk', 'sk'], "it has no index 'list'\n  it has no index 'due'"],
 ])(
-  'aws init leaves a table %s as it is, prints what differs, and ends with status 4',
+  'aws init leaves a table %s as it is, prints what differs, and ends with status 4; a server does not start on it',
   async (_, keys, differences) => {
     const client = tableClient({ ...clientOf(dynoxide.endpoint) });
     const { CreateTableCommand, DescribeTimeToLiveCommand, ScanCommand } = await import(
@@ -185,6 +188,13 @@ test.each([
       expect(err).toContain(differences);
       expect(err).toContain('Name another table, or add what is missing by hand.');
     }
+    const serving = await holdfast(
+      ...['serve', '--engine', 'aws', '--plaintext', '--table', table, '--region', 'eu-central-1', '--json'],
+      ...['--endpoint-dynamodb', dynoxide.endpoint, '--endpoint-sqs', sqs.endpoint],
+    );
+    expect(serving).toMatchObject({ code: 2, json: { error: { reason: 'BAD_CONFIGURATION' } } });
+    expect(serving.json.error.message).toContain(`table '${table}' has other keys or indexes than`);
+    expect(serving.json.error.help).toContain(`aws init --table ${table} --check`);
     const ttl = await client.send(new DescribeTimeToLiveCommand({ TableName: table }));
     expect(ttl.TimeToLiveDescription?.TimeToLiveStatus).toBe('DISABLED');
     expect((await client.send(new ScanCommand({ TableName: table }))).Items).toEqual([]);
@@ -193,6 +203,58 @@ test.each([
     );
   },
 );
+
+test.each([
+  [['--table', 'jobs__eu'], "'jobs__eu': it contains __"],
+  [['--table', 'jobs.eu'], "'jobs.eu': it has characters other than letters, digits, _ and -"],
+  [['--table', 'a-table-with-a-rather-long-name'], 'it has 31 characters, more than 24'],
+  [['--table', 'jobs-eu', '--queue-prefix', 'jobs_'], "'jobs_': it ends in _"],
+])('aws init refuses the prefix of %j, names --queue-prefix and creates nothing', async (argv, why) => {
+  const refused = await init(...argv, '--queue', 'mail');
+  expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(why) });
+  expect(refused.err).toContain('Give --queue-prefix');
+  expect((await init(...argv, '--queue-prefix', 'fine', '--check')).err).toContain(': missing');
+  expect((await init(...argv, '--queue-prefix', 'fine', '--queue', 'mail')).out).toContain(
+    'fine__default-mail-',
+  );
+});
+
+test('an installation of version 0.1.0 keeps the names of its SQS queues, also those of new queues, and works on', async () => {
+  const client = clientOf(dynoxide.endpoint);
+  const parts = openTable({ table, clock: systemClock(), client });
+  await createTable(parts.client, table, systemClock());
+  const mail = { tenant: 'default', queue: 'mail' };
+  await parts.registry.put(
+    'queue',
+    'default/mail',
+    { paused: false, onDead: 'release', priorities: ['normal'] },
+    'absent',
+  );
+  await parts.close();
+  const queues = sqsClient({ ...client, endpoint: sqs.endpoint, useQueueUrlAsEndpoint: false });
+  const [old] = sqsQueuesOf(table, mail, ['normal'], 1);
+  if (old === undefined) expect.fail();
+  await createQueues(queues, [old]);
+  queues.destroy();
+  const again = await init('--queue', 'mail,late', '--json');
+  expect(again.json.queues).toMatchObject([
+    { queue: 'mail', did: 'unchanged', sqs: [`${old.name}`] },
+    { queue: 'late', did: 'created', sqs: [expect.stringMatching(new RegExp(`^${table}-default-late-`))] },
+  ]);
+  const endpoints = { endpointDynamodb: dynoxide.endpoint, endpointSqs: sqs.endpoint };
+  const options = { clock: systemClock(), log: silentLog };
+  const { node } = await openWorkerNode({ table, region: 'eu-central-1', ...endpoints }, options);
+  for (const queue of ['mail', 'late']) {
+    const ref = { tenant: 'default', queue };
+    const [accepted] = await node.service.submit(ref, [item(queue)], { notAfterMs: undefined });
+    const worker = { tenant: 'default', workerName: 'w', workerId: 'i', requestId: '', queues: [queue] };
+    const types = [{ type: 'note', maxVersion: 1 }];
+    const { signal } = new AbortController();
+    const claimed = await node.service.claim({ ...worker, types, maxTasks: 1, waitMs: 10_000, signal });
+    expect(claimed.map(({ id }) => id)).toEqual([accepted?.error === undefined ? accepted?.id : '']);
+  }
+  await node.close(0);
+});
 
 test('aws init corrects a table whose expired items are not deleted', async () => {
   const client = tableClient({ ...clientOf(dynoxide.endpoint) });
@@ -228,7 +290,7 @@ test.each([
   [['dlq', 'drain', '--table', 'j'], "'j' is not a name of a table."],
   [
     ['aws', 'init', '--table', 'abc', '--queue-prefix', 'a b'],
-    "Names of SQS queues cannot begin with 'a b'.\n  Write 1 to 80 letters, digits, _ or -",
+    "Names of SQS queues cannot begin with 'a b'.\n  Write 1 to 24 letters, digits, - or single _",
   ],
   [
     ['worker', 'w.ts', '--engine', 'aws', '--table', 'abc', '--queue-prefix', 'a.b'],

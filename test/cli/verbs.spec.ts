@@ -282,3 +282,28 @@ describe('the command without permission or without a server', () => {
     );
   });
 });
+
+describe('holdfast queues', () => {
+  it('refuses a mistyped queue with the nearest name and the command that creates it, and creates nothing', async () => {
+    await holdfast('submit', 'later', '1', ...work);
+    for (const verb of [['pause'], ['resume'], ['update', '--on-dead', 'hold']]) {
+      const refused = await holdfast('queues', ...verb, 'wrok', '--json');
+      expect(refused).toMatchObject({ code: 3, json: { error: { reason: 'QUEUE_UNKNOWN' } } });
+      expect(refused.json.error.help).toBe(
+        "Did you mean 'work'? To create it: `holdfast queues create wrok`.",
+      );
+    }
+    expect((await holdfast('list', '--queue', 'wrok')).err).toContain("no queue 'wrok'");
+  });
+
+  it('creates a queue before its first submission, and pauses, resumes and changes it', async () => {
+    const created = await holdfast('queues', 'create', 'nightly', '--on-dead', 'hold', '--paused', '--json');
+    const queue = { tenant: 'default', queue: 'nightly' };
+    expect(created).toMatchObject({ code: 0, json: { ...queue, paused: true, onDead: 'hold' } });
+    expect((await holdfast('queues', 'resume', 'nightly')).out).toBe('nightly: not paused, on dead hold\n');
+    expect((await holdfast('queues', 'pause', 'nightly')).out).toBe('nightly: paused, on dead hold\n');
+    const updated = await holdfast('queues', 'update', 'nightly', '--on-dead', 'release', '--json');
+    expect(updated.json).toEqual({ ...queue, paused: true, onDead: 'release' });
+    expect((await holdfast('queues', 'update', 'nightly')).code).toBe(2);
+  });
+});

@@ -7,12 +7,15 @@ import { accepting } from './store/accepting.ts';
 import { changes } from './store/changes.ts';
 import { closing } from './store/closing.ts';
 import { dueEntries } from './store/due-entries.ts';
+import { eventOrder } from './store/event-order.ts';
 import { expiring } from './store/expiring.ts';
 import { generations } from './store/generations.ts';
 import { histories } from './store/histories.ts';
 import { lanes } from './store/lanes.ts';
+import { leaseSecrets } from './store/lease-secrets.ts';
 import { limitChecks } from './store/limits.ts';
 import { lists } from './store/lists.ts';
+import { queueChanges } from './store/queues.ts';
 import { randomActions } from './store/random-actions.ts';
 import { registryEntries } from './store/registry.ts';
 import { renewals } from './store/renewals.ts';
@@ -23,6 +26,8 @@ const subjects: Readonly<Record<string, Subject>> = {
   'later tasks with the same idempotency key': generations,
   'conditional changes': changes,
   heartbeats: renewals,
+  'the order of events': eventOrder,
+  'secrets of leases': leaseSecrets,
   lanes,
   'due entries': dueEntries,
   lists,
@@ -34,6 +39,7 @@ const subjects: Readonly<Record<string, Subject>> = {
   'limits of task types, and turns of queues': limitsAndTurns,
   'visibility timeouts': visibility,
   'the registry': registryEntries,
+  'changes of queues': queueChanges,
   closing,
   'random sequences of actions': randomActions,
 };

@@ -159,7 +159,8 @@ export class TaskFixture {
   }
 
   claimCommand(lowest = true): Command {
-    return { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins: true };
+    const leaseSecret = this.clock.secret();
+    return { kind: 'claim', worker, leaseMs: timing.leaseMs, leaseSecret, lowest, begins: true };
   }
 
   claim(task: Snapshot): Promise<Snapshot> {

@@ -14,6 +14,10 @@ export class ManualClock implements Clock {
     return this.nowMs;
   }
 
+  machineNow(): number {
+    return this.now();
+  }
+
   monotonic(): number {
     return this.now() - startMs;
   }
@@ -36,5 +40,9 @@ export class ManualClock implements Clock {
 
   uuid(): string {
     return '00000000-0000-7000-8000-000000000000';
+  }
+
+  secret(): string {
+    return 'AAAAAAAAAAA';
   }
 }

@@ -36,7 +36,8 @@ function checkEvent(
 ): void {
   const { key } = task.submission.scope;
   if (isEnded(head)) {
-    const mayFollowDead = event.kind === 'redriven' || (event.kind === 'cancelled' && head.holdsLane);
+    const frees = event.kind === 'cancelled' || event.kind === 'laneReleased';
+    const mayFollowDead = event.kind === 'redriven' || (frees && head.holdsLane);
     if (head.state !== 'dead' || !mayFollowDead)
       throw new Violation('endsExactlyOnce', `${event.kind} of ${key}`);
   }

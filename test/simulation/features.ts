@@ -11,6 +11,8 @@ export interface Features {
   readonly limitsTypes: boolean;
   /** Some submissions come at one moment, so that workers fetch tasks ahead. */
   readonly hasBursts: boolean;
+  /** Some tasks of a burst have a deadline that passes while they wait in a worker. */
+  readonly hasShortDeadlines: boolean;
   readonly pausesQueues: boolean;
   readonly cancelsWaves: boolean;
   /** Servers stand still for 5 to 60 s: all of them at one moment if the cluster is orderly. */
@@ -20,7 +22,7 @@ export interface Features {
 }
 
 /** Returns the features of a seed. `chance(p)` returns true with the probability `p`. */
-export function featuresOf(chance: (p: number) => boolean): Features {
+export function featuresOf(seed: number, chance: (p: number) => boolean): Features {
   const isOrderly = chance(0.25);
   const hasServerGaps = chance(isOrderly ? 0.4 : 0.25);
   // While all servers stand still, a node of another process would rightly take the leases that no server can renew.
@@ -30,6 +32,7 @@ export function featuresOf(chance: (p: number) => boolean): Features {
     hasPoison: chance(isOrderly ? 0.5 : 0.3),
     limitsTypes: chance(0.5),
     hasBursts: chance(0.5),
+    hasShortDeadlines: seed % 4 === 0,
     pausesQueues: chance(0.4),
     cancelsWaves: chance(0.3),
     hasServerGaps,

@@ -3,27 +3,9 @@ import { Violation } from './checks/violation.ts';
 import { huntAll } from './mutants/hunt.ts';
 import { mutants } from './mutants/mutants.ts';
 import { mutate } from './mutants/mutate.ts';
-import type { SeedRun } from './run-seed.ts';
+import { runSeeds } from './seed-threads.ts';
 
 const values = programOptions('sim', { seeds: Number.NaN, seed: Number.NaN, mutants: false, mutant: '' });
-
-async function runWorlds(
-  first: number,
-  count: number,
-  /** Called with the finished run of each seed. Returns false if no more seeds are to be run. */
-  onRun: (run: SeedRun) => boolean,
-  ignoredInvariants: readonly string[] = [],
-): Promise<void> {
-  // `run-seed.ts` is loaded only now, because a mutant's edits apply only to modules that are loaded after `mutate`.
-  const { runSeed } = await import('./run-seed.ts');
-  for (let seed = first; seed < first + count; seed++)
-    if (!onRun(await runSeed(seed, ignoredInvariants))) return;
-}
-
-function printFailure({ seed, failure }: SeedRun): void {
-  console.log(`npm run sim -- --seed ${seed}`);
-  console.log(failure instanceof Violation ? failure.message : failure);
-}
 
 function addCounts(to: Map<string, number>, more: ReadonlyMap<string, number>): void {
   for (const [kind, times] of more) to.set(kind, (to.get(kind) ?? 0) + times);
@@ -39,15 +21,14 @@ async function simulate(first: number, count: number): Promise<void> {
   const events = new Map<string, number>();
   let steps = 0;
   let violations = 0;
-  await runWorlds(first, count, (run) => {
-    steps += run.steps;
-    addCounts(faults, run.faults);
-    addCounts(events, run.events);
-    if (run.failure !== undefined) {
-      violations++;
-      printFailure(run);
-    }
-    return true;
+  await runSeeds(first, count, (report) => {
+    steps += report.steps;
+    addCounts(faults, report.faults);
+    addCounts(events, report.events);
+    if (report.failure === undefined) return;
+    violations++;
+    console.log(`npm run sim -- --seed ${report.seed}`);
+    console.log(report.failure);
   });
   printCounts('events', events);
   printCounts('faults', faults);
@@ -60,14 +41,16 @@ async function huntMutant(name: string, first: number, count: number): Promise<v
   const mutant = mutants.find((one) => one.name === name);
   if (mutant === undefined) throw new Error(`There is no mutant '${name}'.`);
   mutate(mutant);
-  const onRun = ({ seed, failure }: SeedRun): boolean => {
-    if (!(failure instanceof Violation)) return true;
+  // `run-seed.ts` is loaded only now, because a mutant's edits apply only to modules that are loaded after `mutate`.
+  const { runSeed } = await import('./run-seed.ts');
+  for (let seed = first; seed < first + count; seed++) {
+    const { failure } = await runSeed(seed, mutant.restatedBy);
+    if (!(failure instanceof Violation)) continue;
     console.log(`npm run sim -- --mutant ${name} --seed ${seed}`);
     console.log(failure.message);
     console.log(`caught: seed=${seed} invariant=${failure.invariant}`);
-    return false;
-  };
-  await runWorlds(first, count, onRun, mutant.restatedBy);
+    return;
+  }
 }
 
 const numberOrUndefined = (value: number): number | undefined => (Number.isNaN(value) ? undefined : value);

@@ -15,6 +15,7 @@ const expectedEvents = [
   'died (lifetime)',
   'died (workerLost)',
   'failed',
+  'laneReleased',
   'leaseExpired',
   'node stopped',
   'process ended by its task',

@@ -77,7 +77,7 @@ export class World {
   constructor({ seed, ignoredInvariants = [] }: WorldOptions) {
     this.seed = seed;
     this.#random = seededRandom(seed * 2_654_435_761 + 17);
-    this.features = featuresOf((p) => this.chance(p));
+    this.features = featuresOf(this.seed, (p) => this.chance(p));
     this.burstAtMs = this.between(5_000, 40_000);
     this.clock = virtualClock({ seed, turns: 'driven', shuffle: true });
     this.nature = seed % 3 === 0 ? 'transactional' : 'external';

@@ -7,6 +7,7 @@ import type { SQSClient } from '@aws-sdk/client-sqs';
 import { HoldfastError } from '../../core/errors.ts';
 import { priorities as levels, type Priority } from '../../core/priority.ts';
 import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
+import type { NameForm } from '../../engines/aws/broker/sqs/definition.ts';
 import type { ShardCounts } from '../../engines/aws/table/schema/definition.ts';
 import type { RequestedShards } from '../../engines/aws/table/schema/shard-counts.ts';
 import { type AwsStore, awsClients, loadAws, queuesEndpoint, tableEndpoint } from '../../node/open/aws.ts';
@@ -73,6 +74,8 @@ interface InitContext {
   readonly sqs: SQSClient;
   readonly registry: Registry;
   readonly request: InitRequest;
+  /** The form of the names of the installation's SQS queues. */
+  readonly nameForm: NameForm;
 }
 
 /** How often `initQueue` tries to register a queue whose registration other processes change at the same time. */
@@ -92,20 +95,49 @@ export async function initAws(request: InitRequest): Promise<InitResult> {
     client: clients.dynamodb,
   });
   const sqs = aws.sqsClient(clients.sqs);
-  const context: InitContext = { aws, table: parts.client, sqs, registry: parts.registry, request };
+  const { client: table, registry } = parts;
   try {
-    const table = await initTable(context);
+    const nameForm = await nameFormOf({ aws, table, registry, request });
+    const context: InitContext = { aws, table, sqs, registry, request, nameForm };
+    const made = await initTable(context);
     const queues: QueueResult[] = [];
-    for (const queue of await queuesOf(context, table)) {
-      queues.push(await initQueue(context, { tenant: request.tenant, queue }, table.did === 'missing'));
+    for (const queue of await queuesOf(context, made)) {
+      queues.push(await initQueue(context, { tenant: request.tenant, queue }, made.did === 'missing'));
     }
-    return { table, queues };
+    return { table: made, queues };
   } catch (thrown) {
     throw aws.asStartError(thrown, tableEndpoint(request.store));
   } finally {
     await parts.close();
     sqs.destroy();
   }
+}
+
+function prefixOf({ queuePrefix, table }: AwsStore): string {
+  return queuePrefix ?? table;
+}
+
+/**
+ * Returns the form of the names of the installation's SQS queues: that of version 0.1.0 if that version registered a queue,
+ * otherwise the new one.
+ *
+ * @throws HoldfastError INVALID_ARGUMENT if the prefix cannot begin new names. Nothing was created then.
+ */
+async function nameFormOf(context: Omit<InitContext, 'sqs' | 'nameForm'>): Promise<NameForm> {
+  const { aws, table, registry, request } = context;
+  const { table: name } = request.store;
+  await aws.waitWhileCreating(table, name, systemClock());
+  const faults = await aws.checkTable(table, name);
+  const isOurs = faults?.every((fault) => fault.startsWith('its time to live')) === true;
+  const registered = isOurs ? await registry.list(queueKind, '') : [];
+  if (registered.some(({ value }) => (value as StoredSetting).nameForm === undefined)) return 1;
+  const prefix = prefixOf(request.store);
+  const fault = aws.prefixFault(prefix);
+  if (fault === undefined || (faults !== undefined && !isOurs)) return aws.newNameForm;
+  const message = `The names of SQS queues cannot begin with '${prefix}': it ${fault}.`;
+  throw new HoldfastError('INVALID_ARGUMENT', 'BAD_FIELD', message, {
+    help: 'Give --queue-prefix (or HOLDFAST_AWS_QUEUE_PREFIX), the same to every process: 1 to 24 letters, digits, - and single _, the last character no _.',
+  });
 }
 
 async function initTable(context: InitContext): Promise<TableResult> {
@@ -181,7 +213,7 @@ async function initQueue(
   isTableMissing: boolean,
   triesLeft = registerTries,
 ): Promise<QueueResult> {
-  const { aws, sqs, registry, request } = context;
+  const { aws, sqs, registry, request, nameForm } = context;
   const { store, check } = request;
   const found = isTableMissing ? undefined : await registry.get(queueKind, queueKey(ref));
   const stored = found?.value as StoredSetting | undefined;
@@ -191,7 +223,7 @@ async function initQueue(
     ...(request.priorities ?? (registered.length === 0 ? ['normal'] : [])),
   ]);
   const priorities = levels.filter((level) => wanted.has(level));
-  const definitions = aws.sqsQueuesOf(store.queuePrefix ?? store.table, ref, priorities);
+  const definitions = aws.sqsQueuesOf(prefixOf(store), ref, priorities, nameForm);
   const differences = await callSqs(context, aws.checkQueues(sqs, definitions));
   const isRegistered = stored !== undefined;
   const isComplete = isRegistered && priorities.length === registered.length;
@@ -204,7 +236,7 @@ async function initQueue(
   if (differences.length > 0) await callSqs(context, aws.createQueues(sqs, definitions));
   // The queue is registered last, so that every registered queue has its SQS queues.
   if (!isComplete) {
-    const setting = { ...initialSetting, ...stored, priorities };
+    const setting = { ...initialSetting, ...stored, priorities, ...(nameForm !== 1 && { nameForm }) };
     if (!(await registry.put(queueKind, queueKey(ref), setting, found?.rev ?? 'absent'))) {
       if (triesLeft <= 1) throw changedMeanwhile(ref);
       const again = await initQueue(context, ref, isTableMissing, triesLeft - 1);

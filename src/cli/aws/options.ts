@@ -95,11 +95,11 @@ function checkNames(table: string, queuePrefix: string | undefined): void {
   if (!tableName.test(table)) {
     throw usage(`'${table}' is not a name of a table.`, 'Write 3 to 255 letters, digits, dots, _ or -.');
   }
-  // Without `--queue-prefix`, a valid prefix is derived from the table's name.
+  // `aws init` refuses a longer prefix, or one with `__`. An installation of version 0.1.0 may have such a prefix.
   if (queuePrefix && !prefixOfQueues.test(queuePrefix)) {
     throw usage(
       `Names of SQS queues cannot begin with '${queuePrefix}'.`,
-      'Write 1 to 80 letters, digits, _ or - for --queue-prefix. Queue names show the first 16 of them.',
+      'Write 1 to 24 letters, digits, - or single _ for --queue-prefix, and no _ at its end.',
     );
   }
 }

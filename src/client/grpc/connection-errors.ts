@@ -22,6 +22,11 @@ export function notGrpc(address: string, how = ''): HoldfastError {
   return unreachable(address, `the server there speaks HTTP but not gRPC${how}`, helpHttp);
 }
 
+/** Returns the error for a server that sent bytes which no HTTP server sends first. */
+export function otherProtocol(address: string): HoldfastError {
+  return unreachable(address, 'the program there speaks another protocol', helpRunning);
+}
+
 function refused(message: string, help: string): HoldfastError {
   return new HoldfastError('UNAUTHENTICATED', 'CERTIFICATE_REFUSED', message, { help });
 }

@@ -8,7 +8,8 @@ import { connect as connectTls } from 'node:tls';
 import type { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { HostPort } from './address.ts';
-import { connectionError, helpTls, notGrpc, unreachable } from './connection-errors.ts';
+import { connectionError, helpTls, notGrpc, otherProtocol, unreachable } from './connection-errors.ts';
+import { speaksTls } from './speaks-tls.ts';
 import type { ClientCertificates } from './tls.ts';
 
 const connectTimeoutMs = 2_000;
@@ -71,15 +72,17 @@ export class Diagnosis {
             });
       let connected = false;
       const cancel: (() => void)[] = [];
-      const finish = (error: HoldfastError): void => {
+      const finish = (error: HoldfastError | Promise<HoldfastError>): void => {
         for (const stop of cancel) stop();
         socket.destroy();
         resolve(error);
       };
       const lost = (): HoldfastError => unreachable(this.#address, 'the connection was lost', helpLost);
-      const hungUp = (): HoldfastError => {
-        if (certificates === undefined) return this.#expectsTls();
-        return connected ? unreachable(this.#address, closesAfterHandshake, helpCertificate) : lost();
+      const hungUp = (): HoldfastError | Promise<HoldfastError> => {
+        if (certificates === undefined) return this.#hungUpOnPlaintext();
+        return connected
+          ? unreachable(this.#address, closesAfterHandshake, helpCertificate)
+          : unreachable(this.#address, closesAtOnce, helpNobody);
       };
       socket.on('error', (error: NodeJS.ErrnoException) =>
         finish(error.code === 'ECONNRESET' ? hungUp() : connectionError(this.#address, host, error)),
@@ -88,20 +91,30 @@ export class Diagnosis {
       socket.once(certificates === undefined ? 'connect' : 'secureConnect', () => {
         connected = true;
         socket.write(http2Preface);
-        cancel.push(this.#clock.after(refusalWaitMs, () => finish(lost())));
+        cancel.push(this.#clock.after(refusalWaitMs, () => finish(this.#noAnswer(true))));
       });
       socket.once('data', (bytes: Buffer) => {
         if (bytes.subarray(0, http1.length).equals(http1)) return finish(notGrpc(this.#address));
+        if (certificates === undefined && bytes[0] === tlsAlert) return finish(this.#expectsTls());
         // A server that sends data has accepted the certificate.
-        finish(certificates === undefined && bytes[0] === tlsAlert ? this.#expectsTls() : lost());
+        finish(isHttp2(bytes) ? lost() : otherProtocol(this.#address));
       });
       socket.once('close', () => finish(hungUp()));
     });
   }
 
   #noAnswer(connected: boolean): HoldfastError {
-    const why = connected ? 'it accepts the connection but sends nothing' : 'it does not answer in time';
-    return unreachable(this.#address, why);
+    if (!connected) return unreachable(this.#address, 'it does not answer in time');
+    return unreachable(this.#address, 'it accepts the connection but sends nothing', helpSilent);
+  }
+
+  /**
+   * A server with TLS closes a plaintext connection without a byte, and so does a balancer that reaches no server. A TLS
+   * handshake tells them apart.
+   */
+  async #hungUpOnPlaintext(): Promise<HoldfastError> {
+    if (await speaksTls(this.#target, this.#clock)) return this.#expectsTls();
+    return unreachable(this.#address, closesAtOnce, helpNobody);
   }
 
   #expectsTls(): HoldfastError {
@@ -109,8 +122,19 @@ export class Diagnosis {
   }
 }
 
+/** Returns true if the bytes begin with a SETTINGS frame, as the bytes of every HTTP/2 server do. */
+function isHttp2(bytes: Buffer): boolean {
+  return bytes.length >= 9 && bytes[3] === settingsFrame && bytes.readUInt32BE(5) === 0;
+}
+
+const settingsFrame = 4;
+const closesAtOnce = 'it accepts the connection and closes it at once';
+const helpNobody =
+  'A load balancer or a port mapping with no running server behind it does this. Check that `holdfast serve` runs there and listens on that port.';
+const helpSilent =
+  'Its process may be stopped or stalled, or another program listens there. Check the address and the port.';
 const closesAfterHandshake =
-  "it closes the connection right after the handshake; probably it refuses this client's certificate";
+  "it closes the connection right after the handshake: it refuses this client's certificate, or it is a load balancer with no running server behind it";
 const helpCertificate =
-  'Give this client a certificate from the authority that the server trusts (`holdfast certs issue`).';
+  'Give this client a certificate from the authority that the server trusts (`holdfast certs issue`), and check that a server runs behind the balancer.';
 const helpLost = 'It may be restarting. Try again; a submit with the same idempotency key is safe to repeat.';

@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
+import { startBalancer } from '../../../test/fixtures/balancer.ts';
 import { startListeningNode, TestAuthority } from '../../../test/fixtures/listening-node.ts';
 import { systemClock } from '../../platform/clock.ts';
 import type { Transport } from '../transport.ts';
@@ -221,6 +222,59 @@ describe('a failed connection is reported with its cause', () => {
       reason: 'UNREACHABLE',
       message: expect.stringContaining('does not accept plaintext'),
     });
+  });
+
+  it.each([
+    [
+      'closes each connection at once',
+      undefined,
+      'it accepts the connection and closes it at once',
+      'balancer',
+    ],
+    [
+      'speaks another protocol',
+      'SSH-2.0-OpenSSH_9.6\r\n',
+      'the program there speaks another protocol',
+      'port',
+    ],
+  ])('when a program listens there that %s', async (_, sent, why, help) => {
+    const open = new Set<Socket>();
+    const server = createServer((socket) => {
+      open.add(socket.on('error', () => {}));
+      if (sent === undefined) socket.destroy();
+      else socket.write(sent);
+    });
+    const address = await listening(server);
+    const error = await refusalOf({ address, plaintext: true });
+    for (const socket of open) socket.destroy();
+    server.close();
+    expect(error).toMatchObject({
+      reason: 'UNREACHABLE',
+      message: `No Holdfast server answers at ${address}: ${why}.`,
+      help: expect.stringContaining(help),
+    });
+  });
+
+  it('when a balancer has no server behind it, over TLS too', async () => {
+    const balancer = await startBalancer([1]);
+    const tls = await authority.issue('c', 'client');
+    for (const options of [{ plaintext: true }, { tls }]) {
+      expect(await refusalOf({ address: balancer.address, ...options })).toMatchObject({
+        reason: 'UNREACHABLE',
+        message: expect.stringContaining('closes it at once'),
+        help: expect.stringContaining('no running server behind it'),
+      });
+    }
+    await balancer.close();
+  });
+
+  it('when a server that demands TLS and a certificate gets plaintext', async () => {
+    const strict = { ...(await tlsOptions('strict')), requestCert: true, rejectUnauthorized: true };
+    for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
+      const options = { ...strict, minVersion: version, maxVersion: version };
+      const error = await withTls(options, (address) => refusalOf({ address, plaintext: true }));
+      expect(error).toMatchObject({ message: expect.stringContaining('does not accept plaintext') });
+    }
   });
 
   it('when the options name neither certificates nor plaintext, or a malformed address', () => {

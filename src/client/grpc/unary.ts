@@ -35,9 +35,12 @@ export function headers({ traceparent }: CallOptions): Metadata {
   return metadata;
 }
 
-/** Returns the gRPC deadline of a call; no deadline if the call has no timeout. */
+/**
+ * Returns the gRPC deadline of a call; no deadline if the call has no timeout. grpc-js compares it with the machine's own
+ * clock, and sends the length that is left.
+ */
 export function deadlineOf({ timeoutMs }: CallOptions, clock: Clock): { deadline?: number } {
-  return timeoutMs === undefined ? {} : { deadline: clock.now() + timeoutMs };
+  return timeoutMs === undefined ? {} : { deadline: clock.machineNow() + timeoutMs };
 }
 
 /** Makes a unary call. */

@@ -70,7 +70,7 @@ describe('events of a newer version', () => {
       inLane: false,
     } as const;
     const newer = { kind: 'unknown', kindNumber: 99, atMs: 2, bytes: Uint8Array.of(8, 99) } as const;
-    expect(fold([submitted, newer])).toEqual({ ...fold([submitted]), version: 2 });
+    expect(fold([submitted, newer])).toEqual({ ...fold([submitted]), version: 2, lastEventAtMs: 2 });
   });
 });
 

@@ -90,6 +90,9 @@ function writeRest(into: Writer, event: KnownEvent): void {
       break;
     case 'redriven':
       into.words(12, event.actor).number(15, event.lifetimeEndAtMs);
+      break;
+    case 'laneReleased':
+      into.words(12, event.actor);
   }
 }
 
@@ -220,6 +223,8 @@ function eventOf(read: EventFields, bytes: Uint8Array): TaskEvent {
       return { kind: 'cancelled', atMs, fencingToken: read.fencingToken, actor, message };
     case 'redriven':
       return { kind: 'redriven', atMs, actor, lifetimeEndAtMs: read.lifetimeEndAtMs ?? 0 };
+    case 'laneReleased':
+      return { kind: 'laneReleased', atMs, actor };
     default:
       return unknown(read, bytes);
   }

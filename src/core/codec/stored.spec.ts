@@ -9,8 +9,6 @@ import {
   text,
 } from '../../../test/fixtures/message-arbitraries.ts';
 import { SpecSchema, SubmitOptionsSchema } from '../../rpc/gen/holdfast/v1/task_pb.ts';
-import { limits } from '../limits.ts';
-import { decodeLease, encodeLease } from './lease.ts';
 import { decodeOptions, encodeOptions } from './options.ts';
 import { encodeSpec, peekSpec, readSpec } from './spec.ts';
 
@@ -75,36 +73,5 @@ describe('stored options', () => {
     const [stored] = fc.sample(storedOptions, { numRuns: 1, seed: 5 });
     if (stored === undefined) throw new Error('no sample');
     expect(decodeOptions(encodeOptions(stored))).toBe(decodeOptions(encodeOptions(stored)));
-  });
-});
-
-describe('a lease', () => {
-  const lease = {
-    id: 'a-1',
-    fencingToken: 1_764_000_000_123,
-    version: 2,
-    timeoutAtMs: 1_764_000_300_123,
-    receiptHandle: 'h',
-  };
-
-  it('is decoded to the value that was encoded', () => {
-    expect(decodeLease(encodeLease(lease))).toEqual(lease);
-  });
-
-  it('is refused if its bytes are no lease, are too long, or lack id, fencing token or version', () => {
-    const none = [
-      new Uint8Array(0),
-      Uint8Array.of(1, 2, 3),
-      new Uint8Array(limits.leaseBytes + 1),
-      encodeLease({ ...lease, id: '' }),
-      encodeLease({ ...lease, fencingToken: 0 }),
-      encodeLease({ ...lease, version: 0 }),
-      encodeLease(lease).subarray(0, 5),
-    ];
-    for (const bytes of none) expect(() => decodeLease(bytes)).toThrow(/not a lease from Holdfast/);
-  });
-
-  it('with a negative fencing token is refused', () => {
-    expect(() => decodeLease(encodeLease({ ...lease, fencingToken: -5 }))).toThrow(/not a lease/);
   });
 });

@@ -1,6 +1,6 @@
 import type {
   Assignment,
-  AttemptReference,
+  BegunAttempt,
   CancelCause,
   HandledTypeMessage,
   TypeCredit,
@@ -51,8 +51,8 @@ function writeHello(into: Writer, hello: Hello): void {
 
 function writeReceived(into: Writer, { seq, begun, attempts, kept }: Received): void {
   into.number(1, seq).packed(2, begun);
-  for (const { id, fencingToken } of attempts)
-    into.nested(3, (nested) => nested.string(1, id).number(2, fencingToken));
+  for (const { id, fencingToken, lease } of attempts)
+    into.nested(3, (nested) => nested.string(1, id).number(2, fencingToken).bytes(3, lease));
   for (const lease of kept) into.bytes(4, lease);
 }
 
@@ -149,7 +149,7 @@ function readCredit(reader: Reader): Credit {
 function readReceived(reader: Reader): Received {
   let seq = 0;
   const begun: number[] = [];
-  const attempts: AttemptReference[] = [];
+  const attempts: BegunAttempt[] = [];
   const kept: Uint8Array[] = [];
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) seq = reader.number();
@@ -161,15 +161,17 @@ function readReceived(reader: Reader): Received {
   return { kind: 'received', seq, begun, attempts, kept };
 }
 
-function readAttempt(reader: Reader): AttemptReference {
+function readAttempt(reader: Reader): BegunAttempt {
   let id = '';
   let fencingToken = 0;
+  let lease: Uint8Array = noBytes;
   for (let field = reader.field(); field !== 0; field = reader.field()) {
     if (field === 1) id = reader.string();
     else if (field === 2) fencingToken = reader.number();
+    else if (field === 3) lease = reader.bytes();
     else reader.skip();
   }
-  return { id, fencingToken };
+  return { id, fencingToken, lease };
 }
 
 /** Decodes a WorkRequest. A message of an unknown kind, from a newer worker, is read as a keep-alive. */

@@ -9,6 +9,8 @@ export interface Claim {
   readonly kind: 'claim';
   readonly worker: string;
   readonly leaseMs: number;
+  /** The new lease's random bytes, from `Clock.secret`. */
+  readonly leaseSecret: string;
   /**
    * True if a consistent read found no earlier unfinished task with the same ordering key, or if the task has
    * no ordering key.
@@ -92,7 +94,13 @@ export interface Redrive {
   readonly actor: string;
 }
 
-export type Command = Claim | Expire | Lapse | Settle | Unassign | Cancel | Redrive;
+/** The command that lets the later tasks of a lane run although a dead task held the lane. */
+export interface ReleaseLane {
+  readonly kind: 'releaseLane';
+  readonly actor: string;
+}
+
+export type Command = Claim | Expire | Lapse | Settle | Unassign | Cancel | Redrive | ReleaseLane;
 
 export type Rejection =
   /** The task has ended, so it cannot be claimed, cancelled, expired or lapsed. */

@@ -150,6 +150,27 @@ describe('a cancel', () => {
   });
 });
 
+describe('the release of a lane', () => {
+  function holder(): TaskLife {
+    const life = new TaskLife({}, { inLane: true, onDead: 'hold' });
+    life.claim();
+    life.settle('fatal');
+    return life;
+  }
+
+  it('lets the next task of the lane run, and the task stays dead', () => {
+    const life = holder();
+    expect(kinds(life.releaseLane())).toEqual(['laneReleased']);
+    expect(life.head).toMatchObject({ state: 'dead', holdsLane: false, handOver: true, endedAtMs: startMs });
+    expect(kinds(life.handedOver().redrive())).toEqual(['redriven']);
+  });
+
+  it('is refused while the queue’s setting is to hold, and for a task that holds no lane', () => {
+    expect(kinds(holder().do({ kind: 'releaseLane', actor: 'operator' }))).toEqual({ why: 'nothingDue' });
+    expect(kinds(new TaskLife().releaseLane())).toEqual({ why: 'nothingDue' });
+  });
+});
+
 describe('a redrive', () => {
   function dead(...args: ConstructorParameters<typeof TaskLife>): TaskLife {
     const life = new TaskLife(...args);
@@ -200,7 +221,14 @@ describe('a lease whose end has passed, in a process that has just started or wa
     const decided = (atMs: number, command: Command) => kinds(decide(life.head, facts, command, atMs));
     return decided;
   };
-  const claim: Command = { kind: 'claim', worker: 'other', leaseMs: 30_000, lowest: true, begins: true };
+  const claim: Command = {
+    kind: 'claim',
+    worker: 'other',
+    leaseMs: 30_000,
+    leaseSecret: '',
+    lowest: true,
+    begins: true,
+  };
 
   it('is not taken over by a claim before the time from which leases may expire', () => {
     const decided = started();

@@ -1,5 +1,5 @@
 import { limits } from '../limits.ts';
-import type { Cancel, Claim, Command, Decision, Expire, Redrive, Unassign } from './command.ts';
+import type { Cancel, Claim, Command, Decision, Expire, Redrive, ReleaseLane, Unassign } from './command.ts';
 import {
   accepted,
   died,
@@ -49,7 +49,8 @@ function claim(head: Head, facts: Facts, command: Claim, nowMs: number): Decisio
   const decision = accepted(head, events);
   if (!decision.ok) return decision;
   const leaseEndAtMs = leaseEndOfClaim(decision.head, nowMs, command.leaseMs);
-  return { ...decision, head: { ...decision.head, leaseEndAtMs } };
+  const { leaseSecret } = command;
+  return { ...decision, head: { ...decision.head, leaseSecret, leaseEndAtMs } };
 }
 
 function expire(head: Head, facts: Facts, command: Expire, nowMs: number): Decision {
@@ -106,7 +107,16 @@ function redrive(head: Head, facts: Facts, command: Redrive, nowMs: number): Dec
   // exists and is the first; a second place would break the order.
   if (head.handOver) return rejected({ why: 'handOverPending' });
   const lifetimeEndAtMs = facts.expiresAtMs - limits.endBeforeExpiryMs;
-  return accepted(head, [{ kind: 'redriven', atMs: nowMs, actor: command.actor, lifetimeEndAtMs }]);
+  const redriven: TaskEvent = { kind: 'redriven', atMs: nowMs, actor: command.actor, lifetimeEndAtMs };
+  const decision = accepted(head, [redriven]);
+  if (!decision.ok) return decision;
+  // The task runs at once, even if the time of the event had to be raised.
+  return { ...decision, head: { ...decision.head, waitUntilMs: nowMs } };
+}
+
+function releaseLane(head: Head, { onDead }: Facts, { actor }: ReleaseLane, nowMs: number): Decision {
+  if (!head.holdsLane || onDead !== 'release') return rejected({ why: 'nothingDue' });
+  return accepted(head, [{ kind: 'laneReleased', atMs: nowMs, actor }]);
 }
 
 /**
@@ -130,5 +140,7 @@ export function decide(head: Head, facts: Facts, command: Command, nowMs: number
       return cancel(head, command, nowMs);
     case 'redrive':
       return redrive(head, facts, command, nowMs);
+    case 'releaseLane':
+      return releaseLane(head, facts, command, nowMs);
   }
 }

@@ -26,10 +26,19 @@ export interface Facts {
   readonly expiresNotBeforeMs?: number | undefined;
 }
 
+/**
+ * Returns the decision that makes these events. An event whose time is earlier than that of the event before it gets the
+ * time of that event: another node recorded it by a clock that is ahead of this one, and histories must not run backwards.
+ */
 export function accepted(head: Head, events: readonly TaskEvent[]): Decision {
   let next = head;
-  for (const event of events) next = evolve(next, event);
-  return { ok: true, events, head: next };
+  const inOrder = events.map((event) => {
+    const { lastEventAtMs } = next;
+    const made = event.atMs < lastEventAtMs ? { ...event, atMs: lastEventAtMs } : event;
+    next = evolve(next, made);
+    return made;
+  });
+  return { ok: true, events: inOrder, head: next };
 }
 
 export function rejected(rejection: Rejection): Decision {

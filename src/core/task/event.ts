@@ -107,7 +107,7 @@ export interface DiedEvent {
   readonly message: string;
   readonly errorType: string;
   /**
-   * True if the task's lane waits until the task is redriven or skipped, because the queue's `onDead` was `hold` at
+   * True if the task's lane waits until the task is redriven, skipped or released, because the queue's `onDead` was `hold` at
    * that time.
    */
   readonly holdsLane: boolean;
@@ -136,6 +136,16 @@ export interface RedrivenEvent {
   readonly lifetimeEndAtMs: number;
 }
 
+/**
+ * The lane of a dead task waits for it no longer, because an operator set the queue's `onDead` to `release`. The task stays
+ * dead.
+ */
+export interface LaneReleasedEvent {
+  readonly kind: 'laneReleased';
+  readonly atMs: number;
+  readonly actor: string;
+}
+
 /** An event of a kind that this version does not know. Its bytes are kept unchanged. */
 export interface UnknownEvent {
   readonly kind: 'unknown';
@@ -156,6 +166,7 @@ export type TaskEvent =
   | CancelRequestedEvent
   | CancelledEvent
   | RedrivenEvent
+  | LaneReleasedEvent
   | UnknownEvent;
 
 export type EventKind = TaskEvent['kind'];
@@ -178,4 +189,5 @@ export const eventKinds = [
   'cancelRequested',
   'cancelled',
   'redriven',
+  'laneReleased',
 ] as const satisfies readonly (KnownKind | undefined)[];

@@ -7,7 +7,9 @@ function firstHead(event: SubmittedEvent): Head {
     state: 'waiting',
     revision: 1,
     version: 1,
+    lastEventAtMs: event.atMs,
     fencingToken: 0,
+    leaseSecret: '',
     attempt: 0,
     releases: 0,
     losses: 0,
@@ -116,6 +118,8 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
         endedAtMs: undefined,
         deadReason: undefined,
       };
+    case 'laneReleased':
+      return { ...head, version, holdsLane: false, handOver: head.inLane };
     case 'unknown':
       return { ...head, version };
   }
@@ -123,13 +127,13 @@ function foldKnown(head: Head, event: Exclude<TaskEvent, SubmittedEvent>, versio
 
 /**
  * Returns the head after an event. It is a pure function that accepts every event ever written: an event of an unknown
- * kind only raises `version`. `revision` stays unchanged, because only the store counts writes.
+ * kind only raises `version` and `lastEventAtMs`. `revision` stays unchanged, because only the store counts writes.
  */
 export function evolve(head: Head | undefined, event: TaskEvent): Head {
   if (event.kind === 'submitted') return firstHead(event);
   if (head === undefined)
     throw new RangeError(`the first event of a task is 'submitted', not '${event.kind}'`);
-  return foldKnown(head, event, head.version + 1);
+  return foldKnown({ ...head, lastEventAtMs: event.atMs }, event, head.version + 1);
 }
 
 /** Returns the head of a task with these events. */

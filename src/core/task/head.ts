@@ -16,9 +16,9 @@ export interface Progress {
 }
 
 /**
- * The current state of a task: the result of applying its events in order, plus the changes that have no
- * event (`revision`, `leaseEndAtMs`, `begun`, `progress`, and the clearing of `waitUntilMs` and `handOver`). Every
- * field is always present, so that all heads have one object shape.
+ * The current state of a task: the result of applying its events in order, plus the changes that have no event
+ * (`revision`, `leaseSecret`, `leaseEndAtMs`, `begun`, `progress`, and the clearing of `waitUntilMs` and `handOver`).
+ * Every field is always present, so that all heads have one object shape.
  */
 export interface Head {
   readonly state: StoredState;
@@ -29,8 +29,16 @@ export interface Head {
   readonly revision: number;
   /** The number of events of the task. */
   readonly version: number;
+  /** The time of the last event. Stores derive it from that event, and an event never has an earlier time than it. */
+  readonly lastEventAtMs: number;
   /** The fencing token of the latest claim. It rises with every claim and is 0 before the first one. */
   readonly fencingToken: number;
+  /**
+   * The 8 random bytes of the latest claim (`Clock.secret`), which its lease carries. Only the head and the lease have
+   * them: no event and no answer, so that nobody but the lease's holder can make the lease. Empty before the first claim,
+   * and after a claim or another change by an older version.
+   */
+  readonly leaseSecret: string;
   /** The number of attempts since submission or the last redrive, without released, snoozed and lost ones. */
   readonly attempt: number;
   readonly releases: number;
@@ -46,7 +54,7 @@ export interface Head {
   readonly inLane: boolean;
   /** True if the task has ended and the next task of its lane is not dispatched yet. */
   readonly handOver: boolean;
-  /** True if the task is dead and the later tasks of its lane wait until it is redriven or skipped. */
+  /** True if the task is dead and the later tasks of its lane wait until it is redriven, skipped or released. */
   readonly holdsLane: boolean;
   readonly leaseEndAtMs: number | undefined;
   readonly timeoutAtMs: number | undefined;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   lives,
+  minuteMs,
   outcomes,
   type Step,
   settle,
@@ -62,12 +63,43 @@ describe('after any sequence of commands on a task', () => {
     });
   });
 
-  it('the end of a task is final, except for a redrive and the skip of a dead task that blocks its lane', () => {
+  it('no event is earlier than the one before it, although each is decided by another clock', () => {
+    const hourMs = 3_600_000;
+    const jumpMs = fc.oneof(
+      fc.integer({ min: -20_000, max: 20_000 }),
+      fc.integer({ min: -hourMs, max: hourMs }),
+    );
+    fc.assert(
+      fc.property(lives, fc.array(fc.tuple(step, jumpMs), { maxLength: 40, size: 'max' }), (life, run) => {
+        for (const [one, ms] of run) {
+          const before = life.events.length;
+          one(life.later(ms));
+          const times = life.events.map(({ atMs }) => atMs);
+          expect(times).toEqual(times.toSorted((a, b) => a - b));
+          expect(life.head.lastEventAtMs).toBe(times.at(-1));
+          const [last] = life.events.slice(before).toReversed();
+          // Leases and waits count from the clock of the node that decides, whatever time its event has.
+          if (last?.kind === 'claimed') {
+            expect(life.head.leaseEndAtMs).toBe(
+              life.nowMs + Math.min(30_000, last.timeoutAtMs - 1 - life.nowMs),
+            );
+            expect(last.timeoutAtMs).toBeGreaterThanOrEqual(life.nowMs + life.facts.options.attemptTimeoutMs);
+          }
+          if (last?.kind === 'snoozed') expect(last.runAtMs).toBe(life.nowMs + minuteMs);
+          if (last?.kind === 'redriven') expect(life.head.waitUntilMs).toBe(life.nowMs);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('the end of a task is final, except for a redrive, and the skip or the release of a dead task that blocks its lane', () => {
     always((life, before) => {
       if (!isEnded(before) || life.head.version === before.version) return;
       expect(before.state).toBe('dead');
       const last = life.events.at(-1)?.kind;
-      expect(last === 'redriven' || (last === 'cancelled' && before.holdsLane)).toBe(true);
+      const frees = last === 'cancelled' || last === 'laneReleased';
+      expect(last === 'redriven' || (frees && before.holdsLane)).toBe(true);
     });
   });
 

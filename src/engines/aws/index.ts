@@ -17,7 +17,13 @@ import { openTable } from './table/open.ts';
 
 export { sqsClient } from './broker/sqs/calls.ts';
 export { checkQueues, createQueues } from './broker/sqs/create.ts';
-export { type SqsQueueDefinition, sqsQueuesOf } from './broker/sqs/definition.ts';
+export {
+  type NameForm,
+  newNameForm,
+  prefixFault,
+  type SqsQueueDefinition,
+  sqsQueuesOf,
+} from './broker/sqs/definition.ts';
 export { ensureRegion } from './sdk/region.ts';
 export { asStartError } from './sdk/start-errors.ts';
 export { checkTable, createTable, enableTtl, waitWhileCreating } from './table/create.ts';
@@ -50,6 +56,7 @@ export interface AwsOptions {
   readonly timekeeper?: Timekeeper | undefined;
   readonly log?: Log | undefined;
   readonly prioritiesOf?: SqsBrokerOptions['prioritiesOf'];
+  readonly nameFormOf?: SqsBrokerOptions['nameFormOf'];
   /** Region, endpoint and credentials for DynamoDB. The SDK takes absent values from its default sources. */
   readonly dynamodb?: DynamoDBClientConfig | undefined;
   /** Region, endpoint and credentials for SQS. The SDK takes absent values from its default sources. */
@@ -71,12 +78,12 @@ export interface AwsEngine extends Engine {
  * open the same table.
  */
 export function aws(options: AwsOptions): AwsEngine {
-  const { table, prefix = table, clock, log = silentLog, prioritiesOf } = options;
+  const { table, prefix = table, clock, log = silentLog, prioritiesOf, nameFormOf } = options;
   const parts = openTable({ table, clock, log, client: options.dynamodb });
   const load = new Dependency('queues', clock, log);
   const client = instrument(sqsClient(options.sqs), load);
   for (const each of [...parts.clients, client]) reportServerTime(each, clock, options.timekeeper);
-  const queues = { client, clock, log, prefix, prioritiesOf, load };
+  const queues = { client, clock, log, prefix, prioritiesOf, nameFormOf, load };
   const broker = createSqsBroker({ ...queues, table: parts.load });
   const deadLetters = createSqsDeadLetters({ ...queues, meter: broker.meter });
   let closing: Promise<void> | undefined;

@@ -85,6 +85,7 @@ function insertClaimed(
     head.leaseEndAtMs ?? null,
     head.timeoutAtMs ?? null,
     head.worker,
+    head.leaseSecret,
     headSumOf(headPart(seq, head), 2, null),
     eventsChecksum(events).sum,
     events,

@@ -66,7 +66,7 @@ function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
       const rows = sql.readyAfter.iterate(queue.id, priority, taskType.id, after, limit) as Iterable<unknown>;
       for (const row of rows as Iterable<Row>) {
         // The row that an entry of a damaged index names may be one of another list, or of a task that has ended.
-        if (!isReadyIn(row, queue, priority, taskType)) throw damagedTask(idOf(row[0], row[4]));
+        if (!isReadyIn(row, queue, priority, taskType)) throw damagedTask(idOf(row[0], Number(row[4])));
         yield snapshotOf(row, names);
       }
     },

@@ -88,6 +88,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     timekeeper: clock,
     log,
     prioritiesOf,
+    nameFormOf: (queue) => (settings?.has(queue) === true ? (settings.of(queue).nameForm ?? 1) : 2),
     ...clients,
   });
   clock.onFitness(() => logFitness(clock, log));
@@ -96,6 +97,7 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
     clock,
     corrected: clock,
     createQueues: false,
+    check: () => checkIndexes(engine, clock.now()),
     startError: (thrown) => asStartError(thrown, tableEndpoint(store)),
     drainMs: timing.drainMs,
     duties: { fitness: () => ({ fit: clock.fit, clockOffsetMs: clock.offsetMs }) },
@@ -107,6 +109,22 @@ export async function openAws(store: AwsStore, options: StoreOptions): Promise<O
       );
     },
   };
+}
+
+/**
+ * Reads a row of each index, so that a server does not start on a table whose keys or indexes are not those of Holdfast. Any
+ * other failure is left to the calls that follow.
+ *
+ * @throws HoldfastError FAILED_PRECONDITION, reason BAD_CONFIGURATION.
+ */
+async function checkIndexes({ store }: AwsEngine, nowMs: number): Promise<void> {
+  const none = { tenant: 'default', queue: 'default', acceptedFromMs: nowMs, acceptedUntilMs: nowMs + 1 };
+  const page = { limit: 1, cursor: undefined, nowMs };
+  const reads = [store.due(0, 0, 1), store.list(none, page), store.list({ ...none, state: 'dead' }, page)];
+  for (const read of await Promise.allSettled<unknown>(reads)) {
+    if (read.status !== 'rejected') continue;
+    if (read.reason instanceof HoldfastError && read.reason.reason === 'BAD_CONFIGURATION') throw read.reason;
+  }
 }
 
 /**
@@ -132,10 +150,10 @@ async function logMissingQueues(
 }
 
 function logFitness({ fit, offsetMs: clock_offset_ms }: CorrectedClock, log: Log): void {
-  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: the node sweeps again');
+  if (fit) log.info({ clock_offset_ms }, 'the clock is right again: the node sweeps and assigns tasks again');
   else {
     const message =
-      'this machine’s clock is more than 2 s off AWS’s: the node stops sweeping and is not ready';
+      'this machine’s clock is more than 2 s off AWS’s: the node sweeps nothing, assigns no tasks and is not ready';
     log.error(
       { clock_offset_ms, help: 'Let the clock follow a time service (chrony with 169.254.169.123 on AWS).' },
       message,

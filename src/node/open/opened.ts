@@ -24,6 +24,8 @@ export interface OpenedStore {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly createQueues: boolean;
+  /** Refuses a store with another schema, before a server starts on it. Absent if opening the store has checked that. */
+  readonly check?: (() => Promise<void>) | undefined;
   /** How long, in ms, a worker on this store lets running tasks finish when it stops. */
   readonly drainMs: number;
   readonly duties?: DutyOptions;

@@ -78,6 +78,26 @@ describe('queues', () => {
     expect(error).toMatchObject({ code: 'NOT_FOUND', reason: 'QUEUE_UNKNOWN' });
   });
 
+  it('that do not exist are changed only with `create`', async () => {
+    const { api } = await apiNode();
+    const calls = [
+      (name: string, create: boolean) => [updateQueue, { name, create, onDead: OnDead.HOLD }] as const,
+      (name: string, create: boolean) => [pauseQueue, { name, create }] as const,
+      (name: string, create: boolean) => [resumeQueue, { name, create }] as const,
+    ];
+    for (const [i, request] of calls.entries()) {
+      const send = ([method, message]: ReturnType<typeof request>) =>
+        api.call(method, create(method.input, message) as never, callContext()) as Promise<{
+          queue?: unknown;
+        }>;
+      const name = `queue-${i}`;
+      expect(await rejectionOf(send(request(name, false)))).toMatchObject({ reason: 'QUEUE_UNKNOWN' });
+      const { queues } = await api.call(listQueues, create(ListQueuesRequestSchema), callContext());
+      expect(queues).toHaveLength(i);
+      expect((await send(request(name, true))).queue).toMatchObject({ name });
+    }
+  });
+
   it('are listed only if the identity may use them', async () => {
     const node = await apiNode();
     await submitItems(node, item('a'));

@@ -1,9 +1,10 @@
+import type { QueueChange } from '../../service/admin/queue-settings.ts';
 import type { AdminService } from '../gen/holdfast/v1/admin_service_pb.ts';
-import { mayUseQueue, requireQueue } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { admit } from './guard.ts';
 import type { MethodHandlers } from './method-handlers.ts';
+import { mayUseQueue, requireQueue } from './permission/access.ts';
+import { admit } from './permission/guard.ts';
 import * as requests from './validation/requests.ts';
 import { onDeadNumbers, wordOf } from './wire/enums.ts';
 import { queueToWire, workerToWire } from './wire/to-wire.ts';
@@ -11,9 +12,15 @@ import { queueToWire, workerToWire } from './wire/to-wire.ts';
 export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService> {
   const { service } = deps;
 
-  async function pause(ref: { tenant: string; queue: string }, paused: boolean, { identity }: CallContext) {
-    requireQueue(identity, ref.queue);
-    return { queue: queueToWire(await service.updateQueue(ref, { paused }, identity.name)) };
+  async function change(
+    tenant: string,
+    { name: queue, create }: { readonly name: string; readonly create: boolean },
+    change: QueueChange,
+    { identity }: CallContext,
+  ) {
+    requireQueue(identity, queue);
+    const view = await service.updateQueue({ tenant, queue }, { ...change, create }, identity.name);
+    return { queue: queueToWire(view) };
   }
 
   return {
@@ -31,19 +38,15 @@ export function adminHandlers(deps: ApiDeps): MethodHandlers<typeof AdminService
     },
     async updateQueue(request, context) {
       const tenant = admit(deps, requests.updateQueue, 'admin', request, context);
-      requireQueue(context.identity, request.name);
-      const onDead = wordOf(onDeadNumbers, request.onDead);
-      const change = onDead === undefined ? {} : { onDead };
-      const ref = { tenant, queue: request.name };
-      return { queue: queueToWire(await service.updateQueue(ref, change, context.identity.name)) };
+      return change(tenant, request, { onDead: wordOf(onDeadNumbers, request.onDead) }, context);
     },
     async pauseQueue(request, context) {
       const tenant = admit(deps, requests.pauseQueue, 'admin', request, context);
-      return pause({ tenant, queue: request.name }, true, context);
+      return change(tenant, request, { paused: true }, context);
     },
     async resumeQueue(request, context) {
       const tenant = admit(deps, requests.resumeQueue, 'admin', request, context);
-      return pause({ tenant, queue: request.name }, false, context);
+      return change(tenant, request, { paused: false }, context);
     },
     async listWorkers(request, context) {
       const tenant = admit(deps, requests.listWorkers, 'read', request, context);

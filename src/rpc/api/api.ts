@@ -31,8 +31,8 @@ export interface Identity {
 export interface CallContext {
   readonly identity: Identity;
   /**
-   * The call's deadline in epoch ms on this node's clock. A call whose commit has not begun by then fails with
-   * DEADLINE_EXCEEDED.
+   * The call's deadline in ms on this node's monotonic clock, since a client sends the length that is left and not a time.
+   * A call whose commit has not begun by then fails with DEADLINE_EXCEEDED.
    */
   readonly notAfterMs: number | undefined;
   readonly traceparent: string;

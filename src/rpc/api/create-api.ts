@@ -15,9 +15,11 @@ import { WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
 import { adminHandlers } from './admin.ts';
 import type { Api } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
+import { reportShares, waitingClaimShares, watchShares } from './identity-shares.ts';
 import type { MethodHandler } from './method-handlers.ts';
 import { OpenStreams } from './streams/open-streams.ts';
 import { reportStream } from './streams/report-stream.ts';
+import { UnsentBytes } from './streams/unsent-bytes.ts';
 import { watchTasks } from './streams/watch.ts';
 import { workStream } from './streams/work-stream.ts';
 import { submit } from './submit.ts';
@@ -82,6 +84,10 @@ export function createApi({ service, clock, log, node }: ApiOptions): NodeApi {
     log,
     node,
     streams,
+    waitingClaims: waitingClaimShares(),
+    watches: watchShares(),
+    unsent: new UnsentBytes(),
+    reportBytes: reportShares(),
     unanswered,
     get draining() {
       return draining;

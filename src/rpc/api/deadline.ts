@@ -14,7 +14,7 @@ export function ensureInTime(clock: Clock, context: CallContext): void {
       'The caller went away before this began; nothing was done.',
     );
   }
-  if (context.notAfterMs === undefined || clock.now() <= context.notAfterMs) return;
+  if (context.notAfterMs === undefined || clock.monotonic() <= context.notAfterMs) return;
   throw new HoldfastError(
     'DEADLINE_EXCEEDED',
     'TIMED_OUT',

@@ -6,10 +6,10 @@ import type {
   SubmitResult,
 } from '../../core/messages.ts';
 import { itemError } from '../../service/rejections.ts';
-import { requireQueue, requireVerb, tenantOf } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { ensureInTime } from './deadline.ts';
+import { requireQueue, requireVerb, tenantOf } from './permission/access.ts';
 import { batchCount, queue, submitItem, tenant } from './validation/tables.ts';
 import { traceparentOf } from './validation/traceparent.ts';
 import { type Check, ensure, field, message, validateItem } from './validation/validate.ts';

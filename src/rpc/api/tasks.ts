@@ -12,10 +12,10 @@ import type {
   TaskService,
 } from '../gen/holdfast/v1/task_service_pb.ts';
 import { SubmitItemSchema } from '../gen/holdfast/v1/task_service_pb.ts';
-import { requireQueue } from './access.ts';
 import type { ApiDeps } from './api-deps.ts';
-import { admit, admitQueue, admitTask, admitView } from './guard.ts';
 import type { MethodHandlers } from './method-handlers.ts';
+import { requireQueue } from './permission/access.ts';
+import { admit, admitQueue, admitTask, admitView } from './permission/guard.ts';
 import { submit, submitOne } from './submit.ts';
 import * as requests from './validation/requests.ts';
 import { faultNumbers, wordOf } from './wire/enums.ts';

@@ -10,6 +10,7 @@ import {
   specOf,
   submitItems,
 } from '../../../test/fixtures/api-node.ts';
+import { limits } from '../../core/limits.ts';
 import { TaskState } from '../gen/holdfast/v1/task_pb.ts';
 import {
   ClaimTasksRequestSchema,
@@ -47,6 +48,25 @@ describe('ClaimTasks', () => {
       { idempotencyKey: 'a', attempt: 1, maxAttempts: 5, leaseMs: 30_000n, queue: 'q', tenant: 'default' },
     ]);
     expect(new TextDecoder().decode(tasks[0]?.spec?.payload?.bytes)).toBe('{"n":1}');
+  });
+
+  it('is refused beyond the calls of one identity that may wait, while others and calls without a wait are served', async () => {
+    const node = await apiNode();
+    const wait = { waitMs: 10_000n };
+    const waiting = Array.from({ length: limits.waitingClaimsPerIdentity }, () => claim(node, wait));
+    await node.clock.settle();
+    expect(await rejectionOf(claim(node, wait))).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'LIMIT_REACHED',
+      message: "'local' has 1,024 waiting claim calls on this node, and may have 1,024.",
+    });
+    expect((await claim(node)).tasks).toEqual([]);
+    const other = claim(node, wait, callContext({ ...anyone, name: 'other' }));
+    await node.clock.advance(10_000);
+    for (const { tasks } of await Promise.all([...waiting, other])) expect(tasks).toEqual([]);
+    const again = claim(node, wait);
+    await node.clock.advance(10_000);
+    expect((await again).tasks).toEqual([]);
   });
 
   it('answers a repeated request with the same assignments', async () => {
@@ -161,7 +181,7 @@ describe('settling by unary calls', () => {
 
   it('changes nothing after the call’s deadline', async () => {
     const { node, lease, id } = await claimed('a');
-    const late = callContext(anyone, { notAfterMs: node.clock.now() - 1 });
+    const late = callContext(anyone, { notAfterMs: node.clock.monotonic() - 1 });
     const error = await rejectionOf(
       node.api.call(succeedTask, create(SucceedTaskRequestSchema, { lease }), late),
     );

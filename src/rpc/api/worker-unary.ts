@@ -6,12 +6,12 @@ import { stateNumbers } from '../../core/wire-numbers.ts';
 import { itemError } from '../../service/rejections.ts';
 import type { ItemErrorSchema } from '../gen/holdfast/v1/task_service_pb.ts';
 import type { HandledType, WorkerService } from '../gen/holdfast/v1/worker_service_pb.ts';
-import { reporterOf, requireQueue, requireVerb } from './access.ts';
 import type { CallContext } from './api.ts';
 import type { ApiDeps } from './api-deps.ts';
 import { ensureInTime } from './deadline.ts';
-import { admit } from './guard.ts';
 import type { MethodHandlers } from './method-handlers.ts';
+import { reporterOf, requireQueue, requireVerb } from './permission/access.ts';
+import { admit } from './permission/guard.ts';
 import { ensureCount, heartbeatEach, settleEach } from './reporting.ts';
 import { refuseWhileDraining } from './streams/server-channel.ts';
 import * as requests from './validation/requests.ts';
@@ -44,6 +44,7 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
       refuseWhileDraining(deps);
       const { workerName, workerId, queues, requestId } = request;
       const lost: MessageInitShape<typeof ItemErrorSchema>[] = [];
+      const uncount = request.waitMs === 0n ? undefined : deps.waitingClaims.take(context.identity);
       const drained = new AbortController();
       const unsubscribe = deps.onDrain(() => drained.abort());
       const claiming = service.claim({
@@ -60,7 +61,10 @@ export function workerHandlers(deps: ApiDeps): MethodHandlers<typeof WorkerServi
         stopWaiting: drained.signal,
         onRaceLost: (error) => void lost.push(errorToWire(itemError(error))),
       });
-      const tasks = await claiming.finally(unsubscribe);
+      const tasks = await claiming.finally(() => {
+        unsubscribe();
+        uncount?.();
+      });
       return { tasks: tasks.map(assignmentToWire), lost };
     },
     async heartbeat(request, context) {

@@ -2,19 +2,17 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { HoldfastError } from '../../core/errors.ts';
+import { limits, timing } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import { localPeer, type Peer, peerOf } from '../../tls/peer.ts';
 import type { Identity } from '../api/api.ts';
+import { ConnectionCounts, type ConnectionLimits } from './connection-counts.ts';
+import { OldestFirst } from './oldest-first.ts';
 import type { PolicySource } from './policy-file.ts';
 
-/**
- * Time in ms after which a connection without an authorized identity is closed. Health checks, which need no identity,
- * take less time.
- */
-const anonymousMs = 60_000;
-/** The maximum number of connections without an authorized identity that one listener keeps open. */
-const mostAnonymous = 256;
+/** The minimum time in ms between two log lines about connections beyond the limits of their identities. */
+const logIntervalMs = 1_000;
 /**
  * Delay in ms until the server closes the connection of a peer that lost its permissions. In this time the peer's
  * streams send their status.
@@ -45,6 +43,8 @@ export interface ConnectionsDeps {
   readonly policy: PolicySource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Default: those of `src/core/limits.ts`. */
+  readonly most?: ConnectionLimits | undefined;
 }
 
 /**
@@ -73,6 +73,8 @@ class OpenConnection implements Connection {
   readonly #log: (connection: OpenConnection, error: HoldfastError) => void;
   #isRefusalLogged = false;
   authorization: Identity | HoldfastError;
+  /** True if the connection is beyond the limits of its identity. Its authorization is then the error for its calls. */
+  isSurplus = false;
 
   constructor(
     socket: Socket,
@@ -92,6 +94,12 @@ class OpenConnection implements Connection {
     this.#log(this, error);
   }
 
+  refuseAll(error: HoldfastError): void {
+    this.authorization = error;
+    this.isSurplus = true;
+    this.#isRefusalLogged = true;
+  }
+
   watch(cut: StreamCutter): () => void {
     this.cuts.add(cut);
     return () => this.cuts.delete(cut);
@@ -107,11 +115,21 @@ export class Connections {
   readonly #whenEmpty: (() => void)[] = [];
   readonly #deps: ConnectionsDeps;
   readonly #listener: string;
-  #anonymousCount = 0;
+  readonly #counts: ConnectionCounts;
+  readonly #strangers: OldestFirst;
+  readonly #surplus: OldestFirst;
+  #surplusLoggedAtMs = Number.NEGATIVE_INFINITY;
+  #surplusUnlogged = 0;
 
   constructor(listener: string, deps: ConnectionsDeps) {
     this.#listener = listener;
     this.#deps = deps;
+    const most = deps.most ?? limits;
+    this.#counts = new ConnectionCounts(most);
+    const destroy = (oldest: Socket): void => void oldest.destroy();
+    this.#strangers = new OldestFirst({ all: most.strangers, perAddress: most.strangersPerAddress }, destroy);
+    const { surplusConnections } = most;
+    this.#surplus = new OldestFirst({ all: surplusConnections, perAddress: surplusConnections }, destroy);
     deps.policy.onChange(() => this.#reauthorizeAll());
   }
 
@@ -119,9 +137,12 @@ export class Connections {
     return this.#open.size;
   }
 
-  /** Registers a socket as an open connection. Must be called after the TLS handshake. */
-  open(socket: Socket): void {
-    if (socket.destroyed) return;
+  /**
+   * Registers a socket as an open connection. Must be called after the TLS handshake. Returns undefined if the socket is
+   * closed.
+   */
+  open(socket: Socket): Connection | undefined {
+    if (socket.destroyed) return undefined;
     const connection = new OpenConnection(
       socket,
       (peer) => this.#authorize(peer),
@@ -129,13 +150,13 @@ export class Connections {
     );
     (socket as SocketWithConnection)[connectionKey] = connection;
     this.#open.add(connection);
-    let cancel = (): void => {};
-    if (connection.authorization instanceof HoldfastError) cancel = this.#limitAnonymous(socket);
+    const release = this.#limit(connection);
     socket.once('close', () => {
-      cancel();
+      release();
       this.#open.delete(connection);
       if (this.#open.size === 0) for (const resolve of this.#whenEmpty.splice(0)) resolve();
     });
+    return connection;
   }
 
   /** Resolves when no connection is open. */
@@ -153,14 +174,31 @@ export class Connections {
     for (const { socket } of this.#open) socket.destroy();
   }
 
-  #limitAnonymous(socket: Socket): () => void {
-    if (this.#anonymousCount >= mostAnonymous) socket.destroy();
-    this.#anonymousCount++;
-    const cancel = this.#deps.clock.after(anonymousMs, () => socket.destroy());
-    return () => {
-      this.#anonymousCount--;
-      cancel();
-    };
+  /** Limits a new connection by its peer. Returns the function to call when it has closed. */
+  #limit(connection: OpenConnection): () => void {
+    const { authorization, socket } = connection;
+    if (authorization instanceof HoldfastError) {
+      this.#strangers.add(socket);
+      return this.#deps.clock.after(timing.strangerMs, () => socket.destroy());
+    }
+    const { name } = authorization;
+    const refusal = this.#counts.take(name);
+    if (refusal === undefined) return () => this.#counts.giveBack(name);
+    connection.refuseAll(refusal);
+    this.#surplus.add(socket);
+    this.#logSurplus(connection, refusal);
+    return this.#deps.clock.after(timing.surplusMs, () => socket.destroy());
+  }
+
+  #logSurplus({ address }: OpenConnection, { message }: HoldfastError): void {
+    const { clock, log } = this.#deps;
+    this.#surplusUnlogged++;
+    const nowMs = clock.monotonic();
+    if (nowMs - this.#surplusLoggedAtMs < logIntervalMs) return;
+    const fields = { listener: this.#listener, peer: address, connections: this.#surplusUnlogged };
+    log.warn(fields, `a connection was refused: ${message}`);
+    this.#surplusLoggedAtMs = nowMs;
+    this.#surplusUnlogged = 0;
   }
 
   #authorize(peer: Peer | HoldfastError): Identity | HoldfastError {
@@ -169,6 +207,7 @@ export class Connections {
 
   #reauthorizeAll(): void {
     for (const connection of this.#open) {
+      if (connection.isSurplus) continue;
       const before = connection.authorization;
       const current = this.#authorize(connection.peer);
       connection.authorization = current;

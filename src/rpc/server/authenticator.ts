@@ -22,14 +22,21 @@ export class Authenticator {
   }
 
   /**
-   * Identifies the caller by the socket of its request. Throws UNAUTHENTICATED, PERMISSION_DENIED, or CANCELLED if the
-   * connection has closed.
+   * Identifies the caller by the socket of its request. Throws UNAUTHENTICATED, PERMISSION_DENIED (also for a forged
+   * identity in the headers), or CANCELLED if the connection has closed.
    */
   authenticate(socket: object | undefined, headers: Readonly<Record<string, unknown>>): AuthenticatedCaller {
     const connection = connectionOf(socket);
     if (connection === undefined) throw connectionClosed;
     for (const name in headers)
       if (name.startsWith(forwardedHeaderPrefix)) throw this.#forged(connection.address, name);
+    return this.callerOf(socket);
+  }
+
+  /** Returns the caller of a call whose headers were checked before, with its current permissions. Throws likewise. */
+  callerOf(socket: object | undefined): AuthenticatedCaller {
+    const connection = connectionOf(socket);
+    if (connection === undefined) throw connectionClosed;
     const { authorization } = connection;
     if (authorization instanceof HoldfastError) {
       connection.logRefusal(authorization);
@@ -50,4 +57,4 @@ export class Authenticator {
   }
 }
 
-const connectionClosed = new HoldfastError('CANCELLED', 'ABANDONED', 'The connection closed.');
+export const connectionClosed = new HoldfastError('CANCELLED', 'ABANDONED', 'The connection closed.');

@@ -8,6 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { limits } from '../../core/limits.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
+import { OldestFirst, type SocketLimits } from '../auth/oldest-first.ts';
 
 /**
  * Minimum time in ms between two log lines about connections that were evicted before the end of their TLS handshake: a
@@ -31,35 +32,29 @@ export interface HandshakeDeps {
    * The maximum number of unfinished TLS handshakes, in total and per remote address. Default: `limits.handshakes` and
    * `limits.handshakesPerAddress`.
    */
-  readonly most?: { readonly all: number; readonly perAddress: number };
+  readonly most?: SocketLimits;
 }
 
 export class Handshakes {
   readonly #deps: HandshakeDeps;
-  readonly #most: { readonly all: number; readonly perAddress: number };
-  /**
-   * The sockets with an unfinished TLS handshake, oldest first, and their remote addresses, which a closed socket no
-   * longer has.
-   */
-  readonly #inProgress = new Map<Socket, string>();
-  /** The sockets with an unfinished TLS handshake by remote address, oldest first. */
-  readonly #byAddress = new Map<string, Set<Socket>>();
+  readonly #inProgress: OldestFirst;
   readonly #evicted = new WeakSet<Socket>();
   #loggedAtMs = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
   constructor(server: Server, deps: HandshakeDeps) {
     this.#deps = deps;
-    this.#most = deps.most ?? { all: limits.handshakes, perAddress: limits.handshakesPerAddress };
-    server.on('connection', (socket: Socket) => this.#begin(socket));
+    const most = deps.most ?? { all: limits.handshakes, perAddress: limits.handshakesPerAddress };
+    this.#inProgress = new OldestFirst(most, (oldest) => this.#evict(oldest));
+    server.on('connection', (socket: Socket) => this.#inProgress.add(socket));
     server.on('secureConnection', (socket: TLSSocket) => {
       const done = rawSocketOf(socket);
-      if (done !== undefined) this.#end(done);
+      if (done !== undefined) this.#inProgress.remove(done);
     });
   }
 
   get count(): number {
-    return this.#inProgress.size;
+    return this.#inProgress.count;
   }
 
   /** Returns true if the socket was closed to make room for newer handshakes, which is logged separately. */
@@ -67,31 +62,10 @@ export class Handshakes {
     return socket !== undefined && this.#evicted.has(socket);
   }
 
-  #begin(socket: Socket): void {
-    const address = String(socket.remoteAddress);
-    const ofAddress = this.#byAddress.get(address) ?? new Set();
-    this.#byAddress.set(address, ofAddress.add(socket));
-    this.#inProgress.set(socket, address);
-    socket.once('close', () => this.#end(socket));
-    if (ofAddress.size > this.#most.perAddress) this.#evictOldest(ofAddress);
-    else if (this.#inProgress.size > this.#most.all) this.#evictOldest(this.#inProgress.keys());
-  }
-
-  #evictOldest([oldest]: Iterable<Socket>): void {
-    if (oldest === undefined) return;
+  #evict(oldest: Socket): void {
     this.#logEviction(oldest);
     this.#evicted.add(oldest);
-    this.#end(oldest);
     oldest.destroy();
-  }
-
-  #end(socket: Socket): void {
-    const address = this.#inProgress.get(socket);
-    if (address === undefined) return;
-    this.#inProgress.delete(socket);
-    const ofAddress = this.#byAddress.get(address);
-    ofAddress?.delete(socket);
-    if (ofAddress?.size === 0) this.#byAddress.delete(address);
   }
 
   #logEviction({ remoteAddress, remotePort }: Socket): void {

@@ -1,7 +1,6 @@
 /** Opens the gRPC listener and the HTTP listener, which serve the same Api. */
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { ServerCredentials } from '@grpc/grpc-js';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -9,10 +8,13 @@ import type { CertificateFiles } from '../../tls/load.ts';
 import { ensurePlaintextAllowed } from '../../tls/loopback.ts';
 import { type Renewable, renewCertificates, serverTls } from '../../tls/secure-context.ts';
 import type { Api } from '../api/api.ts';
+import type { ConnectionLimits } from '../auth/connection-counts.ts';
 import { Connections } from '../auth/connections.ts';
 import { type PolicySource, policySource } from '../auth/policy-file.ts';
+import { Admission, type AdmissionOptions } from './admission/admission.ts';
 import { Authenticator } from './authenticator.ts';
-import { grpcServer, services } from './grpc/grpc.ts';
+import { services } from './grpc/grpc.ts';
+import { GrpcSessions } from './grpc/grpc-sessions.ts';
 import { ServingState } from './health.ts';
 import { httpServer } from './http/http.ts';
 import { logDrops, openPort, watchHandshakes } from './sockets.ts';
@@ -48,13 +50,21 @@ export interface ListenOptions {
   };
   readonly clock: Clock;
   readonly log: Log;
+  /** Other bounds of what clients may hold. Default: those of `src/core/limits.ts`. */
+  readonly bounds?: ListenBounds | undefined;
 }
+
+export type ListenBounds = Omit<AdmissionOptions, 'clock'> & {
+  readonly connections?: ConnectionLimits;
+};
 
 export interface ListeningServer {
   readonly grpcPort: number;
   readonly httpPort: number | undefined;
   /** The number of open connections of both listeners. */
   readonly connections: number;
+  /** The bytes of open calls and of messages that are being received, as `limits.receivingBytes` counts them. */
+  readonly receivingBytes: number;
   /** The number of requests that were refused because they claimed an identity in an HTTP header. */
   readonly forgedHeaders: number;
   /**
@@ -77,6 +87,13 @@ interface Listener {
   stop(): void;
 }
 
+/** The parts that both listeners use. */
+interface Shared {
+  readonly policy: PolicySource;
+  readonly health: ServingState;
+  readonly admission: Admission;
+}
+
 /**
  * Opens the gRPC and HTTP listeners. Throws FAILED_PRECONDITION with the reason PORT_IN_USE, BAD_CERTIFICATE or
  * BAD_CONFIGURATION (plaintext on an address that other machines can reach, or an invalid policy file).
@@ -88,23 +105,23 @@ export async function listen(options: ListenOptions): Promise<ListeningServer> {
   }
   const policy = policySource(options.auth?.policyFile, options);
   const health = new ServingState(services.map(({ typeName }) => typeName));
+  const shared: Shared = { policy, health, admission: new Admission({ ...options.bounds, clock }) };
   const listeners: Listener[] = [];
   try {
-    listeners.push(await openGrpc(options, policy, health));
-    if (options.http !== undefined) listeners.push(await openHttp(options, options.http, policy, health));
+    listeners.push(await openGrpc(options, shared));
+    if (options.http !== undefined) listeners.push(await openHttp(options, options.http, shared));
   } catch (thrown) {
     policy.stop();
     for (const listener of listeners) listener.stop();
     throw thrown;
   }
-  return listeningServer(listeners, health, clock, policy);
+  return listeningServer(listeners, shared, clock);
 }
 
 function listeningServer(
   listeners: readonly Listener[],
-  health: ServingState,
+  { health, policy, admission }: Shared,
   clock: Clock,
-  policy: PolicySource,
 ): ListeningServer {
   const [grpc, http] = listeners as [Listener, Listener | undefined];
   let closing: Promise<void> | undefined;
@@ -130,6 +147,9 @@ function listeningServer(
     get connections() {
       return listeners.reduce((sum, { connections }) => sum + connections.count, 0);
     },
+    get receivingBytes() {
+      return admission.budget.bytes;
+    },
     get forgedHeaders() {
       return listeners.reduce((sum, { authenticator }) => sum + authenticator.forgedHeaders, 0);
     },
@@ -147,20 +167,18 @@ const shuttingDown = new HoldfastError('UNAVAILABLE', 'DRAINING', 'The server is
 });
 
 async function openGrpc(
-  { api, grpc, clock, log }: ListenOptions,
-  policy: PolicySource,
-  health: ServingState,
+  { api, grpc, clock, log, bounds }: ListenOptions,
+  { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('grpc', { policy, clock, log });
+  const connections = new Connections('grpc', { policy, clock, log, most: bounds?.connections });
   const authenticator = new Authenticator(log);
-  const calls = grpcServer({ api, authenticator, health, clock });
-  const injector = calls.createConnectionInjector(ServerCredentials.createInsecure());
+  const sessions = new GrpcSessions({ api, authenticator, admission, health, clock });
   const accept = (socket: Socket): void => {
     // grpc-js handles errors of HTTP/2 sessions only: a socket that is reset before its session exists would end the
     // process.
     socket.on('error', () => {});
-    connections.open(socket);
-    injector.injectConnection(socket);
+    const connection = connections.open(socket);
+    if (connection !== undefined) sessions.serve(socket, connection.authorization instanceof HoldfastError);
   };
   // Our own TLS server runs in front of grpc-js: it authenticates each peer once per connection instead of once per
   // call, logs failed handshakes, and can exchange its certificate while it runs.
@@ -175,7 +193,7 @@ async function openGrpc(
   const stop = (): void => {
     stopRenewing();
     if (server.listening) server.close();
-    calls.tryShutdown(() => {});
+    sessions.stop();
   };
   return { server, connections, authenticator, port, stop };
 }
@@ -190,15 +208,21 @@ function renew(
 }
 
 async function openHttp(
-  { api, clock, log }: ListenOptions,
+  { api, clock, log, bounds }: ListenOptions,
   http: HttpEndpoint,
-  policy: PolicySource,
-  health: ServingState,
+  { policy, health, admission }: Shared,
 ): Promise<Listener> {
-  const connections = new Connections('http', { policy, clock, log });
+  const connections = new Connections('http', { policy, clock, log, most: bounds?.connections });
   const authenticator = new Authenticator(log);
   const tls = 'tls' in http ? serverTls(http.tls, clock) : undefined;
-  const server = httpServer(tls, { api, clock, health, authenticator, origins: http.origins ?? [] });
+  const server = httpServer(tls, {
+    api,
+    clock,
+    health,
+    authenticator,
+    admission,
+    origins: http.origins ?? [],
+  });
   server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     socket.on('error', () => {});
     connections.open(socket);

@@ -11,18 +11,12 @@ import { limits } from '../../core/limits.ts';
  */
 const slackBytes = 65_536;
 export const mostMessageBytes = limits.wireMessageBytes + slackBytes;
-/**
- * The size in bytes of the largest message that is read at all. An oversized message up to this size is refused with
- * Holdfast's error TOO_LARGE, a larger one with an error of grpc-js.
- */
-export const mostReadBytes = 4 * limits.wireMessageBytes;
 
 /** A parsed message, or the error to answer the call with. */
 export type ParseResult<T> = T | HoldfastError;
 
 export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => ParseResult<T> {
   return (bytes) => {
-    if (bytes.length > mostMessageBytes) return tooLarge(bytes.length);
     try {
       return parse(bytes);
     } catch (thrown) {
@@ -31,10 +25,11 @@ export function parser<T>(parse: (bytes: Uint8Array) => T): (bytes: Buffer) => P
   };
 }
 
+/** Unknown fields are dropped, because a message may be kept for as long as its call is open. */
 export function messageParser<D extends DescMessage>(
   desc: D,
 ): (bytes: Buffer) => ParseResult<MessageShape<D>> {
-  return parser((bytes) => fromBinary(desc, bytes));
+  return parser((bytes) => fromBinary(desc, bytes, { readUnknownFields: false }));
 }
 
 export function messageWriter<D extends DescMessage>(desc: D): (message: MessageShape<D>) => Buffer {
@@ -46,8 +41,9 @@ export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-export function tooLarge(bytes: number): HoldfastError {
-  const most = limits.wireMessageBytes.toLocaleString('en');
+/** Returns the error for a message of this size. `mostBytes` is the limit that applies to its sender. */
+export function tooLarge(bytes: number, mostBytes: number): HoldfastError {
+  const most = Math.min(mostBytes, limits.wireMessageBytes).toLocaleString('en');
   const message = `The message has ${bytes.toLocaleString('en')} bytes; at most ${most} are taken.`;
   return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_LARGE', message, {
     help: 'Send fewer items in one call, or smaller payloads.',

@@ -2,10 +2,9 @@
  * Serves grpc.reflection, with which generic clients read the services and their descriptors. v1 and v1alpha have the
  * same few messages, which this file reads and writes by hand; the descriptors come from the generated code.
  */
-import { Transform, type Writable } from 'node:stream';
 import { create, createFileRegistry, type DescFile, type FileRegistry, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import type { handleBidiStreamingCall, Server } from '@grpc/grpc-js';
+import type { handleBidiStreamingCall, Server, ServerDuplexStream } from '@grpc/grpc-js';
 import { Reader } from '../../core/codec/reader.ts';
 import { Writer } from '../../core/codec/writer.ts';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
@@ -23,6 +22,8 @@ interface ReflectionRequest {
   readonly bytes: Uint8Array;
   readonly query: ReflectionQuery;
 }
+
+type ReflectionCall = ServerDuplexStream<ParseResult<ReflectionRequest>, Buffer>;
 
 const notFound = 5;
 const unimplemented = 12;
@@ -116,21 +117,35 @@ function writeFiles(writer: Writer, file: DescFile): void {
 export function addReflection(server: Server, files: readonly DescFile[]): void {
   const index = new ReflectionIndex(files);
   const handler: handleBidiStreamingCall<ParseResult<ReflectionRequest>, Buffer> = (call) => {
-    const fail = (error: Error): void => void call.emit('error', statusOf(asHoldfastError(error)));
-    const answers = new Transform({
-      objectMode: true,
-      transform(request: ParseResult<ReflectionRequest>, _encoding, done) {
-        if (request instanceof HoldfastError) done(request);
-        else done(null, index.answer(request));
-      },
-    });
-    answers.on('error', fail);
-    call.on('error', () => answers.destroy());
-    // The pipe slows down a client that sends reflection requests faster than it reads the answers.
-    call.pipe(answers).pipe(call as Writable);
+    call.on('error', () => {});
+    void answerEach(call, index);
   };
   for (const version of ['v1', 'v1alpha']) {
     const path = `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`;
     server.register(path, handler, (answer: Buffer) => answer, parser(readRequest), 'bidi');
+  }
+}
+
+/**
+ * Answers the requests of one stream one after the other, each after the client has taken the answer before: anybody may
+ * call reflection, and its answers are much larger than its requests.
+ */
+async function answerEach(call: ReflectionCall, index: ReflectionIndex): Promise<void> {
+  // The call must outlive its last request, because the answers are not sent yet.
+  const requests: AsyncIterable<ParseResult<ReflectionRequest>> = call.iterator({ destroyOnReturn: false });
+  try {
+    for await (const request of requests) {
+      if (request instanceof HoldfastError) throw request;
+      await new Promise<void>((resolve) => {
+        call.once('close', resolve);
+        call.write(index.answer(request), () => {
+          call.off('close', resolve);
+          resolve();
+        });
+      });
+    }
+    call.end();
+  } catch (thrown) {
+    if (!call.destroyed) call.emit('error', statusOf(asHoldfastError(thrown)));
   }
 }

@@ -8,13 +8,14 @@ import type { Log } from '../../ports/log.ts';
 import { Handshakes, rawSocketOf } from './handshakes.ts';
 
 /**
- * The maximum number of connections of one listener. Connections with an unfinished TLS handshake have their own limit.
+ * The maximum number of sockets of one listener. It is above the limit of connections, so that a peer which uses up its
+ * connections gets an answer, and strangers and unfinished handshakes keep the room that their own limits give them.
  */
-export const mostConnections = 4_096;
+const mostSockets = limits.connections + limits.strangers + limits.handshakes;
 
 /** Opens a TCP port and returns its number. Throws FAILED_PRECONDITION with PORT_IN_USE or BAD_CONFIGURATION. */
 export function openPort(server: Server, host: string, port: number): Promise<number> {
-  server.maxConnections = mostConnections + limits.handshakes;
+  server.maxConnections = mostSockets;
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => reject(notOpened(host, port, error));
     server.once('error', fail);
@@ -59,6 +60,9 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
     // A closed TLS socket has lost its remote address, but the TCP socket below the TLS socket still has the address.
     const { remoteAddress, remotePort } = socket.remoteAddress === undefined ? (raw ?? socket) : socket;
     const reason = error.code ?? error.message;
+    // Node leaves the connection open if the handshake did not end in time.
+    raw?.destroy();
+    socket.destroy();
     log.warn(
       { listener, peer: `${remoteAddress}:${remotePort}`, reason },
       'a connection was refused: the TLS handshake failed',
@@ -69,6 +73,6 @@ export function watchHandshakes(server: Server, listener: string, clock: Clock, 
 export function logDrops(server: Server, listener: string, log: Log): void {
   server.on('drop', (data) => {
     const peer = `${data?.remoteAddress}:${data?.remotePort}`;
-    log.warn({ listener, peer, mostConnections }, 'a connection was refused: too many connections');
+    log.warn({ listener, peer, mostSockets }, 'a connection was refused: too many connections');
   });
 }

@@ -18,7 +18,10 @@ export interface DutyOptions {
   /** False if this node serves its own callers only and never sweeps or reconciles. Default: true. */
   readonly takesPart?: boolean | undefined;
   readonly version?: string | undefined;
-  /** Returns whether the node is fit to sweep. It is called before each page of the sweep. Default: the node is always fit. */
+  /**
+   * Returns whether the node is fit to sweep and to give out leases. It is called before each page of the sweep and before
+   * each claim. Default: the node is always fit.
+   */
   readonly fitness?: (() => Fitness) | undefined;
 }
 

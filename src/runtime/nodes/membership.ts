@@ -17,7 +17,9 @@ const shortestPauseMs = 250;
 const retryMs = 1_000;
 const mostTries = 4;
 
-/** Tells whether a node may sweep. A node is unfit while its clock differs too much from the store's clock. */
+/**
+ * Tells whether a node may sweep and give out leases. A node is unfit while its clock differs too much from the store's clock.
+ */
 export interface Fitness {
   readonly fit: boolean;
   /** By how many ms the node's clock is ahead of the store's clock. Undefined if the difference was not measured. */

@@ -101,6 +101,7 @@ async function announcements(): Promise<
 describe('announced workers', () => {
   test('are known to the other processes within 5 s, with all their fields', async () => {
     const [server, sqs] = [await process('server', true), await process('sqs')];
+    await server.service.updateQueue(mail, { create: true }, 'op');
     await clock.advance(2_000);
     const startedAtMs = clock.now();
     sqs.worker('w');
@@ -142,6 +143,7 @@ describe('announced workers', () => {
 
   test('are listed by name up to 50 workers per process; all other workers are counted by task type', async () => {
     const server = await process('server', true);
+    await server.service.updateQueue(mail, { create: true }, 'op');
     for (const node of ['a', 'b']) {
       const other = await process(node, true);
       for (let i = 0; i < 300; i++) other.worker(`${node}-${i}`);

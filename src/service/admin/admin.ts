@@ -3,7 +3,7 @@ import type { QueueRef } from '../../core/queue-ref.ts';
 import type { ServiceContext } from '../context.ts';
 import type { KnownWorkers, QueueView, WorkerView } from '../service.ts';
 import { everyWorker } from './known-workers.ts';
-import type { QueueSetting } from './queue-settings.ts';
+import type { QueueChange, QueueSetting, StoredSetting } from './queue-settings.ts';
 
 function workersOn(workers: readonly WorkerView[], tenant: string, queue: string | undefined): WorkerView[] {
   return workers.filter(
@@ -56,13 +56,28 @@ export async function queue(context: ServiceContext, ref: QueueRef): Promise<Que
   return viewOf(context, context.queues.of(ref), await everyWorker(context));
 }
 
+/**
+ * Changes a queue's configuration. `onDead: release` also orders the lanes to be freed that dead tasks of the queue hold, even
+ * if the queue had that setting before: `release-lanes.ts` of the runtime does it.
+ *
+ * @throws HoldfastError QUEUE_UNKNOWN if the queue does not exist, unless `create` is true and this node may create queues.
+ */
 export async function updateQueue(
   context: ServiceContext,
   ref: QueueRef,
-  change: { readonly paused?: boolean; readonly onDead?: 'release' | 'hold' },
+  { paused, onDead, create = false }: QueueChange,
   actor: string,
 ): Promise<QueueView> {
-  const setting = await context.queues.update(ref, change);
-  context.log.info({ queue: ref.queue, tenant: ref.tenant, actor, ...change }, 'queue configuration changed');
+  const change: Partial<StoredSetting> = {
+    ...(paused !== undefined && { paused }),
+    ...(onDead !== undefined && { onDead }),
+    ...(onDead === 'release' && { laneRelease: { sinceMs: context.clock.now(), actor } }),
+    ...(onDead === 'hold' && { laneRelease: undefined }),
+  };
+  const setting = await context.queues.update(ref, change, create);
+  context.log.info(
+    { queue: ref.queue, tenant: ref.tenant, actor, paused, onDead },
+    'queue configuration changed',
+  );
   return viewOf(context, setting, await everyWorker(context));
 }

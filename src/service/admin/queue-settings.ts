@@ -5,6 +5,22 @@ import type { Priority } from '../../core/priority.ts';
 import { type QueueRef, queueKey } from '../../core/queue-ref.ts';
 import type { Registry } from '../../ports/registry.ts';
 
+/** The order to free the lanes that dead tasks of a queue hold, until the node that reconciles the queue has done it. */
+export interface LaneRelease {
+  /** When the queue's `onDead` was set to `release`, in ms. */
+  readonly sinceMs: number;
+  /** The identity that set it. */
+  readonly actor: string;
+}
+
+/** A change of a queue's configuration by an operator. Parts that are absent stay as they are. */
+export interface QueueChange {
+  readonly paused?: boolean | undefined;
+  readonly onDead?: 'release' | 'hold' | undefined;
+  /** True if a missing queue is created first. Default: the change of a missing queue is refused. */
+  readonly create?: boolean | undefined;
+}
+
 export interface QueueSetting {
   readonly tenant: string;
   readonly queue: string;
@@ -15,6 +31,9 @@ export interface QueueSetting {
    * default priorities.
    */
   readonly priorities?: readonly Priority[] | undefined;
+  /** The form of the names of the queue's SQS queues. Absent in a registration by version 0.1.0: form 1. */
+  readonly nameForm?: 1 | 2 | undefined;
+  readonly laneRelease?: LaneRelease | undefined;
 }
 
 /** A queue's configuration as stored in the registry, under the key `tenant/queue`. */
@@ -33,7 +52,10 @@ export class QueueSettings {
   readonly #registry: Registry;
   readonly #createOnUse: boolean;
   readonly #settings = new Map<string, QueueSetting>();
-  readonly #listeners = new Set<() => void>();
+  readonly #queuesByTenant = new Map<string, number>();
+  /** The queues that are being created, by their keys. They count, so that simultaneous calls cannot pass a limit. */
+  readonly #creating = new Map<string, QueueRef>();
+  readonly #listeners = new Set<(changed: readonly QueueRef[]) => void>();
 
   constructor(registry: Registry, createOnUse: boolean) {
     this.#registry = registry;
@@ -41,11 +63,11 @@ export class QueueSettings {
   }
 
   async refresh(): Promise<void> {
-    let changed = false;
+    const changed: QueueRef[] = [];
     for (const entry of await this.#registry.list(kind, '')) {
-      changed = this.#cacheSetting(entry.key, entry.value as StoredSetting) || changed;
+      if (this.#cacheSetting(entry.key, entry.value as StoredSetting)) changed.push(refOf(entry.key));
     }
-    if (changed) this.#notifyListeners();
+    if (changed.length > 0) this.#notifyListeners(changed);
   }
 
   /**
@@ -73,37 +95,78 @@ export class QueueSettings {
    * throws QUEUE_UNKNOWN.
    */
   async ensure(ref: QueueRef): Promise<void> {
-    if (this.#settings.has(queueKey(ref))) return;
-    const found = await this.#registry.get(kind, queueKey(ref));
-    if (found !== undefined) {
-      this.#cacheSetting(found.key, found.value as StoredSetting);
-      return;
-    }
+    if (this.#settings.has(queueKey(ref)) || (await this.#find(ref))) return;
     if (!this.#createOnUse) throw this.unknownQueue(ref);
-    if (this.ofTenant(ref.tenant).length >= limits.queuesPerTenant) throw tooManyQueues(ref);
-    await this.#registry.put(kind, queueKey(ref), initial, 'absent');
-    this.#cacheSetting(
-      queueKey(ref),
-      ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
-    );
+    this.#ensureRoomFor(ref);
+    this.#creating.set(queueKey(ref), ref);
+    try {
+      await this.#registry.put(kind, queueKey(ref), initial, 'absent');
+      this.#cacheSetting(
+        queueKey(ref),
+        ((await this.#registry.get(kind, queueKey(ref)))?.value as StoredSetting | undefined) ?? initial,
+      );
+    } finally {
+      this.#creating.delete(queueKey(ref));
+    }
   }
 
-  async update(ref: QueueRef, change: Partial<StoredSetting>): Promise<QueueSetting> {
-    await this.ensure(ref);
+  /**
+   * Reads an unknown queue's configuration from the registry, for a caller that may wait for a queue's first task: an unknown
+   * queue then has the initial configuration, and nothing is created, because the name may be mistyped.
+   *
+   * @throws HoldfastError QUEUE_UNKNOWN if this node does not create queues at their first use.
+   */
+  async look(ref: QueueRef): Promise<void> {
+    if (this.#settings.has(queueKey(ref)) || (await this.#find(ref)) || this.#createOnUse) return;
+    throw this.unknownQueue(ref);
+  }
+
+  /**
+   * Changes the configuration of a queue that exists. `create` creates a missing one first, if this node may create queues.
+   *
+   * @throws HoldfastError QUEUE_UNKNOWN if the queue does not exist.
+   */
+  async update(ref: QueueRef, change: Partial<StoredSetting>, create = false): Promise<QueueSetting> {
+    if (create) await this.ensure(ref);
     for (;;) {
       const found = await this.#registry.get(kind, queueKey(ref));
-      const next = { ...initial, ...(found?.value as StoredSetting | undefined), ...change };
-      if (await this.#registry.put(kind, queueKey(ref), next, found?.rev ?? 'absent')) {
-        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners();
+      if (found === undefined) {
+        await this.refresh();
+        throw this.unknownQueue(ref);
+      }
+      const next = { ...initial, ...(found.value as StoredSetting), ...change };
+      if (await this.#registry.put(kind, queueKey(ref), next, found.rev)) {
+        if (this.#cacheSetting(queueKey(ref), next)) this.#notifyListeners([ref]);
         return this.of(ref);
       }
     }
   }
 
-  /** Calls the listener after each change of a queue's configuration. Returns a function that removes the listener. */
-  onChange(listener: () => void): () => void {
+  /** Forgets the order to free the queue's held lanes, unless a newer one was given. */
+  async laneReleaseDone(ref: QueueRef, done: LaneRelease): Promise<void> {
+    const found = await this.#registry.get(kind, queueKey(ref));
+    if (found === undefined) return;
+    const { laneRelease, ...rest } = found.value as StoredSetting;
+    if (laneRelease?.sinceMs === done.sinceMs) {
+      if (!(await this.#registry.put(kind, queueKey(ref), rest, found.rev))) return;
+      this.#cacheSetting(queueKey(ref), rest);
+    } else this.#cacheSetting(queueKey(ref), found.value as StoredSetting);
+  }
+
+  /**
+   * Calls the listener after each change of the configuration of queues. Returns a function that removes the listener.
+   * Thousands of calls and streams may listen, so each must look first whether the change concerns its own queues.
+   */
+  onChange(listener: (changed: readonly QueueRef[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Reads a queue's configuration from the registry. Returns false if the queue does not exist. */
+  async #find(ref: QueueRef): Promise<boolean> {
+    const found = await this.#registry.get(kind, queueKey(ref));
+    if (found !== undefined) this.#cacheSetting(found.key, found.value as StoredSetting);
+    return found !== undefined;
   }
 
   unknownQueue(ref: QueueRef): HoldfastError {
@@ -111,7 +174,7 @@ export class QueueSettings {
     const meant = nearest(ref.queue, names);
     const others = names.length > 0 ? ` Queues of this tenant: ${names.slice(0, 8).join(', ')}.` : '';
     const hint = meant === undefined ? `Check the name.${others}` : `Did you mean '${meant}'?`;
-    const create = this.#createOnUse ? 'submit to it once' : `\`${initCommandFor(ref)}\``;
+    const create = `\`${this.#createOnUse ? createCommandFor(ref) : initCommandFor(ref)}\``;
     return new HoldfastError(
       'NOT_FOUND',
       'QUEUE_UNKNOWN',
@@ -124,16 +187,41 @@ export class QueueSettings {
    * Stores a queue's configuration in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed.
    */
   #cacheSetting(key: string, value: StoredSetting): boolean {
-    const [tenant = '', queue = ''] = key.split('/');
+    const { tenant, queue } = refOf(key);
     const before = this.#settings.get(key);
-    const { paused, onDead, priorities } = value;
-    this.#settings.set(key, { tenant, queue, paused, onDead, ...(priorities && { priorities }) });
+    if (before === undefined) this.#queuesByTenant.set(tenant, (this.#queuesByTenant.get(tenant) ?? 0) + 1);
+    const { paused, onDead, priorities, nameForm, laneRelease } = value;
+    const optional = {
+      ...(priorities && { priorities }),
+      ...(nameForm && { nameForm }),
+      ...(laneRelease && { laneRelease }),
+    };
+    this.#settings.set(key, { tenant, queue, paused, onDead, ...optional });
     return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
   }
 
-  #notifyListeners(): void {
-    for (const listener of this.#listeners) listener();
+  /** Throws TOO_MANY_QUEUES if use of a new name may create no more queues of this tenant, or none at all. */
+  #ensureRoomFor(ref: QueueRef): void {
+    if (this.#creating.has(queueKey(ref))) return;
+    const creating = [...this.#creating.values()].filter((one) => !this.#settings.has(queueKey(one)));
+    const newTenants = new Set(creating.map(({ tenant }) => tenant)).difference(this.#queuesByTenant);
+    const isNew = !this.#queuesByTenant.has(ref.tenant) && !newTenants.has(ref.tenant);
+    if (isNew && this.#queuesByTenant.size + newTenants.size >= limits.tenants)
+      throw storeIsFull(ref, 'tenants');
+    if (this.#settings.size + creating.length >= limits.queues) throw storeIsFull(ref, 'queues');
+    const known = this.#queuesByTenant.get(ref.tenant) ?? 0;
+    if (known + creating.filter(({ tenant }) => tenant === ref.tenant).length >= limits.queuesPerTenant)
+      throw tooManyQueues(ref);
   }
+
+  #notifyListeners(changed: readonly QueueRef[]): void {
+    for (const listener of this.#listeners) listener(changed);
+  }
+}
+
+function refOf(key: string): QueueRef {
+  const [tenant = '', queue = ''] = key.split('/');
+  return { tenant, queue };
 }
 
 /**
@@ -141,8 +229,15 @@ export class QueueSettings {
  * engine knows that name.
  */
 function initCommandFor({ tenant, queue }: QueueRef): string {
-  const tenantFlag = tenant === 'default' ? '' : `--tenant ${tenant} `;
-  return `holdfast aws init --table <name> ${tenantFlag}--queue ${queue}`;
+  return `holdfast aws init --table <name> ${tenantFlag(tenant)}--queue ${queue}`;
+}
+
+function createCommandFor({ tenant, queue }: QueueRef): string {
+  return `holdfast queues create ${tenantFlag(tenant)}${queue}`;
+}
+
+function tenantFlag(tenant: string): string {
+  return tenant === 'default' ? '' : `--tenant ${tenant} `;
 }
 
 function tooManyQueues({ tenant, queue }: QueueRef): HoldfastError {
@@ -150,5 +245,12 @@ function tooManyQueues({ tenant, queue }: QueueRef): HoldfastError {
   const message = `Queue '${queue}' was not created: tenant '${tenant}' already has ${most} queues, the most allowed.`;
   return new HoldfastError('FAILED_PRECONDITION', 'TOO_MANY_QUEUES', message, {
     help: 'Tell tasks apart by ordering keys or tags. Use separate queues only for work that needs separate settings.',
+  });
+}
+
+function storeIsFull({ tenant, queue }: QueueRef, what: 'tenants' | 'queues'): HoldfastError {
+  const message = `Queue '${queue}' of tenant '${tenant}' was not created: this store already has ${limits[what].toLocaleString('en')} ${what}, the most that use may create.`;
+  return new HoldfastError('RESOURCE_EXHAUSTED', 'TOO_MANY_QUEUES', message, {
+    help: 'Use tenants and queues that exist. The policy file can restrict an identity to the tenants that it needs.',
   });
 }

@@ -78,6 +78,7 @@ export function assignmentOf(context: ServiceContext, receiptHandle: string, sna
     lease: encodeLease({
       id,
       fencingToken: head.fencingToken,
+      secret: head.leaseSecret,
       version: head.version,
       timeoutAtMs,
       receiptHandle,
@@ -155,11 +156,12 @@ function planClaim(
   const lastLease = knowledgeOf(context, one.snapshot);
   const facts = factsOf(context, one.snapshot);
   const nowMs = context.clock.now();
+  const leaseSecret = context.clock.secret();
   const decided = (begins: boolean): Decision =>
     decide(
       one.snapshot.head,
       facts,
-      { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest, begins, lastLease },
+      { kind: 'claim', worker, leaseMs: timing.leaseMs, leaseSecret, lowest, begins, lastLease },
       nowMs,
     );
   let decision = decided(claimant.begins);
@@ -338,14 +340,18 @@ function onePerTask(context: ServiceContext, deliveries: readonly Delivery[]): r
 /**
  * Handles the deliveries that a worker received: claims tasks that are ready or whose lease has expired, ends tasks that
  * have expired or used up their attempts, and hides, reroutes or deletes every other delivery by its task's state. A
- * problem with one delivery does not fail the others. Throws if the store cannot be read or written and nothing was
- * claimed.
+ * problem with one delivery does not fail the others. While the node may give out no leases, it leaves all deliveries to
+ * other nodes. Throws if the store cannot be read or written and nothing was claimed.
  */
 export async function claimDeliveries(
   context: ServiceContext,
   received: readonly Delivery[],
   claimant: Claimant,
 ): Promise<Assignment[]> {
+  if (!context.mayLease()) {
+    context.background('delivery', returnDeliveries(context, received));
+    return [];
+  }
   const deliveries = onePerTask(context, received);
   let candidates: Candidate[];
   try {

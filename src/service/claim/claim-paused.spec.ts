@@ -34,7 +34,8 @@ async function startNode() {
     });
     return answered;
   };
-  const pause = (queue: string, paused = true) => service.updateQueue(ref(queue), { paused }, 'op');
+  const pause = (queue: string, paused = true) =>
+    service.updateQueue(ref(queue), { paused, create: true }, 'op');
   const submit = (queue: string, key: string) =>
     service.submit(ref(queue), [item(key)], { notAfterMs: undefined });
   return { clock, claim, pause, submit, receiveCount: () => receiveCount };
@@ -51,6 +52,18 @@ describe('a claim request whose queues are all paused', () => {
     await clock.advance(1);
     expect(answered).toEqual([{ tasks: [], tookMs: 20_000 }]);
     expect(receiveCount()).toBe(0);
+  });
+
+  it('is not started again by a change of a queue that it does not name', async () => {
+    const { clock, claim, pause, submit, receiveCount } = await startNode();
+    await submit('q', 'k');
+    await submit('other', 'k');
+    claim(['r']);
+    await clock.advance(1_000);
+    await pause('q');
+    await pause('other');
+    await clock.advance(1_000);
+    expect(receiveCount()).toBe(1);
   });
 
   it('gets a task as soon as one of the queues is resumed', async () => {

@@ -17,15 +17,15 @@ async function unpausedQueuesOf(
 ): Promise<QueueRef[]> {
   const open: QueueRef[] = [];
   for (const queue of queues) {
-    await context.queues.ensure({ tenant, queue });
+    await context.queues.look({ tenant, queue });
     if (!context.queues.of({ tenant, queue }).paused) open.push({ tenant, queue });
   }
   return open;
 }
 
 /**
- * Receives deliveries for a claim request from its queues that are not paused. If all its queues are paused, only waits for
- * `waitMs`.
+ * Receives deliveries for a claim request from its queues that are not paused. If all its queues are paused, or the node may
+ * give out no leases, only waits for `waitMs`.
  */
 async function receive(
   context: ServiceContext,
@@ -35,7 +35,7 @@ async function receive(
   signal: AbortSignal,
 ): Promise<readonly Delivery[]> {
   const { types, maxTasks } = request;
-  const queues = turns.inTurn(await unpausedQueuesOf(context, request));
+  const queues = context.mayLease() ? turns.inTurn(await unpausedQueuesOf(context, request)) : [];
   if (queues.length === 0) {
     await context.clock.sleep(waitMs, signal);
     return [];
@@ -70,7 +70,10 @@ async function receiveWithCurrentSettings(
   const over = request.stopWaiting === undefined ? [request.signal] : [request.signal, request.stopWaiting];
   for (;;) {
     const changed = new AbortController();
-    const unsubscribe = queues.onChange(() => changed.abort());
+    const unsubscribe = queues.onChange((refs) => {
+      if (refs.some(({ tenant, queue }) => tenant === request.tenant && request.queues.includes(queue)))
+        changed.abort();
+    });
     try {
       const leftMs = Math.max(0, untilMs - clock.monotonic());
       const signal = AbortSignal.any([...over, changed.signal]);
@@ -143,7 +146,7 @@ export async function claim(
 ): Promise<readonly Assignment[]> {
   const turns = turnsByWorker.of(request.tenant, request.workerId);
   if (request.requestId !== '') {
-    return recent.once(keyOf(request), context.clock.now(), {
+    return recent.once(keyOf(request), context.clock.monotonic(), {
       claim: () => claimOnce(context, request, turns),
       reload: (leases) => reloadClaimed(context, leases),
     });

@@ -4,7 +4,7 @@ import type { Head } from '../../core/task/head.ts';
 import type { Delivery } from '../../ports/broker.ts';
 import type { Snapshot } from '../../ports/task-store.ts';
 import type { ServiceContext } from '../context.ts';
-import { holdsNothing } from '../session/recall-alone.ts';
+import { holdsNothing } from '../reserved/recall-alone.ts';
 import type { LiveSession } from '../session/sessions.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
 import { isClaimedAlone, withoutCompany } from './alone.ts';

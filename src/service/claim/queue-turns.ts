@@ -1,3 +1,4 @@
+import { limits } from '../../core/limits.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Delivery } from '../../ports/broker.ts';
 
@@ -23,7 +24,16 @@ export class QueueTurns {
   /** Records the deliveries of a receive call over `queueCount` queues. */
   serve(deliveries: readonly Delivery[], queueCount: number): void {
     if (queueCount < 2) return;
-    for (const { message } of deliveries) this.#lastServed.set(message.queue.queue, ++this.#served);
+    for (const { message } of deliveries) {
+      const { queue } = message.queue;
+      this.#lastServed.delete(queue);
+      this.#lastServed.set(queue, ++this.#served);
+    }
+    // A worker may name other queues in each call: the queue that was served longest ago is forgotten first.
+    for (const queue of this.#lastServed.keys()) {
+      if (this.#lastServed.size <= limits.workerQueues) break;
+      this.#lastServed.delete(queue);
+    }
   }
 }
 

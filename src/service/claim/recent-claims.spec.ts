@@ -5,7 +5,7 @@ import type { Assignment } from '../../core/messages.ts';
 import { type ClaimSource, RecentClaims } from './recent-claims.ts';
 
 function assignment(id: string, receiptHandle = ''): Assignment {
-  const lease = encodeLease({ id, fencingToken: 1, version: 1, timeoutAtMs: 1, receiptHandle });
+  const lease = encodeLease({ id, fencingToken: 1, secret: '', version: 1, timeoutAtMs: 1, receiptHandle });
   return { id, lease } as Assignment;
 }
 

@@ -27,13 +27,12 @@ export function isUnanswered(thrown: unknown): boolean {
 }
 
 /**
- * True if the task has the lease of this claim. If the claim was not recorded, the next one has the same fencing token: a
- * second message of the task may have brought it to another worker meanwhile, or to the same one through this node.
+ * True if the task has the lease of this claim. If the claim was not recorded, the next one may have the same fencing
+ * token, since a second message of the task may have brought it to another worker meanwhile, but never the same secret.
  */
 function isHeld({ heldLeases }: ServiceContext, { id, head }: Snapshot, claim: UnansweredClaim): boolean {
-  const { fencingToken, worker, leaseEndAtMs } = claim.head;
-  const isOfClaim =
-    head.fencingToken === fencingToken && head.worker === worker && head.leaseEndAtMs === leaseEndAtMs;
+  const { fencingToken, leaseSecret } = claim.head;
+  const isOfClaim = head.fencingToken === fencingToken && head.leaseSecret === leaseSecret;
   return head.state === 'running' && isOfClaim && heldLeases.get(id, fencingToken) === undefined;
 }
 
@@ -81,8 +80,8 @@ async function release(
   snapshot: Snapshot,
 ): Promise<void> {
   const { id, head, submission } = snapshot;
-  const { fencingToken, version, timeoutAtMs = 0 } = head;
-  const lease = encodeLease({ id, fencingToken, version, timeoutAtMs, receiptHandle });
+  const { fencingToken, leaseSecret: secret, version, timeoutAtMs = 0 } = head;
+  const lease = encodeLease({ id, fencingToken, secret, version, timeoutAtMs, receiptHandle });
   const nothing = { result: undefined, message: '', errorType: '', afterMs: undefined };
   const { tenant } = submission.scope;
   await settle(context, [{ lease, outcome: 'released', begun: false, ...nothing }], {

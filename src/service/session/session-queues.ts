@@ -9,21 +9,37 @@ export class SessionQueues {
   readonly #context: ServiceContext;
   readonly #refs: readonly QueueRef[];
   readonly #turns = new QueueTurns();
+  readonly #missing = new Set<QueueRef>();
 
   constructor(context: ServiceContext, tenant: string, queues: readonly string[]) {
     this.#context = context;
     this.#refs = queues.map((queue) => ({ tenant, queue }));
   }
 
-  /** Returns the queues that are not paused, in the order in which their turn comes. Creates queues if the node may. */
+  /** Returns the queues that are not paused, in the order in which their turn comes. */
   async unpausedInTurn(): Promise<readonly QueueRef[]> {
     const { queues } = this.#context;
     const unpaused: QueueRef[] = [];
     for (const ref of this.#refs) {
-      if (!queues.has(ref)) await queues.ensure(ref);
+      if (!queues.has(ref)) {
+        await queues.look(ref);
+        this.#logMissing(ref);
+      }
       if (!queues.of(ref).paused) unpaused.push(ref);
     }
     return this.#turns.inTurn(unpaused);
+  }
+
+  /** Logs, once for each queue, that the worker waits for tasks of a queue that does not exist: its name may be mistyped. */
+  #logMissing(ref: QueueRef): void {
+    const { queues, log } = this.#context;
+    if (queues.has(ref) || this.#missing.has(ref)) return;
+    this.#missing.add(ref);
+    const { help } = queues.unknownQueue(ref);
+    log.info(
+      { ...ref, help },
+      'a worker waits for tasks of a queue that does not exist; its first submission creates it',
+    );
   }
 
   /** Records deliveries, so that the queues which they came from are served last. */

@@ -1,36 +1,27 @@
-import type { Assignment, AttemptReference, CancelCause, TypeCredit } from '../../core/messages.ts';
+import type { Assignment, BegunAttempt, CancelCause, TypeCredit } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
-import type { Delivery, ReceiveRequest } from '../../ports/broker.ts';
+import type { Delivery } from '../../ports/broker.ts';
 import { type Claimant, claimDeliveries } from '../claim/claim-deliveries.ts';
 import { OnlyTask } from '../claim/only-task.ts';
-import { type ReadAhead, readAheadOf } from '../claim/read-ahead.ts';
+import { readAheadOf } from '../claim/read-ahead.ts';
 import { withinTypeRoom } from '../claim/within-room.ts';
 import type { ServiceContext } from '../context.ts';
+import { KeptTasks } from '../reserved/kept-tasks.ts';
+import { passOnReserved } from '../reserved/pass-on-reserved.ts';
+import { ReservedTasks } from '../reserved/reserved-tasks.ts';
 import type { Session, SessionSink, WorkerHello, WorkerView } from '../service.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
 import { releaseUnacknowledged } from '../settle/settle.ts';
 import { recordBegun } from './begun.ts';
-import { KeptTasks } from './kept-tasks.ts';
-import { passOnReserved } from './pass-on-reserved.ts';
-import { ReceiveInProgress } from './receive-in-progress.ts';
-import { ReservedTasks } from './reserved-tasks.ts';
+import { ReceiveLoop } from './receive-loop.ts';
 import { type ClaimedCredits, type HelloCredits, SessionCredits } from './session-credits.ts';
-import { SessionQueues } from './session-queues.ts';
 import { SessionRoom } from './session-room.ts';
 import type { FreeRoom, LiveSession, ReservedTask } from './sessions.ts';
 import { UnacknowledgedAssignments } from './unacknowledged.ts';
 
 /**
- * The maximum wait of one receive call to the broker, in ms, before the next call is started. A delivery ends the wait at
- * once.
- */
-const receiveWaitMs = 20_000;
-const retryDelayMs = 1_000;
-
-/**
- * One worker's stream on this node: takes credits from the worker and gives assignments to it. The session makes one
- * receive call to the broker at a time, so that no credit is used twice.
+ * One worker's stream on this node: takes credits from the worker and gives assignments to it.
  */
 export class WorkerSession implements Session, LiveSession {
   readonly id: string;
@@ -45,23 +36,12 @@ export class WorkerSession implements Session, LiveSession {
   readonly #unsubscribe: () => void;
   readonly #credits: SessionCredits;
   readonly #room: SessionRoom;
-  readonly #queues: SessionQueues;
-  /** The reads of tasks that the broker has received ahead; undefined if the store reads no task before a claim. */
-  readonly #readAhead: ReadAhead | undefined;
+  readonly #loop: ReceiveLoop;
   /** Undefined if the worker keeps a task that must run alone until nothing else runs in it. */
   readonly #only: OnlyTask | undefined;
   #seq = 0;
   #isClosed = false;
   #isDraining = false;
-  #wake: (() => void) | undefined;
-  #interruption = new AbortController();
-  /**
-   * True if the pending receive call could not take a delivery because the worker had no room. The broker does not offer
-   * that delivery to the same call again, so the call is restarted when the worker has room.
-   */
-  #lacksRoom = false;
-  /** The receive call to the broker that is in progress. */
-  #pendingReceive: ReceiveInProgress | undefined;
 
   constructor(context: ServiceContext, hello: WorkerHello, sink: SessionSink) {
     this.id = context.clock.uuid();
@@ -70,11 +50,11 @@ export class WorkerSession implements Session, LiveSession {
     this.#sink = sink;
     const credits = new SessionCredits(hello);
     this.#credits = credits;
-    this.#only = hello.runsAlone === true ? undefined : new OnlyTask(context, this, () => this.#wakeUp());
+    this.#only =
+      hello.runsAlone === true ? undefined : new OnlyTask(context, this, () => this.#loop.wakeUp());
     const unacknowledged = this.#unacknowledged;
     this.#room = new SessionRoom({ context, credits, sink, unacknowledged, only: this.#only });
-    this.#queues = new SessionQueues(context, hello.tenant, hello.queues);
-    this.#readAhead = hello.reportsBegun ? undefined : readAheadOf(context);
+    const readAhead = hello.reportsBegun ? undefined : readAheadOf(context);
     this.#claimant = {
       worker: `${hello.workerName}/${hello.workerId}`,
       types: hello.types,
@@ -82,38 +62,25 @@ export class WorkerSession implements Session, LiveSession {
       runsAlone: hello.runsAlone === true,
       only: this.#only,
       sessionId: this.id,
-      readAhead: this.#readAhead,
+      readAhead,
     };
+    this.#loop = new ReceiveLoop({
+      ...{ context, hello, sink, session: this, credits, room: this.#room, readAhead },
+      take: (deliveries) => this.#claimInBackground(deliveries),
+    });
     this.reserved = new ReservedTasks(context);
     this.#kept = new KeptTasks(context, this);
     this.#connectedAtMs = context.clock.now();
-    this.#unsubscribe = context.queues.onChange(() => {
-      this.#interrupt();
+    this.#unsubscribe = context.queues.onChange((refs) => {
+      if (!refs.some(({ tenant, queue }) => tenant === hello.tenant && hello.queues.includes(queue))) return;
+      this.#loop.interrupt();
       this.#recallPaused();
     });
   }
 
-  /** Gives tasks to the worker until its stream is closed. If the store fails, logs the error and tries again after 1 s. */
-  async run(): Promise<void> {
-    const { clock, log } = this.#context;
-    while (!this.#isClosed) {
-      if (this.#isDraining || !this.#room.isOpen) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        continue;
-      }
-      try {
-        const queues = await this.#queues.unpausedInTurn();
-        if (queues.length > 0) this.#claimInBackground(await this.#receive(queues));
-        else await clock.sleep(retryDelayMs, this.#interruption.signal);
-      } catch (err) {
-        if (this.#queues.isMisnamed(err)) this.#sink.refuse?.(err);
-        log.warn({ err, worker: this.#claimant.worker }, 'could not receive work; retrying');
-        if (!this.#isClosed) await clock.sleep(retryDelayMs);
-      }
-      if (this.#interruption.signal.aborted) this.#interruption = new AbortController();
-    }
+  /** Gives tasks to the worker until its stream is closed. */
+  run(): Promise<void> {
+    return this.#loop.run();
   }
 
   credit(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
@@ -123,22 +90,22 @@ export class WorkerSession implements Session, LiveSession {
 
   creditSettled(tasks: number, bytes: number, types: readonly TypeCredit[]): void {
     this.#credits.add(tasks, bytes, types);
-    this.#wakeUp();
+    this.#loop.wakeUp();
   }
 
   reset(hello: HelloCredits): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
     this.#credits.reset(hello, this.#unacknowledged);
-    this.#wakeUp();
+    this.#loop.wakeUp();
   }
 
   received(seq: number): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
     this.#unacknowledged.acknowledge(seq);
-    this.#wakeUp();
+    this.#loop.wakeUp();
   }
 
-  begun(places: readonly number[], attempts: readonly AttemptReference[]): void {
+  begun(places: readonly number[], attempts: readonly BegunAttempt[]): void {
     this.reserved.begin(places);
     if (attempts.length > 0) {
       this.#kept.begun(attempts);
@@ -154,7 +121,7 @@ export class WorkerSession implements Session, LiveSession {
 
   keepAlive(): void {
     this.#unacknowledged.recordMessage(this.#context.clock.monotonic());
-    this.#wakeUp();
+    this.#loop.wakeUp();
   }
 
   leaseLost(): void {
@@ -165,7 +132,7 @@ export class WorkerSession implements Session, LiveSession {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unsubscribe();
-    this.#interrupt();
+    this.#loop.end();
     this.#context.sessions.remove(this.id);
     this.#giveBack();
   }
@@ -173,7 +140,7 @@ export class WorkerSession implements Session, LiveSession {
   drain(): void {
     if (this.#isDraining || this.#isClosed) return;
     this.#isDraining = true;
-    this.#interrupt();
+    this.#loop.stop();
     this.#sink.drain();
   }
 
@@ -210,15 +177,15 @@ export class WorkerSession implements Session, LiveSession {
   }
 
   waitsFor(queue: QueueRef, submission: Submission): boolean {
-    return this.#waitingReceive?.waitsFor(queue, submission) === true;
+    return this.#loop.waiting?.waitsFor(queue, submission) === true;
   }
 
   freeRoom(): FreeRoom | undefined {
-    return this.reserved.isEmpty ? this.#waitingReceive?.freeRoom() : undefined;
+    return this.reserved.isEmpty ? this.#loop.waiting?.freeRoom() : undefined;
   }
 
   giveUp(leases: readonly HeldLease[]): void {
-    this.#room.giveUp(() => this.#wakeUp());
+    this.#room.giveUp(() => this.#loop.wakeUp());
     for (const { snapshot } of leases)
       this.cancelAttempt(snapshot.id, snapshot.head.fencingToken, 'rebalance');
   }
@@ -232,12 +199,12 @@ export class WorkerSession implements Session, LiveSession {
     const tasks = reserved.flatMap(({ assignment }) => assignment ?? []);
     for (const one of reserved) this.#credits.reservedEnds(one);
     this.#only?.claiming(-reserved.length);
-    if (tasks.length < reserved.length) this.#wakeUp();
+    if (tasks.length < reserved.length) this.#loop.wakeUp();
     if (tasks.length > 0) this.#deliver(tasks);
   }
 
   roomFreed(): void {
-    this.#wakeUp();
+    this.#loop.wakeUp();
   }
 
   view(inFlight: number): WorkerView {
@@ -255,20 +222,6 @@ export class WorkerSession implements Session, LiveSession {
       node: this.#context.node,
       unlistedCount: 0,
     };
-  }
-
-  /** The receive call in progress, if it may still return tasks. */
-  get #waitingReceive(): ReceiveInProgress | undefined {
-    const mayEnd = this.#isDraining || this.#isClosed || this.#interruption.signal.aborted;
-    return mayEnd ? undefined : this.#pendingReceive;
-  }
-
-  #wakeUp(): void {
-    if (!this.#room.isOpen) return;
-    if (this.#credits.takeRefilled() || this.#lacksRoom) this.#interruption.abort();
-    this.#lacksRoom = false;
-    this.#wake?.();
-    this.#wake = undefined;
   }
 
   /**
@@ -297,44 +250,6 @@ export class WorkerSession implements Session, LiveSession {
     }
   }
 
-  /** Ends the current wait of the session's loop (`run`), so that the loop checks the state of the session again. */
-  #interrupt(): void {
-    this.#interruption.abort();
-    this.#wake?.();
-    this.#wake = undefined;
-  }
-
-  async #receive(queues: readonly QueueRef[]): Promise<readonly Delivery[]> {
-    const { broker, sessions } = this.#context;
-    const want: ReceiveRequest = {
-      types: this.#hello.types,
-      room: () => this.#roomNow(),
-      roomOfType: this.#credits.roomOfType,
-      ahead: this.#readAhead && ((deliveries) => this.#readAhead?.begin(deliveries)),
-      waitMs: receiveWaitMs,
-      signal: this.#interruption.signal,
-    };
-    this.#pendingReceive = new ReceiveInProgress({
-      ...{ context: this.#context, hello: this.#hello, credits: this.#credits },
-      ...{ queues, want },
-    });
-    sessions.waiting.add(this);
-    try {
-      const deliveries = await broker.receive(queues, want);
-      this.#queues.serve(deliveries);
-      return deliveries;
-    } finally {
-      this.#pendingReceive = undefined;
-      sessions.waiting.delete(this);
-    }
-  }
-
-  #roomNow(): { readonly tasks: number; readonly bytes: number } {
-    if (this.#isClosed || this.#isDraining) return { tasks: 0, bytes: 0 };
-    if (!this.#room.isOpen) this.#lacksRoom = true;
-    return this.#room.ofOneReceive;
-  }
-
   #claimInBackground(received: readonly Delivery[]): void {
     const deliveries = withinTypeRoom(this.#context, received, this.#credits.roomOfType);
     if (deliveries.length === 0) return;
@@ -350,7 +265,7 @@ export class WorkerSession implements Session, LiveSession {
     } finally {
       const left = this.#credits.leftOf(claimed, deliveries, assigned);
       this.#credits.claimEnds(claimed, left);
-      if (left.tasks > 0 || left.bytes !== 0) this.#wakeUp();
+      if (left.tasks > 0 || left.bytes !== 0) this.#loop.wakeUp();
     }
     if (assigned.length > 0) this.#deliver(assigned);
   }

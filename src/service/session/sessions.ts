@@ -1,9 +1,9 @@
 import type { Assignment, CancelCause, TypeCredit } from '../../core/messages.ts';
 import type { QueueRef } from '../../core/queue-ref.ts';
 import type { Submission } from '../../core/submission/submission.ts';
+import type { ReservedTasks } from '../reserved/reserved-tasks.ts';
 import type { WorkerView } from '../service.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
-import type { ReservedTasks } from './reserved-tasks.ts';
 
 /** A task for which a session reserved a credit, with its assignment if it was claimed. */
 export interface ReservedTask {

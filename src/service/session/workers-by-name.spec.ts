@@ -65,10 +65,10 @@ it('a worker of another tenant neither stops the stream of one with the same nam
   const own = open('acme');
   const foreign = open('evil');
   const id = await submit('a');
-  const [{ fencingToken } = expect.fail('nothing was assigned')] = own.assigned;
-  foreign.session.begun([], [{ id, fencingToken }]);
+  const [{ fencingToken, lease } = expect.fail('nothing was assigned')] = own.assigned;
+  foreign.session.begun([], [{ id, fencingToken, lease }]);
   expect(await stateOf(id)).toMatchObject({ begun: false });
-  own.session.begun([], [{ id, fencingToken }]);
+  own.session.begun([], [{ id, fencingToken, lease }]);
   expect(await stateOf(id)).toMatchObject({ begun: true });
   await node.close();
 });

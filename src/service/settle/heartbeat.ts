@@ -4,13 +4,13 @@ import { timing } from '../../core/limits.ts';
 import type { HeartbeatAnswer, HeartbeatItem } from '../../core/messages.ts';
 import { leaseExpiredAtMs } from '../../core/task/decision.ts';
 import type { Head } from '../../core/task/head.ts';
-import type { Lease } from '../../core/task/lease.ts';
+import { isFromClaim, type Lease } from '../../core/task/lease.ts';
 import { renew } from '../../core/task/renew.ts';
 import type { LeaseRenewal, Snapshot, WriteOutcome } from '../../ports/task-store.ts';
 import { factsOf } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
-import { itemError, notFound, reportRefusal } from '../rejections.ts';
+import { foreignLease, itemError, notFound, reportRefusal } from '../rejections.ts';
 import type { ReportContext } from '../service.ts';
 
 /** One heartbeat of a batch, with the last known snapshot of its task. */
@@ -60,6 +60,10 @@ function afterRenewal(context: ServiceContext, one: HeartbeatInProgress, head: H
   );
 }
 
+function refusalOf(found: Snapshot, lease: Lease, from: ReportContext): HoldfastError | undefined {
+  return reportRefusal(found, from) ?? (isFromClaim(found.head, lease) ? undefined : foreignLease(lease.id));
+}
+
 async function loadHeartbeats(
   context: ServiceContext,
   items: readonly HeartbeatItem[],
@@ -69,7 +73,7 @@ async function loadHeartbeats(
   const heartbeats: HeartbeatInProgress[] = [];
   const unread: { index: number; lease: Lease; item: HeartbeatItem }[] = [];
   const add = (index: number, lease: Lease, item: HeartbeatItem, found: Snapshot | HoldfastError): void => {
-    const refused = found instanceof HoldfastError ? found : reportRefusal(found, from);
+    const refused = found instanceof HoldfastError ? found : refusalOf(found, lease, from);
     if (refused !== undefined) answers[index] = { verdict: 'error', error: itemError(refused) };
     else if (!(found instanceof HoldfastError)) heartbeats.push({ index, lease, item, snapshot: found });
   };

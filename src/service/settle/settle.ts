@@ -4,12 +4,19 @@ import type { Assignment, Settlement, SettleResult, TypeCredit } from '../../cor
 import type { Settle } from '../../core/task/command.ts';
 import { decide } from '../../core/task/decide.ts';
 import { shownState } from '../../core/task/head.ts';
-import type { Lease } from '../../core/task/lease.ts';
+import { isFromClaim, type Lease } from '../../core/task/lease.ts';
 import type { Snapshot, Transition, WriteOutcome } from '../../ports/task-store.ts';
 import { afterCommit, factsOf, syncDelivery } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
-import { contended, itemError, notFound, rejectionError, reportRefusal } from '../rejections.ts';
+import {
+  contended,
+  foreignLease,
+  itemError,
+  notFound,
+  rejectionError,
+  reportRefusal,
+} from '../rejections.ts';
 import type { ReportContext, SettleAnswer, SettleContext } from '../service.ts';
 import type { HeldLease } from './held-leases.ts';
 
@@ -97,6 +104,11 @@ function decideRound(
   const round: SettlementRound = { changes: [], settlements: [] };
   for (const one of settlements) {
     const { head } = one.snapshot;
+    if (!isFromClaim(head, one.lease)) {
+      // The held lease stays: it is that of the claim, and its worker may still settle.
+      results[one.index] = { error: itemError(foreignLease(one.lease.id)) };
+      continue;
+    }
     const decision = decide(head, factsOf(context, one.snapshot), one.command, context.clock.now());
     if (!decision.ok) {
       // A refused settlement does not change the task's delivery, because the delivery belongs to the current holder of the

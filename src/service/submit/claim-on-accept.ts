@@ -39,11 +39,33 @@ function withClaim(
   const { onDead } = context.queues.of(submission.scope);
   const facts = { options, acceptedAtMs, expiresAtMs, onDead, tip: [] };
   const { worker, begins } = session;
-  const claim = { kind: 'claim', worker, leaseMs: timing.leaseMs, lowest: true, begins } as const;
+  const { leaseMs } = timing;
+  const leaseSecret = context.clock.secret();
+  const claim = { kind: 'claim', worker, leaseMs, leaseSecret, lowest: true, begins } as const;
   const decision = decide(head, facts, claim, acceptedAtMs);
   const [claimed, ...more] = decision.ok ? decision.events : [];
   if (!decision.ok || claimed?.kind !== 'claimed' || more.length > 0) return undefined;
   return { ...acceptance, head: decision.head, claimed };
+}
+
+/**
+ * The task types of a batch for which no session waits, so that thousands of sessions are looked through once for each type
+ * and not for each task. A session may have no room for a large task and room for a smaller one.
+ */
+class UnwaitedTypes {
+  readonly #leastBytes = new Map<string, number>();
+
+  has(submission: Submission): boolean {
+    return submission.spec.length >= (this.#leastBytes.get(keyOf(submission)) ?? Number.POSITIVE_INFINITY);
+  }
+
+  add(submission: Submission): void {
+    this.#leastBytes.set(keyOf(submission), submission.spec.length);
+  }
+}
+
+function keyOf({ type, typeVersion }: Submission): string {
+  return `${type}/${typeVersion}`;
 }
 
 /**
@@ -57,13 +79,18 @@ export function claimOnAccept(
   target: QueueRef,
   batch: readonly Acceptance[],
 ): ClaimsOnAccept | undefined {
-  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0) return undefined;
+  if (!context.store.can.claimOnAccept || context.sessions.waiting.size === 0 || !context.mayLease())
+    return undefined;
   const reservations: Reservation[] = [];
+  const unwaited = new UnwaitedTypes();
   const withClaims = batch.map((acceptance, index) => {
     const { submission, head } = acceptance;
-    if (head.inLane || !isReady(head)) return acceptance;
+    if (head.inLane || !isReady(head) || unwaited.has(submission)) return acceptance;
     const session = context.sessions.waitingFor(target, submission);
-    if (session === undefined) return acceptance;
+    if (session === undefined) {
+      unwaited.add(submission);
+      return acceptance;
+    }
     const claimed = withClaim(context, acceptance, session);
     if (claimed === undefined) return acceptance;
     session.reserve(submission);

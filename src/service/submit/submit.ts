@@ -121,6 +121,16 @@ function redriveInLaneOrder(context: ServiceContext): (dead: Snapshot) => Promis
   };
 }
 
+/** Returns the task as it is now, if its redrive was refused because it is no longer dead: others redrove it meanwhile. */
+async function unlessNotDead(context: ServiceContext, { id }: Snapshot, thrown: unknown): Promise<Snapshot> {
+  const [now] =
+    thrown instanceof HoldfastError && thrown.reason === 'NOT_DEAD'
+      ? await context.store.read([id], context.clock.now())
+      : [];
+  if (now === undefined) throw thrown;
+  return now;
+}
+
 /**
  * Answers a duplicate submission with the existing task. A dead task is redriven if either submission has `whenDead:
  * redrive`.
@@ -135,7 +145,9 @@ async function answerDuplicate(
   const redrives =
     requested.options.whenDead === 'redrive' || existing.submission.options.whenDead === 'redrive';
   if (existing.head.state === 'dead' && redrives) {
-    const redriven = await redrive(existing);
+    const redriven = await redrive(existing).catch((thrown: unknown) =>
+      unlessNotDead(context, existing, thrown),
+    );
     noteRedriven(context, [redriven]);
     return resultOf(redriven, true);
   }
@@ -191,7 +203,7 @@ async function submitAdmitted(
 ): Promise<readonly SubmitResult[]> {
   if (!context.queues.has(target)) await context.queues.ensure(target);
   const nowMs = context.clock.now();
-  if (call.notAfterMs !== undefined && nowMs > call.notAfterMs) {
+  if (call.notAfterMs !== undefined && context.clock.monotonic() > call.notAfterMs) {
     throw new HoldfastError(
       'DEADLINE_EXCEEDED',
       'TIMED_OUT',

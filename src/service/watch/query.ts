@@ -1,14 +1,13 @@
 import type { Scope } from '../../core/submission/submission.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
-import { type Progress, shownState } from '../../core/task/head.ts';
+import { shownState } from '../../core/task/head.ts';
 import type { HistoryVerification, Snapshot, TaskFilter } from '../../ports/task-store.ts';
 import { readTask } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { laneOf } from '../hand-over.ts';
 import { noHashChain, notFound } from '../rejections.ts';
-import type { ListFilter, TaskDetails, TaskPage, WatchUpdate } from '../service.ts';
+import type { ListFilter, TaskDetails, TaskPage } from '../service.ts';
 import { withReports } from '../session/begun.ts';
-import type { WatchedEvent } from './watched-task.ts';
 
 export async function view(
   context: ServiceContext,
@@ -86,42 +85,4 @@ export async function verify(
   const verified = await store.verify(id, clock.now());
   if (verified?.queue.tenant !== tenant) throw notFound(id);
   return verified;
-}
-
-/**
- * Yields the task's events after the version `fromVersion`, each with the task's state after that event, then each new
- * event until the task ends.
- */
-export async function* watch(
-  context: ServiceContext,
-  tenant: string,
-  id: string,
-  fromVersion: number,
-  signal: AbortSignal,
-): AsyncGenerator<WatchUpdate> {
-  const task = context.watchedTasks.join(id);
-  let progress: Progress | undefined;
-  let version = 0;
-  try {
-    await task.refresh();
-    for (;;) {
-      if (task.failure !== undefined) throw task.failure;
-      if (task.tenant !== tenant) throw notFound(id);
-      const { changeCount } = task;
-      for (; version < task.events.length; version++) {
-        const { event, state } = task.events[version] as WatchedEvent;
-        if (version + 1 > fromVersion) yield { kind: 'event', version: version + 1, event, state };
-      }
-      if (task.progress !== undefined && task.progress !== progress)
-        yield { kind: 'progress', progress: task.progress };
-      progress = task.progress;
-      // Changes of the task that were found while the caller was busy are yielded before this loop waits for more changes.
-      if (task.changeCount !== changeCount) continue;
-      if (task.isEnded || signal.aborted) return;
-      await task.nextChange(changeCount, signal);
-      if (signal.aborted) return;
-    }
-  } finally {
-    context.watchedTasks.leave(id, task);
-  }
 }

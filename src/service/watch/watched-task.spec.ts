@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
 import { storeError } from '../../../test/fixtures/store-error.ts';
+import { watchOf } from '../../../test/fixtures/watch-of.ts';
 import type { MemoryEngine } from '../../engines/memory/index.ts';
 import { silentLog } from '../../ports/log.ts';
 import { externalMemory } from '../../testing/external-broker.ts';
@@ -50,7 +51,8 @@ function follow({ service }: RunningService, id: string, fromVersion = 0): Runni
   const updates: WatchUpdate[] = [];
   const stop = new AbortController();
   const done = (async () => {
-    for await (const update of service.watch('default', id, fromVersion, stop.signal)) updates.push(update);
+    for await (const update of watchOf(service, 'default', id, fromVersion, stop.signal))
+      updates.push(update);
   })();
   done.catch(() => {});
   return { updates, done, stop: () => stop.abort() };
@@ -142,12 +144,40 @@ test('a watcher that joins late gets all events of the task so far, or only the 
   await Promise.all([first.done, second.done, later.done]);
 });
 
+test('a watcher that joins after many events gets all of them, from the history of the task', async () => {
+  const [a, b] = await Promise.all([node('a'), node('b')]);
+  const id = await submit(a, 'one');
+  const first = follow(b, id);
+  const release = { outcome: 'released', result: undefined, message: '', errorType: '', afterMs: 0 } as const;
+  for (let i = 0; i < 12; i++) {
+    const [task = expect.fail('no task')] = await b.service.claim({
+      ...{
+        tenant: 'default',
+        queues: ['q'],
+        types: [{ type: 'note', maxVersion: 1 }],
+        maxTasks: 1,
+        waitMs: 0,
+      },
+      ...{ workerName: 'w', workerId: '1', requestId: '', signal: new AbortController().signal },
+    });
+    const settling = { tenant: 'default', sessionId: undefined };
+    await b.service.settle([{ lease: task.lease, begun: false, ...release }], settling);
+    await clock.advance(1_000);
+  }
+  const second = follow(b, id);
+  await clock.settle();
+  expect(kinds(first)).toHaveLength(25);
+  expect(second.updates).toEqual(first.updates);
+  for (const watch of [first, second]) watch.stop();
+  await Promise.all([first.done, second.done]);
+});
+
 test('a watch of another tenant’s task is refused, even while the tenant that owns the task watches it', async () => {
   const [a, b] = await Promise.all([node('a'), node('b')]);
   const id = await submit(a, 'one');
   const mine = follow(b, id);
   await clock.settle();
-  const theirs = b.service.watch('other', id, 0, new AbortController().signal)[Symbol.asyncIterator]();
+  const theirs = watchOf(b.service, 'other', id, 0, new AbortController().signal)[Symbol.asyncIterator]();
   await expect(theirs.next()).rejects.toMatchObject({ reason: 'TASK_NOT_FOUND' });
   mine.stop();
   await mine.done;

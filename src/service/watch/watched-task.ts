@@ -2,24 +2,28 @@ import { nextDelayMs } from '../../core/backoff.ts';
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { TaskEvent } from '../../core/task/event.ts';
 import { evolve } from '../../core/task/evolve.ts';
-import { type Head, isEnded, type Progress, type ShownState, shownState } from '../../core/task/head.ts';
+import { type Head, type Progress, type ShownState, shownState } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Snapshot, TaskId, TaskStore } from '../../ports/task-store.ts';
 import { notFound } from '../rejections.ts';
-import type { ChangeFeed } from './change-feed.ts';
 import type { HeadBatcher, HeadRead } from './head-batcher.ts';
+import type { Polled, PollSchedule } from './poll-schedule.ts';
 
 /**
  * The time between polls of a watched task that other nodes may change, in ms. While the task does not change, the time
  * doubles from `firstMs` to `longestMs`.
  */
 const pollInterval = { firstMs: 250, longestMs: 5_000 } as const;
+/** The most events of a watched task that are kept. A watcher that is further behind reads the task's history itself. */
+const keptEvents = 8;
+/** The most characters that the messages of the kept events may have in all. */
+const keptMessageChars = 2_048;
 
 export interface WatchedTaskParts {
   readonly store: TaskStore;
   readonly clock: Clock;
-  readonly feed: ChangeFeed;
   readonly reads: HeadBatcher;
+  readonly polls: PollSchedule;
 }
 
 export interface WatchedEvent {
@@ -27,114 +31,142 @@ export interface WatchedEvent {
   readonly state: ShownState;
 }
 
+/** A watch of a task by one stream. */
+export interface Watcher {
+  /** Called when the task has changed, when it was read for this watcher, or when it cannot be watched any more. */
+  changed(): void;
+}
+
+/** Returns events with the state of the task after each of them. `head` is its head before the first one. */
+function withStates(head: Head | undefined, events: readonly TaskEvent[]): WatchedEvent[] {
+  let current = head;
+  return events.map((event) => {
+    current = evolve(current, event);
+    return { event, state: shownState(current) };
+  });
+}
+
+function headAfter(head: Head | undefined, events: readonly WatchedEvent[]): Head | undefined {
+  let current = head;
+  for (const { event } of events) current = evolve(current, event);
+  return current;
+}
+
 /**
- * A task that is watched on this node. The task's events are read once for all of its watchers: after each change by this
- * node and, if other nodes write to the store, by polls. The time between polls grows from 0.25 s to 5 s while the task
- * does not change.
+ * A task that is watched on this node. Its events are read once for all of its watchers: after each change by this node
+ * and, if other nodes write to the store, by polls. The time between polls grows from 0.25 s to 5 s while the task does
+ * not change.
+ *
+ * A node may hold tens of thousands of these, so it keeps few events, and a head only if it has dropped events.
  */
-export class WatchedTask {
-  readonly events: WatchedEvent[] = [];
+export class WatchedTask implements Polled {
+  readonly id: TaskId;
   progress: Progress | undefined;
   /** The task's tenant; undefined until the task is read for the first time. */
   tenant: string | undefined;
   /** The error that the task's watchers get. It is set when the task cannot be watched, or can no longer be watched. */
   failure: HoldfastError | undefined;
-  /** The number of changes of the task that were found, so that a watcher can wait for the next change. */
-  changeCount = 0;
-  readonly #id: TaskId;
+  /** The number of events of the task that were found; 0 until the task is read for the first time. */
+  version = 0;
+  /** The number of reads that have ended. */
+  completedReads = 0;
   readonly #parts: WatchedTaskParts;
-  readonly #unsubscribe: () => void;
-  readonly #waiting = new Set<() => void>();
-  #head: Head | undefined;
+  /** One watcher, or a set of several: most tasks have one, and a set costs 200 bytes. */
+  #watchers: Watcher | Set<Watcher> | undefined;
+  #newest: readonly WatchedEvent[] = [];
+  /** The task's head before its newest events; undefined while these are all of its events. */
+  #headBefore: Head | undefined;
   #revision = 0;
   #requestedReads = 0;
-  #completedReads = 0;
   #isReading = false;
   #idleMs: number = pollInterval.firstMs;
-  #cancelPoll: () => void = () => {};
-  #isClosed = false;
+  #pollAtMs: number | undefined;
 
   constructor(id: TaskId, parts: WatchedTaskParts) {
-    this.#id = id;
+    this.id = id;
     this.#parts = parts;
-    this.#unsubscribe = parts.feed.subscribe(id, () => this.#requestRead());
   }
 
   get isEnded(): boolean {
-    return this.#head !== undefined && isEnded(this.#head);
+    const state = this.#newest.at(-1)?.state;
+    return state === 'succeeded' || state === 'dead' || state === 'cancelled';
+  }
+
+  get isWatched(): boolean {
+    return this.#watchers !== undefined;
+  }
+
+  /** Returns the event that made this version, or undefined if it is not kept. */
+  eventOf(version: number): WatchedEvent | undefined {
+    return this.#newest[version - 1 - (this.version - this.#newest.length)];
+  }
+
+  /** Returns up to `limit` events after a version from the task's history, each with the state of the task after it. */
+  async readEvents(version: number, limit: number): Promise<readonly WatchedEvent[]> {
+    const history = await this.#parts.store.history(this.id, 0);
+    return withStates(undefined, history.slice(0, version + limit)).slice(version);
+  }
+
+  /** Adds a watcher, and returns the number of reads after which it knows the task as it was at its begin, or later. */
+  add(watcher: Watcher): number {
+    if (this.#watchers === undefined) this.#watchers = watcher;
+    else if (this.#watchers instanceof Set) this.#watchers.add(watcher);
+    else this.#watchers = new Set([this.#watchers, watcher]);
+    this.requestRead();
+    return this.#requestedReads;
+  }
+
+  remove(watcher: Watcher): void {
+    if (this.#watchers instanceof Set) {
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size > 0) return;
+    } else if (this.#watchers !== watcher) return;
+    this.#watchers = undefined;
+    this.#cancelPoll();
+  }
+
+  /** Reads the task again, after the read that is running. */
+  requestRead(): void {
+    this.#requestedReads++;
+    this.#idleMs = pollInterval.firstMs;
+    if (!this.#isReading) void this.#read(false);
+  }
+
+  poll(): void {
+    this.#pollAtMs = undefined;
+    void this.#read(true);
   }
 
   get #polls(): boolean {
     return this.#parts.store.can.sharedWriters;
   }
 
-  /**
-   * Reads the task again. Resolves when a read that began after this call has finished, or when the task cannot be watched.
-   */
-  async refresh(): Promise<void> {
-    this.#requestRead();
-    const own = this.#requestedReads;
-    while (this.#completedReads < own && this.failure === undefined) await this.#nextRead();
-  }
-
-  /**
-   * Waits for a change of the task. Resolves when `changeCount` is no longer `seen`, when the task cannot be watched, or
-   * when the signal is aborted.
-   */
-  async nextChange(seen: number, signal: AbortSignal): Promise<void> {
-    if (this.changeCount !== seen || this.failure !== undefined || signal.aborted) return;
-    await this.#nextRead(signal);
-    if (!signal.aborted) await this.nextChange(seen, signal);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.#unsubscribe();
-    this.#cancelPoll();
-  }
-
-  #nextRead(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done);
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal?.addEventListener('abort', done);
-    });
-  }
-
-  #notifyWaiters(): void {
-    for (const done of [...this.#waiting]) done();
-  }
-
-  #requestRead(): void {
-    this.#requestedReads++;
-    this.#idleMs = pollInterval.firstMs;
-    if (!this.#isReading) void this.#read();
-  }
-
-  async #read(isPoll = false): Promise<void> {
+  async #read(isPoll: boolean): Promise<void> {
     this.#isReading = true;
     this.#cancelPoll();
     do {
       const requested = this.#requestedReads;
-      const countBefore = this.changeCount;
+      let isChanged = false;
       try {
-        await this.#readOnce(isPoll);
+        isChanged = await this.#readOnce(isPoll);
       } catch (thrown) {
         const error = asHoldfastError(thrown);
         // A temporary error of the store is hidden from the task's watchers, because the task is polled again. Only the
         // first read of the task must report such an error.
-        if (!error.retryable || this.#head === undefined || !this.#polls) this.failure = error;
+        if (!error.retryable || this.version === 0 || !this.#polls) this.failure = error;
       }
-      if (this.changeCount !== countBefore) this.#idleMs = pollInterval.firstMs;
-      this.#completedReads = requested;
-      this.#notifyWaiters();
-    } while (this.#requestedReads > this.#completedReads && this.failure === undefined);
+      if (isChanged) this.#idleMs = pollInterval.firstMs;
+      const isAwaited = requested > this.completedReads;
+      this.completedReads = requested;
+      if (isChanged || isAwaited || this.failure !== undefined) this.#notifyWatchers();
+    } while (this.#requestedReads > this.completedReads && this.failure === undefined);
     this.#isReading = false;
     if (this.#polls) this.#schedulePoll();
+  }
+
+  #notifyWatchers(): void {
+    if (this.#watchers instanceof Set) for (const watcher of this.#watchers) watcher.changed();
+    else this.#watchers?.changed();
   }
 
   /**
@@ -142,52 +174,73 @@ export class WatchedTask {
    * together.
    */
   #schedulePoll(): void {
-    if (this.#isClosed || this.failure !== undefined || this.isEnded) return;
-    const { clock } = this.#parts;
-    const nowMs = clock.monotonic();
-    const atMs = Math.floor(nowMs / pollInterval.firstMs) * pollInterval.firstMs + this.#idleMs;
+    if (!this.isWatched || this.failure !== undefined || this.isEnded) return;
+    const slot = Math.floor(this.#parts.clock.monotonic() / pollInterval.firstMs);
+    this.#pollAtMs = slot * pollInterval.firstMs + this.#idleMs;
     this.#idleMs = nextDelayMs(pollInterval, this.#idleMs);
-    this.#cancelPoll = clock.after(atMs - nowMs, () => void this.#read(true));
+    this.#parts.polls.add(this.#pollAtMs, this);
   }
 
-  async #readOnce(isPoll: boolean): Promise<void> {
-    if (this.#head === undefined) return this.#readFirst();
-    const read = await this.#parts.reads.read(this.#id, isPoll);
+  #cancelPoll(): void {
+    if (this.#pollAtMs !== undefined) this.#parts.polls.remove(this.#pollAtMs, this);
+    this.#pollAtMs = undefined;
+  }
+
+  /** Reads the task, and returns whether it has changed. */
+  async #readOnce(isPoll: boolean): Promise<boolean> {
+    if (this.version === 0) return this.#readFirst();
+    const read = await this.#parts.reads.read(this.id, isPoll);
     if (read === undefined) {
       // A task that has not changed since its submission has no stored head yet.
-      if (this.#revision > 1 || this.#parts.store.heads === undefined) this.failure = notFound(this.#id);
-      return;
+      if (this.#revision > 1 || this.#parts.store.heads === undefined) this.failure = notFound(this.id);
+      return false;
     }
-    if (read.head.revision !== this.#revision) await this.#apply(read);
+    return read.head.revision !== this.#revision && this.#apply(read);
   }
 
-  async #readFirst(): Promise<void> {
+  async #readFirst(): Promise<boolean> {
     const { store, clock } = this.#parts;
-    const [snapshot] = await store.read([this.#id], clock.now());
+    const [snapshot] = await store.read([this.id], clock.now());
     if (snapshot === undefined) {
-      this.failure = notFound(this.#id);
-      return;
+      this.failure = notFound(this.id);
+      return false;
     }
     this.tenant = snapshot.submission.scope.tenant;
-    await this.#apply({ head: snapshot.head, snapshot });
+    return this.#apply({ head: snapshot.head, snapshot });
   }
 
-  async #apply({ head, snapshot }: HeadRead): Promise<void> {
-    const version = this.#head?.version ?? 0;
+  async #apply({ head, snapshot }: HeadRead): Promise<boolean> {
+    const { version } = this;
     const more = snapshot === undefined ? undefined : eventsIn(snapshot, version);
     const events =
-      head.version === version ? [] : (more ?? (await this.#parts.store.history(this.#id, version)));
-    for (const event of events) {
-      this.#head = evolve(this.#head, event);
-      this.events.push({ event, state: shownState(this.#head) });
-    }
+      head.version === version ? [] : (more ?? (await this.#parts.store.history(this.id, version)));
+    if (events.length > 0) this.#append(events);
     this.#revision = head.revision;
-    if (this.#head?.version === head.version && !isSame(head.progress, this.progress)) {
-      this.progress = head.progress;
-      this.changeCount++;
-    }
-    if (events.length > 0) this.changeCount++;
+    const isProgress = this.version === head.version && !isSame(head.progress, this.progress);
+    if (isProgress) this.progress = head.progress;
+    return isProgress || events.length > 0;
   }
+
+  #append(events: readonly TaskEvent[]): void {
+    const head = headAfter(this.#headBefore, this.#newest);
+    const all = [...this.#newest, ...withStates(head, events)];
+    const dropped = all.splice(0, all.length - countToKeep(all));
+    this.#headBefore = headAfter(this.#headBefore, dropped);
+    this.#newest = all;
+    this.version += events.length;
+  }
+}
+
+/** Returns how many of the newest events are kept: always the last one, whose state is that of the task. */
+function countToKeep(events: readonly WatchedEvent[]): number {
+  let chars = 0;
+  let count = 0;
+  for (const { event } of events.toReversed()) {
+    chars += 'message' in event ? event.message.length : 0;
+    if (count > 0 && (count === keptEvents || chars > keptMessageChars)) break;
+    count++;
+  }
+  return count;
 }
 
 /** Returns the task's events after a version, or undefined if the snapshot does not hold all of these events. */

@@ -1,38 +1,37 @@
-import type { TaskId } from '../../ports/task-store.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { TaskId, TaskStore } from '../../ports/task-store.ts';
+import type { ChangeFeed } from './change-feed.ts';
 import { HeadBatcher } from './head-batcher.ts';
+import { PollSchedule } from './poll-schedule.ts';
 import { WatchedTask, type WatchedTaskParts } from './watched-task.ts';
+
+interface WatchedTasksOptions {
+  readonly store: TaskStore;
+  readonly clock: Clock;
+  readonly feed: ChangeFeed;
+}
 
 /** The tasks that are watched on this node. Each task is read once for all of its watchers, for as long as it has any. */
 export class WatchedTasks {
   readonly #parts: WatchedTaskParts;
-  readonly #tasks = new Map<TaskId, { readonly task: WatchedTask; watchers: number }>();
+  readonly #tasks = new Map<TaskId, WatchedTask>();
 
-  constructor(parts: Omit<WatchedTaskParts, 'reads'>) {
-    this.#parts = { ...parts, reads: new HeadBatcher(parts.store, parts.clock) };
+  constructor({ store, clock, feed }: WatchedTasksOptions) {
+    this.#parts = { store, clock, reads: new HeadBatcher(store, clock), polls: new PollSchedule(clock) };
+    feed.listen((id) => this.#tasks.get(id)?.requestRead());
   }
 
-  /**
-   * Adds a watcher to a task and returns the watched task. Each call must be followed by one `leave` with that watched
-   * task.
-   */
-  join(id: TaskId): WatchedTask {
+  /** Returns the watched task of this id, to which the caller adds its watcher. A task that failed is replaced. */
+  of(id: TaskId): WatchedTask {
     const known = this.#tasks.get(id);
-    if (known !== undefined && known.task.failure === undefined) {
-      known.watchers++;
-      return known.task;
-    }
+    if (known !== undefined && known.failure === undefined) return known;
     const task = new WatchedTask(id, this.#parts);
-    this.#tasks.set(id, { task, watchers: 1 });
+    this.#tasks.set(id, task);
     return task;
   }
 
-  leave(id: TaskId, task: WatchedTask): void {
-    const known = this.#tasks.get(id);
-    // A watched task that failed may have been replaced by a new one in the map since this watcher joined.
-    if (known?.task === task) {
-      if (--known.watchers > 0) return;
-      this.#tasks.delete(id);
-    }
-    task.close();
+  /** Forgets a task that has no watcher any more. */
+  release(task: WatchedTask): void {
+    if (!task.isWatched && this.#tasks.get(task.id) === task) this.#tasks.delete(task.id);
   }
 }

@@ -30,6 +30,7 @@ export const claimsOnAccept: Subject = (requires) => {
       expect(fixture.store.can.claimOnAccept).toBe(true);
       const task = await acceptClaimed(fixture, { options: { deadlineAtMs: fixture.now + 60_000 } });
       expect(task.head).toMatchObject({ state: 'running', revision: 2, version: 2, attempt: 1 });
+      expect(task.head.leaseSecret).not.toBe('');
       expect(fold([task.submission.submitted, ...task.tip])).toMatchObject({ state: 'running', version: 2 });
       expect(await fixture.read(task)).toEqual(task);
       expect(await fixture.store.history(task.id, 0)).toEqual([task.submission.submitted, ...task.tip]);

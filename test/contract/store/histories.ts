@@ -12,7 +12,8 @@ export const histories: Subject = (requires) => {
       task = await fixture.succeed(await fixture.claim(await fixture.makeReady(task)));
       const events = await fixture.store.history(task.id, 0);
       expect(events).toEqual([task.submission.submitted, ...task.tip]);
-      expect({ ...fold(events), revision: task.head.revision }).toEqual(task.head);
+      const { revision, leaseSecret } = task.head;
+      expect({ ...fold(events), revision, leaseSecret }).toEqual(task.head);
     },
   );
 
@@ -85,7 +86,8 @@ export const histories: Subject = (requires) => {
         'claimed',
         'succeeded',
       ]);
-      expect({ ...fold(history), revision: task.head.revision }).toEqual(task.head);
+      const { revision, leaseSecret } = task.head;
+      expect({ ...fold(history), revision, leaseSecret }).toEqual(task.head);
       for (const from of [1, 111, 112, 113, 200, 240, 241, 299, 302, 303, 304]) {
         expect(await fixture.store.history(task.id, from)).toEqual(history.slice(from));
       }

@@ -198,8 +198,9 @@ async function compare(fixture: StoreFixture, model: Model): Promise<void> {
   for (const item of items) {
     expect(item).toEqual(model.tasks.get(item.id));
     const events = await fixture.store.history(item.id, 0);
-    const { leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver } = item.head;
-    const folded = { ...fold(events), leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver };
+    const { leaseSecret, leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver } = item.head;
+    const unfolded = { leaseSecret, leaseEndAtMs, begun, progress, revision, waitUntilMs, handOver };
+    const folded = { ...fold(events), ...unfolded };
     expect(folded).toEqual(item.head);
     expect(events).toHaveLength(item.head.version);
   }

@@ -38,6 +38,7 @@ function addEvent(history: LeaseHistory, event: TaskEvent): string | undefined {
       return ended ? undefined : 'was redriven before its end';
     }
     case 'cancelRequested':
+    case 'laneReleased':
       return undefined;
     default: {
       const { holder, ended } = history;

@@ -93,6 +93,7 @@ const nothing = {
     leasesLost: [],
     begunAfterRecall: [],
     begunTwice: [],
+    lostAtBegin: [],
   },
   poisonFault: undefined,
 };
@@ -141,12 +142,32 @@ describe('the judge of deploys', () => {
     expect(judgementOf([lost('a')], { workers, calls: [call('a', 1, 2, { end: undefined })] })).toEqual(
       nothing,
     );
-    expect(judgementOf([lost('b')], { workers })).toMatchObject({
+    const unknown = task('b', [claimed(1, 1), expired(40, 1, { begun: 'unknown' }), died(40, 'workerLost')], {
+      maxAttempts: 1,
+    });
+    expect(judgementOf([unknown], { workers })).toMatchObject({
       ...{ innocentsDead: [{ id: 'b' }], attemptsNotBegun: [{ id: 'b' }] },
     });
     const stopped = [worker(7, { atMs: 3, how: 'stopped' })];
     const { innocentsDead } = judgementOf([lost('c')], { workers: stopped, calls: [call('c', 1, 2)] });
     expect(idsOf(innocentsDead)).toEqual(['c']);
+  });
+
+  it('names apart a task that may begin once and whose worker ended between the stored report and the call', () => {
+    const once = (id: string, begun: LeaseExpiredEvent['begun'], claimedAtMs = 1_000) =>
+      task(id, [claimed(claimedAtMs, 1), expired(40_000, 1, { begun }), died(40_000, 'workerLost')], {
+        maxAttempts: 1,
+      });
+    const tasks = [once('a', 'yes'), once('unknown', 'unknown'), once('early', 'yes', 100)];
+    const workers = [worker(7, { atMs: 2_500, how: 'byItself' })];
+    const { lostAtBegin, innocentsDead, attemptsNotBegun } = judgementOf(tasks, { workers });
+    expect([lostAtBegin, innocentsDead, attemptsNotBegun].map(idsOf)).toEqual([
+      ['a'],
+      ['unknown', 'early'],
+      ['unknown', 'early'],
+    ]);
+    const lived = judgementOf([once('a', 'yes')]);
+    expect([lived.lostAtBegin, lived.innocentsDead].map(idsOf)).toEqual([[], ['a']]);
   });
 
   it('finds a task that may begin once and began twice', () => {

@@ -69,6 +69,11 @@ export interface Judgement {
   readonly attemptsNotBegun: readonly Fault[];
   readonly leasesLost: readonly Fault[];
   readonly begunAfterRecall: readonly Fault[];
+  /**
+   * Tasks that may begin only once, and whose worker's process ended by itself between the stored report of the beginning
+   * and the call of the handler. No count of faults: nobody can know whether such a handler was called, so the task is dead.
+   */
+  readonly lostAtBegin: readonly Fault[];
   /** Tasks that may begin only once, and whose handler was called twice. */
   readonly begunTwice: readonly Fault[];
   /** Undefined if the poison is dead because its workers were lost; else how it is. */
@@ -91,6 +96,8 @@ interface ClaimRecord {
  * less one heartbeat.
  */
 const unrenewedMs = timing.leaseMs + timing.clockGuardMs - timing.heartbeatMs;
+/** The longest time from the claim of a task to the call of its handler that a busy worker takes, in ms. */
+const beginMs = 2_000;
 const usingReasons: readonly string[] = ['attempts', 'fatal', 'workerLost'];
 
 /** Returns the claims in a history. */
@@ -191,6 +198,20 @@ function deadFault(task: TaskRecord, calls: Calls, workers: ReadonlyMap<number, 
   return { id: task.id, atMs: end.atMs, text: `is dead: ${end.reason}, ${end.message}` };
 }
 
+/** Returns how a task was lost that may begin only once, if its worker ended before it called the handler. */
+function lostAtBegin(task: TaskRecord, calls: Calls, workers: ReadonlyMap<number, WorkerRecord>) {
+  const end = endOf(task);
+  const claim = claimsOf(task.events).at(-1);
+  if (task.maxAttempts !== 1 || end?.kind !== 'died' || end.reason !== 'workerLost') return undefined;
+  if (claim?.expired?.begun !== 'yes' || calls.ofTask(task.id).length > 0) return undefined;
+  const workerEnd = workers.get(pidOf(claim.worker))?.end;
+  if (workerEnd?.how !== 'byItself') return undefined;
+  const afterMs = workerEnd.atMs - claim.atMs;
+  if (afterMs < 0 || afterMs > beginMs) return undefined;
+  const text = `${task.type}: ${claim.worker} ended ${afterMs} ms after the claim, with the beginning reported`;
+  return { id: task.id, atMs: workerEnd.atMs, text };
+}
+
 /** Returns the kinds of a task's events with their times in ms since the first one. */
 function historyOf({ events }: TaskRecord): string {
   const firstMs = events[0]?.atMs ?? 0;
@@ -258,13 +279,20 @@ export function judge(evidence: Evidence): Judgement {
   const missing = evidence.acknowledged
     .filter((id) => !found.has(id))
     .map((id): Fault => ({ id, atMs: 0, text: 'was acknowledged and does not exist' }));
+  const atBegin = tasks.flatMap((task) => lostAtBegin(task, calls, workers) ?? []);
+  const isLostAtBegin = (id: string): boolean => atBegin.some((fault) => fault.id === id);
+  const others = tasks.filter(({ id }) => !isLostAtBegin(id));
   const isFault = (fault: Fault | undefined): fault is Fault => fault !== undefined;
   return {
     lost: [...missing, ...tasks.map((task) => lostFault(task, calls, cancelled)).filter(isFault)],
-    innocentsDead: innocents.map((task) => deadFault(task, calls, workers)).filter(isFault),
-    attemptsNotBegun: tasks.flatMap((task) => unusedFaults(task, calls)),
+    innocentsDead: others
+      .filter(({ id }) => id !== poison)
+      .map((task) => deadFault(task, calls, workers))
+      .filter(isFault),
+    attemptsNotBegun: others.flatMap((task) => unusedFaults(task, calls)),
     leasesLost: innocents.flatMap((task) => leaseFaults(task, calls, workers, serverKillsAtMs)),
     begunAfterRecall: recalls.flatMap((recall) => recallFaults(recall, calls)),
+    lostAtBegin: atBegin,
     begunTwice: tasks
       .filter(({ id, maxAttempts }) => maxAttempts === 1 && calls.ofTask(id).length > 1)
       .map(({ id }) => ({

@@ -53,7 +53,7 @@ function recalled({ recalls }: RunOutcome, byPause: boolean): string {
 
 export function reportOf(outcome: RunOutcome): Report {
   const { phases, tasks, calls, problems, acknowledged } = outcome;
-  const { begunTwice, poisonFault, ...faults } = judge(outcome);
+  const { begunTwice, lostAtBegin, poisonFault, ...faults } = judge(outcome);
   const counts = sizes(faults);
   const gaps = gapsOf(outcome);
   const rows = phases.map(({ name, isOrderly, fromMs, untilMs }) => {
@@ -84,6 +84,8 @@ export function reportOf(outcome: RunOutcome): Report {
     ]),
     `${acknowledged.length} tasks, ${calls.length} handlers called, ${released} claims released, ${expired.length} leases expired, ${expired.filter((event) => event.countsAsLoss).length} of them as losses`,
     `the longest stop of a server took ${Math.round(outcome.longestServerStopMs)} ms, of a worker ${Math.round(outcome.longestWorkerStopMs)} ms`,
+    `${lostAtBegin.length} tasks that may begin once died with a worker that ended between the stored report of their beginning and the call of their handler`,
+    ...examples('lost at begin', lostAtBegin),
     `${recalled(outcome, true)}; ${recalled(outcome, false)}`,
     ...keys.flatMap((key) => examples(key, faults[key])),
     ...examples('begun twice', begunTwice),

@@ -166,8 +166,9 @@ export class Shadow {
 
   #checkAfterEnd(task: ShadowTask, event: TaskEvent): void {
     const { folded } = task;
-    const mayLeaveDead = event.kind === 'redriven' || (event.kind === 'cancelled' && folded.holdsLane);
-    if (folded.state !== 'dead' || !mayLeaveDead)
+    const frees = event.kind === 'cancelled' || event.kind === 'laneReleased';
+    const mayFollowDead = event.kind === 'redriven' || (frees && folded.holdsLane);
+    if (folded.state !== 'dead' || !mayFollowDead)
       this.#violated('endsExactlyOnce', `${event.kind} of ${task.id}, which is ${folded.state}`);
   }
 

@@ -20,7 +20,7 @@ const expiry = 'src/core/task/expiry.ts';
 const evolve = 'src/core/task/evolve.ts';
 const assignedTasks = 'src/client/worker/assigned-tasks.ts';
 const session = 'src/service/session/session.ts';
-const releaseReserved = 'src/service/session/release-reserved.ts';
+const releaseReserved = 'src/service/reserved/release-reserved.ts';
 const condition = 'if (!(parts.faults.condition?.(change, holds) ?? holds))';
 
 export const mutants: readonly Mutant[] = [

@@ -114,7 +114,7 @@ export class SimCall<R> {
         : this.#timeoutMs - (this.#network.world.elapsedMs - this.#beganAtMs);
     const context: CallContext = {
       identity: localIdentity,
-      notAfterMs: leftMs === undefined ? undefined : clock.now() + leftMs,
+      notAfterMs: leftMs === undefined ? undefined : clock.monotonic() + leftMs,
       traceparent: '',
       signal: this.#callerGone.signal,
     };

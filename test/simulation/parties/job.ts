@@ -65,7 +65,17 @@ export function planSubmissions(world: World): PlannedSubmission[] {
     if (world.features.hasPoison && world.chance(isInBurst ? 0.06 : 0.025)) world.poison.add(n);
     const type = typeOf(world, isInBurst);
     return planSubmission(world, n, type, isInBurst ? world.burstAtMs : world.between(0, 45_000));
-  });
+  }).map((plan) => (world.features.hasShortDeadlines ? withShortDeadline(world, plan) : plan));
+}
+
+/** Gives every second task of a burst a deadline 1 to 9 s after the burst, when workers have fetched it and not begun. */
+function withShortDeadline(world: World, plan: PlannedSubmission): PlannedSubmission {
+  if (plan.atMs !== world.burstAtMs || plan.n % 2 === 0) return plan;
+  const deadlineMs = 1_000 + ((plan.n * 137) % 8_000);
+  return {
+    ...plan,
+    options: (nowMs) => ({ ...plan.options(nowMs), deadline: new Date(nowMs + deadlineMs) }),
+  };
 }
 
 function typeOf(world: World, isInBurst: boolean): JobType {

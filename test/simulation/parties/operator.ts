@@ -68,13 +68,13 @@ export async function operator(network: Network): Promise<void> {
 
   async function resumeQueue(name: string): Promise<boolean> {
     world.paused.resumed(name);
-    const call = transport.call(AdminService.method.resumeQueue, { name }, { timeoutMs });
+    const call = transport.call(AdminService.method.resumeQueue, { name, create: true }, { timeoutMs });
     const done = await call.catch((thrown: unknown) => rethrowUnlessTransient(thrown, 'an operator'));
     return done !== undefined;
   }
 
   async function pauseQueue(name: string): Promise<void> {
-    await transport.call(AdminService.method.pauseQueue, { name }, { timeoutMs });
+    await transport.call(AdminService.method.pauseQueue, { name, create: true }, { timeoutMs });
     world.paused.paused(name);
   }
 
@@ -89,7 +89,9 @@ export async function operator(network: Network): Promise<void> {
   async function setOnDead(): Promise<void> {
     const onDead = world.chance(0.6) ? OnDead.HOLD : OnDead.RELEASE;
     const name = world.pick(queues) ?? 'mail';
-    await allowTooLate(transport.call(AdminService.method.updateQueue, { name, onDead }, { timeoutMs }));
+    await allowTooLate(
+      transport.call(AdminService.method.updateQueue, { name, onDead, create: true }, { timeoutMs }),
+    );
   }
 }
 

@@ -46,7 +46,10 @@ export class SdkWorker implements WorkerSlots {
   readonly limitOf = (type: string): number =>
     type === 'slow' && this.#world.features.limitsTypes ? slowAtOnce : this.concurrency;
 
-  /** Drains the worker, mostly within the default time, then does the last things and ends its process. */
+  /**
+   * Drains the worker, mostly within the default time, then does the last things and ends its process. The system closes the
+   * sockets of a process that ends by itself, so that its servers notice the end at once.
+   */
   async stop(last: () => Promise<void> | undefined = async () => {}): Promise<void> {
     this.isStopping = true;
     const { clock } = this.process;
@@ -58,7 +61,7 @@ export class SdkWorker implements WorkerSlots {
     if (tookMs > timeout + timing.drainEndMs && this.#world.features.isOrderly)
       reportViolation(this.#world.rules, 'workersStopInTime', `${this.process.name} after ${tookMs} ms`);
     await last();
-    this.process.kill();
+    this.process.exit();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Assignment, AttemptReference, WorkRequest, WorkResponse } from '../../../core/messages.ts';
+import type { Assignment, BegunAttempt, WorkRequest, WorkResponse } from '../../../core/messages.ts';
 import type { KeepAliveStream } from './keep-alive-stream.ts';
 
 /** The connection on which a task was assigned, and the task's place in the order of assignment there, from 1. */
@@ -48,7 +48,7 @@ export class WorkConnection {
   }
 
   /** Reports attempts that begin: those assigned on this connection by place, those of an earlier one by name. */
-  report(begun: readonly number[], attempts: readonly AttemptReference[]): void {
+  report(begun: readonly number[], attempts: readonly BegunAttempt[]): void {
     this.#acknowledgedSeq = this.#receivedSeq;
     this.stream.send({ kind: 'received', seq: this.#receivedSeq, begun, attempts, kept: none });
   }

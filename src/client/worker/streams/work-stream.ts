@@ -2,7 +2,7 @@ import { asHoldfastError, type Code, HoldfastError } from '../../../core/errors.
 import { limits } from '../../../core/limits.ts';
 import type {
   Assignment,
-  AttemptReference,
+  BegunAttempt,
   CancelCause,
   HandledTypeMessage,
   TypeCredit,
@@ -124,7 +124,7 @@ export class WorkStream {
    */
   async reportBegun(tasks: readonly BeginningTask[]): Promise<void> {
     const places = new Map<WorkConnection, number[]>();
-    const attempts: AttemptReference[] = [];
+    const attempts: BegunAttempt[] = [];
     for (const { assignment, origin } of tasks) {
       if (!origin.connection.canSend) attempts.push(assignment);
       else {
@@ -141,11 +141,13 @@ export class WorkStream {
   }
 
   /** Names attempts that run on the newest connection, because their tasks were assigned on an earlier one. */
-  reportRunning(attempts: readonly AttemptReference[]): void {
+  reportRunning(attempts: readonly BegunAttempt[]): void {
     for (let at = 0; at < attempts.length; at += limits.batchItems)
       this.#newest?.report(
         [],
-        attempts.slice(at, at + limits.batchItems).map(({ id, fencingToken }) => ({ id, fencingToken })),
+        attempts
+          .slice(at, at + limits.batchItems)
+          .map(({ id, fencingToken, lease }) => ({ id, fencingToken, lease })),
       );
   }
 

@@ -14,7 +14,7 @@ import { type PollerContext, QueuePoller } from './queue-poller.ts';
 import { decodeReceiptHandle } from './receipt-handle.ts';
 import { Receiver } from './receiver.ts';
 import { SqsCalls } from './sqs/calls.ts';
-import { sqsQueueName } from './sqs/definition.ts';
+import { type NameForm, sqsQueueName } from './sqs/definition.ts';
 import { asBrokerError } from './sqs/errors.ts';
 import { lookUpAll, type MissingQueue, type RegisteredQueue } from './sqs/look-up.ts';
 import { SqsMeter } from './sqs/meter.ts';
@@ -39,6 +39,8 @@ export interface SqsBrokerOptions {
    * of the nearest priority. Default: `normal` alone, since each SQS queue is polled separately.
    */
   readonly prioritiesOf?: PrioritiesOf | undefined;
+  /** Returns the form of the names of a queue's SQS queues. Default: that of new installations. */
+  readonly nameFormOf?: ((queue: QueueRef) => NameForm) | undefined;
   /**
    * The time in ms without a message after which a queue of several priorities is polled one priority at a time. The
    * queue then costs no more calls than a queue of one priority, but its next message may be received 20 s later for
@@ -134,6 +136,12 @@ class BrokerOnSqs implements SqsBroker {
     );
   }
 
+  async approximateMessages(queue: QueueRef): Promise<number> {
+    const levels = this.#enabled(queue).map((level) => this.#sqsQueueOf(queue, level).approximateMessages());
+    const counts = await this.#inFlight.run(() => Promise.all(levels));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
   stopReceiving(): void {
     this.#inFlight.stopReceiving(() => this.#returnBuffered());
   }
@@ -209,8 +217,8 @@ class BrokerOnSqs implements SqsBroker {
     const name = levelName({ queue, priority });
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
-    const { clock, prefix } = this.#options;
-    const address = { queue, priority, name: sqsQueueName(prefix, queue, priority) };
+    const { clock, prefix, nameFormOf } = this.#options;
+    const address = { queue, priority, name: sqsQueueName(prefix, queue, priority, nameFormOf?.(queue)) };
     const made = new SqsQueue(this.#calls, clock, address);
     this.#queues.set(name, made);
     return made;

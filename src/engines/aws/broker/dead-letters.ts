@@ -13,14 +13,14 @@ import { messagesPerReceive } from './priority-level.ts';
 import { enabledPriorities, levelOf, type PrioritiesOf } from './priority-levels.ts';
 import { decodeReceiptHandle, encodeReceiptHandle } from './receipt-handle.ts';
 import { SqsCalls } from './sqs/calls.ts';
-import { sqsDeadQueueName } from './sqs/definition.ts';
+import { type NameForm, sqsDeadQueueName } from './sqs/definition.ts';
 import { asBrokerError } from './sqs/errors.ts';
 import type { SqsMeter } from './sqs/meter.ts';
 import { SqsQueue } from './sqs/queue.ts';
 
 export interface SqsDeadLettersOptions {
   /**
-   * The SQS client of the broker. The meter, load, prefix and priorities in these options must be those of the broker
+   * The SQS client of the broker. The meter, load, prefix, form of names and priorities in these options must be those of the broker
    * too.
    */
   readonly client: SQSClient;
@@ -30,6 +30,7 @@ export interface SqsDeadLettersOptions {
   readonly log: Log;
   readonly prefix: string;
   readonly prioritiesOf?: PrioritiesOf | undefined;
+  readonly nameFormOf?: ((queue: QueueRef) => NameForm) | undefined;
 }
 
 export interface SqsDeadLetters extends DeadLetters {
@@ -155,8 +156,8 @@ class DeadLettersOnSqs implements SqsDeadLetters {
   }
 
   #sqsQueueOf(queue: QueueRef, priority: Priority): SqsQueue {
-    const { prefix, clock } = this.#options;
-    const name = sqsDeadQueueName(prefix, queue, priority);
+    const { prefix, clock, nameFormOf } = this.#options;
+    const name = sqsDeadQueueName(prefix, queue, priority, nameFormOf?.(queue));
     const known = this.#queues.get(name);
     if (known !== undefined) return known;
     // Calls for dead-letter notices wait behind calls for submissions and lease renewals.

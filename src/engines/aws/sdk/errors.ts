@@ -104,6 +104,36 @@ export function noCredentials(cause: Error): HoldfastError {
   return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', message, { cause, help: helpCredentials });
 }
 
+/** The messages with which DynamoDB refuses a request because the table has other keys or indexes than the request names. */
+const otherKeys =
+  /key element does not match|specified index|missed key schema|Missing the key|[Tt]ype mismatch for (?:index )?key|number of conditions on the keys/i;
+
+function isOfOtherSchema(thrown: unknown): boolean {
+  return thrown instanceof Error && otherKeys.test(thrown.message);
+}
+
+function otherSchema(table: string, cause: Error): HoldfastError {
+  const message = `The DynamoDB table '${table}' has other keys or indexes than a table of Holdfast (${cause.message}).`;
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', message, {
+    cause,
+    help: `Name the table that \`holdfast aws init\` made. \`holdfast aws init --table ${table} --check\` lists the differences.`,
+  });
+}
+
+/** Returns the status of the answer that an error of the AWS SDK came with, or undefined if there was no answer. */
+export function answeredStatusOf(thrown: unknown): number | undefined {
+  const { $response, $metadata } = thrown as {
+    readonly $response?: { readonly statusCode?: number };
+    readonly $metadata?: { readonly httpStatusCode?: number };
+  };
+  return $response?.statusCode ?? $metadata?.httpStatusCode;
+}
+
+function unansweredBy(thrown: unknown): string {
+  const status = answeredStatusOf(thrown);
+  return status === undefined ? 'The table did not answer' : `The table answered with the status ${status}`;
+}
+
 /** Turns an error that the AWS SDK threw for a DynamoDB call into a HoldfastError for callers. */
 export function asStoreError(thrown: unknown, table: string): HoldfastError {
   if (thrown instanceof HoldfastError) return thrown;
@@ -136,12 +166,13 @@ export function asStoreError(thrown: unknown, table: string): HoldfastError {
     case 'noCredentials':
       return noCredentials(thrown as Error);
     case 'invalid':
+      if (isOfOtherSchema(thrown)) return otherSchema(table, thrown as Error);
       return new HoldfastError('INTERNAL', 'BUG', `The table refused a request as invalid (${text}).`, {
         cause: thrown,
         help: 'This is a defect. Please report it with the log lines around it.',
       });
     default:
-      return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `The table did not answer (${text}).`, {
+      return new HoldfastError('UNAVAILABLE', 'STORE_FAILED', `${unansweredBy(thrown)} (${text}).`, {
         cause: thrown,
         retryAfterMs: 1_000,
         help: 'The outcome is unknown. Retry with the same idempotency key.',

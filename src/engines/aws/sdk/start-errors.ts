@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../../core/errors.ts';
-import { errorKindOf, helpCredentials } from './errors.ts';
+import { answeredStatusOf, errorKindOf, helpCredentials } from './errors.ts';
 
 /** The AWS service that a process connects to at its start, with the region and endpoint as they were configured. */
 export interface ServiceEndpoint {
@@ -40,7 +40,12 @@ function missingCredentials(cause: Error): HoldfastError {
 
 function unreachable(cause: Error, { service, region, endpoint }: ServiceEndpoint): HoldfastError {
   const at = endpoint === undefined ? region && ` in ${region}` : ` at ${endpoint}`;
-  const message = `${service} does not answer${at ?? ''} (${cause.name}: ${cause.message}).`;
+  const status = answeredStatusOf(cause);
+  const what =
+    status === undefined
+      ? `${service} does not answer${at ?? ''}`
+      : `The answer${at ?? ''} is none of ${service}'s usual ones: status ${status}`;
+  const message = `${what} (${cause.name}: ${cause.message}).`;
   return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', message, {
     cause,
     help: `Check --region and --endpoint-${service.toLowerCase()}, and that the network leads there.`,

@@ -16,7 +16,7 @@ import type { SqliteContext } from '../context.ts';
 import type { GroupCommitter } from '../group-commit.ts';
 import { dispatchOne, taskStateAt } from '../lanes.ts';
 import { addressOf } from '../rows/ids.ts';
-import type { InternedTaskType } from '../rows/interned-names.ts';
+import type { InternedQueue, InternedTaskType } from '../rows/interned-names.ts';
 import type { ReceiveFilter, TakenEntry } from './ready-index.ts';
 import type { ReadyEntry } from './ready-list.ts';
 import { Waiters } from './waiters.ts';
@@ -137,18 +137,11 @@ export class SqliteBroker implements Broker {
 
   /** Ends waiting receive calls with the dispatch messages that have become visible. Called after each commit. */
   serve(): void {
-    const { changedQueues } = this.#context.readyIndex;
-    if (changedQueues.size === 0) return;
-    const queues = [...changedQueues];
-    changedQueues.clear();
-    if (this.#waiters.count === 0) return;
+    const changed = this.#context.readyIndex.takeChanged();
+    if (changed.size === 0 || this.#waiters.count === 0) return;
     this.#readInBackground(() => {
-      for (const queue of queues) {
-        for (const waiter of [...this.#waiters.of(queue)]) {
-          const deliveries = this.#take(waiter.filter, waiter.request);
-          if (deliveries.length > 0) waiter.end(deliveries);
-        }
-      }
+      for (const [queue, taskTypes] of changed)
+        for (const taskType of taskTypes) this.#serveType(queue, taskType);
     });
     this.#startTimer();
   }
@@ -157,6 +150,19 @@ export class SqliteBroker implements Broker {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#waiters.endAll();
+  }
+
+  /**
+   * Serves the waiting receive calls that accept a task type, until no message of it is left. The other calls, which may
+   * be thousands, cost one look at their types.
+   */
+  #serveType(queue: InternedQueue, taskType: InternedTaskType): void {
+    for (const waiter of this.#waiters.of(queue)) {
+      if (!waiter.filter.accepts(taskType)) continue;
+      if (!this.#context.readyIndex.mayDeliver(queue, taskType)) return;
+      const deliveries = this.#take(waiter.filter, waiter.request);
+      if (deliveries.length > 0) waiter.end(deliveries);
+    }
   }
 
   /**
@@ -259,7 +265,6 @@ export class SqliteBroker implements Broker {
       this.#cancelTimer = undefined;
       this.#readInBackground(() => this.#refreshByTime(clock.now()));
       if (this.#committer.stopError !== undefined) return;
-      for (const queue of this.#waiters.queues()) readyIndex.changedQueues.add(queue);
       this.serve();
       this.#startTimer();
     });

@@ -71,8 +71,8 @@ export class ReadyCache {
   #count = 0;
   #bytes = 0;
   refills = 0;
-  /** The queues in which a dispatch message became visible since this set was last cleared. */
-  readonly changedQueues = new Set<InternedQueue>();
+  /** The task types of each queue of which a dispatch message became visible since the last call of `takeChanged`. */
+  #changed = new Map<InternedQueue, Set<InternedTaskType>>();
 
   constructor(source: ReadyCacheSource, sizes: ReadyCacheSizes) {
     this.#source = source;
@@ -81,6 +81,31 @@ export class ReadyCache {
 
   entry(seq: number): ReadyEntry | undefined {
     return this.#entries.get(seq);
+  }
+
+  markChanged({ queue, taskType }: Omit<ListKey, 'priority'>): void {
+    const types = this.#changed.get(queue);
+    if (types === undefined) this.#changed.set(queue, new Set([taskType]));
+    else types.add(taskType);
+  }
+
+  /**
+   * Returns the task types of each queue of which a dispatch message became visible since the last call of this method.
+   */
+  takeChanged(): ReadonlyMap<InternedQueue, ReadonlySet<InternedTaskType>> {
+    const changed = this.#changed;
+    if (changed.size > 0) this.#changed = new Map();
+    return changed;
+  }
+
+  /** True if a task of this type may be visible in the queue, in memory or in the file. */
+  mayHaveVisible(queue: InternedQueue, taskType: InternedTaskType): boolean {
+    const lists = this.#queues.get(queue);
+    if (lists === undefined) return false;
+    return lists.byTaskType.some((byTaskType) => {
+      const list = byTaskType.get(taskType.id);
+      return list !== undefined && (!list.complete || list.peek() !== undefined);
+    });
   }
 
   /**
@@ -206,7 +231,8 @@ export class ReadyCache {
   }
 
   clear(): void {
-    for (const queue of this.#queues.keys()) this.changedQueues.add(queue);
+    for (const { byTaskType } of this.#queues.values())
+      for (const lists of byTaskType) for (const list of lists.values()) this.markChanged(list);
     this.#entries.clear();
     this.#queues = new Map();
     this.#count = 0;
@@ -270,7 +296,7 @@ export class ReadyCache {
   }
 
   #activate(list: ReadyList): void {
-    this.changedQueues.add(list.queue);
+    this.markChanged(list);
     this.#listsOf(list.queue).active[list.priority]?.add(list);
   }
 

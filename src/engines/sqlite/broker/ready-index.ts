@@ -66,9 +66,18 @@ export class ReadyIndex {
     return this.#cache.refills;
   }
 
-  /** The queues in which a dispatch message became visible since this set was last cleared. */
-  get changedQueues(): Set<InternedQueue> {
-    return this.#cache.changedQueues;
+  /**
+   * Returns the task types of each queue of which a dispatch message became visible since the last call of this method.
+   */
+  takeChanged(): ReadonlyMap<InternedQueue, ReadonlySet<InternedTaskType>> {
+    return this.#cache.takeChanged();
+  }
+
+  /** True if a receive call may find a visible dispatch message of this type in the queue. */
+  mayDeliver(queue: InternedQueue, taskType: InternedTaskType): boolean {
+    const isExpired = ({ list, deliveryStatus }: ReadyEntry): boolean =>
+      list.queue === queue && list.taskType === taskType && deliveryStatus === 'running';
+    return this.#cache.mayHaveVisible(queue, taskType) || this.#expired.some(isExpired);
   }
 
   entry(seq: number): ReadyEntry | undefined {
@@ -149,7 +158,7 @@ export class ReadyIndex {
       const entry = this.#entryOf(row);
       if (entry.deliveryStatus !== 'running') continue;
       this.#expired.push(entry);
-      this.changedQueues.add(row.queue);
+      this.#cache.markChanged(row);
     }
   }
 
@@ -294,7 +303,7 @@ export class ReadyIndex {
     // The task's lease may have expired while its message was in flight. The message then need not wait for the next
     // read of expired leases.
     this.#expired.push(entry);
-    this.changedQueues.add(entry.list.queue);
+    this.#cache.markChanged(entry.list);
   }
 
   #resend(entry: ReadyEntry, nowMs: number): void {

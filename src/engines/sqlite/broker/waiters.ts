@@ -33,10 +33,6 @@ export class Waiters {
     return this.#byQueue.get(queue) ?? [];
   }
 
-  queues(): Iterable<InternedQueue> {
-    return this.#byQueue.keys();
-  }
-
   wait(filter: ReceiveFilter, request: ReceiveRequest): Promise<readonly Delivery[]> {
     return new Promise((resolve) => {
       const endEmpty = () => waiter.end([]);

@@ -7,7 +7,7 @@ import { ensureKnownSchema } from '../file/schema.ts';
 import { findLogFault } from '../log/unclean-end.ts';
 import { contentFaults, sqliteFaults } from './content.ts';
 
-export { acceptLoss } from '../log/accept-loss.ts';
+export { acceptLoss } from './accept-loss.ts';
 
 /** A fault that a check of a store has found. */
 export interface StoreFault {

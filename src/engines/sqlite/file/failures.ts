@@ -96,12 +96,13 @@ export function noStore(path: string): HoldfastError {
   });
 }
 
-export function damagedTask(taskId: string): HoldfastError {
+export function damagedTask(taskId: string, cause?: unknown): HoldfastError {
   return new HoldfastError(
     'DATA_LOSS',
     'STORE_CORRUPT',
     `task '${taskId}' is damaged in the file of the store`,
     {
+      cause,
       taskId,
       help: 'Restore the last backup. Nothing was done with the task, and the file was not changed.',
     },

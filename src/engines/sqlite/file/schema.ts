@@ -40,7 +40,7 @@ CREATE TABLE task (
   flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
   lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
   last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x'',
-  losses INTEGER NOT NULL DEFAULT 0, head_sum INTEGER, events_sum INTEGER
+  losses INTEGER NOT NULL DEFAULT 0, lease_secret TEXT NOT NULL DEFAULT '', head_sum INTEGER, events_sum INTEGER
 ) STRICT;
 CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
 CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL, sum INTEGER) STRICT;

@@ -182,6 +182,11 @@ function definitions(db: DatabaseSync): unknown[] {
   return rows.map(({ name, sql }) => [name, sqlText(sql)]);
 }
 
+/** The task as a file of an older schema has it: without the secret of its lease. */
+function inOlderFile(task: Snapshot): Snapshot {
+  return { ...task, head: { ...task.head, leaseSecret: '' } };
+}
+
 async function finish(task: Snapshot): Promise<Snapshot> {
   return fixture.succeed(await fixture.claim(task), new Uint8Array([1, 2, 3]));
 }
@@ -219,10 +224,10 @@ describe.each([
     await fixture.engine.registry.put('queue', 'mail', { paused: true }, 'absent');
     await openAs(schema);
     for (const task of tasks) {
-      expect(await fixture.read(task)).toEqual(task);
+      expect(await fixture.read(task)).toEqual(inOlderFile(task));
       expect(await fixture.store.history(task.id, 0)).toEqual([task.submission.submitted, ...task.tip]);
     }
-    expect(await fixture.store.byKey(ended.submission.scope, fixture.now)).toEqual(ended);
+    expect(await fixture.store.byKey(ended.submission.scope, fixture.now)).toEqual(inOlderFile(ended));
     expect(await fixture.store.result(ended.id)).toEqual(new Uint8Array([1, 2, 3]));
     expect((await fixture.listAll()).items).toHaveLength(tasks.length);
     expect(ids((await fixture.listAll({ orderingKey: 'ann' })).items)).toEqual(ids(tasks.slice(5)));

@@ -3,7 +3,7 @@ import { readFileIdentity, type StoreIdentity } from './identity.ts';
 import { type LogScan, scanLog } from './log-scan.ts';
 import { type LogPosition, type PidFileContent, readPidFile } from './pid-file.ts';
 
-/** A fault in the files of a store that was not closed in order, as far as it can be detected. */
+/** A fault of the files of a store that was not closed in order, as far as it can be detected. */
 export interface LogFault {
   /**
    * `noFile`: the store's file is gone, its log or pid file is there. `noLog`, `shortLog`, `damagedLog`: commits that were

@@ -79,6 +79,7 @@ describe('a task is not read, not delivered, and found by a check if its row has
     ['another attempt', 'UPDATE task SET attempt = 3'],
     ['another revision', 'UPDATE task SET revision = 7'],
     ['another deadline', 'UPDATE task SET deadline = 5'],
+    ["another lease's secret", "UPDATE task SET lease_secret = 'AAAAAAAAAAA'"],
     ['other events', "UPDATE task SET events = x'0a020801'"],
     ['no body', 'DELETE FROM body'],
   ])('%s', async (_, sql) => {

@@ -37,6 +37,9 @@ export function headSumOf(part: number, revision: number, laneSeq: number | null
   return (part + added) % (sumMask + 1);
 }
 
+/** The fields of a task's current state that have columns. */
+type CheckedHead = Omit<Head, 'lastEventAtMs'>;
+
 /** Returns the part of the checksum of a task's current state that does not need its revision and its place in a lane. */
 export function headChecksum(
   seq: number,
@@ -60,6 +63,7 @@ export function headChecksum(
   sum = mixed(sum, head.timeoutAtMs ?? none);
   sum = mixed(sum, head.endedAtMs ?? none);
   sum = mixed(sum, progress === null ? none : crc32(progress));
+  sum = mixed(sum, secretChecksum(head.leaseSecret));
   return (sum ^ (sum >>> 15)) & sumMask;
 }
 
@@ -88,6 +92,14 @@ function textChecksum(worker: string, error: string): number {
     lastSum = crc32(`${worker} ${error}`);
   }
   return lastSum;
+}
+
+/** Returns a checksum of the few characters of a lease's secret. For so short a text a call of `crc32` takes five times as long. */
+function secretChecksum(secret: string): number {
+  let sum = secret.length;
+  for (let index = 0; index < secret.length; index++)
+    sum = (Math.imul(sum, base) + secret.charCodeAt(index)) | 0;
+  return sum;
 }
 
 /** The checksum of a list of encoded events, and the factor by which the checksum of the events before it is multiplied. */

@@ -83,7 +83,7 @@ function progressOf(text: string | null): Progress | undefined {
 export const columns = `t.seq, t.queue, t.task_type, t.priority, t.accepted_at, t.expires_at, t.key, t.lane_seq, t.ordering_key,
  t.state, t.revision, t.version, t.fencing_token, t.attempt, t.releases, t.losses, t.flags, t.wait_until, t.deadline,
  t.lifetime_end, t.lease_end, t.timeout_at, t.worker, t.ended_at, t.last_error, t.progress,
- nullif(t.events, x''), b.body, t.head_sum, t.events_sum`;
+ nullif(t.events, x''), b.body, t.lease_secret, t.head_sum, t.events_sum`;
 
 export type Row = [
   seq: number,
@@ -114,6 +114,7 @@ export type Row = [
   progress: string | null,
   events: Uint8Array | null,
   body: Uint8Array | null,
+  leaseSecret: string,
   headSum: number | null,
   eventsSum: number | null,
 ];
@@ -123,13 +124,15 @@ export function isRetrying(row: Row): boolean {
   return row[9] <= ready && (row[16] & retrying) !== 0;
 }
 
-function headOf(row: Row): Head {
+function headOf(row: Row, lastEventAtMs: number): Head {
   const flags = row[16];
   return {
     state: storedStates[row[9]] as StoredState,
     revision: row[10],
     version: row[11],
+    lastEventAtMs,
     fencingToken: row[12],
+    leaseSecret: row[28],
     attempt: row[13],
     releases: row[14],
     losses: row[15],
@@ -189,69 +192,75 @@ export function headPart(seq: number, head: Head): number {
 
 const noBytes = new Uint8Array(0);
 
-/** Decodes the current state of a task. Throws STORE_CORRUPT if its checksum, or that of its events, does not match. */
-function checkedHeadOf(row: Row, id: TaskId): Head {
-  let head: Head;
-  try {
-    head = headOf(row);
-  } catch {
-    throw damagedTask(id);
-  }
-  const isHead =
-    row[28] === null ||
-    row[28] === headSumOf(headChecksum(row[0], row[9], row[16], head, row[25]), row[10], row[7]);
-  const areEvents = row[29] === null || row[29] === eventsChecksum(row[26] ?? noBytes).sum;
-  if (!isHead || !areEvents || head.state === undefined) throw damagedTask(id);
-  return head;
-}
-
-/**
- * Decodes a task's row into a snapshot. Throws STORE_CORRUPT if a checksum does not match. Rows of earlier versions have
- * none of their state, and one of their submission without its identity.
- */
-export function snapshotOf(row: Row, names: InternedNames): Snapshot {
-  const [seq, queueId, taskTypeId, priority, acceptedAtMs] = row;
-  const id = idOf(seq, acceptedAtMs);
-  if (row[27] === null || !names.has(queueId, taskTypeId)) throw damagedTask(id);
+/** Decodes the body of a task. Returns undefined if its checksum does not match. */
+function submissionOf(row: Row, names: InternedNames): Submission | undefined {
+  const [seq, queueId, taskTypeId, priority, acceptedAtMs, expiresAtMs, key] = row;
+  if (row[27] === null || !names.has(queueId, taskTypeId)) return undefined;
   const queue = names.queueOf(queueId);
   const taskType = names.taskTypeOf(taskTypeId);
   const body = Buffer.from(row[27].buffer, row[27].byteOffset, row[27].byteLength);
-  if (body.length < headerBytes) throw damagedTask(id);
+  if (body.length < headerBytes) return undefined;
   const optionsBytes = body.readUInt16LE(4);
   const optionsEnd = headerBytes + (optionsBytes & ~coversIdentity);
   const submittedEnd = optionsEnd + body.readUInt16LE(6);
   const traceEnd = submittedEnd + body.readUInt16LE(8);
-  const scope = { tenant: queue.tenant, queue: queue.queue, key: row[6] };
   const own = {
-    scope,
+    scope: { tenant: queue.tenant, queue: queue.queue, key },
     type: taskType.type,
     typeVersion: taskType.version,
     orderingKey: row[8] ?? undefined,
     options: { priority: priorities[priority] as Priority },
     acceptedAtMs,
-    expiresAtMs: row[5],
+    expiresAtMs,
   };
   const before = (optionsBytes & coversIdentity) === 0 ? 0 : identityChecksum(seq, own);
-  if (crc32(body.subarray(4), before) !== body.readUInt32LE(0)) throw damagedTask(id);
-  const head = checkedHeadOf(row, id);
+  if (crc32(body.subarray(4), before) !== body.readUInt32LE(0)) return undefined;
   const options = decodeOptions(body.subarray(headerBytes, optionsEnd));
-  const events = row[26];
   return {
-    id,
-    submission: {
-      scope,
-      spec: body.subarray(traceEnd),
-      type: taskType.type,
-      typeVersion: taskType.version,
-      orderingKey: own.orderingKey,
-      options: { ...options, priority: own.options.priority },
-      traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
-      acceptedAtMs,
-      expiresAtMs: row[5],
-      submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
-    },
-    laneSeq: row[7] ?? undefined,
-    head,
-    tip: events === null ? [] : decodeEvents(events),
+    scope: own.scope,
+    spec: body.subarray(traceEnd),
+    type: own.type,
+    typeVersion: own.typeVersion,
+    orderingKey: own.orderingKey,
+    options: { ...options, priority: own.options.priority },
+    traceparent: traceEnd === submittedEnd ? '' : body.toString('utf8', submittedEnd, traceEnd),
+    acceptedAtMs,
+    expiresAtMs,
+    submitted: decodeEvents(body.subarray(optionsEnd, submittedEnd))[0] as SubmittedEvent,
   };
+}
+
+function areOwnEvents(row: Row): boolean {
+  return row[30] === null || row[30] === eventsChecksum(row[26] ?? noBytes).sum;
+}
+
+function isOwnHead(row: Row, head: Head): boolean {
+  if (head.state === undefined) return false;
+  if (row[29] === null) return true;
+  return row[29] === headSumOf(headChecksum(row[0], row[9], row[16], head, row[25]), row[10], row[7]);
+}
+
+function checkedSnapshotOf(row: Row, names: InternedNames, id: TaskId): Snapshot | undefined {
+  const submission = submissionOf(row, names);
+  if (submission === undefined || !areOwnEvents(row)) return undefined;
+  const tip = row[26] === null ? [] : decodeEvents(row[26]);
+  const head = headOf(row, tip.at(-1)?.atMs ?? submission.submitted.atMs);
+  if (!isOwnHead(row, head)) return undefined;
+  return { id, submission, laneSeq: row[7] ?? undefined, head, tip };
+}
+
+/**
+ * Decodes a task's row into a snapshot. Throws STORE_CORRUPT if a checksum does not match, or if the row cannot be decoded.
+ * Rows of earlier versions have no checksum of their state, and one of their submission without its identity.
+ */
+export function snapshotOf(row: Row, names: InternedNames): Snapshot {
+  const id = idOf(row[0], Number(row[4]));
+  let snapshot: Snapshot | undefined;
+  try {
+    snapshot = checkedSnapshotOf(row, names, id);
+  } catch (thrown) {
+    throw damagedTask(id, thrown);
+  }
+  if (snapshot === undefined) throw damagedTask(id);
+  return snapshot;
 }

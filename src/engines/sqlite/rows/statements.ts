@@ -9,7 +9,7 @@ function headSum(revision: string): string {
 
 const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, version = ?, fencing_token = ?, attempt = ?,
  releases = ?, losses = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
- worker = ?, ended_at = ?, last_error = ?, progress = ?, ${headSum('(revision + 1)')},
+ worker = ?, ended_at = ?, last_error = ?, progress = ?, lease_secret = ?, ${headSum('(revision + 1)')},
  events_sum = (events_sum * ? + ?) & ${sumMask}, events = CAST(events || ? AS BLOB)`;
 
 /**
@@ -34,9 +34,9 @@ export function prepareStatements(db: DatabaseSync) {
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertClaimed:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
-      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, head_sum,
+      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, lease_secret, head_sum,
       events_sum, events)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
     insertResult: write('INSERT OR REPLACE INTO result (seq, result, sum) VALUES (?, ?, ?)'),
@@ -54,7 +54,7 @@ export function prepareStatements(db: DatabaseSync) {
      */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
-      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, ${headSum('2')},
+      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, lease_secret = ?, ${headSum('2')},
       events_sum = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
     /** Writes the success of a task with no flag but `begun`. Most settlements are like this and set few columns. */

@@ -218,6 +218,31 @@ describe('a Report stream', () => {
     });
   });
 
+  it('is cut when the unanswered reports of its identity exceed their share, which answers free', async () => {
+    const node = await apiNode();
+    const result = new Uint8Array(limits.wireMessageBytes);
+    const settlements = (batch: number): ReportRequest => ({
+      kind: 'settlements',
+      batch,
+      items: [{ ...ok(Uint8Array.of(1)), lease: new Uint8Array(), result }],
+    });
+    const fill = (count: number) => {
+      const streams = [report(node), report(node)] as const;
+      for (const { worker } of streams) worker.message(hello);
+      for (let i = 0; i < count; i++) streams[i % 2]?.worker.message(settlements(i + 1));
+      return streams;
+    };
+    const most = limits.reportBytesPerIdentity / limits.wireMessageBytes;
+    const [one, two] = fill(most);
+    expect([one.recorded.ended, two.recorded.ended]).toEqual([false, false]);
+    one.worker.message(settlements(most + 1));
+    expect(one.recorded.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_REACHED' });
+    expect(two.recorded.ended).toBe(false);
+    await node.clock.settle();
+    const [next] = fill(most);
+    expect(next.recorded.ended).toBe(false);
+  });
+
   it('sends pending answers before it ends when the worker has closed its side', async () => {
     const node = await apiNode();
     const { leases } = await assignTasks(node, 'a');

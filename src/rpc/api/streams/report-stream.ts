@@ -2,9 +2,9 @@ import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
 import { limits } from '../../../core/limits.ts';
 import type { ReportRequest, ReportResponse } from '../../../core/messages.ts';
 import type { SettleContext } from '../../../service/service.ts';
-import { reporterOf, requireVerb } from '../access.ts';
 import type { CallContext, ServerStream, StreamReceiver } from '../api.ts';
 import type { ApiDeps } from '../api-deps.ts';
+import { reporterOf, requireVerb } from '../permission/access.ts';
 import { ensureCount, heartbeatEach, settleEach } from '../reporting.ts';
 import { reportHello } from '../validation/tables.ts';
 import { ensure } from '../validation/validate.ts';
@@ -61,12 +61,14 @@ export function reportStream(
     if (message.kind === 'keepAlive') return;
     ensureCount(message.items, deps.clock.now());
     if (waiting === limits.reportBatches) throw tooMany;
+    const uncount = deps.reportBytes.take(context.identity, bytesOf(message));
     waiting++;
     void deps.unanswered
       .track(answer(message, reporter))
       .catch((thrown: unknown) => open.end(asHoldfastError(thrown)))
       .finally(() => {
         waiting--;
+        uncount();
         if (ended && waiting === 0) open.end();
       });
   }
@@ -93,6 +95,16 @@ export function reportStream(
       if (error !== undefined || waiting === 0) open.end();
     },
   };
+}
+
+/** Returns the bytes of a batch that wait with it for its answer. */
+function bytesOf(message: ReportBatch): number {
+  let bytes = 0;
+  if (message.kind === 'settlements')
+    for (const { lease, result, message: text } of message.items)
+      bytes += lease.length + (result?.length ?? 0) + text.length;
+  else for (const { lease, progress } of message.items) bytes += lease.length + (progress?.note.length ?? 0);
+  return bytes;
 }
 
 function helloFirst(kind: string): HoldfastError {

@@ -3,9 +3,11 @@ import { apiNode, callContext, RecordingStream } from '../../../../test/fixtures
 import type { WorkResponse } from '../../../core/messages.ts';
 import { silentLog } from '../../../ports/log.ts';
 import type { ApiDeps } from '../api-deps.ts';
+import { reportShares, waitingClaimShares, watchShares } from '../identity-shares.ts';
 import { Unanswered } from '../unanswered.ts';
 import { OpenStreams } from './open-streams.ts';
 import { openChannel } from './server-channel.ts';
+import { UnsentBytes } from './unsent-bytes.ts';
 
 describe('the server’s end of a stream', () => {
   it('leaves no count, timer or listener behind when the stream ends', async () => {
@@ -17,6 +19,10 @@ describe('the server’s end of a stream', () => {
       log: silentLog,
       node: 'n',
       streams: new OpenStreams(),
+      waitingClaims: waitingClaimShares(),
+      watches: watchShares(),
+      unsent: new UnsentBytes(),
+      reportBytes: reportShares(),
       unanswered: new Unanswered(),
       draining: false,
       onFinish: () => () => {},

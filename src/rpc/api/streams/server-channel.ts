@@ -50,6 +50,7 @@ export function openChannel<Message>(
   }
   let open = true;
   let lastSentAtMs = deps.clock.monotonic();
+  const unsent = deps.unsent.of(context.identity);
   const life = startStreamLife(deps.clock, {
     keepAlive() {
       const stuckMs = stream.bufferedBytes === 0 ? 0 : deps.clock.monotonic() - lastSentAtMs;
@@ -64,6 +65,7 @@ export function openChannel<Message>(
   });
   stream.roomFreed = () => {
     lastSentAtMs = deps.clock.monotonic();
+    if (open) unsent.set(stream.bufferedBytes);
     events.roomFreed?.();
   };
   const unsubscribe = deps.onDrain(() => life.drain());
@@ -74,6 +76,7 @@ export function openChannel<Message>(
     if (!open) return;
     if (stream.bufferedBytes === 0) lastSentAtMs = deps.clock.monotonic();
     stream.send(message);
+    unsent.set(stream.bufferedBytes);
     if (stream.bufferedBytes > limits.streamBufferBytes) end(slowReader(stream.bufferedBytes));
   }
   function end(error?: HoldfastError): void {
@@ -83,13 +86,15 @@ export function openChannel<Message>(
     unsubscribe();
     context.signal.removeEventListener('abort', onAbort);
     uncount();
+    unsent.set(0);
     if (error?.reason === 'BUG')
       deps.log.error({ err: error.cause ?? error }, 'a stream failed with an unexpected error');
     events.closed();
     stream.end(error);
   }
   if (context.signal.aborted) end();
-  const roomBytes = (): number => Math.max(0, limits.streamFillBytes - stream.bufferedBytes);
+  const roomBytes = (): number =>
+    Math.max(0, Math.min(limits.streamFillBytes - stream.bufferedBytes, unsent.roomBytes));
   return { roomBytes, send, end, messageReceived: life.messageReceived, drain: life.drain };
 }
 

@@ -10,6 +10,7 @@ import {
   rejectionOf,
   submitItems,
 } from '../../../../test/fixtures/api-node.ts';
+import { limits } from '../../../core/limits.ts';
 import { EventKind, TaskState } from '../../gen/holdfast/v1/task_pb.ts';
 import {
   WatchTaskRequestSchema,
@@ -112,6 +113,23 @@ describe('WatchTasks', () => {
     expect((await rejectionOf(follow(node, [{ id: ids[0] as string }]).done)).reason).toBe('DRAINING');
   });
 
+  it('is refused beyond the tasks that one identity may watch, and not for other identities', async () => {
+    const { node, ids } = await nodeWithThreeTasks();
+    const tasks = Array.from({ length: limits.watchedTasks }, () => ({ id: ids[0] as string }));
+    const most = limits.watchesPerIdentity / limits.watchedTasks;
+    const watches = Array.from({ length: most }, () => follow(node, tasks));
+    await node.clock.settle();
+    const error = await rejectionOf(follow(node, [{ id: ids[0] as string }]).done);
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'LIMIT_REACHED' });
+    expect(node.api.openStreams).toBe(most);
+    const other = follow(node, [{ id: ids[0] as string }], callContext({ ...anyone, name: 'other' }));
+    await node.clock.settle();
+    expect(other.kinds()).toEqual(['event']);
+    await cancel(node, ids[0] as string);
+    await Promise.all(watches.map(({ done }) => done));
+    await follow(node, [{ id: ids[0] as string }]).done;
+  });
+
   it('ends when its caller has gone', async () => {
     const { node, ids } = await nodeWithThreeTasks();
     const gone = new AbortController();
@@ -132,10 +150,15 @@ describe('WatchTasks', () => {
     let read = 0;
     const slow = await apiNode((service) => ({
       ...service,
-      async *watch(_tenant, _id, _from, signal) {
-        for (; !signal.aborted; read++)
-          yield { kind: 'progress', progress: { fraction: 0, note: String(read) } };
-      },
+      watchTasks: () => ({
+        count: 1,
+        add() {},
+        take: () => ({
+          id: 'x',
+          update: { kind: 'progress', progress: { fraction: 0, note: String(++read) } },
+        }),
+        close() {},
+      }),
     }));
     const updates = slow.api.watch(create(WatchTasksRequestSchema, { tasks: [{ id: 'x' }] }), callContext());
     const reader = updates[Symbol.asyncIterator]();

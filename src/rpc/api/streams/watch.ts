@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timing } from '../../../core/limits.ts';
 import { itemError } from '../../../service/rejections.ts';
+import type { WatchedUpdate } from '../../../service/service.ts';
 import {
   type WatchTaskRequest,
   type WatchTaskResponse,
@@ -9,14 +10,13 @@ import {
   type WatchTasksResponse,
   WatchTasksResponseSchema,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
-import { tenantOf } from '../access.ts';
 import type { Api, CallContext } from '../api.ts';
 import type { ApiDeps } from '../api-deps.ts';
-import { admit, admitTask } from '../guard.ts';
+import { tenantOf } from '../permission/access.ts';
+import { admit, admitTask } from '../permission/guard.ts';
 import * as requests from '../validation/requests.ts';
 import { errorFromWire } from '../wire/from-wire.ts';
 import { errorToWire, updateToWire } from '../wire/to-wire.ts';
-import { Mailbox } from './mailbox.ts';
 import { countStream } from './server-channel.ts';
 import { streamAgeMs } from './stream-life.ts';
 
@@ -40,36 +40,53 @@ export async function* watchTasks(
     task,
     tenant: tenantOf(context.identity, task.tenant === '' ? request.tenant : task.tenant),
   }));
-  const uncount = countStream(deps, context);
-  const { clock } = deps;
-  const box = new Mailbox<Update | 'end'>();
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, context.signal]);
-
-  let unfinished = watched.length;
+  const { clock, service } = deps;
+  const uncount = countWatches(deps, context, watched.length);
+  let wake = (): void => {};
+  const changed = (): void => wake();
+  const watches = service.watchTasks(changed);
+  /** Updates that are sent before those of the tasks: refusals of single tasks, keep-alives, drain. */
+  const first: Update[] = [];
+  let unadmitted = watched.length;
   for (const { task, tenant } of watched) {
-    void watchOne(deps, tenant, task, { ...context, signal }, box).finally(() => {
-      if (--unfinished === 0) void box.put('end');
-    });
+    const refuse = (thrown: unknown): void =>
+      void first.push({ id: task.id, error: errorToWire(itemError(thrown)) });
+    const add = (): void => watches.add(tenant, task.id, task.fromVersion);
+    const admitted = (): void => {
+      unadmitted--;
+      changed();
+    };
+    void admitTask(deps, tenant, task.id, context).then(add).catch(refuse).finally(admitted);
   }
-  const sendDrain = (): void => void box.put(drain);
-  const cancelAge = clock.after(streamAgeMs(clock), sendDrain);
-  const unsubscribe = deps.onDrain(sendDrain);
+  const send = (update: Update): void => {
+    first.push(update);
+    changed();
+  };
+  const cancelAge = clock.after(streamAgeMs(clock), () => send(drain));
+  const unsubscribe = deps.onDrain(() => send(drain));
   let cancelKeepAlive = clock.after(timing.keepAliveMs, sendKeepAlive);
   function sendKeepAlive(): void {
-    if (box.empty) void box.put(keepAlive);
+    if (first.length === 0) send(keepAlive);
     cancelKeepAlive = clock.after(timing.keepAliveMs, sendKeepAlive);
   }
+  context.signal.addEventListener('abort', changed);
   try {
-    for (;;) {
-      const next = await box.take();
-      if (next === 'end') return;
-      yield create(WatchTasksResponseSchema, next);
-      if (next === drain) return;
+    while (!context.signal.aborted) {
+      const next = first.shift() ?? toWire(watches.take());
+      if (next !== undefined) {
+        yield create(WatchTasksResponseSchema, next);
+        if (next === drain) return;
+      } else if (unadmitted === 0 && watches.count === 0) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     }
   } finally {
-    stop.abort();
-    box.close();
+    watches.close();
+    context.signal.removeEventListener('abort', changed);
     cancelAge();
     cancelKeepAlive();
     unsubscribe();
@@ -77,22 +94,27 @@ export async function* watchTasks(
   }
 }
 
-async function watchOne(
-  deps: ApiDeps,
-  tenant: string,
-  { id, fromVersion }: WatchTaskRequest,
-  context: CallContext,
-  box: Mailbox<Update | 'end'>,
-): Promise<void> {
+/** Counts a stream and its watched tasks, and returns a function that counts them as ended. */
+function countWatches(deps: ApiDeps, context: CallContext, tasks: number): () => void {
+  const uncountStream = countStream(deps, context);
   try {
-    await admitTask(deps, tenant, id, context);
-    for await (const update of deps.service.watch(tenant, id, fromVersion, context.signal)) {
-      await box.put({ id, update: updateToWire(update) });
-      if (context.signal.aborted) return;
-    }
+    const uncountTasks = deps.watches.take(context.identity, tasks);
+    return () => {
+      uncountTasks();
+      uncountStream();
+    };
   } catch (thrown) {
-    await box.put({ id, error: errorToWire(itemError(thrown)) });
+    uncountStream();
+    throw thrown;
   }
+}
+
+function toWire(next: WatchedUpdate | undefined): Update | undefined {
+  if (next === undefined) return undefined;
+  const { id, update, error } = next;
+  return error === undefined
+    ? { id, update: updateToWire(update) }
+    : { id, error: errorToWire(itemError(error)) };
 }
 
 /**

@@ -9,6 +9,7 @@ import {
   specOf,
   submitItems,
 } from '../../../../test/fixtures/api-node.ts';
+import { decodeLease, encodeLease } from '../../../core/codec/lease.ts';
 import { limits, timing } from '../../../core/limits.ts';
 import type { Assignment, WorkRequest, WorkResponse } from '../../../core/messages.ts';
 import { type Head, shownState } from '../../../core/task/head.ts';
@@ -154,16 +155,46 @@ describe('a Work stream', () => {
     const [taken] = first.recorded.of('assignments').flatMap(({ tasks }) => tasks);
     const again = connect(node);
     again.worker.message({ ...hello, tasks: 0 });
-    const attempts = [{ id: taken?.id ?? '', fencingToken: taken?.fencingToken ?? 0 }];
+    const { id = '', fencingToken = 0, lease = new Uint8Array() } = taken ?? {};
+    const attempts = [{ id, fencingToken, lease }];
     again.worker.message({ kind: 'received', seq: 0, begun: [], attempts, kept: [] });
     const thief = connect(node);
     thief.worker.message({ ...hello, workerId: 'thief', tasks: 0 });
     const other = (await node.service.get('default', b?.id ?? '', false)).snapshot.head;
-    const stolen = [{ id: b?.id ?? '', fencingToken: other.fencingToken }];
+    const stolen = [{ id: b?.id ?? '', fencingToken: other.fencingToken, lease }];
     thief.worker.message({ kind: 'received', seq: 0, begun: [], attempts: stolen, kept: [] });
     await node.clock.advance(5_000);
     const state = async (id = '') => shownState((await node.service.get('default', id, false)).snapshot.head);
     expect([await state(a?.id), await state(b?.id)]).toEqual(['running', 'ready']);
+  });
+
+  it('ignores a report that an attempt of a cut worker began if it has not the lease of that attempt', async () => {
+    const node = await apiNode();
+    const ids = (await submitItems(node, item('a'), item('b'), item('c'))).map((task) => task?.id ?? '');
+    const first = connect(node);
+    first.worker.message(hello);
+    await node.clock.settle();
+    first.worker.message({ kind: 'received', seq: 1, begun: [], attempts: [], kept: [] });
+    first.worker.closed(undefined);
+    const taken = first.recorded.of('assignments').flatMap(({ tasks }) => tasks);
+    const [a, b] = taken;
+    if (a === undefined || b === undefined) expect.fail('not assigned');
+    const lookalike = connect(node);
+    lookalike.worker.message({ ...hello, tasks: 0 });
+    const madeUp = encodeLease({ ...decodeLease(a.lease), secret: 'AAAAAAAAAAA' });
+    for (const lease of [new Uint8Array(), madeUp, a.lease.slice(0, -1), b.lease])
+      lookalike.worker.message({
+        kind: 'received',
+        seq: 0,
+        begun: [],
+        attempts: [{ ...a, lease }],
+        kept: [],
+      });
+    lookalike.worker.message({ kind: 'received', seq: 0, begun: [], attempts: [b], kept: [] });
+    const states = await Promise.all(
+      ids.slice(0, 2).map(async (id) => (await node.service.get('default', id, false)).snapshot.head),
+    );
+    expect(states.map(shownState)).toEqual(['reserved', 'running']);
   });
 
   it('ignores a report of an assignment that it never made', async () => {
@@ -174,7 +205,7 @@ describe('a Work stream', () => {
       kind: 'received',
       seq: 0,
       begun: [7, 0, 2 ** 40],
-      attempts: [{ id: 'x', fencingToken: 1 }],
+      attempts: [{ id: 'x', fencingToken: 1, lease: new Uint8Array() }],
       kept: [],
     });
     await node.clock.settle();

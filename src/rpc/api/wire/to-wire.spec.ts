@@ -50,6 +50,7 @@ describe('events on the wire', () => {
     { kind: 'cancelRequested', atMs: 1_000, actor: 'a', message: 'm' },
     { kind: 'cancelled', ...at, actor: 'a', message: 'm' },
     { kind: 'redriven', atMs: 1_000, actor: 'a', lifetimeEndAtMs: 4 },
+    { kind: 'laneReleased', atMs: 1_000, actor: 'a' },
   ];
 
   it('have a number for each kind of event', () => {
@@ -78,6 +79,7 @@ describe('events on the wire', () => {
     [8, { actor: 'a', message: 'm' }],
     [9, { fencingToken: 7n, actor: 'a', message: 'm' }],
     [10, { actor: 'a', lifetimeEndAtMs: 4n }],
+    [11, { actor: 'a' }],
   ])('of kind %i keep all fields', (i, fields) => {
     expect(wire(events[i] as TaskEvent)).toMatchObject({ schema: 1, atMs: 1_000n, ...fields });
   });

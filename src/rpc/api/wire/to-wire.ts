@@ -172,6 +172,8 @@ function detailsOf(event: KnownEvent): MessageInitShape<typeof TaskEventSchema> 
       return { actor: event.actor, message: event.message };
     case 'redriven':
       return { actor: event.actor, lifetimeEndAtMs: int64(event.lifetimeEndAtMs) };
+    case 'laneReleased':
+      return { actor: event.actor };
   }
 }
 

@@ -23,7 +23,7 @@ export function bidiHandler<I, O>(
     // Without an 'error' listener an error of the gRPC call would end the process as an uncaught exception.
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = startCall(call, authenticator);
+      const { context, connection, abort } = startCall(call, { authenticator, clock });
       const stream = new GrpcStream(call, encode, clock);
       const receiver = open(stream, context);
       const closed = forwardRequests(call, stream, receiver);

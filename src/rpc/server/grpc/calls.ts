@@ -2,6 +2,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { ServerUnaryCall } from '@grpc/grpc-js';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { Clock } from '../../../ports/clock.ts';
 import type { CallContext } from '../../api/api.ts';
 import type { Connection } from '../../auth/connections.ts';
 import type { Authenticator } from '../authenticator.ts';
@@ -37,24 +38,28 @@ export interface StartedCall {
 }
 
 /**
- * Authenticates the caller of a gRPC call. Throws UNAUTHENTICATED or PERMISSION_DENIED if the server refuses the
- * caller.
+ * Identifies the caller of a gRPC call, which was admitted at its headers. Throws UNAUTHENTICATED or PERMISSION_DENIED if
+ * the server refuses the caller.
  */
-export function startCall(call: GrpcCall, authenticator: Authenticator): StartedCall {
-  const { identity, connection } = authenticator.authenticate(socketOf(call), call.metadata.getMap());
+export function startCall(
+  call: GrpcCall,
+  { authenticator, clock }: { readonly authenticator: Authenticator; readonly clock: Clock },
+): StartedCall {
+  const { identity, connection } = authenticator.callerOf(socketOf(call));
   const abort = new AbortController();
   // grpc-js emits 'cancelled' for calls that were answered too. One shared error object saves creating one for each
   // call.
   call.on('cancelled', () => abort.abort(callerGone));
   if (call.cancelled) abort.abort(callerGone);
-  const deadline = Number(call.getDeadline());
+  // grpc-js makes the deadline of the length that the client sent and of the machine's clock, which `clock.now` corrects.
+  const leftMs = Number(call.getDeadline()) - clock.machineNow();
   const traceparent = call.metadata.get('traceparent')[0];
   return {
     connection,
     abort,
     context: {
       identity,
-      notAfterMs: Number.isFinite(deadline) ? deadline : undefined,
+      notAfterMs: Number.isFinite(leftMs) ? clock.monotonic() + leftMs : undefined,
       traceparent: typeof traceparent === 'string' ? traceparent : '',
       signal: abort.signal,
     },

@@ -17,10 +17,12 @@ import {
   type WatchTasksRequest,
 } from '../../gen/holdfast/v1/task_service_pb.ts';
 import { file_holdfast_v1_worker_service, WorkerService } from '../../gen/holdfast/v1/worker_service_pb.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { Authenticator } from '../authenticator.ts';
 import { addHealth, type ServingState } from '../health.ts';
-import { asBuffer, messageParser, messageWriter, mostReadBytes, parser } from '../parse.ts';
+import { asBuffer, messageParser, messageWriter, mostMessageBytes, parser } from '../parse.ts';
 import { addReflection } from '../reflection.ts';
+import { admissionInterceptor } from './admit-calls.ts';
 import { bidiHandler } from './bidi.ts';
 import { serverStreamHandler } from './server-stream.ts';
 import { unaryHandler } from './unary.ts';
@@ -28,12 +30,9 @@ import { unaryHandler } from './unary.ts';
 export const services: readonly DescService[] = [TaskService, WorkerService, AdminService];
 
 const options = {
-  'grpc.max_receive_message_length': mostReadBytes,
+  /** The largest size of a message after its decompression. The reader of messages refuses all others before. */
+  'grpc.max_receive_message_length': mostMessageBytes,
   'grpc.max_send_message_length': -1,
-  /**
-   * The maximum number of concurrent calls on one connection. Further calls of the client wait until a call has ended.
-   */
-  'grpc.max_concurrent_streams': 1_000,
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
   'grpc.max_connection_idle_ms': 1_800_000,
@@ -44,6 +43,7 @@ const options = {
 export interface GrpcDeps {
   readonly api: Api;
   readonly authenticator: Authenticator;
+  readonly admission: Admission;
   readonly health: ServingState;
   readonly clock: Clock;
 }
@@ -55,7 +55,8 @@ function pathOf(method: { readonly name: string; readonly parent: DescService })
 const passThrough = (bytes: Buffer): Buffer => bytes;
 
 export function grpcServer(deps: GrpcDeps): Server {
-  const server = new Server(options);
+  const interceptors = [admissionInterceptor(deps)];
+  const server = new Server({ ...options, interceptors });
   for (const service of services) {
     for (const method of service.methods) {
       if (method.methodKind === 'unary') addUnary(server, method as DescMethodUnary, deps);
@@ -74,11 +75,11 @@ export function grpcServer(deps: GrpcDeps): Server {
   return server;
 }
 
-function addUnary(server: Server, method: DescMethodUnary, { api, authenticator }: GrpcDeps): void {
+function addUnary(server: Server, method: DescMethodUnary, deps: GrpcDeps): void {
   if (method === TaskService.method.submitTasks) return;
   server.register(
     pathOf(method),
-    unaryHandler(authenticator, (request: Message, context) => api.call(method, request, context)),
+    unaryHandler(deps, (request: Message, context) => deps.api.call(method, request, context)),
     messageWriter(method.output) as (value: unknown) => Buffer,
     messageParser(method.input),
     'unary',
@@ -93,7 +94,7 @@ function addHotCalls(server: Server, deps: GrpcDeps): void {
   const { api } = deps;
   server.register(
     pathOf(TaskService.method.submitTasks),
-    unaryHandler(deps.authenticator, (batch: SubmitBatch, context) => api.submit(batch, context)),
+    unaryHandler(deps, (batch: SubmitBatch, context) => api.submit(batch, context)),
     (result: SubmitBatchResult) => asBuffer(encodeSubmitResult(result)),
     parser(decodeSubmitBatch),
     'unary',

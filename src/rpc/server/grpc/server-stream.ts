@@ -23,7 +23,7 @@ export function serverStreamHandler<I, O>(
   return (call) => {
     call.on('error', () => {});
     try {
-      const { context, connection, abort } = startCall(call, authenticator);
+      const { context, connection, abort } = startCall(call, { authenticator, clock });
       const { request } = call;
       if (request instanceof HoldfastError) throw request;
       const stream = new GrpcStream(call, encode, clock);

@@ -13,6 +13,7 @@ import type { AuthenticatedCaller } from '../authenticator.ts';
 import { services } from '../grpc/grpc.ts';
 import { type ServingState, unknownService } from '../health.ts';
 import { connectError } from './connect-error.ts';
+import { begunKey } from './malformed-request.ts';
 
 /**
  * The key of a request's authenticated caller in its context values. The value is set before Connect handles the
@@ -96,6 +97,7 @@ async function* streamToCaller<T>(
 }
 
 function contextOf(handler: HandlerContext, clock: Clock): { context: CallContext } & AuthenticatedCaller {
+  handler.values.set(begunKey, true);
   const caller = handler.values.get(callerKey);
   if (caller === undefined)
     throw new HoldfastError('UNAUTHENTICATED', 'NO_CERTIFICATE', 'The caller has no identity.');
@@ -104,7 +106,7 @@ function contextOf(handler: HandlerContext, clock: Clock): { context: CallContex
     ...caller,
     context: {
       identity: caller.identity,
-      notAfterMs: timeoutMs === undefined ? undefined : clock.now() + timeoutMs,
+      notAfterMs: timeoutMs === undefined ? undefined : clock.monotonic() + timeoutMs,
       traceparent: handler.requestHeader.get('traceparent') ?? '',
       signal: handler.signal,
     },

@@ -1,5 +1,5 @@
 /** The HTTP listener. It serves Connect with JSON to curl and web apps, over HTTP/1.1 and, with TLS, HTTP/2. */
-import { createServer as createPlainServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createPlainServer, type ServerResponse } from 'node:http';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Server } from 'node:net';
 import type { TlsOptions } from 'node:tls';
@@ -8,14 +8,18 @@ import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { codeNumber } from '../../../core/codec/item-error.ts';
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
+import { timing } from '../../../core/limits.ts';
+import { connectionOf } from '../../auth/connections.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { AuthenticatedCaller, Authenticator } from '../authenticator.ts';
-import { mostMessageBytes } from '../parse.ts';
+import { limitHandshake, peerSettings, strangerSettings } from '../http2-sessions.ts';
 import { addRoutes, callerKey, type RouteDeps } from './connect-routes.ts';
-
-type Request = IncomingMessage | Http2ServerRequest;
+import { markMalformed } from './malformed-request.ts';
+import { endUnreadBody, limitBody, mostJsonBytes, type Request } from './receive-body.ts';
 
 export interface HttpDeps extends RouteDeps {
   readonly authenticator: Authenticator;
+  readonly admission: Admission;
   /**
    * Browser origins whose web pages may call the HTTP listener. Default: none, because web pages must not reach a local
    * server.
@@ -23,15 +27,34 @@ export interface HttpDeps extends RouteDeps {
   readonly origins: readonly string[];
 }
 
-/** JSON messages may be twice as long as binary ones: they encode bytes in base64 and repeat field names. */
-const mostJsonBytes = 2 * mostMessageBytes;
-const healthPath = '/grpc.health.v1.Health/';
+/**
+ * The time limits of HTTP/1.1. Node closes a connection whose request is not complete in time; the body's own time limit
+ * comes first and explains itself.
+ */
+const http1 = {
+  headersTimeout: timing.headersMs,
+  requestTimeout: timing.requestMs + 5_000,
+  connectionsCheckingInterval: 1_000,
+};
 
 export function httpServer(tls: TlsOptions | undefined, deps: HttpDeps): Server {
   const handle = handler(deps);
-  if (tls === undefined) return createPlainServer(handle);
+  if (tls === undefined) return createPlainServer(http1, handle);
   const secure = handle as unknown as (request: Http2ServerRequest, response: Http2ServerResponse) => void;
-  return createSecureServer({ ...tls, allowHTTP1: true }, secure);
+  const options = { ...tls, ...http1, allowHTTP1: true, settings: peerSettings };
+  const server = createSecureServer(options, secure);
+  server.on('session', (session) => {
+    limitHandshake(session, deps.clock);
+    // The connection of the session is registered in this turn of the event loop, but after this event.
+    queueMicrotask(() => {
+      if (isStranger(session.socket) && !session.destroyed) session.settings(strangerSettings);
+    });
+  });
+  return server;
+}
+
+function isStranger(socket: object): boolean {
+  return connectionOf(socket)?.authorization instanceof HoldfastError;
 }
 
 /** Handles HTTP/1.1 and HTTP/2 alike: Node's compatibility layer gives HTTP/2 the request objects of HTTP/1.1. */
@@ -42,21 +65,27 @@ function handler(deps: HttpDeps): (request: Request, response: ServerResponse) =
     grpc: false,
     grpcWeb: false,
     readMaxBytes: mostJsonBytes,
+    requestGate: markMalformed,
     // Unknown JSON fields are refused, because ignoring a mistyped name is dangerous: with a mistyped `idempotencyKey`
     // a task could run twice.
     jsonOptions: { ignoreUnknownFields: false },
+    // A message may be kept for as long as its call is open.
+    binaryOptions: { readUnknownFields: false },
     contextValues: (request) => createContextValues().set(callerKey, callers.get(request as Request)),
     fallback: (request, response) => answer(response as ServerResponse, notFound(request.url ?? '')),
   });
   return (request: Request, response: ServerResponse) => {
     const url = request.url ?? '';
+    endUnreadBody(request, response, deps.clock);
     if (url === '/healthz') return answerHealth(response, deps.health.serving);
     try {
       if (ensureOrigin(request, deps.origins) && answerCors(request, response)) return;
-      // Health calls need no identity.
-      if (!url.startsWith(healthPath)) {
-        callers.set(request, deps.authenticator.authenticate(request.socket, request.headers));
-      }
+      const { authenticator, admission } = deps;
+      const call = admission.admit(authenticator, pathOf(url), request.socket, request.headers);
+      response.once('close', () => call.bytes.close());
+      const { identity, connection } = call;
+      if (identity !== undefined) callers.set(request, { identity, connection });
+      limitBody(request, call, admission.timer);
       connect(request, response);
     } catch (thrown) {
       answer(response, asHoldfastError(thrown));
@@ -111,9 +140,13 @@ function answer(response: ServerResponse, error: HoldfastError): void {
   response.end(`${JSON.stringify(body)}\n`);
 }
 
+function pathOf(url: string): string {
+  return url.split('?')[0] ?? '';
+}
+
 function notFound(url: string): HoldfastError {
-  const path = url.split('?')[0] ?? '';
-  return new HoldfastError('UNIMPLEMENTED', 'NOT_BUILT', `There is nothing at '${path.slice(0, 256)}'.`, {
+  const path = pathOf(url).slice(0, 256);
+  return new HoldfastError('UNIMPLEMENTED', 'NOT_BUILT', `There is nothing at '${path}'.`, {
     help: 'Calls are POSTs of JSON to /holdfast.v1.TaskService/GetTask and the like.',
   });
 }

@@ -1,6 +1,7 @@
 import {
   ChangeMessageVisibilityBatchCommand,
   DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   GetQueueUrlCommand,
   type Message,
   ReceiveMessageCommand,
@@ -47,6 +48,12 @@ const connectionTimeoutMs = 3_000;
  * poll.
  */
 const connections = 1_024;
+
+const messageCounts = [
+  'ApproximateNumberOfMessages',
+  'ApproximateNumberOfMessagesNotVisible',
+  'ApproximateNumberOfMessagesDelayed',
+] as const;
 
 /** Creates an SQS client with the AWS SDK's standard retries. No other code retries the client's calls. */
 export function sqsClient(config: SQSClientConfig = {}): SQSClient {
@@ -102,6 +109,17 @@ export class SqsCalls {
     const { QueueUrl } = await this.#client.send(command, { ...(abortSignal && { abortSignal }) });
     this.#meter.answered('lookUp', 1);
     return QueueUrl ?? '';
+  }
+
+  /** Returns about how many messages an SQS queue holds: visible, hidden and delayed ones. */
+  async approximateMessages(url: string): Promise<number> {
+    const command = new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...messageCounts] });
+    const { Attributes = {} } = await this.#metered(
+      'lookUp',
+      () => this.#client.send(command),
+      () => 1,
+    );
+    return messageCounts.reduce((sum, name) => sum + Number(Attributes[name] ?? 0), 0);
   }
 
   async send(

@@ -73,6 +73,10 @@ export class SqsQueue {
     return this.#withUrl(async () => {}, signal);
   }
 
+  approximateMessages(): Promise<number> {
+    return this.#withUrl((url) => this.#calls.approximateMessages(url));
+  }
+
   send(entry: SendEntry): Promise<true | HoldfastError> {
     return this.#sends.add(entry);
   }

@@ -52,12 +52,12 @@ export function encodeRest(head: Head): Uint8Array {
   writer.words(8, head.worker);
   time(9, head.endedAtMs);
   if (head.deadReason !== undefined) writer.number(10, deadReasons.indexOf(head.deadReason));
-  return writer.words(11, head.lastError).number(12, head.losses).finish();
+  return writer.words(11, head.lastError).number(12, head.losses).string(13, head.leaseSecret).finish();
 }
 
 type RestOfHead = Omit<
   Head,
-  'state' | 'revision' | 'version' | 'fencingToken' | 'leaseEndAtMs' | 'begun' | 'progress'
+  'state' | 'revision' | 'version' | 'lastEventAtMs' | 'fencingToken' | 'leaseEndAtMs' | 'begun' | 'progress'
 >;
 
 export function decodeRest(bytes: Uint8Array): RestOfHead {
@@ -65,6 +65,7 @@ export function decodeRest(bytes: Uint8Array): RestOfHead {
     attempt: 0,
     releases: 0,
     losses: 0,
+    leaseSecret: '',
     waitUntilMs: undefined,
     deadlineAtMs: undefined,
     lifetimeEndAtMs: undefined,
@@ -96,6 +97,7 @@ export function decodeRest(bytes: Uint8Array): RestOfHead {
     else if (field === 10) read.deadReason = deadReasons[reader.number()];
     else if (field === 11) read.lastError = reader.string();
     else if (field === 12) read.losses = reader.number();
+    else if (field === 13) read.leaseSecret = reader.string();
     else reader.skip();
   }
   return read;

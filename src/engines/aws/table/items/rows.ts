@@ -122,12 +122,23 @@ export function headAttributes(head: Head, known: KnownTask, shards: Shards): He
   };
 }
 
-export function headOf(item: Item): Head {
+/** Returns the time of the newest event in a head item, or 0 if it has none or the event cannot be read. */
+function lastEventAtMsOf(item: Item): number {
+  const last = storedEvents(item).at(-1);
+  try {
+    return last === undefined ? 0 : decodeStoredEvent(last).atMs;
+  } catch {
+    return 0;
+  }
+}
+
+export function headOf(item: Item, lastEventAtMs = lastEventAtMsOf(item)): Head {
   return {
     ...decodeRest(item.hd?.B ?? new Uint8Array(0)),
     state: stateOf(item.st?.S),
     revision: numberOf(item.rv) ?? 0,
     version: numberOf(item.v) ?? 0,
+    lastEventAtMs,
     fencingToken: numberOf(item.tk) ?? 0,
     leaseEndAtMs: numberOf(item.le),
     begun: item.bg !== undefined,
@@ -221,14 +232,16 @@ export function loadedTaskOf(
 function decodeTask(address: ItemAddress, submission: Item, own: Item | undefined): LoadedTask {
   const body = bodyOf(submission);
   const known = knownOf(address, submission, body, own);
+  const { submitted } = body.submission;
+  const tip = storedEvents(own).map(decodeStoredEvent);
   return {
     known,
     snapshot: {
       id: idOf(address),
       submission: body.submission,
       laneSeq: known.laneSeq,
-      head: own === undefined ? fold([body.submission.submitted]) : headOf(own),
-      tip: storedEvents(own).map(decodeStoredEvent),
+      head: own === undefined ? fold([submitted]) : headOf(own, tip.at(-1)?.atMs ?? submitted.atMs),
+      tip,
     },
   };
 }

@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file holdfast/v1/admin_service.proto.
  */
 export const file_holdfast_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJyCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEEhAKCGF0X2xlYXN0GAUgASgIEhAKCHJlc2VydmVkGAYgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJYChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZCI4ChNVcGRhdGVRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMQoRUGF1c2VRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkiNwoSUGF1c2VRdWV1ZVJlc3BvbnNlEiEKBXF1ZXVlGAEgASgLMhIuaG9sZGZhc3QudjEuUXVldWUiMgoSUmVzdW1lUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIrsBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIWCg51bmxpc3RlZF9jb3VudBgJIAEoDRIQCghyZXNlcnZlZBgKIAEoDSJPChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiQKB3dvcmtlcnMYASADKAsyEy5ob2xkZmFzdC52MS5Xb3JrZXISEgoKaW5jb21wbGV0ZRgCIAEoCCpICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("Ch9ob2xkZmFzdC92MS9hZG1pbl9zZXJ2aWNlLnByb3RvEgtob2xkZmFzdC52MSKWAQoFUXVldWUSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcGF1c2VkGAMgASgIEiQKB29uX2RlYWQYBCABKA4yEy5ob2xkZmFzdC52MS5PbkRlYWQSDwoHd29ya2VycxgFIAEoDRIoCgZjb3VudHMYBiABKAsyGC5ob2xkZmFzdC52MS5RdWV1ZUNvdW50cyJyCgtRdWV1ZUNvdW50cxIRCglzY2hlZHVsZWQYASABKAQSDQoFcmVhZHkYAiABKAQSDwoHcnVubmluZxgDIAEoBBIMCgRkZWFkGAQgASgEEhAKCGF0X2xlYXN0GAUgASgIEhAKCHJlc2VydmVkGAYgASgEIiMKEUxpc3RRdWV1ZXNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCSI4ChJMaXN0UXVldWVzUmVzcG9uc2USIgoGcXVldWVzGAEgAygLMhIuaG9sZGZhc3QudjEuUXVldWUiLwoPR2V0UXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIjUKEEdldFF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJoChJVcGRhdGVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSJAoHb25fZGVhZBgDIAEoDjITLmhvbGRmYXN0LnYxLk9uRGVhZBIOCgZjcmVhdGUYBCABKAgiOAoTVXBkYXRlUXVldWVSZXNwb25zZRIhCgVxdWV1ZRgBIAEoCzISLmhvbGRmYXN0LnYxLlF1ZXVlIkEKEVBhdXNlUXVldWVSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBmNyZWF0ZRgDIAEoCCI3ChJQYXVzZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSJCChJSZXN1bWVRdWV1ZVJlcXVlc3QSDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSDgoGY3JlYXRlGAMgASgIIjgKE1Jlc3VtZVF1ZXVlUmVzcG9uc2USIQoFcXVldWUYASABKAsyEi5ob2xkZmFzdC52MS5RdWV1ZSIzChJMaXN0V29ya2Vyc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEg0KBXF1ZXVlGAIgASgJIrsBCgZXb3JrZXISDAoEbmFtZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZxdWV1ZXMYAyADKAkSDQoFdHlwZXMYBCADKAkSEQoJaW5fZmxpZ2h0GAUgASgNEhcKD2Nvbm5lY3RlZF9hdF9tcxgGIAEoAxIMCgRub2RlGAcgASgJEhQKDG1heF92ZXJzaW9ucxgIIAMoDRIWCg51bmxpc3RlZF9jb3VudBgJIAEoDRIQCghyZXNlcnZlZBgKIAEoDSJPChNMaXN0V29ya2Vyc1Jlc3BvbnNlEiQKB3dvcmtlcnMYASADKAsyEy5ob2xkZmFzdC52MS5Xb3JrZXISEgoKaW5jb21wbGV0ZRgCIAEoCCpICgZPbkRlYWQSFwoTT05fREVBRF9VTlNQRUNJRklFRBAAEhMKD09OX0RFQURfUkVMRUFTRRABEhAKDE9OX0RFQURfSE9MRBACMusDCgxBZG1pblNlcnZpY2USTQoKTGlzdFF1ZXVlcxIeLmhvbGRmYXN0LnYxLkxpc3RRdWV1ZXNSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuTGlzdFF1ZXVlc1Jlc3BvbnNlEkcKCEdldFF1ZXVlEhwuaG9sZGZhc3QudjEuR2V0UXVldWVSZXF1ZXN0Gh0uaG9sZGZhc3QudjEuR2V0UXVldWVSZXNwb25zZRJQCgtVcGRhdGVRdWV1ZRIfLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVxdWVzdBogLmhvbGRmYXN0LnYxLlVwZGF0ZVF1ZXVlUmVzcG9uc2USTQoKUGF1c2VRdWV1ZRIeLmhvbGRmYXN0LnYxLlBhdXNlUXVldWVSZXF1ZXN0Gh8uaG9sZGZhc3QudjEuUGF1c2VRdWV1ZVJlc3BvbnNlElAKC1Jlc3VtZVF1ZXVlEh8uaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXF1ZXN0GiAuaG9sZGZhc3QudjEuUmVzdW1lUXVldWVSZXNwb25zZRJQCgtMaXN0V29ya2VycxIfLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVxdWVzdBogLmhvbGRmYXN0LnYxLkxpc3RXb3JrZXJzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * A queue with its settings and counts.
@@ -237,11 +237,20 @@ export type UpdateQueueRequest = Message<"holdfast.v1.UpdateQueueRequest"> & {
   name: string;
 
   /**
-   * The new setting; unspecified: no change.
+   * The new setting; unspecified: no change. RELEASE also frees the lanes that dead tasks of the queue hold at that time, within some
+   * seconds: each of these tasks gets an event LaneReleased.
    *
    * @generated from field: holdfast.v1.OnDead on_dead = 3;
    */
   onDead: OnDead;
+
+  /**
+   * True: the queue is created if it does not exist. Default: it is refused. An engine with queues outside of the store (AWS) refuses it
+   * always, and its error names the command that creates the queue. A server of 0.1.0 ignores this field and creates it.
+   *
+   * @generated from field: bool create = 4;
+   */
+  create: boolean;
 };
 
 /**
@@ -291,6 +300,14 @@ export type PauseQueueRequest = Message<"holdfast.v1.PauseQueueRequest"> & {
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * True: the queue is created if it does not exist. Default: it is refused. An engine with queues outside of the store (AWS) refuses it
+   * always, and its error names the command that creates the queue. A server of 0.1.0 ignores this field and creates it.
+   *
+   * @generated from field: bool create = 3;
+   */
+  create: boolean;
 };
 
 /**
@@ -340,6 +357,14 @@ export type ResumeQueueRequest = Message<"holdfast.v1.ResumeQueueRequest"> & {
    * @generated from field: string name = 2;
    */
   name: string;
+
+  /**
+   * True: the queue is created if it does not exist. Default: it is refused. An engine with queues outside of the store (AWS) refuses it
+   * always, and its error names the command that creates the queue. A server of 0.1.0 ignores this field and creates it.
+   *
+   * @generated from field: bool create = 3;
+   */
+  create: boolean;
 };
 
 /**
@@ -535,7 +560,7 @@ export const OnDead = {
   RELEASE: 1,
 
   /**
-   * The lane waits until the dead task is redriven or cancelled.
+   * The lane waits until the dead task is redriven or cancelled, or until this setting is RELEASE.
    *
    * @generated from enum value: ON_DEAD_HOLD = 2;
    */
@@ -582,7 +607,8 @@ export const AdminService: GenService<{
     output: typeof GetQueueResponseSchema;
   },
   /**
-   * Changes the settings of a queue, which is created if it does not exist. Fields that are not set stay as they are.
+   * Changes the settings of a queue. Fields that are not set stay as they are. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue does not exist
+   * and `create` is not set.
    *
    * @generated from rpc holdfast.v1.AdminService.UpdateQueue
    */
@@ -592,7 +618,8 @@ export const AdminService: GenService<{
     output: typeof UpdateQueueResponseSchema;
   },
   /**
-   * Stops the delivery of a queue's tasks. Submissions are still accepted, and running tasks go on.
+   * Stops the delivery of a queue's tasks. Submissions are still accepted, and running tasks go on. NOT_FOUND, reason QUEUE_UNKNOWN, if the
+   * queue does not exist and `create` is not set.
    *
    * @generated from rpc holdfast.v1.AdminService.PauseQueue
    */
@@ -602,7 +629,7 @@ export const AdminService: GenService<{
     output: typeof PauseQueueResponseSchema;
   },
   /**
-   * Starts the delivery again.
+   * Starts the delivery again. NOT_FOUND, reason QUEUE_UNKNOWN, if the queue does not exist and `create` is not set.
    *
    * @generated from rpc holdfast.v1.AdminService.ResumeQueue
    */

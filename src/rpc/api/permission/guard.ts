@@ -1,10 +1,10 @@
-import { notFound } from '../../service/rejections.ts';
-import type { TaskDetails } from '../../service/service.ts';
+import { notFound } from '../../../service/rejections.ts';
+import type { TaskDetails } from '../../../service/service.ts';
+import type { CallContext, Identity, Verb } from '../api.ts';
+import type { ApiDeps } from '../api-deps.ts';
+import { ensureInTime } from '../deadline.ts';
+import { type Check, ensure } from '../validation/validate.ts';
 import { mayUseQueue, requireVerb, tenantOf } from './access.ts';
-import type { CallContext, Identity, Verb } from './api.ts';
-import type { ApiDeps } from './api-deps.ts';
-import { ensureInTime } from './deadline.ts';
-import { type Check, ensure } from './validation/validate.ts';
 
 interface TenantRequest {
   readonly tenant: string;

@@ -1,8 +1,8 @@
 /** Decides for which free worker a task is recalled that must run alone and waits for that in a busy worker. */
 import type { Clock } from '../../ports/clock.ts';
 import type { TaskId } from '../../ports/task-store.ts';
+import type { LiveSession, Sessions } from '../session/sessions.ts';
 import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
-import type { LiveSession, Sessions } from './sessions.ts';
 
 /**
  * The time after a task's recall in which it is not recalled again, in ms. This node may not know the tasks of a worker

@@ -1,8 +1,8 @@
 /** Resolves the tenant of a call, and checks whether the caller's identity may use the verb and the queue. */
-import { HoldfastError } from '../../core/errors.ts';
-import { defaults } from '../../core/limits.ts';
-import type { ReportContext } from '../../service/service.ts';
-import type { Identity, Verb } from './api.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { defaults } from '../../../core/limits.ts';
+import type { ReportContext } from '../../../service/service.ts';
+import type { Identity, Verb } from '../api.ts';
 
 function denied(identity: Identity, what: string, help: string): HoldfastError {
   return new HoldfastError('PERMISSION_DENIED', 'DENIED', `'${identity.name}' may not ${what}.`, { help });

@@ -1,9 +1,9 @@
 import { runsAlone } from '../../core/task/head.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { TaskId } from '../../ports/task-store.ts';
+import { type FreeRoom, keyOfWorker, type LiveSession, type Sessions } from '../session/sessions.ts';
 import type { HeldLease, HeldLeases } from '../settle/held-leases.ts';
 import { AloneRecalls } from './recall-alone.ts';
-import { type FreeRoom, keyOfWorker, type LiveSession, type Sessions } from './sessions.ts';
 
 /** How often the reserved tasks of busy workers are compared with the room of free ones, in ms. */
 const roundMs = 250;

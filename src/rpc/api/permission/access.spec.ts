@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Identity } from '../api.ts';
 import { requireQueue, requireVerb, tenantOf } from './access.ts';
-import type { Identity } from './api.ts';
 
 const bob: Identity = { name: 'spiffe://x/bob', tenants: ['acme'], queues: ['mail'], verbs: ['read'] };
 

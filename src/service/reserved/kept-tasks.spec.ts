@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { item } from '../../../test/fixtures/api-node.ts';
+import { decodeLease, encodeLease } from '../../core/codec/lease.ts';
 import { limits } from '../../core/limits.ts';
 import type { Assignment } from '../../core/messages.ts';
 import { shownState } from '../../core/task/head.ts';
@@ -65,6 +66,17 @@ describe('a task that a worker names as kept from another node', () => {
     session.begun([], assigned.slice(1, 2));
     await pause();
     expect(recalled).toEqual(['paused c']);
+  });
+
+  it('is not recalled by a node to which the worker named a lease of another secret', async () => {
+    const { clock, leases, open, pause } = await drainedAtOne('a', 'b');
+    const [a, b] = leases.map(decodeLease);
+    if (a === undefined || b === undefined) expect.fail('not assigned');
+    const { session, recalled } = open();
+    session.kept([encodeLease({ ...a, secret: b.secret }), encodeLease(b)]);
+    await clock.settle();
+    await pause();
+    expect(recalled).toEqual(['paused b']);
   });
 
   it('is recalled at once if its queue was paused before', async () => {

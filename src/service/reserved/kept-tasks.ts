@@ -1,15 +1,15 @@
 import { decodeLease } from '../../core/codec/lease.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { AttemptReference, CancelCause } from '../../core/messages.ts';
+import type { BegunAttempt, CancelCause } from '../../core/messages.ts';
 import { lapseReason } from '../../core/task/decision.ts';
-import type { Lease } from '../../core/task/lease.ts';
+import { isFromClaim, type Lease } from '../../core/task/lease.ts';
 import type { Snapshot, TaskId } from '../../ports/task-store.ts';
 import { factsOf } from '../commit.ts';
 import type { ServiceContext } from '../context.ts';
 import { readEach } from '../read-each.ts';
+import type { LiveSession } from '../session/sessions.ts';
 import type { HeldLease } from '../settle/held-leases.ts';
-import type { LiveSession } from './sessions.ts';
 
 /** The session of the stream on which a worker names the tasks that it kept. */
 interface KeepingSession
@@ -41,7 +41,7 @@ export class KeptTasks {
     this.#session = session;
   }
 
-  /** Takes the leases of kept tasks. A lease that cannot be decoded, or that the worker does not hold, is ignored. */
+  /** Takes the leases of kept tasks. A lease that was changed, or that the worker does not hold, is ignored. */
   name(leases: readonly Uint8Array[]): void {
     const unknown: Lease[] = [];
     const left: HeldLease[] = [];
@@ -51,7 +51,7 @@ export class KeptTasks {
       if (lease === undefined) continue;
       const held = this.#context.heldLeases.get(lease.id, lease.fencingToken);
       if (held === undefined) unknown.push(lease);
-      else if (this.#isLeft(held)) left.push(held);
+      else if (isFromClaim(held.snapshot.head, lease) && this.#isLeft(held)) left.push(held);
     }
     this.#keep(left);
     for (const lease of unknown) this.#reading.set(lease.id, lease);
@@ -60,7 +60,7 @@ export class KeptTasks {
   }
 
   /** Records that the worker calls the handlers of these tasks now. */
-  begun(attempts: readonly AttemptReference[]): void {
+  begun(attempts: readonly BegunAttempt[]): void {
     for (const { id } of attempts) this.#reading.delete(id);
   }
 
@@ -91,6 +91,7 @@ export class KeptTasks {
       return undefined;
     const { head } = snapshot;
     if (!this.#isOwn(snapshot) || head.begun || head.fencingToken !== lease.fencingToken) return undefined;
+    if (!isFromClaim(head, lease)) return undefined;
     if (heldLeases.get(lease.id, lease.fencingToken) !== undefined) return undefined;
     const held = { snapshot, receiptHandle: lease.receiptHandle, sessionId: id, begun: false };
     heldLeases.put(held);
