@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createClient } from '../src/client/client.ts';
+import { checkStore } from '../src/engines/sqlite/check/check-store.ts';
 import { sqlite } from '../src/engines/sqlite/index.ts';
 import { defineTask, defineWorker, handle, typed } from '../src/index.ts';
 import { inProcess } from '../src/node/in-process.ts';
@@ -29,14 +30,21 @@ async function open(file: string, startMs: number) {
     const closing = Promise.all([client.close(), node.close(0)]);
     for (let i = 0; i < 60; i++) await clock.advance(1_000);
     await closing;
+    const faults = checkStore(path);
     rmSync(folder, { recursive: true });
+    expect(faults).toEqual([]);
   });
   const stateOf = async (key: string) => (await client.getByKey(key, { queue })).state;
   return { clock, client, stateOf };
 }
 
-test('a SQLite file of the earlier schema 2 opens, and its tasks finish', { timeout: 60_000 }, async () => {
-  const { clock, client, stateOf } = await open('schema-2.sqlite', Date.UTC(2026, 10, 30, 8, 29, 0));
+test.each([
+  [2, Date.UTC(2026, 10, 30, 8, 29, 0)],
+  [4, Date.UTC(2026, 10, 30, 18, 11, 0)],
+])('a SQLite file of the earlier schema %i opens, its tasks finish, and a complete check then finds no fault', {
+  timeout: 60_000,
+}, async (schema, startMs) => {
+  const { clock, client, stateOf } = await open(`schema-${schema}.sqlite`, startMs);
   expect(await stateOf('succeeded')).toBe('succeeded');
   expect(await stateOf('cancelled')).toBe('cancelled');
   const dead = await client.getByKey('dead', { queue });
