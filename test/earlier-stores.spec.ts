@@ -41,38 +41,42 @@ async function open(file: string, startMs: number) {
 test.each([
   [2, Date.UTC(2026, 10, 30, 8, 29, 0)],
   [4, Date.UTC(2026, 10, 30, 18, 11, 0)],
-])('a SQLite file of the earlier schema %i opens, its tasks finish, and a complete check then finds no fault', {
-  timeout: 60_000,
-}, async (schema, startMs) => {
-  const { clock, client, stateOf } = await open(`schema-${schema}.sqlite`, startMs);
-  expect(await stateOf('succeeded')).toBe('succeeded');
-  expect(await stateOf('cancelled')).toBe('cancelled');
-  const dead = await client.getByKey('dead', { queue });
-  expect(dead).toMatchObject({ state: 'dead', deadReason: 'fatal', lastError: 'never right', tags: [] });
-  expect(await client.getByKey('succeeded', { queue })).toMatchObject({
-    tags: ['eu'],
-    input: { text: 'done' },
-  });
+])(
+  'a SQLite file of the earlier schema %i opens, its tasks finish, and a complete check then finds no fault',
+  {
+    timeout: 60_000,
+  },
+  async (schema, startMs) => {
+    const { clock, client, stateOf } = await open(`schema-${schema}.sqlite`, startMs);
+    expect(await stateOf('succeeded')).toBe('succeeded');
+    expect(await stateOf('cancelled')).toBe('cancelled');
+    const dead = await client.getByKey('dead', { queue });
+    expect(dead).toMatchObject({ state: 'dead', deadReason: 'fatal', lastError: 'never right', tags: [] });
+    expect(await client.getByKey('succeeded', { queue })).toMatchObject({
+      tags: ['eu'],
+      input: { text: 'done' },
+    });
 
-  const ran: string[] = [];
-  const record = ({ text = '', how = '' }: { readonly text?: string; readonly how?: string }): void => {
-    ran.push(text || how);
-  };
-  await client.work(
-    defineWorker({ handlers: [handle(note, record), handle(fails, record), handle(held, record)] }),
-  );
-  for (let minutes = 0; minutes < 4 * 60; minutes++) await clock.advance(hourMs / 60);
+    const ran: string[] = [];
+    const record = ({ text = '', how = '' }: { readonly text?: string; readonly how?: string }): void => {
+      ran.push(text || how);
+    };
+    await client.work(
+      defineWorker({ handlers: [handle(note, record), handle(fails, record), handle(held, record)] }),
+    );
+    for (let minutes = 0; minutes < 4 * 60; minutes++) await clock.advance(hourMs / 60);
 
-  const unfinished = ['ready', 'scheduled', 'lane-1', 'lane-2', 'lane-3', 'retrying', 'snoozed', 'running'];
-  for (const key of unfinished) expect([key, await stateOf(key)]).toEqual([key, 'succeeded']);
-  expect(ran.filter((text) => text.startsWith('lane'))).toEqual(['lane 1', 'lane 2', 'lane 3']);
-  expect(ran.toSorted()).toEqual(
-    ['ready', 'scheduled', 'lane 1', 'lane 2', 'lane 3', 'retry', 'snooze', 'running'].toSorted(),
-  );
+    const unfinished = ['ready', 'scheduled', 'lane-1', 'lane-2', 'lane-3', 'retrying', 'snoozed', 'running'];
+    for (const key of unfinished) expect([key, await stateOf(key)]).toEqual([key, 'succeeded']);
+    expect(ran.filter((text) => text.startsWith('lane'))).toEqual(['lane 1', 'lane 2', 'lane 3']);
+    expect(ran.toSorted()).toEqual(
+      ['ready', 'scheduled', 'lane 1', 'lane 2', 'lane 3', 'retry', 'snooze', 'running'].toSorted(),
+    );
 
-  const again = await client.submit(note, { text: 'done' }, { idempotencyKey: 'succeeded' });
-  expect(again).toMatchObject({ deduplicated: true, state: 'succeeded' });
-  await client.task(dead.id).redrive();
-  await clock.advance(hourMs / 60);
-  expect(await stateOf('dead')).toBe('succeeded');
-});
+    const again = await client.submit(note, { text: 'done' }, { idempotencyKey: 'succeeded' });
+    expect(again).toMatchObject({ deduplicated: true, state: 'succeeded' });
+    await client.task(dead.id).redrive();
+    await clock.advance(hourMs / 60);
+    expect(await stateOf('dead')).toBe('succeeded');
+  },
+);

@@ -32,7 +32,10 @@ export function archiveOlder(context: SqliteContext, seq: number, change: Transi
   context.stats.rowsWritten += 2;
 }
 
-/** Returns the events of a task after `version`: first the archived events, then the events in the task's row. */
+/**
+ * Returns the events of a task after `version`: first the archived events, then the events in the task's row. Throws
+ * STORE_CORRUPT if archived events are damaged or missing.
+ */
 export function eventsAfter(
   context: SqliteContext,
   seq: number,
@@ -43,11 +46,15 @@ export function eventsAfter(
   if (version >= before) return tip.slice(version - before);
   const events: TaskEvent[] = version < 1 ? [submission.submitted] : [];
   const rows = context.sql.archived.all(seq, version) as unknown as [number, Uint8Array, number | null][];
+  let known = Math.max(1, version);
   for (const [last, bytes, sum] of rows) {
     if (sum !== null && sum !== bytesChecksum(seq, bytes)) throw damagedTask(id);
     const archived = decodeEvents(bytes);
     const first = last - archived.length + 1;
-    events.push(...archived.slice(Math.max(0, version + 1 - first)));
+    if (first > known + 1) throw damagedTask(id);
+    events.push(...archived.slice(known + 1 - first));
+    known = last;
   }
+  if (known !== before) throw damagedTask(id);
   return [...events, ...tip];
 }

@@ -96,6 +96,73 @@ describe('a task is not read, not delivered, and found by a check if its row has
   });
 });
 
+/** Changes the closed file as a changed byte does: a value of another type, which a strict table would refuse. */
+async function changeTypes(sql: string): Promise<void> {
+  await engine.close();
+  const db = new DatabaseSync(path, { defensive: false });
+  const strict = db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'task'").get()?.sql as string;
+  const setTable = (table: string) => {
+    db.exec('PRAGMA writable_schema = ON');
+    db.prepare("UPDATE sqlite_schema SET sql = ? WHERE name = 'task'").run(table);
+    db.exec('PRAGMA writable_schema = RESET');
+  };
+  setTable(
+    strict.replaceAll(/ (INTEGER|TEXT|BLOB)( NOT NULL| DEFAULT ('[^']*'|x''|[01]))*(?=,|\s*\))/g, ' ANY'),
+  );
+  db.exec(sql);
+  setTable(strict);
+  db.close();
+  await open(0);
+}
+
+it.each([
+  ['a number is NULL', 'UPDATE task SET fencing_token = NULL'],
+  ['a number is a text', "UPDATE task SET losses = ''"],
+  ['a text is a blob', "UPDATE task SET worker = x''"],
+  ['a text is NULL', 'UPDATE task SET lease_secret = NULL'],
+  ['it has a place but no lane', 'UPDATE task SET lane_seq = 0'],
+])(
+  'a task is not read and not listed if %s in its row, which counts as much in a checksum as before',
+  async (_, sql) => {
+    const task = await fixture.accept();
+    await changeTypes(sql);
+    expect(await errorOf(fixture.read(task))).toMatchObject(corrupt);
+    await engine.close();
+    await open(0);
+    expect(await errorOf(fixture.listAll())).toMatchObject(corrupt);
+    await engine.close();
+    expect(checkStore(path).length).toBeGreaterThan(0);
+  },
+);
+
+it.each([
+  ['of a state', { state: 'succeeded' }, 'UPDATE task SET state = 1, dispatchable = 1'],
+  ['of a task type', { type: 'send' }, 'UPDATE task SET task_type = 9'],
+  ['of a lane', { orderingKey: 'ann' }, 'UPDATE task SET state = 5'],
+] as const)(
+  'a list %s fails if it would leave out a task because its row was changed',
+  async (_, filter, sql) => {
+    const task = await fixture.accept({
+      orderingKey: 'orderingKey' in filter ? filter.orderingKey : undefined,
+    });
+    if ('state' in filter) await fixture.succeed(await fixture.claim(task));
+    await change(sql);
+    expect(await errorOf(fixture.listAll(filter))).toMatchObject(corrupt);
+  },
+);
+
+it('a history fails if archived events are missing', async () => {
+  let task = await fixture.accept({ options: { retry: { maxAttempts: 1_000 } } });
+  for (let i = 0; i < 65; i++)
+    task = await fixture.makeReady(await fixture.fail(await fixture.claim(task), 0));
+  expect(await fixture.store.history(task.id, 0)).toHaveLength(task.head.version);
+  expect(task.tip.length).toBeLessThan(task.head.version - 1);
+  await change('DELETE FROM archived_event');
+  expect(await errorOf(fixture.store.history(task.id, 0))).toMatchObject(corrupt);
+  await engine.close();
+  expect(checkStore(path).length).toBeGreaterThan(0);
+});
+
 it.each([
   ['the state', 'UPDATE task SET state = 1, dispatchable = 1'],
   ['the end', 'UPDATE task SET ended_at = ended_at + 1'],

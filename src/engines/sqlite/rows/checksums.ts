@@ -9,7 +9,7 @@ import type { Head } from '../../../core/task/head.ts';
  */
 
 /** The fields of a submission that have a column each and never change. */
-type Identity = Pick<
+export type Identity = Pick<
   Submission,
   'scope' | 'type' | 'typeVersion' | 'orderingKey' | 'acceptedAtMs' | 'expiresAtMs'
 > & { readonly options: { readonly priority: Priority } };
