@@ -4,10 +4,11 @@ import { type Log, silentLog } from '../../ports/log.ts';
 import { type ReadyCacheSizes, type ReadyCacheSource, readyCacheSizes } from './broker/ready-cache.ts';
 import { ReadyIndex } from './broker/ready-index.ts';
 import { newStats, type SqliteContext } from './context.ts';
-import { asStoreError, damagedTask } from './file/failures.ts';
+import { asStoreError, damagedTask, isSqlError, storeCorrupt } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
 import { openStoreFile } from './file/open.ts';
 import type { StoreFile } from './file/store-file.ts';
+import { Lists } from './lists.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import { InternedNames, type InternedQueue, type InternedTaskType } from './rows/interned-names.ts';
 import { type Row, ready, snapshotOf } from './rows/rows.ts';
@@ -111,6 +112,7 @@ export interface EngineParts {
   readonly file: StoreFile;
   readonly context: SqliteContext;
   readonly full: FullDisk;
+  readonly lists: Lists;
 }
 
 /**
@@ -122,10 +124,13 @@ export function openParts(options: SqliteOptions): EngineParts {
   const file = openStoreFile(options.path, mostBytes, options.clock);
   try {
     const context = contextOf(file, options);
+    const lists = new Lists(context);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;
-    return { file, context, full: new FullDisk(context, { ballastBytes, maxBytes: options.maxBytes }) };
+    const full = new FullDisk(context, { ballastBytes, maxBytes: options.maxBytes });
+    return { file, context, full, lists };
   } catch (thrown) {
     file.close();
-    throw asStoreError(thrown, options.path);
+    // The statements are right for this schema, so that a file for which SQLite cannot prepare them is damaged.
+    throw isSqlError(thrown) ? storeCorrupt(options.path, thrown) : asStoreError(thrown, options.path);
   }
 }

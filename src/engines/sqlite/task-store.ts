@@ -22,7 +22,7 @@ import type {
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
-import { Lists } from './lists.ts';
+import type { Lists } from './lists.ts';
 import { Purge } from './purge.ts';
 import { eventsAfter } from './rows/archived-events.ts';
 import { addressOf, idOf } from './rows/ids.ts';
@@ -39,10 +39,10 @@ export class SqliteTaskStore implements TaskStore {
   readonly #lists: Lists;
   readonly #purge: Purge;
 
-  constructor(context: SqliteContext, committer: GroupCommitter) {
+  constructor(context: SqliteContext, committer: GroupCommitter, lists: Lists) {
     this.#context = context;
     this.#committer = committer;
-    this.#lists = new Lists(context);
+    this.#lists = lists;
     this.#purge = new Purge(context, committer);
   }
 

@@ -22,6 +22,11 @@ function isSqliteError(thrown: unknown): thrown is SqliteError {
   return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number';
 }
 
+/** Returns whether SQLite did not understand a statement (1 SQLITE_ERROR), such as one that names a missing index. */
+export function isSqlError(thrown: unknown): boolean {
+  return isSqliteError(thrown) && thrown.errcode === 1;
+}
+
 export function failureKindOf(thrown: unknown): StoreFailureKind {
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_MOVED') return 'moved';

@@ -224,6 +224,21 @@ it('a renewal is written into the checksum, with the progress and the beginning'
   expect(renewed.head).toMatchObject({ progress, begun: true, leaseEndAtMs: fixture.now + 60_000 });
 });
 
+it.each([
+  ['an index has another condition', "replace(sql, 'state = 5', 'state = 7') WHERE name = 'task_state'"],
+  ['a column has another name', "replace(sql, 'last_error', 'last_errar') WHERE name = 'task'"],
+])(
+  'a file whose schema says that %s is refused, however large it is, and is not held then',
+  async (_, change) => {
+    await engine.close();
+    const db = new DatabaseSync(path, { defensive: false });
+    db.exec(`PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = ${change}`);
+    db.close();
+    expect(await errorOf(open(0))).toMatchObject(corrupt);
+    expect(await errorOf(open(0))).toMatchObject(corrupt);
+  },
+);
+
 it('an index that disagrees with its table is found by a check, and a small file with one is refused', async () => {
   await fixture.acceptMany(20, (i) => ({ key: `the key ${String(i).padStart(2, '0')}` }));
   await engine.close();
