@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Site } from './bad-input-server.ts';
 import { runCommand } from './command.ts';
@@ -48,6 +49,8 @@ async function makeKilled(store: string, name: string): Promise<string[]> {
   const second = await site.serve({ store });
   for (const batch of [1, 2, 3])
     ids.push(...(await acceptNotes(second.client(), perBatch, `${name}/${batch}`)));
+  // The pid file knows the last commit after half a second at the latest.
+  await sleep(1_000);
   await second.end('SIGKILL');
   return ids;
 }

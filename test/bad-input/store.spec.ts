@@ -5,9 +5,9 @@
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { defineWorker, handle } from '../../src/index.ts';
+import { defineTask, defineWorker, handle, typed } from '../../src/index.ts';
 import { Site } from './bad-input-server.ts';
-import type { CommandResult } from './command.ts';
+import { type CommandResult, runCommand } from './command.ts';
 import { acceptNotes, expectEndOnce, note } from './tasks.ts';
 
 const page = 4_096;
@@ -92,6 +92,22 @@ function flipped(bytes: Buffer, at: number): Buffer {
   return changed;
 }
 
+it('a server does not start on a small file in which a byte of one task is damaged, and `holdfast check` names the task', async () => {
+  const bytes = readFileSync(good);
+  bytes[bytes.indexOf('{"n":123}') + 5] = '9'.charCodeAt(0);
+  writeFileSync(site.store, bytes);
+  const ended = await site.serveExpectingFailure();
+  expectRefusal(ended, 1, 'DATA_LOSS', 'STORE_CORRUPT');
+  expect(ended.error.message).toContain(before[123]);
+  const checked = await runCommand(['check', `file:${site.store}`, '--json']);
+  expect(checked).toMatchObject({
+    code: 1,
+    error: { reason: 'STORE_CORRUPT', message: ended.error.message },
+  });
+  expect(readFileSync(site.store).equals(bytes)).toBe(true);
+  expect(await runCommand(['check', good, '--json'])).toMatchObject({ code: 0 });
+});
+
 describe('a second server beside a running one', () => {
   it('is refused on the same store file and on the same port, and the first server continues', async () => {
     const server = await site.serve();
@@ -109,7 +125,15 @@ describe('a second server beside a running one', () => {
 
 describe('a task with a damaged byte in the store', () => {
   it('is not run: the server logs its task id and ends, and a backup restores all tasks', async () => {
-    const bytes = readFileSync(good);
+    // A file of more than 16 MB is not read completely when it is opened.
+    const large = await site.serve();
+    const payload = 'x'.repeat(200_000);
+    await large.client().submitMany(
+      defineTask('large', { input: typed<string>(), queue: 'large' }),
+      Array.from({ length: 90 }, () => ({ input: payload })),
+    );
+    await large.end('SIGTERM');
+    const bytes = readFileSync(site.store);
     const at = bytes.indexOf('{"n":123}');
     expect(at).toBeGreaterThan(0);
     bytes[at + 5] = '9'.charCodeAt(0);

@@ -174,7 +174,8 @@ export class TaskFixture {
 
   succeed(task: Snapshot, result?: Uint8Array): Promise<Snapshot> {
     const expect = { fencingToken: task.head.fencingToken, version: task.head.version };
-    return this.apply(this.transition(task, this.settleCommand(task), { expect, result }));
+    const command = this.settleCommand(task, { resultBytes: result?.length ?? 0 });
+    return this.apply(this.transition(task, command, { expect, result }));
   }
 
   failCommand(task: Snapshot, outcome: 'failed' | 'fatal', afterMs?: number): Settle {

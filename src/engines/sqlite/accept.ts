@@ -6,9 +6,10 @@ import { dueAtMs, type Head } from '../../core/task/head.ts';
 import type { Acceptance, AcceptOutcome, Snapshot } from '../../ports/task-store.ts';
 import type { SqliteContext } from './context.ts';
 import { isEmpty } from './lanes.ts';
+import { eventsChecksum, headSumOf } from './rows/checksums.ts';
 import { addressOf, idOf } from './rows/ids.ts';
 import type { InternedQueue } from './rows/interned-names.ts';
-import { encodeBody, flagsOf, priorityNumber, ready, stateNumber } from './rows/rows.ts';
+import { encodeBody, flagsOf, headPart, priorityNumber, ready, stateNumber } from './rows/rows.ts';
 import { snapshotOfKey } from './snapshots.ts';
 
 /**
@@ -49,6 +50,7 @@ function insertTask(
     head.waitUntilMs ?? null,
     head.deadlineAtMs ?? null,
     head.lifetimeEndAtMs ?? null,
+    headSumOf(headPart(seq, head), 1, orderingKey === undefined ? null : seq),
   );
   return changes === 1;
 }
@@ -66,6 +68,7 @@ function insertClaimed(
   { submission, head }: Acceptance,
   claimed: ClaimedEvent,
 ): boolean {
+  const events = encodeEvents([claimed]);
   const { changes } = context.sql.insertClaimed.run(
     seq,
     queue.id,
@@ -83,7 +86,9 @@ function insertClaimed(
     head.timeoutAtMs ?? null,
     head.worker,
     head.leaseSecret,
-    encodeEvents([claimed]),
+    headSumOf(headPart(seq, head), 2, null),
+    eventsChecksum(events).sum,
+    events,
   );
   return changes === 1;
 }
@@ -131,7 +136,7 @@ export function acceptOne(context: SqliteContext, item: Acceptance): AcceptOutco
     if (!insert()) throw new RangeError(`the key of task ${seq} is still taken after its owner released it`);
   }
   context.lastSeq = seq;
-  context.sql.insertBody.run(seq, encodeBody(submission));
+  context.sql.insertBody.run(seq, encodeBody(seq, submission));
   if (orderingKey !== undefined) context.sql.insertPointer.run(queue.id, orderingKey, seq, seq);
   context.stats.rowsWritten += orderingKey === undefined ? 2 : 3;
   context.stats.accepted++;

@@ -6,9 +6,10 @@ import type { SqliteContext } from './context.ts';
 import { isLowest, rejoinLane, type TaskStateRow, taskStateAt } from './lanes.ts';
 import { logLostClaim } from './lost-race.ts';
 import { archiveOlder } from './rows/archived-events.ts';
+import { bytesChecksum, eventsChecksum } from './rows/checksums.ts';
 import { addressOf, type RowAddress } from './rows/ids.ts';
 import type { InternedQueue, InternedTaskType } from './rows/interned-names.ts';
-import { begun, flagsOf, progressText, ready, running, stateNumber } from './rows/rows.ts';
+import { flagsOf, headPart, progressText, ready, running, stateNumber } from './rows/rows.ts';
 import { snapshotOfId } from './snapshots.ts';
 
 const noEvents = new Uint8Array(0);
@@ -88,6 +89,7 @@ function isPlainClaim({ head, expect, events }: Transition): boolean {
 }
 
 function claimFirst(context: SqliteContext, address: RowAddress, { head, events }: Transition): boolean {
+  const bytes = encodeEvents(events);
   const { changes } = context.sql.claimFirst.run(
     head.fencingToken,
     head.leaseEndAtMs ?? null,
@@ -95,7 +97,9 @@ function claimFirst(context: SqliteContext, address: RowAddress, { head, events 
     flagsOf(head),
     head.worker,
     head.leaseSecret,
-    encodeEvents(events),
+    headPart(address.seq, head),
+    eventsChecksum(bytes).sum,
+    bytes,
     address.seq,
     address.acceptedAtMs,
   );
@@ -109,10 +113,15 @@ function isPlainSuccess({ expect, events, head }: Transition): boolean {
 
 function succeed(context: SqliteContext, address: RowAddress, { head, events, expect }: Transition): boolean {
   if (!('fencingToken' in expect)) return false;
+  const bytes = encodeEvents(events);
+  const { sum, factor } = eventsChecksum(bytes);
   const { changes } = context.sql.succeed.run(
     head.version,
     head.endedAtMs ?? null,
-    encodeEvents(events),
+    headPart(address.seq, head),
+    factor,
+    sum,
+    bytes,
     address.seq,
     address.acceptedAtMs,
     expect.fencingToken,
@@ -140,6 +149,8 @@ function update(
   const { head, expect, events } = change;
   const byRevision = 'revision' in expect;
   const statement = byRevision ? context.sql.updateAtRevision : context.sql.updateAtFencingToken;
+  const bytes = events.length === 0 ? noEvents : encodeEvents(events);
+  const { sum, factor } = eventsChecksum(bytes);
   const { changes } = statement.run(
     stateNumber(head),
     dispatchable ? 1 : null,
@@ -160,7 +171,10 @@ function update(
     head.lastError,
     progressText(head.progress),
     head.leaseSecret,
-    events.length === 0 ? noEvents : encodeEvents(events),
+    headPart(address.seq, head),
+    factor,
+    sum,
+    bytes,
     address.seq,
     address.acceptedAtMs,
     byRevision ? expect.revision : expect.fencingToken,
@@ -210,7 +224,7 @@ function finishTransition(
   laneSeq: number | undefined,
 ): WriteOutcome {
   if (change.result !== undefined) {
-    context.sql.insertResult.run(seq, change.result);
+    context.sql.insertResult.run(seq, change.result, bytesChecksum(seq, change.result));
     context.stats.rowsWritten++;
   }
   context.stats.rowsWritten++;
@@ -225,26 +239,39 @@ function finishTransition(
   return { kind: 'done', head, laneSeq };
 }
 
-function renewOne(context: SqliteContext, address: RowAddress, change: LeaseRenewal): WriteOutcome {
+/** Renews a lease. The task is read first, because the checksum covers its whole state. */
+function renewOne(
+  context: SqliteContext,
+  { seq, acceptedAtMs }: RowAddress,
+  change: LeaseRenewal,
+): WriteOutcome {
   const error = checkProgress(change.progress);
   if (error !== undefined) return { kind: 'failed', error };
-  const { seq, acceptedAtMs } = address;
-  const progress = progressText(change.progress);
+  const before = snapshotOfId(context, change.id);
+  const { fencingToken } = change.expect;
+  if (before?.head.state !== 'running' || before.head.fencingToken !== fencingToken)
+    return conflict(context, change);
+  const head: Head = {
+    ...before.head,
+    revision: before.head.revision + 1,
+    leaseEndAtMs: change.leaseEndAtMs,
+    begun: change.begun || before.head.begun,
+    progress: change.progress ?? before.head.progress,
+  };
   const { changes } = context.sql.renew.run(
     change.leaseEndAtMs,
-    change.begun ? begun : 0,
-    progress,
+    flagsOf(head),
+    progressText(head.progress),
+    headPart(seq, head),
     seq,
     acceptedAtMs,
-    change.expect.fencingToken,
+    fencingToken,
   );
-  if (changes !== 1) return conflict(context, change);
+  if (changes !== 1) throw new RangeError(`task ${seq} was read, but its row is gone`);
   context.stats.rowsWritten++;
   context.stats.renewed++;
-  const snapshot = snapshotOfId(context, change.id);
-  if (snapshot === undefined) throw new RangeError(`task ${seq} was renewed, but its row is gone`);
-  context.readyIndex.setRunning(seq, snapshot.head.revision, change.leaseEndAtMs);
-  return { kind: 'done', head: snapshot.head, laneSeq: snapshot.laneSeq };
+  context.readyIndex.setRunning(seq, head.revision, change.leaseEndAtMs);
+  return { kind: 'done', head, laneSeq: before.laneSeq };
 }
 
 /**

@@ -154,8 +154,7 @@ describe('a store that cannot go on', () => {
     bytes[bytes.indexOf('payload to be changed')] = 0x50;
     writeFileSync(path, bytes);
     // SQLite finds no damage, because the pages are well formed. Only the task's checksum differs.
-    engine = await sqlite({ path, clock, ballastBytes: 0, onFatal: (error) => void fatal.push(error) });
-    fixture.engine = engine;
+    await reopen();
     expect(await errorOf(receive())).toMatchObject({ ...corrupt, taskId: task?.id });
     expect(fatal).toHaveLength(1);
   });

@@ -45,7 +45,7 @@ function checkFilesRegularly(
  * STORE_FULL or BAD_CONFIGURATION.
  */
 export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
-  const { file, context, full } = openParts(options);
+  const { file, context, full, lists } = openParts(options);
   const mark = commitMark(options.commitMark ?? process.env.HOLDFAST_COMMIT_MARK);
   const committer: GroupCommitter = new GroupCommitter({
     context,
@@ -66,7 +66,7 @@ export async function sqlite(options: SqliteOptions): Promise<SqliteEngine> {
   const stopFileChecks = checkFilesRegularly(options, committer);
   let closed = false;
   return {
-    store: new SqliteTaskStore(context, committer),
+    store: new SqliteTaskStore(context, committer, lists),
     broker,
     registry: createRegistry(context, committer),
     stats: () => ({ ...context.stats, refills: context.readyIndex.refills }),

@@ -4,13 +4,14 @@ import { type Log, silentLog } from '../../ports/log.ts';
 import { type ReadyCacheSizes, type ReadyCacheSource, readyCacheSizes } from './broker/ready-cache.ts';
 import { ReadyIndex } from './broker/ready-index.ts';
 import { newStats, type SqliteContext } from './context.ts';
-import { asStoreError } from './file/failures.ts';
+import { asStoreError, damagedTask, isSqlError, storeCorrupt } from './file/failures.ts';
 import { FullDisk } from './file/full-disk.ts';
 import { openStoreFile } from './file/open.ts';
 import type { StoreFile } from './file/store-file.ts';
-import { addressOf } from './rows/ids.ts';
-import { InternedNames } from './rows/interned-names.ts';
-import { type Row, snapshotOf } from './rows/rows.ts';
+import { Lists } from './lists.ts';
+import { addressOf, idOf } from './rows/ids.ts';
+import { InternedNames, type InternedQueue, type InternedTaskType } from './rows/interned-names.ts';
+import { type Row, ready, snapshotOf } from './rows/rows.ts';
 import { prepareStatements, type Statements } from './rows/statements.ts';
 import { snapshotAt } from './snapshots.ts';
 
@@ -56,11 +57,19 @@ export interface SqliteOptions {
  */
 const checkUpToBytes = 256 * 1_048_576;
 
+function isReadyIn(row: Row, queue: InternedQueue, priority: number, taskType: InternedTaskType): boolean {
+  return row[1] === queue.id && row[2] === taskType.id && row[3] === priority && row[9] === ready;
+}
+
 function sourceOf(sql: Statements, names: InternedNames): ReadyCacheSource {
   return {
     *readyAfter({ queue, priority, taskType }, after, limit) {
       const rows = sql.readyAfter.iterate(queue.id, priority, taskType.id, after, limit) as Iterable<unknown>;
-      for (const row of rows as Iterable<Row>) yield snapshotOf(row, names);
+      for (const row of rows as Iterable<Row>) {
+        // The row that an entry of a damaged index names may be one of another list, or of a task that has ended.
+        if (!isReadyIn(row, queue, priority, taskType)) throw damagedTask(idOf(row[0], Number(row[4])));
+        yield snapshotOf(row, names);
+      }
     },
     seqOf: (snapshot) => addressOf(snapshot.id)?.seq ?? 0,
     *taskTypes(queue, priority) {
@@ -103,6 +112,7 @@ export interface EngineParts {
   readonly file: StoreFile;
   readonly context: SqliteContext;
   readonly full: FullDisk;
+  readonly lists: Lists;
 }
 
 /**
@@ -111,13 +121,16 @@ export interface EngineParts {
  */
 export function openParts(options: SqliteOptions): EngineParts {
   const mostBytes = options.checkUpToBytes ?? checkUpToBytes;
-  const file = openStoreFile(options.path, mostBytes, () => options.clock.uuid());
+  const file = openStoreFile(options.path, mostBytes, options.clock);
   try {
     const context = contextOf(file, options);
+    const lists = new Lists(context);
     const ballastBytes = options.ballastBytes ?? 64 * 1_048_576;
-    return { file, context, full: new FullDisk(context, { ballastBytes, maxBytes: options.maxBytes }) };
+    const full = new FullDisk(context, { ballastBytes, maxBytes: options.maxBytes });
+    return { file, context, full, lists };
   } catch (thrown) {
     file.close();
-    throw asStoreError(thrown, options.path);
+    // The statements are right for this schema, so that a file for which SQLite cannot prepare them is damaged.
+    throw isSqlError(thrown) ? storeCorrupt(options.path, thrown) : asStoreError(thrown, options.path);
   }
 }

@@ -1,6 +1,7 @@
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 import { dispatchLowest, taskStateAt } from './lanes.ts';
+import { snapshotAt } from './snapshots.ts';
 
 /** The number of task rows that one call of a purge examines. A thousand rows take a fraction of a millisecond. */
 const rowsPerCall = 2_000;
@@ -66,6 +67,8 @@ export class Purge {
     const { sql, names, readyIndex, stats } = this.#context;
     const row = taskStateAt(this.#context, seq);
     if (row === undefined) return;
+    // A damaged time of expiry must not delete a task: the read throws if the task's checksum does not match.
+    snapshotAt(this.#context, seq);
     const [, state, , , , queue, , , , laneSeq, orderingKey] = row;
     if (orderingKey !== null && laneSeq !== null) {
       sql.deletePointer.run(queue, orderingKey, laneSeq, seq);

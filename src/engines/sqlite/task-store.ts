@@ -22,10 +22,11 @@ import type {
 import type { SqliteContext } from './context.ts';
 import type { GroupCommitter } from './group-commit.ts';
 import { leaveLane, lowestOf } from './lanes.ts';
-import { Lists } from './lists.ts';
+import type { Lists } from './lists.ts';
 import { Purge } from './purge.ts';
 import { eventsAfter } from './rows/archived-events.ts';
 import { addressOf, idOf } from './rows/ids.ts';
+import { resultOf } from './rows/results.ts';
 import { snapshotOfId, snapshotOfKey } from './snapshots.ts';
 
 /** The task store of the SQLite engine. Reads see the last commit; a write waits for the commit of its commit batch. */
@@ -38,10 +39,10 @@ export class SqliteTaskStore implements TaskStore {
   readonly #lists: Lists;
   readonly #purge: Purge;
 
-  constructor(context: SqliteContext, committer: GroupCommitter) {
+  constructor(context: SqliteContext, committer: GroupCommitter, lists: Lists) {
     this.#context = context;
     this.#committer = committer;
-    this.#lists = new Lists(context);
+    this.#lists = lists;
     this.#purge = new Purge(context, committer);
   }
 
@@ -76,9 +77,7 @@ export class SqliteTaskStore implements TaskStore {
   async result(id: TaskId): Promise<Uint8Array | undefined> {
     const address = addressOf(id);
     if (address === undefined) return undefined;
-    const nowMs = this.#context.clock.now();
-    const row = this.#read(() => this.#context.sql.result.get(address.seq, address.acceptedAtMs, nowMs));
-    return (row as unknown as [Uint8Array] | undefined)?.[0];
+    return this.#read(() => resultOf(this.#context, id, address, this.#context.clock.now()));
   }
 
   async list(

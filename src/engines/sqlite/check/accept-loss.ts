@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { ensureUnlocked, storePaths } from '../file/open.ts';
-import { findLogFault, type LogFault } from '../file/unclean-end.ts';
+import { findLogFault, type LogFault } from '../log/unclean-end.ts';
 
 /** The result of `acceptLoss`: the fault, and the file that has the log as it was. */
 export interface AcceptedLoss {

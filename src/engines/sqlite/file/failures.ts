@@ -22,6 +22,11 @@ function isSqliteError(thrown: unknown): thrown is SqliteError {
   return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number';
 }
 
+/** Returns whether SQLite did not understand a statement (1 SQLITE_ERROR), such as one that names a missing index. */
+export function isSqlError(thrown: unknown): boolean {
+  return isSqliteError(thrown) && thrown.errcode === 1;
+}
+
 export function failureKindOf(thrown: unknown): StoreFailureKind {
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_CORRUPT') return 'corrupt';
   if (thrown instanceof HoldfastError && thrown.reason === 'STORE_MOVED') return 'moved';
@@ -76,7 +81,8 @@ export function storeClosed(): HoldfastError {
 }
 
 export function storeCorrupt(path: string, cause?: unknown): HoldfastError {
-  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', `${path} is damaged, or is not a database`, {
+  const what = typeof cause === 'string' ? `is damaged: ${cause}` : 'is damaged, or is not a database';
+  return new HoldfastError('DATA_LOSS', 'STORE_CORRUPT', `${path} ${what}`, {
     cause,
     help: 'Restore the last backup, or move the file away to begin with an empty store. It was not changed.',
   });
@@ -95,12 +101,13 @@ export function noStore(path: string): HoldfastError {
   });
 }
 
-export function damagedTask(taskId: string): HoldfastError {
+export function damagedTask(taskId: string, cause?: unknown): HoldfastError {
   return new HoldfastError(
     'DATA_LOSS',
     'STORE_CORRUPT',
     `task '${taskId}' is damaged in the file of the store`,
     {
+      cause,
       taskId,
       help: 'Restore the last backup. Nothing was done with the task, and the file was not changed.',
     },

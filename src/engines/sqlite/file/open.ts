@@ -12,6 +12,11 @@ import {
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Clock } from '../../../ports/clock.ts';
+import { contentFaults } from '../check/content.ts';
+import { ensureIdentity } from '../log/identity.ts';
+import { LogTracker } from '../log/log-tracker.ts';
+import { findLogFault } from '../log/unclean-end.ts';
 import {
   asStoreError,
   commitsMissing,
@@ -20,18 +25,15 @@ import {
   storeLocked,
   storeReadOnly,
 } from './failures.ts';
-import { ensureIdentity } from './identity.ts';
-import { LogTracker } from './log-tracker.ts';
 import { OpenFiles } from './open-files.ts';
 import { prepareSchema } from './schema.ts';
 import { HeldFile, isHeld, type StoreFile } from './store-file.ts';
-import { findLogFault } from './unclean-end.ts';
 import { ensureWholeText } from './whole-text.ts';
 
 /**
  * The SQLite settings with which the hot path was measured. The exclusive lock belongs to the operating system: it ends
  * with the process that holds it, and it makes the first read of a second process fail. `checkpoint.ts` runs the
- * checkpoints; SQLite's automatic checkpoint is only the fallback.
+ * checkpoints, and none runs by itself: the log tracker must know when SQLite begins the log anew.
  */
 const pageBytes = 4_096;
 const settings = `
@@ -44,7 +46,7 @@ PRAGMA checkpoint_fullfsync = ON;
 PRAGMA cache_size = -32768;
 PRAGMA mmap_size = 0;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 16000;
+PRAGMA wal_autocheckpoint = 0;
 `;
 
 function isAlive(pid: number): boolean {
@@ -80,13 +82,21 @@ function checkWritable(path: string): void {
   }
 }
 
+/** A file of up to this many bytes is checked completely when it is opened, which takes some hundred ms at most. */
+const checkAllUpToBytes = 16 * 1_048_576;
+
 /**
- * Throws STORE_CORRUPT if SQLite's quick_check finds damage in the store's file. A file of more than `mostBytes` is not
- * checked: its damage is found when a damaged page is read.
+ * Throws STORE_CORRUPT if the store's file is damaged. A small file is checked completely, a larger one by SQLite's
+ * quick_check, which compares no index with its table. A file of more than `mostBytes` is not checked: its damage is
+ * found when a damaged page or task is read, and by `holdfast check`.
  */
 function checkDamage(db: DatabaseSync, path: string, mostBytes: number): void {
-  const pages = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0);
-  if (pages * pageBytes > mostBytes) return;
+  const bytes = Number(db.prepare('PRAGMA page_count').get()?.page_count ?? 0) * pageBytes;
+  if (bytes > mostBytes) return;
+  if (bytes <= checkAllUpToBytes) {
+    for (const fault of contentFaults(db)) throw storeCorrupt(path, fault);
+    return;
+  }
   const found = db.prepare('PRAGMA quick_check(1)').get()?.quick_check;
   if (found !== 'ok') throw storeCorrupt(path, found);
 }
@@ -137,10 +147,16 @@ function ensureWhole(paths: StorePaths): void {
 function startTracker(
   db: DatabaseSync,
   { logPath, pidPath }: StorePaths,
-  newId: () => string,
+  clock: Pick<Clock, 'monotonic' | 'uuid'>,
 ): LogTracker | undefined {
   try {
-    return new LogTracker(db, logPath, pidPath, ensureIdentity(db, newId));
+    return new LogTracker(
+      db,
+      logPath,
+      pidPath,
+      ensureIdentity(db, () => clock.uuid()),
+      clock,
+    );
   } catch (thrown) {
     if (failureKindOf(thrown) !== 'full') throw thrown;
     // The disk is full. The store is opened nevertheless, so that outcomes of running tasks are recorded.
@@ -150,11 +166,15 @@ function startTracker(
 }
 
 /**
- * Opens or creates the store's file, and locks it until it is closed. `newId` gives a new store its id. Throws a
+ * Opens or creates the store's file, and locks it until it is closed. Throws a
  * HoldfastError: STORE_READ_ONLY, STORE_LOCKED, STORE_CORRUPT, SCHEMA_NEWER, STORE_FULL, or BAD_CONFIGURATION if this
  * version of Node cannot store text unchanged.
  */
-export function openStoreFile(relativePath: string, checkUpToBytes: number, newId: () => string): StoreFile {
+export function openStoreFile(
+  relativePath: string,
+  checkUpToBytes: number,
+  clock: Pick<Clock, 'monotonic' | 'uuid'>,
+): StoreFile {
   const paths = storePaths(relativePath);
   const { path, logPath, pidPath } = paths;
   checkWritable(path);
@@ -171,7 +191,7 @@ export function openStoreFile(relativePath: string, checkUpToBytes: number, newI
     db.exec('BEGIN IMMEDIATE; COMMIT');
     prepareSchema(db, path);
     checkDamage(db, path, checkUpToBytes);
-    const tracker = startTracker(db, paths, newId);
+    const tracker = startTracker(db, paths, clock);
     return new HeldFile(db, new OpenFiles(path, logPath, file), tracker, pidPath);
   } catch (thrown) {
     db?.close();

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../../../core/errors.ts';
-import { identityTable } from './identity.ts';
+import { identityTable } from '../log/identity.ts';
 import { archivedEventTable, upgradeStatements } from './upgrade.ts';
 
 /**
@@ -17,7 +17,8 @@ const applicationId = 0x686f6c64;
  * neighbouring pages; `body` is written once. Names of queues and task types are interned, which keeps rows narrow. The
  * idempotency key is indexed as it is: a hash would scatter time-ordered keys over the whole index. `dispatchable` is 1
  * while the task is ready and the first of its lane (the tasks of one ordering key). `archived_event` holds events that
- * were moved out of a task's row; the key of each such row has the number of its last event.
+ * were moved out of a task's row; the key of each such row has the number of its last event. The columns `…sum` are
+checksums; they are NULL in rows that an earlier version wrote.
  */
 const tables = `
 CREATE TABLE queue (
@@ -39,16 +40,16 @@ CREATE TABLE task (
   flags INTEGER NOT NULL, wait_until INTEGER, deadline INTEGER, lifetime_end INTEGER,
   lease_end INTEGER, timeout_at INTEGER, worker TEXT NOT NULL DEFAULT '', ended_at INTEGER,
   last_error TEXT NOT NULL DEFAULT '', progress TEXT, events BLOB NOT NULL DEFAULT x'',
-  losses INTEGER NOT NULL DEFAULT 0, lease_secret TEXT NOT NULL DEFAULT ''
+  losses INTEGER NOT NULL DEFAULT 0, lease_secret TEXT NOT NULL DEFAULT '', head_sum INTEGER, events_sum INTEGER
 ) STRICT;
 CREATE TABLE body (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
-CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL) STRICT;
+CREATE TABLE result (seq INTEGER PRIMARY KEY, result BLOB NOT NULL, sum INTEGER) STRICT;
 CREATE TABLE lane (
   queue INTEGER NOT NULL, ordering_key TEXT NOT NULL, lane_seq INTEGER NOT NULL, seq INTEGER NOT NULL,
   PRIMARY KEY (queue, ordering_key, lane_seq)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE registry (
-  kind TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (kind, key)
+  kind TEXT NOT NULL, key TEXT NOT NULL, rev INTEGER NOT NULL, value TEXT NOT NULL, sum INTEGER, PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX task_key ON task (queue, key) WHERE superseded IS NULL;
@@ -66,10 +67,10 @@ function pragma(db: DatabaseSync, name: string): number {
 }
 
 /**
- * Creates the tables of a new store file, or upgrades the tables of an older one. Throws SCHEMA_NEWER for a file of a
- * newer schema and BAD_CONFIGURATION for another program's database.
+ * Returns whether a store file has the tables of this version, and not of an earlier one. Throws SCHEMA_NEWER for a file
+ * of a newer schema and BAD_CONFIGURATION for another program's database.
  */
-export function prepareSchema(db: DatabaseSync, path: string): void {
+export function ensureKnownSchema(db: DatabaseSync, path: string): boolean {
   const version = pragma(db, 'user_version');
   if (version > schemaVersion) {
     throw new HoldfastError(
@@ -79,25 +80,29 @@ export function prepareSchema(db: DatabaseSync, path: string): void {
       { help: 'Run the newer version again, or restore a backup that was made before the upgrade.' },
     );
   }
-  if (version > 0 && pragma(db, 'application_id') === applicationId) {
-    if (version < schemaVersion)
-      db.exec(
-        `BEGIN IMMEDIATE; ${upgradeStatements(version)} PRAGMA user_version = ${schemaVersion}; COMMIT`,
-      );
+  if (version === 0 || pragma(db, 'application_id') !== applicationId) throw foreignDatabase(path);
+  return version === schemaVersion;
+}
+
+function foreignDatabase(path: string): HoldfastError {
+  return new HoldfastError('FAILED_PRECONDITION', 'BAD_CONFIGURATION', `${path} belongs to another program`, {
+    help: 'It is an SQLite database, but not one of Holdfast. Name another file, or one that does not exist yet.',
+  });
+}
+
+/**
+ * Creates the tables of a new store file, or upgrades the tables of an older one. Throws SCHEMA_NEWER for a file of a
+ * newer schema and BAD_CONFIGURATION for another program's database.
+ */
+export function prepareSchema(db: DatabaseSync, path: string): void {
+  const version = pragma(db, 'user_version');
+  const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n;
+  if (version === 0 && objects === 0) {
+    db.exec(
+      `BEGIN IMMEDIATE; ${tables} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`,
+    );
     return;
   }
-  const objects = db.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.n;
-  if (version !== 0 || objects !== 0) {
-    throw new HoldfastError(
-      'FAILED_PRECONDITION',
-      'BAD_CONFIGURATION',
-      `${path} belongs to another program`,
-      {
-        help: 'It is an SQLite database, but not one of Holdfast. Name another file, or one that does not exist yet.',
-      },
-    );
-  }
-  db.exec(
-    `BEGIN IMMEDIATE; ${tables} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT`,
-  );
+  if (ensureKnownSchema(db, path)) return;
+  db.exec(`BEGIN IMMEDIATE; ${upgradeStatements(version)} PRAGMA user_version = ${schemaVersion}; COMMIT`);
 }

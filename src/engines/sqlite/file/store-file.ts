@@ -1,8 +1,8 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import type { HoldfastError } from '../../../core/errors.ts';
+import type { LogTracker } from '../log/log-tracker.ts';
 import { logMoved } from './failures.ts';
-import type { LogTracker } from './log-tracker.ts';
 import type { OpenFiles } from './open-files.ts';
 
 /** The store files that this process holds, each by the device and inode of its file. */
@@ -82,7 +82,7 @@ export class HeldFile implements StoreFile {
       this.#isLogSaved = this.#saveLog();
       return logMoved(this.#files.logPath, how, this.#isLogSaved);
     }
-    this.#tracker?.keepPidFile();
+    this.#tracker?.write();
     return undefined;
   }
 
@@ -91,7 +91,7 @@ export class HeldFile implements StoreFile {
   }
 
   afterCommit(): void {
-    if (this.#tracker?.afterCommit() === true) this.#files.recordWrite();
+    this.#tracker?.afterCommit();
   }
 
   afterCheckpoint(): void {

@@ -160,8 +160,9 @@ async function openAs(schema: string): Promise<void> {
     db.exec(`INSERT INTO main.${name} SELECT ${copied.join(', ')} FROM current.${now}`);
   }
   if (schema === schema3 || schema === schema4)
-    db.exec('INSERT INTO main.archived_event SELECT * FROM current.archived_event');
-  if (schema === schema2) db.exec('INSERT INTO main.past SELECT * FROM current.archived_event');
+    db.exec('INSERT INTO main.archived_event SELECT seq, last, events FROM current.archived_event');
+  if (schema === schema2)
+    db.exec('INSERT INTO main.past SELECT seq, last, events FROM current.archived_event');
   db.close();
   path = old;
   await fixture.reopen();

@@ -2,6 +2,8 @@ import { decodeEvents, splitEvents } from '../../../core/codec/event.ts';
 import type { TaskEvent } from '../../../core/task/event.ts';
 import type { Snapshot, Transition } from '../../../ports/task-store.ts';
 import type { SqliteContext } from '../context.ts';
+import { damagedTask } from '../file/failures.ts';
+import { bytesChecksum, eventsChecksum } from './checksums.ts';
 
 /**
  * After every 128 events of a task, its older events move to the table `archived_event`, because each change rewrites
@@ -24,26 +26,35 @@ export function archiveOlder(context: SqliteContext, seq: number, change: Transi
   const row = context.sql.events.get(seq) as unknown as [Uint8Array] | undefined;
   const { older, newest } = splitEvents(row?.[0] ?? new Uint8Array(0), keptEvents);
   if (older.length === 0) return;
-  context.sql.insertArchived.run(seq, change.head.version - keptEvents, older);
-  context.sql.setEvents.run(newest, seq);
+  const last = change.head.version - keptEvents;
+  context.sql.insertArchived.run(seq, last, older, bytesChecksum(seq, older));
+  context.sql.setEvents.run(newest, eventsChecksum(newest).sum, seq);
   context.stats.rowsWritten += 2;
 }
 
-/** Returns the events of a task after `version`: first the archived events, then the events in the task's row. */
+/**
+ * Returns the events of a task after `version`: first the archived events, then the events in the task's row. Throws
+ * STORE_CORRUPT if archived events are damaged or missing.
+ */
 export function eventsAfter(
   context: SqliteContext,
   seq: number,
-  { submission, head, tip }: Snapshot,
+  { id, submission, head, tip }: Snapshot,
   version: number,
 ): readonly TaskEvent[] {
   const before = head.version - tip.length;
   if (version >= before) return tip.slice(version - before);
   const events: TaskEvent[] = version < 1 ? [submission.submitted] : [];
-  const rows = context.sql.archived.all(seq, version) as unknown as [number, Uint8Array][];
-  for (const [last, bytes] of rows) {
+  const rows = context.sql.archived.all(seq, version) as unknown as [number, Uint8Array, number | null][];
+  let known = Math.max(1, version);
+  for (const [last, bytes, sum] of rows) {
+    if (sum !== null && sum !== bytesChecksum(seq, bytes)) throw damagedTask(id);
     const archived = decodeEvents(bytes);
     const first = last - archived.length + 1;
-    events.push(...archived.slice(Math.max(0, version + 1 - first)));
+    if (first > known + 1) throw damagedTask(id);
+    events.push(...archived.slice(known + 1 - first));
+    known = last;
   }
+  if (known !== before) throw damagedTask(id);
   return [...events, ...tip];
 }

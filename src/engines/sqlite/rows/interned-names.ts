@@ -102,6 +102,11 @@ export class InternedNames {
     return count;
   }
 
+  /** Returns whether a queue and a task type have these numbers. */
+  has(queue: number, taskType: number): boolean {
+    return this.#queueById.has(queue) && this.#taskTypeById.has(taskType);
+  }
+
   queueOf(id: number): InternedQueue {
     const queue = this.#queueById.get(id);
     if (queue === undefined) throw new RangeError(`no queue ${id}`);

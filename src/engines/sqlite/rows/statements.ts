@@ -1,9 +1,16 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { laneFactor, revisionFactor, sumMask } from './checksums.ts';
 import { begun, columns } from './rows.ts';
+
+/** The SQL expression of a task's checksum, from the part that is bound to it and the columns that the statement keeps. */
+function headSum(revision: string): string {
+  return `head_sum = (? + ${revision} * ${revisionFactor} + coalesce(lane_seq, 0) * ${laneFactor}) & ${sumMask}`;
+}
 
 const setHead = `revision = revision + 1, state = ?, dispatchable = ?, due = ?, version = ?, fencing_token = ?, attempt = ?,
  releases = ?, losses = ?, flags = ?, wait_until = ?, deadline = ?, lifetime_end = ?, lease_end = ?, timeout_at = ?,
- worker = ?, ended_at = ?, last_error = ?, progress = ?, lease_secret = ?, events = CAST(events || ? AS BLOB)`;
+ worker = ?, ended_at = ?, last_error = ?, progress = ?, lease_secret = ?, ${headSum('(revision + 1)')},
+ events_sum = (events_sum * ? + ?) & ${sumMask}, events = CAST(events || ? AS BLOB)`;
 
 /**
  * Prepares every SQL statement of the hot path once. Rows are returned as arrays, because rows as objects cost twice as
@@ -16,22 +23,23 @@ export function prepareStatements(db: DatabaseSync) {
     statement.setReturnArrays(true);
     return statement;
   };
-  const snapshot = `SELECT ${columns} FROM task t JOIN body b ON b.seq = t.seq`;
+  const snapshot = `SELECT ${columns} FROM task t LEFT JOIN body b ON b.seq = t.seq`;
   return {
     begin: write('BEGIN IMMEDIATE'),
     commit: write('COMMIT'),
     insertTask:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, ordering_key, lane_seq,
-      state, dispatchable, due, flags, wait_until, deadline, lifetime_end)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      state, dispatchable, due, flags, wait_until, deadline, lifetime_end, head_sum, events_sum)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertClaimed:
       write(`INSERT INTO task (seq, queue, task_type, priority, accepted_at, expires_at, key, state, flags, revision, version,
-      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, lease_secret, events)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      fencing_token, attempt, deadline, lifetime_end, lease_end, timeout_at, worker, lease_secret, head_sum,
+      events_sum, events)
+      VALUES (?, ?, ?, ?, ?, ?, ?, 2, ?, 2, 2, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       ON CONFLICT (queue, key) WHERE superseded IS NULL DO NOTHING`),
     insertBody: write('INSERT INTO body (seq, body) VALUES (?, ?)'),
-    insertResult: write('INSERT OR REPLACE INTO result (seq, result) VALUES (?, ?)'),
+    insertResult: write('INSERT OR REPLACE INTO result (seq, result, sum) VALUES (?, ?, ?)'),
     supersede: write(`UPDATE task SET superseded = 1
       WHERE seq = ? AND accepted_at = ? AND revision = ? AND queue = ? AND key = ? AND superseded IS NULL`),
     updateAtRevision: write(
@@ -46,18 +54,21 @@ export function prepareStatements(db: DatabaseSync) {
      */
     claimFirst:
       write(`UPDATE task SET revision = 2, state = 2, dispatchable = NULL, version = 2, fencing_token = ?, attempt = 1,
-      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, lease_secret = ?, events = ?
+      lease_end = ?, timeout_at = ?, flags = ?, worker = ?, lease_secret = ?, ${headSum('2')},
+      events_sum = ?, events = ?
       WHERE seq = ? AND accepted_at = ? AND revision = 1 AND version = 1 AND flags = 0 AND state = 1 AND due IS NULL`),
     /** Writes the success of a task with no flag but `begun`. Most settlements are like this and set few columns. */
     succeed:
       write(`UPDATE task SET revision = revision + 1, state = 3, version = ?, lease_end = NULL, timeout_at = NULL,
-      flags = 0, ended_at = ?, progress = NULL, events = CAST(events || ? AS BLOB)
+      flags = 0, ended_at = ?, progress = NULL, ${headSum('(revision + 1)')},
+      events_sum = (events_sum * ? + ?) & ${sumMask},
+      events = CAST(events || ? AS BLOB)
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ? AND version = ? AND (flags | ${begun}) = ${begun}`),
     renew:
-      write(`UPDATE task SET revision = revision + 1, lease_end = ?, flags = flags | ?, progress = coalesce(?, progress)
+      write(`UPDATE task SET revision = revision + 1, lease_end = ?, flags = ?, progress = ?, ${headSum('(revision + 1)')}
       WHERE seq = ? AND accepted_at = ? AND state = 2 AND fencing_token = ?`),
-    setEvents: write('UPDATE task SET events = ? WHERE seq = ?'),
-    insertArchived: write('INSERT INTO archived_event (seq, last, events) VALUES (?, ?, ?)'),
+    setEvents: write('UPDATE task SET events = ?, events_sum = ? WHERE seq = ?'),
+    insertArchived: write('INSERT INTO archived_event (seq, last, events, sum) VALUES (?, ?, ?, ?)'),
     setDispatchable: write('UPDATE task SET dispatchable = 1 WHERE seq = ?'),
     setLaneSeq: write('UPDATE task SET lane_seq = ? WHERE seq = ?'),
 
@@ -68,10 +79,10 @@ export function prepareStatements(db: DatabaseSync) {
     snapshot: read(`${snapshot} WHERE t.seq = ?`),
     byKey: read(`${snapshot} WHERE t.queue = ? AND t.key = ? AND t.superseded IS NULL`),
     result: read(
-      'SELECT r.result FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
+      'SELECT r.result, r.sum FROM result r JOIN task t ON t.seq = r.seq WHERE t.seq = ? AND t.accepted_at = ? AND t.expires_at > ?',
     ),
     events: read('SELECT events FROM task WHERE seq = ?'),
-    archived: read('SELECT last, events FROM archived_event WHERE seq = ? AND last > ? ORDER BY last'),
+    archived: read('SELECT last, events, sum FROM archived_event WHERE seq = ? AND last > ? ORDER BY last'),
     due: read(
       'SELECT seq, accepted_at, due, queue FROM task WHERE due <= ? AND (due, seq) > (?, ?) ORDER BY due, seq LIMIT ?',
     ),
@@ -107,15 +118,15 @@ export function prepareStatements(db: DatabaseSync) {
       'INSERT INTO counter (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)',
     ),
 
-    registryGet: read('SELECT rev, value FROM registry WHERE kind = ? AND key = ?'),
+    registryGet: read('SELECT rev, value, sum FROM registry WHERE kind = ? AND key = ?'),
     registryList: read(
-      'SELECT key, rev, value FROM registry WHERE kind = ? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key',
+      'SELECT key, rev, value, sum FROM registry WHERE kind = ? AND key >= ? AND substr(key, 1, length(?)) = ? ORDER BY key',
     ),
     registryInsert: write(
-      'INSERT INTO registry (kind, key, rev, value) VALUES (?, ?, 1, ?) ON CONFLICT DO NOTHING',
+      'INSERT INTO registry (kind, key, rev, value, sum) VALUES (?, ?, 1, ?, ?) ON CONFLICT DO NOTHING',
     ),
     registryUpdate: write(
-      'UPDATE registry SET rev = rev + 1, value = ? WHERE kind = ? AND key = ? AND rev = ?',
+      'UPDATE registry SET rev = rev + 1, value = ?, sum = ? WHERE kind = ? AND key = ? AND rev = ?',
     ),
 
     checkpointState: read('PRAGMA wal_checkpoint(NOOP)'),
