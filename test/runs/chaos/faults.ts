@@ -17,6 +17,7 @@ const reloadMs = 2_500;
 const swallowMs = { least: 100, most: 900 } as const;
 const delayMs = { least: 100, most: 1_200 } as const;
 const startMs = 20_000;
+const restartMs = 1_000;
 
 export interface FaultParts {
   readonly deployment: Deployment;
@@ -28,6 +29,8 @@ export interface FaultParts {
 export class Faults {
   readonly #parts: FaultParts;
   readonly #stoppedServers = new Set<Server>();
+  readonly #starting = new Set<Server>();
+  #isDiskFull = false;
   readonly #offsets = new Map<string, number>();
 
   constructor(parts: FaultParts) {
@@ -100,10 +103,37 @@ export class Faults {
     await this.#start(server);
   }
 
+  /** Starts a server, again and again as a supervisor does, because it may not start while the disk is full. */
   async #start(server: Server): Promise<void> {
-    const late = setTimeout(() => this.#parts.problem(`${server.setup.name} was not ready in time`), startMs);
-    await server.start().catch((thrown: Error) => this.#parts.problem(thrown.message));
-    clearTimeout(late);
+    this.#starting.add(server);
+    const untilMs = performance.now() + startMs;
+    for (;;) {
+      try {
+        await server.start();
+        break;
+      } catch (thrown) {
+        server.endedByItself--;
+        if (!this.#isDiskFull) this.#parts.problem(`did not start: ${(thrown as Error).message}`);
+        if (performance.now() > untilMs) break;
+        await sleep(restartMs);
+      }
+    }
+    this.#starting.delete(server);
+  }
+
+  /** Starts servers again that ended by themselves, and notes it as a problem. */
+  async superviseServers(signal: AbortSignal): Promise<void> {
+    const noted = new Map<Server, number>();
+    while (!signal.aborted) {
+      await sleep(restartMs / 2);
+      for (const server of this.#parts.deployment.servers) {
+        const { endedByItself, setup } = server;
+        if (this.#starting.has(server) || endedByItself === (noted.get(server) ?? 0)) continue;
+        noted.set(server, endedByItself);
+        this.#parts.problem(`${setup.name} ended by itself`);
+        await this.#start(server);
+      }
+    }
   }
 
   async #freeze(server: Server, ms: number): Promise<void> {
@@ -146,6 +176,7 @@ export class Faults {
       if (this.#stoppedServers.has(server)) continue;
       const { ms, inTime } = await server.stop();
       if (!inTime) problem(`${server.setup.name} was killed, ${Math.round(ms)} ms after SIGTERM`);
+      else if (server.status !== 0) problem(`${server.setup.name} ended at SIGTERM with ${server.status}`);
       await this.#start(server);
       await sleep(pauseMs / deployment.servers.length);
     }
@@ -154,8 +185,8 @@ export class Faults {
   async #rollWorkers(): Promise<void> {
     for (const seat of this.#parts.workers) {
       if (seat.isStopped) continue;
-      if (!(await seat.stop(workerGraceMs)))
-        this.#parts.problem(`${seat.place.name} was killed long after SIGTERM`);
+      const fault = await seat.stop(workerGraceMs);
+      if (fault !== undefined) this.#parts.problem(fault);
       await seat.start();
     }
   }
@@ -174,10 +205,12 @@ export class Faults {
   async #fillDisk(ms: number): Promise<void> {
     const { disk } = this.#parts.deployment;
     if (typeof disk === 'string') return;
+    this.#isDiskFull = true;
     // The server frees its ballast when the disk is full: that space is filled too, later.
     const untilMs = performance.now() + ms;
     for (disk.fill(); performance.now() < untilMs; disk.fill()) await sleep(ms / 4);
     disk.empty();
+    this.#isDiskFull = false;
   }
 
   /** Sets all clocks right. */

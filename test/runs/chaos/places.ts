@@ -54,10 +54,17 @@ export class Seat {
     this.isStopped = false;
   }
 
-  /** Stops the process by SIGTERM. Returns false if it had to be killed after its grace. */
-  async stop(graceMs: number): Promise<boolean> {
+  /**
+   * Stops the process by SIGTERM. Returns a sentence if it had to be killed after its grace, or if it ended with another
+   * status than 0.
+   */
+  async stop(graceMs: number): Promise<string | undefined> {
     this.#expected = true;
-    return (await this.#process?.stop(graceMs))?.inTime ?? true;
+    const process = this.#process;
+    if (process === undefined) return undefined;
+    const { inTime } = await process.stop(graceMs);
+    if (!inTime) return `${this.place.name} was killed ${graceMs} ms after SIGTERM`;
+    return process.status === 0 ? undefined : `${this.place.name} ended at SIGTERM with ${process.status}`;
   }
 
   async end(): Promise<void> {

@@ -5,7 +5,7 @@ import type { DeployProcess } from '../deploys/deploy-process.ts';
 import type { PythonClient } from '../python/client.ts';
 
 /** A child process of the run, in whatever language. */
-export type ChildOfRun = Pick<DeployProcess, 'name' | 'pid' | 'ready' | 'ended' | 'kill' | 'stop'>;
+export type ChildOfRun = Pick<DeployProcess, 'name' | 'pid' | 'ready' | 'ended' | 'status' | 'kill' | 'stop'>;
 
 export class PythonProcess implements ChildOfRun {
   readonly name: string;
@@ -45,6 +45,10 @@ export class PythonProcess implements ChildOfRun {
 
   get pid(): number {
     return this.#process.pid ?? 0;
+  }
+
+  get status(): number | NodeJS.Signals | null {
+    return this.#process.exitCode ?? this.#process.signalCode;
   }
 
   async stop(graceMs: number): Promise<{ readonly ms: number; readonly inTime: boolean }> {

@@ -8,7 +8,7 @@ import { Guard } from './guard.ts';
 import type { Evidence } from './judge.ts';
 import { readLedgers } from './ledger.ts';
 import { Seat } from './places.ts';
-import { type FaultKind, faultKinds, scheduleOf } from './schedule.ts';
+import { besideKinds, type FaultKind, faultKinds, scheduleOf } from './schedule.ts';
 
 export interface RunOptions {
   readonly engine: EngineName;
@@ -40,6 +40,7 @@ class ChaosRun {
   readonly #submitters: readonly Seat[];
   readonly #faults: Faults;
   readonly #problems: string[] = [];
+  readonly #over = new AbortController();
   #beganMs = 0;
 
   constructor(options: RunOptions, deployment: Deployment, guard: Guard) {
@@ -81,6 +82,7 @@ class ChaosRun {
     await Promise.all(this.#deployment.servers.map((server) => server.start()));
     await Promise.all([...this.#workers, ...this.#submitters].map((seat) => seat.start()));
     this.#beganMs = performance.now();
+    void this.#faults.superviseServers(this.#over.signal);
     const { seed, seconds } = this.#options;
     const done = await this.#doFaults(scheduleOf({ seed, seconds, kinds }));
     const undone = kinds.filter((kind) => !done.has(kind));
@@ -99,7 +101,7 @@ class ChaosRun {
       const { text, done: over } = this.#faults.do(fault);
       this.#print(text);
       done.add(fault.kind);
-      if (fault.kind === 'stopServer' || fault.kind === 'stopWorker') beside.push(over);
+      if (besideKinds.includes(fault.kind)) beside.push(over);
       else await over;
     }
     await Promise.all(beside);
@@ -109,11 +111,7 @@ class ChaosRun {
   /** Waits until the submitters have their answers and all acknowledged tasks have ended. */
   async drain(audit: Audit): Promise<void> {
     this.#print('the load ends');
-    const stops = await Promise.all(this.#submitters.map((seat) => seat.stop(answersMs)));
-    stops.forEach((inTime, i) => {
-      if (!inTime)
-        this.#problem(`${this.#submitters[i]?.place.name} still had submissions without an answer`);
-    });
+    await this.#stop(this.#submitters, answersMs);
     const { acknowledged } = readLedgers(this.#deployment.ledgers);
     let left = [...new Set(acknowledged.map(({ id }) => id))];
     const untilMs = performance.now() + drainMs;
@@ -123,7 +121,12 @@ class ChaosRun {
       await sleep(checkEveryMs);
     }
     this.#print(left.length === 0 ? 'all tasks have ended' : `${left.length} tasks have not ended`);
-    await Promise.all(this.#workers.map((seat) => seat.stop(workerGraceMs)));
+    await this.#stop(this.#workers, workerGraceMs);
+  }
+
+  async #stop(seats: readonly Seat[], graceMs: number): Promise<void> {
+    for (const fault of await Promise.all(seats.map((seat) => seat.stop(graceMs))))
+      if (fault !== undefined) this.#problem(fault);
   }
 
   async outcome(audit: Audit): Promise<RunOutcome> {
@@ -134,13 +137,12 @@ class ChaosRun {
     this.#print('all tasks are read');
     for (const { place, endedByItself } of [...this.#workers, ...this.#submitters])
       if (endedByItself > 0) this.#problem(`${place.name} ended by itself, ${endedByItself} times`);
-    for (const { setup, endedByItself } of this.#deployment.servers)
-      if (endedByItself > 0) this.#problem(`${setup.name} ended by itself, ${endedByItself} times`);
     const swallowedBytes = this.#deployment.links.reduce((sum, link) => sum + link.swallowedBytes, 0);
     return { evidence: { ...ledgers, tasks, listed }, problems: this.#problems, swallowedBytes };
   }
 
   async close(): Promise<void> {
+    this.#over.abort();
     await Promise.all([...this.#workers, ...this.#submitters].map((seat) => seat.end()));
   }
 }

@@ -57,8 +57,10 @@ const courses: Readonly<Record<FaultKind, Course>> = {
   rollWorkers: course(4_000, 8_000),
   stepServerClock: course(0, 0),
   stepWorkerClock: course(0, 0),
-  fillDisk: course(4_000, 8_000),
+  fillDisk: course(4_000, 9_000, { isBeside: true }),
 };
+/** The kinds of faults that go on while others happen. */
+export const besideKinds: readonly FaultKind[] = faultKinds.filter((kind) => courses[kind].isBeside);
 const pauseMs = { least: 800, most: 3_500 } as const;
 const firstAtMs = 2_000;
 const mostOffsetMs = 40_000;

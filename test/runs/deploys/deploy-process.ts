@@ -63,6 +63,11 @@ export class DeployProcess {
     return this.#endedAtMs;
   }
 
+  /** The exit status of the process, or the signal that ended it. Null while it lives. */
+  get status(): number | NodeJS.Signals | null {
+    return this.#process.exitCode ?? this.#process.signalCode;
+  }
+
   onMessage(receive: (message: never) => void): void {
     this.#process.on('message', receive as (message: unknown) => void);
   }
