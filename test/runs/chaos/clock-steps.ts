@@ -16,8 +16,6 @@ const checkLimitMs = 20_000;
 const run = promisify(execFile);
 
 function find(): string | undefined {
-  const named = process.env.HOLDFAST_FAKETIME;
-  if (named !== undefined) return named;
   const folders = roots
     .filter((root) => existsSync(root))
     .flatMap((root) => [

@@ -91,7 +91,7 @@ function planOf(chance: number): Plan {
   return chance < shares.once + shares.snooze + shares.fatal ? 'fatal' : 'well';
 }
 
-/** Returns the task of this submitter with this number; all of it follows from the seed. */
+/** Returns the task of this submitter with this number; all of it follows from the seed and the two. */
 export function plannedWork(seed: number, submitter: string, number: number, lane = '', seq = 0): Work {
   const key = `${submitter}-${number}`;
   const chance = (word: string): number => chanceOf(seed, word, key);

@@ -98,6 +98,7 @@ export class Faults {
   }
 
   async #killServer(server: Server, downMs: number): Promise<void> {
+    if (this.#starting.has(server)) return;
     await server.kill();
     await sleep(downMs);
     await this.#start(server);
@@ -108,11 +109,14 @@ export class Faults {
     this.#starting.add(server);
     const untilMs = performance.now() + startMs;
     for (;;) {
+      const { endedByItself } = server;
       try {
         await server.start();
         break;
       } catch (thrown) {
-        server.endedByItself--;
+        await server.kill();
+        // A failed start is not counted as an end.
+        server.endedByItself = endedByItself;
         if (!this.#isDiskFull) this.#parts.problem(`did not start: ${(thrown as Error).message}`);
         if (performance.now() > untilMs) break;
         await sleep(restartMs);
@@ -164,7 +168,7 @@ export class Faults {
     for (const link of deployment.links) link.reset();
     const wanted = new X509Certificate(readFileSync(deployment.serverCertificate)).fingerprint256;
     for (const server of deployment.servers) {
-      if (this.#stoppedServers.has(server)) continue;
+      if (this.#stoppedServers.has(server) || this.#starting.has(server)) continue;
       const shown = await shownFingerprint(server.setup.port, deployment.tls);
       if (shown !== wanted) problem(`${server.setup.name} does not show its new certificate (${shown})`);
     }
@@ -173,7 +177,7 @@ export class Faults {
   async #rollServers(pauseMs: number): Promise<void> {
     const { deployment, problem } = this.#parts;
     for (const server of deployment.servers) {
-      if (this.#stoppedServers.has(server)) continue;
+      if (this.#stoppedServers.has(server) || this.#starting.has(server)) continue;
       const { ms, inTime } = await server.stop();
       if (!inTime) problem(`${server.setup.name} was killed, ${Math.round(ms)} ms after SIGTERM`);
       else if (server.status !== 0) problem(`${server.setup.name} ended at SIGTERM with ${server.status}`);

@@ -8,7 +8,8 @@ import { chaosTask, inputHash, laneQueue, nameVariable, plannedWork, queue, type
 import { Ledger } from './ledger.ts';
 
 const [seed = 1, perS = 10, lanes = 0] = process.argv.slice(2).map(Number);
-const name = process.env[nameVariable] ?? '';
+/** Keys of an earlier process of this name must not be used again. */
+const name = `${process.env[nameVariable]}-${process.pid}`;
 const tickMs = 100;
 /** The largest number of submissions without an answer: while no server answers, nothing more is submitted. */
 const mostUnanswered = 400;

@@ -52,7 +52,9 @@ export class DeployProcess {
     stdout.resume();
     const { exitCode, signalCode } = this.#process;
     if (first === undefined) throw new Error(`${this.name} ended with ${exitCode ?? signalCode}`);
-    return JSON.parse(String(first[0])) as Readonly<Record<string, unknown>>;
+    const line = JSON.parse(String(first[0])) as Readonly<Record<string, unknown>>;
+    if ('error' in line) throw new Error(`${this.name} failed: ${JSON.stringify(line.error)}`);
+    return line;
   }
 
   get pid(): number {

@@ -4,6 +4,7 @@ with the same input, which must give the same task, and with another one, which 
 """
 
 import json
+import os
 import random
 import sys
 import threading
@@ -25,7 +26,8 @@ _lock = threading.Lock()
 def next_work(lane="", seq=0):
     with _lock:
         number = next(_numbers)
-    key = f"{NAME}-{number}"
+    # Keys of an earlier process of this name must not be used again.
+    key = f"{NAME}-{os.getpid()}-{number}"
     chance = random.Random(f"{seed} {key}")
     plan = chance.choices(["well", "once", "snooze", "fatal"], [92, 4, 2, 2])[0]
     ms = 0 if plan == "fatal" else chance.randrange(40 if lane else 200)
@@ -103,7 +105,7 @@ def run_steady(share):
 start()
 STEADY = 2
 threads = [threading.Thread(target=run_steady, args=(STEADY,)) for _ in range(STEADY)]
-threads += [threading.Thread(target=run_lane, args=(f"{NAME}-lane-{i}",)) for i in range(lanes)]
+threads += [threading.Thread(target=run_lane, args=(f"{NAME}-{os.getpid()}-lane-{i}",)) for i in range(lanes)]
 for thread in threads:
     thread.start()
 for thread in threads:
