@@ -1,4 +1,4 @@
-/** Main program of a worker that is written with the SDK: it drains at SIGTERM and then ends by itself. */
+/** Main program of a worker that is written with the SDK: it drains at SIGTERM and then ends. */
 import { connect } from '../../../src/index.ts';
 import worker from './worker-module.ts';
 
@@ -7,6 +7,8 @@ const running = await client.work(worker);
 process.once('SIGTERM', async () => {
   await running.drain({ timeout: '10s' });
   await client.close();
+  // A connection to a server that stands still would keep this process until gRPC notices, 30 s later.
+  process.exit(0);
 });
 console.log(JSON.stringify({ pid: process.pid }));
 await running.done;
