@@ -34,7 +34,7 @@ interface Course {
   readonly mostMs: number;
   /** True if other faults happen meanwhile. */
   readonly isBeside: boolean;
-  /** True if it stops a server, so that the next fault of this sort waits for its end. */
+  /** True if it stops a server, or needs one that answers: such faults come one after the other. */
   readonly ofServers: boolean;
 }
 
@@ -51,7 +51,7 @@ const courses: Readonly<Record<FaultKind, Course>> = {
   stopWorker: course(35_000, 42_000, { isBeside: true }),
   cut: course(200, 6_000),
   delay: course(3_000, 7_000),
-  loseAnswers: course(2_000, 5_000),
+  loseAnswers: course(2_000, 5_000, { ofServers: true }),
   rotateCertificates: course(3_000, 3_000),
   rollServers: course(2_000, 5_000, { ofServers: true }),
   rollWorkers: course(4_000, 8_000),
@@ -63,6 +63,8 @@ const courses: Readonly<Record<FaultKind, Course>> = {
 export const besideKinds: readonly FaultKind[] = faultKinds.filter((kind) => courses[kind].isBeside);
 const pauseMs = { least: 800, most: 3_500 } as const;
 const firstAtMs = 2_000;
+/** A server stands still in one of so many rounds: on one machine nothing else happens meanwhile. */
+const roundsOfStop = 3;
 const mostOffsetMs = 40_000;
 
 export interface ScheduleOptions {
@@ -72,8 +74,8 @@ export interface ScheduleOptions {
 }
 
 /**
- * Returns the faults of a run in the order of their times. Every kind comes once, in a random order, then every kind
- * again, as long as the time lasts.
+ * Returns the faults of a run in the order of their times. They come in rounds, as long as the time lasts: in the first
+ * one every kind comes once, in a random order.
  */
 export function scheduleOf({ seed, seconds, kinds }: ScheduleOptions): PlannedFault[] {
   const random = seededRandom(seed);
@@ -82,8 +84,9 @@ export function scheduleOf({ seed, seconds, kinds }: ScheduleOptions): PlannedFa
   const endMs = seconds * 1_000;
   let atMs = firstAtMs;
   let serversFreeAtMs = 0;
-  while (atMs < endMs && kinds.length > 0) {
-    for (const kind of shuffled(kinds, random)) {
+  for (let round = 0; atMs < endMs && kinds.length > 0; round++) {
+    const own = kinds.filter((kind) => kind !== 'stopServer' || round % roundsOfStop === 0);
+    for (const kind of shuffled(own, random)) {
       const { leastMs, mostMs, isBeside, ofServers } = courses[kind];
       const lengthMs = between(leastMs, mostMs);
       const isStep = kind === 'stepServerClock' || kind === 'stepWorkerClock';
