@@ -96,12 +96,16 @@ export class GrpcChannel {
     try {
       if (this.#renew()) return renewed;
     } catch (thrown) {
-      if (thrown instanceof HoldfastError) return thrown;
+      if (thrown instanceof HoldfastError) return notRenewed(thrown);
     }
     return error === 'connection' ? await this.#diagnosis.find() : error;
   }
 
-  /** Replaces the connection if the certificate files have changed. Returns true if the connection was replaced. */
+  /**
+   * Replaces the connection if the certificate files have changed. Returns true if the connection was replaced.
+   * @throws HoldfastError with reason BAD_CERTIFICATE if the changed files cannot be used; the connection then stays, and
+   * the same files are not read a second time.
+   */
   #renew(): boolean {
     if (this.#tls === undefined || fingerprintOf(this.#tls) === this.#print) return false;
     const old = this.#client;
@@ -130,6 +134,15 @@ const renewed = new HoldfastError(
     help: 'Repeat the call; it will use the new certificate.',
   },
 );
+
+/**
+ * Returns the error of a call that found changed certificate files which cannot be used. It may be repeated, because files
+ * that belong together are seldom replaced at once: the next call may find the second one replaced too.
+ */
+function notRenewed(cause: HoldfastError): HoldfastError {
+  const message = `The certificate files have changed, and the client keeps the certificate that it has: ${cause.message}`;
+  return new HoldfastError('UNAVAILABLE', 'UNREACHABLE', message, { cause, help: cause.help });
+}
 
 interface SharedChannel {
   readonly channel: GrpcChannel;

@@ -315,4 +315,27 @@ describe('a client whose certificate files are replaced', () => {
     await expect(submit(client)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await expect(submit(client)).resolves.toBeDefined();
   });
+
+  it('keeps its certificate and repeats the call if only one of the two files was replaced at that moment', async () => {
+    await using served = await startListeningNode();
+    const tls = await served.authority.issue('c', 'client');
+    const files = { ...tls, cert: `${tls.cert}.mine`, key: `${tls.key}.mine` };
+    const install = (file: 'cert' | 'key', from: { cert: string; key: string }): void =>
+      writeFileSync(files[file], readFileSync(from[file]));
+    const own = await stranger.issue('c', 'client');
+    install('key', own);
+    install('cert', own);
+    const client = await served.client('c', { tls: files });
+    await expect(submit(client)).rejects.toMatchObject({ reason: 'CERTIFICATE_REFUSED' });
+    install('key', tls);
+    const half = await submit(client).catch((thrown: unknown) => thrown);
+    expect(half).toMatchObject({
+      code: 'UNAVAILABLE',
+      retryable: true,
+      message: expect.stringContaining('does not belong to the certificate'),
+    });
+    install('cert', tls);
+    await expect(submit(client)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(submit(client)).resolves.toBeDefined();
+  });
 });

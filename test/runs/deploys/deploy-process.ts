@@ -52,7 +52,9 @@ export class DeployProcess {
     stdout.resume();
     const { exitCode, signalCode } = this.#process;
     if (first === undefined) throw new Error(`${this.name} ended with ${exitCode ?? signalCode}`);
-    return JSON.parse(String(first[0])) as Readonly<Record<string, unknown>>;
+    const line = JSON.parse(String(first[0])) as Readonly<Record<string, unknown>>;
+    if ('error' in line) throw new Error(`${this.name} failed: ${JSON.stringify(line.error)}`);
+    return line;
   }
 
   get pid(): number {
@@ -61,6 +63,11 @@ export class DeployProcess {
 
   get endedAtMs(): number | undefined {
     return this.#endedAtMs;
+  }
+
+  /** The exit status of the process, or the signal that ended it. Null while it lives. */
+  get status(): number | NodeJS.Signals | null {
+    return this.#process.exitCode ?? this.#process.signalCode;
   }
 
   onMessage(receive: (message: never) => void): void {

@@ -27,6 +27,11 @@ export class Server {
     return this.#process?.pid ?? 0;
   }
 
+  /** The exit status of the last process, or the signal that ended it. Null while it lives. */
+  get status(): number | NodeJS.Signals | null {
+    return this.#process?.status ?? null;
+  }
+
   async start(): Promise<void> {
     const { name, port, args, env } = this.setup;
     const ports = ['--port', String(port), '--http-port', '0'];
