@@ -104,7 +104,7 @@ test('a worker that receives the message of a later task of a batch, which a que
   await expect.poll(lowest, soon).toBe(3);
   const third = (await other.lowest(lane))?.id ?? '';
   const message = { id: third, queue, type: 'note', typeVersion: 1, version: 1 } as const;
-  await memory.broker.send([{ ...message, priority: 'normal', reason: 'handOver' }]);
+  await memory.broker.send([{ ...message, priority: 'normal', reason: 'submit' }]);
   const claim = () =>
     worker.service.claim({
       ...{ tenant: queue.tenant, queues: [queue.queue], types: [{ type: 'note', maxVersion: 1 }] },
