@@ -64,6 +64,6 @@ export interface Transport {
   work(events: StreamEvents<WorkResponse>): Outgoing<WorkRequest>;
   /** Opens the report stream, on which a worker sends heartbeats and settlements. */
   report(events: StreamEvents<ReportResponse>): Outgoing<ReportRequest>;
-  /** Closes the connection. */
+  /** Ends the streams that are open, and closes the connection. */
   close(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
@@ -226,6 +228,23 @@ describe('the gRPC transport over mutual TLS', () => {
     await expect.poll(() => served.api.openStreams).toBe(0);
   });
 
+  it('ends the open streams on both sides when the client is closed', async () => {
+    await using served = await startListeningNode();
+    const client = await served.client();
+    const report = new Inbox<ReportResponse>();
+    const work = new Inbox<WorkResponse>();
+    client.report(report);
+    const hello = { kind: 'hello', tenant: '', workerName: 'w', workerId: '1', reportsBegun: true } as const;
+    client
+      .work(work)
+      .send({ ...hello, queues: ['q'], types: [{ type: 't', maxVersion: 1 }], tasks: 0, bytes: 0 });
+    await expect.poll(() => served.api.openStreams).toBe(2);
+    await client.close();
+    expect(await report.ended.promise).toMatchObject({ code: 'CANCELLED' });
+    expect(await work.ended.promise).toMatchObject({ code: 'CANCELLED' });
+    await expect.poll(() => served.api.openStreams).toBe(0);
+  });
+
   it('shares one connection among all clients of a process', async () => {
     await using served = await startListeningNode();
     const tls = await served.authority.issue('alice', 'client');
@@ -257,5 +276,33 @@ describe('the gRPC transport over mutual TLS', () => {
     });
     const [code] = await once(child, 'close');
     expect([code, out]).toEqual([0, 'BAD_FIELD\n']);
+  });
+
+  it('lets a script end that has closed its client, although its server stands still', async () => {
+    const server = createServer();
+    const opened = once(server, 'stream');
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const source = (path: string): string => JSON.stringify(resolve('src', path));
+    const program = `import { grpcTransport } from ${source('client/grpc/transport.ts')};
+      import { systemClock } from ${source('platform/clock.ts')};
+      const clock = systemClock();
+      const client = grpcTransport({ address: '127.0.0.1:${port}', plaintext: true, clock });
+      const out = client.report({ message() {}, end() { console.log('ended'); } });
+      out.end();
+      process.on('message', () => { process.disconnect(); void client.close(); });`;
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    });
+    let out = '';
+    child.stdout?.on('data', (text) => {
+      out += text;
+    });
+    await opened;
+    child.send('close');
+    const [code] = await once(child, 'close');
+    server.close();
+    expect([code, out]).toEqual([0, 'ended\n']);
   });
 });

@@ -26,6 +26,7 @@ import { WorkerService } from '../../rpc/gen/holdfast/v1/worker_service_pb.ts';
 import type { Transport } from '../transport.ts';
 import { bidi } from './bidi.ts';
 import { borrowChannel } from './channel.ts';
+import { OpenStreams } from './open-streams.ts';
 import { serverStream } from './server-stream.ts';
 import type { ClientTls } from './tls.ts';
 import { unary, type Wire } from './unary.ts';
@@ -79,6 +80,7 @@ const watchWire = wireOf(TaskService.method.watchTasks);
 export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOptions): Transport {
   if ((tls === undefined) !== plaintext) throw tlsUnclear;
   const { channel, release: giveBack } = borrowChannel({ address, tls, clock });
+  const streams = new OpenStreams();
   return {
     submit: (batch, options) => unary(channel, clock, submitWire, batch, options),
     call: <M extends DescMethodUnary>(
@@ -90,9 +92,10 @@ export function grpcTransport({ address, tls, plaintext = false, clock }: GrpcOp
       return unary(channel, clock, wireOf(method), input, options);
     },
     watch: (request, options) => serverStream(channel, clock, watchWire, request, options),
-    work: (events) => bidi(channel, workWire, events),
-    report: (events) => bidi(channel, reportWire, events),
+    work: (events) => streams.open(events, (toStream) => bidi(channel, workWire, toStream)),
+    report: (events) => streams.open(events, (toStream) => bidi(channel, reportWire, toStream)),
     async close() {
+      streams.abort();
       giveBack();
     },
   };
