@@ -185,6 +185,8 @@ test('dlq drain makes only the AWS calls that docs/aws.md lists for it', async (
   await die();
   await onTable(async (service) => {
     const spec = specOf('{}', 'note', 'lane');
+    const [first] = await service.submit(mail, [item('first', { spec })], { notAfterMs: undefined });
+    await service.cancel(mail.tenant, ensureAccepted(first).id, { actor: 'op', message: '' });
     const [task] = await service.submit(mail, [item('b', { spec })], { notAfterMs: undefined });
     await put(`[1,"${ensureAccepted(task).id}","note",1,1,"submit","normal"]`);
   });
@@ -195,9 +197,8 @@ test('dlq drain makes only the AWS calls that docs/aws.md lists for it', async (
   expect(json.queues[0]).toMatchObject({ kept: 1, resent: 1, unreadable: 1 });
   const page = readFileSync(new URL('../../docs/aws.md', import.meta.url), 'utf8');
   const [, row = ''] = /^\| `dlq drain` \| (.*) \|$/m.exec(page) ?? [];
-  expect([...new Set(dynamo.calls.map(({ operation }) => operation))].sort().join(', ')).toBe(
-    row.split(' | ')[0],
-  );
+  const permissions = dynamo.calls.map(({ operation }) => operation.replace('TransactGetItems', 'GetItem'));
+  expect([...new Set(permissions)].sort().join(', ')).toBe(row.split(' | ')[0]);
   const [dispatchCalls = '', deadLetterCalls = ''] =
     row.split(' | ')[1]?.split('; on the dead-letter queues ') ?? [];
   const actionsOn = (isDead: boolean): string[] => {

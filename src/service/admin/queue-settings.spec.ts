@@ -48,3 +48,10 @@ it('a paused queue that a submission finds reaches the listeners of the workers 
   await node.ensure(mails);
   expect(changes).toEqual([true]);
 });
+
+it('a new queue with the initial configuration interrupts no worker that waits for it', async () => {
+  const { node, changes } = startNodes();
+  await node.ensure(mails);
+  expect(node.has(mails)).toBe(true);
+  expect(changes).toEqual([]);
+});

@@ -188,7 +188,8 @@ export class QueueSettings {
   }
 
   /**
-   * Stores a queue's configuration in the cache. Returns true if the queue is new, or its `paused` or `onDead` has changed.
+   * Stores a queue's configuration in the cache. Returns true if its `paused` or `onDead` has changed. A new queue has changed
+   * only if it differs from the initial configuration, with which workers wait for a queue that does not exist yet.
    */
   #cacheSetting(key: string, value: StoredSetting): boolean {
     const { tenant, queue } = refOf(key);
@@ -201,7 +202,8 @@ export class QueueSettings {
       ...(laneRelease && { laneRelease }),
     };
     this.#settings.set(key, { tenant, queue, paused, onDead, ...optional });
-    return before === undefined || before.paused !== value.paused || before.onDead !== value.onDead;
+    const known = before ?? initial;
+    return known.paused !== paused || known.onDead !== onDead;
   }
 
   /** Throws TOO_MANY_QUEUES if use of a new name may create no more queues of this tenant, or none at all. */
