@@ -76,7 +76,7 @@ test('while 5,000 tasks that became due at once are dispatched for 40 s, a task 
 
 test('a queue whose dispatch takes 30 s delays no due task of another queue by more than 2 s', async () => {
   const { clock, submit, sentOf } = await startSlowNode((queue) => (queue === 'stuck' ? 30 * secondMs : 20));
-  await submit('stuck', 500, { runAtMs: clock.now() + secondMs });
+  await submit('stuck', 200, { runAtMs: clock.now() + secondMs });
   const dueAtMs: number[] = [];
   for (let i = 0; i < 20; i++) {
     dueAtMs.push(clock.now() + secondMs);
@@ -85,8 +85,8 @@ test('a queue whose dispatch takes 30 s delays no due task of another queue by m
   }
   await clock.advance(5 * secondMs);
   for (const ms of lateness(dueAtMs, sentOf('small'))) expect(ms).toBeLessThanOrEqual(2 * secondMs);
-  await clock.advance(20 * minuteMs);
-  expect(sentOf('stuck')).toHaveLength(500);
+  await clock.advance(5 * minuteMs);
+  expect(sentOf('stuck')).toHaveLength(200);
 });
 
 test('a dispatch that never ends is logged after a minute, and its task is tried again', async () => {
