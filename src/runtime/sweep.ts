@@ -152,9 +152,12 @@ export class Sweeper {
     const { clock, log } = this.#context;
     const due = { context: this.#context, signal, backoff: this.#backoff, failureLog: this.#failureLog };
     const beganAtMs = clock.monotonic();
+    // Entries of a shard that has moved to another node are left to that node.
+    const entries = turn.entries.filter(({ shard }) => isMine(shard)).map(({ entry }) => entry);
     let isRead = false;
     const ended = (): void => {
-      const isActedOn = (entry: DueEntry): boolean => isRead && !this.#backoff.remembers(entry);
+      const isActedOn = (entry: DueEntry): boolean =>
+        isRead && entries.includes(entry) && !this.#backoff.remembers(entry);
       this.#turns.end(turn, clock.monotonic() - beganAtMs, isActedOn);
       this.#giveTurns();
     };
@@ -169,7 +172,6 @@ export class Sweeper {
       }),
     ];
     try {
-      const entries = turn.entries.filter(({ shard }) => isMine(shard)).map(({ entry }) => entry);
       // The queue may have failed since the entries were read.
       await runDue(
         due,
