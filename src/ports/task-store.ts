@@ -283,7 +283,8 @@ export interface TaskStore {
   lowest(lane: LaneKey): Promise<LanePointer | undefined>;
   /**
    * Returns true if every earlier place of the lane was left, so that the task at the place `seq` may start. It sees the
-   * places of one commit together. Once true, it stays true for this place, because new places are later ones.
+   * places of one commit together. Once true, it stays true until the task leaves this place, because new places are later
+   * ones. Of a place that was left it may say either.
    */
   isFirst(lane: LaneKey, seq: number): Promise<boolean>;
   /**

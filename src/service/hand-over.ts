@@ -65,7 +65,11 @@ export async function dispatchLowest(
   // sent now would be deleted on receipt, and its deduplication id would suppress the message that must be
   // sent once the task is the first again.
   if (snapshot.laneSeq !== lowest.seq) return dispatchLowest(context, lane, reason);
-  if (reason === 'handOver' && !(await context.store.isFirst(lane, lowest.seq))) throw placesInProgress();
+  if (reason === 'handOver' && !(await context.store.isFirst(lane, lowest.seq))) {
+    // That task may have ended since the lane was read, and have left its place.
+    if ((await context.store.lowest(lane))?.seq === lowest.seq) throw placesInProgress();
+    return dispatchLowest(context, lane, reason);
+  }
   // A call that submits a task to a lane sends the first dispatch message (version 1) of the lane's first
   // unfinished task, because the submitter of that first task may have crashed before it sent the message.
   await dispatch(context, snapshot, reason === 'submit' ? 1 : snapshot.head.version, reason);
