@@ -68,7 +68,7 @@ it.each(ports)(
     const served = await start();
     const socket = await open(served, portOf(served));
     const block = headerBlock(callHeaders('/grpc.health.v1.Health/Check'));
-    for (let stream = 1; stream < 1_000; stream += 2) {
+    for (let stream = 1; stream < 2_000; stream += 2) {
       socket.write(frameOf(frameTypes.headers, flags.endHeaders, stream, block));
       socket.write(frameOf(frameTypes.reset, 0, stream, uint32(8)));
     }

@@ -8,9 +8,10 @@ export const peerSettings: Settings = { maxConcurrentStreams: limits.callsPerCon
 
 /**
  * How many streams a client may reset at once, and how many a second on. A client that resets more loses its connection:
- * a stream that is opened and reset costs the server as much as a call (CVE-2023-44487).
+ * a stream that is opened and reset costs the server as much as a call (CVE-2023-44487). The burst is larger than twice the
+ * calls of a connection, because a client also resets calls that were refused while it was sending their messages.
  */
-const resetLimits = { streamResetBurst: 128, streamResetRate: 33 };
+const resetLimits = { streamResetBurst: 640, streamResetRate: 33 };
 
 /** The most headers of a call, which each cost time. gRPC and HTTP clients send about 15. */
 const maxHeaderListPairs = 64;
