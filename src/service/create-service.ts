@@ -11,6 +11,7 @@ import { QueueSettings } from './admin/queue-settings.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim/claim.ts';
 import { LeaseGrace } from './claim/lease-grace.ts';
+import { Pollers } from './claim/pollers.ts';
 import { TurnsByWorker } from './claim/queue-turns.ts';
 import { RecentClaims } from './claim/recent-claims.ts';
 import type { ServiceContext } from './context.ts';
@@ -87,6 +88,7 @@ export async function createService(options: ServiceOptions): Promise<RunningSer
     heldLeases,
     leaseGrace: new LeaseGrace(options),
     sessions,
+    pollers: new Pollers(options.clock),
     rebalance: new Rebalance(options.clock, sessions, heldLeases),
     redriveNotes: new RedriveNotes(options),
     background(what, work) {

@@ -290,7 +290,8 @@ export interface QueueView extends QueueRef {
 }
 
 /**
- * One entry in the list of workers: a worker's stream on this node, a worker that another node has announced by name, or,
+ * One entry in the list of workers: a worker's stream on this node, a worker that claims by single calls to this node, a
+ * worker that another node has announced by name, or,
  * with an empty name, all workers with equal queues and types that another node has counted but not named.
  */
 export interface WorkerView {
@@ -313,6 +314,8 @@ export interface WorkerView {
    * these queues and are not listed by name.
    */
   readonly unlistedCount: number;
+  /** True if the worker claims by single calls instead of a stream. It is then listed for a minute after its last call. */
+  readonly polls: boolean;
 }
 
 /** The workers of all nodes that share the store. */

@@ -221,6 +221,7 @@ export class WorkerSession implements Session, LiveSession {
       connectedAtMs: this.#connectedAtMs,
       node: this.#context.node,
       unlistedCount: 0,
+      polls: false,
     };
   }
 

@@ -268,8 +268,8 @@ export function queueToWire(view: QueueView): MessageInitShape<typeof QueueSchem
 }
 
 export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSchema> {
-  const { name, id, queues, types, maxVersions, inFlight, reserved, connectedAtMs, node, unlistedCount } =
-    view;
+  const { name, id, queues, types, maxVersions, inFlight, reserved } = view;
+  const { connectedAtMs, node, unlistedCount, polls } = view;
   return {
     name,
     id,
@@ -281,5 +281,6 @@ export function workerToWire(view: WorkerView): MessageInitShape<typeof WorkerSc
     connectedAtMs: int64(connectedAtMs),
     node,
     unlistedCount,
+    polls,
   };
 }
